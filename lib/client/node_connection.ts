@@ -1,0 +1,53 @@
+/**
+ * A client's connection to one KN: its end of the rings, and who waits for the requests in flight.
+ *
+ * Completions come in the order of the requests, so what belongs to a completion is found by its number, in arrays
+ * of the ring's size; there is no map and nothing to allocate per request.
+ *
+ * @module
+ */
+import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
+import { RequestProducer } from "../rings/request_producer.ts";
+import type { RingHandle } from "../rings/ring_layout.ts";
+import type { Settler } from "./settlers.ts";
+
+/** One client's connection to one KN. */
+export class NodeConnection {
+  readonly nodeId: NodeId;
+  /** The KN's agent block: whom to wake. */
+  readonly agentAt: number;
+  readonly producer: RequestProducer;
+  /** The ring as bytes, for values. */
+  readonly bytes: Uint8Array;
+  /** By number modulo the ring's size: the slot and the settler of each request in flight. */
+  readonly slots: Uint16Array;
+  readonly settlers: (Settler | undefined)[];
+
+  /** Opens a connection. */
+  constructor(nodeId: NodeId, agentAt: number, handle: RingHandle) {
+    this.nodeId = nodeId;
+    this.agentAt = agentAt;
+    this.producer = new RequestProducer(handle);
+    this.bytes = new Uint8Array(handle.buffer);
+    this.slots = new Uint16Array(handle.inFlightMax);
+    this.settlers = new Array<Settler | undefined>(handle.inFlightMax).fill(undefined);
+  }
+}
+
+/** A request that is kept by the client until it may be sent. */
+export interface HeldRequest {
+  readonly slot: Slot;
+  /** The request's words, header included; the owner word is filled in when it is sent. */
+  readonly words: Int32Array;
+  readonly settler: Settler;
+  /** Set for a value that is too large for the ring. */
+  readonly large?: LargeValue;
+}
+
+/** A value on its way into the pool by reserve, one-sided write, and commit. */
+export interface LargeValue {
+  readonly bytes: Uint8Array;
+}
+
+/** Owner words that no slot has: the client has nothing in flight for the slot. */
+export const NO_OWNER_WORD = -1 as OwnerWord;

@@ -1,0 +1,155 @@
+/**
+ * What happens when a request ends: one small object per operation, settled by the client in ring order.
+ *
+ * @module
+ */
+import { type DinomoError, PoolFullError } from "../core/errors.ts";
+import { Status } from "../rings/ring_layout.ts";
+
+/** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
+export interface Settler {
+  /** Takes the completion's words. */
+  settle(status: number, address: number, versionLow: number, versionHigh: number): void;
+  /** Takes the reason why the request will never be answered. */
+  fail(error: DinomoError): void;
+}
+
+/** The error for a status that is one, or undefined. */
+export function errorOf(status: number): DinomoError | undefined {
+  if (status === Status.LOG_FULL) {
+    return new PoolFullError(
+      "the pool is full: live records take all the space that cleaning can leave to them; " +
+        "delete something, or open with a larger capacity",
+    );
+  }
+  if (status === Status.INDEX_FULL) {
+    return new PoolFullError("the pool is full: its index has no room for another key");
+  }
+  return undefined;
+}
+
+type Resolve<Result> = (result: Result) => void;
+type Reject = (reason: unknown) => void;
+
+/** Settles the promise of a put. */
+export class PutSettler implements Settler {
+  readonly promise: Promise<void>;
+  #resolve!: Resolve<void>;
+  #reject!: Reject;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  settle(status: number): void {
+    if (status === Status.OK) this.#resolve();
+    else this.#reject(errorOf(status));
+  }
+
+  fail(error: DinomoError): void {
+    this.#reject(error);
+  }
+}
+
+/** Settles the promise of an operation that may find nothing to do: true when it was applied. */
+export class OutcomeSettler implements Settler {
+  readonly promise: Promise<boolean>;
+  #resolve!: Resolve<boolean>;
+  #reject!: Reject;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  settle(status: number): void {
+    const error = errorOf(status);
+    if (error) this.#reject(error);
+    else this.#resolve(status === Status.OK);
+  }
+
+  fail(error: DinomoError): void {
+    this.#reject(error);
+  }
+}
+
+/** Settles one promise for many requests: with the number applied, once all have ended. */
+export class BatchSettler implements Settler {
+  readonly promise: Promise<number>;
+  #resolve!: Resolve<number>;
+  #reject!: Reject;
+  #openCount = 1;
+  #appliedCount = 0;
+  #error: DinomoError | undefined;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Expects one more request. */
+  expect(): void {
+    this.#openCount += 1;
+  }
+
+  /** Says that no more requests will be expected. */
+  seal(): void {
+    this.#close();
+  }
+
+  settle(status: number): void {
+    if (status === Status.OK) this.#appliedCount += 1;
+    else this.#error ??= errorOf(status);
+    this.#close();
+  }
+
+  fail(error: DinomoError): void {
+    this.#error ??= error;
+    this.#close();
+  }
+
+  #close(): void {
+    this.#openCount -= 1;
+    if (this.#openCount > 0) return;
+    if (this.#error) this.#reject(this.#error);
+    else this.#resolve(this.#appliedCount);
+  }
+}
+
+/** Lets a synchronous caller see that its request has ended. Reusable. */
+export class SyncSettler implements Settler {
+  isSettled = false;
+  /** Whether the request was applied. */
+  isApplied = false;
+  #error: DinomoError | undefined;
+
+  /** Prepares for the next request. */
+  reset(): void {
+    this.isSettled = false;
+    this.isApplied = false;
+    this.#error = undefined;
+  }
+
+  /** Throws the error that the request ended with, if there was one. */
+  throwError(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  settle(status: number): void {
+    this.isSettled = true;
+    this.isApplied = status === Status.OK;
+    this.#error = errorOf(status);
+  }
+
+  fail(error: DinomoError): void {
+    this.isSettled = true;
+    this.#error = error;
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The errors of the store. Each has a stable `code`, and a message that says what failed, the rule,
+ * and what was received.
+ *
+ * @module
+ */
+
+/** The stable codes of {@linkcode DinomoError}. */
+export type DinomoErrorCode =
+  | "DINOMO_INVALID_KEY"
+  | "DINOMO_INVALID_VALUE"
+  | "DINOMO_VALUE_TOO_LARGE"
+  | "DINOMO_INVALID_OPTION"
+  | "DINOMO_INVALID_ARGUMENT"
+  | "DINOMO_NOT_A_NUMBER"
+  | "DINOMO_DECODE"
+  | "DINOMO_POOL_FULL"
+  | "DINOMO_CLOSED"
+  | "DINOMO_NODE_FAILED"
+  | "DINOMO_PATH"
+  | "DINOMO_FORMAT"
+  | "DINOMO_CORRUPTION"
+  | "DINOMO_SNAPSHOT";
+
+/** Base class of everything the store refuses or reports. */
+export class DinomoError extends Error {
+  override readonly name: string = "DinomoError";
+  /** Stable identifier of the kind of error, safe to compare against. */
+  readonly code: DinomoErrorCode;
+
+  /** Makes an error with a stable code; `options.cause` keeps the underlying error. */
+  constructor(code: DinomoErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A key that is not a well-formed string or bytes of 1 to 1024 bytes. Thrown before anything happens. */
+export class InvalidKeyError extends DinomoError {
+  override readonly name: string = "InvalidKeyError";
+  /** Makes the error; the message names the rule and what was received. */
+  constructor(message: string) {
+    super("DINOMO_INVALID_KEY", message);
+  }
+}
+
+/** A value that the codec cannot represent. Thrown before anything happens. */
+export class InvalidValueError extends DinomoError {
+  override readonly name: string = "InvalidValueError";
+  /** Makes the error; the message names the rule and what was received. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_INVALID_VALUE", message, options);
+  }
+}
+
+/** A record that would not fit into one segment. Thrown before anything happens. */
+export class ValueTooLargeError extends DinomoError {
+  override readonly name: string = "ValueTooLargeError";
+  /** Makes the error; the message names the limit and what was received. */
+  constructor(message: string) {
+    super("DINOMO_VALUE_TOO_LARGE", message);
+  }
+}
+
+/** An option of `open` that is unknown, malformed, out of range, or contradicts another. */
+export class InvalidOptionError extends DinomoError {
+  override readonly name: string = "InvalidOptionError";
+  /** Makes the error; the message names the option, the rule and what was received. */
+  constructor(message: string) {
+    super("DINOMO_INVALID_OPTION", message);
+  }
+}
+
+/** An argument of a method, other than a key or a value, that breaks its rule. */
+export class InvalidArgumentError extends DinomoError {
+  override readonly name: string = "InvalidArgumentError";
+  /** Makes the error; the message names the argument, the rule and what was received. */
+  constructor(message: string) {
+    super("DINOMO_INVALID_ARGUMENT", message);
+  }
+}
+
+/** `increment` met a stored value that is not a finite number. The value is unchanged. */
+export class NotANumberError extends DinomoError {
+  override readonly name: string = "NotANumberError";
+  /** Makes the error; the message names the key and what is stored. */
+  constructor(message: string) {
+    super("DINOMO_NOT_A_NUMBER", message);
+  }
+}
+
+/** The codec failed on the stored bytes: they were written by another codec. */
+export class DecodeError extends DinomoError {
+  override readonly name: string = "DecodeError";
+  /** Makes the error; `cause` is what the codec threw. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_DECODE", message, options);
+  }
+}
+
+/** The pool holds as much live data as it may. Nothing was written; deletes and overwrites still work. */
+export class PoolFullError extends DinomoError {
+  override readonly name: string = "PoolFullError";
+  /** Makes the error; the message says which part of the pool is full. */
+  constructor(message: string) {
+    super("DINOMO_POOL_FULL", message);
+  }
+}
+
+/** The store was closed, by `close()` or because it failed, before the operation began. */
+export class StoreClosedError extends DinomoError {
+  override readonly name: string = "StoreClosedError";
+  /** Makes the error. */
+  constructor(message: string) {
+    super("DINOMO_CLOSED", message);
+  }
+}
+
+/** A KN could not be started, or stopped unexpectedly. */
+export class NodeFailedError extends DinomoError {
+  override readonly name: string = "NodeFailedError";
+  /** Makes the error; `cause` is what the worker reported. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_NODE_FAILED", message, options);
+  }
+}
+
+/** The `path` cannot be used: it is a file, not writable, or holds something else. */
+export class PathError extends DinomoError {
+  override readonly name: string = "PathError";
+  /** Makes the error; `cause` is the system error, if there was one. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_PATH", message, options);
+  }
+}
+
+/** A file in the pool's directory is not of this format or of a newer version of it. */
+export class FormatError extends DinomoError {
+  override readonly name: string = "FormatError";
+  /** Makes the error; the message names the file, the rule and what was found. */
+  constructor(message: string) {
+    super("DINOMO_FORMAT", message);
+  }
+}
+
+/** A file of the pool is damaged. */
+export class CorruptionError extends DinomoError {
+  override readonly name: string = "CorruptionError";
+  /** The damaged file. */
+  readonly file: string;
+  /** Offset in bytes of the damage in the file. */
+  readonly offset: number;
+  /** Makes the error for a place in a file. */
+  constructor(file: string, offset: number, rule: string) {
+    super("DINOMO_CORRUPTION", `${file}: damaged at byte ${offset}: ${rule}`);
+    this.file = file;
+    this.offset = offset;
+  }
+}
+
+/** A snapshot could not be written; the one before it is still valid. */
+export class SnapshotError extends DinomoError {
+  override readonly name: string = "SnapshotError";
+  /** Makes the error; `cause` is the system error. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_SNAPSHOT", message, options);
+  }
+}
+
+/** Describes a value for an error message: its type and a short form of it. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") {
+    const shown = value.length > 40 ? `${value.slice(0, 40)}...` : value;
+    return `the string ${JSON.stringify(shown)}`;
+  }
+  if (typeof value === "number" || typeof value === "boolean") {
+    return `the ${typeof value} ${value}`;
+  }
+  if (typeof value === "bigint") return `the bigint ${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value === "symbol") return "a symbol";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" && name !== "Object" ? `an instance of ${name}` : "an object";
+}

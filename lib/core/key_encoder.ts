@@ -1,0 +1,110 @@
+/**
+ * Keys as words: a key is encoded once into a private scratch buffer, zero-padded to whole words, and from
+ * there hashed, compared and copied a word at a time.
+ *
+ * @module
+ */
+import { describe, InvalidKeyError } from "./errors.ts";
+import { halfSipHash13 } from "./half_sip_hash.ts";
+import { KEY_BYTES_MAX } from "./limits.ts";
+
+/** What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 1024 bytes. */
+export type Key = string | Uint8Array;
+
+const encoder = new TextEncoder();
+
+/** Whether this machine stores the low byte first, as the pool's words and the image files do. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** Encodes one key at a time; the result stays valid until the next call. */
+export class KeyEncoder {
+  /** The key's bytes as little-endian words; the last word is padded with zeros. */
+  readonly words: Int32Array = new Int32Array(KEY_BYTES_MAX / 4 + 1);
+  /** Length of the key in bytes. */
+  byteLength = 0;
+  /** Whether the key was given as bytes rather than as a string. */
+  isBinary = false;
+  /** The key's hash under the pool's hash key. */
+  hash = 0;
+
+  readonly #bytes: Uint8Array;
+  readonly #key0: number;
+  readonly #key1: number;
+
+  /** Makes an encoder for a pool's 64-bit hash key. */
+  constructor(key0: number, key1: number) {
+    this.#bytes = new Uint8Array(this.words.buffer);
+    this.#key0 = key0 | 0;
+    this.#key1 = key1 | 0;
+  }
+
+  /**
+   * Encodes and hashes a key.
+   *
+   * @returns the hash
+   * @throws {InvalidKeyError} when it is not a key; the encoder then holds no key
+   */
+  encode(key: Key): number {
+    if (typeof key === "string") {
+      const length = key.length;
+      if (length === 0 || length > KEY_BYTES_MAX) throw keyLengthError(key);
+      // Short ASCII keys, the common case, are packed four characters to a word: entering the
+      // TextEncoder costs more than the whole loop.
+      const words = this.words;
+      let seen = 0;
+      let at = 0;
+      const whole = length & ~3;
+      for (let i = 0; i < whole; i += 4) {
+        const c0 = key.charCodeAt(i);
+        const c1 = key.charCodeAt(i + 1);
+        const c2 = key.charCodeAt(i + 2);
+        const c3 = key.charCodeAt(i + 3);
+        seen |= c0 | c1 | c2 | c3;
+        words[at++] = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24);
+      }
+      let tail = 0;
+      for (let i = whole; i < length; i++) {
+        const c = key.charCodeAt(i);
+        seen |= c;
+        tail |= c << ((i & 3) << 3);
+      }
+      words[at] = tail;
+      this.byteLength = length;
+      if (seen > 0x7f) this.#encodeText(key);
+      this.isBinary = false;
+    } else if (key instanceof Uint8Array) {
+      if (key.length === 0 || key.length > KEY_BYTES_MAX) throw keyLengthError(key);
+      this.words[key.length >>> 2] = 0;
+      this.#bytes.set(key);
+      this.byteLength = key.length;
+      this.isBinary = true;
+    } else {
+      throw new InvalidKeyError(`key must be a string or a Uint8Array, got ${describe(key)}`);
+    }
+    return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, this.byteLength);
+  }
+
+  /** Encodes the empty key, which no caller can use and which therefore belongs to the store itself. */
+  encodeSystemKey(): number {
+    this.words[0] = 0;
+    this.byteLength = 0;
+    this.isBinary = true;
+    return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, 0);
+  }
+
+  #encodeText(key: string): void {
+    // encodeInto would write U+FFFD for a lone surrogate, and two different keys would become one.
+    if (!key.isWellFormed()) {
+      throw new InvalidKeyError("key must be a well-formed string, got one with a lone surrogate");
+    }
+    const { read, written } = encoder.encodeInto(key, this.#bytes.subarray(0, KEY_BYTES_MAX));
+    if (read < key.length) throw keyLengthError(key);
+    this.#bytes.fill(0, written, (written + 4) & ~3);
+    this.byteLength = written;
+  }
+}
+
+function keyLengthError(key: Key): InvalidKeyError {
+  const bytes = typeof key === "string" ? encoder.encode(key).length : key.length;
+  return new InvalidKeyError(`key must have 1 to ${KEY_BYTES_MAX} bytes, got ${bytes} bytes`);
+}

@@ -1,0 +1,97 @@
+/**
+ * Every limit of the store in one place, with the reason for each. Relations between limits are
+ * asserted at the bottom, so that changing one cannot silently break another.
+ *
+ * @module
+ */
+import { assert } from "./assert.ts";
+
+/** Hash bits that select the slot; 4096 slots move between KNs in steps of 0.02 % of the keys. */
+export const SLOT_BITS = 12;
+/** Number of slots. */
+export const SLOT_COUNT = 1 << SLOT_BITS;
+/** Right shift that takes a 32-bit hash to its slot. */
+export const SLOT_SHIFT = 32 - SLOT_BITS;
+
+/** Longest key in bytes: the key length has 11 bits in a record header, and keys are compared inline. */
+export const KEY_BYTES_MAX = 1024;
+
+/** Unit of a pool address in bytes; a u32 address then reaches 32 GiB. */
+export const ADDRESS_UNIT_BYTES = 8;
+/** Bytes of one region: the largest SharedArrayBuffer that every runtime accepts with a margin. */
+export const REGION_BYTES = 2 ** 30;
+/** Most regions of a pool: the reach of a u32 address. */
+export const REGION_COUNT_MAX = 32;
+/** Largest capacity of a pool in bytes. */
+export const CAPACITY_BYTES_MAX = REGION_BYTES * REGION_COUNT_MAX;
+/** Smallest capacity of a pool in bytes: sixteen of the smallest segments. */
+export const CAPACITY_BYTES_MIN = 64 * 1024;
+
+/** Smallest segment: room for the header and a record with the longest key. */
+export const SEGMENT_BYTES_MIN = 4 * 1024;
+/** Largest segment: one region, as a segment must not straddle two. */
+export const SEGMENT_BYTES_MAX = REGION_BYTES;
+/** Default segment, as in the reference implementation of DINOMO. */
+export const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
+/** Fewest segments: one open per KN, one for the cleaner, and something to fill. */
+export const SEGMENT_COUNT_MIN = 8;
+/** Most segments: a free-list head holds a 16-bit segment number beside its 16-bit tag. */
+export const SEGMENT_COUNT_MAX = 65_534;
+
+/** Most KNs that run at one time; each has a fixed block of control words. */
+export const NODE_COUNT_MAX = 64;
+/** KN identities: the owner word has 10 bits for the owner. */
+export const NODE_ID_COUNT = 1024;
+
+/** Default bytes of a request ring: holds 4,000 puts of 100 B, and stays in a core's L2 cache. */
+export const RING_BYTES_DEFAULT = 512 * 1024;
+/** Smallest request ring: a quarter of it must hold a request with the longest key. */
+export const RING_BYTES_MIN = 8 * 1024;
+/** Largest request ring. */
+export const RING_BYTES_MAX = 64 * 1024 * 1024;
+/** Requests in flight per (client, KN): the entries of a completion ring. */
+export const IN_FLIGHT_DEFAULT = 4096;
+
+/** Requests that a KN takes from one ring before it looks at the next. */
+export const BATCH_REQUESTS_MAX = 64;
+/** Records that one step of the cleaner looks at: bounds how long a step delays anything else. */
+export const CLEANER_STEP_RECORDS = 128;
+
+/** Longest bounded `Atomics.wait` of an idle KN; it bumps its heartbeat at least this often. */
+export const IDLE_WAIT_MS_MAX = 1000;
+/** How long a KN has to come up or to stop before that counts as a failure. */
+export const NODE_START_MS_MAX = 30_000;
+
+/** Bytes of operations that a client holds back (large values, slots on the move) before it blocks. */
+export const HELD_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Largest expiry time accepted, in milliseconds since the epoch: 48 bits, the year 10889. */
+export const EXPIRY_MS_MAX = 2 ** 48 - 1;
+/** Record versions have 48 bits: at a million writes a second to one slot they last nine years. */
+export const VERSION_MAX = 2 ** 48 - 1;
+
+/** Share of the log that live records may fill; the rest keeps cleaning cheap (at most 10x). */
+export const LIVE_SHARE_MAX = 0.9;
+/** Free segments that puts leave alone, so that deletes and then the cleaner always find one. */
+export const PUT_SEGMENT_RESERVE = 2;
+/** Free segments that deletes leave alone, so that the cleaner always finds one. */
+export const DELETE_SEGMENT_RESERVE = 1;
+/** Share of a segment that cleaning must gain; below it, copying is not worth its cost. */
+export const CLEANING_GAIN_MIN = 0.03;
+
+/** Shared msgpack structures per pool: beyond them objects carry their own key names. */
+export const STRUCTURES_MAX = 128;
+/** Keys of one shared structure; wider objects are dictionaries, whose key sets rarely repeat. */
+export const STRUCTURE_KEYS_MAX = 64;
+/** Characters of all key names of one shared structure. */
+export const STRUCTURE_CHARS_MAX = 512;
+
+assert(SLOT_COUNT === 4096, "slots are hash >>> 20");
+assert(REGION_BYTES / ADDRESS_UNIT_BYTES * REGION_COUNT_MAX === 2 ** 32, "a u32 reaches the pool");
+assert(
+  SEGMENT_BYTES_MIN >= 64 + 64 + KEY_BYTES_MAX,
+  "a segment holds a record with the longest key",
+);
+assert(RING_BYTES_MIN / 4 >= 64 + KEY_BYTES_MAX, "a ring holds a request with the longest key");
+assert(NODE_COUNT_MAX <= NODE_ID_COUNT, "every running KN has an identity of its own");
+assert(CAPACITY_BYTES_MIN / SEGMENT_BYTES_MIN >= SEGMENT_COUNT_MIN, "the smallest pool is usable");

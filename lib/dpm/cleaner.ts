@@ -1,0 +1,180 @@
+/**
+ * Cleans the log: moves the live records out of the least used sealed segment, so that it can be reused.
+ *
+ * Any number of cleaners may run, in DPM processors and in KNs that have run out of segments. Why this
+ * is safe beside owners and readers:
+ *
+ * - A victim is claimed by a compare-and-swap of its state, so it has one cleaner.
+ * - A record is live if and only if the index holds exactly its address. The cleaner finds that out, copies the
+ *   record and swings the index word all under the slot's lock, so no owner can replace the record and no doubling
+ *   can copy the pair in between. It changes where a record is, never what it says: the version stays.
+ * - The copy is complete and counted as live before the index points at it (I2).
+ * - The victim is freed through its live bytes, like any segment: when they are zero nothing points into it. Readers
+ *   that still copy from it notice by the generation (I6, I10).
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import { NO_ADDRESS, NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { ADDRESS_UNIT_BYTES, CLEANER_STEP_RECORDS, CLEANING_GAIN_MIN, SLOT_SHIFT } from "../core/limits.ts";
+import type { SlotTable } from "../index/slot_table.ts";
+import type { LogWriter } from "../log/log_writer.ts";
+import {
+  metaKind,
+  RECORD_HASH,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  recordExpiry,
+  RecordKind,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+} from "../log/record_layout.ts";
+import { SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
+import { lockSlotAsCleaner, unlockSlot } from "../routing/ownership.ts";
+
+/** An agent that cleans; one step looks at a bounded number of records. */
+export class Cleaner {
+  /** Segments cleaned, and bytes of live records moved, since it was made. */
+  cleanedCount = 0;
+  movedBytes = 0;
+
+  readonly #pool: Pool;
+  readonly #segments: SegmentTable;
+  readonly #table: SlotTable;
+  readonly #log: LogWriter;
+  readonly #clock: () => number;
+  #victim: SegmentId = NO_SEGMENT;
+  /** Next record to look at, and the end of the victim, as offsets in address units. */
+  #next = 0;
+  #end = 0;
+
+  /**
+   * Makes a cleaner.
+   *
+   * @param log where live records go; a KN that cleans uses its own log
+   * @param clock tells the time in milliseconds since the epoch; expired records are not moved
+   */
+  constructor(
+    pool: Pool,
+    segments: SegmentTable,
+    table: SlotTable,
+    log: LogWriter,
+    clock: () => number,
+  ) {
+    this.#pool = pool;
+    this.#segments = segments;
+    this.#table = table;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Does one step. Returns how many records it looked at; 0 means that there is nothing to clean. */
+  doWork(): number {
+    if (this.#victim === NO_SEGMENT && !this.#claimVictim()) return 0;
+    let looked = 0;
+    while (looked < CLEANER_STEP_RECORDS && this.#next < this.#end) {
+      if (!this.#cleanRecord(this.#next as PoolAddress)) {
+        this.abandon();
+        return 0;
+      }
+      looked += 1;
+    }
+    if (this.#next >= this.#end) {
+      this.cleanedCount += 1;
+      this.abandon();
+    }
+    this.#log.publish();
+    return Math.max(1, looked);
+  }
+
+  /** Cleans one whole segment now; false when there is none to clean or no room to move anything. */
+  cleanOne(): boolean {
+    const before = this.cleanedCount;
+    while (this.cleanedCount === before) if (this.doWork() === 0) return false;
+    return true;
+  }
+
+  /** Gives up the victim, if there is one: what is left in it stays where it is. */
+  abandon(): void {
+    if (this.#victim === NO_SEGMENT) return;
+    const victim = this.#victim;
+    this.#victim = NO_SEGMENT;
+    this.#segments.seal(victim);
+  }
+
+  #claimVictim(): boolean {
+    const { segmentBytes } = this.#pool.geometry;
+    const worthwhile = segmentBytes * (1 - CLEANING_GAIN_MIN);
+    for (;;) {
+      let best = NO_SEGMENT;
+      let bestLiveBytes = worthwhile;
+      for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+        const segment = i as SegmentId;
+        if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
+        if (this.#segments.isPinned(segment)) continue;
+        const liveBytes = this.#segments.liveBytes(segment);
+        if (liveBytes < bestLiveBytes) {
+          best = segment;
+          bestLiveBytes = liveBytes;
+        }
+      }
+      if (best === NO_SEGMENT) return false;
+      if (!this.#segments.claimForCleaning(best)) continue;
+      this.#victim = best;
+      const start = this.#pool.segmentAddress(best) >>> 0;
+      this.#next = start + SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES;
+      this.#end = start + this.#segments.usedBytes(best) / ADDRESS_UNIT_BYTES;
+      return true;
+    }
+  }
+
+  /** Moves one record if it is live; false when there was no room to move it to. */
+  #cleanRecord(address: PoolAddress): boolean {
+    const pool = this.#pool;
+    const words = pool.wordsOf(address);
+    const at = pool.wordAt(address);
+    const meta = words[at + RECORD_META];
+    const length = recordWords(meta, words[at + RECORD_VALUE_BYTES]);
+    if (metaKind(meta) === RecordKind.PUT && !this.#moveIfLive((address | 0) as PoolAddress, words, at, length)) {
+      return false;
+    }
+    assert(length > 0, "records have a length");
+    this.#next += length >>> 1;
+    return true;
+  }
+
+  #moveIfLive(address: PoolAddress, words: Int32Array, at: number, length: number): boolean {
+    const pool = this.#pool;
+    const hash = words[at + RECORD_HASH];
+    const slotAt = pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const target = this.#log.reserve(length, 0);
+    if (target === NO_ADDRESS) return false;
+    const bytes = length * 4;
+    const owner = lockSlotAsCleaner(pool.control, slotAt + SLOT_LOCK);
+    const isLive = this.#table.findAddress(slotAt, hash, address);
+    const expiresAtMs = isLive ? recordExpiry(words, at) : Infinity;
+    if (isLive && expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) {
+      this.#table.remove(slotAt);
+      pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+    } else if (isLive) {
+      this.#copy(words, at, target, length);
+      this.#segments.addLive(target, bytes);
+      this.#table.swing(address, target);
+      this.movedBytes += bytes;
+      unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
+      this.#segments.subtractLive(address, bytes);
+      return true;
+    }
+    unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
+    this.#log.cancel(target, length);
+    if (isLive) this.#segments.subtractLive(address, bytes);
+    return true;
+  }
+
+  #copy(words: Int32Array, at: number, target: PoolAddress, length: number): void {
+    const start = this.#pool.wordAt(target);
+    this.#pool.wordsOf(target).set(words.subarray(at, at + length), start);
+  }
+}

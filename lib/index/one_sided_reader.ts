@@ -1,0 +1,266 @@
+/**
+ * Reads records from any thread without locks and without writing anything shared (I6).
+ *
+ * The protocol, after DESIGN 6, and why each step is needed:
+ *
+ * 1. Load the slot's META, scan the bucket's tags, load the address of a matching pair.
+ * 2. Load the generation of the address's segment, **then load the address again**. If it is the same, the
+ *    record was reachable at a moment after the generation was loaded, so its segment was not free at that moment,
+ *    and this generation is the one in which the record lives (I10).
+ * 3. Compare the whole key, copy the record's value into private memory.
+ * 4. Load the generation again. If it is the same, nobody had begun to reuse the segment, so what was copied is the
+ *    record, whole (I2). If not, start over.
+ * 5. A key that was not found is reported only if META is the same as in step 1: otherwise a doubling or a
+ *    compaction may have moved the key from a place not yet looked at to one already passed.
+ *
+ * A read takes effect at the second load of the address (a hit) or at the scan (a miss). A value returned by a
+ * hit was the key's value at that moment; so reads are linearizable with the owner's stores to the address word (I4).
+ *
+ * Memory order: `Atomics` are sequentially consistent among themselves. The plain loads of steps 1 and 3 must not be
+ * delayed past the load of step 4. x86-64 never reorders loads, and the compilers of V8 and JSC move nothing across an
+ * `Atomics` operation. Other processors may, so there a read-modify-write of a private word stands between.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { arch } from "node:process";
+import {
+  type BucketId,
+  NO_ADDRESS,
+  NO_BUCKET,
+  type PoolAddress,
+  type Slot,
+} from "../core/brands.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
+import { SLOT_SHIFT } from "../core/limits.ts";
+import {
+  FLAG_BINARY_KEY,
+  keyEquals,
+  metaKeyBytes,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  recordExpiry,
+  recordVersion,
+  valueWord,
+} from "../log/record_layout.ts";
+import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
+import { REGION_UNITS_LOG2, REGION_UNITS_MASK } from "../pool/geometry.ts";
+import type { Pool } from "../pool/pool.ts";
+import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_layout.ts";
+import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
+
+/** Whether plain loads can be delayed past a later atomic load on this processor. */
+const NEEDS_FENCE = arch !== "x64" && arch !== "ia32";
+
+/** Words up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
+const LOOP_COPY_WORDS = 96;
+
+/** Smallest size of the scratch buffer for values, in bytes. */
+const SCRATCH_BYTES_MIN = 4096;
+/** Largest scratch buffer that is kept between reads. */
+const SCRATCH_BYTES_KEPT = 1024 * 1024;
+
+/** A key as it is stored. */
+export interface StoredKey {
+  readonly bytes: Uint8Array;
+  /** Whether it was given as bytes rather than as a string. */
+  readonly isBinary: boolean;
+}
+
+/** Reads one record at a time; the fields describe the last one found. */
+export class OneSidedReader {
+  /** The value's bytes start at 0; longer than the value. Valid until the next read. */
+  value: Uint8Array = new Uint8Array(0);
+  /** Length of the value in bytes. */
+  valueBytes = 0;
+  /** Version of the record. */
+  version = 0;
+  /** Expiry time in milliseconds since the epoch, or Infinity. */
+  expiresAtMs = Infinity;
+  /** Reads that had to start over, for stats. */
+  retryCount = 0;
+
+  readonly #pool: Pool;
+  readonly #control: Int32Array;
+  readonly #clock: () => number;
+  #valueWords: Int32Array = new Int32Array(0);
+  readonly #fence = new Int32Array(1);
+
+  /** Reads from a pool; `clock` tells the time in milliseconds since the epoch. */
+  constructor(pool: Pool, clock: () => number) {
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#control = pool.control;
+    this.#growScratch(SCRATCH_BYTES_MIN);
+  }
+
+  /**
+   * Finds the record of the encoded key and copies its value.
+   *
+   * @param key the key, encoded
+   * @param withValue false to find out only whether there is one
+   * @returns whether there is one that has not expired; if so the fields describe it
+   */
+  read(key: KeyEncoder, withValue: boolean): boolean {
+    const hash = key.hash;
+    const slotAt = this.#pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
+    for (;;) {
+      const meta = Atomics.load(this.#control, slotAt + SLOT_META);
+      const outcome = this.#scan(key, hash, slotAt, meta, withValue);
+      if (outcome === FOUND) return true;
+      if (outcome === EXPIRED) return false;
+      if (outcome === ABSENT && Atomics.load(this.#control, slotAt + SLOT_META) === meta) {
+        return false;
+      }
+      this.retryCount += 1;
+    }
+  }
+
+  #scan(
+    key: KeyEncoder,
+    hash: number,
+    slotAt: number,
+    meta: number,
+    withValue: boolean,
+  ): Outcome {
+    const pool = this.#pool;
+    const control = this.#control;
+    let bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
+    while (bucket !== NO_BUCKET) {
+      const region = bucketRegion(pool.index, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        if (region[word] !== hash) continue;
+        const address = Atomics.load(region, word + 1) as PoolAddress;
+        if (address === NO_ADDRESS) continue;
+        const generationAt = GENERATIONS + (address >>> pool.segmentShift);
+        const generation = Atomics.load(control, generationAt);
+        // Without this second load the generation could be one in which the record was already gone.
+        if (Atomics.load(region, word + 1) !== address) return RACED;
+        const words = pool.words[address >>> REGION_UNITS_LOG2];
+        const recordAt = (address & REGION_UNITS_MASK) << 1;
+        const equal = keyEquals(words, recordAt, key.words, 0, key.byteLength);
+        if (!equal) {
+          // A record that is being overwritten compares unequal to anything.
+          if (!this.#isUnchanged(generationAt, generation)) return RACED;
+          continue;
+        }
+        const recordMeta = words[recordAt + RECORD_META];
+        const valueBytes = words[recordAt + RECORD_VALUE_BYTES];
+        const version = recordVersion(recordMeta, words[recordAt + RECORD_VERSION_LOW]);
+        const expiresAtMs = recordExpiry(words, recordAt);
+        // The length decides how much is copied, so it must be the record's before it is used.
+        if (!this.#isUnchanged(generationAt, generation)) return RACED;
+        if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return EXPIRED;
+        if (withValue) {
+          this.#copyValue(address, words, recordAt + valueWord(recordMeta), valueBytes);
+          // Without this check the copy could be half of one record and half of another.
+          if (!this.#isUnchanged(generationAt, generation)) return RACED;
+        }
+        this.valueBytes = valueBytes;
+        this.version = version;
+        this.expiresAtMs = expiresAtMs;
+        return FOUND;
+      }
+      bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
+    }
+    return ABSENT;
+  }
+
+  /**
+   * Collects the keys of a slot that start with `prefix`, as of one moment at which the structure of the slot's
+   * table did not change. The store's own keys are left out.
+   */
+  collectKeys(slot: Slot, prefix: Uint8Array): StoredKey[] {
+    const control = this.#control;
+    const slotAt = this.#pool.slotAt(slot);
+    for (;;) {
+      const keys = new Map<PoolAddress, StoredKey>();
+      const meta = Atomics.load(control, slotAt + SLOT_META);
+      const bucketCount = 1 << metaLog2(meta);
+      let intact = true;
+      for (let index = 0; intact && index < bucketCount; index++) {
+        intact = this.#collectChain(slotAt, index, bucketCount - 1, prefix, keys);
+      }
+      if (intact && Atomics.load(control, slotAt + SLOT_META) === meta) return [...keys.values()];
+      this.retryCount += 1;
+    }
+  }
+
+  /** Collects from one chain, keyed by address: a compaction shows a pair at two places for a moment. */
+  #collectChain(
+    slotAt: number,
+    index: number,
+    mask: number,
+    prefix: Uint8Array,
+    keys: Map<PoolAddress, StoredKey>,
+  ): boolean {
+    let bucket = bucketAt(this.#control, slotAt, index);
+    while (bucket !== NO_BUCKET) {
+      const region = bucketRegion(this.#pool.index, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        const address = Atomics.load(region, word + 1) as PoolAddress;
+        if (address === NO_ADDRESS || (region[word] & mask) !== index) continue;
+        const generationAt = GENERATIONS + this.#pool.segmentOf(address);
+        const generation = Atomics.load(this.#control, generationAt);
+        if (Atomics.load(region, word + 1) !== address) return false;
+        const key = this.#copyKey(address, prefix);
+        if (!this.#isUnchanged(generationAt, generation)) return false;
+        if (key !== undefined) keys.set(address, key);
+      }
+      bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
+    }
+    return true;
+  }
+
+  #copyKey(address: PoolAddress, prefix: Uint8Array): StoredKey | undefined {
+    const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
+    const keyBytes = metaKeyBytes(meta);
+    if (keyBytes === 0 || keyBytes < prefix.length) return undefined;
+    const from = (this.#pool.wordAt(address) + RECORD_KEY) * 4;
+    const bytes = this.#pool.bytesOf(address).slice(from, from + keyBytes);
+    for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return undefined;
+    // A private copy: the TextDecoder and callers get plain memory.
+    return { bytes: new Uint8Array(bytes), isBinary: (meta & FLAG_BINARY_KEY) !== 0 };
+  }
+
+  #copyValue(address: PoolAddress, words: Int32Array, from: number, valueBytes: number): void {
+    const wordCount = (valueBytes + 3) >>> 2;
+    if (wordCount > this.#valueWords.length) this.#growScratch(wordCount * 4);
+    if (wordCount <= LOOP_COPY_WORDS) {
+      const target = this.#valueWords;
+      for (let i = 0; i < wordCount; i++) target[i] = words[from + i];
+    } else {
+      const bytes = this.#pool.bytesOf(address);
+      this.value.set(bytes.subarray(from * 4, from * 4 + valueBytes));
+    }
+  }
+
+  #growScratch(bytes: number): void {
+    const size = Math.max(SCRATCH_BYTES_MIN, 2 ** Math.ceil(Math.log2(bytes)));
+    const buffer = new ArrayBuffer(size);
+    this.#valueWords = new Int32Array(buffer);
+    // The codecs are fastest on the Buffer class where there is one.
+    this.value = Buffer.from(buffer);
+  }
+
+  /** Gives back a scratch buffer that a huge value has blown up. */
+  shrinkScratch(): void {
+    if (this.#valueWords.byteLength > SCRATCH_BYTES_KEPT) this.#growScratch(SCRATCH_BYTES_MIN);
+  }
+
+  #isUnchanged(generationAt: number, generation: number): boolean {
+    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    return Atomics.load(this.#control, generationAt) === generation;
+  }
+}
+
+/** What a scan of one bucket chain came to. */
+const FOUND = 0;
+const ABSENT = 1;
+const EXPIRED = 2;
+const RACED = 3;
+type Outcome = typeof FOUND | typeof ABSENT | typeof EXPIRED | typeof RACED;

@@ -1,0 +1,127 @@
+/**
+ * Layout of a log record, and the hot accessors to it. Offsets in words of 4 bytes.
+ *
+ * ```text
+ *   word 0   value length in bytes
+ *   word 1   key length (bits 0-10) | kind (11-13) | flags (14-15) | version bits 32-47 (16-31)
+ *   word 2   hash of the key; its top 12 bits are the slot
+ *   word 3   version bits 0-31
+ *   word 4   position of the request that wrote it, in its client's ring (for I5)
+ *   word 5   client that sent that request
+ *   word 6   address of the record that it replaced, 0 for none
+ *   word 7   key bytes, zero-padded to whole words
+ *   ...      expiry time, 2 words, only with the flag EXPIRES: milliseconds, low 32 and high 16 bits
+ *   ...      value bytes, zero-padded to a multiple of 8 bytes from the start of the record
+ * ```
+ *
+ * Records are 8-byte aligned, as a pool address counts in units of 8 bytes. A client builds the record in
+ * its request ring; the KN copies it whole and fills in the version and the replaced address. I2: all of it is
+ * written before the index points at it, and nothing of it changes afterwards, except that a reservation
+ * becomes a put when its value has been written.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import { KEY_BYTES_MAX } from "../core/limits.ts";
+
+export const RECORD_VALUE_BYTES = 0;
+export const RECORD_META = 1;
+export const RECORD_HASH = 2;
+export const RECORD_VERSION_LOW = 3;
+export const RECORD_REQUEST_POSITION = 4;
+export const RECORD_CLIENT = 5;
+export const RECORD_REPLACES = 6;
+export const RECORD_KEY = 7;
+
+/** What a record says. A reservation is space for a large value that is not written yet. */
+export const RecordKind = { PUT: 1, DELETE: 2, CLEAR: 3, RESERVATION: 4 } as const;
+
+const KEY_LENGTH_MASK = 0x7ff;
+const KIND_SHIFT = 11;
+const KIND_MASK = 7;
+/** The key was given as bytes, not as a string. */
+export const FLAG_BINARY_KEY = 1 << 14;
+/** The record has an expiry time. */
+export const FLAG_EXPIRES = 1 << 15;
+const VERSION_HIGH_SHIFT = 16;
+const LOW_HALF = 0xffff;
+
+/** Bytes at the start of a segment that hold no record: its header, see {@linkcode SEGMENT_MAGIC}. */
+export const SEGMENT_HEADER_BYTES = 64;
+/** Header word 0 of a segment: "DNSG". Word 1 is its number, word 2 its generation; the rest is zero. */
+export const SEGMENT_MAGIC = 0x47534e44;
+
+assert(KEY_LENGTH_MASK >= KEY_BYTES_MAX, "the header holds every key length");
+assert(SEGMENT_HEADER_BYTES % 8 === 0, "the first record is aligned");
+
+/** Packs word 1 of a record. */
+export function packMeta(keyBytes: number, kind: number, flags: number): number {
+  return keyBytes | (kind << KIND_SHIFT) | flags;
+}
+
+/** Length of the key in bytes. */
+export function metaKeyBytes(meta: number): number {
+  return meta & KEY_LENGTH_MASK;
+}
+
+/** One of {@linkcode RecordKind}. */
+export function metaKind(meta: number): number {
+  return (meta >>> KIND_SHIFT) & KIND_MASK;
+}
+
+/** The same word with another kind. */
+export function metaWithKind(meta: number, kind: number): number {
+  return (meta & ~(KIND_MASK << KIND_SHIFT)) | (kind << KIND_SHIFT);
+}
+
+/** The same word with the high bits of a version. */
+export function metaWithVersionHigh(meta: number, versionHigh: number): number {
+  return (meta & LOW_HALF) | (versionHigh << VERSION_HIGH_SHIFT);
+}
+
+/** The version from its two words. */
+export function recordVersion(meta: number, versionLow: number): number {
+  return (meta >>> VERSION_HIGH_SHIFT) * 2 ** 32 + (versionLow >>> 0);
+}
+
+/** Words from the start of a record to its value. */
+export function valueWord(meta: number): number {
+  return RECORD_KEY + (((meta & KEY_LENGTH_MASK) + 3) >>> 2) +
+    ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0);
+}
+
+/** Words of a whole record, a multiple of 2. */
+export function recordWords(meta: number, valueBytes: number): number {
+  return (valueWord(meta) + ((valueBytes + 3) >>> 2) + 1) & ~1;
+}
+
+/** Expiry time in milliseconds since the epoch; Infinity without the flag. */
+export function recordExpiry(words: Int32Array, at: number): number {
+  const meta = words[at + RECORD_META];
+  if ((meta & FLAG_EXPIRES) === 0) return Infinity;
+  const low = at + valueWord(meta) - 2;
+  return (words[low + 1] & LOW_HALF) * 2 ** 32 + (words[low] >>> 0);
+}
+
+/** Writes the two words of an expiry time. */
+export function writeExpiry(words: Int32Array, low: number, expiresAtMs: number): void {
+  words[low] = expiresAtMs | 0;
+  words[low + 1] = Math.floor(expiresAtMs / 2 ** 32);
+}
+
+/** Whether a record's key equals the given words; both are zero-padded, so whole words are compared. */
+export function keyEquals(
+  words: Int32Array,
+  at: number,
+  keyWords: Int32Array,
+  keyAt: number,
+  keyBytes: number,
+): boolean {
+  if ((words[at + RECORD_META] & KEY_LENGTH_MASK) !== keyBytes) return false;
+  const first = at + RECORD_KEY;
+  const count = (keyBytes + 3) >>> 2;
+  for (let i = 0; i < count; i++) {
+    if (words[first + i] !== keyWords[keyAt + i]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,489 @@
+/**
+ * A KN: the exclusive writer of the slots it owns.
+ *
+ * `KvsNode` is an agent: `doWork()` does a bounded amount of work and says how much. It knows nothing of
+ * threads, so the same object runs in a worker, in a unit test, and in a seeded single-threaded interleaving.
+ *
+ * One put, and why it is safe:
+ *
+ * 1. Reserve space in this KN's open segment and copy the record there. Nobody can see it yet.
+ * 2. Lock the slot by swapping the owner word that the request carries (I1, I4; see routing/ownership.ts).
+ *    If that fails the reservation is cancelled and the client is told that the slot has moved.
+ * 3. Look the key up, check the condition, give the record the slot's next version (I9).
+ * 4. Count the record as live, then point the index at it: the record is complete by then (I2).
+ * 5. Unlock; only then count the replaced record as dead, since that may free its segment (I10).
+ * 6. Complete the request: from now on every thread has seen the put, or would see it (I3).
+ *
+ * @module
+ */
+import { NO_ADDRESS, type PoolAddress, type Slot } from "../core/brands.ts";
+import {
+  BATCH_REQUESTS_MAX,
+  DELETE_SEGMENT_RESERVE,
+  PUT_SEGMENT_RESERVE,
+  SLOT_COUNT,
+  SLOT_SHIFT,
+} from "../core/limits.ts";
+import { Cleaner } from "../dpm/cleaner.ts";
+import { IndexSpace } from "../index/index_space.ts";
+import { SlotTable } from "../index/slot_table.ts";
+import { LogWriter } from "../log/log_writer.ts";
+import {
+  FLAG_EXPIRES,
+  metaKeyBytes,
+  metaWithKind,
+  metaWithVersionHigh,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_REPLACES,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  recordExpiry,
+  RecordKind,
+  recordVersion,
+  recordWords,
+  valueWord,
+} from "../log/record_layout.ts";
+import {
+  SLOT_EXPIRING_COUNT,
+  SLOT_LOCK,
+  SLOT_VERSION_HIGH,
+  SLOT_VERSION_LOW,
+} from "../pool/control_layout.ts";
+import { Gate } from "../pool/gate.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
+import { SpaceBudget } from "../pool/space_budget.ts";
+import { RING_EMPTY, type RequestConsumer } from "../rings/request_consumer.ts";
+import {
+  Condition,
+  conditionOf,
+  Operation,
+  operationOf,
+  REQUEST_ARGUMENT,
+  REQUEST_OPERATION,
+  REQUEST_OWNER_WORD,
+  REQUEST_RECORD,
+  REQUEST_VERSION_HIGH,
+  REQUEST_VERSION_LOW,
+  Status,
+} from "../rings/ring_layout.ts";
+import { loadOwner, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import type { NodeId, OwnerWord } from "../core/brands.ts";
+import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
+
+/** Requests after which completions are published even though the batch goes on. */
+const PUBLISH_EVERY = 16;
+/** Words up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
+const LOOP_COPY_WORDS = 64;
+/** How often a KN looks for expired records, and how many slots it looks at in one step. */
+const SWEEP_INTERVAL_MS = 500;
+const SWEEP_SLOTS_MAX = 64;
+
+/** What a KN is made of. */
+export interface KvsNodeOptions {
+  readonly pool: Pool;
+  readonly nodeId: NodeId;
+  /** Which of the agent blocks is this KN's. */
+  readonly agent: number;
+  /** The rings from its clients. */
+  readonly consumers: readonly RequestConsumer[];
+  /** Tells the time in milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** The agent that executes requests. */
+export class KvsNode {
+  readonly #pool: Pool;
+  readonly #control: Int32Array;
+  readonly #nodeId: NodeId;
+  readonly #consumers: readonly RequestConsumer[];
+  readonly #clock: () => number;
+  readonly #gate: Gate;
+  readonly #segments: SegmentTable;
+  readonly #budget: SpaceBudget;
+  readonly #table: SlotTable;
+  readonly #log: LogWriter;
+  readonly #cleaner: Cleaner;
+  readonly #counters: AgentCounters;
+  #sweepSlot = 0;
+  #nextSweepMs = 0;
+
+  /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
+  constructor(options: KvsNodeOptions) {
+    const { pool, agent, clock } = options;
+    this.#pool = pool;
+    this.#control = pool.control;
+    this.#nodeId = options.nodeId;
+    this.#consumers = options.consumers;
+    this.#clock = clock;
+    this.#gate = new Gate(pool, agent);
+    this.#segments = new SegmentTable(pool);
+    this.#budget = new SpaceBudget(pool, this.#segments);
+    this.#table = new SlotTable(pool, new IndexSpace(pool, agent));
+    this.#log = new LogWriter(pool, this.#segments, agent);
+    this.#cleaner = new Cleaner(pool, this.#segments, this.#table, this.#log, clock);
+    this.#counters = new AgentCounters(pool, agent);
+  }
+
+  /** Whether a request waits; called between two steps, and before going to sleep. */
+  hasRequest(): boolean {
+    for (let i = 0; i < this.#consumers.length; i++) {
+      if (this.#consumers[i].hasRequest()) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Executes up to {@linkcode BATCH_REQUESTS_MAX} requests of each client, and a bounded amount of upkeep.
+   *
+   * @returns requests executed and slots swept; 0 means that there is nothing to do now
+   */
+  doWork(): number {
+    const sweepIsDue = this.#clock() >= this.#nextSweepMs;
+    if (!sweepIsDue && !this.hasRequest()) return 0;
+    if (!this.#gate.enter()) return 0;
+    let work = 0;
+    for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
+    if (work > 0) {
+      this.#log.publish();
+      this.#counters.add(AgentCounter.BATCHES, 1);
+      if (this.#budget.isCritical) work += this.#clean();
+    }
+    if (sweepIsDue) work += this.#sweep();
+    this.#gate.leave();
+    return work;
+  }
+
+  /** Ends this KN's part in the pool: nothing of it stays open. */
+  close(): void {
+    this.#cleaner.abandon();
+    this.#log.seal();
+  }
+
+  #drain(consumer: RequestConsumer): number {
+    let count = 0;
+    while (count < BATCH_REQUESTS_MAX) {
+      const at = consumer.poll();
+      if (at === RING_EMPTY) break;
+      this.#execute(consumer, at);
+      count += 1;
+      if (count % PUBLISH_EVERY === 0) consumer.publish();
+    }
+    consumer.publish();
+    if (count > 0) this.#counters.add(AgentCounter.REQUESTS, count);
+    return count;
+  }
+
+  #execute(consumer: RequestConsumer, at: number): void {
+    const ring = consumer.words;
+    const word = ring[at + REQUEST_OPERATION];
+    switch (operationOf(word)) {
+      case Operation.PUT:
+        return this.#put(consumer, ring, at, conditionOf(word));
+      case Operation.DELETE:
+        return this.#delete(consumer, ring, at, conditionOf(word));
+      case Operation.RESERVE:
+        return this.#reserveLarge(consumer, ring, at);
+      case Operation.COMMIT:
+        return this.#commitLarge(consumer, ring, at, conditionOf(word));
+      case Operation.ABORT:
+        return this.#abortLarge(consumer, ring[at + REQUEST_ARGUMENT] as PoolAddress);
+      case Operation.CLEAR_SLOT:
+        return this.#clearSlot(consumer, ring, at);
+    }
+  }
+
+  #put(consumer: RequestConsumer, ring: Int32Array, at: number, condition: number): void {
+    const from = at + REQUEST_RECORD;
+    const meta = ring[from + RECORD_META];
+    const length = recordWords(meta, ring[from + RECORD_VALUE_BYTES]);
+    const address = this.#reserve(length, PUT_SEGMENT_RESERVE);
+    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
+    const words = this.#pool.wordsOf(address);
+    const to = this.#pool.wordAt(address);
+    copyWords(ring, from, words, to, length);
+
+    const hash = ring[from + RECORD_HASH];
+    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) {
+      this.#log.cancel(address, length);
+      return this.#refuseMoved(consumer);
+    }
+    const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
+    // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
+    const added = metaKeyBytes(meta) === 0 ? 0 : length * 4;
+    const status = this.#admit(old, ring, at, condition, added);
+    if (status !== Status.OK) {
+      unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+      this.#log.cancel(address, length);
+      return consumer.complete(status, old, 0, 0);
+    }
+    this.#segments.addLive(address, length * 4);
+    if (!this.#publish(slotAt, hash, old, address, words, to)) {
+      unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+      this.#segments.subtractLive(address, length * 4);
+      return consumer.complete(Status.INDEX_FULL, 0, 0, 0);
+    }
+    const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
+    const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
+    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));
+    consumer.complete(Status.OK, address, versionLow, versionHigh);
+  }
+
+  #delete(consumer: RequestConsumer, ring: Int32Array, at: number, condition: number): void {
+    const from = at + REQUEST_RECORD;
+    const meta = ring[from + RECORD_META];
+    const length = recordWords(meta, 0);
+    const address = this.#reserve(length, DELETE_SEGMENT_RESERVE);
+    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
+    const words = this.#pool.wordsOf(address);
+    const to = this.#pool.wordAt(address);
+    copyWords(ring, from, words, to, length);
+
+    const hash = ring[from + RECORD_HASH];
+    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) {
+      this.#log.cancel(address, length);
+      return this.#refuseMoved(consumer);
+    }
+    const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
+    if (old === NO_ADDRESS || !this.#holds(old, ring, at, condition)) {
+      unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+      this.#log.cancel(address, length);
+      return consumer.complete(Status.UNMET, 0, 0, 0);
+    }
+    // A record that has expired is removed like any other, but the caller is told that there was none.
+    const status = this.#isExpired(old) ? Status.UNMET : Status.OK;
+    this.#stamp(slotAt, words, to, old);
+    this.#forgetExpiry(slotAt, old);
+    this.#table.remove(slotAt);
+    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    this.#segments.subtractLive(old, this.#recordBytes(old));
+    consumer.complete(status, old, 0, 0);
+  }
+
+  /** Reserves a record whose value the client writes itself, and pins its segment meanwhile. */
+  #reserveLarge(consumer: RequestConsumer, ring: Int32Array, at: number): void {
+    const from = at + REQUEST_RECORD;
+    const meta = ring[from + RECORD_META];
+    const length = recordWords(meta, ring[from + RECORD_VALUE_BYTES]);
+    const address = this.#reserve(length, PUT_SEGMENT_RESERVE);
+    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
+    const words = this.#pool.wordsOf(address);
+    const to = this.#pool.wordAt(address);
+    copyWords(ring, from, words, to, valueWord(meta));
+    words[to + RECORD_META] = metaWithKind(meta, RecordKind.RESERVATION);
+    this.#segments.pin(address);
+    this.#segments.addLive(address, length * 4);
+    consumer.complete(Status.OK, address, 0, 0);
+  }
+
+  /** Makes a reservation the key's newest record. A refusal other than MOVED gives it up. */
+  #commitLarge(consumer: RequestConsumer, ring: Int32Array, at: number, condition: number): void {
+    const address = ring[at + REQUEST_ARGUMENT] as PoolAddress;
+    const words = this.#pool.wordsOf(address);
+    const to = this.#pool.wordAt(address);
+    const hash = words[to + RECORD_HASH];
+    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) return this.#refuseMoved(consumer);
+    const meta = words[to + RECORD_META];
+    const old = this.#table.find(slotAt, hash, words, to + RECORD_KEY, metaKeyBytes(meta));
+    let status: number = this.#admit(old, ring, at, condition, this.#recordBytes(address));
+    if (status === Status.OK) {
+      words[to + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
+      if (!this.#publish(slotAt, hash, old, address, words, to)) status = Status.INDEX_FULL;
+    }
+    const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
+    const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
+    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    this.#segments.unpin(address);
+    const dead = status === Status.OK ? old : address;
+    if (dead !== NO_ADDRESS) this.#segments.subtractLive(dead, this.#recordBytes(dead));
+    consumer.complete(status, address, versionLow, versionHigh);
+  }
+
+  #abortLarge(consumer: RequestConsumer, address: PoolAddress): void {
+    this.#segments.unpin(address);
+    this.#segments.subtractLive(address, this.#recordBytes(address));
+    consumer.complete(Status.OK, address, 0, 0);
+  }
+
+  /** Deletes all keys of a slot; one CLEAR record in the log stands for all of them. */
+  #clearSlot(consumer: RequestConsumer, ring: Int32Array, at: number): void {
+    const slot = ring[at + REQUEST_ARGUMENT] as Slot;
+    const from = at + REQUEST_RECORD;
+    const length = recordWords(ring[from + RECORD_META], 0);
+    const address = this.#reserve(length, DELETE_SEGMENT_RESERVE);
+    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
+    const words = this.#pool.wordsOf(address);
+    const to = this.#pool.wordAt(address);
+    copyWords(ring, from, words, to, length);
+    const slotAt = this.#pool.slotAt(slot);
+    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) {
+      this.#log.cancel(address, length);
+      return this.#refuseMoved(consumer);
+    }
+    this.#stamp(slotAt, words, to, NO_ADDRESS);
+    const removed: PoolAddress[] = [];
+    this.#table.forEach(slotAt, (record) => {
+      if (metaKeyBytes(this.#metaOf(record)) === 0) return; // the store's own key stays
+      this.#forgetExpiry(slotAt, record);
+      this.#table.remove(slotAt);
+      removed.push(record);
+    });
+    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    for (const record of removed) this.#segments.subtractLive(record, this.#recordBytes(record));
+    consumer.complete(Status.OK, 0, removed.length, 0);
+  }
+
+  #refuseMoved(consumer: RequestConsumer): void {
+    this.#counters.add(AgentCounter.MOVED, 1);
+    consumer.complete(Status.MOVED, 0, 0, 0);
+  }
+
+  /** Reserves log space, cleaning a segment first when there is none; `NO_ADDRESS` when that gained nothing. */
+  #reserve(length: number, segmentReserve: number): PoolAddress {
+    for (;;) {
+      const address = this.#log.reserve(length, segmentReserve);
+      if (address !== NO_ADDRESS) return address;
+      if (!this.#cleaner.cleanOne()) return NO_ADDRESS;
+      this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
+    }
+  }
+
+  /** Whether a put may go ahead: its condition holds, and there is room for what it adds. */
+  #admit(old: PoolAddress, ring: Int32Array, at: number, condition: number, bytes: number): number {
+    if (!this.#holds(old, ring, at, condition)) return Status.UNMET;
+    const added = old === NO_ADDRESS ? bytes : bytes - this.#recordBytes(old);
+    return added <= 0 || this.#budget.admits(added) ? Status.OK : Status.LOG_FULL;
+  }
+
+  #holds(old: PoolAddress, ring: Int32Array, at: number, condition: number): boolean {
+    if (condition === Condition.NONE) return true;
+    const exists = old !== NO_ADDRESS && !this.#isExpired(old);
+    if (condition === Condition.ABSENT) return !exists;
+    if (!exists) return false;
+    const words = this.#pool.wordsOf(old);
+    const oldAt = this.#pool.wordAt(old);
+    const version = recordVersion(words[oldAt + RECORD_META], words[oldAt + RECORD_VERSION_LOW]);
+    return version ===
+      (ring[at + REQUEST_VERSION_LOW] >>> 0) + ring[at + REQUEST_VERSION_HIGH] * 2 ** 32;
+  }
+
+  /** Stamps a record and points the index at it; false when the index has no room. */
+  #publish(
+    slotAt: number,
+    hash: number,
+    old: PoolAddress,
+    address: PoolAddress,
+    words: Int32Array,
+    to: number,
+  ): boolean {
+    this.#stamp(slotAt, words, to, old);
+    if (old === NO_ADDRESS) {
+      if (!this.#table.insert(slotAt, hash, address)) return false;
+    } else {
+      this.#forgetExpiry(slotAt, old);
+      this.#table.swing(old, address);
+    }
+    if ((words[to + RECORD_META] & FLAG_EXPIRES) !== 0) {
+      this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;
+    }
+    return true;
+  }
+
+  /** Gives a record the slot's next version (I9) and the address of what it replaces. */
+  #stamp(slotAt: number, words: Int32Array, to: number, replaces: PoolAddress): void {
+    const control = this.#control;
+    const low = (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;
+    control[slotAt + SLOT_VERSION_LOW] = low;
+    if (low === 0) control[slotAt + SLOT_VERSION_HIGH] += 1;
+    words[to + RECORD_VERSION_LOW] = low;
+    words[to + RECORD_META] = metaWithVersionHigh(
+      words[to + RECORD_META],
+      control[slotAt + SLOT_VERSION_HIGH],
+    );
+    words[to + RECORD_REPLACES] = replaces;
+  }
+
+  #metaOf(record: PoolAddress): number {
+    return this.#pool.wordsOf(record)[this.#pool.wordAt(record) + RECORD_META];
+  }
+
+  #recordBytes(record: PoolAddress): number {
+    const words = this.#pool.wordsOf(record);
+    const at = this.#pool.wordAt(record);
+    return recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) * 4;
+  }
+
+  #isExpired(record: PoolAddress): boolean {
+    const expiresAtMs = recordExpiry(this.#pool.wordsOf(record), this.#pool.wordAt(record));
+    return expiresAtMs !== Infinity && expiresAtMs <= this.#clock();
+  }
+
+  #forgetExpiry(slotAt: number, old: PoolAddress): void {
+    if ((this.#metaOf(old) & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+  }
+
+  #clean(): number {
+    const before = this.#cleaner.cleanedCount;
+    const work = this.#cleaner.doWork();
+    this.#counters.add(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount - before);
+    return work;
+  }
+
+  /** Removes expired records from some of this KN's slots; returns how many slots had any. */
+  #sweep(): number {
+    let swept = 0;
+    let looked = 0;
+    while (looked < SLOT_COUNT && swept < SWEEP_SLOTS_MAX) {
+      const slot = this.#sweepSlot as Slot;
+      this.#sweepSlot = (this.#sweepSlot + 1) % SLOT_COUNT;
+      looked += 1;
+      if (this.#control[this.#pool.slotAt(slot) + SLOT_EXPIRING_COUNT] === 0) continue;
+      const owner = loadOwner(this.#pool, slot);
+      if (ownerOf(owner) !== this.#nodeId) continue;
+      this.#sweepSlotNow(slot, owner);
+      swept += 1;
+    }
+    // When every slot has been looked at there is time until the next round.
+    if (looked === SLOT_COUNT) this.#nextSweepMs = this.#clock() + SWEEP_INTERVAL_MS;
+    return swept;
+  }
+
+  #sweepSlotNow(slot: Slot, owner: OwnerWord): void {
+    const slotAt = this.#pool.slotAt(slot);
+    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) return;
+    const expired: PoolAddress[] = [];
+    this.#table.forEach(slotAt, (record) => {
+      if (!this.#isExpired(record)) return;
+      this.#table.remove(slotAt);
+      this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+      expired.push(record);
+    });
+    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    for (const record of expired) this.#segments.subtractLive(record, this.#recordBytes(record));
+    this.#counters.add(AgentCounter.EXPIRED, expired.length);
+  }
+}
+
+function copyWords(
+  source: Int32Array,
+  from: number,
+  target: Int32Array,
+  to: number,
+  count: number,
+): void {
+  if (count <= LOOP_COPY_WORDS) {
+    for (let i = 0; i < count; i++) target[to + i] = source[from + i];
+  } else {
+    target.set(source.subarray(from, from + count), to);
+  }
+}

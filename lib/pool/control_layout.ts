@@ -1,0 +1,171 @@
+/**
+ * Layout of the control words: everything shared that is neither log nor index. Offsets only, in words
+ * of 4 bytes; no other file holds a numeric offset into this buffer.
+ *
+ * ```text
+ *   word 0                HEADER          32 words, constant after creation
+ *                         GATE            32 words, written by the M-node
+ *                         SPINNERS        32 words
+ *                         FREE LIST       2 lines: head | count
+ *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
+ *                         OWNER TABLE     4096 words, written by the M-node
+ *                         GENERATIONS     1 word per segment
+ *                         AGENT BLOCKS    64 KNs + the DPM processors + the host, 8 lines each
+ *                         SLOTS           4096 descriptors of 2 lines
+ *                         SEGMENTS        1 entry of 2 lines per segment
+ * ```
+ *
+ * A line is 128 bytes: two cache lines, because the adjacent-line prefetcher fetches pairs. Words that
+ * different threads write are in different lines.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import type { SegmentId, Slot } from "../core/brands.ts";
+import { NODE_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
+
+/** Words of a line, the unit of isolation between writers. */
+export const LINE_WORDS = 32;
+
+/** HEADER. Written by the creator before any other thread starts; read by all. */
+export const HEADER = 0;
+/** "DNMO", little-endian. */
+export const HEADER_MAGIC = HEADER + 0;
+/** Version of this layout; threads of one process always agree, checkpoints are compared against it. */
+export const HEADER_LAYOUT_VERSION = HEADER + 1;
+/** Low and high half of the pool's random hash key. */
+export const HEADER_HASH_KEY_0 = HEADER + 2;
+export const HEADER_HASH_KEY_1 = HEADER + 3;
+
+export const CONTROL_MAGIC = 0x4f4d4e44;
+export const CONTROL_LAYOUT_VERSION = 1;
+
+/** GATE. Written by the M-node, read by every agent before it starts a step; see gate.ts. */
+export const GATE_PAUSED = HEADER + LINE_WORDS;
+/** Non-zero while a snapshot needs the contents of freed segments: they become free-pending, not free. */
+export const GATE_DEFER_FREE = GATE_PAUSED + 1;
+/** KNs that run: each may hold an open segment. */
+export const GATE_NODE_COUNT = GATE_PAUSED + 2;
+/** Processors of the machine, for idle strategies. Constant after creation. */
+export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
+
+/** Threads that spin at the moment; counted by the threads themselves. See node/idle_strategy.ts. */
+export const SPINNER_COUNT = GATE_PAUSED + LINE_WORDS;
+
+/** FREE LIST head: (tag << 16) | (segment + 1). Swapped by whoever allocates or frees a segment. */
+export const FREE_LIST_HEAD = SPINNER_COUNT + LINE_WORDS;
+/** Free segments not yet promised to anybody; decremented before a pop, incremented after a push. */
+export const FREE_LIST_COUNT = FREE_LIST_HEAD + LINE_WORDS;
+
+/** INDEX SPACE lock: 0 or agent + 1. Guards the two words after it. */
+export const INDEX_SPACE_LOCK = FREE_LIST_COUNT + LINE_WORDS;
+/** Next bucket never handed out. */
+export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
+/** First bucket of the list of returned overflow buckets, linked through their spare words. */
+export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
+/** Length of that list. */
+export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
+
+/** OWNER TABLE: one owner word per slot. Published by the M-node, loaded by clients to route. */
+export const OWNER_TABLE = INDEX_SPACE_LOCK + LINE_WORDS;
+
+/**
+ * GENERATIONS: how often each segment was reused. Bumped by whoever frees the segment, before it can be
+ * allocated again; loaded by readers around every read of a record. Rarely written, so packed.
+ */
+export const GENERATIONS = OWNER_TABLE + SLOT_COUNT;
+
+/** An agent is a thread's role in the pool: KNs come first, then the DPM processors, then the host. */
+export const AGENT_DPM = NODE_COUNT_MAX;
+export const AGENT_HOST = NODE_COUNT_MAX + 1;
+export const AGENT_COUNT = NODE_COUNT_MAX + 2;
+
+/** AGENT BLOCK, line 0: what the agent says. Written by the agent. */
+export const AGENT_GATE_STATE = 0;
+export const AGENT_HEARTBEAT = 1;
+export const AGENT_LIFE_STATE = 2;
+/** Line 1: SLEEPING. The agent stores 1 before it waits; whoever wakes it swaps it to 0. */
+export const AGENT_SLEEPING = LINE_WORDS;
+/** Line 2: what the M-node wants. Written by the M-node. */
+export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
+/** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
+export const AGENT_COUNTERS = 3 * LINE_WORDS;
+export const AGENT_BLOCK_WORDS = 8 * LINE_WORDS;
+
+/**
+ * SLOT, line 0: where the slot's table is. Written under the slot's lock, loaded by every reader.
+ * META is (sequence << 5) | log2 of the number of buckets; EXTENTS are bucket numbers, see index/.
+ */
+export const SLOT_META = 0;
+export const SLOT_EXTENTS = 1;
+export const SLOT_EXTENT_COUNT = 21;
+/** Line 1: LOCK, the owner word with its lock bit; the words after it change only under the lock. */
+export const SLOT_LOCK = LINE_WORDS;
+/** Version of the slot's newest record: low 32 bits, high 16 bits. */
+export const SLOT_VERSION_LOW = SLOT_LOCK + 1;
+export const SLOT_VERSION_HIGH = SLOT_LOCK + 2;
+/** Keys in the table, and how many of them can expire. */
+export const SLOT_RECORD_COUNT = SLOT_LOCK + 3;
+export const SLOT_EXPIRING_COUNT = SLOT_LOCK + 4;
+/** Overflow buckets in the table's chains. */
+export const SLOT_OVERFLOW_COUNT = SLOT_LOCK + 5;
+export const SLOT_WORDS = 2 * LINE_WORDS;
+
+/** SEGMENT, line 0: written by whoever holds the segment (its state says who). */
+export const SEGMENT_STATE = 0;
+/** Bytes appended, header included. Published at the end of a batch and when sealed. */
+export const SEGMENT_USED_BYTES = 1;
+/** The agent that appends or appended. */
+export const SEGMENT_AGENT = 2;
+/** Next segment of the free list, as segment + 1; 0 ends it. */
+export const SEGMENT_NEXT_FREE = 3;
+/** Bytes from the start whose pages have been touched since the pool was created. */
+export const SEGMENT_TOUCHED_BYTES = 4;
+/** Line 1: counted atomically by every owner. */
+export const SEGMENT_LIVE_BYTES = LINE_WORDS;
+/** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */
+export const SEGMENT_PINS = LINE_WORDS + 1;
+export const SEGMENT_WORDS = 2 * LINE_WORDS;
+
+/** Index of an agent's block. */
+export function agentOffset(segmentCount: number, agent: number): number {
+  return agentsStart(segmentCount) + agent * AGENT_BLOCK_WORDS;
+}
+
+/** Index of a slot's descriptor. */
+export function slotOffset(segmentCount: number, slot: Slot): number {
+  return slotsStart(segmentCount) + slot * SLOT_WORDS;
+}
+
+/** Index of a segment's entry. */
+export function segmentOffset(segmentCount: number, segment: SegmentId): number {
+  return segmentsStart(segmentCount) + segment * SEGMENT_WORDS;
+}
+
+/** Words of the whole buffer. */
+export function controlWords(segmentCount: number): number {
+  return segmentsStart(segmentCount) + segmentCount * SEGMENT_WORDS;
+}
+
+function agentsStart(segmentCount: number): number {
+  const end = GENERATIONS + segmentCount;
+  return Math.ceil(end / LINE_WORDS) * LINE_WORDS;
+}
+
+/** Index of the first slot descriptor. */
+export function slotsStart(segmentCount: number): number {
+  return agentsStart(segmentCount) + AGENT_COUNT * AGENT_BLOCK_WORDS;
+}
+
+/** Index of the first segment entry. */
+export function segmentsStart(segmentCount: number): number {
+  return slotsStart(segmentCount) + SLOT_COUNT * SLOT_WORDS;
+}
+
+assert(
+  SLOT_EXTENTS + SLOT_EXTENT_COUNT <= SLOT_LOCK,
+  "readers' and owners' words are in two lines",
+);
+assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
+assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
+assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");

@@ -1,0 +1,229 @@
+/**
+ * Segment states and the list of free segments.
+ *
+ * ```text
+ *            allocate              seal              claim for cleaning
+ *     FREE ------------> OPEN ------------> SEALED ---------------------> CLEANING
+ *      ^                                      | no live bytes                |
+ *      |              release                 v                              | all moved
+ *      +------------------------------- FREE_PENDING <-----------------------+
+ * ```
+ *
+ * The free list is a Treiber stack, last in first out, because a page that was touched before is ten times
+ * cheaper than a fresh one. Its head carries a tag that changes with every swap, so a pop that was
+ * overtaken cannot install a stale successor. A permit in FREE_LIST_COUNT is taken before a pop: whoever
+ * holds a permit finds a segment.
+ *
+ * I10: a segment leaves FREE_PENDING only when it has no live bytes, so no index word points into it, and
+ * while no snapshot defers it. Its generation is bumped before it is pushed, that is, before anyone
+ * can write into it: a reader that loads the same generation before and after its read saw bytes that
+ * nobody had begun to overwrite.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
+import {
+  FREE_LIST_COUNT,
+  FREE_LIST_HEAD,
+  GATE_DEFER_FREE,
+  GENERATIONS,
+  SEGMENT_AGENT,
+  SEGMENT_LIVE_BYTES,
+  SEGMENT_NEXT_FREE,
+  SEGMENT_PINS,
+  SEGMENT_STATE,
+  SEGMENT_TOUCHED_BYTES,
+  SEGMENT_USED_BYTES,
+} from "./control_layout.ts";
+import type { Pool } from "./pool.ts";
+
+/** States of a segment. */
+export const SegmentState = {
+  FREE: 0,
+  OPEN: 1,
+  SEALED: 2,
+  CLEANING: 3,
+  FREE_PENDING: 4,
+} as const;
+
+/** Operations on the shared segment table. */
+export class SegmentTable {
+  readonly #pool: Pool;
+  readonly #control: Int32Array;
+
+  /** Operates on a pool's segments. */
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    this.#control = pool.control;
+  }
+
+  /** Number of free segments that nobody has claimed. */
+  get freeCount(): number {
+    return Atomics.load(this.#control, FREE_LIST_COUNT);
+  }
+
+  /** State of a segment. */
+  state(segment: SegmentId): number {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
+  }
+
+  /** Bytes of a segment that the index can reach. */
+  liveBytes(segment: SegmentId): number {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LIVE_BYTES);
+  }
+
+  /** Bytes appended to a segment as of its owner's last batch. */
+  usedBytes(segment: SegmentId): number {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_USED_BYTES);
+  }
+
+  /** Bytes that the index can reach, in all segments. */
+  liveBytesTotal(): number {
+    let total = 0;
+    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
+      total += this.liveBytes(segment as SegmentId);
+    }
+    return total;
+  }
+
+  /**
+   * Takes a free segment and opens it.
+   *
+   * @param agent who will append to it
+   * @param reserve free segments to leave for others
+   * @returns the segment, or `NO_SEGMENT` when only the reserve is left
+   */
+  allocate(agent: number, reserve: number): SegmentId {
+    const control = this.#control;
+    for (;;) {
+      const count = Atomics.load(control, FREE_LIST_COUNT);
+      if (count <= reserve) return NO_SEGMENT;
+      if (Atomics.compareExchange(control, FREE_LIST_COUNT, count, count - 1) === count) break;
+    }
+    const segment = this.#pop();
+    const at = this.#pool.segmentAt(segment);
+    assert(control[at + SEGMENT_STATE] === SegmentState.FREE, "the free list holds free segments");
+    control[at + SEGMENT_USED_BYTES] = 0;
+    control[at + SEGMENT_AGENT] = agent;
+    Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
+    Atomics.store(control, at + SEGMENT_STATE, SegmentState.OPEN);
+    return segment;
+  }
+
+  /** Publishes how far an open segment is filled, so that a snapshot knows what to write. */
+  publishUsed(segment: SegmentId, usedBytes: number): void {
+    const at = this.#pool.segmentAt(segment);
+    Atomics.store(this.#control, at + SEGMENT_USED_BYTES, usedBytes);
+    if (usedBytes > this.#control[at + SEGMENT_TOUCHED_BYTES]) {
+      this.#control[at + SEGMENT_TOUCHED_BYTES] = usedBytes;
+    }
+  }
+
+  /** Ends appending to a segment (or cleaning it); frees it when nothing in it is live. */
+  seal(segment: SegmentId): void {
+    const at = this.#pool.segmentAt(segment);
+    Atomics.store(this.#control, at + SEGMENT_STATE, SegmentState.SEALED);
+    // Whoever took the last live bytes away before this store saw a segment that was not sealed and left
+    // it alone, so it has to be looked at again here.
+    if (Atomics.load(this.#control, at + SEGMENT_LIVE_BYTES) === 0) this.#freeIfDead(segment, at);
+  }
+
+  /** Counts bytes as reachable; called before the index points at them. */
+  addLive(address: PoolAddress, bytes: number): void {
+    const at = this.#pool.segmentAt(this.#pool.segmentOf(address));
+    Atomics.add(this.#control, at + SEGMENT_LIVE_BYTES, bytes);
+  }
+
+  /** Counts bytes as unreachable; called after the index has stopped pointing at them. */
+  subtractLive(address: PoolAddress, bytes: number): void {
+    const segment = this.#pool.segmentOf(address);
+    const at = this.#pool.segmentAt(segment);
+    const before = Atomics.sub(this.#control, at + SEGMENT_LIVE_BYTES, bytes);
+    if (before === bytes) this.#freeIfDead(segment, at);
+  }
+
+  /** Keeps the cleaner away from a segment while a client writes a large value into it. */
+  pin(address: PoolAddress): void {
+    Atomics.add(
+      this.#control,
+      this.#pool.segmentAt(this.#pool.segmentOf(address)) + SEGMENT_PINS,
+      1,
+    );
+  }
+
+  /** Undoes one {@linkcode pin}. */
+  unpin(address: PoolAddress): void {
+    Atomics.sub(
+      this.#control,
+      this.#pool.segmentAt(this.#pool.segmentOf(address)) + SEGMENT_PINS,
+      1,
+    );
+  }
+
+  /** Whether a large value is being written into a segment. */
+  isPinned(segment: SegmentId): boolean {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_PINS) !== 0;
+  }
+
+  /** Claims a sealed segment for cleaning; false when somebody else was first. */
+  claimForCleaning(segment: SegmentId): boolean {
+    const at = this.#pool.segmentAt(segment) + SEGMENT_STATE;
+    return Atomics.compareExchange(
+      this.#control,
+      at,
+      SegmentState.SEALED,
+      SegmentState.CLEANING,
+    ) === SegmentState.SEALED;
+  }
+
+  /** Frees the segments whose freeing a snapshot had deferred. */
+  releasePending(): void {
+    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
+      this.#release(segment as SegmentId, this.#pool.segmentAt(segment as SegmentId));
+    }
+  }
+
+  #freeIfDead(segment: SegmentId, at: number): void {
+    const state = at + SEGMENT_STATE;
+    const { SEALED, FREE_PENDING } = SegmentState;
+    if (Atomics.compareExchange(this.#control, state, SEALED, FREE_PENDING) !== SEALED) return;
+    if (Atomics.load(this.#control, GATE_DEFER_FREE) === 0) this.#release(segment, at);
+  }
+
+  #release(segment: SegmentId, at: number): void {
+    const control = this.#control;
+    const { FREE, FREE_PENDING } = SegmentState;
+    if (Atomics.load(control, at + SEGMENT_STATE) !== FREE_PENDING) return;
+    // The bump comes before the segment can be allocated: otherwise a reader could read half of a new
+    // record and find the generation unchanged (I6).
+    Atomics.add(control, GENERATIONS + segment, 1);
+    if (Atomics.compareExchange(control, at + SEGMENT_STATE, FREE_PENDING, FREE) !== FREE_PENDING) {
+      return;
+    }
+    this.#push(segment, at);
+    Atomics.add(control, FREE_LIST_COUNT, 1);
+  }
+
+  #pop(): SegmentId {
+    const control = this.#control;
+    for (;;) {
+      const head = Atomics.load(control, FREE_LIST_HEAD);
+      const segment = ((head & 0xffff) - 1) as SegmentId;
+      assert(segment >= 0, "a permit stands for a free segment");
+      const next = Atomics.load(control, this.#pool.segmentAt(segment) + SEGMENT_NEXT_FREE);
+      const swapped = ((head & ~0xffff) + 0x10000) | next;
+      if (Atomics.compareExchange(control, FREE_LIST_HEAD, head, swapped) === head) return segment;
+    }
+  }
+
+  #push(segment: SegmentId, at: number): void {
+    const control = this.#control;
+    for (;;) {
+      const head = Atomics.load(control, FREE_LIST_HEAD);
+      Atomics.store(control, at + SEGMENT_NEXT_FREE, head & 0xffff);
+      const swapped = ((head & ~0xffff) + 0x10000) | (segment + 1);
+      if (Atomics.compareExchange(control, FREE_LIST_HEAD, head, swapped) === head) return;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The KN's end of the rings from one client: takes requests in order, publishes a completion for each.
+ *
+ * @module
+ */
+import {
+  CLIENT_WAITING,
+  COMPLETION_ADDRESS,
+  COMPLETION_STATUS,
+  COMPLETION_TAIL,
+  COMPLETION_VERSION_HIGH,
+  COMPLETION_VERSION_LOW,
+  COMPLETION_WORDS,
+  COMPLETIONS,
+  Operation,
+  operationOf,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_TAIL,
+  requestStart,
+  type RingHandle,
+} from "./ring_layout.ts";
+
+/** Returned by {@linkcode RequestConsumer.poll} when there is no request. */
+export const RING_EMPTY = -1;
+
+/** The single consumer of a request ring and single producer of its completion ring. */
+export class RequestConsumer {
+  /** The ring's words. */
+  readonly words: Int32Array;
+  readonly #start: number;
+  readonly #wordMask: number;
+  readonly #inFlightMask: number;
+  /** Position in the stream of request words, and the cached tail behind which nothing is readable. */
+  #taken = 0;
+  #tail = 0;
+  #completedCount = 0;
+  #publishedCount = 0;
+
+  /** Opens the KN's end of a ring. */
+  constructor(handle: RingHandle) {
+    this.words = new Int32Array(handle.buffer);
+    this.#start = requestStart(handle.inFlightMax);
+    this.#wordMask = handle.requestWords - 1;
+    this.#inFlightMask = handle.inFlightMax - 1;
+  }
+
+  /** Whether there is a request, without taking it. */
+  hasRequest(): boolean {
+    if (this.#taken !== this.#tail) return true;
+    // Pairs with the store in RequestProducer.publish: the requests before the tail are complete.
+    this.#tail = Atomics.load(this.words, REQUEST_TAIL);
+    return this.#taken !== this.#tail;
+  }
+
+  /** Takes the next request: index of its first word, or {@linkcode RING_EMPTY}. */
+  poll(): number {
+    for (;;) {
+      if (!this.hasRequest()) return RING_EMPTY;
+      const at = this.#start + (this.#taken & this.#wordMask);
+      this.#taken = (this.#taken + this.words[at + REQUEST_LENGTH]) | 0;
+      if (operationOf(this.words[at + REQUEST_OPERATION]) !== Operation.PAD) return at;
+    }
+  }
+
+  /** Answers the oldest unanswered request; visible to the client after {@linkcode publish}. */
+  complete(status: number, address: number, versionLow: number, versionHigh: number): void {
+    const at = COMPLETIONS + (this.#completedCount & this.#inFlightMask) * COMPLETION_WORDS;
+    this.words[at + COMPLETION_STATUS] = status;
+    this.words[at + COMPLETION_ADDRESS] = address;
+    this.words[at + COMPLETION_VERSION_LOW] = versionLow;
+    this.words[at + COMPLETION_VERSION_HIGH] = versionHigh;
+    this.#completedCount = (this.#completedCount + 1) | 0;
+  }
+
+  /** Makes the completions visible to the client, and wakes it if it waits. */
+  publish(): void {
+    if (this.#publishedCount === this.#completedCount) return;
+    this.#publishedCount = this.#completedCount;
+    Atomics.store(this.words, COMPLETION_TAIL, this.#completedCount);
+    // Loaded after the tail is published, or a client that is just going to sleep would not be woken.
+    if (Atomics.load(this.words, CLIENT_WAITING) !== 0) {
+      if (Atomics.exchange(this.words, CLIENT_WAITING, 0) !== 0) {
+        Atomics.notify(this.words, COMPLETION_TAIL);
+      }
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The client's end of the rings to one KN: claims space for requests, publishes them, takes completions.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import {
+  CLIENT_WAITING,
+  COMPLETION_TAIL,
+  COMPLETION_WORDS,
+  COMPLETIONS,
+  Operation,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_TAIL,
+  requestStart,
+  type RingHandle,
+} from "./ring_layout.ts";
+
+/** Returned by {@linkcode RequestProducer.claim} when the ring is full. */
+export const RING_FULL = -1;
+
+/** The single producer of a request ring and single consumer of its completion ring. */
+export class RequestProducer {
+  /** The ring's words: requests are written at the index that {@linkcode claim} returns. */
+  readonly words: Int32Array;
+  /** Requests claimed so far, as u32. */
+  claimedCount = 0;
+  /** Requests whose completion has been taken, as u32. */
+  settledCount = 0;
+  /** Requests that fit a ring of this size, in words. */
+  readonly requestWordsMax: number;
+
+  readonly #start: number;
+  readonly #wordMask: number;
+  readonly #inFlightMask: number;
+  /** Position in the stream of request words: claimed, published, and free again. */
+  #claimed = 0;
+  #published = 0;
+  #released = 0;
+  /** Completions known to be published: a cached copy of COMPLETION_TAIL. */
+  #completedCount = 0;
+  /** Stream position behind each request in flight, by its number. */
+  readonly #ends: Int32Array;
+  readonly #starts: Int32Array;
+
+  /** Opens the client's end of a ring. */
+  constructor(handle: RingHandle) {
+    this.words = new Int32Array(handle.buffer);
+    this.#start = requestStart(handle.inFlightMax);
+    this.#wordMask = handle.requestWords - 1;
+    this.#inFlightMask = handle.inFlightMax - 1;
+    this.#ends = new Int32Array(handle.inFlightMax);
+    this.#starts = new Int32Array(handle.inFlightMax);
+    // A record that does not fit behind the write position needs its own length in padding first.
+    this.requestWordsMax = handle.requestWords >>> 2;
+  }
+
+  /** Requests sent and not settled. */
+  get inFlightCount(): number {
+    return (this.claimedCount - this.settledCount) | 0;
+  }
+
+  /** Requests claimed and not published. */
+  get hasUnpublished(): boolean {
+    return this.#claimed !== this.#published;
+  }
+
+  /** Index in the arrays that a caller keeps beside the requests in flight, for the newest claim. */
+  get newestIndex(): number {
+    return (this.claimedCount - 1) & this.#inFlightMask;
+  }
+
+  /** The same for the oldest request in flight. */
+  get oldestIndex(): number {
+    return this.settledCount & this.#inFlightMask;
+  }
+
+  /**
+   * Claims space for one request; the caller writes all of it before it publishes.
+   *
+   * @param words its length, a multiple of 2, at most {@linkcode requestWordsMax}
+   * @returns index of its first word in {@linkcode words}, or {@linkcode RING_FULL}
+   */
+  claim(words: number): number {
+    assert(words <= this.requestWordsMax, "a request fits the ring");
+    const ringWords = this.#wordMask + 1;
+    const offset = this.#claimed & this.#wordMask;
+    const padding = offset + words > ringWords ? ringWords - offset : 0;
+    const used = (this.#claimed - this.#released) | 0;
+    if (used + padding + words > ringWords || this.inFlightCount > this.#inFlightMask) return RING_FULL;
+    if (padding > 0) {
+      const at = this.#start + offset;
+      this.words[at + REQUEST_LENGTH] = padding;
+      this.words[at + REQUEST_OPERATION] = Operation.PAD;
+      this.#claimed = (this.#claimed + padding) | 0;
+    }
+    const at = this.#start + (this.#claimed & this.#wordMask);
+    this.words[at + REQUEST_LENGTH] = words;
+    const index = this.claimedCount & this.#inFlightMask;
+    this.#starts[index] = at;
+    this.#claimed = (this.#claimed + words) | 0;
+    this.#ends[index] = this.#claimed;
+    this.claimedCount = (this.claimedCount + 1) | 0;
+    return at;
+  }
+
+  /** Makes the claimed requests visible to the KN. Pairs with the load in RequestConsumer.poll. */
+  publish(): void {
+    this.#published = this.#claimed;
+    Atomics.store(this.words, REQUEST_TAIL, this.#claimed);
+  }
+
+  /** Whether a completion can be taken. Pairs with the store in RequestConsumer.publish. */
+  hasCompletion(): boolean {
+    if (this.#completedCount !== this.settledCount) return true;
+    this.#completedCount = Atomics.load(this.words, COMPLETION_TAIL);
+    return this.#completedCount !== this.settledCount;
+  }
+
+  /** Index of the first word of the oldest completion not taken yet. */
+  completionAt(): number {
+    return COMPLETIONS + this.oldestIndex * COMPLETION_WORDS;
+  }
+
+  /** Index of the first word of the request that the oldest completion answers. */
+  oldestRequestAt(): number {
+    return this.#starts[this.oldestIndex];
+  }
+
+  /** Ends the oldest request: its space and its completion entry can be reused. */
+  settle(): void {
+    this.#released = this.#ends[this.oldestIndex];
+    this.settledCount = (this.settledCount + 1) | 0;
+  }
+
+  /** Announces that this client is about to wait; true when there is a completion after all. */
+  announceWait(): boolean {
+    // The KN publishes its tail first and looks at this word afterwards, the client does it the other way round:
+    // one of them sees the other (both accesses are sequentially consistent).
+    Atomics.store(this.words, CLIENT_WAITING, 1);
+    return this.hasCompletion();
+  }
+
+  /** Takes the announcement back. */
+  retractWait(): void {
+    Atomics.store(this.words, CLIENT_WAITING, 0);
+  }
+
+  /** The completion tail as last seen, the value to wait on. */
+  get completionTail(): number {
+    return this.#completedCount;
+  }
+}

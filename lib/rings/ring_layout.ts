@@ -1,0 +1,145 @@
+/**
+ * Layout of the rings between one client and one KN, in one SharedArrayBuffer. Offsets in words.
+ *
+ * ```text
+ *   word 0     line  REQUEST TAIL      written by the client, loaded by the KN
+ *              line  COMPLETION TAIL   written by the KN, loaded by the client
+ *              line  CLIENT WAITING    set by the client before it waits, swapped by the KN
+ *              completion entries      inFlightMax entries of 4 words, written by the KN
+ *              request records         requestBytes, written by the client
+ * ```
+ *
+ * Single producer, single consumer. Positions count without bound and wrap as u32: the request tail counts
+ * words, the completion tail counts requests. There is no request head: the KN answers every request, in
+ * order, and the space of a request is the client's again when the client has handled its completion. So a request that
+ * was refused, or whose KN has died, is still there to be sent elsewhere (I5), and the client never has more
+ * requests in flight than there are completion entries, so the KN never has to look for room.
+ *
+ * **Request record**, 8-byte aligned, never wraps: a PAD request fills the end of the ring.
+ *
+ * ```text
+ *   word 0   length in words, this header included
+ *   word 1   operation (bits 0-7), condition (bits 8-15)
+ *   word 2   owner word by which the client routed
+ *   word 3   version expected by the condition, bits 0-31
+ *   word 4   version expected by the condition, bits 32-47
+ *   word 5   COMMIT, ABORT: the address that RESERVE returned; CLEAR_SLOT: the slot
+ *   word 6   the log record, as in log/record_layout.ts, without its version
+ * ```
+ *
+ * **Completion entry**: status, address, version bits 0-31, version bits 32-47.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import { LINE_WORDS } from "../pool/control_layout.ts";
+
+/** Words of the request stream published so far. Pairs with the KN's load in RequestConsumer.poll. */
+export const REQUEST_TAIL = 0;
+/** Completions published so far. Pairs with the client's load in RequestProducer.completionTail. */
+export const COMPLETION_TAIL = LINE_WORDS;
+/** 1 while the client waits on COMPLETION_TAIL. */
+export const CLIENT_WAITING = 2 * LINE_WORDS;
+/** First completion entry. */
+export const COMPLETIONS = 3 * LINE_WORDS;
+/** Words of a completion entry. */
+export const COMPLETION_WORDS = 4;
+export const COMPLETION_STATUS = 0;
+export const COMPLETION_ADDRESS = 1;
+export const COMPLETION_VERSION_LOW = 2;
+export const COMPLETION_VERSION_HIGH = 3;
+
+export const REQUEST_LENGTH = 0;
+export const REQUEST_OPERATION = 1;
+export const REQUEST_OWNER_WORD = 2;
+export const REQUEST_VERSION_LOW = 3;
+export const REQUEST_VERSION_HIGH = 4;
+export const REQUEST_ARGUMENT = 5;
+export const REQUEST_RECORD = 6;
+
+/** What a request asks for. */
+export const Operation = {
+  /** Fills the end of the ring; not answered. */
+  PAD: 0,
+  PUT: 1,
+  DELETE: 2,
+  /** Reserve the record's space; the client writes the value into it. */
+  RESERVE: 3,
+  /** Make a reserved record the key's newest. */
+  COMMIT: 4,
+  /** Give a reservation up. */
+  ABORT: 5,
+  /** Delete every key of a slot. */
+  CLEAR_SLOT: 6,
+} as const;
+
+/** When a request applies. */
+export const Condition = {
+  NONE: 0,
+  /** Only if the key does not exist. */
+  ABSENT: 1,
+  /** Only if the key's newest version is the expected one. */
+  VERSION: 2,
+} as const;
+
+/** How a request ended. */
+export const Status = {
+  /** Applied. */
+  OK: 0,
+  /** Nothing to do: the key did not exist, or the condition did not hold. */
+  UNMET: 1,
+  /** Not applied: the slot has another owner by now. */
+  MOVED: 2,
+  /** Not applied: the log has no room for it. */
+  LOG_FULL: 3,
+  /** Not applied: the index has no room for it. */
+  INDEX_FULL: 4,
+} as const;
+
+const CONDITION_SHIFT = 8;
+const OPERATION_MASK = 0xff;
+
+/** Packs word 1 of a request. */
+export function packOperation(operation: number, condition: number): number {
+  return operation | (condition << CONDITION_SHIFT);
+}
+
+/** The operation in word 1 of a request. */
+export function operationOf(word: number): number {
+  return word & OPERATION_MASK;
+}
+
+/** The condition in word 1 of a request. */
+export function conditionOf(word: number): number {
+  return word >>> CONDITION_SHIFT;
+}
+
+/** A ring's buffer and sizes; structured-cloneable. */
+export interface RingHandle {
+  readonly buffer: SharedArrayBuffer;
+  /** Words of the request part, a power of two. */
+  readonly requestWords: number;
+  /** Completion entries, a power of two. */
+  readonly inFlightMax: number;
+}
+
+/**
+ * Allocates the rings between a client and a KN.
+ *
+ * @param requestBytes bytes for requests, a power of two
+ * @param inFlightMax requests in flight, a power of two
+ */
+export function createRing(requestBytes: number, inFlightMax: number): RingHandle {
+  assert(Math.log2(requestBytes) % 1 === 0, "ring sizes are powers of two");
+  assert(Math.log2(inFlightMax) % 1 === 0, "ring sizes are powers of two");
+  const requestWords = requestBytes / 4;
+  const words = requestStart(inFlightMax) + requestWords;
+  return { buffer: new SharedArrayBuffer(words * 4), requestWords, inFlightMax };
+}
+
+/** Index of the first word of the request part. */
+export function requestStart(inFlightMax: number): number {
+  return COMPLETIONS + inFlightMax * COMPLETION_WORDS;
+}
+
+assert(REQUEST_RECORD % 2 === 0, "records in requests are aligned like records in the log");

@@ -1,0 +1,42 @@
+/**
+ * package.json and deno.json describe the same package: one version, and one range per dependency.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { PROJECT_ROOT } from "../scripts/runtimes.ts";
+
+interface Manifest {
+  version: string;
+  license: string;
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+  imports: Record<string, string>;
+}
+
+const readManifest = (name: string): Manifest =>
+  JSON.parse(readFileSync(join(PROJECT_ROOT, name), "utf8"));
+
+const npm = readManifest("package.json");
+const jsr = readManifest("deno.json");
+
+test("both name the same version and license", () => {
+  assert.is(jsr.version, npm.version);
+  assert.is(jsr.license, npm.license);
+});
+
+test("every npm import of deno.json has the range of package.json", () => {
+  const ranges = { ...npm.devDependencies, ...npm.dependencies };
+  for (const [name, target] of Object.entries(jsr.imports)) {
+    if (target.startsWith("npm:")) assert.is(target, `npm:${name}@${ranges[name]}`);
+  }
+});
+
+test("every runtime dependency is imported from npm by deno.json", () => {
+  for (const name of Object.keys(npm.dependencies)) assert.ok(name in jsr.imports, name);
+});
+
+test.run();

@@ -1,0 +1,150 @@
+/**
+ * The test runner is tested on files that must fail: each way in which a file can fail without saying so is
+ * a fixture. They run on Node, whatever runtime this file runs on.
+ *
+ * @module
+ */
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { PROJECT_ROOT } from "../scripts/runtimes.ts";
+import {
+  type FileResult,
+  findTestFiles,
+  parseSummary,
+  runTestFiles,
+} from "./support/test_runner.ts";
+
+const HEADER = `import { test } from "uvu"; import * as assert from "uvu/assert";`;
+
+/** Files that end by themselves. */
+const ENDING: Record<string, string> = {
+  passing: `test("a", () => {}); test("b", () => {}); test.skip("c"); test.run();`,
+  failing: `test("a", () => {}); test("b", () => assert.is(1, 2)); test.run();`,
+  crashing: `test("a", () => {}); test.run(); throw new Error("crash on load");`,
+  crashing_later:
+    `test("a", () => { setTimeout(() => { throw new Error("crash"); }, 50); }); test.run();`,
+  exiting: `test("a", () => process.exit(0)); test.run();`,
+  unsettled: `test("a", () => new Promise(() => {})); test.run();`,
+  failing_hook: `test.before(() => { throw new Error("hook"); }); test("a", () => {}); test.run();`,
+  no_test: `test.run();`,
+  not_run: `test("a", () => {});`,
+  empty: ``,
+};
+
+/** Files that never end: inside a test, and after the last one, with a child process. */
+const HANGING: Record<string, string> = {
+  hanging: `test("a", () => new Promise(() => setInterval(() => {}, 1000))); test.run();`,
+  lingering: `import { spawn } from "node:child_process";
+    const beat = "setInterval(() => fs.appendFileSync('heartbeat', '.'), 20)";
+    test("a", () => { spawn(process.execPath, ["-e", beat]); }); test.run();`,
+};
+
+const EXPECTED: Record<string, [passed: number, failed: number, failure?: RegExp]> = {
+  passing: [2, 0],
+  failing: [1, 1, /1 of 2 tests failed/],
+  crashing: [0, 1, /without a summary/],
+  crashing_later: [1, 1, /exit code [1-9]/],
+  exiting: [0, 1, /without a summary/],
+  unsettled: [0, 1, /without a summary/],
+  failing_hook: [0, 1, /1 of 1 tests failed/],
+  no_test: [0, 1, /ran no test/],
+  not_run: [0, 1, /without a summary/],
+  empty: [0, 1, /without a summary/],
+  hanging: [0, 1, /did not end within 3.0 s/],
+  lingering: [1, 1, /did not end within 3.0 s/],
+};
+
+const root = mkdtempSync(join(tmpdir(), "dinomo-runner-"));
+mkdirSync(join(root, "test", "nested"), { recursive: true });
+mkdirSync(join(root, "dist", "test"), { recursive: true });
+writeFileSync(join(root, "package.json"), `{ "type": "module" }`);
+symlinkSync(join(PROJECT_ROOT, "node_modules"), join(root, "node_modules"), "junction");
+for (const [name, body] of Object.entries({ ...ENDING, ...HANGING })) {
+  const code = name === "empty" ? body : `${HEADER}\n${body}\n`;
+  writeFileSync(join(root, "test", `${name}.test.ts`), code);
+  writeFileSync(join(root, "dist", "test", `${name}.test.js`), code);
+}
+
+async function run(names: string[], timeoutMs: number): Promise<[FileResult[], string[]]> {
+  const lines: string[] = [];
+  const results = await runTestFiles({
+    root,
+    runtimes: ["node"],
+    only: names.map((name) => `/${name}.test`),
+    jobCount: 2,
+    timeoutMs,
+    print: (text) => lines.push(...text.split("\n")),
+  });
+  return [results, lines];
+}
+
+/** Length of what the child of the lingering file has written. */
+function readHeartbeat(): number {
+  return statSync(join(root, "heartbeat")).size;
+}
+
+function checkResults(results: FileResult[], names: string[]): void {
+  assert.is(results.length, names.length);
+  for (const { file, passed, failed, failure, output } of results) {
+    const name = file.slice("test/".length, -".test.ts".length);
+    const [passedExpected, failedExpected, pattern] = EXPECTED[name]!;
+    assert.is(passed, passedExpected, `${name}: passed\n${output}`);
+    assert.is(failed, failedExpected, `${name}: failed\n${output}`);
+    if (pattern === undefined) assert.is(failure, undefined, name);
+    else assert.match(failure ?? "", pattern, name);
+  }
+}
+
+test("counts each file that ends as what it is", async () => {
+  const names = Object.keys(ENDING);
+  const [results, lines] = await run(names, 60_000);
+  checkResults(results, names);
+  assert.is(lines.at(-1), "4 passed, 9 failed");
+  assert.is(lines.at(-2), "node  10 files: 4 passed, 9 failed, 1 skipped");
+  assert.ok(lines.some((line) => line.includes("crash on load")), "prints a failing file's output");
+});
+
+test("kills a file that does not end, with its children", async () => {
+  const names = Object.keys(HANGING);
+  const [results, lines] = await run(names, 3000);
+  checkResults(results, names);
+  assert.is(lines.at(-1), "1 passed, 2 failed");
+  const beats = readHeartbeat();
+  assert.ok(beats > 0, "the child ran");
+  await setTimeout(200);
+  assert.is(readHeartbeat(), beats, "the child still runs");
+});
+
+test("passes when every file passes, and fails when no file matches", async () => {
+  const [, passing] = await run(["passing"], 60_000);
+  assert.is(passing.at(-1), "2 passed, 0 failed");
+  const [, none] = await run(["nowhere"], 60_000);
+  assert.is(none.at(-1), "0 passed, 1 failed");
+});
+
+test("finds test files in nested folders, in order", () => {
+  writeFileSync(join(root, "test", "nested", "z.test.ts"), "");
+  writeFileSync(join(root, "test", "nested", "helper.ts"), "");
+  assert.equal(findTestFiles(root, ["nested", "/fail"]), [
+    "test/failing.test.ts",
+    "test/failing_hook.test.ts",
+    "test/nested/z.test.ts",
+  ]);
+});
+
+test("reads the last summary, colours or not", () => {
+  const summary = (total: number) => `\n  Total:     ${total}\n  Passed:    1\n  Skipped:   0\n`;
+  assert.equal(parseSummary(summary(7) + summary(3)), { total: 3, passed: 1, skipped: 0 });
+  const coloured =
+    "\n  Total:     2\x1b[32m\n  Passed:    2\x1b[39m\n  Skipped:   \x1b[33m1\x1b[39m\n";
+  assert.equal(parseSummary(coloured), { total: 2, passed: 2, skipped: 1 });
+  assert.is(parseSummary("Total: 1"), undefined);
+});
+
+test.after(() => rmSync(root, { recursive: true, force: true }));
+
+test.run();

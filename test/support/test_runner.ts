@@ -1,0 +1,282 @@
+/**
+ * Runs test files, each in a process of its own on each runtime, and counts what they report.
+ *
+ * A file passes when its process exits by itself with code 0 within the time limit and uvu's closing
+ * summary says that at least one test ran and all of them passed. The exit code alone is not trusted:
+ * uvu exits with 0 when a `before` hook throws, and when a file has no tests or forgets `test.run()`.
+ * Equally a summary alone is not enough: a process that crashes or never ends after its last test
+ * has left a thread or a handle behind.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join, sep } from "node:path";
+import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
+import { type Runtime, runtimeCommand } from "../../scripts/runtimes.ts";
+
+/** What to run and how. */
+export interface TestRunOptions {
+  /** Folder that holds test/, and dist/ for Node. */
+  root: string;
+  /** Runtimes to run each file on. */
+  runtimes: readonly Runtime[];
+  /** Keep the files whose path contains one of these; all files when empty. */
+  only: readonly string[];
+  /** Processes at once. */
+  jobCount: number;
+  /** Time a file may take on one runtime before it is killed and has failed. */
+  timeoutMs: number;
+  /** Called with each piece of the report as soon as it is known, without the line's end. */
+  print: (text: string) => void;
+}
+
+/** Counts of tests; a file that failed as a whole counts as one failed test. */
+export interface TestCounts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** How one file did on one runtime. */
+export interface FileResult extends TestCounts {
+  file: string;
+  runtime: Runtime;
+  /** Why the file failed; undefined when it passed. */
+  failure?: string;
+  /** Everything that the process printed, without the middle where that is long. */
+  output: string;
+  durationMs: number;
+}
+
+/** The numbers of uvu's closing lines. */
+export interface Summary {
+  total: number;
+  passed: number;
+  skipped: number;
+}
+
+/** How a process ended. */
+export interface ProcessEnd {
+  output: string;
+  exitCode: number | null;
+  signal: string | null;
+  timedOut: boolean;
+}
+
+/** Output kept per file: a file that prints in a loop must not take the runner's memory. */
+const OUTPUT_CHARS_MAX = 1 << 20;
+
+/** Time between the end of a process and that of its output, which a surviving child may hold open. */
+const OUTPUT_DRAIN_MS = 2000;
+
+const FILE_SUFFIX = ".test.ts";
+
+/** Process groups that run now, so that an interrupted run leaves none behind. */
+const running = new Set<ChildProcess>();
+
+/** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
+export function findTestFiles(root: string, only: readonly string[]): string[] {
+  return readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(FILE_SUFFIX))
+    .map((path) => `test/${path.split(sep).join("/")}`)
+    .filter((path) => only.length === 0 || only.some((part) => path.includes(part)))
+    .sort();
+}
+
+/** Runs every file on every runtime and prints the report; the results come in the order of ending. */
+export async function runTestFiles(options: TestRunOptions): Promise<FileResult[]> {
+  const { root, runtimes, only, jobCount, timeoutMs, print } = options;
+  const files = findTestFiles(root, only);
+  if (files.length === 0) print("no test file found");
+  const jobs = files.flatMap((file) => runtimes.map((runtime) => ({ file, runtime })));
+  const fileWidth = Math.max(0, ...files.map((file) => file.length));
+  const results: FileResult[] = [];
+
+  async function runJobs(): Promise<void> {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+      const result = await runTestFile(root, job.file, job.runtime, timeoutMs);
+      results.push(result);
+      print(formatResult(result, fileWidth));
+    }
+  }
+  await Promise.all(Array.from({ length: jobCount }, runJobs));
+
+  for (const runtime of runtimes) print(formatRuntime(runtime, results));
+  const { passed, failed } = sumCounts(results);
+  print(`${passed} passed, ${files.length === 0 ? 1 : failed} failed`);
+  return results;
+}
+
+/** Runs one file on one runtime. Never rejects: whatever goes wrong is a failure of the file. */
+export async function runTestFile(
+  root: string,
+  file: string,
+  runtime: Runtime,
+  timeoutMs: number,
+): Promise<FileResult> {
+  const startMs = performance.now();
+  let end: ProcessEnd;
+  try {
+    end = await runProcess(root, file, runtime, timeoutMs);
+  } catch (error) {
+    end = { output: String(error), exitCode: null, signal: null, timedOut: false };
+  }
+  return { file, runtime, durationMs: performance.now() - startMs, ...judge(end, timeoutMs) };
+}
+
+/** Decides what the end of a test file's process means. */
+export function judge(
+  end: ProcessEnd,
+  timeoutMs: number,
+): TestCounts & { output: string; failure?: string } {
+  const { output } = end;
+  const summary = parseSummary(output);
+  const failedTests = summary === undefined ? 0 : summary.total - summary.passed;
+  const failure = describeFailure(end, summary, timeoutMs);
+  const counts = { passed: summary?.passed ?? 0, skipped: summary?.skipped ?? 0 };
+  if (failure === undefined) return { ...counts, failed: 0, output };
+  return { ...counts, failed: Math.max(1, failedTests), output, failure };
+}
+
+/** Reads uvu's closing lines; undefined when they are not there, as in a file that crashed. */
+export function parseSummary(output: string): Summary | undefined {
+  // deno-lint-ignore no-control-regex
+  const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
+  const pattern = /^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm;
+  const last = [...plain.matchAll(pattern)].at(-1);
+  if (last === undefined) return undefined;
+  return { total: Number(last[1]), passed: Number(last[2]), skipped: Number(last[3]) };
+}
+
+/** Adds up the counts of many results. */
+export function sumCounts(results: readonly TestCounts[]): TestCounts {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const { passed, failed, skipped } of results) {
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+  }
+  return sum;
+}
+
+/** Kills every test process, with its children. */
+export function killRunning(): void {
+  for (const child of running) killGroup(child);
+}
+
+function describeFailure(
+  end: ProcessEnd,
+  summary: Summary | undefined,
+  timeoutMs: number,
+): string | undefined {
+  if (end.timedOut) return `did not end within ${formatSeconds(timeoutMs)} and was killed`;
+  if (end.signal !== null) return `was killed by ${end.signal}`;
+  if (summary === undefined) return `ended without a summary, exit code ${end.exitCode}`;
+  if (summary.passed < summary.total) {
+    return `${summary.total - summary.passed} of ${summary.total} tests failed`;
+  }
+  if (end.exitCode !== 0) return `exit code ${end.exitCode} although every test passed`;
+  if (summary.total === 0) return "ran no test";
+  return undefined;
+}
+
+function runProcess(
+  root: string,
+  file: string,
+  runtime: Runtime,
+  timeoutMs: number,
+): Promise<ProcessEnd> {
+  const { program, args } = runtimeCommand(runtime, file, root);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      // A process group of its own, so that a hanging file is killed with everything it started.
+      detached: process.platform !== "win32",
+      env: testEnvironment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.add(child);
+    let output = "";
+    let timedOut = false;
+    let ended = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      killGroup(child);
+    }, timeoutMs);
+
+    function collect(text: string): void {
+      output += text;
+      // The summary comes last: drop what is in the middle, not the end.
+      const half = OUTPUT_CHARS_MAX >> 1;
+      if (output.length > 2 * OUTPUT_CHARS_MAX) {
+        output = output.slice(0, half) + output.slice(-half);
+      }
+    }
+    function finish(exitCode: number | null, signal: string | null): void {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      running.delete(child);
+      killGroup(child);
+      resolve({ output, exitCode, signal, timedOut });
+    }
+    child.stdout.setEncoding("utf8").on("data", collect);
+    child.stderr.setEncoding("utf8").on("data", collect);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      running.delete(child);
+      reject(error);
+    });
+    child.on("close", finish);
+    child.on("exit", (exitCode, signal) => {
+      setTimeout(() => finish(exitCode, signal), OUTPUT_DRAIN_MS).unref();
+    });
+  });
+}
+
+/** Kills the child and what it started; those that have ended already are no error. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    if (process.platform === "win32") child.kill("SIGKILL");
+    else process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nobody left in the group.
+  }
+}
+
+/** The caller's environment (DINOMO_SEED among it), without colours and without network look-ups. */
+function testEnvironment(): Record<string, string | undefined> {
+  const { FORCE_COLOR: _, ...environment } = process.env;
+  return { ...environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+}
+
+function formatResult(result: FileResult, fileWidth: number): string {
+  const { file, runtime, passed, failed, skipped, failure, durationMs, output } = result;
+  const counts = [`${passed} passed`];
+  if (failed > 0) counts.push(`${failed} failed`);
+  if (skipped > 0) counts.push(`${skipped} skipped`);
+  const line = [
+    failure === undefined ? "ok  " : "FAIL",
+    file.padEnd(fileWidth),
+    runtime.padEnd(4),
+    formatSeconds(durationMs).padStart(7),
+    counts.join(", "),
+  ].join("  ");
+  if (failure === undefined) return line;
+  const name = `${file} on ${runtime}`;
+  return [line, `---- ${name}: ${failure}`, output.trimEnd(), `---- end of ${name}`].join("\n");
+}
+
+function formatRuntime(runtime: Runtime, results: readonly FileResult[]): string {
+  const own = results.filter((result) => result.runtime === runtime);
+  const { passed, failed, skipped } = sumCounts(own);
+  const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+  return `${runtime.padEnd(4)}  ${own.length} files: ${counts}`;
+}
+
+function formatSeconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`;
+}
