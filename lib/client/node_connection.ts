@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
+import type { NodeId, Slot } from "../core/brands.ts";
 import { RequestProducer } from "../rings/request_producer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import type { Settler } from "./settlers.ts";
@@ -19,8 +19,9 @@ export class NodeConnection {
   readonly producer: RequestProducer;
   /** The ring as bytes, for values. */
   readonly bytes: Uint8Array;
-  /** By number modulo the ring's size: the slot and the settler of each request in flight. */
+  /** By number modulo the ring's size: slot, sequence and settler of each request in flight. */
   readonly slots: Uint16Array;
+  readonly sequences: Float64Array;
   readonly settlers: (Settler | undefined)[];
 
   /** Opens a connection. */
@@ -30,6 +31,7 @@ export class NodeConnection {
     this.producer = new RequestProducer(handle);
     this.bytes = new Uint8Array(handle.buffer);
     this.slots = new Uint16Array(handle.inFlightMax);
+    this.sequences = new Float64Array(handle.inFlightMax);
     this.settlers = new Array<Settler | undefined>(handle.inFlightMax).fill(undefined);
   }
 }
@@ -37,6 +39,8 @@ export class NodeConnection {
 /** A request that is kept by the client until it may be sent. */
 export interface HeldRequest {
   readonly slot: Slot;
+  /** When it was issued, as a number that grows with every request of the client. */
+  readonly sequence: number;
   /** The request's words, header included; the owner word is filled in when it is sent. */
   readonly words: Int32Array;
   readonly settler: Settler;
@@ -48,6 +52,3 @@ export interface HeldRequest {
 export interface LargeValue {
   readonly bytes: Uint8Array;
 }
-
-/** Owner words that no slot has: the client has nothing in flight for the slot. */
-export const NO_OWNER_WORD = -1 as OwnerWord;

@@ -15,8 +15,19 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { NO_ADDRESS, NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, CLEANER_STEP_RECORDS, CLEANING_GAIN_MIN, SLOT_SHIFT } from "../core/limits.ts";
+import {
+  NO_ADDRESS,
+  NO_SEGMENT,
+  type PoolAddress,
+  type SegmentId,
+  type Slot,
+} from "../core/brands.ts";
+import {
+  ADDRESS_UNIT_BYTES,
+  CLEANER_STEP_RECORDS,
+  CLEANING_GAIN_MIN,
+  SLOT_SHIFT,
+} from "../core/limits.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import {
@@ -137,7 +148,10 @@ export class Cleaner {
     const at = pool.wordAt(address);
     const meta = words[at + RECORD_META];
     const length = recordWords(meta, words[at + RECORD_VALUE_BYTES]);
-    if (metaKind(meta) === RecordKind.PUT && !this.#moveIfLive((address | 0) as PoolAddress, words, at, length)) {
+    if (
+      metaKind(meta) === RecordKind.PUT &&
+      !this.#moveIfLive((address | 0) as PoolAddress, words, at, length)
+    ) {
       return false;
     }
     assert(length > 0, "records have a length");

@@ -55,7 +55,7 @@ import { Gate } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
-import { RING_EMPTY, type RequestConsumer } from "../rings/request_consumer.ts";
+import { type RequestConsumer, RING_EMPTY } from "../rings/request_consumer.ts";
 import {
   Condition,
   conditionOf,
@@ -188,8 +188,6 @@ export class KvsNode {
         return this.#reserveLarge(consumer, ring, at);
       case Operation.COMMIT:
         return this.#commitLarge(consumer, ring, at, conditionOf(word));
-      case Operation.ABORT:
-        return this.#abortLarge(consumer, ring[at + REQUEST_ARGUMENT] as PoolAddress);
       case Operation.CLEAR_SLOT:
         return this.#clearSlot(consumer, ring, at);
     }
@@ -208,7 +206,7 @@ export class KvsNode {
     const hash = ring[from + RECORD_HASH];
     const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
     const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) {
+    if (!this.#lock(slotAt, owner)) {
       this.#log.cancel(address, length);
       return this.#refuseMoved(consumer);
     }
@@ -247,7 +245,7 @@ export class KvsNode {
     const hash = ring[from + RECORD_HASH];
     const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
     const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) {
+    if (!this.#lock(slotAt, owner)) {
       this.#log.cancel(address, length);
       return this.#refuseMoved(consumer);
     }
@@ -291,7 +289,7 @@ export class KvsNode {
     const hash = words[to + RECORD_HASH];
     const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
     const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) return this.#refuseMoved(consumer);
+    if (!this.#lock(slotAt, owner)) return this.#refuseMoved(consumer);
     const meta = words[to + RECORD_META];
     const old = this.#table.find(slotAt, hash, words, to + RECORD_KEY, metaKeyBytes(meta));
     let status: number = this.#admit(old, ring, at, condition, this.#recordBytes(address));
@@ -308,12 +306,6 @@ export class KvsNode {
     consumer.complete(status, address, versionLow, versionHigh);
   }
 
-  #abortLarge(consumer: RequestConsumer, address: PoolAddress): void {
-    this.#segments.unpin(address);
-    this.#segments.subtractLive(address, this.#recordBytes(address));
-    consumer.complete(Status.OK, address, 0, 0);
-  }
-
   /** Deletes all keys of a slot; one CLEAR record in the log stands for all of them. */
   #clearSlot(consumer: RequestConsumer, ring: Int32Array, at: number): void {
     const slot = ring[at + REQUEST_ARGUMENT] as Slot;
@@ -326,7 +318,7 @@ export class KvsNode {
     copyWords(ring, from, words, to, length);
     const slotAt = this.#pool.slotAt(slot);
     const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) {
+    if (!this.#lock(slotAt, owner)) {
       this.#log.cancel(address, length);
       return this.#refuseMoved(consumer);
     }
@@ -341,6 +333,11 @@ export class KvsNode {
     unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
     for (const record of removed) this.#segments.subtractLive(record, this.#recordBytes(record));
     consumer.complete(Status.OK, 0, removed.length, 0);
+  }
+
+  /** Locks a slot under the owner word of a request; false when the slot is not, or no longer, this KN's. */
+  #lock(slotAt: number, owner: OwnerWord): boolean {
+    return ownerOf(owner) === this.#nodeId && lockSlot(this.#control, slotAt + SLOT_LOCK, owner);
   }
 
   #refuseMoved(consumer: RequestConsumer): void {

@@ -30,7 +30,10 @@ export const AgentCounter = {
 /** Number of counters. */
 export const AGENT_COUNTER_COUNT = 8;
 
-assert(AGENT_COUNTERS + 2 * AGENT_COUNTER_COUNT <= AGENT_BLOCK_WORDS, "an agent block holds its counters");
+assert(
+  AGENT_COUNTERS + 2 * AGENT_COUNTER_COUNT <= AGENT_BLOCK_WORDS,
+  "an agent block holds its counters",
+);
 
 /** One agent's counters. */
 export class AgentCounters {

@@ -8,11 +8,7 @@
  *
  * @module
  */
-import {
-  CLEANING_GAIN_MIN,
-  LIVE_SHARE_MAX,
-  PUT_SEGMENT_RESERVE,
-} from "../core/limits.ts";
+import { CLEANING_GAIN_MIN, LIVE_SHARE_MAX, PUT_SEGMENT_RESERVE } from "../core/limits.ts";
 import { GATE_NODE_COUNT } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 import type { SegmentTable } from "./segment_table.ts";
@@ -78,7 +74,11 @@ export class SpaceBudget {
 }
 
 /** Live bytes that a pool with these sizes admits. */
-export function liveBytesMax(segmentCount: number, segmentBytes: number, nodeCount: number): number {
+export function liveBytesMax(
+  segmentCount: number,
+  segmentBytes: number,
+  nodeCount: number,
+): number {
   const usable = segmentCount - PUT_SEGMENT_RESERVE - nodeCount;
   return Math.floor(Math.max(0, usable) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN));
 }

@@ -88,7 +88,9 @@ export class RequestProducer {
     const offset = this.#claimed & this.#wordMask;
     const padding = offset + words > ringWords ? ringWords - offset : 0;
     const used = (this.#claimed - this.#released) | 0;
-    if (used + padding + words > ringWords || this.inFlightCount > this.#inFlightMask) return RING_FULL;
+    if (used + padding + words > ringWords || this.inFlightCount > this.#inFlightMask) {
+      return RING_FULL;
+    }
     if (padding > 0) {
       const at = this.#start + offset;
       this.words[at + REQUEST_LENGTH] = padding;

@@ -23,7 +23,7 @@
  *   word 2   owner word by which the client routed
  *   word 3   version expected by the condition, bits 0-31
  *   word 4   version expected by the condition, bits 32-47
- *   word 5   COMMIT, ABORT: the address that RESERVE returned; CLEAR_SLOT: the slot
+ *   word 5   COMMIT: the address that RESERVE returned; CLEAR_SLOT: the slot
  *   word 6   the log record, as in log/record_layout.ts, without its version
  * ```
  *
@@ -67,10 +67,8 @@ export const Operation = {
   RESERVE: 3,
   /** Make a reserved record the key's newest. */
   COMMIT: 4,
-  /** Give a reservation up. */
-  ABORT: 5,
   /** Delete every key of a slot. */
-  CLEAR_SLOT: 6,
+  CLEAR_SLOT: 5,
 } as const;
 
 /** When a request applies. */

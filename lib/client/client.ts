@@ -1,0 +1,595 @@
+/**
+ * The client: routes requests to the KNs that own their slots, and settles them.
+ *
+ * Order (I4). For one slot, this client has requests in flight only under one owner word, hence in one ring, whose KN
+ * executes them in order. As soon as the owner table shows another word, or a request has come back refused,
+ * everything for the slot is held until the last request in flight has ended; then refused and held ones are sent in
+ * the order in which they were issued. A refused request can not be followed by an accepted one of the same slot, because
+ * all in flight carry the same, outdated owner word.
+ *
+ * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in flight waits for
+ * them, so that a program sees its own writes in the order in which it issued them.
+ *
+ * @module
+ */
+import type { PoolAddress, Slot } from "../core/brands.ts";
+import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
+import { HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import {
+  FLAG_BINARY_KEY,
+  FLAG_EXPIRES,
+  packMeta,
+  RECORD_CLIENT,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_REPLACES,
+  RECORD_REQUEST_POSITION,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  RecordKind,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+  valueWord,
+  writeExpiry,
+} from "../log/record_layout.ts";
+import { wake } from "../node/idle_strategy.ts";
+import type { Pool } from "../pool/pool.ts";
+import { RING_FULL } from "../rings/request_producer.ts";
+import {
+  COMPLETION_ADDRESS,
+  COMPLETION_STATUS,
+  COMPLETION_VERSION_HIGH,
+  COMPLETION_VERSION_LOW,
+  Condition,
+  conditionOf,
+  Operation,
+  packOperation,
+  REQUEST_ARGUMENT,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_OWNER_WORD,
+  REQUEST_RECORD,
+  REQUEST_VERSION_HIGH,
+  REQUEST_VERSION_LOW,
+  Status,
+} from "../rings/ring_layout.ts";
+import { loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
+import { type ClientWaiter, PollResult } from "./client_waiter.ts";
+import { HeldSlots } from "./held_slots.ts";
+import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";
+import type { Settler } from "./settlers.ts";
+
+/** Requests after which a burst is published although the tick goes on, so that the KN can begin. */
+const PUBLISH_EVERY = 16;
+
+/** Value bytes to send: `bytes[start]` to `bytes[end - 1]`. */
+export interface ValueBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a client is made of. */
+export interface ClientOptions {
+  readonly pool: Pool;
+  /** Number of this client, for the records it causes. */
+  readonly clientId: number;
+  /** Decides how to wait; the tests' waiter runs the KNs instead. */
+  readonly waiter: ClientWaiter;
+  /** Called once per flush; starts upkeep when the pool asks for it. */
+  readonly onFlush: () => void;
+}
+
+/** Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
+const LOOP_COPY_BYTES = 384;
+
+const NO_VALUE: ValueBytes = { bytes: new Uint8Array(0), start: 0, end: 0 };
+
+/** Sends requests and settles them; one per thread. */
+export class Client {
+  readonly #pool: Pool;
+  readonly #clientId: number;
+  readonly #waiter: ClientWaiter;
+  readonly #onFlush: () => void;
+  /** Connections by KN identity, and the same as a list. */
+  readonly #byNode: (NodeConnection | undefined)[] = [];
+  #connections: NodeConnection[] = [];
+  /** Per slot: requests in flight, and the owner word they were sent under. */
+  readonly #inFlight: Int32Array = new Int32Array(SLOT_COUNT);
+  readonly #sentUnder: Int32Array = new Int32Array(SLOT_COUNT);
+  /** Per slot: 1 while requests must be held. */
+  readonly #isHeld: Uint8Array = new Uint8Array(SLOT_COUNT);
+  readonly #held: HeldSlots = new HeldSlots();
+  #inFlightTotal = 0;
+  #isFlushScheduled = false;
+  #isPumping = false;
+  #requestWordsMax = 0;
+  #sequence = 0;
+  #claimedAt = 0;
+  #valueView: Int32Array = new Int32Array(0);
+
+  /** Makes a client without connections. */
+  constructor(options: ClientOptions) {
+    this.#pool = options.pool;
+    this.#clientId = options.clientId;
+    this.#waiter = options.waiter;
+    this.#onFlush = options.onFlush;
+  }
+
+  /** Requests that have not ended, held ones included. */
+  get pendingCount(): number {
+    return this.#inFlightTotal + this.#held.count;
+  }
+
+  /** The open connections. */
+  get connections(): readonly NodeConnection[] {
+    return this.#connections;
+  }
+
+  /** Adds the connection to a KN that has started. */
+  connect(connection: NodeConnection): void {
+    this.#byNode[connection.nodeId] = connection;
+    this.#connections = [...this.#connections, connection];
+    this.#requestWordsMax = connection.producer.requestWordsMax;
+  }
+
+  /** Removes the connection to a KN that owns nothing any more, and has answered everything. */
+  disconnect(connection: NodeConnection): void {
+    this.#byNode[connection.nodeId] = undefined;
+    this.#connections = this.#connections.filter((other) => other !== connection);
+  }
+
+  /** Whether this client has requests for a slot that have not ended. */
+  isSlotPending(slot: Slot): boolean {
+    return this.#inFlight[slot] !== 0 || this.#isHeld[slot] !== 0;
+  }
+
+  /**
+   * Issues a put of an encoded key; it is published at the end of the tick at the latest.
+   *
+   * @param expiresAtMs in milliseconds since the epoch, or Infinity
+   * @param condition one of `Condition`
+   * @param expectedVersion for `Condition.VERSION`
+   * @throws {ValueTooLargeError} when the record would not fit a segment; nothing has been issued then
+   */
+  put(
+    key: KeyEncoder,
+    value: ValueBytes,
+    expiresAtMs: number,
+    condition: number,
+    expectedVersion: number,
+    settler: Settler,
+  ): void {
+    const flags = (key.isBinary ? FLAG_BINARY_KEY : 0) |
+      (expiresAtMs !== Infinity ? FLAG_EXPIRES : 0);
+    const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
+    const operation = packOperation(Operation.PUT, condition);
+    this.#issue(operation, key, meta, value, expiresAtMs, expectedVersion, settler);
+  }
+
+  /** Issues a delete of an encoded key. */
+  delete(key: KeyEncoder, settler: Settler): void {
+    const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
+    const operation = packOperation(Operation.DELETE, Condition.NONE);
+    this.#issue(operation, key, meta, NO_VALUE, Infinity, 0, settler);
+  }
+
+  /** Issues the deletion of every key of a slot. */
+  clearSlot(slot: Slot, settler: Settler): void {
+    const meta = packMeta(0, RecordKind.CLEAR, 0);
+    const length = REQUEST_RECORD + recordWords(meta, 0);
+    const words = new Int32Array(length);
+    words[REQUEST_LENGTH] = length;
+    words[REQUEST_OPERATION] = packOperation(Operation.CLEAR_SLOT, Condition.NONE);
+    words[REQUEST_ARGUMENT] = slot;
+    words[REQUEST_RECORD + RECORD_META] = meta;
+    words[REQUEST_RECORD + RECORD_HASH] = slot << SLOT_SHIFT;
+    const request = { slot, sequence: ++this.#sequence, words, settler };
+    if (!this.#send(request)) this.#hold(request);
+  }
+
+  /** Publishes everything issued so far, and wakes the KNs that sleep. */
+  flush(): void {
+    for (const connection of this.#connections) {
+      if (!connection.producer.hasUnpublished) continue;
+      connection.producer.publish();
+      wake(this.#pool.control, connection.agentAt);
+    }
+    this.#onFlush();
+  }
+
+  /** Settles what has been completed; returns how many requests. */
+  poll(): number {
+    let settled = 0;
+    for (const connection of this.#connections) settled += this.#takeCompletions(connection);
+    if (this.#held.hasReady) this.#pump();
+    return settled;
+  }
+
+  /** Blocks until `settler` is settled. */
+  waitFor(settler: { readonly isSettled: boolean }): void {
+    this.flush();
+    while (!settler.isSettled) this.#wait();
+  }
+
+  /** Blocks until nothing of a slot is pending. */
+  settleSlot(slot: Slot): void {
+    this.flush();
+    while (this.isSlotPending(slot)) this.#wait();
+  }
+
+  /** Resolves when nothing of a slot is pending. */
+  whenSlotSettled(slot: Slot): Promise<void> {
+    if (!this.isSlotPending(slot)) return Promise.resolve();
+    this.#scheduleFlush();
+    return this.#held.whenSettled(slot);
+  }
+
+  /** Resolves when nothing at all is pending. */
+  whenIdle(): Promise<void> {
+    if (this.pendingCount === 0) return Promise.resolve();
+    this.#scheduleFlush();
+    return this.#held.whenIdle();
+  }
+
+  /** Fails every request that has not ended: the KNs will not answer any more. */
+  failAll(error: DinomoError): void {
+    for (const connection of this.#connections) {
+      const { producer } = connection;
+      while (producer.inFlightCount !== 0) {
+        const index = producer.oldestIndex;
+        const settler = connection.settlers[index];
+        connection.settlers[index] = undefined;
+        producer.settle();
+        this.#endRequest(connection.slots[index] as Slot);
+        settler?.fail(error);
+      }
+    }
+    for (const request of this.#held.takeAll()) request.settler.fail(error);
+    this.#isHeld.fill(0);
+    this.#held.notifyIdle();
+  }
+
+  /** The connection to send a slot's request by, or undefined when it has to be held. */
+  #route(slot: Slot): NodeConnection | undefined {
+    if (this.#isHeld[slot] !== 0) return undefined;
+    let word = loadOwner(this.#pool, slot);
+    // The M-node marks a slot for the microseconds in which it swaps the lock word.
+    while ((word & MOVING) !== 0) word = loadOwner(this.#pool, slot);
+    if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;
+    const connection = this.#byNode[ownerOf(word)];
+    if (connection === undefined) return undefined;
+    this.#sentUnder[slot] = word;
+    return connection;
+  }
+
+  /** Builds a request in the ring of the slot's owner, or holds it. */
+  #issue(
+    operation: number,
+    key: KeyEncoder,
+    meta: number,
+    value: ValueBytes,
+    expiresAtMs: number,
+    expectedVersion: number,
+    settler: Settler,
+  ): void {
+    const valueBytes = value.end - value.start;
+    const length = REQUEST_RECORD + recordWords(meta, valueBytes);
+    this.#assertFitsSegment(length - REQUEST_RECORD, valueBytes);
+    const slot = (key.hash >>> SLOT_SHIFT) as Slot;
+    const sequence = ++this.#sequence;
+    const connection = length <= this.#requestWordsMax
+      ? this.#acquire(slot, sequence, length, settler)
+      : undefined;
+    if (connection === undefined) {
+      this.#issueHeld(slot, operation, key, meta, value, expiresAtMs, expectedVersion, settler);
+      return;
+    }
+    const at = this.#claimedAt;
+    const words = connection.producer.words;
+    words[at + length - 1] = 0;
+    words[at + length - 2] = 0;
+    words[at + REQUEST_OPERATION] = operation;
+    writeVersion(words, at, expectedVersion);
+    this.#writeRecord(words, at + REQUEST_RECORD, key, meta, valueBytes, expiresAtMs);
+    if (valueBytes > 0) {
+      this.#writeValue(connection.bytes, words, at + REQUEST_RECORD + valueWord(meta), value);
+    }
+    this.#schedule(connection);
+  }
+
+  /**
+   * Routes a request and claims ring space for it, at {@linkcode #claimedAt}; blocks while the ring is full.
+   *
+   * @returns the connection, or undefined when the request has to be held
+   */
+  #acquire(
+    slot: Slot,
+    sequence: number,
+    length: number,
+    settler: Settler,
+  ): NodeConnection | undefined {
+    for (;;) {
+      const connection = this.#route(slot);
+      if (connection === undefined) return undefined;
+      const { producer } = connection;
+      const at = producer.claim(length);
+      if (at !== RING_FULL) {
+        const index = producer.newestIndex;
+        connection.slots[index] = slot;
+        connection.sequences[index] = sequence;
+        connection.settlers[index] = settler;
+        this.#inFlight[slot] += 1;
+        this.#inFlightTotal += 1;
+        producer.words[at + REQUEST_OWNER_WORD] = this.#sentUnder[slot];
+        producer.words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = producer.claimedCount;
+        this.#claimedAt = at;
+        return connection;
+      }
+      // What is settled meanwhile may change where the slot's requests have to go, so it is routed afresh.
+      this.flush();
+      this.#wait();
+    }
+  }
+
+  #schedule(connection: NodeConnection): void {
+    if (connection.producer.claimedCount % PUBLISH_EVERY === 0) {
+      connection.producer.publish();
+      wake(this.#pool.control, connection.agentAt);
+    }
+    this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#waiter.schedule(this.#flushScheduled);
+  }
+
+  /** Runs at the end of the tick: publishes, spins for what comes back quickly, leaves the rest to the waiter. */
+  readonly #flushScheduled = (): void => {
+    this.#isFlushScheduled = false;
+    this.flush();
+    if (this.pendingCount > 0) this.#waiter.waitLater(this.#pollPending);
+  };
+
+  /** What the waiter calls: settles what it can; returns one of `PollResult`. */
+  readonly #pollPending = (): number => {
+    const settled = this.poll();
+    if (this.pendingCount === 0) return PollResult.IDLE;
+    // What the settled ones have issued must not wait for the next tick.
+    this.flush();
+    return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
+  };
+
+  #wait(): void {
+    if (this.poll() > 0) {
+      this.flush();
+      return;
+    }
+    const connection = this.#connections.find((other) => other.producer.inFlightCount !== 0);
+    this.#waiter.waitSync(connection?.producer);
+  }
+
+  #takeCompletions(connection: NodeConnection): number {
+    const { producer } = connection;
+    let count = 0;
+    while (producer.hasCompletion()) {
+      const at = producer.completionAt();
+      const words = producer.words;
+      const status = words[at + COMPLETION_STATUS];
+      const index = producer.oldestIndex;
+      const settler = connection.settlers[index]!;
+      const slot = connection.slots[index] as Slot;
+      connection.settlers[index] = undefined;
+      if (status === Status.MOVED) {
+        this.#takeBack(connection, index, settler);
+      } else {
+        settler.settle(
+          status,
+          words[at + COMPLETION_ADDRESS],
+          words[at + COMPLETION_VERSION_LOW],
+          words[at + COMPLETION_VERSION_HIGH],
+        );
+      }
+      producer.settle();
+      this.#endRequest(slot);
+      count += 1;
+    }
+    return count;
+  }
+
+  #endRequest(slot: Slot): void {
+    this.#inFlightTotal -= 1;
+    if (--this.#inFlight[slot] > 0) return;
+    if (this.#isHeld[slot] !== 0) this.#held.markReady(slot);
+    else if (this.#held.hasWaiters) this.#held.notify(slot, this.pendingCount === 0);
+  }
+
+  /** Keeps a refused request, to be sent again. */
+  #takeBack(connection: NodeConnection, index: number, settler: Settler): void {
+    const { producer } = connection;
+    const at = producer.oldestRequestAt();
+    const words = producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]);
+    const slot = connection.slots[index] as Slot;
+    this.#isHeld[slot] = 1;
+    this.#held.add({ slot, sequence: connection.sequences[index], words, settler });
+  }
+
+  /** Sends a request that is complete but for its owner word; false when it has to be held. */
+  #send(request: HeldRequest): boolean {
+    const { slot, sequence, words, settler } = request;
+    const connection = this.#acquire(slot, sequence, words.length, settler);
+    if (connection === undefined) return false;
+    const target = connection.producer.words;
+    for (let i = REQUEST_OPERATION; i < words.length; i++) {
+      if (i !== REQUEST_OWNER_WORD && i !== REQUEST_RECORD + RECORD_REQUEST_POSITION) {
+        target[this.#claimedAt + i] = words[i];
+      }
+    }
+    this.#schedule(connection);
+    return true;
+  }
+
+  #hold(request: HeldRequest): void {
+    this.#isHeld[request.slot] = 1;
+    this.#held.add(request);
+    if (this.#inFlight[request.slot] === 0) this.#held.markReady(request.slot);
+    this.#scheduleFlush();
+    this.#pump();
+    if (this.#held.bytes <= HELD_BYTES_MAX) return;
+    this.flush();
+    while (this.#held.bytes > HELD_BYTES_MAX) this.#wait();
+  }
+
+  /** Sends what was held for slots that have nothing in flight any more. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    for (const slot of this.#held.takeReady()) this.#sendHeld(slot);
+    this.#isPumping = false;
+  }
+
+  #sendHeld(slot: Slot): void {
+    this.#isHeld[slot] = 0;
+    for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
+      const isSent = request.large
+        ? this.#reserveLarge(request, request.large)
+        : this.#send(request);
+      if (isSent && !request.large) continue;
+      // After a reservation everything else waits for its commit. A request that could not be sent waits for those
+      // in flight to come back, or for the slot's owner to be connected.
+      if (!isSent) this.#held.add(request);
+      this.#isHeld[slot] = 1;
+      if (this.#inFlight[slot] === 0) this.#held.markReady(slot);
+      return;
+    }
+    if (this.#inFlight[slot] === 0) this.#held.notify(slot, this.pendingCount === 0);
+  }
+
+  /** Builds a request outside the ring: its slot is held, or its value too large. */
+  #issueHeld(
+    slot: Slot,
+    operation: number,
+    key: KeyEncoder,
+    meta: number,
+    value: ValueBytes,
+    expiresAtMs: number,
+    expectedVersion: number,
+    settler: Settler,
+  ): void {
+    const valueBytes = value.end - value.start;
+    const fullLength = REQUEST_RECORD + recordWords(meta, valueBytes);
+    const isLarge = fullLength > this.#requestWordsMax;
+    // A large value travels outside the ring: the request then ends with the key.
+    const length = isLarge ? (REQUEST_RECORD + valueWord(meta) + 1) & ~1 : fullLength;
+    const words = new Int32Array(length);
+    words[REQUEST_LENGTH] = length;
+    words[REQUEST_OPERATION] = operation;
+    writeVersion(words, 0, expectedVersion);
+    this.#writeRecord(words, REQUEST_RECORD, key, meta, valueBytes, expiresAtMs);
+    const bytes = new Uint8Array(value.bytes.subarray(value.start, value.end));
+    if (isLarge) {
+      this.#hold({ slot, sequence: this.#sequence, words, settler, large: { bytes } });
+    } else {
+      new Uint8Array(words.buffer).set(bytes, (REQUEST_RECORD + valueWord(meta)) * 4);
+      this.#hold({ slot, sequence: this.#sequence, words, settler });
+    }
+  }
+
+  /**
+   * Sends the reservation of a large value. The slot stays held until the reservation has ended, and the commit is then
+   * sent before anything else, so nothing that was issued later can overtake it.
+   */
+  #reserveLarge(request: HeldRequest, large: LargeValue): boolean {
+    const { slot, sequence, settler } = request;
+    const words = request.words.slice();
+    const condition = conditionOf(words[REQUEST_OPERATION]);
+    words[REQUEST_OPERATION] = packOperation(Operation.RESERVE, Condition.NONE);
+    return this.#send({
+      slot,
+      sequence,
+      words,
+      settler: {
+        settle: (status, address) => {
+          if (status !== Status.OK) return settler.settle(status, 0, 0, 0);
+          this.#writeLarge(words, large.bytes, address as PoolAddress);
+          const commit = words.slice();
+          commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition);
+          commit[REQUEST_ARGUMENT] = address;
+          this.#held.add({ slot, sequence, words: commit, settler });
+        },
+        fail: (error) => settler.fail(error),
+      },
+    });
+  }
+
+  /** Writes a large value into its reservation, one-sidedly: nothing points at it yet. */
+  #writeLarge(words: Int32Array, bytes: Uint8Array, address: PoolAddress): void {
+    const meta = words[REQUEST_RECORD + RECORD_META];
+    const start = (this.#pool.wordAt(address) + valueWord(meta)) * 4;
+    const target = this.#pool.bytesOf(address);
+    target.set(bytes, start);
+    const end = start + bytes.length;
+    target.fill(0, end, (end + 7) & ~7);
+  }
+
+  #assertFitsSegment(recordLength: number, valueBytes: number): void {
+    const bytesMax = this.#pool.geometry.segmentBytes - SEGMENT_HEADER_BYTES;
+    if (recordLength * 4 <= bytesMax) return;
+    throw new ValueTooLargeError(
+      `value must fit a segment of ${this.#pool.geometry.segmentBytes} bytes together with its key, ` +
+        `got a value of ${valueBytes} bytes; raise segmentBytes to store it`,
+    );
+  }
+
+  #writeRecord(
+    words: Int32Array,
+    at: number,
+    key: KeyEncoder,
+    meta: number,
+    valueBytes: number,
+    expiresAtMs: number,
+  ): void {
+    words[at + RECORD_VALUE_BYTES] = valueBytes;
+    words[at + RECORD_META] = meta;
+    words[at + RECORD_HASH] = key.hash;
+    words[at + RECORD_VERSION_LOW] = 0;
+    words[at + RECORD_CLIENT] = this.#clientId;
+    words[at + RECORD_REPLACES] = 0;
+    const keyWords = key.words;
+    const keyWordCount = (key.byteLength + 3) >>> 2;
+    for (let i = 0; i < keyWordCount; i++) words[at + RECORD_KEY + i] = keyWords[i];
+    if (expiresAtMs !== Infinity) writeExpiry(words, at + valueWord(meta) - 2, expiresAtMs);
+  }
+
+  /** Copies a value into the ring. Its last words are zero already. */
+  #writeValue(ring: Uint8Array, words: Int32Array, from: number, value: ValueBytes): void {
+    const { bytes, start } = value;
+    const length = value.end - start;
+    if (length > LOOP_COPY_BYTES || ((bytes.byteOffset + start) & 3) !== 0) {
+      ring.set(
+        start === 0 && length === bytes.length ? bytes : bytes.subarray(start, value.end),
+        from * 4,
+      );
+      return;
+    }
+    // Codecs reuse their buffer, so the view of it is made once.
+    if (this.#valueView.buffer !== bytes.buffer) {
+      this.#valueView = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
+    }
+    const source = this.#valueView;
+    const first = (bytes.byteOffset + start) >>> 2;
+    const whole = length >>> 2;
+    for (let i = 0; i < whole; i++) words[from + i] = source[first + i];
+    for (let i = length & ~3; i < length; i++) ring[from * 4 + i] = bytes[start + i];
+  }
+}
+
+/** Writes the version that a condition expects. */
+function writeVersion(words: Int32Array, at: number, version: number): void {
+  words[at + REQUEST_VERSION_LOW] = version | 0;
+  words[at + REQUEST_VERSION_HIGH] = Math.floor(version / 2 ** 32);
+}

@@ -1,0 +1,103 @@
+/**
+ * How a client waits for completions without a thread of its own.
+ *
+ * Asynchronously: spin for a few microseconds at the end of the tick, which is when a KN that is awake answers; then
+ * poll once per turn of the event loop; then once per millisecond. (`Atomics.waitAsync` takes up to 50 ms on Node, and a
+ * pending one keeps no process alive; timers do both better.)
+ *
+ * Synchronously: spin, then `Atomics.wait` on the completion tail, which the KN notifies.
+ *
+ * @module
+ */
+import { setImmediate, setTimeout } from "node:timers";
+import { sleepSync } from "../core/sleep_sync.ts";
+import type { Spinner } from "../node/idle_strategy.ts";
+import type { RequestProducer } from "../rings/request_producer.ts";
+import { COMPLETION_TAIL } from "../rings/ring_layout.ts";
+
+/** What a poll of the client came to. */
+export const PollResult = {
+  /** Nothing is pending any more. */
+  IDLE: 0,
+  /** Something was settled, something is still pending. */
+  PROGRESS: 1,
+  /** Nothing was settled, something is still pending. */
+  NOTHING: 2,
+} as const;
+
+/** Decides how a client waits. */
+export interface ClientWaiter {
+  /** Runs a task at the end of the tick. */
+  schedule(task: () => void): void;
+  /** Calls `poll` until it returns IDLE, without blocking the event loop for long. */
+  waitLater(poll: () => number): void;
+  /** Blocks until there may be a completion; the producer is one with requests in flight, if any. */
+  waitSync(producer: RequestProducer | undefined): void;
+}
+
+/** How long a tick's end may be spent on taking completions that keep coming. */
+const DRAIN_MS_MAX = 0.5;
+/** How long to poll on every turn of the event loop before falling back to a timer. */
+const TURNS_MS_MAX = 2;
+/** Bound of a synchronous wait: a lost wake-up would cost this, not a hang. */
+const SYNC_WAIT_MS_MAX = 5;
+
+/** Waits with the real clock and the real event loop. */
+export class EventLoopWaiter implements ClientWaiter {
+  readonly #spinner: Spinner;
+  readonly #now: () => number;
+  #poll: () => number = () => PollResult.IDLE;
+  #isWaiting = false;
+  #turnsSinceMs = 0;
+
+  /** Makes a waiter; `now` is a monotonic clock in milliseconds. */
+  constructor(spinner: Spinner, now: () => number) {
+    this.#spinner = spinner;
+    this.#now = now;
+  }
+
+  schedule(task: () => void): void {
+    queueMicrotask(task);
+  }
+
+  waitLater(poll: () => number): void {
+    this.#poll = poll;
+    if (this.#drain() === PollResult.IDLE || this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#turnsSinceMs = this.#now();
+    setImmediate(this.#turn);
+  }
+
+  waitSync(producer: RequestProducer | undefined): void {
+    if (producer === undefined) return sleepSync(1);
+    if (this.#spinner.spin(() => producer.hasCompletion())) return;
+    if (!producer.announceWait()) {
+      Atomics.wait(producer.words, COMPLETION_TAIL, producer.completionTail, SYNC_WAIT_MS_MAX);
+    }
+    producer.retractWait();
+  }
+
+  /** Spins while completions keep coming, for a bounded time. */
+  #drain(): number {
+    let result = this.#poll();
+    if (result === PollResult.IDLE) return result;
+    const deadlineMs = this.#now() + DRAIN_MS_MAX;
+    const hasProgress = () => (result = this.#poll()) !== PollResult.NOTHING;
+    while (this.#spinner.spin(hasProgress)) {
+      if (result === PollResult.IDLE || this.#now() > deadlineMs) break;
+    }
+    return result;
+  }
+
+  readonly #turn = (): void => {
+    const result = this.#poll();
+    if (result === PollResult.IDLE) {
+      this.#isWaiting = false;
+      return;
+    }
+    if (result === PollResult.PROGRESS) this.#turnsSinceMs = this.#now();
+    // Both kinds of handle keep the process alive, as pending operations must.
+    if (this.#now() - this.#turnsSinceMs < TURNS_MS_MAX) setImmediate(this.#turn);
+    else setTimeout(this.#turn, 1);
+  };
+}

@@ -1,0 +1,257 @@
+/**
+ * The M-node's hands: starts and stops KN threads, and moves slots between them.
+ *
+ * @module
+ */
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { Client } from "../client/client.ts";
+import { NodeConnection } from "../client/node_connection.ts";
+import type { NodeId, Slot } from "../core/brands.ts";
+import { NodeFailedError } from "../core/errors.ts";
+import { NODE_COUNT_MAX, NODE_ID_COUNT, NODE_START_MS_MAX, SLOT_COUNT } from "../core/limits.ts";
+import { wake } from "../node/idle_strategy.ts";
+import { LifeState, type NodeStart } from "../node/node_shell.ts";
+import { AgentCounters } from "../pool/agent_counters.ts";
+import {
+  AGENT_BLOCK_WORDS,
+  AGENT_LIFE_STATE,
+  AGENT_STOP_WANTED,
+  GATE_NODE_COUNT,
+} from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { createRing } from "../rings/ring_layout.ts";
+import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../routing/ownership.ts";
+import { assignSlots } from "../routing/virtual_node_ring.ts";
+
+/** What `scale` did. */
+export interface ScaleReport {
+  /** Number of KNs before and after. */
+  readonly from: number;
+  readonly to: number;
+  /** Slots that changed owners, of 4096. */
+  readonly slotsMoved: number;
+  /** Bytes of records copied to move them. */
+  readonly bytesMoved: number;
+  /** How long it took to start threads, in milliseconds; not part of `durationMs`. */
+  readonly startMs: number;
+  /** How long the rest took, in milliseconds. */
+  readonly durationMs: number;
+  /** Longest time for which one slot had no owner, in milliseconds. */
+  readonly longestPauseMs: number;
+}
+
+/** How KNs are run. */
+export interface NodeManagerOptions {
+  readonly pool: Pool;
+  readonly client: Client;
+  readonly workerUrl: string | URL;
+  readonly ringBytes: number;
+  readonly inFlightMax: number;
+  readonly spinMicros: number;
+  /** Called when a KN stops that was not asked to. */
+  readonly onFailure: (error: NodeFailedError) => void;
+}
+
+interface RunningNode {
+  readonly nodeId: NodeId;
+  readonly agent: number;
+  readonly worker: Worker;
+  readonly connection: NodeConnection;
+  isStopping: boolean;
+}
+
+/** Slots moved before the event loop gets a turn. */
+const MOVES_PER_TURN = 256;
+/** How long a thread that said it has stopped may take to end before it is terminated. */
+const EXIT_MS_MAX = 2000;
+
+/** Starts, stops and rebalances the KNs of one pool. */
+export class NodeManager {
+  readonly #options: NodeManagerOptions;
+  readonly #pool: Pool;
+  #nodes: RunningNode[] = [];
+  #nextId = 0;
+
+  /** Makes a manager without KNs. */
+  constructor(options: NodeManagerOptions) {
+    this.#options = options;
+    this.#pool = options.pool;
+  }
+
+  /** The running KNs: identity and agent block. */
+  get nodes(): readonly { readonly nodeId: NodeId; readonly agent: number }[] {
+    return this.#nodes;
+  }
+
+  /** Starts the first KNs and gives them all slots. */
+  async start(count: number): Promise<void> {
+    this.#nodes = await this.#startNodes(count);
+    const owners = assignSlots(this.#nodes.map((node) => node.nodeId));
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      initialiseOwner(this.#pool, slot as Slot, owners[slot]!);
+    }
+    for (const node of this.#nodes) this.#options.client.connect(node.connection);
+  }
+
+  /** Changes the number of KNs while requests go on. */
+  async scale(count: number): Promise<ScaleReport> {
+    const from = this.#nodes.length;
+    const startMs = performance.now();
+    if (count > from) {
+      const started = await this.#startNodes(count - from);
+      this.#nodes = [...this.#nodes, ...started];
+      for (const node of started) this.#options.client.connect(node.connection);
+    }
+    const movesStartMs = performance.now();
+    const leaving = this.#nodes.slice(count);
+    const moves = await this.#assign(this.#nodes.slice(0, count));
+    this.#nodes = this.#nodes.slice(0, count);
+    for (const node of leaving) await this.#retire(node);
+    Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
+    return {
+      from,
+      to: count,
+      slotsMoved: moves.count,
+      // I7: a move swaps two words of the slot, and no path from here reads or writes a record.
+      bytesMoved: 0,
+      startMs: movesStartMs - startMs,
+      durationMs: performance.now() - movesStartMs,
+      longestPauseMs: moves.longestPauseMs,
+    };
+  }
+
+  /** Stops all KNs; nothing may be in flight. */
+  async stop(): Promise<void> {
+    const nodes = this.#nodes;
+    this.#nodes = [];
+    await Promise.all(nodes.map((node) => this.#stopNode(node)));
+  }
+
+  async #assign(nodes: readonly RunningNode[]): Promise<{ count: number; longestPauseMs: number }> {
+    const owners = assignSlots(nodes.map((node) => node.nodeId));
+    let count = 0;
+    let longestPauseMs = 0;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const owner = owners[slot]!;
+      if (ownerOf(loadOwner(this.#pool, slot as Slot)) === owner) continue;
+      const startMs = performance.now();
+      moveSlot(this.#pool, slot as Slot, owner);
+      longestPauseMs = Math.max(longestPauseMs, performance.now() - startMs);
+      count += 1;
+      if (count % MOVES_PER_TURN === 0) await setImmediate();
+    }
+    return { count, longestPauseMs };
+  }
+
+  /** Stops a KN that owns nothing any more, once it has answered what is still in its ring. */
+  async #retire(node: RunningNode): Promise<void> {
+    const { client } = this.#options;
+    client.flush();
+    while (node.connection.producer.inFlightCount !== 0) {
+      client.poll();
+      await setImmediate();
+    }
+    client.disconnect(node.connection);
+    await this.#stopNode(node);
+  }
+
+  async #startNodes(count: number): Promise<RunningNode[]> {
+    const agents = this.#freeAgents(count);
+    const starting = agents.map((agent) => this.#startNode(agent));
+    const results = await Promise.allSettled(starting);
+    const failed = results.find((result) => result.status === "rejected");
+    const started = results.flatMap((result) =>
+      result.status === "fulfilled" ? [result.value] : []
+    );
+    if (failed) {
+      await Promise.all(started.map((node) => this.#stopNode(node)));
+      throw failed.reason;
+    }
+    Atomics.add(this.#pool.control, GATE_NODE_COUNT, count);
+    return started;
+  }
+
+  async #startNode(agent: number): Promise<RunningNode> {
+    const { workerUrl, ringBytes, inFlightMax, spinMicros } = this.#options;
+    const nodeId = this.#nextId as NodeId;
+    this.#nextId = (this.#nextId + 1) % NODE_ID_COUNT;
+    const agentAt = this.#pool.agentAt(agent);
+    this.#pool.control.fill(0, agentAt, agentAt + AGENT_BLOCK_WORDS);
+    new AgentCounters(this.#pool, agent).reset();
+    Atomics.store(this.#pool.control, agentAt + AGENT_LIFE_STATE, LifeState.STARTING);
+    const ring = createRing(ringBytes, inFlightMax);
+    const workerData: NodeStart = {
+      pool: this.#pool.handle,
+      nodeId,
+      agent,
+      rings: [ring],
+      spinMicros,
+    };
+    const worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
+      workerData,
+    });
+    const node: RunningNode = {
+      nodeId,
+      agent,
+      worker,
+      connection: new NodeConnection(nodeId, agentAt, ring),
+      isStopping: false,
+    };
+    let failure: NodeFailedError | undefined;
+    const fail = (reason: string, cause?: unknown) => {
+      if (failure || node.isStopping) return;
+      failure = new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
+      if (this.#nodes.includes(node)) this.#options.onFailure(failure);
+    };
+    worker.on("error", (error) => fail(`failed: ${String(error)}`, error));
+    worker.on("exit", (code) => fail(`ended by itself with exit code ${code}`));
+    const deadlineMs = performance.now() + NODE_START_MS_MAX;
+    while (Atomics.load(this.#pool.control, agentAt + AGENT_LIFE_STATE) !== LifeState.RUNNING) {
+      if (performance.now() > deadlineMs) fail(`did not start within ${NODE_START_MS_MAX} ms`);
+      if (failure) {
+        node.isStopping = true;
+        Atomics.store(this.#pool.control, agentAt + AGENT_LIFE_STATE, LifeState.NONE);
+        void worker.terminate();
+        throw failure;
+      }
+      await setTimeout(1);
+    }
+    worker.unref();
+    return node;
+  }
+
+  #freeAgents(count: number): number[] {
+    const used = new Set(this.#nodes.map((node) => node.agent));
+    const free: number[] = [];
+    for (let agent = 0; agent < NODE_COUNT_MAX && free.length < count; agent++) {
+      if (!used.has(agent)) free.push(agent);
+    }
+    return free;
+  }
+
+  async #stopNode(node: RunningNode): Promise<void> {
+    node.isStopping = true;
+    const agentAt = this.#pool.agentAt(node.agent);
+    const exited = new Promise<void>((resolve) => node.worker.once("exit", () => resolve()));
+    Atomics.store(this.#pool.control, agentAt + AGENT_STOP_WANTED, 1);
+    wake(this.#pool.control, agentAt);
+    const deadlineMs = performance.now() + NODE_START_MS_MAX;
+    while (Atomics.load(this.#pool.control, agentAt + AGENT_LIFE_STATE) !== LifeState.STOPPED) {
+      if (performance.now() > deadlineMs) {
+        throw new NodeFailedError(`KN ${node.nodeId} did not stop within ${NODE_START_MS_MAX} ms`);
+      }
+      await setTimeout(1);
+    }
+    // The thread has left its loop and ends by itself; a reference makes the process wait for that.
+    node.worker.ref();
+    const timeout = new AbortController();
+    await Promise.race([
+      exited,
+      setTimeout(EXIT_MS_MAX, undefined, { signal: timeout.signal }).then(() =>
+        node.worker.terminate()
+      ),
+    ]);
+    timeout.abort();
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Layout of a checkpoint file. All words little-endian; offsets in bytes.
+ *
+ * ```text
+ *   0     magic "DINOMOCP"
+ *   8     format version, u32
+ *   12    CRC-32 of the bytes from 16 to the end, u32
+ *   16    length of the whole file, u32 low, u32 high
+ *   24    snapshot number: the image is the file "image-<number>", u32
+ *   28    segment bytes, u32
+ *   32    segment count, u32
+ *   36    hash key, 2 x u32
+ *   44    first unused bucket, u32
+ *   48    first free overflow bucket, u32
+ *   52    free overflow buckets, u32
+ *   56    reserved, zero, up to byte 128
+ *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
+ *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its used bytes
+ *   ...   index buckets 0 to first unused - 1, 64 bytes each
+ * ```
+ *
+ * The image beside it holds the segments: file offset = pool address in bytes, sparse, only used bytes are written.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import { SLOT_COUNT } from "../core/limits.ts";
+import { SLOT_EXTENT_COUNT } from "../pool/control_layout.ts";
+
+export const CHECKPOINT_MAGIC = "DINOMOCP";
+export const CHECKPOINT_VERSION = 1;
+
+export const CHECKPOINT_FORMAT = 8;
+export const CHECKPOINT_CRC = 12;
+/** First byte that the CRC covers. */
+export const CHECKPOINT_CRC_START = 16;
+export const CHECKPOINT_LENGTH = 16;
+export const CHECKPOINT_NUMBER = 24;
+export const CHECKPOINT_SEGMENT_BYTES = 28;
+export const CHECKPOINT_SEGMENT_COUNT = 32;
+export const CHECKPOINT_HASH_KEY = 36;
+export const CHECKPOINT_INDEX_NEXT = 44;
+export const CHECKPOINT_INDEX_FREE = 48;
+export const CHECKPOINT_INDEX_FREE_COUNT = 52;
+export const CHECKPOINT_HEADER_BYTES = 128;
+
+/** Words of a slot entry: META and extents as in the descriptor, then the words kept under the lock. */
+export const SLOT_ENTRY_WORDS = 32;
+export const SLOT_ENTRY_VERSION_LOW = 1 + SLOT_EXTENT_COUNT;
+export const SLOT_ENTRY_VERSION_HIGH = SLOT_ENTRY_VERSION_LOW + 1;
+export const SLOT_ENTRY_RECORD_COUNT = SLOT_ENTRY_VERSION_LOW + 2;
+export const SLOT_ENTRY_EXPIRING_COUNT = SLOT_ENTRY_VERSION_LOW + 3;
+export const SLOT_ENTRY_OVERFLOW_COUNT = SLOT_ENTRY_VERSION_LOW + 4;
+
+/** Words of a segment entry. */
+export const SEGMENT_ENTRY_WORDS = 4;
+export const SEGMENT_ENTRY_USED = 0;
+export const SEGMENT_ENTRY_LIVE = 1;
+export const SEGMENT_ENTRY_GENERATION = 2;
+export const SEGMENT_ENTRY_CRC = 3;
+
+/** The live bytes of a segment that held an uncommitted reservation: they are counted when it is restored. */
+export const LIVE_UNKNOWN = -1;
+
+/** Where the parts of a checkpoint begin. */
+export function checkpointParts(segmentCount: number, bucketCount: number): {
+  readonly slots: number;
+  readonly segments: number;
+  readonly buckets: number;
+  readonly length: number;
+} {
+  const slots = CHECKPOINT_HEADER_BYTES;
+  const segments = slots + SLOT_COUNT * SLOT_ENTRY_WORDS * 4;
+  const buckets = Math.ceil((segments + segmentCount * SEGMENT_ENTRY_WORDS * 4) / 64) * 64;
+  return { slots, segments, buckets, length: buckets + bucketCount * 64 };
+}
+
+assert(SLOT_ENTRY_OVERFLOW_COUNT < SLOT_ENTRY_WORDS, "a slot entry holds its words");

@@ -1,0 +1,363 @@
+/**
+ * Restores a pool from its newest snapshot.
+ *
+ * Nothing in the files is believed before it is checked: magic, format version, length, CRC, in this order, each with its
+ * own error; then every number that an offset is computed from; then the CRC of each segment. So a truncated, foreign or
+ * damaged file ends in a typed error before any memory is allocated for it.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
+import { CorruptionError, FormatError, InvalidOptionError } from "../core/errors.ts";
+import {
+  ADDRESS_UNIT_BYTES,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+  SEGMENT_COUNT_MAX,
+  SEGMENT_COUNT_MIN,
+  SLOT_COUNT,
+} from "../core/limits.ts";
+import { formatBytes } from "../core/units.ts";
+import { BUCKET_OVERFLOW, BUCKET_WORDS, PAIR_WORDS } from "../index/bucket_layout.ts";
+import {
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+} from "../log/record_layout.ts";
+import {
+  FREE_LIST_COUNT,
+  FREE_LIST_HEAD,
+  GENERATIONS,
+  INDEX_SPACE_FREE,
+  INDEX_SPACE_FREE_COUNT,
+  INDEX_SPACE_NEXT,
+  SEGMENT_LIVE_BYTES,
+  SEGMENT_NEXT_FREE,
+  SEGMENT_STATE,
+  SEGMENT_TOUCHED_BYTES,
+  SEGMENT_USED_BYTES,
+  SLOT_EXPIRING_COUNT,
+  SLOT_EXTENT_COUNT,
+  SLOT_META,
+  SLOT_OVERFLOW_COUNT,
+  SLOT_RECORD_COUNT,
+  SLOT_VERSION_HIGH,
+  SLOT_VERSION_LOW,
+} from "../pool/control_layout.ts";
+import { BUCKET_BYTES, geometryOf } from "../pool/geometry.ts";
+import { Pool } from "../pool/pool.ts";
+import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import * as layout from "./checkpoint_layout.ts";
+import { type FileSystem, readFully } from "./file_system.ts";
+import { CHECKPOINT_FILE, imageFile } from "./pool_directory.ts";
+
+/** What was restored. */
+export interface RestoredPool {
+  readonly pool: Pool;
+  /** Number of the snapshot. */
+  readonly number: number;
+}
+
+/** The sizes that `open` was asked for; undefined means "whatever the snapshot has". */
+export interface RequestedSizes {
+  readonly capacityBytes: number | undefined;
+  readonly segmentBytes: number | undefined;
+}
+
+/**
+ * Restores the pool in a directory that holds a checkpoint. The capacity may be larger than it was.
+ *
+ * @throws {FormatError} when a file is not of this format, or of a newer one
+ * @throws {CorruptionError} when a file is damaged
+ * @throws {InvalidOptionError} when the requested sizes contradict the snapshot's
+ */
+export function readSnapshot(
+  files: FileSystem,
+  directory: string,
+  sizes: RequestedSizes,
+): RestoredPool {
+  const path = join(directory, CHECKPOINT_FILE);
+  const checkpoint = readCheckpoint(files, path);
+  const view = new DataView(checkpoint.buffer);
+  const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
+  const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
+  const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
+  const number = view.getUint32(layout.CHECKPOINT_NUMBER, true);
+  checkSizes(path, segmentBytes, segmentCount, bucketCount, checkpoint.length);
+  const capacityBytes = checkRequested(sizes, segmentBytes, segmentCount);
+  const pool = Pool.create(geometryOf(capacityBytes, segmentBytes), [
+    view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
+    view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
+  ]);
+  restoreSlots(pool, path, checkpoint, bucketCount);
+  restoreIndex(pool, path, checkpoint, segmentCount, bucketCount);
+  restoreSegments(pool, files, join(directory, imageFile(number)), path, checkpoint, segmentCount);
+  return { pool, number };
+}
+
+function readCheckpoint(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
+  const size = files.info(path)?.size ?? 0;
+  const file = files.openForRead(path);
+  try {
+    const header = new Uint8Array(layout.CHECKPOINT_HEADER_BYTES);
+    const headerBytes = readFully(files, file, header, 0);
+    const magic = new TextDecoder("latin1").decode(header.subarray(0, 8));
+    if (magic !== layout.CHECKPOINT_MAGIC) {
+      throw new FormatError(
+        `${path} must begin with "${layout.CHECKPOINT_MAGIC}", got ${JSON.stringify(magic)}`,
+      );
+    }
+    if (headerBytes < header.length) {
+      throw new CorruptionError(path, headerBytes, "the file ends within its header");
+    }
+    const view = new DataView(header.buffer);
+    const format = view.getUint32(layout.CHECKPOINT_FORMAT, true);
+    if (format !== layout.CHECKPOINT_VERSION) {
+      throw new FormatError(
+        `${path} must have format version ${layout.CHECKPOINT_VERSION}, got version ${format}; ` +
+          "it was written by another release of dinomo",
+      );
+    }
+    const length = view.getUint32(layout.CHECKPOINT_LENGTH, true) +
+      view.getUint32(layout.CHECKPOINT_LENGTH + 4, true) * 2 ** 32;
+    if (length !== size) {
+      throw new CorruptionError(
+        path,
+        Math.min(size, length),
+        `it should have ${length} bytes and has ${size}`,
+      );
+    }
+    const bytes = new Uint8Array(size);
+    if (readFully(files, file, bytes, 0) !== size) {
+      throw new CorruptionError(path, 0, "the file could not be read to its end");
+    }
+    if (
+      crc32(bytes.subarray(layout.CHECKPOINT_CRC_START)) !==
+        view.getUint32(layout.CHECKPOINT_CRC, true)
+    ) {
+      throw new CorruptionError(
+        path,
+        layout.CHECKPOINT_CRC,
+        "its CRC-32 does not match its contents",
+      );
+    }
+    return bytes;
+  } finally {
+    files.close(file);
+  }
+}
+
+function checkSizes(
+  path: string,
+  segmentBytes: number,
+  segmentCount: number,
+  bucketCount: number,
+  length: number,
+): void {
+  const isPossible = Math.log2(segmentBytes) % 1 === 0 && segmentBytes >= SEGMENT_BYTES_MIN &&
+    segmentBytes <= SEGMENT_BYTES_MAX && segmentCount >= SEGMENT_COUNT_MIN &&
+    segmentCount <= SEGMENT_COUNT_MAX;
+  if (!isPossible || layout.checkpointParts(segmentCount, bucketCount).length !== length) {
+    throw new CorruptionError(
+      path,
+      layout.CHECKPOINT_SEGMENT_BYTES,
+      `${segmentCount} segments of ${segmentBytes} bytes and ${bucketCount} buckets are impossible`,
+    );
+  }
+}
+
+function checkRequested(sizes: RequestedSizes, segmentBytes: number, segmentCount: number): number {
+  if (sizes.segmentBytes !== undefined && sizes.segmentBytes !== segmentBytes) {
+    throw new InvalidOptionError(
+      `segmentBytes must be the ${segmentBytes} of the pool at path, or left out, got ${sizes.segmentBytes}`,
+    );
+  }
+  const stored = segmentBytes * segmentCount;
+  if (sizes.capacityBytes === undefined) return stored;
+  if (sizes.capacityBytes < stored) {
+    throw new InvalidOptionError(
+      `capacity must be at least the ${formatBytes(stored)} of the pool at path, or left out, ` +
+        `got ${formatBytes(sizes.capacityBytes)}`,
+    );
+  }
+  return sizes.capacityBytes;
+}
+
+function restoreSlots(
+  pool: Pool,
+  path: string,
+  checkpoint: Uint8Array<ArrayBuffer>,
+  bucketCount: number,
+): void {
+  const start = layout.CHECKPOINT_HEADER_BYTES / 4;
+  const words = new Int32Array(checkpoint.buffer, 0, checkpoint.length >>> 2);
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const from = start + slot * layout.SLOT_ENTRY_WORDS;
+    const to = pool.slotAt(slot as Slot);
+    for (let i = 0; i <= SLOT_EXTENT_COUNT; i++) pool.control[to + SLOT_META + i] = words[from + i];
+    for (let i = 1; i <= SLOT_EXTENT_COUNT; i++) {
+      const extent = words[from + i];
+      const end = extent + (i === 1 ? 1 : 1 << (i - 2));
+      if (extent !== 0 && (extent < 0 || end > bucketCount)) {
+        throw new CorruptionError(
+          path,
+          (from + i) * 4,
+          `slot ${slot} has a table outside the index`,
+        );
+      }
+    }
+    pool.control[to + SLOT_VERSION_LOW] = words[from + layout.SLOT_ENTRY_VERSION_LOW];
+    pool.control[to + SLOT_VERSION_HIGH] = words[from + layout.SLOT_ENTRY_VERSION_HIGH];
+    pool.control[to + SLOT_RECORD_COUNT] = words[from + layout.SLOT_ENTRY_RECORD_COUNT];
+    pool.control[to + SLOT_EXPIRING_COUNT] = words[from + layout.SLOT_ENTRY_EXPIRING_COUNT];
+    pool.control[to + SLOT_OVERFLOW_COUNT] = words[from + layout.SLOT_ENTRY_OVERFLOW_COUNT];
+  }
+}
+
+function restoreIndex(
+  pool: Pool,
+  path: string,
+  checkpoint: Uint8Array<ArrayBuffer>,
+  segmentCount: number,
+  bucketCount: number,
+): void {
+  const view = new DataView(checkpoint.buffer);
+  let from = layout.checkpointParts(segmentCount, bucketCount).buckets;
+  for (const region of pool.handle.index) {
+    const count = Math.min(region.byteLength, checkpoint.length - from);
+    new Uint8Array(region).set(checkpoint.subarray(from, from + count));
+    from += count;
+  }
+  if (from !== checkpoint.length || bucketCount < 1) {
+    throw new CorruptionError(
+      path,
+      layout.CHECKPOINT_INDEX_NEXT,
+      "the index is larger than the pool's",
+    );
+  }
+  const unitsEnd = segmentCount * (pool.geometry.segmentBytes / ADDRESS_UNIT_BYTES);
+  const wordCount = bucketCount * (BUCKET_BYTES / 4);
+  const start = layout.checkpointParts(segmentCount, bucketCount).buckets;
+  for (let word = 0; word < wordCount; word += BUCKET_WORDS) {
+    for (let pair = 1; pair < PAIR_WORDS; pair += 2) {
+      if (view.getUint32(start + (word + pair) * 4, true) >= unitsEnd) {
+        throw new CorruptionError(
+          path,
+          start + (word + pair) * 4,
+          "an address is outside the pool",
+        );
+      }
+    }
+    if (view.getUint32(start + (word + BUCKET_OVERFLOW) * 4, true) >= bucketCount) {
+      throw new CorruptionError(
+        path,
+        start + (word + BUCKET_OVERFLOW) * 4,
+        "a link is outside the index",
+      );
+    }
+  }
+  pool.control[INDEX_SPACE_NEXT] = bucketCount;
+  pool.control[INDEX_SPACE_FREE] = view.getUint32(layout.CHECKPOINT_INDEX_FREE, true);
+  pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);
+}
+
+function restoreSegments(
+  pool: Pool,
+  files: FileSystem,
+  imagePath: string,
+  path: string,
+  checkpoint: Uint8Array<ArrayBuffer>,
+  segmentCount: number,
+): void {
+  const view = new DataView(checkpoint.buffer);
+  const start = layout.checkpointParts(segmentCount, 0).segments;
+  if (files.info(imagePath)?.kind !== "file") {
+    throw new CorruptionError(imagePath, 0, `${path} needs this file, and it is missing`);
+  }
+  const file = files.openForRead(imagePath);
+  let hasUnknown = false;
+  try {
+    for (let i = 0; i < segmentCount; i++) {
+      const segment = i as SegmentId;
+      const entry = start + i * layout.SEGMENT_ENTRY_WORDS * 4;
+      const used = view.getUint32(entry + layout.SEGMENT_ENTRY_USED * 4, true);
+      pool.control[GENERATIONS + i] = view.getUint32(
+        entry + layout.SEGMENT_ENTRY_GENERATION * 4,
+        true,
+      );
+      if (used === 0) continue;
+      if (used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES) {
+        throw new CorruptionError(path, entry, `segment ${i} cannot have ${used} bytes`);
+      }
+      const address = pool.segmentAddress(segment);
+      const at = pool.wordAt(address) * 4;
+      const bytes = pool.bytesOf(address).subarray(at, at + used);
+      const offset = (address >>> 0) * ADDRESS_UNIT_BYTES;
+      if (readFully(files, file, bytes, offset) !== used) {
+        throw new CorruptionError(imagePath, offset, `the file ends within segment ${i}`);
+      }
+      if (crc32(bytes) !== view.getUint32(entry + layout.SEGMENT_ENTRY_CRC * 4, true)) {
+        throw new CorruptionError(
+          imagePath,
+          offset,
+          `the CRC-32 of segment ${i} does not match its contents`,
+        );
+      }
+      const live = view.getInt32(entry + layout.SEGMENT_ENTRY_LIVE * 4, true);
+      hasUnknown ||= live === layout.LIVE_UNKNOWN;
+      const to = pool.segmentAt(segment);
+      pool.control[to + SEGMENT_STATE] = SegmentState.SEALED;
+      pool.control[to + SEGMENT_USED_BYTES] = used;
+      pool.control[to + SEGMENT_TOUCHED_BYTES] = used;
+      pool.control[to + SEGMENT_LIVE_BYTES] = live;
+    }
+  } finally {
+    files.close(file);
+  }
+  if (hasUnknown) recountLiveBytes(pool);
+  rebuildFreeList(pool);
+}
+
+/** Counts live bytes from the index: needed when the snapshot caught a large value between reserve and commit. */
+function recountLiveBytes(pool: Pool): void {
+  const { segmentCount } = pool.geometry;
+  for (let i = 0; i < segmentCount; i++) {
+    pool.control[pool.segmentAt(i as SegmentId) + SEGMENT_LIVE_BYTES] = 0;
+  }
+  const bucketCount = pool.control[INDEX_SPACE_NEXT];
+  for (let bucket = 1; bucket < bucketCount; bucket++) {
+    const region = pool.index[Math.floor(bucket / (pool.index[0].length / BUCKET_WORDS))];
+    const at = (bucket * BUCKET_WORDS) % pool.index[0].length;
+    for (let pair = 1; pair < PAIR_WORDS; pair += 2) {
+      const address = region[at + pair] as PoolAddress;
+      if (address === 0) continue;
+      const words = pool.wordsOf(address);
+      const record = pool.wordAt(address);
+      const bytes = recordWords(words[record + RECORD_META], words[record + RECORD_VALUE_BYTES]) *
+        4;
+      pool.control[pool.segmentAt(pool.segmentOf(address)) + SEGMENT_LIVE_BYTES] += bytes;
+    }
+  }
+}
+
+/** Links the free segments, the lowest first; segments without live bytes become free at once. */
+function rebuildFreeList(pool: Pool): void {
+  const segments = new SegmentTable(pool);
+  let next = 0;
+  let count = 0;
+  for (let i = pool.geometry.segmentCount - 1; i >= 0; i--) {
+    const at = pool.segmentAt(i as SegmentId);
+    if (pool.control[at + SEGMENT_STATE] !== SegmentState.FREE) continue;
+    pool.control[at + SEGMENT_NEXT_FREE] = next;
+    next = i + 1;
+    count += 1;
+  }
+  pool.control[FREE_LIST_HEAD] = next;
+  pool.control[FREE_LIST_COUNT] = count;
+  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+    if (segments.state(i as SegmentId) === SegmentState.SEALED) segments.seal(i as SegmentId);
+  }
+}

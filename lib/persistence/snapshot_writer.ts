@@ -1,0 +1,246 @@
+/**
+ * Writes a snapshot of the pool as of one moment: the segments into an image, everything else into a checkpoint.
+ *
+ * 1. While all agents stand between two steps (some microseconds, plus the time to copy the index: about a millisecond
+ *    per million keys) copy slots, segment table and index. From here on, segments that lose their last live byte
+ *    are not freed: nothing overwrites what the copy points at (I10).
+ * 2. With the agents at work again, write the segments' bytes as far as they were used at that moment, sync, then the
+ *    checkpoint beside its predecessor, sync, and rename it over the predecessor. Before the rename the previous
+ *    snapshot is whole, after it this one is.
+ * 3. Free what was held back, and remove images that no checkpoint names.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import type { SegmentId, Slot } from "../core/brands.ts";
+import { SnapshotError } from "../core/errors.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
+import {
+  GATE_DEFER_FREE,
+  GENERATIONS,
+  INDEX_SPACE_FREE,
+  INDEX_SPACE_FREE_COUNT,
+  INDEX_SPACE_NEXT,
+  SLOT_EXPIRING_COUNT,
+  SLOT_EXTENT_COUNT,
+  SLOT_META,
+  SLOT_OVERFLOW_COUNT,
+  SLOT_RECORD_COUNT,
+  SLOT_VERSION_HIGH,
+  SLOT_VERSION_LOW,
+} from "../pool/control_layout.ts";
+import { whilePaused } from "../pool/gate.ts";
+import { BUCKET_BYTES } from "../pool/geometry.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import {
+  CHECKPOINT_CRC,
+  CHECKPOINT_CRC_START,
+  CHECKPOINT_FORMAT,
+  CHECKPOINT_HASH_KEY,
+  CHECKPOINT_INDEX_FREE,
+  CHECKPOINT_INDEX_FREE_COUNT,
+  CHECKPOINT_INDEX_NEXT,
+  CHECKPOINT_LENGTH,
+  CHECKPOINT_MAGIC,
+  CHECKPOINT_NUMBER,
+  CHECKPOINT_SEGMENT_BYTES,
+  CHECKPOINT_SEGMENT_COUNT,
+  CHECKPOINT_VERSION,
+  checkpointParts,
+  LIVE_UNKNOWN,
+  SEGMENT_ENTRY_CRC,
+  SEGMENT_ENTRY_GENERATION,
+  SEGMENT_ENTRY_LIVE,
+  SEGMENT_ENTRY_USED,
+  SEGMENT_ENTRY_WORDS,
+  SLOT_ENTRY_EXPIRING_COUNT,
+  SLOT_ENTRY_OVERFLOW_COUNT,
+  SLOT_ENTRY_RECORD_COUNT,
+  SLOT_ENTRY_VERSION_HIGH,
+  SLOT_ENTRY_VERSION_LOW,
+  SLOT_ENTRY_WORDS,
+} from "./checkpoint_layout.ts";
+import { type FileSystem, writeFully } from "./file_system.ts";
+import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
+
+/** What a snapshot came to. */
+export interface SnapshotReport {
+  /** Number of the snapshot, growing by one. */
+  readonly number: number;
+  /** Bytes of records and segment headers written. */
+  readonly imageBytes: number;
+  /** Bytes of the checkpoint. */
+  readonly checkpointBytes: number;
+  /** How long no KN could execute a request, in milliseconds. */
+  readonly pauseMs: number;
+  /** How long all of it took, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/**
+ * Writes snapshot `number` into a directory.
+ *
+ * @throws {SnapshotError} when a file operation fails; the previous snapshot is untouched then
+ */
+export function writeSnapshot(
+  pool: Pool,
+  files: FileSystem,
+  directory: string,
+  number: number,
+): SnapshotReport {
+  const startMs = performance.now();
+  const segments = new SegmentTable(pool);
+  try {
+    const { checkpoint, pauseMs } = capture(pool, number);
+    const imageBytes = writeImage(pool, files, directory, number, checkpoint);
+    sealCheckpoint(checkpoint);
+    writeCheckpoint(files, directory, checkpoint);
+    removeOtherImages(files, directory, number);
+    const durationMs = performance.now() - startMs;
+    return { number, imageBytes, checkpointBytes: checkpoint.length, pauseMs, durationMs };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SnapshotError(`snapshot ${number} of ${directory} was not written: ${reason}`, {
+      cause: error,
+    });
+  } finally {
+    Atomics.store(pool.control, GATE_DEFER_FREE, 0);
+    segments.releasePending();
+  }
+}
+
+/** Copies everything but the records while the agents pause. */
+function capture(pool: Pool, number: number): { checkpoint: Uint8Array; pauseMs: number } {
+  // Pages of the copy are touched before the pause, which then lasts a tenth as long.
+  const bucketsExpected = Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12);
+  const spare = new Uint8Array(
+    checkpointParts(pool.geometry.segmentCount, bucketsExpected).length,
+  ).fill(0xff);
+  let pauseStartMs = 0;
+  const checkpoint = whilePaused(pool, () => {
+    pauseStartMs = performance.now();
+    Atomics.store(pool.control, GATE_DEFER_FREE, 1);
+    const length = checkpointParts(
+      pool.geometry.segmentCount,
+      pool.control[INDEX_SPACE_NEXT],
+    ).length;
+    const bytes = length <= spare.length ? spare.subarray(0, length) : new Uint8Array(length);
+    captureInto(pool, number, bytes);
+    return bytes;
+  });
+  return { checkpoint, pauseMs: performance.now() - pauseStartMs };
+}
+
+function captureInto(pool: Pool, number: number, bytes: Uint8Array): void {
+  const { segmentCount, segmentBytes } = pool.geometry;
+  const control = pool.control;
+  const bucketCount = control[INDEX_SPACE_NEXT];
+  const parts = checkpointParts(segmentCount, bucketCount);
+  bytes.fill(0, 0, parts.slots);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  bytes.set(new TextEncoder().encode(CHECKPOINT_MAGIC));
+  view.setUint32(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, true);
+  view.setUint32(CHECKPOINT_LENGTH, bytes.length % 2 ** 32, true);
+  view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
+  view.setUint32(CHECKPOINT_NUMBER, number, true);
+  view.setUint32(CHECKPOINT_SEGMENT_BYTES, segmentBytes, true);
+  view.setUint32(CHECKPOINT_SEGMENT_COUNT, segmentCount, true);
+  view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);
+  view.setInt32(CHECKPOINT_HASH_KEY + 4, pool.hashKey[1], true);
+  view.setUint32(CHECKPOINT_INDEX_NEXT, bucketCount, true);
+  view.setUint32(CHECKPOINT_INDEX_FREE, control[INDEX_SPACE_FREE], true);
+  view.setUint32(CHECKPOINT_INDEX_FREE_COUNT, control[INDEX_SPACE_FREE_COUNT], true);
+
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2);
+  words.fill(0, parts.slots / 4, parts.buckets / 4);
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const from = pool.slotAt(slot as Slot);
+    const to = parts.slots / 4 + slot * SLOT_ENTRY_WORDS;
+    for (let i = 0; i <= SLOT_EXTENT_COUNT; i++) words[to + i] = control[from + SLOT_META + i];
+    words[to + SLOT_ENTRY_VERSION_LOW] = control[from + SLOT_VERSION_LOW];
+    words[to + SLOT_ENTRY_VERSION_HIGH] = control[from + SLOT_VERSION_HIGH];
+    words[to + SLOT_ENTRY_RECORD_COUNT] = control[from + SLOT_RECORD_COUNT];
+    words[to + SLOT_ENTRY_EXPIRING_COUNT] = control[from + SLOT_EXPIRING_COUNT];
+    words[to + SLOT_ENTRY_OVERFLOW_COUNT] = control[from + SLOT_OVERFLOW_COUNT];
+  }
+  const segments = new SegmentTable(pool);
+  for (let i = 0; i < segmentCount; i++) {
+    const segment = i as SegmentId;
+    const state = segments.state(segment);
+    if (state === SegmentState.FREE || state === SegmentState.FREE_PENDING) continue;
+    const to = parts.segments / 4 + i * SEGMENT_ENTRY_WORDS;
+    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment);
+    // A reservation that is not committed yet is counted as live, but nothing will ever point at it.
+    words[to + SEGMENT_ENTRY_LIVE] = segments.isPinned(segment)
+      ? LIVE_UNKNOWN
+      : segments.liveBytes(segment);
+    words[to + SEGMENT_ENTRY_GENERATION] = control[GENERATIONS + i];
+  }
+  let at = parts.buckets;
+  for (const region of pool.handle.index) {
+    const count = Math.min(region.byteLength, bucketCount * BUCKET_BYTES - (at - parts.buckets));
+    if (count <= 0) break;
+    bytes.set(new Uint8Array(region, 0, count), at);
+    at += count;
+  }
+}
+
+/** Writes the used bytes of every segment, and their CRCs into the checkpoint. */
+function writeImage(
+  pool: Pool,
+  files: FileSystem,
+  directory: string,
+  number: number,
+  checkpoint: Uint8Array,
+): number {
+  const parts = checkpointParts(pool.geometry.segmentCount, 0);
+  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+  const file = files.create(join(directory, imageFile(number)));
+  let imageBytes = 0;
+  try {
+    for (let segment = 0; segment < pool.geometry.segmentCount; segment++) {
+      const entry = parts.segments + segment * SEGMENT_ENTRY_WORDS * 4;
+      const used = view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true);
+      if (used === 0) continue;
+      const address = pool.segmentAddress(segment as SegmentId);
+      const start = pool.wordAt(address) * 4;
+      const bytes = pool.bytesOf(address).subarray(start, start + used);
+      view.setUint32(entry + SEGMENT_ENTRY_CRC * 4, crc32(bytes), true);
+      writeFully(files, file, bytes, (address >>> 0) * ADDRESS_UNIT_BYTES);
+      imageBytes += used;
+    }
+    files.sync(file);
+  } finally {
+    files.close(file);
+  }
+  return imageBytes;
+}
+
+function sealCheckpoint(checkpoint: Uint8Array): void {
+  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+  view.setUint32(CHECKPOINT_CRC, crc32(checkpoint.subarray(CHECKPOINT_CRC_START)), true);
+}
+
+function writeCheckpoint(files: FileSystem, directory: string, checkpoint: Uint8Array): void {
+  const temporary = join(directory, `${CHECKPOINT_FILE}.new`);
+  const file = files.create(temporary);
+  try {
+    writeFully(files, file, checkpoint, 0);
+    files.sync(file);
+  } finally {
+    files.close(file);
+  }
+  // The image's directory entry is durable before the checkpoint that names it, and the rename right after.
+  files.syncDirectory(directory);
+  files.rename(temporary, join(directory, CHECKPOINT_FILE));
+  files.syncDirectory(directory);
+}
+
+function removeOtherImages(files: FileSystem, directory: string, number: number): void {
+  for (const name of files.list(directory)) {
+    const other = imageNumber(name);
+    if (other !== undefined && other !== number) files.unlink(join(directory, name));
+  }
+}

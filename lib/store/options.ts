@@ -1,0 +1,277 @@
+/**
+ * The options of `open`, and their validation: every unknown, malformed or contradictory option is refused before
+ * anything is allocated.
+ *
+ * @module
+ */
+import { availableParallelism } from "node:os";
+import type { CodecOption } from "../codec/codec.ts";
+import { describe, InvalidOptionError } from "../core/errors.ts";
+import {
+  CAPACITY_BYTES_MAX,
+  CAPACITY_BYTES_MIN,
+  NODE_COUNT_MAX,
+  PUT_SEGMENT_RESERVE,
+  RING_BYTES_DEFAULT,
+  RING_BYTES_MAX,
+  RING_BYTES_MIN,
+  SEGMENT_BYTES_DEFAULT,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+  SEGMENT_COUNT_MAX,
+  SEGMENT_COUNT_MIN,
+} from "../core/limits.ts";
+import { type Bytes, formatBytes, parseBytes } from "../core/units.ts";
+import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
+
+/** What `open` takes. Every option has a default. */
+export interface OpenOptions<V = unknown> {
+  /** Directory of the pool's files; it is created if it does not exist. @default none: memory only */
+  path?: string;
+  /** KNs to start with, 1 to 64. @default 1 */
+  nodes?: number;
+  /**
+   * Bytes of the log, which holds keys, values and 28 bytes per record. Pages are committed on first use.
+   * @default "1GiB", or the capacity of the pool at `path`
+   */
+  capacity?: Bytes;
+  /**
+   * Bytes of one segment of the log, a power of two from 4 KiB to 1 GiB; the largest value must fit into one.
+   * @default "8MiB", less for capacities below 128 MiB
+   */
+  segmentBytes?: Bytes;
+  /** How values become bytes. @default "msgpack" */
+  codec?: CodecOption<V>;
+  /**
+   * What a put survives when it is acknowledged: with `"memory"` the crash of any thread, and of the process only up to the
+   * last snapshot. @default "memory"
+   */
+  durability?: "memory";
+  /**
+   * How long a thread that runs dry spins before it sleeps: `"auto"` spins for 100 microseconds while processors are free,
+   * `false` never, a number for that many microseconds. @default "auto"
+   */
+  spin?: "auto" | boolean | number;
+  /** Bytes of the request ring of each (client, KN), a power of two from 8 KiB to 64 MiB. @default "512KiB" */
+  ringBytes?: Bytes;
+  /** Requests in flight per (client, KN), a power of two from 8 to 65536. @default 4096 */
+  inFlight?: number;
+  /** Most threads of DPM processors, 1 to 8; they start when there is work and end when there is none. @default 1 */
+  dpmThreads?: number;
+  /** Whether DPM processors commit memory ahead of its use. @default "auto": when a processor is free */
+  prefault?: "auto" | boolean;
+  /** Whether the open store keeps the process alive while it is idle. @default false */
+  keepAlive?: boolean;
+  /** Worker modules, for bundles. @default the modules beside the library */
+  workers?: Partial<WorkerUrls>;
+}
+
+/** The options after validation. */
+export interface ResolvedOptions<V> {
+  readonly path: string | undefined;
+  readonly nodes: number;
+  /** Undefined unless given: a pool at `path` has a capacity of its own. */
+  readonly capacityBytes: number | undefined;
+  readonly segmentBytes: number | undefined;
+  readonly codec: CodecOption<V>;
+  readonly spinMicros: number;
+  readonly ringBytes: number;
+  readonly inFlight: number;
+  readonly dpmThreads: number;
+  readonly prefault: "auto" | boolean;
+  readonly keepAlive: boolean;
+  readonly workers: WorkerUrls;
+  readonly processorCount: number;
+}
+
+const CAPACITY_BYTES_DEFAULT = 2 ** 30;
+const SPIN_MICROS_DEFAULT = 100;
+const SPIN_MICROS_MAX = 1_000_000;
+const IN_FLIGHT_DEFAULT = 4096;
+const IN_FLIGHT_MAX = 65_536;
+const DPM_THREADS_MAX = 8;
+/** Segments that a default segment size aims at, for small capacities. */
+const SEGMENT_COUNT_AIM = 16;
+
+const KNOWN = new Set<string>(
+  [
+    "path",
+    "nodes",
+    "capacity",
+    "segmentBytes",
+    "codec",
+    "durability",
+    "spin",
+    "ringBytes",
+    "inFlight",
+    "dpmThreads",
+    "prefault",
+    "keepAlive",
+    "workers",
+  ] satisfies (keyof OpenOptions)[],
+);
+
+/**
+ * Validates the options of `open`.
+ *
+ * @throws {InvalidOptionError} naming the option, its rule and what was received
+ */
+export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions<V> {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) {
+      throw new InvalidOptionError(
+        `options must be among ${[...KNOWN].join(", ")}, got ${describe(name)}`,
+      );
+    }
+  }
+  const { durability = "memory" } = options;
+  requireThat(
+    durability === "memory",
+    "durability",
+    'must be "memory" in this release',
+    durability,
+  );
+  const nodes = wholeNumber("nodes", options.nodes ?? 1, 1, NODE_COUNT_MAX);
+  const capacityBytes = options.capacity === undefined
+    ? undefined
+    : bytesWithin("capacity", options.capacity, CAPACITY_BYTES_MIN, CAPACITY_BYTES_MAX);
+  const segmentBytes = options.segmentBytes === undefined
+    ? undefined
+    : powerOfTwo("segmentBytes", options.segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+  return {
+    path: pathOf(options.path),
+    nodes,
+    capacityBytes,
+    segmentBytes,
+    codec: codecOf(options.codec),
+    spinMicros: spinOf(options.spin ?? "auto"),
+    ringBytes: powerOfTwo(
+      "ringBytes",
+      options.ringBytes ?? RING_BYTES_DEFAULT,
+      RING_BYTES_MIN,
+      RING_BYTES_MAX,
+    ),
+    inFlight: inFlightOf(options.inFlight ?? IN_FLIGHT_DEFAULT),
+    dpmThreads: wholeNumber("dpmThreads", options.dpmThreads ?? 1, 1, DPM_THREADS_MAX),
+    prefault: prefaultOf(options.prefault ?? "auto"),
+    keepAlive: booleanOf("keepAlive", options.keepAlive ?? false),
+    workers: workersOf(options.workers ?? {}),
+    processorCount: availableParallelism(),
+  };
+}
+
+/**
+ * The sizes of a new pool.
+ *
+ * @throws {InvalidOptionError} when they contradict each other or the number of KNs
+ */
+export function sizesOf(
+  options: Pick<ResolvedOptions<unknown>, "capacityBytes" | "segmentBytes">,
+): { capacityBytes: number; segmentBytes: number } {
+  const capacityBytes = options.capacityBytes ?? CAPACITY_BYTES_DEFAULT;
+  const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(capacityBytes);
+  const count = Math.floor(capacityBytes / segmentBytes);
+  if (count < SEGMENT_COUNT_MIN || count > SEGMENT_COUNT_MAX) {
+    throw new InvalidOptionError(
+      `capacity must be ${SEGMENT_COUNT_MIN} to ${SEGMENT_COUNT_MAX} times segmentBytes, ` +
+        `got ${formatBytes(capacityBytes)} and ${formatBytes(segmentBytes)}`,
+    );
+  }
+  return { capacityBytes, segmentBytes };
+}
+
+/** Most KNs that a pool of so many segments can serve: each holds one open, and the reserve stays free. */
+export function nodeCountMax(segmentCount: number): number {
+  return Math.min(NODE_COUNT_MAX, segmentCount - PUT_SEGMENT_RESERVE - 2);
+}
+
+function defaultSegmentBytes(capacityBytes: number): number {
+  const aim = 2 ** Math.floor(Math.log2(capacityBytes / SEGMENT_COUNT_AIM));
+  return Math.min(SEGMENT_BYTES_DEFAULT, Math.max(SEGMENT_BYTES_MIN, aim));
+}
+
+function requireThat(condition: boolean, option: string, rule: string, value: unknown): void {
+  if (!condition) throw new InvalidOptionError(`${option} ${rule}, got ${describe(value)}`);
+}
+
+function wholeNumber(option: string, value: unknown, min: number, max: number): number {
+  const isValid = typeof value === "number" && Number.isInteger(value) && value >= min &&
+    value <= max;
+  requireThat(isValid, option, `must be a whole number from ${min} to ${max}`, value);
+  return value as number;
+}
+
+function bytesWithin(option: string, value: Bytes, min: number, max: number): number {
+  const bytes = parseBytes(option, value);
+  const rule = `must be from ${formatBytes(min)} to ${formatBytes(max)}`;
+  requireThat(bytes >= min && bytes <= max, option, rule, value);
+  return bytes;
+}
+
+function powerOfTwo(option: string, value: Bytes, min: number, max: number): number {
+  const bytes = bytesWithin(option, value, min, max);
+  requireThat(Math.log2(bytes) % 1 === 0, option, "must be a power of two", value);
+  return bytes;
+}
+
+function inFlightOf(value: unknown): number {
+  const count = wholeNumber("inFlight", value, 8, IN_FLIGHT_MAX);
+  requireThat(Math.log2(count) % 1 === 0, "inFlight", "must be a power of two", value);
+  return count;
+}
+
+function booleanOf(option: string, value: unknown): boolean {
+  requireThat(typeof value === "boolean", option, "must be a boolean", value);
+  return value as boolean;
+}
+
+function prefaultOf(value: unknown): "auto" | boolean {
+  return value === "auto" ? value : booleanOf("prefault", value);
+}
+
+function spinOf(value: unknown): number {
+  if (value === "auto" || value === true) return SPIN_MICROS_DEFAULT;
+  if (value === false) return 0;
+  const isValid = typeof value === "number" && value >= 0 && value <= SPIN_MICROS_MAX;
+  requireThat(
+    isValid,
+    "spin",
+    `must be "auto", a boolean or 0 to ${SPIN_MICROS_MAX} microseconds`,
+    value,
+  );
+  return value as number;
+}
+
+function pathOf(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const isValid = typeof value === "string" && value.length > 0 && !value.includes("\0");
+  requireThat(isValid, "path", "must be a non-empty string without NUL", value);
+  return value as string;
+}
+
+function codecOf<V>(value: CodecOption<V> | undefined): CodecOption<V> {
+  if (value === undefined) return "msgpack";
+  if (value === "msgpack" || value === "json" || value === "binary") return value;
+  const isCodec = typeof value === "object" && value !== null &&
+    typeof value.encode === "function" && typeof value.decode === "function";
+  requireThat(isCodec, "codec", 'must be "msgpack", "json", "binary" or { encode, decode }', value);
+  return value;
+}
+
+function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
+  requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
+  for (const [name, url] of Object.entries(value)) {
+    requireThat(
+      name === "node" || name === "dpm",
+      "workers",
+      'may have "node" and "dpm" only',
+      name,
+    );
+    const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
+    requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
+  }
+  return { ...defaultWorkerUrls(), ...value };
+}

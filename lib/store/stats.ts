@@ -1,0 +1,129 @@
+/**
+ * What a store says about itself.
+ *
+ * @module
+ */
+import type { NodeId, SegmentId, Slot } from "../core/brands.ts";
+import { SLOT_COUNT } from "../core/limits.ts";
+import { indexBytes } from "../index/index_space.ts";
+import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
+import { AGENT_DPM, SLOT_RECORD_COUNT } from "../pool/control_layout.ts";
+import { loadOwner, ownerOf } from "../routing/ownership.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SpaceBudget } from "../pool/space_budget.ts";
+import { RECORD_KEY } from "../log/record_layout.ts";
+
+/** Figures about one KN since it was started. */
+export interface NodeStats {
+  /** Its identity. */
+  readonly id: number;
+  /** Slots it owns, of 4096. */
+  readonly slots: number;
+  /** Requests executed, and batches in which they came. */
+  readonly requests: number;
+  readonly batches: number;
+  /** Requests refused because their slot had moved; their clients sent them again. */
+  readonly moved: number;
+  /** Times that it went to sleep for want of requests. */
+  readonly sleeps: number;
+  /** Times that a put waited for a segment to be cleaned. */
+  readonly cleaningStalls: number;
+  /** Records removed because they had expired. */
+  readonly expired: number;
+}
+
+/** Figures about a store. */
+export interface StoreStats {
+  /** Keys, those included that have expired but were not removed yet. */
+  readonly count: number;
+  /** Bytes of the log in all segments. */
+  readonly capacityBytes: number;
+  /** Bytes of records that can be read. */
+  readonly liveBytes: number;
+  /** Live bytes beyond which new data is refused with `PoolFullError`. */
+  readonly liveBytesMax: number;
+  /** Bytes appended to segments that are not free. */
+  readonly usedBytes: number;
+  /** Number of segments in each state. */
+  readonly segments: {
+    readonly free: number;
+    readonly open: number;
+    readonly sealed: number;
+    readonly cleaning: number;
+  };
+  /** Bytes of a segment. */
+  readonly segmentBytes: number;
+  /** Bytes handed out to the index. */
+  readonly indexBytes: number;
+  /** Bytes of a record beside key and value. */
+  readonly recordHeaderBytes: number;
+  /** Segments that DPM processors and KNs have cleaned, and bytes of records moved for it by DPM processors. */
+  readonly segmentsCleaned: number;
+  readonly cleaningBytesMoved: number;
+  /** Reads that had to start over because they raced with a change. */
+  readonly readRetries: number;
+  /** Operations of this thread that have not ended. */
+  readonly pending: number;
+  /** Figures of each KN. */
+  readonly nodes: readonly NodeStats[];
+}
+
+/** Number of keys in the index. */
+export function countRecords(pool: Pool): number {
+  let count = 0;
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    count += Atomics.load(pool.control, pool.slotAt(slot as Slot) + SLOT_RECORD_COUNT);
+  }
+  return count;
+}
+
+/** Gathers the figures that are in shared memory. */
+export function gatherStats(
+  pool: Pool,
+  nodes: readonly { readonly nodeId: NodeId; readonly agent: number }[],
+): Omit<StoreStats, "count" | "readRetries" | "pending"> {
+  const segments = new SegmentTable(pool);
+  const states = [0, 0, 0, 0, 0];
+  let usedBytes = 0;
+  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+    const state = segments.state(i as SegmentId);
+    states[state] = (states[state] ?? 0) + 1;
+    if (state !== SegmentState.FREE) usedBytes += segments.usedBytes(i as SegmentId);
+  }
+  const slots = new Map<NodeId, number>();
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const owner = ownerOf(loadOwner(pool, slot as Slot));
+    slots.set(owner, (slots.get(owner) ?? 0) + 1);
+  }
+  const dpm = new AgentCounters(pool, AGENT_DPM);
+  const counters = nodes.map(({ agent }) => new AgentCounters(pool, agent));
+  const cleaned = (agent: AgentCounters) => agent.get(AgentCounter.SEGMENTS_CLEANED);
+  return {
+    capacityBytes: pool.geometry.segmentCount * pool.geometry.segmentBytes,
+    liveBytes: segments.liveBytesTotal(),
+    liveBytesMax: new SpaceBudget(pool, segments).liveBytesMax,
+    usedBytes,
+    segments: {
+      free: states[SegmentState.FREE]! + states[SegmentState.FREE_PENDING]!,
+      open: states[SegmentState.OPEN]!,
+      sealed: states[SegmentState.SEALED]!,
+      cleaning: states[SegmentState.CLEANING]!,
+    },
+    segmentBytes: pool.geometry.segmentBytes,
+    indexBytes: indexBytes(pool).allocated,
+    recordHeaderBytes: RECORD_KEY * 4,
+    segmentsCleaned: cleaned(dpm) + counters.reduce((sum, agent) => sum + cleaned(agent), 0),
+    cleaningBytesMoved: dpm.get(AgentCounter.BYTES_MOVED),
+    nodes: nodes.map(({ nodeId }, i) => ({
+      id: nodeId,
+      slots: slots.get(nodeId) ?? 0,
+      requests: counters[i]!.get(AgentCounter.REQUESTS),
+      batches: counters[i]!.get(AgentCounter.BATCHES),
+      moved: counters[i]!.get(AgentCounter.MOVED),
+      sleeps: counters[i]!.get(AgentCounter.SLEEPS),
+      cleaningStalls: counters[i]!.get(AgentCounter.CLEANING_STALLS),
+      expired: counters[i]!.get(AgentCounter.EXPIRED),
+    })),
+  };
+}

@@ -1,0 +1,598 @@
+/**
+ * The store: what an application holds.
+ *
+ * @module
+ */
+import { setInterval } from "node:timers";
+import { type Client } from "../client/client.ts";
+import { BatchSettler, OutcomeSettler, PutSettler, SyncSettler } from "../client/settlers.ts";
+import type { ValueCodec } from "../codec/codec.ts";
+import type { Slot } from "../core/brands.ts";
+import {
+  describe,
+  type DinomoError,
+  InvalidArgumentError,
+  NotANumberError,
+  StoreClosedError,
+} from "../core/errors.ts";
+import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import { EXPIRY_MS_MAX, SLOT_COUNT, SLOT_SHIFT, VERSION_MAX } from "../core/limits.ts";
+import type { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
+import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
+import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
+import type { Pool } from "../pool/pool.ts";
+import { Condition } from "../rings/ring_layout.ts";
+import { nodeCountMax } from "./options.ts";
+import { countRecords, gatherStats, type StoreStats } from "./stats.ts";
+
+/** Options of a put. */
+export interface PutOptions {
+  /** Milliseconds after which the key is gone. @default never */
+  ttl?: number;
+}
+
+/** A value with what the store knows about it. */
+export interface Entry<V> {
+  readonly value: V;
+  /** Grows with every change of the key; for `compareAndSet`. */
+  readonly version: number;
+  /** When the key will be gone, in milliseconds since the epoch; absent if it will not. */
+  readonly expiresAt?: number;
+}
+
+/** Options of an iteration. */
+export interface IterationOptions {
+  /** Only keys that start with it. @default all keys */
+  prefix?: Key;
+}
+
+/** The parts of a store, made by `open`. */
+export interface StoreParts<V> {
+  readonly pool: Pool;
+  readonly client: Client;
+  readonly reader: OneSidedReader;
+  readonly codec: ValueCodec<V>;
+  readonly nodes: NodeManager;
+  readonly dpm: DpmProcessors;
+  readonly path: string | undefined;
+  readonly snapshotNumber: number;
+  readonly keepAlive: boolean;
+}
+
+/** A timer far enough away never to fire; it keeps the process alive. */
+const KEEP_ALIVE_MS = 2 ** 30;
+
+/**
+ * A key-value store in shared memory. Made by `open`.
+ *
+ * Operations that change something resolve when every thread sees the change. Operations on one key apply in the
+ * order in which they were issued, awaited or not.
+ *
+ * @typeParam V the type of the values
+ */
+export class Store<V> {
+  readonly #parts: StoreParts<V>;
+  readonly #pool: Pool;
+  readonly #client: Client;
+  readonly #reader: OneSidedReader;
+  readonly #codec: ValueCodec<V>;
+  readonly #key: KeyEncoder;
+  readonly #sync: SyncSettler = new SyncSettler();
+  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #snapshotNumber: number;
+  #closed: Promise<void> | undefined;
+  #failure: DinomoError | undefined;
+  /** The end of the last scale, snapshot or close: they run one after the other. */
+  #maintenance: Promise<unknown> = Promise.resolve();
+
+  /** Used by `open` only. */
+  constructor(parts: StoreParts<V>) {
+    this.#parts = parts;
+    this.#pool = parts.pool;
+    this.#client = parts.client;
+    this.#reader = parts.reader;
+    this.#codec = parts.codec;
+    this.#key = new KeyEncoder(...parts.pool.hashKey);
+    this.#snapshotNumber = parts.snapshotNumber;
+    this.#keepAlive = parts.keepAlive ? setInterval(() => {}, KEEP_ALIVE_MS) : undefined;
+  }
+
+  /**
+   * Reads a value.
+   *
+   * @returns the value, or undefined if the key does not exist
+   */
+  get(key: Key): Promise<V | undefined> {
+    try {
+      this.#assertOpen();
+      const hash = this.#key.encode(key);
+      const slot = (hash >>> SLOT_SHIFT) as Slot;
+      if (this.#client.isSlotPending(slot)) return this.#getSettled(key, slot);
+      return Promise.resolve(this.#read());
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Reads a value at once: no other thread takes part. */
+  getSync(key: Key): V | undefined {
+    this.#assertOpen();
+    this.#encodeSettled(key);
+    return this.#read();
+  }
+
+  /** Reads many values, in the order of the keys. */
+  async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
+    this.#assertOpen();
+    const list = iterableOf<Key>("keys", keys);
+    await this.#settlePending(list);
+    return list.map((key) => this.getSync(key));
+  }
+
+  /** Reads a value together with its version and expiry time. */
+  async getEntry(key: Key): Promise<Entry<V> | undefined> {
+    await this.#settlePending([key]);
+    return this.getEntrySync(key);
+  }
+
+  /** Reads a value together with its version and expiry time, at once. */
+  getEntrySync(key: Key): Entry<V> | undefined {
+    this.#assertOpen();
+    this.#encodeSettled(key);
+    if (!this.#reader.read(this.#key, true)) return undefined;
+    const { version, expiresAtMs } = this.#reader;
+    const value = this.#decode();
+    return expiresAtMs === Infinity
+      ? { value, version }
+      : { value, version, expiresAt: expiresAtMs };
+  }
+
+  /** Whether a key exists. */
+  async has(key: Key): Promise<boolean> {
+    await this.#settlePending([key]);
+    return this.hasSync(key);
+  }
+
+  /** Whether a key exists, at once. */
+  hasSync(key: Key): boolean {
+    this.#assertOpen();
+    this.#encodeSettled(key);
+    return this.#reader.read(this.#key, false);
+  }
+
+  /** Stores a value. Without `ttl` the key does not expire, whatever it did before. */
+  put(key: Key, value: V, options?: PutOptions): Promise<void> {
+    try {
+      const settler = new PutSettler();
+      const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+      this.#encode(key, value);
+      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler);
+      return settler.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Stores a value before it returns, without a turn of the event loop. */
+  putSync(key: Key, value: V, options?: PutOptions): void {
+    const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+    this.#encode(key, value);
+    const settler = this.#sync;
+    settler.reset();
+    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler);
+    this.#client.waitFor(settler);
+    settler.throwError();
+  }
+
+  /**
+   * Stores many values. Not atomic as a whole: other threads may see some of them before the others, and if one cannot
+   * be stored for want of space the others are stored all the same.
+   */
+  async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
+    this.#assertOpen();
+    const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+    const batch = new BatchSettler();
+    try {
+      for (const entry of iterable<readonly [Key, V]>("entries", entries)) {
+        if (!Array.isArray(entry)) {
+          throw new InvalidArgumentError(
+            `entries must hold [key, value] pairs, got ${describe(entry)}`,
+          );
+        }
+        this.#encode(entry[0], entry[1]);
+        batch.expect();
+        this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, batch);
+      }
+    } finally {
+      batch.seal();
+      await batch.promise;
+    }
+  }
+
+  /** Deletes a key; resolves to whether it existed. */
+  delete(key: Key): Promise<boolean> {
+    try {
+      this.#assertOpen();
+      this.#key.encode(key);
+      const settler = new OutcomeSettler();
+      this.#client.delete(this.#key, settler);
+      return settler.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Deletes a key before it returns; returns whether it existed. */
+  deleteSync(key: Key): boolean {
+    this.#assertOpen();
+    this.#key.encode(key);
+    const settler = this.#sync;
+    settler.reset();
+    this.#client.delete(this.#key, settler);
+    this.#client.waitFor(settler);
+    settler.throwError();
+    return settler.isApplied;
+  }
+
+  /** Deletes many keys; resolves to how many existed. */
+  async deleteMany(keys: Iterable<Key>): Promise<number> {
+    this.#assertOpen();
+    const batch = new BatchSettler();
+    let deleted = 0;
+    try {
+      for (const key of iterable<Key>("keys", keys)) {
+        this.#key.encode(key);
+        batch.expect();
+        this.#client.delete(this.#key, batch);
+      }
+    } finally {
+      batch.seal();
+      deleted = await batch.promise;
+    }
+    return deleted;
+  }
+
+  /**
+   * Stores a value if the key has not changed since it was read.
+   *
+   * @param version the version that `getEntry` returned, or null: only if the key does not exist
+   * @returns whether the value was stored
+   */
+  compareAndSet(
+    key: Key,
+    version: number | null,
+    value: V,
+    options?: PutOptions,
+  ): Promise<boolean> {
+    try {
+      const expected = versionOf(version);
+      const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+      return this.#compareAndSet(key, expected, value, expiresAtMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Changes a value atomically: reads it, calls `change`, stores the result if the key has not changed meanwhile, and
+   * starts over if it has. `change` may therefore run several times. The key's expiry time stays unless `ttl` is given.
+   *
+   * @param change gets the value, or undefined if the key does not exist; what it returns is stored
+   * @returns the value that was stored
+   */
+  async update(key: Key, change: (old: V | undefined) => V, options?: PutOptions): Promise<V> {
+    if (typeof change !== "function") {
+      throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
+    }
+    const expiresAtMs = options === undefined ? undefined : expiryOf(options);
+    for (;;) {
+      const entry = await this.getEntry(key);
+      const next = change(entry?.value);
+      const expiry = expiresAtMs ?? entry?.expiresAt ?? Infinity;
+      if (await this.#compareAndSet(key, entry?.version ?? null, next, expiry)) return next;
+    }
+  }
+
+  /**
+   * Adds to a number atomically. A key that does not exist counts as 0.
+   *
+   * @param by what to add, a finite number; 1 if left out
+   * @returns the new value
+   * @throws {NotANumberError} when the stored value is not a number, or would not stay finite
+   */
+  async increment(key: Key, by = 1): Promise<number> {
+    if (typeof by !== "number" || !Number.isFinite(by)) {
+      throw new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`);
+    }
+    const next = await this.update(key, (old) => {
+      const sum = old === undefined ? by : typeof old === "number" ? old + by : NaN;
+      if (!Number.isFinite(sum)) {
+        throw new NotANumberError(
+          `increment must add to a number and stay finite, got ${describe(old)} at ${
+            describe(key)
+          }`,
+        );
+      }
+      return sum as V;
+    });
+    return next as number;
+  }
+
+  /**
+   * Iterates over keys and values, in no particular order. Every key that exists from beginning to end is seen exactly once;
+   * keys that come or go meanwhile may be seen or not. The value is the one at the moment it is yielded.
+   */
+  async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    for await (const stored of this.#storedKeys(options)) {
+      const value = this.getSync(stored.bytes);
+      if (value !== undefined) yield [keyOf(stored), value];
+    }
+  }
+
+  /** Iterates over keys, like {@linkcode entries}. */
+  async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    for await (const stored of this.#storedKeys(options)) {
+      if (this.hasSync(stored.bytes)) yield keyOf(stored);
+    }
+  }
+
+  /** Iterates over values, like {@linkcode entries}. */
+  async *values(options?: IterationOptions): AsyncIterableIterator<V> {
+    for await (const [, value] of this.entries(options)) yield value;
+  }
+
+  /** Number of keys, those included that have expired within the last second but were not removed yet. */
+  get count(): number {
+    this.#assertOpen();
+    // The store's own key, where the codec keeps what it has to, is not the application's.
+    this.#key.encodeSystemKey();
+    return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
+  }
+
+  /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
+  async clear(): Promise<void> {
+    this.#assertOpen();
+    const batch = new BatchSettler();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      batch.expect();
+      this.#client.clearSlot(slot as Slot, batch);
+    }
+    batch.seal();
+    await batch.promise;
+  }
+
+  /** Number of KNs. */
+  get nodes(): number {
+    return this.#parts.nodes.nodes.length;
+  }
+
+  /**
+   * Changes the number of KNs while operations go on. No data is copied.
+   *
+   * @param nodes from 1 to 64, and no more than the pool has segments for
+   */
+  scale(nodes: number): Promise<ScaleReport> {
+    const max = nodeCountMax(this.#pool.geometry.segmentCount);
+    if (!Number.isInteger(nodes) || nodes < 1 || nodes > max) {
+      return Promise.reject(
+        new InvalidArgumentError(
+          `nodes must be a whole number from 1 to ${max} for a pool of ` +
+            `${this.#pool.geometry.segmentCount} segments, got ${describe(nodes)}`,
+        ),
+      );
+    }
+    return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+  }
+
+  /**
+   * Writes everything acknowledged so far to the files at `path`, as of one moment.
+   *
+   * @throws {InvalidArgumentError} when the store was opened without a path
+   * @throws {SnapshotError} when a file operation fails; the previous snapshot is still valid then
+   */
+  snapshot(): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#snapshot());
+  }
+
+  /** Resolves when every operation issued so far by this thread has ended. */
+  async flush(): Promise<void> {
+    this.#assertOpen();
+    await this.#client.whenIdle();
+  }
+
+  /** Figures about the store. */
+  stats(): StoreStats {
+    const count = this.count;
+    return {
+      count,
+      ...gatherStats(this.#pool, this.#parts.nodes.nodes),
+      readRetries: this.#reader.retryCount,
+      pending: this.#client.pendingCount,
+    };
+  }
+
+  /**
+   * Closes the store: waits for pending operations, writes a snapshot if there is a path, ends all threads. Operations
+   * that are issued afterwards are refused. A second call returns the same promise.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#maintenance.then(() => this.#close(), () => this.#close());
+    return this.#closed;
+  }
+
+  /** Closes the store at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Ends the store because a KN has failed; called by `open`'s wiring. */
+  fail(error: DinomoError): void {
+    this.#failure ??= error;
+    this.#client.failAll(error);
+  }
+
+  async #close(): Promise<void> {
+    const { nodes, dpm, path } = this.#parts;
+    try {
+      if (this.#failure === undefined) {
+        await this.#client.whenIdle();
+        if (path !== undefined) await this.#snapshot();
+      }
+    } finally {
+      if (this.#keepAlive !== undefined) clearInterval(this.#keepAlive);
+      await nodes.stop();
+      await dpm.close();
+    }
+  }
+
+  async #snapshot(): Promise<SnapshotReport> {
+    const { dpm, path } = this.#parts;
+    if (path === undefined) {
+      throw new InvalidArgumentError(
+        "snapshot must have somewhere to go: open the store with a path",
+      );
+    }
+    await this.#client.whenIdle();
+    const report = await dpm.snapshot(path, this.#snapshotNumber + 1);
+    this.#snapshotNumber = report.number;
+    return report;
+  }
+
+  /** Runs one piece of maintenance after the ones before it. */
+  #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+    const run = () => {
+      this.#assertOpen();
+      return task();
+    };
+    const result = this.#maintenance.then(run, run);
+    this.#maintenance = result.catch(() => {});
+    return result;
+  }
+
+  #assertOpen(): void {
+    if (this.#failure !== undefined) {
+      throw new StoreClosedError(
+        `the store has failed and must be opened again: ${this.#failure.message}`,
+      );
+    }
+    if (this.#closed !== undefined) {
+      throw new StoreClosedError("the store must be open, and has been closed");
+    }
+  }
+
+  /** Encodes value and key; the value first, because encoding it may store a structure under another key. */
+  #encode(key: Key, value: V): void {
+    this.#assertOpen();
+    this.#codec.encode(value);
+    this.#key.encode(key);
+  }
+
+  /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
+  #encodeSettled(key: Key): void {
+    const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
+    if (this.#client.isSlotPending(slot)) this.#client.settleSlot(slot);
+  }
+
+  async #settlePending(keys: readonly Key[]): Promise<void> {
+    this.#assertOpen();
+    for (const key of keys) {
+      const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
+      if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
+    }
+  }
+
+  async #getSettled(key: Key, slot: Slot): Promise<V | undefined> {
+    await this.#client.whenSlotSettled(slot);
+    return this.getSync(key);
+  }
+
+  /** Reads the encoded key. */
+  #read(): V | undefined {
+    return this.#reader.read(this.#key, true) ? this.#decode() : undefined;
+  }
+
+  #decode(): V {
+    const { reader } = this.#parts;
+    const value = this.#codec.decode(reader.value, reader.valueBytes);
+    reader.shrinkScratch();
+    return value;
+  }
+
+  #compareAndSet(
+    key: Key,
+    version: number | null,
+    value: V,
+    expiresAtMs: number,
+  ): Promise<boolean> {
+    this.#encode(key, value);
+    const settler = new OutcomeSettler();
+    const condition = version === null ? Condition.ABSENT : Condition.VERSION;
+    this.#client.put(this.#key, this.#codec, expiresAtMs, condition, version ?? 0, settler);
+    return settler.promise;
+  }
+
+  async *#storedKeys(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
+    const prefix = prefixOf(options.prefix);
+    await this.flush();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      this.#assertOpen();
+      yield* this.#reader.collectKeys(slot as Slot, prefix);
+    }
+  }
+}
+
+const textDecoder = new TextDecoder();
+const textEncoder = new TextEncoder();
+
+function keyOf(stored: StoredKey): Key {
+  return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
+}
+
+function prefixOf(prefix: Key | undefined): Uint8Array {
+  if (prefix === undefined) return new Uint8Array(0);
+  if (typeof prefix === "string") return textEncoder.encode(prefix);
+  if (prefix instanceof Uint8Array) return prefix;
+  throw new InvalidArgumentError(
+    `prefix must be a string or a Uint8Array, got ${describe(prefix)}`,
+  );
+}
+
+function expiryOf(options: PutOptions): number {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
+  }
+  const { ttl } = options;
+  if (ttl === undefined) return Infinity;
+  const expiresAtMs = typeof ttl === "number" ? Date.now() + Math.ceil(ttl) : NaN;
+  if (!(expiresAtMs <= EXPIRY_MS_MAX) || !((ttl as number) > 0)) {
+    throw new InvalidArgumentError(
+      `ttl must be a positive number of milliseconds, got ${describe(ttl)}`,
+    );
+  }
+  return expiresAtMs;
+}
+
+function versionOf(version: unknown): number | null {
+  const isValid = version === null ||
+    (typeof version === "number" && Number.isInteger(version) && version >= 0 &&
+      version <= VERSION_MAX);
+  if (!isValid) {
+    throw new InvalidArgumentError(
+      `version must be one that getEntry returned, or null, got ${describe(version)}`,
+    );
+  }
+  return version as number | null;
+}
+
+function iterable<T>(name: string, value: unknown): Iterable<T> {
+  const isIterable = typeof value === "object" && value !== null && Symbol.iterator in value;
+  if (!isIterable) {
+    throw new InvalidArgumentError(`${name} must be an iterable, got ${describe(value)}`);
+  }
+  return value as Iterable<T>;
+}
+
+function iterableOf<T>(name: string, value: unknown): T[] {
+  return [...iterable<T>(name, value)];
+}

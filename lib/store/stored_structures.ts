@@ -1,0 +1,47 @@
+/**
+ * Keeps the msgpack structures of a pool in the pool, under the empty key.
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import { SyncSettler } from "../client/settlers.ts";
+import type { StructureStore } from "../codec/msgpack_codec.ts";
+import { KeyEncoder } from "../core/key_encoder.ts";
+import { OneSidedReader } from "../index/one_sided_reader.ts";
+import type { Pool } from "../pool/pool.ts";
+import { Condition } from "../rings/ring_layout.ts";
+
+/** Structures as JSON text in one record. */
+export class StoredStructures implements StructureStore {
+  readonly #client: Client;
+  readonly #key: KeyEncoder;
+  /** A reader of its own: structures are loaded while a value is being decoded from the store's. */
+  readonly #reader: OneSidedReader;
+  readonly #settler: SyncSettler = new SyncSettler();
+
+  /** Keeps the structures of a pool. */
+  constructor(pool: Pool, client: Client) {
+    this.#client = client;
+    this.#reader = new OneSidedReader(pool, Date.now);
+    this.#key = new KeyEncoder(...pool.hashKey);
+    this.#key.encodeSystemKey();
+  }
+
+  load(): { readonly json: string; readonly version: number } | undefined {
+    if (!this.#reader.read(this.#key, true)) return undefined;
+    const { value, valueBytes, version } = this.#reader;
+    return { json: new TextDecoder().decode(value.subarray(0, valueBytes)), version };
+  }
+
+  save(json: string, version: number | null): boolean {
+    const bytes = new TextEncoder().encode(json);
+    const settler = this.#settler;
+    settler.reset();
+    const condition = version === null ? Condition.ABSENT : Condition.VERSION;
+    const value = { bytes, start: 0, end: bytes.length };
+    this.#client.put(this.#key, value, Infinity, condition, version ?? 0, settler);
+    this.#client.waitFor(settler);
+    settler.throwError();
+    return settler.isApplied;
+  }
+}

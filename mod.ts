@@ -1,0 +1,56 @@
+/**
+ * Dinomo: a typed key-value store in shared memory, for Bun, Deno and Node.
+ *
+ * Every thread of the process reads any key in about a microsecond and writes in about two; the number of threads that own the
+ * data (KNs) changes while it runs; the data is off the garbage-collected heap and survives restarts by snapshots.
+ *
+ * @example
+ * ```ts
+ * import { open } from "dinomo";
+ *
+ * interface User {
+ *   name: string;
+ *   visits: number;
+ * }
+ *
+ * await using store = await open<User>({ nodes: 1, capacity: "64MiB" });
+ *
+ * await store.put("user:1", { name: "Ada", visits: 0 });
+ * await store.update("user:1", (user) => ({ ...user!, visits: user!.visits + 1 }));
+ * console.log(store.getSync("user:1")); // { name: "Ada", visits: 1 }
+ *
+ * const report = await store.scale(2); // two KNs from now on, and nothing was copied
+ * console.log(report.slotsMoved, report.bytesMoved);
+ * ```
+ *
+ * @module
+ */
+export { open } from "./lib/store/open.ts";
+export type { OpenOptions } from "./lib/store/options.ts";
+export { Store } from "./lib/store/store.ts";
+export type { Entry, IterationOptions, PutOptions } from "./lib/store/store.ts";
+export type { NodeStats, StoreStats } from "./lib/store/stats.ts";
+export type { ScaleReport } from "./lib/mnode/node_manager.ts";
+export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
+export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
+export type { Key } from "./lib/core/key_encoder.ts";
+export type { Bytes } from "./lib/core/units.ts";
+export type { WorkerUrls } from "./lib/core/worker_loader.ts";
+export {
+  CorruptionError,
+  DecodeError,
+  DinomoError,
+  type DinomoErrorCode,
+  FormatError,
+  InvalidArgumentError,
+  InvalidKeyError,
+  InvalidOptionError,
+  InvalidValueError,
+  NodeFailedError,
+  NotANumberError,
+  PathError,
+  PoolFullError,
+  SnapshotError,
+  StoreClosedError,
+  ValueTooLargeError,
+} from "./lib/core/errors.ts";
