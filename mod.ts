@@ -1,8 +1,9 @@
 /**
  * Dinomo: a typed key-value store in shared memory, for Bun, Deno and Node.
  *
- * Every thread of the process reads any key in about a microsecond and writes in about two; the number of threads that own the
- * data (KNs) changes while it runs; the data is off the garbage-collected heap and survives restarts by snapshots.
+ * The application reads any key in about a microsecond, without a thread hop, and writes in about two, through worker threads
+ * (KNs) that own disjoint parts of the keys. Their number changes while the store runs, the data is off the
+ * garbage-collected heap, and it survives restarts by snapshots.
  *
  * @example
  * ```ts

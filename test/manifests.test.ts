@@ -31,7 +31,9 @@ test("both name the same version and license", () => {
 test("every npm import of deno.json has the range of package.json", () => {
   const ranges = { ...npm.devDependencies, ...npm.dependencies };
   for (const [name, target] of Object.entries(jsr.imports)) {
-    if (target.startsWith("npm:")) assert.is(target, `npm:${name}@${ranges[name]}`);
+    if (!target.startsWith("npm:")) continue;
+    const [packageName, ...subpath] = name.split("/");
+    assert.is(target, [`npm:${packageName}@${ranges[packageName!]}`, ...subpath].join("/"));
   }
 });
 

@@ -83,7 +83,7 @@ export interface ClientOptions {
 }
 
 /** Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
-const LOOP_COPY_BYTES = 384;
+const LOOP_COPY_BYTES = 128;
 
 const NO_VALUE: ValueBytes = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
@@ -553,6 +553,10 @@ export class Client {
     valueBytes: number,
     expiresAtMs: number,
   ): void {
+    // The words that may be padding, between key and expiry time or value; the ring holds older requests.
+    const valueAt = at + valueWord(meta);
+    words[valueAt - 3] = 0;
+    words[valueAt - 1] = 0;
     words[at + RECORD_VALUE_BYTES] = valueBytes;
     words[at + RECORD_META] = meta;
     words[at + RECORD_HASH] = key.hash;
@@ -562,7 +566,7 @@ export class Client {
     const keyWords = key.words;
     const keyWordCount = (key.byteLength + 3) >>> 2;
     for (let i = 0; i < keyWordCount; i++) words[at + RECORD_KEY + i] = keyWords[i];
-    if (expiresAtMs !== Infinity) writeExpiry(words, at + valueWord(meta) - 2, expiresAtMs);
+    if (expiresAtMs !== Infinity) writeExpiry(words, valueAt - 2, expiresAtMs);
   }
 
   /** Copies a value into the ring. Its last words are zero already. */
@@ -576,13 +580,13 @@ export class Client {
       );
       return;
     }
-    // Codecs reuse their buffer, so the view of it is made once.
-    if (this.#valueView.buffer !== bytes.buffer) {
+    const first = (bytes.byteOffset + start) >>> 2;
+    const whole = length >>> 2;
+    // Codecs reuse their buffer, so the view of it is made once; a resized buffer needs another one.
+    if (this.#valueView.buffer !== bytes.buffer || this.#valueView.length < first + whole) {
       this.#valueView = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
     }
     const source = this.#valueView;
-    const first = (bytes.byteOffset + start) >>> 2;
-    const whole = length >>> 2;
     for (let i = 0; i < whole; i++) words[from + i] = source[first + i];
     for (let i = length & ~3; i < length; i++) ring[from * 4 + i] = bytes[start + i];
   }

@@ -85,7 +85,7 @@ export class BatchSettler implements Settler {
   #reject!: Reject;
   #openCount = 1;
   #appliedCount = 0;
-  #error: DinomoError | undefined;
+  #error: unknown;
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
@@ -110,7 +110,7 @@ export class BatchSettler implements Settler {
     this.#close();
   }
 
-  fail(error: DinomoError): void {
+  fail(error: unknown): void {
     this.#error ??= error;
     this.#close();
   }
@@ -118,7 +118,7 @@ export class BatchSettler implements Settler {
   #close(): void {
     this.#openCount -= 1;
     if (this.#openCount > 0) return;
-    if (this.#error) this.#reject(this.#error);
+    if (this.#error !== undefined) this.#reject(this.#error);
     else this.#resolve(this.#appliedCount);
   }
 }

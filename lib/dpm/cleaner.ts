@@ -15,6 +15,7 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
+import { copyWords } from "../core/copy_words.ts";
 import {
   NO_ADDRESS,
   NO_SEGMENT,
@@ -116,19 +117,17 @@ export class Cleaner {
   }
 
   #claimVictim(): boolean {
-    const { segmentBytes } = this.#pool.geometry;
-    const worthwhile = segmentBytes * (1 - CLEANING_GAIN_MIN);
     for (;;) {
       let best = NO_SEGMENT;
-      let bestLiveBytes = worthwhile;
+      let bestShare = 1 - CLEANING_GAIN_MIN;
       for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
         const segment = i as SegmentId;
         if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
         if (this.#segments.isPinned(segment)) continue;
-        const liveBytes = this.#segments.liveBytes(segment);
-        if (liveBytes < bestLiveBytes) {
+        const share = this.#segments.liveShare(segment);
+        if (share < bestShare) {
           best = segment;
-          bestLiveBytes = liveBytes;
+          bestShare = share;
         }
       }
       if (best === NO_SEGMENT) return false;
@@ -173,7 +172,7 @@ export class Cleaner {
       this.#table.remove(slotAt);
       pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
     } else if (isLive) {
-      this.#copy(words, at, target, length);
+      copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);
       this.#segments.addLive(target, bytes);
       this.#table.swing(address, target);
       this.movedBytes += bytes;
@@ -185,10 +184,5 @@ export class Cleaner {
     this.#log.cancel(target, length);
     if (isLive) this.#segments.subtractLive(address, bytes);
     return true;
-  }
-
-  #copy(words: Int32Array, at: number, target: PoolAddress, length: number): void {
-    const start = this.#pool.wordAt(target);
-    this.#pool.wordsOf(target).set(words.subarray(at, at + length), start);
   }
 }

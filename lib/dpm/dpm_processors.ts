@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import type { SegmentId } from "../core/brands.ts";
-import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
+import { SnapshotError } from "../core/errors.ts";
+import type { SnapshotIdentity, SnapshotReport } from "../persistence/snapshot_writer.ts";
 import {
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
@@ -31,7 +32,7 @@ export class DpmProcessors {
   readonly #prefault: boolean | "auto";
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
-  #piscina: Piscina | undefined;
+  #piscina: Promise<Piscina> | undefined;
   #isCleaning = false;
   #cleanAfterMs = 0;
   #isPrefaulting = false;
@@ -60,27 +61,29 @@ export class DpmProcessors {
   }
 
   /** Writes a snapshot. */
-  async snapshot(directory: string, number: number): Promise<SnapshotReport> {
-    const report = await this.#run({
-      kind: "snapshot",
-      pool: this.#pool.handle,
-      directory,
-      number,
-    });
-    return report as SnapshotReport;
+  async snapshot(directory: string, identity: SnapshotIdentity): Promise<SnapshotReport> {
+    const task: DpmTask = { kind: "snapshot", pool: this.#pool.handle, directory, identity };
+    try {
+      return await this.#run(task) as SnapshotReport;
+    } catch (error) {
+      // Errors lose their class on the way between threads.
+      throw new SnapshotError(error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
+    }
   }
 
   /** Ends all threads, after their tasks. */
   async close(): Promise<void> {
     this.#cleanAfterMs = Infinity;
     this.#isPrefaulting = true;
-    await this.#piscina?.close();
+    await (await this.#piscina)?.close();
   }
 
   #clean(): void {
     this.#isCleaning = true;
-    this.#run({ kind: "clean", pool: this.#pool.handle }).then((cleaned) => {
-      if (cleaned === 0) this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
+    this.#run({ kind: "clean", pool: this.#pool.handle }).then((gained) => {
+      if ((gained as number) <= 0) this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
     }, () => {
       // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is tried again.
       this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
@@ -106,8 +109,15 @@ export class DpmProcessors {
       .finally(() => this.#isPrefaulting = false);
   }
 
-  #run(task: DpmTask): Promise<SnapshotReport | number> {
-    this.#piscina ??= new Piscina({
+  async #run(task: DpmTask): Promise<SnapshotReport | number> {
+    this.#piscina ??= this.#createPiscina();
+    return await (await this.#piscina).run(task) as SnapshotReport | number;
+  }
+
+  /** Loads the thread pool with the first task: an idle store does without its memory. */
+  async #createPiscina(): Promise<Piscina> {
+    const { Piscina } = await import("piscina");
+    return new Piscina({
       filename: String(this.#workerUrl),
       minThreads: 0,
       maxThreads: this.#threadCount,
@@ -115,6 +125,5 @@ export class DpmProcessors {
       // A worker that parks in Atomics.wait cannot be ended on Deno.
       atomics: "disabled",
     });
-    return this.#piscina.run(task) as Promise<SnapshotReport | number>;
   }
 }

@@ -8,7 +8,11 @@ import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
-import { type SnapshotReport, writeSnapshot } from "../persistence/snapshot_writer.ts";
+import {
+  type SnapshotIdentity,
+  type SnapshotReport,
+  writeSnapshot,
+} from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { AGENT_DPM, GATE_PAUSED, SEGMENT_TOUCHED_BYTES } from "../pool/control_layout.ts";
 import { Gate } from "../pool/gate.ts";
@@ -25,7 +29,7 @@ export type DpmTask =
     readonly kind: "snapshot";
     readonly pool: PoolHandle;
     readonly directory: string;
-    readonly number: number;
+    readonly identity: SnapshotIdentity;
   };
 
 /** Bytes of a page: touching one word of each commits the memory. */
@@ -33,7 +37,7 @@ const PAGE_BYTES = 4096;
 /** Bound of a wait for the end of a pause. */
 const PAUSE_WAIT_MS_MAX = 10;
 
-/** Runs one task; returns the report of a snapshot, the number of segments cleaned, or the bytes touched. */
+/** Runs one task; returns the report of a snapshot, the number of segments gained, or the bytes touched. */
 export function runDpmTask(task: DpmTask): SnapshotReport | number {
   const pool = Pool.attach(task.pool);
   switch (task.kind) {
@@ -42,19 +46,22 @@ export function runDpmTask(task: DpmTask): SnapshotReport | number {
     case "prefault":
       return prefault(pool, task.segment);
     case "snapshot":
-      return writeSnapshot(pool, nodeFileSystem, task.directory, task.number);
+      return writeSnapshot(pool, nodeFileSystem, task.directory, task.identity);
   }
 }
 
-/** Cleans until segments are no longer scarce, or nothing is left to clean. */
+/** Cleans until segments are no longer scarce, or nothing is left to clean; returns how many became free. */
 function clean(pool: Pool): number {
   const gate = new Gate(pool, AGENT_DPM);
   const segments = new SegmentTable(pool);
   const budget = new SpaceBudget(pool, segments);
   const log = new LogWriter(pool, segments, AGENT_DPM);
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+  const freeBefore = segments.freeCount;
   const cleaner = new Cleaner(pool, segments, table, log, Date.now);
-  while (budget.isScarce) {
+  // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
+  const cleanedMax = pool.geometry.segmentCount;
+  while (budget.isScarce && cleaner.cleanedCount < cleanedMax) {
     if (!gate.enter()) {
       Atomics.wait(pool.control, GATE_PAUSED, 1, PAUSE_WAIT_MS_MAX);
       continue;
@@ -70,7 +77,7 @@ function clean(pool: Pool): number {
   const counters = new AgentCounters(pool, AGENT_DPM);
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
   counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
-  return cleaner.cleanedCount;
+  return segments.freeCount - freeBefore;
 }
 
 /**

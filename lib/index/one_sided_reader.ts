@@ -23,7 +23,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { arch } from "node:process";
+import { arch } from "node:os";
 import {
   type BucketId,
   NO_ADDRESS,
@@ -31,6 +31,7 @@ import {
   type PoolAddress,
   type Slot,
 } from "../core/brands.ts";
+import { copyWords } from "../core/copy_words.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import {
@@ -52,10 +53,7 @@ import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_
 import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = arch !== "x64" && arch !== "ia32";
-
-/** Words up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
-const LOOP_COPY_WORDS = 96;
+const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
 
 /** Smallest size of the scratch buffer for values, in bytes. */
 const SCRATCH_BYTES_MIN = 4096;
@@ -155,7 +153,7 @@ export class OneSidedReader {
         if (!this.#isUnchanged(generationAt, generation)) return RACED;
         if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return EXPIRED;
         if (withValue) {
-          this.#copyValue(address, words, recordAt + valueWord(recordMeta), valueBytes);
+          this.#copyValue(words, recordAt + valueWord(recordMeta), valueBytes);
           // Without this check the copy could be half of one record and half of another.
           if (!this.#isUnchanged(generationAt, generation)) return RACED;
         }
@@ -227,16 +225,10 @@ export class OneSidedReader {
     return { bytes: new Uint8Array(bytes), isBinary: (meta & FLAG_BINARY_KEY) !== 0 };
   }
 
-  #copyValue(address: PoolAddress, words: Int32Array, from: number, valueBytes: number): void {
+  #copyValue(words: Int32Array, from: number, valueBytes: number): void {
     const wordCount = (valueBytes + 3) >>> 2;
     if (wordCount > this.#valueWords.length) this.#growScratch(wordCount * 4);
-    if (wordCount <= LOOP_COPY_WORDS) {
-      const target = this.#valueWords;
-      for (let i = 0; i < wordCount; i++) target[i] = words[from + i];
-    } else {
-      const bytes = this.#pool.bytesOf(address);
-      this.value.set(bytes.subarray(from * 4, from * 4 + valueBytes));
-    }
+    copyWords(words, from, this.#valueWords, 0, wordCount);
   }
 
   #growScratch(bytes: number): void {

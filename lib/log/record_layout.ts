@@ -11,7 +11,7 @@
  *   word 6   address of the record that it replaced, 0 for none
  *   word 7   key bytes, zero-padded to whole words
  *   ...      expiry time, 2 words, only with the flag EXPIRES: milliseconds, low 32 and high 16 bits
- *   ...      value bytes, zero-padded to a multiple of 8 bytes from the start of the record
+ *   ...      value bytes, from a multiple of 8 bytes, zero-padded to a multiple of 8 bytes
  * ```
  *
  * Records are 8-byte aligned, as a pool address counts in units of 8 bytes. A client builds the record in
@@ -84,15 +84,15 @@ export function recordVersion(meta: number, versionLow: number): number {
   return (meta >>> VERSION_HIGH_SHIFT) * 2 ** 32 + (versionLow >>> 0);
 }
 
-/** Words from the start of a record to its value. */
+/** Words from the start of a record to its value, a multiple of 2: see core/copy_words.ts. */
 export function valueWord(meta: number): number {
-  return RECORD_KEY + (((meta & KEY_LENGTH_MASK) + 3) >>> 2) +
-    ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0);
+  const keyEnd = RECORD_KEY + (((meta & KEY_LENGTH_MASK) + 3) >>> 2);
+  return (keyEnd + ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0) + 1) & ~1;
 }
 
 /** Words of a whole record, a multiple of 2. */
 export function recordWords(meta: number, valueBytes: number): number {
-  return (valueWord(meta) + ((valueBytes + 3) >>> 2) + 1) & ~1;
+  return valueWord(meta) + (((valueBytes + 7) >>> 3) << 1);
 }
 
 /** Expiry time in milliseconds since the epoch; Infinity without the flag. */

@@ -59,6 +59,8 @@ interface RunningNode {
   readonly worker: Worker;
   readonly connection: NodeConnection;
   isStopping: boolean;
+  /** The thread has ended, or has thrown and is about to. */
+  hasEnded: boolean;
 }
 
 /** Slots moved before the event loop gets a turn. */
@@ -197,15 +199,20 @@ export class NodeManager {
       worker,
       connection: new NodeConnection(nodeId, agentAt, ring),
       isStopping: false,
+      hasEnded: false,
     };
     let failure: NodeFailedError | undefined;
+    const end = (reason: string, cause?: unknown) => {
+      node.hasEnded = true;
+      fail(reason, cause);
+    };
     const fail = (reason: string, cause?: unknown) => {
       if (failure || node.isStopping) return;
       failure = new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
       if (this.#nodes.includes(node)) this.#options.onFailure(failure);
     };
-    worker.on("error", (error) => fail(`failed: ${String(error)}`, error));
-    worker.on("exit", (code) => fail(`ended by itself with exit code ${code}`));
+    worker.on("error", (error) => end(`failed: ${String(error)}`, error));
+    worker.on("exit", (code) => end(`ended by itself with exit code ${code}`));
     const deadlineMs = performance.now() + NODE_START_MS_MAX;
     while (Atomics.load(this.#pool.control, agentAt + AGENT_LIFE_STATE) !== LifeState.RUNNING) {
       if (performance.now() > deadlineMs) fail(`did not start within ${NODE_START_MS_MAX} ms`);
@@ -232,6 +239,7 @@ export class NodeManager {
 
   async #stopNode(node: RunningNode): Promise<void> {
     node.isStopping = true;
+    if (node.hasEnded) return;
     const agentAt = this.#pool.agentAt(node.agent);
     const exited = new Promise<void>((resolve) => node.worker.once("exit", () => resolve()));
     Atomics.store(this.#pool.control, agentAt + AGENT_STOP_WANTED, 1);

@@ -5,6 +5,8 @@
  * while requests come quickly. It must not take a processor away from whoever would send the next request:
  *
  * - A thread spins only if a processor is left for one more thread beside all that spin already.
+ * - How long it spins follows what has paid: the time doubles whenever a sleep turned out to be short, and returns to its
+ *   minimum after a long one. So a client that prepares large batches does not pay for a wake-up with each.
  * - A spinner that finds itself interrupted for longer than {@linkcode PREEMPTION_MS} was descheduled: processors are short
  *   whatever their number says. It stops spinning for a while, twice as long each time.
  *
@@ -19,10 +21,15 @@ const POLLS_PER_CLOCK = 64;
 const PREEMPTION_MS = 1;
 /** For how long spinning stays off after a preemption: at first, and at most. */
 const BACKOFF_MS_MIN = 5;
-const BACKOFF_MS_MAX = 320;
+const BACKOFF_MS_MAX = 40;
+
+/** A sleep shorter than this would better have been spent spinning. */
+const SHORT_SLEEP_MS = 0.5;
+/** How much longer than asked for a thread may spin after short sleeps. */
+const SPIN_GROWTH_MAX = 8;
 
 /** `Atomics.pause` where it exists (not on Node 20): tells the processor that this is a spin loop. */
-const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
+const pause: () => void = () => {};
 
 /** Decides whether a thread may spin, and spins. One per thread. */
 export class Spinner {
@@ -30,6 +37,7 @@ export class Spinner {
   readonly #isCounted: boolean;
   readonly #spinMs: number;
   readonly #now: () => number;
+  #growth = 1;
   #backoffMs = BACKOFF_MS_MIN;
   #offUntilMs = 0;
 
@@ -59,6 +67,11 @@ export class Spinner {
     return ready;
   }
 
+  /** Learns from how long the thread slept after it had spun in vain. */
+  learn(sleptMs: number): void {
+    this.#growth = sleptMs < SHORT_SLEEP_MS ? Math.min(SPIN_GROWTH_MAX, this.#growth * 2) : 1;
+  }
+
   /** Takes a place among the spinners, if one processor is left for whoever is waited for. */
   #begin(): boolean {
     const processorCount = Atomics.load(this.#control, GATE_PROCESSOR_COUNT);
@@ -81,7 +94,7 @@ export class Spinner {
         this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
         return false;
       }
-      if (nowMs - startMs >= this.#spinMs) return false;
+      if (nowMs - startMs >= this.#spinMs * this.#growth) return false;
       lastMs = nowMs;
     }
   }

@@ -24,6 +24,7 @@ import {
   SLOT_COUNT,
   SLOT_SHIFT,
 } from "../core/limits.ts";
+import { copyWords } from "../core/copy_words.ts";
 import { Cleaner } from "../dpm/cleaner.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
@@ -75,8 +76,6 @@ import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
-/** Words up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
-const LOOP_COPY_WORDS = 64;
 /** How often a KN looks for expired records, and how many slots it looks at in one step. */
 const SWEEP_INTERVAL_MS = 500;
 const SWEEP_SLOTS_MAX = 64;
@@ -345,14 +344,18 @@ export class KvsNode {
     consumer.complete(Status.MOVED, 0, 0, 0);
   }
 
-  /** Reserves log space, cleaning a segment first when there is none; `NO_ADDRESS` when that gained nothing. */
+  /** Reserves log space, cleaning segments first when there is none; `NO_ADDRESS` when that gained nothing. */
   #reserve(length: number, segmentReserve: number): PoolAddress {
-    for (;;) {
-      const address = this.#log.reserve(length, segmentReserve);
-      if (address !== NO_ADDRESS) return address;
-      if (!this.#cleaner.cleanOne()) return NO_ADDRESS;
+    let address = this.#log.reserve(length, segmentReserve);
+    // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
+    let roundsLeft = this.#pool.geometry.segmentCount;
+    while (address === NO_ADDRESS && roundsLeft > 0) {
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
+      if (this.#cleaner.cleanOne()) roundsLeft -= 1;
+      else if (!this.#segments.waitForRelease()) return NO_ADDRESS;
+      address = this.#log.reserve(length, segmentReserve);
     }
+    return address;
   }
 
   /** Whether a put may go ahead: its condition holds, and there is room for what it adds. */
@@ -468,19 +471,5 @@ export class KvsNode {
     unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
     for (const record of expired) this.#segments.subtractLive(record, this.#recordBytes(record));
     this.#counters.add(AgentCounter.EXPIRED, expired.length);
-  }
-}
-
-function copyWords(
-  source: Int32Array,
-  from: number,
-  target: Int32Array,
-  to: number,
-  count: number,
-): void {
-  if (count <= LOOP_COPY_WORDS) {
-    for (let i = 0; i < count; i++) target[to + i] = source[from + i];
-  } else {
-    target.set(source.subarray(from, from + count), to);
   }
 }

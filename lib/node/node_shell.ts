@@ -52,7 +52,9 @@ export function runNode(start: NodeStart): void {
     Atomics.add(control, agentAt + AGENT_HEARTBEAT, 1);
     if (node.doWork() > 0) continue;
     if (spinner.spin(hasWork)) continue;
+    const startMs = performance.now();
     if (sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) {
+      spinner.learn(performance.now() - startMs);
       counters.add(AgentCounter.SLEEPS, 1);
     }
   }

@@ -13,7 +13,8 @@
  *   44    first unused bucket, u32
  *   48    first free overflow bucket, u32
  *   52    free overflow buckets, u32
- *   56    reserved, zero, up to byte 128
+ *   56    codec of the values, u32: 1 msgpack, 2 json, 3 binary, 4 the application's own
+ *   60    reserved, zero, up to byte 128
  *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
  *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its used bytes
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
@@ -42,7 +43,13 @@ export const CHECKPOINT_HASH_KEY = 36;
 export const CHECKPOINT_INDEX_NEXT = 44;
 export const CHECKPOINT_INDEX_FREE = 48;
 export const CHECKPOINT_INDEX_FREE_COUNT = 52;
+export const CHECKPOINT_CODEC = 56;
 export const CHECKPOINT_HEADER_BYTES = 128;
+
+/** Numbers of the codecs, by the names that `open` takes. */
+export const CODEC_NUMBERS = { msgpack: 1, json: 2, binary: 3, custom: 4 } as const;
+/** Name of a codec. */
+export type CodecName = keyof typeof CODEC_NUMBERS;
 
 /** Words of a slot entry: META and extents as in the descriptor, then the words kept under the lock. */
 export const SLOT_ENTRY_WORDS = 32;

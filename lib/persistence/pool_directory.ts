@@ -22,30 +22,23 @@ export function imageNumber(name: string): number | undefined {
 }
 
 /**
- * Makes sure that a directory exists, is writable, and holds nothing but a pool.
+ * Checks that a path is free for a pool, or holds one; creates nothing.
  *
  * @returns whether it holds a snapshot
  * @throws {PathError} when it cannot be used
  */
-export function preparePoolDirectory(files: FileSystem, path: string): boolean {
-  let names: string[];
-  try {
+export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
+  const names = withPathError(path, () => {
     const info = files.info(path);
-    if (info !== undefined && info.kind !== "directory") {
+    if (info === undefined) return [];
+    if (info.kind !== "directory") {
       throw new PathError(
         `path must be a directory or not exist yet, got ${describe(path)}, which is a file`,
       );
     }
-    if (info === undefined) files.makeDirectory(path);
     files.assertWritable(path);
-    names = files.list(path);
-  } catch (error) {
-    if (error instanceof PathError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new PathError(`path must be a writable directory, got ${describe(path)}: ${reason}`, {
-      cause: error,
-    });
-  }
+    return files.list(path);
+  });
   const foreign = names.find((name) => !isPoolFile(name));
   if (foreign !== undefined) {
     throw new PathError(
@@ -55,6 +48,46 @@ export function preparePoolDirectory(files: FileSystem, path: string): boolean {
     );
   }
   return names.includes(CHECKPOINT_FILE);
+}
+
+/**
+ * Creates the directory of a new pool, if it does not exist.
+ *
+ * @throws {PathError} when it cannot be created
+ */
+export function createPoolDirectory(files: FileSystem, path: string): void {
+  withPathError(path, () => {
+    files.makeDirectory(path);
+    files.assertWritable(path);
+  });
+}
+
+/**
+ * Opens a file of a pool for reading.
+ *
+ * @throws {PathError} when it is not a file, or cannot be opened
+ */
+export function openPoolFile(files: FileSystem, file: string): number {
+  return withPathError(file, () => {
+    const kind = files.info(file)?.kind;
+    if (kind !== undefined && kind !== "file") throw new Error("it is not a file");
+    return files.openForRead(file);
+  });
+}
+
+function withPathError<Result>(path: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof PathError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PathError(
+      `path must be a directory whose files can be read and written, failed at ${
+        describe(path)
+      }: ${reason}`,
+      { cause: error },
+    );
+  }
 }
 
 function isPoolFile(name: string): boolean {

@@ -52,7 +52,7 @@ import { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
-import { CHECKPOINT_FILE, imageFile } from "./pool_directory.ts";
+import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
 
 /** What was restored. */
 export interface RestoredPool {
@@ -61,8 +61,9 @@ export interface RestoredPool {
   readonly number: number;
 }
 
-/** The sizes that `open` was asked for; undefined means "whatever the snapshot has". */
-export interface RequestedSizes {
+/** What `open` was asked for; undefined means "whatever the snapshot has". */
+export interface RequestedPool {
+  readonly codec: layout.CodecName;
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
 }
@@ -72,12 +73,12 @@ export interface RequestedSizes {
  *
  * @throws {FormatError} when a file is not of this format, or of a newer one
  * @throws {CorruptionError} when a file is damaged
- * @throws {InvalidOptionError} when the requested sizes contradict the snapshot's
+ * @throws {InvalidOptionError} when what is requested contradicts the snapshot
  */
 export function readSnapshot(
   files: FileSystem,
   directory: string,
-  sizes: RequestedSizes,
+  requested: RequestedPool,
 ): RestoredPool {
   const path = join(directory, CHECKPOINT_FILE);
   const checkpoint = readCheckpoint(files, path);
@@ -87,7 +88,8 @@ export function readSnapshot(
   const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
   const number = view.getUint32(layout.CHECKPOINT_NUMBER, true);
   checkSizes(path, segmentBytes, segmentCount, bucketCount, checkpoint.length);
-  const capacityBytes = checkRequested(sizes, segmentBytes, segmentCount);
+  checkCodec(view.getUint32(layout.CHECKPOINT_CODEC, true), requested.codec);
+  const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
   const pool = Pool.create(geometryOf(capacityBytes, segmentBytes), [
     view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
     view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
@@ -100,7 +102,7 @@ export function readSnapshot(
 
 function readCheckpoint(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
   const size = files.info(path)?.size ?? 0;
-  const file = files.openForRead(path);
+  const file = openPoolFile(files, path);
   try {
     const header = new Uint8Array(layout.CHECKPOINT_HEADER_BYTES);
     const headerBytes = readFully(files, file, header, 0);
@@ -169,21 +171,41 @@ function checkSizes(
   }
 }
 
-function checkRequested(sizes: RequestedSizes, segmentBytes: number, segmentCount: number): number {
-  if (sizes.segmentBytes !== undefined && sizes.segmentBytes !== segmentBytes) {
+function checkCodec(stored: number, requested: layout.CodecName): void {
+  if (stored === layout.CODEC_NUMBERS[requested]) return;
+  const name = Object.entries(layout.CODEC_NUMBERS).find(([, number]) => number === stored)?.[0];
+  throw new InvalidOptionError(
+    `codec must be the one that the pool at path was written with (${
+      name ?? "unknown"
+    }), got ${requested}`,
+  );
+}
+
+function checkRequested(
+  requested: RequestedPool,
+  segmentBytes: number,
+  segmentCount: number,
+): number {
+  if (requested.segmentBytes !== undefined && requested.segmentBytes !== segmentBytes) {
     throw new InvalidOptionError(
-      `segmentBytes must be the ${segmentBytes} of the pool at path, or left out, got ${sizes.segmentBytes}`,
+      `segmentBytes must be the ${segmentBytes} of the pool at path, or left out, got ${requested.segmentBytes}`,
     );
   }
   const stored = segmentBytes * segmentCount;
-  if (sizes.capacityBytes === undefined) return stored;
-  if (sizes.capacityBytes < stored) {
+  if (requested.capacityBytes === undefined) return stored;
+  if (requested.capacityBytes < stored) {
     throw new InvalidOptionError(
       `capacity must be at least the ${formatBytes(stored)} of the pool at path, or left out, ` +
-        `got ${formatBytes(sizes.capacityBytes)}`,
+        `got ${formatBytes(requested.capacityBytes)}`,
     );
   }
-  return sizes.capacityBytes;
+  if (requested.capacityBytes / segmentBytes >= SEGMENT_COUNT_MAX + 1) {
+    throw new InvalidOptionError(
+      `capacity must be at most ${SEGMENT_COUNT_MAX} times the ${segmentBytes} bytes of a segment of the pool at path, ` +
+        `got ${formatBytes(requested.capacityBytes)}`,
+    );
+  }
+  return requested.capacityBytes;
 }
 
 function restoreSlots(
@@ -274,10 +296,10 @@ function restoreSegments(
 ): void {
   const view = new DataView(checkpoint.buffer);
   const start = layout.checkpointParts(segmentCount, 0).segments;
-  if (files.info(imagePath)?.kind !== "file") {
+  if (files.info(imagePath) === undefined) {
     throw new CorruptionError(imagePath, 0, `${path} needs this file, and it is missing`);
   }
-  const file = files.openForRead(imagePath);
+  const file = openPoolFile(files, imagePath);
   let hasUnknown = false;
   try {
     for (let i = 0; i < segmentCount; i++) {

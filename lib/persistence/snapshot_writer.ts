@@ -33,8 +33,9 @@ import {
 import { whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import {
+  CHECKPOINT_CODEC,
   CHECKPOINT_CRC,
   CHECKPOINT_CRC_START,
   CHECKPOINT_FORMAT,
@@ -49,6 +50,8 @@ import {
   CHECKPOINT_SEGMENT_COUNT,
   CHECKPOINT_VERSION,
   checkpointParts,
+  CODEC_NUMBERS,
+  type CodecName,
   LIVE_UNKNOWN,
   SEGMENT_ENTRY_CRC,
   SEGMENT_ENTRY_GENERATION,
@@ -65,6 +68,13 @@ import {
 import { type FileSystem, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
 
+/** What a snapshot is called, and what it has to remember beside the pool. */
+export interface SnapshotIdentity {
+  /** Number of the snapshot, one more than its predecessor's. */
+  readonly number: number;
+  readonly codec: CodecName;
+}
+
 /** What a snapshot came to. */
 export interface SnapshotReport {
   /** Number of the snapshot, growing by one. */
@@ -80,7 +90,7 @@ export interface SnapshotReport {
 }
 
 /**
- * Writes snapshot `number` into a directory.
+ * Writes a snapshot into a directory.
  *
  * @throws {SnapshotError} when a file operation fails; the previous snapshot is untouched then
  */
@@ -88,12 +98,13 @@ export function writeSnapshot(
   pool: Pool,
   files: FileSystem,
   directory: string,
-  number: number,
+  identity: SnapshotIdentity,
 ): SnapshotReport {
+  const { number } = identity;
   const startMs = performance.now();
   const segments = new SegmentTable(pool);
   try {
-    const { checkpoint, pauseMs } = capture(pool, number);
+    const { checkpoint, pauseMs } = capture(pool, identity);
     const imageBytes = writeImage(pool, files, directory, number, checkpoint);
     sealCheckpoint(checkpoint);
     writeCheckpoint(files, directory, checkpoint);
@@ -106,13 +117,18 @@ export function writeSnapshot(
       cause: error,
     });
   } finally {
-    Atomics.store(pool.control, GATE_DEFER_FREE, 0);
+    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.RELEASING);
     segments.releasePending();
+    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
+    Atomics.notify(pool.control, GATE_DEFER_FREE);
   }
 }
 
 /** Copies everything but the records while the agents pause. */
-function capture(pool: Pool, number: number): { checkpoint: Uint8Array; pauseMs: number } {
+function capture(
+  pool: Pool,
+  identity: SnapshotIdentity,
+): { checkpoint: Uint8Array; pauseMs: number } {
   // Pages of the copy are touched before the pause, which then lasts a tenth as long.
   const bucketsExpected = Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12);
   const spare = new Uint8Array(
@@ -121,19 +137,19 @@ function capture(pool: Pool, number: number): { checkpoint: Uint8Array; pauseMs:
   let pauseStartMs = 0;
   const checkpoint = whilePaused(pool, () => {
     pauseStartMs = performance.now();
-    Atomics.store(pool.control, GATE_DEFER_FREE, 1);
+    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
     const length = checkpointParts(
       pool.geometry.segmentCount,
       pool.control[INDEX_SPACE_NEXT],
     ).length;
     const bytes = length <= spare.length ? spare.subarray(0, length) : new Uint8Array(length);
-    captureInto(pool, number, bytes);
+    captureInto(pool, identity, bytes);
     return bytes;
   });
   return { checkpoint, pauseMs: performance.now() - pauseStartMs };
 }
 
-function captureInto(pool: Pool, number: number, bytes: Uint8Array): void {
+function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array): void {
   const { segmentCount, segmentBytes } = pool.geometry;
   const control = pool.control;
   const bucketCount = control[INDEX_SPACE_NEXT];
@@ -144,7 +160,8 @@ function captureInto(pool: Pool, number: number, bytes: Uint8Array): void {
   view.setUint32(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, true);
   view.setUint32(CHECKPOINT_LENGTH, bytes.length % 2 ** 32, true);
   view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
-  view.setUint32(CHECKPOINT_NUMBER, number, true);
+  view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
+  view.setUint32(CHECKPOINT_CODEC, CODEC_NUMBERS[identity.codec], true);
   view.setUint32(CHECKPOINT_SEGMENT_BYTES, segmentBytes, true);
   view.setUint32(CHECKPOINT_SEGMENT_COUNT, segmentCount, true);
   view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);

@@ -42,7 +42,7 @@ export const CONTROL_LAYOUT_VERSION = 1;
 
 /** GATE. Written by the M-node, read by every agent before it starts a step; see gate.ts. */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
-/** Non-zero while a snapshot needs the contents of freed segments: they become free-pending, not free. */
+/** Whether freed segments become free-pending, not free: one of DeferFree in segment_table.ts. */
 export const GATE_DEFER_FREE = GATE_PAUSED + 1;
 /** KNs that run: each may hold an open segment. */
 export const GATE_NODE_COUNT = GATE_PAUSED + 2;

@@ -38,6 +38,9 @@ import {
 } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 
+/** Bound of one wait for the end of a snapshot. */
+const RELEASE_WAIT_MS_MAX = 10;
+
 /** States of a segment. */
 export const SegmentState = {
   FREE: 0,
@@ -45,6 +48,15 @@ export const SegmentState = {
   SEALED: 2,
   CLEANING: 3,
   FREE_PENDING: 4,
+} as const;
+
+/** Whether segments that lose their last live byte become free: values of GATE_DEFER_FREE. */
+export const DeferFree = {
+  NO: 0,
+  /** A snapshot still needs their contents: they stay FREE_PENDING. */
+  YES: 1,
+  /** They become free again, but those deferred until now have not all been released yet. */
+  RELEASING: 2,
 } as const;
 
 /** Operations on the shared segment table. */
@@ -85,6 +97,32 @@ export class SegmentTable {
       total += this.liveBytes(segment as SegmentId);
     }
     return total;
+  }
+
+  /**
+   * Bytes that the live records of all segments need, including what is lost at segments' ends because the next
+   * record did not fit: moved elsewhere, they would lose about as much again.
+   */
+  occupiedBytesTotal(): number {
+    let total = 0;
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      const liveBytes = this.liveBytes(segment);
+      if (liveBytes > 0) total += liveBytes * this.#packingFactor(segment);
+    }
+    return total;
+  }
+
+  /** Share of what a sealed segment could hold of such records that is live; 1 means that cleaning gains nothing. */
+  liveShare(segment: SegmentId): number {
+    return this.liveBytes(segment) * this.#packingFactor(segment) /
+      this.#pool.geometry.segmentBytes;
+  }
+
+  #packingFactor(segment: SegmentId): number {
+    const usedBytes = this.usedBytes(segment);
+    if (this.state(segment) === SegmentState.OPEN || usedBytes === 0) return 1;
+    return this.#pool.geometry.segmentBytes / usedBytes;
   }
 
   /**
@@ -177,6 +215,18 @@ export class SegmentTable {
     ) === SegmentState.SEALED;
   }
 
+  /**
+   * Waits until no snapshot holds segments back.
+   *
+   * @returns false if none did
+   */
+  waitForRelease(): boolean {
+    const state = Atomics.load(this.#control, GATE_DEFER_FREE);
+    if (state === DeferFree.NO) return false;
+    Atomics.wait(this.#control, GATE_DEFER_FREE, state, RELEASE_WAIT_MS_MAX);
+    return true;
+  }
+
   /** Frees the segments whose freeing a snapshot had deferred. */
   releasePending(): void {
     for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
@@ -188,7 +238,7 @@ export class SegmentTable {
     const state = at + SEGMENT_STATE;
     const { SEALED, FREE_PENDING } = SegmentState;
     if (Atomics.compareExchange(this.#control, state, SEALED, FREE_PENDING) !== SEALED) return;
-    if (Atomics.load(this.#control, GATE_DEFER_FREE) === 0) this.#release(segment, at);
+    if (Atomics.load(this.#control, GATE_DEFER_FREE) !== DeferFree.YES) this.#release(segment, at);
   }
 
   #release(segment: SegmentId, at: number): void {

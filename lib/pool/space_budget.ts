@@ -20,7 +20,7 @@ const SUM_VALID_FOR = 32;
 export class SpaceBudget {
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
-  #liveBytesSeen = 0;
+  #occupiedBytesSeen = 0;
   #admissionsLeft = 0;
 
   /** The budget of a pool. */
@@ -62,13 +62,13 @@ export class SpaceBudget {
       return true;
     }
     const limit = this.liveBytesMax;
-    if (this.#admissionsLeft === 0 || this.#liveBytesSeen + bytes > limit) {
-      this.#liveBytesSeen = this.#segments.liveBytesTotal();
+    if (this.#admissionsLeft === 0 || this.#occupiedBytesSeen + bytes > limit) {
+      this.#occupiedBytesSeen = this.#segments.occupiedBytesTotal();
       this.#admissionsLeft = SUM_VALID_FOR;
     }
     this.#admissionsLeft -= 1;
-    if (this.#liveBytesSeen + bytes > limit) return false;
-    this.#liveBytesSeen += bytes;
+    if (this.#occupiedBytesSeen + bytes > limit) return false;
+    this.#occupiedBytesSeen += bytes;
     return true;
   }
 }

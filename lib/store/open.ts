@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
-import { resolve } from "node:path";
 import { Client } from "../client/client.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
@@ -17,9 +15,8 @@ import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
 import { Spinner } from "../node/idle_strategy.ts";
-import { nodeFileSystem } from "../persistence/file_system.ts";
-import { preparePoolDirectory } from "../persistence/pool_directory.ts";
-import { readSnapshot, type RestoredPool } from "../persistence/snapshot_reader.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
@@ -63,14 +60,10 @@ export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   const resolved = resolveOptions(options);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
-  const path = resolved.path === undefined ? undefined : resolve(resolved.path);
-  const { pool, number } = makePool(path, resolved);
-  const max = nodeCountMax(pool.geometry.segmentCount);
-  if (resolved.nodes > max) {
-    throw new InvalidOptionError(
-      `nodes must be at most ${max} for a pool of ${pool.geometry.segmentCount} segments, got ${resolved.nodes}`,
-    );
-  }
+  const { pool, number, path } = resolved.path === undefined
+    ? { pool: createPool(resolved), number: 0, path: undefined }
+    : await openPath(resolved.path, resolved);
+  assertNodesFit(resolved.nodes, pool.geometry.segmentCount);
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros } = resolved;
   const now = () => performance.now();
@@ -99,6 +92,7 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     nodes,
     dpm,
     path,
+    codecName: codecName(resolved.codec),
     snapshotNumber: number,
     keepAlive: resolved.keepAlive,
   });
@@ -106,14 +100,48 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   return store;
 }
 
-function makePool<V>(path: string | undefined, options: ResolvedOptions<V>): RestoredPool {
-  if (path !== undefined && preparePoolDirectory(nodeFileSystem, path)) {
-    return readSnapshot(nodeFileSystem, path, options);
-  }
+function createPool<V>(options: ResolvedOptions<V>): Pool {
   const { capacityBytes, segmentBytes } = sizesOf(options);
-  const random = randomBytes(8);
-  const hashKey = [random.readInt32LE(0), random.readInt32LE(4)] as const;
-  return { pool: Pool.create(geometryOf(capacityBytes, segmentBytes), hashKey), number: 0 };
+  const geometry = geometryOf(capacityBytes, segmentBytes);
+  assertNodesFit(options.nodes, geometry.segmentCount);
+  const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
+  return Pool.create(geometry, [key0!, key1!]);
+}
+
+/**
+ * Restores the pool at a path, or creates one there. The modules for files and checksums are loaded on demand: they take
+ * 10 MiB, which a store without a path need not spend.
+ */
+async function openPath<V>(
+  relativePath: string,
+  options: ResolvedOptions<V>,
+): Promise<RestoredPool & { path: string }> {
+  const { resolve } = await import("node:path");
+  const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
+  const directory = await import("../persistence/pool_directory.ts");
+  const path = resolve(relativePath);
+  if (directory.inspectPoolDirectory(files, path)) {
+    const { readSnapshot } = await import("../persistence/snapshot_reader.ts");
+    const requested = { ...options, codec: codecName(options.codec) };
+    return { ...readSnapshot(files, path, requested), path };
+  }
+  // The options are checked to the end before the directory is created.
+  const pool = createPool(options);
+  directory.createPoolDirectory(files, path);
+  return { pool, number: 0, path };
+}
+
+function assertNodesFit(nodes: number, segmentCount: number): void {
+  const max = nodeCountMax(segmentCount);
+  if (nodes > max) {
+    throw new InvalidOptionError(
+      `nodes must be at most ${max} for a pool of ${segmentCount} segments, got ${nodes}`,
+    );
+  }
+}
+
+function codecName<V>(codec: CodecOption<V>): CodecName {
+  return typeof codec === "string" ? codec : "custom";
 }
 
 function makeCodec<V>(option: CodecOption<V>, pool: Pool, client: Client): ValueCodec<V> {

@@ -43,8 +43,8 @@ export interface OpenOptions<V = unknown> {
   /** How values become bytes. @default "msgpack" */
   codec?: CodecOption<V>;
   /**
-   * What a put survives when it is acknowledged: with `"memory"` the crash of any thread, and of the process only up to the
-   * last snapshot. @default "memory"
+   * What a put survives when it is acknowledged. This release has `"memory"` only: everything up to the last snapshot
+   * survives, of the process and of a KN that crashes. @default "memory"
    */
   durability?: "memory";
   /**
@@ -127,14 +127,20 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
       );
     }
   }
-  const { durability = "memory" } = options;
+  const {
+    durability = "memory",
+    nodes = 1,
+    ringBytes = RING_BYTES_DEFAULT,
+    inFlight = IN_FLIGHT_DEFAULT,
+  } = options;
+  const { spin = "auto", dpmThreads = 1, prefault = "auto", keepAlive = false, workers = {} } =
+    options;
   requireThat(
     durability === "memory",
     "durability",
     'must be "memory" in this release',
     durability,
   );
-  const nodes = wholeNumber("nodes", options.nodes ?? 1, 1, NODE_COUNT_MAX);
   const capacityBytes = options.capacity === undefined
     ? undefined
     : bytesWithin("capacity", options.capacity, CAPACITY_BYTES_MIN, CAPACITY_BYTES_MAX);
@@ -143,22 +149,22 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     : powerOfTwo("segmentBytes", options.segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
   return {
     path: pathOf(options.path),
-    nodes,
+    nodes: wholeNumber("nodes", nodes, 1, NODE_COUNT_MAX),
     capacityBytes,
     segmentBytes,
     codec: codecOf(options.codec),
-    spinMicros: spinOf(options.spin ?? "auto"),
+    spinMicros: spinOf(spin),
     ringBytes: powerOfTwo(
       "ringBytes",
-      options.ringBytes ?? RING_BYTES_DEFAULT,
+      ringBytes,
       RING_BYTES_MIN,
       RING_BYTES_MAX,
     ),
-    inFlight: inFlightOf(options.inFlight ?? IN_FLIGHT_DEFAULT),
-    dpmThreads: wholeNumber("dpmThreads", options.dpmThreads ?? 1, 1, DPM_THREADS_MAX),
-    prefault: prefaultOf(options.prefault ?? "auto"),
-    keepAlive: booleanOf("keepAlive", options.keepAlive ?? false),
-    workers: workersOf(options.workers ?? {}),
+    inFlight: inFlightOf(inFlight),
+    dpmThreads: wholeNumber("dpmThreads", dpmThreads, 1, DPM_THREADS_MAX),
+    prefault: prefaultOf(prefault),
+    keepAlive: booleanOf("keepAlive", keepAlive),
+    workers: workersOf(workers),
     processorCount: availableParallelism(),
   };
 }

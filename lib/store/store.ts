@@ -4,7 +4,7 @@
  * @module
  */
 import { setInterval } from "node:timers";
-import { type Client } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import { BatchSettler, OutcomeSettler, PutSettler, SyncSettler } from "../client/settlers.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
@@ -20,6 +20,7 @@ import { EXPIRY_MS_MAX, SLOT_COUNT, SLOT_SHIFT, VERSION_MAX } from "../core/limi
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Condition } from "../rings/ring_layout.ts";
@@ -56,6 +57,7 @@ export interface StoreParts<V> {
   readonly nodes: NodeManager;
   readonly dpm: DpmProcessors;
   readonly path: string | undefined;
+  readonly codecName: CodecName;
   readonly snapshotNumber: number;
   readonly keepAlive: boolean;
 }
@@ -186,28 +188,21 @@ export class Store<V> {
   }
 
   /**
-   * Stores many values. Not atomic as a whole: other threads may see some of them before the others, and if one cannot
-   * be stored for want of space the others are stored all the same.
+   * Stores many values. Not atomic as a whole: other threads may see some of them before the others. When an entry is
+   * refused, the entries before it are stored and those after it are not; when one finds no space, the others
+   * are stored all the same.
    */
   async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
-    this.#assertOpen();
     const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
-    const batch = new BatchSettler();
-    try {
-      for (const entry of iterable<readonly [Key, V]>("entries", entries)) {
-        if (!Array.isArray(entry)) {
-          throw new InvalidArgumentError(
-            `entries must hold [key, value] pairs, got ${describe(entry)}`,
-          );
-        }
-        this.#encode(entry[0], entry[1]);
-        batch.expect();
-        this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, batch);
+    await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
+      if (!Array.isArray(entry)) {
+        throw new InvalidArgumentError(
+          `entries must hold [key, value] pairs, got ${describe(entry)}`,
+        );
       }
-    } finally {
-      batch.seal();
-      await batch.promise;
-    }
+      this.#encode(entry[0], entry[1]);
+      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, batch);
+    });
   }
 
   /** Deletes a key; resolves to whether it existed. */
@@ -235,22 +230,12 @@ export class Store<V> {
     return settler.isApplied;
   }
 
-  /** Deletes many keys; resolves to how many existed. */
+  /** Deletes many keys; resolves to how many existed. A key that is refused leaves those after it alone. */
   async deleteMany(keys: Iterable<Key>): Promise<number> {
-    this.#assertOpen();
-    const batch = new BatchSettler();
-    let deleted = 0;
-    try {
-      for (const key of iterable<Key>("keys", keys)) {
-        this.#key.encode(key);
-        batch.expect();
-        this.#client.delete(this.#key, batch);
-      }
-    } finally {
-      batch.seal();
-      deleted = await batch.promise;
-    }
-    return deleted;
+    return await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
+      this.#key.encode(key);
+      this.#client.delete(this.#key, batch);
+    });
   }
 
   /**
@@ -278,17 +263,21 @@ export class Store<V> {
    * Changes a value atomically: reads it, calls `change`, stores the result if the key has not changed meanwhile, and
    * starts over if it has. `change` may therefore run several times. The key's expiry time stays unless `ttl` is given.
    *
-   * @param change gets the value, or undefined if the key does not exist; what it returns is stored
+   * @param change gets the value, or undefined if the key does not exist; what it returns, or resolves to, is stored
    * @returns the value that was stored
    */
-  async update(key: Key, change: (old: V | undefined) => V, options?: PutOptions): Promise<V> {
+  async update(
+    key: Key,
+    change: (old: V | undefined) => V | Promise<V>,
+    options?: PutOptions,
+  ): Promise<V> {
     if (typeof change !== "function") {
       throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
     }
     const expiresAtMs = options === undefined ? undefined : expiryOf(options);
     for (;;) {
       const entry = await this.getEntry(key);
-      const next = change(entry?.value);
+      const next = await change(entry?.value);
       const expiry = expiresAtMs ?? entry?.expiresAt ?? Infinity;
       if (await this.#compareAndSet(key, entry?.version ?? null, next, expiry)) return next;
     }
@@ -352,14 +341,8 @@ export class Store<V> {
 
   /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
   async clear(): Promise<void> {
-    this.#assertOpen();
-    const batch = new BatchSettler();
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      batch.expect();
-      this.#client.clearSlot(slot as Slot, batch);
-    }
-    batch.seal();
-    await batch.promise;
+    const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
   }
 
   /** Number of KNs. */
@@ -426,6 +409,26 @@ export class Store<V> {
     return this.close();
   }
 
+  /** Issues one request per item as a batch; resolves to how many were applied, once all have ended. */
+  async #issueAll<Item>(
+    items: Iterable<Item>,
+    issue: (item: Item, batch: BatchSettler) => void,
+  ): Promise<number> {
+    this.#assertOpen();
+    const batch = new BatchSettler();
+    try {
+      for (const item of items) {
+        batch.expect();
+        issue(item, batch);
+      }
+    } catch (error) {
+      // The item that was refused will not be settled by anybody else.
+      batch.fail(error);
+    }
+    batch.seal();
+    return await batch.promise;
+  }
+
   /** Ends the store because a KN has failed; called by `open`'s wiring. */
   fail(error: DinomoError): void {
     this.#failure ??= error;
@@ -447,14 +450,15 @@ export class Store<V> {
   }
 
   async #snapshot(): Promise<SnapshotReport> {
-    const { dpm, path } = this.#parts;
+    const { dpm, path, codecName } = this.#parts;
     if (path === undefined) {
       throw new InvalidArgumentError(
         "snapshot must have somewhere to go: open the store with a path",
       );
     }
     await this.#client.whenIdle();
-    const report = await dpm.snapshot(path, this.#snapshotNumber + 1);
+    const identity = { number: this.#snapshotNumber + 1, codec: codecName };
+    const report = await dpm.snapshot(path, identity);
     this.#snapshotNumber = report.number;
     return report;
   }
@@ -533,7 +537,7 @@ export class Store<V> {
   }
 
   async *#storedKeys(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
-    const prefix = prefixOf(options.prefix);
+    const prefix = prefixOf(options);
     await this.flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#assertOpen();
@@ -542,14 +546,18 @@ export class Store<V> {
   }
 }
 
-const textDecoder = new TextDecoder();
+const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const textEncoder = new TextEncoder();
 
 function keyOf(stored: StoredKey): Key {
   return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
 }
 
-function prefixOf(prefix: Key | undefined): Uint8Array {
+function prefixOf(options: IterationOptions): Uint8Array {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
+  }
+  const { prefix } = options;
   if (prefix === undefined) return new Uint8Array(0);
   if (typeof prefix === "string") return textEncoder.encode(prefix);
   if (prefix instanceof Uint8Array) return prefix;

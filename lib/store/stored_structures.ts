@@ -30,7 +30,10 @@ export class StoredStructures implements StructureStore {
   load(): { readonly json: string; readonly version: number } | undefined {
     if (!this.#reader.read(this.#key, true)) return undefined;
     const { value, valueBytes, version } = this.#reader;
-    return { json: new TextDecoder().decode(value.subarray(0, valueBytes)), version };
+    return {
+      json: new TextDecoder("utf-8", { ignoreBOM: true }).decode(value.subarray(0, valueBytes)),
+      version,
+    };
   }
 
   save(json: string, version: number | null): boolean {

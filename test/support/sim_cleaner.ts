@@ -1,0 +1,62 @@
+/**
+ * The cleaner as an agent of a simulation: what a DPM processor's cleaning task does, one step at a time.
+ *
+ * @module
+ */
+import { Cleaner } from "../../lib/dpm/cleaner.ts";
+import { IndexSpace } from "../../lib/index/index_space.ts";
+import { SlotTable } from "../../lib/index/slot_table.ts";
+import { LogWriter } from "../../lib/log/log_writer.ts";
+import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
+import { Gate } from "../../lib/pool/gate.ts";
+import type { SimAgent, SimWorld } from "./sim_world.ts";
+
+/** Share of the steps after which the task ends, and the next one begins with a new cleaner. */
+const END_SHARE = 0.1;
+
+/** A cleaning task after the other. */
+export class SimCleaner implements SimAgent {
+  readonly name = "cleaner";
+  isActive = false;
+  readonly #world: SimWorld;
+  readonly #gate: Gate;
+  readonly #log: LogWriter;
+  readonly #table: SlotTable;
+  #cleaner: Cleaner;
+
+  constructor(world: SimWorld) {
+    this.#world = world;
+    this.#gate = new Gate(world.pool, AGENT_DPM);
+    this.#log = new LogWriter(world.pool, world.segments, AGENT_DPM);
+    this.#table = new SlotTable(world.pool, new IndexSpace(world.pool, AGENT_DPM));
+    this.#cleaner = this.#newCleaner();
+  }
+
+  mayRun(isNested: boolean): boolean {
+    if (this.isActive) return false;
+    return !isNested || (this.#world.lockWords.length === 0 && !this.#world.isIndexLocked);
+  }
+
+  step(): void {
+    if (!this.#gate.enter()) return;
+    const work = this.#cleaner.doWork();
+    if (work === 0 || this.#world.random.next() < END_SHARE) this.#end();
+    this.#gate.leave();
+  }
+
+  /** Ends the last task. */
+  close(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#cleaner.abandon();
+    this.#log.seal();
+    this.#cleaner = this.#newCleaner();
+  }
+
+  #newCleaner(): Cleaner {
+    const { pool, segments, clock } = this.#world;
+    return new Cleaner(pool, segments, this.#table, this.#log, clock);
+  }
+}

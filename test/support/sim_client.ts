@@ -1,0 +1,261 @@
+/**
+ * A client as an agent of a simulation: issues operations on keys of its own, ends ticks, polls, waits synchronously,
+ * and tells the model what was issued and how it ended.
+ *
+ * @module
+ */
+import { Client } from "../../lib/client/client.ts";
+import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
+import type { Settler } from "../../lib/client/settlers.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
+import { Condition, Status } from "../../lib/rings/ring_layout.ts";
+import type { Slot } from "../../lib/core/brands.ts";
+import { HASH_KEY } from "./sim_keys.ts";
+import { type KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
+import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
+import type { SimAgent, SimWorld } from "./sim_world.ts";
+
+/** Operations of one client that have not ended; beyond them it only waits. */
+const PENDING_MAX = 64;
+/** Operations issued in one tick. */
+const BURST_MAX = 12;
+/** Times to live, in simulated milliseconds. */
+const TTL_MS_MAX = 400;
+/** Sizes of values: nearly all small, so that the tiny segments hold many; some too large for the ring. */
+const SMALL_BYTES_MAX = 90;
+const MEDIUM_BYTES_MAX = 700;
+const LARGE_BYTES = [2100, 3000] as const;
+
+/** One client. */
+export class SimClient implements SimAgent, ClientWaiter {
+  readonly name: string;
+  isActive = false;
+  readonly client: Client;
+  readonly #world: SimWorld;
+  readonly #models: readonly KeyModel[];
+  /** Slots of which every key is this client's. */
+  readonly #ownSlots: readonly Slot[];
+  readonly #encoder = new KeyEncoder(...HASH_KEY);
+  readonly #reader: OneSidedReader;
+  #tickEnd: (() => void)[] = [];
+  #poll: (() => number) | undefined;
+  #pendingCount = 0;
+
+  /** Makes a client that writes the keys of `models`. */
+  constructor(world: SimWorld, clientId: number, models: readonly KeyModel[], ownSlots: readonly Slot[]) {
+    this.name = `client ${clientId}`;
+    this.#world = world;
+    this.#models = models;
+    this.#ownSlots = ownSlots;
+    this.#reader = new OneSidedReader(world.pool, world.clock);
+    this.client = new Client({ pool: world.pool, clientId, waiter: this, onFlush: () => {} });
+  }
+
+  /** Operations that have not ended. */
+  get pendingCount(): number {
+    return this.#pendingCount;
+  }
+
+  mayRun(isNested: boolean): boolean {
+    if (this.isActive) return false;
+    // It spins while a slot is marked, and blocks when a ring is full until somebody else has run.
+    return !isNested || (!this.#world.isSlotMarked && (this.#world.canWait || this.#isRoomy));
+  }
+
+  step(): void {
+    const { random } = this.#world;
+    const choice = random.next();
+    if (!this.#world.canWait) return choice < 0.5 ? this.#issueSmall() : this.poll();
+    if (choice < 0.4) this.#burst();
+    else if (choice < 0.65) this.endTick();
+    else if (choice < 0.9) this.poll();
+    else if (choice < 0.95) this.#issueSync();
+    else this.#readOwn();
+  }
+
+  /** Runs what was scheduled for the end of the tick. */
+  endTick(): void {
+    const tasks = this.#tickEnd;
+    this.#tickEnd = [];
+    for (const task of tasks) task();
+  }
+
+  /** Does what the event loop does for a client that waits. */
+  poll(): void {
+    if (this.#poll?.() === PollResult.IDLE) this.#poll = undefined;
+  }
+
+  schedule(task: () => void): void {
+    this.#tickEnd.push(task);
+  }
+
+  waitLater(poll: () => number): void {
+    this.#poll = poll;
+  }
+
+  waitSync(): void {
+    this.#world.runOther();
+  }
+
+  /** Reads a key without waiting for anything, and checks what it gets. */
+  read(model: KeyModel): void {
+    const begun = model.beginRead();
+    this.#encoder.encode(model.key.text);
+    const seen = this.#reader.read(this.#encoder, true)
+      ? {
+        operation: readValue(this.#reader.value, this.#reader.valueBytes, model.key.number).operation,
+        version: this.#reader.version,
+      }
+      : undefined;
+    model.endRead(begun, seen, this.#world.nowMs);
+  }
+
+  /** Whether a step that only polls, or issues one small request, cannot block. */
+  get #isRoomy(): boolean {
+    let inFlightCount = 0;
+    for (const { producer } of this.client.connections) {
+      if (producer.inFlightCount > 3) return false;
+      inFlightCount += producer.inFlightCount;
+    }
+    return inFlightCount === this.client.pendingCount;
+  }
+
+  #issueSmall(): void {
+    this.#delete(this.#world.random.pick(this.#models));
+    if (this.#world.random.next() < 0.5) this.endTick();
+  }
+
+  #burst(): void {
+    const { random } = this.#world;
+    const count = random.between(1, BURST_MAX);
+    for (let i = 0; i < count && this.#pendingCount < PENDING_MAX; i++) this.#issueAny();
+  }
+
+  #issueSync(): void {
+    this.#world.watch(`a synchronous operation of ${this.name}`);
+    this.client.waitFor(this.#issueAny());
+  }
+
+  /** A read through the store waits for this client's own operations on the slot. */
+  #readOwn(): void {
+    const model = this.#world.random.pick(this.#models);
+    this.#world.watch(`a synchronous read of ${this.name}`);
+    if (this.client.isSlotPending(model.key.slot)) this.client.settleSlot(model.key.slot);
+    this.read(model);
+  }
+
+  #issueAny(): SimSettler {
+    const { random } = this.#world;
+    if (random.next() < 0.1) return this.#increment();
+    if (this.#ownSlots.length > 0 && random.next() < 0.01) {
+      return this.#clear(random.pick(this.#ownSlots));
+    }
+    const model = random.pick(this.#models);
+    const choice = random.next();
+    if (choice < 0.2) return this.#delete(model);
+    if (choice < 0.3) return this.#put(model, "put-absent", Condition.ABSENT, 0);
+    if (choice < 0.4) {
+      const version = random.next() < 0.2 ? 1 : model.state?.version ?? 1;
+      return this.#put(model, "put-version", Condition.VERSION, version);
+    }
+    return this.#put(model, "put", Condition.NONE, 0);
+  }
+
+  #put(
+    model: KeyModel,
+    kind: OperationKind,
+    condition: number,
+    expectedVersion: number,
+  ): SimSettler {
+    const { random, nowMs } = this.#world;
+    const mayExpire = this.#ownSlots.includes(model.key.slot) && random.next() < 0.3;
+    const expiresAtMs = mayExpire ? nowMs + random.between(1, TTL_MS_MAX) : Infinity;
+    const operation = this.#world.newOperation(kind, expiresAtMs, expectedVersion);
+    const settler = this.#begin([model], operation);
+    const bytes = makeValue(model.key.number, operation.number, this.#valueBytes());
+    this.#encoder.encode(model.key.text);
+    const value = { bytes, start: 0, end: bytes.length };
+    this.client.put(this.#encoder, value, expiresAtMs, condition, expectedVersion, settler);
+    return settler;
+  }
+
+  #delete(model: KeyModel): SimSettler {
+    const settler = this.#begin([model], this.#world.newOperation("delete", Infinity, 0));
+    this.#encoder.encode(model.key.text);
+    this.client.delete(this.#encoder, settler);
+    return settler;
+  }
+
+  #clear(slot: Slot): SimSettler {
+    const models = this.#models.filter((model) => model.key.slot === slot);
+    const settler = this.#begin(models, this.#world.newOperation("clear", Infinity, 0));
+    this.client.clearSlot(slot, settler);
+    return settler;
+  }
+
+  /** Reads a counter that all clients share, and adds one to it if nobody else has. */
+  #increment(): SimSettler {
+    const counter = this.#world.random.pick(this.#world.counters);
+    this.#encoder.encode(counter.key.text);
+    const isThere = this.#reader.read(this.#encoder, true);
+    const { value, valueBytes, version } = this.#reader;
+    const count = isThere ? readValue(value, valueBytes, counter.key.number).operation : 0;
+    require(count >= counter.countMin, `I4: ${counter.key.text} was ${counter.countMin}, is ${count}`);
+    const bytes = makeValue(counter.key.number, count + 1, VALUE_BYTES_MIN);
+    const condition = isThere ? Condition.VERSION : Condition.ABSENT;
+    this.#pendingCount += 1;
+    const settler = new SimSettler((status) => {
+      this.#pendingCount -= 1;
+      this.#world.countStamps(counter.key.slot, status, false);
+      if (status !== Status.OK) return;
+      require(!counter.left.has(count), `I4: ${counter.key.text} went from ${count} twice`);
+      counter.left.add(count);
+      counter.countMin = Math.max(counter.countMin, count + 1);
+    });
+    this.#encoder.encode(counter.key.text);
+    const slice = { bytes, start: 0, end: bytes.length };
+    this.client.put(this.#encoder, slice, Infinity, condition, isThere ? version : 0, settler);
+    return settler;
+  }
+
+  #begin(models: readonly KeyModel[], operation: SimOperation): SimSettler {
+    for (const model of models) model.operations.push(operation);
+    this.#pendingCount += 1;
+    return new SimSettler((status, version) => {
+      this.#pendingCount -= 1;
+      operation.status = status;
+      const slot = models[0]!.key.slot;
+      const mayBeExpired = operation.kind === "delete" && models[0]!.state !== undefined;
+      this.#world.countStamps(slot, status, mayBeExpired);
+      for (const model of models) model.end(operation, status, version, this.#world.nowMs);
+    });
+  }
+
+  #valueBytes(): number {
+    const { random } = this.#world;
+    const choice = random.next();
+    if (choice < 0.02) return random.between(...LARGE_BYTES);
+    return random.between(VALUE_BYTES_MIN, choice < 0.06 ? MEDIUM_BYTES_MAX : SMALL_BYTES_MAX);
+  }
+}
+
+/** Sees to it that an operation ends once (I5). */
+class SimSettler implements Settler {
+  isSettled = false;
+  readonly #onEnd: (status: number, version: number) => void;
+
+  constructor(onEnd: (status: number, version: number) => void) {
+    this.#onEnd = onEnd;
+  }
+
+  settle(status: number, _address: number, versionLow: number, versionHigh: number): void {
+    require(!this.isSettled, "I5: an operation ended twice");
+    this.isSettled = true;
+    this.#onEnd(status, versionHigh * 2 ** 32 + (versionLow >>> 0));
+  }
+
+  fail(error: Error): void {
+    throw error;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The M-node as an agent of a simulation: moves slots, starts and stops KNs, pauses the pool, holds back freed segments
+ * as a snapshot does, and lets time pass.
+ *
+ * @module
+ */
+import { NodeConnection } from "../../lib/client/node_connection.ts";
+import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { KvsNode } from "../../lib/node/kvs_node.ts";
+import {
+  GATE_DEFER_FREE,
+  GATE_NODE_COUNT,
+  GATE_PAUSED,
+  SLOT_LOCK,
+} from "../../lib/pool/control_layout.ts";
+import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
+import { createRing } from "../../lib/rings/ring_layout.ts";
+import {
+  initialiseOwner,
+  loadOwner,
+  LOCKED,
+  moveSlot,
+  ownerOf,
+} from "../../lib/routing/ownership.ts";
+import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
+import { require } from "./sim_model.ts";
+import { reachableRecords } from "./sim_pool_check.ts";
+import type { SimAgent, SimWorld } from "./sim_world.ts";
+
+const RING_BYTES = 8192;
+const NODES_MAX = 3;
+const TICK_MS_MAX = 120;
+/** Free segments with which a KN does not start to clean in the middle of a request. */
+const ROOMY_SEGMENT_COUNT = 6;
+
+/** A KN as an agent. */
+export class SimNode implements SimAgent {
+  readonly name: string;
+  isActive = false;
+  /** Whether it is to own nothing any more. */
+  isLeaving = false;
+  readonly nodeId: NodeId;
+  readonly agent: number;
+  readonly node: KvsNode;
+  readonly connections: readonly NodeConnection[];
+  readonly #world: SimWorld;
+
+  constructor(world: SimWorld, nodeId: NodeId, agent: number) {
+    this.name = `KN ${nodeId}`;
+    this.nodeId = nodeId;
+    this.agent = agent;
+    this.#world = world;
+    const { pool, clock, random } = world;
+    const rings = world.clients.map(() => createRing(RING_BYTES, random.pick([8, 16])));
+    const consumers = rings.map((ring) => new RequestConsumer(ring));
+    this.connections = rings.map((ring) => new NodeConnection(nodeId, pool.agentAt(agent), ring));
+    this.node = new KvsNode({ pool, nodeId, agent, consumers, clock });
+  }
+
+  mayRun(isNested: boolean): boolean {
+    if (this.isActive) return false;
+    const { lockWords, isIndexLocked, segments } = this.#world;
+    if (!isNested || (lockWords.length === 0 && !isIndexLocked)) return true;
+    // It never waits for the lock of another KN's slot, unless it cleans.
+    return !isIndexLocked && segments.freeCount >= ROOMY_SEGMENT_COUNT &&
+      lockWords.every((word) => ownerOf(word) !== this.nodeId);
+  }
+
+  step(): void {
+    this.node.doWork();
+  }
+}
+
+/** The M-node. */
+export class SimManager implements SimAgent {
+  readonly name = "M-node";
+  isActive = false;
+  nodes: SimNode[] = [];
+  readonly #world: SimWorld;
+  #nextId = 0;
+  /** Records that must stay where they are while freed segments are held back. */
+  #heldBack: { readonly at: number; readonly words: Int32Array }[] = [];
+
+  constructor(world: SimWorld) {
+    this.#world = world;
+  }
+
+  mayRun(): boolean {
+    return !this.isActive;
+  }
+
+  step(): void {
+    const { random, pool } = this.#world;
+    const choice = random.next();
+    if (choice < 0.35) this.#world.nowMs += random.between(1, TICK_MS_MAX);
+    else if (choice < 0.65) this.#moveAny();
+    else if (choice < 0.7) this.#rebalance();
+    else if (choice < 0.8) this.#changeNodes();
+    else if (choice < 0.9) Atomics.store(pool.control, GATE_PAUSED, random.between(0, 1));
+    else this.#holdBack();
+    if (this.isPaused && random.next() < 0.3) Atomics.store(pool.control, GATE_PAUSED, 0);
+  }
+
+  /** Whether agents may not start a step. */
+  get isPaused(): boolean {
+    return this.#world.pool.control[GATE_PAUSED] !== 0;
+  }
+
+  /** Starts a KN that owns nothing. */
+  addNode(): void {
+    const { pool, clients } = this.#world;
+    const used = new Set(this.nodes.map((node) => node.agent));
+    const agent = [0, 1, 2, 3].find((candidate) => !used.has(candidate))!;
+    const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
+    this.nodes = [...this.nodes, node];
+    clients.forEach(({ client }, i) => client.connect(node.connections[i]!));
+    Atomics.store(pool.control, GATE_NODE_COUNT, this.nodes.length);
+  }
+
+  /** Gives every slot an owner, before anybody makes a step. */
+  initialiseOwners(): void {
+    const { pool, slots, random } = this.#world;
+    for (const slot of slots) initialiseOwner(pool, slot, random.pick(this.nodes).nodeId);
+  }
+
+  /** Ends what lasts several steps: a pause, and the holding back of segments. */
+  settle(): void {
+    Atomics.store(this.#world.pool.control, GATE_PAUSED, 0);
+    if (this.#world.pool.control[GATE_DEFER_FREE] !== 0) this.#holdBack();
+  }
+
+  /** Stops all KNs. */
+  close(): void {
+    this.settle();
+    for (const { node } of this.nodes) node.close();
+  }
+
+  #moveAny(): void {
+    const { random, slots } = this.#world;
+    const staying = this.nodes.filter((node) => !node.isLeaving);
+    this.#move(random.pick(slots), random.pick(staying).nodeId);
+  }
+
+  #move(slot: Slot, owner: NodeId): void {
+    const { pool, lockWords } = this.#world;
+    const isLocked = (pool.control[pool.slotAt(slot) + SLOT_LOCK] & LOCKED) !== 0;
+    if (isLocked) return;
+    const before = lockWords.length === 0 ? checksum(pool.words[0]!) : undefined;
+    const index = checksum(pool.index[0]!.subarray(0, INDEX_WORDS_CHECKED));
+    const { interruptCount } = this.#world;
+    moveSlot(pool, slot, owner);
+    // If nobody else has done anything meanwhile, nothing has changed but the owner.
+    if (before === undefined || interruptCount !== this.#world.interruptCount) return;
+    require(checksum(pool.words[0]!) === before, "I7: moving a slot changed the log");
+    const indexAfter = checksum(pool.index[0]!.subarray(0, INDEX_WORDS_CHECKED));
+    require(index === indexAfter, "I7: moving a slot changed the index");
+  }
+
+  /** Gives every slot to the KN that the virtual nodes say. */
+  #rebalance(): void {
+    const staying = this.nodes.filter((node) => !node.isLeaving);
+    const owners = assignSlots(staying.map((node) => node.nodeId));
+    for (const slot of this.#world.slots) {
+      const isOwned = ownerOf(loadOwner(this.#world.pool, slot)) === owners[slot];
+      if (!isOwned) this.#move(slot, owners[slot]!);
+    }
+  }
+
+  /** Starts a KN, or takes one step towards stopping one. */
+  #changeNodes(): void {
+    const { random, clients, isGateBusy } = this.#world;
+    if (isGateBusy || clients.some((client) => client.isActive)) return;
+    const leaving = this.nodes.find((node) => node.isLeaving);
+    if (leaving !== undefined) return this.#retire(leaving);
+    if (this.nodes.length < NODES_MAX) this.addNode();
+    else random.pick(this.nodes).isLeaving = true;
+  }
+
+  #retire(leaving: SimNode): void {
+    const { pool, slots, clients } = this.#world;
+    const owned = slots.filter((slot) => ownerOf(loadOwner(pool, slot)) === leaving.nodeId);
+    const staying = this.nodes.find((node) => !node.isLeaving)!;
+    for (const slot of owned) this.#move(slot, staying.nodeId);
+    if (leaving.connections.some(({ producer }) => producer.inFlightCount !== 0)) return;
+    if (leaving.isActive) return;
+    clients.forEach(({ client }, i) => client.disconnect(leaving.connections[i]!));
+    leaving.node.close();
+    this.nodes = this.nodes.filter((node) => node !== leaving);
+    Atomics.store(pool.control, GATE_NODE_COUNT, this.nodes.length);
+  }
+
+  /** Begins or ends what a snapshot needs: freed segments keep their contents (I10). */
+  #holdBack(): void {
+    const { pool, segments, isGateBusy } = this.#world;
+    if (isGateBusy) return;
+    if (pool.control[GATE_DEFER_FREE] === 0) {
+      Atomics.store(pool.control, GATE_DEFER_FREE, 1);
+      this.#heldBack = reachableRecords(pool, this.#world.slots);
+      return;
+    }
+    for (const { at, words } of this.#heldBack) {
+      const isSame = words.every((word, i) => pool.words[0]![at + i] === word);
+      require(isSame, "I10: a record that a snapshot still needs was overwritten");
+    }
+    this.#heldBack = [];
+    Atomics.store(pool.control, GATE_DEFER_FREE, 0);
+    segments.releasePending();
+  }
+}
+
+/** Index words that any simulation uses. */
+const INDEX_WORDS_CHECKED = 4096;
+
+function checksum(words: Int32Array): number {
+  let sum = 0;
+  for (let i = 0; i < words.length; i++) sum = (Math.imul(sum, 31) + words[i]) | 0;
+  return sum;
+}

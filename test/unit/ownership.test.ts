@@ -1,0 +1,103 @@
+/**
+ * Owner words: packing, locking under the current ownership only, and moving a slot.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { NodeId, OwnerWord, Slot } from "../../lib/core/brands.ts";
+import { SLOT_LOCK } from "../../lib/pool/control_layout.ts";
+import {
+  firstOwnerWord,
+  initialiseOwner,
+  loadOwner,
+  LOCKED,
+  lockSlot,
+  lockSlotAsCleaner,
+  moveSlot,
+  MOVING,
+  nextOwnerWord,
+  ownerOf,
+  ownershipVersionOf,
+  unlockSlot,
+} from "../../lib/routing/ownership.ts";
+import { PoolFixture } from "../support/pool_fixture.ts";
+
+const SLOT = 1234 as Slot;
+
+function ownedBy(owner: number): { f: PoolFixture; lock: number; control: Int32Array } {
+  const f = new PoolFixture();
+  initialiseOwner(f.pool, SLOT, owner as NodeId);
+  return { f, lock: f.pool.slotAt(SLOT) + SLOT_LOCK, control: f.pool.control };
+}
+
+test("a word names its owner and its ownership version", () => {
+  for (const owner of [0, 1, 511, 1023] as NodeId[]) {
+    let word = firstOwnerWord(owner);
+    assert.is(ownerOf(word), owner);
+    assert.is(ownershipVersionOf(word), 0);
+    word = nextOwnerWord(word, 7 as NodeId);
+    assert.is(ownerOf(word), 7);
+    assert.is(ownershipVersionOf(word), 1);
+    assert.is(word & (LOCKED | MOVING), 0);
+  }
+});
+
+test("ownership versions wrap after 2^20 changes, and words stay int32", () => {
+  let word = firstOwnerWord(3 as NodeId);
+  for (let i = 1; i <= 2 ** 20 + 1; i++) {
+    word = nextOwnerWord(word, (i % 1024) as NodeId);
+    if (i % 65_536 > 1) continue;
+    assert.is(word, word | 0);
+    assert.is(ownershipVersionOf(word), i % 2 ** 20);
+    assert.is(ownerOf(word), i % 1024);
+  }
+});
+
+test("a slot is locked under the current word, and under no other", () => {
+  const { f, lock, control } = ownedBy(5);
+  const word = loadOwner(f.pool, SLOT);
+  assert.is(ownerOf(word), 5);
+  assert.is(lockSlot(control, lock, firstOwnerWord(6 as NodeId)), false, "another owner");
+  assert.is(lockSlot(control, lock, nextOwnerWord(word, 5 as NodeId)), false, "a later version");
+  assert.is(control[lock]! & LOCKED, 0, "a refusal locks nothing");
+  assert.is(lockSlot(control, lock, word), true);
+  assert.is(control[lock], word | LOCKED);
+  unlockSlot(control, lock, word);
+  assert.is(control[lock], word);
+});
+
+test("after a move the old word locks nothing, even when the slot has come back", () => {
+  const { f, lock, control } = ownedBy(5);
+  const first = loadOwner(f.pool, SLOT);
+  moveSlot(f.pool, SLOT, 6 as NodeId);
+  const second = loadOwner(f.pool, SLOT);
+  assert.is(ownerOf(second), 6);
+  assert.is(second & MOVING, 0);
+  assert.is(control[lock], second, "table and lock agree");
+  assert.is(lockSlot(control, lock, first), false);
+  moveSlot(f.pool, SLOT, 5 as NodeId);
+  const third = loadOwner(f.pool, SLOT);
+  assert.is(ownerOf(third), 5);
+  assert.is(lockSlot(control, lock, first), false, "I4: its ownership version is outdated");
+  assert.is(lockSlot(control, lock, third), true);
+});
+
+test("the cleaner locks whoever owns the slot, and gives it back as it was", () => {
+  const { f, lock, control } = ownedBy(9);
+  const word = loadOwner(f.pool, SLOT);
+  assert.is(lockSlotAsCleaner(control, lock), word);
+  assert.is(control[lock], word | LOCKED);
+  unlockSlot(control, lock, word as OwnerWord);
+  assert.is(lockSlot(control, lock, word), true);
+});
+
+test("a move touches one slot only", () => {
+  const { f } = ownedBy(1);
+  const others = [SLOT - 1, SLOT + 1] as Slot[];
+  for (const slot of others) initialiseOwner(f.pool, slot, 1 as NodeId);
+  moveSlot(f.pool, SLOT, 2 as NodeId);
+  for (const slot of others) assert.is(loadOwner(f.pool, slot), firstOwnerWord(1 as NodeId));
+});
+
+test.run();
