@@ -148,9 +148,11 @@ export class KvsNode {
     if (work > 0) {
       this.#log.publish();
       this.#counters.add(AgentCounter.BATCHES, 1);
-      if (this.#budget.isCritical) work += this.#clean();
+      if (this.#budget.isCritical) work += this.#cleaner.doWork();
     }
     if (sweepIsDue) work += this.#sweep();
+    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
+    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
     this.#gate.leave();
     return work;
   }
@@ -430,13 +432,6 @@ export class KvsNode {
 
   #forgetExpiry(slotAt: number, old: PoolAddress): void {
     if ((this.#metaOf(old) & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
-  }
-
-  #clean(): number {
-    const before = this.#cleaner.cleanedCount;
-    const work = this.#cleaner.doWork();
-    this.#counters.add(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount - before);
-    return work;
   }
 
   /** Removes expired records from some of this KN's slots; returns how many slots had any. */

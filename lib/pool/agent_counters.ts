@@ -51,6 +51,11 @@ export class AgentCounters {
     this.#values[this.#first + counter] += amount;
   }
 
+  /** Sets a counter to what its source has counted; only the agent itself may. */
+  set(counter: number, value: number): void {
+    this.#values[this.#first + counter] = value;
+  }
+
   /** Reads a counter. */
   get(counter: number): number {
     return this.#values[this.#first + counter];

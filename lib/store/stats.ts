@@ -58,7 +58,7 @@ export interface StoreStats {
   readonly indexBytes: number;
   /** Bytes of a record beside key and value. */
   readonly recordHeaderBytes: number;
-  /** Segments that DPM processors and KNs have cleaned, and bytes of records moved for it by DPM processors. */
+  /** Segments that DPM processors and the running KNs have cleaned, and bytes of live records moved for it. */
   readonly segmentsCleaned: number;
   readonly cleaningBytesMoved: number;
   /** Reads that had to start over because they raced with a change. */
@@ -98,7 +98,7 @@ export function gatherStats(
   }
   const dpm = new AgentCounters(pool, AGENT_DPM);
   const counters = nodes.map(({ agent }) => new AgentCounters(pool, agent));
-  const cleaned = (agent: AgentCounters) => agent.get(AgentCounter.SEGMENTS_CLEANED);
+  const total = (counter: number) => [dpm, ...counters].reduce((sum, agent) => sum + agent.get(counter), 0);
   return {
     capacityBytes: pool.geometry.segmentCount * pool.geometry.segmentBytes,
     liveBytes: segments.liveBytesTotal(),
@@ -113,8 +113,8 @@ export function gatherStats(
     segmentBytes: pool.geometry.segmentBytes,
     indexBytes: indexBytes(pool).allocated,
     recordHeaderBytes: RECORD_KEY * 4,
-    segmentsCleaned: cleaned(dpm) + counters.reduce((sum, agent) => sum + cleaned(agent), 0),
-    cleaningBytesMoved: dpm.get(AgentCounter.BYTES_MOVED),
+    segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
+    cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
     nodes: nodes.map(({ nodeId }, i) => ({
       id: nodeId,
       slots: slots.get(nodeId) ?? 0,

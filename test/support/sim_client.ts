@@ -8,12 +8,12 @@ import { Client } from "../../lib/client/client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
 import type { Settler } from "../../lib/client/settlers.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { HASH_KEY } from "./sim_keys.ts";
 import { type KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
-import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
+import { SimEyes } from "./sim_reader.ts";
+import { makeValue, VALUE_BYTES_MIN } from "./sim_values.ts";
 import type { SimAgent, SimWorld } from "./sim_world.ts";
 
 /** Operations of one client that have not ended; beyond them it only waits. */
@@ -37,7 +37,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   /** Slots of which every key is this client's. */
   readonly #ownSlots: readonly Slot[];
   readonly #encoder = new KeyEncoder(...HASH_KEY);
-  readonly #reader: OneSidedReader;
+  readonly #eyes: SimEyes;
   #tickEnd: (() => void)[] = [];
   #poll: (() => number) | undefined;
   #pendingCount = 0;
@@ -48,7 +48,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#world = world;
     this.#models = models;
     this.#ownSlots = ownSlots;
-    this.#reader = new OneSidedReader(world.pool, world.clock);
+    this.#eyes = new SimEyes(world.pool, world.clock);
     this.client = new Client({ pool: world.pool, clientId, waiter: this, onFlush: () => {} });
   }
 
@@ -98,19 +98,6 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#world.runOther();
   }
 
-  /** Reads a key without waiting for anything, and checks what it gets. */
-  read(model: KeyModel): void {
-    const begun = model.beginRead();
-    this.#encoder.encode(model.key.text);
-    const seen = this.#reader.read(this.#encoder, true)
-      ? {
-        operation: readValue(this.#reader.value, this.#reader.valueBytes, model.key.number).operation,
-        version: this.#reader.version,
-      }
-      : undefined;
-    model.endRead(begun, seen, this.#world.nowMs);
-  }
-
   /** Whether a step that only polls, or issues one small request, cannot block. */
   get #isRoomy(): boolean {
     let inFlightCount = 0;
@@ -142,7 +129,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     const model = this.#world.random.pick(this.#models);
     this.#world.watch(`a synchronous read of ${this.name}`);
     if (this.client.isSlotPending(model.key.slot)) this.client.settleSlot(model.key.slot);
-    this.read(model);
+    this.#eyes.check(model);
   }
 
   #issueAny(): SimSettler {
@@ -197,13 +184,11 @@ export class SimClient implements SimAgent, ClientWaiter {
   /** Reads a counter that all clients share, and adds one to it if nobody else has. */
   #increment(): SimSettler {
     const counter = this.#world.random.pick(this.#world.counters);
-    this.#encoder.encode(counter.key.text);
-    const isThere = this.#reader.read(this.#encoder, true);
-    const { value, valueBytes, version } = this.#reader;
-    const count = isThere ? readValue(value, valueBytes, counter.key.number).operation : 0;
+    const seen = this.#eyes.look(counter.key);
+    const count = seen?.operation ?? 0;
     require(count >= counter.countMin, `I4: ${counter.key.text} was ${counter.countMin}, is ${count}`);
     const bytes = makeValue(counter.key.number, count + 1, VALUE_BYTES_MIN);
-    const condition = isThere ? Condition.VERSION : Condition.ABSENT;
+    const condition = seen ? Condition.VERSION : Condition.ABSENT;
     this.#pendingCount += 1;
     const settler = new SimSettler((status) => {
       this.#pendingCount -= 1;
@@ -215,7 +200,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     });
     this.#encoder.encode(counter.key.text);
     const slice = { bytes, start: 0, end: bytes.length };
-    this.client.put(this.#encoder, slice, Infinity, condition, isThere ? version : 0, settler);
+    this.client.put(this.#encoder, slice, Infinity, condition, seen?.version ?? 0, settler);
     return settler;
   }
 

@@ -60,6 +60,7 @@ export class KeyModel {
   state: KeyState | undefined;
   /** Newest version that was read or written. */
   versionSeen = 0;
+  #versionWritten = 0;
 
   /** A key that does not exist. */
   constructor(key: SimKey) {
@@ -120,10 +121,11 @@ export class KeyModel {
     }
     if (!isOk) return;
     require(
-      version > (this.state?.version ?? 0) && version >= this.versionSeen,
-      `I9: ${what} got version ${version} after ${this.versionSeen}`,
+      version > this.#versionWritten,
+      `I9: ${what} got version ${version} after ${this.#versionWritten}`,
     );
-    this.versionSeen = version;
+    this.#versionWritten = version;
+    this.versionSeen = Math.max(this.versionSeen, version);
     this.state = { operation: operation.number, version, expiresAtMs: operation.expiresAtMs };
   }
 

@@ -3,24 +3,57 @@
  *
  * @module
  */
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
+import type { Pool } from "../../lib/pool/pool.ts";
+import { HASH_KEY, type SimKey } from "./sim_keys.ts";
+import { type KeyModel, require, type SeenRecord } from "./sim_model.ts";
+import { readValue } from "./sim_values.ts";
 import type { SimAgent, SimWorld } from "./sim_world.ts";
-import { require } from "./sim_model.ts";
 
 const EVERYTHING = new Uint8Array(0);
 const LISTING_SHARE = 0.2;
 const text = new TextDecoder();
 
-/** Reads through the eyes of a client that has nothing pending. */
+/** Looks at keys one-sidedly. Everybody who looks has eyes of his own: they hold a key and a value. */
+export class SimEyes {
+  readonly #encoder = new KeyEncoder(...HASH_KEY);
+  readonly #reader: OneSidedReader;
+  readonly #clock: () => number;
+
+  constructor(pool: Pool, clock: () => number) {
+    this.#reader = new OneSidedReader(pool, clock);
+    this.#clock = clock;
+  }
+
+  /** Reads a key; undefined when there is none. Throws when the value is not one of that key. */
+  look(key: SimKey): SeenRecord | undefined {
+    const reader = this.#reader;
+    this.#encoder.encode(key.text);
+    if (!reader.read(this.#encoder, true)) return undefined;
+    const { operation } = readValue(reader.value, reader.valueBytes, key.number);
+    return { operation, version: reader.version };
+  }
+
+  /** Reads a key, and compares what it gets with what the model allows. */
+  check(model: KeyModel): void {
+    const begun = model.beginRead();
+    model.endRead(begun, this.look(model.key), this.#clock());
+  }
+}
+
+/** The agent. */
 export class SimReader implements SimAgent {
   readonly name = "reader";
   isActive = false;
   readonly #world: SimWorld;
   readonly #reader: OneSidedReader;
+  readonly #eyes: SimEyes;
 
   constructor(world: SimWorld) {
     this.#world = world;
     this.#reader = new OneSidedReader(world.pool, world.clock);
+    this.#eyes = new SimEyes(world.pool, world.clock);
   }
 
   /** Always: a reader takes no lock, and waits for nobody (I6). */
@@ -29,9 +62,9 @@ export class SimReader implements SimAgent {
   }
 
   step(): void {
-    const { random, clients, models } = this.#world;
+    const { random, models } = this.#world;
     if (random.next() < LISTING_SHARE) this.#list();
-    else clients[0]!.read(random.pick(models));
+    else this.#eyes.check(random.pick(models));
   }
 
   #list(): void {

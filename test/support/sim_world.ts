@@ -30,7 +30,7 @@ import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { SimManager } from "./sim_manager.ts";
 import { KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
 import { checkPool, slotVersion } from "./sim_pool_check.ts";
-import { SimReader } from "./sim_reader.ts";
+import { SimEyes, SimReader } from "./sim_reader.ts";
 
 /** Somebody who makes steps. */
 export interface SimAgent {
@@ -181,7 +181,8 @@ export class SimWorld {
       this.#cleaner.close();
     });
     this.check();
-    for (const model of this.models) this.clients[0]!.read(model);
+    const eyes = new SimEyes(this.pool, this.clock);
+    for (const model of this.models) eyes.check(model);
     for (const slot of SLOTS) {
       const { min, max } = this.#stamps.get(slot)!;
       const version = slotVersion(this.pool, slot);
