@@ -29,7 +29,8 @@
 export { open } from "./lib/store/open.ts";
 export type { OpenOptions } from "./lib/store/options.ts";
 export { Store } from "./lib/store/store.ts";
-export type { Entry, IterationOptions, PutOptions } from "./lib/store/store.ts";
+export type { Entry } from "./lib/store/store.ts";
+export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";
 export type { NodeStats, StoreStats } from "./lib/store/stats.ts";
 export type { ScaleReport } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";

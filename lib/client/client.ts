@@ -20,19 +20,13 @@ import {
   FLAG_BINARY_KEY,
   FLAG_EXPIRES,
   packMeta,
-  RECORD_CLIENT,
   RECORD_HASH,
-  RECORD_KEY,
   RECORD_META,
-  RECORD_REPLACES,
   RECORD_REQUEST_POSITION,
-  RECORD_VALUE_BYTES,
-  RECORD_VERSION_LOW,
   RecordKind,
   recordWords,
   SEGMENT_HEADER_BYTES,
   valueWord,
-  writeExpiry,
 } from "../log/record_layout.ts";
 import { wake } from "../node/idle_strategy.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -51,25 +45,23 @@ import {
   REQUEST_OPERATION,
   REQUEST_OWNER_WORD,
   REQUEST_RECORD,
-  REQUEST_VERSION_HIGH,
-  REQUEST_VERSION_LOW,
   Status,
 } from "../rings/ring_layout.ts";
 import { loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
 import { HeldSlots } from "./held_slots.ts";
 import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";
+import {
+  NO_VALUE,
+  type RequestDraft,
+  requestLength,
+  RequestWriter,
+  type ValueBytes,
+} from "./request_writer.ts";
 import type { Settler } from "./settlers.ts";
 
 /** Requests after which a burst is published although the tick goes on, so that the KN can begin. */
 const PUBLISH_EVERY = 16;
-
-/** Value bytes to send: `bytes[start]` to `bytes[end - 1]`. */
-export interface ValueBytes {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** What a client is made of. */
 export interface ClientOptions {
@@ -82,15 +74,10 @@ export interface ClientOptions {
   readonly onFlush: () => void;
 }
 
-/** Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
-const LOOP_COPY_BYTES = 128;
-
-const NO_VALUE: ValueBytes = { bytes: new Uint8Array(0), start: 0, end: 0 };
-
 /** Sends requests and settles them; one per thread. */
 export class Client {
   readonly #pool: Pool;
-  readonly #clientId: number;
+  readonly #writer: RequestWriter;
   readonly #waiter: ClientWaiter;
   readonly #onFlush: () => void;
   /** Connections by KN identity, and the same as a list. */
@@ -108,12 +95,11 @@ export class Client {
   #requestWordsMax = 0;
   #sequence = 0;
   #claimedAt = 0;
-  #valueView: Int32Array = new Int32Array(0);
 
   /** Makes a client without connections. */
   constructor(options: ClientOptions) {
     this.#pool = options.pool;
-    this.#clientId = options.clientId;
+    this.#writer = new RequestWriter(options.clientId);
     this.#waiter = options.waiter;
     this.#onFlush = options.onFlush;
   }
@@ -166,14 +152,18 @@ export class Client {
       (expiresAtMs !== Infinity ? FLAG_EXPIRES : 0);
     const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
     const operation = packOperation(Operation.PUT, condition);
-    this.#issue(operation, key, meta, value, expiresAtMs, expectedVersion, settler);
+    this.#issue({ operation, meta, key, value, expiresAtMs, expectedVersion }, settler);
   }
 
   /** Issues a delete of an encoded key. */
   delete(key: KeyEncoder, settler: Settler): void {
     const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
     const operation = packOperation(Operation.DELETE, Condition.NONE);
-    this.#issue(operation, key, meta, NO_VALUE, Infinity, 0, settler);
+    const value = NO_VALUE;
+    this.#issue(
+      { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 },
+      settler,
+    );
   }
 
   /** Issues the deletion of every key of a slot. */
@@ -265,38 +255,22 @@ export class Client {
     return connection;
   }
 
-  /** Builds a request in the ring of the slot's owner, or holds it. */
-  #issue(
-    operation: number,
-    key: KeyEncoder,
-    meta: number,
-    value: ValueBytes,
-    expiresAtMs: number,
-    expectedVersion: number,
-    settler: Settler,
-  ): void {
-    const valueBytes = value.end - value.start;
-    const length = REQUEST_RECORD + recordWords(meta, valueBytes);
-    this.#assertFitsSegment(length - REQUEST_RECORD, valueBytes);
-    const slot = (key.hash >>> SLOT_SHIFT) as Slot;
+  /** Writes a request into the ring of the slot's owner, or holds it. */
+  #issue(draft: RequestDraft, settler: Settler): void {
+    const length = requestLength(draft);
+    this.#assertFitsSegment(length - REQUEST_RECORD, draft.value.end - draft.value.start);
+    const slot = (draft.key.hash >>> SLOT_SHIFT) as Slot;
     const sequence = ++this.#sequence;
-    const connection = length <= this.#requestWordsMax
-      ? this.#acquire(slot, sequence, length, settler)
-      : undefined;
+    if (length > this.#requestWordsMax) {
+      const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
+      const words = this.#writer.copyWithoutValue(draft);
+      return this.#hold({ slot, sequence, words, settler, large: { bytes } });
+    }
+    const connection = this.#acquire(slot, sequence, length, settler);
     if (connection === undefined) {
-      this.#issueHeld(slot, operation, key, meta, value, expiresAtMs, expectedVersion, settler);
-      return;
+      return this.#hold({ slot, sequence, words: this.#writer.copy(draft), settler });
     }
-    const at = this.#claimedAt;
-    const words = connection.producer.words;
-    words[at + length - 1] = 0;
-    words[at + length - 2] = 0;
-    words[at + REQUEST_OPERATION] = operation;
-    writeVersion(words, at, expectedVersion);
-    this.#writeRecord(words, at + REQUEST_RECORD, key, meta, valueBytes, expiresAtMs);
-    if (valueBytes > 0) {
-      this.#writeValue(connection.bytes, words, at + REQUEST_RECORD + valueWord(meta), value);
-    }
+    this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
     this.#schedule(connection);
   }
 
@@ -364,11 +338,12 @@ export class Client {
     return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
   };
 
+  /** Settles what has ended; if nothing has, blocks until something may have. */
   #wait(): void {
-    if (this.poll() > 0) {
-      this.flush();
-      return;
-    }
+    const settled = this.poll();
+    // Polling may also send what was held, and nobody answers what is not published.
+    this.flush();
+    if (settled > 0) return;
     const connection = this.#connections.find((other) => other.producer.inFlightCount !== 0);
     this.#waiter.waitSync(connection?.producer);
   }
@@ -469,36 +444,6 @@ export class Client {
     if (this.#inFlight[slot] === 0) this.#held.notify(slot, this.pendingCount === 0);
   }
 
-  /** Builds a request outside the ring: its slot is held, or its value too large. */
-  #issueHeld(
-    slot: Slot,
-    operation: number,
-    key: KeyEncoder,
-    meta: number,
-    value: ValueBytes,
-    expiresAtMs: number,
-    expectedVersion: number,
-    settler: Settler,
-  ): void {
-    const valueBytes = value.end - value.start;
-    const fullLength = REQUEST_RECORD + recordWords(meta, valueBytes);
-    const isLarge = fullLength > this.#requestWordsMax;
-    // A large value travels outside the ring: the request then ends with the key.
-    const length = isLarge ? (REQUEST_RECORD + valueWord(meta) + 1) & ~1 : fullLength;
-    const words = new Int32Array(length);
-    words[REQUEST_LENGTH] = length;
-    words[REQUEST_OPERATION] = operation;
-    writeVersion(words, 0, expectedVersion);
-    this.#writeRecord(words, REQUEST_RECORD, key, meta, valueBytes, expiresAtMs);
-    const bytes = new Uint8Array(value.bytes.subarray(value.start, value.end));
-    if (isLarge) {
-      this.#hold({ slot, sequence: this.#sequence, words, settler, large: { bytes } });
-    } else {
-      new Uint8Array(words.buffer).set(bytes, (REQUEST_RECORD + valueWord(meta)) * 4);
-      this.#hold({ slot, sequence: this.#sequence, words, settler });
-    }
-  }
-
   /**
    * Sends the reservation of a large value. The slot stays held until the reservation has ended, and the commit is then
    * sent before anything else, so nothing that was issued later can overtake it.
@@ -544,56 +489,4 @@ export class Client {
         `got a value of ${valueBytes} bytes; raise segmentBytes to store it`,
     );
   }
-
-  #writeRecord(
-    words: Int32Array,
-    at: number,
-    key: KeyEncoder,
-    meta: number,
-    valueBytes: number,
-    expiresAtMs: number,
-  ): void {
-    // The words that may be padding, between key and expiry time or value; the ring holds older requests.
-    const valueAt = at + valueWord(meta);
-    words[valueAt - 3] = 0;
-    words[valueAt - 1] = 0;
-    words[at + RECORD_VALUE_BYTES] = valueBytes;
-    words[at + RECORD_META] = meta;
-    words[at + RECORD_HASH] = key.hash;
-    words[at + RECORD_VERSION_LOW] = 0;
-    words[at + RECORD_CLIENT] = this.#clientId;
-    words[at + RECORD_REPLACES] = 0;
-    const keyWords = key.words;
-    const keyWordCount = (key.byteLength + 3) >>> 2;
-    for (let i = 0; i < keyWordCount; i++) words[at + RECORD_KEY + i] = keyWords[i];
-    if (expiresAtMs !== Infinity) writeExpiry(words, valueAt - 2, expiresAtMs);
-  }
-
-  /** Copies a value into the ring. Its last words are zero already. */
-  #writeValue(ring: Uint8Array, words: Int32Array, from: number, value: ValueBytes): void {
-    const { bytes, start } = value;
-    const length = value.end - start;
-    if (length > LOOP_COPY_BYTES || ((bytes.byteOffset + start) & 3) !== 0) {
-      ring.set(
-        start === 0 && length === bytes.length ? bytes : bytes.subarray(start, value.end),
-        from * 4,
-      );
-      return;
-    }
-    const first = (bytes.byteOffset + start) >>> 2;
-    const whole = length >>> 2;
-    // Codecs reuse their buffer, so the view of it is made once; a resized buffer needs another one.
-    if (this.#valueView.buffer !== bytes.buffer || this.#valueView.length < first + whole) {
-      this.#valueView = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
-    }
-    const source = this.#valueView;
-    for (let i = 0; i < whole; i++) words[from + i] = source[first + i];
-    for (let i = length & ~3; i < length; i++) ring[from * 4 + i] = bytes[start + i];
-  }
-}
-
-/** Writes the version that a condition expects. */
-function writeVersion(words: Int32Array, at: number, version: number): void {
-  words[at + REQUEST_VERSION_LOW] = version | 0;
-  words[at + REQUEST_VERSION_HIGH] = Math.floor(version / 2 ** 32);
 }

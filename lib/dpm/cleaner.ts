@@ -113,6 +113,8 @@ export class Cleaner {
     if (this.#victim === NO_SEGMENT) return;
     const victim = this.#victim;
     this.#victim = NO_SEGMENT;
+    // A snapshot between this step and the next must find everything that was moved within the used bytes.
+    this.#log.publish();
     this.#segments.seal(victim);
   }
 

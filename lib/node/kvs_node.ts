@@ -92,6 +92,15 @@ export interface KvsNodeOptions {
   readonly clock: () => number;
 }
 
+/** The request that is being executed: where its record is, and its slot. */
+interface CurrentRequest {
+  address: PoolAddress;
+  words: Int32Array;
+  to: number;
+  slotAt: number;
+  owner: OwnerWord;
+}
+
 /** The agent that executes requests. */
 export class KvsNode {
   readonly #pool: Pool;
@@ -106,6 +115,7 @@ export class KvsNode {
   readonly #log: LogWriter;
   readonly #cleaner: Cleaner;
   readonly #counters: AgentCounters;
+  readonly #current: CurrentRequest;
   #sweepSlot = 0;
   #nextSweepMs = 0;
 
@@ -124,6 +134,13 @@ export class KvsNode {
     this.#log = new LogWriter(pool, this.#segments, agent);
     this.#cleaner = new Cleaner(pool, this.#segments, this.#table, this.#log, clock);
     this.#counters = new AgentCounters(pool, agent);
+    this.#current = {
+      address: NO_ADDRESS,
+      words: pool.words[0],
+      to: 0,
+      slotAt: 0,
+      owner: 0 as OwnerWord,
+    };
   }
 
   /** Whether a request waits; called between two steps, and before going to sleep. */
@@ -146,11 +163,12 @@ export class KvsNode {
     let work = 0;
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
     if (work > 0) {
-      this.#log.publish();
       this.#counters.add(AgentCounter.BATCHES, 1);
       if (this.#budget.isCritical) work += this.#cleaner.doWork();
     }
     if (sweepIsDue) work += this.#sweep();
+    // A snapshot between this step and the next must find every record within its segment's used bytes.
+    this.#log.publish();
     this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
     this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
     this.#gate.leave();
@@ -197,38 +215,25 @@ export class KvsNode {
   #put(consumer: RequestConsumer, ring: Int32Array, at: number, condition: number): void {
     const from = at + REQUEST_RECORD;
     const meta = ring[from + RECORD_META];
-    const length = recordWords(meta, ring[from + RECORD_VALUE_BYTES]);
-    const address = this.#reserve(length, PUT_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
-    const words = this.#pool.wordsOf(address);
-    const to = this.#pool.wordAt(address);
-    copyWords(ring, from, words, to, length);
-
     const hash = ring[from + RECORD_HASH];
-    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
-    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!this.#lock(slotAt, owner)) {
-      this.#log.cancel(address, length);
-      return this.#refuseMoved(consumer);
-    }
+    const slot = (hash >>> SLOT_SHIFT) as Slot;
+    const length = recordWords(meta, ring[from + RECORD_VALUE_BYTES]);
+    if (!this.#begin(consumer, ring, at, slot, length, PUT_SEGMENT_RESERVE)) return;
+    const { address, words, to, slotAt } = this.#current;
     const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     const added = metaKeyBytes(meta) === 0 ? 0 : length * 4;
     const status = this.#admit(old, ring, at, condition, added);
-    if (status !== Status.OK) {
-      unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
-      this.#log.cancel(address, length);
-      return consumer.complete(status, old, 0, 0);
-    }
+    if (status !== Status.OK) return this.#cancel(consumer, length, status);
     this.#segments.addLive(address, length * 4);
     if (!this.#publish(slotAt, hash, old, address, words, to)) {
-      unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+      this.#unlock();
       this.#segments.subtractLive(address, length * 4);
       return consumer.complete(Status.INDEX_FULL, 0, 0, 0);
     }
     const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
     const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
-    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    this.#unlock();
     if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));
     consumer.complete(Status.OK, address, versionLow, versionHigh);
   }
@@ -236,32 +241,21 @@ export class KvsNode {
   #delete(consumer: RequestConsumer, ring: Int32Array, at: number, condition: number): void {
     const from = at + REQUEST_RECORD;
     const meta = ring[from + RECORD_META];
-    const length = recordWords(meta, 0);
-    const address = this.#reserve(length, DELETE_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
-    const words = this.#pool.wordsOf(address);
-    const to = this.#pool.wordAt(address);
-    copyWords(ring, from, words, to, length);
-
     const hash = ring[from + RECORD_HASH];
-    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
-    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!this.#lock(slotAt, owner)) {
-      this.#log.cancel(address, length);
-      return this.#refuseMoved(consumer);
-    }
+    const slot = (hash >>> SLOT_SHIFT) as Slot;
+    const length = recordWords(meta, 0);
+    if (!this.#begin(consumer, ring, at, slot, length, DELETE_SEGMENT_RESERVE)) return;
+    const { words, to, slotAt } = this.#current;
     const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
     if (old === NO_ADDRESS || !this.#holds(old, ring, at, condition)) {
-      unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
-      this.#log.cancel(address, length);
-      return consumer.complete(Status.UNMET, 0, 0, 0);
+      return this.#cancel(consumer, length, Status.UNMET);
     }
     // A record that has expired is removed like any other, but the caller is told that there was none.
     const status = this.#isExpired(old) ? Status.UNMET : Status.OK;
     this.#stamp(slotAt, words, to, old);
     this.#forgetExpiry(slotAt, old);
     this.#table.remove(slotAt);
-    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    this.#unlock();
     this.#segments.subtractLive(old, this.#recordBytes(old));
     consumer.complete(status, old, 0, 0);
   }
@@ -312,17 +306,8 @@ export class KvsNode {
     const slot = ring[at + REQUEST_ARGUMENT] as Slot;
     const from = at + REQUEST_RECORD;
     const length = recordWords(ring[from + RECORD_META], 0);
-    const address = this.#reserve(length, DELETE_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
-    const words = this.#pool.wordsOf(address);
-    const to = this.#pool.wordAt(address);
-    copyWords(ring, from, words, to, length);
-    const slotAt = this.#pool.slotAt(slot);
-    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!this.#lock(slotAt, owner)) {
-      this.#log.cancel(address, length);
-      return this.#refuseMoved(consumer);
-    }
+    if (!this.#begin(consumer, ring, at, slot, length, DELETE_SEGMENT_RESERVE)) return;
+    const { words, to, slotAt } = this.#current;
     this.#stamp(slotAt, words, to, NO_ADDRESS);
     const removed: PoolAddress[] = [];
     this.#table.forEach(slotAt, (record) => {
@@ -331,9 +316,52 @@ export class KvsNode {
       this.#table.remove(slotAt);
       removed.push(record);
     });
-    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+    this.#unlock();
     for (const record of removed) this.#segments.subtractLive(record, this.#recordBytes(record));
     consumer.complete(Status.OK, 0, removed.length, 0);
+  }
+
+  /**
+   * Begins a request that appends: copies its record into the log, where nobody can see it yet, and locks its slot. The
+   * place of both is then in {@linkcode #current}.
+   *
+   * @returns false when the request has been refused and completed
+   */
+  #begin(
+    consumer: RequestConsumer,
+    ring: Int32Array,
+    at: number,
+    slot: Slot,
+    length: number,
+    segmentReserve: number,
+  ): boolean {
+    const address = this.#reserve(length, segmentReserve);
+    if (address === NO_ADDRESS) {
+      consumer.complete(Status.LOG_FULL, 0, 0, 0);
+      return false;
+    }
+    const current = this.#current;
+    current.address = address;
+    current.words = this.#pool.wordsOf(address);
+    current.to = this.#pool.wordAt(address);
+    copyWords(ring, at + REQUEST_RECORD, current.words, current.to, length);
+    current.slotAt = this.#pool.slotAt(slot);
+    current.owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+    if (this.#lock(current.slotAt, current.owner)) return true;
+    this.#log.cancel(address, length);
+    this.#refuseMoved(consumer);
+    return false;
+  }
+
+  /** Ends a request begun by {@linkcode #begin} without a trace. */
+  #cancel(consumer: RequestConsumer, length: number, status: number): void {
+    this.#unlock();
+    this.#log.cancel(this.#current.address, length);
+    consumer.complete(status, 0, 0, 0);
+  }
+
+  #unlock(): void {
+    unlockSlot(this.#control, this.#current.slotAt + SLOT_LOCK, this.#current.owner);
   }
 
   /** Locks a slot under the owner word of a request; false when the slot is not, or no longer, this KN's. */

@@ -98,7 +98,8 @@ export function gatherStats(
   }
   const dpm = new AgentCounters(pool, AGENT_DPM);
   const counters = nodes.map(({ agent }) => new AgentCounters(pool, agent));
-  const total = (counter: number) => [dpm, ...counters].reduce((sum, agent) => sum + agent.get(counter), 0);
+  const total = (counter: number) =>
+    [dpm, ...counters].reduce((sum, agent) => sum + agent.get(counter), 0);
   return {
     capacityBytes: pool.geometry.segmentCount * pool.geometry.segmentBytes,
     liveBytes: segments.liveBytesTotal(),

@@ -16,7 +16,7 @@ import {
   StoreClosedError,
 } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
-import { EXPIRY_MS_MAX, SLOT_COUNT, SLOT_SHIFT, VERSION_MAX } from "../core/limits.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
@@ -24,14 +24,17 @@ import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Condition } from "../rings/ring_layout.ts";
+import {
+  expiryOf,
+  iterable,
+  type IterationOptions,
+  keyOf,
+  prefixOf,
+  type PutOptions,
+  versionOf,
+} from "./arguments.ts";
 import { nodeCountMax } from "./options.ts";
 import { countRecords, gatherStats, type StoreStats } from "./stats.ts";
-
-/** Options of a put. */
-export interface PutOptions {
-  /** Milliseconds after which the key is gone. @default never */
-  ttl?: number;
-}
 
 /** A value with what the store knows about it. */
 export interface Entry<V> {
@@ -40,12 +43,6 @@ export interface Entry<V> {
   readonly version: number;
   /** When the key will be gone, in milliseconds since the epoch; absent if it will not. */
   readonly expiresAt?: number;
-}
-
-/** Options of an iteration. */
-export interface IterationOptions {
-  /** Only keys that start with it. @default all keys */
-  prefix?: Key;
 }
 
 /** The parts of a store, made by `open`. */
@@ -127,7 +124,7 @@ export class Store<V> {
   /** Reads many values, in the order of the keys. */
   async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
     this.#assertOpen();
-    const list = iterableOf<Key>("keys", keys);
+    const list = [...iterable<Key>("keys", keys)];
     await this.#settlePending(list);
     return list.map((key) => this.getSync(key));
   }
@@ -167,7 +164,7 @@ export class Store<V> {
   put(key: Key, value: V, options?: PutOptions): Promise<void> {
     try {
       const settler = new PutSettler();
-      const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+      const expiresAtMs = expiryOf(options);
       this.#encode(key, value);
       this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler);
       return settler.promise;
@@ -178,7 +175,7 @@ export class Store<V> {
 
   /** Stores a value before it returns, without a turn of the event loop. */
   putSync(key: Key, value: V, options?: PutOptions): void {
-    const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+    const expiresAtMs = expiryOf(options);
     this.#encode(key, value);
     const settler = this.#sync;
     settler.reset();
@@ -193,7 +190,7 @@ export class Store<V> {
    * are stored all the same.
    */
   async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
-    const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+    const expiresAtMs = expiryOf(options);
     await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
       if (!Array.isArray(entry)) {
         throw new InvalidArgumentError(
@@ -252,7 +249,7 @@ export class Store<V> {
   ): Promise<boolean> {
     try {
       const expected = versionOf(version);
-      const expiresAtMs = options === undefined ? Infinity : expiryOf(options);
+      const expiresAtMs = expiryOf(options);
       return this.#compareAndSet(key, expected, value, expiresAtMs);
     } catch (error) {
       return Promise.reject(error);
@@ -544,63 +541,4 @@ export class Store<V> {
       yield* this.#reader.collectKeys(slot as Slot, prefix);
     }
   }
-}
-
-const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const textEncoder = new TextEncoder();
-
-function keyOf(stored: StoredKey): Key {
-  return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
-}
-
-function prefixOf(options: IterationOptions): Uint8Array {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
-  }
-  const { prefix } = options;
-  if (prefix === undefined) return new Uint8Array(0);
-  if (typeof prefix === "string") return textEncoder.encode(prefix);
-  if (prefix instanceof Uint8Array) return prefix;
-  throw new InvalidArgumentError(
-    `prefix must be a string or a Uint8Array, got ${describe(prefix)}`,
-  );
-}
-
-function expiryOf(options: PutOptions): number {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
-  }
-  const { ttl } = options;
-  if (ttl === undefined) return Infinity;
-  const expiresAtMs = typeof ttl === "number" ? Date.now() + Math.ceil(ttl) : NaN;
-  if (!(expiresAtMs <= EXPIRY_MS_MAX) || !((ttl as number) > 0)) {
-    throw new InvalidArgumentError(
-      `ttl must be a positive number of milliseconds, got ${describe(ttl)}`,
-    );
-  }
-  return expiresAtMs;
-}
-
-function versionOf(version: unknown): number | null {
-  const isValid = version === null ||
-    (typeof version === "number" && Number.isInteger(version) && version >= 0 &&
-      version <= VERSION_MAX);
-  if (!isValid) {
-    throw new InvalidArgumentError(
-      `version must be one that getEntry returned, or null, got ${describe(version)}`,
-    );
-  }
-  return version as number | null;
-}
-
-function iterable<T>(name: string, value: unknown): Iterable<T> {
-  const isIterable = typeof value === "object" && value !== null && Symbol.iterator in value;
-  if (!isIterable) {
-    throw new InvalidArgumentError(`${name} must be an iterable, got ${describe(value)}`);
-  }
-  return value as Iterable<T>;
-}
-
-function iterableOf<T>(name: string, value: unknown): T[] {
-  return [...iterable<T>(name, value)];
 }

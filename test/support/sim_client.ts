@@ -66,6 +66,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   step(): void {
     const { random } = this.#world;
     const choice = random.next();
+    if (this.#world.isEnding) return choice < 0.5 ? this.endTick() : this.poll();
     if (!this.#world.canWait) return choice < 0.5 ? this.#issueSmall() : this.poll();
     if (choice < 0.4) this.#burst();
     else if (choice < 0.65) this.endTick();

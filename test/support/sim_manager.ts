@@ -86,7 +86,7 @@ export class SimManager implements SimAgent {
   }
 
   mayRun(): boolean {
-    return !this.isActive;
+    return !this.isActive && !this.#world.isEnding;
   }
 
   step(): void {

@@ -77,8 +77,13 @@ export class KeyModel {
     return this.state === undefined || this.state.expiresAtMs <= toMs;
   }
 
-  /** Takes the end of the key's oldest operation. */
+  /**
+   * Takes the end of the key's oldest operation. One that found the pool full has changed nothing, and may end before
+   * those that were issued before it.
+   */
   end(operation: SimOperation, status: number, version: number, nowMs: number): void {
+    while (isRefused(this.operations[this.endedCount])) this.endedCount += 1;
+    if (isRefused(operation)) return;
     require(
       this.operations[this.endedCount] === operation,
       `I4: operation ${operation.number} on ${this.key.text} ended out of order`,
@@ -86,7 +91,6 @@ export class KeyModel {
     this.endedCount += 1;
     const { kind, issuedAtMs } = operation;
     const what = `${kind} ${operation.number} of ${this.key.text}`;
-    if (status === Status.LOG_FULL || status === Status.INDEX_FULL) return;
     require(status === Status.OK || status === Status.UNMET, `${what} ended with ${status}`);
     const isOk = status === Status.OK;
     switch (kind) {
@@ -186,6 +190,10 @@ function mayHaveApplied(operation: SimOperation): boolean {
   const { kind, status } = operation;
   // A delete of an expired record says that there was none, and removes it all the same.
   return status === undefined || status === Status.OK || (!isPut(operation) && kind === "delete");
+}
+
+function isRefused(operation: SimOperation | undefined): boolean {
+  return operation?.status === Status.LOG_FULL || operation?.status === Status.INDEX_FULL;
 }
 
 function isPut(operation: SimOperation): boolean {

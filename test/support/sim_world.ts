@@ -92,6 +92,8 @@ export class SimWorld {
   readonly #cleaner: SimCleaner;
   readonly #reader: SimReader;
   readonly #stamps = new Map<Slot, { min: number; max: number }>();
+  /** Whether nothing new is to be issued, and no slot to be moved. */
+  isEnding = false;
   /** Steps made in the middle of others. */
   interruptCount = 0;
   #depth = 0;
@@ -170,13 +172,8 @@ export class SimWorld {
     withAtomicHook(this.#onAtomic, () => {
       this.manager.settle();
       this.watch("the end");
-      while (this.clients.some((client) => client.pendingCount > 0)) {
-        this.runOther();
-        for (const client of this.clients) {
-          client.endTick();
-          client.poll();
-        }
-      }
+      this.isEnding = true;
+      while (this.clients.some((client) => client.pendingCount > 0)) this.runOther();
       this.manager.close();
       this.#cleaner.close();
     });

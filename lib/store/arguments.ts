@@ -1,0 +1,82 @@
+/**
+ * The arguments of the store's methods: what they may be, and what they mean.
+ *
+ * @module
+ */
+import { describe, InvalidArgumentError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
+import { EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
+import type { StoredKey } from "../index/one_sided_reader.ts";
+
+/** Options of a put. */
+export interface PutOptions {
+  /** Milliseconds after which the key is gone. @default never */
+  ttl?: number;
+}
+
+/** Options of an iteration. */
+export interface IterationOptions {
+  /** Only keys that start with it. @default all keys */
+  prefix?: Key;
+}
+
+const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const textEncoder = new TextEncoder();
+
+/** A stored key as the application wrote it. */
+export function keyOf(stored: StoredKey): Key {
+  return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
+}
+
+/** The bytes of an iteration's prefix. */
+export function prefixOf(options: IterationOptions): Uint8Array {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
+  }
+  const { prefix } = options;
+  if (prefix === undefined) return new Uint8Array(0);
+  if (typeof prefix === "string") return textEncoder.encode(prefix);
+  if (prefix instanceof Uint8Array) return prefix;
+  throw new InvalidArgumentError(
+    `prefix must be a string or a Uint8Array, got ${describe(prefix)}`,
+  );
+}
+
+/** When a put with these options expires, in milliseconds since the epoch; Infinity for never. */
+export function expiryOf(options: PutOptions | undefined): number {
+  if (options === undefined) return Infinity;
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
+  }
+  const { ttl } = options;
+  if (ttl === undefined) return Infinity;
+  const expiresAtMs = typeof ttl === "number" ? Date.now() + Math.ceil(ttl) : NaN;
+  if (!(expiresAtMs <= EXPIRY_MS_MAX) || !((ttl as number) > 0)) {
+    throw new InvalidArgumentError(
+      `ttl must be a positive number of milliseconds, got ${describe(ttl)}`,
+    );
+  }
+  return expiresAtMs;
+}
+
+/** Checks the version argument of a compare-and-set. */
+export function versionOf(version: unknown): number | null {
+  const isValid = version === null ||
+    (typeof version === "number" && Number.isInteger(version) && version >= 0 &&
+      version <= VERSION_MAX);
+  if (!isValid) {
+    throw new InvalidArgumentError(
+      `version must be one that getEntry returned, or null, got ${describe(version)}`,
+    );
+  }
+  return version as number | null;
+}
+
+/** Checks that an argument is an iterable. */
+export function iterable<T>(name: string, value: unknown): Iterable<T> {
+  const isIterable = typeof value === "object" && value !== null && Symbol.iterator in value;
+  if (!isIterable) {
+    throw new InvalidArgumentError(`${name} must be an iterable, got ${describe(value)}`);
+  }
+  return value as Iterable<T>;
+}

@@ -1,0 +1,181 @@
+/**
+ * Spinning and sleeping, with a clock of the test's own: nobody waits here.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { sleepUnless, Spinner, wake } from "../../lib/node/idle_strategy.ts";
+import {
+  AGENT_SLEEPING,
+  GATE_PROCESSOR_COUNT,
+  SPINNER_COUNT,
+} from "../../lib/pool/control_layout.ts";
+import type { Pool } from "../../lib/pool/pool.ts";
+import { PoolFixture } from "../support/pool_fixture.ts";
+
+/** A clock that advances by `stepMs` whenever somebody looks at it. */
+class Clock {
+  nowMs = 1000;
+  stepMs = 0.01;
+  lookCount = 0;
+  readonly now = (): number => {
+    this.lookCount += 1;
+    return this.nowMs += this.stepMs;
+  };
+}
+
+function poolWith(processorCount: number): Pool {
+  const { pool } = new PoolFixture();
+  pool.control[GATE_PROCESSOR_COUNT] = processorCount;
+  return pool;
+}
+
+/** Ready after that many looks. */
+function readyAfter(looks: number): { isReady: () => boolean; looks: () => number } {
+  let count = 0;
+  return { isReady: () => ++count > looks, looks: () => count };
+}
+
+const NEVER = () => false;
+
+test("what is ready is not spun for", () => {
+  const clock = new Clock();
+  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  assert.is(spinner.spin(() => true), true);
+  assert.is(clock.lookCount, 0);
+});
+
+test("with 0 microseconds nobody spins", () => {
+  const clock = new Clock();
+  const { isReady, looks } = readyAfter(1);
+  assert.is(new Spinner(poolWith(8), "node", 0, clock.now).spin(isReady), false);
+  assert.is(looks(), 1);
+});
+
+test("spinning finds what comes in time, and gives up when the time is up", () => {
+  const clock = new Clock();
+  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const { isReady } = readyAfter(200);
+  assert.is(spinner.spin(isReady), true);
+  const startMs = clock.nowMs;
+  assert.is(spinner.spin(NEVER), false);
+  const spentMs = clock.nowMs - startMs;
+  assert.ok(spentMs >= 0.1 && spentMs < 0.2, `${spentMs} ms by its clock`);
+});
+
+test("a KN spins only if a processor is left for somebody else", () => {
+  const pool = poolWith(2);
+  const clock = new Clock();
+  const spinner = new Spinner(pool, "node", 100, clock.now);
+  const { isReady } = readyAfter(200);
+  assert.is(spinner.spin(isReady), true, "alone it may");
+  pool.control[SPINNER_COUNT] = 1;
+  const other = readyAfter(200);
+  assert.is(spinner.spin(other.isReady), false, "beside another spinner it may not");
+  assert.ok(other.looks() <= 2);
+  assert.is(pool.control[SPINNER_COUNT], 1, "and it is not counted");
+});
+
+test("on a single processor neither KNs nor clients spin", () => {
+  for (const role of ["node", "client"] as const) {
+    const { isReady, looks } = readyAfter(10);
+    assert.is(new Spinner(poolWith(1), role, 100, new Clock().now).spin(isReady), false, role);
+    assert.ok(looks() <= 2, role);
+  }
+});
+
+test("KNs that spin are counted, clients are not", () => {
+  for (const [role, expected] of [["node", 1], ["client", 0]] as const) {
+    const pool = poolWith(8);
+    let seen = -1;
+    let looks = 0;
+    new Spinner(pool, role, 100, new Clock().now).spin(() => {
+      seen = pool.control[SPINNER_COUNT]!;
+      return ++looks > 100;
+    });
+    assert.is(seen, expected, role);
+    assert.is(pool.control[SPINNER_COUNT], 0, `${role}: counted out again`);
+  }
+});
+
+test("many spinners never take the last processor", () => {
+  const pool = poolWith(4);
+  let most = 0;
+  const spinNested = (depth: number): void => {
+    most = Math.max(most, pool.control[SPINNER_COUNT]!);
+    if (depth === 0) return;
+    let looks = 0;
+    new Spinner(pool, "node", 100, new Clock().now).spin(() => {
+      if (++looks === 2) spinNested(depth - 1);
+      return looks > 100;
+    });
+  };
+  spinNested(10);
+  assert.is(most, 3);
+  assert.is(pool.control[SPINNER_COUNT], 0);
+});
+
+test("a spinner that was descheduled stops for a while, longer each time, and then tries again", () => {
+  const clock = new Clock();
+  const spinner = new Spinner(poolWith(8), "node", 10_000, clock.now);
+  const isOff = () => {
+    const { isReady, looks } = readyAfter(70);
+    spinner.spin(isReady);
+    return looks() <= 2;
+  };
+  let lastOffMs = 0;
+  for (let round = 0; round < 4; round++) {
+    clock.stepMs = 5;
+    assert.is(spinner.spin(NEVER), false, "the gap between two looks at the clock is too long");
+    clock.stepMs = 0.01;
+    const startMs = clock.nowMs;
+    while (isOff()) clock.nowMs += 1;
+    const offMs = clock.nowMs - startMs;
+    assert.ok(offMs > lastOffMs || offMs > 30, `off for ${offMs} ms after ${lastOffMs} ms`);
+    assert.ok(offMs < 1000, "not for ever");
+    lastOffMs = offMs;
+    // isOff was answered by a spin that succeeded and forgot the backoff, so it has to be earned anew.
+    clock.stepMs = 5;
+    for (let i = 0; i <= round; i++) {
+      spinner.spin(NEVER);
+      clock.nowMs += 1000;
+    }
+  }
+});
+
+test("a thread sleeps only if there is no work", () => {
+  const { pool } = new PoolFixture();
+  const agentAt = pool.agentAt(0);
+  const word = agentAt + AGENT_SLEEPING;
+  assert.is(sleepUnless(pool.control, agentAt, () => true, 60_000), false, "there is work");
+  assert.is(pool.control[word], 0);
+  let sleptWith = -1;
+  const slept = sleepUnless(pool.control, agentAt, () => {
+    sleptWith = pool.control[word]!;
+    return false;
+  }, 1);
+  assert.is(slept, true);
+  assert.is(sleptWith, 1, "it said so before it looked for work");
+  assert.is(pool.control[word], 0);
+});
+
+test("work that arrives between the look and the sleep wakes", () => {
+  const { pool } = new PoolFixture();
+  const agentAt = pool.agentAt(0);
+  // Were the wake-up lost this would take a minute, and the runner would end it.
+  const slept = sleepUnless(pool.control, agentAt, () => {
+    wake(pool.control, agentAt);
+    return false;
+  }, 60_000);
+  assert.is(slept, true);
+  assert.is(pool.control[agentAt + AGENT_SLEEPING], 0);
+});
+
+test("nobody is woken who does not sleep", () => {
+  const { pool } = new PoolFixture();
+  wake(pool.control, pool.agentAt(3));
+  assert.is(pool.control[pool.agentAt(3) + AGENT_SLEEPING], 0);
+});
+
+test.run();
