@@ -72,6 +72,8 @@ export interface ClientOptions {
   readonly waiter: ClientWaiter;
   /** Called once per flush; starts upkeep when the pool asks for it. */
   readonly onFlush: () => void;
+  /** Called while this thread blocks; fails the requests of a KN that will not answer. */
+  readonly onBlocked: () => void;
 }
 
 /** Sends requests and settles them; one per thread. */
@@ -80,6 +82,7 @@ export class Client {
   readonly #writer: RequestWriter;
   readonly #waiter: ClientWaiter;
   readonly #onFlush: () => void;
+  readonly #onBlocked: () => void;
   /** Connections by KN identity, and the same as a list. */
   readonly #byNode: (NodeConnection | undefined)[] = [];
   #connections: NodeConnection[] = [];
@@ -89,6 +92,8 @@ export class Client {
   /** Per slot: 1 while requests must be held. */
   readonly #isHeld: Uint8Array = new Uint8Array(SLOT_COUNT);
   readonly #held: HeldSlots = new HeldSlots();
+  /** Flushes that wait, the oldest first: up to which operation, and how many of those have not ended. */
+  readonly #flushes: { sequence: number; openCount: number; resolve: () => void }[] = [];
   #inFlightTotal = 0;
   #isFlushScheduled = false;
   #isPumping = false;
@@ -102,6 +107,7 @@ export class Client {
     this.#writer = new RequestWriter(options.clientId);
     this.#waiter = options.waiter;
     this.#onFlush = options.onFlush;
+    this.#onBlocked = options.onBlocked;
   }
 
   /** Requests that have not ended, held ones included. */
@@ -224,6 +230,15 @@ export class Client {
     return this.#held.whenIdle();
   }
 
+  /** Resolves when every operation issued until now has ended, whatever is issued in the meantime. */
+  whenIssuedEnded(): Promise<void> {
+    if (this.pendingCount === 0) return Promise.resolve();
+    this.#scheduleFlush();
+    return new Promise((resolve) => {
+      this.#flushes.push({ sequence: this.#sequence, openCount: this.pendingCount, resolve });
+    });
+  }
+
   /** Fails every request that has not ended: the KNs will not answer any more. */
   failAll(error: DinomoError): void {
     for (const connection of this.#connections) {
@@ -239,6 +254,7 @@ export class Client {
     }
     for (const request of this.#held.takeAll()) request.settler.fail(error);
     this.#isHeld.fill(0);
+    for (const flush of this.#flushes.splice(0)) flush.resolve();
     this.#held.notifyIdle();
   }
 
@@ -346,6 +362,7 @@ export class Client {
     if (settled > 0) return;
     const connection = this.#connections.find((other) => other.producer.inFlightCount !== 0);
     this.#waiter.waitSync(connection?.producer);
+    this.#onBlocked();
   }
 
   #takeCompletions(connection: NodeConnection): number {
@@ -368,12 +385,23 @@ export class Client {
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
         );
+        if (this.#flushes.length > 0 && !settler.isIntermediate) {
+          this.#noteEnd(connection.sequences[index]);
+        }
       }
       producer.settle();
       this.#endRequest(slot);
       count += 1;
     }
     return count;
+  }
+
+  /** Counts an operation that has ended towards the flushes that wait for it. */
+  #noteEnd(sequence: number): void {
+    for (const flush of this.#flushes) if (sequence <= flush.sequence) flush.openCount -= 1;
+    while (this.#flushes.length > 0 && this.#flushes[0]!.openCount === 0) {
+      this.#flushes.shift()!.resolve();
+    }
   }
 
   #endRequest(slot: Slot): void {
@@ -458,8 +486,12 @@ export class Client {
       sequence,
       words,
       settler: {
+        isIntermediate: true,
         settle: (status, address) => {
-          if (status !== Status.OK) return settler.settle(status, 0, 0, 0);
+          if (status !== Status.OK) {
+            settler.settle(status, 0, 0, 0);
+            return this.#noteEnd(sequence);
+          }
           this.#writeLarge(words, large.bytes, address as PoolAddress);
           const commit = words.slice();
           commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition);

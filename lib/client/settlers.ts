@@ -8,6 +8,8 @@ import { Status } from "../rings/ring_layout.ts";
 
 /** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
 export interface Settler {
+  /** Set if the operation goes on with another request. */
+  readonly isIntermediate?: boolean;
   /** Takes the completion's words. */
   settle(status: number, address: number, versionLow: number, versionHigh: number): void;
   /** Takes the reason why the request will never be answered. */

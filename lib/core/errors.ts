@@ -24,7 +24,10 @@ export type DinomoErrorCode =
 
 /** Base class of everything the store refuses or reports. */
 export class DinomoError extends Error {
-  override readonly name: string = "DinomoError";
+  static {
+    this.prototype.name = "DinomoError";
+  }
+
   /** Stable identifier of the kind of error, safe to compare against. */
   readonly code: DinomoErrorCode;
 
@@ -37,7 +40,10 @@ export class DinomoError extends Error {
 
 /** A key that is not a well-formed string or bytes of 1 to 1024 bytes. Thrown before anything happens. */
 export class InvalidKeyError extends DinomoError {
-  override readonly name: string = "InvalidKeyError";
+  static {
+    this.prototype.name = "InvalidKeyError";
+  }
+
   /** Makes the error; the message names the rule and what was received. */
   constructor(message: string) {
     super("DINOMO_INVALID_KEY", message);
@@ -46,7 +52,10 @@ export class InvalidKeyError extends DinomoError {
 
 /** A value that the codec cannot represent. Thrown before anything happens. */
 export class InvalidValueError extends DinomoError {
-  override readonly name: string = "InvalidValueError";
+  static {
+    this.prototype.name = "InvalidValueError";
+  }
+
   /** Makes the error; the message names the rule and what was received. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_INVALID_VALUE", message, options);
@@ -55,7 +64,10 @@ export class InvalidValueError extends DinomoError {
 
 /** A record that would not fit into one segment. Thrown before anything happens. */
 export class ValueTooLargeError extends DinomoError {
-  override readonly name: string = "ValueTooLargeError";
+  static {
+    this.prototype.name = "ValueTooLargeError";
+  }
+
   /** Makes the error; the message names the limit and what was received. */
   constructor(message: string) {
     super("DINOMO_VALUE_TOO_LARGE", message);
@@ -64,7 +76,10 @@ export class ValueTooLargeError extends DinomoError {
 
 /** An option of `open` that is unknown, malformed, out of range, or contradicts another. */
 export class InvalidOptionError extends DinomoError {
-  override readonly name: string = "InvalidOptionError";
+  static {
+    this.prototype.name = "InvalidOptionError";
+  }
+
   /** Makes the error; the message names the option, the rule and what was received. */
   constructor(message: string) {
     super("DINOMO_INVALID_OPTION", message);
@@ -73,7 +88,10 @@ export class InvalidOptionError extends DinomoError {
 
 /** An argument of a method, other than a key or a value, that breaks its rule. */
 export class InvalidArgumentError extends DinomoError {
-  override readonly name: string = "InvalidArgumentError";
+  static {
+    this.prototype.name = "InvalidArgumentError";
+  }
+
   /** Makes the error; the message names the argument, the rule and what was received. */
   constructor(message: string) {
     super("DINOMO_INVALID_ARGUMENT", message);
@@ -82,7 +100,10 @@ export class InvalidArgumentError extends DinomoError {
 
 /** `increment` met a stored value that is not a finite number. The value is unchanged. */
 export class NotANumberError extends DinomoError {
-  override readonly name: string = "NotANumberError";
+  static {
+    this.prototype.name = "NotANumberError";
+  }
+
   /** Makes the error; the message names the key and what is stored. */
   constructor(message: string) {
     super("DINOMO_NOT_A_NUMBER", message);
@@ -91,7 +112,10 @@ export class NotANumberError extends DinomoError {
 
 /** The codec failed on the stored bytes: they were written by another codec. */
 export class DecodeError extends DinomoError {
-  override readonly name: string = "DecodeError";
+  static {
+    this.prototype.name = "DecodeError";
+  }
+
   /** Makes the error; `cause` is what the codec threw. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_DECODE", message, options);
@@ -100,7 +124,10 @@ export class DecodeError extends DinomoError {
 
 /** The pool holds as much live data as it may. Nothing was written; deletes and overwrites still work. */
 export class PoolFullError extends DinomoError {
-  override readonly name: string = "PoolFullError";
+  static {
+    this.prototype.name = "PoolFullError";
+  }
+
   /** Makes the error; the message says which part of the pool is full. */
   constructor(message: string) {
     super("DINOMO_POOL_FULL", message);
@@ -109,7 +136,10 @@ export class PoolFullError extends DinomoError {
 
 /** The store was closed, by `close()` or because it failed, before the operation began. */
 export class StoreClosedError extends DinomoError {
-  override readonly name: string = "StoreClosedError";
+  static {
+    this.prototype.name = "StoreClosedError";
+  }
+
   /** Makes the error. */
   constructor(message: string) {
     super("DINOMO_CLOSED", message);
@@ -118,7 +148,10 @@ export class StoreClosedError extends DinomoError {
 
 /** A KN could not be started, or stopped unexpectedly. */
 export class NodeFailedError extends DinomoError {
-  override readonly name: string = "NodeFailedError";
+  static {
+    this.prototype.name = "NodeFailedError";
+  }
+
   /** Makes the error; `cause` is what the worker reported. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_NODE_FAILED", message, options);
@@ -127,7 +160,10 @@ export class NodeFailedError extends DinomoError {
 
 /** The `path` cannot be used: it is a file, not writable, or holds something else. */
 export class PathError extends DinomoError {
-  override readonly name: string = "PathError";
+  static {
+    this.prototype.name = "PathError";
+  }
+
   /** Makes the error; `cause` is the system error, if there was one. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_PATH", message, options);
@@ -136,7 +172,10 @@ export class PathError extends DinomoError {
 
 /** A file in the pool's directory is not of this format or of a newer version of it. */
 export class FormatError extends DinomoError {
-  override readonly name: string = "FormatError";
+  static {
+    this.prototype.name = "FormatError";
+  }
+
   /** Makes the error; the message names the file, the rule and what was found. */
   constructor(message: string) {
     super("DINOMO_FORMAT", message);
@@ -145,7 +184,10 @@ export class FormatError extends DinomoError {
 
 /** A file of the pool is damaged. */
 export class CorruptionError extends DinomoError {
-  override readonly name: string = "CorruptionError";
+  static {
+    this.prototype.name = "CorruptionError";
+  }
+
   /** The damaged file. */
   readonly file: string;
   /** Offset in bytes of the damage in the file. */
@@ -160,7 +202,10 @@ export class CorruptionError extends DinomoError {
 
 /** A snapshot could not be written; the one before it is still valid. */
 export class SnapshotError extends DinomoError {
-  override readonly name: string = "SnapshotError";
+  static {
+    this.prototype.name = "SnapshotError";
+  }
+
   /** Makes the error; `cause` is the system error. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_SNAPSHOT", message, options);

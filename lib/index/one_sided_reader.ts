@@ -55,6 +55,9 @@ import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
 
+/** Turns any bytes into a string, one character per byte. */
+const latin1 = new TextDecoder("latin1");
+
 /** Smallest size of the scratch buffer for values, in bytes. */
 const SCRATCH_BYTES_MIN = 4096;
 /** Largest scratch buffer that is kept between reads. */
@@ -175,7 +178,7 @@ export class OneSidedReader {
     const control = this.#control;
     const slotAt = this.#pool.slotAt(slot);
     for (;;) {
-      const keys = new Map<PoolAddress, StoredKey>();
+      const keys = new Map<string, StoredKey>();
       const meta = Atomics.load(control, slotAt + SLOT_META);
       const bucketCount = 1 << metaLog2(meta);
       let intact = true;
@@ -187,13 +190,16 @@ export class OneSidedReader {
     }
   }
 
-  /** Collects from one chain, keyed by address: a compaction shows a pair at two places for a moment. */
+  /**
+   * Collects from one chain, by key: a compaction shows a pair at two places for a moment, and so does a key that is deleted
+   * and put again meanwhile.
+   */
   #collectChain(
     slotAt: number,
     index: number,
     mask: number,
     prefix: Uint8Array,
-    keys: Map<PoolAddress, StoredKey>,
+    keys: Map<string, StoredKey>,
   ): boolean {
     let bucket = bucketAt(this.#control, slotAt, index);
     while (bucket !== NO_BUCKET) {
@@ -207,7 +213,7 @@ export class OneSidedReader {
         if (Atomics.load(region, word + 1) !== address) return false;
         const key = this.#copyKey(address, prefix);
         if (!this.#isUnchanged(generationAt, generation)) return false;
-        if (key !== undefined) keys.set(address, key);
+        if (key !== undefined) keys.set(latin1.decode(key.bytes), key);
       }
       bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
     }

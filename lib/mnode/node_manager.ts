@@ -26,8 +26,9 @@ import { assignSlots } from "../routing/virtual_node_ring.ts";
 
 /** What `scale` did. */
 export interface ScaleReport {
-  /** Number of KNs before and after. */
+  /** Number of KNs before. */
   readonly from: number;
+  /** Number of KNs after. */
   readonly to: number;
   /** Slots that changed owners, of 4096. */
   readonly slotsMoved: number;
@@ -73,7 +74,7 @@ export class NodeManager {
   readonly #options: NodeManagerOptions;
   readonly #pool: Pool;
   #nodes: RunningNode[] = [];
-  #nextId = 0;
+  #lastId = (NODE_ID_COUNT - 1) as NodeId;
 
   /** Makes a manager without KNs. */
   constructor(options: NodeManagerOptions) {
@@ -121,6 +122,17 @@ export class NodeManager {
       durationMs: performance.now() - movesStartMs,
       longestPauseMs: moves.longestPauseMs,
     };
+  }
+
+  /**
+   * Reports a KN that has failed. Workers report their errors as events too, but those do not reach a thread that blocks.
+   */
+  checkNodes(): void {
+    const failed = this.#nodes.find(({ agent }) =>
+      Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + AGENT_LIFE_STATE) ===
+        LifeState.FAILED
+    );
+    if (failed) this.#options.onFailure(new NodeFailedError(`KN ${failed.nodeId} failed`));
   }
 
   /** Stops all KNs; nothing may be in flight. */
@@ -176,8 +188,7 @@ export class NodeManager {
 
   async #startNode(agent: number): Promise<RunningNode> {
     const { workerUrl, ringBytes, inFlightMax, spinMicros } = this.#options;
-    const nodeId = this.#nextId as NodeId;
-    this.#nextId = (this.#nextId + 1) % NODE_ID_COUNT;
+    const nodeId = this.#takeId();
     const agentAt = this.#pool.agentAt(agent);
     this.#pool.control.fill(0, agentAt, agentAt + AGENT_BLOCK_WORDS);
     new AgentCounters(this.#pool, agent).reset();
@@ -228,6 +239,14 @@ export class NodeManager {
     return node;
   }
 
+  /** The next identity that no running KN has; an identity comes back only after all others. */
+  #takeId(): NodeId {
+    do {
+      this.#lastId = ((this.#lastId + 1) % NODE_ID_COUNT) as NodeId;
+    } while (this.#nodes.some((node) => node.nodeId === this.#lastId));
+    return this.#lastId;
+  }
+
   #freeAgents(count: number): number[] {
     const used = new Set(this.#nodes.map((node) => node.agent));
     const free: number[] = [];
@@ -239,13 +258,14 @@ export class NodeManager {
 
   async #stopNode(node: RunningNode): Promise<void> {
     node.isStopping = true;
-    if (node.hasEnded) return;
     const agentAt = this.#pool.agentAt(node.agent);
+    const lifeState = agentAt + AGENT_LIFE_STATE;
+    if (node.hasEnded || Atomics.load(this.#pool.control, lifeState) === LifeState.FAILED) return;
     const exited = new Promise<void>((resolve) => node.worker.once("exit", () => resolve()));
     Atomics.store(this.#pool.control, agentAt + AGENT_STOP_WANTED, 1);
     wake(this.#pool.control, agentAt);
     const deadlineMs = performance.now() + NODE_START_MS_MAX;
-    while (Atomics.load(this.#pool.control, agentAt + AGENT_LIFE_STATE) !== LifeState.STOPPED) {
+    while (Atomics.load(this.#pool.control, lifeState) !== LifeState.STOPPED) {
       if (performance.now() > deadlineMs) {
         throw new NodeFailedError(`KN ${node.nodeId} did not stop within ${NODE_START_MS_MAX} ms`);
       }

@@ -7,8 +7,9 @@
  * - A thread spins only if a processor is left for one more thread beside all that spin already.
  * - How long it spins follows what has paid: the time doubles whenever a sleep turned out to be short, and returns to its
  *   minimum after a long one. So a client that prepares large batches does not pay for a wake-up with each.
- * - A spinner that finds itself interrupted for longer than {@linkcode PREEMPTION_MS} was descheduled: processors are short
- *   whatever their number says. It stops spinning for a while, twice as long each time.
+ * - A spinner that finds itself interrupted for longer than {@linkcode PREEMPTION_MS} was descheduled. When that happens
+ *   several times without anything to show for it, processors are short whatever their number says, and it stops spinning
+ *   for a while, twice as long each time.
  *
  * @module
  */
@@ -23,7 +24,9 @@ import type { Pool } from "../pool/pool.ts";
 const POLLS_PER_CLOCK = 64;
 /** A gap between two looks at the clock that only a descheduled thread sees. */
 const PREEMPTION_MS = 1;
-/** For how long spinning stays off after a preemption: at first, and at most. */
+/** Preemptions in a row, without a success between them, after which spinning is given up for a while. */
+const PREEMPTIONS_MAX = 3;
+/** For how long spinning stays off then: at first, and at most. */
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 40;
 
@@ -39,6 +42,7 @@ export class Spinner {
   readonly #spinMs: number;
   readonly #now: () => number;
   #growth = 1;
+  #preemptionCount = 0;
   #backoffMs = BACKOFF_MS_MIN;
   #offUntilMs = 0;
 
@@ -64,7 +68,10 @@ export class Spinner {
     if (startMs < this.#offUntilMs || !this.#begin()) return false;
     const ready = this.#poll(isReady, startMs);
     if (this.#isCounted) Atomics.sub(this.#control, SPINNER_COUNT, 1);
-    if (ready) this.#backoffMs = BACKOFF_MS_MIN;
+    if (ready) {
+      this.#backoffMs = BACKOFF_MS_MIN;
+      this.#preemptionCount = 0;
+    }
     return ready;
   }
 
@@ -90,6 +97,8 @@ export class Spinner {
       }
       const nowMs = this.#now();
       if (nowMs - lastMs > PREEMPTION_MS) {
+        this.#preemptionCount += 1;
+        if (this.#preemptionCount < PREEMPTIONS_MAX) return false;
         this.#offUntilMs = nowMs + this.#backoffMs;
         this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
         return false;

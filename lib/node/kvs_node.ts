@@ -116,6 +116,9 @@ export class KvsNode {
   readonly #cleaner: Cleaner;
   readonly #counters: AgentCounters;
   readonly #current: CurrentRequest;
+  /** Whether the request just tried has to wait, and whether any of this step had to. */
+  #mustWait = false;
+  #isStalled = false;
   #sweepSlot = 0;
   #nextSweepMs = 0;
 
@@ -161,6 +164,7 @@ export class KvsNode {
     if (!sweepIsDue && !this.hasRequest()) return 0;
     if (!this.#gate.enter()) return 0;
     let work = 0;
+    this.#isStalled = false;
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
     if (work > 0) {
       this.#counters.add(AgentCounter.BATCHES, 1);
@@ -175,6 +179,16 @@ export class KvsNode {
     return work;
   }
 
+  /** Whether a request needs a segment that a snapshot in progress holds back; it waits in its ring. */
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  /** Waits a bounded time for the snapshot. */
+  waitWhileStalled(): void {
+    this.#segments.waitForRelease();
+  }
+
   /** Ends this KN's part in the pool: nothing of it stays open. */
   close(): void {
     this.#cleaner.abandon();
@@ -186,7 +200,13 @@ export class KvsNode {
     while (count < BATCH_REQUESTS_MAX) {
       const at = consumer.poll();
       if (at === RING_EMPTY) break;
+      this.#mustWait = false;
       this.#execute(consumer, at);
+      if (this.#mustWait) {
+        this.#isStalled = true;
+        consumer.putBack(at);
+        break;
+      }
       count += 1;
       if (count % PUBLISH_EVERY === 0) consumer.publish();
     }
@@ -266,7 +286,7 @@ export class KvsNode {
     const meta = ring[from + RECORD_META];
     const length = recordWords(meta, ring[from + RECORD_VALUE_BYTES]);
     const address = this.#reserve(length, PUT_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return consumer.complete(Status.LOG_FULL, 0, 0, 0);
+    if (address === NO_ADDRESS) return this.#refuseFull(consumer);
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(ring, from, words, to, valueWord(meta));
@@ -325,7 +345,7 @@ export class KvsNode {
    * Begins a request that appends: copies its record into the log, where nobody can see it yet, and locks its slot. The
    * place of both is then in {@linkcode #current}.
    *
-   * @returns false when the request has been refused and completed
+   * @returns false when the request has been refused, or has to wait
    */
   #begin(
     consumer: RequestConsumer,
@@ -337,7 +357,7 @@ export class KvsNode {
   ): boolean {
     const address = this.#reserve(length, segmentReserve);
     if (address === NO_ADDRESS) {
-      consumer.complete(Status.LOG_FULL, 0, 0, 0);
+      this.#refuseFull(consumer);
       return false;
     }
     const current = this.#current;
@@ -369,6 +389,12 @@ export class KvsNode {
     return ownerOf(owner) === this.#nodeId && lockSlot(this.#control, slotAt + SLOT_LOCK, owner);
   }
 
+  /** Refuses a request for want of a segment; or stalls, if there will be one when a snapshot has ended. */
+  #refuseFull(consumer: RequestConsumer): void {
+    if (this.#segments.isFreeingDeferred) this.#mustWait = true;
+    else consumer.complete(Status.LOG_FULL, 0, 0, 0);
+  }
+
   #refuseMoved(consumer: RequestConsumer): void {
     this.#counters.add(AgentCounter.MOVED, 1);
     consumer.complete(Status.MOVED, 0, 0, 0);
@@ -379,10 +405,9 @@ export class KvsNode {
     let address = this.#log.reserve(length, segmentReserve);
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
     let roundsLeft = this.#pool.geometry.segmentCount;
-    while (address === NO_ADDRESS && roundsLeft > 0) {
+    while (address === NO_ADDRESS && roundsLeft > 0 && this.#cleaner.cleanOne()) {
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      if (this.#cleaner.cleanOne()) roundsLeft -= 1;
-      else if (!this.#segments.waitForRelease()) return NO_ADDRESS;
+      roundsLeft -= 1;
       address = this.#log.reserve(length, segmentReserve);
     }
     return address;

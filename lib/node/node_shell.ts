@@ -20,6 +20,8 @@ export const LifeState = {
   STARTING: 1,
   RUNNING: 2,
   STOPPED: 3,
+  /** The KN has thrown. */
+  FAILED: 4,
 } as const;
 
 /** What a KN's worker is started with. */
@@ -34,8 +36,19 @@ export interface NodeStart {
 /** Runs a KN on this thread until the M-node wants it to stop. */
 export function runNode(start: NodeStart): void {
   const pool = Pool.attach(start.pool);
-  const { control } = pool;
   const agentAt = pool.agentAt(start.agent);
+  try {
+    loop(start, pool, agentAt);
+    setLifeState(pool.control, agentAt, LifeState.STOPPED);
+  } catch (error) {
+    // A client that blocks sees this word; the others get the worker's error event.
+    setLifeState(pool.control, agentAt, LifeState.FAILED);
+    throw error;
+  }
+}
+
+function loop(start: NodeStart, pool: Pool, agentAt: number): void {
+  const { control } = pool;
   const counters = new AgentCounters(pool, start.agent);
   const node = new KvsNode({
     pool,
@@ -44,23 +57,24 @@ export function runNode(start: NodeStart): void {
     consumers: start.rings.map((handle) => new RequestConsumer(handle)),
     clock: Date.now,
   });
-  const spinner = new Spinner(pool, "node", start.spinMicros, () => performance.now());
-  const hasWork = () =>
-    node.hasRequest() || Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
+  const now = () => performance.now();
+  const spinner = new Spinner(pool, "node", start.spinMicros, now);
+  const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
+  const hasWork = () => node.hasRequest() || stopIsWanted();
   setLifeState(control, agentAt, LifeState.RUNNING);
-  while (Atomics.load(control, agentAt + AGENT_STOP_WANTED) === 0) {
+  while (!stopIsWanted()) {
     Atomics.add(control, agentAt + AGENT_HEARTBEAT, 1);
     if (node.doWork() > 0) continue;
-    if (spinner.spin(hasWork)) continue;
-    const startMs = performance.now();
-    if (sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) {
-      spinner.learn(performance.now() - startMs);
+    if (node.isStalled) node.waitWhileStalled();
+    else if (!spinner.spin(hasWork)) {
+      const startMs = now();
+      if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) continue;
+      spinner.learn(now() - startMs);
       counters.add(AgentCounter.SLEEPS, 1);
     }
   }
   while (node.doWork() > 0);
   node.close();
-  setLifeState(control, agentAt, LifeState.STOPPED);
 }
 
 function setLifeState(control: Int32Array, agentAt: number, state: number): void {

@@ -215,16 +215,16 @@ export class SegmentTable {
     ) === SegmentState.SEALED;
   }
 
-  /**
-   * Waits until no snapshot holds segments back.
-   *
-   * @returns false if none did
-   */
-  waitForRelease(): boolean {
+  /** Whether a snapshot holds segments back that will be free when it ends. */
+  get isFreeingDeferred(): boolean {
+    return Atomics.load(this.#control, GATE_DEFER_FREE) !== DeferFree.NO;
+  }
+
+  /** Waits a bounded time for the end of a snapshot. */
+  waitForRelease(): void {
     const state = Atomics.load(this.#control, GATE_DEFER_FREE);
-    if (state === DeferFree.NO) return false;
+    if (state === DeferFree.NO) return;
     Atomics.wait(this.#control, GATE_DEFER_FREE, state, RELEASE_WAIT_MS_MAX);
-    return true;
   }
 
   /** Frees the segments whose freeing a snapshot had deferred. */
@@ -234,11 +234,25 @@ export class SegmentTable {
     }
   }
 
+  /**
+   * Frees a sealed segment if nothing in it is live. The caller has seen that, but may have been overtaken since: the segment
+   * may have been freed by another thread, allocated, filled and sealed again. So the claim comes first, and is taken back if
+   * there are live bytes: in FREE_PENDING none can be added, so zero is final.
+   */
   #freeIfDead(segment: SegmentId, at: number): void {
+    const control = this.#control;
     const state = at + SEGMENT_STATE;
+    const live = at + SEGMENT_LIVE_BYTES;
     const { SEALED, FREE_PENDING } = SegmentState;
-    if (Atomics.compareExchange(this.#control, state, SEALED, FREE_PENDING) !== SEALED) return;
-    if (Atomics.load(this.#control, GATE_DEFER_FREE) !== DeferFree.YES) this.#release(segment, at);
+    while (Atomics.compareExchange(control, state, SEALED, FREE_PENDING) === SEALED) {
+      if (Atomics.load(control, live) === 0) {
+        if (Atomics.load(control, GATE_DEFER_FREE) !== DeferFree.YES) this.#release(segment, at);
+        return;
+      }
+      Atomics.store(control, state, SEALED);
+      // Whoever took the last live byte away meanwhile saw FREE_PENDING and left the segment to this thread.
+      if (Atomics.load(control, live) !== 0) return;
+    }
   }
 
   #release(segment: SegmentId, at: number): void {

@@ -63,6 +63,11 @@ export class RequestConsumer {
     }
   }
 
+  /** Puts the request taken last back, to be taken again later. */
+  putBack(at: number): void {
+    this.#taken = (this.#taken - this.words[at + REQUEST_LENGTH]) | 0;
+  }
+
   /** Answers the oldest unanswered request; visible to the client after {@linkcode publish}. */
   complete(status: number, address: number, versionLow: number, versionHigh: number): void {
     const at = COMPLETIONS + (this.#completedCount & this.#inFlightMask) * COMPLETION_WORDS;

@@ -56,6 +56,7 @@ const CLIENT_SPIN_MICROS_MAX = 50;
 export function open(
   options: OpenOptions<Uint8Array> & { codec: "binary" },
 ): Promise<Store<Uint8Array>>;
+/** Opens a store with values of type `V`. */
 export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   const resolved = resolveOptions(options);
@@ -74,6 +75,7 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     clientId: 0,
     waiter: new EventLoopWaiter(new Spinner(pool, "client", clientSpinMicros, now), now),
     onFlush: () => dpm.upkeep(),
+    onBlocked: () => nodes.checkNodes(),
   });
   const nodes = new NodeManager({
     pool,

@@ -22,6 +22,7 @@ export interface NodeStats {
   readonly slots: number;
   /** Requests executed, and batches in which they came. */
   readonly requests: number;
+  /** See {@linkcode requests}. */
   readonly batches: number;
   /** Requests refused because their slot had moved; their clients sent them again. */
   readonly moved: number;
@@ -60,6 +61,7 @@ export interface StoreStats {
   readonly recordHeaderBytes: number;
   /** Segments that DPM processors and the running KNs have cleaned, and bytes of live records moved for it. */
   readonly segmentsCleaned: number;
+  /** See {@linkcode segmentsCleaned}. */
   readonly cleaningBytesMoved: number;
   /** Reads that had to start over because they raced with a change. */
   readonly readRetries: number;

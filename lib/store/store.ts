@@ -38,6 +38,7 @@ import { countRecords, gatherStats, type StoreStats } from "./stats.ts";
 
 /** A value with what the store knows about it. */
 export interface Entry<V> {
+  /** The value. */
   readonly value: V;
   /** Grows with every change of the key; for `compareAndSet`. */
   readonly version: number;
@@ -378,7 +379,7 @@ export class Store<V> {
   /** Resolves when every operation issued so far by this thread has ended. */
   async flush(): Promise<void> {
     this.#assertOpen();
-    await this.#client.whenIdle();
+    await this.#client.whenIssuedEnded();
   }
 
   /** Figures about the store. */
@@ -453,7 +454,7 @@ export class Store<V> {
         "snapshot must have somewhere to go: open the store with a path",
       );
     }
-    await this.#client.whenIdle();
+    await this.#client.whenIssuedEnded();
     const identity = { number: this.#snapshotNumber + 1, codec: codecName };
     const report = await dpm.snapshot(path, identity);
     this.#snapshotNumber = report.number;

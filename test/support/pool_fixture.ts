@@ -64,20 +64,20 @@ export class PoolFixture {
   nowMs = 1000;
   #version = 0;
 
-  /** Makes an empty pool. */
-  constructor(sizes: FixtureSizes = {}) {
-    const { segmentCount = 64, segmentBytes = 4096, bucketCount } = sizes;
-    const geometry: Geometry = {
-      ...geometryOf(segmentCount * segmentBytes, segmentBytes),
-      ...(bucketCount === undefined ? {} : { bucketCount }),
-    };
-    this.pool = Pool.create(geometry, [0x1234, 0x5678]);
+  /** Makes an empty pool, or works on one that exists. */
+  constructor(sizes: FixtureSizes = {}, pool: Pool = createPool(sizes)) {
+    this.pool = pool;
     this.segments = new SegmentTable(this.pool);
     this.space = new IndexSpace(this.pool, AGENT);
     this.table = new SlotTable(this.pool, this.space);
     this.log = new LogWriter(this.pool, this.segments, AGENT);
     this.reader = new OneSidedReader(this.pool, () => this.nowMs);
     this.keys = new KeyEncoder(...this.pool.hashKey);
+  }
+
+  /** A writer of an existing pool. */
+  static over(pool: Pool): PoolFixture {
+    return new PoolFixture({}, pool);
   }
 
   /** Index of the descriptor of the slot that a hash belongs to. */
@@ -174,6 +174,15 @@ export class PoolFixture {
     }
     return count;
   }
+}
+
+function createPool(sizes: FixtureSizes): Pool {
+  const { segmentCount = 64, segmentBytes = 4096, bucketCount } = sizes;
+  const geometry: Geometry = {
+    ...geometryOf(segmentCount * segmentBytes, segmentBytes),
+    ...(bucketCount === undefined ? {} : { bucketCount }),
+  };
+  return Pool.create(geometry, [0x1234, 0x5678]);
 }
 
 /** The slot's hash bits, and any lower bits. */

@@ -7,35 +7,48 @@
  * @module
  */
 
-/** Called before and after an atomic access. */
-export type AtomicHook = (isWrite: boolean, isBefore: boolean) => void;
+/** What a test does at accesses to shared memory. */
+export interface AtomicHooks {
+  /** Called before and after an atomic access. */
+  readonly onAccess: (isWrite: boolean, isBefore: boolean) => void;
+  /** Called instead of `Atomics.wait`: where a thread would sleep, the test goes on with something else. */
+  readonly onWait?: (array: Int32Array, index: number, value: number) => void;
+  /** Called instead of `Atomics.notify`. */
+  readonly onNotify?: (array: Int32Array, index: number) => void;
+}
 
 type AtomicFunction = (array: Int32Array, index: number, a?: number, b?: number) => number;
 
-const READS = ["load"] as const;
-const WRITES = ["store", "add", "sub", "exchange", "compareExchange"] as const;
+const WRITES = ["store", "add", "sub", "exchange", "compareExchange"];
 
-const table = Atomics as unknown as Record<string, AtomicFunction>;
+const table = Atomics as unknown as Record<string, unknown>;
 
-/** Runs `body` with `hook` around every atomic access of this thread. */
-export function withAtomicHook<Result>(hook: AtomicHook, body: () => Result): Result {
-  const originals = new Map<string, AtomicFunction>();
-  for (const name of READS) originals.set(name, wrap(name, false, hook));
-  for (const name of WRITES) originals.set(name, wrap(name, true, hook));
+/** Runs `body` with hooks around every atomic access of this thread. */
+export function withAtomicHooks<Result>(hooks: AtomicHooks, body: () => Result): Result {
+  const originals = new Map(
+    ["load", ...WRITES, "wait", "notify"].map((name) => [name, table[name]]),
+  );
+  for (const name of ["load", ...WRITES]) {
+    const original = table[name] as AtomicFunction;
+    const isWrite = name !== "load";
+    table[name] = (array: Int32Array, index: number, a?: number, b?: number) => {
+      hooks.onAccess(isWrite, true);
+      const result = original(array, index, a, b);
+      hooks.onAccess(isWrite, false);
+      return result;
+    };
+  }
+  table["wait"] = (array: Int32Array, index: number, value: number) => {
+    hooks.onWait?.(array, index, value);
+    return "timed-out";
+  };
+  table["notify"] = (array: Int32Array, index: number) => {
+    hooks.onNotify?.(array, index);
+    return 0;
+  };
   try {
     return body();
   } finally {
     for (const [name, original] of originals) table[name] = original;
   }
-}
-
-function wrap(name: string, isWrite: boolean, hook: AtomicHook): AtomicFunction {
-  const original = table[name]!;
-  table[name] = (array, index, a, b) => {
-    hook(isWrite, true);
-    const result = original(array, index, a, b);
-    hook(isWrite, false);
-    return result;
-  };
-  return original;
 }

@@ -49,7 +49,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#models = models;
     this.#ownSlots = ownSlots;
     this.#eyes = new SimEyes(world.pool, world.clock);
-    this.client = new Client({ pool: world.pool, clientId, waiter: this, onFlush: () => {} });
+    this.client = new Client({ pool: world.pool, clientId, waiter: this, onFlush: () => {}, onBlocked: () => {} });
   }
 
   /** Operations that have not ended. */
@@ -185,9 +185,10 @@ export class SimClient implements SimAgent, ClientWaiter {
   /** Reads a counter that all clients share, and adds one to it if nobody else has. */
   #increment(): SimSettler {
     const counter = this.#world.random.pick(this.#world.counters);
+    const { countMin } = counter;
     const seen = this.#eyes.look(counter.key);
     const count = seen?.operation ?? 0;
-    require(count >= counter.countMin, `I4: ${counter.key.text} was ${counter.countMin}, is ${count}`);
+    require(count >= countMin, `I4: ${counter.key.text} was ${countMin}, is ${count}`);
     const bytes = makeValue(counter.key.number, count + 1, VALUE_BYTES_MIN);
     const condition = seen ? Condition.VERSION : Condition.ABSENT;
     this.#pendingCount += 1;

@@ -13,6 +13,7 @@ import {
   GATE_PAUSED,
   SLOT_LOCK,
 } from "../../lib/pool/control_layout.ts";
+import { DeferFree } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { createRing } from "../../lib/rings/ring_layout.ts";
 import {
@@ -30,7 +31,7 @@ import type { SimAgent, SimWorld } from "./sim_world.ts";
 const RING_BYTES = 8192;
 const NODES_MAX = 3;
 const TICK_MS_MAX = 120;
-/** Free segments with which a KN does not start to clean in the middle of a request. */
+/** Free segments with which a KN does not run out of them, and clean, in the middle of a request. */
 const ROOMY_SEGMENT_COUNT = 6;
 
 /** A KN as an agent. */
@@ -59,11 +60,15 @@ export class SimNode implements SimAgent {
 
   mayRun(isNested: boolean): boolean {
     if (this.isActive) return false;
-    const { lockWords, isIndexLocked, segments } = this.#world;
-    if (!isNested || (lockWords.length === 0 && !isIndexLocked)) return true;
+    const { lockWords, isIndexLocked, segments, manager, pool } = this.#world;
+    if (!isNested) return true;
+    const isRoomy = segments.freeCount >= ROOMY_SEGMENT_COUNT;
+    // Without segments it waits until the M-node no longer holds any back.
+    const mayWait = !manager.isActive || pool.control[GATE_DEFER_FREE] === DeferFree.NO;
+    if (isIndexLocked || !(mayWait || isRoomy)) return false;
     // It never waits for the lock of another KN's slot, unless it cleans.
-    return !isIndexLocked && segments.freeCount >= ROOMY_SEGMENT_COUNT &&
-      lockWords.every((word) => ownerOf(word) !== this.nodeId);
+    return lockWords.length === 0 ||
+      (isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId));
   }
 
   step(): void {
@@ -126,7 +131,7 @@ export class SimManager implements SimAgent {
   /** Ends what lasts several steps: a pause, and the holding back of segments. */
   settle(): void {
     Atomics.store(this.#world.pool.control, GATE_PAUSED, 0);
-    if (this.#world.pool.control[GATE_DEFER_FREE] !== 0) this.#holdBack();
+    if (this.#world.pool.control[GATE_DEFER_FREE] !== DeferFree.NO) this.#holdBack();
   }
 
   /** Stops all KNs. */
@@ -192,9 +197,9 @@ export class SimManager implements SimAgent {
   /** Begins or ends what a snapshot needs: freed segments keep their contents (I10). */
   #holdBack(): void {
     const { pool, segments, isGateBusy } = this.#world;
-    if (isGateBusy) return;
-    if (pool.control[GATE_DEFER_FREE] === 0) {
-      Atomics.store(pool.control, GATE_DEFER_FREE, 1);
+    if (pool.control[GATE_DEFER_FREE] === DeferFree.NO) {
+      if (isGateBusy) return;
+      Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
       this.#heldBack = reachableRecords(pool, this.#world.slots);
       return;
     }
@@ -203,8 +208,9 @@ export class SimManager implements SimAgent {
       require(isSame, "I10: a record that a snapshot still needs was overwritten");
     }
     this.#heldBack = [];
-    Atomics.store(pool.control, GATE_DEFER_FREE, 0);
+    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.RELEASING);
     segments.releasePending();
+    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
   }
 }
 

@@ -42,8 +42,11 @@ export interface SeenRecord {
 /** A read that has begun. */
 export interface BegunRead {
   readonly state: KeyState | undefined;
+  /** Operations from here on may still be applied. */
   readonly from: number;
   readonly versionSeen: number;
+  /** Operations from here on had not been issued when the read ended; none, if it ends now. */
+  readonly to?: number;
 }
 
 /** Throws with the number of the broken invariant. */
@@ -161,9 +164,13 @@ export class KeyModel {
     this.versionSeen = Math.max(this.versionSeen, seen.version);
   }
 
-  /** The same for a listing of the slot's keys, which includes those that have expired. */
-  endListing(begun: BegunRead, isListed: boolean, nowMs: number): void {
-    if (!isListed) return this.#endMiss(begun, nowMs);
+  /**
+   * The same for a listing of the slot's keys, which includes those that have expired. A key that went and came back
+   * meanwhile may be listed twice.
+   */
+  endListing(begun: BegunRead, count: number, nowMs: number): void {
+    if (count !== 1) this.#endMiss(begun, nowMs);
+    if (count === 0) return;
     require(
       begun.state !== undefined || this.#since(begun).some(isPut),
       `I4: a listing shows ${this.key.text}, which does not exist`,
@@ -176,13 +183,13 @@ export class KeyModel {
     require(
       isGone(begun.state) ||
         this.#since(begun).some((operation) => !isPut(operation) || isGone(operation)),
-      `I4: a read missed ${this.key.text}, which holds ${begun.state?.operation}`,
+      `I4: a read missed ${this.key.text}, or saw it twice, which holds ${begun.state?.operation}`,
     );
   }
 
   /** Operations that may have been applied after the read began. */
   #since(begun: BegunRead): SimOperation[] {
-    return this.operations.slice(begun.from).filter(mayHaveApplied);
+    return this.operations.slice(begun.from, begun.to).filter(mayHaveApplied);
   }
 }
 

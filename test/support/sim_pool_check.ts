@@ -41,7 +41,6 @@ import {
   SEGMENT_LIVE_BYTES,
   SEGMENT_NEXT_FREE,
   SEGMENT_PINS,
-  SEGMENT_STATE,
   SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENTS,
@@ -53,7 +52,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { require } from "./sim_model.ts";
 
 /**
@@ -130,6 +129,7 @@ function wordOf(pool: Pool, bucket: BucketId, word: number): number {
 class PoolCheck {
   readonly #pool: Pool;
   readonly #control: Int32Array;
+  readonly #segments: SegmentTable;
   /** Bytes that the index reaches, by segment. */
   readonly #liveBytes: number[];
   readonly #buckets = new Set<BucketId>();
@@ -137,6 +137,7 @@ class PoolCheck {
   constructor(pool: Pool) {
     this.#pool = pool;
     this.#control = pool.control;
+    this.#segments = new SegmentTable(pool);
     this.#liveBytes = new Array<number>(pool.geometry.segmentCount).fill(0);
   }
 
@@ -169,10 +170,10 @@ class PoolCheck {
   segments(): void {
     const control = this.#control;
     const free = this.#freeList();
-    const isDeferred = control[GATE_DEFER_FREE] !== 0;
+    const isDeferred = control[GATE_DEFER_FREE] === DeferFree.YES;
     for (let id = 0; id < this.#pool.geometry.segmentCount; id++) {
       const at = this.#pool.segmentAt(id as SegmentId);
-      const state = control[at + SEGMENT_STATE];
+      const state = this.#segments.state(id as SegmentId);
       const live = control[at + SEGMENT_LIVE_BYTES];
       const found = this.#liveBytes[id]!;
       const isFree = state === SegmentState.FREE;

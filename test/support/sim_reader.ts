@@ -73,11 +73,12 @@ export class SimReader implements SimAgent {
     const inSlot = models.filter((model) => model.key.slot === slot);
     const begun = inSlot.map((model) => model.beginRead());
     const listed = this.#reader.collectKeys(slot, EVERYTHING).map((key) => text.decode(key.bytes));
-    const names = new Set(listed);
-    require(names.size === listed.length, `a listing of slot ${slot} shows a key twice`);
+    const counts = new Map<string, number>();
+    for (const name of listed) counts.set(name, (counts.get(name) ?? 0) + 1);
     for (const [i, model] of inSlot.entries()) {
-      model.endListing(begun[i]!, names.delete(model.key.text), this.#world.nowMs);
+      model.endListing(begun[i]!, counts.get(model.key.text) ?? 0, this.#world.nowMs);
+      counts.delete(model.key.text);
     }
-    require(names.size === 0, `a listing of slot ${slot} shows ${[...names]}`);
+    require(counts.size === 0, `a listing of slot ${slot} shows ${[...counts.keys()]}`);
   }
 }

@@ -23,7 +23,7 @@ import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { LOCKED, MOVING } from "../../lib/routing/ownership.ts";
 import { Random } from "./random.ts";
-import { withAtomicHook } from "./sim_atomics.ts";
+import { withAtomicHooks } from "./sim_atomics.ts";
 import { SimCleaner } from "./sim_cleaner.ts";
 import { SimClient } from "./sim_client.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
@@ -56,6 +56,8 @@ export interface SimOptions {
   readonly seed: number;
   /** Share of the atomic accesses at which another agent makes a step; 0 for whole steps only. */
   readonly interruptShare: number;
+  /** Segments of the pool. @default 10 to 20 */
+  readonly segmentCount?: number;
 }
 
 /** Slots in use: one for each client alone, one for both, one for the counters. */
@@ -69,6 +71,9 @@ const DEPTH_MAX = 3;
 /** Atomic accesses of one step, and waits of one synchronous operation, beyond which it is stuck. */
 const ACCESSES_MAX = 400_000;
 const WAITS_MAX = 20_000;
+/** Share of the interruptions that are long, and how long. */
+const LONG_INTERRUPT_SHARE = 0.1;
+const LONG_INTERRUPT_STEPS_MAX = 60;
 /** Steps between two checks of the whole pool. */
 const CHECK_EVERY = 16;
 const SEGMENT_BYTES = 4096;
@@ -85,7 +90,7 @@ export class SimWorld {
   readonly manager: SimManager;
   readonly clock = (): number => this.nowMs;
   nowMs = 1_000_000;
-  /** Called before and after each atomic write outside of reads, with interruptions done. */
+  /** Called before and after each atomic write, interruptions included. */
   onAccess: (() => void) | undefined;
 
   readonly #interruptShare: number;
@@ -105,7 +110,7 @@ export class SimWorld {
   constructor(options: SimOptions) {
     this.random = new Random(options.seed);
     this.#interruptShare = options.interruptShare;
-    this.pool = makePool(this.random);
+    this.pool = makePool(this.random, options.segmentCount ?? this.random.between(10, 20));
     this.segments = new SegmentTable(this.pool);
     const own = KEYS.filter((key) => key.slot !== SLOTS[3]);
     this.models = own.map((key) => new KeyModel(key));
@@ -159,7 +164,7 @@ export class SimWorld {
 
   /** Lets the agents make steps. */
   run(stepCount: number): void {
-    withAtomicHook(this.#onAtomic, () => {
+    withAtomicHooks(this.#hooks, () => {
       for (let i = 0; i < stepCount; i++) {
         this.#makeStep();
         if (i % CHECK_EVERY === 0) this.check();
@@ -169,7 +174,7 @@ export class SimWorld {
 
   /** Lets everything end that has been issued, and checks what is left. */
   finish(): void {
-    withAtomicHook(this.#onAtomic, () => {
+    withAtomicHooks(this.#hooks, () => {
       this.manager.settle();
       this.watch("the end");
       this.isEnding = true;
@@ -236,6 +241,18 @@ export class SimWorld {
     if (agent !== undefined) this.#run(agent);
   }
 
+  /** Lets others make a step, or, now and then, as many as a preempted thread may see when it runs again. */
+  #interrupt(): void {
+    const isLong = this.random.next() < LONG_INTERRUPT_SHARE;
+    const stepCount = isLong ? this.random.below(LONG_INTERRUPT_STEPS_MAX) : 1;
+    for (let i = 0; i < stepCount; i++) {
+      const agent = this.#choose(true);
+      if (agent === undefined) continue;
+      this.interruptCount += 1;
+      this.#run(agent);
+    }
+  }
+
   #choose(isNested: boolean): SimAgent | undefined {
     const { random } = this;
     const choice = random.next();
@@ -259,23 +276,22 @@ export class SimWorld {
     agent.isActive = false;
   }
 
-  readonly #onAtomic = (isWrite: boolean): void => {
+  readonly #hooks = {
+    onAccess: (isWrite: boolean): void => this.#onAccess(isWrite),
+    // A KN that is out of segments waits for the end of a snapshot.
+    onWait: (): void => this.runOther(),
+  };
+
+  #onAccess(isWrite: boolean): void {
     this.#accessCount += 1;
     require(this.#accessCount < ACCESSES_MAX, "a step does not end");
     const isDeep = this.#depth === 0 || this.#depth >= DEPTH_MAX;
-    if (!isDeep && this.random.next() < this.#interruptShare) {
-      const agent = this.#choose(true);
-      if (agent !== undefined) {
-        this.interruptCount += 1;
-        this.#run(agent);
-      }
-    }
+    if (!isDeep && this.random.next() < this.#interruptShare) this.#interrupt();
     if (isWrite) this.onAccess?.();
-  };
+  }
 }
 
-function makePool(random: Random): Pool {
-  const segmentCount = random.between(10, 20);
+function makePool(random: Random, segmentCount: number): Pool {
   const geometry = geometryOf(segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
   // Now and then the index is so small that doubling fails, and then inserting.
   const bucketCount = random.next() < 0.2 ? random.between(12, 40) : geometry.bucketCount;

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { AGENT_DPM, GATE_DEFER_FREE } from "../../lib/pool/control_layout.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../../lib/pool/segment_table.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { seeded } from "../support/random.ts";
 
@@ -131,7 +131,7 @@ test("a cleaner that runs out of room keeps everything, and has published what i
   const model = new Map<string, Uint8Array>();
   // Five records to a segment, of which one dies; the last segment is for the cleaner. Nothing is freed meanwhile, as
   // during a snapshot, so the cleaner runs out of room in the middle of its second victim.
-  Atomics.store(f.pool.control, GATE_DEFER_FREE, 1);
+  Atomics.store(f.pool.control, GATE_DEFER_FREE, DeferFree.YES);
   for (let i = 0; i < 7 * 5; i++) f.put(`key ${i}`, valueOf(i, 700));
   f.log.seal();
   assert.is(f.segments.freeCount, 1);

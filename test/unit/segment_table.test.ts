@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
 import { GATE_DEFER_FREE } from "../../lib/pool/control_layout.ts";
-import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 import { type Random, seeded } from "../support/random.ts";
 
@@ -108,7 +108,7 @@ test("while a snapshot defers it, what would be free is pending, and keeps its g
   segments.addLive(addressIn(pool, live), 10);
   segments.seal(emptied);
   segments.seal(live);
-  Atomics.store(pool.control, GATE_DEFER_FREE, 1);
+  Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
   segments.seal(dead);
   segments.subtractLive(addressIn(pool, emptied), 10);
   for (const segment of [dead, emptied]) {
@@ -116,7 +116,7 @@ test("while a snapshot defers it, what would be free is pending, and keeps its g
     assert.is(pool.loadGeneration(segment), 0);
   }
   assert.is(segments.freeCount, 5);
-  Atomics.store(pool.control, GATE_DEFER_FREE, 0);
+  Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
   segments.releasePending();
   for (const segment of [dead, emptied]) {
     assert.is(segments.state(segment), FREE);

@@ -1,0 +1,174 @@
+/**
+ * Operations that depend on what is there: compareAndSet, update, increment.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import * as assert from "uvu/assert";
+import { NotANumberError } from "../../mod.ts";
+import { assertRejects, errorOf } from "../support/errors.ts";
+import { storeSuite } from "../support/store_suite.ts";
+
+const test = storeSuite("conditional operations");
+
+test("compareAndSet with null stores only if the key does not exist", async (store) => {
+  assert.is(await store.compareAndSet("a", null, 1), true);
+  assert.is(await store.compareAndSet("a", null, 2), false);
+  assert.is(await store.get("a"), 1);
+  await store.delete("a");
+  assert.is(await store.compareAndSet("a", null, 3), true);
+  assert.is(await store.get("a"), 3);
+});
+
+test("compareAndSet with a version stores only if nothing has changed since", async (store) => {
+  await store.put("a", 1);
+  const { version } = (await store.getEntry("a"))!;
+  assert.is(await store.compareAndSet("a", version + 1, "wrong"), false);
+  assert.is(await store.compareAndSet("a", version, 2), true);
+  assert.is(await store.compareAndSet("a", version, 3), false);
+  assert.is(await store.get("a"), 2);
+});
+
+test("a version is outdated by an equal value, by a delete, and by both", async (store) => {
+  await store.put("a", 1);
+  const { version } = (await store.getEntry("a"))!;
+  await store.put("a", 1);
+  assert.is(await store.compareAndSet("a", version, 2), false);
+  await store.delete("a");
+  assert.is(await store.compareAndSet("a", version, 2), false);
+  assert.is(await store.compareAndSet("b", version, 2), false, "a key that never existed");
+  await store.put("a", 1);
+  assert.is(await store.compareAndSet("a", version, 2), false);
+  assert.is(await store.get("a"), 1);
+  assert.is(await store.has("b"), false);
+});
+
+test("of many that compare with the same version one wins", async (store) => {
+  for (let round = 0; round < 20; round++) {
+    const version = (await store.getEntry("a"))?.version ?? null;
+    const outcomes = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => store.compareAndSet("a", version, `${round}:${i}`)),
+    );
+    assert.is(outcomes.filter((won) => won).length, 1);
+    assert.is(await store.get("a"), `${round}:${outcomes.indexOf(true)}`);
+  }
+});
+
+test("update creates, changes, and returns what it stored", async (store) => {
+  const seen: unknown[] = [];
+  const stored = await store.update("a", (old) => {
+    seen.push(old);
+    return { n: 1 };
+  });
+  assert.equal(stored, { n: 1 });
+  const next = await store.update("a", (old) => {
+    seen.push(old);
+    return { n: (old as { n: number }).n + 1 };
+  });
+  assert.equal(next, { n: 2 });
+  assert.equal(seen, [undefined, { n: 1 }]);
+  assert.equal(await store.get("a"), { n: 2 });
+});
+
+test("update starts over when the key has changed meanwhile", async (store) => {
+  await store.put("a", 1);
+  let runs = 0;
+  const stored = await store.update("a", (old) => {
+    runs += 1;
+    if (runs <= 3) store.putSync("a", runs * 10);
+    return (old as number) + 1;
+  });
+  assert.is(runs, 4);
+  assert.is(stored, 31);
+  assert.is(await store.get("a"), 31);
+});
+
+test("update may be asynchronous, and still loses nothing", async (store) => {
+  await store.put("a", 0);
+  const change = async (old: unknown) => {
+    await setTimeout(1);
+    return (old as number) + 1;
+  };
+  await Promise.all([1, 2, 3, 4].map(() => store.update("a", change)));
+  assert.is(await store.get("a"), 4);
+});
+
+test("an update that fails changes nothing", async (store) => {
+  await store.put("a", 1);
+  const failure = new Error("no");
+  const error = await errorOf(() =>
+    store.update("a", () => {
+      throw failure;
+    })
+  );
+  assert.is(error, failure);
+  assert.is(await store.get("a"), 1);
+});
+
+test("concurrent updates of one key lose nothing", async (store) => {
+  const add = (i: number) => store.update("set", (old) => [...(old as number[] ?? []), i]);
+  await Promise.all(Array.from({ length: 60 }, (_, i) => add(i)));
+  const numbers = (await store.get("set")) as number[];
+  assert.equal(numbers.toSorted((a, b) => a - b), Array.from({ length: 60 }, (_, i) => i));
+});
+
+test("increment starts at 0, adds 1 or anything finite, and returns the sum", async (store) => {
+  assert.is(await store.increment("n"), 1);
+  assert.is(await store.increment("n"), 2);
+  assert.is(await store.increment("n", 10), 12);
+  assert.is(await store.increment("n", -20), -8);
+  assert.is(await store.increment("n", 0.5), -7.5);
+  assert.is(await store.increment("n", 0), -7.5);
+  assert.is(await store.get("n"), -7.5);
+  assert.is(await store.increment("other", 5), 5);
+});
+
+test("concurrent increments are all counted", async (store) => {
+  const keys = ["x", "y", "z"];
+  const sums = await Promise.all(
+    Array.from({ length: 300 }, (_, i) => store.increment(keys[i % 3]!, 1 + (i % 2))),
+  );
+  assert.equal(await store.getMany(keys), [150, 150, 150]);
+  for (const key of [0, 1, 2]) {
+    const own = sums.filter((_, i) => i % 3 === key);
+    assert.is(new Set(own).size, 100, "every sum is returned once");
+  }
+});
+
+test("increments and plain puts of one key mix", async (store) => {
+  await store.put("n", 0);
+  await Promise.all([
+    ...Array.from({ length: 50 }, () => store.increment("n")),
+    store.put("n", 1000),
+    ...Array.from({ length: 50 }, () => store.increment("n")),
+  ]);
+  const sum = await store.get("n") as number;
+  assert.ok(sum >= 1000 && sum <= 1100, `${sum}`);
+});
+
+test("increment refuses what is not a number, and leaves it as it is", async (store) => {
+  const values = ["5", null, { n: 1 }, [1], true, 5n, new Date(5)];
+  for (const value of values) {
+    await store.put("a", value);
+    await assertRejects(() => store.increment("a"), {
+      type: NotANumberError,
+      code: "DINOMO_NOT_A_NUMBER",
+      says: /^increment must add to a number and stay finite, got .* at the string "a"/,
+    }, String(value));
+    assert.equal(await store.get("a"), value);
+  }
+});
+
+test("increment refuses sums that are not finite", async (store) => {
+  for (const [value, by] of [[Number.MAX_VALUE, Number.MAX_VALUE], [Infinity, 1], [NaN, 1]]) {
+    await store.put("a", value);
+    await assertRejects(() => store.increment("a", by), {
+      type: NotANumberError,
+      code: "DINOMO_NOT_A_NUMBER",
+      says: /stay finite/,
+    }, `${value} + ${by}`);
+    assert.equal(await store.get("a"), value);
+  }
+});
+
+test.run();

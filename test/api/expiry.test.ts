@@ -1,0 +1,132 @@
+/**
+ * Keys that expire. Times are short and waited for; no test looks at how long anything takes.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import * as assert from "uvu/assert";
+import type { Store } from "../../mod.ts";
+import { contentsOf, storeSuite, until } from "../support/store_suite.ts";
+
+const test = storeSuite("expiry");
+
+/** A time to live that has passed when {@linkcode expired} resolves. */
+const SHORT_MS = 20;
+/** A time to live that has not passed when the test is over. */
+const LONG_MS = 3_600_000;
+
+function expired(): Promise<void> {
+  return setTimeout(SHORT_MS + 10);
+}
+
+test("a key is there until its time to live has passed", async (store) => {
+  const before = Date.now();
+  await store.put("a", 1, { ttl: LONG_MS });
+  await store.put("b", 2, { ttl: SHORT_MS });
+  const { expiresAt } = (await store.getEntry("a"))!;
+  assert.ok(expiresAt! >= before + LONG_MS && expiresAt! <= Date.now() + LONG_MS);
+  await expired();
+  assert.is(await store.get("a"), 1);
+  assert.is(await store.get("b"), undefined);
+});
+
+test("no operation sees a key that has expired", async (store) => {
+  await store.put("a", 1, { ttl: SHORT_MS });
+  await store.put("b", 2);
+  await expired();
+  assert.is(store.getSync("a"), undefined);
+  assert.is(await store.getEntry("a"), undefined);
+  assert.is(await store.has("a"), false);
+  assert.equal(await store.getMany(["a", "b"]), [undefined, 2]);
+  assert.equal(await contentsOf(store), [["b", 2]]);
+  const keys: unknown[] = [];
+  for await (const key of store.keys()) keys.push(key);
+  assert.equal(keys, ["b"]);
+  assert.is(await store.delete("a"), false);
+});
+
+test("an expired key can be stored again, also if it must not exist", async (store) => {
+  await store.put("a", 1, { ttl: SHORT_MS });
+  const { version } = (await store.getEntry("a"))!;
+  await expired();
+  assert.is(await store.compareAndSet("a", version, 2), false);
+  assert.is(await store.compareAndSet("a", null, 3), true);
+  assert.is(await store.get("a"), 3);
+  assert.ok((await store.getEntry("a"))!.version > version);
+});
+
+test("update and increment start anew with an expired key", async (store) => {
+  await store.put("n", 100, { ttl: SHORT_MS });
+  await expired();
+  assert.is(await store.increment("n", 5), 5);
+  await store.put("u", 1, { ttl: SHORT_MS });
+  await expired();
+  assert.is(await store.update("u", (old) => old === undefined ? "new" : "old"), "new");
+  assert.is((await store.getEntry("u"))?.expiresAt, undefined);
+});
+
+test("a put without a time to live takes it away, one with another replaces it", async (store) => {
+  await store.put("a", 1, { ttl: SHORT_MS });
+  await store.put("a", 2);
+  await store.put("b", 1, { ttl: SHORT_MS });
+  await store.put("b", 2, { ttl: LONG_MS });
+  await store.put("c", 1, { ttl: LONG_MS });
+  await store.put("c", 2, { ttl: SHORT_MS });
+  await expired();
+  assert.equal(await store.getMany(["a", "b", "c"]), [2, 2, undefined]);
+});
+
+test("update and increment keep the expiry time unless they are given another", async (store) => {
+  await store.put("a", 1, { ttl: LONG_MS });
+  const { expiresAt } = (await store.getEntry("a"))!;
+  await store.increment("a");
+  await store.update("a", (old) => (old as number) + 1);
+  assert.is((await store.getEntry("a"))?.expiresAt, expiresAt);
+  await store.update("a", (old) => old, { ttl: SHORT_MS });
+  assert.ok((await store.getEntry("a"))!.expiresAt! < expiresAt!);
+  await expired();
+  assert.is(await store.has("a"), false);
+});
+
+test("putMany, putSync and compareAndSet take a time to live too", async (store) => {
+  const ttl = SHORT_MS;
+  await store.putMany([["a", 1], ["b", 2]], { ttl });
+  store.putSync("c", 3, { ttl });
+  await store.compareAndSet("d", null, 4, { ttl });
+  await store.compareAndSet("e", null, 5);
+  await store.compareAndSet("e", (await store.getEntry("e"))!.version, 6, { ttl });
+  for (const key of "abcde") assert.is.not(store.getEntrySync(key)?.expiresAt, undefined, key);
+  await expired();
+  for (const key of "abcde") assert.is(store.hasSync(key), false, key);
+});
+
+test("a fraction of a millisecond is a time to live", async (store) => {
+  await store.put("a", 1, { ttl: 0.1 });
+  await setTimeout(5);
+  assert.is(await store.has("a"), false);
+});
+
+test("expired keys leave the count and give back their space, and what replaced them stays", async (store) => {
+  const stays = (i: number) => i % 4 === 0;
+  for (let i = 0; i < 300; i++) if (stays(i)) void store.put(`key ${i}`, "new");
+  await store.flush();
+  const { liveBytes } = store.stats();
+  for (let i = 0; i < 300; i++) void store.put(`key ${i}`, "old", { ttl: SHORT_MS });
+  for (let i = 0; i < 300; i++) {
+    if (stays(i)) void store.put(`key ${i}`, "new");
+    else if (i % 4 === 1) void store.delete(`key ${i}`);
+  }
+  await store.flush();
+  await until(() => store.count === 75);
+  assert.is(store.stats().liveBytes, liveBytes);
+  assert.ok(expiredCount(store) >= 150);
+  for (let i = 0; i < 300; i++) {
+    assert.is(store.getSync(`key ${i}`), stays(i) ? "new" : undefined, `key ${i}`);
+  }
+});
+
+function expiredCount(store: Store<unknown>): number {
+  return store.stats().nodes.reduce((sum, node) => sum + node.expired, 0);
+}
+
+test.run();

@@ -1,0 +1,191 @@
+/**
+ * Changing the number of KNs while operations go on: no operation is lost, repeated or reordered, and no byte moves.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { open, type ScaleReport, type Store } from "../../mod.ts";
+
+const SIZES = { capacity: "2MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;
+
+/** What every report has to say. */
+function checkReport(report: ScaleReport, from: number, to: number): void {
+  assert.is(report.from, from);
+  assert.is(report.to, to);
+  assert.is(report.bytesMoved, 0, "I7: reconfiguration moves no data");
+  const share = 4096 * Math.abs(to - from) / Math.max(from, to);
+  assert.ok(report.slotsMoved >= share * 0.7 && report.slotsMoved <= share * 1.3, `${from}-${to}`);
+  for (const ms of [report.startMs, report.durationMs, report.longestPauseMs]) assert.ok(ms >= 0);
+}
+
+test("an idle store scales without touching a record", async () => {
+  await using store = await open<unknown>(SIZES);
+  for (let i = 0; i < 2000; i++) void store.put(`key ${i}`, { i, text: "x".repeat(i % 100) });
+  await store.flush();
+  const versions = versionsOf(store, 2000);
+  const { usedBytes, liveBytes, cleaningBytesMoved, count } = store.stats();
+  for (const [from, to] of [[1, 2], [2, 4], [4, 3], [3, 1]] as const) {
+    checkReport(await store.scale(to), from, to);
+    assert.is(store.nodes, to);
+    const stats = store.stats();
+    assert.equal(
+      [stats.usedBytes, stats.liveBytes, stats.cleaningBytesMoved, stats.count],
+      [usedBytes, liveBytes, cleaningBytesMoved, count],
+      `from ${from} to ${to}`,
+    );
+    assert.is(stats.nodes.length, to);
+    assert.is(stats.nodes.reduce((sum, node) => sum + node.slots, 0), 4096);
+    assert.ok(stats.nodes.every((node) => node.slots > 0));
+  }
+  assert.equal(versionsOf(store, 2000), versions);
+});
+
+test("scaling to what there is changes nothing", async () => {
+  await using store = await open<unknown>({ ...SIZES, nodes: 2 });
+  const ids = store.stats().nodes.map((node) => node.id);
+  const report = await store.scale(2);
+  assert.is(report.slotsMoved, 0);
+  assert.is(report.bytesMoved, 0);
+  assert.equal(store.stats().nodes.map((node) => node.id), ids);
+});
+
+test("scalings that are asked for at once happen one after the other", async () => {
+  await using store = await open<unknown>(SIZES);
+  const reports = await Promise.all([store.scale(3), store.scale(1), store.scale(2)]);
+  assert.equal(reports.map(({ from, to }) => `${from}-${to}`), ["1-3", "3-1", "1-2"]);
+  assert.is(store.nodes, 2);
+});
+
+/** A load that goes on until it is told to stop, and knows what the store has to hold. */
+class Load {
+  readonly model = new Map<string, number>();
+  readonly #store: Store<unknown>;
+  readonly #work = new Set<Promise<void>>();
+  #isStopped = false;
+  issuedCount = 0;
+
+  constructor(store: Store<unknown>) {
+    this.#store = store;
+  }
+
+  /** Issues bursts of pipelined operations; every one is checked. */
+  async run(): Promise<void> {
+    while (!this.#isStopped) {
+      for (let i = 0; i < 40; i++) this.#issue();
+      // Some bursts overlap with the ones before, so that keys have operations in flight all the time.
+      if (this.#work.size > 200) await Promise.all(this.#work);
+      else await new Promise((resolve) => setTimeout(resolve));
+    }
+    await Promise.all(this.#work);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #issue(): void {
+    const number = this.issuedCount++;
+    const key = `key ${(number * 7919) % 97}`;
+    const { model } = this;
+    switch (number % 6) {
+      case 0:
+        return this.#expect(this.#store.delete(key), model.delete(key), `${number}: delete`);
+      case 1: {
+        const applies = !model.has(key);
+        if (applies) model.set(key, number);
+        return this.#expect(
+          this.#store.compareAndSet(key, null, number),
+          applies,
+          `${number}: compareAndSet`,
+        );
+      }
+      case 2:
+        // A value too large for the ring: reserve and commit may meet a move each.
+        model.set(key, number);
+        return this.#expect(
+          this.#store.put(key, { number, text: "x".repeat(4000) }),
+          undefined,
+          `${number}: large put`,
+        );
+      case 3:
+        if (number % 5 === 0) {
+          assert.is(numberOf(this.#store.getSync(key)), model.get(key), `${number}: getSync`);
+        }
+        return;
+      default:
+        model.set(key, number);
+        return this.#expect(this.#store.put(key, number), undefined, `${number}: put`);
+    }
+  }
+
+  #expect<T>(promise: Promise<T>, expected: T, context: string): void {
+    const checked = promise.then((outcome) => assert.is(outcome, expected, context));
+    this.#work.add(checked);
+    void checked.finally(() => this.#work.delete(checked)).catch(() => {});
+  }
+}
+
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === "object" && value !== null) return (value as { number: number }).number;
+  return value as number | undefined;
+}
+
+test("1 to 2 to 4 to 1 under pipelined load: order per key, and every operation exactly once", async () => {
+  await using store = await open<unknown>(SIZES);
+  const load = new Load(store);
+  const running = load.run();
+  for (const [from, to] of [[1, 2], [2, 4], [4, 1], [1, 3], [3, 2], [2, 1]] as const) {
+    checkReport(await store.scale(to), from, to);
+    const issued = load.issuedCount;
+    while (load.issuedCount < issued + 300) await new Promise((resolve) => setTimeout(resolve));
+  }
+  load.stop();
+  await running;
+  assert.is(store.count, load.model.size);
+  for (let i = 0; i < 97; i++) {
+    const key = `key ${i}`;
+    assert.is(numberOf(store.getSync(key)), load.model.get(key), key);
+  }
+  assert.ok(load.issuedCount > 2000);
+});
+
+test("increments during scaling are all counted", async () => {
+  await using store = await open<number>(SIZES);
+  let issued = 0;
+  let isDone = false;
+  const counting = (async () => {
+    while (!isDone) {
+      await Promise.all(Array.from({ length: 20 }, (_, i) => store.increment(`n ${i % 5}`)));
+      issued += 20;
+    }
+  })();
+  for (const nodes of [3, 1, 4, 2]) await store.scale(nodes);
+  isDone = true;
+  await counting;
+  let sum = 0;
+  for (let i = 0; i < 5; i++) sum += store.getSync(`n ${i}`)!;
+  assert.is(sum, issued);
+});
+
+test("synchronous operations between the steps of a scaling", async () => {
+  await using store = await open<unknown>(SIZES);
+  const scaling = store.scale(4).then(() => store.scale(1));
+  let isDone = false;
+  void scaling.finally(() => isDone = true);
+  let count = 0;
+  while (!isDone || count < 500) {
+    store.putSync(`key ${count % 50}`, count);
+    assert.is(store.getSync(`key ${count % 50}`), count);
+    count += 1;
+    if (count % 20 === 0) await new Promise((resolve) => setTimeout(resolve));
+  }
+  await scaling;
+  assert.is(store.nodes, 1);
+});
+
+function versionsOf(store: Store<unknown>, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => store.getEntrySync(`key ${i}`)!.version);
+}
+
+test.run();

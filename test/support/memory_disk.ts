@@ -1,0 +1,251 @@
+/**
+ * A disk in memory that fails calls on demand, and that forgets what was not synced when the power goes.
+ *
+ * What a program sees is the volatile state. What survives {@linkcode MemoryDisk.losePower} is decided write by write: of a
+ * file, what was synced, and any of the later writes, whole, torn at a sector's border, or not at all; of the
+ * directory, what was synced, and any of the later changes.
+ *
+ * @module
+ */
+import type { FileInfo, FileSystem } from "../../lib/persistence/file_system.ts";
+import type { Random } from "./random.ts";
+
+/** What may be torn off a write. */
+const SECTOR_BYTES = 512;
+
+interface Write {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A file's contents, sparse: the synced part, and the changes since then. */
+class FileNode {
+  synced: Write[] = [];
+  pending: (Write | "truncate")[] = [];
+
+  /** The contents after all changes, or after some of them. */
+  contents(pending: readonly (Write | "truncate")[] = this.pending): Uint8Array {
+    let writes = [...this.synced];
+    for (const change of pending) {
+      if (change === "truncate") writes = [];
+      else writes.push(change);
+    }
+    const bytes = new Uint8Array(Math.max(0, ...writes.map((w) => w.position + w.bytes.length)));
+    for (const write of writes) bytes.set(write.bytes, write.position);
+    return bytes;
+  }
+
+  sync(): void {
+    this.synced = this.#merged();
+    this.pending = [];
+  }
+
+  size(): number {
+    return Math.max(0, ...this.#merged().map((w) => w.position + w.bytes.length));
+  }
+
+  #merged(): Write[] {
+    let writes = [...this.synced];
+    for (const change of this.pending) {
+      if (change === "truncate") writes = [];
+      else writes.push(change);
+    }
+    return writes;
+  }
+}
+
+type Entries = Map<string, FileNode>;
+
+/** A system error as `node:fs` throws it. */
+export function systemError(code: string, call: string): Error {
+  return Object.assign(new Error(`${code}: simulated, ${call}`), { code });
+}
+
+/** One directory on a disk in memory. */
+export class MemoryDisk implements FileSystem {
+  /** Calls so far, by name. */
+  readonly calls: string[] = [];
+  /** Called before each call; what it throws is what the call throws. */
+  beforeCall: (call: string, number: number) => void = () => {};
+  /** False on a disk that only says that it has synced. */
+  honoursSync = true;
+  /** How many of the bytes of a write are written. */
+  shortWrite: (length: number) => number = (length) => length;
+  #synced: Entries = new Map();
+  /** Changes of the directory that are not synced, each as a function on its entries. */
+  #pending: ((entries: Entries) => void)[] = [];
+  #entries: Entries = new Map();
+  readonly #open = new Map<number, FileNode>();
+  #nextFile = 3;
+
+  /** Number of files that are open. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  /** Contents of a file, as a program sees it. */
+  fileContents(path: string): Uint8Array {
+    return this.#node(path).contents();
+  }
+
+  /** Replaces a file, durably. */
+  replaceFile(path: string, bytes: Uint8Array): void {
+    const node = new FileNode();
+    node.synced = [{ position: 0, bytes: bytes.slice() }];
+    this.#change((entries) => entries.set(nameOf(path), node));
+    this.#syncDirectory();
+  }
+
+  /** Removes a file, durably. */
+  removeFile(path: string): void {
+    this.#change((entries) => entries.delete(nameOf(path)));
+    this.#syncDirectory();
+  }
+
+  /** Forgets, of everything that was not synced, what `random` says. Open files are closed. */
+  losePower(random: Random): void {
+    for (const change of this.#pending) if (random.below(2) === 0) change(this.#synced);
+    for (const node of this.#synced.values()) {
+      const survivors: (Write | "truncate")[] = [];
+      for (const change of node.pending) {
+        if (random.below(2) === 0) continue;
+        survivors.push(change === "truncate" ? change : torn(change, random));
+      }
+      node.pending = survivors;
+      node.sync();
+    }
+    this.#entries = new Map(this.#synced);
+    this.#pending = [];
+    this.#open.clear();
+  }
+
+  openForRead(path: string): number {
+    this.#count("openForRead");
+    return this.#openNode(this.#node(path));
+  }
+
+  create(path: string): number {
+    this.#count("create");
+    const name = nameOf(path);
+    const existing = this.#entries.get(name);
+    if (existing !== undefined) {
+      existing.pending.push("truncate");
+      return this.#openNode(existing);
+    }
+    const node = new FileNode();
+    this.#change((entries) => entries.set(name, node));
+    return this.#openNode(node);
+  }
+
+  read(file: number, bytes: Uint8Array, position: number): number {
+    this.#count("read");
+    const contents = this.#opened(file).contents();
+    const part = contents.subarray(position, position + bytes.length);
+    bytes.set(part);
+    return part.length;
+  }
+
+  write(file: number, bytes: Uint8Array, position: number): number {
+    this.#count("write");
+    const length = this.shortWrite(bytes.length);
+    this.#opened(file).pending.push({
+      position,
+      bytes: Uint8Array.from(bytes.subarray(0, length)),
+    });
+    return length;
+  }
+
+  sync(file: number): void {
+    this.#count("sync");
+    const node = this.#opened(file);
+    if (this.honoursSync) node.sync();
+  }
+
+  close(file: number): void {
+    this.#opened(file);
+    this.#open.delete(file);
+    this.#count("close");
+  }
+
+  rename(from: string, to: string): void {
+    this.#count("rename");
+    const node = this.#node(from);
+    this.#change((entries) => {
+      entries.delete(nameOf(from));
+      entries.set(nameOf(to), node);
+    });
+  }
+
+  unlink(path: string): void {
+    this.#count("unlink");
+    this.#node(path);
+    this.#change((entries) => entries.delete(nameOf(path)));
+  }
+
+  makeDirectory(_path: string): void {
+    this.#count("makeDirectory");
+  }
+
+  syncDirectory(_path: string): void {
+    this.#count("syncDirectory");
+    if (this.honoursSync) this.#syncDirectory();
+  }
+
+  list(_path: string): string[] {
+    this.#count("list");
+    return [...this.#entries.keys()];
+  }
+
+  info(path: string): FileInfo | undefined {
+    this.#count("info");
+    const node = this.#entries.get(nameOf(path));
+    return node === undefined ? undefined : { kind: "file", size: node.size() };
+  }
+
+  assertWritable(_path: string): void {
+    this.#count("assertWritable");
+  }
+
+  #count(call: string): void {
+    this.calls.push(call);
+    this.beforeCall(call, this.calls.length);
+  }
+
+  #change(change: (entries: Entries) => void): void {
+    change(this.#entries);
+    this.#pending.push(change);
+  }
+
+  #syncDirectory(): void {
+    this.#synced = new Map(this.#entries);
+    this.#pending = [];
+  }
+
+  #node(path: string): FileNode {
+    const node = this.#entries.get(nameOf(path));
+    if (node === undefined) throw systemError("ENOENT", path);
+    return node;
+  }
+
+  #openNode(node: FileNode): number {
+    this.#open.set(this.#nextFile, node);
+    return this.#nextFile++;
+  }
+
+  #opened(file: number): FileNode {
+    const node = this.#open.get(file);
+    if (node === undefined) throw systemError("EBADF", String(file));
+    return node;
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** A write of which only the first sectors arrived, or all. */
+function torn(write: Write, random: Random): Write {
+  if (random.below(2) === 0) return write;
+  const sectors = random.below(Math.ceil(write.bytes.length / SECTOR_BYTES) + 1);
+  return { position: write.position, bytes: write.bytes.subarray(0, sectors * SECTOR_BYTES) };
+}

@@ -1,0 +1,170 @@
+/**
+ * Reads that race with everything: the memory of a simulation is recorded after each atomic write, and readers are let loose
+ * on the recording.
+ *
+ * A reader writes nothing (I6), so what the others do does not depend on it. Their simulation runs once and leaves a
+ * sequence of memory contents, one for each atomic write and for the plain writes before it. A reader then runs on a
+ * copy of the memory, and at each of its own atomic accesses the copy may be moved on by any number of contents.
+ * That yields every interleaving of a reader with them, in one thread, and as fast as a read.
+ *
+ * @module
+ */
+import type { Slot } from "../../lib/core/brands.ts";
+import { GENERATIONS, INDEX_SPACE_NEXT, LINE_WORDS } from "../../lib/pool/control_layout.ts";
+import { BUCKET_BYTES } from "../../lib/pool/geometry.ts";
+import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
+import type { BegunRead, KeyModel } from "./sim_model.ts";
+
+/** What the model said about a key from some moment on. */
+interface ModelEntry extends Omit<BegunRead, "versionSeen"> {
+  readonly moment: number;
+  /** Operations issued by then. */
+  readonly issuedCount: number;
+}
+
+/** Words that readers look at. */
+interface Range {
+  /** Which of {@linkcode buffersOf}. */
+  readonly buffer: number;
+  readonly start: number;
+  /** A function, because the index grows. */
+  readonly end: () => number;
+}
+
+/** A recording of what readers can see of a pool. */
+export class Trajectory {
+  readonly #buffers: readonly Int32Array[];
+  readonly #ranges: readonly Range[];
+  /** The buffers as they were recorded last. */
+  readonly #shadows: readonly Int32Array[];
+  readonly #start: PoolHandle;
+  /** Changes as buffer, index, value; those that make moment `i` end at `#ends[i]`. */
+  readonly #changes: number[] = [];
+  readonly #ends: number[] = [0];
+  readonly #times: number[] = [0];
+  readonly #models: readonly KeyModel[];
+  readonly #entries: ModelEntry[][];
+
+  /** Starts a recording of `pool`. */
+  constructor(pool: Pool, slots: readonly Slot[], models: readonly KeyModel[]) {
+    this.#buffers = buffersOf(pool);
+    this.#ranges = rangesOf(pool, slots);
+    this.#shadows = this.#buffers.map((buffer) => buffer.slice());
+    this.#start = copyOf(pool.handle);
+    this.#models = models;
+    this.#entries = models.map((model) => [entryOf(model, 0)]);
+  }
+
+  /** Number of different memory contents. */
+  get momentCount(): number {
+    return this.#ends.length;
+  }
+
+  /** Records what has changed since the last call. */
+  record(nowMs: number): void {
+    const before = this.#changes.length;
+    for (const { buffer, start, end } of this.#ranges) this.#compare(buffer, start, end());
+    if (this.#changes.length === before) return;
+    const moment = this.#ends.length;
+    this.#ends.push(this.#changes.length);
+    this.#times.push(nowMs);
+    for (const [i, model] of this.#models.entries()) {
+      const last = this.#entries[i]!.at(-1)!;
+      if (model.state !== last.state || model.operations.length !== last.issuedCount) {
+        this.#entries[i]!.push(entryOf(model, moment));
+      }
+    }
+  }
+
+  /** A copy of the memory as it was at the beginning. */
+  play(): TrajectoryPlayer {
+    return new TrajectoryPlayer(Pool.attach(copyOf(this.#start)), this);
+  }
+
+  /** Takes a copy of the memory to a moment from the one before it. */
+  apply(moment: number, buffers: readonly Int32Array[]): void {
+    for (let i = this.#ends[moment - 1]!; i < this.#ends[moment]!; i += 3) {
+      buffers[this.#changes[i]!]![this.#changes[i + 1]!] = this.#changes[i + 2]!;
+    }
+  }
+
+  /** The clock at a moment. */
+  timeAt(moment: number): number {
+    return this.#times[moment]!;
+  }
+
+  /** The models, with all operations of the recording. */
+  get models(): readonly KeyModel[] {
+    return this.#models;
+  }
+
+  /** What a model said at a moment. */
+  entryAt(model: number, moment: number): ModelEntry {
+    return this.#entries[model]!.findLast((entry) => entry.moment <= moment)!;
+  }
+
+  #compare(buffer: number, start: number, end: number): void {
+    const words = this.#buffers[buffer]!;
+    const shadow = this.#shadows[buffer]!;
+    for (let at = start; at < end; at++) {
+      if (words[at] === shadow[at]) continue;
+      shadow[at] = words[at];
+      this.#changes.push(buffer, at, words[at]);
+    }
+  }
+}
+
+/** A copy of the memory that can be moved on. */
+export class TrajectoryPlayer {
+  readonly pool: Pool;
+  moment = 0;
+  readonly #trajectory: Trajectory;
+  readonly #buffers: readonly Int32Array[];
+
+  /** Made by {@linkcode Trajectory.play}. */
+  constructor(pool: Pool, trajectory: Trajectory) {
+    this.pool = pool;
+    this.#trajectory = trajectory;
+    this.#buffers = buffersOf(pool);
+  }
+
+  /** Whether the end has been reached. */
+  get isAtEnd(): boolean {
+    return this.moment === this.#trajectory.momentCount - 1;
+  }
+
+  /** Moves on by so many contents, or to the end. */
+  advance(count: number): void {
+    const target = Math.min(this.#trajectory.momentCount - 1, this.moment + count);
+    while (this.moment < target) this.#trajectory.apply(++this.moment, this.#buffers);
+  }
+}
+
+/** The buffers of a pool that is smaller than one region. */
+function buffersOf(pool: Pool): Int32Array[] {
+  return [pool.control, pool.index[0]!, pool.words[0]!];
+}
+
+function rangesOf(pool: Pool, slots: readonly Slot[]): Range[] {
+  const { control, geometry } = pool;
+  const fixed = (buffer: number, start: number, length: number) => {
+    return { buffer, start, end: () => start + length };
+  };
+  return [
+    fixed(0, GENERATIONS, geometry.segmentCount),
+    ...slots.map((slot) => fixed(0, pool.slotAt(slot), LINE_WORDS)),
+    { buffer: 1, start: 0, end: () => control[INDEX_SPACE_NEXT] * (BUCKET_BYTES / 4) },
+    fixed(2, 0, pool.words[0]!.length),
+  ];
+}
+
+function entryOf(model: KeyModel, moment: number): ModelEntry {
+  const { state, endedCount, operations } = model;
+  return { moment, state, from: endedCount, issuedCount: operations.length };
+}
+
+function copyOf(handle: PoolHandle): PoolHandle {
+  const copy = (buffer: SharedArrayBuffer) => buffer.slice(0);
+  const { geometry, control, index, log } = handle;
+  return { geometry, control: copy(control), index: index.map(copy), log: log.map(copy) };
+}
