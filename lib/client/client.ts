@@ -49,6 +49,7 @@ import {
 } from "../rings/ring_layout.ts";
 import { loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
+import { FlushWaiters } from "./flush_waiters.ts";
 import { HeldSlots } from "./held_slots.ts";
 import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";
 import {
@@ -92,8 +93,7 @@ export class Client {
   /** Per slot: 1 while requests must be held. */
   readonly #isHeld: Uint8Array = new Uint8Array(SLOT_COUNT);
   readonly #held: HeldSlots = new HeldSlots();
-  /** Flushes that wait, the oldest first: up to which operation, and how many of those have not ended. */
-  readonly #flushes: { sequence: number; openCount: number; resolve: () => void }[] = [];
+  readonly #flushes: FlushWaiters = new FlushWaiters();
   #inFlightTotal = 0;
   #isFlushScheduled = false;
   #isPumping = false;
@@ -234,9 +234,7 @@ export class Client {
   whenIssuedEnded(): Promise<void> {
     if (this.pendingCount === 0) return Promise.resolve();
     this.#scheduleFlush();
-    return new Promise((resolve) => {
-      this.#flushes.push({ sequence: this.#sequence, openCount: this.pendingCount, resolve });
-    });
+    return this.#flushes.add(this.#sequence, this.pendingCount);
   }
 
   /** Fails every request that has not ended: the KNs will not answer any more. */
@@ -254,7 +252,7 @@ export class Client {
     }
     for (const request of this.#held.takeAll()) request.settler.fail(error);
     this.#isHeld.fill(0);
-    for (const flush of this.#flushes.splice(0)) flush.resolve();
+    this.#flushes.resolveAll();
     this.#held.notifyIdle();
   }
 
@@ -385,23 +383,13 @@ export class Client {
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
         );
-        if (this.#flushes.length > 0 && !settler.isIntermediate) {
-          this.#noteEnd(connection.sequences[index]);
-        }
+        if (!settler.isIntermediate) this.#flushes.noteEnd(connection.sequences[index]);
       }
       producer.settle();
       this.#endRequest(slot);
       count += 1;
     }
     return count;
-  }
-
-  /** Counts an operation that has ended towards the flushes that wait for it. */
-  #noteEnd(sequence: number): void {
-    for (const flush of this.#flushes) if (sequence <= flush.sequence) flush.openCount -= 1;
-    while (this.#flushes.length > 0 && this.#flushes[0]!.openCount === 0) {
-      this.#flushes.shift()!.resolve();
-    }
   }
 
   #endRequest(slot: Slot): void {
@@ -490,7 +478,7 @@ export class Client {
         settle: (status, address) => {
           if (status !== Status.OK) {
             settler.settle(status, 0, 0, 0);
-            return this.#noteEnd(sequence);
+            return this.#flushes.noteEnd(sequence);
           }
           this.#writeLarge(words, large.bytes, address as PoolAddress);
           const commit = words.slice();

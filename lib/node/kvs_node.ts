@@ -21,7 +21,6 @@ import {
   BATCH_REQUESTS_MAX,
   DELETE_SEGMENT_RESERVE,
   PUT_SEGMENT_RESERVE,
-  SLOT_COUNT,
   SLOT_SHIFT,
 } from "../core/limits.ts";
 import { copyWords } from "../core/copy_words.ts";
@@ -70,15 +69,13 @@ import {
   REQUEST_VERSION_LOW,
   Status,
 } from "../rings/ring_layout.ts";
-import { loadOwner, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import { lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 import type { NodeId, OwnerWord } from "../core/brands.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
+import { ExpirySweeper } from "./expiry_sweeper.ts";
 
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
-/** How often a KN looks for expired records, and how many slots it looks at in one step. */
-const SWEEP_INTERVAL_MS = 500;
-const SWEEP_SLOTS_MAX = 64;
 
 /** What a KN is made of. */
 export interface KvsNodeOptions {
@@ -115,12 +112,11 @@ export class KvsNode {
   readonly #log: LogWriter;
   readonly #cleaner: Cleaner;
   readonly #counters: AgentCounters;
+  readonly #sweeper: ExpirySweeper;
   readonly #current: CurrentRequest;
   /** Whether the request just tried has to wait, and whether any of this step had to. */
   #mustWait = false;
   #isStalled = false;
-  #sweepSlot = 0;
-  #nextSweepMs = 0;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
   constructor(options: KvsNodeOptions) {
@@ -137,6 +133,14 @@ export class KvsNode {
     this.#log = new LogWriter(pool, this.#segments, agent);
     this.#cleaner = new Cleaner(pool, this.#segments, this.#table, this.#log, clock);
     this.#counters = new AgentCounters(pool, agent);
+    this.#sweeper = new ExpirySweeper({
+      pool,
+      nodeId: this.#nodeId,
+      segments: this.#segments,
+      table: this.#table,
+      counters: this.#counters,
+      clock,
+    });
     this.#current = {
       address: NO_ADDRESS,
       words: pool.words[0],
@@ -160,7 +164,7 @@ export class KvsNode {
    * @returns requests executed and slots swept; 0 means that there is nothing to do now
    */
   doWork(): number {
-    const sweepIsDue = this.#clock() >= this.#nextSweepMs;
+    const sweepIsDue = this.#sweeper.isDue;
     if (!sweepIsDue && !this.hasRequest()) return 0;
     if (!this.#gate.enter()) return 0;
     let work = 0;
@@ -170,7 +174,7 @@ export class KvsNode {
       this.#counters.add(AgentCounter.BATCHES, 1);
       if (this.#budget.isCritical) work += this.#cleaner.doWork();
     }
-    if (sweepIsDue) work += this.#sweep();
+    if (sweepIsDue) work += this.#sweeper.sweep();
     // A snapshot between this step and the next must find every record within its segment's used bytes.
     this.#log.publish();
     this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
@@ -485,39 +489,5 @@ export class KvsNode {
 
   #forgetExpiry(slotAt: number, old: PoolAddress): void {
     if ((this.#metaOf(old) & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
-  }
-
-  /** Removes expired records from some of this KN's slots; returns how many slots had any. */
-  #sweep(): number {
-    let swept = 0;
-    let looked = 0;
-    while (looked < SLOT_COUNT && swept < SWEEP_SLOTS_MAX) {
-      const slot = this.#sweepSlot as Slot;
-      this.#sweepSlot = (this.#sweepSlot + 1) % SLOT_COUNT;
-      looked += 1;
-      if (this.#control[this.#pool.slotAt(slot) + SLOT_EXPIRING_COUNT] === 0) continue;
-      const owner = loadOwner(this.#pool, slot);
-      if (ownerOf(owner) !== this.#nodeId) continue;
-      this.#sweepSlotNow(slot, owner);
-      swept += 1;
-    }
-    // When every slot has been looked at there is time until the next round.
-    if (looked === SLOT_COUNT) this.#nextSweepMs = this.#clock() + SWEEP_INTERVAL_MS;
-    return swept;
-  }
-
-  #sweepSlotNow(slot: Slot, owner: OwnerWord): void {
-    const slotAt = this.#pool.slotAt(slot);
-    if (!lockSlot(this.#control, slotAt + SLOT_LOCK, owner)) return;
-    const expired: PoolAddress[] = [];
-    this.#table.forEach(slotAt, (record) => {
-      if (!this.#isExpired(record)) return;
-      this.#table.remove(slotAt);
-      this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
-      expired.push(record);
-    });
-    unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
-    for (const record of expired) this.#segments.subtractLive(record, this.#recordBytes(record));
-    this.#counters.add(AgentCounter.EXPIRED, expired.length);
   }
 }
