@@ -50,6 +50,10 @@ export const SegmentState = {
   FREE_PENDING: 4,
 } as const;
 
+/** Bits of a state word that hold the state; the others count the segment's lives, so that no word ever comes back. */
+const STATE_MASK = 7;
+const LIFE_STEP = STATE_MASK + 1;
+
 /** Whether segments that lose their last live byte become free: values of GATE_DEFER_FREE. */
 export const DeferFree = {
   NO: 0,
@@ -77,7 +81,7 @@ export class SegmentTable {
 
   /** State of a segment. */
   state(segment: SegmentId): number {
-    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE) & STATE_MASK;
   }
 
   /** Bytes of a segment that the index can reach. */
@@ -141,11 +145,11 @@ export class SegmentTable {
     }
     const segment = this.#pop();
     const at = this.#pool.segmentAt(segment);
-    assert(control[at + SEGMENT_STATE] === SegmentState.FREE, "the free list holds free segments");
+    assert(this.state(segment) === SegmentState.FREE, "the free list holds free segments");
     control[at + SEGMENT_USED_BYTES] = 0;
     control[at + SEGMENT_AGENT] = agent;
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
-    Atomics.store(control, at + SEGMENT_STATE, SegmentState.OPEN);
+    this.#setState(at, SegmentState.OPEN);
     return segment;
   }
 
@@ -161,7 +165,7 @@ export class SegmentTable {
   /** Ends appending to a segment (or cleaning it); frees it when nothing in it is live. */
   seal(segment: SegmentId): void {
     const at = this.#pool.segmentAt(segment);
-    Atomics.store(this.#control, at + SEGMENT_STATE, SegmentState.SEALED);
+    this.#setState(at, SegmentState.SEALED);
     // Whoever took the last live bytes away before this store saw a segment that was not sealed and left
     // it alone, so it has to be looked at again here.
     if (Atomics.load(this.#control, at + SEGMENT_LIVE_BYTES) === 0) this.#freeIfDead(segment, at);
@@ -206,13 +210,10 @@ export class SegmentTable {
 
   /** Claims a sealed segment for cleaning; false when somebody else was first. */
   claimForCleaning(segment: SegmentId): boolean {
-    const at = this.#pool.segmentAt(segment) + SEGMENT_STATE;
-    return Atomics.compareExchange(
-      this.#control,
-      at,
-      SegmentState.SEALED,
-      SegmentState.CLEANING,
-    ) === SegmentState.SEALED;
+    const at = this.#pool.segmentAt(segment);
+    const word = Atomics.load(this.#control, at + SEGMENT_STATE);
+    return (word & STATE_MASK) === SegmentState.SEALED &&
+      this.#transition(at, word, SegmentState.CLEANING);
   }
 
   /** Whether a snapshot holds segments back that will be free when it ends. */
@@ -235,38 +236,44 @@ export class SegmentTable {
   }
 
   /**
-   * Frees a sealed segment if nothing in it is live. The caller has seen that, but may have been overtaken since: the segment
-   * may have been freed by another thread, allocated, filled and sealed again. So the claim comes first, and is taken back if
-   * there are live bytes: in FREE_PENDING none can be added, so zero is final.
+   * Frees a sealed segment if nothing in it is live.
+   *
+   * The word is loaded before the live bytes, and swapped only if it is still the same: the segment was sealed all the time, in
+   * one life, and a sealed segment only loses live bytes. So a thread that is overtaken here, while others free, allocate,
+   * fill and seal the segment again, cannot free what they have put into it.
    */
   #freeIfDead(segment: SegmentId, at: number): void {
     const control = this.#control;
-    const state = at + SEGMENT_STATE;
-    const live = at + SEGMENT_LIVE_BYTES;
-    const { SEALED, FREE_PENDING } = SegmentState;
-    while (Atomics.compareExchange(control, state, SEALED, FREE_PENDING) === SEALED) {
-      if (Atomics.load(control, live) === 0) {
-        if (Atomics.load(control, GATE_DEFER_FREE) !== DeferFree.YES) this.#release(segment, at);
-        return;
-      }
-      Atomics.store(control, state, SEALED);
-      // Whoever took the last live byte away meanwhile saw FREE_PENDING and left the segment to this thread.
-      if (Atomics.load(control, live) !== 0) return;
-    }
+    const word = Atomics.load(control, at + SEGMENT_STATE);
+    if ((word & STATE_MASK) !== SegmentState.SEALED) return;
+    if (Atomics.load(control, at + SEGMENT_LIVE_BYTES) !== 0) return;
+    if (!this.#transition(at, word, SegmentState.FREE_PENDING)) return;
+    if (Atomics.load(control, GATE_DEFER_FREE) !== DeferFree.YES) this.#release(segment, at);
   }
 
   #release(segment: SegmentId, at: number): void {
     const control = this.#control;
-    const { FREE, FREE_PENDING } = SegmentState;
-    if (Atomics.load(control, at + SEGMENT_STATE) !== FREE_PENDING) return;
+    const word = Atomics.load(control, at + SEGMENT_STATE);
+    if ((word & STATE_MASK) !== SegmentState.FREE_PENDING) return;
+    const nextLife = ((word & ~STATE_MASK) + LIFE_STEP) | SegmentState.FREE;
+    if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
     // The bump comes before the segment can be allocated: otherwise a reader could read half of a new
     // record and find the generation unchanged (I6).
     Atomics.add(control, GENERATIONS + segment, 1);
-    if (Atomics.compareExchange(control, at + SEGMENT_STATE, FREE_PENDING, FREE) !== FREE_PENDING) {
-      return;
-    }
     this.#push(segment, at);
     Atomics.add(control, FREE_LIST_COUNT, 1);
+  }
+
+  /** Swaps a state word for another state of the same life; false when somebody else was first. */
+  #transition(at: number, word: number, state: number): boolean {
+    const next = (word & ~STATE_MASK) | state;
+    return Atomics.compareExchange(this.#control, at + SEGMENT_STATE, word, next) === word;
+  }
+
+  /** Stores a state: for the one thread that holds the segment. */
+  #setState(at: number, state: number): void {
+    const word = this.#control[at + SEGMENT_STATE];
+    Atomics.store(this.#control, at + SEGMENT_STATE, (word & ~STATE_MASK) | state);
   }
 
   #pop(): SegmentId {
