@@ -239,7 +239,11 @@ export class Client {
 
   /** Fails every request that has not ended: the KNs will not answer any more. */
   failAll(error: DinomoError): void {
-    for (const connection of this.#connections) {
+    // Nothing is taken from the rings any more, not even what other KNs still complete.
+    const connections = this.#connections;
+    this.#connections = [];
+    this.#byNode.length = 0;
+    for (const connection of connections) {
       const { producer } = connection;
       while (producer.inFlightCount !== 0) {
         const index = producer.oldestIndex;

@@ -70,7 +70,11 @@ export function createPoolDirectory(files: FileSystem, path: string): void {
 export function openPoolFile(files: FileSystem, file: string): number {
   return withPathError(file, () => {
     const kind = files.info(file)?.kind;
-    if (kind !== undefined && kind !== "file") throw new Error("it is not a file");
+    if (kind !== undefined && kind !== "file") {
+      throw new Error(
+        `it must be a file, got ${kind === "directory" ? "a directory" : "something else"}`,
+      );
+    }
     return files.openForRead(file);
   });
 }

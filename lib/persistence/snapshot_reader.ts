@@ -3,13 +3,13 @@
  *
  * Nothing in the files is believed before it is checked: magic, format version, length, CRC, in this order, each with its
  * own error; then every number that an offset is computed from; then the CRC of each segment. So a truncated, foreign or
- * damaged file ends in a typed error before any memory is allocated for it.
+ * damaged file ends in a typed error before any memory is allocated for it. Last, the index is checked against the log.
  *
  * @module
  */
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
+import type { SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError, FormatError, InvalidOptionError } from "../core/errors.ts";
 import {
   ADDRESS_UNIT_BYTES,
@@ -20,13 +20,7 @@ import {
   SLOT_COUNT,
 } from "../core/limits.ts";
 import { formatBytes } from "../core/units.ts";
-import { BUCKET_OVERFLOW, BUCKET_WORDS, PAIR_WORDS } from "../index/bucket_layout.ts";
-import {
-  RECORD_META,
-  RECORD_VALUE_BYTES,
-  recordWords,
-  SEGMENT_HEADER_BYTES,
-} from "../log/record_layout.ts";
+import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import {
   FREE_LIST_COUNT,
   FREE_LIST_HEAD,
@@ -47,10 +41,11 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
-import { BUCKET_BYTES, geometryOf } from "../pool/geometry.ts";
+import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
+import { IndexCheck } from "./index_check.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
 
@@ -94,9 +89,11 @@ export function readSnapshot(
     view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
     view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
   ]);
-  restoreSlots(pool, path, checkpoint, bucketCount);
+  restoreSlots(pool, checkpoint);
   restoreIndex(pool, path, checkpoint, segmentCount, bucketCount);
   restoreSegments(pool, files, join(directory, imageFile(number)), path, checkpoint, segmentCount);
+  new IndexCheck(pool, path).run();
+  rebuildFreeList(pool);
   return { pool, number };
 }
 
@@ -208,29 +205,13 @@ function checkRequested(
   return requested.capacityBytes;
 }
 
-function restoreSlots(
-  pool: Pool,
-  path: string,
-  checkpoint: Uint8Array<ArrayBuffer>,
-  bucketCount: number,
-): void {
+function restoreSlots(pool: Pool, checkpoint: Uint8Array<ArrayBuffer>): void {
   const start = layout.CHECKPOINT_HEADER_BYTES / 4;
   const words = new Int32Array(checkpoint.buffer, 0, checkpoint.length >>> 2);
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const from = start + slot * layout.SLOT_ENTRY_WORDS;
     const to = pool.slotAt(slot as Slot);
     for (let i = 0; i <= SLOT_EXTENT_COUNT; i++) pool.control[to + SLOT_META + i] = words[from + i];
-    for (let i = 1; i <= SLOT_EXTENT_COUNT; i++) {
-      const extent = words[from + i];
-      const end = extent + (i === 1 ? 1 : 1 << (i - 2));
-      if (extent !== 0 && (extent < 0 || end > bucketCount)) {
-        throw new CorruptionError(
-          path,
-          (from + i) * 4,
-          `slot ${slot} has a table outside the index`,
-        );
-      }
-    }
     pool.control[to + SLOT_VERSION_LOW] = words[from + layout.SLOT_ENTRY_VERSION_LOW];
     pool.control[to + SLOT_VERSION_HIGH] = words[from + layout.SLOT_ENTRY_VERSION_HIGH];
     pool.control[to + SLOT_RECORD_COUNT] = words[from + layout.SLOT_ENTRY_RECORD_COUNT];
@@ -260,27 +241,6 @@ function restoreIndex(
       "the index is larger than the pool's",
     );
   }
-  const unitsEnd = segmentCount * (pool.geometry.segmentBytes / ADDRESS_UNIT_BYTES);
-  const wordCount = bucketCount * (BUCKET_BYTES / 4);
-  const start = layout.checkpointParts(segmentCount, bucketCount).buckets;
-  for (let word = 0; word < wordCount; word += BUCKET_WORDS) {
-    for (let pair = 1; pair < PAIR_WORDS; pair += 2) {
-      if (view.getUint32(start + (word + pair) * 4, true) >= unitsEnd) {
-        throw new CorruptionError(
-          path,
-          start + (word + pair) * 4,
-          "an address is outside the pool",
-        );
-      }
-    }
-    if (view.getUint32(start + (word + BUCKET_OVERFLOW) * 4, true) >= bucketCount) {
-      throw new CorruptionError(
-        path,
-        start + (word + BUCKET_OVERFLOW) * 4,
-        "a link is outside the index",
-      );
-    }
-  }
   pool.control[INDEX_SPACE_NEXT] = bucketCount;
   pool.control[INDEX_SPACE_FREE] = view.getUint32(layout.CHECKPOINT_INDEX_FREE, true);
   pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);
@@ -300,7 +260,6 @@ function restoreSegments(
     throw new CorruptionError(imagePath, 0, `${path} needs this file, and it is missing`);
   }
   const file = openPoolFile(files, imagePath);
-  let hasUnknown = false;
   try {
     for (let i = 0; i < segmentCount; i++) {
       const segment = i as SegmentId;
@@ -311,7 +270,10 @@ function restoreSegments(
         true,
       );
       if (used === 0) continue;
-      if (used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES) {
+      if (
+        used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES ||
+        used % ADDRESS_UNIT_BYTES !== 0
+      ) {
         throw new CorruptionError(path, entry, `segment ${i} cannot have ${used} bytes`);
       }
       const address = pool.segmentAddress(segment);
@@ -329,7 +291,6 @@ function restoreSegments(
         );
       }
       const live = view.getInt32(entry + layout.SEGMENT_ENTRY_LIVE * 4, true);
-      hasUnknown ||= live === layout.LIVE_UNKNOWN;
       const to = pool.segmentAt(segment);
       pool.control[to + SEGMENT_STATE] = SegmentState.SEALED;
       pool.control[to + SEGMENT_USED_BYTES] = used;
@@ -338,30 +299,6 @@ function restoreSegments(
     }
   } finally {
     files.close(file);
-  }
-  if (hasUnknown) recountLiveBytes(pool);
-  rebuildFreeList(pool);
-}
-
-/** Counts live bytes from the index: needed when the snapshot caught a large value between reserve and commit. */
-function recountLiveBytes(pool: Pool): void {
-  const { segmentCount } = pool.geometry;
-  for (let i = 0; i < segmentCount; i++) {
-    pool.control[pool.segmentAt(i as SegmentId) + SEGMENT_LIVE_BYTES] = 0;
-  }
-  const bucketCount = pool.control[INDEX_SPACE_NEXT];
-  for (let bucket = 1; bucket < bucketCount; bucket++) {
-    const region = pool.index[Math.floor(bucket / (pool.index[0].length / BUCKET_WORDS))];
-    const at = (bucket * BUCKET_WORDS) % pool.index[0].length;
-    for (let pair = 1; pair < PAIR_WORDS; pair += 2) {
-      const address = region[at + pair] as PoolAddress;
-      if (address === 0) continue;
-      const words = pool.wordsOf(address);
-      const record = pool.wordAt(address);
-      const bytes = recordWords(words[record + RECORD_META], words[record + RECORD_VALUE_BYTES]) *
-        4;
-      pool.control[pool.segmentAt(pool.segmentOf(address)) + SEGMENT_LIVE_BYTES] += bytes;
-    }
   }
 }
 

@@ -48,6 +48,11 @@ export function expiryOf(options: PutOptions | undefined): number {
   if (typeof options !== "object" || options === null) {
     throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
   }
+  for (const name of Object.keys(options)) {
+    if (name !== "ttl") {
+      throw new InvalidArgumentError(`options must be among ttl, got ${describe(name)}`);
+    }
+  }
   const { ttl } = options;
   if (ttl === undefined) return Infinity;
   const expiresAtMs = typeof ttl === "number" ? Date.now() + Math.ceil(ttl) : NaN;

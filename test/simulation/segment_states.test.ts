@@ -1,15 +1,15 @@
 /**
- * Segments change hands: agents allocate, fill, seal, clean and free segments, each interrupted at its atomic accesses by
- * the others, for as long as it takes to fill a segment again.
+ * Segments change hands: agents allocate, fill, seal, clean and free segments, and snapshots hold freed ones back, each
+ * interrupted at its atomic accesses by the others, for as long as it takes to fill a segment again.
  *
  * @module
  */
 import { test } from "uvu";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
-import { SEGMENT_LIVE_BYTES } from "../../lib/pool/control_layout.ts";
+import { GATE_DEFER_FREE, SEGMENT_LIVE_BYTES } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { Random } from "../support/random.ts";
 import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
@@ -77,8 +77,9 @@ class SegmentWorld {
     this.#depth += 1;
     const choice = this.#random.next();
     if (choice < 0.45) this.#append(agent);
-    else if (choice < 0.9) this.#drop();
-    else this.#clean(agent);
+    else if (choice < 0.86) this.#drop();
+    else if (choice < 0.96) this.#clean(agent);
+    else this.#holdBack();
     this.#depth -= 1;
     agent.isActive = false;
   }
@@ -116,6 +117,18 @@ class SegmentWorld {
     if (this.#segments.claimForCleaning(segment)) agent.victim = segment;
   }
 
+  /** Begins or ends what a snapshot does; it begins while nobody is in the middle of a step. */
+  #holdBack(): void {
+    const { control } = this.#pool;
+    if (control[GATE_DEFER_FREE] === DeferFree.NO) {
+      if (this.#depth === 1) Atomics.store(control, GATE_DEFER_FREE, DeferFree.YES);
+    } else if (control[GATE_DEFER_FREE] === DeferFree.YES) {
+      Atomics.store(control, GATE_DEFER_FREE, DeferFree.RELEASING);
+      this.#segments.releasePending();
+      Atomics.store(control, GATE_DEFER_FREE, DeferFree.NO);
+    }
+  }
+
   #check(): void {
     for (let id = 0; id < SEGMENT_COUNT; id++) {
       const segment = id as SegmentId;
@@ -133,6 +146,7 @@ class SegmentWorld {
 
   /** Takes everything away, and checks that every segment comes back. */
   finish(): void {
+    if (this.#pool.control[GATE_DEFER_FREE] !== DeferFree.NO) this.#holdBack();
     for (const agent of this.#agents) {
       for (const segment of [agent.open, agent.victim]) {
         if (segment !== NO_SEGMENT) this.#segments.seal(segment);

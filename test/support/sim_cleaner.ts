@@ -23,6 +23,7 @@ export class SimCleaner implements SimAgent {
   readonly #log: LogWriter;
   readonly #table: SlotTable;
   #cleaner: Cleaner;
+  #isEnding = false;
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -39,8 +40,8 @@ export class SimCleaner implements SimAgent {
 
   step(): void {
     if (!this.#gate.enter()) return;
-    const work = this.#cleaner.doWork();
-    if (work === 0 || this.#world.random.next() < END_SHARE) this.#end();
+    if (this.#isEnding) this.#end();
+    else this.#isEnding = this.#cleaner.doWork() === 0 || this.#world.random.next() < END_SHARE;
     this.#gate.leave();
   }
 
@@ -53,6 +54,7 @@ export class SimCleaner implements SimAgent {
     this.#cleaner.abandon();
     this.#log.seal();
     this.#cleaner = this.#newCleaner();
+    this.#isEnding = false;
   }
 
   #newCleaner(): Cleaner {

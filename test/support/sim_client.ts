@@ -22,8 +22,7 @@ const PENDING_MAX = 64;
 const BURST_MAX = 12;
 /** Times to live, in simulated milliseconds. */
 const TTL_MS_MAX = 400;
-/** Sizes of values: nearly all small, so that the tiny segments hold many; some too large for the ring. */
-const SMALL_BYTES_MAX = 90;
+/** Sizes of values: nearly all of the world's usual size, some larger, some too large for the ring. */
 const MEDIUM_BYTES_MAX = 700;
 const LARGE_BYTES = [2100, 3000] as const;
 
@@ -220,10 +219,10 @@ export class SimClient implements SimAgent, ClientWaiter {
   }
 
   #valueBytes(): number {
-    const { random } = this.#world;
+    const { random, valueBytesMax } = this.#world;
     const choice = random.next();
     if (choice < 0.02) return random.between(...LARGE_BYTES);
-    return random.between(VALUE_BYTES_MIN, choice < 0.06 ? MEDIUM_BYTES_MAX : SMALL_BYTES_MAX);
+    return random.between(VALUE_BYTES_MIN, choice < 0.06 ? MEDIUM_BYTES_MAX : valueBytesMax);
   }
 }
 

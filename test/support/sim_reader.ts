@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { HASH_KEY, type SimKey } from "./sim_keys.ts";
-import { type KeyModel, require, type SeenRecord } from "./sim_model.ts";
+import { type BegunRead, type KeyModel, require, type SeenRecord } from "./sim_model.ts";
 import { readValue } from "./sim_values.ts";
 import type { SimAgent, SimWorld } from "./sim_world.ts";
 
@@ -35,6 +36,11 @@ export class SimEyes {
     return { operation, version: reader.version };
   }
 
+  /** Lists the keys of a slot. */
+  list(slot: Slot): string[] {
+    return this.#reader.collectKeys(slot, EVERYTHING).map((key) => text.decode(key.bytes));
+  }
+
   /** Reads a key, and compares what it gets with what the model allows. */
   check(model: KeyModel): void {
     const begun = model.beginRead();
@@ -47,12 +53,10 @@ export class SimReader implements SimAgent {
   readonly name = "reader";
   isActive = false;
   readonly #world: SimWorld;
-  readonly #reader: OneSidedReader;
   readonly #eyes: SimEyes;
 
   constructor(world: SimWorld) {
     this.#world = world;
-    this.#reader = new OneSidedReader(world.pool, world.clock);
     this.#eyes = new SimEyes(world.pool, world.clock);
   }
 
@@ -72,13 +76,24 @@ export class SimReader implements SimAgent {
     const slot = random.pick(slots.slice(0, 3));
     const inSlot = models.filter((model) => model.key.slot === slot);
     const begun = inSlot.map((model) => model.beginRead());
-    const listed = this.#reader.collectKeys(slot, EVERYTHING).map((key) => text.decode(key.bytes));
-    const counts = new Map<string, number>();
-    for (const name of listed) counts.set(name, (counts.get(name) ?? 0) + 1);
-    for (const [i, model] of inSlot.entries()) {
-      model.endListing(begun[i]!, counts.get(model.key.text) ?? 0, this.#world.nowMs);
-      counts.delete(model.key.text);
-    }
-    require(counts.size === 0, `a listing of slot ${slot} shows ${[...counts.keys()]}`);
+    const listed = this.#eyes.list(slot);
+    checkListing(slot, listed, inSlot, begun, this.#world.nowMs);
   }
+}
+
+/** Compares a listing of a slot's keys with what the models allow. */
+export function checkListing(
+  slot: Slot,
+  listed: readonly string[],
+  models: readonly KeyModel[],
+  begun: readonly BegunRead[],
+  nowMs: number,
+): void {
+  const counts = new Map<string, number>();
+  for (const name of listed) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const [i, model] of models.entries()) {
+    model.endListing(begun[i]!, counts.get(model.key.text) ?? 0, nowMs);
+    counts.delete(model.key.text);
+  }
+  require(counts.size === 0, `a listing of slot ${slot} shows ${[...counts.keys()]}`);
 }

@@ -41,12 +41,15 @@ export class Trajectory {
   /** Changes as buffer, index, value; those that make moment `i` end at `#ends[i]`. */
   readonly #changes: number[] = [];
   readonly #ends: number[] = [0];
-  readonly #times: number[] = [0];
+  readonly #times: number[];
   readonly #models: readonly KeyModel[];
   readonly #entries: ModelEntry[][];
+  /** Numbers of the models that have changed, in the order of the moments. */
+  readonly #changed: { readonly moment: number; readonly model: number }[] = [];
 
-  /** Starts a recording of `pool`. */
-  constructor(pool: Pool, slots: readonly Slot[], models: readonly KeyModel[]) {
+  /** Starts a recording of `pool` at a time. */
+  constructor(pool: Pool, slots: readonly Slot[], models: readonly KeyModel[], nowMs: number) {
+    this.#times = [nowMs];
     this.#buffers = buffersOf(pool);
     this.#ranges = rangesOf(pool, slots);
     this.#shadows = this.#buffers.map((buffer) => buffer.slice());
@@ -72,6 +75,7 @@ export class Trajectory {
       const last = this.#entries[i]!.at(-1)!;
       if (model.state !== last.state || model.operations.length !== last.issuedCount) {
         this.#entries[i]!.push(entryOf(model, moment));
+        this.#changed.push({ moment, model: i });
       }
     }
   }
@@ -101,6 +105,18 @@ export class Trajectory {
   /** What a model said at a moment. */
   entryAt(model: number, moment: number): ModelEntry {
     return this.#entries[model]!.findLast((entry) => entry.moment <= moment)!;
+  }
+
+  /** Number of a model that changes about a moment: of the `offset`-th to change after it, or before it. */
+  changingAt(moment: number, offset: number): number | undefined {
+    const changed = this.#changed;
+    let low = 0;
+    for (let high = changed.length; low < high;) {
+      const middle = (low + high) >>> 1;
+      if (changed[middle]!.moment < moment) low = middle + 1;
+      else high = middle;
+    }
+    return changed[low + offset]?.model;
   }
 
   #compare(buffer: number, start: number, end: number): void {

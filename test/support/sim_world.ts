@@ -88,6 +88,8 @@ export class SimWorld {
   readonly counters: readonly SimCounter[];
   readonly clients: readonly SimClient[];
   readonly manager: SimManager;
+  /** Most values are no longer: a segment holds many of them, or a few, so that it often loses its last one. */
+  readonly valueBytesMax: number;
   readonly clock = (): number => this.nowMs;
   nowMs = 1_000_000;
   /** Called before and after each atomic write, interruptions included. */
@@ -112,6 +114,7 @@ export class SimWorld {
     this.#interruptShare = options.interruptShare;
     this.pool = makePool(this.random, options.segmentCount ?? this.random.between(10, 20));
     this.segments = new SegmentTable(this.pool);
+    this.valueBytesMax = this.random.pick([90, 90, 1200]);
     const own = KEYS.filter((key) => key.slot !== SLOTS[3]);
     this.models = own.map((key) => new KeyModel(key));
     this.counters = KEYS.filter((key) => key.slot === SLOTS[3]).slice(0, COUNTER_COUNT)

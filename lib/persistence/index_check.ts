@@ -1,0 +1,224 @@
+/**
+ * Checks a restored index against the restored log.
+ *
+ * CRCs say that the files are as they were written, not that they make sense. An index that does not could make a reader run
+ * in circles, read beyond a buffer or return another key's value, so a snapshot is believed only after this:
+ *
+ * 1. Every bucket is in at most one chain: of one slot, or of the free list. So chains end, and slots share nothing.
+ * 2. Every record of the log has a possible length, and ends within its segment's used bytes.
+ * 3. Every pair of the index points at the start of a PUT record with the same hash, which is the hash of the record's key.
+ *    The log is walked and each record looked up, which finds the same as walking the index and looking at each record, but
+ *    reads the log in order.
+ * 4. What is counted, is right: keys and expiring keys of each slot, live bytes of each segment.
+ *
+ * @module
+ */
+import {
+  type BucketId,
+  NO_BUCKET,
+  type PoolAddress,
+  type SegmentId,
+  type Slot,
+} from "../core/brands.ts";
+import { CorruptionError } from "../core/errors.ts";
+import { halfSipHash13 } from "../core/half_sip_hash.ts";
+import { ADDRESS_UNIT_BYTES, KEY_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import {
+  BUCKET_NEXT_FREE,
+  BUCKET_OVERFLOW,
+  bucketRegion,
+  bucketWord,
+  PAIR_WORDS,
+} from "../index/bucket_layout.ts";
+import { IndexSpace } from "../index/index_space.ts";
+import { bucketAt, metaLog2 } from "../index/slot_extents.ts";
+import { SlotTable } from "../index/slot_table.ts";
+import {
+  FLAG_EXPIRES,
+  metaKeyBytes,
+  metaKind,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RecordKind,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+  valueWord,
+} from "../log/record_layout.ts";
+import {
+  AGENT_HOST,
+  INDEX_SPACE_FREE,
+  INDEX_SPACE_FREE_COUNT,
+  INDEX_SPACE_NEXT,
+  SEGMENT_LIVE_BYTES,
+  SLOT_EXPIRING_COUNT,
+  SLOT_EXTENT_COUNT,
+  SLOT_EXTENTS,
+  SLOT_META,
+  SLOT_OVERFLOW_COUNT,
+  SLOT_RECORD_COUNT,
+} from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
+
+/** Checks one restored pool. */
+export class IndexCheck {
+  readonly #pool: Pool;
+  readonly #path: string;
+  readonly #isVisited: Uint8Array;
+  readonly #records = new Int32Array(SLOT_COUNT);
+  readonly #expiring = new Int32Array(SLOT_COUNT);
+  #pairCount = 0;
+  #liveCount = 0;
+
+  /** Checks the pool that was restored from the checkpoint at `path`. */
+  constructor(pool: Pool, path: string) {
+    this.#pool = pool;
+    this.#path = path;
+    this.#isVisited = new Uint8Array(pool.control[INDEX_SPACE_NEXT]);
+  }
+
+  /**
+   * Checks everything, and sets the live bytes of segments where the snapshot did not know them.
+   *
+   * @throws {CorruptionError} when something is impossible
+   */
+  run(): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot++) this.#checkTable(slot as Slot);
+    this.#checkFreeList();
+    const segments = new SegmentTable(this.#pool);
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      if (segments.state(segment) !== SegmentState.FREE) {
+        this.#checkSegment(segment, segments.usedBytes(segment));
+      }
+    }
+    this.#require(
+      this.#liveCount === this.#pairCount,
+      "the index points at something that is not a record",
+    );
+    for (let slot = 0; slot < SLOT_COUNT; slot++) this.#checkCounts(slot as Slot);
+  }
+
+  #checkTable(slot: Slot): void {
+    const { control } = this.#pool;
+    const at = this.#pool.slotAt(slot);
+    const log2 = metaLog2(control[at + SLOT_META]);
+    const isEmpty = control[at + SLOT_EXTENTS] === NO_BUCKET;
+    this.#require(
+      log2 < SLOT_EXTENT_COUNT && (!isEmpty || log2 === 0),
+      `the table of slot ${slot}`,
+    );
+    for (let extent = 0; extent < SLOT_EXTENT_COUNT; extent++) {
+      const first = control[at + SLOT_EXTENTS + extent];
+      const count = extent === 0 ? 1 : 1 << (extent - 1);
+      const isUsed = extent <= log2 && !isEmpty;
+      const isInside = first > 0 && first + count <= this.#isVisited.length;
+      this.#require(isUsed ? isInside : first === 0, `extent ${extent} of slot ${slot}`);
+    }
+    if (isEmpty) return;
+    let overflowCount = 0;
+    for (let index = 0; index < 1 << log2; index++) {
+      overflowCount += this.#checkChain(bucketAt(control, at, index), slot, index, (1 << log2) - 1);
+    }
+    this.#require(
+      overflowCount === control[at + SLOT_OVERFLOW_COUNT],
+      `the overflow buckets of slot ${slot}`,
+    );
+  }
+
+  /** Visits a chain; returns its number of overflow buckets. */
+  #checkChain(first: BucketId, slot: Slot, index: number, mask: number): number {
+    let length = 0;
+    for (let bucket = first; bucket !== NO_BUCKET; length++) {
+      this.#visit(bucket);
+      const region = bucketRegion(this.#pool.index, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        if (region[word + 1] === 0) continue;
+        const belongs = region[word] >>> SLOT_SHIFT === slot && (region[word] & mask) === index;
+        this.#require(belongs, `a pair of slot ${slot}`);
+        this.#pairCount += 1;
+      }
+      bucket = region[at + BUCKET_OVERFLOW] as BucketId;
+    }
+    return length - 1;
+  }
+
+  #checkFreeList(): void {
+    const { control } = this.#pool;
+    let count = 0;
+    for (let bucket = control[INDEX_SPACE_FREE] as BucketId; bucket !== NO_BUCKET; count++) {
+      this.#visit(bucket);
+      const region = bucketRegion(this.#pool.index, bucket);
+      bucket = region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
+    }
+    this.#require(count === control[INDEX_SPACE_FREE_COUNT], "the list of free buckets");
+  }
+
+  #visit(bucket: BucketId): void {
+    const isInside = bucket > 0 && bucket < this.#isVisited.length;
+    this.#require(isInside && this.#isVisited[bucket] === 0, `bucket ${bucket}`);
+    this.#isVisited[bucket] = 1;
+  }
+
+  /** Walks the records of a segment. */
+  #checkSegment(segment: SegmentId, usedBytes: number): void {
+    const pool = this.#pool;
+    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+    const start = pool.segmentAddress(segment) >>> 0;
+    const end = start + usedBytes / ADDRESS_UNIT_BYTES;
+    let liveBytes = 0;
+    for (let next = start + SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES; next < end;) {
+      const address = (next | 0) as PoolAddress;
+      const words = pool.wordsOf(address);
+      const at = pool.wordAt(address);
+      const bytes = this.#checkRecord(words, at, (end - next) * ADDRESS_UNIT_BYTES, segment);
+      const hash = words[at + RECORD_HASH];
+      const slot = (hash >>> SLOT_SHIFT) as Slot;
+      const meta = words[at + RECORD_META];
+      if (
+        metaKind(meta) === RecordKind.PUT && table.findAddress(pool.slotAt(slot), hash, address)
+      ) {
+        const [key0, key1] = pool.hashKey;
+        const actual = halfSipHash13(key0, key1, words, at + RECORD_KEY, metaKeyBytes(meta));
+        this.#require(actual === hash, `the hash of a record in segment ${segment}`);
+        this.#liveCount += 1;
+        this.#records[slot] += 1;
+        if ((meta & FLAG_EXPIRES) !== 0) this.#expiring[slot] += 1;
+        liveBytes += bytes;
+      }
+      next += bytes / ADDRESS_UNIT_BYTES;
+    }
+    const liveAt = pool.segmentAt(segment) + SEGMENT_LIVE_BYTES;
+    const isRight = pool.control[liveAt] === liveBytes || pool.control[liveAt] === LIVE_UNKNOWN;
+    this.#require(isRight, `the live bytes of segment ${segment}`);
+    pool.control[liveAt] = liveBytes;
+  }
+
+  /** Checks that a record fits into what is left of its segment; returns its length in bytes. */
+  #checkRecord(words: Int32Array, at: number, bytesLeft: number, segment: SegmentId): number {
+    const meta = words[at + RECORD_META];
+    const valueBytes = words[at + RECORD_VALUE_BYTES];
+    const isPossible = bytesLeft > RECORD_KEY * 4 && metaKeyBytes(meta) <= KEY_BYTES_MAX &&
+      metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= RecordKind.RESERVATION &&
+      valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
+    this.#require(isPossible, `a record in segment ${segment}`);
+    return recordWords(meta, valueBytes) * 4;
+  }
+
+  #checkCounts(slot: Slot): void {
+    const at = this.#pool.slotAt(slot);
+    const isRight = this.#records[slot] === this.#pool.control[at + SLOT_RECORD_COUNT] &&
+      this.#expiring[slot] === this.#pool.control[at + SLOT_EXPIRING_COUNT];
+    this.#require(isRight, `the counts of slot ${slot}`);
+  }
+
+  #require(condition: boolean, what: string): void {
+    if (!condition) {
+      throw new CorruptionError(this.#path, 0, `${what} cannot be right, although the CRCs are`);
+    }
+  }
+}

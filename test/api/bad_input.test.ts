@@ -1,0 +1,278 @@
+/**
+ * Everything that is refused: with the right class and code, a message that names the argument, the rule and what was
+ * received, and a store that is as it was before.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  InvalidArgumentError,
+  InvalidKeyError,
+  InvalidOptionError,
+  InvalidValueError,
+  open,
+  type OpenOptions,
+  type Store,
+  ValueTooLargeError,
+} from "../../mod.ts";
+import { assertRefusal, errorOf, type Refusal } from "../support/errors.ts";
+import { contentsOf } from "../support/store_suite.ts";
+
+const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
+
+/** The store as code without types sees it. */
+type Untyped = Record<string, (...args: unknown[]) => unknown>;
+
+/** A call, what it has to be refused with, and the message. */
+type Row = readonly [string, (store: Untyped) => unknown, Omit<Refusal, "says">, RegExp];
+
+const KEY = { type: InvalidKeyError, code: "DINOMO_INVALID_KEY" } as const;
+const VALUE = { type: InvalidValueError, code: "DINOMO_INVALID_VALUE" } as const;
+const LARGE = { type: ValueTooLargeError, code: "DINOMO_VALUE_TOO_LARGE" } as const;
+const ARGUMENT = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" } as const;
+
+/** Keys that are none, and what the message says about each. */
+const BAD_KEYS: readonly [unknown, RegExp][] = [
+  ["", /^key must have 1 to 1024 bytes, got 0 bytes/],
+  ["x".repeat(1025), /^key must have 1 to 1024 bytes, got 1025 bytes/],
+  ["é".repeat(513), /^key must have 1 to 1024 bytes, got 1026 bytes/],
+  [new Uint8Array(0), /^key must have 1 to 1024 bytes, got 0 bytes/],
+  [new Uint8Array(1025), /^key must have 1 to 1024 bytes, got 1025 bytes/],
+  ["a\ud800", /^key must be a well-formed string.*lone surrogate/],
+  [5, /^key must be a string or a Uint8Array, got the number 5/],
+  [null, /^key must be a string or a Uint8Array, got null/],
+  [undefined, /^key must be a string or a Uint8Array, got undefined/],
+  [["a"], /^key must be a string or a Uint8Array, got an array of 1/],
+  [{}, /^key must be a string or a Uint8Array, got an object/],
+  [new ArrayBuffer(4), /^key must be a string or a Uint8Array, got an instance of ArrayBuffer/],
+];
+
+/** Calls with a key in every place where a key can be. */
+const KEY_CALLS: readonly [string, (store: Untyped, key: unknown) => unknown][] = [
+  ["get", (store, key) => store["get"]!(key)],
+  ["getSync", (store, key) => store["getSync"]!(key)],
+  ["getMany", (store, key) => store["getMany"]!(["a", key])],
+  ["getEntry", (store, key) => store["getEntry"]!(key)],
+  ["getEntrySync", (store, key) => store["getEntrySync"]!(key)],
+  ["has", (store, key) => store["has"]!(key)],
+  ["hasSync", (store, key) => store["hasSync"]!(key)],
+  ["put", (store, key) => store["put"]!(key, 1)],
+  ["putSync", (store, key) => store["putSync"]!(key, 1)],
+  ["putMany", (store, key) => store["putMany"]!([[key, 1], ["b", 1]])],
+  ["delete", (store, key) => store["delete"]!(key)],
+  ["deleteSync", (store, key) => store["deleteSync"]!(key)],
+  ["deleteMany", (store, key) => store["deleteMany"]!([key, "a"])],
+  ["compareAndSet", (store, key) => store["compareAndSet"]!(key, null, 1)],
+  ["update", (store, key) => store["update"]!(key, () => 1)],
+  ["increment", (store, key) => store["increment"]!(key)],
+];
+
+const BAD_VALUES: readonly [unknown, Omit<Refusal, "says">, RegExp][] = [
+  [undefined, VALUE, /^value must not be undefined.*use delete\(key\)/],
+  [() => 1, VALUE, /^value must be representable as msgpack, got .*a function/],
+  [{ f() {} }, VALUE, /^value must be representable as msgpack, got .*a function/],
+  [Symbol("s"), VALUE, /^value must be representable as msgpack, got a symbol/],
+  [
+    "x".repeat(20_000),
+    LARGE,
+    /^value must fit a segment of 16384 bytes .* got a value of \d+ bytes/,
+  ],
+];
+
+const VALUE_CALLS: readonly [string, (store: Untyped, value: unknown) => unknown][] = [
+  ["put", (store, value) => store["put"]!("a", value)],
+  ["putSync", (store, value) => store["putSync"]!("a", value)],
+  ["putMany", (store, value) => store["putMany"]!([["a", value], ["b", 1]])],
+  ["compareAndSet", (store, value) => store["compareAndSet"]!("new", null, value)],
+  ["update", (store, value) => store["update"]!("a", () => value)],
+];
+
+const OPTION_CALLS: readonly [string, (store: Untyped, options: unknown) => unknown][] = [
+  ["put", (store, options) => store["put"]!("a", 2, options)],
+  ["putSync", (store, options) => store["putSync"]!("a", 2, options)],
+  ["putMany", (store, options) => store["putMany"]!([["a", 2]], options)],
+  ["compareAndSet", (store, options) => store["compareAndSet"]!("new", null, 2, options)],
+  ["update", (store, options) => store["update"]!("a", () => 2, options)],
+];
+
+const BAD_OPTIONS: readonly [unknown, RegExp][] = [
+  [null, /^options must be an object, got null/],
+  [5000, /^options must be an object, got the number 5000/],
+  ["ttl", /^options must be an object, got the string "ttl"/],
+  ...[0, -1, NaN, Infinity, 2 ** 48, "5", null, {}, 5n].map((ttl): [unknown, RegExp] => [
+    { ttl },
+    /^ttl must be a positive number of milliseconds, got /,
+  ]),
+];
+
+const OTHER_ROWS: readonly Row[] = [
+  ...[1.5, -1, NaN, Infinity, 2 ** 48, undefined, "1", {}, true, 1n].map((version): Row => [
+    `compareAndSet with the version ${String(version)}`,
+    (store) => store["compareAndSet"]!("a", version, 2),
+    ARGUMENT,
+    /^version must be one that getEntry returned, or null, got /,
+  ]),
+  ...[NaN, Infinity, -Infinity, "1", null, {}, 1n].map((by): Row => [
+    `increment by ${String(by)}`,
+    (store) => store["increment"]!("n", by),
+    ARGUMENT,
+    /^by must be a finite number, got /,
+  ]),
+  ...[undefined, null, 5, "x", {}].map((change): Row => [
+    `update with ${String(change)}`,
+    (store) => store["update"]!("a", change),
+    ARGUMENT,
+    /^change must be a function, got /,
+  ]),
+  ...[0, -1, 65, 1.5, NaN, "2", null, undefined, 1n].map((nodes): Row => [
+    `scale to ${String(nodes)}`,
+    (store) => store["scale"]!(nodes),
+    ARGUMENT,
+    /^nodes must be a whole number from 1 to \d+ for a pool of 64 segments, got /,
+  ]),
+  ...[5, null, undefined, "ab", {}, true].flatMap((keys): Row[] => [
+    [
+      `getMany of ${String(keys)}`,
+      (s) => s["getMany"]!(keys),
+      ARGUMENT,
+      /^keys must be an iterable/,
+    ],
+    [`deleteMany of ${keys}`, (s) => s["deleteMany"]!(keys), ARGUMENT, /^keys must be an iterable/],
+    [`putMany of ${keys}`, (s) => s["putMany"]!(keys), ARGUMENT, /^entries must be an iterable/],
+  ]),
+  ...["ab", 5, null, undefined, { 0: "a", 1: 1 }].map((entry): Row => [
+    `putMany with the entry ${String(entry)}`,
+    (store) => store["putMany"]!([entry]),
+    ARGUMENT,
+    /^entries must hold \[key, value\] pairs, got /,
+  ]),
+  ...["entries", "keys", "values"].flatMap((name): Row[] => [
+    ...[5, null, {}, ["a"], true].map((prefix): Row => [
+      `${name} with the prefix ${String(prefix)}`,
+      (store) => drain(store[name]!({ prefix })),
+      ARGUMENT,
+      /^prefix must be a string or a Uint8Array, got /,
+    ]),
+    ...[null, 5, "user:"].map((options): Row => [
+      `${name} with the options ${options}`,
+      (store) => drain(store[name]!(options)),
+      ARGUMENT,
+      /^options must be an object, got /,
+    ]),
+  ]),
+  [
+    "snapshot without a path",
+    (s) => s["snapshot"]!(),
+    ARGUMENT,
+    /^snapshot must have somewhere to go/,
+  ],
+];
+
+async function drain(iterator: unknown): Promise<void> {
+  for await (const _ of iterator as AsyncIterable<unknown>);
+}
+
+/** Checks rows on one store, which must not change. */
+async function check(rows: readonly Row[]): Promise<void> {
+  await using store = await open<unknown>(SIZES);
+  await store.put("a", 1);
+  await store.put("n", 5);
+  const before = await stateOf(store);
+  for (const [name, call, expected, says] of rows) {
+    const error = await errorOf(async () => await call(store as unknown as Untyped));
+    assertRefusal(error, { ...expected, says }, name);
+    assert.equal(await stateOf(store), before, `${name}: nothing has changed`);
+  }
+}
+
+async function stateOf(store: Store<unknown>): Promise<unknown> {
+  const { count, liveBytes, pending, nodes } = store.stats();
+  const versions = ["a", "n"].map((key) => store.getEntrySync(key)?.version);
+  return {
+    entries: await contentsOf(store),
+    count,
+    liveBytes,
+    pending,
+    versions,
+    nodes: nodes.length,
+  };
+}
+
+test("bad keys", () =>
+  check(
+    KEY_CALLS.flatMap(([name, call]) =>
+      BAD_KEYS.map((
+        [key, says],
+      ): Row => [`${name}: ${says}`, (store) => call(store, key), KEY, says])
+    ),
+  ));
+
+test("bad values", () =>
+  check(VALUE_CALLS.flatMap(([name, call]) =>
+    BAD_VALUES.map(([value, expected, says]): Row => [
+      `${name}: ${says}`,
+      (store) => call(store, value),
+      expected,
+      says,
+    ])
+  )));
+
+test("bad options of writes", () =>
+  check(OPTION_CALLS.flatMap(([name, call]) =>
+    BAD_OPTIONS.map(([options, says]): Row => [
+      `${name}: ${says}`,
+      (store) => call(store, options),
+      ARGUMENT,
+      says,
+    ])
+  )));
+
+test("other arguments", () => check(OTHER_ROWS));
+
+test("an unknown option of a write is refused, not ignored", () =>
+  check(OPTION_CALLS.map(([name, call]): Row => [
+    name,
+    (store) => call(store, { tll: 5000 }),
+    ARGUMENT,
+    /^options must be among ttl, got the string "tll"/,
+  ])));
+
+test("bad options of open", async () => {
+  const rows: readonly [unknown, RegExp][] = [
+    [null, /^options must be an object, got null/],
+    [{ cache: "64MiB" }, /^options must be among path, .*, got the string "cache"/],
+    [{ nodes: 0 }, /^nodes must be a whole number from 1 to 64, got the number 0/],
+    [
+      { capacity: "lots" },
+      /^capacity must be a positive whole number of bytes.*got the string "lots"/,
+    ],
+    [{ capacity: "1MiB", segmentBytes: "1MiB" }, /^capacity must be 8 to 65534 times segmentBytes/],
+    [
+      { capacity: "64KiB", segmentBytes: "8KiB", nodes: 5 },
+      /^nodes must be at most 4 for a pool of 8/,
+    ],
+    [{ durability: "disk" }, /^durability must be "memory" in this release, got the string "disk"/],
+    [{ path: "" }, /^path must be a non-empty string without NUL, got the string ""/],
+    [{ codec: "xml" }, /^codec must be "msgpack", "json", "binary" or/],
+  ];
+  for (const [options, says] of rows) {
+    assertRefusal(await errorOf(() => open(options as OpenOptions)), {
+      type: InvalidOptionError,
+      code: "DINOMO_INVALID_OPTION",
+      says,
+    }, `${says}`);
+  }
+});
+
+test("a batch that is refused in the middle stores what came before, and nothing after", async () => {
+  await using store = await open<unknown>(SIZES);
+  const put = store.putMany([["a", 1], ["b", undefined], ["c", 3]]);
+  assertRefusal(await errorOf(() => put), { ...VALUE, says: /undefined/ }, "putMany");
+  assert.equal(await contentsOf(store), [["a", 1]]);
+  const deleted = store.deleteMany(["a", "", "a"]);
+  assertRefusal(await errorOf(() => deleted), { ...KEY, says: /0 bytes/ }, "deleteMany");
+  assert.equal(await contentsOf(store), []);
+});
+
+test.run();

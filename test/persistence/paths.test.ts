@@ -1,0 +1,188 @@
+/**
+ * Paths that cannot be used, and directories with something else in them: refused with the reason, and left as they are.
+ *
+ * @module
+ */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  CorruptionError,
+  FormatError,
+  InvalidOptionError,
+  open,
+  PathError,
+  SnapshotError,
+} from "../../mod.ts";
+import { assertRejects, type Refusal } from "../support/errors.ts";
+import { temporaryPath } from "../support/temporary.ts";
+
+const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
+const PATH: Omit<Refusal, "says"> = { type: PathError, code: "DINOMO_PATH" };
+const isRoot = process.getuid?.() === 0;
+
+/** A directory with a pool in it. */
+async function poolDirectory(): Promise<string> {
+  const path = temporaryPath();
+  const store = await open<unknown>({ path, ...SIZES });
+  await store.put("a", 1);
+  await store.close();
+  return path;
+}
+
+test("a directory is created with its parents", async () => {
+  const path = join(temporaryPath(), "deep", "er");
+  await using store = await open<unknown>({ path, ...SIZES });
+  await store.put("a", 1);
+  assert.is(existsSync(path), true);
+});
+
+test("an empty directory is taken", async () => {
+  const path = temporaryPath();
+  mkdirSync(path);
+  await using store = await open<unknown>({ path, ...SIZES });
+  await store.snapshot();
+  assert.equal(readdirSync(path).sort(), ["checkpoint", "image-1"]);
+});
+
+test("a file is not a directory", async () => {
+  const path = temporaryPath();
+  writeFileSync(path, "mine");
+  await assertRejects(() => open({ path, ...SIZES }), { ...PATH, says: /which is a file/ });
+  await assertRejects(() => open({ path: join(path, "sub"), ...SIZES }), {
+    ...PATH,
+    says: /path must/,
+  });
+  assert.is(readFileSync(path, "utf8"), "mine");
+});
+
+test("a directory with a foreign file is not touched", async () => {
+  for (
+    const name of ["notes.txt", "image-", "image-x", "checkpoint.old", ".hidden", "image-1.bak"]
+  ) {
+    const path = temporaryPath();
+    mkdirSync(path);
+    writeFileSync(join(path, name), "mine");
+    await assertRejects(() => open({ path, ...SIZES }), {
+      ...PATH,
+      says: new RegExp(`^path must be an empty directory or a pool, got .* which holds .*${name}`),
+    }, name);
+    assert.equal(readdirSync(path), [name]);
+    assert.is(readFileSync(join(path, name), "utf8"), "mine");
+  }
+});
+
+test("a foreign file beside a pool is noticed too", async () => {
+  const path = await poolDirectory();
+  writeFileSync(join(path, "notes.txt"), "mine");
+  await assertRejects(() => open({ path }), { ...PATH, says: /which holds .*notes.txt/ });
+  rmSync(join(path, "notes.txt"));
+  await (await open({ path })).close();
+});
+
+test("a file of the right name and the wrong content is a FormatError", async () => {
+  const path = temporaryPath();
+  mkdirSync(path);
+  writeFileSync(join(path, "checkpoint"), "what is this? ".repeat(100));
+  await assertRejects(() => open({ path }), {
+    type: FormatError,
+    code: "DINOMO_FORMAT",
+    says: /checkpoint must begin with "DINOMOCP", got "what is/,
+  });
+});
+
+test("a damaged file is a CorruptionError with its name", async () => {
+  const path = await poolDirectory();
+  const image = readdirSync(path).find((name) => name.startsWith("image-"))!;
+  rmSync(join(path, image));
+  await assertRejects(() => open({ path }), {
+    type: CorruptionError,
+    code: "DINOMO_CORRUPTION",
+    says: new RegExp(`${image}: damaged at byte 0: .*missing`),
+  });
+});
+
+test("the remains of a snapshot that was not finished are no obstacle", async () => {
+  const path = await poolDirectory();
+  writeFileSync(join(path, "checkpoint.new"), "half");
+  writeFileSync(join(path, "image-99"), "half");
+  const store = await open<unknown>({ path });
+  assert.is(await store.get("a"), 1);
+  await store.snapshot();
+  assert.is(readdirSync(path).length, 2);
+  await store.close();
+});
+
+test("a pool file that is no file is refused", async () => {
+  const path = await poolDirectory();
+  const checkpoint = readFileSync(join(path, "checkpoint"));
+  rmSync(join(path, "checkpoint"));
+  mkdirSync(join(path, "checkpoint"));
+  await assertRejects(() => open({ path }), { ...PATH, says: /checkpoint/ }, "a directory");
+  rmSync(join(path, "checkpoint"), { recursive: true });
+  const elsewhere = temporaryPath("elsewhere");
+  writeFileSync(elsewhere, checkpoint);
+  symlinkSync(elsewhere, join(path, "checkpoint"));
+  await assertRejects(() => open({ path }), { ...PATH, says: /checkpoint/ }, "a symbolic link");
+});
+
+test("a directory without permission is refused", async () => {
+  if (isRoot || process.platform === "win32") {
+    // Permissions do not bind this user; that the directory works says at least that nothing else is wrong.
+    await (await open({ path: temporaryPath(), ...SIZES })).close();
+    return;
+  }
+  const path = temporaryPath();
+  mkdirSync(path, { mode: 0o500 });
+  await assertRejects(() => open({ path, ...SIZES }), { ...PATH, says: /path must/ });
+  chmodSync(path, 0o700);
+});
+
+test("options that are refused create no directory", async () => {
+  const path = temporaryPath();
+  const refused = [
+    { capacity: "64KiB", segmentBytes: "64KiB" },
+    { capacity: "64KiB", segmentBytes: "8KiB", nodes: 5 },
+    { nodes: 65 },
+  ];
+  for (const options of refused) {
+    await assertRejects(() => open({ path, ...options }), {
+      type: InvalidOptionError,
+      code: "DINOMO_INVALID_OPTION",
+      says: /must be/,
+    }, JSON.stringify(options));
+    assert.is(existsSync(path), false, JSON.stringify(options));
+  }
+});
+
+test("a snapshot into a directory that has gone is a SnapshotError, and the store goes on", async () => {
+  const path = temporaryPath();
+  const store = await open<unknown>({ path, ...SIZES });
+  await store.put("a", 1);
+  rmSync(path, { recursive: true });
+  const failed: Refusal = {
+    type: SnapshotError,
+    code: "DINOMO_SNAPSHOT",
+    says: /^snapshot 1 of .* was not written: ENOENT/,
+  };
+  await assertRejects(() => store.snapshot(), failed, "snapshot");
+  await store.put("b", 2);
+  assert.is(await store.get("a"), 1);
+  mkdirSync(path);
+  await store.snapshot();
+  rmSync(path, { recursive: true });
+  await assertRejects(() => store.close(), { ...failed, says: /was not written: ENOENT/ }, "close");
+});
+
+test.run();

@@ -1,0 +1,63 @@
+/**
+ * Uses the pool at a path, in a process of its own: writes it, checks it, or works on it until it is killed.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import { open } from "../../../mod.ts";
+import { childArguments, say } from "../child.ts";
+import { checkDataset, writeDataset } from "../dataset.ts";
+
+/** What to do with the pool. */
+export interface PoolUse {
+  readonly path: string;
+  readonly mode: "write" | "check" | "unsnapshotted" | "generations";
+  /** Values of the dataset, or keys of a generation. */
+  readonly count: number;
+}
+
+const { path, mode, count } = childArguments<PoolUse>();
+const store = await open<unknown>({
+  path,
+  // An existing pool keeps its own sizes.
+  ...(mode === "check" ? {} : { capacity: "4MiB", segmentBytes: "64KiB" }),
+  nodes: 2,
+});
+
+/** Writes a generation's number to all keys. */
+function writeGeneration(generation: number): Promise<void> {
+  return store.putMany(
+    Array.from({ length: count }, (_, i): [string, unknown] => [`key ${i}`, { generation, i }]),
+  );
+}
+
+switch (mode) {
+  case "write":
+    await writeDataset(store, count);
+    await store.close();
+    say("written");
+    break;
+  case "check":
+    await checkDataset(store, count);
+    await store.close();
+    say("checked");
+    break;
+  case "unsnapshotted":
+    await writeGeneration(1);
+    await store.put("only in the snapshot", 1);
+    await store.snapshot();
+    await writeGeneration(2);
+    await store.delete("only in the snapshot");
+    await store.put("not in the snapshot", 1);
+    say("ready");
+    await setTimeout(60_000);
+    break;
+  case "generations":
+    for (let generation = Number(await store.get("generation") ?? 0) + 1;; generation++) {
+      await writeGeneration(generation);
+      await store.put("generation", generation);
+      say({ begun: generation });
+      await store.snapshot();
+      say({ ended: generation });
+    }
+}

@@ -1,0 +1,121 @@
+/**
+ * Copies of this tree in which a bug can be planted, and in which test files can be run.
+ *
+ * A copy holds what the runtime at hand executes: the sources, or for Node what the build made of them.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
+import { PROJECT_ROOT, type Runtime, runtimeCommand } from "../../scripts/runtimes.ts";
+import type { PlantedBug } from "./planted_bugs.ts";
+
+/** The runtime that this process runs on. */
+export const THIS_RUNTIME: Runtime = "Deno" in globalThis
+  ? "deno"
+  : process.versions["bun"] === undefined
+  ? "node"
+  : "bun";
+
+/** Parts of the tree that the tests of a copy need. */
+const PARTS = ["lib", "workers", "test", "scripts"] as const;
+const FILES = ["package.json", "deno.json", "mod.ts"] as const;
+
+/** How a test file ended in a copy. */
+export interface CopyRun {
+  readonly exitCode: number | null;
+  readonly timedOut: boolean;
+  readonly output: string;
+}
+
+/** One copy, in a temporary folder. */
+export class PlantedCopy {
+  readonly #folder = mkdtempSync(join(tmpdir(), "dinomo-planted-"));
+  /** Where the executed files are: the folder, or its dist/. */
+  readonly #root: string;
+
+  constructor() {
+    const isBuilt = THIS_RUNTIME === "node";
+    const from = isBuilt ? join(PROJECT_ROOT, "dist") : PROJECT_ROOT;
+    this.#root = isBuilt ? join(this.#folder, "dist") : this.#folder;
+    for (const part of PARTS) {
+      cpSync(join(from, part), join(this.#root, part), { recursive: true });
+    }
+    cpSync(join(from, isBuilt ? "mod.js" : "mod.ts"), join(this.#root, isBuilt ? "mod.js" : "mod.ts"));
+    for (const file of FILES) cpSync(join(PROJECT_ROOT, file), join(this.#folder, file));
+    symlinkSync(join(PROJECT_ROOT, "node_modules"), join(this.#folder, "node_modules"));
+  }
+
+  /** Runs a test file of the copy, with a planted bug or without one. */
+  async run(testFile: string, bug: PlantedBug | undefined, timeoutMs: number): Promise<CopyRun> {
+    if (bug === undefined) return await this.#spawn(testFile, timeoutMs);
+    const path = this.#pathOf(bug.file);
+    const original = readFileSync(path, "utf8");
+    writeFileSync(path, plant(original, bug));
+    try {
+      return await this.#spawn(testFile, timeoutMs);
+    } finally {
+      writeFileSync(path, original);
+    }
+  }
+
+  /** Removes the copy. */
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #pathOf(source: string): string {
+    const isBuilt = THIS_RUNTIME === "node";
+    return join(this.#root, isBuilt ? source.replace(/\.ts$/, ".js") : source);
+  }
+
+  #spawn(testFile: string, timeoutMs: number): Promise<CopyRun> {
+    const { program, args } = runtimeCommand(THIS_RUNTIME, testFile, this.#folder);
+    const { FORCE_COLOR: _, ...environment } = process.env;
+    return new Promise((resolve, reject) => {
+      const child = spawn(program, args, {
+        cwd: this.#folder,
+        env: { ...environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let output = "";
+      let timedOut = false;
+      const timer = setTimeout(() => {
+        timedOut = true;
+        child.kill("SIGKILL");
+      }, timeoutMs);
+      const collect = (text: string) => void (output += text);
+      child.stdout.setEncoding("utf8").on("data", collect);
+      child.stderr.setEncoding("utf8").on("data", collect);
+      child.on("error", reject);
+      child.on("close", (exitCode) => {
+        clearTimeout(timer);
+        resolve({ exitCode, timedOut, output });
+      });
+    });
+  }
+}
+
+/**
+ * Plants a bug in the text of a file.
+ *
+ * The texts to find are written as in the sources; any white space matches any other, because the build formats in its own way.
+ *
+ * @throws {Error} when a text does not occur exactly once: the bug has to be planted elsewhere by now
+ */
+export function plant(text: string, bug: PlantedBug): string {
+  return bug.edits.reduce((edited, [find, replace]) => {
+    const pattern = find.trim().split(/\s+/).map(escapePattern).join("\\s+");
+    const count = [...edited.matchAll(new RegExp(pattern, "g"))].length;
+    if (count !== 1) throw new Error(`${bug.name}: "${find}" occurs ${count} times in ${bug.file}`);
+    return edited.replace(new RegExp(pattern), () => replace);
+  }, text);
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}

@@ -1,0 +1,227 @@
+/**
+ * Commands on a store beside a model, for fast-check: random sequences of them are run on both, and what the store answers is
+ * compared with what the model says.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import * as assert from "uvu/assert";
+import type { Store } from "../../mod.ts";
+
+/** What the store should hold. */
+export type Model = Map<string, unknown>;
+
+/** The store; reopening replaces it. */
+export interface Real {
+  store: Store<unknown>;
+  /** Closes the store and opens it again; absent if it has no path. */
+  readonly reopen?: () => Promise<Store<unknown>>;
+}
+
+type Command = fc.AsyncCommand<Model, Real>;
+type Run = (model: Model, real: Real) => Promise<void>;
+
+const KEY_COUNT = 16;
+/** Largest value that is tried, in characters: more than a ring of 8 KiB takes, less than a segment of 4 KiB. */
+const TEXT_LENGTH_MAX = 3500;
+const LONG_MS = 3_600_000;
+
+const key = fc.nat(KEY_COUNT - 1).map((i) => i % 5 === 4 ? `schlüssel 🦖 ${i}` : `key ${i}`);
+const keys = fc.array(key, { maxLength: 8 });
+const value: fc.Arbitrary<unknown> = fc.oneof(
+  fc.integer(),
+  fc.double(),
+  fc.string({ unit: "binary", maxLength: 40 }),
+  fc.nat(TEXT_LENGTH_MAX).map((length) => "x".repeat(length)),
+  fc.uint8Array({ maxLength: 200 }),
+  fc.record({ id: fc.nat(), name: fc.string(), tags: fc.array(fc.string(), { maxLength: 3 }) }),
+  fc.constantFrom(null, true, new Map([["a", 1]]), new Set([1, 2]), 2n ** 70n, new Date(5)),
+);
+const options = fc.option(fc.constant({ ttl: LONG_MS }), { nil: undefined });
+
+function command(name: string, run: Run): Command {
+  return { check: () => true, run, toString: () => name };
+}
+
+function shown(...parameters: unknown[]): string {
+  return parameters.map((parameter) => fc.stringify(parameter).slice(0, 40)).join(", ");
+}
+
+const puts = fc.tuple(key, value, options).map(([k, v, o]) =>
+  command(`put(${shown(k, v)})`, async (model, { store }) => {
+    assert.is(await store.put(k, v, o), undefined);
+    model.set(k, v);
+  })
+);
+
+const putsSync = fc.tuple(key, value, options).map(([k, v, o]) =>
+  command(`putSync(${shown(k, v)})`, (model, { store }) => {
+    store.putSync(k, v, o);
+    model.set(k, v);
+    assert.equal(store.getSync(k), v);
+    return Promise.resolve();
+  })
+);
+
+const gets = key.map((k) =>
+  command(`get(${k})`, async (model, { store }) => {
+    assert.equal(await store.get(k), model.get(k));
+    assert.equal(store.getSync(k), model.get(k));
+    assert.is(await store.has(k), model.has(k));
+    assert.equal((await store.getEntry(k))?.value, model.get(k));
+  })
+);
+
+const deletes = fc.tuple(key, fc.boolean()).map(([k, isSync]) =>
+  command(`delete(${k})`, async (model, { store }) => {
+    const existed = isSync ? store.deleteSync(k) : await store.delete(k);
+    assert.is(existed, model.delete(k));
+  })
+);
+
+const insertions = fc.tuple(key, value).map(([k, v]) =>
+  command(`compareAndSet(${shown(k, null, v)})`, async (model, { store }) => {
+    assert.is(await store.compareAndSet(k, null, v), !model.has(k));
+    if (!model.has(k)) model.set(k, v);
+  })
+);
+
+const replacements = fc.tuple(key, value, fc.boolean()).map(([k, v, isStale]) =>
+  command(
+    `compareAndSet(${shown(k, isStale ? "stale" : "current", v)})`,
+    async (model, { store }) => {
+      const entry = await store.getEntry(k);
+      assert.is(entry !== undefined, model.has(k));
+      const version = (entry?.version ?? 1) - (isStale ? 1 : 0);
+      const applies = model.has(k) && !isStale;
+      assert.is(await store.compareAndSet(k, version, v), applies);
+      if (applies) model.set(k, v);
+    },
+  )
+);
+
+const increments = fc.tuple(key, fc.integer()).map(([k, by]) =>
+  command(`increment(${shown(k, by)})`, async (model, { store }) => {
+    const old = model.get(k) ?? (model.has(k) ? NaN : 0);
+    const sum = typeof old === "number" ? old + by : NaN;
+    if (Number.isFinite(sum)) {
+      assert.is(await store.increment(k, by), sum);
+      model.set(k, sum);
+    } else {
+      const error = await store.increment(k, by).then(() => undefined, (e: Error) => e);
+      assert.is(error?.name, "NotANumberError");
+    }
+  })
+);
+
+const updates = fc.tuple(key, value).map(([k, v]) =>
+  command(`update(${shown(k, v)})`, async (model, { store }) => {
+    const old = model.get(k);
+    const next = [Array.isArray(old) ? old.length : 0, v];
+    const stored = await store.update(k, (seen) => {
+      assert.equal(seen, old);
+      return next;
+    });
+    assert.equal(stored, next);
+    model.set(k, next);
+  })
+);
+
+const batches = fc.tuple(fc.array(fc.tuple(key, value), { maxLength: 8 }), keys).map(
+  ([entries, removed]) =>
+    command(`putMany(${entries.length}), deleteMany(${removed.length})`, async (model, real) => {
+      const put = real.store.putMany(entries);
+      const deleted = real.store.deleteMany(removed);
+      for (const [k, v] of entries) model.set(k, v);
+      const expected = removed.filter((k) => model.delete(k)).length;
+      await put;
+      assert.is(await deleted, expected);
+    }),
+);
+
+const readsOfMany = keys.map((list) =>
+  command(`getMany(${list.length})`, async (model, { store }) => {
+    assert.equal(await store.getMany(list), list.map((k) => model.get(k)));
+  })
+);
+
+const bursts = fc.array(fc.tuple(key, fc.option(value, { nil: undefined })), {
+  minLength: 2,
+  maxLength: 40,
+}).map((steps) =>
+  command(`burst of ${steps.length}`, async (model, { store }) => {
+    const work: Promise<void>[] = [];
+    for (const [k, v] of steps) {
+      if (v !== undefined) {
+        work.push(store.put(k, v));
+        model.set(k, v);
+      } else {
+        const existed = model.delete(k);
+        work.push(store.delete(k).then((outcome) => assert.is(outcome, existed)));
+      }
+    }
+    await Promise.all(work);
+    for (const [k] of steps) assert.equal(store.getSync(k), model.get(k));
+  })
+);
+
+const listings = fc.constantFrom("", "key", "key 1", "schlüssel", "nothing").map((prefix) =>
+  command(`entries(${prefix})`, async (model, { store }) => {
+    const seen: Model = new Map();
+    for await (const [k, v] of store.entries({ prefix })) {
+      assert.not(seen.has(String(k)), `${k} twice`);
+      seen.set(String(k), v);
+    }
+    assert.equal(
+      seen,
+      new Map([...model].filter(([k]) => k.startsWith(prefix)).sort(byOrder(seen))),
+    );
+    assert.is(store.count, model.size);
+  })
+);
+
+const clears = fc.constant(command("clear", async (model, { store }) => {
+  await store.clear();
+  model.clear();
+}));
+
+const scalings = fc.integer({ min: 1, max: 4 }).map((nodes) =>
+  command(`scale(${nodes})`, async (_model, { store }) => {
+    const report = await store.scale(nodes);
+    assert.is(report.bytesMoved, 0);
+    assert.is(store.nodes, nodes);
+  })
+);
+
+const reopenings = fc.boolean().map((snapshotFirst): Command => ({
+  check: () => true,
+  toString: () => snapshotFirst ? "snapshot, reopen" : "reopen",
+  async run(_model, real) {
+    if (real.reopen === undefined) return;
+    if (snapshotFirst) await real.store.snapshot();
+    real.store = await real.reopen();
+  },
+}));
+
+/** Sequences of commands. Those that take long, or make the others pointless, are rare. */
+export function storeCommands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {
+  const often = [puts, putsSync, gets, deletes, insertions, replacements, increments, updates];
+  const sometimes = [batches, readsOfMany, bursts, listings];
+  const all = [
+    ...often,
+    ...often,
+    ...often,
+    ...sometimes,
+    ...sometimes,
+    clears,
+    scalings,
+    reopenings,
+  ];
+  return fc.commands(all, { maxCommands, size: "max" });
+}
+
+/** Orders a model's entries as they were seen, so that maps can be compared. */
+function byOrder(seen: Model): (a: [string, unknown], b: [string, unknown]) => number {
+  const order = [...seen.keys()];
+  return ([a], [b]) => order.indexOf(a) - order.indexOf(b);
+}
