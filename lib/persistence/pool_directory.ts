@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe, PathError } from "../core/errors.ts";
+import { PathError } from "../core/errors.ts";
 import type { FileSystem } from "./file_system.ts";
 
 /** The newest checkpoint. */
@@ -33,7 +33,7 @@ export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
     if (info === undefined) return [];
     if (info.kind !== "directory") {
       throw new PathError(
-        `path must be a directory or not exist yet, got ${describe(path)}, which is a file`,
+        `path must be a directory or not exist yet, got ${JSON.stringify(path)}, which is a file`,
       );
     }
     files.assertWritable(path);
@@ -42,8 +42,8 @@ export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
   const foreign = names.find((name) => !isPoolFile(name));
   if (foreign !== undefined) {
     throw new PathError(
-      `path must be an empty directory or a pool, got ${describe(path)}, which holds ${
-        describe(foreign)
+      `path must be an empty directory or a pool, got ${JSON.stringify(path)}, which holds ${
+        JSON.stringify(foreign)
       }`,
     );
   }
@@ -87,7 +87,7 @@ function withPathError<Result>(path: string, action: () => Result): Result {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PathError(
       `path must be a directory whose files can be read and written, failed at ${
-        describe(path)
+        JSON.stringify(path)
       }: ${reason}`,
       { cause: error },
     );

@@ -22,19 +22,17 @@ interface ModelEntry extends Omit<BegunRead, "versionSeen"> {
   readonly issuedCount: number;
 }
 
-/** Words that readers look at. */
-interface Range {
-  /** Which of {@linkcode buffersOf}. */
-  readonly buffer: number;
-  readonly start: number;
-  /** A function, because the index grows. */
-  readonly end: () => number;
-}
+/** Numbers of the buffers that readers look at. */
+const CONTROL = 0;
+const INDEX = 1;
+const LOG = 2;
 
 /** A recording of what readers can see of a pool. */
 export class Trajectory {
   readonly #buffers: readonly Int32Array[];
-  readonly #ranges: readonly Range[];
+  readonly #pool: Pool;
+  readonly #slots: readonly Slot[];
+  readonly #segments: SegmentTable;
   /** The buffers as they were recorded last. */
   readonly #shadows: readonly Int32Array[];
   readonly #start: PoolHandle;
@@ -47,11 +45,16 @@ export class Trajectory {
   /** Numbers of the models that have changed, in the order of the moments. */
   readonly #changed: { readonly moment: number; readonly model: number }[] = [];
 
+  /** Moments at which the structure of a slot's table changed. */
+  readonly #restructured: number[] = [];
+
   /** Starts a recording of `pool` at a time. */
   constructor(pool: Pool, slots: readonly Slot[], models: readonly KeyModel[], nowMs: number) {
     this.#times = [nowMs];
     this.#buffers = buffersOf(pool);
-    this.#ranges = rangesOf(pool, slots);
+    this.#pool = pool;
+    this.#slots = slots;
+    this.#segments = new SegmentTable(pool);
     this.#shadows = this.#buffers.map((buffer) => buffer.slice());
     this.#start = copyOf(pool.handle);
     this.#models = models;
@@ -66,7 +69,7 @@ export class Trajectory {
   /** Records what has changed since the last call. */
   record(nowMs: number): void {
     const before = this.#changes.length;
-    for (const { buffer, start, end } of this.#ranges) this.#compare(buffer, start, end());
+    this.#compareAll();
     if (this.#changes.length === before) return;
     const moment = this.#ends.length;
     this.#ends.push(this.#changes.length);
@@ -97,6 +100,11 @@ export class Trajectory {
     return this.#times[moment]!;
   }
 
+  /** Moments at which the structure of a slot's table changed. */
+  get restructured(): readonly number[] {
+    return this.#restructured;
+  }
+
   /** The models, with all operations of the recording. */
   get models(): readonly KeyModel[] {
     return this.#models;
@@ -117,6 +125,28 @@ export class Trajectory {
       else high = middle;
     }
     return changed[low + offset]?.model;
+  }
+
+  #compareAll(): void {
+    const { control, geometry } = this.#pool;
+    this.#compare(CONTROL, GENERATIONS, GENERATIONS + geometry.segmentCount);
+    for (const slot of this.#slots) {
+      const start = this.#pool.slotAt(slot);
+      if (control[start + SLOT_META] !== this.#shadows[CONTROL]![start + SLOT_META]) {
+        this.#restructured.push(this.#ends.length);
+      }
+      this.#compare(CONTROL, start, start + LINE_WORDS);
+    }
+    this.#compare(INDEX, 0, control[INDEX_SPACE_NEXT] * (BUCKET_BYTES / 4));
+    for (let segment = 0; segment < geometry.segmentCount; segment++) {
+      const id = segment as SegmentId;
+      const at = this.#pool.segmentAt(id);
+      // Nobody writes into others: the last writes to a segment were recorded before it was sealed.
+      const isOpen = (control[at + SEGMENT_STATE] & STATE_MASK) === SegmentState.OPEN;
+      if (!isOpen && control[at + SEGMENT_PINS] === 0) continue;
+      const start = this.#pool.wordAt(this.#pool.segmentAddress(id));
+      this.#compare(LOG, start, start + geometry.segmentBytes / 4);
+    }
   }
 
   #compare(buffer: number, start: number, end: number): void {
@@ -159,19 +189,6 @@ export class TrajectoryPlayer {
 /** The buffers of a pool that is smaller than one region. */
 function buffersOf(pool: Pool): Int32Array[] {
   return [pool.control, pool.index[0]!, pool.words[0]!];
-}
-
-function rangesOf(pool: Pool, slots: readonly Slot[]): Range[] {
-  const { control, geometry } = pool;
-  const fixed = (buffer: number, start: number, length: number) => {
-    return { buffer, start, end: () => start + length };
-  };
-  return [
-    fixed(0, GENERATIONS, geometry.segmentCount),
-    ...slots.map((slot) => fixed(0, pool.slotAt(slot), LINE_WORDS)),
-    { buffer: 1, start: 0, end: () => control[INDEX_SPACE_NEXT] * (BUCKET_BYTES / 4) },
-    fixed(2, 0, pool.words[0]!.length),
-  ];
 }
 
 function entryOf(model: KeyModel, moment: number): ModelEntry {

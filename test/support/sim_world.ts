@@ -58,13 +58,18 @@ export interface SimOptions {
   readonly interruptShare: number;
   /** Segments of the pool. @default 10 to 20 */
   readonly segmentCount?: number;
+  /** Keys of each slot that are in use, up to 100. @default 36 */
+  readonly keysPerSlot?: number;
+  /** Length of most values, at most. @default many or few to a segment */
+  readonly valueBytesMax?: number;
 }
 
 /** Slots in use: one for each client alone, one for both, one for the counters. */
 const SLOTS = [17, 1200, 2400, 4095] as Slot[];
+const KEYS_PER_SLOT_MAX = 100;
 const KEYS_PER_SLOT = 36;
 const COUNTER_COUNT = 4;
-const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, KEYS_PER_SLOT);
+const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, KEYS_PER_SLOT_MAX);
 
 /** Steps inside of steps inside of steps. */
 const DEPTH_MAX = 3;
@@ -114,10 +119,13 @@ export class SimWorld {
     this.#interruptShare = options.interruptShare;
     this.pool = makePool(this.random, options.segmentCount ?? this.random.between(10, 20));
     this.segments = new SegmentTable(this.pool);
-    this.valueBytesMax = this.random.pick([90, 90, 1200]);
-    const own = KEYS.filter((key) => key.slot !== SLOTS[3]);
-    this.models = own.map((key) => new KeyModel(key));
-    this.counters = KEYS.filter((key) => key.slot === SLOTS[3]).slice(0, COUNTER_COUNT)
+    this.valueBytesMax = options.valueBytesMax ?? this.random.pick([90, 90, 1200]);
+    const keysOf = (slot: Slot, count: number) =>
+      KEYS.filter((key) => key.slot === slot).slice(0, count);
+    const count = options.keysPerSlot ?? KEYS_PER_SLOT;
+    this.models = SLOTS.slice(0, 3).flatMap((slot) => keysOf(slot, count))
+      .map((key) => new KeyModel(key));
+    this.counters = keysOf(SLOTS[3]!, COUNTER_COUNT)
       .map((key) => ({ key, left: new Set<number>(), countMin: 0 }));
     for (const slot of SLOTS) this.#stamps.set(slot, { min: 0, max: 0 });
     const ofClient = (client: number) =>

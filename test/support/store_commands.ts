@@ -34,7 +34,10 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.nat(TEXT_LENGTH_MAX).map((length) => "x".repeat(length)),
   fc.uint8Array({ maxLength: 200 }),
-  fc.record({ id: fc.nat(), name: fc.string(), tags: fc.array(fc.string(), { maxLength: 3 }) }),
+  fc.record(
+    { id: fc.nat(), name: fc.string(), tags: fc.array(fc.string(), { maxLength: 3 }) },
+    { noNullPrototype: true },
+  ),
   fc.constantFrom(null, true, new Map([["a", 1]]), new Set([1, 2]), 2n ** 70n, new Date(5)),
 );
 const options = fc.option(fc.constant({ ttl: LONG_MS }), { nil: undefined });
