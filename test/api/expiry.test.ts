@@ -6,9 +6,9 @@
 import { setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import type { Store } from "../../mod.ts";
-import { contentsOf, storeSuite, until } from "../support/store_suite.ts";
+import { contentsOf, SETUPS, storeSuite, until } from "../support/store_suite.ts";
 
-const test = storeSuite("expiry");
+const test = storeSuite("expiry", SETUPS.slice(0, 2));
 
 /** A time to live that has passed when {@linkcode expired} resolves. */
 const SHORT_MS = 20;

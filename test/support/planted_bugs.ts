@@ -24,6 +24,7 @@ export interface PlantedBug {
 const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
 const INTERRUPTED_STEPS = "test/simulation/interrupted_steps.test.ts";
 const READS = "test/simulation/reads_at_any_moment.test.ts";
+const TABLE_READS = "test/simulation/reads_of_growing_tables.test.ts";
 const SEGMENTS = "test/simulation/segment_states.test.ts";
 const WAKE_UPS = "test/simulation/wake_ups.test.ts";
 
@@ -87,7 +88,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "if (outcome === ABSENT && Atomics.load(this.#control, slotAt + SLOT_META) === meta) {",
       "if (outcome === ABSENT) {",
     ]],
-    caughtBy: READS,
+    caughtBy: TABLE_READS,
   },
   {
     name: "doubling removes the moved pairs before it publishes META",
@@ -97,7 +98,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "this.#publishMeta(slotAt, log2 + 1);",
       "for (let i = 0; i < moved.length; i += 2) Atomics.store(this.#pool.index[moved[i]], moved[i + 1], NO_ADDRESS); this.#publishMeta(slotAt, log2 + 1);",
     ]],
-    caughtBy: READS,
+    caughtBy: TABLE_READS,
   },
   {
     name: "compaction removes the originals without publishing META first",
@@ -107,7 +108,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "this.#publishMeta(slotAt, log2); for (const { region, word } of originals)",
       "for (const { region, word } of originals)",
     ]],
-    caughtBy: READS,
+    caughtBy: TABLE_READS,
   },
   {
     name: "overflow buckets are reused without META being published after they were unlinked",
@@ -117,7 +118,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET); this.#publishMeta(slotAt, log2);",
       "Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);",
     ]],
-    caughtBy: READS,
+    caughtBy: TABLE_READS,
   },
   {
     name: "a KN changes a slot that has moved",

@@ -164,7 +164,7 @@ export class SimManager implements SimAgent {
   /** Gives every slot to the KN that the virtual nodes say. */
   #rebalance(): void {
     const staying = this.nodes.filter((node) => !node.isLeaving);
-    const owners = assignSlots(staying.map((node) => node.nodeId));
+    const owners = ownersAmong(staying.map((node) => node.nodeId));
     for (const slot of this.#world.slots) {
       const isOwned = ownerOf(loadOwner(this.#world.pool, slot)) === owners[slot];
       if (!isOwned) this.#move(slot, owners[slot]!);
@@ -212,6 +212,16 @@ export class SimManager implements SimAgent {
     segments.releasePending();
     Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
   }
+}
+
+/** Assignments by set of KNs: they are pure, and take a millisecond. */
+const assignments = new Map<string, readonly NodeId[]>();
+
+function ownersAmong(nodes: readonly NodeId[]): readonly NodeId[] {
+  const name = nodes.join();
+  let owners = assignments.get(name);
+  if (owners === undefined) assignments.set(name, owners = assignSlots(nodes));
+  return owners;
 }
 
 /** Index words that any simulation uses. */

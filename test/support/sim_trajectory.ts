@@ -9,10 +9,18 @@
  *
  * @module
  */
-import type { Slot } from "../../lib/core/brands.ts";
-import { GENERATIONS, INDEX_SPACE_NEXT, LINE_WORDS } from "../../lib/pool/control_layout.ts";
+import { Buffer } from "node:buffer";
+import type { SegmentId, Slot } from "../../lib/core/brands.ts";
+import {
+  GENERATIONS,
+  INDEX_SPACE_NEXT,
+  LINE_WORDS,
+  SEGMENT_PINS,
+  SLOT_META,
+} from "../../lib/pool/control_layout.ts";
 import { BUCKET_BYTES } from "../../lib/pool/geometry.ts";
 import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
+import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import type { BegunRead, KeyModel } from "./sim_model.ts";
 
 /** What the model said about a key from some moment on. */
@@ -22,10 +30,20 @@ interface ModelEntry extends Omit<BegunRead, "versionSeen"> {
   readonly issuedCount: number;
 }
 
+/** The structure of a slot's table changes, or, without a slot, a segment may be reused. */
+export interface TrajectoryEvent {
+  readonly moment: number;
+  readonly slot: Slot | undefined;
+}
+
 /** Numbers of the buffers that readers look at. */
 const CONTROL = 0;
 const INDEX = 1;
 const LOG = 2;
+/** Numbers that describe a change. */
+const CHANGE_LENGTH = 4;
+/** Words that are compared at once. */
+const CHUNK_WORDS = 1024;
 
 /** A recording of what readers can see of a pool. */
 export class Trajectory {
@@ -35,8 +53,11 @@ export class Trajectory {
   readonly #segments: SegmentTable;
   /** The buffers as they were recorded last. */
   readonly #shadows: readonly Int32Array[];
+  /** Both as bytes. */
+  readonly #bytes: readonly Buffer[];
+  readonly #shadowBytes: readonly Buffer[];
   readonly #start: PoolHandle;
-  /** Changes as buffer, index, value; those that make moment `i` end at `#ends[i]`. */
+  /** Changes as buffer, index, value before and after; those that make moment `i` end at `#ends[i]`. */
   readonly #changes: number[] = [];
   readonly #ends: number[] = [0];
   readonly #times: number[];
@@ -45,8 +66,7 @@ export class Trajectory {
   /** Numbers of the models that have changed, in the order of the moments. */
   readonly #changed: { readonly moment: number; readonly model: number }[] = [];
 
-  /** Moments at which the structure of a slot's table changed. */
-  readonly #restructured: number[] = [];
+  readonly #events: TrajectoryEvent[] = [];
 
   /** Starts a recording of `pool` at a time. */
   constructor(pool: Pool, slots: readonly Slot[], models: readonly KeyModel[], nowMs: number) {
@@ -56,6 +76,8 @@ export class Trajectory {
     this.#slots = slots;
     this.#segments = new SegmentTable(pool);
     this.#shadows = this.#buffers.map((buffer) => buffer.slice());
+    this.#bytes = this.#buffers.map((words) => Buffer.from(words.buffer));
+    this.#shadowBytes = this.#shadows.map((words) => Buffer.from(words.buffer));
     this.#start = copyOf(pool.handle);
     this.#models = models;
     this.#entries = models.map((model) => [entryOf(model, 0)]);
@@ -89,9 +111,18 @@ export class Trajectory {
   }
 
   /** Takes a copy of the memory to a moment from the one before it. */
-  apply(moment: number, buffers: readonly Int32Array[]): void {
-    for (let i = this.#ends[moment - 1]!; i < this.#ends[moment]!; i += 3) {
-      buffers[this.#changes[i]!]![this.#changes[i + 1]!] = this.#changes[i + 2]!;
+  redo(moment: number, buffers: readonly Int32Array[]): void {
+    const changes = this.#changes;
+    for (let i = this.#ends[moment - 1]!; i < this.#ends[moment]!; i += CHANGE_LENGTH) {
+      buffers[changes[i]!]![changes[i + 1]!] = changes[i + 3]!;
+    }
+  }
+
+  /** Takes it back to the one before. */
+  undo(moment: number, buffers: readonly Int32Array[]): void {
+    const changes = this.#changes;
+    for (let i = this.#ends[moment - 1]!; i < this.#ends[moment]!; i += CHANGE_LENGTH) {
+      buffers[changes[i]!]![changes[i + 1]!] = changes[i + 2]!;
     }
   }
 
@@ -100,9 +131,9 @@ export class Trajectory {
     return this.#times[moment]!;
   }
 
-  /** Moments at which the structure of a slot's table changed. */
-  get restructured(): readonly number[] {
-    return this.#restructured;
+  /** When readers are most likely to be led astray. */
+  get events(): readonly TrajectoryEvent[] {
+    return this.#events;
   }
 
   /** The models, with all operations of the recording. */
@@ -129,11 +160,15 @@ export class Trajectory {
 
   #compareAll(): void {
     const { control, geometry } = this.#pool;
-    this.#compare(CONTROL, GENERATIONS, GENERATIONS + geometry.segmentCount);
+    const generationsEnd = GENERATIONS + geometry.segmentCount;
+    if (!this.#isSame(CONTROL, GENERATIONS * 4, generationsEnd * 4)) {
+      this.#events.push({ moment: this.#ends.length, slot: undefined });
+    }
+    this.#compare(CONTROL, GENERATIONS, generationsEnd);
     for (const slot of this.#slots) {
       const start = this.#pool.slotAt(slot);
       if (control[start + SLOT_META] !== this.#shadows[CONTROL]![start + SLOT_META]) {
-        this.#restructured.push(this.#ends.length);
+        this.#events.push({ moment: this.#ends.length, slot });
       }
       this.#compare(CONTROL, start, start + LINE_WORDS);
     }
@@ -142,7 +177,7 @@ export class Trajectory {
       const id = segment as SegmentId;
       const at = this.#pool.segmentAt(id);
       // Nobody writes into others: the last writes to a segment were recorded before it was sealed.
-      const isOpen = (control[at + SEGMENT_STATE] & STATE_MASK) === SegmentState.OPEN;
+      const isOpen = this.#segments.state(id) === SegmentState.OPEN;
       if (!isOpen && control[at + SEGMENT_PINS] === 0) continue;
       const start = this.#pool.wordAt(this.#pool.segmentAddress(id));
       this.#compare(LOG, start, start + geometry.segmentBytes / 4);
@@ -152,20 +187,29 @@ export class Trajectory {
   #compare(buffer: number, start: number, end: number): void {
     const words = this.#buffers[buffer]!;
     const shadow = this.#shadows[buffer]!;
-    for (let at = start; at < end; at++) {
-      if (words[at] === shadow[at]) continue;
-      shadow[at] = words[at];
-      this.#changes.push(buffer, at, words[at]);
+    for (let from = start; from < end; from += CHUNK_WORDS) {
+      const to = Math.min(end, from + CHUNK_WORDS);
+      if (this.#isSame(buffer, from * 4, to * 4)) continue;
+      for (let at = from; at < to; at++) {
+        if (words[at] === shadow[at]) continue;
+        this.#changes.push(buffer, at, shadow[at], words[at]);
+        shadow[at] = words[at];
+      }
     }
+  }
+
+  /** A native comparison: nearly all of the memory is the same as before, and a loop over it takes most of a test's time. */
+  #isSame(buffer: number, from: number, to: number): boolean {
+    return this.#bytes[buffer]!.compare(this.#shadowBytes[buffer]!, from, to, from, to) === 0;
   }
 }
 
-/** A copy of the memory that can be moved on. */
+/** A copy of the memory that can be taken to any moment. */
 export class TrajectoryPlayer {
   readonly pool: Pool;
-  moment = 0;
   readonly #trajectory: Trajectory;
   readonly #buffers: readonly Int32Array[];
+  #moment = 0;
 
   /** Made by {@linkcode Trajectory.play}. */
   constructor(pool: Pool, trajectory: Trajectory) {
@@ -174,15 +218,21 @@ export class TrajectoryPlayer {
     this.#buffers = buffersOf(pool);
   }
 
-  /** Whether the end has been reached. */
-  get isAtEnd(): boolean {
-    return this.moment === this.#trajectory.momentCount - 1;
+  /** Whose contents the memory has. */
+  get moment(): number {
+    return this.#moment;
   }
 
-  /** Moves on by so many contents, or to the end. */
-  advance(count: number): void {
-    const target = Math.min(this.#trajectory.momentCount - 1, this.moment + count);
-    while (this.moment < target) this.#trajectory.apply(++this.moment, this.#buffers);
+  /** Whether the end has been reached. */
+  get isAtEnd(): boolean {
+    return this.#moment === this.#trajectory.momentCount - 1;
+  }
+
+  /** Goes to a moment, or to the first or last. */
+  seek(moment: number): void {
+    const target = Math.max(0, Math.min(this.#trajectory.momentCount - 1, moment));
+    while (this.#moment < target) this.#trajectory.redo(++this.#moment, this.#buffers);
+    while (this.#moment > target) this.#trajectory.undo(this.#moment--, this.#buffers);
   }
 }
 

@@ -108,6 +108,7 @@ export class SimWorld {
   isEnding = false;
   /** Steps made in the middle of others. */
   interruptCount = 0;
+  #isObserved = false;
   #depth = 0;
   #accessCount = 0;
   #waitCount = 0;
@@ -294,11 +295,15 @@ export class SimWorld {
   };
 
   #onAccess(isWrite: boolean): void {
+    if (this.#isObserved) return;
     this.#accessCount += 1;
     require(this.#accessCount < ACCESSES_MAX, "a step does not end");
     const isDeep = this.#depth === 0 || this.#depth >= DEPTH_MAX;
     if (!isDeep && this.random.next() < this.#interruptShare) this.#interrupt();
-    if (isWrite) this.onAccess?.();
+    if (!isWrite || this.onAccess === undefined) return;
+    this.#isObserved = true;
+    this.onAccess();
+    this.#isObserved = false;
   }
 }
 

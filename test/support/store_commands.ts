@@ -210,16 +210,8 @@ const reopenings = fc.boolean().map((snapshotFirst): Command => ({
 export function storeCommands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {
   const often = [puts, putsSync, gets, deletes, insertions, replacements, increments, updates];
   const sometimes = [batches, readsOfMany, bursts, listings];
-  const all = [
-    ...often,
-    ...often,
-    ...often,
-    ...sometimes,
-    ...sometimes,
-    clears,
-    scalings,
-    reopenings,
-  ];
+  const common = [...often, ...often, ...often, ...sometimes, ...sometimes];
+  const all = [...common, ...common, clears, scalings, reopenings];
   return fc.commands(all, { maxCommands, size: "max" });
 }
 

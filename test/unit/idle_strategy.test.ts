@@ -116,32 +116,66 @@ test("many spinners never take the last processor", () => {
   assert.is(pool.control[SPINNER_COUNT], 0);
 });
 
-test("a spinner that was descheduled stops for a while, longer each time, and then tries again", () => {
-  const clock = new Clock();
-  const spinner = new Spinner(poolWith(8), "node", 10_000, clock.now);
-  const isOff = () => {
-    const { isReady, looks } = readyAfter(70);
-    spinner.spin(isReady);
-    return looks() <= 2;
-  };
-  let lastOffMs = 0;
-  for (let round = 0; round < 4; round++) {
-    clock.stepMs = 5;
-    assert.is(spinner.spin(NEVER), false, "the gap between two looks at the clock is too long");
-    clock.stepMs = 0.01;
-    const startMs = clock.nowMs;
-    while (isOff()) clock.nowMs += 1;
-    const offMs = clock.nowMs - startMs;
-    assert.ok(offMs > lastOffMs || offMs > 30, `off for ${offMs} ms after ${lastOffMs} ms`);
-    assert.ok(offMs < 1000, "not for ever");
-    lastOffMs = offMs;
-    // isOff was answered by a spin that succeeded and forgot the backoff, so it has to be earned anew.
-    clock.stepMs = 5;
-    for (let i = 0; i <= round; i++) {
-      spinner.spin(NEVER);
-      clock.nowMs += 1000;
-    }
+/** Whether a spinner does without spinning at the moment. */
+function isOff(spinner: Spinner, clock: Clock): boolean {
+  const before = clock.lookCount;
+  spinner.spin(NEVER);
+  return clock.lookCount - before <= 1;
+}
+
+/** Lets a spinner be descheduled until it gives up; returns for how long it does. */
+function exhaust(spinner: Spinner, clock: Clock): number {
+  clock.stepMs = 5;
+  let preemptions = 0;
+  while (!isOff(spinner, clock)) assert.ok(++preemptions <= 10, "it goes on and on");
+  clock.stepMs = 0.001;
+  const startMs = clock.nowMs;
+  while (isOff(spinner, clock)) {
+    clock.nowMs += 1;
+    assert.ok(clock.nowMs - startMs < 1000, "not for ever");
   }
+  return clock.nowMs - startMs;
+}
+
+test("a spinner that is descheduled again and again gives up for a while, longer each time", () => {
+  const clock = new Clock();
+  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const offMs = [1, 2, 3, 4].map(() => exhaust(spinner, clock));
+  assert.ok(offMs[0]! >= 1, `${offMs}`);
+  for (let i = 1; i < offMs.length; i++) assert.ok(offMs[i]! >= offMs[i - 1]!, `${offMs}`);
+  assert.ok(offMs.at(-1)! > 2 * offMs[0]!, `${offMs}`);
+});
+
+test("a success makes it forget that", () => {
+  const clock = new Clock();
+  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const first = exhaust(spinner, clock);
+  exhaust(spinner, clock);
+  const longest = exhaust(spinner, clock);
+  assert.is(spinner.spin(readyAfter(50).isReady), true);
+  const again = exhaust(spinner, clock);
+  assert.ok(again < longest && again < first + 2, `${first}, ${longest}, then ${again}`);
+});
+
+test("after short sleeps a thread spins longer, after a long one as long as before", () => {
+  const clock = new Clock();
+  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const spinMs = () => {
+    const startMs = clock.nowMs;
+    spinner.spin(NEVER);
+    return clock.nowMs - startMs;
+  };
+  const shortest = spinMs();
+  let longest = shortest;
+  for (let i = 0; i < 20; i++) {
+    spinner.learn(0.1);
+    const spentMs = spinMs();
+    assert.ok(spentMs >= longest - 0.02, `${spentMs} after ${longest}`);
+    longest = spentMs;
+  }
+  assert.ok(longest > 2 * shortest && longest < 20 * shortest, `${shortest} to ${longest}`);
+  spinner.learn(50);
+  assert.ok(spinMs() < 1.5 * shortest);
 });
 
 test("a thread sleeps only if there is no work", () => {
