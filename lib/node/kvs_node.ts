@@ -393,10 +393,9 @@ export class KvsNode {
     return ownerOf(owner) === this.#nodeId && lockSlot(this.#control, slotAt + SLOT_LOCK, owner);
   }
 
-  /** Refuses a request for want of a segment; or stalls, if there will be one when a snapshot has ended. */
+  /** Refuses a request for want of a segment, unless it waits for the end of a snapshot. */
   #refuseFull(consumer: RequestConsumer): void {
-    if (this.#segments.isFreeingDeferred) this.#mustWait = true;
-    else consumer.complete(Status.LOG_FULL, 0, 0, 0);
+    if (!this.#mustWait) consumer.complete(Status.LOG_FULL, 0, 0, 0);
   }
 
   #refuseMoved(consumer: RequestConsumer): void {
@@ -414,7 +413,10 @@ export class KvsNode {
       roundsLeft -= 1;
       address = this.#log.reserve(length, segmentReserve);
     }
-    return address;
+    if (address !== NO_ADDRESS) return address;
+    this.#mustWait = this.#segments.isFreeingDeferred;
+    // A snapshot that has ended meanwhile released its segments before it said so.
+    return this.#mustWait ? NO_ADDRESS : this.#log.reserve(length, segmentReserve);
   }
 
   /** Whether a put may go ahead: its condition holds, and there is room for what it adds. */
