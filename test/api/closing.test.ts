@@ -8,7 +8,12 @@ import * as assert from "uvu/assert";
 import { open, type Store, StoreClosedError } from "../../mod.ts";
 import { assertRefusal, errorOf, type Refusal } from "../support/errors.ts";
 
-const SIZES = { capacity: "1MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;
+const SIZES = {
+  capacity: "1MiB",
+  segmentBytes: "16KiB",
+  ringBytes: "8KiB",
+  spin: false,
+} as const;
 
 const CLOSED: Refusal = {
   type: StoreClosedError,

@@ -6,6 +6,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, type ScaleReport, type Store } from "../../mod.ts";
+import { Load } from "../support/load.ts";
+import { Random, SEED } from "../support/random.ts";
 
 const SIZES = { capacity: "2MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;
 
@@ -57,83 +59,9 @@ test("scalings that are asked for at once happen one after the other", async () 
   assert.is(store.nodes, 2);
 });
 
-/** A load that goes on until it is told to stop, and knows what the store has to hold. */
-class Load {
-  readonly model = new Map<string, number>();
-  readonly #store: Store<unknown>;
-  readonly #work = new Set<Promise<void>>();
-  #isStopped = false;
-  issuedCount = 0;
-
-  constructor(store: Store<unknown>) {
-    this.#store = store;
-  }
-
-  /** Issues bursts of pipelined operations; every one is checked. */
-  async run(): Promise<void> {
-    while (!this.#isStopped) {
-      for (let i = 0; i < 40; i++) this.#issue();
-      // Some bursts overlap with the ones before, so that keys have operations in flight all the time.
-      if (this.#work.size > 200) await Promise.all(this.#work);
-      else await new Promise((resolve) => setTimeout(resolve));
-    }
-    await Promise.all(this.#work);
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-  }
-
-  #issue(): void {
-    const number = this.issuedCount++;
-    const key = `key ${(number * 7919) % 97}`;
-    const { model } = this;
-    switch (number % 6) {
-      case 0:
-        return this.#expect(this.#store.delete(key), model.delete(key), `${number}: delete`);
-      case 1: {
-        const applies = !model.has(key);
-        if (applies) model.set(key, number);
-        return this.#expect(
-          this.#store.compareAndSet(key, null, number),
-          applies,
-          `${number}: compareAndSet`,
-        );
-      }
-      case 2:
-        // A value too large for the ring: reserve and commit may meet a move each.
-        model.set(key, number);
-        return this.#expect(
-          this.#store.put(key, { number, text: "x".repeat(4000) }),
-          undefined,
-          `${number}: large put`,
-        );
-      case 3:
-        if (number % 5 === 0) {
-          assert.is(numberOf(this.#store.getSync(key)), model.get(key), `${number}: getSync`);
-        }
-        return;
-      default:
-        model.set(key, number);
-        return this.#expect(this.#store.put(key, number), undefined, `${number}: put`);
-    }
-  }
-
-  #expect<T>(promise: Promise<T>, expected: T, context: string): void {
-    const checked = promise.then((outcome) => assert.is(outcome, expected, context));
-    this.#work.add(checked);
-    void checked.finally(() => this.#work.delete(checked)).catch(() => {});
-  }
-}
-
-function numberOf(value: unknown): number | undefined {
-  if (typeof value === "object" && value !== null) return (value as { number: number }).number;
-  return value as number | undefined;
-}
-
 test("1 to 2 to 4 to 1 under pipelined load: order per key, and every operation exactly once", async () => {
   await using store = await open<unknown>(SIZES);
-  const load = new Load(store);
+  const load = new Load(store, new Random(SEED));
   const running = load.run();
   for (const [from, to] of [[1, 2], [2, 4], [4, 1], [1, 3], [3, 2], [2, 1]] as const) {
     checkReport(await store.scale(to), from, to);
@@ -142,11 +70,7 @@ test("1 to 2 to 4 to 1 under pipelined load: order per key, and every operation 
   }
   load.stop();
   await running;
-  assert.is(store.count, load.model.size);
-  for (let i = 0; i < 97; i++) {
-    const key = `key ${i}`;
-    assert.is(numberOf(store.getSync(key)), load.model.get(key), key);
-  }
+  load.check(store);
   assert.ok(load.issuedCount > 2000);
 });
 

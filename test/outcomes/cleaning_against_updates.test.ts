@@ -19,14 +19,14 @@ import { planHistory } from "../support/outcome_history.ts";
 import { raceHistory } from "../support/outcome_history_reader.ts";
 
 test("a pool that is nearly full is cleaned, updated and read", async () => {
-  const writes = 120_000;
+  const writes = 80_000;
   const { owner, others } = await raceHistory({
     name: "cleaning",
     sizes: { segmentCount: 24, segmentBytes: 4096 },
     plan: planHistory(190, 600, 11),
     writes,
-    reads: 120_000,
-    others: [{ name: "cleaner", quota: 4000 }],
+    reads: 80_000,
+    others: [{ name: "cleaner", quota: 500 }],
   });
   const [cleaner] = others as [CleanerReport];
   assert.ok(cleaner.cleanedCount > 100, `${cleaner.cleanedCount} segments were cleaned`);

@@ -103,6 +103,8 @@ test("pipelined puts keep their order while their slots move", () =>
     const counters = Array.from({ length: COUNTERS }, (_, counter) => increment(counter));
     const [sums] = await Promise.all([Promise.all(counters), put(), scale()]);
     await store.flush();
+    const { moved } = store.stats().nodes[0];
+    assert.ok(moved > 0, "the first KN, which stays, refused requests whose slot had moved");
     await setImmediate();
     assert.is(failure, undefined);
     assert.is(resolved, issued.reduce((sum, count) => sum + count, 0), "every put is acknowledged");

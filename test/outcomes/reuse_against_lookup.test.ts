@@ -20,13 +20,13 @@ import { raceHistory } from "../support/outcome_history_reader.ts";
 test("segments are reused under the reader's eyes", async () => {
   const sizes = { segmentCount: 12, segmentBytes: 4096 };
   const plan = planHistory(6, 1200, 13);
-  const writes = 600_000;
+  const writes = 400_000;
   const { fixture, owner } = await raceHistory({
     name: "reuse",
     sizes,
     plan,
     writes,
-    reads: 600_000,
+    reads: 400_000,
   });
   let reuses = 0;
   for (let i = 0; i < sizes.segmentCount; i++) reuses += fixture.pool.control[GENERATIONS + i];

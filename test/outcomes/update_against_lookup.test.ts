@@ -25,8 +25,8 @@ test("one key is updated as fast as it is looked up", async () => {
     name: "one key",
     sizes: SIZES,
     plan,
-    writes: 400_000,
-    reads: 400_000,
+    writes: 250_000,
+    reads: 250_000,
   });
   assert.is(owner.refused, 0);
 });
@@ -37,8 +37,8 @@ test("six keys are updated, deleted and put again, three of them with the same h
     name: "six keys",
     sizes: SIZES,
     plan,
-    writes: 400_000,
-    reads: 400_000,
+    writes: 250_000,
+    reads: 250_000,
   });
   assert.is(owner.refused, 0);
 });

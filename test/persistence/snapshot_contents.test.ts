@@ -14,6 +14,8 @@ import type { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { countRecords } from "../../lib/store/stats.ts";
 import { assertThrows } from "../support/errors.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
+import { seeded } from "../support/random.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { DIRECTORY, imagePath, readerOf, restore, save, savedPool } from "../support/snapshots.ts";
 
@@ -55,6 +57,32 @@ test("slots, versions and live bytes are what they were", () => {
   }
   assert.is(segments.freeCount, f.segments.freeCount);
 });
+
+test(
+  "whatever state a pool is in, its snapshot is believed, and says the same",
+  seeded((random) => {
+    for (let round = 0; round < 12; round++) {
+      const f = new PoolFixture({ segmentCount: 64 });
+      const model = new Map<string, Uint8Array>();
+      const keyCount = random.pick([5, 60, 1000]);
+      for (let i = random.below(3000); i > 0; i--) {
+        const key = `key ${random.below(keyCount)}`;
+        if (random.below(4) === 0) {
+          assert.is(f.delete(key), model.delete(key));
+        } else {
+          const value = random.bytes(random.below(60));
+          const expiresAtMs = random.below(5) === 0 ? 10 ** 9 : Infinity;
+          if (f.put(key, value, undefined, expiresAtMs)) model.set(key, value);
+        }
+      }
+      if (random.below(2) === 0) f.log.seal();
+      const disk = new MemoryDisk();
+      save(f, disk, 1);
+      const read = readerOf(restore(disk).pool);
+      for (let i = 0; i < keyCount; i++) assert.equal(read(`key ${i}`), model.get(`key ${i}`));
+    }
+  }),
+);
 
 test("an empty pool is a snapshot too", () => {
   const { disk } = savedPool(0);

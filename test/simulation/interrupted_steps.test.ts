@@ -7,8 +7,8 @@ import { test } from "uvu";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { SimWorld } from "../support/sim_world.ts";
 
-const SEED_COUNT = 100;
-const STEP_COUNT = 800;
+const SEED_COUNT = 50;
+const STEP_COUNT = 300;
 /** Few accesses are interrupted, so that what lies between two interruptions gets somewhere. */
 const INTERRUPT_SHARES = [0.003, 0.02];
 

@@ -30,24 +30,14 @@ const RECORDINGS: readonly Recording[] = [
     segmentCount: 9,
   },
   {
-    name: "tables that grow",
-    seedCount: 8,
-    warmUpSteps: 0,
-    steps: 200,
-    interruptShare: 0.02,
-    segmentCount: 30,
-    keysPerSlot: 100,
-    valueBytesMax: 20,
-  },
-  {
     name: "segments that are reused",
     seedCount: 16,
     warmUpSteps: 100,
     steps: 80,
-    interruptShare: 0.1,
-    segmentCount: 9,
+    interruptShare: 0.02,
+    segmentCount: 14,
     keysPerSlot: 4,
-    valueBytesMax: 1200,
+    valueBytesMax: 1900,
   },
 ];
 

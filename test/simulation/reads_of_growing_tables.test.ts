@@ -16,7 +16,7 @@ import { TableWriter } from "../support/sim_table_writer.ts";
 import { Trajectory } from "../support/sim_trajectory.ts";
 import { TrajectoryReaders } from "../support/sim_trajectory_readers.ts";
 
-const SEED_COUNT = 30;
+const SEED_COUNT = 10;
 const OPERATION_COUNT = 400;
 const SEGMENT_COUNT = 16;
 const SLOTS = [17, 1200, 2400] as Slot[];

@@ -11,7 +11,7 @@ import { NodeConnection } from "../../lib/client/node_connection.ts";
 import { SyncSettler } from "../../lib/client/settlers.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { Spinner, sleepUnless } from "../../lib/node/idle_strategy.ts";
+import { sleepUnless, Spinner } from "../../lib/node/idle_strategy.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { AGENT_SLEEPING } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";

@@ -8,7 +8,7 @@ import { forEachSeed } from "../support/sim_seeds.ts";
 import { SimWorld } from "../support/sim_world.ts";
 
 const SEED_COUNT = 100;
-const STEP_COUNT = 1500;
+const STEP_COUNT = 1000;
 
 test("every order of steps keeps the invariants", () => {
   forEachSeed(SEED_COUNT, (seed) => {

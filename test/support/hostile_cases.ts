@@ -15,10 +15,16 @@ import {
   SEGMENT_ENTRY_USED,
   SEGMENT_ENTRY_WORDS,
   SLOT_ENTRY_RECORD_COUNT,
+  SLOT_ENTRY_VERSION_LOW,
   SLOT_ENTRY_WORDS,
 } from "../../lib/persistence/checkpoint_layout.ts";
 import { BUCKET_OVERFLOW, BUCKET_WORDS } from "../../lib/index/bucket_layout.ts";
-import { RECORD_META, RECORD_VALUE_BYTES } from "../../lib/log/record_layout.ts";
+import {
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  recordWords,
+} from "../../lib/log/record_layout.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import type { MemoryDisk } from "./memory_disk.ts";
 import { CHECKPOINT_PATH, imagePath, resealed } from "./snapshots.ts";
@@ -44,8 +50,9 @@ class Files {
     this.#disk = disk;
     this.#bytes = disk.fileContents(CHECKPOINT_PATH);
     this.words = new Int32Array(this.#bytes.buffer, 0, this.#bytes.length >>> 2);
-    const image = disk.fileContents(imagePath(1));
-    this.image = new Int32Array(image.buffer, 0, image.length >>> 2);
+    const image = new Uint8Array(SEGMENT_COUNT * SEGMENT_BYTES);
+    image.set(disk.fileContents(imagePath(1)));
+    this.image = new Int32Array(image.buffer);
     const parts = checkpointParts(SEGMENT_COUNT, 0);
     this.segments = parts.segments / 4;
     this.bucketCount = (this.#bytes.length - parts.buckets) / 64;
@@ -71,6 +78,19 @@ class Files {
 
   get record(): number {
     return this.address * 2;
+  }
+
+  /** Appends a copy of a record to the last used segment, as a live one; returns its address. */
+  appendCopy(record: number): number {
+    let segment = SEGMENT_COUNT - 1;
+    const usedAt = () => this.segments + segment * SEGMENT_ENTRY_WORDS + SEGMENT_ENTRY_USED;
+    while (this.words[usedAt()] === 0) segment -= 1;
+    const length = recordWords(this.image[record + RECORD_META]!, this.image[record]!);
+    const at = (segment * SEGMENT_BYTES + this.words[usedAt()]!) / 4;
+    this.image.copyWithin(at, record, record + length);
+    this.words[usedAt()]! += length * 4;
+    this.words[usedAt() - SEGMENT_ENTRY_USED + SEGMENT_ENTRY_LIVE]! += length * 4;
+    return at / 2;
   }
 
   /** Writes both back, with the right CRCs. */
@@ -142,6 +162,17 @@ export const HOSTILE_CASES: Readonly<Record<string, (disk: MemoryDisk) => void>>
   "a free bucket that is in use": tampered((f) => {
     f.words[CHECKPOINT_INDEX_FREE / 4] = f.words[f.slot + 1]!;
     f.words[CHECKPOINT_INDEX_FREE_COUNT / 4] = 1;
+  }),
+  "two records of one key": tampered((f) => {
+    // Another record of the same slot, hash and key, in a pair of its own.
+    const copy = f.appendCopy(f.record);
+    f.words[f.bucket + 3] = copy;
+    f.words[f.bucket + 2] = f.words[f.bucket]!;
+    f.words[f.slot + SLOT_ENTRY_RECORD_COUNT]! += 1;
+  }),
+  "a version newer than its slot's": tampered((f) => {
+    f.words[f.slot + SLOT_ENTRY_VERSION_LOW] = 0;
+    f.image[f.record + RECORD_VERSION_LOW] = 1_000_000;
   }),
   "extents in every slot": tampered((f) => {
     for (let i = 0; i < SLOT_COUNT; i++) {

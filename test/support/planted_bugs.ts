@@ -70,7 +70,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "a reader does not look at the generation after it has copied the value",
     breaks: "I6",
     file: READER,
-    edits: [["half of another. if (!this.#isUnchanged(generationAt, generation)) return RACED;", ""]],
+    edits: [[
+      "half of another. if (!this.#isUnchanged(generationAt, generation)) return RACED;",
+      "",
+    ]],
     caughtBy: READS,
   },
   {
@@ -124,7 +127,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "a KN changes a slot that has moved",
     breaks: "I1",
     file: "lib/routing/ownership.ts",
-    edits: [["if (seen !== (word | LOCKED)) return false;", "if (seen !== (word | LOCKED)) return true;"]],
+    edits: [[
+      "if (seen !== (word | LOCKED)) return false;",
+      "if (seen !== (word | LOCKED)) return true;",
+    ]],
     caughtBy: WHOLE_STEPS,
   },
   {
@@ -250,7 +256,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "the cleaner moves records that nobody needs",
     breaks: "I10",
     file: CLEANER,
-    edits: [["if (isLive) this.#segments.subtractLive(address, bytes);", "this.#segments.subtractLive(address, bytes);"]],
+    edits: [[
+      "if (isLive) this.#segments.subtractLive(address, bytes);",
+      "this.#segments.subtractLive(address, bytes);",
+    ]],
     caughtBy: WHOLE_STEPS,
   },
   {
@@ -278,7 +287,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "this.#push(segment, at); Atomics.add(control, GENERATIONS + segment, 1);",
       ],
       ["Atomics.add(control, FREE_LIST_COUNT, 1); }", "}"],
-      ["this.#push(segment, at);", "this.#push(segment, at); Atomics.add(control, FREE_LIST_COUNT, 1);"],
+      [
+        "this.#push(segment, at);",
+        "this.#push(segment, at); Atomics.add(control, FREE_LIST_COUNT, 1);",
+      ],
     ],
     caughtBy: READS,
   },
@@ -299,7 +311,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "a snapshot does not hold back the segments that it needs",
     breaks: "I10",
     file: SEGMENT_TABLE,
-    edits: [["!== DeferFree.YES) this.#release(segment, at);", "!== -1) this.#release(segment, at);"]],
+    edits: [[
+      "!== DeferFree.YES) this.#release(segment, at);",
+      "!== -1) this.#release(segment, at);",
+    ]],
     caughtBy: WHOLE_STEPS,
   },
   {

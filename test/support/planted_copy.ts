@@ -45,7 +45,10 @@ export class PlantedCopy {
     for (const part of PARTS) {
       cpSync(join(from, part), join(this.#root, part), { recursive: true });
     }
-    cpSync(join(from, isBuilt ? "mod.js" : "mod.ts"), join(this.#root, isBuilt ? "mod.js" : "mod.ts"));
+    cpSync(
+      join(from, isBuilt ? "mod.js" : "mod.ts"),
+      join(this.#root, isBuilt ? "mod.js" : "mod.ts"),
+    );
     for (const file of FILES) cpSync(join(PROJECT_ROOT, file), join(this.#folder, file));
     symlinkSync(join(PROJECT_ROOT, "node_modules"), join(this.#folder, "node_modules"));
   }

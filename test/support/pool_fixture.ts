@@ -143,6 +143,7 @@ export class PoolFixture {
         return false;
       }
     } else {
+      this.#forgetExpiry(slotAt, old);
       this.table.swing(old, address);
       this.segments.subtractLive(old, this.recordBytes(old));
     }
@@ -154,7 +155,9 @@ export class PoolFixture {
   delete(key: Key, hash?: number): boolean {
     const address = this.find(key, hash);
     if (address === NO_ADDRESS) return false;
-    this.table.remove(this.slotAt(this.keys.hash));
+    const slotAt = this.slotAt(this.keys.hash);
+    this.#forgetExpiry(slotAt, address);
+    this.table.remove(slotAt);
     this.segments.subtractLive(address, this.recordBytes(address));
     return true;
   }
@@ -164,6 +167,11 @@ export class PoolFixture {
     if (!this.reader.read(this.encode(key, hash), true)) return undefined;
     const { value, valueBytes, version, expiresAtMs } = this.reader;
     return { value: Uint8Array.from(value.subarray(0, valueBytes)), version, expiresAtMs };
+  }
+
+  #forgetExpiry(slotAt: number, old: PoolAddress): void {
+    const meta = this.pool.wordsOf(old)[this.pool.wordAt(old) + RECORD_META]!;
+    if ((meta & FLAG_EXPIRES) !== 0) this.pool.control[slotAt + SLOT_EXPIRING_COUNT]! -= 1;
   }
 
   /** Number of segments in a state. */

@@ -9,8 +9,8 @@
 
 /** What a test does at accesses to shared memory. */
 export interface AtomicHooks {
-  /** Called before and after an atomic access. */
-  readonly onAccess: (isWrite: boolean, isBefore: boolean) => void;
+  /** Called before and after an atomic access to a word. */
+  readonly onAccess: (isWrite: boolean, array: Int32Array, index: number) => void;
   /** Called instead of `Atomics.wait`: where a thread would sleep, the test goes on with something else. */
   readonly onWait?: (array: Int32Array, index: number, value: number) => void;
   /** Called instead of `Atomics.notify`. */
@@ -32,9 +32,9 @@ export function withAtomicHooks<Result>(hooks: AtomicHooks, body: () => Result):
     const original = table[name] as AtomicFunction;
     const isWrite = name !== "load";
     table[name] = (array: Int32Array, index: number, a?: number, b?: number) => {
-      hooks.onAccess(isWrite, true);
+      hooks.onAccess(isWrite, array, index);
       const result = original(array, index, a, b);
-      hooks.onAccess(isWrite, false);
+      hooks.onAccess(isWrite, array, index);
       return result;
     };
   }

@@ -42,13 +42,24 @@ export class SimClient implements SimAgent, ClientWaiter {
   #pendingCount = 0;
 
   /** Makes a client that writes the keys of `models`. */
-  constructor(world: SimWorld, clientId: number, models: readonly KeyModel[], ownSlots: readonly Slot[]) {
+  constructor(
+    world: SimWorld,
+    clientId: number,
+    models: readonly KeyModel[],
+    ownSlots: readonly Slot[],
+  ) {
     this.name = `client ${clientId}`;
     this.#world = world;
     this.#models = models;
     this.#ownSlots = ownSlots;
     this.#eyes = new SimEyes(world.pool, world.clock);
-    this.client = new Client({ pool: world.pool, clientId, waiter: this, onFlush: () => {}, onBlocked: () => {} });
+    this.client = new Client({
+      pool: world.pool,
+      clientId,
+      waiter: this,
+      onFlush: () => {},
+      onBlocked: () => {},
+    });
   }
 
   /** Operations that have not ended. */

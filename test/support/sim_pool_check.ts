@@ -179,7 +179,10 @@ class PoolCheck {
       const isFree = state === SegmentState.FREE;
       require(free.has(id) === isFree, `segment ${id}: free segments are in the free list`);
       if (isFree || state === SegmentState.FREE_PENDING) {
-        require(found === 0, `I10: segment ${id} was freed, and ${found} bytes of it are reachable`);
+        require(
+          found === 0,
+          `I10: segment ${id} was freed, and ${found} bytes of it are reachable`,
+        );
         require(isFree || isDeferred, `segment ${id} was never freed`);
         continue;
       }

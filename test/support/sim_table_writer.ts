@@ -39,6 +39,7 @@ export class TableWriter {
   readonly #random: Random;
   readonly #models: readonly KeyModel[];
   readonly #table: SlotTable;
+  readonly #segments: SegmentTable;
   readonly #log: LogWriter;
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   #operationCount = 0;
@@ -49,7 +50,8 @@ export class TableWriter {
     this.#random = random;
     this.#models = models;
     this.#table = new SlotTable(pool, new IndexSpace(pool, 0));
-    this.#log = new LogWriter(pool, new SegmentTable(pool), 0);
+    this.#segments = new SegmentTable(pool);
+    this.#log = new LogWriter(pool, this.#segments, 0);
   }
 
   /** Puts, overwrites or removes one key. */
@@ -69,8 +71,11 @@ export class TableWriter {
     const slotAt = this.#pool.slotAt(model.key.slot);
     const bytes = makeValue(model.key.number, operation.number, VALUE_BYTES_MIN);
     const meta = packMeta(this.#encoder.byteLength, RecordKind.PUT, 0);
-    const address = this.#log.reserve(recordWords(meta, bytes.length), 0);
+    const length = recordWords(meta, bytes.length);
+    const address = this.#log.reserve(length, 0);
     require(address !== NO_ADDRESS, "the log has room for all operations");
+    // What is replaced keeps counting as live: no segment is to be reused here.
+    this.#segments.addLive(address, length * 4);
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
     words[at + RECORD_VALUE_BYTES] = bytes.length;

@@ -11,6 +11,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { SegmentId, Slot } from "../../lib/core/brands.ts";
+import { metaLog2 } from "../../lib/index/slot_extents.ts";
 import {
   GENERATIONS,
   INDEX_SPACE_NEXT,
@@ -30,9 +31,11 @@ interface ModelEntry extends Omit<BegunRead, "versionSeen"> {
   readonly issuedCount: number;
 }
 
-/** The structure of a slot's table changes, or, without a slot, a segment may be reused. */
+/** Something that may lead a reader astray. */
 export interface TrajectoryEvent {
   readonly moment: number;
+  readonly kind: "table doubled" | "table compacted" | "segment freed";
+  /** The table's slot. */
   readonly slot: Slot | undefined;
 }
 
@@ -162,13 +165,16 @@ export class Trajectory {
     const { control, geometry } = this.#pool;
     const generationsEnd = GENERATIONS + geometry.segmentCount;
     if (!this.#isSame(CONTROL, GENERATIONS * 4, generationsEnd * 4)) {
-      this.#events.push({ moment: this.#ends.length, slot: undefined });
+      this.#addEvent("segment freed", undefined);
     }
     this.#compare(CONTROL, GENERATIONS, generationsEnd);
     for (const slot of this.#slots) {
       const start = this.#pool.slotAt(slot);
-      if (control[start + SLOT_META] !== this.#shadows[CONTROL]![start + SLOT_META]) {
-        this.#events.push({ moment: this.#ends.length, slot });
+      const meta = control[start + SLOT_META];
+      const before = this.#shadows[CONTROL]![start + SLOT_META];
+      if (meta !== before) {
+        const isSameSize = metaLog2(meta) === metaLog2(before);
+        this.#addEvent(isSameSize ? "table compacted" : "table doubled", slot);
       }
       this.#compare(CONTROL, start, start + LINE_WORDS);
     }
@@ -182,6 +188,10 @@ export class Trajectory {
       const start = this.#pool.wordAt(this.#pool.segmentAddress(id));
       this.#compare(LOG, start, start + geometry.segmentBytes / 4);
     }
+  }
+
+  #addEvent(kind: TrajectoryEvent["kind"], slot: Slot | undefined): void {
+    this.#events.push({ moment: this.#ends.length, kind, slot });
   }
 
   #compare(buffer: number, start: number, end: number): void {

@@ -3,38 +3,57 @@
  *
  * @module
  */
-import type { Slot } from "../../lib/core/brands.ts";
+import { NO_BUCKET, type Slot } from "../../lib/core/brands.ts";
+import { BUCKET_OVERFLOW, BUCKET_WORDS } from "../../lib/index/bucket_layout.ts";
 import type { Random } from "./random.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import type { KeyModel } from "./sim_model.ts";
 import { checkListing, SimEyes } from "./sim_reader.ts";
-import type { Trajectory, TrajectoryPlayer } from "./sim_trajectory.ts";
+import type { Trajectory, TrajectoryEvent, TrajectoryPlayer } from "./sim_trajectory.ts";
 
 /** How often a recording is played, and how often about each event. */
 const ROUNDS = 4;
-const EVENT_ROUNDS = 20;
+const EVENT_ROUNDS = 12;
+/** Events looked at, chosen at random. */
+const EVENTS_MAX = 40;
 /** Moments before and after an event. */
 const MOMENTS_BEFORE = 40;
 const MOMENTS_AFTER = 20;
-/** Share of a reader's accesses at which memory moves on, and how far: as far as a power of two, mostly a small one. */
+/** Share of a reader's accesses at which memory moves on, and how far: by up to a power of two, about events a small one. */
 const ADVANCE_SHARE = 0.15;
-const ADVANCE_LOG2_MAX = 8;
+const FAR_LOG2_MAX = 8;
+const NEAR_LOG2_MAX = 4;
+/** Share of the rounds about an event in which memory may move on far all the same. */
+const FAR_SHARE = 0.2;
 const LISTING_SHARE = 0.05;
 /** How many changes of keys a change of this key may be away. */
 const CHANGES_NEAR = 6;
+/** Listings about a compaction that are preempted in an overflow bucket, how long, and when they begin. */
+const PREEMPTED_LISTINGS = 40;
+const PREEMPTED_LOG2_MAX = 11;
+const PREEMPTED_LINKS_MAX = 3;
+const PREEMPTED_MOMENTS_BEFORE = 4;
+const PREEMPTED_MOMENTS_AFTER = 12;
 
 /** Readers of one recording. */
 export class TrajectoryReaders {
   readonly #trajectory: Trajectory;
   readonly #models: readonly KeyModel[];
+  readonly #modelsOfSlot = new Map<Slot, number[]>();
   readonly #random: Random;
   readonly #player: TrajectoryPlayer;
   readonly #eyes: SimEyes;
+  #advanceLog2Max = FAR_LOG2_MAX;
+  /** Set for a listing that is to be preempted: links to follow before, and the moment at which it goes on. */
+  #preemption: { linkCount: number; readonly until: number } | undefined;
 
   /** Makes readers whose choices follow from `random`. */
   constructor(trajectory: Trajectory, random: Random) {
     this.#trajectory = trajectory;
     this.#models = trajectory.models;
+    for (const [i, { key }] of this.#models.entries()) {
+      this.#modelsOfSlot.set(key.slot, [...this.#modelsOfSlot.get(key.slot) ?? [], i]);
+    }
     this.#random = random;
     this.#player = trajectory.play();
     this.#eyes = new SimEyes(this.#player.pool, () => this.#nowMs);
@@ -42,15 +61,26 @@ export class TrajectoryReaders {
 
   /** Reads everywhere, and above all where readers are most likely to be led astray. */
   run(): void {
-    withAtomicHooks({ onAccess: () => this.#moveOn() }, () => {
+    const onAccess = (_: boolean, array: Int32Array, index: number) => {
+      if (this.#preemption === undefined) this.#moveOn();
+      else this.#mayBePreempted(array, index);
+    };
+    withAtomicHooks({ onAccess }, () => {
       for (let i = 0; i < ROUNDS; i++) this.#readUntil(0, Infinity, undefined);
-      for (const { moment, slot } of this.#trajectory.events) {
-        if (slot !== undefined && this.#modelsOf(slot).length === 0) continue;
-        for (let i = 0; i < EVENT_ROUNDS; i++) {
-          this.#readUntil(moment - MOMENTS_BEFORE, moment + MOMENTS_AFTER, slot);
-        }
+      for (let i = 0; i < EVENTS_MAX && this.#trajectory.events.length > 0; i++) {
+        this.#readAbout(this.#random.pick(this.#trajectory.events));
       }
     });
+  }
+
+  #readAbout({ moment, kind, slot }: TrajectoryEvent): void {
+    if (slot !== undefined && !this.#modelsOfSlot.has(slot)) return;
+    for (let i = 0; i < EVENT_ROUNDS; i++) {
+      this.#advanceLog2Max = this.#random.next() < FAR_SHARE ? FAR_LOG2_MAX : NEAR_LOG2_MAX;
+      this.#readUntil(moment - MOMENTS_BEFORE, moment + MOMENTS_AFTER, slot);
+    }
+    if (kind !== "table compacted") return;
+    for (let i = 0; i < PREEMPTED_LISTINGS; i++) this.#listPreempted(moment, slot!);
   }
 
   get #nowMs(): number {
@@ -61,22 +91,41 @@ export class TrajectoryReaders {
     this.#player.seek(start);
     const versionsSeen = this.#models.map(() => 0);
     while (!this.#player.isAtEnd && this.#player.moment < end) {
-      if (this.#random.next() < LISTING_SHARE) this.#list(slot ?? this.#random.pick(this.#models).key.slot);
-      else this.#read(this.#pickModel(slot), versionsSeen);
+      if (this.#random.next() < LISTING_SHARE) {
+        this.#list(slot ?? this.#random.pick(this.#models).key.slot);
+      } else this.#read(this.#pickModel(slot), versionsSeen);
       this.#moveOn();
     }
+  }
+
+  /** Lists a slot while the reader is preempted once, just after it has followed a link to an overflow bucket. */
+  #listPreempted(moment: number, slot: Slot): void {
+    this.#player.seek(
+      moment + this.#random.between(-PREEMPTED_MOMENTS_BEFORE, PREEMPTED_MOMENTS_AFTER),
+    );
+    const distance = 1 + this.#random.below(2 ** this.#random.between(1, PREEMPTED_LOG2_MAX));
+    this.#preemption = {
+      linkCount: this.#random.between(1, PREEMPTED_LINKS_MAX),
+      until: this.#player.moment + distance,
+    };
+    this.#list(slot);
+    this.#preemption = undefined;
   }
 
   #read(i: number, versionsSeen: number[]): void {
     const begun = this.#trajectory.entryAt(i, this.#player.moment);
     const seen = this.#eyes.look(this.#models[i]!.key);
     const versionSeen = versionsSeen[i]!;
-    this.#models[i]!.endRead({ ...begun, to: this.#issuedCount(i), versionSeen }, seen, this.#nowMs);
+    this.#models[i]!.endRead(
+      { ...begun, to: this.#issuedCount(i), versionSeen },
+      seen,
+      this.#nowMs,
+    );
     versionsSeen[i] = seen?.version ?? versionSeen;
   }
 
   #list(slot: Slot): void {
-    const inSlot = this.#modelsOf(slot);
+    const inSlot = this.#modelsOfSlot.get(slot)!;
     const begun = inSlot.map((i) => this.#trajectory.entryAt(i, this.#player.moment));
     const listed = this.#eyes.list(slot);
     const ended = begun.map((entry, j) => {
@@ -93,20 +142,23 @@ export class TrajectoryReaders {
     const offset = this.#random.between(-CHANGES_NEAR, CHANGES_NEAR);
     const changing = this.#trajectory.changingAt(this.#player.moment, offset) ?? random;
     if (choice < 0.4) return changing;
-    return this.#random.pick(this.#modelsOf(slot ?? this.#models[changing]!.key.slot));
-  }
-
-  #modelsOf(slot: Slot): number[] {
-    return [...this.#models.keys()].filter((i) => this.#models[i]!.key.slot === slot);
+    return this.#random.pick(this.#modelsOfSlot.get(slot ?? this.#models[changing]!.key.slot)!);
   }
 
   #issuedCount(model: number): number {
     return this.#trajectory.entryAt(model, this.#player.moment).issuedCount;
   }
 
+  #mayBePreempted(array: Int32Array, index: number): void {
+    const preemption = this.#preemption!;
+    const isLink = array === this.#player.pool.index[0] && index % BUCKET_WORDS === BUCKET_OVERFLOW;
+    if (!isLink || array[index] === NO_BUCKET || --preemption.linkCount !== 0) return;
+    this.#player.seek(preemption.until);
+  }
+
   #moveOn(): void {
     if (this.#random.next() >= ADVANCE_SHARE) return;
-    const distance = this.#random.below(2 ** this.#random.below(ADVANCE_LOG2_MAX + 1));
+    const distance = this.#random.below(2 ** this.#random.below(this.#advanceLog2Max + 1));
     this.#player.seek(this.#player.moment + 1 + distance);
   }
 }

@@ -12,6 +12,7 @@
  */
 import type { OwnerWord, Slot } from "../../lib/core/brands.ts";
 import {
+  FREE_LIST_HEAD,
   GATE_NODE_COUNT,
   INDEX_SPACE_LOCK,
   OWNER_TABLE,
@@ -20,7 +21,7 @@ import {
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
-import { Status } from "../../lib/rings/ring_layout.ts";
+import { COMPLETION_TAIL, Status } from "../../lib/rings/ring_layout.ts";
 import { LOCKED, MOVING } from "../../lib/routing/ownership.ts";
 import { Random } from "./random.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
@@ -76,9 +77,18 @@ const DEPTH_MAX = 3;
 /** Atomic accesses of one step, and waits of one synchronous operation, beyond which it is stuck. */
 const ACCESSES_MAX = 400_000;
 const WAITS_MAX = 20_000;
-/** Share of the interruptions that are long, and how long. */
-const LONG_INTERRUPT_SHARE = 0.1;
-const LONG_INTERRUPT_STEPS_MAX = 60;
+/** How much more often than elsewhere a step is interrupted at a word, and the share of long interruptions. */
+interface Heat {
+  readonly factor: number;
+  readonly longShare: number;
+}
+const PLAIN: Heat = { factor: 1, longShare: 0.1 };
+/** Slots' lock words. */
+const LOCK: Heat = { factor: 4, longShare: 0.02 };
+/** The free list and the completions: what follows may make use of something too early. */
+const HANDED_OVER: Heat = { factor: 10, longShare: 0.5 };
+/** Steps of a long interruption: as many as a preempted thread may miss. */
+const LONG_STEPS_MAX = 60;
 /** Steps between two checks of the whole pool. */
 const CHECK_EVERY = 16;
 const SEGMENT_BYTES = 4096;
@@ -108,6 +118,7 @@ export class SimWorld {
   isEnding = false;
   /** Steps made in the middle of others. */
   interruptCount = 0;
+  readonly #lockIndices: ReadonlySet<number>;
   #isObserved = false;
   #depth = 0;
   #accessCount = 0;
@@ -120,6 +131,7 @@ export class SimWorld {
     this.#interruptShare = options.interruptShare;
     this.pool = makePool(this.random, options.segmentCount ?? this.random.between(10, 20));
     this.segments = new SegmentTable(this.pool);
+    this.#lockIndices = new Set(SLOTS.map((slot) => this.pool.slotAt(slot) + SLOT_LOCK));
     this.valueBytesMax = options.valueBytesMax ?? this.random.pick([90, 90, 1200]);
     const keysOf = (slot: Slot, count: number) =>
       KEYS.filter((key) => key.slot === slot).slice(0, count);
@@ -254,9 +266,9 @@ export class SimWorld {
   }
 
   /** Lets others make a step, or, now and then, as many as a preempted thread may see when it runs again. */
-  #interrupt(): void {
-    const isLong = this.random.next() < LONG_INTERRUPT_SHARE;
-    const stepCount = isLong ? this.random.below(LONG_INTERRUPT_STEPS_MAX) : 1;
+  #interrupt(heat: Heat): void {
+    const isLong = this.random.next() < heat.longShare;
+    const stepCount = isLong ? this.random.below(LONG_STEPS_MAX) : 1;
     for (let i = 0; i < stepCount; i++) {
       const agent = this.#choose(true);
       if (agent === undefined) continue;
@@ -289,17 +301,27 @@ export class SimWorld {
   }
 
   readonly #hooks = {
-    onAccess: (isWrite: boolean): void => this.#onAccess(isWrite),
+    onAccess: (isWrite: boolean, array: Int32Array, index: number): void => {
+      this.#onAccess(isWrite, this.#heatOf(array, index));
+    },
     // A KN that is out of segments waits for the end of a snapshot.
     onWait: (): void => this.runOther(),
   };
 
-  #onAccess(isWrite: boolean): void {
+  /** What happens where something goes over from one agent to another. */
+  #heatOf(array: Int32Array, index: number): Heat {
+    const isRing = array !== this.pool.control && array !== this.pool.index[0];
+    if (isRing) return index === COMPLETION_TAIL ? HANDED_OVER : PLAIN;
+    if (array !== this.pool.control) return PLAIN;
+    return index === FREE_LIST_HEAD ? HANDED_OVER : this.#lockIndices.has(index) ? LOCK : PLAIN;
+  }
+
+  #onAccess(isWrite: boolean, heat: Heat): void {
     if (this.#isObserved) return;
     this.#accessCount += 1;
     require(this.#accessCount < ACCESSES_MAX, "a step does not end");
     const isDeep = this.#depth === 0 || this.#depth >= DEPTH_MAX;
-    if (!isDeep && this.random.next() < this.#interruptShare) this.#interrupt();
+    if (!isDeep && this.random.next() < this.#interruptShare * heat.factor) this.#interrupt(heat);
     if (!isWrite || this.onAccess === undefined) return;
     this.#isObserved = true;
     this.onAccess();

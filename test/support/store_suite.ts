@@ -24,7 +24,14 @@ export const SETUPS: readonly StoreSetup[] = [
   },
   {
     name: "three small KNs",
-    options: { nodes: 3, capacity: "4MiB", segmentBytes: "16KiB", ringBytes: "8KiB" },
+    options: {
+      nodes: 3,
+      capacity: "4MiB",
+      segmentBytes: "16KiB",
+      ringBytes: "8KiB",
+      dpmThreads: 2,
+      prefault: true,
+    },
   },
 ];
 

@@ -1,0 +1,69 @@
+/**
+ * The concurrency tests are tested: each of many bugs is planted into a copy of the library, and the test that is there for
+ * it has to fail. Without a bug they have to pass in the copy.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { PLANTED_BUGS, type PlantedBug } from "../support/planted_bugs.ts";
+import { PlantedCopy } from "../support/planted_copy.ts";
+
+/** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
+const TIMEOUT_MS = 40_000;
+/** Copies that are used at the same time. */
+const COPY_COUNT = 2;
+/** What every test file prints that ran to its end. */
+const SUMMARY = /Total: +\d+/;
+
+interface Trial {
+  readonly testFile: string;
+  /** Undefined: the library as it is. */
+  readonly bug: PlantedBug | undefined;
+  /** What went wrong; undefined if all is as it should be. */
+  failure: string | undefined;
+}
+
+const testFiles = [...new Set(PLANTED_BUGS.map((bug) => bug.caughtBy))].sort();
+const trials: readonly Trial[] = [
+  ...testFiles.map((testFile) => ({ testFile, bug: undefined, failure: "was not tried" })),
+  ...PLANTED_BUGS.map((bug) => ({ testFile: bug.caughtBy, bug, failure: "was not tried" })),
+];
+
+async function tryInTurn(queue: Trial[]): Promise<void> {
+  const copy = new PlantedCopy();
+  try {
+    for (let trial = queue.shift(); trial !== undefined; trial = queue.shift()) {
+      trial.failure = await run(copy, trial);
+    }
+  } finally {
+    copy.remove();
+  }
+}
+
+async function run(copy: PlantedCopy, { testFile, bug }: Trial): Promise<string | undefined> {
+  try {
+    const { exitCode, timedOut, output } = await copy.run(testFile, bug, TIMEOUT_MS);
+    const passed = exitCode === 0 && !timedOut;
+    if (bug === undefined) return passed ? undefined : `${testFile} fails by itself:\n${output}`;
+    if (passed) return `${testFile} does not notice it`;
+    // A file that does not even start proves nothing.
+    const hasRun = timedOut || SUMMARY.test(output) || /DINOMO_SEED/.test(output);
+    return hasRun ? undefined : `${testFile} did not run:\n${output}`;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+test.before(async () => {
+  const queue = [...trials];
+  await Promise.all(Array.from({ length: COPY_COUNT }, () => tryInTurn(queue)));
+});
+
+for (const trial of trials) {
+  const { testFile, bug } = trial;
+  const name = bug === undefined ? `${testFile} passes in a copy` : `${bug.breaks}: ${bug.name}`;
+  test(name, () => assert.is(trial.failure, undefined));
+}
+
+test.run();

@@ -1,0 +1,118 @@
+/**
+ * One step, interrupted once by another party's step: at every access to shared memory that it makes, and for every two parties.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { interruptAt, SimDuel } from "../support/sim_duel.ts";
+
+/** Somebody's step. */
+interface Party {
+  readonly name: string;
+  /** What is issued before; it is published. */
+  readonly prepare?: (duel: SimDuel) => void;
+  readonly step: (duel: SimDuel) => void;
+  /** Whether it would wait for one who has locked a slot. */
+  readonly mayWait: boolean;
+}
+
+/** Three records fill a segment, so that segments are sealed, and freed by what overwrites them. */
+const LARGE = 1200;
+const SMALL = 12;
+/** More accesses than any step makes. */
+const ACCESSES_MAX = 2000;
+/** Keys in use at first, of the eight of each slot. */
+const FIRST_KEYS = [0, 1, 2, 3, 8, 9, 10, 11] as const;
+
+const INTERRUPTED: readonly Party[] = [
+  {
+    name: "a KN that overwrites",
+    prepare: (duel) => {
+      for (const i of [0, 1, 0]) duel.put(duel.models[i]!, LARGE);
+    },
+    step: (duel) => duel.nodes[0]!.doWork(),
+    mayWait: false,
+  },
+  {
+    name: "a KN that inserts",
+    prepare: (duel) => {
+      for (const i of [4, 5, 6, 7]) duel.put(duel.models[i]!, SMALL);
+    },
+    step: (duel) => duel.nodes[0]!.doWork(),
+    mayWait: false,
+  },
+  {
+    name: "a KN that deletes",
+    prepare: (duel) => {
+      for (const i of [0, 1, 2]) duel.delete(duel.models[i]!);
+    },
+    step: (duel) => duel.nodes[0]!.doWork(),
+    mayWait: false,
+  },
+  { name: "the cleaner", step: (duel) => duel.clean(), mayWait: true },
+  { name: "a reader", step: (duel) => duel.pollAndRead(), mayWait: false },
+];
+
+const INTERRUPTING: readonly Party[] = [
+  {
+    name: "the other KN",
+    prepare: (duel) => {
+      for (const i of [8, 9, 8, 9]) duel.put(duel.models[i]!, LARGE);
+    },
+    step: (duel) => duel.nodes[1]!.doWork(),
+    // It puts keys of a slot that only a cleaner can have locked.
+    mayWait: true,
+  },
+  {
+    name: "the owner of the keys",
+    prepare: (duel) => {
+      for (const i of [0, 1, 2, 3]) duel.put(duel.models[i]!, SMALL);
+    },
+    step: (duel) => duel.nodes[0]!.doWork(),
+    mayWait: true,
+  },
+  { name: "the cleaner", step: (duel) => duel.clean(), mayWait: true },
+  { name: "the M-node", step: (duel) => duel.move(), mayWait: true },
+  { name: "a reader", step: (duel) => duel.pollAndRead(), mayWait: false },
+];
+
+/** A store with segments that are worth cleaning, and others that one more put will free. */
+function prepared(outer: Party, inner: Party): SimDuel {
+  const duel = new SimDuel();
+  for (const i of FIRST_KEYS) duel.put(duel.models[i]!, LARGE);
+  duel.put(duel.models[3]!, LARGE);
+  duel.drain();
+  outer.prepare?.(duel);
+  inner.prepare?.(duel);
+  duel.client.flush();
+  return duel;
+}
+
+function isSameNode(outer: Party, inner: Party): boolean {
+  return inner.name === "the owner of the keys" && outer.name.startsWith("a KN");
+}
+
+for (const outer of INTERRUPTED) {
+  for (const inner of INTERRUPTING) {
+    if (outer.name === inner.name || isSameNode(outer, inner)) continue;
+    test(`${outer.name} is interrupted by ${inner.name}`, () => {
+      let count = 0;
+      let interruptions = 0;
+      for (let isOver = false; !isOver; count++) {
+        assert.ok(count < ACCESSES_MAX, "the step ends");
+        const duel = prepared(outer, inner);
+        const interrupt = () => {
+          if (inner.mayWait && duel.isLocked) return;
+          interruptions += 1;
+          inner.step(duel);
+        };
+        isOver = !interruptAt(count, () => outer.step(duel), interrupt);
+        duel.finish();
+      }
+      assert.ok(interruptions > 10, `${interruptions} interruptions at ${count} accesses`);
+    });
+  }
+}
+
+test.run();

@@ -1,0 +1,200 @@
+/**
+ * A store of two KNs, a cleaner and a client, with little in it, in which one party makes a step and another one interrupts it
+ * at one chosen access: small enough to try every access.
+ *
+ * @module
+ */
+import { Client } from "../../lib/client/client.ts";
+import { NodeConnection } from "../../lib/client/node_connection.ts";
+import type { Settler } from "../../lib/client/settlers.ts";
+import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { Cleaner } from "../../lib/dpm/cleaner.ts";
+import { IndexSpace } from "../../lib/index/index_space.ts";
+import { SlotTable } from "../../lib/index/slot_table.ts";
+import { LogWriter } from "../../lib/log/log_writer.ts";
+import { KvsNode } from "../../lib/node/kvs_node.ts";
+import {
+  AGENT_DPM,
+  GATE_NODE_COUNT,
+  INDEX_SPACE_LOCK,
+  SLOT_LOCK,
+} from "../../lib/pool/control_layout.ts";
+import { geometryOf } from "../../lib/pool/geometry.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
+import { Condition, createRing } from "../../lib/rings/ring_layout.ts";
+import {
+  initialiseOwner,
+  loadOwner,
+  LOCKED,
+  moveSlot,
+  ownerOf,
+} from "../../lib/routing/ownership.ts";
+import { withAtomicHooks } from "./sim_atomics.ts";
+import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
+import { KeyModel, require, type SimOperation } from "./sim_model.ts";
+import { checkPool } from "./sim_pool_check.ts";
+import { SimEyes } from "./sim_reader.ts";
+import { makeValue } from "./sim_values.ts";
+
+const SEGMENT_COUNT = 12;
+const SLOTS = [17, 1200] as Slot[];
+const KEYS = keysOfSlots(SLOTS, 8);
+const NOW_MS = 0;
+const TURNS_MAX = 1000;
+
+/** The store. */
+export class SimDuel {
+  readonly pool: Pool = Pool.create(geometryOf(SEGMENT_COUNT * 4096, 4096), HASH_KEY);
+  readonly slots: readonly Slot[] = SLOTS;
+  /** Keys of the first slot, then of the second. */
+  readonly models: readonly KeyModel[] = KEYS.map((key) => new KeyModel(key));
+  readonly nodes: readonly KvsNode[];
+  readonly eyes: SimEyes;
+  readonly client: Client;
+  readonly #cleaner: Cleaner;
+  readonly #cleanerLog: LogWriter;
+  readonly #encoder = new KeyEncoder(...HASH_KEY);
+  #operationCount = 0;
+
+  constructor() {
+    const { pool } = this;
+    const clock = () => NOW_MS;
+    const waiter = { schedule: () => {}, waitLater: () => {}, waitSync: () => {} };
+    this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
+    pool.control[GATE_NODE_COUNT] = SLOTS.length;
+    this.nodes = SLOTS.map((slot, i) => {
+      const nodeId = i as NodeId;
+      const ring = createRing(64 * 1024, 32);
+      this.client.connect(new NodeConnection(nodeId, pool.agentAt(i), ring));
+      initialiseOwner(pool, slot, nodeId);
+      return new KvsNode({ pool, nodeId, agent: i, consumers: [new RequestConsumer(ring)], clock });
+    });
+    const segments = new SegmentTable(pool);
+    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM);
+    this.#cleaner = new Cleaner(pool, segments, table, this.#cleanerLog, clock);
+    this.eyes = new SimEyes(pool, clock);
+  }
+
+  /** Whether anybody would wait for a lock. */
+  get isLocked(): boolean {
+    const { control } = this.pool;
+    const isLocked = (slot: Slot) => (control[this.pool.slotAt(slot) + SLOT_LOCK] & LOCKED) !== 0;
+    return control[INDEX_SPACE_LOCK] !== 0 || SLOTS.some(isLocked);
+  }
+
+  /** Issues a put; {@linkcode flush} publishes it. */
+  put(model: KeyModel, byteLength: number): void {
+    const { operation, settler } = this.#begin(model, "put");
+    const bytes = makeValue(model.key.number, operation.number, byteLength);
+    const value = { bytes, start: 0, end: bytes.length };
+    this.#encoder.encode(model.key.text);
+    this.client.put(this.#encoder, value, Infinity, Condition.NONE, 0, settler);
+  }
+
+  /** Issues a delete. */
+  delete(model: KeyModel): void {
+    const { settler } = this.#begin(model, "delete");
+    this.#encoder.encode(model.key.text);
+    this.client.delete(this.#encoder, settler);
+  }
+
+  /** Cleans one step. */
+  clean(): void {
+    this.#cleaner.doWork();
+  }
+
+  /** Gives the first slot to the other KN. */
+  move(): void {
+    const owner = ownerOf(loadOwner(this.pool, SLOTS[0]!));
+    moveSlot(this.pool, SLOTS[0]!, 1 - owner as NodeId);
+  }
+
+  /** Settles what has ended, and reads and lists everything. */
+  pollAndRead(): void {
+    this.client.poll();
+    for (const model of this.models) this.eyes.check(model);
+  }
+
+  /** Lets everything end that was issued. */
+  drain(): void {
+    for (let i = 0; this.client.pendingCount > 0; i++) {
+      require(i < TURNS_MAX, "what was issued ends");
+      this.client.flush();
+      for (const node of this.nodes) node.doWork();
+      this.client.poll();
+    }
+  }
+
+  /** Ends everything, and checks what is left. */
+  finish(): void {
+    this.drain();
+    this.#cleaner.abandon();
+    this.#cleanerLog.seal();
+    for (const node of this.nodes) node.close();
+    checkPool(this.pool, SLOTS);
+    for (const model of this.models) this.eyes.check(model);
+  }
+
+  #begin(
+    model: KeyModel,
+    kind: "put" | "delete",
+  ): { readonly operation: SimOperation; readonly settler: Settler } {
+    const operation: SimOperation = {
+      kind,
+      number: ++this.#operationCount,
+      expiresAtMs: Infinity,
+      expectedVersion: 0,
+      issuedAtMs: NOW_MS,
+      status: undefined,
+    };
+    model.operations.push(operation);
+    const settler: Settler = {
+      settle: (status, _, versionLow) => {
+        require(operation.status === undefined, `I5: operation ${operation.number} ended twice`);
+        operation.status = status;
+        model.end(operation, status, versionLow, NOW_MS);
+      },
+      fail: (error) => {
+        throw error;
+      },
+    };
+    return { operation, settler };
+  }
+}
+
+/**
+ * Runs `outer`, and `inner` in the middle of it, at access number `at`.
+ *
+ * @param onAccess what else happens before and after each access
+ * @returns whether there is such an access
+ */
+export function interruptAt(
+  at: number,
+  outer: () => void,
+  inner: () => void,
+  onAccess: (isWrite: boolean) => void = () => {},
+): boolean {
+  let count = 0;
+  let isBusy = false;
+  const once = (body: () => void) => {
+    isBusy = true;
+    body();
+    isBusy = false;
+  };
+  const hooks = {
+    onAccess: (isWrite: boolean) => {
+      if (isObserving) return;
+      if (!isBusy && count++ === at) once(inner);
+      isObserving = true;
+      onAccess(isWrite);
+      isObserving = false;
+    },
+  };
+  let isObserving = false;
+  withAtomicHooks(hooks, outer);
+  return count > at;
+}
