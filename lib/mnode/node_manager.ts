@@ -66,6 +66,8 @@ interface RunningNode {
 
 /** Slots moved before the event loop gets a turn. */
 const MOVES_PER_TURN = 256;
+/** How long the other KNs have to stop after one has failed, until they are terminated. */
+const FAILED_STOP_MS_MAX = 1000;
 /** How long a thread that said it has stopped may take to end before it is terminated. */
 const EXIT_MS_MAX = 2000;
 
@@ -74,6 +76,7 @@ export class NodeManager {
   readonly #options: NodeManagerOptions;
   readonly #pool: Pool;
   #nodes: RunningNode[] = [];
+  #hasFailed = false;
   #lastId = (NODE_ID_COUNT - 1) as NodeId;
 
   /** Makes a manager without KNs. */
@@ -132,7 +135,12 @@ export class NodeManager {
       Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + AGENT_LIFE_STATE) ===
         LifeState.FAILED
     );
-    if (failed) this.#options.onFailure(new NodeFailedError(`KN ${failed.nodeId} failed`));
+    if (failed) this.#fail(new NodeFailedError(`KN ${failed.nodeId} failed`));
+  }
+
+  #fail(error: NodeFailedError): void {
+    this.#hasFailed = true;
+    this.#options.onFailure(error);
   }
 
   /** Stops all KNs; nothing may be in flight. */
@@ -220,7 +228,7 @@ export class NodeManager {
     const fail = (reason: string, cause?: unknown) => {
       if (failure || node.isStopping) return;
       failure = new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
-      if (this.#nodes.includes(node)) this.#options.onFailure(failure);
+      if (this.#nodes.includes(node)) this.#fail(failure);
     };
     worker.on("error", (error) => end(`failed: ${String(error)}`, error));
     worker.on("exit", (code) => end(`ended by itself with exit code ${code}`));
@@ -264,10 +272,14 @@ export class NodeManager {
     const exited = new Promise<void>((resolve) => node.worker.once("exit", () => resolve()));
     Atomics.store(this.#pool.control, agentAt + AGENT_STOP_WANTED, 1);
     wake(this.#pool.control, agentAt);
-    const deadlineMs = performance.now() + NODE_START_MS_MAX;
+    const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
+    const deadlineMs = performance.now() + stopMsMax;
     while (Atomics.load(this.#pool.control, lifeState) !== LifeState.STOPPED) {
       if (performance.now() > deadlineMs) {
-        throw new NodeFailedError(`KN ${node.nodeId} did not stop within ${NODE_START_MS_MAX} ms`);
+        // A KN that died inside a step may have left a lock behind on which this one spins.
+        await node.worker.terminate();
+        if (this.#hasFailed) return;
+        throw new NodeFailedError(`KN ${node.nodeId} did not stop within ${stopMsMax} ms`);
       }
       await setTimeout(1);
     }

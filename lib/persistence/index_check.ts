@@ -6,7 +6,8 @@
  *
  * 1. Every bucket is in at most one chain: of one slot, or of the free list. So chains end, and slots share nothing.
  * 2. Every record of the log has a possible length, and ends within its segment's used bytes.
- * 3. Every pair of the index points at the start of a PUT record with the same hash, which is the hash of the record's key.
+ * 3. Every pair of the index points at the start of a PUT record with the same hash, which is the hash of the record's key,
+ *    no other pair has that key, and the slot has seen the record's version.
  *    The log is walked and each record looked up, which finds the same as walking the index and looking at each record, but
  *    reads the log in order.
  * 4. What is counted, is right: keys and expiring keys of each slot, live bytes of each segment.
@@ -41,7 +42,9 @@ import {
   RECORD_KEY,
   RECORD_META,
   RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
   RecordKind,
+  recordVersion,
   recordWords,
   SEGMENT_HEADER_BYTES,
   valueWord,
@@ -58,6 +61,8 @@ import {
   SLOT_META,
   SLOT_OVERFLOW_COUNT,
   SLOT_RECORD_COUNT,
+  SLOT_VERSION_HIGH,
+  SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
@@ -70,6 +75,8 @@ export class IndexCheck {
   readonly #isVisited: Uint8Array;
   readonly #records = new Int32Array(SLOT_COUNT);
   readonly #expiring = new Int32Array(SLOT_COUNT);
+  /** First address unit behind the pool. */
+  readonly #unitsEnd: number;
   #pairCount = 0;
   #liveCount = 0;
 
@@ -77,6 +84,8 @@ export class IndexCheck {
   constructor(pool: Pool, path: string) {
     this.#pool = pool;
     this.#path = path;
+    const { segmentBytes, segmentCount } = pool.geometry;
+    this.#unitsEnd = segmentCount * segmentBytes / ADDRESS_UNIT_BYTES;
     this.#isVisited = new Uint8Array(pool.control[INDEX_SPACE_NEXT]);
   }
 
@@ -139,7 +148,8 @@ export class IndexCheck {
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word + 1] === 0) continue;
         const belongs = region[word] >>> SLOT_SHIFT === slot && (region[word] & mask) === index;
-        this.#require(belongs, `a pair of slot ${slot}`);
+        const isInside = (region[word + 1] >>> 0) < this.#unitsEnd;
+        this.#require(belongs && isInside, `a pair of slot ${slot}`);
         this.#pairCount += 1;
       }
       bucket = region[at + BUCKET_OVERFLOW] as BucketId;
@@ -179,12 +189,18 @@ export class IndexCheck {
       const hash = words[at + RECORD_HASH];
       const slot = (hash >>> SLOT_SHIFT) as Slot;
       const meta = words[at + RECORD_META];
-      if (
-        metaKind(meta) === RecordKind.PUT && table.findAddress(pool.slotAt(slot), hash, address)
-      ) {
+      const keyBytes = metaKeyBytes(meta);
+      const isLive = metaKind(meta) === RecordKind.PUT &&
+        table.find(pool.slotAt(slot), hash, words, at + RECORD_KEY, keyBytes) === address;
+      if (isLive) {
         const [key0, key1] = pool.hashKey;
-        const actual = halfSipHash13(key0, key1, words, at + RECORD_KEY, metaKeyBytes(meta));
+        const actual = halfSipHash13(key0, key1, words, at + RECORD_KEY, keyBytes);
         this.#require(actual === hash, `the hash of a record in segment ${segment}`);
+        const version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
+        this.#require(
+          version <= this.#slotVersion(slot),
+          `the version of a record of slot ${slot}`,
+        );
         this.#liveCount += 1;
         this.#records[slot] += 1;
         if ((meta & FLAG_EXPIRES) !== 0) this.#expiring[slot] += 1;
@@ -207,6 +223,12 @@ export class IndexCheck {
       valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
     this.#require(isPossible, `a record in segment ${segment}`);
     return recordWords(meta, valueBytes) * 4;
+  }
+
+  #slotVersion(slot: Slot): number {
+    const at = this.#pool.slotAt(slot);
+    const low = this.#pool.control[at + SLOT_VERSION_LOW] >>> 0;
+    return this.#pool.control[at + SLOT_VERSION_HIGH] * 2 ** 32 + low;
   }
 
   #checkCounts(slot: Slot): void {

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { SimWorld } from "../support/sim_world.ts";
 
-const SEED_COUNT = 50;
+const SEED_COUNT = 24;
 const STEP_COUNT = 300;
 /** Few accesses are interrupted, so that what lies between two interruptions gets somewhere. */
 const INTERRUPT_SHARES = [0.003, 0.02];

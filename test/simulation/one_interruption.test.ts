@@ -5,6 +5,9 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { OWNER_TABLE } from "../../lib/pool/control_layout.ts";
+import { loadOwner } from "../../lib/routing/ownership.ts";
+import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { interruptAt, SimDuel } from "../support/sim_duel.ts";
 
 /** Somebody's step. */
@@ -22,6 +25,8 @@ const LARGE = 1200;
 const SMALL = 12;
 /** More accesses than any step makes. */
 const ACCESSES_MAX = 2000;
+/** More accesses than a move makes that does not wait. */
+const WAITING_ACCESSES = 50;
 /** Keys in use at first, of the eight of each slot. */
 const FIRST_KEYS = [0, 1, 2, 3, 8, 9, 10, 11] as const;
 
@@ -81,7 +86,8 @@ const INTERRUPTING: readonly Party[] = [
 function prepared(outer: Party, inner: Party): SimDuel {
   const duel = new SimDuel();
   for (const i of FIRST_KEYS) duel.put(duel.models[i]!, LARGE);
-  duel.put(duel.models[3]!, LARGE);
+  // One record of three in the first segment of each KN is dead.
+  for (const i of [1, 9]) duel.put(duel.models[i]!, LARGE);
   duel.drain();
   outer.prepare?.(duel);
   inner.prepare?.(duel);
@@ -91,6 +97,35 @@ function prepared(outer: Party, inner: Party): SimDuel {
 
 function isSameNode(outer: Party, inner: Party): boolean {
   return inner.name === "the owner of the keys" && outer.name.startsWith("a KN");
+}
+
+test("the M-node waits for a slot that is locked", () => {
+  const [outer] = INTERRUPTED;
+  let waits = 0;
+  for (let at = 0, isOver = false; !isOver; at++) {
+    const duel = prepared(outer!, outer!);
+    const [slot] = duel.slots;
+    const before = loadOwner(duel.pool, slot!);
+    const interrupt = () => {
+      if (!duel.isLocked) return;
+      waits += 1;
+      assert.throws(() => withoutWaiting(() => duel.move()), /waits/);
+      // The M-node has been torn out of its wait; what it had announced is taken back.
+      duel.pool.control[OWNER_TABLE + slot!] = before;
+    };
+    isOver = !interruptAt(at, () => outer!.step(duel), interrupt);
+    duel.finish();
+  }
+  assert.ok(waits > 0, "the slot was locked at times");
+});
+
+/** Throws when `body` makes more accesses than any step of its kind that does not wait. */
+function withoutWaiting(body: () => void): void {
+  let count = 0;
+  const onAccess = () => {
+    if (++count > WAITING_ACCESSES) throw new Error("it waits");
+  };
+  withAtomicHooks({ onAccess }, body);
 }
 
 for (const outer of INTERRUPTED) {

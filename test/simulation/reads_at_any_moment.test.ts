@@ -23,7 +23,7 @@ interface Recording extends Omit<SimOptions, "seed"> {
 const RECORDINGS: readonly Recording[] = [
   {
     name: "everything",
-    seedCount: 16,
+    seedCount: 8,
     warmUpSteps: 400,
     steps: 60,
     interruptShare: 0.02,
@@ -31,7 +31,7 @@ const RECORDINGS: readonly Recording[] = [
   },
   {
     name: "segments that are reused",
-    seedCount: 16,
+    seedCount: 8,
     warmUpSteps: 100,
     steps: 80,
     interruptShare: 0.02,
@@ -47,11 +47,11 @@ for (const { name, seedCount, warmUpSteps, steps, ...options } of RECORDINGS) {
       const world = new SimWorld({ seed, ...options });
       if (warmUpSteps > 0) world.run(world.random.below(warmUpSteps));
       const trajectory = new Trajectory(world.pool, world.slots, world.models, world.nowMs);
-      world.onAccess = () => trajectory.record(world.nowMs);
+      world.scheduler.observer = () => trajectory.record(world.nowMs);
       world.run(steps);
-      world.onAccess = undefined;
+      world.scheduler.observer = undefined;
       world.finish();
-      new TrajectoryReaders(trajectory, new Random(seed)).run();
+      new TrajectoryReaders(trajectory, new Random(seed)).run({ rounds: 4, events: 40 });
     });
   });
 }

@@ -16,7 +16,7 @@ import { TableWriter } from "../support/sim_table_writer.ts";
 import { Trajectory } from "../support/sim_trajectory.ts";
 import { TrajectoryReaders } from "../support/sim_trajectory_readers.ts";
 
-const SEED_COUNT = 10;
+const SEED_COUNT = 14;
 const OPERATION_COUNT = 400;
 const SEGMENT_COUNT = 16;
 const SLOTS = [17, 1200, 2400] as Slot[];
@@ -39,7 +39,7 @@ test("a key that exists is found while its table doubles and is compacted", () =
     withAtomicHooks({ onAccess }, () => {
       for (let i = 0; i < OPERATION_COUNT; i++) writer.step();
     });
-    new TrajectoryReaders(trajectory, random).run();
+    new TrajectoryReaders(trajectory, random).run({ rounds: 2, events: 16 });
   });
 });
 

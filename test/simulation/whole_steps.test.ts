@@ -7,7 +7,7 @@ import { test } from "uvu";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { SimWorld } from "../support/sim_world.ts";
 
-const SEED_COUNT = 100;
+const SEED_COUNT = 64;
 const STEP_COUNT = 1000;
 
 test("every order of steps keeps the invariants", () => {

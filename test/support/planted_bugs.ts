@@ -25,6 +25,8 @@ const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
 const INTERRUPTED_STEPS = "test/simulation/interrupted_steps.test.ts";
 const READS = "test/simulation/reads_at_any_moment.test.ts";
 const TABLE_READS = "test/simulation/reads_of_growing_tables.test.ts";
+const REUSE_READS = "test/simulation/reads_of_reused_segments.test.ts";
+const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
 const SEGMENTS = "test/simulation/segment_states.test.ts";
 const WAKE_UPS = "test/simulation/wake_ups.test.ts";
 
@@ -178,6 +180,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     caughtBy: WHOLE_STEPS,
   },
   {
+    name: "a request that has to wait is forgotten",
+    breaks: "I5",
+    file: NODE,
+    edits: [["consumer.putBack(at);", ""]],
+    caughtBy: WHOLE_STEPS,
+  },
+  {
+    name: "what is issued after a large value overtakes it",
+    breaks: "I4",
+    file: CLIENT,
+    edits: [["if (isSent && !request.large) continue;", "if (isSent) continue;"]],
+    caughtBy: WHOLE_STEPS,
+  },
+  {
+    name: "the M-node moves a slot that is locked",
+    breaks: "I1",
+    file: "lib/routing/ownership.ts",
+    edits: [[
+      "while (Atomics.compareExchange(control, lock, old, next) !== old)",
+      "if (Atomics.exchange(control, lock, next) !== old)",
+    ]],
+    caughtBy: ONE_INTERRUPTION,
+  },
+  {
     name: "a client has more requests in flight than there are completion entries",
     breaks: "I5",
     file: "lib/rings/request_producer.ts",
@@ -211,7 +237,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "void versionLow, versionHigh; }",
       ],
     ],
-    caughtBy: INTERRUPTED_STEPS,
+    caughtBy: ONE_INTERRUPTION,
   },
   {
     name: "a version is used twice",
@@ -237,7 +263,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "if (status !== Status.OK) return this.#cancel(consumer, length, status); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
       ],
     ],
-    caughtBy: READS,
+    caughtBy: REUSE_READS,
   },
   {
     name: "the cleaner looks whether a record is live before it has the lock",
@@ -250,7 +276,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "const isLive = this.#table.findAddress(slotAt, hash, address); const owner = lockSlotAsCleaner(",
       ],
     ],
-    caughtBy: INTERRUPTED_STEPS,
+    caughtBy: ONE_INTERRUPTION,
   },
   {
     name: "the cleaner moves records that nobody needs",
@@ -292,7 +318,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         "this.#push(segment, at); Atomics.add(control, FREE_LIST_COUNT, 1);",
       ],
     ],
-    caughtBy: READS,
+    caughtBy: REUSE_READS,
   },
   {
     name: "the head of the free list has no tag",
@@ -332,6 +358,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "if (!connection.producer.hasUnpublished) continue; connection.producer.publish(); wake(this.#pool.control, connection.agentAt);",
       "if (!connection.producer.hasUnpublished) continue; wake(this.#pool.control, connection.agentAt); connection.producer.publish();",
     ]],
+    caughtBy: WAKE_UPS,
+  },
+  {
+    name: "a KN looks for a waiting client before it publishes",
+    breaks: "I5",
+    file: "lib/rings/request_consumer.ts",
+    edits: [
+      ["Atomics.store(this.words, COMPLETION_TAIL, this.#completedCount);", ""],
+      [
+        "if (Atomics.load(this.words, CLIENT_WAITING) !== 0) {",
+        "const isWaiting = Atomics.load(this.words, CLIENT_WAITING) !== 0; Atomics.store(this.words, COMPLETION_TAIL, this.#completedCount); if (isWaiting) {",
+      ],
+    ],
     caughtBy: WAKE_UPS,
   },
 ];

@@ -9,7 +9,8 @@ import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
 import { Gate } from "../../lib/pool/gate.ts";
-import type { SimAgent, SimWorld } from "./sim_world.ts";
+import type { SimAgent } from "./sim_scheduler.ts";
+import type { SimWorld } from "./sim_world.ts";
 
 /** Share of the steps after which the task ends, and the next one begins with a new cleaner. */
 const END_SHARE = 0.1;

@@ -14,7 +14,8 @@ import { HASH_KEY } from "./sim_keys.ts";
 import { type KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
 import { SimEyes } from "./sim_reader.ts";
 import { makeValue, VALUE_BYTES_MIN } from "./sim_values.ts";
-import type { SimAgent, SimWorld } from "./sim_world.ts";
+import type { SimAgent } from "./sim_scheduler.ts";
+import type { SimWorld } from "./sim_world.ts";
 
 /** Operations of one client that have not ended; beyond them it only waits. */
 const PENDING_MAX = 64;
@@ -106,7 +107,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   }
 
   waitSync(): void {
-    this.#world.runOther();
+    this.#world.scheduler.runOther();
   }
 
   /** Whether a step that only polls, or issues one small request, cannot block. */
@@ -131,14 +132,14 @@ export class SimClient implements SimAgent, ClientWaiter {
   }
 
   #issueSync(): void {
-    this.#world.watch(`a synchronous operation of ${this.name}`);
+    this.#world.scheduler.watch(`a synchronous operation of ${this.name}`);
     this.client.waitFor(this.#issueAny());
   }
 
   /** A read through the store waits for this client's own operations on the slot. */
   #readOwn(): void {
     const model = this.#world.random.pick(this.#models);
-    this.#world.watch(`a synchronous read of ${this.name}`);
+    this.#world.scheduler.watch(`a synchronous read of ${this.name}`);
     if (this.client.isSlotPending(model.key.slot)) this.client.settleSlot(model.key.slot);
     this.#eyes.check(model);
   }

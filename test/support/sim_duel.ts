@@ -41,7 +41,7 @@ import { makeValue } from "./sim_values.ts";
 
 const SEGMENT_COUNT = 12;
 const SLOTS = [17, 1200] as Slot[];
-const KEYS = keysOfSlots(SLOTS, 8);
+const KEYS = SLOTS.flatMap((slot) => keysOfSlots([slot], 8));
 const NOW_MS = 0;
 const TURNS_MAX = 1000;
 
@@ -49,8 +49,10 @@ const TURNS_MAX = 1000;
 export class SimDuel {
   readonly pool: Pool = Pool.create(geometryOf(SEGMENT_COUNT * 4096, 4096), HASH_KEY);
   readonly slots: readonly Slot[] = SLOTS;
-  /** Keys of the first slot, then of the second. */
-  readonly models: readonly KeyModel[] = KEYS.map((key) => new KeyModel(key));
+  /** Eight keys of the first KN's slot, then eight of the other one's. */
+  readonly models: readonly KeyModel[] = KEYS.map((key, number) =>
+    new KeyModel({ ...key, number })
+  );
   readonly nodes: readonly KvsNode[];
   readonly eyes: SimEyes;
   readonly client: Client;
@@ -180,6 +182,7 @@ export function interruptAt(
 ): boolean {
   let count = 0;
   let isBusy = false;
+  let isObserving = false;
   const once = (body: () => void) => {
     isBusy = true;
     body();
@@ -194,7 +197,6 @@ export function interruptAt(
       isObserving = false;
     },
   };
-  let isObserving = false;
   withAtomicHooks(hooks, outer);
   return count > at;
 }

@@ -26,7 +26,8 @@ import {
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
 import { require } from "./sim_model.ts";
 import { reachableRecords } from "./sim_pool_check.ts";
-import type { SimAgent, SimWorld } from "./sim_world.ts";
+import type { SimAgent } from "./sim_scheduler.ts";
+import type { SimWorld } from "./sim_world.ts";
 
 const RING_BYTES = 8192;
 const NODES_MAX = 3;
@@ -60,15 +61,11 @@ export class SimNode implements SimAgent {
 
   mayRun(isNested: boolean): boolean {
     if (this.isActive) return false;
-    const { lockWords, isIndexLocked, segments, manager, pool } = this.#world;
-    if (!isNested) return true;
-    const isRoomy = segments.freeCount >= ROOMY_SEGMENT_COUNT;
-    // Without segments it waits until the M-node no longer holds any back.
-    const mayWait = !manager.isActive || pool.control[GATE_DEFER_FREE] === DeferFree.NO;
-    if (isIndexLocked || !(mayWait || isRoomy)) return false;
+    const { lockWords, isIndexLocked, segments } = this.#world;
+    if (!isNested || (lockWords.length === 0 && !isIndexLocked)) return true;
     // It never waits for the lock of another KN's slot, unless it cleans.
-    return lockWords.length === 0 ||
-      (isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId));
+    const isRoomy = segments.freeCount >= ROOMY_SEGMENT_COUNT;
+    return !isIndexLocked && isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
   }
 
   step(): void {
@@ -152,10 +149,11 @@ export class SimManager implements SimAgent {
     if (isLocked) return;
     const before = lockWords.length === 0 ? checksum(pool.words[0]!) : undefined;
     const index = checksum(pool.index[0]!.subarray(0, INDEX_WORDS_CHECKED));
-    const { interruptCount } = this.#world;
+    const { scheduler } = this.#world;
+    const { interruptCount } = scheduler;
     moveSlot(pool, slot, owner);
     // If nobody else has done anything meanwhile, nothing has changed but the owner.
-    if (before === undefined || interruptCount !== this.#world.interruptCount) return;
+    if (before === undefined || interruptCount !== scheduler.interruptCount) return;
     require(checksum(pool.words[0]!) === before, "I7: moving a slot changed the log");
     const indexAfter = checksum(pool.index[0]!.subarray(0, INDEX_WORDS_CHECKED));
     require(index === indexAfter, "I7: moving a slot changed the index");

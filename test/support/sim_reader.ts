@@ -10,7 +10,8 @@ import type { Pool } from "../../lib/pool/pool.ts";
 import { HASH_KEY, type SimKey } from "./sim_keys.ts";
 import { type BegunRead, type KeyModel, require, type SeenRecord } from "./sim_model.ts";
 import { readValue } from "./sim_values.ts";
-import type { SimAgent, SimWorld } from "./sim_world.ts";
+import type { SimAgent } from "./sim_scheduler.ts";
+import type { SimWorld } from "./sim_world.ts";
 
 const EVERYTHING = new Uint8Array(0);
 const LISTING_SHARE = 0.2;

@@ -11,11 +11,16 @@ import type { KeyModel } from "./sim_model.ts";
 import { checkListing, SimEyes } from "./sim_reader.ts";
 import type { Trajectory, TrajectoryEvent, TrajectoryPlayer } from "./sim_trajectory.ts";
 
-/** How often a recording is played, and how often about each event. */
-const ROUNDS = 4;
+/** How much is read in a recording. */
+export interface ReadingEffort {
+  /** How often it is played from beginning to end. */
+  readonly rounds: number;
+  /** Events that are looked at, chosen at random. */
+  readonly events: number;
+}
+
+/** How often a recording is played about an event. */
 const EVENT_ROUNDS = 12;
-/** Events looked at, chosen at random. */
-const EVENTS_MAX = 40;
 /** Moments before and after an event. */
 const MOMENTS_BEFORE = 40;
 const MOMENTS_AFTER = 20;
@@ -28,12 +33,14 @@ const FAR_SHARE = 0.2;
 const LISTING_SHARE = 0.05;
 /** How many changes of keys a change of this key may be away. */
 const CHANGES_NEAR = 6;
+/** Both sides of the atomic accesses of a read that finds its key at once. */
+const READ_ACCESSES = 12;
 /** Listings about a compaction that are preempted in an overflow bucket, how long, and when they begin. */
-const PREEMPTED_LISTINGS = 40;
+const PREEMPTED_LISTINGS = 100;
 const PREEMPTED_LOG2_MAX = 11;
-const PREEMPTED_LINKS_MAX = 3;
+const PREEMPTED_LINKS_MAX = 2;
 const PREEMPTED_MOMENTS_BEFORE = 4;
-const PREEMPTED_MOMENTS_AFTER = 12;
+const PREEMPTED_MOMENTS_AFTER = 8;
 
 /** Readers of one recording. */
 export class TrajectoryReaders {
@@ -44,6 +51,8 @@ export class TrajectoryReaders {
   readonly #player: TrajectoryPlayer;
   readonly #eyes: SimEyes;
   #advanceLog2Max = FAR_LOG2_MAX;
+  #accessesToLeap = 0;
+  #leapTo = 0;
   /** Set for a listing that is to be preempted: links to follow before, and the moment at which it goes on. */
   #preemption: { linkCount: number; readonly until: number } | undefined;
 
@@ -60,27 +69,48 @@ export class TrajectoryReaders {
   }
 
   /** Reads everywhere, and above all where readers are most likely to be led astray. */
-  run(): void {
+  run({ rounds, events }: ReadingEffort): void {
     const onAccess = (_: boolean, array: Int32Array, index: number) => {
       if (this.#preemption === undefined) this.#moveOn();
       else this.#mayBePreempted(array, index);
     };
     withAtomicHooks({ onAccess }, () => {
-      for (let i = 0; i < ROUNDS; i++) this.#readUntil(0, Infinity, undefined);
-      for (let i = 0; i < EVENTS_MAX && this.#trajectory.events.length > 0; i++) {
+      for (let i = 0; i < rounds; i++) this.#readUntil(0, Infinity, undefined);
+      for (let i = 0; i < events && this.#trajectory.events.length > 0; i++) {
         this.#readAbout(this.#random.pick(this.#trajectory.events));
+      }
+      for (const { kind, moment, slot } of this.#trajectory.events) {
+        if (kind === "table compacted" && this.#modelsOfSlot.has(slot!)) {
+          this.#listPreempted(moment, slot!);
+        }
       }
     });
   }
 
-  #readAbout({ moment, kind, slot }: TrajectoryEvent): void {
+  /** Reads one key from every moment on, with memory leaping once, at every access, to a later moment. */
+  readWithOneLeap(model: number): void {
+    const { momentCount } = this.#trajectory;
+    const onAccess = () => {
+      if (this.#accessesToLeap-- === 0) this.#player.seek(this.#leapTo);
+    };
+    withAtomicHooks({ onAccess }, () => {
+      for (let moment = 0; moment < momentCount; moment++) {
+        for (let access = 0; access < READ_ACCESSES; access++) {
+          this.#player.seek(moment);
+          this.#accessesToLeap = access;
+          this.#leapTo = moment + 1 + this.#random.below(momentCount - moment);
+          this.#read(model, this.#models.map(() => 0));
+        }
+      }
+    });
+  }
+
+  #readAbout({ moment, slot }: TrajectoryEvent): void {
     if (slot !== undefined && !this.#modelsOfSlot.has(slot)) return;
     for (let i = 0; i < EVENT_ROUNDS; i++) {
       this.#advanceLog2Max = this.#random.next() < FAR_SHARE ? FAR_LOG2_MAX : NEAR_LOG2_MAX;
       this.#readUntil(moment - MOMENTS_BEFORE, moment + MOMENTS_AFTER, slot);
     }
-    if (kind !== "table compacted") return;
-    for (let i = 0; i < PREEMPTED_LISTINGS; i++) this.#listPreempted(moment, slot!);
   }
 
   get #nowMs(): number {
@@ -100,16 +130,17 @@ export class TrajectoryReaders {
 
   /** Lists a slot while the reader is preempted once, just after it has followed a link to an overflow bucket. */
   #listPreempted(moment: number, slot: Slot): void {
-    this.#player.seek(
-      moment + this.#random.between(-PREEMPTED_MOMENTS_BEFORE, PREEMPTED_MOMENTS_AFTER),
-    );
-    const distance = 1 + this.#random.below(2 ** this.#random.between(1, PREEMPTED_LOG2_MAX));
-    this.#preemption = {
-      linkCount: this.#random.between(1, PREEMPTED_LINKS_MAX),
-      until: this.#player.moment + distance,
-    };
-    this.#list(slot);
-    this.#preemption = undefined;
+    for (let i = 0; i < PREEMPTED_LISTINGS; i++) {
+      const offset = this.#random.between(-PREEMPTED_MOMENTS_BEFORE, PREEMPTED_MOMENTS_AFTER);
+      this.#player.seek(moment + offset);
+      const distance = 1 + this.#random.below(2 ** this.#random.between(1, PREEMPTED_LOG2_MAX));
+      this.#preemption = {
+        linkCount: this.#random.between(1, PREEMPTED_LINKS_MAX),
+        until: this.#player.moment + distance,
+      };
+      this.#list(slot);
+      this.#preemption = undefined;
+    }
   }
 
   #read(i: number, versionsSeen: number[]): void {

@@ -1,12 +1,6 @@
 /**
- * A store in one thread: KNs, a cleaner, clients, an M-node and a reader over one tiny pool, and a scheduler that lets
- * one of them make a step at a time, as a seed says.
- *
- * With an `interruptShare` a step is not the smallest unit: at any atomic access inside it another agent may make a whole
- * step, and be interrupted itself. Interruptions nest, so the interrupted agent always continues last; every order of two
- * agents' accesses in which one of them makes its step at a single point of the other's is possible. (For a reader that is
- * spread over many points, see sim_trajectory.ts.) An agent that would spin until the interrupted one continues is
- * not chosen.
+ * A store in one thread: KNs, a cleaner, clients, an M-node and a reader over one tiny pool. A scheduler lets one of them make a
+ * step at a time, and the model and the pool are checked all the time.
  *
  * @module
  */
@@ -24,7 +18,6 @@ import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { COMPLETION_TAIL, Status } from "../../lib/rings/ring_layout.ts";
 import { LOCKED, MOVING } from "../../lib/routing/ownership.ts";
 import { Random } from "./random.ts";
-import { withAtomicHooks } from "./sim_atomics.ts";
 import { SimCleaner } from "./sim_cleaner.ts";
 import { SimClient } from "./sim_client.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
@@ -32,16 +25,7 @@ import { SimManager } from "./sim_manager.ts";
 import { KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
 import { checkPool, slotVersion } from "./sim_pool_check.ts";
 import { SimEyes, SimReader } from "./sim_reader.ts";
-
-/** Somebody who makes steps. */
-export interface SimAgent {
-  readonly name: string;
-  /** Whether it is in the middle of a step. */
-  isActive: boolean;
-  /** Whether it can make a step now; if nested, without waiting for anybody who is in the middle of one. */
-  mayRun(isNested: boolean): boolean;
-  step(): void;
-}
+import { type Heat, type SimAgent, SimScheduler } from "./sim_scheduler.ts";
 
 /** A key that all clients increment. */
 export interface SimCounter {
@@ -72,23 +56,10 @@ const KEYS_PER_SLOT = 36;
 const COUNTER_COUNT = 4;
 const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, KEYS_PER_SLOT_MAX);
 
-/** Steps inside of steps inside of steps. */
-const DEPTH_MAX = 3;
-/** Atomic accesses of one step, and waits of one synchronous operation, beyond which it is stuck. */
-const ACCESSES_MAX = 400_000;
-const WAITS_MAX = 20_000;
-/** How much more often than elsewhere a step is interrupted at a word, and the share of long interruptions. */
-interface Heat {
-  readonly factor: number;
-  readonly longShare: number;
-}
+/** Interruptions in general, at slots' lock words, and where something is handed over that may be used too early. */
 const PLAIN: Heat = { factor: 1, longShare: 0.1 };
-/** Slots' lock words. */
 const LOCK: Heat = { factor: 4, longShare: 0.02 };
-/** The free list and the completions: what follows may make use of something too early. */
 const HANDED_OVER: Heat = { factor: 10, longShare: 0.5 };
-/** Steps of a long interruption: as many as a preempted thread may miss. */
-const LONG_STEPS_MAX = 60;
 /** Steps between two checks of the whole pool. */
 const CHECK_EVERY = 16;
 const SEGMENT_BYTES = 4096;
@@ -107,28 +78,18 @@ export class SimWorld {
   readonly valueBytesMax: number;
   readonly clock = (): number => this.nowMs;
   nowMs = 1_000_000;
-  /** Called before and after each atomic write, interruptions included. */
-  onAccess: (() => void) | undefined;
+  /** Whether nothing new is to be issued, and no slot to be moved. */
+  isEnding = false;
+  readonly scheduler: SimScheduler;
 
-  readonly #interruptShare: number;
   readonly #cleaner: SimCleaner;
   readonly #reader: SimReader;
   readonly #stamps = new Map<Slot, { min: number; max: number }>();
-  /** Whether nothing new is to be issued, and no slot to be moved. */
-  isEnding = false;
-  /** Steps made in the middle of others. */
-  interruptCount = 0;
   readonly #lockIndices: ReadonlySet<number>;
-  #isObserved = false;
-  #depth = 0;
-  #accessCount = 0;
-  #waitCount = 0;
-  #waitingFor = "";
   #operationCount = 0;
 
   constructor(options: SimOptions) {
     this.random = new Random(options.seed);
-    this.#interruptShare = options.interruptShare;
     this.pool = makePool(this.random, options.segmentCount ?? this.random.between(10, 20));
     this.segments = new SegmentTable(this.pool);
     this.#lockIndices = new Set(SLOTS.map((slot) => this.pool.slotAt(slot) + SLOT_LOCK));
@@ -149,6 +110,12 @@ export class SimWorld {
     this.manager = new SimManager(this);
     this.#cleaner = new SimCleaner(this);
     this.#reader = new SimReader(this);
+    this.scheduler = new SimScheduler({
+      random: this.random,
+      interruptShare: options.interruptShare,
+      pick: () => this.#pick(),
+      heatOf: (array, index) => this.#heatOf(array, index),
+    });
     this.pool.control[GATE_NODE_COUNT] = 3;
     for (let i = 0; i < 3; i++) this.manager.addNode();
     this.manager.initialiseOwners();
@@ -188,25 +155,25 @@ export class SimWorld {
 
   /** Lets the agents make steps. */
   run(stepCount: number): void {
-    withAtomicHooks(this.#hooks, () => {
+    this.scheduler.during(() => {
       for (let i = 0; i < stepCount; i++) {
-        this.#makeStep();
-        if (i % CHECK_EVERY === 0) this.check();
+        this.scheduler.makeStep();
+        if (i % CHECK_EVERY === 0) checkPool(this.pool, SLOTS);
       }
     });
   }
 
   /** Lets everything end that has been issued, and checks what is left. */
   finish(): void {
-    withAtomicHooks(this.#hooks, () => {
+    this.scheduler.during(() => {
       this.manager.settle();
-      this.watch("the end");
       this.isEnding = true;
-      while (this.clients.some((client) => client.pendingCount > 0)) this.runOther();
+      this.scheduler.watch("the end");
+      while (this.clients.some((client) => client.pendingCount > 0)) this.scheduler.runOther();
       this.manager.close();
       this.#cleaner.close();
     });
-    this.check();
+    checkPool(this.pool, SLOTS);
     const eyes = new SimEyes(this.pool, this.clock);
     for (const model of this.models) eyes.check(model);
     for (const slot of SLOTS) {
@@ -220,26 +187,6 @@ export class SimWorld {
     for (const { key, left, countMin } of this.counters) {
       require(left.size === countMin, `I5: ${key.text} lost increments`);
     }
-  }
-
-  /** Checks the whole pool, if nobody is in the middle of a step. */
-  check(): void {
-    if (this.#depth === 0) checkPool(this.pool, SLOTS);
-  }
-
-  /** Starts watching that something ends. */
-  watch(what: string): void {
-    this.#waitingFor = what;
-    this.#waitCount = 0;
-  }
-
-  /** Lets somebody else make a step, on behalf of one who waits. */
-  runOther(): void {
-    this.#waitCount += 1;
-    this.#accessCount = 0;
-    require(this.#waitCount < WAITS_MAX, `${this.#waitingFor} does not end`);
-    const agent = this.#choose(true);
-    if (agent !== undefined) this.#run(agent);
   }
 
   /** A new operation. */
@@ -258,74 +205,22 @@ export class SimWorld {
     if (isSure || (mayBeExpired && status === Status.UNMET)) stamps.max += 1;
   }
 
-  #makeStep(): void {
-    this.#accessCount = 0;
-    this.watch("a step");
-    const agent = this.#choose(false);
-    if (agent !== undefined) this.#run(agent);
-  }
-
-  /** Lets others make a step, or, now and then, as many as a preempted thread may see when it runs again. */
-  #interrupt(heat: Heat): void {
-    const isLong = this.random.next() < heat.longShare;
-    const stepCount = isLong ? this.random.below(LONG_STEPS_MAX) : 1;
-    for (let i = 0; i < stepCount; i++) {
-      const agent = this.#choose(true);
-      if (agent === undefined) continue;
-      this.interruptCount += 1;
-      this.#run(agent);
-    }
-  }
-
-  #choose(isNested: boolean): SimAgent | undefined {
+  #pick(): SimAgent {
     const { random } = this;
     const choice = random.next();
-    const agent = choice < 0.4
-      ? random.pick(this.manager.nodes)
-      : choice < 0.7
-      ? random.pick(this.clients)
-      : choice < 0.8
-      ? this.#cleaner
-      : choice < 0.9
-      ? this.manager
-      : this.#reader;
-    return agent.mayRun(isNested) ? agent : undefined;
+    if (choice < 0.4) return random.pick(this.manager.nodes);
+    if (choice < 0.7) return random.pick(this.clients);
+    if (choice < 0.8) return this.#cleaner;
+    return choice < 0.9 ? this.manager : this.#reader;
   }
 
-  #run(agent: SimAgent): void {
-    agent.isActive = true;
-    this.#depth += 1;
-    agent.step();
-    this.#depth -= 1;
-    agent.isActive = false;
-  }
-
-  readonly #hooks = {
-    onAccess: (isWrite: boolean, array: Int32Array, index: number): void => {
-      this.#onAccess(isWrite, this.#heatOf(array, index));
-    },
-    // A KN that is out of segments waits for the end of a snapshot.
-    onWait: (): void => this.runOther(),
-  };
-
-  /** What happens where something goes over from one agent to another. */
   #heatOf(array: Int32Array, index: number): Heat {
-    const isRing = array !== this.pool.control && array !== this.pool.index[0];
-    if (isRing) return index === COMPLETION_TAIL ? HANDED_OVER : PLAIN;
-    if (array !== this.pool.control) return PLAIN;
-    return index === FREE_LIST_HEAD ? HANDED_OVER : this.#lockIndices.has(index) ? LOCK : PLAIN;
-  }
-
-  #onAccess(isWrite: boolean, heat: Heat): void {
-    if (this.#isObserved) return;
-    this.#accessCount += 1;
-    require(this.#accessCount < ACCESSES_MAX, "a step does not end");
-    const isDeep = this.#depth === 0 || this.#depth >= DEPTH_MAX;
-    if (!isDeep && this.random.next() < this.#interruptShare * heat.factor) this.#interrupt(heat);
-    if (!isWrite || this.onAccess === undefined) return;
-    this.#isObserved = true;
-    this.onAccess();
-    this.#isObserved = false;
+    const { control, index: [index0] } = this.pool;
+    if (array === control) {
+      return index === FREE_LIST_HEAD ? HANDED_OVER : this.#lockIndices.has(index) ? LOCK : PLAIN;
+    }
+    const isRing = array !== index0;
+    return isRing && index === COMPLETION_TAIL ? HANDED_OVER : PLAIN;
   }
 }
 
