@@ -33,6 +33,7 @@ export class DpmProcessors {
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   #piscina: Promise<Piscina> | undefined;
+  readonly #tasks = new Set<Promise<unknown>>();
   #isCleaning = false;
   #cleanAfterMs = 0;
   #isPrefaulting = false;
@@ -77,6 +78,8 @@ export class DpmProcessors {
   async close(): Promise<void> {
     this.#cleanAfterMs = Infinity;
     this.#isPrefaulting = true;
+    // A thread that is ended while it still loads its modules takes the process with it on Node 20.
+    await Promise.allSettled(this.#tasks);
     await (await this.#piscina)?.close();
   }
 
@@ -111,7 +114,13 @@ export class DpmProcessors {
 
   async #run(task: DpmTask): Promise<SnapshotReport | number> {
     this.#piscina ??= this.#createPiscina();
-    return await (await this.#piscina).run(task) as SnapshotReport | number;
+    const running = this.#piscina.then((piscina) => piscina.run(task));
+    this.#tasks.add(running);
+    try {
+      return await running as SnapshotReport | number;
+    } finally {
+      this.#tasks.delete(running);
+    }
   }
 
   /** Loads the thread pool with the first task: an idle store does without its memory. */

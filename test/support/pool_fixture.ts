@@ -26,7 +26,7 @@ import {
   valueWord,
   writeExpiry,
 } from "../../lib/log/record_layout.ts";
-import { SLOT_EXPIRING_COUNT } from "../../lib/pool/control_layout.ts";
+import { SLOT_EXPIRING_COUNT, SLOT_VERSION_LOW } from "../../lib/pool/control_layout.ts";
 import { type Geometry, geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
@@ -105,6 +105,8 @@ export class PoolFixture {
     const at = this.pool.wordAt(address);
     words.fill(0, at, at + length);
     this.#version += 1;
+    const slotVersionAt = this.slotAt(keys.hash) + SLOT_VERSION_LOW;
+    this.pool.control[slotVersionAt] = Math.max(this.pool.control[slotVersionAt]!, this.#version);
     words[at + RECORD_VALUE_BYTES] = value.length;
     words[at + RECORD_META] = metaWithVersionHigh(meta, 0);
     words[at + RECORD_HASH] = keys.hash;
