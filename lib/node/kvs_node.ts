@@ -24,6 +24,7 @@ import {
   SLOT_SHIFT,
 } from "../core/limits.ts";
 import { copyWords } from "../core/copy_words.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
 import { Cleaner } from "../dpm/cleaner.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
@@ -74,6 +75,8 @@ import type { NodeId, OwnerWord } from "../core/brands.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 
+/** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
+const FUTILE_TRIES_MAX = 32;
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
 
@@ -116,6 +119,7 @@ export class KvsNode {
   readonly #current: CurrentRequest;
   /** Whether the request just tried has to wait, and whether any of this step had to. */
   #mustWait = false;
+  #futileTries = 0;
   #isStalled = false;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
@@ -183,14 +187,15 @@ export class KvsNode {
     return work;
   }
 
-  /** Whether a request needs a segment that a snapshot in progress holds back; it waits in its ring. */
+  /** Whether a request needs a segment that a snapshot or another KN may be about to free; it waits in its ring. */
   get isStalled(): boolean {
     return this.#isStalled;
   }
 
-  /** Waits a bounded time for the snapshot. */
+  /** Waits a bounded time for the snapshot, or for other KNs. */
   waitWhileStalled(): void {
-    this.#segments.waitForRelease();
+    if (this.#segments.isFreeingDeferred) this.#segments.waitForRelease();
+    else sleepSync(1);
   }
 
   /** Ends this KN's part in the pool: nothing of it stays open. */
@@ -405,18 +410,20 @@ export class KvsNode {
 
   /** Reserves log space, cleaning segments first when there is none; `NO_ADDRESS` when that gained nothing. */
   #reserve(length: number, segmentReserve: number): PoolAddress {
-    let address = this.#log.reserve(length, segmentReserve);
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
-    let roundsLeft = this.#pool.geometry.segmentCount;
-    while (address === NO_ADDRESS && roundsLeft > 0 && this.#cleaner.cleanOne()) {
+    for (let i = 0; i <= this.#pool.geometry.segmentCount; i++) {
+      const address = this.#log.reserve(length, segmentReserve);
+      if (address !== NO_ADDRESS) {
+        this.#futileTries = 0;
+        return address;
+      }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      roundsLeft -= 1;
-      address = this.#log.reserve(length, segmentReserve);
+      if (!this.#cleaner.cleanOne()) break;
     }
-    if (address !== NO_ADDRESS) return address;
-    this.#mustWait = this.#segments.isFreeingDeferred;
-    // A snapshot that has ended meanwhile released its segments before it said so.
-    return this.#mustWait ? NO_ADDRESS : this.#log.reserve(length, segmentReserve);
+    // A snapshot holds segments back until it ends; other KNs may be about to free theirs.
+    this.#mustWait = this.#segments.isFreeingDeferred || ++this.#futileTries < FUTILE_TRIES_MAX;
+    if (!this.#mustWait) this.#futileTries = 0;
+    return NO_ADDRESS;
   }
 
   /** Whether a put may go ahead: its condition holds, and there is room for what it adds. */
