@@ -12,7 +12,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import { PROJECT_ROOT, type Runtime, runtimeCommand } from "../../scripts/runtimes.ts";
-import type { PlantedBug } from "./planted_bugs.ts";
+import type { PlantedBug } from "./planted_bug.ts";
 
 /** The runtime that this process runs on. */
 export const THIS_RUNTIME: Runtime = "Deno" in globalThis

@@ -8,6 +8,7 @@ import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import {
+  FREE_LIST_COUNT,
   GATE_DEFER_FREE,
   GATE_NODE_COUNT,
   GATE_PAUSED,
@@ -61,10 +62,10 @@ export class SimNode implements SimAgent {
 
   mayRun(isNested: boolean): boolean {
     if (this.isActive) return false;
-    const { lockWords, isIndexLocked, segments } = this.#world;
+    const { lockWords, isIndexLocked, pool } = this.#world;
     if (!isNested || (lockWords.length === 0 && !isIndexLocked)) return true;
     // It never waits for the lock of another KN's slot, unless it cleans.
-    const isRoomy = segments.freeCount >= ROOMY_SEGMENT_COUNT;
+    const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
     return !isIndexLocked && isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
   }
 

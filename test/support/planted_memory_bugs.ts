@@ -1,0 +1,216 @@
+/**
+ * Planted bugs in what readers, owners and cleaners do to the log and the index.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
+const READS = "test/simulation/reads_at_any_moment.test.ts";
+const TABLE_READS = "test/simulation/reads_of_growing_tables.test.ts";
+const REUSE_READS = "test/simulation/reads_of_reused_segments.test.ts";
+const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
+const SEGMENTS = "test/simulation/segment_states.test.ts";
+const UPDATE_RACE = "test/outcomes/update_against_lookup.test.ts";
+const CLEANING_RACE = "test/outcomes/cleaning_against_updates.test.ts";
+const REUSE_RACE = "test/outcomes/reuse_against_lookup.test.ts";
+const PAUSES = "test/outcomes/pauses_against_steps.test.ts";
+const READER = "lib/index/one_sided_reader.ts";
+const SLOT_TABLE = "lib/index/slot_table.ts";
+const SEGMENT_TABLE = "lib/pool/segment_table.ts";
+const NODE = "lib/node/kvs_node.ts";
+const CLEANER = "lib/dpm/cleaner.ts";
+
+/** Bugs in shared memory. */
+export const MEMORY_BUGS: readonly PlantedBug[] = [
+  {
+    name: "the index points at a record before its value is there",
+    breaks: "I2",
+    file: NODE,
+    edits: [
+      [
+        "copyWords(ring, at + REQUEST_RECORD, current.words, current.to, length);",
+        "copyWords(ring, at + REQUEST_RECORD, current.words, current.to, valueWord(ring[at + REQUEST_RECORD + RECORD_META]));",
+      ],
+      [
+        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+        "copyWords(ring, from + valueWord(meta), words, to + valueWord(meta), length - valueWord(meta)); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+      ],
+    ],
+    caughtBy: [READS, UPDATE_RACE],
+  },
+  {
+    name: "the cleaner points the index at a record before it is copied",
+    breaks: "I2",
+    file: CLEANER,
+    edits: [
+      ["copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);", ""],
+      [
+        "this.#table.swing(address, target);",
+        "this.#table.swing(address, target); copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);",
+      ],
+    ],
+    caughtBy: [READS, CLEANING_RACE],
+  },
+  {
+    name: "a reader does not look at the generation after it has copied the value",
+    breaks: "I6",
+    file: READER,
+    edits: [[
+      "half of another. if (!this.#isUnchanged(generationAt, generation)) return RACED;",
+      "",
+    ]],
+    caughtBy: [READS, REUSE_RACE],
+  },
+  {
+    name: "a reader does not load the address again after the generation",
+    breaks: "I6",
+    file: READER,
+    edits: [["if (Atomics.load(region, word + 1) !== address) return RACED;", ""]],
+    caughtBy: [READS],
+  },
+  {
+    name: "a reader that misses does not look at META again",
+    breaks: "I6",
+    file: READER,
+    edits: [[
+      "if (outcome === ABSENT && Atomics.load(this.#control, slotAt + SLOT_META) === meta) {",
+      "if (outcome === ABSENT) {",
+    ]],
+    caughtBy: [TABLE_READS],
+  },
+  {
+    name: "doubling removes the moved pairs before it publishes META",
+    breaks: "I8",
+    file: SLOT_TABLE,
+    edits: [[
+      "this.#publishMeta(slotAt, log2 + 1);",
+      "for (let i = 0; i < moved.length; i += 2) Atomics.store(this.#pool.index[moved[i]], moved[i + 1], NO_ADDRESS); this.#publishMeta(slotAt, log2 + 1);",
+    ]],
+    caughtBy: [TABLE_READS],
+  },
+  {
+    name: "compaction removes the originals without publishing META first",
+    breaks: "I6",
+    file: SLOT_TABLE,
+    edits: [[
+      "this.#publishMeta(slotAt, log2); for (const { region, word } of originals)",
+      "for (const { region, word } of originals)",
+    ]],
+    caughtBy: [TABLE_READS],
+  },
+  {
+    name: "overflow buckets are reused without META being published after they were unlinked",
+    breaks: "I6",
+    file: SLOT_TABLE,
+    edits: [[
+      "Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET); this.#publishMeta(slotAt, log2);",
+      "Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);",
+    ]],
+    caughtBy: [TABLE_READS],
+  },
+  {
+    name: "a record counts as dead while the index still points at it",
+    breaks: "I10",
+    file: NODE,
+    edits: [
+      [
+        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+        "",
+      ],
+      [
+        "if (status !== Status.OK) return this.#cancel(consumer, length, status);",
+        "if (status !== Status.OK) return this.#cancel(consumer, length, status); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+      ],
+    ],
+    caughtBy: [REUSE_READS],
+  },
+  {
+    name: "the cleaner looks whether a record is live before it has the lock",
+    breaks: "I1",
+    file: CLEANER,
+    edits: [
+      ["const isLive = this.#table.findAddress(slotAt, hash, address);", ""],
+      [
+        "const owner = lockSlotAsCleaner(",
+        "const isLive = this.#table.findAddress(slotAt, hash, address); const owner = lockSlotAsCleaner(",
+      ],
+    ],
+    caughtBy: [ONE_INTERRUPTION],
+  },
+  {
+    name: "the cleaner moves records that nobody needs",
+    breaks: "I10",
+    file: CLEANER,
+    edits: [[
+      "if (isLive) this.#segments.subtractLive(address, bytes);",
+      "this.#segments.subtractLive(address, bytes);",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "the cleaner leaves a segment without saying how far it has filled its own",
+    breaks: "I3",
+    file: CLEANER,
+    edits: [["within the used bytes. this.#log.publish();", "within the used bytes."]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a segment is sealed without a look at what is live in it",
+    breaks: "I10",
+    file: SEGMENT_TABLE,
+    edits: [["if (before === bytes) this.#freeIfDead(segment, at);", ""]],
+    caughtBy: [SEGMENTS],
+  },
+  {
+    name: "a segment is allocated before its generation grows",
+    breaks: "I6",
+    file: SEGMENT_TABLE,
+    edits: [
+      ["Atomics.add(control, GENERATIONS + segment, 1);", ""],
+      [
+        "this.#push(segment, at);",
+        "this.#push(segment, at); Atomics.add(control, GENERATIONS + segment, 1);",
+      ],
+      ["Atomics.add(control, FREE_LIST_COUNT, 1); }", "}"],
+      [
+        "this.#push(segment, at);",
+        "this.#push(segment, at); Atomics.add(control, FREE_LIST_COUNT, 1);",
+      ],
+    ],
+    caughtBy: [REUSE_READS],
+  },
+  {
+    name: "the head of the free list has no tag",
+    breaks: "I10",
+    file: SEGMENT_TABLE,
+    edits: [[
+      "const swapped = ((head & ~0xffff) + 0x10000) | next;",
+      "const swapped = (head & ~0xffff) | next;",
+    ], [
+      "const swapped = ((head & ~0xffff) + 0x10000) | (segment + 1);",
+      "const swapped = (head & ~0xffff) | (segment + 1);",
+    ]],
+    caughtBy: [SEGMENTS],
+  },
+  {
+    name: "a snapshot does not hold back the segments that it needs",
+    breaks: "I10",
+    file: SEGMENT_TABLE,
+    edits: [[
+      "!== DeferFree.YES) this.#release(segment, at);",
+      "!== -1) this.#release(segment, at);",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "an agent looks whether the pool is paused before it says that it is busy",
+    breaks: "I3",
+    file: "lib/pool/gate.ts",
+    edits: [[
+      "Atomics.store(this.#control, this.#state, BUSY); if (Atomics.load(this.#control, GATE_PAUSED) === 0) return true;",
+      "const isOpen = Atomics.load(this.#control, GATE_PAUSED) === 0; Atomics.store(this.#control, this.#state, BUSY); if (isOpen) return true;",
+    ]],
+    caughtBy: [PAUSES],
+  },
+];

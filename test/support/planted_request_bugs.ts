@@ -1,0 +1,173 @@
+/**
+ * Planted bugs on a request's way from the client to the owner of its slot and back.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
+const INTERRUPTED_STEPS = "test/simulation/interrupted_steps.test.ts";
+const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
+const WAKE_UPS = "test/simulation/wake_ups.test.ts";
+const NODE = "lib/node/kvs_node.ts";
+const CLIENT = "lib/client/client.ts";
+const OWNERSHIP = "lib/routing/ownership.ts";
+const PRODUCER = "lib/rings/request_producer.ts";
+
+/** Bugs in the order and the number of times in which requests are applied. */
+export const REQUEST_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a KN changes a slot that has moved",
+    breaks: "I1",
+    file: OWNERSHIP,
+    edits: [[
+      "if (seen !== (word | LOCKED)) return false;",
+      "if (seen !== (word | LOCKED)) return true;",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a KN takes requests that were routed before the slot left it and came back",
+    breaks: "I4",
+    file: NODE,
+    edits: [[
+      "current.owner = ring[at + REQUEST_OWNER_WORD]",
+      "current.owner = this.#control[current.slotAt + SLOT_LOCK]",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a client sends on while requests of the slot are held",
+    breaks: "I4",
+    file: CLIENT,
+    edits: [["if (this.#isHeld[slot] !== 0) return undefined;", ""]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a client follows a move while requests are in flight to the old owner",
+    breaks: "I4",
+    file: CLIENT,
+    edits: [[
+      "if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;",
+      "",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "held requests are sent in the order in which they came back",
+    breaks: "I4",
+    file: "lib/client/held_slots.ts",
+    edits: [[".sequence > request.sequence) at -= 1;", ".sequence > request.sequence) break;"]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a client blocks on requests that it has not published",
+    breaks: "I5",
+    file: CLIENT,
+    edits: [[
+      "nobody answers what is not published. this.flush();",
+      "nobody answers what is not published.\nif (settled > 0) this.flush();",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a request that has to wait is forgotten",
+    breaks: "I5",
+    file: NODE,
+    edits: [["consumer.putBack(at);", ""]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "what is issued after a large value overtakes it",
+    breaks: "I4",
+    file: CLIENT,
+    edits: [["if (isSent && !request.large) continue;", "if (isSent) continue;"]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "the M-node moves a slot that is locked",
+    breaks: "I1",
+    file: OWNERSHIP,
+    edits: [[
+      "while (Atomics.compareExchange(control, lock, old, next) !== old)",
+      "if (Atomics.exchange(control, lock, next) !== old)",
+    ]],
+    caughtBy: [ONE_INTERRUPTION],
+  },
+  {
+    name: "a client has more requests in flight than there are completion entries",
+    breaks: "I5",
+    file: PRODUCER,
+    edits: [[
+      "|| this.inFlightCount > this.#inFlightMask",
+      "|| this.inFlightCount > 2 * this.#inFlightMask",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a request is published before it is written",
+    breaks: "I5",
+    file: PRODUCER,
+    edits: [[
+      "this.claimedCount = (this.claimedCount + 1) | 0;",
+      "this.claimedCount = (this.claimedCount + 1) | 0; this.publish();",
+    ]],
+    caughtBy: [INTERRUPTED_STEPS],
+  },
+  {
+    name: "a put is acknowledged before it is in the index",
+    breaks: "I3",
+    file: NODE,
+    edits: [
+      [
+        "if (status !== Status.OK) return this.#cancel(consumer, length, status);",
+        "if (status !== Status.OK) return this.#cancel(consumer, length, status); consumer.complete(Status.OK, address, this.#control[slotAt + SLOT_VERSION_LOW] + 1, 0); consumer.publish();",
+      ],
+      [
+        "consumer.complete(Status.OK, address, versionLow, versionHigh); }",
+        "void versionLow, versionHigh; }",
+      ],
+    ],
+    caughtBy: [ONE_INTERRUPTION],
+  },
+  {
+    name: "a version is used twice",
+    breaks: "I9",
+    file: NODE,
+    edits: [[
+      "const low = (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;",
+      "const low = control[slotAt + SLOT_VERSION_LOW] | 1;",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a KN goes to sleep without another look for work",
+    breaks: "I5",
+    file: "lib/node/idle_strategy.ts",
+    edits: [["const sleeps = !hasWork();", "const sleeps = true;"]],
+    caughtBy: [WAKE_UPS],
+  },
+  {
+    name: "a client wakes the KN before it publishes",
+    breaks: "I5",
+    file: CLIENT,
+    edits: [[
+      "if (!connection.producer.hasUnpublished) continue; connection.producer.publish(); wake(this.#pool.control, connection.agentAt);",
+      "if (!connection.producer.hasUnpublished) continue; wake(this.#pool.control, connection.agentAt); connection.producer.publish();",
+    ]],
+    caughtBy: [WAKE_UPS],
+  },
+  {
+    name: "a KN looks for a waiting client before it publishes",
+    breaks: "I5",
+    file: "lib/rings/request_consumer.ts",
+    edits: [
+      ["Atomics.store(this.words, COMPLETION_TAIL, this.#completedCount);", ""],
+      [
+        "if (Atomics.load(this.words, CLIENT_WAITING) !== 0) {",
+        "const isWaiting = Atomics.load(this.words, CLIENT_WAITING) !== 0; Atomics.store(this.words, COMPLETION_TAIL, this.#completedCount); if (isWaiting) {",
+      ],
+    ],
+    caughtBy: [WAKE_UPS],
+  },
+];
