@@ -64,6 +64,9 @@ import type { Settler } from "./settlers.ts";
 /** Requests after which a burst is published although the tick goes on, so that the KN can begin. */
 const PUBLISH_EVERY = 16;
 
+/** Requests in flight up to which a client executes them itself: more are worth a thread of their own. */
+const HELP_MAX = 32;
+
 /** What a client is made of. */
 export interface ClientOptions {
   readonly pool: Pool;
@@ -189,9 +192,7 @@ export class Client {
   /** Publishes everything issued so far, and wakes the KNs that sleep. */
   flush(): void {
     for (const connection of this.#connections) {
-      if (!connection.producer.hasUnpublished) continue;
-      connection.producer.publish();
-      wake(this.#pool.control, connection.agentAt);
+      if (connection.producer.hasUnpublished) this.#handOver(connection);
     }
     this.#onFlush();
   }
@@ -327,11 +328,19 @@ export class Client {
   }
 
   #schedule(connection: NodeConnection): void {
-    if (connection.producer.claimedCount % PUBLISH_EVERY === 0) {
+    if (connection.producer.inFlightCount % PUBLISH_EVERY === 0) {
       connection.producer.publish();
       wake(this.#pool.control, connection.agentAt);
     }
     this.#scheduleFlush();
+  }
+
+  /** Sees to it that somebody executes what has been issued: this thread, if it is little, or the KN's. */
+  #handOver(connection: NodeConnection): void {
+    const { producer } = connection;
+    if (producer.inFlightCount <= HELP_MAX) connection.help();
+    if (producer.hasUnpublished) producer.publish();
+    if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt);
   }
 
   #scheduleFlush(): void {
@@ -363,6 +372,7 @@ export class Client {
     this.flush();
     if (settled > 0) return;
     const connection = this.#connections.find((other) => other.producer.inFlightCount !== 0);
+    if (connection !== undefined && connection.help() > 0) return;
     this.#waiter.waitSync(connection?.producer);
     this.#onBlocked();
   }

@@ -23,12 +23,21 @@ export class NodeConnection {
   readonly slots: Uint16Array;
   readonly sequences: Float64Array;
   readonly settlers: (Settler | undefined)[];
+  /** Publishes and executes requests in the KN's place; returns how many, 0 if that is not possible now. */
+  readonly help: () => number;
 
-  /** Opens a connection. */
-  constructor(nodeId: NodeId, agentAt: number, handle: RingHandle) {
+  /** Opens a connection; `execute` is the helper's `doWork`. */
+  constructor(
+    nodeId: NodeId,
+    agentAt: number,
+    handle: RingHandle,
+    execute: (publish: () => void) => number,
+  ) {
     this.nodeId = nodeId;
     this.agentAt = agentAt;
     this.producer = new RequestProducer(handle);
+    const publish = () => this.producer.publish();
+    this.help = () => execute(publish);
     this.bytes = new Uint8Array(handle.buffer);
     this.slots = new Uint16Array(handle.inFlightMax);
     this.sequences = new Float64Array(handle.inFlightMax);

@@ -11,6 +11,7 @@ import { assert } from "../core/assert.ts";
 import { NO_ADDRESS, NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { Pool } from "../pool/pool.ts";
+import { AGENT_LOG_NEXT, AGENT_LOG_SEGMENT } from "../pool/control_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "./record_layout.ts";
 
@@ -59,6 +60,23 @@ export class LogWriter {
     this.#next = address >>> 0;
   }
 
+  /** Goes on where another writer of the same agent has left off. */
+  resume(): void {
+    const { control } = this.#pool;
+    const at = this.#pool.agentAt(this.#agent);
+    this.#segment = (control[at + AGENT_LOG_SEGMENT] - 1) as SegmentId;
+    this.#next = control[at + AGENT_LOG_NEXT] >>> 0;
+    this.#end = this.#segment === NO_SEGMENT ? 0 : this.#endOf(this.#segment);
+  }
+
+  /** Leaves the open segment to the next writer of the same agent. */
+  suspend(): void {
+    const { control } = this.#pool;
+    const at = this.#pool.agentAt(this.#agent);
+    control[at + AGENT_LOG_SEGMENT] = this.#segment + 1;
+    control[at + AGENT_LOG_NEXT] = this.#next;
+  }
+
   /** Publishes how far the open segment is filled. */
   publish(): void {
     if (this.#segment !== NO_SEGMENT) {
@@ -74,6 +92,11 @@ export class LogWriter {
     this.#segment = NO_SEGMENT;
     this.#next = this.#end = 0;
     this.#segments.seal(segment);
+  }
+
+  #endOf(segment: SegmentId): number {
+    const { segmentBytes } = this.#pool.geometry;
+    return (this.#pool.segmentAddress(segment) >>> 0) + segmentBytes / ADDRESS_UNIT_BYTES;
   }
 
   #usedBytes(): number {
@@ -105,7 +128,7 @@ export class LogWriter {
     words[at + 2] = this.#pool.loadGeneration(segment);
     this.#segment = segment;
     this.#next = (address >>> 0) + SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES;
-    this.#end = (address >>> 0) + segmentBytes / ADDRESS_UNIT_BYTES;
+    this.#end = this.#endOf(segment);
     return true;
   }
 }

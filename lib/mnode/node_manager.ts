@@ -11,6 +11,7 @@ import type { NodeId, Slot } from "../core/brands.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import { NODE_COUNT_MAX, NODE_ID_COUNT, NODE_START_MS_MAX, SLOT_COUNT } from "../core/limits.ts";
 import { wake } from "../node/idle_strategy.ts";
+import { KvsNode } from "../node/kvs_node.ts";
 import { LifeState, type NodeStart } from "../node/node_shell.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import {
@@ -20,7 +21,8 @@ import {
   GATE_NODE_COUNT,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { createRing } from "../rings/ring_layout.ts";
+import { RequestConsumer } from "../rings/request_consumer.ts";
+import { createRing, type RingHandle } from "../rings/ring_layout.ts";
 import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 
@@ -50,6 +52,8 @@ export interface NodeManagerOptions {
   readonly ringBytes: number;
   readonly inFlightMax: number;
   readonly spinMicros: number;
+  /** Whether clients execute requests in the KNs' place. */
+  readonly help: boolean;
   /** Called when a KN stops that was not asked to. */
   readonly onFailure: (error: NodeFailedError) => void;
 }
@@ -216,7 +220,7 @@ export class NodeManager {
       nodeId,
       agent,
       worker,
-      connection: new NodeConnection(nodeId, agentAt, ring),
+      connection: new NodeConnection(nodeId, agentAt, ring, this.#makeHelper(nodeId, agent, ring)),
       isStopping: false,
       hasEnded: false,
     };
@@ -245,6 +249,27 @@ export class NodeManager {
     }
     worker.unref();
     return node;
+  }
+
+  /** What the client executes requests with in the KN's place. */
+  #makeHelper(
+    nodeId: NodeId,
+    agent: number,
+    ring: RingHandle,
+  ): (publish: () => void) => number {
+    if (!this.#options.help) return () => 0;
+    const consumers = [new RequestConsumer(ring)];
+    const pool = this.#pool;
+    const helper = new KvsNode({ pool, nodeId, agent, consumers, clock: Date.now, isHelper: true });
+    return (publish) => {
+      try {
+        return helper.doWork(publish);
+      } catch (error) {
+        // It has left the KN in the middle of a step, like a KN that throws.
+        this.#fail(new NodeFailedError(`KN ${nodeId} failed: ${String(error)}`, { cause: error }));
+        return 0;
+      }
+    };
   }
 
   /** The next identity that no running KN has; an identity comes back only after all others. */

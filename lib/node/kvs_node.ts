@@ -4,6 +4,13 @@
  * `KvsNode` is an agent: `doWork()` does a bounded amount of work and says how much. It knows nothing of
  * threads, so the same object runs in a worker, in a unit test, and in a seeded single-threaded interleaving.
  *
+ * A KN is an identity, not a thread. Whoever swaps its EXECUTOR word executes its next step, goes on where the step before
+ * has left off, and leaves off for the next one: all that a step hands on is in shared memory (where the rings and the log
+ * are) and is published by the store that gives the word back. Mostly that is the KN's own thread. A client that has
+ * nothing to do but wait for a few requests executes them itself, as a *helper*: that is sooner than another thread could
+ * answer, and does not depend on when that thread gets a processor. (The idea is that of flat combining: Hendler, Incze,
+ * Shavit, Tzafrir, SPAA 2010.) Still there is one writer of a slot at a time (I1).
+ *
  * One put, and why it is safe:
  *
  * 1. Reserve space in this KN's open segment and copy the record there. Nobody can see it yet.
@@ -47,6 +54,7 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import {
+  AGENT_EXECUTOR,
   SLOT_EXPIRING_COUNT,
   SLOT_LOCK,
   SLOT_VERSION_HIGH,
@@ -75,6 +83,12 @@ import type { NodeId, OwnerWord } from "../core/brands.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 
+/** Values of the EXECUTOR word. */
+const NOBODY = 0;
+const SOMEBODY = 1;
+/** Failed attempts in a row after which to wait for the executor, and how long. */
+const LOCKED_OUT_MAX = 1000;
+const LOCKED_OUT_WAIT_MS = 1;
 /** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
 const FUTILE_TRIES_MAX = 32;
 /** Requests after which completions are published even though the batch goes on. */
@@ -90,6 +104,8 @@ export interface KvsNodeOptions {
   readonly consumers: readonly RequestConsumer[];
   /** Tells the time in milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Whether it is a client's, to execute what that client has sent: it leaves all upkeep to the KN's own thread. */
+  readonly isHelper?: boolean;
 }
 
 /** The request that is being executed: where its record is, and its slot. */
@@ -117,6 +133,10 @@ export class KvsNode {
   readonly #counters: AgentCounters;
   readonly #sweeper: ExpirySweeper;
   readonly #current: CurrentRequest;
+  readonly #executorAt: number;
+  readonly #isHelper: boolean;
+  /** Steps in a row that another executor has kept this one from. */
+  #lockedOutCount = 0;
   /** Whether the request just tried has to wait, and whether any of this step had to. */
   #mustWait = false;
   #futileTries = 0;
@@ -130,6 +150,8 @@ export class KvsNode {
     this.#nodeId = options.nodeId;
     this.#consumers = options.consumers;
     this.#clock = clock;
+    this.#executorAt = pool.agentAt(agent) + AGENT_EXECUTOR;
+    this.#isHelper = options.isHelper ?? false;
     this.#gate = new Gate(pool, agent);
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
@@ -162,28 +184,37 @@ export class KvsNode {
     return false;
   }
 
+  /** Whether a request waits, and nobody is about to take it. */
+  canExecute(): boolean {
+    return Atomics.load(this.#control, this.#executorAt) === NOBODY && this.hasRequest();
+  }
+
   /**
    * Executes up to {@linkcode BATCH_REQUESTS_MAX} requests of each client, and a bounded amount of upkeep.
    *
+   * @param publish called, by a helper, at the beginning of the step: had its client published before, the KN's own thread
+   *   would compete for the requests, and be kept awake by them
    * @returns requests executed and slots swept; 0 means that there is nothing to do now
    */
-  doWork(): number {
-    const sweepIsDue = this.#sweeper.isDue;
-    if (!sweepIsDue && !this.hasRequest()) return 0;
-    if (!this.#gate.enter()) return 0;
+  doWork(publish?: () => void): number {
+    const sweepIsDue = !this.#isHelper && this.#sweeper.isDue;
+    if (!sweepIsDue && publish === undefined && !this.hasRequest()) return 0;
+    // When space is short a step is followed by cleaning, which is no business of a client's.
+    if (this.#isHelper && this.#budget.isCritical) return 0;
+    if (!this.#beginStep()) return 0;
+    publish?.();
     let work = 0;
     this.#isStalled = false;
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
-    if (work > 0) {
-      this.#counters.add(AgentCounter.BATCHES, 1);
-      if (this.#budget.isCritical) work += this.#cleaner.doWork();
+    if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
+    if (this.#isHelper) this.#counters.add(AgentCounter.HELPED, work);
+    else {
+      if (work > 0 && this.#budget.isCritical) work += this.#cleaner.doWork();
+      if (sweepIsDue) work += this.#sweeper.sweep();
+      this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
+      this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
     }
-    if (sweepIsDue) work += this.#sweeper.sweep();
-    // A snapshot between this step and the next must find every record within its segment's used bytes.
-    this.#log.publish();
-    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
-    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
-    this.#gate.leave();
+    this.#endStep();
     return work;
   }
 
@@ -200,8 +231,42 @@ export class KvsNode {
 
   /** Ends this KN's part in the pool: nothing of it stays open. */
   close(): void {
+    while (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY);
+    this.#log.resume();
     this.#cleaner.abandon();
     this.#log.seal();
+    this.#log.suspend();
+    Atomics.store(this.#control, this.#executorAt, NOBODY);
+  }
+
+  /** Becomes the KN's executor and passes the gate; false when either is not possible now. */
+  #beginStep(): boolean {
+    if (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY) {
+      this.#lockedOutCount += 1;
+      // Whoever executes has been descheduled, and may need this thread's processor.
+      if (!this.#isHelper && this.#lockedOutCount % LOCKED_OUT_MAX === 0) {
+        Atomics.wait(this.#control, this.#executorAt, SOMEBODY, LOCKED_OUT_WAIT_MS);
+      }
+      return false;
+    }
+    this.#lockedOutCount = 0;
+    if (!this.#gate.enter()) {
+      Atomics.store(this.#control, this.#executorAt, NOBODY);
+      return false;
+    }
+    this.#log.resume();
+    for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].resume();
+    return true;
+  }
+
+  /** Ends a step; the KN's next executor goes on from here. */
+  #endStep(): void {
+    // A snapshot between this step and the next must find every record within its segment's used bytes.
+    this.#log.publish();
+    this.#log.suspend();
+    for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].suspend();
+    this.#gate.leave();
+    Atomics.store(this.#control, this.#executorAt, NOBODY);
   }
 
   #drain(consumer: RequestConsumer): number {

@@ -60,13 +60,15 @@ function loop(start: NodeStart, pool: Pool, agentAt: number): void {
   const now = () => performance.now();
   const spinner = new Spinner(pool, "node", start.spinMicros, now);
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
+  const mayWork = () => node.canExecute() || stopIsWanted();
+  // A request that another executor seems to be taking may be one that it has just missed.
   const hasWork = () => node.hasRequest() || stopIsWanted();
   setLifeState(control, agentAt, LifeState.RUNNING);
   while (!stopIsWanted()) {
     Atomics.add(control, agentAt + AGENT_HEARTBEAT, 1);
     if (node.doWork() > 0) continue;
     if (node.isStalled) node.waitWhileStalled();
-    else if (!spinner.spin(hasWork)) {
+    else if (!spinner.spin(mayWork)) {
       const startMs = now();
       if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) continue;
       spinner.learn(now() - startMs);

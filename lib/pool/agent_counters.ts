@@ -1,9 +1,9 @@
 /**
- * Counters that an agent keeps for `stats()`: plain float64 words with one writer, outside every protocol.
+ * Counters that an agent keeps for `stats()`: plain float64 words with one writer at a time, outside every protocol.
  *
  * @module
  */
-import { AGENT_BLOCK_WORDS, AGENT_COUNTERS } from "./control_layout.ts";
+import { AGENT_COUNTERS, AGENT_EXECUTOR } from "./control_layout.ts";
 import { assert } from "../core/assert.ts";
 import type { Pool } from "./pool.ts";
 
@@ -25,13 +25,15 @@ export const AgentCounter = {
   SLEEPS: 6,
   /** Bytes of live records that cleaning has moved. */
   BYTES_MOVED: 7,
+  /** Requests among REQUESTS that their clients have executed themselves. */
+  HELPED: 8,
 } as const;
 
 /** Number of counters. */
-export const AGENT_COUNTER_COUNT = 8;
+export const AGENT_COUNTER_COUNT = 9;
 
 assert(
-  AGENT_COUNTERS + 2 * AGENT_COUNTER_COUNT <= AGENT_BLOCK_WORDS,
+  AGENT_COUNTERS + 2 * AGENT_COUNTER_COUNT <= AGENT_EXECUTOR,
   "an agent block holds its counters",
 );
 

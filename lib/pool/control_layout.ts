@@ -90,6 +90,14 @@ export const AGENT_SLEEPING = LINE_WORDS;
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
 /** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
+/**
+ * Line 4: EXECUTOR, 1 while some thread executes requests for the KN: its own, or a client that helps. Swapped by the thread that
+ * begins, stored by the one that ends. The words after it are what an executor leaves to the next one.
+ */
+export const AGENT_EXECUTOR = 4 * LINE_WORDS;
+/** Open segment of the KN's log, as segment + 1, and the next unit of 8 bytes in it. */
+export const AGENT_LOG_SEGMENT = AGENT_EXECUTOR + 1;
+export const AGENT_LOG_NEXT = AGENT_EXECUTOR + 2;
 export const AGENT_BLOCK_WORDS = 8 * LINE_WORDS;
 
 /**
@@ -167,5 +175,6 @@ assert(
   "readers' and owners' words are in two lines",
 );
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
+assert(AGENT_LOG_NEXT < AGENT_BLOCK_WORDS, "an agent block holds its words");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");

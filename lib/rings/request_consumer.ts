@@ -17,6 +17,7 @@ import {
   REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_TAIL,
+  REQUESTS_TAKEN,
   requestStart,
   type RingHandle,
 } from "./ring_layout.ts";
@@ -24,7 +25,10 @@ import {
 /** Returned by {@linkcode RequestConsumer.poll} when there is no request. */
 export const RING_EMPTY = -1;
 
-/** The single consumer of a request ring and single producer of its completion ring. */
+/**
+ * A consumer of a request ring and producer of its completion ring. There may be several, one in each thread that
+ * executes requests for the KN; one of them at a time works, between {@linkcode resume} and {@linkcode suspend}.
+ */
 export class RequestConsumer {
   /** The ring's words. */
   readonly words: Int32Array;
@@ -45,18 +49,30 @@ export class RequestConsumer {
     this.#inFlightMask = handle.inFlightMax - 1;
   }
 
-  /** Whether there is a request, without taking it. */
+  /** Whether there is a request that no executor has taken. */
   hasRequest(): boolean {
-    if (this.#taken !== this.#tail) return true;
-    // Pairs with the store in RequestProducer.publish: the requests before the tail are complete.
-    this.#tail = Atomics.load(this.words, REQUEST_TAIL);
-    return this.#taken !== this.#tail;
+    return Atomics.load(this.words, REQUEST_TAIL) !== Atomics.load(this.words, REQUESTS_TAKEN);
+  }
+
+  /** Goes on where the last executor has left off. */
+  resume(): void {
+    this.#taken = this.#tail = this.words[REQUESTS_TAKEN];
+    this.#completedCount = this.#publishedCount = this.words[COMPLETION_TAIL];
+  }
+
+  /** Leaves the rest to the next executor. */
+  suspend(): void {
+    Atomics.store(this.words, REQUESTS_TAKEN, this.#taken);
   }
 
   /** Takes the next request: index of its first word, or {@linkcode RING_EMPTY}. */
   poll(): number {
     for (;;) {
-      if (!this.hasRequest()) return RING_EMPTY;
+      if (this.#taken === this.#tail) {
+        // Pairs with the store in RequestProducer.publish: the requests before the tail are complete.
+        this.#tail = Atomics.load(this.words, REQUEST_TAIL);
+        if (this.#taken === this.#tail) return RING_EMPTY;
+      }
       const at = this.#start + (this.#taken & this.#wordMask);
       this.#taken = (this.#taken + this.words[at + REQUEST_LENGTH]) | 0;
       if (operationOf(this.words[at + REQUEST_OPERATION]) !== Operation.PAD) return at;

@@ -61,6 +61,11 @@ export class RequestProducer {
     return (this.claimedCount - this.settledCount) | 0;
   }
 
+  /** Requests sent that the KN has not answered, whether their completions have been taken or not. */
+  get unansweredCount(): number {
+    return (this.claimedCount - Atomics.load(this.words, COMPLETION_TAIL)) | 0;
+  }
+
   /** Requests claimed and not published. */
   get hasUnpublished(): boolean {
     return this.#claimed !== this.#published;

@@ -5,13 +5,14 @@
  *   word 0     line  REQUEST TAIL      written by the client, loaded by the KN
  *              line  COMPLETION TAIL   written by the KN, loaded by the client
  *              line  CLIENT WAITING    set by the client before it waits, swapped by the KN
+ *              line  REQUESTS TAKEN    written and loaded by whoever executes for the KN
  *              completion entries      inFlightMax entries of 4 words, written by the KN
  *              request records         requestBytes, written by the client
  * ```
  *
  * Single producer, single consumer. Positions count without bound and wrap as u32: the request tail counts
- * words, the completion tail counts requests. There is no request head: the KN answers every request, in
- * order, and the space of a request is the client's again when the client has handled its completion. So a request that
+ * words, the completion tail counts requests. There is no request head for the client to look at: the KN answers every
+ * request, in order, and the space of a request is the client's again when the client has handled its completion. So a request that
  * was refused, or whose KN has died, is still there to be sent elsewhere (I5), and the client never has more
  * requests in flight than there are completion entries, so the KN never has to look for room.
  *
@@ -40,8 +41,10 @@ export const REQUEST_TAIL = 0;
 export const COMPLETION_TAIL = LINE_WORDS;
 /** 1 while the client waits on COMPLETION_TAIL. */
 export const CLIENT_WAITING = 2 * LINE_WORDS;
+/** Words of the request stream taken so far: where the KN's next executor goes on. */
+export const REQUESTS_TAKEN = 3 * LINE_WORDS;
 /** First completion entry. */
-export const COMPLETIONS = 3 * LINE_WORDS;
+export const COMPLETIONS = 4 * LINE_WORDS;
 /** Words of a completion entry. */
 export const COMPLETION_WORDS = 4;
 export const COMPLETION_STATUS = 0;

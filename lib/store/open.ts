@@ -84,6 +84,7 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     ringBytes: resolved.ringBytes,
     inFlightMax: resolved.inFlight,
     spinMicros,
+    help: resolved.help,
     onFailure: (error) => store.fail(error),
   });
   const store = new Store<V>({

@@ -52,6 +52,11 @@ export interface OpenOptions<V = unknown> {
    * `false` never, a number for that many microseconds. @default "auto"
    */
   spin?: "auto" | boolean | number;
+  /**
+   * Whether a thread that could only wait for the end of a few operations executes them itself, in place of the KN: sooner, and
+   * on this thread. `false` leaves all of them to the KNs' threads. @default true
+   */
+  help?: boolean;
   /** Bytes of the request ring of each (client, KN), a power of two from 8 KiB to 64 MiB. @default "512KiB" */
   ringBytes?: Bytes;
   /** Requests in flight per (client, KN), a power of two from 8 to 65536. @default 4096 */
@@ -75,6 +80,7 @@ export interface ResolvedOptions<V> {
   readonly segmentBytes: number | undefined;
   readonly codec: CodecOption<V>;
   readonly spinMicros: number;
+  readonly help: boolean;
   readonly ringBytes: number;
   readonly inFlight: number;
   readonly dpmThreads: number;
@@ -102,6 +108,7 @@ const KNOWN = new Set<string>(
     "codec",
     "durability",
     "spin",
+    "help",
     "ringBytes",
     "inFlight",
     "dpmThreads",
@@ -133,8 +140,14 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     ringBytes = RING_BYTES_DEFAULT,
     inFlight = IN_FLIGHT_DEFAULT,
   } = options;
-  const { spin = "auto", dpmThreads = 1, prefault = "auto", keepAlive = false, workers = {} } =
-    options;
+  const {
+    spin = "auto",
+    help = true,
+    dpmThreads = 1,
+    prefault = "auto",
+    keepAlive = false,
+    workers = {},
+  } = options;
   requireThat(
     durability === "memory",
     "durability",
@@ -154,6 +167,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     segmentBytes,
     codec: codecOf(options.codec),
     spinMicros: spinOf(spin),
+    help: booleanOf("help", help),
     ringBytes: powerOfTwo(
       "ringBytes",
       ringBytes,

@@ -24,6 +24,8 @@ export interface NodeStats {
   readonly requests: number;
   /** See {@linkcode requests}. */
   readonly batches: number;
+  /** Requests among them that clients have executed in its place, since they could only have waited. */
+  readonly helped: number;
   /** Requests refused because their slot had moved; their clients sent them again. */
   readonly moved: number;
   /** Times that it went to sleep for want of requests. */
@@ -123,6 +125,7 @@ export function gatherStats(
       slots: slots.get(nodeId) ?? 0,
       requests: counters[i]!.get(AgentCounter.REQUESTS),
       batches: counters[i]!.get(AgentCounter.BATCHES),
+      helped: counters[i]!.get(AgentCounter.HELPED),
       moved: counters[i]!.get(AgentCounter.MOVED),
       sleeps: counters[i]!.get(AgentCounter.SLEEPS),
       cleaningStalls: counters[i]!.get(AgentCounter.CLEANING_STALLS),

@@ -36,7 +36,7 @@ function idle(rounds: number): void {
 function openSleepy(nodes: number): Promise<Store<number>> {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const node = new URL(`../support/outcome_sleepy_node.${extension}`, import.meta.url);
-  return open<number>({ nodes, capacity: "1MiB", spin: 0, workers: { node } });
+  return open<number>({ nodes, capacity: "1MiB", spin: 0, help: false, workers: { node } });
 }
 
 function sleepsOf(store: Store<number>): number {

@@ -55,6 +55,14 @@ const INTERRUPTED: readonly Party[] = [
     step: (duel) => duel.nodes[0]!.doWork(),
     mayWait: false,
   },
+  {
+    name: "a client that helps",
+    prepare: (duel) => {
+      for (const i of [0, 4, 0]) duel.put(duel.models[i]!, LARGE);
+    },
+    step: (duel) => duel.help(),
+    mayWait: false,
+  },
   { name: "the cleaner", step: (duel) => duel.clean(), mayWait: true },
   { name: "a reader", step: (duel) => duel.pollAndRead(), mayWait: false },
 ];
@@ -75,6 +83,17 @@ const INTERRUPTING: readonly Party[] = [
       for (const i of [0, 1, 2, 3]) duel.put(duel.models[i]!, SMALL);
     },
     step: (duel) => duel.nodes[0]!.doWork(),
+    mayWait: true,
+  },
+  {
+    name: "another executor of the KN",
+    prepare: (duel) => {
+      for (const i of [2, 5]) duel.put(duel.models[i]!, SMALL);
+    },
+    step: (duel) => {
+      duel.nodes[0]!.doWork();
+      duel.help();
+    },
     mayWait: true,
   },
   { name: "the cleaner", step: (duel) => duel.clean(), mayWait: true },

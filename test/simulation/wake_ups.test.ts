@@ -55,7 +55,7 @@ class Pair {
     this.waiter = new EventLoopWaiter(new Spinner(pool, "client", 0, now), now);
     const waiter = { ...this.waiter, schedule: () => {}, waitLater: () => {}, waitSync: () => {} };
     this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
-    this.connection = new NodeConnection(nodeId, this.#agentAt, ring);
+    this.connection = new NodeConnection(nodeId, this.#agentAt, ring, () => 0);
     this.client.connect(this.connection);
     initialiseOwner(pool, SLOT, nodeId);
     const key = new KeyEncoder(...HASH_KEY);

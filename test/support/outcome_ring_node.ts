@@ -59,5 +59,6 @@ function consume(
     turns.next();
   }
   consumer.publish();
+  consumer.suspend();
   if (consumer.hasRequest()) throw new Error("there is a request that nobody sent");
 }

@@ -27,6 +27,26 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     caughtBy: [WHOLE_STEPS],
   },
   {
+    name: "two threads execute for a KN at the same time",
+    breaks: "I1",
+    file: NODE,
+    edits: [[
+      "if (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY) { this.#lockedOutCount",
+      "if (Atomics.exchange(this.#control, this.#executorAt, SOMEBODY) === -1) { this.#lockedOutCount",
+    ]],
+    caughtBy: [ONE_INTERRUPTION],
+  },
+  {
+    name: "an executor lets the next one begin before it has left off",
+    breaks: "I5",
+    file: NODE,
+    edits: [[
+      "this.#log.publish(); this.#log.suspend();",
+      "Atomics.store(this.#control, this.#executorAt, NOBODY); this.#log.publish(); this.#log.suspend();",
+    ]],
+    caughtBy: [ONE_INTERRUPTION],
+  },
+  {
     name: "a KN takes requests that were routed before the slot left it and came back",
     breaks: "I4",
     file: NODE,
@@ -152,8 +172,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: CLIENT,
     edits: [[
-      "if (!connection.producer.hasUnpublished) continue; connection.producer.publish(); wake(this.#pool.control, connection.agentAt);",
-      "if (!connection.producer.hasUnpublished) continue; wake(this.#pool.control, connection.agentAt); connection.producer.publish();",
+      "if (producer.hasUnpublished) producer.publish(); if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt);",
+      "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",
     ]],
     caughtBy: [WAKE_UPS],
   },

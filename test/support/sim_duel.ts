@@ -60,6 +60,7 @@ export class SimDuel {
   readonly #cleanerLog: LogWriter;
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   #operationCount = 0;
+  #isHelping = false;
 
   constructor() {
     const { pool } = this;
@@ -70,7 +71,16 @@ export class SimDuel {
     this.nodes = SLOTS.map((slot, i) => {
       const nodeId = i as NodeId;
       const ring = createRing(64 * 1024, 32);
-      this.client.connect(new NodeConnection(nodeId, pool.agentAt(i), ring));
+      const helper = new KvsNode({
+        pool,
+        nodeId,
+        agent: i,
+        consumers: [new RequestConsumer(ring)],
+        clock,
+        isHelper: true,
+      });
+      const execute = (publish: () => void) => this.#isHelping ? helper.doWork(publish) : 0;
+      this.client.connect(new NodeConnection(nodeId, pool.agentAt(i), ring, execute));
       initialiseOwner(pool, slot, nodeId);
       return new KvsNode({ pool, nodeId, agent: i, consumers: [new RequestConsumer(ring)], clock });
     });
@@ -102,6 +112,13 @@ export class SimDuel {
     const { settler } = this.#begin(model, "delete");
     this.#encoder.encode(model.key.text);
     this.client.delete(this.#encoder, settler);
+  }
+
+  /** Lets the client execute what it has sent to the first KN. */
+  help(): void {
+    this.#isHelping = true;
+    this.client.connections[0]!.help();
+    this.#isHelping = false;
   }
 
   /** Cleans one step. */

@@ -16,7 +16,7 @@ import {
 } from "../../lib/pool/control_layout.ts";
 import { DeferFree } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
-import { createRing } from "../../lib/rings/ring_layout.ts";
+import { createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import {
   initialiseOwner,
   loadOwner,
@@ -56,21 +56,36 @@ export class SimNode implements SimAgent {
     const { pool, clock, random } = world;
     const rings = world.clients.map(() => createRing(RING_BYTES, random.pick([8, 16])));
     const consumers = rings.map((ring) => new RequestConsumer(ring));
-    this.connections = rings.map((ring) => new NodeConnection(nodeId, pool.agentAt(agent), ring));
+    this.connections = rings.map((ring) =>
+      new NodeConnection(nodeId, pool.agentAt(agent), ring, this.#makeHelper(ring))
+    );
     this.node = new KvsNode({ pool, nodeId, agent, consumers, clock });
   }
 
   mayRun(isNested: boolean): boolean {
-    if (this.isActive) return false;
-    const { lockWords, isIndexLocked, pool } = this.#world;
-    if (!isNested || (lockWords.length === 0 && !isIndexLocked)) return true;
-    // It never waits for the lock of another KN's slot, unless it cleans.
-    const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
-    return !isIndexLocked && isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
+    return !this.isActive && (!isNested || this.#mayLock());
   }
 
   step(): void {
     this.node.doWork();
+  }
+
+  /** The client of a ring helps now and then, when it would not have to wait for anybody in the middle of a step. */
+  #makeHelper(ring: RingHandle): (publish: () => void) => number {
+    const { nodeId, agent } = this;
+    const { pool, clock, random } = this.#world;
+    const consumers = [new RequestConsumer(ring)];
+    const helper = new KvsNode({ pool, nodeId, agent, consumers, clock, isHelper: true });
+    return (publish) => random.next() < 0.5 && this.#mayLock() ? helper.doWork(publish) : 0;
+  }
+
+  /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */
+  #mayLock(): boolean {
+    const { lockWords, isIndexLocked, pool } = this.#world;
+    if (lockWords.length === 0 && !isIndexLocked) return true;
+    // It never waits for the lock of another KN's slot, unless it cleans.
+    const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
+    return !isIndexLocked && isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { OwnerWord, Slot } from "../../lib/core/brands.ts";
 import {
+  AGENT_EXECUTOR,
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
   INDEX_SPACE_LOCK,
@@ -123,17 +124,20 @@ export class SimWorld {
 
   /** Whether a client that waits can count on everybody else: none of them is in the middle of a step. */
   get canWait(): boolean {
-    return !this.manager.isActive && !this.#cleaner.isActive && !this.isNodeActive;
+    return !this.manager.isActive && !this.isGateBusy;
   }
 
-  /** Whether a KN is in the middle of a step. */
-  get isNodeActive(): boolean {
-    return this.manager.nodes.some((node) => node.isActive);
+  /** Whether somebody is in the middle of a step of a KN: its own thread, or a client that helps. */
+  get #isExecuting(): boolean {
+    const { pool } = this;
+    return this.manager.nodes.some((node) =>
+      node.isActive || pool.control[pool.agentAt(node.agent) + AGENT_EXECUTOR] !== 0
+    );
   }
 
   /** Whether anybody is in the middle of a step that the gate guards. */
   get isGateBusy(): boolean {
-    return this.isNodeActive || this.#cleaner.isActive;
+    return this.#isExecuting || this.#cleaner.isActive;
   }
 
   /** Whether a slot is marked as moving. */

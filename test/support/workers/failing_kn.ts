@@ -1,5 +1,5 @@
 /**
- * A KN that works, until it has executed a number of requests: then it throws, or its thread just ends.
+ * A KN that works, until it has executed a number of requests: then it throws, or its thread just ends, in the middle of a step.
  *
  * @module
  */
@@ -7,20 +7,25 @@ import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { KvsNode } from "../../../lib/node/kvs_node.ts";
 import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
+import { Gate } from "../../../lib/pool/gate.ts";
 
 /** Work after which it fails. */
 const WORK_MAX = 500;
 
-const doWork = KvsNode.prototype.doWork;
+const { doWork } = KvsNode.prototype;
+const { enter } = Gate.prototype;
 let done = 0;
 KvsNode.prototype.doWork = function (this: KvsNode): number {
+  const work = doWork.call(this);
+  done += work;
+  return work;
+};
+Gate.prototype.enter = function (this: Gate): boolean {
   if (done >= WORK_MAX) {
     if (import.meta.url.includes("exit")) process.exit(3);
     throw new Error("planted failure");
   }
-  const work = doWork.call(this);
-  done += work;
-  return work;
+  return enter.call(this);
 };
 
 runNode(workerData as NodeStart);
