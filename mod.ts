@@ -36,6 +36,9 @@ export type { ScaleReport } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
+export type { Damage, RecoveryReport } from "./lib/persistence/frame_replay.ts";
+export type { DurabilityStats } from "./lib/store/stats.ts";
+export type { Durability, SyncStats } from "./lib/pool/durability.ts";
 export type { Bytes } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";
 export {
@@ -43,6 +46,7 @@ export {
   DecodeError,
   DinomoError,
   type DinomoErrorCode,
+  DurabilityError,
   FormatError,
   InvalidArgumentError,
   InvalidKeyError,

@@ -6,4 +6,8 @@
 import { workerData } from "node:worker_threads";
 import { type NodeStart, runNode } from "../lib/node/node_shell.ts";
 
-runNode(workerData as NodeStart);
+const start = workerData as NodeStart;
+const isLogged = start.log !== undefined;
+const log = isLogged ? await import("../lib/persistence/open_log.ts") : undefined;
+
+runNode(start, log?.openLog);

@@ -19,6 +19,7 @@ import { HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import {
   FLAG_BINARY_KEY,
   FLAG_EXPIRES,
+  FRAME_HEADER_BYTES,
   packMeta,
   RECORD_HASH,
   RECORD_META,
@@ -38,6 +39,7 @@ import {
   COMPLETION_VERSION_LOW,
   Condition,
   conditionOf,
+  mustSyncOf,
   Operation,
   packOperation,
   REQUEST_ARGUMENT,
@@ -147,6 +149,7 @@ export class Client {
    * @param expiresAtMs in milliseconds since the epoch, or Infinity
    * @param condition one of `Condition`
    * @param expectedVersion for `Condition.VERSION`
+   * @param mustSync whether it is answered only when it is on the disk
    * @throws {ValueTooLargeError} when the record would not fit a segment; nothing has been issued then
    */
   put(
@@ -156,11 +159,12 @@ export class Client {
     condition: number,
     expectedVersion: number,
     settler: Settler,
+    mustSync = false,
   ): void {
     const flags = (key.isBinary ? FLAG_BINARY_KEY : 0) |
       (expiresAtMs !== Infinity ? FLAG_EXPIRES : 0);
     const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
-    const operation = packOperation(Operation.PUT, condition);
+    const operation = packOperation(Operation.PUT, condition, mustSync);
     this.#issue({ operation, meta, key, value, expiresAtMs, expectedVersion }, settler);
   }
 
@@ -482,6 +486,7 @@ export class Client {
     const { slot, sequence, settler } = request;
     const words = request.words.slice();
     const condition = conditionOf(words[REQUEST_OPERATION]);
+    const mustSync = mustSyncOf(words[REQUEST_OPERATION]);
     words[REQUEST_OPERATION] = packOperation(Operation.RESERVE, Condition.NONE);
     return this.#send({
       slot,
@@ -496,7 +501,7 @@ export class Client {
           }
           this.#writeLarge(words, large.bytes, address as PoolAddress);
           const commit = words.slice();
-          commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition);
+          commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition, mustSync);
           commit[REQUEST_ARGUMENT] = address;
           this.#held.add({ slot, sequence, words: commit, settler });
         },
@@ -516,7 +521,7 @@ export class Client {
   }
 
   #assertFitsSegment(recordLength: number, valueBytes: number): void {
-    const bytesMax = this.#pool.geometry.segmentBytes - SEGMENT_HEADER_BYTES;
+    const bytesMax = this.#pool.geometry.segmentBytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES;
     if (recordLength * 4 <= bytesMax) return;
     throw new ValueTooLargeError(
       `value must fit a segment of ${this.#pool.geometry.segmentBytes} bytes together with its key, ` +

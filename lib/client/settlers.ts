@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type DinomoError, PoolFullError } from "../core/errors.ts";
+import { type DinomoError, DurabilityError, PoolFullError } from "../core/errors.ts";
 import { Status } from "../rings/ring_layout.ts";
 
 /** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
@@ -26,6 +26,12 @@ export function errorOf(status: number): DinomoError | undefined {
   }
   if (status === Status.INDEX_FULL) {
     return new PoolFullError("the pool is full: its index has no room for another key");
+  }
+  if (status === Status.NOT_DURABLE) {
+    return new DurabilityError(
+      "the change was not made durable: a write to the files of the pool, or a sync, has failed, " +
+        "and nothing is durable until the store is opened again",
+    );
   }
   return undefined;
 }

@@ -20,6 +20,7 @@ export type DinomoErrorCode =
   | "DINOMO_PATH"
   | "DINOMO_FORMAT"
   | "DINOMO_CORRUPTION"
+  | "DINOMO_DURABILITY"
   | "DINOMO_SNAPSHOT";
 
 /** Base class of everything the store refuses or reports. */
@@ -197,6 +198,21 @@ export class CorruptionError extends DinomoError {
     super("DINOMO_CORRUPTION", `${file}: damaged at byte ${offset}: ${rule}`);
     this.file = file;
     this.offset = offset;
+  }
+}
+
+/**
+ * Something could not be made durable: a write to the files failed, or a sync. From then on the store refuses all changes; reads
+ * go on. Opening it again recovers everything that was acknowledged.
+ */
+export class DurabilityError extends DinomoError {
+  static {
+    this.prototype.name = "DurabilityError";
+  }
+
+  /** Makes the error; `cause` is the system error, if it is known. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_DURABILITY", message, options);
   }
 }
 

@@ -54,6 +54,8 @@ export const IN_FLIGHT_DEFAULT = 4096;
 
 /** Requests that a KN takes from one ring before it looks at the next. */
 export const BATCH_REQUESTS_MAX = 64;
+/** The same where they are written to a file together: one write, or one sync, is shared by more of them. */
+export const GROUP_REQUESTS_MAX = 256;
 /** Records that one step of the cleaner looks at: bounds how long a step delays anything else. */
 export const CLEANER_STEP_RECORDS = 128;
 

@@ -4,16 +4,24 @@
  *
  * @module
  */
+import { clearTimeout, setTimeout } from "node:timers";
 import type { Piscina } from "piscina";
 import type { SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
+import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { SnapshotIdentity, SnapshotReport } from "../persistence/snapshot_writer.ts";
 import {
+  CHECKPOINT_UNITS,
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
   GATE_PROCESSOR_COUNT,
   SEGMENT_TOUCHED_BYTES,
+  UNITS_SYNCED,
+  UNITS_WRITTEN,
 } from "../pool/control_layout.ts";
+import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
@@ -24,12 +32,24 @@ const IDLE_TIMEOUT_MS = 2000;
 /** After cleaning has gained nothing, how long to wait before trying again. */
 const FUTILE_BACKOFF_MS = 100;
 
+/** How long written bytes may stay unsynced. */
+const SYNC_INTERVAL_MS = 800;
+
+/** How the DPM processors of a store work. */
+export interface DpmOptions {
+  readonly workerUrl: string | URL;
+  readonly threadCount: number;
+  readonly prefault: boolean | "auto";
+  /** Where writes are logged; undefined if they are not. */
+  readonly log: LogPlace | undefined;
+  /** Bytes written to the log after which a checkpoint is due. */
+  readonly checkpointBytes: number;
+}
+
 /** Runs DPM tasks for one store. */
 export class DpmProcessors {
   readonly #pool: Pool;
-  readonly #workerUrl: string | URL;
-  readonly #threadCount: number;
-  readonly #prefault: boolean | "auto";
+  readonly #options: DpmOptions;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   #piscina: Promise<Piscina> | undefined;
@@ -37,24 +57,23 @@ export class DpmProcessors {
   #isCleaning = false;
   #cleanAfterMs = 0;
   #isPrefaulting = false;
+  #isCheckpointing = false;
+  #syncTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes the host's side; starts no thread. */
-  constructor(
-    pool: Pool,
-    workerUrl: string | URL,
-    threadCount: number,
-    prefault: boolean | "auto",
-  ) {
+  constructor(pool: Pool, options: DpmOptions) {
     this.#pool = pool;
-    this.#workerUrl = workerUrl;
-    this.#threadCount = threadCount;
-    this.#prefault = prefault;
+    this.#options = options;
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
   }
 
-  /** Starts what the pool needs: cleaning when segments are scarce, prefaulting of the segment that comes next. */
+  /**
+   * Starts what the pool needs: cleaning when segments are scarce, prefaulting of the segment that comes next, and, where writes
+   * are logged, checkpoints and syncs.
+   */
   upkeep(): void {
+    if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
     if (!this.#isCleaning && this.#budget.isScarce && performance.now() >= this.#cleanAfterMs) {
       this.#clean();
     }
@@ -62,8 +81,29 @@ export class DpmProcessors {
   }
 
   /** Writes a snapshot. */
-  async snapshot(directory: string, identity: SnapshotIdentity): Promise<SnapshotReport> {
-    const task: DpmTask = { kind: "snapshot", pool: this.#pool.handle, directory, identity };
+  snapshot(
+    directory: string,
+    identity: Omit<SnapshotIdentity, "image">,
+  ): Promise<SnapshotReport> {
+    return this.#report({ kind: "snapshot", pool: this.#pool.handle, directory, identity });
+  }
+
+  /** Writes a checkpoint of a pool whose writes are logged. */
+  checkpoint(log: LogPlace): Promise<SnapshotReport> {
+    return this.#report({ kind: "checkpoint", pool: this.#pool.handle, log });
+  }
+
+  /** Writes a copy of the pool. */
+  backup(directory: string, codec: CodecName): Promise<SnapshotReport> {
+    return this.#report({ kind: "backup", pool: this.#pool.handle, directory, codec });
+  }
+
+  /** Syncs the log; resolves to whether all that has been written is durable now. */
+  async sync(log: LogPlace): Promise<boolean> {
+    return await this.#run({ kind: "sync", pool: this.#pool.handle, log }) === 1;
+  }
+
+  async #report(task: DpmTask): Promise<SnapshotReport> {
     try {
       return await this.#run(task) as SnapshotReport;
     } catch (error) {
@@ -78,14 +118,37 @@ export class DpmProcessors {
   async close(): Promise<void> {
     this.#cleanAfterMs = Infinity;
     this.#isPrefaulting = true;
+    this.#isCheckpointing = true;
+    clearTimeout(this.#syncTimer);
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
     await (await this.#piscina)?.close();
   }
 
+  #keepLog(log: LogPlace): void {
+    const { control } = this.#pool;
+    const written = Atomics.load(control, UNITS_WRITTEN);
+    const isUnsynced = written !== Atomics.load(control, UNITS_SYNCED);
+    if (isUnsynced && this.#syncTimer === undefined && !this.#isCheckpointing) {
+      this.#syncTimer = setTimeout(() => {
+        this.sync(log).catch(() => false).finally(() => this.#syncTimer = undefined);
+      }, SYNC_INTERVAL_MS);
+      // What has been written survives the process without it.
+      this.#syncTimer.unref();
+    }
+    if (this.#isCheckpointing || durabilityFailure(this.#pool) !== DurabilityFailure.NONE) return;
+    const bytes = ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES;
+    const frees = this.#segments.pendingCount > 0 &&
+      this.#segments.freeCount < this.#budget.scarceCount;
+    if (bytes < this.#options.checkpointBytes && !frees) return;
+    this.#isCheckpointing = true;
+    // A checkpoint that fails ends durability, which every later write reports.
+    this.checkpoint(log).catch(() => {}).finally(() => this.#isCheckpointing = false);
+  }
+
   #clean(): void {
     this.#isCleaning = true;
-    this.#run({ kind: "clean", pool: this.#pool.handle }).then((gained) => {
+    this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
       if ((gained as number) <= 0) this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
     }, () => {
       // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is tried again.
@@ -95,7 +158,7 @@ export class DpmProcessors {
 
   /** Prefaulting pays when a processor is free beside the client and the KNs. */
   #mayPrefault(): boolean {
-    if (this.#prefault !== "auto") return this.#prefault;
+    if (this.#options.prefault !== "auto") return this.#options.prefault;
     const { control } = this.#pool;
     return Atomics.load(control, GATE_PROCESSOR_COUNT) > Atomics.load(control, GATE_NODE_COUNT) + 1;
   }
@@ -127,9 +190,9 @@ export class DpmProcessors {
   async #createPiscina(): Promise<Piscina> {
     const { Piscina } = await import("piscina");
     return new Piscina({
-      filename: String(this.#workerUrl),
+      filename: String(this.#options.workerUrl),
       minThreads: 0,
-      maxThreads: this.#threadCount,
+      maxThreads: this.#options.threadCount,
       idleTimeout: IDLE_TIMEOUT_MS,
       // A worker that parks in Atomics.wait cannot be ended on Deno.
       atomics: "disabled",

@@ -7,7 +7,11 @@ import type { SegmentId } from "../core/brands.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
+import { writeBackup } from "../persistence/backup.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { LogPlace } from "../persistence/checkpointer.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
+import { type Log, openLog } from "../persistence/open_log.ts";
 import {
   type SnapshotIdentity,
   type SnapshotReport,
@@ -23,13 +27,20 @@ import { Cleaner } from "./cleaner.ts";
 
 /** What a DPM processor can be asked to do. */
 export type DpmTask =
-  | { readonly kind: "clean"; readonly pool: PoolHandle }
+  | { readonly kind: "clean"; readonly pool: PoolHandle; readonly log?: LogPlace | undefined }
+  | { readonly kind: "sync" | "checkpoint"; readonly pool: PoolHandle; readonly log: LogPlace }
+  | {
+    readonly kind: "backup";
+    readonly pool: PoolHandle;
+    readonly directory: string;
+    readonly codec: CodecName;
+  }
   | { readonly kind: "prefault"; readonly pool: PoolHandle; readonly segment: SegmentId }
   | {
     readonly kind: "snapshot";
     readonly pool: PoolHandle;
     readonly directory: string;
-    readonly identity: SnapshotIdentity;
+    readonly identity: Omit<SnapshotIdentity, "image">;
   };
 
 /** Bytes of a page: touching one word of each commits the memory. */
@@ -37,12 +48,18 @@ const PAGE_BYTES = 4096;
 /** Bound of a wait for the end of a pause. */
 const PAUSE_WAIT_MS_MAX = 10;
 
-/** Runs one task; returns the report of a snapshot, the number of segments gained, or the bytes touched. */
+/** Runs one task; returns the report of a snapshot, or a number: of segments gained, of bytes touched or synced. */
 export function runDpmTask(task: DpmTask): SnapshotReport | number {
   const pool = Pool.attach(task.pool);
   switch (task.kind) {
     case "clean":
-      return clean(pool);
+      return withLog(pool, task.log, (log) => clean(pool, log));
+    case "sync":
+      return withLog(pool, task.log, (log) => log!.file.sync() ? 1 : 0);
+    case "checkpoint":
+      return withLog(pool, task.log, (log) => log!.checkpointer.checkpoint());
+    case "backup":
+      return writeBackup(pool, nodeFileSystem, task.directory, task.codec);
     case "prefault":
       return prefault(pool, task.segment);
     case "snapshot":
@@ -50,14 +67,28 @@ export function runDpmTask(task: DpmTask): SnapshotReport | number {
   }
 }
 
+/** Runs part of a task with the pool's log open, if it has one. */
+function withLog<Result>(
+  pool: Pool,
+  place: LogPlace | undefined,
+  run: (log: Log | undefined) => Result,
+): Result {
+  const log = place === undefined ? undefined : openLog(pool, place);
+  try {
+    return run(log);
+  } finally {
+    log?.file.close();
+  }
+}
+
 /** Cleans until segments are no longer scarce, or nothing is left to clean; returns how many became free. */
-function clean(pool: Pool): number {
+function clean(pool: Pool, opened: Log | undefined): number {
   const gate = new Gate(pool, AGENT_DPM);
   const segments = new SegmentTable(pool);
   const budget = new SpaceBudget(pool, segments);
-  const log = new LogWriter(pool, segments, AGENT_DPM);
+  const log = new LogWriter(pool, segments, AGENT_DPM, { file: opened?.file });
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
-  const freeBefore = segments.freeCount;
+  const freeBefore = segments.freeCount + segments.pendingCount;
   const cleaner = new Cleaner(pool, segments, table, log, Date.now);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
   const cleanedMax = pool.geometry.segmentCount;
@@ -77,7 +108,7 @@ function clean(pool: Pool): number {
   const counters = new AgentCounters(pool, AGENT_DPM);
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
   counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
-  return segments.freeCount - freeBefore;
+  return segments.freeCount + segments.pendingCount - freeBefore;
 }
 
 /**

@@ -1,34 +1,82 @@
 /**
- * Appends records to one thread's open segment.
+ * Appends records to one agent's open segment.
  *
  * Only the thread that holds the writer touches its open segment's tail, so reserving space is plain
  * arithmetic. What is shared is published through the segment table: the used bytes at the end of a batch and
  * when the segment is sealed.
+ *
+ * With a file, what is appended is logged: records stand in frames, which are written before anything about them is published.
+ *
+ * ```text
+ *   reserve, reserve, ...    a frame is begun with the first record, and another in the next segment when this one is full
+ *   write                    completes the frames and writes them; from then on the file has the records
+ *   settle                   publishes the used bytes, and seals the segments that are full
+ * ```
+ *
+ * Between `write` and `settle` the records are pointed at, so a checkpoint that is captured before them begins to replay in
+ * front of these frames, and their segments, which are not sealed yet, cannot be freed (I10).
  *
  * @module
  */
 import { assert } from "../core/assert.ts";
 import { NO_ADDRESS, NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import type { LogFile } from "../persistence/log_file.ts";
 import type { Pool } from "../pool/pool.ts";
-import { AGENT_LOG_NEXT, AGENT_LOG_SEGMENT } from "../pool/control_layout.ts";
+import {
+  AGENT_LOG_SEGMENT,
+  AGENT_STAGING_SEGMENT,
+  SEGMENT_SYNCED_BYTES,
+} from "../pool/control_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
-import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "./record_layout.ts";
+import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "./record_layout.ts";
+
+/** What a writer is made of beside the pool. */
+export interface LogWriterOptions {
+  /** Where what is appended is logged; undefined logs nothing. */
+  readonly file?: LogFile | undefined;
+  /** Whether it stages values that will be copied into another writer's log. */
+  readonly isStaging?: boolean;
+}
+
+/** Part of a segment that is to be written. */
+interface Range {
+  readonly address: PoolAddress;
+  readonly byteLength: number;
+}
+
+const HEADER_UNITS = SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES;
+const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
+const NO_FRAME = 0;
 
 /** An append-only writer with at most one open segment. */
 export class LogWriter {
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
   readonly #agent: number;
+  readonly #file: LogFile | undefined;
+  readonly #isStaging: boolean;
+  /** Where a writer leaves its place to the next one. */
+  readonly #placeAt: number;
   #segment: SegmentId = NO_SEGMENT;
   #next = 0;
   #end = 0;
+  /** Header of the frame that is being filled. */
+  #frame = NO_FRAME;
+  /** Frames that are complete and not written yet. */
+  #ranges: Range[] = [];
+  /** Segments that are full and not sealed yet, with their used bytes. */
+  #full: { readonly segment: SegmentId; readonly usedBytes: number }[] = [];
 
   /** Makes a writer for an agent; it opens its first segment when it needs one. */
-  constructor(pool: Pool, segments: SegmentTable, agent: number) {
+  constructor(pool: Pool, segments: SegmentTable, agent: number, options: LogWriterOptions = {}) {
     this.#pool = pool;
     this.#segments = segments;
     this.#agent = agent;
+    this.#file = options.file;
+    this.#isStaging = options.isStaging ?? false;
+    const place = this.#isStaging ? AGENT_STAGING_SEGMENT : AGENT_LOG_SEGMENT;
+    this.#placeAt = pool.agentAt(agent) + place;
   }
 
   /** The open segment, or `NO_SEGMENT`. */
@@ -45,7 +93,12 @@ export class LogWriter {
    */
   reserve(words: number, segmentReserve: number): PoolAddress {
     const units = words >>> 1;
-    if (units > this.#end - this.#next && !this.#open(units, segmentReserve)) return NO_ADDRESS;
+    const hasRoom = units + this.#headerUnits() <= this.#end - this.#next;
+    if (!hasRoom && !this.#open(units, segmentReserve)) return NO_ADDRESS;
+    if (this.#file !== undefined && this.#frame === NO_FRAME) {
+      this.#frame = this.#next;
+      this.#next += FRAME_HEADER_UNITS;
+    }
     const address = this.#next | 0;
     this.#next += units;
     return address as PoolAddress;
@@ -63,35 +116,71 @@ export class LogWriter {
   /** Goes on where another writer of the same agent has left off. */
   resume(): void {
     const { control } = this.#pool;
-    const at = this.#pool.agentAt(this.#agent);
-    this.#segment = (control[at + AGENT_LOG_SEGMENT] - 1) as SegmentId;
-    this.#next = control[at + AGENT_LOG_NEXT] >>> 0;
+    this.#segment = (control[this.#placeAt] - 1) as SegmentId;
+    this.#next = control[this.#placeAt + 1] >>> 0;
     this.#end = this.#segment === NO_SEGMENT ? 0 : this.#endOf(this.#segment);
   }
 
   /** Leaves the open segment to the next writer of the same agent. */
   suspend(): void {
     const { control } = this.#pool;
-    const at = this.#pool.agentAt(this.#agent);
-    control[at + AGENT_LOG_SEGMENT] = this.#segment + 1;
-    control[at + AGENT_LOG_NEXT] = this.#next;
+    control[this.#placeAt] = this.#segment + 1;
+    control[this.#placeAt + 1] = this.#next;
   }
 
-  /** Publishes how far the open segment is filled. */
-  publish(): void {
+  /**
+   * Writes what has been reserved and filled since the last time, and syncs it if wanted.
+   *
+   * @returns false when durability is lost: none of it may be acknowledged
+   */
+  write(mustSync: boolean): boolean {
+    if (this.#file === undefined) return true;
+    this.#endFrame();
+    const ranges = this.#ranges;
+    this.#ranges = [];
+    for (const { address, byteLength } of ranges) {
+      if (!this.#file.write(address, byteLength)) return false;
+    }
+    if (!mustSync && !this.#file.isSyncOverdue) return !this.#file.hasFailed;
+    if (!this.#file.sync()) return false;
+    if (this.#segment !== NO_SEGMENT) {
+      const { control } = this.#pool;
+      control[this.#pool.segmentAt(this.#segment) + SEGMENT_SYNCED_BYTES] = this.#usedBytes();
+    }
+    return true;
+  }
+
+  /** Publishes how far segments are filled, and seals those that are full. */
+  settle(): void {
+    if (this.#full.length > 0) {
+      for (const { segment, usedBytes } of this.#full) {
+        this.#segments.publishUsed(segment, usedBytes);
+        this.#segments.seal(segment);
+      }
+      this.#full = [];
+    }
     if (this.#segment !== NO_SEGMENT) {
       this.#segments.publishUsed(this.#segment, this.#usedBytes());
     }
   }
 
+  /** Writes and settles what needs no acknowledgement. */
+  publish(): void {
+    // If it cannot be written, durability is lost, and no checkpoint will count on it.
+    this.write(false);
+    this.settle();
+  }
+
   /** Ends the open segment, if there is one. */
   seal(): void {
     if (this.#segment === NO_SEGMENT) return;
+    this.#leaveSegment();
     this.publish();
-    const segment = this.#segment;
-    this.#segment = NO_SEGMENT;
-    this.#next = this.#end = 0;
-    this.#segments.seal(segment);
+  }
+
+  /** Units of the header that the next record needs in front of it. */
+  #headerUnits(): number {
+    return this.#file !== undefined && this.#frame === NO_FRAME ? FRAME_HEADER_UNITS : 0;
   }
 
   #endOf(segment: SegmentId): number {
@@ -104,31 +193,70 @@ export class LogWriter {
     return (this.#next - start) * ADDRESS_UNIT_BYTES;
   }
 
+  /** Whether records have been reserved that nothing points at yet. */
+  get #hasUnsettled(): boolean {
+    return this.#frame !== NO_FRAME || this.#ranges.length > 0 || this.#full.length > 0;
+  }
+
   #open(units: number, segmentReserve: number): boolean {
     const { segmentBytes } = this.#pool.geometry;
-    assert(
-      units * ADDRESS_UNIT_BYTES <= segmentBytes - SEGMENT_HEADER_BYTES,
-      "a record fits a segment",
-    );
-    let segment = this.#segments.allocate(this.#agent, segmentReserve);
-    if (segment === NO_SEGMENT && this.#segment !== NO_SEGMENT) {
+    const overhead = SEGMENT_HEADER_BYTES + this.#headerUnits() * ADDRESS_UNIT_BYTES;
+    assert(units * ADDRESS_UNIT_BYTES <= segmentBytes - overhead, "a record fits a segment");
+    const allocate = () => this.#segments.allocate(this.#agent, segmentReserve, this.#isStaging);
+    let segment = allocate();
+    if (segment === NO_SEGMENT && this.#segment !== NO_SEGMENT && !this.#hasUnsettled) {
       // An open segment in which nothing is live, such as one full of deletes, frees itself when sealed.
       // Any other stays open: what is left of it still serves smaller records.
       if (this.#segments.liveBytes(this.#segment) !== 0) return false;
       this.seal();
-      segment = this.#segments.allocate(this.#agent, segmentReserve);
+      segment = allocate();
     }
     if (segment === NO_SEGMENT) return false;
-    this.seal();
+    this.#leaveSegment();
+    if (this.#file === undefined) this.settle();
+    this.#writeHeader(segment);
+    this.#segment = segment;
+    this.#next = (this.#pool.segmentAddress(segment) >>> 0) + HEADER_UNITS;
+    this.#end = this.#endOf(segment);
+    return true;
+  }
+
+  #writeHeader(segment: SegmentId): void {
     const address = this.#pool.segmentAddress(segment);
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
+    words.fill(0, at, at + SEGMENT_HEADER_BYTES / 4);
     words[at] = SEGMENT_MAGIC;
     words[at + 1] = segment;
     words[at + 2] = this.#pool.loadGeneration(segment);
-    this.#segment = segment;
-    this.#next = (address >>> 0) + SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES;
-    this.#end = this.#endOf(segment);
-    return true;
+    this.#file?.sealSegmentHeader(segment);
+  }
+
+  /** Ends the frame and the segment, which is sealed when what is in it has been settled. */
+  #leaveSegment(): void {
+    if (this.#segment === NO_SEGMENT) return;
+    this.#endFrame();
+    this.#full.push({ segment: this.#segment, usedBytes: this.#usedBytes() });
+    this.#segment = NO_SEGMENT;
+    this.#next = this.#end = 0;
+  }
+
+  /** Completes the frame that is being filled; one without records is given back. */
+  #endFrame(): void {
+    if (this.#frame === NO_FRAME) return;
+    const frame = this.#frame;
+    this.#frame = NO_FRAME;
+    const payloadUnits = this.#next - frame - FRAME_HEADER_UNITS;
+    if (payloadUnits === 0) {
+      this.#next = frame;
+      return;
+    }
+    const payloadBytes = payloadUnits * ADDRESS_UNIT_BYTES;
+    this.#file!.sealFrame(this.#segment, (frame | 0) as PoolAddress, payloadBytes);
+    // The segment's header is written with its first frame.
+    const start = this.#pool.segmentAddress(this.#segment) >>> 0;
+    const from = frame === start + HEADER_UNITS ? start : frame;
+    const byteLength = (this.#next - from) * ADDRESS_UNIT_BYTES;
+    this.#ranges.push({ address: (from | 0) as PoolAddress, byteLength });
   }
 }

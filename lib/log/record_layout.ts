@@ -33,8 +33,11 @@ export const RECORD_CLIENT = 5;
 export const RECORD_REPLACES = 6;
 export const RECORD_KEY = 7;
 
-/** What a record says. A reservation is space for a large value that is not written yet. */
-export const RecordKind = { PUT: 1, DELETE: 2, CLEAR: 3, RESERVATION: 4 } as const;
+/**
+ * What a record says. A reservation is space for a large value that is not written yet; FRAME marks the header of a frame,
+ * see frame_layout.ts.
+ */
+export const RecordKind = { PUT: 1, DELETE: 2, CLEAR: 3, RESERVATION: 4, FRAME: 5 } as const;
 
 const KEY_LENGTH_MASK = 0x7ff;
 const KIND_SHIFT = 11;
@@ -48,7 +51,9 @@ const LOW_HALF = 0xffff;
 
 /** Bytes at the start of a segment that hold no record: its header, see {@linkcode SEGMENT_MAGIC}. */
 export const SEGMENT_HEADER_BYTES = 64;
-/** Header word 0 of a segment: "DNSG". Word 1 is its number, word 2 its generation; the rest is zero. */
+/** Bytes of a frame's header, which stands in front of what a batch has appended; see frame_layout.ts. */
+export const FRAME_HEADER_BYTES = 32;
+/** Header word 0 of a segment: "DNSG". Word 1 is its number, word 2 its generation, word 3 a CRC; the rest is zero. */
 export const SEGMENT_MAGIC = 0x47534e44;
 
 assert(KEY_LENGTH_MASK >= KEY_BYTES_MAX, "the header holds every key length");

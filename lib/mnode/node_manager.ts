@@ -19,7 +19,9 @@ import {
   AGENT_LIFE_STATE,
   AGENT_STOP_WANTED,
   GATE_NODE_COUNT,
+  GATE_PAUSED,
 } from "../pool/control_layout.ts";
+import type { StartedLog } from "../persistence/open_log.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RequestConsumer } from "../rings/request_consumer.ts";
 import { createRing, type RingHandle } from "../rings/ring_layout.ts";
@@ -54,6 +56,8 @@ export interface NodeManagerOptions {
   readonly spinMicros: number;
   /** Whether clients execute requests in the KNs' place. */
   readonly help: boolean;
+  /** The log, of a pool that has one. */
+  readonly log: StartedLog | undefined;
   /** Called when a KN stops that was not asked to. */
   readonly onFailure: (error: NodeFailedError) => void;
 }
@@ -68,6 +72,8 @@ interface RunningNode {
   hasEnded: boolean;
 }
 
+/** Bound of one wait for the end of a pause. */
+const PAUSE_WAIT_MS_MAX = 1;
 /** Slots moved before the event loop gets a turn. */
 const MOVES_PER_TURN = 256;
 /** How long the other KNs have to stop after one has failed, until they are terminated. */
@@ -212,6 +218,7 @@ export class NodeManager {
       agent,
       rings: [ring],
       spinMicros,
+      log: this.#options.log?.place,
     };
     const worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
       workerData,
@@ -260,10 +267,23 @@ export class NodeManager {
     if (!this.#options.help) return () => 0;
     const consumers = [new RequestConsumer(ring)];
     const pool = this.#pool;
-    const helper = new KvsNode({ pool, nodeId, agent, consumers, clock: Date.now, isHelper: true });
+    const helper = new KvsNode({
+      pool,
+      nodeId,
+      agent,
+      consumers,
+      clock: Date.now,
+      isHelper: true,
+      file: this.#options.log?.file,
+    });
     return (publish) => {
       try {
-        return helper.doWork(publish);
+        const work = helper.doWork(publish);
+        // What has been written is published by whoever has written it, as soon as the pool is not paused any more.
+        while (helper.isCommitting) {
+          if (helper.doWork() === 0) Atomics.wait(pool.control, GATE_PAUSED, 1, PAUSE_WAIT_MS_MAX);
+        }
+        return work;
       } catch (error) {
         // It has left the KN in the middle of a step, like a KN that throws.
         this.#fail(new NodeFailedError(`KN ${nodeId} failed: ${String(error)}`, { cause: error }));

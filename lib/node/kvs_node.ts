@@ -27,6 +27,7 @@ import { NO_ADDRESS, type PoolAddress, type Slot } from "../core/brands.ts";
 import {
   BATCH_REQUESTS_MAX,
   DELETE_SEGMENT_RESERVE,
+  GROUP_REQUESTS_MAX,
   PUT_SEGMENT_RESERVE,
   SLOT_SHIFT,
 } from "../core/limits.ts";
@@ -37,51 +38,48 @@ import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import {
-  FLAG_EXPIRES,
   metaKeyBytes,
   metaWithKind,
-  metaWithVersionHigh,
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
-  RECORD_REPLACES,
   RECORD_VALUE_BYTES,
-  RECORD_VERSION_LOW,
-  recordExpiry,
   RecordKind,
-  recordVersion,
   recordWords,
   valueWord,
 } from "../log/record_layout.ts";
 import {
   AGENT_EXECUTOR,
-  SLOT_EXPIRING_COUNT,
+  DURABILITY_LEVEL,
   SLOT_LOCK,
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
+import type { Checkpointer } from "../persistence/checkpointer.ts";
+import type { LogFile } from "../persistence/log_file.ts";
+import { DurabilityLevel } from "../pool/durability.ts";
 import { Gate } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { type RequestConsumer, RING_EMPTY } from "../rings/request_consumer.ts";
 import {
-  Condition,
   conditionOf,
+  mustSyncOf,
   Operation,
   operationOf,
   REQUEST_ARGUMENT,
   REQUEST_OPERATION,
   REQUEST_OWNER_WORD,
   REQUEST_RECORD,
-  REQUEST_VERSION_HIGH,
-  REQUEST_VERSION_LOW,
   Status,
 } from "../rings/ring_layout.ts";
 import { lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 import type { NodeId, OwnerWord } from "../core/brands.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
+import { CommitGroup, Joining } from "./commit_group.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
+import { SlotWriter } from "./slot_writer.ts";
 
 /** Values of the EXECUTOR word. */
 const NOBODY = 0;
@@ -106,6 +104,10 @@ export interface KvsNodeOptions {
   readonly clock: () => number;
   /** Whether it is a client's, to execute what that client has sent: it leaves all upkeep to the KN's own thread. */
   readonly isHelper?: boolean;
+  /** The image, if what is written has to be logged there before it is acknowledged. */
+  readonly file?: LogFile | undefined;
+  /** Writes checkpoints when this KN needs a segment that waits for one. */
+  readonly checkpointer?: Checkpointer | undefined;
 }
 
 /** The request that is being executed: where its record is, and its slot. */
@@ -123,13 +125,18 @@ export class KvsNode {
   readonly #control: Int32Array;
   readonly #nodeId: NodeId;
   readonly #consumers: readonly RequestConsumer[];
-  readonly #clock: () => number;
   readonly #gate: Gate;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   readonly #table: SlotTable;
   readonly #log: LogWriter;
   readonly #cleaner: Cleaner;
+  readonly #slots: SlotWriter;
+  /** With a file: requests whose records are written together. */
+  readonly #group: CommitGroup | undefined;
+  readonly #staging: LogWriter;
+  readonly #file: LogFile | undefined;
+  readonly #checkpointer: Checkpointer | undefined;
   readonly #counters: AgentCounters;
   readonly #sweeper: ExpirySweeper;
   readonly #current: CurrentRequest;
@@ -149,14 +156,18 @@ export class KvsNode {
     this.#control = pool.control;
     this.#nodeId = options.nodeId;
     this.#consumers = options.consumers;
-    this.#clock = clock;
     this.#executorAt = pool.agentAt(agent) + AGENT_EXECUTOR;
     this.#isHelper = options.isHelper ?? false;
     this.#gate = new Gate(pool, agent);
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#table = new SlotTable(pool, new IndexSpace(pool, agent));
-    this.#log = new LogWriter(pool, this.#segments, agent);
+    this.#file = options.file;
+    this.#checkpointer = options.checkpointer;
+    this.#log = new LogWriter(pool, this.#segments, agent, { file: options.file });
+    this.#staging = new LogWriter(pool, this.#segments, agent, { isStaging: true });
+    this.#slots = new SlotWriter(pool, this.#table, this.#budget, clock);
+    this.#group = options.file === undefined ? undefined : this.#makeGroup();
     this.#cleaner = new Cleaner(pool, this.#segments, this.#table, this.#log, clock);
     this.#counters = new AgentCounters(pool, agent);
     this.#sweeper = new ExpirySweeper({
@@ -176,8 +187,14 @@ export class KvsNode {
     };
   }
 
+  /** Whether a group has been written that could not be published yet, because the pool is paused. */
+  get isCommitting(): boolean {
+    return this.#group !== undefined && this.#group.size > 0;
+  }
+
   /** Whether a request waits; called between two steps, and before going to sleep. */
   hasRequest(): boolean {
+    if (this.isCommitting) return true;
     for (let i = 0; i < this.#consumers.length; i++) {
       if (this.#consumers[i].hasRequest()) return true;
     }
@@ -186,21 +203,23 @@ export class KvsNode {
 
   /** Whether a request waits, and nobody is about to take it. */
   canExecute(): boolean {
+    if (this.isCommitting) return true;
     return Atomics.load(this.#control, this.#executorAt) === NOBODY && this.hasRequest();
   }
 
   /**
-   * Executes up to {@linkcode BATCH_REQUESTS_MAX} requests of each client, and a bounded amount of upkeep.
+   * Executes a bounded number of requests of each client, and a bounded amount of upkeep.
    *
    * @param publish called, by a helper, at the beginning of the step: had its client published before, the KN's own thread
    *   would compete for the requests, and be kept awake by them
    * @returns requests executed and slots swept; 0 means that there is nothing to do now
    */
   doWork(publish?: () => void): number {
+    if (this.isCommitting) return this.#commit();
     const sweepIsDue = !this.#isHelper && this.#sweeper.isDue;
     if (!sweepIsDue && publish === undefined && !this.hasRequest()) return 0;
     // When space is short a step is followed by cleaning, which is no business of a client's.
-    if (this.#isHelper && this.#budget.isCritical) return 0;
+    if (this.#isHelper && (this.#budget.isCritical || this.#waitsForDisk)) return 0;
     if (!this.#beginStep()) return 0;
     publish?.();
     let work = 0;
@@ -208,14 +227,47 @@ export class KvsNode {
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (this.#isHelper) this.#counters.add(AgentCounter.HELPED, work);
-    else {
-      if (work > 0 && this.#budget.isCritical) work += this.#cleaner.doWork();
-      if (sweepIsDue) work += this.#sweeper.sweep();
-      this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
-      this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
+    if (this.#group !== undefined && this.#group.size > 0) {
+      // Nobody else executes for this KN until the group has been published, but a checkpoint can be captured.
+      this.#gate.leave();
+      this.#group.write();
+      this.#commit();
+      return work;
     }
+    if (!this.#isHelper) work += this.#keepUp(work > 0, sweepIsDue);
     this.#endStep();
     return work;
+  }
+
+  /** Publishes the group and ends the step, unless the pool is paused. */
+  #commit(): number {
+    if (!this.#gate.enter()) return 0;
+    const count = this.#group!.publish();
+    if (!this.#isHelper) this.#keepUp(true, this.#sweeper.isDue);
+    this.#endStep();
+    return count;
+  }
+
+  /** A bounded amount of upkeep; returns how much it did. */
+  #keepUp(hasWorked: boolean, sweepIsDue: boolean): number {
+    let work = 0;
+    if (hasWorked && this.#budget.isCritical && !this.#waitsForCheckpoint) {
+      work += this.#cleaner.doWork();
+    }
+    if (sweepIsDue) work += this.#sweeper.sweep();
+    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
+    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
+    return work;
+  }
+
+  /** Whether each step waits for a disk, which is no business of a client's either. */
+  get #waitsForDisk(): boolean {
+    return this.#control[DURABILITY_LEVEL] === DurabilityLevel.DISK;
+  }
+
+  /** Whether there are segments that the next checkpoint will free, so that cleaning others gains nothing. */
+  get #waitsForCheckpoint(): boolean {
+    return this.#file !== undefined && this.#segments.pendingCount > 0;
   }
 
   /** Whether a request needs a segment that a snapshot or another KN may be about to free; it waits in its ring. */
@@ -225,7 +277,10 @@ export class KvsNode {
 
   /** Waits a bounded time for the snapshot, or for other KNs. */
   waitWhileStalled(): void {
-    if (this.#segments.isFreeingDeferred) this.#segments.waitForRelease();
+    if (this.#file !== undefined) {
+      // The thread whose business checkpoints are may be the one that waits for this request.
+      if (!this.#waitsForCheckpoint || !this.#checkpointer?.tryCheckpoint()) sleepSync(1);
+    } else if (this.#segments.isFreeingDeferred) this.#segments.waitForRelease();
     else sleepSync(1);
   }
 
@@ -233,9 +288,12 @@ export class KvsNode {
   close(): void {
     while (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY);
     this.#log.resume();
+    this.#staging.resume();
     this.#cleaner.abandon();
     this.#log.seal();
+    this.#staging.seal();
     this.#log.suspend();
+    this.#staging.suspend();
     Atomics.store(this.#control, this.#executorAt, NOBODY);
   }
 
@@ -255,6 +313,7 @@ export class KvsNode {
       return false;
     }
     this.#log.resume();
+    if (this.#group !== undefined) this.#staging.resume();
     for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].resume();
     return true;
   }
@@ -264,6 +323,7 @@ export class KvsNode {
     // A snapshot between this step and the next must find every record within its segment's used bytes.
     this.#log.publish();
     this.#log.suspend();
+    if (this.#group !== undefined) this.#staging.suspend();
     for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].suspend();
     this.#gate.leave();
     Atomics.store(this.#control, this.#executorAt, NOBODY);
@@ -271,13 +331,16 @@ export class KvsNode {
 
   #drain(consumer: RequestConsumer): number {
     let count = 0;
-    while (count < BATCH_REQUESTS_MAX) {
+    const countMax = this.#group === undefined ? BATCH_REQUESTS_MAX : GROUP_REQUESTS_MAX;
+    while (count < countMax) {
       const at = consumer.poll();
       if (at === RING_EMPTY) break;
       this.#mustWait = false;
-      this.#execute(consumer, at);
+      if (this.#group !== undefined) this.#join(this.#group, consumer, at);
+      else this.#execute(consumer, at);
       if (this.#mustWait) {
-        this.#isStalled = true;
+        // What waits for its own group only need not wait longer than that.
+        this.#isStalled = this.#group === undefined || this.#group.size === 0;
         consumer.putBack(at);
         break;
       }
@@ -287,6 +350,29 @@ export class KvsNode {
     consumer.publish();
     if (count > 0) this.#counters.add(AgentCounter.REQUESTS, count);
     return count;
+  }
+
+  #join(group: CommitGroup, consumer: RequestConsumer, at: number): void {
+    if (this.#file!.hasFailed) return group.refuse(consumer, Status.NOT_DURABLE);
+    const isForDisk = mustSyncOf(consumer.words[at + REQUEST_OPERATION]);
+    // A client does not wait for a disk; neither do the requests behind this one overtake it.
+    const isForOthers = this.#isHelper && isForDisk;
+    if (isForOthers || group.append(consumer, at) === Joining.WAITS) this.#mustWait = true;
+  }
+
+  #makeGroup(): CommitGroup {
+    return new CommitGroup({
+      pool: this.#pool,
+      nodeId: this.#nodeId,
+      segments: this.#segments,
+      table: this.#table,
+      slots: this.#slots,
+      log: this.#log,
+      staging: this.#staging,
+      syncsAlways: this.#control[DURABILITY_LEVEL] === DurabilityLevel.DISK,
+      reserve: (log, words, segmentReserve) => this.#reserve(words, segmentReserve, log),
+      mustWait: () => this.#mustWait,
+    });
   }
 
   #execute(consumer: RequestConsumer, at: number): void {
@@ -317,10 +403,11 @@ export class KvsNode {
     const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     const added = metaKeyBytes(meta) === 0 ? 0 : length * 4;
-    const status = this.#admit(old, ring, at, condition, added);
+    const status = this.#slots.admit(old, ring, at, condition, added);
     if (status !== Status.OK) return this.#cancel(consumer, length, status);
     this.#segments.addLive(address, length * 4);
-    if (!this.#publish(slotAt, hash, old, address, words, to)) {
+    this.#slots.stamp(slotAt, words, to, old);
+    if (!this.#slots.point(slotAt, hash, old, address, meta)) {
       this.#unlock();
       this.#segments.subtractLive(address, length * 4);
       return consumer.complete(Status.INDEX_FULL, 0, 0, 0);
@@ -328,7 +415,7 @@ export class KvsNode {
     const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
     const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
     this.#unlock();
-    if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));
+    if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));
     consumer.complete(Status.OK, address, versionLow, versionHigh);
   }
 
@@ -341,16 +428,16 @@ export class KvsNode {
     if (!this.#begin(consumer, ring, at, slot, length, DELETE_SEGMENT_RESERVE)) return;
     const { words, to, slotAt } = this.#current;
     const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
-    if (old === NO_ADDRESS || !this.#holds(old, ring, at, condition)) {
+    if (old === NO_ADDRESS || !this.#slots.holds(old, ring, at, condition)) {
       return this.#cancel(consumer, length, Status.UNMET);
     }
     // A record that has expired is removed like any other, but the caller is told that there was none.
-    const status = this.#isExpired(old) ? Status.UNMET : Status.OK;
-    this.#stamp(slotAt, words, to, old);
-    this.#forgetExpiry(slotAt, old);
+    const status = this.#slots.isExpired(old) ? Status.UNMET : Status.OK;
+    this.#slots.stamp(slotAt, words, to, old);
+    this.#slots.forgetExpiry(slotAt, old);
     this.#table.remove(slotAt);
     this.#unlock();
-    this.#segments.subtractLive(old, this.#recordBytes(old));
+    this.#segments.subtractLive(old, this.#slots.recordBytes(old));
     consumer.complete(status, old, 0, 0);
   }
 
@@ -381,17 +468,24 @@ export class KvsNode {
     if (!this.#lock(slotAt, owner)) return this.#refuseMoved(consumer);
     const meta = words[to + RECORD_META];
     const old = this.#table.find(slotAt, hash, words, to + RECORD_KEY, metaKeyBytes(meta));
-    let status: number = this.#admit(old, ring, at, condition, this.#recordBytes(address));
+    let status: number = this.#slots.admit(
+      old,
+      ring,
+      at,
+      condition,
+      this.#slots.recordBytes(address),
+    );
     if (status === Status.OK) {
       words[to + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
-      if (!this.#publish(slotAt, hash, old, address, words, to)) status = Status.INDEX_FULL;
+      this.#slots.stamp(slotAt, words, to, old);
+      if (!this.#slots.point(slotAt, hash, old, address, meta)) status = Status.INDEX_FULL;
     }
     const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
     const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
     unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
     this.#segments.unpin(address);
     const dead = status === Status.OK ? old : address;
-    if (dead !== NO_ADDRESS) this.#segments.subtractLive(dead, this.#recordBytes(dead));
+    if (dead !== NO_ADDRESS) this.#segments.subtractLive(dead, this.#slots.recordBytes(dead));
     consumer.complete(status, address, versionLow, versionHigh);
   }
 
@@ -402,16 +496,18 @@ export class KvsNode {
     const length = recordWords(ring[from + RECORD_META], 0);
     if (!this.#begin(consumer, ring, at, slot, length, DELETE_SEGMENT_RESERVE)) return;
     const { words, to, slotAt } = this.#current;
-    this.#stamp(slotAt, words, to, NO_ADDRESS);
+    this.#slots.stamp(slotAt, words, to, NO_ADDRESS);
     const removed: PoolAddress[] = [];
     this.#table.forEach(slotAt, (record) => {
-      if (metaKeyBytes(this.#metaOf(record)) === 0) return; // the store's own key stays
-      this.#forgetExpiry(slotAt, record);
+      if (metaKeyBytes(this.#slots.metaOf(record)) === 0) return; // the store's own key stays
+      this.#slots.forgetExpiry(slotAt, record);
       this.#table.remove(slotAt);
       removed.push(record);
     });
     this.#unlock();
-    for (const record of removed) this.#segments.subtractLive(record, this.#recordBytes(record));
+    for (const record of removed) {
+      this.#segments.subtractLive(record, this.#slots.recordBytes(record));
+    }
     consumer.complete(Status.OK, 0, removed.length, 0);
   }
 
@@ -474,94 +570,27 @@ export class KvsNode {
   }
 
   /** Reserves log space, cleaning segments first when there is none; `NO_ADDRESS` when that gained nothing. */
-  #reserve(length: number, segmentReserve: number): PoolAddress {
+  #reserve(length: number, segmentReserve: number, log: LogWriter = this.#log): PoolAddress {
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
     for (let i = 0; i <= this.#pool.geometry.segmentCount; i++) {
-      const address = this.#log.reserve(length, segmentReserve);
+      const address = log.reserve(length, segmentReserve);
       if (address !== NO_ADDRESS) {
         this.#futileTries = 0;
         return address;
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      if (!this.#cleaner.cleanOne()) break;
+      if (this.isCommitting || this.#waitsForCheckpoint || !this.#cleaner.cleanOne()) break;
     }
-    // A snapshot holds segments back until it ends; other KNs may be about to free theirs.
-    this.#mustWait = this.#segments.isFreeingDeferred || ++this.#futileTries < FUTILE_TRIES_MAX;
+    // The slots of the group so far are locked, which is no moment for cleaning; it is tried again after the group.
+    this.#mustWait = this.isCommitting || this.#mayBeFreed() ||
+      ++this.#futileTries < FUTILE_TRIES_MAX;
     if (!this.#mustWait) this.#futileTries = 0;
     return NO_ADDRESS;
   }
 
-  /** Whether a put may go ahead: its condition holds, and there is room for what it adds. */
-  #admit(old: PoolAddress, ring: Int32Array, at: number, condition: number, bytes: number): number {
-    if (!this.#holds(old, ring, at, condition)) return Status.UNMET;
-    const added = old === NO_ADDRESS ? bytes : bytes - this.#recordBytes(old);
-    return added <= 0 || this.#budget.admits(added) ? Status.OK : Status.LOG_FULL;
-  }
-
-  #holds(old: PoolAddress, ring: Int32Array, at: number, condition: number): boolean {
-    if (condition === Condition.NONE) return true;
-    const exists = old !== NO_ADDRESS && !this.#isExpired(old);
-    if (condition === Condition.ABSENT) return !exists;
-    if (!exists) return false;
-    const words = this.#pool.wordsOf(old);
-    const oldAt = this.#pool.wordAt(old);
-    const version = recordVersion(words[oldAt + RECORD_META], words[oldAt + RECORD_VERSION_LOW]);
-    return version ===
-      (ring[at + REQUEST_VERSION_LOW] >>> 0) + ring[at + REQUEST_VERSION_HIGH] * 2 ** 32;
-  }
-
-  /** Stamps a record and points the index at it; false when the index has no room. */
-  #publish(
-    slotAt: number,
-    hash: number,
-    old: PoolAddress,
-    address: PoolAddress,
-    words: Int32Array,
-    to: number,
-  ): boolean {
-    this.#stamp(slotAt, words, to, old);
-    if (old === NO_ADDRESS) {
-      if (!this.#table.insert(slotAt, hash, address)) return false;
-    } else {
-      this.#forgetExpiry(slotAt, old);
-      this.#table.swing(old, address);
-    }
-    if ((words[to + RECORD_META] & FLAG_EXPIRES) !== 0) {
-      this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;
-    }
-    return true;
-  }
-
-  /** Gives a record the slot's next version (I9) and the address of what it replaces. */
-  #stamp(slotAt: number, words: Int32Array, to: number, replaces: PoolAddress): void {
-    const control = this.#control;
-    const low = (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;
-    control[slotAt + SLOT_VERSION_LOW] = low;
-    if (low === 0) control[slotAt + SLOT_VERSION_HIGH] += 1;
-    words[to + RECORD_VERSION_LOW] = low;
-    words[to + RECORD_META] = metaWithVersionHigh(
-      words[to + RECORD_META],
-      control[slotAt + SLOT_VERSION_HIGH],
-    );
-    words[to + RECORD_REPLACES] = replaces;
-  }
-
-  #metaOf(record: PoolAddress): number {
-    return this.#pool.wordsOf(record)[this.#pool.wordAt(record) + RECORD_META];
-  }
-
-  #recordBytes(record: PoolAddress): number {
-    const words = this.#pool.wordsOf(record);
-    const at = this.#pool.wordAt(record);
-    return recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) * 4;
-  }
-
-  #isExpired(record: PoolAddress): boolean {
-    const expiresAtMs = recordExpiry(this.#pool.wordsOf(record), this.#pool.wordAt(record));
-    return expiresAtMs !== Infinity && expiresAtMs <= this.#clock();
-  }
-
-  #forgetExpiry(slotAt: number, old: PoolAddress): void {
-    if ((this.#metaOf(old) & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+  /** Whether a snapshot or a checkpoint holds segments back that will be free when it ends. */
+  #mayBeFreed(): boolean {
+    if (this.#file === undefined) return this.#segments.isFreeingDeferred;
+    return this.#segments.pendingCount > 0 && !this.#file.hasFailed;
   }
 }

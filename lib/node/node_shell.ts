@@ -7,6 +7,8 @@ import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { AGENT_HEARTBEAT, AGENT_LIFE_STATE, AGENT_STOP_WANTED } from "../pool/control_layout.ts";
+import type { LogPlace } from "../persistence/checkpointer.ts";
+import type { Log } from "../persistence/open_log.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
 import { RequestConsumer } from "../rings/request_consumer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
@@ -31,14 +33,22 @@ export interface NodeStart {
   readonly agent: number;
   readonly rings: readonly RingHandle[];
   readonly spinMicros: number;
+  /** Where writes are logged; undefined if they are not. */
+  readonly log?: LogPlace | undefined;
 }
 
-/** Runs a KN on this thread until the M-node wants it to stop. */
-export function runNode(start: NodeStart): void {
+/**
+ * Runs a KN on this thread until the M-node wants it to stop.
+ *
+ * @param openLog opens the log, for a pool that has one
+ */
+export function runNode(start: NodeStart, openLog?: (pool: Pool, place: LogPlace) => Log): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
   try {
-    loop(start, pool, agentAt);
+    const log = start.log === undefined ? undefined : openLog!(pool, start.log);
+    loop(start, pool, agentAt, log);
+    log?.file.close();
     setLifeState(pool.control, agentAt, LifeState.STOPPED);
   } catch (error) {
     // A client that blocks sees this word; the others get the worker's error event.
@@ -47,7 +57,7 @@ export function runNode(start: NodeStart): void {
   }
 }
 
-function loop(start: NodeStart, pool: Pool, agentAt: number): void {
+function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefined): void {
   const { control } = pool;
   const counters = new AgentCounters(pool, start.agent);
   const node = new KvsNode({
@@ -56,6 +66,8 @@ function loop(start: NodeStart, pool: Pool, agentAt: number): void {
     agent: start.agent,
     consumers: start.rings.map((handle) => new RequestConsumer(handle)),
     clock: Date.now,
+    file: log?.file,
+    checkpointer: log?.checkpointer,
   });
   const now = () => performance.now();
   const spinner = new Spinner(pool, "node", start.spinMicros, now);

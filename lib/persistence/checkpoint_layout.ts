@@ -6,7 +6,7 @@
  *   8     format version, u32
  *   12    CRC-32 of the bytes from 16 to the end, u32
  *   16    length of the whole file, u32 low, u32 high
- *   24    snapshot number: the image is the file "image-<number>", u32
+ *   24    number of the checkpoint, one more than its predecessor's, u32
  *   28    segment bytes, u32
  *   32    segment count, u32
  *   36    hash key, 2 x u32
@@ -14,13 +14,17 @@
  *   48    first free overflow bucket, u32
  *   52    free overflow buckets, u32
  *   56    codec of the values, u32: 1 msgpack, 2 json, 3 binary, 4 the application's own
- *   60    reserved, zero, up to byte 128
+ *   60    number of its image, the file "image-<number>", u32
+ *   64    reserved, zero, up to byte 128
  *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
- *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its used bytes
+ *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its used bytes; a segment
+ *         without used bytes has the generation of its next life
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
  * ```
  *
- * The image beside it holds the segments: file offset = pool address in bytes, sparse, only used bytes are written.
+ * The image beside it holds the segments: file offset = pool address in bytes, sparse, only used bytes are written. The image of a
+ * snapshot does not change any more. That of a pool whose writes are logged goes on: behind the used bytes of the checkpoint,
+ * and in segments without used bytes, there are the frames to be replayed (log/frame_layout.ts).
  *
  * @module
  */
@@ -29,7 +33,7 @@ import { SLOT_COUNT } from "../core/limits.ts";
 import { SLOT_EXTENT_COUNT } from "../pool/control_layout.ts";
 
 export const CHECKPOINT_MAGIC = "DINOMOCP";
-export const CHECKPOINT_VERSION = 1;
+export const CHECKPOINT_VERSION = 2;
 
 export const CHECKPOINT_FORMAT = 8;
 export const CHECKPOINT_CRC = 12;
@@ -44,6 +48,7 @@ export const CHECKPOINT_INDEX_NEXT = 44;
 export const CHECKPOINT_INDEX_FREE = 48;
 export const CHECKPOINT_INDEX_FREE_COUNT = 52;
 export const CHECKPOINT_CODEC = 56;
+export const CHECKPOINT_IMAGE = 60;
 export const CHECKPOINT_HEADER_BYTES = 128;
 
 /** Numbers of the codecs, by the names that `open` takes. */
@@ -66,7 +71,7 @@ export const SEGMENT_ENTRY_LIVE = 1;
 export const SEGMENT_ENTRY_GENERATION = 2;
 export const SEGMENT_ENTRY_CRC = 3;
 
-/** The live bytes of a segment that held an uncommitted reservation: they are counted when it is restored. */
+/** Live bytes that the checkpoint does not know, as of a segment with uncommitted records: they are counted when it is restored. */
 export const LIVE_UNKNOWN = -1;
 
 /** Where the parts of a checkpoint begin. */

@@ -19,6 +19,8 @@ export interface FileInfo {
 export interface FileSystem {
   /** Opens an existing file for reading. */
   openForRead(path: string): number;
+  /** Opens an existing file for reading and writing. */
+  openForUpdate(path: string): number;
   /** Creates a file, or empties an existing one, readable by its owner only. */
   create(path: string): number;
   /** Reads up to `bytes.length` bytes at `position`; returns how many were read, 0 at the end. */
@@ -52,6 +54,7 @@ const OWNER_DIRECTORY = 0o700;
 /** The file system of the machine, through `node:fs`. */
 export const nodeFileSystem: FileSystem = {
   openForRead: (path) => fs.openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0)),
+  openForUpdate: (path) => fs.openSync(path, O_RDWR | (O_NOFOLLOW ?? 0)),
   create: (path) => fs.openSync(path, O_RDWR | O_CREAT | O_TRUNC | (O_NOFOLLOW ?? 0), OWNER_FILE),
   read: (file, bytes, position) => fs.readSync(file, bytes, 0, bytes.length, position),
   write: (file, bytes, position) => fs.writeSync(file, bytes, 0, bytes.length, position),

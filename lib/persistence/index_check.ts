@@ -10,7 +10,8 @@
  *    no other pair has that key, and the slot has seen the record's version.
  *    The log is walked and each record looked up, which finds the same as walking the index and looking at each record, but
  *    reads the log in order.
- * 4. What is counted, is right: keys and expiring keys of each slot, live bytes of each segment.
+ * 4. What is counted, is right: keys and expiring keys of each slot, live bytes of each segment. After a replay, which does not
+ *    count, the counts are set instead.
  *
  * @module
  */
@@ -72,6 +73,7 @@ import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 export class IndexCheck {
   readonly #pool: Pool;
   readonly #path: string;
+  readonly #mustCount: boolean;
   readonly #isVisited: Uint8Array;
   readonly #records = new Int32Array(SLOT_COUNT);
   readonly #expiring = new Int32Array(SLOT_COUNT);
@@ -81,9 +83,10 @@ export class IndexCheck {
   #liveCount = 0;
 
   /** Checks the pool that was restored from the checkpoint at `path`. */
-  constructor(pool: Pool, path: string) {
+  constructor(pool: Pool, path: string, mustCount = false) {
     this.#pool = pool;
     this.#path = path;
+    this.#mustCount = mustCount;
     const { segmentBytes, segmentCount } = pool.geometry;
     this.#unitsEnd = segmentCount * segmentBytes / ADDRESS_UNIT_BYTES;
     this.#isVisited = new Uint8Array(pool.control[INDEX_SPACE_NEXT]);
@@ -209,7 +212,8 @@ export class IndexCheck {
       next += bytes / ADDRESS_UNIT_BYTES;
     }
     const liveAt = pool.segmentAt(segment) + SEGMENT_LIVE_BYTES;
-    const isRight = pool.control[liveAt] === liveBytes || pool.control[liveAt] === LIVE_UNKNOWN;
+    const isRight = this.#mustCount || pool.control[liveAt] === liveBytes ||
+      pool.control[liveAt] === LIVE_UNKNOWN;
     this.#require(isRight, `the live bytes of segment ${segment}`);
     pool.control[liveAt] = liveBytes;
   }
@@ -219,7 +223,7 @@ export class IndexCheck {
     const meta = words[at + RECORD_META];
     const valueBytes = words[at + RECORD_VALUE_BYTES];
     const isPossible = bytesLeft > RECORD_KEY * 4 && metaKeyBytes(meta) <= KEY_BYTES_MAX &&
-      metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= RecordKind.RESERVATION &&
+      metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= RecordKind.FRAME &&
       valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
     this.#require(isPossible, `a record in segment ${segment}`);
     return recordWords(meta, valueBytes) * 4;
@@ -233,6 +237,9 @@ export class IndexCheck {
 
   #checkCounts(slot: Slot): void {
     const at = this.#pool.slotAt(slot);
+    if (this.#mustCount) {
+      this.#pool.control[at + SLOT_EXPIRING_COUNT] = this.#expiring[slot];
+    }
     const isRight = this.#records[slot] === this.#pool.control[at + SLOT_RECORD_COUNT] &&
       this.#expiring[slot] === this.#pool.control[at + SLOT_EXPIRING_COUNT];
     this.#require(isRight, `the counts of slot ${slot}`);

@@ -24,6 +24,7 @@ import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import {
   FREE_LIST_COUNT,
   FREE_LIST_HEAD,
+  GATE_DEFER_FREE,
   GENERATIONS,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
@@ -43,8 +44,9 @@ import {
 } from "../pool/control_layout.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
+import { type RecoveryReport, replayFrames } from "./frame_replay.ts";
 import { IndexCheck } from "./index_check.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
@@ -52,8 +54,21 @@ import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
 /** What was restored. */
 export interface RestoredPool {
   readonly pool: Pool;
-  /** Number of the snapshot. */
+  /** Number of the checkpoint, and of its image. */
   readonly number: number;
+  /** See {@linkcode number}. */
+  readonly image: number;
+  readonly recovery: RecoveryReport;
+}
+
+/** How a pool is restored. */
+export interface RestoreOptions {
+  /** Whether damage is dropped and reported instead of being an error. */
+  readonly repair?: boolean | undefined;
+  /** Whether the pool will be logged to the image that it is restored from: then nothing in it is reused before a checkpoint. */
+  readonly isLogged?: boolean | undefined;
+  /** Called now and then with the share that is done, 0 to 1. */
+  readonly onProgress?: ((share: number) => void) | undefined;
 }
 
 /** What `open` was asked for; undefined means "whatever the snapshot has". */
@@ -74,6 +89,7 @@ export function readSnapshot(
   files: FileSystem,
   directory: string,
   requested: RequestedPool,
+  options: RestoreOptions = {},
 ): RestoredPool {
   const path = join(directory, CHECKPOINT_FILE);
   const checkpoint = readCheckpoint(files, path);
@@ -82,6 +98,7 @@ export function readSnapshot(
   const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
   const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
   const number = view.getUint32(layout.CHECKPOINT_NUMBER, true);
+  const image = view.getUint32(layout.CHECKPOINT_IMAGE, true);
   checkSizes(path, segmentBytes, segmentCount, bucketCount, checkpoint.length);
   checkCodec(view.getUint32(layout.CHECKPOINT_CODEC, true), requested.codec);
   const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
@@ -91,10 +108,19 @@ export function readSnapshot(
   ]);
   restoreSlots(pool, checkpoint);
   restoreIndex(pool, path, checkpoint, segmentCount, bucketCount);
-  restoreSegments(pool, files, join(directory, imageFile(number)), path, checkpoint, segmentCount);
-  new IndexCheck(pool, path).run();
+  const imagePath = join(directory, imageFile(image));
+  restoreSegments(pool, files, imagePath, path, checkpoint, segmentCount, options);
+  const replayed = replayFrames(pool, files, imagePath, segmentCount, options.repair ?? false);
+  // A checkpoint that does not know the segments of a larger capacity would not have them replayed.
+  const hasGrown = pool.geometry.segmentCount > segmentCount;
+  const recovery = { ...replayed, mustCheckpoint: replayed.mustCheckpoint || hasGrown };
+  new IndexCheck(pool, path, recovery.records > 0).run();
+  if (options.isLogged === true) {
+    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
+  }
   rebuildFreeList(pool);
-  return { pool, number };
+  options.onProgress?.(1);
+  return { pool, number, image, recovery };
 }
 
 function readCheckpoint(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
@@ -253,6 +279,7 @@ function restoreSegments(
   path: string,
   checkpoint: Uint8Array<ArrayBuffer>,
   segmentCount: number,
+  { onProgress }: RestoreOptions,
 ): void {
   const view = new DataView(checkpoint.buffer);
   const start = layout.checkpointParts(segmentCount, 0).segments;
@@ -270,6 +297,7 @@ function restoreSegments(
         true,
       );
       if (used === 0) continue;
+      onProgress?.(i / segmentCount);
       if (
         used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES ||
         used % ADDRESS_UNIT_BYTES !== 0

@@ -22,6 +22,8 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
+  SEGMENT_CRC,
+  SEGMENT_CRC_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_META,
@@ -30,6 +32,7 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
+import { isLogged } from "../pool/durability.ts";
 import { whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -40,6 +43,7 @@ import {
   CHECKPOINT_CRC_START,
   CHECKPOINT_FORMAT,
   CHECKPOINT_HASH_KEY,
+  CHECKPOINT_IMAGE,
   CHECKPOINT_INDEX_FREE,
   CHECKPOINT_INDEX_FREE_COUNT,
   CHECKPOINT_INDEX_NEXT,
@@ -72,6 +76,8 @@ import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
 export interface SnapshotIdentity {
   /** Number of the snapshot, one more than its predecessor's. */
   readonly number: number;
+  /** Number of its image. */
+  readonly image: number;
   readonly codec: CodecName;
 }
 
@@ -98,14 +104,17 @@ export function writeSnapshot(
   pool: Pool,
   files: FileSystem,
   directory: string,
-  identity: SnapshotIdentity,
+  { number, codec }: Omit<SnapshotIdentity, "image">,
 ): SnapshotReport {
-  const { number } = identity;
   const startMs = performance.now();
   const segments = new SegmentTable(pool);
   try {
-    const { checkpoint, pauseMs } = capture(pool, identity);
-    const imageBytes = writeImage(pool, files, directory, number, checkpoint);
+    const identity = { number, image: number, codec };
+    const { checkpoint, pauseMs } = captureCheckpoint(pool, identity, () => {
+      Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
+    });
+    digestSegments(pool, checkpoint);
+    const imageBytes = writeImage(pool, files, join(directory, imageFile(number)), checkpoint);
     sealCheckpoint(checkpoint);
     writeCheckpoint(files, directory, checkpoint);
     removeOtherImages(files, directory, number);
@@ -124,10 +133,15 @@ export function writeSnapshot(
   }
 }
 
-/** Copies everything but the records while the agents pause. */
-function capture(
+/**
+ * Copies everything but the records while the agents pause.
+ *
+ * @param onPause called in the pause
+ */
+export function captureCheckpoint(
   pool: Pool,
   identity: SnapshotIdentity,
+  onPause: () => void,
 ): { checkpoint: Uint8Array; pauseMs: number } {
   // Pages of the copy are touched before the pause, which then lasts a tenth as long.
   const bucketsExpected = Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12);
@@ -137,7 +151,7 @@ function capture(
   let pauseStartMs = 0;
   const checkpoint = whilePaused(pool, () => {
     pauseStartMs = performance.now();
-    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
+    onPause();
     const length = checkpointParts(
       pool.geometry.segmentCount,
       pool.control[INDEX_SPACE_NEXT],
@@ -162,6 +176,7 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
   view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
   view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
   view.setUint32(CHECKPOINT_CODEC, CODEC_NUMBERS[identity.codec], true);
+  view.setUint32(CHECKPOINT_IMAGE, identity.image, true);
   view.setUint32(CHECKPOINT_SEGMENT_BYTES, segmentBytes, true);
   view.setUint32(CHECKPOINT_SEGMENT_COUNT, segmentCount, true);
   view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);
@@ -186,14 +201,18 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
   for (let i = 0; i < segmentCount; i++) {
     const segment = i as SegmentId;
     const state = segments.state(segment);
-    if (state === SegmentState.FREE || state === SegmentState.FREE_PENDING) continue;
     const to = parts.segments / 4 + i * SEGMENT_ENTRY_WORDS;
-    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment);
-    // A reservation that is not committed yet is counted as live, but nothing will ever point at it.
-    words[to + SEGMENT_ENTRY_LIVE] = segments.isPinned(segment)
-      ? LIVE_UNKNOWN
-      : segments.liveBytes(segment);
     words[to + SEGMENT_ENTRY_GENERATION] = control[GENERATIONS + i];
+    if (state === SegmentState.FREE) continue;
+    if (state === SegmentState.FREE_PENDING || segments.isStaging(segment)) {
+      // What it holds now is not part of the checkpoint, and must not be taken for what it will hold next.
+      words[to + SEGMENT_ENTRY_GENERATION] += 1;
+      continue;
+    }
+    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment);
+    // Records are counted before anything points at them, and to a reservation that is not committed nothing ever will.
+    const isKnown = !isLogged(pool) && !segments.isPinned(segment);
+    words[to + SEGMENT_ENTRY_LIVE] = isKnown ? segments.liveBytes(segment) : LIVE_UNKNOWN;
   }
   let at = parts.buckets;
   for (const region of pool.handle.index) {
@@ -204,30 +223,55 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
   }
 }
 
-/** Writes the used bytes of every segment, and their CRCs into the checkpoint. */
-function writeImage(
+/**
+ * Puts the CRCs of the segments' used bytes into a captured checkpoint, and returns how many bytes they are. What a segment had at
+ * the last checkpoint is not read again.
+ */
+export function digestSegments(pool: Pool, checkpoint: Uint8Array): number {
+  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+  const { control } = pool;
+  let total = 0;
+  forEachUsed(pool, checkpoint, (segment, used, entry) => {
+    const at = pool.segmentAt(segment);
+    const knownBytes = control[at + SEGMENT_CRC_BYTES];
+    const isKnown = knownBytes > 0 && knownBytes <= used;
+    const from = isKnown ? knownBytes : 0;
+    const address = pool.segmentAddress(segment);
+    const start = pool.wordAt(address) * 4;
+    const bytes = pool.bytesOf(address).subarray(start + from, start + used);
+    const crc = crc32(bytes, isKnown ? control[at + SEGMENT_CRC] >>> 0 : 0);
+    control[at + SEGMENT_CRC] = crc;
+    // A segment with a staged value in the middle may still change there.
+    if (!new SegmentTable(pool).isPinned(segment)) control[at + SEGMENT_CRC_BYTES] = used;
+    view.setUint32(entry + SEGMENT_ENTRY_CRC * 4, crc, true);
+    total += used;
+  });
+  return total;
+}
+
+/** Writes the used bytes of every segment into a new image; returns how many. */
+export function writeImage(
   pool: Pool,
   files: FileSystem,
-  directory: string,
-  number: number,
+  path: string,
   checkpoint: Uint8Array,
 ): number {
-  const parts = checkpointParts(pool.geometry.segmentCount, 0);
-  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
-  const file = files.create(join(directory, imageFile(number)));
+  const file = files.create(path);
   let imageBytes = 0;
   try {
-    for (let segment = 0; segment < pool.geometry.segmentCount; segment++) {
-      const entry = parts.segments + segment * SEGMENT_ENTRY_WORDS * 4;
-      const used = view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true);
-      if (used === 0) continue;
-      const address = pool.segmentAddress(segment as SegmentId);
+    const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+    forEachUsed(pool, checkpoint, (segment, used, entry) => {
+      const address = pool.segmentAddress(segment);
       const start = pool.wordAt(address) * 4;
-      const bytes = pool.bytesOf(address).subarray(start, start + used);
-      view.setUint32(entry + SEGMENT_ENTRY_CRC * 4, crc32(bytes), true);
+      let bytes = pool.bytesOf(address).subarray(start, start + used);
+      if (view.getInt32(entry + SEGMENT_ENTRY_LIVE * 4, true) === LIVE_UNKNOWN && !isLogged(pool)) {
+        // A client may be writing a large value that nothing points at yet: whatever is copied of it is as good.
+        bytes = bytes.slice();
+        view.setUint32(entry + SEGMENT_ENTRY_CRC * 4, crc32(bytes), true);
+      }
       writeFully(files, file, bytes, (address >>> 0) * ADDRESS_UNIT_BYTES);
       imageBytes += used;
-    }
+    });
     files.sync(file);
   } finally {
     files.close(file);
@@ -235,12 +279,33 @@ function writeImage(
   return imageBytes;
 }
 
-function sealCheckpoint(checkpoint: Uint8Array): void {
+/** Visits the segments that a checkpoint says are used, with their used bytes and the offset of their entry. */
+function forEachUsed(
+  pool: Pool,
+  checkpoint: Uint8Array,
+  visit: (segment: SegmentId, used: number, entry: number) => void,
+): void {
+  const parts = checkpointParts(pool.geometry.segmentCount, 0);
+  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+  for (let segment = 0; segment < pool.geometry.segmentCount; segment++) {
+    const entry = parts.segments + segment * SEGMENT_ENTRY_WORDS * 4;
+    const used = view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true);
+    if (used !== 0) visit(segment as SegmentId, used, entry);
+  }
+}
+
+/** Puts the CRC over all of it into a checkpoint. */
+export function sealCheckpoint(checkpoint: Uint8Array): void {
   const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
   view.setUint32(CHECKPOINT_CRC, crc32(checkpoint.subarray(CHECKPOINT_CRC_START)), true);
 }
 
-function writeCheckpoint(files: FileSystem, directory: string, checkpoint: Uint8Array): void {
+/** Writes a sealed checkpoint beside the one of a directory, and puts it into its place. */
+export function writeCheckpoint(
+  files: FileSystem,
+  directory: string,
+  checkpoint: Uint8Array,
+): void {
   const temporary = join(directory, `${CHECKPOINT_FILE}.new`);
   const file = files.create(temporary);
   try {
@@ -255,7 +320,8 @@ function writeCheckpoint(files: FileSystem, directory: string, checkpoint: Uint8
   files.syncDirectory(directory);
 }
 
-function removeOtherImages(files: FileSystem, directory: string, number: number): void {
+/** Removes images that the checkpoint of a directory does not name. */
+export function removeOtherImages(files: FileSystem, directory: string, number: number): void {
   for (const name of files.list(directory)) {
     const other = imageNumber(name);
     if (other !== undefined && other !== number) files.unlink(join(directory, name));

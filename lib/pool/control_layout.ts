@@ -6,6 +6,7 @@
  *   word 0                HEADER          32 words, constant after creation
  *                         GATE            32 words, written by the M-node
  *                         SPINNERS        32 words
+ *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE LIST       2 lines: head | count
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
  *                         OWNER TABLE     4096 words, written by the M-node
@@ -38,7 +39,7 @@ export const HEADER_HASH_KEY_0 = HEADER + 2;
 export const HEADER_HASH_KEY_1 = HEADER + 3;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
-export const CONTROL_LAYOUT_VERSION = 1;
+export const CONTROL_LAYOUT_VERSION = 2;
 
 /** GATE. Written by the M-node, read by every agent before it starts a step; see gate.ts. */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
@@ -52,8 +53,29 @@ export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
 /** Threads that spin at the moment; counted by the threads themselves. See node/idle_strategy.ts. */
 export const SPINNER_COUNT = GATE_PAUSED + LINE_WORDS;
 
+/**
+ * DURABILITY. The level, one of DurabilityLevel in durability.ts, is constant after creation; a failure is stored by whoever
+ * meets it, and never taken back.
+ */
+export const DURABILITY_LEVEL = SPINNER_COUNT + LINE_WORDS;
+export const DURABILITY_FAILURE = DURABILITY_LEVEL + 1;
+/** 1 while somebody writes a checkpoint, a snapshot or a backup. Swapped; see persistence/checkpointer.ts. */
+export const CHECKPOINT_LOCK = DURABILITY_LEVEL + 2;
+/** Number of the newest checkpoint, and of the image that it belongs to. Written under the lock. */
+export const CHECKPOINT_NUMBER_WORD = DURABILITY_LEVEL + 3;
+export const IMAGE_NUMBER_WORD = DURABILITY_LEVEL + 4;
+/** UNITS WRITTEN when the newest checkpoint was captured. Written under the lock. */
+export const CHECKPOINT_UNITS = DURABILITY_LEVEL + 5;
+/** Freed segments that wait for a checkpoint. Counted by whoever frees and releases them. */
+export const FREE_PENDING_COUNT = DURABILITY_LEVEL + LINE_WORDS;
+/** Units of 8 bytes written to the image, and how many of them are known to be synced; both wrap as u32. */
+export const UNITS_WRITTEN = FREE_PENDING_COUNT + LINE_WORDS;
+export const UNITS_SYNCED = UNITS_WRITTEN + LINE_WORDS;
+/** When the image was synced last, and what syncing has cost, as float64: see persistence/log_file.ts. */
+export const SYNC_FIGURES = UNITS_SYNCED + LINE_WORDS;
+
 /** FREE LIST head: (tag << 16) | (segment + 1). Swapped by whoever allocates or frees a segment. */
-export const FREE_LIST_HEAD = SPINNER_COUNT + LINE_WORDS;
+export const FREE_LIST_HEAD = SYNC_FIGURES + LINE_WORDS;
 /** Free segments not yet promised to anybody; decremented before a pop, incremented after a push. */
 export const FREE_LIST_COUNT = FREE_LIST_HEAD + LINE_WORDS;
 
@@ -98,6 +120,9 @@ export const AGENT_EXECUTOR = 4 * LINE_WORDS;
 /** Open segment of the KN's log, as segment + 1, and the next unit of 8 bytes in it. */
 export const AGENT_LOG_SEGMENT = AGENT_EXECUTOR + 1;
 export const AGENT_LOG_NEXT = AGENT_EXECUTOR + 2;
+/** The same for the log in which large values are staged. */
+export const AGENT_STAGING_SEGMENT = AGENT_EXECUTOR + 3;
+export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
 export const AGENT_BLOCK_WORDS = 8 * LINE_WORDS;
 
 /**
@@ -129,6 +154,13 @@ export const SEGMENT_AGENT = 2;
 export const SEGMENT_NEXT_FREE = 3;
 /** Bytes from the start whose pages have been touched since the pool was created. */
 export const SEGMENT_TOUCHED_BYTES = 4;
+/** 1 if the segment holds staged values only: nothing of it is ever reached by an index word, or by a file. */
+export const SEGMENT_IS_STAGING = 5;
+/** Bytes from the start that are known to be synced. Written by whoever has synced. */
+export const SEGMENT_SYNCED_BYTES = 6;
+/** CRC-32 of the first so many bytes, for checkpoints. Written under the checkpoint lock; the second word is 0 after allocation. */
+export const SEGMENT_CRC = 7;
+export const SEGMENT_CRC_BYTES = 8;
 /** Line 1: counted atomically by every owner. */
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */
@@ -175,6 +207,7 @@ assert(
   "readers' and owners' words are in two lines",
 );
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
-assert(AGENT_LOG_NEXT < AGENT_BLOCK_WORDS, "an agent block holds its words");
+assert(AGENT_STAGING_NEXT < AGENT_BLOCK_WORDS, "an agent block holds its words");
+assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");

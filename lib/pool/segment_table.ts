@@ -26,13 +26,17 @@ import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts"
 import {
   FREE_LIST_COUNT,
   FREE_LIST_HEAD,
+  FREE_PENDING_COUNT,
   GATE_DEFER_FREE,
   GENERATIONS,
   SEGMENT_AGENT,
+  SEGMENT_CRC_BYTES,
+  SEGMENT_IS_STAGING,
   SEGMENT_LIVE_BYTES,
   SEGMENT_NEXT_FREE,
   SEGMENT_PINS,
   SEGMENT_STATE,
+  SEGMENT_SYNCED_BYTES,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
 } from "./control_layout.ts";
@@ -77,6 +81,36 @@ export class SegmentTable {
   /** Number of free segments that nobody has claimed. */
   get freeCount(): number {
     return Atomics.load(this.#control, FREE_LIST_COUNT);
+  }
+
+  /** Number of segments without live bytes that are not free yet, because a snapshot or the next checkpoint defers that. */
+  get pendingCount(): number {
+    return Atomics.load(this.#control, FREE_PENDING_COUNT);
+  }
+
+  /** The segments that are appended to, those of staged values apart. */
+  openSegments(): SegmentId[] {
+    const open: SegmentId[] = [];
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      if (this.state(segment) === SegmentState.OPEN && !this.isStaging(segment)) open.push(segment);
+    }
+    return open;
+  }
+
+  /** The segments that wait to be freed. */
+  pendingSegments(): SegmentId[] {
+    const pending: SegmentId[] = [];
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      if (this.state(segment) === SegmentState.FREE_PENDING) pending.push(segment);
+    }
+    return pending;
+  }
+
+  /** Whether a segment holds staged values, which neither the index nor a file ever point at. */
+  isStaging(segment: SegmentId): boolean {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_IS_STAGING) !== 0;
   }
 
   /** State of a segment. */
@@ -134,9 +168,10 @@ export class SegmentTable {
    *
    * @param agent who will append to it
    * @param reserve free segments to leave for others
+   * @param isStaging whether it is for staged values
    * @returns the segment, or `NO_SEGMENT` when only the reserve is left
    */
-  allocate(agent: number, reserve: number): SegmentId {
+  allocate(agent: number, reserve: number, isStaging = false): SegmentId {
     const control = this.#control;
     for (;;) {
       const count = Atomics.load(control, FREE_LIST_COUNT);
@@ -148,6 +183,9 @@ export class SegmentTable {
     assert(this.state(segment) === SegmentState.FREE, "the free list holds free segments");
     control[at + SEGMENT_USED_BYTES] = 0;
     control[at + SEGMENT_AGENT] = agent;
+    control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
+    control[at + SEGMENT_SYNCED_BYTES] = 0;
+    control[at + SEGMENT_CRC_BYTES] = 0;
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;
@@ -228,11 +266,9 @@ export class SegmentTable {
     Atomics.wait(this.#control, GATE_DEFER_FREE, state, RELEASE_WAIT_MS_MAX);
   }
 
-  /** Frees the segments whose freeing a snapshot had deferred. */
-  releasePending(): void {
-    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
-      this.#release(segment as SegmentId, this.#pool.segmentAt(segment as SegmentId));
-    }
+  /** Frees segments whose freeing was deferred: all of them, or those of a list. */
+  releasePending(segments: readonly SegmentId[] = this.pendingSegments()): void {
+    for (const segment of segments) this.#release(segment, this.#pool.segmentAt(segment));
   }
 
   /**
@@ -248,7 +284,9 @@ export class SegmentTable {
     if ((word & STATE_MASK) !== SegmentState.SEALED) return;
     if (Atomics.load(control, at + SEGMENT_LIVE_BYTES) !== 0) return;
     if (!this.#transition(at, word, SegmentState.FREE_PENDING)) return;
-    if (Atomics.load(control, GATE_DEFER_FREE) !== DeferFree.YES) this.#release(segment, at);
+    Atomics.add(control, FREE_PENDING_COUNT, 1);
+    const isDeferred = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;
+    if (!isDeferred || this.isStaging(segment)) this.#release(segment, at);
   }
 
   #release(segment: SegmentId, at: number): void {
@@ -257,6 +295,7 @@ export class SegmentTable {
     if ((word & STATE_MASK) !== SegmentState.FREE_PENDING) return;
     const nextLife = ((word & ~STATE_MASK) + LIFE_STEP) | SegmentState.FREE;
     if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
+    Atomics.sub(control, FREE_PENDING_COUNT, 1);
     // The bump comes before the segment can be allocated: otherwise a reader could read half of a new
     // record and find the generation unchanged (I6).
     Atomics.add(control, GENERATIONS + segment, 1);

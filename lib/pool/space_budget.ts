@@ -45,9 +45,9 @@ export class SpaceBudget {
     return Math.ceil(segmentCount * (1 - LIVE_SHARE_MAX)) + PUT_SEGMENT_RESERVE + nodeCount + 1;
   }
 
-  /** Whether free segments are few enough that cleaning is due. */
+  /** Whether free segments, and those that the next checkpoint frees, are few enough that cleaning is due. */
   get isScarce(): boolean {
-    return this.#segments.freeCount < this.scarceCount;
+    return this.#segments.freeCount + this.#segments.pendingCount < this.scarceCount;
   }
 
   /** Whether so few segments are free that appending must slow down in favour of cleaning. */

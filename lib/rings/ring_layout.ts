@@ -20,7 +20,7 @@
  *
  * ```text
  *   word 0   length in words, this header included
- *   word 1   operation (bits 0-7), condition (bits 8-15)
+ *   word 1   operation (bits 0-7), condition (bits 8-15), whether it must be synced (bit 16)
  *   word 2   owner word by which the client routed
  *   word 3   version expected by the condition, bits 0-31
  *   word 4   version expected by the condition, bits 32-47
@@ -95,14 +95,23 @@ export const Status = {
   LOG_FULL: 3,
   /** Not applied: the index has no room for it. */
   INDEX_FULL: 4,
+  /** Not applied as far as anybody can see, but durability is lost: after a restart it may be there. */
+  NOT_DURABLE: 5,
 } as const;
 
 const CONDITION_SHIFT = 8;
 const OPERATION_MASK = 0xff;
+/** Bit of word 1: the request is answered when it is on the disk, whatever the store's level. */
+const SYNC_FLAG = 1 << 16;
 
 /** Packs word 1 of a request. */
-export function packOperation(operation: number, condition: number): number {
-  return operation | (condition << CONDITION_SHIFT);
+export function packOperation(operation: number, condition: number, mustSync = false): number {
+  return operation | (condition << CONDITION_SHIFT) | (mustSync ? SYNC_FLAG : 0);
+}
+
+/** Whether word 1 of a request asks for syncing. */
+export function mustSyncOf(word: number): boolean {
+  return (word & SYNC_FLAG) !== 0;
 }
 
 /** The operation in word 1 of a request. */
@@ -112,7 +121,7 @@ export function operationOf(word: number): number {
 
 /** The condition in word 1 of a request. */
 export function conditionOf(word: number): number {
-  return word >>> CONDITION_SHIFT;
+  return (word >>> CONDITION_SHIFT) & OPERATION_MASK;
 }
 
 /** A ring's buffer and sizes; structured-cloneable. */

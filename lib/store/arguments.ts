@@ -5,6 +5,7 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
+import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
 import { EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
 import type { StoredKey } from "../index/one_sided_reader.ts";
 
@@ -12,6 +13,8 @@ import type { StoredKey } from "../index/one_sided_reader.ts";
 export interface PutOptions {
   /** Milliseconds after which the key is gone. @default never */
   ttl?: number;
+  /** What it survives when it is acknowledged, if that is more than the store's durability. @default the store's */
+  durability?: Durability;
 }
 
 /** Options of an iteration. */
@@ -42,6 +45,30 @@ export function prefixOf(options: IterationOptions): Uint8Array {
   );
 }
 
+/**
+ * Whether a put with these options has to be synced although the store does not always do that.
+ *
+ * @param level the store's, one of `DurabilityLevel`
+ */
+export function mustSyncOf(options: PutOptions | undefined, level: number): boolean {
+  const durability = options?.durability;
+  if (durability === undefined) return false;
+  const isLevel = typeof durability === "string" && Object.hasOwn(DURABILITY_LEVELS, durability);
+  const wanted = isLevel ? DURABILITY_LEVELS[durability] : -1;
+  // Only a store that logs its writes can do better than it always does.
+  const isPossible = wanted === level ||
+    (wanted === DurabilityLevel.DISK && level === DurabilityLevel.OS);
+  if (!isPossible) {
+    const own = Object.keys(DURABILITY_LEVELS)[level];
+    throw new InvalidArgumentError(
+      `durability must be the store's (${JSON.stringify(own)})${
+        level === DurabilityLevel.OS ? ' or "disk"' : ""
+      }, got ${describe(durability)}`,
+    );
+  }
+  return wanted > level;
+}
+
 /** When a put with these options expires, in milliseconds since the epoch; Infinity for never. */
 export function expiryOf(options: PutOptions | undefined): number {
   if (options === undefined) return Infinity;
@@ -49,8 +76,10 @@ export function expiryOf(options: PutOptions | undefined): number {
     throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
   }
   for (const name of Object.keys(options)) {
-    if (name !== "ttl") {
-      throw new InvalidArgumentError(`options must be among ttl, got ${describe(name)}`);
+    if (name !== "ttl" && name !== "durability") {
+      throw new InvalidArgumentError(
+        `options must be among ttl, durability, got ${describe(name)}`,
+      );
     }
   }
   const { ttl } = options;

@@ -16,8 +16,11 @@ import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
 import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { StartedLog } from "../persistence/open_log.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
+import { DURABILITY_LEVELS } from "../pool/durability.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
 import {
@@ -30,6 +33,8 @@ import {
 import { Store } from "./store.ts";
 import { StoredStructures } from "./stored_structures.ts";
 
+/** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
+const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
 /** Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later anyway. */
 const CLIENT_SPIN_MICROS_MAX = 50;
 
@@ -61,14 +66,21 @@ export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   const resolved = resolveOptions(options);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
-  const { pool, number, path } = resolved.path === undefined
-    ? { pool: createPool(resolved), number: 0, path: undefined }
+  const { pool, number, path, recovery, log } = resolved.path === undefined
+    ? { pool: createPool(resolved), number: 0 }
     : await openPath(resolved.path, resolved);
   assertNodesFit(resolved.nodes, pool.geometry.segmentCount);
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros } = resolved;
   const now = () => performance.now();
-  const dpm = new DpmProcessors(pool, workers.dpm, dpmThreads, prefault);
+  const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
+  const dpm = new DpmProcessors(pool, {
+    workerUrl: workers.dpm,
+    threadCount: dpmThreads,
+    prefault,
+    log: log?.place,
+    checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
+  });
   const clientSpinMicros = Math.min(spinMicros, CLIENT_SPIN_MICROS_MAX);
   const client = new Client({
     pool,
@@ -85,6 +97,7 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     inFlightMax: resolved.inFlight,
     spinMicros,
     help: resolved.help,
+    log,
     onFailure: (error) => store.fail(error),
   });
   const store = new Store<V>({
@@ -95,6 +108,8 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     nodes,
     dpm,
     path,
+    log,
+    recovery,
     codecName: codecName(resolved.codec),
     snapshotNumber: number,
     keepAlive: resolved.keepAlive,
@@ -118,20 +133,42 @@ function createPool<V>(options: ResolvedOptions<V>): Pool {
 async function openPath<V>(
   relativePath: string,
   options: ResolvedOptions<V>,
-): Promise<RestoredPool & { path: string }> {
+): Promise<OpenedPath> {
   const { resolve } = await import("node:path");
   const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
   const directory = await import("../persistence/pool_directory.ts");
   const path = resolve(relativePath);
+  const codec = codecName(options.codec);
+  const isLogged = options.durability !== "memory";
+  let restored: RestoredPool | undefined;
   if (directory.inspectPoolDirectory(files, path)) {
     const { readSnapshot } = await import("../persistence/snapshot_reader.ts");
-    const requested = { ...options, codec: codecName(options.codec) };
-    return { ...readSnapshot(files, path, requested), path };
+    restored = readSnapshot(files, path, { ...options, codec }, { ...options, isLogged });
   }
   // The options are checked to the end before the directory is created.
-  const pool = createPool(options);
-  directory.createPoolDirectory(files, path);
-  return { pool, number: 0, path };
+  const pool = restored?.pool ?? createPool(options);
+  if (restored === undefined) directory.createPoolDirectory(files, path);
+  const number = restored?.number ?? 0;
+  const recovery = restored?.recovery;
+  if (!isLogged) return { pool, number, path, recovery };
+  const { startLog } = await import("../persistence/open_log.ts");
+  const level = DURABILITY_LEVELS[options.durability];
+  return {
+    pool,
+    number,
+    path,
+    recovery,
+    log: startLog(pool, { directory: path, codec }, level, restored),
+  };
+}
+
+/** A pool at a path. */
+interface OpenedPath {
+  readonly pool: Pool;
+  readonly number: number;
+  readonly path?: string;
+  readonly recovery?: RecoveryReport | undefined;
+  readonly log?: StartedLog;
 }
 
 function assertNodesFit(nodes: number, segmentCount: number): void {

@@ -22,6 +22,7 @@ import {
   SEGMENT_COUNT_MIN,
 } from "../core/limits.ts";
 import { type Bytes, formatBytes, parseBytes } from "../core/units.ts";
+import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
 
 /** What `open` takes. Every option has a default. */
@@ -43,10 +44,17 @@ export interface OpenOptions<V = unknown> {
   /** How values become bytes. @default "msgpack" */
   codec?: CodecOption<V>;
   /**
-   * What a put survives when it is acknowledged. This release has `"memory"` only: everything up to the last snapshot
-   * survives, of the process and of a KN that crashes. @default "memory"
+   * What a change has survived when it is acknowledged. `"memory"`: the crash of a KN, and of the process as far as the last
+   * snapshot. `"os"`: the crash of the process; power loss up to a second before. `"disk"`: power loss.
+   * @default "os" with a path, "memory" without
    */
-  durability?: "memory";
+  durability?: Durability;
+  /** Bytes logged after which a checkpoint is written, 64 KiB to 32 GiB. @default a quarter of the capacity, at most "256MiB" */
+  checkpointBytes?: Bytes;
+  /** Whether damage in the files is dropped and reported, in `Store.recovery`, instead of being an error. @default false */
+  repair?: boolean;
+  /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
+  onProgress?: (share: number) => void;
   /**
    * How long a thread that runs dry spins before it sleeps: `"auto"` spins for 100 microseconds while processors are free,
    * `false` never, a number for that many microseconds. @default "auto"
@@ -79,6 +87,11 @@ export interface ResolvedOptions<V> {
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
   readonly codec: CodecOption<V>;
+  readonly durability: Durability;
+  /** Undefined unless given. */
+  readonly checkpointBytes: number | undefined;
+  readonly repair: boolean;
+  readonly onProgress: ((share: number) => void) | undefined;
   readonly spinMicros: number;
   readonly help: boolean;
   readonly ringBytes: number;
@@ -91,6 +104,7 @@ export interface ResolvedOptions<V> {
 }
 
 const CAPACITY_BYTES_DEFAULT = 2 ** 30;
+const CHECKPOINT_BYTES_MIN = 64 * 1024;
 const SPIN_MICROS_DEFAULT = 100;
 const SPIN_MICROS_MAX = 1_000_000;
 const IN_FLIGHT_DEFAULT = 4096;
@@ -107,6 +121,9 @@ const KNOWN = new Set<string>(
     "segmentBytes",
     "codec",
     "durability",
+    "checkpointBytes",
+    "repair",
+    "onProgress",
     "spin",
     "help",
     "ringBytes",
@@ -135,7 +152,9 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     }
   }
   const {
-    durability = "memory",
+    durability = options.path === undefined ? "memory" : "os",
+    repair = false,
+    onProgress,
     nodes = 1,
     ringBytes = RING_BYTES_DEFAULT,
     inFlight = IN_FLIGHT_DEFAULT,
@@ -149,10 +168,22 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     workers = {},
   } = options;
   requireThat(
-    durability === "memory",
+    Object.hasOwn(DURABILITY_LEVELS, durability),
     "durability",
-    'must be "memory" in this release',
+    'must be "memory", "os" or "disk"',
     durability,
+  );
+  requireThat(
+    durability === "memory" || options.path !== undefined,
+    "durability",
+    'must be "memory" without a path',
+    durability,
+  );
+  requireThat(
+    onProgress === undefined || typeof onProgress === "function",
+    "onProgress",
+    "must be a function",
+    onProgress,
   );
   const capacityBytes = options.capacity === undefined
     ? undefined
@@ -166,6 +197,15 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     capacityBytes,
     segmentBytes,
     codec: codecOf(options.codec),
+    durability,
+    checkpointBytes: options.checkpointBytes === undefined ? undefined : bytesWithin(
+      "checkpointBytes",
+      options.checkpointBytes,
+      CHECKPOINT_BYTES_MIN,
+      CAPACITY_BYTES_MAX,
+    ),
+    repair: booleanOf("repair", repair),
+    onProgress,
     spinMicros: spinOf(spin),
     help: booleanOf("help", help),
     ringBytes: powerOfTwo(

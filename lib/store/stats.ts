@@ -4,10 +4,24 @@
  * @module
  */
 import type { NodeId, SegmentId, Slot } from "../core/brands.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
 import { indexBytes } from "../index/index_space.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import { AGENT_DPM, SLOT_RECORD_COUNT } from "../pool/control_layout.ts";
+import {
+  AGENT_DPM,
+  CHECKPOINT_NUMBER_WORD,
+  CHECKPOINT_UNITS,
+  DURABILITY_LEVEL,
+  SLOT_RECORD_COUNT,
+  UNITS_WRITTEN,
+} from "../pool/control_layout.ts";
+import {
+  type Durability,
+  durabilityFailure,
+  type SyncStats,
+  syncStats,
+  unsyncedBytes,
+} from "../pool/durability.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
@@ -34,6 +48,22 @@ export interface NodeStats {
   readonly cleaningStalls: number;
   /** Records removed because they had expired. */
   readonly expired: number;
+}
+
+/** Figures about durability. */
+export interface DurabilityStats {
+  /** The store's level. */
+  readonly level: Durability;
+  /** Why nothing is durable any more; undefined while all is well. */
+  readonly failure: "write" | "sync" | "checkpoint" | undefined;
+  /** Bytes logged that a loss of power could take back. */
+  readonly unsyncedBytes: number;
+  /** What syncing has cost. */
+  readonly syncs: SyncStats;
+  /** Number of the newest checkpoint, and bytes logged since. */
+  readonly checkpoint: number;
+  /** See {@linkcode checkpoint}. */
+  readonly bytesSinceCheckpoint: number;
 }
 
 /** Figures about a store. */
@@ -69,8 +99,25 @@ export interface StoreStats {
   readonly readRetries: number;
   /** Operations of this thread that have not ended. */
   readonly pending: number;
+  /** Figures about durability. */
+  readonly durability: DurabilityStats;
   /** Figures of each KN. */
   readonly nodes: readonly NodeStats[];
+}
+
+const FAILURES = [undefined, "write", "sync", "checkpoint"] as const;
+
+function durabilityStats(pool: Pool): DurabilityStats {
+  const { control } = pool;
+  const written = Atomics.load(control, UNITS_WRITTEN);
+  return {
+    level: (["memory", "os", "disk"] as const)[control[DURABILITY_LEVEL]]!,
+    failure: FAILURES[durabilityFailure(pool)],
+    unsyncedBytes: unsyncedBytes(pool),
+    syncs: syncStats(pool),
+    checkpoint: control[CHECKPOINT_NUMBER_WORD],
+    bytesSinceCheckpoint: ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES,
+  };
 }
 
 /** Number of keys in the index. */
@@ -120,6 +167,7 @@ export function gatherStats(
     recordHeaderBytes: RECORD_KEY * 4,
     segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
+    durability: durabilityStats(pool),
     nodes: nodes.map(({ nodeId }, i) => ({
       id: nodeId,
       slots: slots.get(nodeId) ?? 0,

@@ -11,8 +11,10 @@ import type { Slot } from "../core/brands.ts";
 import {
   describe,
   type DinomoError,
+  DurabilityError,
   InvalidArgumentError,
   NotANumberError,
+  PathError,
   StoreClosedError,
 } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
@@ -22,6 +24,10 @@ import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
+import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { StartedLog } from "../persistence/open_log.ts";
+import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import {
@@ -29,6 +35,7 @@ import {
   iterable,
   type IterationOptions,
   keyOf,
+  mustSyncOf,
   prefixOf,
   type PutOptions,
   versionOf,
@@ -55,11 +62,17 @@ export interface StoreParts<V> {
   readonly nodes: NodeManager;
   readonly dpm: DpmProcessors;
   readonly path: string | undefined;
+  /** The log, if writes are logged. */
+  readonly log: StartedLog | undefined;
+  readonly recovery: RecoveryReport | undefined;
   readonly codecName: CodecName;
   readonly snapshotNumber: number;
   readonly keepAlive: boolean;
 }
 
+const NOT_SYNCED =
+  "what was written could not be made durable: a write to the files of the pool, or a sync, " +
+  "has failed, and nothing is durable until the store is opened again";
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
 
@@ -83,6 +96,8 @@ export class Store<V> {
   #snapshotNumber: number;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
+  /** The store's durability, one of `DurabilityLevel`. */
+  readonly #level: number;
   /** The end of the last scale, snapshot or close: they run one after the other. */
   #maintenance: Promise<unknown> = Promise.resolve();
 
@@ -95,6 +110,7 @@ export class Store<V> {
     this.#codec = parts.codec;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
     this.#snapshotNumber = parts.snapshotNumber;
+    this.#level = parts.pool.control[DURABILITY_LEVEL];
     this.#keepAlive = parts.keepAlive ? setInterval(() => {}, KEEP_ALIVE_MS) : undefined;
   }
 
@@ -166,8 +182,9 @@ export class Store<V> {
     try {
       const settler = new PutSettler();
       const expiresAtMs = expiryOf(options);
+      const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
-      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler);
+      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler, mustSync);
       return settler.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -177,10 +194,11 @@ export class Store<V> {
   /** Stores a value before it returns, without a turn of the event loop. */
   putSync(key: Key, value: V, options?: PutOptions): void {
     const expiresAtMs = expiryOf(options);
+    const mustSync = mustSyncOf(options, this.#level);
     this.#encode(key, value);
     const settler = this.#sync;
     settler.reset();
-    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler);
+    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler, mustSync);
     this.#client.waitFor(settler);
     settler.throwError();
   }
@@ -192,6 +210,7 @@ export class Store<V> {
    */
   async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
     const expiresAtMs = expiryOf(options);
+    const mustSync = mustSyncOf(options, this.#level);
     await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
       if (!Array.isArray(entry)) {
         throw new InvalidArgumentError(
@@ -199,7 +218,7 @@ export class Store<V> {
         );
       }
       this.#encode(entry[0], entry[1]);
-      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, batch);
+      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, batch, mustSync);
     });
   }
 
@@ -251,7 +270,8 @@ export class Store<V> {
     try {
       const expected = versionOf(version);
       const expiresAtMs = expiryOf(options);
-      return this.#compareAndSet(key, expected, value, expiresAtMs);
+      const mustSync = mustSyncOf(options, this.#level);
+      return this.#compareAndSet(key, expected, value, expiresAtMs, mustSync);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -272,12 +292,15 @@ export class Store<V> {
     if (typeof change !== "function") {
       throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
     }
-    const expiresAtMs = options === undefined ? undefined : expiryOf(options);
+    const givenMs = expiryOf(options);
+    const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
+    const mustSync = mustSyncOf(options, this.#level);
     for (;;) {
       const entry = await this.getEntry(key);
       const next = await change(entry?.value);
       const expiry = expiresAtMs ?? entry?.expiresAt ?? Infinity;
-      if (await this.#compareAndSet(key, entry?.version ?? null, next, expiry)) return next;
+      const version = entry?.version ?? null;
+      if (await this.#compareAndSet(key, version, next, expiry, mustSync)) return next;
     }
   }
 
@@ -343,6 +366,11 @@ export class Store<V> {
     await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
   }
 
+  /** What was found at `path` behind the last checkpoint; undefined for a new pool, and without a path. */
+  get recovery(): RecoveryReport | undefined {
+    return this.#parts.recovery;
+  }
+
   /** Number of KNs. */
   get nodes(): number {
     return this.#parts.nodes.nodes.length;
@@ -376,10 +404,34 @@ export class Store<V> {
     return this.#exclusively(() => this.#snapshot());
   }
 
-  /** Resolves when every operation issued so far by this thread has ended. */
+  /**
+   * Writes a copy of the store, as of one moment, into another directory, while operations go on. It can be opened like any pool.
+   *
+   * @param directory is created if it does not exist, and must be empty
+   * @throws {PathError} when the directory cannot be used
+   * @throws {SnapshotError} when a file operation fails
+   */
+  async backup(directory: string): Promise<SnapshotReport> {
+    if (typeof directory !== "string" || directory === "") {
+      throw new InvalidArgumentError(
+        `directory must be a non-empty string, got ${describe(directory)}`,
+      );
+    }
+    return await this.#exclusively(() => this.#backup(directory));
+  }
+
+  /**
+   * Resolves when every operation issued so far by this thread has ended and, if the store logs its writes, has been synced: it
+   * survives power loss.
+   *
+   * @throws {DurabilityError} when durability is lost
+   */
   async flush(): Promise<void> {
     this.#assertOpen();
     await this.#client.whenIssuedEnded();
+    const { log, dpm } = this.#parts;
+    if (log === undefined) return;
+    if (!await dpm.sync(log.place)) throw new DurabilityError(NOT_SYNCED);
   }
 
   /** Figures about the store. */
@@ -434,7 +486,7 @@ export class Store<V> {
   }
 
   async #close(): Promise<void> {
-    const { nodes, dpm, path } = this.#parts;
+    const { nodes, dpm, path, log } = this.#parts;
     try {
       if (this.#failure === undefined) {
         await this.#client.whenIdle();
@@ -444,21 +496,46 @@ export class Store<V> {
       if (this.#keepAlive !== undefined) clearInterval(this.#keepAlive);
       await nodes.stop();
       await dpm.close();
+      log?.file.close();
     }
   }
 
   async #snapshot(): Promise<SnapshotReport> {
-    const { dpm, path, codecName } = this.#parts;
+    const { dpm, path, codecName, log } = this.#parts;
     if (path === undefined) {
       throw new InvalidArgumentError(
         "snapshot must have somewhere to go: open the store with a path",
       );
     }
     await this.#client.whenIssuedEnded();
+    if (log !== undefined) return await this.#checkpoint(log);
     const identity = { number: this.#snapshotNumber + 1, codec: codecName };
     const report = await dpm.snapshot(path, identity);
     this.#snapshotNumber = report.number;
     return report;
+  }
+
+  async #checkpoint(log: StartedLog): Promise<SnapshotReport> {
+    if (durabilityFailure(this.#pool) !== DurabilityFailure.NONE) {
+      throw new DurabilityError(NOT_SYNCED);
+    }
+    return await this.#parts.dpm.checkpoint(log.place);
+  }
+
+  async #backup(directory: string): Promise<SnapshotReport> {
+    const { resolve } = await import("node:path");
+    const { nodeFileSystem } = await import("../persistence/file_system.ts");
+    const { inspectPoolDirectory } = await import("../persistence/pool_directory.ts");
+    const path = resolve(directory);
+    if (inspectPoolDirectory(nodeFileSystem, path)) {
+      throw new PathError(
+        `directory must be empty or not exist yet, got ${
+          JSON.stringify(directory)
+        }, which holds a pool`,
+      );
+    }
+    await this.#client.whenIssuedEnded();
+    return await this.#parts.dpm.backup(path, this.#parts.codecName);
   }
 
   /** Runs one piece of maintenance after the ones before it. */
@@ -531,11 +608,13 @@ export class Store<V> {
     version: number | null,
     value: V,
     expiresAtMs: number,
+    mustSync: boolean,
   ): Promise<boolean> {
     this.#encode(key, value);
     const settler = new OutcomeSettler();
     const condition = version === null ? Condition.ABSENT : Condition.VERSION;
-    this.#client.put(this.#key, this.#codec, expiresAtMs, condition, version ?? 0, settler);
+    const expected = version ?? 0;
+    this.#client.put(this.#key, this.#codec, expiresAtMs, condition, expected, settler, mustSync);
     return settler.promise;
   }
 

@@ -2,7 +2,7 @@
  * A disk in memory that fails calls on demand, and that forgets what was not synced when the power goes.
  *
  * What a program sees is the volatile state. What survives {@linkcode MemoryDisk.losePower} is decided write by write: of a
- * file, what was synced, and any of the later writes, whole, torn at a sector's border, or not at all; of the
+ * file, what was synced, and any of the later writes, whole, any of its sectors, or not at all; of the
  * directory, what was synced, and any of the later changes.
  *
  * @module
@@ -18,39 +18,62 @@ interface Write {
   readonly bytes: Uint8Array;
 }
 
-/** A file's contents, sparse: the synced part, and the changes since then. */
+/** A file's contents: as a program sees them, as they are synced, and the changes in between. */
 class FileNode {
-  synced: Write[] = [];
-  pending: (Write | "truncate")[] = [];
+  readonly current = new Contents();
+  readonly #synced = new Contents();
+  #pending: (Write | "truncate")[] = [];
 
-  /** The contents after all changes, or after some of them. */
-  contents(pending: readonly (Write | "truncate")[] = this.pending): Uint8Array {
-    let writes = [...this.synced];
-    for (const change of pending) {
-      if (change === "truncate") writes = [];
-      else writes.push(change);
-    }
-    const bytes = new Uint8Array(Math.max(0, ...writes.map((w) => w.position + w.bytes.length)));
-    for (const write of writes) bytes.set(write.bytes, write.position);
-    return bytes;
+  change(change: Write | "truncate"): void {
+    this.current.apply(change);
+    this.#pending.push(change);
   }
 
   sync(): void {
-    this.synced = this.#merged();
-    this.pending = [];
+    for (const change of this.#pending) this.#synced.apply(change);
+    this.#pending = [];
   }
 
-  size(): number {
-    return Math.max(0, ...this.#merged().map((w) => w.position + w.bytes.length));
-  }
-
-  #merged(): Write[] {
-    let writes = [...this.synced];
-    for (const change of this.pending) {
-      if (change === "truncate") writes = [];
-      else writes.push(change);
+  /** Keeps, of what was not synced, the changes and parts of them that `random` says. */
+  losePower(random: Random): void {
+    for (const change of this.#pending) {
+      if (random.below(2) === 0) continue;
+      if (change === "truncate") this.#synced.apply(change);
+      else for (const piece of survivors(change, random)) this.#synced.apply(piece);
     }
-    return writes;
+    this.#pending = [];
+    this.current.become(this.#synced);
+  }
+}
+
+/** Bytes that grow. */
+class Contents {
+  length = 0;
+  #bytes = new Uint8Array(1024);
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  apply(change: Write | "truncate"): void {
+    if (change === "truncate") {
+      this.#bytes.fill(0, 0, this.length);
+      this.length = 0;
+      return;
+    }
+    const end = change.position + change.bytes.length;
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes.set(change.bytes, change.position);
+    this.length = Math.max(this.length, end);
+  }
+
+  become(other: Contents): void {
+    this.#bytes = other.#bytes.slice();
+    this.length = other.length;
   }
 }
 
@@ -85,13 +108,14 @@ export class MemoryDisk implements FileSystem {
 
   /** Contents of a file, as a program sees it. */
   fileContents(path: string): Uint8Array {
-    return this.#node(path).contents();
+    return this.#node(path).current.bytes.slice();
   }
 
   /** Replaces a file, durably. */
   replaceFile(path: string, bytes: Uint8Array): void {
     const node = new FileNode();
-    node.synced = [{ position: 0, bytes: bytes.slice() }];
+    node.change({ position: 0, bytes: bytes.slice() });
+    node.sync();
     this.#change((entries) => entries.set(nameOf(path), node));
     this.#syncDirectory();
   }
@@ -105,15 +129,7 @@ export class MemoryDisk implements FileSystem {
   /** Forgets, of everything that was not synced, what `random` says. Open files are closed. */
   losePower(random: Random): void {
     for (const change of this.#pending) if (random.below(2) === 0) change(this.#synced);
-    for (const node of this.#synced.values()) {
-      const survivors: (Write | "truncate")[] = [];
-      for (const change of node.pending) {
-        if (random.below(2) === 0) continue;
-        survivors.push(change === "truncate" ? change : torn(change, random));
-      }
-      node.pending = survivors;
-      node.sync();
-    }
+    for (const node of new Set(this.#synced.values())) node.losePower(random);
     this.#entries = new Map(this.#synced);
     this.#pending = [];
     this.#open.clear();
@@ -129,7 +145,7 @@ export class MemoryDisk implements FileSystem {
     const name = nameOf(path);
     const existing = this.#entries.get(name);
     if (existing !== undefined) {
-      existing.pending.push("truncate");
+      existing.change("truncate");
       return this.#openNode(existing);
     }
     const node = new FileNode();
@@ -137,9 +153,14 @@ export class MemoryDisk implements FileSystem {
     return this.#openNode(node);
   }
 
+  openForUpdate(path: string): number {
+    this.#count("openForUpdate");
+    return this.#openNode(this.#node(path));
+  }
+
   read(file: number, bytes: Uint8Array, position: number): number {
     this.#count("read");
-    const contents = this.#opened(file).contents();
+    const contents = this.#opened(file).current.bytes;
     const part = contents.subarray(position, position + bytes.length);
     bytes.set(part);
     return part.length;
@@ -148,10 +169,7 @@ export class MemoryDisk implements FileSystem {
   write(file: number, bytes: Uint8Array, position: number): number {
     this.#count("write");
     const length = this.shortWrite(bytes.length);
-    this.#opened(file).pending.push({
-      position,
-      bytes: Uint8Array.from(bytes.subarray(0, length)),
-    });
+    this.#opened(file).change({ position, bytes: Uint8Array.from(bytes.subarray(0, length)) });
     return length;
   }
 
@@ -199,7 +217,7 @@ export class MemoryDisk implements FileSystem {
   info(path: string): FileInfo | undefined {
     this.#count("info");
     const node = this.#entries.get(nameOf(path));
-    return node === undefined ? undefined : { kind: "file", size: node.size() };
+    return node === undefined ? undefined : { kind: "file", size: node.current.length };
   }
 
   assertWritable(_path: string): void {
@@ -243,9 +261,21 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** A write of which only the first sectors arrived, or all. */
-function torn(write: Write, random: Random): Write {
-  if (random.below(2) === 0) return write;
-  const sectors = random.below(Math.ceil(write.bytes.length / SECTOR_BYTES) + 1);
-  return { position: write.position, bytes: write.bytes.subarray(0, sectors * SECTOR_BYTES) };
+/** What arrived of a write: all of it, its first sectors, or any of its sectors. */
+function survivors(write: Write, random: Random): Write[] {
+  const { position, bytes } = write;
+  const mode = random.below(3);
+  if (mode === 0) return [write];
+  const pieces: Write[] = [];
+  let hasEnded = false;
+  for (let from = 0; from < bytes.length;) {
+    const to = Math.min(bytes.length, from + SECTOR_BYTES - (position + from) % SECTOR_BYTES);
+    const survives = random.below(2) === 0;
+    if (mode === 1 && !survives) hasEnded = true;
+    if (survives && !hasEnded) {
+      pieces.push({ position: position + from, bytes: bytes.subarray(from, to) });
+    }
+    from = to;
+  }
+  return pieces;
 }

@@ -198,8 +198,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     breaks: "I10",
     file: SEGMENT_TABLE,
     edits: [[
-      "!== DeferFree.YES) this.#release(segment, at);",
-      "!== -1) this.#release(segment, at);",
+      "const isDeferred = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;",
+      "const isDeferred = Atomics.load(control, GATE_DEFER_FREE) === -1;",
     ]],
     caughtBy: [WHOLE_STEPS],
   },

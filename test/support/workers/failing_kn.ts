@@ -7,6 +7,7 @@ import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { KvsNode } from "../../../lib/node/kvs_node.ts";
 import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
+import { openLog } from "../../../lib/persistence/open_log.ts";
 import { Gate } from "../../../lib/pool/gate.ts";
 
 /** Work after which it fails. */
@@ -28,4 +29,4 @@ Gate.prototype.enter = function (this: Gate): boolean {
   return enter.call(this);
 };
 
-runNode(workerData as NodeStart);
+runNode(workerData as NodeStart, openLog);

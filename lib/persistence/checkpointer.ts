@@ -1,0 +1,156 @@
+/**
+ * Checkpoints of a pool whose writes are logged: what the log need not be replayed for.
+ *
+ * The image has the records already, so a checkpoint is only the rest: index, slots, segment table.
+ *
+ * 1. While all agents stand between two steps, copy them, and note the segments that wait to be freed.
+ * 2. With the agents at work again, compute the CRCs of what has been appended since the last checkpoint, and sync the image.
+ * 3. Write the copy beside the previous checkpoint, sync it, and rename it. Until then recovery uses the previous one and
+ *    replays more.
+ * 4. Free the segments that were noted in 1: no index word, no checkpoint, and no replay needs them any more (I10). Those that
+ *    were emptied since then wait for the next checkpoint: their deletes, or the records that replaced theirs, are younger
+ *    than this one, and may be nowhere else.
+ *
+ * Whoever writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go on without free segments; and so
+ * does whoever writes a backup, which must find the contents of all segments unchanged until it ends.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { SegmentId } from "../core/brands.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
+import {
+  CHECKPOINT_LOCK,
+  CHECKPOINT_NUMBER_WORD,
+  CHECKPOINT_UNITS,
+  IMAGE_NUMBER_WORD,
+  UNITS_WRITTEN,
+} from "../pool/control_layout.ts";
+import { DurabilityFailure, durabilityFailure, loseDurability } from "../pool/durability.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
+import type { CodecName } from "./checkpoint_layout.ts";
+import type { FileSystem } from "./file_system.ts";
+import type { LogFile } from "./log_file.ts";
+import { imageFile } from "./pool_directory.ts";
+import {
+  captureCheckpoint,
+  digestSegments,
+  removeOtherImages,
+  sealCheckpoint,
+  type SnapshotReport,
+  writeCheckpoint,
+} from "./snapshot_writer.ts";
+
+/** Where a logged pool is, as every thread that writes to it is told. */
+export interface LogPlace {
+  readonly directory: string;
+  readonly codec: CodecName;
+}
+
+/** Path of the image of a logged pool. */
+export function imagePath(pool: Pool, place: LogPlace): string {
+  return join(place.directory, imageFile(pool.control[IMAGE_NUMBER_WORD]));
+}
+
+/** Takes the lock; false when somebody else has it. */
+export function tryLockCheckpoints(pool: Pool): boolean {
+  return Atomics.compareExchange(pool.control, CHECKPOINT_LOCK, 0, 1) === 0;
+}
+
+/** Takes the lock, waiting for whoever has it. */
+export function lockCheckpoints(pool: Pool): void {
+  while (!tryLockCheckpoints(pool)) sleepSync(1);
+}
+
+/** Gives the lock back. */
+export function unlockCheckpoints(pool: Pool): void {
+  Atomics.store(pool.control, CHECKPOINT_LOCK, 0);
+}
+
+/** Writes checkpoints of one pool from one thread. */
+export class Checkpointer {
+  readonly #pool: Pool;
+  readonly #files: FileSystem;
+  readonly #place: LogPlace;
+  readonly #file: LogFile;
+  readonly #segments: SegmentTable;
+
+  /** Makes a checkpointer; `file` is the pool's image. */
+  constructor(pool: Pool, files: FileSystem, place: LogPlace, file: LogFile) {
+    this.#pool = pool;
+    this.#files = files;
+    this.#place = place;
+    this.#file = file;
+    this.#segments = new SegmentTable(pool);
+  }
+
+  /** Writes a checkpoint, unless somebody else is writing one, or durability is lost; returns whether it did. */
+  tryCheckpoint(): boolean {
+    if (!tryLockCheckpoints(this.#pool)) return false;
+    try {
+      this.#write();
+      return true;
+    } catch {
+      return false;
+    } finally {
+      unlockCheckpoints(this.#pool);
+    }
+  }
+
+  /**
+   * Writes a checkpoint, after whoever is writing one.
+   *
+   * @throws when a file operation fails, or durability is lost already; the previous checkpoint is valid then
+   */
+  checkpoint(): SnapshotReport {
+    lockCheckpoints(this.#pool);
+    try {
+      return this.#write();
+    } finally {
+      unlockCheckpoints(this.#pool);
+    }
+  }
+
+  #write(): SnapshotReport {
+    const { control } = this.#pool;
+    this.#assertDurable();
+    const startMs = performance.now();
+    const number = control[CHECKPOINT_NUMBER_WORD] + 1;
+    const image = control[IMAGE_NUMBER_WORD];
+    let pending: SegmentId[] = [];
+    let written = 0;
+    const identity = { number, image, codec: this.#place.codec };
+    const { checkpoint, pauseMs } = captureCheckpoint(this.#pool, identity, () => {
+      pending = this.#segments.pendingSegments();
+      written = Atomics.load(control, UNITS_WRITTEN);
+    });
+    const imageBytes = digestSegments(this.#pool, checkpoint);
+    if (!this.#file.sync()) this.#assertDurable();
+    sealCheckpoint(checkpoint);
+    try {
+      writeCheckpoint(this.#files, this.#place.directory, checkpoint);
+    } catch (error) {
+      // Whether it has replaced its predecessor is not known, so nothing may be freed from here on.
+      loseDurability(this.#pool, DurabilityFailure.CHECKPOINT);
+      throw error;
+    }
+    control[CHECKPOINT_NUMBER_WORD] = number;
+    control[CHECKPOINT_UNITS] = written;
+    this.#segments.releasePending(pending);
+    removeOtherImages(this.#files, this.#place.directory, image);
+    return {
+      number,
+      imageBytes,
+      checkpointBytes: checkpoint.length,
+      pauseMs,
+      durationMs: performance.now() - startMs,
+    };
+  }
+
+  #assertDurable(): void {
+    const failure = durabilityFailure(this.#pool);
+    if (failure === DurabilityFailure.NONE) return;
+    throw new Error("durability is lost: an earlier write, sync or checkpoint has failed");
+  }
+}

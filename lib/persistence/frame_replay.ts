@@ -1,0 +1,384 @@
+/**
+ * Replays what was logged after the checkpoint that a pool has just been restored from.
+ *
+ * The frames of a segment continue where the checkpoint saw its end, or begin behind the header of the life after that. A frame
+ * belongs to that life if its generation says so, and is whole if its CRC does. Every record has a version that only its
+ * slot gives out (I9), so segments can be replayed in any order: of each key the newest record wins. To know that a key
+ * was deleted by a record newer than a put that is found later, the index points at deletes, too, until all is replayed.
+ *
+ * **What follows the last whole frame** is one of two things.
+ *
+ * - *The end*: bytes of an earlier life, zeros, or a frame that was being written when the process or the power went. It was never
+ *   acknowledged, or not as durable on the disk. It is dropped, and the segment ends there.
+ * - *Damage*: bytes that had been synced. The evidence is a whole frame behind them in the same life which says that more than that
+ *   had been synced when it was written. Then something acknowledged is lost, and that is an error, unless a repair is
+ *   asked for.
+ *
+ * @module
+ */
+import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { CorruptionError } from "../core/errors.ts";
+import { halfSipHash13 } from "../core/half_sip_hash.ts";
+import { ADDRESS_UNIT_BYTES, KEY_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { IndexSpace } from "../index/index_space.ts";
+import { SlotTable } from "../index/slot_table.ts";
+import {
+  checkFrame,
+  frameSyncedBytes,
+  hasSegmentHeader,
+  looksLikeFrame,
+} from "../log/frame_layout.ts";
+import {
+  FRAME_HEADER_BYTES,
+  metaKeyBytes,
+  metaKind,
+  packMeta,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  RecordKind,
+  recordVersion,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+  valueWord,
+} from "../log/record_layout.ts";
+import {
+  AGENT_HOST,
+  GENERATIONS,
+  SEGMENT_LIVE_BYTES,
+  SEGMENT_STATE,
+  SEGMENT_TOUCHED_BYTES,
+  SEGMENT_USED_BYTES,
+  SLOT_VERSION_HIGH,
+  SLOT_VERSION_LOW,
+} from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState } from "../pool/segment_table.ts";
+import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
+import { type FileSystem, readFully } from "./file_system.ts";
+import { openPoolFile } from "./pool_directory.ts";
+
+const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
+
+/** What was found behind a checkpoint. */
+export interface RecoveryReport {
+  /** Whole frames, and records in them. */
+  readonly frames: number;
+  /** See {@linkcode frames}. */
+  readonly records: number;
+  /** Bytes of frames that were not whole at the ends of segments: they had not been acknowledged as durable. */
+  readonly droppedBytes: number;
+  /** Damage that a repair has dropped. */
+  readonly damages: readonly Damage[];
+  /** Whether what was found differs from the checkpoint, so that nothing may be logged before there is a new one. */
+  readonly mustCheckpoint: boolean;
+}
+
+/** Bytes that had been durable and are not readable any more. */
+export interface Damage {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/**
+ * Replays the frames in an image.
+ *
+ * @param storedCount segments that the image has; the pool may have more
+ * @param repair whether damage is dropped and reported
+ * @throws {CorruptionError} for damage, and for frames that cannot be right although their CRCs are
+ */
+export function replayFrames(
+  pool: Pool,
+  files: FileSystem,
+  path: string,
+  storedCount: number,
+  repair: boolean,
+): RecoveryReport {
+  const file = openPoolFile(files, path);
+  const replay = new Replay(pool, files, file, path, repair);
+  try {
+    for (let segment = 0; segment < storedCount; segment++) replay.segment(segment as SegmentId);
+  } finally {
+    files.close(file);
+  }
+  replay.finish();
+  return replay.report;
+}
+
+/** Replays one image. */
+class Replay {
+  readonly #pool: Pool;
+  readonly #files: FileSystem;
+  readonly #file: number;
+  readonly #path: string;
+  readonly #repair: boolean;
+  readonly #table: SlotTable;
+  /** Per slot: the newest version that cleared it, and whether the index points at deletes. */
+  readonly #clearedAt = new Float64Array(SLOT_COUNT);
+  readonly #hasDeletes = new Uint8Array(SLOT_COUNT);
+  #frames = 0;
+  #records = 0;
+  #droppedBytes = 0;
+  #abandoned = 0;
+  readonly #damages: Damage[] = [];
+
+  constructor(pool: Pool, files: FileSystem, file: number, path: string, repair: boolean) {
+    this.#pool = pool;
+    this.#files = files;
+    this.#file = file;
+    this.#path = path;
+    this.#repair = repair;
+    this.#table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+  }
+
+  get report(): RecoveryReport {
+    return {
+      frames: this.#frames,
+      records: this.#records,
+      droppedBytes: this.#droppedBytes,
+      damages: this.#damages,
+      mustCheckpoint: this.#records > 0 || this.#abandoned > 0 || this.#damages.length > 0,
+    };
+  }
+
+  /** Replays what a segment has behind the checkpoint. */
+  segment(segment: SegmentId): void {
+    const pool = this.#pool;
+    const { segmentBytes } = pool.geometry;
+    const at = pool.segmentAt(segment);
+    const used = pool.control[at + SEGMENT_USED_BYTES];
+    const generation = pool.loadGeneration(segment);
+    if (used === 0) {
+      if (this.#read(segment, 0, SEGMENT_HEADER_BYTES) < SEGMENT_HEADER_BYTES) return;
+      if (!hasSegmentHeader(pool, segment, generation)) {
+        return this.#erase(segment, 0, SEGMENT_HEADER_BYTES);
+      }
+    }
+    const start = used === 0 ? SEGMENT_HEADER_BYTES : used;
+    const end = start + this.#read(segment, start, segmentBytes - start);
+    const replayedTo = this.#replay(segment, generation, start, end & ~(ADDRESS_UNIT_BYTES - 1));
+    if (replayedTo === SEGMENT_HEADER_BYTES) {
+      // Frames that were lost may have left others behind them: in its next life the segment must not take those for its own.
+      Atomics.add(pool.control, GENERATIONS + segment, 1);
+      this.#abandoned += 1;
+      return this.#erase(segment, 0, end);
+    }
+    this.#erase(segment, replayedTo, end);
+    if (replayedTo === start) return;
+    pool.control[at + SEGMENT_STATE] = SegmentState.SEALED;
+    pool.control[at + SEGMENT_USED_BYTES] = replayedTo;
+    pool.control[at + SEGMENT_TOUCHED_BYTES] = replayedTo;
+    pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
+  }
+
+  /** Removes deletes and what was cleared from the index, when everything is in it. */
+  finish(): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#hasDeletes[slot] === 0 && this.#clearedAt[slot] === 0) continue;
+      const slotAt = this.#pool.slotAt(slot as Slot);
+      this.#table.forEach(slotAt, (address) => {
+        const words = this.#pool.wordsOf(address);
+        const at = this.#pool.wordAt(address);
+        const isDelete = metaKind(words[at + RECORD_META]) === RecordKind.DELETE;
+        if (isDelete || this.#isCleared(slot, words, at)) this.#table.remove(slotAt);
+      });
+    }
+    if (this.#records === 0) return;
+    // Live bytes have changed in segments that the log did not touch.
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      this.#pool.control[this.#pool.segmentAt(i as SegmentId) + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
+    }
+  }
+
+  /** Replays frames from `start`, an offset in the segment; returns where they end. */
+  #replay(segment: SegmentId, generation: number, start: number, end: number): number {
+    let next = start;
+    while (next < end) {
+      const address = this.#addressAt(segment, next);
+      const payload = checkFrame(this.#pool, address, generation, end - next);
+      if (payload >= 0) {
+        this.#frame(segment, address, payload);
+        next += FRAME_HEADER_BYTES + payload;
+        continue;
+      }
+      const resumed = this.#searchBehind(segment, generation, next, end);
+      if (resumed === undefined) break;
+      this.#bridge(segment, next, resumed);
+      next = resumed;
+    }
+    return next;
+  }
+
+  /**
+   * Looks for whole frames of this life behind one that is not.
+   *
+   * @returns where a repair goes on; undefined when the log ends here
+   * @throws {CorruptionError} when there is evidence of damage, and no repair is asked for
+   */
+  #searchBehind(
+    segment: SegmentId,
+    generation: number,
+    broken: number,
+    end: number,
+  ): number | undefined {
+    const words = this.#pool.wordsOf(this.#addressAt(segment, broken));
+    let first: number | undefined;
+    let hasEvidence = false;
+    let last = broken;
+    for (let offset = broken + ADDRESS_UNIT_BYTES; offset <= end - FRAME_HEADER_BYTES;) {
+      const address = this.#addressAt(segment, offset);
+      const payload = looksLikeFrame(words, this.#pool.wordAt(address), generation)
+        ? checkFrame(this.#pool, address, generation, end - offset)
+        : -1;
+      if (payload < 0) {
+        offset += ADDRESS_UNIT_BYTES;
+        continue;
+      }
+      first ??= offset;
+      hasEvidence ||= frameSyncedBytes(this.#pool, address) > broken;
+      offset += FRAME_HEADER_BYTES + payload;
+      last = offset;
+    }
+    if (first === undefined) {
+      this.#droppedBytes += this.#tornBytes(segment, generation, broken, end);
+      return undefined;
+    }
+    if (!hasEvidence) {
+      // Written, but not synced, when the power went: some of it is there, some of it is not.
+      this.#droppedBytes += last - broken;
+      return undefined;
+    }
+    const file = this.#path;
+    const offset = (this.#addressAt(segment, broken) >>> 0) * ADDRESS_UNIT_BYTES;
+    const reason = `frames that had been synced are damaged in segment ${segment}`;
+    if (!this.#repair) throw new CorruptionError(file, offset, reason);
+    this.#damages.push({ file, offset, bytes: first - broken, reason });
+    return first;
+  }
+
+  /** Bytes of the torn frame at the end of the log; 0 if the log just ends there. */
+  #tornBytes(segment: SegmentId, generation: number, broken: number, end: number): number {
+    if (end - broken < FRAME_HEADER_BYTES) return 0;
+    const address = this.#addressAt(segment, broken);
+    const at = this.#pool.wordAt(address);
+    const words = this.#pool.wordsOf(address);
+    return looksLikeFrame(words, at, generation) ? Math.min(end - broken, FRAME_HEADER_BYTES) : 0;
+  }
+
+  /** Makes a dead record of the bytes between two offsets, so that whoever walks over the records gets across. */
+  #bridge(segment: SegmentId, from: number, to: number): void {
+    const address = this.#addressAt(segment, from);
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const meta = packMeta(0, RecordKind.RESERVATION, 0);
+    words.fill(0, at, at + (to - from) / 4);
+    words[at + RECORD_META] = meta;
+    words[at + RECORD_VALUE_BYTES] = to - from - valueWord(meta) * 4;
+  }
+
+  #frame(segment: SegmentId, frame: PoolAddress, payload: number): void {
+    const pool = this.#pool;
+    const end = (frame >>> 0) + FRAME_HEADER_UNITS + payload / ADDRESS_UNIT_BYTES;
+    for (let next = (frame >>> 0) + FRAME_HEADER_UNITS; next < end;) {
+      const address = (next | 0) as PoolAddress;
+      const words = pool.wordsOf(address);
+      const at = pool.wordAt(address);
+      const length = this.#lengthOf(words, at, (end - next) * ADDRESS_UNIT_BYTES);
+      this.#require(length > 0, segment, next);
+      this.#require(this.#apply(address, words, at), segment, next);
+      next += length / ADDRESS_UNIT_BYTES;
+      this.#records += 1;
+    }
+    this.#frames += 1;
+  }
+
+  /** Bytes of a record; 0 if it cannot be one. */
+  #lengthOf(words: Int32Array, at: number, bytesLeft: number): number {
+    const meta = words[at + RECORD_META];
+    const valueBytes = words[at + RECORD_VALUE_BYTES];
+    const isPossible = bytesLeft > RECORD_KEY * 4 && metaKeyBytes(meta) <= KEY_BYTES_MAX &&
+      metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= RecordKind.CLEAR &&
+      valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
+    return isPossible ? recordWords(meta, valueBytes) * 4 : 0;
+  }
+
+  /** Lets a record take effect, if none that is newer has; false if it cannot be right. */
+  #apply(address: PoolAddress, words: Int32Array, at: number): boolean {
+    const hash = words[at + RECORD_HASH];
+    const slot = hash >>> SLOT_SHIFT;
+    const slotAt = this.#pool.slotAt(slot as Slot);
+    const meta = words[at + RECORD_META];
+    const version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
+    this.#raiseVersion(slotAt, version);
+    if (metaKind(meta) === RecordKind.CLEAR) {
+      this.#clearedAt[slot] = Math.max(this.#clearedAt[slot], version);
+      return true;
+    }
+    const keyBytes = metaKeyBytes(meta);
+    const [key0, key1] = this.#pool.hashKey;
+    if (halfSipHash13(key0, key1, words, at + RECORD_KEY, keyBytes) !== hash) return false;
+    if (metaKind(meta) === RecordKind.DELETE) this.#hasDeletes[slot] = 1;
+    const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, keyBytes);
+    if (old === NO_ADDRESS) return this.#table.insert(slotAt, hash, address);
+    if (this.#versionOf(old) < version) this.#table.swing(old, address);
+    return true;
+  }
+
+  #isCleared(slot: number, words: Int32Array, at: number): boolean {
+    const meta = words[at + RECORD_META];
+    // The store's own key is not cleared.
+    return metaKeyBytes(meta) !== 0 &&
+      recordVersion(meta, words[at + RECORD_VERSION_LOW]) < this.#clearedAt[slot];
+  }
+
+  #versionOf(record: PoolAddress): number {
+    const words = this.#pool.wordsOf(record);
+    const at = this.#pool.wordAt(record);
+    return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
+  }
+
+  /** I9: versions go on growing. */
+  #raiseVersion(slotAt: number, version: number): void {
+    const { control } = this.#pool;
+    const known = control[slotAt + SLOT_VERSION_HIGH] * 2 ** 32 +
+      (control[slotAt + SLOT_VERSION_LOW] >>> 0);
+    if (version <= known) return;
+    control[slotAt + SLOT_VERSION_LOW] = version | 0;
+    control[slotAt + SLOT_VERSION_HIGH] = Math.floor(version / 2 ** 32);
+  }
+
+  #addressAt(segment: SegmentId, offset: number): PoolAddress {
+    const start = this.#pool.segmentAddress(segment) >>> 0;
+    return ((start + offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress;
+  }
+
+  /** Reads part of a segment from the image; returns how much of it there is. */
+  #read(segment: SegmentId, offset: number, byteLength: number): number {
+    if (byteLength === 0) return 0;
+    const address = this.#pool.segmentAddress(segment);
+    const from = this.#pool.wordAt(address) * 4 + offset;
+    const bytes = this.#pool.bytesOf(address).subarray(from, from + byteLength);
+    const position = (address >>> 0) * ADDRESS_UNIT_BYTES + offset;
+    return readFully(this.#files, this.#file, bytes, position);
+  }
+
+  /** Clears what was read behind the log's end. */
+  #erase(segment: SegmentId, offset: number, end: number): void {
+    const address = this.#pool.segmentAddress(segment);
+    const from = this.#pool.wordAt(address) * 4;
+    this.#pool.bytesOf(address).fill(0, from + offset, from + end);
+  }
+
+  #require(condition: boolean, segment: SegmentId, unit: number): void {
+    if (condition) return;
+    throw new CorruptionError(
+      this.#path,
+      unit * ADDRESS_UNIT_BYTES,
+      `a record in a frame of segment ${segment} cannot be right, although the CRC is`,
+    );
+  }
+}

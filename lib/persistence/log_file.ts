@@ -1,0 +1,154 @@
+/**
+ * The image as the log's file: one thread's access to it. File offset = pool address in bytes.
+ *
+ * A write that fails, or a sync, ends durability for the whole pool, at once and for good. In particular a sync is never tried
+ * again: the operating system may have marked the lost pages as clean, and the second attempt would succeed.
+ *
+ * @module
+ */
+import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import type { PoolAddress, SegmentId } from "../core/brands.ts";
+import { sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
+import {
+  SEGMENT_SYNCED_BYTES,
+  SYNC_FIGURES,
+  UNITS_SYNCED,
+  UNITS_WRITTEN,
+} from "../pool/control_layout.ts";
+import {
+  DurabilityFailure,
+  durabilityFailure,
+  loseDurability,
+  SyncFigure,
+  unsyncedBytes,
+} from "../pool/durability.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
+import { type FileSystem, writeFully } from "./file_system.ts";
+
+/** After how long without a sync a writer syncs itself: whoever should have done it is blocked. */
+const OVERDUE_MS = 1500;
+
+/** The image, opened for writing. */
+export class LogFile {
+  readonly #pool: Pool;
+  readonly #files: FileSystem;
+  readonly #segments: SegmentTable;
+  readonly #file: number;
+  readonly #clock: () => number;
+
+  /**
+   * Opens the image.
+   *
+   * @param clock tells the time in milliseconds, the same for all threads
+   */
+  constructor(pool: Pool, files: FileSystem, path: string, clock: () => number = Date.now) {
+    this.#pool = pool;
+    this.#files = files;
+    this.#segments = new SegmentTable(pool);
+    this.#clock = clock;
+    this.#file = files.openForUpdate(path);
+  }
+
+  /** Whether nothing is durable any more. */
+  get hasFailed(): boolean {
+    return durabilityFailure(this.#pool) !== DurabilityFailure.NONE;
+  }
+
+  /** Whether a sync is due that nobody else has done. */
+  get isSyncOverdue(): boolean {
+    return unsyncedBytes(this.#pool) > 0 &&
+      this.#clock() - this.#figure(SyncFigure.LAST_AT_MS) > OVERDUE_MS;
+  }
+
+  /** Completes the header of a segment. */
+  sealSegmentHeader(segment: SegmentId): void {
+    sealSegmentHeader(this.#pool, segment);
+  }
+
+  /** Completes a frame whose records are all there. */
+  sealFrame(segment: SegmentId, address: PoolAddress, payloadBytes: number): void {
+    const pool = this.#pool;
+    const syncedBytes = pool.control[pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES];
+    sealFrame(pool, address, payloadBytes, pool.loadGeneration(segment), syncedBytes);
+  }
+
+  /** Writes part of a segment; false when durability is lost. */
+  write(address: PoolAddress, byteLength: number): boolean {
+    if (this.hasFailed) return false;
+    const start = this.#pool.wordAt(address) * 4;
+    const bytes = this.#pool.bytesOf(address).subarray(start, start + byteLength);
+    try {
+      writeFully(this.#files, this.#file, bytes, (address >>> 0) * ADDRESS_UNIT_BYTES);
+    } catch {
+      loseDurability(this.#pool, DurabilityFailure.WRITE);
+      return false;
+    }
+    Atomics.add(this.#pool.control, UNITS_WRITTEN, byteLength / ADDRESS_UNIT_BYTES);
+    return true;
+  }
+
+  /** Makes durable what has been written by anybody; false when durability is lost. */
+  sync(): boolean {
+    const { control } = this.#pool;
+    if (this.hasFailed) return false;
+    const written = Atomics.load(control, UNITS_WRITTEN);
+    const used = this.#usedBytes();
+    const startMs = this.#clock();
+    try {
+      this.#files.sync(this.#file);
+    } catch {
+      loseDurability(this.#pool, DurabilityFailure.SYNC);
+      return false;
+    }
+    for (const [segment, bytes] of used) {
+      control[this.#pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES] = bytes;
+    }
+    this.#noteSynced(written);
+    this.#count(this.#clock() - startMs);
+    // A sync that somebody else saw fail may have succeeded here, on pages that are lost.
+    return !this.hasFailed;
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#files.close(this.#file);
+  }
+
+  /** How far the segments that are appended to are filled, as far as that is published, and so is written. */
+  #usedBytes(): [SegmentId, number][] {
+    return this.#segments.openSegments().map((segment) => [
+      segment,
+      this.#segments.usedBytes(segment),
+    ]);
+  }
+
+  /** The count of synced units only grows; syncs may end in another order than they began. */
+  #noteSynced(written: number): void {
+    const { control } = this.#pool;
+    for (;;) {
+      const synced = Atomics.load(control, UNITS_SYNCED);
+      if (((written - synced) | 0) <= 0) return;
+      if (Atomics.compareExchange(control, UNITS_SYNCED, synced, written) === synced) return;
+    }
+  }
+
+  #count(ms: number): void {
+    const { counters } = this.#pool;
+    const at = SYNC_FIGURES / 2;
+    counters[at + SyncFigure.LAST_AT_MS] = this.#clock();
+    counters[at + SyncFigure.COUNT] += 1;
+    counters[at + SyncFigure.TOTAL_MS] += ms;
+    counters[at + SyncFigure.LAST_MS] = ms;
+    counters[at + SyncFigure.MAX_MS] = Math.max(counters[at + SyncFigure.MAX_MS], ms);
+  }
+
+  #figure(figure: number): number {
+    return this.#pool.counters[SYNC_FIGURES / 2 + figure];
+  }
+}
+
+/** Starts the clock that says when a sync is overdue. */
+export function startSyncClock(pool: Pool, nowMs: number): void {
+  pool.counters[SYNC_FIGURES / 2 + SyncFigure.LAST_AT_MS] = nowMs;
+}

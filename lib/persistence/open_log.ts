@@ -1,0 +1,66 @@
+/**
+ * Opens the log of a pool on the machine's file system. Loaded on demand: files and checksums take memory that a store without
+ * a path need not spend.
+ *
+ * @module
+ */
+import {
+  CHECKPOINT_NUMBER_WORD,
+  DURABILITY_LEVEL,
+  GATE_DEFER_FREE,
+  IMAGE_NUMBER_WORD,
+} from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { DeferFree } from "../pool/segment_table.ts";
+import { Checkpointer, imagePath, type LogPlace } from "./checkpointer.ts";
+import { type FileSystem, nodeFileSystem } from "./file_system.ts";
+import { LogFile, startSyncClock } from "./log_file.ts";
+import type { RestoredPool } from "./snapshot_reader.ts";
+
+/** One thread's access to the log. */
+export interface Log {
+  readonly file: LogFile;
+  readonly checkpointer: Checkpointer;
+}
+
+/** Opens the image of a pool. */
+export function openLog(pool: Pool, place: LogPlace): Log {
+  const file = new LogFile(pool, nodeFileSystem, imagePath(pool, place));
+  return { file, checkpointer: new Checkpointer(pool, nodeFileSystem, place, file) };
+}
+
+/** The log of a pool, opened by the host. */
+export interface StartedLog extends Log {
+  readonly place: LogPlace;
+}
+
+const FIRST_IMAGE = 1;
+
+/**
+ * Starts logging for a pool that nobody works on yet: creates the image of a new pool, and writes a checkpoint where there is none
+ * or where what was recovered differs from it.
+ *
+ * @param level one of `DurabilityLevel`, not MEMORY
+ * @param restored what the pool was restored from; undefined for a new one
+ */
+export function startLog(
+  pool: Pool,
+  place: LogPlace,
+  level: number,
+  restored: RestoredPool | undefined,
+  files: FileSystem = nodeFileSystem,
+  clock: () => number = Date.now,
+): StartedLog {
+  const { control } = pool;
+  control[DURABILITY_LEVEL] = level;
+  control[IMAGE_NUMBER_WORD] = restored?.image ?? FIRST_IMAGE;
+  control[CHECKPOINT_NUMBER_WORD] = restored?.number ?? 0;
+  // From now on segments are freed by checkpoints only.
+  Atomics.store(control, GATE_DEFER_FREE, DeferFree.YES);
+  startSyncClock(pool, clock());
+  if (restored === undefined) files.close(files.create(imagePath(pool, place)));
+  const file = new LogFile(pool, files, imagePath(pool, place), clock);
+  const checkpointer = new Checkpointer(pool, files, place, file);
+  if (restored === undefined || restored.recovery.mustCheckpoint) checkpointer.checkpoint();
+  return { place, file, checkpointer };
+}
