@@ -158,8 +158,8 @@ export async function misuse(store: Store<User>, bytes: Store<Uint8Array>): Prom
   await open<User>({ codec: { encode: (value: Date) => new Uint8Array(+value), decode: () => 5 } });
   // @ts-expect-error half a codec
   await open<User>({ codec: { encode: () => new Uint8Array(1) } });
-  // @ts-expect-error this release has no other durability
-  const durable: OpenOptions = { durability: "disk" };
+  // @ts-expect-error there is no such durability
+  const durable: OpenOptions = { durability: "tape" };
   // @ts-expect-error a worker module is a URL
   const workers: OpenOptions = { workers: { node: 5 } };
   console.log(other, durable, workers);

@@ -10,6 +10,7 @@ import {
   GATE_DEFER_FREE,
   IMAGE_NUMBER_WORD,
 } from "../pool/control_layout.ts";
+import { DurabilityFailure, loseDurability } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree } from "../pool/segment_table.ts";
 import { Checkpointer, imagePath, type LogPlace } from "./checkpointer.ts";
@@ -23,9 +24,14 @@ export interface Log {
   readonly checkpointer: Checkpointer;
 }
 
-/** Opens the image of a pool. */
+/** Opens the image of a pool. If it is gone, so is all that was written to it. */
 export function openLog(pool: Pool, place: LogPlace): Log {
-  const file = new LogFile(pool, nodeFileSystem, imagePath(pool, place));
+  const path = imagePath(pool, place);
+  if (nodeFileSystem.info(path) === undefined) {
+    loseDurability(pool, DurabilityFailure.CHECKPOINT);
+    throw new Error(`ENOENT: the image of the pool is gone, ${path}`);
+  }
+  const file = new LogFile(pool, nodeFileSystem, path);
   return { file, checkpointer: new Checkpointer(pool, nodeFileSystem, place, file) };
 }
 

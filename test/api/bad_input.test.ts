@@ -235,7 +235,7 @@ test("an unknown option of a write is refused, not ignored", () =>
     name,
     (store) => call(store, { tll: 5000 }),
     ARGUMENT,
-    /^options must be among ttl, got the string "tll"/,
+    /^options must be among ttl, durability, got the string "tll"/,
   ])));
 
 test("bad options of open", async () => {
@@ -252,7 +252,14 @@ test("bad options of open", async () => {
       { capacity: "64KiB", segmentBytes: "8KiB", nodes: 5 },
       /^nodes must be at most 4 for a pool of 8/,
     ],
-    [{ durability: "disk" }, /^durability must be "memory" in this release, got the string "disk"/],
+    [{ durability: "disk" }, /^durability must be "memory" without a path, got the string "disk"/],
+    [
+      { path: "pool", durability: "tape" },
+      /^durability must be "memory", "os" or "disk", got the string "tape"/,
+    ],
+    [{ checkpointBytes: "1KiB" }, /^checkpointBytes must be from .* to .*, got the string "1KiB"/],
+    [{ repair: 1 }, /^repair must be a boolean, got/],
+    [{ onProgress: 5 }, /^onProgress must be a function, got/],
     [{ path: "" }, /^path must be a non-empty string without NUL, got the string ""/],
     [{ codec: "xml" }, /^codec must be "msgpack", "json", "binary" or/],
   ];

@@ -17,7 +17,7 @@ const SETUPS: readonly StoreSetup[] = [
 ];
 
 /** Largest value beside the key "a": a segment less its header, the record's header and the key. */
-const VALUE_BYTES_MAX = SEGMENT_BYTES - 64 - 32;
+const VALUE_BYTES_MAX = SEGMENT_BYTES - 64 - 32 - 32;
 
 const TOO_LARGE: Refusal = {
   type: ValueTooLargeError,

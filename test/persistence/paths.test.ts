@@ -19,6 +19,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   CorruptionError,
+  DurabilityError,
   FormatError,
   InvalidOptionError,
   open,
@@ -168,7 +169,7 @@ test("options that are refused create no directory", async () => {
 
 test("a snapshot into a directory that has gone is a SnapshotError, and the store goes on", async () => {
   const path = temporaryPath();
-  const store = await open<unknown>({ path, ...SIZES });
+  const store = await open<unknown>({ path, ...SIZES, durability: "memory" });
   await store.put("a", 1);
   rmSync(path, { recursive: true });
   const failed: Refusal = {
@@ -183,6 +184,30 @@ test("a snapshot into a directory that has gone is a SnapshotError, and the stor
   await store.snapshot();
   rmSync(path, { recursive: true });
   await assertRejects(() => store.close(), { ...failed, says: /was not written: ENOENT/ }, "close");
+});
+
+test("a checkpoint into a directory that has gone ends durability: reads go on, changes are refused", async () => {
+  const path = temporaryPath();
+  const store = await open<unknown>({ path, ...SIZES });
+  await store.put("a", 1);
+  rmSync(path, { recursive: true });
+  await assertRejects(() => store.snapshot(), {
+    type: SnapshotError,
+    code: "DINOMO_SNAPSHOT",
+    says: /ENOENT/,
+  }, "snapshot");
+  const refused: Refusal = {
+    type: DurabilityError,
+    code: "DINOMO_DURABILITY",
+    says: /nothing is durable until the store is opened again$/,
+  };
+  await assertRejects(() => store.put("b", 2), refused, "put");
+  await assertRejects(() => store.delete("a"), refused, "delete");
+  await assertRejects(() => store.flush(), refused, "flush");
+  assert.is(await store.get("a"), 1);
+  assert.is(await store.has("b"), false);
+  assert.is(store.stats().durability.failure, "checkpoint");
+  await assertRejects(() => store.close(), refused, "close");
 });
 
 test.run();

@@ -57,7 +57,7 @@ test("versions go on growing, space is reused, over many rounds", async () => {
 
 test("snapshots are numbered, also across processes, and their reports add up", async () => {
   const path = temporaryPath();
-  const store = await open<unknown>({ path, ...SIZES });
+  const store = await open<unknown>({ path, ...SIZES, durability: "memory" });
   for (let number = 1; number <= 3; number++) {
     await store.put(`key ${number}`, number);
     const report = await store.snapshot();
@@ -67,14 +67,14 @@ test("snapshots are numbered, also across processes, and their reports add up", 
     assert.ok(report.pauseMs <= report.durationMs);
   }
   await store.close();
-  const again = await open<unknown>({ path });
+  const again = await open<unknown>({ path, durability: "memory" });
   assert.is((await again.snapshot()).number, 5, "close has written the fourth");
   await again.close();
 });
 
 test("snapshots that are asked for at once are written one after the other", async () => {
   const path = temporaryPath();
-  await using store = await open<unknown>({ path, ...SIZES });
+  await using store = await open<unknown>({ path, ...SIZES, durability: "memory" });
   await store.put("a", 1);
   const reports = await Promise.all([store.snapshot(), store.scale(2), store.snapshot()]);
   assert.equal([reports[0].number, reports[2].number], [1, 2]);

@@ -21,6 +21,7 @@ const CODES = {
   NodeFailedError: "DINOMO_NODE_FAILED",
   PathError: "DINOMO_PATH",
   FormatError: "DINOMO_FORMAT",
+  DurabilityError: "DINOMO_DURABILITY",
   SnapshotError: "DINOMO_SNAPSHOT",
 } as const;
 

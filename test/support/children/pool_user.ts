@@ -22,6 +22,8 @@ const store = await open<unknown>({
   // An existing pool keeps its own sizes.
   ...(mode === "check" ? {} : { capacity: "4MiB", segmentBytes: "64KiB" }),
   nodes: 2,
+  // What is lost without a snapshot would not be lost otherwise.
+  ...(mode === "unsnapshotted" || mode === "generations" ? { durability: "memory" } : {}),
 });
 
 /** Writes a generation's number to all keys. */
