@@ -431,7 +431,13 @@ export class Store<V> {
     await this.#client.whenIssuedEnded();
     const { log, dpm } = this.#parts;
     if (log === undefined) return;
-    if (!await dpm.sync(log.place)) throw new DurabilityError(NOT_SYNCED);
+    let cause: unknown;
+    const hasFailed = durabilityFailure(this.#pool) !== DurabilityFailure.NONE;
+    const isSynced = !hasFailed && await dpm.sync(log.place).catch((error) => {
+      cause = error;
+      return false;
+    });
+    if (!isSynced) throw new DurabilityError(NOT_SYNCED, { cause });
   }
 
   /** Figures about the store. */
