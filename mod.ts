@@ -56,6 +56,7 @@ export {
   NotANumberError,
   PathError,
   PoolFullError,
+  PoolLockedError,
   SnapshotError,
   StoreClosedError,
   ValueTooLargeError,

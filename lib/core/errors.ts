@@ -18,6 +18,7 @@ export type DinomoErrorCode =
   | "DINOMO_CLOSED"
   | "DINOMO_NODE_FAILED"
   | "DINOMO_PATH"
+  | "DINOMO_LOCKED"
   | "DINOMO_FORMAT"
   | "DINOMO_CORRUPTION"
   | "DINOMO_DURABILITY"
@@ -168,6 +169,18 @@ export class PathError extends DinomoError {
   /** Makes the error; `cause` is the system error, if there was one. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_PATH", message, options);
+  }
+}
+
+/** The pool at `path` is open already: in another process, or in this one. Nothing was changed. */
+export class PoolLockedError extends DinomoError {
+  static {
+    this.prototype.name = "PoolLockedError";
+  }
+
+  /** Makes the error; the message names the path, the rule and who has the pool open. */
+  constructor(message: string) {
+    super("DINOMO_LOCKED", message);
   }
 }
 

@@ -3,12 +3,32 @@
  *
  * @module
  */
-import { PathError } from "../core/errors.ts";
+import { dirname } from "node:path";
+import { DinomoError, PathError } from "../core/errors.ts";
 import type { FileSystem } from "./file_system.ts";
 
 /** The newest checkpoint. */
 export const CHECKPOINT_FILE = "checkpoint";
 const IMAGE_PREFIX = "image-";
+/** Who has the pool open. */
+export const LOCK_FILE = "lock";
+const LOCK_DRAFT_PREFIX = `${LOCK_FILE}.new-`;
+const LOCK_CLAIM_PREFIX = `${LOCK_FILE}.claim-`;
+
+/** Name of a lock file that is not in its place yet. */
+export function lockDraftFile(token: string): string {
+  return `${LOCK_DRAFT_PREFIX}${token}`;
+}
+
+/** Name of the claim on a lock file whose holder has ended, or on another claim. */
+export function lockClaimFile(identity: string): string {
+  return `${LOCK_CLAIM_PREFIX}${identity}`;
+}
+
+/** Whether a name is one of a draft of a lock file, or of a claim on one. */
+export function isLockHelperFile(name: string): boolean {
+  return /^lock\.(new|claim)-[0-9a-z-]{1,60}$/.test(name);
+}
 
 /** Name of the image of a snapshot. */
 export function imageFile(number: number): string {
@@ -57,9 +77,27 @@ export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
  */
 export function createPoolDirectory(files: FileSystem, path: string): void {
   withPathError(path, () => {
+    const created = missingDirectories(files, path);
     files.makeDirectory(path);
     files.assertWritable(path);
+    for (const directory of created) syncParent(files, directory);
   });
+}
+
+/** The directories on the way to a path that do not exist, from the top. */
+function missingDirectories(files: FileSystem, path: string): string[] {
+  const parent = dirname(path);
+  if (parent === path || files.info(path) !== undefined) return [];
+  return [...missingDirectories(files, parent), path];
+}
+
+/** Makes it durable that a directory was created, if its parent can be read, which writing to it does not take. */
+function syncParent(files: FileSystem, path: string): void {
+  try {
+    files.syncDirectory(dirname(path));
+  } catch {
+    // After a power loss the pool may not be there then.
+  }
 }
 
 /**
@@ -79,11 +117,16 @@ export function openPoolFile(files: FileSystem, file: string): number {
   });
 }
 
-function withPathError<Result>(path: string, action: () => Result): Result {
+/**
+ * Runs a file operation of the store.
+ *
+ * @throws {PathError} when it throws a system error
+ */
+export function withPathError<Result>(path: string, action: () => Result): Result {
   try {
     return action();
   } catch (error) {
-    if (error instanceof PathError) throw error;
+    if (error instanceof DinomoError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new PathError(
       `path must be a directory whose files can be read and written, failed at ${
@@ -96,5 +139,5 @@ function withPathError<Result>(path: string, action: () => Result): Result {
 
 function isPoolFile(name: string): boolean {
   return name === CHECKPOINT_FILE || name === `${CHECKPOINT_FILE}.new` ||
-    imageNumber(name) !== undefined;
+    imageNumber(name) !== undefined || name === LOCK_FILE || isLockHelperFile(name);
 }

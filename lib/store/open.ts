@@ -18,6 +18,7 @@ import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
+import type { PoolLock } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_LEVELS } from "../pool/durability.ts";
@@ -38,6 +39,27 @@ const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
 /** Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later anyway. */
 const CLIENT_SPIN_MICROS_MAX = 50;
 
+/** A pool, and where it comes from. */
+interface OpenedPool {
+  readonly pool: Pool;
+  /** Number of its last snapshot; 0 without one. */
+  readonly number: number;
+  /** Absolute; undefined for a pool in memory only. */
+  readonly path: string | undefined;
+  readonly lock: PoolLock | undefined;
+  readonly recovery: RecoveryReport | undefined;
+  readonly log: StartedLog | undefined;
+}
+
+/** What a pool without a path has of these. */
+const IN_MEMORY = {
+  number: 0,
+  path: undefined,
+  lock: undefined,
+  recovery: undefined,
+  log: undefined,
+};
+
 /**
  * Opens a store: allocates the pool, or restores it from the snapshot at `path`, and starts the KNs.
  *
@@ -45,6 +67,7 @@ const CLIENT_SPIN_MICROS_MAX = 50;
  * @param options see {@linkcode OpenOptions}
  * @throws {InvalidOptionError} for options that are unknown, malformed or contradictory
  * @throws {PathError} when `path` cannot be used
+ * @throws {PoolLockedError} when the pool at `path` is open already, in another process or in this one
  * @throws {FormatError} when a file at `path` is foreign or of a newer format
  * @throws {CorruptionError} when a file at `path` is damaged
  * @throws {NodeFailedError} when a KN cannot be started
@@ -66,9 +89,21 @@ export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   const resolved = resolveOptions(options);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
-  const { pool, number, path, recovery, log } = resolved.path === undefined
-    ? { pool: createPool(resolved), number: 0 }
+  const opened = resolved.path === undefined
+    ? { ...IN_MEMORY, pool: createPool(resolved) }
     : await openPath(resolved.path, resolved);
+  try {
+    return await startStore(resolved, opened);
+  } catch (error) {
+    opened.log?.file.close();
+    // What has failed first is what the caller should know.
+    await opened.lock?.release().catch(() => {});
+    throw error;
+  }
+}
+
+async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): Promise<Store<V>> {
+  const { pool, number, path, lock, recovery, log } = opened;
   assertNodesFit(resolved.nodes, pool.geometry.segmentCount);
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros } = resolved;
@@ -110,11 +145,12 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     path,
     log,
     recovery,
+    lock,
     codecName: codecName(resolved.codec),
     snapshotNumber: number,
-    keepAlive: resolved.keepAlive,
   });
   await nodes.start(resolved.nodes);
+  if (resolved.keepAlive) store.keepAlive();
   return store;
 }
 
@@ -133,42 +169,50 @@ function createPool<V>(options: ResolvedOptions<V>): Pool {
 async function openPath<V>(
   relativePath: string,
   options: ResolvedOptions<V>,
-): Promise<OpenedPath> {
+): Promise<OpenedPool> {
   const { resolve } = await import("node:path");
   const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
   const directory = await import("../persistence/pool_directory.ts");
+  const { PoolLock } = await import("../persistence/pool_lock.ts");
   const path = resolve(relativePath);
+  // A path or options that are refused leave no directory and no lock behind.
+  const isPool = directory.inspectPoolDirectory(files, path);
+  const fresh = isPool ? undefined : createPool(options);
+  if (!isPool) directory.createPoolDirectory(files, path);
+  const lock = await PoolLock.acquire(path);
+  try {
+    // Again: whoever had it open until now may have written the first snapshot.
+    const isRestored = directory.inspectPoolDirectory(files, path);
+    const pool = isRestored ? undefined : fresh ?? createPool(options);
+    return { ...await readPool(path, pool, options), path, lock };
+  } catch (error) {
+    await lock.release().catch(() => {});
+    throw error;
+  }
+}
+
+/** Restores the pool of a locked directory, unless there is a fresh one, and starts its log. */
+async function readPool<V>(
+  path: string,
+  fresh: Pool | undefined,
+  options: ResolvedOptions<V>,
+): Promise<Omit<OpenedPool, "path" | "lock">> {
+  const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
   const codec = codecName(options.codec);
   const isLogged = options.durability !== "memory";
   let restored: RestoredPool | undefined;
-  if (directory.inspectPoolDirectory(files, path)) {
+  if (fresh === undefined) {
     const { readSnapshot } = await import("../persistence/snapshot_reader.ts");
     restored = readSnapshot(files, path, { ...options, codec }, { ...options, isLogged });
   }
-  // The options are checked to the end before the directory is created.
-  const pool = restored?.pool ?? createPool(options);
-  if (restored === undefined) directory.createPoolDirectory(files, path);
+  const pool = restored?.pool ?? fresh!;
   const number = restored?.number ?? 0;
   const recovery = restored?.recovery;
-  if (!isLogged) return { pool, number, path, recovery };
+  if (!isLogged) return { pool, number, recovery, log: undefined };
   const { startLog } = await import("../persistence/open_log.ts");
   const level = DURABILITY_LEVELS[options.durability];
-  return {
-    pool,
-    number,
-    path,
-    recovery,
-    log: startLog(pool, { directory: path, codec }, level, restored),
-  };
-}
-
-/** A pool at a path. */
-interface OpenedPath {
-  readonly pool: Pool;
-  readonly number: number;
-  readonly path?: string;
-  readonly recovery?: RecoveryReport | undefined;
-  readonly log?: StartedLog;
+  const log = startLog(pool, { directory: path, codec }, level, restored);
+  return { pool, number, recovery, log };
 }
 
 function assertNodesFit(nodes: number, segmentCount: number): void {

@@ -23,6 +23,7 @@ import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { PoolLock } from "../persistence/pool_lock.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
@@ -65,9 +66,10 @@ export interface StoreParts<V> {
   /** The log, if writes are logged. */
   readonly log: StartedLog | undefined;
   readonly recovery: RecoveryReport | undefined;
+  /** Keeps others from the directory; undefined without a path. */
+  readonly lock: PoolLock | undefined;
   readonly codecName: CodecName;
   readonly snapshotNumber: number;
-  readonly keepAlive: boolean;
 }
 
 const NOT_SYNCED =
@@ -92,7 +94,7 @@ export class Store<V> {
   readonly #codec: ValueCodec<V>;
   readonly #key: KeyEncoder;
   readonly #sync: SyncSettler = new SyncSettler();
-  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #keepAlive: ReturnType<typeof setInterval> | undefined;
   #snapshotNumber: number;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
@@ -111,7 +113,6 @@ export class Store<V> {
     this.#key = new KeyEncoder(...parts.pool.hashKey);
     this.#snapshotNumber = parts.snapshotNumber;
     this.#level = parts.pool.control[DURABILITY_LEVEL];
-    this.#keepAlive = parts.keepAlive ? setInterval(() => {}, KEEP_ALIVE_MS) : undefined;
   }
 
   /**
@@ -485,13 +486,27 @@ export class Store<V> {
     return await batch.promise;
   }
 
+  /** Keeps the process alive until the store is closed; called by `open`. */
+  keepAlive(): void {
+    this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS);
+  }
+
   /** Ends the store because a KN has failed; called by `open`'s wiring. */
   fail(error: DinomoError): void {
     this.#failure ??= error;
     this.#client.failAll(error);
   }
 
+  /** The lock is released last: until then threads may write to the pool's files. */
   async #close(): Promise<void> {
+    try {
+      await this.#closeParts();
+    } finally {
+      await this.#parts.lock?.release();
+    }
+  }
+
+  async #closeParts(): Promise<void> {
     const { nodes, dpm, path, log } = this.#parts;
     try {
       if (this.#failure === undefined) {

@@ -54,7 +54,7 @@ test("an empty directory is taken", async () => {
   mkdirSync(path);
   await using store = await open<unknown>({ path, ...SIZES });
   await store.snapshot();
-  assert.equal(readdirSync(path).sort(), ["checkpoint", "image-1"]);
+  assert.equal(readdirSync(path).sort(), ["checkpoint", "image-1", "lock"]);
 });
 
 test("a file is not a directory", async () => {
@@ -70,7 +70,16 @@ test("a file is not a directory", async () => {
 
 test("a directory with a foreign file is not touched", async () => {
   for (
-    const name of ["notes.txt", "image-", "image-x", "checkpoint.old", ".hidden", "image-1.bak"]
+    const name of [
+      "notes.txt",
+      "image-",
+      "image-x",
+      "checkpoint.old",
+      ".hidden",
+      "image-1.bak",
+      "lock.old",
+      "lock.claim-",
+    ]
   ) {
     const path = temporaryPath();
     mkdirSync(path);
@@ -120,9 +129,8 @@ test("the remains of a snapshot that was not finished are no obstacle", async ()
   writeFileSync(join(path, "image-99"), "half");
   const store = await open<unknown>({ path });
   assert.is(await store.get("a"), 1);
-  await store.snapshot();
-  assert.is(readdirSync(path).length, 2);
   await store.close();
+  assert.is(readdirSync(path).length, 2);
 });
 
 test("a pool file that is no file is refused", async () => {

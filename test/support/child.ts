@@ -42,6 +42,11 @@ export function say(message: unknown): void {
   console.log(MESSAGE_PREFIX + JSON.stringify(message));
 }
 
+/** What the test tells this child, see {@linkcode Child.tell}, until that ends. */
+export async function* heard<T>(): AsyncGenerator<T> {
+  for await (const line of createInterface({ input: process.stdin })) yield JSON.parse(line) as T;
+}
+
 /** A running child. */
 export class Child {
   readonly messages: unknown[] = [];
@@ -51,18 +56,19 @@ export class Child {
   #hung = false;
   #waiters: { index: number; resolve: () => void }[] = [];
 
-  /** Starts `children/<name>.ts` with arguments, given as JSON. */
+  /** Starts `children/<name>.ts` with arguments, given as JSON; `listens` if it is going to be told something. */
   constructor(
     name: string,
     args: unknown,
     runtime: Runtime = currentRuntime(),
     msMax = CHILD_MS_MAX,
+    listens = false,
   ) {
     const command = runtimeCommand(runtime, `test/support/children/${name}.ts`);
     const program = runtime === currentRuntime() ? process.execPath : command.program;
     this.#process = spawn(program, [...command.args, JSON.stringify(args)], {
       cwd: PROJECT_ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [listens ? "pipe" : "ignore", "pipe", "pipe"],
     });
     const timer = setTimeout(() => {
       this.#hung = true;
@@ -87,6 +93,21 @@ export class Child {
       });
     }
     return this.messages[index];
+  }
+
+  /** Its process. */
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** Tells a child that listens something. */
+  tell(message: unknown): void {
+    this.#process.stdin!.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Tells a child that listens that this was all. */
+  tellNoMore(): void {
+    this.#process.stdin!.end();
   }
 
   /** Kills it, without a chance to do anything. */

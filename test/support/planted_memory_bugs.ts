@@ -33,8 +33,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
         "copyWords(ring, at + REQUEST_RECORD, current.words, current.to, valueWord(ring[at + REQUEST_RECORD + RECORD_META]));",
       ],
       [
-        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
-        "copyWords(ring, from + valueWord(meta), words, to + valueWord(meta), length - valueWord(meta)); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
+        "copyWords(ring, from + valueWord(meta), words, to + valueWord(meta), length - valueWord(meta)); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
       ],
     ],
     caughtBy: [READS, UPDATE_RACE],
@@ -115,12 +115,12 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     file: NODE,
     edits: [
       [
-        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
         "",
       ],
       [
         "if (status !== Status.OK) return this.#cancel(consumer, length, status);",
-        "if (status !== Status.OK) return this.#cancel(consumer, length, status); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#recordBytes(old));",
+        "if (status !== Status.OK) return this.#cancel(consumer, length, status); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
       ],
     ],
     caughtBy: [REUSE_READS],

@@ -153,7 +153,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a version is used twice",
     breaks: "I9",
-    file: NODE,
+    file: "lib/node/slot_writer.ts",
     edits: [[
       "const low = (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;",
       "const low = control[slotAt + SLOT_VERSION_LOW] | 1;",

@@ -20,6 +20,7 @@ const CODES = {
   StoreClosedError: "DINOMO_CLOSED",
   NodeFailedError: "DINOMO_NODE_FAILED",
   PathError: "DINOMO_PATH",
+  PoolLockedError: "DINOMO_LOCKED",
   FormatError: "DINOMO_FORMAT",
   DurabilityError: "DINOMO_DURABILITY",
   SnapshotError: "DINOMO_SNAPSHOT",

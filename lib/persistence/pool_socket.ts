@@ -1,0 +1,101 @@
+/**
+ * The socket of a pool: an abstract UNIX socket of Linux, on which at most one thread of the machine listens. The kernel frees it
+ * when the process ends, however it does. Nobody is meant to connect.
+ *
+ * Two things about the runtimes:
+ *
+ * - They do not agree on names. Node 20 fills them up with NUL bytes to all 108, and Bun takes 107 at most, with the NUL in
+ *   front. So the name is as long as possible: Node and Deno then have the same, Bun has one of its own.
+ * - `node:net` of Deno 2.9 lets every process that is started inherit what it listens on, which would keep the pool locked as
+ *   long as that lives. `Deno.listen` does not.
+ *
+ * @module
+ */
+import { createServer } from "node:net";
+import process from "node:process";
+
+/** A socket that this thread has, and nobody else on this runtime. */
+export interface PoolSocket {
+  readonly name: string;
+  /** Lets others have it. */
+  close(): Promise<void>;
+}
+
+/** The part of `Deno` that is used here. */
+interface DenoNamespace {
+  listen(options: { transport: "unix"; path: string }): DenoListener;
+}
+
+interface DenoListener extends AsyncIterable<{ close(): void }> {
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+/** Bytes of a name after the NUL in front: as many as the runtime takes, see above. */
+const NAME_BYTES = process.versions["bun"] === undefined ? 107 : 106;
+
+/** The name to listen on for a directory; the boot id need not be in it, as no socket outlives a boot. */
+export function socketName(device: bigint, inode: bigint): string {
+  return `dinomo-${device}-${inode}-`.padEnd(NAME_BYTES, "-");
+}
+
+/**
+ * Listens, without keeping the process alive.
+ *
+ * @returns the socket, or why there is none: "unavailable" if that does not depend on what others do
+ */
+export async function listen(name: string): Promise<PoolSocket | "in use" | "unavailable"> {
+  const deno = (globalThis as { Deno?: DenoNamespace }).Deno;
+  try {
+    return deno === undefined ? await listenOnNode(name) : listenOnDeno(deno, name);
+  } catch (error) {
+    return (error as { code?: unknown }).code === "EADDRINUSE" ? "in use" : "unavailable";
+  }
+}
+
+function listenOnNode(name: string): Promise<PoolSocket> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((connection) => {
+      connection.on("error", () => {});
+      connection.destroy();
+    });
+    // Stays: that a stranger's connection could not be accepted must not end the process.
+    server.on("error", reject);
+    server.listen({ path: `\0${name}` }, () => {
+      server.unref();
+      resolve({
+        name,
+        close: () =>
+          new Promise((closed) => {
+            server.ref();
+            server.close(() => closed());
+          }),
+      });
+    });
+  });
+}
+
+function listenOnDeno(deno: DenoNamespace, name: string): PoolSocket {
+  const listener = deno.listen({ transport: "unix", path: `\0${name}` });
+  listener.unref();
+  const ended = sendAway(listener);
+  return {
+    name,
+    close() {
+      // The process must not end before the promise does.
+      listener.ref();
+      listener.close();
+      // The name is free when nobody waits for a connection any more.
+      return ended;
+    },
+  };
+}
+
+async function sendAway(listener: DenoListener): Promise<void> {
+  try {
+    for await (const connection of listener) connection.close();
+  } catch {
+    // Without it, strangers wait until the pool is closed.
+  }
+}
