@@ -106,13 +106,14 @@ export function sealSegmentHeader(pool: Pool, segment: SegmentId): void {
   pool.wordsOf(address)[pool.wordAt(address) + SEGMENT_CRC] = segmentHeaderCrc(pool, address);
 }
 
-/** Whether a segment begins with a whole header of a generation. */
-export function hasSegmentHeader(pool: Pool, segment: SegmentId, generation: number): boolean {
+/** The generation in a segment's header; undefined if it is not a whole one. */
+export function segmentGeneration(pool: Pool, segment: SegmentId): number | undefined {
   const address = pool.segmentAddress(segment);
   const words = pool.wordsOf(address);
   const at = pool.wordAt(address);
-  return words[at] === SEGMENT_MAGIC && words[at + 1] === segment &&
-    words[at + 2] === generation && words[at + SEGMENT_CRC] === segmentHeaderCrc(pool, address);
+  const isWhole = words[at] === SEGMENT_MAGIC && words[at + 1] === segment &&
+    words[at + SEGMENT_CRC] === segmentHeaderCrc(pool, address);
+  return isWhole ? words[at + 2] : undefined;
 }
 
 function crcOf(pool: Pool, address: PoolAddress, payloadBytes: number): number {

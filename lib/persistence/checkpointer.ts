@@ -3,8 +3,9 @@
  *
  * The image has the records already, so a checkpoint is only the rest: index, slots, segment table.
  *
- * 1. While all agents stand between two steps, copy them, and note the segments that wait to be freed.
- * 2. With the agents at work again, compute the CRCs of what has been appended since the last checkpoint, and sync the image.
+ * 1. While all agents stand between two steps, copy the segment table, and note the segments that wait to be freed.
+ * 2. With the agents at work again, copy the slots' tables one by one (slot_copy.ts), compute the CRCs of what has been appended
+ *    since the last checkpoint, and sync the image.
  * 3. Write the copy beside the previous checkpoint, sync it, and rename it. Until then recovery uses the previous one and
  *    replays more.
  * 4. Free the segments that were noted in 1: no index word, no checkpoint, and no replay needs them any more (I10). Those that
@@ -34,7 +35,7 @@ import type { FileSystem } from "./file_system.ts";
 import type { LogFile } from "./log_file.ts";
 import { imageFile } from "./pool_directory.ts";
 import {
-  captureCheckpoint,
+  captureForReplay,
   digestSegments,
   removeOtherImages,
   sealCheckpoint,
@@ -121,7 +122,7 @@ export class Checkpointer {
     let pending: SegmentId[] = [];
     let written = 0;
     const identity = { number, image, codec: this.#place.codec };
-    const { checkpoint, pauseMs } = captureCheckpoint(this.#pool, identity, () => {
+    const { checkpoint, pauseMs } = captureForReplay(this.#pool, identity, () => {
       pending = this.#segments.pendingSegments();
       written = Atomics.load(control, UNITS_WRITTEN);
     });

@@ -25,8 +25,8 @@ import { SlotTable } from "../index/slot_table.ts";
 import {
   checkFrame,
   frameSyncedBytes,
-  hasSegmentHeader,
   looksLikeFrame,
+  segmentGeneration,
 } from "../log/frame_layout.ts";
 import {
   FRAME_HEADER_BYTES,
@@ -101,10 +101,11 @@ export function replayFrames(
   const file = openPoolFile(files, path);
   const replay = new Replay(pool, files, file, path, repair);
   try {
-    for (let segment = 0; segment < storedCount; segment++) replay.segment(segment as SegmentId);
+    for (let segment = 0; segment < storedCount; segment++) replay.load(segment as SegmentId);
   } finally {
     files.close(file);
   }
+  replay.run();
   replay.finish();
   return replay.report;
 }
@@ -125,6 +126,8 @@ class Replay {
   #droppedBytes = 0;
   #abandoned = 0;
   readonly #damages: Damage[] = [];
+  /** What was read behind the checkpoint, as offsets in the segments. */
+  readonly #loaded: { segment: SegmentId; start: number; end: number }[] = [];
 
   constructor(pool: Pool, files: FileSystem, file: number, path: string, repair: boolean) {
     this.#pool = pool;
@@ -145,22 +148,37 @@ class Replay {
     };
   }
 
-  /** Replays what a segment has behind the checkpoint. */
-  segment(segment: SegmentId): void {
+  /** Reads what a segment has behind the checkpoint. */
+  load(segment: SegmentId): void {
     const pool = this.#pool;
     const { segmentBytes } = pool.geometry;
-    const at = pool.segmentAt(segment);
-    const used = pool.control[at + SEGMENT_USED_BYTES];
-    const generation = pool.loadGeneration(segment);
+    const used = pool.control[pool.segmentAt(segment) + SEGMENT_USED_BYTES];
     if (used === 0) {
       if (this.#read(segment, 0, SEGMENT_HEADER_BYTES) < SEGMENT_HEADER_BYTES) return;
-      if (!hasSegmentHeader(pool, segment, generation)) {
+      const generation = segmentGeneration(pool, segment);
+      // An earlier life's are smaller. A larger one is of a segment that staged values, which nobody logs, in between.
+      if (generation === undefined || ((generation - pool.loadGeneration(segment)) | 0) < 0) {
         return this.#erase(segment, 0, SEGMENT_HEADER_BYTES);
       }
+      Atomics.store(pool.control, GENERATIONS + segment, generation);
     }
     const start = used === 0 ? SEGMENT_HEADER_BYTES : used;
     const end = start + this.#read(segment, start, segmentBytes - start);
-    const replayedTo = this.#replay(segment, generation, start, end & ~(ADDRESS_UNIT_BYTES - 1));
+    if (end > start) this.#loaded.push({ segment, start, end: end & ~(ADDRESS_UNIT_BYTES - 1) });
+  }
+
+  /**
+   * Replays what has been read. All of it has been: the index of the checkpoint may point at records behind it, and their keys are
+   * compared.
+   */
+  run(): void {
+    for (const { segment, start, end } of this.#loaded) this.#replaySegment(segment, start, end);
+  }
+
+  #replaySegment(segment: SegmentId, start: number, end: number): void {
+    const pool = this.#pool;
+    const at = pool.segmentAt(segment);
+    const replayedTo = this.#replay(segment, pool.loadGeneration(segment), start, end);
     if (replayedTo === SEGMENT_HEADER_BYTES) {
       // Frames that were lost may have left others behind them: in its next life the segment must not take those for its own.
       Atomics.add(pool.control, GENERATIONS + segment, 1);

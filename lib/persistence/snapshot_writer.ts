@@ -71,6 +71,7 @@ import {
 } from "./checkpoint_layout.ts";
 import { type FileSystem, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
+import { SlotCopy } from "./slot_copy.ts";
 
 /** What a snapshot is called, and what it has to remember beside the pool. */
 export interface SnapshotIdentity {
@@ -134,6 +135,40 @@ export function writeSnapshot(
 }
 
 /**
+ * Copies everything but the records, only the segment table in a pause, and the rest while operations go on: for a checkpoint from
+ * which the log is replayed, see slot_copy.ts.
+ *
+ * @param onPause called in the pause
+ */
+export function captureForReplay(
+  pool: Pool,
+  identity: SnapshotIdentity,
+  onPause: () => void,
+): { checkpoint: Uint8Array; pauseMs: number } {
+  const { segmentCount } = pool.geometry;
+  const segments = new Int32Array(segmentCount * SEGMENT_ENTRY_WORDS);
+  let pauseStartMs = 0;
+  whilePaused(pool, () => {
+    pauseStartMs = performance.now();
+    onPause();
+    captureSegments(pool, segments, 0);
+  });
+  const pauseMs = performance.now() - pauseStartMs;
+  const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
+  copy.run();
+  // A cleaner points the index at what it has moved, and writes that at the end of its step.
+  whilePaused(pool, () => {});
+  const parts = checkpointParts(segmentCount, copy.bucketCount);
+  const checkpoint = new Uint8Array(parts.length);
+  writeHeader(pool, identity, checkpoint, copy.bucketCount);
+  const words = new Int32Array(checkpoint.buffer);
+  words.set(copy.slots, parts.slots / 4);
+  words.set(segments, parts.segments / 4);
+  checkpoint.set(copy.bytes, parts.buckets);
+  return { checkpoint, pauseMs };
+}
+
+/**
  * Copies everything but the records while the agents pause.
  *
  * @param onPause called in the pause
@@ -163,12 +198,14 @@ export function captureCheckpoint(
   return { checkpoint, pauseMs: performance.now() - pauseStartMs };
 }
 
-function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array): void {
+function writeHeader(
+  pool: Pool,
+  identity: SnapshotIdentity,
+  bytes: Uint8Array,
+  bucketCount: number,
+): DataView {
   const { segmentCount, segmentBytes } = pool.geometry;
-  const control = pool.control;
-  const bucketCount = control[INDEX_SPACE_NEXT];
-  const parts = checkpointParts(segmentCount, bucketCount);
-  bytes.fill(0, 0, parts.slots);
+  bytes.fill(0, 0, checkpointParts(segmentCount, bucketCount).slots);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   bytes.set(new TextEncoder().encode(CHECKPOINT_MAGIC));
   view.setUint32(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, true);
@@ -182,6 +219,14 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
   view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);
   view.setInt32(CHECKPOINT_HASH_KEY + 4, pool.hashKey[1], true);
   view.setUint32(CHECKPOINT_INDEX_NEXT, bucketCount, true);
+  return view;
+}
+
+function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array): void {
+  const control = pool.control;
+  const bucketCount = control[INDEX_SPACE_NEXT];
+  const parts = checkpointParts(pool.geometry.segmentCount, bucketCount);
+  const view = writeHeader(pool, identity, bytes, bucketCount);
   view.setUint32(CHECKPOINT_INDEX_FREE, control[INDEX_SPACE_FREE], true);
   view.setUint32(CHECKPOINT_INDEX_FREE_COUNT, control[INDEX_SPACE_FREE_COUNT], true);
 
@@ -197,11 +242,24 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
     words[to + SLOT_ENTRY_EXPIRING_COUNT] = control[from + SLOT_EXPIRING_COUNT];
     words[to + SLOT_ENTRY_OVERFLOW_COUNT] = control[from + SLOT_OVERFLOW_COUNT];
   }
+  captureSegments(pool, words, parts.segments / 4);
+  let at = parts.buckets;
+  for (const region of pool.handle.index) {
+    const count = Math.min(region.byteLength, bucketCount * BUCKET_BYTES - (at - parts.buckets));
+    if (count <= 0) break;
+    bytes.set(new Uint8Array(region, 0, count), at);
+    at += count;
+  }
+}
+
+/** Copies the segment table into zeroed entries. */
+function captureSegments(pool: Pool, words: Int32Array, first: number): void {
+  const { control } = pool;
   const segments = new SegmentTable(pool);
-  for (let i = 0; i < segmentCount; i++) {
+  for (let i = 0; i < pool.geometry.segmentCount; i++) {
     const segment = i as SegmentId;
     const state = segments.state(segment);
-    const to = parts.segments / 4 + i * SEGMENT_ENTRY_WORDS;
+    const to = first + i * SEGMENT_ENTRY_WORDS;
     words[to + SEGMENT_ENTRY_GENERATION] = control[GENERATIONS + i];
     if (state === SegmentState.FREE) continue;
     if (state === SegmentState.FREE_PENDING || segments.isStaging(segment)) {
@@ -213,13 +271,6 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
     // Records are counted before anything points at them, and to a reservation that is not committed nothing ever will.
     const isKnown = !isLogged(pool) && !segments.isPinned(segment);
     words[to + SEGMENT_ENTRY_LIVE] = isKnown ? segments.liveBytes(segment) : LIVE_UNKNOWN;
-  }
-  let at = parts.buckets;
-  for (const region of pool.handle.index) {
-    const count = Math.min(region.byteLength, bucketCount * BUCKET_BYTES - (at - parts.buckets));
-    if (count <= 0) break;
-    bytes.set(new Uint8Array(region, 0, count), at);
-    at += count;
   }
 }
 

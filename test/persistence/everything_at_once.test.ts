@@ -1,10 +1,9 @@
 /**
- * Operations, scaling, snapshots and iterations, all at the same time, on a small pool; then the store is closed, and what is
+ * Operations, scaling, checkpoints, backups and iterations, all at the same time, on a small pool; then the store is closed, and what is
  * opened again is what the operations have left.
  *
  * @module
  */
-import { cpSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, type Store } from "../../mod.ts";
@@ -47,7 +46,7 @@ test(
       ]);
       if (i % 3 > 0) continue;
       const copy = temporaryPath("copy");
-      cpSync(path, copy, { recursive: true });
+      await store.backup(copy);
       copies.push(copy);
     }
     load.stop();
@@ -59,7 +58,7 @@ test(
     load.check(again);
     await again.clear();
     await again.close();
-    // A snapshot from the middle of it is a store like any other.
+    // A backup from the middle of it is a store like any other.
     for (const copy of copies) {
       await using kept = await open<unknown>({ path: copy });
       await iterate(kept);
