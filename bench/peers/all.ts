@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dinomoAdapter } from "./dinomo.ts";
+import { dinomoAdapter, dinomoDiskAdapter, dinomoOsAdapter } from "./dinomo.ts";
 import { lmdbAdapter, lmdbNoSyncAdapter, lmdbStructuresAdapter } from "./lmdb.ts";
 import { mapAdapter } from "./map.ts";
 import type { PeerAdapter } from "./peer.ts";
@@ -14,6 +14,8 @@ import { betterSqliteAdapter, sqliteAdapter } from "./sqlite.ts";
 export const PEER_ADAPTERS: readonly PeerAdapter[] = [
   mapAdapter,
   dinomoAdapter,
+  dinomoOsAdapter,
+  dinomoDiskAdapter,
   lmdbStructuresAdapter,
   lmdbNoSyncAdapter,
   lmdbAdapter,

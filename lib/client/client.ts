@@ -361,8 +361,14 @@ export class Client {
   };
 
   /** What the waiter calls: settles what it can; returns one of `PollResult`. */
-  readonly #pollPending = (): number => {
-    const settled = this.poll();
+  readonly #pollPending = (mayHelp: boolean): number => {
+    let settled = this.poll();
+    if (settled === 0 && mayHelp) {
+      for (const connection of this.#connections) {
+        if (connection.producer.inFlightCount > 0) connection.help();
+      }
+      settled = this.poll();
+    }
     if (this.pendingCount === 0) return PollResult.IDLE;
     // What the settled ones have issued must not wait for the next tick.
     this.flush();

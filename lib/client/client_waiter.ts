@@ -33,8 +33,12 @@ export const PollResult = {
 export interface ClientWaiter {
   /** Runs a task at the end of the tick. */
   schedule(task: () => void): void;
-  /** Calls `poll` until it returns IDLE, without blocking the event loop for long. */
-  waitLater(poll: () => number): void;
+  /**
+   * Calls `poll` until it returns IDLE, without blocking the event loop for long.
+   *
+   * @param poll settles what has ended; told that nobody else seems to make progress, it executes requests itself
+   */
+  waitLater(poll: (mayHelp: boolean) => number): void;
   /** Blocks until there may be a completion; the producer is one with requests in flight, if any. */
   waitSync(producer: RequestProducer | undefined): void;
 }
@@ -54,7 +58,7 @@ const SYNC_WAIT_MS_MAX = 5;
 export class EventLoopWaiter implements ClientWaiter {
   readonly #spinner: Spinner;
   readonly #now: () => number;
-  #poll: () => number = () => PollResult.IDLE;
+  #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
   #isWaiting = false;
   #turnsSinceMs = 0;
   /** Ticks of operations in this turn of the event loop, and when the first of them ended. */
@@ -72,7 +76,7 @@ export class EventLoopWaiter implements ClientWaiter {
     queueMicrotask(task);
   }
 
-  waitLater(poll: () => number): void {
+  waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
     if (!this.#mustYield() && this.#drain() === PollResult.IDLE) return;
     if (this.#isWaiting) return;
@@ -110,18 +114,19 @@ export class EventLoopWaiter implements ClientWaiter {
 
   /** Spins while completions keep coming, for a bounded time. */
   #drain(): number {
-    let result = this.#poll();
+    let result = this.#poll(false);
     if (result === PollResult.IDLE) return result;
     const deadlineMs = this.#now() + DRAIN_MS_MAX;
-    const hasProgress = () => (result = this.#poll()) !== PollResult.NOTHING;
-    while (this.#spinner.spin(hasProgress)) {
-      if (result === PollResult.IDLE || this.#now() > deadlineMs) break;
+    const hasProgress = () => (result = this.#poll(false)) !== PollResult.NOTHING;
+    for (;;) {
+      // A KN that does not answer in time has been descheduled, perhaps in favour of this thread.
+      if (!this.#spinner.spin(hasProgress)) result = this.#poll(true);
+      if (result !== PollResult.PROGRESS || this.#now() > deadlineMs) return result;
     }
-    return result;
   }
 
   readonly #turn = (): void => {
-    const result = this.#poll();
+    const result = this.#poll(true);
     if (result === PollResult.IDLE) {
       this.#isWaiting = false;
       return;

@@ -39,7 +39,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   readonly #eyes: SimEyes;
   #tickEnd: (() => void)[] = [];
-  #poll: (() => number) | undefined;
+  #poll: ((mayHelp: boolean) => number) | undefined;
   #pendingCount = 0;
 
   /** Makes a client that writes the keys of `models`. */
@@ -95,14 +95,14 @@ export class SimClient implements SimAgent, ClientWaiter {
 
   /** Does what the event loop does for a client that waits. */
   poll(): void {
-    if (this.#poll?.() === PollResult.IDLE) this.#poll = undefined;
+    if (this.#poll?.(this.#world.random.next() < 0.5) === PollResult.IDLE) this.#poll = undefined;
   }
 
   schedule(task: () => void): void {
     this.#tickEnd.push(task);
   }
 
-  waitLater(poll: () => number): void {
+  waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
   }
 
