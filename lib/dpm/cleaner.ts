@@ -12,6 +12,11 @@
  * - The victim is freed through its live bytes, like any segment: when they are zero nothing points into it. Readers
  *   that still copy from it notice by the generation (I6, I10).
  *
+ * And why it does not get stuck: puts and deletes leave free segments alone, so only a cleaner takes the last one; and it begins
+ * with a victim only if it can finish it, in what is left of its open segment or with one more, which holds what was live
+ * in the victim. So the last free segment is always exchanged for another one. (A KN that cleans shares its log with its puts,
+ * and lets them wait while free segments are few and a victim is not finished.)
+ *
  * @module
  */
 import { assert } from "../core/assert.ts";
@@ -45,6 +50,10 @@ import { SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
 import { lockSlotAsCleaner, unlockSlot } from "../routing/ownership.ts";
+
+/** How much more room moving records may need than they take. */
+const ROOM_FACTOR = 1.125;
+const ROOM_SLACK_BYTES = 256;
 
 /** An agent that cleans; one step looks at a bounded number of records. */
 export class Cleaner {
@@ -80,6 +89,11 @@ export class Cleaner {
     this.#table = table;
     this.#log = log;
     this.#clock = clock;
+  }
+
+  /** Whether a segment is being cleaned. */
+  get isCleaning(): boolean {
+    return this.#victim !== NO_SEGMENT;
   }
 
   /** Does one step. Returns how many records it looked at; 0 means that there is nothing to clean. */
@@ -132,7 +146,7 @@ export class Cleaner {
           bestShare = share;
         }
       }
-      if (best === NO_SEGMENT) return false;
+      if (best === NO_SEGMENT || !this.#canFinish(best)) return false;
       if (!this.#segments.claimForCleaning(best)) continue;
       this.#victim = best;
       const start = this.#pool.segmentAddress(best) >>> 0;
@@ -140,6 +154,13 @@ export class Cleaner {
       this.#end = start + this.#segments.usedBytes(best) / ADDRESS_UNIT_BYTES;
       return true;
     }
+  }
+
+  #canFinish(victim: SegmentId): boolean {
+    if (this.#segments.freeCount > 0) return true;
+    // Frames, and ends of segments that the next record does not fit, take a little more than was live.
+    const neededBytes = this.#segments.liveBytes(victim) * ROOM_FACTOR + ROOM_SLACK_BYTES;
+    return neededBytes <= this.#log.roomBytes;
   }
 
   /** Moves one record if it is live; false when there was no room to move it to. */

@@ -88,6 +88,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const budget = new SpaceBudget(pool, segments);
   const log = new LogWriter(pool, segments, AGENT_DPM, { file: opened?.file });
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+  log.resume();
   const freeBefore = segments.freeCount + segments.pendingCount;
   const cleaner = new Cleaner(pool, segments, table, log, Date.now);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
@@ -103,7 +104,9 @@ function clean(pool: Pool, opened: Log | undefined): number {
   }
   while (!gate.enter()) Atomics.wait(pool.control, GATE_PAUSED, 1, PAUSE_WAIT_MS_MAX);
   cleaner.abandon();
-  log.seal();
+  log.publish();
+  // The next task goes on with the open segment.
+  log.suspend();
   gate.leave();
   const counters = new AgentCounters(pool, AGENT_DPM);
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);

@@ -13,8 +13,8 @@
  *   settle                   publishes the used bytes, and seals the segments that are full
  * ```
  *
- * Between `write` and `settle` the records are pointed at, so a checkpoint that is captured before them begins to replay in
- * front of these frames, and their segments, which are not sealed yet, cannot be freed (I10).
+ * Between `write` and `settle` the index is pointed at the records. Their segments are sealed after that, and so cannot be freed
+ * before (I10).
  *
  * @module
  */
@@ -82,6 +82,11 @@ export class LogWriter {
   /** The open segment, or `NO_SEGMENT`. */
   get segment(): SegmentId {
     return this.#segment;
+  }
+
+  /** Bytes that are left of the open segment. */
+  get roomBytes(): number {
+    return (this.#end - this.#next) * ADDRESS_UNIT_BYTES;
   }
 
   /**

@@ -19,7 +19,6 @@ import {
   AGENT_LIFE_STATE,
   AGENT_STOP_WANTED,
   GATE_NODE_COUNT,
-  GATE_PAUSED,
 } from "../pool/control_layout.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -72,8 +71,6 @@ interface RunningNode {
   hasEnded: boolean;
 }
 
-/** Bound of one wait for the end of a pause. */
-const PAUSE_WAIT_MS_MAX = 1;
 /** Slots moved before the event loop gets a turn. */
 const MOVES_PER_TURN = 256;
 /** How long the other KNs have to stop after one has failed, until they are terminated. */
@@ -278,12 +275,7 @@ export class NodeManager {
     });
     return (publish) => {
       try {
-        const work = helper.doWork(publish);
-        // What has been written is published by whoever has written it, as soon as the pool is not paused any more.
-        while (helper.isCommitting) {
-          if (helper.doWork() === 0) Atomics.wait(pool.control, GATE_PAUSED, 1, PAUSE_WAIT_MS_MAX);
-        }
-        return work;
+        return helper.doWork(publish);
       } catch (error) {
         // It has left the KN in the middle of a step, like a KN that throws.
         this.#fail(new NodeFailedError(`KN ${nodeId} failed: ${String(error)}`, { cause: error }));

@@ -6,16 +6,16 @@
  * 1. **Append.** For each request: lock its slot (once per slot and group), check its condition, give its record the slot's next
  *    version, and reserve and fill the record in a frame of the KN's open segment. The condition is checked against what the
  *    index says, or against the newest request of the group for the same key, which the index does not know yet.
- * 2. **Write** the frames, and sync them if anything in the group asks for it. Outside the gate: a checkpoint need not wait for a
- *    disk. The slots stay locked, so nobody can change them, move them, or clean records of theirs.
+ * 2. **Write** the frames, and sync them if anything in the group asks for it. The slots stay locked, so nobody can change them,
+ *    move them, or clean records of theirs. All three phases are one step, within the gate: a cleaner that waits for one of these
+ *    locks is in a step of its own, and whoever pauses the pool waits for that.
  * 3. **Publish.** In the order of the requests: point the index at the records, and complete the requests; unlock the slots; then
  *    count what was replaced as dead.
  *
  * If writing fails nothing is published, and everything that would have been applied is answered NOT_DURABLE.
  *
- * A checkpoint captured between 1 and 3 has neither the changes nor the used bytes of their records, so it replays the frames;
- * captured after 3 it has both. The segments of a group are sealed after 3, so none of them is freed, and reused behind a
- * checkpoint that does not know the group's deletes yet (I10).
+ * The segments of a group are sealed after 3, so none of them is freed, and reused behind a checkpoint that does not know the
+ * group's deletes yet (I10).
  *
  * A value too large for the ring is staged by its client in a segment that is no part of any file, and copied into a frame when
  * it is committed. (Written in place, it would be a hole in the log until then.)
@@ -110,7 +110,7 @@ export const Joining = {
 
 const NO_SLOT = -1;
 
-/** The group of one executor; empty between two steps, except when the pool is paused in the middle of one. */
+/** The group of one executor; empty between two steps. */
 export class CommitGroup {
   readonly #options: CommitGroupOptions;
   readonly #pool: Pool;

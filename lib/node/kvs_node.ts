@@ -89,6 +89,8 @@ const LOCKED_OUT_MAX = 1000;
 const LOCKED_OUT_WAIT_MS = 1;
 /** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
 const FUTILE_TRIES_MAX = 32;
+/** The same where cleaning should find one, but a KN or a DPM processor that does it may have been descheduled. */
+const HOPEFUL_TRIES_MAX = 3000;
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
 
@@ -187,14 +189,8 @@ export class KvsNode {
     };
   }
 
-  /** Whether a group has been written that could not be published yet, because the pool is paused. */
-  get isCommitting(): boolean {
-    return this.#group !== undefined && this.#group.size > 0;
-  }
-
   /** Whether a request waits; called between two steps, and before going to sleep. */
   hasRequest(): boolean {
-    if (this.isCommitting) return true;
     for (let i = 0; i < this.#consumers.length; i++) {
       if (this.#consumers[i].hasRequest()) return true;
     }
@@ -203,7 +199,6 @@ export class KvsNode {
 
   /** Whether a request waits, and nobody is about to take it. */
   canExecute(): boolean {
-    if (this.isCommitting) return true;
     return Atomics.load(this.#control, this.#executorAt) === NOBODY && this.hasRequest();
   }
 
@@ -215,7 +210,6 @@ export class KvsNode {
    * @returns requests executed and slots swept; 0 means that there is nothing to do now
    */
   doWork(publish?: () => void): number {
-    if (this.isCommitting) return this.#commit();
     const sweepIsDue = !this.#isHelper && this.#sweeper.isDue;
     if (!sweepIsDue && publish === undefined && !this.hasRequest()) return 0;
     // When space is short a step is followed by cleaning, which is no business of a client's.
@@ -227,25 +221,18 @@ export class KvsNode {
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (this.#isHelper) this.#counters.add(AgentCounter.HELPED, work);
-    if (this.#group !== undefined && this.#group.size > 0) {
-      // Nobody else executes for this KN until the group has been published, but a checkpoint can be captured.
-      this.#gate.leave();
-      this.#group.write();
-      this.#commit();
-      return work;
+    if (this.#hasGroup) {
+      this.#group!.write();
+      this.#group!.publish();
     }
     if (!this.#isHelper) work += this.#keepUp(work > 0, sweepIsDue);
     this.#endStep();
     return work;
   }
 
-  /** Publishes the group and ends the step, unless the pool is paused. */
-  #commit(): number {
-    if (!this.#gate.enter()) return 0;
-    const count = this.#group!.publish();
-    if (!this.#isHelper) this.#keepUp(true, this.#sweeper.isDue);
-    this.#endStep();
-    return count;
+  /** Whether requests of this step wait to be written together. */
+  get #hasGroup(): boolean {
+    return this.#group !== undefined && this.#group.size > 0;
   }
 
   /** A bounded amount of upkeep; returns how much it did. */
@@ -571,6 +558,12 @@ export class KvsNode {
 
   /** Reserves log space, cleaning segments first when there is none; `NO_ADDRESS` when that gained nothing. */
   #reserve(length: number, segmentReserve: number, log: LogWriter = this.#log): PoolAddress {
+    if (this.#cleaner.isCleaning && this.#budget.isCritical) {
+      // What is left of the open segment is for the live records of the one that is being cleaned.
+      this.#mustWait = this.#hasGroup;
+      if (this.#mustWait) return NO_ADDRESS;
+      this.#cleaner.cleanOne();
+    }
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
     for (let i = 0; i <= this.#pool.geometry.segmentCount; i++) {
       const address = log.reserve(length, segmentReserve);
@@ -579,13 +572,18 @@ export class KvsNode {
         return address;
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      if (this.isCommitting || this.#waitsForCheckpoint || !this.#cleaner.cleanOne()) break;
+      if (this.#hasGroup || this.#waitsForCheckpoint || !this.#cleaner.cleanOne()) break;
     }
     // The slots of the group so far are locked, which is no moment for cleaning; it is tried again after the group.
-    this.#mustWait = this.isCommitting || this.#mayBeFreed() ||
-      ++this.#futileTries < FUTILE_TRIES_MAX;
+    this.#mustWait = this.#hasGroup || this.#mayBeFreed() ||
+      ++this.#futileTries < this.#triesMax(length * 4);
     if (!this.#mustWait) this.#futileTries = 0;
     return NO_ADDRESS;
+  }
+
+  /** How often to try again: there is room, which somebody else is about to gain, or there is none. */
+  #triesMax(bytes: number): number {
+    return this.#budget.hasRoomFor(bytes) ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX;
   }
 
   /** Whether a snapshot or a checkpoint holds segments back that will be free when it ends. */

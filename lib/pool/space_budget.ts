@@ -55,6 +55,11 @@ export class SpaceBudget {
     return this.#segments.freeCount <= PUT_SEGMENT_RESERVE + 1;
   }
 
+  /** Whether `bytes` more would be within the budget, so that cleaning finds room for them sooner or later. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#segments.occupiedBytesTotal() + bytes <= this.liveBytesMax;
+  }
+
   /** Whether `bytes` of new live data may be added. */
   admits(bytes: number): boolean {
     if (!this.isScarce) {
