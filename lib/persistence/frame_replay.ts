@@ -78,9 +78,13 @@ export interface RecoveryReport {
 
 /** Bytes that had been durable and are not readable any more. */
 export interface Damage {
+  /** The image. */
   readonly file: string;
+  /** Where in it, in bytes. */
   readonly offset: number;
+  /** How many bytes were dropped. */
   readonly bytes: number;
+  /** What is wrong with them. */
   readonly reason: string;
 }
 
