@@ -25,6 +25,7 @@
 import { copyWords } from "../core/copy_words.ts";
 import {
   NO_ADDRESS,
+  NO_SEGMENT,
   type NodeId,
   type OwnerWord,
   type PoolAddress,
@@ -198,6 +199,7 @@ export class CommitGroup {
     }
     log.settle();
     for (const { address, bytes } of this.#dead) segments.subtractLive(address, bytes);
+    this.#endStaging();
     for (const { consumer } of this.#members) consumer.publish();
     this.#members = [];
     this.#locked = [];
@@ -206,6 +208,13 @@ export class CommitGroup {
     this.#ownerWords.clear();
     this.#mustSync = false;
     return count;
+  }
+
+  /** Gives the staging segment back as soon as no value is on its way in it. */
+  #endStaging(): void {
+    const { staging, segments } = this.#options;
+    if (staging.segment === NO_SEGMENT || segments.liveBytes(staging.segment) !== 0) return;
+    staging.seal();
   }
 
   #put(
