@@ -11,24 +11,17 @@ import type { Slot } from "../core/brands.ts";
 import {
   describe,
   type DinomoError,
-  DurabilityError,
   InvalidArgumentError,
   NotANumberError,
-  PathError,
   StoreClosedError,
 } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
-import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
-import type { CodecName } from "../persistence/checkpoint_layout.ts";
-import type { PoolLock } from "../persistence/pool_lock.ts";
+import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
-import type { StartedLog } from "../persistence/open_log.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
-import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import {
@@ -41,6 +34,7 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
+import { type MaintainedParts, Maintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
 import { countRecords, gatherStats, type StoreStats } from "./stats.ts";
 
@@ -55,26 +49,12 @@ export interface Entry<V> {
 }
 
 /** The parts of a store, made by `open`. */
-export interface StoreParts<V> {
-  readonly pool: Pool;
-  readonly client: Client;
+export interface StoreParts<V> extends MaintainedParts {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
-  readonly nodes: NodeManager;
-  readonly dpm: DpmProcessors;
-  readonly path: string | undefined;
-  /** The log, if writes are logged. */
-  readonly log: StartedLog | undefined;
   readonly recovery: RecoveryReport | undefined;
-  /** Keeps others from the directory; undefined without a path. */
-  readonly lock: PoolLock | undefined;
-  readonly codecName: CodecName;
-  readonly snapshotNumber: number;
 }
 
-const NOT_SYNCED =
-  "what was written could not be made durable: a write to the files of the pool, or a sync, " +
-  "has failed, and nothing is durable until the store is opened again";
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
 
@@ -95,13 +75,11 @@ export class Store<V> {
   readonly #key: KeyEncoder;
   readonly #sync: SyncSettler = new SyncSettler();
   #keepAlive: ReturnType<typeof setInterval> | undefined;
-  #snapshotNumber: number;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
   /** The store's durability, one of `DurabilityLevel`. */
   readonly #level: number;
-  /** The end of the last scale, snapshot or close: they run one after the other. */
-  #maintenance: Promise<unknown> = Promise.resolve();
+  readonly #maintenance: Maintenance;
 
   /** Used by `open` only. */
   constructor(parts: StoreParts<V>) {
@@ -111,7 +89,7 @@ export class Store<V> {
     this.#reader = parts.reader;
     this.#codec = parts.codec;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
-    this.#snapshotNumber = parts.snapshotNumber;
+    this.#maintenance = new Maintenance(parts, () => this.#assertNotFailed());
     this.#level = parts.pool.control[DURABILITY_LEVEL];
   }
 
@@ -382,17 +360,15 @@ export class Store<V> {
    *
    * @param nodes from 1 to 64, and no more than the pool has segments for
    */
-  scale(nodes: number): Promise<ScaleReport> {
+  async scale(nodes: number): Promise<ScaleReport> {
     const max = nodeCountMax(this.#pool.geometry.segmentCount);
     if (!Number.isInteger(nodes) || nodes < 1 || nodes > max) {
-      return Promise.reject(
-        new InvalidArgumentError(
-          `nodes must be a whole number from 1 to ${max} for a pool of ` +
-            `${this.#pool.geometry.segmentCount} segments, got ${describe(nodes)}`,
-        ),
+      throw new InvalidArgumentError(
+        `nodes must be a whole number from 1 to ${max} for a pool of ` +
+          `${this.#pool.geometry.segmentCount} segments, got ${describe(nodes)}`,
       );
     }
-    return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+    return await this.#maintain().scale(nodes);
   }
 
   /**
@@ -401,8 +377,8 @@ export class Store<V> {
    * @throws {InvalidArgumentError} when the store was opened without a path
    * @throws {SnapshotError} when a file operation fails; the previous snapshot is still valid then
    */
-  snapshot(): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#snapshot());
+  async snapshot(): Promise<SnapshotReport> {
+    return await this.#maintain().snapshot();
   }
 
   /**
@@ -418,7 +394,7 @@ export class Store<V> {
         `directory must be a non-empty string, got ${describe(directory)}`,
       );
     }
-    return await this.#exclusively(() => this.#backup(directory));
+    return await this.#maintain().backup(directory);
   }
 
   /**
@@ -430,15 +406,7 @@ export class Store<V> {
   async flush(): Promise<void> {
     this.#assertOpen();
     await this.#client.whenIssuedEnded();
-    const { log, dpm } = this.#parts;
-    if (log === undefined) return;
-    let cause: unknown;
-    const hasFailed = durabilityFailure(this.#pool) !== DurabilityFailure.NONE;
-    const isSynced = !hasFailed && await dpm.sync(log.place).catch((error) => {
-      cause = error;
-      return false;
-    });
-    if (!isSynced) throw new DurabilityError(NOT_SYNCED, { cause });
+    await this.#maintenance.sync();
   }
 
   /** Figures about the store. */
@@ -457,7 +425,8 @@ export class Store<V> {
    * that are issued afterwards are refused. A second call returns the same promise.
    */
   close(): Promise<void> {
-    this.#closed ??= this.#maintenance.then(() => this.#close(), () => this.#close());
+    this.#closed ??= this.#maintenance.close(() => this.#failure !== undefined)
+      .finally(() => clearInterval(this.#keepAlive));
     return this.#closed;
   }
 
@@ -497,78 +466,10 @@ export class Store<V> {
     this.#client.failAll(error);
   }
 
-  /** The lock is released last: until then threads may write to the pool's files. */
-  async #close(): Promise<void> {
-    try {
-      await this.#closeParts();
-    } finally {
-      await this.#parts.lock?.release();
-    }
-  }
-
-  async #closeParts(): Promise<void> {
-    const { nodes, dpm, path, log } = this.#parts;
-    try {
-      if (this.#failure === undefined) {
-        await this.#client.whenIdle();
-        if (path !== undefined) await this.#snapshot();
-      }
-    } finally {
-      if (this.#keepAlive !== undefined) clearInterval(this.#keepAlive);
-      await nodes.stop();
-      await dpm.close();
-      log?.file.close();
-    }
-  }
-
-  async #snapshot(): Promise<SnapshotReport> {
-    const { dpm, path, codecName, log } = this.#parts;
-    if (path === undefined) {
-      throw new InvalidArgumentError(
-        "snapshot must have somewhere to go: open the store with a path",
-      );
-    }
-    await this.#client.whenIssuedEnded();
-    if (log !== undefined) return await this.#checkpoint(log);
-    const identity = { number: this.#snapshotNumber + 1, codec: codecName };
-    const report = await dpm.snapshot(path, identity);
-    this.#snapshotNumber = report.number;
-    return report;
-  }
-
-  async #checkpoint(log: StartedLog): Promise<SnapshotReport> {
-    if (durabilityFailure(this.#pool) !== DurabilityFailure.NONE) {
-      throw new DurabilityError(NOT_SYNCED);
-    }
-    return await this.#parts.dpm.checkpoint(log.place);
-  }
-
-  async #backup(directory: string): Promise<SnapshotReport> {
-    const { resolve } = await import("node:path");
-    const { nodeFileSystem } = await import("../persistence/file_system.ts");
-    const { inspectPoolDirectory } = await import("../persistence/pool_directory.ts");
-    const path = resolve(directory);
-    if (inspectPoolDirectory(nodeFileSystem, path)) {
-      throw new PathError(
-        `directory must be empty or not exist yet, got ${
-          JSON.stringify(directory)
-        }, which holds a pool`,
-      );
-    }
-    await this.#client.whenIssuedEnded();
-    return await this.#parts.dpm.backup(path, this.#parts.codecName);
-  }
-
-  /** Runs one piece of maintenance after the ones before it. */
-  async #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+  /** Maintenance of a store that is open. */
+  #maintain(): Maintenance {
     this.#assertOpen();
-    const run = () => {
-      this.#assertNotFailed();
-      return task();
-    };
-    const result = this.#maintenance.then(run, run);
-    this.#maintenance = result.catch(() => {});
-    return await result;
+    return this.#maintenance;
   }
 
   #assertOpen(): void {

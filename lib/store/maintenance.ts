@@ -1,0 +1,155 @@
+/**
+ * What is done to a whole store, one thing at a time: scaling, snapshots and checkpoints, backups, closing.
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import { DurabilityError, InvalidArgumentError, PathError } from "../core/errors.ts";
+import type { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { StartedLog } from "../persistence/open_log.ts";
+import type { PoolLock } from "../persistence/pool_lock.ts";
+import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
+import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
+import type { Pool } from "../pool/pool.ts";
+
+/** The parts of a store that maintenance works on. */
+export interface MaintainedParts {
+  readonly pool: Pool;
+  readonly client: Client;
+  readonly nodes: NodeManager;
+  readonly dpm: DpmProcessors;
+  /** Absolute; undefined for a pool in memory only. */
+  readonly path: string | undefined;
+  /** The log, if writes are logged. */
+  readonly log: StartedLog | undefined;
+  /** Keeps others from the directory; undefined without a path. */
+  readonly lock: PoolLock | undefined;
+  readonly codecName: CodecName;
+  /** Number of the last snapshot; 0 without one. */
+  readonly snapshotNumber: number;
+}
+
+const NOT_DURABLE =
+  "what was written could not be made durable: a write to the files of the pool, or a sync, " +
+  "has failed, and nothing is durable until the store is opened again";
+
+/** Maintains one store. */
+export class Maintenance {
+  readonly #parts: MaintainedParts;
+  readonly #assertWorks: () => void;
+  #snapshotNumber: number;
+  /** The end of what was begun last. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Maintains a store; `assertWorks` throws when it has failed meanwhile. */
+  constructor(parts: MaintainedParts, assertWorks: () => void) {
+    this.#parts = parts;
+    this.#assertWorks = assertWorks;
+    this.#snapshotNumber = parts.snapshotNumber;
+  }
+
+  /** Changes the number of KNs. */
+  scale(nodes: number): Promise<ScaleReport> {
+    return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+  }
+
+  /** Writes a checkpoint of a pool that is logged, a snapshot of any other. */
+  snapshot(): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#snapshot());
+  }
+
+  /** Writes a copy of the pool into another directory. */
+  backup(directory: string): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#backup(directory));
+  }
+
+  /** Syncs what has been logged; beside everything else. */
+  async sync(): Promise<void> {
+    const { log, dpm } = this.#parts;
+    if (log === undefined) return;
+    let cause: unknown;
+    const isSynced = !this.#hasLostDurability && await dpm.sync(log.place).catch((error) => {
+      cause = error;
+      return false;
+    });
+    if (!isSynced) throw new DurabilityError(NOT_DURABLE, { cause });
+  }
+
+  /**
+   * Ends the store, after what was begun before: files, threads, and last the lock, since until then threads may write.
+   *
+   * @param hasFailed whether there is nothing to wait for, and to write, any more
+   */
+  close(hasFailed: () => boolean): Promise<void> {
+    const run = () => this.#close(hasFailed());
+    return this.#last.then(run, run);
+  }
+
+  get #hasLostDurability(): boolean {
+    return durabilityFailure(this.#parts.pool) !== DurabilityFailure.NONE;
+  }
+
+  async #close(hasFailed: boolean): Promise<void> {
+    const { client, nodes, dpm, path, log, lock } = this.#parts;
+    try {
+      if (!hasFailed) {
+        await client.whenIdle();
+        if (path !== undefined) await this.#snapshot();
+      }
+    } finally {
+      try {
+        await nodes.stop();
+        await dpm.close();
+        log?.file.close();
+      } finally {
+        await lock?.release();
+      }
+    }
+  }
+
+  async #snapshot(): Promise<SnapshotReport> {
+    const { client, dpm, path, codecName, log } = this.#parts;
+    if (path === undefined) {
+      throw new InvalidArgumentError(
+        "snapshot must have somewhere to go: open the store with a path",
+      );
+    }
+    await client.whenIssuedEnded();
+    if (log !== undefined) {
+      if (this.#hasLostDurability) throw new DurabilityError(NOT_DURABLE);
+      return await dpm.checkpoint(log.place);
+    }
+    const identity = { number: this.#snapshotNumber + 1, codec: codecName };
+    const report = await dpm.snapshot(path, identity);
+    this.#snapshotNumber = report.number;
+    return report;
+  }
+
+  async #backup(directory: string): Promise<SnapshotReport> {
+    const { resolve } = await import("node:path");
+    const { nodeFileSystem } = await import("../persistence/file_system.ts");
+    const { inspectPoolDirectory } = await import("../persistence/pool_directory.ts");
+    const path = resolve(directory);
+    if (inspectPoolDirectory(nodeFileSystem, path)) {
+      const given = JSON.stringify(directory);
+      throw new PathError(
+        `directory must be empty or not exist yet, got ${given}, which holds a pool`,
+      );
+    }
+    await this.#parts.client.whenIssuedEnded();
+    return await this.#parts.dpm.backup(path, this.#parts.codecName);
+  }
+
+  /** Runs one thing after the ones before it. */
+  async #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+    const run = () => {
+      this.#assertWorks();
+      return task();
+    };
+    const result = this.#last.then(run, run);
+    this.#last = result.catch(() => {});
+    return await result;
+  }
+}
