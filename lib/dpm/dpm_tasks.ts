@@ -10,6 +10,8 @@ import { LogWriter } from "../log/log_writer.ts";
 import { writeBackup } from "../persistence/backup.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
+import { IndexCheck, type SegmentFindings } from "../persistence/index_check.ts";
+import { loadSegments, type SegmentSource } from "../persistence/snapshot_reader.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";
 import {
@@ -30,6 +32,21 @@ export type DpmTask =
   | { readonly kind: "clean"; readonly pool: PoolHandle; readonly log?: LogPlace | undefined }
   | { readonly kind: "sync" | "checkpoint"; readonly pool: PoolHandle; readonly log: LogPlace }
   | {
+    readonly kind: "load";
+    readonly pool: PoolHandle;
+    readonly source: SegmentSource;
+    readonly from: number;
+    readonly to: number;
+  }
+  | {
+    readonly kind: "check";
+    readonly pool: PoolHandle;
+    readonly path: string;
+    readonly mustCount: boolean;
+    readonly from: number;
+    readonly to: number;
+  }
+  | {
     readonly kind: "backup";
     readonly pool: PoolHandle;
     readonly directory: string;
@@ -48,8 +65,8 @@ const PAGE_BYTES = 4096;
 /** Bound of a wait for the end of a pause. */
 const PAUSE_WAIT_MS_MAX = 10;
 
-/** Runs one task; returns the report of a snapshot, or a number: of segments gained, of bytes touched or synced. */
-export function runDpmTask(task: DpmTask): SnapshotReport | number {
+/** Runs one task; returns the report of a snapshot, what a check has found, or a number of segments gained or bytes touched. */
+export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | number {
   const pool = Pool.attach(task.pool);
   switch (task.kind) {
     case "clean":
@@ -58,6 +75,11 @@ export function runDpmTask(task: DpmTask): SnapshotReport | number {
       return withLog(pool, task.log, (log) => log!.file.sync() ? 1 : 0);
     case "checkpoint":
       return withLog(pool, task.log, (log) => log!.checkpointer.checkpoint());
+    case "load":
+      loadSegments(pool, nodeFileSystem, task.source, task.from, task.to);
+      return task.to - task.from;
+    case "check":
+      return new IndexCheck(pool, task.path, task.mustCount).checkSegments(task.from, task.to);
     case "backup":
       return writeBackup(pool, nodeFileSystem, task.directory, task.codec);
     case "prefault":

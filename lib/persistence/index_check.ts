@@ -69,6 +69,18 @@ import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 
+/** What was found in segments; structured-cloneable. */
+export interface SegmentFindings {
+  /** Records that the index points at, in all and by slot, and how many of them expire. */
+  readonly liveCount: number;
+  /** See {@linkcode liveCount}. */
+  readonly records: Int32Array;
+  /** See {@linkcode liveCount}. */
+  readonly expiring: Int32Array;
+}
+
+type MutableFindings = { -readonly [Name in keyof SegmentFindings]: SegmentFindings[Name] };
+
 /** Checks one restored pool. */
 export class IndexCheck {
   readonly #pool: Pool;
@@ -98,13 +110,35 @@ export class IndexCheck {
    * @throws {CorruptionError} when something is impossible
    */
   run(): void {
+    this.checkTables();
+    this.checkRecords();
+  }
+
+  /**
+   * Checks the structure of the index: from then on nobody runs in circles in it, or out of it.
+   *
+   * @throws {CorruptionError} when something is impossible
+   */
+  checkTables(): void {
+    this.#isVisited.fill(0);
+    this.#pairCount = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot++) this.#checkTable(slot as Slot);
     this.#checkFreeList();
-    const segments = new SegmentTable(this.#pool);
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      const segment = i as SegmentId;
-      if (segments.state(segment) !== SegmentState.FREE) {
-        this.#checkSegment(segment, segments.usedBytes(segment));
+  }
+
+  /**
+   * Checks the records, and that they and the index belong together, after the tables.
+   *
+   * @param parts what others have found in parts of the segments; all segments are looked at here otherwise
+   * @throws {CorruptionError} when something is impossible
+   */
+  checkRecords(parts?: readonly SegmentFindings[]): void {
+    const { segmentCount } = this.#pool.geometry;
+    for (const part of parts ?? [this.checkSegments(0, segmentCount)]) {
+      this.#liveCount += part.liveCount;
+      for (let slot = 0; slot < SLOT_COUNT; slot++) {
+        this.#records[slot] += part.records[slot];
+        this.#expiring[slot] += part.expiring[slot];
       }
     }
     this.#require(
@@ -112,6 +146,26 @@ export class IndexCheck {
       "the index points at something that is not a record",
     );
     for (let slot = 0; slot < SLOT_COUNT; slot++) this.#checkCounts(slot as Slot);
+  }
+
+  /**
+   * Checks the segments from one number to before another, and sets their live bytes; any thread may.
+   *
+   * @throws {CorruptionError} when something is impossible
+   */
+  checkSegments(from: number, to: number): SegmentFindings {
+    const found: MutableFindings = {
+      liveCount: 0,
+      records: new Int32Array(SLOT_COUNT),
+      expiring: new Int32Array(SLOT_COUNT),
+    };
+    const segments = new SegmentTable(this.#pool);
+    for (let i = from; i < to; i++) {
+      const segment = i as SegmentId;
+      if (segments.state(segment) === SegmentState.FREE) continue;
+      this.#checkSegment(segment, segments.usedBytes(segment), found);
+    }
+    return found;
   }
 
   #checkTable(slot: Slot): void {
@@ -178,7 +232,7 @@ export class IndexCheck {
   }
 
   /** Walks the records of a segment. */
-  #checkSegment(segment: SegmentId, usedBytes: number): void {
+  #checkSegment(segment: SegmentId, usedBytes: number, found: MutableFindings): void {
     const pool = this.#pool;
     const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
     const start = pool.segmentAddress(segment) >>> 0;
@@ -204,9 +258,9 @@ export class IndexCheck {
           version <= this.#slotVersion(slot),
           `the version of a record of slot ${slot}`,
         );
-        this.#liveCount += 1;
-        this.#records[slot] += 1;
-        if ((meta & FLAG_EXPIRES) !== 0) this.#expiring[slot] += 1;
+        found.liveCount += 1;
+        found.records[slot] += 1;
+        if ((meta & FLAG_EXPIRES) !== 0) found.expiring[slot] += 1;
         liveBytes += bytes;
       }
       next += bytes / ADDRESS_UNIT_BYTES;

@@ -51,6 +51,9 @@ import { IndexCheck } from "./index_check.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
 
+/** How often progress is reported while segments are read. */
+const PROGRESS_STEPS = 50;
+
 /** What was restored. */
 export interface RestoredPool {
   readonly pool: Pool;
@@ -91,36 +94,121 @@ export function readSnapshot(
   requested: RequestedPool,
   options: RestoreOptions = {},
 ): RestoredPool {
-  const path = join(directory, CHECKPOINT_FILE);
-  const checkpoint = readCheckpoint(files, path);
-  const view = new DataView(checkpoint.buffer);
-  const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
-  const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
-  const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
-  const number = view.getUint32(layout.CHECKPOINT_NUMBER, true);
-  const image = view.getUint32(layout.CHECKPOINT_IMAGE, true);
-  checkSizes(path, segmentBytes, segmentCount, bucketCount, checkpoint.length);
-  checkCodec(view.getUint32(layout.CHECKPOINT_CODEC, true), requested.codec);
-  const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
-  const pool = Pool.create(geometryOf(capacityBytes, segmentBytes), [
-    view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
-    view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
-  ]);
-  restoreSlots(pool, checkpoint);
-  restoreIndex(pool, path, checkpoint, segmentCount, bucketCount);
-  const imagePath = join(directory, imageFile(image));
-  restoreSegments(pool, files, imagePath, path, checkpoint, segmentCount, options);
-  const replayed = replayFrames(pool, files, imagePath, segmentCount, options.repair ?? false);
-  // A checkpoint that does not know the segments of a larger capacity would not have them replayed.
-  const hasGrown = pool.geometry.segmentCount > segmentCount;
-  const recovery = { ...replayed, mustCheckpoint: replayed.mustCheckpoint || hasGrown };
-  new IndexCheck(pool, path, recovery.records > 0).run();
-  if (options.isLogged === true) {
-    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.YES);
+  const restore = new PoolRestore(files, directory, requested, options);
+  restore.load();
+  restore.replay();
+  restore.check();
+  return restore.finish();
+}
+
+/** The steps of restoring a pool; `load` and `check` can be done by several threads. */
+export class PoolRestore {
+  readonly pool: Pool;
+  /** Where the segments are, for {@linkcode loadSegments}. */
+  readonly source: SegmentSource;
+  readonly #files: FileSystem;
+  readonly #options: RestoreOptions;
+  readonly #number: number;
+  readonly #image: number;
+  #recovery: RecoveryReport | undefined;
+
+  /** Reads the checkpoint, and restores what is in it. */
+  constructor(
+    files: FileSystem,
+    directory: string,
+    requested: RequestedPool,
+    options: RestoreOptions,
+  ) {
+    const path = join(directory, CHECKPOINT_FILE);
+    const checkpoint = readCheckpoint(files, path);
+    const view = new DataView(checkpoint.buffer);
+    const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
+    const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
+    const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
+    this.#files = files;
+    this.#options = options;
+    this.#number = view.getUint32(layout.CHECKPOINT_NUMBER, true);
+    this.#image = view.getUint32(layout.CHECKPOINT_IMAGE, true);
+    checkSizes(path, segmentBytes, segmentCount, bucketCount, checkpoint.length);
+    checkCodec(view.getUint32(layout.CHECKPOINT_CODEC, true), requested.codec);
+    const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
+    this.pool = Pool.create(geometryOf(capacityBytes, segmentBytes), [
+      view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
+      view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
+    ]);
+    restoreSlots(this.pool, checkpoint);
+    restoreIndex(this.pool, path, checkpoint, segmentCount, bucketCount);
+    const entriesAt = layout.checkpointParts(segmentCount, 0).segments;
+    const entriesEnd = entriesAt + segmentCount * layout.SEGMENT_ENTRY_WORDS * 4;
+    this.source = {
+      imagePath: join(directory, imageFile(this.#image)),
+      checkpointPath: path,
+      entries: checkpoint.slice(entriesAt, entriesEnd),
+      entriesAt,
+      segmentCount,
+    };
+    if (files.info(this.source.imagePath) === undefined) {
+      throw new CorruptionError(
+        this.source.imagePath,
+        0,
+        `${path} needs this file, and it is missing`,
+      );
+    }
   }
-  rebuildFreeList(pool);
-  options.onProgress?.(1);
-  return { pool, number, image, recovery };
+
+  /** Reads all segments. */
+  load(): void {
+    const { onProgress } = this.#options;
+    const { segmentCount } = this.source;
+    const step = Math.max(1, Math.ceil(segmentCount / PROGRESS_STEPS));
+    for (let from = 0; from < segmentCount; from += step) {
+      onProgress?.(from / segmentCount);
+      const to = Math.min(segmentCount, from + step);
+      loadSegments(this.pool, this.#files, this.source, from, to);
+    }
+  }
+
+  /** Replays what is behind the checkpoint. */
+  replay(): void {
+    const { imagePath, checkpointPath, segmentCount } = this.source;
+    // A replay looks keys up, so nothing in the index may lead it astray.
+    new IndexCheck(this.pool, checkpointPath).checkTables();
+    const repair = this.#options.repair ?? false;
+    const replayed = replayFrames(this.pool, this.#files, imagePath, segmentCount, repair);
+    // A checkpoint that does not know the segments of a larger capacity would not have them replayed.
+    const hasGrown = this.pool.geometry.segmentCount > segmentCount;
+    this.#recovery = { ...replayed, mustCheckpoint: replayed.mustCheckpoint || hasGrown };
+  }
+
+  /** A check of what has been restored. */
+  makeCheck(): IndexCheck {
+    return new IndexCheck(this.pool, this.source.checkpointPath, this.mustCount);
+  }
+
+  /** Whether counts have to be set, as the replay has changed what they count. */
+  get mustCount(): boolean {
+    return this.#recovery!.records > 0;
+  }
+
+  /** Checks everything that has been restored. */
+  check(): void {
+    this.makeCheck().run();
+  }
+
+  /** Makes the pool ready for use. */
+  finish(): RestoredPool {
+    if (this.#options.isLogged === true) {
+      Atomics.store(this.pool.control, GATE_DEFER_FREE, DeferFree.YES);
+    }
+    rebuildFreeList(this.pool);
+    this.#options.onProgress?.(1);
+    return {
+      pool: this.pool,
+      number: this.#number,
+      image: this.#image,
+      recovery: this.#recovery!,
+    };
+  }
 }
 
 function readCheckpoint(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
@@ -272,37 +360,52 @@ function restoreIndex(
   pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);
 }
 
-function restoreSegments(
+/** Where segments are restored from; structured-cloneable. */
+export interface SegmentSource {
+  readonly imagePath: string;
+  readonly checkpointPath: string;
+  /** The segments' entries of the checkpoint, and their offset in it. */
+  readonly entries: Uint8Array;
+  /** See {@linkcode entries}. */
+  readonly entriesAt: number;
+  /** Segments that the checkpoint has. */
+  readonly segmentCount: number;
+}
+
+/**
+ * Reads the segments from one number to before another, and checks their CRCs; any thread may.
+ *
+ * @throws {CorruptionError} when one is damaged
+ */
+export function loadSegments(
   pool: Pool,
   files: FileSystem,
-  imagePath: string,
-  path: string,
-  checkpoint: Uint8Array<ArrayBuffer>,
-  segmentCount: number,
-  { onProgress }: RestoreOptions,
+  source: SegmentSource,
+  from: number,
+  to: number,
 ): void {
-  const view = new DataView(checkpoint.buffer);
-  const start = layout.checkpointParts(segmentCount, 0).segments;
-  if (files.info(imagePath) === undefined) {
-    throw new CorruptionError(imagePath, 0, `${path} needs this file, and it is missing`);
-  }
+  const { imagePath, checkpointPath: path, entries, entriesAt } = source;
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
   const file = openPoolFile(files, imagePath);
   try {
-    for (let i = 0; i < segmentCount; i++) {
+    for (let i = from; i < to; i++) {
       const segment = i as SegmentId;
-      const entry = start + i * layout.SEGMENT_ENTRY_WORDS * 4;
+      const entry = i * layout.SEGMENT_ENTRY_WORDS * 4;
       const used = view.getUint32(entry + layout.SEGMENT_ENTRY_USED * 4, true);
       pool.control[GENERATIONS + i] = view.getUint32(
         entry + layout.SEGMENT_ENTRY_GENERATION * 4,
         true,
       );
       if (used === 0) continue;
-      onProgress?.(i / segmentCount);
       if (
         used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES ||
         used % ADDRESS_UNIT_BYTES !== 0
       ) {
-        throw new CorruptionError(path, entry, `segment ${i} cannot have ${used} bytes`);
+        throw new CorruptionError(
+          path,
+          entriesAt + entry,
+          `segment ${i} cannot have ${used} bytes`,
+        );
       }
       const address = pool.segmentAddress(segment);
       const at = pool.wordAt(address) * 4;

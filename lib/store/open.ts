@@ -36,6 +36,8 @@ import { StoredStructures } from "./stored_structures.ts";
 
 /** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
 const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
+/** Threads that restore a large pool, at most. */
+const RESTORE_THREADS_MAX = 8;
 /** Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later anyway. */
 const CLIENT_SPIN_MICROS_MAX = 50;
 
@@ -202,8 +204,15 @@ async function readPool<V>(
   const isLogged = options.durability !== "memory";
   let restored: RestoredPool | undefined;
   if (fresh === undefined) {
-    const { readSnapshot } = await import("../persistence/snapshot_reader.ts");
-    restored = readSnapshot(files, path, { ...options, codec }, { ...options, isLogged });
+    const { PoolRestore } = await import("../persistence/snapshot_reader.ts");
+    const { restoreInParallel } = await import("../persistence/parallel_restore.ts");
+    const restore = new PoolRestore(files, path, { ...options, codec }, { ...options, isLogged });
+    await restoreInParallel(restore, {
+      workerUrl: options.workers.dpm,
+      threadCount: Math.min(options.processorCount, RESTORE_THREADS_MAX),
+      onProgress: options.onProgress,
+    });
+    restored = restore.finish();
   }
   const pool = restored?.pool ?? fresh!;
   const number = restored?.number ?? 0;

@@ -1,0 +1,109 @@
+/**
+ * Restores a large pool with several threads: they read the segments, and check them against the index, while the replay in
+ * between is this thread's.
+ *
+ * @module
+ */
+import type { Piscina } from "piscina";
+import type { DpmTask } from "../dpm/dpm_tasks.ts";
+import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/control_layout.ts";
+import type { SegmentFindings } from "./index_check.ts";
+import type { PoolRestore } from "./snapshot_reader.ts";
+
+/** Bytes of segments from which on starting threads pays. */
+const BYTES_MIN = 128 * 1024 * 1024;
+/** Pieces of work per thread: so that none waits long for the others at the end. */
+const PIECES_PER_THREAD = 8;
+
+/** How it is done. */
+export interface ParallelRestoreOptions {
+  /** The worker module of the DPM processors. */
+  readonly workerUrl: string | URL;
+  readonly threadCount: number;
+  readonly onProgress: ((share: number) => void) | undefined;
+  /** Bytes of segments from which on it is done. @default 128 MiB */
+  readonly bytesMin?: number;
+}
+
+/**
+ * Loads, replays and checks a pool.
+ *
+ * @throws {CorruptionError} when a file is damaged
+ */
+export async function restoreInParallel(
+  restore: PoolRestore,
+  options: ParallelRestoreOptions,
+): Promise<void> {
+  const { pool, source } = restore;
+  const { bytesMin = BYTES_MIN } = options;
+  const storedBytes = pool.geometry.segmentBytes * source.segmentCount;
+  if (options.threadCount < 2 || storedBytes < bytesMin) return restoreAlone(restore);
+  const threads = await startThreads(options);
+  try {
+    const load = (from: number, to: number): DpmTask => {
+      return { kind: "load", pool: pool.handle, source, from, to };
+    };
+    if (!await inPieces(threads, options, restore, load)) restore.load();
+    restore.replay();
+    const check = restore.makeCheck();
+    check.checkTables();
+    const { mustCount } = restore;
+    const path = source.checkpointPath;
+    const makeTask = (from: number, to: number): DpmTask => {
+      return { kind: "check", pool: pool.handle, path, mustCount, from, to };
+    };
+    const hasMuch = usedBytes(restore) >= bytesMin;
+    const findings = hasMuch && await inPieces(threads, options, restore, makeTask);
+    check.checkRecords(findings ? findings as SegmentFindings[] : undefined);
+  } finally {
+    await threads.close();
+  }
+}
+
+function restoreAlone(restore: PoolRestore): void {
+  restore.load();
+  restore.replay();
+  restore.check();
+}
+
+async function startThreads(options: ParallelRestoreOptions): Promise<Piscina> {
+  const { Piscina } = await import("piscina");
+  return new Piscina({
+    filename: String(options.workerUrl),
+    minThreads: options.threadCount,
+    maxThreads: options.threadCount,
+    atomics: "disabled",
+  });
+}
+
+/** Runs a task for each piece of the segments; undefined if one fails, whose error has lost its class on the way. */
+async function inPieces(
+  threads: Piscina,
+  { threadCount, onProgress }: ParallelRestoreOptions,
+  { source: { segmentCount } }: PoolRestore,
+  makeTask: (from: number, to: number) => DpmTask,
+): Promise<unknown[] | undefined> {
+  const step = Math.ceil(segmentCount / (threadCount * PIECES_PER_THREAD));
+  const pieces: Promise<unknown>[] = [];
+  let doneCount = 0;
+  for (let from = 0; from < segmentCount; from += step) {
+    const task = makeTask(from, Math.min(segmentCount, from + step));
+    pieces.push(
+      threads.run(task).finally(() => {
+        doneCount += step;
+        if (task.kind === "load") onProgress?.(Math.min(1, doneCount / segmentCount) / 2);
+      }),
+    );
+  }
+  const ends = await Promise.allSettled(pieces);
+  const results = ends.flatMap((end) => end.status === "fulfilled" ? [end.value] : []);
+  return results.length === ends.length ? results : undefined;
+}
+
+function usedBytes({ pool, source }: PoolRestore): number {
+  let total = 0;
+  for (let i = 0; i < source.segmentCount; i++) {
+    total += pool.control[pool.segments + i * SEGMENT_WORDS + SEGMENT_USED_BYTES];
+  }
+  return total;
+}
