@@ -61,6 +61,8 @@ export interface RestoredPool {
   readonly number: number;
   /** See {@linkcode number}. */
   readonly image: number;
+  /** Codec that its values were written with. */
+  readonly codec: layout.CodecName;
   readonly recovery: RecoveryReport;
 }
 
@@ -74,9 +76,23 @@ export interface RestoreOptions {
   readonly onProgress?: ((share: number) => void) | undefined;
 }
 
+/** A checkpoint file that was read, and whose header is possible. */
+export interface StoredCheckpoint {
+  readonly path: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly format: number;
+  readonly number: number;
+  readonly image: number;
+  readonly codec: layout.CodecName;
+  readonly segmentBytes: number;
+  readonly segmentCount: number;
+  /** Buckets of the index, the unused bucket 0 included. */
+  readonly bucketCount: number;
+}
+
 /** What `open` was asked for; undefined means "whatever the snapshot has". */
 export interface RequestedPool {
-  readonly codec: layout.CodecName;
+  readonly codec: layout.CodecName | undefined;
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
 }
@@ -108,8 +124,7 @@ export class PoolRestore {
   readonly source: SegmentSource;
   readonly #files: FileSystem;
   readonly #options: RestoreOptions;
-  readonly #number: number;
-  readonly #image: number;
+  readonly #checkpoint: StoredCheckpoint;
   #recovery: RecoveryReport | undefined;
 
   /** Reads the checkpoint, and restores what is in it. */
@@ -119,31 +134,26 @@ export class PoolRestore {
     requested: RequestedPool,
     options: RestoreOptions,
   ) {
-    const path = join(directory, CHECKPOINT_FILE);
-    const checkpoint = readCheckpoint(files, path);
-    const view = new DataView(checkpoint.buffer);
-    const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
-    const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
-    const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
+    const checkpoint = readCheckpoint(files, directory);
+    const { path, bytes, segmentBytes, segmentCount } = checkpoint;
     this.#files = files;
     this.#options = options;
-    this.#number = view.getUint32(layout.CHECKPOINT_NUMBER, true);
-    this.#image = view.getUint32(layout.CHECKPOINT_IMAGE, true);
-    checkSizes(path, segmentBytes, segmentCount, bucketCount, checkpoint.length);
-    checkCodec(view.getUint32(layout.CHECKPOINT_CODEC, true), requested.codec);
+    this.#checkpoint = checkpoint;
+    checkCodec(checkpoint.codec, requested.codec);
     const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
+    const view = new DataView(bytes.buffer);
     this.pool = Pool.create(geometryOf(capacityBytes, segmentBytes), [
       view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
       view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
     ]);
-    restoreSlots(this.pool, checkpoint);
-    restoreIndex(this.pool, path, checkpoint, segmentCount, bucketCount);
+    restoreSlots(this.pool, bytes);
+    restoreIndex(this.pool, path, bytes, segmentCount, checkpoint.bucketCount);
     const entriesAt = layout.checkpointParts(segmentCount, 0).segments;
     const entriesEnd = entriesAt + segmentCount * layout.SEGMENT_ENTRY_WORDS * 4;
     this.source = {
-      imagePath: join(directory, imageFile(this.#image)),
+      imagePath: join(directory, imageFile(checkpoint.image)),
       checkpointPath: path,
-      entries: checkpoint.slice(entriesAt, entriesEnd),
+      entries: bytes.slice(entriesAt, entriesEnd),
       entriesAt,
       segmentCount,
     };
@@ -204,14 +214,42 @@ export class PoolRestore {
     this.#options.onProgress?.(1);
     return {
       pool: this.pool,
-      number: this.#number,
-      image: this.#image,
+      number: this.#checkpoint.number,
+      image: this.#checkpoint.image,
+      codec: this.#checkpoint.codec,
       recovery: this.#recovery!,
     };
   }
 }
 
-function readCheckpoint(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
+/**
+ * Reads the checkpoint in a directory.
+ *
+ * @throws {FormatError} when the file is not of this format, or of a newer one
+ * @throws {CorruptionError} when it is damaged
+ */
+export function readCheckpoint(files: FileSystem, directory: string): StoredCheckpoint {
+  const path = join(directory, CHECKPOINT_FILE);
+  const bytes = readCheckpointFile(files, path);
+  const view = new DataView(bytes.buffer);
+  const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
+  const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
+  const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
+  checkSizes(path, segmentBytes, segmentCount, bucketCount, bytes.length);
+  return {
+    path,
+    bytes,
+    format: view.getUint32(layout.CHECKPOINT_FORMAT, true),
+    number: view.getUint32(layout.CHECKPOINT_NUMBER, true),
+    image: view.getUint32(layout.CHECKPOINT_IMAGE, true),
+    codec: codecNameOf(path, view.getUint32(layout.CHECKPOINT_CODEC, true)),
+    segmentBytes,
+    segmentCount,
+    bucketCount,
+  };
+}
+
+function readCheckpointFile(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
   const size = files.info(path)?.size ?? 0;
   const file = openPoolFile(files, path);
   try {
@@ -282,13 +320,19 @@ function checkSizes(
   }
 }
 
-function checkCodec(stored: number, requested: layout.CodecName): void {
-  if (stored === layout.CODEC_NUMBERS[requested]) return;
-  const name = Object.entries(layout.CODEC_NUMBERS).find(([, number]) => number === stored)?.[0];
+function codecNameOf(path: string, stored: number): layout.CodecName {
+  const names = Object.keys(layout.CODEC_NUMBERS) as layout.CodecName[];
+  const name = names.find((candidate) => layout.CODEC_NUMBERS[candidate] === stored);
+  if (name === undefined) {
+    throw new CorruptionError(path, layout.CHECKPOINT_CODEC, `codec ${stored} is impossible`);
+  }
+  return name;
+}
+
+function checkCodec(stored: layout.CodecName, requested: layout.CodecName | undefined): void {
+  if (requested === undefined || requested === stored) return;
   throw new InvalidOptionError(
-    `codec must be the one that the pool at path was written with (${
-      name ?? "unknown"
-    }), got ${requested}`,
+    `codec must be the one that the pool at path was written with (${stored}), got ${requested}`,
   );
 }
 
