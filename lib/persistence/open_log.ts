@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { PoolAddress } from "../core/brands.ts";
+import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import {
   CHECKPOINT_NUMBER_WORD,
   DURABILITY_LEVEL,
@@ -67,6 +69,10 @@ export function startLog(
   if (restored === undefined) files.close(files.create(imagePath(pool, place)));
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
   const checkpointer = new Checkpointer(pool, files, place, file);
+  // What stands in the place of damage is only in the pool so far, and the checkpoint's CRCs are of the pool.
+  for (const { offset, bytes } of restored?.recovery.damages ?? []) {
+    file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
+  }
   if (restored === undefined || restored.recovery.mustCheckpoint) checkpointer.checkpoint();
   return { place, file, checkpointer };
 }
