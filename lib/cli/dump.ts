@@ -1,0 +1,142 @@
+/**
+ * `dinomo dump`: the contents of a pool as lines of JSON.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import * as fs from "node:fs";
+import { dirname, resolve, sep } from "node:path";
+import { PathError } from "../core/errors.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { Command } from "./command.ts";
+import { toDumpLine, toFailureLine } from "./dump_line.ts";
+import { ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
+import { restoreInMemory, withPool } from "./pool_access.ts";
+import { entriesOf, valueReader } from "./pool_entries.ts";
+import { countKeys, requireWhole } from "./pool_info.ts";
+import { printLine, Progress, type Terminal, writeAll } from "./terminal.ts";
+
+/** Characters that are collected before they are written. */
+const CHUNK_CHARS = 64 * 1024;
+/** Keys after which the progress is looked at. */
+const PROGRESS_KEYS = 256;
+const OWNER_FILE = 0o600;
+
+type Write = (bytes: Uint8Array) => void;
+
+/** The command. */
+export const dumpCommand: Command = {
+  name: "dump",
+  summary: "writes the keys and values of a pool as lines of JSON",
+  details: `Writes one line of JSON for each key, in no order:
+  { "key": ..., "value": ..., "version": ..., "expiresAt": milliseconds }
+A version is only for the reader; "expiresAt" is there if the key expires. Keys that have
+expired are left out. A damaged pool is not dumped: repair it first.
+
+What JSON cannot say is an object with one property:
+  $bytes, $typed, $date, $map, $set, $bigint, $number, $undefined, $regexp, $error
+and an ordinary object that looks like one of these is wrapped in $object. Values of an
+application's own codec are $bytes.
+
+A file appears under its name only when it is complete. A dump to the standard output that
+fails ends with a line { "incomplete": reason }, which restore refuses.
+
+Reads the whole pool into memory; starts no threads, and writes nothing into the pool.`,
+  rules: {
+    prefix: { value: "<text>", help: "only keys that begin with this text" },
+    output: { value: "<file>", help: "write to a file instead of the standard output" },
+    progress: { help: "say how far it is, also where no terminal is" },
+  },
+  async run({ path, options }, terminal) {
+    const output = options.get("output");
+    const progress = new Progress(terminal, "dump: ", options.has("progress"));
+    const prefix = new TextEncoder().encode(options.get("prefix") ?? "");
+    try {
+      await withPool(path, async (directory) => {
+        if (output !== undefined) assertOutside(directory, output);
+        const { pool, codec, recovery } = restoreInMemory(directory);
+        requireWhole(recovery.damages);
+        await writeTo(output, terminal, (write) => dump(pool, codec, prefix, progress, write));
+      });
+      return ExitCode.FINE;
+    } catch (error) {
+      // Whoever reads a pipe does not see the exit code: an empty dump would be one of an empty pool.
+      const isSaid = output === undefined && !(error instanceof OutputClosedError);
+      if (isSaid) printLine(terminal, toFailureLine(error));
+      throw error;
+    }
+  },
+};
+
+async function dump(
+  pool: Pool,
+  codec: CodecName,
+  prefix: Uint8Array,
+  progress: Progress,
+  write: Write,
+): Promise<void> {
+  const values = await valueReader(pool, codec);
+  const total = Math.max(1, countKeys(pool));
+  let chunk = "";
+  let count = 0;
+  try {
+    for (const entry of entriesOf(pool, values, prefix)) {
+      chunk += `${toDumpLine(entry)}\n`;
+      if (++count % PROGRESS_KEYS === 0) progress.update(count / total);
+      if (chunk.length < CHUNK_CHARS) continue;
+      write(Buffer.from(chunk));
+      chunk = "";
+    }
+    progress.update(1);
+  } finally {
+    progress.end();
+    write(Buffer.from(chunk));
+  }
+}
+
+/** Calls `fill` with what writes to the standard output, or to a file that replaces one of that name in the end. */
+async function writeTo(
+  output: string | undefined,
+  terminal: Terminal,
+  fill: (write: Write) => Promise<void>,
+): Promise<void> {
+  if (output === undefined) return await fill((bytes) => terminal.write(bytes));
+  const info = fs.statSync(output, { throwIfNoEntry: false });
+  // A device or a pipe must not be replaced.
+  const isReplaced = info === undefined || info.isFile();
+  const written = isReplaced ? `${output}.new` : output;
+  const file = whenWritable(output, () => fs.openSync(written, "w", OWNER_FILE));
+  let isComplete = false;
+  try {
+    await fill((bytes) => whenWritable(output, () => writeAll(file, bytes)));
+    if (isReplaced) whenWritable(output, () => fs.fsyncSync(file));
+    isComplete = true;
+  } finally {
+    fs.closeSync(file);
+    if (isReplaced && !isComplete) fs.rmSync(written, { force: true });
+  }
+  if (isReplaced) whenWritable(output, () => fs.renameSync(written, output));
+}
+
+/** A file inside the directory would make it something that is not a pool. */
+function assertOutside(directory: string, output: string): void {
+  const folder = dirname(resolve(output));
+  const isInside = (parent: string, child: string) =>
+    child === parent || child.startsWith(parent + sep);
+  const real = (path: string) => whenWritable(output, () => fs.realpathSync(path));
+  if (!isInside(real(directory), real(folder))) return;
+  throw new UsageError(`--output must be outside of the pool, got "${output}"`);
+}
+
+function whenWritable<Result>(output: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    throw new PathError(
+      `--output must be a file that can be written, failed at "${output}": ${error.message}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * `dinomo info`: what a pool is.
+ *
+ * @module
+ */
+import { formatBytes } from "../core/units.ts";
+import type { Command } from "./command.ts";
+import { ExitCode } from "./exit_codes.ts";
+import { counted, describeDamage, formatCount, withPool } from "./pool_access.ts";
+import { gatherInfo, type PoolInfo } from "./pool_info.ts";
+import { printLine, printMessage } from "./terminal.ts";
+
+const LABEL_WIDTH = 20;
+
+/** The command. */
+export const infoCommand: Command = {
+  name: "info",
+  summary: "says what a pool is: sizes, codec, keys, files",
+  details: `Says what the pool at a path is, and how much was logged after its checkpoint. Starts no
+threads and writes nothing, but reads the whole pool, into as much memory as an open
+store takes.`,
+  rules: { json: { help: "print one JSON object instead of text" } },
+  run: ({ path, options }, terminal) =>
+    withPool(path, (directory) => {
+      const info = gatherInfo(directory);
+      printLine(terminal, options.has("json") ? JSON.stringify(info, null, 2) : describeInfo(info));
+      for (const damage of info.damages) {
+        const isWhole = info.behindCheckpoint === null;
+        printMessage(terminal, isWhole ? damage.reason : describeDamage(damage));
+      }
+      return info.damages.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;
+    }),
+};
+
+function describeInfo(info: PoolInfo): string {
+  const { segments, behindCheckpoint } = info;
+  const count = segments.used + segments.free;
+  const rows: [string, string][] = [
+    ["path", info.path],
+    ["format version", String(info.format)],
+    ["checkpoint", String(info.checkpoint)],
+    ["image", String(info.image)],
+    ["codec", info.codec],
+    ["capacity", formatBytes(info.capacityBytes)],
+    ["segments", `${formatCount(count)} of ${formatBytes(info.segmentBytes)}`],
+    ["segments used", formatCount(segments.used)],
+    ["segments free", formatCount(segments.free)],
+    ["keys", formatCount(info.keys)],
+    ["index", formatBytes(info.indexBytes)],
+    ["behind checkpoint", behindCheckpoint === null ? "unknown" : describeBehind(behindCheckpoint)],
+    ...info.files.map(({ name, bytes }): [string, string] => [
+      `file ${name}`,
+      `${formatBytes(bytes)}, ${counted(bytes, "byte")}`,
+    ]),
+  ];
+  return rows.map(([label, value]) => label.padEnd(LABEL_WIDTH) + value).join("\n");
+}
+
+function describeBehind(
+  { frames, records, bytes, droppedBytes }: NonNullable<PoolInfo["behindCheckpoint"]>,
+): string {
+  const whole = `${counted(frames, "frame")}, ${counted(records, "record")}, ${formatBytes(bytes)}`;
+  return droppedBytes === 0 ? whole : `${whole}; ${counted(droppedBytes, "byte")} not whole`;
+}
