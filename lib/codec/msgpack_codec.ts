@@ -54,6 +54,9 @@ function wantNativeDecoder(): void {
  */
 const RESET_BUFFER = 1024;
 
+/** Name in the last structure of a pool that gets no more of them; no property can be called that by accident. */
+const CLOSED = "\0closed";
+
 /** MessagePack with shared structures. */
 export class MsgpackCodec<V> implements ValueCodec<V> {
   bytes: Uint8Array = new Uint8Array(0);
@@ -61,6 +64,8 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
   end = 0;
   readonly #packr: Packr;
   readonly #structures: StructureStore;
+  /** Whether no structures are added any more. */
+  #isClosed = false;
 
   /** Makes a codec whose structures are in `structures`. */
   constructor(structures: StructureStore) {
@@ -70,7 +75,7 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
       copyBuffers: true,
       moreTypes: true,
       maxSharedStructures: STRUCTURES_MAX,
-      shouldShareStructure,
+      shouldShareStructure: (keys) => !this.#isClosed && shouldShareStructure(keys),
       getStructures: () => this.#load(),
       saveStructures: (structures, isCompatible) => this.#save(structures, isCompatible),
       writeFunction: refuseFunction,
@@ -107,9 +112,29 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
     }
   }
 
+  /**
+   * Adds no structures any more, for ever: after structures may have been lost, a new one must not get the number of an old one,
+   * or values that need that would come back with the names of this one.
+   */
+  closeStructures(): void {
+    for (let isClosed = this.#isClosed; !isClosed;) {
+      const stored = this.#structures.load();
+      const existing = stored === undefined ? [] : JSON.parse(stored.json) as string[][];
+      isClosed = existing.at(-1)?.[0] === CLOSED ||
+        this.#structures.save(JSON.stringify([...existing, [CLOSED]]), stored?.version ?? null);
+    }
+    this.#isClosed = true;
+  }
+
   #load(): string[][] {
     const stored = this.#structures.load();
-    return stored === undefined ? [] : JSON.parse(stored.json) as string[][];
+    if (stored === undefined) return [];
+    const structures = JSON.parse(stored.json) as string[][];
+    if (structures.at(-1)?.[0] === CLOSED) {
+      this.#isClosed = true;
+      structures.pop();
+    }
+    return structures;
   }
 
   #save(structures: unknown[], isCompatible?: (existing: unknown) => boolean): boolean {

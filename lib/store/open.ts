@@ -137,11 +137,12 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     log,
     onFailure: (error) => store.fail(error),
   });
+  const codec = makeCodec(resolved.codec, pool, client);
   const store = new Store<V>({
     pool,
     client,
     reader: new OneSidedReader(pool, Date.now),
-    codec: makeCodec(resolved.codec, pool, client),
+    codec,
     nodes,
     dpm,
     path,
@@ -152,6 +153,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     snapshotNumber: number,
   });
   await nodes.start(resolved.nodes);
+  if (codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) codec.closeStructures();
   if (resolved.keepAlive) store.keepAlive();
   return store;
 }

@@ -8,12 +8,14 @@ import { SyncSettler } from "../client/settlers.ts";
 import type { StructureStore } from "../codec/msgpack_codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
+import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Condition } from "../rings/ring_layout.ts";
 
 /** Structures as JSON text in one record. */
 export class StoredStructures implements StructureStore {
   readonly #client: Client;
+  readonly #isLogged: boolean;
   readonly #key: KeyEncoder;
   /** A reader of its own: structures are loaded while a value is being decoded from the store's. */
   readonly #reader: OneSidedReader;
@@ -22,6 +24,7 @@ export class StoredStructures implements StructureStore {
   /** Keeps the structures of a pool. */
   constructor(pool: Pool, client: Client) {
     this.#client = client;
+    this.#isLogged = isLogged(pool);
     this.#reader = new OneSidedReader(pool, Date.now);
     this.#key = new KeyEncoder(...pool.hashKey);
     this.#key.encodeSystemKey();
@@ -42,7 +45,8 @@ export class StoredStructures implements StructureStore {
     settler.reset();
     const condition = version === null ? Condition.ABSENT : Condition.VERSION;
     const value = { bytes, start: 0, end: bytes.length };
-    this.#client.put(this.#key, value, Infinity, condition, version ?? 0, settler);
+    // Values that need a structure may be in another KN's log: it must not be lost where they are not.
+    this.#client.put(this.#key, value, Infinity, condition, version ?? 0, settler, this.#isLogged);
     this.#client.waitFor(settler);
     settler.throwError();
     return settler.isApplied;

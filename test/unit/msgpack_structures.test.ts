@@ -7,7 +7,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MsgpackCodec } from "../../lib/codec/msgpack_codec.ts";
-import { PoolFullError } from "../../lib/core/errors.ts";
+import { DecodeError, PoolFullError } from "../../lib/core/errors.ts";
 import { STRUCTURES_MAX } from "../../lib/core/limits.ts";
 import { encoded, MemoryStructures, roundTrip } from "../support/structures.ts";
 import { seeded } from "../support/random.ts";
@@ -33,6 +33,22 @@ test("key names are stored once, and values shrink by them", () => {
   const text = new TextDecoder().decode(second.bytes.subarray(0, second.length));
   assert.not.match(text, "firstName");
   assert.ok(first.length <= second.length + 10);
+});
+
+test("where structures may be lost none is added, so that none is mistaken for a lost one", () => {
+  const old = encoded(new MsgpackCodec<unknown>(new MemoryStructures()), { user: "u", role: "r" });
+  const left = new MemoryStructures();
+  new MsgpackCodec<unknown>(left).closeStructures();
+  for (let session = 0; session < 3; session++) {
+    const codec = new MsgpackCodec<unknown>(left);
+    if (session === 2) codec.closeStructures();
+    assert.equal(roundTrip(codec, codec, { secret: 1, balance: 2 }), { secret: 1, balance: 2 });
+    assert.throws(
+      () => codec.decode(old.bytes, old.length),
+      (error: unknown) => error instanceof DecodeError,
+    );
+    assert.is(left.structures.length, 1, "the mark that there will be no more");
+  }
 });
 
 test("another codec decodes what it has never encoded", () => {
