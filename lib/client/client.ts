@@ -344,6 +344,7 @@ export class Client {
     const { producer } = connection;
     if (producer.inFlightCount <= HELP_MAX) connection.help();
     if (producer.hasUnpublished) producer.publish();
+    connection.start?.();
     if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt);
   }
 

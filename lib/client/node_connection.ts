@@ -25,6 +25,8 @@ export class NodeConnection {
   readonly settlers: (Settler | undefined)[];
   /** Publishes and executes requests in the KN's place; returns how many, 0 if that is not possible now. */
   readonly help: () => number;
+  /** Starts the KN's thread, which there is no need for before there are requests; undefined once it has been called. */
+  start: (() => void) | undefined;
 
   /** Opens a connection; `execute` is the helper's `doWork`. */
   constructor(

@@ -55,6 +55,8 @@ export interface NodeManagerOptions {
   readonly spinMicros: number;
   /** Whether clients execute requests in the KNs' place. */
   readonly help: boolean;
+  /** Whether the first KNs get their threads with the first requests. */
+  readonly startsLazily: boolean;
   /** The log, of a pool that has one. */
   readonly log: StartedLog | undefined;
   /** Called when a KN stops that was not asked to. */
@@ -64,7 +66,13 @@ export interface NodeManagerOptions {
 interface RunningNode {
   readonly nodeId: NodeId;
   readonly agent: number;
-  readonly worker: Worker;
+  readonly ring: RingHandle;
+  /** Undefined until the thread is started. */
+  worker: Worker | undefined;
+  /** Ends when the thread runs. */
+  starting: Promise<void> | undefined;
+  /** What the client executes requests with in the KN's place; undefined if it does not. */
+  readonly helper: KvsNode | undefined;
   readonly connection: NodeConnection;
   isStopping: boolean;
   /** The thread has ended, or has thrown and is about to. */
@@ -99,7 +107,7 @@ export class NodeManager {
 
   /** Starts the first KNs and gives them all slots. */
   async start(count: number): Promise<void> {
-    this.#nodes = await this.#startNodes(count);
+    this.#nodes = await this.#startNodes(count, this.#options.startsLazily);
     const owners = assignSlots(this.#nodes.map((node) => node.nodeId));
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       initialiseOwner(this.#pool, slot as Slot, owners[slot]!);
@@ -185,9 +193,9 @@ export class NodeManager {
     await this.#stopNode(node);
   }
 
-  async #startNodes(count: number): Promise<RunningNode[]> {
+  async #startNodes(count: number, isLazy = false): Promise<RunningNode[]> {
     const agents = this.#freeAgents(count);
-    const starting = agents.map((agent) => this.#startNode(agent));
+    const starting = agents.map((agent) => this.#startNode(agent, isLazy));
     const results = await Promise.allSettled(starting);
     const failed = results.find((result) => result.status === "rejected");
     const started = results.flatMap((result) =>
@@ -201,14 +209,47 @@ export class NodeManager {
     return started;
   }
 
-  async #startNode(agent: number): Promise<RunningNode> {
-    const { workerUrl, ringBytes, inFlightMax, spinMicros } = this.#options;
+  async #startNode(agent: number, isLazy: boolean): Promise<RunningNode> {
+    const { ringBytes, inFlightMax } = this.#options;
     const nodeId = this.#takeId();
     const agentAt = this.#pool.agentAt(agent);
     this.#pool.control.fill(0, agentAt, agentAt + AGENT_BLOCK_WORDS);
     new AgentCounters(this.#pool, agent).reset();
-    Atomics.store(this.#pool.control, agentAt + AGENT_LIFE_STATE, LifeState.STARTING);
     const ring = createRing(ringBytes, inFlightMax);
+    const helper = this.#makeHelper(nodeId, agent, ring);
+    const node: RunningNode = {
+      nodeId,
+      agent,
+      ring,
+      worker: undefined,
+      starting: undefined,
+      helper,
+      connection: new NodeConnection(
+        nodeId,
+        agentAt,
+        ring,
+        (publish) => helper === undefined ? 0 : this.#help(nodeId, helper, publish),
+      ),
+      isStopping: false,
+      hasEnded: false,
+    };
+    if (isLazy) node.connection.start = () => this.#startInBackground(node);
+    else await this.#startThread(node);
+    return node;
+  }
+
+  /** Starts the thread of a KN for which its client has requests, and executes them itself meanwhile. */
+  #startInBackground(node: RunningNode): void {
+    node.connection.start = undefined;
+    node.starting = this.#startThread(node);
+    node.starting.catch((error) => this.#fail(error));
+  }
+
+  async #startThread(node: RunningNode): Promise<void> {
+    const { workerUrl, spinMicros } = this.#options;
+    const { nodeId, agent, ring } = node;
+    const agentAt = this.#pool.agentAt(agent);
+    Atomics.store(this.#pool.control, agentAt + AGENT_LIFE_STATE, LifeState.STARTING);
     const workerData: NodeStart = {
       pool: this.#pool.handle,
       nodeId,
@@ -220,14 +261,7 @@ export class NodeManager {
     const worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
       workerData,
     });
-    const node: RunningNode = {
-      nodeId,
-      agent,
-      worker,
-      connection: new NodeConnection(nodeId, agentAt, ring, this.#makeHelper(nodeId, agent, ring)),
-      isStopping: false,
-      hasEnded: false,
-    };
+    node.worker = worker;
     let failure: NodeFailedError | undefined;
     const end = (reason: string, cause?: unknown) => {
       node.hasEnded = true;
@@ -252,7 +286,6 @@ export class NodeManager {
       await setTimeout(1);
     }
     worker.unref();
-    return node;
   }
 
   /** What the client executes requests with in the KN's place. */
@@ -260,28 +293,27 @@ export class NodeManager {
     nodeId: NodeId,
     agent: number,
     ring: RingHandle,
-  ): (publish: () => void) => number {
-    if (!this.#options.help) return () => 0;
-    const consumers = [new RequestConsumer(ring)];
-    const pool = this.#pool;
-    const helper = new KvsNode({
-      pool,
+  ): KvsNode | undefined {
+    if (!this.#options.help) return undefined;
+    return new KvsNode({
+      pool: this.#pool,
       nodeId,
       agent,
-      consumers,
+      consumers: [new RequestConsumer(ring)],
       clock: Date.now,
       isHelper: true,
       file: this.#options.log?.file,
     });
-    return (publish) => {
-      try {
-        return helper.doWork(publish);
-      } catch (error) {
-        // It has left the KN in the middle of a step, like a KN that throws.
-        this.#fail(new NodeFailedError(`KN ${nodeId} failed: ${String(error)}`, { cause: error }));
-        return 0;
-      }
-    };
+  }
+
+  #help(nodeId: NodeId, helper: KvsNode, publish: () => void): number {
+    try {
+      return helper.doWork(publish);
+    } catch (error) {
+      // It has left the KN in the middle of a step, like a KN that throws.
+      this.#fail(new NodeFailedError(`KN ${nodeId} failed: ${String(error)}`, { cause: error }));
+      return 0;
+    }
   }
 
   /** The next identity that no running KN has; an identity comes back only after all others. */
@@ -302,11 +334,16 @@ export class NodeManager {
   }
 
   async #stopNode(node: RunningNode): Promise<void> {
+    node.connection.start = undefined;
+    // A thread that has been started can be stopped when it runs; if it fails, there is nothing to stop.
+    await node.starting?.catch(() => {});
     node.isStopping = true;
+    const { worker } = node;
+    if (worker === undefined) return node.helper?.close();
     const agentAt = this.#pool.agentAt(node.agent);
     const lifeState = agentAt + AGENT_LIFE_STATE;
     if (node.hasEnded || Atomics.load(this.#pool.control, lifeState) === LifeState.FAILED) return;
-    const exited = new Promise<void>((resolve) => node.worker.once("exit", () => resolve()));
+    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     Atomics.store(this.#pool.control, agentAt + AGENT_STOP_WANTED, 1);
     wake(this.#pool.control, agentAt);
     const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
@@ -314,20 +351,18 @@ export class NodeManager {
     while (Atomics.load(this.#pool.control, lifeState) !== LifeState.STOPPED) {
       if (performance.now() > deadlineMs) {
         // A KN that died inside a step may have left a lock behind on which this one spins.
-        await node.worker.terminate();
+        await worker.terminate();
         if (this.#hasFailed) return;
         throw new NodeFailedError(`KN ${node.nodeId} did not stop within ${stopMsMax} ms`);
       }
       await setTimeout(1);
     }
     // The thread has left its loop and ends by itself; a reference makes the process wait for that.
-    node.worker.ref();
+    worker.ref();
     const timeout = new AbortController();
     await Promise.race([
       exited,
-      setTimeout(EXIT_MS_MAX, undefined, { signal: timeout.signal }).then(() =>
-        node.worker.terminate()
-      ),
+      setTimeout(EXIT_MS_MAX, undefined, { signal: timeout.signal }).then(() => worker.terminate()),
     ]);
     timeout.abort();
   }

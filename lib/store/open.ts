@@ -134,6 +134,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     inFlightMax: resolved.inFlight,
     spinMicros,
     help: resolved.help,
+    startsLazily: resolved.startsLazily,
     log,
     onFailure: (error) => store.fail(error),
   });

@@ -94,6 +94,8 @@ export interface ResolvedOptions<V> {
   readonly onProgress: ((share: number) => void) | undefined;
   readonly spinMicros: number;
   readonly help: boolean;
+  /** Whether the KNs' threads wait for the first requests; a worker module of the application's own is tried at once. */
+  readonly startsLazily: boolean;
   readonly ringBytes: number;
   readonly inFlight: number;
   readonly dpmThreads: number;
@@ -208,6 +210,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     onProgress,
     spinMicros: spinOf(spin),
     help: booleanOf("help", help),
+    startsLazily: help && workers?.node === undefined,
     ringBytes: powerOfTwo(
       "ringBytes",
       ringBytes,

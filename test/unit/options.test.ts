@@ -118,6 +118,7 @@ test("the defaults are what the documentation of the options says", () => {
     onProgress: undefined,
     spinMicros: 100,
     help: true,
+    startsLazily: true,
     ringBytes: 512 * KIB,
     inFlight: 4096,
     dpmThreads: 1,
