@@ -1,0 +1,104 @@
+/**
+ * Power that goes, and processes that are killed, at any call of the file system, again and again: under load, during checkpoints,
+ * and while the store is being opened after the last time.
+ *
+ * What must be found: at the level "disk", and after a kill, everything that was acknowledged; at the level "os" after a loss of
+ * power, everything that was synced. Instead of that it may be what was issued later, and nothing else.
+ *
+ * @module
+ */
+import process from "node:process";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DurabilityLevel } from "../../lib/pool/durability.ts";
+import { DurableWorld, keptAtPowerLoss } from "../support/durable_world.ts";
+import { forEachSeed } from "../support/sim_seeds.ts";
+
+const SEED_COUNT = Number(process.env["DINOMO_POWER_SEEDS"] ?? 150);
+const GENERATION_COUNT = 5;
+const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
+
+/** What has happened in all worlds, so that a test that tests nothing is noticed. */
+const seen = { generations: 0, endedOpenings: 0, checkpoints: 0 };
+
+type Ending = "power" | "kill" | "close";
+
+/** Works on a store until its process ends. */
+function workUntilEnd(world: DurableWorld, ending: Ending): void {
+  const { random } = world;
+  if (ending !== "close") world.endAfter(random.between(1, random.pick([20, 100, 300])));
+  world.run(random.between(20, 400));
+  if (ending === "close") world.close();
+  world.end();
+  if (ending === "power") world.disk.losePower(random);
+}
+
+/** Opens the store, which may take several attempts. */
+function openAgain(world: DurableWorld, mayLosePower: boolean): boolean {
+  const { random, disk } = world;
+  let hasLostPower = false;
+  for (;;) {
+    if (random.next() < 0.4) world.endAfter(random.below(70));
+    else world.endAfter(Infinity);
+    if (world.open()) return hasLostPower;
+    seen.endedOpenings += 1;
+    if (!mayLosePower || random.next() < 0.5) continue;
+    disk.losePower(random);
+    hasLostPower = true;
+  }
+}
+
+/** Lets a store live and end several times. */
+function runGenerations(seed: number, endings: readonly Ending[], honoursSync = true): void {
+  const level = LEVELS[seed % 2]!;
+  const world = new DurableWorld({ seed, level });
+  world.disk.honoursSync = honoursSync;
+  const mayLosePower = endings.includes("power");
+  openAgain(world, mayLosePower);
+  for (let i = 0; i < GENERATION_COUNT; i++) {
+    const ending = world.random.pick(endings);
+    workUntilEnd(world, ending);
+    const hasLostPower = openAgain(world, mayLosePower) || ending === "power";
+    world.checkRecovered(hasLostPower ? keptAtPowerLoss(level) : "acknowledged");
+    seen.generations += 1;
+  }
+  world.run(100);
+  world.drain();
+  world.checkVisible();
+  seen.checkpoints += world.checkpointCount;
+}
+
+test("power goes at any call, in several lives of a store", () => {
+  forEachSeed(SEED_COUNT, (seed) => runGenerations(seed, ["power", "power", "close"]));
+});
+
+test("a process is killed at any call, and loses nothing that was acknowledged", () => {
+  forEachSeed(Math.ceil(SEED_COUNT / 2), (seed) => runGenerations(seed, ["kill", "kill", "close"]));
+});
+
+test("the power goes, or the process is killed, in turn", () => {
+  forEachSeed(
+    Math.ceil(SEED_COUNT / 2),
+    (seed) => runGenerations(seed + 1_000_000, ["kill", "power", "close"]),
+  );
+});
+
+test("a disk that does not honour sync is noticed at the level disk", () => {
+  let noticed = 0;
+  for (let seed = 1; seed < 40; seed += 2) {
+    try {
+      runGenerations(seed, ["power"], false);
+    } catch {
+      noticed += 1;
+    }
+  }
+  assert.ok(noticed > 10, `noticed ${noticed} times of 20`);
+});
+
+test("that was about something", () => {
+  assert.ok(seen.generations >= SEED_COUNT, `${seen.generations} lives`);
+  assert.ok(seen.endedOpenings > SEED_COUNT / 4, `${seen.endedOpenings} openings that ended early`);
+  assert.ok(seen.checkpoints > SEED_COUNT, `${seen.checkpoints} checkpoints`);
+});
+
+test.run();

@@ -1,0 +1,449 @@
+/**
+ * A logged store in one thread, over one tiny pool and a disk in memory: two KNs, a cleaner, a client, checkpoints, and a process
+ * that ends at any call of the file system. What is found afterwards is checked against a model of every key.
+ *
+ * @module
+ */
+import { Client } from "../../lib/client/client.ts";
+import { type ClientWaiter } from "../../lib/client/client_waiter.ts";
+import { NodeConnection } from "../../lib/client/node_connection.ts";
+import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { Cleaner } from "../../lib/dpm/cleaner.ts";
+import { IndexSpace } from "../../lib/index/index_space.ts";
+import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
+import { SlotTable } from "../../lib/index/slot_table.ts";
+import { LogWriter } from "../../lib/log/log_writer.ts";
+import { KvsNode } from "../../lib/node/kvs_node.ts";
+import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
+import { LogFile } from "../../lib/persistence/log_file.ts";
+import { type StartedLog, startLog } from "../../lib/persistence/open_log.ts";
+import { readSnapshot, type RestoredPool } from "../../lib/persistence/snapshot_reader.ts";
+import { AGENT_DPM, GATE_NODE_COUNT, GATE_PAUSED } from "../../lib/pool/control_layout.ts";
+import { DurabilityLevel, isLogged } from "../../lib/pool/durability.ts";
+import { geometryOf } from "../../lib/pool/geometry.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
+import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
+import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../../lib/routing/ownership.ts";
+import {
+  DurableKey,
+  type DurableOperation,
+  type FoundRecord,
+  type Kept,
+} from "./durable_model.ts";
+import { MemoryDisk } from "./memory_disk.ts";
+import { Random } from "./random.ts";
+import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
+import { require } from "./sim_model.ts";
+import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
+import { CHECKPOINT_PATH, DIRECTORY } from "./snapshots.ts";
+
+/** How a world is made. */
+export interface DurableOptions {
+  readonly seed: number;
+  /** One of `DurabilityLevel`, not MEMORY. */
+  readonly level: number;
+  /** @default 10 to 24 */
+  readonly segmentCount?: number;
+  readonly disk?: MemoryDisk;
+}
+
+/** What every call throws once the process is to end. */
+export class ProcessEnd extends Error {}
+
+const SEGMENT_BYTES = 4096;
+const RING_BYTES = 8192;
+/** The first slot is that of two keys with the same hash. */
+const SLOTS = [1426, 1200, 17] as Slot[];
+const TWINS = ["key-17554", "key-37821"] as const;
+const KEYS = [
+  ...keysOfSlots(SLOTS, 9).filter(({ text }) => !TWINS.some((twin) => twin === text)),
+  ...TWINS.map((text) => ({ number: 0, text, slot: SLOTS[0]! })),
+].map((key, number) => ({ ...key, number }));
+const NODE_COUNT = 2;
+const PENDING_MAX = 40;
+const BURST_MAX = 10;
+const TTL_MS_MAX = 3000;
+const TICK_MS_MAX = 400;
+/** Turns after which something that must end has not ended. */
+const TURNS_MAX = 2000;
+const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
+const REQUESTED = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
+
+/** The store, its disk and its past. */
+export class DurableWorld implements ClientWaiter {
+  readonly random: Random;
+  readonly disk: MemoryDisk;
+  readonly level: number;
+  readonly models: readonly DurableKey[] = KEYS.map((key) => new DurableKey(key));
+  nowMs = 1_000_000;
+  /** Whether the process has ended: every call fails. */
+  isDown = false;
+  pool!: Pool;
+  log!: StartedLog;
+  client!: Client;
+  /** Operations by the status that they have ended with. */
+  readonly ended = new Map<number, number>();
+  checkpointCount = 0;
+  readonly #segmentCount: number;
+  readonly #clock = (): number => this.nowMs;
+  readonly #encoder = new KeyEncoder(...HASH_KEY);
+  #nodes: KvsNode[] = [];
+  /** The nodes, and what clients execute in their place. */
+  #executors: KvsNode[] = [];
+  #cleaner!: Cleaner;
+  #cleanerLog!: LogWriter;
+  #checkpointer!: Checkpointer;
+  #reader!: OneSidedReader;
+  #tickEnd: (() => void)[] = [];
+  #operationCount = 0;
+  #pendingCount = 0;
+  #endAt = Infinity;
+  #hasOpened = false;
+  #isIntruding = false;
+
+  constructor(options: DurableOptions) {
+    this.random = new Random(options.seed);
+    this.disk = options.disk ?? new MemoryDisk();
+    this.level = options.level;
+    this.#segmentCount = options.segmentCount ?? this.random.between(10, 24);
+    this.disk.beforeCall = (call, number) => this.#beforeCall(call, number);
+  }
+
+  /** Ends the process at a call of the file system from now. */
+  endAfter(calls: number): void {
+    this.#endAt = this.disk.calls.length + calls;
+  }
+
+  /** Ends the process now. */
+  end(): void {
+    this.isDown = true;
+  }
+
+  /**
+   * Opens the store: a new one, or what is on the disk.
+   *
+   * @returns false if the process has ended before it was open
+   */
+  open(): boolean {
+    this.isDown = false;
+    try {
+      const isNew = this.disk.info(CHECKPOINT_PATH) === undefined;
+      require(!isNew || !this.#hasOpened, "I3: the checkpoint is gone");
+      const restored = isNew
+        ? undefined
+        : readSnapshot(this.disk, DIRECTORY, REQUESTED, { isLogged: true });
+      const geometry = geometryOf(this.#segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
+      this.#start(restored?.pool ?? Pool.create(geometry, HASH_KEY), restored);
+    } catch (error) {
+      if (this.isDown) return false;
+      throw error;
+    }
+    this.#hasOpened = true;
+    this.#endAt = Infinity;
+    return true;
+  }
+
+  /** Checks what was found when the store was opened again. */
+  checkRecovered(kept: Kept): void {
+    for (const model of this.models) model.recover(this.find(model), this.nowMs, kept);
+  }
+
+  /** Checks what the running store says. */
+  checkVisible(): void {
+    for (const model of this.models) model.checkVisible(this.find(model), this.nowMs);
+  }
+
+  /** Makes steps, until the process ends. */
+  run(stepCount: number): void {
+    for (let i = 0; i < stepCount && !this.isDown; i++) {
+      this.step();
+      if (i % 8 === 0 && !this.isDown) this.checkVisible();
+    }
+  }
+
+  /** Makes a random step. */
+  step(): void {
+    const { random } = this;
+    if (random.next() < 0.5) this.#resume();
+    const choice = random.next();
+    if (choice < 0.3) this.#burst();
+    else if (choice < 0.45) this.endTick();
+    else if (choice < 0.65) this.#runNode(random.pick(this.#nodes));
+    else if (choice < 0.8) this.#poll();
+    else if (choice < 0.86) this.clean();
+    else if (choice < 0.9) this.#move();
+    else if (choice < 0.93) this.#checkpoint();
+    else if (choice < 0.96) this.flush();
+    else this.nowMs += random.between(1, TICK_MS_MAX);
+  }
+
+  /** Lets everything end that was issued. */
+  drain(): void {
+    for (let i = 0; this.#pendingCount > 0 && !this.isDown; i++) {
+      require(i < TURNS_MAX, "what was issued ends");
+      this.#resume();
+      this.endTick();
+      this.client.flush();
+      for (const node of this.#nodes) this.#runNode(node);
+      this.#poll();
+    }
+  }
+
+  /** Closes the store as a program does: afterwards everything is durable. */
+  close(): void {
+    this.drain();
+    this.#resume();
+    while (this.isCommitting) this.waitSync();
+    if (this.isDown) return;
+    this.#cleaner.abandon();
+    this.#cleanerLog.seal();
+    for (const node of this.#nodes) node.close();
+    if (this.log.file.sync()) this.#raiseFloors();
+  }
+
+  /** Syncs the image. */
+  flush(): boolean {
+    const isSynced = this.log.file.sync();
+    if (isSynced) this.#raiseFloors();
+    return isSynced;
+  }
+
+  /** Cleans one step. */
+  clean(): void {
+    if (!this.isCommitting) this.#cleaner.doWork();
+  }
+
+  /** Writes a checkpoint; false if that fails. */
+  checkpoint(): boolean {
+    const isWritten = this.log.checkpointer.tryCheckpoint();
+    if (isWritten) {
+      this.checkpointCount += 1;
+      this.#raiseFloors();
+    }
+    return isWritten;
+  }
+
+  /** Issues a put. */
+  put(
+    model: DurableKey,
+    byteLength: number,
+    { expiresAtMs = Infinity, mustSync = false, condition = Condition.NONE as number } = {},
+  ): void {
+    const operation = this.#newOperation("put", expiresAtMs, mustSync);
+    const expected = condition === Condition.VERSION ? this.find(model)?.version ?? 1 : 0;
+    const bytes = makeValue(model.key.number, operation.number, byteLength);
+    const settler = this.#begin([model], operation);
+    const value = { bytes, start: 0, end: bytes.length };
+    this.#encoder.encode(model.key.text);
+    this.client.put(this.#encoder, value, expiresAtMs, condition, expected, settler, mustSync);
+  }
+
+  /** Issues a delete. */
+  delete(model: DurableKey): void {
+    const settler = this.#begin([model], this.#newOperation("delete"));
+    this.#encoder.encode(model.key.text);
+    this.client.delete(this.#encoder, settler);
+  }
+
+  /** Issues the deletion of all keys of a slot. */
+  clear(slot: Slot): void {
+    const models = this.models.filter(({ key }) => key.slot === slot);
+    this.client.clearSlot(slot, this.#begin(models, this.#newOperation("clear")));
+  }
+
+  /** Reads a key. */
+  find(model: DurableKey): FoundRecord | undefined {
+    this.#encoder.encode(model.key.text);
+    if (!this.#reader.read(this.#encoder, true)) return undefined;
+    const { value, valueBytes, version } = this.#reader;
+    return { operation: readValue(value, valueBytes, model.key.number).operation, version };
+  }
+
+  /** Whether a group has been written and not been published yet. */
+  get isCommitting(): boolean {
+    return this.#executors.some((executor) => executor.isCommitting);
+  }
+
+  /** Runs what was scheduled for the end of the tick. */
+  endTick(): void {
+    const tasks = this.#tickEnd;
+    this.#tickEnd = [];
+    for (const task of tasks) task();
+  }
+
+  schedule(task: () => void): void {
+    this.#tickEnd.push(task);
+  }
+
+  waitLater(): void {}
+
+  waitSync(): void {
+    this.#resume();
+    for (const node of this.#nodes) this.#runNode(node);
+  }
+
+  #start(pool: Pool, restored: RestoredPool | undefined): void {
+    this.pool = pool;
+    this.log = startLog(pool, PLACE, this.level, restored, this.disk, this.#clock);
+    require(isLogged(pool), "the pool is logged");
+    this.#checkpointer = this.log.checkpointer;
+    this.#reader = new OneSidedReader(pool, this.#clock);
+    this.#tickEnd = [];
+    this.#pendingCount = 0;
+    this.client = new Client({
+      pool,
+      clientId: 0,
+      waiter: this,
+      onFlush: () => {},
+      onBlocked: () => {},
+    });
+    pool.control[GATE_NODE_COUNT] = NODE_COUNT;
+    this.#nodes = [];
+    this.#executors = [];
+    for (let i = 0; i < NODE_COUNT; i++) this.#addNode(i as NodeId);
+    for (const slot of SLOTS) initialiseOwner(pool, slot, this.random.below(NODE_COUNT) as NodeId);
+    const segments = new SegmentTable(pool);
+    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM, { file: this.#openImage() });
+    this.#cleaner = new Cleaner(pool, segments, table, this.#cleanerLog, this.#clock);
+  }
+
+  /** Every thread has the image open for itself. */
+  #openImage(): LogFile {
+    return new LogFile(this.pool, this.disk, imagePath(this.pool, PLACE), this.#clock);
+  }
+
+  #addNode(nodeId: NodeId): void {
+    const { pool, random } = this;
+    const ring = createRing(RING_BYTES, 16);
+    const make = (isHelper: boolean) => {
+      const file = this.#openImage();
+      const checkpointer = new Checkpointer(pool, this.disk, PLACE, file);
+      const consumers = [new RequestConsumer(ring)];
+      const parts = { pool, nodeId, agent: nodeId, consumers, clock: this.#clock, isHelper, file };
+      return new KvsNode(isHelper ? parts : { ...parts, checkpointer });
+    };
+    const node = make(false);
+    const helper = make(true);
+    this.#nodes.push(node);
+    this.#executors.push(node, helper);
+    const execute = (publish: () => void) => {
+      const mayHelp = random.next() < 0.4 && !this.isCommitting;
+      return mayHelp ? helper.doWork(publish) : 0;
+    };
+    this.client.connect(new NodeConnection(nodeId, pool.agentAt(nodeId), ring, execute));
+  }
+
+  #runNode(node: KvsNode): void {
+    // Whoever is committing holds locks, for which others would wait.
+    const committing = this.#executors.find((executor) => executor.isCommitting);
+    if (committing !== undefined) return void committing.doWork();
+    node.doWork();
+    if (node.isStalled && !this.isCommitting && !this.isDown) node.waitWhileStalled();
+  }
+
+  #poll(): void {
+    // What had been published before the process ended may have been acknowledged, or not.
+    if (!this.isDown) this.client.poll();
+  }
+
+  #burst(): void {
+    const count = this.random.between(1, BURST_MAX);
+    for (let i = 0; i < count && this.#pendingCount < PENDING_MAX; i++) this.#issueAny();
+  }
+
+  #issueAny(): void {
+    const { random, nowMs } = this;
+    const model = random.pick(this.models);
+    const choice = random.next();
+    if (choice < 0.2) return this.delete(model);
+    if (choice < 0.22) return this.clear(random.pick(SLOTS));
+    const byteLength = this.#valueBytes();
+    if (choice < 0.32) return this.put(model, byteLength, { condition: Condition.ABSENT });
+    if (choice < 0.42) return this.put(model, byteLength, { condition: Condition.VERSION });
+    if (choice < 0.52) {
+      return this.put(model, byteLength, { expiresAtMs: nowMs + random.between(1, TTL_MS_MAX) });
+    }
+    this.put(model, byteLength, { mustSync: random.next() < 0.1 });
+  }
+
+  #valueBytes(): number {
+    const { random } = this;
+    const choice = random.next();
+    if (choice < 0.04) return random.between(2100, 2600);
+    return random.between(VALUE_BYTES_MIN, choice < 0.1 ? 900 : 180);
+  }
+
+  #newOperation(
+    kind: DurableOperation["kind"],
+    expiresAtMs = Infinity,
+    mustSync = false,
+  ): DurableOperation {
+    const number = ++this.#operationCount;
+    return { kind, number, expiresAtMs, mustSync, status: undefined, version: 0 };
+  }
+
+  #begin(models: readonly DurableKey[], operation: DurableOperation) {
+    for (const model of models) model.issue(operation);
+    this.#pendingCount += 1;
+    return {
+      settle: (status: number, _address: number, versionLow: number, versionHigh: number) => {
+        require(operation.status === undefined, `I5: operation ${operation.number} ended twice`);
+        this.#pendingCount -= 1;
+        operation.status = status;
+        const isVersioned = operation.kind === "put" && status === Status.OK;
+        if (isVersioned) operation.version = versionHigh * 2 ** 32 + (versionLow >>> 0);
+        this.ended.set(status, (this.ended.get(status) ?? 0) + 1);
+        for (const model of models) model.end(operation);
+      },
+      fail: (error: Error) => {
+        throw error;
+      },
+    };
+  }
+
+  #move(): void {
+    if (this.isCommitting) return;
+    const slot = this.random.pick(SLOTS);
+    const owner = ownerOf(loadOwner(this.pool, slot));
+    moveSlot(this.pool, slot, (NODE_COUNT - 1 - owner) as NodeId);
+  }
+
+  #checkpoint(): void {
+    if (!this.isCommitting) this.checkpoint();
+  }
+
+  #raiseFloors(): void {
+    for (const model of this.models) model.raiseFloor();
+  }
+
+  #resume(): void {
+    this.pool.control[GATE_PAUSED] = 0;
+  }
+
+  #beforeCall(call: string, number: number): void {
+    if (number > this.#endAt) this.isDown = true;
+    if (this.isDown) throw new ProcessEnd(`${call} after the end`);
+    const isOutsideGate = this.isCommitting && !this.#isIntruding;
+    if (isOutsideGate && (call === "write" || call === "sync")) this.#intrude();
+  }
+
+  /** What others do while a KN waits for the disk: a checkpoint, or a pause that has not ended when the KN goes on. */
+  #intrude(): void {
+    const choice = this.random.next();
+    if (choice > 0.2) return;
+    this.#isIntruding = true;
+    if (choice < 0.1) this.checkpoint();
+    else this.pool.control[GATE_PAUSED] = 1;
+    this.#isIntruding = false;
+    if (this.isDown) throw new ProcessEnd("during a checkpoint");
+  }
+}
+
+/** Whether nothing that was acknowledged may be lost when the power goes. */
+export function keptAtPowerLoss(level: number): Kept {
+  return level === DurabilityLevel.DISK ? "acknowledged" : "durable";
+}
