@@ -195,6 +195,8 @@ export class LogWriter {
 
   #usedBytes(): number {
     const start = this.#pool.segmentAddress(this.#segment) >>> 0;
+    // The header is written with the first frame: before that the file has nothing of the segment.
+    if (this.#file !== undefined && this.#next === start + HEADER_UNITS) return 0;
     return (this.#next - start) * ADDRESS_UNIT_BYTES;
   }
 
