@@ -262,7 +262,9 @@ function captureSegments(pool: Pool, words: Int32Array, first: number): void {
     const to = first + i * SEGMENT_ENTRY_WORDS;
     words[to + SEGMENT_ENTRY_GENERATION] = control[GENERATIONS + i];
     if (state === SegmentState.FREE) continue;
-    if (state === SegmentState.FREE_PENDING || segments.isStaging(segment)) {
+    // Staged values are in no file, and their lives are not counted.
+    if (segments.isStaging(segment)) continue;
+    if (state === SegmentState.FREE_PENDING) {
       // What it holds now is not part of the checkpoint, and must not be taken for what it will hold next.
       words[to + SEGMENT_ENTRY_GENERATION] += 1;
       continue;

@@ -297,8 +297,9 @@ export class SegmentTable {
     if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
     Atomics.sub(control, FREE_PENDING_COUNT, 1);
     // The bump comes before the segment can be allocated: otherwise a reader could read half of a new
-    // record and find the generation unchanged (I6).
-    Atomics.add(control, GENERATIONS + segment, 1);
+    // record and find the generation unchanged (I6). Nothing ever points at what was staged, and the image has nothing of that
+    // life: it is not counted, or a replay would not know the frames of the next one.
+    if (!this.isStaging(segment)) Atomics.add(control, GENERATIONS + segment, 1);
     this.#push(segment, at);
     Atomics.add(control, FREE_LIST_COUNT, 1);
   }
