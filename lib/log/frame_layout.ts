@@ -106,14 +106,13 @@ export function sealSegmentHeader(pool: Pool, segment: SegmentId): void {
   pool.wordsOf(address)[pool.wordAt(address) + SEGMENT_CRC] = segmentHeaderCrc(pool, address);
 }
 
-/** The generation in a segment's header; undefined if it is not a whole one. */
-export function segmentGeneration(pool: Pool, segment: SegmentId): number | undefined {
+/** Whether a segment begins with a whole header of a generation. */
+export function hasSegmentHeader(pool: Pool, segment: SegmentId, generation: number): boolean {
   const address = pool.segmentAddress(segment);
   const words = pool.wordsOf(address);
   const at = pool.wordAt(address);
-  const isWhole = words[at] === SEGMENT_MAGIC && words[at + 1] === segment &&
-    words[at + SEGMENT_CRC] === segmentHeaderCrc(pool, address);
-  return isWhole ? words[at + 2] : undefined;
+  return words[at] === SEGMENT_MAGIC && words[at + 1] === segment &&
+    words[at + 2] === generation && words[at + SEGMENT_CRC] === segmentHeaderCrc(pool, address);
 }
 
 function crcOf(pool: Pool, address: PoolAddress, payloadBytes: number): number {

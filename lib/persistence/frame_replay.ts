@@ -25,8 +25,8 @@ import { SlotTable } from "../index/slot_table.ts";
 import {
   checkFrame,
   frameSyncedBytes,
+  hasSegmentHeader,
   looksLikeFrame,
-  segmentGeneration,
 } from "../log/frame_layout.ts";
 import {
   FRAME_HEADER_BYTES,
@@ -129,6 +129,8 @@ class Replay {
   #records = 0;
   #droppedBytes = 0;
   #abandoned = 0;
+  /** Whether the segment at hand has whole frames behind the end of its log. */
+  #hasLostFrames = false;
   readonly #damages: Damage[] = [];
   /** What was read behind the checkpoint, as offsets in the segments. */
   readonly #loaded: { segment: SegmentId; start: number; end: number }[] = [];
@@ -157,18 +159,10 @@ class Replay {
     const pool = this.#pool;
     const { segmentBytes } = pool.geometry;
     const used = pool.control[pool.segmentAt(segment) + SEGMENT_USED_BYTES];
-    if (used === 0) {
-      if (this.#read(segment, 0, SEGMENT_HEADER_BYTES) < SEGMENT_HEADER_BYTES) return;
-      const generation = segmentGeneration(pool, segment);
-      // An earlier life's are smaller. A larger one is of a segment that staged values, which nobody logs, in between.
-      if (generation === undefined || ((generation - pool.loadGeneration(segment)) | 0) < 0) {
-        return this.#erase(segment, 0, SEGMENT_HEADER_BYTES);
-      }
-      Atomics.store(pool.control, GENERATIONS + segment, generation);
-    }
+    const end = used + this.#read(segment, used, segmentBytes - used);
+    if (end < SEGMENT_HEADER_BYTES) return this.#erase(segment, 0, end);
     const start = used === 0 ? SEGMENT_HEADER_BYTES : used;
-    const end = start + this.#read(segment, start, segmentBytes - start);
-    if (end > start) this.#loaded.push({ segment, start, end: end & ~(ADDRESS_UNIT_BYTES - 1) });
+    this.#loaded.push({ segment, start, end: end & ~(ADDRESS_UNIT_BYTES - 1) });
   }
 
   /**
@@ -182,11 +176,16 @@ class Replay {
   #replaySegment(segment: SegmentId, start: number, end: number): void {
     const pool = this.#pool;
     const at = pool.segmentAt(segment);
-    const replayedTo = this.#replay(segment, pool.loadGeneration(segment), start, end);
+    const generation = pool.loadGeneration(segment);
+    this.#hasLostFrames = false;
+    const replayedTo = this.#replay(segment, generation, start, end);
     if (replayedTo === SEGMENT_HEADER_BYTES) {
-      // Frames that were lost may have left others behind them: in its next life the segment must not take those for its own.
-      Atomics.add(pool.control, GENERATIONS + segment, 1);
-      this.#abandoned += 1;
+      // Frames that were lost, the segment's header with them, may have left others behind them: in its next life the segment
+      // must not take those for its own.
+      if (this.#hasLostFrames || hasSegmentHeader(pool, segment, generation)) {
+        Atomics.add(pool.control, GENERATIONS + segment, 1);
+        this.#abandoned += 1;
+      }
       return this.#erase(segment, 0, end);
     }
     this.#erase(segment, replayedTo, end);
@@ -272,6 +271,7 @@ class Replay {
     if (!hasEvidence) {
       // Written, but not synced, when the power went: some of it is there, some of it is not.
       this.#droppedBytes += last - broken;
+      this.#hasLostFrames = true;
       return undefined;
     }
     const file = this.#path;
