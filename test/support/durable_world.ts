@@ -129,6 +129,7 @@ export class DurableWorld implements ClientWaiter {
    */
   open(): boolean {
     this.isDown = false;
+    this.#executors = [];
     try {
       const isNew = this.disk.info(CHECKPOINT_PATH) === undefined;
       require(!isNew || !this.#hasOpened, "I3: the checkpoint is gone");
