@@ -69,10 +69,17 @@ export function startLog(
   if (restored === undefined) files.close(files.create(imagePath(pool, place)));
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
   const checkpointer = new Checkpointer(pool, files, place, file);
-  // What stands in the place of damage is only in the pool so far, and the checkpoint's CRCs are of the pool.
-  for (const { offset, bytes } of restored?.recovery.damages ?? []) {
-    file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
+  try {
+    // What stands in the place of damage is only in the pool so far, and the checkpoint's CRCs are of the pool.
+    for (const { offset, bytes } of restored?.recovery.damages ?? []) {
+      file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
+    }
+    if (restored === undefined || restored.recovery.mustCheckpoint) checkpointer.checkpoint();
+    // Whoever has renamed the checkpoint may have been killed before it was durable under its name.
+    else files.syncDirectory(place.directory);
+  } catch (error) {
+    file.close();
+    throw error;
   }
-  if (restored === undefined || restored.recovery.mustCheckpoint) checkpointer.checkpoint();
   return { place, file, checkpointer };
 }
