@@ -48,6 +48,8 @@ export interface DurableOptions {
   /** @default 10 to 24 */
   readonly segmentCount?: number;
   readonly disk?: MemoryDisk;
+  /** Whether checkpoints and pauses come between the steps of a group. @default true */
+  readonly intrudes?: boolean;
 }
 
 /** What every call throws once the process is to end. */
@@ -88,6 +90,7 @@ export class DurableWorld implements ClientWaiter {
   readonly ended = new Map<number, number>();
   checkpointCount = 0;
   readonly #segmentCount: number;
+  readonly #intrudes: boolean;
   readonly #clock = (): number => this.nowMs;
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   #nodes: KvsNode[] = [];
@@ -109,6 +112,7 @@ export class DurableWorld implements ClientWaiter {
     this.disk = options.disk ?? new MemoryDisk();
     this.level = options.level;
     this.#segmentCount = options.segmentCount ?? this.random.between(10, 24);
+    this.#intrudes = options.intrudes ?? true;
     this.disk.beforeCall = (call, number) => this.#beforeCall(call, number);
   }
 
@@ -227,12 +231,12 @@ export class DurableWorld implements ClientWaiter {
     return isWritten;
   }
 
-  /** Issues a put. */
+  /** Issues a put; returns the number of the operation. */
   put(
     model: DurableKey,
     byteLength: number,
     { expiresAtMs = Infinity, mustSync = false, condition = Condition.NONE as number } = {},
-  ): void {
+  ): number {
     const operation = this.#newOperation("put", expiresAtMs, mustSync);
     const expected = condition === Condition.VERSION ? this.find(model)?.version ?? 1 : 0;
     const bytes = makeValue(model.key.number, operation.number, byteLength);
@@ -240,6 +244,7 @@ export class DurableWorld implements ClientWaiter {
     const value = { bytes, start: 0, end: bytes.length };
     this.#encoder.encode(model.key.text);
     this.client.put(this.#encoder, value, expiresAtMs, condition, expected, settler, mustSync);
+    return operation.number;
   }
 
   /** Issues a delete. */
@@ -363,12 +368,11 @@ export class DurableWorld implements ClientWaiter {
     if (choice < 0.2) return this.delete(model);
     if (choice < 0.22) return this.clear(random.pick(SLOTS));
     const byteLength = this.#valueBytes();
-    if (choice < 0.32) return this.put(model, byteLength, { condition: Condition.ABSENT });
-    if (choice < 0.42) return this.put(model, byteLength, { condition: Condition.VERSION });
-    if (choice < 0.52) {
-      return this.put(model, byteLength, { expiresAtMs: nowMs + random.between(1, TTL_MS_MAX) });
-    }
-    this.put(model, byteLength, { mustSync: random.next() < 0.1 });
+    if (choice < 0.32) this.put(model, byteLength, { condition: Condition.ABSENT });
+    else if (choice < 0.42) this.put(model, byteLength, { condition: Condition.VERSION });
+    else if (choice < 0.52) {
+      this.put(model, byteLength, { expiresAtMs: nowMs + random.between(1, TTL_MS_MAX) });
+    } else this.put(model, byteLength, { mustSync: random.next() < 0.1 });
   }
 
   #valueBytes(): number {
@@ -428,7 +432,7 @@ export class DurableWorld implements ClientWaiter {
   #beforeCall(call: string, number: number): void {
     if (number > this.#endAt) this.isDown = true;
     if (this.isDown) throw new ProcessEnd(`${call} after the end`);
-    const isOutsideGate = this.isCommitting && !this.#isIntruding;
+    const isOutsideGate = this.#intrudes && this.isCommitting && !this.#isIntruding;
     if (isOutsideGate && (call === "write" || call === "sync")) this.#intrude();
   }
 
