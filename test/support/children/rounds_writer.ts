@@ -1,0 +1,60 @@
+/**
+ * Opens a pool, says what it has found there, and writes rounds until it is killed.
+ *
+ * @module
+ */
+import { open, type Store } from "../../../mod.ts";
+import { childArguments, say } from "../child.ts";
+import {
+  ROUND_KEYS,
+  roundOf,
+  type RoundsMessage,
+  type RoundsUse,
+  type RoundValue,
+  roundValue,
+  stateAfter,
+} from "../logged_rounds.ts";
+
+/** Rounds after which a store that logs nothing saves what it has. */
+const SAVE_EVERY = 4;
+
+const { path, durability } = childArguments<RoundsUse>();
+const store = await open<RoundValue>({
+  path,
+  durability,
+  capacity: "1MiB",
+  segmentBytes: "16KiB",
+  checkpointBytes: "64KiB",
+  ringBytes: "8KiB",
+  nodes: 2,
+});
+
+function tell(message: RoundsMessage): void {
+  say(message);
+}
+
+async function findAll(from: Store<RoundValue>): Promise<(number | null)[]> {
+  return await Promise.all(Array.from({ length: ROUND_KEYS }, async (_, key) => {
+    const value = await from.get(`key ${key}`);
+    return value === undefined ? null : roundOf(value, key);
+  }));
+}
+
+async function writeRound(round: number): Promise<void> {
+  await Promise.all(Array.from({ length: ROUND_KEYS }, async (_, key) => {
+    const isDeleted = stateAfter(round, key) === null;
+    if (isDeleted) await store.delete(`key ${key}`);
+    else await store.put(`key ${key}`, roundValue(round, key));
+  }));
+}
+
+const found = await findAll(store);
+const start = Math.max(0, ...found.map((round) => round ?? 0)) + 1;
+tell({ found, start });
+for (let round = start;; round++) {
+  await writeRound(round);
+  tell({ acknowledged: round });
+  if (durability !== "memory" || round % SAVE_EVERY !== 0) continue;
+  await store.snapshot();
+  tell({ saved: round });
+}
