@@ -28,6 +28,8 @@ const LATE_MS_MAX = 12;
 
 const random = new Random(SEED);
 
+type FoundMessage = Extract<RoundsMessage, { found: unknown }>;
+
 /** What each key may be. */
 type Allowed = (key: number) => (number | null)[];
 
@@ -51,7 +53,7 @@ function check(messages: readonly RoundsMessage[], allowed: Allowed, context: st
   // It was killed before it had opened the pool.
   if (first === undefined) return allowed;
   assert.ok("found" in first, context);
-  const { found, start } = first as { found: (number | null)[]; start: number };
+  const { found, start } = first as FoundMessage;
   for (let key = 0; key < ROUND_KEYS; key++) {
     const isAllowed = allowed(key).includes(found[key]!);
     assert.ok(isAllowed, `${context}: key ${key} is ${found[key]}, not one of ${allowed(key)}`);
@@ -89,8 +91,10 @@ test("at the level memory it is what was saved last, and nothing else", async ()
     const messages = await runAndKill(use, i === 0);
     const first = messages[0];
     if (first === undefined) continue;
-    const { found } = first as { found: (number | null)[] };
-    const isRound = (round: number) => found.every((state, key) => state === stateAfter(round, key));
+    assert.ok("found" in first);
+    const { found } = first as FoundMessage;
+    const isRound = (round: number) =>
+      found.every((state, key) => state === stateAfter(round, key));
     const isAllowed = i === 0 || rounds.length === 0 || rounds.some(isRound);
     assert.ok(isAllowed, `kill ${i}, seed ${SEED}: ${found} is none of ${rounds}`);
     const saved = messages.flatMap((said) => "saved" in said ? [said.saved] : []);

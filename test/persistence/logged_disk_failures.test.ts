@@ -96,7 +96,11 @@ function checkRefusals(world: DurableWorld, context: string): void {
   world.drain();
   world.checkVisible();
   assert.is(countOk(world), before, `${context}: nothing is acknowledged`);
-  assert.is((world.ended.get(Status.NOT_DURABLE) ?? 0) - refusals, 7, `${context}: all are refused`);
+  assert.is(
+    (world.ended.get(Status.NOT_DURABLE) ?? 0) - refusals,
+    7,
+    `${context}: all are refused`,
+  );
   assert.is(world.flush(), false, `${context}: a sync fails`);
   assert.is(world.checkpoint(), false, `${context}: a checkpoint fails`);
   const syncsAfter = world.disk.calls.filter((call) => call === "sync").length;
@@ -154,13 +158,20 @@ for (const level of LEVELS) {
       assert.ok(i < 1000, "opening ends");
       const at = world.disk.calls.length + i;
       const { beforeCall } = world.disk;
-      const failed = breakDisk(world.disk, { at, way: i % 2 === 0 ? "EIO" : "EMFILE", isSticky: false });
+      const failed = breakDisk(world.disk, {
+        at,
+        way: i % 2 === 0 ? "EIO" : "EMFILE",
+        isSticky: false,
+      });
       try {
         hasOpened = world.open();
       } catch (error) {
         assert.match(String(error), /simulated|durability is lost/, `call ${i}: ${error}`);
       }
-      assert.ok(!hasOpened || failed.length === 0, `call ${i}, ${failed[0]}, fails and is not noticed`);
+      assert.ok(
+        !hasOpened || failed.length === 0,
+        `call ${i}, ${failed[0]}, fails and is not noticed`,
+      );
       world.disk.beforeCall = beforeCall;
     }
     world.checkRecovered("acknowledged");

@@ -21,6 +21,17 @@ const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
 /** What has happened in all worlds, so that a test that tests nothing is noticed. */
 const seen = { generations: 0, endedOpenings: 0, checkpoints: 0 };
 
+/** Calls, and how many of them, at which a checkpoint is neither there nor not. */
+const MOMENTS: readonly [string, number][] = [
+  ["create", 1],
+  ["sync", 1],
+  ["sync", 2],
+  ["syncDirectory", 1],
+  ["rename", 1],
+  ["syncDirectory", 2],
+  ["list", 1],
+];
+
 type Ending = "power" | "kill" | "close";
 
 /** Works on a store until its process ends. */
@@ -38,8 +49,9 @@ function openAgain(world: DurableWorld, mayLosePower: boolean): boolean {
   const { random, disk } = world;
   let hasLostPower = false;
   for (;;) {
-    if (random.next() < 0.4) world.endAfter(random.below(70));
-    else world.endAfter(Infinity);
+    const choice = random.next();
+    world.endAfter(choice < 0.3 ? random.below(70) : Infinity);
+    if (choice > 0.8) world.endAtCall(...random.pick(MOMENTS));
     if (world.open()) return hasLostPower;
     seen.endedOpenings += 1;
     if (!mayLosePower || random.next() < 0.5) continue;
@@ -69,18 +81,39 @@ function runGenerations(seed: number, endings: readonly Ending[], honoursSync = 
 }
 
 test("power goes at any call, in several lives of a store", () => {
-  forEachSeed(SEED_COUNT, (seed) => runGenerations(seed, ["power", "power", "close"]));
+  forEachSeed(
+    Math.ceil(SEED_COUNT * 0.6),
+    (seed) => runGenerations(seed, ["power", "power", "close"]),
+  );
 });
 
 test("a process is killed at any call, and loses nothing that was acknowledged", () => {
-  forEachSeed(Math.ceil(SEED_COUNT / 2), (seed) => runGenerations(seed, ["kill", "kill", "close"]));
+  forEachSeed(
+    Math.ceil(SEED_COUNT * 0.2),
+    (seed) => runGenerations(seed, ["kill", "kill", "close"]),
+  );
 });
 
 test("the power goes, or the process is killed, in turn", () => {
   forEachSeed(
-    Math.ceil(SEED_COUNT / 2),
+    Math.ceil(SEED_COUNT * 0.2),
     (seed) => runGenerations(seed + 1_000_000, ["kill", "power", "close"]),
   );
+});
+
+test("a checkpoint that a killed process has just renamed is durable when the next one goes on", () => {
+  forEachSeed(20, (seed) => {
+    const world = new DurableWorld({ seed, level: DurabilityLevel.DISK });
+    world.endAtCall("syncDirectory", 2);
+    assert.is(world.open(), false);
+    assert.ok(world.open());
+    world.put(world.models[0]!, 100);
+    world.drain();
+    world.end();
+    world.disk.losePower(world.random);
+    assert.ok(world.open());
+    world.checkRecovered("acknowledged");
+  });
 });
 
 test("a disk that does not honour sync is noticed at the level disk", () => {

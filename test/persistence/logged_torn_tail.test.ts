@@ -63,6 +63,28 @@ test(
 /** Where noise is taken from that looks like a log. */
 const SEGMENT_START = 64;
 
+test("frames behind a first one that was lost are not taken for those of the segment's next life", () => {
+  const left = new LoggedImage(DurabilityLevel.OS);
+  // A segment of which the checkpoint knows nothing.
+  const segments = new Set(left.frames.map(({ segment }) => segment));
+  for (const frame of left.frames) if (left.isCheckpointed(frame)) segments.delete(frame.segment);
+  const [segment] = segments;
+  assert.ok(left.frames.filter((frame) => frame.segment === segment).length > 3);
+  const start = segment! * 4096;
+  left.restore(left.image.slice().fill(0, start, start + 512));
+  assert.ok(left.world.open());
+  left.world.checkRecovered("durable");
+  for (let i = 0; i < 3; i++) {
+    for (const model of left.world.models) left.put(model, 90);
+    const { pool } = left.restore(left.disk.fileContents(IMAGE_PATH));
+    const contents = left.contentsOf(pool);
+    for (const model of left.world.models) {
+      assert.is(contents.get(model), left.newestOf(model), `round ${i}: ${model.key.text}`);
+    }
+    assert.ok(left.world.open());
+  }
+});
+
 test("a checkpoint.new that is not whole is ignored, whatever is in it", () => {
   const left = new LoggedImage();
   const checkpoint = left.disk.fileContents(CHECKPOINT_PATH);

@@ -1,5 +1,5 @@
 /**
- * The concurrency tests are tested: each of many bugs is planted into a copy of the library, and the test that is there for
+ * The tests of concurrency and durability are tested: each of many bugs is planted into a copy of the library, and the test that is there for
  * it has to fail. Without a bug they have to pass in the copy.
  *
  * @module
@@ -8,10 +8,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { PlantedBug } from "../support/planted_bug.ts";
 import { PlantedCopy } from "../support/planted_copy.ts";
+import { DURABILITY_BUGS } from "../support/planted_durability_bugs.ts";
 import { MEMORY_BUGS } from "../support/planted_memory_bugs.ts";
 import { REQUEST_BUGS } from "../support/planted_request_bugs.ts";
 
-const BUGS = [...MEMORY_BUGS, ...REQUEST_BUGS];
+const BUGS = [...MEMORY_BUGS, ...REQUEST_BUGS, ...DURABILITY_BUGS];
 
 /** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
 const TIMEOUT_MS = 40_000;

@@ -131,7 +131,10 @@ export class DurableKey {
       `${kind} ${number} (status ${status}, version ${version})`
     );
     const what = found === undefined ? "nothing" : `${found.operation} (version ${found.version})`;
-    require(source !== undefined, `I3: ${this.key.text} is ${what}, not one of ${story.join(", ")}`);
+    require(
+      source !== undefined,
+      `I3: ${this.key.text} is ${what}, not one of ${story.join(", ")}`,
+    );
     return source;
   }
 }

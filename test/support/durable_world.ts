@@ -5,7 +5,7 @@
  * @module
  */
 import { Client } from "../../lib/client/client.ts";
-import { type ClientWaiter } from "../../lib/client/client_waiter.ts";
+import type { ClientWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
@@ -27,12 +27,7 @@ import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
 import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../../lib/routing/ownership.ts";
-import {
-  DurableKey,
-  type DurableOperation,
-  type FoundRecord,
-  type Kept,
-} from "./durable_model.ts";
+import { DurableKey, type DurableOperation, type FoundRecord, type Kept } from "./durable_model.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";
 import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
@@ -91,6 +86,8 @@ export class DurableWorld implements ClientWaiter {
   checkpointCount = 0;
   readonly #segmentCount: number;
   readonly #intrudes: boolean;
+  /** Bytes of every value, so that frames begin where others did before; 0 for many sizes. */
+  readonly #valueBytesFixed: number;
   readonly #clock = (): number => this.nowMs;
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   #nodes: KvsNode[] = [];
@@ -98,14 +95,15 @@ export class DurableWorld implements ClientWaiter {
   #executors: KvsNode[] = [];
   #cleaner!: Cleaner;
   #cleanerLog!: LogWriter;
-  #checkpointer!: Checkpointer;
   #reader!: OneSidedReader;
   #tickEnd: (() => void)[] = [];
   #operationCount = 0;
   #pendingCount = 0;
   #endAt = Infinity;
+  #endAtCall = { call: "", count: 0 };
   #hasOpened = false;
   #isIntruding = false;
+  #isCheckpointing = false;
 
   constructor(options: DurableOptions) {
     this.random = new Random(options.seed);
@@ -113,12 +111,19 @@ export class DurableWorld implements ClientWaiter {
     this.level = options.level;
     this.#segmentCount = options.segmentCount ?? this.random.between(10, 24);
     this.#intrudes = options.intrudes ?? true;
+    this.#valueBytesFixed = this.random.pick([0, 0, 100]);
     this.disk.beforeCall = (call, number) => this.#beforeCall(call, number);
   }
 
   /** Ends the process at a call of the file system from now. */
   endAfter(calls: number): void {
     this.#endAt = this.disk.calls.length + calls;
+    this.#endAtCall = { call: "", count: 0 };
+  }
+
+  /** Ends the process at one of the next calls of that name. */
+  endAtCall(call: string, count: number): void {
+    this.#endAtCall = { call, count };
   }
 
   /** Ends the process now. */
@@ -147,7 +152,7 @@ export class DurableWorld implements ClientWaiter {
       throw error;
     }
     this.#hasOpened = true;
-    this.#endAt = Infinity;
+    this.endAfter(Infinity);
     return true;
   }
 
@@ -223,7 +228,9 @@ export class DurableWorld implements ClientWaiter {
 
   /** Writes a checkpoint; false if that fails. */
   checkpoint(): boolean {
+    this.#isCheckpointing = !this.isCommitting;
     const isWritten = this.log.checkpointer.tryCheckpoint();
+    this.#isCheckpointing = false;
     if (isWritten) {
       this.checkpointCount += 1;
       this.#raiseFloors();
@@ -295,7 +302,6 @@ export class DurableWorld implements ClientWaiter {
     this.pool = pool;
     this.log = startLog(pool, PLACE, this.level, restored, this.disk, this.#clock);
     require(isLogged(pool), "the pool is logged");
-    this.#checkpointer = this.log.checkpointer;
     this.#reader = new OneSidedReader(pool, this.#clock);
     this.#tickEnd = [];
     this.#pendingCount = 0;
@@ -357,7 +363,7 @@ export class DurableWorld implements ClientWaiter {
   }
 
   #burst(): void {
-    const count = this.random.between(1, BURST_MAX);
+    const count = this.#valueBytesFixed > 0 ? 1 : this.random.between(1, BURST_MAX);
     for (let i = 0; i < count && this.#pendingCount < PENDING_MAX; i++) this.#issueAny();
   }
 
@@ -377,6 +383,7 @@ export class DurableWorld implements ClientWaiter {
 
   #valueBytes(): number {
     const { random } = this;
+    if (this.#valueBytesFixed > 0) return this.#valueBytesFixed;
     const choice = random.next();
     if (choice < 0.04) return random.between(2100, 2600);
     return random.between(VALUE_BYTES_MIN, choice < 0.1 ? 900 : 180);
@@ -430,10 +437,24 @@ export class DurableWorld implements ClientWaiter {
   }
 
   #beforeCall(call: string, number: number): void {
+    const endAtCall = this.#endAtCall;
+    if (call === endAtCall.call && --endAtCall.count === 0) this.isDown = true;
     if (number > this.#endAt) this.isDown = true;
     if (this.isDown) throw new ProcessEnd(`${call} after the end`);
-    const isOutsideGate = this.#intrudes && this.isCommitting && !this.#isIntruding;
-    if (isOutsideGate && (call === "write" || call === "sync")) this.#intrude();
+    if (!this.#intrudes || this.#isIntruding) return;
+    if (this.#isCheckpointing) this.#workMeanwhile();
+    else if (this.isCommitting && (call === "write" || call === "sync")) this.#intrude();
+  }
+
+  /** What others do while a checkpoint is written. What they complete is not acknowledged before that has ended. */
+  #workMeanwhile(): void {
+    if (this.random.next() < 0.4) return;
+    this.#isIntruding = true;
+    this.endTick();
+    for (const node of this.#nodes) node.doWork();
+    for (let i = 0; i < 3; i++) this.clean();
+    this.#isIntruding = false;
+    if (this.isDown) throw new ProcessEnd("while a checkpoint is written");
   }
 
   /** What others do while a KN waits for the disk: a checkpoint, or a pause that has not ended when the KN goes on. */

@@ -60,14 +60,18 @@ export class LoggedImage {
     const sizes = { segmentCount: SEGMENT_COUNT, intrudes: false };
     const world = this.world = new DurableWorld({ seed: 1, level, ...sizes });
     assert.ok(world.open());
-    for (const model of world.models) this.#put(model, 50);
+    for (const model of world.models) this.put(model, 50);
     assert.ok(world.checkpoint());
     const segments = new SegmentTable(world.pool);
     this.#checkpointed = Array.from(
       { length: SEGMENT_COUNT },
       (_, segment) => segment * SEGMENT_BYTES + segments.usedBytes(segment as SegmentId),
     );
-    for (const model of world.models.slice(0, 20)) this.#put(model, 90);
+    for (const model of world.models.slice(0, 20)) this.put(model, 90);
+    if (level === DurabilityLevel.OS) {
+      // More of it: segments that the checkpoint does not know.
+      for (const model of world.models) this.put(model, 90);
+    }
     this.imageBefore = world.disk.fileContents(IMAGE_PATH);
     this.lastKey = this.#putLast();
     this.image = world.disk.fileContents(IMAGE_PATH);
@@ -142,7 +146,8 @@ export class LoggedImage {
     viewOf(image).setUint32(offset + CRC_OFFSET, crc32(payload, header), true);
   }
 
-  #put(model: DurableKey, byteLength: number): void {
+  /** Puts a key, in a frame of its own. */
+  put(model: DurableKey, byteLength: number): void {
     const number = this.world.put(model, byteLength);
     this.world.drain();
     this.history.set(model, [...this.history.get(model) ?? [], number]);
@@ -152,7 +157,7 @@ export class LoggedImage {
   #putLast(): DurableKey {
     for (const model of this.world.models.slice(20)) {
       const before = this.world.disk.fileContents(IMAGE_PATH).length;
-      this.#put(model, 90);
+      this.put(model, 90);
       const image = this.world.disk.fileContents(IMAGE_PATH);
       if (image.length > before) return model;
       this.imageBefore.set(image);

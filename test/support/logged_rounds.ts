@@ -43,7 +43,9 @@ export function roundValue(round: number, key: number): RoundValue {
 export function roundOf(value: RoundValue, key: number): number {
   const expected = roundValue(value.round, key);
   if (value.key !== key || value.pad !== expected.pad) {
-    throw new Error(`key ${key} has a value of key ${value.key} with ${value.pad.length} characters`);
+    throw new Error(
+      `key ${key} has a value of key ${value.key} with ${value.pad.length} characters`,
+    );
   }
   return value.round;
 }

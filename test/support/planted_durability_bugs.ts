@@ -1,0 +1,187 @@
+/**
+ * Planted bugs in what makes writes durable, and in what finds them again.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
+const DISK_FAILURES = "test/persistence/logged_disk_failures.test.ts";
+const TORN_TAIL = "test/persistence/logged_torn_tail.test.ts";
+const NODE = "lib/node/kvs_node.ts";
+const GROUP = "lib/node/commit_group.ts";
+const LOG_WRITER = "lib/log/log_writer.ts";
+const FRAMES = "lib/log/frame_layout.ts";
+const LOG_FILE = "lib/persistence/log_file.ts";
+const REPLAY = "lib/persistence/frame_replay.ts";
+const OPEN_LOG = "lib/persistence/open_log.ts";
+const CHECKPOINTER = "lib/persistence/checkpointer.ts";
+const SNAPSHOT = "lib/persistence/snapshot_writer.ts";
+const SEGMENT_TABLE = "lib/pool/segment_table.ts";
+
+/** Bugs in durability. */
+export const DURABILITY_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a group is acknowledged before it is written",
+    breaks: "I3",
+    file: NODE,
+    edits: [["this.#group.write(); this.#commit();", "this.#commit(); this.#group.write();"]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a group is published although it could not be written",
+    breaks: "I3",
+    file: GROUP,
+    edits: [[
+      "if (log.write(this.#mustSync || syncsAlways)) return;",
+      "log.write(this.#mustSync || syncsAlways); if (this.#pool !== undefined) return;",
+    ]],
+    caughtBy: [DISK_FAILURES],
+  },
+  {
+    name: "nothing is synced at the level disk",
+    breaks: "I3",
+    file: NODE,
+    edits: [[
+      "syncsAlways: this.#control[DURABILITY_LEVEL] === DurabilityLevel.DISK,",
+      "syncsAlways: false,",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a segment is reused before a checkpoint knows that it is empty",
+    breaks: "I10",
+    file: SEGMENT_TABLE,
+    edits: [[
+      "if (!isDeferred || this.isStaging(segment)) this.#release(segment, at);",
+      "if (isDeferred !== undefined) this.#release(segment, at);",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a checkpoint frees what was emptied after it had been captured",
+    breaks: "I10",
+    file: CHECKPOINTER,
+    edits: [["this.#segments.releasePending(pending);", "this.#segments.releasePending();"]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a checkpoint counts on an image that is not synced",
+    breaks: "I3",
+    file: CHECKPOINTER,
+    edits: [["if (!this.#file.sync()) this.#assertDurable();", ""]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "the directory is not synced after a checkpoint has been renamed",
+    breaks: "I10",
+    file: SNAPSHOT,
+    edits: [[
+      "files.rename(temporary, join(directory, CHECKPOINT_FILE)); files.syncDirectory(directory);",
+      "files.rename(temporary, join(directory, CHECKPOINT_FILE));",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a checkpoint that was renamed by a process that was killed is not made durable",
+    breaks: "I10",
+    file: OPEN_LOG,
+    edits: [["else files.syncDirectory(place.directory);", ""]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a segment without frames counts as used, although the file does not have its header",
+    breaks: "I3",
+    file: LOG_WRITER,
+    edits: [[
+      "if (this.#file !== undefined && this.#next === start + HEADER_UNITS) return 0;",
+      "",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "the lives of a segment that stages values are counted",
+    breaks: "I3",
+    file: SEGMENT_TABLE,
+    edits: [[
+      "if (!this.isStaging(segment)) Atomics.add(control, GENERATIONS + segment, 1);",
+      "Atomics.add(control, GENERATIONS + segment, 1);",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "the CRC of a frame is not checked",
+    breaks: "I2",
+    file: FRAMES,
+    edits: [[
+      "if (!isPossible || crcOf(pool, address, payloadBytes) !== words[at + FRAME_CRC])",
+      "if (!isPossible)",
+    ]],
+    caughtBy: [TORN_TAIL],
+  },
+  {
+    name: "the generation of a frame is not checked",
+    breaks: "I10",
+    file: FRAMES,
+    edits: [["&& words[at + FRAME_GENERATION] === generation;", ";"]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a sync that has failed is tried again",
+    breaks: "I3",
+    file: LOG_FILE,
+    edits: [["loseDurability(this.#pool, DurabilityFailure.SYNC);", ""]],
+    caughtBy: [DISK_FAILURES],
+  },
+  {
+    name: "a write that has failed is forgotten",
+    breaks: "I3",
+    file: LOG_FILE,
+    edits: [["loseDurability(this.#pool, DurabilityFailure.WRITE);", ""]],
+    caughtBy: [DISK_FAILURES],
+  },
+  {
+    name: "a replay forgets deletes",
+    breaks: "I3",
+    file: REPLAY,
+    edits: [[
+      "if (metaKind(meta) === RecordKind.DELETE) this.#hasDeletes[slot] = 1;",
+      "if (metaKind(meta) === RecordKind.DELETE) return true;",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a replay lets an older record win",
+    breaks: "I3",
+    file: REPLAY,
+    edits: [["if (this.#versionOf(old) < version)", "if (this.#versionOf(old) !== version)"]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a replay does not raise the versions of slots",
+    breaks: "I9",
+    file: REPLAY,
+    edits: [["this.#raiseVersion(slotAt, version); if", "if"]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
+    name: "a segment whose first frame was lost keeps its generation",
+    breaks: "I10",
+    file: REPLAY,
+    edits: [["if (this.#hasLostFrames || hasSegmentHeader(pool, segment, generation)) {", "{"], [
+      "Atomics.add(pool.control, GENERATIONS + segment, 1);",
+      "",
+    ]],
+    caughtBy: [TORN_TAIL],
+  },
+  {
+    name: "what a repair has bridged is not written",
+    breaks: "I3",
+    file: OPEN_LOG,
+    edits: [[
+      "file.write((offset / ADDRESS_UNIT_BYTES | 0)",
+      "void ((offset / ADDRESS_UNIT_BYTES | 0)",
+    ]],
+    caughtBy: [TORN_TAIL],
+  },
+];
