@@ -91,6 +91,11 @@ const LOCKED_OUT_WAIT_MS = 1;
 const FUTILE_TRIES_MAX = 32;
 /** The same where cleaning should find one, but a KN or a DPM processor that does it may have been descheduled. */
 const HOPEFUL_TRIES_MAX = 3000;
+/**
+ * Checkpoints after which one that would free a segment is not waited for any more: cleaning a segment gains 3 % of it or more, so
+ * with so many of them there is a free one, unless records are of unlucky sizes and are moved for ever.
+ */
+const FUTILE_CHECKPOINTS_MAX = 64;
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
 
@@ -149,6 +154,7 @@ export class KvsNode {
   /** Whether the request just tried has to wait, and whether any of this step had to. */
   #mustWait = false;
   #futileTries = 0;
+  #futileCheckpoints = 0;
   #isStalled = false;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
@@ -267,6 +273,7 @@ export class KvsNode {
     if (this.#file !== undefined) {
       // The thread whose business checkpoints are may be the one that waits for this request.
       if (!this.#waitsForCheckpoint || !this.#checkpointer?.tryCheckpoint()) sleepSync(1);
+      else this.#futileCheckpoints += 1;
     } else if (this.#segments.isFreeingDeferred) this.#segments.waitForRelease();
     else sleepSync(1);
   }
@@ -569,6 +576,7 @@ export class KvsNode {
       const address = log.reserve(length, segmentReserve);
       if (address !== NO_ADDRESS) {
         this.#futileTries = 0;
+        this.#futileCheckpoints = 0;
         return address;
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
@@ -577,7 +585,7 @@ export class KvsNode {
     // The slots of the group so far are locked, which is no moment for cleaning; it is tried again after the group.
     this.#mustWait = this.#hasGroup || this.#mayBeFreed() ||
       ++this.#futileTries < this.#triesMax(length * 4);
-    if (!this.#mustWait) this.#futileTries = 0;
+    if (!this.#mustWait) this.#futileTries = this.#futileCheckpoints = 0;
     return NO_ADDRESS;
   }
 
@@ -589,6 +597,7 @@ export class KvsNode {
   /** Whether a snapshot or a checkpoint holds segments back that will be free when it ends. */
   #mayBeFreed(): boolean {
     if (this.#file === undefined) return this.#segments.isFreeingDeferred;
-    return this.#segments.pendingCount > 0 && !this.#file.hasFailed;
+    return this.#segments.pendingCount > 0 && !this.#file.hasFailed &&
+      this.#futileCheckpoints < FUTILE_CHECKPOINTS_MAX;
   }
 }
