@@ -211,7 +211,9 @@ class Replay {
     if (this.#records === 0) return;
     // Live bytes have changed in segments that the log did not touch.
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      this.#pool.control[this.#pool.segmentAt(i as SegmentId) + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
+      const at = this.#pool.segmentAt(i as SegmentId);
+      const isUsed = this.#pool.control[at + SEGMENT_USED_BYTES] > 0;
+      if (isUsed) this.#pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
     }
   }
 
