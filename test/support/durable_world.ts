@@ -185,8 +185,8 @@ export class DurableWorld implements ClientWaiter {
     else if (choice < 0.8) this.#poll();
     else if (choice < 0.86) this.clean();
     else if (choice < 0.9) this.#move();
-    else if (choice < 0.93) this.#checkpoint();
-    else if (choice < 0.96) this.flush();
+    else if (choice < 0.92) this.#checkpoint();
+    else if (choice < 0.95) this.flush();
     else this.nowMs += random.between(1, TICK_MS_MAX);
   }
 
@@ -460,9 +460,9 @@ export class DurableWorld implements ClientWaiter {
   /** What others do while a KN waits for the disk: a checkpoint, or a pause that has not ended when the KN goes on. */
   #intrude(): void {
     const choice = this.random.next();
-    if (choice > 0.2) return;
+    if (choice > 0.1) return;
     this.#isIntruding = true;
-    if (choice < 0.1) this.checkpoint();
+    if (choice < 0.03) this.checkpoint();
     else this.pool.control[GATE_PAUSED] = 1;
     this.#isIntruding = false;
     if (this.isDown) throw new ProcessEnd("during a checkpoint");
