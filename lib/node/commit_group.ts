@@ -420,6 +420,8 @@ export class CommitGroup {
       }
       return;
     }
+    // What it was to delete may be a put of the same group for which the index has had no room.
+    if (old === NO_ADDRESS) return void (member.status = Status.UNMET);
     // A record that has expired is removed like any other, but the caller is told that there was none.
     if (slots.isExpired(old)) member.status = Status.UNMET;
     slots.forgetExpiry(slotAt, old);
