@@ -43,6 +43,8 @@ export interface DurableOptions {
   /** @default 10 to 24 */
   readonly segmentCount?: number;
   readonly disk?: MemoryDisk;
+  /** Index buckets of a new pool. @default what a pool of that size has */
+  readonly bucketCount?: number;
   /** Whether checkpoints and pauses come between the steps of a group. @default true */
   readonly intrudes?: boolean;
 }
@@ -85,6 +87,7 @@ export class DurableWorld implements ClientWaiter {
   readonly ended = new Map<number, number>();
   checkpointCount = 0;
   readonly #segmentCount: number;
+  readonly #bucketCount: number | undefined;
   readonly #intrudes: boolean;
   /** Bytes of every value, so that frames begin where others did before; 0 for many sizes. */
   readonly #valueBytesFixed: number;
@@ -110,6 +113,7 @@ export class DurableWorld implements ClientWaiter {
     this.disk = options.disk ?? new MemoryDisk();
     this.level = options.level;
     this.#segmentCount = options.segmentCount ?? this.random.between(10, 24);
+    this.#bucketCount = options.bucketCount;
     this.#intrudes = options.intrudes ?? true;
     this.#valueBytesFixed = this.random.pick([0, 0, 100]);
     this.disk.beforeCall = (call, number) => this.#beforeCall(call, number);
@@ -146,7 +150,9 @@ export class DurableWorld implements ClientWaiter {
         ? undefined
         : readSnapshot(this.disk, DIRECTORY, REQUESTED, { isLogged: true });
       const geometry = geometryOf(this.#segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
-      this.#start(restored?.pool ?? Pool.create(geometry, HASH_KEY), restored);
+      const bucketCount = this.#bucketCount ?? geometry.bucketCount;
+      const sizes = { ...geometry, bucketCount };
+      this.#start(restored?.pool ?? Pool.create(sizes, HASH_KEY), restored);
     } catch (error) {
       if (this.isDown) return false;
       throw error;

@@ -39,6 +39,13 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     caughtBy: [DISK_FAILURES],
   },
   {
+    name: "a delete counts on a put of its own group that was refused",
+    breaks: "I8",
+    file: GROUP,
+    edits: [["if (old === NO_ADDRESS) return void (member.status = Status.UNMET);", ""]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
     name: "nothing is synced at the level disk",
     breaks: "I3",
     file: NODE,
