@@ -42,6 +42,7 @@ import {
   recordVersion,
   recordWords,
   SEGMENT_HEADER_BYTES,
+  SEGMENT_MAGIC,
   valueWord,
 } from "../log/record_layout.ts";
 import {
@@ -61,6 +62,8 @@ import { type FileSystem, readFully } from "./file_system.ts";
 import { openPoolFile } from "./pool_directory.ts";
 
 const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
+/** Bytes of an unused segment that are searched at a time. */
+const SEARCHED_BYTES = 64 * 1024;
 
 /** What was found behind a checkpoint. */
 export interface RecoveryReport {
@@ -125,6 +128,7 @@ class Replay {
   /** Per slot: the newest version that cleared it, and whether the index points at deletes. */
   readonly #clearedAt = new Float64Array(SLOT_COUNT);
   readonly #hasDeletes = new Uint8Array(SLOT_COUNT);
+  readonly #searched = new Int32Array(SEARCHED_BYTES / 4);
   #frames = 0;
   #records = 0;
   #droppedBytes = 0;
@@ -158,7 +162,7 @@ class Replay {
   load(segment: SegmentId): void {
     const pool = this.#pool;
     const { segmentBytes } = pool.geometry;
-    const used = pool.control[pool.segmentAt(segment) + SEGMENT_USED_BYTES];
+    if (used === 0 && !this.#isBegun(segment, pool.loadGeneration(segment))) return;
     const end = used + this.#read(segment, used, segmentBytes - used);
     if (end < SEGMENT_HEADER_BYTES) return this.#erase(segment, 0, end);
     const start = used === 0 ? SEGMENT_HEADER_BYTES : used;
@@ -215,6 +219,31 @@ class Replay {
       const isUsed = this.#pool.control[at + SEGMENT_USED_BYTES] > 0;
       if (isUsed) this.#pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
     }
+  }
+
+  /**
+   * Whether an unused segment may have anything of a life. It is looked for outside the pool, whose pages are not touched for
+   * what is of earlier lives.
+   */
+  #isBegun(segment: SegmentId, generation: number): boolean {
+    const { segmentBytes } = this.#pool.geometry;
+    const words = this.#searched;
+    const start = (this.#pool.segmentAddress(segment) >>> 0) * ADDRESS_UNIT_BYTES;
+    // A frame's header may stand on both sides of the end of a piece, so pieces overlap.
+    for (let offset = 0; offset < segmentBytes; offset += SEARCHED_BYTES - FRAME_HEADER_BYTES) {
+      const bytes = new Uint8Array(
+        words.buffer,
+        0,
+        Math.min(SEARCHED_BYTES, segmentBytes - offset),
+      );
+      const length = readFully(this.#files, this.#file, bytes, start + offset);
+      if (offset === 0 && words[0] === SEGMENT_MAGIC && words[2] === generation) return true;
+      for (let at = 0; at * 4 + FRAME_HEADER_BYTES <= length; at += 2) {
+        if (looksLikeFrame(words, at, generation)) return true;
+      }
+      if (length < bytes.length) return false;
+    }
+    return false;
   }
 
   /** Replays frames from `start`, an offset in the segment; returns where they end. */
