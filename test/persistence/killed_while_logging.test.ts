@@ -73,7 +73,7 @@ async function killMany(durability: "os" | "disk", count: number): Promise<void>
     if (messages.length > 0) openedCount += 1;
     allowed = check(messages, allowed, `level ${durability}, kill ${i}, seed ${SEED}`);
   }
-  assert.ok(openedCount > count / 4, `${openedCount} of ${count} were opened`);
+  assert.ok(openedCount >= count / 4, `${openedCount} of ${count} were opened`);
 }
 
 test("nothing that was acknowledged is lost, at the level os", async () => {
