@@ -162,6 +162,7 @@ class Replay {
   load(segment: SegmentId): void {
     const pool = this.#pool;
     const { segmentBytes } = pool.geometry;
+    const used = pool.control[pool.segmentAt(segment) + SEGMENT_USED_BYTES];
     if (used === 0 && !this.#isBegun(segment, pool.loadGeneration(segment))) return;
     const end = used + this.#read(segment, used, segmentBytes - used);
     if (end < SEGMENT_HEADER_BYTES) return this.#erase(segment, 0, end);

@@ -19,7 +19,12 @@ import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
 import { type StartedLog, startLog } from "../../lib/persistence/open_log.ts";
 import { readSnapshot, type RestoredPool } from "../../lib/persistence/snapshot_reader.ts";
-import { AGENT_DPM, GATE_NODE_COUNT, GATE_PAUSED } from "../../lib/pool/control_layout.ts";
+import {
+  AGENT_DPM,
+  GATE_NODE_COUNT,
+  GATE_PAUSED,
+  SLOT_LOCK,
+} from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel, isLogged } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
@@ -30,6 +35,7 @@ import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../../lib/routing
 import { DurableKey, type DurableOperation, type FoundRecord, type Kept } from "./durable_model.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";
+import { withAtomicHooks } from "./sim_atomics.ts";
 import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
 import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
@@ -56,6 +62,8 @@ const SEGMENT_BYTES = 4096;
 const RING_BYTES = 8192;
 /** The first slot is that of two keys with the same hash. */
 const SLOTS = [1426, 1200, 17] as Slot[];
+/** Times that hooks are told of writes while a slot is locked and unlocked. */
+const ACCESSES_PER_LOCK = 4;
 const TWINS = ["key-17554", "key-37821"] as const;
 const KEYS = [
   ...keysOfSlots(SLOTS, 9).filter(({ text }) => !TWINS.some((twin) => twin === text)),
@@ -95,7 +103,6 @@ export class DurableWorld implements ClientWaiter {
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   #nodes: KvsNode[] = [];
   /** The nodes, and what clients execute in their place. */
-  #executors: KvsNode[] = [];
   #cleaner!: Cleaner;
   #cleanerLog!: LogWriter;
   #reader!: OneSidedReader;
@@ -142,7 +149,6 @@ export class DurableWorld implements ClientWaiter {
    */
   open(): boolean {
     this.isDown = false;
-    this.#executors = [];
     try {
       const isNew = this.disk.info(CHECKPOINT_PATH) === undefined;
       require(!isNew || !this.#hasOpened, "I3: the checkpoint is gone");
@@ -212,7 +218,6 @@ export class DurableWorld implements ClientWaiter {
   close(): void {
     this.drain();
     this.#resume();
-    while (this.isCommitting) this.waitSync();
     if (this.isDown) return;
     this.#cleaner.abandon();
     this.#cleanerLog.seal();
@@ -229,13 +234,14 @@ export class DurableWorld implements ClientWaiter {
 
   /** Cleans one step. */
   clean(): void {
-    if (!this.isCommitting) this.#cleaner.doWork();
+    this.#cleaner.doWork();
   }
 
   /** Writes a checkpoint; false if that fails. */
   checkpoint(): boolean {
-    this.#isCheckpointing = !this.isCommitting;
-    const isWritten = this.log.checkpointer.tryCheckpoint();
+    this.#isCheckpointing = true;
+    const onAccess = this.#betweenSlots();
+    const isWritten = withAtomicHooks({ onAccess }, () => this.log.checkpointer.tryCheckpoint());
     this.#isCheckpointing = false;
     if (isWritten) {
       this.checkpointCount += 1;
@@ -281,11 +287,6 @@ export class DurableWorld implements ClientWaiter {
     return { operation: readValue(value, valueBytes, model.key.number).operation, version };
   }
 
-  /** Whether a group has been written and not been published yet. */
-  get isCommitting(): boolean {
-    return this.#executors.some((executor) => executor.isCommitting);
-  }
-
   /** Runs what was scheduled for the end of the tick. */
   endTick(): void {
     const tasks = this.#tickEnd;
@@ -320,7 +321,6 @@ export class DurableWorld implements ClientWaiter {
     });
     pool.control[GATE_NODE_COUNT] = NODE_COUNT;
     this.#nodes = [];
-    this.#executors = [];
     for (let i = 0; i < NODE_COUNT; i++) this.#addNode(i as NodeId);
     for (const slot of SLOTS) initialiseOwner(pool, slot, this.random.below(NODE_COUNT) as NodeId);
     const segments = new SegmentTable(pool);
@@ -347,20 +347,16 @@ export class DurableWorld implements ClientWaiter {
     const node = make(false);
     const helper = make(true);
     this.#nodes.push(node);
-    this.#executors.push(node, helper);
     const execute = (publish: () => void) => {
-      const mayHelp = random.next() < 0.4 && !this.isCommitting;
+      const mayHelp = random.next() < 0.4;
       return mayHelp ? helper.doWork(publish) : 0;
     };
     this.client.connect(new NodeConnection(nodeId, pool.agentAt(nodeId), ring, execute));
   }
 
   #runNode(node: KvsNode): void {
-    // Whoever is committing holds locks, for which others would wait.
-    const committing = this.#executors.find((executor) => executor.isCommitting);
-    if (committing !== undefined) return void committing.doWork();
     node.doWork();
-    if (node.isStalled && !this.isCommitting && !this.isDown) node.waitWhileStalled();
+    if (node.isStalled && !this.isDown) node.waitWhileStalled();
   }
 
   #poll(): void {
@@ -424,14 +420,13 @@ export class DurableWorld implements ClientWaiter {
   }
 
   #move(): void {
-    if (this.isCommitting) return;
     const slot = this.random.pick(SLOTS);
     const owner = ownerOf(loadOwner(this.pool, slot));
     moveSlot(this.pool, slot, (NODE_COUNT - 1 - owner) as NodeId);
   }
 
   #checkpoint(): void {
-    if (!this.isCommitting) this.checkpoint();
+    this.checkpoint();
   }
 
   #raiseFloors(): void {
@@ -449,7 +444,6 @@ export class DurableWorld implements ClientWaiter {
     if (this.isDown) throw new ProcessEnd(`${call} after the end`);
     if (!this.#intrudes || this.#isIntruding) return;
     if (this.#isCheckpointing) this.#workMeanwhile();
-    else if (this.isCommitting && (call === "write" || call === "sync")) this.#intrude();
   }
 
   /** What others do while a checkpoint is written. What they complete is not acknowledged before that has ended. */
@@ -463,15 +457,17 @@ export class DurableWorld implements ClientWaiter {
     if (this.isDown) throw new ProcessEnd("while a checkpoint is written");
   }
 
-  /** What others do while a KN waits for the disk: a checkpoint, or a pause that has not ended when the KN goes on. */
-  #intrude(): void {
-    const choice = this.random.next();
-    if (choice > 0.1) return;
-    this.#isIntruding = true;
-    if (choice < 0.03) this.checkpoint();
-    else this.pool.control[GATE_PAUSED] = 1;
-    this.#isIntruding = false;
-    if (this.isDown) throw new ProcessEnd("during a checkpoint");
+  /** Lets others work while a checkpoint copies the slots: whenever it has let go of one that is in use. */
+  #betweenSlots(): (isWrite: boolean, array: Int32Array, index: number) => void {
+    const writes = new Map(SLOTS.map((slot) => [this.pool.slotAt(slot) + SLOT_LOCK, 0]));
+    return (isWrite, array, index) => {
+      const isLock = isWrite && array === this.pool.control && writes.has(index);
+      if (!isLock || !this.#intrudes || this.#isIntruding || this.isDown) return;
+      const count = writes.get(index)! + 1;
+      writes.set(index, count);
+      // It is told before and after the word is swapped to lock, and before and after it is stored to unlock.
+      if (count === ACCESSES_PER_LOCK) this.#workMeanwhile();
+    };
   }
 }
 

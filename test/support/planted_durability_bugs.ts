@@ -22,10 +22,23 @@ const SEGMENT_TABLE = "lib/pool/segment_table.ts";
 /** Bugs in durability. */
 export const DURABILITY_BUGS: readonly PlantedBug[] = [
   {
+    name: "segments are replayed before all of them have been read",
+    breaks: "I3",
+    file: REPLAY,
+    edits: [[
+      "replay.load(segment as SegmentId);",
+      "{ replay.load(segment as SegmentId); replay.run(); }",
+    ]],
+    caughtBy: [POWER_LOSS],
+  },
+  {
     name: "a group is acknowledged before it is written",
     breaks: "I3",
     file: NODE,
-    edits: [["this.#group.write(); this.#commit();", "this.#commit(); this.#group.write();"]],
+    edits: [[
+      "this.#group!.write(); this.#group!.publish();",
+      "this.#group!.publish(); this.#group!.write();",
+    ]],
     caughtBy: [POWER_LOSS],
   },
   {
