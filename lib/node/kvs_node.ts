@@ -227,9 +227,10 @@ export class KvsNode {
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (this.#isHelper) this.#counters.add(AgentCounter.HELPED, work);
-    if (this.#hasGroup) {
-      this.#group!.write();
-      this.#group!.publish();
+    const group = this.#group;
+    if (group !== undefined && group.size > 0) {
+      group.write();
+      group.publish();
     }
     if (!this.#isHelper) work += this.#keepUp(work > 0, sweepIsDue);
     this.#endStep();

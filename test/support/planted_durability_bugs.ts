@@ -26,8 +26,8 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: REPLAY,
     edits: [[
-      "replay.load(segment as SegmentId);",
-      "{ replay.load(segment as SegmentId); replay.run(); }",
+      "this.#loaded.push({ segment, start, end: end & ~(ADDRESS_UNIT_BYTES - 1) });",
+      "this.#loaded.push({ segment, start, end: end & ~(ADDRESS_UNIT_BYTES - 1) }); this.run();",
     ]],
     caughtBy: [POWER_LOSS],
   },
@@ -36,8 +36,8 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: NODE,
     edits: [[
-      "this.#group!.write(); this.#group!.publish();",
-      "this.#group!.publish(); this.#group!.write();",
+      "group.write(); group.publish();",
+      "group.publish(); group.write();",
     ]],
     caughtBy: [POWER_LOSS],
   },
@@ -199,7 +199,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: OPEN_LOG,
     edits: [[
-      "file.write((offset / ADDRESS_UNIT_BYTES | 0)",
+      "file.write(((offset / ADDRESS_UNIT_BYTES) | 0)",
       "void ((offset / ADDRESS_UNIT_BYTES | 0)",
     ]],
     caughtBy: [TORN_TAIL],

@@ -76,7 +76,9 @@ export class SimNode implements SimAgent {
     const { pool, clock, random } = this.#world;
     const consumers = [new RequestConsumer(ring)];
     const helper = new KvsNode({ pool, nodeId, agent, consumers, clock, isHelper: true });
-    return (publish) => random.next() < 0.5 && this.#mayLock() ? helper.doWork(publish) : 0;
+    const world = this.#world;
+    return (publish) =>
+      world.mayHelp && random.next() < 0.5 && this.#mayLock() ? helper.doWork(publish) : 0;
   }
 
   /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */

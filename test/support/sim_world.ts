@@ -83,6 +83,8 @@ export class SimWorld {
   isEnding = false;
   readonly scheduler: SimScheduler;
 
+  /** Whether clients execute requests themselves now and then. */
+  readonly mayHelp: boolean;
   readonly #cleaner: SimCleaner;
   readonly #reader: SimReader;
   readonly #stamps = new Map<Slot, { min: number; max: number }>();
@@ -120,6 +122,7 @@ export class SimWorld {
     this.pool.control[GATE_NODE_COUNT] = 3;
     for (let i = 0; i < 3; i++) this.manager.addNode();
     this.manager.initialiseOwners();
+    this.mayHelp = this.random.next() < 0.7;
   }
 
   /** Whether a client that waits can count on everybody else: none of them is in the middle of a step. */
