@@ -15,7 +15,7 @@
 import type { PoolAddress, Slot } from "../core/brands.ts";
 import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
-import { HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { GROUP_REQUESTS_MAX, HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import {
   FLAG_BINARY_KEY,
   FLAG_EXPIRES,
@@ -30,6 +30,8 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import { wake } from "../node/idle_strategy.ts";
+import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import { DurabilityLevel } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
 import {
@@ -63,7 +65,10 @@ import {
 } from "./request_writer.ts";
 import type { Settler } from "./settlers.ts";
 
-/** Requests after which a burst is published although the tick goes on, so that the KN can begin. */
+/**
+ * Requests after which a burst is published although the tick goes on, so that the KN can begin. Where each group is synced, that
+ * would cost more than it gains.
+ */
 const PUBLISH_EVERY = 16;
 
 /** Requests in flight up to which a client executes them itself: more are worth a thread of their own. */
@@ -102,6 +107,7 @@ export class Client {
   #inFlightTotal = 0;
   #isFlushScheduled = false;
   #isPumping = false;
+  readonly #publishEvery: number;
   #requestWordsMax = 0;
   #sequence = 0;
   #claimedAt = 0;
@@ -111,6 +117,8 @@ export class Client {
     this.#pool = options.pool;
     this.#writer = new RequestWriter(options.clientId);
     this.#waiter = options.waiter;
+    const syncsAlways = this.#pool.control[DURABILITY_LEVEL] === DurabilityLevel.DISK;
+    this.#publishEvery = syncsAlways ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
     this.#onFlush = options.onFlush;
     this.#onBlocked = options.onBlocked;
   }
@@ -332,7 +340,7 @@ export class Client {
   }
 
   #schedule(connection: NodeConnection): void {
-    if (connection.producer.inFlightCount % PUBLISH_EVERY === 0) {
+    if (connection.producer.inFlightCount % this.#publishEvery === 0) {
       connection.producer.publish();
       wake(this.#pool.control, connection.agentAt);
     }
