@@ -11,6 +11,8 @@ import type { Results } from "./results.ts";
 /** Dinomo stands out; the others keep their colours whichever of them take part. */
 const PEER_COLORS: Record<string, string> = {
   "Dinomo": "#d62728",
+  'Dinomo, "os"': "#f08080",
+  'Dinomo, "disk"': "#7f0000",
   "Map (one thread)": "#999999",
   "LMDB noSync, structures": "#08306b",
   "LMDB noSync": "#1f77b4",
