@@ -95,6 +95,11 @@ export function checkFrame(
   return payloadBytes;
 }
 
+/** The length that a frame's header claims, whole or not: what checking it costs. */
+export function claimedBytes(words: Int32Array, at: number): number {
+  return words[at + FRAME_PAYLOAD] >>> 0;
+}
+
 /** Bytes of the segment that were known to be synced when a checked frame was written. */
 export function frameSyncedBytes(pool: Pool, address: PoolAddress): number {
   return pool.wordsOf(address)[pool.wordAt(address) + FRAME_SYNCED];

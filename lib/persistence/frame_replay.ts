@@ -24,6 +24,7 @@ import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
   checkFrame,
+  claimedBytes,
   frameSyncedBytes,
   hasSegmentHeader,
   looksLikeFrame,
@@ -62,6 +63,8 @@ import { type FileSystem, readFully } from "./file_system.ts";
 import { openPoolFile } from "./pool_directory.ts";
 
 const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
+/** How many segments' bytes may be checked in the search for frames behind a broken one. */
+const SEARCHES_MAX = 64;
 /** Bytes of an unused segment that are searched at a time. */
 const SEARCHED_BYTES = 64 * 1024;
 
@@ -282,12 +285,18 @@ class Replay {
     let first: number | undefined;
     let hasEvidence = false;
     let last = broken;
+    // Headers that claim more than a segment holds, again and again, are no accident.
+    const searchedMax = SEARCHES_MAX * this.#pool.geometry.segmentBytes;
+    let searchedBytes = 0;
     for (let offset = broken + ADDRESS_UNIT_BYTES; offset <= end - FRAME_HEADER_BYTES;) {
       const address = this.#addressAt(segment, offset);
       const payload = looksLikeFrame(words, this.#pool.wordAt(address), generation)
         ? checkFrame(this.#pool, address, generation, end - offset)
         : -1;
       if (payload < 0) {
+        const at = this.#pool.wordAt(address);
+        if (looksLikeFrame(words, at, generation)) searchedBytes += claimedBytes(words, at);
+        this.#require(searchedBytes <= searchedMax, segment, address >>> 0);
         offset += ADDRESS_UNIT_BYTES;
         continue;
       }
