@@ -20,7 +20,7 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     // Two, because most of the tests spin in two threads or more and CI machines are small.
     jobs: { type: "string", default: "2" },
-    timeout: { type: "string", default: "180" },
+    timeout: { type: "string", default: "400" },
   },
 });
 

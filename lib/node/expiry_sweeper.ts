@@ -65,10 +65,10 @@ export class ExpirySweeper {
   sweep(): number {
     const { control } = this.#pool;
     let swept = 0;
-    for (let passed = 0; passed < SLOT_COUNT; passed++) {
+    while (this.#nextSlot < SLOT_COUNT) {
       if (swept === SWEEP_SLOTS_MAX) return swept;
       const slot = this.#nextSlot as Slot;
-      this.#nextSlot = (this.#nextSlot + 1) % SLOT_COUNT;
+      this.#nextSlot += 1;
       if (control[this.#pool.slotAt(slot) + SLOT_EXPIRING_COUNT] === 0) continue;
       const owner = loadOwner(this.#pool, slot);
       if (ownerOf(owner) !== this.#nodeId) continue;
@@ -76,6 +76,7 @@ export class ExpirySweeper {
       swept += 1;
     }
     // All slots have been passed: there is time until the next round.
+    this.#nextSlot = 0;
     this.#nextRoundMs = this.#clock() + SWEEP_INTERVAL_MS;
     return swept;
   }

@@ -1,99 +1,10 @@
 /**
- * The tests of concurrency and durability are tested: each of many bugs is planted into a copy of the library, and the test that is there for
- * it has to fail. Without a bug they have to pass in the copy.
+ * The tests of concurrency are tested, see planted_trials.ts.
  *
  * @module
  */
-import { test } from "uvu";
-import * as assert from "uvu/assert";
-import type { PlantedBug } from "../support/planted_bug.ts";
-import { PlantedCopy } from "../support/planted_copy.ts";
-import { DURABILITY_BUGS } from "../support/planted_durability_bugs.ts";
 import { MEMORY_BUGS } from "../support/planted_memory_bugs.ts";
 import { REQUEST_BUGS } from "../support/planted_request_bugs.ts";
+import { definePlantedTests } from "../support/planted_trials.ts";
 
-const BUGS = [...MEMORY_BUGS, ...REQUEST_BUGS, ...DURABILITY_BUGS];
-
-/** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
-const TIMEOUT_MS = 40_000;
-/** Copies that are used at the same time. */
-const COPY_COUNT = 2;
-/** Tests in which real threads race: what they notice depends on the processors, so they get several attempts. */
-const RACES = "test/outcomes/";
-const RACE_ATTEMPTS = 4;
-/** What every test file prints that ran to its end. */
-const SUMMARY = /Total: +\d+/;
-const NAME_IS_GONE = /is not defined|Can't find variable|is not a function/;
-
-interface Trial {
-  readonly testFile: string;
-  /** Undefined: the library as it is. */
-  readonly bug: PlantedBug | undefined;
-  /** What went wrong; undefined if all is as it should be. */
-  failure: string | undefined;
-}
-
-const testFiles = [...new Set(BUGS.flatMap((bug) => bug.caughtBy))].sort();
-const trials: readonly Trial[] = [
-  ...testFiles.map((testFile) => trialOf(testFile, undefined)),
-  ...BUGS.flatMap((bug) => bug.caughtBy.map((testFile) => trialOf(testFile, bug))),
-];
-
-function trialOf(testFile: string, bug: PlantedBug | undefined): Trial {
-  return { testFile, bug, failure: "was not tried" };
-}
-
-async function tryInTurn(queue: Trial[]): Promise<void> {
-  const copy = new PlantedCopy();
-  try {
-    for (let trial = queue.shift(); trial !== undefined; trial = queue.shift()) {
-      trial.failure = await run(copy, trial);
-    }
-  } finally {
-    copy.remove();
-  }
-}
-
-async function run(copy: PlantedCopy, { testFile, bug }: Trial): Promise<string | undefined> {
-  const isRace = bug !== undefined && testFile.startsWith(RACES);
-  for (let attempt = 1;; attempt++) {
-    const failure = await runOnce(copy, { testFile, bug });
-    if (!isRace || failure !== notNoticed(testFile) || attempt === RACE_ATTEMPTS) return failure;
-  }
-}
-
-async function runOnce(
-  copy: PlantedCopy,
-  { testFile, bug }: Pick<Trial, "testFile" | "bug">,
-): Promise<string | undefined> {
-  try {
-    const { exitCode, timedOut, output } = await copy.run(testFile, bug, TIMEOUT_MS);
-    const passed = exitCode === 0 && !timedOut;
-    if (bug === undefined) return passed ? undefined : `${testFile} fails by itself:\n${output}`;
-    if (passed) return notNoticed(testFile);
-    // A file that does not even start proves nothing, nor does a replacement that names something that is gone.
-    const hasRun = timedOut || (SUMMARY.test(output) && !NAME_IS_GONE.test(output));
-    return hasRun ? undefined : `${testFile} did not run:\n${output}`;
-  } catch (error) {
-    return String(error);
-  }
-}
-
-function notNoticed(testFile: string): string {
-  return `${testFile} does not notice it`;
-}
-
-test.before(async () => {
-  const queue = [...trials];
-  await Promise.all(Array.from({ length: COPY_COUNT }, () => tryInTurn(queue)));
-});
-
-for (const trial of trials) {
-  const { testFile, bug } = trial;
-  const name = bug === undefined
-    ? `${testFile} passes in a copy`
-    : `${testFile} notices that ${bug.name} (${bug.breaks})`;
-  test(name, () => assert.is(trial.failure, undefined));
-}
-
-test.run();
+definePlantedTests([...MEMORY_BUGS, ...REQUEST_BUGS]);
