@@ -15,9 +15,6 @@ const TIMEOUT_MS = 40_000;
 const UNCHANGED_TIMEOUT_MS = 150_000;
 /** Copies that are used at the same time. */
 const COPY_COUNT = 2;
-/** Tests in which real threads race: what they notice depends on the processors, so they get several attempts. */
-const RACES = "test/outcomes/";
-const RACE_ATTEMPTS = 4;
 /** What every test file prints that ran to its end. */
 const SUMMARY = /Total: +\d+/;
 const NAME_IS_GONE = /is not defined|Can't find variable|is not a function/;
@@ -45,15 +42,7 @@ async function tryInTurn(queue: Trial[]): Promise<void> {
   }
 }
 
-async function run(copy: PlantedCopy, { testFile, bug }: Trial): Promise<string | undefined> {
-  const isRace = bug !== undefined && testFile.startsWith(RACES);
-  for (let attempt = 1;; attempt++) {
-    const failure = await runOnce(copy, { testFile, bug });
-    if (!isRace || failure !== notNoticed(testFile) || attempt === RACE_ATTEMPTS) return failure;
-  }
-}
-
-async function runOnce(
+async function run(
   copy: PlantedCopy,
   { testFile, bug }: Pick<Trial, "testFile" | "bug">,
 ): Promise<string | undefined> {
@@ -62,17 +51,13 @@ async function runOnce(
     const { exitCode, timedOut, output } = await copy.run(testFile, bug, timeoutMs);
     const passed = exitCode === 0 && !timedOut;
     if (bug === undefined) return passed ? undefined : `${testFile} fails by itself:\n${output}`;
-    if (passed) return notNoticed(testFile);
+    if (passed) return `${testFile} does not notice it`;
     // A file that does not even start proves nothing, nor does a replacement that names something that is gone.
     const hasRun = timedOut || (SUMMARY.test(output) && !NAME_IS_GONE.test(output));
     return hasRun ? undefined : `${testFile} did not run:\n${output}`;
   } catch (error) {
     return String(error);
   }
-}
-
-function notNoticed(testFile: string): string {
-  return `${testFile} does not notice it`;
 }
 
 /** Defines a test for each bug and test file, and one for each test file in an unchanged copy. */
