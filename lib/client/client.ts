@@ -30,8 +30,7 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import { wake } from "../node/idle_strategy.ts";
-import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
-import { DurabilityLevel } from "../pool/durability.ts";
+import { syncsAlways } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
 import {
@@ -117,8 +116,7 @@ export class Client {
     this.#pool = options.pool;
     this.#writer = new RequestWriter(options.clientId);
     this.#waiter = options.waiter;
-    const syncsAlways = this.#pool.control[DURABILITY_LEVEL] === DurabilityLevel.DISK;
-    this.#publishEvery = syncsAlways ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
+    this.#publishEvery = syncsAlways(this.#pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
     this.#onFlush = options.onFlush;
     this.#onBlocked = options.onBlocked;
   }

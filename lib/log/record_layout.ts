@@ -100,6 +100,26 @@ export function recordWords(meta: number, valueBytes: number): number {
   return valueWord(meta) + (((valueBytes + 7) >>> 3) << 1);
 }
 
+/**
+ * Bytes of a record that came from a file; 0 if it cannot be one.
+ *
+ * @param bytesLeft bytes to the end of what holds it
+ * @param lastKind the largest of {@linkcode RecordKind} that may stand there
+ */
+export function possibleRecordBytes(
+  words: Int32Array,
+  at: number,
+  bytesLeft: number,
+  lastKind: number,
+): number {
+  const meta = words[at + RECORD_META];
+  const valueBytes = words[at + RECORD_VALUE_BYTES];
+  const isPossible = bytesLeft > RECORD_KEY * 4 && metaKeyBytes(meta) <= KEY_BYTES_MAX &&
+    metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= lastKind &&
+    valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
+  return isPossible ? recordWords(meta, valueBytes) * 4 : 0;
+}
+
 /** Expiry time in milliseconds since the epoch; Infinity without the flag. */
 export function recordExpiry(words: Int32Array, at: number): number {
   const meta = words[at + RECORD_META];

@@ -50,14 +50,13 @@ import {
 } from "../log/record_layout.ts";
 import {
   AGENT_EXECUTOR,
-  DURABILITY_LEVEL,
   SLOT_LOCK,
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
-import { DurabilityLevel } from "../pool/durability.ts";
+import { syncsAlways } from "../pool/durability.ts";
 import { Gate } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
@@ -256,7 +255,7 @@ export class KvsNode {
 
   /** Whether each step waits for a disk, which is no business of a client's either. */
   get #waitsForDisk(): boolean {
-    return this.#control[DURABILITY_LEVEL] === DurabilityLevel.DISK;
+    return syncsAlways(this.#pool);
   }
 
   /** Whether there are segments that the next checkpoint will free, so that cleaning others gains nothing. */
@@ -335,7 +334,7 @@ export class KvsNode {
       else this.#execute(consumer, at);
       if (this.#mustWait) {
         // What waits for its own group only need not wait longer than that.
-        this.#isStalled = this.#group === undefined || this.#group.size === 0;
+        this.#isStalled = !this.#hasGroup;
         consumer.putBack(at);
         break;
       }
@@ -364,7 +363,7 @@ export class KvsNode {
       slots: this.#slots,
       log: this.#log,
       staging: this.#staging,
-      syncsAlways: this.#control[DURABILITY_LEVEL] === DurabilityLevel.DISK,
+      syncsAlways: syncsAlways(this.#pool),
       reserve: (log, words, segmentReserve) => this.#reserve(words, segmentReserve, log),
       mustWait: () => this.#mustWait,
     });

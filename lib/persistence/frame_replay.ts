@@ -19,7 +19,7 @@
 import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { halfSipHash13 } from "../core/half_sip_hash.ts";
-import { ADDRESS_UNIT_BYTES, KEY_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
@@ -34,6 +34,7 @@ import {
   metaKeyBytes,
   metaKind,
   packMeta,
+  possibleRecordBytes,
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
@@ -41,7 +42,6 @@ import {
   RECORD_VERSION_LOW,
   RecordKind,
   recordVersion,
-  recordWords,
   SEGMENT_HEADER_BYTES,
   SEGMENT_MAGIC,
   valueWord,
@@ -350,23 +350,14 @@ class Replay {
       const address = (next | 0) as PoolAddress;
       const words = pool.wordsOf(address);
       const at = pool.wordAt(address);
-      const length = this.#lengthOf(words, at, (end - next) * ADDRESS_UNIT_BYTES);
+      const bytesLeft = (end - next) * ADDRESS_UNIT_BYTES;
+      const length = possibleRecordBytes(words, at, bytesLeft, RecordKind.CLEAR);
       this.#require(length > 0, segment, next);
       this.#require(this.#apply(address, words, at), segment, next);
       next += length / ADDRESS_UNIT_BYTES;
       this.#records += 1;
     }
     this.#frames += 1;
-  }
-
-  /** Bytes of a record; 0 if it cannot be one. */
-  #lengthOf(words: Int32Array, at: number, bytesLeft: number): number {
-    const meta = words[at + RECORD_META];
-    const valueBytes = words[at + RECORD_VALUE_BYTES];
-    const isPossible = bytesLeft > RECORD_KEY * 4 && metaKeyBytes(meta) <= KEY_BYTES_MAX &&
-      metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= RecordKind.CLEAR &&
-      valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
-    return isPossible ? recordWords(meta, valueBytes) * 4 : 0;
   }
 
   /** Lets a record take effect, if none that is newer has; false if it cannot be right. */

@@ -24,7 +24,7 @@ import {
 } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { halfSipHash13 } from "../core/half_sip_hash.ts";
-import { ADDRESS_UNIT_BYTES, KEY_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import {
   BUCKET_NEXT_FREE,
   BUCKET_OVERFLOW,
@@ -39,16 +39,14 @@ import {
   FLAG_EXPIRES,
   metaKeyBytes,
   metaKind,
+  possibleRecordBytes,
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
-  RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
   RecordKind,
   recordVersion,
-  recordWords,
   SEGMENT_HEADER_BYTES,
-  valueWord,
 } from "../log/record_layout.ts";
 import {
   AGENT_HOST,
@@ -242,7 +240,9 @@ export class IndexCheck {
       const address = (next | 0) as PoolAddress;
       const words = pool.wordsOf(address);
       const at = pool.wordAt(address);
-      const bytes = this.#checkRecord(words, at, (end - next) * ADDRESS_UNIT_BYTES, segment);
+      const bytesLeft = (end - next) * ADDRESS_UNIT_BYTES;
+      const bytes = possibleRecordBytes(words, at, bytesLeft, RecordKind.FRAME);
+      this.#require(bytes > 0, `a record in segment ${segment}`);
       const hash = words[at + RECORD_HASH];
       const slot = (hash >>> SLOT_SHIFT) as Slot;
       const meta = words[at + RECORD_META];
@@ -270,17 +270,6 @@ export class IndexCheck {
       pool.control[liveAt] === LIVE_UNKNOWN;
     this.#require(isRight, `the live bytes of segment ${segment}`);
     pool.control[liveAt] = liveBytes;
-  }
-
-  /** Checks that a record fits into what is left of its segment; returns its length in bytes. */
-  #checkRecord(words: Int32Array, at: number, bytesLeft: number, segment: SegmentId): number {
-    const meta = words[at + RECORD_META];
-    const valueBytes = words[at + RECORD_VALUE_BYTES];
-    const isPossible = bytesLeft > RECORD_KEY * 4 && metaKeyBytes(meta) <= KEY_BYTES_MAX &&
-      metaKind(meta) >= RecordKind.PUT && metaKind(meta) <= RecordKind.FRAME &&
-      valueBytes >= 0 && valueBytes <= bytesLeft - valueWord(meta) * 4;
-    this.#require(isPossible, `a record in segment ${segment}`);
-    return recordWords(meta, valueBytes) * 4;
   }
 
   #slotVersion(slot: Slot): number {

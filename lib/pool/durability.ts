@@ -49,6 +49,11 @@ export function isLogged(pool: Pool): boolean {
   return pool.control[DURABILITY_LEVEL] !== DurabilityLevel.MEMORY;
 }
 
+/** Whether every write waits until it is synced. */
+export function syncsAlways(pool: Pool): boolean {
+  return pool.control[DURABILITY_LEVEL] === DurabilityLevel.DISK;
+}
+
 /** One of {@linkcode DurabilityFailure}. */
 export function durabilityFailure(pool: Pool): number {
   return Atomics.load(pool.control, DURABILITY_FAILURE);

@@ -63,7 +63,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: NODE,
     edits: [[
-      "syncsAlways: this.#control[DURABILITY_LEVEL] === DurabilityLevel.DISK,",
+      "syncsAlways: syncsAlways(this.#pool),",
       "syncsAlways: false,",
     ]],
     caughtBy: [POWER_LOSS],
