@@ -48,6 +48,7 @@ export {
   type DinomoErrorCode,
   DurabilityError,
   FormatError,
+  HostOnlyError,
   InvalidArgumentError,
   InvalidKeyError,
   InvalidOptionError,
@@ -59,5 +60,7 @@ export {
   PoolLockedError,
   SnapshotError,
   StoreClosedError,
+  TooManyClientsError,
+  UnavailableError,
   ValueTooLargeError,
 } from "./lib/core/errors.ts";

@@ -7,13 +7,15 @@
  * the order in which they were issued. A refused request can not be followed by an accepted one of the same slot, because
  * all in flight carry the same, outdated owner word.
  *
+ * A KN that has failed or was retired is *departed* from (I5): departed_requests.ts.
+ *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in flight waits for
  * them, so that a program sees its own writes in the order in which it issued them.
  *
  * @module
  */
 import type { PoolAddress, Slot } from "../core/brands.ts";
-import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
+import { type DinomoError, UnavailableError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { GROUP_REQUESTS_MAX, HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import {
@@ -49,9 +51,12 @@ import {
   REQUEST_OWNER_WORD,
   REQUEST_RECORD,
   Status,
+  statusOf,
 } from "../rings/ring_layout.ts";
-import { loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
+import { NO_NODE } from "../routing/node_directory.ts";
+import { HOLDER_MASK, loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
+import { type DepartedRequest, DepartedRequests } from "./departed_requests.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import { HeldSlots } from "./held_slots.ts";
 import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";
@@ -84,6 +89,8 @@ export interface ClientOptions {
   readonly onFlush: () => void;
   /** Called while this thread blocks; fails the requests of a KN that will not answer. */
   readonly onBlocked: () => void;
+  /** Called before completions are looked for: connects KNs that are new, and departs from those that are gone. */
+  readonly onPoll?: () => void;
 }
 
 /** Sends requests and settles them; one per thread. */
@@ -93,6 +100,7 @@ export class Client {
   readonly #waiter: ClientWaiter;
   readonly #onFlush: () => void;
   readonly #onBlocked: () => void;
+  readonly #onPoll: () => void;
   /** Connections by KN identity, and the same as a list. */
   readonly #byNode: (NodeConnection | undefined)[] = [];
   #connections: NodeConnection[] = [];
@@ -103,6 +111,7 @@ export class Client {
   readonly #isHeld: Uint8Array = new Uint8Array(SLOT_COUNT);
   readonly #held: HeldSlots = new HeldSlots();
   readonly #flushes: FlushWaiters = new FlushWaiters();
+  readonly #departed: DepartedRequests;
   #inFlightTotal = 0;
   #isFlushScheduled = false;
   #isPumping = false;
@@ -119,6 +128,8 @@ export class Client {
     this.#publishEvery = syncsAlways(this.#pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
     this.#onFlush = options.onFlush;
     this.#onBlocked = options.onBlocked;
+    this.#onPoll = options.onPoll ?? (() => {});
+    this.#departed = new DepartedRequests(options.pool);
   }
 
   /** Requests that have not ended, held ones included. */
@@ -142,6 +153,17 @@ export class Client {
   disconnect(connection: NodeConnection): void {
     this.#byNode[connection.nodeId] = undefined;
     this.#connections = this.#connections.filter((other) => other !== connection);
+  }
+
+  /**
+   * Takes leave of a KN that answers nothing any more: requests that it has answered are settled, the others are sent to
+   * whoever owns their slots now. Those whose slots it has not let go wait until it does, or are given up.
+   */
+  depart(connection: NodeConnection): void {
+    this.disconnect(connection);
+    this.#takeCompletions(connection);
+    this.#departed.take(connection);
+    this.#settleDeparted();
   }
 
   /** Whether this client has requests for a slot that have not ended. */
@@ -209,7 +231,8 @@ export class Client {
 
   /** Settles what has been completed; returns how many requests. */
   poll(): number {
-    let settled = 0;
+    this.#onPoll();
+    let settled = this.#departed.count === 0 ? 0 : this.#settleDeparted();
     for (const connection of this.#connections) settled += this.#takeCompletions(connection);
     if (this.#held.hasReady) this.#pump();
     return settled;
@@ -265,6 +288,10 @@ export class Client {
         settler?.fail(error);
       }
     }
+    for (const request of this.#departed.takeAll()) {
+      this.#endRequest(request.slot);
+      request.settler.fail(error);
+    }
     for (const request of this.#held.takeAll()) request.settler.fail(error);
     this.#isHeld.fill(0);
     this.#flushes.resolveAll();
@@ -276,7 +303,7 @@ export class Client {
     if (this.#isHeld[slot] !== 0) return undefined;
     let word = loadOwner(this.#pool, slot);
     // The M-node marks a slot for the microseconds in which it swaps the lock word.
-    while ((word & MOVING) !== 0) word = loadOwner(this.#pool, slot);
+    while ((word & HOLDER_MASK) === MOVING) word = loadOwner(this.#pool, slot);
     if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;
     const connection = this.#byNode[ownerOf(word)];
     if (connection === undefined) return undefined;
@@ -400,7 +427,7 @@ export class Client {
     while (producer.hasCompletion()) {
       const at = producer.completionAt();
       const words = producer.words;
-      const status = words[at + COMPLETION_STATUS];
+      const status = statusOf(words[at + COMPLETION_STATUS]);
       const index = producer.oldestIndex;
       const settler = connection.settlers[index]!;
       const slot = connection.slots[index] as Slot;
@@ -421,6 +448,26 @@ export class Client {
       count += 1;
     }
     return count;
+  }
+
+  /** Settles departed requests, or sends them again, as far as that is decided; returns how many. */
+  #settleDeparted(): number {
+    const decided = this.#departed.takeDecided();
+    for (const request of decided) {
+      const { slot, sequence, words, settler, answer } = request;
+      if (answer === "unknown") {
+        settler.fail(unavailable("may or may not have been made"));
+        this.#flushes.noteEnd(sequence);
+      } else if (answer === "none") {
+        this.#isHeld[slot] = 1;
+        this.#held.add({ slot, sequence, words, settler });
+      } else {
+        settler.settle(answer.status, answer.address, answer.versionLow, answer.versionHigh);
+        if (!settler.isIntermediate) this.#flushes.noteEnd(sequence);
+      }
+      this.#endRequest(slot);
+    }
+    return decided.length;
   }
 
   #endRequest(slot: Slot): void {
@@ -476,6 +523,7 @@ export class Client {
 
   #sendHeld(slot: Slot): void {
     this.#isHeld[slot] = 0;
+    if (ownerOf(loadOwner(this.#pool, slot)) === NO_NODE) this.#giveUp(slot);
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
       const isSent = request.large
         ? this.#reserveLarge(request, request.large)
@@ -489,6 +537,14 @@ export class Client {
       return;
     }
     if (this.#inFlight[slot] === 0) this.#held.notify(slot, this.pendingCount === 0);
+  }
+
+  /** Refuses what was held for a slot that nobody can write. */
+  #giveUp(slot: Slot): void {
+    for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
+      request.settler.fail(unavailable("was not made"));
+      this.#flushes.noteEnd(request.sequence);
+    }
   }
 
   /**
@@ -541,4 +597,11 @@ export class Client {
         `got a value of ${valueBytes} bytes; raise segmentBytes to store it`,
     );
   }
+}
+
+function unavailable(outcome: string): UnavailableError {
+  return new UnavailableError(
+    "the key must be in a part of the key space that somebody can write, but a KN has failed while it changed that part, " +
+      `and has not let go of it; the change ${outcome}`,
+  );
 }

@@ -40,7 +40,8 @@ export class NodeConnection {
     this.producer = new RequestProducer(handle);
     const publish = () => this.producer.publish();
     this.help = () => execute(publish);
-    this.bytes = new Uint8Array(handle.buffer);
+    const { words } = this.producer;
+    this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     this.slots = new Uint16Array(handle.inFlightMax);
     this.sequences = new Float64Array(handle.inFlightMax);
     this.settlers = new Array<Settler | undefined>(handle.inFlightMax).fill(undefined);

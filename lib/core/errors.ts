@@ -17,6 +17,9 @@ export type DinomoErrorCode =
   | "DINOMO_POOL_FULL"
   | "DINOMO_CLOSED"
   | "DINOMO_NODE_FAILED"
+  | "DINOMO_UNAVAILABLE"
+  | "DINOMO_HOST_ONLY"
+  | "DINOMO_TOO_MANY_CLIENTS"
   | "DINOMO_PATH"
   | "DINOMO_LOCKED"
   | "DINOMO_FORMAT"
@@ -133,6 +136,45 @@ export class PoolFullError extends DinomoError {
   /** Makes the error; the message says which part of the pool is full. */
   constructor(message: string) {
     super("DINOMO_POOL_FULL", message);
+  }
+}
+
+/**
+ * A key that nobody can write at the moment: a KN has failed in the middle of a change to that part of the key space, and its thread
+ * neither goes on nor ends. Reads go on. The message says whether the change may have been made.
+ */
+export class UnavailableError extends DinomoError {
+  static {
+    this.prototype.name = "UnavailableError";
+  }
+
+  /** Makes the error; the message says what is known about the change. */
+  constructor(message: string) {
+    super("DINOMO_UNAVAILABLE", message);
+  }
+}
+
+/** A method that only the thread that opened the store can call. */
+export class HostOnlyError extends DinomoError {
+  static {
+    this.prototype.name = "HostOnlyError";
+  }
+
+  /** Makes the error; the message names the method. */
+  constructor(message: string) {
+    super("DINOMO_HOST_ONLY", message);
+  }
+}
+
+/** As many threads use the store as its option `clients` allows. */
+export class TooManyClientsError extends DinomoError {
+  static {
+    this.prototype.name = "TooManyClientsError";
+  }
+
+  /** Makes the error; the message says how many may. */
+  constructor(message: string) {
+    super("DINOMO_TOO_MANY_CLIENTS", message);
   }
 }
 

@@ -43,6 +43,9 @@ export const NODE_COUNT_MAX = 64;
 /** KN identities: the owner word has 10 bits for the owner. */
 export const NODE_ID_COUNT = 1024;
 
+/** Most threads that use a store at one time, the one that opened it included. */
+export const CLIENT_COUNT_MAX = 64;
+
 /** Default bytes of a request ring: holds 4,000 puts of 100 B, and stays in a core's L2 cache. */
 export const RING_BYTES_DEFAULT = 512 * 1024;
 /** Smallest request ring: a quarter of it must hold a request with the longest key. */
@@ -51,6 +54,10 @@ export const RING_BYTES_MIN = 8 * 1024;
 export const RING_BYTES_MAX = 64 * 1024 * 1024;
 /** Requests in flight per (client, KN): the entries of a completion ring. */
 export const IN_FLIGHT_DEFAULT = 4096;
+
+/** The same for threads that attach: 64 of them have rings to 64 KNs, which take memory when they are used. */
+export const ATTACHED_RING_BYTES_MAX = 64 * 1024;
+export const ATTACHED_IN_FLIGHT_MAX = 1024;
 
 /** Requests that a KN takes from one ring before it looks at the next. */
 export const BATCH_REQUESTS_MAX = 64;
@@ -61,6 +68,12 @@ export const CLEANER_STEP_RECORDS = 128;
 
 /** Longest bounded `Atomics.wait` of an idle KN; it bumps its heartbeat at least this often. */
 export const IDLE_WAIT_MS_MAX = 1000;
+/** For how long a step of a KN may make no progress until the KN counts as failed, unless it is in a system call. */
+export const STALL_MS_MAX = 1000;
+/** The same in a system call: a disk may take its time. */
+export const SYSTEM_CALL_MS_MAX = 30_000;
+/** How long operations wait for slots that a failed KN does not let go, before they are refused. */
+export const UNAVAILABLE_AFTER_MS = 2000;
 /** How long a KN has to come up or to stop before that counts as a failure. */
 export const NODE_START_MS_MAX = 30_000;
 

@@ -46,10 +46,10 @@ import {
   recordWords,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
-import { SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
+import { AGENT_STEPS, AGENT_VICTIM, SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
-import { lockSlotAsCleaner, unlockSlot } from "../routing/ownership.ts";
+import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 
 /** How much more room moving records may need than they take. */
 const ROOM_FACTOR = 1.125;
@@ -99,6 +99,8 @@ export class Cleaner {
   /** Does one step. Returns how many records it looked at; 0 means that there is nothing to clean. */
   doWork(): number {
     if (this.#victim === NO_SEGMENT && !this.#claimVictim()) return 0;
+    // However long cleaning takes, it is no stall.
+    this.#pool.control[this.#pool.agentAt(this.#log.agent) + AGENT_STEPS] += 1;
     let looked = 0;
     while (looked < CLEANER_STEP_RECORDS && this.#next < this.#end) {
       if (!this.#cleanRecord(this.#next as PoolAddress)) {
@@ -130,6 +132,12 @@ export class Cleaner {
     // A snapshot between this step and the next must find everything that was moved within the used bytes.
     this.#log.publish();
     this.#segments.seal(victim);
+    this.#noteVictim(NO_SEGMENT);
+  }
+
+  #noteVictim(segment: SegmentId): void {
+    const at = this.#pool.agentAt(this.#log.agent) + AGENT_VICTIM;
+    Atomics.store(this.#pool.control, at, segment + 1);
   }
 
   #claimVictim(): boolean {
@@ -146,7 +154,12 @@ export class Cleaner {
           bestShare = share;
         }
       }
-      if (best === NO_SEGMENT || !this.#canFinish(best)) return false;
+      if (best === NO_SEGMENT || !this.#canFinish(best)) {
+        this.#noteVictim(NO_SEGMENT);
+        return false;
+      }
+      // Before it is claimed: if this thread dies, somebody must find what it was cleaning.
+      this.#noteVictim(best);
       if (!this.#segments.claimForCleaning(best)) continue;
       this.#victim = best;
       const start = this.#pool.segmentAddress(best) >>> 0;
@@ -163,7 +176,7 @@ export class Cleaner {
     return neededBytes <= this.#log.roomBytes;
   }
 
-  /** Moves one record if it is live; false when there was no room to move it to. */
+  /** Moves one record if it is live; false when there was no room to move it to, or its slot is locked. */
   #cleanRecord(address: PoolAddress): boolean {
     const pool = this.#pool;
     const words = pool.wordsOf(address);
@@ -188,24 +201,28 @@ export class Cleaner {
     const target = this.#log.reserve(length, 0);
     if (target === NO_ADDRESS) return false;
     const bytes = length * 4;
-    const owner = lockSlotAsCleaner(pool.control, slotAt + SLOT_LOCK);
+    const owner = lockAnySlot(pool.control, slotAt + SLOT_LOCK, this.#log.agent);
+    if (owner === undefined) {
+      this.#log.cancel(target, length);
+      return false;
+    }
     const isLive = this.#table.findAddress(slotAt, hash, address);
     const expiresAtMs = isLive ? recordExpiry(words, at) : Infinity;
     if (isLive && expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) {
       this.#table.remove(slotAt);
       pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+      this.#segments.subtractLive(address, bytes);
     } else if (isLive) {
       copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);
       this.#segments.addLive(target, bytes);
       this.#table.swing(address, target);
+      this.#segments.subtractLive(address, bytes);
       this.movedBytes += bytes;
       unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
-      this.#segments.subtractLive(address, bytes);
       return true;
     }
     unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
     this.#log.cancel(target, length);
-    if (isLive) this.#segments.subtractLive(address, bytes);
     return true;
   }
 }

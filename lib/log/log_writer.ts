@@ -24,6 +24,9 @@ import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
+  AGENT_IN_SYSTEM_CALL,
+  AGENT_LOG_FRAME,
+  AGENT_LOG_LAST,
   AGENT_LOG_SEGMENT,
   AGENT_STAGING_SEGMENT,
   SEGMENT_SYNCED_BYTES,
@@ -53,9 +56,11 @@ const NO_FRAME = 0;
 export class LogWriter {
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
-  readonly #agent: number;
+  /** Who appends. */
+  readonly agent: number;
   readonly #file: LogFile | undefined;
   readonly #isStaging: boolean;
+  readonly #agentAt: number;
   /** Where a writer leaves its place to the next one. */
   readonly #placeAt: number;
   #segment: SegmentId = NO_SEGMENT;
@@ -72,11 +77,12 @@ export class LogWriter {
   constructor(pool: Pool, segments: SegmentTable, agent: number, options: LogWriterOptions = {}) {
     this.#pool = pool;
     this.#segments = segments;
-    this.#agent = agent;
+    this.agent = agent;
+    this.#agentAt = pool.agentAt(agent);
     this.#file = options.file;
     this.#isStaging = options.isStaging ?? false;
     const place = this.#isStaging ? AGENT_STAGING_SEGMENT : AGENT_LOG_SEGMENT;
-    this.#placeAt = pool.agentAt(agent) + place;
+    this.#placeAt = this.#agentAt + place;
   }
 
   /** The open segment, or `NO_SEGMENT`. */
@@ -103,8 +109,10 @@ export class LogWriter {
     if (this.#file !== undefined && this.#frame === NO_FRAME) {
       this.#frame = this.#next;
       this.#next += FRAME_HEADER_UNITS;
+      this.#pool.control[this.#agentAt + AGENT_LOG_FRAME] = this.#frame;
     }
     const address = this.#next | 0;
+    if (!this.#isStaging) this.#pool.control[this.#agentAt + AGENT_LOG_LAST] = address;
     this.#next += units;
     return address as PoolAddress;
   }
@@ -140,19 +148,35 @@ export class LogWriter {
    */
   write(mustSync: boolean): boolean {
     if (this.#file === undefined) return true;
-    this.#endFrame();
+    this.endFrame();
     const ranges = this.#ranges;
+    if (ranges.length === 0 && !mustSync && !this.#file.isSyncOverdue) return !this.#file.hasFailed;
     this.#ranges = [];
-    for (const { address, byteLength } of ranges) {
-      if (!this.#file.write(address, byteLength)) return false;
+    const { control } = this.#pool;
+    // Nobody takes this thread for stalled while it waits for a disk.
+    control[this.#agentAt + AGENT_IN_SYSTEM_CALL] = 1;
+    const isWritten = this.#writeRanges(ranges, this.#file, mustSync);
+    control[this.#agentAt + AGENT_IN_SYSTEM_CALL] = 0;
+    return isWritten;
+  }
+
+  /** Completes the frame that is being filled; one without records is given back. */
+  endFrame(): void {
+    if (this.#frame === NO_FRAME) return;
+    const frame = this.#frame;
+    this.#frame = NO_FRAME;
+    const payloadUnits = this.#next - frame - FRAME_HEADER_UNITS;
+    if (payloadUnits === 0) {
+      this.#next = frame;
+      return;
     }
-    if (!mustSync && !this.#file.isSyncOverdue) return !this.#file.hasFailed;
-    if (!this.#file.sync()) return false;
-    if (this.#segment !== NO_SEGMENT) {
-      const { control } = this.#pool;
-      control[this.#pool.segmentAt(this.#segment) + SEGMENT_SYNCED_BYTES] = this.#usedBytes();
-    }
-    return true;
+    const payloadBytes = payloadUnits * ADDRESS_UNIT_BYTES;
+    this.#file!.sealFrame(this.#segment, (frame | 0) as PoolAddress, payloadBytes);
+    // The segment's header is written with its first frame.
+    const start = this.#pool.segmentAddress(this.#segment) >>> 0;
+    const from = frame === start + HEADER_UNITS ? start : frame;
+    const byteLength = (this.#next - from) * ADDRESS_UNIT_BYTES;
+    this.#ranges.push({ address: (from | 0) as PoolAddress, byteLength });
   }
 
   /** Publishes how far segments are filled, and seals those that are full. */
@@ -183,6 +207,19 @@ export class LogWriter {
     this.publish();
   }
 
+  #writeRanges(ranges: readonly Range[], file: LogFile, mustSync: boolean): boolean {
+    for (const { address, byteLength } of ranges) {
+      if (!file.write(address, byteLength)) return false;
+    }
+    if (!mustSync && !file.isSyncOverdue) return !file.hasFailed;
+    if (!file.sync()) return false;
+    if (this.#segment !== NO_SEGMENT) {
+      const { control } = this.#pool;
+      control[this.#pool.segmentAt(this.#segment) + SEGMENT_SYNCED_BYTES] = this.#usedBytes();
+    }
+    return true;
+  }
+
   /** Units of the header that the next record needs in front of it. */
   #headerUnits(): number {
     return this.#file !== undefined && this.#frame === NO_FRAME ? FRAME_HEADER_UNITS : 0;
@@ -209,7 +246,7 @@ export class LogWriter {
     const { segmentBytes } = this.#pool.geometry;
     const overhead = SEGMENT_HEADER_BYTES + this.#headerUnits() * ADDRESS_UNIT_BYTES;
     assert(units * ADDRESS_UNIT_BYTES <= segmentBytes - overhead, "a record fits a segment");
-    const allocate = () => this.#segments.allocate(this.#agent, segmentReserve, this.#isStaging);
+    const allocate = () => this.#segments.allocate(this.agent, segmentReserve, this.#isStaging);
     let segment = allocate();
     if (segment === NO_SEGMENT && this.#segment !== NO_SEGMENT && !this.#hasUnsettled) {
       // An open segment in which nothing is live, such as one full of deletes, frees itself when sealed.
@@ -242,28 +279,9 @@ export class LogWriter {
   /** Ends the frame and the segment, which is sealed when what is in it has been settled. */
   #leaveSegment(): void {
     if (this.#segment === NO_SEGMENT) return;
-    this.#endFrame();
+    this.endFrame();
     this.#full.push({ segment: this.#segment, usedBytes: this.#usedBytes() });
     this.#segment = NO_SEGMENT;
     this.#next = this.#end = 0;
-  }
-
-  /** Completes the frame that is being filled; one without records is given back. */
-  #endFrame(): void {
-    if (this.#frame === NO_FRAME) return;
-    const frame = this.#frame;
-    this.#frame = NO_FRAME;
-    const payloadUnits = this.#next - frame - FRAME_HEADER_UNITS;
-    if (payloadUnits === 0) {
-      this.#next = frame;
-      return;
-    }
-    const payloadBytes = payloadUnits * ADDRESS_UNIT_BYTES;
-    this.#file!.sealFrame(this.#segment, (frame | 0) as PoolAddress, payloadBytes);
-    // The segment's header is written with its first frame.
-    const start = this.#pool.segmentAddress(this.#segment) >>> 0;
-    const from = frame === start + HEADER_UNITS ? start : frame;
-    const byteLength = (this.#next - from) * ADDRESS_UNIT_BYTES;
-    this.#ranges.push({ address: (from | 0) as PoolAddress, byteLength });
   }
 }

@@ -1,31 +1,53 @@
 /**
- * The M-node's hands: starts and stops KN threads, and moves slots between them.
+ * The M-node's hands: starts and stops KNs, moves slots between them, and replaces those that fail.
+ *
+ * Failover needs nobody but the M-node. The failed KN is fenced and its slots are given to a new KN in its place, which can execute
+ * requests at once, since a KN needs no thread of its own to be executed for. Clients find out by the node directory what the
+ * old one has answered, and send the rest to the new one (client/departed_requests.ts). What the old one still holds is released
+ * when its thread has left its step or has ended (gone_nodes.ts). Nothing is copied (I7), and no slot ever has two owners (I1).
  *
  * @module
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
-import type { Client } from "../client/client.ts";
-import { NodeConnection } from "../client/node_connection.ts";
 import type { NodeId, Slot } from "../core/brands.ts";
 import { NodeFailedError } from "../core/errors.ts";
-import { NODE_COUNT_MAX, NODE_ID_COUNT, NODE_START_MS_MAX, SLOT_COUNT } from "../core/limits.ts";
-import { wake } from "../node/idle_strategy.ts";
-import { KvsNode } from "../node/kvs_node.ts";
-import { LifeState, type NodeStart } from "../node/node_shell.ts";
+import {
+  NODE_COUNT_MAX,
+  NODE_START_MS_MAX,
+  SLOT_COUNT,
+  STALL_MS_MAX,
+  SYSTEM_CALL_MS_MAX,
+} from "../core/limits.ts";
+import { Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
+import { LifeState } from "../node/node_shell.ts";
+import type { StartedLog } from "../persistence/open_log.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_BLOCK_WORDS,
+  AGENT_EXECUTOR,
+  AGENT_HEARTBEAT,
+  AGENT_IN_SYSTEM_CALL,
   AGENT_LIFE_STATE,
-  AGENT_STOP_WANTED,
+  AGENT_NODE,
+  AGENT_STEPS,
   GATE_NODE_COUNT,
 } from "../pool/control_layout.ts";
-import type { StartedLog } from "../persistence/open_log.ts";
 import type { Pool } from "../pool/pool.ts";
-import { RequestConsumer } from "../rings/request_consumer.ts";
-import { createRing, type RingHandle } from "../rings/ring_layout.ts";
-import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../routing/ownership.ts";
+import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
+import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
+import { HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
+import { announceNodes, NO_NODE, NodeState, nodeStateOf, setNode } from "../routing/node_directory.ts";
+import {
+  initialiseOwner,
+  slotOwner,
+  tryMoveSlot,
+} from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
+import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
+import type { ManagedNode } from "./managed_node.ts";
+import { NodeThread } from "./node_thread.ts";
+import { repairPool } from "./pool_repair.ts";
+import { StallDetector } from "./stall_detector.ts";
 
 /** What `scale` did. */
 export interface ScaleReport {
@@ -45,59 +67,103 @@ export interface ScaleReport {
   readonly longestPauseMs: number;
 }
 
+/** A KN that has failed. */
+export interface NodeFailure {
+  /** Identity of the KN. */
+  readonly node: number;
+  /** What happened to it. */
+  readonly reason: string;
+  /** Identity of the KN that has taken its place. */
+  readonly replacement: number;
+  /** Slots that were given to the replacement at once, and slots that the failed KN still holds. */
+  readonly slotsMoved: number;
+  /** See {@linkcode slotsMoved}. */
+  readonly slotsHeld: number;
+}
+
+/** A failed KN of which nothing is left. */
+export interface NodeRecovery {
+  /** Identity of the KN. */
+  readonly node: number;
+  /** Identity of the KN that has taken its place. */
+  readonly replacement: number;
+  /** Changes that its thread had begun when it died, and that were completed. */
+  readonly changesCompleted: number;
+  /** From its failure until every slot could be written again, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What the M-node reports. */
+export interface NodeEvents {
+  onNodeAdded(node: number): void;
+  onNodeRemoved(node: number): void;
+  onNodeFailed(failure: NodeFailure): void;
+  onNodeRecovered(recovery: NodeRecovery): void;
+  onSlotsMoved(report: ScaleReport): void;
+  /** Called when KNs fail for good: the store cannot go on. */
+  onHopeless(error: NodeFailedError): void;
+}
+
 /** How KNs are run. */
 export interface NodeManagerOptions {
   readonly pool: Pool;
-  readonly client: Client;
   readonly workerUrl: string | URL;
   readonly ringBytes: number;
   readonly inFlightMax: number;
+  /** The rings of the threads that attach. */
+  readonly region: RingRegion;
   readonly spinMicros: number;
-  /** Whether clients execute requests in the KNs' place. */
-  readonly help: boolean;
   /** Whether the first KNs get their threads with the first requests. */
   readonly startsLazily: boolean;
   /** The log, of a pool that has one. */
   readonly log: StartedLog | undefined;
-  /** Called when a KN stops that was not asked to. */
-  readonly onFailure: (error: NodeFailedError) => void;
-}
-
-interface RunningNode {
-  readonly nodeId: NodeId;
-  readonly agent: number;
-  readonly ring: RingHandle;
-  /** Undefined until the thread is started. */
-  worker: Worker | undefined;
-  /** Ends when the thread runs. */
-  starting: Promise<void> | undefined;
-  /** What the client executes requests with in the KN's place; undefined if it does not. */
-  readonly helper: KvsNode | undefined;
-  readonly connection: NodeConnection;
-  isStopping: boolean;
-  /** The thread has ended, or has thrown and is about to. */
-  hasEnded: boolean;
+  readonly events: NodeEvents;
 }
 
 /** Slots moved before the event loop gets a turn. */
 const MOVES_PER_TURN = 256;
-/** How long the other KNs have to stop after one has failed, until they are terminated. */
+/** How long the other KNs have to stop after the store has failed, until they are terminated. */
 const FAILED_STOP_MS_MAX = 1000;
-/** How long a thread that said it has stopped may take to end before it is terminated. */
-const EXIT_MS_MAX = 2000;
+/** A KN that fails sooner than this after it was started counts as failing at once; so many in a row are hopeless. */
+const QUICK_FAILURE_MS = 1000;
+const QUICK_FAILURES_MAX = 20;
+/** Longest time between two samples that counts as a KN's, not as this thread's. */
+const SAMPLE_GAP_MS_MAX = 250;
+/** How often starting a thread is tried again, and after how long for the first time. */
+const START_ATTEMPTS_MAX = 3;
+const START_RETRY_MS = 50;
+/** How often to look whether somebody who was inside a retired KN has left. */
+const RETRY_MS = 1;
 
-/** Starts, stops and rebalances the KNs of one pool. */
+/** Starts, stops, rebalances and replaces the KNs of one pool. */
 export class NodeManager {
+  /** KNs that have failed since the store was opened. */
+  failureCount = 0;
   readonly #options: NodeManagerOptions;
   readonly #pool: Pool;
-  #nodes: RunningNode[] = [];
+  readonly #gone: GoneNodes;
+  #nodes: ManagedNode[] = [];
+  /** KNs whose threads are being started, and that are in no list yet. */
+  #starting: ManagedNode[] = [];
+  /** Failures that are not over, with their replacements. */
+  #recovering = new Map<GoneNode, ManagedNode>();
+  /** Whom each slot belongs to, for a list of KNs. */
+  #assigned: { readonly nodes: readonly ManagedNode[]; readonly owners: readonly NodeId[] } | undefined;
   #hasFailed = false;
-  #lastId = (NODE_ID_COUNT - 1) as NodeId;
+  #lastId = NO_NODE;
 
   /** Makes a manager without KNs. */
   constructor(options: NodeManagerOptions) {
     this.#options = options;
     this.#pool = options.pool;
+    this.#gone = new GoneNodes({
+      pool: options.pool,
+      file: options.log?.file,
+      clientCount: options.region.clientCount,
+      ringOf: (client, agent) => this.ringOf(client, agent),
+      now: () => performance.now(),
+      assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
+    });
   }
 
   /** The running KNs: identity and agent block. */
@@ -105,34 +171,55 @@ export class NodeManager {
     return this.#nodes;
   }
 
+  /** KNs that have failed and still hold slots, or are in the middle of a step. */
+  get zombieCount(): number {
+    return this.#gone.nodes.filter(({ isQuiet, stuck }) => !isQuiet || stuck.length > 0).length;
+  }
+
+  /** Whether no thread is in the middle of a step of a KN that is gone. */
+  get isSettled(): boolean {
+    return !this.#gone.hasZombies;
+  }
+
+  /** The rings between a client and the KN of an agent block. */
+  ringOf(client: number, agent: number): RingHandle {
+    if (client !== HOST_CLIENT) return attachedRing(this.#options.region, client, agent);
+    const isOfAgent = (node: ManagedNode) => node.agent === agent;
+    return (this.#nodes.find(isOfAgent) ??
+      this.#gone.nodes.find(({ node }) => isOfAgent(node))!.node).ring;
+  }
+
+  /** Starts the thread of the KN of an agent block, if it has none; returns nothing to wait for. */
+  startThread(agent: number): void {
+    const node = this.#nodes.find((other) => other.agent === agent);
+    if (node !== undefined && !node.thread.isStarted) this.#startInBackground(node);
+  }
+
   /** Starts the first KNs and gives them all slots. */
   async start(count: number): Promise<void> {
-    this.#nodes = await this.#startNodes(count, this.#options.startsLazily);
-    const owners = assignSlots(this.#nodes.map((node) => node.nodeId));
+    const nodes = await this.#startNodes(count, this.#options.startsLazily);
+    const owners = assignSlots(nodes.map((node) => node.place));
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       initialiseOwner(this.#pool, slot as Slot, owners[slot]!);
     }
-    for (const node of this.#nodes) this.#options.client.connect(node.connection);
+    this.#activate(nodes);
   }
 
   /** Changes the number of KNs while requests go on. */
   async scale(count: number): Promise<ScaleReport> {
     const from = this.#nodes.length;
     const startMs = performance.now();
-    if (count > from) {
-      const started = await this.#startNodes(count - from);
-      this.#nodes = [...this.#nodes, ...started];
-      for (const node of started) this.#options.client.connect(node.connection);
-    }
+    if (count > from) this.#activate(await this.#startNodes(count - from));
     const movesStartMs = performance.now();
-    const leaving = this.#nodes.slice(count);
-    const moves = await this.#assign(this.#nodes.slice(0, count));
-    this.#nodes = this.#nodes.slice(0, count);
-    for (const node of leaving) await this.#retire(node);
-    Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
-    return {
+    const leaving = this.#nodes.slice(count).map(({ place }) => place);
+    const moves = await this.#rebalance(count);
+    // By place: a KN may have failed, and been replaced, since the list was made.
+    const isLeaving = (node: ManagedNode) => leaving.includes(node.place);
+    const retired = this.#nodes.filter(isLeaving);
+    await Promise.all(retired.map((node) => this.#retire(node)));
+    const report: ScaleReport = {
       from,
-      to: count,
+      to: this.#nodes.length,
       slotsMoved: moves.count,
       // I7: a move swaps two words of the slot, and no path from here reads or writes a record.
       bytesMoved: 0,
@@ -140,230 +227,293 @@ export class NodeManager {
       durationMs: performance.now() - movesStartMs,
       longestPauseMs: moves.longestPauseMs,
     };
+    if (report.slotsMoved > 0) this.#options.events.onSlotsMoved(report);
+    return report;
   }
 
   /**
-   * Reports a KN that has failed. Workers report their errors as events too, but those do not reach a thread that blocks.
+   * Looks after the KNs: replaces those that have failed, and goes on with what is left of those that are gone. Called regularly, and
+   * while the host's thread blocks, since workers' events do not reach it then.
    */
-  checkNodes(): void {
-    const failed = this.#nodes.find(({ agent }) =>
-      Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + AGENT_LIFE_STATE) ===
-        LifeState.FAILED
-    );
-    if (failed) this.#fail(new NodeFailedError(`KN ${failed.nodeId} failed`));
+  tend(): void {
+    if (this.#hasFailed) return;
+    for (const node of this.#nodes) {
+      const reason = this.#failureOf(node);
+      if (reason !== undefined) this.#fail(node, reason);
+    }
+    this.#gone.advance();
+    this.#endRecoveries();
+    if (this.#unrepaired.length > 0) this.repair();
   }
 
-  #fail(error: NodeFailedError): void {
-    this.#hasFailed = true;
-    this.#options.onFailure(error);
+  /** Takes note that a client's thread has ended: whatever KN it was executing for has failed. */
+  noteDeadClient(executor: number): void {
+    for (const node of this.#nodes) {
+      const at = this.#pool.agentAt(node.agent) + AGENT_EXECUTOR;
+      if (Atomics.load(this.#pool.control, at) === executor) {
+        this.#fail(node, "lost the client that was executing for it");
+      }
+    }
   }
 
-  /** Stops all KNs; nothing may be in flight. */
+  /** Whether the KNs have taken all requests of a client. */
+  haveTakenAll(client: number): boolean {
+    return this.#nodes.every((node) => isTakenEmpty(this.ringOf(client, node.agent)));
+  }
+
+  /** Puts the books in order; false when a thread is in the middle of a step that may not go on, so that they cannot be compared. */
+  repair(): boolean {
+    if (!this.isSettled) return false;
+    const dead = this.#unrepaired;
+    const ringOf = (client: number, agent: number) => this.ringOf(client, agent);
+    const isRepaired = repairPool({
+      pool: this.#pool,
+      deadAgents: dead.map(({ node }) => node.agent),
+      ringOf,
+    });
+    for (const gone of dead) gone.isRepaired = isRepaired;
+    return isRepaired;
+  }
+
+  /** Stops all KNs: from here on nobody executes anything. */
   async stop(): Promise<void> {
     const nodes = this.#nodes;
+    const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
+    await Promise.all(nodes.map((node) => this.#stopThread(node, stopMsMax)));
     this.#nodes = [];
-    await Promise.all(nodes.map((node) => this.#stopNode(node)));
-  }
-
-  async #assign(nodes: readonly RunningNode[]): Promise<{ count: number; longestPauseMs: number }> {
-    const owners = assignSlots(nodes.map((node) => node.nodeId));
-    let count = 0;
-    let longestPauseMs = 0;
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      const owner = owners[slot]!;
-      if (ownerOf(loadOwner(this.#pool, slot as Slot)) === owner) continue;
-      const startMs = performance.now();
-      moveSlot(this.#pool, slot as Slot, owner);
-      longestPauseMs = Math.max(longestPauseMs, performance.now() - startMs);
-      count += 1;
-      if (count % MOVES_PER_TURN === 0) await setImmediate();
+    for (const node of nodes) this.#gone.add(node, true);
+    for (const { node } of this.#gone.nodes) {
+      if (!await node.thread.stop(FAILED_STOP_MS_MAX)) await node.thread.terminate();
     }
-    return { count, longestPauseMs };
+    this.#gone.advance();
   }
 
-  /** Stops a KN that owns nothing any more, once it has answered what is still in its ring. */
-  async #retire(node: RunningNode): Promise<void> {
-    const { client } = this.#options;
-    client.flush();
-    while (node.connection.producer.inFlightCount !== 0) {
-      client.poll();
-      await setImmediate();
+  /** KNs after whose death the books have not been put in order yet. */
+  get #unrepaired(): GoneNode[] {
+    return this.#gone.nodes.filter(({ death, isRepaired }) => death !== undefined && !isRepaired);
+  }
+
+  #failureOf(node: ManagedNode): string | undefined {
+    const { control } = this.#pool;
+    const agentAt = this.#pool.agentAt(node.agent);
+    const executor = Atomics.load(control, agentAt + AGENT_EXECUTOR);
+    if (executor === Executor.ABANDONED) return "has thrown in the middle of a step";
+    if (node.thread.hasGivenUp) return "has ended by itself";
+    const isThreadRunning = Atomics.load(control, agentAt + AGENT_LIFE_STATE) === LifeState.RUNNING;
+    const hasRequests = this.#hasRequests(node);
+    if (hasRequests && !node.thread.isStarted) this.#startInBackground(node);
+    const hasStalled = node.stalls.observe({
+      nowMs: performance.now(),
+      executor,
+      steps: Atomics.load(control, agentAt + AGENT_STEPS),
+      heartbeat: Atomics.load(control, agentAt + AGENT_HEARTBEAT),
+      hasRequests,
+      isThreadRunning,
+      isInSystemCall: control[agentAt + AGENT_IN_SYSTEM_CALL] !== 0,
+    });
+    const { stalledMs } = node.stalls;
+    if (hasStalled) return `has made no progress for ${Math.round(stalledMs)} ms`;
+    // Asking the operating system takes longer than looking at the words.
+    const isSuspicious = stalledMs > 0 && isThreadRunning;
+    return isSuspicious && node.thread.hasEnded ? "has lost its thread" : undefined;
+  }
+
+  #hasRequests(node: ManagedNode): boolean {
+    for (let client = 0; client < this.#options.region.clientCount; client++) {
+      if (!isClientThere(this.#pool, client)) continue;
+      if (!isTakenEmpty(this.ringOf(client, node.agent))) return true;
     }
-    client.disconnect(node.connection);
-    await this.#stopNode(node);
+    return false;
   }
 
-  async #startNodes(count: number, isLazy = false): Promise<RunningNode[]> {
-    const agents = this.#freeAgents(count);
-    const starting = agents.map((agent) => this.#startNode(agent, isLazy));
-    const results = await Promise.allSettled(starting);
+  /** Puts another KN in the place of one that has failed. */
+  #fail(node: ManagedNode, reason: string): void {
+    if (this.#hasFailed || !this.#nodes.includes(node)) return;
+    this.failureCount += 1;
+    const isQuick = performance.now() - node.startedAtMs < QUICK_FAILURE_MS;
+    const failures = isQuick ? node.failures + 1 : 1;
+    const agent = this.#freeAgents(1)[0];
+    if (failures > QUICK_FAILURES_MAX || agent === undefined) {
+      return this.#giveUp(new NodeFailedError(`KN ${node.nodeId} ${reason}, like those before it`));
+    }
+    const replacement = this.#makeNode(agent, node.place, failures);
+    this.#nodes = this.#nodes.map((other) => other === node ? replacement : other);
+    setNode(this.#pool, agent, replacement.nodeId, NodeState.ACTIVE);
+    node.thread.requestStop();
+    const gone = this.#gone.add(node);
+    this.#endThread(gone);
+    this.#recovering.set(gone, replacement);
+    this.#options.events.onNodeFailed({
+      node: node.nodeId,
+      reason,
+      replacement: replacement.nodeId,
+      slotsMoved: gone.movedCount,
+      slotsHeld: gone.stuck.length,
+    });
+    this.#startInBackground(replacement);
+    this.#endRecoveries();
+  }
+
+  /** Ends a thread that does not go on, where a thread can be ended; its slots are free then. */
+  #endThread({ node, isQuiet }: GoneNode): void {
+    if (!isQuiet && !("Deno" in globalThis)) void node.thread.terminate();
+  }
+
+  #endRecoveries(): void {
+    for (const [gone, replacement] of this.#recovering) {
+      if (!gone.isQuiet || gone.stuck.length > 0) continue;
+      this.#recovering.delete(gone);
+      this.#options.events.onNodeRecovered({
+        node: gone.node.nodeId,
+        replacement: replacement.nodeId,
+        changesCompleted: gone.death?.completed ?? 0,
+        durationMs: performance.now() - gone.sinceMs,
+      });
+    }
+  }
+
+  /** The store cannot go on. */
+  #giveUp(error: NodeFailedError): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#options.events.onHopeless(error);
+  }
+
+  #activate(nodes: readonly ManagedNode[]): void {
+    this.#nodes = [...this.#nodes, ...nodes];
+    for (const node of nodes) {
+      setNode(this.#pool, node.agent, node.nodeId, NodeState.ACTIVE);
+      this.#options.events.onNodeAdded(node.nodeId);
+    }
+    Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
+    announceNodes(this.#pool);
+  }
+
+  /** Whom each slot belongs to, if these KNs share them. */
+  #assignment(nodes: readonly ManagedNode[]): readonly NodeId[] {
+    if (this.#assigned?.nodes !== nodes) {
+      const byPlace = new Map(nodes.map(({ place, nodeId }) => [place, nodeId]));
+      const owners = assignSlots([...byPlace.keys()]).map((place) => byPlace.get(place)!);
+      this.#assigned = { nodes, owners };
+    }
+    return this.#assigned.owners;
+  }
+
+  /** Moves slots until the first so many KNs have them all, whoever fails meanwhile. */
+  async #rebalance(count: number): Promise<{ count: number; longestPauseMs: number }> {
+    const moves = { count: 0, longestPauseMs: 0 };
+    for (let isDone = false; !isDone && !this.#hasFailed;) {
+      isDone = true;
+      const nodes = this.#nodes;
+      const owners = this.#assignment(nodes.slice(0, count));
+      for (let slot = 0; slot < SLOT_COUNT && nodes === this.#nodes; slot++) {
+        const owner = owners[slot]!;
+        if (slotOwner(this.#pool, slot as Slot) === owner) continue;
+        const startMs = performance.now();
+        if (tryMoveSlot(this.#pool, slot as Slot, owner)) {
+          moves.count += 1;
+          moves.longestPauseMs = Math.max(moves.longestPauseMs, performance.now() - startMs);
+        } else isDone = false;
+        if (moves.count % MOVES_PER_TURN === 0) await setImmediate();
+      }
+      isDone &&= nodes === this.#nodes;
+      if (!isDone) await setTimeout(RETRY_MS);
+    }
+    return moves;
+  }
+
+  /** Stops a KN that owns nothing any more. */
+  async #retire(node: ManagedNode): Promise<void> {
+    await this.#stopThread(node, NODE_START_MS_MAX);
+    this.#nodes = this.#nodes.filter((other) => other !== node);
+    Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
+    this.#gone.add(node);
+    this.#options.events.onNodeRemoved(node.nodeId);
+  }
+
+  /** Stops a KN's thread, and waits for a client that executes for it. */
+  async #stopThread(node: ManagedNode, stopMsMax: number): Promise<void> {
+    await node.thread.stop(stopMsMax);
+    const at = this.#pool.agentAt(node.agent) + AGENT_EXECUTOR;
+    const deadlineMs = performance.now() + FAILED_STOP_MS_MAX;
+    fenceExecutor(this.#pool.control, at);
+    while (!hasLeft(this.#pool.control, at) && performance.now() < deadlineMs) {
+      await setTimeout(RETRY_MS);
+    }
+  }
+
+  async #startNodes(count: number, isLazy = false): Promise<ManagedNode[]> {
+    const nodes = this.#freeAgents(count).map((agent) => this.#makeNode(agent));
+    if (isLazy) return nodes;
+    this.#starting.push(...nodes);
+    const results = await Promise.allSettled(nodes.map((node) => node.thread.start()));
+    this.#starting = this.#starting.filter((node) => !nodes.includes(node));
     const failed = results.find((result) => result.status === "rejected");
-    const started = results.flatMap((result) =>
-      result.status === "fulfilled" ? [result.value] : []
-    );
-    if (failed) {
-      await Promise.all(started.map((node) => this.#stopNode(node)));
-      throw failed.reason;
-    }
-    Atomics.add(this.#pool.control, GATE_NODE_COUNT, count);
-    return started;
+    if (failed === undefined) return nodes;
+    await Promise.all(nodes.map((node) => node.thread.stop(NODE_START_MS_MAX)));
+    throw failed.reason;
   }
 
-  async #startNode(agent: number, isLazy: boolean): Promise<RunningNode> {
-    const { ringBytes, inFlightMax } = this.#options;
+  #makeNode(agent: number, givenPlace?: NodeId, failures = 0): ManagedNode {
+    const { ringBytes, inFlightMax, region, spinMicros, log, workerUrl } = this.#options;
     const nodeId = this.#takeId();
     const agentAt = this.#pool.agentAt(agent);
-    this.#pool.control.fill(0, agentAt, agentAt + AGENT_BLOCK_WORDS);
+    this.#pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
     new AgentCounters(this.#pool, agent).reset();
     const ring = createRing(ringBytes, inFlightMax);
-    const helper = this.#makeHelper(nodeId, agent, ring);
-    const node: RunningNode = {
-      nodeId,
-      agent,
-      ring,
-      worker: undefined,
-      starting: undefined,
-      helper,
-      connection: new NodeConnection(
-        nodeId,
-        agentAt,
-        ring,
-        (publish) => helper === undefined ? 0 : this.#help(nodeId, helper, publish),
-      ),
-      isStopping: false,
-      hasEnded: false,
-    };
-    if (isLazy) node.connection.start = () => this.#startInBackground(node);
-    else await this.#startThread(node);
-    return node;
-  }
-
-  /** Starts the thread of a KN for which its client has requests, and executes them itself meanwhile. */
-  #startInBackground(node: RunningNode): void {
-    node.connection.start = undefined;
-    node.starting = this.#startThread(node);
-    node.starting.catch((error) => this.#fail(error));
-  }
-
-  async #startThread(node: RunningNode): Promise<void> {
-    const { workerUrl, spinMicros } = this.#options;
-    const { nodeId, agent, ring } = node;
-    const agentAt = this.#pool.agentAt(agent);
-    Atomics.store(this.#pool.control, agentAt + AGENT_LIFE_STATE, LifeState.STARTING);
-    const workerData: NodeStart = {
+    const start = {
       pool: this.#pool.handle,
       nodeId,
       agent,
-      rings: [ring],
+      hostRing: ring,
+      region,
       spinMicros,
-      log: this.#options.log?.place,
+      log: log?.place,
     };
-    const worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
-      workerData,
-    });
-    node.worker = worker;
-    let failure: NodeFailedError | undefined;
-    const end = (reason: string, cause?: unknown) => {
-      node.hasEnded = true;
-      fail(reason, cause);
-    };
-    const fail = (reason: string, cause?: unknown) => {
-      if (failure || node.isStopping) return;
-      failure = new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
-      if (this.#nodes.includes(node)) this.#fail(failure);
-    };
-    worker.on("error", (error) => end(`failed: ${String(error)}`, error));
-    worker.on("exit", (code) => end(`ended by itself with exit code ${code}`));
-    const deadlineMs = performance.now() + NODE_START_MS_MAX;
-    while (Atomics.load(this.#pool.control, agentAt + AGENT_LIFE_STATE) !== LifeState.RUNNING) {
-      if (performance.now() > deadlineMs) fail(`did not start within ${NODE_START_MS_MAX} ms`);
-      if (failure) {
-        node.isStopping = true;
-        Atomics.store(this.#pool.control, agentAt + AGENT_LIFE_STATE, LifeState.NONE);
-        void worker.terminate();
-        throw failure;
-      }
-      await setTimeout(1);
-    }
-    worker.unref();
-  }
-
-  /** What the client executes requests with in the KN's place. */
-  #makeHelper(
-    nodeId: NodeId,
-    agent: number,
-    ring: RingHandle,
-  ): KvsNode | undefined {
-    if (!this.#options.help) return undefined;
-    return new KvsNode({
-      pool: this.#pool,
+    const onEnd = (reason: string) => this.#fail(node, reason);
+    const node: ManagedNode = {
       nodeId,
       agent,
-      consumers: [new RequestConsumer(ring)],
-      clock: Date.now,
-      isHelper: true,
-      file: this.#options.log?.file,
+      place: givenPlace ?? nodeId,
+      failures,
+      startedAtMs: performance.now(),
+      ring,
+      thread: new NodeThread({ pool: this.#pool, workerUrl, start, onEnd }),
+      stalls: new StallDetector({
+        stallMsMax: STALL_MS_MAX,
+        systemCallMsMax: SYSTEM_CALL_MS_MAX,
+        gapMsMax: SAMPLE_GAP_MS_MAX,
+      }),
+    };
+    return node;
+  }
+
+  /** Starts the thread of a KN, which others execute for meanwhile. */
+  #startInBackground(node: ManagedNode, attempt = 0): void {
+    node.thread.start().catch(async (error) => {
+      if (attempt === START_ATTEMPTS_MAX) return this.#giveUp(error);
+      await setTimeout(START_RETRY_MS * 2 ** attempt, undefined, { ref: false });
+      if (this.#nodes.includes(node)) this.#startInBackground(node, attempt + 1);
     });
   }
 
-  #help(nodeId: NodeId, helper: KvsNode, publish: () => void): number {
-    try {
-      return helper.doWork(publish);
-    } catch (error) {
-      // It has left the KN in the middle of a step, like a KN that throws.
-      this.#fail(new NodeFailedError(`KN ${nodeId} failed: ${String(error)}`, { cause: error }));
-      return 0;
-    }
-  }
-
-  /** The next identity that no running KN has; an identity comes back only after all others. */
+  /** The next identity that nobody has had lately; an identity comes back only after all others. */
   #takeId(): NodeId {
+    const known = [...this.#nodes, ...this.#starting, ...this.#gone.nodes.map(({ node }) => node)];
+    const used = new Set(known.flatMap(({ nodeId, place }) => [nodeId, place]));
     do {
-      this.#lastId = ((this.#lastId + 1) % NODE_ID_COUNT) as NodeId;
-    } while (this.#nodes.some((node) => node.nodeId === this.#lastId));
+      this.#lastId = ((this.#lastId + 1) % (NO_NODE + 1)) as NodeId;
+    } while (this.#lastId === NO_NODE || used.has(this.#lastId));
     return this.#lastId;
   }
 
   #freeAgents(count: number): number[] {
-    const used = new Set(this.#nodes.map((node) => node.agent));
+    const used = new Set([...this.#nodes, ...this.#starting].map((node) => node.agent));
     const free: number[] = [];
     for (let agent = 0; agent < NODE_COUNT_MAX && free.length < count; agent++) {
-      if (!used.has(agent)) free.push(agent);
+      const isFree = nodeStateOf(this.#pool, agent) === NodeState.NONE;
+      if (isFree && !used.has(agent)) free.push(agent);
     }
     return free;
-  }
-
-  async #stopNode(node: RunningNode): Promise<void> {
-    node.connection.start = undefined;
-    // A thread that has been started can be stopped when it runs; if it fails, there is nothing to stop.
-    await node.starting?.catch(() => {});
-    node.isStopping = true;
-    const { worker } = node;
-    if (worker === undefined) return node.helper?.close();
-    const agentAt = this.#pool.agentAt(node.agent);
-    const lifeState = agentAt + AGENT_LIFE_STATE;
-    if (node.hasEnded || Atomics.load(this.#pool.control, lifeState) === LifeState.FAILED) return;
-    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    Atomics.store(this.#pool.control, agentAt + AGENT_STOP_WANTED, 1);
-    wake(this.#pool.control, agentAt);
-    const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
-    const deadlineMs = performance.now() + stopMsMax;
-    while (Atomics.load(this.#pool.control, lifeState) !== LifeState.STOPPED) {
-      if (performance.now() > deadlineMs) {
-        // A KN that died inside a step may have left a lock behind on which this one spins.
-        await worker.terminate();
-        if (this.#hasFailed) return;
-        throw new NodeFailedError(`KN ${node.nodeId} did not stop within ${stopMsMax} ms`);
-      }
-      await setTimeout(1);
-    }
-    // The thread has left its loop and ends by itself; a reference makes the process wait for that.
-    worker.ref();
-    const timeout = new AbortController();
-    await Promise.race([
-      exited,
-      setTimeout(EXIT_MS_MAX, undefined, { signal: timeout.signal }).then(() => worker.terminate()),
-    ]);
-    timeout.abort();
   }
 }

@@ -9,10 +9,14 @@
  * 2. **Write** the frames, and sync them if anything in the group asks for it. The slots stay locked, so nobody can change them,
  *    move them, or clean records of theirs. All three phases are one step, within the gate: a cleaner that waits for one of these
  *    locks is in a step of its own, and whoever pauses the pool waits for that.
- * 3. **Publish.** In the order of the requests: point the index at the records, and complete the requests; unlock the slots; then
- *    count what was replaced as dead.
+ * 3. **Publish.** In the order of the requests: point the index at the records, count what they replace as dead, and answer the
+ *    requests; then unlock the slots.
  *
  * If writing fails nothing is published, and everything that would have been applied is answered NOT_DURABLE.
+ *
+ * If the thread dies (I5), what happens to the group depends on its state, which is in shared memory. While it is APPENDING nothing
+ * is in the file yet: it is as if its requests had not been taken. Before it is written its answers are prepared in the rings, and it
+ * is SEALED: from then on it is completed, by writing its frames once more and publishing what was not (mnode/dead_executor.ts).
  *
  * The segments of a group are sealed after 3, so none of them is freed, and reused behind a checkpoint that does not know the
  * group's deletes yet (I10).
@@ -52,7 +56,7 @@ import {
   recordWords,
   valueWord,
 } from "../log/record_layout.ts";
-import { SLOT_LOCK } from "../pool/control_layout.ts";
+import { AGENT_GROUP_STATE, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import type { RequestConsumer } from "../rings/request_consumer.ts";
@@ -67,13 +71,15 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import { Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 import type { SlotWriter } from "./slot_writer.ts";
 
 /** What a group is made of: the parts of its KN. */
 export interface CommitGroupOptions {
   readonly pool: Pool;
   readonly nodeId: NodeId;
+  /** The KN's agent block. */
+  readonly agent: number;
   readonly segments: SegmentTable;
   readonly table: SlotTable;
   readonly slots: SlotWriter;
@@ -101,6 +107,16 @@ interface Member {
   readonly staged: PoolAddress;
 }
 
+/** How far the group of an agent is, in AGENT_GROUP_STATE. */
+export const GroupState = {
+  /** There is none. */
+  NONE: 0,
+  /** Requests join it, and slots are locked for it. */
+  APPENDING: 1,
+  /** It is complete, and will be published. */
+  SEALED: 2,
+} as const;
+
 /** What became of a request. */
 export const Joining = {
   /** It belongs to the group now. */
@@ -124,14 +140,14 @@ export class CommitGroup {
   readonly #ownerWords: Map<Slot, OwnerWord> = new Map();
   readonly #isCleared: Uint8Array = new Uint8Array(SLOT_COUNT);
   #mustSync = false;
-  /** Records to be counted as dead, with their bytes. */
-  #dead: { readonly address: PoolAddress; readonly bytes: number }[] = [];
+  readonly #stateAt: number;
 
   /** Makes a group without members. */
   constructor(options: CommitGroupOptions) {
     this.#options = options;
     this.#pool = options.pool;
     this.#control = options.pool.control;
+    this.#stateAt = options.pool.agentAt(options.agent) + AGENT_GROUP_STATE;
   }
 
   /** Requests in the group. */
@@ -176,18 +192,21 @@ export class CommitGroup {
 
   /** Phase 2. */
   write(): void {
-    const { log, syncsAlways } = this.#options;
+    const { log, slots, syncsAlways } = this.#options;
+    log.endFrame();
+    for (const member of this.#members) this.#prepare(member);
+    Atomics.store(this.#control, this.#stateAt, GroupState.SEALED);
     if (log.write(this.#mustSync || syncsAlways)) return;
     for (const member of this.#members) {
       if (member.status !== Status.OK || member.operation === Operation.RESERVE) continue;
       member.status = Status.NOT_DURABLE;
-      if (isPut(member)) this.#bury(member.address);
+      if (isPut(member)) slots.bury(member.address);
     }
   }
 
   /** Phase 3; returns the number of requests answered. */
   publish(): number {
-    const { log, segments } = this.#options;
+    const { log } = this.#options;
     const count = this.#members.length;
     for (const member of this.#members) {
       if (member.status === Status.OK) this.#apply(member);
@@ -198,12 +217,11 @@ export class CommitGroup {
       this.#isCleared[slot] = 0;
     }
     log.settle();
-    for (const { address, bytes } of this.#dead) segments.subtractLive(address, bytes);
+    Atomics.store(this.#control, this.#stateAt, GroupState.NONE);
     this.#endStaging();
     for (const { consumer } of this.#members) consumer.publish();
     this.#members = [];
     this.#locked = [];
-    this.#dead = [];
     this.#newest.clear();
     this.#ownerWords.clear();
     this.#mustSync = false;
@@ -359,11 +377,12 @@ export class CommitGroup {
     const slotAt = this.#pool.slotAt(slot);
     const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
     const held = this.#ownerWords.get(slot);
-    const isOwner = held === undefined
-      ? ownerOf(owner) === this.#options.nodeId &&
-        lockSlot(this.#control, slotAt + SLOT_LOCK, owner)
-      : held === owner;
-    if (isOwner) {
+    const lock = held === undefined
+      ? this.#tryLock(slotAt, owner)
+      : held === owner
+      ? Lock.TAKEN
+      : Lock.MOVED;
+    if (lock === Lock.TAKEN) {
       if (held === undefined) {
         this.#locked.push(slot);
         this.#ownerWords.set(slot, owner);
@@ -371,8 +390,14 @@ export class CommitGroup {
       return slotAt;
     }
     this.#options.log.cancel(address, length);
-    this.#join(consumer, Operation.PAD, Status.MOVED);
+    if (lock === Lock.MOVED) this.#join(consumer, Operation.PAD, Status.MOVED);
     return NO_SLOT;
+  }
+
+  #tryLock(slotAt: number, owner: OwnerWord): number {
+    const { nodeId, agent } = this.#options;
+    if (ownerOf(owner) !== nodeId) return Lock.MOVED;
+    return lockSlot(this.#control, slotAt + SLOT_LOCK, owner, agent);
   }
 
   /** What a key's record will be when the group's members so far have been published. */
@@ -396,6 +421,9 @@ export class CommitGroup {
     status: number,
     { address = NO_ADDRESS, slotAt = NO_SLOT, hash = 0, staged = NO_ADDRESS as PoolAddress } = {},
   ): Member {
+    if (this.#members.length === 0) {
+      Atomics.store(this.#control, this.#stateAt, GroupState.APPENDING);
+    }
     const member = { consumer, operation, status, address, slotAt, hash, staged };
     this.#members.push(member);
     return member;
@@ -406,59 +434,59 @@ export class CommitGroup {
     const { slots, table } = this.#options;
     const { operation, address, slotAt, hash } = member;
     if (operation === Operation.RESERVE) return;
-    if (operation === Operation.CLEAR_SLOT) return this.#applyClear(member);
+    if (operation === Operation.CLEAR_SLOT) return void slots.clear(slotAt);
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
     const meta = words[at + RECORD_META];
     const old = table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
     if (isPut(member)) {
-      if (slots.point(slotAt, hash, old, address, meta)) {
-        if (old !== NO_ADDRESS) this.#bury(old);
-      } else {
-        member.status = Status.INDEX_FULL;
-        this.#bury(address);
-      }
-      return;
+      if (slots.point(slotAt, hash, old, address, meta)) return;
+      member.status = Status.INDEX_FULL;
+      return slots.bury(address);
     }
     // What it was to delete may be a put of the same group for which the index has had no room.
     if (old === NO_ADDRESS) return void (member.status = Status.UNMET);
     // A record that has expired is removed like any other, but the caller is told that there was none.
     if (slots.isExpired(old)) member.status = Status.UNMET;
-    slots.forgetExpiry(slotAt, old);
-    table.remove(slotAt);
-    this.#bury(old);
-  }
-
-  #applyClear({ slotAt }: Member): void {
-    const { slots, table } = this.#options;
-    table.forEach(slotAt, (record) => {
-      if (metaKeyBytes(slots.metaOf(record)) === 0) return; // the store's own key stays
-      slots.forgetExpiry(slotAt, record);
-      table.remove(slotAt);
-      this.#bury(record);
-    });
-  }
-
-  /** Counts a record as dead when the group has ended: its segment may be freed by that. */
-  #bury(address: PoolAddress): void {
-    this.#dead.push({ address, bytes: this.#options.slots.recordBytes(address) });
+    slots.remove(slotAt, old);
   }
 
   #answer(member: Member): void {
     const { consumer, operation, status, address, staged } = member;
     if (staged !== NO_ADDRESS && status !== Status.MOVED) {
       // It has been copied, or given up. A client whose slot has moved will commit it at the new owner.
-      this.#options.segments.unpin(staged);
-      this.#bury(staged);
+      const { segments, slots } = this.#options;
+      const words = this.#pool.wordsOf(staged);
+      const at = this.#pool.wordAt(staged) + RECORD_META;
+      // Whoever counts reservations anew does not count this one.
+      words[at] = metaWithKind(words[at], RecordKind.PUT);
+      slots.bury(staged);
+      segments.unpin(staged);
     }
     if (status === Status.OK && isPut(member)) {
       const words = this.#pool.wordsOf(address);
       const at = this.#pool.wordAt(address);
-      const versionHigh = words[at + RECORD_META] >>> 16;
-      return consumer.complete(status, address, words[at + RECORD_VERSION_LOW], versionHigh);
+      return consumer.complete(status, address, versionLowOf(words, at), versionHighOf(words, at));
     }
     consumer.complete(status, operation === Operation.RESERVE ? address : 0, 0, 0);
   }
+
+  /** Announces the answer to a request. What only reserves a place is asked for again if this thread dies. */
+  #prepare({ consumer, operation, status, address }: Member): void {
+    if (operation === Operation.RESERVE) return consumer.prepare(Status.MOVED, 0, 0, 0);
+    if (status !== Status.OK) return consumer.prepare(status, 0, 0, 0);
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    consumer.prepare(status, address, versionLowOf(words, at), versionHighOf(words, at));
+  }
+}
+
+function versionLowOf(words: Int32Array, at: number): number {
+  return words[at + RECORD_VERSION_LOW];
+}
+
+function versionHighOf(words: Int32Array, at: number): number {
+  return words[at + RECORD_META] >>> 16;
 }
 
 function isPut(member: Member): boolean {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { NodeId, OwnerWord, PoolAddress, Slot } from "../core/brands.ts";
+import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import {
@@ -17,7 +17,7 @@ import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
 import { SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
-import { loadOwner, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import { loadOwner, Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 
 /** How often all slots are looked at. */
 const SWEEP_INTERVAL_MS = 500;
@@ -28,6 +28,8 @@ const SWEEP_SLOTS_MAX = 64;
 export interface ExpirySweeperOptions {
   readonly pool: Pool;
   readonly nodeId: NodeId;
+  /** The KN's agent block. */
+  readonly agent: number;
   readonly segments: SegmentTable;
   readonly table: SlotTable;
   readonly counters: AgentCounters;
@@ -39,6 +41,7 @@ export interface ExpirySweeperOptions {
 export class ExpirySweeper {
   readonly #pool: Pool;
   readonly #nodeId: NodeId;
+  readonly #agent: number;
   readonly #segments: SegmentTable;
   readonly #table: SlotTable;
   readonly #counters: AgentCounters;
@@ -50,6 +53,7 @@ export class ExpirySweeper {
   constructor(options: ExpirySweeperOptions) {
     this.#pool = options.pool;
     this.#nodeId = options.nodeId;
+    this.#agent = options.agent;
     this.#segments = options.segments;
     this.#table = options.table;
     this.#counters = options.counters;
@@ -84,8 +88,8 @@ export class ExpirySweeper {
   #sweepSlot(slot: Slot, owner: OwnerWord): void {
     const { control } = this.#pool;
     const slotAt = this.#pool.slotAt(slot);
-    if (!lockSlot(control, slotAt + SLOT_LOCK, owner)) return;
-    const expired: { address: PoolAddress; bytes: number }[] = [];
+    if (lockSlot(control, slotAt + SLOT_LOCK, owner, this.#agent) !== Lock.TAKEN) return;
+    let expiredCount = 0;
     this.#table.forEach(slotAt, (address) => {
       const words = this.#pool.wordsOf(address);
       const at = this.#pool.wordAt(address);
@@ -93,10 +97,10 @@ export class ExpirySweeper {
       this.#table.remove(slotAt);
       control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
       const bytes = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) * 4;
-      expired.push({ address, bytes });
+      this.#segments.subtractLive(address, bytes);
+      expiredCount += 1;
     });
     unlockSlot(control, slotAt + SLOT_LOCK, owner);
-    for (const { address, bytes } of expired) this.#segments.subtractLive(address, bytes);
-    this.#counters.add(AgentCounter.EXPIRED, expired.length);
+    this.#counters.add(AgentCounter.EXPIRED, expiredCount);
   }
 }

@@ -4,7 +4,7 @@
  * `KvsNode` is an agent: `doWork()` does a bounded amount of work and says how much. It knows nothing of
  * threads, so the same object runs in a worker, in a unit test, and in a seeded single-threaded interleaving.
  *
- * A KN is an identity, not a thread. Whoever swaps its EXECUTOR word executes its next step, goes on where the step before
+ * A KN is an identity, not a thread. Whoever swaps its EXECUTOR word (executor.ts) executes its next step, goes on where the step before
  * has left off, and leaves off for the next one: all that a step hands on is in shared memory (where the rings and the log
  * are) and is published by the store that gives the word back. Mostly that is the KN's own thread. A client that has
  * nothing to do but wait for a few requests executes them itself, as a *helper*: that is sooner than another thread could
@@ -16,10 +16,11 @@
  * 1. Reserve space in this KN's open segment and copy the record there. Nobody can see it yet.
  * 2. Lock the slot by swapping the owner word that the request carries (I1, I4; see routing/ownership.ts).
  *    If that fails the reservation is cancelled and the client is told that the slot has moved.
- * 3. Look the key up, check the condition, give the record the slot's next version (I9).
- * 4. Count the record as live, then point the index at it: the record is complete by then (I2).
- * 5. Unlock; only then count the replaced record as dead, since that may free its segment (I10).
- * 6. Complete the request: from now on every thread has seen the put, or would see it (I3).
+ * 3. Look the key up, check the condition, give the record the slot's next version (I9), count it as live.
+ * 4. Prepare the answer. If this thread dies from here on, the change is made all the same, by whoever tidies up (I5).
+ * 5. Point the index at the record, which is complete by then (I2); count the replaced one as dead (I10).
+ * 6. Answer the request: every thread has seen the put, or would see it (I3).
+ * 7. Unlock. So for whoever has taken the slot away afterwards (I1), a change that has been made is an answer in the ring.
  *
  * @module
  */
@@ -50,6 +51,7 @@ import {
 } from "../log/record_layout.ts";
 import {
   AGENT_EXECUTOR,
+  AGENT_STEPS,
   SLOT_LOCK,
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
@@ -73,16 +75,14 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import { Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 import type { NodeId, OwnerWord } from "../core/brands.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { CommitGroup, Joining } from "./commit_group.ts";
+import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { SlotWriter } from "./slot_writer.ts";
 
-/** Values of the EXECUTOR word. */
-const NOBODY = 0;
-const SOMEBODY = 1;
 /** Failed attempts in a row after which to wait for the executor, and how long. */
 const LOCKED_OUT_MAX = 1000;
 const LOCKED_OUT_WAIT_MS = 1;
@@ -104,12 +104,17 @@ export interface KvsNodeOptions {
   readonly nodeId: NodeId;
   /** Which of the agent blocks is this KN's. */
   readonly agent: number;
-  /** The rings from its clients. */
+  /** The rings from its clients; the array may change between two steps. */
   readonly consumers: readonly RequestConsumer[];
   /** Tells the time in milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Whether it is a client's, to execute what that client has sent: it leaves all upkeep to the KN's own thread. */
-  readonly isHelper?: boolean;
+  /**
+   * The thread that acts for the KN: `Executor.OWN_THREAD`, or a client's, which executes what that client has sent and leaves all
+   * upkeep to the KN's own thread.
+   *
+   * @default Executor.OWN_THREAD
+   */
+  readonly executor?: number;
   /** The image, if what is written has to be logged there before it is acknowledged. */
   readonly file?: LogFile | undefined;
   /** Writes checkpoints when this KN needs a segment that waits for one. */
@@ -147,7 +152,9 @@ export class KvsNode {
   readonly #sweeper: ExpirySweeper;
   readonly #current: CurrentRequest;
   readonly #executorAt: number;
+  readonly #executor: number;
   readonly #isHelper: boolean;
+  readonly #agent: number;
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   /** Whether the request just tried has to wait, and whether any of this step had to. */
@@ -164,7 +171,9 @@ export class KvsNode {
     this.#nodeId = options.nodeId;
     this.#consumers = options.consumers;
     this.#executorAt = pool.agentAt(agent) + AGENT_EXECUTOR;
-    this.#isHelper = options.isHelper ?? false;
+    this.#agent = agent;
+    this.#executor = options.executor ?? Executor.OWN_THREAD;
+    this.#isHelper = this.#executor !== Executor.OWN_THREAD;
     this.#gate = new Gate(pool, agent);
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
@@ -173,13 +182,14 @@ export class KvsNode {
     this.#checkpointer = options.checkpointer;
     this.#log = new LogWriter(pool, this.#segments, agent, { file: options.file });
     this.#staging = new LogWriter(pool, this.#segments, agent, { isStaging: true });
-    this.#slots = new SlotWriter(pool, this.#table, this.#budget, clock);
+    this.#slots = new SlotWriter(pool, this.#table, this.#segments, this.#budget, clock);
     this.#group = options.file === undefined ? undefined : this.#makeGroup();
     this.#cleaner = new Cleaner(pool, this.#segments, this.#table, this.#log, clock);
     this.#counters = new AgentCounters(pool, agent);
     this.#sweeper = new ExpirySweeper({
       pool,
       nodeId: this.#nodeId,
+      agent,
       segments: this.#segments,
       table: this.#table,
       counters: this.#counters,
@@ -204,7 +214,7 @@ export class KvsNode {
 
   /** Whether a request waits, and nobody is about to take it. */
   canExecute(): boolean {
-    return Atomics.load(this.#control, this.#executorAt) === NOBODY && this.hasRequest();
+    return Atomics.load(this.#control, this.#executorAt) === Executor.NOBODY && this.hasRequest();
   }
 
   /**
@@ -278,9 +288,12 @@ export class KvsNode {
     else sleepSync(1);
   }
 
-  /** Ends this KN's part in the pool: nothing of it stays open. */
+  /** Ends this KN's part in the pool: nothing of it stays open, and nobody executes for it any more. */
   close(): void {
-    while (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY);
+    while (!enterExecutor(this.#control, this.#executorAt, this.#executor)) {
+      if (Atomics.load(this.#control, this.#executorAt) < Executor.NOBODY) return;
+      sleepSync(1);
+    }
     this.#log.resume();
     this.#staging.resume();
     this.#cleaner.abandon();
@@ -288,24 +301,25 @@ export class KvsNode {
     this.#staging.seal();
     this.#log.suspend();
     this.#staging.suspend();
-    Atomics.store(this.#control, this.#executorAt, NOBODY);
+    Atomics.store(this.#control, this.#executorAt, Executor.LEFT);
   }
 
   /** Becomes the KN's executor and passes the gate; false when either is not possible now. */
   #beginStep(): boolean {
-    if (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY) {
+    if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) {
       this.#lockedOutCount += 1;
       // Whoever executes has been descheduled, and may need this thread's processor.
       if (!this.#isHelper && this.#lockedOutCount % LOCKED_OUT_MAX === 0) {
-        Atomics.wait(this.#control, this.#executorAt, SOMEBODY, LOCKED_OUT_WAIT_MS);
+        sleepSync(LOCKED_OUT_WAIT_MS);
       }
       return false;
     }
     this.#lockedOutCount = 0;
     if (!this.#gate.enter()) {
-      Atomics.store(this.#control, this.#executorAt, NOBODY);
+      leaveExecutor(this.#control, this.#executorAt, this.#executor);
       return false;
     }
+    this.#control[this.#executorAt - AGENT_EXECUTOR + AGENT_STEPS] += 1;
     this.#log.resume();
     if (this.#group !== undefined) this.#staging.resume();
     for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].resume();
@@ -320,7 +334,7 @@ export class KvsNode {
     if (this.#group !== undefined) this.#staging.suspend();
     for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].suspend();
     this.#gate.leave();
-    Atomics.store(this.#control, this.#executorAt, NOBODY);
+    leaveExecutor(this.#control, this.#executorAt, this.#executor);
   }
 
   #drain(consumer: RequestConsumer): number {
@@ -358,6 +372,7 @@ export class KvsNode {
     return new CommitGroup({
       pool: this.#pool,
       nodeId: this.#nodeId,
+      agent: this.#agent,
       segments: this.#segments,
       table: this.#table,
       slots: this.#slots,
@@ -401,16 +416,16 @@ export class KvsNode {
     if (status !== Status.OK) return this.#cancel(consumer, length, status);
     this.#segments.addLive(address, length * 4);
     this.#slots.stamp(slotAt, words, to, old);
-    if (!this.#slots.point(slotAt, hash, old, address, meta)) {
-      this.#unlock();
-      this.#segments.subtractLive(address, length * 4);
-      return consumer.complete(Status.INDEX_FULL, 0, 0, 0);
-    }
     const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
     const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
+    consumer.prepare(Status.OK, address, versionLow, versionHigh);
+    if (this.#slots.point(slotAt, hash, old, address, meta)) {
+      consumer.complete(Status.OK, address, versionLow, versionHigh);
+    } else {
+      this.#segments.subtractLive(address, length * 4);
+      consumer.complete(Status.INDEX_FULL, 0, 0, 0);
+    }
     this.#unlock();
-    if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));
-    consumer.complete(Status.OK, address, versionLow, versionHigh);
   }
 
   #delete(consumer: RequestConsumer, ring: Int32Array, at: number, condition: number): void {
@@ -420,7 +435,7 @@ export class KvsNode {
     const slot = (hash >>> SLOT_SHIFT) as Slot;
     const length = recordWords(meta, 0);
     if (!this.#begin(consumer, ring, at, slot, length, DELETE_SEGMENT_RESERVE)) return;
-    const { words, to, slotAt } = this.#current;
+    const { address, words, to, slotAt } = this.#current;
     const old = this.#table.find(slotAt, hash, ring, from + RECORD_KEY, metaKeyBytes(meta));
     if (old === NO_ADDRESS || !this.#slots.holds(old, ring, at, condition)) {
       return this.#cancel(consumer, length, Status.UNMET);
@@ -428,11 +443,10 @@ export class KvsNode {
     // A record that has expired is removed like any other, but the caller is told that there was none.
     const status = this.#slots.isExpired(old) ? Status.UNMET : Status.OK;
     this.#slots.stamp(slotAt, words, to, old);
-    this.#slots.forgetExpiry(slotAt, old);
-    this.#table.remove(slotAt);
+    consumer.prepare(status, address, 0, 0);
+    this.#slots.remove(slotAt, old);
+    consumer.complete(status, address, 0, 0);
     this.#unlock();
-    this.#segments.subtractLive(old, this.#slots.recordBytes(old));
-    consumer.complete(status, old, 0, 0);
   }
 
   /** Reserves a record whose value the client writes itself, and pins its segment meanwhile. */
@@ -459,7 +473,7 @@ export class KvsNode {
     const hash = words[to + RECORD_HASH];
     const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
     const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (!this.#lock(slotAt, owner)) return this.#refuseMoved(consumer);
+    if (!this.#lock(consumer, slotAt, owner)) return;
     const meta = words[to + RECORD_META];
     const old = this.#table.find(slotAt, hash, words, to + RECORD_KEY, metaKeyBytes(meta));
     let status: number = this.#slots.admit(
@@ -469,18 +483,23 @@ export class KvsNode {
       condition,
       this.#slots.recordBytes(address),
     );
+    let versionLow = 0;
+    let versionHigh = 0;
     if (status === Status.OK) {
-      words[to + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
       this.#slots.stamp(slotAt, words, to, old);
+      versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
+      versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
+      consumer.prepare(Status.OK, address, versionLow, versionHigh);
+      words[to + RECORD_META] = metaWithKind(words[to + RECORD_META], RecordKind.PUT);
       if (!this.#slots.point(slotAt, hash, old, address, meta)) status = Status.INDEX_FULL;
     }
-    const versionLow = this.#control[slotAt + SLOT_VERSION_LOW];
-    const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
+    if (status !== Status.OK) {
+      words[to + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
+      this.#slots.bury(address);
+    }
+    consumer.complete(status, address, versionLow, versionHigh);
     unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
     this.#segments.unpin(address);
-    const dead = status === Status.OK ? old : address;
-    if (dead !== NO_ADDRESS) this.#segments.subtractLive(dead, this.#slots.recordBytes(dead));
-    consumer.complete(status, address, versionLow, versionHigh);
   }
 
   /** Deletes all keys of a slot; one CLEAR record in the log stands for all of them. */
@@ -489,20 +508,12 @@ export class KvsNode {
     const from = at + REQUEST_RECORD;
     const length = recordWords(ring[from + RECORD_META], 0);
     if (!this.#begin(consumer, ring, at, slot, length, DELETE_SEGMENT_RESERVE)) return;
-    const { words, to, slotAt } = this.#current;
+    const { address, words, to, slotAt } = this.#current;
     this.#slots.stamp(slotAt, words, to, NO_ADDRESS);
-    const removed: PoolAddress[] = [];
-    this.#table.forEach(slotAt, (record) => {
-      if (metaKeyBytes(this.#slots.metaOf(record)) === 0) return; // the store's own key stays
-      this.#slots.forgetExpiry(slotAt, record);
-      this.#table.remove(slotAt);
-      removed.push(record);
-    });
+    consumer.prepare(Status.OK, address, 0, 0);
+    this.#slots.clear(slotAt);
+    consumer.complete(Status.OK, address, 0, 0);
     this.#unlock();
-    for (const record of removed) {
-      this.#segments.subtractLive(record, this.#slots.recordBytes(record));
-    }
-    consumer.complete(Status.OK, 0, removed.length, 0);
   }
 
   /**
@@ -531,9 +542,8 @@ export class KvsNode {
     copyWords(ring, at + REQUEST_RECORD, current.words, current.to, length);
     current.slotAt = this.#pool.slotAt(slot);
     current.owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
-    if (this.#lock(current.slotAt, current.owner)) return true;
+    if (this.#lock(consumer, current.slotAt, current.owner)) return true;
     this.#log.cancel(address, length);
-    this.#refuseMoved(consumer);
     return false;
   }
 
@@ -548,19 +558,25 @@ export class KvsNode {
     unlockSlot(this.#control, this.#current.slotAt + SLOT_LOCK, this.#current.owner);
   }
 
-  /** Locks a slot under the owner word of a request; false when the slot is not, or no longer, this KN's. */
-  #lock(slotAt: number, owner: OwnerWord): boolean {
-    return ownerOf(owner) === this.#nodeId && lockSlot(this.#control, slotAt + SLOT_LOCK, owner);
+  /**
+   * Locks a slot under the owner word of a request. If the slot is not, or no longer, this KN's, the request is refused; if
+   * somebody else holds it, the request has to wait.
+   */
+  #lock(consumer: RequestConsumer, slotAt: number, owner: OwnerWord): boolean {
+    const lock = ownerOf(owner) === this.#nodeId
+      ? lockSlot(this.#control, slotAt + SLOT_LOCK, owner, this.#agent)
+      : Lock.MOVED;
+    if (lock === Lock.MOVED) {
+      this.#counters.add(AgentCounter.MOVED, 1);
+      consumer.complete(Status.MOVED, 0, 0, 0);
+    }
+    this.#mustWait = lock === Lock.BUSY;
+    return lock === Lock.TAKEN;
   }
 
   /** Refuses a request for want of a segment, unless it waits for the end of a snapshot. */
   #refuseFull(consumer: RequestConsumer): void {
     if (!this.#mustWait) consumer.complete(Status.LOG_FULL, 0, 0, 0);
-  }
-
-  #refuseMoved(consumer: RequestConsumer): void {
-    this.#counters.add(AgentCounter.MOVED, 1);
-    consumer.complete(Status.MOVED, 0, 0, 0);
   }
 
   /** Reserves log space, cleaning segments first when there is none; `NO_ADDRESS` when that gained nothing. */

@@ -3,15 +3,27 @@
  *
  * @module
  */
+import process from "node:process";
 import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
+import { thisThread } from "../core/thread_identity.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import { AGENT_HEARTBEAT, AGENT_LIFE_STATE, AGENT_STOP_WANTED } from "../pool/control_layout.ts";
+import {
+  AGENT_EXECUTOR,
+  AGENT_HEARTBEAT,
+  AGENT_IN_SYSTEM_CALL,
+  AGENT_LIFE_STATE,
+  AGENT_STOP_WANTED,
+  AGENT_THREAD,
+  AGENT_THREAD_START,
+} from "../pool/control_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { Log } from "../persistence/open_log.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
-import { RequestConsumer } from "../rings/request_consumer.ts";
+import type { RingRegion } from "../rings/ring_region.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
+import { ClientRings } from "./client_rings.ts";
+import { abandonExecutor, Executor } from "./executor.ts";
 import { sleepUnless, Spinner } from "./idle_strategy.ts";
 import { KvsNode } from "./kvs_node.ts";
 
@@ -31,7 +43,9 @@ export interface NodeStart {
   readonly pool: PoolHandle;
   readonly nodeId: NodeId;
   readonly agent: number;
-  readonly rings: readonly RingHandle[];
+  /** The rings from the host, and those from the threads that attach. */
+  readonly hostRing: RingHandle;
+  readonly region: RingRegion;
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log?: LogPlace | undefined;
@@ -45,26 +59,39 @@ export interface NodeStart {
 export function runNode(start: NodeStart, openLog?: (pool: Pool, place: LogPlace) => Log): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
+  const thread = thisThread();
+  pool.control[agentAt + AGENT_THREAD] = thread.number;
+  pool.control[agentAt + AGENT_THREAD_START] = thread.startTicks;
+  // Whatever ends this thread by force of its own code, also in the middle of a step, runs this; what does not is noticed by others.
+  process.on("exit", () => giveUp(pool, agentAt));
   try {
     const log = start.log === undefined ? undefined : openLog!(pool, start.log);
     loop(start, pool, agentAt, log);
     log?.file.close();
     setLifeState(pool.control, agentAt, LifeState.STOPPED);
   } catch (error) {
-    // A client that blocks sees this word; the others get the worker's error event.
-    setLifeState(pool.control, agentAt, LifeState.FAILED);
+    giveUp(pool, agentAt);
     throw error;
   }
+}
+
+/** Says that this thread will do no more for its KN, unless it has ended in an orderly way. */
+function giveUp({ control }: Pool, agentAt: number): void {
+  if (Atomics.load(control, agentAt + AGENT_LIFE_STATE) === LifeState.STOPPED) return;
+  abandonExecutor(control, agentAt + AGENT_EXECUTOR, Executor.OWN_THREAD);
+  // A host that blocks sees this word; otherwise it gets the worker's events, too.
+  setLifeState(control, agentAt, LifeState.FAILED);
 }
 
 function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefined): void {
   const { control } = pool;
   const counters = new AgentCounters(pool, start.agent);
+  const rings = new ClientRings(pool, start.agent, start.hostRing, start.region);
   const node = new KvsNode({
     pool,
     nodeId: start.nodeId,
     agent: start.agent,
-    consumers: start.rings.map((handle) => new RequestConsumer(handle)),
+    consumers: rings.consumers,
     clock: Date.now,
     file: log?.file,
     checkpointer: log?.checkpointer,
@@ -74,12 +101,16 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
   const mayWork = () => node.canExecute() || stopIsWanted();
   // A request that another executor seems to be taking may be one that it has just missed.
-  const hasWork = () => node.hasRequest() || stopIsWanted();
+  const hasWork = () => {
+    rings.update();
+    return node.hasRequest() || stopIsWanted();
+  };
   setLifeState(control, agentAt, LifeState.RUNNING);
   while (!stopIsWanted()) {
     Atomics.add(control, agentAt + AGENT_HEARTBEAT, 1);
+    rings.update();
     if (node.doWork() > 0) continue;
-    if (node.isStalled) node.waitWhileStalled();
+    if (node.isStalled) waitWhileStalled(node, control, agentAt);
     else if (!spinner.spin(mayWork)) {
       const startMs = now();
       if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) continue;
@@ -89,6 +120,13 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
   }
   while (node.doWork() > 0);
   node.close();
+}
+
+/** It may write a checkpoint, which is no stall. */
+function waitWhileStalled(node: KvsNode, control: Int32Array, agentAt: number): void {
+  control[agentAt + AGENT_IN_SYSTEM_CALL] = 1;
+  node.waitWhileStalled();
+  control[agentAt + AGENT_IN_SYSTEM_CALL] = 0;
 }
 
 function setLifeState(control: Int32Array, agentAt: number, state: number): void {

@@ -7,6 +7,7 @@ import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import {
   FLAG_EXPIRES,
+  metaKeyBytes,
   metaWithVersionHigh,
   RECORD_META,
   RECORD_REPLACES,
@@ -22,6 +23,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
 import type { SpaceBudget } from "../pool/space_budget.ts";
 import {
   Condition,
@@ -35,12 +37,20 @@ export class SlotWriter {
   readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #table: SlotTable;
+  readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   readonly #clock: () => number;
 
   /** Makes a writer; `clock` tells the time in milliseconds since the epoch. */
-  constructor(pool: Pool, table: SlotTable, budget: SpaceBudget, clock: () => number) {
+  constructor(
+    pool: Pool,
+    table: SlotTable,
+    segments: SegmentTable,
+    budget: SpaceBudget,
+    clock: () => number,
+  ) {
     this.#pool = pool;
+    this.#segments = segments;
     this.#control = pool.control;
     this.#table = table;
     this.#budget = budget;
@@ -81,7 +91,11 @@ export class SlotWriter {
     words[to + RECORD_REPLACES] = replaces;
   }
 
-  /** Points the index at a stamped record; `old` is what the table has just found. False when the index has no room. */
+  /**
+   * Points the index at a stamped record, and counts what it replaces as dead; `old` is what the table has just found.
+   *
+   * @returns false when the index has no room; nothing has changed then
+   */
   point(
     slotAt: number,
     hash: number,
@@ -92,15 +106,42 @@ export class SlotWriter {
     if (old === NO_ADDRESS) {
       if (!this.#table.insert(slotAt, hash, address)) return false;
     } else {
-      this.forgetExpiry(slotAt, old);
+      this.#forgetExpiry(slotAt, old);
       this.#table.swing(old, address);
+      this.bury(old);
     }
     if ((meta & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;
     return true;
   }
 
+  /** Removes the record that the table has just found, or shown. */
+  remove(slotAt: number, record: PoolAddress): void {
+    this.#forgetExpiry(slotAt, record);
+    this.#table.remove(slotAt);
+    this.bury(record);
+  }
+
+  /** Removes every key of a slot; returns how many. */
+  clear(slotAt: number): number {
+    let count = 0;
+    this.#table.forEach(slotAt, (record) => {
+      if (metaKeyBytes(this.metaOf(record)) === 0) return; // the store's own key stays
+      this.remove(slotAt, record);
+      count += 1;
+    });
+    return count;
+  }
+
+  /**
+   * Counts a record as dead, which may free its segment (I10): the index does not point at it any more, or never did. For one
+   * that was in the index this happens under its slot's lock, so whoever has that lock finds the count to be right.
+   */
+  bury(record: PoolAddress): void {
+    this.#segments.subtractLive(record, this.recordBytes(record));
+  }
+
   /** Takes a record that is removed or replaced out of the count of those that expire. */
-  forgetExpiry(slotAt: number, old: PoolAddress): void {
+  #forgetExpiry(slotAt: number, old: PoolAddress): void {
     if ((this.metaOf(old) & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
   }
 

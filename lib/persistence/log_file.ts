@@ -8,7 +8,8 @@
  */
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
-import { sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
+import { checkFrame, sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
+import { FRAME_HEADER_BYTES } from "../log/record_layout.ts";
 import {
   SEGMENT_SYNCED_BYTES,
   SYNC_FIGURES,
@@ -71,6 +72,20 @@ export class LogFile {
     const pool = this.#pool;
     const syncedBytes = pool.control[pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES];
     sealFrame(pool, address, payloadBytes, pool.loadGeneration(segment), syncedBytes);
+  }
+
+  /** Bytes of the whole frame of a segment's present life at an address, header included; 0 if there is none. */
+  frameBytes(segment: SegmentId, address: PoolAddress, bytesLeft: number): number {
+    const generation = this.#pool.loadGeneration(segment);
+    const payloadBytes = checkFrame(this.#pool, address, generation, bytesLeft);
+    return payloadBytes < 0 ? 0 : FRAME_HEADER_BYTES + payloadBytes;
+  }
+
+  /** Completes a frame of so many bytes, header included; false if there is nothing in it. */
+  sealFrameUpTo(segment: SegmentId, address: PoolAddress, frameBytes: number): boolean {
+    if (frameBytes <= FRAME_HEADER_BYTES) return false;
+    this.sealFrame(segment, address, frameBytes - FRAME_HEADER_BYTES);
+    return true;
   }
 
   /** Writes part of a segment; false when durability is lost. */

@@ -12,8 +12,9 @@
  *
  * @module
  */
-import { NO_BUCKET, type Slot } from "../core/brands.ts";
+import { NO_BUCKET, type OwnerWord, type Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
 import {
   BUCKET_OVERFLOW,
   BUCKET_PAIRS,
@@ -24,6 +25,7 @@ import {
 } from "../index/bucket_layout.ts";
 import { bucketAt, metaLog2 } from "../index/slot_extents.ts";
 import {
+  AGENT_COPIER,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENTS,
   SLOT_LOCK,
@@ -34,7 +36,7 @@ import {
 } from "../pool/control_layout.ts";
 import { BUCKET_BYTES, REGION_BUCKETS_LOG2, REGION_BUCKETS_MASK } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { lockSlotAsCleaner, unlockSlot } from "../routing/ownership.ts";
+import { holderOf, lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 import {
   SLOT_ENTRY_EXPIRING_COUNT,
   SLOT_ENTRY_OVERFLOW_COUNT,
@@ -43,6 +45,9 @@ import {
   SLOT_ENTRY_VERSION_LOW,
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
+
+/** How long to wait for a slot: a KN that has failed while it held one is dealt with sooner, if it can be. */
+const LOCK_WAIT_MS_MAX = 60_000;
 
 /** Copies one pool's slots. */
 export class SlotCopy {
@@ -74,10 +79,21 @@ export class SlotCopy {
     const { control } = this.#pool;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const slotAt = this.#pool.slotAt(slot as Slot);
-      const owner = lockSlotAsCleaner(control, slotAt + SLOT_LOCK);
+      const owner = this.#lock(slotAt + SLOT_LOCK);
       this.#copySlot(slotAt, slot * SLOT_ENTRY_WORDS);
       unlockSlot(control, slotAt + SLOT_LOCK, owner);
     }
+  }
+
+  /** Waits for a slot, which may be locked while its owner waits for a disk. */
+  #lock(lock: number): OwnerWord {
+    const { control } = this.#pool;
+    for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs++) {
+      const owner = lockAnySlot(control, lock, AGENT_COPIER);
+      if (owner !== undefined) return owner;
+      sleepSync(1);
+    }
+    throw new Error(`a slot was locked for ${LOCK_WAIT_MS_MAX} ms by agent ${holderOf(Atomics.load(control, lock))}`);
   }
 
   #copySlot(slotAt: number, entryAt: number): void {

@@ -9,9 +9,10 @@
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE LIST       2 lines: head | count
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
+ *                         CLIENTS         1 line: epoch; 1 line per client
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
- *                         AGENT BLOCKS    64 KNs + the DPM processors + the host, 8 lines each
+ *                         AGENT BLOCKS    64 KNs + 3 other roles, 8 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
  * ```
@@ -23,7 +24,7 @@
  */
 import { assert } from "../core/assert.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
-import { NODE_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
+import { CLIENT_COUNT_MAX, NODE_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
 
 /** Words of a line, the unit of isolation between writers. */
 export const LINE_WORDS = 32;
@@ -39,7 +40,7 @@ export const HEADER_HASH_KEY_0 = HEADER + 2;
 export const HEADER_HASH_KEY_1 = HEADER + 3;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
-export const CONTROL_LAYOUT_VERSION = 2;
+export const CONTROL_LAYOUT_VERSION = 3;
 
 /** GATE. Written by the M-node, read by every agent before it starts a step; see gate.ts. */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
@@ -49,6 +50,11 @@ export const GATE_DEFER_FREE = GATE_PAUSED + 1;
 export const GATE_NODE_COUNT = GATE_PAUSED + 2;
 /** Processors of the machine, for idle strategies. Constant after creation. */
 export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
+
+/** Grows with every change of the node directory (routing/node_directory.ts): clients compare it with what they have seen. */
+export const NODES_EPOCH = GATE_PAUSED + 4;
+/** Whether the store can be used: one of StoreState in routing/client_registry.ts. */
+export const STORE_STATE = GATE_PAUSED + 5;
 
 /** Threads that spin at the moment; counted by the threads themselves. See node/idle_strategy.ts. */
 export const SPINNER_COUNT = GATE_PAUSED + LINE_WORDS;
@@ -88,8 +94,19 @@ export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
 /** Length of that list. */
 export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
 
+/** Grows when a client comes or goes: KNs compare it with what they have seen. Counted by whoever comes or goes. */
+export const CLIENTS_EPOCH = INDEX_SPACE_LOCK + LINE_WORDS;
+/** CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped by whoever takes or frees the place; */
+export const CLIENT_BLOCKS = CLIENTS_EPOCH + LINE_WORDS;
+export const CLIENT_STATE = 0;
+/** how often the place was freed, which tells its clients from each other; */
+export const CLIENT_LIFE = 1;
+/** the client's thread as the operating system numbers it, 0 if that is not known, and when it was started. */
+export const CLIENT_THREAD = 2;
+export const CLIENT_THREAD_START = 3;
+
 /** OWNER TABLE: one owner word per slot. Published by the M-node, loaded by clients to route. */
-export const OWNER_TABLE = INDEX_SPACE_LOCK + LINE_WORDS;
+export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
  * GENERATIONS: how often each segment was reused. Bumped by whoever frees the segment, before it can be
@@ -97,15 +114,20 @@ export const OWNER_TABLE = INDEX_SPACE_LOCK + LINE_WORDS;
  */
 export const GENERATIONS = OWNER_TABLE + SLOT_COUNT;
 
-/** An agent is a thread's role in the pool: KNs come first, then the DPM processors, then the host. */
+/** An agent is a role in the pool, and names whoever holds a lock: KNs come first, then the DPM processors that clean, then the host. */
 export const AGENT_DPM = NODE_COUNT_MAX;
 export const AGENT_HOST = NODE_COUNT_MAX + 1;
-export const AGENT_COUNT = NODE_COUNT_MAX + 2;
+/** Whoever copies slots for a checkpoint or a backup, and holds CHECKPOINT_LOCK. */
+export const AGENT_COPIER = NODE_COUNT_MAX + 2;
+export const AGENT_COUNT = NODE_COUNT_MAX + 3;
 
 /** AGENT BLOCK, line 0: what the agent says. Written by the agent. */
 export const AGENT_GATE_STATE = 0;
 export const AGENT_HEARTBEAT = 1;
 export const AGENT_LIFE_STATE = 2;
+/** The agent's own thread as the operating system numbers it, 0 if that is not known, and when it was started. */
+export const AGENT_THREAD = 3;
+export const AGENT_THREAD_START = 4;
 /** Line 1: SLEEPING. The agent stores 1 before it waits; whoever wakes it swaps it to 0. */
 export const AGENT_SLEEPING = LINE_WORDS;
 /** Line 2: what the M-node wants. Written by the M-node. */
@@ -113,8 +135,9 @@ export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
 /** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
 /**
- * Line 4: EXECUTOR, 1 while some thread executes requests for the KN: its own, or a client that helps. Swapped by the thread that
- * begins, stored by the one that ends. The words after it are what an executor leaves to the next one.
+ * Line 4: EXECUTOR, one of Executor in executor.ts: the thread that executes requests for the KN, its own, or a client's that helps.
+ * Swapped by whoever begins or ends, and by the M-node, which fences the KN. The words after it are written by the executor;
+ * the first of them are what it leaves to the next one.
  */
 export const AGENT_EXECUTOR = 4 * LINE_WORDS;
 /** Open segment of the KN's log, as segment + 1, and the next unit of 8 bytes in it. */
@@ -123,6 +146,21 @@ export const AGENT_LOG_NEXT = AGENT_EXECUTOR + 2;
 /** The same for the log in which large values are staged. */
 export const AGENT_STAGING_SEGMENT = AGENT_EXECUTOR + 3;
 export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
+/**
+ * For whoever tidies up after an executor that has died (mnode/dead_executor.ts): how many steps have begun; where the newest
+ * reservation of the log begins, and the frame that it is in; how far a commit group is, one of GroupState in commit_group.ts;
+ * the segment that is being cleaned, as segment + 1, stored before it is claimed; 1 during a call of the operating system that may
+ * take long.
+ */
+export const AGENT_STEPS = AGENT_EXECUTOR + 5;
+export const AGENT_LOG_LAST = AGENT_EXECUTOR + 6;
+export const AGENT_LOG_FRAME = AGENT_EXECUTOR + 7;
+export const AGENT_GROUP_STATE = AGENT_EXECUTOR + 8;
+export const AGENT_VICTIM = AGENT_EXECUTOR + 9;
+export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
+/** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
+export const AGENT_NODE = 5 * LINE_WORDS;
+export const AGENT_NODE_STATE = AGENT_NODE + 1;
 export const AGENT_BLOCK_WORDS = 8 * LINE_WORDS;
 
 /**
@@ -207,7 +245,8 @@ assert(
   "readers' and owners' words are in two lines",
 );
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
-assert(AGENT_STAGING_NEXT < AGENT_BLOCK_WORDS, "an agent block holds its words");
+assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
+assert(AGENT_NODE_STATE < AGENT_BLOCK_WORDS, "an agent block holds its words");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");

@@ -10,16 +10,17 @@ import {
   COMPLETION_TAIL,
   COMPLETION_VERSION_HIGH,
   COMPLETION_VERSION_LOW,
-  COMPLETION_WORDS,
-  COMPLETIONS,
+  completionEntry,
   Operation,
   operationOf,
+  packStatus,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_TAIL,
   REQUESTS_TAKEN,
   requestStart,
   type RingHandle,
+  ringWords,
 } from "./ring_layout.ts";
 
 /** Returned by {@linkcode RequestConsumer.poll} when there is no request. */
@@ -34,19 +35,21 @@ export class RequestConsumer {
   readonly words: Int32Array;
   readonly #start: number;
   readonly #wordMask: number;
-  readonly #inFlightMask: number;
+  readonly #inFlightMax: number;
   /** Position in the stream of request words, and the cached tail behind which nothing is readable. */
   #taken = 0;
   #tail = 0;
+  /** Requests answered, and those beyond them whose answers are prepared. */
   #completedCount = 0;
+  #preparedCount = 0;
   #publishedCount = 0;
 
   /** Opens the KN's end of a ring. */
   constructor(handle: RingHandle) {
-    this.words = new Int32Array(handle.buffer);
+    this.words = ringWords(handle);
     this.#start = requestStart(handle.inFlightMax);
     this.#wordMask = handle.requestWords - 1;
-    this.#inFlightMask = handle.inFlightMax - 1;
+    this.#inFlightMax = handle.inFlightMax;
   }
 
   /** Whether there is a request that no executor has taken. */
@@ -58,6 +61,7 @@ export class RequestConsumer {
   resume(): void {
     this.#taken = this.#tail = this.words[REQUESTS_TAKEN];
     this.#completedCount = this.#publishedCount = this.words[COMPLETION_TAIL];
+    this.#preparedCount = this.#completedCount;
   }
 
   /** Leaves the rest to the next executor. */
@@ -84,14 +88,41 @@ export class RequestConsumer {
     this.#taken = (this.#taken - this.words[at + REQUEST_LENGTH]) | 0;
   }
 
-  /** Answers the oldest unanswered request; visible to the client after {@linkcode publish}. */
+  /**
+   * Announces how the oldest request that has neither been answered nor announced will be answered: from now on, if this thread
+   * dies, somebody else makes the change that the record at `address` says, or none if that is 0.
+   */
+  prepare(status: number, address: number, versionLow: number, versionHigh: number): void {
+    const number = (this.#preparedCount + 1) | 0;
+    this.#write(number, packStatus(status, number, true), address, versionLow, versionHigh);
+    this.#preparedCount = number;
+  }
+
+  /**
+   * Answers the oldest unanswered request; visible to the client after {@linkcode publish}. If it has changed anything, its slot is
+   * still locked.
+   */
   complete(status: number, address: number, versionLow: number, versionHigh: number): void {
-    const at = COMPLETIONS + (this.#completedCount & this.#inFlightMask) * COMPLETION_WORDS;
-    this.words[at + COMPLETION_STATUS] = status;
+    const number = (this.#completedCount + 1) | 0;
+    this.#write(number, packStatus(status, number), address, versionLow, versionHigh);
+    this.#completedCount = number;
+    if (((this.#preparedCount - number) | 0) < 0) this.#preparedCount = number;
+  }
+
+  #write(
+    number: number,
+    status: number,
+    address: number,
+    versionLow: number,
+    versionHigh: number,
+  ): void {
+    const at = completionEntry(number, this.#inFlightMax);
     this.words[at + COMPLETION_ADDRESS] = address;
     this.words[at + COMPLETION_VERSION_LOW] = versionLow;
     this.words[at + COMPLETION_VERSION_HIGH] = versionHigh;
-    this.#completedCount = (this.#completedCount + 1) | 0;
+    // Last: a thread that dies before it has announced nothing. The access to shared memory that follows, an atomic
+    // one, does not come before it.
+    this.words[at + COMPLETION_STATUS] = status;
   }
 
   /** Makes the completions visible to the client, and wakes it if it waits. */

@@ -8,13 +8,16 @@ import {
   CLIENT_WAITING,
   COMPLETION_TAIL,
   COMPLETION_WORDS,
+  completionEntry,
   COMPLETIONS,
+  CONNECTED_NODE,
   Operation,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_TAIL,
   requestStart,
   type RingHandle,
+  ringWords,
 } from "./ring_layout.ts";
 
 /** Returned by {@linkcode RequestProducer.claim} when the ring is full. */
@@ -46,7 +49,7 @@ export class RequestProducer {
 
   /** Opens the client's end of a ring. */
   constructor(handle: RingHandle) {
-    this.words = new Int32Array(handle.buffer);
+    this.words = ringWords(handle);
     this.#start = requestStart(handle.inFlightMax);
     this.#wordMask = handle.requestWords - 1;
     this.#inFlightMask = handle.inFlightMax - 1;
@@ -54,6 +57,9 @@ export class RequestProducer {
     this.#starts = new Int32Array(handle.inFlightMax);
     // A record that does not fit behind the write position needs its own length in padding first.
     this.requestWordsMax = handle.requestWords >>> 2;
+    // The last client of this ring has left it when everything was answered.
+    this.#claimed = this.#published = this.#released = this.words[REQUEST_TAIL];
+    this.claimedCount = this.settledCount = this.#completedCount = this.words[COMPLETION_TAIL];
   }
 
   /** Requests sent and not settled. */
@@ -128,6 +134,16 @@ export class RequestProducer {
   /** Index of the first word of the oldest completion not taken yet. */
   completionAt(): number {
     return COMPLETIONS + this.oldestIndex * COMPLETION_WORDS;
+  }
+
+  /** Tells the M-node that this client uses the ring for a KN, as identity + 1, or, by 0, for none any more. */
+  setConnected(node: number): void {
+    Atomics.store(this.words, CONNECTED_NODE, node);
+  }
+
+  /** Index of the completion entry of the request at `ahead` behind the oldest, published or not. */
+  entryAt(ahead: number): number {
+    return completionEntry((this.settledCount + 1 + ahead) | 0, this.#inFlightMask + 1);
   }
 
   /** Index of the first word of the request that the oldest completion answers. */

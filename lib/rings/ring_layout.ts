@@ -6,6 +6,7 @@
  *              line  COMPLETION TAIL   written by the KN, loaded by the client
  *              line  CLIENT WAITING    set by the client before it waits, swapped by the KN
  *              line  REQUESTS TAKEN    written and loaded by whoever executes for the KN
+ *              line  CONNECTED         written by the client, loaded by the M-node
  *              completion entries      inFlightMax entries of 4 words, written by the KN
  *              request records         requestBytes, written by the client
  * ```
@@ -28,7 +29,11 @@
  *   word 6   the log record, as in log/record_layout.ts, without its version
  * ```
  *
- * **Completion entry**: status, address, version bits 0-31, version bits 32-47.
+ * **Completion entry**: status (bits 0-7) and number of the request (bits 8-31), address, version bits 0-31, version bits 32-47.
+ *
+ * The number says to which request an entry belongs, so that what a KN has answered before it died is known although the tail does
+ * not say so: an entry is written before the slot is unlocked. A *prepared* entry stands for a change that has been
+ * begun, under the slot's lock, and that whoever tidies up after a dead KN ends (mnode/dead_executor.ts).
  *
  * @module
  */
@@ -43,8 +48,10 @@ export const COMPLETION_TAIL = LINE_WORDS;
 export const CLIENT_WAITING = 2 * LINE_WORDS;
 /** Words of the request stream taken so far: where the KN's next executor goes on. */
 export const REQUESTS_TAKEN = 3 * LINE_WORDS;
+/** The KN to which the client is connected by this ring, as identity + 1; 0 when it will not touch the ring. */
+export const CONNECTED_NODE = 4 * LINE_WORDS;
 /** First completion entry. */
-export const COMPLETIONS = 4 * LINE_WORDS;
+export const COMPLETIONS = 5 * LINE_WORDS;
 /** Words of a completion entry. */
 export const COMPLETION_WORDS = 4;
 export const COMPLETION_STATUS = 0;
@@ -119,6 +126,39 @@ export function operationOf(word: number): number {
   return word & OPERATION_MASK;
 }
 
+const NUMBER_SHIFT = 8;
+const STATUS_MASK = 0x7f;
+const PREPARED = 0x80;
+
+/**
+ * Packs word 0 of a completion entry.
+ *
+ * @param number of the request, counted from 1; its low 24 bits count
+ */
+export function packStatus(status: number, number: number, isPrepared = false): number {
+  return status | (isPrepared ? PREPARED : 0) | (number << NUMBER_SHIFT);
+}
+
+/** The status in word 0 of a completion entry. */
+export function statusOf(word: number): number {
+  return word & STATUS_MASK;
+}
+
+/** Whether a completion entry stands for a change that was begun. */
+export function isPrepared(word: number): boolean {
+  return (word & PREPARED) !== 0;
+}
+
+/** Whether a completion entry belongs to a request, and not to one of an earlier round. */
+export function isOfRequest(word: number, number: number): boolean {
+  return word >>> NUMBER_SHIFT === (number << NUMBER_SHIFT) >>> NUMBER_SHIFT;
+}
+
+/** Index of the completion entry of a request, counted from 1. */
+export function completionEntry(number: number, inFlightMax: number): number {
+  return COMPLETIONS + ((number - 1) & (inFlightMax - 1)) * COMPLETION_WORDS;
+}
+
 /** The condition in word 1 of a request. */
 export function conditionOf(word: number): number {
   return (word >>> CONDITION_SHIFT) & OPERATION_MASK;
@@ -127,6 +167,8 @@ export function conditionOf(word: number): number {
 /** A ring's buffer and sizes; structured-cloneable. */
 export interface RingHandle {
   readonly buffer: SharedArrayBuffer;
+  /** Where the ring begins in it, in bytes. */
+  readonly byteOffset: number;
   /** Words of the request part, a power of two. */
   readonly requestWords: number;
   /** Completion entries, a power of two. */
@@ -142,9 +184,51 @@ export interface RingHandle {
 export function createRing(requestBytes: number, inFlightMax: number): RingHandle {
   assert(Math.log2(requestBytes) % 1 === 0, "ring sizes are powers of two");
   assert(Math.log2(inFlightMax) % 1 === 0, "ring sizes are powers of two");
-  const requestWords = requestBytes / 4;
-  const words = requestStart(inFlightMax) + requestWords;
-  return { buffer: new SharedArrayBuffer(words * 4), requestWords, inFlightMax };
+  const buffer = new SharedArrayBuffer(ringBytes(requestBytes, inFlightMax));
+  return { buffer, byteOffset: 0, requestWords: requestBytes / 4, inFlightMax };
+}
+
+/** Bytes of the rings between a client and a KN, a multiple of a line. */
+export function ringBytes(requestBytes: number, inFlightMax: number): number {
+  return requestStart(inFlightMax) * 4 + requestBytes;
+}
+
+/** One thread's view of a ring. */
+export function ringWords(handle: RingHandle): Int32Array {
+  const { buffer, byteOffset, requestWords, inFlightMax } = handle;
+  return new Int32Array(buffer, byteOffset, requestStart(inFlightMax) + requestWords);
+}
+
+/** Whether a KN has answered a request, counted from 1, as its client sees it or will see it. */
+export function isAnswered(handle: RingHandle, number: number): boolean {
+  const words = ringWords(handle);
+  if (((Atomics.load(words, COMPLETION_TAIL) - number) | 0) >= 0) return true;
+  const word = Atomics.load(words, completionEntry(number, handle.inFlightMax) + COMPLETION_STATUS);
+  return isOfRequest(word, number) && !isPrepared(word);
+}
+
+/** Whether a client uses the ring. */
+export function isConnected(handle: RingHandle): boolean {
+  return Atomics.load(ringWords(handle), CONNECTED_NODE) !== 0;
+}
+
+/** Whether the KN has taken everything that the client has sent. */
+export function isTakenEmpty(handle: RingHandle): boolean {
+  const words = ringWords(handle);
+  return Atomics.load(words, REQUEST_TAIL) === Atomics.load(words, REQUESTS_TAKEN);
+}
+
+/**
+ * Forgets what is in a ring that neither side uses. Requests go on to be numbered from beyond any that may have been answered
+ * without being counted, so that no such answer is ever taken for one of theirs.
+ */
+export function resetRing(handle: RingHandle): void {
+  const words = ringWords(handle);
+  const tail = words[COMPLETION_TAIL] + handle.inFlightMax;
+  Atomics.store(words, REQUESTS_TAKEN, Atomics.load(words, REQUEST_TAIL));
+  Atomics.store(words, COMPLETION_TAIL, tail | 0);
+  Atomics.store(words, CLIENT_WAITING, 0);
+  Atomics.store(words, CONNECTED_NODE, 0);
 }
 
 /** Index of the first word of the request part. */

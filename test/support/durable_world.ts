@@ -31,7 +31,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
-import { initialiseOwner, loadOwner, moveSlot, ownerOf } from "../../lib/routing/ownership.ts";
+import { initialiseOwner, loadOwner, tryMoveSlot, ownerOf } from "../../lib/routing/ownership.ts";
 import { DurableKey, type DurableOperation, type FoundRecord, type Kept } from "./durable_model.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";
@@ -422,7 +422,7 @@ export class DurableWorld implements ClientWaiter {
   #move(): void {
     const slot = this.random.pick(SLOTS);
     const owner = ownerOf(loadOwner(this.pool, slot));
-    moveSlot(this.pool, slot, (NODE_COUNT - 1 - owner) as NodeId);
+    tryMoveSlot(this.pool, slot, (NODE_COUNT - 1 - owner) as NodeId);
   }
 
   #checkpoint(): void {

@@ -129,8 +129,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     edits: [
       ["const isLive = this.#table.findAddress(slotAt, hash, address);", ""],
       [
-        "const owner = lockSlotAsCleaner(",
-        "const isLive = this.#table.findAddress(slotAt, hash, address); const owner = lockSlotAsCleaner(",
+        "const owner = lockAnySlot(",
+        "const isLive = this.#table.findAddress(slotAt, hash, address); const owner = lockAnySlot(",
       ],
     ],
     caughtBy: [ONE_INTERRUPTION],

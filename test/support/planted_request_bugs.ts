@@ -21,8 +21,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I1",
     file: OWNERSHIP,
     edits: [[
-      "if (seen !== (word | LOCKED)) return false;",
-      "if (seen !== (word | LOCKED)) return true;",
+      "if ((seen & ~HOLDER_MASK) !== word) return Lock.MOVED;",
+      "if ((seen & ~HOLDER_MASK) !== word) return Lock.TAKEN;",
     ]],
     caughtBy: [WHOLE_STEPS],
   },

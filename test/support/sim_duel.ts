@@ -28,8 +28,8 @@ import { Condition, createRing } from "../../lib/rings/ring_layout.ts";
 import {
   initialiseOwner,
   loadOwner,
-  LOCKED,
-  moveSlot,
+  HOLDER_MASK,
+  tryMoveSlot,
   ownerOf,
 } from "../../lib/routing/ownership.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
@@ -77,7 +77,7 @@ export class SimDuel {
         agent: i,
         consumers: [new RequestConsumer(ring)],
         clock,
-        isHelper: true,
+        executor: clientExecutor(0),
       });
       const execute = (publish: () => void) => this.#isHelping ? helper.doWork(publish) : 0;
       this.client.connect(new NodeConnection(nodeId, pool.agentAt(i), ring, execute));
@@ -94,7 +94,7 @@ export class SimDuel {
   /** Whether anybody would wait for a lock. */
   get isLocked(): boolean {
     const { control } = this.pool;
-    const isLocked = (slot: Slot) => (control[this.pool.slotAt(slot) + SLOT_LOCK] & LOCKED) !== 0;
+    const isLocked = (slot: Slot) => (control[this.pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
     return control[INDEX_SPACE_LOCK] !== 0 || SLOTS.some(isLocked);
   }
 
@@ -129,7 +129,7 @@ export class SimDuel {
   /** Gives the first slot to the other KN. */
   move(): void {
     const owner = ownerOf(loadOwner(this.pool, SLOTS[0]!));
-    moveSlot(this.pool, SLOTS[0]!, 1 - owner as NodeId);
+    tryMoveSlot(this.pool, SLOTS[0]!, 1 - owner as NodeId);
   }
 
   /** Settles what has ended, and reads and lists everything. */

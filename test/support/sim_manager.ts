@@ -20,8 +20,8 @@ import { createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import {
   initialiseOwner,
   loadOwner,
-  LOCKED,
-  moveSlot,
+  HOLDER_MASK,
+  tryMoveSlot,
   ownerOf,
 } from "../../lib/routing/ownership.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
@@ -75,7 +75,7 @@ export class SimNode implements SimAgent {
     const { nodeId, agent } = this;
     const { pool, clock, random } = this.#world;
     const consumers = [new RequestConsumer(ring)];
-    const helper = new KvsNode({ pool, nodeId, agent, consumers, clock, isHelper: true });
+    const helper = new KvsNode({ pool, nodeId, agent, consumers, clock, executor: clientExecutor(0) });
     const world = this.#world;
     return (publish) =>
       world.mayHelp && random.next() < 0.5 && this.#mayLock() ? helper.doWork(publish) : 0;
@@ -163,13 +163,13 @@ export class SimManager implements SimAgent {
 
   #move(slot: Slot, owner: NodeId): void {
     const { pool, lockWords } = this.#world;
-    const isLocked = (pool.control[pool.slotAt(slot) + SLOT_LOCK] & LOCKED) !== 0;
+    const isLocked = (pool.control[pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
     if (isLocked) return;
     const before = lockWords.length === 0 ? checksum(pool.words[0]!) : undefined;
     const index = checksum(pool.index[0]!.subarray(0, INDEX_WORDS_CHECKED));
     const { scheduler } = this.#world;
     const { interruptCount } = scheduler;
-    moveSlot(pool, slot, owner);
+    tryMoveSlot(pool, slot, owner);
     // If nobody else has done anything meanwhile, nothing has changed but the owner.
     if (before === undefined || interruptCount !== scheduler.interruptCount) return;
     require(checksum(pool.words[0]!) === before, "I7: moving a slot changed the log");

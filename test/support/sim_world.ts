@@ -17,7 +17,7 @@ import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { COMPLETION_TAIL, Status } from "../../lib/rings/ring_layout.ts";
-import { LOCKED, MOVING } from "../../lib/routing/ownership.ts";
+import { HOLDER_MASK, MOVING } from "../../lib/routing/ownership.ts";
 import { Random } from "./random.ts";
 import { SimCleaner } from "./sim_cleaner.ts";
 import { SimClient } from "./sim_client.ts";
@@ -152,7 +152,7 @@ export class SimWorld {
   get lockWords(): OwnerWord[] {
     const { control } = this.pool;
     return SLOTS.map((slot) => control[this.pool.slotAt(slot) + SLOT_LOCK] as OwnerWord)
-      .filter((word) => (word & LOCKED) !== 0);
+      .filter((word) => (word & HOLDER_MASK) !== 0);
   }
 
   /** Whether the index space is locked. */

@@ -1,0 +1,143 @@
+/**
+ * Requests in flight to KNs that are gone: which of them have been applied, and which have to be sent elsewhere (I5).
+ *
+ * Why that can be told, request by request:
+ *
+ * - A KN writes the answer to a change before it unlocks the slot, and the slot is taken away from it by swapping its unlocked
+ *   word. So once the owner table names another KN, every change that the gone KN has made or will ever make to the slot is an answer
+ *   in the ring. Answers that were only prepared have been completed by then, or taken back (mnode/dead_executor.ts).
+ * - An answer is recognised by the number of its request, so one of an earlier round is not taken for it.
+ * - A request without an answer has not been applied, and never will be: it carries an outdated owner word. It is looked at
+ *   once and then forgotten here, so an answer that a zombie writes too late (that the slot has moved, or that a condition did not
+ *   hold) is nobody's.
+ *
+ * While the table still names the gone KN, its thread is in the middle of a change of the slot. The requests wait, and with them
+ * everything that is issued for the slot. When the M-node declares the slot to be nobody's, they end without an answer.
+ *
+ * @module
+ */
+import type { NodeId, Slot } from "../core/brands.ts";
+import type { Pool } from "../pool/pool.ts";
+import {
+  COMPLETION_ADDRESS,
+  COMPLETION_STATUS,
+  COMPLETION_VERSION_HIGH,
+  COMPLETION_VERSION_LOW,
+  isOfRequest,
+  isPrepared,
+  REQUEST_LENGTH,
+  Status,
+  statusOf,
+} from "../rings/ring_layout.ts";
+import { NO_NODE } from "../routing/node_directory.ts";
+import { loadOwner, ownerOf } from "../routing/ownership.ts";
+import type { HeldRequest, NodeConnection } from "./node_connection.ts";
+
+/** A request to a KN that is gone. */
+export interface DepartedRequest extends HeldRequest {
+  readonly connection: NodeConnection;
+  /** Its number in the ring, and index of its completion entry. */
+  readonly number: number;
+  readonly entryAt: number;
+}
+
+/** What a gone KN has answered. */
+export interface DepartedAnswer {
+  readonly status: number;
+  readonly address: number;
+  readonly versionLow: number;
+  readonly versionHigh: number;
+}
+
+/** A departed request about which all is known that ever will be: the answer, that there is none, or that nobody knows. */
+export interface DecidedRequest extends DepartedRequest {
+  readonly answer: DepartedAnswer | "none" | "unknown";
+}
+
+/** The departed requests of one client, in the order of their rings. */
+export class DepartedRequests {
+  readonly #pool: Pool;
+  #requests: DepartedRequest[] = [];
+  /** Connections that still have requests here: their rings must not be used by others. */
+  readonly #open = new Map<NodeConnection, number>();
+
+  /** Makes an empty list. */
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Requests that are not decided. */
+  get count(): number {
+    return this.#requests.length;
+  }
+
+  /** Takes everything that is in flight on a connection. */
+  take(connection: NodeConnection): void {
+    const { producer } = connection;
+    let count = 0;
+    while (producer.inFlightCount !== 0) {
+      const index = producer.oldestIndex;
+      const at = producer.oldestRequestAt();
+      this.#requests.push({
+        connection,
+        number: (producer.settledCount + 1) | 0,
+        entryAt: producer.completionAt(),
+        slot: connection.slots[index] as Slot,
+        sequence: connection.sequences[index],
+        words: producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]),
+        settler: connection.settlers[index]!,
+      });
+      connection.settlers[index] = undefined;
+      producer.settle();
+      count += 1;
+    }
+    if (count === 0) producer.setConnected(0);
+    else this.#open.set(connection, count);
+  }
+
+  /** Takes the requests whose slots have another owner by now. */
+  takeDecided(): DecidedRequest[] {
+    const decided: DecidedRequest[] = [];
+    this.#requests = this.#requests.filter((request) => {
+      const owner = ownerOf(loadOwner(this.#pool, request.slot));
+      if (owner === request.connection.nodeId) return true;
+      const answer = answerTo(request, owner);
+      decided.push({ ...request, answer });
+      this.#close(request.connection);
+      return false;
+    });
+    return decided;
+  }
+
+  /** Takes all of them, to fail them. */
+  takeAll(): DepartedRequest[] {
+    const all = this.#requests;
+    this.#requests = [];
+    for (const { connection } of all) this.#close(connection);
+    return all;
+  }
+
+  #close(connection: NodeConnection): void {
+    const count = this.#open.get(connection)! - 1;
+    this.#open.set(connection, count);
+    if (count > 0) return;
+    this.#open.delete(connection);
+    connection.producer.setConnected(0);
+  }
+}
+
+function answerTo(request: DepartedRequest, owner: NodeId): DecidedRequest["answer"] {
+  const { words } = request.connection.producer;
+  const { entryAt, number } = request;
+  // Loaded once, and before the rest of the entry: a zombie may be writing it.
+  const word = Atomics.load(words, entryAt + COMPLETION_STATUS);
+  const isAnswered = isOfRequest(word, number) && !isPrepared(word);
+  if (!isAnswered && owner === NO_NODE) return "unknown";
+  if (!isAnswered || statusOf(word) === Status.MOVED) return "none";
+  return {
+    status: statusOf(word),
+    address: words[entryAt + COMPLETION_ADDRESS],
+    versionLow: words[entryAt + COMPLETION_VERSION_LOW],
+    versionHigh: words[entryAt + COMPLETION_VERSION_HIGH],
+  };
+}

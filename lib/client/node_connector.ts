@@ -1,0 +1,109 @@
+/**
+ * Keeps a client connected to the KNs that the node directory lists (routing/node_directory.ts).
+ *
+ * @module
+ */
+import { NODE_COUNT_MAX } from "../core/limits.ts";
+import type { NodeId } from "../core/brands.ts";
+import type { Pool } from "../pool/pool.ts";
+import { RequestConsumer } from "../rings/request_consumer.ts";
+import type { RingHandle } from "../rings/ring_layout.ts";
+import { KvsNode } from "../node/kvs_node.ts";
+import { abandonExecutor, clientExecutor } from "../node/executor.ts";
+import type { LogFile } from "../persistence/log_file.ts";
+import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
+import { nodeOfAgent, nodesEpoch, NodeState, nodeStateOf } from "../routing/node_directory.ts";
+import type { Client } from "./client.ts";
+import { NodeConnection } from "./node_connection.ts";
+
+/** What a connector is made of. */
+export interface NodeConnectorOptions {
+  readonly pool: Pool;
+  readonly clientId: number;
+  /** The rings between this client and the KN of an agent block. */
+  readonly ringOf: (agent: number) => RingHandle;
+  /** Whether the client executes requests in the KNs' place. */
+  readonly help: boolean;
+  /** The image, if what is written has to be logged. */
+  readonly file: LogFile | undefined;
+  /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
+  readonly onHandOver?: (agent: number) => void;
+}
+
+/** Connects one client. */
+export class NodeConnector {
+  readonly #options: NodeConnectorOptions;
+  readonly #connections: (NodeConnection | undefined)[] = [];
+  #epoch = -1;
+
+  /** Makes a connector that has not looked at the directory yet. */
+  constructor(options: NodeConnectorOptions) {
+    this.#options = options;
+  }
+
+  /** Connects KNs that are new, and departs from those that are gone; one load if there are none. */
+  update(client: Client): void {
+    const { pool } = this.#options;
+    const epoch = nodesEpoch(pool);
+    if (epoch === this.#epoch) return;
+    this.#epoch = epoch;
+    const gone: NodeConnection[] = [];
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      const nodeId = nodeOfAgent(pool, agent);
+      const isActive = nodeStateOf(pool, agent) === NodeState.ACTIVE;
+      const connection = this.#connections[agent];
+      if (connection !== undefined && (connection.nodeId !== nodeId || !isActive)) {
+        this.#connections[agent] = undefined;
+        gone.push(connection);
+      }
+      if (isActive && this.#connections[agent] === undefined) this.#connect(client, agent, nodeId);
+    }
+    // Afterwards: what they have not answered is sent to the new ones.
+    for (const connection of gone) client.depart(connection);
+  }
+
+  /** Lets go of all rings: nothing is in flight, or nothing will be answered any more. */
+  close(): void {
+    for (const connection of this.#connections) connection?.producer.setConnected(0);
+    this.#connections.length = 0;
+  }
+
+  #connect(client: Client, agent: number, nodeId: NodeId): void {
+    const { pool, ringOf, onHandOver } = this.#options;
+    const ring = ringOf(agent);
+    const helper = this.#makeHelper(agent, nodeId, ring);
+    const execute = (publish: () => void) => helper === undefined ? 0 : this.#help(helper, agent, publish);
+    const connection = new NodeConnection(nodeId, pool.agentAt(agent), ring, execute);
+    connection.producer.setConnected(nodeId + 1);
+    // The M-node may have given the block to another KN before it saw this client at the ring.
+    if (nodeOfAgent(pool, agent) !== nodeId) return connection.producer.setConnected(0);
+    if (onHandOver !== undefined) {
+      connection.start = () => {
+        connection.start = undefined;
+        onHandOver(agent);
+      };
+    }
+    this.#connections[agent] = connection;
+    client.connect(connection);
+  }
+
+  /** What executes this client's requests in the KN's place. */
+  #makeHelper(agent: number, nodeId: NodeId, ring: RingHandle): KvsNode | undefined {
+    const { pool, clientId, help, file } = this.#options;
+    if (!help) return undefined;
+    const consumers = [new RequestConsumer(ring)];
+    const executor = clientExecutor(clientId);
+    return new KvsNode({ pool, nodeId, agent, consumers, clock: Date.now, executor, file });
+  }
+
+  #help(helper: KvsNode, agent: number, publish: () => void): number {
+    const { pool, clientId } = this.#options;
+    try {
+      return helper.doWork(publish);
+    } catch {
+      // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from there.
+      abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, clientExecutor(clientId));
+      return 0;
+    }
+  }
+}

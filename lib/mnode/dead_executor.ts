@@ -1,0 +1,338 @@
+/**
+ * Ends what a thread has left behind that died, or threw, in the middle of a step of a KN.
+ *
+ * Why nothing is lost, and nothing is done twice (I5): nobody else touches what the dead thread was changing. The slots that it had
+ * locked stay locked, its segment stays open, and its KN is fenced (node/executor.ts), so the words are as it left them. Of each
+ * request it can be told how far it was:
+ *
+ * - *Answered*: the change is complete, since the answer is written after it.
+ * - *Prepared*: the change was begun, and all that it needs is in the pool: the record, complete and stamped, at the address that the
+ *   prepared answer holds. It is made now, from the beginning: each part of it finds out whether it is there already. Then it is
+ *   answered. Several of one key are made in the order of their versions, the order in which they were begun.
+ * - *Neither*: the index knows nothing of it. It is left alone, and its client sends it to the slot's next owner.
+ *
+ * Where writes are logged, a group that was SEALED may be in the file, whole or in part: its frames are written once more, to
+ * the same place, before anything of it is published. Of a group that was APPENDING nothing is in the file, and it is as if it had
+ * not been begun: what its records were to take up stays unused, behind the end of their segment. Frames of a cleaner, which
+ * no group has, hold records that the index points at already: they are completed and written.
+ *
+ * Counts may be too high afterwards, never too low: of records that were counted as live, but never published. Cleaning finds that
+ * nobody has them (dpm/cleaner.ts). Counts of a slot are taken anew.
+ *
+ * This is itself done by a thread that may die: then it is done again from the beginning, which changes nothing that is done.
+ *
+ * @module
+ */
+import { NO_ADDRESS, type OwnerWord, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
+import { IndexSpace } from "../index/index_space.ts";
+import { SlotTable } from "../index/slot_table.ts";
+import {
+  metaKeyBytes,
+  metaKind,
+  metaWithKind,
+  possibleRecordBytes,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VERSION_LOW,
+  RecordKind,
+  recordVersion,
+  SEGMENT_HEADER_BYTES,
+} from "../log/record_layout.ts";
+import { Executor } from "../node/executor.ts";
+import { GroupState } from "../node/commit_group.ts";
+import { SlotWriter } from "../node/slot_writer.ts";
+import type { LogFile } from "../persistence/log_file.ts";
+import {
+  AGENT_EXECUTOR,
+  AGENT_GATE_STATE,
+  AGENT_GROUP_STATE,
+  AGENT_HOST,
+  AGENT_LOG_FRAME,
+  AGENT_LOG_LAST,
+  SEGMENT_AGENT,
+  SLOT_LOCK,
+} from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SpaceBudget } from "../pool/space_budget.ts";
+import {
+  COMPLETION_ADDRESS,
+  COMPLETION_STATUS,
+  COMPLETION_TAIL,
+  completionEntry,
+  isOfRequest,
+  isPrepared,
+  packStatus,
+  type RingHandle,
+  ringWords,
+  Status,
+  statusOf,
+} from "../rings/ring_layout.ts";
+import { HOLDER_MASK, holderOf, lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+
+/** What is tidied up. */
+export interface DeadExecutorOptions {
+  readonly pool: Pool;
+  /** The KN's agent block. */
+  readonly agent: number;
+  /** The KN's rings, from every client. */
+  readonly rings: readonly RingHandle[];
+  /** The image, if writes are logged. */
+  readonly file: LogFile | undefined;
+  /** Tells the time in milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** What it came to. */
+export interface DeadExecutorReport {
+  /** Changes that were begun, and have been made now. */
+  readonly completed: number;
+  /** Slots that the dead thread had locked. */
+  readonly slots: number;
+}
+
+/** A prepared answer. */
+interface Prepared {
+  readonly words: Int32Array;
+  readonly at: number;
+  readonly number: number;
+  readonly address: PoolAddress;
+  readonly version: number;
+}
+
+/** How long to wait for a slot in order to see whether the last record is live. */
+const LOCK_WAIT_MS_MAX = 1000;
+
+/** Tidies up after one executor. */
+export class DeadExecutor {
+  readonly #options: DeadExecutorOptions;
+  readonly #pool: Pool;
+  readonly #control: Int32Array;
+  readonly #agentAt: number;
+  readonly #segments: SegmentTable;
+  readonly #table: SlotTable;
+  readonly #slots: SlotWriter;
+
+  /** Prepares for it. The executor is fenced, and known to do nothing any more. */
+  constructor(options: DeadExecutorOptions) {
+    const { pool, agent, clock } = options;
+    this.#options = options;
+    this.#pool = pool;
+    this.#control = pool.control;
+    this.#agentAt = pool.agentAt(agent);
+    this.#segments = new SegmentTable(pool);
+    this.#table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+    const budget = new SpaceBudget(pool, this.#segments);
+    this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock);
+  }
+
+  /** Does all of it. */
+  settle(): DeadExecutorReport {
+    const slots = this.#lockedSlots();
+    for (const slot of slots) this.#table.repair(this.#pool.slotAt(slot));
+    const group = this.#control[this.#agentAt + AGENT_GROUP_STATE];
+    const isDurable = this.#endLog(group);
+    // A group that is not complete is not made; neither is anything that could not be made durable.
+    const prepared = group === GroupState.APPENDING ? [] : this.#preparedAnswers();
+    for (const answer of prepared) this.#complete(answer, isDurable);
+    this.#sealSegments(group);
+    for (const slot of slots) this.#release(slot);
+    this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
+    Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
+    Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
+    return { completed: prepared.length, slots: slots.length };
+  }
+
+  #lockedSlots(): Slot[] {
+    const slots: Slot[] = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const word = Atomics.load(this.#control, this.#pool.slotAt(slot as Slot) + SLOT_LOCK);
+      if (holderOf(word) === this.#options.agent) slots.push(slot as Slot);
+    }
+    return slots;
+  }
+
+  #release(slot: Slot): void {
+    const slotAt = this.#pool.slotAt(slot);
+    // Its counts have changed together with its table.
+    this.#table.repair(slotAt);
+    const word = this.#control[slotAt + SLOT_LOCK];
+    unlockSlot(this.#control, slotAt + SLOT_LOCK, (word & ~HOLDER_MASK) as OwnerWord);
+  }
+
+  #preparedAnswers(): Prepared[] {
+    const prepared: Prepared[] = [];
+    for (const ring of this.#options.rings) {
+      const words = ringWords(ring);
+      const tail = Atomics.load(words, COMPLETION_TAIL);
+      for (let ahead = 1; ahead <= ring.inFlightMax; ahead++) {
+        const number = (tail + ahead) | 0;
+        const at = completionEntry(number, ring.inFlightMax);
+        const word = Atomics.load(words, at + COMPLETION_STATUS);
+        if (!isOfRequest(word, number) || !isPrepared(word)) continue;
+        const address = words[at + COMPLETION_ADDRESS] as PoolAddress;
+        prepared.push({ words, at, number, address, version: this.#versionOf(address) });
+      }
+    }
+    return prepared.sort((a, b) => a.version - b.version);
+  }
+
+  #versionOf(address: PoolAddress): number {
+    if (address === NO_ADDRESS) return 0;
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
+  }
+
+  /** Makes a change that was prepared, and answers it. */
+  #complete({ words, at, number, address }: Prepared, isDurable: boolean): void {
+    let status = statusOf(words[at + COMPLETION_STATUS]);
+    if (address !== NO_ADDRESS && !isDurable) status = this.#withdraw(address);
+    else if (address !== NO_ADDRESS) status = this.#make(address, status);
+    Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));
+  }
+
+  /** Makes the index say what a record says; returns the status of its request. */
+  #make(address: PoolAddress, status: number): number {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const meta = words[at + RECORD_META];
+    const hash = words[at + RECORD_HASH];
+    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    if (metaKind(meta) === RecordKind.CLEAR) {
+      this.#slots.clear(slotAt);
+      return status;
+    }
+    const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
+    if (metaKind(meta) === RecordKind.DELETE) {
+      if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);
+      return status;
+    }
+    words[at + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
+    if (old === address || this.#slots.point(slotAt, hash, old, address, meta)) return status;
+    this.#slots.bury(address);
+    return Status.INDEX_FULL;
+  }
+
+  /** Gives a record up that could not be made durable. */
+  #withdraw(address: PoolAddress): number {
+    const kind = metaKind(this.#slots.metaOf(address));
+    if (kind !== RecordKind.DELETE && kind !== RecordKind.CLEAR) this.#slots.bury(address);
+    return Status.NOT_DURABLE;
+  }
+
+  /** Completes and writes the frames that are to stay; false when durability is lost. */
+  #endLog(group: number): boolean {
+    const { file } = this.#options;
+    if (file === undefined) return true;
+    if (group === GroupState.APPENDING) return !file.hasFailed;
+    let isWritten = true;
+    for (const segment of this.#openSegments()) {
+      const start = this.#pool.segmentAddress(segment) >>> 0;
+      const usedBytes = this.#segments.usedBytes(segment);
+      const endBytes = this.#endOfFrames(segment, group);
+      if (endBytes <= Math.max(usedBytes, SEGMENT_HEADER_BYTES)) continue;
+      // The segment's header is written with its first frame.
+      const from = start + usedBytes / ADDRESS_UNIT_BYTES;
+      isWritten = file.write((from | 0) as PoolAddress, endBytes - usedBytes) && isWritten;
+      this.#segments.publishUsed(segment, endBytes);
+    }
+    return isWritten && (group === GroupState.NONE || file.sync());
+  }
+
+  /** Bytes to the end of the frames behind what a segment says is used; one of a cleaner is completed. */
+  #endOfFrames(segment: SegmentId, group: number): number {
+    const { file } = this.#options;
+    const { segmentBytes } = this.#pool.geometry;
+    const start = this.#pool.segmentAddress(segment) >>> 0;
+    let bytes = Math.max(this.#segments.usedBytes(segment), SEGMENT_HEADER_BYTES);
+    for (;;) {
+      const address = ((start + bytes / ADDRESS_UNIT_BYTES) | 0) as PoolAddress;
+      const frameBytes = file!.frameBytes(segment, address, segmentBytes - bytes);
+      if (frameBytes > 0) bytes += frameBytes;
+      else if (group !== GroupState.NONE || !this.#sealOpenFrame(segment, address)) return bytes;
+    }
+  }
+
+  /** Completes the frame at an address, if the dead thread was filling it with records that the index points at. */
+  #sealOpenFrame(segment: SegmentId, address: PoolAddress): boolean {
+    if (this.#control[this.#agentAt + AGENT_LOG_FRAME] >>> 0 !== address >>> 0) return false;
+    const endBytes = this.#endOfRecords(segment);
+    if (endBytes === undefined) return false;
+    const start = this.#pool.segmentAddress(segment) >>> 0;
+    const frameBytes = endBytes - ((address >>> 0) - start) * ADDRESS_UNIT_BYTES;
+    return this.#options.file!.sealFrameUpTo(segment, address, frameBytes);
+  }
+
+  /** Seals the segments that the dead thread has had open. */
+  #sealSegments(group: number): void {
+    const isLogged = this.#options.file !== undefined;
+    for (const segment of this.#openSegments(true)) {
+      const endBytes = isLogged || this.#segments.isStaging(segment)
+        ? undefined
+        : this.#endOfRecords(segment);
+      if (endBytes !== undefined) this.#segments.publishUsed(segment, endBytes);
+      this.#segments.seal(segment);
+    }
+    // Behind it lie records that nobody will ever point at.
+    if (group === GroupState.APPENDING) this.#control[this.#agentAt + AGENT_LOG_FRAME] = 0;
+  }
+
+  /**
+   * Bytes of a segment to the end of what may be live in it: every reservation but the last one is complete. Undefined when
+   * the newest reservation is elsewhere.
+   */
+  #endOfRecords(segment: SegmentId): number | undefined {
+    const last = this.#control[this.#agentAt + AGENT_LOG_LAST] as PoolAddress;
+    if (last === NO_ADDRESS || this.#pool.segmentOf(last) !== segment) return undefined;
+    const { segmentBytes } = this.#pool.geometry;
+    const offset = ((last >>> 0) - (this.#pool.segmentAddress(segment) >>> 0)) * ADDRESS_UNIT_BYTES;
+    const bytes = possibleRecordBytes(
+      this.#pool.wordsOf(last),
+      this.#pool.wordAt(last),
+      segmentBytes - offset,
+      RecordKind.RESERVATION,
+    );
+    return bytes > 0 && this.#mayBeLive(last) ? offset + bytes : offset;
+  }
+
+  /** Whether the index points at a record, or a client is about to write into it. */
+  #mayBeLive(address: PoolAddress): boolean {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    if (metaKind(words[at + RECORD_META]) === RecordKind.RESERVATION) return true;
+    const hash = words[at + RECORD_HASH];
+    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const lock = slotAt + SLOT_LOCK;
+    if (holderOf(this.#control[lock]) === this.#options.agent) {
+      return this.#table.findAddress(slotAt, hash, address);
+    }
+    for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs++) {
+      const owner = lockAnySlot(this.#control, lock, AGENT_HOST);
+      if (owner === undefined) {
+        sleepSync(1);
+        continue;
+      }
+      const isLive = this.#table.findAddress(slotAt, hash, address);
+      unlockSlot(this.#control, lock, owner);
+      return isLive;
+    }
+    // It looks like a record, so keeping it does no harm.
+    return true;
+  }
+
+  #openSegments(withStaging = false): SegmentId[] {
+    const { control } = this.#pool;
+    const open: SegmentId[] = [];
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      const isMine = this.#segments.state(segment) === SegmentState.OPEN &&
+        control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === this.#options.agent;
+      if (isMine && (withStaging || !this.#segments.isStaging(segment))) open.push(segment);
+    }
+    return open;
+  }
+}

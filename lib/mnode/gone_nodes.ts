@@ -1,0 +1,191 @@
+/**
+ * KNs that have failed or were retired, until nothing of them is left: slots, segments, rings, and the thread.
+ *
+ * A thread that is in the middle of a step of a fenced KN has either died, and then what it has left behind is ended for it
+ * (dead_executor.ts), or it is a *zombie*, which may go on at any time. A zombie can do no harm: it cannot lock a slot that has been
+ * moved, and what it appends nobody points at. What it holds it keeps: slots that it has locked are not given to anybody else (I1),
+ * its segment is not reused, its agent block and rings are nobody else's. Each of these is released when it has left its step.
+ * Operations on slots that it holds for longer than a moment are refused.
+ *
+ * @module
+ */
+import type { NodeId, Slot } from "../core/brands.ts";
+import { SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
+import { hasThreadEnded } from "../core/thread_identity.ts";
+import { clientOf, Executor, fenceExecutor } from "../node/executor.ts";
+import type { LogFile } from "../persistence/log_file.ts";
+import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { isConnected, resetRing, type RingHandle } from "../rings/ring_layout.ts";
+import { ClientState, clientState, clientThread, isClientThere } from "../routing/client_registry.ts";
+import { announceNodes, NO_NODE, NodeState, setNode } from "../routing/node_directory.ts";
+import { markUnavailable, slotHolder, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
+import { breakPause } from "../pool/gate.ts";
+import { forgetSpinner } from "../node/idle_strategy.ts";
+import { releaseCheckpoints } from "../persistence/checkpoint_lock.ts";
+import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
+import type { ManagedNode } from "./managed_node.ts";
+import { sealLogs } from "./pool_repair.ts";
+
+/** What the list works with. */
+export interface GoneNodesOptions {
+  readonly pool: Pool;
+  readonly file: LogFile | undefined;
+  /** Clients that there may be, the host included. */
+  readonly clientCount: number;
+  /** The rings between a client and the KN of an agent block. */
+  readonly ringOf: (client: number, agent: number) => RingHandle;
+  readonly now: () => number;
+  /** Who is to own a slot now. */
+  readonly assignedTo: (slot: Slot) => NodeId;
+}
+
+/** A KN that is gone, or about to be. */
+export interface GoneNode {
+  readonly node: ManagedNode;
+  readonly sinceMs: number;
+  /** The thread that was in the middle of a step; 0 if none was. */
+  readonly inside: number;
+  /** Slots that it still holds. */
+  stuck: Slot[];
+  /** Slots that it does not hold any more. */
+  movedCount: number;
+  /** Nobody is in a step of it, and its segments are sealed. */
+  isQuiet: boolean;
+  /** A thread had died in the middle of a step, and this is what it came to. */
+  death: DeadExecutorReport | undefined;
+  isUnavailable: boolean;
+  /** What the KN's own thread held, apart from what it held in a step, is released. */
+  isThreadTidied: boolean;
+  /** The pool's books have been put in order since a thread has died. */
+  isRepaired: boolean;
+}
+
+/** The KNs that are gone. */
+export class GoneNodes {
+  readonly #options: GoneNodesOptions;
+  readonly #pool: Pool;
+  #nodes: GoneNode[] = [];
+
+  /** Makes an empty list. */
+  constructor(options: GoneNodesOptions) {
+    this.#options = options;
+    this.#pool = options.pool;
+  }
+
+  /** KNs of which something is left. */
+  get nodes(): readonly GoneNode[] {
+    return this.#nodes;
+  }
+
+  /** Whether a thread is in the middle of a step of a KN that is gone: counts may be wrong until it has left. */
+  get hasZombies(): boolean {
+    return this.#nodes.some((gone) => !gone.isQuiet);
+  }
+
+  /**
+   * Fences a KN, and takes its slots away as far as it does not hold them.
+   *
+   * @param keepsSlots whether nobody is to have them, since the store is being closed
+   */
+  add(node: ManagedNode, keepsSlots = false): GoneNode {
+    const agentAt = this.#pool.agentAt(node.agent);
+    const inside = Math.max(fenceExecutor(this.#pool.control, agentAt + AGENT_EXECUTOR), 0);
+    const gone: GoneNode = {
+      node,
+      sinceMs: this.#options.now(),
+      inside,
+      stuck: [],
+      movedCount: 0,
+      isQuiet: false,
+      death: undefined,
+      isUnavailable: false,
+      isThreadTidied: false,
+      isRepaired: false,
+    };
+    this.#nodes.push(gone);
+    for (let slot = 0; slot < SLOT_COUNT && !keepsSlots; slot++) {
+      if (slotOwner(this.#pool, slot as Slot) === node.nodeId) gone.stuck.push(slot as Slot);
+    }
+    this.#advance(gone);
+    // Its clients look now which of their requests it has answered.
+    setNode(this.#pool, node.agent, node.nodeId, NodeState.GONE);
+    announceNodes(this.#pool);
+    return gone;
+  }
+
+  /** Goes on with all of them, and forgets those of which nothing is left. */
+  advance(): void {
+    for (const gone of this.#nodes) this.#advance(gone);
+    this.#nodes = this.#nodes.filter((gone) => !this.#isRecycled(gone));
+  }
+
+  #advance(gone: GoneNode): void {
+    const { pool, file, now } = this.#options;
+    if (!gone.isThreadTidied) this.#tidyThread(gone);
+    if (!gone.isQuiet) this.#settle(gone, file);
+    if (gone.stuck.length === 0) return;
+    gone.stuck = gone.stuck.filter((slot) => {
+      const isHeld = slotHolder(pool, slot) === gone.node.agent;
+      if (isHeld || !tryMoveSlot(pool, slot, this.#options.assignedTo(slot))) return true;
+      gone.movedCount += 1;
+      return false;
+    });
+    if (gone.isUnavailable || gone.stuck.length === 0) return;
+    if (now() - gone.sinceMs < UNAVAILABLE_AFTER_MS) return;
+    gone.isUnavailable = true;
+    for (const slot of gone.stuck) markUnavailable(pool, slot);
+  }
+
+  /** Releases what the KN's own thread may hold between two steps, once it will not go on. */
+  #tidyThread(gone: GoneNode): void {
+    const { thread, agent } = gone.node;
+    if (!thread.hasGivenUp && !thread.hasEnded) return;
+    forgetSpinner(this.#pool, agent);
+    releaseCheckpoints(this.#pool, agent);
+    breakPause(this.#pool, agent);
+    gone.isThreadTidied = true;
+  }
+
+  #settle(gone: GoneNode, file: LogFile | undefined): void {
+    const { pool, ringOf, clientCount } = this.#options;
+    const { agent } = gone.node;
+    const word = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR);
+    if (word === Executor.LEFT) {
+      sealLogs(pool, agent, file);
+      gone.isQuiet = true;
+    } else if (word === Executor.ABANDONED || this.#hasDied(gone)) {
+      const clients = Array.from({ length: clientCount }, (_, client) => client);
+      const there = clients.filter((client) => isClientThere(pool, client));
+      const rings = there.map((client) => ringOf(client, agent));
+      gone.death = new DeadExecutor({ pool, agent, rings, file, clock: Date.now }).settle();
+      gone.isQuiet = true;
+    }
+  }
+
+  /** Whether the thread that was in the middle of a step will not execute another instruction. */
+  #hasDied({ node, inside }: GoneNode): boolean {
+    if (inside === Executor.OWN_THREAD) return node.thread.hasEnded;
+    const client = clientOf(inside);
+    if (client === undefined) return false;
+    return clientState(this.#pool, client) === ClientState.DEAD ||
+      hasThreadEnded(clientThread(this.#pool, client));
+  }
+
+  /** Gives the agent block and the rings of a KN back, if nobody uses them any more. */
+  #isRecycled({ node, isQuiet, stuck, death, isRepaired, isThreadTidied }: GoneNode): boolean {
+    if (!isQuiet || stuck.length > 0 || !isThreadTidied || !node.thread.hasEnded) return false;
+    // Until then the books refer to its rings.
+    if (death !== undefined && !isRepaired) return false;
+    const { pool, clientCount, ringOf } = this.#options;
+    // First: a client that is about to connect looks at it after it has announced that.
+    setNode(pool, node.agent, NO_NODE, NodeState.GONE);
+    for (let client = 0; client < clientCount; client++) {
+      const isThere = clientState(pool, client) === ClientState.ACTIVE;
+      if (isThere && isConnected(ringOf(client, node.agent))) return false;
+    }
+    for (let client = 1; client < clientCount; client++) resetRing(ringOf(client, node.agent));
+    setNode(pool, node.agent, NO_NODE, NodeState.NONE);
+    return true;
+  }
+}

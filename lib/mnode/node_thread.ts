@@ -1,0 +1,171 @@
+/**
+ * The worker thread of a KN: started when there is work, stopped cooperatively, and known to have ended or not.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { NodeId } from "../core/brands.ts";
+import { NodeFailedError } from "../core/errors.ts";
+import { NODE_START_MS_MAX } from "../core/limits.ts";
+import { hasThreadEnded } from "../core/thread_identity.ts";
+import { wake } from "../node/idle_strategy.ts";
+import { LifeState, type NodeStart } from "../node/node_shell.ts";
+import {
+  AGENT_LIFE_STATE,
+  AGENT_STOP_WANTED,
+  AGENT_THREAD,
+  AGENT_THREAD_START,
+} from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+
+/** How long a thread that said it has stopped may take to end before it is terminated. */
+const EXIT_MS_MAX = 2000;
+
+/** What a thread is started with. */
+export interface NodeThreadOptions {
+  readonly pool: Pool;
+  readonly workerUrl: string | URL;
+  readonly start: NodeStart;
+  /** Called once when the thread ends that was not asked to; not while it is being started. */
+  readonly onEnd: (reason: string, cause: unknown) => void;
+}
+
+/** One KN's thread. */
+export class NodeThread {
+  readonly #options: NodeThreadOptions;
+  readonly #control: Int32Array;
+  readonly #agentAt: number;
+  #worker: Worker | undefined;
+  #starting: Promise<void> | undefined;
+  #isRunning = false;
+  #isStopping = false;
+  #hasExited = false;
+  #isTerminated = false;
+  #failure: NodeFailedError | undefined;
+
+  /** Prepares a thread; starts nothing. */
+  constructor(options: NodeThreadOptions) {
+    this.#options = options;
+    this.#control = options.pool.control;
+    this.#agentAt = options.pool.agentAt(options.start.agent);
+  }
+
+  /** Whether the thread was started. */
+  get isStarted(): boolean {
+    return this.#starting !== undefined;
+  }
+
+  /** Whether the thread is known to have said that it will do no more. */
+  get hasGivenUp(): boolean {
+    return Atomics.load(this.#control, this.#agentAt + AGENT_LIFE_STATE) === LifeState.FAILED;
+  }
+
+  /**
+   * Whether the thread will not execute another instruction. Its `exit` event is proof of that where the operating system does not
+   * say, unless it was terminated: on Deno a terminated worker runs on.
+   */
+  get hasEnded(): boolean {
+    if (this.#worker === undefined) return true;
+    const number = this.#control[this.#agentAt + AGENT_THREAD];
+    const startTicks = this.#control[this.#agentAt + AGENT_THREAD_START];
+    if (number !== 0) return hasThreadEnded({ number, startTicks });
+    return this.#hasExited && !this.#isTerminated;
+  }
+
+  /**
+   * Starts the thread, unless it was started; resolves when it runs.
+   *
+   * @throws {NodeFailedError} when it ends instead, or does not come up in time
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error) => {
+      this.#starting = undefined;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /** Asks the thread to end; it does so between two steps. */
+  requestStop(): void {
+    this.#isStopping = true;
+    Atomics.store(this.#control, this.#agentAt + AGENT_STOP_WANTED, 1);
+    wake(this.#control, this.#agentAt);
+  }
+
+  /** Ends a thread that does not end by itself: at once where that is possible. */
+  async terminate(): Promise<void> {
+    this.#isStopping = this.#isTerminated = true;
+    await this.#worker?.terminate();
+  }
+
+  /**
+   * Stops the thread and waits until it has ended.
+   *
+   * @returns false when it did not stop in time, and was terminated
+   */
+  async stop(stopMsMax: number): Promise<boolean> {
+    // A thread that is being started can be stopped when it runs; if that fails, there is nothing to stop.
+    await this.#starting?.catch(() => {});
+    const worker = this.#worker;
+    if (worker === undefined || this.hasGivenUp || this.#hasExited) return true;
+    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    this.requestStop();
+    const deadlineMs = performance.now() + stopMsMax;
+    const lifeState = this.#agentAt + AGENT_LIFE_STATE;
+    while (Atomics.load(this.#control, lifeState) !== LifeState.STOPPED) {
+      if (this.hasGivenUp || this.#hasExited) return true;
+      if (performance.now() > deadlineMs) {
+        await this.terminate();
+        return false;
+      }
+      await setTimeout(1);
+    }
+    // The thread has left its loop and ends by itself; a reference makes the process wait for that.
+    worker.ref();
+    const timeout = new AbortController();
+    await Promise.race([
+      exited,
+      setTimeout(EXIT_MS_MAX, undefined, { signal: timeout.signal }).then(() => this.terminate()),
+    ]);
+    timeout.abort();
+    return true;
+  }
+
+  async #start(): Promise<void> {
+    const { workerUrl, start } = this.#options;
+    const lifeState = this.#agentAt + AGENT_LIFE_STATE;
+    Atomics.store(this.#control, lifeState, LifeState.STARTING);
+    this.#failure = undefined;
+    this.#isStopping = this.#hasExited = false;
+    const url = workerUrl instanceof URL ? workerUrl : new URL(workerUrl);
+    const worker = this.#worker = new Worker(url, { workerData: start });
+    worker.on("error", (error) => this.#end(start.nodeId, `failed: ${String(error)}`, error));
+    worker.on("exit", (code) => {
+      this.#hasExited = true;
+      this.#end(start.nodeId, `ended by itself with exit code ${code}`, undefined);
+    });
+    const deadlineMs = performance.now() + NODE_START_MS_MAX;
+    while (Atomics.load(this.#control, lifeState) !== LifeState.RUNNING) {
+      if (performance.now() > deadlineMs) {
+        this.#failure ??= new NodeFailedError(
+          `KN ${start.nodeId} did not start within ${NODE_START_MS_MAX} ms`,
+        );
+      }
+      if (this.#failure !== undefined) {
+        this.#isStopping = true;
+        void worker.terminate();
+        throw this.#failure;
+      }
+      await setTimeout(1);
+    }
+    worker.unref();
+    this.#isRunning = true;
+  }
+
+  #end(nodeId: NodeId, reason: string, cause: unknown): void {
+    if (this.#failure !== undefined || this.#isStopping) return;
+    this.#failure = new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
+    if (this.#isRunning) this.#options.onEnd(reason, cause);
+  }
+}

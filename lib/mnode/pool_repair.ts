@@ -1,0 +1,163 @@
+/**
+ * Puts the pool's books in order after a thread has died: what it had taken and not used, and what it had promised and not kept.
+ *
+ * All of it is done while nobody is in the middle of a step, so that the books can be compared with what is really there. Until
+ * then, whatever a thread leaves behind is out of use, and harms nobody.
+ *
+ * @module
+ */
+import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
+import { repairIndexSpace } from "../index/index_space.ts";
+import { LogWriter } from "../log/log_writer.ts";
+import {
+  metaKind,
+  metaWithKind,
+  RECORD_CLIENT,
+  RECORD_META,
+  RECORD_REQUEST_POSITION,
+  RECORD_VALUE_BYTES,
+  RecordKind,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+} from "../log/record_layout.ts";
+import type { LogFile } from "../persistence/log_file.ts";
+import {
+  AGENT_COUNT,
+  AGENT_HOST,
+  AGENT_VICTIM,
+  SEGMENT_AGENT,
+  SEGMENT_LIVE_BYTES,
+  SEGMENT_PINS,
+} from "../pool/control_layout.ts";
+import { PauseTimeoutError, whilePaused } from "../pool/gate.ts";
+import type { Pool } from "../pool/pool.ts";
+import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
+import { clientLife, isClientThere, recordClient } from "../routing/client_registry.ts";
+import { NodeState, nodeStateOf } from "../routing/node_directory.ts";
+
+/** How long the host's thread may wait for others to come to the end of their steps. */
+const REPAIR_WAIT_MS_MAX = 50;
+
+/** Seals the segments that a KN has open, which nobody executes for any more; they are as its last step has left them. */
+export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): void {
+  const segments = new SegmentTable(pool);
+  const victim = takeVictim(pool, agent);
+  if (victim !== NO_SEGMENT && segments.state(victim) === SegmentState.CLEANING) {
+    segments.seal(victim);
+  }
+  for (const options of [{ file }, { isStaging: true }]) {
+    const log = new LogWriter(pool, segments, agent, options);
+    log.resume();
+    log.seal();
+    log.suspend();
+  }
+}
+
+/** What a repair looks at. */
+export interface RepairOptions {
+  readonly pool: Pool;
+  /** Agent blocks whose executors have died since the last repair. */
+  readonly deadAgents: readonly number[];
+  /** The rings between a client and the KN of an agent block. */
+  readonly ringOf: (client: number, agent: number) => RingHandle;
+}
+
+/**
+ * Pauses the pool and repairs it. There must be no zombies.
+ *
+ * @returns false when somebody does not come to the end of a step in time; nothing has been done then
+ */
+export function repairPool(options: RepairOptions): boolean {
+  const { pool } = options;
+  const repair = () => {
+    repairIndexSpace(pool);
+    for (const agent of options.deadAgents) releaseVictim(pool, agent);
+    repairReservations(options);
+    repairSegments(pool);
+  };
+  try {
+    whilePaused(pool, AGENT_HOST, repair, { waitMsMax: REPAIR_WAIT_MS_MAX });
+    return true;
+  } catch (error) {
+    if (error instanceof PauseTimeoutError) return false;
+    throw error;
+  }
+}
+
+function takeVictim(pool: Pool, agent: number): SegmentId {
+  return (Atomics.exchange(pool.control, pool.agentAt(agent) + AGENT_VICTIM, 0) - 1) as SegmentId;
+}
+
+/** Gives up the segment that a dead thread was cleaning, unless it had only meant to, and somebody else cleans it. */
+function releaseVictim(pool: Pool, agent: number): void {
+  const victim = takeVictim(pool, agent);
+  if (victim === NO_SEGMENT) return;
+  for (let other = 0; other < AGENT_COUNT; other++) {
+    if (pool.control[pool.agentAt(other) + AGENT_VICTIM] === victim + 1) return;
+  }
+  const segments = new SegmentTable(pool);
+  if (segments.state(victim) === SegmentState.CLEANING) segments.seal(victim);
+}
+
+/**
+ * Counts reservations anew, and gives up those that nobody will commit: of clients that have ended, and of KNs that have died before
+ * they told the client.
+ */
+function repairReservations({ pool, ringOf }: RepairOptions): void {
+  const segments = new SegmentTable(pool);
+  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+    const segment = i as SegmentId;
+    const at = pool.segmentAt(segment);
+    const isStaging = segments.isStaging(segment);
+    if (segments.state(segment) === SegmentState.FREE) continue;
+    if (pool.control[at + SEGMENT_PINS] === 0 && !isStaging) continue;
+    let count = 0;
+    let liveBytes = 0;
+    forEachReservation(pool, segments, segment, (words, word, bytes) => {
+      if (isWanted(pool, words, word, pool.control[at + SEGMENT_AGENT], ringOf)) {
+        count += 1;
+        liveBytes += bytes;
+        return;
+      }
+      words[word + RECORD_META] = metaWithKind(words[word + RECORD_META], RecordKind.PUT);
+      if (!isStaging) segments.subtractLive(pool.segmentAddress(segment), bytes);
+    });
+    Atomics.store(pool.control, at + SEGMENT_PINS, count);
+    if (isStaging) Atomics.store(pool.control, at + SEGMENT_LIVE_BYTES, liveBytes);
+  }
+}
+
+/** Whether a client may still commit a reservation. */
+function isWanted(
+  pool: Pool,
+  words: Int32Array,
+  at: number,
+  agent: number,
+  ringOf: RepairOptions["ringOf"],
+): boolean {
+  const { client, life } = recordClient(words[at + RECORD_CLIENT]);
+  if (!isClientThere(pool, client) || clientLife(pool, client) !== life) return false;
+  // Whether a KN that is not there any more has answered is not known; its clients remember.
+  if (nodeStateOf(pool, agent) === NodeState.NONE) return true;
+  return isAnswered(ringOf(client, agent), words[at + RECORD_REQUEST_POSITION]);
+}
+
+function forEachReservation(
+  pool: Pool,
+  segments: SegmentTable,
+  segment: SegmentId,
+  visit: (words: Int32Array, at: number, bytes: number) => void,
+): void {
+  const start = pool.segmentAddress(segment);
+  const words = pool.wordsOf(start);
+  const first = pool.wordAt(start);
+  const end = first + segments.usedBytes(segment) / 4;
+  for (let at = first + SEGMENT_HEADER_BYTES / 4; at < end;) {
+    const meta = words[at + RECORD_META];
+    const length = recordWords(meta, words[at + RECORD_VALUE_BYTES]);
+    if (length <= 0) return;
+    if (metaKind(meta) === RecordKind.RESERVATION) visit(words, at, length * 4);
+    at += length;
+  }
+}

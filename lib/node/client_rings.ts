@@ -1,0 +1,47 @@
+/**
+ * The rings of a KN: from the host, and from the threads that are attached at the moment.
+ *
+ * @module
+ */
+import { RequestConsumer } from "../rings/request_consumer.ts";
+import type { RingHandle } from "../rings/ring_layout.ts";
+import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
+import { clientsEpoch, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
+import type { Pool } from "../pool/pool.ts";
+
+/** The rings of one KN, as its own thread sees them. */
+export class ClientRings {
+  /** A consumer for each ring that may hold requests; changed by {@linkcode update}. */
+  readonly consumers: RequestConsumer[];
+  readonly #pool: Pool;
+  readonly #agent: number;
+  readonly #region: RingRegion;
+  readonly #host: RequestConsumer;
+  readonly #attached: (RequestConsumer | undefined)[] = [];
+  #epoch = 0;
+
+  /** The rings of the KN that has an agent block. */
+  constructor(pool: Pool, agent: number, hostRing: RingHandle, region: RingRegion) {
+    this.#pool = pool;
+    this.#agent = agent;
+    this.#region = region;
+    this.#host = new RequestConsumer(hostRing);
+    this.consumers = [this.#host];
+  }
+
+  /** Looks who has come and gone; between two steps, one load if nobody has. */
+  update(): void {
+    const epoch = clientsEpoch(this.#pool);
+    if (epoch === this.#epoch) return;
+    this.#epoch = epoch;
+    this.consumers.length = 0;
+    this.consumers.push(this.#host);
+    for (let client = HOST_CLIENT + 1; client < this.#region.clientCount; client++) {
+      if (!isClientThere(this.#pool, client)) continue;
+      const consumer = this.#attached[client] ??= new RequestConsumer(
+        attachedRing(this.#region, client, this.#agent),
+      );
+      this.consumers.push(consumer);
+    }
+  }
+}

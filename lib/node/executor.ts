@@ -1,0 +1,76 @@
+/**
+ * The EXECUTOR word of a KN: which thread executes its requests, and whether anybody may.
+ *
+ * ```text
+ *            enter                  fence                 leave
+ *   NOBODY --------> a thread ----------------> FENCED ---------> LEFT
+ *      ^  <--------      |                         ^
+ *      |    leave        |                         |  fence
+ *      +-----------------+             NOBODY -----+
+ * ```
+ *
+ * Every change is one compare-and-swap or exchange, so there is one executor at a time (I1), and after the M-node has fenced a KN
+ * nobody enters any more. Whoever is inside then, if it is alive, ends its step: it can no longer lock any slot that has
+ * been moved, and the word says when it has left. The word names the thread, so that when a client's thread dies the KNs are found in
+ * whose place it was executing.
+ *
+ * @module
+ */
+
+/** Values of the word beside the clients' numbers. */
+export const Executor = {
+  NOBODY: 0,
+  /** The KN's own thread. */
+  OWN_THREAD: 1,
+  /** The KN has failed, or has been retired: nobody may enter. */
+  FENCED: -1,
+  /** The same, and whoever was inside has left. */
+  LEFT: -2,
+  /** Whoever was inside has thrown, in the middle of a step. Nobody may enter. */
+  ABANDONED: -3,
+} as const;
+
+const FIRST_CLIENT = 2;
+
+/** The value that stands for a client's thread. */
+export function clientExecutor(clientId: number): number {
+  return FIRST_CLIENT + clientId;
+}
+
+/** The client whose thread a value of the word stands for; undefined if it is no client's. */
+export function clientOf(executor: number): number | undefined {
+  return executor >= FIRST_CLIENT ? executor - FIRST_CLIENT : undefined;
+}
+
+/** Enters; false when somebody else is inside, or the KN is fenced. */
+export function enterExecutor(control: Int32Array, at: number, executor: number): boolean {
+  return Atomics.compareExchange(control, at, Executor.NOBODY, executor) === Executor.NOBODY;
+}
+
+/** Leaves. Publishes everything done inside to whoever enters next, or tidies up. */
+export function leaveExecutor(control: Int32Array, at: number, executor: number): void {
+  const seen = Atomics.compareExchange(control, at, executor, Executor.NOBODY);
+  if (seen !== executor) Atomics.store(control, at, Executor.LEFT);
+}
+
+/** Says that the executor has thrown: it will do no more, and has not ended its step. */
+export function abandonExecutor(control: Int32Array, at: number, executor: number): void {
+  const seen = Atomics.compareExchange(control, at, executor, Executor.ABANDONED);
+  if (seen === Executor.FENCED) Atomics.store(control, at, Executor.ABANDONED);
+}
+
+/** Lets nobody enter any more; returns the word as it was. */
+export function fenceExecutor(control: Int32Array, at: number): number {
+  for (;;) {
+    const seen = Atomics.load(control, at);
+    if (seen < Executor.NOBODY) return seen;
+    // Without anybody inside there is nobody who would say that he has left.
+    const fenced = seen === Executor.NOBODY ? Executor.LEFT : Executor.FENCED;
+    if (Atomics.compareExchange(control, at, seen, fenced) === seen) return seen;
+  }
+}
+
+/** Whether nobody is inside a fenced KN. */
+export function hasLeft(control: Int32Array, at: number): boolean {
+  return Atomics.load(control, at) === Executor.LEFT;
+}
