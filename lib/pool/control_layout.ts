@@ -79,9 +79,9 @@ export const FREE_LIST_HEAD = SYNC_FIGURES + LINE_WORDS;
 /** Free segments not yet promised to anybody; decremented before a pop, incremented after a push. */
 export const FREE_LIST_COUNT = FREE_LIST_HEAD + LINE_WORDS;
 
-/** INDEX SPACE lock: 0 or agent + 1. Guards the two words after it. */
+/** INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see index/index_space.ts. */
 export const INDEX_SPACE_LOCK = FREE_LIST_COUNT + LINE_WORDS;
-/** Next bucket never handed out. */
+/** Next bucket never handed out. Advanced by compare-and-swap. */
 export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
 /** First bucket of the list of returned overflow buckets, linked through their spare words. */
 export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;

@@ -83,11 +83,11 @@ export class SimNode implements SimAgent {
 
   /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */
   #mayLock(): boolean {
-    const { lockWords, isIndexLocked, pool } = this.#world;
-    if (lockWords.length === 0 && !isIndexLocked) return true;
+    const { lockWords, pool } = this.#world;
+    if (lockWords.length === 0) return true;
     // It never waits for the lock of another KN's slot, unless it cleans.
     const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
-    return !isIndexLocked && isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
+    return isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
   }
 }
 
