@@ -144,7 +144,10 @@ export const SLOT_EXPIRING_COUNT = SLOT_LOCK + 4;
 export const SLOT_OVERFLOW_COUNT = SLOT_LOCK + 5;
 export const SLOT_WORDS = 2 * LINE_WORDS;
 
-/** SEGMENT, line 0: written by whoever holds the segment (its state says who). The state word is (life << 3) | state. */
+/**
+ * SEGMENT, line 0: written by whoever holds the segment (its state says who). The state word is
+ * (life << 4) | (odd generation << 3) | state, see segment_table.ts.
+ */
 export const SEGMENT_STATE = 0;
 /** Bytes appended, header included. Published at the end of a batch and when sealed. */
 export const SEGMENT_USED_BYTES = 1;
