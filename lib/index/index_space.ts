@@ -1,9 +1,22 @@
 /**
- * Hands out index buckets: extents from the untouched end of the index, overflow buckets from a free list
- * first. Both are rare (a table doubles, a bucket overflows), so one lock word guards them.
+ * Hands out index buckets: extents from the untouched end of the index, overflow buckets from a free list first.
+ *
+ * **Nobody waits for another thread here**, so one that stalls or dies holds nobody up.
+ *
+ * - The untouched end is one word, NEXT, which is advanced by compare-and-swap.
+ * - The free list is guarded by a lock that is only tried. Whoever does not get it takes a bucket from the untouched end
+ *   instead, and keeps a bucket that it wanted to return in a list of its own, linked through the same spare words: it costs
+ *   no memory. That list is used first, and is returned as a whole the next time that the lock is free.
+ *
+ * A thread that dies here loses what it held in its hands: the bucket it was taking or returning, and what it had kept. It
+ * never leaves a bucket in two places, because the free list is valid at every instant: a bucket leaves it by the one store
+ * to FREE that comes before anybody uses the bucket, and joins it by the one store to FREE that comes after the bucket is
+ * linked to the rest. The lock that a dead thread holds, and the count that it may have left one behind, are put
+ * right by {@linkcode repairIndexSpace}; until then the others live without the free list.
  *
  * @module
  */
+import { assert } from "../core/assert.ts";
 import { type BucketId, NO_BUCKET } from "../core/brands.ts";
 import {
   INDEX_SPACE_FREE,
@@ -22,10 +35,17 @@ import {
 } from "./bucket_layout.ts";
 import { REGION_BUCKETS_LOG2, REGION_BUCKETS_MASK } from "../pool/geometry.ts";
 
+/** Attempts to take the lock, each about as long as a holder needs it. */
+const LOCK_ATTEMPTS = 64;
+
 /** Allocates buckets on behalf of one agent. */
 export class IndexSpace {
   readonly #pool: Pool;
   readonly #holder: number;
+  /** Returned buckets that are not in the free list yet: the newest, and the oldest, which is linked to nothing. */
+  #keptFirst: BucketId = NO_BUCKET;
+  #keptLast: BucketId = NO_BUCKET;
+  #keptCount = 0;
 
   /** Allocates for an agent, which is named in the lock while it holds it. */
   constructor(pool: Pool, agent: number) {
@@ -41,30 +61,23 @@ export class IndexSpace {
    */
   allocateExtent(count: number): BucketId {
     const control = this.#pool.control;
-    this.#lock();
-    let first = control[INDEX_SPACE_NEXT];
-    // An extent must not straddle two regions.
-    const last = first + count - 1;
-    if (last >>> REGION_BUCKETS_LOG2 !== first >>> REGION_BUCKETS_LOG2) {
-      first = last & ~REGION_BUCKETS_MASK;
+    for (;;) {
+      const next = Atomics.load(control, INDEX_SPACE_NEXT);
+      const last = next + count - 1;
+      // An extent must not straddle two regions.
+      const fitsRegion = last >>> REGION_BUCKETS_LOG2 === next >>> REGION_BUCKETS_LOG2;
+      const first = fitsRegion ? next : last & ~REGION_BUCKETS_MASK;
+      if (first + count > this.#pool.geometry.bucketCount) return NO_BUCKET;
+      if (Atomics.compareExchange(control, INDEX_SPACE_NEXT, next, first + count) === next) {
+        return first as BucketId;
+      }
     }
-    const fits = first + count <= this.#pool.geometry.bucketCount;
-    if (fits) control[INDEX_SPACE_NEXT] = first + count;
-    this.#unlock();
-    return (fits ? first : NO_BUCKET) as BucketId;
   }
 
-  /** Allocates one bucket, empty and without a successor; `NO_BUCKET` when the index is full. */
+  /** Allocates one bucket, empty and without a successor; `NO_BUCKET` when none can be had now. */
   allocateOverflow(): BucketId {
-    const control = this.#pool.control;
-    this.#lock();
-    const bucket = control[INDEX_SPACE_FREE] as BucketId;
-    if (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool.index, bucket);
-      control[INDEX_SPACE_FREE] = region[bucketWord(bucket) + BUCKET_NEXT_FREE];
-      control[INDEX_SPACE_FREE_COUNT] -= 1;
-    }
-    this.#unlock();
+    let bucket = this.#takeKept();
+    if (bucket === NO_BUCKET) bucket = this.#takeFree();
     return bucket !== NO_BUCKET ? bucket : this.allocateExtent(1);
   }
 
@@ -73,25 +86,89 @@ export class IndexSpace {
    * noticing: the slot's META must have changed since it was unlinked.
    */
   freeOverflow(bucket: BucketId): void {
-    const control = this.#pool.control;
     const region = bucketRegion(this.#pool.index, bucket);
     const at = bucketWord(bucket);
     for (let word = 1; word < PAIR_WORDS; word += 2) Atomics.store(region, at + word, 0);
     Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);
-    this.#lock();
-    region[at + BUCKET_NEXT_FREE] = control[INDEX_SPACE_FREE];
-    control[INDEX_SPACE_FREE] = bucket;
-    control[INDEX_SPACE_FREE_COUNT] += 1;
-    this.#unlock();
+    region[at + BUCKET_NEXT_FREE] = this.#keptFirst;
+    this.#keptFirst = bucket;
+    if (this.#keptCount === 0) this.#keptLast = bucket;
+    this.#keptCount += 1;
+    this.#returnKept();
   }
 
-  #lock(): void {
-    while (Atomics.compareExchange(this.#pool.control, INDEX_SPACE_LOCK, 0, this.#holder) !== 0);
+  #takeKept(): BucketId {
+    const bucket = this.#keptFirst;
+    if (bucket === NO_BUCKET) return NO_BUCKET;
+    this.#keptFirst = this.#nextOf(bucket);
+    this.#keptCount -= 1;
+    return bucket;
+  }
+
+  #takeFree(): BucketId {
+    const control = this.#pool.control;
+    if (Atomics.load(control, INDEX_SPACE_FREE) === NO_BUCKET || !this.#tryLock()) return NO_BUCKET;
+    const bucket = control[INDEX_SPACE_FREE] as BucketId;
+    if (bucket !== NO_BUCKET) {
+      // From here on the bucket is this thread's.
+      Atomics.store(control, INDEX_SPACE_FREE, this.#nextOf(bucket));
+      control[INDEX_SPACE_FREE_COUNT] -= 1;
+    }
+    this.#unlock();
+    return bucket;
+  }
+
+  /** Puts the kept buckets into the free list, if its lock can be had. */
+  #returnKept(): void {
+    if (!this.#tryLock()) return;
+    const control = this.#pool.control;
+    const last = this.#keptLast;
+    const link = bucketWord(last) + BUCKET_NEXT_FREE;
+    // The link is there before the list begins with them: FREE always names a whole list.
+    Atomics.store(bucketRegion(this.#pool.index, last), link, control[INDEX_SPACE_FREE]);
+    Atomics.store(control, INDEX_SPACE_FREE, this.#keptFirst);
+    control[INDEX_SPACE_FREE_COUNT] += this.#keptCount;
+    this.#unlock();
+    this.#keptFirst = this.#keptLast = NO_BUCKET;
+    this.#keptCount = 0;
+  }
+
+  #nextOf(bucket: BucketId): BucketId {
+    const region = bucketRegion(this.#pool.index, bucket);
+    return region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
+  }
+
+  #tryLock(): boolean {
+    const control = this.#pool.control;
+    for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+      if (Atomics.compareExchange(control, INDEX_SPACE_LOCK, 0, this.#holder) === 0) return true;
+    }
+    return false;
   }
 
   #unlock(): void {
     Atomics.store(this.#pool.control, INDEX_SPACE_LOCK, 0);
   }
+}
+
+/**
+ * Frees the lock of the free list after the agent that holds it has died, and counts the list anew. Does nothing if another
+ * agent holds it: that one is alive, and gives it back.
+ *
+ * Called while the pool is paused. A thread that stalls in the middle of a step without being dead must not be taken for
+ * dead: it would go on changing the list.
+ */
+export function repairIndexSpace(pool: Pool, deadAgent: number): void {
+  const { control } = pool;
+  if (Atomics.load(control, INDEX_SPACE_LOCK) !== deadAgent + 1) return;
+  let count = 0;
+  for (let bucket = control[INDEX_SPACE_FREE] as BucketId; bucket !== NO_BUCKET; count++) {
+    assert(count < pool.geometry.bucketCount, "the list of free buckets ends");
+    const region = bucketRegion(pool.index, bucket);
+    bucket = region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
+  }
+  control[INDEX_SPACE_FREE_COUNT] = count;
+  Atomics.store(control, INDEX_SPACE_LOCK, 0);
 }
 
 /** Bytes of the index that have been handed out, and how many of them wait in the free list. */

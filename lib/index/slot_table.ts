@@ -16,6 +16,9 @@
  * A pair that does not belong to its bucket (its hash selects another one) is a leftover of a doubling that was
  * interrupted between the publication and the removal. No reader looks for it there; it is skipped here.
  *
+ * A thread that dies in any of this leaves a table in which readers find everything (I8), but which no writer may change
+ * before it has been repaired: see table_repair.ts.
+ *
  * @module
  */
 import { assert } from "../core/assert.ts";
@@ -38,6 +41,7 @@ import {
 } from "./bucket_layout.ts";
 import type { IndexSpace } from "./index_space.ts";
 import { bucketAt, bucketIndex, metaLog2, nextMeta } from "./slot_extents.ts";
+import { repairTable } from "./table_repair.ts";
 
 /**
  * Keys per bucket at which a table doubles, of 7 pairs. At 5.25 about 15 % of the buckets have an overflow
@@ -171,6 +175,14 @@ export class SlotTable {
         bucket = region[at + BUCKET_OVERFLOW] as BucketId;
       }
     }
+  }
+
+  /**
+   * Makes the table as good as new after a thread has died while it held the slot's lock; the caller holds it now. The
+   * table's contents are those before or after what the dead thread was doing.
+   */
+  repair(slotAt: number): void {
+    repairTable(this.#pool, slotAt);
   }
 
   #createTable(slotAt: number): boolean {

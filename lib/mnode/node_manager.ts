@@ -18,12 +18,12 @@ import {
   STALL_MS_MAX,
   SYSTEM_CALL_MS_MAX,
 } from "../core/limits.ts";
-import { Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
+import { hasThreadEnded } from "../core/thread_identity.ts";
+import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
 import { LifeState } from "../node/node_shell.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import {
-  AGENT_BLOCK_WORDS,
   AGENT_EXECUTOR,
   AGENT_HEARTBEAT,
   AGENT_IN_SYSTEM_CALL,
@@ -35,7 +35,7 @@ import {
 import type { Pool } from "../pool/pool.ts";
 import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
 import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
-import { HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
+import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
 import { announceNodes, NO_NODE, NodeState, nodeStateOf, setNode } from "../routing/node_directory.ts";
 import {
   initialiseOwner,
@@ -246,16 +246,6 @@ export class NodeManager {
     if (this.#unrepaired.length > 0) this.repair();
   }
 
-  /** Takes note that a client's thread has ended: whatever KN it was executing for has failed. */
-  noteDeadClient(executor: number): void {
-    for (const node of this.#nodes) {
-      const at = this.#pool.agentAt(node.agent) + AGENT_EXECUTOR;
-      if (Atomics.load(this.#pool.control, at) === executor) {
-        this.#fail(node, "lost the client that was executing for it");
-      }
-    }
-  }
-
   /** Whether the KNs have taken all requests of a client. */
   haveTakenAll(client: number): boolean {
     return this.#nodes.every((node) => isTakenEmpty(this.ringOf(client, node.agent)));
@@ -314,8 +304,13 @@ export class NodeManager {
     const { stalledMs } = node.stalls;
     if (hasStalled) return `has made no progress for ${Math.round(stalledMs)} ms`;
     // Asking the operating system takes longer than looking at the words.
-    const isSuspicious = stalledMs > 0 && isThreadRunning;
-    return isSuspicious && node.thread.hasEnded ? "has lost its thread" : undefined;
+    if (stalledMs === 0) return undefined;
+    const client = clientOf(executor);
+    if (client !== undefined) {
+      const hasEnded = hasThreadEnded(clientThread(this.#pool, client));
+      return hasEnded ? "has lost the client that was executing for it" : undefined;
+    }
+    return isThreadRunning && node.thread.hasEnded ? "has lost its thread" : undefined;
   }
 
   #hasRequests(node: ManagedNode): boolean {

@@ -71,8 +71,10 @@ export interface RepairOptions {
 export function repairPool(options: RepairOptions): boolean {
   const { pool } = options;
   const repair = () => {
-    repairIndexSpace(pool);
-    for (const agent of options.deadAgents) releaseVictim(pool, agent);
+    for (const agent of options.deadAgents) {
+      repairIndexSpace(pool, agent);
+      releaseVictim(pool, agent);
+    }
     repairReservations(options);
     repairSegments(pool);
   };

@@ -9,7 +9,7 @@ import { GATE_DEFER_FREE } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree } from "../pool/segment_table.ts";
-import { lockCheckpoints, unlockCheckpoints } from "./checkpointer.ts";
+import { lockCheckpoints, unlockCheckpoints } from "./checkpoint_lock.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import type { FileSystem } from "./file_system.ts";
 import { createPoolDirectory, imageFile } from "./pool_directory.ts";
@@ -42,7 +42,7 @@ export function writeBackup(
   createPoolDirectory(files, directory);
   if (!isLogged(pool)) return writeSnapshot(pool, files, directory, { number: FIRST, codec });
   const startMs = performance.now();
-  lockCheckpoints(pool);
+  lockCheckpoints(pool, AGENT_DPM);
   try {
     const identity = { number: FIRST, image: FIRST, codec };
     const { checkpoint, pauseMs } = captureCheckpoint(pool, identity, () => {

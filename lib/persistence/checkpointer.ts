@@ -19,9 +19,7 @@
  */
 import { join } from "node:path";
 import type { SegmentId } from "../core/brands.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
 import {
-  CHECKPOINT_LOCK,
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
   IMAGE_NUMBER_WORD,
@@ -31,6 +29,7 @@ import { DurabilityFailure, durabilityFailure, loseDurability } from "../pool/du
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
+import { lockCheckpoints, tryLockCheckpoints, unlockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { LogFile } from "./log_file.ts";
 import { imageFile } from "./pool_directory.ts";
@@ -54,21 +53,6 @@ export function imagePath(pool: Pool, place: LogPlace): string {
   return join(place.directory, imageFile(pool.control[IMAGE_NUMBER_WORD]));
 }
 
-/** Takes the lock; false when somebody else has it. */
-export function tryLockCheckpoints(pool: Pool): boolean {
-  return Atomics.compareExchange(pool.control, CHECKPOINT_LOCK, 0, 1) === 0;
-}
-
-/** Takes the lock, waiting for whoever has it. */
-export function lockCheckpoints(pool: Pool): void {
-  while (!tryLockCheckpoints(pool)) sleepSync(1);
-}
-
-/** Gives the lock back. */
-export function unlockCheckpoints(pool: Pool): void {
-  Atomics.store(pool.control, CHECKPOINT_LOCK, 0);
-}
-
 /** Writes checkpoints of one pool from one thread. */
 export class Checkpointer {
   readonly #pool: Pool;
@@ -88,7 +72,7 @@ export class Checkpointer {
 
   /** Writes a checkpoint, unless somebody else is writing one, or durability is lost; returns whether it did. */
   tryCheckpoint(): boolean {
-    if (!tryLockCheckpoints(this.#pool)) return false;
+    if (!tryLockCheckpoints(this.#pool, this.#agent)) return false;
     try {
       this.#write();
       return true;
@@ -105,7 +89,7 @@ export class Checkpointer {
    * @throws when a file operation fails, or durability is lost already; the previous checkpoint is valid then
    */
   checkpoint(): SnapshotReport {
-    lockCheckpoints(this.#pool);
+    lockCheckpoints(this.#pool, this.#agent);
     try {
       return this.#write();
     } finally {

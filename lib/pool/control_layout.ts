@@ -85,9 +85,9 @@ export const FREE_LIST_HEAD = SYNC_FIGURES + LINE_WORDS;
 /** Free segments not yet promised to anybody; decremented before a pop, incremented after a push. */
 export const FREE_LIST_COUNT = FREE_LIST_HEAD + LINE_WORDS;
 
-/** INDEX SPACE lock: 0 or agent + 1. Guards the two words after it. */
+/** INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see index/index_space.ts. */
 export const INDEX_SPACE_LOCK = FREE_LIST_COUNT + LINE_WORDS;
-/** Next bucket never handed out. */
+/** Next bucket never handed out. Advanced by compare-and-swap. */
 export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
 /** First bucket of the list of returned overflow buckets, linked through their spare words. */
 export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
@@ -182,7 +182,10 @@ export const SLOT_EXPIRING_COUNT = SLOT_LOCK + 4;
 export const SLOT_OVERFLOW_COUNT = SLOT_LOCK + 5;
 export const SLOT_WORDS = 2 * LINE_WORDS;
 
-/** SEGMENT, line 0: written by whoever holds the segment (its state says who). The state word is (life << 3) | state. */
+/**
+ * SEGMENT, line 0: written by whoever holds the segment (its state says who). The state word is
+ * (life << 4) | (odd generation << 3) | state, see segment_table.ts.
+ */
 export const SEGMENT_STATE = 0;
 /** Bytes appended, header included. Published at the end of a batch and when sealed. */
 export const SEGMENT_USED_BYTES = 1;

@@ -19,6 +19,18 @@
  * can write into it: a reader that loads the same generation before and after its read saw bytes that
  * nobody had begun to overwrite.
  *
+ * **The generation is bumped once in each life**, whoever dies in the middle of a release. With a bump too few, readers would not
+ * notice the reuse (I6). With one too many, a replay would not know the frames of the next life: a checkpoint says which
+ * generation a free segment will have (frame_replay.ts), and what was logged since would be lost (I3). So the bump comes
+ * first, while the segment is FREE_PENDING, and the state word remembers whether the generation was odd before: whoever
+ * releases the segment next can tell whether the bump is still to be made. It is made by a compare-and-swap, after another
+ * look at the state word; so it fails when somebody else was first. A segment that is FREE has been bumped.
+ *
+ * **What a thread leaves that dies in here** is put right by {@linkcode repairSegments}: a segment that is FREE but not in the
+ * list (it was being pushed, or had been popped and not opened: nothing has been written into it), counts that are one
+ * off, a release or a look at the live bytes that did not happen. The list itself is valid at every instant. Segments
+ * that the dead thread held, open or being cleaned, are for others to seal: a repair does not know who is dead.
+ *
  * @module
  */
 import { assert } from "../core/assert.ts";
@@ -54,9 +66,14 @@ export const SegmentState = {
   FREE_PENDING: 4,
 } as const;
 
-/** Bits of a state word that hold the state; the others count the segment's lives, so that no word ever comes back. */
+/**
+ * Bits of a state word: the state; in FREE_PENDING, whether the generation was odd before the release; the others count the
+ * segment's lives, so that no word ever comes back.
+ */
 const STATE_MASK = 7;
-const LIFE_STEP = STATE_MASK + 1;
+const ODD_GENERATION = STATE_MASK + 1;
+const LIFE_STEP = 2 * ODD_GENERATION;
+const LIFE_MASK = -LIFE_STEP;
 
 /** Whether segments that lose their last live byte become free: values of GATE_DEFER_FREE. */
 export const DeferFree = {
@@ -106,6 +123,17 @@ export class SegmentTable {
       if (this.state(segment) === SegmentState.FREE_PENDING) pending.push(segment);
     }
     return pending;
+  }
+
+  /** The segments that an agent appends to, staged values included: those that are left when it has died. */
+  openSegmentsOf(agent: number): SegmentId[] {
+    const open: SegmentId[] = [];
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      const isAgents = this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent;
+      if (isAgents && this.state(segment) === SegmentState.OPEN) open.push(segment);
+    }
+    return open;
   }
 
   /** Whether a segment holds staged values, which neither the index nor a file ever point at. */
@@ -250,8 +278,9 @@ export class SegmentTable {
   claimForCleaning(segment: SegmentId): boolean {
     const at = this.#pool.segmentAt(segment);
     const word = Atomics.load(this.#control, at + SEGMENT_STATE);
-    return (word & STATE_MASK) === SegmentState.SEALED &&
-      this.#transition(at, word, SegmentState.CLEANING);
+    if ((word & STATE_MASK) !== SegmentState.SEALED) return false;
+    const claimed = (word & ~STATE_MASK) | SegmentState.CLEANING;
+    return Atomics.compareExchange(this.#control, at + SEGMENT_STATE, word, claimed) === word;
   }
 
   /** Whether a snapshot holds segments back that will be free when it ends. */
@@ -283,7 +312,10 @@ export class SegmentTable {
     const word = Atomics.load(control, at + SEGMENT_STATE);
     if ((word & STATE_MASK) !== SegmentState.SEALED) return;
     if (Atomics.load(control, at + SEGMENT_LIVE_BYTES) !== 0) return;
-    if (!this.#transition(at, word, SegmentState.FREE_PENDING)) return;
+    // The generation is that of this life if the swap succeeds: only a release changes it.
+    const isOdd = (Atomics.load(control, GENERATIONS + segment) & 1) !== 0;
+    const pending = (word & LIFE_MASK) | (isOdd ? ODD_GENERATION : 0) | SegmentState.FREE_PENDING;
+    if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, pending) !== word) return;
     Atomics.add(control, FREE_PENDING_COUNT, 1);
     const isDeferred = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;
     if (!isDeferred || this.isStaging(segment)) this.#release(segment, at);
@@ -293,21 +325,66 @@ export class SegmentTable {
     const control = this.#control;
     const word = Atomics.load(control, at + SEGMENT_STATE);
     if ((word & STATE_MASK) !== SegmentState.FREE_PENDING) return;
-    const nextLife = ((word & ~STATE_MASK) + LIFE_STEP) | SegmentState.FREE;
-    if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
-    Atomics.sub(control, FREE_PENDING_COUNT, 1);
     // The bump comes before the segment can be allocated: otherwise a reader could read half of a new
     // record and find the generation unchanged (I6). Nothing ever points at what was staged, and the image has nothing of that
     // life: it is not counted, or a replay would not know the frames of the next one.
-    if (!this.isStaging(segment)) Atomics.add(control, GENERATIONS + segment, 1);
-    this.#push(segment, at);
-    Atomics.add(control, FREE_LIST_COUNT, 1);
+    if (!this.isStaging(segment)) this.#bumpOnce(segment, at, word);
+    const nextLife = ((word & LIFE_MASK) + LIFE_STEP) | SegmentState.FREE;
+    if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
+    Atomics.sub(control, FREE_PENDING_COUNT, 1);
+    this.#list(segment, at);
   }
 
-  /** Swaps a state word for another state of the same life; false when somebody else was first. */
-  #transition(at: number, word: number, state: number): boolean {
-    const next = (word & ~STATE_MASK) | state;
-    return Atomics.compareExchange(this.#control, at + SEGMENT_STATE, word, next) === word;
+  /** Puts a segment that is FREE into the list. */
+  #list(segment: SegmentId, at: number): void {
+    this.#push(segment, at);
+    Atomics.add(this.#control, FREE_LIST_COUNT, 1);
+  }
+
+  /** Bumps the generation of a segment in the FREE_PENDING of `word`, unless that has been done. */
+  #bumpOnce(segment: SegmentId, at: number, word: number): void {
+    const control = this.#control;
+    const generation = Atomics.load(control, GENERATIONS + segment);
+    // If the word is still the same, the generation was loaded in this life, before its bump or after it.
+    if (Atomics.load(control, at + SEGMENT_STATE) !== word) return;
+    if (isBumped(word, generation)) return;
+    Atomics.compareExchange(control, GENERATIONS + segment, generation, generation + 1);
+  }
+
+  /** See {@linkcode repairSegments}. */
+  repair(): void {
+    const control = this.#control;
+    const listed = this.#listedSegments();
+    Atomics.store(control, FREE_LIST_COUNT, listed.size);
+    Atomics.store(control, FREE_PENDING_COUNT, this.pendingSegments().length);
+    const holdsBack = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      const at = this.#pool.segmentAt(segment);
+      const word = Atomics.load(control, at + SEGMENT_STATE);
+      const state = word & STATE_MASK;
+      if (state === SegmentState.FREE && !listed.has(segment)) {
+        this.#list(segment, at);
+      } else if (state === SegmentState.SEALED) {
+        this.#freeIfDead(segment, at);
+      } else if (state === SegmentState.FREE_PENDING) {
+        // A release that has begun is completed: a checkpoint would count the bump twice.
+        const hasBegun = isBumped(word, Atomics.load(control, GENERATIONS + segment));
+        if (hasBegun || !holdsBack || this.isStaging(segment)) this.#release(segment, at);
+      }
+    }
+  }
+
+  #listedSegments(): Set<SegmentId> {
+    const listed = new Set<SegmentId>();
+    let entry = Atomics.load(this.#control, FREE_LIST_HEAD) & 0xffff;
+    while (entry !== 0) {
+      const segment = (entry - 1) as SegmentId;
+      assert(!listed.has(segment), "a segment is in the free list once");
+      listed.add(segment);
+      entry = Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_NEXT_FREE);
+    }
+    return listed;
   }
 
   /** Stores a state: for the one thread that holds the segment. */
@@ -337,4 +414,21 @@ export class SegmentTable {
       if (Atomics.compareExchange(control, FREE_LIST_HEAD, head, swapped) === head) return;
     }
   }
+}
+
+/** Whether the generation of a segment that is FREE_PENDING by `word` has been bumped in this life. */
+function isBumped(word: number, generation: number): boolean {
+  return ((generation & 1) !== 0) !== ((word & ODD_GENERATION) !== 0);
+}
+
+/**
+ * Puts the table of segments right after a thread has died in the middle of changing it: every free segment is in the free
+ * list, counts are right, and what can be freed is free.
+ *
+ * Called while the pool is paused, and nobody else releases segments: no thread that stalls is inside a step, and no checkpoint or
+ * snapshot is between its pause and its end, as it releases what it has held back outside of any step. A thread that
+ * dies in a repair leaves what the next one puts right.
+ */
+export function repairSegments(pool: Pool): void {
+  new SegmentTable(pool).repair();
 }

@@ -212,6 +212,11 @@ export function isConnected(handle: RingHandle): boolean {
   return Atomics.load(ringWords(handle), CONNECTED_NODE) !== 0;
 }
 
+/** Says for a client that has ended that it does not use the ring any more. */
+export function disconnectRing(handle: RingHandle): void {
+  Atomics.store(ringWords(handle), CONNECTED_NODE, 0);
+}
+
 /** Whether the KN has taken everything that the client has sent. */
 export function isTakenEmpty(handle: RingHandle): boolean {
   const words = ringWords(handle);

@@ -124,8 +124,8 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: SEGMENT_TABLE,
     edits: [[
-      "if (!this.isStaging(segment)) Atomics.add(control, GENERATIONS + segment, 1);",
-      "Atomics.add(control, GENERATIONS + segment, 1);",
+      "if (!this.isStaging(segment)) this.#bumpOnce(segment, at, word);",
+      "this.#bumpOnce(segment, at, word);",
     ]],
     caughtBy: [POWER_LOSS],
   },

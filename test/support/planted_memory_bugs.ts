@@ -157,15 +157,10 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     breaks: "I6",
     file: SEGMENT_TABLE,
     edits: [
-      ["Atomics.add(control, GENERATIONS + segment, 1);", ""],
+      ["if (!this.isStaging(segment)) this.#bumpOnce(segment, at, word);", ""],
       [
-        "this.#push(segment, at);",
-        "this.#push(segment, at); Atomics.add(control, GENERATIONS + segment, 1);",
-      ],
-      ["Atomics.add(control, FREE_LIST_COUNT, 1); }", "}"],
-      [
-        "this.#push(segment, at);",
-        "this.#push(segment, at); Atomics.add(control, FREE_LIST_COUNT, 1);",
+        "Atomics.add(this.#control, FREE_LIST_COUNT, 1);",
+        "Atomics.add(this.#control, FREE_LIST_COUNT, 1); Atomics.add(this.#control, GENERATIONS + segment, 1);",
       ],
     ],
     caughtBy: [REUSE_READS],

@@ -19,7 +19,7 @@ export interface AtomicHooks {
 
 type AtomicFunction = (array: Int32Array, index: number, a?: number, b?: number) => number;
 
-const WRITES = ["store", "add", "sub", "exchange", "compareExchange"];
+const WRITES = ["store", "add", "sub", "and", "or", "exchange", "compareExchange"];
 
 const table = Atomics as unknown as Record<string, unknown>;
 

@@ -36,7 +36,7 @@ export class SimCleaner implements SimAgent {
 
   mayRun(isNested: boolean): boolean {
     if (this.isActive) return false;
-    return !isNested || (this.#world.lockWords.length === 0 && !this.#world.isIndexLocked);
+    return !isNested || this.#world.lockWords.length === 0;
   }
 
   step(): void {

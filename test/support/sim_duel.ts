@@ -13,13 +13,9 @@ import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
+import { clientExecutor } from "../../lib/node/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
-import {
-  AGENT_DPM,
-  GATE_NODE_COUNT,
-  INDEX_SPACE_LOCK,
-  SLOT_LOCK,
-} from "../../lib/pool/control_layout.ts";
+import { AGENT_DPM, GATE_NODE_COUNT, SLOT_LOCK } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
@@ -95,7 +91,7 @@ export class SimDuel {
   get isLocked(): boolean {
     const { control } = this.pool;
     const isLocked = (slot: Slot) => (control[this.pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
-    return control[INDEX_SPACE_LOCK] !== 0 || SLOTS.some(isLocked);
+    return SLOTS.some(isLocked);
   }
 
   /** Issues a put; {@linkcode flush} publishes it. */

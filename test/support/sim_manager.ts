@@ -6,6 +6,7 @@
  */
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { clientExecutor } from "../../lib/node/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import {
   FREE_LIST_COUNT,
@@ -83,11 +84,11 @@ export class SimNode implements SimAgent {
 
   /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */
   #mayLock(): boolean {
-    const { lockWords, isIndexLocked, pool } = this.#world;
-    if (lockWords.length === 0 && !isIndexLocked) return true;
+    const { lockWords, pool } = this.#world;
+    if (lockWords.length === 0) return true;
     // It never waits for the lock of another KN's slot, unless it cleans.
     const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
-    return !isIndexLocked && isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
+    return isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
   }
 }
 

@@ -9,7 +9,6 @@ import {
   AGENT_EXECUTOR,
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
-  INDEX_SPACE_LOCK,
   OWNER_TABLE,
   SLOT_LOCK,
 } from "../../lib/pool/control_layout.ts";
@@ -153,11 +152,6 @@ export class SimWorld {
     const { control } = this.pool;
     return SLOTS.map((slot) => control[this.pool.slotAt(slot) + SLOT_LOCK] as OwnerWord)
       .filter((word) => (word & HOLDER_MASK) !== 0);
-  }
-
-  /** Whether the index space is locked. */
-  get isIndexLocked(): boolean {
-    return this.pool.control[INDEX_SPACE_LOCK] !== 0;
   }
 
   /** Lets the agents make steps. */

@@ -1,0 +1,41 @@
+/**
+ * The lock of whoever writes a checkpoint, a snapshot or a backup: one at a time.
+ *
+ * The word names the agent, so that the lock of a thread that has died can be given back, together with the slot that it was
+ * copying. What it has written is a file beside the last checkpoint, which the next one replaces.
+ *
+ * @module
+ */
+import type { OwnerWord, Slot } from "../core/brands.ts";
+import { SLOT_COUNT } from "../core/limits.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
+import { AGENT_COPIER, CHECKPOINT_LOCK, SLOT_LOCK } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { HOLDER_MASK, holderOf, unlockSlot } from "../routing/ownership.ts";
+
+/** Takes the lock for an agent; false when somebody else has it. */
+export function tryLockCheckpoints(pool: Pool, agent: number): boolean {
+  return Atomics.compareExchange(pool.control, CHECKPOINT_LOCK, 0, agent + 1) === 0;
+}
+
+/** Takes the lock for an agent, waiting for whoever has it. */
+export function lockCheckpoints(pool: Pool, agent: number): void {
+  while (!tryLockCheckpoints(pool, agent)) sleepSync(1);
+}
+
+/** Gives the lock back. */
+export function unlockCheckpoints(pool: Pool): void {
+  Atomics.store(pool.control, CHECKPOINT_LOCK, 0);
+}
+
+/** Gives the lock of a thread back that has died, and unlocks the slot that it was copying. */
+export function releaseCheckpoints(pool: Pool, agent: number): void {
+  if (Atomics.load(pool.control, CHECKPOINT_LOCK) !== agent + 1) return;
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const lock = pool.slotAt(slot as Slot) + SLOT_LOCK;
+    const word = Atomics.load(pool.control, lock);
+    if (holderOf(word) !== AGENT_COPIER) continue;
+    unlockSlot(pool.control, lock, (word & ~HOLDER_MASK) as OwnerWord);
+  }
+  unlockCheckpoints(pool);
+}

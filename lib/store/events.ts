@@ -1,0 +1,50 @@
+/**
+ * What a store reports by events, to the thread that opened it.
+ *
+ * @module
+ */
+import type { NodeFailure, NodeRecovery, ScaleReport } from "../mnode/node_manager.ts";
+
+/** What each kind of event tells, by the event's type. */
+export interface StoreEventDetails {
+  /** A KN was started. */
+  readonly nodeadded: { readonly node: number };
+  /** A KN was retired by `scale`. */
+  readonly noderemoved: { readonly node: number };
+  /** A KN has failed, and another one has taken its place. */
+  readonly nodefailed: NodeFailure;
+  /** Nothing is left of a KN that has failed: every slot can be written, and every request was settled or sent again. */
+  readonly noderecovered: NodeRecovery;
+  /** `scale` has moved slots. */
+  readonly slotsmoved: ScaleReport;
+  /** The thread of an attached client has ended without closing its store; its place is free again. */
+  readonly clientlost: { readonly client: number };
+  /** Nothing is durable any more: a write to the files of the pool, a sync, or a checkpoint has failed. */
+  readonly durabilitylost: { readonly failure: "write" | "sync" | "checkpoint" };
+  /** Live data has passed nine tenths of what the pool may hold; reported again after it has been below eight tenths. */
+  readonly poolnearlyfull: { readonly liveBytes: number; readonly liveBytesMax: number };
+}
+
+/** The types of events. */
+export type StoreEventType = keyof StoreEventDetails;
+
+/** An event of a store. */
+export class StoreEvent<Type extends StoreEventType = StoreEventType> extends Event {
+  /** What has happened. */
+  readonly detail: StoreEventDetails[Type];
+
+  /** Makes an event of a type. */
+  constructor(type: Type, detail: StoreEventDetails[Type]) {
+    super(type);
+    this.detail = detail;
+  }
+}
+
+/** Is called with the events of a type. */
+export type StoreEventListener<Type extends StoreEventType> = (event: StoreEvent<Type>) => void;
+
+/** Takes an event, to dispatch it. */
+export type EmitStoreEvent = <Type extends StoreEventType>(
+  type: Type,
+  detail: StoreEventDetails[Type],
+) => void;
