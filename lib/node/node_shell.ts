@@ -42,11 +42,14 @@ export interface NodeStart {
  *
  * @param openLog opens the log, for a pool that has one
  */
-export function runNode(start: NodeStart, openLog?: (pool: Pool, place: LogPlace) => Log): void {
+export function runNode(
+  start: NodeStart,
+  openLog?: (pool: Pool, place: LogPlace, agent: number) => Log,
+): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
   try {
-    const log = start.log === undefined ? undefined : openLog!(pool, start.log);
+    const log = start.log === undefined ? undefined : openLog!(pool, start.log, start.agent);
     loop(start, pool, agentAt, log);
     log?.file.close();
     setLifeState(pool.control, agentAt, LifeState.STOPPED);

@@ -41,7 +41,10 @@ export const HEADER_HASH_KEY_1 = HEADER + 3;
 export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 2;
 
-/** GATE. Written by the M-node, read by every agent before it starts a step; see gate.ts. */
+/**
+ * GATE. 0, or the lease of whoever pauses the pool, which names it. Swapped by whoever pauses, and by the M-node when that one has
+ * failed; read by every agent before it starts a step; see gate.ts.
+ */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
 /** Whether freed segments become free-pending, not free: one of DeferFree in segment_table.ts. */
 export const GATE_DEFER_FREE = GATE_PAUSED + 1;
@@ -49,6 +52,9 @@ export const GATE_DEFER_FREE = GATE_PAUSED + 1;
 export const GATE_NODE_COUNT = GATE_PAUSED + 2;
 /** Processors of the machine, for idle strategies. Constant after creation. */
 export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
+
+/** Number of the next pause. Counted by whoever wants to pause. */
+export const GATE_PAUSE_COUNT = GATE_PAUSED + 4;
 
 /** Threads that spin at the moment; counted by the threads themselves. See node/idle_strategy.ts. */
 export const SPINNER_COUNT = GATE_PAUSED + LINE_WORDS;
@@ -110,6 +116,8 @@ export const AGENT_LIFE_STATE = 2;
 export const AGENT_SLEEPING = LINE_WORDS;
 /** Line 2: what the M-node wants. Written by the M-node. */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
+/** 1 when the agent has failed, or seems to have: nobody waits for the end of its step any more; see gate.ts. */
+export const AGENT_FENCED = AGENT_STOP_WANTED + 1;
 /** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
 /**
