@@ -73,7 +73,7 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
     checkpointer: log?.checkpointer,
   });
   const now = () => performance.now();
-  const spinner = new Spinner(pool, "node", start.spinMicros, now);
+  const spinner = new Spinner(pool, start.agent, start.spinMicros, now);
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
   const mayWork = () => node.canExecute() || stopIsWanted();
   // A request that another executor seems to be taking may be one that it has just missed.

@@ -56,14 +56,18 @@ export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
 /** Number of the next pause. Counted by whoever wants to pause. */
 export const GATE_PAUSE_COUNT = GATE_PAUSED + 4;
 
-/** Threads that spin at the moment; counted by the threads themselves. See node/idle_strategy.ts. */
-export const SPINNER_COUNT = GATE_PAUSED + LINE_WORDS;
+/**
+ * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own; the M-node clears that of one that
+ * has died. See node/idle_strategy.ts.
+ */
+export const SPINNERS = GATE_PAUSED + LINE_WORDS;
+export const SPINNERS_WORDS = Math.ceil(NODE_COUNT_MAX / 32);
 
 /**
  * DURABILITY. The level, one of DurabilityLevel in durability.ts, is constant after creation; a failure is stored by whoever
  * meets it, and never taken back.
  */
-export const DURABILITY_LEVEL = SPINNER_COUNT + LINE_WORDS;
+export const DURABILITY_LEVEL = SPINNERS + LINE_WORDS;
 export const DURABILITY_FAILURE = DURABILITY_LEVEL + 1;
 /** 1 while somebody writes a checkpoint, a snapshot or a backup. Swapped; see persistence/checkpointer.ts. */
 export const CHECKPOINT_LOCK = DURABILITY_LEVEL + 2;
@@ -217,6 +221,7 @@ assert(
   SLOT_EXTENTS + SLOT_EXTENT_COUNT <= SLOT_LOCK,
   "readers' and owners' words are in two lines",
 );
+assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
 assert(AGENT_STAGING_NEXT < AGENT_BLOCK_WORDS, "an agent block holds its words");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
