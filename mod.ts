@@ -26,13 +26,22 @@
  *
  * @module
  */
+export { attach, type AttachOptions } from "./lib/store/attach.ts";
 export { open } from "./lib/store/open.ts";
+export type { StoreHandle } from "./lib/store/handle.ts";
+export { StoreEvent } from "./lib/store/events.ts";
+export type {
+  StoreEventDetails,
+  StoreEventListener,
+  StoreEventType,
+  StoreListenerOptions,
+} from "./lib/store/events.ts";
 export type { OpenOptions } from "./lib/store/options.ts";
 export { Store } from "./lib/store/store.ts";
 export type { Entry } from "./lib/store/store.ts";
 export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";
 export type { NodeStats, StoreStats } from "./lib/store/stats.ts";
-export type { ScaleReport } from "./lib/mnode/node_manager.ts";
+export type { NodeFailure, NodeRecovery, ScaleReport } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";

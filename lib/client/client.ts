@@ -56,7 +56,7 @@ import {
 import { NO_NODE } from "../routing/node_directory.ts";
 import { HOLDER_MASK, loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
-import { type DepartedRequest, DepartedRequests } from "./departed_requests.ts";
+import { DepartedRequests } from "./departed_requests.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import { HeldSlots } from "./held_slots.ts";
 import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";

@@ -27,7 +27,7 @@ export interface NodeConnectorOptions {
   /** The image, if what is written has to be logged. */
   readonly file: LogFile | undefined;
   /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
-  readonly onHandOver?: (agent: number) => void;
+  readonly onHandOver?: ((agent: number) => void) | undefined;
 }
 
 /** Connects one client. */

@@ -20,8 +20,8 @@ import {
   writeSnapshot,
 } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import { AGENT_DPM, GATE_PAUSED, SEGMENT_TOUCHED_BYTES } from "../pool/control_layout.ts";
-import { Gate } from "../pool/gate.ts";
+import { AGENT_DPM, SEGMENT_TOUCHED_BYTES } from "../pool/control_layout.ts";
+import { Gate, waitWhilePaused } from "../pool/gate.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
@@ -95,7 +95,7 @@ function withLog<Result>(
   place: LogPlace | undefined,
   run: (log: Log | undefined) => Result,
 ): Result {
-  const log = place === undefined ? undefined : openLog(pool, place);
+  const log = place === undefined ? undefined : openLog(pool, place, AGENT_DPM);
   try {
     return run(log);
   } finally {
@@ -117,14 +117,14 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const cleanedMax = pool.geometry.segmentCount;
   while (budget.isScarce && cleaner.cleanedCount < cleanedMax) {
     if (!gate.enter()) {
-      Atomics.wait(pool.control, GATE_PAUSED, 1, PAUSE_WAIT_MS_MAX);
+      waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
       continue;
     }
     const work = cleaner.doWork();
     gate.leave();
     if (work === 0) break;
   }
-  while (!gate.enter()) Atomics.wait(pool.control, GATE_PAUSED, 1, PAUSE_WAIT_MS_MAX);
+  while (!gate.enter()) waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
   cleaner.abandon();
   log.publish();
   // The next task goes on with the open segment.

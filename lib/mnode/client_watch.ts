@@ -13,6 +13,7 @@ import type { Pool } from "../pool/pool.ts";
 import { disconnectRing, isConnected } from "../rings/ring_layout.ts";
 import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import {
+  attachedCount,
   ClientState,
   clientState,
   clientThread,
@@ -46,12 +47,7 @@ export class ClientWatch {
 
   /** Number of attached clients. */
   get attachedCount(): number {
-    const { pool, region } = this.#options;
-    let count = 0;
-    for (let client = HOST_CLIENT + 1; client < region.clientCount; client++) {
-      if (clientState(pool, client) === ClientState.ACTIVE) count += 1;
-    }
-    return count;
+    return attachedCount(this.#options.pool);
   }
 
   /** Looks once at all of them. */

@@ -4,7 +4,8 @@
  * Waking a sleeping thread costs 60 to 80 microseconds, a spinning one answers in less than one, so spinning pays
  * while requests come quickly. It must not take a processor away from whoever would send the next request:
  *
- * - A thread spins only if a processor is left for one more thread beside all that spin already.
+ * - A thread spins only if a processor is left for one more thread beside all that spin already. They are a set, not a count, so
+ *   that one that dies while it spins can be taken out: see {@linkcode forgetSpinner}.
  * - How long it spins follows what has paid: the time doubles whenever a sleep turned out to be short, and returns to its
  *   minimum after a long one. So a client that prepares large batches does not pay for a wake-up with each.
  * - A spinner that finds itself interrupted for longer than {@linkcode PREEMPTION_MS} was descheduled. When that happens
@@ -13,7 +14,12 @@
  *
  * @module
  */
-import { AGENT_SLEEPING, GATE_PROCESSOR_COUNT, SPINNER_COUNT } from "../pool/control_layout.ts";
+import {
+  AGENT_SLEEPING,
+  GATE_PROCESSOR_COUNT,
+  SPINNERS,
+  SPINNERS_WORDS,
+} from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /**
@@ -38,7 +44,9 @@ const SPIN_GROWTH_MAX = 8;
 /** Decides whether a thread may spin, and spins. One per thread. */
 export class Spinner {
   readonly #control: Int32Array;
-  readonly #isCounted: boolean;
+  /** The word and the bit of a KN among the spinners; no bit for a client. */
+  readonly #word: number;
+  readonly #bit: number;
   readonly #spinMs: number;
   readonly #now: () => number;
   #growth = 1;
@@ -49,13 +57,15 @@ export class Spinner {
   /**
    * Makes a spinner.
    *
-   * @param role a KN waits for requests that may not come and is counted; a client waits for a KN that is at work
+   * @param role the agent of a KN, which waits for requests that may not come and is counted; a client waits for a KN that is
+   *   at work
    * @param spinMicros how long to spin at most; 0 never spins
    * @param now a monotonic clock in milliseconds
    */
-  constructor(pool: Pool, role: "node" | "client", spinMicros: number, now: () => number) {
+  constructor(pool: Pool, role: number | "client", spinMicros: number, now: () => number) {
     this.#control = pool.control;
-    this.#isCounted = role === "node";
+    this.#word = role === "client" ? SPINNERS : spinnerWord(role);
+    this.#bit = role === "client" ? 0 : spinnerBit(role);
     this.#spinMs = spinMicros / 1000;
     this.#now = now;
   }
@@ -67,7 +77,7 @@ export class Spinner {
     const startMs = this.#now();
     if (startMs < this.#offUntilMs || !this.#begin()) return false;
     const ready = this.#poll(isReady, startMs);
-    if (this.#isCounted) Atomics.sub(this.#control, SPINNER_COUNT, 1);
+    if (this.#bit !== 0) Atomics.and(this.#control, this.#word, ~this.#bit);
     if (ready) {
       this.#backoffMs = BACKOFF_MS_MIN;
       this.#preemptionCount = 0;
@@ -83,9 +93,11 @@ export class Spinner {
   /** Takes a place among the spinners, if one processor is left for whoever is waited for. */
   #begin(): boolean {
     const processorCount = Atomics.load(this.#control, GATE_PROCESSOR_COUNT);
-    if (!this.#isCounted) return processorCount > 1;
-    if (Atomics.add(this.#control, SPINNER_COUNT, 1) + 1 < processorCount) return true;
-    Atomics.sub(this.#control, SPINNER_COUNT, 1);
+    if (this.#bit === 0) return processorCount > 1;
+    // Joins before it counts: of several that come at once, at most too many give up.
+    Atomics.or(this.#control, this.#word, this.#bit);
+    if (spinnerCount(this.#control) < processorCount) return true;
+    Atomics.and(this.#control, this.#word, ~this.#bit);
     return false;
   }
 
@@ -107,6 +119,31 @@ export class Spinner {
       lastMs = nowMs;
     }
   }
+}
+
+/** Takes a KN that has died out of the set of those that spin. */
+export function forgetSpinner(pool: Pool, agent: number): void {
+  Atomics.and(pool.control, spinnerWord(agent), ~spinnerBit(agent));
+}
+
+/** How many KNs spin. */
+export function spinnerCount(control: Int32Array): number {
+  let count = 0;
+  for (let word = 0; word < SPINNERS_WORDS; word++) {
+    // One look at most words: they are empty, or have one bit.
+    for (let bits = Atomics.load(control, SPINNERS + word); bits !== 0; bits &= bits - 1) {
+      count += 1;
+    }
+  }
+  return count;
+}
+
+function spinnerWord(agent: number): number {
+  return SPINNERS + (agent >>> 5);
+}
+
+function spinnerBit(agent: number): number {
+  return 1 << (agent & 31);
 }
 
 /**

@@ -56,7 +56,10 @@ export interface NodeStart {
  *
  * @param openLog opens the log, for a pool that has one
  */
-export function runNode(start: NodeStart, openLog?: (pool: Pool, place: LogPlace) => Log): void {
+export function runNode(
+  start: NodeStart,
+  openLog?: (pool: Pool, place: LogPlace, agent: number) => Log,
+): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
   const thread = thisThread();
@@ -65,7 +68,7 @@ export function runNode(start: NodeStart, openLog?: (pool: Pool, place: LogPlace
   // Whatever ends this thread by force of its own code, also in the middle of a step, runs this; what does not is noticed by others.
   process.on("exit", () => giveUp(pool, agentAt));
   try {
-    const log = start.log === undefined ? undefined : openLog!(pool, start.log);
+    const log = start.log === undefined ? undefined : openLog!(pool, start.log, start.agent);
     loop(start, pool, agentAt, log);
     log?.file.close();
     setLifeState(pool.control, agentAt, LifeState.STOPPED);
@@ -97,7 +100,7 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
     checkpointer: log?.checkpointer,
   });
   const now = () => performance.now();
-  const spinner = new Spinner(pool, "node", start.spinMicros, now);
+  const spinner = new Spinner(pool, start.agent, start.spinMicros, now);
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
   const mayWork = () => node.canExecute() || stopIsWanted();
   // A request that another executor seems to be taking may be one that it has just missed.

@@ -59,10 +59,12 @@ export class Checkpointer {
   readonly #files: FileSystem;
   readonly #place: LogPlace;
   readonly #file: LogFile;
+  readonly #agent: number;
   readonly #segments: SegmentTable;
 
-  /** Makes a checkpointer; `file` is the pool's image. */
-  constructor(pool: Pool, files: FileSystem, place: LogPlace, file: LogFile) {
+  /** Makes a checkpointer; `file` is the pool's image, `agent` who writes checkpoints. */
+  constructor(pool: Pool, files: FileSystem, place: LogPlace, file: LogFile, agent: number) {
+    this.#agent = agent;
     this.#pool = pool;
     this.#files = files;
     this.#place = place;
@@ -106,7 +108,7 @@ export class Checkpointer {
     let pending: SegmentId[] = [];
     let written = 0;
     const identity = { number, image, codec: this.#place.codec };
-    const { checkpoint, pauseMs } = captureForReplay(this.#pool, identity, () => {
+    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, identity, () => {
       pending = this.#segments.pendingSegments();
       written = Atomics.load(control, UNITS_WRITTEN);
     });

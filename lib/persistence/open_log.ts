@@ -7,6 +7,7 @@
 import type { PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import {
+  AGENT_HOST,
   CHECKPOINT_NUMBER_WORD,
   DURABILITY_LEVEL,
   GATE_DEFER_FREE,
@@ -26,15 +27,20 @@ export interface Log {
   readonly checkpointer: Checkpointer;
 }
 
-/** Opens the image of a pool. If it is gone, so is all that was written to it. */
-export function openLog(pool: Pool, place: LogPlace): Log {
+/** Opens the image of a pool for an agent. If it is gone, so is all that was written to it. */
+export function openLog(pool: Pool, place: LogPlace, agent: number): Log {
   const path = imagePath(pool, place);
   if (nodeFileSystem.info(path) === undefined) {
     loseDurability(pool, DurabilityFailure.CHECKPOINT);
     throw new Error(`ENOENT: the image of the pool is gone, ${path}`);
   }
   const file = new LogFile(pool, nodeFileSystem, path);
-  return { file, checkpointer: new Checkpointer(pool, nodeFileSystem, place, file) };
+  return { file, checkpointer: new Checkpointer(pool, nodeFileSystem, place, file, agent) };
+}
+
+/** Opens the image of a pool for a thread that writes no checkpoints. */
+export function openLogFile(pool: Pool, place: LogPlace): LogFile {
+  return new LogFile(pool, nodeFileSystem, imagePath(pool, place));
 }
 
 /** The log of a pool, opened by the host. */
@@ -68,7 +74,7 @@ export function startLog(
   startSyncClock(pool, clock());
   if (restored === undefined) files.close(files.create(imagePath(pool, place)));
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
-  const checkpointer = new Checkpointer(pool, files, place, file);
+  const checkpointer = new Checkpointer(pool, files, place, file, AGENT_HOST);
   try {
     // What stands in the place of damage is only in the pool so far, and the checkpoint's CRCs are of the pool.
     for (const { offset, bytes } of restored?.recovery.damages ?? []) {

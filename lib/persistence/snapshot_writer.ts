@@ -17,6 +17,7 @@ import type { SegmentId, Slot } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
 import {
+  AGENT_DPM,
   GATE_DEFER_FREE,
   GENERATIONS,
   INDEX_SPACE_FREE,
@@ -138,17 +139,19 @@ export function writeSnapshot(
  * Copies everything but the records, only the segment table in a pause, and the rest while operations go on: for a checkpoint from
  * which the log is replayed, see slot_copy.ts.
  *
+ * @param agent who does it
  * @param onPause called in the pause
  */
 export function captureForReplay(
   pool: Pool,
+  agent: number,
   identity: SnapshotIdentity,
   onPause: () => void,
 ): { checkpoint: Uint8Array; pauseMs: number } {
   const { segmentCount } = pool.geometry;
   const segments = new Int32Array(segmentCount * SEGMENT_ENTRY_WORDS);
   let pauseStartMs = 0;
-  whilePaused(pool, () => {
+  whilePaused(pool, agent, () => {
     pauseStartMs = performance.now();
     onPause();
     captureSegments(pool, segments, 0);
@@ -157,7 +160,7 @@ export function captureForReplay(
   const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
   copy.run();
   // A cleaner points the index at what it has moved, and writes that at the end of its step.
-  whilePaused(pool, () => {});
+  whilePaused(pool, agent, () => {});
   const parts = checkpointParts(segmentCount, copy.bucketCount);
   const checkpoint = new Uint8Array(parts.length);
   writeHeader(pool, identity, checkpoint, copy.bucketCount);
@@ -169,7 +172,7 @@ export function captureForReplay(
 }
 
 /**
- * Copies everything but the records while the agents pause.
+ * Copies everything but the records while the agents pause. Only DPM processors do this.
  *
  * @param onPause called in the pause
  */
@@ -184,7 +187,7 @@ export function captureCheckpoint(
     checkpointParts(pool.geometry.segmentCount, bucketsExpected).length,
   ).fill(0xff);
   let pauseStartMs = 0;
-  const checkpoint = whilePaused(pool, () => {
+  const checkpoint = whilePaused(pool, AGENT_DPM, () => {
     pauseStartMs = performance.now();
     onPause();
     const length = checkpointParts(

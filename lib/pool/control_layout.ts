@@ -42,7 +42,10 @@ export const HEADER_HASH_KEY_1 = HEADER + 3;
 export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 3;
 
-/** GATE. Written by the M-node, read by every agent before it starts a step; see gate.ts. */
+/**
+ * GATE. 0, or the lease of whoever pauses the pool, which names it. Swapped by whoever pauses, and by the M-node when that one has
+ * failed; read by every agent before it starts a step; see gate.ts.
+ */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
 /** Whether freed segments become free-pending, not free: one of DeferFree in segment_table.ts. */
 export const GATE_DEFER_FREE = GATE_PAUSED + 1;
@@ -51,19 +54,25 @@ export const GATE_NODE_COUNT = GATE_PAUSED + 2;
 /** Processors of the machine, for idle strategies. Constant after creation. */
 export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
 
+/** Number of the next pause. Counted by whoever wants to pause. */
+export const GATE_PAUSE_COUNT = GATE_PAUSED + 4;
 /** Grows with every change of the node directory (routing/node_directory.ts): clients compare it with what they have seen. */
-export const NODES_EPOCH = GATE_PAUSED + 4;
+export const NODES_EPOCH = GATE_PAUSED + 5;
 /** Whether the store can be used: one of StoreState in routing/client_registry.ts. */
-export const STORE_STATE = GATE_PAUSED + 5;
+export const STORE_STATE = GATE_PAUSED + 6;
 
-/** Threads that spin at the moment; counted by the threads themselves. See node/idle_strategy.ts. */
-export const SPINNER_COUNT = GATE_PAUSED + LINE_WORDS;
+/**
+ * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own; the M-node clears that of one that
+ * has died. See node/idle_strategy.ts.
+ */
+export const SPINNERS = GATE_PAUSED + LINE_WORDS;
+export const SPINNERS_WORDS = Math.ceil(NODE_COUNT_MAX / 32);
 
 /**
  * DURABILITY. The level, one of DurabilityLevel in durability.ts, is constant after creation; a failure is stored by whoever
  * meets it, and never taken back.
  */
-export const DURABILITY_LEVEL = SPINNER_COUNT + LINE_WORDS;
+export const DURABILITY_LEVEL = SPINNERS + LINE_WORDS;
 export const DURABILITY_FAILURE = DURABILITY_LEVEL + 1;
 /** 1 while somebody writes a checkpoint, a snapshot or a backup. Swapped; see persistence/checkpointer.ts. */
 export const CHECKPOINT_LOCK = DURABILITY_LEVEL + 2;
@@ -132,6 +141,8 @@ export const AGENT_THREAD_START = 4;
 export const AGENT_SLEEPING = LINE_WORDS;
 /** Line 2: what the M-node wants. Written by the M-node. */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
+/** 1 when the agent has failed, or seems to have: nobody waits for the end of its step any more; see gate.ts. */
+export const AGENT_FENCED = AGENT_STOP_WANTED + 1;
 /** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
 /**
@@ -247,6 +258,7 @@ assert(
   SLOT_EXTENTS + SLOT_EXTENT_COUNT <= SLOT_LOCK,
   "readers' and owners' words are in two lines",
 );
+assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
 assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
 assert(AGENT_NODE_STATE < AGENT_BLOCK_WORDS, "an agent block holds its words");

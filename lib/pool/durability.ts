@@ -44,6 +44,9 @@ export const DurabilityFailure = {
   CHECKPOINT: 3,
 } as const;
 
+/** Names of the failures, as `stats` and events tell them. */
+export const DURABILITY_FAILURES = [undefined, "write", "sync", "checkpoint"] as const;
+
 /** Whether writes are logged to the image. */
 export function isLogged(pool: Pool): boolean {
   return pool.control[DURABILITY_LEVEL] !== DurabilityLevel.MEMORY;

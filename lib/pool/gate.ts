@@ -1,17 +1,85 @@
 /**
- * The gate: lets the M-node stop every agent between two steps, and know that they have stopped.
+ * The gate: lets a thread stop every agent between two steps, and know that they have stopped.
  *
- * An agent stores BUSY before it looks at PAUSED; the M-node stores PAUSED before it looks at the agents'
+ * An agent stores BUSY before it looks at PAUSED; whoever pauses stores PAUSED before it looks at the agents'
  * states. Both are sequentially consistent, so either the agent sees the pause and does not start its step, or the
- * M-node sees BUSY and waits until the step has ended. An agent that sleeps need not wake up to be paused.
+ * pauser sees BUSY and waits until the step has ended. An agent that sleeps need not wake up to be paused.
+ *
+ * **A pause is a lease**, since whoever has it may die, or stall until others take it for dead. PAUSED names the holder, and has a
+ * number that no other pause has. It is taken by a compare-and-swap from 0, so there is one pause at a time, and given back by one
+ * from the holder's own word. Somebody else may clear it ({@linkcode breakPause}); then agents go on, also in the middle of what
+ * the holder does. When that holder comes back, its swap fails, even if the same agent has paused again since, and it
+ * learns that what it has seen was not of one moment ({@linkcode PauseLostError}). So nothing that a pause is for may take
+ * effect before the pause has been given back; I10 and the checkpoints rely on that.
+ *
+ * **Nobody waits for ever**: an agent that stalls in the middle of a step holds a pause up for a bounded time, after which it fails;
+ * and not everybody meanwhile, because in between the pause is given back for some time. An agent that is fenced is not waited for:
+ * the slots' lock words keep it from changing anything (I1), and it may come back to its step during a pause.
  *
  * @module
  */
-import { AGENT_COUNT, AGENT_GATE_STATE, GATE_PAUSED } from "./control_layout.ts";
+import { assert } from "../core/assert.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
+import {
+  AGENT_COUNT,
+  AGENT_FENCED,
+  AGENT_GATE_STATE,
+  GATE_PAUSE_COUNT,
+  GATE_PAUSED,
+} from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 
 const IDLE = 0;
 const BUSY = 1;
+
+/** Word of a pool that nobody pauses. */
+const NOBODY = 0;
+/** A lease is (number of the pause << 7) | (agent + 1). */
+const NUMBER_SHIFT = 7;
+const HOLDER_MASK = (1 << NUMBER_SHIFT) - 1;
+
+/**
+ * How long a pause waits for steps to end before it lets everybody go on for a while: at first far longer than a step in memory
+ * takes, then twice as long each time, since a step may wait for a disk, and all of them must end in one round.
+ */
+const FIRST_ROUND_MS = 20;
+const ROUND_MS_MAX = 160;
+/** For how long everybody goes on then. */
+const ROUND_GAP_MS = 5;
+/** How long a pause may take to begin, unless told otherwise. */
+const PAUSE_WAIT_MS_MAX = 1000;
+/** Polls between two looks at the clock. */
+const POLLS_PER_CLOCK = 64;
+
+/** The pause was taken away from its holder: what it has copied is not of one moment. */
+export class PauseLostError extends Error {
+  override readonly name: string = "PauseLostError";
+
+  /** Makes the error of an agent. */
+  constructor(agent: number) {
+    super(
+      `the pause of agent ${agent} was ended by somebody else, because it seemed to have failed`,
+    );
+  }
+}
+
+/** The pool could not be paused in time: a step does not end, or somebody else's pause does not. */
+export class PauseTimeoutError extends Error {
+  override readonly name: string = "PauseTimeoutError";
+
+  /** Makes the error of an agent that has waited so long. */
+  constructor(agent: number, waitMsMax: number) {
+    super(`agent ${agent} could not pause the pool within ${waitMsMax} ms`);
+  }
+}
+
+/** How a pause begins. */
+export interface PauseOptions {
+  /** How long it may take until all steps have ended, in milliseconds. @default 1000 */
+  readonly waitMsMax?: number;
+  /** A monotonic clock in milliseconds. @default performance.now */
+  readonly now?: () => number;
+}
 
 /** One agent's side of the gate. */
 export class Gate {
@@ -38,22 +106,88 @@ export class Gate {
   }
 }
 
+/** Waits a bounded time for the end of a pause. */
+export function waitWhilePaused(pool: Pool, timeoutMs: number): void {
+  const lease = Atomics.load(pool.control, GATE_PAUSED);
+  if (lease !== NOBODY) Atomics.wait(pool.control, GATE_PAUSED, lease, timeoutMs);
+}
+
 /**
  * Runs `step` while no agent is inside one of its own.
  *
- * Waits by spinning: a step is a bounded amount of work, some ten microseconds.
+ * @param agent who pauses; it must not be inside a step
+ * @throws {PauseTimeoutError} when the steps in progress, or somebody else's pause, do not end in time
+ * @throws {PauseLostError} when somebody has ended the pause meanwhile: what `step` has done must be discarded
  */
-export function whilePaused<Result>(pool: Pool, step: () => Result): Result {
-  const { control } = pool;
-  Atomics.store(control, GATE_PAUSED, 1);
+export function whilePaused<Result>(
+  pool: Pool,
+  agent: number,
+  step: () => Result,
+  options: PauseOptions = {},
+): Result {
+  const { waitMsMax = PAUSE_WAIT_MS_MAX, now = () => performance.now() } = options;
+  const lease = pause(pool, agent, waitMsMax, now);
+  let isHeld = true;
+  let result: Result;
   try {
-    for (let agent = 0; agent < AGENT_COUNT; agent++) {
-      const state = pool.agentAt(agent) + AGENT_GATE_STATE;
-      while (Atomics.load(control, state) === BUSY);
-    }
-    return step();
+    result = step();
   } finally {
-    Atomics.store(control, GATE_PAUSED, 0);
-    Atomics.notify(control, GATE_PAUSED);
+    isHeld = giveBack(pool.control, lease);
+  }
+  if (!isHeld) throw new PauseLostError(agent);
+  return result;
+}
+
+/**
+ * Ends the pause of an agent that is dead or fenced, if it has one; returns whether it had.
+ *
+ * If it lives, it learns that when it gives the pause back.
+ */
+export function breakPause(pool: Pool, agent: number): boolean {
+  const lease = Atomics.load(pool.control, GATE_PAUSED);
+  return (lease & HOLDER_MASK) === agent + 1 && giveBack(pool.control, lease);
+}
+
+/** Takes the lease, and waits until all steps have ended; returns the lease. */
+function pause(pool: Pool, agent: number, waitMsMax: number, now: () => number): number {
+  const { control } = pool;
+  const deadlineMs = now() + waitMsMax;
+  let roundMs = FIRST_ROUND_MS;
+  for (;;) {
+    const lease = (Atomics.add(control, GATE_PAUSE_COUNT, 1) << NUMBER_SHIFT) | (agent + 1);
+    if (Atomics.compareExchange(control, GATE_PAUSED, NOBODY, lease) === NOBODY) {
+      const haveEnded = stepsEnd(pool, Math.min(deadlineMs, now() + roundMs), now);
+      if (haveEnded && Atomics.load(control, GATE_PAUSED) === lease) return lease;
+      if (!giveBack(control, lease)) throw new PauseLostError(agent);
+      sleepSync(ROUND_GAP_MS);
+      roundMs = Math.min(ROUND_MS_MAX, 2 * roundMs);
+    } else waitWhilePaused(pool, ROUND_GAP_MS);
+    if (now() >= deadlineMs) throw new PauseTimeoutError(agent, waitMsMax);
   }
 }
+
+/** Waits, by spinning, until no agent is inside a step that began before the pause; false when the time is up. */
+function stepsEnd(pool: Pool, endMs: number, now: () => number): boolean {
+  for (let agent = 0; agent < AGENT_COUNT; agent++) {
+    for (let poll = 1; isInStep(pool, agent); poll++) {
+      if (poll % POLLS_PER_CLOCK === 0 && now() >= endMs) return false;
+    }
+  }
+  return true;
+}
+
+function isInStep(pool: Pool, agent: number): boolean {
+  const { control } = pool;
+  const agentAt = pool.agentAt(agent);
+  return Atomics.load(control, agentAt + AGENT_GATE_STATE) === BUSY &&
+    Atomics.load(control, agentAt + AGENT_FENCED) === 0;
+}
+
+/** Clears the lease unless that has been done; returns whether it was still there. */
+function giveBack(control: Int32Array, lease: number): boolean {
+  const isHeld = Atomics.compareExchange(control, GATE_PAUSED, lease, NOBODY) === lease;
+  if (isHeld) Atomics.notify(control, GATE_PAUSED);
+  return isHeld;
+}
+
+assert(AGENT_COUNT < HOLDER_MASK, "a lease can name every agent");

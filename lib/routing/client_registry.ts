@@ -137,6 +137,15 @@ export function isClientThere(pool: Pool, client: number): boolean {
   return state === ClientState.ACTIVE || state === ClientState.DEAD;
 }
 
+/** Number of clients beside the host. */
+export function attachedCount(pool: Pool): number {
+  let count = 0;
+  for (let client = HOST_CLIENT + 1; client < CLIENT_COUNT_MAX; client++) {
+    if (clientState(pool, client) === ClientState.ACTIVE) count += 1;
+  }
+  return count;
+}
+
 /** How often clients have come and gone. */
 export function clientsEpoch(pool: Pool): number {
   return Atomics.load(pool.control, CLIENTS_EPOCH);

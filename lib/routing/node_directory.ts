@@ -13,7 +13,7 @@
  * @module
  */
 import type { NodeId } from "../core/brands.ts";
-import { NODE_ID_COUNT } from "../core/limits.ts";
+import { NODE_COUNT_MAX, NODE_ID_COUNT } from "../core/limits.ts";
 import { AGENT_NODE, AGENT_NODE_STATE, NODES_EPOCH } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
@@ -38,6 +38,16 @@ export function nodeOfAgent(pool: Pool, agent: number): NodeId {
 /** State of an agent block, one of {@linkcode NodeState}. */
 export function nodeStateOf(pool: Pool, agent: number): number {
   return Atomics.load(pool.control, pool.agentAt(agent) + AGENT_NODE_STATE);
+}
+
+/** The KNs that run. */
+export function activeNodes(pool: Pool): { readonly nodeId: NodeId; readonly agent: number }[] {
+  const nodes: { readonly nodeId: NodeId; readonly agent: number }[] = [];
+  for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+    if (nodeStateOf(pool, agent) !== NodeState.ACTIVE) continue;
+    nodes.push({ nodeId: nodeOfAgent(pool, agent), agent });
+  }
+  return nodes;
 }
 
 /** Says which KN has a block, and in which state; seen by the clients when the epoch is counted. */

@@ -43,8 +43,10 @@ export class StoreEvent<Type extends StoreEventType = StoreEventType> extends Ev
 /** Is called with the events of a type. */
 export type StoreEventListener<Type extends StoreEventType> = (event: StoreEvent<Type>) => void;
 
-/** Takes an event, to dispatch it. */
-export type EmitStoreEvent = <Type extends StoreEventType>(
-  type: Type,
-  detail: StoreEventDetails[Type],
-) => void;
+/** How a listener is called. */
+export interface StoreListenerOptions {
+  /** Whether it is called for one event only. @default false */
+  once?: boolean;
+  /** Takes the listener back when it is aborted. @default none */
+  signal?: AbortSignal;
+}

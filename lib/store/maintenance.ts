@@ -6,6 +6,7 @@
 import type { Client } from "../client/client.ts";
 import { DurabilityError, InvalidArgumentError, PathError } from "../core/errors.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { Monitor } from "../mnode/monitor.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
@@ -13,6 +14,21 @@ import type { PoolLock } from "../persistence/pool_lock.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
+import { setStoreState, StoreState } from "../routing/client_registry.ts";
+
+/** What is done to a whole store, or refused. */
+export interface StoreMaintenance {
+  /** Changes the number of KNs. */
+  scale(nodes: number): Promise<ScaleReport>;
+  /** Writes a checkpoint or a snapshot. */
+  snapshot(): Promise<SnapshotReport>;
+  /** Writes a copy of the pool into another directory. */
+  backup(directory: string): Promise<SnapshotReport>;
+  /** Syncs what has been logged. */
+  sync(): Promise<void>;
+  /** Ends this thread's part in the store; `hasFailed` says whether there is nothing to wait for any more. */
+  close(hasFailed: () => boolean): Promise<void>;
+}
 
 /** The parts of a store that maintenance works on. */
 export interface MaintainedParts {
@@ -20,6 +36,7 @@ export interface MaintainedParts {
   readonly client: Client;
   readonly nodes: NodeManager;
   readonly dpm: DpmProcessors;
+  readonly monitor: Monitor;
   /** Absolute; undefined for a pool in memory only. */
   readonly path: string | undefined;
   /** The log, if writes are logged. */
@@ -31,12 +48,13 @@ export interface MaintainedParts {
   readonly snapshotNumber: number;
 }
 
-const NOT_DURABLE =
+/** Why a flush is refused. */
+export const NOT_DURABLE =
   "what was written could not be made durable: a write to the files of the pool, or a sync, " +
   "has failed, and nothing is durable until the store is opened again";
 
 /** Maintains one store. */
-export class Maintenance {
+export class Maintenance implements StoreMaintenance {
   readonly #parts: MaintainedParts;
   readonly #assertWorks: () => void;
   #snapshotNumber: number;
@@ -92,15 +110,17 @@ export class Maintenance {
   }
 
   async #close(hasFailed: boolean): Promise<void> {
-    const { client, nodes, dpm, path, log, lock } = this.#parts;
+    const { pool, client, nodes, dpm, monitor, path, log, lock } = this.#parts;
     try {
-      if (!hasFailed) {
-        await client.whenIdle();
-        if (path !== undefined) await this.#snapshot();
-      }
+      // Attached threads begin nothing new from now on, and what they have begun ends with the KNs: after that nothing changes.
+      setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSING);
+      if (!hasFailed) await client.whenIdle();
+      monitor.stop();
+      await nodes.stop();
+      if (!hasFailed && path !== undefined) await this.#snapshot();
     } finally {
+      setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSED);
       try {
-        await nodes.stop();
         await dpm.close();
         log?.file.close();
       } finally {

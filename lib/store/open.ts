@@ -3,27 +3,33 @@
  *
  * @module
  */
-import { Client } from "../client/client.ts";
-import { EventLoopWaiter } from "../client/client_waiter.ts";
-import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
-import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codecs.ts";
 import { assert } from "../core/assert.ts";
 import { InvalidOptionError } from "../core/errors.ts";
 import { LITTLE_ENDIAN } from "../core/key_encoder.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
-import { OneSidedReader } from "../index/one_sided_reader.ts";
+import { thisThread } from "../core/thread_identity.ts";
+import { ClientWatch } from "../mnode/client_watch.ts";
+import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
-import { Spinner } from "../node/idle_strategy.ts";
-import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
-import { DURABILITY_LEVELS } from "../pool/durability.ts";
+import { DURABILITY_FAILURES, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
+import { createRingRegion } from "../rings/ring_region.ts";
+import {
+  claimClient,
+  HOST_CLIENT,
+  setStoreState,
+  StoreState,
+} from "../routing/client_registry.ts";
+import { codecName, makeClientParts } from "./client_parts.ts";
+import { makeHandle } from "./handle.ts";
+import { Maintenance } from "./maintenance.ts";
 import {
   nodeCountMax,
   type OpenOptions,
@@ -32,14 +38,11 @@ import {
   sizesOf,
 } from "./options.ts";
 import { Store } from "./store.ts";
-import { StoredStructures } from "./stored_structures.ts";
 
 /** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
 const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
 /** Threads that restore a large pool, at most. */
 const RESTORE_THREADS_MAX = 8;
-/** Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later anyway. */
-const CLIENT_SPIN_MICROS_MAX = 50;
 
 /** A pool, and where it comes from. */
 interface OpenedPool {
@@ -108,8 +111,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   const { pool, number, path, lock, recovery, log } = opened;
   assertNodesFit(resolved.nodes, pool.geometry.segmentCount);
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
-  const { prefault, dpmThreads, workers, spinMicros } = resolved;
-  const now = () => performance.now();
+  const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
   const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
   const dpm = new DpmProcessors(pool, {
     workerUrl: workers.dpm,
@@ -118,43 +120,86 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     log: log?.place,
     checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
   });
-  const clientSpinMicros = Math.min(spinMicros, CLIENT_SPIN_MICROS_MAX);
-  const client = new Client({
-    pool,
-    clientId: 0,
-    waiter: new EventLoopWaiter(new Spinner(pool, "client", clientSpinMicros, now), now),
-    onFlush: () => dpm.upkeep(),
-    onBlocked: () => nodes.checkNodes(),
-  });
+  const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
+  claimClient(pool, 1, thisThread());
   const nodes = new NodeManager({
     pool,
-    client,
     workerUrl: workers.node,
     ringBytes: resolved.ringBytes,
     inFlightMax: resolved.inFlight,
+    region,
     spinMicros,
-    help: resolved.help,
     startsLazily: resolved.startsLazily,
     log,
-    onFailure: (error) => store.fail(error),
+    events: {
+      onNodeAdded: (node) => store?.emit("nodeadded", { node }),
+      onNodeRemoved: (node) => store?.emit("noderemoved", { node }),
+      onNodeFailed: (failure) => store?.emit("nodefailed", failure),
+      onNodeRecovered: (recovery) => store?.emit("noderecovered", recovery),
+      onSlotsMoved: (report) => store?.emit("slotsmoved", report),
+      onHopeless: (error) => {
+        setStoreState(pool, StoreState.FAILED);
+        store?.fail(error);
+      },
+    },
   });
-  const codec = makeCodec(resolved.codec, pool, client);
-  const store = new Store<V>({
+  const monitor = new Monitor({
     pool,
-    client,
-    reader: new OneSidedReader(pool, Date.now),
-    codec,
     nodes,
+    clients: new ClientWatch({
+      pool,
+      region,
+      nodes,
+      onLost: (client) => store?.emit("clientlost", { client }),
+    }),
     dpm,
-    path,
-    log,
-    recovery,
-    lock,
-    codecName: codecName(resolved.codec),
-    snapshotNumber: number,
+    now: () => performance.now(),
+    onDurabilityLost: (failure) =>
+      store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
+    onNearlyFull: (liveBytes, liveBytesMax) =>
+      store?.emit("poolnearlyfull", { liveBytes, liveBytesMax }),
   });
+  const parts = makeClientParts({
+    pool,
+    clientId: HOST_CLIENT,
+    codec: resolved.codec,
+    ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
+    help,
+    spinMicros,
+    file: log?.file,
+    onFlush: () => dpm.upkeep(),
+    onBlocked: () => monitor.lookWhileBlocked(),
+    onPoll: () => {},
+    onHandOver: (agent) => nodes.startThread(agent),
+  });
+  const codec = codecName(resolved.codec);
+  let store: Store<V> | undefined;
   await nodes.start(resolved.nodes);
-  if (codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) codec.closeStructures();
+  store = new Store<V>({
+    pool,
+    ...parts,
+    recovery,
+    handle: makeHandle({ pool: pool.handle, region, codec, help, spinMicros, log: log?.place }),
+    maintenance: (assertWorks) =>
+      new Maintenance({
+        pool,
+        client: parts.client,
+        nodes,
+        dpm,
+        monitor,
+        path,
+        log,
+        lock,
+        codecName: codec,
+        snapshotNumber: number,
+      }, assertWorks),
+    hostStats: () => ({ nodesFailed: nodes.failureCount, zombies: nodes.zombieCount }),
+  });
+  parts.connector.update(parts.client);
+  monitor.start();
+  if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
+    parts.codec.closeStructures();
+  }
   if (resolved.keepAlive) store.keepAlive();
   return store;
 }
@@ -233,23 +278,5 @@ function assertNodesFit(nodes: number, segmentCount: number): void {
     throw new InvalidOptionError(
       `nodes must be at most ${max} for a pool of ${segmentCount} segments, got ${nodes}`,
     );
-  }
-}
-
-function codecName<V>(codec: CodecOption<V>): CodecName {
-  return typeof codec === "string" ? codec : "custom";
-}
-
-function makeCodec<V>(option: CodecOption<V>, pool: Pool, client: Client): ValueCodec<V> {
-  switch (option) {
-    case "msgpack":
-      return new MsgpackCodec<V>(new StoredStructures(pool, client));
-    case "json":
-      return new JsonCodec<V>();
-    case "binary":
-      // Typed by the overload of open: with this codec V is Uint8Array.
-      return new BinaryCodec() as ValueCodec<unknown> as ValueCodec<V>;
-    default:
-      return new CustomCodecAdapter<V>(option);
   }
 }

@@ -10,6 +10,7 @@ import { describe, InvalidOptionError } from "../core/errors.ts";
 import {
   CAPACITY_BYTES_MAX,
   CAPACITY_BYTES_MIN,
+  CLIENT_COUNT_MAX,
   NODE_COUNT_MAX,
   PUT_SEGMENT_RESERVE,
   RING_BYTES_DEFAULT,
@@ -31,6 +32,8 @@ export interface OpenOptions<V = unknown> {
   path?: string;
   /** KNs to start with, 1 to 64. @default 1 */
   nodes?: number;
+  /** Threads that may use the store at one time, 1 to 64, the one that opens it included. @default 64 */
+  clients?: number;
   /**
    * Bytes of the log, which holds keys, values and 28 bytes per record. Pages are committed on first use.
    * @default "1GiB", or the capacity of the pool at `path`
@@ -83,6 +86,7 @@ export interface OpenOptions<V = unknown> {
 export interface ResolvedOptions<V> {
   readonly path: string | undefined;
   readonly nodes: number;
+  readonly clients: number;
   /** Undefined unless given: a pool at `path` has a capacity of its own. */
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
@@ -119,6 +123,7 @@ const KNOWN = new Set<string>(
   [
     "path",
     "nodes",
+    "clients",
     "capacity",
     "segmentBytes",
     "codec",
@@ -158,6 +163,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     repair = false,
     onProgress,
     nodes = 1,
+    clients = CLIENT_COUNT_MAX,
     ringBytes = RING_BYTES_DEFAULT,
     inFlight = IN_FLIGHT_DEFAULT,
   } = options;
@@ -196,6 +202,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
   return {
     path: pathOf(options.path),
     nodes: wholeNumber("nodes", nodes, 1, NODE_COUNT_MAX),
+    clients: wholeNumber("clients", clients, 1, CLIENT_COUNT_MAX),
     capacityBytes,
     segmentBytes,
     codec: codecOf(options.codec),
@@ -315,7 +322,8 @@ function pathOf(value: unknown): string | undefined {
   return value as string;
 }
 
-function codecOf<V>(value: CodecOption<V> | undefined): CodecOption<V> {
+/** Checks an option `codec`. */
+export function codecOf<V>(value: CodecOption<V> | undefined): CodecOption<V> {
   if (value === undefined) return "msgpack";
   if (value === "msgpack" || value === "json" || value === "binary") return value;
   const isCodec = typeof value === "object" && value !== null &&

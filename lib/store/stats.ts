@@ -17,11 +17,13 @@ import {
 } from "../pool/control_layout.ts";
 import {
   type Durability,
+  DURABILITY_FAILURES,
   durabilityFailure,
   type SyncStats,
   syncStats,
   unsyncedBytes,
 } from "../pool/durability.ts";
+import { attachedCount } from "../routing/client_registry.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
@@ -66,8 +68,19 @@ export interface DurabilityStats {
   readonly bytesSinceCheckpoint: number;
 }
 
+/** Figures that only the thread that opened the store has. */
+export interface HostStats {
+  /** KNs that have failed and were replaced since the store was opened; undefined in an attached thread. */
+  readonly nodesFailed: number | undefined;
+  /** KNs that have failed, and still hold slots or are in the middle of a step; undefined in an attached thread. */
+  readonly zombies: number | undefined;
+}
+
+/** What an attached thread has in their place. */
+export const ATTACHED_STATS: HostStats = { nodesFailed: undefined, zombies: undefined };
+
 /** Figures about a store. */
-export interface StoreStats {
+export interface StoreStats extends HostStats {
   /** Keys, those included that have expired but were not removed yet. */
   readonly count: number;
   /** Bytes of the log in all segments. */
@@ -97,6 +110,8 @@ export interface StoreStats {
   readonly cleaningBytesMoved: number;
   /** Reads that had to start over because they raced with a change. */
   readonly readRetries: number;
+  /** Threads that are attached to the store. */
+  readonly attached: number;
   /** Operations of this thread that have not ended. */
   readonly pending: number;
   /** Figures about durability. */
@@ -105,14 +120,12 @@ export interface StoreStats {
   readonly nodes: readonly NodeStats[];
 }
 
-const FAILURES = [undefined, "write", "sync", "checkpoint"] as const;
-
 function durabilityStats(pool: Pool): DurabilityStats {
   const { control } = pool;
   const written = Atomics.load(control, UNITS_WRITTEN);
   return {
     level: (["memory", "os", "disk"] as const)[control[DURABILITY_LEVEL]]!,
-    failure: FAILURES[durabilityFailure(pool)],
+    failure: DURABILITY_FAILURES[durabilityFailure(pool)],
     unsyncedBytes: unsyncedBytes(pool),
     syncs: syncStats(pool),
     checkpoint: control[CHECKPOINT_NUMBER_WORD],
@@ -133,7 +146,7 @@ export function countRecords(pool: Pool): number {
 export function gatherStats(
   pool: Pool,
   nodes: readonly { readonly nodeId: NodeId; readonly agent: number }[],
-): Omit<StoreStats, "count" | "readRetries" | "pending"> {
+): Omit<StoreStats, "count" | "readRetries" | "pending" | keyof HostStats> {
   const segments = new SegmentTable(pool);
   const states = [0, 0, 0, 0, 0];
   let usedBytes = 0;
@@ -167,6 +180,7 @@ export function gatherStats(
     recordHeaderBytes: RECORD_KEY * 4,
     segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
+    attached: attachedCount(pool),
     durability: durabilityStats(pool),
     nodes: nodes.map(({ nodeId }, i) => ({
       id: nodeId,

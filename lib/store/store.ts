@@ -34,9 +34,13 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
-import { type MaintainedParts, Maintenance } from "./maintenance.ts";
+import { StoreEvent, type StoreEventDetails, type StoreEventListener, type StoreEventType, type StoreListenerOptions } from "./events.ts";
+import type { StoreHandle } from "./handle.ts";
+import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
-import { countRecords, gatherStats, type StoreStats } from "./stats.ts";
+import { StoreState, storeState } from "../routing/client_registry.ts";
+import { activeNodes } from "../routing/node_directory.ts";
+import { ATTACHED_STATS, countRecords, gatherStats, type HostStats, type StoreStats } from "./stats.ts";
 
 /** A value with what the store knows about it. */
 export interface Entry<V> {
@@ -49,10 +53,18 @@ export interface Entry<V> {
 }
 
 /** The parts of a store, made by `open`. */
-export interface StoreParts<V> extends MaintainedParts {
+export interface StoreParts<V> {
+  readonly pool: Pool;
+  readonly client: Client;
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly recovery: RecoveryReport | undefined;
+  /** What other threads attach by. */
+  readonly handle: StoreHandle;
+  /** Makes what is done to the store as a whole; `assertWorks` throws when the store has failed meanwhile. */
+  readonly maintenance: (assertWorks: () => void) => StoreMaintenance;
+  /** Figures that only the host has; undefined in an attached thread. */
+  readonly hostStats?: () => HostStats;
 }
 
 /** A timer far enough away never to fire; it keeps the process alive. */
@@ -74,12 +86,13 @@ export class Store<V> {
   readonly #codec: ValueCodec<V>;
   readonly #key: KeyEncoder;
   readonly #sync: SyncSettler = new SyncSettler();
+  readonly #events: EventTarget = new EventTarget();
   #keepAlive: ReturnType<typeof setInterval> | undefined;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
   /** The store's durability, one of `DurabilityLevel`. */
   readonly #level: number;
-  readonly #maintenance: Maintenance;
+  readonly #maintenance: StoreMaintenance;
 
   /** Used by `open` only. */
   constructor(parts: StoreParts<V>) {
@@ -89,7 +102,7 @@ export class Store<V> {
     this.#reader = parts.reader;
     this.#codec = parts.codec;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
-    this.#maintenance = new Maintenance(parts, () => this.#assertNotFailed());
+    this.#maintenance = parts.maintenance(() => this.#assertNotFailed());
     this.#level = parts.pool.control[DURABILITY_LEVEL];
   }
 
@@ -352,7 +365,7 @@ export class Store<V> {
 
   /** Number of KNs. */
   get nodes(): number {
-    return this.#parts.nodes.nodes.length;
+    return activeNodes(this.#pool).length;
   }
 
   /**
@@ -409,12 +422,44 @@ export class Store<V> {
     await this.#maintenance.sync();
   }
 
+  /**
+   * What another thread needs to use the store: send it there by `postMessage` or `workerData`, and give it to `attach`. It can be sent
+   * on from there.
+   */
+  share(): StoreHandle {
+    this.#assertOpen();
+    return this.#parts.handle;
+  }
+
+  /**
+   * Calls a listener when something happens to the store: KNs come, go, fail and are replaced, durability is lost, the pool fills up.
+   * Events are those of the thread that opened the store; in an attached one there are none.
+   *
+   * @param type one of the names in {@linkcode StoreEventDetails}
+   */
+  addEventListener<Type extends StoreEventType>(
+    type: Type,
+    listener: StoreEventListener<Type>,
+    options?: StoreListenerOptions,
+  ): void {
+    this.#events.addEventListener(type, listener as (event: Event) => void, options);
+  }
+
+  /** Takes a listener back. */
+  removeEventListener<Type extends StoreEventType>(
+    type: Type,
+    listener: StoreEventListener<Type>,
+  ): void {
+    this.#events.removeEventListener(type, listener as (event: Event) => void);
+  }
+
   /** Figures about the store. */
   stats(): StoreStats {
     const count = this.count;
     return {
       count,
-      ...gatherStats(this.#pool, this.#parts.nodes.nodes),
+      ...gatherStats(this.#pool, activeNodes(this.#pool)),
+      ...(this.#parts.hostStats?.() ?? ATTACHED_STATS),
       readRetries: this.#reader.retryCount,
       pending: this.#client.pendingCount,
     };
@@ -460,31 +505,39 @@ export class Store<V> {
     this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS);
   }
 
-  /** Ends the store because a KN has failed; called by `open`'s wiring. */
+  /** Tells what has happened to the store; called by `open`'s wiring. */
+  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void {
+    this.#events.dispatchEvent(new StoreEvent(type, detail));
+  }
+
+  /** Ends the store because it cannot go on; called by `open`'s and `attach`'s wiring. */
   fail(error: DinomoError): void {
     this.#failure ??= error;
     this.#client.failAll(error);
   }
 
   /** Maintenance of a store that is open. */
-  #maintain(): Maintenance {
+  #maintain(): StoreMaintenance {
     this.#assertOpen();
     return this.#maintenance;
   }
 
   #assertOpen(): void {
     this.#assertNotFailed();
-    if (this.#closed !== undefined) {
-      throw new StoreClosedError("the store must be open, and has been closed");
-    }
+    if (this.#closed === undefined && storeState(this.#pool) === StoreState.OPEN) return;
+    throw new StoreClosedError(
+      this.#closed === undefined
+        ? "the store must be open, and was closed by the thread that opened it"
+        : "the store must be open, and has been closed",
+    );
   }
 
   #assertNotFailed(): void {
-    if (this.#failure !== undefined) {
-      throw new StoreClosedError(
-        `the store has failed and must be opened again: ${this.#failure.message}`,
-      );
-    }
+    if (this.#failure === undefined) return;
+    if (this.#failure instanceof StoreClosedError) throw this.#failure;
+    throw new StoreClosedError(
+      `the store has failed and must be opened again: ${this.#failure.message}`,
+    );
   }
 
   /** Encodes value and key; the value first, because encoding it may store a structure under another key. */

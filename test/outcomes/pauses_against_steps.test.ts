@@ -11,6 +11,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { AGENT_HOST } from "../../lib/pool/control_layout.ts";
 import { whilePaused } from "../../lib/pool/gate.ts";
 import { mixBelow } from "../support/outcome_random.ts";
 import { race } from "../support/outcome_race.ts";
@@ -49,7 +50,7 @@ test("no step is made while the pool is paused", async () => {
     PAUSES,
     (turns) => {
       while (turns.next()) {
-        whilePaused(pool, look);
+        whilePaused(pool, AGENT_HOST, look);
         const gap = mixBelow(turns.count, 1, GAP_ACCESSES_MAX);
         for (let i = 0; i < gap; i++) Atomics.load(words, SECOND_WORD);
       }

@@ -339,7 +339,7 @@ export class DurableWorld implements ClientWaiter {
     const ring = createRing(RING_BYTES, 16);
     const make = (isHelper: boolean) => {
       const file = this.#openImage();
-      const checkpointer = new Checkpointer(pool, this.disk, PLACE, file);
+      const checkpointer = new Checkpointer(pool, this.disk, PLACE, file, nodeId);
       const consumers = [new RequestConsumer(ring)];
       const parts = { pool, nodeId, agent: nodeId, consumers, clock: this.#clock, isHelper, file };
       return new KvsNode(isHelper ? parts : { ...parts, checkpointer });

@@ -98,7 +98,7 @@ export class MortalTable {
   agent(number: number): TableAgent {
     const { pool, segments } = this.fixture;
     const table = new SlotTable(pool, new IndexSpace(pool, number));
-    const writer = new SlotWriter(pool, table, new SpaceBudget(pool, segments), () => 0);
+    const writer = new SlotWriter(pool, table, segments, new SpaceBudget(pool, segments), () => 0);
     return { table, writer, keys: new KeyEncoder(...pool.hashKey) };
   }
 
@@ -124,8 +124,7 @@ export class MortalTable {
     if (record !== NO_ADDRESS) {
       return writer.point(slotAt, hash, old, record, writer.metaOf(record));
     }
-    writer.forgetExpiry(slotAt, old);
-    table.remove(slotAt);
+    writer.remove(slotAt, old);
     return true;
   }
 

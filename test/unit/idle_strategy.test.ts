@@ -5,14 +5,17 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { sleepUnless, Spinner, wake } from "../../lib/node/idle_strategy.ts";
 import {
-  AGENT_SLEEPING,
-  GATE_PROCESSOR_COUNT,
-  SPINNER_COUNT,
-} from "../../lib/pool/control_layout.ts";
+  forgetSpinner,
+  sleepUnless,
+  Spinner,
+  spinnerCount,
+  wake,
+} from "../../lib/node/idle_strategy.ts";
+import { AGENT_SLEEPING, GATE_PROCESSOR_COUNT } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
+import { dieAtEveryMoment } from "../support/sim_death.ts";
 
 /** A clock that advances by `stepMs` whenever somebody looks at it. */
 class Clock {
@@ -38,10 +41,13 @@ function readyAfter(looks: number): { isReady: () => boolean; looks: () => numbe
 }
 
 const NEVER = () => false;
+/** KNs of both words of the set. */
+const AGENT = 3;
+const OTHER_AGENT = 40;
 
 test("what is ready is not spun for", () => {
   const clock = new Clock();
-  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const spinner = new Spinner(poolWith(8), AGENT, 100, clock.now);
   assert.is(spinner.spin(() => true), true);
   assert.is(clock.lookCount, 0);
 });
@@ -49,13 +55,13 @@ test("what is ready is not spun for", () => {
 test("with 0 microseconds nobody spins", () => {
   const clock = new Clock();
   const { isReady, looks } = readyAfter(1);
-  assert.is(new Spinner(poolWith(8), "node", 0, clock.now).spin(isReady), false);
+  assert.is(new Spinner(poolWith(8), AGENT, 0, clock.now).spin(isReady), false);
   assert.is(looks(), 1);
 });
 
 test("spinning finds what comes in time, and gives up when the time is up", () => {
   const clock = new Clock();
-  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const spinner = new Spinner(poolWith(8), AGENT, 100, clock.now);
   const { isReady } = readyAfter(200);
   assert.is(spinner.spin(isReady), true);
   const startMs = clock.nowMs;
@@ -64,38 +70,48 @@ test("spinning finds what comes in time, and gives up when the time is up", () =
   assert.ok(spentMs >= 0.1 && spentMs < 0.2, `${spentMs} ms by its clock`);
 });
 
+/** Does something while another KN spins. */
+function spinBeside(pool: Pool, body: () => void): void {
+  let looks = 0;
+  new Spinner(pool, OTHER_AGENT, 100, new Clock().now).spin(() => {
+    if (++looks === 2) body();
+    return looks > 2;
+  });
+}
+
 test("a KN spins only if a processor is left for somebody else", () => {
   const pool = poolWith(2);
   const clock = new Clock();
-  const spinner = new Spinner(pool, "node", 100, clock.now);
+  const spinner = new Spinner(pool, AGENT, 100, clock.now);
   const { isReady } = readyAfter(200);
   assert.is(spinner.spin(isReady), true, "alone it may");
-  pool.control[SPINNER_COUNT] = 1;
-  const other = readyAfter(200);
-  assert.is(spinner.spin(other.isReady), false, "beside another spinner it may not");
-  assert.ok(other.looks() <= 2);
-  assert.is(pool.control[SPINNER_COUNT], 1, "and it is not counted");
+  spinBeside(pool, () => {
+    const other = readyAfter(200);
+    assert.is(spinner.spin(other.isReady), false, "beside another spinner it may not");
+    assert.ok(other.looks() <= 2);
+    assert.is(spinnerCount(pool.control), 1, "and it is not counted");
+  });
 });
 
 test("on a single processor neither KNs nor clients spin", () => {
-  for (const role of ["node", "client"] as const) {
+  for (const role of [AGENT, "client"] as const) {
     const { isReady, looks } = readyAfter(10);
-    assert.is(new Spinner(poolWith(1), role, 100, new Clock().now).spin(isReady), false, role);
-    assert.ok(looks() <= 2, role);
+    assert.is(new Spinner(poolWith(1), role, 100, new Clock().now).spin(isReady), false, `${role}`);
+    assert.ok(looks() <= 2, `${role}`);
   }
 });
 
 test("KNs that spin are counted, clients are not", () => {
-  for (const [role, expected] of [["node", 1], ["client", 0]] as const) {
+  for (const [role, expected] of [[AGENT, 1], [OTHER_AGENT, 1], ["client", 0]] as const) {
     const pool = poolWith(8);
     let seen = -1;
     let looks = 0;
     new Spinner(pool, role, 100, new Clock().now).spin(() => {
-      seen = pool.control[SPINNER_COUNT]!;
+      seen = spinnerCount(pool.control);
       return ++looks > 100;
     });
-    assert.is(seen, expected, role);
-    assert.is(pool.control[SPINNER_COUNT], 0, `${role}: counted out again`);
+    assert.is(seen, expected, `${role}`);
+    assert.is(spinnerCount(pool.control), 0, `${role}: counted out again`);
   }
 });
 
@@ -103,17 +119,32 @@ test("many spinners never take the last processor", () => {
   const pool = poolWith(4);
   let most = 0;
   const spinNested = (depth: number): void => {
-    most = Math.max(most, pool.control[SPINNER_COUNT]!);
+    most = Math.max(most, spinnerCount(pool.control));
     if (depth === 0) return;
     let looks = 0;
-    new Spinner(pool, "node", 100, new Clock().now).spin(() => {
+    new Spinner(pool, AGENT + 5 * depth, 100, new Clock().now).spin(() => {
       if (++looks === 2) spinNested(depth - 1);
       return looks > 100;
     });
   };
   spinNested(10);
   assert.is(most, 3);
-  assert.is(pool.control[SPINNER_COUNT], 0);
+  assert.is(spinnerCount(pool.control), 0);
+});
+
+test("a KN that has died while it spun is forgotten, and nobody else is", () => {
+  const pool = poolWith(2);
+  const dead = new Spinner(pool, AGENT, 100, new Clock().now);
+  const deaths = dieAtEveryMoment((die) => {
+    die(() => dead.spin(readyAfter(200).isReady));
+    spinBeside(pool, () => {
+      forgetSpinner(pool, AGENT);
+      assert.is(spinnerCount(pool.control), 1, "the one that spins");
+    });
+    assert.is(dead.spin(readyAfter(200).isReady), true, "a processor is left again");
+    assert.is(spinnerCount(pool.control), 0);
+  });
+  assert.ok(deaths > 4, `${deaths} deaths`);
 });
 
 /** Whether a spinner does without spinning at the moment. */
@@ -139,7 +170,7 @@ function exhaust(spinner: Spinner, clock: Clock): number {
 
 test("a spinner that is descheduled again and again gives up for a while, longer each time", () => {
   const clock = new Clock();
-  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const spinner = new Spinner(poolWith(8), AGENT, 100, clock.now);
   const offMs = [1, 2, 3, 4].map(() => exhaust(spinner, clock));
   assert.ok(offMs[0]! >= 1, `${offMs}`);
   for (let i = 1; i < offMs.length; i++) assert.ok(offMs[i]! >= offMs[i - 1]!, `${offMs}`);
@@ -148,7 +179,7 @@ test("a spinner that is descheduled again and again gives up for a while, longer
 
 test("a success makes it forget that", () => {
   const clock = new Clock();
-  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const spinner = new Spinner(poolWith(8), AGENT, 100, clock.now);
   const first = exhaust(spinner, clock);
   exhaust(spinner, clock);
   const longest = exhaust(spinner, clock);
@@ -159,7 +190,7 @@ test("a success makes it forget that", () => {
 
 test("after short sleeps a thread spins longer, after a long one as long as before", () => {
   const clock = new Clock();
-  const spinner = new Spinner(poolWith(8), "node", 100, clock.now);
+  const spinner = new Spinner(poolWith(8), AGENT, 100, clock.now);
   const spinMs = () => {
     const startMs = clock.nowMs;
     spinner.spin(NEVER);

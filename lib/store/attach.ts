@@ -1,0 +1,210 @@
+/**
+ * `attach`: uses a store in another thread than the one that opened it.
+ *
+ * @module
+ */
+import process from "node:process";
+import type { CodecOption } from "../codec/codec.ts";
+import {
+  describe,
+  DurabilityError,
+  HostOnlyError,
+  InvalidOptionError,
+  StoreClosedError,
+  TooManyClientsError,
+} from "../core/errors.ts";
+import { thisThread } from "../core/thread_identity.ts";
+import type { LogFile } from "../persistence/log_file.ts";
+import { Pool } from "../pool/pool.ts";
+import { attachedRing } from "../rings/ring_region.ts";
+import {
+  ClientState,
+  clientState,
+  claimClient,
+  markClientDead,
+  releaseClient,
+  StoreState,
+  storeState,
+} from "../routing/client_registry.ts";
+import { codecOf } from "./options.ts";
+import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
+import { checkHandle, type StoreHandle } from "./handle.ts";
+import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
+import { Store } from "./store.ts";
+
+/** What `attach` takes beside the handle. */
+export interface AttachOptions<V = unknown> {
+  /** The codec, if the store was opened with one of the application's own: functions cannot be sent to another thread. */
+  codec?: CodecOption<V>;
+  /** Whether the attached store keeps this thread alive while it is idle. @default false */
+  keepAlive?: boolean;
+}
+
+const KNOWN = new Set(["codec", "keepAlive"]);
+
+/**
+ * Attaches this thread to a store that another thread of the process has opened.
+ *
+ * It reads and writes the store directly, like the thread that opened it. Methods that are about the store as a whole (`scale`,
+ * `snapshot`, `backup`) are refused with a {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when
+ * this thread has ended.
+ *
+ * @typeParam V the type of the values
+ * @param handle what `share()` has returned, there or in another attached thread
+ * @throws {InvalidArgumentError} when it is not a handle
+ * @throws {InvalidOptionError} when the codec is missing, or another one
+ * @throws {TooManyClientsError} when as many threads are attached as the store's option `clients` allows
+ * @throws {StoreClosedError} when the store has been closed
+ *
+ * @example
+ * ```ts
+ * import { attach, open } from "dinomo";
+ *
+ * await using store = await open<number>({ capacity: "64MiB" });
+ * await store.put("answer", 42);
+ *
+ * // In a worker: const other = await attach<number>(workerData.handle);
+ * const other = await attach<number>(store.share());
+ * console.log(other.getSync("answer")); // 42
+ * await other.close();
+ * ```
+ */
+export async function attach<V = unknown>(
+  handle: StoreHandle,
+  options: AttachOptions<V> = {},
+): Promise<Store<V>> {
+  const { region, ...shared } = checkHandle(handle);
+  const codec = attachedCodec(handle, options);
+  const pool = Pool.attach(shared.pool);
+  assertOpen(pool);
+  const clientId = claimClient(pool, region.clientCount, thisThread());
+  if (clientId === undefined) {
+    throw new TooManyClientsError(
+      `at most ${region.clientCount} threads may use the store, the one that opened it included, ` +
+        "and all places are taken: close the store in another thread, or open it with more clients",
+    );
+  }
+  let file: LogFile | undefined;
+  try {
+    if (shared.log !== undefined) {
+      const { openLogFile } = await import("../persistence/open_log.ts");
+      file = openLogFile(pool, shared.log);
+    }
+    const parts = makeClientParts<V>({
+      pool,
+      clientId,
+      codec,
+      ringOf: (agent) => attachedRing(region, clientId, agent),
+      help: shared.help,
+      spinMicros: shared.spinMicros,
+      file,
+      onFlush: () => {},
+      onBlocked: () => {},
+      onPoll: () => {
+        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost());
+      },
+    });
+    const store: Store<V> = new Store<V>({
+      pool,
+      ...parts,
+      recovery: undefined,
+      handle,
+      maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
+    });
+    if (options.keepAlive) store.keepAlive();
+    return store;
+  } catch (error) {
+    file?.close();
+    releaseClient(pool, clientId);
+    throw error;
+  }
+}
+
+/** What an attached thread can do for a store as a whole: little. */
+class AttachedMaintenance<V> implements StoreMaintenance {
+  readonly #pool: Pool;
+  readonly #clientId: number;
+  readonly #parts: ClientParts<V>;
+  readonly #file: LogFile | undefined;
+
+  constructor(pool: Pool, clientId: number, parts: ClientParts<V>, file: LogFile | undefined) {
+    this.#pool = pool;
+    this.#clientId = clientId;
+    this.#parts = parts;
+    this.#file = file;
+    process.on("exit", this.#leave);
+  }
+
+  scale(): Promise<never> {
+    return refuse("scale");
+  }
+
+  snapshot(): Promise<never> {
+    return refuse("snapshot");
+  }
+
+  backup(): Promise<never> {
+    return refuse("backup");
+  }
+
+  sync(): Promise<void> {
+    if (this.#file === undefined || this.#file.sync()) return Promise.resolve();
+    return Promise.reject(new DurabilityError(NOT_DURABLE));
+  }
+
+  async close(hasFailed: () => boolean): Promise<void> {
+    const { client, connector } = this.#parts;
+    if (!hasFailed()) await client.whenIdle();
+    process.off("exit", this.#leave);
+    connector.close();
+    this.#file?.close();
+    releaseClient(this.#pool, this.#clientId);
+  }
+
+  /** The thread ends, between two operations: the host frees its place. */
+  readonly #leave = (): void => {
+    if (clientState(this.#pool, this.#clientId) === ClientState.ACTIVE) {
+      markClientDead(this.#pool, this.#clientId);
+    }
+  };
+}
+
+function refuse(method: string): Promise<never> {
+  return Promise.reject(
+    new HostOnlyError(
+      `${method} must be called in the thread that opened the store, got a call in an attached one`,
+    ),
+  );
+}
+
+function closedByHost(): StoreClosedError {
+  return new StoreClosedError(
+    "the store must be open, and was closed by the thread that opened it, or has failed",
+  );
+}
+
+function assertOpen(pool: Pool): void {
+  if (storeState(pool) !== StoreState.OPEN) throw closedByHost();
+}
+
+function attachedCodec<V>(handle: StoreHandle, options: AttachOptions<V>): CodecOption<V> {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) {
+      throw new InvalidOptionError(`attach has the options codec and keepAlive, got ${name}`);
+    }
+  }
+  if (options.codec === undefined && handle.codec !== "custom") return handle.codec;
+  if (options.codec === undefined) {
+    throw new InvalidOptionError(
+      "codec must be given to attach, too, as the store was opened with one of the application's own",
+    );
+  }
+  const codec = codecOf(options.codec);
+  if (codecName(codec) === handle.codec) return codec;
+  throw new InvalidOptionError(
+    `codec must be the one that the store was opened with, ${handle.codec}, got ${codecName(codec)}`,
+  );
+}
