@@ -23,8 +23,12 @@ const WRITES = ["store", "add", "sub", "and", "or", "exchange", "compareExchange
 
 const table = Atomics as unknown as Record<string, unknown>;
 
-/** Runs `body` with hooks around every atomic access of this thread. */
-export function withAtomicHooks<Result>(hooks: AtomicHooks, body: () => Result): Result {
+/**
+ * Puts hooks around every atomic access of this thread, for good.
+ *
+ * @returns what puts the original functions back
+ */
+export function hookAtomics(hooks: AtomicHooks): () => void {
   const originals = new Map(
     ["load", ...WRITES, "wait", "notify"].map((name) => [name, table[name]]),
   );
@@ -38,6 +42,14 @@ export function withAtomicHooks<Result>(hooks: AtomicHooks, body: () => Result):
       return result;
     };
   }
+  return () => {
+    for (const [name, original] of originals) table[name] = original;
+  };
+}
+
+/** Runs `body` with hooks around every atomic access of this thread. */
+export function withAtomicHooks<Result>(hooks: AtomicHooks, body: () => Result): Result {
+  const restore = hookAtomics(hooks);
   table["wait"] = (array: Int32Array, index: number, value: number) => {
     hooks.onWait?.(array, index, value);
     return "timed-out";
@@ -49,6 +61,6 @@ export function withAtomicHooks<Result>(hooks: AtomicHooks, body: () => Result):
   try {
     return body();
   } finally {
-    for (const [name, original] of originals) table[name] = original;
+    restore();
   }
 }
