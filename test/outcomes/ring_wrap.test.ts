@@ -23,6 +23,8 @@ import {
   COMPLETION_VERSION_HIGH,
   COMPLETION_VERSION_LOW,
   createRing,
+  packStatus,
+  statusOf,
 } from "../../lib/rings/ring_layout.ts";
 import { race, type Turns } from "../support/outcome_race.ts";
 import { mix, mixBelow } from "../support/outcome_random.ts";
@@ -38,7 +40,7 @@ function takeCompletions(producer: RequestProducer, from: number): number {
   while (producer.hasCompletion()) {
     const at = producer.completionAt();
     const { words } = producer;
-    const isRight = words[at + COMPLETION_STATUS] === mix(n, 5) &&
+    const isRight = words[at + COMPLETION_STATUS] === packStatus(statusOf(mix(n, 5)), n) &&
       words[at + COMPLETION_ADDRESS] === mix(n, 6) &&
       words[at + COMPLETION_VERSION_LOW] === n &&
       words[at + COMPLETION_VERSION_HIGH] === ringRequestWords(n, producer.requestWordsMax);

@@ -14,6 +14,7 @@ import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { RequestProducer } from "../../lib/rings/request_producer.ts";
 import {
   COMPLETION_STATUS,
+  statusOf,
   Condition,
   createRing,
   Operation,
@@ -68,7 +69,7 @@ opponent<OwnerData>(({ pool: handle, plan }, turns): OwnerReport => {
     producer.words[at + REQUEST_OWNER_WORD] = firstOwnerWord(NODE);
     producer.publish();
     while (!producer.hasCompletion()) node.doWork();
-    const status = producer.words[producer.completionAt() + COMPLETION_STATUS];
+    const status = statusOf(producer.words[producer.completionAt() + COMPLETION_STATUS]!);
     producer.settle();
     return status;
   }

@@ -5,7 +5,7 @@
  */
 import { sleepSync } from "../../lib/core/sleep_sync.ts";
 import { RequestConsumer, RING_EMPTY } from "../../lib/rings/request_consumer.ts";
-import type { RingHandle } from "../../lib/rings/ring_layout.ts";
+import { type RingHandle, statusOf } from "../../lib/rings/ring_layout.ts";
 import { opponent, type Turns } from "./outcome_race.ts";
 import { mix, mixBelow } from "./outcome_random.ts";
 import { ringRequestError, ringRequestWords } from "./outcome_ring_requests.ts";
@@ -53,7 +53,7 @@ function consume(
       consumer.putBack(at);
       if (consumer.poll() !== at) throw new Error(`request ${n} was put back and did not return`);
     }
-    consumer.complete(mix(n, 5), mix(n, 6), n, length);
+    consumer.complete(statusOf(mix(n, 5)), mix(n, 6), n, length);
     if (mixBelow(n, 7, 3) === 0) consumer.publish();
     n += 1;
     turns.next();

@@ -9,6 +9,7 @@ import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { clientExecutor } from "../../lib/node/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import {
+  AGENT_NODE,
   FREE_LIST_COUNT,
   GATE_DEFER_FREE,
   GATE_NODE_COUNT,
@@ -132,6 +133,8 @@ export class SimManager implements SimAgent {
     const { pool, clients } = this.#world;
     const used = new Set(this.nodes.map((node) => node.agent));
     const agent = [0, 1, 2, 3].find((candidate) => !used.has(candidate))!;
+    const agentAt = pool.agentAt(agent);
+    pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
     const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
     this.nodes = [...this.nodes, node];
     clients.forEach(({ client }, i) => client.connect(node.connections[i]!));

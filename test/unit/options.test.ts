@@ -109,6 +109,7 @@ test("the defaults are what the documentation of the options says", () => {
   assert.equal(defaults, {
     path: undefined,
     nodes: 1,
+    clients: 64,
     capacityBytes: undefined,
     segmentBytes: undefined,
     codec: "msgpack",

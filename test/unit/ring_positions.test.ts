@@ -13,6 +13,8 @@ import { RequestConsumer, RING_EMPTY } from "../../lib/rings/request_consumer.ts
 import { RequestProducer, RING_FULL } from "../../lib/rings/request_producer.ts";
 import {
   COMPLETION_STATUS,
+  isOfRequest,
+  statusOf,
   COMPLETION_TAIL,
   createRing,
   Operation,
@@ -76,7 +78,9 @@ for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
       }
       consumer.publish();
       while (producer.hasCompletion()) {
-        assert.is(producer.words[producer.completionAt() + COMPLETION_STATUS], tags[settled]! & 3);
+        const word = producer.words[producer.completionAt() + COMPLETION_STATUS]!;
+        assert.is(statusOf(word), tags[settled]! & 3);
+        assert.ok(isOfRequest(word, producer.settledCount + 1), "an entry names its request");
         assert.is(producer.words[producer.oldestRequestAt() + 2], tags[settled]);
         producer.settle();
         settled += 1;

@@ -14,6 +14,9 @@ import {
   COMPLETION_VERSION_LOW,
   Condition,
   conditionOf,
+  isOfRequest,
+  isPrepared,
+  statusOf,
   createRing,
   Operation,
   operationOf,
@@ -85,7 +88,9 @@ class RingPair {
     if (!this.producer.hasCompletion()) return false;
     const at = this.producer.completionAt();
     const { tag, words } = this.sent[this.settledCount++]!;
-    assert.is(this.producer.words[at + COMPLETION_STATUS], tag & 3);
+    const word = this.producer.words[at + COMPLETION_STATUS]!;
+    assert.is(statusOf(word), tag & 3);
+    assert.ok(isOfRequest(word, this.settledCount + 1) && !isPrepared(word));
     assert.is(this.producer.words[at + COMPLETION_ADDRESS], ~tag);
     assert.is(this.producer.words[at + COMPLETION_VERSION_LOW], tag);
     assert.is(this.producer.words[at + COMPLETION_VERSION_HIGH], tag >>> 16);
