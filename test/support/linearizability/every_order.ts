@@ -22,7 +22,9 @@ export function hasAnyOrder(operations: readonly Operation[]): boolean {
 }
 
 function extendOrder(order: readonly Operation[], rest: readonly Operation[]): boolean {
-  if (rest.every(({ returnAt }) => returnAt === Infinity) && explains(order)) return true;
+  // What does not explain a beginning does not explain the whole.
+  if (!explains(order)) return false;
+  if (rest.every(({ returnAt }) => returnAt === Infinity)) return true;
   return rest.some((operation) => {
     const others = rest.filter((other) => other !== operation);
     if (others.some(({ returnAt }) => returnAt < operation.callAt)) return false;
