@@ -87,6 +87,11 @@ export class ConfigurationSet {
     this.store(this.count++, done, optional);
   }
 
+  /** Takes out of a mask what is not done in all configurations. */
+  keepDone(mask: Int32Array): void {
+    for (let i = 0; i < this.count * this.#words; i++) mask[i % this.#words] &= this.#done[i];
+  }
+
   #isRedundant(done: Int32Array, optional: Int32Array, reading: Int32Array): boolean {
     for (let at = 0; at < this.count; at++) {
       if (this.#hasState(at) && this.#covers(at, done, optional, reading)) return true;

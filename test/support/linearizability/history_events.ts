@@ -17,11 +17,13 @@ export interface HistoryEvents {
   readonly overlapMax: number;
   /** Whether no value can be written twice, so that a value tells which write it is from. */
   readonly isUnique: boolean;
+  /** Whether the only changes are increments by more than 0, so that the value never becomes smaller. */
+  readonly isGrowing: boolean;
   /**
-   * For each pending operation the first one that nothing can tell from it, which may be itself, and -1 for all others;
-   * undefined when nothing is pending.
+   * For each pending operation the one called before it that nothing can tell from it, or -1; undefined when nothing
+   * is pending.
    */
-  readonly twinOf: Int32Array | undefined;
+  readonly twinBefore: Int32Array | undefined;
 }
 
 /** Sorts the events of a history. An operation that is called when another returns overlaps it. */
@@ -41,7 +43,8 @@ export function eventsOf(history: KeyHistory): HistoryEvents {
     returns,
     overlapMax: countOverlap(history, calls, returns),
     isUnique,
-    twinOf: hasPending ? findTwins(history, calls, isUnique) : undefined,
+    isGrowing: isGrowing(history),
+    twinBefore: hasPending ? findTwins(history, calls, isUnique) : undefined,
   };
 }
 
@@ -57,6 +60,15 @@ function countOverlap(history: KeyHistory, calls: Int32Array, returns: Int32Arra
   return overlapMax;
 }
 
+function isGrowing(history: KeyHistory): boolean {
+  for (let index = 0; index < history.count; index++) {
+    if (history.kind[index] === OperationKind.INCREMENT) {
+      if (history.input[index] <= 0) return false;
+    } else if (!isReading(history, index)) return false;
+  }
+  return true;
+}
+
 function hasUniqueValues(history: KeyHistory): boolean {
   const values = new Set<number>();
   for (let index = 0; index < history.count; index++) {
@@ -70,7 +82,8 @@ function hasUniqueValues(history: KeyHistory): boolean {
 }
 
 /**
- * Groups pending operations by their effect: those of a group can take each other's place, and the search needs to try only one.
+ * Groups pending operations by their effect: those of a group can take each other's place, so the search needs
+ * to try only the first.
  * Where values are told apart by reads only, those that no read returned are as good as equal.
  */
 function findTwins(
@@ -83,15 +96,14 @@ function findTwins(
   for (const index of calls) {
     if (isReading(history, index)) seen.add(output[index]);
   }
-  const firstOf = new Map<string, number>();
-  const twinOf = new Int32Array(history.count).fill(-1);
+  const lastOf = new Map<string, number>();
+  const twinBefore = new Int32Array(history.count).fill(-1);
   for (const index of calls) {
     if (returnAt[index] !== Infinity) continue;
     const value = isUnique && !seen.has(input[index]) ? "unseen" : input[index];
     const effect = `${kind[index]} ${value} ${version[index]}`;
-    const first = firstOf.get(effect) ?? index;
-    firstOf.set(effect, first);
-    twinOf[index] = first;
+    twinBefore[index] = lastOf.get(effect) ?? -1;
+    lastOf.set(effect, index);
   }
-  return twinOf;
+  return twinBefore;
 }

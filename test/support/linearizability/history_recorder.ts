@@ -33,6 +33,11 @@ export class HistoryRecorder {
     this.#rowCount = Atomics.load(tape.rowCount, 0);
   }
 
+  /** Operations that have begun. */
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
   /** Whether the tape has no row left. */
   get isFull(): boolean {
     return this.#rowCount === this.#tape.kind.length;

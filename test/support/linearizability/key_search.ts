@@ -8,7 +8,7 @@
  * not linearizable. Walking breadth first keeps only what one moment needs: memory grows with what is in progress and not with
  * the history, there is nothing to go back to, and wherever the key is quiet only its possible states remain.
  *
- * Three facts keep the configurations few:
+ * Four facts keep the configurations few:
  *
  * 1. An operation that only reads takes effect as soon as the state is the one that it saw. It leaves the state as it is, so
  *    taking it out of the place where it comes later leaves an order that is as good. The same holds when a getEntry tells the
@@ -18,6 +18,8 @@
  *    operations are optional from the beginning.
  * 3. Before another operation a put is tried only where something in progress needs its value: if nothing sees it before the
  *    next put it is optional anyway.
+ * 4. Of pending operations with the same effect only the first is tried, and where nothing but increments change the key
+ *    it never comes back to a smaller number.
  *
  * @module
  */
@@ -46,12 +48,15 @@ class KeySearch {
   readonly #history: KeyHistory;
   readonly #events: HistoryEvents;
   readonly #open: OpenOperations;
-  /** Slot of each operation in progress. */
+  /** Slot of each operation in progress; -1 for pending ones that are known to have taken effect. */
   readonly #slotOf: Int32Array;
   #current: ConfigurationSet;
   #next: ConfigurationSet;
   /** Configurations on the way to the return of an operation, in which it has not taken effect yet. */
   readonly #work: ConfigurationSet;
+  /** Slots of operations that are not puts and have not taken effect in the configuration being explored. */
+  readonly #waiting: Int32Array;
+  #waitingCount = 0;
   readonly #done: Int32Array;
   readonly #optional: Int32Array;
   readonly #doneBefore: Int32Array;
@@ -62,6 +67,7 @@ class KeySearch {
     this.#events = eventsOf(history);
     this.#open = new OpenOperations(this.#events.overlapMax);
     this.#slotOf = new Int32Array(history.count);
+    this.#waiting = new Int32Array(this.#events.overlapMax);
     const { words } = this.#open;
     this.#current = new ConfigurationSet(words);
     this.#next = new ConfigurationSet(words);
@@ -87,6 +93,7 @@ class KeySearch {
       const slot = this.#slotOf[operation];
       if (!this.#settle(operation, slot)) return { operation, quietAt, values: this.#values() };
       this.#open.remove(slot);
+      if (this.#open.pendingCount > 0) this.#forgetDone();
     }
     return undefined;
   }
@@ -133,7 +140,8 @@ class KeySearch {
     this.#work.load(at, this.#doneBefore, this.#optionalBefore);
     const { value, version, isBound } = register;
     if (this.#apply(operation, slot)) this.#keep(slot);
-    if (!this.#isSomeoneWaiting()) return;
+    this.#findWaiting();
+    if (this.#waitingCount === 0) return;
     for (let i = 0; i < this.#open.count; i++) {
       const other = this.#open.slots[i];
       if (other === slot || hasBit(this.#doneBefore, other) || this.#hasTwin(other)) continue;
@@ -144,7 +152,9 @@ class KeySearch {
       if (isPut && !this.#isNeeded(other)) continue;
       if (!this.#apply(this.#open.operation[other], other)) continue;
       if (hasBit(this.#done, slot)) this.#keep(slot);
-      else this.#work.add(this.#done, this.#optional, this.#open.reading);
+      else if (!this.#isTooFar(operation)) {
+        this.#work.add(this.#done, this.#optional, this.#open.reading);
+      }
     }
   }
 
@@ -197,29 +207,33 @@ class KeySearch {
     return false;
   }
 
-  /** Whether something that is not a put has still to take effect in the configuration being explored. */
-  #isSomeoneWaiting(): boolean {
-    const { words, others } = this.#open;
-    for (let w = 0; w < words; w++) {
-      if ((others[w] & ~this.#doneBefore[w]) !== 0) return true;
+  /** Lists what is not a put and has still to take effect in the configuration being explored. */
+  #findWaiting(): void {
+    const { words, others, slots, count } = this.#open;
+    this.#waitingCount = 0;
+    let isAnyWaiting = false;
+    for (let w = 0; w < words; w++) isAnyWaiting ||= (others[w] & ~this.#doneBefore[w]) !== 0;
+    if (!isAnyWaiting) return;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i];
+      if (!hasBit(others, slot) || hasBit(this.#doneBefore, slot) || this.#hasTwin(slot)) continue;
+      this.#waiting[this.#waitingCount++] = slot;
     }
-    return false;
   }
 
   /** Whether something could take effect after a put that cannot as well without it. */
   #isNeeded(put: number): boolean {
     const { value, version, isBound } = register;
-    const { others, slots, count, operation } = this.#open;
+    const { operation } = this.#open;
     let isNeeded = false;
-    for (let i = 0; i < count && !isNeeded; i++) {
-      const slot = slots[i];
-      if (!hasBit(others, slot) || hasBit(this.#doneBefore, slot)) continue;
-      const isDelete = this.#history.kind[operation[slot]] === OperationKind.DELETE;
+    for (let i = 0; i < this.#waitingCount && !isNeeded; i++) {
+      const next = operation[this.#waiting[i]];
+      const isDelete = this.#history.kind[next] === OperationKind.DELETE;
       if (isDelete && value !== ABSENT) continue;
       register.value = this.#history.input[operation[put]];
       register.version = version;
       register.isBound = 0;
-      isNeeded = step(this.#history, operation[slot]);
+      isNeeded = step(this.#history, next);
     }
     register.value = value;
     register.version = version;
@@ -227,19 +241,50 @@ class KeySearch {
     return isNeeded;
   }
 
-  /** Whether an operation need not be tried, because one that does the same stands for it. */
-  #hasTwin(slot: number): boolean {
-    const { twinOf } = this.#events;
-    if (twinOf === undefined) return false;
-    const { slots, count, operation } = this.#open;
-    const first = twinOf[operation[slot]];
-    if (first < 0) return false;
-    for (let i = 0; i < count; i++) {
-      const other = slots[i];
-      if (other >= slot || hasBit(this.#doneBefore, other)) continue;
-      if (twinOf[operation[other]] === first) return true;
+  /** Whether a value that only grows has passed the one that an operation saw. */
+  #isTooFar(operation: number): boolean {
+    if (!this.#events.isGrowing) return false;
+    const { kind, input, output } = this.#history;
+    switch (kind[operation]) {
+      case OperationKind.GET:
+      case OperationKind.GET_ENTRY:
+        return register.value > output[operation];
+      case OperationKind.INCREMENT:
+        return register.value > output[operation] - input[operation];
+      default:
+        return false;
     }
-    return false;
+  }
+
+  /** Whether an operation need not be tried, because one that does the same comes first. */
+  #hasTwin(slot: number): boolean {
+    const { twinBefore } = this.#events;
+    if (twinBefore === undefined || !hasBit(this.#open.pending, slot)) return false;
+    const twin = twinBefore[this.#open.operation[slot]];
+    if (twin < 0 || this.#slotOf[twin] < 0) return false;
+    return !hasBit(this.#doneBefore, this.#slotOf[twin]);
+  }
+
+  /** Frees the slots of pending operations that have taken effect whatever else has happened. */
+  #forgetDone(): void {
+    const { words, pending, slots, operation } = this.#open;
+    const forgotten = this.#doneBefore;
+    forgotten.set(pending);
+    this.#current.keepDone(forgotten);
+    let isAny = false;
+    for (let w = 0; w < words; w++) isAny ||= forgotten[w] !== 0;
+    if (!isAny) return;
+    for (let at = 0; at < this.#current.count; at++) {
+      this.#current.load(at, this.#done, this.#optional);
+      for (let w = 0; w < words; w++) this.#done[w] &= ~forgotten[w];
+      this.#current.store(at, this.#done, this.#optional);
+    }
+    for (let i = this.#open.count - 1; i >= 0; i--) {
+      const slot = slots[i];
+      if (!hasBit(forgotten, slot)) continue;
+      this.#slotOf[operation[slot]] = -1;
+      this.#open.remove(slot);
+    }
   }
 
   #values(): number[] {

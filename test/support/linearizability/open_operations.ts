@@ -23,6 +23,7 @@ export class OpenOperations {
   /** Operations that are not puts: whether they may follow depends on the state. */
   readonly others: Int32Array;
   /** Operations that never return. */
+  readonly pending: Int32Array;
   pendingCount = 0;
   /** Where in `slots` a slot is. */
   readonly #position: Int32Array;
@@ -36,6 +37,7 @@ export class OpenOperations {
     this.reading = new Int32Array(this.words);
     this.puts = new Int32Array(this.words);
     this.others = new Int32Array(this.words);
+    this.pending = new Int32Array(this.words);
   }
 
   /** Takes a slot for an operation that begins; returns the slot. */
@@ -45,11 +47,14 @@ export class OpenOperations {
     if (history.kind[operation] === OperationKind.PUT) setBit(this.puts, slot);
     else setBit(this.others, slot);
     if (isReading(history, operation)) setBit(this.reading, slot);
-    if (history.returnAt[operation] === Infinity) this.pendingCount += 1;
+    if (history.returnAt[operation] === Infinity) {
+      setBit(this.pending, slot);
+      this.pendingCount += 1;
+    }
     return slot;
   }
 
-  /** Frees the slot of an operation that has returned. */
+  /** Frees the slot of an operation that has returned, or is known to have taken effect. */
   remove(slot: number): void {
     const position = this.#position[slot];
     const last = this.slots[--this.count];
@@ -57,6 +62,8 @@ export class OpenOperations {
     this.#position[last] = position;
     this.slots[this.count] = slot;
     this.#position[slot] = this.count;
+    if (hasBit(this.pending, slot)) this.pendingCount -= 1;
+    clearBit(this.pending, slot);
     clearBit(this.puts, slot);
     clearBit(this.others, slot);
     clearBit(this.reading, slot);
