@@ -44,11 +44,13 @@ export const REGISTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
   },
   "a version that goes backwards": (operations, random) => {
     const [before, at] = findEntries(operations, random, (a, b) => a.version < b.version);
-    return change(operations, at, { version: operations[before]?.version! - VERSION_STEP });
+    if (at < 0) return false;
+    return change(operations, at, { version: operations[before]!.version - VERSION_STEP });
   },
   "a value with two versions": (operations, random) => {
     const [before, at] = findEntries(operations, random, (a, b) => a.output === b.output);
-    return change(operations, at, { version: operations[before]?.version! + VERSION_STEP });
+    if (at < 0) return false;
+    return change(operations, at, { version: operations[before]!.version + VERSION_STEP });
   },
   "two compareAndSets from one version": (operations, random) => {
     const first = find(operations, random, (operation) => isCas(operation, 1));

@@ -97,6 +97,18 @@ test(
 );
 
 test(
+  "more operations in progress than a word has bits",
+  seeded((random) => {
+    const plan = { operationCount: 1000, clientCount: 60, kinds: PUT_KINDS };
+    const operations = simulateHistory(random, plan);
+    assertAllowed(operations);
+    const last = operations.findLastIndex(({ kind }) => kind === GET);
+    operations[last] = { ...operations[last]!, output: 1e9 };
+    assert.ok(checkHistory(historyOf(1, operations)));
+  }),
+);
+
+test(
   "a hundred thousand operations on a key that is never quiet",
   seeded((random) => {
     const plan = { operationCount: 120_000, clientCount: 8, kinds: REGISTER_KINDS };

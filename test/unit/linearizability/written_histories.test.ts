@@ -64,6 +64,11 @@ const LINEARIZABLE: Cases = [
     increment(5, 0).pendingFrom(2),
     increment(1, 7).at(3, 4),
   ]],
+  ["an increment of one of two pending puts", [
+    put(3).pendingFrom(0),
+    put(1).pendingFrom(1),
+    increment(1, 2).at(2, 3),
+  ]],
   ["a pending put that lets two deletes succeed", [
     put(1).at(0, 1),
     put(2).pendingFrom(2),
@@ -217,6 +222,19 @@ const VIOLATIONS: Cases = [
     cas(10, 2, true).at(4, 5),
     get(1).at(6, 7),
   ]],
+  ["a put that vanished before a compareAndSet, which it would have made fail", [
+    put(1).at(0, 1),
+    getEntry(1, 10).at(2, 3),
+    put(2).at(4, 9),
+    cas(10, 3, true).at(5, 6),
+    get(3).at(10, 11),
+  ]],
+  ["a put that vanished before an increment, which would have added to it", [
+    increment(1, 1).at(0, 1),
+    put(5).at(2, 9),
+    increment(1, 2).at(3, 4),
+    get(2).at(10, 11),
+  ]],
   ["a version that goes backwards", [
     put(1).at(0, 1),
     getEntry(1, 10).at(2, 3),
@@ -254,7 +272,7 @@ for (const [name, operations] of VIOLATIONS) {
   test(`found: ${name}`, () => {
     const violation = checkHistory(historyOf(1, operations));
     assert.ok(violation, "the checker takes it for linearizable");
-    // It is the first to return with something wrong: had it never returned, all would be well.
+    // It is the first for which there is no reason: had it never returned, all would be well.
     const { returnAt } = violation.operation;
     const before = operations
       .filter(({ callAt }) => callAt <= returnAt)
