@@ -1,0 +1,141 @@
+/**
+ * The checker on histories of thousands of operations: those of a key that does everything right, and the same with one thing
+ * wrong.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { checkHistory, renderViolation } from "../../support/linearizability/check_history.ts";
+import {
+  historyOf,
+  type Operation,
+  OperationKind,
+} from "../../support/linearizability/operation.ts";
+import {
+  COUNTER_KINDS,
+  REGISTER_KINDS,
+  simulateHistory,
+} from "../../support/linearizability/simulated_history.ts";
+import {
+  COUNTER_SPOILERS,
+  REGISTER_SPOILERS,
+  type Spoiler,
+} from "../../support/linearizability/spoiled_history.ts";
+import { type Random, seeded } from "../../support/random.ts";
+
+const { GET, PUT, DELETE } = OperationKind;
+const PUT_KINDS = [GET, PUT, PUT];
+const DELETE_KINDS = [GET, PUT, DELETE];
+
+function assertAllowed(operations: readonly Operation[]): void {
+  const violation = checkHistory(historyOf(1, operations));
+  if (violation !== undefined) assert.unreachable(renderViolation(violation));
+}
+
+for (const kinds of [REGISTER_KINDS, COUNTER_KINDS, PUT_KINDS, DELETE_KINDS]) {
+  test(
+    `finds an order for a key whose operations are ${[...new Set(kinds)]}`,
+    seeded((random) => {
+      for (const clientCount of [1, 2, 4, 8, 12]) {
+        assertAllowed(simulateHistory(random, { operationCount: 3000, clientCount, kinds }));
+      }
+    }),
+  );
+
+  test(
+    `and when clients die, for ${[...new Set(kinds)]}`,
+    seeded((random) => {
+      for (let i = 0; i < 10; i++) {
+        const plan = { operationCount: 300, clientCount: 4, kinds, changesPerDeath: 40 };
+        assertAllowed(simulateHistory(random, plan));
+      }
+    }),
+  );
+}
+
+/** Spoils many histories in one way; all of them must be found. */
+function findSpoiled(random: Random, kinds: readonly number[], spoil: Spoiler): void {
+  let spoiledCount = 0;
+  for (let i = 0; i < 30; i++) {
+    const plan = { operationCount: 500, clientCount: random.between(2, 8), kinds };
+    const operations = simulateHistory(random, plan);
+    if (!spoil(operations, random)) continue;
+    spoiledCount += 1;
+    assert.ok(checkHistory(historyOf(1, operations)), `misses one of ${operations.length}`);
+  }
+  assert.ok(spoiledCount >= 10, `only ${spoiledCount} histories could be spoiled`);
+}
+
+for (const [name, spoil] of Object.entries(REGISTER_SPOILERS)) {
+  test(`finds ${name}`, seeded((random) => findSpoiled(random, REGISTER_KINDS, spoil)));
+}
+
+for (const [name, spoil] of Object.entries(COUNTER_SPOILERS)) {
+  test(`finds ${name}`, seeded((random) => findSpoiled(random, COUNTER_KINDS, spoil)));
+}
+
+test(
+  "finds most answers that were exchanged",
+  seeded((random) => {
+    let foundCount = 0;
+    let exchangedCount = 0;
+    for (let i = 0; i < 60; i++) {
+      const plan = { operationCount: 300, clientCount: 4, kinds: REGISTER_KINDS };
+      const operations = simulateHistory(random, plan);
+      const at = random.below(operations.length);
+      const from = operations.find(({ kind, output }) =>
+        kind === operations[at]!.kind && output !== operations[at]!.output
+      );
+      if (from === undefined) continue;
+      exchangedCount += 1;
+      operations[at] = { ...operations[at]!, output: from.output };
+      if (checkHistory(historyOf(1, operations)) !== undefined) foundCount += 1;
+    }
+    assert.ok(foundCount > exchangedCount * 0.6, `finds ${foundCount} of ${exchangedCount}`);
+  }),
+);
+
+test(
+  "more operations in progress than a word has bits",
+  seeded((random) => {
+    const plan = { operationCount: 300, clientCount: 54, kinds: PUT_KINDS };
+    const operations = simulateHistory(random, plan);
+    assertAllowed(operations);
+    const last = operations.findLastIndex(({ kind }) => kind === GET);
+    operations[last] = { ...operations[last]!, output: 1e9 };
+    assert.ok(checkHistory(historyOf(1, operations)));
+  }),
+);
+
+test(
+  "a hundred thousand operations on a key that is never quiet",
+  seeded((random) => {
+    const plan = { operationCount: 120_000, clientCount: 8, kinds: REGISTER_KINDS };
+    const operations = simulateHistory(random, plan);
+    assertAllowed(operations);
+    const last = operations.findLastIndex(({ kind }) => kind === GET);
+    operations[last] = { ...operations[last]!, output: 1e9 };
+    const violation = checkHistory(historyOf(1, operations));
+    assert.is(violation?.operation.output, 1e9);
+    assert.ok(violation!.window.length < 100);
+  }),
+);
+
+test("a put that takes as long as a hundred thousand others", () => {
+  const operations: Operation[] = [];
+  const long = { client: 1, kind: PUT, input: -1, version: 0, output: 0, callAt: 0, returnAt: 1e6 };
+  operations.push(long);
+  for (let i = 1; i < 100_000; i++) {
+    const kind = i % 2 === 1 ? PUT : GET;
+    const value = i - 1 + i % 2;
+    const times = { callAt: i * 4, returnAt: i * 4 + 1 };
+    operations.push({ client: 2, kind, input: value, version: 0, output: value, ...times });
+  }
+  const seen = { client: 2, kind: GET, input: 0, version: 0, callAt: 9e5, returnAt: 9e5 + 1 };
+  assertAllowed([...operations, { ...seen, output: -1 }]);
+  assertAllowed([...operations, { ...seen, output: 99_999 }]);
+  assert.ok(checkHistory(historyOf(1, [...operations, { ...seen, output: 99_997 }])));
+});
+
+test.run();
