@@ -25,6 +25,7 @@ import { forgetSpinner } from "../node/idle_strategy.ts";
 import { releaseCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 import type { ManagedNode } from "./managed_node.ts";
+import type { NodeThread } from "./node_thread.ts";
 import { sealLogs } from "./pool_repair.ts";
 
 /** What the list works with. */
@@ -40,9 +41,14 @@ export interface GoneNodesOptions {
   readonly assignedTo: (slot: Slot) => NodeId;
 }
 
+/** What the list has to know of a KN. */
+export type GoneKn = Pick<ManagedNode, "nodeId" | "agent"> & {
+  readonly thread: Pick<NodeThread, "hasEnded" | "hasGivenUp">;
+};
+
 /** A KN that is gone, or about to be. */
-export interface GoneNode {
-  readonly node: ManagedNode;
+export interface GoneNode<Kn extends GoneKn = ManagedNode> {
+  readonly node: Kn;
   readonly sinceMs: number;
   /** The thread that was in the middle of a step; 0 if none was. */
   readonly inside: number;
@@ -62,10 +68,10 @@ export interface GoneNode {
 }
 
 /** The KNs that are gone. */
-export class GoneNodes {
+export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   readonly #options: GoneNodesOptions;
   readonly #pool: Pool;
-  #nodes: GoneNode[] = [];
+  #nodes: GoneNode<Kn>[] = [];
 
   /** Makes an empty list. */
   constructor(options: GoneNodesOptions) {
@@ -74,7 +80,7 @@ export class GoneNodes {
   }
 
   /** KNs of which something is left. */
-  get nodes(): readonly GoneNode[] {
+  get nodes(): readonly GoneNode<Kn>[] {
     return this.#nodes;
   }
 
@@ -88,10 +94,10 @@ export class GoneNodes {
    *
    * @param keepsSlots whether nobody is to have them, since the store is being closed
    */
-  add(node: ManagedNode, keepsSlots = false): GoneNode {
+  add(node: Kn, keepsSlots = false): GoneNode<Kn> {
     const agentAt = this.#pool.agentAt(node.agent);
     const inside = Math.max(fenceExecutor(this.#pool.control, agentAt + AGENT_EXECUTOR), 0);
-    const gone: GoneNode = {
+    const gone: GoneNode<Kn> = {
       node,
       sinceMs: this.#options.now(),
       inside,
@@ -120,7 +126,7 @@ export class GoneNodes {
     this.#nodes = this.#nodes.filter((gone) => !this.#isRecycled(gone));
   }
 
-  #advance(gone: GoneNode): void {
+  #advance(gone: GoneNode<Kn>): void {
     const { pool, file, now } = this.#options;
     if (!gone.isThreadTidied) this.#tidyThread(gone);
     if (!gone.isQuiet) this.#settle(gone, file);
@@ -138,7 +144,7 @@ export class GoneNodes {
   }
 
   /** Releases what the KN's own thread may hold between two steps, once it will not go on. */
-  #tidyThread(gone: GoneNode): void {
+  #tidyThread(gone: GoneNode<Kn>): void {
     const { thread, agent } = gone.node;
     if (!thread.hasGivenUp && !thread.hasEnded) return;
     forgetSpinner(this.#pool, agent);
@@ -147,7 +153,7 @@ export class GoneNodes {
     gone.isThreadTidied = true;
   }
 
-  #settle(gone: GoneNode, file: LogFile | undefined): void {
+  #settle(gone: GoneNode<Kn>, file: LogFile | undefined): void {
     const { pool, ringOf, clientCount } = this.#options;
     const { agent } = gone.node;
     const word = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR);
@@ -164,7 +170,7 @@ export class GoneNodes {
   }
 
   /** Whether the thread that was in the middle of a step will not execute another instruction. */
-  #hasDied({ node, inside }: GoneNode): boolean {
+  #hasDied({ node, inside }: GoneNode<Kn>): boolean {
     if (inside === Executor.OWN_THREAD) return node.thread.hasEnded;
     const client = clientOf(inside);
     if (client === undefined) return false;
@@ -173,7 +179,7 @@ export class GoneNodes {
   }
 
   /** Gives the agent block and the rings of a KN back, if nobody uses them any more. */
-  #isRecycled({ node, isQuiet, stuck, death, isRepaired, isThreadTidied }: GoneNode): boolean {
+  #isRecycled({ node, isQuiet, stuck, death, isRepaired, isThreadTidied }: GoneNode<Kn>): boolean {
     if (!isQuiet || stuck.length > 0 || !isThreadTidied || !node.thread.hasEnded) return false;
     // Until then the books refer to its rings.
     if (death !== undefined && !isRepaired) return false;

@@ -40,7 +40,7 @@ function takeCompletions(producer: RequestProducer, from: number): number {
   while (producer.hasCompletion()) {
     const at = producer.completionAt();
     const { words } = producer;
-    const isRight = words[at + COMPLETION_STATUS] === packStatus(statusOf(mix(n, 5)), n) &&
+    const isRight = words[at + COMPLETION_STATUS] === packStatus(statusOf(mix(n, 5)), n + 1) &&
       words[at + COMPLETION_ADDRESS] === mix(n, 6) &&
       words[at + COMPLETION_VERSION_LOW] === n &&
       words[at + COMPLETION_VERSION_HIGH] === ringRequestWords(n, producer.requestWordsMax);

@@ -90,7 +90,7 @@ class RingPair {
     const { tag, words } = this.sent[this.settledCount++]!;
     const word = this.producer.words[at + COMPLETION_STATUS]!;
     assert.is(statusOf(word), tag & 3);
-    assert.ok(isOfRequest(word, this.settledCount + 1) && !isPrepared(word));
+    assert.ok(isOfRequest(word, this.settledCount) && !isPrepared(word));
     assert.is(this.producer.words[at + COMPLETION_ADDRESS], ~tag);
     assert.is(this.producer.words[at + COMPLETION_VERSION_LOW], tag);
     assert.is(this.producer.words[at + COMPLETION_VERSION_HIGH], tag >>> 16);

@@ -1,0 +1,315 @@
+/**
+ * One KN that fails in the middle of a step, in one thread: a client has sent it a script of operations, the step is cut off at a
+ * chosen access, and the M-node puts another KN in its place. What the operations came to must be what they come to one after the
+ * other, each once (I5), in the order in which they were issued (I4).
+ *
+ * The step either dies there, or it goes on after the failover, as a zombie's does.
+ *
+ * @module
+ */
+import { Client } from "../../lib/client/client.ts";
+import { NodeConnector } from "../../lib/client/node_connector.ts";
+import type { Settler } from "../../lib/client/settlers.ts";
+import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { Cleaner } from "../../lib/dpm/cleaner.ts";
+import { IndexSpace } from "../../lib/index/index_space.ts";
+import { SlotTable } from "../../lib/index/slot_table.ts";
+import { LogWriter } from "../../lib/log/log_writer.ts";
+import { GoneNodes } from "../../lib/mnode/gone_nodes.ts";
+import { repairPool } from "../../lib/mnode/pool_repair.ts";
+import { abandonExecutor, Executor } from "../../lib/node/executor.ts";
+import { KvsNode } from "../../lib/node/kvs_node.ts";
+import { imagePath } from "../../lib/persistence/checkpointer.ts";
+import { LogFile } from "../../lib/persistence/log_file.ts";
+import { type StartedLog, startLog } from "../../lib/persistence/open_log.ts";
+import { readSnapshot } from "../../lib/persistence/snapshot_reader.ts";
+import {
+  AGENT_DPM,
+  AGENT_EXECUTOR,
+  GATE_NODE_COUNT,
+  SLOT_LOCK,
+} from "../../lib/pool/control_layout.ts";
+import { DurabilityLevel } from "../../lib/pool/durability.ts";
+import { geometryOf } from "../../lib/pool/geometry.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
+import { Condition, createRing, type RingHandle, Status } from "../../lib/rings/ring_layout.ts";
+import { claimClient } from "../../lib/routing/client_registry.ts";
+import { announceNodes, NodeState, setNode } from "../../lib/routing/node_directory.ts";
+import { holderOf, initialiseOwner } from "../../lib/routing/ownership.ts";
+import { MemoryDisk } from "./memory_disk.ts";
+import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
+import { require } from "./sim_model.ts";
+import { checkPool } from "./sim_pool_check.ts";
+import { SimEyes } from "./sim_reader.ts";
+import { makeValue } from "./sim_values.ts";
+import { DIRECTORY } from "./snapshots.ts";
+
+/** What the scripts do. */
+export type ScriptStep =
+  | { readonly kind: "put" | "put-absent"; readonly key: number; readonly bytes: number }
+  | { readonly kind: "delete"; readonly key: number }
+  | { readonly kind: "clear"; readonly slot: number };
+
+const SEGMENT_COUNT = 16;
+const SEGMENT_BYTES = 4096;
+const SLOTS = [17, 1200, 2400] as Slot[];
+/** Keys of a failover: five of each slot. */
+export const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, 5).map((key, number) => ({ ...key, number }));
+const NOW_MS = 1_000_000;
+const TURNS_MAX = 1000;
+const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
+const VICTIM = 0;
+const SUCCESSOR = 1;
+
+interface Issued {
+  readonly step: ScriptStep;
+  readonly number: number;
+  readonly expected: number;
+  status: number | undefined;
+}
+
+/** The store. */
+export class SimFailover {
+  readonly pool: Pool = Pool.create(geometryOf(SEGMENT_COUNT * SEGMENT_BYTES, SEGMENT_BYTES), HASH_KEY);
+  readonly victim: KvsNode;
+  readonly #disk = new MemoryDisk();
+  readonly #log: StartedLog | undefined;
+  readonly #client: Client;
+  readonly #connector: NodeConnector;
+  readonly #successor: KvsNode;
+  readonly #rings: readonly RingHandle[];
+  readonly #gone: GoneNodes<{
+    readonly nodeId: NodeId;
+    readonly agent: number;
+    readonly thread: { readonly hasEnded: boolean; readonly hasGivenUp: boolean };
+  }>;
+  readonly #encoder = new KeyEncoder(...HASH_KEY);
+  readonly #issued: Issued[] = [];
+  /** What each key holds if everything that was issued applies, once and in this order: the number of a put. */
+  readonly #expected = new Map<number, number>();
+  #hasThreadEnded = false;
+  #nowMs = NOW_MS;
+
+  /** Makes a store in which the first of two KNs owns every slot. */
+  constructor(isLogged: boolean) {
+    const { pool } = this;
+    const clock = () => this.#nowMs;
+    this.#log = isLogged
+      ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)
+      : undefined;
+    claimClient(pool, 1, { number: 0, startTicks: 0 });
+    this.#rings = [createRing(8192, 32), createRing(8192, 32)];
+    this.#connector = new NodeConnector({
+      pool,
+      clientId: 0,
+      ringOf: (agent) => this.#rings[agent]!,
+      help: false,
+      file: undefined,
+    });
+    this.#client = new Client({
+      pool,
+      clientId: 0,
+      waiter: { schedule: () => {}, waitLater: () => {}, waitSync: () => {} },
+      onFlush: () => {},
+      onBlocked: () => {},
+      onPoll: () => this.#connector.update(this.#client),
+    });
+    [this.victim, this.#successor] = [VICTIM, SUCCESSOR].map((agent) =>
+      new KvsNode({
+        pool,
+        nodeId: agent as NodeId,
+        agent,
+        consumers: [new RequestConsumer(this.#rings[agent]!)],
+        clock,
+        file: this.#openFile(),
+      })
+    ) as [KvsNode, KvsNode];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) initialiseOwner(pool, slot as Slot, 0 as NodeId);
+    setNode(pool, VICTIM, 0 as NodeId, NodeState.ACTIVE);
+    announceNodes(pool);
+    pool.control[GATE_NODE_COUNT] = 2;
+    this.#client.poll();
+    this.#gone = new GoneNodes({
+      pool,
+      file: this.#log?.file,
+      clientCount: 1,
+      ringOf: (_, agent) => this.#rings[agent]!,
+      now: () => this.#nowMs,
+      assignedTo: () => SUCCESSOR as NodeId,
+    });
+  }
+
+  /** Issues operations, and publishes them. */
+  issue(script: readonly ScriptStep[]): void {
+    for (const step of script) this.#issue(step);
+    this.#client.flush();
+  }
+
+  /** Lets the KN that is to fail execute what was issued. */
+  drainVictim(): void {
+    for (let i = 0; this.#client.pendingCount > 0; i++) {
+      require(i < TURNS_MAX, "what was issued ends");
+      this.victim.doWork();
+      this.#client.poll();
+      this.#client.flush();
+    }
+  }
+
+  /** Settles what has been answered, and sends what follows from it. */
+  poll(): void {
+    this.#client.poll();
+    this.#client.flush();
+  }
+
+  /** Says that the victim has thrown in the middle of its step, if it is in one. */
+  die(): void {
+    const { control } = this.pool;
+    abandonExecutor(control, this.pool.agentAt(VICTIM) + AGENT_EXECUTOR, Executor.OWN_THREAD);
+    this.#hasThreadEnded = true;
+  }
+
+  /** Puts the other KN in its place; slots that it still holds stay with it. */
+  failOver(): void {
+    setNode(this.pool, SUCCESSOR, SUCCESSOR as NodeId, NodeState.ACTIVE);
+    const thread = {
+      hasEnded: () => this.#hasThreadEnded,
+      hasGivenUp: () => this.#hasThreadEnded,
+    };
+    this.#gone.add({
+      nodeId: VICTIM as NodeId,
+      agent: VICTIM,
+      thread: {
+        get hasEnded() {
+          return thread.hasEnded();
+        },
+        get hasGivenUp() {
+          return thread.hasGivenUp();
+        },
+      },
+    });
+    this.turn();
+    this.#checkHeld();
+  }
+
+  /** A turn of everybody who is alive. */
+  turn(): void {
+    this.poll();
+    this.#successor.doWork();
+    this.poll();
+  }
+
+  /** Slots that the victim has not let go. */
+  get heldCount(): number {
+    return this.#gone.nodes.reduce((sum, gone) => sum + gone.stuck.length, 0);
+  }
+
+  /** Ends everything after a failover, and checks what is left. */
+  finish(): void {
+    // A zombie's thread ends when it has left its step.
+    this.#hasThreadEnded = true;
+    this.#gone.advance();
+    require(this.heldCount === 0, "I1: nothing holds slots any more");
+    require(!this.#gone.hasZombies, "nobody is in a step of a KN that is gone");
+    for (let i = 0; this.#client.pendingCount > 0; i++) {
+      require(i < TURNS_MAX, "what was issued ends");
+      this.turn();
+    }
+    for (const { status, expected, step, number } of this.#issued) {
+      require(
+        status === expected,
+        `I5: operation ${number}, ${step.kind}, ended with ${status}, not ${expected}`,
+      );
+    }
+    this.#checkContents(this.pool);
+    const ringOf = (_: number, agent: number) => this.#rings[agent]!;
+    require(repairPool({ pool: this.pool, deadAgents: [VICTIM], ringOf }), "the pool is repaired");
+    this.#cleanEverything();
+    this.#successor.close();
+    checkPool(this.pool, SLOTS);
+    this.#checkContents(this.pool);
+    if (this.#log !== undefined) this.#checkFiles();
+  }
+
+  /** After a failover nothing of the dead may be left that somebody could wait for. */
+  #checkHeld(): void {
+    if (!this.#hasThreadEnded) return;
+    for (const slot of SLOTS) {
+      const holder = holderOf(this.pool.control[this.pool.slotAt(slot) + SLOT_LOCK]!);
+      require(holder !== VICTIM, `slot ${slot} is still locked by a KN that is dead`);
+    }
+  }
+
+  /** The process ends now: what is in the files is what was acknowledged. */
+  #checkFiles(): void {
+    const requested = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
+    const { pool } = readSnapshot(this.#disk, DIRECTORY, requested, { isLogged: true });
+    this.#checkContents(pool);
+  }
+
+  #checkContents(pool: Pool): void {
+    const eyes = new SimEyes(pool, () => this.#nowMs);
+    for (const key of KEYS) {
+      const found = eyes.look(key)?.operation;
+      const expected = this.#expected.get(key.number);
+      require(found === expected, `I5: ${key.text} holds ${found}, not ${expected}`);
+    }
+  }
+
+  /** Moves everything that is live, so that counts of what is not are found to be nobody's. */
+  #cleanEverything(): void {
+    const { pool } = this;
+    const segments = new SegmentTable(pool);
+    const log = new LogWriter(pool, segments, AGENT_DPM, { file: this.#log?.file });
+    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    const cleaner = new Cleaner(pool, segments, table, log, () => this.#nowMs);
+    for (let i = 0; i < SEGMENT_COUNT && cleaner.cleanOne(); i++);
+    cleaner.abandon();
+    log.seal();
+  }
+
+  #openFile(): LogFile | undefined {
+    if (this.#log === undefined) return undefined;
+    const path = imagePath(this.pool, PLACE);
+    return new LogFile(this.pool, this.#disk, path, () => this.#nowMs);
+  }
+
+  #issue(step: ScriptStep): void {
+    const number = this.#issued.length + 1;
+    const issued: Issued = { step, number, expected: this.#expect(step, number), status: undefined };
+    this.#issued.push(issued);
+    const settler: Settler = {
+      settle: (status) => {
+        require(issued.status === undefined, `I5: operation ${number} ended twice`);
+        issued.status = status;
+      },
+      fail: (error) => {
+        throw error;
+      },
+    };
+    if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, settler);
+    const key = KEYS[step.key]!;
+    this.#encoder.encode(key.text);
+    if (step.kind === "delete") return this.#client.delete(this.#encoder, settler);
+    const bytes = makeValue(key.number, number, step.bytes);
+    const value = { bytes, start: 0, end: bytes.length };
+    const condition = step.kind === "put" ? Condition.NONE : Condition.ABSENT;
+    this.#client.put(this.#encoder, value, Infinity, condition, 0, settler);
+  }
+
+  /** What an operation comes to after those before it. */
+  #expect(step: ScriptStep, number: number): number {
+    if (step.kind === "clear") {
+      for (const key of KEYS) if (key.slot === SLOTS[step.slot]) this.#expected.delete(key.number);
+      return Status.OK;
+    }
+    const exists = this.#expected.has(step.key);
+    if (step.kind === "delete") this.#expected.delete(step.key);
+    else if (step.kind === "put" || !exists) this.#expected.set(step.key, number);
+    const isUnmet = step.kind === "delete" ? !exists : step.kind === "put-absent" && exists;
+    return isUnmet ? Status.UNMET : Status.OK;
+  }
+}
