@@ -251,6 +251,15 @@ export class SegmentTable {
     if (before === bytes) this.#freeIfDead(segment, at);
   }
 
+  /**
+   * Forgets what is left of the live bytes of a segment in which nothing is live and nothing will be: somebody has died between
+   * counting bytes and pointing the index at them, or between taking them out of the index and counting them. For the
+   * cleaner, which explains when that is known; the segment is freed when it is sealed.
+   */
+  writeOff(segment: SegmentId): void {
+    Atomics.store(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LIVE_BYTES, 0);
+  }
+
   /** Keeps the cleaner away from a segment while a client writes a large value into it. */
   pin(address: PoolAddress): void {
     Atomics.add(
