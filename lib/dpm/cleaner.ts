@@ -152,7 +152,7 @@ export class Cleaner {
   /** Writes off what is still counted as live in a victim that has been passed completely. */
   #writeOff(victim: SegmentId): void {
     if (this.#segments.isStaging(victim) || this.#segments.isPinned(victim)) return;
-    if (this.#segments.liveBytes(victim) !== 0) this.#segments.writeOff(victim);
+    if (this.#segments.liveBytes(victim) > 0) this.#segments.writeOff(victim);
   }
 
   #claimVictim(): boolean {
