@@ -12,6 +12,22 @@
  * - The victim is freed through its live bytes, like any segment: when they are zero nothing points into it. Readers
  *   that still copy from it notice by the generation (I6, I10).
  *
+ * **What is left of the live bytes** of a victim that has been passed from its first record to its last belongs to nobody, and
+ * is written off. A thread has died after it had counted a record and before it pointed the index at it, or after it had taken
+ * a record out of the index and before it counted that. Nobody who is alive will count it, for three reasons.
+ *
+ * - Nothing is appended to a victim, and the index is pointed at nothing new in it: it was sealed before it was claimed, which
+ *   whoever fills a segment does when all of its records have been published.
+ * - Bytes of a record to which the index has pointed are subtracted under the lock of the record's slot, by owners and cleaners
+ *   alike. Since it claimed the victim, the cleaner has held the lock of the slot of every put in it. So whoever took a
+ *   record out of the index before that has subtracted its bytes, or is dead; and whoever came later did not find the record
+ *   in the victim any more.
+ * - A reservation of a large value counts as live while no index word has ever pointed at it. It pins its segment until its
+ *   bytes are subtracted or its record is published, and what was pinned when the cleaner came to its end is left alone. So
+ *   are segments of staged values, which are nothing but reservations.
+ *
+ * This relies on the used bytes of a sealed segment: nothing behind them is in the index.
+ *
  * And why it does not get stuck: puts and deletes leave free segments alone, so only a cleaner takes the last one; and it begins
  * with a victim only if it can finish it, in what is left of its open segment or with one more, which holds what was live
  * in the victim. So the last free segment is always exchanged for another one. (A KN that cleans shares its log with its puts,
@@ -111,6 +127,7 @@ export class Cleaner {
     }
     if (this.#next >= this.#end) {
       this.cleanedCount += 1;
+      this.#writeOff(this.#victim);
       this.abandon();
     }
     this.#log.publish();
@@ -138,6 +155,12 @@ export class Cleaner {
   #noteVictim(segment: SegmentId): void {
     const at = this.#pool.agentAt(this.#log.agent) + AGENT_VICTIM;
     Atomics.store(this.#pool.control, at, segment + 1);
+  }
+
+  /** Writes off what is still counted as live in a victim that has been passed completely. */
+  #writeOff(victim: SegmentId): void {
+    if (this.#segments.isStaging(victim) || this.#segments.isPinned(victim)) return;
+    if (this.#segments.liveBytes(victim) > 0) this.#segments.writeOff(victim);
   }
 
   #claimVictim(): boolean {
@@ -208,21 +231,20 @@ export class Cleaner {
     }
     const isLive = this.#table.findAddress(slotAt, hash, address);
     const expiresAtMs = isLive ? recordExpiry(words, at) : Infinity;
-    if (isLive && expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) {
+    const isExpired = expiresAtMs !== Infinity && expiresAtMs <= this.#clock();
+    if (isExpired) {
       this.#table.remove(slotAt);
       pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
-      this.#segments.subtractLive(address, bytes);
     } else if (isLive) {
       copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);
       this.#segments.addLive(target, bytes);
       this.#table.swing(address, target);
-      this.#segments.subtractLive(address, bytes);
       this.movedBytes += bytes;
-      unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
-      return true;
     }
+    // Under the lock: whoever cleans the victim after this one has died must not find it half done.
+    if (isLive) this.#segments.subtractLive(address, bytes);
     unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
-    this.#log.cancel(target, length);
+    if (!isLive || isExpired) this.#log.cancel(target, length);
     return true;
   }
 }

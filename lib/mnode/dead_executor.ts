@@ -16,8 +16,9 @@
  * not been begun: what its records were to take up stays unused, behind the end of their segment. Frames of a cleaner, which
  * no group has, hold records that the index points at already: they are completed and written.
  *
- * Counts may be too high afterwards, never too low: of records that were counted as live, but never published. Cleaning finds that
- * nobody has them (dpm/cleaner.ts). Counts of a slot are taken anew.
+ * Counts may be too high afterwards, never too low: of records that were counted as live, but never published, or published no more.
+ * In the segments that the dead thread had open they are counted anew (pool_repair.ts); elsewhere cleaning finds that nobody has
+ * them (dpm/cleaner.ts). Counts of a slot are taken anew.
  *
  * This is itself done by a thread that may die: then it is done again from the beginning, which changes nothing that is done.
  *
@@ -92,6 +93,15 @@ export interface DeadExecutorReport {
   readonly completed: number;
   /** Slots that the dead thread had locked. */
   readonly slots: number;
+  /** Segments that it had open, sealed now: of what is in them too much may be counted as live. */
+  readonly sealed: readonly SealedSegment[];
+}
+
+/** A segment in one of its lives. */
+export interface SealedSegment {
+  readonly segment: SegmentId;
+  /** Its state word. */
+  readonly word: number;
 }
 
 /** A prepared answer. */
@@ -138,12 +148,12 @@ export class DeadExecutor {
     // A group that is not complete is not made; neither is anything that could not be made durable.
     const prepared = group === GroupState.APPENDING ? [] : this.#preparedAnswers();
     for (const answer of prepared) this.#complete(answer, isDurable);
-    this.#sealSegments(group);
+    const sealed = this.#sealSegments();
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
-    return { completed: prepared.length, slots: slots.length };
+    return { completed: prepared.length, slots: slots.length, sealed };
   }
 
   #lockedSlots(): Slot[] {
@@ -268,17 +278,16 @@ export class DeadExecutor {
   }
 
   /** Seals the segments that the dead thread has had open. */
-  #sealSegments(group: number): void {
+  #sealSegments(): SealedSegment[] {
     const isLogged = this.#options.file !== undefined;
-    for (const segment of this.#openSegments(true)) {
+    return this.#openSegments(true).map((segment) => {
       const endBytes = isLogged || this.#segments.isStaging(segment)
         ? undefined
         : this.#endOfRecords(segment);
       if (endBytes !== undefined) this.#segments.publishUsed(segment, endBytes);
       this.#segments.seal(segment);
-    }
-    // Behind it lie records that nobody will ever point at.
-    if (group === GroupState.APPENDING) this.#control[this.#agentAt + AGENT_LOG_FRAME] = 0;
+      return { segment, word: this.#segments.stateWord(segment) };
+    });
   }
 
   /**

@@ -258,7 +258,7 @@ export class NodeManager {
     const ringOf = (client: number, agent: number) => this.ringOf(client, agent);
     const isRepaired = repairPool({
       pool: this.#pool,
-      deadAgents: dead.map(({ node }) => node.agent),
+      deaths: dead.map(({ node, death }) => ({ agent: node.agent, report: death! })),
       ringOf,
     });
     for (const gone of dead) gone.isRepaired = isRepaired;

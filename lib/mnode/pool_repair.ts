@@ -6,13 +6,16 @@
  *
  * @module
  */
-import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
-import { repairIndexSpace } from "../index/index_space.ts";
+import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { SLOT_SHIFT } from "../core/limits.ts";
+import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
+import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import {
   metaKind,
   metaWithKind,
   RECORD_CLIENT,
+  RECORD_HASH,
   RECORD_META,
   RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
@@ -35,6 +38,7 @@ import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_tabl
 import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
 import { clientLife, isClientThere, recordClient } from "../routing/client_registry.ts";
 import { NodeState, nodeStateOf } from "../routing/node_directory.ts";
+import type { DeadExecutorReport, SealedSegment } from "./dead_executor.ts";
 
 /** How long the host's thread may wait for others to come to the end of their steps. */
 const REPAIR_WAIT_MS_MAX = 50;
@@ -57,8 +61,8 @@ export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): 
 /** What a repair looks at. */
 export interface RepairOptions {
   readonly pool: Pool;
-  /** Agent blocks whose executors have died since the last repair. */
-  readonly deadAgents: readonly number[];
+  /** Executors that have died since the last repair: their agent blocks, and what their ends came to. */
+  readonly deaths: readonly { readonly agent: number; readonly report: DeadExecutorReport }[];
   /** The rings between a client and the KN of an agent block. */
   readonly ringOf: (client: number, agent: number) => RingHandle;
 }
@@ -71,9 +75,10 @@ export interface RepairOptions {
 export function repairPool(options: RepairOptions): boolean {
   const { pool } = options;
   const repair = () => {
-    for (const agent of options.deadAgents) {
+    for (const { agent, report } of options.deaths) {
       repairIndexSpace(pool, agent);
       releaseVictim(pool, agent);
+      for (const sealed of report.sealed) recountLive(pool, sealed);
     }
     repairReservations(options);
     repairSegments(pool);
@@ -102,6 +107,25 @@ function releaseVictim(pool: Pool, agent: number): void {
   if (segments.state(victim) === SegmentState.CLEANING) segments.seal(victim);
 }
 
+/** Counts what is live in a segment anew, unless that life of it has ended. */
+function recountLive(pool: Pool, { segment, word }: SealedSegment): void {
+  const segments = new SegmentTable(pool);
+  if (segments.stateWord(segment) !== word || segments.isStaging(segment)) return;
+  const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+  let liveBytes = 0;
+  forEachRecord(pool, segments, segment, (words, at, bytes) => {
+    const kind = metaKind(words[at + RECORD_META]);
+    const hash = words[at + RECORD_HASH];
+    const slotAt = pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const address = ((pool.segmentAddress(segment) >>> 0) +
+      (at - pool.wordAt(pool.segmentAddress(segment))) / 2) | 0;
+    const isLive = kind === RecordKind.RESERVATION ||
+      (kind === RecordKind.PUT && table.findAddress(slotAt, hash, address as PoolAddress));
+    if (isLive) liveBytes += bytes;
+  });
+  Atomics.store(pool.control, pool.segmentAt(segment) + SEGMENT_LIVE_BYTES, liveBytes);
+}
+
 /**
  * Counts reservations anew, and gives up those that nobody will commit: of clients that have ended, and of KNs that have died before
  * they told the client.
@@ -116,7 +140,8 @@ function repairReservations({ pool, ringOf }: RepairOptions): void {
     if (pool.control[at + SEGMENT_PINS] === 0 && !isStaging) continue;
     let count = 0;
     let liveBytes = 0;
-    forEachReservation(pool, segments, segment, (words, word, bytes) => {
+    forEachRecord(pool, segments, segment, (words, word, bytes) => {
+      if (metaKind(words[word + RECORD_META]) !== RecordKind.RESERVATION) return;
       if (isWanted(pool, words, word, pool.control[at + SEGMENT_AGENT], ringOf)) {
         count += 1;
         liveBytes += bytes;
@@ -145,7 +170,7 @@ function isWanted(
   return isAnswered(ringOf(client, agent), words[at + RECORD_REQUEST_POSITION]);
 }
 
-function forEachReservation(
+function forEachRecord(
   pool: Pool,
   segments: SegmentTable,
   segment: SegmentId,
@@ -159,7 +184,7 @@ function forEachReservation(
     const meta = words[at + RECORD_META];
     const length = recordWords(meta, words[at + RECORD_VALUE_BYTES]);
     if (length <= 0) return;
-    if (metaKind(meta) === RecordKind.RESERVATION) visit(words, at, length * 4);
+    visit(words, at, length * 4);
     at += length;
   }
 }

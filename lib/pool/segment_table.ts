@@ -141,6 +141,11 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_IS_STAGING) !== 0;
   }
 
+  /** State of a segment together with the number of its life: the word is another one in every life. */
+  stateWord(segment: SegmentId): number {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
+  }
+
   /** State of a segment. */
   state(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE) & STATE_MASK;
@@ -249,6 +254,15 @@ export class SegmentTable {
     const at = this.#pool.segmentAt(segment);
     const before = Atomics.sub(this.#control, at + SEGMENT_LIVE_BYTES, bytes);
     if (before === bytes) this.#freeIfDead(segment, at);
+  }
+
+  /**
+   * Forgets what is left of the live bytes of a segment in which nothing is live and nothing will be: somebody has died between
+   * counting bytes and pointing the index at them, or between taking them out of the index and counting them. For the
+   * cleaner, which explains when that is known; the segment is freed when it is sealed.
+   */
+  writeOff(segment: SegmentId): void {
+    Atomics.store(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LIVE_BYTES, 0);
   }
 
   /** Keeps the cleaner away from a segment while a client writes a large value into it. */

@@ -11,6 +11,8 @@ const TABLE_READS = "test/simulation/reads_of_growing_tables.test.ts";
 const REUSE_READS = "test/simulation/reads_of_reused_segments.test.ts";
 const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
 const SEGMENTS = "test/simulation/segment_states.test.ts";
+const DEATH_IN_SEGMENTS = "test/simulation/death_in_segments.test.ts";
+const DEATH_IN_TABLES = "test/simulation/death_in_tables.test.ts";
 const PAUSES = "test/simulation/pauses.test.ts";
 const READER = "lib/index/one_sided_reader.ts";
 const SLOT_TABLE = "lib/index/slot_table.ts";
@@ -164,6 +166,30 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
       ],
     ],
     caughtBy: [REUSE_READS],
+  },
+  {
+    name: "whoever releases a segment bumps the generation of a later life",
+    breaks: "I10",
+    file: SEGMENT_TABLE,
+    edits: [["if (Atomics.load(control, at + SEGMENT_STATE) !== word) return;", ""]],
+    caughtBy: [DEATH_IN_SEGMENTS],
+  },
+  {
+    name: "a repair does not complete a release that has begun",
+    breaks: "I3",
+    file: SEGMENT_TABLE,
+    edits: [["if (hasBegun || ", "if ("]],
+    caughtBy: [DEATH_IN_SEGMENTS],
+  },
+  {
+    name: "a repair removes the original of a pair that is in a chain twice",
+    breaks: "I6",
+    file: "lib/index/table_repair.ts",
+    edits: [[
+      "Atomics.store(copy.region, copy.at, NO_ADDRESS);",
+      "Atomics.store(region, word + 1, NO_ADDRESS);",
+    ]],
+    caughtBy: [DEATH_IN_TABLES],
   },
   {
     name: "the head of the free list has no tag",

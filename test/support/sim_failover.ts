@@ -226,7 +226,10 @@ export class SimFailover {
     }
     this.#checkContents(this.pool);
     const ringOf = (_: number, agent: number) => this.#rings[agent]!;
-    require(repairPool({ pool: this.pool, deadAgents: [VICTIM], ringOf }), "the pool is repaired");
+    const deaths = this.#gone.nodes.flatMap(({ node, death }) =>
+      death === undefined ? [] : [{ agent: node.agent, report: death }]
+    );
+    require(repairPool({ pool: this.pool, deaths, ringOf }), "the pool is repaired");
     this.#cleanEverything();
     this.#successor.close();
     checkPool(this.pool, SLOTS);

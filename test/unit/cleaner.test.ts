@@ -8,10 +8,20 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
-import { AGENT_DPM, GATE_DEFER_FREE } from "../../lib/pool/control_layout.ts";
+import { NO_SEGMENT, type SegmentId } from "../../lib/core/brands.ts";
+import {
+  AGENT_DPM,
+  GATE_DEFER_FREE,
+  SEGMENT_IS_STAGING,
+  SEGMENT_PINS,
+} from "../../lib/pool/control_layout.ts";
 import { DeferFree, SegmentState } from "../../lib/pool/segment_table.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { seeded } from "../support/random.ts";
+import { withAtomicHooks } from "../support/sim_atomics.ts";
+
+const OTHER_AGENT = 5;
+const LOST_BYTES = 96;
 
 function cleanerOf(f: PoolFixture): { cleaner: Cleaner; log: LogWriter } {
   const log = new LogWriter(f.pool, f.segments, AGENT_DPM);
@@ -169,5 +179,58 @@ test(
     checkAgainst(f, model);
   }),
 );
+
+/** Fills a segment, and leaves it sealed with one live record and bytes that belong to nobody; returns it. */
+function fillWithLeftovers(f: PoolFixture): SegmentId {
+  for (let i = 0; i < 40; i++) assert.ok(f.put(`key ${i}`, valueOf(i, 200)));
+  const segment = f.pool.segmentOf(f.find("key 0"));
+  for (let i = 1; i < 40; i++) assert.ok(f.delete(`key ${i}`));
+  assert.is(f.segments.state(segment), SegmentState.SEALED);
+  // As if somebody had died before it pointed the index at a record, or after it had taken one out.
+  f.segments.addLive(f.find("key 0"), LOST_BYTES);
+  return segment;
+}
+
+test("bytes that nobody will take out of the count are written off", () => {
+  const f = new PoolFixture();
+  const segment = fillWithLeftovers(f);
+  const { cleaner, log } = cleanerOf(f);
+  cleanAll(cleaner);
+  log.seal();
+  assert.is(f.segments.state(segment), SegmentState.FREE);
+  checkAgainst(f, new Map([["key 0", valueOf(0, 200)]]));
+});
+
+test("nothing is written off in a segment that is pinned, that stages values, or that is given up", () => {
+  for (const what of ["pinned", "staging", "given up"] as const) {
+    const f = new PoolFixture();
+    const segment = fillWithLeftovers(f);
+    const { cleaner, log } = cleanerOf(f);
+    if (what === "staging") f.pool.control[f.pool.segmentAt(segment) + SEGMENT_IS_STAGING] = 1;
+    const onAccess = (): void => {
+      if (f.segments.state(segment) !== SegmentState.CLEANING) return;
+      if (what === "pinned") f.pool.control[f.pool.segmentAt(segment) + SEGMENT_PINS] = 1;
+    };
+    if (what === "given up") {
+      // Without a segment to move anything to.
+      while (f.segments.allocate(OTHER_AGENT, 0) !== NO_SEGMENT);
+      assert.is(cleaner.cleanOne(), false);
+    } else withAtomicHooks({ onAccess: once(onAccess) }, () => cleaner.cleanOne());
+    log.seal();
+    assert.is(f.segments.state(segment), SegmentState.SEALED, what);
+    assert.ok(f.segments.liveBytes(segment) >= LOST_BYTES, what);
+  }
+});
+
+/** A hook that does not call itself. */
+function once(body: () => void): () => void {
+  let isBusy = false;
+  return () => {
+    if (isBusy) return;
+    isBusy = true;
+    body();
+    isBusy = false;
+  };
+}
 
 test.run();
