@@ -441,7 +441,7 @@ export class Client {
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
         );
-        if (!settler.isIntermediate) this.#flushes.noteEnd(connection.sequences[index]);
+        if (settler.restart === undefined) this.#flushes.noteEnd(connection.sequences[index]);
       }
       producer.settle();
       this.#endRequest(slot);
@@ -459,11 +459,10 @@ export class Client {
         settler.fail(unavailable("may or may not have been made"));
         this.#flushes.noteEnd(sequence);
       } else if (answer === "none") {
-        this.#isHeld[slot] = 1;
-        this.#held.add({ slot, sequence, words, settler });
+        this.#holdAgain({ slot, sequence, words, settler });
       } else {
         settler.settle(answer.status, answer.address, answer.versionLow, answer.versionHigh);
-        if (!settler.isIntermediate) this.#flushes.noteEnd(sequence);
+        if (settler.restart === undefined) this.#flushes.noteEnd(sequence);
       }
       this.#endRequest(slot);
     }
@@ -483,8 +482,12 @@ export class Client {
     const at = producer.oldestRequestAt();
     const words = producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]);
     const slot = connection.slots[index] as Slot;
-    this.#isHeld[slot] = 1;
-    this.#held.add({ slot, sequence: connection.sequences[index], words, settler });
+    this.#holdAgain({ slot, sequence: connection.sequences[index], words, settler });
+  }
+
+  #holdAgain(request: HeldRequest): void {
+    this.#isHeld[request.slot] = 1;
+    this.#held.add(request.settler.restart ?? request);
   }
 
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
@@ -562,7 +565,7 @@ export class Client {
       sequence,
       words,
       settler: {
-        isIntermediate: true,
+        restart: request,
         settle: (status, address) => {
           if (status !== Status.OK) {
             settler.settle(status, 0, 0, 0);
