@@ -100,7 +100,7 @@ export class Client {
   readonly #waiter: ClientWaiter;
   readonly #onFlush: () => void;
   readonly #onBlocked: () => void;
-  readonly #onPoll: () => void;
+  #onPoll: () => void;
   /** Connections by KN identity, and the same as a list. */
   readonly #byNode: (NodeConnection | undefined)[] = [];
   #connections: NodeConnection[] = [];
@@ -273,7 +273,8 @@ export class Client {
 
   /** Fails every request that has not ended: the KNs will not answer any more. */
   failAll(error: DinomoError): void {
-    // Nothing is taken from the rings any more, not even what other KNs still complete.
+    // Nothing is taken from the rings any more, not even what other KNs still complete; nor does anybody connect or depart.
+    this.#onPoll = () => {};
     const connections = this.#connections;
     this.#connections = [];
     this.#byNode.length = 0;
