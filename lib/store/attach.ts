@@ -10,7 +10,6 @@ import {
   DurabilityError,
   HostOnlyError,
   InvalidOptionError,
-  StoreClosedError,
   TooManyClientsError,
 } from "../core/errors.ts";
 import { thisThread } from "../core/thread_identity.ts";
@@ -28,7 +27,7 @@ import {
 } from "../routing/client_registry.ts";
 import { codecOf } from "./options.ts";
 import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
-import { checkHandle, type StoreHandle } from "./handle.ts";
+import { checkHandle, closedByHost, localMonitor, type StoreHandle } from "./handle.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 
@@ -99,9 +98,10 @@ export async function attach<V = unknown>(
       spinMicros: shared.spinMicros,
       file,
       onFlush: () => {},
-      onBlocked: () => {},
+      // In the thread that opened the store nobody else would look after it meanwhile.
+      onBlocked: () => localMonitor(handle)?.lookWhileBlocked(),
       onPoll: () => {
-        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost());
+        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
       },
     });
     const store: Store<V> = new Store<V>({
@@ -177,14 +177,8 @@ function refuse(method: string): Promise<never> {
   );
 }
 
-function closedByHost(): StoreClosedError {
-  return new StoreClosedError(
-    "the store must be open, and was closed by the thread that opened it, or has failed",
-  );
-}
-
 function assertOpen(pool: Pool): void {
-  if (storeState(pool) !== StoreState.OPEN) throw closedByHost();
+  if (storeState(pool) !== StoreState.OPEN) throw closedByHost(pool);
 }
 
 function attachedCodec<V>(handle: StoreHandle, options: AttachOptions<V>): CodecOption<V> {

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { InvalidArgumentError } from "../core/errors.ts";
-import { describe } from "../core/errors.ts";
+import { describe, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
+import type { Monitor } from "../mnode/monitor.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
-import type { PoolHandle } from "../pool/pool.ts";
+import type { Pool, PoolHandle } from "../pool/pool.ts";
+import { StoreState, storeState } from "../routing/client_registry.ts";
 import type { RingRegion } from "../rings/ring_region.ts";
 
 /** Changes whenever threads with different versions of the library could not understand each other. */
@@ -60,4 +61,26 @@ export function checkHandle(value: unknown): StoreHandle {
     );
   }
   return handle;
+}
+
+/** Why an attached store cannot be used. */
+export function closedByHost(pool: Pool): StoreClosedError {
+  return new StoreClosedError(
+    storeState(pool) === StoreState.FAILED
+      ? "the store has failed, and must be opened again in the thread that opened it"
+      : "the store must be open, and was closed by the thread that opened it",
+  );
+}
+
+/** Monitors of the stores that this thread has opened, by their pools. */
+const monitors = new WeakMap<SharedArrayBuffer, Monitor>();
+
+/** Remembers who looks after a store that this thread has opened. */
+export function keepMonitor(handle: StoreHandle, monitor: Monitor): void {
+  monitors.set(handle.pool.control, monitor);
+}
+
+/** Who looks after a store, if this is the thread that has opened it. */
+export function localMonitor(handle: StoreHandle): Monitor | undefined {
+  return monitors.get(handle.pool.control);
 }

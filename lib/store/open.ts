@@ -23,7 +23,7 @@ import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
-import { makeHandle } from "./handle.ts";
+import { keepMonitor, makeHandle } from "./handle.ts";
 import { Maintenance } from "./maintenance.ts";
 import {
   nodeCountMax,
@@ -168,13 +168,22 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     onHandOver: (agent) => nodes.startThread(agent),
   });
   const codec = codecName(resolved.codec);
+  const handle = makeHandle({
+    pool: pool.handle,
+    region,
+    codec,
+    help,
+    spinMicros,
+    log: log?.place,
+  });
+  keepMonitor(handle, monitor);
   let store: Store<V> | undefined;
   await nodes.start(resolved.nodes);
   store = new Store<V>({
     pool,
     ...parts,
     recovery,
-    handle: makeHandle({ pool: pool.handle, region, codec, help, spinMicros, log: log?.place }),
+    handle,
     maintenance: (assertWorks) =>
       new Maintenance({
         pool,

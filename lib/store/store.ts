@@ -45,6 +45,7 @@ import type { StoreHandle } from "./handle.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
 import { StoreState, storeState } from "../routing/client_registry.ts";
+import { closedByHost } from "./handle.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import {
   ATTACHED_STATS,
@@ -538,11 +539,8 @@ export class Store<V> {
   #assertOpen(): void {
     this.#assertNotFailed();
     if (this.#closed === undefined && storeState(this.#pool) === StoreState.OPEN) return;
-    throw new StoreClosedError(
-      this.#closed === undefined
-        ? "the store must be open, and was closed by the thread that opened it"
-        : "the store must be open, and has been closed",
-    );
+    if (this.#closed === undefined) throw closedByHost(this.#pool);
+    throw new StoreClosedError("the store must be open, and has been closed");
   }
 
   #assertNotFailed(): void {
