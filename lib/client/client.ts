@@ -528,7 +528,9 @@ export class Client {
       const isSent = request.large
         ? this.#reserveLarge(request, request.large)
         : this.#send(request);
-      if (isSent && !request.large) continue;
+      // One that has come back is sent again as it was.
+      const isReservation = request.large !== undefined || request.settler.isIntermediate;
+      if (isSent && !isReservation) continue;
       // After a reservation everything else waits for its commit. A request that could not be sent waits for those
       // in flight to come back, or for the slot's owner to be connected.
       if (!isSent) this.#held.add(request);
