@@ -100,7 +100,7 @@ export class Client {
   readonly #waiter: ClientWaiter;
   readonly #onFlush: () => void;
   readonly #onBlocked: () => void;
-  readonly #onPoll: () => void;
+  #onPoll: () => void;
   /** Connections by KN identity, and the same as a list. */
   readonly #byNode: (NodeConnection | undefined)[] = [];
   #connections: NodeConnection[] = [];
@@ -273,7 +273,8 @@ export class Client {
 
   /** Fails every request that has not ended: the KNs will not answer any more. */
   failAll(error: DinomoError): void {
-    // Nothing is taken from the rings any more, not even what other KNs still complete.
+    // Nothing is taken from the rings any more, not even what other KNs still complete; nor does anybody connect or depart.
+    this.#onPoll = () => {};
     const connections = this.#connections;
     this.#connections = [];
     this.#byNode.length = 0;
@@ -441,7 +442,7 @@ export class Client {
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
         );
-        if (!settler.isIntermediate) this.#flushes.noteEnd(connection.sequences[index]);
+        if (settler.restart === undefined) this.#flushes.noteEnd(connection.sequences[index]);
       }
       producer.settle();
       this.#endRequest(slot);
@@ -459,11 +460,10 @@ export class Client {
         settler.fail(unavailable("may or may not have been made"));
         this.#flushes.noteEnd(sequence);
       } else if (answer === "none") {
-        this.#isHeld[slot] = 1;
-        this.#held.add({ slot, sequence, words, settler });
+        this.#holdAgain({ slot, sequence, words, settler });
       } else {
         settler.settle(answer.status, answer.address, answer.versionLow, answer.versionHigh);
-        if (!settler.isIntermediate) this.#flushes.noteEnd(sequence);
+        if (settler.restart === undefined) this.#flushes.noteEnd(sequence);
       }
       this.#endRequest(slot);
     }
@@ -483,8 +483,12 @@ export class Client {
     const at = producer.oldestRequestAt();
     const words = producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]);
     const slot = connection.slots[index] as Slot;
-    this.#isHeld[slot] = 1;
-    this.#held.add({ slot, sequence: connection.sequences[index], words, settler });
+    this.#holdAgain({ slot, sequence: connection.sequences[index], words, settler });
+  }
+
+  #holdAgain(request: HeldRequest): void {
+    this.#isHeld[request.slot] = 1;
+    this.#held.add(request.settler.restart ?? request);
   }
 
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
@@ -528,9 +532,7 @@ export class Client {
       const isSent = request.large
         ? this.#reserveLarge(request, request.large)
         : this.#send(request);
-      // One that has come back is sent again as it was.
-      const isReservation = request.large !== undefined || request.settler.isIntermediate;
-      if (isSent && !isReservation) continue;
+      if (isSent && !request.large) continue;
       // After a reservation everything else waits for its commit. A request that could not be sent waits for those
       // in flight to come back, or for the slot's owner to be connected.
       if (!isSent) this.#held.add(request);
@@ -564,7 +566,7 @@ export class Client {
       sequence,
       words,
       settler: {
-        isIntermediate: true,
+        restart: request,
         settle: (status, address) => {
           if (status !== Status.OK) {
             settler.settle(status, 0, 0, 0);

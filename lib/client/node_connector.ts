@@ -72,7 +72,8 @@ export class NodeConnector {
     const { pool, ringOf, onHandOver } = this.#options;
     const ring = ringOf(agent);
     const helper = this.#makeHelper(agent, nodeId, ring);
-    const execute = (publish: () => void) => helper === undefined ? 0 : this.#help(helper, agent, publish);
+    const execute = (publish: () => void) =>
+      helper === undefined ? 0 : this.#help(helper, agent, publish);
     const connection = new NodeConnection(nodeId, pool.agentAt(agent), ring, execute);
     connection.producer.setConnected(nodeId + 1);
     // The M-node may have given the block to another KN before it saw this client at the ring.

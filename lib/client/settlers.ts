@@ -4,12 +4,13 @@
  * @module
  */
 import { type DinomoError, DurabilityError, PoolFullError } from "../core/errors.ts";
+import type { HeldRequest } from "./node_connection.ts";
 import { Status } from "../rings/ring_layout.ts";
 
 /** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
 export interface Settler {
-  /** Set if the operation goes on with another request. */
-  readonly isIntermediate?: boolean;
+  /** Set if the operation goes on with another request: what to begin again with if this one is refused. */
+  readonly restart?: HeldRequest;
   /** Takes the completion's words. */
   settle(status: number, address: number, versionLow: number, versionHigh: number): void;
   /** Takes the reason why the request will never be answered. */

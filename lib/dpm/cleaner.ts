@@ -62,7 +62,12 @@ import {
   recordWords,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
-import { AGENT_STEPS, AGENT_VICTIM, SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
+import {
+  AGENT_STEPS,
+  AGENT_VICTIM,
+  SLOT_EXPIRING_COUNT,
+  SLOT_LOCK,
+} from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";

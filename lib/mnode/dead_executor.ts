@@ -24,7 +24,13 @@
  *
  * @module
  */
-import { NO_ADDRESS, type OwnerWord, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import {
+  NO_ADDRESS,
+  type OwnerWord,
+  type PoolAddress,
+  type SegmentId,
+  type Slot,
+} from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { IndexSpace } from "../index/index_space.ts";

@@ -17,7 +17,12 @@ import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isConnected, resetRing, type RingHandle } from "../rings/ring_layout.ts";
-import { ClientState, clientState, clientThread, isClientThere } from "../routing/client_registry.ts";
+import {
+  ClientState,
+  clientState,
+  clientThread,
+  isClientThere,
+} from "../routing/client_registry.ts";
 import { announceNodes, NO_NODE, NodeState, setNode } from "../routing/node_directory.ts";
 import { markUnavailable, slotHolder, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { breakPause } from "../pool/gate.ts";

@@ -36,12 +36,14 @@ import type { Pool } from "../pool/pool.ts";
 import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
 import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
-import { announceNodes, NO_NODE, NodeState, nodeStateOf, setNode } from "../routing/node_directory.ts";
 import {
-  initialiseOwner,
-  slotOwner,
-  tryMoveSlot,
-} from "../routing/ownership.ts";
+  announceNodes,
+  NO_NODE,
+  NodeState,
+  nodeStateOf,
+  setNode,
+} from "../routing/node_directory.ts";
+import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
 import type { ManagedNode } from "./managed_node.ts";
@@ -122,6 +124,8 @@ export interface NodeManagerOptions {
 
 /** Slots moved before the event loop gets a turn. */
 const MOVES_PER_TURN = 256;
+/** How long to wait for somebody who is inside a KN that is to end. */
+const LEAVE_MS_MAX = 1000;
 /** How long the other KNs have to stop after the store has failed, until they are terminated. */
 const FAILED_STOP_MS_MAX = 1000;
 /** A KN that fails sooner than this after it was started counts as failing at once; so many in a row are hopeless. */
@@ -148,7 +152,9 @@ export class NodeManager {
   /** Failures that are not over, with their replacements. */
   #recovering = new Map<GoneNode, ManagedNode>();
   /** Whom each slot belongs to, for a list of KNs. */
-  #assigned: { readonly nodes: readonly ManagedNode[]; readonly owners: readonly NodeId[] } | undefined;
+  #assigned:
+    | { readonly nodes: readonly ManagedNode[]; readonly owners: readonly NodeId[] }
+    | undefined;
   #hasFailed = false;
   #lastId = NO_NODE;
 
@@ -419,10 +425,17 @@ export class NodeManager {
 
   /** Stops a KN that owns nothing any more. */
   async #retire(node: ManagedNode): Promise<void> {
-    await this.#stopThread(node, NODE_START_MS_MAX);
+    // From here on it cannot fail any more: its clients look for answers, and send the rest to the slots' owners.
+    const gone = this.#gone.add(node);
     this.#nodes = this.#nodes.filter((other) => other !== node);
     Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
-    this.#gone.add(node);
+    await node.thread.stop(NODE_START_MS_MAX);
+    const deadlineMs = performance.now() + LEAVE_MS_MAX;
+    this.#gone.advance();
+    while (!gone.isQuiet && performance.now() < deadlineMs) {
+      await setTimeout(RETRY_MS);
+      this.#gone.advance();
+    }
     this.#options.events.onNodeRemoved(node.nodeId);
   }
 
@@ -430,7 +443,7 @@ export class NodeManager {
   async #stopThread(node: ManagedNode, stopMsMax: number): Promise<void> {
     await node.thread.stop(stopMsMax);
     const at = this.#pool.agentAt(node.agent) + AGENT_EXECUTOR;
-    const deadlineMs = performance.now() + FAILED_STOP_MS_MAX;
+    const deadlineMs = performance.now() + LEAVE_MS_MAX;
     fenceExecutor(this.#pool.control, at);
     while (!hasLeft(this.#pool.control, at) && performance.now() < deadlineMs) {
       await setTimeout(RETRY_MS);

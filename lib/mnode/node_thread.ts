@@ -5,7 +5,6 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import type { NodeId } from "../core/brands.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import { NODE_START_MS_MAX } from "../core/limits.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
@@ -21,6 +20,12 @@ import type { Pool } from "../pool/pool.ts";
 
 /** How long a thread that said it has stopped may take to end before it is terminated. */
 const EXIT_MS_MAX = 2000;
+
+/**
+ * A KN's heap holds little: what is stored is not in it. Where limits are observed (on Node), a KN that takes more ends alone, and
+ * not with the whole process.
+ */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256 };
 
 /** What a thread is started with. */
 export interface NodeThreadOptions {
@@ -139,18 +144,21 @@ export class NodeThread {
     this.#failure = undefined;
     this.#isStopping = this.#hasExited = false;
     const url = workerUrl instanceof URL ? workerUrl : new URL(workerUrl);
-    const worker = this.#worker = new Worker(url, { workerData: start });
-    worker.on("error", (error) => this.#end(start.nodeId, `failed: ${String(error)}`, error));
+    const worker = this.#worker = new Worker(url, {
+      workerData: start,
+      resourceLimits: RESOURCE_LIMITS,
+    });
+    worker.on("error", (error) => this.#end(`failed: ${String(error)}`, error));
     worker.on("exit", (code) => {
       this.#hasExited = true;
-      this.#end(start.nodeId, `ended by itself with exit code ${code}`, undefined);
+      this.#end(`ended by itself with exit code ${code}`);
     });
     const deadlineMs = performance.now() + NODE_START_MS_MAX;
     while (Atomics.load(this.#control, lifeState) !== LifeState.RUNNING) {
       if (performance.now() > deadlineMs) {
-        this.#failure ??= new NodeFailedError(
-          `KN ${start.nodeId} did not start within ${NODE_START_MS_MAX} ms`,
-        );
+        this.#fail(`did not start within ${NODE_START_MS_MAX} ms`);
+      } else if (this.#hasExited || this.hasGivenUp) {
+        this.#fail("ended before it had started");
       }
       if (this.#failure !== undefined) {
         this.#isStopping = true;
@@ -163,9 +171,14 @@ export class NodeThread {
     this.#isRunning = true;
   }
 
-  #end(nodeId: NodeId, reason: string, cause: unknown): void {
+  #end(reason: string, cause?: unknown): void {
     if (this.#failure !== undefined || this.#isStopping) return;
-    this.#failure = new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
+    this.#fail(reason, cause);
     if (this.#isRunning) this.#options.onEnd(reason, cause);
+  }
+
+  #fail(reason: string, cause?: unknown): void {
+    const { nodeId } = this.#options.start;
+    this.#failure ??= new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
   }
 }

@@ -32,6 +32,8 @@ import {
   SEGMENT_LIVE_BYTES,
   SEGMENT_PINS,
 } from "../pool/control_layout.ts";
+import { tryLockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
+import { isLogged } from "../pool/durability.ts";
 import { PauseTimeoutError, whilePaused } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
 import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_table.ts";
@@ -70,7 +72,7 @@ export interface RepairOptions {
 /**
  * Pauses the pool and repairs it. There must be no zombies.
  *
- * @returns false when somebody does not come to the end of a step in time; nothing has been done then
+ * @returns false when that is not possible now: a snapshot is written, or a step does not end; nothing has been done then
  */
 export function repairPool(options: RepairOptions): boolean {
   const { pool } = options;
@@ -83,12 +85,17 @@ export function repairPool(options: RepairOptions): boolean {
     repairReservations(options);
     repairSegments(pool);
   };
+  // Whoever frees segments behind a checkpoint, or has freeing deferred for a snapshot, does so between two pauses.
+  const isDeferred = !isLogged(pool) && new SegmentTable(pool).isFreeingDeferred;
+  if (isDeferred || !tryLockCheckpoints(pool, AGENT_HOST)) return false;
   try {
     whilePaused(pool, AGENT_HOST, repair, { waitMsMax: REPAIR_WAIT_MS_MAX });
     return true;
   } catch (error) {
     if (error instanceof PauseTimeoutError) return false;
     throw error;
+  } finally {
+    unlockCheckpoints(pool);
   }
 }
 

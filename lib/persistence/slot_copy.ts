@@ -93,7 +93,11 @@ export class SlotCopy {
       if (owner !== undefined) return owner;
       sleepSync(1);
     }
-    throw new Error(`a slot was locked for ${LOCK_WAIT_MS_MAX} ms by agent ${holderOf(Atomics.load(control, lock))}`);
+    throw new Error(
+      `a slot was locked for ${LOCK_WAIT_MS_MAX} ms by agent ${
+        holderOf(Atomics.load(control, lock))
+      }`,
+    );
   }
 
   #copySlot(slotAt: number, entryAt: number): void {

@@ -6,11 +6,7 @@
  *
  * @module
  */
-import {
-  ATTACHED_IN_FLIGHT_MAX,
-  ATTACHED_RING_BYTES_MAX,
-  NODE_COUNT_MAX,
-} from "../core/limits.ts";
+import { ATTACHED_IN_FLIGHT_MAX, ATTACHED_RING_BYTES_MAX, NODE_COUNT_MAX } from "../core/limits.ts";
 import { ringBytes as bytesOfRing, type RingHandle } from "./ring_layout.ts";
 
 /** The buffer and its sizes; structured-cloneable. */

@@ -149,7 +149,12 @@ export function slotOwner(pool: Pool, slot: Slot): NodeId {
  * @param agent who will hold the lock
  * @returns one of {@linkcode Lock}
  */
-export function lockSlot(control: Int32Array, lock: number, word: OwnerWord, agent: number): number {
+export function lockSlot(
+  control: Int32Array,
+  lock: number,
+  word: OwnerWord,
+  agent: number,
+): number {
   const held = heldBy(word, agent);
   for (let i = 0; i < LOCK_POLLS_MAX; i++) {
     const seen = Atomics.compareExchange(control, lock, word, held);

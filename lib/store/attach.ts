@@ -18,9 +18,9 @@ import type { LogFile } from "../persistence/log_file.ts";
 import { Pool } from "../pool/pool.ts";
 import { attachedRing } from "../rings/ring_region.ts";
 import {
+  claimClient,
   ClientState,
   clientState,
-  claimClient,
   markClientDead,
   releaseClient,
   StoreState,
@@ -205,6 +205,8 @@ function attachedCodec<V>(handle: StoreHandle, options: AttachOptions<V>): Codec
   const codec = codecOf(options.codec);
   if (codecName(codec) === handle.codec) return codec;
   throw new InvalidOptionError(
-    `codec must be the one that the store was opened with, ${handle.codec}, got ${codecName(codec)}`,
+    `codec must be the one that the store was opened with, ${handle.codec}, got ${
+      codecName(codec)
+    }`,
   );
 }

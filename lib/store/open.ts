@@ -21,12 +21,7 @@ import { DURABILITY_FAILURES, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
-import {
-  claimClient,
-  HOST_CLIENT,
-  setStoreState,
-  StoreState,
-} from "../routing/client_registry.ts";
+import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { makeHandle } from "./handle.ts";
 import { Maintenance } from "./maintenance.ts";

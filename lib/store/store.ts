@@ -34,13 +34,25 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
-import { StoreEvent, type StoreEventDetails, type StoreEventListener, type StoreEventType, type StoreListenerOptions } from "./events.ts";
+import {
+  StoreEvent,
+  type StoreEventDetails,
+  type StoreEventListener,
+  type StoreEventType,
+  type StoreListenerOptions,
+} from "./events.ts";
 import type { StoreHandle } from "./handle.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
 import { StoreState, storeState } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
-import { ATTACHED_STATS, countRecords, gatherStats, type HostStats, type StoreStats } from "./stats.ts";
+import {
+  ATTACHED_STATS,
+  countRecords,
+  gatherStats,
+  type HostStats,
+  type StoreStats,
+} from "./stats.ts";
 
 /** A value with what the store knows about it. */
 export interface Entry<V> {

@@ -31,7 +31,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
-import { initialiseOwner, loadOwner, tryMoveSlot, ownerOf } from "../../lib/routing/ownership.ts";
+import { initialiseOwner, loadOwner, ownerOf, tryMoveSlot } from "../../lib/routing/ownership.ts";
 import { DurableKey, type DurableOperation, type FoundRecord, type Kept } from "./durable_model.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";

@@ -14,13 +14,13 @@ import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { RequestProducer } from "../../lib/rings/request_producer.ts";
 import {
   COMPLETION_STATUS,
-  statusOf,
   Condition,
   createRing,
   Operation,
   packOperation,
   REQUEST_OWNER_WORD,
   Status,
+  statusOf,
 } from "../../lib/rings/ring_layout.ts";
 import { firstOwnerWord } from "../../lib/routing/ownership.ts";
 import { History, type HistoryPlan } from "./outcome_history.ts";

@@ -22,11 +22,11 @@ import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing } from "../../lib/rings/ring_layout.ts";
 import {
+  HOLDER_MASK,
   initialiseOwner,
   loadOwner,
-  HOLDER_MASK,
-  tryMoveSlot,
   ownerOf,
+  tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
@@ -90,7 +90,8 @@ export class SimDuel {
   /** Whether anybody would wait for a lock. */
   get isLocked(): boolean {
     const { control } = this.pool;
-    const isLocked = (slot: Slot) => (control[this.pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
+    const isLocked = (slot: Slot) =>
+      (control[this.pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
     return SLOTS.some(isLocked);
   }
 

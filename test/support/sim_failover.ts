@@ -58,7 +58,10 @@ const SEGMENT_COUNT = 16;
 const SEGMENT_BYTES = 4096;
 const SLOTS = [17, 1200, 2400] as Slot[];
 /** Keys of a failover: five of each slot. */
-export const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, 5).map((key, number) => ({ ...key, number }));
+export const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, 5).map((key, number) => ({
+  ...key,
+  number,
+}));
 const NOW_MS = 1_000_000;
 const TURNS_MAX = 1000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
@@ -74,7 +77,10 @@ interface Issued {
 
 /** The store. */
 export class SimFailover {
-  readonly pool: Pool = Pool.create(geometryOf(SEGMENT_COUNT * SEGMENT_BYTES, SEGMENT_BYTES), HASH_KEY);
+  readonly pool: Pool = Pool.create(
+    geometryOf(SEGMENT_COUNT * SEGMENT_BYTES, SEGMENT_BYTES),
+    HASH_KEY,
+  );
   readonly victim: KvsNode;
   readonly #disk = new MemoryDisk();
   readonly #log: StartedLog | undefined;
@@ -248,7 +254,11 @@ export class SimFailover {
 
   /** The process ends now: what is in the files is what was acknowledged. */
   #checkFiles(): void {
-    const requested = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
+    const requested = {
+      codec: "binary",
+      capacityBytes: undefined,
+      segmentBytes: undefined,
+    } as const;
     const { pool } = readSnapshot(this.#disk, DIRECTORY, requested, { isLogged: true });
     this.#checkContents(pool);
   }
@@ -282,7 +292,12 @@ export class SimFailover {
 
   #issue(step: ScriptStep): void {
     const number = this.#issued.length + 1;
-    const issued: Issued = { step, number, expected: this.#expect(step, number), status: undefined };
+    const issued: Issued = {
+      step,
+      number,
+      expected: this.#expect(step, number),
+      status: undefined,
+    };
     this.#issued.push(issued);
     const settler: Settler = {
       settle: (status) => {

@@ -20,11 +20,11 @@ import { DeferFree } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import {
+  HOLDER_MASK,
   initialiseOwner,
   loadOwner,
-  HOLDER_MASK,
-  tryMoveSlot,
   ownerOf,
+  tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
 import { require } from "./sim_model.ts";
@@ -77,7 +77,14 @@ export class SimNode implements SimAgent {
     const { nodeId, agent } = this;
     const { pool, clock, random } = this.#world;
     const consumers = [new RequestConsumer(ring)];
-    const helper = new KvsNode({ pool, nodeId, agent, consumers, clock, executor: clientExecutor(0) });
+    const helper = new KvsNode({
+      pool,
+      nodeId,
+      agent,
+      consumers,
+      clock,
+      executor: clientExecutor(0),
+    });
     const world = this.#world;
     return (publish) =>
       world.mayHelp && random.next() < 0.5 && this.#mayLock() ? helper.doWork(publish) : 0;

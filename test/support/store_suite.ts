@@ -7,12 +7,14 @@
 import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import { type Random, seeded } from "./random.ts";
-import { open, type OpenOptions, type Store } from "../../mod.ts";
+import { attach, open, type OpenOptions, type Store } from "../../mod.ts";
 
 /** A store to run the cases on. */
 export interface StoreSetup {
   readonly name: string;
   readonly options: OpenOptions;
+  /** Whether the cases get a store that is attached to it. @default false */
+  readonly isAttached?: boolean;
 }
 
 /** The stores that a suite runs on unless it says otherwise. */
@@ -21,6 +23,11 @@ export const SETUPS: readonly StoreSetup[] = [
   {
     name: "tiny",
     options: { capacity: "1MiB", segmentBytes: "4KiB", ringBytes: "8KiB", inFlight: 8 },
+  },
+  {
+    name: "attached",
+    options: { nodes: 2, capacity: "1MiB", segmentBytes: "4KiB", ringBytes: "8KiB", inFlight: 8 },
+    isAttached: true,
   },
   {
     name: "three small KNs",
@@ -61,11 +68,15 @@ function runOn(
   setup: StoreSetup,
   cases: readonly [string, StoreCase][],
 ): void {
-  const test = suite<{ store: Store<unknown> }>(`${title}: ${setup.name}`);
+  const test = suite<{ host: Store<unknown>; store: Store<unknown> }>(`${title}: ${setup.name}`);
   test.before(async (context) => {
-    context.store = await open(setup.options);
+    context.host = await open(setup.options);
+    context.store = setup.isAttached ? await attach(context.host.share()) : context.host;
   });
-  test.after((context) => context.store.close());
+  test.after(async (context) => {
+    await context.store.close();
+    await context.host.close();
+  });
   test.before.each((context) => context.store.clear());
   for (const [name, body] of cases) {
     test(name, ({ store }) => seeded((random) => body(store, random))());

@@ -29,7 +29,15 @@ function sweptPool(): { f: PoolFixture; sweeper: ExpirySweeper; counters: AgentC
   const counters = new AgentCounters(f.pool, 0);
   const { pool, segments, table } = f;
   const clock = () => f.nowMs;
-  const sweeper = new ExpirySweeper({ pool, nodeId: NODE, agent: NODE, segments, table, counters, clock });
+  const sweeper = new ExpirySweeper({
+    pool,
+    nodeId: NODE,
+    agent: NODE,
+    segments,
+    table,
+    counters,
+    clock,
+  });
   return { f, sweeper, counters };
 }
 

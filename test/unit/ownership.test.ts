@@ -9,11 +9,11 @@ import type { NodeId, OwnerWord, Slot } from "../../lib/core/brands.ts";
 import { SLOT_LOCK } from "../../lib/pool/control_layout.ts";
 import {
   firstOwnerWord,
-  initialiseOwner,
-  loadOwner,
   heldBy,
   HOLDER_MASK,
   holderOf,
+  initialiseOwner,
+  loadOwner,
   Lock,
   lockAnySlot,
   lockSlot,
@@ -64,8 +64,16 @@ test("a slot is locked under the current word, and under no other", () => {
   const { f, lock, control } = ownedBy(5);
   const word = loadOwner(f.pool, SLOT);
   assert.is(ownerOf(word), 5);
-  assert.is(lockSlot(control, lock, firstOwnerWord(6 as NodeId), AGENT), Lock.MOVED, "another owner");
-  assert.is(lockSlot(control, lock, nextOwnerWord(word, 5 as NodeId), AGENT), Lock.MOVED, "a later version");
+  assert.is(
+    lockSlot(control, lock, firstOwnerWord(6 as NodeId), AGENT),
+    Lock.MOVED,
+    "another owner",
+  );
+  assert.is(
+    lockSlot(control, lock, nextOwnerWord(word, 5 as NodeId), AGENT),
+    Lock.MOVED,
+    "a later version",
+  );
   assert.is(control[lock]! & HOLDER_MASK, 0, "a refusal locks nothing");
   assert.is(lockSlot(control, lock, word, AGENT), Lock.TAKEN);
   assert.is(holderOf(control[lock]!), AGENT);
@@ -85,7 +93,11 @@ test("after a move the old word locks nothing, even when the slot has come back"
   assert.is(tryMoveSlot(f.pool, SLOT, 5 as NodeId), true);
   const third = loadOwner(f.pool, SLOT);
   assert.is(ownerOf(third), 5);
-  assert.is(lockSlot(control, lock, first, AGENT), Lock.MOVED, "I4: its ownership version is outdated");
+  assert.is(
+    lockSlot(control, lock, first, AGENT),
+    Lock.MOVED,
+    "I4: its ownership version is outdated",
+  );
   assert.is(lockSlot(control, lock, third, AGENT), Lock.TAKEN);
 });
 

@@ -13,14 +13,14 @@ import { RequestConsumer, RING_EMPTY } from "../../lib/rings/request_consumer.ts
 import { RequestProducer, RING_FULL } from "../../lib/rings/request_producer.ts";
 import {
   COMPLETION_STATUS,
-  isOfRequest,
-  statusOf,
   COMPLETION_TAIL,
   createRing,
+  isOfRequest,
   Operation,
   packOperation,
   REQUEST_OPERATION,
   REQUEST_TAIL,
+  statusOf,
 } from "../../lib/rings/ring_layout.ts";
 import { Random, SEED } from "../support/random.ts";
 

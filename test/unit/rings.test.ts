@@ -14,15 +14,15 @@ import {
   COMPLETION_VERSION_LOW,
   Condition,
   conditionOf,
+  createRing,
   isOfRequest,
   isPrepared,
-  statusOf,
-  createRing,
   Operation,
   operationOf,
   packOperation,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
+  statusOf,
 } from "../../lib/rings/ring_layout.ts";
 import { type Random, seeded } from "../support/random.ts";
 

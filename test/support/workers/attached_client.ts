@@ -1,0 +1,73 @@
+/**
+ * A thread that attaches to a store and does what it is told, by messages; see ../attached_thread.ts.
+ *
+ * @module
+ */
+import process from "node:process";
+import { parentPort, workerData } from "node:worker_threads";
+import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.ts";
+import { Executor } from "../../../lib/node/executor.ts";
+import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
+import { Pool } from "../../../lib/pool/pool.ts";
+import { hookAtomics } from "../sim_atomics.ts";
+import type { ThreadOrder } from "../attached_thread.ts";
+
+const port = parentPort!;
+let store: Store<unknown> | undefined;
+let handle: StoreHandle | undefined;
+
+/** Makes this thread end at an atomic access in a step that it executes for a KN. */
+function dieWhileHelping(accesses: number): void {
+  const pool = Pool.attach(handle!.pool);
+  let left = accesses;
+  hookAtomics({
+    onAccess: () => {
+      const isHelping = Array.from({ length: 4 }, (_, agent) => agent).some((agent) =>
+        pool.control[pool.agentAt(agent) + AGENT_EXECUTOR]! > Executor.OWN_THREAD
+      );
+      if (isHelping && --left === 0) process.exit(7);
+    },
+  });
+}
+
+async function obey(order: ThreadOrder): Promise<unknown> {
+  switch (order.kind) {
+    case "attach":
+      handle = order.handle;
+      store = await attach(order.handle);
+      return;
+    case "call": {
+      const target = store as unknown as Record<string, (...args: unknown[]) => unknown>;
+      return await target[order.method]!(...order.args);
+    }
+    case "leave":
+      for (let i = 0; i < order.unanswered; i++) store!.put(`unanswered ${i}`, i).catch(() => {});
+      if (order.how === "throw") throw new Error("planted failure");
+      return process.exit(5);
+    case "die-helping":
+      return dieWhileHelping(order.accesses);
+    case "loop":
+      for (;;) store!.putSync("looping", 1);
+  }
+}
+
+port.on("message", async (order: ThreadOrder) => {
+  try {
+    const result = await obey(order);
+    port.postMessage({ number: order.number, result });
+  } catch (error) {
+    if (order.kind === "leave") {
+      // Outside of this promise, so that it ends the thread.
+      setTimeout(() => {
+        throw error;
+      });
+      return;
+    }
+    const code = error instanceof DinomoError ? error.code : undefined;
+    port.postMessage({ number: order.number, error: String(error), code });
+  }
+});
+
+const { handle: given } = workerData as { handle?: StoreHandle };
+if (given !== undefined) await obey({ kind: "attach", number: 0, handle: given });
+port.postMessage({ number: 0, result: undefined });
