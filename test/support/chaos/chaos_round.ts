@@ -20,7 +20,6 @@ import { type ChaosSettings, drawSettings } from "./chaos_settings.ts";
 import type { ChaosTally } from "./chaos_tally.ts";
 import { Crew } from "./crew.ts";
 import { Director } from "./director.ts";
-import { describePool } from "./pool_state.ts";
 import { fill } from "./fillers.ts";
 import {
   checkCopy,
@@ -125,15 +124,15 @@ class ChaosRound {
       clientThreads,
       hasPath: path !== undefined,
     });
-    const host = this.#makeHost(); const dd = (globalThis as any).setInterval(() => console.error(describePool(store, this.#pool, 16)), 4000);dd.unref();
-    console.error("fill", JSON.stringify(this.#settings)); await fill(store, workload); console.error("filled");
+    const host = this.#makeHost();
+    await fill(store, workload);
     const working = host.run().catch(this.#report);
     await director.run(performance.now() + seconds * 1000);
     director.withdraw();
-    console.error("stop"); await crew.stop(); console.error("stopped");
+    await crew.stop();
     this.#isOver = true;
     await working;
-    console.error("check"); await this.#check(host, director, crew);
+    await this.#check(host, director, crew);
     const slow = [this.#slow, ...crew.slowLists];
     for (const { fault, isStall } of this.#faults) {
       const times = isStall ? tally.settledAfterStallMs : tally.settledAfterDeathMs;
