@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { PROJECT_ROOT } from "../scripts/runtimes.ts";
-import { runProgram } from "./support/program.ts";
+import { currentRuntime, runProgram } from "./support/program.ts";
 
 const OUTPUT: Readonly<Record<string, readonly string[]>> = {
   "basics.ts": [
@@ -30,7 +30,24 @@ const OUTPUT: Readonly<Record<string, readonly string[]>> = {
     "3 -> 1: 67 % of the slots, 0 bytes moved",
     "lost writes: 0",
   ],
+  "threads.ts": [
+    "be 2, is 1, lines 2, not 1, or 1, question 1, that 1, the 1, to 2",
+  ],
 };
+
+/** What the server prints, on every runtime; the order of what its threads do is not fixed. */
+const SERVER_OUTPUT: readonly RegExp[] = [
+  /^3 threads, limit 200 requests per minute$/,
+  /^thread [0-2] made a session, threads 0, 1, 2 have served it$/,
+  /^thread 1 has failed: a bug$/,
+  /^client \d+ is gone, and its place is free$/,
+  /^after its crash: 10 of 10 requests find the session$/,
+  /^after the logout: 10 of 10 requests are refused$/,
+  /^0 +\d+ +\d+$/,
+  /^1 +\d+ +\d+$/,
+  /^2 +\d+ +\d+$/,
+  /^all +200 +100$/,
+];
 
 test("the examples are the files of examples/", () => {
   const files = readdirSync(join(PROJECT_ROOT, "examples")).filter((name) => name.endsWith(".ts"));
@@ -45,5 +62,25 @@ for (const [file, lines] of Object.entries(OUTPUT)) {
     assert.is(end.exitCode, 0);
   });
 }
+
+test("server/", async () => {
+  const runtime = currentRuntime();
+  const end = await runProgram(`examples/server/${runtime}.ts`);
+  const lines = end.stdout.split("\n");
+  for (const line of SERVER_OUTPUT) {
+    assert.is(lines.filter((other) => line.test(other)).length, 1, `${line} in ${end.stdout}`);
+  }
+  // Deno reports what a thread throws by itself.
+  if (runtime === "deno") assert.match(end.stderr, "Error: a bug");
+  else assert.is(end.stderr, "");
+  assert.is(end.exitCode, 0);
+});
+
+test("server/ refuses a command line that makes no sense", async () => {
+  const end = await runProgram(`examples/server/${currentRuntime()}.ts`, ["--threads", "0"]);
+  assert.match(end.stderr, "options: --port <number>");
+  assert.is(end.stdout, "");
+  assert.is(end.exitCode, 2);
+});
 
 test.run();

@@ -190,7 +190,7 @@ export class StoreClosedError extends DinomoError {
   }
 }
 
-/** A KN could not be started, or stopped unexpectedly. */
+/** A KN could not be started, or KNs have failed again and again. */
 export class NodeFailedError extends DinomoError {
   static {
     this.prototype.name = "NodeFailedError";

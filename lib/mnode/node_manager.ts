@@ -91,7 +91,7 @@ export interface NodeRecovery {
   readonly replacement: number;
   /** Changes that its thread had begun when it died, and that were completed. */
   readonly changesCompleted: number;
-  /** From its failure until every slot could be written again, in milliseconds. */
+  /** From its failure until every slot could be written again, and its thread was in no step any more, in milliseconds. */
   readonly durationMs: number;
 }
 

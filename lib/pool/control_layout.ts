@@ -181,7 +181,7 @@ export const AGENT_BLOCK_WORDS = 8 * LINE_WORDS;
 export const SLOT_META = 0;
 export const SLOT_EXTENTS = 1;
 export const SLOT_EXTENT_COUNT = 21;
-/** Line 1: LOCK, the owner word with its lock bit; the words after it change only under the lock. */
+/** Line 1: LOCK, the owner word with its holder; the words after it change only under the lock. */
 export const SLOT_LOCK = LINE_WORDS;
 /** Version of the slot's newest record: low 32 bits, high 16 bits. */
 export const SLOT_VERSION_LOW = SLOT_LOCK + 1;

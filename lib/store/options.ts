@@ -68,9 +68,12 @@ export interface OpenOptions<V = unknown> {
    * on this thread. `false` leaves all of them to the KNs' threads. @default true
    */
   help?: boolean;
-  /** Bytes of the request ring of each (client, KN), a power of two from 8 KiB to 64 MiB. @default "512KiB" */
+  /**
+   * Bytes of the request ring of each (client, KN), a power of two from 8 KiB to 64 MiB; of a thread that has attached, 64 KiB at most.
+   * @default "512KiB"
+   */
   ringBytes?: Bytes;
-  /** Requests in flight per (client, KN), a power of two from 8 to 65536. @default 4096 */
+  /** Requests in flight per (client, KN), a power of two from 8 to 65536; of a thread that has attached, 1024 at most. @default 4096 */
   inFlight?: number;
   /** Most threads of DPM processors, 1 to 8; they start when there is work and end when there is none. @default 1 */
   dpmThreads?: number;

@@ -479,7 +479,8 @@ export class Store<V> {
 
   /**
    * Closes the store: waits for pending operations, writes a snapshot if there is a path, ends all threads. Operations
-   * that are issued afterwards are refused. A second call returns the same promise.
+   * that are issued afterwards are refused, also in threads that have attached. In one of those it ends that thread's part in the
+   * store. A second call returns the same promise.
    */
   close(): Promise<void> {
     this.#closed ??= this.#maintenance.close(() => this.#failure !== undefined)

@@ -7,7 +7,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withAtomicHooks } from "../support/sim_atomics.ts";
-import { type ScriptStep, SimFailover } from "../support/sim_failover.ts";
+import { type FailoverOptions, type ScriptStep, SimFailover } from "../support/sim_failover.ts";
 
 /** What there is before. */
 const BEFORE: readonly ScriptStep[] = [
@@ -56,20 +56,68 @@ const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
   ],
 };
 
+/** What is issued while nobody knows yet what has become of the step. */
+const AFTER: readonly ScriptStep[] = [
+  { kind: "put-absent", key: 0, bytes: 40 },
+  { kind: "put-absent", key: 2, bytes: 40 },
+  { kind: "delete", key: 10 },
+  { kind: "put", key: 5, bytes: 40 },
+];
+
 class Death extends Error {}
+
+/** A store, what is in it, and what is done to it. */
+interface Scenario {
+  readonly name: string;
+  readonly options: FailoverOptions;
+  readonly before: readonly ScriptStep[];
+  readonly script: readonly ScriptStep[];
+  /** Failovers, at least, in which the KN holds a slot. */
+  readonly heldMin: number;
+  /** Accesses from one that is tried to the next: a step that cleans makes thousands. */
+  readonly stride: number;
+}
 
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 4;
+const ROOMY_SEGMENT_COUNT = 16;
+/** So few that what has been overwritten must be cleaned before anything else fits. */
+const SCARCE_SEGMENT_COUNT = 9;
 
-/** Runs a script until its step makes access number `at`, and lets something happen there. */
+/** Leaves every segment half full of records that are live. */
+const WORN: readonly ScriptStep[] = Array.from({ length: 24 }, (_, i) => ({
+  kind: "put",
+  key: i % 3 === 0 ? (i / 3) % 5 : 5 + (i % 5),
+  bytes: 900,
+}));
+const CHURN: readonly ScriptStep[] = Array.from({ length: 8 }, (_, i) => ({
+  kind: "put",
+  key: 5 + (i % 5),
+  bytes: 900,
+}));
+
+const scenarios: Scenario[] = [];
+for (const isLogged of [false, true]) {
+  const kind = isLogged ? "logged" : "in memory";
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    const options = { isLogged, segmentCount: ROOMY_SEGMENT_COUNT };
+    scenarios.push({ name: `${kind}, ${name}`, options, before: BEFORE, script, heldMin: 10, stride: 1 });
+  }
+  const options = { isLogged, segmentCount: SCARCE_SEGMENT_COUNT };
+  scenarios.push({ name: `${kind}, cleaning`, options, before: WORN, script: CHURN, heldMin: 10, stride: 97 });
+}
+
+/** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
 function runUntil(
   world: SimFailover,
-  script: readonly ScriptStep[],
+  { before, script }: Scenario,
   at: number,
   onAccess: () => void,
 ): boolean {
-  world.issue(BEFORE);
-  world.drainVictim();
+  for (const step of before) {
+    world.issue([step]);
+    world.drainVictim();
+  }
   world.issue(script);
   let count = 0;
   let isDone = false;
@@ -87,56 +135,64 @@ function runUntil(
   return isDone;
 }
 
-for (const isLogged of [false, true]) {
-  const kind = isLogged ? "logged" : "in memory";
-  for (const [name, script] of Object.entries(SCRIPTS)) {
-    test(`${kind}, ${name}: a KN dies at any access`, () => {
-      let deaths = 0;
-      for (let at = 0;; at++) {
-        const world = new SimFailover(isLogged);
-        let hasDied = false;
-        try {
-          hasDied = runUntil(world, script, at, () => {
-            throw new Death();
-          });
-        } catch (error) {
-          if (!(error instanceof Death)) throw error;
-          hasDied = true;
-        }
-        if (!hasDied) break;
-        deaths += 1;
-        try {
-          world.die();
-          world.failOver();
-          world.finish();
-        } catch (error) {
-          throw new Error(`death at access ${at}: ${(error as Error).stack}`);
-        }
-      }
-      assert.ok(deaths > 40, `${deaths} deaths`);
+function dies(world: SimFailover, scenario: Scenario, at: number): boolean {
+  try {
+    return runUntil(world, scenario, at, () => {
+      throw new Death();
     });
-
-    test(`${kind}, ${name}: a KN is taken for dead at any access, and goes on`, () => {
-      let zombies = 0;
-      let held = 0;
-      for (let at = 0;; at++) {
-        const world = new SimFailover(isLogged);
-        try {
-          const isZombie = runUntil(world, script, at, () => {
-            world.failOver();
-            held += Math.min(world.heldCount, 1);
-          });
-          if (!isZombie) break;
-          zombies += 1;
-          world.finish();
-        } catch (error) {
-          throw new Error(`failover at access ${at}: ${(error as Error).stack}`);
-        }
-      }
-      assert.ok(zombies > 40, `${zombies} zombies`);
-      assert.ok(held > 10, `${held} of them held a slot`);
-    });
+  } catch (error) {
+    if (error instanceof Death) return true;
+    throw error;
   }
+}
+
+/** Says at which access something went wrong. */
+function failing(what: string, at: number, body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    throw new Error(`${what} at access ${at}: ${(error as Error).stack}`);
+  }
+}
+
+for (const scenario of scenarios) {
+  test(`${scenario.name}: a KN dies at any access`, () => {
+    let deaths = 0;
+    for (let at = 0;; at += scenario.stride) {
+      const world = new SimFailover(scenario.options);
+      if (!dies(world, scenario, at)) break;
+      deaths += 1;
+      failing("death", at, () => {
+        world.die();
+        world.issue(AFTER);
+        world.failOver();
+        world.finish();
+      });
+    }
+    console.log(scenario.name, deaths); assert.ok(deaths > 40, `${deaths} deaths`);
+  });
+
+  test(`${scenario.name}: a KN is taken for dead at any access, and goes on`, () => {
+    let zombies = 0;
+    let held = 0;
+    for (let at = 0;; at += scenario.stride) {
+      const world = new SimFailover(scenario.options);
+      let isZombie = false;
+      failing("failover", at, () => {
+        isZombie = runUntil(world, scenario, at, () => {
+          world.failOver();
+          held += Math.min(world.heldCount, 1);
+          world.issue(AFTER);
+          world.turn();
+        });
+        if (isZombie) world.finish();
+      });
+      if (!isZombie) break;
+      zombies += 1;
+    }
+    console.log(scenario.name, zombies, held); assert.ok(zombies > 40, `${zombies} zombies`);
+    assert.ok(held >= scenario.heldMin, `${held} of them held a slot`);
+  });
 }
 
 test.run();

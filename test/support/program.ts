@@ -39,7 +39,8 @@ export async function runProgram(
   return { exitCode, stdout, stderr };
 }
 
-function currentRuntime(): Runtime {
+/** The runtime that runs the test. */
+export function currentRuntime(): Runtime {
   if (process.versions.bun !== undefined) return "bun";
   return "Deno" in globalThis ? "deno" : "node";
 }

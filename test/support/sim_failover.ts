@@ -54,7 +54,6 @@ export type ScriptStep =
   | { readonly kind: "delete"; readonly key: number }
   | { readonly kind: "clear"; readonly slot: number };
 
-const SEGMENT_COUNT = 16;
 const SEGMENT_BYTES = 4096;
 const SLOTS = [17, 1200, 2400] as Slot[];
 /** Keys of a failover: five of each slot. */
@@ -75,12 +74,17 @@ interface Issued {
   status: number | undefined;
 }
 
+/** How a store is made. */
+export interface FailoverOptions {
+  readonly isLogged: boolean;
+  /** Few of them: then the KN cleans in its steps. */
+  readonly segmentCount: number;
+}
+
 /** The store. */
 export class SimFailover {
-  readonly pool: Pool = Pool.create(
-    geometryOf(SEGMENT_COUNT * SEGMENT_BYTES, SEGMENT_BYTES),
-    HASH_KEY,
-  );
+  readonly #options: FailoverOptions;
+  readonly pool: Pool;
   readonly victim: KvsNode;
   readonly #disk = new MemoryDisk();
   readonly #log: StartedLog | undefined;
@@ -101,10 +105,12 @@ export class SimFailover {
   #nowMs = NOW_MS;
 
   /** Makes a store in which the first of two KNs owns every slot. */
-  constructor(isLogged: boolean) {
-    const { pool } = this;
+  constructor(options: FailoverOptions) {
+    this.#options = options;
+    const geometry = geometryOf(options.segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
+    const pool = this.pool = Pool.create(geometry, HASH_KEY);
     const clock = () => this.#nowMs;
-    this.#log = isLogged
+    this.#log = options.isLogged
       ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)
       : undefined;
     claimClient(pool, 1, { number: 0, startTicks: 0 });
@@ -220,6 +226,7 @@ export class SimFailover {
     this.#gone.advance();
     require(this.heldCount === 0, "I1: nothing holds slots any more");
     require(!this.#gone.hasZombies, "nobody is in a step of a KN that is gone");
+    require(this.victim.doWork() === 0, "I1: nobody executes for a KN that is gone");
     for (let i = 0; this.#client.pendingCount > 0; i++) {
       require(i < TURNS_MAX, "what was issued ends");
       this.turn();
@@ -279,7 +286,7 @@ export class SimFailover {
     const log = new LogWriter(pool, segments, AGENT_DPM, { file: this.#log?.file });
     const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
     const cleaner = new Cleaner(pool, segments, table, log, () => this.#nowMs);
-    for (let i = 0; i < SEGMENT_COUNT && cleaner.cleanOne(); i++);
+    for (let i = 0; i < this.#options.segmentCount && cleaner.cleanOne(); i++);
     cleaner.abandon();
     log.seal();
   }
