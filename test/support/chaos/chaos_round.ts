@@ -103,7 +103,7 @@ class ChaosRound {
   async run(): Promise<void> {
     const { tally, seconds } = this.#options;
     const store = this.#store;
-    const { workload, clientThreads, path } = this.#settings;
+    const { workload, clientThreads, disturbances, path } = this.#settings;
     store.addEventListener("nodefailed", () => tally.failovers += 1);
     store.addEventListener("noderecovered", ({ detail }) => {
       tally.recoveries += 1;
@@ -112,6 +112,7 @@ class ChaosRound {
     const shared = {
       store,
       workload,
+      disturbances,
       tally,
       onViolation: this.#report,
       onFault: (fault: FiredFault, isStall: boolean) => void this.#faults.push({ fault, isStall }),

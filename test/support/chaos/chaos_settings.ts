@@ -29,19 +29,29 @@ export interface Workload {
   readonly fillerBytes: number;
 }
 
+/** How a round is disturbed. */
+export interface Disturbances {
+  /** Longest time between two of them. */
+  readonly pauseMsMax: number;
+  /** Of so many faults one is a stall. Each holds most operations up for a second. */
+  readonly stallEvery: number;
+}
+
 /** All decisions of a round. */
 export interface ChaosSettings {
   readonly durability: Durability;
   readonly path: string | undefined;
   readonly clientThreads: number;
   readonly options: OpenOptions;
+  readonly disturbances: Disturbances;
   readonly workload: Workload;
 }
 
 /** Draws a round's settings. */
 export function drawSettings(random: Random, durability: Durability, workerUrl: URL): ChaosSettings {
   const segmentBytes = random.pick([4096, 8192, 16384]);
-  const capacity = random.pick([512, 1024, 2048]) * 1024;
+  // Where writes are logged, segments wait for checkpoints before they are free.
+  const capacity = random.pick([512, 1024, 2048]) * 1024 * (durability === "memory" ? 1 : 2);
   const nodes = random.between(1, NODES_MAX);
   const fillerBytes = random.pick([100, 250, 600]);
   const path = durability === "memory" ? undefined : temporaryPath("chaos");
@@ -50,6 +60,10 @@ export function drawSettings(random: Random, durability: Durability, workerUrl: 
     durability,
     path,
     clientThreads: random.between(2, 4),
+    disturbances: {
+      pauseMsMax: random.pick([100, 300, 600]),
+      stallEvery: random.pick([3, 10, 30]),
+    },
     options: {
       durability,
       capacity,

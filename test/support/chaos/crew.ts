@@ -9,7 +9,7 @@ import type { Store } from "../../../mod.ts";
 import type { FiredFault } from "../faults.ts";
 import { type HistoryTape, makeTape } from "../linearizability/history_tape.ts";
 import type { Random } from "../random.ts";
-import type { Workload } from "./chaos_settings.ts";
+import type { Disturbances, Workload } from "./chaos_settings.ts";
 import type { ChaosTally } from "./chaos_tally.ts";
 import { CLIENT_FAULT_NAMES } from "./chaos_tally.ts";
 import { ClientFault, ClientOrders, ClientPhase, makeClientWords } from "./client_orders.ts";
@@ -29,6 +29,7 @@ export interface CrewOptions {
   readonly store: Store<unknown>;
   readonly random: Random;
   readonly workload: Workload;
+  readonly disturbances: Disturbances;
   readonly clockWord: Int32Array;
   readonly tally: ChaosTally;
   /** Called with what must not be. */
@@ -103,14 +104,16 @@ export class Crew {
 
   /** Orders one of the threads to die, stall, or leave. */
   disturb(): void {
-    const { random } = this.#options;
+    const { random, disturbances } = this.#options;
     const running = this.#members.filter(({ orders, isKilled }) =>
       orders.phase === ClientPhase.RUNNING && !orders.isWaiting && !isKilled
     );
     if (running.length === 0) return;
     const member = random.pick(running);
     const kinds = Object.values(ClientFault);
-    const kind = random.below(kinds.length + 2);
+    let kind = random.below(kinds.length + 2);
+    const isStall = kind === ClientFault.STALL_HELPING;
+    if (isStall && random.below(disturbances.stallEvery) > 2) kind = ClientFault.THROW_HELPING;
     // What helpers do happens while they execute: every hundredth access counts, perhaps.
     const accesses = random.between(1, 10 ** random.between(1, 4));
     const durationMs = random.between(1200, 2500);

@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Store } from "../../../mod.ts";
 import { Fault, FaultOrders, type FiredFault } from "../faults.ts";
 import type { Random } from "../random.ts";
-import { NODES_MAX } from "./chaos_settings.ts";
+import { type Disturbances, NODES_MAX } from "./chaos_settings.ts";
 import { type ChaosTally, FAULT_NAMES } from "./chaos_tally.ts";
 import type { Crew } from "./crew.ts";
 
@@ -19,6 +19,7 @@ export interface DirectorOptions {
   readonly random: Random;
   readonly tally: ChaosTally;
   readonly clientThreads: number;
+  readonly disturbances: Disturbances;
   readonly hasPath: boolean;
   /** Called with what must not be. */
   readonly onViolation: (text: string) => void;
@@ -27,7 +28,6 @@ export interface DirectorOptions {
 }
 
 const LOOK_MS = 5;
-const PAUSE_MS_MAX = 250;
 /** Stalls that end before the operations they hold up are refused, and some that do not. */
 const STALL_MS = { min: 1200, max: 2500 } as const;
 const LONG_STALL_MS = 4000;
@@ -54,13 +54,13 @@ export class Director {
 
   /** Disturbs until a time, by `performance.now()`. */
   async run(untilMs: number): Promise<void> {
-    const { random } = this.#options;
+    const { random, disturbances } = this.#options;
     let nextMs = performance.now();
     while (performance.now() < untilMs) {
       this.collect();
       if (performance.now() >= nextMs) {
         this.#act();
-        nextMs = performance.now() + random.between(1, PAUSE_MS_MAX);
+        nextMs = performance.now() + random.between(1, disturbances.pauseMsMax);
       }
       await setTimeout(LOOK_MS);
     }
@@ -111,18 +111,12 @@ export class Director {
   }
 
   #orderFault(): void {
-    const { random } = this.#options;
+    const { random, disturbances } = this.#options;
     const agents = this.#orders.agents.filter((agent) => !this.#orders.isWaiting(agent));
     if (agents.length === 0) return;
     const agent = random.pick(agents);
-    const kind = random.pick([
-      Fault.THROW,
-      Fault.THROW,
-      Fault.EXIT,
-      Fault.EXIT,
-      Fault.STALL,
-      Fault.LOOP,
-    ]);
+    const isStall = random.below(disturbances.stallEvery) === 0;
+    const kind = random.pick(isStall ? [Fault.STALL, Fault.LOOP] : [Fault.THROW, Fault.EXIT]);
     const durationMs = random.below(LONG_STALL_EVERY) === 0
       ? LONG_STALL_MS
       : random.between(STALL_MS.min, STALL_MS.max);

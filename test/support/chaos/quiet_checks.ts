@@ -17,6 +17,7 @@ import { ClientState, clientState, HOST_CLIENT } from "../../../lib/routing/clie
 import { activeNodes } from "../../../lib/routing/node_directory.ts";
 import { holderOf, loadOwner, slotOwner } from "../../../lib/routing/ownership.ts";
 import { type Key, open, type OpenOptions, PoolFullError, type Store } from "../../../mod.ts";
+import { EXPIRING_PREFIX } from "./own_keys.ts";
 import { checkPool } from "../sim_pool_check.ts";
 import { temporaryPath } from "../temporary.ts";
 
@@ -85,10 +86,11 @@ export function checkSegments(store: Store<unknown>, pool: Pool): void {
   whilePaused(pool, AGENT_HOST, () => checkPool(pool, slots, { mayCountTooMuch: true }));
 }
 
-/** Everything that is in a store. */
+/** Everything that is in a store, apart from what may expire any moment. */
 export async function contentsOf(store: Store<unknown>): Promise<Map<string, string>> {
   const contents = new Map<string, string>();
   for await (const key of store.keys()) {
+    if (String(key).startsWith(EXPIRING_PREFIX)) continue;
     const value = read(store, key);
     const text = value instanceof Uint8Array
       ? Buffer.from(value).toString("latin1")
