@@ -32,7 +32,9 @@ export interface ChaosClientOptions {
 }
 
 /** Operations that a turn records, and the reading of all keys at the end, at most. */
-const TURN_OPERATIONS_MAX = 64;
+const TURN_OPERATIONS_MAX = 200;
+/** Operations that follow from each other in one turn. */
+const LANE_OPERATIONS = 10;
 
 /** Works on a store until it is told to stop. */
 export class ChaosClient {
@@ -68,11 +70,11 @@ export class ChaosClient {
     const { concurrentMax } = workload;
     const kind = random.below(100);
     if (kind < 35) {
-      for (let i = random.between(1, 20); i > 0; i--) this.#shared.issueSync();
-    } else if (kind < 55) {
-      for (let i = random.between(1, 20); i > 0; i--) await this.#shared.issue();
+      for (let i = random.between(1, 150); i > 0; i--) this.#shared.issueSync();
+    } else if (kind < 40) {
+      for (let i = random.between(1, 10); i > 0; i--) await this.#shared.issue();
     } else if (kind < 80) {
-      await this.#together(concurrentMax, 10);
+      await this.#together(concurrentMax);
     } else if (kind < 88) {
       await this.#own.pipeline();
     } else if (kind < 94) {
@@ -84,10 +86,10 @@ export class ChaosClient {
     }
   }
 
-  /** Several operations at a time, so many times, the end of each giving way to the next. */
-  async #together(lanes: number, times: number): Promise<void> {
+  /** Several operations at a time, the end of each giving way to the next. */
+  async #together(lanes: number): Promise<void> {
     const lane = async () => {
-      for (let i = 0; i < times / 2; i++) await this.#shared.issue();
+      for (let i = 0; i < LANE_OPERATIONS; i++) await this.#shared.issue();
     };
     await Promise.all(Array.from({ length: lanes }, lane));
   }

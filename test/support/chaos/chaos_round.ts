@@ -45,6 +45,8 @@ const HOST = 0;
 const HOST_TAPE_ROWS = 400_000;
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const NODE_URL = new URL(`../workers/mortal_kn.${EXTENSION}`, import.meta.url);
+/** For how long a stall may hold anything up. */
+const STALL_EFFECT_MS = 5000;
 /** How long the store may take to close. */
 const CLOSE_MS_MAX = 60_000;
 
@@ -134,10 +136,23 @@ class ChaosRound {
     this.#isOver = true;
     await working;
     await this.#check(host, director, crew);
-    const slow = [this.#slow, ...crew.slowLists];
+    if (this.#settings.isRoomy) this.#noteTimes([this.#slow, ...crew.slowLists]);
+  }
+
+  /** How long operations were held up: by KNs that died, and by those that stalled, also when others died meanwhile. */
+  #noteTimes(lists: readonly SlowList[]): void {
+    const { tally } = this.#options;
+    const stalls = this.#faults.filter(({ isStall }) => isStall).map(({ fault }) => fault.atMs);
     for (const { fault, isStall } of this.#faults) {
-      const times = isStall ? tally.settledAfterStallMs : tally.settledAfterDeathMs;
-      times.push(...settlingTimesMs(slow, fault));
+      for (const timeMs of settlingTimesMs(lists, fault)) {
+        const isDuringStall = stalls.some((stallMs) =>
+          stallMs <= fault.atMs + timeMs && fault.atMs <= stallMs + STALL_EFFECT_MS
+        );
+        const times = isStall || isDuringStall
+          ? tally.settledAfterStallMs
+          : tally.settledAfterDeathMs;
+        times.push(timeMs);
+      }
     }
   }
 

@@ -41,6 +41,8 @@ export interface Disturbances {
 export interface ChaosSettings {
   readonly durability: Durability;
   readonly path: string | undefined;
+  /** Whether there is always room, so that operations wait for nothing but KNs. */
+  readonly isRoomy: boolean;
   readonly clientThreads: number;
   readonly options: OpenOptions;
   readonly disturbances: Disturbances;
@@ -55,10 +57,11 @@ export function drawSettings(random: Random, durability: Durability, workerUrl: 
   const nodes = random.between(1, NODES_MAX);
   const fillerBytes = random.pick([100, 250, 600]);
   const path = durability === "memory" ? undefined : temporaryPath("chaos");
-  const fillShare = random.pick([0.6, 0.8, 1]);
+  const fillShare = random.pick([0.3, 0.6, 0.8, 1]);
   return {
     durability,
     path,
+    isRoomy: fillShare < 0.5,
     clientThreads: random.between(2, 4),
     disturbances: {
       pauseMsMax: random.pick([100, 300, 600]),
@@ -78,7 +81,7 @@ export function drawSettings(random: Random, durability: Durability, workerUrl: 
     },
     workload: {
       valueBytes: [16, 40, 200, 900, LARGE_VALUE_BYTES, Math.min(segmentBytes - 1200, 6000)],
-      concurrentMax: random.pick([1, 3, 6]),
+      concurrentMax: random.pick([2, 4, 8]),
       fillerKeys: Math.floor(capacity * 0.75 * fillShare / (fillerBytes + 60)),
       fillerBytes,
     },

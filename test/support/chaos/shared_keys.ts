@@ -85,9 +85,13 @@ export class SharedKeys {
     const key = random.below(PAYLOAD_KEYS);
     const name = SHARED_KEYS[key]!;
     const { GET, GET_ENTRY, HAS, PUT, DELETE } = OperationKind;
-    switch (random.below(8)) {
+    switch (random.below(12)) {
       case 0:
       case 1:
+      case 5:
+      case 6:
+      case 7:
+      case 8:
         return this.#now(key, GET, 0, () => idOf(store.getSync(name)));
       case 2:
         return this.#now(key, GET_ENTRY, 0, () => store.getEntrySync(name));
