@@ -23,10 +23,13 @@ import {
   FLAG_BINARY_KEY,
   FLAG_EXPIRES,
   FRAME_HEADER_BYTES,
+  metaKind,
   packMeta,
+  RECORD_CLIENT,
   RECORD_HASH,
   RECORD_META,
   RECORD_REQUEST_POSITION,
+  RECORD_VALUE_BYTES,
   RecordKind,
   recordWords,
   SEGMENT_HEADER_BYTES,
@@ -45,6 +48,7 @@ import {
   conditionOf,
   mustSyncOf,
   Operation,
+  operationOf,
   packOperation,
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
@@ -54,6 +58,8 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
+import { REPAIR_WANTED } from "../pool/control_layout.ts";
+import { NO_RECORD_CLIENT } from "../routing/client_registry.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
 import { HOLDER_MASK, loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
@@ -464,6 +470,7 @@ export class Client {
       } else if (answer === "none") {
         this.#holdAgain({ slot, sequence, words, settler });
       } else {
+        this.#disown(words);
         settler.settle(answer.status, answer.address, answer.versionLow, answer.versionHigh);
         if (settler.restart === undefined) this.#flushes.noteEnd(sequence);
       }
@@ -583,6 +590,24 @@ export class Client {
         fail: (error) => settler.fail(error),
       },
     });
+  }
+
+  /**
+   * Gives up the reservation of a COMMIT that a KN has answered before it died: whether it has released the reservation, too, is not
+   * known. If it has not, the record is still as it was made, and the M-node releases it.
+   */
+  #disown(request: Int32Array): void {
+    if (operationOf(request[REQUEST_OPERATION]) !== Operation.COMMIT) return;
+    const address = request[REQUEST_ARGUMENT] as PoolAddress;
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const isMine = metaKind(words[at + RECORD_META]) === RecordKind.RESERVATION &&
+      words[at + RECORD_CLIENT] === request[REQUEST_RECORD + RECORD_CLIENT] &&
+      words[at + RECORD_HASH] === request[REQUEST_RECORD + RECORD_HASH] &&
+      words[at + RECORD_VALUE_BYTES] === request[REQUEST_RECORD + RECORD_VALUE_BYTES];
+    if (!isMine) return;
+    words[at + RECORD_CLIENT] = NO_RECORD_CLIENT;
+    Atomics.store(this.#pool.control, REPAIR_WANTED, 1);
   }
 
   /** Writes a large value into its reservation, one-sidedly: nothing points at it yet. */

@@ -206,7 +206,7 @@ export class DeadExecutor {
   /** Makes a change that was prepared, and answers it. */
   #complete({ words, at, number, address }: Prepared, isDurable: boolean): void {
     let status = statusOf(words[at + COMPLETION_STATUS]);
-    if (address !== NO_ADDRESS && !isDurable) status = this.#withdraw(address);
+    if (address !== NO_ADDRESS && !isDurable) status = Status.NOT_DURABLE;
     else if (address !== NO_ADDRESS) status = this.#make(address, status);
     Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));
   }
@@ -228,16 +228,8 @@ export class DeadExecutor {
       return status;
     }
     words[at + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
-    if (old === address || this.#slots.point(slotAt, hash, old, address, meta)) return status;
-    this.#slots.bury(address);
-    return Status.INDEX_FULL;
-  }
-
-  /** Gives a record up that could not be made durable. */
-  #withdraw(address: PoolAddress): number {
-    const kind = metaKind(this.#slots.metaOf(address));
-    if (kind !== RecordKind.DELETE && kind !== RecordKind.CLEAR) this.#slots.bury(address);
-    return Status.NOT_DURABLE;
+    const isMade = old === address || this.#slots.point(slotAt, hash, old, address, meta);
+    return isMade ? status : Status.INDEX_FULL;
   }
 
   /** Completes and writes the frames that are to stay; false when durability is lost. */

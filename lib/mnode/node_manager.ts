@@ -31,6 +31,7 @@ import {
   AGENT_NODE,
   AGENT_STEPS,
   GATE_NODE_COUNT,
+  REPAIR_WANTED,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
@@ -249,7 +250,8 @@ export class NodeManager {
     }
     this.#gone.advance();
     this.#endRecoveries();
-    if (this.#unrepaired.length > 0) this.repair();
+    const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
+    if (isWanted || this.#unrepaired.length > 0) this.repair();
   }
 
   /** Whether the KNs have taken all requests of a client. */

@@ -28,6 +28,7 @@ import {
   AGENT_COUNT,
   AGENT_HOST,
   AGENT_VICTIM,
+  REPAIR_WANTED,
   SEGMENT_AGENT,
   SEGMENT_LIVE_BYTES,
   SEGMENT_PINS,
@@ -77,6 +78,7 @@ export interface RepairOptions {
 export function repairPool(options: RepairOptions): boolean {
   const { pool } = options;
   const repair = () => {
+    Atomics.store(pool.control, REPAIR_WANTED, 0);
     for (const { agent, report } of options.deaths) {
       repairIndexSpace(pool, agent);
       releaseVictim(pool, agent);

@@ -422,8 +422,9 @@ export class KvsNode {
     if (this.#slots.point(slotAt, hash, old, address, meta)) {
       consumer.complete(Status.OK, address, versionLow, versionHigh);
     } else {
-      this.#segments.subtractLive(address, length * 4);
+      // In this order: whoever ends this after a death must not count it twice.
       consumer.complete(Status.INDEX_FULL, 0, 0, 0);
+      this.#segments.subtractLive(address, length * 4);
     }
     this.#unlock();
   }
@@ -493,11 +494,11 @@ export class KvsNode {
       words[to + RECORD_META] = metaWithKind(words[to + RECORD_META], RecordKind.PUT);
       if (!this.#slots.point(slotAt, hash, old, address, meta)) status = Status.INDEX_FULL;
     }
+    consumer.complete(status, address, versionLow, versionHigh);
     if (status !== Status.OK) {
       words[to + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
       this.#slots.bury(address);
     }
-    consumer.complete(status, address, versionLow, versionHigh);
     unlockSlot(this.#control, slotAt + SLOT_LOCK, owner);
     this.#segments.unpin(address);
   }

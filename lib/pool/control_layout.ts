@@ -61,6 +61,9 @@ export const NODES_EPOCH = GATE_PAUSED + 5;
 /** Whether the store can be used: one of StoreState in routing/client_registry.ts. */
 export const STORE_STATE = GATE_PAUSED + 6;
 
+/** 1 if something is left that a repair of the pool's books releases. Set by whoever leaves it, taken by the M-node. */
+export const REPAIR_WANTED = GATE_PAUSED + 7;
+
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own; the M-node clears that of one that
  * has died. See node/idle_strategy.ts.

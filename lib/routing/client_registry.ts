@@ -79,6 +79,9 @@ export function packRecordClient(pool: Pool, client: number): number {
   return client | (clientLife(pool, client) << LIFE_SHIFT);
 }
 
+/** The name of nobody, for a reservation that its client has given up. */
+export const NO_RECORD_CLIENT = -1;
+
 /** Takes the name of a client in a record apart. */
 export function recordClient(word: number): { client: number; life: number } {
   return { client: word & ((1 << LIFE_SHIFT) - 1), life: word >>> LIFE_SHIFT };

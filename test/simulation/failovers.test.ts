@@ -100,11 +100,25 @@ const scenarios: Scenario[] = [];
 for (const isLogged of [false, true]) {
   const kind = isLogged ? "logged" : "in memory";
   for (const [name, script] of Object.entries(SCRIPTS)) {
-    const options = { isLogged, segmentCount: ROOMY_SEGMENT_COUNT };
-    scenarios.push({ name: `${kind}, ${name}`, options, before: BEFORE, script, heldMin: 10, stride: 1 });
+    const options = { isLogged, segmentCount: ROOMY_SEGMENT_COUNT, ringBytes: 8 * 1024 };
+    scenarios.push({
+      name: `${kind}, ${name}`,
+      options,
+      before: BEFORE,
+      script,
+      heldMin: 10,
+      stride: 1,
+    });
   }
-  const options = { isLogged, segmentCount: SCARCE_SEGMENT_COUNT };
-  scenarios.push({ name: `${kind}, cleaning`, options, before: WORN, script: CHURN, heldMin: 10, stride: 97 });
+  const options = { isLogged, segmentCount: SCARCE_SEGMENT_COUNT, ringBytes: 32 * 1024 };
+  scenarios.push({
+    name: `${kind}, cleaning`,
+    options,
+    before: WORN,
+    script: CHURN,
+    heldMin: 10,
+    stride: 1,
+  });
 }
 
 /** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
@@ -169,7 +183,8 @@ for (const scenario of scenarios) {
         world.finish();
       });
     }
-    console.log(scenario.name, deaths); assert.ok(deaths > 40, `${deaths} deaths`);
+    console.log(scenario.name, deaths);
+    assert.ok(deaths > 40, `${deaths} deaths`);
   });
 
   test(`${scenario.name}: a KN is taken for dead at any access, and goes on`, () => {
@@ -190,7 +205,8 @@ for (const scenario of scenarios) {
       if (!isZombie) break;
       zombies += 1;
     }
-    console.log(scenario.name, zombies, held); assert.ok(zombies > 40, `${zombies} zombies`);
+    console.log(scenario.name, zombies, held);
+    assert.ok(zombies > 40, `${zombies} zombies`);
     assert.ok(held >= scenario.heldMin, `${held} of them held a slot`);
   });
 }

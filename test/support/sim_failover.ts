@@ -79,6 +79,8 @@ export interface FailoverOptions {
   readonly isLogged: boolean;
   /** Few of them: then the KN cleans in its steps. */
   readonly segmentCount: number;
+  /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
+  readonly ringBytes: number;
 }
 
 /** The store. */
@@ -114,7 +116,7 @@ export class SimFailover {
       ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)
       : undefined;
     claimClient(pool, 1, { number: 0, startTicks: 0 });
-    this.#rings = [createRing(8192, 32), createRing(8192, 32)];
+    this.#rings = [0, 1].map(() => createRing(options.ringBytes, 32));
     this.#connector = new NodeConnector({
       pool,
       clientId: 0,
@@ -165,6 +167,7 @@ export class SimFailover {
   drainVictim(): void {
     for (let i = 0; this.#client.pendingCount > 0; i++) {
       require(i < TURNS_MAX, "what was issued ends");
+      if (this.victim.isStalled) this.#log?.checkpointer.tryCheckpoint();
       this.victim.doWork();
       this.#client.poll();
       this.#client.flush();
@@ -209,6 +212,10 @@ export class SimFailover {
 
   /** A turn of everybody who is alive. */
   turn(): void {
+    // Where writes are logged, checkpoints free segments.
+    if (!this.#gone.hasZombies && this.#successor.isStalled) {
+      this.#log?.checkpointer.tryCheckpoint();
+    }
     this.poll();
     this.#successor.doWork();
     this.poll();
