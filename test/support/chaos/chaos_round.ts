@@ -21,6 +21,7 @@ import type { ChaosTally } from "./chaos_tally.ts";
 import { Crew } from "./crew.ts";
 import { Director } from "./director.ts";
 import { fill } from "./fillers.ts";
+import { describePool } from "./pool_state.ts";
 import {
   checkCopy,
   checkCount,
@@ -56,7 +57,7 @@ export async function runChaosRound(options: ChaosRoundOptions): Promise<void> {
   const random = new Random(seed);
   const settings = drawSettings(random, durability, NODE_URL);
   const report = (error: unknown) => {
-    const text = inspect(error);
+    const text = typeof error === "string" ? error : inspect(error);
     tally.violations.push(`--seed ${seed}, durability ${durability}: ${text}`);
   };
   try {
@@ -116,6 +117,7 @@ class ChaosRound {
       workload,
       disturbances,
       tally,
+      describeState: () => describePool(store, this.#pool, this.#settings.options.clients!),
       onViolation: this.#report,
       onFault: (fault: FiredFault, isStall: boolean) => void this.#faults.push({ fault, isStall }),
     };

@@ -32,6 +32,8 @@ export interface CrewOptions {
   readonly disturbances: Disturbances;
   readonly clockWord: Int32Array;
   readonly tally: ChaosTally;
+  /** Describes the pool, for the report of something that does not end. */
+  readonly describeState: () => string;
   /** Called with what must not be. */
   readonly onViolation: (text: string) => void;
   /** Called with faults that have hit KNs. */
@@ -138,8 +140,10 @@ export class Crew {
       for (const { orders } of this.#members) orders.stop();
       await setTimeout(5);
     }
+    if (this.#members.length === 0) return;
+    const state = this.#options.describeState();
     for (const { worker, orders } of this.#members) {
-      this.#options.onViolation(`a client in phase ${orders.phase} does not end`);
+      this.#options.onViolation(`a client in phase ${orders.phase} does not end:\n${state}`);
       void worker.terminate();
     }
   }

@@ -21,6 +21,8 @@ export interface DirectorOptions {
   readonly clientThreads: number;
   readonly disturbances: Disturbances;
   readonly hasPath: boolean;
+  /** Describes the pool, for the report of something that does not end. */
+  readonly describeState: () => string;
   /** Called with what must not be. */
   readonly onViolation: (text: string) => void;
   /** Called with faults that have hit KNs. */
@@ -124,10 +126,10 @@ export class Director {
   }
 
   #maintain(what: string, task: () => Promise<void>): void {
-    const { onViolation } = this.#options;
+    const { onViolation, describeState } = this.#options;
     const timeout = new AbortController();
     const tooLong = setTimeout(MAINTENANCE_MS_MAX, undefined, { signal: timeout.signal })
-      .then(() => onViolation(`${what} takes more than ${MAINTENANCE_MS_MAX} ms`), () => {});
+      .then(() => onViolation(`${what} takes more than ${MAINTENANCE_MS_MAX} ms:\n${describeState()}`), () => {});
     const end = task().catch((error) => onViolation(`${what}: ${error}`));
     this.#maintenance = Promise.race([end, tooLong]).then(() => {
       timeout.abort();
