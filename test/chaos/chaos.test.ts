@@ -15,7 +15,10 @@ const ROUND_SECONDS = 4;
 const ROUNDS_MAX = 8;
 
 /** Runs rounds until enough has happened. */
-async function chaos(durabilities: readonly Durability[], nodeFaultsMin: number): Promise<ChaosTally> {
+async function chaos(
+  durabilities: readonly Durability[],
+  nodeFaultsMin: number,
+): Promise<ChaosTally> {
   const tally = new ChaosTally();
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const durability = durabilities[round % durabilities.length]!;

@@ -50,7 +50,11 @@ export interface ChaosSettings {
 }
 
 /** Draws a round's settings. */
-export function drawSettings(random: Random, durability: Durability, workerUrl: URL): ChaosSettings {
+export function drawSettings(
+  random: Random,
+  durability: Durability,
+  workerUrl: URL,
+): ChaosSettings {
   const segmentBytes = random.pick([4096, 8192, 16384]);
   // Where writes are logged, segments wait for checkpoints before they are free.
   const capacity = random.pick([512, 1024, 2048]) * 1024 * (durability === "memory" ? 1 : 2);

@@ -101,7 +101,8 @@ export const CLIENT_FAULT_NAMES: Readonly<Record<number, string>> = {
 function timesOf(times: readonly number[]): string {
   if (times.length === 0) return "none";
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
   const ms = (time: number) => `${Math.round(time)} ms`;
   return `median ${ms(at(0.5))}, p99 ${ms(at(0.99))}, max ${ms(sorted.at(-1)!)} (${sorted.length})`;
 }

@@ -177,7 +177,9 @@ export class Crew {
     const { phase, firedCount } = member.orders;
     if (phase === ClientPhase.LEFT) tally.clientsLeft += 1;
     else if (member.isKilled || firedCount > 0) tally.clientDeaths += 1;
-    else if (phase !== ClientPhase.FAILED) onViolation(`client ${client} has ended in phase ${phase}`);
+    else if (phase !== ClientPhase.FAILED) {
+      onViolation(`client ${client} has ended in phase ${phase}`);
+    }
   }
 }
 
@@ -188,4 +190,3 @@ function isPlanted(error: unknown): boolean {
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
 }
-

@@ -31,7 +31,10 @@ export async function churn(
 }
 
 /** Fills the pool as far as it goes, for the beginning. */
-export async function fill(store: Store<unknown>, { fillerKeys, fillerBytes }: Workload): Promise<void> {
+export async function fill(
+  store: Store<unknown>,
+  { fillerKeys, fillerBytes }: Workload,
+): Promise<void> {
   for (let key = 0; key < fillerKeys;) {
     const work: Promise<unknown>[] = [];
     for (let i = 0; i < BURST && key < fillerKeys; i++, key++) {

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { NodeFailedError, PoolFullError, StoreClosedError, UnavailableError } from "../../../mod.ts";
+import {
+  NodeFailedError,
+  PoolFullError,
+  StoreClosedError,
+  UnavailableError,
+} from "../../../mod.ts";
 
 /** Whether the change was certainly not made, or nobody knows. */
 export type RefusalOutcome = "refused" | "unknown";

@@ -99,7 +99,9 @@ export class OwnKeys {
       : await this.#store.getEntry(key).catch((error) => void outcomeOf(error));
     if (entry === undefined) return;
     const expiresAtMs = this.#expiresAtMs.get(entry.value as number);
-    if (expiresAtMs === undefined) throw new Error(`${key} must be of this client's, got ${entry.value}`);
+    if (expiresAtMs === undefined) {
+      throw new Error(`${key} must be of this client's, got ${entry.value}`);
+    }
     if (entry.expiresAt !== undefined && startMs < Math.min(entry.expiresAt, expiresAtMs)) return;
     throw new Error(
       `${key} must not be read at ${startMs}, got a value that expires at ${entry.expiresAt}, ` +

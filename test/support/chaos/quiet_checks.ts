@@ -31,7 +31,11 @@ const REFILL_VALUE_BYTES = 64;
 const REFILL_BURST = 64;
 
 /** Waits until nothing is left of failed KNs and of clients that have died. */
-export async function untilQuiet(store: Store<unknown>, pool: Pool, clientCount: number): Promise<void> {
+export async function untilQuiet(
+  store: Store<unknown>,
+  pool: Pool,
+  clientCount: number,
+): Promise<void> {
   const clients = Array.from({ length: clientCount }, (_, client) => client);
   const isFree = (client: number) =>
     client === HOST_CLIENT || clientState(pool, client) === ClientState.FREE;
@@ -55,7 +59,9 @@ export function checkOwners(pool: Pool): void {
     if (isRight) continue;
     throw new Error(
       `I1: slot ${slot} must be unlocked and belong to a KN that runs (${[...active]}), ` +
-        `got owner ${owner}, holder ${holderOf(word)}, table word ${loadOwner(pool, slot)}, lock word ${word}`,
+        `got owner ${owner}, holder ${holderOf(word)}, table word ${
+          loadOwner(pool, slot)
+        }, lock word ${word}`,
     );
   }
 }
@@ -109,7 +115,10 @@ function read(store: Store<unknown>, key: Key): unknown {
 }
 
 /** Opens a copy of a pool's directory, made while it is open, as if its process had been killed now. */
-export async function checkCopy(options: OpenOptions, contents: Map<string, string>): Promise<void> {
+export async function checkCopy(
+  options: OpenOptions,
+  contents: Map<string, string>,
+): Promise<void> {
   const copy = temporaryPath("chaos-copy");
   cpSync(options.path!, copy, {
     recursive: true,
