@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { assert } from "../core/assert.ts";
 import type { PoolAddress, Slot } from "../core/brands.ts";
 import { type DinomoError, UnavailableError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
@@ -324,6 +325,7 @@ export class Client {
     this.#assertFitsSegment(length - REQUEST_RECORD, draft.value.end - draft.value.start);
     const slot = (draft.key.hash >>> SLOT_SHIFT) as Slot;
     const sequence = ++this.#sequence;
+    assert(this.#requestWordsMax > 0, "a client has been connected before it is used");
     if (length > this.#requestWordsMax) {
       const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
       const words = this.#writer.copyWithoutValue(draft);

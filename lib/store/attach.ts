@@ -111,6 +111,8 @@ export async function attach<V = unknown>(
       handle,
       maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
     });
+    // Before the first operation: how much fits a ring is known when there is one.
+    parts.connector.update(parts.client);
     if (options.keepAlive) store.keepAlive();
     return store;
   } catch (error) {

@@ -6,7 +6,9 @@
  *
  * @module
  */
-import { AGENT_BLOCK_WORDS, LINE_WORDS } from "../../lib/pool/control_layout.ts";
+import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
+import { Executor } from "../../lib/node/executor.ts";
+import { AGENT_BLOCK_WORDS, AGENT_EXECUTOR, LINE_WORDS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
 import type { StoreHandle } from "../../mod.ts";
@@ -30,7 +32,27 @@ const WORDS_AT = AGENT_BLOCK_WORDS - LINE_WORDS;
 const KIND = 0;
 const COUNTDOWN = 1;
 const DURATION_MS = 2;
+/** Orders carried out, and what the last of them was. */
 const FIRED = 3;
+const FIRED_KIND = 4;
+const FIRED_NODE = 5;
+const FIRED_AT_MS = 6;
+/** Stalls that have ended by themselves after their KN had been given up. */
+const WOKEN = 7;
+
+/** Milliseconds of the wall clock, in as many bits as a word has; the same on all threads. */
+export function wallClockMs(): number {
+  return Date.now() & 0x7fffffff;
+}
+
+/** A fault that was carried out. */
+export interface FiredFault {
+  readonly kind: number;
+  /** Identity of the KN. */
+  readonly node: number;
+  /** See {@linkcode wallClockMs}. */
+  readonly atMs: number;
+}
 
 /** The orders for the KNs of one store. */
 export class FaultOrders {
@@ -44,6 +66,11 @@ export class FaultOrders {
   /** The KNs that run. */
   get agents(): number[] {
     return activeNodes(this.#pool).map(({ agent }) => agent);
+  }
+
+  /** All agent blocks that KNs may have. */
+  get allAgents(): number[] {
+    return Array.from({ length: NODE_COUNT_MAX }, (_, agent) => agent);
   }
 
   /** Orders a fault at so many atomic accesses from now, counted in steps only. */
@@ -63,20 +90,44 @@ export class FaultOrders {
   firedCount(agent: number): number {
     return Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + WORDS_AT + FIRED);
   }
+
+  /** The last order that the holders of an agent block have carried out. */
+  lastFired(agent: number): FiredFault {
+    const { control } = this.#pool;
+    const at = this.#pool.agentAt(agent) + WORDS_AT;
+    return {
+      kind: control[at + FIRED_KIND],
+      node: control[at + FIRED_NODE],
+      atMs: control[at + FIRED_AT_MS],
+    };
+  }
+
+  /** How many threads have gone on, after a stall, in the middle of a step of a KN that had been given up. */
+  wokenCount(): number {
+    let count = 0;
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      count += Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + WORDS_AT + WOKEN);
+    }
+    return count;
+  }
 }
 
 /** Carries out the orders for one agent block; called before and after each atomic access of its thread. */
 export class FaultTaker {
   readonly #control: Int32Array;
   readonly #at: number;
+  readonly #executorAt: number;
+  readonly #node: number;
   readonly #store = Atomics.store;
   readonly #wait = Atomics.wait;
   readonly #add = Atomics.add;
 
-  /** Takes the orders for an agent. */
-  constructor(pool: Pool, agent: number) {
+  /** Takes the orders for an agent, as the KN with an identity. */
+  constructor(pool: Pool, agent: number, node: number) {
     this.#control = pool.control;
     this.#at = pool.agentAt(agent) + WORDS_AT;
+    this.#executorAt = pool.agentAt(agent) + AGENT_EXECUTOR;
+    this.#node = node;
   }
 
   /** Counts an access. */
@@ -86,6 +137,9 @@ export class FaultTaker {
     const kind = control[at + KIND];
     if (kind === Fault.NONE || --control[at + COUNTDOWN] > 0) return;
     this.#store(control, at + KIND, Fault.NONE);
+    control[at + FIRED_KIND] = kind;
+    control[at + FIRED_NODE] = this.#node;
+    control[at + FIRED_AT_MS] = wallClockMs();
     this.#add(control, at + FIRED, 1);
     if (kind === Fault.THROW) throw new Error("planted failure");
     if (kind === Fault.EXIT) return exit();
@@ -95,6 +149,7 @@ export class FaultTaker {
     while (performance.now() < untilMs) {
       if (kind === Fault.STALL) this.#wait(word, 0, 0, 10);
     }
+    if (control[this.#executorAt] === Executor.FENCED) this.#add(control, at + WOKEN, 1);
   }
 }
 

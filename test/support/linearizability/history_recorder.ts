@@ -38,6 +38,11 @@ export class HistoryRecorder {
     return this.#rowCount;
   }
 
+  /** Operations that the tape has room for. */
+  get rowsLeft(): number {
+    return this.#tape.kind.length - this.#rowCount;
+  }
+
   /** Whether the tape has no row left. */
   get isFull(): boolean {
     return this.#rowCount === this.#tape.kind.length;

@@ -15,7 +15,7 @@ import { hookAtomics } from "../sim_atomics.ts";
 
 const start = workerData as NodeStart;
 const pool = Pool.attach(start.pool);
-const taker = new FaultTaker(pool, start.agent);
+const taker = new FaultTaker(pool, start.agent, start.nodeId);
 const executorAt = pool.agentAt(start.agent) + AGENT_EXECUTOR;
 
 hookAtomics({

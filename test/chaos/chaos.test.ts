@@ -1,0 +1,47 @@
+/**
+ * Chaos on real threads, for some rounds: see ../support/chaos/chaos_round.ts for what is done and what must hold.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Durability } from "../../mod.ts";
+import { runChaosRound } from "../support/chaos/chaos_round.ts";
+import { ChaosTally } from "../support/chaos/chaos_tally.ts";
+import { SEED } from "../support/random.ts";
+
+const ROUND_SECONDS = 4;
+/** With a bound on the rounds: a machine that is busy elsewhere has fewer faults in each. */
+const ROUNDS_MAX = 8;
+
+/** Runs rounds until enough has happened. */
+async function chaos(
+  durabilities: readonly Durability[],
+  nodeFaultsMin: number,
+): Promise<ChaosTally> {
+  const tally = new ChaosTally();
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const durability = durabilities[round % durabilities.length]!;
+    await runChaosRound({ seed: SEED + round, durability, seconds: ROUND_SECONDS, tally });
+    assert.equal(tally.violations, []);
+    const isAll = round + 1 >= durabilities.length;
+    if (isAll && tally.nodeFaults >= nodeFaultsMin && tally.scales > 0) break;
+  }
+  console.log(tally.table);
+  return tally;
+}
+
+test("KNs and clients die and stall under load, in memory", async () => {
+  const tally = await chaos(["memory", "memory"], 8);
+  assert.ok(tally.nodeFaults >= 8, `${tally.nodeFaults} faults of KNs`);
+  assert.ok(tally.operations >= 2000, `${tally.operations} operations`);
+  assert.ok(tally.scales > 0, "KNs came and went");
+});
+
+test("KNs and clients die and stall under load, where writes are logged", async () => {
+  const tally = await chaos(["os", "disk"], 6);
+  assert.ok(tally.nodeFaults >= 6, `${tally.nodeFaults} faults of KNs`);
+  assert.ok(tally.operations >= 500, `${tally.operations} operations`);
+});
+
+test.run();

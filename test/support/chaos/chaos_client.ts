@@ -1,0 +1,96 @@
+/**
+ * What one client does in a round: a seeded mix of everything, awaited, pipelined and blocking, with a bounded number of operations in
+ * progress.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers/promises";
+import type { Pool } from "../../../lib/pool/pool.ts";
+import type { Store } from "../../../mod.ts";
+import type { HistoryRecorder } from "../linearizability/history_recorder.ts";
+import type { Random } from "../random.ts";
+import type { Workload } from "./chaos_settings.ts";
+import { churn, iterate } from "./fillers.ts";
+import { OwnKeys } from "./own_keys.ts";
+import { SharedKeys } from "./shared_keys.ts";
+import type { SlowList } from "./slow_operations.ts";
+
+/** What a client works with. */
+export interface ChaosClientOptions {
+  readonly store: Store<unknown>;
+  readonly pool: Pool;
+  /** Number of the client, different for each that there is in a round. */
+  readonly client: number;
+  readonly random: Random;
+  readonly workload: Workload;
+  readonly recorder: HistoryRecorder;
+  readonly slow: SlowList;
+  /** Called between two turns. */
+  readonly isStopWanted: () => boolean;
+  /** Called between two turns; may throw. */
+  readonly onTurn: () => void;
+}
+
+/** Operations that a turn records, and the reading of all keys at the end, at most. */
+const TURN_OPERATIONS_MAX = 200;
+/** Operations that follow from each other in one turn. */
+const LANE_OPERATIONS = 10;
+
+/** Works on a store until it is told to stop. */
+export class ChaosClient {
+  readonly #options: ChaosClientOptions;
+  readonly #shared: SharedKeys;
+  readonly #own: OwnKeys;
+
+  /** Prepares a client. */
+  constructor(options: ChaosClientOptions) {
+    this.#options = options;
+    this.#shared = new SharedKeys(options);
+    this.#own = new OwnKeys(options.store, options.client, options.random);
+  }
+
+  /** Resolves when it was told to stop and all of its operations have ended; rejects if one of them was wrong. */
+  async run(): Promise<void> {
+    const { isStopWanted, onTurn, recorder } = this.#options;
+    while (!isStopWanted() && recorder.rowsLeft > TURN_OPERATIONS_MAX) {
+      await this.#turn();
+      onTurn();
+      // Timers and messages get their turn, too.
+      await setImmediate();
+    }
+  }
+
+  /** Reads all shared keys, at the end of a round. */
+  readAll(): Promise<void> {
+    return this.#shared.readAll();
+  }
+
+  async #turn(): Promise<void> {
+    const { random, store, workload } = this.#options;
+    const { concurrentMax } = workload;
+    const kind = random.below(100);
+    if (kind < 35) {
+      for (let i = random.between(1, 150); i > 0; i--) this.#shared.issueSync();
+    } else if (kind < 40) {
+      for (let i = random.between(1, 10); i > 0; i--) await this.#shared.issue();
+    } else if (kind < 80) {
+      await this.#together(concurrentMax);
+    } else if (kind < 88) {
+      await this.#own.pipeline();
+    } else if (kind < 94) {
+      await this.#own.expire();
+    } else if (kind < 99 || random.below(10) > 0) {
+      await churn(store, random, workload);
+    } else {
+      await iterate(store);
+    }
+  }
+
+  /** Several operations at a time, the end of each giving way to the next. */
+  async #together(lanes: number): Promise<void> {
+    const lane = async () => {
+      for (let i = 0; i < LANE_OPERATIONS; i++) await this.#shared.issue();
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * One round of chaos: a store, clients on threads of their own and on this one, disturbances for some seconds, and then a look at
+ * everything.
+ *
+ * @module
+ */
+import { rmSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { inspect } from "node:util";
+import { Pool } from "../../../lib/pool/pool.ts";
+import { type Durability, open, type Store } from "../../../mod.ts";
+import type { FiredFault } from "../faults.ts";
+import { assertLinearizable } from "../linearizability/check_history.ts";
+import { HistoryRecorder } from "../linearizability/history_recorder.ts";
+import { makeTape } from "../linearizability/history_tape.ts";
+import { makeClockWord, SharedClock } from "../linearizability/shared_clock.ts";
+import { Random } from "../random.ts";
+import { ChaosClient } from "./chaos_client.ts";
+import { type ChaosSettings, drawSettings } from "./chaos_settings.ts";
+import type { ChaosTally } from "./chaos_tally.ts";
+import { Crew } from "./crew.ts";
+import { Director } from "./director.ts";
+import { fill } from "./fillers.ts";
+import { describePool } from "./pool_state.ts";
+import {
+  checkCopy,
+  checkCount,
+  checkOwners,
+  checkRefill,
+  checkReopened,
+  checkSegments,
+  contentsOf,
+  untilQuiet,
+} from "./quiet_checks.ts";
+import { makeSlowList, settlingTimesMs, type SlowList } from "./slow_operations.ts";
+
+/** What a round is run with. */
+export interface ChaosRoundOptions {
+  readonly seed: number;
+  readonly durability: Durability;
+  readonly seconds: number;
+  readonly tally: ChaosTally;
+}
+
+const HOST = 0;
+const HOST_TAPE_ROWS = 400_000;
+const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const NODE_URL = new URL(`../workers/mortal_kn.${EXTENSION}`, import.meta.url);
+/** For how long a stall may hold anything up. */
+const STALL_EFFECT_MS = 5000;
+/** How long the store may take to close. */
+const CLOSE_MS_MAX = 60_000;
+
+/** Runs a round, and adds what it came to to the tally; what must not be is in its list of violations. */
+export async function runChaosRound(options: ChaosRoundOptions): Promise<void> {
+  const { tally, seed, durability } = options;
+  const random = new Random(seed);
+  const settings = drawSettings(random, durability, NODE_URL);
+  const report = (error: unknown) => {
+    const text = typeof error === "string" ? error : inspect(error);
+    tally.violations.push(`--seed ${seed}, durability ${durability}: ${text}`);
+  };
+  try {
+    const store = await open(settings.options);
+    try {
+      await new ChaosRound(store, settings, random, options, report).run();
+    } finally {
+      await within(CLOSE_MS_MAX, "closing", store.close());
+    }
+  } catch (error) {
+    report(error);
+  } finally {
+    if (settings.path !== undefined) rmSync(settings.path, { recursive: true, force: true });
+  }
+  tally.rounds += 1;
+}
+
+class ChaosRound {
+  readonly #store: Store<unknown>;
+  readonly #pool: Pool;
+  readonly #settings: ChaosSettings;
+  readonly #random: Random;
+  readonly #options: ChaosRoundOptions;
+  readonly #report: (error: unknown) => void;
+  readonly #clockWord = makeClockWord();
+  readonly #tape = makeTape(HOST, HOST_TAPE_ROWS);
+  readonly #slow: SlowList = makeSlowList();
+  readonly #faults: { readonly fault: FiredFault; readonly isStall: boolean }[] = [];
+  #isOver = false;
+
+  constructor(
+    store: Store<unknown>,
+    settings: ChaosSettings,
+    random: Random,
+    options: ChaosRoundOptions,
+    report: (error: unknown) => void,
+  ) {
+    this.#store = store;
+    this.#pool = Pool.attach(store.share().pool);
+    this.#settings = settings;
+    this.#random = random;
+    this.#options = options;
+    this.#report = report;
+  }
+
+  async run(): Promise<void> {
+    const { tally, seconds } = this.#options;
+    const store = this.#store;
+    const { workload, clientThreads, disturbances, path } = this.#settings;
+    store.addEventListener("nodefailed", () => tally.failovers += 1);
+    store.addEventListener("noderecovered", ({ detail }) => {
+      tally.recoveries += 1;
+      tally.recoveryMs.push(detail.durationMs);
+    });
+    const shared = {
+      store,
+      workload,
+      disturbances,
+      tally,
+      describeState: () => describePool(store, this.#pool, this.#settings.options.clients!),
+      onViolation: this.#report,
+      onFault: (fault: FiredFault, isStall: boolean) => void this.#faults.push({ fault, isStall }),
+    };
+    const crew = new Crew({ ...shared, random: this.#random, clockWord: this.#clockWord });
+    const director = new Director({
+      ...shared,
+      crew,
+      random: this.#random,
+      clientThreads,
+      hasPath: path !== undefined,
+    });
+    const host = this.#makeHost();
+    await fill(store, workload);
+    const working = host.run().catch(this.#report);
+    await director.run(performance.now() + seconds * 1000);
+    director.withdraw();
+    await crew.stop();
+    this.#isOver = true;
+    await working;
+    await this.#check(host, director, crew);
+    if (this.#settings.isRoomy) this.#noteTimes([this.#slow, ...crew.slowLists]);
+  }
+
+  /** How long operations were held up: by KNs that died, and by those that stalled, also when others died meanwhile. */
+  #noteTimes(lists: readonly SlowList[]): void {
+    const { tally } = this.#options;
+    const stalls = this.#faults.filter(({ isStall }) => isStall).map(({ fault }) => fault.atMs);
+    for (const { fault, isStall } of this.#faults) {
+      for (const timeMs of settlingTimesMs(lists, fault)) {
+        const isDuringStall = stalls.some((stallMs) =>
+          stallMs <= fault.atMs + timeMs && fault.atMs <= stallMs + STALL_EFFECT_MS
+        );
+        const times = isStall || isDuringStall
+          ? tally.settledAfterStallMs
+          : tally.settledAfterDeathMs;
+        times.push(timeMs);
+      }
+    }
+  }
+
+  /** Looks at everything, in the order of how much it takes for granted. */
+  async #check(host: ChaosClient, director: Director, crew: Crew): Promise<void> {
+    const { tally } = this.#options;
+    const store = this.#store;
+    const pool = this.#pool;
+    const { path, options } = this.#settings;
+    await untilQuiet(store, pool, options.clients!);
+    director.collect();
+    await host.readAll();
+    tally.operations += assertLinearizable([this.#tape, ...crew.tapes]);
+    checkOwners(pool);
+    await checkCount(store);
+    checkSegments(store, pool);
+    const contents = await contentsOf(store);
+    if (path !== undefined) await checkCopy(options, contents);
+    const isRefilled = this.#random.below(2) === 0;
+    if (isRefilled) await checkRefill(store);
+    if (path === undefined) return;
+    const left = isRefilled ? await contentsOf(store) : contents;
+    await within(CLOSE_MS_MAX, "closing", store.close());
+    await checkReopened(options, left, "the pool, opened again,");
+  }
+
+  #makeHost(): ChaosClient {
+    return new ChaosClient({
+      store: this.#store,
+      pool: this.#pool,
+      client: HOST,
+      random: new Random(this.#random.below(2 ** 31)),
+      workload: this.#settings.workload,
+      recorder: new HistoryRecorder(this.#tape, new SharedClock(this.#clockWord)),
+      slow: this.#slow,
+      isStopWanted: () => this.#isOver,
+      onTurn: () => {},
+    });
+  }
+}
+
+async function within<Result>(msMax: number, what: string, work: Promise<Result>): Promise<Result> {
+  const timeout = new AbortController();
+  const tooLong = setTimeout(msMax, undefined, { signal: timeout.signal })
+    .then(() => Promise.reject(new Error(`${what} takes more than ${msMax} ms`)));
+  try {
+    return await Promise.race([work, tooLong]);
+  } finally {
+    tooLong.catch(() => {});
+    timeout.abort();
+  }
+}

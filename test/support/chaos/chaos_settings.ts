@@ -1,0 +1,93 @@
+/**
+ * What a round of chaos is made of, drawn from its seed: a pool so small that wrapping, cleaning, doubling and reuse never stop, and
+ * who works on it.
+ *
+ * @module
+ */
+import type { Durability, OpenOptions } from "../../../mod.ts";
+import type { Random } from "../random.ts";
+import { temporaryPath } from "../temporary.ts";
+
+/** Most KNs at one time. */
+export const NODES_MAX = 4;
+/** Smallest value that has to be staged, as it is too large for the ring: a quarter of the smallest ring. */
+const LARGE_VALUE_BYTES = 2100;
+
+/** Shared keys: whose values are payloads, and whose values are counters. Their numbers go on from one kind to the other. */
+export const PAYLOAD_KEYS = 14;
+/** See {@linkcode PAYLOAD_KEYS}. */
+export const COUNTER_KEYS = 4;
+
+/** Decisions of a round that every thread needs. */
+export interface Workload {
+  /** Sizes of payloads in bytes. */
+  readonly valueBytes: readonly number[];
+  /** Most operations of one client in progress. */
+  readonly concurrentMax: number;
+  /** Filler keys, and bytes of their values: together about as much as the pool may hold. */
+  readonly fillerKeys: number;
+  readonly fillerBytes: number;
+}
+
+/** How a round is disturbed. */
+export interface Disturbances {
+  /** Longest time between two of them. */
+  readonly pauseMsMax: number;
+  /** Of so many faults one is a stall. Each holds most operations up for a second. */
+  readonly stallEvery: number;
+}
+
+/** All decisions of a round. */
+export interface ChaosSettings {
+  readonly durability: Durability;
+  readonly path: string | undefined;
+  /** Whether there is always room, so that operations wait for nothing but KNs. */
+  readonly isRoomy: boolean;
+  readonly clientThreads: number;
+  readonly options: OpenOptions;
+  readonly disturbances: Disturbances;
+  readonly workload: Workload;
+}
+
+/** Draws a round's settings. */
+export function drawSettings(
+  random: Random,
+  durability: Durability,
+  workerUrl: URL,
+): ChaosSettings {
+  const segmentBytes = random.pick([4096, 8192, 16384]);
+  // Where writes are logged, segments wait for checkpoints before they are free.
+  const capacity = random.pick([512, 1024, 2048]) * 1024 * (durability === "memory" ? 1 : 2);
+  const nodes = random.between(1, NODES_MAX);
+  const fillerBytes = random.pick([100, 250, 600]);
+  const path = durability === "memory" ? undefined : temporaryPath("chaos");
+  const fillShare = random.pick([0.3, 0.6, 0.8, 1]);
+  return {
+    durability,
+    path,
+    isRoomy: fillShare < 0.5,
+    clientThreads: random.between(2, 4),
+    disturbances: {
+      pauseMsMax: random.pick([100, 300, 600]),
+      stallEvery: random.pick([3, 10, 30]),
+    },
+    options: {
+      durability,
+      capacity,
+      segmentBytes,
+      nodes,
+      clients: 16,
+      ringBytes: 8192,
+      inFlight: random.pick([8, 16, 64]),
+      help: random.below(3) > 0,
+      workers: { node: workerUrl },
+      ...(path === undefined ? {} : { path, checkpointBytes: 64 * 1024 }),
+    },
+    workload: {
+      valueBytes: [16, 40, 200, 900, LARGE_VALUE_BYTES, Math.min(segmentBytes - 1200, 6000)],
+      concurrentMax: random.pick([2, 4, 8]),
+      fillerKeys: Math.floor(capacity * 0.75 * fillShare / (fillerBytes + 60)),
+      fillerBytes,
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Disturbs a store at random times: KNs die and stall, clients die, stall, come and go, KNs are added and removed, snapshots
+ * are written.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import { SnapshotError, type Store } from "../../../mod.ts";
+import { Fault, FaultOrders, type FiredFault } from "../faults.ts";
+import type { Random } from "../random.ts";
+import { type Disturbances, NODES_MAX } from "./chaos_settings.ts";
+import { type ChaosTally, FAULT_NAMES } from "./chaos_tally.ts";
+import type { Crew } from "./crew.ts";
+
+/** What a director works with. */
+export interface DirectorOptions {
+  readonly store: Store<unknown>;
+  readonly crew: Crew;
+  readonly random: Random;
+  readonly tally: ChaosTally;
+  readonly clientThreads: number;
+  readonly disturbances: Disturbances;
+  readonly hasPath: boolean;
+  /** Describes the pool, for the report of something that does not end. */
+  readonly describeState: () => string;
+  /** Called with what must not be. */
+  readonly onViolation: (text: string) => void;
+  /** Called with faults that have hit KNs. */
+  readonly onFault: (fault: FiredFault, isStall: boolean) => void;
+}
+
+const LOOK_MS = 5;
+/**
+ * After so many disturbances there is none for a while: twenty KNs of one place that fail within a second each, one after the
+ * other, are rightly taken for hopeless.
+ */
+const ACTS_PER_CALM = 15;
+const CALM_MS = 1500;
+/** Stalls that end before the operations they hold up are refused, and some that do not. */
+const STALL_MS = { min: 1200, max: 2500 } as const;
+const LONG_STALL_MS = 4000;
+const LONG_STALL_EVERY = 12;
+/** Atomic accesses until a fault, at most: a step makes from ten to some thousands. */
+const ACCESSES_MAX = 4000;
+/** How long maintenance may take: each KN that stalls holds it up for some seconds. */
+const MAINTENANCE_MS_MAX = 60_000;
+
+/** Disturbs one store. */
+export class Director {
+  readonly #options: DirectorOptions;
+  readonly #orders: FaultOrders;
+  readonly #firedSeen = new Map<number, number>();
+  #wokenSeen = 0;
+  #actCount = 0;
+  /** Maintenance that goes on: one thing at a time. */
+  #maintenance: Promise<void> | undefined;
+
+  /** Makes a director. */
+  constructor(options: DirectorOptions) {
+    this.#options = options;
+    this.#orders = new FaultOrders(options.store.share());
+  }
+
+  /** Disturbs until a time, by `performance.now()`. */
+  async run(untilMs: number): Promise<void> {
+    const { random, disturbances } = this.#options;
+    let nextMs = performance.now();
+    while (performance.now() < untilMs) {
+      this.collect();
+      if (performance.now() >= nextMs) {
+        this.#act();
+        this.#actCount += 1;
+        const isCalm = this.#actCount % ACTS_PER_CALM === 0;
+        nextMs = performance.now() +
+          (isCalm ? CALM_MS : random.between(1, disturbances.pauseMsMax));
+      }
+      await setTimeout(LOOK_MS);
+    }
+    await this.#maintenance;
+  }
+
+  /** Counts what has happened since the last look. */
+  collect(): void {
+    const { tally, crew, onFault } = this.#options;
+    crew.collect();
+    for (const agent of this.#orders.allAgents) {
+      const count = this.#orders.firedCount(agent);
+      if (count === (this.#firedSeen.get(agent) ?? 0)) continue;
+      this.#firedSeen.set(agent, count);
+      const fault = this.#orders.lastFired(agent);
+      tally.countFault(FAULT_NAMES[fault.kind]!);
+      onFault(fault, fault.kind === Fault.STALL || fault.kind === Fault.LOOP);
+    }
+    const woken = this.#orders.wokenCount();
+    tally.zombiesWoken += woken - this.#wokenSeen;
+    this.#wokenSeen = woken;
+  }
+
+  /** Takes back orders that wait. */
+  withdraw(): void {
+    for (const agent of this.#orders.allAgents) this.#orders.give(agent, Fault.NONE, 0);
+  }
+
+  #act(): void {
+    const { random, crew, clientThreads, store, tally } = this.#options;
+    while (crew.size < clientThreads) crew.add();
+    const kind = random.below(20);
+    if (kind < 12) return this.#orderFault();
+    if (kind < 16) return crew.disturb();
+    if (this.#maintenance !== undefined) return;
+    if (kind < 19) {
+      const nodes = random.between(1, NODES_MAX);
+      this.#maintain("scale", async () => {
+        await store.scale(nodes);
+        tally.scales += 1;
+      });
+    } else if (this.#options.hasPath) {
+      this.#maintain("snapshot", async () => {
+        const isWritten = await store.snapshot().then(() => true, isHeldUp);
+        if (isWritten) tally.snapshots += 1;
+      });
+    }
+  }
+
+  #orderFault(): void {
+    const { random, disturbances } = this.#options;
+    const agents = this.#orders.agents.filter((agent) => !this.#orders.isWaiting(agent));
+    if (agents.length === 0) return;
+    const agent = random.pick(agents);
+    const isStall = random.below(disturbances.stallEvery) === 0;
+    const kind = random.pick(isStall ? [Fault.STALL, Fault.LOOP] : [Fault.THROW, Fault.EXIT]);
+    const durationMs = random.below(LONG_STALL_EVERY) === 0
+      ? LONG_STALL_MS
+      : random.between(STALL_MS.min, STALL_MS.max);
+    this.#orders.give(agent, kind, random.between(1, random.between(1, ACCESSES_MAX)), durationMs);
+  }
+
+  #maintain(what: string, task: () => Promise<void>): void {
+    const { onViolation, describeState } = this.#options;
+    const timeout = new AbortController();
+    const tooLong = setTimeout(MAINTENANCE_MS_MAX, undefined, { signal: timeout.signal })
+      .then(
+        () => onViolation(`${what} takes more than ${MAINTENANCE_MS_MAX} ms:\n${describeState()}`),
+        () => {},
+      );
+    const end = task().catch((error) => onViolation(`${what}: ${error}`));
+    this.#maintenance = Promise.race([end, tooLong]).then(() => {
+      timeout.abort();
+      this.#maintenance = undefined;
+    });
+  }
+}
+
+/** False for the error of a snapshot that a stalled KN has held up for too long; any other error is thrown. */
+function isHeldUp(error: unknown): false {
+  if (error instanceof SnapshotError && error.message.includes("could not pause")) return false;
+  throw error;
+}

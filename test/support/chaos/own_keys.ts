@@ -1,0 +1,111 @@
+/**
+ * Keys that one client alone writes, so that it knows what they must hold: numbers in the order in which it has issued them (I4),
+ * also while many are on their way; and keys that expire.
+ *
+ * @module
+ */
+import type { Store } from "../../../mod.ts";
+import type { Random } from "../random.ts";
+import { outcomeOf } from "./outcomes.ts";
+
+/** Begins the names of keys that expire. */
+export const EXPIRING_PREFIX = "expiring/";
+
+const ORDERED_KEYS = 6;
+const EXPIRING_KEYS = 8;
+const PIPELINE_MAX = 12;
+const TTL_MS_MAX = 900;
+
+/** A number that a client has put, and what has become of the put. */
+interface Issued {
+  readonly value: number;
+  state: "pending" | "done" | "refused" | "unknown";
+}
+
+/** One client's own keys. */
+export class OwnKeys {
+  readonly #store: Store<unknown>;
+  readonly #client: number;
+  readonly #random: Random;
+  #lastValue = 0;
+  /** By key: the newest put that has ended well, and those issued since. */
+  readonly #issued = new Map<string, Issued[]>();
+  /** By value: the latest time at which it may expire. */
+  readonly #expiresAtMs = new Map<number, number>();
+
+  /** Prepares a client's keys. */
+  constructor(store: Store<unknown>, client: number, random: Random) {
+    this.#store = store;
+    this.#client = client;
+    this.#random = random;
+  }
+
+  /** Puts to and reads one key in one go; rejects if a read has missed what was issued before it. */
+  async pipeline(): Promise<void> {
+    const key = `ordered/${this.#client}/${this.#random.below(ORDERED_KEYS)}`;
+    const work: Promise<void>[] = [];
+    for (let i = this.#random.between(2, PIPELINE_MAX); i > 0; i--) {
+      work.push(this.#random.below(3) === 0 ? this.#readOrdered(key) : this.#putOrdered(key));
+    }
+    await Promise.all(work);
+  }
+
+  /** Puts a key that expires, or reads one; rejects if a value has been returned after its time. */
+  async expire(): Promise<void> {
+    const key = `${EXPIRING_PREFIX}${this.#client}/${this.#random.below(EXPIRING_KEYS)}`;
+    if (this.#random.below(3) > 0) return await this.#readExpiring(key);
+    const value = ++this.#lastValue;
+    const ttl = this.#random.between(1, TTL_MS_MAX);
+    const put = this.#store.put(key, value, { ttl });
+    this.#expiresAtMs.set(value, Date.now() + ttl);
+    await put.catch(outcomeOf);
+  }
+
+  async #putOrdered(key: string): Promise<void> {
+    const issued: Issued = { value: ++this.#lastValue, state: "pending" };
+    const list = this.#issued.get(key) ?? [];
+    list.push(issued);
+    this.#issued.set(key, list);
+    try {
+      await this.#store.put(key, issued.value);
+      issued.state = "done";
+      // Whatever is older will not be seen again.
+      this.#issued.set(key, this.#issued.get(key)!.filter(({ value }) => value >= issued.value));
+    } catch (error) {
+      issued.state = outcomeOf(error);
+    }
+  }
+
+  async #readOrdered(key: string): Promise<void> {
+    const list = this.#issued.get(key) ?? [];
+    const before = [...list];
+    let value: unknown;
+    try {
+      value = await this.#store.get(key);
+    } catch (error) {
+      return void outcomeOf(error);
+    }
+    // By now everything that was issued before the read has ended.
+    const floor = before.findLast(({ state }) => state === "done")?.value ?? 0;
+    const seen = value === undefined ? 0 : value;
+    if (typeof seen === "number" && seen >= floor && seen <= this.#lastValue) return;
+    throw new Error(`${key} must be at least ${floor}, as this client has put it, got ${seen}`);
+  }
+
+  async #readExpiring(key: string): Promise<void> {
+    const startMs = Date.now();
+    const entry = this.#random.below(2) === 0
+      ? this.#store.getEntrySync(key)
+      : await this.#store.getEntry(key).catch((error) => void outcomeOf(error));
+    if (entry === undefined) return;
+    const expiresAtMs = this.#expiresAtMs.get(entry.value as number);
+    if (expiresAtMs === undefined) {
+      throw new Error(`${key} must be of this client's, got ${entry.value}`);
+    }
+    if (entry.expiresAt !== undefined && startMs < Math.min(entry.expiresAt, expiresAtMs)) return;
+    throw new Error(
+      `${key} must not be read at ${startMs}, got a value that expires at ${entry.expiresAt}, ` +
+        `and at ${expiresAtMs} at the latest`,
+    );
+  }
+}

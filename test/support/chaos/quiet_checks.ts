@@ -1,0 +1,182 @@
+/**
+ * What must hold when a round is over and nobody works on the store any more: owners, counts, segments, and that nothing is lost
+ * or leaked.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { cpSync } from "node:fs";
+import { basename } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import type { Slot } from "../../../lib/core/brands.ts";
+import { SLOT_COUNT } from "../../../lib/core/limits.ts";
+import { AGENT_HOST, SLOT_LOCK } from "../../../lib/pool/control_layout.ts";
+import { whilePaused } from "../../../lib/pool/gate.ts";
+import type { Pool } from "../../../lib/pool/pool.ts";
+import { ClientState, clientState, HOST_CLIENT } from "../../../lib/routing/client_registry.ts";
+import { activeNodes } from "../../../lib/routing/node_directory.ts";
+import { holderOf, loadOwner, slotOwner } from "../../../lib/routing/ownership.ts";
+import { type Key, open, type OpenOptions, PoolFullError, type Store } from "../../../mod.ts";
+import { EXPIRING_PREFIX } from "./own_keys.ts";
+import { checkPool } from "../sim_pool_check.ts";
+import { temporaryPath } from "../temporary.ts";
+
+/** How long it may take until nothing is left of what has failed. */
+const QUIET_MS_MAX = 15_000;
+/** The same until what has expired was removed: owners that sleep look once a second. */
+const EXPIRY_MS_MAX = 10_000;
+/** Share of what a pool admits that it must admit again when everything was deleted. */
+const REFILL_SHARE_MIN = 0.9;
+const REFILL_VALUE_BYTES = 64;
+const REFILL_BURST = 64;
+
+/** Waits until nothing is left of failed KNs and of clients that have died. */
+export async function untilQuiet(
+  store: Store<unknown>,
+  pool: Pool,
+  clientCount: number,
+): Promise<void> {
+  const clients = Array.from({ length: clientCount }, (_, client) => client);
+  const isFree = (client: number) =>
+    client === HOST_CLIENT || clientState(pool, client) === ClientState.FREE;
+  const isQuiet = () => store.stats().zombies === 0 && clients.every(isFree);
+  if (await holdsWithin(QUIET_MS_MAX, isQuiet)) return;
+  const taken = clients.filter((client) => !isFree(client));
+  throw new Error(
+    `nothing must be left of what has failed, got ${store.stats().zombies} zombies, ` +
+      `and places of clients ${taken.map((client) => `${client}: ${clientState(pool, client)}`)}`,
+  );
+}
+
+/** I1: every slot is unlocked, and belongs to a KN that runs, as the owner table says. */
+export function checkOwners(pool: Pool): void {
+  const active = new Set(activeNodes(pool).map(({ nodeId }) => nodeId));
+  for (let i = 0; i < SLOT_COUNT; i++) {
+    const slot = i as Slot;
+    const word = Atomics.load(pool.control, pool.slotAt(slot) + SLOT_LOCK);
+    const owner = slotOwner(pool, slot);
+    const isRight = holderOf(word) < 0 && active.has(owner) && word === loadOwner(pool, slot);
+    if (isRight) continue;
+    throw new Error(
+      `I1: slot ${slot} must be unlocked and belong to a KN that runs (${[...active]}), ` +
+        `got owner ${owner}, holder ${holderOf(word)}, table word ${
+          loadOwner(pool, slot)
+        }, lock word ${word}`,
+    );
+  }
+}
+
+/** Waits until what has expired is gone, too; throws if `count` differs from the keys that there are. */
+export async function checkCount(store: Store<unknown>): Promise<void> {
+  let keys = 0;
+  const isCounted = async () => {
+    keys = 0;
+    for await (const _ of store.keys()) keys += 1;
+    return store.count === keys;
+  };
+  if (await holdsWithin(EXPIRY_MS_MAX, isCounted)) return;
+  throw new Error(`count must be the number of keys, ${keys}, got ${store.count}`);
+}
+
+/** Every segment is in one state; with the pool paused, everything in it agrees with everything else. */
+export function checkSegments(store: Store<unknown>, pool: Pool): void {
+  const { free, open, sealed, cleaning } = store.stats().segments;
+  const { segmentCount } = pool.geometry;
+  if (free + open + sealed + cleaning !== segmentCount) {
+    throw new Error(
+      `all of ${segmentCount} segments must be accounted for, got ` +
+        `${free} free, ${open} open, ${sealed} sealed, ${cleaning} being cleaned`,
+    );
+  }
+  const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+  whilePaused(pool, AGENT_HOST, () => checkPool(pool, slots, { mayCountTooMuch: true }));
+}
+
+/** Everything that is in a store, apart from what may expire any moment. */
+export async function contentsOf(store: Store<unknown>): Promise<Map<string, string>> {
+  const contents = new Map<string, string>();
+  for await (const key of store.keys()) {
+    if (String(key).startsWith(EXPIRING_PREFIX)) continue;
+    const value = read(store, key);
+    const text = value instanceof Uint8Array
+      ? Buffer.from(value).toString("latin1")
+      : JSON.stringify(value);
+    contents.set(String(key), text);
+  }
+  return contents;
+}
+
+function read(store: Store<unknown>, key: Key): unknown {
+  try {
+    return store.getSync(key);
+  } catch (error) {
+    throw new Error(`${key} cannot be read`, { cause: error });
+  }
+}
+
+/** Opens a copy of a pool's directory, made while it is open, as if its process had been killed now. */
+export async function checkCopy(
+  options: OpenOptions,
+  contents: Map<string, string>,
+): Promise<void> {
+  const copy = temporaryPath("chaos-copy");
+  cpSync(options.path!, copy, {
+    recursive: true,
+    filter: (name) => !basename(name).startsWith("lock"),
+  });
+  await checkReopened({ ...options, path: copy }, contents, "a copy of the files");
+}
+
+/** Opens a pool again and compares what is in it. */
+export async function checkReopened(
+  options: OpenOptions,
+  contents: Map<string, string>,
+  what: string,
+): Promise<void> {
+  const store = await open(options);
+  const found = await contentsOf(store);
+  await store.close();
+  for (const key of new Set([...contents.keys(), ...found.keys()])) {
+    if (contents.get(key) === found.get(key)) continue;
+    const show = (text: string | undefined) => JSON.stringify(text?.slice(0, 40));
+    throw new Error(
+      `I3: ${what} must hold what the store held: ${key} ` +
+        `was ${show(contents.get(key))}, got ${show(found.get(key))}`,
+    );
+  }
+}
+
+/** Deletes everything and fills the pool again; throws if it takes noticeably less than it may hold. */
+export async function checkRefill(store: Store<unknown>): Promise<void> {
+  await store.clear();
+  const { liveBytesMax } = store.stats();
+  let isFull = false;
+  for (let key = 0; !isFull;) {
+    const puts: Promise<void>[] = [];
+    for (let i = 0; i < REFILL_BURST; i++) {
+      puts.push(store.put(`refill/${key++}`, new Uint8Array(REFILL_VALUE_BYTES)));
+    }
+    for (const outcome of await Promise.allSettled(puts)) {
+      if (outcome.status === "fulfilled") continue;
+      if (!(outcome.reason instanceof PoolFullError)) throw outcome.reason;
+      isFull = true;
+    }
+  }
+  const { liveBytes, segments } = store.stats();
+  if (liveBytes >= liveBytesMax * REFILL_SHARE_MIN) return;
+  throw new Error(
+    `an empty pool must take ${liveBytesMax} bytes, got ${liveBytes}, ${JSON.stringify(segments)}`,
+  );
+}
+
+async function holdsWithin(
+  msMax: number,
+  condition: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  const deadlineMs = performance.now() + msMax;
+  while (!await condition()) {
+    if (performance.now() > deadlineMs) return false;
+    await setTimeout(20);
+  }
+  return true;
+}
