@@ -1,13 +1,19 @@
 /**
  * KNs are killed under load, again and again: how long that holds up what was under way, and whether anything is lost or done twice.
  *
- * The load comes from the host and from two attached threads. The KNs execute all of it in threads of their own (`help: false`): a
- * client that executes for itself would hardly notice that one is missing.
+ * The load comes from the host and from two attached threads: as a store comes, where clients execute requests themselves when nobody
+ * else does, and with `help: false`, where all of them have to wait until the thread of another KN has started.
  *
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { type NodeFailure, type NodeRecovery, open, type Store, type StoreHandle } from "../../mod.ts";
+import {
+  type NodeFailure,
+  type NodeRecovery,
+  open,
+  type Store,
+  type StoreHandle,
+} from "../../mod.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
 import { currentRuntime } from "../environment.ts";
@@ -26,6 +32,8 @@ export interface Durations {
 }
 
 export interface FailoverFigures {
+  /** The store's option. */
+  help: boolean;
   killCount: number;
   /** How many of them were terminated from outside; the others died in the middle of a step. */
   terminatedCount: number;
@@ -62,12 +70,16 @@ interface Course {
   recoveredMs: number;
 }
 
-export async function measureFailover(plan: ThreadsPlan): Promise<FailoverFigures> {
+export async function measureFailover(plan: ThreadsPlan): Promise<FailoverFigures[]> {
+  return [await measureKills(plan, true), await measureKills(plan, false)];
+}
+
+async function measureKills(plan: ThreadsPlan, help: boolean): Promise<FailoverFigures> {
   const canTerminate = currentRuntime() === "node";
   if (canTerminate) watchWorkers();
   const store = await open<number>({
     nodes: NODE_COUNT,
-    help: false,
+    help,
     capacity: "64MiB",
     workers: { node: moduleUrl("mortal_node") },
   });
@@ -95,6 +107,7 @@ export async function measureFailover(plan: ThreadsPlan): Promise<FailoverFigure
     const incremented = counters.reduce<number>((sum, count) => sum + (count ?? 0), 0);
     const sumOf = (field: keyof LoadFigures) => loads.reduce((sum, one) => sum + one[field], 0);
     return {
+      help,
       killCount: courses.length,
       terminatedCount: killer.terminatedCount,
       operationCount: sumOf("operationCount"),

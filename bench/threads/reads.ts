@@ -8,7 +8,7 @@
  */
 import { open } from "../../mod.ts";
 import { median } from "../measure/statistics.ts";
-import { type Pass, operationsPerSecond } from "../measure/repetition.ts";
+import { operationsPerSecond, type Pass } from "../measure/repetition.ts";
 import {
   type Customer,
   type Entry,
