@@ -1,0 +1,33 @@
+/**
+ * Opens and closes stores, and attaches and detaches threads, many times, and prints what stays behind.
+ *
+ * ```sh
+ * npm run cycles -- 200          # of each kind; also: bun scripts/cycles.ts 200, deno run -A scripts/cycles.ts 200
+ * ```
+ *
+ * @module
+ */
+import process from "node:process";
+import { CYCLE_KINDS, Cycles, RSS_GROWTH_BYTES_MAX, type Usage } from "../test/support/cycles.ts";
+
+const CYCLES_DEFAULT = 200;
+
+const cycleCount = Number(process.argv[2] ?? CYCLES_DEFAULT);
+
+function format({ threadCount, descriptorCount, rssBytes }: Usage): string {
+  const rss = `RSS ${(rssBytes / 2 ** 20).toFixed(1)} MiB`;
+  if (threadCount === undefined) return rss;
+  return `${threadCount} threads, ${descriptorCount} descriptors, ${rss}`;
+}
+
+for (const { name, run } of CYCLE_KINDS) {
+  const startMs = performance.now();
+  const { before, after } = await run(new Cycles({ cycleCount, ms: Infinity }));
+  const isBack = (after.threadCount ?? 0) <= (before.threadCount ?? 0) &&
+    (after.descriptorCount ?? 0) <= (before.descriptorCount ?? 0) &&
+    after.rssBytes <= before.rssBytes + RSS_GROWTH_BYTES_MAX;
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  console.log(`${name}: ${cycleCount} cycles in ${seconds} s${isBack ? "" : "  <-- has grown"}`);
+  console.log(`  before  ${format(before)}\n  after   ${format(after)}`);
+  if (!isBack) process.exitCode = 1;
+}
