@@ -8,7 +8,7 @@
  * @module
  */
 import process from "node:process";
-import { CYCLE_KINDS, Cycles, RSS_GROWTH_BYTES_MAX, type Usage } from "../test/support/cycles.ts";
+import { CYCLE_KINDS, Cycles, growthOf, type Usage } from "../test/support/cycles.ts";
 
 const CYCLES_DEFAULT = 200;
 
@@ -23,11 +23,11 @@ function format({ threadCount, descriptorCount, rssBytes }: Usage): string {
 for (const { name, run } of CYCLE_KINDS) {
   const startMs = performance.now();
   const { before, after } = await run(new Cycles({ cycleCount, ms: Infinity }));
-  const isBack = (after.threadCount ?? 0) <= (before.threadCount ?? 0) &&
-    (after.descriptorCount ?? 0) <= (before.descriptorCount ?? 0) &&
-    after.rssBytes <= before.rssBytes + RSS_GROWTH_BYTES_MAX;
+  const grown = growthOf(before, after);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-  console.log(`${name}: ${cycleCount} cycles in ${seconds} s${isBack ? "" : "  <-- has grown"}`);
+  console.log(`${name}: ${cycleCount} cycles in ${seconds} s`);
   console.log(`  before  ${format(before)}\n  after   ${format(after)}`);
-  if (!isBack) process.exitCode = 1;
+  if (grown.length === 0) continue;
+  console.log(`  HAS GROWN: ${grown.join(", ")}`);
+  process.exitCode = 1;
 }

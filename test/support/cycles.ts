@@ -47,7 +47,10 @@ const SETTLE_MS_MAX = 5000;
 const SETTLE_STEP_MS = 50;
 
 /** How much more memory is still none: heaps of runtimes grow and shrink. */
-export const RSS_GROWTH_BYTES_MAX = 64 * 2 ** 20;
+const RSS_GROWTH_BYTES_MAX = 64 * 2 ** 20;
+
+/** Threads that a runtime's own pools may add at any time; what a cycle leaves behind is many times as much. */
+const THREAD_SLACK = 2;
 
 /** How many cycles to run, at most. */
 export interface CyclesLimit {
@@ -122,7 +125,13 @@ async function openAndClose(options: OpenOptions<number>): Promise<void> {
 async function attachInThread(store: Store<number>, closes: boolean): Promise<void> {
   const value = store.getSync(KEY)!;
   const data: AttacherData = { handle: store.share(), key: KEY, closes };
-  await once(new Worker(ATTACHER, { workerData: data }), "exit");
+  const worker = new Worker(ATTACHER, { workerData: data });
+  // An error is what ends the wait, but for one of a thread that has ended: that is thrown in this one.
+  worker.on("error", (error) => {
+    throw error;
+  });
+  const [exitCode] = await once(worker, "exit");
+  if (exitCode !== 0) throw new Error(`the thread has ended with exit code ${exitCode}`);
   if (store.getSync(KEY) !== value + 1) throw new Error("the thread's put is missing");
 }
 
@@ -145,10 +154,21 @@ async function settledUsage(baseline: Usage): Promise<Usage> {
   for (;;) {
     await setTimeout(SETTLE_STEP_MS);
     const now = usage();
-    const isBack = (now.threadCount ?? 0) <= (baseline.threadCount ?? 0) &&
-      (now.descriptorCount ?? 0) <= (baseline.descriptorCount ?? 0);
-    if (isBack || performance.now() > deadlineMs) return now;
+    if (
+      growthOf(baseline, now).every((what) => what === "memory") || performance.now() > deadlineMs
+    ) return now;
   }
+}
+
+/** What has grown beyond a baseline; empty if nothing has. */
+export function growthOf(before: Usage, after: Usage): string[] {
+  const grown: string[] = [];
+  const threads = (after.threadCount ?? 0) - (before.threadCount ?? 0);
+  const descriptors = (after.descriptorCount ?? 0) - (before.descriptorCount ?? 0);
+  if (threads > THREAD_SLACK) grown.push("threads");
+  if (descriptors > 0) grown.push("descriptors");
+  if (after.rssBytes > before.rssBytes + RSS_GROWTH_BYTES_MAX) grown.push("memory");
+  return grown;
 }
 
 function usage(): Usage {
