@@ -44,7 +44,7 @@ import {
 import type { StoreHandle } from "./handle.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
-import { StoreState, storeState } from "../routing/client_registry.ts";
+import { isStoreOpen } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import {
   ATTACHED_STATS,
@@ -536,7 +536,7 @@ export class Store<V> {
 
   #assertOpen(): void {
     this.#assertNotFailed();
-    if (this.#closed === undefined && storeState(this.#pool) === StoreState.OPEN) return;
+    if (this.#closed === undefined && isStoreOpen(this.#pool)) return;
     throw new StoreClosedError(
       this.#closed === undefined
         ? "the store must be open, and was closed by the thread that opened it"
