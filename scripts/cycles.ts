@@ -11,6 +11,7 @@ import process from "node:process";
 import { CYCLE_KINDS, Cycles, growthOf, type Usage } from "../test/support/cycles.ts";
 
 const CYCLES_DEFAULT = 200;
+const WARM_UP_COUNT = 100;
 
 const cycleCount = Number(process.argv[2] ?? CYCLES_DEFAULT);
 
@@ -22,7 +23,9 @@ function format({ threadCount, descriptorCount, rssBytes }: Usage): string {
 
 for (const { name, run } of CYCLE_KINDS) {
   const startMs = performance.now();
-  const { before, after } = await run(new Cycles({ cycleCount, ms: Infinity }));
+  const { before, after } = await run(
+    new Cycles({ warmUpCount: WARM_UP_COUNT, cycleCount, ms: Infinity }),
+  );
   const grown = growthOf(before, after);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   console.log(`${name}: ${cycleCount} cycles in ${seconds} s`);

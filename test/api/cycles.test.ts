@@ -10,12 +10,11 @@ import * as assert from "uvu/assert";
 import { CYCLE_KINDS, Cycles, growthOf } from "../support/cycles.ts";
 
 /** For each kind. */
-const CYCLE_COUNT_MAX = 30;
-const CYCLES_MS_MAX = 1500;
+const LIMIT = { warmUpCount: 5, cycleCount: 20, ms: 1500 };
 
 for (const { name, run } of CYCLE_KINDS) {
   test(`${name}: everything is given back`, async () => {
-    const report = await run(new Cycles({ cycleCount: CYCLE_COUNT_MAX, ms: CYCLES_MS_MAX }));
+    const report = await run(new Cycles(LIMIT));
     const { cycleCount, before, after } = report;
     assert.ok(cycleCount > 0);
     if (before.threadCount === undefined) console.log("no /proc: threads and descriptors unknown");
