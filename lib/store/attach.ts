@@ -158,6 +158,7 @@ class AttachedMaintenance<V> implements StoreMaintenance {
     const { client, connector } = this.#parts;
     if (!hasFailed()) await client.whenIdle();
     process.off("exit", this.#leave);
+    client.close();
     connector.close();
     this.#file?.close();
     releaseClient(this.#pool, this.#clientId);

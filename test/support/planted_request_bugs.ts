@@ -151,8 +151,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
         "if (status !== Status.OK) return this.#cancel(consumer, length, status); consumer.complete(Status.OK, address, this.#control[slotAt + SLOT_VERSION_LOW] + 1, 0); consumer.publish();",
       ],
       [
-        "consumer.complete(Status.OK, address, versionLow, versionHigh); }",
-        "void versionLow, versionHigh; }",
+        "consumer.completePrepared(); }",
+        "}",
       ],
     ],
     caughtBy: [ONE_INTERRUPTION],
