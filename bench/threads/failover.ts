@@ -16,6 +16,7 @@ import {
 } from "../../mod.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
+import { checkHandle } from "../../lib/store/handle.ts";
 import { currentRuntime } from "../environment.ts";
 import { quantileOfSorted } from "../measure/statistics.ts";
 import { createRandom, randomBelow } from "../workloads/random.ts";
@@ -85,7 +86,7 @@ async function measureKills(plan: ThreadsPlan, help: boolean): Promise<FailoverF
   });
   const threads: BenchThread[] = [];
   try {
-    const board = new KillBoard(store.share().pool);
+    const board = new KillBoard(checkHandle(store.share()).pool);
     board.clear();
     for (const name of ["first", "second"]) {
       const data: FailoverThreadData = { handle: store.share(), name };
@@ -143,7 +144,7 @@ class Killer {
     load: CountingLoad,
     threads: readonly BenchThread[],
   ) {
-    this.#pool = Pool.attach(store.share().pool);
+    this.#pool = Pool.attach(checkHandle(store.share()).pool);
     this.#board = board;
     this.#load = load;
     this.#threads = threads;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkHandle } from "../../lib/store/handle.ts";
 import { workerData } from "node:worker_threads";
 import { attach } from "../../mod.ts";
 import { CountingLoad } from "./counting_load.ts";
@@ -12,7 +13,7 @@ import { serve } from "./served_thread.ts";
 
 const { handle, name } = workerData as FailoverThreadData;
 const store = await attach<number>(handle, { keepAlive: true });
-const load = new CountingLoad(store, new KillBoard(handle.pool), name);
+const load = new CountingLoad(store, new KillBoard(checkHandle(handle).pool), name);
 
 serve({
   settled: () => load.settled(),

@@ -16,7 +16,7 @@
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
 import { AGENT_BLOCK_WORDS, LINE_WORDS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import type { StoreHandle } from "../../mod.ts";
+import type { PoolHandle } from "../../lib/pool/pool.ts";
 
 export const Death = { NONE: 0, THROW: 1, EXIT: 2 } as const;
 
@@ -35,7 +35,7 @@ export class KillBoard {
   readonly #at: number;
   readonly #diedAtMs: Float64Array;
 
-  constructor(handle: StoreHandle["pool"]) {
+  constructor(handle: PoolHandle) {
     const pool = Pool.attach(handle);
     this.#control = pool.control;
     this.#at = pool.agentAt(NODE_COUNT_MAX - 1) + AGENT_BLOCK_WORDS - LINE_WORDS;

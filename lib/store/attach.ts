@@ -27,7 +27,13 @@ import {
 } from "../routing/client_registry.ts";
 import { codecOf } from "./options.ts";
 import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
-import { checkHandle, closedByHost, localMonitor, type StoreHandle } from "./handle.ts";
+import {
+  checkHandle,
+  closedByHost,
+  localMonitor,
+  type SharedParts,
+  type StoreHandle,
+} from "./handle.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 
@@ -72,8 +78,9 @@ export async function attach<V = unknown>(
   handle: StoreHandle,
   options: AttachOptions<V> = {},
 ): Promise<Store<V>> {
-  const { region, ...shared } = checkHandle(handle);
-  const codec = attachedCodec(handle, options);
+  const shared = checkHandle(handle);
+  const { region } = shared;
+  const codec = attachedCodec(shared, options);
   const pool = Pool.attach(shared.pool);
   assertOpen(pool);
   const clientId = claimClient(pool, region.clientCount, thisThread());
@@ -99,7 +106,7 @@ export async function attach<V = unknown>(
       file,
       onFlush: () => {},
       // In the thread that opened the store nobody else would look after it meanwhile.
-      onBlocked: () => localMonitor(handle)?.lookWhileBlocked(),
+      onBlocked: () => localMonitor(shared)?.lookWhileBlocked(),
       onPoll: () => {
         if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
       },
@@ -184,7 +191,7 @@ function assertOpen(pool: Pool): void {
   if (storeState(pool) !== StoreState.OPEN) throw closedByHost(pool);
 }
 
-function attachedCodec<V>(handle: StoreHandle, options: AttachOptions<V>): CodecOption<V> {
+function attachedCodec<V>(handle: SharedParts, options: AttachOptions<V>): CodecOption<V> {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
   }

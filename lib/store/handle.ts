@@ -21,22 +21,25 @@ const HANDLE_VERSION = 1;
 export interface StoreHandle {
   /** Tells handles from other objects, and versions from each other. */
   readonly dinomo: number;
-  /** The pool's buffers. */
+}
+
+/** What is in a handle. */
+export interface SharedParts extends StoreHandle {
   readonly pool: PoolHandle;
   /** The rings of the threads that attach. */
   readonly region: RingRegion;
-  /** The codec, which a custom one has to be given to `attach` again. */
+  /** The codec; a custom one has to be given to `attach` again. */
   readonly codec: CodecName;
-  /** Whether clients execute requests themselves, and how long they spin, in microseconds. */
+  /** Whether clients execute requests themselves. */
   readonly help: boolean;
-  /** See {@linkcode help}. */
+  /** How long clients spin. */
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log: LogPlace | undefined;
 }
 
 /** Makes a handle. */
-export function makeHandle(parts: Omit<StoreHandle, "dinomo">): StoreHandle {
+export function makeHandle(parts: Omit<SharedParts, "dinomo">): SharedParts {
   return { dinomo: HANDLE_VERSION, ...parts };
 }
 
@@ -45,8 +48,8 @@ export function makeHandle(parts: Omit<StoreHandle, "dinomo">): StoreHandle {
  *
  * @throws {InvalidArgumentError} when it is not, or is one of another version of the library
  */
-export function checkHandle(value: unknown): StoreHandle {
-  const handle = value as StoreHandle;
+export function checkHandle(value: unknown): SharedParts {
+  const handle = value as SharedParts;
   const isHandle = typeof value === "object" && value !== null &&
     typeof handle.dinomo === "number" && handle.pool?.control instanceof SharedArrayBuffer;
   if (!isHandle) {
@@ -76,11 +79,11 @@ export function closedByHost(pool: Pool): StoreClosedError {
 const monitors = new WeakMap<SharedArrayBuffer, Monitor>();
 
 /** Remembers who looks after a store that this thread has opened. */
-export function keepMonitor(handle: StoreHandle, monitor: Monitor): void {
+export function keepMonitor(handle: SharedParts, monitor: Monitor): void {
   monitors.set(handle.pool.control, monitor);
 }
 
 /** Who looks after a store, if this is the thread that has opened it. */
-export function localMonitor(handle: StoreHandle): Monitor | undefined {
+export function localMonitor(handle: SharedParts): Monitor | undefined {
   return monitors.get(handle.pool.control);
 }

@@ -75,17 +75,10 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     file: NODE,
     edits: [
       [
-        "this.#segments.addLive(address, length * 4); this.#slots.stamp(slotAt, words, to, old);",
-        "consumer.complete(Status.OK, address, 0, 0); this.#segments.addLive(address, length * 4); this.#slots.stamp(slotAt, words, to, old);",
+        "consumer.prepare(Status.OK, address, versionLow, versionHigh); if (this.#slots.point(",
+        "consumer.complete(Status.OK, address, versionLow, versionHigh); if (this.#slots.point(",
       ],
-      [
-        "if (this.#slots.point(slotAt, hash, old, address, meta)) { consumer.complete(Status.OK, address, versionLow, versionHigh); }",
-        "if (this.#slots.point(slotAt, hash, old, address, meta)) {}",
-      ],
-      [
-        "consumer.prepare(Status.OK, address, versionLow, versionHigh); if (this",
-        "if (this",
-      ],
+      ["consumer.completePrepared();", ""],
     ],
     caughtBy: [IN_MEMORY],
   },
@@ -93,10 +86,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     name: "a slot is unlocked before its change is answered",
     breaks: "I5",
     file: NODE,
-    edits: [[
-      "if (this.#slots.point(slotAt, hash, old, address, meta)) {",
-      "if (this.#slots.point(slotAt, hash, old, address, meta)) { this.#unlock();",
-    ]],
+    edits: [["consumer.completePrepared();", "this.#unlock(); consumer.completePrepared();"]],
     caughtBy: [IN_MEMORY],
   },
   {
