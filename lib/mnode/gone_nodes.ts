@@ -77,6 +77,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   readonly #options: GoneNodesOptions;
   readonly #pool: Pool;
   #nodes: GoneNode<Kn>[] = [];
+  #keepsSlots = false;
 
   /** Makes an empty list. */
   constructor(options: GoneNodesOptions) {
@@ -94,12 +95,14 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     return this.#nodes.some((gone) => !gone.isQuiet);
   }
 
-  /**
-   * Fences a KN, and takes its slots away as far as it does not hold them.
-   *
-   * @param keepsSlots whether nobody is to have them, since the store is being closed
-   */
-  add(node: Kn, keepsSlots = false): GoneNode<Kn> {
+  /** From now on slots stay where they are: the store is being closed, and nobody else is to have them. */
+  keepSlots(): void {
+    this.#keepsSlots = true;
+    for (const gone of this.#nodes) gone.stuck = [];
+  }
+
+  /** Fences a KN, and takes its slots away as far as it does not hold them. */
+  add(node: Kn): GoneNode<Kn> {
     const agentAt = this.#pool.agentAt(node.agent);
     const inside = Math.max(fenceExecutor(this.#pool.control, agentAt + AGENT_EXECUTOR), 0);
     const gone: GoneNode<Kn> = {
@@ -115,7 +118,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
       isRepaired: false,
     };
     this.#nodes.push(gone);
-    for (let slot = 0; slot < SLOT_COUNT && !keepsSlots; slot++) {
+    for (let slot = 0; slot < SLOT_COUNT && !this.#keepsSlots; slot++) {
       if (slotOwner(this.#pool, slot as Slot) === node.nodeId) gone.stuck.push(slot as Slot);
     }
     this.#advance(gone);

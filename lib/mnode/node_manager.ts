@@ -289,7 +289,8 @@ export class NodeManager {
     const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
     await Promise.all(nodes.map((node) => this.#stopThread(node, stopMsMax)));
     this.#nodes = [];
-    for (const node of nodes) this.#gone.add(node, true);
+    this.#gone.keepSlots();
+    for (const node of nodes) this.#gone.add(node);
     for (const { node } of this.#gone.nodes) {
       if (!await node.thread.stop(FAILED_STOP_MS_MAX)) await node.thread.terminate();
     }

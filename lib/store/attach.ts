@@ -129,6 +129,18 @@ export async function attach<V = unknown>(
   }
 }
 
+/** What is left to do for this thread's stores when it ends. */
+const leavers = new Set<() => void>();
+let isListening = false;
+
+/** Calls `leave` when this thread ends; with one listener for all stores. */
+function onThreadExit(leave: () => void): void {
+  leavers.add(leave);
+  if (isListening) return;
+  isListening = true;
+  process.on("exit", () => leavers.forEach((each) => each()));
+}
+
 /** What an attached thread can do for a store as a whole: little. */
 class AttachedMaintenance<V> implements StoreMaintenance {
   readonly #pool: Pool;
@@ -141,7 +153,7 @@ class AttachedMaintenance<V> implements StoreMaintenance {
     this.#clientId = clientId;
     this.#parts = parts;
     this.#file = file;
-    process.on("exit", this.#leave);
+    onThreadExit(this.#leave);
   }
 
   scale(): Promise<never> {
@@ -164,7 +176,7 @@ class AttachedMaintenance<V> implements StoreMaintenance {
   async close(hasFailed: () => boolean): Promise<void> {
     const { client, connector } = this.#parts;
     if (!hasFailed()) await client.whenIdle();
-    process.off("exit", this.#leave);
+    leavers.delete(this.#leave);
     client.close();
     connector.close();
     this.#file?.close();

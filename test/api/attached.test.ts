@@ -11,8 +11,11 @@ import {
   HostOnlyError,
   InvalidArgumentError,
   InvalidOptionError,
+  NodeFailedError,
   open,
   type OpenOptions,
+  PoolLockedError,
+  SnapshotError,
   type Store,
   StoreClosedError,
   type StoreHandle,
@@ -249,6 +252,32 @@ test("a thread that dies while it acts for a KN is a failure of that KN, and not
     }
     assert.ok(failures.every((reason) => /client/.test(reason)), failures.join());
   }));
+
+test("a store that is closed while a zombie may still write keeps its directory until it has let go", async () => {
+  const path = temporaryPath();
+  const store = await open<unknown>({ ...SIZES, path, durability: "os" });
+  const thread = await AttachedThread.start(store.share());
+  await thread.call("put", "before", 1);
+  await thread.order({ kind: "stall-helping", accesses: 40, durationMs: 5000 });
+  const stalled = errorOf(() => thread.call("putMany", [["a", 1], ["b", 2], ["c", 3], ["d", 4]]));
+  await until(() => store.stats().nodesFailed === 1);
+  assert.is(store.stats().zombies, 1);
+  // The others go on, apart from the slots that the zombie holds.
+  await store.put("during", 2);
+  const error = await errorOf(() => store.close());
+  assert.ok(error instanceof SnapshotError || error instanceof NodeFailedError, String(error));
+  await assertRejects(() => open({ path }), {
+    type: PoolLockedError,
+    code: "DINOMO_LOCKED",
+    says: /which this thread/,
+  });
+  await stalled;
+  await until(async () => await errorOf(async () => (await open({ path })).close()) === undefined);
+  const again = await open<unknown>({ path });
+  assert.equal(await again.getMany(["before", "during"]), [1, 2]);
+  await again.close();
+  await thread.terminate();
+});
 
 test("closing the store closes those that are attached, with an error that says so", async () => {
   const store = await open<unknown>({ ...SIZES });

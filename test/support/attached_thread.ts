@@ -14,6 +14,7 @@ export type ThreadOrder =
     | { readonly kind: "call"; readonly method: string; readonly args: readonly unknown[] }
     | { readonly kind: "leave"; readonly how: "throw" | "exit"; readonly unanswered: number }
     | { readonly kind: "die-helping"; readonly accesses: number }
+    | { readonly kind: "stall-helping"; readonly accesses: number; readonly durationMs: number }
     | { readonly kind: "loop" }
   );
 

@@ -6,6 +6,7 @@
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.ts";
+import { sleepSync } from "../../../lib/core/sleep_sync.ts";
 import { Executor } from "../../../lib/node/executor.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
@@ -17,8 +18,8 @@ const port = parentPort!;
 let store: Store<unknown> | undefined;
 let handle: StoreHandle | undefined;
 
-/** Makes this thread end at an atomic access in a step that it executes for a KN. */
-function dieWhileHelping(accesses: number): void {
+/** Lets something happen to this thread at an atomic access in a step that it executes for a KN. */
+function whileHelping(accesses: number, happen: () => void): void {
   const pool = Pool.attach(checkHandle(handle!).pool);
   let left = accesses;
   hookAtomics({
@@ -26,7 +27,7 @@ function dieWhileHelping(accesses: number): void {
       const isHelping = Array.from({ length: 4 }, (_, agent) => agent).some((agent) =>
         pool.control[pool.agentAt(agent) + AGENT_EXECUTOR]! > Executor.OWN_THREAD
       );
-      if (isHelping && --left === 0) process.exit(7);
+      if (isHelping && --left === 0) happen();
     },
   });
 }
@@ -46,7 +47,9 @@ async function obey(order: ThreadOrder): Promise<unknown> {
       if (order.how === "throw") throw new Error("planted failure");
       return process.exit(5);
     case "die-helping":
-      return dieWhileHelping(order.accesses);
+      return whileHelping(order.accesses, () => process.exit(7));
+    case "stall-helping":
+      return whileHelping(order.accesses, () => sleepSync(order.durationMs));
     case "loop":
       for (;;) store!.putSync("looping", 1);
   }
