@@ -6,6 +6,7 @@
 import { clearInterval, setInterval } from "node:timers";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
+import { PauseWatch } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
@@ -27,6 +28,8 @@ export interface MonitorOptions {
 const INTERVAL_MS = 100;
 /** The same while there is somebody to wait for. */
 const BUSY_INTERVAL_MS = 10;
+/** How long a pause may last: copying the index of tens of millions of keys takes a fraction of it. */
+const PAUSE_MS_MAX = 2000;
 /** Looks between two looks at how full the pool is. */
 const LOOKS_PER_COUNT = 10;
 /** Shares of the live data that a pool may hold at which it counts as nearly full, and as not so any more. */
@@ -38,6 +41,7 @@ export class Monitor {
   readonly #options: MonitorOptions;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
+  readonly #pauses: PauseWatch;
   #timer: ReturnType<typeof setInterval> | undefined;
   #lastMs = 0;
   #lookCount = 0;
@@ -49,6 +53,7 @@ export class Monitor {
     this.#options = options;
     this.#segments = new SegmentTable(options.pool);
     this.#budget = new SpaceBudget(options.pool, this.#segments);
+    this.#pauses = new PauseWatch(options.pool, PAUSE_MS_MAX);
   }
 
   /** Looks regularly from now on; keeps no process alive. */
@@ -72,6 +77,7 @@ export class Monitor {
   #look(): void {
     const { nodes, clients, dpm, now } = this.#options;
     this.#lastMs = now();
+    this.#pauses.look(this.#lastMs);
     nodes.tend();
     clients.look();
     // What attached clients write does not pass here.

@@ -132,6 +132,31 @@ export function whilePaused<Result>(
   return result;
 }
 
+/** Ends pauses that last too long: their holders have stalled, and everybody else waits for them. */
+export class PauseWatch {
+  readonly #pool: Pool;
+  readonly #lastsMsMax: number;
+  #lease = NOBODY;
+  #sinceMs = 0;
+
+  /** Watches a pool, in which a pause may last so long. */
+  constructor(pool: Pool, lastsMsMax: number) {
+    this.#pool = pool;
+    this.#lastsMsMax = lastsMsMax;
+  }
+
+  /** Looks at the pause that there is, if there is one; to be called regularly. Returns whether it was ended. */
+  look(nowMs: number): boolean {
+    const lease = Atomics.load(this.#pool.control, GATE_PAUSED);
+    if (lease !== this.#lease) {
+      this.#lease = lease;
+      this.#sinceMs = nowMs;
+    }
+    if (lease === NOBODY || nowMs - this.#sinceMs < this.#lastsMsMax) return false;
+    return breakPause(this.#pool, (lease & HOLDER_MASK) - 1);
+  }
+}
+
 /**
  * Ends the pause of an agent that is dead or fenced, if it has one; returns whether it had.
  *

@@ -17,6 +17,7 @@ import {
   Gate,
   PauseLostError,
   PauseTimeoutError,
+  PauseWatch,
   whilePaused,
 } from "../../lib/pool/gate.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
@@ -106,6 +107,22 @@ test("an agent that stalls in a step fails a pause, and meanwhile the others go 
   assert.is(pool.control[GATE_PAUSED], 0);
   stalled.leave();
   assert.is(whilePaused(pool, AGENT_HOST, () => 7), 7, "it has come back");
+});
+
+test("a pause whose holder has stalled is ended, and the holder learns of it", () => {
+  const { pool } = new PoolFixture();
+  const watch = new PauseWatch(pool, 1000);
+  assert.is(watch.look(0), false, "there is none");
+  const pause = () =>
+    whilePaused(pool, AGENT_DPM, () => {
+      assert.is(watch.look(10_000), false, "it has just begun");
+      assert.is(watch.look(10_999), false);
+      assert.is(canStep(new Gate(pool, OTHER_AGENT)), false);
+      assert.is(watch.look(11_000), true);
+      assert.is(canStep(new Gate(pool, OTHER_AGENT)), true, "everybody goes on");
+    });
+  assert.throws(pause, (error: unknown) => error instanceof PauseLostError);
+  whilePaused(pool, AGENT_DPM, () => assert.is(watch.look(20_000), false, "it is another one"));
 });
 
 test("one pause waits for another, and not for ever", () => {
