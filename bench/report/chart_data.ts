@@ -60,7 +60,7 @@ export function ratioRecords(all: readonly Results[]): RatioRecord[] {
   });
 }
 
-export function runtimeTitle({ environment }: Results): string {
+export function runtimeTitle({ environment }: Pick<Results, "environment">): string {
   const { runtime, runtimeVersion } = environment;
   return `${runtime[0].toUpperCase()}${runtime.slice(1)} ${runtimeVersion}`;
 }

@@ -38,7 +38,8 @@ export async function drawCharts(all: readonly Results[], folder: string): Promi
   return paths;
 }
 
-async function renderSvg(spec: TopLevelSpec): Promise<string> {
+/** The drawing of a specification. */
+export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: "none" });
   try {
     return await view.toSVG();

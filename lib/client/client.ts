@@ -278,13 +278,20 @@ export class Client {
     return this.#flushes.add(this.#sequence, this.pendingCount);
   }
 
-  /** Fails every request that has not ended: the KNs will not answer any more. */
-  failAll(error: DinomoError): void {
-    // Nothing is taken from the rings any more, not even what other KNs still complete; nor does anybody connect or depart.
+  /**
+   * Lets go of all rings: nothing is taken from them any more, nor does anybody connect or depart. They may be another client's by the
+   * time that a poll comes which was scheduled before.
+   */
+  close(): void {
     this.#onPoll = () => {};
-    const connections = this.#connections;
     this.#connections = [];
     this.#byNode.length = 0;
+  }
+
+  /** Fails every request that has not ended: the KNs will not answer any more, or what they still complete is not taken. */
+  failAll(error: DinomoError): void {
+    const connections = this.#connections;
+    this.close();
     for (const connection of connections) {
       const { producer } = connection;
       while (producer.inFlightCount !== 0) {

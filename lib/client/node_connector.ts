@@ -12,7 +12,13 @@ import { KvsNode } from "../node/kvs_node.ts";
 import { abandonExecutor, clientExecutor } from "../node/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
-import { nodeOfAgent, nodesEpoch, NodeState, nodeStateOf } from "../routing/node_directory.ts";
+import {
+  isNodesEpoch,
+  nodeOfAgent,
+  nodesEpoch,
+  NodeState,
+  nodeStateOf,
+} from "../routing/node_directory.ts";
 import type { Client } from "./client.ts";
 import { NodeConnection } from "./node_connection.ts";
 
@@ -44,9 +50,8 @@ export class NodeConnector {
   /** Connects KNs that are new, and departs from those that are gone; one load if there are none. */
   update(client: Client): void {
     const { pool } = this.#options;
-    const epoch = nodesEpoch(pool);
-    if (epoch === this.#epoch) return;
-    this.#epoch = epoch;
+    if (isNodesEpoch(pool, this.#epoch)) return;
+    this.#epoch = nodesEpoch(pool);
     const gone: NodeConnection[] = [];
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
       const nodeId = nodeOfAgent(pool, agent);

@@ -137,6 +137,8 @@ const SAMPLE_GAP_MS_MAX = 250;
 /** How often starting a thread is tried again, and after how long for the first time. */
 const START_ATTEMPTS_MAX = 3;
 const START_RETRY_MS = 50;
+/** How often to look whether a zombie has left that a closed store waits for. */
+const SETTLE_RETRY_MS = 50;
 /** How often to look whether somebody who was inside a retired KN has left. */
 const RETRY_MS = 1;
 
@@ -186,6 +188,14 @@ export class NodeManager {
   /** Whether no thread is in the middle of a step of a KN that is gone. */
   get isSettled(): boolean {
     return !this.#gone.hasZombies;
+  }
+
+  /** Resolves when that is so; keeps no process alive. */
+  async whenSettled(): Promise<void> {
+    while (!this.isSettled) {
+      await setTimeout(SETTLE_RETRY_MS, undefined, { ref: false });
+      this.#gone.advance();
+    }
   }
 
   /** The rings between a client and the KN of an agent block. */

@@ -420,7 +420,7 @@ export class KvsNode {
     const versionHigh = this.#control[slotAt + SLOT_VERSION_HIGH];
     consumer.prepare(Status.OK, address, versionLow, versionHigh);
     if (this.#slots.point(slotAt, hash, old, address, meta)) {
-      consumer.complete(Status.OK, address, versionLow, versionHigh);
+      consumer.completePrepared();
     } else {
       // In this order: whoever ends this after a death must not count it twice.
       consumer.complete(Status.INDEX_FULL, 0, 0, 0);

@@ -144,8 +144,6 @@ export const AGENT_THREAD_START = 4;
 export const AGENT_SLEEPING = LINE_WORDS;
 /** Line 2: what the M-node wants. Written by the M-node. */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
-/** 1 when the agent has failed, or seems to have: nobody waits for the end of its step any more; see gate.ts. */
-export const AGENT_FENCED = AGENT_STOP_WANTED + 1;
 /** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
 /**

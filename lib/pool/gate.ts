@@ -13,20 +13,14 @@
  * effect before the pause has been given back; I10 and the checkpoints rely on that.
  *
  * **Nobody waits for ever**: an agent that stalls in the middle of a step holds a pause up for a bounded time, after which it fails;
- * and not everybody meanwhile, because in between the pause is given back for some time. An agent that is fenced is not waited for:
- * the slots' lock words keep it from changing anything (I1), and it may come back to its step during a pause.
+ * and not everybody meanwhile, because in between the pause is given back for some time.
+ * (Also one that is fenced is waited for: what it has changed is complete when its step has ended, not before.)
  *
  * @module
  */
 import { assert } from "../core/assert.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
-import {
-  AGENT_COUNT,
-  AGENT_FENCED,
-  AGENT_GATE_STATE,
-  GATE_PAUSE_COUNT,
-  GATE_PAUSED,
-} from "./control_layout.ts";
+import { AGENT_COUNT, AGENT_GATE_STATE, GATE_PAUSE_COUNT, GATE_PAUSED } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 
 const IDLE = 0;
@@ -179,8 +173,7 @@ function stepsEnd(pool: Pool, endMs: number, now: () => number): boolean {
 function isInStep(pool: Pool, agent: number): boolean {
   const { control } = pool;
   const agentAt = pool.agentAt(agent);
-  return Atomics.load(control, agentAt + AGENT_GATE_STATE) === BUSY &&
-    Atomics.load(control, agentAt + AGENT_FENCED) === 0;
+  return Atomics.load(control, agentAt + AGENT_GATE_STATE) === BUSY;
 }
 
 /** Clears the lease unless that has been done; returns whether it was still there. */

@@ -21,6 +21,7 @@ import {
   requestStart,
   type RingHandle,
   ringWords,
+  withoutPrepared,
 } from "./ring_layout.ts";
 
 /** Returned by {@linkcode RequestConsumer.poll} when there is no request. */
@@ -107,6 +108,14 @@ export class RequestConsumer {
     this.#write(number, packStatus(status, number), address, versionLow, versionHigh);
     this.#completedCount = number;
     if (((this.#preparedCount - number) | 0) < 0) this.#preparedCount = number;
+  }
+
+  /** Answers the oldest unanswered request as it was prepared; otherwise like {@linkcode complete}. */
+  completePrepared(): void {
+    const number = (this.#completedCount + 1) | 0;
+    const at = completionEntry(number, this.#inFlightMax) + COMPLETION_STATUS;
+    this.words[at] = withoutPrepared(this.words[at]);
+    this.#completedCount = number;
   }
 
   #write(

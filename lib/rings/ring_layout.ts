@@ -149,6 +149,11 @@ export function isPrepared(word: number): boolean {
   return (word & PREPARED) !== 0;
 }
 
+/** Word 0 of the entry of a change that was begun, when the change has been made. */
+export function withoutPrepared(word: number): number {
+  return word & ~PREPARED;
+}
+
 /** Whether a completion entry belongs to a request, and not to one of an earlier round. */
 export function isOfRequest(word: number, number: number): boolean {
   return word >>> NUMBER_SHIFT === (number << NUMBER_SHIFT) >>> NUMBER_SHIFT;

@@ -51,6 +51,14 @@ export function storeState(pool: Pool): number {
   return Atomics.load(pool.control, STORE_STATE);
 }
 
+/**
+ * Whether the store accepts operations. A plain load, since every operation asks: what it must see, it sees in a while, and an
+ * operation that comes too late is not answered.
+ */
+export function isStoreOpen(pool: Pool): boolean {
+  return pool.control[STORE_STATE] === StoreState.OPEN;
+}
+
 /** Says what state the store is in, and wakes nobody: clients that wait look at it. */
 export function setStoreState(pool: Pool, state: number): void {
   Atomics.store(pool.control, STORE_STATE, state);

@@ -62,6 +62,11 @@ export function announceNodes(pool: Pool): void {
   Atomics.add(pool.control, NODES_EPOCH, 1);
 }
 
+/** Whether the directory still has the epoch that a client has seen. A plain load, since every poll asks: the next one sees more. */
+export function isNodesEpoch(pool: Pool, epoch: number): boolean {
+  return pool.control[NODES_EPOCH] === epoch;
+}
+
 /** The directory's epoch. */
 export function nodesEpoch(pool: Pool): number {
   return Atomics.load(pool.control, NODES_EPOCH);

@@ -10,7 +10,6 @@ import {
   DurabilityError,
   HostOnlyError,
   InvalidOptionError,
-  StoreClosedError,
   TooManyClientsError,
 } from "../core/errors.ts";
 import { thisThread } from "../core/thread_identity.ts";
@@ -28,7 +27,13 @@ import {
 } from "../routing/client_registry.ts";
 import { codecOf } from "./options.ts";
 import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
-import { checkHandle, type StoreHandle } from "./handle.ts";
+import {
+  checkHandle,
+  closedByHost,
+  localMonitor,
+  type SharedParts,
+  type StoreHandle,
+} from "./handle.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 
@@ -73,8 +78,9 @@ export async function attach<V = unknown>(
   handle: StoreHandle,
   options: AttachOptions<V> = {},
 ): Promise<Store<V>> {
-  const { region, ...shared } = checkHandle(handle);
-  const codec = attachedCodec(handle, options);
+  const shared = checkHandle(handle);
+  const { region } = shared;
+  const codec = attachedCodec(shared, options);
   const pool = Pool.attach(shared.pool);
   assertOpen(pool);
   const clientId = claimClient(pool, region.clientCount, thisThread());
@@ -99,9 +105,10 @@ export async function attach<V = unknown>(
       spinMicros: shared.spinMicros,
       file,
       onFlush: () => {},
-      onBlocked: () => {},
+      // In the thread that opened the store nobody else would look after it meanwhile.
+      onBlocked: () => localMonitor(shared)?.lookWhileBlocked(),
       onPoll: () => {
-        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost());
+        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
       },
     });
     const store: Store<V> = new Store<V>({
@@ -158,6 +165,7 @@ class AttachedMaintenance<V> implements StoreMaintenance {
     const { client, connector } = this.#parts;
     if (!hasFailed()) await client.whenIdle();
     process.off("exit", this.#leave);
+    client.close();
     connector.close();
     this.#file?.close();
     releaseClient(this.#pool, this.#clientId);
@@ -179,17 +187,11 @@ function refuse(method: string): Promise<never> {
   );
 }
 
-function closedByHost(): StoreClosedError {
-  return new StoreClosedError(
-    "the store must be open, and was closed by the thread that opened it, or has failed",
-  );
-}
-
 function assertOpen(pool: Pool): void {
-  if (storeState(pool) !== StoreState.OPEN) throw closedByHost();
+  if (storeState(pool) !== StoreState.OPEN) throw closedByHost(pool);
 }
 
-function attachedCodec<V>(handle: StoreHandle, options: AttachOptions<V>): CodecOption<V> {
+function attachedCodec<V>(handle: SharedParts, options: AttachOptions<V>): CodecOption<V> {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
   }

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { InvalidArgumentError } from "../core/errors.ts";
-import { describe } from "../core/errors.ts";
+import { describe, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
+import type { Monitor } from "../mnode/monitor.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
-import type { PoolHandle } from "../pool/pool.ts";
+import type { Pool, PoolHandle } from "../pool/pool.ts";
+import { StoreState, storeState } from "../routing/client_registry.ts";
 import type { RingRegion } from "../rings/ring_region.ts";
 
 /** Changes whenever threads with different versions of the library could not understand each other. */
@@ -20,22 +21,25 @@ const HANDLE_VERSION = 1;
 export interface StoreHandle {
   /** Tells handles from other objects, and versions from each other. */
   readonly dinomo: number;
-  /** The pool's buffers. */
+}
+
+/** What is in a handle. */
+export interface SharedParts extends StoreHandle {
   readonly pool: PoolHandle;
   /** The rings of the threads that attach. */
   readonly region: RingRegion;
-  /** The codec, which a custom one has to be given to `attach` again. */
+  /** The codec; a custom one has to be given to `attach` again. */
   readonly codec: CodecName;
-  /** Whether clients execute requests themselves, and how long they spin, in microseconds. */
+  /** Whether clients execute requests themselves. */
   readonly help: boolean;
-  /** See {@linkcode help}. */
+  /** How long clients spin. */
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log: LogPlace | undefined;
 }
 
 /** Makes a handle. */
-export function makeHandle(parts: Omit<StoreHandle, "dinomo">): StoreHandle {
+export function makeHandle(parts: Omit<SharedParts, "dinomo">): SharedParts {
   return { dinomo: HANDLE_VERSION, ...parts };
 }
 
@@ -44,8 +48,8 @@ export function makeHandle(parts: Omit<StoreHandle, "dinomo">): StoreHandle {
  *
  * @throws {InvalidArgumentError} when it is not, or is one of another version of the library
  */
-export function checkHandle(value: unknown): StoreHandle {
-  const handle = value as StoreHandle;
+export function checkHandle(value: unknown): SharedParts {
+  const handle = value as SharedParts;
   const isHandle = typeof value === "object" && value !== null &&
     typeof handle.dinomo === "number" && handle.pool?.control instanceof SharedArrayBuffer;
   if (!isHandle) {
@@ -60,4 +64,26 @@ export function checkHandle(value: unknown): StoreHandle {
     );
   }
   return handle;
+}
+
+/** Why an attached store cannot be used. */
+export function closedByHost(pool: Pool): StoreClosedError {
+  return new StoreClosedError(
+    storeState(pool) === StoreState.FAILED
+      ? "the store has failed, and must be opened again in the thread that opened it"
+      : "the store must be open, and was closed by the thread that opened it",
+  );
+}
+
+/** Monitors of the stores that this thread has opened, by their pools. */
+const monitors = new WeakMap<SharedArrayBuffer, Monitor>();
+
+/** Remembers who looks after a store that this thread has opened. */
+export function keepMonitor(handle: SharedParts, monitor: Monitor): void {
+  monitors.set(handle.pool.control, monitor);
+}
+
+/** Who looks after a store, if this is the thread that has opened it. */
+export function localMonitor(handle: SharedParts): Monitor | undefined {
+  return monitors.get(handle.pool.control);
 }

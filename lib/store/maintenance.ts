@@ -4,7 +4,12 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
-import { DurabilityError, InvalidArgumentError, PathError } from "../core/errors.ts";
+import {
+  DurabilityError,
+  InvalidArgumentError,
+  NodeFailedError,
+  PathError,
+} from "../core/errors.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { Monitor } from "../mnode/monitor.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
@@ -124,8 +129,15 @@ export class Maintenance implements StoreMaintenance {
         await dpm.close();
         log?.file.close();
       } finally {
-        await lock?.release();
+        // A thread that is in the middle of a step may still write to the files when it goes on.
+        if (nodes.isSettled) await lock?.release();
+        else nodes.whenSettled().then(() => lock?.release());
       }
+    }
+    if (!nodes.isSettled && lock !== undefined) {
+      throw new NodeFailedError(
+        "a KN that has failed must let go before the directory can be opened again, and is still in the middle of a step",
+      );
     }
   }
 

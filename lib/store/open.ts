@@ -23,7 +23,7 @@ import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
-import { makeHandle } from "./handle.ts";
+import { keepMonitor, makeHandle } from "./handle.ts";
 import { Maintenance } from "./maintenance.ts";
 import {
   nodeCountMax,
@@ -117,6 +117,8 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   });
   const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
   claimClient(pool, 1, thisThread());
+  // KNs may fail before there is a store to tell of it.
+  const opening: { store?: Store<V> } = {};
   const nodes = new NodeManager({
     pool,
     workerUrl: workers.node,
@@ -127,14 +129,14 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     startsLazily: resolved.startsLazily,
     log,
     events: {
-      onNodeAdded: (node) => store?.emit("nodeadded", { node }),
-      onNodeRemoved: (node) => store?.emit("noderemoved", { node }),
-      onNodeFailed: (failure) => store?.emit("nodefailed", failure),
-      onNodeRecovered: (recovery) => store?.emit("noderecovered", recovery),
-      onSlotsMoved: (report) => store?.emit("slotsmoved", report),
+      onNodeAdded: (node) => opening.store?.emit("nodeadded", { node }),
+      onNodeRemoved: (node) => opening.store?.emit("noderemoved", { node }),
+      onNodeFailed: (failure) => opening.store?.emit("nodefailed", failure),
+      onNodeRecovered: (recovery) => opening.store?.emit("noderecovered", recovery),
+      onSlotsMoved: (report) => opening.store?.emit("slotsmoved", report),
       onHopeless: (error) => {
         setStoreState(pool, StoreState.FAILED);
-        store?.fail(error);
+        opening.store?.fail(error);
       },
     },
   });
@@ -145,14 +147,14 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
       pool,
       region,
       nodes,
-      onLost: (client) => store?.emit("clientlost", { client }),
+      onLost: (client) => opening.store?.emit("clientlost", { client }),
     }),
     dpm,
     now: () => performance.now(),
     onDurabilityLost: (failure) =>
-      store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
+      opening.store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
     onNearlyFull: (liveBytes, liveBytesMax) =>
-      store?.emit("poolnearlyfull", { liveBytes, liveBytesMax }),
+      opening.store?.emit("poolnearlyfull", { liveBytes, liveBytesMax }),
   });
   const parts = makeClientParts({
     pool,
@@ -168,13 +170,21 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     onHandOver: (agent) => nodes.startThread(agent),
   });
   const codec = codecName(resolved.codec);
-  let store: Store<V> | undefined;
+  const handle = makeHandle({
+    pool: pool.handle,
+    region,
+    codec,
+    help,
+    spinMicros,
+    log: log?.place,
+  });
+  keepMonitor(handle, monitor);
   await nodes.start(resolved.nodes);
-  store = new Store<V>({
+  const store = opening.store = new Store<V>({
     pool,
     ...parts,
     recovery,
-    handle: makeHandle({ pool: pool.handle, region, codec, help, spinMicros, log: log?.place }),
+    handle,
     maintenance: (assertWorks) =>
       new Maintenance({
         pool,

@@ -68,19 +68,8 @@ export interface DurabilityStats {
   readonly bytesSinceCheckpoint: number;
 }
 
-/** Figures that only the thread that opened the store has. */
-export interface HostStats {
-  /** KNs that have failed and were replaced since the store was opened; undefined in an attached thread. */
-  readonly nodesFailed: number | undefined;
-  /** KNs that have failed, and still hold slots or are in the middle of a step; undefined in an attached thread. */
-  readonly zombies: number | undefined;
-}
-
-/** What an attached thread has in their place. */
-export const ATTACHED_STATS: HostStats = { nodesFailed: undefined, zombies: undefined };
-
 /** Figures about a store. */
-export interface StoreStats extends HostStats {
+export interface StoreStats {
   /** Keys, those included that have expired but were not removed yet. */
   readonly count: number;
   /** Bytes of the log in all segments. */
@@ -112,6 +101,10 @@ export interface StoreStats extends HostStats {
   readonly readRetries: number;
   /** Threads that are attached to the store. */
   readonly attached: number;
+  /** KNs that have failed and were replaced since the store was opened; undefined in an attached thread. */
+  readonly nodesFailed: number | undefined;
+  /** KNs that have failed, and still hold slots or are in the middle of a step; undefined in an attached thread. */
+  readonly zombies: number | undefined;
   /** Operations of this thread that have not ended. */
   readonly pending: number;
   /** Figures about durability. */
@@ -132,6 +125,12 @@ function durabilityStats(pool: Pool): DurabilityStats {
     bytesSinceCheckpoint: ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES,
   };
 }
+
+/** Figures that only the thread that opened the store has. */
+export type HostStats = Pick<StoreStats, "nodesFailed" | "zombies">;
+
+/** What an attached thread has in their place. */
+export const ATTACHED_STATS: HostStats = { nodesFailed: undefined, zombies: undefined };
 
 /** Number of keys in the index. */
 export function countRecords(pool: Pool): number {

@@ -41,10 +41,10 @@ import {
   type StoreEventType,
   type StoreListenerOptions,
 } from "./events.ts";
-import type { StoreHandle } from "./handle.ts";
+import { closedByHost, type StoreHandle } from "./handle.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
-import { StoreState, storeState } from "../routing/client_registry.ts";
+import { isStoreOpen } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import {
   ATTACHED_STATS,
@@ -537,12 +537,9 @@ export class Store<V> {
 
   #assertOpen(): void {
     this.#assertNotFailed();
-    if (this.#closed === undefined && storeState(this.#pool) === StoreState.OPEN) return;
-    throw new StoreClosedError(
-      this.#closed === undefined
-        ? "the store must be open, and was closed by the thread that opened it"
-        : "the store must be open, and has been closed",
-    );
+    if (this.#closed === undefined && isStoreOpen(this.#pool)) return;
+    if (this.#closed === undefined) throw closedByHost(this.#pool);
+    throw new StoreClosedError("the store must be open, and has been closed");
   }
 
   #assertNotFailed(): void {

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { open, type Store, StoreClosedError } from "../../mod.ts";
+import { attach, open, type Store, StoreClosedError } from "../../mod.ts";
 import { assertRefusal, errorOf, type Refusal } from "../support/errors.ts";
 
 const SIZES = {
@@ -137,6 +138,26 @@ test("a close during an iteration ends it with an error", async () => {
   assertRefusal(error, CLOSED, "the iteration");
   assert.ok(seen < 200);
   await store.close();
+});
+
+test("a poll that an attached store had scheduled before it was closed leaves its next user alone", async () => {
+  // Without help, nobody answers before the poll at the end of the tick has given up, and a later one is scheduled.
+  const host = await open<number>({ ...SIZES, help: false });
+  for (let i = 0; i < 20; i++) {
+    const first = await attach<number>(host.share());
+    const isPut = first.put("a", i);
+    await Promise.resolve();
+    await Promise.resolve();
+    first.putSync("b", i);
+    await first.close();
+    const second = await attach<number>(host.share());
+    second.putSync("c", i);
+    await setTimeout(2);
+    assert.is(second.getSync("a"), i);
+    await isPut;
+    await second.close();
+  }
+  await host.close();
 });
 
 test.run();

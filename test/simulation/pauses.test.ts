@@ -8,7 +8,6 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   AGENT_DPM,
-  AGENT_FENCED,
   AGENT_GATE_STATE,
   AGENT_HOST,
   GATE_PAUSED,
@@ -107,14 +106,6 @@ test("an agent that stalls in a step fails a pause, and meanwhile the others go 
   assert.is(pool.control[GATE_PAUSED], 0);
   stalled.leave();
   assert.is(whilePaused(pool, AGENT_HOST, () => 7), 7, "it has come back");
-});
-
-test("an agent that is fenced is not waited for", () => {
-  const { pool } = new PoolFixture();
-  const gate = new Gate(pool, AGENT);
-  assert.is(gate.enter(), true);
-  pool.control[pool.agentAt(AGENT) + AGENT_FENCED] = 1;
-  assert.is(whilePaused(pool, AGENT_HOST, () => canStep(new Gate(pool, OTHER_AGENT))), false);
 });
 
 test("one pause waits for another, and not for ever", () => {

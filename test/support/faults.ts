@@ -11,6 +11,7 @@ import { Executor } from "../../lib/node/executor.ts";
 import { AGENT_BLOCK_WORDS, AGENT_EXECUTOR, LINE_WORDS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
+import { checkHandle } from "../../lib/store/handle.ts";
 import type { StoreHandle } from "../../mod.ts";
 
 /** What happens to a thread. */
@@ -60,7 +61,7 @@ export class FaultOrders {
 
   /** Gives orders by a store's handle. */
   constructor(handle: StoreHandle) {
-    this.#pool = Pool.attach(handle.pool);
+    this.#pool = Pool.attach(checkHandle(handle).pool);
   }
 
   /** The KNs that run. */

@@ -82,7 +82,13 @@ export class PlantedCopy {
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, {
         cwd: this.#folder,
-        env: { ...environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+        // Bugs are noticed in many places; a third of them will do.
+        env: {
+          ...environment,
+          NO_COLOR: "1",
+          DENO_NO_UPDATE_CHECK: "1",
+          DINOMO_FAILOVER_STRIDE: "3",
+        },
         stdio: ["ignore", "pipe", "pipe"],
       });
       let output = "";

@@ -32,8 +32,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
         "copyWords(ring, at + REQUEST_RECORD, current.words, current.to, valueWord(ring[at + REQUEST_RECORD + RECORD_META]));",
       ],
       [
-        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
-        "copyWords(ring, from + valueWord(meta), words, to + valueWord(meta), length - valueWord(meta)); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
+        "if (this.#slots.point(slotAt, hash, old, address, meta)) {",
+        "if (this.#slots.point(slotAt, hash, old, address, meta)) { copyWords(ring, from + valueWord(meta), words, to + valueWord(meta), length - valueWord(meta));",
       ],
     ],
     caughtBy: [READS],
@@ -111,17 +111,11 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
   {
     name: "a record counts as dead while the index still points at it",
     breaks: "I10",
-    file: NODE,
-    edits: [
-      [
-        "if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
-        "",
-      ],
-      [
-        "if (status !== Status.OK) return this.#cancel(consumer, length, status);",
-        "if (status !== Status.OK) return this.#cancel(consumer, length, status); if (old !== NO_ADDRESS) this.#segments.subtractLive(old, this.#slots.recordBytes(old));",
-      ],
-    ],
+    file: "lib/node/slot_writer.ts",
+    edits: [[
+      "this.#table.swing(old, address); this.bury(old);",
+      "this.bury(old); this.#table.swing(old, address);",
+    ]],
     caughtBy: [REUSE_READS],
   },
   {

@@ -11,6 +11,7 @@ const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
 const WAKE_UPS = "test/simulation/wake_ups.test.ts";
 const NODE = "lib/node/kvs_node.ts";
 const CLIENT = "lib/client/client.ts";
+const EXECUTOR = "lib/node/executor.ts";
 const OWNERSHIP = "lib/routing/ownership.ts";
 const PRODUCER = "lib/rings/request_producer.ts";
 
@@ -29,10 +30,10 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "two threads execute for a KN at the same time",
     breaks: "I1",
-    file: NODE,
+    file: EXECUTOR,
     edits: [[
-      "if (Atomics.compareExchange(this.#control, this.#executorAt, NOBODY, SOMEBODY) !== NOBODY) { this.#lockedOutCount",
-      "if (Atomics.exchange(this.#control, this.#executorAt, SOMEBODY) === -1) { this.#lockedOutCount",
+      "return Atomics.compareExchange(control, at, Executor.NOBODY, executor) === Executor.NOBODY;",
+      "return Atomics.exchange(control, at, executor) !== Executor.FENCED;",
     ]],
     caughtBy: [ONE_INTERRUPTION],
   },
@@ -40,10 +41,16 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     name: "an executor lets the next one begin before it has left off",
     breaks: "I5",
     file: NODE,
-    edits: [[
-      "this.#log.publish(); this.#log.suspend();",
-      "Atomics.store(this.#control, this.#executorAt, NOBODY); this.#log.publish(); this.#log.suspend();",
-    ]],
+    edits: [
+      [
+        "this.#log.publish(); this.#log.suspend();",
+        "leaveExecutor(this.#control, this.#executorAt, this.#executor); this.#log.publish(); this.#log.suspend();",
+      ],
+      [
+        "this.#gate.leave(); leaveExecutor(this.#control, this.#executorAt, this.#executor);",
+        "this.#gate.leave();",
+      ],
+    ],
     caughtBy: [ONE_INTERRUPTION],
   },
   {
@@ -109,8 +116,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I1",
     file: OWNERSHIP,
     edits: [[
-      "while (Atomics.compareExchange(control, lock, old, next) !== old)",
-      "if (Atomics.exchange(control, lock, next) !== old)",
+      "if (Atomics.compareExchange(control, lock, old, next) !== old) continue;",
+      "Atomics.store(control, lock, next);",
     ]],
     caughtBy: [ONE_INTERRUPTION],
   },
@@ -144,8 +151,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
         "if (status !== Status.OK) return this.#cancel(consumer, length, status); consumer.complete(Status.OK, address, this.#control[slotAt + SLOT_VERSION_LOW] + 1, 0); consumer.publish();",
       ],
       [
-        "consumer.complete(Status.OK, address, versionLow, versionHigh); }",
-        "void versionLow, versionHigh; }",
+        "consumer.completePrepared(); }",
+        "}",
       ],
     ],
     caughtBy: [ONE_INTERRUPTION],

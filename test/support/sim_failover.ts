@@ -10,7 +10,7 @@
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
 import type { Settler } from "../../lib/client/settlers.ts";
-import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
@@ -34,7 +34,7 @@ import {
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, type RingHandle, Status } from "../../lib/rings/ring_layout.ts";
 import { claimClient } from "../../lib/routing/client_registry.ts";
@@ -228,12 +228,13 @@ export class SimFailover {
 
   /** Ends everything after a failover, and checks what is left. */
   finish(): void {
-    // A zombie's thread ends when it has left its step.
+    // A zombie that has left its step begins no other, and then its thread ends.
+    const executor = Atomics.load(this.pool.control, this.pool.agentAt(VICTIM) + AGENT_EXECUTOR);
+    require(executor < Executor.NOBODY, "I1: nobody executes for a KN that is gone");
     this.#hasThreadEnded = true;
     this.#gone.advance();
     require(this.heldCount === 0, "I1: nothing holds slots any more");
     require(!this.#gone.hasZombies, "nobody is in a step of a KN that is gone");
-    require(this.victim.doWork() === 0, "I1: nobody executes for a KN that is gone");
     for (let i = 0; this.#client.pendingCount > 0; i++) {
       require(i < TURNS_MAX, "what was issued ends");
       this.turn();
@@ -252,6 +253,7 @@ export class SimFailover {
     require(repairPool({ pool: this.pool, deaths, ringOf }), "the pool is repaired");
     this.#cleanEverything();
     this.#successor.close();
+    this.#checkSegments();
     checkPool(this.pool, SLOTS);
     this.#checkContents(this.pool);
     if (this.#log !== undefined) this.#checkFiles();
@@ -283,6 +285,16 @@ export class SimFailover {
       const found = eyes.look(key)?.operation;
       const expected = this.#expected.get(key.number);
       require(found === expected, `I5: ${key.text} holds ${found}, not ${expected}`);
+    }
+  }
+
+  #checkSegments(): void {
+    const segments = new SegmentTable(this.pool);
+    const open = segments.openSegmentsOf(VICTIM);
+    require(open.length === 0, `I10: segments ${open} of a KN that is gone are open`);
+    for (let segment = 0; segment < this.#options.segmentCount; segment++) {
+      const isClaimed = segments.state(segment as SegmentId) === SegmentState.CLEANING;
+      require(!isClaimed, `I10: segment ${segment} is being cleaned, by nobody`);
     }
   }
 

@@ -15,13 +15,17 @@ import {
   Condition,
   conditionOf,
   createRing,
+  isAnswered,
+  isConnected,
   isOfRequest,
   isPrepared,
+  isTakenEmpty,
   Operation,
   operationOf,
   packOperation,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
+  resetRing,
   statusOf,
 } from "../../lib/rings/ring_layout.ts";
 import { type Random, seeded } from "../support/random.ts";
@@ -258,6 +262,38 @@ test("a client that is about to wait learns of a completion that has come meanwh
   assert.is(ring.producer.announceWait(), true);
   ring.producer.retractWait();
   assert.ok(ring.settle());
+});
+
+test("a ring that is used again does not take answers of before for its own", () => {
+  const handle = createRing(8192, 8);
+  const before = new RequestProducer(handle);
+  const consumer = new RequestConsumer(handle);
+  for (let i = 0; i < 5; i++) {
+    before.claim(8);
+    before.words[before.entryAt(0) + COMPLETION_STATUS] = 0;
+  }
+  before.publish();
+  consumer.resume();
+  // Two are answered, and one of the answers is never counted: the KN dies.
+  for (let i = 0; i < 2; i++) {
+    consumer.poll();
+    consumer.complete(0, 0, 0, 0);
+    if (i === 0) consumer.publish();
+  }
+  assert.ok(isAnswered(handle, 1) && isAnswered(handle, 2) && !isAnswered(handle, 3));
+  before.setConnected(1);
+  assert.is(isConnected(handle), true);
+  resetRing(handle);
+  assert.is(isConnected(handle), false);
+  assert.is(isTakenEmpty(handle), true);
+  const after = new RequestProducer(handle);
+  assert.is(after.inFlightCount, 0);
+  assert.is(after.hasCompletion(), false);
+  for (let i = 0; i < 8; i++) {
+    after.claim(8);
+    const word = after.words[after.entryAt(i) + COMPLETION_STATUS]!;
+    assert.is(isOfRequest(word, after.claimedCount), false, `request ${i} is not answered`);
+  }
 });
 
 test.run();

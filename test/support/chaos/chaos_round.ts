@@ -8,6 +8,7 @@ import { rmSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Pool } from "../../../lib/pool/pool.ts";
+import { checkHandle } from "../../../lib/store/handle.ts";
 import { type Durability, type NodeRecovery, open, type Store } from "../../../mod.ts";
 import type { FiredFault } from "../faults.ts";
 import { assertLinearizable } from "../linearizability/check_history.ts";
@@ -97,7 +98,7 @@ class ChaosRound {
     report: (error: unknown) => void,
   ) {
     this.#store = store;
-    this.#pool = Pool.attach(store.share().pool);
+    this.#pool = Pool.attach(checkHandle(store.share()).pool);
     this.#settings = settings;
     this.#random = random;
     this.#options = options;

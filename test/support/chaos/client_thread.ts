@@ -6,6 +6,7 @@
 import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { Pool } from "../../../lib/pool/pool.ts";
+import { checkHandle } from "../../../lib/store/handle.ts";
 import { attach, type StoreHandle } from "../../../mod.ts";
 import { HistoryRecorder } from "../linearizability/history_recorder.ts";
 import type { HistoryTape } from "../linearizability/history_tape.ts";
@@ -31,7 +32,7 @@ export interface ClientThreadData {
 
 const data = workerData as ClientThreadData;
 const store = await attach(data.handle);
-const pool = Pool.attach(data.handle.pool);
+const pool = Pool.attach(checkHandle(data.handle).pool);
 const orders = new ClientOrderTaker(data.words, pool, () => process.exit(3));
 hookAtomics({ onAccess: () => orders.onAccess() });
 const client = new ChaosClient({

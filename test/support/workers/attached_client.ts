@@ -9,6 +9,7 @@ import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.
 import { Executor } from "../../../lib/node/executor.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
+import { checkHandle } from "../../../lib/store/handle.ts";
 import { hookAtomics } from "../sim_atomics.ts";
 import type { ThreadOrder } from "../attached_thread.ts";
 
@@ -18,7 +19,7 @@ let handle: StoreHandle | undefined;
 
 /** Makes this thread end at an atomic access in a step that it executes for a KN. */
 function dieWhileHelping(accesses: number): void {
-  const pool = Pool.attach(handle!.pool);
+  const pool = Pool.attach(checkHandle(handle!).pool);
   let left = accesses;
   hookAtomics({
     onAccess: () => {

@@ -1,0 +1,199 @@
+/**
+ * Planted bugs in what happens when a KN fails.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
+const LOGGED = "test/simulation/failovers_logged.test.ts";
+const RINGS = "test/unit/rings.test.ts";
+const NODE = "lib/node/kvs_node.ts";
+const GROUP = "lib/node/commit_group.ts";
+const EXECUTOR = "lib/node/executor.ts";
+const CLIENT = "lib/client/client.ts";
+const DEPARTED = "lib/client/departed_requests.ts";
+const DEAD = "lib/mnode/dead_executor.ts";
+const GONE = "lib/mnode/gone_nodes.ts";
+const REPAIR = "lib/mnode/pool_repair.ts";
+
+/** Bugs of the fence, of what becomes of requests, and of what is put in order afterwards. */
+export const FAILOVER_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a KN that has failed is not fenced",
+    breaks: "I1",
+    file: EXECUTOR,
+    edits: [[
+      "if (Atomics.compareExchange(control, at, seen, fenced) === seen) return seen;",
+      "return seen;",
+    ]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "a zombie that leaves its step lets others in again",
+    breaks: "I1",
+    file: EXECUTOR,
+    edits: [[
+      "if (seen !== executor) Atomics.store(control, at, Executor.LEFT);",
+      "if (seen !== executor) Atomics.store(control, at, Executor.NOBODY);",
+    ]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "what a KN had answered before it failed is sent again",
+    breaks: "I5",
+    file: DEPARTED,
+    edits: [[
+      "const isAnswered = isOfRequest(word, number) && !isPrepared(word);",
+      "const isAnswered = false;",
+    ]],
+    caughtBy: [IN_MEMORY, LOGGED],
+  },
+  {
+    name: "an answer that was only prepared counts as one",
+    breaks: "I5",
+    file: DEPARTED,
+    edits: [[
+      "const isAnswered = isOfRequest(word, number) && !isPrepared(word);",
+      "const isAnswered = isOfRequest(word, number);",
+    ]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "an answer of an earlier round counts as one of this",
+    breaks: "I5",
+    file: DEPARTED,
+    edits: [[
+      "const isAnswered = isOfRequest(word, number) && !isPrepared(word);",
+      "const isAnswered = !isPrepared(word);",
+    ]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "a change is answered before it is made",
+    breaks: "I3",
+    file: NODE,
+    edits: [
+      [
+        "consumer.prepare(Status.OK, address, versionLow, versionHigh); if (this.#slots.point(",
+        "consumer.complete(Status.OK, address, versionLow, versionHigh); if (this.#slots.point(",
+      ],
+      ["consumer.completePrepared();", ""],
+    ],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "a slot is unlocked before its change is answered",
+    breaks: "I5",
+    file: NODE,
+    edits: [["consumer.completePrepared();", "this.#unlock(); consumer.completePrepared();"]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "changes that had been begun are not made",
+    breaks: "I5",
+    file: DEAD,
+    edits: [["for (const answer of prepared)", "for (const answer of [])"]],
+    caughtBy: [IN_MEMORY, LOGGED],
+  },
+  {
+    name: "changes that had been begun are made in the order of the rings' addresses",
+    breaks: "I4",
+    file: DEAD,
+    edits: [["a.version - b.version", "b.version - a.version"]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "the table of a slot is left as a dead thread has left it",
+    breaks: "I8",
+    file: DEAD,
+    edits: [
+      ["for (const slot of slots) this.#table.repair(this.#pool.slotAt(slot));", ""],
+      ["this.#table.repair(slotAt);", ""],
+    ],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "a dead thread's slots stay locked",
+    breaks: "I1",
+    file: DEAD,
+    edits: [["for (const slot of slots) this.#release(slot);", ""]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "what a dead thread has appended last counts as unused",
+    breaks: "I2",
+    file: DEAD,
+    edits: [["bytes > 0 && this.#mayBeLive(last)", "false"]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "the frames of a sealed group are not written once more",
+    breaks: "I3",
+    file: DEAD,
+    edits: [[
+      "if (endBytes <= Math.max(usedBytes, SEGMENT_HEADER_BYTES)) continue;",
+      "if (endBytes <= Math.max(usedBytes, SEGMENT_HEADER_BYTES) || group === GroupState.SEALED) continue;",
+    ]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a group that was not complete is published",
+    breaks: "I3",
+    file: DEAD,
+    edits: [["group === GroupState.APPENDING ? []", "group === -1 ? []"]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a group is not sealed before it is written",
+    breaks: "I5",
+    file: GROUP,
+    edits: [["Atomics.store(this.#control, this.#stateAt, GroupState.SEALED);", ""]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a reservation that was refused is asked for, and nothing after it",
+    breaks: "I5",
+    file: CLIENT,
+    edits: [["this.#held.add(request.settler.restart ?? request);", "this.#held.add(request);"]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "new requests overtake those that are sent again",
+    breaks: "I4",
+    file: CLIENT,
+    edits: [[
+      "this.#isHeld[request.slot] = 1; this.#held.add(request.settler",
+      "this.#held.add(request.settler",
+    ]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "the segment that a dead thread was cleaning stays claimed",
+    breaks: "I10",
+    file: REPAIR,
+    edits: [["releaseVictim(pool, agent);", ""]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "what a dead thread had counted as live is not counted anew",
+    breaks: "I10",
+    file: REPAIR,
+    edits: [["for (const sealed of report.sealed) recountLive(pool, sealed);", ""]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "a zombie's segments stay open",
+    breaks: "I10",
+    file: GONE,
+    edits: [["sealLogs(pool, agent, file); gone.isQuiet = true;", "gone.isQuiet = true;"]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "requests of a ring that is used again are numbered like those before",
+    breaks: "I5",
+    file: "lib/rings/ring_layout.ts",
+    edits: [["words[COMPLETION_TAIL] + handle.inFlightMax", "words[COMPLETION_TAIL]"]],
+    caughtBy: [RINGS],
+  },
+];
