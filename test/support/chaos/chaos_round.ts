@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Pool } from "../../../lib/pool/pool.ts";
 import { checkHandle } from "../../../lib/store/handle.ts";
-import { type Durability, open, type Store } from "../../../mod.ts";
+import { type Durability, type NodeRecovery, open, type Store } from "../../../mod.ts";
 import type { FiredFault } from "../faults.ts";
 import { assertLinearizable } from "../linearizability/check_history.ts";
 import { HistoryRecorder } from "../linearizability/history_recorder.ts";
@@ -87,6 +87,7 @@ class ChaosRound {
   readonly #tape = makeTape(HOST, HOST_TAPE_ROWS);
   readonly #slow: SlowList = makeSlowList();
   readonly #faults: { readonly fault: FiredFault; readonly isStall: boolean }[] = [];
+  readonly #recoveries: NodeRecovery[] = [];
   #isOver = false;
 
   constructor(
@@ -111,7 +112,7 @@ class ChaosRound {
     store.addEventListener("nodefailed", () => tally.failovers += 1);
     store.addEventListener("noderecovered", ({ detail }) => {
       tally.recoveries += 1;
-      tally.recoveryMs.push(detail.durationMs);
+      this.#recoveries.push(detail);
     });
     const shared = {
       store,
@@ -139,22 +140,34 @@ class ChaosRound {
     this.#isOver = true;
     await working;
     await this.#check(host, director, crew);
+    this.#noteRecoveries();
     if (this.#settings.isRoomy) this.#noteTimes([this.#slow, ...crew.slowLists]);
+  }
+
+  /** How long KNs were gone. */
+  #noteRecoveries(): void {
+    const { tally } = this.#options;
+    const stalled = new Set(
+      this.#faults.filter(({ isStall }) => isStall).map(({ fault }) => fault.node),
+    );
+    for (const { node, durationMs } of this.#recoveries) {
+      (stalled.has(node) ? tally.stallRecoveryMs : tally.deathRecoveryMs).push(durationMs);
+    }
   }
 
   /** How long operations were held up: by KNs that died, and by those that stalled, also when others died meanwhile. */
   #noteTimes(lists: readonly SlowList[]): void {
     const { tally } = this.#options;
+    const afterDeath = this.#settings.options.help
+      ? tally.settledHelpedMs
+      : tally.settledUnhelpedMs;
     const stalls = this.#faults.filter(({ isStall }) => isStall).map(({ fault }) => fault.atMs);
     for (const { fault, isStall } of this.#faults) {
       for (const timeMs of settlingTimesMs(lists, fault)) {
         const isDuringStall = stalls.some((stallMs) =>
           stallMs <= fault.atMs + timeMs && fault.atMs <= stallMs + STALL_EFFECT_MS
         );
-        const times = isStall || isDuringStall
-          ? tally.settledAfterStallMs
-          : tally.settledAfterDeathMs;
-        times.push(timeMs);
+        (isStall || isDuringStall ? tally.settledAfterStallMs : afterDeath).push(timeMs);
       }
     }
   }

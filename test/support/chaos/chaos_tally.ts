@@ -23,11 +23,15 @@ export class ChaosTally {
   zombiesWoken = 0;
   scales = 0;
   snapshots = 0;
-  /** From the failure of a KN being noticed until nothing was left of it. */
-  readonly recoveryMs: number[] = [];
-  /** From a fault until an operation that was pending for its KN had ended: KNs that died, and KNs that stalled. */
-  readonly settledAfterDeathMs: number[] = [];
-  /** See {@linkcode settledAfterDeathMs}. */
+  /** From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs that stalled. */
+  readonly deathRecoveryMs: number[] = [];
+  /** See {@linkcode deathRecoveryMs}. */
+  readonly stallRecoveryMs: number[] = [];
+  /** From a fault until an operation that was pending for its KN had ended: KNs that died, where clients help and where not. */
+  readonly settledHelpedMs: number[] = [];
+  /** See {@linkcode settledHelpedMs}. */
+  readonly settledUnhelpedMs: number[] = [];
+  /** The same for KNs that stalled, or died while another one did. */
   readonly settledAfterStallMs: number[] = [];
   /** What must not be, with the seed of the round. */
   readonly violations: string[] = [];
@@ -71,9 +75,11 @@ export class ChaosTally {
       ["clients that left", `${this.clientsLeft}`],
       ["changes of scale", `${this.scales}`],
       ["snapshots", `${this.snapshots}`],
-      ["from failure to recovery", timesOf(this.recoveryMs)],
-      ["from a death to the end of what was pending", timesOf(this.settledAfterDeathMs)],
-      ["from a stall to the end of what was pending", timesOf(this.settledAfterStallMs)],
+      ["from nodefailed to noderecovered, deaths", timesOf(this.deathRecoveryMs)],
+      ["from nodefailed to noderecovered, stalls", timesOf(this.stallRecoveryMs)],
+      ["from a death to the end of a pending operation, with help", timesOf(this.settledHelpedMs)],
+      ["from a death to the end of a pending operation, without", timesOf(this.settledUnhelpedMs)],
+      ["from a stall to the end of a pending operation", timesOf(this.settledAfterStallMs)],
       ["violations", `${this.violations.length}`],
     ];
     const width = Math.max(...rows.map(([name]) => name!.length));

@@ -116,8 +116,7 @@ export class Crew {
     let kind = random.below(kinds.length + 2);
     const isStall = kind === ClientFault.STALL_HELPING;
     if (isStall && random.below(disturbances.stallEvery) > 2) kind = ClientFault.THROW_HELPING;
-    // What helpers do happens while they execute: every hundredth access counts, perhaps.
-    const accesses = random.between(1, 10 ** random.between(1, 4));
+    const accesses = random.between(1, 10 ** random.between(1, 3));
     const durationMs = random.between(1200, 2500);
     if (kind === ClientFault.NONE) return member.orders.stop();
     if (kind < kinds.length) return member.orders.give(kind, accesses, durationMs);
