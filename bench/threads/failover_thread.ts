@@ -17,5 +17,8 @@ const load = new CountingLoad(store, new KillBoard(handle.pool), name);
 serve({
   settled: () => load.settled(),
   endLoad: () => load.end(),
-  end: () => store.close(),
+  end: async () => {
+    await load.end();
+    await store.close();
+  },
 });
