@@ -20,10 +20,11 @@ test("one thread and two have read, and have worked on their own", () => {
     results.reads.map(({ work }) => work),
     ["getSync 100 B", "nothing shared", "getSync 1 KiB"],
   );
-  for (const { oneThread, twoThreads, ratio } of results.reads) {
+  for (const { oneThread, twoThreads, ratio, bestRatio } of results.reads) {
     assertPositive(oneThread);
     assertPositive(twoThreads);
     assert.is(ratio, twoThreads / oneThread);
+    assertPositive(bestRatio);
   }
 });
 

@@ -14,6 +14,8 @@ import {
   type Store,
   type StoreHandle,
 } from "../../mod.ts";
+import { LifeState } from "../../lib/node/node_shell.ts";
+import { AGENT_LIFE_STATE } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
 import { checkHandle } from "../../lib/store/handle.ts";
@@ -85,6 +87,7 @@ async function measureKills(plan: ThreadsPlan, help: boolean): Promise<FailoverF
     workers: { node: moduleUrl("mortal_node") },
   });
   const threads: BenchThread[] = [];
+  let load: CountingLoad | undefined;
   try {
     const board = new KillBoard(checkHandle(store.share()).pool);
     board.clear();
@@ -92,7 +95,7 @@ async function measureKills(plan: ThreadsPlan, help: boolean): Promise<FailoverF
       const data: FailoverThreadData = { handle: store.share(), name };
       threads.push(await BenchThread.start("failover_thread", data));
     }
-    const load = new CountingLoad(store, board, "host");
+    load = new CountingLoad(store, board, "host");
     const killer = new Killer(store, board, load, threads);
     const ways: Kill[] = canTerminate ? ["throw", "exit", "terminate"] : ["throw", "exit"];
     const courses: Course[] = [];
@@ -119,6 +122,7 @@ async function measureKills(plan: ThreadsPlan, help: boolean): Promise<FailoverF
       recovered: durationsOf(courses.map(({ recoveredMs }) => recoveredMs)),
     };
   } finally {
+    await load?.end();
     for (const thread of threads) await thread.end();
     await store.close();
     if (canTerminate) unwatchWorkers();
@@ -159,6 +163,9 @@ class Killer {
     this.#recovery = undefined;
     const [oldest] = this.#nodes;
     const { agent } = activeNodes(this.#pool).find(({ nodeId }) => nodeId === oldest)!;
+    // A thread that ends while it starts is no KN that dies: it is started again.
+    const lifeStateAt = this.#pool.agentAt(agent) + AGENT_LIFE_STATE;
+    await until(() => Atomics.load(this.#pool.control, lifeStateAt) === LifeState.RUNNING);
     if (kill === "terminate" && terminateNode(agent)) {
       this.terminatedCount += 1;
       this.#board.sayDead();
@@ -166,7 +173,8 @@ class Killer {
       const accessCount = 1 + randomBelow(this.#random, ACCESS_COUNT_MAX);
       this.#board.order(agent, kill === "exit" ? Death.EXIT : Death.THROW, accessCount);
     }
-    const { durationMs } = await this.#recovered();
+    await until(() => this.#recovery !== undefined);
+    const { durationMs } = this.#recovery!;
     const settled = await Promise.all([
       this.#load.settled(),
       ...this.#threads.map((thread) => thread.call<number>("settled")),
@@ -178,20 +186,19 @@ class Killer {
     };
   }
 
-  async #recovered(): Promise<NodeRecovery> {
-    const deadlineMs = performance.now() + RECOVERY_MS_MAX;
-    while (this.#recovery === undefined) {
-      if (performance.now() > deadlineMs) {
-        throw new Error(`a killed KN was not replaced within ${RECOVERY_MS_MAX} ms`);
-      }
-      await delay(LOOK_MS);
-    }
-    return this.#recovery;
-  }
-
   #onFailed({ node, replacement }: NodeFailure): void {
     this.#failedAtMs = sharedNowMs();
     this.#nodes = [...this.#nodes.filter((other) => other !== node), replacement];
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + RECOVERY_MS_MAX;
+  while (!condition()) {
+    if (performance.now() > deadlineMs) {
+      throw new Error(`a killed KN was not replaced within ${RECOVERY_MS_MAX} ms`);
+    }
+    await delay(LOOK_MS);
   }
 }
 

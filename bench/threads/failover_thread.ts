@@ -18,5 +18,8 @@ const load = new CountingLoad(store, new KillBoard(checkHandle(handle).pool), na
 serve({
   settled: () => load.settled(),
   endLoad: () => load.end(),
-  end: () => store.close(),
+  end: async () => {
+    await load.end();
+    await store.close();
+  },
 });

@@ -34,8 +34,8 @@ export const THREADS_PLANS: Record<Size, ThreadsPlan> = {
   },
   quick: {
     keyCount: 20_000,
-    readRepetitionCount: 7,
-    readMs: 100,
+    readRepetitionCount: 15,
+    readMs: 50,
     visibilityRoundCount: 5,
     roundTripCount: 2000,
     killCount: 15,
@@ -43,8 +43,8 @@ export const THREADS_PLANS: Record<Size, ThreadsPlan> = {
   },
   full: {
     keyCount: 20_000,
-    readRepetitionCount: 21,
-    readMs: 200,
+    readRepetitionCount: 75,
+    readMs: 50,
     visibilityRoundCount: 15,
     roundTripCount: 5000,
     killCount: 100,

@@ -17,11 +17,12 @@ interface Table {
   lines: string[][];
 }
 
-const READ_HEAD = ["one thread", "two threads", "ratio"];
-const readCells = ({ oneThread, twoThreads, ratio }: ReadFigures) => [
+const READ_HEAD = ["one thread", "two threads", "ratio", "of the best"];
+const readCells = ({ oneThread, twoThreads, ratio, bestRatio }: ReadFigures) => [
   formatRate(oneThread),
   formatRate(twoThreads),
   threeDigits(ratio),
+  threeDigits(bestRatio),
 ];
 
 const VISIBILITY_HEAD = ["p50", "p99", "a message takes"];
@@ -61,7 +62,8 @@ cores of ${cpu} that do other work, too, ${startedAt.slice(0, 10)}.
 
 ${tables.join("\n")}
 "Nothing shared" is arithmetic that each thread does on its own: the ratio that the machine allowed at
-the time. A message is \`postMessage\` between the same two threads, whose event loops do nothing else.
+the time. "Of the best" is the ratio of the best repetitions, those that other work has disturbed
+least. A message is \`postMessage\` between the same two threads, whose event loops do nothing else.
 
 "Settled" is the time from the death of a KN until everything was settled, in three threads, that was
 pending at that moment; "noticed", until its slots had another owner; "recovered", from then until
