@@ -22,13 +22,14 @@ export const Executor = {
   NOBODY: 0,
   /** The KN's own thread. */
   OWN_THREAD: 1,
-  /** The KN has failed, or has been retired: nobody may enter. */
-  FENCED: -1,
-  /** The same, and whoever was inside has left. */
-  LEFT: -2,
+  /** The KN has failed, or has been retired, and nobody is inside. Nobody may enter. */
+  LEFT: -1,
   /** Whoever was inside has thrown, in the middle of a step. Nobody may enter. */
-  ABANDONED: -3,
+  ABANDONED: -2,
 } as const;
+
+/** The word of a KN that is fenced while a thread is inside is this less the thread's value. */
+const FENCED_WITH_NOBODY = -2;
 
 const FIRST_CLIENT = 2;
 
@@ -40,6 +41,11 @@ export function clientExecutor(clientId: number): number {
 /** The client whose thread a value of the word stands for; undefined if it is no client's. */
 export function clientOf(executor: number): number | undefined {
   return executor >= FIRST_CLIENT ? executor - FIRST_CLIENT : undefined;
+}
+
+/** The word of a KN that is fenced, with a thread inside that may go on. */
+function fencedWith(executor: number): number {
+  return FENCED_WITH_NOBODY - executor;
 }
 
 /** Enters; false when somebody else is inside, or the KN is fenced. */
@@ -56,7 +62,8 @@ export function leaveExecutor(control: Int32Array, at: number, executor: number)
 /** Says that the executor has thrown: it will do no more, and has not ended its step. */
 export function abandonExecutor(control: Int32Array, at: number, executor: number): void {
   const seen = Atomics.compareExchange(control, at, executor, Executor.ABANDONED);
-  if (seen === Executor.FENCED) Atomics.store(control, at, Executor.ABANDONED);
+  // Not if another thread is inside: that one may go on.
+  if (seen === fencedWith(executor)) Atomics.store(control, at, Executor.ABANDONED);
 }
 
 /** Lets nobody enter any more; returns the word as it was. */
@@ -65,7 +72,7 @@ export function fenceExecutor(control: Int32Array, at: number): number {
     const seen = Atomics.load(control, at);
     if (seen < Executor.NOBODY) return seen;
     // Without anybody inside there is nobody who would say that he has left.
-    const fenced = seen === Executor.NOBODY ? Executor.LEFT : Executor.FENCED;
+    const fenced = seen === Executor.NOBODY ? Executor.LEFT : fencedWith(seen);
     if (Atomics.compareExchange(control, at, seen, fenced) === seen) return seen;
   }
 }

@@ -40,8 +40,8 @@ const FIRST_ROUND_MS = 20;
 const ROUND_MS_MAX = 160;
 /** For how long everybody goes on then. */
 const ROUND_GAP_MS = 5;
-/** How long a pause may take to begin, unless told otherwise. */
-const PAUSE_WAIT_MS_MAX = 1000;
+/** How long a pause may take to begin, unless told otherwise: longer than it takes until a KN that stalls is replaced. */
+const PAUSE_WAIT_MS_MAX = 2500;
 /** Polls between two looks at the clock. */
 const POLLS_PER_CLOCK = 64;
 
@@ -69,7 +69,7 @@ export class PauseTimeoutError extends Error {
 
 /** How a pause begins. */
 export interface PauseOptions {
-  /** How long it may take until all steps have ended, in milliseconds. @default 1000 */
+  /** How long it may take until all steps have ended, in milliseconds. @default 2500 */
   readonly waitMsMax?: number;
   /** A monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number;

@@ -258,7 +258,7 @@ test("a store that is closed while a zombie may still write keeps its directory 
   const store = await open<unknown>({ ...SIZES, path, durability: "os" });
   const thread = await AttachedThread.start(store.share());
   await thread.call("put", "before", 1);
-  await thread.order({ kind: "stall-helping", accesses: 40, durationMs: 5000 });
+  await thread.order({ kind: "stall-helping", accesses: 40, durationMs: 7000 });
   const stalled = errorOf(() => thread.call("putMany", [["a", 1], ["b", 2], ["c", 3], ["d", 4]]));
   await until(() => store.stats().nodesFailed === 1);
   assert.is(store.stats().zombies, 1);

@@ -150,7 +150,7 @@ export class FaultTaker {
     while (performance.now() < untilMs) {
       if (kind === Fault.STALL) this.#wait(word, 0, 0, 10);
     }
-    if (control[this.#executorAt] === Executor.FENCED) this.#add(control, at + WOKEN, 1);
+    if (control[this.#executorAt] < Executor.ABANDONED) this.#add(control, at + WOKEN, 1);
   }
 }
 

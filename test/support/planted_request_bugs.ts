@@ -33,7 +33,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     file: EXECUTOR,
     edits: [[
       "return Atomics.compareExchange(control, at, Executor.NOBODY, executor) === Executor.NOBODY;",
-      "return Atomics.exchange(control, at, executor) !== Executor.FENCED;",
+      "return Atomics.exchange(control, at, executor) !== Executor.LEFT;",
     ]],
     caughtBy: [ONE_INTERRUPTION],
   },

@@ -146,7 +146,7 @@ export class ClientOrderTaker {
     const untilMs = performance.now() + words[DURATION_MS];
     while (performance.now() < untilMs) this.#wait(word, 0, 0, 10);
     const at = this.#pool.agentAt(agent!) + AGENT_EXECUTOR;
-    if (this.#pool.control[at] === Executor.FENCED) this.#add(words, WOKEN, 1);
+    if (this.#pool.control[at] < Executor.ABANDONED) this.#add(words, WOKEN, 1);
   }
 
   /** Throws between two operations, if that is the order. */
