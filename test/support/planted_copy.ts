@@ -82,12 +82,12 @@ export class PlantedCopy {
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, {
         cwd: this.#folder,
-        // Bugs are noticed in many places; a third of them will do.
+        // Bugs are noticed in many places; a part of them will do.
         env: {
           ...environment,
           NO_COLOR: "1",
           DENO_NO_UPDATE_CHECK: "1",
-          DINOMO_FAILOVER_STRIDE: "3",
+          DINOMO_FAILOVER_STRIDE: "5",
         },
         stdio: ["ignore", "pipe", "pipe"],
       });
