@@ -183,7 +183,7 @@ class ChaosRound {
     await host.readAll();
     tally.operations += assertLinearizable([this.#tape, ...crew.tapes]);
     checkOwners(pool);
-    await checkCount(store);
+    await checkCount(store, pool);
     checkSegments(store, pool);
     const contents = await contentsOf(store);
     if (path !== undefined) await checkCopy(options, contents);

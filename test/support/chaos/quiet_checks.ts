@@ -10,7 +10,15 @@ import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../../lib/core/limits.ts";
-import { AGENT_HOST, SLOT_LOCK } from "../../../lib/pool/control_layout.ts";
+import { IndexSpace } from "../../../lib/index/index_space.ts";
+import { SlotTable } from "../../../lib/index/slot_table.ts";
+import { recordExpiry } from "../../../lib/log/record_layout.ts";
+import {
+  AGENT_HOST,
+  SLOT_EXPIRING_COUNT,
+  SLOT_LOCK,
+  SLOT_RECORD_COUNT,
+} from "../../../lib/pool/control_layout.ts";
 import { whilePaused } from "../../../lib/pool/gate.ts";
 import type { Pool } from "../../../lib/pool/pool.ts";
 import { ClientState, clientState, HOST_CLIENT } from "../../../lib/routing/client_registry.ts";
@@ -67,7 +75,7 @@ export function checkOwners(pool: Pool): void {
 }
 
 /** Waits until what has expired is gone, too; throws if `count` differs from the keys that there are. */
-export async function checkCount(store: Store<unknown>): Promise<void> {
+export async function checkCount(store: Store<unknown>, pool: Pool): Promise<void> {
   let keys = 0;
   const isCounted = async () => {
     keys = 0;
@@ -75,7 +83,34 @@ export async function checkCount(store: Store<unknown>): Promise<void> {
     return store.count === keys;
   };
   if (await holdsWithin(EXPIRY_MS_MAX, isCounted)) return;
-  throw new Error(`count must be the number of keys, ${keys}, got ${store.count}`);
+  throw new Error(
+    `count must be the number of keys, ${keys}, got ${store.count}; slots that differ: ` +
+      JSON.stringify(differingSlots(pool)),
+  );
+}
+
+/** What is said of slots, and what is in them, where that is not the same number of keys that have not expired. */
+function differingSlots(pool: Pool): unknown[] {
+  const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+  const differing: unknown[] = [];
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const slotAt = pool.slotAt(slot as Slot);
+    const left: number[] = [];
+    let expiring = 0;
+    let pairs = 0;
+    table.forEach(slotAt, (address) => {
+      const expiresAtMs = recordExpiry(pool.wordsOf(address), pool.wordAt(address));
+      pairs += 1;
+      if (expiresAtMs !== Infinity) expiring += 1;
+      if (expiresAtMs < Date.now()) left.push(Date.now() - expiresAtMs);
+    });
+    const recordCount = pool.control[slotAt + SLOT_RECORD_COUNT];
+    const expiringCount = pool.control[slotAt + SLOT_EXPIRING_COUNT];
+    if (recordCount === pairs && expiringCount === expiring && left.length === 0) continue;
+    const owner = slotOwner(pool, slot as Slot);
+    differing.push({ slot, owner, recordCount, pairs, expiringCount, expiring, left });
+  }
+  return differing;
 }
 
 /** Every segment is in one state; with the pool paused, everything in it agrees with everything else. */
