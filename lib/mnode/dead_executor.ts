@@ -59,11 +59,10 @@ import {
   AGENT_HOST,
   AGENT_LOG_FRAME,
   AGENT_LOG_LAST,
-  SEGMENT_AGENT,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import {
   COMPLETION_ADDRESS,
@@ -97,8 +96,6 @@ export interface DeadExecutorOptions {
 export interface DeadExecutorReport {
   /** Changes that were begun, and have been made now. */
   readonly completed: number;
-  /** Slots that the dead thread had locked. */
-  readonly slots: number;
   /** Segments that it had open, sealed now: of what is in them too much may be counted as live. */
   readonly sealed: readonly SealedSegment[];
 }
@@ -159,7 +156,7 @@ export class DeadExecutor {
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
-    return { completed: prepared.length, slots: slots.length, sealed };
+    return { completed: prepared.length, sealed };
   }
 
   #lockedSlots(): Slot[] {
@@ -332,14 +329,7 @@ export class DeadExecutor {
   }
 
   #openSegments(withStaging = false): SegmentId[] {
-    const { control } = this.#pool;
-    const open: SegmentId[] = [];
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      const segment = i as SegmentId;
-      const isMine = this.#segments.state(segment) === SegmentState.OPEN &&
-        control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === this.#options.agent;
-      if (isMine && (withStaging || !this.#segments.isStaging(segment))) open.push(segment);
-    }
-    return open;
+    const open = this.#segments.openSegmentsOf(this.#options.agent);
+    return withStaging ? open : open.filter((segment) => !this.#segments.isStaging(segment));
   }
 }
