@@ -32,7 +32,6 @@ import {
   type Slot,
 } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
@@ -77,7 +76,7 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
-import { HOLDER_MASK, holderOf, lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+import { HOLDER_MASK, holderOf, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
 
 /** What is tidied up. */
 export interface DeadExecutorOptions {
@@ -314,18 +313,12 @@ export class DeadExecutor {
     if (holderOf(this.#control[lock]) === this.#options.agent) {
       return this.#table.findAddress(slotAt, hash, address);
     }
-    for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs++) {
-      const owner = lockAnySlot(this.#control, lock, AGENT_HOST);
-      if (owner === undefined) {
-        sleepSync(1);
-        continue;
-      }
-      const isLive = this.#table.findAddress(slotAt, hash, address);
-      unlockSlot(this.#control, lock, owner);
-      return isLive;
-    }
+    const owner = waitForAnySlot(this.#control, lock, AGENT_HOST, LOCK_WAIT_MS_MAX);
     // It looks like a record, so keeping it does no harm.
-    return true;
+    if (owner === undefined) return true;
+    const isLive = this.#table.findAddress(slotAt, hash, address);
+    unlockSlot(this.#control, lock, owner);
+    return isLive;
   }
 
   #openSegments(withStaging = false): SegmentId[] {

@@ -14,7 +14,6 @@
  */
 import { NO_BUCKET, type OwnerWord, type Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
 import {
   BUCKET_OVERFLOW,
   BUCKET_PAIRS,
@@ -36,7 +35,7 @@ import {
 } from "../pool/control_layout.ts";
 import { BUCKET_BYTES, REGION_BUCKETS_LOG2, REGION_BUCKETS_MASK } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { holderOf, lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+import { holderOf, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
 import {
   SLOT_ENTRY_EXPIRING_COUNT,
   SLOT_ENTRY_OVERFLOW_COUNT,
@@ -88,11 +87,8 @@ export class SlotCopy {
   /** Waits for a slot, which may be locked while its owner waits for a disk. */
   #lock(lock: number): OwnerWord {
     const { control } = this.#pool;
-    for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs++) {
-      const owner = lockAnySlot(control, lock, AGENT_COPIER);
-      if (owner !== undefined) return owner;
-      sleepSync(1);
-    }
+    const owner = waitForAnySlot(control, lock, AGENT_COPIER, LOCK_WAIT_MS_MAX);
+    if (owner !== undefined) return owner;
     throw new Error(
       `a slot was locked for ${LOCK_WAIT_MS_MAX} ms by agent ${
         holderOf(Atomics.load(control, lock))

@@ -29,6 +29,7 @@
  */
 import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
 import { NODE_ID_COUNT } from "../core/limits.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
 import { assert } from "../core/assert.ts";
 import { AGENT_COUNT, OWNER_TABLE, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -177,6 +178,21 @@ export function lockAnySlot(
   for (let i = 0; i < LOCK_POLLS_MAX; i++) {
     const word = (Atomics.load(control, lock) & ~HOLDER_MASK) as OwnerWord;
     if (Atomics.compareExchange(control, lock, word, heldBy(word, agent)) === word) return word;
+  }
+  return undefined;
+}
+
+/** Locks a slot whoever owns it, waiting asleep for so long; undefined when somebody has held it all the time. */
+export function waitForAnySlot(
+  control: Int32Array,
+  lock: number,
+  agent: number,
+  waitMsMax: number,
+): OwnerWord | undefined {
+  for (let waitedMs = 0; waitedMs < waitMsMax; waitedMs++) {
+    const owner = lockAnySlot(control, lock, agent);
+    if (owner !== undefined) return owner;
+    sleepSync(1);
   }
   return undefined;
 }
