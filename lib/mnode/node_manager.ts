@@ -32,6 +32,7 @@ import {
   AGENT_STEPS,
   GATE_NODE_COUNT,
   REPAIR_WANTED,
+  SLOT_EXPIRING_COUNT,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
@@ -139,6 +140,8 @@ const START_ATTEMPTS_MAX = 3;
 const START_RETRY_MS = 50;
 /** How often to look whether a zombie has left that a closed store waits for. */
 const SETTLE_RETRY_MS = 50;
+/** How often to look whether a KN without a thread has records that expire. */
+const SWEEPERS_INTERVAL_MS = 500;
 /** How often to look whether somebody who was inside a retired KN has left. */
 const RETRY_MS = 1;
 
@@ -159,6 +162,7 @@ export class NodeManager {
     | { readonly nodes: readonly ManagedNode[]; readonly owners: readonly NodeId[] }
     | undefined;
   #hasFailed = false;
+  #nextSweepersMs = 0;
   #lastId = NO_NODE;
 
   /** Makes a manager without KNs. */
@@ -262,6 +266,7 @@ export class NodeManager {
     this.#endRecoveries();
     const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
     if (isWanted || this.#unrepaired.length > 0) this.repair();
+    this.#startSweepers();
   }
 
   /** Whether the KNs have taken all requests of a client. */
@@ -330,6 +335,20 @@ export class NodeManager {
       return hasEnded ? "has lost the client that was executing for it" : undefined;
     }
     return isThreadRunning && node.thread.hasEnded ? "has lost its thread" : undefined;
+  }
+
+  /** Starts the threads of KNs that have none, and own slots with records that expire: nobody else removes those. */
+  #startSweepers(): void {
+    const idle = this.#nodes.filter(({ thread }) => !thread.isStarted);
+    if (idle.length === 0 || performance.now() < this.#nextSweepersMs) return;
+    this.#nextSweepersMs = performance.now() + SWEEPERS_INTERVAL_MS;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const slotAt = this.#pool.slotAt(slot as Slot);
+      if (this.#pool.control[slotAt + SLOT_EXPIRING_COUNT] === 0) continue;
+      const owner = slotOwner(this.#pool, slot as Slot);
+      const node = idle.find(({ nodeId, thread }) => nodeId === owner && !thread.isStarted);
+      if (node !== undefined) this.#startInBackground(node);
+    }
   }
 
   #hasRequests(node: ManagedNode): boolean {

@@ -68,14 +68,14 @@ export class NodeThread {
 
   /**
    * Whether the thread will not execute another instruction. Its `exit` event is proof of that where the operating system does not
-   * say, unless it was terminated: on Deno a terminated worker runs on.
+   * say, unless it was terminated on Deno, where a terminated worker runs on.
    */
   get hasEnded(): boolean {
     if (this.#worker === undefined) return true;
     const number = this.#control[this.#agentAt + AGENT_THREAD];
     const startTicks = this.#control[this.#agentAt + AGENT_THREAD_START];
     if (number !== 0) return hasThreadEnded({ number, startTicks });
-    return this.#hasExited && !this.#isTerminated;
+    return this.#hasExited && !(this.#isTerminated && "Deno" in globalThis);
   }
 
   /**
@@ -148,8 +148,13 @@ export class NodeThread {
       workerData: start,
       resourceLimits: RESOURCE_LIMITS,
     });
-    worker.on("error", (error) => this.#end(`failed: ${String(error)}`, error));
+    // A worker that has failed to start may end when the next one has been started.
+    const isCurrent = () => this.#worker === worker;
+    worker.on("error", (error) => {
+      if (isCurrent()) this.#end(`failed: ${String(error)}`, error);
+    });
     worker.on("exit", (code) => {
+      if (!isCurrent()) return;
       this.#hasExited = true;
       this.#end(`ended by itself with exit code ${code}`);
     });

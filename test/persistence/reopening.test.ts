@@ -12,7 +12,7 @@ import * as assert from "uvu/assert";
 import { InvalidOptionError, open, type OpenOptions } from "../../mod.ts";
 import { checkDataset, writeDataset } from "../support/dataset.ts";
 import { assertRejects } from "../support/errors.ts";
-import { contentsOf } from "../support/store_suite.ts";
+import { contentsOf, until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
 const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
@@ -154,6 +154,16 @@ test("expiry times survive, and pass meanwhile", async () => {
   await using again = await open<unknown>({ path });
   assert.is((await again.getEntry("long"))?.expiresAt, expiresAt);
   assert.is(await again.get("short"), undefined);
+});
+
+test("what expires while nobody asks a KN for anything is removed all the same", async () => {
+  const path = temporaryPath();
+  const store = await open<number>({ path, ...SIZES, nodes: 2 });
+  for (let i = 0; i < 50; i++) store.putSync(`key ${i}`, i, { ttl: 1500 });
+  await store.close();
+  await using again = await open<number>({ path, nodes: 2 });
+  await until(() => again.count === 0);
+  assert.is(again.stats().liveBytes, 0);
 });
 
 test("the capacity can grow at open, and holds more then", async () => {
