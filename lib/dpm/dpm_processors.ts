@@ -11,8 +11,13 @@ import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
-import type { SnapshotIdentity, SnapshotReport } from "../persistence/snapshot_writer.ts";
 import {
+  abandonCopying,
+  type SnapshotIdentity,
+  type SnapshotReport,
+} from "../persistence/snapshot_writer.ts";
+import {
+  AGENT_DPM,
   CHECKPOINT_UNITS,
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
@@ -44,6 +49,11 @@ export interface DpmOptions {
   readonly log: LogPlace | undefined;
   /** Bytes written to the log after which a checkpoint is due. */
   readonly checkpointBytes: number;
+  /**
+   * Called when cleaning has ended in the middle, because it threw or its thread died. Resolves when what it has left behind is in
+   * order: until then nobody else may clean as a DPM processor.
+   */
+  readonly onCleaningFailed: () => Promise<void>;
 }
 
 /** Runs DPM tasks for one store. */
@@ -58,6 +68,8 @@ export class DpmProcessors {
   #cleanAfterMs = 0;
   #isPrefaulting = false;
   #isCheckpointing = false;
+  /** Snapshots, checkpoints and backups in progress. */
+  #copyingCount = 0;
   #syncTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes the host's side; starts no thread. */
@@ -104,13 +116,18 @@ export class DpmProcessors {
   }
 
   async #report(task: DpmTask): Promise<SnapshotReport> {
+    this.#copyingCount += 1;
     try {
       return await this.#run(task) as SnapshotReport;
     } catch (error) {
+      // One that threw has given everything back; a thread that died has not.
+      if (this.#copyingCount === 1) abandonCopying(this.#pool, AGENT_DPM);
       // Errors lose their class on the way between threads.
       throw new SnapshotError(error instanceof Error ? error.message : String(error), {
         cause: error,
       });
+    } finally {
+      this.#copyingCount -= 1;
     }
   }
 
@@ -148,11 +165,13 @@ export class DpmProcessors {
 
   #clean(): void {
     this.#isCleaning = true;
+    const backOff = () => this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
     this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
-      if ((gained as number) <= 0) this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
+      if ((gained as number) <= 0) backOff();
     }, () => {
       // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is tried again.
-      this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
+      backOff();
+      return this.#options.onCleaningFailed();
     }).finally(() => this.#isCleaning = false);
   }
 

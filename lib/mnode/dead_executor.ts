@@ -1,5 +1,5 @@
 /**
- * Ends what a thread has left behind that died, or threw, in the middle of a step of a KN.
+ * Ends what a thread has left behind that died, or threw, in the middle of a step of a KN, or of a DPM processor that cleaned.
  *
  * Why nothing is lost, and nothing is done twice (I5): nobody else touches what the dead thread was changing. The slots that it had
  * locked stay locked, its segment stays open, and its KN is fenced (node/executor.ts), so the words are as it left them. Of each
@@ -17,8 +17,8 @@
  * no group has, hold records that the index points at already: they are completed and written.
  *
  * Counts may be too high afterwards, never too low: of records that were counted as live, but never published, or published no more.
- * In the segments that the dead thread had open they are counted anew (pool_repair.ts); elsewhere cleaning finds that nobody has
- * them (dpm/cleaner.ts). Counts of a slot are taken anew.
+ * In the segments that the dead thread had open, and in those of what it was replacing, they are counted anew (pool_repair.ts);
+ * elsewhere cleaning finds that nobody has them (dpm/cleaner.ts). Counts of a slot are taken anew.
  *
  * This is itself done by a thread that may die: then it is done again from the beginning, which changes nothing that is done.
  *
@@ -42,6 +42,7 @@ import {
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
+  RECORD_REPLACES,
   RECORD_VERSION_LOW,
   RecordKind,
   recordVersion,
@@ -58,6 +59,8 @@ import {
   AGENT_HOST,
   AGENT_LOG_FRAME,
   AGENT_LOG_LAST,
+  AGENT_LOG_SEGMENT,
+  AGENT_STAGING_SEGMENT,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -81,9 +84,9 @@ import { HOLDER_MASK, holderOf, unlockSlot, waitForAnySlot } from "../routing/ow
 /** What is tidied up. */
 export interface DeadExecutorOptions {
   readonly pool: Pool;
-  /** The KN's agent block. */
+  /** The agent block. */
   readonly agent: number;
-  /** The KN's rings, from every client. */
+  /** The KN's rings, from every client; a DPM processor has none. */
   readonly rings: readonly RingHandle[];
   /** The image, if writes are logged. */
   readonly file: LogFile | undefined;
@@ -95,12 +98,12 @@ export interface DeadExecutorOptions {
 export interface DeadExecutorReport {
   /** Changes that were begun, and have been made now. */
   readonly completed: number;
-  /** Segments that it had open, sealed now: of what is in them too much may be counted as live. */
-  readonly sealed: readonly SealedSegment[];
+  /** Segments of whose records too many may be counted as live: those that it had open, and those in which it was replacing some. */
+  readonly miscounted: readonly SegmentLife[];
 }
 
 /** A segment in one of its lives. */
-export interface SealedSegment {
+export interface SegmentLife {
   readonly segment: SegmentId;
   /** Its state word. */
   readonly word: number;
@@ -150,12 +153,13 @@ export class DeadExecutor {
     // A group that is not complete is not made; neither is anything that could not be made durable.
     const prepared = group === GroupState.APPENDING ? [] : this.#preparedAnswers();
     for (const answer of prepared) this.#complete(answer, isDurable);
-    const sealed = this.#sealSegments();
+    const replaced = prepared.map(({ address }) => this.#replacedBy(address));
+    const miscounted = this.#livesOf([...this.#sealSegments(), ...replaced.flat()]);
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
-    return { completed: prepared.length, sealed };
+    return { completed: prepared.length, miscounted };
   }
 
   #lockedSlots(): Slot[] {
@@ -272,16 +276,34 @@ export class DeadExecutor {
   }
 
   /** Seals the segments that the dead thread has had open. */
-  #sealSegments(): SealedSegment[] {
+  #sealSegments(): SegmentId[] {
     const isLogged = this.#options.file !== undefined;
-    return this.#openSegments(true).map((segment) => {
+    const open = this.#openSegments(true);
+    for (const segment of open) {
       const endBytes = isLogged || this.#segments.isStaging(segment)
         ? undefined
         : this.#endOfRecords(segment);
       if (endBytes !== undefined) this.#segments.publishUsed(segment, endBytes);
       this.#segments.seal(segment);
-      return { segment, word: this.#segments.stateWord(segment) };
-    });
+    }
+    // Where the last writer that ended well had left off.
+    this.#control[this.#agentAt + AGENT_LOG_SEGMENT] = 0;
+    this.#control[this.#agentAt + AGENT_STAGING_SEGMENT] = 0;
+    return open;
+  }
+
+  /** The segment of the record that a change has replaced, if any: it may have died before it counted that. */
+  #replacedBy(address: PoolAddress): SegmentId[] {
+    if (address === NO_ADDRESS) return [];
+    const replaced = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_REPLACES];
+    return replaced === NO_ADDRESS ? [] : [this.#pool.segmentOf(replaced as PoolAddress)];
+  }
+
+  #livesOf(segments: readonly SegmentId[]): SegmentLife[] {
+    return [...new Set(segments)].map((segment) => ({
+      segment,
+      word: this.#segments.stateWord(segment),
+    }));
   }
 
   /**

@@ -24,6 +24,7 @@ import { LifeState } from "../node/node_shell.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import {
+  AGENT_DPM,
   AGENT_EXECUTOR,
   AGENT_HEARTBEAT,
   AGENT_IN_SYSTEM_CALL,
@@ -47,6 +48,7 @@ import {
 } from "../routing/node_directory.ts";
 import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
+import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import { NodeThread } from "./node_thread.ts";
@@ -157,6 +159,10 @@ export class NodeManager {
   #starting: ManagedNode[] = [];
   /** Failures that are not over, with their replacements. */
   #recovering = new Map<GoneNode, ManagedNode>();
+  /** A DPM processor that has died while it cleaned, until the books are in order. */
+  #deadCleaner:
+    | { readonly report: DeadExecutorReport; readonly onRepaired: () => void }
+    | undefined;
   /** Whom each slot belongs to, for a list of KNs. */
   #assigned:
     | { readonly nodes: readonly ManagedNode[]; readonly owners: readonly NodeId[] }
@@ -265,8 +271,25 @@ export class NodeManager {
     this.#gone.advance();
     this.#endRecoveries();
     const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
-    if (isWanted || this.#unrepaired.length > 0) this.repair();
+    const isDead = this.#unrepaired.length > 0 || this.#deadCleaner !== undefined;
+    if (isWanted || isDead) this.repair();
     this.#startSweepers();
+  }
+
+  /**
+   * Ends what a DPM processor has left behind that died, or threw, while it cleaned. Resolves when the books are in order again.
+   */
+  endCleaning(): Promise<void> {
+    const { log } = this.#options;
+    const dead = {
+      pool: this.#pool,
+      agent: AGENT_DPM,
+      rings: [],
+      file: log?.file,
+      clock: Date.now,
+    };
+    const report = new DeadExecutor(dead).settle();
+    return new Promise((onRepaired) => this.#deadCleaner = { report, onRepaired });
   }
 
   /** Whether the KNs have taken all requests of a client. */
@@ -278,14 +301,15 @@ export class NodeManager {
   repair(): boolean {
     if (!this.isSettled) return false;
     const dead = this.#unrepaired;
+    const cleaner = this.#deadCleaner;
+    const deaths = dead.map(({ node, death }) => ({ agent: node.agent, report: death! }));
+    if (cleaner !== undefined) deaths.push({ agent: AGENT_DPM, report: cleaner.report });
     const ringOf = (client: number, agent: number) => this.ringOf(client, agent);
-    const isRepaired = repairPool({
-      pool: this.#pool,
-      deaths: dead.map(({ node, death }) => ({ agent: node.agent, report: death! })),
-      ringOf,
-    });
-    for (const gone of dead) gone.isRepaired = isRepaired;
-    return isRepaired;
+    if (!repairPool({ pool: this.#pool, deaths, ringOf })) return false;
+    for (const gone of dead) gone.isRepaired = true;
+    this.#deadCleaner = undefined;
+    cleaner?.onRepaired();
+    return true;
   }
 
   /** Stops all KNs: from here on nobody executes anything. */

@@ -41,7 +41,7 @@ import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_tabl
 import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
 import { clientLife, isClientThere, recordClient } from "../routing/client_registry.ts";
 import { NodeState, nodeStateOf } from "../routing/node_directory.ts";
-import type { DeadExecutorReport, SealedSegment } from "./dead_executor.ts";
+import type { DeadExecutorReport, SegmentLife } from "./dead_executor.ts";
 
 /** How long the host's thread may wait for others to come to the end of their steps. */
 const REPAIR_WAIT_MS_MAX = 50;
@@ -82,7 +82,7 @@ export function repairPool(options: RepairOptions): boolean {
     for (const { agent, report } of options.deaths) {
       repairIndexSpace(pool, agent);
       releaseVictim(pool, agent);
-      for (const sealed of report.sealed) recountLive(pool, sealed);
+      for (const life of report.miscounted) recountLive(pool, life);
     }
     repairReservations(options);
     repairSegments(pool);
@@ -117,7 +117,7 @@ function releaseVictim(pool: Pool, agent: number): void {
 }
 
 /** Counts what is live in a segment anew, unless that life of it has ended. */
-function recountLive(pool: Pool, { segment, word }: SealedSegment): void {
+function recountLive(pool: Pool, { segment, word }: SegmentLife): void {
   const segments = new SegmentTable(pool);
   if (segments.stateWord(segment) !== word || segments.isStaging(segment)) return;
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));

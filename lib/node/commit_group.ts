@@ -105,6 +105,8 @@ interface Member {
   readonly hash: number;
   /** For a COMMIT: where the value was staged. */
   readonly staged: PoolAddress;
+  /** For a DELETE: what is to be deleted has expired. It is removed like any other, but the caller is told that there was none. */
+  readonly isOfExpired: boolean;
 }
 
 /** How far the group of an agent is, in AGENT_GROUP_STATE. */
@@ -293,7 +295,9 @@ export class CommitGroup {
       return void this.#join(consumer, Operation.PAD, Status.UNMET, { slotAt });
     }
     slots.stamp(slotAt, words, to, old);
-    const member = this.#join(consumer, Operation.DELETE, Status.OK, { address, slotAt, hash });
+    const isOfExpired = slots.isExpired(old);
+    const place = { address, slotAt, hash, isOfExpired };
+    const member = this.#join(consumer, Operation.DELETE, Status.OK, place);
     this.#newest.set(hash, member);
   }
 
@@ -419,12 +423,18 @@ export class CommitGroup {
     consumer: RequestConsumer,
     operation: number,
     status: number,
-    { address = NO_ADDRESS, slotAt = NO_SLOT, hash = 0, staged = NO_ADDRESS as PoolAddress } = {},
+    {
+      address = NO_ADDRESS,
+      slotAt = NO_SLOT,
+      hash = 0,
+      staged = NO_ADDRESS as PoolAddress,
+      isOfExpired = false,
+    } = {},
   ): Member {
     if (this.#members.length === 0) {
       Atomics.store(this.#control, this.#stateAt, GroupState.APPENDING);
     }
-    const member = { consumer, operation, status, address, slotAt, hash, staged };
+    const member = { consumer, operation, status, address, slotAt, hash, staged, isOfExpired };
     this.#members.push(member);
     return member;
   }
@@ -446,8 +456,7 @@ export class CommitGroup {
     }
     // What it was to delete may be a put of the same group for which the index has had no room.
     if (old === NO_ADDRESS) return void (member.status = Status.UNMET);
-    // A record that has expired is removed like any other, but the caller is told that there was none.
-    if (slots.isExpired(old)) member.status = Status.UNMET;
+    if (member.isOfExpired) member.status = Status.UNMET;
     slots.remove(slotAt, old);
   }
 
@@ -472,9 +481,10 @@ export class CommitGroup {
   }
 
   /** Announces the answer to a request. What only reserves a place is asked for again if this thread dies. */
-  #prepare({ consumer, operation, status, address }: Member): void {
+  #prepare({ consumer, operation, status, address, isOfExpired }: Member): void {
     if (operation === Operation.RESERVE) return consumer.prepare(Status.MOVED, 0, 0, 0);
     if (status !== Status.OK) return consumer.prepare(status, 0, 0, 0);
+    if (isOfExpired) return consumer.prepare(Status.UNMET, address, 0, 0);
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
     consumer.prepare(status, address, versionLowOf(words, at), versionHighOf(words, at));

@@ -9,7 +9,7 @@ import { AGENT_DPM, GATE_DEFER_FREE } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree } from "../pool/segment_table.ts";
-import { lockCheckpoints, unlockCheckpoints } from "./checkpoint_lock.ts";
+import { lockCheckpoints, releaseCheckpoints } from "./checkpoint_lock.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import type { FileSystem } from "./file_system.ts";
 import { createPoolDirectory, imageFile } from "./pool_directory.ts";
@@ -60,6 +60,6 @@ export function writeBackup(
       cause: error,
     });
   } finally {
-    unlockCheckpoints(pool);
+    releaseCheckpoints(pool, AGENT_DPM);
   }
 }

@@ -28,7 +28,7 @@ export function unlockCheckpoints(pool: Pool): void {
   Atomics.store(pool.control, CHECKPOINT_LOCK, 0);
 }
 
-/** Gives the lock of a thread back that has died, and unlocks the slot that it was copying. */
+/** Gives the lock of an agent back, if it has it, and unlocks the slot that it was copying when it failed. */
 export function releaseCheckpoints(pool: Pool, agent: number): void {
   if (Atomics.load(pool.control, CHECKPOINT_LOCK) !== agent + 1) return;
   for (let slot = 0; slot < SLOT_COUNT; slot++) {

@@ -29,7 +29,7 @@ import { DurabilityFailure, durabilityFailure, loseDurability } from "../pool/du
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
-import { lockCheckpoints, tryLockCheckpoints, unlockCheckpoints } from "./checkpoint_lock.ts";
+import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { LogFile } from "./log_file.ts";
 import { imageFile } from "./pool_directory.ts";
@@ -81,7 +81,7 @@ export class Checkpointer {
     } catch {
       return false;
     } finally {
-      unlockCheckpoints(this.#pool);
+      releaseCheckpoints(this.#pool, this.#agent);
     }
   }
 
@@ -95,7 +95,7 @@ export class Checkpointer {
     try {
       return this.#write();
     } finally {
-      unlockCheckpoints(this.#pool);
+      releaseCheckpoints(this.#pool, this.#agent);
     }
   }
 

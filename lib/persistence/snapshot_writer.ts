@@ -34,10 +34,11 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
-import { whilePaused } from "../pool/gate.ts";
+import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { releaseCheckpoints } from "./checkpoint_lock.ts";
 import {
   CHECKPOINT_CODEC,
   CHECKPOINT_CRC,
@@ -109,7 +110,6 @@ export function writeSnapshot(
   { number, codec }: Omit<SnapshotIdentity, "image">,
 ): SnapshotReport {
   const startMs = performance.now();
-  const segments = new SegmentTable(pool);
   try {
     const identity = { number, image: number, codec };
     const { checkpoint, pauseMs } = captureCheckpoint(pool, identity, () => {
@@ -128,11 +128,28 @@ export function writeSnapshot(
       cause: error,
     });
   } finally {
-    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.RELEASING);
-    segments.releasePending();
-    Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
-    Atomics.notify(pool.control, GATE_DEFER_FREE);
+    endDeferral(pool);
   }
+}
+
+/**
+ * Gives back what a thread has held that died while it wrote a snapshot, a checkpoint or a backup: the pause, the lock, and the
+ * segments that were not freed meanwhile. Does nothing if it held nothing. No other thread of that agent may be writing one.
+ */
+export function abandonCopying(pool: Pool, agent: number): void {
+  breakPause(pool, agent);
+  releaseCheckpoints(pool, agent);
+  // Where writes are logged, segments always wait for a checkpoint.
+  if (!isLogged(pool)) endDeferral(pool);
+}
+
+/** Frees what was not freed during a snapshot. */
+function endDeferral(pool: Pool): void {
+  if (Atomics.load(pool.control, GATE_DEFER_FREE) === DeferFree.NO) return;
+  Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.RELEASING);
+  new SegmentTable(pool).releasePending();
+  Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
+  Atomics.notify(pool.control, GATE_DEFER_FREE);
 }
 
 /**

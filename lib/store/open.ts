@@ -114,6 +114,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     prefault,
     log: log?.place,
     checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
+    onCleaningFailed: () => nodes.endCleaning(),
   });
   const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
   claimClient(pool, 1, thisThread());

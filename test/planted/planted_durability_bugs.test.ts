@@ -6,4 +6,4 @@
 import { DURABILITY_BUGS } from "../support/planted_durability_bugs.ts";
 import { definePlantedTests } from "../support/planted_trials.ts";
 
-definePlantedTests(DURABILITY_BUGS);
+definePlantedTests(DURABILITY_BUGS, "deno");

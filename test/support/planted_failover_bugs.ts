@@ -179,7 +179,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     name: "what a dead thread had counted as live is not counted anew",
     breaks: "I10",
     file: REPAIR,
-    edits: [["for (const sealed of report.sealed) recountLive(pool, sealed);", ""]],
+    edits: [["for (const life of report.miscounted) recountLive(pool, life);", ""]],
     caughtBy: [IN_MEMORY],
   },
   {
@@ -195,5 +195,26 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     file: "lib/rings/ring_layout.ts",
     edits: [["words[COMPLETION_TAIL] + handle.inFlightMax", "words[COMPLETION_TAIL]"]],
     caughtBy: [RINGS],
+  },
+  {
+    name: "the deletion of what has expired is announced as one of something",
+    breaks: "I5",
+    file: GROUP,
+    edits: [["if (isOfExpired) return consumer.prepare(Status.UNMET, address, 0, 0);", ""]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "what a dead thread was replacing is not counted anew",
+    breaks: "I10",
+    file: DEAD,
+    edits: [["return replaced === NO_ADDRESS ? [] :", "return true ? [] :"]],
+    caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "a DPM processor goes on where one before that has died had begun",
+    breaks: "I2",
+    file: DEAD,
+    edits: [["this.#control[this.#agentAt + AGENT_LOG_SEGMENT] = 0;", ""]],
+    caughtBy: [IN_MEMORY],
   },
 ];

@@ -2,12 +2,18 @@
  * The tests of concurrency and durability are tested: each of many bugs is planted into a copy of the library, and the test that is there for
  * it has to fail. Without a bug they have to pass in the copy.
  *
+ * These tests run in one thread and do the same everywhere, so bugs are tried on one runtime each; on the others it is only looked
+ * whether they could be planted.
+ *
  * @module
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { PROJECT_ROOT, type Runtime } from "../../scripts/runtimes.ts";
 import type { PlantedBug } from "./planted_bug.ts";
-import { PlantedCopy } from "./planted_copy.ts";
+import { plant, PlantedCopy, THIS_RUNTIME } from "./planted_copy.ts";
 
 /** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
 const TIMEOUT_MS = 40_000;
@@ -60,8 +66,22 @@ async function run(
   }
 }
 
+/** Defines and runs the tests of bugs that are tried on one runtime. */
+export function definePlantedTests(bugs: readonly PlantedBug[], runtime: Runtime): void {
+  if (THIS_RUNTIME === runtime) defineTrials(bugs);
+  else bugs.forEach(definePlanting);
+  test.run();
+}
+
+function definePlanting(bug: PlantedBug): void {
+  test(`it can be planted that ${bug.name}`, () => {
+    const source = readFileSync(join(PROJECT_ROOT, bug.file), "utf8");
+    assert.is.not(plant(source, bug), source);
+  });
+}
+
 /** Defines a test for each bug and test file, and one for each test file in an unchanged copy. */
-export function definePlantedTests(bugs: readonly PlantedBug[]): void {
+function defineTrials(bugs: readonly PlantedBug[]): void {
   const testFiles = [...new Set(bugs.flatMap((bug) => bug.caughtBy))].sort();
   const trials: readonly Trial[] = [
     ...testFiles.map((testFile) => trialOf(testFile, undefined)),
@@ -78,5 +98,4 @@ export function definePlantedTests(bugs: readonly PlantedBug[]): void {
       : `${testFile} notices that ${bug.name} (${bug.breaks})`;
     test(name, () => assert.is(trial.failure, undefined));
   }
-  test.run();
 }

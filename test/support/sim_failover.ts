@@ -17,8 +17,9 @@ import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
+import { DeadExecutor } from "../../lib/mnode/dead_executor.ts";
 import { GoneNodes } from "../../lib/mnode/gone_nodes.ts";
-import { repairPool } from "../../lib/mnode/pool_repair.ts";
+import { repairPool, sealLogs } from "../../lib/mnode/pool_repair.ts";
 import { abandonExecutor, Executor } from "../../lib/node/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { imagePath } from "../../lib/persistence/checkpointer.ts";
@@ -50,9 +51,15 @@ import { DIRECTORY } from "./snapshots.ts";
 
 /** What the scripts do. */
 export type ScriptStep =
-  | { readonly kind: "put" | "put-absent"; readonly key: number; readonly bytes: number }
+  | {
+    readonly kind: "put" | "put-absent" | "put-expiring";
+    readonly key: number;
+    readonly bytes: number;
+  }
   | { readonly kind: "delete"; readonly key: number }
-  | { readonly kind: "clear"; readonly slot: number };
+  | { readonly kind: "clear"; readonly slot: number }
+  /** Everything expires that was put to expire. */
+  | { readonly kind: "wait" };
 
 const SEGMENT_BYTES = 4096;
 const SLOTS = [17, 1200, 2400] as Slot[];
@@ -62,13 +69,16 @@ export const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, 5).map((key, number) =
   number,
 }));
 const NOW_MS = 1_000_000;
+const TTL_MS = 900;
+/** So long that sweeping is due again, too. */
+const WAIT_MS = 1000;
 const TURNS_MAX = 1000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 const VICTIM = 0;
 const SUCCESSOR = 1;
 
 interface Issued {
-  readonly step: ScriptStep;
+  readonly step: Exclude<ScriptStep, { kind: "wait" }>;
   readonly number: number;
   readonly expected: number;
   status: number | undefined;
@@ -103,6 +113,8 @@ export class SimFailover {
   readonly #issued: Issued[] = [];
   /** What each key holds if everything that was issued applies, once and in this order: the number of a put. */
   readonly #expected = new Map<number, number>();
+  /** Keys that expire. */
+  readonly #expiring = new Set<number>();
   #hasThreadEnded = false;
   #nowMs = NOW_MS;
 
@@ -251,7 +263,9 @@ export class SimFailover {
       death === undefined ? [] : [{ agent: node.agent, report: death }]
     );
     require(repairPool({ pool: this.pool, deaths, ringOf }), "the pool is repaired");
-    this.#cleanEverything();
+    // Everything that is live is moved, so that counts of what is not are found to be nobody's.
+    this.clean(this.#options.segmentCount);
+    sealLogs(this.pool, AGENT_DPM, this.#log?.file);
     this.#successor.close();
     this.#checkSegments();
     checkPool(this.pool, SLOTS);
@@ -298,16 +312,32 @@ export class SimFailover {
     }
   }
 
-  /** Moves everything that is live, so that counts of what is not are found to be nobody's. */
-  #cleanEverything(): void {
+  /** Cleans so many segments, as a DPM processor that goes on where the last one has left off. */
+  clean(segmentCountMax: number): void {
     const { pool } = this;
     const segments = new SegmentTable(pool);
     const log = new LogWriter(pool, segments, AGENT_DPM, { file: this.#log?.file });
+    log.resume();
     const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
     const cleaner = new Cleaner(pool, segments, table, log, () => this.#nowMs);
-    for (let i = 0; i < this.#options.segmentCount && cleaner.cleanOne(); i++);
+    for (let i = 0; i < segmentCountMax && cleaner.cleanOne(); i++);
     cleaner.abandon();
-    log.seal();
+    log.suspend();
+  }
+
+  /** Ends what a DPM processor has left behind that died while it cleaned. */
+  endCleaning(): void {
+    const { pool } = this;
+    const dead = {
+      pool,
+      agent: AGENT_DPM,
+      rings: [],
+      file: this.#log?.file,
+      clock: () => this.#nowMs,
+    };
+    const deaths = [{ agent: AGENT_DPM, report: new DeadExecutor(dead).settle() }];
+    const ringOf = (_: number, agent: number) => this.#rings[agent]!;
+    require(repairPool({ pool, deaths, ringOf }), "the pool is repaired");
   }
 
   #openFile(): LogFile | undefined {
@@ -316,7 +346,14 @@ export class SimFailover {
     return new LogFile(this.pool, this.#disk, path, () => this.#nowMs);
   }
 
+  #wait(): void {
+    this.#nowMs += WAIT_MS;
+    for (const key of this.#expiring) this.#expected.delete(key);
+    this.#expiring.clear();
+  }
+
   #issue(step: ScriptStep): void {
+    if (step.kind === "wait") return this.#wait();
     const number = this.#issued.length + 1;
     const issued: Issued = {
       step,
@@ -340,19 +377,23 @@ export class SimFailover {
     if (step.kind === "delete") return this.#client.delete(this.#encoder, settler);
     const bytes = makeValue(key.number, number, step.bytes);
     const value = { bytes, start: 0, end: bytes.length };
-    const condition = step.kind === "put" ? Condition.NONE : Condition.ABSENT;
-    this.#client.put(this.#encoder, value, Infinity, condition, 0, settler);
+    const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
+    const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
+    this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, settler);
   }
 
   /** What an operation comes to after those before it. */
-  #expect(step: ScriptStep, number: number): number {
+  #expect(step: Exclude<ScriptStep, { kind: "wait" }>, number: number): number {
     if (step.kind === "clear") {
       for (const key of KEYS) if (key.slot === SLOTS[step.slot]) this.#expected.delete(key.number);
       return Status.OK;
     }
     const exists = this.#expected.has(step.key);
-    if (step.kind === "delete") this.#expected.delete(step.key);
-    else if (step.kind === "put" || !exists) this.#expected.set(step.key, number);
+    const isPut = step.kind !== "delete" && (step.kind !== "put-absent" || !exists);
+    if (isPut) this.#expected.set(step.key, number);
+    else if (step.kind === "delete") this.#expected.delete(step.key);
+    if (isPut || step.kind === "delete") this.#expiring.delete(step.key);
+    if (step.kind === "put-expiring") this.#expiring.add(step.key);
     const isUnmet = step.kind === "delete" ? !exists : step.kind === "put-absent" && exists;
     return isUnmet ? Status.UNMET : Status.OK;
   }

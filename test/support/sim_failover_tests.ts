@@ -1,6 +1,6 @@
 /**
  * A KN fails at every access to shared memory of a step, one after the other: it dies there, or it is taken for dead and goes on
- * later. Nothing is lost, nothing is done twice, and the order is kept.
+ * later; and so does a DPM processor that cleans. Nothing is lost, nothing is done twice, and the order is kept.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withAtomicHooks } from "./sim_atomics.ts";
+import { dieAt } from "./sim_death.ts";
 import { type FailoverOptions, type ScriptStep, SimFailover } from "./sim_failover.ts";
 
 /** What there is before. */
@@ -18,6 +19,10 @@ const BEFORE: readonly ScriptStep[] = [
   { kind: "put", key: 6, bytes: 40 },
   { kind: "put", key: 7, bytes: 40 },
   { kind: "put", key: 10, bytes: 40 },
+  { kind: "put-expiring", key: 3, bytes: 40 },
+  { kind: "put-expiring", key: 4, bytes: 40 },
+  { kind: "put-expiring", key: 8, bytes: 40 },
+  { kind: "put-expiring", key: 12, bytes: 40 },
 ];
 
 /** What the step does: every kind of change, several of one key, and of slots that have other keys. */
@@ -32,6 +37,25 @@ const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
     { kind: "put", key: 10, bytes: 500 },
     { kind: "clear", slot: 1 },
     { kind: "put-absent", key: 5, bytes: 40 },
+  ],
+  "records that expire": [
+    { kind: "put-expiring", key: 2, bytes: 40 },
+    { kind: "put-expiring", key: 0, bytes: 60 },
+    { kind: "put-expiring", key: 8, bytes: 60 },
+    { kind: "put", key: 8, bytes: 60 },
+    { kind: "delete", key: 3 },
+    { kind: "put-expiring", key: 5, bytes: 60 },
+    { kind: "put-absent", key: 5, bytes: 60 },
+    { kind: "clear", slot: 2 },
+    { kind: "put-expiring", key: 11, bytes: 40 },
+  ],
+  "records that have expired": [
+    { kind: "wait" },
+    { kind: "put-absent", key: 3, bytes: 40 },
+    { kind: "put-expiring", key: 8, bytes: 40 },
+    { kind: "delete", key: 12 },
+    { kind: "clear", slot: 0 },
+    { kind: "put-absent", key: 4, bytes: 40 },
   ],
   "many changes of one key": [
     { kind: "put", key: 0, bytes: 40 },
@@ -79,6 +103,8 @@ interface Scenario {
 const STRIDE = Number(process.env["DINOMO_FAILOVER_STRIDE"] ?? 1);
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 4;
+/** Segments that a DPM processor cleans, or dies in. */
+const CLEANED_COUNT = 2;
 const ROOMY_SEGMENT_COUNT = 16;
 /** So few that what has been overwritten must be cleaned before anything else fits. */
 const SCARCE_SEGMENT_COUNT = 9;
@@ -196,6 +222,31 @@ export function runFailovers(isLogged: boolean): void {
       assert.ok(held * STRIDE >= 10, `${held} of them held a slot`);
     });
   }
+
+  test("a DPM processor dies at any access while it cleans", () => {
+    const { options, before } = scenariosOf(isLogged).at(-1)!;
+    let deaths = 0;
+    for (let at = 0;; at += STRIDE) {
+      const world = new SimFailover(options);
+      for (const step of before) {
+        world.issue([step]);
+        world.drainVictim();
+      }
+      // What it has left off at is not where the one is that dies.
+      world.clean(1);
+      if (!dieAt(at, () => world.clean(CLEANED_COUNT))) break;
+      deaths += 1;
+      failing("death of a processor", at, () => {
+        world.endCleaning();
+        world.clean(CLEANED_COUNT);
+        world.issue(AFTER);
+        world.drainVictim();
+        world.failOver();
+        world.finish();
+      });
+    }
+    assert.ok(deaths * STRIDE > 40, `${deaths} deaths`);
+  });
 
   test.run();
 }

@@ -1,0 +1,138 @@
+/**
+ * DPM processors that fail in the middle of a task, on real threads: what they held is given back, and nobody notices.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { checkHandle } from "../../lib/store/handle.ts";
+import { open, type OpenOptions, SnapshotError, type Store } from "../../mod.ts";
+import {
+  checkOwners,
+  checkReopened,
+  checkSegments,
+  contentsOf,
+} from "../support/chaos/quiet_checks.ts";
+import { assertRejects } from "../support/errors.ts";
+import { Fault, FaultOrders } from "../support/faults.ts";
+import { Random, SEED } from "../support/random.ts";
+import { until } from "../support/store_suite.ts";
+import { temporaryPath } from "../support/temporary.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const MORTAL_DPM = new URL(`../support/workers/mortal_dpm.${EXTENSION}`, import.meta.url);
+const SIZES = { capacity: "1MiB", segmentBytes: "16KiB", workers: { dpm: MORTAL_DPM } } as const;
+/** About two thirds of the pool, when all of them are there. */
+const KEY_COUNT = 600;
+const VALUE_BYTES = 1000;
+const BURST = 50;
+
+/** Bun ignores the memory limits of workers, and on Deno a worker without memory takes the process with it. */
+const FAULTS: readonly [string, number][] = [
+  ["throws", Fault.THROW],
+  ["ends its thread", Fault.EXIT],
+];
+
+/** A store that overwrites its keys, so that there is always something to clean. */
+class Churn {
+  readonly store: Store<unknown>;
+  readonly orders: FaultOrders;
+  /** What each key must hold. */
+  readonly expected = new Map<number, number>();
+  readonly #random = new Random(SEED);
+  #count = 0;
+
+  constructor(store: Store<unknown>) {
+    this.store = store;
+    this.orders = new FaultOrders(store.share());
+  }
+
+  /** Overwrites some keys, any of them: segments stay partly live. */
+  async turn(): Promise<void> {
+    const puts: Promise<void>[] = [];
+    for (let i = 0; i < BURST; i++) {
+      const number = ++this.#count;
+      const key = this.#random.below(KEY_COUNT);
+      this.expected.set(key, number);
+      puts.push(this.store.put(`key ${key}`, valueOf(number)));
+    }
+    await Promise.all(puts);
+  }
+
+  /** Goes on until a fault has happened that was ordered for so many accesses from now. */
+  async until(kind: number, accesses: number): Promise<void> {
+    const before = this.orders.firedCount(AGENT_DPM);
+    this.orders.give(AGENT_DPM, kind, accesses);
+    while (this.orders.firedCount(AGENT_DPM) === before) await this.turn();
+    for (let i = 0; i < 8; i++) await this.turn();
+  }
+
+  check(): void {
+    for (const [key, number] of this.expected) {
+      const value = this.store.getSync(`key ${key}`) as Uint8Array;
+      assert.is(Number(new TextDecoder().decode(value).slice(0, 10)), number, `key ${key}`);
+    }
+    assert.is(this.store.count, this.expected.size);
+  }
+}
+
+function valueOf(number: number): Uint8Array {
+  return new TextEncoder().encode(String(number).padEnd(VALUE_BYTES));
+}
+
+for (const [name, kind] of FAULTS) {
+  for (const isLogged of [false, true]) {
+    test(`a DPM processor that ${name} leaves nothing behind${isLogged ? ", with a log" : ""}`, async () => {
+      const path = isLogged ? temporaryPath() : undefined;
+      const options: OpenOptions = {
+        ...SIZES,
+        codec: "binary",
+        ...(path ? { path } : {}),
+      } as never;
+      const store = await open(options) as Store<unknown>;
+      const churn = new Churn(store);
+      for (let i = 0; i < KEY_COUNT / BURST; i++) await churn.turn();
+      for (const accesses of [1, 9, 60, 61, 62, 63, 300]) await churn.until(kind, accesses);
+      churn.check();
+      const pool = Pool.attach(checkHandle(store.share()).pool);
+      const cleaned = store.stats().segmentsCleaned;
+      await until(async () => {
+        await churn.turn();
+        return store.stats().segmentsCleaned > cleaned;
+      });
+      churn.check();
+      checkOwners(pool);
+      checkSegments(store, pool);
+      const contents = await contentsOf(store);
+      await store.close();
+      if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
+    });
+  }
+
+  test(`a DPM processor that ${name} during a backup is reported, and the next one is written`, async () => {
+    for (const durability of ["memory", "os"] as const) {
+      await using store = await open<number>({ ...SIZES, path: temporaryPath(), durability });
+      const orders = new FaultOrders(store.share());
+      for (let i = 0; i < 100; i++) await store.put(`key ${i}`, i);
+      for (const accesses of [1, 2, 9, 25, 200]) {
+        orders.give(AGENT_DPM, kind, accesses);
+        await assertRejects(() => store.backup(temporaryPath()), {
+          type: SnapshotError,
+          code: "DINOMO_SNAPSHOT",
+          says: /./,
+        }, `access ${accesses}`);
+        await store.put("key 1", accesses);
+      }
+      const path = temporaryPath();
+      await store.backup(path);
+      await store.snapshot();
+      await using copy = await open<number>({ path });
+      assert.is(copy.getSync("key 1"), 200);
+      assert.is(copy.count, 100);
+    }
+  });
+}
+
+test.run();
