@@ -5,6 +5,7 @@
  * npm run chaos -- 600                 # seconds; also: bun scripts/chaos.ts 600, deno run -A scripts/chaos.ts 600
  * npm run chaos -- --faults 500        # until so many faults have hit KNs
  * npm run chaos -- --operations 10000000
+ * deno run -A scripts/chaos.ts --stalls --zombies 200   # every fault is a stall, until so many threads have gone on after theirs
  * npm run chaos -- --seed 7            # the first round again; real threads differ, decisions do not
  * ```
  *
@@ -29,6 +30,8 @@ const { values, positionals } = parseArgs({
   options: {
     faults: { type: "string" },
     operations: { type: "string" },
+    zombies: { type: "string" },
+    stalls: { type: "boolean", default: false },
     seed: { type: "string" },
     durability: { type: "string" },
     round: { type: "string", default: `${ROUND_SECONDS}` },
@@ -36,7 +39,10 @@ const { values, positionals } = parseArgs({
 });
 const faultsMin = Number(values.faults ?? 0);
 const operationsMin = Number(values.operations ?? 0);
-const isCounted = values.faults !== undefined || values.operations !== undefined;
+const zombiesMin = Number(values.zombies ?? 0);
+const isCounted = [values.faults, values.operations, values.zombies].some((value) =>
+  value !== undefined
+);
 const seconds = Number(positionals[0] ?? (isCounted ? Infinity : SECONDS_DEFAULT));
 const seeds = new Random(values.seed === undefined ? SEED : Number(values.seed));
 const startMs = performance.now();
@@ -56,6 +62,7 @@ while (isWanted() && tally.violations.length < VIOLATIONS_MAX) {
     durability: durability as Durability,
     seconds: Number(values.round),
     tally,
+    onlyStalls: values.stalls,
   });
   for (const violation of tally.violations.slice(violationsShown)) console.error(`\n${violation}`);
   violationsShown = tally.violations.length;
@@ -69,5 +76,6 @@ process.exitCode = tally.violations.length === 0 ? 0 : 1;
 function isWanted(): boolean {
   if (performance.now() - startMs > seconds * 1000) return false;
   if (!isCounted) return true;
-  return tally.nodeFaults < faultsMin || tally.operations < operationsMin;
+  const { nodeFaults, operations, zombiesWoken } = tally;
+  return nodeFaults < faultsMin || operations < operationsMin || zombiesWoken < zombiesMin;
 }

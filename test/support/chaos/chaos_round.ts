@@ -41,6 +41,12 @@ export interface ChaosRoundOptions {
   readonly durability: Durability;
   readonly seconds: number;
   readonly tally: ChaosTally;
+  /**
+   * Whether every fault is a stall: on Deno, where a thread cannot be ended, each is a zombie that wakes up.
+   *
+   * @default false
+   */
+  readonly onlyStalls?: boolean;
 }
 
 const HOST = 0;
@@ -108,7 +114,10 @@ class ChaosRound {
   async run(): Promise<void> {
     const { tally, seconds } = this.#options;
     const store = this.#store;
-    const { workload, clientThreads, disturbances, path } = this.#settings;
+    const { workload, clientThreads, path } = this.#settings;
+    const disturbances = this.#options.onlyStalls
+      ? { ...this.#settings.disturbances, stallEvery: 1 }
+      : this.#settings.disturbances;
     store.addEventListener("nodefailed", () => tally.failovers += 1);
     store.addEventListener("noderecovered", ({ detail }) => {
       tally.recoveries += 1;
