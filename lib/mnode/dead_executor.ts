@@ -24,13 +24,7 @@
  *
  * @module
  */
-import {
-  NO_ADDRESS,
-  type OwnerWord,
-  type PoolAddress,
-  type SegmentId,
-  type Slot,
-} from "../core/brands.ts";
+import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
@@ -79,7 +73,7 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
-import { HOLDER_MASK, holderOf, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
+import { holderOf, unlockForDead, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
 
 /** What is tidied up. */
 export interface DeadExecutorOptions {
@@ -175,8 +169,7 @@ export class DeadExecutor {
     const slotAt = this.#pool.slotAt(slot);
     // Its counts have changed together with its table.
     this.#table.repair(slotAt);
-    const word = this.#control[slotAt + SLOT_LOCK];
-    unlockSlot(this.#control, slotAt + SLOT_LOCK, (word & ~HOLDER_MASK) as OwnerWord);
+    unlockForDead(this.#control, slotAt + SLOT_LOCK);
   }
 
   #preparedAnswers(): Prepared[] {

@@ -6,12 +6,12 @@
  *
  * @module
  */
-import type { OwnerWord, Slot } from "../core/brands.ts";
+import type { Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { AGENT_COPIER, CHECKPOINT_LOCK, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { HOLDER_MASK, holderOf, unlockSlot } from "../routing/ownership.ts";
+import { holderOf, unlockForDead } from "../routing/ownership.ts";
 
 /** Takes the lock for an agent; false when somebody else has it. */
 export function tryLockCheckpoints(pool: Pool, agent: number): boolean {
@@ -33,9 +33,9 @@ export function releaseCheckpoints(pool: Pool, agent: number): void {
   if (Atomics.load(pool.control, CHECKPOINT_LOCK) !== agent + 1) return;
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const lock = pool.slotAt(slot as Slot) + SLOT_LOCK;
-    const word = Atomics.load(pool.control, lock);
-    if (holderOf(word) !== AGENT_COPIER) continue;
-    unlockSlot(pool.control, lock, (word & ~HOLDER_MASK) as OwnerWord);
+    if (holderOf(Atomics.load(pool.control, lock)) === AGENT_COPIER) {
+      unlockForDead(pool.control, lock);
+    }
   }
   unlockCheckpoints(pool);
 }

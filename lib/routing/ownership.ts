@@ -201,3 +201,8 @@ export function waitForAnySlot(
 export function unlockSlot(control: Int32Array, lock: number, word: OwnerWord): void {
   Atomics.store(control, lock, word);
 }
+
+/** Unlocks a slot in the place of a holder that has died. */
+export function unlockForDead(control: Int32Array, lock: number): void {
+  unlockSlot(control, lock, (Atomics.load(control, lock) & ~HOLDER_MASK) as OwnerWord);
+}
