@@ -52,6 +52,7 @@ export type {
   PolicyDecision,
   PolicyRow,
   PolicyVerdict,
+  ReplicatedKey,
 } from "./lib/mnode/autoscale_policy.ts";
 export type {
   HotKey,

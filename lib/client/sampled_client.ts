@@ -7,6 +7,8 @@
 import type { DinomoError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import type { ClientStatistics } from "../statistics/client_statistics.ts";
+import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
+import type { StrideSampler } from "../statistics/stride_sampler.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import type { ValueBytes } from "./request_writer.ts";
 import type { Settler } from "./settlers.ts";
@@ -61,13 +63,15 @@ class TimedSettler implements Settler {
 
 /** Sends requests, settles them, and measures some. */
 export class SampledClient extends Client {
-  readonly #statistics: ClientStatistics;
+  readonly #requests: StrideSampler;
+  readonly #keys: HotKeySketch;
   readonly #free: TimedSettler[] = [];
 
   /** Makes a client without connections; `now` is a monotonic clock in milliseconds. */
   constructor(options: ClientOptions, statistics: ClientStatistics, now: () => number) {
     super(options);
-    this.#statistics = statistics;
+    this.#requests = statistics.requests;
+    this.#keys = statistics.requestedKeys;
     for (let i = 0; i < TIMED_MAX; i++) {
       this.#free.push(new TimedSettler(statistics, now, this.#free));
     }
@@ -99,10 +103,10 @@ export class SampledClient extends Client {
 
   /** Counts a request, and times it, if it is one of those to be measured. */
   #sample(key: KeyEncoder, settler: Settler): TimedSettler | undefined {
-    const weight = this.#statistics.requests.next();
+    const weight = this.#requests.next();
     // The store's own key has no bytes.
     if (weight === 0 || key.byteLength === 0) return undefined;
-    const entry = this.#statistics.requestedKeys.offer(key, weight);
+    const entry = this.#keys.offer(key, weight);
     const timed = this.#free.pop();
     timed?.begin(settler, entry, key.hash, weight);
     return timed;

@@ -16,6 +16,7 @@
  *
  * @module
  */
+import type { Key } from "../core/key_encoder.ts";
 import type { HotKey, HotKeys, StatisticsWindow } from "./statistics_collector.ts";
 
 /** The bounds of the policy. */
@@ -42,7 +43,9 @@ export interface PolicySettings {
 
 /** A key that several KNs own. */
 export interface ReplicatedKey {
-  /** The 32-bit hash of the key. */
+  /** The key. */
+  readonly key: Key;
+  /** Its 32-bit hash, by which it is found among the hot keys. */
   readonly hash: number;
   /** How many KNs own it. */
   readonly owners: number;
@@ -62,7 +65,7 @@ export type PolicyAction =
   | { readonly kind: "add-node" }
   | { readonly kind: "remove-node"; readonly node: number }
   | { readonly kind: "replicate-key"; readonly key: HotKey; readonly owners: number }
-  | { readonly kind: "dereplicate-key"; readonly hash: number };
+  | { readonly kind: "dereplicate-key"; readonly key: ReplicatedKey };
 
 /** What a single window says. */
 export interface PolicyVerdict {
@@ -123,7 +126,7 @@ export function judge(window: PolicyWindow, settings: PolicySettings): PolicyVer
   const none = (why: string): PolicyVerdict => {
     const cold = coldKey(window, settings);
     if (cold === undefined) return verdict(slo, undefined, `${latency}; ${why}`);
-    const action = { kind: "dereplicate-key", hash: cold.hash } as const;
+    const action = { kind: "dereplicate-key", key: cold } as const;
     const reason = `a shared key is below mean - ${settings.coldKeySds} sd: one owner is enough`;
     return verdict(slo, action, reason);
   };
@@ -173,8 +176,8 @@ function isSame(a: PolicyVerdict, b: PolicyVerdict): boolean {
 }
 
 function keyHash(action: PolicyAction | undefined): number | undefined {
-  if (action?.kind === "replicate-key") return action.key.hash;
-  return action?.kind === "dereplicate-key" ? action.hash : undefined;
+  const isAboutKey = action?.kind === "replicate-key" || action?.kind === "dereplicate-key";
+  return isAboutKey ? action.key.hash : undefined;
 }
 
 /** How many times its bound the worst latency is; 0 if there was nothing to measure. */

@@ -32,7 +32,7 @@ export interface KeyActuator {
   /** Has a key owned by so many KNs. */
   replicate(key: HotKey, owners: number): Promise<void>;
   /** Has a key owned by one KN. */
-  dereplicate(hash: number): Promise<void>;
+  dereplicate(key: ReplicatedKey): Promise<void>;
 }
 
 /**
@@ -154,7 +154,7 @@ export class Autoscaler {
         await keys!.replicate(action.key, action.owners);
         break;
       case "dereplicate-key":
-        await keys!.dereplicate(action.hash);
+        await keys!.dereplicate(action.key);
         break;
     }
     return { outcome: "done", report: undefined };

@@ -14,7 +14,7 @@
  */
 import { STATISTICS_WINDOW } from "./statistics_layout.ts";
 
-/** Samples of a window after which the stride doubles: enough for a 99th percentile, and 0.1 ms of a processor. */
+/** Samples of a window after which the stride doubles: enough for a 99th percentile, and half a millisecond of a processor. */
 export const SAMPLES_PER_STRIDE = 512;
 /** Longest stride: at a billion operations in a window there are still some samples. */
 const STRIDE_MAX = 65_536;

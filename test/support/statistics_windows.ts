@@ -65,6 +65,6 @@ export function windowOf(parts: WindowParts = {}): PolicyWindow {
     nodes: occupancies.map((occupancy, node) => ({ node, occupancy })),
     requestedKeys: { total: hotKeys.reduce((sum, { count }) => sum + count, 0), keys: hotKeys },
     readKeys: { total: 0, keys: [] },
-    replicatedKeys: replicated.map(([hash, owners]) => ({ hash, owners })),
+    replicatedKeys: replicated.map(([hash, owners]) => ({ key: `key ${hash}`, hash, owners })),
   };
 }

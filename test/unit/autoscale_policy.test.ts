@@ -196,7 +196,7 @@ for (const [name, parts, row, does] of TABLE) {
     assert.is(action?.kind ?? "none", row);
     assert.ok(reason.length > 10, "it says why");
     if (does === undefined) return;
-    const hash = action?.kind === "replicate-key" ? action.key.hash : undefined;
+    const hash = action !== undefined && "key" in action ? action.key.hash : undefined;
     assert.equal({ hash, ...action, kind: undefined, key: undefined }, {
       hash: undefined,
       kind: undefined,

@@ -151,13 +151,17 @@ test("while something is being done nothing is decided", async () => {
 function keyActuator(replicated: readonly (readonly [number, number])[] = []) {
   const calls: string[] = [];
   const keys: KeyActuator = {
-    replicatedKeys: replicated.map(([hash, owners]): ReplicatedKey => ({ hash, owners })),
+    replicatedKeys: replicated.map(([hash, owners]): ReplicatedKey => ({
+      key: `key ${hash}`,
+      hash,
+      owners,
+    })),
     replicate: (key, owners) => {
       calls.push(`${key.key} to ${owners}`);
       return Promise.resolve();
     },
-    dereplicate: (hash) => {
-      calls.push(`${hash} to one`);
+    dereplicate: ({ key }) => {
+      calls.push(`${key} to one`);
       return Promise.resolve();
     },
   };
@@ -183,7 +187,7 @@ test("when they can, they are", async () => {
   bench.nodes = 2;
   assert.is(await bench.pass({ ...HOT_KEY, occupancies: [0.9, 0.1] }), "done");
   assert.is(await bench.pass({ keys: [9, 9], occupancies: [0.18, 0.18] }), "done");
-  assert.equal(calls, ["key 0 to 2", "77 to one"]);
+  assert.equal(calls, ["key 0 to 2", "key 77 to one"]);
 });
 
 test("a decision is one line of text, with the figures that it is from", async () => {
