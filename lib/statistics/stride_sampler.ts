@@ -85,7 +85,8 @@ export class StrideSampler {
     random ^= random << 5;
     this.#random = random;
     this.#weight = this.#stride;
-    this.#left = 1 + (random >>> 0) % (2 * this.#stride - 1);
+    // As a small integer, which is what counting down is fast with.
+    this.#left = (1 + (random >>> 0) % (2 * this.#stride - 1)) | 0;
   }
 }
 
