@@ -41,6 +41,25 @@ export { Store } from "./lib/store/store.ts";
 export type { Entry } from "./lib/store/store.ts";
 export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";
 export type { NodeStats, StoreStats } from "./lib/store/stats.ts";
+export type {
+  AutoscaleOptions,
+  LatencyObjective,
+  OccupancyBounds,
+} from "./lib/store/autoscale_options.ts";
+export type { AutoscaleDecision, DecisionOutcome } from "./lib/mnode/autoscaler.ts";
+export type {
+  PolicyAction,
+  PolicyDecision,
+  PolicyRow,
+  PolicyVerdict,
+  ReplicatedKey,
+} from "./lib/mnode/autoscale_policy.ts";
+export type {
+  HotKey,
+  HotKeys,
+  NodeOccupancy,
+  StatisticsWindow,
+} from "./lib/mnode/statistics_collector.ts";
 export type { NodeFailure, NodeRecovery, ScaleReport } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";

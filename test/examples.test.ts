@@ -30,6 +30,11 @@ const OUTPUT: Readonly<Record<string, readonly string[]>> = {
     "3 -> 1: 67 % of the slots, 0 bytes moved",
     "lost writes: 0",
   ],
+  "autoscale.ts": [
+    "add-node: 1 -> 2",
+    "remove-node: 2 -> 1",
+    "keys: 100, requests in the last window: 0",
+  ],
   "threads.ts": [
     "be 2, is 1, lines 2, not 1, or 1, question 1, that 1, the 1, to 2",
   ],

@@ -19,6 +19,7 @@ import {
   NodeState,
   nodeStateOf,
 } from "../routing/node_directory.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import type { Client } from "./client.ts";
 import { NodeConnection } from "./node_connection.ts";
 
@@ -32,6 +33,8 @@ export interface NodeConnectorOptions {
   readonly help: boolean;
   /** The image, if what is written has to be logged. */
   readonly file: LogFile | undefined;
+  /** Where it is counted how long KNs are occupied, if there are statistics. */
+  readonly statistics?: StatisticsRegion | undefined;
   /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
 }
@@ -95,11 +98,12 @@ export class NodeConnector {
 
   /** What executes this client's requests in the KN's place. */
   #makeHelper(agent: number, nodeId: NodeId, ring: RingHandle): KvsNode | undefined {
-    const { pool, clientId, help, file } = this.#options;
+    const { pool, clientId, help, file, statistics } = this.#options;
     if (!help) return undefined;
     const consumers = [new RequestConsumer(ring)];
     const executor = clientExecutor(clientId);
-    return new KvsNode({ pool, nodeId, agent, consumers, clock: Date.now, executor, file });
+    const clock = Date.now;
+    return new KvsNode({ pool, nodeId, agent, consumers, clock, executor, file, statistics });
   }
 
   #help(helper: KvsNode, agent: number, publish: () => void): number {

@@ -94,6 +94,11 @@ export const DELETE_SEGMENT_RESERVE = 1;
 /** Share of a segment that cleaning must gain; below it, copying is not worth its cost. */
 export const CLEANING_GAIN_MIN = 0.03;
 
+/** Keys that a hot-key sketch counts: with 64 of them what a count may be too high by is 1/64 of all operations at most. */
+export const HOT_KEY_COUNT = 64;
+/** Bytes of a key that a sketch keeps, so that an entry is a line; a longer key is named by its first bytes and its hash. */
+export const HOT_KEY_BYTES_MAX = 128;
+
 /** Shared msgpack structures per pool: beyond them objects carry their own key names. */
 export const STRUCTURES_MAX = 128;
 /** Keys of one shared structure; wider objects are dictionaries, whose key sets rarely repeat. */

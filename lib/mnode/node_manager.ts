@@ -48,6 +48,7 @@ import {
 } from "../routing/node_directory.ts";
 import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
 import type { ManagedNode } from "./managed_node.ts";
@@ -123,6 +124,8 @@ export interface NodeManagerOptions {
   readonly startsLazily: boolean;
   /** The log, of a pool that has one. */
   readonly log: StartedLog | undefined;
+  /** Where clients and the M-node count, if there are statistics. */
+  readonly statistics: StatisticsRegion | undefined;
   readonly events: NodeEvents;
 }
 
@@ -256,6 +259,15 @@ export class NodeManager {
     };
     if (report.slotsMoved > 0) this.#options.events.onSlotsMoved(report);
     return report;
+  }
+
+  /** Retires one KN while requests go on; undefined if it has failed, or was retired, meanwhile. */
+  async retire(nodeId: number): Promise<ScaleReport | undefined> {
+    const node = this.#nodes.find((other) => other.nodeId === nodeId);
+    if (node === undefined) return undefined;
+    // Scaling down retires the last ones of the list.
+    this.#nodes = [...this.#nodes.filter((other) => other !== node), node];
+    return await this.scale(this.#nodes.length - 1);
   }
 
   /**
@@ -519,7 +531,8 @@ export class NodeManager {
   }
 
   #makeNode(agent: number, givenPlace?: NodeId, failures = 0): ManagedNode {
-    const { ringBytes, inFlightMax, region, spinMicros, log, workerUrl } = this.#options;
+    const { ringBytes, inFlightMax, region, spinMicros, log, statistics, workerUrl } =
+      this.#options;
     const nodeId = this.#takeId();
     const agentAt = this.#pool.agentAt(agent);
     this.#pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
@@ -533,6 +546,7 @@ export class NodeManager {
       region,
       spinMicros,
       log: log?.place,
+      statistics,
     };
     const onEnd = (reason: string) => this.#fail(node, reason);
     const node: ManagedNode = {

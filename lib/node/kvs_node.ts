@@ -76,12 +76,14 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import type { NodeId, OwnerWord } from "../core/brands.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { CommitGroup, Joining } from "./commit_group.ts";
 import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { SlotWriter } from "./slot_writer.ts";
+import { StepMeter } from "./step_meter.ts";
 
 /** Failed attempts in a row after which to wait for the executor, and how long. */
 const LOCKED_OUT_MAX = 1000;
@@ -119,6 +121,8 @@ export interface KvsNodeOptions {
   readonly file?: LogFile | undefined;
   /** Writes checkpoints when this KN needs a segment that waits for one. */
   readonly checkpointer?: Checkpointer | undefined;
+  /** Where clients and the M-node count; if there are statistics, it is measured how long the KN is occupied. */
+  readonly statistics?: StatisticsRegion | undefined;
 }
 
 /** The request that is being executed: where its record is, and its slot. */
@@ -149,6 +153,7 @@ export class KvsNode {
   readonly #file: LogFile | undefined;
   readonly #checkpointer: Checkpointer | undefined;
   readonly #counters: AgentCounters;
+  readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
   readonly #current: CurrentRequest;
   readonly #executorAt: number;
@@ -186,6 +191,10 @@ export class KvsNode {
     this.#group = options.file === undefined ? undefined : this.#makeGroup();
     this.#cleaner = new Cleaner(pool, this.#segments, this.#table, this.#log, clock);
     this.#counters = new AgentCounters(pool, agent);
+    const isLogged = options.file !== undefined;
+    this.#meter = options.statistics === undefined
+      ? undefined
+      : new StepMeter(options.statistics, this.#counters, this.#executor, isLogged);
     this.#sweeper = new ExpirySweeper({
       pool,
       nodeId: this.#nodeId,
@@ -230,6 +239,7 @@ export class KvsNode {
     // When space is short a step is followed by cleaning, which is no business of a client's.
     if (this.#isHelper && (this.#budget.isCritical || this.#waitsForDisk)) return 0;
     if (!this.#beginStep()) return 0;
+    this.#meter?.begin();
     publish?.();
     let work = 0;
     this.#isStalled = false;
@@ -242,6 +252,7 @@ export class KvsNode {
       group.publish();
     }
     if (!this.#isHelper) work += this.#keepUp(work > 0, sweepIsDue);
+    this.#meter?.end();
     this.#endStep();
     return work;
   }

@@ -22,6 +22,7 @@ import type { Log } from "../persistence/open_log.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
 import type { RingRegion } from "../rings/ring_region.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { ClientRings } from "./client_rings.ts";
 import { abandonExecutor, Executor } from "./executor.ts";
 import { sleepUnless, Spinner } from "./idle_strategy.ts";
@@ -49,6 +50,8 @@ export interface NodeStart {
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log?: LogPlace | undefined;
+  /** Where clients and the M-node count, if there are statistics. */
+  readonly statistics?: StatisticsRegion | undefined;
 }
 
 /**
@@ -98,6 +101,7 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
     clock: Date.now,
     file: log?.file,
     checkpointer: log?.checkpointer,
+    statistics: start.statistics,
   });
   const now = () => performance.now();
   const spinner = new Spinner(pool, start.agent, start.spinMicros, now);

@@ -27,10 +27,12 @@ export const AgentCounter = {
   BYTES_MOVED: 7,
   /** Requests among REQUESTS that their clients have executed themselves. */
   HELPED: 8,
+  /** Time that the KN's steps have taken, in microseconds: an estimate, and 0 unless statistics are kept. */
+  BUSY_MICROS: 9,
 } as const;
 
 /** Number of counters. */
-export const AGENT_COUNTER_COUNT = 9;
+export const AGENT_COUNTER_COUNT = 10;
 
 assert(
   AGENT_COUNTERS + 2 * AGENT_COUNTER_COUNT <= AGENT_EXECUTOR,

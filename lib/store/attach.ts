@@ -104,6 +104,7 @@ export async function attach<V = unknown>(
       help: shared.help,
       spinMicros: shared.spinMicros,
       file,
+      statistics: shared.statistics,
       onFlush: () => {},
       // In the thread that opened the store nobody else would look after it meanwhile.
       onBlocked: () => localMonitor(shared)?.lookWhileBlocked(),

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { Client } from "../client/client.ts";
+import { Client, type ClientOptions } from "../client/client.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
+import { SampledClient } from "../client/sampled_client.ts";
+import { SampledReader } from "../client/sampled_reader.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codecs.ts";
@@ -16,6 +18,8 @@ import type { LogFile } from "../persistence/log_file.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { packRecordClient } from "../routing/client_registry.ts";
+import { ClientStatistics } from "../statistics/client_statistics.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StoredStructures } from "./stored_structures.ts";
 
 /** Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later anyway. */
@@ -38,6 +42,8 @@ export interface ClientPartsOptions<V> {
   readonly onBlocked: () => void;
   /** Called before completions are looked for. */
   readonly onPoll: () => void;
+  /** Where this client counts, if there are statistics. */
+  readonly statistics: StatisticsRegion | undefined;
   /** Called when a KN gets its first requests. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
 }
@@ -53,6 +59,7 @@ export interface ClientParts<V> {
 /** Makes a thread's parts. */
 export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<V> {
   const { pool, clientId, ringOf, help, file, onFlush, onBlocked, onPoll, onHandOver } = options;
+  const { statistics } = options;
   const now = () => performance.now();
   const spinner = new Spinner(
     pool,
@@ -60,8 +67,16 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     Math.min(options.spinMicros, CLIENT_SPIN_MICROS_MAX),
     now,
   );
-  const connector = new NodeConnector({ pool, clientId, ringOf, help, file, onHandOver });
-  const client: Client = new Client({
+  const connector = new NodeConnector({
+    pool,
+    clientId,
+    ringOf,
+    help,
+    file,
+    statistics,
+    onHandOver,
+  });
+  const clientOptions: ClientOptions = {
     pool,
     clientId: packRecordClient(pool, clientId),
     waiter: new EventLoopWaiter(spinner, now),
@@ -71,8 +86,14 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
       connector.update(client);
       onPoll();
     },
-  });
-  const reader = new OneSidedReader(pool, Date.now);
+  };
+  const figures = statistics && new ClientStatistics(statistics, clientId);
+  const client: Client = figures
+    ? new SampledClient(clientOptions, figures, now)
+    : new Client(clientOptions);
+  const reader = figures
+    ? new SampledReader(pool, Date.now, figures)
+    : new OneSidedReader(pool, Date.now);
   return { client, connector, reader, codec: makeCodec(options.codec, pool, client) };
 }
 

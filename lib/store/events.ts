@@ -3,19 +3,22 @@
  *
  * @module
  */
+import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
 import type { NodeFailure, NodeRecovery, ScaleReport } from "../mnode/node_manager.ts";
 
 /** What each kind of event tells, by the event's type. */
 export interface StoreEventDetails {
   /** A KN was started. */
   readonly nodeadded: { readonly node: number };
-  /** A KN was retired by `scale`. */
+  /** A KN was retired, by `scale` or by the M-node. */
   readonly noderemoved: { readonly node: number };
   /** A KN has failed, and another one has taken its place. */
   readonly nodefailed: NodeFailure;
   /** Nothing is left of a KN that has failed: every slot can be written, and every request was settled or sent again. */
   readonly noderecovered: NodeRecovery;
-  /** `scale` has moved slots. */
+  /** The M-node has looked at a period, with the option `autoscale`: what it has measured, decided and done, and why. */
+  readonly decision: AutoscaleDecision;
+  /** `scale`, or the M-node, has moved slots. */
   readonly slotsmoved: ScaleReport;
   /** The thread of an attached client has ended without closing its store; its place is free again. */
   readonly clientlost: { readonly client: number };

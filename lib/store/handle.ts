@@ -10,6 +10,7 @@ import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { Pool, PoolHandle } from "../pool/pool.ts";
 import { StoreState, storeState } from "../routing/client_registry.ts";
 import type { RingRegion } from "../rings/ring_region.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 
 /** Changes whenever threads with different versions of the library could not understand each other. */
 const HANDLE_VERSION = 1;
@@ -36,6 +37,8 @@ export interface SharedParts extends StoreHandle {
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log: LogPlace | undefined;
+  /** Where clients count, if there are statistics. */
+  readonly statistics: StatisticsRegion | undefined;
 }
 
 /** Makes a handle. */

@@ -11,6 +11,7 @@ import {
   PathError,
 } from "../core/errors.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { NodeActuator } from "../mnode/autoscaler.ts";
 import type { Monitor } from "../mnode/monitor.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
@@ -51,6 +52,8 @@ export interface MaintainedParts {
   readonly codecName: CodecName;
   /** Number of the last snapshot; 0 without one. */
   readonly snapshotNumber: number;
+  /** Called when the store is about to be closed: nothing is done to it of its own accord from then on. */
+  readonly onClosing: () => void;
 }
 
 /** Why a flush is refused. */
@@ -59,10 +62,11 @@ export const NOT_DURABLE =
   "has failed, and nothing is durable until the store is opened again";
 
 /** Maintains one store. */
-export class Maintenance implements StoreMaintenance {
+export class Maintenance implements StoreMaintenance, NodeActuator {
   readonly #parts: MaintainedParts;
   readonly #assertWorks: () => void;
   #snapshotNumber: number;
+  #isClosing = false;
   /** The end of what was begun last. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -76,6 +80,22 @@ export class Maintenance implements StoreMaintenance {
   /** Changes the number of KNs. */
   scale(nodes: number): Promise<ScaleReport> {
     return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+  }
+
+  /** Adds a KN to so many; undefined if there is another number of them by then. */
+  addNode(from: number): Promise<ScaleReport | undefined> {
+    const { nodes } = this.#parts;
+    return this.#exclusively(async () =>
+      this.#isClosing || nodes.nodes.length !== from ? undefined : await nodes.scale(from + 1)
+    );
+  }
+
+  /** Retires a KN of so many; undefined if there is another number of them, or no such KN, by then. */
+  removeNode(from: number, node: number): Promise<ScaleReport | undefined> {
+    const { nodes } = this.#parts;
+    return this.#exclusively(async () =>
+      this.#isClosing || nodes.nodes.length !== from ? undefined : await nodes.retire(node)
+    );
   }
 
   /** Writes a checkpoint of a pool that is logged, a snapshot of any other. */
@@ -106,6 +126,8 @@ export class Maintenance implements StoreMaintenance {
    * @param hasFailed whether there is nothing to wait for, and to write, any more
    */
   close(hasFailed: () => boolean): Promise<void> {
+    this.#isClosing = true;
+    this.#parts.onClosing();
     const run = () => this.#close(hasFailed());
     return this.#last.then(run, run);
   }

@@ -22,6 +22,7 @@ import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
+import { createStatistics } from "../statistics/statistics_region.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -33,6 +34,7 @@ import {
   sizesOf,
 } from "./options.ts";
 import { Store } from "./store.ts";
+import { StoreStatistics } from "./store_statistics.ts";
 
 /** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
 const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
@@ -104,7 +106,11 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
 
 async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): Promise<Store<V>> {
   const { pool, number, path, lock, recovery, log } = opened;
-  assertNodesFit(resolved.nodes, pool.geometry.segmentCount);
+  const { autoscale } = resolved;
+  assertNodesFit("nodes", resolved.nodes, pool.geometry.segmentCount);
+  if (autoscale !== undefined) {
+    assertNodesFit("autoscale.max", autoscale.settings.max, pool.geometry.segmentCount);
+  }
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
   const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
@@ -117,9 +123,10 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     onCleaningFailed: () => nodes.endCleaning(),
   });
   const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
+  const statistics = resolved.statistics ? createStatistics(resolved.clients) : undefined;
   claimClient(pool, 1, thisThread());
   // KNs may fail before there is a store to tell of it.
-  const opening: { store?: Store<V> } = {};
+  const opening: { store?: Store<V>; statistics?: StoreStatistics } = {};
   const nodes = new NodeManager({
     pool,
     workerUrl: workers.node,
@@ -129,13 +136,21 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     spinMicros,
     startsLazily: resolved.startsLazily,
     log,
+    statistics,
     events: {
-      onNodeAdded: (node) => opening.store?.emit("nodeadded", { node }),
-      onNodeRemoved: (node) => opening.store?.emit("noderemoved", { node }),
+      onNodeAdded: (node) => {
+        opening.statistics?.noteChange();
+        opening.store?.emit("nodeadded", { node });
+      },
+      onNodeRemoved: (node) => {
+        opening.statistics?.noteChange();
+        opening.store?.emit("noderemoved", { node });
+      },
       onNodeFailed: (failure) => opening.store?.emit("nodefailed", failure),
       onNodeRecovered: (recovery) => opening.store?.emit("noderecovered", recovery),
       onSlotsMoved: (report) => opening.store?.emit("slotsmoved", report),
       onHopeless: (error) => {
+        opening.statistics?.stop();
         setStoreState(pool, StoreState.FAILED);
         opening.store?.fail(error);
       },
@@ -165,6 +180,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     help,
     spinMicros,
     file: log?.file,
+    statistics,
     onFlush: () => dpm.upkeep(),
     onBlocked: () => monitor.lookWhileBlocked(),
     onPoll: () => {},
@@ -178,6 +194,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     help,
     spinMicros,
     log: log?.place,
+    statistics,
   });
   keepMonitor(handle, monitor);
   await nodes.start(resolved.nodes);
@@ -186,8 +203,8 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     ...parts,
     recovery,
     handle,
-    maintenance: (assertWorks) =>
-      new Maintenance({
+    maintenance: (assertWorks) => {
+      const maintenance = new Maintenance({
         pool,
         client: parts.client,
         nodes,
@@ -198,8 +215,25 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
         lock,
         codecName: codec,
         snapshotNumber: number,
-      }, assertWorks),
-    hostStats: () => ({ nodesFailed: nodes.failureCount, zombies: nodes.zombieCount }),
+        onClosing: () => opening.statistics?.stop(),
+      }, assertWorks);
+      if (statistics !== undefined) {
+        opening.statistics = new StoreStatistics({
+          pool,
+          region: statistics,
+          autoscale,
+          nodes: maintenance,
+          onDecision: (decision) => opening.store?.emit("decision", decision),
+        });
+      }
+      return maintenance;
+    },
+    nodeBounds: autoscale?.settings,
+    hostStats: () => ({
+      nodesFailed: nodes.failureCount,
+      zombies: nodes.zombieCount,
+      window: opening.statistics?.window,
+    }),
   });
   parts.connector.update(parts.client);
   monitor.start();
@@ -213,7 +247,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
 function createPool<V>(options: ResolvedOptions<V>): Pool {
   const { capacityBytes, segmentBytes } = sizesOf(options);
   const geometry = geometryOf(capacityBytes, segmentBytes);
-  assertNodesFit(options.nodes, geometry.segmentCount);
+  assertNodesFit("nodes", options.nodes, geometry.segmentCount);
   const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
   return Pool.create(geometry, [key0!, key1!]);
 }
@@ -278,11 +312,11 @@ async function readPool<V>(
   return { pool, number, recovery, log };
 }
 
-function assertNodesFit(nodes: number, segmentCount: number): void {
+function assertNodesFit(option: string, nodes: number, segmentCount: number): void {
   const max = nodeCountMax(segmentCount);
   if (nodes > max) {
     throw new InvalidOptionError(
-      `nodes must be at most ${max} for a pool of ${segmentCount} segments, got ${nodes}`,
+      `${option} must be at most ${max} for a pool of ${segmentCount} segments, got ${nodes}`,
     );
   }
 }

@@ -25,13 +25,22 @@ import {
 import { type Bytes, formatBytes, parseBytes } from "../core/units.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
+import {
+  type AutoscaleOptions,
+  resolveAutoscale,
+  type ResolvedAutoscale,
+} from "./autoscale_options.ts";
 
 /** What `open` takes. Every option has a default. */
 export interface OpenOptions<V = unknown> {
   /** Directory of the pool's files; it is created if it does not exist. @default none: memory only */
   path?: string;
-  /** KNs to start with, 1 to 64. @default 1 */
+  /** KNs to start with, 1 to 64; with `autoscale` from its `min` to its `max`. @default 1, or the `min` of `autoscale` */
   nodes?: number;
+  /** Changes the number of KNs by the latency and the occupancy that are measured. @default none: only `scale` does */
+  autoscale?: AutoscaleOptions;
+  /** Whether latencies, occupancy and hot keys are measured, for `stats()`. @default false; always true with `autoscale` */
+  statistics?: boolean;
   /** Threads that may use the store at one time, 1 to 64, the one that opens it included. @default 64 */
   clients?: number;
   /**
@@ -89,6 +98,8 @@ export interface OpenOptions<V = unknown> {
 export interface ResolvedOptions<V> {
   readonly path: string | undefined;
   readonly nodes: number;
+  readonly autoscale: ResolvedAutoscale | undefined;
+  readonly statistics: boolean;
   readonly clients: number;
   /** Undefined unless given: a pool at `path` has a capacity of its own. */
   readonly capacityBytes: number | undefined;
@@ -126,6 +137,8 @@ const KNOWN = new Set<string>(
   [
     "path",
     "nodes",
+    "autoscale",
+    "statistics",
     "clients",
     "capacity",
     "segmentBytes",
@@ -165,7 +178,6 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     durability = options.path === undefined ? "memory" : "os",
     repair = false,
     onProgress,
-    nodes = 1,
     clients = CLIENT_COUNT_MAX,
     ringBytes = RING_BYTES_DEFAULT,
     inFlight = IN_FLIGHT_DEFAULT,
@@ -196,6 +208,9 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     "must be a function",
     onProgress,
   );
+  const autoscale = options.autoscale === undefined
+    ? undefined
+    : resolveAutoscale(options.autoscale);
   const capacityBytes = options.capacity === undefined
     ? undefined
     : bytesWithin("capacity", options.capacity, CAPACITY_BYTES_MIN, CAPACITY_BYTES_MAX);
@@ -204,7 +219,9 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     : powerOfTwo("segmentBytes", options.segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
   return {
     path: pathOf(options.path),
-    nodes: wholeNumber("nodes", nodes, 1, NODE_COUNT_MAX),
+    nodes: nodesOf(options.nodes, autoscale),
+    autoscale,
+    statistics: statisticsOf(options.statistics, autoscale),
     clients: wholeNumber("clients", clients, 1, CLIENT_COUNT_MAX),
     capacityBytes,
     segmentBytes,
@@ -288,6 +305,21 @@ function powerOfTwo(option: string, value: Bytes, min: number, max: number): num
   const bytes = bytesWithin(option, value, min, max);
   requireThat(Math.log2(bytes) % 1 === 0, option, "must be a power of two", value);
   return bytes;
+}
+
+function nodesOf(value: unknown, autoscale: ResolvedAutoscale | undefined): number {
+  if (autoscale === undefined) {
+    return value === undefined ? 1 : wholeNumber("nodes", value, 1, NODE_COUNT_MAX);
+  }
+  const { min, max } = autoscale.settings;
+  return value === undefined ? min : wholeNumber("nodes", value, min, max);
+}
+
+function statisticsOf(value: unknown, autoscale: ResolvedAutoscale | undefined): boolean {
+  if (value === undefined) return autoscale !== undefined;
+  const isOn = booleanOf("statistics", value);
+  requireThat(isOn || autoscale === undefined, "statistics", "must be true with autoscale", value);
+  return isOn;
 }
 
 function inFlightOf(value: unknown): number {

@@ -23,6 +23,7 @@ import {
   syncStats,
   unsyncedBytes,
 } from "../pool/durability.ts";
+import type { StatisticsWindow } from "../mnode/statistics_collector.ts";
 import { attachedCount } from "../routing/client_registry.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -105,6 +106,11 @@ export interface StoreStats {
   readonly nodesFailed: number | undefined;
   /** KNs that have failed, and still hold slots or are in the middle of a step; undefined in an attached thread. */
   readonly zombies: number | undefined;
+  /**
+   * Latencies, occupancy of KNs and hot keys of the last window that has ended; undefined without statistics, before the end of the
+   * first window, and in an attached thread.
+   */
+  readonly window: StatisticsWindow | undefined;
   /** Operations of this thread that have not ended. */
   readonly pending: number;
   /** Figures about durability. */
@@ -127,10 +133,14 @@ function durabilityStats(pool: Pool): DurabilityStats {
 }
 
 /** Figures that only the thread that opened the store has. */
-export type HostStats = Pick<StoreStats, "nodesFailed" | "zombies">;
+export type HostStats = Pick<StoreStats, "nodesFailed" | "zombies" | "window">;
 
 /** What an attached thread has in their place. */
-export const ATTACHED_STATS: HostStats = { nodesFailed: undefined, zombies: undefined };
+export const ATTACHED_STATS: HostStats = {
+  nodesFailed: undefined,
+  zombies: undefined,
+  window: undefined,
+};
 
 /** Number of keys in the index. */
 export function countRecords(pool: Pool): number {

@@ -75,6 +75,8 @@ export interface StoreParts<V> {
   readonly handle: StoreHandle;
   /** Makes what is done to the store as a whole; `assertWorks` throws when the store has failed meanwhile. */
   readonly maintenance: (assertWorks: () => void) => StoreMaintenance;
+  /** Fewest and most KNs that `scale` takes, if the M-node decides about their number, too. */
+  readonly nodeBounds?: { readonly min: number; readonly max: number } | undefined;
   /** Figures that only the host has; undefined in an attached thread. */
   readonly hostStats?: () => HostStats;
 }
@@ -383,9 +385,18 @@ export class Store<V> {
   /**
    * Changes the number of KNs while operations go on. No data is copied.
    *
-   * @param nodes from 1 to 64, and no more than the pool has segments for
+   * @param nodes from 1 to 64, and no more than the pool has segments for; with the option `autoscale` from its `min` to its `max`, and
+   *   nothing is decided about the number of KNs until its grace period has passed
    */
   async scale(nodes: number): Promise<ScaleReport> {
+    const bounds = this.#parts.nodeBounds;
+    if (bounds !== undefined && (nodes < bounds.min || nodes > bounds.max)) {
+      throw new InvalidArgumentError(
+        `nodes must be from ${bounds.min} to ${bounds.max}, the bounds of autoscale, got ${
+          describe(nodes)
+        }`,
+      );
+    }
     const max = nodeCountMax(this.#pool.geometry.segmentCount);
     if (!Number.isInteger(nodes) || nodes < 1 || nodes > max) {
       throw new InvalidArgumentError(

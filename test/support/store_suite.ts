@@ -38,6 +38,7 @@ export const SETUPS: readonly StoreSetup[] = [
       ringBytes: "8KiB",
       dpmThreads: 2,
       prefault: true,
+      statistics: true,
     },
   },
 ];

@@ -55,6 +55,8 @@ const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unkn
   ["prefault", false, "prefault", false],
   ["keepAlive", true, "keepAlive", true],
   ["keepAlive", false, "keepAlive", false],
+  ["statistics", true, "statistics", true],
+  ["statistics", false, "statistics", false],
 ];
 
 /** Option, values that are refused. */
@@ -71,6 +73,8 @@ const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
   ["dpmThreads", [0, 9, 1.5, "1", null]],
   ["prefault", ["yes", 1, null]],
   ["keepAlive", ["true", 0, null]],
+  ["statistics", ["true", 0, null, {}]],
+  ["autoscale", [null, true, 4, {}, { max: 4 }, { slo: { meanMicros: 1 } }]],
   ["workers", [null, "file:///x.js", 5, { kn: "file:///x.js" }, { node: "./x.js" }, { dpm: 1 }]],
 ];
 
@@ -109,6 +113,8 @@ test("the defaults are what the documentation of the options says", () => {
   assert.equal(defaults, {
     path: undefined,
     nodes: 1,
+    autoscale: undefined,
+    statistics: false,
     clients: 64,
     capacityBytes: undefined,
     segmentBytes: undefined,

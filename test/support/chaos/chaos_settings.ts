@@ -10,6 +10,21 @@ import { temporaryPath } from "../temporary.ts";
 
 /** Most KNs at one time. */
 export const NODES_MAX = 4;
+/** Who changes the number of KNs beside the director: nobody, nobody but with statistics, or the M-node, eagerly. */
+const SCALED_BY: readonly Partial<OpenOptions>[] = [
+  {},
+  { statistics: true },
+  {
+    autoscale: {
+      max: NODES_MAX,
+      slo: { meanMicros: 1 },
+      occupancy: { lower: 0.02, upper: 0.02 },
+      periodMs: 50,
+      graceMs: 100,
+      samplesMin: 1,
+    },
+  },
+];
 /** Smallest value that has to be staged, as it is too large for the ring: a quarter of the smallest ring. */
 const LARGE_VALUE_BYTES = 2100;
 
@@ -81,6 +96,7 @@ export function drawSettings(
       inFlight: random.pick([8, 16, 64]),
       help: random.below(3) > 0,
       workers: { node: workerUrl },
+      ...random.pick(SCALED_BY),
       ...(path === undefined ? {} : { path, checkpointBytes: 64 * 1024 }),
     },
     workload: {

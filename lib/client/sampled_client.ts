@@ -1,0 +1,114 @@
+/**
+ * A client that measures some of its requests, from their issue until they are settled. A store without statistics has a plain
+ * client, and pays nothing.
+ *
+ * @module
+ */
+import type { DinomoError } from "../core/errors.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
+import type { ClientStatistics } from "../statistics/client_statistics.ts";
+import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
+import type { StrideSampler } from "../statistics/stride_sampler.ts";
+import { Client, type ClientOptions } from "./client.ts";
+import type { ValueBytes } from "./request_writer.ts";
+import type { Settler } from "./settlers.ts";
+
+/** Requests that are measured at one time: what more there is to sample is counted, but not timed. */
+const TIMED_MAX = 16;
+
+/** Stands in for a request's settler while it is timed. Reused, so that measuring allocates nothing. */
+class TimedSettler implements Settler {
+  readonly #statistics: ClientStatistics;
+  readonly #now: () => number;
+  readonly #free: TimedSettler[];
+  #settler: Settler | undefined;
+  #entry = 0;
+  #hash = 0;
+  #weight = 0;
+  #startMs = 0;
+
+  constructor(statistics: ClientStatistics, now: () => number, free: TimedSettler[]) {
+    this.#statistics = statistics;
+    this.#now = now;
+    this.#free = free;
+  }
+
+  begin(settler: Settler, entry: number, hash: number, weight: number): void {
+    this.#settler = settler;
+    this.#entry = entry;
+    this.#hash = hash;
+    this.#weight = weight;
+    this.#startMs = this.#now();
+  }
+
+  settle(status: number, address: number, versionLow: number, versionHigh: number): void {
+    const nanos = (this.#now() - this.#startMs) * 1e6;
+    this.#statistics.recordLatency(nanos, this.#weight);
+    this.#statistics.requestedKeys.addLatency(this.#entry, this.#hash, nanos);
+    this.end().settle(status, address, versionLow, versionHigh);
+  }
+
+  fail(error: DinomoError): void {
+    this.end().fail(error);
+  }
+
+  /** Gives the request's settler back, and this one to the next request. */
+  end(): Settler {
+    const settler = this.#settler!;
+    this.#settler = undefined;
+    this.#free.push(this);
+    return settler;
+  }
+}
+
+/** Sends requests, settles them, and measures some. */
+export class SampledClient extends Client {
+  readonly #requests: StrideSampler;
+  readonly #keys: HotKeySketch;
+  readonly #free: TimedSettler[] = [];
+
+  /** Makes a client without connections; `now` is a monotonic clock in milliseconds. */
+  constructor(options: ClientOptions, statistics: ClientStatistics, now: () => number) {
+    super(options);
+    this.#requests = statistics.requests;
+    this.#keys = statistics.requestedKeys;
+    for (let i = 0; i < TIMED_MAX; i++) {
+      this.#free.push(new TimedSettler(statistics, now, this.#free));
+    }
+  }
+
+  override put(
+    key: KeyEncoder,
+    value: ValueBytes,
+    expiresAtMs: number,
+    condition: number,
+    expectedVersion: number,
+    settler: Settler,
+    mustSync = false,
+  ): void {
+    const timed = this.#sample(key, settler);
+    const last = timed ?? settler;
+    try {
+      super.put(key, value, expiresAtMs, condition, expectedVersion, last, mustSync);
+    } catch (error) {
+      // Refused, or this thread was stopped by force: nobody will settle it.
+      timed?.end();
+      throw error;
+    }
+  }
+
+  override delete(key: KeyEncoder, settler: Settler): void {
+    super.delete(key, this.#sample(key, settler) ?? settler);
+  }
+
+  /** Counts a request, and times it, if it is one of those to be measured. */
+  #sample(key: KeyEncoder, settler: Settler): TimedSettler | undefined {
+    const weight = this.#requests.next();
+    // The store's own key has no bytes.
+    if (weight === 0 || key.byteLength === 0) return undefined;
+    const entry = this.#keys.offer(key, weight);
+    const timed = this.#free.pop();
+    timed?.begin(settler, entry, key.hash, weight);
+    return timed;
+  }
+}

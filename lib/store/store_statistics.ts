@@ -1,0 +1,75 @@
+/**
+ * The statistics of a store, evaluated at regular intervals in the thread that opened it, and the M-node's decisions from them.
+ *
+ * @module
+ */
+import { clearInterval, setInterval } from "node:timers";
+import { type AutoscaleDecision, Autoscaler, decisionLine } from "../mnode/autoscaler.ts";
+import type { NodeActuator } from "../mnode/autoscaler.ts";
+import { StatisticsCollector, type StatisticsWindow } from "../mnode/statistics_collector.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
+import type { ResolvedAutoscale } from "./autoscale_options.ts";
+
+/** How long a window is if nothing is decided by it. */
+const WINDOW_MS_DEFAULT = 1000;
+
+/** What statistics are evaluated for. */
+export interface StoreStatisticsOptions {
+  readonly pool: Pool;
+  readonly region: StatisticsRegion;
+  /** Undefined: they are for `stats()` only. */
+  readonly autoscale: ResolvedAutoscale | undefined;
+  readonly nodes: NodeActuator;
+  readonly onDecision: (decision: AutoscaleDecision) => void;
+}
+
+/** Evaluates one store's statistics. */
+export class StoreStatistics {
+  readonly #collector: StatisticsCollector;
+  readonly #autoscaler: Autoscaler | undefined;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #window: StatisticsWindow | undefined;
+
+  /** Opens the first window; keeps no process alive. */
+  constructor({ pool, region, autoscale, nodes, onDecision }: StoreStatisticsOptions) {
+    const now = () => performance.now();
+    this.#collector = new StatisticsCollector({ pool, statistics: region, now });
+    this.#autoscaler = autoscale && new Autoscaler({
+      settings: autoscale.settings,
+      isDryRun: autoscale.isDryRun,
+      now,
+      nodes,
+      keys: undefined,
+      onDecision: (decision) => {
+        onDecision(decision);
+        autoscale.log?.(decisionLine(decision), decision);
+      },
+    });
+    this.#timer = setInterval(() => this.#tick(), autoscale?.periodMs ?? WINDOW_MS_DEFAULT);
+    this.#timer.unref();
+  }
+
+  /** The last window that has ended; undefined before the first one has. */
+  get window(): StatisticsWindow | undefined {
+    return this.#window;
+  }
+
+  /** The KNs have been changed, by whomever. */
+  noteChange(): void {
+    this.#autoscaler?.noteChange();
+  }
+
+  /** Measures and decides nothing any more. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#autoscaler?.stop();
+  }
+
+  #tick(): void {
+    // What is being done to the KNs belongs to the window in which it began.
+    if (this.#autoscaler?.isReady === false) return;
+    this.#window = this.#collector.closeWindow();
+    void this.#autoscaler?.step(this.#window);
+  }
+}
