@@ -24,8 +24,8 @@ export class BenchThread {
   }
 
   /** Starts a thread, and waits until it takes calls. */
-  static async start(module: string, workerData: unknown): Promise<BenchThread> {
-    const thread = new BenchThread(new Worker(moduleUrl(module), { workerData }));
+  static async start(module: URL, workerData: unknown): Promise<BenchThread> {
+    const thread = new BenchThread(new Worker(module, { workerData }));
     await thread.#answer();
     return thread;
   }

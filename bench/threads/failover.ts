@@ -93,7 +93,7 @@ async function measureKills(plan: ThreadsPlan, help: boolean): Promise<FailoverF
     board.clear();
     for (const name of ["first", "second"]) {
       const data: FailoverThreadData = { handle: store.share(), name };
-      threads.push(await BenchThread.start("failover_thread", data));
+      threads.push(await BenchThread.start(moduleUrl("failover_thread"), data));
     }
     load = new CountingLoad(store, board, "host");
     const killer = new Killer(store, board, load, threads);

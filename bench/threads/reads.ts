@@ -17,7 +17,7 @@ import {
   VALUE_BYTES_LARGE,
   VALUE_BYTES_SMALL,
 } from "../workloads/records.ts";
-import { BenchThread } from "./bench_thread.ts";
+import { BenchThread, moduleUrl } from "./bench_thread.ts";
 import type { ThreadsPlan } from "./plan.ts";
 
 /** What the threads do: read values of a size, or work on their own. */
@@ -72,7 +72,7 @@ async function measureSize(
   const threads: BenchThread[] = [];
   for (const seed of [1, 2]) {
     const data: ReadsThreadData = { handle: store.share(), keyCount, seed };
-    threads.push(await BenchThread.start("reads_thread", data));
+    threads.push(await BenchThread.start(moduleUrl("reads_thread"), data));
   }
   try {
     const rates = works.map((work) => ({ work, one: [] as number[], two: [] as number[] }));

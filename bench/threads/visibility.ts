@@ -11,7 +11,7 @@ import { MessageChannel } from "node:worker_threads";
 import { open, type StoreHandle } from "../../mod.ts";
 import type { LatencyFigures } from "../measure/latency_recorder.ts";
 import { median } from "../measure/statistics.ts";
-import { BenchThread } from "./bench_thread.ts";
+import { BenchThread, moduleUrl } from "./bench_thread.ts";
 import type { ThreadsPlan } from "./plan.ts";
 
 /** How the threads tell each other the number. */
@@ -46,7 +46,7 @@ export async function measureVisibility(plan: ThreadsPlan): Promise<VisibilityFi
   try {
     const { port1, port2 } = new MessageChannel();
     for (const port of [port1, port2]) {
-      const thread = await BenchThread.start("visibility_thread", data);
+      const thread = await BenchThread.start(moduleUrl("visibility_thread"), data);
       threads.push(thread);
       await thread.call("connect", port, [port]);
     }
