@@ -5,19 +5,27 @@
  * @module
  */
 
-/** Accesses per entry between two halvings. */
-const ACCESSES_PER_ENTRY = 10;
+/** Accesses per entry between two halvings, unless a policy says otherwise. */
+const ACCESSES_PER_ENTRY_DEFAULT = 10;
 /** Accesses between two halvings of a cache with hardly any entries. */
 const ACCESSES_MIN = 640;
 
 /** Counts accesses. */
 export class Ageing {
   #accessCount = 0;
+  readonly #accessesPerEntry: number;
+
+  /** Starts to count. */
+  constructor(accessesPerEntry: number = ACCESSES_PER_ENTRY_DEFAULT) {
+    this.#accessesPerEntry = accessesPerEntry;
+  }
 
   /** Counts an access; returns whether all counts are to be halved now. */
   isDue(entryCount: number): boolean {
     this.#accessCount += 1;
-    if (this.#accessCount < ACCESSES_MIN || this.#accessCount < entryCount * ACCESSES_PER_ENTRY) {
+    if (
+      this.#accessCount < ACCESSES_MIN || this.#accessCount < entryCount * this.#accessesPerEntry
+    ) {
       return false;
     }
     this.#accessCount = 0;

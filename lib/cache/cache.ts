@@ -195,10 +195,10 @@ export interface Cache<P> {
 }
 
 /**
- * What an entry is charged beside its key and value, in bytes: the 13 words in which this implementation describes an entry, one word of
+ * What an entry is charged beside its key and value, in bytes: the 14 words in which this implementation describes an entry, one word of
  * the table that finds it, and one reference to what is kept.
  */
-export const ENTRY_HEADER_BYTES = 60;
+export const ENTRY_HEADER_BYTES = 64;
 
 /** Bytes of a shortcut entry. */
 export function shortcutBytes(keyBytes: number): number {

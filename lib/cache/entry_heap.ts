@@ -6,17 +6,16 @@
  */
 import {
   ENTRY_HITS,
-  ENTRY_PREVIOUS,
+  ENTRY_POSITION,
   ENTRY_STAMP,
   ENTRY_WORDS,
   type EntryTable,
   NO_ENTRY,
 } from "./entry_table.ts";
 
-const POSITION = ENTRY_PREVIOUS;
 const COUNT_MIN = 16;
 
-/** A heap; an entry is in one of them, or in a queue, at most. */
+/** A heap; an entry is in one of them at most. */
 export abstract class EntryHeap {
   /** Entries in the heap. */
   count = 0;
@@ -80,12 +79,12 @@ export abstract class EntryHeap {
   }
 
   #position(entry: number): number {
-    return this.table.words[entry * ENTRY_WORDS + POSITION];
+    return this.table.words[entry * ENTRY_WORDS + ENTRY_POSITION];
   }
 
   #put(at: number, entry: number): void {
     this.#entries[at] = entry;
-    this.table.words[entry * ENTRY_WORDS + POSITION] = at;
+    this.table.words[entry * ENTRY_WORDS + ENTRY_POSITION] = at;
   }
 
   #rise(entry: number): void {

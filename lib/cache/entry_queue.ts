@@ -11,7 +11,7 @@ import {
   NO_ENTRY,
 } from "./entry_table.ts";
 
-/** A queue; an entry is in one of them, or in a heap, at most. */
+/** A queue; an entry is in one of them at most. */
 export class EntryQueue {
   /** The entry that has been in the queue for longest. */
   first: number = NO_ENTRY;

@@ -12,9 +12,10 @@
  *   word 7    length of the key in bytes | mark (bits 16 and up): which of a policy's queues it is in
  *   word 8    length of the value in bytes; NO_VALUE in a shortcut entry
  *   word 9    hits, in the policy's unit
- *   word 10   previous entry in a queue, or the position in a heap
+ *   word 10   previous entry in a queue
  *   word 11   next entry in a queue
  *   word 12   stamp of the last access
+ *   word 13   position in a heap
  * ```
  *
  * @module
@@ -38,8 +39,9 @@ export const ENTRY_HITS = 9;
 export const ENTRY_PREVIOUS = 10;
 export const ENTRY_NEXT = 11;
 export const ENTRY_STAMP = 12;
+export const ENTRY_POSITION = 13;
 /** Words of an entry. */
-export const ENTRY_WORDS = 13;
+export const ENTRY_WORDS = 14;
 
 const LENGTH_MASK = 0xffff;
 const MARK_SHIFT = 16;

@@ -16,6 +16,10 @@
  * Transactions on Storage 13(4), 2017): a key that was asked for once replaces nothing that was used twice, and one that was evicted
  * keeps its count. All counts age together.
  *
+ * Counts are slow to notice that a key is not asked for any more. So the count by which a stage is given up is bounded by the time
+ * since the entry was used: a key that was popular would have been asked for again by now. In the order of their last use the
+ * oldest value and the oldest shortcut are looked at, besides those with the lowest counts.
+ *
  * A value that is so small that it is denser than its shortcut forms one stage with it: the two come and go together.
  *
  * @module
@@ -24,11 +28,19 @@ import { Ageing } from "./ageing.ts";
 import { type CacheKey, SHORTCUT_ONLY, shortcutBytes } from "./cache.ts";
 import { EntryCache } from "./entry_cache.ts";
 import { DensityHeap } from "./entry_heap.ts";
-import { ENTRY_HITS, ENTRY_WORDS, type EntryTable, NO_ENTRY } from "./entry_table.ts";
+import { EntryQueue } from "./entry_queue.ts";
+import { ENTRY_HITS, ENTRY_STAMP, ENTRY_WORDS, type EntryTable, NO_ENTRY } from "./entry_table.ts";
 import { FrequencySketch } from "./frequency_sketch.ts";
 
-/** What a hit adds to an entry's count, so that halving leaves something of it for some time. */
-const HIT = 16;
+/** What a hit adds to an entry's count. Halving leaves at least 1, by which small entries are worth more than large ones. */
+const HIT = 64;
+/** Accesses per entry between two halvings. */
+const AGEING_ACCESSES = 15;
+/**
+ * Hits that a key would have had to get, by its count, in the time since its last one, for it to count as less popular. A higher number
+ * is better while popularity is steady, a lower one when it shifts; with this one neither costs more than a few percent.
+ */
+const SILENT_HITS = 1 / 3;
 /** Least gain of a shortcut over a miss in RTs, should misses be as cheap as a shortcut hit. */
 const SHORTCUT_GAIN_MIN = 1 / 64;
 
@@ -64,8 +76,14 @@ export class MarginalCache<P> extends EntryCache<P> {
   readonly policy = "marginal";
   readonly #values: ValueHeap = new ValueHeap(this.table, this.#missRts);
   readonly #shortcuts: ShortcutHeap = new ShortcutHeap(this.table);
+  /** The same entries in the order of their last use. */
+  readonly #oldValues: EntryQueue = new EntryQueue(this.table);
+  readonly #oldShortcuts: EntryQueue = new EntryQueue(this.table);
   readonly #sketch: FrequencySketch = new FrequencySketch();
-  readonly #ageing: Ageing = new Ageing();
+  readonly #ageing: Ageing = new Ageing(AGEING_ACCESSES);
+  /** When counts were halved last, and how many accesses the time before that took. */
+  #halvedAt = 0;
+  #lastPeriod = 0;
 
   protected noteMiss(key: CacheKey): void {
     this.#sketch.add(key.hash);
@@ -75,6 +93,7 @@ export class MarginalCache<P> extends EntryCache<P> {
   protected noteUse(entry: number): void {
     this.table.words[entry * ENTRY_WORDS + ENTRY_HITS] += HIT;
     this.#heapOf(entry).update(entry);
+    this.#queueOf(entry).renew(entry);
     this.#age();
   }
 
@@ -104,20 +123,20 @@ export class MarginalCache<P> extends EntryCache<P> {
 
   protected considerPromotion(entry: number, valueBytes: number, payload: P): void {
     // Out of the way, since it must not go to make room for its own value.
-    this.#shortcuts.remove(entry);
+    this.unshelve(entry);
     const size = this.#values.size(this.table.keyBytes(entry), valueBytes);
     const isWorthIt = this.#makeRoom(valueBytes, this.#hits(entry) / size);
-    this.#shortcuts.push(entry);
+    this.shelve(entry);
     if (isWorthIt) this.promoteEntry(entry, valueBytes, payload);
   }
 
   protected makeRoomFor(entry: number, growthBytes: number): boolean {
     if (growthBytes <= this.freeBytes) return true;
     const { table } = this;
-    this.#values.remove(entry);
+    this.unshelve(entry);
     const size = this.#values.size(table.keyBytes(entry), table.valueBytes(entry) + growthBytes);
     const isWorthIt = this.#makeRoom(growthBytes, this.#hits(entry) / size);
-    this.#values.push(entry);
+    this.shelve(entry);
     return isWorthIt;
   }
 
@@ -128,10 +147,12 @@ export class MarginalCache<P> extends EntryCache<P> {
 
   protected shelve(entry: number): void {
     this.#heapOf(entry).push(entry);
+    this.#queueOf(entry).push(entry);
   }
 
   protected unshelve(entry: number): void {
     this.#heapOf(entry).remove(entry);
+    this.#queueOf(entry).remove(entry);
   }
 
   protected override noteResized(entry: number): void {
@@ -141,8 +162,12 @@ export class MarginalCache<P> extends EntryCache<P> {
   protected forget(): void {
     this.#values.clear();
     this.#shortcuts.clear();
+    this.#oldValues.clear();
+    this.#oldShortcuts.clear();
     this.#sketch.clear();
     this.#ageing.reset();
+    this.#halvedAt = this.now;
+    this.#lastPeriod = 0;
   }
 
   get #missRts(): number {
@@ -165,22 +190,59 @@ export class MarginalCache<P> extends EntryCache<P> {
   /** Gives up the stages of the lowest density, if it is lower than `density`, until so many bytes are free. */
   #makeRoom(bytes: number, density: number): boolean {
     if (bytes > this.budgetBytes) return false;
-    const { table } = this;
     while (this.freeBytes < bytes) {
-      const value = this.#values.worst;
-      const shortcut = this.#shortcuts.worst;
-      const valueDensity = value === NO_ENTRY
-        ? Infinity
-        : this.#hits(value) / this.#values.size(table.keyBytes(value), table.valueBytes(value));
-      const shortcutDensity = shortcut === NO_ENTRY
-        ? Infinity
-        : this.#hits(shortcut) * (this.#missRts - 1) / shortcutBytes(table.keyBytes(shortcut));
-      if (Math.min(valueDensity, shortcutDensity) >= density) return false;
-      if (shortcutDensity <= valueDensity) this.#evictCounted(shortcut);
-      else if (this.#isOneStage(value)) this.#evictCounted(value);
-      else this.demote(value);
+      const victim = this.#victim(density);
+      if (victim === NO_ENTRY) return false;
+      if (!this.table.hasValue(victim) || this.#isOneStage(victim)) this.#evictCounted(victim);
+      else this.demote(victim);
     }
     return true;
+  }
+
+  /** The entry whose last stage has the lowest density, if it is lower than `limit`; values first, for they free more. */
+  #victim(limit: number): number {
+    let victim = NO_ENTRY;
+    let lowest = limit;
+    for (let candidate = 0; candidate < 4; candidate++) {
+      const entry = this.#candidate(candidate);
+      if (entry === NO_ENTRY) continue;
+      const density = this.#density(entry);
+      if (density >= lowest) continue;
+      lowest = density;
+      victim = entry;
+    }
+    return victim;
+  }
+
+  #candidate(number: number): number {
+    switch (number) {
+      case 0:
+        return this.#values.worst;
+      case 1:
+        return this.#oldValues.first;
+      case 2:
+        return this.#shortcuts.worst;
+      default:
+        return this.#oldShortcuts.first;
+    }
+  }
+
+  /** What is lost per byte with the last stage of an entry. */
+  #density(entry: number): number {
+    const { table } = this;
+    const hits = this.#boundedHits(entry);
+    const keyBytes = table.keyBytes(entry);
+    return table.hasValue(entry)
+      ? hits / this.#values.size(keyBytes, table.valueBytes(entry))
+      : hits * (this.#missRts - 1) / shortcutBytes(keyBytes);
+  }
+
+  /** An entry's hits, or fewer if it has not been used for long. */
+  #boundedHits(entry: number): number {
+    const silence = (this.now - this.table.words[entry * ENTRY_WORDS + ENTRY_STAMP]) | 0;
+    // Hits are those of this period and, halved, those of the ones before.
+    const counted = this.#lastPeriod + ((this.now - this.#halvedAt) | 0);
+    return Math.min(this.#hits(entry), SILENT_HITS * HIT * counted / silence);
   }
 
   #isOneStage(entry: number): boolean {
@@ -190,12 +252,14 @@ export class MarginalCache<P> extends EntryCache<P> {
 
   /** Evicts an entry, and remembers how often it was used. */
   #evictCounted(entry: number): void {
-    this.#sketch.raise(this.table.hash(entry), Math.floor(this.#hits(entry) / HIT));
+    this.#sketch.raise(this.table.hash(entry), Math.floor(this.#boundedHits(entry) / HIT));
     this.evict(entry);
   }
 
   #age(): void {
     if (!this.#ageing.isDue(this.table.count)) return;
+    this.#lastPeriod = (this.now - this.#halvedAt) | 0;
+    this.#halvedAt = this.now;
     this.#sketch.halve();
     this.#values.forEach((entry) => this.#halve(entry));
     this.#shortcuts.forEach((entry) => this.#halve(entry));
@@ -205,11 +269,16 @@ export class MarginalCache<P> extends EntryCache<P> {
   }
 
   #halve(entry: number): void {
-    this.table.words[entry * ENTRY_WORDS + ENTRY_HITS] >>>= 1;
+    const at = entry * ENTRY_WORDS + ENTRY_HITS;
+    this.table.words[at] = (this.table.words[at] + 1) >>> 1;
   }
 
   #hits(entry: number): number {
     return this.table.words[entry * ENTRY_WORDS + ENTRY_HITS];
+  }
+
+  #queueOf(entry: number): EntryQueue {
+    return this.table.hasValue(entry) ? this.#oldValues : this.#oldShortcuts;
   }
 
   #heapOf(entry: number): DensityHeap {
