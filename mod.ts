@@ -41,6 +41,7 @@ export { Store } from "./lib/store/store.ts";
 export type { Entry } from "./lib/store/store.ts";
 export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";
 export type { NodeStats, StoreStats } from "./lib/store/stats.ts";
+export type { ClientCacheStats } from "./lib/client/client_cache.ts";
 export type { NodeFailure, NodeRecovery, ScaleReport } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";

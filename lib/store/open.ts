@@ -163,6 +163,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
     help,
     spinMicros,
+    cacheBytes: resolved.cacheBytes,
     file: log?.file,
     onFlush: () => dpm.upkeep(),
     onBlocked: () => monitor.lookWhileBlocked(),
