@@ -60,6 +60,7 @@ export type {
   NodeOccupancy,
   StatisticsWindow,
 } from "./lib/mnode/statistics_collector.ts";
+export type { ClientCacheStats } from "./lib/client/client_cache.ts";
 export type { NodeFailure, NodeRecovery, ScaleReport } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";

@@ -80,6 +80,13 @@ export const NODE_START_MS_MAX = 30_000;
 /** Bytes of operations that a client holds back (large values, slots on the move) before it blocks. */
 export const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
+/** What a client cache charges for a decoded record beside its encoded bytes: the object that holds it, and the value's own header. */
+export const CLIENT_CACHE_RECORD_BYTES = 96;
+/** Smallest client cache: a few small values. */
+export const CLIENT_CACHE_BYTES_MIN = 4 * 1024;
+/** Largest client cache: decoded values are on the garbage-collected heap, which is smaller than that on every runtime. */
+export const CLIENT_CACHE_BYTES_MAX = 2 ** 34;
+
 /** Largest expiry time accepted, in milliseconds since the epoch: 48 bits, the year 10889. */
 export const EXPIRY_MS_MAX = 2 ** 48 - 1;
 /** Record versions have 48 bits: at a million writes a second to one slot they last nine years. */

@@ -80,6 +80,10 @@ export class OneSidedReader {
   version = 0;
   /** Expiry time in milliseconds since the epoch, or Infinity. */
   expiresAtMs = Infinity;
+  /** Address of the record. */
+  address: PoolAddress = NO_ADDRESS;
+  /** Generation of the record's segment while it was read. */
+  generation = 0;
   /** Reads that had to start over, for stats. */
   retryCount = 0;
 
@@ -163,11 +167,39 @@ export class OneSidedReader {
         this.valueBytes = valueBytes;
         this.version = version;
         this.expiresAtMs = expiresAtMs;
+        this.address = address;
+        this.generation = generation;
         return FOUND;
       }
       bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
     }
     return ABSENT;
+  }
+
+  /**
+   * Whether the index still yields a record that was read before, without a look at the record; false also if it cannot be found
+   * because the table is changing. It was the key's newest record when its address was loaded: see client/client_cache.ts.
+   *
+   * @param hash hash of the record's key
+   * @param address where the record was
+   * @param generation what the segment's generation was then
+   */
+  isCurrent(hash: number, address: PoolAddress, generation: number): boolean {
+    const pool = this.#pool;
+    const control = this.#control;
+    const slotAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
+    const meta = Atomics.load(control, slotAt + SLOT_META);
+    let bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
+    while (bucket !== NO_BUCKET) {
+      const region = bucketRegion(pool.index, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        if (region[word] !== hash || Atomics.load(region, word + 1) !== address) continue;
+        return Atomics.load(control, GENERATIONS + (address >>> pool.segmentShift)) === generation;
+      }
+      bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
+    }
+    return false;
   }
 
   /**

@@ -14,6 +14,7 @@ import {
 } from "../core/errors.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import type { Bytes } from "../core/units.ts";
 import { Pool } from "../pool/pool.ts";
 import { attachedRing } from "../rings/ring_region.ts";
 import {
@@ -25,7 +26,7 @@ import {
   StoreState,
   storeState,
 } from "../routing/client_registry.ts";
-import { codecOf } from "./options.ts";
+import { cacheBytesOf, codecOf } from "./options.ts";
 import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
 import {
   checkHandle,
@@ -41,11 +42,13 @@ import { Store } from "./store.ts";
 export interface AttachOptions<V = unknown> {
   /** The codec, if the store was opened with one of the application's own: functions cannot be sent to another thread. */
   codec?: CodecOption<V>;
+  /** Bytes of decoded values that this thread keeps, like the option of `open`. @default none */
+  cache?: Bytes;
   /** Whether the attached store keeps this thread alive while it is idle. @default false */
   keepAlive?: boolean;
 }
 
-const KNOWN = new Set(["codec", "keepAlive"]);
+const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof AttachOptions)[]);
 
 /**
  * Attaches this thread to a store that another thread of the process has opened.
@@ -57,7 +60,7 @@ const KNOWN = new Set(["codec", "keepAlive"]);
  * @typeParam V the type of the values
  * @param handle what `share()` has returned, there or in another attached thread
  * @throws {InvalidArgumentError} when it is not a handle
- * @throws {InvalidOptionError} when the codec is missing, or another one
+ * @throws {InvalidOptionError} when the codec is missing, or another one, or the cache's size breaks its rule
  * @throws {TooManyClientsError} when as many threads are attached as the store's option `clients` allows
  * @throws {StoreClosedError} when the store has been closed
  *
@@ -81,6 +84,7 @@ export async function attach<V = unknown>(
   const shared = checkHandle(handle);
   const { region } = shared;
   const codec = attachedCodec(shared, options);
+  const cacheBytes = cacheBytesOf(options.cache, codec);
   const pool = Pool.attach(shared.pool);
   assertOpen(pool);
   const clientId = claimClient(pool, region.clientCount, thisThread());
@@ -103,6 +107,7 @@ export async function attach<V = unknown>(
       ringOf: (agent) => attachedRing(region, clientId, agent),
       help: shared.help,
       spinMicros: shared.spinMicros,
+      cacheBytes,
       file,
       statistics: shared.statistics,
       onFlush: () => {},
@@ -210,7 +215,9 @@ function attachedCodec<V>(handle: SharedParts, options: AttachOptions<V>): Codec
   }
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) {
-      throw new InvalidOptionError(`attach has the options codec and keepAlive, got ${name}`);
+      throw new InvalidOptionError(
+        `attach has the options codec, cache and keepAlive, got ${name}`,
+      );
     }
   }
   if (options.codec === undefined && handle.codec !== "custom") return handle.codec;

@@ -4,6 +4,7 @@
  * @module
  */
 import { Client, type ClientOptions } from "../client/client.ts";
+import { ClientCache } from "../client/client_cache.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
 import { SampledClient } from "../client/sampled_client.ts";
@@ -34,6 +35,8 @@ export interface ClientPartsOptions<V> {
   readonly ringOf: (agent: number) => RingHandle;
   readonly help: boolean;
   readonly spinMicros: number;
+  /** Budget of the cache; undefined for none. */
+  readonly cacheBytes: number | undefined;
   /** The image, if writes are logged. */
   readonly file: LogFile | undefined;
   /** Called once per flush. */
@@ -54,6 +57,7 @@ export interface ClientParts<V> {
   readonly connector: NodeConnector;
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
+  readonly cache: ClientCache<V> | undefined;
 }
 
 /** Makes a thread's parts. */
@@ -94,7 +98,11 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const reader = figures
     ? new SampledReader(pool, Date.now, figures)
     : new OneSidedReader(pool, Date.now);
-  return { client, connector, reader, codec: makeCodec(options.codec, pool, client) };
+  const codec = makeCodec(options.codec, pool, client);
+  const cache = options.cacheBytes === undefined
+    ? undefined
+    : new ClientCache<V>(reader, codec, options.cacheBytes, Date.now);
+  return { client, connector, reader, codec, cache };
 }
 
 /** Name of a codec. */

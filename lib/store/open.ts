@@ -179,6 +179,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
     help,
     spinMicros,
+    cacheBytes: resolved.cacheBytes,
     file: log?.file,
     statistics,
     onFlush: () => dpm.upkeep(),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ClientCacheStats } from "../client/client_cache.ts";
 import type { NodeId, SegmentId, Slot } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
 import { indexBytes } from "../index/index_space.ts";
@@ -113,6 +114,8 @@ export interface StoreStats {
   readonly window: StatisticsWindow | undefined;
   /** Operations of this thread that have not ended. */
   readonly pending: number;
+  /** Figures about this thread's cache; undefined without one. */
+  readonly cache: ClientCacheStats | undefined;
   /** Figures about durability. */
   readonly durability: DurabilityStats;
   /** Figures of each KN. */
@@ -155,7 +158,7 @@ export function countRecords(pool: Pool): number {
 export function gatherStats(
   pool: Pool,
   nodes: readonly { readonly nodeId: NodeId; readonly agent: number }[],
-): Omit<StoreStats, "count" | "readRetries" | "pending" | keyof HostStats> {
+): Omit<StoreStats, "count" | "readRetries" | "pending" | "cache" | keyof HostStats> {
   const segments = new SegmentTable(pool);
   const states = [0, 0, 0, 0, 0];
   let usedBytes = 0;

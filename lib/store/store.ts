@@ -5,6 +5,7 @@
  */
 import { setInterval } from "node:timers";
 import type { Client } from "../client/client.ts";
+import type { ClientCache } from "../client/client_cache.ts";
 import { BatchSettler, OutcomeSettler, PutSettler, SyncSettler } from "../client/settlers.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
@@ -70,6 +71,7 @@ export interface StoreParts<V> {
   readonly client: Client;
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
+  readonly cache: ClientCache<V> | undefined;
   readonly recovery: RecoveryReport | undefined;
   /** What other threads attach by. */
   readonly handle: StoreHandle;
@@ -98,6 +100,7 @@ export class Store<V> {
   readonly #client: Client;
   readonly #reader: OneSidedReader;
   readonly #codec: ValueCodec<V>;
+  readonly #cache: ClientCache<V> | undefined;
   readonly #key: KeyEncoder;
   readonly #sync: SyncSettler = new SyncSettler();
   readonly #events: EventTarget = new EventTarget();
@@ -115,13 +118,14 @@ export class Store<V> {
     this.#client = parts.client;
     this.#reader = parts.reader;
     this.#codec = parts.codec;
+    this.#cache = parts.cache;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
     this.#maintenance = parts.maintenance(() => this.#assertNotFailed());
     this.#level = parts.pool.control[DURABILITY_LEVEL];
   }
 
   /**
-   * Reads a value.
+   * Reads a value. With the option `cache` it is shared with other callers, and deeply frozen.
    *
    * @returns the value, or undefined if the key does not exist
    */
@@ -162,12 +166,9 @@ export class Store<V> {
   getEntrySync(key: Key): Entry<V> | undefined {
     this.#assertOpen();
     this.#encodeSettled(key);
-    if (!this.#reader.read(this.#key, true)) return undefined;
-    const { version, expiresAtMs } = this.#reader;
-    const value = this.#decode();
-    return expiresAtMs === Infinity
-      ? { value, version }
-      : { value, version, expiresAt: expiresAtMs };
+    if (this.#cache === undefined) return this.#readEntry();
+    const record = this.#cache.read(this.#key);
+    return record && entryOf(record.value, record.version, record.expiresAtMs);
   }
 
   /** Whether a key exists. */
@@ -302,7 +303,11 @@ export class Store<V> {
     const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
     const mustSync = mustSyncOf(options, this.#level);
     for (;;) {
-      const entry = await this.getEntry(key);
+      await this.#settlePending([key]);
+      this.#assertOpen();
+      this.#encodeSettled(key);
+      // Not from the cache: `change` may change the value that it gets.
+      const entry = this.#readEntry();
       const next = await change(entry?.value);
       const expiry = expiresAtMs ?? entry?.expiresAt ?? Infinity;
       const version = entry?.version ?? null;
@@ -485,6 +490,7 @@ export class Store<V> {
       ...(this.#parts.hostStats?.() ?? ATTACHED_STATS),
       readRetries: this.#reader.retryCount,
       pending: this.#client.pendingCount,
+      cache: this.#cache?.stats(),
     };
   }
 
@@ -495,7 +501,10 @@ export class Store<V> {
    */
   close(): Promise<void> {
     this.#closed ??= this.#maintenance.close(() => this.#failure !== undefined)
-      .finally(() => clearInterval(this.#keepAlive));
+      .finally(() => {
+        clearInterval(this.#keepAlive);
+        this.#cache?.clear();
+      });
     return this.#closed;
   }
 
@@ -589,7 +598,15 @@ export class Store<V> {
 
   /** Reads the encoded key. */
   #read(): V | undefined {
+    if (this.#cache !== undefined) return this.#cache.read(this.#key)?.value;
     return this.#reader.read(this.#key, true) ? this.#decode() : undefined;
+  }
+
+  /** Reads the encoded key from the pool, with version and expiry time. */
+  #readEntry(): Entry<V> | undefined {
+    if (!this.#reader.read(this.#key, true)) return undefined;
+    const { version, expiresAtMs } = this.#reader;
+    return entryOf(this.#decode(), version, expiresAtMs);
   }
 
   #decode(): V {
@@ -622,4 +639,8 @@ export class Store<V> {
       yield* this.#reader.collectKeys(slot as Slot, prefix);
     }
   }
+}
+
+function entryOf<V>(value: V, version: number, expiresAtMs: number): Entry<V> {
+  return expiresAtMs === Infinity ? { value, version } : { value, version, expiresAt: expiresAtMs };
 }
