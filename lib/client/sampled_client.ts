@@ -86,7 +86,11 @@ export class SampledClient extends Client {
     settler: Settler,
     mustSync = false,
   ): void {
-    const timed = this.#sample(key, settler);
+    const weight = this.#requests.next();
+    if (weight === 0) {
+      return super.put(key, value, expiresAtMs, condition, expectedVersion, settler, mustSync);
+    }
+    const timed = this.#time(key, settler, weight);
     const last = timed ?? settler;
     try {
       super.put(key, value, expiresAtMs, condition, expectedVersion, last, mustSync);
@@ -98,14 +102,14 @@ export class SampledClient extends Client {
   }
 
   override delete(key: KeyEncoder, settler: Settler): void {
-    super.delete(key, this.#sample(key, settler) ?? settler);
+    const weight = this.#requests.next();
+    super.delete(key, weight === 0 ? settler : this.#time(key, settler, weight) ?? settler);
   }
 
-  /** Counts a request, and times it, if it is one of those to be measured. */
-  #sample(key: KeyEncoder, settler: Settler): TimedSettler | undefined {
-    const weight = this.#requests.next();
+  /** Counts a request, and begins to time it; undefined if it cannot be timed. */
+  #time(key: KeyEncoder, settler: Settler, weight: number): TimedSettler | undefined {
     // The store's own key has no bytes.
-    if (weight === 0 || key.byteLength === 0) return undefined;
+    if (key.byteLength === 0) return undefined;
     const entry = this.#keys.offer(key, weight);
     const timed = this.#free.pop();
     timed?.begin(settler, entry, key.hash, weight);

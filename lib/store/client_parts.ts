@@ -91,7 +91,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const client: Client = figures
     ? new SampledClient(clientOptions, figures, now)
     : new Client(clientOptions);
-  const reader = figures
+  const reader = figures !== undefined && statistics?.countsReads
     ? new SampledReader(pool, Date.now, figures)
     : new OneSidedReader(pool, Date.now);
   return { client, connector, reader, codec: makeCodec(options.codec, pool, client) };
