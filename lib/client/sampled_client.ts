@@ -8,15 +8,18 @@ import type { DinomoError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import type { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
-import type { StrideSampler } from "../statistics/stride_sampler.ts";
+import { SAMPLES_PER_STRIDE, type StrideSampler } from "../statistics/stride_sampler.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import type { ValueBytes } from "./request_writer.ts";
 import type { Settler } from "./settlers.ts";
 
-/** Requests that are measured at one time: what more there is to sample is counted, but not timed. */
-const TIMED_MAX = 16;
+/**
+ * Requests that are timed at one time: what more there is to sample is counted only. As many as are sampled in a row, so that the last
+ * ones of a burst, which wait longest, are not left out.
+ */
+const TIMED_MAX = SAMPLES_PER_STRIDE;
 
-/** Stands in for a request's settler while it is timed. Reused, so that measuring allocates nothing. */
+/** Stands in for a request's settler while it is timed. Reused, so that in the long run measuring allocates nothing. */
 class TimedSettler implements Settler {
   readonly #statistics: ClientStatistics;
   readonly #now: () => number;
@@ -65,16 +68,18 @@ class TimedSettler implements Settler {
 export class SampledClient extends Client {
   readonly #requests: StrideSampler;
   readonly #keys: HotKeySketch;
+  readonly #statistics: ClientStatistics;
+  readonly #now: () => number;
   readonly #free: TimedSettler[] = [];
+  #timedCount = 0;
 
   /** Makes a client without connections; `now` is a monotonic clock in milliseconds. */
   constructor(options: ClientOptions, statistics: ClientStatistics, now: () => number) {
     super(options);
+    this.#statistics = statistics;
     this.#requests = statistics.requests;
     this.#keys = statistics.requestedKeys;
-    for (let i = 0; i < TIMED_MAX; i++) {
-      this.#free.push(new TimedSettler(statistics, now, this.#free));
-    }
+    this.#now = now;
   }
 
   override put(
@@ -111,8 +116,14 @@ export class SampledClient extends Client {
     // The store's own key has no bytes.
     if (key.byteLength === 0) return undefined;
     const entry = this.#keys.offer(key, weight);
-    const timed = this.#free.pop();
+    const timed = this.#free.pop() ?? this.#makeTimed();
     timed?.begin(settler, entry, key.hash, weight);
     return timed;
+  }
+
+  #makeTimed(): TimedSettler | undefined {
+    if (this.#timedCount === TIMED_MAX) return undefined;
+    this.#timedCount += 1;
+    return new TimedSettler(this.#statistics, this.#now, this.#free);
   }
 }
