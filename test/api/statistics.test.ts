@@ -92,9 +92,11 @@ test("what is written is what is read, as it is without", async () => {
     await refused.then(() => assert.unreachable(), () => {});
   }
   const other = await attach<number>(store.share());
+  // In a window that had not begun yet.
+  const first = (store.stats().window?.number ?? -1) + 2;
   const { sampledCount } = await windowWith(
     store,
-    ({ sampledCount }) => sampledCount > 0,
+    ({ number, sampledCount }) => number >= first && sampledCount > 0,
     () => store.put("a", 1),
   );
   assert.ok(sampledCount > 0);
