@@ -1,6 +1,5 @@
 /**
- * A client that measures some of its requests, from their issue until they are settled. A store without statistics has a plain
- * client, and pays nothing.
+ * Measures some of a client's requests, from their issue until they are settled.
  *
  * @module
  */
@@ -9,8 +8,6 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import type { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
 import { SAMPLES_PER_STRIDE, type StrideSampler } from "../statistics/stride_sampler.ts";
-import { Client, type ClientOptions } from "./client.ts";
-import type { ValueBytes } from "./request_writer.ts";
 import type { Settler } from "./settlers.ts";
 
 /**
@@ -48,15 +45,15 @@ class TimedSettler implements Settler {
     const nanos = (this.#now() - this.#startMs) * 1e6;
     this.#statistics.recordLatency(nanos, this.#weight);
     this.#statistics.requestedKeys.addLatency(this.#entry, this.#hash, nanos);
-    this.end().settle(status, address, versionLow, versionHigh);
+    this.#end().settle(status, address, versionLow, versionHigh);
   }
 
   fail(error: DinomoError): void {
-    this.end().fail(error);
+    this.#end().fail(error);
   }
 
   /** Gives the request's settler back, and this one to the next request. */
-  end(): Settler {
+  #end(): Settler {
     const settler = this.#settler!;
     this.#settler = undefined;
     this.#free.push(this);
@@ -64,8 +61,8 @@ class TimedSettler implements Settler {
   }
 }
 
-/** Sends requests, settles them, and measures some. */
-export class SampledClient extends Client {
+/** Measures one client's requests. */
+export class RequestProbe {
   readonly #requests: StrideSampler;
   readonly #keys: HotKeySketch;
   readonly #statistics: ClientStatistics;
@@ -73,51 +70,27 @@ export class SampledClient extends Client {
   readonly #free: TimedSettler[] = [];
   #timedCount = 0;
 
-  /** Makes a client without connections; `now` is a monotonic clock in milliseconds. */
-  constructor(options: ClientOptions, statistics: ClientStatistics, now: () => number) {
-    super(options);
+  /** Measures by a monotonic clock in milliseconds. */
+  constructor(statistics: ClientStatistics, now: () => number) {
     this.#statistics = statistics;
     this.#requests = statistics.requests;
     this.#keys = statistics.requestedKeys;
     this.#now = now;
   }
 
-  override put(
-    key: KeyEncoder,
-    value: ValueBytes,
-    expiresAtMs: number,
-    condition: number,
-    expectedVersion: number,
-    settler: Settler,
-    mustSync = false,
-  ): void {
+  /** Counts a request that is about to be issued; returns who is to settle it. */
+  watch(key: KeyEncoder, settler: Settler): Settler {
     const weight = this.#requests.next();
-    if (weight === 0) {
-      return super.put(key, value, expiresAtMs, condition, expectedVersion, settler, mustSync);
-    }
-    const timed = this.#time(key, settler, weight);
-    const last = timed ?? settler;
-    try {
-      super.put(key, value, expiresAtMs, condition, expectedVersion, last, mustSync);
-    } catch (error) {
-      // Refused, or this thread was stopped by force: nobody will settle it.
-      timed?.end();
-      throw error;
-    }
+    return weight === 0 ? settler : this.#time(key, settler, weight);
   }
 
-  override delete(key: KeyEncoder, settler: Settler): void {
-    const weight = this.#requests.next();
-    super.delete(key, weight === 0 ? settler : this.#time(key, settler, weight) ?? settler);
-  }
-
-  /** Counts a request, and begins to time it; undefined if it cannot be timed. */
-  #time(key: KeyEncoder, settler: Settler, weight: number): TimedSettler | undefined {
+  #time(key: KeyEncoder, settler: Settler, weight: number): Settler {
     // The store's own key has no bytes.
-    if (key.byteLength === 0) return undefined;
+    if (key.byteLength === 0) return settler;
     const entry = this.#keys.offer(key, weight);
     const timed = this.#free.pop() ?? this.#makeTimed();
-    timed?.begin(settler, entry, key.hash, weight);
+    if (timed === undefined) return settler;
+    timed.begin(settler, entry, key.hash, weight);
     return timed;
   }
 
