@@ -67,6 +67,7 @@ import { DepartedRequests } from "./departed_requests.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import { HeldSlots } from "./held_slots.ts";
 import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";
+import type { RequestProbe } from "./request_probe.ts";
 import {
   NO_VALUE,
   type RequestDraft,
@@ -98,6 +99,8 @@ export interface ClientOptions {
   readonly onBlocked: () => void;
   /** Called before completions are looked for: connects KNs that are new, and departs from those that are gone. */
   readonly onPoll?: () => void;
+  /** Measures requests, if there are statistics. */
+  readonly probe?: RequestProbe | undefined;
 }
 
 /** Sends requests and settles them; one per thread. */
@@ -119,6 +122,7 @@ export class Client {
   readonly #held: HeldSlots = new HeldSlots();
   readonly #flushes: FlushWaiters = new FlushWaiters();
   readonly #departed: DepartedRequests;
+  readonly #probe: RequestProbe | undefined;
   #inFlightTotal = 0;
   #isFlushScheduled = false;
   #isPumping = false;
@@ -137,6 +141,7 @@ export class Client {
     this.#onBlocked = options.onBlocked;
     this.#onPoll = options.onPoll ?? (() => {});
     this.#departed = new DepartedRequests(options.pool);
+    this.#probe = options.probe;
   }
 
   /** Requests that have not ended, held ones included. */
@@ -327,9 +332,10 @@ export class Client {
   }
 
   /** Writes a request into the ring of the slot's owner, or holds it. */
-  #issue(draft: RequestDraft, settler: Settler): void {
+  #issue(draft: RequestDraft, caller: Settler): void {
     const length = requestLength(draft);
     this.#assertFitsSegment(length - REQUEST_RECORD, draft.value.end - draft.value.start);
+    const settler = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const slot = (draft.key.hash >>> SLOT_SHIFT) as Slot;
     const sequence = ++this.#sequence;
     assert(this.#requestWordsMax > 0, "a client has been connected before it is used");

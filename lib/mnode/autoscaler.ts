@@ -168,7 +168,6 @@ function resized(report: ScaleReport | undefined): Pick<AutoscaleDecision, "outc
 /** A decision as one line of text. */
 export function decisionLine({ row, outcome, heldBy, reason, window }: AutoscaleDecision): string {
   const held = heldBy === undefined ? "" : ` by ${heldBy}`;
-  return `window ${window.number} (${
-    Math.round(window.durationMs)
-  } ms): ${row} ${outcome}${held}: ${reason}`;
+  const what = row === "none" ? "no action" : `${row} ${outcome}${held}`;
+  return `window ${window.number} (${Math.round(window.durationMs)} ms): ${what}: ${reason}`;
 }

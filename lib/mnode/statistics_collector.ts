@@ -79,7 +79,7 @@ export interface StatisticsWindow {
   readonly nodes: readonly NodeOccupancy[];
   /** Keys of requests that KNs, or clients in their place, have executed: puts and deletes. */
   readonly requestedKeys: HotKeys;
-  /** Keys that clients have read themselves, one-sidedly. */
+  /** Keys that clients have read themselves, one-sidedly; counted only with the option `statistics`. */
   readonly readKeys: HotKeys;
 }
 

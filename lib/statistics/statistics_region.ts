@@ -10,9 +10,12 @@ export interface StatisticsRegion {
   readonly buffer: SharedArrayBuffer;
   /** Clients, the host included. */
   readonly clientCount: number;
+  /** Whether clients count the keys that they read. */
+  readonly countsReads: boolean;
 }
 
 /** Allocates the statistics of so many clients, 23 KiB for each; memory is taken when it is used. */
-export function createStatistics(clientCount: number): StatisticsRegion {
-  return { buffer: new SharedArrayBuffer(statisticsWords(clientCount) * 4), clientCount };
+export function createStatistics(clientCount: number, countsReads: boolean): StatisticsRegion {
+  const buffer = new SharedArrayBuffer(statisticsWords(clientCount) * 4);
+  return { buffer, clientCount, countsReads };
 }

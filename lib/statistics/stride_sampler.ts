@@ -14,8 +14,8 @@
  */
 import { STATISTICS_WINDOW } from "./statistics_layout.ts";
 
-/** Samples of a window after which the stride doubles: enough for a 99th percentile, and half a millisecond of a processor. */
-export const SAMPLES_PER_STRIDE = 512;
+/** Samples of a window after which the stride doubles: enough for a 99th percentile, and some tenths of a millisecond of a processor. */
+export const SAMPLES_PER_STRIDE = 256;
 /** Longest stride: at a billion operations in a window there are still some samples. */
 const STRIDE_MAX = 65_536;
 

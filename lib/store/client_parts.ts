@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { Client, type ClientOptions } from "../client/client.ts";
+import { Client } from "../client/client.ts";
 import { ClientCache } from "../client/client_cache.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
-import { SampledClient } from "../client/sampled_client.ts";
+import { RequestProbe } from "../client/request_probe.ts";
 import { SampledReader } from "../client/sampled_reader.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
@@ -80,7 +80,8 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     statistics,
     onHandOver,
   });
-  const clientOptions: ClientOptions = {
+  const figures = statistics && new ClientStatistics(statistics, clientId);
+  const client: Client = new Client({
     pool,
     clientId: packRecordClient(pool, clientId),
     waiter: new EventLoopWaiter(spinner, now),
@@ -90,12 +91,9 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
       connector.update(client);
       onPoll();
     },
-  };
-  const figures = statistics && new ClientStatistics(statistics, clientId);
-  const client: Client = figures
-    ? new SampledClient(clientOptions, figures, now)
-    : new Client(clientOptions);
-  const reader = figures
+    probe: figures && new RequestProbe(figures, now),
+  });
+  const reader = figures !== undefined && statistics?.countsReads
     ? new SampledReader(pool, Date.now, figures)
     : new OneSidedReader(pool, Date.now);
   const codec = makeCodec(options.codec, pool, client);

@@ -123,7 +123,9 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     onCleaningFailed: () => nodes.endCleaning(),
   });
   const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
-  const statistics = resolved.statistics ? createStatistics(resolved.clients) : undefined;
+  const statistics = resolved.statistics || autoscale !== undefined
+    ? createStatistics(resolved.clients, resolved.statistics)
+    : undefined;
   claimClient(pool, 1, thisThread());
   // KNs may fail before there is a store to tell of it.
   const opening: { store?: Store<V>; statistics?: StoreStatistics } = {};

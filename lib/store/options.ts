@@ -41,7 +41,10 @@ export interface OpenOptions<V = unknown> {
   nodes?: number;
   /** Changes the number of KNs by the latency and the occupancy that are measured. @default none: only `scale` does */
   autoscale?: AutoscaleOptions;
-  /** Whether latencies, occupancy and hot keys are measured, for `stats()`. @default false; always true with `autoscale` */
+  /**
+   * Whether latencies, occupancy and hot keys are measured, for `stats()`. With `autoscale` they are, whatever this says, except for the
+   * keys of reads, which no decision depends on. @default false
+   */
   statistics?: boolean;
   /** Threads that may use the store at one time, 1 to 64, the one that opens it included. @default 64 */
   clients?: number;
@@ -198,6 +201,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     help = true,
     dpmThreads = 1,
     prefault = "auto",
+    statistics = false,
     keepAlive = false,
     workers = {},
   } = options;
@@ -233,7 +237,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     path: pathOf(options.path),
     nodes: nodesOf(options.nodes, autoscale),
     autoscale,
-    statistics: statisticsOf(options.statistics, autoscale),
+    statistics: booleanOf("statistics", statistics),
     clients: wholeNumber("clients", clients, 1, CLIENT_COUNT_MAX),
     capacityBytes,
     segmentBytes,
@@ -326,13 +330,6 @@ function nodesOf(value: unknown, autoscale: ResolvedAutoscale | undefined): numb
   }
   const { min, max } = autoscale.settings;
   return value === undefined ? min : wholeNumber("nodes", value, min, max);
-}
-
-function statisticsOf(value: unknown, autoscale: ResolvedAutoscale | undefined): boolean {
-  if (value === undefined) return autoscale !== undefined;
-  const isOn = booleanOf("statistics", value);
-  requireThat(isOn || autoscale === undefined, "statistics", "must be true with autoscale", value);
-  return isOn;
 }
 
 function inFlightOf(value: unknown): number {

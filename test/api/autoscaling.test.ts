@@ -91,6 +91,7 @@ test("load comes and KNs are added, load goes and they are removed, down to the 
     assert.ok(nodes >= 1 && nodes <= 3, `${nodes} KNs`);
   }
   assert.is(nodes, store.nodes);
+  assert.equal(store.stats().window!.readKeys, { total: 0, keys: [] }, "no decision needs them");
   for (const { outcome } of scaled.decisions) assert.ok(outcome !== "failed");
   await store.close();
 });

@@ -84,11 +84,4 @@ test("KNs to start with are within the bounds, the fewest by default", () => {
   }
 });
 
-test("there are statistics with it, whether they are asked for or not, but not if they are refused", () => {
-  assert.is(resolveOptions({ autoscale: GIVEN }).statistics, true);
-  assert.is(resolveOptions({ autoscale: GIVEN, statistics: true }).statistics, true);
-  const says = /^statistics must be true with autoscale, got /;
-  assertThrows(() => resolveOptions({ autoscale: GIVEN, statistics: false }), refused(says));
-});
-
 test.run();

@@ -194,11 +194,13 @@ test("a decision is one line of text, with the figures that it is from", async (
   const bench = new Bench();
   await bench.pass(BUSY);
   await bench.pass(BUSY);
+  await bench.pass({ occupancies: [0.18] });
   assert.equal(bench.decisions.map(decisionLine), [
     "window 0 (1000 ms): add-node held by confirmation: SLO violated (mean 250.0 us of 100 us, p99 500.0 us of 1000 us); " +
     "every KN is above 0.2 (0.900): add a KN to 1",
     "window 1 (1000 ms): add-node done: SLO violated (mean 250.0 us of 100 us, p99 500.0 us of 1000 us); " +
     "every KN is above 0.2 (0.900): add a KN to 1",
+    "window 2 (1000 ms): no action: SLO met (mean 50.0 us of 100 us, p99 500.0 us of 1000 us); no KN is below 0.15 (0.180)",
   ]);
   assert.is(bench.decisions[1]!.window.number, 1);
   assert.is(bench.decisions[1]!.report!.to, 2);

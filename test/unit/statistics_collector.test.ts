@@ -29,7 +29,7 @@ const CLIENTS = 3;
 
 class Bench {
   readonly pool = Pool.create(geometryOf(64 * 1024, 4 * 1024), [1, 2]);
-  readonly statistics = createStatistics(CLIENTS);
+  readonly statistics = createStatistics(CLIENTS, true);
   nowMs = 1000;
   readonly collector: StatisticsCollector;
   readonly clients = Array.from(

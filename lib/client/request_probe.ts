@@ -1,0 +1,102 @@
+/**
+ * Measures some of a client's requests, from their issue until they are settled.
+ *
+ * @module
+ */
+import type { DinomoError } from "../core/errors.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
+import type { ClientStatistics } from "../statistics/client_statistics.ts";
+import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
+import { SAMPLES_PER_STRIDE, type StrideSampler } from "../statistics/stride_sampler.ts";
+import type { Settler } from "./settlers.ts";
+
+/**
+ * Requests that are timed at one time: what more there is to sample is counted only. As many as are sampled in a row, so that the last
+ * ones of a burst, which wait longest, are not left out.
+ */
+const TIMED_MAX = SAMPLES_PER_STRIDE;
+
+/** Stands in for a request's settler while it is timed. Reused, so that in the long run measuring allocates nothing. */
+class TimedSettler implements Settler {
+  readonly #statistics: ClientStatistics;
+  readonly #now: () => number;
+  readonly #free: TimedSettler[];
+  #settler: Settler | undefined;
+  #entry = 0;
+  #hash = 0;
+  #weight = 0;
+  #startMs = 0;
+
+  constructor(statistics: ClientStatistics, now: () => number, free: TimedSettler[]) {
+    this.#statistics = statistics;
+    this.#now = now;
+    this.#free = free;
+  }
+
+  begin(settler: Settler, entry: number, hash: number, weight: number): void {
+    this.#settler = settler;
+    this.#entry = entry;
+    this.#hash = hash;
+    this.#weight = weight;
+    this.#startMs = this.#now();
+  }
+
+  settle(status: number, address: number, versionLow: number, versionHigh: number): void {
+    const nanos = (this.#now() - this.#startMs) * 1e6;
+    this.#statistics.recordLatency(nanos, this.#weight);
+    this.#statistics.requestedKeys.addLatency(this.#entry, this.#hash, nanos);
+    this.#end().settle(status, address, versionLow, versionHigh);
+  }
+
+  fail(error: DinomoError): void {
+    this.#end().fail(error);
+  }
+
+  /** Gives the request's settler back, and this one to the next request. */
+  #end(): Settler {
+    const settler = this.#settler!;
+    this.#settler = undefined;
+    this.#free.push(this);
+    return settler;
+  }
+}
+
+/** Measures one client's requests. */
+export class RequestProbe {
+  readonly #requests: StrideSampler;
+  readonly #keys: HotKeySketch;
+  readonly #statistics: ClientStatistics;
+  readonly #now: () => number;
+  readonly #free: TimedSettler[] = [];
+  #timedCount = 0;
+
+  /** Measures by a monotonic clock in milliseconds. */
+  constructor(statistics: ClientStatistics, now: () => number) {
+    this.#statistics = statistics;
+    this.#requests = statistics.requests;
+    this.#keys = statistics.requestedKeys;
+    this.#now = now;
+  }
+
+  /** Counts a request that is about to be issued; returns who is to settle it. */
+  watch(key: KeyEncoder, settler: Settler): Settler {
+    const weight = this.#requests.next();
+    return weight === 0 ? settler : this.#time(key, settler, weight);
+  }
+
+  #time(key: KeyEncoder, settler: Settler, weight: number): Settler {
+    // The store's own key has no bytes.
+    if (key.byteLength === 0) return settler;
+    const entry = this.#keys.offer(key, weight);
+    const timed = this.#free.pop() ?? this.#makeTimed();
+    if (timed === undefined) return settler;
+    timed.begin(settler, entry, key.hash, weight);
+    return timed;
+  }
+
+  #makeTimed(): TimedSettler | undefined {
+    if (this.#timedCount === TIMED_MAX) return undefined;
+    this.#timedCount += 1;
+    return new TimedSettler(this.#statistics, this.#now, this.#free);
+  }
+}
