@@ -151,7 +151,9 @@ export async function misuse(store: Store<User>, bytes: Store<Uint8Array>): Prom
   // @ts-expect-error stores of different types are different
   const other: Store<number> = store;
   // @ts-expect-error an unknown option
-  await open({ cache: "64MiB" });
+  await open({ caches: "64MiB" });
+  // @ts-expect-error a size is a number or a string
+  await open({ cache: true });
   // @ts-expect-error an unknown codec
   await open({ codec: "xml" });
   // @ts-expect-error a codec of another type

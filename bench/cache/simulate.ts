@@ -57,13 +57,16 @@ export interface CacheFigures {
   readonly valueByteShare: number;
 }
 
+/** Lengths of values: all alike, or from 64 B to 4 KiB with a uniform logarithm, about 1 KiB on average. */
+export type ValueSizes = "1 KiB" | "mixed";
+
 const KEY_BYTES = 8;
 /** A bucket, the record, and another bucket for as many lookups as this. */
 const MISS_RTS_MIN = 2;
 const OVERFLOW_SHARE = 0.25;
 
-/** Values of one length, or of lengths from 64 B to 4 KiB whose logarithm is uniform, with a mean of about 1 KiB. */
-export function makeData(keyCount: number, sizes: "1 KiB" | "mixed", seed: number): DataShape {
+/** Makes the data. */
+export function makeData(keyCount: number, sizes: ValueSizes, seed: number): DataShape {
   const random = createRandom(seed);
   const words = new Int32Array(KEY_BYTES / 4);
   const hashes = new Int32Array(keyCount);

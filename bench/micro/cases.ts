@@ -66,7 +66,8 @@ export async function withMicroCases(
   }
 }
 
-function repeated(name: string, operation: (i: number) => void): MicroCase {
+/** A case that does one operation after the other. */
+export function repeated(name: string, operation: (i: number) => void): MicroCase {
   let next = 0;
   return {
     name,

@@ -5,6 +5,7 @@
  */
 import { Bench } from "tinybench";
 import type { Size } from "../options.ts";
+import { withCachedReadCases } from "./cached_reads.ts";
 import { type MicroCase, OPERATIONS_PER_CALL, withMicroCases } from "./cases.ts";
 
 export interface MicroRow {
@@ -28,9 +29,11 @@ const MICRO_PLANS: Record<Size, MicroPlan> = {
 
 export async function measureMicro(size: Size): Promise<MicroRow[]> {
   const rows: MicroRow[] = [];
-  await withMicroCases(async (cases) => {
+  const measure = async (cases: readonly MicroCase[]) => {
     rows.push(...await runBench(cases, MICRO_PLANS[size]));
-  });
+  };
+  await withMicroCases(measure);
+  await withCachedReadCases(measure);
   return rows;
 }
 

@@ -52,14 +52,3 @@ export function alignColumns(lines: readonly string[][]): string {
     )
     .join("\n");
 }
-
-/** A table of Markdown; the first line is its head. */
-export function markdownTable(lines: readonly string[][]): string {
-  const widths = lines[0].map((_, column) =>
-    Math.max(3, ...lines.map((line) => line[column].length))
-  );
-  const ruled = [lines[0], widths.map((width) => "-".repeat(width)), ...lines.slice(1)];
-  return ruled
-    .map((line) => `| ${line.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`)
-    .join("\n");
-}

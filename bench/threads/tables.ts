@@ -4,7 +4,8 @@
  * @module
  */
 import { runtimeTitle } from "../report/chart_data.ts";
-import { alignColumns, formatRate, markdownTable, threeDigits } from "../report/format.ts";
+import { alignColumns, formatRate, threeDigits } from "../report/format.ts";
+import { markdownTable } from "../report/markdown.ts";
 import type { Durations, FailoverFigures } from "./failover.ts";
 import type { ReadFigures } from "./reads.ts";
 import type { ThreadsResults } from "./results.ts";

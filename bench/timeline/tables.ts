@@ -4,7 +4,8 @@
  * @module
  */
 import { runtimeTitle } from "../report/chart_data.ts";
-import { alignColumns, formatRate, markdownTable, threeDigits } from "../report/format.ts";
+import { alignColumns, formatRate, threeDigits } from "../report/format.ts";
+import { markdownTable } from "../report/markdown.ts";
 import type { TimelineResults } from "./timeline.ts";
 
 const HEAD = ["took, ms", "before, /s", "slowest window, /s", "below half, ms"];

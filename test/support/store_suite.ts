@@ -30,12 +30,13 @@ export const SETUPS: readonly StoreSetup[] = [
     isAttached: true,
   },
   {
-    name: "three small KNs",
+    name: "three small KNs, and a cache",
     options: {
       nodes: 3,
       capacity: "4MiB",
       segmentBytes: "16KiB",
       ringBytes: "8KiB",
+      cache: "16KiB",
       dpmThreads: 2,
       prefault: true,
       statistics: true,

@@ -53,6 +53,8 @@ const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unkn
   ["prefault", "auto", "prefault", "auto"],
   ["prefault", true, "prefault", true],
   ["prefault", false, "prefault", false],
+  ["cache", 4 * KIB, "cacheBytes", 4 * KIB],
+  ["cache", "64MiB", "cacheBytes", 64 * MIB],
   ["keepAlive", true, "keepAlive", true],
   ["keepAlive", false, "keepAlive", false],
   ["statistics", true, "statistics", true],
@@ -72,6 +74,7 @@ const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
   ["inFlight", [0, 4, 9, 100, 131_072, "8", NaN, null]],
   ["dpmThreads", [0, 9, 1.5, "1", null]],
   ["prefault", ["yes", 1, null]],
+  ["cache", [0, 4095, "1KiB", "17GiB", "much", true, null]],
   ["keepAlive", ["true", 0, null]],
   ["statistics", ["true", 0, null, {}]],
   ["autoscale", [null, true, 4, {}, { max: 4 }, { slo: { meanMicros: 1 } }]],
@@ -130,11 +133,20 @@ test("the defaults are what the documentation of the options says", () => {
     inFlight: 4096,
     dpmThreads: 1,
     prefault: "auto",
+    cacheBytes: undefined,
     keepAlive: false,
   });
   assert.ok(processorCount >= 1);
   assert.match(String(workers.node), /workers\/kn\.(ts|js)$/);
   assert.match(String(workers.dpm), /workers\/dpm\.(ts|js)$/);
+});
+
+test("bytes cannot be frozen, so the codec for them goes without a cache", () => {
+  assertThrows(() => resolveOptions({ codec: "binary", cache: "1MiB" }), {
+    type: InvalidOptionError,
+    code: "DINOMO_INVALID_OPTION",
+    says: /^cache must be left out with the codec "binary"/,
+  });
 });
 
 test("workers are replaced one by one", () => {
@@ -146,7 +158,7 @@ test("workers are replaced one by one", () => {
 });
 
 test("an unknown option is refused, even if its value is undefined", () => {
-  for (const name of ["Nodes", "cache", "ttl", "constructor", "capacityBytes"]) {
+  for (const name of ["Nodes", "cacheBytes", "ttl", "constructor", "capacityBytes"]) {
     assertThrows(() => resolveOne(name, undefined), {
       type: InvalidOptionError,
       code: "DINOMO_INVALID_OPTION",

@@ -42,6 +42,8 @@ export interface Workload {
   /** Filler keys, and bytes of their values: together about as much as the pool may hold. */
   readonly fillerKeys: number;
   readonly fillerBytes: number;
+  /** Bytes of the cache of each client; 0 for none. */
+  readonly cacheBytes: number;
 }
 
 /** How a round is disturbed. */
@@ -76,6 +78,7 @@ export function drawSettings(
   const nodes = random.between(1, NODES_MAX);
   const fillerBytes = random.pick([100, 250, 600]);
   const path = durability === "memory" ? undefined : temporaryPath("chaos");
+  const cacheBytes = random.pick([0, 4096, 65_536]);
   const fillShare = random.pick([0.3, 0.6, 0.8, 1]);
   return {
     durability,
@@ -97,6 +100,7 @@ export function drawSettings(
       help: random.below(3) > 0,
       workers: { node: workerUrl },
       ...random.pick(SCALED_BY),
+      ...cacheOption(cacheBytes),
       ...(path === undefined ? {} : { path, checkpointBytes: 64 * 1024 }),
     },
     workload: {
@@ -104,6 +108,12 @@ export function drawSettings(
       concurrentMax: random.pick([2, 4, 8]),
       fillerKeys: Math.floor(capacity * 0.75 * fillShare / (fillerBytes + 60)),
       fillerBytes,
+      cacheBytes,
     },
   };
+}
+
+/** The option `cache`, or none. */
+export function cacheOption(cacheBytes: number): { cache?: number } {
+  return cacheBytes === 0 ? {} : { cache: cacheBytes };
 }

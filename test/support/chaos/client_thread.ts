@@ -14,7 +14,7 @@ import { SharedClock } from "../linearizability/shared_clock.ts";
 import { Random } from "../random.ts";
 import { hookAtomics } from "../sim_atomics.ts";
 import { ChaosClient } from "./chaos_client.ts";
-import type { Workload } from "./chaos_settings.ts";
+import { cacheOption, type Workload } from "./chaos_settings.ts";
 import { ClientOrderTaker, ClientPhase, type ClientWords } from "./client_orders.ts";
 import type { SlowList } from "./slow_operations.ts";
 
@@ -31,7 +31,7 @@ export interface ClientThreadData {
 }
 
 const data = workerData as ClientThreadData;
-const store = await attach(data.handle);
+const store = await attach(data.handle, cacheOption(data.workload.cacheBytes));
 const pool = Pool.attach(checkHandle(data.handle).pool);
 const orders = new ClientOrderTaker(data.words, pool, () => process.exit(3));
 hookAtomics({ onAccess: () => orders.onAccess() });
