@@ -34,13 +34,15 @@ import { FrequencySketch } from "./frequency_sketch.ts";
 
 /** What a hit adds to an entry's count. Halving leaves at least 1, by which small entries are worth more than large ones. */
 const HIT = 64;
+/** What a key counts that was asked for once: many of those are not asked for again. */
+const FIRST_HIT = HIT / 2;
 /** Accesses per entry between two halvings. */
 const AGEING_ACCESSES = 15;
 /**
  * Hits that a key would have had to get, by its count, in the time since its last one, for it to count as less popular. A higher number
  * is better while popularity is steady, a lower one when it shifts; with this one neither costs more than a few percent.
  */
-const SILENT_HITS = 1 / 3;
+const SILENT_HITS = 0.28;
 /** Least gain of a shortcut over a miss in RTs, should misses be as cheap as a shortcut hit. */
 const SHORTCUT_GAIN_MIN = 1 / 64;
 
@@ -104,7 +106,8 @@ export class MarginalCache<P> extends EntryCache<P> {
     valueBytes: number,
     payload: P,
   ): number {
-    const hits = Math.max(1, this.#sketch.estimate(key.hash)) * HIT;
+    const estimate = this.#sketch.estimate(key.hash);
+    const hits = estimate > 1 ? estimate * HIT : FIRST_HIT;
     const bytes = shortcutBytes(key.byteLength);
     if (valueBytes !== SHORTCUT_ONLY) {
       const wholeBytes = bytes + valueBytes;
