@@ -13,8 +13,8 @@
  * recently used value whatever it is worth, so that a scan empties it, and it counts what evicting a shortcut loses as a whole miss.
  *
  * How often a key without an entry is asked for is estimated by a frequency sketch, after TinyLFU (Einziger, Friedman, Manes, ACM
- * Transactions on Storage 13(4), 2017): a key that was asked for once replaces nothing that was used twice, and one that was evicted
- * keeps its count. All counts age together.
+ * Transactions on Storage 13(4), 2017): a key that was asked for once replaces nothing of its size that was used more often, and one that
+ * was evicted keeps its count. All counts age together.
  *
  * Counts are slow to notice that a key is not asked for any more. So the count by which a stage is given up is bounded by the time
  * since the entry was used: a key that was popular would have been asked for again by now. In the order of their last use the
@@ -243,6 +243,7 @@ export class MarginalCache<P> extends EntryCache<P> {
   /** An entry's hits, or fewer if it has not been used for long. */
   #boundedHits(entry: number): number {
     const silence = (this.now - this.table.words[entry * ENTRY_WORDS + ENTRY_STAMP]) | 0;
+    if (silence === 0) return this.#hits(entry);
     // Hits are those of this period and, halved, those of the ones before.
     const counted = this.#lastPeriod + ((this.now - this.#halvedAt) | 0);
     return Math.min(this.#hits(entry), SILENT_HITS * HIT * counted / silence);

@@ -354,7 +354,8 @@ export class MarginalModel extends QueueModel {
 
   #boundedHits(entry: ModelEntry): number {
     const counted = this.#lastPeriod + this.now - this.#halvedAt;
-    return Math.min(entry.hits, SILENT_HITS * HIT * counted / (this.now - entry.usedAt));
+    const silence = this.now - entry.usedAt;
+    return silence === 0 ? entry.hits : Math.min(entry.hits, SILENT_HITS * HIT * counted / silence);
   }
 
   #sizeOf(entry: ModelEntry): number {
