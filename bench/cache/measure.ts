@@ -4,7 +4,7 @@
  * @module
  */
 import type { Size } from "../options.ts";
-import { CACHE_PLANS } from "./plan.ts";
+import { CACHE_PLANS, WRITE_SHARE_USUAL } from "./plan.ts";
 import {
   type CacheFigures,
   dataBytes,
@@ -61,7 +61,8 @@ export function measureCaches(
     for (const kind of TRACE_KINDS) {
       for (const zipf of plan.zipfs) {
         log(`values ${sizes}, ${kind}, Zipf ${zipf}`);
-        for (const writeShare of plan.writeShares) {
+        const isUsual = sizes === "1 KiB" && kind === "steady";
+        for (const writeShare of isUsual ? plan.writeShares : [WRITE_SHARE_USUAL]) {
           const { keyCount, operationCount } = plan;
           const trace = makeTrace({ kind, keyCount, operationCount, zipf, writeShare, seed });
           for (const budgetShare of plan.budgetShares) {

@@ -20,9 +20,9 @@ function summaryLines(rows: readonly CacheRow[]): string[][] {
     ["policy", "of the best static, mean", "worst", "RTs per read, mean"],
     ...summarize(rows).map(({ name, meanRatio, worstRatio, meanRts }) => [
       name,
-      meanRatio.toFixed(2),
-      worstRatio.toFixed(2),
-      meanRts.toFixed(2),
+      meanRatio.toFixed(3),
+      worstRatio.toFixed(3),
+      meanRts.toFixed(3),
     ]),
   ];
 }

@@ -48,6 +48,9 @@ export type CachePolicy =
   | "s3fifo"
   | "wtinylfu";
 
+/** The policy that is best on average over many workloads, and never far from the best: docs/caching.md. */
+export const CACHE_POLICY_DEFAULT: CachePolicy = "marginal";
+
 /** What a cache has for a key. */
 export const CacheKind = { MISS: 0, SHORTCUT: 1, VALUE: 2 } as const;
 /** One of {@linkcode CacheKind}. */

@@ -13,8 +13,8 @@
  * recently used value whatever it is worth, so that a scan empties it, and it counts what evicting a shortcut loses as a whole miss.
  *
  * How often a key without an entry is asked for is estimated by a frequency sketch, after TinyLFU (Einziger, Friedman, Manes, ACM
- * Transactions on Storage 13(4), 2017): a key that was asked for once replaces nothing that was used twice, and one that was evicted
- * keeps its count. All counts age together.
+ * Transactions on Storage 13(4), 2017): a key that was asked for once replaces nothing of its size that was used more often, and one that
+ * was evicted keeps its count. All counts age together.
  *
  * Counts are slow to notice that a key is not asked for any more. So the count by which a stage is given up is bounded by the time
  * since the entry was used: a key that was popular would have been asked for again by now. In the order of their last use the
@@ -34,13 +34,15 @@ import { FrequencySketch } from "./frequency_sketch.ts";
 
 /** What a hit adds to an entry's count. Halving leaves at least 1, by which small entries are worth more than large ones. */
 const HIT = 64;
+/** What a key counts that was asked for once: many of those are not asked for again. */
+const FIRST_HIT = HIT / 2;
 /** Accesses per entry between two halvings. */
 const AGEING_ACCESSES = 15;
 /**
  * Hits that a key would have had to get, by its count, in the time since its last one, for it to count as less popular. A higher number
  * is better while popularity is steady, a lower one when it shifts; with this one neither costs more than a few percent.
  */
-const SILENT_HITS = 1 / 3;
+const SILENT_HITS = 0.28;
 /** Least gain of a shortcut over a miss in RTs, should misses be as cheap as a shortcut hit. */
 const SHORTCUT_GAIN_MIN = 1 / 64;
 
@@ -104,7 +106,8 @@ export class MarginalCache<P> extends EntryCache<P> {
     valueBytes: number,
     payload: P,
   ): number {
-    const hits = Math.max(1, this.#sketch.estimate(key.hash)) * HIT;
+    const estimate = this.#sketch.estimate(key.hash);
+    const hits = estimate > 1 ? estimate * HIT : FIRST_HIT;
     const bytes = shortcutBytes(key.byteLength);
     if (valueBytes !== SHORTCUT_ONLY) {
       const wholeBytes = bytes + valueBytes;
@@ -240,6 +243,7 @@ export class MarginalCache<P> extends EntryCache<P> {
   /** An entry's hits, or fewer if it has not been used for long. */
   #boundedHits(entry: number): number {
     const silence = (this.now - this.table.words[entry * ENTRY_WORDS + ENTRY_STAMP]) | 0;
+    if (silence === 0) return this.#hits(entry);
     // Hits are those of this period and, halved, those of the ones before.
     const counted = this.#lastPeriod + ((this.now - this.#halvedAt) | 0);
     return Math.min(this.#hits(entry), SILENT_HITS * HIT * counted / silence);

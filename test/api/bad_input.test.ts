@@ -241,7 +241,7 @@ test("an unknown option of a write is refused, not ignored", () =>
 test("bad options of open", async () => {
   const rows: readonly [unknown, RegExp][] = [
     [null, /^options must be an object, got null/],
-    [{ cache: "64MiB" }, /^options must be among path, .*, got the string "cache"/],
+    [{ caching: "64MiB" }, /^options must be among path, .*, got the string "caching"/],
     [{ nodes: 0 }, /^nodes must be a whole number from 1 to 64, got the number 0/],
     [
       { capacity: "lots" },

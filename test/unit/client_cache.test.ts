@@ -34,7 +34,13 @@ class CachedPool {
     );
   }
 
-  put(key: string, tag: number, fillerBytes = 0, hash?: number, expiresAtMs = Infinity): void {
+  put(
+    key: string,
+    tag: number,
+    fillerBytes = 0,
+    hash: number | undefined = undefined,
+    expiresAtMs = Infinity,
+  ): void {
     const value = Buffer.from(JSON.stringify({ tag, filler: "x".repeat(fillerBytes) }));
     assert.ok(this.f.put(key, value, hash, expiresAtMs), "the log has room");
   }

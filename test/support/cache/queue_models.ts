@@ -220,7 +220,7 @@ export class WTinyLfuModel extends QueueModel {
 /** Counts of the marginal policy: what a hit is worth, accesses per entry between two halvings, silence that bounds a count. */
 const HIT = 64;
 const AGEING_ACCESSES = 15;
-const SILENT_HITS = 1 / 3;
+const SILENT_HITS = 0.28;
 
 /** Marginal gains. */
 export class MarginalModel extends QueueModel {
@@ -262,7 +262,8 @@ export class MarginalModel extends QueueModel {
   }
 
   protected place(offer: Offer): void {
-    const hits = Math.max(1, this.#sketch.estimate(hashOf(offer.key))) * HIT;
+    const estimate = this.#sketch.estimate(hashOf(offer.key));
+    const hits = estimate > 1 ? estimate * HIT : HIT / 2;
     const shortcutBytes = HEADER_BYTES + offer.keyBytes;
     const wholeBytes = shortcutBytes + offer.valueBytes;
     const hasValue = offer.valueBytes !== SHORTCUT_ONLY;
@@ -353,7 +354,8 @@ export class MarginalModel extends QueueModel {
 
   #boundedHits(entry: ModelEntry): number {
     const counted = this.#lastPeriod + this.now - this.#halvedAt;
-    return Math.min(entry.hits, SILENT_HITS * HIT * counted / (this.now - entry.usedAt));
+    const silence = this.now - entry.usedAt;
+    return silence === 0 ? entry.hits : Math.min(entry.hits, SILENT_HITS * HIT * counted / silence);
   }
 
   #sizeOf(entry: ModelEntry): number {

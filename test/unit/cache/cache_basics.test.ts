@@ -8,6 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Cache,
+  CACHE_POLICY_DEFAULT,
   CacheKind,
   type CachePolicy,
   ENTRY_HEADER_BYTES,
@@ -98,7 +99,7 @@ for (const policy of POLICIES) {
 }
 
 test("a promotion that was overtaken by another record does nothing", () => {
-  const cache = createCache<string>("marginal", { budgetBytes: 10_000 });
+  const cache = createCache<string>(CACHE_POLICY_DEFAULT, { budgetBytes: 10_000 });
   cache.admit(encode("key"), 7, 2, SHORTCUT_ONLY, "", 2);
   assert.is(cache.promote(encode("key"), 7, 1, 10, "of another generation"), CacheKind.SHORTCUT);
   assert.is(cache.promote(encode("key"), 8, 2, 10, "of another address"), CacheKind.SHORTCUT);
@@ -129,6 +130,17 @@ test("stale shortcuts are counted, and the cost of a miss is averaged", () => {
   assert.is(cache.counters.staleShortcuts, 1);
   for (let i = 0; i < 2000; i++) cache.admit(encode("key"), 1, 2, 5000, "too long", 5);
   assert.ok(Math.abs(cache.averageMissRts - 5) < 0.01);
+});
+
+test("keys that are admitted without having been asked for keep within the budget, too", () => {
+  for (const policy of POLICIES) {
+    const cache = createCache<number>(policy, { budgetBytes: 1000 });
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 50; i++) cache.admit(encode(`key ${i}`), i, 1, 100, i, 2);
+      assert.ok(cache.usedBytes > 500 && cache.usedBytes <= 1000, policy);
+      cache.clear();
+    }
+  }
 });
 
 test("a payload is copied when, and only when, it is kept", () => {

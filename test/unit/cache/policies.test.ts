@@ -19,7 +19,7 @@ import { type CacheModel, DacModel, SplitModel } from "../../support/cache/cache
 import { MarginalModel, S3FifoModel, WTinyLfuModel } from "../../support/cache/queue_models.ts";
 import { type Random, seeded } from "../../support/random.ts";
 
-const RUNS = 5;
+const RUNS = 3;
 const STEPS = 1500;
 
 interface Pair {
