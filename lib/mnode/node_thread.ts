@@ -167,7 +167,8 @@ export class NodeThread {
       }
       if (this.#failure !== undefined) {
         this.#isStopping = true;
-        void worker.terminate();
+        // One that ends by itself is let: on Node, terminating a worker while it reports what it threw may abort the process.
+        if (!this.hasGivenUp && !this.#hasExited) void worker.terminate();
         throw this.#failure;
       }
       await setTimeout(1);
