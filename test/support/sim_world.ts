@@ -6,7 +6,8 @@
  */
 import type { Cache } from "../../lib/cache/cache.ts";
 import type { OwnerWord, Slot } from "../../lib/core/brands.ts";
-import type { CachedValue } from "../../lib/node/far_lookup.ts";
+import { createCache } from "../../lib/cache/create_cache.ts";
+import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
 import {
   AGENT_EXECUTOR,
   FREE_LIST_HEAD,
@@ -69,6 +70,8 @@ const HANDED_OVER: Heat = { factor: 10, longShare: 0.5 };
 /** Steps between two checks of the whole pool. */
 const CHECK_EVERY = 16;
 const SEGMENT_BYTES = 4096;
+/** Bytes of a KN's cache in a far pool: so few that entries come and go. */
+const CACHE_BYTES = 4096;
 
 /** The simulated store. */
 export class SimWorld {
@@ -215,7 +218,9 @@ export class SimWorld {
 
   /** A cache for a KN of a far pool. */
   newCache(): Cache<CachedValue> | undefined {
-    return undefined;
+    const policy = this.random.pick(["none", "marginal", "dac", "shortcuts"] as const);
+    if (policy === "none") return undefined;
+    return createCache(policy, { budgetBytes: CACHE_BYTES, keep: keepValue });
   }
 
   /** Counts the version that an ended operation has used up. */
