@@ -121,7 +121,7 @@ export class FarStore<V> extends Store<V> {
     }
     this.#parts.client.waitFor(settler);
     if (settler.error) throw settler.error;
-    return super.count;
+    return this.countIndexed();
   }
 
   /** Resolves when everything that was acknowledged before is in the index. */

@@ -358,6 +358,11 @@ export class Store<V> {
 
   /** Number of keys, those included that have expired within the last second but were not removed yet. */
   get count(): number {
+    return this.countIndexed();
+  }
+
+  /** Number of keys in the index. */
+  protected countIndexed(): number {
     this.assertOpen();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
@@ -467,7 +472,7 @@ export class Store<V> {
 
   /** Figures about the store. */
   stats(): StoreStats {
-    const count = this.count;
+    const count = this.countIndexed();
     return {
       count,
       ...gatherStats(this.#pool, activeNodes(this.#pool)),
