@@ -12,7 +12,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import type { Durability } from "../mod.ts";
+import type { Durability, Placement } from "../mod.ts";
 import { runChaosRound } from "../test/support/chaos/chaos_round.ts";
 import { ChaosTally } from "../test/support/chaos/chaos_tally.ts";
 import { Random, SEED } from "../test/support/random.ts";
@@ -31,6 +31,7 @@ const { values, positionals } = parseArgs({
     operations: { type: "string" },
     seed: { type: "string" },
     durability: { type: "string" },
+    placement: { type: "string", default: "near" },
     round: { type: "string", default: `${ROUND_SECONDS}` },
   },
 });
@@ -54,6 +55,7 @@ while (isWanted() && tally.violations.length < VIOLATIONS_MAX) {
   await runChaosRound({
     seed,
     durability: durability as Durability,
+    placement: values.placement as Placement,
     seconds: Number(values.round),
     tally,
   });
