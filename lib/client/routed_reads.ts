@@ -13,9 +13,8 @@ import {
   recordVersion,
   valueWord,
 } from "../log/record_layout.ts";
-import { giveBackStaged } from "../node/far_group.ts";
+import { markTaken } from "../node/staged_values.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentTable } from "../pool/segment_table.ts";
 import { type ReadValue, ResponseReader } from "../rings/response_ring.ts";
 import { type RingHandle, Status } from "../rings/ring_layout.ts";
 import { errorOf, type Settler } from "./settlers.ts";
@@ -23,13 +22,11 @@ import { errorOf, type Settler } from "./settlers.ts";
 /** A client's ends of its response rings, by the KNs' agent blocks. */
 export class RoutedReads {
   readonly #pool: Pool;
-  readonly #segments: SegmentTable;
   readonly #readers: (ResponseReader | undefined)[] = [];
 
   /** For a client that is connected to nobody yet. */
   constructor(pool: Pool) {
     this.#pool = pool;
-    this.#segments = new SegmentTable(pool);
   }
 
   /** Takes the ring from a KN, before the first request to it. */
@@ -56,7 +53,7 @@ export class RoutedReads {
       version: recordVersion(meta, words[at + RECORD_VERSION_LOW]),
       expiresAtMs: recordExpiry(words, at),
     };
-    giveBackStaged(this.#pool, this.#segments, address);
+    markTaken(this.#pool, address);
     return value;
   }
 }

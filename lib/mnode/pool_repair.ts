@@ -19,6 +19,7 @@ import {
   RECORD_CLIENT,
   RECORD_HASH,
   RECORD_META,
+  RECORD_REPLACES,
   RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
   RecordKind,
@@ -41,6 +42,7 @@ import {
 import { tryLockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { isLogged } from "../pool/durability.ts";
 import { PauseTimeoutError, whilePaused } from "../pool/gate.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
@@ -76,6 +78,8 @@ export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
       pool.control[at + SEGMENT_MERGED_BYTES] >= segments.usedBytes(segment) ||
       segments.usedBytes(segment) <= SEGMENT_HEADER_BYTES;
     assert(isMerged, "a segment is sealed when all of it is merged");
+    // Values that clients have taken since the KN has ended are nobody's any more.
+    if (segments.isStaging(segment)) Atomics.store(pool.control, REPAIR_WANTED, 1);
     segments.seal(segment);
   }
   sealLogs(pool, AGENT_MERGERS + agent, file);
@@ -194,6 +198,10 @@ function isWanted(
 ): boolean {
   const { client, life } = recordClient(words[at + RECORD_CLIENT]);
   if (!isClientThere(pool, client) || clientLife(pool, client) !== life) return false;
+  // A value that was read, and that its client has taken: the KN gives its place back, unless it is gone.
+  const isOfKn = nodeStateOf(pool, agent) === NodeState.ACTIVE;
+  const isTaken = isFar(pool) && Atomics.load(words, at + RECORD_REPLACES) !== 0;
+  if (isTaken && !isOfKn) return false;
   // Whether a KN that is not there any more has answered is not known; its clients remember.
   if (nodeStateOf(pool, agent) === NodeState.NONE) return true;
   return isAnswered(ringOf(client, agent), words[at + RECORD_REQUEST_POSITION]);

@@ -52,6 +52,7 @@ import { Status } from "../rings/ring_layout.ts";
 import { Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 import { GroupState } from "./commit_group.ts";
 import type { FarLookup } from "./far_lookup.ts";
+import { giveBackStaged, type StagedValues } from "./staged_values.ts";
 
 /** What a group is made of: the parts of its KN. */
 export interface FarGroupOptions {
@@ -65,6 +66,7 @@ export interface FarGroupOptions {
   readonly staging: LogWriter;
   readonly unmerged: UnmergedLog;
   readonly lookup: FarLookup;
+  readonly staged: StagedValues;
   readonly verbs: Verbs;
   /** Whether every group is synced. */
   readonly syncsAlways: boolean;
@@ -182,6 +184,12 @@ export class FarGroup {
     this.#add({ consumer, status, address, low, high, isRecord: false, staged });
   }
 
+  /** Adds a read whose value is staged. */
+  answerStaged(consumer: RequestConsumer, address: PoolAddress): void {
+    this.#options.staged.lend(address);
+    this.answer(consumer, Status.FOUND_STAGED, address);
+  }
+
   /** Adds a request that has reserved a place for a value. If this thread dies, it is asked for again. */
   answerReserved(consumer: RequestConsumer, address: PoolAddress): void {
     consumer.prepare(Status.MOVED, 0, 0, 0);
@@ -227,7 +235,7 @@ export class FarGroup {
     if (hasRecords) {
       Atomics.store(this.#control, this.#agentAt + AGENT_GROUP_STATE, GroupState.NONE);
     }
-    this.#endStaging();
+    this.endStaging();
     for (const { consumer } of this.#members) consumer.publish();
     this.#members = [];
     this.#locked = [];
@@ -295,20 +303,9 @@ export class FarGroup {
   }
 
   /** Gives the staging segment back as soon as no value is on its way in it. */
-  #endStaging(): void {
+  endStaging(): void {
     const { staging, segments } = this.#options;
     if (staging.segment === NO_SEGMENT || segments.liveBytes(staging.segment) !== 0) return;
     staging.seal();
   }
-}
-
-/** Gives the place of a staged value back. */
-export function giveBackStaged(pool: Pool, segments: SegmentTable, address: PoolAddress): void {
-  const words = pool.wordsOf(address);
-  const at = pool.wordAt(address);
-  const meta = words[at + RECORD_META];
-  // Whoever counts reservations anew does not count this one.
-  words[at + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
-  segments.subtractLive(address, recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4);
-  segments.unpin(address);
 }

@@ -44,6 +44,7 @@ import { FarGroup } from "./far_group.ts";
 import { type CachedValue, FarLookup } from "./far_lookup.ts";
 import { FarRequests, Outcome } from "./far_requests.ts";
 import { SlotWriter } from "./slot_writer.ts";
+import { StagedValues } from "./staged_values.ts";
 
 /** What a far KN is made of. */
 export interface FarNodeOptions extends VerbsOptions {
@@ -88,6 +89,7 @@ export class FarNode {
   readonly #budget: SpaceBudget;
   readonly #log: LogWriter;
   readonly #staging: LogWriter;
+  readonly #staged: StagedValues;
   readonly #unmerged: UnmergedLog;
   readonly #group: FarGroup;
   readonly #requests: FarRequests;
@@ -125,6 +127,7 @@ export class FarNode {
     this.verbs = new Verbs(pool, agent, options);
     const unmerged = this.#unmerged = new UnmergedLog(pool, segments);
     const lookup = new FarLookup(pool, this.verbs, unmerged, options.cache);
+    const staged = this.#staged = new StagedValues(pool, segments);
     const parts = {
       pool,
       nodeId,
@@ -135,6 +138,7 @@ export class FarNode {
       lookup,
       log: this.#log,
       staging: this.#staging,
+      staged,
       verbs: this.verbs,
     };
     const group = this.#group = new FarGroup({ ...parts, syncsAlways: syncsAlways(pool) });
@@ -182,9 +186,11 @@ export class FarNode {
   doWork(): number {
     const sweepIsDue = this.#sweeper.isDue;
     const hasRequest = this.hasRequest();
-    if (!hasRequest && !sweepIsDue && !this.#unmerged.mayDrop) return 0;
+    const hasUpkeep = sweepIsDue || this.#unmerged.mayDrop || this.#staged.hasAny;
+    if (!hasRequest && !hasUpkeep) return 0;
     if (!this.#beginStep()) return 0;
     this.#unmerged.drop(this.#log.segment);
+    if (this.#staged.hasAny && this.#staged.takeBack() > 0) this.#group.endStaging();
     this.#isStalled = this.#needsMerge = this.#needsSpace = false;
     this.#waitsForClient = undefined;
     const isBehind = this.#unmerged.bytes > this.#backlogBytesMax;
@@ -224,6 +230,7 @@ export class FarNode {
       if (Atomics.load(this.#control, this.#executorAt) < Executor.NOBODY) return;
       sleepSync(WAIT_MS);
     }
+    this.#staged.takeBack();
     this.#log.seal();
     this.#staging.seal();
     this.#log.suspend();

@@ -170,7 +170,7 @@ export class FarRequests {
    * is given back for it if it ends.
    */
   #stageFound(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
-    const { lookup, agent, verbs } = this.#options;
+    const { lookup, verbs } = this.#options;
     const { found } = lookup;
     const from = at + REQUEST_RECORD;
     const isExpiring = found.expiresAtMs !== Infinity;
@@ -186,7 +186,7 @@ export class FarRequests {
     words[to + RECORD_META] = metaWithVersionHigh(words[to + RECORD_META], versionHigh);
     if (isExpiring) writeExpiry(words, valueAt - 2, found.expiresAtMs);
     copyWords(found.words, found.valueAt, words, valueAt, (found.valueBytes + 3) >>> 2);
-    this.#group.answer(consumer, Status.FOUND_STAGED, address, 0, agent);
+    this.#group.answerStaged(consumer, address);
     verbs.count(VerbCounter.GETS, 1);
     return Outcome.JOINED;
   }

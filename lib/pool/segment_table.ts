@@ -148,6 +148,11 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
   }
 
+  /** Number of a segment's life. */
+  lifeOf(segment: SegmentId): number {
+    return this.stateWord(segment) & LIFE_MASK;
+  }
+
   /** State of a segment. */
   state(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE) & STATE_MASK;
