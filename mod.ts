@@ -36,7 +36,8 @@ export type {
   StoreEventType,
   StoreListenerOptions,
 } from "./lib/store/events.ts";
-export type { OpenOptions } from "./lib/store/options.ts";
+export type { CachePolicy } from "./lib/cache/cache.ts";
+export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { Store } from "./lib/store/store.ts";
 export type { Entry } from "./lib/store/store.ts";
 export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";

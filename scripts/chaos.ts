@@ -13,7 +13,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import type { Durability } from "../mod.ts";
+import type { Durability, Placement } from "../mod.ts";
 import { runChaosRound } from "../test/support/chaos/chaos_round.ts";
 import { ChaosTally } from "../test/support/chaos/chaos_tally.ts";
 import { Random, SEED } from "../test/support/random.ts";
@@ -34,6 +34,7 @@ const { values, positionals } = parseArgs({
     stalls: { type: "boolean", default: false },
     seed: { type: "string" },
     durability: { type: "string" },
+    placement: { type: "string", default: "near" },
     round: { type: "string", default: `${ROUND_SECONDS}` },
   },
 });
@@ -60,6 +61,7 @@ while (isWanted() && tally.violations.length < VIOLATIONS_MAX) {
   await runChaosRound({
     seed,
     durability: durability as Durability,
+    placement: values.placement as Placement,
     seconds: Number(values.round),
     tally,
     onlyStalls: values.stalls,

@@ -35,6 +35,8 @@ export interface NodeConnectorOptions {
   readonly file: LogFile | undefined;
   /** Where it is counted how long KNs are occupied, if there are statistics. */
   readonly statistics?: StatisticsRegion | undefined;
+  /** Called with the rings of a KN before the first request to it. */
+  readonly onConnect?: ((agent: number, ring: RingHandle) => void) | undefined;
   /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
 }
@@ -92,6 +94,7 @@ export class NodeConnector {
         onHandOver(agent);
       };
     }
+    this.#options.onConnect?.(agent, ring);
     this.#connections[agent] = connection;
     client.connect(connection);
   }

@@ -6,8 +6,10 @@
  *
  * @module
  */
+import { assert } from "../core/assert.ts";
 import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
+import { hasUnmerged } from "../dpm/log_merger.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -17,6 +19,7 @@ import {
   RECORD_CLIENT,
   RECORD_HASH,
   RECORD_META,
+  RECORD_REPLACES,
   RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
   RecordKind,
@@ -27,15 +30,19 @@ import type { LogFile } from "../persistence/log_file.ts";
 import {
   AGENT_COUNT,
   AGENT_HOST,
+  AGENT_MERGERS,
   AGENT_VICTIM,
   REPAIR_WANTED,
   SEGMENT_AGENT,
   SEGMENT_LIVE_BYTES,
+  SEGMENT_LOG_NUMBER,
+  SEGMENT_MERGED_BYTES,
   SEGMENT_PINS,
 } from "../pool/control_layout.ts";
 import { tryLockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { isLogged } from "../pool/durability.ts";
 import { PauseTimeoutError, whilePaused } from "../pool/gate.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
@@ -59,6 +66,23 @@ export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): 
     log.seal();
     log.suspend();
   }
+}
+
+/** Seals the segments of the log of a far KN that has ended, and whose log is merged; and what its merger has open. */
+export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
+  assert(!hasUnmerged(pool, agent), "what is not merged stays open");
+  const segments = new SegmentTable(pool);
+  for (const segment of segments.openSegmentsOf(agent)) {
+    const at = pool.segmentAt(segment);
+    const isMerged = pool.control[at + SEGMENT_LOG_NUMBER] === 0 ||
+      pool.control[at + SEGMENT_MERGED_BYTES] >= segments.usedBytes(segment) ||
+      segments.usedBytes(segment) <= SEGMENT_HEADER_BYTES;
+    assert(isMerged, "a segment is sealed when all of it is merged");
+    // Values that clients have taken since the KN has ended are nobody's any more.
+    if (segments.isStaging(segment)) Atomics.store(pool.control, REPAIR_WANTED, 1);
+    segments.seal(segment);
+  }
+  sealLogs(pool, AGENT_MERGERS + agent, file);
 }
 
 /** What a repair looks at. */
@@ -174,6 +198,10 @@ function isWanted(
 ): boolean {
   const { client, life } = recordClient(words[at + RECORD_CLIENT]);
   if (!isClientThere(pool, client) || clientLife(pool, client) !== life) return false;
+  // A value that was read, and that its client has taken: the KN gives its place back, unless it is gone.
+  const isOfKn = nodeStateOf(pool, agent) === NodeState.ACTIVE;
+  const isTaken = isFar(pool) && Atomics.load(words, at + RECORD_REPLACES) !== 0;
+  if (isTaken && !isOfKn) return false;
   // Whether a KN that is not there any more has answered is not known; its clients remember.
   if (nodeStateOf(pool, agent) === NodeState.NONE) return true;
   return isAnswered(ringOf(client, agent), words[at + RECORD_REQUEST_POSITION]);

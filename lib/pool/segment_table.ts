@@ -45,6 +45,8 @@ import {
   SEGMENT_CRC_BYTES,
   SEGMENT_IS_STAGING,
   SEGMENT_LIVE_BYTES,
+  SEGMENT_LOG_NUMBER,
+  SEGMENT_MERGED_BYTES,
   SEGMENT_NEXT_FREE,
   SEGMENT_PINS,
   SEGMENT_STATE,
@@ -146,6 +148,11 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
   }
 
+  /** Number of a segment's life. */
+  lifeOf(segment: SegmentId): number {
+    return this.stateWord(segment) & LIFE_MASK;
+  }
+
   /** State of a segment. */
   state(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE) & STATE_MASK;
@@ -219,6 +226,8 @@ export class SegmentTable {
     control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
     control[at + SEGMENT_SYNCED_BYTES] = 0;
     control[at + SEGMENT_CRC_BYTES] = 0;
+    control[at + SEGMENT_LOG_NUMBER] = 0;
+    control[at + SEGMENT_MERGED_BYTES] = 0;
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;

@@ -15,6 +15,7 @@ import {
 import { thisThread } from "../core/thread_identity.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import type { Bytes } from "../core/units.ts";
+import { isFar } from "../pool/placement.ts";
 import { Pool } from "../pool/pool.ts";
 import { attachedRing } from "../rings/ring_region.ts";
 import {
@@ -35,6 +36,7 @@ import {
   type SharedParts,
   type StoreHandle,
 } from "./handle.ts";
+import { FarStore } from "./far_store.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 
@@ -84,9 +86,14 @@ export async function attach<V = unknown>(
   const shared = checkHandle(handle);
   const { region } = shared;
   const codec = attachedCodec(shared, options);
-  const cacheBytes = cacheBytesOf(options.cache, codec);
   const pool = Pool.attach(shared.pool);
   assertOpen(pool);
+  if (isFar(pool) && options.cache !== undefined) {
+    throw new InvalidOptionError(
+      "cache must be left out by threads that attach to a far pool: its KNs have the caches",
+    );
+  }
+  const cacheBytes = cacheBytesOf(options.cache, codec);
   const clientId = claimClient(pool, region.clientCount, thisThread());
   if (clientId === undefined) {
     throw new TooManyClientsError(
@@ -117,13 +124,17 @@ export async function attach<V = unknown>(
         if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
       },
     });
-    const store: Store<V> = new Store<V>({
+    const { reads } = parts;
+    const storeParts = {
       pool,
       ...parts,
       recovery: undefined,
       handle,
       maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
-    });
+    };
+    const store: Store<V> = reads === undefined
+      ? new Store<V>(storeParts)
+      : new FarStore<V>({ ...storeParts, reads });
     // Before the first operation: how much fits a ring is known when there is one.
     parts.connector.update(parts.client);
     if (options.keepAlive) store.keepAlive();

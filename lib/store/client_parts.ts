@@ -9,6 +9,7 @@ import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
 import { RequestProbe } from "../client/request_probe.ts";
 import { SampledReader } from "../client/sampled_reader.ts";
+import { RoutedReads } from "../client/routed_reads.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codecs.ts";
@@ -16,6 +17,7 @@ import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { packRecordClient } from "../routing/client_registry.ts";
@@ -58,6 +60,8 @@ export interface ClientParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  /** What comes back for reads, if the pool is a far one. */
+  readonly reads: RoutedReads | undefined;
 }
 
 /** Makes a thread's parts. */
@@ -71,6 +75,8 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     Math.min(options.spinMicros, CLIENT_SPIN_MICROS_MAX),
     now,
   );
+  const reads = isFar(pool) ? new RoutedReads(pool) : undefined;
+  const onConnect = reads && ((agent: number, ring: RingHandle) => reads.connect(agent, ring));
   const connector = new NodeConnector({
     pool,
     clientId,
@@ -78,6 +84,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     help,
     file,
     statistics,
+    onConnect,
     onHandOver,
   });
   const figures = statistics && new ClientStatistics(statistics, clientId);
@@ -96,11 +103,11 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const reader = figures !== undefined && statistics?.countsReads
     ? new SampledReader(pool, Date.now, figures)
     : new OneSidedReader(pool, Date.now);
-  const codec = makeCodec(options.codec, pool, client);
+  const codec = makeCodec(options.codec, pool, client, reads);
   const cache = options.cacheBytes === undefined
     ? undefined
     : new ClientCache<V>(reader, codec, options.cacheBytes, Date.now);
-  return { client, connector, reader, codec, cache };
+  return { client, connector, reader, codec, cache, reads };
 }
 
 /** Name of a codec. */
@@ -108,10 +115,15 @@ export function codecName<V>(codec: CodecOption<V>): CodecName {
   return typeof codec === "string" ? codec : "custom";
 }
 
-function makeCodec<V>(option: CodecOption<V>, pool: Pool, client: Client): ValueCodec<V> {
+function makeCodec<V>(
+  option: CodecOption<V>,
+  pool: Pool,
+  client: Client,
+  reads: RoutedReads | undefined,
+): ValueCodec<V> {
   switch (option) {
     case "msgpack":
-      return new MsgpackCodec<V>(new StoredStructures(pool, client));
+      return new MsgpackCodec<V>(new StoredStructures(pool, client, reads));
     case "json":
       return new JsonCodec<V>();
     case "binary":

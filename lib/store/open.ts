@@ -19,6 +19,7 @@ import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { geometryOf } from "../pool/geometry.ts";
+import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
 import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
@@ -33,11 +34,14 @@ import {
   resolveOptions,
   sizesOf,
 } from "./options.ts";
-import { Store } from "./store.ts";
+import { FarStore } from "./far_store.ts";
+import { Store, type StoreParts } from "./store.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
 /** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
 const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
+/** Share of the capacity that the cache of a far KN takes unless told otherwise. */
+const CACHE_SHARE = 0.01;
 /** Threads that restore a large pool, at most. */
 const RESTORE_THREADS_MAX = 8;
 
@@ -114,6 +118,11 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
   const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
+  const { far } = resolved;
+  if (far !== undefined) {
+    const backlogDefault = defaultBacklogBytes(capacityBytes, pool.geometry.segmentBytes);
+    placeFar(pool, far.backlogBytes ?? backlogDefault);
+  }
   const dpm = new DpmProcessors(pool, {
     workerUrl: workers.dpm,
     threadCount: dpmThreads,
@@ -122,7 +131,12 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
     onCleaningFailed: () => nodes.endCleaning(),
   });
-  const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
+  const region = createRingRegion(
+    resolved.clients,
+    resolved.ringBytes,
+    resolved.inFlight,
+    far !== undefined,
+  );
   const statistics = resolved.statistics || autoscale !== undefined
     ? createStatistics(resolved.clients, resolved.statistics)
     : undefined;
@@ -139,6 +153,14 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     startsLazily: resolved.startsLazily,
     log,
     statistics,
+    far: far && {
+      settings: {
+        roundTripMicros: far.roundTripMicros,
+        cacheBytes: far.cacheBytes ?? Math.floor(capacityBytes * CACHE_SHARE),
+        cachePolicy: far.cachePolicy,
+      },
+      mergeLogs: () => dpm.mergeLogs(),
+    },
     events: {
       onNodeAdded: (node) => {
         opening.statistics?.noteChange();
@@ -201,7 +223,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   });
   keepMonitor(handle, monitor);
   await nodes.start(resolved.nodes);
-  const store = opening.store = new Store<V>({
+  const storeParts: StoreParts<V> = {
     pool,
     ...parts,
     recovery,
@@ -237,7 +259,11 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
       zombies: nodes.zombieCount,
       window: opening.statistics?.window,
     }),
-  });
+  };
+  const { reads } = parts;
+  const store = opening.store = reads === undefined
+    ? new Store<V>(storeParts)
+    : new FarStore<V>({ ...storeParts, reads });
   parts.connector.update(parts.client);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {

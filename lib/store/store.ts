@@ -131,7 +131,7 @@ export class Store<V> {
    */
   get(key: Key): Promise<V | undefined> {
     try {
-      this.#assertOpen();
+      this.assertOpen();
       const hash = this.#key.encode(key);
       const slot = (hash >>> SLOT_SHIFT) as Slot;
       if (this.#client.isSlotPending(slot)) return this.#getSettled(key, slot);
@@ -143,14 +143,14 @@ export class Store<V> {
 
   /** Reads a value at once: no other thread takes part. */
   getSync(key: Key): V | undefined {
-    this.#assertOpen();
+    this.assertOpen();
     this.#encodeSettled(key);
     return this.#read();
   }
 
   /** Reads many values, in the order of the keys. */
   async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
-    this.#assertOpen();
+    this.assertOpen();
     const list = [...iterable<Key>("keys", keys)];
     await this.#settlePending(list);
     return list.map((key) => this.getSync(key));
@@ -164,7 +164,7 @@ export class Store<V> {
 
   /** Reads a value together with its version and expiry time, at once. */
   getEntrySync(key: Key): Entry<V> | undefined {
-    this.#assertOpen();
+    this.assertOpen();
     this.#encodeSettled(key);
     if (this.#cache === undefined) return this.#readEntry();
     const record = this.#cache.read(this.#key);
@@ -179,7 +179,7 @@ export class Store<V> {
 
   /** Whether a key exists, at once. */
   hasSync(key: Key): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     this.#encodeSettled(key);
     return this.#reader.read(this.#key, false);
   }
@@ -232,7 +232,7 @@ export class Store<V> {
   /** Deletes a key; resolves to whether it existed. */
   delete(key: Key): Promise<boolean> {
     try {
-      this.#assertOpen();
+      this.assertOpen();
       this.#key.encode(key);
       const settler = new OutcomeSettler();
       this.#client.delete(this.#key, settler);
@@ -244,7 +244,7 @@ export class Store<V> {
 
   /** Deletes a key before it returns; returns whether it existed. */
   deleteSync(key: Key): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     this.#key.encode(key);
     const settler = this.#sync;
     settler.reset();
@@ -303,11 +303,7 @@ export class Store<V> {
     const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
     const mustSync = mustSyncOf(options, this.#level);
     for (;;) {
-      await this.#settlePending([key]);
-      this.#assertOpen();
-      this.#encodeSettled(key);
-      // Not from the cache: `change` may change the value that it gets.
-      const entry = this.#readEntry();
+      const entry = await this.ownEntry(key);
       const next = await change(entry?.value);
       const expiry = expiresAtMs ?? entry?.expiresAt ?? Infinity;
       const version = entry?.version ?? null;
@@ -365,7 +361,12 @@ export class Store<V> {
 
   /** Number of keys, those included that have expired within the last second but were not removed yet. */
   get count(): number {
-    this.#assertOpen();
+    return this.countIndexed();
+  }
+
+  /** Number of keys in the index. */
+  protected countIndexed(): number {
+    this.assertOpen();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
     return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
@@ -445,7 +446,7 @@ export class Store<V> {
    * @throws {DurabilityError} when durability is lost
    */
   async flush(): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     await this.#client.whenIssuedEnded();
     await this.#maintenance.sync();
   }
@@ -455,7 +456,7 @@ export class Store<V> {
    * on from there.
    */
   share(): StoreHandle {
-    this.#assertOpen();
+    this.assertOpen();
     return this.#parts.handle;
   }
 
@@ -483,7 +484,7 @@ export class Store<V> {
 
   /** Figures about the store. */
   stats(): StoreStats {
-    const count = this.count;
+    const count = this.countIndexed();
     return {
       count,
       ...gatherStats(this.#pool, activeNodes(this.#pool)),
@@ -518,7 +519,7 @@ export class Store<V> {
     items: Iterable<Item>,
     issue: (item: Item, batch: BatchSettler) => void,
   ): Promise<number> {
-    this.#assertOpen();
+    this.assertOpen();
     const batch = new BatchSettler();
     try {
       for (const item of items) {
@@ -551,11 +552,12 @@ export class Store<V> {
 
   /** Maintenance of a store that is open. */
   #maintain(): StoreMaintenance {
-    this.#assertOpen();
+    this.assertOpen();
     return this.#maintenance;
   }
 
-  #assertOpen(): void {
+  /** Throws when the store cannot be used. */
+  protected assertOpen(): void {
     this.#assertNotFailed();
     if (this.#closed === undefined && isStoreOpen(this.#pool)) return;
     if (this.#closed === undefined) throw closedByHost(this.#pool);
@@ -572,7 +574,7 @@ export class Store<V> {
 
   /** Encodes value and key; the value first, because encoding it may store a structure under another key. */
   #encode(key: Key, value: V): void {
-    this.#assertOpen();
+    this.assertOpen();
     this.#codec.encode(value);
     this.#key.encode(key);
   }
@@ -584,7 +586,7 @@ export class Store<V> {
   }
 
   async #settlePending(keys: readonly Key[]): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     for (const key of keys) {
       const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
       if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
@@ -600,6 +602,14 @@ export class Store<V> {
   #read(): V | undefined {
     if (this.#cache !== undefined) return this.#cache.read(this.#key)?.value;
     return this.#reader.read(this.#key, true) ? this.#decode() : undefined;
+  }
+
+  /** Reads a value that nobody else has, and that may be changed: not one from the cache. */
+  protected async ownEntry(key: Key): Promise<Entry<V> | undefined> {
+    await this.#settlePending([key]);
+    this.assertOpen();
+    this.#encodeSettled(key);
+    return this.#readEntry();
   }
 
   /** Reads the encoded key from the pool, with version and expiry time. */
@@ -635,7 +645,7 @@ export class Store<V> {
     const prefix = prefixOf(options);
     await this.flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      this.#assertOpen();
+      this.assertOpen();
       yield* this.#reader.collectKeys(slot as Slot, prefix);
     }
   }

@@ -9,7 +9,13 @@ import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Pool } from "../../../lib/pool/pool.ts";
 import { checkHandle } from "../../../lib/store/handle.ts";
-import { type Durability, type NodeRecovery, open, type Store } from "../../../mod.ts";
+import {
+  type Durability,
+  type NodeRecovery,
+  open,
+  type Placement,
+  type Store,
+} from "../../../mod.ts";
 import type { FiredFault } from "../faults.ts";
 import { assertLinearizable } from "../linearizability/check_history.ts";
 import { HistoryRecorder } from "../linearizability/history_recorder.ts";
@@ -39,6 +45,8 @@ import { makeSlowList, settlingTimesMs, type SlowList } from "./slow_operations.
 export interface ChaosRoundOptions {
   readonly seed: number;
   readonly durability: Durability;
+  /** @default "near" */
+  readonly placement?: Placement;
   readonly seconds: number;
   readonly tally: ChaosTally;
   /**
@@ -60,12 +68,14 @@ const CLOSE_MS_MAX = 60_000;
 
 /** Runs a round, and adds what it came to to the tally; what must not be is in its list of violations. */
 export async function runChaosRound(options: ChaosRoundOptions): Promise<void> {
-  const { tally, seed, durability } = options;
+  const { tally, seed, durability, placement = "near" } = options;
   const random = new Random(seed);
-  const settings = drawSettings(random, durability, NODE_URL);
+  const settings = drawSettings(random, durability, NODE_URL, placement);
   const report = (error: unknown) => {
     const text = typeof error === "string" ? error : inspect(error);
-    tally.violations.push(`--seed ${seed}, durability ${durability}: ${text}`);
+    tally.violations.push(
+      `--seed ${seed}, durability ${durability}, placement ${placement}: ${text}`,
+    );
   };
   try {
     const store = await open(settings.options);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Durability, OpenOptions } from "../../../mod.ts";
+import type { Durability, OpenOptions, Placement } from "../../../mod.ts";
 import type { Random } from "../random.ts";
 import { temporaryPath } from "../temporary.ts";
 
@@ -71,10 +71,13 @@ export function drawSettings(
   random: Random,
   durability: Durability,
   workerUrl: URL,
+  placement: Placement,
 ): ChaosSettings {
   const segmentBytes = random.pick([4096, 8192, 16384]);
   // Where writes are logged, segments wait for checkpoints before they are free.
-  const capacity = random.pick([512, 1024, 2048]) * 1024 * (durability === "memory" ? 1 : 2);
+  // Far KNs keep segments open until they are merged.
+  const isSlowToFree = durability !== "memory" || placement === "far";
+  const capacity = random.pick([512, 1024, 2048]) * 1024 * (isSlowToFree ? 2 : 1);
   const nodes = random.between(1, NODES_MAX);
   const fillerBytes = random.pick([100, 250, 600]);
   const path = durability === "memory" ? undefined : temporaryPath("chaos");
@@ -97,7 +100,8 @@ export function drawSettings(
       clients: 16,
       ringBytes: 8192,
       inFlight: random.pick([8, 16, 64]),
-      help: random.below(3) > 0,
+      help: random.below(3) > 0 && placement === "near",
+      ...(placement === "far" ? { placement, cache: "16KiB", backlog: 4 * segmentBytes } : {}),
       workers: { node: workerUrl },
       ...random.pick(SCALED_BY),
       ...cacheOption(cacheBytes),

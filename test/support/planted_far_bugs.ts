@@ -1,0 +1,122 @@
+/**
+ * Planted bugs in the far placement: in what KNs remember, in merging, in moving slots, and in what comes back for reads.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const STEPS = "test/simulation/far_steps.test.ts";
+const MERGER = "lib/dpm/log_merger.ts";
+const UNMERGED = "lib/log/unmerged_log.ts";
+const REQUESTS = "lib/node/far_requests.ts";
+const LOOKUP = "lib/node/far_lookup.ts";
+
+/** Bugs in the far placement. */
+export const FAR_BUGS: readonly PlantedBug[] = [
+  {
+    name: "the segments of a log are merged in another order",
+    breaks: "I4",
+    file: MERGER,
+    edits: [[
+      "if (number > firstNumber || !this.#hasRest(segment)) continue;",
+      "if ((first !== NO_SEGMENT && number < firstNumber) || !this.#hasRest(segment)) continue;",
+    ]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a merger knows the segment that it merges by its place only",
+    breaks: "I4",
+    file: MERGER,
+    edits: [["this.#numberOf(this.#segment) === this.#number;", "true;"]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a delete is not merged",
+    breaks: "I4",
+    file: MERGER,
+    edits: [["if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "the Bloom filter and the table of a piece are dropped before it is merged",
+    breaks: "I4",
+    file: UNMERGED,
+    edits: [["return this.#mergedBytes(segment) >= endBytes;", "return true;"]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a full segment can be cleaned and freed before it is merged",
+    breaks: "I10",
+    file: "lib/log/log_writer.ts",
+    edits: [[
+      "if (!this.#isMerged) this.#segments.seal(segment);",
+      "this.#segments.seal(segment);",
+    ]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a slot is given away before the log of its owner is merged",
+    breaks: "I4",
+    file: "lib/mnode/far_moves.ts",
+    edits: [["if (agent !== undefined && !this.mergeAll(agent)) return false;", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "responses are overwritten that the client has not taken",
+    breaks: "I2",
+    file: "lib/rings/response_ring.ts",
+    edits: [["if (used + skipped + length > this.#capacity) return RESPONSES_FULL;", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a KN keeps what it has cached of a slot that has left and come back",
+    breaks: "I4",
+    file: LOOKUP,
+    edits: [[
+      "this.#unmerged.dropSlot(slot); this.#cache?.dropSlot(slot);",
+      "this.#unmerged.dropSlot(slot);",
+    ]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a KN keeps what it has logged of a slot that has left and come back",
+    breaks: "I4",
+    file: LOOKUP,
+    edits: [[
+      "this.#unmerged.dropSlot(slot); this.#cache?.dropSlot(slot);",
+      "this.#cache?.dropSlot(slot);",
+    ]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a KN reads keys of slots that it does not own any more",
+    breaks: "I1",
+    file: REQUESTS,
+    edits: [[
+      "if ((lock & ~HOLDER_MASK) !== owner || ownerOf(owner) !== this.#options.nodeId) return false;",
+      "",
+    ]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a read does not wait for a change in the same step",
+    breaks: "I4",
+    file: REQUESTS,
+    edits: [["if (!this.#group.mayRead(key.hash)) return Outcome.WAITS;", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a slot is cleared while records of it wait to be merged",
+    breaks: "I4",
+    file: REQUESTS,
+    edits: [["if (unmerged.hasRecordsOf(slot)) return Outcome.WAITS_FOR_MERGE;", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a key is not looked for behind a CLEAR that waits to be merged",
+    breaks: "I4",
+    file: UNMERGED,
+    edits: [["return this.#clearCounts[slot] !== 0;", "return false;"]],
+    caughtBy: [STEPS],
+  },
+];
