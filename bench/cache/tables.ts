@@ -70,8 +70,8 @@ export function formatCachesPage(results: CacheResults, chart: string): string {
   const zipfian = typical.filter(({ kind, zipf }) => kind === "steady" && zipf === 0.99);
   return `# Figures of the cache policies
 
-Written by \`npm run bench:cache -- --size full\`, from the seed ${seed}: ${rows.length} pairs of trace
-and budget. [Caching](caching.md) says what the policies do, and how this is measured.
+Written by \`npm run bench:cache -- --size full\`, from the seed ${seed}: ${rows.length} pairs of trace and budget.
+[Caching](caching.md) says what the policies do, and how this is measured.
 
 ![RTs per read by size of the cache](${chart})
 

@@ -252,6 +252,7 @@ export abstract class EntryCache<P> implements Cache<P> {
 
   /** Makes a shortcut entry of a value entry. */
   protected demote(entry: number): void {
+    assert(entry !== NO_ENTRY, "a cache that demotes has a value");
     this.unshelve(entry);
     this.table.dropValue(entry);
     this.counting.demotions += 1;
@@ -321,6 +322,8 @@ export abstract class EntryCache<P> implements Cache<P> {
   }
 
   #discard(entry: number): void {
+    // Without one, bytes would be charged that no entry has, and making room would never end.
+    assert(entry !== NO_ENTRY, "a cache that lacks room has an entry to remove");
     this.unshelve(entry);
     this.table.remove(entry);
   }
