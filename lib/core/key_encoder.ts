@@ -20,6 +20,8 @@ export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer
 export class KeyEncoder {
   /** The key's bytes as little-endian words; the last word is padded with zeros. */
   readonly words: Int32Array = new Int32Array(KEY_BYTES_MAX / 4 + 1);
+  /** Index of the key's first word. */
+  readonly start = 0;
   /** Length of the key in bytes. */
   byteLength = 0;
   /** Whether the key was given as bytes rather than as a string. */

@@ -65,6 +65,8 @@ export const BATCH_REQUESTS_MAX = 64;
 export const GROUP_REQUESTS_MAX = 256;
 /** Records that one step of the cleaner looks at: bounds how long a step delays anything else. */
 export const CLEANER_STEP_RECORDS = 128;
+/** The same for a step of a merger, for the same reason. */
+export const MERGE_STEP_RECORDS = 256;
 
 /** Longest bounded `Atomics.wait` of an idle KN; it bumps its heartbeat at least this often. */
 export const IDLE_WAIT_MS_MAX = 1000;

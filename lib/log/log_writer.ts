@@ -29,6 +29,7 @@ import {
   AGENT_LOG_LAST,
   AGENT_LOG_SEGMENT,
   AGENT_STAGING_SEGMENT,
+  SEGMENT_LOG_NUMBER,
   SEGMENT_SYNCED_BYTES,
 } from "../pool/control_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
@@ -40,6 +41,11 @@ export interface LogWriterOptions {
   readonly file?: LogFile | undefined;
   /** Whether it stages values that will be copied into another writer's log. */
   readonly isStaging?: boolean;
+  /**
+   * Whether what is appended is merged into the index later: its segments stay open when they are full, so that they are neither
+   * cleaned nor freed before that, and are numbered in the order in which they were filled. Whoever has merged them seals them.
+   */
+  readonly isMerged?: boolean;
 }
 
 /** Part of a segment that is to be written. */
@@ -60,6 +66,8 @@ export class LogWriter {
   readonly agent: number;
   readonly #file: LogFile | undefined;
   readonly #isStaging: boolean;
+  readonly #isMerged: boolean;
+  #segmentNumber = 0;
   readonly #agentAt: number;
   /** Where a writer leaves its place to the next one. */
   readonly #placeAt: number;
@@ -81,6 +89,7 @@ export class LogWriter {
     this.#agentAt = pool.agentAt(agent);
     this.#file = options.file;
     this.#isStaging = options.isStaging ?? false;
+    this.#isMerged = options.isMerged ?? false;
     const place = this.#isStaging ? AGENT_STAGING_SEGMENT : AGENT_LOG_SEGMENT;
     this.#placeAt = this.#agentAt + place;
   }
@@ -179,12 +188,12 @@ export class LogWriter {
     this.#ranges.push({ address: (from | 0) as PoolAddress, byteLength });
   }
 
-  /** Publishes how far segments are filled, and seals those that are full. */
+  /** Publishes how far segments are filled, in their order, and seals those that are full. */
   settle(): void {
     if (this.#full.length > 0) {
       for (const { segment, usedBytes } of this.#full) {
         this.#segments.publishUsed(segment, usedBytes);
-        this.#segments.seal(segment);
+        if (!this.#isMerged) this.#segments.seal(segment);
       }
       this.#full = [];
     }
@@ -248,7 +257,8 @@ export class LogWriter {
     assert(units * ADDRESS_UNIT_BYTES <= segmentBytes - overhead, "a record fits a segment");
     const allocate = () => this.#segments.allocate(this.agent, segmentReserve, this.#isStaging);
     let segment = allocate();
-    if (segment === NO_SEGMENT && this.#segment !== NO_SEGMENT && !this.#hasUnsettled) {
+    const mayFree = this.#segment !== NO_SEGMENT && !this.#hasUnsettled && !this.#isMerged;
+    if (segment === NO_SEGMENT && mayFree) {
       // An open segment in which nothing is live, such as one full of deletes, frees itself when sealed.
       // Any other stays open: what is left of it still serves smaller records.
       if (this.#segments.liveBytes(this.#segment) !== 0) return false;
@@ -259,6 +269,10 @@ export class LogWriter {
     this.#leaveSegment();
     if (this.#file === undefined) this.settle();
     this.#writeHeader(segment);
+    if (this.#isMerged) {
+      this.#segmentNumber += 1;
+      this.#pool.control[this.#pool.segmentAt(segment) + SEGMENT_LOG_NUMBER] = this.#segmentNumber;
+    }
     this.#segment = segment;
     this.#next = (this.#pool.segmentAddress(segment) >>> 0) + HEADER_UNITS;
     this.#end = this.#endOf(segment);

@@ -12,7 +12,7 @@
  *                         CLIENTS         1 line: epoch; 1 line per client
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
- *                         AGENT BLOCKS    64 KNs + 3 other roles, 8 lines each
+ *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 9 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
  * ```
@@ -63,6 +63,10 @@ export const STORE_STATE = GATE_PAUSED + 6;
 
 /** 1 if something is left that a repair of the pool's books releases. Set by whoever leaves it, taken by the M-node. */
 export const REPAIR_WANTED = GATE_PAUSED + 7;
+/** Where the pool is thought to be, one of Placement in placement.ts. Constant after creation, like the words after it. */
+export const PLACEMENT = GATE_PAUSED + 8;
+/** In the far placement: bytes that each KN may have logged and not merged. */
+export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
 
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own; the M-node clears that of one that
@@ -131,7 +135,12 @@ export const AGENT_DPM = NODE_COUNT_MAX;
 export const AGENT_HOST = NODE_COUNT_MAX + 1;
 /** Whoever copies slots for a checkpoint or a backup, and holds CHECKPOINT_LOCK. */
 export const AGENT_COPIER = NODE_COUNT_MAX + 2;
-export const AGENT_COUNT = NODE_COUNT_MAX + 3;
+/**
+ * In the far placement, whoever merges the log of a KN: the KN of agent block i has the merger of block AGENT_MERGERS + i. Several threads
+ * may merge one log, one at a time: the one in the EXECUTOR word of the merger's block.
+ */
+export const AGENT_MERGERS = NODE_COUNT_MAX + 3;
+export const AGENT_COUNT = AGENT_MERGERS + NODE_COUNT_MAX;
 
 /** AGENT BLOCK, line 0: what the agent says. Written by the agent. */
 export const AGENT_GATE_STATE = 0;
@@ -173,7 +182,14 @@ export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
 /** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
 export const AGENT_NODE = 5 * LINE_WORDS;
 export const AGENT_NODE_STATE = AGENT_NODE + 1;
-export const AGENT_BLOCK_WORDS = 8 * LINE_WORDS;
+/**
+ * Line 6, far placement: where the KN's log ends, as the address behind its last record; 0 before there is one. Stored by the KN when
+ * a group is logged, before any of it is answered.
+ */
+export const AGENT_LOGGED_END = 6 * LINE_WORDS;
+/** Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by the agent. */
+export const AGENT_VERB_COUNTERS = 7 * LINE_WORDS;
+export const AGENT_BLOCK_WORDS = 9 * LINE_WORDS;
 
 /**
  * SLOT, line 0: where the slot's table is. Written under the slot's lock, loaded by every reader.
@@ -214,10 +230,14 @@ export const SEGMENT_SYNCED_BYTES = 6;
 /** CRC-32 of the first so many bytes, for checkpoints. Written under the checkpoint lock; the second word is 0 after allocation. */
 export const SEGMENT_CRC = 7;
 export const SEGMENT_CRC_BYTES = 8;
+/** Far placement: which segment of its KN's log it is, from 1; 0 for any other segment. */
+export const SEGMENT_LOG_NUMBER = 9;
 /** Line 1: counted atomically by every owner. */
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */
 export const SEGMENT_PINS = LINE_WORDS + 1;
+/** Far placement: bytes from the start that have been merged into the index. Published by the merger, record by record. */
+export const SEGMENT_MERGED_BYTES = LINE_WORDS + 2;
 export const SEGMENT_WORDS = 2 * LINE_WORDS;
 
 /** Index of an agent's block. */
@@ -262,7 +282,8 @@ assert(
 assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
 assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
-assert(AGENT_NODE_STATE < AGENT_BLOCK_WORDS, "an agent block holds its words");
+assert(AGENT_NODE_STATE < AGENT_LOGGED_END, "an agent block holds its words");
+assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");

@@ -28,8 +28,8 @@ const BUSY = 1;
 
 /** Word of a pool that nobody pauses. */
 const NOBODY = 0;
-/** A lease is (number of the pause << 7) | (agent + 1). */
-const NUMBER_SHIFT = 7;
+/** A lease is (number of the pause << 8) | (agent + 1). */
+const NUMBER_SHIFT = 8;
 const HOLDER_MASK = (1 << NUMBER_SHIFT) - 1;
 
 /**

@@ -45,6 +45,8 @@ import {
   SEGMENT_CRC_BYTES,
   SEGMENT_IS_STAGING,
   SEGMENT_LIVE_BYTES,
+  SEGMENT_LOG_NUMBER,
+  SEGMENT_MERGED_BYTES,
   SEGMENT_NEXT_FREE,
   SEGMENT_PINS,
   SEGMENT_STATE,
@@ -219,6 +221,8 @@ export class SegmentTable {
     control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
     control[at + SEGMENT_SYNCED_BYTES] = 0;
     control[at + SEGMENT_CRC_BYTES] = 0;
+    control[at + SEGMENT_LOG_NUMBER] = 0;
+    control[at + SEGMENT_MERGED_BYTES] = 0;
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;

@@ -9,6 +9,8 @@
  *              line  CONNECTED         written by the client, loaded by the M-node
  *              completion entries      inFlightMax entries of 4 words, written by the KN
  *              request records         requestBytes, written by the client
+ *   far only   line  RESPONSES READ    written by the client, loaded by the KN
+ *              responses               responseBytes, written by the KN; see response_ring.ts
  * ```
  *
  * Single producer, single consumer. Positions count without bound and wrap as u32: the request tail counts
@@ -30,6 +32,7 @@
  * ```
  *
  * **Completion entry**: status (bits 0-7) and number of the request (bits 8-31), address, version bits 0-31, version bits 32-47.
+ * FOUND: index of the response, position behind it, the KN's agent block. FOUND_STAGED: address, 0, the KN's agent block.
  *
  * The number says to which request an entry belongs, so that what a KN has answered before it died is known although the tail does
  * not say so: an entry is written before the slot is unlocked. A *prepared* entry stands for a change that has been
@@ -67,6 +70,11 @@ export const REQUEST_VERSION_HIGH = 4;
 export const REQUEST_ARGUMENT = 5;
 export const REQUEST_RECORD = 6;
 
+/** Response part: words of the response stream that the client has taken. Pairs with the KN's load in ResponseWriter.claim. */
+export const RESPONSES_READ = 0;
+/** Response part: first word of the responses. */
+export const RESPONSES = LINE_WORDS;
+
 /** What a request asks for. */
 export const Operation = {
   /** Fills the end of the ring; not answered. */
@@ -79,6 +87,11 @@ export const Operation = {
   COMMIT: 4,
   /** Delete every key of a slot. */
   CLEAR_SLOT: 5,
+  /** Far placement: read a key's value, or find out whether there is one. */
+  GET: 6,
+  HAS: 7,
+  /** Far placement: answer when nothing of a slot waits to be merged. */
+  MERGE_SLOT: 8,
 } as const;
 
 /** When a request applies. */
@@ -104,6 +117,10 @@ export const Status = {
   INDEX_FULL: 4,
   /** Not applied as far as anybody can see, but durability is lost: after a restart it may be there. */
   NOT_DURABLE: 5,
+  /** A value was read, and is in the response ring. */
+  FOUND: 6,
+  /** A value was read, and is too large for the response ring: it is staged in the pool, for the client to take and to give back. */
+  FOUND_STAGED: 7,
 } as const;
 
 const CONDITION_SHIFT = 8;
@@ -178,6 +195,8 @@ export interface RingHandle {
   readonly requestWords: number;
   /** Completion entries, a power of two. */
   readonly inFlightMax: number;
+  /** Words of the response part, a power of two; 0 in the near placement, where there is none. @default 0 */
+  readonly responseWords?: number;
 }
 
 /**
@@ -185,17 +204,35 @@ export interface RingHandle {
  *
  * @param requestBytes bytes for requests, a power of two
  * @param inFlightMax requests in flight, a power of two
+ * @param responseBytes bytes for what is read, a power of two; 0 in the near placement
  */
-export function createRing(requestBytes: number, inFlightMax: number): RingHandle {
+export function createRing(
+  requestBytes: number,
+  inFlightMax: number,
+  responseBytes = 0,
+): RingHandle {
   assert(Math.log2(requestBytes) % 1 === 0, "ring sizes are powers of two");
   assert(Math.log2(inFlightMax) % 1 === 0, "ring sizes are powers of two");
-  const buffer = new SharedArrayBuffer(ringBytes(requestBytes, inFlightMax));
-  return { buffer, byteOffset: 0, requestWords: requestBytes / 4, inFlightMax };
+  const buffer = new SharedArrayBuffer(ringBytes(requestBytes, inFlightMax, responseBytes));
+  const responseWords = responseBytes / 4;
+  return { buffer, byteOffset: 0, requestWords: requestBytes / 4, inFlightMax, responseWords };
 }
 
 /** Bytes of the rings between a client and a KN, a multiple of a line. */
-export function ringBytes(requestBytes: number, inFlightMax: number): number {
-  return requestStart(inFlightMax) * 4 + requestBytes;
+export function ringBytes(
+  requestBytes: number,
+  inFlightMax: number,
+  responseBytes: number,
+): number {
+  const ofResponses = responseBytes === 0 ? 0 : RESPONSES * 4 + responseBytes;
+  return requestStart(inFlightMax) * 4 + requestBytes + ofResponses;
+}
+
+/** The response part of a ring: {@linkcode RESPONSES_READ}, then the responses. */
+export function responseWordsOf(handle: RingHandle): Int32Array {
+  const { buffer, byteOffset, requestWords, inFlightMax, responseWords = 0 } = handle;
+  const start = byteOffset + (requestStart(inFlightMax) + requestWords) * 4;
+  return new Int32Array(buffer, start, RESPONSES + responseWords);
 }
 
 /** One thread's view of a ring. */

@@ -17,29 +17,35 @@ export interface RingRegion {
   readonly clientCount: number;
   readonly requestBytes: number;
   readonly inFlightMax: number;
+  /** Bytes for what is read; 0 in the near placement. */
+  readonly responseBytes: number;
 }
 
-/** Allocates the rings for so many clients, the host included, which has none here. */
+/** Allocates the rings for so many clients, the host included, which has none here; `isFar` with room for what is read. */
 export function createRingRegion(
   clientCount: number,
   ringBytes: number,
   inFlight: number,
+  isFar = false,
 ): RingRegion {
   const requestBytes = Math.min(ringBytes, ATTACHED_RING_BYTES_MAX);
   const inFlightMax = Math.min(inFlight, ATTACHED_IN_FLIGHT_MAX);
-  const bytes = (clientCount - 1) * NODE_COUNT_MAX * bytesOfRing(requestBytes, inFlightMax);
+  const responseBytes = isFar ? requestBytes : 0;
+  const stride = bytesOfRing(requestBytes, inFlightMax, responseBytes);
+  const bytes = (clientCount - 1) * NODE_COUNT_MAX * stride;
   const buffer = bytes === 0 ? undefined : new SharedArrayBuffer(bytes);
-  return { buffer, clientCount, requestBytes, inFlightMax };
+  return { buffer, clientCount, requestBytes, inFlightMax, responseBytes };
 }
 
 /** The rings between an attached client and a KN. */
 export function attachedRing(region: RingRegion, client: number, agent: number): RingHandle {
-  const { buffer, requestBytes, inFlightMax } = region;
-  const stride = bytesOfRing(requestBytes, inFlightMax);
+  const { buffer, requestBytes, inFlightMax, responseBytes } = region;
+  const stride = bytesOfRing(requestBytes, inFlightMax, responseBytes);
   return {
     buffer: buffer!,
     byteOffset: ((client - 1) * NODE_COUNT_MAX + agent) * stride,
     requestWords: requestBytes / 4,
     inFlightMax,
+    responseWords: responseBytes / 4,
   };
 }

@@ -1,0 +1,261 @@
+/**
+ * Merges the log of a far KN into the index: makes the index say what the records say, in the order in which they were logged.
+ *
+ * Any thread may merge (a DPM processor, the KN itself when its backlog has grown too large, the host when the KN is gone), one at a
+ * time: the one that has swapped the EXECUTOR word of the merger's agent block, as for the steps of a KN (node/executor.ts). How far
+ * the log has been merged is in shared memory, so whoever is next goes on there. Why that is safe:
+ *
+ * - **Order** (I4). Segments of the log are numbered in the order in which they were filled, and used bytes are published in that order,
+ *   so once bytes of segment n + 1 are used those of segment n are final. Records are merged one by one from the
+ *   first segment that is not merged to its end. The records of a key are all in one log, in the order of their versions: a slot
+ *   is given to another KN only when the log of the old one has been merged.
+ * - **Locks** (I1). A record is merged under its slot's lock, whoever owns the slot, like a cleaner's move. It changes which logged record
+ *   is the newest *merged* one, never what the newest record of the key is: that is the KN's business.
+ * - **Once** (I5, I8). Merged bytes are stored after each record, under the lock. If a thread dies in between, its last record is
+ *   merged again, which changes nothing if it has been done: the index has the record already, or no record of the key that is older.
+ *   A record is merged only if it is newer than what the index says (I9).
+ * - **Space** (I10). A record counts as live from when the index points at it. Until the log is merged beyond it its segment is open,
+ *   so it can be neither cleaned nor freed.
+ *
+ * A record for which the index has no room stays unmerged, and so do those behind it; nothing of it is lost. KNs admit no new key
+ * long before that (far_budget.ts).
+ *
+ * @module
+ */
+import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { ADDRESS_UNIT_BYTES, MERGE_STEP_RECORDS, SLOT_SHIFT } from "../core/limits.ts";
+import { NO_ADDRESS } from "../core/brands.ts";
+import { IndexSpace } from "../index/index_space.ts";
+import { SlotTable } from "../index/slot_table.ts";
+import {
+  metaKeyBytes,
+  metaKind,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  RecordKind,
+  recordVersion,
+  recordWords,
+  SEGMENT_HEADER_BYTES,
+} from "../log/record_layout.ts";
+import { enterExecutor, Executor, leaveExecutor } from "../node/executor.ts";
+import { SlotWriter } from "../node/slot_writer.ts";
+import {
+  AGENT_EXECUTOR,
+  AGENT_LOGGED_END,
+  AGENT_MERGERS,
+  SEGMENT_AGENT,
+  SEGMENT_LOG_NUMBER,
+  SEGMENT_MERGED_BYTES,
+  SLOT_LOCK,
+} from "../pool/control_layout.ts";
+import { Gate } from "../pool/gate.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SpaceBudget } from "../pool/space_budget.ts";
+import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+
+/** What a merger is made of. */
+export interface LogMergerOptions {
+  readonly pool: Pool;
+  /** The agent block of the KN whose log is merged. */
+  readonly agent: number;
+  /** Tells the time in milliseconds since the epoch. */
+  readonly clock: () => number;
+  /**
+   * The thread that merges: the KN's own, or another one.
+   *
+   * @default Executor.OWN_THREAD
+   */
+  readonly executor?: number;
+}
+
+/** An agent that merges one KN's log; one step merges a bounded number of records. */
+export class LogMerger {
+  /** Records that have been looked at, since it was made. */
+  mergedCount = 0;
+  readonly #pool: Pool;
+  readonly #control: Int32Array;
+  /** Agent block of the KN, and of its merger. */
+  readonly #nodeAgent: number;
+  readonly #agent: number;
+  readonly #executorAt: number;
+  readonly #executor: number;
+  readonly #gate: Gate;
+  readonly #segments: SegmentTable;
+  readonly #table: SlotTable;
+  readonly #slots: SlotWriter;
+  #segment: SegmentId = NO_SEGMENT;
+
+  /** Makes a merger; it does nothing until {@linkcode doWork} is called. */
+  constructor(options: LogMergerOptions) {
+    const { pool, agent, clock } = options;
+    this.#pool = pool;
+    this.#control = pool.control;
+    this.#nodeAgent = agent;
+    this.#agent = AGENT_MERGERS + agent;
+    this.#executorAt = pool.agentAt(this.#agent) + AGENT_EXECUTOR;
+    this.#executor = options.executor ?? Executor.OWN_THREAD;
+    this.#gate = new Gate(pool, this.#agent);
+    this.#segments = new SegmentTable(pool);
+    this.#table = new SlotTable(pool, new IndexSpace(pool, this.#agent));
+    const budget = new SpaceBudget(pool, this.#segments);
+    this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock);
+  }
+
+  /** Whether anything has been logged that is not merged. */
+  get hasWork(): boolean {
+    return hasUnmerged(this.#pool, this.#nodeAgent);
+  }
+
+  /** Merges a bounded number of records; returns how many: 0 if there is none, or somebody else merges, or the pool is paused. */
+  doWork(): number {
+    if (!this.hasWork) return 0;
+    if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) return 0;
+    let work = 0;
+    if (this.#gate.enter()) {
+      work = this.#merge(MERGE_STEP_RECORDS);
+      this.#gate.leave();
+    }
+    leaveExecutor(this.#control, this.#executorAt, this.#executor);
+    return work;
+  }
+
+  /** Merges all that has been logged, for whoever has paused the pool; false when that was not possible. */
+  mergeWhilePaused(): boolean {
+    if (!this.hasWork) return true;
+    // Nobody is in a step of a merger, though one may be about to find out that it must not begin one.
+    for (let i = 0; i < ENTER_POLLS_MAX; i++) {
+      if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) continue;
+      while (this.hasWork && this.#merge(MERGE_STEP_RECORDS) > 0);
+      leaveExecutor(this.#control, this.#executorAt, this.#executor);
+      break;
+    }
+    return !this.hasWork;
+  }
+
+  #merge(countMax: number): number {
+    let count = 0;
+    while (count < countMax) {
+      const segment = this.#currentSegment();
+      if (segment === NO_SEGMENT) break;
+      const mergedAt = this.#pool.segmentAt(segment) + SEGMENT_MERGED_BYTES;
+      const usedBytes = this.#segments.usedBytes(segment);
+      const start = this.#pool.segmentAddress(segment) >>> 0;
+      let bytes = Math.max(this.#control[mergedAt], SEGMENT_HEADER_BYTES);
+      while (count < countMax && bytes < usedBytes) {
+        const address = ((start + bytes / ADDRESS_UNIT_BYTES) | 0) as PoolAddress;
+        const words = this.#pool.wordsOf(address);
+        const at = this.#pool.wordAt(address);
+        const meta = words[at + RECORD_META];
+        bytes += recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4;
+        if (!this.#mergeRecord(address, words, at, mergedAt, bytes)) return count;
+        count += 1;
+      }
+    }
+    this.mergedCount += count;
+    return count;
+  }
+
+  /** The first segment of the log that is not merged to its end. */
+  #currentSegment(): SegmentId {
+    if (this.#isOfLog(this.#segment) && this.#hasRest(this.#segment)) return this.#segment;
+    let first = NO_SEGMENT;
+    let firstNumber = Infinity;
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      if (!this.#isOfLog(segment)) continue;
+      const number = this.#control[this.#pool.segmentAt(segment) + SEGMENT_LOG_NUMBER];
+      if (number > firstNumber || !this.#hasRest(segment)) continue;
+      first = segment;
+      firstNumber = number;
+    }
+    this.#segment = first;
+    return first;
+  }
+
+  #isOfLog(segment: SegmentId): boolean {
+    if (segment === NO_SEGMENT || this.#segments.state(segment) !== SegmentState.OPEN) return false;
+    const at = this.#pool.segmentAt(segment);
+    return this.#control[at + SEGMENT_AGENT] === this.#nodeAgent &&
+      this.#control[at + SEGMENT_LOG_NUMBER] !== 0;
+  }
+
+  #hasRest(segment: SegmentId): boolean {
+    const merged = this.#control[this.#pool.segmentAt(segment) + SEGMENT_MERGED_BYTES];
+    return Math.max(merged, SEGMENT_HEADER_BYTES) < this.#segments.usedBytes(segment);
+  }
+
+  /** Merges one record, and publishes that it is; false when its slot is locked for long, or the index is full. */
+  #mergeRecord(
+    address: PoolAddress,
+    words: Int32Array,
+    at: number,
+    mergedAt: number,
+    mergedBytes: number,
+  ): boolean {
+    const control = this.#control;
+    const kind = metaKind(words[at + RECORD_META]);
+    if (kind !== RecordKind.PUT && kind !== RecordKind.DELETE && kind !== RecordKind.CLEAR) {
+      // The header of a frame, or a record that could not be made durable.
+      Atomics.store(control, mergedAt, mergedBytes);
+      return true;
+    }
+    const slotAt = this.#pool.slotAt((words[at + RECORD_HASH] >>> SLOT_SHIFT) as Slot);
+    const owner = lockAnySlot(control, slotAt + SLOT_LOCK, this.#agent);
+    if (owner === undefined) return false;
+    const isMerged = this.#apply(kind, slotAt, address, words, at);
+    // Pairs with the KN's load before it drops what it remembers of the record (log/unmerged_log.ts).
+    if (isMerged) Atomics.store(control, mergedAt, mergedBytes);
+    unlockSlot(control, slotAt + SLOT_LOCK, owner);
+    return isMerged;
+  }
+
+  /** Makes the index say what a record says; false when it has no room. */
+  #apply(
+    kind: number,
+    slotAt: number,
+    address: PoolAddress,
+    words: Int32Array,
+    at: number,
+  ): boolean {
+    if (kind === RecordKind.CLEAR) {
+      this.#slots.clear(slotAt);
+      return true;
+    }
+    const meta = words[at + RECORD_META];
+    const hash = words[at + RECORD_HASH];
+    const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
+    if (old !== NO_ADDRESS && this.#versionOf(old) >= this.#versionOf(address)) return true;
+    if (kind === RecordKind.DELETE) {
+      if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);
+      return true;
+    }
+    const bytes = recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4;
+    this.#segments.addLive(address, bytes);
+    if (this.#slots.point(slotAt, hash, old, address, meta)) return true;
+    this.#segments.subtractLive(address, bytes);
+    return false;
+  }
+
+  #versionOf(address: PoolAddress): number {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
+  }
+}
+
+/** Attempts to begin while the pool is paused. */
+const ENTER_POLLS_MAX = 1 << 20;
+
+/** Whether a KN has logged anything that is not merged. One load if it has never logged anything. */
+export function hasUnmerged(pool: Pool, agent: number): boolean {
+  const end = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_LOGGED_END);
+  if (end === NO_ADDRESS) return false;
+  // The end of the last record may be the start of the next segment.
+  const segment = pool.segmentOf((end - 1) as PoolAddress);
+  const bytes = ((end >>> 0) - (pool.segmentAddress(segment) >>> 0)) * ADDRESS_UNIT_BYTES;
+  return Atomics.load(pool.control, pool.segmentAt(segment) + SEGMENT_MERGED_BYTES) < bytes;
+}
