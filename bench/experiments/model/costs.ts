@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MEASURED_NS } from "./measured_costs.ts";
+import { MEASURED_NS, MEASURED_ON } from "./measured_costs.ts";
 
 /** A constant of the model. */
 export interface Cost {
@@ -18,7 +18,7 @@ const PAPER = "the setting of the paper's evaluation";
 const DINOMO_CONFIG = "utsaslab/dinomo, conf/dinomo-base.yml";
 const CLOVER_PARAMETERS = "utsaslab/dinomo, include/clover/mitsume_parameter.h";
 const HERD = "Kalia et al., SIGCOMM '14, on NICs of this generation (ConnectX-3)";
-const MEASURED = "measured: `npm run experiments:calibrate`";
+const MEASURED = `measured by \`npm run experiments:calibrate\`: ${MEASURED_ON}`;
 
 const measured = (name: keyof typeof MEASURED_NS, what: string): Cost => ({
   value: MEASURED_NS[name] / 1000,
@@ -76,14 +76,25 @@ export const COSTS = {
     what: "a thread of Clover's metadata server for one request and its reply: 26 M/s with 6 cores",
     source: `${HERD}: the best published for them; Clover's is not published`,
   },
-  shortSleepUs: measured(
-    "shortSleep",
-    "a sleep that was to take 4 us, as the collectors of Clover's metadata server do for each 64 buffers",
-  ),
-  memoryAccessUs: measured("memoryAccess", "a load from memory that depends on the one before"),
+  shortSleepUs: {
+    value: 54,
+    unit: "us",
+    what: "a sleep of 4 us, as a collector of that server does for each 64 buffers that it recycles",
+    source: "mitsume_con_thread.cc: two round trips; prctl(2): Linux adds up to 50 us, and mostly does",
+  },
+  memoryAccessUs: {
+    value: 0.1,
+    unit: "us",
+    what: "a load from memory that depends on the one before, in that server's tables",
+    source: "Izraelevitz et al., arXiv:1903.05714: 101 ns, random, DRAM",
+  },
+  valueReadUs: measured("valueRead", "a KN's thread for a read of a cached value, from request to answer"),
   shortcutReadUs: measured(
     "shortcutRead",
-    "a KN for a read whose shortcut is cached, from request to answer, without round trips",
+    "the same by a cached shortcut, without the round trip; and for a read of Clover, by any way",
   ),
-  writeUs: measured("write", "a KN for an update or insert, in the same way"),
+  logReadUs: measured("logRead", "the same, of a record that is logged and not merged"),
+  missReadUs: measured("missRead", "the same through the index, without the round trips"),
+  writeUs: measured("write", "the same for an update or insert; of Clover, too"),
+  mergeUs: measured("merge", "a DPM processor for merging one record into the index"),
 } as const satisfies Record<string, Cost>;
