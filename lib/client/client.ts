@@ -214,13 +214,36 @@ export class Client {
     );
   }
 
+  /**
+   * Issues a read of an encoded key, for a far pool: the slot's owner reads it. It sees what has been issued before for the
+   * slot, and nothing that is issued later. Ends with FOUND, FOUND_STAGED or UNMET, or without the value with OK or UNMET.
+   */
+  get(key: KeyEncoder, withValue: boolean, settler: Settler): void {
+    const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
+    const operation = packOperation(withValue ? Operation.GET : Operation.HAS, Condition.NONE);
+    const value = NO_VALUE;
+    this.#issue(
+      { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 },
+      settler,
+    );
+  }
+
   /** Issues the deletion of every key of a slot. */
   clearSlot(slot: Slot, settler: Settler): void {
+    this.#issueForSlot(Operation.CLEAR_SLOT, slot, settler);
+  }
+
+  /** Waits, for a far pool, until everything of a slot that has been issued before is in the index. */
+  mergeSlot(slot: Slot, settler: Settler): void {
+    this.#issueForSlot(Operation.MERGE_SLOT, slot, settler);
+  }
+
+  #issueForSlot(operation: number, slot: Slot, settler: Settler): void {
     const meta = packMeta(0, RecordKind.CLEAR, 0);
     const length = REQUEST_RECORD + recordWords(meta, 0);
     const words = new Int32Array(length);
     words[REQUEST_LENGTH] = length;
-    words[REQUEST_OPERATION] = packOperation(Operation.CLEAR_SLOT, Condition.NONE);
+    words[REQUEST_OPERATION] = packOperation(operation, Condition.NONE);
     words[REQUEST_ARGUMENT] = slot;
     words[REQUEST_RECORD + RECORD_META] = meta;
     words[REQUEST_RECORD + RECORD_HASH] = slot << SLOT_SHIFT;

@@ -54,6 +54,7 @@ import {
 import { Gate } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { reservedBuckets } from "../pool/far_budget.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 
@@ -100,7 +101,8 @@ export class LogMerger {
     this.#executor = options.executor ?? Executor.OWN_THREAD;
     this.#gate = new Gate(pool, this.#agent);
     this.#segments = new SegmentTable(pool);
-    this.#table = new SlotTable(pool, new IndexSpace(pool, this.#agent));
+    const space = new IndexSpace(pool, this.#agent, reservedBuckets(pool));
+    this.#table = new SlotTable(pool, space);
     const budget = new SpaceBudget(pool, this.#segments);
     this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock);
   }
@@ -250,12 +252,26 @@ export class LogMerger {
 /** Attempts to begin while the pool is paused. */
 const ENTER_POLLS_MAX = 1 << 20;
 
-/** Whether a KN has logged anything that is not merged. One load if it has never logged anything. */
-export function hasUnmerged(pool: Pool, agent: number): boolean {
-  const end = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_LOGGED_END);
-  if (end === NO_ADDRESS) return false;
+/** Where the log of a KN ends now; `NO_ADDRESS` if it is empty. */
+export function loggedEnd(pool: Pool, agent: number): PoolAddress {
+  return Atomics.load(pool.control, pool.agentAt(agent) + AGENT_LOGGED_END) as PoolAddress;
+}
+
+/** Whether the log of a KN has been merged up to a place that {@linkcode loggedEnd} has returned before. */
+export function isMergedUpTo(pool: Pool, agent: number, end: PoolAddress): boolean {
+  if (end === NO_ADDRESS) return true;
   // The end of the last record may be the start of the next segment.
   const segment = pool.segmentOf((end - 1) as PoolAddress);
+  const at = pool.segmentAt(segment);
   const bytes = ((end >>> 0) - (pool.segmentAddress(segment) >>> 0)) * ADDRESS_UNIT_BYTES;
-  return Atomics.load(pool.control, pool.segmentAt(segment) + SEGMENT_MERGED_BYTES) < bytes;
+  if (Atomics.load(pool.control, at + SEGMENT_MERGED_BYTES) >= bytes) return true;
+  // A segment of the log that is not open any more has been merged.
+  const isOpen = new SegmentTable(pool).state(segment) === SegmentState.OPEN;
+  return !isOpen || pool.control[at + SEGMENT_AGENT] !== agent ||
+    pool.control[at + SEGMENT_LOG_NUMBER] === 0;
+}
+
+/** Whether a KN has logged anything that is not merged. */
+export function hasUnmerged(pool: Pool, agent: number): boolean {
+  return !isMergedUpTo(pool, agent, loggedEnd(pool, agent));
 }

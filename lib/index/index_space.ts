@@ -46,9 +46,15 @@ export class IndexSpace {
   #keptFirst: BucketId = NO_BUCKET;
   #keptLast: BucketId = NO_BUCKET;
   #keptCount = 0;
+  readonly #reservedCount: number;
 
-  /** Allocates for an agent, which is named in the lock while it holds it. */
-  constructor(pool: Pool, agent: number) {
+  /**
+   * Allocates for an agent, which is named in the lock while it holds it.
+   *
+   * @param reservedCount buckets that only allocations of single ones may use
+   */
+  constructor(pool: Pool, agent: number, reservedCount = 0) {
+    this.#reservedCount = reservedCount;
     this.#pool = pool;
     this.#holder = agent + 1;
   }
@@ -61,13 +67,14 @@ export class IndexSpace {
    */
   allocateExtent(count: number): BucketId {
     const control = this.#pool.control;
+    const countMax = this.#pool.geometry.bucketCount - (count === 1 ? 0 : this.#reservedCount);
     for (;;) {
       const next = Atomics.load(control, INDEX_SPACE_NEXT);
       const last = next + count - 1;
       // An extent must not straddle two regions.
       const fitsRegion = last >>> REGION_BUCKETS_LOG2 === next >>> REGION_BUCKETS_LOG2;
       const first = fitsRegion ? next : last & ~REGION_BUCKETS_MASK;
-      if (first + count > this.#pool.geometry.bucketCount) return NO_BUCKET;
+      if (first + count > countMax) return NO_BUCKET;
       if (Atomics.compareExchange(control, INDEX_SPACE_NEXT, next, first + count) === next) {
         return first as BucketId;
       }

@@ -102,7 +102,13 @@ export class UnmergedLog {
     for (; piece.table[at + 1] !== NO_ADDRESS; at = (at + 2) & (TABLE_WORDS - 1)) {
       const other = piece.table[at + 1] as PoolAddress;
       if (piece.table[at] !== hash || other === FORGOTTEN) continue;
-      const isSame = keyEquals(this.#pool.wordsOf(other), this.#pool.wordAt(other), words, keyAt, keyBytes);
+      const isSame = keyEquals(
+        this.#pool.wordsOf(other),
+        this.#pool.wordAt(other),
+        words,
+        keyAt,
+        keyBytes,
+      );
       if (!isSame) continue;
       piece.table[at + 1] = address;
       return;
@@ -190,7 +196,9 @@ export class UnmergedLog {
   #pieceFor(address: PoolAddress, recordBytes: number): Piece {
     const segment = this.#pool.segmentOf(address);
     let piece = this.#pieces.at(-1);
-    if (piece === undefined || piece.segment !== segment || piece.recordCount === PIECE_RECORDS_MAX) {
+    if (
+      piece === undefined || piece.segment !== segment || piece.recordCount === PIECE_RECORDS_MAX
+    ) {
       piece = this.#spare.pop() ?? newPiece();
       piece.segment = segment;
       this.#pieces.push(piece);

@@ -40,6 +40,7 @@ import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
 import {
   announceNodes,
+  MERGING_NODE,
   NO_NODE,
   NodeState,
   nodeStateOf,
@@ -543,7 +544,7 @@ export class NodeManager {
     const used = new Set(known.flatMap(({ nodeId, place }) => [nodeId, place]));
     do {
       this.#lastId = ((this.#lastId + 1) % (NO_NODE + 1)) as NodeId;
-    } while (this.#lastId === NO_NODE || used.has(this.#lastId));
+    } while (this.#lastId >= MERGING_NODE || used.has(this.#lastId));
     return this.#lastId;
   }
 

@@ -6,8 +6,10 @@
  *
  * @module
  */
+import { assert } from "../core/assert.ts";
 import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
+import { hasUnmerged } from "../dpm/log_merger.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -27,6 +29,7 @@ import type { LogFile } from "../persistence/log_file.ts";
 import {
   AGENT_COUNT,
   AGENT_HOST,
+  AGENT_MERGERS,
   AGENT_VICTIM,
   REPAIR_WANTED,
   SEGMENT_AGENT,
@@ -59,6 +62,14 @@ export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): 
     log.seal();
     log.suspend();
   }
+}
+
+/** Seals the segments of the log of a far KN that has ended, and whose log is merged; and what its merger has open. */
+export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
+  assert(!hasUnmerged(pool, agent), "what is not merged stays open");
+  const segments = new SegmentTable(pool);
+  for (const segment of segments.openSegmentsOf(agent)) segments.seal(segment);
+  sealLogs(pool, AGENT_MERGERS + agent, file);
 }
 
 /** What a repair looks at. */

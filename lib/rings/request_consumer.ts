@@ -23,6 +23,7 @@ import {
   ringWords,
   withoutPrepared,
 } from "./ring_layout.ts";
+import { ResponseWriter } from "./response_ring.ts";
 
 /** Returned by {@linkcode RequestConsumer.poll} when there is no request. */
 export const RING_EMPTY = -1;
@@ -34,6 +35,8 @@ export const RING_EMPTY = -1;
 export class RequestConsumer {
   /** The ring's words. */
   readonly words: Int32Array;
+  /** Where values that were read are sent; in the far placement only. */
+  readonly responses: ResponseWriter | undefined;
   readonly #start: number;
   readonly #wordMask: number;
   readonly #inFlightMax: number;
@@ -48,6 +51,7 @@ export class RequestConsumer {
   /** Opens the KN's end of a ring. */
   constructor(handle: RingHandle) {
     this.words = ringWords(handle);
+    this.responses = handle.responseWords ? new ResponseWriter(handle) : undefined;
     this.#start = requestStart(handle.inFlightMax);
     this.#wordMask = handle.requestWords - 1;
     this.#inFlightMax = handle.inFlightMax;

@@ -23,7 +23,13 @@
  * @module
  */
 import { copyWords } from "../core/copy_words.ts";
-import { RESPONSES, RESPONSES_READ, responseWordsOf, type RingHandle } from "./ring_layout.ts";
+import {
+  RESPONSES,
+  RESPONSES_READ,
+  RESPONSES_WRITTEN,
+  responseWordsOf,
+  type RingHandle,
+} from "./ring_layout.ts";
 
 const RESPONSE_VALUE_BYTES = 0;
 const RESPONSE_VERSION_LOW = 1;
@@ -57,7 +63,7 @@ export class ResponseWriter {
   constructor(handle: RingHandle) {
     this.#words = responseWordsOf(handle);
     this.#capacity = handle.responseWords ?? 0;
-    // The KN's ring is empty when it starts.
+    // Another KN may have had the ring before: nobody wants what is left of it.
     this.#written = Atomics.load(this.#words, RESPONSES_READ);
   }
 
@@ -86,7 +92,13 @@ export class ResponseWriter {
     words[at + RESPONSE_EXPIRY_HIGH] = isExpiring ? Math.floor(found.expiresAtMs / 2 ** 32) : 0;
     copyWords(found.words, found.valueAt, words, at + RESPONSE_VALUE, (found.valueBytes + 3) >>> 2);
     this.#written = (this.#written + length) | 0;
+    words[RESPONSES_WRITTEN] = this.#written;
     return at;
+  }
+
+  /** Waits a bounded time for the client to take a response. */
+  waitForRoom(timeoutMs: number): void {
+    Atomics.wait(this.#words, RESPONSES_READ, Atomics.load(this.#words, RESPONSES_READ), timeoutMs);
   }
 }
 
@@ -109,6 +121,8 @@ export class ResponseReader {
     this.#words = responseWordsOf(handle);
     const { buffer, byteOffset, byteLength } = this.#words;
     this.#bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    // What the ring's last client has left is nobody's. It has no requests in flight any more.
+    Atomics.store(this.#words, RESPONSES_READ, this.#words[RESPONSES_WRITTEN]);
   }
 
   /**
@@ -127,8 +141,9 @@ export class ResponseReader {
     const start = (at + RESPONSE_VALUE) * 4;
     const bytes = new Uint8Array(valueBytes);
     bytes.set(this.#bytes.subarray(start, start + valueBytes));
-    // After the copy: from here on the KN may write there.
+    // After the copy: from here on the KN may write there. It may wait for that.
     Atomics.store(words, RESPONSES_READ, end);
+    Atomics.notify(words, RESPONSES_READ);
     return { bytes, version, expiresAtMs: expiry === 0 ? Infinity : expiry };
   }
 }

@@ -10,6 +10,7 @@
  *              completion entries      inFlightMax entries of 4 words, written by the KN
  *              request records         requestBytes, written by the client
  *   far only   line  RESPONSES READ    written by the client, loaded by the KN
+ *              line  RESPONSES WRITTEN written by the KN, loaded by a client that connects
  *              responses               responseBytes, written by the KN; see response_ring.ts
  * ```
  *
@@ -72,8 +73,10 @@ export const REQUEST_RECORD = 6;
 
 /** Response part: words of the response stream that the client has taken. Pairs with the KN's load in ResponseWriter.claim. */
 export const RESPONSES_READ = 0;
+/** Response part: words of the response stream that the KN has written, for the ring's next client. */
+export const RESPONSES_WRITTEN = LINE_WORDS;
 /** Response part: first word of the responses. */
-export const RESPONSES = LINE_WORDS;
+export const RESPONSES = 2 * LINE_WORDS;
 
 /** What a request asks for. */
 export const Operation = {

@@ -28,6 +28,11 @@ export const NodeState = {
 
 /** The owner in the table's word of a slot that nobody can write at the moment: the KN that failed has not let it go. */
 export const NO_NODE = (NODE_ID_COUNT - 1) as NodeId;
+/**
+ * The owner of a slot in the far placement while what its last owner has logged is merged. No KN has this identity, so nobody can
+ * lock the slot for a request, and clients hold their requests.
+ */
+export const MERGING_NODE = (NODE_ID_COUNT - 2) as NodeId;
 
 /** Which KN has an agent block; `NO_NODE` if none does. */
 export function nodeOfAgent(pool: Pool, agent: number): NodeId {

@@ -6,14 +6,22 @@
  */
 import { Client } from "../../lib/client/client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
+import { ReadSettler, RoutedReads } from "../../lib/client/routed_reads.ts";
 import type { Settler } from "../../lib/client/settlers.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
 import type { Slot } from "../../lib/core/brands.ts";
-import { HASH_KEY } from "./sim_keys.ts";
-import { type KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
+import type { ReadValue } from "../../lib/rings/response_ring.ts";
+import { HASH_KEY, type SimKey } from "./sim_keys.ts";
+import {
+  type KeyModel,
+  type OperationKind,
+  require,
+  type SeenRecord,
+  type SimOperation,
+} from "./sim_model.ts";
 import { SimEyes } from "./sim_reader.ts";
-import { makeValue, VALUE_BYTES_MIN } from "./sim_values.ts";
+import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
 
@@ -27,6 +35,9 @@ const TTL_MS_MAX = 400;
 const MEDIUM_BYTES_MAX = 700;
 const LARGE_BYTES = [2100, 3000] as const;
 
+/** What can be waited for. */
+type Awaited = { readonly isSettled: boolean };
+
 /** One client. */
 export class SimClient implements SimAgent, ClientWaiter {
   readonly name: string;
@@ -38,6 +49,8 @@ export class SimClient implements SimAgent, ClientWaiter {
   readonly #ownSlots: readonly Slot[];
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   readonly #eyes: SimEyes;
+  /** What comes back for reads of a far pool. */
+  readonly reads: RoutedReads;
   #tickEnd: (() => void)[] = [];
   #poll: ((mayHelp: boolean) => number) | undefined;
   #pendingCount = 0;
@@ -54,6 +67,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#models = models;
     this.#ownSlots = ownSlots;
     this.#eyes = new SimEyes(world.pool, world.clock);
+    this.reads = new RoutedReads(world.pool);
     this.client = new Client({
       pool: world.pool,
       clientId,
@@ -140,12 +154,63 @@ export class SimClient implements SimAgent, ClientWaiter {
   #readOwn(): void {
     const model = this.#world.random.pick(this.#models);
     this.#world.scheduler.watch(`a synchronous read of ${this.name}`);
+    if (this.#world.isFar) return this.client.waitFor(this.#get(model));
     if (this.client.isSlotPending(model.key.slot)) this.client.settleSlot(model.key.slot);
     this.#eyes.check(model);
   }
 
-  #issueAny(): SimSettler {
-    const { random } = this.#world;
+  /** Reads a key of this client's own: the read sees all that was issued before it, and nothing else. */
+  #get(model: KeyModel): ReadSettler {
+    const { random, isFar, nowMs } = this.#world;
+    require(isFar, "reads of a near pool need no request");
+    const withValue = random.next() < 0.8;
+    this.#pendingCount += 1;
+    this.#encoder.encode(model.key.text);
+    const settler = new ReadSettler(this.reads, ({ exists, value }) => {
+      this.#pendingCount -= 1;
+      this.#checkRead(model, exists, value, nowMs);
+    });
+    this.client.get(this.#encoder, withValue, settler);
+    return settler;
+  }
+
+  #checkRead(
+    model: KeyModel,
+    exists: boolean,
+    value: ReadValue | undefined,
+    issuedAtMs: number,
+  ): void {
+    const { state, key } = model;
+    const { nowMs } = this.#world;
+    if (!exists) return require(model.mayBeAbsent(nowMs), `I4: a read missed ${key.text}`);
+    require(model.mayExist(issuedAtMs), `I4: a read found ${key.text}, which does not exist`);
+    if (value === undefined) return;
+    const { operation } = readValue(value.bytes, value.bytes.length, key.number);
+    require(
+      operation === state!.operation && value.version === state!.version,
+      `I4: a read of ${key.text} returned ${operation}, the key holds ${state!.operation}`,
+    );
+    require(value.expiresAtMs === state!.expiresAtMs, `a read of ${key.text} has its expiry time`);
+  }
+
+  /** Reads a counter, which everybody changes. */
+  #look(key: SimKey): SeenRecord | undefined {
+    if (!this.#world.isFar) return this.#eyes.look(key);
+    this.#world.scheduler.watch(`a synchronous read of ${this.name}`);
+    this.#encoder.encode(key.text);
+    const settler = new ReadSettler(this.reads);
+    this.client.get(this.#encoder, true, settler);
+    this.client.waitFor(settler);
+    settler.throwError();
+    const { value } = settler;
+    if (value === undefined) return undefined;
+    const { operation } = readValue(value.bytes, value.bytes.length, key.number);
+    return { operation, version: value.version };
+  }
+
+  #issueAny(): Awaited {
+    const { random, isFar } = this.#world;
+    if (isFar && random.next() < 0.4) return this.#get(random.pick(this.#models));
     if (random.next() < 0.1) return this.#increment();
     if (this.#ownSlots.length > 0 && random.next() < 0.01) {
       return this.#clear(random.pick(this.#ownSlots));
@@ -197,7 +262,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   #increment(): SimSettler {
     const counter = this.#world.random.pick(this.#world.counters);
     const { countMin } = counter;
-    const seen = this.#eyes.look(counter.key);
+    const seen = this.#look(counter.key);
     const count = seen?.operation ?? 0;
     require(count >= countMin, `I4: ${counter.key.text} was ${countMin}, is ${count}`);
     const bytes = makeValue(counter.key.number, count + 1, VALUE_BYTES_MIN);

@@ -6,9 +6,14 @@
  */
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { hasUnmerged } from "../../lib/dpm/log_merger.ts";
+import { sealMerged } from "../../lib/mnode/pool_repair.ts";
 import { clientExecutor } from "../../lib/node/executor.ts";
+import { FarMoves } from "../../lib/mnode/far_moves.ts";
+import { FarNode } from "../../lib/node/far_node.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import {
+  AGENT_LOGGED_END,
   AGENT_NODE,
   FREE_LIST_COUNT,
   GATE_DEFER_FREE,
@@ -33,6 +38,8 @@ import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
 
 const RING_BYTES = 8192;
+/** So few that responses wrap, and wait for the client, all the time. */
+const RESPONSE_BYTES = 2048;
 const NODES_MAX = 3;
 const TICK_MS_MAX = 120;
 /** Free segments with which a KN does not run out of them, and clean, in the middle of a request. */
@@ -46,7 +53,7 @@ export class SimNode implements SimAgent {
   isLeaving = false;
   readonly nodeId: NodeId;
   readonly agent: number;
-  readonly node: KvsNode;
+  readonly node: KvsNode | FarNode;
   readonly connections: readonly NodeConnection[];
   readonly #world: SimWorld;
 
@@ -56,12 +63,19 @@ export class SimNode implements SimAgent {
     this.agent = agent;
     this.#world = world;
     const { pool, clock, random } = world;
-    const rings = world.clients.map(() => createRing(RING_BYTES, random.pick([8, 16])));
-    const consumers = rings.map((ring) => new RequestConsumer(ring));
-    this.connections = rings.map((ring) =>
-      new NodeConnection(nodeId, pool.agentAt(agent), ring, this.#makeHelper(ring))
+    const responseBytes = world.isFar ? RESPONSE_BYTES : 0;
+    const rings = world.clients.map(() =>
+      createRing(RING_BYTES, random.pick([8, 16]), responseBytes)
     );
-    this.node = new KvsNode({ pool, nodeId, agent, consumers, clock });
+    const consumers = rings.map((ring) => new RequestConsumer(ring));
+    this.connections = rings.map((ring, i) => {
+      if (world.isFar) world.clients[i]!.reads.connect(agent, ring);
+      const help = world.isFar ? () => 0 : this.#makeHelper(ring);
+      return new NodeConnection(nodeId, pool.agentAt(agent), ring, help);
+    });
+    this.node = world.isFar
+      ? new FarNode({ pool, nodeId, agent, consumers, clock, cache: world.newCache() })
+      : new KvsNode({ pool, nodeId, agent, consumers, clock });
   }
 
   mayRun(isNested: boolean): boolean {
@@ -105,6 +119,9 @@ export class SimManager implements SimAgent {
   readonly name = "M-node";
   isActive = false;
   nodes: SimNode[] = [];
+  /** In the far placement: how slots are moved, and where those are to go that nobody owns at the moment. */
+  readonly farMoves: FarMoves;
+  readonly #taken = new Map<Slot, NodeId>();
   readonly #world: SimWorld;
   #nextId = 0;
   /** Records that must stay where they are while freed segments are held back. */
@@ -112,15 +129,24 @@ export class SimManager implements SimAgent {
 
   constructor(world: SimWorld) {
     this.#world = world;
+    this.farMoves = new FarMoves({
+      pool: world.pool,
+      agentOf: (nodeId) => this.nodes.find((node) => node.nodeId === nodeId)?.agent,
+      clock: world.clock,
+    });
   }
 
-  mayRun(): boolean {
-    return !this.isActive && !this.#world.isEnding;
+  mayRun(isNested: boolean): boolean {
+    if (this.isActive || (this.#world.isEnding && this.#taken.size === 0)) return false;
+    // Merging takes locks.
+    return !isNested || !this.#world.isFar || this.#world.lockWords.length === 0;
   }
 
   step(): void {
     const { random, pool } = this.#world;
     const choice = random.next();
+    for (const slot of this.#taken.keys()) if (random.next() < 0.7) this.#give(slot);
+    if (this.#world.isEnding) return;
     if (choice < 0.35) this.#world.nowMs += random.between(1, TICK_MS_MAX);
     else if (choice < 0.65) this.#moveAny();
     else if (choice < 0.7) this.#rebalance();
@@ -142,6 +168,7 @@ export class SimManager implements SimAgent {
     const agent = [0, 1, 2, 3].find((candidate) => !used.has(candidate))!;
     const agentAt = pool.agentAt(agent);
     pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
+    pool.control[agentAt + AGENT_LOGGED_END] = 0;
     const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
     this.nodes = [...this.nodes, node];
     clients.forEach(({ client }, i) => client.connect(node.connections[i]!));
@@ -164,6 +191,28 @@ export class SimManager implements SimAgent {
   close(): void {
     this.settle();
     for (const { node } of this.nodes) node.close();
+    if (this.#world.isFar) { for (const { agent } of this.nodes) this.#sealFar(agent); }
+  }
+
+  /** Merges the rest of the log of a KN that has ended, and seals what it had open. */
+  #sealFar(agent: number): void {
+    const { pool } = this.#world;
+    require(this.farMoves.mergeAll(agent), "a log can be merged to its end");
+    sealMerged(pool, agent);
+  }
+
+  /** Gives a slot that was taken to its new owner, if its last owner's log is merged by now. */
+  #give(slot: Slot): void {
+    if (this.#isLocked(slot) || this.isPaused) return;
+    const wanted = this.#taken.get(slot)!;
+    const isThere = this.nodes.some((node) => node.nodeId === wanted && !node.isLeaving);
+    const owner = isThere ? wanted : this.nodes.find((node) => !node.isLeaving)!.nodeId;
+    if (this.farMoves.give(slot, owner)) this.#taken.delete(slot);
+  }
+
+  #isLocked(slot: Slot): boolean {
+    const { pool } = this.#world;
+    return (pool.control[pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
   }
 
   #moveAny(): void {
@@ -174,8 +223,11 @@ export class SimManager implements SimAgent {
 
   #move(slot: Slot, owner: NodeId): void {
     const { pool, lockWords } = this.#world;
-    const isLocked = (pool.control[pool.slotAt(slot) + SLOT_LOCK] & HOLDER_MASK) !== 0;
-    if (isLocked) return;
+    if (this.#isLocked(slot)) return;
+    if (this.#world.isFar) {
+      if (!this.#taken.has(slot) && this.farMoves.take(slot)) this.#taken.set(slot, owner);
+      return;
+    }
     const before = lockWords.length === 0 ? checksum(pool.words[0]!) : undefined;
     const index = checksum(pool.index[0]!.subarray(0, INDEX_WORDS_CHECKED));
     const { scheduler } = this.#world;
@@ -213,10 +265,17 @@ export class SimManager implements SimAgent {
     const owned = slots.filter((slot) => ownerOf(loadOwner(pool, slot)) === leaving.nodeId);
     const staying = this.nodes.find((node) => !node.isLeaving)!;
     for (const slot of owned) this.#move(slot, staying.nodeId);
+    if (this.#taken.size > 0) return;
     if (leaving.connections.some(({ producer }) => producer.inFlightCount !== 0)) return;
     if (leaving.isActive) return;
     clients.forEach(({ client }, i) => client.disconnect(leaving.connections[i]!));
     leaving.node.close();
+    if (this.#world.isFar) {
+      if (hasUnmerged(pool, leaving.agent) && !this.farMoves.mergeAll(leaving.agent)) {
+        throw new Error("a KN that owns nothing has nothing to merge");
+      }
+      sealMerged(pool, leaving.agent);
+    }
     this.nodes = this.nodes.filter((node) => node !== leaving);
     Atomics.store(pool.control, GATE_NODE_COUNT, this.nodes.length);
   }

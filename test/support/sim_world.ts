@@ -4,7 +4,10 @@
  *
  * @module
  */
+import type { Cache } from "../../lib/cache/cache.ts";
 import type { OwnerWord, Slot } from "../../lib/core/brands.ts";
+import { createCache } from "../../lib/cache/create_cache.ts";
+import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
 import {
   AGENT_EXECUTOR,
   FREE_LIST_HEAD,
@@ -13,6 +16,7 @@ import {
   SLOT_LOCK,
 } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
+import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { COMPLETION_TAIL, Status } from "../../lib/rings/ring_layout.ts";
@@ -22,6 +26,7 @@ import { SimCleaner } from "./sim_cleaner.ts";
 import { SimClient } from "./sim_client.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { SimManager } from "./sim_manager.ts";
+import { SimMerger } from "./sim_merger.ts";
 import { KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
 import { checkPool, slotVersion } from "./sim_pool_check.ts";
 import { SimEyes, SimReader } from "./sim_reader.ts";
@@ -47,6 +52,8 @@ export interface SimOptions {
   readonly keysPerSlot?: number;
   /** Length of most values, at most. @default many or few to a segment */
   readonly valueBytesMax?: number;
+  /** Whether the pool is a far one. @default false */
+  readonly isFar?: boolean;
 }
 
 /** Slots in use: one for each client alone, one for both, one for the counters. */
@@ -63,6 +70,8 @@ const HANDED_OVER: Heat = { factor: 10, longShare: 0.5 };
 /** Steps between two checks of the whole pool. */
 const CHECK_EVERY = 16;
 const SEGMENT_BYTES = 4096;
+/** Bytes of a KN's cache in a far pool: so few that entries come and go. */
+const CACHE_BYTES = 4096;
 
 /** The simulated store. */
 export class SimWorld {
@@ -84,6 +93,8 @@ export class SimWorld {
 
   /** Whether clients execute requests themselves now and then. */
   readonly mayHelp: boolean;
+  readonly isFar: boolean;
+  readonly #mergers: readonly SimMerger[];
   readonly #cleaner: SimCleaner;
   readonly #reader: SimReader;
   readonly #stamps = new Map<Slot, { min: number; max: number }>();
@@ -92,7 +103,12 @@ export class SimWorld {
 
   constructor(options: SimOptions) {
     this.random = new Random(options.seed);
-    this.pool = makePool(this.random, options.segmentCount ?? this.random.between(10, 20));
+    this.isFar = options.isFar ?? false;
+    // KNs of a far pool keep what is not merged open, and their mergers may have a segment, too.
+    const segmentCountMin = this.isFar ? 24 : 10;
+    const segmentCount = options.segmentCount ??
+      this.random.between(segmentCountMin, segmentCountMin + 10);
+    this.pool = makePool(this.random, segmentCount, this.isFar);
     this.segments = new SegmentTable(this.pool);
     this.#lockIndices = new Set(SLOTS.map((slot) => this.pool.slotAt(slot) + SLOT_LOCK));
     this.valueBytesMax = options.valueBytesMax ?? this.random.pick([90, 90, 1200]);
@@ -112,6 +128,7 @@ export class SimWorld {
     this.manager = new SimManager(this);
     this.#cleaner = new SimCleaner(this);
     this.#reader = new SimReader(this);
+    this.#mergers = this.isFar ? [0, 1, 2, 3].map((agent) => new SimMerger(this, agent)) : [];
     this.scheduler = new SimScheduler({
       random: this.random,
       interruptShare: options.interruptShare,
@@ -139,7 +156,8 @@ export class SimWorld {
 
   /** Whether anybody is in the middle of a step that the gate guards. */
   get isGateBusy(): boolean {
-    return this.#isExecuting || this.#cleaner.isActive;
+    return this.#isExecuting || this.#cleaner.isActive ||
+      this.#mergers.some((merger) => merger.isActive);
   }
 
   /** Whether a slot is marked as moving. */
@@ -171,6 +189,7 @@ export class SimWorld {
       this.isEnding = true;
       this.scheduler.watch("the end");
       while (this.clients.some((client) => client.pendingCount > 0)) this.scheduler.runOther();
+      while (this.isFar && this.manager.farMoves.takenCount > 0) this.scheduler.runOther();
       this.manager.close();
       this.#cleaner.close();
     });
@@ -197,11 +216,18 @@ export class SimWorld {
     return { kind, number, expiresAtMs, expectedVersion, issuedAtMs, status: undefined };
   }
 
+  /** A cache for a KN of a far pool. */
+  newCache(): Cache<CachedValue> | undefined {
+    const policy = this.random.pick(["none", "marginal", "dac", "shortcuts"] as const);
+    if (policy === "none") return undefined;
+    return createCache(policy, { budgetBytes: CACHE_BYTES, keep: keepValue });
+  }
+
   /** Counts the version that an ended operation has used up. */
   countStamps(slot: Slot, status: number, mayBeExpired: boolean): void {
     const stamps = this.#stamps.get(slot)!;
     // A put that finds the index full has a version already; a delete of an expired record uses one, and says UNMET.
-    const isSure = status === Status.OK || status === Status.INDEX_FULL;
+    const isSure = status === Status.OK || (status === Status.INDEX_FULL && !this.isFar);
     if (isSure) stamps.min += 1;
     if (isSure || (mayBeExpired && status === Status.UNMET)) stamps.max += 1;
   }
@@ -212,7 +238,8 @@ export class SimWorld {
     if (choice < 0.4) return random.pick(this.manager.nodes);
     if (choice < 0.7) return random.pick(this.clients);
     if (choice < 0.8) return this.#cleaner;
-    return choice < 0.9 ? this.manager : this.#reader;
+    if (choice < 0.9) return this.manager;
+    return this.isFar ? random.pick(this.#mergers) : this.#reader;
   }
 
   #heatOf(array: Int32Array, index: number): Heat {
@@ -225,9 +252,11 @@ export class SimWorld {
   }
 }
 
-function makePool(random: Random, segmentCount: number): Pool {
+function makePool(random: Random, segmentCount: number, isFar: boolean): Pool {
   const geometry = geometryOf(segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
   // Now and then the index is so small that doubling fails, and then inserting.
   const bucketCount = random.next() < 0.2 ? random.between(12, 40) : geometry.bucketCount;
-  return Pool.create({ ...geometry, bucketCount }, HASH_KEY);
+  const pool = Pool.create({ ...geometry, bucketCount }, HASH_KEY);
+  if (isFar) placeFar(pool, random.between(1, 3) * SEGMENT_BYTES);
+  return pool;
 }

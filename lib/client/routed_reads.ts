@@ -1,0 +1,101 @@
+/**
+ * What a client of a far pool gets back for its reads: private copies of values, from the response rings or from where KNs have staged them.
+ *
+ * @module
+ */
+import type { PoolAddress } from "../core/brands.ts";
+import type { DinomoError } from "../core/errors.ts";
+import {
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RECORD_VERSION_LOW,
+  recordExpiry,
+  recordVersion,
+  valueWord,
+} from "../log/record_layout.ts";
+import { giveBackStaged } from "../node/far_group.ts";
+import type { Pool } from "../pool/pool.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
+import { type ReadValue, ResponseReader } from "../rings/response_ring.ts";
+import { type RingHandle, Status } from "../rings/ring_layout.ts";
+import { errorOf, type Settler } from "./settlers.ts";
+
+/** A client's ends of its response rings, by the KNs' agent blocks. */
+export class RoutedReads {
+  readonly #pool: Pool;
+  readonly #segments: SegmentTable;
+  readonly #readers: (ResponseReader | undefined)[] = [];
+
+  /** For a client that is connected to nobody yet. */
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    this.#segments = new SegmentTable(pool);
+  }
+
+  /** Takes the ring from a KN, before the first request to it. */
+  connect(agent: number, ring: RingHandle): void {
+    this.#readers[agent] = new ResponseReader(ring);
+  }
+
+  /** Takes what was read, from where the words of a completion say it is; undefined if there was nothing. */
+  take(status: number, address: number, end: number, agent: number): ReadValue | undefined {
+    if (status === Status.FOUND) return this.#readers[agent]!.take(address, end);
+    if (status === Status.FOUND_STAGED) return this.#takeStaged(address as PoolAddress);
+    return undefined;
+  }
+
+  #takeStaged(address: PoolAddress): ReadValue {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const meta = words[at + RECORD_META];
+    const start = (at + valueWord(meta)) * 4;
+    const bytes = new Uint8Array(words[at + RECORD_VALUE_BYTES]);
+    bytes.set(this.#pool.bytesOf(address).subarray(start, start + bytes.length));
+    const value = {
+      bytes,
+      version: recordVersion(meta, words[at + RECORD_VERSION_LOW]),
+      expiresAtMs: recordExpiry(words, at),
+    };
+    giveBackStaged(this.#pool, this.#segments, address);
+    return value;
+  }
+}
+
+/** Ends a read with what was found, or with whether there is anything. */
+export class ReadSettler implements Settler {
+  isSettled = false;
+  /** Whether the key exists. */
+  exists = false;
+  /** What was found; undefined for a read without the value. */
+  value: ReadValue | undefined;
+  readonly #reads: RoutedReads;
+  readonly #onEnd: ((settler: ReadSettler) => void) | undefined;
+  #error: DinomoError | undefined;
+
+  /** Makes a settler; `onEnd` is called when the read has ended, in the middle of a poll: it must not use the client. */
+  constructor(reads: RoutedReads, onEnd?: (settler: ReadSettler) => void) {
+    this.#reads = reads;
+    this.#onEnd = onEnd;
+  }
+
+  /** Throws the error that the read ended with, if there was one. */
+  throwError(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  settle(status: number, address: number, versionLow: number, versionHigh: number): void {
+    this.value = this.#reads.take(status, address, versionLow, versionHigh);
+    this.exists = this.value !== undefined || status === Status.OK;
+    this.#end(errorOf(status));
+  }
+
+  fail(error: DinomoError): void {
+    this.#end(error);
+  }
+
+  #end(error: DinomoError | undefined): void {
+    this.#error = error;
+    this.isSettled = true;
+    this.#onEnd?.(this);
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The requests of one step of a far KN: logged together, and answered after that.
+ *
+ * 1. **Append.** For each request in turn: lock its slot (once per slot and group), check its condition, give its record the slot's next
+ *    version, and put the record into the open segment. Its answer is prepared in the ring. Reads join in, so that answers keep the
+ *    order of the requests, but look at nothing that the group changes: a read of such a key waits for the end of the group.
+ * 2. **Log.** Write what was appended, and sync it if anything in the group asks for it; then publish the segments' used bytes. From then
+ *    on the records are logged: the merger merges them, whatever becomes of this thread.
+ * 3. **Answer** all requests, in their order, and unlock the slots.
+ *
+ * Why that is safe:
+ *
+ * - I1. A slot is locked from when its record is appended until that is logged. Whoever takes the slot away has to wait for that; so what
+ *   is logged at that moment is all that this KN will ever log for the slot, and is merged before the slot is given to anybody.
+ * - I3. Nothing is answered before it is logged, and no read sees what is not. A group that could not be written is not logged:
+ *   its records are voided before used bytes are published, and nobody merges them.
+ * - I5. If the thread dies, a record is logged if and only if it is within its segment's used bytes. What is logged forms a
+ *   prefix of what was appended. Whoever tidies up answers every request up to the last logged one of its ring as it was prepared, and no
+ *   other one: those are sent again by their clients, in their order (mnode/dead_executor.ts). A group that was SEALED may be in the
+ *   file; so it is written once more, and is logged then.
+ *
+ * @module
+ */
+import {
+  NO_ADDRESS,
+  NO_SEGMENT,
+  type NodeId,
+  type OwnerWord,
+  type PoolAddress,
+  type Slot,
+} from "../core/brands.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import type { LogWriter } from "../log/log_writer.ts";
+import {
+  keyEquals,
+  metaKeyBytes,
+  metaKind,
+  metaWithKind,
+  RECORD_HASH,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RecordKind,
+  recordWords,
+} from "../log/record_layout.ts";
+import type { UnmergedLog } from "../log/unmerged_log.ts";
+import { AGENT_GROUP_STATE, AGENT_LOGGED_END, SLOT_LOCK } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
+import type { Verbs } from "../pool/verbs.ts";
+import type { RequestConsumer } from "../rings/request_consumer.ts";
+import { Status } from "../rings/ring_layout.ts";
+import { Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
+import { GroupState } from "./commit_group.ts";
+import type { FarLookup } from "./far_lookup.ts";
+
+/** What a group is made of: the parts of its KN. */
+export interface FarGroupOptions {
+  readonly pool: Pool;
+  readonly nodeId: NodeId;
+  /** The KN's agent block. */
+  readonly agent: number;
+  readonly segments: SegmentTable;
+  readonly log: LogWriter;
+  /** Where values wait that are too large for a ring. */
+  readonly staging: LogWriter;
+  readonly unmerged: UnmergedLog;
+  readonly lookup: FarLookup;
+  readonly verbs: Verbs;
+  /** Whether every group is synced. */
+  readonly syncsAlways: boolean;
+}
+
+/** A request of the group, and its answer. */
+interface Member {
+  readonly consumer: RequestConsumer;
+  status: number;
+  readonly address: number;
+  readonly low: number;
+  readonly high: number;
+  /** Whether `address` is a record in the log. */
+  readonly isRecord: boolean;
+  /** A staged value that this ends; `NO_ADDRESS` if there is none. */
+  readonly staged: PoolAddress;
+}
+
+/** The group of one far KN; empty between two steps. */
+export class FarGroup {
+  readonly #options: FarGroupOptions;
+  readonly #pool: Pool;
+  readonly #control: Int32Array;
+  readonly #agentAt: number;
+  #members: Member[] = [];
+  /** By hash: the newest record of the group. */
+  readonly #newest = new Map<number, PoolAddress>();
+  #locked: Slot[] = [];
+  readonly #isLocked: Uint8Array = new Uint8Array(SLOT_COUNT);
+  readonly #lockedUnder: Int32Array = new Int32Array(SLOT_COUNT);
+  readonly #isCleared: Uint8Array = new Uint8Array(SLOT_COUNT);
+  #recordBytes = 0;
+  #recordCount = 0;
+  #mustSync = false;
+
+  /** Makes a group without members. */
+  constructor(options: FarGroupOptions) {
+    this.#options = options;
+    this.#pool = options.pool;
+    this.#control = options.pool.control;
+    this.#agentAt = options.pool.agentAt(options.agent);
+  }
+
+  /** Requests in the group. */
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Whether there is anything to end. */
+  get isOpen(): boolean {
+    return this.#members.length > 0 || this.#locked.length > 0;
+  }
+
+  /** Bytes and number of the records in the group. */
+  get recordBytes(): number {
+    return this.#recordBytes;
+  }
+
+  /** See {@linkcode recordBytes}. */
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  /** Whether the group has locked a slot. */
+  hasLocked(slot: Slot): boolean {
+    return this.#isLocked[slot] !== 0;
+  }
+
+  /** Whether the group does not change a key, so that it can be read. */
+  mayRead(hash: number): boolean {
+    return !this.#newest.has(hash) && this.#isCleared[hash >>> SLOT_SHIFT] === 0;
+  }
+
+  /** Whether the group can tell what a change of this key finds. */
+  mayChange(hash: number, keyWords: Int32Array, keyAt: number, keyBytes: number): boolean {
+    if (this.#isCleared[hash >>> SLOT_SHIFT] !== 0) return false;
+    const newest = this.#newest.get(hash);
+    if (newest === undefined) return true;
+    // Another key with the same hash would hide this one.
+    const words = this.#pool.wordsOf(newest);
+    return keyEquals(words, this.#pool.wordAt(newest), keyWords, keyAt, keyBytes);
+  }
+
+  /** The group's newest record of a key that {@linkcode mayChange} is true for; `NO_ADDRESS` if it has none. */
+  newestOf(hash: number): PoolAddress {
+    return this.#newest.get(hash) ?? NO_ADDRESS;
+  }
+
+  /** Locks a slot until the end of the group; returns one of `Lock`. */
+  lock(slot: Slot, owner: OwnerWord): number {
+    const { nodeId, agent, lookup } = this.#options;
+    if (this.#isLocked[slot] !== 0) {
+      return this.#lockedUnder[slot] === owner ? Lock.TAKEN : Lock.MOVED;
+    }
+    if (ownerOf(owner) !== nodeId) return Lock.MOVED;
+    const lock = lockSlot(this.#control, this.#pool.slotAt(slot) + SLOT_LOCK, owner, agent);
+    if (lock !== Lock.TAKEN) return lock;
+    this.#isLocked[slot] = 1;
+    this.#lockedUnder[slot] = owner;
+    this.#locked.push(slot);
+    lookup.own(slot, owner);
+    return lock;
+  }
+
+  /** Adds a request that changes nothing, with its answer. */
+  answer(
+    consumer: RequestConsumer,
+    status: number,
+    address = 0,
+    low = 0,
+    high = 0,
+    staged: PoolAddress = NO_ADDRESS,
+  ): void {
+    consumer.prepare(status, address, low, high);
+    this.#add({ consumer, status, address, low, high, isRecord: false, staged });
+  }
+
+  /** Adds a request that has reserved a place for a value. If this thread dies, it is asked for again. */
+  answerReserved(consumer: RequestConsumer, address: PoolAddress): void {
+    consumer.prepare(Status.MOVED, 0, 0, 0);
+    const staged = NO_ADDRESS;
+    this.#add({ consumer, status: Status.OK, address, low: 0, high: 0, isRecord: false, staged });
+  }
+
+  /** Adds a request whose record has been appended and stamped. */
+  answerLogged(
+    consumer: RequestConsumer,
+    address: PoolAddress,
+    low: number,
+    high: number,
+    mustSync: boolean,
+    staged: PoolAddress = NO_ADDRESS,
+  ): void {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const meta = words[at + RECORD_META];
+    const hash = words[at + RECORD_HASH];
+    if (this.#recordCount === 0) {
+      Atomics.store(this.#control, this.#agentAt + AGENT_GROUP_STATE, GroupState.APPENDING);
+    }
+    consumer.prepare(Status.OK, address, low, high);
+    this.#add({ consumer, status: Status.OK, address, low, high, isRecord: true, staged });
+    if (metaKind(meta) === RecordKind.CLEAR) this.#isCleared[hash >>> SLOT_SHIFT] = 1;
+    else this.#newest.set(hash, address);
+    this.#recordBytes += recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4;
+    this.#recordCount += 1;
+    if (mustSync) this.#mustSync = true;
+  }
+
+  /** Logs and answers everything; returns whether anything was logged. */
+  end(): boolean {
+    const hasRecords = this.#recordCount > 0;
+    if (hasRecords) this.#log();
+    for (const member of this.#members) this.#answer(member);
+    for (const slot of this.#locked) {
+      const owner = this.#lockedUnder[slot] as OwnerWord;
+      unlockSlot(this.#control, this.#pool.slotAt(slot) + SLOT_LOCK, owner);
+      this.#isLocked[slot] = this.#isCleared[slot] = 0;
+    }
+    if (hasRecords) {
+      Atomics.store(this.#control, this.#agentAt + AGENT_GROUP_STATE, GroupState.NONE);
+    }
+    this.#endStaging();
+    for (const { consumer } of this.#members) consumer.publish();
+    this.#members = [];
+    this.#locked = [];
+    this.#newest.clear();
+    this.#recordBytes = this.#recordCount = 0;
+    this.#mustSync = false;
+    return hasRecords;
+  }
+
+  #add(member: Member): void {
+    this.#members.push(member);
+  }
+
+  #log(): void {
+    const { log, verbs, syncsAlways } = this.#options;
+    log.endFrame();
+    Atomics.store(this.#control, this.#agentAt + AGENT_GROUP_STATE, GroupState.SEALED);
+    const isWritten = log.write(this.#mustSync || syncsAlways);
+    let end = 0;
+    for (const member of this.#members) {
+      if (!member.isRecord) continue;
+      const words = this.#pool.wordsOf(member.address as PoolAddress);
+      const at = this.#pool.wordAt(member.address as PoolAddress);
+      const length = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]);
+      end = ((member.address >>> 0) + length * 4 / ADDRESS_UNIT_BYTES) | 0;
+      if (isWritten) continue;
+      words[at + RECORD_META] = metaWithKind(words[at + RECORD_META], RecordKind.RESERVATION);
+      member.status = Status.NOT_DURABLE;
+    }
+    if (isWritten) verbs.write(this.#recordBytes);
+    // From here on the records are logged.
+    log.settle();
+    Atomics.store(this.#control, this.#agentAt + AGENT_LOGGED_END, end);
+    if (isWritten) this.#remember();
+  }
+
+  /** Lets this KN find what it has logged. */
+  #remember(): void {
+    const { unmerged, lookup } = this.#options;
+    for (const { isRecord, address: unit } of this.#members) {
+      if (!isRecord) continue;
+      const address = unit as PoolAddress;
+      const words = this.#pool.wordsOf(address);
+      const at = this.#pool.wordAt(address);
+      const meta = words[at + RECORD_META];
+      const hash = words[at + RECORD_HASH];
+      const bytes = recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4;
+      if (metaKind(meta) === RecordKind.CLEAR) {
+        unmerged.addClear(address, (hash >>> SLOT_SHIFT) as Slot, bytes);
+        lookup.noteClear((hash >>> SLOT_SHIFT) as Slot);
+      } else {
+        unmerged.add(address, hash, metaKeyBytes(meta), bytes);
+        lookup.noteRecord(address);
+      }
+    }
+  }
+
+  #answer({ consumer, status, address, low, high, isRecord, staged }: Member): void {
+    if (staged !== NO_ADDRESS && status !== Status.MOVED) {
+      // It has been copied, or given up. A client whose slot has moved will commit it at the new owner.
+      giveBackStaged(this.#pool, this.#options.segments, staged);
+    }
+    if (isRecord && status !== Status.OK) consumer.complete(status, 0, 0, 0);
+    else consumer.complete(status, address, low, high);
+  }
+
+  /** Gives the staging segment back as soon as no value is on its way in it. */
+  #endStaging(): void {
+    const { staging, segments } = this.#options;
+    if (staging.segment === NO_SEGMENT || segments.liveBytes(staging.segment) !== 0) return;
+    staging.seal();
+  }
+}
+
+/** Gives the place of a staged value back. */
+export function giveBackStaged(pool: Pool, segments: SegmentTable, address: PoolAddress): void {
+  const words = pool.wordsOf(address);
+  const at = pool.wordAt(address);
+  const meta = words[at + RECORD_META];
+  // Whoever counts reservations anew does not count this one.
+  words[at + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
+  segments.subtractLive(address, recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4);
+  segments.unpin(address);
+}
