@@ -6,14 +6,14 @@
  * npm run experiments:calibrate
  * ```
  *
- * Keys are drawn with Zipf's distribution of exponent 0.99. Of the batches of each kind the lowest tenth counts: the machine may do other
- * work, too, which only adds.
+ * Keys are drawn with Zipf's distribution of exponent 0.99. Kinds take turns, in rounds of some milliseconds; the median of the least
+ * disturbed round of each kind counts. The machine may do other work, too, which only adds.
  *
  * @module
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CachePolicy } from "../../lib/cache/cache.ts";
+import { type CachePolicy, shortcutBytes, valueEntryBytes } from "../../lib/cache/cache.ts";
 import { createCache } from "../../lib/cache/create_cache.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
@@ -27,10 +27,11 @@ import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { initialiseOwner } from "../../lib/routing/ownership.ts";
 import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
 import { describeEnvironment } from "../environment.ts";
-import { quantileOfSorted } from "../measure/statistics.ts";
+import { median } from "../measure/statistics.ts";
 import { createRandom } from "../workloads/random.ts";
 import type { MEASURED_NS } from "./model/measured_costs.ts";
-import { VALUE_BYTES } from "./plan.ts";
+import { CACHE_SHARE, EXPERIMENT_PLANS, KEY_BYTES, VALUE_BYTES } from "./plan.ts";
+import { cacheBytesOf } from "./systems/catalogue.ts";
 import { KeyNumbers, RequestSender } from "./systems/dinomo/request_sender.ts";
 import { OperationKind } from "./workload/mix.ts";
 import { Zipf } from "./workload/zipf.ts";
@@ -40,14 +41,17 @@ type Measured = Record<keyof typeof MEASURED_NS, number>;
 /** Requests of a step, and steps of a round. */
 const BATCH = 16;
 const ROUND_BATCHES = 200;
-const ROUND_COUNT = 30;
-const KEY_COUNT = 1 << 17;
-const POOL_BYTES = 1 << 30;
+const ROUND_COUNT = 100;
+/** As many as in the experiments, and caches as large. */
+const { keyCount: KEY_COUNT } = EXPERIMENT_PLANS.full.steady;
+const CACHE_BYTES = cacheBytesOf(KEY_COUNT, CACHE_SHARE);
+/** Keys that are all cached, as values and as shortcuts. */
+const VALUE_COUNT = Math.floor(CACHE_BYTES / valueEntryBytes(KEY_BYTES, VALUE_BYTES));
+const SHORTCUT_COUNT = Math.floor(CACHE_BYTES / shortcutBytes(KEY_BYTES));
+const POOL_BYTES = 1 << 29;
 const SEGMENT_BYTES = 1 << 20;
-const CACHE_BYTES = 1 << 28;
 const EXPONENT = 0.99;
 const SEED = 1;
-const UNDISTURBED_SHARE = 0.1;
 /** Records that are logged and not merged, when reads of those are timed. */
 const LOGGED_COUNT = 2048;
 
@@ -75,10 +79,7 @@ class Bench {
       this.#execute(OperationKind.UPDATE, (i) => key + i);
       this.merge();
     }
-    // Twice, so that a shortcut that can become a value does.
-    for (let key = 0; key < 2 * KEY_COUNT; key += BATCH) {
-      this.#execute(OperationKind.READ, (i) => (key + i) % KEY_COUNT);
-    }
+    this.samplesNs.length = 0;
   }
 
   /** Writes the first keys, and does not merge that. */
@@ -96,7 +97,7 @@ class Bench {
     }
   }
 
-  /** Merges everything, and times that. */
+  /** Merges everything, and times each step of that. */
   merge(): void {
     while (this.#merger.hasWork) {
       const before = this.#merger.mergedCount;
@@ -122,8 +123,14 @@ class Bench {
   }
 }
 
+/** The lowest of the medians of the rounds. */
 function undisturbed(samples: readonly number[]): number {
-  return quantileOfSorted(Float64Array.from(samples).sort(), UNDISTURBED_SHARE);
+  const perRound = Math.floor(samples.length / ROUND_COUNT);
+  const rounds = Array.from(
+    { length: ROUND_COUNT },
+    (_, round) => median(samples.slice(round * perRound, (round + 1) * perRound)),
+  );
+  return Math.min(...rounds);
 }
 
 function measure(progress: (line: string) => void): Measured {
@@ -134,15 +141,16 @@ function measure(progress: (line: string) => void): Measured {
   const logged = new Bench("values", 0);
   const writes = new Bench("dac", CACHE_BYTES);
   logged.log();
-  const all = new Zipf(KEY_COUNT, EXPONENT);
-  const few = new Zipf(LOGGED_COUNT, EXPONENT);
+  const zipfOf = (keyCount: number) => new Zipf(keyCount, EXPONENT);
+  const [all, cached, found, recent] = [KEY_COUNT, VALUE_COUNT, SHORTCUT_COUNT, LOGGED_COUNT]
+    .map(zipfOf);
   writes.mergeSamplesNs.length = 0;
   for (let round = 0; round < ROUND_COUNT; round++) {
     progress(`round ${round + 1} of ${ROUND_COUNT}`);
-    values.time(OperationKind.READ, all);
-    shortcuts.time(OperationKind.READ, all);
+    values.time(OperationKind.READ, cached);
+    shortcuts.time(OperationKind.READ, found);
     misses.time(OperationKind.READ, all);
-    logged.time(OperationKind.READ, few);
+    logged.time(OperationKind.READ, recent);
     writes.time(OperationKind.UPDATE, all);
     writes.merge();
   }

@@ -6,69 +6,133 @@
 import type { Size } from "../options.ts";
 import type { MixId } from "./workload/mix.ts";
 
-/** How large the experiments are. */
-export interface ExperimentPlan {
+/** How long a system runs in its steady state. */
+export interface SteadyPlan {
   /** Keys at the beginning, of 8 bytes each; values have 1 KiB. */
   readonly keyCount: number;
-  /** Operations before anything is counted: caches fill, and Clover's spare buffers are used up where that is possible. */
+  /** Operations before anything is counted: caches fill, and Clover uses up its spare buffers where it writes half of the time. */
   readonly warmUpOperations: number;
   readonly operations: number;
-  readonly nodeCounts: readonly number[];
-  /** Mixes whose throughput is measured at all of these; the others only at the last of `nodeCountsOfAll`. */
-  readonly mixes: readonly MixId[];
-  readonly zipfExponents: readonly number[];
-  /** Sizes of a KN's cache, as shares of the data. */
-  readonly cacheShares: readonly number[];
-  readonly cacheNodeCount: number;
-  /** KNs of the timelines before anything happens, and how long these run. */
-  readonly timelineNodeCount: number;
-  readonly timelineMs: number;
-  readonly intervalMs: number;
 }
 
-const ALL_MIXES = ["read-only", "update-5", "update-50", "insert-5", "insert-50"] as const;
+/** How large the experiments are. */
+export interface ExperimentPlan {
+  readonly steady: SteadyPlan;
+  /** With as many keys as fit into a run of minutes, for the figures that are compared. */
+  readonly headline: SteadyPlan & { readonly nodeCount: number };
+  readonly mixes: readonly MixId[];
+  /** Numbers of KNs, by the exponent of Zipf's distribution. */
+  readonly nodeCounts: readonly { readonly exponent: number; readonly counts: readonly number[] }[];
+  /** Sizes of a KN's cache, as shares of the data, for one KN. */
+  readonly cacheShares: readonly number[];
+  /** Numbers of KNs over which the load is spread, and how it is skewed. */
+  readonly balance: { readonly nodeCount: number; readonly exponents: readonly number[] };
+  readonly timeline: TimelinePlan;
+}
+
+/** What happens in the timelines, in milliseconds of virtual time. */
+export interface TimelinePlan {
+  readonly keyCount: number;
+  readonly nodeCount: number;
+  readonly addedCount: number;
+  readonly clientsPerNode: number;
+  /** The load doubles, or a KN dies. */
+  readonly changeMs: number;
+  /** From then until KNs are added. */
+  readonly reactionMs: number;
+  /** The load halves; KNs are removed after the same time. */
+  readonly halvedMs: number;
+  readonly endMs: number;
+  readonly intervalMs: number;
+  /** From the death of a KN until its slots are moved. */
+  readonly detectionMs: number;
+  /** Data that Dinomo-N copies slots of. */
+  readonly dataBytes: number;
+}
+
+const MIX_IDS = ["read-only", "update-5", "update-50", "insert-5", "insert-50"] as const;
+const GIB = 2 ** 30;
 
 export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
   // Shows that everything runs: part of the tests.
   smoke: {
-    keyCount: 2000,
-    warmUpOperations: 2000,
-    operations: 2000,
-    nodeCounts: [1, 2],
+    steady: { keyCount: 2000, warmUpOperations: 1000, operations: 1000 },
+    headline: { keyCount: 2000, warmUpOperations: 1000, operations: 1000, nodeCount: 2 },
     mixes: ["update-5", "insert-50"],
-    zipfExponents: [0.99],
-    cacheShares: [0.02],
-    cacheNodeCount: 1,
-    timelineNodeCount: 2,
-    timelineMs: 6,
-    intervalMs: 0.5,
+    nodeCounts: [{ exponent: 0.99, counts: [1, 2] }],
+    cacheShares: [0.02, 0.1],
+    balance: { nodeCount: 2, exponents: [2] },
+    timeline: {
+      keyCount: 2000,
+      nodeCount: 1,
+      addedCount: 1,
+      clientsPerNode: 4,
+      changeMs: 4,
+      reactionMs: 1,
+      halvedMs: 16,
+      endMs: 30,
+      intervalMs: 1,
+      detectionMs: 2,
+      dataBytes: GIB / 64,
+    },
   },
+  // Shows whether a change made something clearly better or worse.
   quick: {
-    keyCount: 1 << 15,
-    warmUpOperations: 100_000,
-    operations: 100_000,
-    nodeCounts: [1, 4, 16, 64],
+    steady: { keyCount: 1 << 15, warmUpOperations: 100_000, operations: 60_000 },
+    headline: {
+      keyCount: 1 << 16,
+      warmUpOperations: 200_000,
+      operations: 100_000,
+      nodeCount: 16,
+    },
     mixes: ["read-only", "update-5", "update-50"],
-    zipfExponents: [0.99],
+    nodeCounts: [{ exponent: 0.99, counts: [1, 4, 16, 64] }],
     cacheShares: [0.0025, 0.01, 0.04, 0.16],
-    cacheNodeCount: 1,
-    timelineNodeCount: 4,
-    timelineMs: 60,
-    intervalMs: 1,
+    balance: { nodeCount: 16, exponents: [0.5, 0.99, 2] },
+    timeline: {
+      keyCount: 1 << 15,
+      nodeCount: 4,
+      addedCount: 1,
+      clientsPerNode: 24,
+      changeMs: 20,
+      reactionMs: 10,
+      halvedMs: 100,
+      endMs: 180,
+      intervalMs: 1,
+      detectionMs: 20,
+      dataBytes: GIB / 2,
+    },
   },
   // What is published.
   full: {
-    keyCount: 1 << 17,
-    warmUpOperations: 600_000,
-    operations: 400_000,
-    nodeCounts: [1, 2, 4, 8, 16, 32, 64],
-    mixes: ALL_MIXES,
-    zipfExponents: [0.5, 0.99, 2],
-    cacheShares: [0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32],
-    cacheNodeCount: 1,
-    timelineNodeCount: 8,
-    timelineMs: 200,
-    intervalMs: 1,
+    steady: { keyCount: 1 << 16, warmUpOperations: 200_000, operations: 80_000 },
+    headline: {
+      keyCount: 1 << 18,
+      warmUpOperations: 900_000,
+      operations: 200_000,
+      nodeCount: 16,
+    },
+    mixes: MIX_IDS,
+    nodeCounts: [
+      { exponent: 0.5, counts: [1, 4, 16, 64] },
+      { exponent: 0.99, counts: [1, 2, 4, 8, 16, 32, 64] },
+      { exponent: 2, counts: [1, 4, 16, 64] },
+    ],
+    cacheShares: [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16],
+    balance: { nodeCount: 16, exponents: [0.5, 0.99, 2] },
+    timeline: {
+      keyCount: 1 << 16,
+      nodeCount: 4,
+      addedCount: 1,
+      clientsPerNode: 24,
+      changeMs: 40,
+      reactionMs: 20,
+      halvedMs: 340,
+      endMs: 640,
+      intervalMs: 1,
+      detectionMs: 100,
+      dataBytes: 4 * GIB,
+    },
   },
 };
 
@@ -76,5 +140,5 @@ export const VALUE_BYTES = 1024;
 export const KEY_BYTES = 8;
 /** Of each KN, as a share of the data. */
 export const CACHE_SHARE = 0.01;
-/** Clients for each KN: more than it has threads, so that none of them is ever idle for want of work. */
+/** Clients for each KN in the steady state: more than it has threads, so that it is never idle for want of work. */
 export const CLIENTS_PER_NODE = 64;

@@ -5,6 +5,7 @@
  */
 import { runtimeTitle } from "../report/chart_data.ts";
 import { alignColumns, formatRate, threeDigits } from "../report/format.ts";
+import { markdownTable } from "../report/markdown_table.ts";
 import type { Durations, FailoverFigures } from "./failover.ts";
 import type { ReadFigures } from "./reads.ts";
 import type { ThreadsResults } from "./results.ts";
@@ -71,16 +72,6 @@ nothing was left of it. With \`help: false\`, requests wait for the thread of th
 
 ![From the call until another thread sees the value](${chart})
 `;
-}
-
-function markdownTable(lines: readonly string[][]): string {
-  const widths = lines[0].map((_, column) =>
-    Math.max(3, ...lines.map((line) => line[column].length))
-  );
-  const ruled = [lines[0], widths.map((width) => "-".repeat(width)), ...lines.slice(1)];
-  return ruled
-    .map((line) => `| ${line.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`)
-    .join("\n");
 }
 
 function tablesOf(all: readonly ThreadsResults[]): Table[] {

@@ -19,7 +19,11 @@ const SLICE_US = 200;
 const TIMELINE_US = 1000;
 
 /** Makes a system for a simulation. */
-export type BuildSystem = (simulation: Simulation, fabric: Fabric, random: Random) => SystemUnderTest;
+export type BuildSystem = (
+  simulation: Simulation,
+  fabric: Fabric,
+  random: Random,
+) => SystemUnderTest;
 
 /** What is run, and for how long. */
 export interface SteadyRun {

@@ -79,8 +79,10 @@ export const COSTS = {
   shortSleepUs: {
     value: 54,
     unit: "us",
-    what: "a sleep of 4 us, as a collector of that server does for each 64 buffers that it recycles",
-    source: "mitsume_con_thread.cc: two round trips; prctl(2): Linux adds up to 50 us, and mostly does",
+    what:
+      "a sleep of 4 us, as a collector of that server does for each 64 buffers that it recycles",
+    source:
+      "mitsume_con_thread.cc: two round trips; prctl(2): Linux adds up to 50 us, and mostly does",
   },
   memoryAccessUs: {
     value: 0.1,
@@ -88,13 +90,16 @@ export const COSTS = {
     what: "a load from memory that depends on the one before, in that server's tables",
     source: "Izraelevitz et al., arXiv:1903.05714: 101 ns, random, DRAM",
   },
-  valueReadUs: measured("valueRead", "a KN's thread for a read of a cached value, from request to answer"),
+  valueReadUs: measured(
+    "valueRead",
+    "a KN's thread for a read of a cached value, from request to answer",
+  ),
   shortcutReadUs: measured(
     "shortcutRead",
-    "the same by a cached shortcut, without the round trip; and for a read of Clover, by any way",
+    "the same by a cached shortcut, without the round trip; and for every operation of Clover",
   ),
   logReadUs: measured("logRead", "the same, of a record that is logged and not merged"),
   missReadUs: measured("missRead", "the same through the index, without the round trips"),
-  writeUs: measured("write", "the same for an update or insert; of Clover, too"),
+  writeUs: measured("write", "the same for an update or insert, with its share of logging it"),
   mergeUs: measured("merge", "a DPM processor for merging one record into the index"),
 } as const satisfies Record<string, Cost>;

@@ -5,15 +5,14 @@
  */
 
 /** On what they were measured. */
-export const MEASURED_ON =
-  "nothing yet";
+export const MEASURED_ON = "node 20.20.2, 2 cores of Intel(R) Xeon(R) Processor, 2026-11-23";
 
 /** Nanoseconds. */
 export const MEASURED_NS = {
-  valueRead: 800,
-  shortcutRead: 1000,
-  logRead: 1000,
-  missRead: 1200,
-  write: 1200,
-  merge: 800,
+  valueRead: 508,
+  shortcutRead: 1066,
+  logRead: 525,
+  missRead: 1210,
+  write: 2195,
+  merge: 522,
 } as const;

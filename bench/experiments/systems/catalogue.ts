@@ -9,7 +9,7 @@ import type { BuildSystem } from "../experiments/steady.ts";
 import { CACHE_SHARE, KEY_BYTES, VALUE_BYTES } from "../plan.ts";
 import { Clover } from "./clover/clover.ts";
 import type { MetadataThreads } from "./clover/metadata_server.ts";
-import { Dinomo } from "./dinomo/dinomo.ts";
+import { Dinomo, type DinomoOptions } from "./dinomo/dinomo.ts";
 
 /** How much of everything there is. */
 export interface Deployment {
@@ -26,22 +26,26 @@ export function cacheBytesOf(keyCount: number, share: number): number {
   return Math.floor(keyCount * share) * valueEntryBytes(KEY_BYTES, VALUE_BYTES);
 }
 
-/** Dinomo with a cache policy, and caches of a share of the data. */
-export function dinomo(
-  name: string,
-  deployment: Deployment,
-  policy: CachePolicy,
-  cacheShare: number = CACHE_SHARE,
-  valueShare?: number,
-): BuildSystem {
-  const budgetBytes = cacheBytesOf(deployment.keyCount, cacheShare);
-  return (simulation, fabric) =>
-    new Dinomo(simulation, fabric, {
-      name,
-      ...deployment,
-      valueBytes: VALUE_BYTES,
-      cache: { policy, budgetBytes, ...(valueShare === undefined ? {} : { valueShare }) },
-    });
+/** The caches of Dinomo's KNs. */
+export interface NodeCaches {
+  readonly policy: CachePolicy;
+  /** Of each, as a share of the data. @default CACHE_SHARE */
+  readonly share?: number;
+  /** For the policy `"split"`: share of the bytes that values get. */
+  readonly valueShare?: number;
+}
+
+/** Dinomo with caches of some kind. */
+export function dinomo(deployment: Deployment, caches: NodeCaches): BuildSystem {
+  return (simulation, fabric) => new Dinomo(simulation, fabric, dinomoOptions(deployment, caches));
+}
+
+/** What Dinomo, or Dinomo-N, is made with. */
+export function dinomoOptions(deployment: Deployment, caches: NodeCaches): DinomoOptions {
+  const { policy, share = CACHE_SHARE, valueShare } = caches;
+  const budgetBytes = cacheBytesOf(deployment.keyCount, share);
+  const cache = { policy, budgetBytes, ...(valueShare === undefined ? {} : { valueShare }) };
+  return { ...deployment, valueBytes: VALUE_BYTES, cache };
 }
 
 /**

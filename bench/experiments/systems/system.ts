@@ -34,7 +34,6 @@ export interface Resource {
 
 /** A system that is put under load. */
 export interface SystemUnderTest {
-  readonly name: string;
   /** Executes one operation, as its client sees it: from the request on its way until the answer is there. */
   execute(operation: Operation): Process;
   readonly counts: Readonly<SystemCounts>;
@@ -42,6 +41,16 @@ export interface SystemUnderTest {
   readonly resources: readonly Resource[];
   /** Ends the warm-up: counters and utilizations begin again, caches stay. */
   resetCounts(): void;
+}
+
+/** A system whose KNs come and go. */
+export interface ElasticSystem extends SystemUnderTest {
+  /** Adds KNs; ends when they have got their share of the work. */
+  addNodes(count: number): Process;
+  /** Takes KNs away; ends when nobody needs them any more. */
+  removeNodes(count: number): Process;
+  /** Lets a KN die, without a word; the others learn of it so much later. */
+  failNode(detectionUs: number): Process;
 }
 
 export function noCounts(): SystemCounts {

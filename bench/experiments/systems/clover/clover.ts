@@ -79,7 +79,6 @@ class CloverNode {
 
 /** Clover, with any number of KNs. */
 export class Clover implements SystemUnderTest {
-  readonly name: string = "Clover";
   readonly #simulation: Simulation;
   readonly #fabric: Fabric;
   readonly #options: CloverOptions;
@@ -129,8 +128,7 @@ export class Clover implements SystemUnderTest {
     const valueBytes = this.#options.valueBytes;
     yield* this.#fabric.fromClient(node.port, REQUEST_BYTES + (isRead ? 0 : valueBytes));
     yield* node.threads.take();
-    const cpuUs = isRead ? COSTS.shortcutReadUs.value : COSTS.writeUs.value;
-    yield this.#simulation.nowUs + cpuUs;
+    yield this.#simulation.nowUs + COSTS.shortcutReadUs.value;
     if (isRead) yield* this.#read(node, key);
     else if (kind === OperationKind.UPDATE) yield* this.#update(node, key);
     else yield* this.#insert(node, key);

@@ -19,9 +19,14 @@ import { type Fabric, Port } from "../../model/fabric.ts";
 import type { Operation, Resource } from "../system.ts";
 import type { RealNode, StepMeter } from "./real_node.ts";
 
+/** Instead of an answer's status: the KN has failed, and somebody else has its slots. */
+export const FAILED = -2;
+const UNANSWERED = -1;
+
 /** A request that waits for its answer. */
 interface Request {
   readonly operation: Operation;
+  readonly slot: number;
   readonly client: Process;
   status: number;
 }
@@ -30,6 +35,8 @@ interface Request {
 class NodeThread implements Resource {
   readonly name = "a KN's thread";
   readonly queue = new Fifo<Request>();
+  /** The requests of the step that it is busy with. */
+  readonly unanswered: Request[] = [];
   /** The thread, while it has nothing to do. */
   idle: Process | undefined;
   readonly #simulation: Simulation;
@@ -85,8 +92,9 @@ export class VirtualNode {
 
   /** Has a request executed by the thread of its slot; returns the answer's status. */
   *execute(operation: Operation, slot: number): Task<number> {
-    const thread = this.threads[slot % this.threads.length];
-    const request: Request = { operation, client: this.#simulation.current, status: -1 };
+    const thread = this.#threadOf(slot);
+    const client = this.#simulation.current;
+    const request: Request = { operation, slot, client, status: UNANSWERED };
     thread.queue.push(request);
     const { idle } = thread;
     thread.idle = undefined;
@@ -95,14 +103,41 @@ export class VirtualNode {
     return request.status;
   }
 
+  /** Waits until something has been merged. */
+  *nextMerge(): Process {
+    this.#waiting.push(this.#simulation.current);
+    yield PARKED;
+  }
+
   /** Lets threads go on that waited for a merge. */
   noteMerge(): void {
     for (const thread of this.#waiting.splice(0)) this.#simulation.start(thread);
   }
 
-  /** Stops all threads where they are: what they have begun, or would begin, is not answered. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** Stops all threads where they are: nothing is answered any more. */
   fail(): void {
     this.#hasFailed = true;
+  }
+
+  /** Sends the clients that wait for this KN, which has failed, to the new owner of a slot. */
+  sendBack(slot: number): void {
+    const thread = this.#threadOf(slot);
+    const waiting = thread.unanswered.splice(0);
+    for (let next = thread.queue.shift(); next !== undefined; next = thread.queue.shift()) {
+      waiting.push(next);
+    }
+    for (const request of waiting) {
+      if (request.slot !== slot) {
+        thread.queue.push(request);
+        continue;
+      }
+      request.status = FAILED;
+      this.#simulation.start(request.client);
+    }
   }
 
   reset(): void {
@@ -110,8 +145,12 @@ export class VirtualNode {
     for (const thread of this.threads) thread.reset();
   }
 
+  #threadOf(slot: number): NodeThread {
+    return this.threads[slot % this.threads.length];
+  }
+
   *#work(thread: NodeThread): Process {
-    const batch: Request[] = [];
+    const batch = thread.unanswered;
     while (!this.#hasFailed) {
       if (thread.queue.size === 0) {
         thread.idle = this.#simulation.current;
@@ -123,7 +162,6 @@ export class VirtualNode {
         yield PARKED;
         continue;
       }
-      batch.length = 0;
       while (batch.length < BATCH_REQUESTS_MAX && thread.queue.size > 0) {
         const request = thread.queue.shift()!;
         this.real.send(request.operation);
@@ -137,7 +175,7 @@ export class VirtualNode {
       thread.countBusy(this.#simulation.nowUs - beganUs);
       if (this.#hasFailed) return;
       this.#onStep(meter);
-      for (const { client } of batch) this.#simulation.start(client);
+      for (const { client } of batch.splice(0)) this.#simulation.start(client);
     }
   }
 
