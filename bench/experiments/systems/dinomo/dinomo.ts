@@ -166,7 +166,10 @@ export class Dinomo implements ElasticSystem {
 
   *failNode(detectionUs: number): Process {
     const failed = this.#active.pop()!;
-    this.#members[failed].node.fail();
+    const member = this.#members[failed];
+    member.node.fail();
+    // What it has logged is merged, also by the step that it did not end.
+    this.#wakeMerger(member);
     yield this.#simulation.nowUs + detectionUs;
     yield* this.#rebalance();
   }
@@ -209,10 +212,10 @@ export class Dinomo implements ElasticSystem {
       const { real } = this.#members[ownerOf(loadOwner(this.#pool, slot))].node;
       real.send({ kind: OperationKind.INSERT, key });
       real.step(() => {});
-      if (real.unmergedCount >= MERGE_STEP_RECORDS) real.merger.doWork();
+      if (real.unmergedCount >= MERGE_STEP_RECORDS) real.merge();
     }
     for (const { node: { real } } of this.#members) {
-      while (real.merger.hasWork) real.merger.doWork();
+      while (real.unmergedCount > 0) real.merge();
     }
   }
 
@@ -223,6 +226,10 @@ export class Dinomo implements ElasticSystem {
     counts.reads += meter.gets;
     counts.valueHits += meter.valueHits + meter.logHits;
     counts.shortcutHits += meter.shortcutHits;
+    this.#wakeMerger(member);
+  }
+
+  #wakeMerger(member: Member): void {
     const { idleMerger } = member;
     if (idleMerger === undefined || member.node.real.unmergedCount === 0) return;
     member.idleMerger = undefined;
@@ -240,7 +247,7 @@ export class Dinomo implements ElasticSystem {
         continue;
       }
       yield this.#dpmProcessors.serve(count * COSTS.mergeUs.value);
-      real.merger.doWork();
+      real.merge();
       member.node.noteMerge();
     }
   }
@@ -270,6 +277,11 @@ export class Dinomo implements ElasticSystem {
       while (!isMergedUpTo(this.#pool, from, end)) yield* this.#members[from].node.nextMerge();
     }
     yield* this.copy(slots, to);
+    // Whoever gives slots away merges all that their last owners have logged by then.
+    for (const from of ends.keys()) {
+      const { real } = this.#members[from].node;
+      yield this.#dpmProcessors.serve(real.unmergedCount * COSTS.mergeUs.value);
+    }
     for (const [i, slot] of slots.entries()) {
       yield this.#simulation.nowUs + COSTS.roundTripUs.value;
       if (!this.#moves.give(slot, to[i])) throw new Error(`slot ${slot} cannot be given away`);

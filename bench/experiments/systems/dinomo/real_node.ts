@@ -88,12 +88,13 @@ export interface RealNodeOptions {
 export class RealNode {
   readonly nodeId: NodeId;
   readonly agent: number;
-  readonly merger: LogMerger;
+  readonly #merger: LogMerger;
   readonly #sender: RequestSender;
   readonly #node: FarNode;
   readonly #counted = new Float64Array(VERB_COUNTER_COUNT);
   readonly #unmergedCountMax: number;
   #putCount = 0;
+  #mergedCount = 0;
 
   constructor(options: RealNodeOptions) {
     const { pool, keys, nodeId, agent, clock } = options;
@@ -105,12 +106,19 @@ export class RealNode {
     const { policy, ...limits } = options.cache;
     const cache = createCache<CachedValue>(policy, { ...limits, keep: keepValue });
     this.#node = new FarNode({ pool, nodeId, agent, consumers, clock, cache });
-    this.merger = new LogMerger({ pool, agent, clock });
+    this.#merger = new LogMerger({ pool, agent, clock });
   }
 
   /** Records that are logged and not merged. */
   get unmergedCount(): number {
-    return this.#putCount - this.merger.mergedCount;
+    // Whoever moves slots merges, too.
+    return this.#merger.hasWork ? this.#putCount - this.#mergedCount : 0;
+  }
+
+  /** Merges a bounded number of records, the oldest first. */
+  merge(): void {
+    this.#mergedCount += this.#merger.doWork();
+    if (!this.#merger.hasWork) this.#mergedCount = this.#putCount;
   }
 
   /** Whether the KN may log what a step takes, or has to wait for a merge before. */
