@@ -151,7 +151,7 @@ export async function misuse(store: Store<User>, bytes: Store<Uint8Array>): Prom
   // @ts-expect-error stores of different types are different
   const other: Store<number> = store;
   // @ts-expect-error an unknown option
-  await open({ cache: "64MiB" });
+  await open({ cash: "64MiB" });
   // @ts-expect-error an unknown codec
   await open({ codec: "xml" });
   // @ts-expect-error a codec of another type

@@ -40,4 +40,4 @@ for (const name of HOOKED) {
   };
 }
 
-runNode(start, openLog);
+runNode(start, { openLog });

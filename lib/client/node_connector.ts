@@ -32,6 +32,8 @@ export interface NodeConnectorOptions {
   readonly help: boolean;
   /** The image, if what is written has to be logged. */
   readonly file: LogFile | undefined;
+  /** Called with the rings of a KN before the first request to it. */
+  readonly onConnect?: ((agent: number, ring: RingHandle) => void) | undefined;
   /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
 }
@@ -89,6 +91,7 @@ export class NodeConnector {
         onHandOver(agent);
       };
     }
+    this.#options.onConnect?.(agent, ring);
     this.#connections[agent] = connection;
     client.connect(connection);
   }

@@ -70,17 +70,13 @@ export class ReadSettler implements Settler {
   value: ReadValue | undefined;
   readonly #reads: RoutedReads;
   readonly #onEnd: ((settler: ReadSettler) => void) | undefined;
-  #error: DinomoError | undefined;
+  /** What the read ended with instead of an answer. */
+  error: DinomoError | undefined;
 
   /** Makes a settler; `onEnd` is called when the read has ended, in the middle of a poll: it must not use the client. */
   constructor(reads: RoutedReads, onEnd?: (settler: ReadSettler) => void) {
     this.#reads = reads;
     this.#onEnd = onEnd;
-  }
-
-  /** Throws the error that the read ended with, if there was one. */
-  throwError(): void {
-    if (this.#error) throw this.#error;
   }
 
   settle(status: number, address: number, versionLow: number, versionHigh: number): void {
@@ -94,7 +90,7 @@ export class ReadSettler implements Settler {
   }
 
   #end(error: DinomoError | undefined): void {
-    this.#error = error;
+    this.error = error;
     this.isSettled = true;
     this.#onEnd?.(this);
   }

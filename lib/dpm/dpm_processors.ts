@@ -25,12 +25,20 @@ import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
+import { FarBudget } from "../pool/far_budget.ts";
+import { backlogBytesMax, isFar } from "../pool/placement.ts";
+import { activeNodes } from "../routing/node_directory.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
+import { hasUnmerged } from "./log_merger.ts";
 
 /** After how long a thread without tasks ends. */
 const IDLE_TIMEOUT_MS = 2000;
 /** After cleaning has gained nothing, how long to wait before trying again. */
 const FUTILE_BACKOFF_MS = 100;
+
+/** How often to look whether far KNs have logged so much, as a share of their backlog's limit, that it is to be merged at once. */
+const MERGE_LOOK_MS = 1;
+const MERGE_SHARE = 1 / 8;
 
 /** How long written bytes may stay unsynced. */
 const SYNC_INTERVAL_MS = 800;
@@ -58,6 +66,12 @@ export class DpmProcessors {
   #cleanAfterMs = 0;
   #isPrefaulting = false;
   #isCheckpointing = false;
+  #isClosing = false;
+  readonly #isFar: boolean;
+  readonly #farBudget: FarBudget;
+  /** Merging tasks, by the agent blocks of the KNs. */
+  readonly #merging = new Map<number, Promise<unknown>>();
+  #mergeAfterMs = 0;
   #syncTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes the host's side; starts no thread. */
@@ -66,6 +80,8 @@ export class DpmProcessors {
     this.#options = options;
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
+    this.#isFar = isFar(pool);
+    this.#farBudget = new FarBudget(pool, this.#segments, this.#budget);
   }
 
   /**
@@ -73,11 +89,18 @@ export class DpmProcessors {
    * are logged, checkpoints and syncs.
    */
   upkeep(): void {
+    if (this.#isFar) this.#mergeLarge();
     if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
     if (!this.#isCleaning && this.#budget.isScarce && performance.now() >= this.#cleanAfterMs) {
       this.#clean();
     }
     if (!this.#isPrefaulting && this.#mayPrefault()) this.#prefaultNext();
+  }
+
+  /** Merges what far KNs have logged by now, as far as nobody else does. */
+  async mergeLogs(): Promise<void> {
+    const agents = activeNodes(this.#pool).map(({ agent }) => agent);
+    await Promise.all(agents.map((agent) => this.#mergeLog(agent)));
   }
 
   /** Writes a snapshot. */
@@ -117,12 +140,35 @@ export class DpmProcessors {
   /** Ends all threads, after their tasks. */
   async close(): Promise<void> {
     this.#cleanAfterMs = Infinity;
+    this.#isClosing = true;
     this.#isPrefaulting = true;
     this.#isCheckpointing = true;
     clearTimeout(this.#syncTimer);
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
     await (await this.#piscina)?.close();
+  }
+
+  /** Merges the logs of far KNs when enough has been logged to be worth a task. */
+  #mergeLarge(): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#mergeAfterMs) return;
+    this.#mergeAfterMs = nowMs + MERGE_LOOK_MS;
+    const wanted = backlogBytesMax(this.#pool) * MERGE_SHARE;
+    if (this.#farBudget.unmergedBytes() >= wanted) void this.mergeLogs();
+  }
+
+  /** Merges the log of one KN; one task at a time. */
+  async #mergeLog(agent: number): Promise<void> {
+    if (this.#isClosing || !hasUnmerged(this.#pool, agent)) return;
+    let task = this.#merging.get(agent);
+    if (task === undefined) {
+      // One that fails is tried again; and KNs help when nobody merges.
+      task = this.#run({ kind: "merge", pool: this.#pool.handle, agent }).catch(() => 0)
+        .finally(() => this.#merging.delete(agent));
+      this.#merging.set(agent, task);
+    }
+    await task;
   }
 
   #keepLog(log: LogPlace): void {

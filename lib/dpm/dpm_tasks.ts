@@ -20,7 +20,16 @@ import {
   writeSnapshot,
 } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import { AGENT_DPM, SEGMENT_TOUCHED_BYTES } from "../pool/control_layout.ts";
+import {
+  AGENT_DPM,
+  AGENT_EXECUTOR,
+  AGENT_MERGERS,
+  GATE_PAUSED,
+  SEGMENT_TOUCHED_BYTES,
+} from "../pool/control_layout.ts";
+import { abandonExecutor, clientExecutor } from "../node/executor.ts";
+import { CLIENT_COUNT_MAX } from "../core/limits.ts";
+import { isMergedUpTo, loggedEnd, LogMerger } from "./log_merger.ts";
 import { Gate, waitWhilePaused } from "../pool/gate.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
@@ -52,6 +61,7 @@ export type DpmTask =
     readonly directory: string;
     readonly codec: CodecName;
   }
+  | { readonly kind: "merge"; readonly pool: PoolHandle; readonly agent: number }
   | { readonly kind: "prefault"; readonly pool: PoolHandle; readonly segment: SegmentId }
   | {
     readonly kind: "snapshot";
@@ -82,6 +92,8 @@ export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | nu
       return new IndexCheck(pool, task.path, task.mustCount).checkSegments(task.from, task.to);
     case "backup":
       return writeBackup(pool, nodeFileSystem, task.directory, task.codec);
+    case "merge":
+      return merge(pool, task.agent);
     case "prefault":
       return prefault(pool, task.segment);
     case "snapshot":
@@ -134,6 +146,28 @@ function clean(pool: Pool, opened: Log | undefined): number {
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
   counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
   return segments.freeCount + segments.pendingCount - freeBefore;
+}
+
+/**
+ * Merges what a far KN has logged by now, unless somebody else does; returns how many records.
+ *
+ * @throws what a merger throws: it has left the merger in the middle of a step then, for the M-node to end
+ */
+function merge(pool: Pool, agent: number): number {
+  const executor = clientExecutor(CLIENT_COUNT_MAX);
+  const merger = new LogMerger({ pool, agent, clock: Date.now, executor });
+  const end = loggedEnd(pool, agent);
+  try {
+    while (!isMergedUpTo(pool, agent, end)) {
+      if (merger.doWork() > 0) continue;
+      if (Atomics.load(pool.control, GATE_PAUSED) === 0) break;
+      waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
+    }
+  } catch (error) {
+    abandonExecutor(pool.control, pool.agentAt(AGENT_MERGERS + agent) + AGENT_EXECUTOR, executor);
+    throw error;
+  }
+  return merger.mergedCount;
 }
 
 /**

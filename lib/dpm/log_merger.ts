@@ -88,7 +88,9 @@ export class LogMerger {
   readonly #segments: SegmentTable;
   readonly #table: SlotTable;
   readonly #slots: SlotWriter;
+  /** The segment that is being merged, and its number in the log. */
   #segment: SegmentId = NO_SEGMENT;
+  #number = 0;
 
   /** Makes a merger; it does nothing until {@linkcode doWork} is called. */
   constructor(options: LogMergerOptions) {
@@ -163,19 +165,35 @@ export class LogMerger {
 
   /** The first segment of the log that is not merged to its end. */
   #currentSegment(): SegmentId {
-    if (this.#isOfLog(this.#segment) && this.#hasRest(this.#segment)) return this.#segment;
+    // By its number: it may have been merged, freed and filled again since, with segments before it that are not merged.
+    const isCurrent = this.#isOfLog(this.#segment) &&
+      this.#numberOf(this.#segment) === this.#number;
+    if (isCurrent && this.#hasRest(this.#segment)) return this.#segment;
+    // The KN may have filled one segment and begun the next between two looks. Once bytes of the next have been seen, those of the
+    // segments before it are final, and are seen by a second look.
+    const seen = this.#firstWithRest(Infinity);
+    this.#segment = seen === NO_SEGMENT ? seen : this.#firstWithRest(this.#numberOf(seen));
+    this.#number = this.#segment === NO_SEGMENT ? 0 : this.#numberOf(this.#segment);
+    return this.#segment;
+  }
+
+  /** The segment of the log that has the lowest number, up to `numberMax`, and is not merged to its end. */
+  #firstWithRest(numberMax: number): SegmentId {
     let first = NO_SEGMENT;
-    let firstNumber = Infinity;
+    let firstNumber = numberMax;
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
       const segment = i as SegmentId;
       if (!this.#isOfLog(segment)) continue;
-      const number = this.#control[this.#pool.segmentAt(segment) + SEGMENT_LOG_NUMBER];
+      const number = this.#numberOf(segment);
       if (number > firstNumber || !this.#hasRest(segment)) continue;
       first = segment;
       firstNumber = number;
     }
-    this.#segment = first;
     return first;
+  }
+
+  #numberOf(segment: SegmentId): number {
+    return this.#control[this.#pool.segmentAt(segment) + SEGMENT_LOG_NUMBER];
   }
 
   #isOfLog(segment: SegmentId): boolean {

@@ -16,6 +16,10 @@
  * not been begun: what its records were to take up stays unused, behind the end of their segment. Frames of a cleaner, which
  * no group has, hold records that the index points at already: they are completed and written.
  *
+ * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts: see {@linkcode DeadExecutor}, and
+ * node/far_group.ts. A group that was SEALED is in its segments completely: its frames are written once more, and its bytes are
+ * used from then on. The segments stay open until they are merged (gone_nodes.ts).
+ *
  * Counts may be too high afterwards, never too low: of records that were counted as live, but never published, or published no more.
  * In the segments that the dead thread had open they are counted anew (pool_repair.ts); elsewhere cleaning finds that nobody has
  * them (dpm/cleaner.ts). Counts of a slot are taken anew.
@@ -31,7 +35,7 @@ import {
   type SegmentId,
   type Slot,
 } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, NODE_COUNT_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
@@ -58,8 +62,11 @@ import {
   AGENT_HOST,
   AGENT_LOG_FRAME,
   AGENT_LOG_LAST,
+  AGENT_LOGGED_END,
+  SEGMENT_LOG_NUMBER,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
@@ -147,15 +154,84 @@ export class DeadExecutor {
     for (const slot of slots) this.#table.repair(this.#pool.slotAt(slot));
     const group = this.#control[this.#agentAt + AGENT_GROUP_STATE];
     const isDurable = this.#endLog(group);
-    // A group that is not complete is not made; neither is anything that could not be made durable.
-    const prepared = group === GroupState.APPENDING ? [] : this.#preparedAnswers();
-    for (const answer of prepared) this.#complete(answer, isDurable);
-    const sealed = this.#sealSegments();
+    let completed: number;
+    let sealed: readonly SealedSegment[] = [];
+    if (this.#isFarNode) {
+      this.#publishLoggedEnd();
+      completed = this.#answerLogged(isDurable);
+    } else {
+      // A group that is not complete is not made; neither is anything that could not be made durable.
+      const prepared = group === GroupState.APPENDING ? [] : this.#preparedAnswers();
+      for (const answer of prepared) this.#complete(answer, isDurable);
+      completed = prepared.length;
+      sealed = this.#sealSegments();
+    }
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
-    return { completed: prepared.length, sealed };
+    return { completed, sealed };
+  }
+
+  /** Whether it was a KN of a far pool, whose changes are made by being logged, and not by itself. */
+  get #isFarNode(): boolean {
+    return isFar(this.#pool) && this.#options.agent < NODE_COUNT_MAX;
+  }
+
+  /**
+   * Answers what the requests of a far KN have come to, as they were prepared: in each ring, up to the last one that was logged. Those
+   * behind it, whatever was prepared for them, may have looked at changes that were not logged: they are sent again.
+   */
+  #answerLogged(isDurable: boolean): number {
+    let count = 0;
+    for (const ring of this.#options.rings) {
+      const words = ringWords(ring);
+      const tail = Atomics.load(words, COMPLETION_TAIL);
+      const entries: { at: number; number: number; isLogged: boolean }[] = [];
+      for (let ahead = 1; ahead <= ring.inFlightMax; ahead++) {
+        const number = (tail + ahead) | 0;
+        const at = completionEntry(number, ring.inFlightMax);
+        const word = Atomics.load(words, at + COMPLETION_STATUS);
+        if (!isOfRequest(word, number)) break;
+        const address = words[at + COMPLETION_ADDRESS] as PoolAddress;
+        const isRecord = statusOf(word) === Status.OK && address !== NO_ADDRESS;
+        // One that is answered already was logged before.
+        const isLogged = !isPrepared(word) || (isRecord && isDurable && this.#isLogged(address));
+        entries.push({ at, number, isLogged });
+      }
+      const end = entries.findLastIndex(({ isLogged }) => isLogged) + 1;
+      for (const { at, number } of entries.slice(0, end)) {
+        const word = Atomics.load(words, at + COMPLETION_STATUS);
+        if (!isPrepared(word)) continue;
+        Atomics.store(words, at + COMPLETION_STATUS, packStatus(statusOf(word), number));
+        count += 1;
+      }
+    }
+    return count;
+  }
+
+  /** Says where the log of a far KN ends: it may have died before it did. */
+  #publishLoggedEnd(): void {
+    for (const segment of this.#openSegments()) {
+      const usedBytes = this.#segments.usedBytes(segment);
+      if (this.#logNumber(segment) === 0 || usedBytes <= SEGMENT_HEADER_BYTES) continue;
+      const end = (this.#pool.segmentAddress(segment) >>> 0) + usedBytes / ADDRESS_UNIT_BYTES;
+      Atomics.store(this.#control, this.#agentAt + AGENT_LOGGED_END, end | 0);
+    }
+  }
+
+  #logNumber(segment: SegmentId): number {
+    return this.#control[this.#pool.segmentAt(segment) + SEGMENT_LOG_NUMBER];
+  }
+
+  /** Whether a record is within the used bytes of its segment, and was not given up. */
+  #isLogged(address: PoolAddress): boolean {
+    const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
+    if (metaKind(meta) === RecordKind.RESERVATION) return false;
+    const segment = this.#pool.segmentOf(address);
+    const start = this.#pool.segmentAddress(segment) >>> 0;
+    const offset = ((address >>> 0) - start) * ADDRESS_UNIT_BYTES;
+    return offset < this.#segments.usedBytes(segment);
   }
 
   #lockedSlots(): Slot[] {
@@ -242,7 +318,8 @@ export class DeadExecutor {
       // The segment's header is written with its first frame.
       const from = start + usedBytes / ADDRESS_UNIT_BYTES;
       isWritten = file.write((from | 0) as PoolAddress, endBytes - usedBytes) && isWritten;
-      this.#segments.publishUsed(segment, endBytes);
+      // What counts as used of a far KN's log is merged.
+      if (isWritten || !this.#isFarNode) this.#segments.publishUsed(segment, endBytes);
     }
     return isWritten && (group === GroupState.NONE || file.sync());
   }
@@ -322,7 +399,9 @@ export class DeadExecutor {
   }
 
   #openSegments(withStaging = false): SegmentId[] {
-    const open = this.#segments.openSegmentsOf(this.#options.agent);
+    // In the order in which they were filled: a merger takes it that used bytes are published in that order.
+    const open = this.#segments.openSegmentsOf(this.#options.agent)
+      .sort((a, b) => this.#logNumber(a) - this.#logNumber(b));
     return withStaging ? open : open.filter((segment) => !this.#segments.isStaging(segment));
   }
 }

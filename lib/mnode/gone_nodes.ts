@@ -23,7 +23,13 @@ import {
   clientThread,
   isClientThere,
 } from "../routing/client_registry.ts";
-import { announceNodes, NO_NODE, NodeState, setNode } from "../routing/node_directory.ts";
+import {
+  announceNodes,
+  MERGING_NODE,
+  NO_NODE,
+  NodeState,
+  setNode,
+} from "../routing/node_directory.ts";
 import { markUnavailable, slotHolder, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { breakPause } from "../pool/gate.ts";
 import { forgetSpinner } from "../node/idle_strategy.ts";
@@ -31,7 +37,9 @@ import { releaseCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import type { NodeThread } from "./node_thread.ts";
-import { sealLogs } from "./pool_repair.ts";
+import { abandonMerger } from "./dead_merger.ts";
+import type { FarMoves } from "./far_moves.ts";
+import { sealLogs, sealMerged } from "./pool_repair.ts";
 
 /** What the list works with. */
 export interface GoneNodesOptions {
@@ -44,6 +52,8 @@ export interface GoneNodesOptions {
   readonly now: () => number;
   /** Who is to own a slot now. */
   readonly assignedTo: (slot: Slot) => NodeId;
+  /** How slots are moved in a far pool; undefined in a near one. */
+  readonly farMoves?: FarMoves | undefined;
 }
 
 /** What the list has to know of a KN. */
@@ -61,8 +71,10 @@ export interface GoneNode<Kn extends GoneKn = ManagedNode> {
   stuck: Slot[];
   /** Slots that it does not hold any more. */
   movedCount: number;
-  /** Nobody is in a step of it, and its segments are sealed. */
+  /** Nobody is in a step of it, and its segments are sealed, unless they have to be merged first. */
   isQuiet: boolean;
+  /** Far pool: its log is merged, and its segments are sealed. */
+  isMerged: boolean;
   /** A thread had died in the middle of a step, and this is what it came to. */
   death: DeadExecutorReport | undefined;
   isUnavailable: boolean;
@@ -112,6 +124,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
       stuck: [],
       movedCount: 0,
       isQuiet: false,
+      isMerged: this.#options.farMoves === undefined,
       death: undefined,
       isUnavailable: false,
       isThreadTidied: false,
@@ -138,17 +151,45 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     const { pool, file, now } = this.#options;
     if (!gone.isThreadTidied) this.#tidyThread(gone);
     if (!gone.isQuiet) this.#settle(gone, file);
+    if (!gone.isMerged && gone.isQuiet) this.#endFarLog(gone, file);
     if (gone.stuck.length === 0) return;
-    gone.stuck = gone.stuck.filter((slot) => {
-      const isHeld = slotHolder(pool, slot) === gone.node.agent;
-      if (isHeld || !tryMoveSlot(pool, slot, this.#options.assignedTo(slot))) return true;
-      gone.movedCount += 1;
-      return false;
-    });
+    const { farMoves } = this.#options;
+    if (farMoves !== undefined) this.#moveFar(gone, farMoves);
+    else {gone.stuck = gone.stuck.filter((slot) => {
+        const isHeld = slotHolder(pool, slot) === gone.node.agent;
+        if (isHeld || !tryMoveSlot(pool, slot, this.#options.assignedTo(slot))) return true;
+        gone.movedCount += 1;
+        return false;
+      });}
     if (gone.isUnavailable || gone.stuck.length === 0) return;
     if (now() - gone.sinceMs < UNAVAILABLE_AFTER_MS) return;
     gone.isUnavailable = true;
     for (const slot of gone.stuck) markUnavailable(pool, slot);
+  }
+
+  /** Takes the slots that it does not hold, and gives them away when what it has logged for them is merged. */
+  #moveFar(gone: GoneNode<Kn>, farMoves: FarMoves): void {
+    const { pool, assignedTo } = this.#options;
+    for (const slot of gone.stuck) {
+      const isHeld = slotHolder(pool, slot) === gone.node.agent;
+      if (!isHeld && slotOwner(pool, slot) === gone.node.nodeId) farMoves.take(slot);
+    }
+    gone.stuck = gone.stuck.filter((slot) => {
+      const owner = slotOwner(pool, slot);
+      // Somebody else may have given it away, to spread slots anew.
+      const isGiven = owner !== gone.node.nodeId &&
+        (owner !== MERGING_NODE || farMoves.give(slot, assignedTo(slot)));
+      if (isGiven) gone.movedCount += 1;
+      return !isGiven;
+    });
+  }
+
+  /** Merges the log of a KN of a far pool that is quiet, and seals its segments. */
+  #endFarLog(gone: GoneNode<Kn>, file: LogFile | undefined): void {
+    const { agent } = gone.node;
+    if (!this.#options.farMoves!.mergeAll(agent)) return;
+    sealMerged(this.#pool, agent, file);
+    gone.isMerged = true;
   }
 
   /** Releases what the KN's own thread may hold between two steps, once it will not go on. */
@@ -166,13 +207,15 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     const { agent } = gone.node;
     const word = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR);
     if (word === Executor.LEFT) {
-      sealLogs(pool, agent, file);
+      if (gone.isMerged) sealLogs(pool, agent, file);
       gone.isQuiet = true;
     } else if (word === Executor.ABANDONED || this.#hasDied(gone)) {
       const clients = Array.from({ length: clientCount }, (_, client) => client);
       const there = clients.filter((client) => isClientThere(pool, client));
       const rings = there.map((client) => ringOf(client, agent));
       gone.death = new DeadExecutor({ pool, agent, rings, file, clock: Date.now }).settle();
+      // It may have died while it merged, which is told apart by another word.
+      if (!gone.isMerged) abandonMerger(pool, agent);
       gone.isQuiet = true;
     }
   }
@@ -187,8 +230,11 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Gives the agent block and the rings of a KN back, if nobody uses them any more. */
-  #isRecycled({ node, isQuiet, stuck, death, isRepaired, isThreadTidied }: GoneNode<Kn>): boolean {
-    if (!isQuiet || stuck.length > 0 || !isThreadTidied || !node.thread.hasEnded) return false;
+  #isRecycled(gone: GoneNode<Kn>): boolean {
+    const { node, isQuiet, isMerged, stuck, death, isRepaired, isThreadTidied } = gone;
+    if (!isQuiet || !isMerged || stuck.length > 0 || !isThreadTidied || !node.thread.hasEnded) {
+      return false;
+    }
     // Until then the books refer to its rings.
     if (death !== undefined && !isRepaired) return false;
     const { pool, clientCount, ringOf } = this.#options;

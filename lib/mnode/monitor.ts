@@ -7,6 +7,7 @@ import { clearInterval, setInterval } from "node:timers";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import { PauseWatch } from "../pool/gate.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
@@ -82,6 +83,7 @@ export class Monitor {
     clients.look();
     // What attached clients write does not pass here.
     if (clients.attachedCount > 0) dpm.upkeep();
+    if (isFar(this.#options.pool)) void dpm.mergeLogs();
     this.#lookAtDurability();
     if (this.#lookCount++ % LOOKS_PER_COUNT === 0) this.#lookAtSpace();
   }

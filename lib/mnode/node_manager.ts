@@ -20,6 +20,7 @@ import {
 } from "../core/limits.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
+import type { FarSettings } from "../node/far_start.ts";
 import { LifeState } from "../node/node_shell.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
@@ -28,6 +29,7 @@ import {
   AGENT_HEARTBEAT,
   AGENT_IN_SYSTEM_CALL,
   AGENT_LIFE_STATE,
+  AGENT_LOGGED_END,
   AGENT_NODE,
   AGENT_STEPS,
   GATE_NODE_COUNT,
@@ -35,6 +37,7 @@ import {
   SLOT_EXPIRING_COUNT,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { Verbs } from "../pool/verbs.ts";
 import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
 import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
@@ -49,6 +52,8 @@ import {
 import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
+import { endDeadMerger, type MergerDeath } from "./dead_merger.ts";
+import { FarMoves } from "./far_moves.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import { NodeThread } from "./node_thread.ts";
 import { repairPool } from "./pool_repair.ts";
@@ -122,7 +127,16 @@ export interface NodeManagerOptions {
   readonly startsLazily: boolean;
   /** The log, of a pool that has one. */
   readonly log: StartedLog | undefined;
+  /** Set if the pool is a far one. */
+  readonly far?: FarNodes | undefined;
   readonly events: NodeEvents;
+}
+
+/** How the KNs of a far pool are run. */
+export interface FarNodes {
+  readonly settings: FarSettings;
+  /** Has DPM processors merge what has been logged by now. */
+  readonly mergeLogs: () => Promise<void>;
 }
 
 /** Slots moved before the event loop gets a turn. */
@@ -153,6 +167,10 @@ export class NodeManager {
   readonly #options: NodeManagerOptions;
   readonly #pool: Pool;
   readonly #gone: GoneNodes;
+  /** How slots are moved in a far pool. */
+  readonly #farMoves: FarMoves | undefined;
+  /** Mergers whose threads have died in the middle of a step, and that are not repaired yet. */
+  #mergerDeaths: MergerDeath[] = [];
   #nodes: ManagedNode[] = [];
   /** KNs whose threads are being started, and that are in no list yet. */
   #starting: ManagedNode[] = [];
@@ -170,6 +188,11 @@ export class NodeManager {
   constructor(options: NodeManagerOptions) {
     this.#options = options;
     this.#pool = options.pool;
+    this.#farMoves = options.far === undefined ? undefined : new FarMoves({
+      pool: options.pool,
+      agentOf: (nodeId) => this.#agentOf(nodeId),
+      clock: Date.now,
+    });
     this.#gone = new GoneNodes({
       pool: options.pool,
       file: options.log?.file,
@@ -177,7 +200,15 @@ export class NodeManager {
       ringOf: (client, agent) => this.ringOf(client, agent),
       now: () => performance.now(),
       assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
+      farMoves: this.#farMoves,
     });
+  }
+
+  /** The agent block of a KN that runs, or is gone. */
+  #agentOf(nodeId: NodeId): number | undefined {
+    const isWanted = (node: ManagedNode) => node.nodeId === nodeId;
+    return (this.#nodes.find(isWanted) ??
+      this.#gone.nodes.find(({ node }) => isWanted(node))?.node)?.agent;
   }
 
   /** The running KNs: identity and agent block. */
@@ -234,7 +265,10 @@ export class NodeManager {
     if (count > from) this.#activate(await this.#startNodes(count - from));
     const movesStartMs = performance.now();
     const leaving = this.#nodes.slice(count).map(({ place }) => place);
-    const moves = await this.#rebalance(count);
+    const moves =
+      await (this.#farMoves === undefined
+        ? this.#rebalance(count)
+        : this.#rebalanceFar(count, this.#farMoves));
     // By place: a KN may have failed, and been replaced, since the list was made.
     const isLeaving = (node: ManagedNode) => leaving.includes(node.place);
     const retired = this.#nodes.filter(isLeaving);
@@ -263,11 +297,20 @@ export class NodeManager {
       const reason = this.#failureOf(node);
       if (reason !== undefined) this.#fail(node, reason);
     }
+    if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
     this.#endRecoveries();
     const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
-    if (isWanted || this.#unrepaired.length > 0) this.repair();
+    if (isWanted || this.#unrepaired.length > 0 || this.#mergerDeaths.length > 0) this.repair();
     this.#startSweepers();
+  }
+
+  /** Ends what mergers have left that died, or threw, in the middle of a step. */
+  #tendMergers(): void {
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      const death = endDeadMerger(this.#pool, agent, this.#options.log?.file);
+      if (death !== undefined) this.#mergerDeaths.push(death);
+    }
   }
 
   /** Whether the KNs have taken all requests of a client. */
@@ -282,9 +325,13 @@ export class NodeManager {
     const ringOf = (client: number, agent: number) => this.ringOf(client, agent);
     const isRepaired = repairPool({
       pool: this.#pool,
-      deaths: dead.map(({ node, death }) => ({ agent: node.agent, report: death! })),
+      deaths: [
+        ...dead.map(({ node, death }) => ({ agent: node.agent, report: death! })),
+        ...this.#mergerDeaths,
+      ],
       ringOf,
     });
+    if (isRepaired) this.#mergerDeaths = [];
     for (const gone of dead) gone.isRepaired = isRepaired;
     return isRepaired;
   }
@@ -456,6 +503,42 @@ export class NodeManager {
     return moves;
   }
 
+  /** The same for a far pool, where a slot moves when the log of its owner has been merged. */
+  async #rebalanceFar(
+    count: number,
+    farMoves: FarMoves,
+  ): Promise<{ count: number; longestPauseMs: number }> {
+    const moves = { count: 0, longestPauseMs: 0 };
+    const takenAtMs = new Map<Slot, number>();
+    for (let isDone = false; !isDone && !this.#hasFailed;) {
+      isDone = true;
+      const nodes = this.#nodes;
+      const owners = this.#assignment(nodes.slice(0, count));
+      const slots = owners.map((_, slot) => slot as Slot)
+        .filter((slot) => slotOwner(this.#pool, slot) !== owners[slot]);
+      for (let from = 0; from < slots.length && nodes === this.#nodes; from += MOVES_PER_TURN) {
+        // So that little is left to be merged while nobody owns the slots.
+        await this.#options.far!.mergeLogs();
+        if (nodes !== this.#nodes) break;
+        const batch = slots.slice(from, from + MOVES_PER_TURN);
+        for (const slot of batch) {
+          if (farMoves.take(slot) && !takenAtMs.has(slot)) takenAtMs.set(slot, performance.now());
+        }
+        for (const slot of batch) {
+          if (!takenAtMs.has(slot) || !farMoves.give(slot, owners[slot]!)) continue;
+          const pauseMs = performance.now() - takenAtMs.get(slot)!;
+          takenAtMs.delete(slot);
+          moves.count += 1;
+          moves.longestPauseMs = Math.max(moves.longestPauseMs, pauseMs);
+        }
+      }
+      isDone = nodes === this.#nodes &&
+        slots.every((slot) => slotOwner(this.#pool, slot) === owners[slot]);
+      if (!isDone) await setTimeout(RETRY_MS);
+    }
+    return moves;
+  }
+
   /** Stops a KN that owns nothing any more. */
   async #retire(node: ManagedNode): Promise<void> {
     // From here on it cannot fail any more: its clients look for answers, and send the rest to the slots' owners.
@@ -501,7 +584,12 @@ export class NodeManager {
     const agentAt = this.#pool.agentAt(agent);
     this.#pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
     new AgentCounters(this.#pool, agent).reset();
-    const ring = createRing(ringBytes, inFlightMax);
+    const { far } = this.#options;
+    if (far !== undefined) {
+      Atomics.store(this.#pool.control, agentAt + AGENT_LOGGED_END, 0);
+      new Verbs(this.#pool, agent).reset();
+    }
+    const ring = createRing(ringBytes, inFlightMax, far === undefined ? 0 : ringBytes);
     const start = {
       pool: this.#pool.handle,
       nodeId,
@@ -510,6 +598,7 @@ export class NodeManager {
       region,
       spinMicros,
       log: log?.place,
+      far: far?.settings,
     };
     const onEnd = (reason: string) => this.#fail(node, reason);
     const node: ManagedNode = {

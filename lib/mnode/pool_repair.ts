@@ -34,6 +34,8 @@ import {
   REPAIR_WANTED,
   SEGMENT_AGENT,
   SEGMENT_LIVE_BYTES,
+  SEGMENT_LOG_NUMBER,
+  SEGMENT_MERGED_BYTES,
   SEGMENT_PINS,
 } from "../pool/control_layout.ts";
 import { tryLockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
@@ -68,7 +70,14 @@ export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): 
 export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
   assert(!hasUnmerged(pool, agent), "what is not merged stays open");
   const segments = new SegmentTable(pool);
-  for (const segment of segments.openSegmentsOf(agent)) segments.seal(segment);
+  for (const segment of segments.openSegmentsOf(agent)) {
+    const at = pool.segmentAt(segment);
+    const isMerged = pool.control[at + SEGMENT_LOG_NUMBER] === 0 ||
+      pool.control[at + SEGMENT_MERGED_BYTES] >= segments.usedBytes(segment) ||
+      segments.usedBytes(segment) <= SEGMENT_HEADER_BYTES;
+    assert(isMerged, "a segment is sealed when all of it is merged");
+    segments.seal(segment);
+  }
   sealLogs(pool, AGENT_MERGERS + agent, file);
 }
 

@@ -25,6 +25,8 @@ import type { RingHandle } from "../rings/ring_layout.ts";
 import { ClientRings } from "./client_rings.ts";
 import { abandonExecutor, Executor } from "./executor.ts";
 import { sleepUnless, Spinner } from "./idle_strategy.ts";
+import type { FarNode } from "./far_node.ts";
+import type { FarSettings, makeFarNode } from "./far_start.ts";
 import { KvsNode } from "./kvs_node.ts";
 
 /** Life of a KN's thread, in AGENT_LIFE_STATE. */
@@ -49,17 +51,20 @@ export interface NodeStart {
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log?: LogPlace | undefined;
+  /** Set if the pool is a far one. */
+  readonly far?: FarSettings | undefined;
 }
 
-/**
- * Runs a KN on this thread until the M-node wants it to stop.
- *
- * @param openLog opens the log, for a pool that has one
- */
-export function runNode(
-  start: NodeStart,
-  openLog?: (pool: Pool, place: LogPlace, agent: number) => Log,
-): void {
+/** What only some KNs need, so that the others do without the modules. */
+export interface NodeModules {
+  /** Opens the log, for a pool that has one. */
+  readonly openLog?: ((pool: Pool, place: LogPlace, agent: number) => Log) | undefined;
+  /** Makes the KN of a far pool. */
+  readonly makeFarNode?: typeof makeFarNode | undefined;
+}
+
+/** Runs a KN on this thread until the M-node wants it to stop. */
+export function runNode(start: NodeStart, modules: NodeModules = {}): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
   const thread = thisThread();
@@ -68,8 +73,9 @@ export function runNode(
   // Whatever ends this thread by force of its own code, also in the middle of a step, runs this; what does not is noticed by others.
   process.on("exit", () => giveUp(pool, agentAt));
   try {
+    const { openLog } = modules;
     const log = start.log === undefined ? undefined : openLog!(pool, start.log, start.agent);
-    loop(start, pool, agentAt, log);
+    loop(start, pool, agentAt, log, modules);
     log?.file.close();
     setLifeState(pool.control, agentAt, LifeState.STOPPED);
   } catch (error) {
@@ -86,11 +92,17 @@ function giveUp({ control }: Pool, agentAt: number): void {
   setLifeState(control, agentAt, LifeState.FAILED);
 }
 
-function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefined): void {
+function loop(
+  start: NodeStart,
+  pool: Pool,
+  agentAt: number,
+  log: Log | undefined,
+  modules: NodeModules,
+): void {
   const { control } = pool;
   const counters = new AgentCounters(pool, start.agent);
   const rings = new ClientRings(pool, start.agent, start.hostRing, start.region);
-  const node = new KvsNode({
+  const parts = {
     pool,
     nodeId: start.nodeId,
     agent: start.agent,
@@ -98,7 +110,10 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
     clock: Date.now,
     file: log?.file,
     checkpointer: log?.checkpointer,
-  });
+  };
+  const node = start.far === undefined
+    ? new KvsNode(parts)
+    : modules.makeFarNode!(parts, start.far);
   const now = () => performance.now();
   const spinner = new Spinner(pool, start.agent, start.spinMicros, now);
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
@@ -126,7 +141,7 @@ function loop(start: NodeStart, pool: Pool, agentAt: number, log: Log | undefine
 }
 
 /** It may write a checkpoint, which is no stall. */
-function waitWhileStalled(node: KvsNode, control: Int32Array, agentAt: number): void {
+function waitWhileStalled(node: KvsNode | FarNode, control: Int32Array, agentAt: number): void {
   control[agentAt + AGENT_IN_SYSTEM_CALL] = 1;
   node.waitWhileStalled();
   control[agentAt + AGENT_IN_SYSTEM_CALL] = 0;

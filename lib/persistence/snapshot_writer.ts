@@ -34,6 +34,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
+import { mergeBeforePause, mergeInPause } from "../dpm/merged_pause.ts";
 import { whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -151,9 +152,11 @@ export function captureForReplay(
   const { segmentCount } = pool.geometry;
   const segments = new Int32Array(segmentCount * SEGMENT_ENTRY_WORDS);
   let pauseStartMs = 0;
+  mergeBeforePause(pool);
   whilePaused(pool, agent, () => {
     pauseStartMs = performance.now();
     onPause();
+    mergeInPause(pool);
     captureSegments(pool, segments, 0);
   });
   const pauseMs = performance.now() - pauseStartMs;
@@ -187,9 +190,11 @@ export function captureCheckpoint(
     checkpointParts(pool.geometry.segmentCount, bucketsExpected).length,
   ).fill(0xff);
   let pauseStartMs = 0;
+  mergeBeforePause(pool);
   const checkpoint = whilePaused(pool, AGENT_DPM, () => {
     pauseStartMs = performance.now();
     onPause();
+    mergeInPause(pool);
     const length = checkpointParts(
       pool.geometry.segmentCount,
       pool.control[INDEX_SPACE_NEXT],

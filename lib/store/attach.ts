@@ -34,6 +34,7 @@ import {
   type SharedParts,
   type StoreHandle,
 } from "./handle.ts";
+import { FarStore } from "./far_store.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 
@@ -111,13 +112,17 @@ export async function attach<V = unknown>(
         if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
       },
     });
-    const store: Store<V> = new Store<V>({
+    const { reads } = parts;
+    const storeParts = {
       pool,
       ...parts,
       recovery: undefined,
       handle,
       maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
-    });
+    };
+    const store: Store<V> = reads === undefined
+      ? new Store<V>(storeParts)
+      : new FarStore<V>({ ...storeParts, reads });
     // Before the first operation: how much fits a ring is known when there is one.
     parts.connector.update(parts.client);
     if (options.keepAlive) store.keepAlive();

@@ -6,6 +6,7 @@
 import { Client } from "../client/client.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
+import { RoutedReads } from "../client/routed_reads.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codecs.ts";
@@ -13,6 +14,7 @@ import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { packRecordClient } from "../routing/client_registry.ts";
@@ -48,6 +50,8 @@ export interface ClientParts<V> {
   readonly connector: NodeConnector;
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
+  /** What comes back for reads, if the pool is a far one. */
+  readonly reads: RoutedReads | undefined;
 }
 
 /** Makes a thread's parts. */
@@ -60,7 +64,17 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     Math.min(options.spinMicros, CLIENT_SPIN_MICROS_MAX),
     now,
   );
-  const connector = new NodeConnector({ pool, clientId, ringOf, help, file, onHandOver });
+  const reads = isFar(pool) ? new RoutedReads(pool) : undefined;
+  const onConnect = reads && ((agent: number, ring: RingHandle) => reads.connect(agent, ring));
+  const connector = new NodeConnector({
+    pool,
+    clientId,
+    ringOf,
+    help,
+    file,
+    onConnect,
+    onHandOver,
+  });
   const client: Client = new Client({
     pool,
     clientId: packRecordClient(pool, clientId),
@@ -73,7 +87,8 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     },
   });
   const reader = new OneSidedReader(pool, Date.now);
-  return { client, connector, reader, codec: makeCodec(options.codec, pool, client) };
+  const codec = makeCodec(options.codec, pool, client, reads);
+  return { client, connector, reader, codec, reads };
 }
 
 /** Name of a codec. */
@@ -81,10 +96,15 @@ export function codecName<V>(codec: CodecOption<V>): CodecName {
   return typeof codec === "string" ? codec : "custom";
 }
 
-function makeCodec<V>(option: CodecOption<V>, pool: Pool, client: Client): ValueCodec<V> {
+function makeCodec<V>(
+  option: CodecOption<V>,
+  pool: Pool,
+  client: Client,
+  reads: RoutedReads | undefined,
+): ValueCodec<V> {
   switch (option) {
     case "msgpack":
-      return new MsgpackCodec<V>(new StoredStructures(pool, client));
+      return new MsgpackCodec<V>(new StoredStructures(pool, client, reads));
     case "json":
       return new JsonCodec<V>();
     case "binary":

@@ -19,6 +19,7 @@ import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { geometryOf } from "../pool/geometry.ts";
+import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
 import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
@@ -32,10 +33,13 @@ import {
   resolveOptions,
   sizesOf,
 } from "./options.ts";
-import { Store } from "./store.ts";
+import { FarStore } from "./far_store.ts";
+import { Store, type StoreParts } from "./store.ts";
 
 /** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
 const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
+/** Share of the capacity that the cache of a far KN takes unless told otherwise. */
+const CACHE_SHARE = 0.01;
 /** Threads that restore a large pool, at most. */
 const RESTORE_THREADS_MAX = 8;
 
@@ -108,6 +112,11 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
   const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
+  const { far } = resolved;
+  if (far !== undefined) {
+    const backlogDefault = defaultBacklogBytes(capacityBytes, pool.geometry.segmentBytes);
+    placeFar(pool, far.backlogBytes ?? backlogDefault);
+  }
   const dpm = new DpmProcessors(pool, {
     workerUrl: workers.dpm,
     threadCount: dpmThreads,
@@ -115,7 +124,12 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     log: log?.place,
     checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
   });
-  const region = createRingRegion(resolved.clients, resolved.ringBytes, resolved.inFlight);
+  const region = createRingRegion(
+    resolved.clients,
+    resolved.ringBytes,
+    resolved.inFlight,
+    far !== undefined,
+  );
   claimClient(pool, 1, thisThread());
   // KNs may fail before there is a store to tell of it.
   const opening: { store?: Store<V> } = {};
@@ -128,6 +142,14 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     spinMicros,
     startsLazily: resolved.startsLazily,
     log,
+    far: far && {
+      settings: {
+        roundTripMicros: far.roundTripMicros,
+        cacheBytes: far.cacheBytes ?? Math.floor(capacityBytes * CACHE_SHARE),
+        cachePolicy: far.cachePolicy,
+      },
+      mergeLogs: () => dpm.mergeLogs(),
+    },
     events: {
       onNodeAdded: (node) => opening.store?.emit("nodeadded", { node }),
       onNodeRemoved: (node) => opening.store?.emit("noderemoved", { node }),
@@ -180,7 +202,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   });
   keepMonitor(handle, monitor);
   await nodes.start(resolved.nodes);
-  const store = opening.store = new Store<V>({
+  const storeParts: StoreParts<V> = {
     pool,
     ...parts,
     recovery,
@@ -199,7 +221,11 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
         snapshotNumber: number,
       }, assertWorks),
     hostStats: () => ({ nodesFailed: nodes.failureCount, zombies: nodes.zombieCount }),
-  });
+  };
+  const { reads } = parts;
+  const store = opening.store = reads === undefined
+    ? new Store<V>(storeParts)
+    : new FarStore<V>({ ...storeParts, reads });
   parts.connector.update(parts.client);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {

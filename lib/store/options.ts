@@ -5,6 +5,7 @@
  * @module
  */
 import { availableParallelism } from "node:os";
+import type { CachePolicy } from "../cache/cache.ts";
 import type { CodecOption } from "../codec/codec.ts";
 import { describe, InvalidOptionError } from "../core/errors.ts";
 import {
@@ -83,7 +84,24 @@ export interface OpenOptions<V = unknown> {
   keepAlive?: boolean;
   /** Worker modules, for bundles. @default the modules beside the library */
   workers?: Partial<WorkerUrls>;
+  /**
+   * Where the pool is thought to be. `"near"`: in this memory; every thread reads it directly. `"far"`: behind a network, as in the paper;
+   * KNs read and cache for the clients, acknowledge changes when they are logged, and count every access. For experiments.
+   * @default "near"
+   */
+  placement?: Placement;
+  /** Far placement: how long a round trip to the pool lasts, in microseconds, 0 to 1000000. @default 0: as long as it takes */
+  roundTripMicros?: number;
+  /** Far placement: bytes of each KN's cache, 0 to 32 GiB. @default 1 % of the capacity */
+  cache?: Bytes;
+  /** Far placement: what a KN's cache keeps. @default "marginal" */
+  cachePolicy?: CachePolicy;
+  /** Far placement: bytes that each KN may have logged and not merged, 4 KiB to 1 GiB. @default 1/64 of the capacity, at most "8MiB" */
+  backlog?: Bytes;
 }
+
+/** Where a pool is thought to be. */
+export type Placement = "near" | "far";
 
 /** The options after validation. */
 export interface ResolvedOptions<V> {
@@ -110,6 +128,18 @@ export interface ResolvedOptions<V> {
   readonly keepAlive: boolean;
   readonly workers: WorkerUrls;
   readonly processorCount: number;
+  /** Set in the far placement. */
+  readonly far: FarOptions | undefined;
+}
+
+/** The options of the far placement. */
+export interface FarOptions {
+  readonly roundTripMicros: number;
+  /** Undefined unless given. */
+  readonly cacheBytes: number | undefined;
+  readonly cachePolicy: CachePolicy;
+  /** Undefined unless given. */
+  readonly backlogBytes: number | undefined;
 }
 
 const CAPACITY_BYTES_DEFAULT = 2 ** 30;
@@ -121,6 +151,19 @@ const IN_FLIGHT_MAX = 65_536;
 const DPM_THREADS_MAX = 8;
 /** Segments that a default segment size aims at, for small capacities. */
 const SEGMENT_COUNT_AIM = 16;
+
+/** Options that only the far placement has. */
+const FAR_ONLY = ["roundTripMicros", "cache", "cachePolicy", "backlog"] as const;
+const ROUND_TRIP_MICROS_MAX = 1_000_000;
+const CACHE_POLICIES: readonly string[] = [
+  "marginal",
+  "dac",
+  "values",
+  "shortcuts",
+  "split",
+  "s3fifo",
+  "wtinylfu",
+] satisfies CachePolicy[];
 
 const KNOWN = new Set<string>(
   [
@@ -142,6 +185,8 @@ const KNOWN = new Set<string>(
     "prefault",
     "keepAlive",
     "workers",
+    "placement",
+    ...FAR_ONLY,
   ] satisfies (keyof OpenOptions)[],
 );
 
@@ -172,7 +217,8 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
   } = options;
   const {
     spin = "auto",
-    help = true,
+    // No client has what a far KN knows.
+    help = options.placement !== "far",
     dpmThreads = 1,
     prefault = "auto",
     keepAlive = false,
@@ -233,6 +279,41 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     keepAlive: booleanOf("keepAlive", keepAlive),
     workers: workersOf(workers),
     processorCount: availableParallelism(),
+    far: farOf(options, help),
+  };
+}
+
+function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefined {
+  const { placement = "near", roundTripMicros = 0, cache, cachePolicy = "marginal" } = options;
+  const isKnown = placement === "near" || placement === "far";
+  requireThat(isKnown, "placement", 'must be "near" or "far"', placement);
+  if (placement === "near") {
+    for (const name of FAR_ONLY) {
+      const given = options[name];
+      requireThat(given === undefined, name, 'must be left out unless placement is "far"', given);
+    }
+    return undefined;
+  }
+  requireThat(!help, "help", "must be false in the far placement: clients have no cache", help);
+  const isTime = typeof roundTripMicros === "number" && roundTripMicros >= 0 &&
+    roundTripMicros <= ROUND_TRIP_MICROS_MAX;
+  requireThat(
+    isTime,
+    "roundTripMicros",
+    `must be 0 to ${ROUND_TRIP_MICROS_MAX} microseconds`,
+    roundTripMicros,
+  );
+  const isPolicy = CACHE_POLICIES.includes(cachePolicy);
+  requireThat(isPolicy, "cachePolicy", `must be among ${CACHE_POLICIES.join(", ")}`, cachePolicy);
+  return {
+    roundTripMicros,
+    cacheBytes: cache === undefined
+      ? undefined
+      : bytesWithin("cache", cache, 0, CAPACITY_BYTES_MAX),
+    cachePolicy,
+    backlogBytes: options.backlog === undefined
+      ? undefined
+      : bytesWithin("backlog", options.backlog, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
   };
 }
 

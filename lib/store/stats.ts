@@ -70,7 +70,7 @@ export interface DurabilityStats {
 
 /** Figures about a store. */
 export interface StoreStats {
-  /** Keys, those included that have expired but were not removed yet. */
+  /** Keys in the index: those included that have expired but were not removed yet; in the far placement without what is not merged yet. */
   readonly count: number;
   /** Bytes of the log in all segments. */
   readonly capacityBytes: number;

@@ -125,7 +125,7 @@ export class Store<V> {
    */
   get(key: Key): Promise<V | undefined> {
     try {
-      this.#assertOpen();
+      this.assertOpen();
       const hash = this.#key.encode(key);
       const slot = (hash >>> SLOT_SHIFT) as Slot;
       if (this.#client.isSlotPending(slot)) return this.#getSettled(key, slot);
@@ -137,14 +137,14 @@ export class Store<V> {
 
   /** Reads a value at once: no other thread takes part. */
   getSync(key: Key): V | undefined {
-    this.#assertOpen();
+    this.assertOpen();
     this.#encodeSettled(key);
     return this.#read();
   }
 
   /** Reads many values, in the order of the keys. */
   async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
-    this.#assertOpen();
+    this.assertOpen();
     const list = [...iterable<Key>("keys", keys)];
     await this.#settlePending(list);
     return list.map((key) => this.getSync(key));
@@ -158,7 +158,7 @@ export class Store<V> {
 
   /** Reads a value together with its version and expiry time, at once. */
   getEntrySync(key: Key): Entry<V> | undefined {
-    this.#assertOpen();
+    this.assertOpen();
     this.#encodeSettled(key);
     if (!this.#reader.read(this.#key, true)) return undefined;
     const { version, expiresAtMs } = this.#reader;
@@ -176,7 +176,7 @@ export class Store<V> {
 
   /** Whether a key exists, at once. */
   hasSync(key: Key): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     this.#encodeSettled(key);
     return this.#reader.read(this.#key, false);
   }
@@ -229,7 +229,7 @@ export class Store<V> {
   /** Deletes a key; resolves to whether it existed. */
   delete(key: Key): Promise<boolean> {
     try {
-      this.#assertOpen();
+      this.assertOpen();
       this.#key.encode(key);
       const settler = new OutcomeSettler();
       this.#client.delete(this.#key, settler);
@@ -241,7 +241,7 @@ export class Store<V> {
 
   /** Deletes a key before it returns; returns whether it existed. */
   deleteSync(key: Key): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     this.#key.encode(key);
     const settler = this.#sync;
     settler.reset();
@@ -358,7 +358,12 @@ export class Store<V> {
 
   /** Number of keys, those included that have expired within the last second but were not removed yet. */
   get count(): number {
-    this.#assertOpen();
+    return this.countIndexed();
+  }
+
+  /** Number of keys in the index. */
+  protected countIndexed(): number {
+    this.assertOpen();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
     return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
@@ -429,7 +434,7 @@ export class Store<V> {
    * @throws {DurabilityError} when durability is lost
    */
   async flush(): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     await this.#client.whenIssuedEnded();
     await this.#maintenance.sync();
   }
@@ -439,7 +444,7 @@ export class Store<V> {
    * on from there.
    */
   share(): StoreHandle {
-    this.#assertOpen();
+    this.assertOpen();
     return this.#parts.handle;
   }
 
@@ -467,7 +472,7 @@ export class Store<V> {
 
   /** Figures about the store. */
   stats(): StoreStats {
-    const count = this.count;
+    const count = this.countIndexed();
     return {
       count,
       ...gatherStats(this.#pool, activeNodes(this.#pool)),
@@ -498,7 +503,7 @@ export class Store<V> {
     items: Iterable<Item>,
     issue: (item: Item, batch: BatchSettler) => void,
   ): Promise<number> {
-    this.#assertOpen();
+    this.assertOpen();
     const batch = new BatchSettler();
     try {
       for (const item of items) {
@@ -531,11 +536,12 @@ export class Store<V> {
 
   /** Maintenance of a store that is open. */
   #maintain(): StoreMaintenance {
-    this.#assertOpen();
+    this.assertOpen();
     return this.#maintenance;
   }
 
-  #assertOpen(): void {
+  /** Throws when the store cannot be used. */
+  protected assertOpen(): void {
     this.#assertNotFailed();
     if (this.#closed === undefined && isStoreOpen(this.#pool)) return;
     if (this.#closed === undefined) throw closedByHost(this.#pool);
@@ -552,7 +558,7 @@ export class Store<V> {
 
   /** Encodes value and key; the value first, because encoding it may store a structure under another key. */
   #encode(key: Key, value: V): void {
-    this.#assertOpen();
+    this.assertOpen();
     this.#codec.encode(value);
     this.#key.encode(key);
   }
@@ -564,7 +570,7 @@ export class Store<V> {
   }
 
   async #settlePending(keys: readonly Key[]): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     for (const key of keys) {
       const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
       if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
@@ -607,7 +613,7 @@ export class Store<V> {
     const prefix = prefixOf(options);
     await this.flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      this.#assertOpen();
+      this.assertOpen();
       yield* this.#reader.collectKeys(slot as Slot, prefix);
     }
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
+import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
 import { SyncSettler } from "../client/settlers.ts";
 import type { StructureStore } from "../codec/msgpack_codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
@@ -20,10 +21,12 @@ export class StoredStructures implements StructureStore {
   /** A reader of its own: structures are loaded while a value is being decoded from the store's. */
   readonly #reader: OneSidedReader;
   readonly #settler: SyncSettler = new SyncSettler();
+  readonly #reads: RoutedReads | undefined;
 
-  /** Keeps the structures of a pool. */
-  constructor(pool: Pool, client: Client) {
+  /** Keeps the structures of a pool; of a far one, where they are read by requests. */
+  constructor(pool: Pool, client: Client, reads?: RoutedReads) {
     this.#client = client;
+    this.#reads = reads;
     this.#isLogged = isLogged(pool);
     this.#reader = new OneSidedReader(pool, Date.now);
     this.#key = new KeyEncoder(...pool.hashKey);
@@ -31,12 +34,19 @@ export class StoredStructures implements StructureStore {
   }
 
   load(): { readonly json: string; readonly version: number } | undefined {
+    if (this.#reads !== undefined) return this.#loadRouted(this.#reads);
     if (!this.#reader.read(this.#key, true)) return undefined;
     const { value, valueBytes, version } = this.#reader;
-    return {
-      json: new TextDecoder("utf-8", { ignoreBOM: true }).decode(value.subarray(0, valueBytes)),
-      version,
-    };
+    return { json: textOf(value.subarray(0, valueBytes)), version };
+  }
+
+  #loadRouted(reads: RoutedReads): { readonly json: string; readonly version: number } | undefined {
+    const settler = new ReadSettler(reads);
+    this.#client.get(this.#key, true, settler);
+    this.#client.waitFor(settler);
+    if (settler.error) throw settler.error;
+    const { value } = settler;
+    return value && { json: textOf(value.bytes), version: value.version };
   }
 
   save(json: string, version: number | null): boolean {
@@ -51,4 +61,8 @@ export class StoredStructures implements StructureStore {
     settler.throwError();
     return settler.isApplied;
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }

@@ -241,7 +241,13 @@ test("an unknown option of a write is refused, not ignored", () =>
 test("bad options of open", async () => {
   const rows: readonly [unknown, RegExp][] = [
     [null, /^options must be an object, got null/],
-    [{ cache: "64MiB" }, /^options must be among path, .*, got the string "cache"/],
+    [{ cash: "64MiB" }, /^options must be among path, .*, got the string "cash"/],
+    [{ cache: "64MiB" }, /^cache must be left out unless placement is "far", got/],
+    [{ placement: "away" }, /^placement must be "near" or "far", got/],
+    [{ placement: "far", help: true }, /^help must be false in the far placement/],
+    [{ placement: "far", roundTripMicros: -1 }, /^roundTripMicros must be 0 to 1000000/],
+    [{ placement: "far", cachePolicy: "lru" }, /^cachePolicy must be among marginal, dac/],
+    [{ placement: "far", backlog: 5 }, /^backlog must be from 4KiB to 1GiB, got 5/],
     [{ nodes: 0 }, /^nodes must be a whole number from 1 to 64, got the number 0/],
     [
       { capacity: "lots" },

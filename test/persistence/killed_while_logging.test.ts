@@ -64,12 +64,17 @@ function check(messages: readonly RoundsMessage[], allowed: Allowed, context: st
   return (key) => [stateAfter(last, key), stateAfter(last + 1, key)];
 }
 
-async function killMany(durability: "os" | "disk", count: number): Promise<void> {
-  const use = { path: temporaryPath(), durability };
+async function killMany(
+  durability: "os" | "disk",
+  count: number,
+  placements: readonly ("near" | "far")[] = ["near"],
+): Promise<void> {
+  const path = temporaryPath();
   let allowed: Allowed = () => [null];
   let openedCount = 0;
   for (let i = 0; i < count; i++) {
-    const messages = await runAndKill(use, i === 0);
+    const placement = random.pick(placements);
+    const messages = await runAndKill({ path, durability, placement }, i === 0);
     if (messages.length > 0) openedCount += 1;
     allowed = check(messages, allowed, `level ${durability}, kill ${i}, seed ${SEED}`);
   }
@@ -82,6 +87,10 @@ test("nothing that was acknowledged is lost, at the level os", async () => {
 
 test("nothing that was acknowledged is lost, at the level disk", async () => {
   await killMany("disk", Math.ceil(KILL_COUNT * 0.4));
+});
+
+test("nothing that was acknowledged is lost that far KNs have logged", async () => {
+  await killMany("os", Math.ceil(KILL_COUNT * 0.4), ["far", "far", "near"]);
 });
 
 test("at the level memory it is what was saved last, and nothing else", async () => {

@@ -12,6 +12,8 @@ export const ROUND_KEYS = 60;
 export interface RoundsUse {
   readonly path: string;
   readonly durability: "memory" | "os" | "disk";
+  /** @default "near" */
+  readonly placement?: "near" | "far";
 }
 
 /** A value. */

@@ -201,7 +201,6 @@ export class SimClient implements SimAgent, ClientWaiter {
     const settler = new ReadSettler(this.reads);
     this.client.get(this.#encoder, true, settler);
     this.client.waitFor(settler);
-    settler.throwError();
     const { value } = settler;
     if (value === undefined) return undefined;
     const { operation } = readValue(value.bytes, value.bytes.length, key.number);

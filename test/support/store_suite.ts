@@ -40,6 +40,19 @@ export const SETUPS: readonly StoreSetup[] = [
       prefault: true,
     },
   },
+  {
+    name: "far",
+    options: {
+      placement: "far",
+      nodes: 2,
+      capacity: "2MiB",
+      segmentBytes: "8KiB",
+      ringBytes: "8KiB",
+      inFlight: 64,
+      cache: "32KiB",
+      backlog: "32KiB",
+    },
+  },
 ];
 
 /** A case: it gets an open, empty store, and a generator that starts from the process's seed. */

@@ -140,7 +140,7 @@ test("workers are replaced one by one", () => {
 });
 
 test("an unknown option is refused, even if its value is undefined", () => {
-  for (const name of ["Nodes", "cache", "ttl", "constructor", "capacityBytes"]) {
+  for (const name of ["Nodes", "cash", "ttl", "constructor", "capacityBytes"]) {
     assertThrows(() => resolveOne(name, undefined), {
       type: InvalidOptionError,
       code: "DINOMO_INVALID_OPTION",

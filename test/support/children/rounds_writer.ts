@@ -18,10 +18,11 @@ import {
 /** Rounds after which a store that logs nothing saves what it has. */
 const SAVE_EVERY = 4;
 
-const { path, durability } = childArguments<RoundsUse>();
+const { path, durability, placement = "near" } = childArguments<RoundsUse>();
 const store = await open<RoundValue>({
   path,
   durability,
+  placement,
   capacity: "1MiB",
   segmentBytes: "16KiB",
   checkpointBytes: "64KiB",

@@ -5,6 +5,7 @@
  */
 import { workerData } from "node:worker_threads";
 import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
+import { makeFarNode } from "../../../lib/node/far_start.ts";
 import { openLog } from "../../../lib/persistence/open_log.ts";
 import { KvsNode } from "../../../lib/node/kvs_node.ts";
 
@@ -13,4 +14,4 @@ KvsNode.prototype.doWork = function (this: KvsNode): number {
   return 0;
 };
 
-runNode(workerData as NodeStart, openLog);
+runNode(workerData as NodeStart, { openLog, makeFarNode });

@@ -1,0 +1,43 @@
+/**
+ * Merges everything that has been logged, for whoever copies the index: a checkpoint, a snapshot or a backup of a far pool.
+ *
+ * What is copied together with the segments' used bytes has to hold all that those bytes say: what was logged before them is not
+ * replayed. So all logs are merged to their ends while no KN can log anything: in the pause. Most of it is merged before, so
+ * that the pause is short.
+ *
+ * @module
+ */
+import { CLIENT_COUNT_MAX, NODE_COUNT_MAX } from "../core/limits.ts";
+import { clientExecutor } from "../node/executor.ts";
+import { isFar } from "../pool/placement.ts";
+import type { Pool } from "../pool/pool.ts";
+import { hasUnmerged, LogMerger } from "./log_merger.ts";
+
+/** The thread that merges, as in the EXECUTOR word: not a client's. */
+const EXECUTOR = clientExecutor(CLIENT_COUNT_MAX);
+
+/** Merges what there is, as far as nobody else does; before the pause. Does nothing for a near pool. */
+export function mergeBeforePause(pool: Pool): void {
+  for (const merger of mergersOf(pool)) while (merger.doWork() > 0);
+}
+
+/**
+ * Merges the rest; in the pause, and after freed segments are held back. Does nothing for a near pool.
+ *
+ * @throws when a log cannot be merged, because its merger has died, or the index is full
+ */
+export function mergeInPause(pool: Pool): void {
+  for (const merger of mergersOf(pool)) {
+    if (!merger.mergeWhilePaused()) throw new Error("what a KN has logged could not be merged");
+  }
+}
+
+function mergersOf(pool: Pool): LogMerger[] {
+  if (!isFar(pool)) return [];
+  const mergers: LogMerger[] = [];
+  for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+    if (!hasUnmerged(pool, agent)) continue;
+    mergers.push(new LogMerger({ pool, agent, clock: Date.now, executor: EXECUTOR }));
+  }
+  return mergers;
+}

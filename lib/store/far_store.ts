@@ -1,0 +1,190 @@
+/**
+ * A store whose pool is a far one: reads are requests to the KNs that own the keys.
+ *
+ * @module
+ */
+import { BatchSettler, type Settler } from "../client/settlers.ts";
+import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
+import type { ValueCodec } from "../codec/codec.ts";
+import type { DinomoError } from "../core/errors.ts";
+import type { Slot } from "../core/brands.ts";
+import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import { NODE_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
+import { hasUnmerged } from "../dpm/log_merger.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { ReadValue } from "../rings/response_ring.ts";
+import { nodeOfAgent, NodeState, nodeStateOf } from "../routing/node_directory.ts";
+import { loadOwner, ownerOf } from "../routing/ownership.ts";
+import { iterable, type IterationOptions } from "./arguments.ts";
+import { type Entry, Store, type StoreParts } from "./store.ts";
+
+/** The parts of such a store. */
+export interface FarStoreParts<V> extends StoreParts<V> {
+  /** What comes back for reads. */
+  readonly reads: RoutedReads;
+}
+
+/** Lets a thread wait for many requests. */
+class CountSettler implements Settler {
+  error: DinomoError | undefined;
+  #openCount = 0;
+
+  get isSettled(): boolean {
+    return this.#openCount === 0;
+  }
+
+  expect(): void {
+    this.#openCount += 1;
+  }
+
+  settle(): void {
+    this.#openCount -= 1;
+  }
+
+  fail(error: DinomoError): void {
+    this.error ??= error;
+    this.#openCount -= 1;
+  }
+}
+
+/**
+ * Made by `open` and `attach` for a far pool.
+ *
+ * What looks at the index as a whole (`count`, iteration) first has the KNs merge what they have logged. Values are decoded when the
+ * answers have been taken from the rings: decoding may need another read.
+ */
+export class FarStore<V> extends Store<V> {
+  readonly #pool: Pool;
+  readonly #parts: FarStoreParts<V>;
+  readonly #codec: ValueCodec<V>;
+  readonly #key: KeyEncoder;
+
+  /** Used by `open` and `attach` only. */
+  constructor(parts: FarStoreParts<V>) {
+    super(parts);
+    this.#parts = parts;
+    this.#pool = parts.pool;
+    this.#codec = parts.codec;
+    this.#key = new KeyEncoder(...parts.pool.hashKey);
+  }
+
+  override async get(key: Key): Promise<V | undefined> {
+    const { value } = await this.#read(key, true);
+    return value && this.#decode(value);
+  }
+
+  override getSync(key: Key): V | undefined {
+    const { value } = this.#readSync(key, true);
+    return value && this.#decode(value);
+  }
+
+  override async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
+    this.assertOpen();
+    const settlers = await Promise.all(
+      [...iterable<Key>("keys", keys)].map((key) => this.#read(key, true)),
+    );
+    return settlers.map(({ value }) => value && this.#decode(value));
+  }
+
+  override async getEntry(key: Key): Promise<Entry<V> | undefined> {
+    return this.#entryOf(await this.#read(key, true));
+  }
+
+  override getEntrySync(key: Key): Entry<V> | undefined {
+    return this.#entryOf(this.#readSync(key, true));
+  }
+
+  override async has(key: Key): Promise<boolean> {
+    return (await this.#read(key, false)).exists;
+  }
+
+  override hasSync(key: Key): boolean {
+    return this.#readSync(key, false).exists;
+  }
+
+  override async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    await this.#merge();
+    yield* super.entries(options);
+  }
+
+  override async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    await this.#merge();
+    yield* super.keys(options);
+  }
+
+  override get count(): number {
+    this.assertOpen();
+    const settler = new CountSettler();
+    for (const slot of this.#unmergedSlots()) {
+      settler.expect();
+      this.#parts.client.mergeSlot(slot, settler);
+    }
+    this.#parts.client.waitFor(settler);
+    if (settler.error) throw settler.error;
+    return this.countIndexed();
+  }
+
+  /** Resolves when everything that was acknowledged before is in the index. */
+  async #merge(): Promise<void> {
+    this.assertOpen();
+    await this.#parts.client.whenIssuedEnded();
+    const batch = new BatchSettler();
+    for (const slot of this.#unmergedSlots()) {
+      batch.expect();
+      this.#parts.client.mergeSlot(slot, batch);
+    }
+    batch.seal();
+    await batch.promise;
+  }
+
+  /** The slots but for those of KNs that have nothing to merge. */
+  #unmergedSlots(): Slot[] {
+    const merged = new Set<number>();
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      const isActive = nodeStateOf(this.#pool, agent) === NodeState.ACTIVE;
+      if (isActive && !hasUnmerged(this.#pool, agent)) merged.add(nodeOfAgent(this.#pool, agent));
+    }
+    const slots: Slot[] = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const owner = ownerOf(loadOwner(this.#pool, slot as Slot));
+      if (!merged.has(owner)) slots.push(slot as Slot);
+    }
+    return slots;
+  }
+
+  /** Issues a read. */
+  #read(key: Key, withValue: boolean): Promise<ReadSettler> {
+    return new Promise((resolve, reject) => {
+      this.assertOpen();
+      this.#key.encode(key);
+      const settler = new ReadSettler(this.#parts.reads, (ended) => {
+        if (ended.error) reject(ended.error);
+        else resolve(ended);
+      });
+      this.#parts.client.get(this.#key, withValue, settler);
+    });
+  }
+
+  #readSync(key: Key, withValue: boolean): ReadSettler {
+    this.assertOpen();
+    this.#key.encode(key);
+    const settler = new ReadSettler(this.#parts.reads);
+    this.#parts.client.get(this.#key, withValue, settler);
+    this.#parts.client.waitFor(settler);
+    if (settler.error) throw settler.error;
+    return settler;
+  }
+
+  #entryOf(settler: ReadSettler): Entry<V> | undefined {
+    if (settler.value === undefined) return undefined;
+    const { version, expiresAtMs } = settler.value;
+    const value = this.#decode(settler.value);
+    return expiresAtMs === Infinity
+      ? { value, version }
+      : { value, version, expiresAt: expiresAtMs };
+  }
+
+  #decode({ bytes }: ReadValue): V {
+    return this.#codec.decode(bytes, bytes.length);
+  }
+}
