@@ -44,7 +44,7 @@ export interface TimelinePlan {
   readonly halvedMs: number;
   readonly endMs: number;
   readonly intervalMs: number;
-  /** From the death of a KN until its slots are moved. */
+  /** From the death of a KN until the M-node knows of it: half of the interval in which it looks. */
   readonly detectionMs: number;
   /** Data that Dinomo-N copies slots of. */
   readonly dataBytes: number;
@@ -125,13 +125,13 @@ export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
       nodeCount: 4,
       addedCount: 1,
       clientsPerNode: 24,
-      changeMs: 30,
+      changeMs: 20,
       reactionMs: 10,
-      halvedMs: 220,
-      endMs: 420,
+      halvedMs: 110,
+      endMs: 200,
       intervalMs: 1,
-      detectionMs: 100,
-      dataBytes: 2 * GIB,
+      detectionMs: 50,
+      dataBytes: GIB,
     },
   },
 };
