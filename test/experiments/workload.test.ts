@@ -5,6 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { limitOf } from "../../bench/experiments/experiments/steady.ts";
 import { PARKED, type Process, Simulation } from "../../bench/experiments/kernel/simulation.ts";
 import {
   noCounts,
@@ -108,6 +109,14 @@ test("latencies, throughput and timeline are those of what has ended", () => {
   assert.equal(timeline.map(({ operations }) => operations), [9, ...Array(9).fill(10)]);
   recorder.reset();
   assert.is(recorder.operations, 0);
+});
+
+test("threads limit only if nothing that they wait for is full", () => {
+  const thread = { name: "thread", utilization: 1, isWaiting: true };
+  assert.is(limitOf([{ name: "link", utilization: 0.5 }, thread]).name, "thread");
+  assert.is(limitOf([{ name: "link", utilization: 0.98 }, thread]).name, "link");
+  const idle = { name: "idle thread", utilization: 0.2, isWaiting: true };
+  assert.is(limitOf([{ name: "link", utilization: 0.5 }, idle]).name, "link");
 });
 
 test("a parked client is woken once", () => {

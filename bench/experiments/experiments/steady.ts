@@ -15,6 +15,8 @@ import type { Zipf } from "../workload/zipf.ts";
 
 /** Between two looks at whether enough operations have ended. */
 const SLICE_US = 200;
+/** In use for so much of its time, a resource has nothing left to give. */
+const FULL_SHARE = 0.97;
 /** Operations in flight are counted by neither phase. */
 const TIMELINE_US = 1000;
 
@@ -78,10 +80,15 @@ export function measureSteady(run: SteadyRun): SteadyFigures {
   };
 }
 
-/** What is used most. */
-function limitOf(resources: readonly Resource[]): Resource {
-  const { name, utilization } = resources.reduce((most, other) =>
-    other.utilization > most.utilization ? other : most
-  );
+/**
+ * What limits the throughput: what is used most. But threads count as busy while they wait for their round trips; so if anything else is
+ * as good as always in use, it is that which they wait for.
+ */
+export function limitOf(resources: readonly Resource[]): Resource {
+  const busiest = (candidates: readonly Resource[]) =>
+    candidates.reduce((most, other) => other.utilization > most.utilization ? other : most);
+  const isFull = ({ isWaiting, utilization }: Resource) => !isWaiting && utilization >= FULL_SHARE;
+  const full = resources.filter(isFull);
+  const { name, utilization } = busiest(full.length > 0 ? full : resources);
   return { name, utilization };
 }

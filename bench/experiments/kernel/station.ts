@@ -43,10 +43,11 @@ export class Station {
    * Serves a customer that arrives now.
    *
    * @param serviceUs how long one server takes for it
+   * @param busyUs how much of that counts as use: less, if the server could have served more customers in the same time
    * @returns when it is done
    */
-  serve(serviceUs: number): number {
-    return this.#serveFrom(this.#simulation.nowUs, serviceUs);
+  serve(serviceUs: number, busyUs: number = serviceUs): number {
+    return this.#serveFrom(this.#simulation.nowUs, serviceUs, busyUs);
   }
 
   /**
@@ -54,17 +55,17 @@ export class Station {
    * one arrives now.
    */
   follow(serviceUs: number): number {
-    return this.#serveFrom(Math.max(0, this.#simulation.nowUs - serviceUs), serviceUs);
+    return this.#serveFrom(Math.max(0, this.#simulation.nowUs - serviceUs), serviceUs, serviceUs);
   }
 
-  #serveFrom(arrivalUs: number, serviceUs: number): number {
+  #serveFrom(arrivalUs: number, serviceUs: number, busyUs: number): number {
     const free = this.#freeUs;
     let first = 0;
     for (let i = 1; i < free.length; i++) if (free[i] < free[first]) first = i;
     const beginUs = Math.max(arrivalUs, free[first]);
     this.#servedCount += 1;
     this.#waitedUs += beginUs - arrivalUs;
-    this.#busyUs += serviceUs;
+    this.#busyUs += busyUs;
     free[first] = beginUs + serviceUs;
     return Math.max(free[first], this.#simulation.nowUs);
   }

@@ -10,6 +10,7 @@ import { PARKED, type Process, type Simulation } from "./simulation.ts";
 /** Workers of the same kind. */
 export class Workers {
   readonly name: string;
+  readonly isWaiting = true;
   readonly #simulation: Simulation;
   readonly #count: number;
   readonly #waiting = new Fifo<Process>();

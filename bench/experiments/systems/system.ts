@@ -30,6 +30,8 @@ export interface Resource {
   readonly name: string;
   /** The share of its time that it was in use since the counters were reset. */
   readonly utilization: number;
+  /** Whether it is in use, too, while it waits for others. @default false */
+  readonly isWaiting?: boolean;
 }
 
 /** A system that is put under load. */

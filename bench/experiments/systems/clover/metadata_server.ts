@@ -80,7 +80,9 @@ export class MetadataServer {
         continue;
       }
       const workUs = count * ACCESSES.recycle * COSTS.memoryAccessUs.value;
-      yield this.#collectors.serve(COSTS.shortSleepUs.value + workUs);
+      const passUs = COSTS.shortSleepUs.value + workUs;
+      // A pass that is not full could have recycled more: the sleep is the same.
+      yield this.#collectors.serve(passUs, passUs * count / RECYCLED_PER_PASS);
       for (const replaced of pass) this.#chains.recycle(replaced);
     }
   }

@@ -107,7 +107,7 @@ export class Dinomo implements ElasticSystem {
     const { dpm } = this.#fabric;
     const nodes = this.nodeUtilizations;
     const mean = nodes.reduce((sum, utilization) => sum + utilization, 0) / nodes.length;
-    const all = { name: "KN threads", utilization: mean };
+    const all = { name: "KN threads", utilization: mean, isWaiting: true };
     return [dpm.incoming, dpm.outgoing, this.#dpmProcessors, all, ...this.#threads];
   }
 

@@ -34,6 +34,7 @@ interface Request {
 /** One thread: its queue, and how busy it is. */
 class NodeThread implements Resource {
   readonly name = "a KN's thread";
+  readonly isWaiting = true;
   readonly queue = new Fifo<Request>();
   /** The requests of the step that it is busy with. */
   readonly unanswered: Request[] = [];
