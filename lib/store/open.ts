@@ -123,7 +123,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     const backlogDefault = defaultBacklogBytes(capacityBytes, pool.geometry.segmentBytes);
     placeFar(pool, far.backlogBytes ?? backlogDefault);
   }
-  const dpm = new DpmProcessors(pool, {
+  const dpm: DpmProcessors = new DpmProcessors(pool, {
     workerUrl: workers.dpm,
     threadCount: dpmThreads,
     prefault,
@@ -143,7 +143,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   claimClient(pool, 1, thisThread());
   // KNs may fail before there is a store to tell of it.
   const opening: { store?: Store<V>; statistics?: StoreStatistics } = {};
-  const nodes = new NodeManager({
+  const nodes: NodeManager = new NodeManager({
     pool,
     workerUrl: workers.node,
     ringBytes: resolved.ringBytes,
