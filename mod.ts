@@ -41,7 +41,7 @@ export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { Store } from "./lib/store/store.ts";
 export type { Entry } from "./lib/store/store.ts";
 export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";
-export type { NodeStats, StoreStats } from "./lib/store/stats.ts";
+export type { FarStats, NodeStats, StoreStats } from "./lib/store/stats.ts";
 export type {
   AutoscaleOptions,
   LatencyObjective,

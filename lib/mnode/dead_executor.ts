@@ -119,6 +119,17 @@ interface Prepared {
   readonly version: number;
 }
 
+/** What a request of a far KN has come to. */
+interface FarEntry {
+  readonly words: Int32Array;
+  readonly at: number;
+  readonly number: number;
+  /** Whether what it changes is logged. */
+  readonly isLogged: boolean;
+  /** Whether it has appended a record that is not logged. */
+  readonly isLost: boolean;
+}
+
 /** How long to wait for a slot in order to see whether the last record is live. */
 const LOCK_WAIT_MS_MAX = 1000;
 
@@ -177,28 +188,19 @@ export class DeadExecutor {
   }
 
   /**
-   * Answers what the requests of a far KN have come to, as they were prepared: in each ring, up to the last one that was logged. Those
-   * behind it, whatever was prepared for them, may have looked at changes that were not logged: they are sent again.
+   * Answers what the requests of a far KN have come to, as they were prepared: all of them, if all that they have appended is logged.
+   * Otherwise none has been answered yet, and in each ring they are answered up to the last one that is logged; those behind it may have
+   * looked at changes that were not, and are sent again.
    */
   #answerLogged(isDurable: boolean): number {
+    const rings = this.#options.rings.map((ring) => this.#farEntries(ring, isDurable));
+    const isAllLogged = rings.flat().every(({ isLost }) => !isLost);
     let count = 0;
-    for (const ring of this.#options.rings) {
-      const words = ringWords(ring);
-      const tail = Atomics.load(words, COMPLETION_TAIL);
-      const entries: { at: number; number: number; isLogged: boolean }[] = [];
-      for (let ahead = 1; ahead <= ring.inFlightMax; ahead++) {
-        const number = (tail + ahead) | 0;
-        const at = completionEntry(number, ring.inFlightMax);
-        const word = Atomics.load(words, at + COMPLETION_STATUS);
-        if (!isOfRequest(word, number)) break;
-        const address = words[at + COMPLETION_ADDRESS] as PoolAddress;
-        const isRecord = statusOf(word) === Status.OK && address !== NO_ADDRESS;
-        // One that is answered already was logged before.
-        const isLogged = !isPrepared(word) || (isRecord && isDurable && this.#isLogged(address));
-        entries.push({ at, number, isLogged });
-      }
-      const end = entries.findLastIndex(({ isLogged }) => isLogged) + 1;
-      for (const { at, number } of entries.slice(0, end)) {
+    for (const entries of rings) {
+      const end = isAllLogged
+        ? entries.length
+        : entries.findLastIndex(({ isLogged }) => isLogged) + 1;
+      for (const { words, at, number } of entries.slice(0, end)) {
         const word = Atomics.load(words, at + COMPLETION_STATUS);
         if (!isPrepared(word)) continue;
         Atomics.store(words, at + COMPLETION_STATUS, packStatus(statusOf(word), number));
@@ -206,6 +208,31 @@ export class DeadExecutor {
       }
     }
     return count;
+  }
+
+  /** The entries of a ring that are prepared, or answered and not published. */
+  #farEntries(ring: RingHandle, isDurable: boolean): FarEntry[] {
+    const words = ringWords(ring);
+    const tail = Atomics.load(words, COMPLETION_TAIL);
+    const entries: FarEntry[] = [];
+    for (let ahead = 1; ahead <= ring.inFlightMax; ahead++) {
+      const number = (tail + ahead) | 0;
+      const at = completionEntry(number, ring.inFlightMax);
+      const word = Atomics.load(words, at + COMPLETION_STATUS);
+      if (!isOfRequest(word, number)) break;
+      const address = words[at + COMPLETION_ADDRESS] as PoolAddress;
+      const isRecord = isPrepared(word) && statusOf(word) === Status.OK && address !== NO_ADDRESS;
+      const isLogged = isRecord && isDurable && this.#isLogged(address);
+      entries.push({
+        words,
+        at,
+        number,
+        // One that is answered already was logged before, if it changes anything.
+        isLogged: isLogged || !isPrepared(word),
+        isLost: isRecord && !isLogged,
+      });
+    }
+    return entries;
   }
 
   /** Says where the log of a far KN ends: it may have died before it did. */

@@ -11,6 +11,7 @@ import { Executor } from "../node/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR, AGENT_MERGERS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 
 /** The end of a merger, for the repair of the pool's books. */
@@ -35,7 +36,17 @@ export function endDeadMerger(
   const agent = AGENT_MERGERS + nodeAgent;
   const at = pool.agentAt(agent) + AGENT_EXECUTOR;
   if (Atomics.load(pool.control, at) !== Executor.ABANDONED) return undefined;
-  const report = new DeadExecutor({ pool, agent, rings: [], file, clock: Date.now }).settle();
+  const { completed, miscounted } = new DeadExecutor({
+    pool,
+    agent,
+    rings: [],
+    file,
+    clock: Date.now,
+  }).settle();
+  // A record that is merged again may be counted as live twice.
+  const segments = new SegmentTable(pool);
+  const merged = segments.openSegmentsOf(nodeAgent)
+    .map((segment) => ({ segment, word: segments.stateWord(segment) }));
   Atomics.store(pool.control, at, Executor.NOBODY);
-  return { agent, report };
+  return { agent, report: { completed, miscounted: [...miscounted, ...merged] } };
 }

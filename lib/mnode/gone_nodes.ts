@@ -174,6 +174,8 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
       const isHeld = slotHolder(pool, slot) === gone.node.agent;
       if (!isHeld && slotOwner(pool, slot) === gone.node.nodeId) farMoves.take(slot);
     }
+    // Once for all slots: it takes long to find out that a slot is locked by somebody who does not go on.
+    if (!farMoves.mergeAll(gone.node.agent)) return;
     gone.stuck = gone.stuck.filter((slot) => {
       const owner = slotOwner(pool, slot);
       // Somebody else may have given it away, to spread slots anew.

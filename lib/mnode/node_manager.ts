@@ -560,7 +560,9 @@ export class NodeManager {
           if (farMoves.take(slot) && !takenAtMs.has(slot)) takenAtMs.set(slot, performance.now());
         }
         for (const slot of batch) {
-          if (!takenAtMs.has(slot) || !farMoves.give(slot, owners[slot]!)) continue;
+          if (!takenAtMs.has(slot)) continue;
+          // If one log cannot be merged now, finding that out again for each slot would take long.
+          if (!farMoves.give(slot, owners[slot]!)) break;
           const pauseMs = performance.now() - takenAtMs.get(slot)!;
           takenAtMs.delete(slot);
           moves.count += 1;

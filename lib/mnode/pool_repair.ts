@@ -140,10 +140,22 @@ function releaseVictim(pool: Pool, agent: number): void {
   if (segments.state(victim) === SegmentState.CLEANING) segments.seal(victim);
 }
 
+/** Whether a segment is as it was; the log of a far KN may have been sealed since. */
+function isSameSegment(
+  pool: Pool,
+  segments: SegmentTable,
+  segment: SegmentId,
+  word: number,
+): boolean {
+  if (segments.stateWord(segment) === word) return true;
+  return isFar(pool) && segments.state(segment) === SegmentState.SEALED &&
+    segments.isOfLife(segment, word);
+}
+
 /** Counts what is live in a segment anew, unless that life of it has ended. */
 function recountLive(pool: Pool, { segment, word }: SegmentLife): void {
   const segments = new SegmentTable(pool);
-  if (segments.stateWord(segment) !== word || segments.isStaging(segment)) return;
+  if (segments.isStaging(segment) || !isSameSegment(pool, segments, segment, word)) return;
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
   let liveBytes = 0;
   forEachRecord(pool, segments, segment, (words, at, bytes) => {

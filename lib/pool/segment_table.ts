@@ -153,6 +153,11 @@ export class SegmentTable {
     return this.stateWord(segment) & LIFE_MASK;
   }
 
+  /** Whether a segment is still in the life of a state word. */
+  isOfLife(segment: SegmentId, word: number): boolean {
+    return this.lifeOf(segment) === (word & LIFE_MASK);
+  }
+
   /** State of a segment. */
   state(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE) & STATE_MASK;

@@ -27,7 +27,9 @@ import {
 import type { StatisticsWindow } from "../mnode/statistics_collector.ts";
 import { attachedCount } from "../routing/client_registry.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
+import { VerbCounter, Verbs } from "../pool/verbs.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { RECORD_KEY } from "../log/record_layout.ts";
@@ -52,6 +54,66 @@ export interface NodeStats {
   readonly cleaningStalls: number;
   /** Records removed because they had expired. */
   readonly expired: number;
+  /** What it has done to a far pool; undefined in the near placement, where nothing of it is counted. */
+  readonly far: FarStats | undefined;
+}
+
+/** Accesses of one KN to a far pool, as calls of its verbs. */
+export interface FarStats {
+  /** Calls of all verbs: round trips. */
+  readonly roundTrips: number;
+  /** Round trips for each read and write of clients; 0 before there is one. */
+  readonly roundTripsPerOperation: number;
+  /** Calls by verb. What KNs log in one step is one write. */
+  readonly reads: number;
+  /** See {@linkcode reads}. */
+  readonly writes: number;
+  /** See {@linkcode reads}. */
+  readonly compareAndSwaps: number;
+  /** See {@linkcode reads}. */
+  readonly fetchAndAdds: number;
+  /** See {@linkcode reads}. */
+  readonly sends: number;
+  /** Bytes transferred from the pool, and to it. */
+  readonly bytesRead: number;
+  /** See {@linkcode bytesRead}. */
+  readonly bytesWritten: number;
+  /** Lookups that the cache has answered, without a round trip. */
+  readonly valueHits: number;
+  /** Lookups for which the cache knew where the record is: one round trip. */
+  readonly shortcutHits: number;
+  /** Shortcuts that did not lead to the record any more; their lookups are counted as misses, too. */
+  readonly staleShortcuts: number;
+  /** Lookups that records which the KN had logged itself, and nobody had merged, have answered. */
+  readonly logHits: number;
+  /** Lookups that went through the index. */
+  readonly misses: number;
+  /** Steps in which it waited for its log to be merged. */
+  readonly backlogWaits: number;
+}
+
+function farStats(pool: Pool, agent: number): FarStats | undefined {
+  if (!isFar(pool)) return undefined;
+  const verbs = new Verbs(pool, agent);
+  const operations = verbs.get(VerbCounter.GETS) + verbs.get(VerbCounter.PUTS);
+  const { roundTrips } = verbs;
+  return {
+    roundTrips,
+    roundTripsPerOperation: operations === 0 ? 0 : roundTrips / operations,
+    reads: verbs.get(VerbCounter.READS),
+    writes: verbs.get(VerbCounter.WRITES),
+    compareAndSwaps: verbs.get(VerbCounter.COMPARE_AND_SWAPS),
+    fetchAndAdds: verbs.get(VerbCounter.FETCH_AND_ADDS),
+    sends: verbs.get(VerbCounter.SENDS),
+    bytesRead: verbs.get(VerbCounter.BYTES_READ),
+    bytesWritten: verbs.get(VerbCounter.BYTES_WRITTEN),
+    valueHits: verbs.get(VerbCounter.VALUE_HITS),
+    shortcutHits: verbs.get(VerbCounter.SHORTCUT_HITS),
+    staleShortcuts: verbs.get(VerbCounter.STALE_SHORTCUTS),
+    logHits: verbs.get(VerbCounter.LOG_HITS),
+    misses: verbs.get(VerbCounter.MISSES),
+    backlogWaits: verbs.get(VerbCounter.BACKLOG_WAITS),
+  };
 }
 
 /** Figures about durability. */
@@ -194,7 +256,7 @@ export function gatherStats(
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
     attached: attachedCount(pool),
     durability: durabilityStats(pool),
-    nodes: nodes.map(({ nodeId }, i) => ({
+    nodes: nodes.map(({ nodeId, agent }, i) => ({
       id: nodeId,
       slots: slots.get(nodeId) ?? 0,
       requests: counters[i]!.get(AgentCounter.REQUESTS),
@@ -204,6 +266,7 @@ export function gatherStats(
       sleeps: counters[i]!.get(AgentCounter.SLEEPS),
       cleaningStalls: counters[i]!.get(AgentCounter.CLEANING_STALLS),
       expired: counters[i]!.get(AgentCounter.EXPIRED),
+      far: farStats(pool, agent),
     })),
   };
 }

@@ -6,6 +6,7 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const STEPS = "test/simulation/far_steps.test.ts";
+const FAILOVERS = "test/simulation/failovers_far.test.ts";
 const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
 const REQUESTS = "lib/node/far_requests.ts";
@@ -21,13 +22,6 @@ export const FAR_BUGS: readonly PlantedBug[] = [
       "if (number > firstNumber || !this.#hasRest(segment)) continue;",
       "if ((first !== NO_SEGMENT && number < firstNumber) || !this.#hasRest(segment)) continue;",
     ]],
-    caughtBy: [STEPS],
-  },
-  {
-    name: "a merger knows the segment that it merges by its place only",
-    breaks: "I4",
-    file: MERGER,
-    edits: [["this.#numberOf(this.#segment) === this.#number;", "true;"]],
     caughtBy: [STEPS],
   },
   {
@@ -118,5 +112,32 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: UNMERGED,
     edits: [["return this.#clearCounts[slot] !== 0;", "return false;"]],
     caughtBy: [STEPS],
+  },
+  {
+    name: "a slot is given back before what was appended is logged",
+    breaks: "I1",
+    file: "lib/node/far_group.ts",
+    edits: [
+      ["if (hasRecords) this.#log();", ""],
+      ["this.endStaging();", "if (hasRecords) this.#log(); this.endStaging();"],
+    ],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "what was prepared for changes that were not logged is answered",
+    breaks: "I5",
+    file: "lib/mnode/dead_executor.ts",
+    edits: [[
+      "const isAllLogged = rings.flat().every(({ isLost }) => !isLost);",
+      "const isAllLogged = true;",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "the log of a KN that has died is not merged before its slots are given away",
+    breaks: "I5",
+    file: "lib/mnode/dead_executor.ts",
+    edits: [["this.#publishLoggedEnd();", ""]],
+    caughtBy: [FAILOVERS],
   },
 ];

@@ -7,8 +7,11 @@
  *
  * @module
  */
+import type { Cache } from "../../lib/cache/cache.ts";
+import { createCache } from "../../lib/cache/create_cache.ts";
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
+import { ReadSettler, RoutedReads } from "../../lib/client/routed_reads.ts";
 import type { Settler } from "../../lib/client/settlers.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
@@ -18,9 +21,13 @@ import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { DeadExecutor } from "../../lib/mnode/dead_executor.ts";
+import { endDeadMerger, type MergerDeath } from "../../lib/mnode/dead_merger.ts";
+import { FarMoves } from "../../lib/mnode/far_moves.ts";
 import { GoneNodes } from "../../lib/mnode/gone_nodes.ts";
-import { repairPool, sealLogs } from "../../lib/mnode/pool_repair.ts";
+import { repairPool, sealLogs, sealMerged } from "../../lib/mnode/pool_repair.ts";
 import { abandonExecutor, Executor } from "../../lib/node/executor.ts";
+import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
+import { FarNode } from "../../lib/node/far_node.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
@@ -34,6 +41,7 @@ import {
 } from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
+import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
@@ -46,7 +54,7 @@ import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
 import { checkPool } from "./sim_pool_check.ts";
 import { SimEyes } from "./sim_reader.ts";
-import { makeValue } from "./sim_values.ts";
+import { makeValue, readValue } from "./sim_values.ts";
 import { DIRECTORY } from "./snapshots.ts";
 
 /** What the scripts do. */
@@ -57,6 +65,7 @@ export type ScriptStep =
     readonly bytes: number;
   }
   | { readonly kind: "delete"; readonly key: number }
+  | { readonly kind: "get"; readonly key: number }
   | { readonly kind: "clear"; readonly slot: number }
   /** Everything expires that was put to expire. */
   | { readonly kind: "wait" };
@@ -76,6 +85,11 @@ const TURNS_MAX = 1000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 const VICTIM = 0;
 const SUCCESSOR = 1;
+/** In a far pool: what a read that finds nothing comes to; so few bytes that large values are staged; and that KNs merge in their steps. */
+const NOT_FOUND = 0;
+const RESPONSE_BYTES = 4096;
+const BACKLOG_BYTES = 1024;
+const CACHE_BYTES = 2048;
 
 interface Issued {
   readonly step: Exclude<ScriptStep, { kind: "wait" }>;
@@ -84,11 +98,17 @@ interface Issued {
   status: number | undefined;
 }
 
+function newCache(): Cache<CachedValue> {
+  return createCache("marginal", { budgetBytes: CACHE_BYTES, keep: keepValue });
+}
+
 /** How a store is made. */
 export interface FailoverOptions {
   readonly isLogged: boolean;
   /** Few of them: then the KN cleans in its steps. */
   readonly segmentCount: number;
+  /** Whether the pool is a far one. @default false */
+  readonly isFar?: boolean;
   /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
   readonly ringBytes: number;
 }
@@ -97,12 +117,15 @@ export interface FailoverOptions {
 export class SimFailover {
   readonly #options: FailoverOptions;
   readonly pool: Pool;
-  readonly victim: KvsNode;
+  readonly victim: KvsNode | FarNode;
   readonly #disk = new MemoryDisk();
   readonly #log: StartedLog | undefined;
   readonly #client: Client;
   readonly #connector: NodeConnector;
-  readonly #successor: KvsNode;
+  readonly #successor: KvsNode | FarNode;
+  readonly #reads: RoutedReads;
+  readonly #farMoves: FarMoves | undefined;
+  readonly #mergerDeaths: MergerDeath[] = [];
   readonly #rings: readonly RingHandle[];
   readonly #gone: GoneNodes<{
     readonly nodeId: NodeId;
@@ -127,14 +150,19 @@ export class SimFailover {
     this.#log = options.isLogged
       ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)
       : undefined;
+    const isFar = options.isFar ?? false;
+    if (isFar) placeFar(pool, BACKLOG_BYTES);
+    this.#reads = new RoutedReads(pool);
     claimClient(pool, 1, { number: 0, startTicks: 0 });
-    this.#rings = [0, 1].map(() => createRing(options.ringBytes, 32));
+    const responseBytes = isFar ? RESPONSE_BYTES : 0;
+    this.#rings = [0, 1].map(() => createRing(options.ringBytes, 32, responseBytes));
     this.#connector = new NodeConnector({
       pool,
       clientId: 0,
       ringOf: (agent) => this.#rings[agent]!,
       help: false,
       file: undefined,
+      ...(isFar ? { onConnect: (agent, ring) => this.#reads.connect(agent, ring) } : {}),
     });
     this.#client = new Client({
       pool,
@@ -144,16 +172,18 @@ export class SimFailover {
       onBlocked: () => {},
       onPoll: () => this.#connector.update(this.#client),
     });
-    [this.victim, this.#successor] = [VICTIM, SUCCESSOR].map((agent) =>
-      new KvsNode({
+    [this.victim, this.#successor] = [VICTIM, SUCCESSOR].map((agent) => {
+      const parts = {
         pool,
         nodeId: agent as NodeId,
         agent,
         consumers: [new RequestConsumer(this.#rings[agent]!)],
         clock,
         file: this.#openFile(),
-      })
-    ) as [KvsNode, KvsNode];
+      };
+      return isFar ? new FarNode({ ...parts, cache: newCache() }) : new KvsNode(parts);
+    }) as [KvsNode | FarNode, KvsNode | FarNode];
+    this.#farMoves = isFar ? new FarMoves({ pool, agentOf: (node) => node, clock }) : undefined;
     for (let slot = 0; slot < SLOT_COUNT; slot++) initialiseOwner(pool, slot as Slot, 0 as NodeId);
     setNode(pool, VICTIM, 0 as NodeId, NodeState.ACTIVE);
     announceNodes(pool);
@@ -166,6 +196,7 @@ export class SimFailover {
       ringOf: (_, agent) => this.#rings[agent]!,
       now: () => this.#nowMs,
       assignedTo: () => SUCCESSOR as NodeId,
+      farMoves: this.#farMoves,
     });
   }
 
@@ -231,6 +262,15 @@ export class SimFailover {
     this.poll();
     this.#successor.doWork();
     this.poll();
+    if (this.#farMoves === undefined) return;
+    this.#tendMerger();
+    this.#gone.advance();
+  }
+
+  /** What the M-node does about a merger that has died with the KN. */
+  #tendMerger(): void {
+    const death = endDeadMerger(this.pool, VICTIM, this.#log?.file);
+    if (death !== undefined) this.#mergerDeaths.push(death);
   }
 
   /** Slots that the victim has not let go. */
@@ -245,6 +285,8 @@ export class SimFailover {
     require(executor < Executor.NOBODY, "I1: nobody executes for a KN that is gone");
     this.#hasThreadEnded = true;
     this.#gone.advance();
+    this.#tendMerger();
+    this.#gone.advance();
     require(this.heldCount === 0, "I1: nothing holds slots any more");
     require(!this.#gone.hasZombies, "nobody is in a step of a KN that is gone");
     for (let i = 0; this.#client.pendingCount > 0; i++) {
@@ -257,12 +299,18 @@ export class SimFailover {
         `I5: operation ${number}, ${step.kind}, ended with ${status}, not ${expected}`,
       );
     }
+    this.#mergeAll();
     this.#checkContents(this.pool);
     const ringOf = (_: number, agent: number) => this.#rings[agent]!;
     const deaths = this.#gone.nodes.flatMap(({ node, death }) =>
       death === undefined ? [] : [{ agent: node.agent, report: death }]
     );
+    deaths.push(...this.#mergerDeaths);
     require(repairPool({ pool: this.pool, deaths, ringOf }), "the pool is repaired");
+    if (this.#farMoves !== undefined) {
+      this.#successor.close();
+      sealMerged(this.pool, SUCCESSOR, this.#log?.file);
+    }
     // Everything that is live is moved, so that counts of what is not are found to be nobody's.
     this.clean(this.#options.segmentCount);
     sealLogs(this.pool, AGENT_DPM, this.#log?.file);
@@ -271,6 +319,13 @@ export class SimFailover {
     checkPool(this.pool, SLOTS);
     this.#checkContents(this.pool);
     if (this.#log !== undefined) this.#checkFiles();
+  }
+
+  /** Makes the index hold all that was logged. */
+  #mergeAll(): void {
+    if (this.#farMoves === undefined) return;
+    require(this.#farMoves.mergeAll(VICTIM), "the log of a KN that is gone is merged");
+    require(this.#farMoves.mergeAll(SUCCESSOR), "the log of a KN is merged");
   }
 
   /** After a failover nothing of the dead may be left that somebody could wait for. */
@@ -375,11 +430,25 @@ export class SimFailover {
     const key = KEYS[step.key]!;
     this.#encoder.encode(key.text);
     if (step.kind === "delete") return this.#client.delete(this.#encoder, settler);
+    if (step.kind === "get") return this.#get(issued);
     const bytes = makeValue(key.number, number, step.bytes);
     const value = { bytes, start: 0, end: bytes.length };
     const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
     const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
     this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, settler);
+  }
+
+  /** A read: its status is the number of the put that it has found. */
+  #get(issued: Issued): void {
+    const settler = new ReadSettler(this.#reads, ({ value, error }) => {
+      require(issued.status === undefined, `I5: operation ${issued.number} ended twice`);
+      if (error) throw error;
+      const key = KEYS[(issued.step as { readonly key: number }).key]!;
+      issued.status = value === undefined
+        ? NOT_FOUND
+        : readValue(value.bytes, value.bytes.length, key.number).operation;
+    });
+    this.#client.get(this.#encoder, true, settler);
   }
 
   /** What an operation comes to after those before it. */
@@ -389,6 +458,7 @@ export class SimFailover {
       return Status.OK;
     }
     const exists = this.#expected.has(step.key);
+    if (step.kind === "get") return this.#expected.get(step.key) ?? NOT_FOUND;
     const isPut = step.kind !== "delete" && (step.kind !== "put-absent" || !exists);
     if (isPut) this.#expected.set(step.key, number);
     else if (step.kind === "delete") this.#expected.delete(step.key);

@@ -8,6 +8,7 @@ import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withAtomicHooks } from "./sim_atomics.ts";
+import { SEED } from "./random.ts";
 import { dieAt } from "./sim_death.ts";
 import { type FailoverOptions, type ScriptStep, SimFailover } from "./sim_failover.ts";
 
@@ -81,6 +82,22 @@ const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
   ],
 };
 
+/** In a far pool also reads, between changes of the same keys, of values of all sizes. */
+const FAR_SCRIPT: readonly ScriptStep[] = [
+  { kind: "get", key: 0 },
+  { kind: "put", key: 0, bytes: 60 },
+  { kind: "get", key: 1 },
+  { kind: "put", key: 1, bytes: 1400 },
+  { kind: "get", key: 0 },
+  { kind: "get", key: 1 },
+  { kind: "delete", key: 0 },
+  { kind: "get", key: 0 },
+  { kind: "clear", slot: 1 },
+  { kind: "get", key: 5 },
+  { kind: "put", key: 5, bytes: 40 },
+  { kind: "get", key: 5 },
+];
+
 /** What is issued while nobody knows yet what has become of the step. */
 const AFTER: readonly ScriptStep[] = [
   { kind: "put-absent", key: 0, bytes: 40 },
@@ -100,12 +117,15 @@ interface Scenario {
 }
 
 /** Accesses from one that is tried to the next: all of them, unless there is no time for that. */
-const STRIDE = Number(process.env["DINOMO_FAILOVER_STRIDE"] ?? 1);
+const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
+/** In far pools each access takes longer to try: in one run some, from another one on in each run. */
+const FAR_STRIDE = 17;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 4;
 /** Segments that a DPM processor cleans, or dies in. */
 const CLEANED_COUNT = 2;
 const ROOMY_SEGMENT_COUNT = 16;
+const FAR_SEGMENT_COUNT = 32;
 /** So few that what has been overwritten must be cleaned before anything else fits. */
 const SCARCE_SEGMENT_COUNT = 9;
 
@@ -121,8 +141,9 @@ const CHURN: readonly ScriptStep[] = Array.from({ length: 8 }, (_, i) => ({
   bytes: 900,
 }));
 
-function scenariosOf(isLogged: boolean): Scenario[] {
-  const roomy = { isLogged, segmentCount: ROOMY_SEGMENT_COUNT, ringBytes: 8 * 1024 };
+function scenariosOf(isLogged: boolean, isFar: boolean): Scenario[] {
+  const segmentCount = isFar ? FAR_SEGMENT_COUNT : ROOMY_SEGMENT_COUNT;
+  const roomy = { isLogged, isFar, segmentCount, ringBytes: 8 * 1024 };
   const scarce = { isLogged, segmentCount: SCARCE_SEGMENT_COUNT, ringBytes: 32 * 1024 };
   const scenarios = Object.entries(SCRIPTS).map(([name, script]) => ({
     name,
@@ -130,6 +151,10 @@ function scenariosOf(isLogged: boolean): Scenario[] {
     before: BEFORE,
     script,
   }));
+  if (isFar) {
+    const name = "reads between changes";
+    return [...scenarios, { name, options: roomy, before: BEFORE, script: FAR_SCRIPT }];
+  }
   return [...scenarios, { name: "cleaning", options: scarce, before: WORN, script: CHURN }];
 }
 
@@ -182,11 +207,13 @@ function failing(what: string, at: number, body: () => void): void {
 }
 
 /** Defines the tests of a pool, and runs them. */
-export function runFailovers(isLogged: boolean): void {
-  for (const scenario of scenariosOf(isLogged)) {
+export function runFailovers(isLogged: boolean, isFar = false): void {
+  const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : 1));
+  const first = SEED % stride;
+  for (const scenario of scenariosOf(isLogged, isFar)) {
     test(`${scenario.name}: a KN dies at any access`, () => {
       let deaths = 0;
-      for (let at = 0;; at += STRIDE) {
+      for (let at = first;; at += stride) {
         const world = new SimFailover(scenario.options);
         if (!dies(world, scenario, at)) break;
         deaths += 1;
@@ -197,13 +224,13 @@ export function runFailovers(isLogged: boolean): void {
           world.finish();
         });
       }
-      assert.ok(deaths * STRIDE > 40, `${deaths} deaths`);
+      assert.ok(deaths * stride > 40, `${deaths} deaths`);
     });
 
     test(`${scenario.name}: a KN is taken for dead at any access, and goes on`, () => {
       let zombies = 0;
       let held = 0;
-      for (let at = 0;; at += STRIDE) {
+      for (let at = first;; at += stride) {
         const world = new SimFailover(scenario.options);
         let isZombie = false;
         failing("failover", at, () => {
@@ -218,15 +245,21 @@ export function runFailovers(isLogged: boolean): void {
         if (!isZombie) break;
         zombies += 1;
       }
-      assert.ok(zombies * STRIDE > 40, `${zombies} zombies`);
-      assert.ok(held * STRIDE >= 10, `${held} of them held a slot`);
+      assert.ok(zombies * stride > 40, `${zombies} zombies`);
+      assert.ok(held * stride >= 10, `${held} of them held a slot`);
     });
   }
 
+  if (!isFar) defineDyingCleaners(isLogged, first, stride);
+  test.run();
+}
+
+/** Defines the test of DPM processors that die. */
+function defineDyingCleaners(isLogged: boolean, first: number, stride: number): void {
   test("a DPM processor dies at any access while it cleans", () => {
-    const { options, before } = scenariosOf(isLogged).at(-1)!;
+    const { options, before } = scenariosOf(isLogged, false).at(-1)!;
     let deaths = 0;
-    for (let at = 0;; at += STRIDE) {
+    for (let at = first;; at += stride) {
       const world = new SimFailover(options);
       for (const step of before) {
         world.issue([step]);
@@ -245,8 +278,6 @@ export function runFailovers(isLogged: boolean): void {
         world.finish();
       });
     }
-    assert.ok(deaths * STRIDE > 40, `${deaths} deaths`);
+    assert.ok(deaths * stride > 40, `${deaths} deaths`);
   });
-
-  test.run();
 }
