@@ -231,10 +231,11 @@ export function elasticitySection({ elasticity, size }: ExperimentResults): stri
   return `## Elasticity
 
 ${nodeCount} KNs; the load doubles at ${changeMs} ms, then ${addedCount} KN is added; it halves at ${halvedMs} ms, then the KN is removed. 95/5 update,
-Zipf 0.5. Dinomo-N copies slots of ${
+Zipf 0.5. Dinomo-N copies slots as if its keys held ${
     threeDigits(dataBytes / 2 ** 30)
-  } GiB, which its keys stand for; for as much as there is, all else is the same.
-The changes are scripted: there is no M-node in this.
+  } GiB; nothing else depends on that.
+The changes are scripted: there is no M-node in this. Wanted: dip and duration at least ten times smaller than
+Dinomo-N's. What Dinomo-N takes grows with the data; what Dinomo takes, with the number of slots that move.
 
 ${changeTable(elasticity)}
 
