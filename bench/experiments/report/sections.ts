@@ -12,7 +12,11 @@ import type { Timeline } from "../experiments/timeline.ts";
 import { EXPERIMENT_PLANS } from "../plan.ts";
 import type { ExperimentResults } from "../results.ts";
 
-export const percent = (share: number) => `${threeDigits(share * 100)} %`;
+/** A share as a percentage. */
+export function percent(share: number): string {
+  return `${threeDigits(share * 100)} %`;
+}
+
 const rate = ({ operationsPerSecond }: { operationsPerSecond: number }) =>
   formatRate(operationsPerSecond);
 
