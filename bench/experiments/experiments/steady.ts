@@ -17,8 +17,8 @@ import type { Zipf } from "../workload/zipf.ts";
 const SLICE_US = 200;
 /** In use for so much of its time, a resource has nothing left to give. */
 const FULL_SHARE = 0.97;
-/** Operations in flight are counted by neither phase. */
-const TIMELINE_US = 1000;
+/** Of the timeline, which nobody looks at here. */
+const INTERVAL_US = 1000;
 
 /** Makes a system for a simulation. */
 export type BuildSystem = (
@@ -57,7 +57,7 @@ export function measureSteady(run: SteadyRun): SteadyFigures {
   const simulation = new Simulation();
   const random = createRandom(run.seed);
   const system = run.build(simulation, new Fabric(simulation), random);
-  const recorder = new LoadRecorder(simulation, TIMELINE_US);
+  const recorder = new LoadRecorder(simulation, INTERVAL_US);
   const { mix, zipf, keyCount } = run;
   const loop = new ClosedLoop(simulation, system, { mix, zipf, keyCount, random }, recorder);
   loop.setClientCount(run.nodeCount * CLIENTS_PER_NODE);

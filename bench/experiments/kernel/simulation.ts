@@ -31,16 +31,11 @@ export const PARKED = -1;
 export class Simulation {
   readonly #heap = new EventHeap();
   #nowUs = 0;
-  #eventCount = 0;
   #current: Process | undefined;
 
   /** Microseconds of virtual time since the beginning. */
   get nowUs(): number {
     return this.#nowUs;
-  }
-
-  get eventCount(): number {
-    return this.#eventCount;
   }
 
   /** The process that runs: what whoever is about to park gives to whoever will wake it. */
@@ -58,7 +53,6 @@ export class Simulation {
   run(untilUs: number): void {
     while (this.#heap.size > 0 && this.#heap.nextUs <= untilUs) {
       this.#nowUs = this.#heap.nextUs;
-      this.#eventCount += 1;
       const process = this.#heap.take();
       this.#current = process;
       const { done, value } = process.next();

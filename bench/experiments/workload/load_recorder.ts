@@ -10,11 +10,10 @@ const CLASS_GROWTH = Math.log(1.02);
 const CLASS_COUNT = 1024;
 const LATENCY_US_MIN = 0.1;
 
-/** Throughput and latency of an interval of a timeline. */
+/** An interval of a timeline. */
 export interface Interval {
   readonly beginUs: number;
   readonly operations: number;
-  readonly maxUs: number;
 }
 
 /** Counts operations as they end. */
@@ -23,7 +22,6 @@ export class LoadRecorder {
   readonly #intervalUs: number;
   readonly #classes = new Float64Array(CLASS_COUNT);
   readonly #ended: number[] = [];
-  readonly #maxUs: number[] = [];
   #operations = 0;
   #sinceUs = 0;
 
@@ -44,7 +42,6 @@ export class LoadRecorder {
     this.#operations += 1;
     const interval = Math.floor(nowUs / this.#intervalUs);
     this.#ended[interval] = (this.#ended[interval] ?? 0) + 1;
-    this.#maxUs[interval] = Math.max(this.#maxUs[interval] ?? 0, latencyUs);
   }
 
   /** Ends the warm-up. The timeline keeps it. */
@@ -78,7 +75,6 @@ export class LoadRecorder {
     return Array.from({ length: count }, (_, interval) => ({
       beginUs: interval * this.#intervalUs,
       operations: this.#ended[interval] ?? 0,
-      maxUs: this.#maxUs[interval] ?? 0,
     }));
   }
 }

@@ -26,9 +26,7 @@ export const MIXES = [
 
 export type MixId = (typeof MIXES)[number]["id"];
 
-/** The exponents of the paper: nearly uniform, that of YCSB, and a few keys that get nearly everything. */
-export const ZIPF_EXPONENTS = [0.5, 0.99, 2] as const;
-
+/** The mix of a name. */
 export function mixOf(id: MixId): Mix {
   return MIXES.find((mix) => mix.id === id)!;
 }

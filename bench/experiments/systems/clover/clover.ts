@@ -141,14 +141,14 @@ export class Clover implements SystemUnderTest {
     const cached = node.cache.find(key);
     this.#counts.reads += 1;
     if (cached >= 0) this.#counts.shortcutHits += 1;
-    const version = cached >= 0 ? cached : yield* this.#ask(node, key);
+    const version = cached >= 0 ? cached : yield* this.#ask(key);
     const newest = yield* this.#walk(node, key, version, this.#recordBytes);
     if (newest !== cached) node.cache.keep(key, newest);
   }
 
   *#update(node: CloverNode, key: number): Process {
     const cached = node.cache.find(key);
-    let version = cached >= 0 ? cached : yield* this.#ask(node, key);
+    let version = cached >= 0 ? cached : yield* this.#ask(key);
     yield* this.#allocate(node);
     yield* this.#write(node, this.#recordBytes, () => {});
     while (!(yield* this.#swap(node, key, version))) {
@@ -188,7 +188,7 @@ export class Clover implements SystemUnderTest {
       });
       if (isNewest) return version;
       if (shortcut !== version) version = shortcut;
-      else if (isOverwritten) version = yield* this.#ask(node, key);
+      else if (isOverwritten) version = yield* this.#ask(key);
       else version += 1;
       seesShortcut = false;
     }
@@ -209,7 +209,7 @@ export class Clover implements SystemUnderTest {
   }
 
   /** Asks the metadata server where a key's record is. */
-  *#ask(_node: CloverNode, key: number): Task<number> {
+  *#ask(key: number): Task<number> {
     this.#counts.roundTrips += 1;
     yield* this.#metadata.request();
     return this.#chains.knownOf(key);

@@ -53,19 +53,6 @@ export class StepMeter {
   get roundTrips(): number {
     return this.reads + this.writes;
   }
-
-  add(other: StepMeter): void {
-    this.cpuUs += other.cpuUs;
-    this.reads += other.reads;
-    this.writes += other.writes;
-    this.bytesRead += other.bytesRead;
-    this.bytesWritten += other.bytesWritten;
-    this.gets += other.gets;
-    this.valueHits += other.valueHits;
-    this.shortcutHits += other.shortcutHits;
-    this.logHits += other.logHits;
-    this.puts += other.puts;
-  }
 }
 
 /** The cache of each KN. */
