@@ -341,9 +341,9 @@ function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefine
   requireThat(isPolicy, "cachePolicy", `must be among ${CACHE_POLICIES.join(", ")}`, cachePolicy);
   return {
     roundTripMicros,
-    cacheBytes: cache === undefined
-      ? undefined
-      : bytesWithin("cache", cache, 0, CAPACITY_BYTES_MAX),
+    cacheBytes: cache === undefined || cache === 0
+      ? cache
+      : bytesWithin("cache", cache, 1, CAPACITY_BYTES_MAX),
     cachePolicy,
     backlogBytes: options.backlog === undefined
       ? undefined

@@ -5,9 +5,9 @@
  */
 import * as assert from "uvu/assert";
 import type { Store } from "../../mod.ts";
-import { storeSuite } from "../support/store_suite.ts";
+import { NEAR_SETUPS, storeSuite } from "../support/store_suite.ts";
 
-const test = storeSuite("stats");
+const test = storeSuite("stats", NEAR_SETUPS);
 
 function sum(store: Store<unknown>, field: "requests" | "batches" | "slots" | "moved"): number {
   return store.stats().nodes.reduce((total, node) => total + node[field], 0);

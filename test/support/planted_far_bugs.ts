@@ -7,6 +7,8 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const STEPS = "test/simulation/far_steps.test.ts";
 const FAILOVERS = "test/simulation/failovers_far.test.ts";
+const RESPONSE_RING = "test/unit/response_ring.test.ts";
+const UNMERGED_LOG = "test/unit/unmerged_log.test.ts";
 const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
 const REQUESTS = "lib/node/far_requests.ts";
@@ -60,7 +62,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     breaks: "I2",
     file: "lib/rings/response_ring.ts",
     edits: [["if (used + skipped + length > this.#capacity) return RESPONSES_FULL;", ""]],
-    caughtBy: [STEPS],
+    caughtBy: [RESPONSE_RING],
   },
   {
     name: "a KN keeps what it has cached of a slot that has left and come back",
@@ -75,12 +77,9 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a KN keeps what it has logged of a slot that has left and come back",
     breaks: "I4",
-    file: LOOKUP,
-    edits: [[
-      "this.#unmerged.dropSlot(slot); this.#cache?.dropSlot(slot);",
-      "this.#cache?.dropSlot(slot);",
-    ]],
-    caughtBy: [STEPS],
+    file: UNMERGED,
+    edits: [["if (isOfSlot) table[at + 1] = FORGOTTEN;", ""]],
+    caughtBy: [UNMERGED_LOG],
   },
   {
     name: "a KN reads keys of slots that it does not own any more",

@@ -57,6 +57,11 @@ export const SETUPS: readonly StoreSetup[] = [
   },
 ];
 
+/** Those of them whose changes are in the index when they are acknowledged. */
+export const NEAR_SETUPS: readonly StoreSetup[] = SETUPS.filter(({ options }) =>
+  options.placement !== "far"
+);
+
 /** A case: it gets an open, empty store, and a generator that starts from the process's seed. */
 export type StoreCase = (store: Store<unknown>, random: Random) => void | Promise<void>;
 

@@ -114,6 +114,7 @@ test("undefined is the default", () => {
 test("the defaults are what the documentation of the options says", () => {
   const { processorCount, workers, ...defaults } = resolveOptions({});
   assert.equal(defaults, {
+    far: undefined,
     path: undefined,
     nodes: 1,
     autoscale: undefined,
