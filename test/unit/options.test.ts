@@ -136,7 +136,6 @@ test("the defaults are what the documentation of the options says", () => {
     prefault: "auto",
     cacheBytes: undefined,
     keepAlive: false,
-    far: undefined,
   });
   assert.ok(processorCount >= 1);
   assert.match(String(workers.node), /workers\/kn\.(ts|js)$/);
