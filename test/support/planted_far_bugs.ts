@@ -82,16 +82,6 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     caughtBy: [UNMERGED_LOG],
   },
   {
-    name: "a KN reads keys of slots that it does not own any more",
-    breaks: "I1",
-    file: REQUESTS,
-    edits: [[
-      "if ((lock & ~HOLDER_MASK) !== owner || ownerOf(owner) !== this.#options.nodeId) return false;",
-      "",
-    ]],
-    caughtBy: [STEPS],
-  },
-  {
     name: "a read does not wait for a change in the same step",
     breaks: "I4",
     file: REQUESTS,

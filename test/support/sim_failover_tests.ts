@@ -209,7 +209,8 @@ function failing(what: string, at: number, body: () => void): void {
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
   const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : 1));
-  const first = SEED % stride;
+  // Whoever asks for some of them gets the same ones each time.
+  const first = STRIDE_GIVEN === undefined ? SEED % stride : 0;
   for (const scenario of scenariosOf(isLogged, isFar)) {
     test(`${scenario.name}: a KN dies at any access`, () => {
       let deaths = 0;
