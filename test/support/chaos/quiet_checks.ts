@@ -85,8 +85,18 @@ export async function checkCount(store: Store<unknown>, pool: Pool): Promise<voi
   if (await holdsWithin(EXPIRY_MS_MAX, isCounted)) return;
   throw new Error(
     `count must be the number of keys, ${keys}, got ${store.count}; slots that differ: ` +
-      JSON.stringify(differingSlots(pool)),
+      `${JSON.stringify(differingSlots(pool))}; the pool: ${poolFinding(store, pool)}`,
   );
+}
+
+/** What else is wrong with a pool: a key may be there twice. */
+function poolFinding(store: Store<unknown>, pool: Pool): string {
+  try {
+    checkSegments(store, pool);
+    return "all right";
+  } catch (error) {
+    return String(error);
+  }
 }
 
 /** What is said of slots, and what is in them, where that is not the same number of keys that have not expired. */
