@@ -28,9 +28,16 @@ function dieIfOrdered(): void {
   if (pool.control[executorAt] !== Executor.OWN_THREAD) return;
   const death = board.takeOrder(start.agent);
   if (death === Death.THROW) throw new Error("killed");
-  if (death === Death.EXIT) process.exit(3);
+  if (death === Death.EXIT) {
+    exit(3);
+    // In a worker that returns, for some instructions.
+    for (;;) wait(pause, 0, 0, 10);
+  }
 }
 
+const { wait } = Atomics;
+const exit: (code: number) => void = process.exit;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 const table = Atomics as unknown as Record<string, Access>;
 for (const name of HOOKED) {
   const access = table[name];

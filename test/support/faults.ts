@@ -143,7 +143,7 @@ export class FaultTaker {
     control[at + FIRED_AT_MS] = wallClockMs();
     this.#add(control, at + FIRED, 1);
     if (kind === Fault.THROW) throw new Error("planted failure");
-    if (kind === Fault.EXIT) return exit();
+    if (kind === Fault.EXIT) return exitForGood(exit);
     if (kind === Fault.MEMORY) return exhaustMemory();
     const untilMs = performance.now() + control[at + DURATION_MS];
     const word = new Int32Array(new SharedArrayBuffer(4));
@@ -152,6 +152,18 @@ export class FaultTaker {
     }
     if (control[this.#executorAt] < Executor.ABANDONED) this.#add(control, at + WOKEN, 1);
   }
+}
+
+const { wait } = Atomics;
+
+/**
+ * Ends this thread where it is. `process.exit` returns to its caller in a worker, which goes on for some instructions: after it has
+ * said that it will do nothing more, that would be a change that nobody expects.
+ */
+export function exitForGood(exit: () => void): never {
+  exit();
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) wait(word, 0, 0, 10);
 }
 
 function exhaustMemory(): void {

@@ -12,7 +12,7 @@ import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import type { Pool } from "../../../lib/pool/pool.ts";
 import { ClientState, clientState, clientThread } from "../../../lib/routing/client_registry.ts";
 import { nodeOfAgent } from "../../../lib/routing/node_directory.ts";
-import { type FiredFault, wallClockMs } from "../faults.ts";
+import { exitForGood, type FiredFault, wallClockMs } from "../faults.ts";
 
 /** What happens to a client's thread. */
 export const ClientFault = {
@@ -141,7 +141,7 @@ export class ClientOrderTaker {
     if (--words[COUNTDOWN] > 0) return;
     this.#fire(kind, agent);
     if (kind === ClientFault.THROW_HELPING) throw new Error("planted failure");
-    if (kind !== ClientFault.STALL_HELPING) return this.#exit();
+    if (kind !== ClientFault.STALL_HELPING) exitForGood(this.#exit);
     const word = new Int32Array(new SharedArrayBuffer(4));
     const untilMs = performance.now() + words[DURATION_MS];
     while (performance.now() < untilMs) this.#wait(word, 0, 0, 10);

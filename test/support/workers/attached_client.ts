@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { exitForGood } from "../faults.ts";
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.ts";
@@ -47,7 +48,7 @@ async function obey(order: ThreadOrder): Promise<unknown> {
       if (order.how === "throw") throw new Error("planted failure");
       return process.exit(5);
     case "die-helping":
-      return whileHelping(order.accesses, () => process.exit(7));
+      return whileHelping(order.accesses, () => exitForGood(() => process.exit(7)));
     case "stall-helping":
       return whileHelping(order.accesses, () => sleepSync(order.durationMs));
     case "loop":
