@@ -455,3 +455,12 @@ export class DeadExecutor {
     return withStaging ? open : open.filter((segment) => !this.#segments.isStaging(segment));
   }
 }
+
+/** Ends what a DPM processor has left behind that died, or threw, in the middle of a step: it has no rings. */
+export function settleDeadProcessor(
+  pool: Pool,
+  agent: number,
+  file: LogFile | undefined,
+): DeadExecutorReport {
+  return new DeadExecutor({ pool, agent, rings: [], file, clock: Date.now }).settle();
+}

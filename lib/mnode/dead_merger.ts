@@ -12,7 +12,7 @@ import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR, AGENT_MERGERS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
-import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
+import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts";
 
 /** The end of a merger, for the repair of the pool's books. */
 export interface MergerDeath {
@@ -36,13 +36,7 @@ export function endDeadMerger(
   const agent = AGENT_MERGERS + nodeAgent;
   const at = pool.agentAt(agent) + AGENT_EXECUTOR;
   if (Atomics.load(pool.control, at) !== Executor.ABANDONED) return undefined;
-  const { completed, miscounted } = new DeadExecutor({
-    pool,
-    agent,
-    rings: [],
-    file,
-    clock: Date.now,
-  }).settle();
+  const { completed, miscounted } = settleDeadProcessor(pool, agent, file);
   // A record that is merged again may be counted as live twice.
   const segments = new SegmentTable(pool);
   const merged = segments.openSegmentsOf(nodeAgent)

@@ -53,7 +53,7 @@ import {
 import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
-import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
+import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts";
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
 import { endDeadMerger, type MergerDeath } from "./dead_merger.ts";
 import { FarMoves } from "./far_moves.ts";
@@ -337,15 +337,7 @@ export class NodeManager {
    * Ends what a DPM processor has left behind that died, or threw, while it cleaned. Resolves when the books are in order again.
    */
   endCleaning(): Promise<void> {
-    const { log } = this.#options;
-    const dead = {
-      pool: this.#pool,
-      agent: AGENT_DPM,
-      rings: [],
-      file: log?.file,
-      clock: Date.now,
-    };
-    const report = new DeadExecutor(dead).settle();
+    const report = settleDeadProcessor(this.#pool, AGENT_DPM, this.#options.log?.file);
     return new Promise((onRepaired) => this.#deadCleaner = { report, onRepaired });
   }
 
