@@ -61,10 +61,10 @@ import {
   cellVersion,
   findCell,
   hashOfCell,
-  isOwnerOfCell,
   loadRoute,
   NO_CELL,
   NO_ROUTE,
+  ownersOfCell,
   pointCell,
 } from "../routing/cells.ts";
 import {
@@ -198,7 +198,9 @@ export class KeyReplication {
     let isDone = true;
     const agents = new Set(this.#options.nodes().map(({ agent }) => agent));
     this.#forEachCell((cell) => {
-      if (this.#closed.has(cell) || this.#ownersOf(cell).every((agent) => agents.has(agent))) {
+      if (
+        this.#closed.has(cell) || ownersOfCell(this.#pool, cell).every((agent) => agents.has(agent))
+      ) {
         return;
       }
       isDone = this.#trySwap(cell) && isDone;
@@ -318,7 +320,7 @@ export class KeyReplication {
     const word = this.#swapLock(cell);
     if (word === undefined) return false;
     const slot = (hashOfCell(this.#pool, cell) >>> SLOT_SHIFT) as Slot;
-    this.#setOwners(cell, slot, this.#ownersOf(cell));
+    this.#setOwners(cell, slot, ownersOfCell(this.#pool, cell));
     Atomics.store(this.#control, this.#pool.cellAt(cell) + CELL_ROUTE, word);
     unlockSlot(this.#control, this.#lockAt(cell), word);
     return true;
@@ -371,17 +373,9 @@ export class KeyReplication {
 
   /** Whether a cell's owners run, and are as many as are wanted and possible. */
   #hasOwners(cell: CellId): boolean {
-    const owners = this.#ownersOf(cell);
+    const owners = ownersOfCell(this.#pool, cell);
     const wanted = Math.min(this.#wanted.get(cell)!, this.#options.nodes().length);
     return owners.length === wanted && owners.every((agent) => isActive(this.#pool, agent));
-  }
-
-  #ownersOf(cell: CellId): number[] {
-    const owners: number[] = [];
-    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-      if (isOwnerOfCell(this.#pool, cell, agent)) owners.push(agent);
-    }
-    return owners;
   }
 
   #underLock(slot: Slot, change: (slotAt: number) => void): boolean {
@@ -432,10 +426,7 @@ export function sharedKeys(pool: Pool): SharedKey[] {
     const meta = pool.control[at + CELL_KEY_META];
     const words = pool.control.slice(at + CELL_KEY, at + CELL_KEY + CELL_KEY_BYTES_MAX / 4);
     const bytes = new Uint8Array(words.buffer, 0, metaKeyBytes(meta)).slice();
-    const owners: NodeId[] = [];
-    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-      if (isOwnerOfCell(pool, cell, agent)) owners.push(nodeOfAgent(pool, agent));
-    }
+    const owners = ownersOfCell(pool, cell).map((agent) => nodeOfAgent(pool, agent));
     const hash = hashOfCell(pool, cell);
     const isBinary = (meta & FLAG_BINARY_KEY) !== 0;
     if (loadRoute(pool, cell) === route) keys.push({ bytes, isBinary, hash, owners });

@@ -38,7 +38,7 @@
  */
 import { assert } from "../core/assert.ts";
 import type { CellId, NodeId, OwnerWord, PoolAddress, Slot } from "../core/brands.ts";
-import { CELL_COUNT, NODE_COUNT_MAX, SLOT_SHIFT } from "../core/limits.ts";
+import { CELL_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import {
   metaKeyBytes,
   RECORD_HASH,
@@ -197,16 +197,29 @@ function isCellOf(
   return true;
 }
 
+/** The agent blocks of the KNs that own a cell's key. */
+export function ownersOfCell(pool: Pool, cell: CellId): number[] {
+  const owners: number[] = [];
+  for (let word = 0; word < CELL_OWNERS_WORDS; word++) {
+    let bits = Atomics.load(pool.control, pool.cellAt(cell) + CELL_OWNERS + word);
+    for (; bits !== 0; bits &= bits - 1) owners.push(32 * word + lowestBit(bits));
+  }
+  return owners;
+}
+
 /** One of the owners of a cell's key: another one for each number. */
 export function chooseOwner(pool: Pool, route: OwnerWord, choice: number): NodeId {
-  const cell = cellOf(route);
-  const { control } = pool;
-  const at = pool.cellAt(cell) + CELL_OWNERS;
+  const at = pool.cellAt(cellOf(route)) + CELL_OWNERS;
   let count = 0;
-  for (let word = 0; word < CELL_OWNERS_WORDS; word++) count += bitCount(control[at + word]);
+  for (let word = 0; word < CELL_OWNERS_WORDS; word++) {
+    count += bitCount(Atomics.load(pool.control, at + word));
+  }
   let left = count === 0 ? 0 : (choice >>> 0) % count;
-  for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-    if (isOwnerOfCell(pool, cell, agent) && left-- === 0) return nodeOfAgent(pool, agent);
+  for (let word = 0; word < CELL_OWNERS_WORDS; word++) {
+    let bits = Atomics.load(pool.control, at + word);
+    for (; bits !== 0; bits &= bits - 1) {
+      if (left-- === 0) return nodeOfAgent(pool, 32 * word + lowestBit(bits));
+    }
   }
   return NO_NODE;
 }
@@ -264,10 +277,8 @@ export function swingCells(pool: Pool, hash: number, from: PoolAddress, to: Pool
   }
 }
 
-/** Whether the KN of an agent block is one of a cell's owners. */
-export function isOwnerOfCell(pool: Pool, cell: CellId, agent: number): boolean {
-  const word = Atomics.load(pool.control, pool.cellAt(cell) + CELL_OWNERS + (agent >>> 5));
-  return (word & (1 << (agent & 31))) !== 0;
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
 }
 
 function bitCount(word: number): number {
