@@ -34,6 +34,7 @@ import {
   slotOwner,
   tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
+import { cellsEnd, isCellWord } from "../../lib/routing/cells.ts";
 import { MERGING_NODE, NO_NODE, NodeState, setNode } from "../../lib/routing/node_directory.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
 import { HASH_KEY } from "./sim_keys.ts";
@@ -46,6 +47,8 @@ const RING_BYTES = 8192;
 /** So few that responses wrap, and wait for the client, all the time. */
 const RESPONSE_BYTES = 2048;
 const NODES_MAX = 3;
+/** How often a KN may make a step in which it would perhaps wait for a cell. */
+const CELL_WAIT_SHARE = 0.3;
 /** Of so many keys one may have several owners. */
 const SHARED_EVERY = 12;
 const TICK_MS_MAX = 120;
@@ -113,8 +116,10 @@ export class SimNode implements SimAgent {
 
   /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */
   #mayLock(): boolean {
-    const { lockWords, pool } = this.#world;
+    const { lockWords, pool, random } = this.#world;
     if (lockWords.length === 0) return true;
+    // In its log there may be records of others' slots, which it merges. For a cell it waits some time, and gives up.
+    if (cellsEnd(pool) !== 0) return lockWords.every(isCellWord) && random.next() < CELL_WAIT_SHARE;
     // It never waits for the lock of another KN's slot, unless it cleans.
     const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
     return isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
