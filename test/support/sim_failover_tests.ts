@@ -176,14 +176,21 @@ function scenariosOf(isLogged: boolean, isFar: boolean): Scenario[] {
     script,
   }));
   if (isFar) {
-    const parts = { options: roomy, before: BEFORE };
-    return [
-      ...scenarios,
-      { ...parts, name: "reads between changes", script: FAR_SCRIPT },
-      { ...parts, name: "keys with cells", script: SHARED_SCRIPT, shared: SHARED_KEYS },
-    ];
+    const name = "reads between changes";
+    return [...scenarios, { name, options: roomy, before: BEFORE, script: FAR_SCRIPT }];
   }
   return [...scenarios, { name: "cleaning", options: scarce, before: WORN, script: CHURN }];
+}
+
+/** The scenario of keys that have cells, in a far pool. */
+function cellScenario(isLogged: boolean): Scenario {
+  return {
+    name: "keys with cells",
+    options: { isLogged, isFar: true, segmentCount: FAR_SEGMENT_COUNT, ringBytes: 8 * 1024 },
+    before: BEFORE,
+    script: SHARED_SCRIPT,
+    shared: SHARED_KEYS,
+  };
 }
 
 /** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
@@ -237,10 +244,27 @@ function failing(what: string, at: number, body: () => void): void {
 
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
+  defineFailovers(scenariosOf(isLogged, isFar), isFar);
+  if (!isFar) defineDyingCleaners(isLogged, ...accessesTried(false));
+  test.run();
+}
+
+/** The same for KNs that hold cells. */
+export function runCellFailovers(isLogged: boolean): void {
+  defineFailovers([cellScenario(isLogged)], true);
+  test.run();
+}
+
+/** The first access that is tried, and from one to the next. */
+function accessesTried(isFar: boolean): [first: number, stride: number] {
   const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : 1));
   // Whoever asks for some of them gets the same ones each time.
-  const first = STRIDE_GIVEN === undefined ? SEED % stride : 0;
-  for (const scenario of scenariosOf(isLogged, isFar)) {
+  return [STRIDE_GIVEN === undefined ? SEED % stride : 0, stride];
+}
+
+function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
+  const [first, stride] = accessesTried(isFar);
+  for (const scenario of scenarios) {
     test(`${scenario.name}: a KN dies at any access`, () => {
       let deaths = 0;
       for (let at = first;; at += stride) {
@@ -279,9 +303,6 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
       assert.ok(held * stride >= 10, `${held} of them held a slot`);
     });
   }
-
-  if (!isFar) defineDyingCleaners(isLogged, first, stride);
-  test.run();
 }
 
 /** Defines the test of DPM processors that die. */
