@@ -29,6 +29,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: GROUP,
     edits: [
       ["if ((seen & ~HOLDER_MASK) !== word) return Lock.MOVED;", ""],
+      ["if (loadRoute(this.#pool, cell) !== word) return Lock.MOVED;", ""],
       ["if (seen === word) { seen =", "if (true) { seen ="],
       [
         "this.#verbs.compareAndSwap(this.#control, at, word, held); if (seen === word)",
@@ -67,6 +68,13 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: "lib/node/far_node.ts",
     edits: [["this.#cells.forget();", ""]],
     caughtBy: [STEPS],
+  },
+  {
+    name: "a read is answered behind a change that was refused",
+    breaks: "I4",
+    file: GROUP,
+    edits: [["if (!this.#isRoutedBy(cell, word)) return CellRead.MOVED;", ""]],
+    caughtBy: [FAILOVERS],
   },
   {
     name: "a client sends what follows to another owner while requests are in flight",

@@ -120,6 +120,13 @@ const SHARED_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 0 },
 ];
 
+/** Reads of one key before and behind changes of it. */
+const ALTERNATING: readonly ScriptStep[] = Array.from({ length: 4 }, () =>
+  [
+    { kind: "get", key: 0 },
+    { kind: "put", key: 0, bytes: 40 },
+  ] as const).flat();
+
 /** What is issued while nobody knows yet what has become of the step. */
 const AFTER: readonly ScriptStep[] = [
   { kind: "put-absent", key: 0, bytes: 40 },
@@ -252,7 +259,28 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
 /** The same for KNs that hold cells. */
 export function runCellFailovers(isLogged: boolean): void {
   defineFailovers([cellScenario(isLogged)], true);
+  if (!isLogged) defineSwaps();
   test.run();
+}
+
+/** Defines the test of cells that get other owners in the middle of a step: what was issued applies in its order. */
+function defineSwaps(): void {
+  test("a key gets other owners at any access", () => {
+    const scenario = { ...cellScenario(false), script: ALTERNATING, shared: [0] };
+    let swaps = 0;
+    for (let at = 0;; at++) {
+      const world = new SimFailover(scenario.options);
+      let isReached = false;
+      failing("other owners", at, () => {
+        isReached = runUntil(world, scenario, at, () => swaps += Number(world.swapOwners(0)));
+        world.drainVictim();
+        world.failOver();
+        world.finish();
+      });
+      if (!isReached) break;
+    }
+    assert.ok(swaps > 20, `${swaps} swaps`);
+  });
 }
 
 /** The first access that is tried, and from one to the next. */
