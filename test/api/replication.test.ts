@@ -238,6 +238,40 @@ for (const durability of ["os", "disk", "memory"] as Durability[]) {
   });
 }
 
+test("the M-node shares a key that is hot, and gives it back when it is cold", async () => {
+  const outcomes = new Map<string, Set<string>>();
+  await using store = await open<number>({
+    ...OPTIONS,
+    autoscale: {
+      min: NODES,
+      max: NODES,
+      // Any request is too slow, and no KN is above that.
+      slo: { meanMicros: 0.001 },
+      occupancy: { lower: 0, upper: 1 },
+      periodMs: 50,
+      graceMs: 0,
+      confirmations: 1,
+      samplesMin: 1,
+    },
+  });
+  store.addEventListener("decision", ({ detail }) => {
+    const seen = outcomes.get(detail.row) ?? new Set();
+    outcomes.set(detail.row, seen.add(detail.outcome));
+  });
+  const work = async (hotShare: number) => {
+    for (let i = 0; i < 100; i++) {
+      if (i < hotShare) await store.increment("hot");
+      else await store.put(`cold ${i % 30}`, i);
+    }
+  };
+  while (ownerCounts(store).length === 0) await work(60);
+  assert.is(ownerCounts(store)[0]![0], "hot");
+  while (ownerCounts(store).some(([key]) => key === "hot")) await work(0);
+  await until(() => outcomes.get("dereplicate-key")?.has("done") === true);
+  assert.ok(outcomes.get("replicate-key")!.has("done"));
+  assert.is(outcomes.get("replicate-key")!.has("unsupported"), false);
+});
+
 test("what cannot be done is refused", async () => {
   await using near = await open<number>({ capacity: "16MiB" });
   await assertRejects(() => near.replicate("key", 1), {
