@@ -175,6 +175,13 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     caughtBy: [FAILOVERS],
   },
   {
+    name: "a cell is not told where a dead cleaner has moved its record",
+    breaks: "I10",
+    file: "lib/mnode/dead_executor.ts",
+    edits: [["retellCells(this.#pool, this.#table, slot);", ""]],
+    caughtBy: [FAILOVERS],
+  },
+  {
     name: "a client sends a request again while a KN that is gone may hold the key's cell",
     breaks: "I5",
     file: "lib/client/departed_requests.ts",

@@ -166,6 +166,11 @@ const WORN: readonly ScriptStep[] = Array.from({ length: 24 }, (_, i) => ({
   key: i % 3 === 0 ? (i / 3) % 5 : 5 + (i % 5),
   bytes: 900,
 }));
+/** The same for a far pool with keys that have cells: each segment holds the newest record of one of them, and dead ones. */
+const FAR_WORN: readonly ScriptStep[] = [0, 6, 11, 5, 10].flatMap((kept, i) => [
+  { kind: "put", key: kept, bytes: 300 } as const,
+  ...Array.from({ length: 11 }, () => ({ kind: "put", key: 1 + i % 4, bytes: 300 } as const)),
+]);
 const CHURN: readonly ScriptStep[] = Array.from({ length: 8 }, (_, i) => ({
   kind: "put",
   key: 5 + (i % 5),
@@ -252,7 +257,9 @@ function failing(what: string, at: number, body: () => void): void {
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
   defineFailovers(scenariosOf(isLogged, isFar), isFar);
-  if (!isFar) defineDyingCleaners(isLogged, ...accessesTried(false));
+  if (!isFar) {
+    defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
+  }
   test.run();
 }
 
@@ -260,6 +267,8 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
 export function runCellFailovers(isLogged: boolean): void {
   defineFailovers([cellScenario(isLogged)], true);
   if (!isLogged) defineSwaps();
+  const far = { ...cellScenario(isLogged), before: FAR_WORN, shared: [0, 6, 11] };
+  defineDyingCleaners(far, ...accessesTried(true));
   test.run();
 }
 
@@ -334,9 +343,12 @@ function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
 }
 
 /** Defines the test of DPM processors that die. */
-function defineDyingCleaners(isLogged: boolean, first: number, stride: number): void {
+function defineDyingCleaners(
+  { options, before, shared }: Scenario,
+  first: number,
+  stride: number,
+): void {
   test("a DPM processor dies at any access while it cleans", () => {
-    const { options, before } = scenariosOf(isLogged, false).at(-1)!;
     let deaths = 0;
     for (let at = first;; at += stride) {
       const world = new SimFailover(options);
@@ -344,6 +356,7 @@ function defineDyingCleaners(isLogged: boolean, first: number, stride: number): 
         world.issue([step]);
         world.drainVictim();
       }
+      if (shared !== undefined) world.share(shared);
       // What it has left off at is not where the one is that dies.
       world.clean(1);
       if (!dieAt(at, () => world.clean(CLEANED_COUNT))) break;
