@@ -650,6 +650,7 @@ export class Client {
     const { hash, words: keyWords, start, byteLength } = keyOfRequest(words);
     const route = findRoute(this.#pool, hash, keyWords, start, byteLength);
     if (route === NO_ROUTE || ownerOf(route) !== NO_NODE) return false;
+    this.#disown(words);
     settler.fail(unavailable("was not made"));
     this.#flushes.noteEnd(sequence);
     return true;
