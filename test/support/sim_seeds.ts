@@ -7,6 +7,8 @@ import process from "node:process";
 
 /** Share of the seeds that are the same in every run. */
 const FIXED_SHARE = 0.75;
+/** Whether those are all: then what a run notices it notices each time. */
+const IS_REPEATABLE = process.env["DINOMO_FIXED_SEEDS"] === "1";
 
 /**
  * Runs `run` for `count` seeds, or for `DINOMO_SEED` alone.
@@ -30,5 +32,6 @@ function seedsOf(count: number): number[] {
   if (given !== undefined && given !== "") return [Number(given)];
   const fixedCount = Math.ceil(count * FIXED_SHARE);
   const fresh = Math.floor(Math.random() * 2 ** 31);
-  return Array.from({ length: count }, (_, i) => i < fixedCount ? i + 1 : fresh + i);
+  const seeds = Array.from({ length: count }, (_, i) => i < fixedCount ? i + 1 : fresh + i);
+  return IS_REPEATABLE ? seeds.slice(0, fixedCount) : seeds;
 }
