@@ -20,15 +20,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
-import { PROJECT_ROOT, type Runtime, runtimeCommand } from "../../scripts/runtimes.ts";
+import { PROJECT_ROOT, runtimeCommand, THIS_RUNTIME } from "../../scripts/runtimes.ts";
 import type { PlantedBug } from "./planted_bug.ts";
-
-/** The runtime that this process runs on. */
-export const THIS_RUNTIME: Runtime = "Deno" in globalThis
-  ? "deno"
-  : process.versions["bun"] === undefined
-  ? "node"
-  : "bun";
 
 /** Parts of the tree that the tests of a copy need. */
 const PARTS = ["lib", "workers", "test", "scripts"] as const;
@@ -121,7 +114,7 @@ export class PlantedCopy {
           // Bugs are noticed in many places; a part of them will do.
           DINOMO_FAILOVER_STRIDE: "5",
           // And by what is tried in every run: what is noticed only now and then would be missed now and then.
-          DINOMO_FIXED_SEEDS: "1",
+          DINOMO_CAMPAIGN: "0",
         },
         stdio: ["ignore", "pipe", "pipe"],
       });
