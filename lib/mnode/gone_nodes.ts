@@ -34,6 +34,7 @@ import { markUnavailable, slotHolder, slotOwner, tryMoveSlot } from "../routing/
 import { breakPause } from "../pool/gate.ts";
 import { forgetSpinner } from "../node/idle_strategy.ts";
 import { releaseCheckpoints } from "../persistence/checkpoint_lock.ts";
+import { abandonMergers } from "../dpm/log_merger.ts";
 import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import type { NodeThread } from "./node_thread.ts";
@@ -201,6 +202,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     forgetSpinner(this.#pool, agent);
     releaseCheckpoints(this.#pool, agent);
     breakPause(this.#pool, agent);
+    abandonMergers(this.#pool, agent);
     gone.isThreadTidied = true;
   }
 

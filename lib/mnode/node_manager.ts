@@ -374,6 +374,7 @@ export class NodeManager {
     for (const { node } of this.#gone.nodes) {
       if (!await node.thread.stop(FAILED_STOP_MS_MAX)) await node.thread.terminate();
     }
+    if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
   }
 

@@ -171,7 +171,7 @@ export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
  * For whoever tidies up after an executor that has died (mnode/dead_executor.ts): how many steps have begun; where the newest
  * reservation of the log begins, and the frame that it is in; how far a commit group is, one of GroupState in commit_group.ts;
  * the segment that is being cleaned, as segment + 1, stored before it is claimed; 1 during a call of the operating system that may
- * take long.
+ * take long; of a merger, the segment of the record that it has replaced or removed last, as segment + 1, stored before it does that.
  */
 export const AGENT_STEPS = AGENT_EXECUTOR + 5;
 export const AGENT_LOG_LAST = AGENT_EXECUTOR + 6;
@@ -179,6 +179,7 @@ export const AGENT_LOG_FRAME = AGENT_EXECUTOR + 7;
 export const AGENT_GROUP_STATE = AGENT_EXECUTOR + 8;
 export const AGENT_VICTIM = AGENT_EXECUTOR + 9;
 export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
+export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
 /** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
 export const AGENT_NODE = 5 * LINE_WORDS;
 export const AGENT_NODE_STATE = AGENT_NODE + 1;

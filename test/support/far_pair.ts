@@ -18,7 +18,7 @@ import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
-import { Condition, createRing } from "../../lib/rings/ring_layout.ts";
+import { Condition, createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import { announceNodes, NodeState, setNode } from "../../lib/routing/node_directory.ts";
 import { initialiseOwner } from "../../lib/routing/ownership.ts";
 
@@ -106,6 +106,8 @@ export class FarPair {
   readonly nodes: readonly FarNode[];
   readonly clients: readonly FarPairClient[];
   readonly moves: FarMoves;
+  /** By client, then by KN. */
+  readonly rings: readonly (readonly RingHandle[])[];
 
   /** Makes them; `backlogBytes` is what a KN may leave unmerged. */
   constructor(backlogBytes: number) {
@@ -113,8 +115,7 @@ export class FarPair {
     const pool = this.pool = Pool.create(geometry, [3, 4]);
     placeFar(pool, backlogBytes);
     const clock = () => NOW_MS;
-    // By client, then by KN.
-    const rings = [0, 1].map(() =>
+    const rings = this.rings = [0, 1].map(() =>
       [0, 1].map(() => createRing(RING_BYTES, IN_FLIGHT_MAX, RESPONSE_BYTES))
     );
     this.nodes = [0, 1].map((agent) =>

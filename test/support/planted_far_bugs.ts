@@ -101,6 +101,30 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     caughtBy: [LOG_MERGER],
   },
   {
+    name: "the slots that a merger had locked when it died stay locked",
+    breaks: "I1",
+    file: "lib/mnode/dead_merger.ts",
+    edits: [[
+      "const { completed, miscounted } = settleDeadProcessor(pool, agent, file);",
+      "const completed = 0; const miscounted = [];",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "what a merger was replacing when it died is not counted anew",
+    breaks: "I10",
+    file: "lib/mnode/dead_merger.ts",
+    edits: [["const replaced = (pool.control[replacedAt] - 1)", "const replaced = (-1)"]],
+    caughtBy: [LOG_MERGER],
+  },
+  {
+    name: "a DPM processor that has died while it merged has the merger for ever",
+    breaks: "I5",
+    file: MERGER,
+    edits: [["abandonExecutor(pool.control, at, agentExecutor(agent));", ""]],
+    caughtBy: [FAILOVERS],
+  },
+  {
     name: "a read does not wait for a change in the same step",
     breaks: "I4",
     file: REQUESTS,

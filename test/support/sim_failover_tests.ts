@@ -252,8 +252,42 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
     });
   }
 
-  if (!isFar) defineDyingCleaners(isLogged, first, stride);
+  if (isFar) defineDyingMergers(isLogged);
+  else defineDyingCleaners(isLogged, first, stride);
   test.run();
+}
+
+/** Defines the test of DPM processors that die while they merge a log. */
+function defineDyingMergers(isLogged: boolean): void {
+  // A merger does nothing to files: whoever tidies up after it does, a little.
+  const stride = Number(STRIDE_GIVEN ?? (isLogged ? FAR_STRIDE : SHARE_COUNT));
+  const first = STRIDE_GIVEN !== undefined ? 0 : isLogged ? SEED % stride : SHARE_FIRST;
+  for (const { name, options, before, script } of scenariosOf(isLogged, true)) {
+    test(`${name}: a DPM processor dies at any access while it merges`, () => {
+      let deaths = 0;
+      let settled = 0;
+      for (let at = first;; at += stride) {
+        const world = new SimFailover(options);
+        for (const step of [...before, ...script]) {
+          world.issue([step]);
+          world.drainVictim();
+        }
+        if (!dieAt(at, () => world.merge())) break;
+        deaths += 1;
+        failing("death of a merger", at, () => {
+          // The KN goes on before anybody has noticed.
+          world.issue(AFTER);
+          world.victim.doWork();
+          if (world.endMerging()) settled += 1;
+          world.drainVictim();
+          world.merge();
+          world.failOver();
+          world.finish();
+        });
+      }
+      assert.ok(settled * stride > 10, `${settled} of ${deaths} deaths in a step`);
+    });
+  }
 }
 
 /** Defines the test of DPM processors that die. */

@@ -6,13 +6,17 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NO_ADDRESS, type SegmentId } from "../../lib/core/brands.ts";
-import { CLIENT_COUNT_MAX, MERGE_STEP_RECORDS } from "../../lib/core/limits.ts";
-import { hasUnmerged, loggedEnd, LogMerger } from "../../lib/dpm/log_merger.ts";
-import { clientExecutor } from "../../lib/node/executor.ts";
+import { MERGE_STEP_RECORDS } from "../../lib/core/limits.ts";
+import { abandonMergers, hasUnmerged, loggedEnd, LogMerger } from "../../lib/dpm/log_merger.ts";
+import { endDeadMerger } from "../../lib/mnode/dead_merger.ts";
+import { repairPool } from "../../lib/mnode/pool_repair.ts";
+import { agentExecutor } from "../../lib/node/executor.ts";
+import { AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { FarPair } from "../support/far_pair.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
+import { dieAtEveryMoment } from "../support/sim_death.ts";
 
 const AGENT = 0;
 /** So much that KNs merge nothing themselves. */
@@ -29,7 +33,7 @@ class Log {
       pool: this.pair.pool,
       agent: AGENT,
       clock: () => 1000,
-      executor: clientExecutor(CLIENT_COUNT_MAX),
+      executor: agentExecutor(AGENT_MERGERS + AGENT),
     })
   );
 
@@ -56,6 +60,16 @@ class Log {
   merge(merger: number): void {
     while (this.mergers[merger]!.doWork() > 0);
     assert.is(hasUnmerged(this.pair.pool, AGENT), false);
+  }
+
+  /** Ends what a DPM processor has left behind that died while it merged. */
+  settle(): void {
+    const { pool } = this.pair;
+    abandonMergers(pool, AGENT_MERGERS + AGENT);
+    const death = endDeadMerger(pool, AGENT, undefined);
+    const deaths = death === undefined ? [] : [death];
+    const ringOf = (client: number, agent: number) => this.pair.rings[client]![agent]!;
+    assert.ok(repairPool({ pool, deaths, ringOf }));
   }
 
   /** Overwrites a key until something is so. */
@@ -89,6 +103,21 @@ test("a segment that was freed and filled again since a merger saw it is not mer
   const index = PoolFixture.over(log.pair.pool);
   assert.is(index.find("key"), NO_ADDRESS, "the delete was merged after the put");
   assert.is.not(index.find("filler"), NO_ADDRESS);
+});
+
+test("whoever dies while it replaces a record leaves counts that can be put right", () => {
+  const deaths = dieAtEveryMoment((die) => {
+    const log = new Log();
+    log.put("key", 8);
+    const { segment } = log;
+    log.fillUntil(() => log.segments.state(segment) === SegmentState.SEALED, () => log.merge(1));
+    log.put("key", 16);
+    die(() => log.mergers[0]!.doWork());
+    log.settle();
+    log.merge(1);
+    assert.is(log.segments.state(segment), SegmentState.FREE, "nothing in it is live any more");
+  });
+  assert.ok(deaths > 20, `${deaths} deaths`);
 });
 
 test("mergers take turns within a segment", () => {
