@@ -132,8 +132,11 @@ export class SegmentTable {
     const open: SegmentId[] = [];
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
       const segment = i as SegmentId;
-      const isAgents = this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent;
-      if (isAgents && this.state(segment) === SegmentState.OPEN) open.push(segment);
+      // In this order: whoever opens a free segment says whose it is before it says that it is open. A free one still names the last.
+      if (this.state(segment) !== SegmentState.OPEN) continue;
+      if (this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent) {
+        open.push(segment);
+      }
     }
     return open;
   }

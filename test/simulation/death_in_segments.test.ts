@@ -180,6 +180,24 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
   });
 }
 
+test("a segment that somebody is just opening is not taken for one that a dead thread had open", () => {
+  for (let at = 0, isOver = false; !isOver; at++) {
+    const world = new SegmentWorld(DeferFree.NO);
+    const { segments } = world;
+    // The next to be opened is one that was the dead thread's last.
+    const last = segments.allocate(DEAD, 0);
+    segments.seal(last);
+    require(segments.state(last) === FREE, "there was nothing in it");
+    let open: SegmentId[] = [];
+    isOver = !interruptAt(
+      at,
+      () => open = segments.openSegmentsOf(DEAD),
+      () => require(segments.allocate(ALIVE, 0) === last, "it is opened again"),
+    );
+    require(!open.includes(last), `it was seen at access ${at}`);
+  }
+});
+
 /** Releases what waits, and uses and frees it again; returns how often, so that it ends in another life. */
 function reuse(world: SegmentWorld, lifeCount: number): number {
   const { segments, pool } = world;
