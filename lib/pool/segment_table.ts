@@ -134,9 +134,8 @@ export class SegmentTable {
       const segment = i as SegmentId;
       // In this order: whoever opens a free segment says whose it is before it says that it is open. A free one still names the last.
       if (this.state(segment) !== SegmentState.OPEN) continue;
-      if (this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent) {
-        open.push(segment);
-      }
+      const owner = this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT];
+      if (owner === agent) open.push(segment);
     }
     return open;
   }

@@ -168,8 +168,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     edits: [
       ["if (this.state(segment) !== SegmentState.OPEN) continue;", ""],
       [
-        "if (this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent) open.push(segment);",
-        "if (this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent && this.state(segment) === SegmentState.OPEN) open.push(segment);",
+        "if (owner === agent) open.push(segment);",
+        "if (owner === agent && this.state(segment) === SegmentState.OPEN) open.push(segment);",
       ],
     ],
     caughtBy: [DEATH_IN_SEGMENTS],
