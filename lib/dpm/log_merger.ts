@@ -17,8 +17,8 @@
  * - **Space** (I10). A record counts as live from when the index points at it. Until the log is merged beyond it its segment is open,
  *   so it can be neither cleaned nor freed.
  *
- * A record for which the index has no room stays unmerged, and so do those behind it; nothing of it is lost. KNs admit no new key
- * long before that (far_budget.ts).
+ * A record for which the index has no room would stay unmerged, and so would those behind it. KNs admit no new key for which there is
+ * no bucket (far_budget.ts).
  *
  * @module
  */

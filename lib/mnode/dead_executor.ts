@@ -59,6 +59,7 @@ import {
   AGENT_LOG_LAST,
   AGENT_LOG_SEGMENT,
   AGENT_LOGGED_END,
+  AGENT_PROMISED_KEYS,
   AGENT_STAGING_SEGMENT,
   SEGMENT_LOG_NUMBER,
   SLOT_LOCK,
@@ -179,6 +180,7 @@ export class DeadExecutor {
     }
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
+    Atomics.store(this.#control, this.#agentAt + AGENT_PROMISED_KEYS, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
     return { completed, miscounted };

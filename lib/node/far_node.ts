@@ -87,6 +87,7 @@ export class FarNode {
   readonly #mergerGate: Gate;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
+  readonly #farBudget: FarBudget;
   readonly #log: LogWriter;
   readonly #staging: LogWriter;
   readonly #staged: StagedValues;
@@ -141,12 +142,13 @@ export class FarNode {
       staged,
       verbs: this.verbs,
     };
+    const farBudget = this.#farBudget = new FarBudget(pool, agent, segments, this.#budget);
     const group = this.#group = new FarGroup({ ...parts, syncsAlways: syncsAlways(pool) });
     this.#requests = new FarRequests({
       ...parts,
       group,
       slots: new SlotWriter(pool, table, segments, this.#budget, clock),
-      budget: new FarBudget(pool, segments, this.#budget),
+      budget: farBudget,
       mayWaitForSpace: (bytes) => this.#mayWaitForSpace(bytes),
     });
     this.#merger = new LogMerger({ pool, agent, clock });
@@ -197,7 +199,7 @@ export class FarNode {
     let work = 0;
     if (!isBehind) {
       for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
-      if (this.#group.isOpen && this.#group.end()) this.#futileTries = this.#futileCheckpoints = 0;
+      if (this.#group.isOpen) this.#endGroup();
     }
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (isBehind) this.verbs.count(VerbCounter.BACKLOG_WAITS, 1);
@@ -242,7 +244,15 @@ export class FarNode {
       this.#cleanerLog.suspend();
       return 1;
     });
+    this.#farBudget.noteLogged(Infinity);
     Atomics.store(this.#control, this.#executorAt, Executor.LEFT);
+  }
+
+  #endGroup(): void {
+    const { recordCount } = this.#group;
+    if (!this.#group.end()) return;
+    this.#farBudget.noteLogged(recordCount);
+    this.#futileTries = this.#futileCheckpoints = 0;
   }
 
   #beginStep(): boolean {

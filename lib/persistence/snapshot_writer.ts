@@ -23,6 +23,7 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
+  REPAIR_WANTED,
   SEGMENT_CRC,
   SEGMENT_CRC_BYTES,
   SLOT_EXPIRING_COUNT,
@@ -142,6 +143,8 @@ export function abandonCopying(pool: Pool, agent: number): void {
   breakPause(pool, agent);
   releaseCheckpoints(pool, agent);
   abandonMergers(pool, agent);
+  // It may have been freeing segments.
+  Atomics.store(pool.control, REPAIR_WANTED, 1);
   // Where writes are logged, segments always wait for a checkpoint.
   if (!isLogged(pool)) endDeferral(pool);
 }

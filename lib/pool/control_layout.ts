@@ -180,6 +180,8 @@ export const AGENT_GROUP_STATE = AGENT_EXECUTOR + 8;
 export const AGENT_VICTIM = AGENT_EXECUTOR + 9;
 export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
 export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
+/** Far placement: keys that the KN may append beside those that are logged, for everybody who promises some; see far_budget.ts. */
+export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
 /** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
 export const AGENT_NODE = 5 * LINE_WORDS;
 export const AGENT_NODE_STATE = AGENT_NODE + 1;

@@ -21,6 +21,7 @@ import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import { announceNodes, NodeState, setNode } from "../../lib/routing/node_directory.ts";
 import { initialiseOwner } from "../../lib/routing/ownership.ts";
+import { HASH_KEY } from "./sim_keys.ts";
 
 const SEGMENT_BYTES = 4096;
 const SEGMENT_COUNT = 32;
@@ -109,10 +110,16 @@ export class FarPair {
   /** By client, then by KN. */
   readonly rings: readonly (readonly RingHandle[])[];
 
-  /** Makes them; `backlogBytes` is what a KN may leave unmerged. */
-  constructor(backlogBytes: number) {
+  /**
+   * Makes them.
+   *
+   * @param backlogBytes what a KN may leave unmerged
+   * @param bucketCount buckets of the index, if not as many as a pool of that size has
+   */
+  constructor(backlogBytes: number, bucketCount?: number) {
     const geometry = geometryOf(SEGMENT_COUNT * SEGMENT_BYTES, SEGMENT_BYTES);
-    const pool = this.pool = Pool.create(geometry, [3, 4]);
+    const sizes = { ...geometry, ...(bucketCount === undefined ? {} : { bucketCount }) };
+    const pool = this.pool = Pool.create(sizes, HASH_KEY);
     placeFar(pool, backlogBytes);
     const clock = () => NOW_MS;
     const rings = this.rings = [0, 1].map(() =>

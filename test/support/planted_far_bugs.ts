@@ -11,6 +11,8 @@ const RESPONSE_RING = "test/unit/response_ring.test.ts";
 const UNMERGED_LOG = "test/unit/unmerged_log.test.ts";
 const FAR_NODE = "test/unit/far_node.test.ts";
 const LOG_MERGER = "test/unit/log_merger.test.ts";
+const INDEX_SPACE = "test/unit/index_space.test.ts";
+const FAR_BUDGET = "test/unit/far_budget.test.ts";
 const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
 const REQUESTS = "lib/node/far_requests.ts";
@@ -116,6 +118,36 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: "lib/mnode/dead_merger.ts",
     edits: [["const replaced = (pool.control[replacedAt] - 1)", "const replaced = (-1)"]],
     caughtBy: [LOG_MERGER],
+  },
+  {
+    name: "a KN counts buckets before it says what it promises",
+    breaks: "I4",
+    file: "lib/pool/far_budget.ts",
+    edits: [[
+      "this.#publish(count); const spare = this.#spareBuckets();",
+      "const spare = this.#spareBuckets() - count; this.#publish(count);",
+    ]],
+    caughtBy: [FAR_BUDGET],
+  },
+  {
+    name: "a KN takes no account of what others have promised",
+    breaks: "I4",
+    file: "lib/pool/far_budget.ts",
+    edits: [[
+      "return this.#sureBuckets() - unmerged - promised - BUCKET_MARGIN;",
+      "return this.#sureBuckets() - unmerged - this.#promised - BUCKET_MARGIN;",
+    ]],
+    caughtBy: [FAR_BUDGET],
+  },
+  {
+    name: "a table is doubled into the buckets that are left for insertions",
+    breaks: "I4",
+    file: "lib/index/index_space.ts",
+    edits: [[
+      "return this.allocateExtent(count, this.#reservedCount);",
+      "return this.allocateExtent(count);",
+    ]],
+    caughtBy: [INDEX_SPACE],
   },
   {
     name: "a DPM processor that has died while it merged has the merger for ever",
