@@ -19,6 +19,7 @@ import {
   SegmentState,
   SegmentTable,
 } from "../../lib/pool/segment_table.ts";
+import { SHARE_COUNT, SHARE_FIRST } from "../support/campaign.ts";
 import { dieAt, dieAtEveryMoment } from "../support/sim_death.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 import { interruptAt } from "../support/sim_duel.ts";
@@ -162,7 +163,9 @@ const OPERATIONS: Readonly<Record<string, (world: SegmentWorld) => void>> = {
 for (const [name, operation] of Object.entries(OPERATIONS)) {
   test(`${name}: whoever dies in it leaves what a repair puts right`, () => {
     for (const deferFree of Object.values(DeferFree)) {
-      for (let repairAt = 0; repairAt < REPAIR_MOMENTS_MAX; repairAt += REPAIR_MOMENT_STEP) {
+      const step = REPAIR_MOMENT_STEP * SHARE_COUNT;
+      const first = REPAIR_MOMENT_STEP * SHARE_FIRST;
+      for (let repairAt = first; repairAt < REPAIR_MOMENTS_MAX; repairAt += step) {
         const deaths = dieAtEveryMoment((die) => {
           const world = new SegmentWorld(deferFree);
           die(() => operation(world));

@@ -9,6 +9,8 @@ const STEPS = "test/simulation/far_steps.test.ts";
 const FAILOVERS = "test/simulation/failovers_far.test.ts";
 const RESPONSE_RING = "test/unit/response_ring.test.ts";
 const UNMERGED_LOG = "test/unit/unmerged_log.test.ts";
+const FAR_NODE = "test/unit/far_node.test.ts";
+const LOG_MERGER = "test/unit/log_merger.test.ts";
 const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
 const REQUESTS = "lib/node/far_requests.ts";
@@ -80,6 +82,23 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: UNMERGED,
     edits: [["if (isOfSlot) table[at + 1] = FORGOTTEN;", ""]],
     caughtBy: [UNMERGED_LOG],
+  },
+  {
+    name: "a KN reads keys of slots that it does not own any more",
+    breaks: "I1",
+    file: REQUESTS,
+    edits: [[
+      "if ((lock & ~HOLDER_MASK) !== owner || ownerOf(owner) !== this.#options.nodeId) return false;",
+      "",
+    ]],
+    caughtBy: [FAR_NODE],
+  },
+  {
+    name: "a merger knows the segment that it merges by its place only",
+    breaks: "I4",
+    file: MERGER,
+    edits: [["this.#numberOf(this.#segment) === this.#number;", "true;"]],
+    caughtBy: [LOG_MERGER],
   },
   {
     name: "a read does not wait for a change in the same step",

@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import { SEED } from "./random.ts";
+import { SHARE_COUNT, SHARE_FIRST } from "./campaign.ts";
 import { dieAt } from "./sim_death.ts";
 import { type FailoverOptions, type ScriptStep, SimFailover } from "./sim_failover.ts";
 
@@ -116,10 +117,10 @@ interface Scenario {
   readonly script: readonly ScriptStep[];
 }
 
-/** Accesses from one that is tried to the next: all of them, unless there is no time for that. */
+/** Accesses from one that is tried to the next: a process's share of all of them (campaign.ts), unless there is no time for that. */
 const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
 /** In far pools each access takes longer to try: in one run some, from another one on in each run. */
-const FAR_STRIDE = 17;
+const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 17;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 4;
 /** Segments that a DPM processor cleans, or dies in. */
@@ -208,9 +209,9 @@ function failing(what: string, at: number, body: () => void): void {
 
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
-  const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : 1));
+  const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : SHARE_COUNT));
   // Whoever asks for some of them gets the same ones each time.
-  const first = STRIDE_GIVEN === undefined ? SEED % stride : 0;
+  const first = STRIDE_GIVEN !== undefined ? 0 : isFar ? SEED % stride : SHARE_FIRST;
   for (const scenario of scenariosOf(isLogged, isFar)) {
     test(`${scenario.name}: a KN dies at any access`, () => {
       let deaths = 0;
