@@ -134,7 +134,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
     gate.leave();
     if (work === 0) break;
   }
-  while (!gate.enter()) waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
+  gate.enterAfterPause();
   cleaner.abandon();
   log.publish();
   // The next task goes on with the open segment.

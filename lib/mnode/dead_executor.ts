@@ -131,8 +131,6 @@ interface FarEntry {
   readonly isLost: boolean;
 }
 
-/** Kind of what was never written. */
-const NO_RECORD = 0;
 /** How long to wait for a slot in order to see whether the last record is live. */
 const LOCK_WAIT_MS_MAX = 1000;
 
@@ -290,16 +288,10 @@ export class DeadExecutor {
         const word = Atomics.load(words, at + COMPLETION_STATUS);
         if (!isOfRequest(word, number) || !isPrepared(word)) continue;
         const address = words[at + COMPLETION_ADDRESS] as PoolAddress;
-        // Of a change that was begun the record is complete (I2). What is none is left unanswered: its client sends it again.
-        if (address !== NO_ADDRESS && this.#kindOf(address) === NO_RECORD) continue;
         prepared.push({ words, at, number, address, version: this.#versionOf(address) });
       }
     }
     return prepared.sort((a, b) => a.version - b.version);
-  }
-
-  #kindOf(address: PoolAddress): number {
-    return metaKind(this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META]);
   }
 
   #versionOf(address: PoolAddress): number {

@@ -44,6 +44,7 @@ import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
 import {
   announceNodes,
+  beginTenancy,
   MERGING_NODE,
   NO_NODE,
   NodeState,
@@ -614,6 +615,7 @@ export class NodeManager {
     const nodeId = this.#takeId();
     const agentAt = this.#pool.agentAt(agent);
     this.#pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
+    beginTenancy(this.#pool, agent);
     new AgentCounters(this.#pool, agent).reset();
     const { far } = this.#options;
     if (far !== undefined) {

@@ -232,11 +232,14 @@ export class FarNode {
       if (Atomics.load(this.#control, this.#executorAt) < Executor.NOBODY) return;
       sleepSync(WAIT_MS);
     }
+    // A step like any other: whoever repairs the list of free segments must not meet one that is just being freed.
+    this.#gate.enterAfterPause();
     this.#staged.takeBack();
     this.#log.seal();
     this.#staging.seal();
     this.#log.suspend();
     this.#staging.suspend();
+    this.#gate.leave();
     this.#asMerger(() => {
       this.#cleanerLog.resume();
       this.#cleaner.abandon();

@@ -185,6 +185,8 @@ export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
 /** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
 export const AGENT_NODE = 5 * LINE_WORDS;
 export const AGENT_NODE_STATE = AGENT_NODE + 1;
+/** How many KNs have had the block: tells the one that has it from those before it. Counted by the M-node. */
+export const AGENT_TENANCY = AGENT_NODE + 2;
 /**
  * Line 6, far placement: where the KN's log ends, as the address behind its last record; 0 before there is one. Stored by the KN when
  * a group is logged, before any of it is answered.
@@ -235,6 +237,8 @@ export const SEGMENT_CRC = 7;
 export const SEGMENT_CRC_BYTES = 8;
 /** Far placement: which segment of its KN's log it is, from 1; 0 for any other segment. */
 export const SEGMENT_LOG_NUMBER = 9;
+/** {@linkcode AGENT_TENANCY} of the agent when it opened the segment. */
+export const SEGMENT_TENANCY = 10;
 /** Line 1: counted atomically by every owner. */
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */
@@ -285,7 +289,7 @@ assert(
 assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
 assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
-assert(AGENT_NODE_STATE < AGENT_LOGGED_END, "an agent block holds its words");
+assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");

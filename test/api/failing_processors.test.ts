@@ -122,7 +122,7 @@ for (const [name, kind] of FAULTS) {
         return counters.get(AgentCounter.SEGMENTS_CLEANED) > cleaned;
       });
       churn.check();
-      await eventually(() => checkOwners(pool));
+      await checkOwners(pool);
       await eventually(() => checkSegments(store, pool));
       const contents = await contentsOf(store);
       await store.close();

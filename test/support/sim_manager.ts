@@ -31,6 +31,7 @@ import {
   ownerOf,
   tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
+import { beginTenancy } from "../../lib/routing/node_directory.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
 import { require } from "./sim_model.ts";
 import { reachableRecords } from "./sim_pool_check.ts";
@@ -168,6 +169,7 @@ export class SimManager implements SimAgent {
     const agent = [0, 1, 2, 3].find((candidate) => !used.has(candidate))!;
     const agentAt = pool.agentAt(agent);
     pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
+    beginTenancy(pool, agent);
     pool.control[agentAt + AGENT_LOGGED_END] = 0;
     const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
     this.nodes = [...this.nodes, node];
@@ -267,7 +269,8 @@ export class SimManager implements SimAgent {
     for (const slot of owned) this.#move(slot, staying.nodeId);
     if (this.#taken.size > 0) return;
     if (leaving.connections.some(({ producer }) => producer.inFlightCount !== 0)) return;
-    if (leaving.isActive) return;
+    // It would wait for the end of the pause.
+    if (leaving.isActive || this.isPaused) return;
     clients.forEach(({ client }, i) => client.disconnect(leaving.connections[i]!));
     leaving.node.close();
     if (this.#world.isFar) {
