@@ -14,6 +14,7 @@ import process from "node:process";
 import { PROJECT_ROOT } from "./runtimes.ts";
 
 const CAMPAIGN = {
+  DINOMO_CAMPAIGN: "1",
   DINOMO_KILLS: "200",
   DINOMO_POWER_SEEDS: "2000",
   DINOMO_FLIPS: "100000",

@@ -25,6 +25,13 @@ export interface Command {
   args: string[];
 }
 
+/** The runtime that this process runs on. */
+export const THIS_RUNTIME: Runtime = "Deno" in globalThis
+  ? "deno"
+  : process.versions["bun"] === undefined
+  ? "node"
+  : "bun";
+
 /** Smaller files are placeholders: a script that says the install script has not run. */
 const BINARY_BYTES_MIN = 1 << 20;
 
@@ -33,7 +40,7 @@ export const PROJECT_ROOT: string = findProjectRoot();
 
 /** Path of the runtime's binary. Throws when it is not installed. */
 export function findRuntime(runtime: Runtime): string {
-  if (runtime === "node") return isNode() ? process.execPath : "node";
+  if (runtime === "node") return THIS_RUNTIME === "node" ? process.execPath : "node";
   const modules = join(PROJECT_ROOT, "node_modules");
   const candidates = runtime === "bun"
     ? [...inFolders(join(modules, "@oven"), "bin", "bun"), join(modules, "bun", "bin", "bun.exe")]
@@ -87,8 +94,4 @@ function inFolders(parent: string, ...rest: string[]): string[] {
 function isBinary(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats !== undefined && stats.isFile() && stats.size >= BINARY_BYTES_MIN;
-}
-
-function isNode(): boolean {
-  return process.versions.bun === undefined && !("Deno" in globalThis);
 }

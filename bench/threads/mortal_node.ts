@@ -12,6 +12,7 @@ import { type NodeStart, runNode } from "../../lib/node/node_shell.ts";
 import { openLog } from "../../lib/persistence/open_log.ts";
 import { AGENT_EXECUTOR } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
+import { exitForGood } from "../../scripts/exit_for_good.ts";
 import { Death, KillBoard } from "./kill_board.ts";
 
 const HOOKED = ["load", "store", "add", "sub", "exchange", "compareExchange"] as const;
@@ -28,16 +29,10 @@ function dieIfOrdered(): void {
   if (pool.control[executorAt] !== Executor.OWN_THREAD) return;
   const death = board.takeOrder(start.agent);
   if (death === Death.THROW) throw new Error("killed");
-  if (death === Death.EXIT) {
-    exit(3);
-    // In a worker that returns, for some instructions.
-    for (;;) wait(pause, 0, 0, 10);
-  }
+  if (death === Death.EXIT) exitForGood(() => exit(3));
 }
 
-const { wait } = Atomics;
 const exit: (code: number) => void = process.exit;
-const pause = new Int32Array(new SharedArrayBuffer(4));
 const table = Atomics as unknown as Record<string, Access>;
 for (const name of HOOKED) {
   const access = table[name];

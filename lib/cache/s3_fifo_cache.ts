@@ -8,13 +8,13 @@
  *
  * @module
  */
-import { type CacheKey, SHORTCUT_ONLY, valueEntryBytes } from "./cache.ts";
-import { EntryCache } from "./entry_cache.ts";
-import { EntryQueues } from "./entry_queues.ts";
+import { type CacheKey, type CacheOptions, SHORTCUT_ONLY, valueEntryBytes } from "./cache.ts";
 import { ENTRY_HITS, ENTRY_WORDS, NO_ENTRY } from "./entry_table.ts";
+import { FIRST_QUEUE, ValueQueueCache } from "./value_queue_cache.ts";
 
-const SMALL = 0;
+const SMALL = FIRST_QUEUE;
 const MAIN = 1;
+const QUEUE_COUNT = 2;
 /** Share of the budget for the small queue. */
 const SMALL_SHARE = 0.1;
 /** Hits that are counted. */
@@ -23,11 +23,15 @@ const HITS_MAX = 3;
 const HITS_FOR_MAIN = 2;
 
 /** S3-FIFO. */
-export class S3FifoCache<P> extends EntryCache<P> {
+export class S3FifoCache<P> extends ValueQueueCache<P> {
   readonly policy = "s3fifo";
-  readonly #queues: EntryQueues = new EntryQueues(this.table, 2);
   /** Hashes of keys that have left by the small queue, the oldest first. */
   readonly #ghosts: Set<number> = new Set();
+
+  /** Makes an empty cache. */
+  constructor(options: CacheOptions<P>) {
+    super(options, QUEUE_COUNT);
+  }
 
   protected noteMiss(): void {
     // A miss changes nothing: whether the key was here before is asked when it comes.
@@ -51,12 +55,8 @@ export class S3FifoCache<P> extends EntryCache<P> {
     const isBack = this.#ghosts.delete(key.hash | 0);
     while (this.freeBytes < bytes) this.#makeProgress(NO_ENTRY);
     const entry = this.add(key, address, generation, valueBytes, payload, 0);
-    if (isBack) this.#queues.move(entry, MAIN);
+    if (isBack) this.queues.move(entry, MAIN);
     return entry;
-  }
-
-  protected considerPromotion(): void {
-    // There are no shortcut entries.
   }
 
   protected makeRoomFor(entry: number, growthBytes: number): boolean {
@@ -66,32 +66,15 @@ export class S3FifoCache<P> extends EntryCache<P> {
     return true;
   }
 
-  protected giveUpValue(entry: number): boolean {
-    this.evict(entry);
-    return false;
-  }
-
-  protected shelve(entry: number): void {
-    this.#queues.push(SMALL, entry);
-  }
-
-  protected unshelve(entry: number): void {
-    this.#queues.remove(entry);
-  }
-
-  protected override noteResized(entry: number, growthBytes: number): void {
-    this.#queues.noteResized(entry, growthBytes);
-  }
-
-  protected forget(): void {
-    this.#queues.clear();
+  protected override forget(): void {
+    super.forget();
     this.#ghosts.clear();
   }
 
   /** Looks at the end of one queue; returns false if it would have to evict `except`. */
   #makeProgress(except: number): boolean {
     const { table } = this;
-    const queues = this.#queues;
+    const queues = this.queues;
     const isSmallFull = queues.bytes[SMALL] >= this.budgetBytes * SMALL_SHARE;
     const queue = isSmallFull || queues.first(MAIN) === NO_ENTRY ? SMALL : MAIN;
     const entry = queues.first(queue);

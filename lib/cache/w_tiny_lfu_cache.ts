@@ -9,28 +9,32 @@
  * @module
  */
 import { Ageing } from "./ageing.ts";
-import { type CacheKey, SHORTCUT_ONLY, valueEntryBytes } from "./cache.ts";
-import { EntryCache } from "./entry_cache.ts";
-import { EntryQueues } from "./entry_queues.ts";
+import { type CacheKey, type CacheOptions, SHORTCUT_ONLY, valueEntryBytes } from "./cache.ts";
 import { NO_ENTRY } from "./entry_table.ts";
 import { FrequencySketch } from "./frequency_sketch.ts";
+import { FIRST_QUEUE, ValueQueueCache } from "./value_queue_cache.ts";
 
-const WINDOW = 0;
+const WINDOW = FIRST_QUEUE;
 const PROBATION = 1;
 const PROTECTED = 2;
+const QUEUE_COUNT = 3;
 /** Share of the budget for the window. */
 const WINDOW_SHARE = 0.01;
 /** Share of the rest for what is protected. */
 const PROTECTED_SHARE = 0.8;
 
 /** W-TinyLFU. */
-export class WTinyLfuCache<P> extends EntryCache<P> {
+export class WTinyLfuCache<P> extends ValueQueueCache<P> {
   readonly policy = "wtinylfu";
   readonly #windowBytesMax: number = Math.floor(this.budgetBytes * WINDOW_SHARE);
   readonly #mainBytesMax: number = this.budgetBytes - this.#windowBytesMax;
-  readonly #queues: EntryQueues = new EntryQueues(this.table, 3);
   readonly #sketch: FrequencySketch = new FrequencySketch();
   readonly #ageing: Ageing = new Ageing();
+
+  /** Makes an empty cache. */
+  constructor(options: CacheOptions<P>) {
+    super(options, QUEUE_COUNT);
+  }
 
   protected noteMiss(key: CacheKey): void {
     this.#count(key.hash);
@@ -38,7 +42,7 @@ export class WTinyLfuCache<P> extends EntryCache<P> {
 
   protected noteUse(entry: number): void {
     this.#count(this.table.hash(entry));
-    const queues = this.#queues;
+    const queues = this.queues;
     const queue = this.table.mark(entry);
     if (queue !== PROBATION) return queues.move(entry, queue);
     queues.move(entry, PROTECTED);
@@ -58,14 +62,10 @@ export class WTinyLfuCache<P> extends EntryCache<P> {
     if (valueBytes === SHORTCUT_ONLY || bytes > this.#mainBytesMax) return NO_ENTRY;
     this.add(key, address, generation, valueBytes, payload, 0);
     this.#sketch.fit(this.table.count);
-    const queues = this.#queues;
+    const queues = this.queues;
     while (queues.bytes[WINDOW] > this.#windowBytesMax) this.#judge(queues.first(WINDOW));
     // It may have been the candidate.
     return this.table.find(key);
-  }
-
-  protected considerPromotion(): void {
-    // There are no shortcut entries.
   }
 
   protected makeRoomFor(entry: number, growthBytes: number): boolean {
@@ -78,37 +78,20 @@ export class WTinyLfuCache<P> extends EntryCache<P> {
     return true;
   }
 
-  protected giveUpValue(entry: number): boolean {
-    this.evict(entry);
-    return false;
-  }
-
-  protected shelve(entry: number): void {
-    this.#queues.push(WINDOW, entry);
-  }
-
-  protected unshelve(entry: number): void {
-    this.#queues.remove(entry);
-  }
-
-  protected override noteResized(entry: number, growthBytes: number): void {
-    this.#queues.noteResized(entry, growthBytes);
-  }
-
-  protected forget(): void {
-    this.#queues.clear();
+  protected override forget(): void {
+    super.forget();
     this.#sketch.clear();
     this.#ageing.reset();
   }
 
   get #mainBytes(): number {
-    return this.#queues.bytes[PROBATION] + this.#queues.bytes[PROTECTED];
+    return this.queues.bytes[PROBATION] + this.queues.bytes[PROTECTED];
   }
 
   /** Lets a candidate into the main part, or evicts it. */
   #judge(candidate: number): void {
     const { table } = this;
-    const queues = this.#queues;
+    const queues = this.queues;
     const bytes = valueEntryBytes(table.keyBytes(candidate), table.valueBytes(candidate));
     const frequency = this.#sketch.estimate(table.hash(candidate));
     while (this.#mainBytes + bytes > this.#mainBytesMax) {
@@ -123,8 +106,8 @@ export class WTinyLfuCache<P> extends EntryCache<P> {
 
   /** The entry of the main part that is to go next. */
   #victim(): number {
-    const first = this.#queues.first(PROBATION);
-    return first === NO_ENTRY ? this.#queues.first(PROTECTED) : first;
+    const first = this.queues.first(PROBATION);
+    return first === NO_ENTRY ? this.queues.first(PROTECTED) : first;
   }
 
   #count(hash: number): void {

@@ -18,6 +18,7 @@ import {
 } from "../persistence/snapshot_writer.ts";
 import {
   AGENT_DPM,
+  AGENT_MERGERS,
   CHECKPOINT_UNITS,
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
@@ -30,11 +31,11 @@ import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
-import { FarBudget } from "../pool/far_budget.ts";
+import { unmergedBytes } from "../pool/far_budget.ts";
 import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
-import { hasUnmerged } from "./log_merger.ts";
+import { abandonMergers, hasUnmerged } from "./log_merger.ts";
 
 /** After how long a thread without tasks ends. */
 const IDLE_TIMEOUT_MS = 2000;
@@ -80,7 +81,6 @@ export class DpmProcessors {
   #copyingCount = 0;
   #isClosing = false;
   readonly #isFar: boolean;
-  readonly #farBudget: FarBudget;
   /** Merging tasks, by the agent blocks of the KNs. */
   readonly #merging = new Map<number, Promise<unknown>>();
   #mergeAfterMs = 0;
@@ -93,7 +93,6 @@ export class DpmProcessors {
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#isFar = isFar(pool);
-    this.#farBudget = new FarBudget(pool, this.#segments, this.#budget);
   }
 
   /**
@@ -172,7 +171,7 @@ export class DpmProcessors {
     if (nowMs < this.#mergeAfterMs) return;
     this.#mergeAfterMs = nowMs + MERGE_LOOK_MS;
     const wanted = backlogBytesMax(this.#pool) * MERGE_SHARE;
-    if (this.#farBudget.unmergedBytes() >= wanted) void this.mergeLogs();
+    if (unmergedBytes(this.#pool, this.#segments) >= wanted) void this.mergeLogs();
   }
 
   /** Merges the log of one KN; one task at a time. */
@@ -181,7 +180,8 @@ export class DpmProcessors {
     let task = this.#merging.get(agent);
     if (task === undefined) {
       // One that fails is tried again; and KNs help when nobody merges.
-      task = this.#run({ kind: "merge", pool: this.#pool.handle, agent }).catch(() => 0)
+      task = this.#run({ kind: "merge", pool: this.#pool.handle, agent })
+        .catch(() => abandonMergers(this.#pool, AGENT_MERGERS + agent))
         .finally(() => this.#merging.delete(agent));
       this.#merging.set(agent, task);
     }

@@ -22,13 +22,11 @@ import {
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_DPM,
-  AGENT_EXECUTOR,
   AGENT_MERGERS,
   GATE_PAUSED,
   SEGMENT_TOUCHED_BYTES,
 } from "../pool/control_layout.ts";
-import { abandonExecutor, clientExecutor } from "../node/executor.ts";
-import { CLIENT_COUNT_MAX } from "../core/limits.ts";
+import { agentExecutor } from "../node/executor.ts";
 import { isMergedUpTo, loggedEnd, LogMerger } from "./log_merger.ts";
 import { Gate, waitWhilePaused } from "../pool/gate.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
@@ -136,7 +134,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
     gate.leave();
     if (work === 0) break;
   }
-  while (!gate.enter()) waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
+  gate.enterAfterPause();
   cleaner.abandon();
   log.publish();
   // The next task goes on with the open segment.
@@ -151,21 +149,16 @@ function clean(pool: Pool, opened: Log | undefined): number {
 /**
  * Merges what a far KN has logged by now, unless somebody else does; returns how many records.
  *
- * @throws what a merger throws: it has left the merger in the middle of a step then, for the M-node to end
+ * If it throws, or its thread ends, the merger is left in the middle of a step: the host says so then (dpm_processors.ts).
  */
 function merge(pool: Pool, agent: number): number {
-  const executor = clientExecutor(CLIENT_COUNT_MAX);
+  const executor = agentExecutor(AGENT_MERGERS + agent);
   const merger = new LogMerger({ pool, agent, clock: Date.now, executor });
   const end = loggedEnd(pool, agent);
-  try {
-    while (!isMergedUpTo(pool, agent, end)) {
-      if (merger.doWork() > 0) continue;
-      if (Atomics.load(pool.control, GATE_PAUSED) === 0) break;
-      waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
-    }
-  } catch (error) {
-    abandonExecutor(pool.control, pool.agentAt(AGENT_MERGERS + agent) + AGENT_EXECUTOR, executor);
-    throw error;
+  while (!isMergedUpTo(pool, agent, end)) {
+    if (merger.doWork() > 0) continue;
+    if (Atomics.load(pool.control, GATE_PAUSED) === 0) break;
+    waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
   }
   return merger.mergedCount;
 }

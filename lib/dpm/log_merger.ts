@@ -19,13 +19,18 @@
  * - **Space** (I10). A record counts as live from when the index points at it. Until the log is merged beyond it its segment is open,
  *   so it can be neither cleaned nor freed.
  *
- * A record for which the index has no room stays unmerged, and so do those behind it; nothing of it is lost. KNs admit no new key
- * long before that (far_budget.ts).
+ * A record for which the index has no room would stay unmerged, and so would those behind it. KNs admit no new key for which there is
+ * no bucket (far_budget.ts).
  *
  * @module
  */
 import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, MERGE_STEP_RECORDS, SLOT_SHIFT } from "../core/limits.ts";
+import {
+  ADDRESS_UNIT_BYTES,
+  MERGE_STEP_RECORDS,
+  NODE_COUNT_MAX,
+  SLOT_SHIFT,
+} from "../core/limits.ts";
 import { NO_ADDRESS } from "../core/brands.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
@@ -41,12 +46,19 @@ import {
   recordWords,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
-import { enterExecutor, Executor, leaveExecutor } from "../node/executor.ts";
+import {
+  abandonExecutor,
+  agentExecutor,
+  enterExecutor,
+  Executor,
+  leaveExecutor,
+} from "../node/executor.ts";
 import { SlotWriter } from "../node/slot_writer.ts";
 import {
   AGENT_EXECUTOR,
   AGENT_LOGGED_END,
   AGENT_MERGERS,
+  AGENT_REPLACED_SEGMENT,
   SEGMENT_AGENT,
   SEGMENT_LOG_NUMBER,
   SEGMENT_MERGED_BYTES,
@@ -108,7 +120,8 @@ export class LogMerger {
     const space = new IndexSpace(pool, this.#agent, reservedBuckets(pool));
     this.#table = new SlotTable(pool, space);
     const budget = new SpaceBudget(pool, this.#segments);
-    this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock);
+    const replacedAt = pool.agentAt(this.#agent) + AGENT_REPLACED_SEGMENT;
+    this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock, replacedAt);
   }
 
   /** Whether anything has been logged that is not merged. */
@@ -272,6 +285,17 @@ export class LogMerger {
 
 /** Attempts to begin while the pool is paused. */
 const ENTER_POLLS_MAX = 1 << 20;
+
+/**
+ * Says that whoever merges in the name of an agent will do no more, and may have died, or thrown, in the middle of a step: the M-node
+ * ends that (mnode/dead_merger.ts). Does nothing to a merger that somebody else has.
+ */
+export function abandonMergers(pool: Pool, agent: number): void {
+  for (let node = 0; node < NODE_COUNT_MAX; node++) {
+    const at = pool.agentAt(AGENT_MERGERS + node) + AGENT_EXECUTOR;
+    abandonExecutor(pool.control, at, agentExecutor(agent));
+  }
+}
 
 /** Where the log of a KN ends now; `NO_ADDRESS` if it is empty. */
 export function loggedEnd(pool: Pool, agent: number): PoolAddress {

@@ -7,37 +7,35 @@
  *
  * @module
  */
-import { CLIENT_COUNT_MAX, NODE_COUNT_MAX } from "../core/limits.ts";
-import { clientExecutor } from "../node/executor.ts";
+import { NODE_COUNT_MAX } from "../core/limits.ts";
+import { agentExecutor } from "../node/executor.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { hasUnmerged, LogMerger } from "./log_merger.ts";
 
-/** The thread that merges, as in the EXECUTOR word: not a client's. */
-const EXECUTOR = clientExecutor(CLIENT_COUNT_MAX);
-
-/** Merges what there is, as far as nobody else does; before the pause. Does nothing for a near pool. */
-export function mergeBeforePause(pool: Pool): void {
-  for (const merger of mergersOf(pool)) while (merger.doWork() > 0);
+/** Merges what there is, as far as nobody else does, in the name of an agent; before the pause. Does nothing for a near pool. */
+export function mergeBeforePause(pool: Pool, copier: number): void {
+  for (const merger of mergersOf(pool, copier)) while (merger.doWork() > 0);
 }
 
 /**
  * Merges the rest; in the pause, and after freed segments are held back. Does nothing for a near pool.
  *
+ * @param copier the agent who copies
  * @throws when a log cannot be merged, because its merger has died, or the index is full
  */
-export function mergeInPause(pool: Pool): void {
-  for (const merger of mergersOf(pool)) {
+export function mergeInPause(pool: Pool, copier: number): void {
+  for (const merger of mergersOf(pool, copier)) {
     if (!merger.mergeWhilePaused()) throw new Error("what a KN has logged could not be merged");
   }
 }
 
-function mergersOf(pool: Pool): LogMerger[] {
+function mergersOf(pool: Pool, copier: number): LogMerger[] {
   if (!isFar(pool)) return [];
   const mergers: LogMerger[] = [];
   for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
     if (!hasUnmerged(pool, agent)) continue;
-    mergers.push(new LogMerger({ pool, agent, clock: Date.now, executor: EXECUTOR }));
+    mergers.push(new LogMerger({ pool, agent, clock: Date.now, executor: agentExecutor(copier) }));
   }
   return mergers;
 }

@@ -51,7 +51,7 @@ export class IndexSpace {
   /**
    * Allocates for an agent, which is named in the lock while it holds it.
    *
-   * @param reservedCount buckets that only allocations of single ones may use
+   * @param reservedCount buckets that doubling a table must leave for insertions
    */
   constructor(pool: Pool, agent: number, reservedCount = 0) {
     this.#reservedCount = reservedCount;
@@ -63,11 +63,12 @@ export class IndexSpace {
    * Allocates neighbouring buckets, zeroed.
    *
    * @param count how many, a power of two
+   * @param reservedCount how many must be left untouched
    * @returns the first, or `NO_BUCKET` when the index is full
    */
-  allocateExtent(count: number): BucketId {
+  allocateExtent(count: number, reservedCount = 0): BucketId {
     const control = this.#pool.control;
-    const countMax = this.#pool.geometry.bucketCount - (count === 1 ? 0 : this.#reservedCount);
+    const countMax = this.#pool.geometry.bucketCount - reservedCount;
     for (;;) {
       const next = Atomics.load(control, INDEX_SPACE_NEXT);
       const last = next + count - 1;
@@ -86,6 +87,18 @@ export class IndexSpace {
     let bucket = this.#takeKept();
     if (bucket === NO_BUCKET) bucket = this.#takeFree();
     return bucket !== NO_BUCKET ? bucket : this.allocateExtent(1);
+  }
+
+  /** Allocates neighbouring buckets for doubling a table, as {@linkcode allocateExtent} does. */
+  allocateForDoubling(count: number): BucketId {
+    return this.allocateExtent(count, this.#reservedCount);
+  }
+
+  /** Allocates one bucket for a chain of a table that is being doubled: none that somebody may count on. */
+  allocateOverflowForDoubling(): BucketId {
+    if (this.#reservedCount === 0) return this.allocateOverflow();
+    const bucket = this.#takeKept();
+    return bucket !== NO_BUCKET ? bucket : this.allocateForDoubling(1);
   }
 
   /**

@@ -146,7 +146,7 @@ export class SlotTable {
       this.#double(slotAt);
     }
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
-    if (!this.#insertIntoChain(slotAt, home, hash, address)) return false;
+    if (!this.#insertIntoChain(slotAt, home, hash, address, false)) return false;
     control[slotAt + SLOT_RECORD_COUNT] += 1;
     return true;
   }
@@ -193,7 +193,13 @@ export class SlotTable {
     return true;
   }
 
-  #insertIntoChain(slotAt: number, home: BucketId, hash: number, address: PoolAddress): boolean {
+  #insertIntoChain(
+    slotAt: number,
+    home: BucketId,
+    hash: number,
+    address: PoolAddress,
+    isDoubling: boolean,
+  ): boolean {
     let bucket = home;
     for (;;) {
       const region = bucketRegion(this.#pool.index, bucket);
@@ -207,7 +213,12 @@ export class SlotTable {
         }
       }
       const next = region[at + BUCKET_OVERFLOW] as BucketId;
-      if (next === NO_BUCKET) return this.#appendOverflow(slotAt, region, at, hash, address);
+      if (next === NO_BUCKET) {
+        const overflow = isDoubling
+          ? this.#space.allocateOverflowForDoubling()
+          : this.#space.allocateOverflow();
+        return this.#appendOverflow(slotAt, region, at, overflow, hash, address);
+      }
       bucket = next;
     }
   }
@@ -216,10 +227,10 @@ export class SlotTable {
     slotAt: number,
     region: Int32Array,
     at: number,
+    overflow: BucketId,
     hash: number,
     address: PoolAddress,
   ): boolean {
-    const overflow = this.#space.allocateOverflow();
     if (overflow === NO_BUCKET) return false;
     const target = bucketRegion(this.#pool.index, overflow);
     const first = bucketWord(overflow);
@@ -241,7 +252,7 @@ export class SlotTable {
     const log2 = metaLog2(control[slotAt + SLOT_META]);
     const bucketCount = 1 << log2;
     if (log2 + 1 >= SLOT_EXTENT_COUNT) return;
-    const extent = this.#space.allocateExtent(bucketCount);
+    const extent = this.#space.allocateForDoubling(bucketCount);
     if (extent === NO_BUCKET) return;
     const moved: number[] = [];
     for (let index = 0; index < bucketCount; index++) {
@@ -278,7 +289,7 @@ export class SlotTable {
         if (address === NO_ADDRESS || (hash & (2 * bucketCount - 1)) !== index + bucketCount) {
           continue;
         }
-        if (!this.#insertIntoChain(slotAt, target, hash, address)) return false;
+        if (!this.#insertIntoChain(slotAt, target, hash, address, true)) return false;
         moved.push(regionIndex, word + 1);
       }
       bucket = region[at + BUCKET_OVERFLOW] as BucketId;

@@ -59,6 +59,7 @@ import {
   AGENT_LOG_LAST,
   AGENT_LOG_SEGMENT,
   AGENT_LOGGED_END,
+  AGENT_PROMISED_KEYS,
   AGENT_STAGING_SEGMENT,
   SEGMENT_LOG_NUMBER,
   SLOT_LOCK,
@@ -131,8 +132,6 @@ interface FarEntry {
   readonly isLost: boolean;
 }
 
-/** Kind of what was never written. */
-const NO_RECORD = 0;
 /** How long to wait for a slot in order to see whether the last record is live. */
 const LOCK_WAIT_MS_MAX = 1000;
 
@@ -183,6 +182,7 @@ export class DeadExecutor {
     for (const cell of cells) unlockCell(this.#pool, cell);
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
+    Atomics.store(this.#control, this.#agentAt + AGENT_PROMISED_KEYS, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
     return { completed, miscounted };
@@ -293,16 +293,10 @@ export class DeadExecutor {
         const word = Atomics.load(words, at + COMPLETION_STATUS);
         if (!isOfRequest(word, number) || !isPrepared(word)) continue;
         const address = words[at + COMPLETION_ADDRESS] as PoolAddress;
-        // Of a change that was begun the record is complete (I2). What is none is left unanswered: its client sends it again.
-        if (address !== NO_ADDRESS && this.#kindOf(address) === NO_RECORD) continue;
         prepared.push({ words, at, number, address, version: this.#versionOf(address) });
       }
     }
     return prepared.sort((a, b) => a.version - b.version);
-  }
-
-  #kindOf(address: PoolAddress): number {
-    return metaKind(this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META]);
   }
 
   #versionOf(address: PoolAddress): number {

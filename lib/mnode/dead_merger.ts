@@ -3,13 +3,18 @@
  *
  * Merging goes on behind the last record that was merged completely: that record's successor is merged again, which changes nothing if it
  * was done (dpm/log_merger.ts). So all that has to be tidied up is what the thread had locked and had open, as after a KN without
- * rings (dead_executor.ts). Afterwards the merger is anybody's again.
+ * rings (dead_executor.ts), and counts of live bytes. Afterwards the merger is anybody's again.
+ *
+ * A merger is abandoned by whoever knows that a thread will do no more: the thread pool says so of a task that has thrown or whose thread
+ * has ended (dpm/dpm_processors.ts), and the M-node finds out about KNs (gone_nodes.ts). The EXECUTOR word names who it was, so nobody
+ * else's step is taken for abandoned.
  *
  * @module
  */
+import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { Executor } from "../node/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
-import { AGENT_EXECUTOR, AGENT_MERGERS } from "../pool/control_layout.ts";
+import { AGENT_EXECUTOR, AGENT_MERGERS, AGENT_REPLACED_SEGMENT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts";
@@ -37,9 +42,13 @@ export function endDeadMerger(
   const at = pool.agentAt(agent) + AGENT_EXECUTOR;
   if (Atomics.load(pool.control, at) !== Executor.ABANDONED) return undefined;
   const { completed, miscounted } = settleDeadProcessor(pool, agent, file);
-  // A record that is merged again may be counted as live twice.
+  // A record that is merged again may be counted as live twice; and one that was replaced may not be counted as dead.
+  const replacedAt = pool.agentAt(agent) + AGENT_REPLACED_SEGMENT;
+  const replaced = (pool.control[replacedAt] - 1) as SegmentId;
+  pool.control[replacedAt] = 0;
   const segments = new SegmentTable(pool);
-  const merged = segments.openSegmentsOf(nodeAgent)
+  const merged = [...segments.openSegmentsOf(nodeAgent), replaced]
+    .filter((segment) => segment !== NO_SEGMENT)
     .map((segment) => ({ segment, word: segments.stateWord(segment) }));
   Atomics.store(pool.control, at, Executor.NOBODY);
   return { agent, report: { completed, miscounted: [...miscounted, ...merged] } };

@@ -33,7 +33,8 @@ import {
 import { markUnavailable, slotHolder, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 import { breakPause } from "../pool/gate.ts";
 import { forgetSpinner } from "../node/idle_strategy.ts";
-import { releaseCheckpoints } from "../persistence/checkpoint_lock.ts";
+import { abandonCheckpoints } from "../persistence/checkpoint_lock.ts";
+import { abandonMergers } from "../dpm/log_merger.ts";
 import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import type { NodeThread } from "./node_thread.ts";
@@ -199,8 +200,9 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     const { thread, agent } = gone.node;
     if (!thread.hasGivenUp && !thread.hasEnded) return;
     forgetSpinner(this.#pool, agent);
-    releaseCheckpoints(this.#pool, agent);
+    abandonCheckpoints(this.#pool, agent);
     breakPause(this.#pool, agent);
+    abandonMergers(this.#pool, agent);
     gone.isThreadTidied = true;
   }
 

@@ -44,6 +44,7 @@ import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
 import {
   announceNodes,
+  beginTenancy,
   FIRST_CELL_NODE,
   NO_NODE,
   NodeState,
@@ -420,6 +421,7 @@ export class NodeManager {
     for (const { node } of this.#gone.nodes) {
       if (!await node.thread.stop(FAILED_STOP_MS_MAX)) await node.thread.terminate();
     }
+    if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
   }
 
@@ -660,6 +662,7 @@ export class NodeManager {
     const nodeId = this.#takeId();
     const agentAt = this.#pool.agentAt(agent);
     this.#pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
+    beginTenancy(this.#pool, agent);
     new AgentCounters(this.#pool, agent).reset();
     const { far } = this.#options;
     if (far !== undefined) {

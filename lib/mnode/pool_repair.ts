@@ -47,7 +47,7 @@ import type { Pool } from "../pool/pool.ts";
 import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
 import { clientLife, isClientThere, recordClient } from "../routing/client_registry.ts";
-import { NodeState, nodeStateOf } from "../routing/node_directory.ts";
+import { NodeState, stateOfOpener } from "../routing/node_directory.ts";
 import type { DeadExecutorReport, SegmentLife } from "./dead_executor.ts";
 
 /** How long the host's thread may wait for others to come to the end of their steps. */
@@ -187,7 +187,7 @@ function repairReservations({ pool, ringOf }: RepairOptions): void {
     let liveBytes = 0;
     forEachRecord(pool, segments, segment, (words, word, bytes) => {
       if (metaKind(words[word + RECORD_META]) !== RecordKind.RESERVATION) return;
-      if (isWanted(pool, words, word, pool.control[at + SEGMENT_AGENT], ringOf)) {
+      if (isWanted(pool, words, word, segment, ringOf)) {
         count += 1;
         liveBytes += bytes;
         return;
@@ -205,17 +205,19 @@ function isWanted(
   pool: Pool,
   words: Int32Array,
   at: number,
-  agent: number,
+  segment: SegmentId,
   ringOf: RepairOptions["ringOf"],
 ): boolean {
   const { client, life } = recordClient(words[at + RECORD_CLIENT]);
   if (!isClientThere(pool, client) || clientLife(pool, client) !== life) return false;
   // A value that was read, and that its client has taken: the KN gives its place back, unless it is gone.
-  const isOfKn = nodeStateOf(pool, agent) === NodeState.ACTIVE;
+  const state = stateOfOpener(pool, segment);
   const isTaken = isFar(pool) && Atomics.load(words, at + RECORD_REPLACES) !== 0;
-  if (isTaken && !isOfKn) return false;
-  // Whether a KN that is not there any more has answered is not known; its clients remember.
-  if (nodeStateOf(pool, agent) === NodeState.NONE) return true;
+  if (isTaken && state !== NodeState.ACTIVE) return false;
+  // A KN that is not there any more has answered, or this was given up by the repair that its block had to wait for. Its rings
+  // say nothing about that: they are those of the block's next KN.
+  if (state === NodeState.NONE) return true;
+  const agent = pool.control[pool.segmentAt(segment) + SEGMENT_AGENT];
   return isAnswered(ringOf(client, agent), words[at + RECORD_REQUEST_POSITION]);
 }
 

@@ -17,6 +17,8 @@
  * @module
  */
 
+import { CLIENT_COUNT_MAX } from "../core/limits.ts";
+
 /** Values of the word beside the clients' numbers. */
 export const Executor = {
   NOBODY: 0,
@@ -32,6 +34,7 @@ export const Executor = {
 const FENCED_WITH_NOBODY = -2;
 
 const FIRST_CLIENT = 2;
+const FIRST_AGENT = FIRST_CLIENT + CLIENT_COUNT_MAX;
 
 /** The value that stands for a client's thread. */
 export function clientExecutor(clientId: number): number {
@@ -40,7 +43,13 @@ export function clientExecutor(clientId: number): number {
 
 /** The client whose thread a value of the word stands for; undefined if it is no client's. */
 export function clientOf(executor: number): number | undefined {
-  return executor >= FIRST_CLIENT ? executor - FIRST_CLIENT : undefined;
+  const isClient = executor >= FIRST_CLIENT && executor < FIRST_AGENT;
+  return isClient ? executor - FIRST_CLIENT : undefined;
+}
+
+/** The value that stands for whoever merges logs in the name of an agent block: a DPM processor, or a KN that writes a checkpoint. */
+export function agentExecutor(agent: number): number {
+  return FIRST_AGENT + agent;
 }
 
 /** The word of a KN that is fenced, with a thread inside that may go on. */

@@ -93,6 +93,7 @@ export class FarNode {
   readonly #mergerGate: Gate;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
+  readonly #farBudget: FarBudget;
   readonly #log: LogWriter;
   readonly #staging: LogWriter;
   readonly #staged: StagedValues;
@@ -151,12 +152,13 @@ export class FarNode {
       verbs: this.verbs,
       cells,
     };
+    const farBudget = this.#farBudget = new FarBudget(pool, agent, segments, this.#budget);
     const group = this.#group = new FarGroup({ ...parts, syncsAlways: syncsAlways(pool) });
     this.#requests = new FarRequests({
       ...parts,
       group,
       slots: new SlotWriter(pool, table, segments, this.#budget, clock),
-      budget: new FarBudget(pool, segments, this.#budget),
+      budget: farBudget,
       mayWaitForSpace: (bytes) => this.#mayWaitForSpace(bytes),
     });
     this.#merger = new LogMerger({ pool, agent, clock });
@@ -212,7 +214,7 @@ export class FarNode {
       for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].look();
       this.#cells.forget();
       for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
-      if (this.#group.isOpen && this.#group.end()) this.#futileTries = this.#futileCheckpoints = 0;
+      if (this.#group.isOpen) this.#endGroup();
     }
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (isBehind) this.verbs.count(VerbCounter.BACKLOG_WAITS, 1);
@@ -246,11 +248,14 @@ export class FarNode {
       if (Atomics.load(this.#control, this.#executorAt) < Executor.NOBODY) return;
       sleepSync(WAIT_MS);
     }
+    // A step like any other: whoever repairs the list of free segments must not meet one that is just being freed.
+    this.#gate.enterAfterPause();
     this.#staged.takeBack();
     this.#log.seal();
     this.#staging.seal();
     this.#log.suspend();
     this.#staging.suspend();
+    this.#gate.leave();
     this.#asMerger(() => {
       this.#cleanerLog.resume();
       this.#cleaner.abandon();
@@ -258,7 +263,15 @@ export class FarNode {
       this.#cleanerLog.suspend();
       return 1;
     });
+    this.#farBudget.noteLogged(Infinity);
     Atomics.store(this.#control, this.#executorAt, Executor.LEFT);
+  }
+
+  #endGroup(): void {
+    const { recordCount } = this.#group;
+    if (!this.#group.end()) return;
+    this.#farBudget.noteLogged(recordCount);
+    this.#futileTries = this.#futileCheckpoints = 0;
   }
 
   #beginStep(): boolean {

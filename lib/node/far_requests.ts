@@ -236,7 +236,9 @@ export class FarRequests {
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     const status = key.byteLength === 0 ? Status.OK : this.#admit(key, length * 4);
     if (status !== Status.OK) {
-      if (this.#mayGain()) return Outcome.WAITS_FOR_MERGE;
+      if (this.#mayGain() || this.#mayGainByOthers(status, length * 4)) {
+        return Outcome.WAITS_FOR_MERGE;
+      }
       this.#group.answer(consumer, status, 0, 0, 0, staged);
       return Outcome.JOINED;
     }
@@ -418,6 +420,12 @@ export class FarRequests {
   /** Whether there may be more room when what this KN has logged is merged. */
   #mayGain(): boolean {
     return this.#group.recordCount > 0 || this.#options.unmerged.bytes > 0;
+  }
+
+  /** Whether there may be room in the index when what others have logged is merged, which is not waited for without a bound. */
+  #mayGainByOthers(status: number, bytes: number): boolean {
+    const { budget, mayWaitForSpace } = this.#options;
+    return status === Status.INDEX_FULL && budget.mayAdmitLater() && mayWaitForSpace(bytes);
   }
 
   /** Reserves space in a log; a segment that has to be asked for costs a round trip. */

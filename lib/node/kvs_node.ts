@@ -305,6 +305,8 @@ export class KvsNode {
       if (Atomics.load(this.#control, this.#executorAt) < Executor.NOBODY) return;
       sleepSync(1);
     }
+    // A step like any other: whoever repairs the list of free segments must not meet one that is just being freed.
+    this.#gate.enterAfterPause();
     this.#log.resume();
     this.#staging.resume();
     this.#cleaner.abandon();
@@ -312,6 +314,7 @@ export class KvsNode {
     this.#staging.seal();
     this.#log.suspend();
     this.#staging.suspend();
+    this.#gate.leave();
     Atomics.store(this.#control, this.#executorAt, Executor.LEFT);
   }
 

@@ -40,15 +40,23 @@ export class SlotWriter {
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   readonly #clock: () => number;
+  readonly #replacedAt: number;
 
-  /** Makes a writer; `clock` tells the time in milliseconds since the epoch. */
+  /**
+   * Makes a writer.
+   *
+   * @param clock tells the time in milliseconds since the epoch
+   * @param replacedAt the word in which it says whose record it is about to bury, for whoever tidies up after it; 0 if nowhere
+   */
   constructor(
     pool: Pool,
     table: SlotTable,
     segments: SegmentTable,
     budget: SpaceBudget,
     clock: () => number,
+    replacedAt: number = 0,
   ) {
+    this.#replacedAt = replacedAt;
     this.#pool = pool;
     this.#segments = segments;
     this.#control = pool.control;
@@ -106,6 +114,7 @@ export class SlotWriter {
     if (old === NO_ADDRESS) {
       if (!this.#table.insert(slotAt, hash, address)) return false;
     } else {
+      this.#announce(old);
       this.#forgetExpiry(slotAt, old);
       this.#table.swing(old, address);
       this.bury(old);
@@ -116,6 +125,7 @@ export class SlotWriter {
 
   /** Removes the record that the table has just found, or shown. */
   remove(slotAt: number, record: PoolAddress): void {
+    this.#announce(record);
     this.#forgetExpiry(slotAt, record);
     this.#table.remove(slotAt);
     this.bury(record);
@@ -149,6 +159,12 @@ export class SlotWriter {
    */
   bury(record: PoolAddress): void {
     this.#segments.subtractLive(record, this.recordBytes(record));
+  }
+
+  /** Says in which segment a record is that is about to be buried: should this thread die before that, its count is too high. */
+  #announce(record: PoolAddress): void {
+    if (this.#replacedAt === 0) return;
+    this.#control[this.#replacedAt] = this.#pool.segmentOf(record) + 1;
   }
 
   /** Takes a record that is removed or replaced out of the count of those that expire. */

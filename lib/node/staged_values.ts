@@ -21,10 +21,10 @@ import {
   RecordKind,
   recordWords,
 } from "../log/record_layout.ts";
-import { REPAIR_WANTED, SEGMENT_AGENT } from "../pool/control_layout.ts";
+import { REPAIR_WANTED } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
-import { NodeState, nodeStateOf } from "../routing/node_directory.ts";
+import { NodeState, stateOfOpener } from "../routing/node_directory.ts";
 
 /** In the place of the address that a record replaces, which a staged value has none of: the client has taken it. */
 const TAKEN = 1;
@@ -78,9 +78,8 @@ export class StagedValues {
 /** Says, for a client, that it has copied a staged value. */
 export function markTaken(pool: Pool, address: PoolAddress): void {
   Atomics.store(pool.wordsOf(address), pool.wordAt(address) + RECORD_REPLACES, TAKEN);
-  const agent = pool.control[pool.segmentAt(pool.segmentOf(address)) + SEGMENT_AGENT];
   // The KN looks at the word before it ends, or the M-node after that.
-  const isThere = nodeStateOf(pool, agent) === NodeState.ACTIVE;
+  const isThere = stateOfOpener(pool, pool.segmentOf(address)) === NodeState.ACTIVE;
   if (!isThere) Atomics.store(pool.control, REPAIR_WANTED, 1);
 }
 

@@ -9,7 +9,7 @@
 import type { Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
-import { AGENT_COPIER, CHECKPOINT_LOCK, SLOT_LOCK } from "../pool/control_layout.ts";
+import { AGENT_COPIER, CHECKPOINT_LOCK, REPAIR_WANTED, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { holderOf, unlockForDead } from "../routing/ownership.ts";
 
@@ -38,4 +38,14 @@ export function releaseCheckpoints(pool: Pool, agent: number): void {
     }
   }
   unlockCheckpoints(pool);
+}
+
+/**
+ * Gives the lock of an agent back that has died, or thrown, while it had it. It may have been freeing segments, so the pool's books are
+ * to be put in order.
+ */
+export function abandonCheckpoints(pool: Pool, agent: number): void {
+  if (Atomics.load(pool.control, CHECKPOINT_LOCK) !== agent + 1) return;
+  releaseCheckpoints(pool, agent);
+  Atomics.store(pool.control, REPAIR_WANTED, 1);
 }

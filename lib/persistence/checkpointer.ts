@@ -23,6 +23,7 @@ import {
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
   IMAGE_NUMBER_WORD,
+  REPAIR_WANTED,
   UNITS_WRITTEN,
 } from "../pool/control_layout.ts";
 import { DurabilityFailure, durabilityFailure, loseDurability } from "../pool/durability.ts";
@@ -79,6 +80,8 @@ export class Checkpointer {
       this.#write();
       return true;
     } catch {
+      // It may have been freeing segments.
+      Atomics.store(this.#pool.control, REPAIR_WANTED, 1);
       return false;
     } finally {
       releaseCheckpoints(this.#pool, this.#agent);

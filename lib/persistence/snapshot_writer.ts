@@ -23,6 +23,7 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
+  REPAIR_WANTED,
   SEGMENT_CRC,
   SEGMENT_CRC_BYTES,
   SLOT_EXPIRING_COUNT,
@@ -34,6 +35,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
+import { abandonMergers } from "../dpm/log_merger.ts";
 import { mergeBeforePause, mergeInPause } from "../dpm/merged_pause.ts";
 import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
@@ -134,12 +136,15 @@ export function writeSnapshot(
 }
 
 /**
- * Gives back what a thread has held that died while it wrote a snapshot, a checkpoint or a backup: the pause, the lock, and the
- * segments that were not freed meanwhile. Does nothing if it held nothing. No other thread of that agent may be writing one.
+ * Gives back what a thread has held that died while it wrote a snapshot, a checkpoint or a backup: the pause, the lock, the
+ * segments that were not freed meanwhile, and mergers, which the M-node tidies up. Does nothing if it held nothing. No other thread of that agent may be writing one.
  */
 export function abandonCopying(pool: Pool, agent: number): void {
   breakPause(pool, agent);
   releaseCheckpoints(pool, agent);
+  abandonMergers(pool, agent);
+  // It may have been freeing segments.
+  Atomics.store(pool.control, REPAIR_WANTED, 1);
   // Where writes are logged, segments always wait for a checkpoint.
   if (!isLogged(pool)) endDeferral(pool);
 }
@@ -169,11 +174,11 @@ export function captureForReplay(
   const { segmentCount } = pool.geometry;
   const segments = new Int32Array(segmentCount * SEGMENT_ENTRY_WORDS);
   let pauseStartMs = 0;
-  mergeBeforePause(pool);
+  mergeBeforePause(pool, agent);
   whilePaused(pool, agent, () => {
     pauseStartMs = performance.now();
     onPause();
-    mergeInPause(pool);
+    mergeInPause(pool, agent);
     captureSegments(pool, segments, 0);
   });
   const pauseMs = performance.now() - pauseStartMs;
@@ -207,11 +212,11 @@ export function captureCheckpoint(
     checkpointParts(pool.geometry.segmentCount, bucketsExpected).length,
   ).fill(0xff);
   let pauseStartMs = 0;
-  mergeBeforePause(pool);
+  mergeBeforePause(pool, AGENT_DPM);
   const checkpoint = whilePaused(pool, AGENT_DPM, () => {
     pauseStartMs = performance.now();
     onPause();
-    mergeInPause(pool);
+    mergeInPause(pool, AGENT_DPM);
     const length = checkpointParts(
       pool.geometry.segmentCount,
       pool.control[INDEX_SPACE_NEXT],

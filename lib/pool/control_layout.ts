@@ -178,7 +178,7 @@ export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
  * For whoever tidies up after an executor that has died (mnode/dead_executor.ts): how many steps have begun; where the newest
  * reservation of the log begins, and the frame that it is in; how far a commit group is, one of GroupState in commit_group.ts;
  * the segment that is being cleaned, as segment + 1, stored before it is claimed; 1 during a call of the operating system that may
- * take long.
+ * take long; of a merger, the segment of the record that it has replaced or removed last, as segment + 1, stored before it does that.
  */
 export const AGENT_STEPS = AGENT_EXECUTOR + 5;
 export const AGENT_LOG_LAST = AGENT_EXECUTOR + 6;
@@ -186,9 +186,14 @@ export const AGENT_LOG_FRAME = AGENT_EXECUTOR + 7;
 export const AGENT_GROUP_STATE = AGENT_EXECUTOR + 8;
 export const AGENT_VICTIM = AGENT_EXECUTOR + 9;
 export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
+export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
+/** Far placement: keys that the KN may append beside those that are logged, for everybody who promises some; see far_budget.ts. */
+export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
 /** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
 export const AGENT_NODE = 5 * LINE_WORDS;
 export const AGENT_NODE_STATE = AGENT_NODE + 1;
+/** How many KNs have had the block: tells the one that has it from those before it. Counted by the M-node. */
+export const AGENT_TENANCY = AGENT_NODE + 2;
 /**
  * Line 6, far placement: where the KN's log ends, as the address behind its last record; 0 before there is one. Stored by the KN when
  * a group is logged, before any of it is answered.
@@ -239,6 +244,8 @@ export const SEGMENT_CRC = 7;
 export const SEGMENT_CRC_BYTES = 8;
 /** Far placement: which segment of its KN's log it is, from 1; 0 for any other segment. */
 export const SEGMENT_LOG_NUMBER = 9;
+/** {@linkcode AGENT_TENANCY} of the agent when it opened the segment. */
+export const SEGMENT_TENANCY = 10;
 /** Line 1: counted atomically by every owner. */
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */
@@ -325,7 +332,7 @@ assert(
 assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
 assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
-assert(AGENT_NODE_STATE < AGENT_LOGGED_END, "an agent block holds its words");
+assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");

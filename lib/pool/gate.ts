@@ -42,6 +42,8 @@ const ROUND_MS_MAX = 160;
 const ROUND_GAP_MS = 5;
 /** How long a pause may take to begin, unless told otherwise: longer than it takes until a KN that stalls is replaced. */
 const PAUSE_WAIT_MS_MAX = 2500;
+/** How long to wait for the end of a pause before looking again. */
+const PAUSED_WAIT_MS_MAX = 10;
 /** Polls between two looks at the clock. */
 const POLLS_PER_CLOCK = 64;
 
@@ -77,11 +79,13 @@ export interface PauseOptions {
 
 /** One agent's side of the gate. */
 export class Gate {
+  readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #state: number;
 
   /** The gate of one agent. */
   constructor(pool: Pool, agent: number) {
+    this.#pool = pool;
     this.#control = pool.control;
     this.#state = pool.agentAt(agent) + AGENT_GATE_STATE;
   }
@@ -92,6 +96,11 @@ export class Gate {
     if (Atomics.load(this.#control, GATE_PAUSED) === 0) return true;
     Atomics.store(this.#control, this.#state, IDLE);
     return false;
+  }
+
+  /** Starts a step as soon as the pool is not paused. A pause does not last for ever, see {@linkcode PauseWatch}. */
+  enterAfterPause(): void {
+    while (!this.enter()) waitWhilePaused(this.#pool, PAUSED_WAIT_MS_MAX);
   }
 
   /** Ends a step. Publishes everything done in it to whoever pauses the pool. */

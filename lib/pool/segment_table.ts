@@ -36,6 +36,7 @@
 import { assert } from "../core/assert.ts";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
 import {
+  AGENT_TENANCY,
   FREE_LIST_COUNT,
   FREE_LIST_HEAD,
   FREE_PENDING_COUNT,
@@ -51,6 +52,7 @@ import {
   SEGMENT_PINS,
   SEGMENT_STATE,
   SEGMENT_SYNCED_BYTES,
+  SEGMENT_TENANCY,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
 } from "./control_layout.ts";
@@ -132,8 +134,10 @@ export class SegmentTable {
     const open: SegmentId[] = [];
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
       const segment = i as SegmentId;
-      const isAgents = this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT] === agent;
-      if (isAgents && this.state(segment) === SegmentState.OPEN) open.push(segment);
+      // In this order: whoever opens a free segment says whose it is before it says that it is open. A free one still names the last.
+      if (this.state(segment) !== SegmentState.OPEN) continue;
+      const owner = this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT];
+      if (owner === agent) open.push(segment);
     }
     return open;
   }
@@ -228,6 +232,7 @@ export class SegmentTable {
     assert(this.state(segment) === SegmentState.FREE, "the free list holds free segments");
     control[at + SEGMENT_USED_BYTES] = 0;
     control[at + SEGMENT_AGENT] = agent;
+    control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
     control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
     control[at + SEGMENT_SYNCED_BYTES] = 0;
     control[at + SEGMENT_CRC_BYTES] = 0;

@@ -12,9 +12,16 @@
  *
  * @module
  */
-import type { NodeId } from "../core/brands.ts";
+import type { NodeId, SegmentId } from "../core/brands.ts";
 import { CELL_COUNT, NODE_COUNT_MAX, NODE_ID_COUNT } from "../core/limits.ts";
-import { AGENT_NODE, AGENT_NODE_STATE, NODES_EPOCH } from "../pool/control_layout.ts";
+import {
+  AGENT_NODE,
+  AGENT_NODE_STATE,
+  AGENT_TENANCY,
+  NODES_EPOCH,
+  SEGMENT_AGENT,
+  SEGMENT_TENANCY,
+} from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** States of an agent block. */
@@ -49,6 +56,21 @@ export function nodeOfAgent(pool: Pool, agent: number): NodeId {
 /** State of an agent block, one of {@linkcode NodeState}. */
 export function nodeStateOf(pool: Pool, agent: number): number {
   return Atomics.load(pool.control, pool.agentAt(agent) + AGENT_NODE_STATE);
+}
+
+/** Gives a block to another KN, before anybody hears of it. */
+export function beginTenancy(pool: Pool, agent: number): void {
+  Atomics.add(pool.control, pool.agentAt(agent) + AGENT_TENANCY, 1);
+}
+
+/** State of the KN that has opened a segment: `NONE` also when its block has been given to another one. */
+export function stateOfOpener(pool: Pool, segment: SegmentId): number {
+  const at = pool.segmentAt(segment);
+  const agent = pool.control[at + SEGMENT_AGENT];
+  // Before the tenancy: it is counted before the block's next KN is active.
+  const state = nodeStateOf(pool, agent);
+  const tenancy = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_TENANCY);
+  return tenancy === pool.control[at + SEGMENT_TENANCY] ? state : NodeState.NONE;
 }
 
 /** The KNs that run. */

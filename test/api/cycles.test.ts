@@ -11,7 +11,7 @@ import * as assert from "uvu/assert";
 import { CYCLE_KINDS, Cycles, growthOf } from "../support/cycles.ts";
 
 /** For each kind. */
-const LIMIT = { warmUpCount: 5, cycleCount: 20, ms: 1500 };
+const LIMIT = { warmUpCount: 5, cycleCount: 10, ms: 1000 };
 
 for (const { name, run } of CYCLE_KINDS) {
   test(`${name}: everything is given back`, async () => {

@@ -122,13 +122,43 @@ for (const [name, kind] of FAULTS) {
         return counters.get(AgentCounter.SEGMENTS_CLEANED) > cleaned;
       });
       churn.check();
-      await eventually(() => checkOwners(pool));
+      await checkOwners(pool);
       await eventually(() => checkSegments(store, pool));
       const contents = await contentsOf(store);
       await store.close();
       if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
     });
   }
+
+  test(`a DPM processor that ${name} while it merges leaves nothing behind`, async () => {
+    for (const isLogged of [false, true]) {
+      const path = isLogged ? temporaryPath() : undefined;
+      const options = {
+        ...SIZES,
+        capacity: "4MiB",
+        placement: "far",
+        codec: "binary",
+        nodes: 2,
+        ...(path ? { path } : {}),
+      } as const;
+      const store = await open<Uint8Array>(options as never) as Store<unknown>;
+      const churn = new Churn(store);
+      for (let i = 0; i < KEY_COUNT / BURST; i++) await churn.turn();
+      for (const accesses of [9, 31, 200]) await churn.until(kind, accesses);
+      churn.check();
+      const pool = Pool.attach(checkHandle(store.share()).pool);
+      // A merger that was left taken would hold up every slot of its KN.
+      await store.scale(3);
+      await churn.turn();
+      await store.scale(1);
+      churn.check();
+      await eventually(() => checkOwners(pool));
+      await eventually(() => checkSegments(store, pool));
+      const contents = await contentsOf(store);
+      await store.close();
+      if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
+    }
+  });
 
   test(`a DPM processor that ${name} during a backup is reported, and the next one is written`, async () => {
     for (const durability of ["memory", "os"] as const) {

@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Durability } from "../../mod.ts";
+import type { Durability, Placement } from "../../mod.ts";
 import { runChaosRound } from "../support/chaos/chaos_round.ts";
 import { ChaosTally } from "../support/chaos/chaos_tally.ts";
 import { SEED } from "../support/random.ts";
@@ -18,11 +18,13 @@ const ROUNDS_MAX = 8;
 async function chaos(
   durabilities: readonly Durability[],
   nodeFaultsMin: number,
+  placement: Placement = "near",
 ): Promise<ChaosTally> {
   const tally = new ChaosTally();
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const durability = durabilities[round % durabilities.length]!;
-    await runChaosRound({ seed: SEED + round, durability, seconds: ROUND_SECONDS, tally });
+    const seed = SEED + round;
+    await runChaosRound({ seed, durability, placement, seconds: ROUND_SECONDS, tally });
     assert.equal(tally.violations, []);
     const isAll = round + 1 >= durabilities.length;
     if (isAll && tally.nodeFaults >= nodeFaultsMin && tally.scales > 0) break;
@@ -42,6 +44,12 @@ test("KNs and clients die and stall under load, where writes are logged", async 
   const tally = await chaos(["os", "disk"], 6);
   assert.ok(tally.nodeFaults >= 6, `${tally.nodeFaults} faults of KNs`);
   assert.ok(tally.operations >= 500, `${tally.operations} operations`);
+});
+
+test("far KNs and clients die and stall under load", async () => {
+  const tally = await chaos(["memory", "os"], 4, "far");
+  assert.ok(tally.nodeFaults >= 4, `${tally.nodeFaults} faults of KNs`);
+  assert.ok(tally.operations >= 200, `${tally.operations} operations`);
 });
 
 test.run();

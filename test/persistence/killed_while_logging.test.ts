@@ -19,7 +19,7 @@ import { Random, SEED } from "../support/random.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
 /** Processes that are killed, in all. */
-const KILL_COUNT = Number(process.env["DINOMO_KILLS"] ?? 30);
+const KILL_COUNT = Number(process.env["DINOMO_KILLS"] ?? 15);
 /** Share of the processes that are killed before they have said anything, and how long they live. */
 const EARLY_SHARE = 0.25;
 const EARLY_MS_MAX = 400;

@@ -16,7 +16,7 @@ import { type FrameRange, LoggedImage } from "../support/logged_image.ts";
 import { type Random, seeded } from "../support/random.ts";
 import { CHECKPOINT_PATH } from "../support/snapshots.ts";
 
-const FLIP_COUNT = Number(process.env["DINOMO_FLIPS"] ?? 2000);
+const FLIP_COUNT = Number(process.env["DINOMO_FLIPS"] ?? 700);
 const FUZZ_COUNT = Math.ceil(FLIP_COUNT / 4);
 const FRAME_HEADER_BITS = 256;
 const SEGMENT_BYTES = 4096;

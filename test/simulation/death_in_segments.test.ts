@@ -19,6 +19,7 @@ import {
   SegmentState,
   SegmentTable,
 } from "../../lib/pool/segment_table.ts";
+import { SHARE_COUNT, SHARE_FIRST } from "../support/campaign.ts";
 import { dieAt, dieAtEveryMoment } from "../support/sim_death.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 import { interruptAt } from "../support/sim_duel.ts";
@@ -162,7 +163,9 @@ const OPERATIONS: Readonly<Record<string, (world: SegmentWorld) => void>> = {
 for (const [name, operation] of Object.entries(OPERATIONS)) {
   test(`${name}: whoever dies in it leaves what a repair puts right`, () => {
     for (const deferFree of Object.values(DeferFree)) {
-      for (let repairAt = 0; repairAt < REPAIR_MOMENTS_MAX; repairAt += REPAIR_MOMENT_STEP) {
+      const step = REPAIR_MOMENT_STEP * SHARE_COUNT;
+      const first = REPAIR_MOMENT_STEP * SHARE_FIRST;
+      for (let repairAt = first; repairAt < REPAIR_MOMENTS_MAX; repairAt += step) {
         const deaths = dieAtEveryMoment((die) => {
           const world = new SegmentWorld(deferFree);
           die(() => operation(world));
@@ -176,6 +179,24 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
     }
   });
 }
+
+test("a segment that somebody is just opening is not taken for one that a dead thread had open", () => {
+  for (let at = 0, isOver = false; !isOver; at++) {
+    const world = new SegmentWorld(DeferFree.NO);
+    const { segments } = world;
+    // The next to be opened is one that was the dead thread's last.
+    const last = segments.allocate(DEAD, 0);
+    segments.seal(last);
+    require(segments.state(last) === FREE, "there was nothing in it");
+    let open: SegmentId[] = [];
+    isOver = !interruptAt(
+      at,
+      () => open = segments.openSegmentsOf(DEAD),
+      () => require(segments.allocate(ALIVE, 0) === last, "it is opened again"),
+    );
+    require(!open.includes(last), `it was seen at access ${at}`);
+  }
+});
 
 /** Releases what waits, and uses and frees it again; returns how often, so that it ends in another life. */
 function reuse(world: SegmentWorld, lifeCount: number): number {

@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { OWNER_TABLE } from "../../lib/pool/control_layout.ts";
 import { loadOwner } from "../../lib/routing/ownership.ts";
+import { SHARE_COUNT, SHARE_FIRST } from "../support/campaign.ts";
 import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { interruptAt, SimDuel } from "../support/sim_duel.ts";
 
@@ -151,20 +152,19 @@ for (const outer of INTERRUPTED) {
   for (const inner of INTERRUPTING) {
     if (outer.name === inner.name || isSameNode(outer, inner)) continue;
     test(`${outer.name} is interrupted by ${inner.name}`, () => {
-      let count = 0;
       let interruptions = 0;
-      for (let isOver = false; !isOver; count++) {
-        assert.ok(count < ACCESSES_MAX, "the step ends");
+      for (let at = SHARE_FIRST, isOver = false; !isOver; at += SHARE_COUNT) {
+        assert.ok(at < ACCESSES_MAX, "the step ends");
         const duel = prepared(outer, inner);
         const interrupt = () => {
           if (inner.mayWait && duel.isLocked) return;
           interruptions += 1;
           inner.step(duel);
         };
-        isOver = !interruptAt(count, () => outer.step(duel), interrupt);
+        isOver = !interruptAt(at, () => outer.step(duel), interrupt);
         duel.finish();
       }
-      assert.ok(interruptions > 10, `${interruptions} interruptions at ${count} accesses`);
+      assert.ok(interruptions * SHARE_COUNT > 10, `${interruptions} interruptions`);
     });
   }
 }

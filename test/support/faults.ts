@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { exitForGood } from "../../scripts/exit_for_good.ts";
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
 import { Executor } from "../../lib/node/executor.ts";
 import { AGENT_BLOCK_WORDS, AGENT_EXECUTOR, LINE_WORDS } from "../../lib/pool/control_layout.ts";
@@ -152,18 +153,6 @@ export class FaultTaker {
     }
     if (control[this.#executorAt] < Executor.ABANDONED) this.#add(control, at + WOKEN, 1);
   }
-}
-
-const { wait } = Atomics;
-
-/**
- * Ends this thread where it is. `process.exit` returns to its caller in a worker, which goes on for some instructions: after it has
- * said that it will do nothing more, that would be a change that nobody expects.
- */
-export function exitForGood(exit: () => void): never {
-  exit();
-  const word = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) wait(word, 0, 0, 10);
 }
 
 function exhaustMemory(): void {

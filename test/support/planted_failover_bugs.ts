@@ -16,6 +16,8 @@ const DEPARTED = "lib/client/departed_requests.ts";
 const DEAD = "lib/mnode/dead_executor.ts";
 const GONE = "lib/mnode/gone_nodes.ts";
 const REPAIR = "lib/mnode/pool_repair.ts";
+const REPAIRS = "test/unit/pool_repair.test.ts";
+const DIRECTORY = "lib/routing/node_directory.ts";
 
 /** Bugs of the fence, of what becomes of requests, and of what is put in order afterwards. */
 export const FAILOVER_BUGS: readonly PlantedBug[] = [
@@ -28,6 +30,16 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
       "return seen;",
     ]],
     caughtBy: [IN_MEMORY],
+  },
+  {
+    name: "room that was reserved is given up because the KN's block is another one's",
+    breaks: "I5",
+    file: DIRECTORY,
+    edits: [[
+      "return tenancy === pool.control[at + SEGMENT_TENANCY] ? state : NodeState.NONE;",
+      "return state;",
+    ]],
+    caughtBy: [REPAIRS],
   },
   {
     name: "a zombie that leaves its step lets others in again",

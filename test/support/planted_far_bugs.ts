@@ -9,6 +9,10 @@ const STEPS = "test/simulation/far_steps.test.ts";
 const FAILOVERS = "test/simulation/failovers_far.test.ts";
 const RESPONSE_RING = "test/unit/response_ring.test.ts";
 const UNMERGED_LOG = "test/unit/unmerged_log.test.ts";
+const FAR_NODE = "test/unit/far_node.test.ts";
+const LOG_MERGER = "test/unit/log_merger.test.ts";
+const INDEX_SPACE = "test/unit/index_space.test.ts";
+const FAR_BUDGET = "test/unit/far_budget.test.ts";
 const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
 const REQUESTS = "lib/node/far_requests.ts";
@@ -80,6 +84,77 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: UNMERGED,
     edits: [["if (isOfSlot) table[at + 1] = FORGOTTEN;", ""]],
     caughtBy: [UNMERGED_LOG],
+  },
+  {
+    name: "a KN reads keys of slots that it does not own any more",
+    breaks: "I1",
+    file: REQUESTS,
+    edits: [[
+      "if ((lock & ~HOLDER_MASK) !== owner || ownerOf(owner) !== this.#options.nodeId) return false;",
+      "",
+    ]],
+    caughtBy: [FAR_NODE],
+  },
+  {
+    name: "a merger knows the segment that it merges by its place only",
+    breaks: "I4",
+    file: MERGER,
+    edits: [["this.#numberOf(this.#segment) === this.#number;", "true;"]],
+    caughtBy: [LOG_MERGER],
+  },
+  {
+    name: "the slots that a merger had locked when it died stay locked",
+    breaks: "I1",
+    file: "lib/mnode/dead_merger.ts",
+    edits: [[
+      "const { completed, miscounted } = settleDeadProcessor(pool, agent, file);",
+      "const completed = 0; const miscounted = [];",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "what a merger was replacing when it died is not counted anew",
+    breaks: "I10",
+    file: "lib/mnode/dead_merger.ts",
+    edits: [["const replaced = (pool.control[replacedAt] - 1)", "const replaced = (-1)"]],
+    caughtBy: [LOG_MERGER],
+  },
+  {
+    name: "a KN counts buckets before it says what it promises",
+    breaks: "I4",
+    file: "lib/pool/far_budget.ts",
+    edits: [[
+      "this.#publish(count); const spare = this.#spareBuckets();",
+      "const spare = this.#spareBuckets() - count; this.#publish(count);",
+    ]],
+    caughtBy: [FAR_BUDGET],
+  },
+  {
+    name: "a KN takes no account of what others have promised",
+    breaks: "I4",
+    file: "lib/pool/far_budget.ts",
+    edits: [[
+      "return this.#sureBuckets() - unmerged - promised - BUCKET_MARGIN;",
+      "return this.#sureBuckets() - unmerged - this.#promised - BUCKET_MARGIN;",
+    ]],
+    caughtBy: [FAR_BUDGET],
+  },
+  {
+    name: "a table is doubled into the buckets that are left for insertions",
+    breaks: "I4",
+    file: "lib/index/index_space.ts",
+    edits: [[
+      "return this.allocateExtent(count, this.#reservedCount);",
+      "return this.allocateExtent(count);",
+    ]],
+    caughtBy: [INDEX_SPACE],
+  },
+  {
+    name: "a DPM processor that has died while it merged has the merger for ever",
+    breaks: "I5",
+    file: MERGER,
+    edits: [["abandonExecutor(pool.control, at, agentExecutor(agent));", ""]],
+    caughtBy: [FAILOVERS],
   },
   {
     name: "a read does not wait for a change in the same step",

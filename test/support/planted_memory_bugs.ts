@@ -162,6 +162,19 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     caughtBy: [REUSE_READS],
   },
   {
+    name: "a segment that somebody is just opening is sealed for a dead thread that had it before",
+    breaks: "I10",
+    file: "lib/pool/segment_table.ts",
+    edits: [
+      ["if (this.state(segment) !== SegmentState.OPEN) continue;", ""],
+      [
+        "if (owner === agent) open.push(segment);",
+        "if (owner === agent && this.state(segment) === SegmentState.OPEN) open.push(segment);",
+      ],
+    ],
+    caughtBy: [DEATH_IN_SEGMENTS],
+  },
+  {
     name: "whoever releases a segment bumps the generation of a later life",
     breaks: "I10",
     file: SEGMENT_TABLE,

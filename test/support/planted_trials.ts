@@ -11,9 +11,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { PROJECT_ROOT, type Runtime } from "../../scripts/runtimes.ts";
+import { PROJECT_ROOT, type Runtime, THIS_RUNTIME } from "../../scripts/runtimes.ts";
 import type { PlantedBug } from "./planted_bug.ts";
-import { plant, PlantedCopy, THIS_RUNTIME } from "./planted_copy.ts";
+import { plant, PlantedCopy } from "./planted_copy.ts";
 
 /** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
 const TIMEOUT_MS = 40_000;

@@ -17,6 +17,7 @@ import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
+import { abandonMergers, LogMerger } from "../../lib/dpm/log_merger.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
@@ -27,7 +28,7 @@ import { FarMoves } from "../../lib/mnode/far_moves.ts";
 import { GoneNodes } from "../../lib/mnode/gone_nodes.ts";
 import { KeyReplication } from "../../lib/mnode/key_replication.ts";
 import { repairPool, sealLogs, sealMerged } from "../../lib/mnode/pool_repair.ts";
-import { abandonExecutor, Executor } from "../../lib/node/executor.ts";
+import { abandonExecutor, agentExecutor, Executor } from "../../lib/node/executor.ts";
 import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
 import { FarNode } from "../../lib/node/far_node.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
@@ -38,6 +39,7 @@ import { readSnapshot } from "../../lib/persistence/snapshot_reader.ts";
 import {
   AGENT_DPM,
   AGENT_EXECUTOR,
+  AGENT_MERGERS,
   GATE_NODE_COUNT,
   SLOT_LOCK,
 } from "../../lib/pool/control_layout.ts";
@@ -425,6 +427,22 @@ export class SimFailover {
     for (let i = 0; i < segmentCountMax && cleaner.cleanOne(); i++);
     cleaner.abandon();
     log.suspend();
+  }
+
+  /** Merges some of the first KN's log, as a task of a DPM processor does; returns how many records. */
+  merge(): number {
+    const { pool } = this;
+    const executor = agentExecutor(AGENT_MERGERS + VICTIM);
+    const clock = () => this.#nowMs;
+    return new LogMerger({ pool, agent: VICTIM, clock, executor }).doWork();
+  }
+
+  /** Ends what a DPM processor has left behind that died while it merged that log; false if it had not begun, or had ended. */
+  endMerging(): boolean {
+    abandonMergers(this.pool, AGENT_MERGERS + VICTIM);
+    const before = this.#mergerDeaths.length;
+    this.#tendMerger();
+    return this.#mergerDeaths.length > before;
   }
 
   /** Ends what a DPM processor has left behind that died while it cleaned. */

@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import { SEED } from "./random.ts";
+import { SHARE_COUNT, SHARE_FIRST } from "./campaign.ts";
 import { dieAt } from "./sim_death.ts";
 import { type FailoverOptions, type ScriptStep, SimFailover } from "./sim_failover.ts";
 
@@ -147,10 +148,10 @@ interface Scenario {
   readonly shared?: readonly number[];
 }
 
-/** Accesses from one that is tried to the next: all of them, unless there is no time for that. */
+/** Accesses from one that is tried to the next: a process's share of all of them (campaign.ts), unless there is no time for that. */
 const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
 /** In far pools each access takes longer to try: in one run some, from another one on in each run. */
-const FAR_STRIDE = 17;
+const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 17;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 8;
 /** Segments that a DPM processor cleans, or dies in. */
@@ -257,7 +258,8 @@ function failing(what: string, at: number, body: () => void): void {
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
   defineFailovers(scenariosOf(isLogged, isFar), isFar);
-  if (!isFar) {
+  if (isFar) defineDyingMergers(isLogged);
+  else {
     defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
   }
   test.run();
@@ -294,9 +296,9 @@ function defineSwaps(): void {
 
 /** The first access that is tried, and from one to the next. */
 function accessesTried(isFar: boolean): [first: number, stride: number] {
-  const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : 1));
+  const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : SHARE_COUNT));
   // Whoever asks for some of them gets the same ones each time.
-  return [STRIDE_GIVEN === undefined ? SEED % stride : 0, stride];
+  return [STRIDE_GIVEN !== undefined ? 0 : isFar ? SEED % stride : SHARE_FIRST, stride];
 }
 
 function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
@@ -338,6 +340,39 @@ function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
       }
       assert.ok(zombies * stride > 40, `${zombies} zombies`);
       assert.ok(held * stride >= 10, `${held} of them held a slot`);
+    });
+  }
+}
+
+/** Defines the test of DPM processors that die while they merge a log. */
+function defineDyingMergers(isLogged: boolean): void {
+  // A merger does nothing to files: whoever tidies up after it does, a little.
+  const stride = Number(STRIDE_GIVEN ?? (isLogged ? FAR_STRIDE : SHARE_COUNT));
+  const first = STRIDE_GIVEN !== undefined ? 0 : isLogged ? SEED % stride : SHARE_FIRST;
+  for (const { name, options, before, script } of scenariosOf(isLogged, true)) {
+    test(`${name}: a DPM processor dies at any access while it merges`, () => {
+      let deaths = 0;
+      let settled = 0;
+      for (let at = first;; at += stride) {
+        const world = new SimFailover(options);
+        for (const step of [...before, ...script]) {
+          world.issue([step]);
+          world.drainVictim();
+        }
+        if (!dieAt(at, () => world.merge())) break;
+        deaths += 1;
+        failing("death of a merger", at, () => {
+          // The KN goes on before anybody has noticed.
+          world.issue(AFTER);
+          world.victim.doWork();
+          if (world.endMerging()) settled += 1;
+          world.drainVictim();
+          world.merge();
+          world.failOver();
+          world.finish();
+        });
+      }
+      assert.ok(settled * stride > 10, `${settled} of ${deaths} deaths in a step`);
     });
   }
 }

@@ -35,7 +35,13 @@ import {
   tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
 import { cellsEnd, isCellWord } from "../../lib/routing/cells.ts";
-import { MERGING_NODE, NO_NODE, NodeState, setNode } from "../../lib/routing/node_directory.ts";
+import {
+  beginTenancy,
+  MERGING_NODE,
+  NO_NODE,
+  NodeState,
+  setNode,
+} from "../../lib/routing/node_directory.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
 import { HASH_KEY } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
@@ -192,6 +198,7 @@ export class SimManager implements SimAgent {
     const agent = [0, 1, 2, 3].find((candidate) => !used.has(candidate))!;
     const agentAt = pool.agentAt(agent);
     pool.control.fill(0, agentAt, agentAt + AGENT_NODE);
+    beginTenancy(pool, agent);
     pool.control[agentAt + AGENT_LOGGED_END] = 0;
     const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
     setNode(pool, agent, node.nodeId, NodeState.ACTIVE);
@@ -307,7 +314,8 @@ export class SimManager implements SimAgent {
     if (this.#taken.size > 0 || (this.#world.isFar && !this.keys.tryLeave())) return;
     if (slots.some((slot) => slotOwner(pool, slot) === leaving.nodeId)) return;
     if (leaving.connections.some(({ producer }) => producer.inFlightCount !== 0)) return;
-    if (leaving.isActive) return;
+    // It would wait for the end of the pause.
+    if (leaving.isActive || this.isPaused) return;
     // Of its slots everything is merged; of keys that others own, too, there may be records left.
     const isMerged = !this.#world.isFar || !hasUnmerged(pool, leaving.agent) ||
       this.farMoves.mergeAll(leaving.agent);

@@ -4,9 +4,9 @@
  * @module
  */
 import { LogMerger } from "../../lib/dpm/log_merger.ts";
-import { clientExecutor } from "../../lib/node/executor.ts";
+import { agentExecutor } from "../../lib/node/executor.ts";
+import { AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { isCellWord } from "../../lib/routing/cells.ts";
-import { CLIENT_COUNT_MAX } from "../../lib/core/limits.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
 
@@ -20,7 +20,7 @@ export class SimMerger implements SimAgent {
   constructor(world: SimWorld, agent: number) {
     this.name = `merger of agent ${agent}`;
     this.#world = world;
-    const executor = clientExecutor(CLIENT_COUNT_MAX);
+    const executor = agentExecutor(AGENT_MERGERS + agent);
     this.#merger = new LogMerger({ pool: world.pool, agent, clock: world.clock, executor });
   }
 

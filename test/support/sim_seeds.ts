@@ -4,12 +4,13 @@
  * @module
  */
 import process from "node:process";
+import { CAMPAIGN_FACTOR, isOfThisShare } from "./campaign.ts";
 
 /** Share of the seeds that are the same in every run. */
 const FIXED_SHARE = 0.75;
 
 /**
- * Runs `run` for `count` seeds, or for `DINOMO_SEED` alone.
+ * Runs `run` for this process's share of `count` seeds (campaign.ts), or for `DINOMO_SEED` alone.
  *
  * Most of the seeds are the same in every run, so that what was caught once is caught again; the others are new, so
  * that many runs see more than one. The seed of a failure is printed.
@@ -29,6 +30,11 @@ function seedsOf(count: number): number[] {
   const given = process.env["DINOMO_SEED"];
   if (given !== undefined && given !== "") return [Number(given)];
   const fixedCount = Math.ceil(count * FIXED_SHARE);
+  const freshCount = Math.max(0, Math.floor(count * CAMPAIGN_FACTOR) - fixedCount);
   const fresh = Math.floor(Math.random() * 2 ** 31);
-  return Array.from({ length: count }, (_, i) => i < fixedCount ? i + 1 : fresh + i);
+  const fixed = Array.from({ length: fixedCount }, (_, i) => i + 1)
+    .filter((_, i) => isOfThisShare(i, fixedCount));
+  const others = Array.from({ length: freshCount }, (_, i) => fresh + i)
+    .filter((_, i) => isOfThisShare(i, freshCount));
+  return [...fixed, ...others];
 }

@@ -268,9 +268,8 @@ export class SimWorld {
 
 function makePool(random: Random, segmentCount: number, isFar: boolean): Pool {
   const geometry = geometryOf(segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
-  // Now and then the index is so small that doubling fails, and then inserting. A far pool must not have such an index: see
-  // docs/deviations.md.
-  const isSmall = random.next() < 0.2 && !isFar;
+  // Now and then the index is so small that doubling fails, and then inserting.
+  const isSmall = random.next() < 0.2;
   const bucketCount = isSmall ? random.between(12, 40) : geometry.bucketCount;
   const pool = Pool.create({ ...geometry, bucketCount }, HASH_KEY);
   if (isFar) placeFar(pool, random.between(1, 3) * SEGMENT_BYTES);

@@ -45,6 +45,19 @@ test("an extent that does not fit is refused, and leaves what is there to smalle
   assert.is(space.allocateExtent(1), NO_BUCKET);
 });
 
+test("doubling takes nothing that insertions may count on", () => {
+  const { pool, space: other } = new PoolFixture({ bucketCount: 16 });
+  const space = new IndexSpace(pool, 1, 8);
+  other.freeOverflow(other.allocateOverflow());
+  assert.is(space.allocateForDoubling(4), 2);
+  assert.is(space.allocateForDoubling(4), NO_BUCKET);
+  for (const bucket of [6, 7]) assert.is(space.allocateOverflowForDoubling(), bucket);
+  assert.is(space.allocateOverflowForDoubling(), NO_BUCKET, "and no free bucket either");
+  assert.is(space.allocateForDoubling(1), NO_BUCKET);
+  const left = Array.from({ length: 9 }, () => space.allocateOverflow());
+  assert.equal(left, [1, 8, 9, 10, 11, 12, 13, 14, 15]);
+});
+
 test("overflow buckets come back empty, the last one first", () => {
   const { pool, space } = new PoolFixture({ bucketCount: 16 });
   const buckets = [space.allocateOverflow(), space.allocateOverflow(), space.allocateOverflow()];

@@ -202,7 +202,7 @@ class ChaosRound {
     director.collect();
     await host.readAll();
     tally.operations += assertLinearizable([this.#tape, ...crew.tapes]);
-    checkOwners(pool);
+    await checkOwners(pool);
     await checkCount(store, pool);
     checkSegments(store, pool);
     const contents = await contentsOf(store);

@@ -113,7 +113,8 @@ export function drawSettings(
       concurrentMax: random.pick([2, 4, 8]),
       fillerKeys: Math.floor(capacity * 0.75 * fillShare / (fillerBytes + 60)),
       fillerBytes,
-      cacheBytes,
+      // In a far pool the caches are the KNs'.
+      cacheBytes: placement === "far" ? 0 : cacheBytes,
     },
   };
 }

@@ -12,7 +12,8 @@ import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import type { Pool } from "../../../lib/pool/pool.ts";
 import { ClientState, clientState, clientThread } from "../../../lib/routing/client_registry.ts";
 import { nodeOfAgent } from "../../../lib/routing/node_directory.ts";
-import { exitForGood, type FiredFault, wallClockMs } from "../faults.ts";
+import { exitForGood } from "../../../scripts/exit_for_good.ts";
+import { type FiredFault, wallClockMs } from "../faults.ts";
 
 /** What happens to a client's thread. */
 export const ClientFault = {

@@ -94,9 +94,14 @@ export class OwnKeys {
 
   async #readExpiring(key: string): Promise<void> {
     const startMs = Date.now();
-    const entry = this.#random.below(2) === 0
-      ? this.#store.getEntrySync(key)
-      : await this.#store.getEntry(key).catch((error) => void outcomeOf(error));
+    let entry;
+    try {
+      const isSync = this.#random.below(2) === 0;
+      entry = isSync ? this.#store.getEntrySync(key) : await this.#store.getEntry(key);
+    } catch (error) {
+      // In a far pool a read may be refused.
+      return void outcomeOf(error);
+    }
     if (entry === undefined) return;
     const expiresAtMs = this.#expiresAtMs.get(entry.value as number);
     if (expiresAtMs === undefined) {

@@ -56,12 +56,17 @@ export async function untilQuiet(
   );
 }
 
-/** I1: every slot is unlocked, and belongs to a KN that runs, as the owner table says. */
-export function checkOwners(pool: Pool): void {
+/**
+ * I1: every slot is unlocked, and belongs to a KN that runs, as the owner table says. What a checkpoint or a cleaner locks is
+ * unlocked soon.
+ */
+export async function checkOwners(pool: Pool): Promise<void> {
   const active = new Set(activeNodes(pool).map(({ nodeId }) => nodeId));
   for (let i = 0; i < SLOT_COUNT; i++) {
     const slot = i as Slot;
-    const word = Atomics.load(pool.control, pool.slotAt(slot) + SLOT_LOCK);
+    const lock = pool.slotAt(slot) + SLOT_LOCK;
+    await holdsWithin(QUIET_MS_MAX, () => holderOf(Atomics.load(pool.control, lock)) < 0);
+    const word = Atomics.load(pool.control, lock);
     const owner = slotOwner(pool, slot);
     const isRight = holderOf(word) < 0 && active.has(owner) && word === loadOwner(pool, slot);
     if (isRight) continue;

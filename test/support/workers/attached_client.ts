@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { exitForGood } from "../faults.ts";
+import { exitForGood } from "../../../scripts/exit_for_good.ts";
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.ts";

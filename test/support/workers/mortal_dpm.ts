@@ -13,7 +13,13 @@ import { hookAtomics } from "../sim_atomics.ts";
 
 /** DPM processors have no identity. */
 const NODE = -1;
-const HOLDING: readonly DpmTask["kind"][] = ["clean", "checkpoint", "snapshot", "backup"];
+const HOLDING: readonly DpmTask["kind"][] = [
+  "clean",
+  "checkpoint",
+  "snapshot",
+  "backup",
+  "merge",
+];
 
 /** Runs one task. */
 export default function runMortalTask(task: DpmTask): ReturnType<typeof runDpmTask> {
