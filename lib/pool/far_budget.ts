@@ -7,7 +7,9 @@
  *   while there are more free buckets than unmerged records, and tables double only while a share of the buckets is left
  *   for such inserts. (Doubling makes chains shorter, nothing depends on it.)
  *
- * Several KNs may be admitted by the same look; the margins are far wider than what they log in between.
+ * The space is a sum over all segments, about 3 ns for each of them, so one look is good for several records, and is corrected
+ * by what this KN has added since. Several KNs may be admitted by the same look; the margins are far wider than what they
+ * log in between.
  *
  * @module
  */
@@ -27,6 +29,8 @@ const RESERVED_SHARE = 1 / 16;
 /** Bytes of the smallest record, and buckets that are left in any case. */
 const RECORD_BYTES_MIN = 32;
 const BUCKET_MARGIN = 8;
+/** Records for which one look at the segments is good. */
+const LOOK_VALID_FOR = 32;
 
 /** Buckets that no table is doubled into. */
 export function reservedBuckets(pool: Pool): number {
@@ -38,6 +42,9 @@ export class FarBudget {
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
+  /** What may become live, by the last look, with what has been admitted since; and for how many records that look is still good. */
+  #promisedBytes = 0;
+  #looksLeft = 0;
 
   /** The budget of a pool. */
   constructor(pool: Pool, segments: SegmentTable, budget: SpaceBudget) {
@@ -48,8 +55,20 @@ export class FarBudget {
 
   /** Whether `bytes` more may be logged, of which `groupBytes` wait to be. */
   admitsBytes(bytes: number, groupBytes: number): boolean {
-    if (!this.#budget.isScarce) return true;
-    return this.#budget.hasRoomFor(this.unmergedBytes() + groupBytes + bytes);
+    if (!this.#budget.isScarce) {
+      this.#looksLeft = 0;
+      return true;
+    }
+    const limit = this.#budget.liveBytesMax;
+    // What has been refused by an old look may fit meanwhile.
+    if (this.#looksLeft === 0 || this.#promisedBytes + bytes > limit) {
+      this.#promisedBytes = this.#segments.occupiedBytesTotal() + this.unmergedBytes() + groupBytes;
+      this.#looksLeft = LOOK_VALID_FOR;
+    }
+    this.#looksLeft -= 1;
+    if (this.#promisedBytes + bytes > limit) return false;
+    this.#promisedBytes += bytes;
+    return true;
   }
 
   /** Whether another key may be logged, with `groupCount` records that wait to be. */
