@@ -141,7 +141,11 @@ export class FarNode {
       staged,
       verbs: this.verbs,
     };
-    const group = this.#group = new FarGroup({ ...parts, syncsAlways: syncsAlways(pool) });
+    const group = this.#group = new FarGroup({
+      ...parts,
+      hasFile: file !== undefined,
+      syncsAlways: syncsAlways(pool),
+    });
     this.#requests = new FarRequests({
       ...parts,
       group,
