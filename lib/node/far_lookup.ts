@@ -102,6 +102,28 @@ export class FarLookup {
     return this.#findInPool(key, kind === CacheKind.SHORTCUT);
   }
 
+  /**
+   * Finds the record of a key at the address at which its cell says that it is; false if it is not there any more.
+   *
+   * What is in the cache counts only if it came from there, in the same life of the segment: then it is that record.
+   */
+  findAt(key: KeyWords, address: PoolAddress, generation: number): boolean {
+    const cache = this.#cache;
+    const kind = cache?.lookup(key) ?? CacheKind.MISS;
+    const isThis = kind === CacheKind.VALUE && cache!.address === address >>> 0 &&
+      cache!.generation === generation;
+    if (isThis) {
+      this.found = cache!.payload!;
+      return this.#count(VerbCounter.VALUE_HITS, true);
+    }
+    const reader = this.#reader;
+    if (!reader.readAt(key, address, generation)) return false;
+    this.found = reader;
+    if (kind === CacheKind.MISS) this.#admit(key, reader, reader.roundTrips);
+    else cache!.write(key, address >>> 0, generation, reader.valueBytes, reader);
+    return this.#count(VerbCounter.SHORTCUT_HITS, true);
+  }
+
   /** Tells of a record that has been logged. */
   noteRecord(address: PoolAddress): void {
     const cache = this.#cache;

@@ -38,6 +38,7 @@ import { SpaceBudget } from "../pool/space_budget.ts";
 import { VerbCounter, Verbs, type VerbsOptions } from "../pool/verbs.ts";
 import { type RequestConsumer, RING_EMPTY } from "../rings/request_consumer.ts";
 import { Operation, operationOf, REQUEST_OPERATION, Status } from "../rings/ring_layout.ts";
+import { CellGroup } from "./cell_group.ts";
 import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { FarGroup } from "./far_group.ts";
@@ -128,6 +129,7 @@ export class FarNode {
     const unmerged = this.#unmerged = new UnmergedLog(pool, segments);
     const lookup = new FarLookup(pool, this.verbs, unmerged, options.cache);
     const staged = this.#staged = new StagedValues(pool, segments);
+    const cells = new CellGroup(pool, agent, this.verbs, lookup);
     const parts = {
       pool,
       nodeId,
@@ -140,6 +142,7 @@ export class FarNode {
       staging: this.#staging,
       staged,
       verbs: this.verbs,
+      cells,
     };
     const group = this.#group = new FarGroup({
       ...parts,
