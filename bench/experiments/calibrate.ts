@@ -73,7 +73,7 @@ class Bench {
     for (let i = 0; i < pool.geometry.segmentCount; i++) {
       runDpmTask({ kind: "prefault", pool: pool.handle, segment: i as SegmentId });
     }
-    this.#sender = new RequestSender(pool, new KeyNumbers(pool), VALUE_BYTES);
+    this.#sender = new RequestSender(new KeyNumbers(pool), VALUE_BYTES);
     const nodeId = 0 as NodeId;
     for (let slot = 0; slot < SLOT_COUNT; slot++) initialiseOwner(pool, slot as Slot, nodeId);
     const consumers = [new RequestConsumer(this.#sender.ring)];
