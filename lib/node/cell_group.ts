@@ -7,6 +7,9 @@
  * Nobody waits for a cell while it holds another one (it tries once, and the group ends if that fails), and mergers and cleaners lock no
  * cell; so no two threads wait for each other.
  *
+ * Reads of one key share what the first of them in the step has read of the cell. That is not too old for any of them: what a step
+ * executes was sent before it began. (A read that comes after a change in the same group waits for the end of the group.)
+ *
  * What it costs: a lock is a compare-and-swap (each attempt; between two attempts it waits until the lock seems free, which a remote pool
  * would have it do without asking), what the cell says is a read, and new address, version and unlocked word, which are
  * neighbours, are one write. A read of the key is a read of the cell, and one of the record unless this KN has
@@ -64,6 +67,11 @@ export class CellGroup {
   readonly #versions: Float64Array = new Float64Array(CELL_COUNT);
   readonly #newest: Int32Array = new Int32Array(CELL_COUNT);
   readonly #isChanged: Uint8Array = new Uint8Array(CELL_COUNT);
+  /** By cell: the word by which it was read in this step, and where it has said that the record is, in which life of the segment. */
+  readonly #readUnder: Int32Array = new Int32Array(CELL_COUNT).fill(NOT_HELD);
+  readonly #addresses: Int32Array = new Int32Array(CELL_COUNT);
+  readonly #generations: Int32Array = new Int32Array(CELL_COUNT);
+  #hasRead = false;
 
   /** Works for the KN of an agent block. */
   constructor(pool: Pool, agent: number, verbs: Verbs, lookup: FarLookup) {
@@ -118,8 +126,26 @@ export class CellGroup {
     forEachCellOf(this.#pool, slot, (cell) => this.#change(cell, NO_ADDRESS, version));
   }
 
-  /** Finds the newest put of a key, in the lookup's `found`, whether the group holds its cell or not. */
+  /** Forgets what was read of cells: to be called after it has been seen which requests a step executes. */
+  forget(): void {
+    if (!this.#hasRead) return;
+    this.#readUnder.fill(NOT_HELD);
+    this.#hasRead = false;
+  }
+
+  /** Finds the newest put of a key, in the lookup's `found`, for a request that only reads. */
   read(word: OwnerWord, key: KeyWords): CellRead {
+    const cell = cellOf(word);
+    if (this.#readUnder[cell] === word) {
+      const address = this.#addresses[cell] as PoolAddress;
+      if (address === NO_ADDRESS) return CellRead.ABSENT;
+      if (this.#lookup.findAt(key, address, this.#generations[cell])) return CellRead.FOUND;
+    }
+    return this.find(word, key);
+  }
+
+  /** Finds the newest put of a key as of now, in the lookup's `found`. */
+  find(word: OwnerWord, key: KeyWords): CellRead {
     const cell = cellOf(word);
     const at = this.#pool.cellAt(cell);
     for (;;) {
@@ -131,6 +157,10 @@ export class CellGroup {
       const isSame = Atomics.load(this.#control, at + CELL_ADDRESS) === address;
       if (!this.#isOf(at, word)) return CellRead.MOVED;
       if (!isSame) continue;
+      this.#readUnder[cell] = word;
+      this.#addresses[cell] = address;
+      this.#generations[cell] = generation;
+      this.#hasRead = true;
       if (address === NO_ADDRESS) return CellRead.ABSENT;
       if (this.#lookup.findAt(key, address, generation)) return CellRead.FOUND;
     }

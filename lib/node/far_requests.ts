@@ -374,7 +374,7 @@ export class FarRequests {
     const { lookup, cells } = this.#options;
     const newest = this.#group.newestOf(key.hash);
     if (newest === NO_ADDRESS) {
-      return this.#isShared ? cells.read(this.#routedBy, key) === CellRead.FOUND : lookup.find(key);
+      return this.#isShared ? cells.find(this.#routedBy, key) === CellRead.FOUND : lookup.find(key);
     }
     this.#options.verbs.count(VerbCounter.LOG_HITS, 1);
     this.#newest.show(newest);
