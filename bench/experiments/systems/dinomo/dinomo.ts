@@ -159,7 +159,7 @@ export class Dinomo implements ElasticSystem {
       yield* this.#fabric.fromClient(node.port, REQUEST_BYTES + (isRead ? 0 : valueBytes));
       // Whoever has failed meanwhile, and lost the slot, would never say so.
       if (node.hasFailed && this.#memberOf(this.#keys.route(key)) !== member) continue;
-      const status = yield* node.execute(operation, slot, !isRead && isCellWord(route));
+      const status = yield* node.execute(operation, slot, isCellWord(route));
       if (status === FAILED) continue;
       yield* this.#fabric.toClient(node.port, REQUEST_BYTES + (isRead ? valueBytes : 0));
       if (status !== Status.MOVED) break;

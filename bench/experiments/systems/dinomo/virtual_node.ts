@@ -6,7 +6,8 @@
  * one step, and is then busy for as long as the step would take: the processor's time by what the lookups came to, then one round trip
  * after the other by what the verbs have counted. The answers leave at the end of the step.
  *
- * A write of a key that several KNs own needs the key's cell (cell_locks.ts). Such writes wait by themselves; when a thread finds the
+ * A key that several KNs own is served by all threads of each of them. (So it is in the reference implementation when all KNs own it:
+ * "local replication", src/monitor/slo_policy.cpp of utsaslab/dinomo.) A write of it needs the key's cell (cell_locks.ts). Such writes wait by themselves; when a thread finds the
  * cell unlocked, it takes those of one key, in a step of their own, so that the cell is held no longer than that. Otherwise it
  * goes on with other requests.
  *
@@ -20,6 +21,7 @@ import { Fifo } from "../../kernel/fifo.ts";
 import { PARKED, type Process, type Simulation, type Task } from "../../kernel/simulation.ts";
 import { COSTS } from "../../model/costs.ts";
 import { type Fabric, Port } from "../../model/fabric.ts";
+import { OperationKind } from "../../workload/mix.ts";
 import type { Operation, Resource } from "../system.ts";
 import type { CellLocks } from "./cell_locks.ts";
 import type { RealNode, StepMeter } from "./real_node.ts";
@@ -95,6 +97,8 @@ export class VirtualNode {
   /** Threads that wait for a merge. */
   readonly #waiting: Process[] = [];
   #hasFailed = false;
+  /** Counts requests of keys that several KNs own, each of which goes to another thread. */
+  #sharedCount = 0;
 
   constructor(
     simulation: Simulation,
@@ -116,15 +120,12 @@ export class VirtualNode {
     for (const thread of this.threads) simulation.start(this.#work(thread));
   }
 
-  /**
-   * Has a request executed by the thread of its slot; returns the answer's status.
-   *
-   * @param isSharedWrite whether it changes a key that several KNs own
-   */
-  *execute(operation: Operation, slot: number, isSharedWrite: boolean): Task<number> {
-    const thread = this.#threadOf(slot);
+  /** Has a request executed; returns the answer's status. `isShared`: of a key that several KNs own. */
+  *execute(operation: Operation, slot: number, isShared: boolean): Task<number> {
+    const thread = this.#threadOf(isShared ? this.#sharedCount++ : slot);
     const client = this.#simulation.current;
     const request: Request = { operation, slot, client, status: UNANSWERED };
+    const isSharedWrite = isShared && operation.kind !== OperationKind.READ;
     (isSharedWrite ? sharedWritesOf(thread, operation.key) : thread.queue).push(request);
     const { idle } = thread;
     thread.idle = undefined;
@@ -155,7 +156,10 @@ export class VirtualNode {
 
   /** Sends the clients that wait for this KN, which has failed, to the new owner of a slot. */
   sendBack(slot: number): void {
-    const thread = this.#threadOf(slot);
+    for (const thread of this.threads) this.#sendBack(thread, slot);
+  }
+
+  #sendBack(thread: NodeThread, slot: number): void {
     const waiting = thread.unanswered.splice(0);
     for (const queue of [thread.queue, ...thread.sharedWrites.values()]) {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) waiting.push(next);
@@ -175,8 +179,8 @@ export class VirtualNode {
     for (const thread of this.threads) thread.reset();
   }
 
-  #threadOf(slot: number): NodeThread {
-    return this.threads[slot % this.threads.length];
+  #threadOf(number: number): NodeThread {
+    return this.threads[number % this.threads.length];
   }
 
   *#work(thread: NodeThread): Process {
