@@ -13,19 +13,19 @@ import { Dinomo } from "../systems/dinomo/dinomo.ts";
 import type { SharingPolicy } from "../systems/dinomo/key_sharing.ts";
 import { ClosedLoop } from "../workload/closed_loop.ts";
 import { LoadRecorder } from "../workload/load_recorder.ts";
-import { mixOf } from "../workload/mix.ts";
+import { type Mix, mixOf } from "../workload/mix.ts";
 import { Zipf } from "../workload/zipf.ts";
 import { deploymentOf } from "./throughput.ts";
 
-const MIX = mixOf("update-5");
 const SLICE_US = 200;
 
 /** What keys are shared by: latencies of a closed loop are long as long as one thread is the limit. */
-const SHARING: SharingPolicy = { windowUs: 1000, meanMicrosMax: 100 };
+export const SHARING: SharingPolicy = { windowUs: 1000, meanMicrosMax: 100 };
 
-/** One skew. */
+/** One load. */
 export interface BalanceRow {
   readonly exponent: number;
+  readonly mix: string;
   readonly isSharing: boolean;
   /** How many KNs own each of the keys that several own, the highest first. */
   readonly keyOwners: readonly number[];
@@ -36,18 +36,19 @@ export interface BalanceRow {
   readonly threadUtilizationMax: number;
 }
 
-/** Measures all skews. */
+/** Measures all loads. */
 export function measureBalance(
   plan: ExperimentPlan,
   seed: number,
   progress: (line: string) => void,
 ): BalanceRow[] {
-  const { steady, balance: { nodeCount, exponents } } = plan;
+  const { steady, balance: { nodeCount, loads } } = plan;
   const { keyCount, warmUpOperations, operations } = steady;
-  const measure = (exponent: number, isSharing: boolean): BalanceRow => {
-    progress(`balance: Zipf ${exponent}, ${isSharing ? "with" : "without"} replication`);
+  const measure = (exponent: number, mix: Mix, isSharing: boolean): BalanceRow => {
+    const how = isSharing ? "with" : "without";
+    progress(`balance: Zipf ${exponent}, ${mix.title}, ${how} replication`);
     const simulation = new Simulation();
-    const deployment = deploymentOf(steady, nodeCount, MIX);
+    const deployment = deploymentOf(steady, nodeCount, mix);
     const options = dinomoOptions(deployment, { policy: "dac" });
     const system = new Dinomo(
       simulation,
@@ -56,7 +57,7 @@ export function measureBalance(
     );
     const recorder = new LoadRecorder(simulation, SLICE_US);
     const zipf = new Zipf(keyCount, exponent);
-    const load = { mix: MIX, zipf, keyCount, random: createRandom(seed) };
+    const load = { mix, zipf, keyCount, random: createRandom(seed) };
     const loop = new ClosedLoop(simulation, system, load, recorder);
     loop.setClientCount(nodeCount * CLIENTS_PER_NODE);
     for (const count of [warmUpOperations, operations]) {
@@ -66,6 +67,7 @@ export function measureBalance(
     }
     return {
       exponent,
+      mix: mix.title,
       isSharing,
       keyOwners: [...system.keyOwners.values()].sort((a, b) => b - a),
       operationsPerSecond: recorder.operationsPerSecond,
@@ -73,5 +75,7 @@ export function measureBalance(
       threadUtilizationMax: Math.max(...system.threadUtilizations),
     };
   };
-  return exponents.flatMap((exponent) => [measure(exponent, false), measure(exponent, true)]);
+  return loads.flatMap(({ exponent, mix }) =>
+    [false, true].map((isSharing) => measure(exponent, mixOf(mix), isSharing))
+  );
 }

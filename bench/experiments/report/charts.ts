@@ -223,33 +223,39 @@ function timelineChart(timelines: readonly Timeline[], text: string): TopLevelSp
 }
 
 function balanceChart({ balance }: ExperimentResults): TopLevelSpec {
-  const values = balance.flatMap(({ exponent, nodeUtilizations }) =>
+  const values = balance.flatMap(({ exponent, mix, isSharing, nodeUtilizations }) =>
     nodeUtilizations.map((utilization, rank) => ({
-      skew: `Zipf ${exponent}`,
+      load: `Zipf ${exponent}, ${mix}`,
+      replication: isSharing ? "with" : "without",
       rank: rank + 1,
       utilization,
     }))
   );
+  const series = ["without", "with"];
   return {
     title: {
       text: "How busy the KNs are, by skew",
       subtitle:
-        "Share of its time that each KN's threads are busy, the busiest KN first; 95/5 update",
+        "Share of its time that each KN's threads are busy, the busiest KN first; without and with selective replication",
     },
     config: CONFIG,
-    width: 560,
-    height: 260,
     data: { values },
-    mark: { type: "line", point: true },
-    encoding: {
-      x: { field: "rank", type: "ordinal", axis: { title: "KNs", labelAngle: 0 } },
-      y: { field: "utilization", type: "quantitative", axis: { title: "busy", format: "%" } },
-      color: {
-        field: "skew",
-        type: "nominal",
-        title: null,
-        sort: unique(values.map(({ skew }) => skew)),
-        scale: { range: ["#1f77b4", "#ff7f0e", "#d62728"] },
+    facet: { field: "load", title: null, sort: unique(values.map(({ load }) => load)) },
+    columns: 3,
+    spec: {
+      width: 220,
+      height: 150,
+      mark: { type: "line", point: true },
+      encoding: {
+        x: { field: "rank", type: "ordinal", axis: { title: "KNs", labelAngle: 0 } },
+        y: { field: "utilization", type: "quantitative", axis: { title: "busy", format: "%" } },
+        color: {
+          field: "replication",
+          type: "nominal",
+          title: "selective replication",
+          sort: series,
+          scale: { domain: series, range: ["#d62728", "#1f77b4"] },
+        },
       },
     },
   };
