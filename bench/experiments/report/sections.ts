@@ -329,11 +329,12 @@ keys that are used more than the mean plus three standard deviations to more KNs
 ${markdownTable([head, ...lines])}
 
 A read of a shared key reads its cell from the DPM, once for all reads of it in a step, and the record only if another KN
-has changed it. A write has to lock the cell: its other owners wait, or do something else, until it is logged. All threads
-of an owner serve the key. So reads gain the most, and what is written half of the time the least. That there are cells
-costs nothing until a key is shared.
+has changed it. A write has to lock the cell until it is logged; meanwhile its other owners do something else. All threads
+of an owner serve the key. Where latencies are short enough nothing is shared. **A key that is written half of the time is
+better left to one owner**: its writes follow each other whoever owns it, and locking costs round trips. The policy does not
+know that; it counts operations, as the paper's does.
 
-![How busy the KNs are, by skew](charts/experiments-balance.svg)
+![Throughput without and with selective replication](charts/experiments-balance.svg)
 `;
 }
 
