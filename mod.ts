@@ -41,7 +41,7 @@ export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { Store } from "./lib/store/store.ts";
 export type { Entry } from "./lib/store/store.ts";
 export type { IterationOptions, PutOptions } from "./lib/store/arguments.ts";
-export type { FarStats, NodeStats, StoreStats } from "./lib/store/stats.ts";
+export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
   AutoscaleOptions,
   LatencyObjective,
@@ -77,6 +77,7 @@ export {
   DinomoError,
   type DinomoErrorCode,
   DurabilityError,
+  FarOnlyError,
   FormatError,
   HostOnlyError,
   InvalidArgumentError,
@@ -91,6 +92,7 @@ export {
   SnapshotError,
   StoreClosedError,
   TooManyClientsError,
+  TooManyReplicatedKeysError,
   UnavailableError,
   ValueTooLargeError,
 } from "./lib/core/errors.ts";

@@ -7,6 +7,11 @@
  * the order in which they were issued. A refused request can not be followed by an accepted one of the same slot, because
  * all in flight carry the same, outdated owner word.
  *
+ * A key that several KNs own is routed by the word of its cell (routing/cells.ts), to any of its owners. It stays within the order of its
+ * slot: as long as anything of the slot is in flight, requests go to the same owner by the same word, or are held. When nothing
+ * is, the next owner is chosen. So the order is also kept when a key gets a cell or loses it; and requests that follow each other are
+ * spread over the owners, as are those of different clients.
+ *
  * A KN that has failed or was retired is *departed* from (I5): departed_requests.ts.
  *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in flight waits for
@@ -15,7 +20,7 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import type { PoolAddress, Slot } from "../core/brands.ts";
+import type { OwnerWord, PoolAddress, Slot } from "../core/brands.ts";
 import { type DinomoError, UnavailableError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { GROUP_REQUESTS_MAX, HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
@@ -23,10 +28,12 @@ import {
   FLAG_BINARY_KEY,
   FLAG_EXPIRES,
   FRAME_HEADER_BYTES,
+  metaKeyBytes,
   metaKind,
   packMeta,
   RECORD_CLIENT,
   RECORD_HASH,
+  RECORD_KEY,
   RECORD_META,
   RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
@@ -59,7 +66,8 @@ import {
   statusOf,
 } from "../rings/ring_layout.ts";
 import { REPAIR_WANTED } from "../pool/control_layout.ts";
-import { NO_RECORD_CLIENT } from "../routing/client_registry.ts";
+import { cellsEnd, chooseOwner, findRoute, isCellWord, NO_ROUTE } from "../routing/cells.ts";
+import { NO_RECORD_CLIENT, recordClient } from "../routing/client_registry.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
 import { HOLDER_MASK, loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
@@ -103,6 +111,14 @@ export interface ClientOptions {
   readonly probe?: RequestProbe | undefined;
 }
 
+/** A key: its hash, and its bytes as words, zero-padded, from an index. A `KeyEncoder` is one. */
+interface KeyPlace {
+  readonly hash: number;
+  readonly words: Int32Array;
+  readonly start: number;
+  readonly byteLength: number;
+}
+
 /** Sends requests and settles them; one per thread. */
 export class Client {
   readonly #pool: Pool;
@@ -117,6 +133,10 @@ export class Client {
   /** Per slot: requests in flight, and the owner word they were sent under. */
   readonly #inFlight: Int32Array = new Int32Array(SLOT_COUNT);
   readonly #sentUnder: Int32Array = new Int32Array(SLOT_COUNT);
+  /** Per slot: the KN that they were sent to, if they were routed by a cell. */
+  readonly #sentTo: Int16Array = new Int16Array(SLOT_COUNT);
+  /** Counts the choices of an owner. */
+  #choices: number;
   /** Per slot: 1 while requests must be held. */
   readonly #isHeld: Uint8Array = new Uint8Array(SLOT_COUNT);
   readonly #held: HeldSlots = new HeldSlots();
@@ -135,6 +155,7 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#pool = options.pool;
     this.#writer = new RequestWriter(options.clientId);
+    this.#choices = recordClient(options.clientId).client;
     this.#waiter = options.waiter;
     this.#publishEvery = syncsAlways(this.#pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
     this.#onFlush = options.onFlush;
@@ -342,15 +363,35 @@ export class Client {
   }
 
   /** The connection to send a slot's request by, or undefined when it has to be held. */
-  #route(slot: Slot): NodeConnection | undefined {
+  #route(slot: Slot, key: KeyPlace): NodeConnection | undefined {
     if (this.#isHeld[slot] !== 0) return undefined;
     let word = loadOwner(this.#pool, slot);
     // The M-node marks a slot for the microseconds in which it swaps the lock word.
     while ((word & HOLDER_MASK) === MOVING) word = loadOwner(this.#pool, slot);
+    // Afterwards: that the key has no cell holds as long as the word.
+    if (cellsEnd(this.#pool) !== 0) {
+      const { hash, words, start, byteLength } = key;
+      const route = findRoute(this.#pool, hash, words, start, byteLength);
+      if (route !== NO_ROUTE) return this.#routeByCell(slot, route);
+    }
     if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;
     const connection = this.#byNode[ownerOf(word)];
     if (connection === undefined) return undefined;
     this.#sentUnder[slot] = word;
+    return connection;
+  }
+
+  /** The same for a key that several KNs own, by the word of its cell. */
+  #routeByCell(slot: Slot, route: OwnerWord): NodeConnection | undefined {
+    if (!isCellWord(route) || (route & HOLDER_MASK) === MOVING) return undefined;
+    if (this.#inFlight[slot] !== 0) {
+      return this.#sentUnder[slot] === route ? this.#byNode[this.#sentTo[slot]] : undefined;
+    }
+    const node = chooseOwner(this.#pool, route, this.#choices++);
+    const connection = this.#byNode[node];
+    if (connection === undefined) return undefined;
+    this.#sentUnder[slot] = route;
+    this.#sentTo[slot] = node;
     return connection;
   }
 
@@ -367,7 +408,7 @@ export class Client {
       const words = this.#writer.copyWithoutValue(draft);
       return this.#hold({ slot, sequence, words, settler, large: { bytes } });
     }
-    const connection = this.#acquire(slot, sequence, length, settler);
+    const connection = this.#acquire(slot, draft.key, sequence, length, settler);
     if (connection === undefined) {
       return this.#hold({ slot, sequence, words: this.#writer.copy(draft), settler });
     }
@@ -382,12 +423,13 @@ export class Client {
    */
   #acquire(
     slot: Slot,
+    key: KeyPlace,
     sequence: number,
     length: number,
     settler: Settler,
   ): NodeConnection | undefined {
     for (;;) {
-      const connection = this.#route(slot);
+      const connection = this.#route(slot, key);
       if (connection === undefined) return undefined;
       const { producer } = connection;
       const at = producer.claim(length);
@@ -539,7 +581,8 @@ export class Client {
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
   #send(request: HeldRequest): boolean {
     const { slot, sequence, words, settler } = request;
-    const connection = this.#acquire(slot, sequence, words.length, settler);
+    const key = keyOfRequest(words);
+    const connection = this.#acquire(slot, key, sequence, words.length, settler);
     if (connection === undefined) return false;
     const target = connection.producer.words;
     for (let i = REQUEST_OPERATION; i < words.length; i++) {
@@ -574,6 +617,7 @@ export class Client {
     this.#isHeld[slot] = 0;
     if (ownerOf(loadOwner(this.#pool, slot)) === NO_NODE) this.#giveUp(slot);
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
+      if (this.#isGivenUp(request)) continue;
       const isSent = request.large
         ? this.#reserveLarge(request, request.large)
         : this.#send(request);
@@ -594,6 +638,17 @@ export class Client {
       request.settler.fail(unavailable("was not made"));
       this.#flushes.noteEnd(request.sequence);
     }
+  }
+
+  /** Refuses a request for a key that nobody can write, while others of its slot can be written. */
+  #isGivenUp({ sequence, words, settler }: HeldRequest): boolean {
+    if (cellsEnd(this.#pool) === 0) return false;
+    const { hash, words: keyWords, start, byteLength } = keyOfRequest(words);
+    const route = findRoute(this.#pool, hash, keyWords, start, byteLength);
+    if (route === NO_ROUTE || ownerOf(route) !== NO_NODE) return false;
+    settler.fail(unavailable("was not made"));
+    this.#flushes.noteEnd(sequence);
+    return true;
   }
 
   /**
@@ -664,6 +719,16 @@ export class Client {
         `got a value of ${valueBytes} bytes; raise segmentBytes to store it`,
     );
   }
+}
+
+/** Where the key of a request is that is held. */
+function keyOfRequest(words: Int32Array): KeyPlace {
+  return {
+    hash: words[REQUEST_RECORD + RECORD_HASH],
+    words,
+    start: REQUEST_RECORD + RECORD_KEY,
+    byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
+  };
 }
 
 function unavailable(outcome: string): UnavailableError {

@@ -11,12 +11,15 @@
  *   once and then forgotten here, so an answer that a zombie writes too late (that the slot has moved, or that a condition did not
  *   hold) is nobody's.
  *
+ * The same holds for a key that several KNs own: its cell is taken away from a KN that is gone by swapping the cell's unlocked word, and
+ * then clients route by another word.
+ *
  * While the table still names the gone KN, its thread is in the middle of a change of the slot. The requests wait, and with them
  * everything that is issued for the slot. When the M-node declares the slot to be nobody's, they end without an answer.
  *
  * @module
  */
-import type { NodeId, Slot } from "../core/brands.ts";
+import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
   COMPLETION_ADDRESS,
@@ -26,11 +29,13 @@ import {
   isOfRequest,
   isPrepared,
   REQUEST_LENGTH,
+  REQUEST_OWNER_WORD,
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
-import { loadOwner, ownerOf } from "../routing/ownership.ts";
+import { cellOf, isCellWord, loadRoute } from "../routing/cells.ts";
+import { HOLDER_MASK, loadOwner, ownerOf } from "../routing/ownership.ts";
 import type { HeldRequest, NodeConnection } from "./node_connection.ts";
 
 /** A request to a KN that is gone. */
@@ -99,7 +104,7 @@ export class DepartedRequests {
   takeDecided(): DecidedRequest[] {
     const decided: DecidedRequest[] = [];
     this.#requests = this.#requests.filter((request) => {
-      const owner = ownerOf(loadOwner(this.#pool, request.slot));
+      const owner = this.#ownerOf(request);
       if (owner === request.connection.nodeId) return true;
       const answer = answerTo(request, owner);
       decided.push({ ...request, answer });
@@ -107,6 +112,14 @@ export class DepartedRequests {
       return false;
     });
     return decided;
+  }
+
+  /** Who owns what a request was routed by: the KN that is gone, as long as it may have it locked. */
+  #ownerOf({ words, slot, connection }: DepartedRequest): NodeId {
+    const word = words[REQUEST_OWNER_WORD] as OwnerWord;
+    if (!isCellWord(word)) return ownerOf(loadOwner(this.#pool, slot));
+    const route = loadRoute(this.#pool, cellOf(word));
+    return (route & ~HOLDER_MASK) === word ? connection.nodeId : ownerOf(route);
   }
 
   /** Takes all of them, to fail them. */

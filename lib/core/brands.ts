@@ -14,6 +14,8 @@ export type PoolAddress = Branded<"PoolAddress">;
 export type Slot = Branded<"Slot">;
 /** Index of a segment in the segment table. */
 export type SegmentId = Branded<"SegmentId">;
+/** Number of an indirection cell, 0 to 63; see routing/cells.ts. */
+export type CellId = Branded<"CellId">;
 /** Number of an index bucket (64 bytes each); 0 means "no bucket". */
 export type BucketId = Branded<"BucketId">;
 /** Identity of a KN, 0 to 1023; not reused while an earlier holder of it may still run. */

@@ -20,6 +20,8 @@ export type DinomoErrorCode =
   | "DINOMO_UNAVAILABLE"
   | "DINOMO_HOST_ONLY"
   | "DINOMO_TOO_MANY_CLIENTS"
+  | "DINOMO_FAR_ONLY"
+  | "DINOMO_TOO_MANY_REPLICATED_KEYS"
   | "DINOMO_PATH"
   | "DINOMO_LOCKED"
   | "DINOMO_FORMAT"
@@ -175,6 +177,30 @@ export class TooManyClientsError extends DinomoError {
   /** Makes the error; the message says how many may. */
   constructor(message: string) {
     super("DINOMO_TOO_MANY_CLIENTS", message);
+  }
+}
+
+/** A method that only a store with `placement: "far"` has a use for. */
+export class FarOnlyError extends DinomoError {
+  static {
+    this.prototype.name = "FarOnlyError";
+  }
+
+  /** Makes the error; the message names the method. */
+  constructor(message: string) {
+    super("DINOMO_FAR_ONLY", message);
+  }
+}
+
+/** As many keys as there may be are owned by several KNs already. Nothing has changed. */
+export class TooManyReplicatedKeysError extends DinomoError {
+  static {
+    this.prototype.name = "TooManyReplicatedKeysError";
+  }
+
+  /** Makes the error; the message says how many may. */
+  constructor(message: string) {
+    super("DINOMO_TOO_MANY_REPLICATED_KEYS", message);
   }
 }
 

@@ -108,6 +108,11 @@ export const HOT_KEY_COUNT = 64;
 /** Bytes of a key that a sketch keeps, so that an entry is a line; a longer key is named by its first bytes and its hash. */
 export const HOT_KEY_BYTES_MAX = 128;
 
+/** Keys that several KNs may own at one time: a client that routes a request compares its hash with those of all of them. */
+export const CELL_COUNT = 64;
+/** Longest key in bytes that several KNs may own: its cell holds it, and a sketch names no longer one. */
+export const CELL_KEY_BYTES_MAX = HOT_KEY_BYTES_MAX;
+
 /** Shared msgpack structures per pool: beyond them objects carry their own key names. */
 export const STRUCTURES_MAX = 128;
 /** Keys of one shared structure; wider objects are dictionaries, whose key sets rarely repeat. */

@@ -70,6 +70,7 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
+import { swingCells } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 
 /** How much more room moving records may need than they take. */
@@ -239,11 +240,13 @@ export class Cleaner {
     const isExpired = expiresAtMs !== Infinity && expiresAtMs <= this.#clock();
     if (isExpired) {
       this.#table.remove(slotAt);
+      swingCells(pool, hash, address, NO_ADDRESS);
       pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
     } else if (isLive) {
       copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);
       this.#segments.addLive(target, bytes);
       this.#table.swing(address, target);
+      swingCells(pool, hash, address, target);
       this.movedBytes += bytes;
     }
     // Under the lock: whoever cleans the victim after this one has died must not find it half done.

@@ -14,6 +14,8 @@
  * - **Once** (I5, I8). Merged bytes are stored after each record, under the lock. If a thread dies in between, its last record is
  *   merged again, which changes nothing if it has been done: the index has the record already, or no record of the key that is older.
  *   A record is merged only if it is newer than what the index says (I9).
+ * - **Cells** (I4). Records of a key that several KNs own are in several logs. What becomes of one is decided by the key's cell:
+ *   {@linkcode mergeOrder} in routing/cells.ts.
  * - **Space** (I10). A record counts as live from when the index points at it. Until the log is merged beyond it its segment is open,
  *   so it can be neither cleaned nor freed.
  *
@@ -41,7 +43,6 @@ import {
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
   RecordKind,
-  recordVersion,
   recordWords,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
@@ -68,6 +69,7 @@ import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { reservedBuckets } from "../pool/far_budget.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
+import { isClearInCells, MergeOrder, mergeOrder } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 
 /** What a merger is made of. */
@@ -254,14 +256,21 @@ export class LogMerger {
     words: Int32Array,
     at: number,
   ): boolean {
+    const hash = words[at + RECORD_HASH];
     if (kind === RecordKind.CLEAR) {
-      this.#slots.clear(slotAt);
+      const slot = (hash >>> SLOT_SHIFT) as Slot;
+      if (!isClearInCells(this.#pool, slot, words[at + RECORD_VERSION_LOW])) return false;
+      this.#slots.clear(slotAt, this.#slots.versionOf(address));
       return true;
     }
+    const order = mergeOrder(this.#pool, words, at);
+    if (order === MergeOrder.NEWER) return false;
+    if (order === MergeOrder.OLDER) return true;
+    const version = this.#slots.versionOf(address);
+    if (order === MergeOrder.CURRENT) this.#slots.raiseVersion(slotAt, version);
     const meta = words[at + RECORD_META];
-    const hash = words[at + RECORD_HASH];
     const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
-    if (old !== NO_ADDRESS && this.#versionOf(old) >= this.#versionOf(address)) return true;
+    if (old !== NO_ADDRESS && this.#slots.versionOf(old) >= version) return true;
     if (kind === RecordKind.DELETE) {
       if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);
       return true;
@@ -271,12 +280,6 @@ export class LogMerger {
     if (this.#slots.point(slotAt, hash, old, address, meta)) return true;
     this.#segments.subtractLive(address, bytes);
     return false;
-  }
-
-  #versionOf(address: PoolAddress): number {
-    const words = this.#pool.wordsOf(address);
-    const at = this.#pool.wordAt(address);
-    return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
   }
 }
 

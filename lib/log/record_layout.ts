@@ -84,6 +84,11 @@ export function metaWithVersionHigh(meta: number, versionHigh: number): number {
   return (meta & LOW_HALF) | (versionHigh << VERSION_HIGH_SHIFT);
 }
 
+/** The high bits of the version. */
+export function metaVersionHigh(meta: number): number {
+  return meta >>> VERSION_HIGH_SHIFT;
+}
+
 /** The version from its two words. */
 export function recordVersion(meta: number, versionLow: number): number {
   return (meta >>> VERSION_HIGH_SHIFT) * 2 ** 32 + (versionLow >>> 0);

@@ -48,6 +48,8 @@ interface Piece {
   readonly bloom: Int32Array;
   /** Slots of the CLEAR records in it. */
   cleared: Slot[];
+  /** Records in it of keys that other KNs write, too. */
+  sharedCount: number;
 }
 
 /** The unmerged records of one KN. */
@@ -62,6 +64,7 @@ export class UnmergedLog {
   /** By slot: entries in tables, and CLEAR records. */
   readonly #entryCounts: Int32Array = new Int32Array(SLOT_COUNT);
   readonly #clearCounts: Int32Array = new Int32Array(SLOT_COUNT);
+  #sharedCount = 0;
 
   /** Makes an empty one. */
   constructor(pool: Pool, segments: SegmentTable) {
@@ -91,6 +94,17 @@ export class UnmergedLog {
   /** Whether all keys of a slot are gone but for those in here. */
   isCleared(slot: Slot): boolean {
     return this.#clearCounts[slot] !== 0;
+  }
+
+  /** Whether any record of a key that other KNs write, too, waits to be merged. */
+  get hasShared(): boolean {
+    return this.#sharedCount > 0;
+  }
+
+  /** Takes a record that has been logged, of a key that other KNs write, too: it is not found here, as it need not be the newest. */
+  addShared(address: PoolAddress, recordBytes: number): void {
+    this.#pieceFor(address, recordBytes).sharedCount += 1;
+    this.#sharedCount += 1;
   }
 
   /** Takes a put or delete that has been logged. */
@@ -220,6 +234,8 @@ export class UnmergedLog {
       }
     }
     for (const slot of piece.cleared) this.#clearCounts[slot]! -= 1;
+    this.#sharedCount -= piece.sharedCount;
+    piece.sharedCount = 0;
     table.fill(0);
     piece.bloom.fill(0);
     piece.cleared = [];
@@ -236,6 +252,7 @@ function newPiece(): Piece {
     table: new Int32Array(TABLE_WORDS),
     bloom: new Int32Array(BLOOM_BITS / 32),
     cleared: [],
+    sharedCount: 0,
   };
 }
 

@@ -81,6 +81,7 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
+import { cellsHeldBy, retellCells, settleCell, unlockCell } from "./dead_cells.ts";
 import { holderOf, unlockForDead, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
 
 /** What is tidied up. */
@@ -163,10 +164,12 @@ export class DeadExecutor {
     for (const slot of slots) this.#table.repair(this.#pool.slotAt(slot));
     const group = this.#control[this.#agentAt + AGENT_GROUP_STATE];
     const isDurable = this.#endLog(group);
+    const cells = cellsHeldBy(this.#pool, this.#options.agent);
     let completed: number;
     let miscounted: readonly SegmentLife[] = [];
     if (this.#isFarNode) {
       this.#publishLoggedEnd();
+      for (const cell of cells) settleCell(this.#pool, cell, this.#options.agent);
       completed = this.#answerLogged(isDurable);
     } else {
       // A group that is not complete is not made; neither is anything that could not be made durable.
@@ -176,6 +179,7 @@ export class DeadExecutor {
       const replaced = prepared.map(({ address }) => this.#replacedBy(address));
       miscounted = this.#livesOf([...this.#sealSegments(), ...replaced.flat()]);
     }
+    for (const cell of cells) unlockCell(this.#pool, cell);
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_PROMISED_KEYS, 0);
@@ -274,6 +278,7 @@ export class DeadExecutor {
     const slotAt = this.#pool.slotAt(slot);
     // Its counts have changed together with its table.
     this.#table.repair(slotAt);
+    retellCells(this.#pool, this.#table, slot);
     unlockForDead(this.#control, slotAt + SLOT_LOCK);
   }
 

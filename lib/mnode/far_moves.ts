@@ -62,10 +62,15 @@ export class FarMoves {
     return true;
   }
 
+  /** Merges what the last owner of a slot that was taken has logged; false if that has to be tried again. */
+  mergeTaken(slot: Slot): boolean {
+    const agent = this.#taken.get(slot);
+    return agent === undefined || this.mergeAll(agent);
+  }
+
   /** Merges what the last owner of a slot has logged, and gives the slot to its new owner; false if that has to be tried again. */
   give(slot: Slot, owner: NodeId): boolean {
-    const agent = this.#taken.get(slot);
-    if (agent !== undefined && !this.mergeAll(agent)) return false;
+    if (!this.mergeTaken(slot)) return false;
     if (!tryMoveSlot(this.#pool, slot, owner)) return false;
     this.#taken.delete(slot);
     return true;

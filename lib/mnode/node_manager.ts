@@ -45,7 +45,7 @@ import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_regi
 import {
   announceNodes,
   beginTenancy,
-  MERGING_NODE,
+  FIRST_CELL_NODE,
   NO_NODE,
   NodeState,
   nodeStateOf,
@@ -58,6 +58,7 @@ import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
 import { endDeadMerger, type MergerDeath } from "./dead_merger.ts";
 import { FarMoves } from "./far_moves.ts";
+import { type EncodedKey, KeyReplication } from "./key_replication.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import { NodeThread } from "./node_thread.ts";
 import { repairPool } from "./pool_repair.ts";
@@ -175,6 +176,8 @@ export class NodeManager {
   readonly #gone: GoneNodes;
   /** How slots are moved in a far pool. */
   readonly #farMoves: FarMoves | undefined;
+  /** Which keys several KNs own, in a far pool. */
+  readonly #keys: KeyReplication | undefined;
   /** Mergers whose threads have died in the middle of a step, and that are not repaired yet. */
   #mergerDeaths: MergerDeath[] = [];
   #nodes: ManagedNode[] = [];
@@ -190,6 +193,8 @@ export class NodeManager {
   #assigned:
     | { readonly nodes: readonly ManagedNode[]; readonly owners: readonly NodeId[] }
     | undefined;
+  /** KNs that are to be left, while others are about to be retired. */
+  #stayingCount: number | undefined;
   #hasFailed = false;
   #nextSweepersMs = 0;
   #lastId = NO_NODE;
@@ -202,6 +207,13 @@ export class NodeManager {
       pool: options.pool,
       agentOf: (nodeId) => this.#agentOf(nodeId),
       clock: Date.now,
+    });
+    this.#keys = this.#farMoves && new KeyReplication({
+      pool: options.pool,
+      farMoves: this.#farMoves,
+      nodes: () => this.#nodes.slice(0, this.#stayingCount),
+      assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
+      now: () => performance.now(),
     });
     this.#gone = new GoneNodes({
       pool: options.pool,
@@ -275,6 +287,8 @@ export class NodeManager {
     if (count > from) this.#activate(await this.#startNodes(count - from));
     const movesStartMs = performance.now();
     const leaving = this.#nodes.slice(count).map(({ place }) => place);
+    // First: what this gives to one KN again may be given to one that leaves, and then moves with the rest.
+    await this.#leaveKeys(count);
     const moves =
       await (this.#farMoves === undefined
         ? this.#rebalance(count)
@@ -283,6 +297,7 @@ export class NodeManager {
     const isLeaving = (node: ManagedNode) => leaving.includes(node.place);
     const retired = this.#nodes.filter(isLeaving);
     await Promise.all(retired.map((node) => this.#retire(node)));
+    this.#stayingCount = undefined;
     const report: ScaleReport = {
       from,
       to: this.#nodes.length,
@@ -307,6 +322,36 @@ export class NodeManager {
   }
 
   /**
+   * Has a key of a far pool owned by so many KNs, at most all of them, or by one.
+   *
+   * @returns false when as many keys as there may be have several owners already
+   */
+  async replicate(key: EncodedKey, ownerCount: number): Promise<boolean> {
+    const keys = this.#keys!;
+    while (!this.#hasFailed) {
+      const count = Math.min(ownerCount, this.#nodes.length);
+      if (count < 2) {
+        if (keys.tryDereplicate(key)) return true;
+      } else {
+        const outcome = keys.tryReplicate(key, count);
+        if (outcome !== "again") return outcome === "done";
+      }
+      await setTimeout(RETRY_MS);
+    }
+    return true;
+  }
+
+  /** Sees to it that KNs that are about to be retired own no key that others own, too. */
+  async #leaveKeys(count: number): Promise<void> {
+    if (this.#keys === undefined || count >= this.#nodes.length) return;
+    this.#stayingCount = count;
+    for (let isDone = false; !isDone && !this.#hasFailed;) {
+      isDone = count > 1 ? this.#keys.tryLeave() : this.#keys.tryDereplicateLone();
+      if (!isDone) await setTimeout(RETRY_MS);
+    }
+  }
+
+  /**
    * Looks after the KNs: replaces those that have failed, and goes on with what is left of those that are gone. Called regularly, and
    * while the host's thread blocks, since workers' events do not reach it then.
    */
@@ -318,6 +363,7 @@ export class NodeManager {
     }
     if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
+    this.#keys?.tend();
     this.#endRecoveries();
     const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
     const isDead = this.#unrepaired.length > 0 || this.#deadCleaner !== undefined ||
@@ -451,6 +497,7 @@ export class NodeManager {
     setNode(this.#pool, agent, replacement.nodeId, NodeState.ACTIVE);
     node.thread.requestStop();
     const gone = this.#gone.add(node);
+    this.#keys?.tend();
     this.#endThread(gone);
     this.#recovering.set(gone, replacement);
     this.#options.events.onNodeFailed({
@@ -667,7 +714,7 @@ export class NodeManager {
     const used = new Set(known.flatMap(({ nodeId, place }) => [nodeId, place]));
     do {
       this.#lastId = ((this.#lastId + 1) % (NO_NODE + 1)) as NodeId;
-    } while (this.#lastId >= MERGING_NODE || used.has(this.#lastId));
+    } while (this.#lastId >= FIRST_CELL_NODE || used.has(this.#lastId));
     return this.#lastId;
   }
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
+import { NO_ADDRESS, type NodeId, type OwnerWord, type Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import {
+  RECORD_HASH,
   RECORD_META,
   RECORD_VALUE_BYTES,
   recordExpiry,
@@ -17,6 +18,7 @@ import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
 import { SLOT_EXPIRING_COUNT, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
+import { swingCells } from "../routing/cells.ts";
 import { loadOwner, Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 
 /** How often all slots are looked at. */
@@ -95,6 +97,7 @@ export class ExpirySweeper {
       const at = this.#pool.wordAt(address);
       if (recordExpiry(words, at) > this.#clock()) return;
       this.#table.remove(slotAt);
+      swingCells(this.#pool, words[at + RECORD_HASH], address, NO_ADDRESS);
       control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
       const bytes = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) * 4;
       this.#segments.subtractLive(address, bytes);

@@ -5,7 +5,8 @@
  * the KN's own thread executes for it, as no client has its cache and its unmerged records. One step:
  *
  * 1. Drop what has been merged meanwhile (log/unmerged_log.ts).
- * 2. Take a bounded number of requests of each client; all that is logged is one group (far_requests.ts, far_group.ts).
+ * 2. Take a bounded number of requests of each client, of those that were sent before the step; all that is logged is one group
+ *    (far_requests.ts, far_group.ts).
  * 3. If the backlog is too large, or a request waits for the merger, help the merger with a step. Somebody else may be faster; but nobody
  *    else need be awake. So a KN never waits for a thread that waits for it.
  * 4. If a request waits for a segment, do a step of cleaning: into a segment of the merger's, as nothing that a cleaner moves may
@@ -38,6 +39,7 @@ import { SpaceBudget } from "../pool/space_budget.ts";
 import { VerbCounter, Verbs, type VerbsOptions } from "../pool/verbs.ts";
 import { type RequestConsumer, RING_EMPTY } from "../rings/request_consumer.ts";
 import { Operation, operationOf, REQUEST_OPERATION, Status } from "../rings/ring_layout.ts";
+import { CellGroup } from "./cell_group.ts";
 import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { FarGroup } from "./far_group.ts";
@@ -93,6 +95,7 @@ export class FarNode {
   readonly #staged: StagedValues;
   readonly #unmerged: UnmergedLog;
   readonly #group: FarGroup;
+  readonly #cells: CellGroup;
   readonly #requests: FarRequests;
   readonly #merger: LogMerger;
   readonly #cleanerLog: LogWriter;
@@ -129,6 +132,7 @@ export class FarNode {
     const unmerged = this.#unmerged = new UnmergedLog(pool, segments);
     const lookup = new FarLookup(pool, this.verbs, unmerged, options.cache);
     const staged = this.#staged = new StagedValues(pool, segments);
+    const cells = this.#cells = new CellGroup(pool, agent, this.verbs, lookup);
     const parts = {
       pool,
       nodeId,
@@ -141,9 +145,14 @@ export class FarNode {
       staging: this.#staging,
       staged,
       verbs: this.verbs,
+      cells,
     };
     const farBudget = this.#farBudget = new FarBudget(pool, agent, segments, this.#budget);
-    const group = this.#group = new FarGroup({ ...parts, syncsAlways: syncsAlways(pool) });
+    const group = this.#group = new FarGroup({
+      ...parts,
+      hasFile: file !== undefined,
+      syncsAlways: syncsAlways(pool),
+    });
     this.#requests = new FarRequests({
       ...parts,
       group,
@@ -198,6 +207,8 @@ export class FarNode {
     const isBehind = this.#unmerged.bytes > this.#backlogBytesMax;
     let work = 0;
     if (!isBehind) {
+      for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].look();
+      this.#cells.forget();
       for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
       if (this.#group.isOpen) this.#endGroup();
     }
@@ -280,7 +291,7 @@ export class FarNode {
   #drain(consumer: RequestConsumer): number {
     let count = 0;
     while (count < GROUP_REQUESTS_MAX) {
-      const at = consumer.poll();
+      const at = consumer.takeSeen();
       if (at === RING_EMPTY) break;
       const outcome = this.#execute(consumer, at);
       if (outcome !== Outcome.JOINED) {

@@ -1,13 +1,16 @@
 /**
  * What a far KN does about each request: it joins the group of the step (far_group.ts), or waits for what it needs.
  *
- * A request waits in its ring, with all behind it, for one of these: the end of the group, when the group changes what the request has
- * to look at; a slot's lock, which a merger or a cleaner holds for a moment; the merger, when something must be merged first, or
+ * A request waits in its ring, with all behind it, for one of these: the end of the group, when that cannot tell what the request
+ * would find; a slot's lock, which a merger or a cleaner holds for a moment; the merger, when something must be merged first, or
  * when the space or the index entries that unmerged records may need are promised already; a segment; room in the response ring.
  *
  * Reads take no lock. That the KN owns the slot is looked up once, in the slot's lock word, and that is the moment at which the read
  * takes effect (I4): what the KN knows is the key's newest record as long as it owns the slot. If the slot is taken away right
  * afterwards, the read returns what was true at that moment, or something newer that is found in the index.
+ *
+ * A request for a key that several KNs own carries the word of the key's cell in the place of the owner word. It takes effect when the
+ * cell is read, or while it is locked (cell_group.ts).
  *
  * @module
  */
@@ -25,6 +28,7 @@ import type { LogWriter } from "../log/log_writer.ts";
 import {
   FLAG_EXPIRES,
   metaKeyBytes,
+  metaVersionHigh,
   metaWithKind,
   metaWithVersionHigh,
   RECORD_HASH,
@@ -33,12 +37,13 @@ import {
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
   RecordKind,
+  recordVersion,
   recordWords,
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
-import { SLOT_LOCK, SLOT_VERSION_HIGH, SLOT_VERSION_LOW } from "../pool/control_layout.ts";
+import { SLOT_LOCK } from "../pool/control_layout.ts";
 import type { FarBudget } from "../pool/far_budget.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
@@ -60,8 +65,10 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { HOLDER_MASK, Lock, ownerOf } from "../routing/ownership.ts";
+import { isCellWord } from "../routing/cells.ts";
+import { type CellGroup, CellRead } from "./cell_group.ts";
 import type { FarGroup } from "./far_group.ts";
-import type { FarLookup } from "./far_lookup.ts";
+import type { CachedValue, FarLookup } from "./far_lookup.ts";
 import { type KeyWords, RecordView } from "./pool_reader.ts";
 import type { SlotWriter } from "./slot_writer.ts";
 
@@ -96,6 +103,7 @@ export interface FarRequestsOptions {
   readonly unmerged: UnmergedLog;
   readonly lookup: FarLookup;
   readonly verbs: Verbs;
+  readonly cells: CellGroup;
   readonly clock: () => number;
   /** Whether a request that finds no segment should wait for one. */
   readonly mayWaitForSpace: (bytes: number) => boolean;
@@ -109,6 +117,9 @@ export class FarRequests {
   readonly #group: FarGroup;
   readonly #key: KeyWords = { hash: 0, words: new Int32Array(0), start: 0, byteLength: 0 };
   readonly #newest: RecordView;
+  /** What the request was routed by: an owner word, or the word of a cell. */
+  #routedBy = 0 as OwnerWord;
+  #isShared = false;
 
   /** Executes requests with the parts of a KN. */
   constructor(options: FarRequestsOptions) {
@@ -122,6 +133,8 @@ export class FarRequests {
   /** Executes the request at an index of a ring. */
   execute(consumer: RequestConsumer, at: number): Outcome {
     const ring = consumer.words;
+    this.#routedBy = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+    this.#isShared = isCellWord(this.#routedBy);
     switch (operationOf(ring[at + REQUEST_OPERATION])) {
       case Operation.GET:
         return this.#read(consumer, ring, at, true);
@@ -146,22 +159,30 @@ export class FarRequests {
   }
 
   #read(consumer: RequestConsumer, ring: Int32Array, at: number, withValue: boolean): Outcome {
-    const { lookup, clock, verbs } = this.#options;
+    const { clock } = this.#options;
     const key = this.#keyAt(ring, at + REQUEST_RECORD);
-    if (!this.#group.mayRead(key.hash)) return Outcome.WAITS;
-    if (!this.#owns((key.hash >>> SLOT_SHIFT) as Slot, ring, at)) return this.#refuse(consumer);
-    const isFound = lookup.find(key) && lookup.found.expiresAtMs > clock();
+    if (!this.#group.mayRead(key, this.#isShared)) return Outcome.WAITS;
+    let isThere: boolean;
+    if (this.#isShared) {
+      const read = this.#options.cells.read(this.#routedBy, key);
+      if (read === CellRead.MOVED) return this.#refuse(consumer);
+      isThere = read === CellRead.FOUND;
+    } else {
+      if (!this.#owns((key.hash >>> SLOT_SHIFT) as Slot)) return this.#refuse(consumer);
+      isThere = this.#find(key);
+    }
+    const isFound = isThere && this.#found.expiresAtMs > clock();
     if (!isFound || !withValue) {
       this.#group.answer(consumer, isFound ? Status.OK : Status.UNMET);
     } else {
       const responses = consumer.responses!;
-      const index = responses.write(lookup.found);
+      const index = responses.write(this.#found);
       if (index === RESPONSES_FULL) return Outcome.WAITS_FOR_CLIENT;
       if (index === RESPONSE_TOO_LARGE) return this.#stageFound(consumer, ring, at);
       const { agent } = this.#options;
       this.#group.answer(consumer, Status.FOUND, index, responses.position, agent);
     }
-    verbs.count(VerbCounter.GETS, 1);
+    this.#count(VerbCounter.GETS, VerbCounter.SHARED_GETS);
     return Outcome.JOINED;
   }
 
@@ -170,8 +191,7 @@ export class FarRequests {
    * is given back for it if it ends.
    */
   #stageFound(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
-    const { lookup, verbs } = this.#options;
-    const { found } = lookup;
+    const found = this.#found;
     const from = at + REQUEST_RECORD;
     const isExpiring = found.expiresAtMs !== Infinity;
     const meta = ring[from + RECORD_META] | (isExpiring ? FLAG_EXPIRES : 0);
@@ -187,7 +207,7 @@ export class FarRequests {
     if (isExpiring) writeExpiry(words, valueAt - 2, found.expiresAtMs);
     copyWords(found.words, found.valueAt, words, valueAt, (found.valueBytes + 3) >>> 2);
     this.#group.answerStaged(consumer, address);
-    verbs.count(VerbCounter.GETS, 1);
+    this.#count(VerbCounter.GETS, VerbCounter.SHARED_GETS);
     return Outcome.JOINED;
   }
 
@@ -199,13 +219,13 @@ export class FarRequests {
     from: number,
     staged: PoolAddress,
   ): Outcome {
-    const { slots, log, verbs } = this.#options;
+    const { log } = this.#options;
     const meta = source[from + RECORD_META];
     const length = recordWords(meta, source[from + RECORD_VALUE_BYTES]);
     const key = this.#keyAt(source, from);
     const slot = (key.hash >>> SLOT_SHIFT) as Slot;
-    if (!this.#mayChange(key)) return Outcome.WAITS;
-    const lock = this.#group.lock(slot, ring[at + REQUEST_OWNER_WORD] as OwnerWord);
+    if (!this.#group.mayChange(key)) return Outcome.WAITS;
+    const lock = this.#group.lock(slot, this.#routedBy);
     if (lock !== Lock.TAKEN) return this.#notLocked(consumer, lock);
     const word = ring[at + REQUEST_OPERATION];
     const condition = conditionOf(word);
@@ -228,27 +248,27 @@ export class FarRequests {
     const to = this.#pool.wordAt(address);
     copyWords(source, from, words, to, length);
     words[to + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
-    const slotAt = this.#pool.slotAt(slot);
-    slots.stamp(slotAt, words, to, NO_ADDRESS);
+    this.#stamp(slot, words, to, address);
     this.#group.answerLogged(
       consumer,
       address,
-      this.#control[slotAt + SLOT_VERSION_LOW],
-      this.#control[slotAt + SLOT_VERSION_HIGH],
+      words[to + RECORD_VERSION_LOW],
+      metaVersionHigh(words[to + RECORD_META]),
       mustSyncOf(word),
+      this.#isShared,
       staged,
     );
-    verbs.count(VerbCounter.PUTS, 1);
+    this.#count(VerbCounter.PUTS, VerbCounter.SHARED_PUTS);
     return Outcome.JOINED;
   }
 
   #delete(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
-    const { slots, log, clock, verbs } = this.#options;
+    const { log, clock } = this.#options;
     const from = at + REQUEST_RECORD;
     const key = this.#keyAt(ring, from);
     const slot = (key.hash >>> SLOT_SHIFT) as Slot;
-    if (!this.#mayChange(key)) return Outcome.WAITS;
-    const lock = this.#group.lock(slot, ring[at + REQUEST_OWNER_WORD] as OwnerWord);
+    if (!this.#group.mayChange(key)) return Outcome.WAITS;
+    const lock = this.#group.lock(slot, this.#routedBy);
     if (lock !== Lock.TAKEN) return this.#notLocked(consumer, lock);
     // One that has expired is removed by the sweeper.
     if (!this.#find(key) || this.#found.expiresAtMs <= clock()) {
@@ -261,10 +281,10 @@ export class FarRequests {
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(ring, from, words, to, length);
-    slots.stamp(this.#pool.slotAt(slot), words, to, NO_ADDRESS);
+    this.#stamp(slot, words, to, address);
     const mustSync = mustSyncOf(ring[at + REQUEST_OPERATION]);
-    this.#group.answerLogged(consumer, address, 0, 0, mustSync);
-    verbs.count(VerbCounter.PUTS, 1);
+    this.#group.answerLogged(consumer, address, 0, 0, mustSync, this.#isShared);
+    this.#count(VerbCounter.PUTS, VerbCounter.SHARED_PUTS);
     return Outcome.JOINED;
   }
 
@@ -281,12 +301,15 @@ export class FarRequests {
 
   /** Logs that all keys of a slot are gone, when everything that was logged for it before has been merged. */
   #clear(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
-    const { unmerged, log, slots } = this.#options;
+    const { unmerged, log, slots, cells } = this.#options;
     const slot = ring[at + REQUEST_ARGUMENT] as Slot;
     if (this.#group.hasLocked(slot)) return Outcome.WAITS;
-    const lock = this.#group.lock(slot, ring[at + REQUEST_OWNER_WORD] as OwnerWord);
+    const lock = this.#group.lock(slot, this.#routedBy);
     if (lock !== Lock.TAKEN) return this.#notLocked(consumer, lock);
     if (unmerged.hasRecordsOf(slot)) return Outcome.WAITS_FOR_MERGE;
+    // It is newer than every record of the slot's keys, also of those that several KNs own.
+    const newest = cells.lockAllOf(slot);
+    if (newest < 0) return Outcome.WAITS;
     const from = at + REQUEST_RECORD;
     const length = recordWords(ring[from + RECORD_META], 0);
     const address = this.#append(log, length, DELETE_SEGMENT_RESERVE);
@@ -294,25 +317,29 @@ export class FarRequests {
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(ring, from, words, to, length);
+    slots.raiseVersion(this.#pool.slotAt(slot), newest);
     slots.stamp(this.#pool.slotAt(slot), words, to, NO_ADDRESS);
-    this.#group.answerLogged(consumer, address, 0, 0, false);
+    cells.clear(slot, recordVersion(words[to + RECORD_META], words[to + RECORD_VERSION_LOW]));
+    this.#group.answerLogged(consumer, address, 0, 0, false, false);
     return Outcome.JOINED;
   }
 
-  /** Answers when nothing of a slot waits to be merged. */
+  /** Answers when nothing of a slot waits to be merged, nor of any key that has a cell. */
   #merge(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
-    const { unmerged } = this.#options;
+    const { unmerged, cells } = this.#options;
     const slot = ring[at + REQUEST_ARGUMENT] as Slot;
-    if (this.#group.hasLocked(slot)) return Outcome.WAITS;
-    if (!this.#owns(slot, ring, at)) return this.#refuse(consumer);
-    if (unmerged.hasRecordsOf(slot) || unmerged.isCleared(slot)) return Outcome.WAITS_FOR_MERGE;
+    if (this.#group.hasLocked(slot) || cells.hasAny) return Outcome.WAITS;
+    if (!this.#owns(slot)) return this.#refuse(consumer);
+    const isMerged = !unmerged.hasRecordsOf(slot) && !unmerged.isCleared(slot);
+    // What others have logged for the slot's keys that have cells, they merge: they are asked, too (store/far_store.ts).
+    if (!isMerged || unmerged.hasShared) return Outcome.WAITS_FOR_MERGE;
     this.#group.answer(consumer, Status.OK);
     return Outcome.JOINED;
   }
 
-  /** Whether this KN owns a slot by the owner word of a request, now. */
-  #owns(slot: Slot, ring: Int32Array, at: number): boolean {
-    const owner = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
+  /** Whether this KN owns a slot by the owner word of the request, now. */
+  #owns(slot: Slot): boolean {
+    const owner = this.#routedBy;
     const lock = Atomics.load(this.#control, this.#pool.slotAt(slot) + SLOT_LOCK);
     if ((lock & ~HOLDER_MASK) !== owner || ownerOf(owner) !== this.#options.nodeId) return false;
     this.#options.lookup.own(slot, owner);
@@ -338,20 +365,20 @@ export class FarRequests {
     return key;
   }
 
-  #mayChange(key: KeyWords): boolean {
-    return this.#group.mayChange(key.hash, key.words, key.start, key.byteLength);
-  }
-
   /** What {@linkcode #find} has found. */
-  get #found() {
+  get #found(): CachedValue {
     const newest = this.#group.newestOf(this.#key.hash);
     return newest === NO_ADDRESS ? this.#options.lookup.found : this.#newest;
   }
 
-  /** Finds the newest put of a key whose slot the group has locked. */
+  /** Finds the newest put of a key: that of the group, if it changes the key, or what it was before. */
   #find(key: KeyWords): boolean {
+    const { lookup, cells } = this.#options;
     const newest = this.#group.newestOf(key.hash);
-    if (newest === NO_ADDRESS) return this.#options.lookup.find(key);
+    if (newest === NO_ADDRESS) {
+      return this.#isShared ? cells.find(this.#routedBy, key) === CellRead.FOUND : lookup.find(key);
+    }
+    this.#options.verbs.count(VerbCounter.LOG_HITS, 1);
     this.#newest.show(newest);
     return this.#newest.isPut;
   }
@@ -361,6 +388,18 @@ export class FarRequests {
     if (condition === Condition.ABSENT) return !exists;
     return exists && this.#found.version ===
         (ring[at + REQUEST_VERSION_LOW] >>> 0) + ring[at + REQUEST_VERSION_HIGH] * 2 ** 32;
+  }
+
+  /** Gives a record that has been appended its version (I9). */
+  #stamp(slot: Slot, words: Int32Array, to: number, address: PoolAddress): void {
+    if (this.#isShared) this.#options.cells.stamp(this.#routedBy, address);
+    else this.#options.slots.stamp(this.#pool.slotAt(slot), words, to, NO_ADDRESS);
+  }
+
+  #count(counter: number, ofShared: number): void {
+    const { verbs } = this.#options;
+    verbs.count(counter, 1);
+    if (this.#isShared) verbs.count(ofShared, 1);
   }
 
   /** Whether a put may go ahead: there is room for what it adds, in the log and in the index. */

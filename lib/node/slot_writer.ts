@@ -131,11 +131,22 @@ export class SlotWriter {
     this.bury(record);
   }
 
-  /** Removes every key of a slot; returns how many. */
-  clear(slotAt: number): number {
+  /** Raises the slot's version, if it is lower, to one that a record of the slot has (I9). */
+  raiseVersion(slotAt: number, version: number): void {
+    const control = this.#control;
+    const known = control[slotAt + SLOT_VERSION_HIGH] * 2 ** 32 +
+      (control[slotAt + SLOT_VERSION_LOW] >>> 0);
+    if (version <= known) return;
+    control[slotAt + SLOT_VERSION_LOW] = version | 0;
+    control[slotAt + SLOT_VERSION_HIGH] = Math.floor(version / 2 ** 32);
+  }
+
+  /** Removes every key of a slot that is older than a version; returns how many. */
+  clear(slotAt: number, version = Infinity): number {
     let count = 0;
     this.#table.forEach(slotAt, (record) => {
       if (metaKeyBytes(this.metaOf(record)) === 0) return; // the store's own key stays
+      if (version !== Infinity && this.versionOf(record) > version) return;
       this.remove(slotAt, record);
       count += 1;
     });
@@ -164,6 +175,13 @@ export class SlotWriter {
   /** Word 1 of a record. */
   metaOf(record: PoolAddress): number {
     return this.#pool.wordsOf(record)[this.#pool.wordAt(record) + RECORD_META];
+  }
+
+  /** Version of a record. */
+  versionOf(record: PoolAddress): number {
+    const words = this.#pool.wordsOf(record);
+    const at = this.#pool.wordAt(record);
+    return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
   }
 
   /** Bytes of a record. */

@@ -8,10 +8,13 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
+import type { CellId, PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, REGION_BYTES } from "../core/limits.ts";
 import {
   agentOffset,
+  CELL_WORDS,
+  CELLS_FIRST,
+  cellsStart,
   CONTROL_LAYOUT_VERSION,
   CONTROL_MAGIC,
   controlWords,
@@ -57,6 +60,8 @@ export class Pool {
   readonly slots: number;
   /** Index of the first segment entry. */
   readonly segments: number;
+  /** Index of the indirection cells' words. */
+  readonly cells: number;
   /** Right shift that takes an address to its segment. */
   readonly segmentShift: number;
 
@@ -70,6 +75,7 @@ export class Pool {
     this.bytes = handle.log.map((buffer) => new Uint8Array(buffer));
     this.slots = slotsStart(handle.geometry.segmentCount);
     this.segments = segmentsStart(handle.geometry.segmentCount);
+    this.cells = cellsStart(handle.geometry.segmentCount);
     this.segmentShift = handle.geometry.segmentShift;
     assert(this.control[HEADER_MAGIC] === CONTROL_MAGIC, "the handle is of a pool");
     assert(this.control[HEADER_LAYOUT_VERSION] === CONTROL_LAYOUT_VERSION, "same control layout");
@@ -123,6 +129,11 @@ export class Pool {
   /** Index of a segment's entry in {@linkcode control}. */
   segmentAt(segment: SegmentId): number {
     return this.segments + segment * SEGMENT_WORDS;
+  }
+
+  /** Index of an indirection cell in {@linkcode control}. */
+  cellAt(cell: CellId): number {
+    return this.cells + CELLS_FIRST + cell * CELL_WORDS;
   }
 
   /** Index of an agent's block in {@linkcode control}. */

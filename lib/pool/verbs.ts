@@ -45,10 +45,13 @@ export const VerbCounter = {
   PUTS: 13,
   /** Steps in which a KN had to wait for its log to be merged. */
   BACKLOG_WAITS: 14,
+  /** Reads and writes of clients, among them, of keys that other KNs own, too. */
+  SHARED_GETS: 15,
+  SHARED_PUTS: 16,
 } as const;
 
 /** Number of counters. */
-export const VERB_COUNTER_COUNT = 15;
+export const VERB_COUNTER_COUNT = 17;
 
 assert(
   AGENT_VERB_COUNTERS + 2 * VERB_COUNTER_COUNT <= AGENT_BLOCK_WORDS,

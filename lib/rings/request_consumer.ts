@@ -74,6 +74,22 @@ export class RequestConsumer {
     Atomics.store(this.words, REQUESTS_TAKEN, this.#taken);
   }
 
+  /** Looks what has been sent by now; {@linkcode takeSeen} takes no more than that. */
+  look(): void {
+    // Pairs with the store in RequestProducer.publish: the requests before the tail are complete.
+    this.#tail = Atomics.load(this.words, REQUEST_TAIL);
+  }
+
+  /** Takes the next request that {@linkcode look} has seen: index of its first word, or {@linkcode RING_EMPTY}. */
+  takeSeen(): number {
+    while (this.#taken !== this.#tail) {
+      const at = this.#start + (this.#taken & this.#wordMask);
+      this.#taken = (this.#taken + this.words[at + REQUEST_LENGTH]) | 0;
+      if (operationOf(this.words[at + REQUEST_OPERATION]) !== Operation.PAD) return at;
+    }
+    return RING_EMPTY;
+  }
+
   /** Takes the next request: index of its first word, or {@linkcode RING_EMPTY}. */
   poll(): number {
     for (;;) {

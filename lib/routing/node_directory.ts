@@ -13,7 +13,7 @@
  * @module
  */
 import type { NodeId, SegmentId } from "../core/brands.ts";
-import { NODE_COUNT_MAX, NODE_ID_COUNT } from "../core/limits.ts";
+import { CELL_COUNT, NODE_COUNT_MAX, NODE_ID_COUNT } from "../core/limits.ts";
 import {
   AGENT_NODE,
   AGENT_NODE_STATE,
@@ -40,6 +40,12 @@ export const NO_NODE = (NODE_ID_COUNT - 1) as NodeId;
  * lock the slot for a request, and clients hold their requests.
  */
 export const MERGING_NODE = (NODE_ID_COUNT - 2) as NodeId;
+
+/**
+ * The first of the identities that stand for indirection cells, and that no KN has, in the owner's place of the words by which keys are
+ * routed that several KNs own; see cells.ts.
+ */
+export const FIRST_CELL_NODE = (MERGING_NODE - CELL_COUNT) as NodeId;
 
 /** Which KN has an agent block; `NO_NODE` if none does. */
 export function nodeOfAgent(pool: Pool, agent: number): NodeId {

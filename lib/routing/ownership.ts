@@ -43,7 +43,7 @@ const OWNER_SHIFT = 8;
 const OWNER_MASK = NODE_ID_COUNT - 1;
 const VERSION_SHIFT = 18;
 /** Attempts to take a lock: about a millisecond, a thousand times as long as most locks are held. */
-const LOCK_POLLS_MAX = 1 << 14;
+export const LOCK_POLLS_MAX = 1 << 14;
 
 assert(
   VERSION_SHIFT - OWNER_SHIFT === Math.log2(NODE_ID_COUNT),

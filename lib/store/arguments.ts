@@ -6,7 +6,7 @@
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
-import { EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
+import { CELL_KEY_BYTES_MAX, EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
 import type { StoredKey } from "../index/one_sided_reader.ts";
 
 /** Options of a put. */
@@ -21,6 +21,18 @@ export interface PutOptions {
 export interface IterationOptions {
   /** Only keys that start with it. @default all keys */
   prefix?: Key;
+}
+
+/**
+ * Checks that a key of so many bytes may be owned by several KNs.
+ *
+ * @throws {InvalidArgumentError} when it is too long
+ */
+export function assertReplicable(keyBytes: number): void {
+  if (keyBytes <= CELL_KEY_BYTES_MAX) return;
+  throw new InvalidArgumentError(
+    `key must have at most ${CELL_KEY_BYTES_MAX} bytes to be replicated, got ${keyBytes} bytes`,
+  );
 }
 
 const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });

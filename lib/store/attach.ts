@@ -56,7 +56,7 @@ const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof A
  * Attaches this thread to a store that another thread of the process has opened.
  *
  * It reads and writes the store directly, like the thread that opened it. Methods that are about the store as a whole (`scale`,
- * `snapshot`, `backup`) are refused with a {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when
+ * `replicate`, `snapshot`, `backup`) are refused with a {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when
  * this thread has ended.
  *
  * @typeParam V the type of the values
@@ -175,6 +175,10 @@ class AttachedMaintenance<V> implements StoreMaintenance {
 
   scale(): Promise<never> {
     return refuse("scale");
+  }
+
+  replicate(): Promise<never> {
+    return refuse("replicate");
   }
 
   snapshot(): Promise<never> {

@@ -9,8 +9,11 @@ import {
   InvalidArgumentError,
   NodeFailedError,
   PathError,
+  TooManyReplicatedKeysError,
 } from "../core/errors.ts";
+import { CELL_COUNT } from "../core/limits.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { EncodedKey } from "../mnode/key_replication.ts";
 import type { NodeActuator } from "../mnode/autoscaler.ts";
 import type { Monitor } from "../mnode/monitor.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";
@@ -26,6 +29,8 @@ import { setStoreState, StoreState } from "../routing/client_registry.ts";
 export interface StoreMaintenance {
   /** Changes the number of KNs. */
   scale(nodes: number): Promise<ScaleReport>;
+  /** Has a key of a far pool owned by so many KNs. */
+  replicate(key: EncodedKey, ownerCount: number): Promise<void>;
   /** Writes a checkpoint or a snapshot. */
   snapshot(): Promise<SnapshotReport>;
   /** Writes a copy of the pool into another directory. */
@@ -80,6 +85,20 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   /** Changes the number of KNs. */
   scale(nodes: number): Promise<ScaleReport> {
     return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+  }
+
+  /**
+   * Has a key of a far pool owned by so many KNs, or by all that there are when its turn has come.
+   *
+   * @throws {TooManyReplicatedKeysError} when as many other keys as there may be have several owners
+   */
+  replicate(key: EncodedKey, ownerCount: number): Promise<void> {
+    return this.#exclusively(async () => {
+      if (this.#isClosing || await this.#parts.nodes.replicate(key, ownerCount)) return;
+      throw new TooManyReplicatedKeysError(
+        `at most ${CELL_COUNT} keys may be replicated at one time, and as many are: give one of them back to one KN`,
+      );
+    });
   }
 
   /** Adds a KN to so many; undefined if there is another number of them by then. */

@@ -26,6 +26,7 @@ import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
+import { StoreKeyActuator } from "./key_actuator.ts";
 import { Maintenance } from "./maintenance.ts";
 import {
   nodeCountMax,
@@ -248,6 +249,10 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
           region: statistics,
           autoscale,
           nodes: maintenance,
+          keys: far && new StoreKeyActuator(
+            pool,
+            (key, ownerCount) => maintenance.replicate(key, ownerCount),
+          ),
           onDecision: (decision) => opening.store?.emit("decision", decision),
         });
       }

@@ -24,6 +24,9 @@ import {
   syncStats,
   unsyncedBytes,
 } from "../pool/durability.ts";
+import type { Key } from "../core/key_encoder.ts";
+import { sharedKeys } from "../mnode/key_replication.ts";
+import { keyOf } from "./arguments.ts";
 import type { StatisticsWindow } from "../mnode/statistics_collector.ts";
 import { attachedCount } from "../routing/client_registry.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
@@ -90,6 +93,18 @@ export interface FarStats {
   readonly misses: number;
   /** Steps in which it waited for its log to be merged. */
   readonly backlogWaits: number;
+  /** Reads and writes of clients, of keys that are replicated. */
+  readonly sharedGets: number;
+  /** See {@linkcode sharedGets}. */
+  readonly sharedPuts: number;
+}
+
+/** A key that several KNs own. */
+export interface ReplicatedKeyStats {
+  /** The key. */
+  readonly key: Key;
+  /** Identities of the KNs. */
+  readonly owners: readonly number[];
 }
 
 function farStats(pool: Pool, agent: number): FarStats | undefined {
@@ -113,6 +128,8 @@ function farStats(pool: Pool, agent: number): FarStats | undefined {
     logHits: verbs.get(VerbCounter.LOG_HITS),
     misses: verbs.get(VerbCounter.MISSES),
     backlogWaits: verbs.get(VerbCounter.BACKLOG_WAITS),
+    sharedGets: verbs.get(VerbCounter.SHARED_GETS),
+    sharedPuts: verbs.get(VerbCounter.SHARED_PUTS),
   };
 }
 
@@ -182,6 +199,8 @@ export interface StoreStats {
   readonly durability: DurabilityStats;
   /** Figures of each KN. */
   readonly nodes: readonly NodeStats[];
+  /** The keys that are replicated, at most 64; see `replicate`. */
+  readonly replicatedKeys: readonly ReplicatedKeyStats[];
 }
 
 function durabilityStats(pool: Pool): DurabilityStats {
@@ -256,6 +275,10 @@ export function gatherStats(
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
     attached: attachedCount(pool),
     durability: durabilityStats(pool),
+    replicatedKeys: sharedKeys(pool).map((shared) => ({
+      key: keyOf(shared),
+      owners: shared.owners,
+    })),
     nodes: nodes.map(({ nodeId, agent }, i) => ({
       id: nodeId,
       slots: slots.get(nodeId) ?? 0,

@@ -12,6 +12,7 @@ import type { Slot } from "../core/brands.ts";
 import {
   describe,
   type DinomoError,
+  FarOnlyError,
   InvalidArgumentError,
   NotANumberError,
   StoreClosedError,
@@ -23,9 +24,11 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import {
+  assertReplicable,
   expiryOf,
   iterable,
   type IterationOptions,
@@ -411,6 +414,55 @@ export class Store<V> {
       );
     }
     return await this.#maintain().scale(nodes);
+  }
+
+  /**
+   * Has a key owned by several KNs of a far pool, which share its reads and writes: for a key that is used so much that it keeps
+   * one KN busy (selective replication). With 1 it is owned by one KN again.
+   *
+   * The key need not exist. It is read and written as before: operations on it are linearizable, and those of one thread apply in
+   * the order in which they were issued. As long as a thread has any of the key in flight, it sends the next to the same KN; so what is
+   * shared are the operations of several threads, and those that a thread awaits one by one. Up to 64 keys can be replicated at one time.
+   * When KNs come, go or fail, others take their places, as far as there are any. It is forgotten when the store is closed.
+   *
+   * @param key at most 128 bytes long
+   * @param owners how many KNs, from 1 to `nodes`
+   * @throws {FarOnlyError} in the near placement, where every thread reads every key itself
+   * @throws {InvalidArgumentError} when the key is too long, or there are fewer KNs
+   * @throws {TooManyReplicatedKeysError} when 64 other keys are replicated
+   * @throws {HostOnlyError} in a thread that has attached
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ placement: "far", nodes: 2, capacity: "64MiB" });
+   * await store.put("visits", 0);
+   * await store.replicate("visits", 2);
+   * await store.increment("visits");
+   * console.log(store.stats().replicatedKeys); // [{ key: "visits", owners: [0, 1] }]
+   * await store.replicate("visits", 1);
+   * ```
+   */
+  async replicate(key: Key, owners: number): Promise<void> {
+    const maintenance = this.#maintain();
+    const encoder = new KeyEncoder(...this.#pool.hashKey);
+    encoder.encode(key);
+    if (!isFar(this.#pool)) {
+      throw new FarOnlyError(
+        'replicate must be called on a store with placement "far", got a near one: there every thread reads every key itself',
+      );
+    }
+    assertReplicable(encoder.byteLength);
+    const { nodes } = this;
+    if (!Number.isInteger(owners) || owners < 1 || owners > nodes) {
+      throw new InvalidArgumentError(
+        `owners must be a whole number from 1 to ${nodes}, the number of KNs, got ${
+          describe(owners)
+        }`,
+      );
+    }
+    await maintenance.replicate(encoder, owners);
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 import { clearInterval, setInterval } from "node:timers";
 import { type AutoscaleDecision, Autoscaler, decisionLine } from "../mnode/autoscaler.ts";
-import type { NodeActuator } from "../mnode/autoscaler.ts";
+import type { KeyActuator, NodeActuator } from "../mnode/autoscaler.ts";
 import { StatisticsCollector, type StatisticsWindow } from "../mnode/statistics_collector.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
@@ -21,6 +21,8 @@ export interface StoreStatisticsOptions {
   /** Undefined: they are for `stats()` only. */
   readonly autoscale: ResolvedAutoscale | undefined;
   readonly nodes: NodeActuator;
+  /** Undefined if keys of the pool cannot be shared. */
+  readonly keys: KeyActuator | undefined;
   readonly onDecision: (decision: AutoscaleDecision) => void;
 }
 
@@ -32,7 +34,7 @@ export class StoreStatistics {
   #window: StatisticsWindow | undefined;
 
   /** Opens the first window; keeps no process alive. */
-  constructor({ pool, region, autoscale, nodes, onDecision }: StoreStatisticsOptions) {
+  constructor({ pool, region, autoscale, nodes, keys, onDecision }: StoreStatisticsOptions) {
     const now = () => performance.now();
     this.#collector = new StatisticsCollector({ pool, statistics: region, now });
     this.#autoscaler = autoscale && new Autoscaler({
@@ -40,7 +42,7 @@ export class StoreStatistics {
       isDryRun: autoscale.isDryRun,
       now,
       nodes,
-      keys: undefined,
+      keys,
       onDecision: (decision) => {
         onDecision(decision);
         autoscale.log?.(decisionLine(decision), decision);

@@ -8,6 +8,7 @@ import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
+import { isCellWord } from "../../lib/routing/cells.ts";
 import { Gate } from "../../lib/pool/gate.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
@@ -36,7 +37,7 @@ export class SimCleaner implements SimAgent {
 
   mayRun(isNested: boolean): boolean {
     if (this.isActive) return false;
-    return !isNested || this.#world.lockWords.length === 0;
+    return !isNested || this.#world.lockWords.every(isCellWord);
   }
 
   step(): void {

@@ -21,10 +21,12 @@ import { abandonMergers, LogMerger } from "../../lib/dpm/log_merger.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
+import { cellsHeldBy } from "../../lib/mnode/dead_cells.ts";
 import { DeadExecutor } from "../../lib/mnode/dead_executor.ts";
 import { endDeadMerger, type MergerDeath } from "../../lib/mnode/dead_merger.ts";
 import { FarMoves } from "../../lib/mnode/far_moves.ts";
 import { GoneNodes } from "../../lib/mnode/gone_nodes.ts";
+import { KeyReplication } from "../../lib/mnode/key_replication.ts";
 import { repairPool, sealLogs, sealMerged } from "../../lib/mnode/pool_repair.ts";
 import { abandonExecutor, agentExecutor, Executor } from "../../lib/node/executor.ts";
 import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
@@ -54,7 +56,7 @@ import { holderOf, initialiseOwner } from "../../lib/routing/ownership.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
-import { checkPool } from "./sim_pool_check.ts";
+import { checkCells, checkPool } from "./sim_pool_check.ts";
 import { SimEyes } from "./sim_reader.ts";
 import { makeValue, readValue } from "./sim_values.ts";
 import { DIRECTORY } from "./snapshots.ts";
@@ -100,6 +102,10 @@ interface Issued {
   status: number | undefined;
 }
 
+function nodeOf(agent: number): { nodeId: NodeId; agent: number } {
+  return { nodeId: agent as NodeId, agent };
+}
+
 function newCache(): Cache<CachedValue> {
   return createCache("marginal", { budgetBytes: CACHE_BYTES, keep: keepValue });
 }
@@ -128,6 +134,9 @@ export class SimFailover {
   readonly #reads: RoutedReads;
   readonly #farMoves: FarMoves | undefined;
   readonly #mergerDeaths: MergerDeath[] = [];
+  /** Which keys have cells, in a far pool. */
+  readonly #keys: KeyReplication | undefined;
+  #hasFailedOver = false;
   readonly #rings: readonly RingHandle[];
   readonly #gone: GoneNodes<{
     readonly nodeId: NodeId;
@@ -186,6 +195,13 @@ export class SimFailover {
       return isFar ? new FarNode({ ...parts, cache: newCache() }) : new KvsNode(parts);
     }) as [KvsNode | FarNode, KvsNode | FarNode];
     this.#farMoves = isFar ? new FarMoves({ pool, agentOf: (node) => node, clock }) : undefined;
+    this.#keys = this.#farMoves && new KeyReplication({
+      pool,
+      farMoves: this.#farMoves,
+      nodes: () => [this.#hasFailedOver ? SUCCESSOR : VICTIM].map(nodeOf),
+      assignedTo: () => (this.#hasFailedOver ? SUCCESSOR : VICTIM) as NodeId,
+      now: () => this.#nowMs,
+    });
     for (let slot = 0; slot < SLOT_COUNT; slot++) initialiseOwner(pool, slot as Slot, 0 as NodeId);
     setNode(pool, VICTIM, 0 as NodeId, NodeState.ACTIVE);
     announceNodes(pool);
@@ -200,6 +216,22 @@ export class SimFailover {
       assignedTo: () => SUCCESSOR as NodeId,
       farMoves: this.#farMoves,
     });
+  }
+
+  /** Gives keys cells, whose only owner is the KN that is to fail. */
+  share(keys: readonly number[]): void {
+    for (const key of keys) {
+      this.#encoder.encode(KEYS[key]!.text);
+      require(this.#keys!.tryReplicate(this.#encoder, 1) === "done", "a key gets a cell");
+    }
+  }
+
+  /** Takes the cells away again, when nobody is in a step. */
+  #unshare(): void {
+    for (const key of KEYS) {
+      this.#encoder.encode(key.text);
+      require(this.#keys!.tryDereplicate(this.#encoder), "a key loses its cell");
+    }
   }
 
   /** Issues operations, and publishes them. */
@@ -234,6 +266,7 @@ export class SimFailover {
 
   /** Puts the other KN in its place; slots that it still holds stay with it. */
   failOver(): void {
+    this.#hasFailedOver = true;
     setNode(this.pool, SUCCESSOR, SUCCESSOR as NodeId, NodeState.ACTIVE);
     const thread = {
       hasEnded: () => this.#hasThreadEnded,
@@ -251,6 +284,7 @@ export class SimFailover {
         },
       },
     });
+    this.#keys?.tend();
     this.turn();
     this.#checkHeld();
   }
@@ -267,6 +301,7 @@ export class SimFailover {
     if (this.#farMoves === undefined) return;
     this.#tendMerger();
     this.#gone.advance();
+    this.#keys!.tend();
   }
 
   /** What the M-node does about a merger that has died with the KN. */
@@ -275,9 +310,10 @@ export class SimFailover {
     if (death !== undefined) this.#mergerDeaths.push(death);
   }
 
-  /** Slots that the victim has not let go. */
+  /** Slots and cells that the victim has not let go. */
   get heldCount(): number {
-    return this.#gone.nodes.reduce((sum, gone) => sum + gone.stuck.length, 0);
+    const slots = this.#gone.nodes.reduce((sum, gone) => sum + gone.stuck.length, 0);
+    return slots + cellsHeldBy(this.pool, VICTIM).length;
   }
 
   /** Ends everything after a failover, and checks what is left. */
@@ -302,6 +338,9 @@ export class SimFailover {
       );
     }
     this.#mergeAll();
+    if (this.#keys !== undefined) checkCells(this.pool);
+    this.#checkContents(this.pool);
+    if (this.#keys !== undefined) this.#unshare();
     this.#checkContents(this.pool);
     const ringOf = (_: number, agent: number) => this.#rings[agent]!;
     const deaths = this.#gone.nodes.flatMap(({ node, death }) =>
@@ -337,6 +376,8 @@ export class SimFailover {
       const holder = holderOf(this.pool.control[this.pool.slotAt(slot) + SLOT_LOCK]!);
       require(holder !== VICTIM, `slot ${slot} is still locked by a KN that is dead`);
     }
+    const cells = cellsHeldBy(this.pool, VICTIM);
+    require(cells.length === 0, `cells ${cells} are still locked by a KN that is dead`);
   }
 
   /** The process ends now: what is in the files is what was acknowledged. */

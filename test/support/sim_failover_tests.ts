@@ -99,6 +99,28 @@ const FAR_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 5 },
 ];
 
+/** In a far pool also changes of keys that have cells, of all sizes, and of one whose slot is cleared. */
+const SHARED_KEYS = [0, 5, 10];
+const SHARED_SCRIPT: readonly ScriptStep[] = [
+  { kind: "put", key: 0, bytes: 60 },
+  { kind: "get", key: 0 },
+  { kind: "put-absent", key: 0, bytes: 40 },
+  { kind: "delete", key: 0 },
+  { kind: "delete", key: 10 },
+  { kind: "get", key: 10 },
+  { kind: "put-expiring", key: 10, bytes: 40 },
+  { kind: "put-absent", key: 0, bytes: 1400 },
+  { kind: "put", key: 5, bytes: 1500 },
+  { kind: "put", key: 10, bytes: 1500 },
+  { kind: "put", key: 0, bytes: 1500 },
+  { kind: "get", key: 5 },
+  { kind: "clear", slot: 1 },
+  { kind: "put-absent", key: 5, bytes: 40 },
+  { kind: "put", key: 2, bytes: 40 },
+  { kind: "put", key: 0, bytes: 3000 },
+  { kind: "get", key: 0 },
+];
+
 /** What is issued while nobody knows yet what has become of the step. */
 const AFTER: readonly ScriptStep[] = [
   { kind: "put-absent", key: 0, bytes: 40 },
@@ -115,6 +137,8 @@ interface Scenario {
   readonly options: FailoverOptions;
   readonly before: readonly ScriptStep[];
   readonly script: readonly ScriptStep[];
+  /** Keys that have cells while it runs. @default none */
+  readonly shared?: readonly number[];
 }
 
 /** Accesses from one that is tried to the next: a process's share of all of them (campaign.ts), unless there is no time for that. */
@@ -122,7 +146,7 @@ const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
 /** In far pools each access takes longer to try: in one run some, from another one on in each run. */
 const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 17;
 /** Steps in which a script is executed, at most; a large value takes two. */
-const STEPS_MAX = 4;
+const STEPS_MAX = 8;
 /** Segments that a DPM processor cleans, or dies in. */
 const CLEANED_COUNT = 2;
 const ROOMY_SEGMENT_COUNT = 16;
@@ -153,8 +177,12 @@ function scenariosOf(isLogged: boolean, isFar: boolean): Scenario[] {
     script,
   }));
   if (isFar) {
-    const name = "reads between changes";
-    return [...scenarios, { name, options: roomy, before: BEFORE, script: FAR_SCRIPT }];
+    const parts = { options: roomy, before: BEFORE };
+    return [
+      ...scenarios,
+      { ...parts, name: "reads between changes", script: FAR_SCRIPT },
+      { ...parts, name: "keys with cells", script: SHARED_SCRIPT, shared: SHARED_KEYS },
+    ];
   }
   return [...scenarios, { name: "cleaning", options: scarce, before: WORN, script: CHURN }];
 }
@@ -162,7 +190,7 @@ function scenariosOf(isLogged: boolean, isFar: boolean): Scenario[] {
 /** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
 function runUntil(
   world: SimFailover,
-  { before, script }: Scenario,
+  { before, script, shared }: Scenario,
   at: number,
   onAccess: () => void,
 ): boolean {
@@ -170,6 +198,7 @@ function runUntil(
     world.issue([step]);
     world.drainVictim();
   }
+  if (shared !== undefined) world.share(shared);
   world.issue(script);
   let count = 0;
   let isDone = false;

@@ -6,7 +6,9 @@
  */
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { hasUnmerged } from "../../lib/dpm/log_merger.ts";
+import { KeyReplication } from "../../lib/mnode/key_replication.ts";
 import { sealMerged } from "../../lib/mnode/pool_repair.ts";
 import { clientExecutor } from "../../lib/node/executor.ts";
 import { FarMoves } from "../../lib/mnode/far_moves.ts";
@@ -29,10 +31,19 @@ import {
   initialiseOwner,
   loadOwner,
   ownerOf,
+  slotOwner,
   tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
-import { beginTenancy } from "../../lib/routing/node_directory.ts";
+import { cellsEnd, isCellWord } from "../../lib/routing/cells.ts";
+import {
+  beginTenancy,
+  MERGING_NODE,
+  NO_NODE,
+  NodeState,
+  setNode,
+} from "../../lib/routing/node_directory.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
+import { HASH_KEY } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
 import { reachableRecords } from "./sim_pool_check.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
@@ -42,6 +53,10 @@ const RING_BYTES = 8192;
 /** So few that responses wrap, and wait for the client, all the time. */
 const RESPONSE_BYTES = 2048;
 const NODES_MAX = 3;
+/** How often a KN may make a step in which it would perhaps wait for a cell. */
+const CELL_WAIT_SHARE = 0.3;
+/** Of so many keys one may have several owners. */
+const SHARED_EVERY = 12;
 const TICK_MS_MAX = 120;
 /** Free segments with which a KN does not run out of them, and clean, in the middle of a request. */
 const ROOMY_SEGMENT_COUNT = 6;
@@ -107,8 +122,10 @@ export class SimNode implements SimAgent {
 
   /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */
   #mayLock(): boolean {
-    const { lockWords, pool } = this.#world;
+    const { lockWords, pool, random } = this.#world;
     if (lockWords.length === 0) return true;
+    // In its log there may be records of others' slots, which it merges. For a cell it waits some time, and gives up.
+    if (cellsEnd(pool) !== 0) return lockWords.every(isCellWord) && random.next() < CELL_WAIT_SHARE;
     // It never waits for the lock of another KN's slot, unless it cleans.
     const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
     return isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
@@ -123,6 +140,10 @@ export class SimManager implements SimAgent {
   /** In the far placement: how slots are moved, and where those are to go that nobody owns at the moment. */
   readonly farMoves: FarMoves;
   readonly #taken = new Map<Slot, NodeId>();
+  /** In the far placement: which keys several KNs own. */
+  readonly keys: KeyReplication;
+  /** Slots in which a key has had several owners. */
+  readonly sharedSlots = new Set<Slot>();
   readonly #world: SimWorld;
   #nextId = 0;
   /** Records that must stay where they are while freed segments are held back. */
@@ -135,10 +156,18 @@ export class SimManager implements SimAgent {
       agentOf: (nodeId) => this.nodes.find((node) => node.nodeId === nodeId)?.agent,
       clock: world.clock,
     });
+    const staying = () => this.nodes.filter((node) => !node.isLeaving);
+    this.keys = new KeyReplication({
+      pool: world.pool,
+      farMoves: this.farMoves,
+      nodes: staying,
+      assignedTo: () => world.random.pick(staying()).nodeId,
+      now: () => world.nowMs,
+    });
   }
 
   mayRun(isNested: boolean): boolean {
-    if (this.isActive || (this.#world.isEnding && this.#taken.size === 0)) return false;
+    if (this.isActive || (this.#world.isEnding && this.farMoves.takenCount === 0)) return false;
     // Merging takes locks.
     return !isNested || !this.#world.isFar || this.#world.lockWords.length === 0;
   }
@@ -147,7 +176,9 @@ export class SimManager implements SimAgent {
     const { random, pool } = this.#world;
     const choice = random.next();
     for (const slot of this.#taken.keys()) if (random.next() < 0.7) this.#give(slot);
+    if (this.#world.isFar && !this.isPaused) this.keys.tend();
     if (this.#world.isEnding) return;
+    if (this.#world.isFar && random.next() < 0.15) return this.#replicate();
     if (choice < 0.35) this.#world.nowMs += random.between(1, TICK_MS_MAX);
     else if (choice < 0.65) this.#moveAny();
     else if (choice < 0.7) this.#rebalance();
@@ -172,6 +203,7 @@ export class SimManager implements SimAgent {
     beginTenancy(pool, agent);
     pool.control[agentAt + AGENT_LOGGED_END] = 0;
     const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
+    setNode(pool, agent, node.nodeId, NodeState.ACTIVE);
     this.nodes = [...this.nodes, node];
     clients.forEach(({ client }, i) => client.connect(node.connections[i]!));
     Atomics.store(pool.control, GATE_NODE_COUNT, this.nodes.length);
@@ -203,8 +235,24 @@ export class SimManager implements SimAgent {
     sealMerged(pool, agent);
   }
 
+  /** Has a key owned by several KNs, by others, or by one again; it may have to be tried again, or be left. */
+  #replicate(): void {
+    const { random, models, counters } = this.#world;
+    const key = random.next() < 0.5
+      ? random.pick(counters).key
+      : random.pick(models.filter((_, i) => i % SHARED_EVERY === 0)).key;
+    const encoder = new KeyEncoder(...HASH_KEY);
+    encoder.encode(key.text);
+    if (this.#isLocked(key.slot)) return;
+    this.sharedSlots.add(key.slot);
+    if (this.keys.has(encoder) && random.next() < 0.6) this.keys.tryDereplicate(encoder);
+    else this.keys.tryReplicate(encoder, random.between(1, this.nodes.length));
+  }
+
   /** Gives a slot that was taken to its new owner, if its last owner's log is merged by now. */
   #give(slot: Slot): void {
+    // Whoever shares a key of it has given it back.
+    if (slotOwner(this.#world.pool, slot) !== MERGING_NODE) return void this.#taken.delete(slot);
     if (this.#isLocked(slot) || this.isPaused) return;
     const wanted = this.#taken.get(slot)!;
     const isThere = this.nodes.some((node) => node.nodeId === wanted && !node.isLeaving);
@@ -267,18 +315,19 @@ export class SimManager implements SimAgent {
     const owned = slots.filter((slot) => ownerOf(loadOwner(pool, slot)) === leaving.nodeId);
     const staying = this.nodes.find((node) => !node.isLeaving)!;
     for (const slot of owned) this.#move(slot, staying.nodeId);
-    if (this.#taken.size > 0) return;
+    if (this.#taken.size > 0 || (this.#world.isFar && !this.keys.tryLeave())) return;
+    if (slots.some((slot) => slotOwner(pool, slot) === leaving.nodeId)) return;
     if (leaving.connections.some(({ producer }) => producer.inFlightCount !== 0)) return;
     // It would wait for the end of the pause.
     if (leaving.isActive || this.isPaused) return;
+    // Of its slots everything is merged; of keys that others own, too, there may be records left.
+    const isMerged = !this.#world.isFar || !hasUnmerged(pool, leaving.agent) ||
+      this.farMoves.mergeAll(leaving.agent);
+    if (!isMerged) return;
     clients.forEach(({ client }, i) => client.disconnect(leaving.connections[i]!));
     leaving.node.close();
-    if (this.#world.isFar) {
-      if (hasUnmerged(pool, leaving.agent) && !this.farMoves.mergeAll(leaving.agent)) {
-        throw new Error("a KN that owns nothing has nothing to merge");
-      }
-      sealMerged(pool, leaving.agent);
-    }
+    if (this.#world.isFar) sealMerged(pool, leaving.agent);
+    setNode(pool, leaving.agent, NO_NODE, NodeState.NONE);
     this.nodes = this.nodes.filter((node) => node !== leaving);
     Atomics.store(pool.control, GATE_NODE_COUNT, this.nodes.length);
   }

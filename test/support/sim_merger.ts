@@ -6,6 +6,7 @@
 import { LogMerger } from "../../lib/dpm/log_merger.ts";
 import { agentExecutor } from "../../lib/node/executor.ts";
 import { AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
+import { isCellWord } from "../../lib/routing/cells.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
 
@@ -24,7 +25,7 @@ export class SimMerger implements SimAgent {
   }
 
   mayRun(isNested: boolean): boolean {
-    return !this.isActive && (!isNested || this.#world.lockWords.length === 0);
+    return !this.isActive && (!isNested || this.#world.lockWords.every(isCellWord));
   }
 
   step(): void {

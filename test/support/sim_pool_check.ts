@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type BucketId, NO_BUCKET, type SegmentId, type Slot } from "../../lib/core/brands.ts";
+import {
+  type BucketId,
+  type CellId,
+  NO_BUCKET,
+  type SegmentId,
+  type Slot,
+} from "../../lib/core/brands.ts";
 import { halfSipHash13 } from "../../lib/core/half_sip_hash.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import {
@@ -14,7 +20,9 @@ import {
   bucketWord,
   PAIR_WORDS,
 } from "../../lib/index/bucket_layout.ts";
+import { IndexSpace } from "../../lib/index/index_space.ts";
 import { bucketAt, metaLog2 } from "../../lib/index/slot_extents.ts";
+import { SlotTable } from "../../lib/index/slot_table.ts";
 import {
   FLAG_EXPIRES,
   metaKeyBytes,
@@ -30,6 +38,10 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "../../lib/log/record_layout.ts";
 import {
+  AGENT_HOST,
+  CELL_ADDRESS,
+  CELL_KEY,
+  CELL_KEY_META,
   FREE_LIST_COUNT,
   FREE_LIST_HEAD,
   GATE_DEFER_FREE,
@@ -53,6 +65,7 @@ import {
 } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";
 import { require } from "./sim_model.ts";
 
 /** Buckets that agents may keep because they did not get the lock of the free list. */
@@ -82,6 +95,23 @@ export function checkPool(
   for (const slot of slots) check.slot(slot);
   check.segments();
   check.indexSpace();
+}
+
+/** Throws if a cell says anything but what the index says, when all that was logged is merged. */
+export function checkCells(pool: Pool): void {
+  const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+  for (let i = 0; i < cellsEnd(pool); i++) {
+    const cell = i as CellId;
+    if (loadRoute(pool, cell) === NO_ROUTE) continue;
+    const at = pool.cellAt(cell);
+    const { control } = pool;
+    const hash = hashOfCell(pool, cell);
+    const slotAt = pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
+    const keyBytes = metaKeyBytes(control[at + CELL_KEY_META]);
+    const indexed = table.find(slotAt, hash, control, at + CELL_KEY, keyBytes);
+    const said = control[at + CELL_ADDRESS];
+    require(said === indexed, `I4: cell ${cell} says ${said}, the index ${indexed}`);
+  }
 }
 
 /** Version of a slot's newest record. */

@@ -22,6 +22,8 @@ const CODES = {
   PathError: "DINOMO_PATH",
   HostOnlyError: "DINOMO_HOST_ONLY",
   TooManyClientsError: "DINOMO_TOO_MANY_CLIENTS",
+  FarOnlyError: "DINOMO_FAR_ONLY",
+  TooManyReplicatedKeysError: "DINOMO_TOO_MANY_REPLICATED_KEYS",
   UnavailableError: "DINOMO_UNAVAILABLE",
   PoolLockedError: "DINOMO_LOCKED",
   FormatError: "DINOMO_FORMAT",
