@@ -44,6 +44,7 @@ import {
 } from "../log/record_layout.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { syncsAlways } from "../pool/durability.ts";
+import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
 import {
@@ -135,6 +136,8 @@ export class Client {
   readonly #sentUnder: Int32Array = new Int32Array(SLOT_COUNT);
   /** Per slot: the KN that they were sent to, if they were routed by a cell. */
   readonly #sentTo: Int16Array = new Int16Array(SLOT_COUNT);
+  /** Whether keys may have cells. */
+  readonly #isFar: boolean;
   /** Counts the choices of an owner. */
   #choices: number;
   /** Per slot: 1 while requests must be held. */
@@ -155,6 +158,7 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#pool = options.pool;
     this.#writer = new RequestWriter(options.clientId);
+    this.#isFar = isFar(this.#pool);
     this.#choices = recordClient(options.clientId).client;
     this.#waiter = options.waiter;
     this.#publishEvery = syncsAlways(this.#pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
@@ -369,7 +373,7 @@ export class Client {
     // The M-node marks a slot for the microseconds in which it swaps the lock word.
     while ((word & HOLDER_MASK) === MOVING) word = loadOwner(this.#pool, slot);
     // Afterwards: that the key has no cell holds as long as the word.
-    if (cellsEnd(this.#pool) !== 0) {
+    if (this.#isFar && cellsEnd(this.#pool) !== 0) {
       const { hash, words, start, byteLength } = key;
       const route = findRoute(this.#pool, hash, words, start, byteLength);
       if (route !== NO_ROUTE) return this.#routeByCell(slot, route);
@@ -646,6 +650,7 @@ export class Client {
     const { hash, words: keyWords, start, byteLength } = keyOfRequest(words);
     const route = findRoute(this.#pool, hash, keyWords, start, byteLength);
     if (route === NO_ROUTE || ownerOf(route) !== NO_NODE) return false;
+    this.#disown(words);
     settler.fail(unavailable("was not made"));
     this.#flushes.noteEnd(sequence);
     return true;

@@ -36,6 +36,7 @@ import {
   UNAVAILABLE_AFTER_MS,
 } from "../core/limits.ts";
 import { hasUnmerged } from "../dpm/log_merger.ts";
+import { unaskedLogs } from "../dpm/unasked_logs.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { FLAG_BINARY_KEY, metaKeyBytes, packMeta } from "../log/record_layout.ts";
@@ -182,6 +183,7 @@ export class KeyReplication {
   /** Sees to it that keys have the owners that they are to have; to be called regularly, and when a KN is gone. */
   tend(): void {
     if (this.#taken.size > 0) this.#giveBack();
+    for (const agent of unaskedLogs(this.#pool)) this.#options.farMoves.mergeAll(agent);
     this.#forEachCell((cell) => {
       if (this.#closed.has(cell)) return;
       const holder = holderOf(Atomics.load(this.#control, this.#lockAt(cell)));

@@ -7,6 +7,10 @@
  * Nobody waits for a cell while it holds another one (it tries once, and the group ends if that fails), and mergers and cleaners lock no
  * cell; so no two threads wait for each other.
  *
+ * **Refused once, refused ever** (I4). A request is refused when the cell's lock word, or the word by which clients route to it, is another
+ * one than its own. Neither ever becomes the same again. So whatever comes behind a refused request by the same word is refused, too,
+ * reads included, and also those that need not look at the cell.
+ *
  * Reads of one key share what the first of them in the step has read of the cell. That is not too old for any of them: what a step
  * executes was sent before it began. (A read that comes after a change in the same group waits for the end of the group.)
  *
@@ -94,8 +98,6 @@ export class CellGroup {
     if (held !== NOT_HELD) return held === word ? Lock.TAKEN : Lock.MOVED;
     const lock = this.#lockCell(cell, word);
     if (lock === Lock.TAKEN) this.#hold(cell, word);
-    // While somebody who is gone holds it, requests wait at their clients: here they would keep others waiting.
-    else if (lock === Lock.BUSY && loadRoute(this.#pool, cell) !== word) return Lock.MOVED;
     return lock;
   }
 
@@ -136,6 +138,7 @@ export class CellGroup {
   /** Finds the newest put of a key, in the lookup's `found`, for a request that only reads. */
   read(word: OwnerWord, key: KeyWords): CellRead {
     const cell = cellOf(word);
+    if (!this.#isRoutedBy(cell, word)) return CellRead.MOVED;
     if (this.#readUnder[cell] === word) {
       const address = this.#addresses[cell] as PoolAddress;
       if (address === NO_ADDRESS) return CellRead.ABSENT;
@@ -205,6 +208,8 @@ export class CellGroup {
     const at = this.#pool.cellAt(cell) + CELL_LOCK;
     const pollsMax = this.#held.length > 0 ? 1 : LOCK_POLLS_MAX;
     const held = heldBy(word, this.#agent);
+    // While somebody who is gone holds it, requests wait at their clients: here they would keep others waiting.
+    if (loadRoute(this.#pool, cell) !== word) return Lock.MOVED;
     let seen = Atomics.load(this.#control, at);
     for (let i = 0; i < pollsMax; i++) {
       if ((seen & ~HOLDER_MASK) !== word) return Lock.MOVED;
@@ -228,6 +233,11 @@ export class CellGroup {
     this.#versions[cell] = version;
     this.#newest[cell] = newest;
     this.#isChanged[cell] = 1;
+  }
+
+  /** Whether a request that was routed by a word is still to be executed. */
+  #isRoutedBy(cell: CellId, word: OwnerWord): boolean {
+    return loadRoute(this.#pool, cell) === word && this.#isOf(this.#pool.cellAt(cell), word);
   }
 
   #isOf(at: number, word: OwnerWord): boolean {

@@ -110,9 +110,7 @@ export class FarLookup {
   findAt(key: KeyWords, address: PoolAddress, generation: number): boolean {
     const cache = this.#cache;
     const kind = cache?.lookup(key) ?? CacheKind.MISS;
-    const isThis = kind === CacheKind.VALUE && cache!.address === address >>> 0 &&
-      cache!.generation === generation;
-    if (isThis) {
+    if (kind === CacheKind.VALUE && this.#isCachedFrom(address, generation)) {
       this.found = cache!.payload!;
       return this.#count(VerbCounter.VALUE_HITS, true);
     }
@@ -164,6 +162,13 @@ export class FarLookup {
     if (isFound) this.#admit(key, reader, reader.roundTrips + spent);
     else if (hasShortcut) cache!.remove(key);
     return this.#count(VerbCounter.MISSES, isFound);
+  }
+
+  /** Whether the entry that was looked up last is of the record at an address, in this life of its segment. */
+  #isCachedFrom(address: PoolAddress, generation: number): boolean {
+    const cache = this.#cache;
+    if (cache === undefined) return false;
+    return cache.address === address >>> 0 && cache.generation === generation;
   }
 
   #admit(key: CacheKey, reader: PoolReader, roundTrips: number): void {

@@ -47,6 +47,8 @@ import { type CachedValue, FarLookup } from "./far_lookup.ts";
 import { FarRequests, Outcome } from "./far_requests.ts";
 import { SlotWriter } from "./slot_writer.ts";
 import { StagedValues } from "./staged_values.ts";
+import { StepMeter } from "./step_meter.ts";
+import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 
 /** What a far KN is made of. */
 export interface FarNodeOptions extends VerbsOptions {
@@ -64,6 +66,8 @@ export interface FarNodeOptions extends VerbsOptions {
   readonly file?: LogFile | undefined;
   /** Writes checkpoints when this KN needs a segment that waits for one. */
   readonly checkpointer?: Checkpointer | undefined;
+  /** Where clients and the M-node count; if there are statistics, it is measured how long the KN is occupied. */
+  readonly statistics?: StatisticsRegion | undefined;
 }
 
 /** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
@@ -101,6 +105,7 @@ export class FarNode {
   readonly #cleanerLog: LogWriter;
   readonly #cleaner: Cleaner;
   readonly #counters: AgentCounters;
+  readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
   readonly #backlogBytesMax: number;
   /** What requests of the last step have waited for. */
@@ -168,6 +173,8 @@ export class FarNode {
     );
     this.#cleaner = new Cleaner(pool, segments, mergerTable, this.#cleanerLog, clock);
     this.#counters = new AgentCounters(pool, agent);
+    this.#meter = options.statistics &&
+      new StepMeter(options.statistics, this.#counters, Executor.OWN_THREAD, file !== undefined);
     this.#sweeper = new ExpirySweeper({
       pool,
       nodeId,
@@ -200,6 +207,7 @@ export class FarNode {
     const hasUpkeep = sweepIsDue || this.#unmerged.mayDrop || this.#staged.hasAny;
     if (!hasRequest && !hasUpkeep) return 0;
     if (!this.#beginStep()) return 0;
+    this.#meter?.begin();
     this.#unmerged.drop(this.#log.segment);
     if (this.#staged.hasAny && this.#staged.takeBack() > 0) this.#group.endStaging();
     this.#isStalled = this.#needsMerge = this.#needsSpace = false;
@@ -217,6 +225,7 @@ export class FarNode {
     const mustClean = this.#needsSpace || (work > 0 && this.#budget.isCritical);
     work += this.#keepUp(isBehind || this.#needsMerge, mustClean, sweepIsDue);
     this.#isStalled = work === 0 && hasRequest;
+    this.#meter?.end();
     this.#endStep();
     return work;
   }

@@ -12,7 +12,7 @@
  *                         CLIENTS         1 line: epoch; 1 line per client
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
- *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 9 lines each
+ *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 10 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
  *                         CELLS           1 line, 64 hashes, 64 cells of 3 lines
@@ -201,7 +201,7 @@ export const AGENT_TENANCY = AGENT_NODE + 2;
 export const AGENT_LOGGED_END = 6 * LINE_WORDS;
 /** Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by the agent. */
 export const AGENT_VERB_COUNTERS = 7 * LINE_WORDS;
-export const AGENT_BLOCK_WORDS = 9 * LINE_WORDS;
+export const AGENT_BLOCK_WORDS = 10 * LINE_WORDS;
 
 /**
  * SLOT, line 0: where the slot's table is. Written under the slot's lock, loaded by every reader.

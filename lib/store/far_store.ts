@@ -3,13 +3,15 @@
  *
  * @module
  */
+import { setTimeout } from "node:timers/promises";
 import { BatchSettler, type Settler } from "../client/settlers.ts";
 import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { DinomoError } from "../core/errors.ts";
 import type { Slot } from "../core/brands.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
-import { NODE_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
+import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
+import { unaskedLogs } from "../dpm/unasked_logs.ts";
 import { hasUnmerged } from "../dpm/log_merger.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
@@ -44,6 +46,24 @@ class CountSettler implements Settler {
   fail(error: DinomoError): void {
     this.error ??= error;
     this.#openCount -= 1;
+  }
+}
+
+/** How often to look whether logs have been merged that nobody is asked for. */
+const UNASKED_LOOK_MS = 1;
+
+/** Waits until the M-node has merged the logs of KNs that own no slot, such as those that are gone; not for ever. */
+class UnaskedLogs {
+  readonly #pool: Pool;
+  readonly #deadlineMs = performance.now() + UNAVAILABLE_AFTER_MS;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Whether that is so: a zombie may keep its log from being merged, and its changes from being seen here. */
+  get isSettled(): boolean {
+    return unaskedLogs(this.#pool).length === 0 || performance.now() > this.#deadlineMs;
   }
 }
 
@@ -118,6 +138,7 @@ export class FarStore<V> extends Store<V> {
 
   override get count(): number {
     this.assertOpen();
+    this.#parts.client.waitFor(new UnaskedLogs(this.#pool));
     const settler = new CountSettler();
     for (const slot of this.#unmergedSlots()) {
       settler.expect();
@@ -132,6 +153,8 @@ export class FarStore<V> extends Store<V> {
   async #merge(): Promise<void> {
     this.assertOpen();
     await this.#parts.client.whenIssuedEnded();
+    const logs = new UnaskedLogs(this.#pool);
+    while (!logs.isSettled) await setTimeout(UNASKED_LOOK_MS);
     const batch = new BatchSettler();
     for (const slot of this.#unmergedSlots()) {
       batch.expect();

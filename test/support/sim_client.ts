@@ -35,6 +35,9 @@ const TTL_MS_MAX = 400;
 const MEDIUM_BYTES_MAX = 700;
 const LARGE_BYTES = [2100, 3000] as const;
 
+/** Share of the operations that are on keys which may have several owners, beside those that happen to be. */
+const HOT_SHARE = 0.3;
+
 /** What can be waited for. */
 type Awaited = { readonly isSettled: boolean };
 
@@ -45,6 +48,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   readonly client: Client;
   readonly #world: SimWorld;
   readonly #models: readonly KeyModel[];
+  readonly #hotModels: readonly KeyModel[];
   /** Slots of which every key is this client's. */
   readonly #ownSlots: readonly Slot[];
   readonly #encoder = new KeyEncoder(...HASH_KEY);
@@ -65,6 +69,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.name = `client ${clientId}`;
     this.#world = world;
     this.#models = models;
+    this.#hotModels = models.filter((model) => world.sharableModels.includes(model));
     this.#ownSlots = ownSlots;
     this.#eyes = new SimEyes(world.pool, world.clock);
     this.reads = new RoutedReads(world.pool);
@@ -135,7 +140,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   }
 
   #issueSmall(): void {
-    this.#delete(this.#world.random.pick(this.#models));
+    this.#delete(this.#pickModel());
     if (this.#world.random.next() < 0.5) this.endTick();
   }
 
@@ -152,7 +157,7 @@ export class SimClient implements SimAgent, ClientWaiter {
 
   /** A read through the store waits for this client's own operations on the slot. */
   #readOwn(): void {
-    const model = this.#world.random.pick(this.#models);
+    const model = this.#pickModel();
     this.#world.scheduler.watch(`a synchronous read of ${this.name}`);
     if (this.#world.isFar) return this.client.waitFor(this.#get(model));
     if (this.client.isSlotPending(model.key.slot)) this.client.settleSlot(model.key.slot);
@@ -209,12 +214,12 @@ export class SimClient implements SimAgent, ClientWaiter {
 
   #issueAny(): Awaited {
     const { random, isFar } = this.#world;
-    if (isFar && random.next() < 0.4) return this.#get(random.pick(this.#models));
+    if (isFar && random.next() < 0.4) return this.#get(this.#pickModel());
     if (random.next() < 0.1) return this.#increment();
     if (this.#ownSlots.length > 0 && random.next() < 0.01) {
       return this.#clear(random.pick(this.#ownSlots));
     }
-    const model = random.pick(this.#models);
+    const model = this.#pickModel();
     const choice = random.next();
     if (choice < 0.2) return this.#delete(model);
     if (choice < 0.3) return this.#put(model, "put-absent", Condition.ABSENT, 0);
@@ -223,6 +228,13 @@ export class SimClient implements SimAgent, ClientWaiter {
       return this.#put(model, "put-version", Condition.VERSION, version);
     }
     return this.#put(model, "put", Condition.NONE, 0);
+  }
+
+  /** A key of this client's own; in a far pool often one of those that may have several owners. */
+  #pickModel(): KeyModel {
+    const { random, isFar } = this.#world;
+    const isHot = isFar && this.#hotModels.length > 0 && random.next() < HOT_SHARE;
+    return random.pick(isHot ? this.#hotModels : this.#models);
   }
 
   #put(

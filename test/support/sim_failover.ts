@@ -226,6 +226,12 @@ export class SimFailover {
     }
   }
 
+  /** Gives a key's cell another word, as if it had got other owners; false while somebody holds it. */
+  swapOwners(key: number): boolean {
+    this.#encoder.encode(KEYS[key]!.text);
+    return this.#keys!.tryReplicate(this.#encoder, 1) === "done";
+  }
+
   /** Takes the cells away again, when nobody is in a step. */
   #unshare(): void {
     for (const key of KEYS) {

@@ -121,6 +121,24 @@ const SHARED_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 0 },
 ];
 
+/** Changes of keys that have cells, few enough for the KN to leave them to a merger. */
+const UNMERGED_SCRIPT: readonly ScriptStep[] = [
+  { kind: "put", key: 0, bytes: 60 },
+  { kind: "put", key: 5, bytes: 40 },
+  { kind: "put", key: 0, bytes: 40 },
+  { kind: "delete", key: 10 },
+  { kind: "put-expiring", key: 10, bytes: 40 },
+  { kind: "delete", key: 5 },
+  { kind: "put", key: 2, bytes: 40 },
+];
+
+/** Reads of one key before and behind changes of it. */
+const ALTERNATING: readonly ScriptStep[] = Array.from({ length: 4 }, () =>
+  [
+    { kind: "get", key: 0 },
+    { kind: "put", key: 0, bytes: 40 },
+  ] as const).flat();
+
 /** What is issued while nobody knows yet what has become of the step. */
 const AFTER: readonly ScriptStep[] = [
   { kind: "put-absent", key: 0, bytes: 40 },
@@ -160,6 +178,11 @@ const WORN: readonly ScriptStep[] = Array.from({ length: 24 }, (_, i) => ({
   key: i % 3 === 0 ? (i / 3) % 5 : 5 + (i % 5),
   bytes: 900,
 }));
+/** The same for a far pool with keys that have cells: each segment holds the newest record of one of them, and dead ones. */
+const FAR_WORN: readonly ScriptStep[] = [0, 6, 11, 5, 10].flatMap((kept, i) => [
+  { kind: "put", key: kept, bytes: 300 } as const,
+  ...Array.from({ length: 11 }, () => ({ kind: "put", key: 1 + i % 4, bytes: 300 } as const)),
+]);
 const CHURN: readonly ScriptStep[] = Array.from({ length: 8 }, (_, i) => ({
   kind: "put",
   key: 5 + (i % 5),
@@ -177,14 +200,21 @@ function scenariosOf(isLogged: boolean, isFar: boolean): Scenario[] {
     script,
   }));
   if (isFar) {
-    const parts = { options: roomy, before: BEFORE };
-    return [
-      ...scenarios,
-      { ...parts, name: "reads between changes", script: FAR_SCRIPT },
-      { ...parts, name: "keys with cells", script: SHARED_SCRIPT, shared: SHARED_KEYS },
-    ];
+    const name = "reads between changes";
+    return [...scenarios, { name, options: roomy, before: BEFORE, script: FAR_SCRIPT }];
   }
   return [...scenarios, { name: "cleaning", options: scarce, before: WORN, script: CHURN }];
+}
+
+/** The scenario of keys that have cells, in a far pool. */
+function cellScenario(isLogged: boolean): Scenario {
+  return {
+    name: "keys with cells",
+    options: { isLogged, isFar: true, segmentCount: FAR_SEGMENT_COUNT, ringBytes: 8 * 1024 },
+    before: BEFORE,
+    script: SHARED_SCRIPT,
+    shared: SHARED_KEYS,
+  };
 }
 
 /** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
@@ -238,10 +268,53 @@ function failing(what: string, at: number, body: () => void): void {
 
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
+  defineFailovers(scenariosOf(isLogged, isFar), isFar);
+  if (isFar) defineDyingMergers(scenariosOf(isLogged, true), isLogged);
+  else defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
+  test.run();
+}
+
+/** The same for KNs that hold cells. */
+export function runCellFailovers(isLogged: boolean): void {
+  defineFailovers([cellScenario(isLogged)], true);
+  if (!isLogged) defineSwaps();
+  defineDyingMergers([{ ...cellScenario(isLogged), script: UNMERGED_SCRIPT }], isLogged);
+  const far = { ...cellScenario(isLogged), before: FAR_WORN, shared: [0, 6, 11] };
+  defineDyingCleaners(far, ...accessesTried(true));
+  test.run();
+}
+
+/** Defines the test of cells that get other owners in the middle of a step: what was issued applies in its order. */
+function defineSwaps(): void {
+  test("a key gets other owners at any access", () => {
+    const scenario = { ...cellScenario(false), script: ALTERNATING, shared: [0] };
+    let swaps = 0;
+    for (let at = 0;; at++) {
+      const world = new SimFailover(scenario.options);
+      let isReached = false;
+      failing("other owners", at, () => {
+        isReached = runUntil(world, scenario, at, () => swaps += Number(world.swapOwners(0)));
+        world.drainVictim();
+        world.failOver();
+        world.finish();
+      });
+      if (!isReached) break;
+    }
+    assert.ok(swaps > 20, `${swaps} swaps`);
+  });
+}
+
+/** The first access that is tried, and from one to the next. */
+function accessesTried(isFar: boolean): [first: number, stride: number] {
   const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : SHARE_COUNT));
   // Whoever asks for some of them gets the same ones each time.
-  const first = STRIDE_GIVEN !== undefined ? 0 : isFar ? SEED % stride : SHARE_FIRST;
-  for (const scenario of scenariosOf(isLogged, isFar)) {
+  const first = isFar ? SEED % stride : SHARE_FIRST;
+  return [STRIDE_GIVEN === undefined ? first : 0, stride];
+}
+
+function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
+  const [first, stride] = accessesTried(isFar);
+  for (const scenario of scenarios) {
     test(`${scenario.name}: a KN dies at any access`, () => {
       let deaths = 0;
       for (let at = first;; at += stride) {
@@ -280,24 +353,21 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
       assert.ok(held * stride >= 10, `${held} of them held a slot`);
     });
   }
-
-  if (isFar) defineDyingMergers(isLogged);
-  else defineDyingCleaners(isLogged, first, stride);
-  test.run();
 }
 
 /** Defines the test of DPM processors that die while they merge a log. */
-function defineDyingMergers(isLogged: boolean): void {
+function defineDyingMergers(scenarios: readonly Scenario[], isLogged: boolean): void {
   // A merger does nothing to files: whoever tidies up after it does, a little.
   const stride = Number(STRIDE_GIVEN ?? (isLogged ? FAR_STRIDE : SHARE_COUNT));
   const first = STRIDE_GIVEN !== undefined ? 0 : isLogged ? SEED % stride : SHARE_FIRST;
-  for (const { name, options, before, script } of scenariosOf(isLogged, true)) {
+  for (const { name, options, before, script, shared } of scenarios) {
     test(`${name}: a DPM processor dies at any access while it merges`, () => {
       let deaths = 0;
       let settled = 0;
       for (let at = first;; at += stride) {
         const world = new SimFailover(options);
-        for (const step of [...before, ...script]) {
+        for (const [i, step] of [...before, ...script].entries()) {
+          if (i === before.length && shared !== undefined) world.share(shared);
           world.issue([step]);
           world.drainVictim();
         }
@@ -320,9 +390,12 @@ function defineDyingMergers(isLogged: boolean): void {
 }
 
 /** Defines the test of DPM processors that die. */
-function defineDyingCleaners(isLogged: boolean, first: number, stride: number): void {
+function defineDyingCleaners(
+  { options, before, shared }: Scenario,
+  first: number,
+  stride: number,
+): void {
   test("a DPM processor dies at any access while it cleans", () => {
-    const { options, before } = scenariosOf(isLogged, false).at(-1)!;
     let deaths = 0;
     for (let at = first;; at += stride) {
       const world = new SimFailover(options);
@@ -330,6 +403,7 @@ function defineDyingCleaners(isLogged: boolean, first: number, stride: number): 
         world.issue([step]);
         world.drainVictim();
       }
+      if (shared !== undefined) world.share(shared);
       // What it has left off at is not where the one is that dies.
       world.clean(1);
       if (!dieAt(at, () => world.clean(CLEANED_COUNT))) break;

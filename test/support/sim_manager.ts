@@ -55,8 +55,6 @@ const RESPONSE_BYTES = 2048;
 const NODES_MAX = 3;
 /** How often a KN may make a step in which it would perhaps wait for a cell. */
 const CELL_WAIT_SHARE = 0.3;
-/** Of so many keys one may have several owners. */
-const SHARED_EVERY = 12;
 const TICK_MS_MAX = 120;
 /** Free segments with which a KN does not run out of them, and clean, in the middle of a request. */
 const ROOMY_SEGMENT_COUNT = 6;
@@ -237,15 +235,13 @@ export class SimManager implements SimAgent {
 
   /** Has a key owned by several KNs, by others, or by one again; it may have to be tried again, or be left. */
   #replicate(): void {
-    const { random, models, counters } = this.#world;
-    const key = random.next() < 0.5
-      ? random.pick(counters).key
-      : random.pick(models.filter((_, i) => i % SHARED_EVERY === 0)).key;
+    const { random, sharableModels, counters } = this.#world;
+    const key = random.next() < 0.5 ? random.pick(counters).key : random.pick(sharableModels).key;
     const encoder = new KeyEncoder(...HASH_KEY);
     encoder.encode(key.text);
     if (this.#isLocked(key.slot)) return;
     this.sharedSlots.add(key.slot);
-    if (this.keys.has(encoder) && random.next() < 0.6) this.keys.tryDereplicate(encoder);
+    if (this.keys.has(encoder) && random.next() < 0.4) this.keys.tryDereplicate(encoder);
     else this.keys.tryReplicate(encoder, random.between(1, this.nodes.length));
   }
 

@@ -63,6 +63,8 @@ const SLOTS = [17, 1200, 2400, 4095] as Slot[];
 const KEYS_PER_SLOT_MAX = 100;
 const KEYS_PER_SLOT = 36;
 const COUNTER_COUNT = 4;
+/** Of so many keys one may have several owners. */
+const SHARABLE_EVERY = 18;
 const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, KEYS_PER_SLOT_MAX);
 
 /** Interruptions in general, at slots' lock words, and where something is handed over that may be used too early. */
@@ -82,6 +84,8 @@ export class SimWorld {
   readonly segments: SegmentTable;
   readonly slots: readonly Slot[] = SLOTS;
   readonly models: readonly KeyModel[];
+  /** Keys among them that may have several owners in a far pool, as may the counters. */
+  readonly sharableModels: readonly KeyModel[];
   readonly counters: readonly SimCounter[];
   readonly clients: readonly SimClient[];
   readonly manager: SimManager;
@@ -119,6 +123,7 @@ export class SimWorld {
     const count = options.keysPerSlot ?? KEYS_PER_SLOT;
     this.models = SLOTS.slice(0, 3).flatMap((slot) => keysOf(slot, count))
       .map((key) => new KeyModel(key));
+    this.sharableModels = this.models.filter((_, i) => i % SHARABLE_EVERY === 0);
     this.counters = keysOf(SLOTS[3]!, COUNTER_COUNT)
       .map((key) => ({ key, left: new Set<number>(), countMin: 0 }));
     for (const slot of SLOTS) this.#stamps.set(slot, { min: 0, max: 0 });
@@ -253,6 +258,7 @@ export class SimWorld {
   #heatOf(array: Int32Array, index: number): Heat {
     const { control, index: [index0] } = this.pool;
     if (array === control) {
+      if (index >= this.pool.cells) return LOCK;
       return index === FREE_LIST_HEAD ? HANDED_OVER : this.#lockIndices.has(index) ? LOCK : PLAIN;
     }
     const isRing = array !== index0;

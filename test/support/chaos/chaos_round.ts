@@ -149,6 +149,7 @@ class ChaosRound {
       random: this.#random,
       clientThreads,
       hasPath: path !== undefined,
+      isFar: this.#options.placement === "far",
     });
     const host = this.#makeHost();
     await fill(store, workload);

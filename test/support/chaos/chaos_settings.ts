@@ -81,7 +81,8 @@ export function drawSettings(
   const nodes = random.between(1, NODES_MAX);
   const fillerBytes = random.pick([100, 250, 600]);
   const path = durability === "memory" ? undefined : temporaryPath("chaos");
-  const cacheBytes = random.pick([0, 4096, 65_536]);
+  // In a far pool it is the KNs that have caches.
+  const cacheBytes = placement === "far" ? 0 : random.pick([0, 4096, 65_536]);
   const fillShare = random.pick([0.3, 0.6, 0.8, 1]);
   return {
     durability,

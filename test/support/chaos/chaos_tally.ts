@@ -23,6 +23,7 @@ export class ChaosTally {
   zombiesWoken = 0;
   scales = 0;
   snapshots = 0;
+  replications = 0;
   /** From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs that stalled. */
   readonly deathRecoveryMs: number[] = [];
   /** See {@linkcode deathRecoveryMs}. */
@@ -75,6 +76,7 @@ export class ChaosTally {
       ["clients that left", `${this.clientsLeft}`],
       ["changes of scale", `${this.scales}`],
       ["snapshots", `${this.snapshots}`],
+      ["keys given to other KNs", `${this.replications}`],
       ["from nodefailed to noderecovered, deaths", timesOf(this.deathRecoveryMs)],
       ["from nodefailed to noderecovered, stalls", timesOf(this.stallRecoveryMs)],
       ["from a death to the end of a pending operation, with help", timesOf(this.settledHelpedMs)],

@@ -1,16 +1,18 @@
 /**
  * Disturbs a store at random times: KNs die and stall, clients die, stall, come and go, KNs are added and removed, snapshots
- * are written.
+ * are written, and in a far pool keys are given to several KNs and back to one.
  *
  * @module
  */
 import { setTimeout } from "node:timers/promises";
+import { CELL_KEY_BYTES_MAX } from "../../../lib/core/limits.ts";
 import { SnapshotError, type Store } from "../../../mod.ts";
 import { Fault, FaultOrders, type FiredFault } from "../faults.ts";
 import type { Random } from "../random.ts";
 import { type Disturbances, NODES_MAX } from "./chaos_settings.ts";
 import { type ChaosTally, FAULT_NAMES } from "./chaos_tally.ts";
 import type { Crew } from "./crew.ts";
+import { SHARED_KEYS } from "./shared_keys.ts";
 
 /** What a director works with. */
 export interface DirectorOptions {
@@ -21,6 +23,7 @@ export interface DirectorOptions {
   readonly clientThreads: number;
   readonly disturbances: Disturbances;
   readonly hasPath: boolean;
+  readonly isFar: boolean;
   /** Describes the pool, for the report of something that does not end. */
   readonly describeState: () => string;
   /** Called with what must not be. */
@@ -42,6 +45,8 @@ const LONG_STALL_MS = 4000;
 const LONG_STALL_EVERY = 12;
 /** Atomic accesses until a fault, at most: a step makes from ten to some thousands. */
 const ACCESSES_MAX = 4000;
+/** Keys that are short enough to be owned by several KNs. */
+const REPLICABLE_KEYS = SHARED_KEYS.filter((key) => key.length <= CELL_KEY_BYTES_MAX);
 /** How long maintenance may take: each KN that stalls holds it up for some seconds. */
 const MAINTENANCE_MS_MAX = 60_000;
 
@@ -102,13 +107,20 @@ export class Director {
   }
 
   #act(): void {
-    const { random, crew, clientThreads, store, tally } = this.#options;
+    const { random, crew, clientThreads, store, tally, isFar } = this.#options;
     while (crew.size < clientThreads) crew.add();
-    const kind = random.below(20);
+    const kind = random.below(isFar ? 28 : 20);
     if (kind < 12) return this.#orderFault();
     if (kind < 16) return crew.disturb();
     if (this.#maintenance !== undefined) return;
-    if (kind < 19) {
+    if (kind >= 20) {
+      const key = random.pick(REPLICABLE_KEYS);
+      const owners = random.between(1, store.nodes);
+      this.#maintain("replicate", async () => {
+        await store.replicate(key, Math.min(owners, store.nodes));
+        tally.replications += 1;
+      });
+    } else if (kind < 19) {
       const nodes = random.between(1, NODES_MAX);
       this.#maintain("scale", async () => {
         await store.scale(nodes);

@@ -1,0 +1,8 @@
+/**
+ * KNs that fail at any access of a step while they hold the cells of keys, in memory: see ../support/sim_failover_tests.ts.
+ *
+ * @module
+ */
+import { runCellFailovers } from "../support/sim_failover_tests.ts";
+
+runCellFailovers(false);
