@@ -36,7 +36,8 @@ test("every system was measured under every load", () => {
 });
 
 test("figures are positive, shares are shares, and something is the limit", () => {
-  for (const row of [...results.throughput, ...results.headline, ...results.caching]) {
+  const { throughput, headline, byKeyCount, caching } = results;
+  for (const row of [...throughput, ...headline, ...byKeyCount, ...caching]) {
     assertPositive(row.operationsPerSecond);
     assertPositive(row.roundTripsPerOperation);
     assert.ok(row.p99Us >= row.p50Us);
@@ -49,8 +50,11 @@ test("every cache policy was measured at every size", () => {
   assert.is(results.caching.length, CACHE_POLICIES.length * plan.cacheShares.length);
 });
 
-test("the load of every KN is known", () => {
-  assert.equal(results.balance.map(({ exponent }) => exponent), [...plan.balance.exponents]);
+test("the load of every KN is known, without and with selective replication", () => {
+  const wanted = plan.balance.loads.flatMap((
+    { exponent },
+  ) => [[exponent, false], [exponent, true]]);
+  assert.equal(results.balance.map(({ exponent, isSharing }) => [exponent, isSharing]), wanted);
   for (const { nodeUtilizations, threadUtilizationMax } of results.balance) {
     assert.is(nodeUtilizations.length, plan.balance.nodeCount);
     assert.ok(nodeUtilizations[0] <= threadUtilizationMax);

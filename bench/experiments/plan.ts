@@ -20,13 +20,18 @@ export interface ExperimentPlan {
   readonly steady: SteadyPlan;
   /** With as many keys as fit into a run of minutes, for the figures that are compared. */
   readonly headline: SteadyPlan & { readonly nodeCount: number };
+  /** The same comparison by how many keys there are. Each run warms up with as many operations as there are keys. */
+  readonly keyCounts: readonly number[];
   readonly mixes: readonly MixId[];
   /** Numbers of KNs, by the exponent of Zipf's distribution. */
   readonly nodeCounts: readonly { readonly exponent: number; readonly counts: readonly number[] }[];
   /** Sizes of a KN's cache, as shares of the data, for one KN. */
   readonly cacheShares: readonly number[];
-  /** Numbers of KNs over which the load is spread, and how it is skewed. */
-  readonly balance: { readonly nodeCount: number; readonly exponents: readonly number[] };
+  /** Numbers of KNs over which the load is spread, and how it is skewed and mixed. */
+  readonly balance: {
+    readonly nodeCount: number;
+    readonly loads: readonly { readonly exponent: number; readonly mix: MixId }[];
+  };
   readonly timeline: TimelinePlan;
 }
 
@@ -53,15 +58,24 @@ export interface TimelinePlan {
 const MIX_IDS = ["read-only", "update-5", "update-50", "insert-5", "insert-50"] as const;
 const GIB = 2 ** 30;
 
+const BALANCE_LOADS = [
+  { exponent: 0.5, mix: "update-5" },
+  { exponent: 0.99, mix: "update-5" },
+  { exponent: 2, mix: "read-only" },
+  { exponent: 2, mix: "update-5" },
+  { exponent: 2, mix: "update-50" },
+] as const;
+
 export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
   // Shows that everything runs: part of the tests.
   smoke: {
     steady: { keyCount: 2000, warmUpOperations: 1000, operations: 1000 },
     headline: { keyCount: 2000, warmUpOperations: 1000, operations: 1000, nodeCount: 2 },
+    keyCounts: [1000],
     mixes: ["update-5", "insert-50"],
     nodeCounts: [{ exponent: 0.99, counts: [1, 2] }],
     cacheShares: [0.02, 0.1],
-    balance: { nodeCount: 2, exponents: [2] },
+    balance: { nodeCount: 2, loads: [{ exponent: 2, mix: "update-5" }] },
     timeline: {
       keyCount: 2000,
       nodeCount: 1,
@@ -85,10 +99,11 @@ export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
       operations: 100_000,
       nodeCount: 16,
     },
+    keyCounts: [1 << 15, 1 << 17],
     mixes: ["read-only", "update-5", "update-50"],
     nodeCounts: [{ exponent: 0.99, counts: [1, 4, 16, 64] }],
     cacheShares: [0.0025, 0.01, 0.04, 0.16],
-    balance: { nodeCount: 16, exponents: [0.5, 0.99, 2] },
+    balance: { nodeCount: 16, loads: BALANCE_LOADS },
     timeline: {
       keyCount: 1 << 15,
       nodeCount: 4,
@@ -112,6 +127,7 @@ export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
       operations: 100_000,
       nodeCount: 16,
     },
+    keyCounts: [1 << 15, 1 << 17, 1 << 19],
     mixes: MIX_IDS,
     nodeCounts: [
       { exponent: 0.5, counts: [1, 4, 16] },
@@ -119,7 +135,7 @@ export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
       { exponent: 2, counts: [1, 4, 16] },
     ],
     cacheShares: [0.0025, 0.005, 0.01, 0.02, 0.04, 0.16],
-    balance: { nodeCount: 16, exponents: [0.5, 0.99, 2] },
+    balance: { nodeCount: 16, loads: BALANCE_LOADS },
     timeline: {
       keyCount: 1 << 15,
       nodeCount: 4,

@@ -7,6 +7,8 @@ import type { Size } from "../options.ts";
 import { type BalanceRow, measureBalance } from "./experiments/balance.ts";
 import { type CacheRow, measureCaching } from "./experiments/caching.ts";
 import {
+  type KeyCountRow,
+  measureByKeyCount,
   measureHeadline,
   measureThroughput,
   type ThroughputRow,
@@ -19,6 +21,7 @@ export interface ExperimentResults {
   readonly size: Size;
   readonly seed: number;
   readonly headline: readonly ThroughputRow[];
+  readonly byKeyCount: readonly KeyCountRow[];
   readonly throughput: readonly ThroughputRow[];
   readonly caching: readonly CacheRow[];
   readonly balance: readonly BalanceRow[];
@@ -37,6 +40,7 @@ export function runExperiments(
     size,
     seed,
     headline: measureHeadline(plan, seed, progress),
+    byKeyCount: measureByKeyCount(plan, seed, progress),
     throughput: measureThroughput(plan, seed, progress),
     caching: measureCaching(plan, seed, progress),
     balance: measureBalance(plan, seed, progress),

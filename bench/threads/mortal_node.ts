@@ -8,6 +8,7 @@
 import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { Executor } from "../../lib/node/executor.ts";
+import { makeFarNode } from "../../lib/node/far_start.ts";
 import { type NodeStart, runNode } from "../../lib/node/node_shell.ts";
 import { openLog } from "../../lib/persistence/open_log.ts";
 import { AGENT_EXECUTOR } from "../../lib/pool/control_layout.ts";
@@ -42,4 +43,4 @@ for (const name of HOOKED) {
   };
 }
 
-runNode(start, { openLog });
+runNode(start, { openLog, makeFarNode });

@@ -6,15 +6,18 @@
 import type { TopLevelSpec } from "vega-lite";
 import { runtimeTitle } from "../report/chart_data.ts";
 import { CONFIG, logAxis, RUNTIME_COLORS, unique } from "../report/chart_style.ts";
-import { ACTS, actTitle, TIMELINE_PLANS } from "./plan.ts";
-import type { TimelineResults } from "./timeline.ts";
+import { actTitle, type Scenario, TIMELINE_PLANS } from "./plan.ts";
+import { runOf, type TimelineResults } from "./timeline.ts";
 
 const WIDTH = 760;
 const HEIGHT = 220;
 
-export function timelineChart(all: readonly TimelineResults[]): TopLevelSpec {
+export function timelineChart(
+  all: readonly TimelineResults[],
+  { name, title, acts: scenes }: Scenario,
+): TopLevelSpec {
   const values = all.flatMap((results) =>
-    results.run.windows.map(({ atMs, operationsPerSecond, p99Us }) => ({
+    runOf(results, name).windows.map(({ atMs, operationsPerSecond, p99Us }) => ({
       runtime: runtimeTitle(results),
       seconds: atMs / 1000,
       operationsPerSecond,
@@ -22,13 +25,13 @@ export function timelineChart(all: readonly TimelineResults[]): TopLevelSpec {
     }))
   );
   const { phaseMs, windowMs } = TIMELINE_PLANS[all[0].size];
-  const acts = ACTS.map((act, phase) => ({
+  const acts = scenes.map((act, phase) => ({
     title: actTitle(act),
     seconds: phase * phaseMs / 1000,
   }));
   const domain = unique(values.map(({ runtime }) => runtime));
   const range = all.map(({ environment }) => RUNTIME_COLORS[environment.runtime]);
-  const domainSeconds: number[] = [0, ACTS.length * phaseMs / 1000];
+  const domainSeconds: number[] = [0, scenes.length * phaseMs / 1000];
   const seconds = {
     field: "seconds",
     type: "quantitative" as const,
@@ -47,7 +50,7 @@ export function timelineChart(all: readonly TimelineResults[]): TopLevelSpec {
   const { cpu, coreCount } = all[0].environment;
   return {
     title: {
-      text: "A store under load: KNs come, die, and go",
+      text: title,
       subtitle: [
         `Two attached threads write and read, half and half; windows of ${windowMs} ms`,
         `${cpu}, ${coreCount} cores, ${all[0].startedAt.slice(0, 10)}`,

@@ -16,10 +16,9 @@ import { measureUnderRuntimes } from "../measure/under_runtimes.ts";
 import { parseOptions } from "../options.ts";
 import { renderSvg } from "../report/charts.ts";
 import { timelineChart } from "./chart.ts";
+import { SCENARIOS } from "./plan.ts";
 import { formatTimelinePage } from "./tables.ts";
 import type { TimelineResults } from "./timeline.ts";
-
-const CHART = "timeline.svg";
 
 const { runtimes, size, jsonPath, chartsDir } = parseOptions(process.argv.slice(2));
 const all = await measureUnderRuntimes<TimelineResults>("bench/timeline.ts", runtimes, size);
@@ -28,9 +27,10 @@ const isWhole = size === "full" && all.length === RUNTIMES.length;
 const folder = chartsDir ?? (isWhole ? join(PROJECT_ROOT, "docs", "charts") : undefined);
 if (folder !== undefined && all.length > 0) {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, CHART), await renderSvg(timelineChart(all)));
+  for (const scenario of SCENARIOS) {
+    writeFileSync(join(folder, scenario.chart), await renderSvg(timelineChart(all, scenario)));
+  }
 }
 if (isWhole) {
-  const page = formatTimelinePage(all, `charts/${CHART}`);
-  writeFileSync(join(PROJECT_ROOT, "docs", "timeline.md"), page);
+  writeFileSync(join(PROJECT_ROOT, "docs", "timeline.md"), formatTimelinePage(all, "charts"));
 }

@@ -6,44 +6,57 @@
 import { runtimeTitle } from "../report/chart_data.ts";
 import { alignColumns, formatRate, threeDigits } from "../report/format.ts";
 import { markdownTable } from "../report/markdown.ts";
-import type { TimelineResults } from "./timeline.ts";
+import { type Scenario, SCENARIOS } from "./plan.ts";
+import { runOf, type TimelineResults } from "./timeline.ts";
 
 const HEAD = ["took, ms", "before, /s", "slowest window, /s", "below half, ms"];
 
-/** One run, as text. */
+/** The runs, as text. */
 export function formatTimeline(results: TimelineResults): string {
-  return `${alignColumns([["", ...HEAD], ...linesOf(results)])}\n${sumOf(results)}`;
+  return SCENARIOS.map(({ name, title }) =>
+    `${title}\n${alignColumns([["", ...HEAD], ...linesOf(results, name)])}\n${sumOf(results, name)}`
+  ).join("\n\n");
 }
 
-/** A page of the documentation with the figures of all runtimes, and a chart of them. */
-export function formatTimelinePage(all: readonly TimelineResults[], chart: string): string {
+/** A page of the documentation with the figures of all runtimes, and charts of them, which are in a folder. */
+export function formatTimelinePage(all: readonly TimelineResults[], folder: string): string {
   const { environment: { cpu, coreCount }, startedAt, runCount } = all[0];
-  return `# A timeline on real threads
+  return `# Timelines on real threads
 
 Written by \`npm run bench:timeline -- --size full\`, on ${coreCount} cores of ${cpu},
 ${startedAt.slice(0, 10)}.
 
 Two attached threads put and get values of 100 bytes, with 16 operations under way each, while the
-host's thread adds KNs, lets one die in the middle of a step, and removes all but one. Each thread
-knows what its reads must return. Of ${runCount} runs under each runtime this is the one with the median
-number of operations.
+host's thread acts: it adds KNs, lets one die in the middle of a step, removes some, or gives a key
+that has become hot to two KNs. Each thread knows what its reads must return; of the hot key it knows
+that nothing that was overwritten comes back. Of ${runCount} runs under each runtime these are the ones with
+the median number of operations.
 
-![Throughput and latency while KNs come, die, and go](${chart})
+"Took" is the time until \`scale\` or \`replicate\` has resolved, or until nothing was left of the KN
+that died; most of \`scale\` is starting threads, which holds nothing up. "Before" is the median of
+the windows before it, "slowest window" the lowest one during it and right after it, "below half" how
+many milliseconds had less than half the throughput before. Two threads under load keep two cores
+busy, so more KNs do not make anything faster here: what the pictures show is what changing
+them costs. What more KNs, and more owners of a hot key, gain is shown in
+[virtual time](experiments.md).
 
-${markdownTable([["", ...HEAD], ...all.flatMap(linesOf)])}
-
-${all.map((results) => `- ${sumOf(results)}`).join("\n")}
-
-"Took" is the time until \`scale\` has resolved, or until nothing was left of the KN that died; most
-of \`scale\` is starting threads, which holds nothing up. "Before" is the median of the windows before
-it, "slowest window" the lowest one during it and right after it, "below half" how many milliseconds
-had less than half the throughput before. Two threads under load keep two cores busy, so more KNs
-do not make this faster: what the picture shows is that changing them costs little.
+${SCENARIOS.map((scenario) => sectionOf(all, scenario, folder)).join("\n\n")}
 `;
 }
 
-function linesOf(results: TimelineResults): string[][] {
-  return results.run.events.map((event) => [
+function sectionOf(all: readonly TimelineResults[], scenario: Scenario, folder: string): string {
+  const { name, title, chart } = scenario;
+  return `## ${title}
+
+![Throughput and latency over time](${folder}/${chart})
+
+${markdownTable([["", ...HEAD], ...all.flatMap((results) => linesOf(results, name))])}
+
+${all.map((results) => `- ${sumOf(results, name)}`).join("\n")}`;
+}
+
+function linesOf(results: TimelineResults, scenario: string): string[][] {
+  return runOf(results, scenario).events.map((event) => [
     `${runtimeTitle(results)}: ${event.title}`,
     threeDigits(event.durationMs),
     formatRate(event.beforePerSecond),
@@ -52,8 +65,8 @@ function linesOf(results: TimelineResults): string[][] {
   ]);
 }
 
-function sumOf(results: TimelineResults): string {
-  const { operationCount, failedCount, wrongCount } = results.run;
+function sumOf(results: TimelineResults, scenario: string): string {
+  const { operationCount, failedCount, wrongCount } = runOf(results, scenario);
   return `${runtimeTitle(results)}: ${
     formatRate(operationCount)
   } operations, ${failedCount} failed, ` +

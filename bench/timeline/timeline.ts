@@ -1,6 +1,6 @@
 /**
- * A store under load on real threads: KNs are added, one dies, and all but one are removed, while throughput and latency are counted in
- * windows of time.
+ * A store under load on real threads: KNs are added and removed, one dies, a key becomes hot and is replicated, while throughput and
+ * latency are counted in windows of time.
  *
  * @module
  */
@@ -14,8 +14,15 @@ import { median } from "../measure/statistics.ts";
 import type { Size } from "../options.ts";
 import { BenchThread, moduleUrl } from "../threads/bench_thread.ts";
 import { Death, KillBoard, sharedNowMs } from "../threads/kill_board.ts";
-import { type Act, ACTS, actTitle, NODE_COUNT, TIMELINE_PLANS, type TimelinePlan } from "./plan.ts";
-import type { LoadFigures } from "./timeline_load.ts";
+import {
+  type Act,
+  actTitle,
+  type Scenario,
+  SCENARIOS,
+  TIMELINE_PLANS,
+  type TimelinePlan,
+} from "./plan.ts";
+import { createHeatWord, HOT_KEY, type LoadFigures } from "./timeline_load.ts";
 import type { TimelineThreadData } from "./timeline_thread.ts";
 import { createWindowBoard, windowHistograms } from "./window_board.ts";
 
@@ -32,7 +39,7 @@ export interface Window {
 export interface TimelineEvent {
   title: string;
   atMs: number;
-  /** Until it was over: `scale` has resolved, or nothing is left of the KN that died. */
+  /** Until it was over: `scale` or `replicate` has resolved, or nothing is left of the KN that died. */
   durationMs: number;
   /** Median throughput of the windows before it, and of the slowest one during it and right after it. */
   beforePerSecond: number;
@@ -42,6 +49,8 @@ export interface TimelineEvent {
 }
 
 export interface TimelineRun extends LoadFigures {
+  /** Name of the scenario. */
+  scenario: string;
   windows: Window[];
   events: TimelineEvent[];
 }
@@ -50,9 +59,14 @@ export interface TimelineResults {
   environment: Environment;
   size: Size;
   startedAt: string;
-  /** Runs made, of which this is the one with the median number of operations. */
+  /** Runs made of each scenario, of which these are the ones with the median number of operations. */
   runCount: number;
-  run: TimelineRun;
+  runs: TimelineRun[];
+}
+
+/** The run of a scenario. */
+export function runOf({ runs }: TimelineResults, name: string): TimelineRun {
+  return runs.find(({ scenario }) => scenario === name)!;
 }
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -73,18 +87,24 @@ export async function measureTimeline(
   const environment = describeEnvironment();
   const startedAt = new Date().toISOString();
   const runs: TimelineRun[] = [];
-  for (let run = 1; run <= plan.runCount; run++) {
-    progress(`run ${run} of ${plan.runCount}`);
-    runs.push(await runOnce(plan));
+  for (const scenario of SCENARIOS) {
+    const repeated: TimelineRun[] = [];
+    for (let run = 1; run <= plan.runCount; run++) {
+      progress(`${scenario.name}: run ${run} of ${plan.runCount}`);
+      repeated.push(await runOnce(scenario, plan));
+    }
+    repeated.sort((a, b) => a.operationCount - b.operationCount);
+    runs.push(repeated[repeated.length >>> 1]);
   }
-  runs.sort((a, b) => a.operationCount - b.operationCount);
-  const run = runs[runs.length >>> 1];
-  return { environment, size, startedAt, runCount: plan.runCount, run };
+  return { environment, size, startedAt, runCount: plan.runCount, runs };
 }
 
-async function runOnce({ warmUpMs, phaseMs, windowMs }: TimelinePlan): Promise<TimelineRun> {
+async function runOnce(
+  { name, options, acts }: Scenario,
+  { warmUpMs, phaseMs, windowMs }: TimelinePlan,
+): Promise<TimelineRun> {
   const store = await open<Uint8Array>({
-    nodes: NODE_COUNT,
+    ...options,
     codec: "binary",
     capacity: "64MiB",
     workers: { node: moduleUrl("mortal_node") },
@@ -92,22 +112,23 @@ async function runOnce({ warmUpMs, phaseMs, windowMs }: TimelinePlan): Promise<T
   const threads: BenchThread[] = [];
   try {
     const killer = new Killer(store);
+    const heat = createHeatWord();
     const startMs = sharedNowMs() + warmUpMs;
-    const windowCount = Math.floor(ACTS.length * phaseMs / windowMs);
+    const windowCount = Math.floor(acts.length * phaseMs / windowMs);
     const board = createWindowBoard(THREAD_COUNT, startMs, windowMs, windowCount);
     const module = new URL(`./timeline_thread.${EXTENSION}`, import.meta.url);
     for (let thread = 0; thread < THREAD_COUNT; thread++) {
-      const data: TimelineThreadData = { handle: store.share(), board, thread };
+      const data: TimelineThreadData = { handle: store.share(), board, thread, heat };
       threads.push(await BenchThread.start(module, data));
     }
     const acted: { act: Act; atMs: number; durationMs: number }[] = [];
-    for (const [phase, act] of ACTS.entries()) {
+    for (const [phase, act] of acts.entries()) {
       await delay(Math.max(0, startMs + phase * phaseMs - sharedNowMs()));
       const beganMs = sharedNowMs();
-      await perform(act, store, killer);
+      await perform(act, store, killer, heat);
       acted.push({ act, atMs: beganMs - startMs, durationMs: sharedNowMs() - beganMs });
     }
-    await delay(Math.max(0, startMs + ACTS.length * phaseMs - sharedNowMs()));
+    await delay(Math.max(0, startMs + acts.length * phaseMs - sharedNowMs()));
     const loads = await Promise.all(threads.map((thread) => thread.call<LoadFigures>("endLoad")));
     const sumOf = (field: keyof LoadFigures) => loads.reduce((sum, one) => sum + one[field], 0);
     const windows = windowHistograms(board).map((histogram, i): Window => ({
@@ -117,6 +138,7 @@ async function runOnce({ warmUpMs, phaseMs, windowMs }: TimelinePlan): Promise<T
       p99Us: microsOf(histogram.quantile(0.99)),
     }));
     return {
+      scenario: name,
       operationCount: sumOf("operationCount"),
       failedCount: sumOf("failedCount"),
       wrongCount: sumOf("wrongCount"),
@@ -134,9 +156,16 @@ async function runOnce({ warmUpMs, phaseMs, windowMs }: TimelinePlan): Promise<T
   }
 }
 
-async function perform(act: Act, store: Store<Uint8Array>, killer: Killer): Promise<void> {
+async function perform(
+  act: Act,
+  store: Store<Uint8Array>,
+  killer: Killer,
+  heat: Int32Array,
+): Promise<void> {
   if (act.kind === "scale") await store.scale(act.nodes);
   else if (act.kind === "kill") await killer.kill();
+  else if (act.kind === "heat") Atomics.store(heat, 0, act.percent);
+  else if (act.kind === "replicate") await store.replicate(HOT_KEY, act.owners);
 }
 
 /** Lets a KN die in the middle of a step. */

@@ -1,6 +1,8 @@
 /**
  * Load on a timeline, from one thread: lanes, each with one operation under way at a time, which read and write keys of their own, half
- * and half, and know what each read must return.
+ * and half, and know what each read must return. A share of the operations may be on one key for all; 1 in 20 of them writes it.
+ * What a thread has written to it comes back in the order in which it was written: a number that is smaller than one seen
+ * before would be a value that had been overwritten.
  *
  * @module
  */
@@ -16,6 +18,15 @@ const VALUE_BYTES = 100;
 /** Operations of a lane between two turns of the event loop, by which a thread hears of others. */
 const OPERATIONS_PER_TURN = 16;
 
+/** The key that all may use. */
+export const HOT_KEY: string = makeKey(0xffffff);
+const HOT_OPERATIONS_PER_PUT = 20;
+
+/** Where threads see how many of 100 operations are to be on {@linkcode HOT_KEY}; none to begin with. */
+export function createHeatWord(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4));
+}
+
 export interface LoadFigures {
   operationCount: number;
   failedCount: number;
@@ -29,12 +40,21 @@ export class TimelineLoad {
   readonly #thread: number;
   readonly #lanes: Promise<void>[];
   readonly #figures: LoadFigures = { operationCount: 0, failedCount: 0, wrongCount: 0 };
+  readonly #heat: Int32Array;
+  /** Of this thread's writes of the hot key. */
+  #hotWriteCount = 0;
   #hasEnded = false;
 
-  constructor(store: Store<Uint8Array>, counter: WindowCounter, thread: number) {
+  constructor(
+    store: Store<Uint8Array>,
+    counter: WindowCounter,
+    thread: number,
+    heat: Int32Array,
+  ) {
     this.#store = store;
     this.#counter = counter;
     this.#thread = thread;
+    this.#heat = heat;
     this.#lanes = Array.from({ length: LANE_COUNT }, (_, lane) => this.#run(lane));
   }
 
@@ -48,14 +68,37 @@ export class TimelineLoad {
     const first = (this.#thread * LANE_COUNT + lane) * KEYS_PER_LANE;
     const value = new Uint8Array(VALUE_BYTES);
     const view = new DataView(value.buffer);
+    /** By writing thread: the newest of its writes to the hot key that this lane has read. */
+    const seen = new Map<number, number>();
     for (let write = 1; !this.#hasEnded; write++) {
+      if (write % OPERATIONS_PER_TURN === 0) await nextTurn();
+      if (isHot(write + lane, Atomics.load(this.#heat, 0))) {
+        await this.#useHotKey(write, seen);
+        continue;
+      }
       const key = makeKey(first + write % KEYS_PER_LANE);
       view.setUint32(0, write);
       const isPut = await this.#observe(this.#store.put(key, value));
       const found = await this.#observe(this.#store.get(key));
       if (isPut.ok && found.ok && numberOf(found.value) !== write) this.#figures.wrongCount += 1;
-      if (write % OPERATIONS_PER_TURN === 0) await nextTurn();
     }
+  }
+
+  async #useHotKey(round: number, seen: Map<number, number>): Promise<void> {
+    if (round % HOT_OPERATIONS_PER_PUT === 0) {
+      const value = new Uint8Array(VALUE_BYTES);
+      const view = new DataView(value.buffer);
+      view.setUint32(0, ++this.#hotWriteCount);
+      view.setUint32(4, this.#thread);
+      await this.#observe(this.#store.put(HOT_KEY, value));
+      return;
+    }
+    const { value } = await this.#observe(this.#store.get(HOT_KEY));
+    if (value === undefined) return;
+    const write = numberOf(value)!;
+    const writer = new DataView(value.buffer, value.byteOffset).getUint32(4);
+    if (write < (seen.get(writer) ?? 0)) this.#figures.wrongCount += 1;
+    seen.set(writer, write);
   }
 
   /** Waits for an operation that has just been issued. */
@@ -77,4 +120,9 @@ function numberOf(value: Uint8Array | undefined): number | undefined {
   return value === undefined
     ? undefined
     : new DataView(value.buffer, value.byteOffset).getUint32(0);
+}
+
+/** Whether an operation is on the hot key, if so many of 100 are; they are spread evenly. */
+function isHot(number: number, percent: number): boolean {
+  return (number * 37) % 100 < percent;
 }

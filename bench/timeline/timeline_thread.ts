@@ -13,11 +13,13 @@ export interface TimelineThreadData {
   handle: StoreHandle;
   board: WindowBoardHandle;
   thread: number;
+  /** See `createHeatWord`. */
+  heat: Int32Array;
 }
 
-const { handle, board, thread } = workerData as TimelineThreadData;
+const { handle, board, thread, heat } = workerData as TimelineThreadData;
 const store = await attach<Uint8Array>(handle, { keepAlive: true });
-const load = new TimelineLoad(store, new WindowCounter(board, thread), thread);
+const load = new TimelineLoad(store, new WindowCounter(board, thread), thread, heat);
 
 serve({
   endLoad: () => load.end(),

@@ -101,9 +101,10 @@ export interface CacheOptions<P> {
   readonly budgetBytes: number;
   /**
    * Called with the payload whenever it is stored, and returns what is stored: a copy, if the payload is in a buffer that will be
-   * used again. @default the payload itself
+   * used again. What an entry has had until now is nobody's any more, so its memory may be used for that.
+   * @default the payload itself
    */
-  readonly keep?: (payload: P, valueBytes: number) => P;
+  readonly keep?: (payload: P, valueBytes: number, replaced: P | undefined) => P;
   /** Share of the budget for values, from 0 to 1; for the policy `"split"`. @default 0.5 */
   readonly valueShare?: number;
   /** Average cost of a miss in RTs until misses have been measured. @default 2: a bucket, and the record */

@@ -48,7 +48,7 @@ export abstract class EntryCache<P> implements Cache<P> {
   };
   /** Accesses until now; wraps. */
   protected now = 0;
-  readonly #keep: (payload: P, valueBytes: number) => P;
+  readonly #keep: NonNullable<CacheOptions<P>["keep"]>;
 
   /** Makes an empty cache. */
   constructor({ budgetBytes, keep, missRts }: CacheOptions<P>) {
@@ -235,7 +235,7 @@ export abstract class EntryCache<P> implements Cache<P> {
     const entry = table.insert(key, address, generation);
     table.words[entry * ENTRY_WORDS + ENTRY_HITS] = hits;
     if (valueBytes !== SHORTCUT_ONLY) {
-      table.setValue(entry, valueBytes, this.#keep(payload, valueBytes));
+      table.setValue(entry, valueBytes, this.#keep(payload, valueBytes, undefined));
     }
     table.words[entry * ENTRY_WORDS + ENTRY_STAMP] = this.now;
     this.shelve(entry);
@@ -245,7 +245,7 @@ export abstract class EntryCache<P> implements Cache<P> {
   /** Gives a value, for which there is room, to a shortcut entry. */
   protected promoteEntry(entry: number, valueBytes: number, payload: P): void {
     this.unshelve(entry);
-    this.table.setValue(entry, valueBytes, this.#keep(payload, valueBytes));
+    this.table.setValue(entry, valueBytes, this.#keep(payload, valueBytes, undefined));
     this.counting.promotions += 1;
     this.shelve(entry);
   }
@@ -299,7 +299,7 @@ export abstract class EntryCache<P> implements Cache<P> {
     }
     const growthBytes = valueBytes - table.valueBytes(entry);
     if (valueBytes !== SHORTCUT_ONLY && this.makeRoomFor(entry, growthBytes)) {
-      table.setValue(entry, valueBytes, this.#keep(payload, valueBytes));
+      table.setValue(entry, valueBytes, this.#keep(payload, valueBytes, table.payload(entry)));
       if (growthBytes !== 0) this.noteResized(entry, growthBytes);
       this.#assertWithinBudget();
       return CacheKind.VALUE;

@@ -3,7 +3,9 @@
  *
  * 1. **Append.** For each request in turn: lock its slot (once per slot and group), check its condition, give its record the slot's next
  *    version, and put the record into the open segment. Its answer is prepared in the ring. Reads join in, so that answers keep the
- *    order of the requests, but look at nothing that the group changes: a read of such a key waits for the end of the group.
+ *    order of the requests. A read of a key that the group changes finds the group's record of it, if the log is in memory: then
+ *    a popular key that is read and written all the time does not end a group at every read. Where the log is written to a
+ *    file, which may fail, such a read waits for the end of the group.
  * 2. **Log.** Write what was appended, and sync it if anything in the group asks for it; then publish the segments' used bytes. From then
  *    on the records are logged: the merger merges them, whatever becomes of this thread.
  * 3. **Answer** all requests, in their order, and unlock the slots.
@@ -15,12 +17,13 @@
  *
  * - I1. A slot is locked from when its record is appended until that is logged. Whoever takes the slot away has to wait for that; so what
  *   is logged at that moment is all that this KN will ever log for the slot, and is merged before the slot is given to anybody.
- * - I3. Nothing is answered before it is logged, and no read sees what is not. A group that could not be written is not logged:
- *   its records are voided before used bytes are published, and nobody merges them.
+ * - I3. Nothing is answered before it is logged, and no read returns what is not: one that has found a record of the group is answered
+ *   with it, when that is logged. A group that could not be written is not logged: its records are voided before used bytes are
+ *   published, and nobody merges them; and no read has found them.
  * - I5. If the thread dies, a record is logged if and only if it is within its segment's used bytes. What is logged forms a
- *   prefix of what was appended. Whoever tidies up answers every request up to the last logged one of its ring as it was prepared, and no
- *   other one: those are sent again by their clients, in their order (mnode/dead_executor.ts). A group that was SEALED may be in the
- *   file; so it is written once more, and is logged then.
+ *   prefix of what was appended, so whatever a request has looked at is logged if a later one is. Whoever tidies up answers every
+ *   request up to the last logged one of its ring as it was prepared, and no other one: those are sent again by their clients, in
+ *   their order (mnode/dead_executor.ts). A group that was SEALED may be in the file; so it is written once more, and is logged then.
  *
  * @module
  */
@@ -57,6 +60,7 @@ import { isCellWord } from "../routing/cells.ts";
 import type { CellGroup } from "./cell_group.ts";
 import { GroupState } from "./commit_group.ts";
 import type { FarLookup } from "./far_lookup.ts";
+import type { KeyWords } from "./pool_reader.ts";
 import { giveBackStaged, type StagedValues } from "./staged_values.ts";
 
 /** What a group is made of: the parts of its KN. */
@@ -73,6 +77,8 @@ export interface FarGroupOptions {
   readonly lookup: FarLookup;
   readonly staged: StagedValues;
   readonly verbs: Verbs;
+  /** Whether the log is written to a file. */
+  readonly hasFile: boolean;
   readonly cells: CellGroup;
   /** Whether every group is synced. */
   readonly syncsAlways: boolean;
@@ -143,22 +149,28 @@ export class FarGroup {
     return this.#isLocked[slot] !== 0;
   }
 
-  /** Whether the group does not change a key, so that it can be read. */
-  mayRead(hash: number): boolean {
-    return !this.#newest.has(hash) && this.#isCleared[hash >>> SLOT_SHIFT] === 0;
+  /** Whether the group can tell what a read of a key finds; `isShared` if it was routed by a cell. */
+  mayRead(key: KeyWords, isShared: boolean): boolean {
+    // What is written to a file may turn out not to be; and whether a cell is still the key's is found out by reading it.
+    const mustWait = this.#options.hasFile || isShared;
+    return this.mayChange(key) && !(mustWait && this.#newest.has(key.hash));
   }
 
-  /** Whether the group can tell what a change of this key finds. */
-  mayChange(hash: number, keyWords: Int32Array, keyAt: number, keyBytes: number): boolean {
-    if (this.#isCleared[hash >>> SLOT_SHIFT] !== 0) return false;
-    const newest = this.#newest.get(hash);
+  /** Whether the group can tell what a change of a key finds. */
+  mayChange(key: KeyWords): boolean {
+    if (this.#isCleared[key.hash >>> SLOT_SHIFT] !== 0) return false;
+    const newest = this.#newest.get(key.hash);
     if (newest === undefined) return true;
     // Another key with the same hash would hide this one.
     const words = this.#pool.wordsOf(newest);
-    return keyEquals(words, this.#pool.wordAt(newest), keyWords, keyAt, keyBytes);
+    const at = this.#pool.wordAt(newest);
+    return keyEquals(words, at, key.words, key.start, key.byteLength);
   }
 
-  /** The group's newest record of a key that {@linkcode mayChange} is true for; `NO_ADDRESS` if it has none. */
+  /**
+   * The group's newest record of a key that {@linkcode mayRead} or {@linkcode mayChange} is true for; `NO_ADDRESS` if it has
+   * none.
+   */
   newestOf(hash: number): PoolAddress {
     return this.#newest.get(hash) ?? NO_ADDRESS;
   }

@@ -13,6 +13,7 @@
  */
 import { type Cache, type CacheKey, CacheKind } from "../cache/cache.ts";
 import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../core/brands.ts";
+import { copyWords } from "../core/copy_words.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
@@ -27,10 +28,16 @@ export interface CachedValue extends FoundValue {
   readonly recordBytes: number;
 }
 
-/** A private copy of a value, for a cache to keep. */
-export function keepValue(found: CachedValue): CachedValue {
+/** A private copy of a value, for a cache to keep; in the memory of the one that it replaces, if it is as long. */
+export function keepValue(
+  found: CachedValue,
+  _valueBytes: number,
+  replaced: CachedValue | undefined,
+): CachedValue {
   const { valueAt, valueBytes, version, expiresAtMs, recordBytes } = found;
-  const words = found.words.slice(valueAt, valueAt + ((valueBytes + 3) >>> 2));
+  const wordCount = (valueBytes + 3) >>> 2;
+  const words = replaced?.words.length === wordCount ? replaced.words : new Int32Array(wordCount);
+  copyWords(found.words, valueAt, words, 0, wordCount);
   return { words, valueAt: 0, valueBytes, version, expiresAtMs, recordBytes };
 }
 

@@ -153,7 +153,11 @@ export class FarNode {
       cells,
     };
     const farBudget = this.#farBudget = new FarBudget(pool, agent, segments, this.#budget);
-    const group = this.#group = new FarGroup({ ...parts, syncsAlways: syncsAlways(pool) });
+    const group = this.#group = new FarGroup({
+      ...parts,
+      hasFile: file !== undefined,
+      syncsAlways: syncsAlways(pool),
+    });
     this.#requests = new FarRequests({
       ...parts,
       group,

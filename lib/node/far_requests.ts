@@ -1,8 +1,8 @@
 /**
  * What a far KN does about each request: it joins the group of the step (far_group.ts), or waits for what it needs.
  *
- * A request waits in its ring, with all behind it, for one of these: the end of the group, when the group changes what the request has
- * to look at; a slot's lock, which a merger or a cleaner holds for a moment; the merger, when something must be merged first, or
+ * A request waits in its ring, with all behind it, for one of these: the end of the group, when that cannot tell what the request
+ * would find; a slot's lock, which a merger or a cleaner holds for a moment; the merger, when something must be merged first, or
  * when the space or the index entries that unmerged records may need are promised already; a segment; room in the response ring.
  *
  * Reads take no lock. That the KN owns the slot is looked up once, in the slot's lock word, and that is the moment at which the read
@@ -68,7 +68,7 @@ import { HOLDER_MASK, Lock, ownerOf } from "../routing/ownership.ts";
 import { isCellWord } from "../routing/cells.ts";
 import { type CellGroup, CellRead } from "./cell_group.ts";
 import type { FarGroup } from "./far_group.ts";
-import type { FarLookup } from "./far_lookup.ts";
+import type { CachedValue, FarLookup } from "./far_lookup.ts";
 import { type KeyWords, RecordView } from "./pool_reader.ts";
 import type { SlotWriter } from "./slot_writer.ts";
 
@@ -159,9 +159,9 @@ export class FarRequests {
   }
 
   #read(consumer: RequestConsumer, ring: Int32Array, at: number, withValue: boolean): Outcome {
-    const { lookup, clock } = this.#options;
+    const { clock } = this.#options;
     const key = this.#keyAt(ring, at + REQUEST_RECORD);
-    if (!this.#group.mayRead(key.hash)) return Outcome.WAITS;
+    if (!this.#group.mayRead(key, this.#isShared)) return Outcome.WAITS;
     let isThere: boolean;
     if (this.#isShared) {
       const read = this.#options.cells.read(this.#routedBy, key);
@@ -169,14 +169,14 @@ export class FarRequests {
       isThere = read === CellRead.FOUND;
     } else {
       if (!this.#owns((key.hash >>> SLOT_SHIFT) as Slot)) return this.#refuse(consumer);
-      isThere = lookup.find(key);
+      isThere = this.#find(key);
     }
-    const isFound = isThere && lookup.found.expiresAtMs > clock();
+    const isFound = isThere && this.#found.expiresAtMs > clock();
     if (!isFound || !withValue) {
       this.#group.answer(consumer, isFound ? Status.OK : Status.UNMET);
     } else {
       const responses = consumer.responses!;
-      const index = responses.write(lookup.found);
+      const index = responses.write(this.#found);
       if (index === RESPONSES_FULL) return Outcome.WAITS_FOR_CLIENT;
       if (index === RESPONSE_TOO_LARGE) return this.#stageFound(consumer, ring, at);
       const { agent } = this.#options;
@@ -191,7 +191,7 @@ export class FarRequests {
    * is given back for it if it ends.
    */
   #stageFound(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
-    const { found } = this.#options.lookup;
+    const found = this.#found;
     const from = at + REQUEST_RECORD;
     const isExpiring = found.expiresAtMs !== Infinity;
     const meta = ring[from + RECORD_META] | (isExpiring ? FLAG_EXPIRES : 0);
@@ -224,7 +224,7 @@ export class FarRequests {
     const length = recordWords(meta, source[from + RECORD_VALUE_BYTES]);
     const key = this.#keyAt(source, from);
     const slot = (key.hash >>> SLOT_SHIFT) as Slot;
-    if (!this.#mayChange(key)) return Outcome.WAITS;
+    if (!this.#group.mayChange(key)) return Outcome.WAITS;
     const lock = this.#group.lock(slot, this.#routedBy);
     if (lock !== Lock.TAKEN) return this.#notLocked(consumer, lock);
     const word = ring[at + REQUEST_OPERATION];
@@ -267,7 +267,7 @@ export class FarRequests {
     const from = at + REQUEST_RECORD;
     const key = this.#keyAt(ring, from);
     const slot = (key.hash >>> SLOT_SHIFT) as Slot;
-    if (!this.#mayChange(key)) return Outcome.WAITS;
+    if (!this.#group.mayChange(key)) return Outcome.WAITS;
     const lock = this.#group.lock(slot, this.#routedBy);
     if (lock !== Lock.TAKEN) return this.#notLocked(consumer, lock);
     // One that has expired is removed by the sweeper.
@@ -365,23 +365,20 @@ export class FarRequests {
     return key;
   }
 
-  #mayChange(key: KeyWords): boolean {
-    return this.#group.mayChange(key.hash, key.words, key.start, key.byteLength);
-  }
-
   /** What {@linkcode #find} has found. */
-  get #found() {
+  get #found(): CachedValue {
     const newest = this.#group.newestOf(this.#key.hash);
     return newest === NO_ADDRESS ? this.#options.lookup.found : this.#newest;
   }
 
-  /** Finds the newest put of a key whose slot, or cell, the group has locked. */
+  /** Finds the newest put of a key: that of the group, if it changes the key, or what it was before. */
   #find(key: KeyWords): boolean {
     const { lookup, cells } = this.#options;
     const newest = this.#group.newestOf(key.hash);
     if (newest === NO_ADDRESS) {
       return this.#isShared ? cells.find(this.#routedBy, key) === CellRead.FOUND : lookup.find(key);
     }
+    this.#options.verbs.count(VerbCounter.LOG_HITS, 1);
     this.#newest.show(newest);
     return this.#newest.isPut;
   }

@@ -16,6 +16,10 @@
  *
  * A thread that dies with a bucket in its hands loses it; a few are left over for that.
  *
+ * The space is a sum over all segments, about 3 ns for each of them, so one look is good for several records, and is corrected
+ * by what this KN has added since. Several KNs may be admitted by the same look; the margins are far wider than what they
+ * log in between.
+ *
  * @module
  */
 import type { SegmentId } from "../core/brands.ts";
@@ -40,6 +44,8 @@ const BUCKET_MARGIN = 4;
 /** Keys that are promised at once, as long as that is a small share of what is left: counting takes a microsecond. */
 const PROMISE_KEYS_MAX = 256;
 const PROMISE_SHARE = 1 / 64;
+/** Records for which one look at the segments is good. */
+const LOOK_VALID_FOR = 32;
 
 /** Buckets that no table is doubled into. */
 export function reservedBuckets(pool: Pool): number {
@@ -56,6 +62,9 @@ export class FarBudget {
   readonly #promisedAt: number;
   /** The word at {@linkcode #promisedAt}: keys that this KN may append beside those that are logged. */
   #promised = 0;
+  /** What may become live, by the last look, with what has been admitted since; and for how many records that look is still good. */
+  #expectedBytes = 0;
+  #looksLeft = 0;
 
   /** The budget of a pool, for the KN of an agent block. */
   constructor(pool: Pool, agent: number, segments: SegmentTable, budget: SpaceBudget) {
@@ -67,8 +76,21 @@ export class FarBudget {
 
   /** Whether `bytes` more may be logged, of which `groupBytes` wait to be. */
   admitsBytes(bytes: number, groupBytes: number): boolean {
-    if (!this.#budget.isScarce) return true;
-    return this.#budget.hasRoomFor(unmergedBytes(this.#pool, this.#segments) + groupBytes + bytes);
+    if (!this.#budget.isScarce) {
+      this.#looksLeft = 0;
+      return true;
+    }
+    const limit = this.#budget.liveBytesMax;
+    // What has been refused by an old look may fit meanwhile.
+    if (this.#looksLeft === 0 || this.#expectedBytes + bytes > limit) {
+      this.#expectedBytes = this.#segments.occupiedBytesTotal() +
+        unmergedBytes(this.#pool, this.#segments) + groupBytes;
+      this.#looksLeft = LOOK_VALID_FOR;
+    }
+    this.#looksLeft -= 1;
+    if (this.#expectedBytes + bytes > limit) return false;
+    this.#expectedBytes += bytes;
+    return true;
   }
 
   /** Whether another key may be appended, after `groupCount` records that wait to be logged. */

@@ -9,6 +9,7 @@ import * as assert from "uvu/assert";
 import { type Process, Simulation } from "../../bench/experiments/kernel/simulation.ts";
 import { COSTS } from "../../bench/experiments/model/costs.ts";
 import { Fabric } from "../../bench/experiments/model/fabric.ts";
+import { CellLocks } from "../../bench/experiments/systems/dinomo/cell_locks.ts";
 import { Dinomo, type DinomoOptions } from "../../bench/experiments/systems/dinomo/dinomo.ts";
 import { DinomoN } from "../../bench/experiments/systems/dinomo/dinomo_n.ts";
 import type { ElasticSystem } from "../../bench/experiments/systems/system.ts";
@@ -165,6 +166,41 @@ test("a full backlog stops writes until DPM processors have merged some of it", 
   assert.ok(world.endedCount < keys.length);
   world.simulation.run(beganUs + 1e6);
   assert.is(world.endedCount, keys.length);
+});
+
+test("a hot key is shared by all KNs, and more operations end in the same time", () => {
+  const run = (sharing: DinomoOptions["sharing"]) => {
+    const world = new World({
+      nodeCount: 4,
+      cache: { policy: "dac", budgetBytes: 1 << 20 },
+      ...(sharing === undefined ? {} : { sharing }),
+    });
+    const { simulation, system } = world;
+    const recorder = new LoadRecorder(simulation, 1000);
+    const load = {
+      mix: mixOf("update-5"),
+      zipf: new Zipf(KEY_COUNT, 2),
+      keyCount: KEY_COUNT,
+      random: createRandom(SEED),
+    };
+    new ClosedLoop(simulation, system, load, recorder).setClientCount(200);
+    simulation.run(10_000);
+    return { owners: [...system.keyOwners], operations: recorder.operations };
+  };
+  const alone = run(undefined);
+  const shared = run({ windowUs: 500, meanMicrosMax: 10 });
+  assert.equal(alone.owners, []);
+  assert.equal(shared.owners, [[0, 4]], "the most popular key is number 0");
+  assert.ok(shared.operations > alone.operations, `${shared.operations} of ${alone.operations}`);
+});
+
+test("a cell is held by one at a time", () => {
+  const cells = new CellLocks();
+  assert.is(cells.tryTake(1), true);
+  assert.is(cells.tryTake(1), false);
+  assert.is(cells.tryTake(2), true);
+  cells.give(1);
+  assert.is(cells.tryTake(1), true);
 });
 
 test.run();

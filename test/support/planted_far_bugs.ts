@@ -17,6 +17,8 @@ const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
 const REQUESTS = "lib/node/far_requests.ts";
 const LOOKUP = "lib/node/far_lookup.ts";
+const GROUP = "lib/node/far_group.ts";
+const FAR_GROUP = "test/unit/far_group.test.ts";
 
 /** Bugs in the far placement. */
 export const FAR_BUGS: readonly PlantedBug[] = [
@@ -157,10 +159,24 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     caughtBy: [FAILOVERS],
   },
   {
-    name: "a read does not wait for a change in the same step",
+    name: "a read does not see a change of the same step",
     breaks: "I4",
     file: REQUESTS,
-    edits: [["if (!this.#group.mayRead(key.hash)) return Outcome.WAITS;", ""]],
+    edits: [["isThere = this.#find(key);", "isThere = this.#options.lookup.find(key);"]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a read looks at a change that may turn out not to be written",
+    breaks: "I3",
+    file: GROUP,
+    edits: [["const mustWait = this.#options.hasFile || isShared;", "const mustWait = isShared;"]],
+    caughtBy: [FAR_GROUP],
+  },
+  {
+    name: "a read waits for no end of a group that has cleared its slot",
+    breaks: "I4",
+    file: GROUP,
+    edits: [["if (this.#isCleared[key.hash >>> SLOT_SHIFT] !== 0) return false;", ""]],
     caughtBy: [STEPS],
   },
   {
@@ -180,7 +196,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a slot is given back before what was appended is logged",
     breaks: "I1",
-    file: "lib/node/far_group.ts",
+    file: GROUP,
     edits: [
       ["if (hasRecords) this.#log();", ""],
       ["this.endStaging();", "if (hasRecords) this.#log(); this.endStaging();"],

@@ -121,6 +121,17 @@ const SHARED_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 0 },
 ];
 
+/** Changes of keys that have cells, few enough for the KN to leave them to a merger. */
+const UNMERGED_SCRIPT: readonly ScriptStep[] = [
+  { kind: "put", key: 0, bytes: 60 },
+  { kind: "put", key: 5, bytes: 40 },
+  { kind: "put", key: 0, bytes: 40 },
+  { kind: "delete", key: 10 },
+  { kind: "put-expiring", key: 10, bytes: 40 },
+  { kind: "delete", key: 5 },
+  { kind: "put", key: 2, bytes: 40 },
+];
+
 /** Reads of one key before and behind changes of it. */
 const ALTERNATING: readonly ScriptStep[] = Array.from({ length: 4 }, () =>
   [
@@ -258,10 +269,8 @@ function failing(what: string, at: number, body: () => void): void {
 /** Defines the tests of a pool, and runs them. */
 export function runFailovers(isLogged: boolean, isFar = false): void {
   defineFailovers(scenariosOf(isLogged, isFar), isFar);
-  if (isFar) defineDyingMergers(isLogged);
-  else {
-    defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
-  }
+  if (isFar) defineDyingMergers(scenariosOf(isLogged, true), isLogged);
+  else defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
   test.run();
 }
 
@@ -269,6 +278,7 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
 export function runCellFailovers(isLogged: boolean): void {
   defineFailovers([cellScenario(isLogged)], true);
   if (!isLogged) defineSwaps();
+  defineDyingMergers([{ ...cellScenario(isLogged), script: UNMERGED_SCRIPT }], isLogged);
   const far = { ...cellScenario(isLogged), before: FAR_WORN, shared: [0, 6, 11] };
   defineDyingCleaners(far, ...accessesTried(true));
   test.run();
@@ -298,7 +308,8 @@ function defineSwaps(): void {
 function accessesTried(isFar: boolean): [first: number, stride: number] {
   const stride = Number(STRIDE_GIVEN ?? (isFar ? FAR_STRIDE : SHARE_COUNT));
   // Whoever asks for some of them gets the same ones each time.
-  return [STRIDE_GIVEN !== undefined ? 0 : isFar ? SEED % stride : SHARE_FIRST, stride];
+  const first = isFar ? SEED % stride : SHARE_FIRST;
+  return [STRIDE_GIVEN === undefined ? first : 0, stride];
 }
 
 function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
@@ -345,17 +356,18 @@ function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
 }
 
 /** Defines the test of DPM processors that die while they merge a log. */
-function defineDyingMergers(isLogged: boolean): void {
+function defineDyingMergers(scenarios: readonly Scenario[], isLogged: boolean): void {
   // A merger does nothing to files: whoever tidies up after it does, a little.
   const stride = Number(STRIDE_GIVEN ?? (isLogged ? FAR_STRIDE : SHARE_COUNT));
   const first = STRIDE_GIVEN !== undefined ? 0 : isLogged ? SEED % stride : SHARE_FIRST;
-  for (const { name, options, before, script } of scenariosOf(isLogged, true)) {
+  for (const { name, options, before, script, shared } of scenarios) {
     test(`${name}: a DPM processor dies at any access while it merges`, () => {
       let deaths = 0;
       let settled = 0;
       for (let at = first;; at += stride) {
         const world = new SimFailover(options);
-        for (const step of [...before, ...script]) {
+        for (const [i, step] of [...before, ...script].entries()) {
+          if (i === before.length && shared !== undefined) world.share(shared);
           world.issue([step]);
           world.drainVictim();
         }

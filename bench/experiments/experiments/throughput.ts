@@ -105,3 +105,34 @@ export function measureHeadline(
     });
   });
 }
+
+/** Mixes and systems that are compared by how many keys there are. */
+const BY_KEYS_MIXES = ["update-5", "update-50"] as const;
+const BY_KEYS_SYSTEMS = ["Dinomo", "Clover"] as const;
+
+/** One system with so many keys. */
+export interface KeyCountRow extends ThroughputRow {
+  readonly keyCount: number;
+}
+
+/** The comparison by how many keys there are: the more, the smaller is the share of the most popular one. */
+export function measureByKeyCount(
+  plan: ExperimentPlan,
+  seed: number,
+  progress: (line: string) => void,
+): KeyCountRow[] {
+  const { nodeCount, operations } = plan.headline;
+  return plan.keyCounts.flatMap((keyCount) => {
+    const zipf = new Zipf(keyCount, HEADLINE_EXPONENT);
+    const steady = { keyCount, warmUpOperations: keyCount, operations };
+    return BY_KEYS_MIXES.map(mixOf).flatMap((mix) =>
+      BY_KEYS_SYSTEMS.map((system) => {
+        progress(`by number of keys: ${keyCount}, ${mix.title}, ${system}`);
+        const build = BUILDERS[system](deploymentOf(steady, nodeCount, mix));
+        const figures = measureSteady({ ...steady, nodeCount, build, mix, zipf, seed });
+        const exponent = HEADLINE_EXPONENT;
+        return { system, mix: mix.title, exponent, nodeCount, keyCount, ...figures };
+      })
+    );
+  });
+}

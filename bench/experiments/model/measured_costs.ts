@@ -9,10 +9,10 @@ export const MEASURED_ON = "node 20.20.2, 2 cores of Intel(R) Xeon(R) Processor,
 
 /** Nanoseconds. */
 export const MEASURED_NS = {
-  valueRead: 508,
-  shortcutRead: 1066,
-  logRead: 525,
-  missRead: 1210,
-  write: 2195,
-  merge: 522,
+  valueRead: 451,
+  shortcutRead: 936,
+  logRead: 533,
+  missRead: 1080,
+  write: 1422,
+  merge: 493,
 } as const;

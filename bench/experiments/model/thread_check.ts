@@ -23,27 +23,27 @@ export const THREAD_CHECK: readonly ThreadCheckRow[] = [
   {
     "nodeCount": 1,
     "threads": {
-      "roundTripsPerOperation": 0.8425,
-      "valueHitShare": 0.45847595976618044,
-      "shortcutHitShare": 0.22046974564221392,
+      "roundTripsPerOperation": 0.8378,
+      "valueHitShare": 0.46150402864816475,
+      "shortcutHitShare": 0.21883722154931803,
     },
     "virtual": {
-      "roundTripsPerOperation": 0.8662905359862196,
-      "valueHitShare": 0.4548203065436286,
-      "shortcutHitShare": 0.2260956437153298,
+      "roundTripsPerOperation": 0.868863433501934,
+      "valueHitShare": 0.4538190364277321,
+      "shortcutHitShare": 0.22371066718892807,
     },
   },
   {
     "nodeCount": 2,
     "threads": {
-      "roundTripsPerOperation": 0.708875,
-      "valueHitShare": 0.5269103164990258,
-      "shortcutHitShare": 0.22636789720364422,
+      "roundTripsPerOperation": 0.706975,
+      "valueHitShare": 0.5268839854652694,
+      "shortcutHitShare": 0.22489335931328663,
     },
     "virtual": {
-      "roundTripsPerOperation": 0.7319206021911411,
-      "valueHitShare": 0.5247239809533777,
-      "shortcutHitShare": 0.22918737899638952,
+      "roundTripsPerOperation": 0.7328172764027217,
+      "valueHitShare": 0.5246280476722146,
+      "shortcutHitShare": 0.22483317321423935,
     },
   },
 ];

@@ -15,6 +15,7 @@ import {
   elasticitySection,
   failureSection,
   headlineSection,
+  hottestShare,
   percent,
   roundTripsSection,
   throughputSection,
@@ -67,11 +68,13 @@ for each KN, which caches ${
 ${
     withCommas(headline.keyCount)
   } in the first table. A popular key weighs more the fewer there are: ${
-    hottest(steady.keyCount)
+    hottestShare(steady.keyCount)
   } of all operations go
 to the most popular of ${withCommas(steady.keyCount)} at Zipf 0.99, ${
-    hottest(headline.keyCount)
-  } of ${withCommas(headline.keyCount)}, and ${hottest(PAPER_KEY_COUNT)} of 30 million, which is
+    hottestShare(headline.keyCount)
+  } of ${withCommas(headline.keyCount)}, and ${
+    hottestShare(PAPER_KEY_COUNT)
+  } of 30 million, which is
 what the reference implementation has room for.
 `;
 }
@@ -81,13 +84,6 @@ function withCommas(count: number): string {
 }
 
 const PAPER_KEY_COUNT = 30_000_000;
-
-/** The share of operations that the most popular key gets at Zipf 0.99. */
-function hottest(keyCount: number): string {
-  let sum = 0;
-  for (let rank = 1; rank <= keyCount; rank++) sum += rank ** -0.99;
-  return percent(1 / sum);
-}
 
 function costModel(): string {
   const lines = Object.values(COSTS as Record<string, Cost>).map((
@@ -130,7 +126,11 @@ ${markdownTable([["", "RTs/op", "value hits", "shortcut hits"], ...lines])}
 function limits(): string {
   return `## What is not shown
 
-- **Selective replication** and the **M-node**: not part of these experiments yet.
+- **How long it takes to share a key**, and to find out that it is hot: it happens during the warm-up. Adding and removing
+  KNs is scripted.
+- **Cells held for longer.** Threads take writes of a shared key in a step of their own here. The store's far KNs take requests in
+  the order of their rings, so they hold a cell for all of a step. And what reading a cell costs a processor is assumed:
+  as much as a read by a shortcut costs more than one of a cached value.
 - **More than 64 KNs**: see above.
 - **Times of real threads**: see above.
 - **Cleaning**: the pool has room for all that is written.

@@ -6,8 +6,9 @@
 import { unique } from "../../report/chart_style.ts";
 import { formatRate, threeDigits } from "../../report/format.ts";
 import { markdownTable } from "../../report/markdown.ts";
+import { SHARING } from "../experiments/balance.ts";
 import { CACHE_POLICIES } from "../experiments/caching.ts";
-import { SYSTEMS, type ThroughputRow } from "../experiments/throughput.ts";
+import { type KeyCountRow, SYSTEMS, type ThroughputRow } from "../experiments/throughput.ts";
 import type { Timeline } from "../experiments/timeline.ts";
 import { EXPERIMENT_PLANS } from "../plan.ts";
 import type { ExperimentResults } from "../results.ts";
@@ -28,7 +29,7 @@ function limitOf({ limit: { name, utilization } }: ThroughputRow): string {
 const PAPER_RATIO = 3.8;
 const DINOMO = "Dinomo, the paper's DAC";
 
-export function headlineSection({ headline }: ExperimentResults): string {
+export function headlineSection({ headline, byKeyCount }: ExperimentResults): string {
   const { nodeCount } = headline[0];
   const mixes = unique(headline.map(({ mix }) => mix));
   const lines = mixes.flatMap((mix) => {
@@ -69,11 +70,50 @@ The paper reports at least ${PAPER_RATIO} times Clover's throughput at 16 KNs. H
 
 ${markdownTable([head, ...lines])}
 
-"A KN's thread" is the thread that owns the most popular key: one key has one owner, and that has one thread for it.
-Selective replication is made for that, and not built yet. Hits are shares of the reads; records that a KN finds in
-its unmerged log count as values. The variants of Clover differ in the threads of the metadata server: those of the
-authors of DINOMO, and those in Clover's own repository.
+"A KN's thread" is the thread that owns the most popular key: one key has one owner here, and that has one thread for
+it. (With [selective replication](#load-balance) it has more.) Hits are shares of the reads; records that a KN finds
+in its unmerged log count as values. The variants of Clover differ in the threads of the metadata server: those of
+the authors of DINOMO, and those in Clover's own repository.
+
+The share of the most popular key depends on how many keys there are:
+
+${keyCountTable(byKeyCount)}
 `;
+}
+
+function keyCountTable(rows: readonly KeyCountRow[]): string {
+  const cases = unique(rows.map(({ keyCount, mix }) => `${keyCount}|${mix}`));
+  const lines = cases.map((name) => {
+    const [dinomo, clover] = rows.filter(({ keyCount, mix }) => `${keyCount}|${mix}` === name);
+    return [
+      dinomo.keyCount.toLocaleString("en-US"),
+      hottestShare(dinomo.keyCount),
+      dinomo.mix,
+      rate(dinomo),
+      limitOf(dinomo),
+      rate(clover),
+      limitOf(clover),
+      `${threeDigits(dinomo.operationsPerSecond / clover.operationsPerSecond)} x`,
+    ];
+  });
+  const head = [
+    "keys",
+    "most popular",
+    "mix",
+    "Dinomo",
+    "limited by",
+    "Clover",
+    "limited by",
+    "Dinomo / Clover",
+  ];
+  return markdownTable([head, ...lines]);
+}
+
+/** The share of operations that the most popular key gets at Zipf 0.99. */
+export function hottestShare(keyCount: number): string {
+  let sum = 0;
+  for (let rank = 1; rank <= keyCount; rank++) sum += rank ** -0.99;
+  return percent(1 / sum);
 }
 
 export function throughputSection({ throughput }: ExperimentResults): string {
@@ -120,7 +160,7 @@ nothing that it waits for is full.
   stops Dinomo from scaling beyond 16 or 32 KNs, with most threads idle, and why it is no faster with 8 KNs than
   with 4 for some mixes: two popular keys happen to share a thread there. At Zipf 2 it stops one KN already. Clover
   has no owners: any thread of any KN reads a popular key, so at Zipf 2 it reads more. Selective replication is the
-  paper's answer, and is not built yet.
+  paper's answer; here it is off, and [below](#load-balance) it is on.
 - **Where the DPM's link is the limit**, what counts is how many bytes an operation takes of it. Clover reads every
   value from the DPM, and after an update by another KN several old versions on the way to the newest: more, the
   more KNs there are.
@@ -251,26 +291,50 @@ the end, whichever is lower; "below 90 %" is for how long it was below 90 % of i
 }
 
 export function balanceSection({ balance, size }: ExperimentResults): string {
-  const lines = balance.map((row) => [
-    `Zipf ${row.exponent}`,
+  const { nodeCount, loads } = EXPERIMENT_PLANS[size].balance;
+  const mean = (shares: readonly number[]) =>
+    shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  const lines = balance.map((row, i) => [
+    `Zipf ${row.exponent}, ${row.mix}`,
+    row.isSharing ? "with" : "without",
     rate(row),
+    row.isSharing
+      ? `${threeDigits(row.operationsPerSecond / balance[i - 1].operationsPerSecond)} x`
+      : "",
+    row.keyOwners.join(", "),
     percent(Math.max(...row.nodeUtilizations)),
-    percent(
-      row.nodeUtilizations.reduce((sum, share) => sum + share, 0) / row.nodeUtilizations.length,
-    ),
+    percent(mean(row.nodeUtilizations)),
     percent(Math.min(1, row.threadUtilizationMax)),
   ]);
-  const head = ["", "operations/s", "busiest KN", "mean KN", "busiest thread"];
+  const head = [
+    "",
+    "replication",
+    "operations/s",
+    "gain",
+    "owners of shared keys",
+    "busiest KN",
+    "mean KN",
+    "busiest thread",
+  ];
+  const exponents = unique(loads.map(({ exponent }) => String(exponent)));
   return `## Load balance
 
-${
-    EXPERIMENT_PLANS[size].balance.nodeCount
-  } KNs, 95/5 update. At Zipf 2 most operations are for a few keys, each of which has one owner. This is what
-selective replication is for; it is not built yet, so its column is missing here.
+${nodeCount} KNs, at Zipf ${
+    exponents.join(", ")
+  }. Without selective replication each key has one owner. With it, the store's own policy
+looks at every millisecond of virtual time, and while operations take longer than ${SHARING.meanMicrosMax} µs on average it gives the
+keys that are used more than the mean plus three standard deviations to more KNs, by the store's own
+\`KeyReplication\`. Wanted: twice the throughput at Zipf 2.
 
 ${markdownTable([head, ...lines])}
 
-![How busy the KNs are, by skew](charts/experiments-balance.svg)
+A read of a shared key reads its cell from the DPM, once for all reads of it in a step, and the record only if another KN
+has changed it. A write has to lock the cell until it is logged; meanwhile its other owners do something else. All threads
+of an owner serve the key. Where latencies are short enough nothing is shared. **A key that is written half of the time is
+better left to one owner**: its writes follow each other whoever owns it, and locking costs round trips. The policy does not
+know that; it counts operations, as the paper's does.
+
+![Throughput without and with selective replication](charts/experiments-balance.svg)
 `;
 }
 

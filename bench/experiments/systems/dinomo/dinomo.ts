@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { NodeId, PoolAddress, Slot } from "../../../../lib/core/brands.ts";
+import type { NodeId, OwnerWord, PoolAddress, Slot } from "../../../../lib/core/brands.ts";
 import { MERGE_STEP_RECORDS, NODE_COUNT_MAX, SLOT_COUNT } from "../../../../lib/core/limits.ts";
 import { isMergedUpTo, loggedEnd } from "../../../../lib/dpm/log_merger.ts";
 import { FarMoves } from "../../../../lib/mnode/far_moves.ts";
@@ -15,6 +15,8 @@ import { geometryOf } from "../../../../lib/pool/geometry.ts";
 import { defaultBacklogBytes, placeFar } from "../../../../lib/pool/placement.ts";
 import { Pool } from "../../../../lib/pool/pool.ts";
 import { Status } from "../../../../lib/rings/ring_layout.ts";
+import { chooseOwner, isCellWord } from "../../../../lib/routing/cells.ts";
+import { NodeState, setNode } from "../../../../lib/routing/node_directory.ts";
 import { initialiseOwner, loadOwner, ownerOf } from "../../../../lib/routing/ownership.ts";
 import { assignSlots } from "../../../../lib/routing/virtual_node_ring.ts";
 import { PARKED, type Process, type Simulation } from "../../kernel/simulation.ts";
@@ -29,6 +31,8 @@ import {
   type Resource,
   type SystemCounts,
 } from "../system.ts";
+import { CellLocks } from "./cell_locks.ts";
+import { KeySharing, type SharingPolicy } from "./key_sharing.ts";
 import { type CacheOfNode, RealNode, type StepMeter } from "./real_node.ts";
 import { KeyNumbers, recordBytesOf } from "./request_sender.ts";
 import { FAILED, VirtualNode } from "./virtual_node.ts";
@@ -52,6 +56,8 @@ export interface DinomoOptions {
   /** Records that will be written beside the first of each key, at most: there is room for all of them, and nothing is cleaned. */
   readonly writeCountMax: number;
   readonly cache: CacheOfNode;
+  /** When keys are shared by several KNs. @default never */
+  readonly sharing?: SharingPolicy;
 }
 
 /** A KN, and the process that merges its log. */
@@ -69,6 +75,8 @@ export class Dinomo implements ElasticSystem {
   readonly #pool: Pool;
   readonly #keys: KeyNumbers;
   readonly #moves: FarMoves;
+  readonly #cells = new CellLocks();
+  readonly #sharing: KeySharing | undefined;
   /** Every KN that there has been, by identity, which is the number of its agent block, too. */
   readonly #members: Member[] = [];
   /** KNs that slots are assigned to. */
@@ -77,6 +85,8 @@ export class Dinomo implements ElasticSystem {
   readonly #held = new Map<Slot, Process[]>();
   readonly #dpmProcessors: Station;
   #counts = noCounts();
+  /** Counts requests of keys that several KNs own, each of which goes to another owner. */
+  #choice = 0;
 
   constructor(simulation: Simulation, fabric: Fabric, options: DinomoOptions) {
     this.#simulation = simulation;
@@ -97,6 +107,7 @@ export class Dinomo implements ElasticSystem {
       initialiseOwner(this.#pool, slot as Slot, owners[slot]);
     }
     this.#load();
+    this.#sharing = options.sharing && this.#shareKeys(options.sharing, owners);
   }
 
   get counts(): Readonly<SystemCounts> {
@@ -132,11 +143,14 @@ export class Dinomo implements ElasticSystem {
   }
 
   *execute(operation: Operation): Process {
-    const isRead = operation.kind === OperationKind.READ;
+    const beganUs = this.#simulation.nowUs;
+    const { kind, key } = operation;
+    const isRead = kind === OperationKind.READ;
     const { valueBytes } = this.#options;
-    const slot = this.#keys.encode(operation.key);
     for (;;) {
-      const member = this.#members[ownerOf(loadOwner(this.#pool, slot))];
+      const slot = this.#keys.encode(key);
+      const route = this.#keys.route(key);
+      const member = this.#memberOf(route);
       if (member === undefined) {
         yield* this.#hold(slot);
         continue;
@@ -144,14 +158,13 @@ export class Dinomo implements ElasticSystem {
       const { node } = member;
       yield* this.#fabric.fromClient(node.port, REQUEST_BYTES + (isRead ? 0 : valueBytes));
       // Whoever has failed meanwhile, and lost the slot, would never say so.
-      if (node.hasFailed && this.#members[ownerOf(loadOwner(this.#pool, slot))] !== member) {
-        continue;
-      }
-      const status = yield* node.execute(operation, slot);
+      if (node.hasFailed && this.#memberOf(this.#keys.route(key)) !== member) continue;
+      const status = yield* node.execute(operation, slot, isCellWord(route));
       if (status === FAILED) continue;
       yield* this.#fabric.toClient(node.port, REQUEST_BYTES + (isRead ? valueBytes : 0));
-      if (status !== Status.MOVED) return;
+      if (status !== Status.MOVED) break;
     }
+    this.#sharing?.count(key, this.#simulation.nowUs - beganUs);
   }
 
   *addNodes(count: number): Process {
@@ -187,6 +200,47 @@ export class Dinomo implements ElasticSystem {
     return this.#dpmProcessors;
   }
 
+  /** By key: how many KNs own those that several own. */
+  get keyOwners(): ReadonlyMap<number, number> {
+    return this.#sharing?.owners ?? new Map();
+  }
+
+  /** The KN that a request is sent to by a route; undefined while nobody owns the slot. */
+  #memberOf(route: OwnerWord): Member | undefined {
+    const node = isCellWord(route)
+      ? chooseOwner(this.#pool, route, this.#choice++)
+      : ownerOf(route);
+    return this.#members[node];
+  }
+
+  #shareKeys(policy: SharingPolicy, owners: readonly NodeId[]): KeySharing {
+    const simulation = this.#simulation;
+    let seenUs = simulation.nowUs;
+    const seenBusyUs: number[] = [];
+    const sharing = new KeySharing({
+      simulation,
+      pool: this.#pool,
+      keys: this.#keys,
+      moves: this.#moves,
+      policy,
+      nodes: () => this.#active,
+      assignedTo: (slot) => owners[slot]!,
+      occupancies: () => {
+        const elapsedUs = simulation.nowUs - seenUs;
+        seenUs = simulation.nowUs;
+        return this.#active.map((node) => {
+          const { threads } = this.#members[node].node;
+          const busyUs = threads.reduce((sum, thread) => sum + thread.busyUs, 0);
+          const before = seenBusyUs[node] ?? 0;
+          seenBusyUs[node] = busyUs;
+          return { node, occupancy: (busyUs - before) / elapsedUs / threads.length };
+        });
+      },
+    });
+    simulation.start(sharing.run());
+    return sharing;
+  }
+
   get #threads() {
     return this.#active.flatMap((node) => this.#members[node].node.threads);
   }
@@ -198,7 +252,8 @@ export class Dinomo implements ElasticSystem {
     const keys = this.#keys;
     const real = new RealNode({ pool, keys, nodeId, agent: nodeId, valueBytes, cache, clock });
     const onStep = (meter: StepMeter) => this.#noteStep(member, meter);
-    const node = new VirtualNode(this.#simulation, this.#fabric, real, onStep);
+    setNode(pool, nodeId, nodeId, NodeState.ACTIVE);
+    const node = new VirtualNode(this.#simulation, this.#fabric, this.#cells, real, onStep);
     const member: Member = { node, idleMerger: undefined };
     this.#members.push(member);
     this.#active.push(nodeId);

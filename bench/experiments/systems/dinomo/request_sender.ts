@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Slot } from "../../../../lib/core/brands.ts";
+import type { OwnerWord, Slot } from "../../../../lib/core/brands.ts";
 import { KeyEncoder } from "../../../../lib/core/key_encoder.ts";
 import { BATCH_REQUESTS_MAX, SLOT_SHIFT } from "../../../../lib/core/limits.ts";
 import {
@@ -30,6 +30,7 @@ import {
   Status,
   statusOf,
 } from "../../../../lib/rings/ring_layout.ts";
+import { findRoute, NO_ROUTE } from "../../../../lib/routing/cells.ts";
 import { loadOwner } from "../../../../lib/routing/ownership.ts";
 import { OperationKind } from "../../workload/mix.ts";
 import type { Operation } from "../system.ts";
@@ -50,10 +51,12 @@ export function recordBytesOf(valueBytes: number): number {
 /** Keys as the experiments number them, encoded and hashed for one pool. */
 export class KeyNumbers {
   readonly encoder: KeyEncoder;
+  readonly #pool: Pool;
   readonly #bytes = new Uint8Array(KEY_BYTES);
   readonly #view = new DataView(this.#bytes.buffer);
 
   constructor(pool: Pool) {
+    this.#pool = pool;
     this.encoder = new KeyEncoder(...pool.hashKey);
   }
 
@@ -62,13 +65,26 @@ export class KeyNumbers {
     this.#view.setUint32(0, key);
     return (this.encoder.encode(this.#bytes) >>> SLOT_SHIFT) as Slot;
   }
+
+  /** Encodes a key; returns the word by which its requests are routed: that of its cell, if several KNs own it, or of its slot. */
+  route(key: number): OwnerWord {
+    const owner = loadOwner(this.#pool, this.encode(key));
+    const { hash, words, byteLength } = this.encoder;
+    const route = findRoute(this.#pool, hash, words, 0, byteLength);
+    return route === NO_ROUTE ? owner : route;
+  }
+
+  /** Encodes a key; returns its hash. */
+  hashOf(key: number): number {
+    this.encode(key);
+    return this.encoder.hash;
+  }
 }
 
 /** The client's end of one ring. */
 export class RequestSender {
   /** The KN's end. */
   readonly ring: RingHandle;
-  readonly #pool: Pool;
   readonly #keys: KeyNumbers;
   readonly #producer: RequestProducer;
   readonly #bytes: Uint8Array;
@@ -78,8 +94,7 @@ export class RequestSender {
   /** By place in the ring: the key of a read, or -1. */
   readonly #keysRead: Int32Array;
 
-  constructor(pool: Pool, keys: KeyNumbers, valueBytes: number) {
-    this.#pool = pool;
+  constructor(keys: KeyNumbers, valueBytes: number) {
     this.#keys = keys;
     const requestBytes = recordBytesOf(valueBytes) + REQUEST_BYTES_EXTRA;
     const ringBytes = 2 ** Math.ceil(Math.log2(RING_REQUESTS * requestBytes));
@@ -92,9 +107,9 @@ export class RequestSender {
     this.#keysRead = new Int32Array(RING_REQUESTS);
   }
 
-  /** Sends a request, by the owner word of this moment. */
+  /** Sends a request, by the route of this moment. */
   send({ kind, key }: Operation): void {
-    const slot = this.#keys.encode(key);
+    const route = this.#keys.route(key);
     const isRead = kind === OperationKind.READ;
     if (!isRead) new DataView(this.#value.bytes.buffer).setUint32(0, key);
     const draft = {
@@ -108,7 +123,7 @@ export class RequestSender {
     const at = this.#producer.claim(requestLength(draft));
     if (at === RING_FULL) throw new Error("the ring is full: more requests than a step takes");
     this.#writer.write(draft, this.#producer.words, this.#bytes, at);
-    this.#producer.words[at + REQUEST_OWNER_WORD] = loadOwner(this.#pool, slot);
+    this.#producer.words[at + REQUEST_OWNER_WORD] = route;
     this.#keysRead[this.#producer.newestIndex] = isRead ? key : -1;
     this.#producer.publish();
   }

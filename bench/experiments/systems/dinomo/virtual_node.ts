@@ -6,6 +6,11 @@
  * one step, and is then busy for as long as the step would take: the processor's time by what the lookups came to, then one round trip
  * after the other by what the verbs have counted. The answers leave at the end of the step.
  *
+ * A key that several KNs own is served by all threads of each of them. (So it is in the reference implementation when all KNs own it:
+ * "local replication", src/monitor/slo_policy.cpp of utsaslab/dinomo.) A write of it needs the key's cell (cell_locks.ts). Such writes wait by themselves; when a thread finds the
+ * cell unlocked, it takes those of one key, in a step of their own, so that the cell is held no longer than that. Otherwise it
+ * goes on with other requests.
+ *
  * A KN whose unmerged records have reached the limit waits for DPM processors to merge some. (`FarNode` would help them, as it can in one
  * process; across a network it could not.)
  *
@@ -16,12 +21,15 @@ import { Fifo } from "../../kernel/fifo.ts";
 import { PARKED, type Process, type Simulation, type Task } from "../../kernel/simulation.ts";
 import { COSTS } from "../../model/costs.ts";
 import { type Fabric, Port } from "../../model/fabric.ts";
+import { OperationKind } from "../../workload/mix.ts";
 import type { Operation, Resource } from "../system.ts";
+import type { CellLocks } from "./cell_locks.ts";
 import type { RealNode, StepMeter } from "./real_node.ts";
 
 /** Instead of an answer's status: the KN has failed, and somebody else has its slots. */
 export const FAILED = -2;
 const UNANSWERED = -1;
+const NO_KEY = -1;
 
 /** A request that waits for its answer. */
 interface Request {
@@ -36,12 +44,16 @@ class NodeThread implements Resource {
   readonly name = "a KN's thread";
   readonly isWaiting = true;
   readonly queue = new Fifo<Request>();
+  /** Writes of keys that several KNs own, by key. */
+  readonly sharedWrites = new Map<number, Fifo<Request>>();
   /** The requests of the step that it is busy with. */
   readonly unanswered: Request[] = [];
   /** The thread, while it has nothing to do. */
   idle: Process | undefined;
+  /** Since the beginning of time. */
+  busyUs = 0;
   readonly #simulation: Simulation;
-  #busyUs = 0;
+  #busyUsBefore = 0;
   #sinceUs = 0;
 
   constructor(simulation: Simulation) {
@@ -50,17 +62,24 @@ class NodeThread implements Resource {
 
   get utilization(): number {
     const elapsedUs = this.#simulation.nowUs - this.#sinceUs;
-    return elapsedUs === 0 ? 0 : this.#busyUs / elapsedUs;
+    return elapsedUs === 0 ? 0 : (this.busyUs - this.#busyUsBefore) / elapsedUs;
   }
 
   countBusy(us: number): void {
-    this.#busyUs += us;
+    this.busyUs += us;
   }
 
   reset(): void {
-    this.#busyUs = 0;
+    this.#busyUsBefore = this.busyUs;
     this.#sinceUs = this.#simulation.nowUs;
   }
+}
+
+/** The writes of a key that wait for its cell. */
+function sharedWritesOf(thread: NodeThread, key: number): Fifo<Request> {
+  let writes = thread.sharedWrites.get(key);
+  if (writes === undefined) thread.sharedWrites.set(key, writes = new Fifo());
+  return writes;
 }
 
 /** Called after a step with what it has taken. */
@@ -73,15 +92,25 @@ export class VirtualNode {
   readonly threads: readonly NodeThread[];
   readonly #simulation: Simulation;
   readonly #fabric: Fabric;
+  readonly #cells: CellLocks;
   readonly #onStep: OnStep;
   /** Threads that wait for a merge. */
   readonly #waiting: Process[] = [];
   #hasFailed = false;
+  /** Counts requests of keys that several KNs own, each of which goes to another thread. */
+  #sharedCount = 0;
 
-  constructor(simulation: Simulation, fabric: Fabric, real: RealNode, onStep: OnStep) {
+  constructor(
+    simulation: Simulation,
+    fabric: Fabric,
+    cells: CellLocks,
+    real: RealNode,
+    onStep: OnStep,
+  ) {
     this.real = real;
     this.#simulation = simulation;
     this.#fabric = fabric;
+    this.#cells = cells;
     this.#onStep = onStep;
     this.port = new Port(simulation, `KN ${real.nodeId} link`);
     this.threads = Array.from(
@@ -91,12 +120,13 @@ export class VirtualNode {
     for (const thread of this.threads) simulation.start(this.#work(thread));
   }
 
-  /** Has a request executed by the thread of its slot; returns the answer's status. */
-  *execute(operation: Operation, slot: number): Task<number> {
-    const thread = this.#threadOf(slot);
+  /** Has a request executed; returns the answer's status. `isShared`: of a key that several KNs own. */
+  *execute(operation: Operation, slot: number, isShared: boolean): Task<number> {
+    const thread = this.#threadOf(isShared ? this.#sharedCount++ : slot);
     const client = this.#simulation.current;
     const request: Request = { operation, slot, client, status: UNANSWERED };
-    thread.queue.push(request);
+    const isSharedWrite = isShared && operation.kind !== OperationKind.READ;
+    (isSharedWrite ? sharedWritesOf(thread, operation.key) : thread.queue).push(request);
     const { idle } = thread;
     thread.idle = undefined;
     if (idle !== undefined) this.#simulation.start(idle);
@@ -126,10 +156,13 @@ export class VirtualNode {
 
   /** Sends the clients that wait for this KN, which has failed, to the new owner of a slot. */
   sendBack(slot: number): void {
-    const thread = this.#threadOf(slot);
+    for (const thread of this.threads) this.#sendBack(thread, slot);
+  }
+
+  #sendBack(thread: NodeThread, slot: number): void {
     const waiting = thread.unanswered.splice(0);
-    for (let next = thread.queue.shift(); next !== undefined; next = thread.queue.shift()) {
-      waiting.push(next);
+    for (const queue of [thread.queue, ...thread.sharedWrites.values()]) {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) waiting.push(next);
     }
     for (const request of waiting) {
       if (request.slot !== slot) {
@@ -146,25 +179,27 @@ export class VirtualNode {
     for (const thread of this.threads) thread.reset();
   }
 
-  #threadOf(slot: number): NodeThread {
-    return this.threads[slot % this.threads.length];
+  #threadOf(number: number): NodeThread {
+    return this.threads[number % this.threads.length];
   }
 
   *#work(thread: NodeThread): Process {
     const batch = thread.unanswered;
     while (!this.#hasFailed) {
-      if (thread.queue.size === 0) {
-        thread.idle = this.#simulation.current;
-        yield PARKED;
+      const key = this.#lockAny(thread);
+      const queue = key === NO_KEY ? thread.queue : sharedWritesOf(thread, key);
+      if (queue.size === 0) {
+        yield this.#idle(thread);
         continue;
       }
       if (!this.real.mayLog) {
+        if (key !== NO_KEY) this.#cells.give(key);
         this.#waiting.push(this.#simulation.current);
         yield PARKED;
         continue;
       }
-      while (batch.length < BATCH_REQUESTS_MAX && thread.queue.size > 0) {
-        const request = thread.queue.shift()!;
+      while (batch.length < BATCH_REQUESTS_MAX && queue.size > 0) {
+        const request = queue.shift()!;
         this.real.send(request.operation);
         batch.push(request);
       }
@@ -174,10 +209,28 @@ export class VirtualNode {
       if (answered < batch.length) throw new Error("a step has not answered all of its requests");
       yield* this.#pay(meter);
       thread.countBusy(this.#simulation.nowUs - beganUs);
+      if (key !== NO_KEY) this.#cells.give(key);
       if (this.#hasFailed) return;
       this.#onStep(meter);
       for (const { client } of batch.splice(0)) this.#simulation.start(client);
     }
+  }
+
+  /** Locks the cell of a key that waits to be written; returns the key. */
+  #lockAny(thread: NodeThread): number {
+    for (const [key, { size }] of thread.sharedWrites) {
+      if (size > 0 && this.#cells.tryTake(key)) return key;
+    }
+    return NO_KEY;
+  }
+
+  /** Until when a thread that can do nothing waits: for a request, or to look at a cell again. */
+  #idle(thread: NodeThread): number {
+    for (const { size } of thread.sharedWrites.values()) {
+      if (size > 0) return this.#simulation.nowUs + COSTS.roundTripUs.value;
+    }
+    thread.idle = this.#simulation.current;
+    return PARKED;
   }
 
   /** Lets the time pass that a step takes. */
