@@ -14,6 +14,7 @@ import { NodeConnector } from "../../lib/client/node_connector.ts";
 import { ReadSettler, RoutedReads } from "../../lib/client/routed_reads.ts";
 import type { Settler } from "../../lib/client/settlers.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
+import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
@@ -85,6 +86,10 @@ const NOW_MS = 1_000_000;
 const TTL_MS = 900;
 /** So long that sweeping is due again, too. */
 const WAIT_MS = 1000;
+/** So many of them that what a zombie holds counts as not to be had. */
+const LONG_WAITS = 3;
+/** Status of an operation that was refused: whether it was applied need not be known. */
+const REFUSED = -1;
 const TURNS_MAX = 1000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 const VICTIM = 0;
@@ -137,6 +142,7 @@ export class SimFailover {
   /** Which keys have cells, in a far pool. */
   readonly #keys: KeyReplication | undefined;
   #hasFailedOver = false;
+  #mayRefuse = false;
   readonly #rings: readonly RingHandle[];
   readonly #gone: GoneNodes<{
     readonly nodeId: NodeId;
@@ -230,6 +236,21 @@ export class SimFailover {
   swapOwners(key: number): boolean {
     this.#encoder.encode(KEYS[key]!.text);
     return this.#keys!.tryReplicate(this.#encoder, 1) === "done";
+  }
+
+  /**
+   * Lets so much time pass that operations on a key whose cell the victim holds are refused: one that is in its ring, and one that is
+   * issued now. Returns how many were refused.
+   */
+  refuseHeld(key: number): number {
+    this.#mayRefuse = true;
+    this.turn();
+    for (let i = 0; i < LONG_WAITS; i++) this.#wait();
+    this.turn();
+    this.issue([{ kind: "get", key }]);
+    for (let i = 0; i < 4; i++) this.turn();
+    this.#mayRefuse = false;
+    return this.#issued.filter(({ status }) => status === REFUSED).length;
   }
 
   /** Takes the cells away again, when nobody is in a step. */
@@ -339,7 +360,7 @@ export class SimFailover {
     }
     for (const { status, expected, step, number } of this.#issued) {
       require(
-        status === expected,
+        status === expected || status === REFUSED,
         `I5: operation ${number}, ${step.kind}, ended with ${status}, not ${expected}`,
       );
     }
@@ -488,7 +509,8 @@ export class SimFailover {
         issued.status = status;
       },
       fail: (error) => {
-        throw error;
+        if (!this.#mayRefuse || !(error instanceof UnavailableError)) throw error;
+        issued.status = REFUSED;
       },
     };
     if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, settler);
@@ -507,6 +529,10 @@ export class SimFailover {
   #get(issued: Issued): void {
     const settler = new ReadSettler(this.#reads, ({ value, error }) => {
       require(issued.status === undefined, `I5: operation ${issued.number} ended twice`);
+      if (this.#mayRefuse && error instanceof UnavailableError) {
+        issued.status = REFUSED;
+        return;
+      }
       if (error) throw error;
       const key = KEYS[(issued.step as { readonly key: number }).key]!;
       issued.status = value === undefined

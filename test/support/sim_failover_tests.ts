@@ -277,7 +277,10 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
 /** The same for KNs that hold cells. */
 export function runCellFailovers(isLogged: boolean): void {
   defineFailovers([cellScenario(isLogged)], true);
-  if (!isLogged) defineSwaps();
+  if (!isLogged) {
+    defineSwaps();
+    defineRefusals();
+  }
   defineDyingMergers([{ ...cellScenario(isLogged), script: UNMERGED_SCRIPT }], isLogged);
   const far = { ...cellScenario(isLogged), before: FAR_WORN, shared: [0, 6, 11] };
   defineDyingCleaners(far, ...accessesTried(true));
@@ -301,6 +304,28 @@ function defineSwaps(): void {
       if (!isReached) break;
     }
     assert.ok(swaps > 20, `${swaps} swaps`);
+  });
+}
+
+/** Defines the test of cells that a zombie holds for long. */
+function defineRefusals(): void {
+  test("a key whose cell a zombie holds for long is refused, and can be had when it has let go", () => {
+    const script = [{ kind: "put", key: 0, bytes: 40 }] as const;
+    const scenario = { ...cellScenario(false), script, shared: [0] };
+    let refused = 0;
+    for (let at = 0;; at++) {
+      const world = new SimFailover(scenario.options);
+      let isReached = false;
+      failing("a zombie", at, () => {
+        isReached = runUntil(world, scenario, at, () => {
+          world.failOver();
+          if (world.heldCount > 0) refused += world.refuseHeld(0);
+        });
+        if (isReached) world.finish();
+      });
+      if (!isReached) break;
+    }
+    assert.ok(refused > 10, `${refused} were refused`);
   });
 }
 
