@@ -36,8 +36,9 @@ the median number of operations.
 that died; most of \`scale\` is starting threads, which holds nothing up. "Before" is the median of
 the windows before it, "slowest window" the lowest one during it and right after it, "below half" how
 many milliseconds had less than half the throughput before. Two threads under load keep two cores
-busy, so more KNs do not make anything faster here: what the pictures show is what changing
-them costs. What more KNs, and more owners of a hot key, gain is shown in
+busy, so more KNs do not make anything faster here; in the far pool, where KNs execute the reads,
+too, a second KN is one more busy thread for the two cores, and makes it slower. What the pictures
+show is what changing them costs. What more KNs, and more owners of a hot key, gain is shown in
 [virtual time](experiments.md).
 
 ${SCENARIOS.map((scenario) => sectionOf(all, scenario, folder)).join("\n\n")}
