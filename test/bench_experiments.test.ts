@@ -80,7 +80,7 @@ test("KNs came, went and died, and the operations went on", () => {
 });
 
 test("the same seed gives the same figures, another one others", () => {
-  assert.equal(runExperiments("smoke", SEED, () => {}), results);
+  assert.equal(measureHeadline(plan, SEED, () => {}), results.headline);
   assert.not.equal(measureHeadline(plan, SEED + 1, () => {}), results.headline);
 });
 

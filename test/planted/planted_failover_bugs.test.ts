@@ -6,4 +6,4 @@
 import { FAILOVER_BUGS } from "../support/planted_failover_bugs.ts";
 import { definePlantedTests } from "../support/planted_trials.ts";
 
-definePlantedTests(FAILOVER_BUGS, "node");
+definePlantedTests(FAILOVER_BUGS, "bun");

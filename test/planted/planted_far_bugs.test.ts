@@ -6,4 +6,4 @@
 import { FAR_BUGS } from "../support/planted_far_bugs.ts";
 import { definePlantedTests } from "../support/planted_trials.ts";
 
-definePlantedTests(FAR_BUGS, "deno");
+definePlantedTests(FAR_BUGS, "bun");

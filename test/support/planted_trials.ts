@@ -16,7 +16,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 import { plant, PlantedCopy } from "./planted_copy.ts";
 
 /** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
-const TIMEOUT_MS = 40_000;
+const TIMEOUT_MS = 25_000;
 /** The same without a bug. */
 const UNCHANGED_TIMEOUT_MS = 150_000;
 /** Copies that are used at the same time. */

@@ -37,6 +37,7 @@ const EXPIRY_MS_MAX = 10_000;
 const REFILL_SHARE_MIN = 0.9;
 const REFILL_VALUE_BYTES = 64;
 const REFILL_BURST = 64;
+const READ_BURST = 256;
 
 /** Waits until nothing is left of failed KNs and of clients that have died. */
 export async function untilQuiet(
@@ -145,23 +146,25 @@ export function checkSegments(store: Store<unknown>, pool: Pool): void {
 /** Everything that is in a store, apart from what may expire any moment. */
 export async function contentsOf(store: Store<unknown>): Promise<Map<string, string>> {
   const contents = new Map<string, string>();
+  let keys: Key[] = [];
+  // Many at one time: in a far pool each read waits for a KN.
+  const readAll = async () => {
+    const values = await store.getMany(keys);
+    for (const [i, value] of values.entries()) contents.set(String(keys[i]), textOf(value));
+    keys = [];
+  };
   for await (const key of store.keys()) {
     if (String(key).startsWith(EXPIRING_PREFIX)) continue;
-    const value = read(store, key);
-    const text = value instanceof Uint8Array
-      ? Buffer.from(value).toString("latin1")
-      : JSON.stringify(value);
-    contents.set(String(key), text);
+    if (keys.push(key) === READ_BURST) await readAll();
   }
+  await readAll();
   return contents;
 }
 
-function read(store: Store<unknown>, key: Key): unknown {
-  try {
-    return store.getSync(key);
-  } catch (error) {
-    throw new Error(`${key} cannot be read`, { cause: error });
-  }
+function textOf(value: unknown): string {
+  return value instanceof Uint8Array
+    ? Buffer.from(value).toString("latin1")
+    : JSON.stringify(value);
 }
 
 /** Opens a copy of a pool's directory, made while it is open, as if its process had been killed now. */
