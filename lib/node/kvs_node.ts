@@ -89,7 +89,7 @@ import { StepMeter } from "./step_meter.ts";
 const LOCKED_OUT_MAX = 1000;
 const LOCKED_OUT_WAIT_MS = 1;
 /** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
-const FUTILE_TRIES_MAX = 32;
+const FUTILE_TRIES_MAX = 128;
 /** The same where cleaning should find one, but a KN or a DPM processor that does it may have been descheduled. */
 const HOPEFUL_TRIES_MAX = 3000;
 /**
