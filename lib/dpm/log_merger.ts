@@ -66,6 +66,7 @@ import {
 } from "../pool/control_layout.ts";
 import { Gate } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";
+import { raiseSlotVersion } from "../pool/slot_version.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { reservedBuckets } from "../pool/far_budget.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
@@ -267,7 +268,7 @@ export class LogMerger {
     if (order === MergeOrder.NEWER) return false;
     if (order === MergeOrder.OLDER) return true;
     const version = this.#slots.versionOf(address);
-    if (order === MergeOrder.CURRENT) this.#slots.raiseVersion(slotAt, version);
+    if (order === MergeOrder.CURRENT) raiseSlotVersion(this.#control, slotAt, version);
     const meta = words[at + RECORD_META];
     const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
     if (old !== NO_ADDRESS && this.#slots.versionOf(old) >= version) return true;

@@ -52,10 +52,9 @@ import {
   CELL_ROUTE,
   CELLS_END,
   SLOT_LOCK,
-  SLOT_VERSION_HIGH,
-  SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { raiseSlotVersion, slotVersion } from "../pool/slot_version.ts";
 import {
   cellNode,
   cellsEnd,
@@ -248,9 +247,7 @@ export class KeyReplication {
     const at = this.#pool.cellAt(cell);
     const { hash, words, byteLength, isBinary } = key;
     const address = this.#table.find(slotAt, hash, words, 0, byteLength);
-    const version = control[slotAt + SLOT_VERSION_HIGH] * 2 ** 32 +
-      (control[slotAt + SLOT_VERSION_LOW] >>> 0);
-    pointCell(this.#pool, cell, address, version);
+    pointCell(this.#pool, cell, address, slotVersion(control, slotAt));
     control[at + CELL_KEY_META] = packMeta(byteLength, 0, isBinary ? FLAG_BINARY_KEY : 0);
     const keyWords = CELL_KEY_BYTES_MAX / 4;
     control.fill(0, at + CELL_KEY, at + CELL_KEY + keyWords);
@@ -292,13 +289,7 @@ export class KeyReplication {
   #free(cell: CellId, slotAt: number): void {
     const control = this.#control;
     const at = this.#pool.cellAt(cell);
-    const version = cellVersion(this.#pool, cell);
-    const known = control[slotAt + SLOT_VERSION_HIGH] * 2 ** 32 +
-      (control[slotAt + SLOT_VERSION_LOW] >>> 0);
-    if (version > known) {
-      control[slotAt + SLOT_VERSION_LOW] = version | 0;
-      control[slotAt + SLOT_VERSION_HIGH] = Math.floor(version / 2 ** 32);
-    }
+    raiseSlotVersion(control, slotAt, cellVersion(this.#pool, cell));
     Atomics.store(control, at + CELL_ROUTE, NO_ROUTE);
     Atomics.store(control, at + CELL_ADDRESS, NO_ADDRESS);
     Atomics.store(control, this.#pool.cells + CELLS_END, this.#end());

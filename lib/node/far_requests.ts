@@ -46,6 +46,7 @@ import type { UnmergedLog } from "../log/unmerged_log.ts";
 import { SLOT_LOCK } from "../pool/control_layout.ts";
 import type { FarBudget } from "../pool/far_budget.ts";
 import type { Pool } from "../pool/pool.ts";
+import { raiseSlotVersion } from "../pool/slot_version.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { VerbCounter, type Verbs } from "../pool/verbs.ts";
 import type { RequestConsumer } from "../rings/request_consumer.ts";
@@ -317,7 +318,7 @@ export class FarRequests {
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(ring, from, words, to, length);
-    slots.raiseVersion(this.#pool.slotAt(slot), newest);
+    raiseSlotVersion(this.#control, this.#pool.slotAt(slot), newest);
     slots.stamp(this.#pool.slotAt(slot), words, to, NO_ADDRESS);
     cells.clear(slot, recordVersion(words[to + RECORD_META], words[to + RECORD_VERSION_LOW]));
     this.#group.answerLogged(consumer, address, 0, 0, false, false);

@@ -131,16 +131,6 @@ export class SlotWriter {
     this.bury(record);
   }
 
-  /** Raises the slot's version, if it is lower, to one that a record of the slot has (I9). */
-  raiseVersion(slotAt: number, version: number): void {
-    const control = this.#control;
-    const known = control[slotAt + SLOT_VERSION_HIGH] * 2 ** 32 +
-      (control[slotAt + SLOT_VERSION_LOW] >>> 0);
-    if (version <= known) return;
-    control[slotAt + SLOT_VERSION_LOW] = version | 0;
-    control[slotAt + SLOT_VERSION_HIGH] = Math.floor(version / 2 ** 32);
-  }
-
   /** Removes every key of a slot that is older than a version; returns how many. */
   clear(slotAt: number, version = Infinity): number {
     let count = 0;

@@ -53,10 +53,9 @@ import {
   SEGMENT_STATE,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
-  SLOT_VERSION_HIGH,
-  SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { raiseSlotVersion } from "../pool/slot_version.ts";
 import { SegmentState } from "../pool/segment_table.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
@@ -367,7 +366,7 @@ class Replay {
     const slotAt = this.#pool.slotAt(slot as Slot);
     const meta = words[at + RECORD_META];
     const version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
-    this.#raiseVersion(slotAt, version);
+    raiseSlotVersion(this.#pool.control, slotAt, version);
     if (metaKind(meta) === RecordKind.CLEAR) {
       this.#clearedAt[slot] = Math.max(this.#clearedAt[slot], version);
       return true;
@@ -393,16 +392,6 @@ class Replay {
     const words = this.#pool.wordsOf(record);
     const at = this.#pool.wordAt(record);
     return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
-  }
-
-  /** I9: versions go on growing. */
-  #raiseVersion(slotAt: number, version: number): void {
-    const { control } = this.#pool;
-    const known = control[slotAt + SLOT_VERSION_HIGH] * 2 ** 32 +
-      (control[slotAt + SLOT_VERSION_LOW] >>> 0);
-    if (version <= known) return;
-    control[slotAt + SLOT_VERSION_LOW] = version | 0;
-    control[slotAt + SLOT_VERSION_HIGH] = Math.floor(version / 2 ** 32);
   }
 
   #addressAt(segment: SegmentId, offset: number): PoolAddress {

@@ -60,10 +60,9 @@ import {
   SLOT_META,
   SLOT_OVERFLOW_COUNT,
   SLOT_RECORD_COUNT,
-  SLOT_VERSION_HIGH,
-  SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { slotVersion } from "../pool/slot_version.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 
@@ -255,7 +254,7 @@ export class IndexCheck {
         this.#require(actual === hash, `the hash of a record in segment ${segment}`);
         const version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
         this.#require(
-          version <= this.#slotVersion(slot),
+          version <= slotVersion(this.#pool.control, this.#pool.slotAt(slot)),
           `the version of a record of slot ${slot}`,
         );
         found.liveCount += 1;
@@ -270,12 +269,6 @@ export class IndexCheck {
       pool.control[liveAt] === LIVE_UNKNOWN;
     this.#require(isRight, `the live bytes of segment ${segment}`);
     pool.control[liveAt] = liveBytes;
-  }
-
-  #slotVersion(slot: Slot): number {
-    const at = this.#pool.slotAt(slot);
-    const low = this.#pool.control[at + SLOT_VERSION_LOW] >>> 0;
-    return this.#pool.control[at + SLOT_VERSION_HIGH] * 2 ** 32 + low;
   }
 
   #checkCounts(slot: Slot): void {

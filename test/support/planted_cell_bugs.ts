@@ -107,7 +107,10 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     name: "versions of a replicated key do not count for its slot",
     breaks: "I9",
     file: MERGER,
-    edits: [["if (order === MergeOrder.CURRENT) this.#slots.raiseVersion(slotAt, version);", ""]],
+    edits: [[
+      "if (order === MergeOrder.CURRENT) raiseSlotVersion(this.#control, slotAt, version);",
+      "",
+    ]],
     caughtBy: [STEPS],
   },
   {

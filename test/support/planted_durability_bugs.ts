@@ -181,7 +181,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     name: "a replay does not raise the versions of slots",
     breaks: "I9",
     file: REPLAY,
-    edits: [["this.#raiseVersion(slotAt, version); if", "if"]],
+    edits: [["raiseSlotVersion(this.#pool.control, slotAt, version); if", "if"]],
     caughtBy: [POWER_LOSS],
   },
   {
