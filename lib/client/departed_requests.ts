@@ -34,7 +34,7 @@ import {
   statusOf,
 } from "../rings/ring_layout.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
-import { cellOf, isCellWord, loadRoute } from "../routing/cells.ts";
+import { cellNode, cellOf, isCellWord, loadRoute, NO_ROUTE } from "../routing/cells.ts";
 import { HOLDER_MASK, loadOwner, ownerOf } from "../routing/ownership.ts";
 import type { HeldRequest, NodeConnection } from "./node_connection.ts";
 
@@ -118,8 +118,11 @@ export class DepartedRequests {
   #ownerOf({ words, slot, connection }: DepartedRequest): NodeId {
     const word = words[REQUEST_OWNER_WORD] as OwnerWord;
     if (!isCellWord(word)) return ownerOf(loadOwner(this.#pool, slot));
-    const route = loadRoute(this.#pool, cellOf(word));
-    return (route & ~HOLDER_MASK) === word ? connection.nodeId : ownerOf(route);
+    const cell = cellOf(word);
+    const route = loadRoute(this.#pool, cell);
+    if ((route & ~HOLDER_MASK) === word) return connection.nodeId;
+    // A cell is freed after it was taken away from everybody. What stands for that names no KN, though it has the number of one.
+    return route === NO_ROUTE ? cellNode(cell) : ownerOf(route);
   }
 
   /** Takes all of them, to fail them. */

@@ -188,10 +188,17 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     name: "a client sends a request again while a KN that is gone may hold the key's cell",
     breaks: "I5",
     file: "lib/client/departed_requests.ts",
+    edits: [["if ((route & ~HOLDER_MASK) === word) return connection.nodeId;", ""]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "a cell that is free counts as the first KN's",
+    breaks: "I5",
+    file: "lib/client/departed_requests.ts",
     edits: [[
-      "return (route & ~HOLDER_MASK) === word ? connection.nodeId : ownerOf(route);",
+      "return route === NO_ROUTE ? cellNode(cell) : ownerOf(route);",
       "return ownerOf(route);",
     ]],
-    caughtBy: [FAILOVERS],
+    caughtBy: ["test/unit/departed_requests.test.ts"],
   },
 ];

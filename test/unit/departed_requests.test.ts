@@ -1,0 +1,91 @@
+/**
+ * Requests in flight to a KN that is gone, for a key that several KNs own.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { NodeId } from "../../lib/core/brands.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { KeyReplication } from "../../lib/mnode/key_replication.ts";
+import { Status } from "../../lib/rings/ring_layout.ts";
+import { announceNodes, NO_NODE, NodeState, setNode } from "../../lib/routing/node_directory.ts";
+import { FarPair } from "../support/far_pair.ts";
+
+const BACKLOG_BYTES = 64 * 1024;
+const FIRST = 0 as NodeId;
+const SECOND = 1 as NodeId;
+const KEY = "key";
+
+/** A pair whose first KN, the one with the identity 0, has died with a put of a replicated key in its ring. */
+class Departure {
+  readonly pair = new FarPair(BACKLOG_BYTES);
+  readonly put;
+  #nodes = [FIRST, SECOND];
+  readonly #key = new KeyEncoder(...this.pair.pool.hashKey);
+  readonly #replication = new KeyReplication({
+    pool: this.pair.pool,
+    farMoves: this.pair.moves,
+    nodes: () => this.#nodes.map((nodeId) => ({ nodeId, agent: nodeId })),
+    assignedTo: () => SECOND,
+    now: () => 0,
+  });
+
+  constructor() {
+    const { pool, moves, clients } = this.pair;
+    assert.ok(moves.move(this.pair.slotOf(KEY), SECOND));
+    this.replicate(KEY);
+    this.put = clients[0]!.put(KEY, 1);
+    this.#nodes = [SECOND];
+    setNode(pool, 0, NO_NODE, NodeState.GONE);
+    announceNodes(pool);
+  }
+
+  /** Gives a key to all KNs that there are. */
+  replicate(key: string): void {
+    this.#key.encode(key);
+    assert.is(this.#replication.tryReplicate(this.#key, 2), "done");
+  }
+
+  /** Gives the key to the KN that is left. */
+  tend(): void {
+    this.#replication.tend();
+  }
+
+  /** Takes the key's cell away. */
+  dereplicate(): void {
+    this.#key.encode(KEY);
+    assert.ok(this.#replication.tryDereplicate(this.#key));
+  }
+
+  /** What the put has come to when the KN that is left has made a step. */
+  get status(): number | undefined {
+    const [client] = this.pair.clients;
+    client!.poll();
+    this.pair.nodes[1]!.doWork();
+    client!.poll();
+    return this.put.status;
+  }
+}
+
+test("it waits while the KN that is gone may have the key's cell", () => {
+  const departure = new Departure();
+  assert.is(departure.status, undefined);
+  departure.tend();
+  assert.is(departure.status, Status.OK);
+});
+
+test("it is sent to the slot's owner when the cell has been freed meanwhile", () => {
+  const departure = new Departure();
+  departure.dereplicate();
+  assert.is(departure.status, Status.OK);
+});
+
+test("it is sent again when the cell has been freed, and is another key's", () => {
+  const departure = new Departure();
+  departure.dereplicate();
+  departure.replicate("other");
+  assert.is(departure.status, Status.OK);
+});
+
+test.run();
