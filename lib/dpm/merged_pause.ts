@@ -13,9 +13,18 @@ import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { hasUnmerged, LogMerger } from "./log_merger.ts";
 
-/** Merges what there is, as far as nobody else does, in the name of an agent; before the pause. Does nothing for a near pool. */
-export function mergeBeforePause(pool: Pool, copier: number): void {
-  for (const merger of mergersOf(pool, copier)) while (merger.doWork() > 0);
+/**
+ * Merges what there is, as far as nobody else does, in the name of an agent: before the pause, or because the agent waits for it. Does
+ * nothing for a near pool.
+ *
+ * @returns how many records
+ */
+export function mergeLogs(pool: Pool, agent: number): number {
+  let count = 0;
+  for (const merger of mergersOf(pool, agent)) {
+    for (let more = merger.doWork(); more > 0; more = merger.doWork()) count += more;
+  }
+  return count;
 }
 
 /**

@@ -21,6 +21,7 @@ import { GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { Cleaner } from "../dpm/cleaner.ts";
 import { LogMerger } from "../dpm/log_merger.ts";
+import { mergeLogs } from "../dpm/merged_pause.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -45,6 +46,7 @@ import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { FarGroup } from "./far_group.ts";
 import { type CachedValue, FarLookup } from "./far_lookup.ts";
 import { FarRequests, Outcome } from "./far_requests.ts";
+import { SegmentWait } from "./segment_wait.ts";
 import { SlotWriter } from "./slot_writer.ts";
 import { StagedValues } from "./staged_values.ts";
 import { StepMeter } from "./step_meter.ts";
@@ -70,12 +72,6 @@ export interface FarNodeOptions extends VerbsOptions {
   readonly statistics?: StatisticsRegion | undefined;
 }
 
-/** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
-const FUTILE_TRIES_MAX = 32;
-/** The same where cleaning should find one, but a DPM processor or a KN that does it may have been descheduled. */
-const HOPEFUL_TRIES_MAX = 3000;
-/** Checkpoints after which one that would free a segment is not waited for any more. */
-const FUTILE_CHECKPOINTS_MAX = 64;
 /** How long to wait for somebody who executes, or merges, or for the client. */
 const WAIT_MS = 1;
 
@@ -83,15 +79,16 @@ const WAIT_MS = 1;
 export class FarNode {
   /** The verbs by which it gets at the pool, with their counts. */
   readonly verbs: Verbs;
+  readonly #pool: Pool;
   readonly #control: Int32Array;
+  readonly #agent: number;
   readonly #consumers: readonly RequestConsumer[];
   readonly #file: LogFile | undefined;
-  readonly #checkpointer: Checkpointer | undefined;
   readonly #executorAt: number;
   readonly #mergerAt: number;
   readonly #gate: Gate;
   readonly #mergerGate: Gate;
-  readonly #segments: SegmentTable;
+  readonly #segmentWait: SegmentWait;
   readonly #budget: SpaceBudget;
   readonly #farBudget: FarBudget;
   readonly #log: LogWriter;
@@ -110,26 +107,27 @@ export class FarNode {
   readonly #backlogBytesMax: number;
   /** What requests of the last step have waited for. */
   #needsMerge = false;
+  #needsOthers = false;
   #needsSpace = false;
   #waitsForClient: RequestConsumer | undefined;
   #isStalled = false;
-  #futileTries = 0;
-  #futileCheckpoints = 0;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
   constructor(options: FarNodeOptions) {
     const { pool, nodeId, agent, clock, file } = options;
+    this.#pool = pool;
     this.#control = pool.control;
+    this.#agent = agent;
     this.#consumers = options.consumers;
     this.#file = file;
-    this.#checkpointer = options.checkpointer;
     this.#executorAt = pool.agentAt(agent) + AGENT_EXECUTOR;
     const mergerAgent = AGENT_MERGERS + agent;
     this.#mergerAt = pool.agentAt(mergerAgent) + AGENT_EXECUTOR;
     this.#gate = new Gate(pool, agent);
     this.#mergerGate = new Gate(pool, mergerAgent);
-    const segments = this.#segments = new SegmentTable(pool);
+    const segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, segments);
+    this.#segmentWait = new SegmentWait(segments, this.#budget, file, options.checkpointer);
     const table = new SlotTable(pool, new IndexSpace(pool, agent, reservedBuckets(pool)));
     this.#log = new LogWriter(pool, segments, agent, { file, isMerged: true });
     this.#staging = new LogWriter(pool, segments, agent, { isStaging: true });
@@ -163,7 +161,7 @@ export class FarNode {
       group,
       slots: new SlotWriter(pool, table, segments, this.#budget, clock),
       budget: farBudget,
-      mayWaitForSpace: (bytes) => this.#mayWaitForSpace(bytes),
+      segmentWait: this.#segmentWait,
     });
     this.#merger = new LogMerger({ pool, agent, clock });
     this.#cleanerLog = new LogWriter(pool, segments, mergerAgent, { file });
@@ -210,7 +208,11 @@ export class FarNode {
     this.#meter?.begin();
     this.#unmerged.drop(this.#log.segment);
     if (this.#staged.hasAny && this.#staged.takeBack() > 0) this.#group.endStaging();
-    this.#isStalled = this.#needsMerge = this.#needsSpace = false;
+    this.#isStalled =
+      this.#needsMerge =
+      this.#needsOthers =
+      this.#needsSpace =
+        false;
     this.#waitsForClient = undefined;
     const isBehind = this.#unmerged.bytes > this.#backlogBytesMax;
     let work = 0;
@@ -239,11 +241,9 @@ export class FarNode {
   waitWhileStalled(): void {
     const client = this.#waitsForClient;
     if (client !== undefined) return client.responses!.waitForRoom(WAIT_MS);
-    const waitsForCheckpoint = this.#needsSpace && this.#file !== undefined &&
-      this.#segments.pendingCount > 0;
-    // The thread whose business checkpoints are may be the one that waits for this request.
-    if (waitsForCheckpoint && this.#checkpointer?.tryCheckpoint()) this.#futileCheckpoints += 1;
-    else sleepSync(WAIT_MS);
+    if (this.#needsSpace) return this.#segmentWait.wait();
+    // The thread whose business merging is may be the one that waits for this request.
+    if (!this.#needsOthers || mergeLogs(this.#pool, this.#agent) === 0) sleepSync(WAIT_MS);
   }
 
   /** Ends this KN's part in the pool: it executes nothing any more. What it has logged stays to be merged. */
@@ -275,7 +275,7 @@ export class FarNode {
     const { recordCount } = this.#group;
     if (!this.#group.end()) return;
     this.#farBudget.noteLogged(recordCount);
-    this.#futileTries = this.#futileCheckpoints = 0;
+    this.#segmentWait.end();
   }
 
   #beginStep(): boolean {
@@ -324,6 +324,7 @@ export class FarNode {
 
   #note(outcome: Outcome, consumer: RequestConsumer): void {
     if (outcome === Outcome.WAITS_FOR_MERGE) this.#needsMerge = true;
+    else if (outcome === Outcome.WAITS_FOR_OTHERS) this.#needsOthers = true;
     else if (outcome === Outcome.WAITS_FOR_SPACE) this.#needsSpace = true;
     else if (outcome === Outcome.WAITS_FOR_CLIENT) this.#waitsForClient = consumer;
   }
@@ -353,27 +354,10 @@ export class FarNode {
 
   #clean(): number {
     this.#cleanerLog.resume();
-    const work = this.#waitsForCheckpoint ? 0 : this.#cleaner.doWork();
+    const work = this.#segmentWait.isForCheckpoint ? 0 : this.#cleaner.doWork();
     this.#cleanerLog.publish();
     this.#cleanerLog.suspend();
     return work;
-  }
-
-  /** Whether there are segments that the next checkpoint will free, so that cleaning others gains nothing. */
-  get #waitsForCheckpoint(): boolean {
-    return this.#file !== undefined && this.#segments.pendingCount > 0;
-  }
-
-  /** Whether a request that finds no segment should wait: somebody may be about to free one. */
-  #mayWaitForSpace(bytes: number): boolean {
-    const mayBeFreed = this.#file === undefined
-      ? this.#segments.isFreeingDeferred
-      : this.#waitsForCheckpoint && !this.#file.hasFailed &&
-        this.#futileCheckpoints < FUTILE_CHECKPOINTS_MAX;
-    const triesMax = this.#budget.hasRoomFor(bytes) ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX;
-    const mayWait = mayBeFreed || ++this.#futileTries < triesMax;
-    if (!mayWait) this.#futileTries = this.#futileCheckpoints = 0;
-    return mayWait;
   }
 }
 

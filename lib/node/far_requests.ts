@@ -71,6 +71,7 @@ import { type CellGroup, CellRead } from "./cell_group.ts";
 import type { FarGroup } from "./far_group.ts";
 import type { CachedValue, FarLookup } from "./far_lookup.ts";
 import { type KeyWords, RecordView } from "./pool_reader.ts";
+import type { SegmentWait } from "./segment_wait.ts";
 import type { SlotWriter } from "./slot_writer.ts";
 
 /** What became of a request. */
@@ -85,6 +86,8 @@ export const Outcome = {
   WAITS_FOR_SPACE: 3,
   /** It waits for its client to take responses. */
   WAITS_FOR_CLIENT: 4,
+  /** It waits until what other KNs have logged is merged. */
+  WAITS_FOR_OTHERS: 5,
 } as const;
 /** One of {@linkcode Outcome}. */
 export type Outcome = typeof Outcome[keyof typeof Outcome];
@@ -106,8 +109,8 @@ export interface FarRequestsOptions {
   readonly verbs: Verbs;
   readonly cells: CellGroup;
   readonly clock: () => number;
-  /** Whether a request that finds no segment should wait for one. */
-  readonly mayWaitForSpace: (bytes: number) => boolean;
+  /** How long requests wait that find no segment, or no bucket. */
+  readonly segmentWait: SegmentWait;
 }
 
 /** Executes requests for one KN. */
@@ -237,9 +240,8 @@ export class FarRequests {
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     const status = key.byteLength === 0 ? Status.OK : this.#admit(key, length * 4);
     if (status !== Status.OK) {
-      if (this.#mayGain() || this.#mayGainByOthers(status, length * 4)) {
-        return Outcome.WAITS_FOR_MERGE;
-      }
+      if (this.#mayGain()) return Outcome.WAITS_FOR_MERGE;
+      if (this.#mayGainByOthers(status)) return Outcome.WAITS_FOR_OTHERS;
       this.#group.answer(consumer, status, 0, 0, 0, staged);
       return Outcome.JOINED;
     }
@@ -420,10 +422,10 @@ export class FarRequests {
     return this.#group.recordCount > 0 || this.#options.unmerged.bytes > 0;
   }
 
-  /** Whether there may be room in the index when what others have logged is merged, which is not waited for without a bound. */
-  #mayGainByOthers(status: number, bytes: number): boolean {
-    const { budget, mayWaitForSpace } = this.#options;
-    return status === Status.INDEX_FULL && budget.mayAdmitLater() && mayWaitForSpace(bytes);
+  /** Whether there may be room in the index when what others have logged is merged. */
+  #mayGainByOthers(status: number): boolean {
+    const { budget, segmentWait } = this.#options;
+    return status === Status.INDEX_FULL && budget.mayAdmitLater() && segmentWait.mayGoOnForMerge();
   }
 
   /** Reserves space in a log; a segment that has to be asked for costs a round trip. */
@@ -464,7 +466,7 @@ export class FarRequests {
   ): Outcome {
     if (this.#group.recordCount > 0) return Outcome.WAITS;
     if (this.#mayGain()) return Outcome.WAITS_FOR_MERGE;
-    if (this.#options.mayWaitForSpace(bytes)) return Outcome.WAITS_FOR_SPACE;
+    if (this.#options.segmentWait.mayGoOn(bytes)) return Outcome.WAITS_FOR_SPACE;
     this.#group.answer(consumer, Status.LOG_FULL, 0, 0, 0, staged);
     return Outcome.JOINED;
   }

@@ -82,21 +82,13 @@ import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { CommitGroup, Joining } from "./commit_group.ts";
 import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
+import { SegmentWait } from "./segment_wait.ts";
 import { SlotWriter } from "./slot_writer.ts";
 import { StepMeter } from "./step_meter.ts";
 
 /** Failed attempts in a row after which to wait for the executor, and how long. */
 const LOCKED_OUT_MAX = 1000;
 const LOCKED_OUT_WAIT_MS = 1;
-/** Steps in which to try again, a millisecond apart, before a request is refused for want of a segment. */
-const FUTILE_TRIES_MAX = 128;
-/** The same where cleaning should find one, but a KN or a DPM processor that does it may have been descheduled. */
-const HOPEFUL_TRIES_MAX = 3000;
-/**
- * Checkpoints after which one that would free a segment is not waited for any more: cleaning a segment gains 3 % of it or more, so
- * with so many of them there is a free one, unless records are of unlucky sizes and are moved for ever.
- */
-const FUTILE_CHECKPOINTS_MAX = 64;
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
 
@@ -151,7 +143,7 @@ export class KvsNode {
   readonly #group: CommitGroup | undefined;
   readonly #staging: LogWriter;
   readonly #file: LogFile | undefined;
-  readonly #checkpointer: Checkpointer | undefined;
+  readonly #segmentWait: SegmentWait;
   readonly #counters: AgentCounters;
   readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
@@ -164,8 +156,6 @@ export class KvsNode {
   #lockedOutCount = 0;
   /** Whether the request just tried has to wait, and whether any of this step had to. */
   #mustWait = false;
-  #futileTries = 0;
-  #futileCheckpoints = 0;
   #isStalled = false;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
@@ -184,7 +174,8 @@ export class KvsNode {
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#table = new SlotTable(pool, new IndexSpace(pool, agent));
     this.#file = options.file;
-    this.#checkpointer = options.checkpointer;
+    const { file, checkpointer } = options;
+    this.#segmentWait = new SegmentWait(this.#segments, this.#budget, file, checkpointer);
     this.#log = new LogWriter(pool, this.#segments, agent, { file: options.file });
     this.#staging = new LogWriter(pool, this.#segments, agent, { isStaging: true });
     this.#slots = new SlotWriter(pool, this.#table, this.#segments, this.#budget, clock);
@@ -265,7 +256,7 @@ export class KvsNode {
   /** A bounded amount of upkeep; returns how much it did. */
   #keepUp(hasWorked: boolean, sweepIsDue: boolean): number {
     let work = 0;
-    if (hasWorked && this.#budget.isCritical && !this.#waitsForCheckpoint) {
+    if (hasWorked && this.#budget.isCritical && !this.#segmentWait.isForCheckpoint) {
       work += this.#cleaner.doWork();
     }
     if (sweepIsDue) work += this.#sweeper.sweep();
@@ -279,11 +270,6 @@ export class KvsNode {
     return syncsAlways(this.#pool);
   }
 
-  /** Whether there are segments that the next checkpoint will free, so that cleaning others gains nothing. */
-  get #waitsForCheckpoint(): boolean {
-    return this.#file !== undefined && this.#segments.pendingCount > 0;
-  }
-
   /** Whether a request needs a segment that a snapshot or another KN may be about to free; it waits in its ring. */
   get isStalled(): boolean {
     return this.#isStalled;
@@ -291,12 +277,7 @@ export class KvsNode {
 
   /** Waits a bounded time for the snapshot, or for other KNs. */
   waitWhileStalled(): void {
-    if (this.#file !== undefined) {
-      // The thread whose business checkpoints are may be the one that waits for this request.
-      if (!this.#waitsForCheckpoint || !this.#checkpointer?.tryCheckpoint()) sleepSync(1);
-      else this.#futileCheckpoints += 1;
-    } else if (this.#segments.isFreeingDeferred) this.#segments.waitForRelease();
-    else sleepSync(1);
+    this.#segmentWait.wait();
   }
 
   /** Ends this KN's part in the pool: nothing of it stays open, and nobody executes for it any more. */
@@ -606,29 +587,14 @@ export class KvsNode {
     for (let i = 0; i <= this.#pool.geometry.segmentCount; i++) {
       const address = log.reserve(length, segmentReserve);
       if (address !== NO_ADDRESS) {
-        this.#futileTries = 0;
-        this.#futileCheckpoints = 0;
+        this.#segmentWait.end();
         return address;
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      if (this.#hasGroup || this.#waitsForCheckpoint || !this.#cleaner.cleanOne()) break;
+      if (this.#hasGroup || this.#segmentWait.isForCheckpoint || !this.#cleaner.cleanOne()) break;
     }
     // The slots of the group so far are locked, which is no moment for cleaning; it is tried again after the group.
-    this.#mustWait = this.#hasGroup || this.#mayBeFreed() ||
-      ++this.#futileTries < this.#triesMax(length * 4);
-    if (!this.#mustWait) this.#futileTries = this.#futileCheckpoints = 0;
+    this.#mustWait = this.#hasGroup || this.#segmentWait.mayGoOn(length * 4);
     return NO_ADDRESS;
-  }
-
-  /** How often to try again: there is room, which somebody else is about to gain, or there is none. */
-  #triesMax(bytes: number): number {
-    return this.#budget.hasRoomFor(bytes) ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX;
-  }
-
-  /** Whether a snapshot or a checkpoint holds segments back that will be free when it ends. */
-  #mayBeFreed(): boolean {
-    if (this.#file === undefined) return this.#segments.isFreeingDeferred;
-    return this.#segments.pendingCount > 0 && !this.#file.hasFailed &&
-      this.#futileCheckpoints < FUTILE_CHECKPOINTS_MAX;
   }
 }

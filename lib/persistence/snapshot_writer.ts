@@ -36,7 +36,7 @@ import {
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import { abandonMergers } from "../dpm/log_merger.ts";
-import { mergeBeforePause, mergeInPause } from "../dpm/merged_pause.ts";
+import { mergeInPause, mergeLogs } from "../dpm/merged_pause.ts";
 import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -174,7 +174,7 @@ export function captureForReplay(
   const { segmentCount } = pool.geometry;
   const segments = new Int32Array(segmentCount * SEGMENT_ENTRY_WORDS);
   let pauseStartMs = 0;
-  mergeBeforePause(pool, agent);
+  mergeLogs(pool, agent);
   whilePaused(pool, agent, () => {
     pauseStartMs = performance.now();
     onPause();
@@ -212,7 +212,7 @@ export function captureCheckpoint(
     checkpointParts(pool.geometry.segmentCount, bucketsExpected).length,
   ).fill(0xff);
   let pauseStartMs = 0;
-  mergeBeforePause(pool, AGENT_DPM);
+  mergeLogs(pool, AGENT_DPM);
   const checkpoint = whilePaused(pool, AGENT_DPM, () => {
     pauseStartMs = performance.now();
     onPause();

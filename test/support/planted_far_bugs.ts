@@ -220,4 +220,21 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     edits: [["this.#publishLoggedEnd();", ""]],
     caughtBy: [FAILOVERS],
   },
+  {
+    name: "a put waits for somebody else to merge what other KNs have logged",
+    breaks: "I5",
+    file: "lib/node/far_node.ts",
+    edits: [[
+      "if (!this.#needsOthers || mergeLogs(this.#pool, this.#agent) === 0) sleepSync(WAIT_MS);",
+      "sleepSync(WAIT_MS);",
+    ]],
+    caughtBy: [FAR_NODE],
+  },
+  {
+    name: "a put waits for ever for a merger that does not go on",
+    breaks: "I5",
+    file: "lib/node/segment_wait.ts",
+    edits: [["return this.#tryAgain(HOPEFUL_TRIES_MAX);", "return true;"]],
+    caughtBy: [FAR_NODE],
+  },
 ];

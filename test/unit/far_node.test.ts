@@ -6,10 +6,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
+import { agentExecutor, enterExecutor } from "../../lib/node/executor.ts";
+import { AGENT_EXECUTOR, AGENT_HOST, AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
-import { FarPair } from "../support/far_pair.ts";
+import { type Ending, FarPair } from "../support/far_pair.ts";
 
 const BACKLOG_BYTES = 64 * 1024;
+/** So few that everything which is not merged counts. */
+const BUCKET_COUNT = 40;
+const TRIES_MAX = 5000;
 const FIRST = 0 as NodeId;
 const SECOND = 1 as NodeId;
 
@@ -63,6 +68,43 @@ test("a KN to which a slot comes back knows nothing of the time before", () => {
   first!.doWork();
   reader!.poll();
   assert.is(read.value, 2);
+});
+
+/** A pair whose second KN has logged so much that the first one cannot promise a bucket before it is merged. */
+function pairWithFullIndex(): { pair: FarPair; put: Ending } {
+  const pair = new FarPair(BACKLOG_BYTES, BUCKET_COUNT);
+  const [first, second] = pair.nodes;
+  const [writer, other] = pair.clients;
+  assert.ok(pair.moves.move(pair.slotOf("key"), SECOND));
+  const logged = other!.put("key", 1, 1500);
+  second!.doWork();
+  other!.poll();
+  assert.is(logged.status, Status.OK);
+  const put = writer!.put("new", 1);
+  first!.doWork();
+  writer!.poll();
+  assert.is(put.status, undefined, "it waits");
+  assert.ok(first!.isStalled);
+  return { pair, put };
+}
+
+test("a KN whose put waits for what another has logged merges that itself", () => {
+  const { pair, put } = pairWithFullIndex();
+  pair.nodes[0]!.waitWhileStalled();
+  pair.nodes[0]!.doWork();
+  pair.clients[0]!.poll();
+  assert.is(put.status, Status.OK);
+});
+
+test("a put does not wait without an end for a merger that does not go on", () => {
+  const { pair, put } = pairWithFullIndex();
+  const mergerAt = pair.pool.agentAt(AGENT_MERGERS + 1) + AGENT_EXECUTOR;
+  assert.ok(enterExecutor(pair.pool.control, mergerAt, agentExecutor(AGENT_HOST)));
+  for (let i = 0; i < TRIES_MAX && put.status === undefined; i++) {
+    pair.nodes[0]!.doWork();
+    pair.clients[0]!.poll();
+  }
+  assert.is(put.status, Status.INDEX_FULL);
 });
 
 test.run();
