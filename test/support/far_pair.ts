@@ -11,6 +11,7 @@ import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { FarMoves } from "../../lib/mnode/far_moves.ts";
+import { KeyReplication } from "../../lib/mnode/key_replication.ts";
 import { keepValue } from "../../lib/node/far_lookup.ts";
 import { FarNode } from "../../lib/node/far_node.ts";
 import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
@@ -107,6 +108,9 @@ export class FarPair {
   readonly nodes: readonly FarNode[];
   readonly clients: readonly FarPairClient[];
   readonly moves: FarMoves;
+  readonly replication: KeyReplication;
+  /** The KNs that replication knows of; the last one is to own the slots of replicated keys. */
+  running: readonly NodeId[] = [0 as NodeId, 1 as NodeId];
   /** By client, then by KN. */
   readonly rings: readonly (readonly RingHandle[])[];
 
@@ -136,6 +140,13 @@ export class FarPair {
       })
     );
     this.moves = new FarMoves({ pool, agentOf: (node) => node, clock });
+    this.replication = new KeyReplication({
+      pool,
+      farMoves: this.moves,
+      nodes: () => this.running.map((nodeId) => ({ nodeId, agent: nodeId })),
+      assignedTo: () => this.running.at(-1)!,
+      now: () => 0,
+    });
     for (let slot = 0; slot < SLOT_COUNT; slot++) initialiseOwner(pool, slot as Slot, 0 as NodeId);
     for (const agent of [0, 1]) setNode(pool, agent, agent as NodeId, NodeState.ACTIVE);
     announceNodes(pool);
@@ -154,11 +165,16 @@ export class FarPair {
     });
   }
 
-  /** The slot of a key. */
-  slotOf(key: string): Slot {
+  /** A key as requests have it. */
+  encode(key: string): KeyEncoder {
     const keys = new KeyEncoder(...this.pool.hashKey);
     keys.encode(key);
-    return (keys.hash >>> SLOT_SHIFT) as Slot;
+    return keys;
+  }
+
+  /** The slot of a key. */
+  slotOf(key: string): Slot {
+    return (this.encode(key).hash >>> SLOT_SHIFT) as Slot;
   }
 }
 

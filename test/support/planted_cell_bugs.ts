@@ -101,7 +101,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
       "if (order === MergeOrder.NEWER) return false;",
       "if (order === MergeOrder.NEWER) return true;",
     ]],
-    caughtBy: [FAILOVERS],
+    caughtBy: ["test/unit/log_merger.test.ts"],
   },
   {
     name: "versions of a replicated key do not count for its slot",

@@ -6,56 +6,37 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
-import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { KeyReplication } from "../../lib/mnode/key_replication.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { announceNodes, NO_NODE, NodeState, setNode } from "../../lib/routing/node_directory.ts";
-import { FarPair } from "../support/far_pair.ts";
+import { type Ending, FarPair } from "../support/far_pair.ts";
 
 const BACKLOG_BYTES = 64 * 1024;
-const FIRST = 0 as NodeId;
 const SECOND = 1 as NodeId;
 const KEY = "key";
 
 /** A pair whose first KN, the one with the identity 0, has died with a put of a replicated key in its ring. */
 class Departure {
   readonly pair = new FarPair(BACKLOG_BYTES);
-  readonly put;
-  #nodes = [FIRST, SECOND];
-  readonly #key = new KeyEncoder(...this.pair.pool.hashKey);
-  readonly #replication = new KeyReplication({
-    pool: this.pair.pool,
-    farMoves: this.pair.moves,
-    nodes: () => this.#nodes.map((nodeId) => ({ nodeId, agent: nodeId })),
-    assignedTo: () => SECOND,
-    now: () => 0,
-  });
+  readonly put: Ending;
 
   constructor() {
-    const { pool, moves, clients } = this.pair;
-    assert.ok(moves.move(this.pair.slotOf(KEY), SECOND));
+    const { pair } = this;
+    assert.ok(pair.moves.move(pair.slotOf(KEY), SECOND));
     this.replicate(KEY);
-    this.put = clients[0]!.put(KEY, 1);
-    this.#nodes = [SECOND];
-    setNode(pool, 0, NO_NODE, NodeState.GONE);
-    announceNodes(pool);
+    this.put = pair.clients[0]!.put(KEY, 1);
+    pair.running = [SECOND];
+    setNode(pair.pool, 0, NO_NODE, NodeState.GONE);
+    announceNodes(pair.pool);
   }
 
   /** Gives a key to all KNs that there are. */
   replicate(key: string): void {
-    this.#key.encode(key);
-    assert.is(this.#replication.tryReplicate(this.#key, 2), "done");
-  }
-
-  /** Gives the key to the KN that is left. */
-  tend(): void {
-    this.#replication.tend();
+    assert.is(this.pair.replication.tryReplicate(this.pair.encode(key), 2), "done");
   }
 
   /** Takes the key's cell away. */
   dereplicate(): void {
-    this.#key.encode(KEY);
-    assert.ok(this.#replication.tryDereplicate(this.#key));
+    assert.ok(this.pair.replication.tryDereplicate(this.pair.encode(KEY)));
   }
 
   /** What the put has come to when the KN that is left has made a step. */
@@ -71,7 +52,7 @@ class Departure {
 test("it waits while the KN that is gone may have the key's cell", () => {
   const departure = new Departure();
   assert.is(departure.status, undefined);
-  departure.tend();
+  departure.pair.replication.tend();
   assert.is(departure.status, Status.OK);
 });
 

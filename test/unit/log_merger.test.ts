@@ -5,14 +5,20 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NO_ADDRESS, type SegmentId } from "../../lib/core/brands.ts";
+import {
+  NO_ADDRESS,
+  type NodeId,
+  type PoolAddress,
+  type SegmentId,
+} from "../../lib/core/brands.ts";
 import { MERGE_STEP_RECORDS } from "../../lib/core/limits.ts";
 import { abandonMergers, hasUnmerged, loggedEnd, LogMerger } from "../../lib/dpm/log_merger.ts";
 import { endDeadMerger } from "../../lib/mnode/dead_merger.ts";
 import { repairPool } from "../../lib/mnode/pool_repair.ts";
 import { agentExecutor } from "../../lib/node/executor.ts";
-import { AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
+import { AGENT_MERGERS, CELL_ADDRESS } from "../../lib/pool/control_layout.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { cellVersion, findCell, pointCell } from "../../lib/routing/cells.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { FarPair } from "../support/far_pair.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
@@ -131,6 +137,25 @@ test("mergers take turns within a segment", () => {
   const index = PoolFixture.over(log.pair.pool);
   assert.is(index.find("key"), NO_ADDRESS);
   assert.is.not(index.find("key 1"), NO_ADDRESS);
+});
+
+test("a record that its key's cell does not point at yet waits to be merged", () => {
+  const log = new Log();
+  const { pool, replication } = log.pair;
+  const key = log.pair.encode("key");
+  log.put("key", 8);
+  log.merge(0);
+  log.pair.running = [AGENT as NodeId];
+  assert.is(replication.tryReplicate(key, 1), "done");
+  log.put("key", 8);
+  const cell = findCell(pool, key.hash, key.words, 0, key.byteLength);
+  const version = cellVersion(pool, cell);
+  const address = Atomics.load(pool.control, pool.cellAt(cell) + CELL_ADDRESS) as PoolAddress;
+  pointCell(pool, cell, NO_ADDRESS, version - 1);
+  assert.is(log.mergers[0]!.doWork(), 0);
+  assert.is(hasUnmerged(pool, AGENT), true);
+  pointCell(pool, cell, address, version);
+  log.merge(0);
 });
 
 test.run();
