@@ -13,11 +13,12 @@ import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
 import { unaskedLogs } from "../dpm/unasked_logs.ts";
 import { hasUnmerged } from "../dpm/log_merger.ts";
+import type { StoredKey } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
-import { iterable, type IterationOptions } from "./arguments.ts";
+import { iterable, type IterationOptions, keyOf } from "./arguments.ts";
 import { type Entry, Store, type StoreParts } from "./store.ts";
 
 /** The parts of such a store. */
@@ -49,6 +50,8 @@ class CountSettler implements Settler {
   }
 }
 
+/** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
+const KEYS_PER_BURST = 64;
 /** How often to look whether logs have been merged that nobody is asked for. */
 const UNASKED_LOOK_MS = 1;
 
@@ -133,7 +136,13 @@ export class FarStore<V> extends Store<V> {
 
   override async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
     await this.#merge();
-    yield* super.keys(options);
+    let burst: StoredKey[] = [];
+    for await (const stored of this.storedKeys(options)) {
+      if (burst.push(stored) < KEYS_PER_BURST) continue;
+      yield* await this.#existing(burst);
+      burst = [];
+    }
+    yield* await this.#existing(burst);
   }
 
   override get count(): number {
@@ -147,6 +156,12 @@ export class FarStore<V> extends Store<V> {
     this.#parts.client.waitFor(settler);
     if (settler.error) throw settler.error;
     return this.countIndexed();
+  }
+
+  /** Those of some keys that exist. */
+  async #existing(burst: readonly StoredKey[]): Promise<Key[]> {
+    const reads = await Promise.all(burst.map(({ bytes }) => this.#read(bytes, false)));
+    return burst.filter((_, i) => reads[i]!.exists).map(keyOf);
   }
 
   /** Resolves when everything that was acknowledged before is in the index. */
