@@ -101,7 +101,7 @@ export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
     },
     keyCounts: [1 << 15, 1 << 17],
     mixes: ["read-only", "update-5", "update-50"],
-    nodeCounts: [{ exponent: 0.99, counts: [1, 4, 16, 64] }],
+    nodeCounts: [{ exponent: 0.99, counts: [1, 4, 16, 128] }],
     cacheShares: [0.0025, 0.01, 0.04, 0.16],
     balance: { nodeCount: 16, loads: BALANCE_LOADS },
     timeline: {
@@ -131,7 +131,7 @@ export const EXPERIMENT_PLANS: Record<Size, ExperimentPlan> = {
     mixes: MIX_IDS,
     nodeCounts: [
       { exponent: 0.5, counts: [1, 4, 16] },
-      { exponent: 0.99, counts: [1, 2, 4, 8, 16, 32, 64] },
+      { exponent: 0.99, counts: [1, 2, 4, 8, 16, 32, 64, 128] },
       { exponent: 2, counts: [1, 4, 16] },
     ],
     cacheShares: [0.0025, 0.005, 0.01, 0.02, 0.04, 0.16],

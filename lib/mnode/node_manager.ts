@@ -58,6 +58,7 @@ import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts
 import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
 import { endDeadMerger, type MergerDeath } from "./dead_merger.ts";
 import { FarMoves } from "./far_moves.ts";
+import { FarRebalance } from "./far_rebalance.ts";
 import { type EncodedKey, KeyReplication } from "./key_replication.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import { NodeThread } from "./node_thread.ts";
@@ -198,6 +199,8 @@ export class NodeManager {
   #hasFailed = false;
   #nextSweepersMs = 0;
   #lastId = NO_NODE;
+  /** Slots that are being moved to other KNs. */
+  #farRebalance: FarRebalance | undefined;
 
   /** Makes a manager without KNs. */
   constructor(options: NodeManagerOptions) {
@@ -363,6 +366,7 @@ export class NodeManager {
     }
     if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
+    this.#farRebalance?.give();
     this.#keys?.tend();
     this.#endRecoveries();
     const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
@@ -580,41 +584,27 @@ export class NodeManager {
   }
 
   /** The same for a far pool, where a slot moves when the log of its owner has been merged. */
-  async #rebalanceFar(
-    count: number,
-    farMoves: FarMoves,
-  ): Promise<{ count: number; longestPauseMs: number }> {
-    const moves = { count: 0, longestPauseMs: 0 };
-    const takenAtMs = new Map<Slot, number>();
-    for (let isDone = false; !isDone && !this.#hasFailed;) {
-      isDone = true;
-      const nodes = this.#nodes;
-      const owners = this.#assignment(nodes.slice(0, count));
-      const slots = owners.map((_, slot) => slot as Slot)
-        .filter((slot) => slotOwner(this.#pool, slot) !== owners[slot]);
+  async #rebalanceFar(count: number, farMoves: FarMoves): Promise<FarRebalance> {
+    let nodes = this.#nodes;
+    let owners = this.#assignment(nodes.slice(0, count));
+    const assignedTo = (slot: Slot) =>
+      (nodes === this.#nodes ? owners : this.#assignment(this.#nodes))[slot]!;
+    const rebalance = this.#farRebalance = new FarRebalance(this.#pool, farMoves, assignedTo);
+    const isAway = (slot: Slot) => slotOwner(this.#pool, slot) !== owners[slot];
+    while (!this.#hasFailed) {
+      nodes = this.#nodes;
+      owners = this.#assignment(nodes.slice(0, count));
+      const slots = owners.map((_, slot) => slot as Slot).filter(isAway);
       for (let from = 0; from < slots.length && nodes === this.#nodes; from += MOVES_PER_TURN) {
         // So that little is left to be merged while nobody owns the slots.
         await this.#options.far!.mergeLogs();
-        if (nodes !== this.#nodes) break;
-        const batch = slots.slice(from, from + MOVES_PER_TURN);
-        for (const slot of batch) {
-          if (farMoves.take(slot) && !takenAtMs.has(slot)) takenAtMs.set(slot, performance.now());
-        }
-        for (const slot of batch) {
-          if (!takenAtMs.has(slot)) continue;
-          // If one log cannot be merged now, finding that out again for each slot would take long.
-          if (!farMoves.give(slot, owners[slot]!)) break;
-          const pauseMs = performance.now() - takenAtMs.get(slot)!;
-          takenAtMs.delete(slot);
-          moves.count += 1;
-          moves.longestPauseMs = Math.max(moves.longestPauseMs, pauseMs);
-        }
+        if (nodes === this.#nodes) rebalance.move(slots.slice(from, from + MOVES_PER_TURN));
       }
-      isDone = nodes === this.#nodes &&
-        slots.every((slot) => slotOwner(this.#pool, slot) === owners[slot]);
-      if (!isDone) await setTimeout(RETRY_MS);
+      if (nodes === this.#nodes && !slots.some(isAway)) break;
+      await setTimeout(RETRY_MS);
     }
-    return moves;
+    this.#farRebalance = undefined;
+    return rebalance;
   }
 
   /** Stops a KN that owns nothing any more. */

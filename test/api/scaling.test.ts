@@ -5,9 +5,19 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Slot } from "../../lib/core/brands.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { SLOT_SHIFT } from "../../lib/core/limits.ts";
+import { abandonExecutor, agentExecutor, enterExecutor } from "../../lib/node/executor.ts";
+import { AGENT_DPM, AGENT_EXECUTOR, AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { MERGING_NODE } from "../../lib/routing/node_directory.ts";
+import { slotOwner } from "../../lib/routing/ownership.ts";
+import { checkHandle } from "../../lib/store/handle.ts";
 import { open, type ScaleReport, type Store } from "../../mod.ts";
 import { Load } from "../support/load.ts";
 import { Random, SEED } from "../support/random.ts";
+import { until } from "../support/store_suite.ts";
 
 const SIZES = { capacity: "2MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;
 
@@ -107,6 +117,30 @@ test("synchronous operations between the steps of a scaling", async () => {
   await scaling;
   assert.is(store.nodes, 1);
 });
+
+test("a thread that blocks for a key whose slot is on its way does not hold the slot up", async () => {
+  await using store = await open<number>({ ...SIZES, placement: "far", cache: "64KiB" });
+  const pool = Pool.attach(checkHandle(store.share()).pool);
+  const mergerAt = pool.agentAt(AGENT_MERGERS) + AGENT_EXECUTOR;
+  const somebody = agentExecutor(AGENT_DPM);
+  await until(() => enterExecutor(pool.control, mergerAt, somebody));
+  const keys = Array.from({ length: 200 }, (_, i) => `key ${i}`);
+  await store.putMany(keys.map((key) => [key, 0]));
+  const scaling = store.scale(2);
+  const isOnItsWay = (key: string) => slotOwner(pool, slotOf(pool, key)) === MERGING_NODE;
+  await until(() => keys.some(isOnItsWay));
+  const key = keys.find(isOnItsWay)!;
+  // Its slot waits for the merger, which seems to have died; and whoever looks after that is this thread.
+  abandonExecutor(pool.control, mergerAt, somebody);
+  store.putSync(key, 1);
+  assert.is(store.getSync(key), 1);
+  checkReport(await scaling, 1, 2);
+});
+
+function slotOf(pool: Pool, key: string): Slot {
+  const keys = new KeyEncoder(...pool.hashKey);
+  return (keys.encode(key) >>> SLOT_SHIFT) as Slot;
+}
 
 function versionsOf(store: Store<unknown>, count: number): number[] {
   return Array.from({ length: count }, (_, i) => store.getEntrySync(`key ${i}`)!.version);

@@ -11,6 +11,7 @@ import { COSTS } from "../../bench/experiments/model/costs.ts";
 import { Fabric } from "../../bench/experiments/model/fabric.ts";
 import { CellLocks } from "../../bench/experiments/systems/dinomo/cell_locks.ts";
 import { Dinomo, type DinomoOptions } from "../../bench/experiments/systems/dinomo/dinomo.ts";
+import { DinomoPools } from "../../bench/experiments/systems/dinomo/dinomo_pools.ts";
 import { DinomoN } from "../../bench/experiments/systems/dinomo/dinomo_n.ts";
 import type { ElasticSystem } from "../../bench/experiments/systems/system.ts";
 import { ClosedLoop } from "../../bench/experiments/workload/closed_loop.ts";
@@ -105,6 +106,39 @@ test("inserted keys are there", () => {
   world.roundTrips(INSERT, keys);
   world.roundTrips(READ, keys);
   assert.is(world.endedCount, 200);
+});
+
+test("several pools share links and DPM processors, and nothing is lost or done twice", () => {
+  const simulation = new Simulation();
+  const options = { ...OPTIONS, nodeCount: 3 };
+  const system = new DinomoPools(simulation, new Fabric(simulation), options, 2);
+  let endedCount = 0;
+  const execute = function* (kind: OperationKind, key: number): Process {
+    yield* system.execute({ kind, key });
+    endedCount += 1;
+  };
+  for (let key = 0; key < KEY_COUNT; key++) simulation.start(execute(UPDATE, key));
+  simulation.run(10_000);
+  for (let key = 0; key < KEY_COUNT; key++) simulation.start(execute(READ, key));
+  simulation.run(20_000);
+  assert.is(endedCount, 2 * KEY_COUNT);
+  assert.is(system.counts.operations, 2 * KEY_COUNT);
+  assert.is(system.counts.reads, KEY_COUNT);
+  assert.ok(system.counts.roundTrips >= 2 * KEY_COUNT, "no read is a hit, and each takes two");
+  const utilizations = (name: string) =>
+    system.resources.filter((resource) => resource.name === name).map(({ utilization }) =>
+      utilization
+    );
+  for (const common of ["DPM link, outgoing", "DPM processors"]) {
+    const [first, second] = utilizations(common);
+    assert.ok(first! > 0);
+    assert.is(second, first, `both pools use the same ${common}`);
+  }
+  const nodes = utilizations("KN threads");
+  assert.is(nodes.length, 2);
+  assert.ok(nodes.every((utilization) => utilization > 0), "both pools have keys");
+  system.resetCounts();
+  assert.is(system.counts.operations, 0);
 });
 
 test("KNs come and go under load, and everything that was asked for is answered", () => {

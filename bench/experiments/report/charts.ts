@@ -55,7 +55,7 @@ function nodeAxis(counts: readonly number[]) {
     field: "nodeCount",
     type: "quantitative" as const,
     scale: { type: "log" as const, base: 2, domain: [Math.min(...counts), Math.max(...counts)] },
-    axis: { title: "KNs (log scale)", values: [1, 2, 4, 8, 16, 32, 64], format: "d" },
+    axis: { title: "KNs (log scale)", values: [1, 2, 4, 8, 16, 32, 64, 128], format: "d" },
   };
 }
 

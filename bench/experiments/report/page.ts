@@ -131,7 +131,7 @@ function limits(): string {
 - **Cells held for longer.** Threads take writes of a shared key in a step of their own here. The store's far KNs take requests in
   the order of their rings, so they hold a cell for all of a step. And what reading a cell costs a processor is assumed:
   as much as a read by a shortcut costs more than one of a cached value.
-- **More than 64 KNs**: see above.
+- **More than 64 KNs of one pool**: see above.
 - **Times of real threads**: see above.
 - **Cleaning**: the pool has room for all that is written.
 - **Other processors.** Where one thread of a KN is the limit, throughput is in inverse proportion to what that thread

@@ -191,7 +191,9 @@ By the number of KNs:
 ${markdownTable([head, ...lines])}
 
 A pool has room for 64 KNs (\`NODE_COUNT_MAX\`): each has an agent block of its own, and so has its merger, and a slot's
-lock word has 8 bits to say which agent holds it, so 128 KNs with as many mergers do not fit.
+lock word has 8 bits to say which agent holds it. So 128 KNs of Dinomo are two pools behind one link and the same DPM
+processors, each with 64 KNs and half of the keys
+([dinomo_pools.ts](../bench/experiments/systems/dinomo/dinomo_pools.ts)). Clover's are one system.
 `;
 }
 

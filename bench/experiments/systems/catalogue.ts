@@ -5,11 +5,13 @@
  */
 import { shortcutBytes, valueEntryBytes } from "../../../lib/cache/cache.ts";
 import type { CachePolicy } from "../../../lib/cache/cache.ts";
+import { NODE_COUNT_MAX } from "../../../lib/core/limits.ts";
 import type { BuildSystem } from "../experiments/steady.ts";
 import { CACHE_SHARE, KEY_BYTES, VALUE_BYTES } from "../plan.ts";
 import { Clover } from "./clover/clover.ts";
 import type { MetadataThreads } from "./clover/metadata_server.ts";
 import { Dinomo, type DinomoOptions } from "./dinomo/dinomo.ts";
+import { DinomoPools } from "./dinomo/dinomo_pools.ts";
 
 /** How much of everything there is. */
 export interface Deployment {
@@ -37,7 +39,11 @@ export interface NodeCaches {
 
 /** Dinomo with caches of some kind. */
 export function dinomo(deployment: Deployment, caches: NodeCaches): BuildSystem {
-  return (simulation, fabric) => new Dinomo(simulation, fabric, dinomoOptions(deployment, caches));
+  const options = dinomoOptions(deployment, caches);
+  return (simulation, fabric) =>
+    deployment.nodeCount > NODE_COUNT_MAX
+      ? new DinomoPools(simulation, fabric, options)
+      : new Dinomo(simulation, fabric, options);
 }
 
 /** What Dinomo, or Dinomo-N, is made with. */

@@ -56,6 +56,8 @@ export interface DinomoOptions {
   /** Records that will be written beside the first of each key, at most: there is room for all of them, and nothing is cleaned. */
   readonly writeCountMax: number;
   readonly cache: CacheOfNode;
+  /** Which keys are in this pool. @default all */
+  readonly holds?: (key: number) => boolean;
   /** When keys are shared by several KNs. @default never */
   readonly sharing?: SharingPolicy;
 }
@@ -88,11 +90,16 @@ export class Dinomo implements ElasticSystem {
   /** Counts requests of keys that several KNs own, each of which goes to another owner. */
   #choice = 0;
 
-  constructor(simulation: Simulation, fabric: Fabric, options: DinomoOptions) {
+  constructor(
+    simulation: Simulation,
+    fabric: Fabric,
+    options: DinomoOptions,
+    dpmProcessors = makeDpmProcessors(simulation),
+  ) {
     this.#simulation = simulation;
     this.#fabric = fabric;
     this.#options = options;
-    this.#dpmProcessors = new Station(simulation, "DPM processors", COSTS.dpmProcessors.value);
+    this.#dpmProcessors = dpmProcessors;
     const { keyCount, writeCountMax, valueBytes, nodeCount } = options;
     const segments = SEGMENTS_PER_NODE * NODE_COUNT_MAX;
     const bytes = (keyCount + writeCountMax) * recordBytesOf(valueBytes) + segments * SEGMENT_BYTES;
@@ -262,7 +269,9 @@ export class Dinomo implements ElasticSystem {
 
   /** Writes the first record of every key, before time begins. */
   #load(): void {
-    for (let key = 0; key < this.#options.keyCount; key++) {
+    const { keyCount, holds = () => true } = this.#options;
+    for (let key = 0; key < keyCount; key++) {
+      if (!holds(key)) continue;
       const slot = this.#keys.encode(key);
       const { real } = this.#members[ownerOf(loadOwner(this.#pool, slot))].node;
       real.send({ kind: OperationKind.INSERT, key });
@@ -353,4 +362,9 @@ export class Dinomo implements ElasticSystem {
     this.#held.set(slot, held);
     yield PARKED;
   }
+}
+
+/** The threads of the DPM. */
+export function makeDpmProcessors(simulation: Simulation): Station {
+  return new Station(simulation, "DPM processors", COSTS.dpmProcessors.value);
 }
