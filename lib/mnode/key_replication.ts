@@ -182,6 +182,8 @@ export class KeyReplication {
   /** Sees to it that keys have the owners that they are to have; to be called regularly, and when a KN is gone. */
   tend(): void {
     if (this.#taken.size > 0) this.#giveBack();
+    // Clients hold the requests for their keys, and the thread that closed them may block for one.
+    for (const cell of [...this.#closed]) this.#tryFree(cell);
     for (const agent of unaskedLogs(this.#pool)) this.#options.farMoves.mergeAll(agent);
     this.#forEachCell((cell) => {
       if (this.#closed.has(cell)) return;

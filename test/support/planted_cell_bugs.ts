@@ -201,4 +201,11 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     ]],
     caughtBy: ["test/unit/departed_requests.test.ts"],
   },
+  {
+    name: "a cell that was closed waits for whoever closed it",
+    breaks: "I5",
+    file: REPLICATION,
+    edits: [["for (const cell of [...this.#closed]) this.#tryFree(cell);", ""]],
+    caughtBy: ["test/unit/key_replication.test.ts"],
+  },
 ];
