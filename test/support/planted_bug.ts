@@ -19,4 +19,6 @@ export interface PlantedBug {
   readonly edits: readonly (readonly [find: string, replace: string])[];
   /** The test files that fail. */
   readonly caughtBy: readonly string[];
+  /** Part of the name of the test that fails, where others before it would take long. @default any */
+  readonly inTest?: string;
 }

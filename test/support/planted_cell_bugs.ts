@@ -22,6 +22,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
       "this.#control[at] = held; return Lock.TAKEN;",
     ]],
     caughtBy: [FAILOVERS],
+    inTest: "taken for dead",
   },
   {
     name: "a zombie changes a replicated key of which it is no owner any more",
@@ -37,6 +38,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
       ],
     ],
     caughtBy: [FAILOVERS],
+    inTest: "taken for dead",
   },
   {
     name: "a cell is not pointed at what was logged",
@@ -75,6 +77,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: GROUP,
     edits: [["if (!this.#isRoutedBy(cell, word)) return CellRead.MOVED;", ""]],
     caughtBy: [FAILOVERS],
+    inTest: "gets other owners",
   },
   {
     name: "a client sends what follows to another owner while requests are in flight",
@@ -92,6 +95,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: MERGER,
     edits: [["if (order === MergeOrder.OLDER) return true;", ""]],
     caughtBy: [STEPS],
+    inTest: "in the middle of others",
   },
   {
     name: "a record is passed that the cell does not point at yet",
@@ -156,6 +160,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
       [": nextOwnerWord(before, cellNode(cell));", ": before;"],
     ],
     caughtBy: [STEPS],
+    inTest: "in the middle of others",
   },
   {
     name: "a cell gets other owners while one of them holds it",
@@ -166,6 +171,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
       "Atomics.store(this.#control, at, held); return next;",
     ]],
     caughtBy: [FAILOVERS],
+    inTest: "taken for dead",
   },
   {
     name: "what a dead KN has logged for a replicated key is forgotten",
@@ -183,6 +189,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: "lib/mnode/dead_executor.ts",
     edits: [["retellCells(this.#pool, this.#table, slot);", ""]],
     caughtBy: [FAILOVERS],
+    inTest: "while it cleans",
   },
   {
     name: "a client sends a request again while a KN that is gone may hold the key's cell",
@@ -190,6 +197,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: "lib/client/departed_requests.ts",
     edits: [["if ((route & ~HOLDER_MASK) === word) return connection.nodeId;", ""]],
     caughtBy: [FAILOVERS],
+    inTest: "taken for dead",
   },
   {
     name: "a cell that is free counts as the first KN's",

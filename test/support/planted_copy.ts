@@ -27,10 +27,16 @@ import type { PlantedBug } from "./planted_bug.ts";
 const PARTS = ["lib", "workers", "test", "scripts"] as const;
 const FILES = ["package.json", "deno.json", "mod.ts"] as const;
 
-const ENDING_AT_A_FAILURE: Edited = {
-  name: "uvu ends at the first test that fails",
+const SHORT_RUNS: Edited = {
+  name: "uvu ends at the first test that fails, and runs those only that it is told to",
   file: "node_modules/uvu/dist/index.mjs",
-  edits: [["write(FAIL);", "write(FAIL); break;"]],
+  edits: [
+    ["write(FAIL);", "write(FAIL); break;"],
+    [
+      "for (test of arr) {",
+      'for (test of arr) { if (!test.name.includes(process.env["DINOMO_IN_TEST"])) continue;',
+    ],
+  ],
 };
 
 /** What is changed in a file. */
@@ -66,12 +72,12 @@ export class PlantedCopy {
 
   /** Runs a test file of the copy, with a planted bug or without one. */
   async run(testFile: string, bug: PlantedBug | undefined, timeoutMs: number): Promise<CopyRun> {
-    if (bug === undefined) return await this.#spawn(testFile, timeoutMs);
+    if (bug === undefined) return await this.#spawn(testFile, "", timeoutMs);
     const path = this.#pathOf(bug.file);
     const original = readFileSync(path, "utf8");
     writeFileSync(path, plant(original, bug));
     try {
-      return await this.#spawn(testFile, timeoutMs);
+      return await this.#spawn(testFile, bug.inTest ?? "", timeoutMs);
     } finally {
       writeFileSync(path, original);
     }
@@ -82,7 +88,7 @@ export class PlantedCopy {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Gives the copy the packages of this tree, and a uvu that leaves out what comes after a test that has failed: one is enough. */
+  /** Gives the copy the packages of this tree, and a uvu that leaves out what is not needed. */
   #linkPackages(): void {
     const from = join(PROJECT_ROOT, "node_modules");
     const to = join(this.#folder, "node_modules");
@@ -92,7 +98,7 @@ export class PlantedCopy {
     }
     cpSync(join(from, "uvu"), join(to, "uvu"), { recursive: true });
     const runner = join(to, "uvu/dist/index.mjs");
-    writeFileSync(runner, plant(readFileSync(runner, "utf8"), ENDING_AT_A_FAILURE));
+    writeFileSync(runner, plant(readFileSync(runner, "utf8"), SHORT_RUNS));
   }
 
   #pathOf(source: string): string {
@@ -100,7 +106,7 @@ export class PlantedCopy {
     return join(this.#root, isBuilt ? source.replace(/\.ts$/, ".js") : source);
   }
 
-  #spawn(testFile: string, timeoutMs: number): Promise<CopyRun> {
+  #spawn(testFile: string, inTest: string, timeoutMs: number): Promise<CopyRun> {
     const { program, args } = runtimeCommand(THIS_RUNTIME, testFile, this.#folder);
     // A seed is for one test that is to be run again; here it would leave out what the others look for.
     const { FORCE_COLOR: _, DINOMO_SEED: __, ...environment } = process.env;
@@ -115,6 +121,7 @@ export class PlantedCopy {
           DINOMO_FAILOVER_STRIDE: "5",
           // And by what is tried in every run: what is noticed only now and then would be missed now and then.
           DINOMO_CAMPAIGN: "0",
+          DINOMO_IN_TEST: inTest,
         },
         stdio: ["ignore", "pipe", "pipe"],
       });

@@ -57,6 +57,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     file: GROUP,
     edits: [["if (old === NO_ADDRESS) return void (member.status = Status.UNMET);", ""]],
     caughtBy: [POWER_LOSS],
+    inTest: "takes nothing away from others",
   },
   {
     name: "nothing is synced at the level disk",

@@ -157,6 +157,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: MERGER,
     edits: [["abandonExecutor(pool.control, at, agentExecutor(agent));", ""]],
     caughtBy: [FAILOVERS],
+    inTest: "while it merges",
   },
   {
     name: "a read does not see a change of the same step",
@@ -219,6 +220,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: "lib/mnode/dead_executor.ts",
     edits: [["this.#publishLoggedEnd();", ""]],
     caughtBy: [FAILOVERS],
+    inTest: "reads between changes",
   },
   {
     name: "a put waits for somebody else to merge what other KNs have logged",
