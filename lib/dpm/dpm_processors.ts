@@ -77,8 +77,8 @@ export class DpmProcessors {
   #cleanAfterMs = 0;
   #isPrefaulting = false;
   #isCheckpointing = false;
-  /** Snapshots, checkpoints and backups in progress. */
-  #copyingCount = 0;
+  /** Settles when the snapshots, checkpoints and backups have ended that were asked for. */
+  #copying: Promise<unknown> = Promise.resolve();
   #isClosing = false;
   readonly #isFar: boolean;
   /** Merging tasks, by the agent blocks of the KNs. */
@@ -137,19 +137,23 @@ export class DpmProcessors {
     return await this.#run({ kind: "sync", pool: this.#pool.handle, log }) === 1;
   }
 
-  async #report(task: DpmTask): Promise<SnapshotReport> {
-    this.#copyingCount += 1;
+  /** Copies one after the other: all DPM processors are one agent, and what a dead one held is told from what another one holds. */
+  #report(task: DpmTask): Promise<SnapshotReport> {
+    const report = this.#copying.then(() => this.#copy(task));
+    this.#copying = report.catch(() => {});
+    return report;
+  }
+
+  async #copy(task: DpmTask): Promise<SnapshotReport> {
     try {
       return await this.#run(task) as SnapshotReport;
     } catch (error) {
       // One that threw has given everything back; a thread that died has not.
-      if (this.#copyingCount === 1) abandonCopying(this.#pool, AGENT_DPM);
+      abandonCopying(this.#pool, AGENT_DPM);
       // Errors lose their class on the way between threads.
       throw new SnapshotError(error instanceof Error ? error.message : String(error), {
         cause: error,
       });
-    } finally {
-      this.#copyingCount -= 1;
     }
   }
 
@@ -160,6 +164,7 @@ export class DpmProcessors {
     this.#isPrefaulting = true;
     this.#isCheckpointing = true;
     clearTimeout(this.#syncTimer);
+    await this.#copying;
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
     await (await this.#piscina)?.close();

@@ -174,6 +174,12 @@ for (const [name, kind] of FAULTS) {
         }, `access ${accesses}`);
         await store.put("key 1", accesses);
       }
+      // Of two at one time one dies, and leaves nothing that the other one has to wait for.
+      orders.give(AGENT_DPM, kind, 25);
+      const two = await Promise.allSettled(
+        [temporaryPath(), temporaryPath()].map((to) => store.backup(to)),
+      );
+      assert.equal(two.map(({ status }) => status), ["rejected", "fulfilled"]);
       const path = temporaryPath();
       await store.backup(path);
       await store.snapshot();
