@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
@@ -30,20 +31,29 @@ export class SegmentWait {
   readonly #budget: SpaceBudget;
   readonly #file: LogFile | undefined;
   readonly #checkpointer: Checkpointer | undefined;
+  readonly #now: () => number;
   #triesCount = 0;
   #checkpointCount = 0;
+  /** Since when a snapshot or a checkpoint has been waited for. */
+  #sinceMs: number | undefined;
 
-  /** Makes the waiting of a KN; `file` and `checkpointer` are there if what is written is logged. */
+  /**
+   * Makes the waiting of a KN; `file` and `checkpointer` are there if what is written is logged.
+   *
+   * @param now a monotonic clock in milliseconds
+   */
   constructor(
     segments: SegmentTable,
     budget: SpaceBudget,
     file: LogFile | undefined,
     checkpointer: Checkpointer | undefined,
+    now: () => number = () => performance.now(),
   ) {
     this.#segments = segments;
     this.#budget = budget;
     this.#file = file;
     this.#checkpointer = checkpointer;
+    this.#now = now;
   }
 
   /** Whether there are segments that the next checkpoint will free, so that cleaning others gains nothing. */
@@ -53,7 +63,7 @@ export class SegmentWait {
 
   /** Whether a request for so many bytes should be tried again after {@linkcode wait}; otherwise it has to be refused. */
   mayGoOn(bytes: number): boolean {
-    if (this.#willBeFreed()) return true;
+    if (this.#willBeFreed() && this.#isSoon()) return true;
     return this.#tryAgain(this.#budget.hasRoomFor(bytes) ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX);
   }
 
@@ -74,6 +84,7 @@ export class SegmentWait {
   /** Says that a request has got what it waited for. */
   end(): void {
     this.#triesCount = this.#checkpointCount = 0;
+    this.#sinceMs = undefined;
   }
 
   /** Whether a snapshot or a checkpoint holds segments back that will be free when it ends. */
@@ -81,6 +92,12 @@ export class SegmentWait {
     if (this.#file === undefined) return this.#segments.isFreeingDeferred;
     return this.isForCheckpoint && !this.#file.hasFailed &&
       this.#checkpointCount < FUTILE_CHECKPOINTS_MAX;
+  }
+
+  /** Whether that has not been so for longer than a file operation may take: whoever it is may have failed. */
+  #isSoon(): boolean {
+    this.#sinceMs ??= this.#now();
+    return this.#now() - this.#sinceMs < SYSTEM_CALL_MS_MAX;
   }
 
   #tryAgain(triesMax: number): boolean {
