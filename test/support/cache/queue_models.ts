@@ -133,29 +133,34 @@ class AgeingSketch extends FrequencySketch {
   }
 }
 
+/** A model that counts accesses to keys that have no entry, too. */
+abstract class SketchModel extends QueueModel {
+  protected readonly sketch: AgeingSketch = new AgeingSketch();
+  /** Key of the operation at hand. */
+  protected asked = "";
+
+  override lookup(key: string): ModelEntry | undefined {
+    this.asked = key;
+    return super.lookup(key);
+  }
+
+  override write(offer: Offer): number {
+    this.asked = offer.key;
+    return super.write(offer);
+  }
+}
+
 /** W-TinyLFU, ACM ToS 13(4). */
-export class WTinyLfuModel extends QueueModel {
+export class WTinyLfuModel extends SketchModel {
   readonly policy = "wtinylfu";
   readonly #window: ModelEntry[] = [];
   readonly #probation: ModelEntry[] = [];
   readonly #protected: ModelEntry[] = [];
   readonly queues: ModelEntry[][] = [this.#window, this.#probation, this.#protected];
-  readonly #sketch: AgeingSketch = new AgeingSketch();
-  #asked = "";
-
-  override lookup(key: string): ModelEntry | undefined {
-    this.#asked = key;
-    return super.lookup(key);
-  }
-
-  override write(offer: Offer): number {
-    this.#asked = offer.key;
-    return super.write(offer);
-  }
 
   protected override access(entry: ModelEntry | undefined): void {
-    this.#sketch.add(hashOf(this.#asked));
-    if (this.#sketch.isDue(this.entries.length, 10)) this.#sketch.halve();
+    this.sketch.add(hashOf(this.asked));
+    if (this.sketch.isDue(this.entries.length, 10)) this.sketch.halve();
     if (entry === undefined) return;
     const queue = this.queueOf(entry);
     if (queue !== this.#probation) return this.move(entry, queue);
@@ -169,7 +174,7 @@ export class WTinyLfuModel extends QueueModel {
     const bytes = HEADER_BYTES + offer.keyBytes + offer.valueBytes;
     if (offer.valueBytes === SHORTCUT_ONLY || bytes > this.#mainMax) return;
     this.#window.push(this.add(offer, true));
-    this.#sketch.fit(this.entries.length);
+    this.sketch.fit(this.entries.length);
     while (this.bytesIn(this.#window) > this.budgetBytes - this.#mainMax) {
       this.#judge(this.#window[0]!);
     }
@@ -202,7 +207,7 @@ export class WTinyLfuModel extends QueueModel {
   }
 
   #frequency(entry: ModelEntry): number {
-    return this.#sketch.estimate(hashOf(entry.key));
+    return this.sketch.estimate(hashOf(entry.key));
   }
 
   #judge(candidate: ModelEntry): void {
@@ -223,46 +228,34 @@ const AGEING_ACCESSES = 15;
 const SILENT_HITS = 0.28;
 
 /** Marginal gains. */
-export class MarginalModel extends QueueModel {
+export class MarginalModel extends SketchModel {
   readonly policy = "marginal";
   readonly #values: ModelEntry[] = [];
   readonly #shortcuts: ModelEntry[] = [];
   readonly queues: ModelEntry[][] = [this.#values, this.#shortcuts];
-  readonly #sketch: AgeingSketch = new AgeingSketch();
   #sizingMissRts = 2;
   #halvedAt = 0;
   #lastPeriod = 0;
-  #asked = "";
-
-  override lookup(key: string): ModelEntry | undefined {
-    this.#asked = key;
-    return super.lookup(key);
-  }
-
-  override write(offer: Offer): number {
-    this.#asked = offer.key;
-    return super.write(offer);
-  }
 
   protected override access(entry: ModelEntry | undefined): void {
     this.now += 1;
     if (entry === undefined) {
-      this.#sketch.add(hashOf(this.#asked));
+      this.sketch.add(hashOf(this.asked));
     } else {
       entry.hits += HIT;
       entry.usedAt = this.now;
       this.move(entry, this.queueOf(entry));
     }
-    if (!this.#sketch.isDue(this.entries.length, AGEING_ACCESSES)) return;
+    if (!this.sketch.isDue(this.entries.length, AGEING_ACCESSES)) return;
     this.#lastPeriod = this.now - this.#halvedAt;
     this.#halvedAt = this.now;
-    this.#sketch.halve();
+    this.sketch.halve();
     for (const each of this.entries) each.hits = Math.ceil(each.hits / 2);
     this.#sizingMissRts = this.#missRts;
   }
 
   protected place(offer: Offer): void {
-    const estimate = this.#sketch.estimate(hashOf(offer.key));
+    const estimate = this.sketch.estimate(hashOf(offer.key));
     const hits = estimate > 1 ? estimate * HIT : HIT / 2;
     const shortcutBytes = HEADER_BYTES + offer.keyBytes;
     const wholeBytes = shortcutBytes + offer.valueBytes;
@@ -277,7 +270,7 @@ export class MarginalModel extends QueueModel {
     const entry = this.add(offer, takesWhole);
     entry.hits = hits;
     (takesWhole ? this.#values : this.#shortcuts).push(entry);
-    this.#sketch.fit(this.entries.length);
+    this.sketch.fit(this.entries.length);
     if (!takesWhole && hasValue) this.offerValue(entry, offer);
   }
 
@@ -315,7 +308,7 @@ export class MarginalModel extends QueueModel {
         victim.value = undefined;
         this.move(victim, this.#shortcuts);
       } else {
-        this.#sketch.raise(hashOf(victim.key), Math.floor(this.#boundedHits(victim) / HIT));
+        this.sketch.raise(hashOf(victim.key), Math.floor(this.#boundedHits(victim) / HIT));
         this.delete(victim);
       }
     }
