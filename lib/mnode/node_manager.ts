@@ -275,11 +275,13 @@ export class NodeManager {
 
   /** Starts the first KNs and gives them all slots. */
   async start(count: number): Promise<void> {
-    const nodes = await this.#startNodes(count, this.#options.startsLazily);
+    const nodes = this.#makeNodes(count);
     const owners = assignSlots(nodes.map((node) => node.place));
+    // Before there is a thread that could take one of them for its own.
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       initialiseOwner(this.#pool, slot as Slot, owners[slot]!);
     }
+    if (!this.#options.startsLazily) await this.#startThreads(nodes);
     this.#activate(nodes);
   }
 
@@ -287,7 +289,11 @@ export class NodeManager {
   async scale(count: number): Promise<ScaleReport> {
     const from = this.#nodes.length;
     const startMs = performance.now();
-    if (count > from) this.#activate(await this.#startNodes(count - from));
+    if (count > from) {
+      const nodes = this.#makeNodes(count - from);
+      await this.#startThreads(nodes);
+      this.#activate(nodes);
+    }
     const movesStartMs = performance.now();
     const leaving = this.#nodes.slice(count).map(({ place }) => place);
     // First: what this gives to one KN again may be given to one that leaves, and then moves with the rest.
@@ -634,14 +640,17 @@ export class NodeManager {
     }
   }
 
-  async #startNodes(count: number, isLazy = false): Promise<ManagedNode[]> {
-    const nodes = this.#freeAgents(count).map((agent) => this.#makeNode(agent));
-    if (isLazy) return nodes;
+  #makeNodes(count: number): ManagedNode[] {
+    return this.#freeAgents(count).map((agent) => this.#makeNode(agent));
+  }
+
+  /** Starts the threads of KNs, all or none. */
+  async #startThreads(nodes: readonly ManagedNode[]): Promise<void> {
     this.#starting.push(...nodes);
     const results = await Promise.allSettled(nodes.map((node) => node.thread.start()));
     this.#starting = this.#starting.filter((node) => !nodes.includes(node));
     const failed = results.find((result) => result.status === "rejected");
-    if (failed === undefined) return nodes;
+    if (failed === undefined) return;
     await Promise.all(nodes.map((node) => node.thread.stop(NODE_START_MS_MAX)));
     throw failed.reason;
   }

@@ -15,6 +15,8 @@ import { assertRejects } from "../support/errors.ts";
 import { contentsOf, until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
+const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const OWNING_KN = new URL(`../support/workers/owning_kn.${EXTENSION}`, import.meta.url);
 const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
 
 test("what was there at close is there after open", async () => {
@@ -164,6 +166,25 @@ test("what expires while nobody asks a KN for anything is removed all the same",
   await using again = await open<number>({ path, nodes: 2 });
   await until(() => again.count === 0);
   assert.is(again.stats().liveBytes, 0);
+});
+
+test("what has expired meanwhile is removed by the KNs that own it, and by no other that starts before", async () => {
+  for (const options of [{ help: false }, { placement: "far" }] as const) {
+    const path = temporaryPath();
+    const store = await open<number>({ path, ...SIZES, ...options });
+    for (let i = 0; i < 500; i++) void store.put(`key ${i}`, i, { ttl: 1 });
+    await store.close();
+    await setTimeout(5);
+    await using again = await open<number>({
+      path,
+      nodes: 2,
+      workers: { node: OWNING_KN },
+      ...options,
+    });
+    for (let i = 0; i < 500; i++) await again.put(`key ${i}`, -i);
+    await until(() => again.count === 500);
+    for (let i = 0; i < 500; i++) assert.is(await again.get(`key ${i}`), -i);
+  }
 });
 
 test("the capacity can grow at open, and holds more then", async () => {
