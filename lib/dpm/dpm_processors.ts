@@ -18,7 +18,6 @@ import {
 } from "../persistence/snapshot_writer.ts";
 import {
   AGENT_DPM,
-  AGENT_MERGERS,
   CHECKPOINT_UNITS,
   FREE_LIST_HEAD,
   GATE_NODE_COUNT,
@@ -35,7 +34,7 @@ import { unmergedBytes } from "../pool/far_budget.ts";
 import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
-import { abandonMergers, hasUnmerged } from "./log_merger.ts";
+import { endMerging, hasUnmerged } from "./log_merger.ts";
 
 /** After how long a thread without tasks ends. */
 const IDLE_TIMEOUT_MS = 2000;
@@ -186,7 +185,7 @@ export class DpmProcessors {
     if (task === undefined) {
       // One that fails is tried again; and KNs help when nobody merges.
       task = this.#run({ kind: "merge", pool: this.#pool.handle, agent })
-        .catch(() => abandonMergers(this.#pool, AGENT_MERGERS + agent))
+        .catch(() => endMerging(this.#pool, agent))
         .finally(() => this.#merging.delete(agent));
       this.#merging.set(agent, task);
     }

@@ -26,6 +26,7 @@ import {
   GATE_PAUSED,
   SEGMENT_TOUCHED_BYTES,
 } from "../pool/control_layout.ts";
+import { actFor } from "../node/agent_life.ts";
 import { agentExecutor } from "../node/executor.ts";
 import { isMergedUpTo, loggedEnd, LogMerger } from "./log_merger.ts";
 import { Gate, waitWhilePaused } from "../pool/gate.ts";
@@ -78,7 +79,7 @@ export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | nu
   const pool = Pool.attach(task.pool);
   switch (task.kind) {
     case "clean":
-      return withLog(pool, task.log, (log) => clean(pool, log));
+      return actFor(pool, AGENT_DPM, () => withLog(pool, task.log, (log) => clean(pool, log)));
     case "sync":
       return withLog(pool, task.log, (log) => log!.file.sync() ? 1 : 0);
     case "checkpoint":
@@ -91,7 +92,7 @@ export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | nu
     case "backup":
       return writeBackup(pool, nodeFileSystem, task.directory, task.codec);
     case "merge":
-      return merge(pool, task.agent);
+      return actFor(pool, AGENT_MERGERS + task.agent, () => merge(pool, task.agent));
     case "prefault":
       return prefault(pool, task.segment);
     case "snapshot":
@@ -149,7 +150,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
 /**
  * Merges what a far KN has logged by now, unless somebody else does; returns how many records.
  *
- * If it throws, or its thread ends, the merger is left in the middle of a step: the host says so then (dpm_processors.ts).
+ * If it throws, or its thread ends, the merger is left in the middle of a step (mnode/dead_merger.ts).
  */
 function merge(pool: Pool, agent: number): number {
   const executor = agentExecutor(AGENT_MERGERS + agent);

@@ -46,6 +46,7 @@ import {
   recordWords,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
+import { forgetDeath } from "../node/agent_life.ts";
 import {
   abandonExecutor,
   agentExecutor,
@@ -296,6 +297,16 @@ export function abandonMergers(pool: Pool, agent: number): void {
     const at = pool.agentAt(AGENT_MERGERS + node) + AGENT_EXECUTOR;
     abandonExecutor(pool.control, at, agentExecutor(agent));
   }
+}
+
+/**
+ * Says that a DPM processor that merged the log of a KN has died, or thrown; before another one begins to. Does nothing if that was known
+ * already.
+ */
+export function endMerging(pool: Pool, nodeAgent: number): void {
+  const agent = AGENT_MERGERS + nodeAgent;
+  abandonMergers(pool, agent);
+  forgetDeath(pool, agent);
 }
 
 /** Where the log of a KN ends now; `NO_ADDRESS` if it is empty. */

@@ -6,8 +6,8 @@
  * rings (dead_executor.ts), and counts of live bytes. Afterwards the merger is anybody's again.
  *
  * A merger is abandoned by whoever knows that a thread will do no more: the thread pool says so of a task that has thrown or whose thread
- * has ended (dpm/dpm_processors.ts), and the M-node finds out about KNs (gone_nodes.ts). The EXECUTOR word names who it was, so nobody
- * else's step is taken for abandoned.
+ * has ended (dpm/dpm_processors.ts), or if the host's thread blocks, a word of the merger's does (node/agent_life.ts); and the M-node
+ * finds out about KNs (gone_nodes.ts). The EXECUTOR word names who it was, so nobody else's step is taken for abandoned.
  *
  * @module
  */

@@ -21,7 +21,7 @@ import {
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
 import type { FarSettings } from "../node/far_start.ts";
-import { LifeState } from "../node/node_shell.ts";
+import { forgetDeath, hasDied, LifeState, lifeState } from "../node/agent_life.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import {
@@ -29,8 +29,8 @@ import {
   AGENT_EXECUTOR,
   AGENT_HEARTBEAT,
   AGENT_IN_SYSTEM_CALL,
-  AGENT_LIFE_STATE,
   AGENT_LOGGED_END,
+  AGENT_MERGERS,
   AGENT_NODE,
   AGENT_STEPS,
   GATE_NODE_COUNT,
@@ -52,6 +52,7 @@ import {
   setNode,
 } from "../routing/node_directory.ts";
 import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
+import { endMerging } from "../dpm/log_merger.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts";
@@ -370,6 +371,7 @@ export class NodeManager {
       const reason = this.#failureOf(node);
       if (reason !== undefined) this.#fail(node, reason);
     }
+    if (hasDied(this.#pool, AGENT_DPM)) this.#settleCleaner(() => {});
     if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
     this.#farRebalance?.give();
@@ -385,6 +387,7 @@ export class NodeManager {
   /** Ends what mergers have left that died, or threw, in the middle of a step. */
   #tendMergers(): void {
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      if (hasDied(this.#pool, AGENT_MERGERS + agent)) endMerging(this.#pool, agent);
       const death = endDeadMerger(this.#pool, agent, this.#options.log?.file);
       if (death !== undefined) this.#mergerDeaths.push(death);
     }
@@ -394,8 +397,14 @@ export class NodeManager {
    * Ends what a DPM processor has left behind that died, or threw, while it cleaned. Resolves when the books are in order again.
    */
   endCleaning(): Promise<void> {
-    const report = settleDeadProcessor(this.#pool, AGENT_DPM, this.#options.log?.file);
-    return new Promise((onRepaired) => this.#deadCleaner = { report, onRepaired });
+    return new Promise((onRepaired) => this.#settleCleaner(onRepaired));
+  }
+
+  #settleCleaner(onRepaired: () => void): void {
+    forgetDeath(this.#pool, AGENT_DPM);
+    const report = this.#deadCleaner?.report ??
+      settleDeadProcessor(this.#pool, AGENT_DPM, this.#options.log?.file);
+    this.#deadCleaner = { report, onRepaired };
   }
 
   /** Whether the KNs have taken all requests of a client. */
@@ -446,7 +455,7 @@ export class NodeManager {
     const executor = Atomics.load(control, agentAt + AGENT_EXECUTOR);
     if (executor === Executor.ABANDONED) return "has thrown in the middle of a step";
     if (node.thread.hasGivenUp) return "has ended by itself";
-    const isThreadRunning = Atomics.load(control, agentAt + AGENT_LIFE_STATE) === LifeState.RUNNING;
+    const isThreadRunning = lifeState(this.#pool, agentAt) === LifeState.RUNNING;
     const hasRequests = this.#hasRequests(node);
     if (hasRequests && !node.thread.isStarted) this.#startInBackground(node);
     const hasStalled = node.stalls.observe({

@@ -9,13 +9,9 @@ import { NodeFailedError } from "../core/errors.ts";
 import { NODE_START_MS_MAX } from "../core/limits.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { wake } from "../node/idle_strategy.ts";
-import { LifeState, type NodeStart } from "../node/node_shell.ts";
-import {
-  AGENT_LIFE_STATE,
-  AGENT_STOP_WANTED,
-  AGENT_THREAD,
-  AGENT_THREAD_START,
-} from "../pool/control_layout.ts";
+import { LifeState, lifeState, setLifeState, threadOf } from "../node/agent_life.ts";
+import type { NodeStart } from "../node/node_shell.ts";
+import { AGENT_STOP_WANTED } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** How long a thread that said it has stopped may take to end before it is terminated. */
@@ -39,7 +35,7 @@ export interface NodeThreadOptions {
 /** One KN's thread. */
 export class NodeThread {
   readonly #options: NodeThreadOptions;
-  readonly #control: Int32Array;
+  readonly #pool: Pool;
   readonly #agentAt: number;
   #worker: Worker | undefined;
   #starting: Promise<void> | undefined;
@@ -52,7 +48,7 @@ export class NodeThread {
   /** Prepares a thread; starts nothing. */
   constructor(options: NodeThreadOptions) {
     this.#options = options;
-    this.#control = options.pool.control;
+    this.#pool = options.pool;
     this.#agentAt = options.pool.agentAt(options.start.agent);
   }
 
@@ -63,7 +59,7 @@ export class NodeThread {
 
   /** Whether the thread is known to have said that it will do no more. */
   get hasGivenUp(): boolean {
-    return Atomics.load(this.#control, this.#agentAt + AGENT_LIFE_STATE) === LifeState.FAILED;
+    return this.#state === LifeState.FAILED;
   }
 
   /**
@@ -72,9 +68,8 @@ export class NodeThread {
    */
   get hasEnded(): boolean {
     if (this.#worker === undefined) return true;
-    const number = this.#control[this.#agentAt + AGENT_THREAD];
-    const startTicks = this.#control[this.#agentAt + AGENT_THREAD_START];
-    if (number !== 0) return hasThreadEnded({ number, startTicks });
+    const thread = threadOf(this.#pool, this.#agentAt);
+    if (thread.number !== 0) return hasThreadEnded(thread);
     return this.#hasExited && !(this.#isTerminated && "Deno" in globalThis);
   }
 
@@ -94,8 +89,8 @@ export class NodeThread {
   /** Asks the thread to end; it does so between two steps. */
   requestStop(): void {
     this.#isStopping = true;
-    Atomics.store(this.#control, this.#agentAt + AGENT_STOP_WANTED, 1);
-    wake(this.#control, this.#agentAt);
+    Atomics.store(this.#pool.control, this.#agentAt + AGENT_STOP_WANTED, 1);
+    wake(this.#pool.control, this.#agentAt);
   }
 
   /** Ends a thread that does not end by itself: at once where that is possible. */
@@ -117,8 +112,7 @@ export class NodeThread {
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     this.requestStop();
     const deadlineMs = performance.now() + stopMsMax;
-    const lifeState = this.#agentAt + AGENT_LIFE_STATE;
-    while (Atomics.load(this.#control, lifeState) !== LifeState.STOPPED) {
+    while (this.#state !== LifeState.STOPPED) {
       if (this.hasGivenUp || this.#hasExited) return true;
       if (performance.now() > deadlineMs) {
         await this.terminate();
@@ -137,10 +131,14 @@ export class NodeThread {
     return true;
   }
 
+  /** One of {@linkcode LifeState}. */
+  get #state(): number {
+    return lifeState(this.#pool, this.#agentAt);
+  }
+
   async #start(): Promise<void> {
     const { workerUrl, start } = this.#options;
-    const lifeState = this.#agentAt + AGENT_LIFE_STATE;
-    Atomics.store(this.#control, lifeState, LifeState.STARTING);
+    setLifeState(this.#pool, this.#agentAt, LifeState.STARTING);
     this.#failure = undefined;
     this.#isStopping = this.#hasExited = false;
     const url = workerUrl instanceof URL ? workerUrl : new URL(workerUrl);
@@ -159,7 +157,7 @@ export class NodeThread {
       this.#end(`ended by itself with exit code ${code}`);
     });
     const deadlineMs = performance.now() + NODE_START_MS_MAX;
-    while (Atomics.load(this.#control, lifeState) !== LifeState.RUNNING) {
+    while (this.#state !== LifeState.RUNNING) {
       if (performance.now() > deadlineMs) {
         this.#fail(`did not start within ${NODE_START_MS_MAX} ms`);
       } else if (this.#hasExited || this.hasGivenUp) {

@@ -6,16 +6,13 @@
 import process from "node:process";
 import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
-import { thisThread } from "../core/thread_identity.ts";
+import { LifeState, lifeState, noteThread, setLifeState } from "./agent_life.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_EXECUTOR,
   AGENT_HEARTBEAT,
   AGENT_IN_SYSTEM_CALL,
-  AGENT_LIFE_STATE,
   AGENT_STOP_WANTED,
-  AGENT_THREAD,
-  AGENT_THREAD_START,
 } from "../pool/control_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { Log } from "../persistence/open_log.ts";
@@ -29,17 +26,6 @@ import { sleepUnless, Spinner } from "./idle_strategy.ts";
 import type { FarNode } from "./far_node.ts";
 import type { FarSettings, makeFarNode } from "./far_start.ts";
 import { KvsNode } from "./kvs_node.ts";
-
-/** Life of a KN's thread, in AGENT_LIFE_STATE. */
-export const LifeState = {
-  /** No thread uses the block. */
-  NONE: 0,
-  STARTING: 1,
-  RUNNING: 2,
-  STOPPED: 3,
-  /** The KN has thrown. */
-  FAILED: 4,
-} as const;
 
 /** What a KN's worker is started with. */
 export interface NodeStart {
@@ -70,9 +56,7 @@ export interface NodeModules {
 export function runNode(start: NodeStart, modules: NodeModules = {}): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
-  const thread = thisThread();
-  pool.control[agentAt + AGENT_THREAD] = thread.number;
-  pool.control[agentAt + AGENT_THREAD_START] = thread.startTicks;
+  noteThread(pool, agentAt);
   // Whatever ends this thread by force of its own code, also in the middle of a step, runs this; what does not is noticed by others.
   process.on("exit", () => giveUp(pool, agentAt));
   try {
@@ -80,7 +64,7 @@ export function runNode(start: NodeStart, modules: NodeModules = {}): void {
     const log = start.log === undefined ? undefined : openLog!(pool, start.log, start.agent);
     loop(start, pool, agentAt, log, modules);
     log?.file.close();
-    setLifeState(pool.control, agentAt, LifeState.STOPPED);
+    setLifeState(pool, agentAt, LifeState.STOPPED);
   } catch (error) {
     giveUp(pool, agentAt);
     throw error;
@@ -88,11 +72,11 @@ export function runNode(start: NodeStart, modules: NodeModules = {}): void {
 }
 
 /** Says that this thread will do no more for its KN, unless it has ended in an orderly way. */
-function giveUp({ control }: Pool, agentAt: number): void {
-  if (Atomics.load(control, agentAt + AGENT_LIFE_STATE) === LifeState.STOPPED) return;
-  abandonExecutor(control, agentAt + AGENT_EXECUTOR, Executor.OWN_THREAD);
+function giveUp(pool: Pool, agentAt: number): void {
+  if (lifeState(pool, agentAt) === LifeState.STOPPED) return;
+  abandonExecutor(pool.control, agentAt + AGENT_EXECUTOR, Executor.OWN_THREAD);
   // A host that blocks sees this word; otherwise it gets the worker's events, too.
-  setLifeState(control, agentAt, LifeState.FAILED);
+  setLifeState(pool, agentAt, LifeState.FAILED);
 }
 
 function loop(
@@ -127,7 +111,7 @@ function loop(
     rings.update();
     return node.hasRequest() || stopIsWanted();
   };
-  setLifeState(control, agentAt, LifeState.RUNNING);
+  setLifeState(pool, agentAt, LifeState.RUNNING);
   while (!stopIsWanted()) {
     Atomics.add(control, agentAt + AGENT_HEARTBEAT, 1);
     rings.update();
@@ -149,9 +133,4 @@ function waitWhileStalled(node: KvsNode | FarNode, control: Int32Array, agentAt:
   control[agentAt + AGENT_IN_SYSTEM_CALL] = 1;
   node.waitWhileStalled();
   control[agentAt + AGENT_IN_SYSTEM_CALL] = 0;
-}
-
-function setLifeState(control: Int32Array, agentAt: number, state: number): void {
-  Atomics.store(control, agentAt + AGENT_LIFE_STATE, state);
-  Atomics.notify(control, agentAt + AGENT_LIFE_STATE);
 }

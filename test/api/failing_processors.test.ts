@@ -160,6 +160,26 @@ for (const [name, kind] of FAULTS) {
     }
   });
 
+  test(`a thread that blocks hears of a DPM processor that ${name} while it merges`, async () => {
+    const options = { ...SIZES, capacity: "4MiB", placement: "far", backlog: "64KiB" } as const;
+    await using store = await open<Uint8Array>({ ...options, codec: "binary" });
+    const orders = new FaultOrders(store.share());
+    const value = valueOf(0);
+    let firedCount = 0;
+    for (let round = 0; firedCount < 3; round++) {
+      assert.ok(round < 500, `${firedCount} of 3 have died while this thread did not listen`);
+      if (!orders.isWaiting(AGENT_DPM)) orders.give(AGENT_DPM, kind, 1 + round % 97);
+      // Enough to be worth a task, which begins now.
+      await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(`key ${i}`, value)));
+      await setTimeout(round % 3);
+      const before = orders.firedCount(AGENT_DPM);
+      // More than the backlog, so that they have to be merged.
+      for (let i = 0; i < 150; i++) store.putSync(`key ${i}`, value);
+      firedCount += orders.firedCount(AGENT_DPM) - before;
+    }
+    for (let i = 0; i < 150; i++) assert.equal(store.getSync(`key ${i}`), value);
+  });
+
   test(`a DPM processor that ${name} during a backup is reported, and the next one is written`, async () => {
     for (const durability of ["memory", "os"] as const) {
       await using store = await open<number>({ ...SIZES, path: temporaryPath(), durability });
