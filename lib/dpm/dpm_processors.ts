@@ -17,6 +17,7 @@ import {
   type SnapshotReport,
 } from "../persistence/snapshot_writer.ts";
 import {
+  AGENT_COPIER,
   AGENT_DPM,
   CHECKPOINT_UNITS,
   FREE_LIST_HEAD,
@@ -33,6 +34,7 @@ import { SpaceBudget } from "../pool/space_budget.ts";
 import { unmergedBytes } from "../pool/far_budget.ts";
 import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
+import { forgetDeath, hasDied } from "../node/agent_life.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
 import { endMerging, hasUnmerged } from "./log_merger.ts";
 
@@ -147,13 +149,23 @@ export class DpmProcessors {
     try {
       return await this.#run(task) as SnapshotReport;
     } catch (error) {
-      // One that threw has given everything back; a thread that died has not.
-      abandonCopying(this.#pool, AGENT_DPM);
+      this.#endCopying();
       // Errors lose their class on the way between threads.
       throw new SnapshotError(error instanceof Error ? error.message : String(error), {
         cause: error,
       });
     }
+  }
+
+  /** Hears of a DPM processor that has died while it copied; called while this thread blocks, too. */
+  tend(): void {
+    if (hasDied(this.#pool, AGENT_COPIER)) this.#endCopying();
+  }
+
+  /** Gives back what was held by one that has failed: if it threw, it has done so itself; if its thread has ended, it has not. */
+  #endCopying(): void {
+    forgetDeath(this.#pool, AGENT_COPIER);
+    abandonCopying(this.#pool, AGENT_DPM);
   }
 
   /** Ends all threads, after their tasks. */

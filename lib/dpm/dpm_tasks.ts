@@ -21,6 +21,7 @@ import {
 } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
+  AGENT_COPIER,
   AGENT_DPM,
   AGENT_MERGERS,
   GATE_PAUSED,
@@ -77,26 +78,28 @@ const PAUSE_WAIT_MS_MAX = 10;
 /** Runs one task; returns the report of a snapshot, what a check has found, or a number of segments gained or bytes touched. */
 export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | number {
   const pool = Pool.attach(task.pool);
+  // One at a time (dpm_processors.ts).
+  const copy = (write: () => SnapshotReport) => actFor(pool, AGENT_COPIER, write);
   switch (task.kind) {
     case "clean":
       return actFor(pool, AGENT_DPM, () => withLog(pool, task.log, (log) => clean(pool, log)));
     case "sync":
       return withLog(pool, task.log, (log) => log!.file.sync() ? 1 : 0);
     case "checkpoint":
-      return withLog(pool, task.log, (log) => log!.checkpointer.checkpoint());
+      return copy(() => withLog(pool, task.log, (log) => log!.checkpointer.checkpoint()));
     case "load":
       loadSegments(pool, nodeFileSystem, task.source, task.from, task.to);
       return task.to - task.from;
     case "check":
       return new IndexCheck(pool, task.path, task.mustCount).checkSegments(task.from, task.to);
     case "backup":
-      return writeBackup(pool, nodeFileSystem, task.directory, task.codec);
+      return copy(() => writeBackup(pool, nodeFileSystem, task.directory, task.codec));
     case "merge":
       return actFor(pool, AGENT_MERGERS + task.agent, () => merge(pool, task.agent));
     case "prefault":
       return prefault(pool, task.segment);
     case "snapshot":
-      return writeSnapshot(pool, nodeFileSystem, task.directory, task.identity);
+      return copy(() => writeSnapshot(pool, nodeFileSystem, task.directory, task.identity));
   }
 }
 

@@ -79,6 +79,7 @@ export class Monitor {
     const { nodes, clients, dpm, now } = this.#options;
     this.#lastMs = now();
     this.#pauses.look(this.#lastMs);
+    dpm.tend();
     nodes.tend();
     clients.look();
     // What attached clients write does not pass here.

@@ -13,12 +13,11 @@ import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
 import { unaskedLogs } from "../dpm/unasked_logs.ts";
 import { hasUnmerged } from "../dpm/log_merger.ts";
-import type { StoredKey } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
-import { iterable, type IterationOptions, keyOf } from "./arguments.ts";
+import { iterable, type IterationOptions } from "./arguments.ts";
 import { type Entry, Store, type StoreParts } from "./store.ts";
 
 /** The parts of such a store. */
@@ -136,9 +135,9 @@ export class FarStore<V> extends Store<V> {
 
   override async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
     await this.#merge();
-    let burst: StoredKey[] = [];
-    for await (const stored of this.storedKeys(options)) {
-      if (burst.push(stored) < KEYS_PER_BURST) continue;
+    let burst: Key[] = [];
+    for await (const key of this.indexedKeys(options)) {
+      if (burst.push(key) < KEYS_PER_BURST) continue;
       yield* await this.#existing(burst);
       burst = [];
     }
@@ -159,9 +158,9 @@ export class FarStore<V> extends Store<V> {
   }
 
   /** Those of some keys that exist. */
-  async #existing(burst: readonly StoredKey[]): Promise<Key[]> {
-    const reads = await Promise.all(burst.map(({ bytes }) => this.#read(bytes, false)));
-    return burst.filter((_, i) => reads[i]!.exists).map(keyOf);
+  async #existing(burst: readonly Key[]): Promise<Key[]> {
+    const reads = await Promise.all(burst.map((key) => this.#read(key, false)));
+    return burst.filter((_, i) => reads[i]!.exists);
   }
 
   /** Resolves when everything that was acknowledged before is in the index. */

@@ -344,7 +344,7 @@ export class Store<V> {
    * keys that come or go meanwhile may be seen or not. The value is the one at the moment it is yielded.
    */
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    for await (const stored of this.storedKeys(options)) {
+    for await (const stored of this.#storedKeys(options)) {
       const value = this.getSync(stored.bytes);
       if (value !== undefined) yield [keyOf(stored), value];
     }
@@ -352,7 +352,7 @@ export class Store<V> {
 
   /** Iterates over keys, like {@linkcode entries}. */
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    for await (const stored of this.storedKeys(options)) {
+    for await (const stored of this.#storedKeys(options)) {
       if (this.hasSync(stored.bytes)) yield keyOf(stored);
     }
   }
@@ -693,8 +693,12 @@ export class Store<V> {
     return settler.promise;
   }
 
-  /** The keys in the index, as they are stored; some may have expired, or be gone by the time that they are yielded. */
-  protected async *storedKeys(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
+  /** The keys in the index, some of which may have expired. */
+  protected async *indexedKeys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    for await (const stored of this.#storedKeys(options)) yield keyOf(stored);
+  }
+
+  async *#storedKeys(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
     const prefix = prefixOf(options);
     await this.flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {

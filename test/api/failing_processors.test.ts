@@ -30,6 +30,7 @@ const SIZES = { capacity: "1MiB", segmentBytes: "16KiB", workers: { dpm: MORTAL_
 const KEY_COUNT = 600;
 const VALUE_BYTES = 1000;
 const BURST = 50;
+const SLEEP_MS = 100;
 const QUIET_MS_MAX = 10_000;
 
 /** Bun ignores the memory limits of workers, and on Deno a worker without memory takes the process with it. */
@@ -37,6 +38,8 @@ const FAULTS: readonly [string, number][] = [
   ["throws", Fault.THROW],
   ["ends its thread", Fault.EXIT],
 ];
+
+const VALUE = valueOf(0);
 
 /** A store that overwrites its keys, so that there is always something to clean. */
 class Churn {
@@ -98,6 +101,15 @@ async function eventually(check: () => void): Promise<void> {
 
 function valueOf(number: number): Uint8Array {
   return new TextEncoder().encode(String(number).padEnd(VALUE_BYTES));
+}
+
+/** Resolves when a DPM processor has fallen asleep in the middle of a task, long enough for this thread to block meanwhile. */
+async function fallAsleep(store: Store<Uint8Array>, accesses: number): Promise<FaultOrders> {
+  const orders = new FaultOrders(store.share());
+  const before = orders.firedCount(AGENT_DPM);
+  orders.give(AGENT_DPM, Fault.STALL, accesses, SLEEP_MS);
+  await until(() => orders.firedCount(AGENT_DPM) > before);
+  return orders;
 }
 
 for (const [name, kind] of FAULTS) {
@@ -163,21 +175,36 @@ for (const [name, kind] of FAULTS) {
   test(`a thread that blocks hears of a DPM processor that ${name} while it merges`, async () => {
     const options = { ...SIZES, capacity: "4MiB", placement: "far", backlog: "64KiB" } as const;
     await using store = await open<Uint8Array>({ ...options, codec: "binary" });
-    const orders = new FaultOrders(store.share());
-    const value = valueOf(0);
-    let firedCount = 0;
-    for (let round = 0; firedCount < 3; round++) {
-      assert.ok(round < 500, `${firedCount} of 3 have died while this thread did not listen`);
-      if (!orders.isWaiting(AGENT_DPM)) orders.give(AGENT_DPM, kind, 1 + round % 97);
-      // Enough to be worth a task, which begins now.
-      await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(`key ${i}`, value)));
-      await setTimeout(round % 3);
-      const before = orders.firedCount(AGENT_DPM);
+    for (const accesses of [5, 60, 150]) {
+      const asleep = fallAsleep(store, accesses);
+      // Enough to be worth a task.
+      await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(`key ${i}`, VALUE)));
+      const orders = await asleep;
+      orders.give(AGENT_DPM, kind, 1);
       // More than the backlog, so that they have to be merged.
-      for (let i = 0; i < 150; i++) store.putSync(`key ${i}`, value);
-      firedCount += orders.firedCount(AGENT_DPM) - before;
+      for (let i = 0; i < 150; i++) store.putSync(`key ${i}`, VALUE);
+      await until(() => !orders.isWaiting(AGENT_DPM));
     }
-    for (let i = 0; i < 150; i++) assert.equal(store.getSync(`key ${i}`), value);
+    for (let i = 0; i < 150; i++) assert.equal(store.getSync(`key ${i}`), VALUE);
+  });
+
+  test(`so it does of one that ${name} while it copies`, async () => {
+    for (const durability of ["memory", "os"] as const) {
+      const options = { ...SIZES, path: temporaryPath(), durability, codec: "binary" } as const;
+      await using store = await open(options);
+      for (let i = 0; i < KEY_COUNT; i++) await store.put(`key ${i}`, VALUE);
+      for (const accesses of [5, 200]) {
+        const asleep = fallAsleep(store, accesses);
+        const copying = store.snapshot().catch(() => {});
+        const orders = await asleep;
+        orders.give(AGENT_DPM, kind, 1);
+        // More than fits before segments are freed, which the one that copies holds back.
+        for (let i = 0; i < KEY_COUNT; i++) store.putSync(`key ${i}`, VALUE);
+        await copying;
+        await until(() => !orders.isWaiting(AGENT_DPM));
+      }
+      assert.is(store.count, KEY_COUNT);
+    }
   });
 
   test(`a DPM processor that ${name} during a backup is reported, and the next one is written`, async () => {
