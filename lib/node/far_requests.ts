@@ -199,9 +199,8 @@ export class FarRequests {
     const from = at + REQUEST_RECORD;
     const isExpiring = found.expiresAtMs !== Infinity;
     const meta = ring[from + RECORD_META] | (isExpiring ? FLAG_EXPIRES : 0);
-    const length = recordWords(meta, found.valueBytes);
     const address = this.#stage(ring, from, meta, found.valueBytes);
-    if (address === NO_ADDRESS) return this.#withoutSegment(consumer, length * 4);
+    if (address === NO_ADDRESS) return this.#withoutSegment(consumer);
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     const valueAt = to + valueWord(meta);
@@ -246,7 +245,7 @@ export class FarRequests {
       return Outcome.JOINED;
     }
     const address = this.#append(log, length, PUT_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return this.#withoutSegment(consumer, length * 4, staged);
+    if (address === NO_ADDRESS) return this.#withoutSegment(consumer, staged);
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(source, from, words, to, length);
@@ -280,7 +279,7 @@ export class FarRequests {
     }
     const length = recordWords(ring[from + RECORD_META], 0);
     const address = this.#append(log, length, DELETE_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return this.#withoutSegment(consumer, length * 4);
+    if (address === NO_ADDRESS) return this.#withoutSegment(consumer);
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(ring, from, words, to, length);
@@ -295,9 +294,8 @@ export class FarRequests {
   #reserve(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
     const from = at + REQUEST_RECORD;
     const meta = ring[from + RECORD_META];
-    const length = recordWords(meta, ring[from + RECORD_VALUE_BYTES]);
     const address = this.#stage(ring, from, meta, ring[from + RECORD_VALUE_BYTES]);
-    if (address === NO_ADDRESS) return this.#withoutSegment(consumer, length * 4);
+    if (address === NO_ADDRESS) return this.#withoutSegment(consumer);
     this.#group.answerReserved(consumer, address);
     return Outcome.JOINED;
   }
@@ -316,7 +314,7 @@ export class FarRequests {
     const from = at + REQUEST_RECORD;
     const length = recordWords(ring[from + RECORD_META], 0);
     const address = this.#append(log, length, DELETE_SEGMENT_RESERVE);
-    if (address === NO_ADDRESS) return this.#withoutSegment(consumer, length * 4);
+    if (address === NO_ADDRESS) return this.#withoutSegment(consumer);
     const words = this.#pool.wordsOf(address);
     const to = this.#pool.wordAt(address);
     copyWords(ring, from, words, to, length);
@@ -459,14 +457,10 @@ export class FarRequests {
     return address;
   }
 
-  #withoutSegment(
-    consumer: RequestConsumer,
-    bytes: number,
-    staged: PoolAddress = NO_ADDRESS,
-  ): Outcome {
+  #withoutSegment(consumer: RequestConsumer, staged: PoolAddress = NO_ADDRESS): Outcome {
     if (this.#group.recordCount > 0) return Outcome.WAITS;
     if (this.#mayGain()) return Outcome.WAITS_FOR_MERGE;
-    if (this.#options.segmentWait.mayGoOn(bytes)) return Outcome.WAITS_FOR_SPACE;
+    if (this.#options.segmentWait.mayGoOn()) return Outcome.WAITS_FOR_SPACE;
     this.#group.answer(consumer, Status.LOG_FULL, 0, 0, 0, staged);
     return Outcome.JOINED;
   }

@@ -594,7 +594,7 @@ export class KvsNode {
       if (this.#hasGroup || this.#segmentWait.isForCheckpoint || !this.#cleaner.cleanOne()) break;
     }
     // The slots of the group so far are locked, which is no moment for cleaning; it is tried again after the group.
-    this.#mustWait = this.#hasGroup || this.#segmentWait.mayGoOn(length * 4);
+    this.#mustWait = this.#hasGroup || this.#segmentWait.mayGoOn();
     return NO_ADDRESS;
   }
 }

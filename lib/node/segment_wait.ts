@@ -15,9 +15,9 @@ import type { SpaceBudget } from "../pool/space_budget.ts";
 
 /** How long to wait before trying again. */
 const WAIT_MS = 1;
-/** Tries before a request is refused that there is no room for. An overwrite may look like one, as what it replaces is still live. */
-const FUTILE_TRIES_MAX = 128;
-/** The same where there is room, which a KN or a DPM processor is about to gain; but it may have been descheduled. */
+/** Tries before a request is refused where cleaning has nothing to gain. */
+const FUTILE_TRIES_MAX = 32;
+/** The same where a KN or a DPM processor is about to gain a segment; but it may have been descheduled. */
 const HOPEFUL_TRIES_MAX = 3000;
 /**
  * Checkpoints after which one that would free a segment is not waited for any more: cleaning a segment gains 3 % of it or more, so
@@ -61,10 +61,10 @@ export class SegmentWait {
     return this.#file !== undefined && this.#segments.pendingCount > 0;
   }
 
-  /** Whether a request for so many bytes should be tried again after {@linkcode wait}; otherwise it has to be refused. */
-  mayGoOn(bytes: number): boolean {
+  /** Whether a request should be tried again after {@linkcode wait}; otherwise it has to be refused. */
+  mayGoOn(): boolean {
     if (this.#willBeFreed() && this.#isSoon()) return true;
-    return this.#tryAgain(this.#budget.hasRoomFor(bytes) ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX);
+    return this.#tryAgain(this.#budget.canGain ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX);
   }
 
   /** The same for a request that waits until what others have logged is merged. */

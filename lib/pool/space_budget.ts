@@ -55,9 +55,13 @@ export class SpaceBudget {
     return this.#segments.freeCount <= PUT_SEGMENT_RESERVE + 1;
   }
 
-  /** Whether `bytes` more would be within the budget, so that cleaning finds room for them sooner or later. */
-  hasRoomFor(bytes: number): boolean {
-    return this.#segments.occupiedBytesTotal() + bytes <= this.liveBytesMax;
+  /**
+   * Whether what is live leaves cleaning something to gain, so that there is a free segment sooner or later. That is so in a full pool,
+   * too, in which overwrites go on; admissions by several KNs may have passed the budget by a few records.
+   */
+  get canGain(): boolean {
+    const { segmentBytes } = this.#pool.geometry;
+    return this.#segments.occupiedBytesTotal() <= this.liveBytesMax + segmentBytes;
   }
 
   /** Whether `bytes` of new live data may be added. */
