@@ -24,21 +24,25 @@
  *
  * @module
  */
-import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { Applied, applyRecord } from "../agent/apply_record.ts";
+import {
+  NO_ADDRESS,
+  NO_SEGMENT,
+  type PoolAddress,
+  type SegmentId,
+  type Slot,
+} from "../core/brands.ts";
 import {
   ADDRESS_UNIT_BYTES,
   MERGE_STEP_RECORDS,
   NODE_COUNT_MAX,
   SLOT_SHIFT,
 } from "../core/limits.ts";
-import { NO_ADDRESS } from "../core/brands.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
-  metaKeyBytes,
   metaKind,
   RECORD_HASH,
-  RECORD_KEY,
   RECORD_META,
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
@@ -54,7 +58,7 @@ import {
   Executor,
   leaveExecutor,
 } from "../node/executor.ts";
-import { SlotWriter } from "../node/slot_writer.ts";
+import { SlotWriter } from "../agent/slot_writer.ts";
 import {
   AGENT_EXECUTOR,
   AGENT_LOGGED_END,
@@ -70,7 +74,6 @@ import type { Pool } from "../pool/pool.ts";
 import { raiseSlotVersion } from "../pool/slot_version.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import { reservedBuckets } from "../pool/far_budget.ts";
-import { SpaceBudget } from "../pool/space_budget.ts";
 import { isClearInCells, MergeOrder, mergeOrder } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 
@@ -121,9 +124,8 @@ export class LogMerger {
     this.#segments = new SegmentTable(pool);
     const space = new IndexSpace(pool, this.#agent, reservedBuckets(pool));
     this.#table = new SlotTable(pool, space);
-    const budget = new SpaceBudget(pool, this.#segments);
     const replacedAt = pool.agentAt(this.#agent) + AGENT_REPLACED_SEGMENT;
-    this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock, replacedAt);
+    this.#slots = new SlotWriter(pool, this.#table, this.#segments, clock, replacedAt);
   }
 
   /** Whether anything has been logged that is not merged. */
@@ -262,26 +264,15 @@ export class LogMerger {
     if (kind === RecordKind.CLEAR) {
       const slot = (hash >>> SLOT_SHIFT) as Slot;
       if (!isClearInCells(this.#pool, slot, words[at + RECORD_VERSION_LOW])) return false;
-      this.#slots.clear(slotAt, this.#slots.versionOf(address));
-      return true;
+      return applyRecord(this.#slots, address) === Applied.DONE;
     }
     const order = mergeOrder(this.#pool, words, at);
     if (order === MergeOrder.NEWER) return false;
     if (order === MergeOrder.OLDER) return true;
-    const version = this.#slots.versionOf(address);
-    if (order === MergeOrder.CURRENT) raiseSlotVersion(this.#control, slotAt, version);
-    const meta = words[at + RECORD_META];
-    const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
-    if (old !== NO_ADDRESS && this.#slots.versionOf(old) >= version) return true;
-    if (kind === RecordKind.DELETE) {
-      if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);
-      return true;
+    if (order === MergeOrder.CURRENT) {
+      raiseSlotVersion(this.#control, slotAt, this.#slots.versionOf(address));
     }
-    const bytes = recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4;
-    this.#segments.addLive(address, bytes);
-    if (this.#slots.point(slotAt, hash, old, address, meta)) return true;
-    this.#segments.subtractLive(address, bytes);
-    return false;
+    return applyRecord(this.#slots, address) !== Applied.NO_ROOM;
   }
 }
 

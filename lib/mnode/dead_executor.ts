@@ -17,7 +17,7 @@
  * no group has, hold records that the index points at already: they are completed and written.
  *
  * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts: see {@linkcode DeadExecutor}, and
- * node/far_group.ts. A group that was SEALED is in its segments completely: its frames are written once more, and its bytes are
+ * far/merged_commit.ts. A group that was SEALED is in its segments completely: its frames are written once more, and its bytes are
  * used from then on. The segments stay open until they are merged (gone_nodes.ts).
  *
  * Counts may be too high afterwards, never too low: of records that were counted as live, but never published, or published no more.
@@ -28,17 +28,16 @@
  *
  * @module
  */
+import { Applied, applyRecord } from "../agent/apply_record.ts";
 import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, NODE_COUNT_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
-  metaKeyBytes,
   metaKind,
   metaWithKind,
   possibleRecordBytes,
   RECORD_HASH,
-  RECORD_KEY,
   RECORD_META,
   RECORD_REPLACES,
   RECORD_VERSION_LOW,
@@ -47,8 +46,8 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
 import { Executor } from "../node/executor.ts";
-import { GroupState } from "../node/commit_group.ts";
-import { SlotWriter } from "../node/slot_writer.ts";
+import { GroupState } from "../node/request_group.ts";
+import { SlotWriter } from "../agent/slot_writer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import {
   AGENT_EXECUTOR,
@@ -67,7 +66,6 @@ import {
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
-import { SpaceBudget } from "../pool/space_budget.ts";
 import {
   COMPLETION_ADDRESS,
   COMPLETION_STATUS,
@@ -154,8 +152,7 @@ export class DeadExecutor {
     this.#agentAt = pool.agentAt(agent);
     this.#segments = new SegmentTable(pool);
     this.#table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
-    const budget = new SpaceBudget(pool, this.#segments);
-    this.#slots = new SlotWriter(pool, this.#table, this.#segments, budget, clock);
+    this.#slots = new SlotWriter(pool, this.#table, this.#segments, clock);
   }
 
   /** Does all of it. */
@@ -314,25 +311,16 @@ export class DeadExecutor {
     Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));
   }
 
-  /** Makes the index say what a record says; returns the status of its request. */
+  /** Makes the change that a record says; returns the status of its request. */
   #make(address: PoolAddress, status: number): number {
     const words = this.#pool.wordsOf(address);
-    const at = this.#pool.wordAt(address);
-    const meta = words[at + RECORD_META];
-    const hash = words[at + RECORD_HASH];
-    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
-    if (metaKind(meta) === RecordKind.CLEAR) {
-      this.#slots.clear(slotAt);
-      return status;
+    const at = this.#pool.wordAt(address) + RECORD_META;
+    // A value that its client has written, and whose commit has begun.
+    if (metaKind(words[at]) === RecordKind.RESERVATION) {
+      words[at] = metaWithKind(words[at], RecordKind.PUT);
     }
-    const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
-    if (metaKind(meta) === RecordKind.DELETE) {
-      if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);
-      return status;
-    }
-    words[at + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
-    const isMade = old === address || this.#slots.point(slotAt, hash, old, address, meta);
-    return isMade ? status : Status.INDEX_FULL;
+    // A delete of a key that is not there has been made already.
+    return applyRecord(this.#slots, address) === Applied.NO_ROOM ? Status.INDEX_FULL : status;
   }
 
   /** Completes and writes the frames that are to stay; false when durability is lost. */

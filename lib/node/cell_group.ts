@@ -1,5 +1,5 @@
 /**
- * What a group of a far KN (far_group.ts) does to keys that several KNs own: locks their cells, and points them at what it has logged.
+ * What a group of a far KN (merged_commit.ts) does to keys that several KNs own: locks their cells, and points them at what it has logged.
  *
  * A cell is locked by the first request of the group that may change its key, until the group is answered; routing/cells.ts says
  * why that is safe. Many changes of one key share the lock: the cell is pointed at the last of them.
@@ -32,6 +32,7 @@ import {
   RECORD_VERSION_LOW,
   RecordKind,
 } from "../log/record_layout.ts";
+import type { KeyWords } from "../log/record_key.ts";
 import { CELL_ADDRESS, CELL_LOCK, CELL_READ_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { VerbCounter, type Verbs } from "../pool/verbs.ts";
@@ -45,7 +46,6 @@ import {
   unlockSlot,
 } from "../routing/ownership.ts";
 import type { FarLookup } from "./far_lookup.ts";
-import type { KeyWords } from "./pool_reader.ts";
 
 /** What a read of a cell came to. */
 export const CellRead = { FOUND: 0, ABSENT: 1, MOVED: 2 } as const;

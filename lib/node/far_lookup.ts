@@ -15,12 +15,12 @@ import { type Cache, type CacheKey, CacheKind } from "../cache/cache.ts";
 import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../core/brands.ts";
 import { copyWords } from "../core/copy_words.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
+import { type KeyWords, RecordKey } from "../log/record_key.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
 import type { Pool } from "../pool/pool.ts";
 import { VerbCounter, type Verbs } from "../pool/verbs.ts";
 import type { FoundValue } from "../rings/response_ring.ts";
-import { type KeyWords, PoolReader, RecordView } from "./pool_reader.ts";
+import { PoolReader, RecordView } from "./pool_reader.ts";
 
 /** What a KN keeps of a value in its cache. */
 export interface CachedValue extends FoundValue {
@@ -56,7 +56,7 @@ export class FarLookup {
   readonly #view: RecordView;
   /** By slot: the owner word under which what is remembered of it was written. */
   readonly #ownedUnder: Int32Array = new Int32Array(SLOT_COUNT).fill(UNSEEN);
-  readonly #key: KeyWords = { hash: 0, words: new Int32Array(0), start: 0, byteLength: 0 };
+  readonly #key = new RecordKey();
 
   /** Looks keys up in a pool by a KN's verbs; `cache` is the KN's. */
   constructor(
@@ -128,11 +128,7 @@ export class FarLookup {
     if (cache === undefined) return;
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
-    const key = this.#key;
-    key.hash = words[at + RECORD_HASH];
-    key.words = words;
-    key.start = at + RECORD_KEY;
-    key.byteLength = metaKeyBytes(words[at + RECORD_META]);
+    const key = this.#key.show(words, at);
     this.#view.show(address);
     if (!this.#view.isPut) return void cache.remove(key);
     const generation = this.#pool.loadGeneration(this.#pool.segmentOf(address));

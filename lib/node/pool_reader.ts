@@ -33,18 +33,11 @@ import {
   recordWords,
   valueWord,
 } from "../log/record_layout.ts";
+import type { KeyWords } from "../log/record_key.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Verbs } from "../pool/verbs.ts";
 import type { FoundValue } from "../rings/response_ring.ts";
-
-/** A key: its hash, and its bytes as words, zero-padded, from an index. */
-export interface KeyWords {
-  hash: number;
-  words: Int32Array;
-  start: number;
-  byteLength: number;
-}
 
 const SCRATCH_WORDS_MIN = 1024;
 

@@ -12,19 +12,12 @@
  * @module
  */
 import type { PoolAddress } from "../core/brands.ts";
-import {
-  metaKind,
-  metaWithKind,
-  RECORD_META,
-  RECORD_REPLACES,
-  RECORD_VALUE_BYTES,
-  RecordKind,
-  recordWords,
-} from "../log/record_layout.ts";
+import { metaKind, RECORD_META, RECORD_REPLACES, RecordKind } from "../log/record_layout.ts";
 import { REPAIR_WANTED } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { NodeState, stateOfOpener } from "../routing/node_directory.ts";
+import { giveBackStaged } from "./staged_record.ts";
 
 /** In the place of the address that a record replaces, which a staged value has none of: the client has taken it. */
 const TAKEN = 1;
@@ -91,15 +84,4 @@ function isTaken(pool: Pool, address: PoolAddress): boolean {
 function isReservation(pool: Pool, address: PoolAddress): boolean {
   const meta = pool.wordsOf(address)[pool.wordAt(address) + RECORD_META];
   return metaKind(meta) === RecordKind.RESERVATION;
-}
-
-/** Gives the place of a staged value back; in a step. */
-export function giveBackStaged(pool: Pool, segments: SegmentTable, address: PoolAddress): void {
-  const words = pool.wordsOf(address);
-  const at = pool.wordAt(address);
-  const meta = words[at + RECORD_META];
-  // Whoever counts reservations anew does not count this one.
-  words[at + RECORD_META] = metaWithKind(meta, RecordKind.PUT);
-  segments.subtractLive(address, recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4);
-  segments.unpin(address);
 }

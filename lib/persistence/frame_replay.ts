@@ -16,12 +16,11 @@
  *
  * @module
  */
-import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import { Applied, applyRecord } from "../agent/apply_record.ts";
+import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { halfSipHash13 } from "../core/half_sip_hash.ts";
-import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
 import {
   checkFrame,
   claimedBytes,
@@ -47,7 +46,6 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import {
-  AGENT_HOST,
   GENERATIONS,
   SEGMENT_LIVE_BYTES,
   SEGMENT_STATE,
@@ -60,6 +58,7 @@ import { SegmentState } from "../pool/segment_table.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { openPoolFile } from "./pool_directory.ts";
+import { ReplayedSlots } from "./replayed_slots.ts";
 
 const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
 /** How many segments' bytes may be checked in the search for frames behind a broken one. */
@@ -126,10 +125,7 @@ class Replay {
   readonly #file: number;
   readonly #path: string;
   readonly #repair: boolean;
-  readonly #table: SlotTable;
-  /** Per slot: the newest version that cleared it, and whether the index points at deletes. */
-  readonly #clearedAt = new Float64Array(SLOT_COUNT);
-  readonly #hasDeletes = new Uint8Array(SLOT_COUNT);
+  readonly #slots: ReplayedSlots;
   readonly #searched = new Int32Array(SEARCHED_BYTES / 4);
   #frames = 0;
   #records = 0;
@@ -147,7 +143,7 @@ class Replay {
     this.#file = file;
     this.#path = path;
     this.#repair = repair;
-    this.#table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+    this.#slots = new ReplayedSlots(pool);
   }
 
   get report(): RecoveryReport {
@@ -203,18 +199,9 @@ class Replay {
     pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
   }
 
-  /** Removes deletes and what was cleared from the index, when everything is in it. */
+  /** Ends the replay, when everything is in the index. */
   finish(): void {
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.#hasDeletes[slot] === 0 && this.#clearedAt[slot] === 0) continue;
-      const slotAt = this.#pool.slotAt(slot as Slot);
-      this.#table.forEach(slotAt, (address) => {
-        const words = this.#pool.wordsOf(address);
-        const at = this.#pool.wordAt(address);
-        const isDelete = metaKind(words[at + RECORD_META]) === RecordKind.DELETE;
-        if (isDelete || this.#isCleared(slot, words, at)) this.#table.remove(slotAt);
-      });
-    }
+    this.#slots.finish();
     if (this.#records === 0) return;
     // Live bytes have changed in segments that the log did not touch.
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
@@ -362,36 +349,16 @@ class Replay {
   /** Lets a record take effect, if none that is newer has; false if it cannot be right. */
   #apply(address: PoolAddress, words: Int32Array, at: number): boolean {
     const hash = words[at + RECORD_HASH];
-    const slot = hash >>> SLOT_SHIFT;
-    const slotAt = this.#pool.slotAt(slot as Slot);
+    const slotAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
     const meta = words[at + RECORD_META];
     const version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
     raiseSlotVersion(this.#pool.control, slotAt, version);
-    if (metaKind(meta) === RecordKind.CLEAR) {
-      this.#clearedAt[slot] = Math.max(this.#clearedAt[slot], version);
-      return true;
+    if (metaKind(meta) !== RecordKind.CLEAR) {
+      const [key0, key1] = this.#pool.hashKey;
+      const keyHash = halfSipHash13(key0, key1, words, at + RECORD_KEY, metaKeyBytes(meta));
+      if (keyHash !== hash) return false;
     }
-    const keyBytes = metaKeyBytes(meta);
-    const [key0, key1] = this.#pool.hashKey;
-    if (halfSipHash13(key0, key1, words, at + RECORD_KEY, keyBytes) !== hash) return false;
-    if (metaKind(meta) === RecordKind.DELETE) this.#hasDeletes[slot] = 1;
-    const old = this.#table.find(slotAt, hash, words, at + RECORD_KEY, keyBytes);
-    if (old === NO_ADDRESS) return this.#table.insert(slotAt, hash, address);
-    if (this.#versionOf(old) < version) this.#table.swing(old, address);
-    return true;
-  }
-
-  #isCleared(slot: number, words: Int32Array, at: number): boolean {
-    const meta = words[at + RECORD_META];
-    // The store's own key is not cleared.
-    return metaKeyBytes(meta) !== 0 &&
-      recordVersion(meta, words[at + RECORD_VERSION_LOW]) < this.#clearedAt[slot];
-  }
-
-  #versionOf(record: PoolAddress): number {
-    const words = this.#pool.wordsOf(record);
-    const at = this.#pool.wordAt(record);
-    return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
+    return applyRecord(this.#slots, address) !== Applied.NO_ROOM;
   }
 
   #addressAt(segment: SegmentId, offset: number): PoolAddress {

@@ -43,14 +43,14 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "a cell is not pointed at what was logged",
     breaks: "I4",
-    file: "lib/node/far_group.ts",
+    file: "lib/far/merged_commit.ts",
     edits: [["cells.point();", ""]],
     caughtBy: [STEPS],
   },
   {
     name: "a cell is pointed at what is not logged yet",
     breaks: "I3",
-    file: "lib/node/far_group.ts",
+    file: "lib/far/merged_commit.ts",
     edits: [["cells.point();", ""], ["log.endFrame();", "log.endFrame(); cells.point();"]],
     caughtBy: [FAILOVERS],
   },
@@ -111,10 +111,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     name: "versions of a replicated key do not count for its slot",
     breaks: "I9",
     file: MERGER,
-    edits: [[
-      "if (order === MergeOrder.CURRENT) raiseSlotVersion(this.#control, slotAt, version);",
-      "",
-    ]],
+    edits: [["if (order === MergeOrder.CURRENT) {", "if (false) {"]],
     caughtBy: [STEPS],
   },
   {
@@ -134,11 +131,8 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "clearing a slot leaves its replicated keys",
     breaks: "I4",
-    file: "lib/node/far_requests.ts",
-    edits: [[
-      "cells.clear(slot, recordVersion(words[to + RECORD_META], words[to + RECORD_VERSION_LOW]));",
-      "",
-    ]],
+    file: "lib/far/merged_commit.ts",
+    edits: [["cells.clear(change.slot, version);", ""]],
     caughtBy: [STEPS],
   },
   {

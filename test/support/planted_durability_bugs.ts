@@ -9,7 +9,6 @@ const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const DISK_FAILURES = "test/persistence/logged_disk_failures.test.ts";
 const TORN_TAIL = "test/persistence/logged_torn_tail.test.ts";
 const NODE = "lib/node/kvs_node.ts";
-const GROUP = "lib/node/commit_group.ts";
 const LOG_WRITER = "lib/log/log_writer.ts";
 const FRAMES = "lib/log/frame_layout.ts";
 const LOG_FILE = "lib/persistence/log_file.ts";
@@ -18,6 +17,10 @@ const OPEN_LOG = "lib/persistence/open_log.ts";
 const CHECKPOINTER = "lib/persistence/checkpointer.ts";
 const SNAPSHOT = "lib/persistence/snapshot_writer.ts";
 const SEGMENT_TABLE = "lib/pool/segment_table.ts";
+const LOGGED = "lib/node/logged_commit.ts";
+const SLOT_WRITER = "lib/agent/slot_writer.ts";
+const APPLY = "lib/agent/apply_record.ts";
+const REPLAYED = "lib/persistence/replayed_slots.ts";
 
 /** Bugs in durability. */
 export const DURABILITY_BUGS: readonly PlantedBug[] = [
@@ -44,18 +47,18 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
   {
     name: "a group is published although it could not be written",
     breaks: "I3",
-    file: GROUP,
+    file: LOGGED,
     edits: [[
-      "if (log.write(this.#mustSync || syncsAlways)) return;",
-      "log.write(this.#mustSync || syncsAlways); if (this.#pool !== undefined) return;",
+      "if (log.write(group.mustSync || syncsAlways)) return;",
+      "log.write(group.mustSync || syncsAlways); if (this.#group !== undefined) return;",
     ]],
     caughtBy: [DISK_FAILURES],
   },
   {
     name: "a delete counts on a put of its own group that was refused",
     breaks: "I8",
-    file: GROUP,
-    edits: [["if (old === NO_ADDRESS) return void (member.status = Status.UNMET);", ""]],
+    file: SLOT_WRITER,
+    edits: [["if (old === NO_ADDRESS) return Applied.ABSENT;", ""]],
     caughtBy: [POWER_LOSS],
     inTest: "takes nothing away from others",
   },
@@ -63,10 +66,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     name: "nothing is synced at the level disk",
     breaks: "I3",
     file: NODE,
-    edits: [[
-      "syncsAlways: syncsAlways(this.#pool),",
-      "syncsAlways: false,",
-    ]],
+    edits: [["syncsAlways: syncsAlways(pool),", "syncsAlways: false,"]],
     caughtBy: [POWER_LOSS],
   },
   {
@@ -164,18 +164,21 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
   {
     name: "a replay forgets deletes",
     breaks: "I3",
-    file: REPLAY,
+    file: REPLAYED,
     edits: [[
-      "if (metaKind(meta) === RecordKind.DELETE) this.#hasDeletes[slot] = 1;",
-      "if (metaKind(meta) === RecordKind.DELETE) return true;",
+      "this.#hasDeletes[this.#slotOf(slotAt)] = 1;",
+      "if (slotAt !== 0) return Applied.DONE;",
     ]],
     caughtBy: [POWER_LOSS],
   },
   {
     name: "a replay lets an older record win",
     breaks: "I3",
-    file: REPLAY,
-    edits: [["if (this.#versionOf(old) < version)", "if (this.#versionOf(old) !== version)"]],
+    file: APPLY,
+    edits: [[
+      "if (old !== NO_ADDRESS && versionAt(pool, old) >= version)",
+      "if (old !== NO_ADDRESS && versionAt(pool, old) === version)",
+    ]],
     caughtBy: [POWER_LOSS],
   },
   {

@@ -8,8 +8,6 @@ import type { PlantedBug } from "./planted_bug.ts";
 const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
 const LOGGED = "test/simulation/failovers_logged.test.ts";
 const RINGS = "test/unit/rings.test.ts";
-const NODE = "lib/node/kvs_node.ts";
-const GROUP = "lib/node/commit_group.ts";
 const EXECUTOR = "lib/node/executor.ts";
 const CLIENT = "lib/client/client.ts";
 const DEPARTED = "lib/client/departed_requests.ts";
@@ -18,6 +16,8 @@ const GONE = "lib/mnode/gone_nodes.ts";
 const REPAIR = "lib/mnode/pool_repair.ts";
 const REPAIRS = "test/unit/pool_repair.test.ts";
 const DIRECTORY = "lib/routing/node_directory.ts";
+const IMMEDIATE = "lib/node/immediate_commit.ts";
+const LOGGED_COMMIT = "lib/node/logged_commit.ts";
 
 /** Bugs of the fence, of what becomes of requests, and of what is put in order afterwards. */
 export const FAILOVER_BUGS: readonly PlantedBug[] = [
@@ -84,21 +84,24 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "a change is answered before it is made",
     breaks: "I3",
-    file: NODE,
+    file: IMMEDIATE,
     edits: [
       [
-        "consumer.prepare(Status.OK, address, versionLow, versionHigh); if (this.#slots.point(",
-        "consumer.complete(Status.OK, address, versionLow, versionHigh); if (this.#slots.point(",
+        "const isMade = this.#slots.point(",
+        "consumer.completePrepared(); const isMade = this.#slots.point(",
       ],
-      ["consumer.completePrepared();", ""],
+      ["if (isMade) consumer.completePrepared();", "if (isMade) {}"],
     ],
     caughtBy: [IN_MEMORY],
   },
   {
     name: "a slot is unlocked before its change is answered",
     breaks: "I5",
-    file: NODE,
-    edits: [["consumer.completePrepared();", "this.#unlock(); consumer.completePrepared();"]],
+    file: IMMEDIATE,
+    edits: [[
+      "if (isMade) consumer.completePrepared();",
+      "if (isMade) { this.release(change); consumer.completePrepared(); }",
+    ]],
     caughtBy: [IN_MEMORY],
   },
   {
@@ -159,8 +162,8 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "a group is not sealed before it is written",
     breaks: "I5",
-    file: GROUP,
-    edits: [["Atomics.store(this.#control, this.#stateAt, GroupState.SEALED);", ""]],
+    file: LOGGED_COMMIT,
+    edits: [["if (group.recordCount > 0) group.setState(GroupState.SEALED);", ""]],
     caughtBy: [LOGGED],
   },
   {
@@ -207,13 +210,6 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     file: "lib/rings/ring_layout.ts",
     edits: [["words[COMPLETION_TAIL] + handle.inFlightMax", "words[COMPLETION_TAIL]"]],
     caughtBy: [RINGS],
-  },
-  {
-    name: "the deletion of what has expired is announced as one of something",
-    breaks: "I5",
-    file: GROUP,
-    edits: [["if (isOfExpired) return consumer.prepare(Status.UNMET, address, 0, 0);", ""]],
-    caughtBy: [LOGGED],
   },
   {
     name: "what a dead thread was replacing is not counted anew",

@@ -15,10 +15,12 @@ const INDEX_SPACE = "test/unit/index_space.test.ts";
 const FAR_BUDGET = "test/unit/far_budget.test.ts";
 const MERGER = "lib/dpm/log_merger.ts";
 const UNMERGED = "lib/log/unmerged_log.ts";
-const REQUESTS = "lib/node/far_requests.ts";
 const LOOKUP = "lib/node/far_lookup.ts";
-const GROUP = "lib/node/far_group.ts";
 const FAR_GROUP = "test/unit/far_group.test.ts";
+const SLOT_WRITER = "lib/agent/slot_writer.ts";
+const READS = "lib/far/far_reads.ts";
+const MERGED = "lib/far/merged_commit.ts";
+const REQUEST_GROUP = "lib/node/request_group.ts";
 
 /** Bugs in the far placement. */
 export const FAR_BUGS: readonly PlantedBug[] = [
@@ -35,8 +37,8 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a delete is not merged",
     breaks: "I4",
-    file: MERGER,
-    edits: [["if (old !== NO_ADDRESS) this.#slots.remove(slotAt, old);", ""]],
+    file: SLOT_WRITER,
+    edits: [["this.remove(slotAt, old); return Applied.DONE;", "return Applied.DONE;"]],
     caughtBy: [STEPS],
   },
   {
@@ -90,7 +92,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a KN reads keys of slots that it does not own any more",
     breaks: "I1",
-    file: REQUESTS,
+    file: READS,
     edits: [[
       "if ((lock & ~HOLDER_MASK) !== owner || ownerOf(owner) !== this.#options.nodeId) return false;",
       "",
@@ -162,28 +164,28 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a read does not see a change of the same step",
     breaks: "I4",
-    file: REQUESTS,
-    edits: [["isThere = this.#find(key);", "isThere = this.#options.lookup.find(key);"]],
+    file: READS,
+    edits: [["isThere = commit.find(key, routedBy);", "isThere = this.#options.lookup.find(key);"]],
     caughtBy: [STEPS],
   },
   {
     name: "a read looks at a change that may turn out not to be written",
     breaks: "I3",
-    file: GROUP,
+    file: MERGED,
     edits: [["const mustWait = this.#options.hasFile || isShared;", "const mustWait = isShared;"]],
     caughtBy: [FAR_GROUP],
   },
   {
     name: "a read waits for no end of a group that has cleared its slot",
     breaks: "I4",
-    file: GROUP,
+    file: REQUEST_GROUP,
     edits: [["if (this.#isCleared[key.hash >>> SLOT_SHIFT] !== 0) return false;", ""]],
     caughtBy: [STEPS],
   },
   {
     name: "a slot is cleared while records of it wait to be merged",
     breaks: "I4",
-    file: REQUESTS,
+    file: MERGED,
     edits: [["if (unmerged.hasRecordsOf(slot)) return Outcome.WAITS_FOR_MERGE;", ""]],
     caughtBy: [STEPS],
   },
@@ -197,10 +199,10 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a slot is given back before what was appended is logged",
     breaks: "I1",
-    file: GROUP,
+    file: MERGED,
     edits: [
-      ["if (hasRecords) this.#log();", ""],
-      ["this.endStaging();", "if (hasRecords) this.#log(); this.endStaging();"],
+      ["if (recordCount > 0) this.#log();", ""],
+      ["group.end();", "if (recordCount > 0) this.#log(); group.end();"],
     ],
     caughtBy: [FAILOVERS],
   },
@@ -227,7 +229,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: "lib/node/far_node.ts",
     edits: [[
-      "if (!this.#needsOthers || mergeLogs(this.#pool, this.#agent) === 0) sleepSync(WAIT_MS);",
+      "if (!needsOthers || mergeLogs(this.#pool, this.#agent) === 0) sleepSync(WAIT_MS);",
       "sleepSync(WAIT_MS);",
     ]],
     caughtBy: [FAR_NODE],

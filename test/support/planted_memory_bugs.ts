@@ -17,7 +17,6 @@ const PAUSES = "test/simulation/pauses.test.ts";
 const READER = "lib/index/one_sided_reader.ts";
 const SLOT_TABLE = "lib/index/slot_table.ts";
 const SEGMENT_TABLE = "lib/pool/segment_table.ts";
-const NODE = "lib/node/kvs_node.ts";
 const CLEANER = "lib/dpm/cleaner.ts";
 
 /** Bugs in shared memory. */
@@ -25,15 +24,15 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
   {
     name: "the index points at a record before its value is there",
     breaks: "I2",
-    file: NODE,
+    file: "lib/node/request_pipeline.ts",
     edits: [
       [
-        "copyWords(ring, at + REQUEST_RECORD, current.words, current.to, length);",
-        "copyWords(ring, at + REQUEST_RECORD, current.words, current.to, valueWord(ring[at + REQUEST_RECORD + RECORD_META]));",
+        "copyWords(source, from, change.record, change.to, length);",
+        "copyWords(source, from, change.record, change.to, valueWord(source[from + RECORD_META]));",
       ],
       [
-        "if (this.#slots.point(slotAt, hash, old, address, meta)) {",
-        "if (this.#slots.point(slotAt, hash, old, address, meta)) { copyWords(ring, from + valueWord(meta), words, to + valueWord(meta), length - valueWord(meta));",
+        "commit.commit(consumer, change);",
+        "commit.commit(consumer, change); const start = valueWord(change.source[change.from + RECORD_META]); copyWords(change.source, change.from + start, change.record, change.to + start, change.length - start);",
       ],
     ],
     caughtBy: [READS],
@@ -111,7 +110,7 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
   {
     name: "a record counts as dead while the index still points at it",
     breaks: "I10",
-    file: "lib/node/slot_writer.ts",
+    file: "lib/agent/slot_writer.ts",
     edits: [[
       "this.#table.swing(old, address); this.bury(old);",
       "this.bury(old); this.#table.swing(old, address);",

@@ -14,6 +14,7 @@ const CLIENT = "lib/client/client.ts";
 const EXECUTOR = "lib/node/executor.ts";
 const OWNERSHIP = "lib/routing/ownership.ts";
 const PRODUCER = "lib/rings/request_producer.ts";
+const IMMEDIATE = "lib/node/immediate_commit.ts";
 
 /** Bugs in the order and the number of times in which requests are applied. */
 export const REQUEST_BUGS: readonly PlantedBug[] = [
@@ -40,11 +41,11 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "an executor lets the next one begin before it has left off",
     breaks: "I5",
-    file: NODE,
+    file: "lib/agent/step.ts",
     edits: [
       [
-        "this.#log.publish(); this.#log.suspend();",
-        "leaveExecutor(this.#control, this.#executorAt, this.#executor); this.#log.publish(); this.#log.suspend();",
+        "for (let i = 0; i < this.#logs.length; i++) this.#logs[i].suspend();",
+        "leaveExecutor(this.#control, this.#executorAt, this.#executor); for (let i = 0; i < this.#logs.length; i++) this.#logs[i].suspend();",
       ],
       [
         "this.#gate.leave(); leaveExecutor(this.#control, this.#executorAt, this.#executor);",
@@ -56,11 +57,17 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a KN takes requests that were routed before the slot left it and came back",
     breaks: "I4",
-    file: NODE,
-    edits: [[
-      "current.owner = ring[at + REQUEST_OWNER_WORD]",
-      "current.owner = this.#control[current.slotAt + SLOT_LOCK]",
-    ]],
+    file: IMMEDIATE,
+    edits: [
+      [
+        "return lockSlot(this.#control, slotAt + SLOT_LOCK, routedBy, this.#agent);",
+        "return lockSlot(this.#control, slotAt + SLOT_LOCK, this.#control[slotAt + SLOT_LOCK], this.#agent);",
+      ],
+      [
+        "unlockSlot(this.#control, slotAt + SLOT_LOCK, routedBy);",
+        "unlockSlot(this.#control, slotAt + SLOT_LOCK, this.#control[slotAt + SLOT_LOCK] & ~0xff);",
+      ],
+    ],
     caughtBy: [WHOLE_STEPS],
   },
   {
@@ -144,15 +151,16 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a put is acknowledged before it is in the index",
     breaks: "I3",
-    file: NODE,
+    file: IMMEDIATE,
     edits: [
       [
-        "if (status !== Status.OK) return this.#cancel(consumer, length, status);",
-        "if (status !== Status.OK) return this.#cancel(consumer, length, status); consumer.complete(Status.OK, address, this.#control[slotAt + SLOT_VERSION_LOW] + 1, 0); consumer.publish();",
+        "consumer.prepare(Status.OK, address, versionLow, versionHigh);",
+        "consumer.complete(Status.OK, address, versionLow, versionHigh); consumer.publish();",
       ],
+      ["if (isMade) consumer.completePrepared();", "if (isMade) {}"],
       [
-        "consumer.completePrepared(); }",
-        "}",
+        "else this.#slots.remove(slotAt, old); consumer.completePrepared();",
+        "else this.#slots.remove(slotAt, old);",
       ],
     ],
     caughtBy: [ONE_INTERRUPTION],
@@ -160,7 +168,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a version is used twice",
     breaks: "I9",
-    file: "lib/node/slot_writer.ts",
+    file: "lib/agent/slot_writer.ts",
     edits: [[
       "const low = (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;",
       "const low = control[slotAt + SLOT_VERSION_LOW] | 1;",

@@ -281,7 +281,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#pendingCount += 1;
     const settler = new SimSettler((status) => {
       this.#pendingCount -= 1;
-      this.#world.countStamps(counter.key.slot, status, false);
+      this.#world.countStamps(counter.key.slot, status);
       if (status !== Status.OK) return;
       require(!counter.left.has(count), `I4: ${counter.key.text} went from ${count} twice`);
       counter.left.add(count);
@@ -300,8 +300,7 @@ export class SimClient implements SimAgent, ClientWaiter {
       this.#pendingCount -= 1;
       operation.status = status;
       const slot = models[0]!.key.slot;
-      const mayBeExpired = operation.kind === "delete" && models[0]!.state !== undefined;
-      this.#world.countStamps(slot, status, mayBeExpired);
+      this.#world.countStamps(slot, status);
       for (const model of models) model.end(operation, status, version, this.#world.nowMs);
     });
   }

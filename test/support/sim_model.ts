@@ -120,7 +120,8 @@ export class KeyModel {
           isOk ? this.mayExist(issuedAtMs) : this.mayBeAbsent(nowMs),
           `I4: ${what} ended with ${status}, the key holds ${this.state?.operation}`,
         );
-        this.state = undefined;
+        // A delete of an expired record says that there was none; the sweeper removes it.
+        if (isOk) this.state = undefined;
         return;
       case "clear":
         this.state = undefined;
@@ -194,9 +195,7 @@ export class KeyModel {
 }
 
 function mayHaveApplied(operation: SimOperation): boolean {
-  const { kind, status } = operation;
-  // A delete of an expired record says that there was none, and removes it all the same.
-  return status === undefined || status === Status.OK || (!isPut(operation) && kind === "delete");
+  return operation.status === undefined || operation.status === Status.OK;
 }
 
 function isRefused(operation: SimOperation | undefined): boolean {

@@ -17,7 +17,7 @@ import { IndexSpace } from "../../lib/index/index_space.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { bucketAt, metaLog2 } from "../../lib/index/slot_extents.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
-import { SlotWriter } from "../../lib/node/slot_writer.ts";
+import { SlotWriter } from "../../lib/agent/slot_writer.ts";
 import {
   INDEX_SPACE_LOCK,
   LINE_WORDS,
@@ -29,7 +29,6 @@ import {
   SLOT_RECORD_COUNT,
   SLOT_WORDS,
 } from "../../lib/pool/control_layout.ts";
-import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { hashIn, PoolFixture, valueOf } from "./pool_fixture.ts";
 import type { Random } from "./random.ts";
 import { require } from "./sim_model.ts";
@@ -98,7 +97,7 @@ export class MortalTable {
   agent(number: number): TableAgent {
     const { pool, segments } = this.fixture;
     const table = new SlotTable(pool, new IndexSpace(pool, number));
-    const writer = new SlotWriter(pool, table, segments, new SpaceBudget(pool, segments), () => 0);
+    const writer = new SlotWriter(pool, table, segments, () => 0);
     return { table, writer, keys: new KeyEncoder(...pool.hashKey) };
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Applied, type RecordTarget } from "./apply_record.ts";
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import {
@@ -24,21 +25,13 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
-import type { SpaceBudget } from "../pool/space_budget.ts";
-import {
-  Condition,
-  REQUEST_VERSION_HIGH,
-  REQUEST_VERSION_LOW,
-  Status,
-} from "../rings/ring_layout.ts";
 
 /** Changes slots; one per executor. */
-export class SlotWriter {
-  readonly #pool: Pool;
+export class SlotWriter implements RecordTarget {
+  readonly pool: Pool;
   readonly #control: Int32Array;
   readonly #table: SlotTable;
   readonly #segments: SegmentTable;
-  readonly #budget: SpaceBudget;
   readonly #clock: () => number;
   readonly #replacedAt: number;
 
@@ -46,43 +39,33 @@ export class SlotWriter {
    * Makes a writer.
    *
    * @param clock tells the time in milliseconds since the epoch
-   * @param replacedAt the word in which it says whose record it is about to bury, for whoever tidies up after it; 0 if nowhere
+   * @param replacedAt for a merger: the word in which it says whose record it is about to bury, for the agent that tidies up after it. Its
+   *   records count as live from when the index points at them; those of other writers from when they are appended.
    */
   constructor(
     pool: Pool,
     table: SlotTable,
     segments: SegmentTable,
-    budget: SpaceBudget,
     clock: () => number,
     replacedAt: number = 0,
   ) {
     this.#replacedAt = replacedAt;
-    this.#pool = pool;
+    this.pool = pool;
     this.#segments = segments;
     this.#control = pool.control;
     this.#table = table;
-    this.#budget = budget;
     this.#clock = clock;
   }
 
-  /** Whether a put may go ahead: its condition holds, and there is room for what it adds. */
-  admit(old: PoolAddress, ring: Int32Array, at: number, condition: number, bytes: number): number {
-    if (!this.holds(old, ring, at, condition)) return Status.UNMET;
-    const added = old === NO_ADDRESS ? bytes : bytes - this.recordBytes(old);
-    return added <= 0 || this.#budget.admits(added) ? Status.OK : Status.LOG_FULL;
-  }
-
-  /** Whether the condition of a request holds. */
-  holds(old: PoolAddress, ring: Int32Array, at: number, condition: number): boolean {
-    if (condition === Condition.NONE) return true;
-    const exists = old !== NO_ADDRESS && !this.isExpired(old);
-    if (condition === Condition.ABSENT) return !exists;
-    if (!exists) return false;
-    const words = this.#pool.wordsOf(old);
-    const oldAt = this.#pool.wordAt(old);
-    const version = recordVersion(words[oldAt + RECORD_META], words[oldAt + RECORD_VERSION_LOW]);
-    return version ===
-      (ring[at + REQUEST_VERSION_LOW] >>> 0) + ring[at + REQUEST_VERSION_HIGH] * 2 ** 32;
+  /** Finds the record of a key; `NO_ADDRESS` if there is none. */
+  find(
+    slotAt: number,
+    hash: number,
+    words: Int32Array,
+    keyAt: number,
+    keyBytes: number,
+  ): PoolAddress {
+    return this.#table.find(slotAt, hash, words, keyAt, keyBytes);
   }
 
   /** Gives a record the slot's next version (I9) and the address of what it replaces. */
@@ -111,8 +94,13 @@ export class SlotWriter {
     address: PoolAddress,
     meta: number,
   ): boolean {
+    const isMerged = this.#replacedAt !== 0;
+    if (isMerged) this.#segments.addLive(address, this.recordBytes(address));
     if (old === NO_ADDRESS) {
-      if (!this.#table.insert(slotAt, hash, address)) return false;
+      if (!this.#table.insert(slotAt, hash, address)) {
+        if (isMerged) this.bury(address);
+        return false;
+      }
     } else {
       this.#announce(old);
       this.#forgetExpiry(slotAt, old);
@@ -123,6 +111,13 @@ export class SlotWriter {
     return true;
   }
 
+  /** Applies a delete; `old` is what the table has just found. */
+  delete(slotAt: number, _hash: number, old: PoolAddress): Applied {
+    if (old === NO_ADDRESS) return Applied.ABSENT;
+    this.remove(slotAt, old);
+    return Applied.DONE;
+  }
+
   /** Removes the record that the table has just found, or shown. */
   remove(slotAt: number, record: PoolAddress): void {
     this.#announce(record);
@@ -131,16 +126,13 @@ export class SlotWriter {
     this.bury(record);
   }
 
-  /** Removes every key of a slot that is older than a version; returns how many. */
-  clear(slotAt: number, version = Infinity): number {
-    let count = 0;
+  /** Removes every key of a slot that is not newer than a version. */
+  clear(slotAt: number, version = Infinity): void {
     this.#table.forEach(slotAt, (record) => {
       if (metaKeyBytes(this.metaOf(record)) === 0) return; // the store's own key stays
       if (version !== Infinity && this.versionOf(record) > version) return;
       this.remove(slotAt, record);
-      count += 1;
     });
-    return count;
   }
 
   /**
@@ -154,7 +146,7 @@ export class SlotWriter {
   /** Says in which segment a record is that is about to be buried: should this thread die before that, its count is too high. */
   #announce(record: PoolAddress): void {
     if (this.#replacedAt === 0) return;
-    this.#control[this.#replacedAt] = this.#pool.segmentOf(record) + 1;
+    this.#control[this.#replacedAt] = this.pool.segmentOf(record) + 1;
   }
 
   /** Takes a record that is removed or replaced out of the count of those that expire. */
@@ -164,26 +156,26 @@ export class SlotWriter {
 
   /** Word 1 of a record. */
   metaOf(record: PoolAddress): number {
-    return this.#pool.wordsOf(record)[this.#pool.wordAt(record) + RECORD_META];
+    return this.pool.wordsOf(record)[this.pool.wordAt(record) + RECORD_META];
   }
 
   /** Version of a record. */
   versionOf(record: PoolAddress): number {
-    const words = this.#pool.wordsOf(record);
-    const at = this.#pool.wordAt(record);
+    const words = this.pool.wordsOf(record);
+    const at = this.pool.wordAt(record);
     return recordVersion(words[at + RECORD_META], words[at + RECORD_VERSION_LOW]);
   }
 
   /** Bytes of a record. */
   recordBytes(record: PoolAddress): number {
-    const words = this.#pool.wordsOf(record);
-    const at = this.#pool.wordAt(record);
+    const words = this.pool.wordsOf(record);
+    const at = this.pool.wordAt(record);
     return recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) * 4;
   }
 
   /** Whether a record has expired. */
   isExpired(record: PoolAddress): boolean {
-    const expiresAtMs = recordExpiry(this.#pool.wordsOf(record), this.#pool.wordAt(record));
+    const expiresAtMs = recordExpiry(this.pool.wordsOf(record), this.pool.wordAt(record));
     return expiresAtMs !== Infinity && expiresAtMs <= this.#clock();
   }
 }

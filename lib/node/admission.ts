@@ -1,0 +1,47 @@
+/**
+ * Whether a change may go ahead: its condition holds, and there is room for what it adds.
+ *
+ * @module
+ */
+import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
+import type { SpaceBudget } from "../pool/space_budget.ts";
+import { Condition, Operation, Status } from "../rings/ring_layout.ts";
+import type { Change } from "./change.ts";
+import type { SlotWriter } from "../agent/slot_writer.ts";
+
+/** Admits the changes of one executor whose KN finds what they replace in the pool. */
+export class Admission {
+  readonly #slots: SlotWriter;
+  readonly #budget: SpaceBudget;
+
+  /** Admits changes of the slots of a writer. */
+  constructor(slots: SlotWriter, budget: SpaceBudget) {
+    this.#slots = slots;
+    this.#budget = budget;
+  }
+
+  /** Admits a change of a key, whose record is `old` now; returns a `Status`. */
+  admit(change: Change, old: PoolAddress): number {
+    change.old = old;
+    if (change.operation === Operation.DELETE) {
+      // A record that has expired is there for nobody; the sweeper removes it.
+      return this.#exists(old) && this.#holds(change, old) ? Status.OK : Status.UNMET;
+    }
+    if (!this.#holds(change, old)) return Status.UNMET;
+    // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
+    if (change.byteLength === 0) return Status.OK;
+    const bytes = change.length * 4;
+    const added = old === NO_ADDRESS ? bytes : bytes - this.#slots.recordBytes(old);
+    return added <= 0 || this.#budget.admits(added) ? Status.OK : Status.LOG_FULL;
+  }
+
+  #holds({ condition, expectedVersion }: Change, old: PoolAddress): boolean {
+    if (condition === Condition.NONE) return true;
+    if (condition === Condition.ABSENT) return !this.#exists(old);
+    return this.#exists(old) && this.#slots.versionOf(old) === expectedVersion;
+  }
+
+  #exists(old: PoolAddress): boolean {
+    return old !== NO_ADDRESS && !this.#slots.isExpired(old);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Where a KN of the near placement gets room in its log: it cleans when there is no segment.
+ *
+ * Requests of a group that has begun hold slots, which is no moment for cleaning: a cleaner locks slots, too. Then the request waits for
+ * the end of its group, and is tried again.
+ *
+ * @module
+ */
+import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
+import type { Cleaner } from "../dpm/cleaner.ts";
+import type { LogWriter } from "../log/log_writer.ts";
+import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
+import type { SpaceBudget } from "../pool/space_budget.ts";
+import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
+import type { SegmentWait } from "./segment_wait.ts";
+
+/** The parts of a KN by which it gets room. */
+export interface CleaningSpaceOptions {
+  readonly cleaner: Cleaner;
+  readonly budget: SpaceBudget;
+  readonly segmentWait: SegmentWait;
+  readonly counters: AgentCounters;
+  /** Tells whether a group has begun. */
+  readonly commit: CommitPolicy;
+  /** Segments of the pool. */
+  readonly segmentCount: number;
+}
+
+/** The room of one executor. */
+export class CleaningSpace implements LogSpace {
+  readonly #cleaner: Cleaner;
+  readonly #budget: SpaceBudget;
+  readonly #segmentWait: SegmentWait;
+  readonly #counters: AgentCounters;
+  readonly #commit: CommitPolicy;
+  readonly #segmentCount: number;
+
+  /** Gets room with the parts of a KN. */
+  constructor(options: CleaningSpaceOptions) {
+    this.#cleaner = options.cleaner;
+    this.#budget = options.budget;
+    this.#segmentWait = options.segmentWait;
+    this.#counters = options.counters;
+    this.#commit = options.commit;
+    this.#segmentCount = options.segmentCount;
+  }
+
+  reserve(log: LogWriter, words: number, segmentReserve: number): PoolAddress {
+    if (this.#cleaner.isCleaning && this.#budget.isCritical) {
+      // What is left of the open segment is for the live records of the one that is being cleaned.
+      if (this.#commit.size > 0) return NO_ADDRESS;
+      this.#cleaner.cleanOne();
+    }
+    // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
+    for (let i = 0; i <= this.#segmentCount; i++) {
+      const address = log.reserve(words, segmentReserve);
+      if (address !== NO_ADDRESS) {
+        this.#segmentWait.end();
+        return address;
+      }
+      this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
+      if (this.#commit.size > 0 || this.#segmentWait.isForCheckpoint) break;
+      if (!this.#cleaner.cleanOne()) break;
+    }
+    return NO_ADDRESS;
+  }
+
+  whenFull(): Outcome {
+    if (this.#commit.size > 0) return Outcome.WAITS;
+    return this.#segmentWait.mayGoOn() ? Outcome.WAITS_FOR_SPACE : Outcome.DONE;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Group commit: the changes of a step are written to the image together, and published and answered after that. See commit_policy.ts.
+ *
+ * I3 says that nothing is visible before it is durable. So a group has three phases:
+ *
+ * 1. **Append**, for each request (request_pipeline.ts). Its condition is checked against what the index says, or against the newest
+ *    record of the group for the same key, which the index does not know yet.
+ * 2. **Write** the frames, and sync them if anything in the group asks for it. The slots stay locked, so no agent can change them,
+ *    move them, or clean records of theirs. All three phases are one step, within the gate: a cleaner that waits for one of these
+ *    locks is in a step of its own, and an agent that pauses the pool waits for that.
+ * 3. **Publish.** In the order of the requests: point the index at the records, count what they replace as dead, and answer the
+ *    requests; then unlock the slots.
+ *
+ * If writing fails nothing is published, and everything that would have been applied is answered NOT_DURABLE.
+ *
+ * If the thread dies (I5), what happens depends on the group's state. While it is APPENDING nothing is in the file: it is as if its
+ * requests had not been taken. It is SEALED before it is written, and from then on the M-node completes it: its frames are written
+ * once more, and what was not published is.
+ *
+ * The segments of a group are sealed after 3, so none of them is freed, and reused behind a checkpoint that does not know the
+ * group's deletes yet (I10).
+ *
+ * @module
+ */
+import { NO_ADDRESS, type PoolAddress, type Slot } from "../core/brands.ts";
+import type { SlotTable } from "../index/slot_table.ts";
+import type { LogWriter } from "../log/log_writer.ts";
+import { metaKind, RECORD_META, RecordKind } from "../log/record_layout.ts";
+import type { RequestConsumer } from "../rings/request_consumer.ts";
+import { Operation, Status } from "../rings/ring_layout.ts";
+import { Applied, applyRecord } from "../agent/apply_record.ts";
+import type { Admission } from "./admission.ts";
+import type { Change } from "./change.ts";
+import type { CommitPolicy } from "./commit_policy.ts";
+import {
+  GroupState,
+  type Member,
+  RequestGroup,
+  type RequestGroupOptions,
+} from "./request_group.ts";
+import type { SlotWriter } from "../agent/slot_writer.ts";
+
+/** What changes are committed with: the parts of a KN. */
+export interface LoggedCommitOptions extends RequestGroupOptions {
+  readonly table: SlotTable;
+  readonly slots: SlotWriter;
+  readonly admission: Admission;
+  readonly log: LogWriter;
+  /** Whether every group is synced. */
+  readonly syncsAlways: boolean;
+  /** Whether the executor is a client: it does not wait for a disk, and leaves what asks for that to the KN's own thread. */
+  readonly isHelper: boolean;
+}
+
+/** Commits the changes of one executor. */
+export class LoggedCommit implements CommitPolicy {
+  readonly staging: LogWriter;
+  readonly #options: LoggedCommitOptions;
+  readonly #group: RequestGroup;
+
+  /** Commits with the parts of a KN. */
+  constructor(options: LoggedCommitOptions) {
+    this.staging = options.staging;
+    this.#options = options;
+    this.#group = new RequestGroup(options);
+  }
+
+  get size(): number {
+    return this.#group.members.length;
+  }
+
+  mayJoin(change: Change): boolean {
+    return !(change.mustSync && this.#options.isHelper) && this.#group.mayChange(change);
+  }
+
+  lock({ slot, routedBy }: Change): number {
+    return this.#group.lock(slot, routedBy);
+  }
+
+  admit(change: Change): number {
+    if (change.operation === Operation.CLEAR_SLOT) return Status.OK;
+    return this.#options.admission.admit(change, this.#find(change));
+  }
+
+  commit(consumer: RequestConsumer, change: Change): void {
+    const { slots, segments } = this.#options;
+    slots.stamp(change.slotAt, change.record, change.to, change.old);
+    if (change.isPut) segments.addLive(change.address, change.length * 4);
+    this.#group.addRecord(consumer, change, false);
+  }
+
+  release(): void {
+    // Slots are unlocked at the end of the group.
+  }
+
+  refuse(consumer: RequestConsumer, status: number, staged: PoolAddress): void {
+    this.#group.addAnswer(consumer, status, staged);
+  }
+
+  answerReserved(consumer: RequestConsumer, address: PoolAddress): void {
+    this.#group.addReserved(consumer, address);
+  }
+
+  hasLocked(slot: Slot): boolean {
+    return this.#group.hasLocked(slot);
+  }
+
+  /** Phase 2. */
+  write(): void {
+    const { log, syncsAlways } = this.#options;
+    const group = this.#group;
+    log.endFrame();
+    if (group.recordCount > 0) group.setState(GroupState.SEALED);
+    if (log.write(group.mustSync || syncsAlways)) return;
+    for (const member of group.members) if (member.isRecord) this.#giveUp(member);
+  }
+
+  /** Phase 3. */
+  publish(): void {
+    const group = this.#group;
+    for (const member of group.members) {
+      if (member.isRecord && member.status === Status.OK) this.#apply(member);
+      group.answer(member);
+    }
+    group.unlock();
+    this.#options.log.settle();
+    group.end();
+  }
+
+  /** What a key's record will be when the group's members so far have been published. */
+  #find({ slotAt, hash, words, start, byteLength }: Change): PoolAddress {
+    const newest = this.#group.newestOf(hash);
+    if (newest === NO_ADDRESS) {
+      return this.#options.table.find(slotAt, hash, words, start, byteLength);
+    }
+    return this.#isPut(newest) ? newest : NO_ADDRESS;
+  }
+
+  #giveUp(member: Member): void {
+    member.status = Status.NOT_DURABLE;
+    const address = member.address as PoolAddress;
+    if (this.#isPut(address)) this.#options.slots.bury(address);
+  }
+
+  #apply(member: Member): void {
+    const address = member.address as PoolAddress;
+    const applied = applyRecord(this.#options.slots, address);
+    if (applied === Applied.NO_ROOM) {
+      member.status = Status.INDEX_FULL;
+      this.#options.slots.bury(address);
+    } else if (applied === Applied.ABSENT) {
+      // What it was to delete is a put of the same group for which the index has had no room.
+      member.status = Status.UNMET;
+    }
+  }
+
+  #isPut(address: PoolAddress): boolean {
+    const { pool } = this.#options;
+    return metaKind(pool.wordsOf(address)[pool.wordAt(address) + RECORD_META]) === RecordKind.PUT;
+  }
+}
