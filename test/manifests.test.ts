@@ -32,8 +32,8 @@ test("every npm import of deno.json has the range of package.json", () => {
   const ranges = { ...npm.devDependencies, ...npm.dependencies };
   for (const [name, target] of Object.entries(jsr.imports)) {
     if (!target.startsWith("npm:")) continue;
-    const [packageName, ...subpath] = name.split("/");
-    assert.is(target, [`npm:${packageName}@${ranges[packageName!]}`, ...subpath].join("/"));
+    const [, packageName, subpath] = /^((?:@[^/]+\/)?[^/]+)(.*)$/.exec(name)!;
+    assert.is(target, `npm:${packageName}@${ranges[packageName!]}${subpath}`);
   }
 });
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { epochMs } from "../core/runtime.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { StructureStore } from "../codec/msgpack_codec.ts";
 import { BinaryCodec, JsonCodec } from "../codec/plain_codecs.ts";
@@ -51,7 +52,7 @@ export function* entriesOf(
   values: Pick<ValueCodec<unknown>, "decode">,
   prefix: Uint8Array,
 ): Generator<PoolEntry> {
-  const reader = new OneSidedReader(pool, Date.now);
+  const reader = new OneSidedReader(pool, epochMs);
   const encoder = new KeyEncoder(...pool.hashKey);
   const decode = () => values.decode(reader.value, reader.valueBytes);
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
@@ -71,7 +72,7 @@ class StructureReader implements StructureStore {
   readonly #key: KeyEncoder;
 
   constructor(pool: Pool) {
-    this.#reader = new OneSidedReader(pool, Date.now);
+    this.#reader = new OneSidedReader(pool, epochMs);
     this.#key = new KeyEncoder(...pool.hashKey);
     this.#key.encodeSystemKey();
   }

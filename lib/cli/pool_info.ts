@@ -8,6 +8,7 @@ import type { SegmentId } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 import { indexBytes } from "../index/index_space.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
@@ -149,7 +150,7 @@ function storedUsedBytes({ bytes, segmentCount }: StoredCheckpoint): number[] {
 export function countKeys(pool: Pool): number {
   const key = new KeyEncoder(...pool.hashKey);
   key.encodeSystemKey();
-  return countRecords(pool) - (new OneSidedReader(pool, Date.now).read(key, false) ? 1 : 0);
+  return countRecords(pool) - (new OneSidedReader(pool, epochMs).read(key, false) ? 1 : 0);
 }
 
 function filesOf(directory: string): { name: string; bytes: number }[] {

@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { DinomoError, InvalidValueError, PoolFullError } from "../core/errors.ts";
+import { epochMs } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Store } from "../store/store.ts";
 import { type DumpLine, parseDumpLine } from "./dump_line.ts";
@@ -40,7 +41,7 @@ export class RestoreWriter {
    */
   async add({ number, text }: Line): Promise<void> {
     const line = atLine(number, () => this.#parse(text));
-    if (line.expiresAtMs <= Date.now()) this.expiredCount += 1;
+    if (line.expiresAtMs <= epochMs()) this.expiredCount += 1;
     else this.#batch.push({ ...line, number });
     this.#chars += text.length;
     if (this.#batch.length >= BATCH_LINES || this.#chars >= BATCH_CHARS) await this.flush();
@@ -79,7 +80,7 @@ export class RestoreWriter {
     const puts = lines.map(({ key, value, expiresAtMs }) => {
       if (expiresAtMs === Infinity) return this.#store.put(key, value);
       // At least one, for a key that expires at this very moment.
-      const ttl = Math.max(1, expiresAtMs - Date.now());
+      const ttl = Math.max(1, expiresAtMs - epochMs());
       return this.#store.put(key, value, { ttl });
     });
     const outcomes = await Promise.allSettled(puts);
@@ -100,7 +101,7 @@ export class RestoreWriter {
     const last = new Map<string, Numbered>();
     for (const line of lines) last.set(Buffer.from(line.key).toString("latin1"), line);
     return [...last.values()].filter(({ key, expiresAtMs }) => {
-      if (expiresAtMs === Infinity || expiresAtMs <= Date.now()) return false;
+      if (expiresAtMs === Infinity || expiresAtMs <= epochMs()) return false;
       const entry = this.#store.getEntrySync(key);
       return entry !== undefined && entry.expiresAt !== expiresAtMs;
     });

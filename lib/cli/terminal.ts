@@ -9,6 +9,7 @@
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { isatty } from "node:tty";
+import { monotonicMs } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { OutputClosedError } from "./exit_codes.ts";
 
@@ -79,7 +80,7 @@ export class Progress {
   readonly #terminal: Terminal;
   readonly #label: string;
   readonly #isShown: boolean;
-  #drawnMs = performance.now();
+  #drawnMs = monotonicMs();
   #shownPercent = 0;
   #isLineOpen = false;
 
@@ -114,7 +115,7 @@ export class Progress {
   #draw(text: string): void {
     if (!this.#isShown) return;
     if (!this.#terminal.isInteractive) return printMessage(this.#terminal, this.#label + text);
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (nowMs - this.#drawnMs < REDRAW_MS) return;
     this.#drawnMs = nowMs;
     this.#isLineOpen = true;

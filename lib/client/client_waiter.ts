@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { setImmediate, setTimeout } from "node:timers";
+import { runMicrotask, runNextTurn, startTimer } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import type { Spinner } from "../node/idle_strategy.ts";
 import type { RequestProducer } from "../rings/request_producer.ts";
@@ -73,7 +73,7 @@ export class EventLoopWaiter implements ClientWaiter {
   }
 
   schedule(task: () => void): void {
-    queueMicrotask(task);
+    runMicrotask(task);
   }
 
   waitLater(poll: (mayHelp: boolean) => number): void {
@@ -82,7 +82,7 @@ export class EventLoopWaiter implements ClientWaiter {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#turnsSinceMs = this.#now();
-    setImmediate(this.#turn);
+    runNextTurn(this.#turn);
   }
 
   waitSync(producer: RequestProducer | undefined): void {
@@ -98,7 +98,7 @@ export class EventLoopWaiter implements ClientWaiter {
   #mustYield(): boolean {
     if (this.#tickCount === 0) {
       this.#firstTickMs = this.#now();
-      setImmediate(this.#beginTurn);
+      runNextTurn(this.#beginTurn);
     }
     this.#tickCount += 1;
     if (this.#tickCount % TICKS_PER_CLOCK === 0 && !this.#isTurnOver) {
@@ -133,7 +133,7 @@ export class EventLoopWaiter implements ClientWaiter {
     }
     if (result === PollResult.PROGRESS) this.#turnsSinceMs = this.#now();
     // Both kinds of handle keep the process alive, as pending operations must.
-    if (this.#now() - this.#turnsSinceMs < TURNS_MS_MAX) setImmediate(this.#turn);
-    else setTimeout(this.#turn, 1);
+    if (this.#now() - this.#turnsSinceMs < TURNS_MS_MAX) runNextTurn(this.#turn);
+    else startTimer(this.#turn, 1);
   };
 }

@@ -5,6 +5,7 @@
  */
 import { NODE_COUNT_MAX } from "../core/limits.ts";
 import type { NodeId } from "../core/brands.ts";
+import { epochMs } from "../core/runtime.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RequestConsumer } from "../rings/request_consumer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
@@ -105,7 +106,7 @@ export class NodeConnector {
     if (!help) return undefined;
     const consumers = [new RequestConsumer(ring)];
     const executor = clientExecutor(clientId);
-    const clock = Date.now;
+    const clock = epochMs;
     return new KvsNode({ pool, nodeId, agent, consumers, clock, executor, file, statistics });
   }
 

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { clearTimeout, setTimeout } from "node:timers";
 import type { Piscina } from "piscina";
 import type { SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import {
@@ -85,7 +85,7 @@ export class DpmProcessors {
   /** Merging tasks, by the agent blocks of the KNs. */
   readonly #merging = new Map<number, Promise<unknown>>();
   #mergeAfterMs = 0;
-  #syncTimer: ReturnType<typeof setTimeout> | undefined;
+  #syncTimer: Timer | undefined;
 
   /** Makes the host's side; starts no thread. */
   constructor(pool: Pool, options: DpmOptions) {
@@ -103,7 +103,7 @@ export class DpmProcessors {
   upkeep(): void {
     if (this.#isFar) this.#mergeLarge();
     if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
-    if (!this.#isCleaning && this.#budget.isScarce && performance.now() >= this.#cleanAfterMs) {
+    if (!this.#isCleaning && this.#budget.isScarce && monotonicMs() >= this.#cleanAfterMs) {
       this.#clean();
     }
     if (!this.#isPrefaulting && this.#mayPrefault()) this.#prefaultNext();
@@ -174,7 +174,7 @@ export class DpmProcessors {
     this.#isClosing = true;
     this.#isPrefaulting = true;
     this.#isCheckpointing = true;
-    clearTimeout(this.#syncTimer);
+    this.#syncTimer?.stop();
     await this.#copying;
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
@@ -183,7 +183,7 @@ export class DpmProcessors {
 
   /** Merges the logs of far KNs when enough has been logged to be worth a task. */
   #mergeLarge(): void {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (nowMs < this.#mergeAfterMs) return;
     this.#mergeAfterMs = nowMs + MERGE_LOOK_MS;
     const wanted = backlogBytesMax(this.#pool) * MERGE_SHARE;
@@ -209,11 +209,11 @@ export class DpmProcessors {
     const written = Atomics.load(control, UNITS_WRITTEN);
     const isUnsynced = written !== Atomics.load(control, UNITS_SYNCED);
     if (isUnsynced && this.#syncTimer === undefined && !this.#isCheckpointing) {
-      this.#syncTimer = setTimeout(() => {
+      const sync = () => {
         this.sync(log).catch(() => false).finally(() => this.#syncTimer = undefined);
-      }, SYNC_INTERVAL_MS);
+      };
       // What has been written survives the process without it.
-      this.#syncTimer.unref();
+      this.#syncTimer = startTimer(sync, SYNC_INTERVAL_MS, { keepsAlive: false });
     }
     if (this.#isCheckpointing || durabilityFailure(this.#pool) !== DurabilityFailure.NONE) return;
     const bytes = ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES;
@@ -227,7 +227,7 @@ export class DpmProcessors {
 
   #clean(): void {
     this.#isCleaning = true;
-    const backOff = () => this.#cleanAfterMs = performance.now() + FUTILE_BACKOFF_MS;
+    const backOff = () => this.#cleanAfterMs = monotonicMs() + FUTILE_BACKOFF_MS;
     this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
       if ((gained as number) <= 0) backOff();
     }, () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SegmentId } from "../core/brands.ts";
+import { epochMs } from "../core/runtime.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -126,7 +127,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
   log.resume();
   const freeBefore = segments.freeCount + segments.pendingCount;
-  const cleaner = new Cleaner(pool, segments, table, log, Date.now);
+  const cleaner = new Cleaner(pool, segments, table, log, epochMs);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
   const cleanedMax = pool.geometry.segmentCount;
   while (budget.isScarce && cleaner.cleanedCount < cleanedMax) {
@@ -157,7 +158,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
  */
 function merge(pool: Pool, agent: number): number {
   const executor = agentExecutor(AGENT_MERGERS + agent);
-  const merger = new LogMerger({ pool, agent, clock: Date.now, executor });
+  const merger = new LogMerger({ pool, agent, clock: epochMs, executor });
   const end = loggedEnd(pool, agent);
   while (!isMergedUpTo(pool, agent, end)) {
     if (merger.doWork() > 0) continue;

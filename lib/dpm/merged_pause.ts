@@ -8,6 +8,7 @@
  * @module
  */
 import { NODE_COUNT_MAX } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 import { agentExecutor } from "../node/executor.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -44,7 +45,7 @@ function mergersOf(pool: Pool, copier: number): LogMerger[] {
   const mergers: LogMerger[] = [];
   for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
     if (!hasUnmerged(pool, agent)) continue;
-    mergers.push(new LogMerger({ pool, agent, clock: Date.now, executor: agentExecutor(copier) }));
+    mergers.push(new LogMerger({ pool, agent, clock: epochMs, executor: agentExecutor(copier) }));
   }
   return mergers;
 }

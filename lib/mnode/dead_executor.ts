@@ -31,6 +31,7 @@
 import { Applied, applyRecord } from "../agent/apply_record.ts";
 import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, NODE_COUNT_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import {
@@ -449,5 +450,5 @@ export function settleDeadProcessor(
   agent: number,
   file: LogFile | undefined,
 ): DeadExecutorReport {
-  return new DeadExecutor({ pool, agent, rings: [], file, clock: Date.now }).settle();
+  return new DeadExecutor({ pool, agent, rings: [], file, clock: epochMs }).settle();
 }

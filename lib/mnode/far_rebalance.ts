@@ -7,6 +7,7 @@
  * @module
  */
 import type { NodeId, Slot } from "../core/brands.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import type { Pool } from "../pool/pool.ts";
 import { MERGING_NODE } from "../routing/node_directory.ts";
 import { slotOwner } from "../routing/ownership.ts";
@@ -35,7 +36,7 @@ export class FarRebalance {
   move(slots: readonly Slot[]): void {
     for (const slot of slots) {
       if (!this.#moves.take(slot) || this.#takenAtMs.has(slot)) continue;
-      this.#takenAtMs.set(slot, performance.now());
+      this.#takenAtMs.set(slot, monotonicMs());
     }
     this.give();
   }
@@ -49,7 +50,7 @@ export class FarRebalance {
       if (isTaken && !this.#moves.give(slot, this.#assignedTo(slot))) return;
       this.#takenAtMs.delete(slot);
       this.count += 1;
-      this.longestPauseMs = Math.max(this.longestPauseMs, performance.now() - takenAtMs);
+      this.longestPauseMs = Math.max(this.longestPauseMs, monotonicMs() - takenAtMs);
     }
   }
 }

@@ -11,6 +11,7 @@
  */
 import type { NodeId, Slot } from "../core/brands.ts";
 import { SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientOf, Executor, fenceExecutor } from "../node/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
@@ -217,7 +218,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
       const clients = Array.from({ length: clientCount }, (_, client) => client);
       const there = clients.filter((client) => isClientThere(pool, client));
       const rings = there.map((client) => ringOf(client, agent));
-      gone.death = new DeadExecutor({ pool, agent, rings, file, clock: Date.now }).settle();
+      gone.death = new DeadExecutor({ pool, agent, rings, file, clock: epochMs }).settle();
       // It may have died while it merged, which is told apart by another word.
       if (!gone.isMerged) abandonMerger(pool, agent);
       gone.isQuiet = true;

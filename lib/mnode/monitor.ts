@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { clearInterval, setInterval } from "node:timers";
+import { startTimer, type Timer } from "../core/runtime.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import { PauseWatch } from "../pool/gate.ts";
@@ -43,7 +43,7 @@ export class Monitor {
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   readonly #pauses: PauseWatch;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: Timer | undefined;
   #lastMs = 0;
   #lookCount = 0;
   #hasLostDurability = false;
@@ -59,13 +59,15 @@ export class Monitor {
 
   /** Looks regularly from now on; keeps no process alive. */
   start(): void {
-    this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
-    this.#timer.unref();
+    this.#timer = startTimer(() => this.#look(), INTERVAL_MS, {
+      isRepeated: true,
+      keepsAlive: false,
+    });
   }
 
   /** Stops looking. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timer?.stop();
     this.#timer = undefined;
   }
 

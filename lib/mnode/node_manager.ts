@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { setImmediate, setTimeout } from "node:timers/promises";
 import type { NodeId, Slot } from "../core/brands.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import {
@@ -18,6 +17,7 @@ import {
   STALL_MS_MAX,
   SYSTEM_CALL_MS_MAX,
 } from "../core/limits.ts";
+import { epochMs, monotonicMs, nextTurn, sleep } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
 import type { FarSettings } from "../node/far_start.ts";
@@ -210,21 +210,21 @@ export class NodeManager {
     this.#farMoves = options.far === undefined ? undefined : new FarMoves({
       pool: options.pool,
       agentOf: (nodeId) => this.#agentOf(nodeId),
-      clock: Date.now,
+      clock: epochMs,
     });
     this.#keys = this.#farMoves && new KeyReplication({
       pool: options.pool,
       farMoves: this.#farMoves,
       nodes: () => this.#nodes.slice(0, this.#stayingCount),
       assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
-      now: () => performance.now(),
+      now: monotonicMs,
     });
     this.#gone = new GoneNodes({
       pool: options.pool,
       file: options.log?.file,
       clientCount: options.region.clientCount,
       ringOf: (client, agent) => this.ringOf(client, agent),
-      now: () => performance.now(),
+      now: monotonicMs,
       assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
       farMoves: this.#farMoves,
     });
@@ -255,7 +255,7 @@ export class NodeManager {
   /** Resolves when that is so; keeps no process alive. */
   async whenSettled(): Promise<void> {
     while (!this.isSettled) {
-      await setTimeout(SETTLE_RETRY_MS, undefined, { ref: false });
+      await sleep(SETTLE_RETRY_MS, { keepsAlive: false });
       this.#gone.advance();
     }
   }
@@ -289,13 +289,13 @@ export class NodeManager {
   /** Changes the number of KNs while requests go on. */
   async scale(count: number): Promise<ScaleReport> {
     const from = this.#nodes.length;
-    const startMs = performance.now();
+    const startMs = monotonicMs();
     if (count > from) {
       const nodes = this.#makeNodes(count - from);
       await this.#startThreads(nodes);
       this.#activate(nodes);
     }
-    const movesStartMs = performance.now();
+    const movesStartMs = monotonicMs();
     const leaving = this.#nodes.slice(count).map(({ place }) => place);
     // First: what this gives to one KN again may be given to one that leaves, and then moves with the rest.
     await this.#leaveKeys(count);
@@ -315,7 +315,7 @@ export class NodeManager {
       // I7: a move swaps two words of the slot, and no path from here reads or writes a record.
       bytesMoved: 0,
       startMs: movesStartMs - startMs,
-      durationMs: performance.now() - movesStartMs,
+      durationMs: monotonicMs() - movesStartMs,
       longestPauseMs: moves.longestPauseMs,
     };
     if (report.slotsMoved > 0) this.#options.events.onSlotsMoved(report);
@@ -346,7 +346,7 @@ export class NodeManager {
         const outcome = keys.tryReplicate(key, count);
         if (outcome !== "again") return outcome === "done";
       }
-      await setTimeout(RETRY_MS);
+      await sleep(RETRY_MS);
     }
     return true;
   }
@@ -357,7 +357,7 @@ export class NodeManager {
     this.#stayingCount = count;
     for (let isDone = false; !isDone && !this.#hasFailed;) {
       isDone = count > 1 ? this.#keys.tryLeave() : this.#keys.tryDereplicateLone();
-      if (!isDone) await setTimeout(RETRY_MS);
+      if (!isDone) await sleep(RETRY_MS);
     }
   }
 
@@ -459,7 +459,7 @@ export class NodeManager {
     const hasRequests = this.#hasRequests(node);
     if (hasRequests && !node.thread.isStarted) this.#startInBackground(node);
     const hasStalled = node.stalls.observe({
-      nowMs: performance.now(),
+      nowMs: monotonicMs(),
       executor,
       steps: Atomics.load(control, agentAt + AGENT_STEPS),
       heartbeat: Atomics.load(control, agentAt + AGENT_HEARTBEAT),
@@ -482,8 +482,8 @@ export class NodeManager {
   /** Starts the threads of KNs that have none, and own slots with records that expire: nobody else removes those. */
   #startSweepers(): void {
     const idle = this.#nodes.filter(({ thread }) => !thread.isStarted);
-    if (idle.length === 0 || performance.now() < this.#nextSweepersMs) return;
-    this.#nextSweepersMs = performance.now() + SWEEPERS_INTERVAL_MS;
+    if (idle.length === 0 || monotonicMs() < this.#nextSweepersMs) return;
+    this.#nextSweepersMs = monotonicMs() + SWEEPERS_INTERVAL_MS;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const slotAt = this.#pool.slotAt(slot as Slot);
       if (this.#pool.control[slotAt + SLOT_EXPIRING_COUNT] === 0) continue;
@@ -505,7 +505,7 @@ export class NodeManager {
   #fail(node: ManagedNode, reason: string): void {
     if (this.#hasFailed || !this.#nodes.includes(node)) return;
     this.failureCount += 1;
-    const isQuick = performance.now() - node.startedAtMs < QUICK_FAILURE_MS;
+    const isQuick = monotonicMs() - node.startedAtMs < QUICK_FAILURE_MS;
     const failures = isQuick ? node.failures + 1 : 1;
     const agent = this.#freeAgents(1)[0];
     if (failures > QUICK_FAILURES_MAX || agent === undefined) {
@@ -543,7 +543,7 @@ export class NodeManager {
         node: gone.node.nodeId,
         replacement: replacement.nodeId,
         changesCompleted: gone.death?.completed ?? 0,
-        durationMs: performance.now() - gone.sinceMs,
+        durationMs: monotonicMs() - gone.sinceMs,
       });
     }
   }
@@ -585,15 +585,15 @@ export class NodeManager {
       for (let slot = 0; slot < SLOT_COUNT && nodes === this.#nodes; slot++) {
         const owner = owners[slot]!;
         if (slotOwner(this.#pool, slot as Slot) === owner) continue;
-        const startMs = performance.now();
+        const startMs = monotonicMs();
         if (tryMoveSlot(this.#pool, slot as Slot, owner)) {
           moves.count += 1;
-          moves.longestPauseMs = Math.max(moves.longestPauseMs, performance.now() - startMs);
+          moves.longestPauseMs = Math.max(moves.longestPauseMs, monotonicMs() - startMs);
         } else isDone = false;
-        if (moves.count % MOVES_PER_TURN === 0) await setImmediate();
+        if (moves.count % MOVES_PER_TURN === 0) await nextTurn();
       }
       isDone &&= nodes === this.#nodes;
-      if (!isDone) await setTimeout(RETRY_MS);
+      if (!isDone) await sleep(RETRY_MS);
     }
     return moves;
   }
@@ -616,7 +616,7 @@ export class NodeManager {
         if (nodes === this.#nodes) rebalance.move(slots.slice(from, from + MOVES_PER_TURN));
       }
       if (nodes === this.#nodes && !slots.some(isAway)) break;
-      await setTimeout(RETRY_MS);
+      await sleep(RETRY_MS);
     }
     this.#farRebalance = undefined;
     return rebalance;
@@ -629,10 +629,10 @@ export class NodeManager {
     this.#nodes = this.#nodes.filter((other) => other !== node);
     Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
     await node.thread.stop(NODE_START_MS_MAX);
-    const deadlineMs = performance.now() + LEAVE_MS_MAX;
+    const deadlineMs = monotonicMs() + LEAVE_MS_MAX;
     this.#gone.advance();
-    while (!gone.isQuiet && performance.now() < deadlineMs) {
-      await setTimeout(RETRY_MS);
+    while (!gone.isQuiet && monotonicMs() < deadlineMs) {
+      await sleep(RETRY_MS);
       this.#gone.advance();
     }
     this.#options.events.onNodeRemoved(node.nodeId);
@@ -642,10 +642,10 @@ export class NodeManager {
   async #stopThread(node: ManagedNode, stopMsMax: number): Promise<void> {
     await node.thread.stop(stopMsMax);
     const at = this.#pool.agentAt(node.agent) + AGENT_EXECUTOR;
-    const deadlineMs = performance.now() + LEAVE_MS_MAX;
+    const deadlineMs = monotonicMs() + LEAVE_MS_MAX;
     fenceExecutor(this.#pool.control, at);
-    while (!hasLeft(this.#pool.control, at) && performance.now() < deadlineMs) {
-      await setTimeout(RETRY_MS);
+    while (!hasLeft(this.#pool.control, at) && monotonicMs() < deadlineMs) {
+      await sleep(RETRY_MS);
     }
   }
 
@@ -695,7 +695,7 @@ export class NodeManager {
       agent,
       place: givenPlace ?? nodeId,
       failures,
-      startedAtMs: performance.now(),
+      startedAtMs: monotonicMs(),
       ring,
       thread: new NodeThread({ pool: this.#pool, workerUrl, start, onEnd }),
       stalls: new StallDetector({
@@ -711,7 +711,7 @@ export class NodeManager {
   #startInBackground(node: ManagedNode, attempt = 0): void {
     node.thread.start().catch(async (error) => {
       if (attempt === START_ATTEMPTS_MAX) return this.#giveUp(error);
-      await setTimeout(START_RETRY_MS * 2 ** attempt, undefined, { ref: false });
+      await sleep(START_RETRY_MS * 2 ** attempt, { keepsAlive: false });
       if (this.#nodes.includes(node)) this.#startInBackground(node, attempt + 1);
     });
   }

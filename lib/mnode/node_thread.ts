@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { NodeFailedError } from "../core/errors.ts";
 import { NODE_START_MS_MAX } from "../core/limits.ts";
+import { monotonicMs, sleep, startTimer } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { LifeState, lifeState, setLifeState, threadOf } from "../node/agent_life.ts";
@@ -111,23 +111,25 @@ export class NodeThread {
     if (worker === undefined || this.hasGivenUp || this.#hasExited) return true;
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     this.requestStop();
-    const deadlineMs = performance.now() + stopMsMax;
+    const deadlineMs = monotonicMs() + stopMsMax;
     while (this.#state !== LifeState.STOPPED) {
       if (this.hasGivenUp || this.#hasExited) return true;
-      if (performance.now() > deadlineMs) {
+      if (monotonicMs() > deadlineMs) {
         await this.terminate();
         return false;
       }
-      await setTimeout(1);
+      await sleep(1);
     }
     // The thread has left its loop and ends by itself; a reference makes the process wait for that.
     worker.ref();
-    const timeout = new AbortController();
-    await Promise.race([
-      exited,
-      setTimeout(EXIT_MS_MAX, undefined, { signal: timeout.signal }).then(() => this.terminate()),
-    ]);
-    timeout.abort();
+    await new Promise<void>((resolve) => {
+      const terminate = () => void this.terminate().then(resolve, resolve);
+      const timeout = startTimer(terminate, EXIT_MS_MAX);
+      void exited.then(() => {
+        timeout.stop();
+        resolve();
+      });
+    });
     return true;
   }
 
@@ -156,9 +158,9 @@ export class NodeThread {
       this.#hasExited = true;
       this.#end(`ended by itself with exit code ${code}`);
     });
-    const deadlineMs = performance.now() + NODE_START_MS_MAX;
+    const deadlineMs = monotonicMs() + NODE_START_MS_MAX;
     while (this.#state !== LifeState.RUNNING) {
-      if (performance.now() > deadlineMs) {
+      if (monotonicMs() > deadlineMs) {
         this.#fail(`did not start within ${NODE_START_MS_MAX} ms`);
       } else if (this.#hasExited || this.hasGivenUp) {
         this.#fail("ended before it had started");
@@ -169,7 +171,7 @@ export class NodeThread {
         if (!this.hasGivenUp && !this.#hasExited) void worker.terminate();
         throw this.#failure;
       }
-      await setTimeout(1);
+      await sleep(1);
     }
     worker.unref();
     this.#isRunning = true;

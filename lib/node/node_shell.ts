@@ -6,6 +6,7 @@
 import process from "node:process";
 import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
+import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { LifeState, lifeState, noteThread, setLifeState } from "./agent_life.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
@@ -94,7 +95,7 @@ function loop(
     nodeId: start.nodeId,
     agent: start.agent,
     consumers: rings.consumers,
-    clock: Date.now,
+    clock: epochMs,
     file: log?.file,
     checkpointer: log?.checkpointer,
     statistics: start.statistics,
@@ -102,7 +103,7 @@ function loop(
   const node = start.far === undefined
     ? new KvsNode(parts)
     : modules.makeFarNode!(parts, start.far);
-  const now = () => performance.now();
+  const now = monotonicMs;
   const spinner = new Spinner(pool, start.agent, start.spinMicros, now);
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
   const mayWork = () => node.canExecute() || stopIsWanted();

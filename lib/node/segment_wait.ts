@@ -7,6 +7,7 @@
  * @module
  */
 import { SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
@@ -47,7 +48,7 @@ export class SegmentWait {
     budget: SpaceBudget,
     file: LogFile | undefined,
     checkpointer: Checkpointer | undefined,
-    now: () => number = () => performance.now(),
+    now: () => number = monotonicMs,
   ) {
     this.#segments = segments;
     this.#budget = budget;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StrideSampler } from "../statistics/stride_sampler.ts";
@@ -27,7 +28,7 @@ export class StepMeter {
     counters: AgentCounters,
     executor: number,
     isLogged: boolean,
-    now: () => number = () => performance.now(),
+    now: () => number = monotonicMs,
   ) {
     const strideMax = isLogged ? LOGGED_STRIDE_MAX : undefined;
     this.#steps = new StrideSampler(new Int32Array(region.buffer), executor, strideMax);

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { SnapshotError } from "../core/errors.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import { AGENT_DPM, GATE_DEFER_FREE } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -41,7 +42,7 @@ export function writeBackup(
 ): SnapshotReport {
   createPoolDirectory(files, directory);
   if (!isLogged(pool)) return writeSnapshot(pool, files, directory, { number: FIRST, codec });
-  const startMs = performance.now();
+  const startMs = monotonicMs();
   lockCheckpoints(pool, AGENT_DPM);
   try {
     const identity = { number: FIRST, image: FIRST, codec };
@@ -52,7 +53,7 @@ export function writeBackup(
     const imageBytes = writeImage(pool, files, join(directory, imageFile(FIRST)), checkpoint);
     sealCheckpoint(checkpoint);
     writeCheckpoint(files, directory, checkpoint);
-    const durationMs = performance.now() - startMs;
+    const durationMs = monotonicMs() - startMs;
     return { number: FIRST, imageBytes, checkpointBytes: checkpoint.length, pauseMs, durationMs };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

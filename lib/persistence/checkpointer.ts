@@ -19,6 +19,7 @@
  */
 import { join } from "node:path";
 import type { SegmentId } from "../core/brands.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import {
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
@@ -105,7 +106,7 @@ export class Checkpointer {
   #write(): SnapshotReport {
     const { control } = this.#pool;
     this.#assertDurable();
-    const startMs = performance.now();
+    const startMs = monotonicMs();
     const number = control[CHECKPOINT_NUMBER_WORD] + 1;
     const image = control[IMAGE_NUMBER_WORD];
     let pending: SegmentId[] = [];
@@ -134,7 +135,7 @@ export class Checkpointer {
       imageBytes,
       checkpointBytes: checkpoint.length,
       pauseMs,
-      durationMs: performance.now() - startMs,
+      durationMs: monotonicMs() - startMs,
     };
   }
 

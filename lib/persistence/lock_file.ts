@@ -35,6 +35,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { PoolLockedError } from "../core/errors.ts";
+import { epochMs } from "../core/runtime.ts";
 import { nodeFileSystem, readFully, writeFully } from "./file_system.ts";
 import {
   isLockHelperFile,
@@ -349,7 +350,7 @@ function removeIfThere(path: string): void {
 
 /** A time in the future is as far from now as one in the past: the clock was set. */
 function isOld(modifiedMs: number): boolean {
-  return Math.abs(Date.now() - modifiedMs) >= GARBAGE_MS;
+  return Math.abs(epochMs() - modifiedMs) >= GARBAGE_MS;
 }
 
 function codeOf(error: unknown): unknown {

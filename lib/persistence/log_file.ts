@@ -8,6 +8,7 @@
  */
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
+import { epochMs } from "../core/runtime.ts";
 import { checkFrame, sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
 import { FRAME_HEADER_BYTES } from "../log/record_layout.ts";
 import {
@@ -43,7 +44,7 @@ export class LogFile {
    *
    * @param clock tells the time in milliseconds, the same for all threads
    */
-  constructor(pool: Pool, files: FileSystem, path: string, clock: () => number = Date.now) {
+  constructor(pool: Pool, files: FileSystem, path: string, clock: () => number = epochMs) {
     this.#pool = pool;
     this.#files = files;
     this.#segments = new SegmentTable(pool);

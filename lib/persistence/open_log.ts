@@ -6,6 +6,7 @@
  */
 import type { PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 import {
   AGENT_HOST,
   CHECKPOINT_NUMBER_WORD,
@@ -63,7 +64,7 @@ export function startLog(
   level: number,
   restored: RestoredPool | undefined,
   files: FileSystem = nodeFileSystem,
-  clock: () => number = Date.now,
+  clock: () => number = epochMs,
 ): StartedLog {
   const { control } = pool;
   control[DURABILITY_LEVEL] = level;

@@ -19,6 +19,7 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
+import { epochMs } from "../core/runtime.ts";
 import {
   describeHolder,
   lockedError,
@@ -151,7 +152,7 @@ function newHolder(directory: OpenDirectory, socket: PoolSocket | undefined): Lo
     ...ownProcess(),
     token,
     directory: nameOf(directory),
-    since: new Date().toISOString(),
+    since: new Date(epochMs()).toISOString(),
     socket: socket?.name ?? null,
   };
 }

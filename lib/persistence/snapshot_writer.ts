@@ -16,6 +16,7 @@ import { crc32 } from "node:zlib";
 import type { SegmentId, Slot } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import {
   AGENT_DPM,
   GATE_DEFER_FREE,
@@ -112,7 +113,7 @@ export function writeSnapshot(
   directory: string,
   { number, codec }: Omit<SnapshotIdentity, "image">,
 ): SnapshotReport {
-  const startMs = performance.now();
+  const startMs = monotonicMs();
   try {
     const identity = { number, image: number, codec };
     const { checkpoint, pauseMs } = captureCheckpoint(pool, identity, () => {
@@ -123,7 +124,7 @@ export function writeSnapshot(
     sealCheckpoint(checkpoint);
     writeCheckpoint(files, directory, checkpoint);
     removeOtherImages(files, directory, number);
-    const durationMs = performance.now() - startMs;
+    const durationMs = monotonicMs() - startMs;
     return { number, imageBytes, checkpointBytes: checkpoint.length, pauseMs, durationMs };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -176,12 +177,12 @@ export function captureForReplay(
   let pauseStartMs = 0;
   mergeLogs(pool, agent);
   whilePaused(pool, agent, () => {
-    pauseStartMs = performance.now();
+    pauseStartMs = monotonicMs();
     onPause();
     mergeInPause(pool, agent);
     captureSegments(pool, segments, 0);
   });
-  const pauseMs = performance.now() - pauseStartMs;
+  const pauseMs = monotonicMs() - pauseStartMs;
   const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
   copy.run();
   // A cleaner points the index at what it has moved, and writes that at the end of its step.
@@ -214,7 +215,7 @@ export function captureCheckpoint(
   let pauseStartMs = 0;
   mergeLogs(pool, AGENT_DPM);
   const checkpoint = whilePaused(pool, AGENT_DPM, () => {
-    pauseStartMs = performance.now();
+    pauseStartMs = monotonicMs();
     onPause();
     mergeInPause(pool, AGENT_DPM);
     const length = checkpointParts(
@@ -225,7 +226,7 @@ export function captureCheckpoint(
     captureInto(pool, identity, bytes);
     return bytes;
   });
-  return { checkpoint, pauseMs: performance.now() - pauseStartMs };
+  return { checkpoint, pauseMs: monotonicMs() - pauseStartMs };
 }
 
 function writeHeader(

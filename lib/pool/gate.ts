@@ -19,6 +19,7 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { AGENT_COUNT, AGENT_GATE_STATE, GATE_PAUSE_COUNT, GATE_PAUSED } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
@@ -128,7 +129,7 @@ export function whilePaused<Result>(
   step: () => Result,
   options: PauseOptions = {},
 ): Result {
-  const { waitMsMax = PAUSE_WAIT_MS_MAX, now = () => performance.now() } = options;
+  const { waitMsMax = PAUSE_WAIT_MS_MAX, now = monotonicMs } = options;
   const lease = pause(pool, agent, waitMsMax, now);
   let isHeld = true;
   let result: Result;

@@ -18,6 +18,7 @@
  */
 import { assert } from "../core/assert.ts";
 import { copyWords } from "../core/copy_words.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import { AGENT_BLOCK_WORDS, AGENT_VERB_COUNTERS } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 
@@ -141,6 +142,6 @@ export class Verbs {
 
 /** A sleep takes far longer than a round trip. */
 function spin(micros: number): void {
-  const endMs = performance.now() + micros / 1000;
-  while (performance.now() < endMs);
+  const endMs = monotonicMs() + micros / 1000;
+  while (monotonicMs() < endMs);
 }

@@ -5,6 +5,7 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
+import { epochMs } from "../core/runtime.ts";
 import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
 import { CELL_KEY_BYTES_MAX, EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
 import type { StoredKey } from "../index/one_sided_reader.ts";
@@ -96,7 +97,7 @@ export function expiryOf(options: PutOptions | undefined): number {
   }
   const { ttl } = options;
   if (ttl === undefined) return Infinity;
-  const expiresAtMs = typeof ttl === "number" ? Date.now() + Math.ceil(ttl) : NaN;
+  const expiresAtMs = typeof ttl === "number" ? epochMs() + Math.ceil(ttl) : NaN;
   if (!(expiresAtMs <= EXPIRY_MS_MAX) || !((ttl as number) > 0)) {
     throw new InvalidArgumentError(
       `ttl must be a positive number of milliseconds, got ${describe(ttl)}`,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { Client } from "../client/client.ts";
 import { ClientCache } from "../client/client_cache.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
@@ -68,7 +69,7 @@ export interface ClientParts<V> {
 export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<V> {
   const { pool, clientId, ringOf, help, file, onFlush, onBlocked, onPoll, onHandOver } = options;
   const { statistics } = options;
-  const now = () => performance.now();
+  const now = monotonicMs;
   const spinner = new Spinner(
     pool,
     "client",
@@ -101,12 +102,12 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     probe: figures && new RequestProbe(figures, now),
   });
   const reader = figures !== undefined && statistics?.countsReads
-    ? new SampledReader(pool, Date.now, figures)
-    : new OneSidedReader(pool, Date.now);
+    ? new SampledReader(pool, epochMs, figures)
+    : new OneSidedReader(pool, epochMs);
   const codec = makeCodec(options.codec, pool, client, reads);
   const cache = options.cacheBytes === undefined
     ? undefined
-    : new ClientCache<V>(reader, codec, options.cacheBytes, Date.now);
+    : new ClientCache<V>(reader, codec, options.cacheBytes, epochMs);
   return { client, connector, reader, codec, cache, reads };
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { setTimeout } from "node:timers/promises";
+import { monotonicMs, sleep } from "../core/runtime.ts";
 import { BatchSettler, type Settler } from "../client/settlers.ts";
 import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
 import type { ValueCodec } from "../codec/codec.ts";
@@ -57,7 +57,7 @@ const UNASKED_LOOK_MS = 1;
 /** Waits until the M-node has merged the logs of KNs that own no slot, such as those that are gone; not for ever. */
 class UnaskedLogs {
   readonly #pool: Pool;
-  readonly #deadlineMs = performance.now() + UNAVAILABLE_AFTER_MS;
+  readonly #deadlineMs = monotonicMs() + UNAVAILABLE_AFTER_MS;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -65,7 +65,7 @@ class UnaskedLogs {
 
   /** Whether that is so: a zombie may keep its log from being merged, and its changes from being seen here. */
   get isSettled(): boolean {
-    return unaskedLogs(this.#pool).length === 0 || performance.now() > this.#deadlineMs;
+    return unaskedLogs(this.#pool).length === 0 || monotonicMs() > this.#deadlineMs;
   }
 }
 
@@ -168,7 +168,7 @@ export class FarStore<V> extends Store<V> {
     this.assertOpen();
     await this.#parts.client.whenIssuedEnded();
     const logs = new UnaskedLogs(this.#pool);
-    while (!logs.isSettled) await setTimeout(UNASKED_LOOK_MS);
+    while (!logs.isSettled) await sleep(UNASKED_LOOK_MS);
     const batch = new BatchSettler();
     for (const slot of this.#unmergedSlots()) {
       batch.expect();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
 import { InvalidOptionError } from "../core/errors.ts";
@@ -191,7 +192,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
       onLost: (client) => opening.store?.emit("clientlost", { client }),
     }),
     dpm,
-    now: () => performance.now(),
+    now: monotonicMs,
     onDurabilityLost: (failure) =>
       opening.store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
     onNearlyFull: (liveBytes, liveBytesMax) =>

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { setInterval } from "node:timers";
+import { startTimer, type Timer } from "../core/runtime.ts";
 import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
 import { BatchSettler, OutcomeSettler, PutSettler, SyncSettler } from "../client/settlers.ts";
@@ -107,7 +107,7 @@ export class Store<V> {
   readonly #key: KeyEncoder;
   readonly #sync: SyncSettler = new SyncSettler();
   readonly #events: EventTarget = new EventTarget();
-  #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #keepAlive: Timer | undefined;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
   /** The store's durability, one of `DurabilityLevel`. */
@@ -555,7 +555,7 @@ export class Store<V> {
   close(): Promise<void> {
     this.#closed ??= this.#maintenance.close(() => this.#failure !== undefined)
       .finally(() => {
-        clearInterval(this.#keepAlive);
+        this.#keepAlive?.stop();
         this.#cache?.clear();
       });
     return this.#closed;
@@ -588,7 +588,7 @@ export class Store<V> {
 
   /** Keeps the process alive until the store is closed; called by `open`. */
   keepAlive(): void {
-    this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS);
+    this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
   }
 
   /** Tells what has happened to the store; called by `open`'s wiring. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { clearInterval, setInterval } from "node:timers";
+import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
 import { type AutoscaleDecision, Autoscaler, decisionLine } from "../mnode/autoscaler.ts";
 import type { KeyActuator, NodeActuator } from "../mnode/autoscaler.ts";
 import { StatisticsCollector, type StatisticsWindow } from "../mnode/statistics_collector.ts";
@@ -30,12 +30,12 @@ export interface StoreStatisticsOptions {
 export class StoreStatistics {
   readonly #collector: StatisticsCollector;
   readonly #autoscaler: Autoscaler | undefined;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: Timer;
   #window: StatisticsWindow | undefined;
 
   /** Opens the first window; keeps no process alive. */
   constructor({ pool, region, autoscale, nodes, keys, onDecision }: StoreStatisticsOptions) {
-    const now = () => performance.now();
+    const now = monotonicMs;
     this.#collector = new StatisticsCollector({ pool, statistics: region, now });
     this.#autoscaler = autoscale && new Autoscaler({
       settings: autoscale.settings,
@@ -48,8 +48,10 @@ export class StoreStatistics {
         autoscale.log?.(decisionLine(decision), decision);
       },
     });
-    this.#timer = setInterval(() => this.#tick(), autoscale?.periodMs ?? WINDOW_MS_DEFAULT);
-    this.#timer.unref();
+    this.#timer = startTimer(() => this.#tick(), autoscale?.periodMs ?? WINDOW_MS_DEFAULT, {
+      isRepeated: true,
+      keepsAlive: false,
+    });
   }
 
   /** The last window that has ended; undefined before the first one has. */
@@ -64,7 +66,7 @@ export class StoreStatistics {
 
   /** Measures and decides nothing any more. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timer.stop();
     this.#autoscaler?.stop();
   }
 

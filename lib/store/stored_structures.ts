@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { epochMs } from "../core/runtime.ts";
 import type { Client } from "../client/client.ts";
 import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
 import { SyncSettler } from "../client/settlers.ts";
@@ -28,7 +29,7 @@ export class StoredStructures implements StructureStore {
     this.#client = client;
     this.#reads = reads;
     this.#isLogged = isLogged(pool);
-    this.#reader = new OneSidedReader(pool, Date.now);
+    this.#reader = new OneSidedReader(pool, epochMs);
     this.#key = new KeyEncoder(...pool.hashKey);
     this.#key.encodeSystemKey();
   }

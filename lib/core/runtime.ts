@@ -1,0 +1,152 @@
+/**
+ * The runtime's clocks, timers and event loop, as they were before a test framework replaced them.
+ *
+ * Fake timers (jest, vitest, sinon, `node:test`, Deno's FakeTime) stand still until a test moves
+ * them. A store works with threads that they do not know of: with them, an awaited write would
+ * never end, and a record would be expired in one thread and fresh in another. So everything in
+ * `lib/` takes time from here, and here it comes from what fakes do not reach:
+ *
+ * - Functions are taken when this module is loaded, which usually is before there are fakes.
+ * - Where they are fakes already, the `scheduler` of the runtime and the clock of a new realm stand
+ *   in. What nobody can undo, a module `node:timers/promises` that was replaced as a whole, is out
+ *   of reach.
+ * - Bun's own fakes are below JavaScript: they stop functions taken earlier, too, but neither
+ *   another realm's clock, nor immediates, nor `Atomics.waitAsync`.
+ *
+ * @module
+ */
+import { performance } from "node:perf_hooks";
+import { setImmediate, setTimeout } from "node:timers";
+import { clearInterval, clearTimeout, setInterval } from "node:timers";
+import { scheduler } from "node:timers/promises";
+import { promisify } from "node:util";
+import { runInNewContext } from "node:vm";
+
+/** Something that happens later. */
+export interface Timer {
+  /** It does not happen any more. */
+  stop(): void;
+}
+
+/** How a timer behaves. */
+export interface TimerOptions {
+  /** Whether it happens again and again. @default false */
+  readonly isRepeated?: boolean;
+  /** Whether the process waits for it. @default true */
+  readonly keepsAlive?: boolean;
+}
+
+/** Bun's own fakes are a state of its native functions, which shows as a property of this one. */
+const isBunsOwn = "Bun" in globalThis && isNative(setTimeout);
+
+/** Whether fakes came first: sinon's have a clock as a property, others lack the promised form. */
+const hadFakes = !isBunsOwn && ("clock" in setTimeout || !(promisify.custom in setTimeout));
+
+const wait: (ms: number, options: { ref: boolean; signal: AbortSignal }) => Promise<void> =
+  scheduler.wait.bind(scheduler);
+const yieldTurn = scheduler.yield.bind(scheduler);
+
+/**
+ * The time in milliseconds since the epoch: the clock that decides in every thread what has
+ * expired. A realm of its own has a `Date` that was never replaced; making one takes a millisecond.
+ */
+export const epochMs: () => number = "Bun" in globalThis || !isNative(Date.now)
+  ? runInNewContext("() => Date.now()")
+  : Date.now;
+
+/** A monotonic clock in milliseconds. */
+export const monotonicMs: () => number = makeMonotonic();
+
+/** What a microtask follows: a promise of the language, which fakes leave alone. */
+const settled = (async () => {})();
+
+/** Runs a task at the end of the tick. */
+export function runMicrotask(task: () => void): void {
+  void settled.then(task);
+}
+
+/** Runs a task in the next turn of the event loop, for which the process waits. */
+export const runNextTurn: (task: () => void) => void = hadFakes
+  ? (task) => void yieldTurn().then(task)
+  : setImmediate;
+
+/** Resolves in the next turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => runNextTurn(resolve));
+}
+
+/** Runs a task after some milliseconds. */
+export function startTimer(task: () => void, ms: number, options: TimerOptions = {}): Timer {
+  const { isRepeated = false, keepsAlive = true } = options;
+  if (hadFakes || isFakedByBun()) return new WaitingTimer(task, ms, isRepeated, keepsAlive);
+  const timer = isRepeated ? setInterval(task, ms) : setTimeout(task, ms);
+  if (!keepsAlive) timer.unref();
+  return { stop: () => isRepeated ? clearInterval(timer) : clearTimeout(timer) };
+}
+
+/** Resolves after some milliseconds. */
+export function sleep(ms: number, options: { readonly keepsAlive?: boolean } = {}): Promise<void> {
+  return new Promise((resolve) => startTimer(resolve, ms, options));
+}
+
+/** A timer where the runtime's are fakes. */
+class WaitingTimer implements Timer {
+  readonly #end = new AbortController();
+
+  constructor(task: () => void, ms: number, isRepeated: boolean, keepsAlive: boolean) {
+    void this.#run(task, ms, isRepeated, keepsAlive);
+  }
+
+  stop(): void {
+    this.#end.abort();
+  }
+
+  async #run(task: () => void, ms: number, isRepeated: boolean, keepsAlive: boolean) {
+    const { signal } = this.#end;
+    do {
+      if (hadFakes) await wait(ms, { ref: keepsAlive, signal }).catch(() => {});
+      else await waitBelow(ms);
+      if (!signal.aborted) task();
+    } while (isRepeated && !signal.aborted);
+  }
+}
+
+/** A word that never changes. It lives as long as the module: something may always wait for it. */
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits by the means of shared memory. */
+async function waitBelow(ms: number): Promise<void> {
+  await Atomics.waitAsync(never, 0, 0, ms).value;
+}
+
+/** Whether Bun's own fakes are on. */
+function isFakedByBun(): boolean {
+  return isBunsOwn && "clock" in setTimeout;
+}
+
+function makeMonotonic(): () => number {
+  const now = realNow();
+  const originMs = now === undefined ? epochMs() : performance.timeOrigin;
+  const sinceOriginMs = () => epochMs() - originMs;
+  if (now === undefined) return sinceOriginMs;
+  return isBunsOwn ? () => isFakedByBun() ? sinceOriginMs() : now() : now;
+}
+
+/** `performance.now`, unless it is a fake: the prototype's refuses an object that is not its own. */
+function realNow(): (() => number) | undefined {
+  const inherited = Object.getPrototypeOf(performance)?.now;
+  if (typeof inherited !== "function") {
+    return isNative(performance.now) ? performance.now.bind(performance) : undefined;
+  }
+  const now: () => number = inherited.bind(performance);
+  try {
+    now();
+    return now;
+  } catch {
+    return undefined;
+  }
+}
+
+function isNative(f: unknown): boolean {
+  return Function.prototype.toString.call(f).includes("[native code]");
+}
