@@ -75,7 +75,7 @@ import { type ClientWaiter, PollResult } from "./client_waiter.ts";
 import { DepartedRequests } from "./departed_requests.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import { HeldSlots } from "./held_slots.ts";
-import type { HeldRequest, LargeValue, NodeConnection } from "./node_connection.ts";
+import type { NodeConnection } from "./node_connection.ts";
 import type { RequestProbe } from "./request_probe.ts";
 import {
   NO_VALUE,
@@ -84,7 +84,7 @@ import {
   RequestWriter,
   type ValueBytes,
 } from "./request_writer.ts";
-import type { Settler } from "./settlers.ts";
+import type { HeldRequest, LargeValue, Settler } from "./settlers.ts";
 
 /**
  * Requests after which a burst is published although the tick goes on, so that the KN can begin. Where each group is synced, that

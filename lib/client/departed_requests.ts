@@ -36,7 +36,8 @@ import {
 import { NO_NODE } from "../routing/node_directory.ts";
 import { cellNode, cellOf, isCellWord, loadRoute, NO_ROUTE } from "../routing/cells.ts";
 import { HOLDER_MASK, loadOwner, ownerOf } from "../routing/ownership.ts";
-import type { HeldRequest, NodeConnection } from "./node_connection.ts";
+import type { NodeConnection } from "./node_connection.ts";
+import type { HeldRequest } from "./settlers.ts";
 
 /** A request to a KN that is gone. */
 export interface DepartedRequest extends HeldRequest {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { NodeId, Slot } from "../core/brands.ts";
+import type { NodeId } from "../core/brands.ts";
 import { RequestProducer } from "../rings/request_producer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import type { Settler } from "./settlers.ts";
@@ -46,21 +46,4 @@ export class NodeConnection {
     this.sequences = new Float64Array(handle.inFlightMax);
     this.settlers = new Array<Settler | undefined>(handle.inFlightMax).fill(undefined);
   }
-}
-
-/** A request that is kept by the client until it may be sent. */
-export interface HeldRequest {
-  readonly slot: Slot;
-  /** When it was issued, as a number that grows with every request of the client. */
-  readonly sequence: number;
-  /** The request's words, header included; the owner word is filled in when it is sent. */
-  readonly words: Int32Array;
-  readonly settler: Settler;
-  /** Set for a value that is too large for the ring. */
-  readonly large?: LargeValue;
-}
-
-/** A value on its way into the pool by reserve, one-sided write, and commit. */
-export interface LargeValue {
-  readonly bytes: Uint8Array;
 }

@@ -3,9 +3,26 @@
  *
  * @module
  */
+import type { Slot } from "../core/brands.ts";
 import { type DinomoError, DurabilityError, PoolFullError } from "../core/errors.ts";
-import type { HeldRequest } from "./node_connection.ts";
 import { Status } from "../rings/ring_layout.ts";
+
+/** A request that is kept by the client until it may be sent. */
+export interface HeldRequest {
+  readonly slot: Slot;
+  /** When it was issued, as a number that grows with every request of the client. */
+  readonly sequence: number;
+  /** The request's words, header included; the owner word is filled in when it is sent. */
+  readonly words: Int32Array;
+  readonly settler: Settler;
+  /** Set for a value that is too large for the ring. */
+  readonly large?: LargeValue;
+}
+
+/** A value on its way into the pool by reserve, one-sided write, and commit. */
+export interface LargeValue {
+  readonly bytes: Uint8Array;
+}
 
 /** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
 export interface Settler {

@@ -36,7 +36,7 @@ import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import { forgetDeath, hasDied } from "../node/agent_life.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
-import { endMerging, hasUnmerged } from "./log_merger.ts";
+import { abandonMergers, endMerging, hasUnmerged } from "./log_merger.ts";
 
 /** After how long a thread without tasks ends. */
 const IDLE_TIMEOUT_MS = 2000;
@@ -165,6 +165,7 @@ export class DpmProcessors {
   /** Gives back what was held by one that has failed: if it threw, it has done so itself; if its thread has ended, it has not. */
   #endCopying(): void {
     forgetDeath(this.#pool, AGENT_COPIER);
+    abandonMergers(this.#pool, AGENT_DPM);
     abandonCopying(this.#pool, AGENT_DPM);
   }
 

@@ -12,9 +12,10 @@ import { writeBackup } from "../persistence/backup.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import { IndexCheck, type SegmentFindings } from "../persistence/index_check.ts";
-import { loadSegments, type SegmentSource } from "../persistence/snapshot_reader.ts";
+import { loadSegments } from "../persistence/snapshot_reader.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";
+import type { RestoreTask } from "../persistence/parallel_restore.ts";
 import {
   type SnapshotIdentity,
   type SnapshotReport,
@@ -41,21 +42,7 @@ import { Cleaner } from "./cleaner.ts";
 export type DpmTask =
   | { readonly kind: "clean"; readonly pool: PoolHandle; readonly log?: LogPlace | undefined }
   | { readonly kind: "sync" | "checkpoint"; readonly pool: PoolHandle; readonly log: LogPlace }
-  | {
-    readonly kind: "load";
-    readonly pool: PoolHandle;
-    readonly source: SegmentSource;
-    readonly from: number;
-    readonly to: number;
-  }
-  | {
-    readonly kind: "check";
-    readonly pool: PoolHandle;
-    readonly path: string;
-    readonly mustCount: boolean;
-    readonly from: number;
-    readonly to: number;
-  }
+  | RestoreTask
   | {
     readonly kind: "backup";
     readonly pool: PoolHandle;

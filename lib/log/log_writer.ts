@@ -21,7 +21,6 @@
 import { assert } from "../core/assert.ts";
 import { NO_ADDRESS, NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
-import type { LogFile } from "../persistence/log_file.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
   AGENT_IN_SYSTEM_CALL,
@@ -33,12 +32,13 @@ import {
   SEGMENT_SYNCED_BYTES,
 } from "../pool/control_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
+import type { LogSink } from "./log_sink.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "./record_layout.ts";
 
 /** What a writer is made of beside the pool. */
 export interface LogWriterOptions {
   /** Where what is appended is logged; undefined logs nothing. */
-  readonly file?: LogFile | undefined;
+  readonly file?: LogSink | undefined;
   /** Whether it stages values that will be copied into another writer's log. */
   readonly isStaging?: boolean;
   /**
@@ -64,7 +64,7 @@ export class LogWriter {
   readonly #segments: SegmentTable;
   /** Who appends. */
   readonly agent: number;
-  readonly #file: LogFile | undefined;
+  readonly #file: LogSink | undefined;
   readonly #isStaging: boolean;
   readonly #isMerged: boolean;
   #segmentNumber = 0;
@@ -216,7 +216,7 @@ export class LogWriter {
     this.publish();
   }
 
-  #writeRanges(ranges: readonly Range[], file: LogFile, mustSync: boolean): boolean {
+  #writeRanges(ranges: readonly Range[], file: LogSink, mustSync: boolean): boolean {
     for (const { address, byteLength } of ranges) {
       if (!file.write(address, byteLength)) return false;
     }

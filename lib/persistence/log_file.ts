@@ -7,6 +7,7 @@
  * @module
  */
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import type { LogSink } from "../log/log_sink.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { epochMs } from "../core/runtime.ts";
 import { checkFrame, sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
@@ -32,7 +33,7 @@ import { type FileSystem, writeFully } from "./file_system.ts";
 const OVERDUE_MS = 1500;
 
 /** The image, opened for writing. */
-export class LogFile {
+export class LogFile implements LogSink {
   readonly #pool: Pool;
   readonly #files: FileSystem;
   readonly #segments: SegmentTable;

@@ -5,15 +5,33 @@
  * @module
  */
 import type { Piscina } from "piscina";
-import type { DpmTask } from "../dpm/dpm_tasks.ts";
 import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/control_layout.ts";
+import type { PoolHandle } from "../pool/pool.ts";
 import type { SegmentFindings } from "./index_check.ts";
-import type { PoolRestore } from "./snapshot_reader.ts";
+import type { PoolRestore, SegmentSource } from "./snapshot_reader.ts";
 
 /** Bytes of segments from which on starting threads pays. */
 const BYTES_MIN = 128 * 1024 * 1024;
 /** Pieces of work per thread: so that none waits long for the others at the end. */
 const PIECES_PER_THREAD = 8;
+
+/** What a thread is asked to do with some of the segments: `from` up to, not including, `to`. */
+export type RestoreTask =
+  | {
+    readonly kind: "load";
+    readonly pool: PoolHandle;
+    readonly source: SegmentSource;
+    readonly from: number;
+    readonly to: number;
+  }
+  | {
+    readonly kind: "check";
+    readonly pool: PoolHandle;
+    readonly path: string;
+    readonly mustCount: boolean;
+    readonly from: number;
+    readonly to: number;
+  };
 
 /** How it is done. */
 export interface ParallelRestoreOptions {
@@ -40,7 +58,7 @@ export async function restoreInParallel(
   if (options.threadCount < 2 || storedBytes < bytesMin) return restoreAlone(restore);
   const threads = await startThreads(options);
   try {
-    const load = (from: number, to: number): DpmTask => {
+    const load = (from: number, to: number): RestoreTask => {
       return { kind: "load", pool: pool.handle, source, from, to };
     };
     if (!await inPieces(threads, options, restore, load)) restore.load();
@@ -49,7 +67,7 @@ export async function restoreInParallel(
     check.checkTables();
     const { mustCount } = restore;
     const path = source.checkpointPath;
-    const makeTask = (from: number, to: number): DpmTask => {
+    const makeTask = (from: number, to: number): RestoreTask => {
       return { kind: "check", pool: pool.handle, path, mustCount, from, to };
     };
     const hasMuch = usedBytes(restore) >= bytesMin;
@@ -81,7 +99,7 @@ async function inPieces(
   threads: Piscina,
   { threadCount, onProgress }: ParallelRestoreOptions,
   { source: { segmentCount } }: PoolRestore,
-  makeTask: (from: number, to: number) => DpmTask,
+  makeTask: (from: number, to: number) => RestoreTask,
 ): Promise<unknown[] | undefined> {
   const step = Math.ceil(segmentCount / (threadCount * PIECES_PER_THREAD));
   const pieces: Promise<unknown>[] = [];

@@ -36,7 +36,6 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
-import { abandonMergers } from "../dpm/log_merger.ts";
 import { mergeInPause, mergeLogs } from "../dpm/merged_pause.ts";
 import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
@@ -137,13 +136,13 @@ export function writeSnapshot(
 }
 
 /**
- * Gives back what a thread has held that died while it wrote a snapshot, a checkpoint or a backup: the pause, the lock, the
- * segments that were not freed meanwhile, and mergers, which the M-node tidies up. Does nothing if it held nothing. No other thread of that agent may be writing one.
+ * Gives back what a thread has held that died while it wrote a snapshot, a checkpoint or a backup:
+ * the pause, the lock, and the segments that were not freed meanwhile. Does nothing if it held
+ * nothing. No other thread of that agent may be writing one. Its mergers are given up separately.
  */
 export function abandonCopying(pool: Pool, agent: number): void {
   breakPause(pool, agent);
   releaseCheckpoints(pool, agent);
-  abandonMergers(pool, agent);
   // It may have been freeing segments.
   Atomics.store(pool.control, REPAIR_WANTED, 1);
   // Where writes are logged, segments always wait for a checkpoint.

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FlushWaiters } from "../../lib/client/flush_waiters.ts";
 import { HeldSlots } from "../../lib/client/held_slots.ts";
-import type { HeldRequest } from "../../lib/client/node_connection.ts";
+import type { HeldRequest } from "../../lib/client/settlers.ts";
 import {
   BatchSettler,
   OutcomeSettler,

@@ -1,0 +1,155 @@
+/**
+ * Imports go one way: a folder of lib/ uses those below it in the table, and no two files import each other, by whatever way.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { PROJECT_ROOT } from "../scripts/runtimes.ts";
+
+/** Each folder may use those after it. A new folder gets its place here, and a row in CONTRIBUTING.md. */
+const ORDER: readonly string[] = [
+  "cli",
+  "store",
+  // The roles.
+  "mnode",
+  "client",
+  "node",
+  "dpm",
+  "persistence",
+  // The shared structures.
+  "rings",
+  "routing",
+  "index",
+  "log",
+  "statistics",
+  "codec",
+  "cache",
+  "pool",
+  "core",
+];
+
+/** Imports against the order that are still there. A number may only fall; at 0 its row goes. */
+const EXCEPTIONS: readonly {
+  readonly from: string;
+  readonly to: string;
+  readonly count: number;
+}[] = [
+  { from: "dpm", to: "node", count: 7 },
+  { from: "persistence", to: "dpm", count: 1 },
+];
+
+/** The files that each file imports, by their paths relative to the project's folder. */
+type Imports = ReadonlyMap<string, readonly string[]>;
+
+/** A static import or re-export, or a dynamic import, of a file of this project. */
+const IMPORT = /^(?:import|export)\b[^;"]*"(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
+
+function readImports(): Imports {
+  const paths = readdirSync(join(PROJECT_ROOT, "lib"), { recursive: true, encoding: "utf8" })
+    .map((path) => posix.join("lib", path.replaceAll("\\", "/")))
+    .filter((path) => path.endsWith(".ts"));
+  return new Map(paths.map((path) => {
+    const source = readFileSync(join(PROJECT_ROOT, path), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
+    const imports = [...source.matchAll(IMPORT)]
+      .map((match) => posix.join(posix.dirname(path), (match[1] ?? match[2])!));
+    return [path, imports];
+  }));
+}
+
+/** The folder of lib/ that a file is in; "" for what is above lib/, which nothing in it may use. */
+function folderOf(path: string): string {
+  return /^lib\/([^/]+)\//.exec(path)?.[1] ?? "";
+}
+
+/** Every import against an order, as "from -> to: file imports file". */
+function againstOrder(imports: Imports, order: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const [path, targets] of imports) {
+    const from = folderOf(path);
+    if (!order.includes(from)) {
+      throw new Error(`lib/${from} has no place in the order of test/imports.test.ts`);
+    }
+    for (const target of targets) {
+      const to = folderOf(target);
+      if (order.indexOf(to) >= order.indexOf(from)) continue;
+      found.push(`${from} -> ${to}: ${path} imports ${target}`);
+    }
+  }
+  return found;
+}
+
+/** One cycle of imports, as the files on it; undefined if there is none. */
+function findCycle(imports: Imports): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  function visit(file: string): string[] | undefined {
+    if (done.has(file)) return undefined;
+    const start = path.indexOf(file);
+    if (start >= 0) return [...path.slice(start), file];
+    path.push(file);
+    for (const target of imports.get(file) ?? []) {
+      const cycle = visit(target);
+      if (cycle !== undefined) return cycle;
+    }
+    path.pop();
+    done.add(file);
+    return undefined;
+  }
+  for (const file of imports.keys()) {
+    const cycle = visit(file);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+const imports = readImports();
+
+test("imports follow the order of the folders", () => {
+  const left = new Map<string, string[]>();
+  for (const line of againstOrder(imports, ORDER)) {
+    const pair = line.slice(0, line.indexOf(":"));
+    left.set(pair, [...left.get(pair) ?? [], line]);
+  }
+  for (const { from, to, count } of EXCEPTIONS) {
+    const lines = left.get(`${from} -> ${to}`) ?? [];
+    const hint = lines.length < count ? "fewer are left: lower the number" : "one more is too many";
+    assert.is(lines.length, count, `${from} -> ${to}, ${hint}\n${lines.join("\n")}`);
+    left.delete(`${from} -> ${to}`);
+  }
+  assert.equal([...left.values()].flat(), []);
+});
+
+test("every folder of the order exists", () => {
+  const folders = new Set([...imports.keys()].map(folderOf));
+  assert.equal(ORDER.filter((folder) => !folders.has(folder)), []);
+});
+
+test("no file imports itself by way of others", () => {
+  assert.equal(findCycle(imports)?.join("\n"), undefined);
+});
+
+test("the checks find what they look for", () => {
+  const bad: Imports = new Map([
+    ["lib/core/a.ts", ["lib/core/b.ts", "mod.ts"]],
+    ["lib/core/b.ts", ["lib/pool/c.ts"]],
+    ["lib/pool/c.ts", ["lib/core/a.ts"]],
+  ]);
+  assert.equal(againstOrder(bad, ["pool", "core"]), [
+    "core -> : lib/core/a.ts imports mod.ts",
+    "core -> pool: lib/core/b.ts imports lib/pool/c.ts",
+  ]);
+  assert.equal(findCycle(bad), [
+    "lib/core/a.ts",
+    "lib/core/b.ts",
+    "lib/pool/c.ts",
+    "lib/core/a.ts",
+  ]);
+  assert.throws(() => againstOrder(bad, ["core"]), /lib\/pool has no place/);
+  // Hundreds of imports are read: the pattern still knows how they are written.
+  assert.ok([...imports.values()].flat().length > 500);
+});
+
+test.run();
