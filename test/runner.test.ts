@@ -136,6 +136,29 @@ test("finds test files in nested folders, in order", () => {
   ]);
 });
 
+test("a quick run leaves out what does not fit, and says so", async () => {
+  mkdirSync(join(root, "dist", "test", "unit"), { recursive: true });
+  mkdirSync(join(root, "test", "unit"), { recursive: true });
+  for (const [name, body] of [["endless", HANGING["hanging"]], ["short", ENDING["passing"]]]) {
+    writeFileSync(join(root, "test", "unit", `${name}.test.ts`), "");
+    writeFileSync(join(root, "dist", "test", "unit", `${name}.test.js`), `${HEADER}\n${body}\n`);
+  }
+  const lines: string[] = [];
+  const results = await runTestFiles({
+    root,
+    runtimes: ["node"],
+    only: ["unit/", "/fail"],
+    jobCount: 2,
+    timeoutMs: 60_000,
+    quickMs: 10_000,
+    print: (text) => lines.push(text),
+  });
+  assert.equal(results.map(({ file }) => file), ["test/unit/short.test.ts"]);
+  assert.is(lines.at(-3), "left out, as time was up: test/unit/endless.test.ts");
+  assert.is(lines.at(-2), "left out, as they take longer or tell less: 2 of test/");
+  assert.is(lines.at(-1), "2 passed, 0 failed");
+});
+
 test("reads the last summary, colours or not", () => {
   const summary = (total: number) => `\n  Total:     ${total}\n  Passed:    1\n  Skipped:   0\n`;
   assert.equal(parseSummary(summary(7) + summary(3)), { total: 3, passed: 1, skipped: 0 });

@@ -1,7 +1,7 @@
 /**
  * Real processes whose system calls fail: strace puts errors in the place of calls, as a disk would that breaks or is full.
  *
- * Skipped where there is no strace, or where it may not trace.
+ * On Linux a failure where there is no strace, or where it may not trace; other systems have none.
  *
  * @module
  */
@@ -47,7 +47,15 @@ function runFaulted(use: FaultedUse, inject: string): FaultedReport {
 }
 
 const isPossible = canTrace();
-if (!isPossible) test.skip("there is no strace here, or it may not trace", () => {});
+if (process.platform !== "linux") test.skip("strace is for Linux", () => {});
+else {
+  test("strace is there, and may trace", () => {
+    assert.ok(
+      isPossible,
+      "these tests need strace: apt-get install strace, and the right to trace",
+    );
+  });
+}
 
 for (const { durability, inject, failure } of isPossible ? FAULTS : []) {
   test(`${inject}, ${durability}`, async () => {

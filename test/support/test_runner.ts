@@ -28,6 +28,8 @@ export interface TestRunOptions {
   jobCount: number;
   /** Time a file may take on one runtime before it is killed and has failed. */
   timeoutMs: number;
+  /** Runs only {@linkcode QUICK_PATHS}, as far as this time allows, and says what it left out. */
+  quickMs?: number;
   /** Called with each piece of the report as soon as it is known, without the line's end. */
   print: (text: string) => void;
 }
@@ -76,6 +78,18 @@ const FILE_SUFFIX = ".test.ts";
 /** Process groups that run now, so that an interrupted run leaves none behind. */
 const running = new Set<ChildProcess>();
 
+/** What {@linkcode findQuickFiles} finds, the most telling first; a slash at the end: all in the folder. */
+export const QUICK_PATHS: readonly string[] = [
+  "test/imports.test.ts",
+  "test/manifests.test.ts",
+  "test/unit/",
+  "test/api/reads_and_writes.test.ts",
+  "test/api/conditional.test.ts",
+  "test/api/expiry.test.ts",
+  "test/api/iteration.test.ts",
+  "test/api/pipelining.test.ts",
+];
+
 /** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
 export function findTestFiles(root: string, only: readonly string[]): string[] {
   return readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
@@ -85,18 +99,34 @@ export function findTestFiles(root: string, only: readonly string[]): string[] {
     .sort();
 }
 
+/** Those of the files that tell most in a minute, in this order. */
+export function findQuickFiles(files: readonly string[]): string[] {
+  return QUICK_PATHS.flatMap((quick) =>
+    files.filter((file) => quick.endsWith("/") ? file.startsWith(quick) : file === quick)
+  );
+}
+
 /** Runs every file on every runtime and prints the report; the results come in the order of ending. */
 export async function runTestFiles(options: TestRunOptions): Promise<FileResult[]> {
-  const { root, runtimes, only, jobCount, timeoutMs, print } = options;
-  const files = findTestFiles(root, only);
+  const { root, runtimes, only, jobCount, timeoutMs, quickMs, print } = options;
+  const all = findTestFiles(root, only);
+  const files = quickMs === undefined ? all : findQuickFiles(all);
+  const endMs = performance.now() + (quickMs ?? Infinity);
   if (files.length === 0) print("no test file found");
   const jobs = files.flatMap((file) => runtimes.map((runtime) => ({ file, runtime })));
   const fileWidth = Math.max(0, ...files.map((file) => file.length));
   const results: FileResult[] = [];
+  const late: string[] = [];
 
   async function runJobs(): Promise<void> {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
-      const result = await runTestFile(root, job.file, job.runtime, timeoutMs);
+    while (jobs.length > 0 && performance.now() < endMs) {
+      const job = jobs.shift()!;
+      const msMax = Math.min(timeoutMs, endMs - performance.now());
+      const result = await runTestFile(root, job.file, job.runtime, msMax);
+      if (quickMs !== undefined && performance.now() >= endMs) {
+        late.push(job.file);
+        continue;
+      }
       results.push(result);
       print(formatResult(result, fileWidth));
     }
@@ -104,6 +134,12 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
   await Promise.all(Array.from({ length: jobCount }, runJobs));
 
   for (const runtime of runtimes) print(formatRuntime(runtime, results));
+  if (quickMs !== undefined) {
+    late.push(...jobs.map(({ file }) => file));
+    const slow = all.filter((file) => !files.includes(file));
+    print(`left out, as time was up: ${late.join(", ") || "nothing"}`);
+    print(`left out, as they take longer or tell less: ${countByFolder(slow)}`);
+  }
   const { passed, failed } = sumCounts(results);
   print(`${passed} passed, ${files.length === 0 ? 1 : failed} failed`);
   return results;
@@ -251,6 +287,16 @@ function killGroup(child: ChildProcess): void {
 function testEnvironment(): Record<string, string | undefined> {
   const { FORCE_COLOR: _, ...environment } = process.env;
   return { ...environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+}
+
+/** How many files are in which folder. */
+function countByFolder(files: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const file of files) {
+    const folder = file.slice(0, file.lastIndexOf("/"));
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts].map(([folder, count]) => `${count} of ${folder}/`).join(", ");
 }
 
 function formatResult(result: FileResult, fileWidth: number): string {
