@@ -4,6 +4,7 @@
  * @module
  */
 import type { SegmentId } from "../core/brands.ts";
+import { trace, TRACED } from "../core/debug.ts";
 import { epochMs } from "../core/runtime.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
@@ -135,7 +136,14 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const counters = new AgentCounters(pool, AGENT_DPM);
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
   counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
-  return segments.freeCount + segments.pendingCount - freeBefore;
+  const gainedCount = segments.freeCount + segments.pendingCount - freeBefore;
+  if (TRACED.cleaning) {
+    trace(
+      "cleaning",
+      `${cleaner.cleanedCount} segments cleaned, ${gainedCount} gained, ${cleaner.movedBytes} bytes moved`,
+    );
+  }
+  return gainedCount;
 }
 
 /**

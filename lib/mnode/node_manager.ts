@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { trace, TRACED } from "../core/debug.ts";
 import type { NodeId, Slot } from "../core/brands.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import {
@@ -319,6 +320,7 @@ export class NodeManager {
       longestPauseMs: moves.longestPauseMs,
     };
     if (report.slotsMoved > 0) this.#options.events.onSlotsMoved(report);
+    if (TRACED.slots) trace("slots", `scaled: ${JSON.stringify(report)}`);
     return report;
   }
 

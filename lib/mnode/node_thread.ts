@@ -4,6 +4,7 @@
  * @module
  */
 import { Worker } from "node:worker_threads";
+import { trace, TRACED } from "../core/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import { NODE_START_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, sleep, startTimer } from "../core/runtime.ts";
@@ -88,6 +89,7 @@ export class NodeThread {
 
   /** Asks the thread to end; it does so between two steps. */
   requestStop(): void {
+    if (TRACED.kn) trace("kn", `${this.#options.start.nodeId} is asked to stop`);
     this.#isStopping = true;
     Atomics.store(this.#pool.control, this.#agentAt + AGENT_STOP_WANTED, 1);
     wake(this.#pool.control, this.#agentAt);
@@ -175,6 +177,7 @@ export class NodeThread {
     }
     worker.unref();
     this.#isRunning = true;
+    if (TRACED.kn) trace("kn", `${start.nodeId} runs`);
   }
 
   #end(reason: string, cause?: unknown): void {
@@ -185,6 +188,7 @@ export class NodeThread {
 
   #fail(reason: string, cause?: unknown): void {
     const { nodeId } = this.#options.start;
+    if (TRACED.kn) trace("kn", `${nodeId} ${reason}`);
     this.#failure ??= new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
   }
 }

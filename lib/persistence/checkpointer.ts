@@ -19,6 +19,7 @@
  */
 import { join } from "node:path";
 import type { SegmentId } from "../core/brands.ts";
+import { trace, TRACED } from "../core/debug.ts";
 import { monotonicMs } from "../core/runtime.ts";
 import {
   CHECKPOINT_NUMBER_WORD,
@@ -130,6 +131,12 @@ export class Checkpointer {
     control[CHECKPOINT_UNITS] = written;
     this.#segments.releasePending(pending);
     removeOtherImages(this.#files, this.#place.directory, image);
+    if (TRACED.checkpoint) {
+      trace(
+        "checkpoint",
+        `${number} written, ${checkpoint.length} bytes, ${pending.length} segments freed, pause ${pauseMs} ms`,
+      );
+    }
     return {
       number,
       imageBytes,

@@ -1,0 +1,50 @@
+/**
+ * A trace of what happens rarely and explains much, for who works on Dinomo: `DINOMO_DEBUG=kn,cleaning`, or `all`.
+ *
+ * Lines go to standard error at once, from every thread, so that they are there when a thread hangs or dies. A place that traces asks
+ * {@linkcode TRACED} first, which is decided when the module is loaded: nothing is computed for a trace that is off.
+ *
+ * @module
+ */
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { threadId } from "node:worker_threads";
+import { epochMs } from "./runtime.ts";
+
+/** What can be traced. */
+export const TOPICS = ["slots", "kn", "cleaning", "checkpoint"] as const;
+
+/** One of them. */
+export type Topic = (typeof TOPICS)[number];
+
+/** The topics that are on. */
+export const TRACED: Readonly<Record<Topic, boolean>> = readTopics(wanted());
+
+/** Which topics a value of the variable turns on; unknown names are passed over. */
+export function readTopics(value: string): Record<Topic, boolean> {
+  const names = value.split(",").map((name) => name.trim());
+  const isOn = (topic: Topic) => names.includes(topic) || names.includes("all");
+  return Object.fromEntries(TOPICS.map((topic) => [topic, isOn(topic)])) as Record<Topic, boolean>;
+}
+
+/** Writes a line with time and thread; the caller has looked whether the topic is on. */
+export function trace(topic: Topic, text: string): void {
+  const time = new Date(epochMs()).toISOString();
+  try {
+    writeSync(2, `${time} thread ${threadId} ${topic}: ${text}\n`);
+  } catch {
+    // A full pipe, or none: a trace must not change what happens.
+  }
+}
+
+/** The variable's value, unless the process may not look at it: Deno would stop and ask. */
+function wanted(): string {
+  const { Deno } = globalThis as { Deno?: { permissions: PermissionQueries } };
+  const query = { name: "env", variable: "DINOMO_DEBUG" };
+  if (Deno !== undefined && Deno.permissions.querySync(query).state !== "granted") return "";
+  return process.env["DINOMO_DEBUG"] ?? "";
+}
+
+interface PermissionQueries {
+  querySync(query: { name: string; variable: string }): { state: string };
+}

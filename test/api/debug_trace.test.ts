@@ -1,0 +1,36 @@
+/**
+ * The trace for who works on Dinomo: off unless it is asked for, and then from every thread, with time and thread.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readTopics, TOPICS } from "../../lib/core/debug.ts";
+import { runProgram } from "../support/program.ts";
+
+const PROGRAM = "test/support/children/traced_store.ts";
+const LINE = /^\d{4}-\d\d-\d\dT[\d:.]+Z thread \d+ (\w+): .+$/;
+
+const run = (topics: string) => runProgram(PROGRAM, [], { DINOMO_DEBUG: topics });
+
+test("each topic is turned on by its name, all of them by one", () => {
+  const on = (value: string) => TOPICS.filter((topic) => readTopics(value)[topic]);
+  assert.equal(on(""), []);
+  assert.equal(on("kn, cleaning,unheard"), ["kn", "cleaning"]);
+  assert.equal(on("all"), [...TOPICS]);
+});
+
+test("a trace of what was asked for, from the threads that do it", async () => {
+  const { exitCode, stdout, stderr } = await run("slots,checkpoint");
+  assert.is(exitCode, 0, stdout + stderr);
+  const topics = stderr.trimEnd().split("\n").map((line) => LINE.exec(line)?.[1] ?? line);
+  assert.equal([...new Set(topics)].sort(), ["checkpoint", "slots"], stderr);
+});
+
+test("nothing unless it is asked for", async () => {
+  const { exitCode, stderr } = await run("");
+  assert.is(exitCode, 0, stderr);
+  assert.is(stderr, "");
+});
+
+test.run();
