@@ -16,9 +16,11 @@ const ORDER: readonly string[] = [
   // The roles.
   "mnode",
   "client",
+  "far",
   "node",
   "dpm",
   "persistence",
+  "agent",
   // The shared structures.
   "rings",
   "routing",
@@ -37,7 +39,9 @@ const EXCEPTIONS: readonly {
   readonly to: string;
   readonly count: number;
 }[] = [
-  { from: "dpm", to: "node", count: 7 },
+  { from: "dpm", to: "node", count: 6 },
+  { from: "node", to: "far", count: 3 },
+  { from: "agent", to: "node", count: 1 },
   { from: "persistence", to: "dpm", count: 1 },
 ];
 
