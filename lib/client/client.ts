@@ -21,7 +21,7 @@
  */
 import { assert } from "../core/assert.ts";
 import type { OwnerWord, PoolAddress, Slot } from "../core/brands.ts";
-import { type DinomoError, UnavailableError, ValueTooLargeError } from "../core/errors.ts";
+import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { GROUP_REQUESTS_MAX, HELD_BYTES_MAX, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import {
@@ -70,7 +70,7 @@ import { REPAIR_WANTED } from "../pool/control_layout.ts";
 import { cellsEnd, chooseOwner, findRoute, isCellWord, NO_ROUTE } from "../routing/cells.ts";
 import { NO_RECORD_CLIENT, recordClient } from "../routing/client_registry.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
-import { HOLDER_MASK, loadOwner, MOVING, ownerOf } from "../routing/ownership.ts";
+import { HOLDER_MASK, loadOwner, LOCK_POLLS_MAX, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
 import { DepartedRequests } from "./departed_requests.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
@@ -84,7 +84,8 @@ import {
   RequestWriter,
   type ValueBytes,
 } from "./request_writer.ts";
-import type { HeldRequest, LargeValue, Settler } from "./settlers.ts";
+
+import { type HeldRequest, type LargeValue, type Settler, unavailable } from "./settlers.ts";
 
 /**
  * Requests after which a burst is published although the tick goes on, so that the KN can begin. Where each group is synced, that
@@ -153,6 +154,8 @@ export class Client {
   #requestWordsMax = 0;
   #sequence = 0;
   #claimedAt = 0;
+  /** Why every request has been failed, and each that comes later is. */
+  #failure: DinomoError | undefined;
 
   /** Makes a client without connections. */
   constructor(options: ClientOptions) {
@@ -341,8 +344,12 @@ export class Client {
     this.#byNode.length = 0;
   }
 
-  /** Fails every request that has not ended: the KNs will not answer any more, or what they still complete is not taken. */
+  /**
+   * Fails every request that has not ended, and those that come later: the KNs will not answer any more, or what they still complete
+   * is not taken.
+   */
   failAll(error: DinomoError): void {
+    this.#failure ??= error;
     const connections = this.#connections;
     this.close();
     for (const connection of connections) {
@@ -370,8 +377,10 @@ export class Client {
   #route(slot: Slot, key: KeyPlace): NodeConnection | undefined {
     if (this.#isHeld[slot] !== 0) return undefined;
     let word = loadOwner(this.#pool, slot);
-    // The M-node marks a slot for the microseconds in which it swaps the lock word.
-    while ((word & HOLDER_MASK) === MOVING) word = loadOwner(this.#pool, slot);
+    if ((word & HOLDER_MASK) === MOVING) {
+      word = this.#waitForMove(slot);
+      if ((word & HOLDER_MASK) === MOVING) return undefined;
+    }
     // Afterwards: that the key has no cell holds as long as the word.
     if (this.#isFar && cellsEnd(this.#pool) !== 0) {
       const { hash, words, start, byteLength } = key;
@@ -383,6 +392,18 @@ export class Client {
     if (connection === undefined) return undefined;
     this.#sentUnder[slot] = word;
     return connection;
+  }
+
+  /**
+   * The owner word of a slot that moves. The M-node marks a slot for the microseconds in which it swaps the lock word, so this waits,
+   * but not for long: the M-node's thread may have ended just then.
+   */
+  #waitForMove(slot: Slot): OwnerWord {
+    for (let i = 0; i < LOCK_POLLS_MAX; i++) {
+      const word = loadOwner(this.#pool, slot);
+      if ((word & HOLDER_MASK) !== MOVING) return word;
+    }
+    return loadOwner(this.#pool, slot);
   }
 
   /** The same for a key that several KNs own, by the word of its cell. */
@@ -578,8 +599,17 @@ export class Client {
   }
 
   #holdAgain(request: HeldRequest): void {
+    this.#keep(request.settler.restart ?? request);
+  }
+
+  /** Keeps a request to be sent later; if there is no later, it fails. */
+  #keep(request: HeldRequest): void {
+    if (this.#failure !== undefined) {
+      request.settler.fail(this.#failure);
+      return this.#flushes.noteEnd(request.sequence);
+    }
     this.#isHeld[request.slot] = 1;
-    this.#held.add(request.settler.restart ?? request);
+    this.#held.add(request);
   }
 
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
@@ -599,8 +629,8 @@ export class Client {
   }
 
   #hold(request: HeldRequest): void {
-    this.#isHeld[request.slot] = 1;
-    this.#held.add(request);
+    this.#keep(request);
+    if (this.#failure !== undefined) return;
     if (this.#inFlight[request.slot] === 0) this.#held.markReady(request.slot);
     this.#scheduleFlush();
     this.#pump();
@@ -628,7 +658,8 @@ export class Client {
       if (isSent && !request.large) continue;
       // After a reservation everything else waits for its commit. A request that could not be sent waits for those
       // in flight to come back, or for the slot's owner to be connected.
-      if (!isSent) this.#held.add(request);
+      if (!isSent) this.#keep(request);
+      if (this.#failure !== undefined) return;
       this.#isHeld[slot] = 1;
       if (this.#inFlight[slot] === 0) this.#held.markReady(slot);
       return;
@@ -734,11 +765,4 @@ function keyOfRequest(words: Int32Array): KeyPlace {
     start: REQUEST_RECORD + RECORD_KEY,
     byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
   };
-}
-
-function unavailable(outcome: string): UnavailableError {
-  return new UnavailableError(
-    "the key must be in a part of the key space that somebody can write, but a KN has failed while it changed that part, " +
-      `and has not let go of it; the change ${outcome}`,
-  );
 }

@@ -4,7 +4,12 @@
  * @module
  */
 import type { Slot } from "../core/brands.ts";
-import { type DinomoError, DurabilityError, PoolFullError } from "../core/errors.ts";
+import {
+  type DinomoError,
+  DurabilityError,
+  PoolFullError,
+  UnavailableError,
+} from "../core/errors.ts";
 import { Status } from "../rings/ring_layout.ts";
 
 /** A request that is kept by the client until it may be sent. */
@@ -34,6 +39,14 @@ export interface Settler {
   fail(error: DinomoError): void;
 }
 
+/** The error for a request to a part of the keys that no KN can write; `outcome` says what is known about the change. */
+export function unavailable(outcome: string): UnavailableError {
+  return new UnavailableError(
+    "the key must be in a part of the key space that a KN can write, but a KN has failed while it changed that part, " +
+      `and has not let go of it; the change ${outcome}`,
+  );
+}
+
 /** The error for a status that is one, or undefined. */
 export function errorOf(status: number): DinomoError | undefined {
   if (status === Status.LOG_FULL) {
@@ -51,7 +64,7 @@ export function errorOf(status: number): DinomoError | undefined {
         "and nothing is durable until the store is opened again",
     );
   }
-  return undefined;
+  return status === Status.UNAVAILABLE ? unavailable("was not made") : undefined;
 }
 
 type Resolve<Result> = (result: Result) => void;

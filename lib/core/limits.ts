@@ -76,6 +76,12 @@ export const STALL_MS_MAX = 1000;
 export const SYSTEM_CALL_MS_MAX = 30_000;
 /** How long operations wait for slots that a failed KN does not let go, before they are refused. */
 export const UNAVAILABLE_AFTER_MS = 2000;
+/**
+ * For how long a change of the KNs, or of a key's owners, may make no progress while the thread of a failed KN is in the middle of a
+ * step: longer than it takes until the slots that this thread holds are refused. While no such thread is there, a slow disk may be the
+ * reason, and {@linkcode SYSTEM_CALL_MS_MAX} holds.
+ */
+export const RECONFIGURE_MS_MAX = 4000;
 /** How long a KN has to come up or to stop before that counts as a failure. */
 export const NODE_START_MS_MAX = 30_000;
 
@@ -128,4 +134,5 @@ assert(
 );
 assert(RING_BYTES_MIN / 4 >= 64 + KEY_BYTES_MAX, "a ring holds a request with the longest key");
 assert(NODE_COUNT_MAX <= NODE_ID_COUNT, "every running KN has an identity of its own");
+assert(RECONFIGURE_MS_MAX > UNAVAILABLE_AFTER_MS, "slots are refused before a change is given up");
 assert(CAPACITY_BYTES_MIN / SEGMENT_BYTES_MIN >= SEGMENT_COUNT_MIN, "the smallest pool is usable");

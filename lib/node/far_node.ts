@@ -15,7 +15,7 @@
  * @module
  */
 import type { Cache } from "../cache/cache.ts";
-import type { NodeId } from "../core/brands.ts";
+import { NO_ADDRESS, type NodeId, type PoolAddress } from "../core/brands.ts";
 import { GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { Cleaner } from "../dpm/cleaner.ts";
@@ -37,6 +37,13 @@ import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { VerbCounter, Verbs, type VerbsOptions } from "../pool/verbs.ts";
 import { type RequestConsumer, RING_EMPTY } from "../rings/request_consumer.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_ARGUMENT,
+  REQUEST_OPERATION,
+  Status,
+} from "../rings/ring_layout.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import { Step } from "../agent/step.ts";
@@ -48,6 +55,7 @@ import { Outcome } from "./commit_policy.ts";
 import { Executor } from "./executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { type CachedValue, FarLookup } from "./far_lookup.ts";
+import { MergeWait } from "./merge_wait.ts";
 import { RequestPipeline } from "./request_pipeline.ts";
 import { SegmentWait } from "./segment_wait.ts";
 import { StagedValues } from "./staged_values.ts";
@@ -107,6 +115,7 @@ export class FarNode {
   readonly #waits = new Set<Outcome>();
   #waitsForClient: RequestConsumer | undefined;
   #isStalled = false;
+  readonly #mergeWait: MergeWait = new MergeWait();
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
   constructor(options: FarNodeOptions) {
@@ -178,13 +187,16 @@ export class FarNode {
     if (!hasRequest && !hasUpkeep) return 0;
     if (!this.#step.begin()) return 0;
     this.#meter?.begin();
+    const unmergedBytes = this.#unmerged.bytes;
     this.#unmerged.drop(this.#log.segment);
+    const isMerging = this.#unmerged.bytes < unmergedBytes;
     if (this.#staged.hasAny && this.#staged.takeBack() > 0) this.#commit.endStaging();
     this.#waits.clear();
     this.#waitsForClient = undefined;
     const isBehind = this.#unmerged.bytes > this.#backlogBytesMax;
     let work = 0;
-    if (!isBehind) {
+    if (this.#mergeWait.isOver) work += this.#refuseAll();
+    else if (!isBehind) {
       for (let i = 0; i < this.#consumers.length; i++) this.#consumers[i].look();
       this.#cells.forget();
       for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
@@ -195,6 +207,7 @@ export class FarNode {
     const mustMerge = isBehind || this.#waits.has(Outcome.WAITS_FOR_MERGE);
     const mustClean = this.#waits.has(Outcome.WAITS_FOR_SPACE) ||
       (work > 0 && this.#budget.isCritical);
+    this.#mergeWait.note(hasRequest && mustMerge, isMerging);
     work += this.#keepUp(mustMerge, mustClean, sweepIsDue);
     this.#isStalled = work === 0 && hasRequest;
     this.#meter?.end();
@@ -252,6 +265,25 @@ export class FarNode {
       count += 1;
     }
     if (count > 0) this.#counters.add(AgentCounter.REQUESTS, count);
+    return count;
+  }
+
+  /** Refuses the requests that wait, and those behind them; returns how many. */
+  #refuseAll(): number {
+    let count = 0;
+    for (const consumer of this.#consumers) {
+      const ring = consumer.words;
+      consumer.look();
+      while (count < GROUP_REQUESTS_MAX) {
+        const at = consumer.takeSeen();
+        if (at === RING_EMPTY) break;
+        const isCommit = operationOf(ring[at + REQUEST_OPERATION]) === Operation.COMMIT;
+        const staged = isCommit ? ring[at + REQUEST_ARGUMENT] as PoolAddress : NO_ADDRESS;
+        this.#commit.refuse(consumer, Status.UNAVAILABLE, staged);
+        count += 1;
+      }
+    }
+    if (this.#commit.isOpen) this.#endGroup();
     return count;
   }
 

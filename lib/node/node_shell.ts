@@ -7,6 +7,8 @@ import process from "node:process";
 import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
+import { hasThreadEnded } from "../core/thread_identity.ts";
+import { clientThread, HOST_CLIENT } from "../routing/client_registry.ts";
 import { LifeState, lifeState, noteThread, setLifeState } from "./agent_life.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
@@ -53,7 +55,7 @@ export interface NodeModules {
   readonly makeFarNode?: typeof makeFarNode | undefined;
 }
 
-/** Runs a KN on this thread until the M-node wants it to stop. */
+/** Runs a KN on this thread until the M-node wants it to stop, or is gone. */
 export function runNode(start: NodeStart, modules: NodeModules = {}): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
@@ -123,6 +125,9 @@ function loop(
       if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) continue;
       spinner.learn(now() - startMs);
       counters.add(AgentCounter.SLEEPS, 1);
+      // If nothing has come for as long as this thread may sleep, there may be no thread left that would want it to stop.
+      const isLong = now() - startMs >= IDLE_WAIT_MS_MAX;
+      if (isLong && hasThreadEnded(clientThread(pool, HOST_CLIENT))) return;
     }
   }
   while (node.doWork() > 0);

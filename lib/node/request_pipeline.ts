@@ -43,7 +43,7 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { Lock } from "../routing/ownership.ts";
+import { isUnavailable, Lock } from "../routing/ownership.ts";
 import { Change } from "./change.ts";
 import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
 
@@ -132,7 +132,7 @@ export class RequestPipeline {
     if (!commit.mayJoin(change)) return Outcome.WAITS;
     if (!this.#append(change)) return this.withoutSegment(consumer, change.staged);
     const lock = commit.lock(change);
-    const verdict = lock === Lock.TAKEN ? commit.admit(change) : verdictOf(lock);
+    const verdict = lock === Lock.TAKEN ? commit.admit(change) : this.#verdictOf(lock, change);
     if (verdict === Status.OK) {
       commit.commit(consumer, change);
       return Outcome.DONE;
@@ -184,13 +184,14 @@ export class RequestPipeline {
     return Outcome.DONE;
   }
 
+  /** What a lock that was not taken means for a request: it waits for the holder, until the M-node says that this takes too long. */
+  #verdictOf(lock: number, change: Change): number {
+    if (lock === Lock.MOVED) return Status.MOVED;
+    return isUnavailable(this.#pool, change.slot) ? Status.UNAVAILABLE : Outcome.WAITS;
+  }
+
   #refuse(consumer: RequestConsumer, status: number, staged: PoolAddress): Outcome {
     this.#commit.refuse(consumer, status, staged);
     return Outcome.DONE;
   }
-}
-
-/** What a lock that was not taken means for a request. */
-function verdictOf(lock: number): number {
-  return lock === Lock.MOVED ? Status.MOVED : Outcome.WAITS;
 }

@@ -124,6 +124,8 @@ export const Status = {
   FOUND: 6,
   /** A value was read, and is too large for the response ring: it is staged in the pool, for the client to take and to give back. */
   FOUND_STAGED: 7,
+  /** Not applied: a KN that has failed holds what the request needs, and has not let go for too long. */
+  UNAVAILABLE: 8,
 } as const;
 
 const CONDITION_SHIFT = 8;

@@ -41,6 +41,8 @@ export const StoreState = {
   CLOSED: 2,
   /** The same, because the store has failed. */
   FAILED: 3,
+  /** The same, because the thread that opened it has ended without closing it. */
+  ORPHANED: 4,
 } as const;
 
 /** The client of the thread that opened the store. */

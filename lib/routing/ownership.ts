@@ -127,10 +127,24 @@ export function tryMoveSlot(pool: Pool, slot: Slot, owner: NodeId): boolean {
   return false;
 }
 
-/** Tells the clients that nobody can write a slot: whoever holds it does not let it go. Undone by {@linkcode tryMoveSlot}. */
+/**
+ * Tells clients and KNs that a slot cannot be written: its holder does not let it go. Undone by {@linkcode tryMoveSlot}, or by
+ * {@linkcode markAvailable}.
+ */
 export function markUnavailable(pool: Pool, slot: Slot): void {
   const word = loadOwner(pool, slot) & ~(OWNER_MASK << OWNER_SHIFT);
   Atomics.store(pool.control, OWNER_TABLE + slot, word | (NO_NODE << OWNER_SHIFT));
+}
+
+/** Takes {@linkcode markUnavailable} back for a slot that stays with its owner: its holder has let it go. */
+export function markAvailable(pool: Pool, slot: Slot): void {
+  const word = Atomics.load(pool.control, pool.slotAt(slot) + SLOT_LOCK) & ~HOLDER_MASK;
+  Atomics.store(pool.control, OWNER_TABLE + slot, word);
+}
+
+/** Whether the M-node has said that a slot cannot be written. A KN that finds it locked then refuses requests for it. */
+export function isUnavailable(pool: Pool, slot: Slot): boolean {
+  return ownerOf(loadOwner(pool, slot)) === NO_NODE;
 }
 
 /** The agent that holds a slot's lock; -1 if nobody does. */

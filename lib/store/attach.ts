@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import type { CodecOption } from "../codec/codec.ts";
 import {
   describe,
@@ -24,6 +23,7 @@ import {
   clientState,
   markClientDead,
   releaseClient,
+  setStoreState,
   StoreState,
   storeState,
 } from "../routing/client_registry.ts";
@@ -37,6 +37,7 @@ import {
   type StoreHandle,
 } from "./handle.ts";
 import { FarStore } from "./far_store.ts";
+import { HostWatch, onThreadExit } from "./host_watch.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 
@@ -102,6 +103,7 @@ export async function attach<V = unknown>(
     );
   }
   let file: LogFile | undefined;
+  const host = new HostWatch(pool);
   try {
     if (shared.log !== undefined) {
       const { openLogFile } = await import("../persistence/open_log.ts");
@@ -121,6 +123,8 @@ export async function attach<V = unknown>(
       // In the thread that opened the store nobody else would look after it meanwhile.
       onBlocked: () => localMonitor(shared)?.lookWhileBlocked(),
       onPoll: () => {
+        // The others hear of it, too, and no operation begins that would wait for the M-node.
+        if (host.hasEnded()) setStoreState(pool, StoreState.ORPHANED);
         if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
       },
     });
@@ -146,31 +150,20 @@ export async function attach<V = unknown>(
   }
 }
 
-/** What is left to do for this thread's stores when it ends. */
-const leavers = new Set<() => void>();
-let isListening = false;
-
-/** Calls `leave` when this thread ends; with one listener for all stores. */
-function onThreadExit(leave: () => void): void {
-  leavers.add(leave);
-  if (isListening) return;
-  isListening = true;
-  process.on("exit", () => leavers.forEach((each) => each()));
-}
-
 /** What an attached thread can do for a store as a whole: little. */
 class AttachedMaintenance<V> implements StoreMaintenance {
   readonly #pool: Pool;
   readonly #clientId: number;
   readonly #parts: ClientParts<V>;
   readonly #file: LogFile | undefined;
+  readonly #stay: () => void;
 
   constructor(pool: Pool, clientId: number, parts: ClientParts<V>, file: LogFile | undefined) {
     this.#pool = pool;
     this.#clientId = clientId;
     this.#parts = parts;
     this.#file = file;
-    onThreadExit(this.#leave);
+    this.#stay = onThreadExit(this.#leave);
   }
 
   scale(): Promise<never> {
@@ -197,7 +190,7 @@ class AttachedMaintenance<V> implements StoreMaintenance {
   async close(hasFailed: () => boolean): Promise<void> {
     const { client, connector } = this.#parts;
     if (!hasFailed()) await client.whenIdle();
-    leavers.delete(this.#leave);
+    this.#stay();
     client.close();
     connector.close();
     this.#file?.close();

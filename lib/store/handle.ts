@@ -71,8 +71,14 @@ export function checkHandle(value: unknown): SharedParts {
 
 /** Why an attached store cannot be used. */
 export function closedByHost(pool: Pool): StoreClosedError {
+  const state = storeState(pool);
+  if (state === StoreState.ORPHANED) {
+    return new StoreClosedError(
+      "the store must be open, and the thread that opened it has ended without closing it",
+    );
+  }
   return new StoreClosedError(
-    storeState(pool) === StoreState.FAILED
+    state === StoreState.FAILED
       ? "the store has failed, and must be opened again in the thread that opened it"
       : "the store must be open, and was closed by the thread that opened it",
   );
