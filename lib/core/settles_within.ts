@@ -3,18 +3,16 @@
  *
  * @module
  */
-import { clearTimeout, setTimeout } from "node:timers";
+import { startTimer } from "./runtime.ts";
 
 /** Waits until a promise has settled, but no longer than so many milliseconds; returns whether it has. */
-export async function settlesWithin(promise: Promise<unknown>, msMax: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), msMax);
+export function settlesWithin(promise: Promise<unknown>, msMax: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = startTimer(() => resolve(false), msMax);
+    const settle = () => {
+      timer.stop();
+      resolve(true);
+    };
+    promise.then(settle, settle);
   });
-  const settled = promise.then(() => true, () => true);
-  try {
-    return await Promise.race([settled, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -13,17 +13,20 @@
  * and the new owner needs nothing else (I4). Nothing is copied (I7). What the last owner remembers of the slot it forgets
  * when it sees another owner word; until then it answers nothing for it.
  *
- * A slot that was taken stays taken until it can be given: nobody gives it to anybody else meanwhile.
+ * A slot that was taken stays taken until it can be given: nobody gives it to anybody else meanwhile. If that takes too long, because
+ * the thread of a failed KN holds what merging needs, clients are told that the slot cannot be written.
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import type { NodeId, Slot } from "../core/brands.ts";
+import { UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
 import { isMergedUpTo, loggedEnd, LogMerger } from "../dpm/log_merger.ts";
 import { clientExecutor } from "../node/executor.ts";
 import type { Pool } from "../pool/pool.ts";
 import { HOST_CLIENT } from "../routing/client_registry.ts";
 import { MERGING_NODE } from "../routing/node_directory.ts";
-import { slotOwner, tryMoveSlot } from "../routing/ownership.ts";
+import { markUnavailable, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
 
 /** What moving works with. */
 export interface FarMovesOptions {
@@ -34,12 +37,18 @@ export interface FarMovesOptions {
   readonly clock: () => number;
 }
 
+/** A slot that was taken. */
+interface TakenSlot {
+  /** The agent block of its last owner, whose log is to be merged first. */
+  readonly agent: number | undefined;
+  readonly sinceMs: number;
+}
+
 /** Moves slots; the M-node has one. */
 export class FarMoves {
   readonly #options: FarMovesOptions;
   readonly #pool: Pool;
-  /** Slots that were taken, and the agent blocks of those whose logs are to be merged first. */
-  readonly #taken = new Map<Slot, number | undefined>();
+  readonly #taken = new Map<Slot, TakenSlot>();
   readonly #mergers: (LogMerger | undefined)[] = [];
 
   /** Makes one that has taken nothing. */
@@ -58,13 +67,13 @@ export class FarMoves {
     const owner = slotOwner(this.#pool, slot);
     if (owner === MERGING_NODE) return true;
     if (!tryMoveSlot(this.#pool, slot, MERGING_NODE)) return false;
-    this.#taken.set(slot, this.#options.agentOf(owner));
+    this.#taken.set(slot, { agent: this.#options.agentOf(owner), sinceMs: monotonicMs() });
     return true;
   }
 
   /** Merges what the last owner of a slot that was taken has logged; false if that has to be tried again. */
   mergeTaken(slot: Slot): boolean {
-    const agent = this.#taken.get(slot);
+    const agent = this.#taken.get(slot)?.agent;
     return agent === undefined || this.mergeAll(agent);
   }
 
@@ -74,6 +83,14 @@ export class FarMoves {
     if (!tryMoveSlot(this.#pool, slot, owner)) return false;
     this.#taken.delete(slot);
     return true;
+  }
+
+  /** Declares unavailable what was taken too long ago; to be called while a failed KN's thread is in the middle of a step. */
+  markUnavailable(): void {
+    const nowMs = monotonicMs();
+    for (const [slot, { sinceMs }] of this.#taken) {
+      if (nowMs - sinceMs >= UNAVAILABLE_AFTER_MS) markUnavailable(this.#pool, slot);
+    }
   }
 
   /** Moves a slot; false if it has not arrived yet. */

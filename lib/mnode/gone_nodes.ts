@@ -15,7 +15,7 @@ import { epochMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientOf, Executor, fenceExecutor } from "../node/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
-import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
+import { AGENT_EXECUTOR, AGENT_MERGERS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isConnected, resetRing, type RingHandle } from "../rings/ring_layout.ts";
 import {
@@ -31,7 +31,13 @@ import {
   NodeState,
   setNode,
 } from "../routing/node_directory.ts";
-import { markUnavailable, slotHolder, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
+import {
+  markAvailable,
+  markUnavailable,
+  slotHolder,
+  slotOwner,
+  tryMoveSlot,
+} from "../routing/ownership.ts";
 import { breakPause } from "../pool/gate.ts";
 import { forgetSpinner } from "../node/idle_strategy.ts";
 import { abandonCheckpoints } from "../persistence/checkpoint_lock.ts";
@@ -71,6 +77,8 @@ export interface GoneNode<Kn extends GoneKn = ManagedNode> {
   readonly inside: number;
   /** Slots that it still holds. */
   stuck: Slot[];
+  /** Slots of other KNs that it has held for so long that they were declared unavailable: it cleaned, or merged. */
+  held: Slot[];
   /** Slots that it does not hold any more. */
   movedCount: number;
   /** Nobody is in a step of it, and its segments are sealed, unless they have to be merged first. */
@@ -109,6 +117,11 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     return this.#nodes.some((gone) => !gone.isQuiet);
   }
 
+  /** Whether a slot is in the hands of a KN that is gone: it owns it, or has it locked. */
+  holds(slot: Slot): boolean {
+    return this.#nodes.some((gone) => gone.stuck.includes(slot) || this.#isLockedBy(gone, slot));
+  }
+
   /** From now on slots stay where they are: the store is being closed, and nobody else is to have them. */
   keepSlots(): void {
     this.#keepsSlots = true;
@@ -124,6 +137,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
       sinceMs: this.#options.now(),
       inside,
       stuck: [],
+      held: [],
       movedCount: 0,
       isQuiet: false,
       isMerged: this.#options.farMoves === undefined,
@@ -154,6 +168,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     if (!gone.isThreadTidied) this.#tidyThread(gone);
     if (!gone.isQuiet) this.#settle(gone, file);
     if (!gone.isMerged && gone.isQuiet) this.#endFarLog(gone, file);
+    if (!gone.isQuiet || gone.held.length > 0) this.#markHeld(gone);
     if (gone.stuck.length === 0) return;
     const { farMoves } = this.#options;
     if (farMoves !== undefined) this.#moveFar(gone, farMoves);
@@ -167,6 +182,30 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     if (now() - gone.sinceMs < UNAVAILABLE_AFTER_MS) return;
     gone.isUnavailable = true;
     for (const slot of gone.stuck) markUnavailable(pool, slot);
+  }
+
+  /** Declares slots of other KNs unavailable that it has locked for too long, and takes that back when it has let go. */
+  #markHeld(gone: GoneNode<Kn>): void {
+    const { pool, now } = this.#options;
+    gone.held = gone.held.filter((slot) => {
+      if (this.#isLockedBy(gone, slot)) return true;
+      markAvailable(pool, slot);
+      return false;
+    });
+    if (gone.isQuiet || now() - gone.sinceMs < UNAVAILABLE_AFTER_MS) return;
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const slot = i as Slot;
+      const isOthers = this.#isLockedBy(gone, slot) && slotOwner(pool, slot) !== gone.node.nodeId;
+      if (!isOthers || gone.held.includes(slot)) continue;
+      gone.held.push(slot);
+      markUnavailable(pool, slot);
+    }
+  }
+
+  /** Whether it, or the merger of its log, has a slot locked. */
+  #isLockedBy({ node }: GoneNode<Kn>, slot: Slot): boolean {
+    const holder = slotHolder(this.#pool, slot);
+    return holder === node.agent || holder === AGENT_MERGERS + node.agent;
   }
 
   /** Takes the slots that it does not hold, and gives them away when what it has logged for them is merged. */

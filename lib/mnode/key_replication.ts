@@ -161,7 +161,7 @@ export class KeyReplication {
     const cell = this.#cellOf(key);
     if (cell === NO_CELL) return this.#tryCreate(key, ownerCount);
     this.#wanted.set(cell, ownerCount);
-    this.#closed.delete(cell);
+    if (this.#closed.delete(cell)) this.#heldSinceMs.delete(cell);
     return this.#trySwap(cell) && this.#giveBack() ? "done" : "again";
   }
 
@@ -183,7 +183,9 @@ export class KeyReplication {
   tend(): void {
     if (this.#taken.size > 0) this.#giveBack();
     // Clients hold the requests for their keys, and the thread that closed them may block for one.
-    for (const cell of [...this.#closed]) this.#tryFree(cell);
+    for (const cell of [...this.#closed]) {
+      if (!this.#tryFree(cell) && this.#closed.has(cell)) this.#markHeld(cell);
+    }
     for (const agent of unaskedLogs(this.#pool)) this.#options.farMoves.mergeAll(agent);
     this.#forEachCell((cell) => {
       if (this.#closed.has(cell)) return;
@@ -333,7 +335,7 @@ export class KeyReplication {
     return undefined;
   }
 
-  /** Says that a KN that is gone holds a cell: for a moment clients wait, later they are refused. */
+  /** Says that a KN that is gone holds a cell, or what freeing it needs: for a moment clients wait, later they are refused. */
   #markHeld(cell: CellId): void {
     const nowMs = this.#options.now();
     const sinceMs = this.#heldSinceMs.get(cell) ?? nowMs;

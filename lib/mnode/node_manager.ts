@@ -24,7 +24,7 @@ import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts"
 import type { FarSettings } from "../node/far_start.ts";
 import { forgetDeath, hasDied, LifeState, lifeState } from "../node/agent_life.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
-import { AgentCounters } from "../pool/agent_counters.ts";
+import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_DPM,
   AGENT_EXECUTOR,
@@ -65,7 +65,8 @@ import { type EncodedKey, KeyReplication } from "./key_replication.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import { NodeThread } from "./node_thread.ts";
 import { repairPool } from "./pool_repair.ts";
-import { StallDetector } from "./stall_detector.ts";
+import { ProgressLimit } from "./progress_limit.ts";
+import { SAMPLE_GAP_MS_MAX, StallDetector } from "./stall_detector.ts";
 
 /** What `scale` did. */
 export interface ScaleReport {
@@ -155,11 +156,9 @@ const MOVES_PER_TURN = 256;
 const LEAVE_MS_MAX = 1000;
 /** How long the other KNs have to stop after the store has failed, until they are terminated. */
 const FAILED_STOP_MS_MAX = 1000;
-/** A KN that fails sooner than this after it was started counts as failing at once; so many in a row are hopeless. */
+/** A KN that fails sooner than this, or before it has answered a request, counts as failing at once; so many in a row are hopeless. */
 const QUICK_FAILURE_MS = 1000;
 const QUICK_FAILURES_MAX = 20;
-/** Longest time between two samples that counts as a KN's, not as this thread's. */
-const SAMPLE_GAP_MS_MAX = 250;
 /** How often starting a thread is tried again, and after how long for the first time. */
 const START_ATTEMPTS_MAX = 3;
 const START_RETRY_MS = 50;
@@ -199,6 +198,8 @@ export class NodeManager {
   /** KNs that are to be left, while others are about to be retired. */
   #stayingCount: number | undefined;
   #hasFailed = false;
+  /** KNs are being stopped: one that fails now is not replaced. */
+  #isStopping = false;
   #nextSweepersMs = 0;
   #lastId = NO_NODE;
   /** Slots that are being moved to other KNs. */
@@ -253,12 +254,18 @@ export class NodeManager {
     return !this.#gone.hasZombies;
   }
 
-  /** Resolves when that is so; keeps no process alive. */
-  async whenSettled(): Promise<void> {
-    while (!this.isSettled) {
+  /** Whether no thread of a KN that is gone may still change the pool, or write to its files. */
+  get haveAllLetGo(): boolean {
+    return this.#gone.nodes.every(({ isQuiet, node }) => isQuiet && node.thread.hasLetGo);
+  }
+
+  /** Resolves when that is so, which may be never; keeps no process alive. */
+  async whenAllHaveLetGo(): Promise<void> {
+    while (!this.haveAllLetGo) {
       await sleep(SETTLE_RETRY_MS, { keepsAlive: false });
       this.#gone.advance();
     }
+    if (this.#farMoves !== undefined) this.#tendMergers();
   }
 
   /** The rings between a client and the KN of an agent block. */
@@ -287,8 +294,21 @@ export class NodeManager {
     this.#activate(nodes);
   }
 
-  /** Changes the number of KNs while requests go on. */
+  /**
+   * Changes the number of KNs while requests go on. Slots that a failed KN does not let go are not waited for: they are given to
+   * whom they are assigned when it does.
+   *
+   * @throws {UnavailableError} when other slots cannot be moved for too long; see progress_limit.ts
+   */
   async scale(count: number): Promise<ScaleReport> {
+    try {
+      return await this.#scale(count);
+    } finally {
+      this.#stayingCount = undefined;
+    }
+  }
+
+  async #scale(count: number): Promise<ScaleReport> {
     const from = this.#nodes.length;
     const startMs = monotonicMs();
     if (count > from) {
@@ -308,7 +328,6 @@ export class NodeManager {
     const isLeaving = (node: ManagedNode) => leaving.includes(node.place);
     const retired = this.#nodes.filter(isLeaving);
     await Promise.all(retired.map((node) => this.#retire(node)));
-    this.#stayingCount = undefined;
     const report: ScaleReport = {
       from,
       to: this.#nodes.length,
@@ -337,9 +356,11 @@ export class NodeManager {
    * Has a key of a far pool owned by so many KNs, at most all of them, or by one.
    *
    * @returns false when as many keys as there may be have several owners already
+   * @throws {UnavailableError} when that is not possible for too long
    */
   async replicate(key: EncodedKey, ownerCount: number): Promise<boolean> {
     const keys = this.#keys!;
+    const limit = this.#limit("changing the number of a key's owners");
     while (!this.#hasFailed) {
       const count = Math.min(ownerCount, this.#nodes.length);
       if (count < 2) {
@@ -348,6 +369,7 @@ export class NodeManager {
         const outcome = keys.tryReplicate(key, count);
         if (outcome !== "again") return outcome === "done";
       }
+      limit.check(0);
       await sleep(RETRY_MS);
     }
     return true;
@@ -357,10 +379,17 @@ export class NodeManager {
   async #leaveKeys(count: number): Promise<void> {
     if (this.#keys === undefined || count >= this.#nodes.length) return;
     this.#stayingCount = count;
+    const limit = this.#limit("taking replicated keys from KNs that are retired");
     for (let isDone = false; !isDone && !this.#hasFailed;) {
       isDone = count > 1 ? this.#keys.tryLeave() : this.#keys.tryDereplicateLone();
-      if (!isDone) await sleep(RETRY_MS);
+      if (isDone) break;
+      limit.check(0);
+      await sleep(RETRY_MS);
     }
+  }
+
+  #limit(what: string): ProgressLimit {
+    return new ProgressLimit(what, () => !this.isSettled, () => monotonicMs());
   }
 
   /**
@@ -369,7 +398,7 @@ export class NodeManager {
    */
   tend(): void {
     if (this.#hasFailed) return;
-    for (const node of this.#nodes) {
+    for (const node of this.#isStopping ? [] : this.#nodes) {
       const reason = this.#failureOf(node);
       if (reason !== undefined) this.#fail(node, reason);
     }
@@ -377,13 +406,14 @@ export class NodeManager {
     if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
     this.#farRebalance?.give();
+    if (!this.isSettled) this.#farMoves?.markUnavailable();
     this.#keys?.tend();
     this.#endRecoveries();
     const isWanted = Atomics.load(this.#pool.control, REPAIR_WANTED) !== 0;
     const isDead = this.#unrepaired.length > 0 || this.#deadCleaner !== undefined ||
       this.#mergerDeaths.length > 0;
     if (isWanted || isDead) this.repair();
-    this.#startSweepers();
+    if (!this.#isStopping) this.#startSweepers();
   }
 
   /** Ends what mergers have left that died, or threw, in the middle of a step. */
@@ -431,17 +461,18 @@ export class NodeManager {
     return true;
   }
 
-  /** Stops all KNs: from here on nobody executes anything. */
+  /**
+   * Stops all KNs: from here on nobody executes anything. Ends also if a thread does not: {@linkcode haveAllLetGo} says so then.
+   */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     const nodes = this.#nodes;
     const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
     await Promise.all(nodes.map((node) => this.#stopThread(node, stopMsMax)));
     this.#nodes = [];
     this.#gone.keepSlots();
     for (const node of nodes) this.#gone.add(node);
-    for (const { node } of this.#gone.nodes) {
-      if (!await node.thread.stop(FAILED_STOP_MS_MAX)) await node.thread.terminate();
-    }
+    await Promise.all(this.#gone.nodes.map(({ node }) => node.thread.stop(FAILED_STOP_MS_MAX)));
     if (this.#farMoves !== undefined) this.#tendMergers();
     this.#gone.advance();
   }
@@ -505,9 +536,11 @@ export class NodeManager {
 
   /** Puts another KN in the place of one that has failed. */
   #fail(node: ManagedNode, reason: string): void {
-    if (this.#hasFailed || !this.#nodes.includes(node)) return;
+    if (this.#hasFailed || this.#isStopping || !this.#nodes.includes(node)) return;
     this.failureCount += 1;
-    const isQuick = monotonicMs() - node.startedAtMs < QUICK_FAILURE_MS;
+    // On a machine that is busy it takes longer than that until a thread runs.
+    const isQuick = monotonicMs() - node.startedAtMs < QUICK_FAILURE_MS ||
+      new AgentCounters(this.#pool, node.agent).get(AgentCounter.REQUESTS) === 0;
     const failures = isQuick ? node.failures + 1 : 1;
     const agent = this.#freeAgents(1)[0];
     if (failures > QUICK_FAILURES_MAX || agent === undefined) {
@@ -580,6 +613,7 @@ export class NodeManager {
   /** Moves slots until the first so many KNs have them all, whoever fails meanwhile. */
   async #rebalance(count: number): Promise<{ count: number; longestPauseMs: number }> {
     const moves = { count: 0, longestPauseMs: 0 };
+    const limit = this.#limit("changing the number of KNs");
     for (let isDone = false; !isDone && !this.#hasFailed;) {
       isDone = true;
       const nodes = this.#nodes;
@@ -591,11 +625,13 @@ export class NodeManager {
         if (tryMoveSlot(this.#pool, slot as Slot, owner)) {
           moves.count += 1;
           moves.longestPauseMs = Math.max(moves.longestPauseMs, monotonicMs() - startMs);
-        } else isDone = false;
+        } else if (!this.#gone.holds(slot as Slot)) isDone = false;
         if (moves.count % MOVES_PER_TURN === 0) await nextTurn();
       }
       isDone &&= nodes === this.#nodes;
-      if (!isDone) await sleep(RETRY_MS);
+      if (isDone) break;
+      limit.check(moves.count);
+      await sleep(RETRY_MS);
     }
     return moves;
   }
@@ -607,7 +643,10 @@ export class NodeManager {
     const assignedTo = (slot: Slot) =>
       (nodes === this.#nodes ? owners : this.#assignment(this.#nodes))[slot]!;
     const rebalance = this.#farRebalance = new FarRebalance(this.#pool, farMoves, assignedTo);
-    const isAway = (slot: Slot) => slotOwner(this.#pool, slot) !== owners[slot];
+    // While it ends in an error, what it has taken goes on being given.
+    const isAway = (slot: Slot) =>
+      slotOwner(this.#pool, slot) !== owners[slot] && !this.#gone.holds(slot);
+    const limit = this.#limit("changing the number of KNs");
     while (!this.#hasFailed) {
       nodes = this.#nodes;
       owners = this.#assignment(nodes.slice(0, count));
@@ -618,6 +657,7 @@ export class NodeManager {
         if (nodes === this.#nodes) rebalance.move(slots.slice(from, from + MOVES_PER_TURN));
       }
       if (nodes === this.#nodes && !slots.some(isAway)) break;
+      limit.check(rebalance.count);
       await sleep(RETRY_MS);
     }
     this.#farRebalance = undefined;

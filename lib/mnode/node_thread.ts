@@ -6,16 +6,24 @@
 import { Worker } from "node:worker_threads";
 import { trace, TRACED } from "../core/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
-import { NODE_START_MS_MAX } from "../core/limits.ts";
-import { monotonicMs, sleep, startTimer } from "../core/runtime.ts";
+import { monotonicMs, sleep } from "../core/runtime.ts";
+import { NODE_START_MS_MAX, STALL_MS_MAX, SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { LifeState, lifeState, setLifeState, threadOf } from "../node/agent_life.ts";
 import type { NodeStart } from "../node/node_shell.ts";
-import { AGENT_STOP_WANTED } from "../pool/control_layout.ts";
+import {
+  AGENT_EXECUTOR,
+  AGENT_HEARTBEAT,
+  AGENT_IN_SYSTEM_CALL,
+  AGENT_STEPS,
+  AGENT_STOP_WANTED,
+} from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { SAMPLE_GAP_MS_MAX, StallDetector } from "./stall_detector.ts";
 
-/** How long a thread that said it has stopped may take to end before it is terminated. */
+/** How long a thread that said it has stopped may take to end before it is terminated, and one that is terminated then. */
 const EXIT_MS_MAX = 2000;
 
 /**
@@ -63,6 +71,11 @@ export class NodeThread {
     return this.#state === LifeState.FAILED;
   }
 
+  /** Whether the thread will not touch the pool or its files any more: it has said so, or has ended. */
+  get hasLetGo(): boolean {
+    return this.#state === LifeState.STOPPED || this.hasGivenUp || this.hasEnded;
+  }
+
   /**
    * Whether the thread will not execute another instruction. Its `exit` event is proof of that where the operating system does not
    * say, unless it was terminated on Deno, where a terminated worker runs on.
@@ -95,16 +108,20 @@ export class NodeThread {
     wake(this.#pool.control, this.#agentAt);
   }
 
-  /** Ends a thread that does not end by itself: at once where that is possible. */
+  /**
+   * Ends a thread that does not end by itself: at once where that is possible. Whether it was possible, {@linkcode hasEnded} says: a
+   * thread in a call of the operating system ends when that returns, and on Deno no thread is ended.
+   */
   async terminate(): Promise<void> {
     this.#isStopping = this.#isTerminated = true;
-    await this.#worker?.terminate();
+    const worker = this.#worker;
+    if (worker !== undefined) await settlesWithin(Promise.resolve(worker.terminate()), EXIT_MS_MAX);
   }
 
   /**
    * Stops the thread and waits until it has ended.
    *
-   * @returns false when it did not stop in time, and was terminated
+   * @returns false when it did not stop in time, or has stalled, and was terminated
    */
   async stop(stopMsMax: number): Promise<boolean> {
     // A thread that is being started can be stopped when it runs; if that fails, there is nothing to stop.
@@ -114,9 +131,14 @@ export class NodeThread {
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     this.requestStop();
     const deadlineMs = monotonicMs() + stopMsMax;
+    const stalls = new StallDetector({
+      stallMsMax: STALL_MS_MAX,
+      systemCallMsMax: SYSTEM_CALL_MS_MAX,
+      gapMsMax: SAMPLE_GAP_MS_MAX,
+    });
     while (this.#state !== LifeState.STOPPED) {
       if (this.hasGivenUp || this.#hasExited) return true;
-      if (monotonicMs() > deadlineMs) {
+      if (monotonicMs() > deadlineMs || this.#hasStalled(stalls)) {
         await this.terminate();
         return false;
       }
@@ -124,15 +146,23 @@ export class NodeThread {
     }
     // The thread has left its loop and ends by itself; a reference makes the process wait for that.
     worker.ref();
-    await new Promise<void>((resolve) => {
-      const terminate = () => void this.terminate().then(resolve, resolve);
-      const timeout = startTimer(terminate, EXIT_MS_MAX);
-      void exited.then(() => {
-        timeout.stop();
-        resolve();
-      });
-    });
+    if (!await settlesWithin(exited, EXIT_MS_MAX)) await this.terminate();
     return true;
+  }
+
+  /** Whether the thread makes no progress on its way to its end. */
+  #hasStalled(stalls: StallDetector): boolean {
+    const { control } = this.#pool;
+    return stalls.observe({
+      nowMs: monotonicMs(),
+      executor: Atomics.load(control, this.#agentAt + AGENT_EXECUTOR),
+      steps: Atomics.load(control, this.#agentAt + AGENT_STEPS),
+      heartbeat: Atomics.load(control, this.#agentAt + AGENT_HEARTBEAT),
+      // It has been asked to stop, which is work.
+      hasRequests: true,
+      isThreadRunning: this.#state === LifeState.RUNNING,
+      isInSystemCall: control[this.#agentAt + AGENT_IN_SYSTEM_CALL] !== 0,
+    });
   }
 
   /** One of {@linkcode LifeState}. */

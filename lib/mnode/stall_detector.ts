@@ -8,6 +8,9 @@
  * @module
  */
 
+/** Longest time between two samples that counts as a KN's, not as this thread's. */
+export const SAMPLE_GAP_MS_MAX = 250;
+
 /** What a KN's words say at one moment. */
 export interface NodeSample {
   readonly nowMs: number;

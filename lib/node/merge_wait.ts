@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import { RECONFIGURE_MS_MAX } from "../core/limits.ts";
 
 /** The waiting of one KN's requests. */
@@ -14,7 +15,7 @@ export class MergeWait {
   #sinceMs: number | undefined;
 
   /** Makes the waiting of a KN; `now` is a monotonic clock in milliseconds. */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = monotonicMs) {
     this.#now = now;
   }
 

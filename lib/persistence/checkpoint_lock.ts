@@ -6,8 +6,9 @@
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import type { Slot } from "../core/brands.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
+import { SLOT_COUNT, SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { AGENT_COPIER, CHECKPOINT_LOCK, REPAIR_WANTED, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -18,9 +19,26 @@ export function tryLockCheckpoints(pool: Pool, agent: number): boolean {
   return Atomics.compareExchange(pool.control, CHECKPOINT_LOCK, 0, agent + 1) === 0;
 }
 
-/** Takes the lock for an agent, waiting for whoever has it. */
-export function lockCheckpoints(pool: Pool, agent: number): void {
-  while (!tryLockCheckpoints(pool, agent)) sleepSync(1);
+/**
+ * Takes the lock for an agent, waiting for the holder for as long as a file operation may take.
+ *
+ * @throws when the holder has not given it back by then: its thread has failed, and has not ended
+ */
+export function lockCheckpoints(
+  pool: Pool,
+  agent: number,
+  waitMsMax: number = SYSTEM_CALL_MS_MAX,
+): void {
+  const deadlineMs = monotonicMs() + waitMsMax;
+  while (!tryLockCheckpoints(pool, agent)) {
+    if (monotonicMs() > deadlineMs) {
+      const holder = Atomics.load(pool.control, CHECKPOINT_LOCK) - 1;
+      throw new Error(
+        `agent ${holder} has been writing a checkpoint for more than ${waitMsMax} ms`,
+      );
+    }
+    sleepSync(1);
+  }
 }
 
 /** Gives the lock back. */

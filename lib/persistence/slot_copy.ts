@@ -12,8 +12,9 @@
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import { NO_BUCKET, type OwnerWord, type Slot } from "../core/brands.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
+import { SLOT_COUNT, SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
 import {
   BUCKET_OVERFLOW,
   BUCKET_PAIRS,
@@ -35,7 +36,7 @@ import {
 } from "../pool/control_layout.ts";
 import { BUCKET_BYTES, REGION_BUCKETS_LOG2, REGION_BUCKETS_MASK } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { holderOf, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
+import { isUnavailable, slotHolder, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
 import {
   SLOT_ENTRY_EXPIRING_COUNT,
   SLOT_ENTRY_OVERFLOW_COUNT,
@@ -45,8 +46,8 @@ import {
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
 
-/** How long to wait for a slot: a KN that has failed while it held one is dealt with sooner, if it can be. */
-const LOCK_WAIT_MS_MAX = 60_000;
+/** How often to look whether the M-node has said that the holder of a slot does not let go. */
+const LOCK_LOOK_MS = 250;
 
 /** Copies one pool's slots. */
 export class SlotCopy {
@@ -78,21 +79,24 @@ export class SlotCopy {
     const { control } = this.#pool;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const slotAt = this.#pool.slotAt(slot as Slot);
-      const owner = this.#lock(slotAt + SLOT_LOCK);
+      const owner = this.#lock(slot as Slot);
       this.#copySlot(slotAt, slot * SLOT_ENTRY_WORDS);
       unlockSlot(control, slotAt + SLOT_LOCK, owner);
     }
   }
 
-  /** Waits for a slot, which may be locked while its owner waits for a disk. */
-  #lock(lock: number): OwnerWord {
+  /** Waits for a slot, which may be locked while its owner waits for a disk, but not for a KN that has failed. */
+  #lock(slot: Slot): OwnerWord {
     const { control } = this.#pool;
-    const owner = waitForAnySlot(control, lock, AGENT_COPIER, LOCK_WAIT_MS_MAX);
-    if (owner !== undefined) return owner;
+    const lock = this.#pool.slotAt(slot) + SLOT_LOCK;
+    const deadlineMs = monotonicMs() + SYSTEM_CALL_MS_MAX;
+    for (;;) {
+      const owner = waitForAnySlot(control, lock, AGENT_COPIER, LOCK_LOOK_MS);
+      if (owner !== undefined) return owner;
+      if (isUnavailable(this.#pool, slot) || monotonicMs() > deadlineMs) break;
+    }
     throw new Error(
-      `a slot was locked for ${LOCK_WAIT_MS_MAX} ms by agent ${
-        holderOf(Atomics.load(control, lock))
-      }`,
+      `slot ${slot} is locked by agent ${slotHolder(this.#pool, slot)}, which does not let it go`,
     );
   }
 

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { monotonicMs } from "../core/runtime.ts";
 import process from "node:process";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -31,7 +32,7 @@ export class HostWatch {
   /** Whether the host's thread is known to have ended; looks now and then only. */
   hasEnded(): boolean {
     if (++this.#pollCount % POLLS_PER_CLOCK !== 0) return false;
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (nowMs < this.#nextMs) return false;
     this.#nextMs = nowMs + INTERVAL_MS;
     return hasThreadEnded(clientThread(this.#pool, HOST_CLIENT));

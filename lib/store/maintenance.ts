@@ -59,6 +59,8 @@ export interface MaintainedParts {
   readonly snapshotNumber: number;
   /** Called when the store is about to be closed: nothing is done to it of its own accord from then on. */
   readonly onClosing: () => void;
+  /** Called when the store is closed for every thread. */
+  readonly onClosed: () => void;
 }
 
 /** Why a flush is refused. */
@@ -155,31 +157,51 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     return durabilityFailure(this.#parts.pool) !== DurabilityFailure.NONE;
   }
 
+  /**
+   * Stops the KNs, and ends the rest if their threads have let go. If one has not, which may still change the pool and write to its
+   * files, the store is closed for everyone, but the last snapshot, the files and the lock wait for that thread, in the background:
+   * a snapshot of now would not be of one moment, and a successor's files could be written to.
+   */
   async #close(hasFailed: boolean): Promise<void> {
-    const { pool, client, nodes, dpm, monitor, path, log, lock } = this.#parts;
+    const { pool, client, nodes, monitor, lock } = this.#parts;
+    // Attached threads begin nothing new from now on, and what they have begun ends with the KNs: after that nothing changes.
+    setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSING);
     try {
-      // Attached threads begin nothing new from now on, and what they have begun ends with the KNs: after that nothing changes.
-      setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSING);
       if (!hasFailed) await client.whenIdle();
-      monitor.stop();
+      // The monitor goes on meanwhile: it ends the pauses of threads that have failed.
       await nodes.stop();
+    } finally {
+      monitor.stop();
+    }
+    if (lock === undefined || nodes.haveAllLetGo) return await this.#end(hasFailed);
+    this.#noteClosed(hasFailed);
+    // What goes wrong then, the files say at the next opening.
+    nodes.whenAllHaveLetGo().then(() => this.#end(hasFailed)).catch(() => {});
+    throw new NodeFailedError(
+      "the threads of all KNs must have let go before the store can be written to its directory and opened again, but one that has " +
+        "failed is still in the middle of its work: when it has let go, the rest is done, if the process runs that long",
+    );
+  }
+
+  /** Writes the last snapshot, and ends what is left: threads, files, and last the lock. */
+  async #end(hasFailed: boolean): Promise<void> {
+    const { dpm, path, log, lock } = this.#parts;
+    try {
       if (!hasFailed && path !== undefined) await this.#snapshot();
     } finally {
-      setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSED);
+      this.#noteClosed(hasFailed);
       try {
         await dpm.close();
         log?.file.close();
       } finally {
-        // A thread that is in the middle of a step may still write to the files when it goes on.
-        if (nodes.isSettled) await lock?.release();
-        else nodes.whenSettled().then(() => lock?.release());
+        await lock?.release();
       }
     }
-    if (!nodes.isSettled && lock !== undefined) {
-      throw new NodeFailedError(
-        "a KN that has failed must let go before the directory can be opened again, and is still in the middle of a step",
-      );
-    }
+  }
+
+  #noteClosed(hasFailed: boolean): void {
+    setStoreState(this.#parts.pool, hasFailed ? StoreState.FAILED : StoreState.CLOSED);
+    this.#parts.onClosed();
   }
 
   async #snapshot(): Promise<SnapshotReport> {

@@ -37,6 +37,7 @@ import {
   sizesOf,
 } from "./options.ts";
 import { FarStore } from "./far_store.ts";
+import { onThreadExit } from "./host_watch.ts";
 import { Store, type StoreParts } from "./store.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
@@ -243,6 +244,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
         codecName: codec,
         snapshotNumber: number,
         onClosing: () => opening.statistics?.stop(),
+        onClosed: onThreadExit(() => setStoreState(pool, StoreState.ORPHANED)),
       }, assertWorks);
       if (statistics !== undefined) {
         opening.statistics = new StoreStatistics({

@@ -6,11 +6,23 @@
  *
  * @module
  */
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { exitForGood } from "../../scripts/exit_for_good.ts";
+import type { Slot } from "../../lib/core/brands.ts";
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
 import { Executor } from "../../lib/node/executor.ts";
-import { AGENT_BLOCK_WORDS, AGENT_EXECUTOR, LINE_WORDS } from "../../lib/pool/control_layout.ts";
+import {
+  AGENT_BLOCK_WORDS,
+  AGENT_EXECUTOR,
+  LINE_WORDS,
+  SLOT_LOCK,
+} from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
+import { holderOf } from "../../lib/routing/ownership.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
 import { checkHandle } from "../../lib/store/handle.ts";
 import type { StoreHandle } from "../../mod.ts";
@@ -28,6 +40,8 @@ export const Fault = {
   LOOP: 4,
   /** It takes memory until it has no more. */
   MEMORY: 5,
+  /** It makes no progress until {@linkcode Hang.end}, in a call of the operating system: no runtime can end it before. */
+  HANG: 6,
 } as const;
 
 const WORDS_AT = AGENT_BLOCK_WORDS - LINE_WORDS;
@@ -41,6 +55,8 @@ const FIRED_NODE = 5;
 const FIRED_AT_MS = 6;
 /** Stalls that have ended by themselves after their KN had been given up. */
 const WOKEN = 7;
+/** Slot that has to be locked for the agent when the order is carried out, plus 1; 0 if it does not matter. */
+const SLOT = 8;
 
 /** Milliseconds of the wall clock, in as many bits as a word has; the same on all threads. */
 export function wallClockMs(): number {
@@ -75,11 +91,15 @@ export class FaultOrders {
     return Array.from({ length: NODE_COUNT_MAX }, (_, agent) => agent);
   }
 
-  /** Orders a fault at so many atomic accesses from now, counted in steps only. */
-  give(agent: number, kind: number, accesses: number, durationMs = 0): void {
+  /**
+   * Orders a fault at so many atomic accesses from now, counted in steps only; with a slot, only those are counted at which the
+   * agent has it locked.
+   */
+  give(agent: number, kind: number, accesses: number, durationMs = 0, slot: Slot | -1 = -1): void {
     const at = this.#pool.agentAt(agent) + WORDS_AT;
     this.#pool.control[at + COUNTDOWN] = accesses;
     this.#pool.control[at + DURATION_MS] = durationMs;
+    this.#pool.control[at + SLOT] = slot + 1;
     Atomics.store(this.#pool.control, at + KIND, kind);
   }
 
@@ -116,6 +136,8 @@ export class FaultOrders {
 
 /** Carries out the orders for one agent block; called before and after each atomic access of its thread. */
 export class FaultTaker {
+  readonly #pool: Pool;
+  readonly #agent: number;
   readonly #control: Int32Array;
   readonly #at: number;
   readonly #executorAt: number;
@@ -126,6 +148,8 @@ export class FaultTaker {
 
   /** Takes the orders for an agent, as the KN with an identity. */
   constructor(pool: Pool, agent: number, node: number) {
+    this.#pool = pool;
+    this.#agent = agent;
     this.#control = pool.control;
     this.#at = pool.agentAt(agent) + WORDS_AT;
     this.#executorAt = pool.agentAt(agent) + AGENT_EXECUTOR;
@@ -137,7 +161,13 @@ export class FaultTaker {
     const control = this.#control;
     const at = this.#at;
     const kind = control[at + KIND];
-    if (kind === Fault.NONE || --control[at + COUNTDOWN] > 0) return;
+    if (kind === Fault.NONE) return;
+    const slot = control[at + SLOT];
+    if (slot !== 0) {
+      const word = control[this.#pool.slotAt((slot - 1) as Slot) + SLOT_LOCK];
+      if (holderOf(word) !== this.#agent) return;
+    }
+    if (--control[at + COUNTDOWN] > 0) return;
     this.#store(control, at + KIND, Fault.NONE);
     control[at + FIRED_KIND] = kind;
     control[at + FIRED_NODE] = this.#node;
@@ -146,13 +176,41 @@ export class FaultTaker {
     if (kind === Fault.THROW) throw new Error("planted failure");
     if (kind === Fault.EXIT) return exitForGood(exit);
     if (kind === Fault.MEMORY) return exhaustMemory();
-    const untilMs = performance.now() + control[at + DURATION_MS];
+    if (kind === Fault.HANG) hang(control[at + DURATION_MS]);
+    const untilMs = performance.now() + (kind === Fault.HANG ? 0 : control[at + DURATION_MS]);
     const word = new Int32Array(new SharedArrayBuffer(4));
     while (performance.now() < untilMs) {
       if (kind === Fault.STALL) this.#wait(word, 0, 0, 10);
     }
     if (control[this.#executorAt] < Executor.ABANDONED) this.#add(control, at + WOKEN, 1);
   }
+}
+
+/** What a thread hangs in that carries out {@linkcode Fault.HANG}: it waits for a file to go away. */
+export class Hang {
+  static #count = 0;
+  /** What to order as the duration. */
+  readonly id: number = ++Hang.#count;
+
+  /** Prepares for it. */
+  constructor() {
+    writeFileSync(hangFile(this.id), "");
+  }
+
+  /** Lets the thread go on. */
+  end(): void {
+    rmSync(hangFile(this.id), { force: true });
+  }
+}
+
+function hangFile(id: number): string {
+  return join(tmpdir(), `dinomo-hang-${process.pid}-${id}`);
+}
+
+function hang(id: number): void {
+  // Not for longer than this process lives.
+  const script = 'while [ -e "$1" ] && kill -0 "$2"; do sleep 0.2; done';
+  spawnSync("sh", ["-c", script, "sh", hangFile(id), `${process.pid}`]);
 }
 
 function exhaustMemory(): void {
