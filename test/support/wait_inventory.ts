@@ -1,0 +1,426 @@
+/**
+ * How every loop, await and blocking call of the library ends (I14): by a limit, with the store, or because what it does is finite.
+ *
+ * The number is how many there are in a function: see wait_scan.ts. A new one has to be thought about, and entered here.
+ *
+ * @module
+ */
+
+/** Places that end in the same way. */
+export interface WaitEnding {
+  /** What ends them. Limits are named as in lib/core/limits.ts or in the file itself. */
+  readonly ends: string;
+  readonly places: Readonly<Record<string, number>>;
+}
+
+/** All of them. */
+export const WAIT_ENDINGS: readonly WaitEnding[] = [
+  {
+    ends: "The thread of a KN: until the M-node wants it to stop, or the host has ended. It " +
+      "sleeps for IDLE_WAIT_MS_MAX at most",
+    places: {
+      "idle_strategy.ts sleepUnless": 1,
+      "node_shell.ts loop": 2,
+    },
+  },
+  {
+    ends: "The KN's own thread ends its part: when the executor has left, or the M-node has " +
+      "fenced it, which it does when the thread makes no progress for STALL_MS_MAX " +
+      "(NodeThread.stop)",
+    places: {
+      "step.ts Step.close": 2,
+    },
+  },
+  {
+    ends: "A pause ends by itself, or is ended by the monitor after its PAUSE_MS_MAX; each look " +
+      "waits a bounded time",
+    places: {
+      "gate.ts Gate.enterAfterPause": 1,
+      "gate.ts waitWhilePaused": 1,
+    },
+  },
+  {
+    ends: "The waitMsMax of the pause, after which it throws",
+    places: {
+      "gate.ts pause": 2,
+    },
+  },
+  {
+    ends: "SYSTEM_CALL_MS_MAX, after which it throws",
+    places: {
+      "checkpoint_lock.ts lockCheckpoints": 2,
+    },
+  },
+  {
+    ends: "SYSTEM_CALL_MS_MAX, or until the M-node says that the slot is unavailable; then it " +
+      "throws",
+    places: {
+      "slot_copy.ts SlotCopy.#lock": 1,
+    },
+  },
+  {
+    ends: "The waitMsMax that it is given",
+    places: {
+      "ownership.ts waitForAnySlot": 1,
+    },
+  },
+  {
+    ends: "The milliseconds that it is given",
+    places: {
+      "response_ring.ts ResponseWriter.waitForRoom": 1,
+      "settles_within.ts settlesWithin": 2,
+      "sleep_sync.ts sleepSync": 1,
+      "verbs.ts spin": 1,
+    },
+  },
+  {
+    ends: "One wait of a bounded time; how often it is repeated SegmentWait, MergeWait and the " +
+      "M-node decide",
+    places: {
+      "client_waiter.ts EventLoopWaiter.waitSync": 2,
+      "far_node.ts FarNode.waitWhileStalled": 1,
+      "kvs_node.ts KvsNode.#beginStep": 1,
+      "segment_table.ts SegmentTable.waitForRelease": 1,
+      "segment_wait.ts SegmentWait.wait": 1,
+    },
+  },
+  {
+    ends: "A bounded time of spinning",
+    places: {
+      "client_waiter.ts EventLoopWaiter.#drain": 1,
+      "idle_strategy.ts Spinner.#poll": 1,
+    },
+  },
+  {
+    ends: "When the requests end: a KN answers them, or refuses them when the M-node has " +
+      "declared their slots unavailable (UNAVAILABLE_AFTER_MS after it has seen a KN fail), " +
+      "or the store fails, closes, or loses its host, which fails them all",
+    places: {
+      "attach.ts AttachedMaintenance.close": 1,
+      "client.ts Client.#acquire": 1,
+      "client.ts Client.#hold": 1,
+      "client.ts Client.settleSlot": 1,
+      "client.ts Client.waitFor": 1,
+      "far_store.ts FarStore.#existing": 1,
+      "far_store.ts FarStore.#read": 1,
+      "far_store.ts FarStore.get": 1,
+      "far_store.ts FarStore.getEntry": 1,
+      "far_store.ts FarStore.getMany": 1,
+      "far_store.ts FarStore.has": 1,
+      "flush_waiters.ts FlushWaiters.add": 1,
+      "held_slots.ts HeldSlots.whenIdle": 1,
+      "held_slots.ts HeldSlots.whenSettled": 1,
+      "settlers.ts BatchSettler.constructor": 1,
+      "settlers.ts OutcomeSettler.constructor": 1,
+      "settlers.ts PutSettler.constructor": 1,
+      "store.ts Store.#getSettled": 1,
+      "store.ts Store.#issueAll": 1,
+      "store.ts Store.#settlePending": 1,
+    },
+  },
+  {
+    ends: "Logs that nobody is asked for: UNAVAILABLE_AFTER_MS. Requests: as above",
+    places: {
+      "far_store.ts FarStore.#merge": 4,
+    },
+  },
+  {
+    ends: "ProgressLimit: RECONFIGURE_MS_MAX without progress while a failed KN's thread is in " +
+      "a step, otherwise SYSTEM_CALL_MS_MAX; then it throws",
+    places: {
+      "node_manager.ts NodeManager.#leaveKeys": 2,
+      "node_manager.ts NodeManager.#rebalance": 3,
+      "node_manager.ts NodeManager.#rebalanceFar": 3,
+      "node_manager.ts NodeManager.replicate": 2,
+    },
+  },
+  {
+    ends: "NodeThread.stop, then LEAVE_MS_MAX",
+    places: {
+      "node_manager.ts NodeManager.#retire": 3,
+      "node_manager.ts NodeManager.#stopThread": 3,
+    },
+  },
+  {
+    ends: "NodeThread.start and NodeThread.stop, for each KN at the same time",
+    places: {
+      "node_manager.ts NodeManager.#startThreads": 2,
+      "node_manager.ts NodeManager.start": 1,
+      "node_manager.ts NodeManager.stop": 2,
+    },
+  },
+  {
+    ends: "The time between two attempts, of which there are START_ATTEMPTS_MAX",
+    places: {
+      "node_manager.ts NodeManager.#startInBackground": 1,
+    },
+  },
+  {
+    ends: "When a thread lets go that has failed, which may be never: it is waited for in the " +
+      "background only, and keeps no process alive",
+    places: {
+      "node_manager.ts NodeManager.whenAllHaveLetGo": 2,
+    },
+  },
+  {
+    ends: "When the books are in order, which the monitor sees to when no thread is in a step " +
+      "of a failed KN; until then only cleaning by DPM processors waits, in the background",
+    places: {
+      "node_manager.ts NodeManager.endCleaning": 1,
+    },
+  },
+  {
+    ends: "NODE_START_MS_MAX",
+    places: {
+      "node_thread.ts NodeThread.#start": 2,
+    },
+  },
+  {
+    ends: "The stopMsMax that it is given, or STALL_MS_MAX (SYSTEM_CALL_MS_MAX in a system " +
+      "call) without progress; then EXIT_MS_MAX",
+    places: {
+      "node_thread.ts NodeThread.stop": 7,
+      "node_thread.ts NodeThread.terminate": 1,
+    },
+  },
+  {
+    ends: "A task of a DPM processor: a bounded amount of work, whose own waits are listed " +
+      "here. A thread that ends rejects it",
+    places: {
+      "dpm_processors.ts DpmProcessors.#copy": 1,
+      "dpm_processors.ts DpmProcessors.#createPiscina": 1,
+      "dpm_processors.ts DpmProcessors.#mergeLog": 1,
+      "dpm_processors.ts DpmProcessors.#run": 1,
+      "dpm_processors.ts DpmProcessors.close": 4,
+      "dpm_processors.ts DpmProcessors.mergeLogs": 1,
+      "dpm_processors.ts DpmProcessors.sync": 1,
+      "parallel_restore.ts inPieces": 1,
+      "parallel_restore.ts restoreInParallel": 4,
+      "parallel_restore.ts startThreads": 1,
+    },
+  },
+  {
+    ends: "As many segments as there are, or until a bound is reached; it gives up when there " +
+      "is a pause that has no end",
+    places: {
+      "dpm_tasks.ts clean": 1,
+      "dpm_tasks.ts merge": 1,
+    },
+  },
+  {
+    ends: "Another merger, or a slot that is held, ends it: it merges as long as that is " +
+      "possible at once",
+    places: {
+      "far_moves.ts FarMoves.mergeAll": 1,
+      "log_merger.ts LogMerger.#merge": 2,
+      "log_merger.ts LogMerger.mergeWhilePaused": 1,
+    },
+  },
+  {
+    ends: "Each turn claims a segment, or loses to another thread that did: as many as there " +
+      "are",
+    places: {
+      "cleaner.ts Cleaner.#claimVictim": 1,
+      "cleaner.ts Cleaner.cleanOne": 1,
+      "cleaner.ts Cleaner.doWork": 1,
+    },
+  },
+  {
+    ends: "What was begun before, which ends; and what is begun: calls of functions that are " +
+      "listed here",
+    places: {
+      "maintenance.ts Maintenance.#backup": 5,
+      "maintenance.ts Maintenance.#close": 3,
+      "maintenance.ts Maintenance.#end": 3,
+      "maintenance.ts Maintenance.#exclusively": 1,
+      "maintenance.ts Maintenance.#snapshot": 3,
+      "maintenance.ts Maintenance.addNode": 1,
+      "maintenance.ts Maintenance.removeNode": 1,
+      "maintenance.ts Maintenance.replicate": 1,
+      "maintenance.ts Maintenance.sync": 1,
+    },
+  },
+  {
+    ends: "When the caller's code ends, which it calls or iterates over, and calls of functions " +
+      "that are listed here",
+    places: {
+      "autoscaler.ts Autoscaler.#act": 4,
+      "autoscaler.ts Autoscaler.#carryOut": 1,
+      "autoscaler.ts Autoscaler.step": 1,
+      "key_actuator.ts StoreKeyActuator.dereplicate": 1,
+      "key_actuator.ts StoreKeyActuator.replicate": 1,
+      "store.ts Store.deleteMany": 1,
+      "store.ts Store.increment": 1,
+      "store.ts Store.putMany": 1,
+      "store.ts Store.update": 4,
+    },
+  },
+  {
+    ends: "Calls of functions that are listed here",
+    places: {
+      "attach.ts attach": 1,
+      "far_store.ts FarStore.entries": 1,
+      "far_store.ts FarStore.keys": 4,
+      "node_manager.ts NodeManager.#scale": 4,
+      "node_manager.ts NodeManager.retire": 1,
+      "node_manager.ts NodeManager.scale": 1,
+      "open.ts open": 3,
+      "open.ts openPath": 7,
+      "open.ts readPool": 5,
+      "open.ts startStore": 1,
+      "store.ts Store.#storedKeys": 1,
+      "store.ts Store.backup": 1,
+      "store.ts Store.clear": 1,
+      "store.ts Store.entries": 1,
+      "store.ts Store.flush": 2,
+      "store.ts Store.getEntry": 1,
+      "store.ts Store.getMany": 1,
+      "store.ts Store.has": 1,
+      "store.ts Store.indexedKeys": 1,
+      "store.ts Store.keys": 1,
+      "store.ts Store.ownEntry": 1,
+      "store.ts Store.replicate": 1,
+      "store.ts Store.scale": 1,
+      "store.ts Store.snapshot": 1,
+      "store.ts Store.values": 1,
+    },
+  },
+  {
+    ends: "Files, pipes, modules and sockets: what the operating system does, on which the " +
+      "process itself depends",
+    places: {
+      "file_system.ts readFully": 1,
+      "file_system.ts writeFully": 1,
+      "help.ts packageVersion": 1,
+      "kn.ts far": 1,
+      "kn.ts log": 1,
+      "line_reader.ts linesOf": 1,
+      "pool_lock.ts PoolLock.#release": 1,
+      "pool_lock.ts PoolLock.acquire": 2,
+      "pool_lock.ts takeSocket": 1,
+      "pool_socket.ts listen": 1,
+      "pool_socket.ts listenOnNode": 2,
+      "pool_socket.ts sendAway": 1,
+      "terminal.ts writeAll": 2,
+    },
+  },
+  {
+    ends: "Commands: their input and output, and calls of functions that are listed here",
+    places: {
+      "dump.ts dump": 1,
+      "dump.ts dumpCommand": 2,
+      "dump.ts writeTo": 2,
+      "main.ts run": 1,
+      "main.ts runCommandLine": 1,
+      "pool_access.ts lockOf": 1,
+      "pool_access.ts withPool": 3,
+      "pool_entries.ts valueReader": 1,
+      "repair.ts lostKeys": 1,
+      "repair.ts repair": 3,
+      "repair.ts repairCommand": 3,
+      "repair.ts restoreDamaged": 1,
+      "repair.ts restoreRepaired": 1,
+      "restore.ts fill": 4,
+      "restore.ts intoDirectory": 1,
+      "restore.ts openNew": 2,
+      "restore.ts restoreCommand": 3,
+      "restore_writer.ts RestoreWriter.#put": 1,
+      "restore_writer.ts RestoreWriter.add": 1,
+      "restore_writer.ts RestoreWriter.flush": 2,
+    },
+  },
+  {
+    ends: "A limit of attempts, ATTEMPTS_MAX",
+    places: {
+      "lock_file.ts LockFile.take": 1,
+    },
+  },
+  {
+    ends: "Lock-free: a turn is repeated only if another thread has changed the word meanwhile, " +
+      "which is its progress",
+    places: {
+      "cell_group.ts CellGroup.find": 1,
+      "dead_cells.ts settleCell": 1,
+      "executor.ts fenceExecutor": 1,
+      "index_space.ts IndexSpace.allocateExtent": 1,
+      "log_file.ts LogFile.#noteSynced": 1,
+      "segment_table.ts SegmentTable.#pop": 1,
+      "segment_table.ts SegmentTable.#push": 1,
+      "segment_table.ts SegmentTable.allocate": 1,
+    },
+  },
+  {
+    ends: "A read is repeated only if a writer has changed the table or the segment meanwhile " +
+      "(I6), which is its progress",
+    places: {
+      "one_sided_reader.ts OneSidedReader.collectKeys": 1,
+      "one_sided_reader.ts OneSidedReader.read": 1,
+      "pool_reader.ts PoolReader.find": 1,
+    },
+  },
+  {
+    ends: "As many numbers as there are: fewer KNs have one than there are",
+    places: {
+      "node_manager.ts NodeManager.#takeId": 1,
+    },
+  },
+  {
+    ends: "Finite: each turn takes or passes one of the items, bytes or bits that are there " +
+      "when it begins, or makes room in a cache, until there are none",
+    places: {
+      "client.ts Client.#takeCompletions": 1,
+      "client.ts Client.failAll": 1,
+      "dac_cache.ts DacCache.#evictFor": 1,
+      "dac_cache.ts DacCache.makeRoomFor": 1,
+      "dac_cache.ts DacCache.place": 1,
+      "dead_executor.ts DeadExecutor.#endOfFrames": 1,
+      "departed_requests.ts DepartedRequests.take": 1,
+      "entry_heap.ts EntryHeap.#rise": 1,
+      "entry_table.ts EntryTable.find": 1,
+      "entry_table.ts EntryTable.remove": 1,
+      "expiry_sweeper.ts ExpirySweeper.sweep": 1,
+      "far_node.ts FarNode.#drain": 1,
+      "far_node.ts FarNode.#refuseAll": 1,
+      "flush_waiters.ts FlushWaiters.noteEnd": 1,
+      "frame_replay.ts Replay.#frame": 1,
+      "frame_replay.ts Replay.#replay": 1,
+      "frame_replay.ts Replay.#searchBehind": 1,
+      "frequency_sketch.ts FrequencySketch.fit": 1,
+      "held_slots.ts HeldSlots.add": 1,
+      "index_check.ts IndexCheck.#checkSegment": 1,
+      "key_arena.ts KeyArena.#grow": 1,
+      "kvs_node.ts KvsNode.#drain": 1,
+      "marginal_cache.ts MarginalCache.#makeRoom": 1,
+      "msgpack_codec.ts MsgpackCodec.closeStructures": 1,
+      "one_sided_reader.ts OneSidedReader.#collectChain": 1,
+      "one_sided_reader.ts OneSidedReader.#scan": 1,
+      "one_sided_reader.ts OneSidedReader.isCurrent": 1,
+      "pool_reader.ts PoolReader.#scan": 1,
+      "pool_repair.ts forEachRecord": 1,
+      "request_consumer.ts RequestConsumer.poll": 1,
+      "request_consumer.ts RequestConsumer.takeSeen": 1,
+      "s3_fifo_cache.ts S3FifoCache.makeRoomFor": 1,
+      "s3_fifo_cache.ts S3FifoCache.place": 1,
+      "segment_table.ts SegmentTable.#listedSegments": 1,
+      "slot_copy.ts SlotCopy.#copyChain": 1,
+      "slot_table.ts SlotTable.#compact": 1,
+      "slot_table.ts SlotTable.#copyIntoHoles": 1,
+      "slot_table.ts SlotTable.#copyMoving": 1,
+      "slot_table.ts SlotTable.#emptyExtent": 1,
+      "slot_table.ts SlotTable.#insertIntoChain": 1,
+      "slot_table.ts SlotTable.find": 1,
+      "slot_table.ts SlotTable.findAddress": 1,
+      "slot_table.ts SlotTable.forEach": 1,
+      "static_cache.ts StaticCache.#shrinkShortcuts": 1,
+      "static_cache.ts StaticCache.#shrinkValues": 1,
+      "table_repair.ts repairChain": 1,
+      "unmerged_log.ts UnmergedLog.drop": 2,
+      "unmerged_log.ts UnmergedLog.find": 1,
+      "virtual_node_ring.ts successor": 1,
+      "w_tiny_lfu_cache.ts WTinyLfuCache.#judge": 1,
+      "w_tiny_lfu_cache.ts WTinyLfuCache.makeRoomFor": 1,
+      "w_tiny_lfu_cache.ts WTinyLfuCache.noteUse": 1,
+      "w_tiny_lfu_cache.ts WTinyLfuCache.place": 1,
+    },
+  },
+];
