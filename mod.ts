@@ -62,7 +62,12 @@ export type {
   StatisticsWindow,
 } from "./lib/mnode/statistics_collector.ts";
 export type { ClientCacheStats } from "./lib/client/client_cache.ts";
-export type { NodeFailure, NodeRecovery, ScaleReport } from "./lib/mnode/node_manager.ts";
+export type {
+  NodeFailure,
+  NodeRecovery,
+  ScaleReport,
+  ThreadFailure,
+} from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";

@@ -11,6 +11,7 @@ import { RequestConsumer } from "../rings/request_consumer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { KvsNode } from "../node/kvs_node.ts";
 import { abandonExecutor, clientExecutor } from "../node/executor.ts";
+import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import {
@@ -34,6 +35,8 @@ export interface NodeConnectorOptions {
   readonly help: boolean;
   /** The image, if what is written has to be logged. */
   readonly file: LogFile | undefined;
+  /** Writes the checkpoints that free segments; the host's only. */
+  readonly checkpointer?: Checkpointer | undefined;
   /** Where it is counted how long KNs are occupied, if there are statistics. */
   readonly statistics?: StatisticsRegion | undefined;
   /** Called with the rings of a KN before the first request to it. */
@@ -102,18 +105,31 @@ export class NodeConnector {
 
   /** What executes this client's requests in the KN's place. */
   #makeHelper(agent: number, nodeId: NodeId, ring: RingHandle): KvsNode | undefined {
-    const { pool, clientId, help, file, statistics } = this.#options;
+    const { pool, clientId, help, file, checkpointer, statistics } = this.#options;
     if (!help) return undefined;
     const consumers = [new RequestConsumer(ring)];
     const executor = clientExecutor(clientId);
     const clock = epochMs;
-    return new KvsNode({ pool, nodeId, agent, consumers, clock, executor, file, statistics });
+    const parts = {
+      pool,
+      nodeId,
+      agent,
+      consumers,
+      clock,
+      executor,
+      file,
+      checkpointer,
+      statistics,
+    };
+    return new KvsNode(parts);
   }
 
   #help(helper: KvsNode, agent: number, publish: () => void): number {
     const { pool, clientId } = this.#options;
     try {
-      return helper.doWork(publish);
+      const work = helper.doWork(publish);
+      if (work === 0 && helper.isStalledWithoutThread) helper.waitWhileStalled();
+      return work;
     } catch {
       // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from there.
       abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, clientExecutor(clientId));

@@ -82,8 +82,16 @@ export const UNAVAILABLE_AFTER_MS = 2000;
  * reason, and {@linkcode SYSTEM_CALL_MS_MAX} holds.
  */
 export const RECONFIGURE_MS_MAX = 4000;
-/** How long a KN has to come up or to stop before that counts as a failure. */
-export const NODE_START_MS_MAX = 30_000;
+/** How long a KN has to stop before that counts as a failure. */
+export const NODE_STOP_MS_MAX = 30_000;
+/** How long a thread has to come up before that counts as a failure: on a machine that is overloaded it takes seconds. */
+export const THREAD_START_MS_MAX = 30_000;
+/** How often a thread is started until that is given up where others can do without it: for 50 seconds. */
+export const THREAD_STARTS_MAX = 11;
+/** The same where nobody can, and who waits for it is to be told. */
+export const THREAD_STARTS_URGENT_MAX = 4;
+/** After how long starting a thread is tried again for the first time; then after twice as long, and so on. */
+export const THREAD_RETRY_MS = 50;
 
 /** Bytes of operations that a client holds back (large values, slots on the move) before it blocks. */
 export const HELD_BYTES_MAX = 16 * 1024 * 1024;

@@ -84,9 +84,27 @@ export function startTimer(task: () => void, ms: number, options: TimerOptions =
   return { stop: () => isRepeated ? clearInterval(timer) : clearTimeout(timer) };
 }
 
+/** How {@linkcode sleep} waits. */
+export interface SleepOptions {
+  /** Whether the process waits for it. @default true */
+  readonly keepsAlive?: boolean;
+  /** Ends it early when it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
 /** Resolves after some milliseconds. */
-export function sleep(ms: number, options: { readonly keepsAlive?: boolean } = {}): Promise<void> {
-  return new Promise((resolve) => startTimer(resolve, ms, options));
+export function sleep(ms: number, options: SleepOptions = {}): Promise<void> {
+  const { signal } = options;
+  return new Promise((resolve) => {
+    const end = () => {
+      timer.stop();
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = startTimer(end, ms, options);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
+  });
 }
 
 /** A timer where the runtime's are fakes. */

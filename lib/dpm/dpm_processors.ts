@@ -1,10 +1,12 @@
 /**
- * The host's side of the DPM processors: a Piscina thread pool that starts with the first task, and ends its threads when
- * there is nothing to do, so that an idle store has none.
+ * The host's side of the DPM processors: a thread pool that starts with the first task, and ends its threads when there is nothing
+ * to do, so that an idle store has none.
+ *
+ * Where no thread can be started, what must be done is done by the host's thread: copies, and syncs. What others do as well, or what
+ * can be done later, is left: cleaning, merging, prefaulting.
  *
  * @module
  */
-import type { Piscina } from "piscina";
 import type { SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
@@ -36,6 +38,7 @@ import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import { forgetDeath, hasDied } from "../node/agent_life.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
+import { TaskThreads, ThreadStartError } from "../core/task_threads.ts";
 import { abandonMergers, endMerging, hasUnmerged } from "./log_merger.ts";
 
 /** After how long a thread without tasks ends. */
@@ -64,6 +67,8 @@ export interface DpmOptions {
    * order: until then nobody else may clean as a DPM processor.
    */
   readonly onCleaningFailed: () => Promise<void>;
+  /** Loads what runs a task in this thread. */
+  readonly loadTasks: () => Promise<(task: DpmTask) => unknown>;
 }
 
 /** Runs DPM tasks for one store. */
@@ -72,7 +77,7 @@ export class DpmProcessors {
   readonly #options: DpmOptions;
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
-  #piscina: Promise<Piscina> | undefined;
+  readonly #threads: TaskThreads<DpmTask, unknown>;
   readonly #tasks = new Set<Promise<unknown>>();
   #isCleaning = false;
   #cleanAfterMs = 0;
@@ -94,6 +99,8 @@ export class DpmProcessors {
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#isFar = isFar(pool);
+    const { workerUrl, threadCount } = options;
+    this.#threads = new TaskThreads({ workerUrl, threadCount, idleTimeoutMs: IDLE_TIMEOUT_MS });
   }
 
   /**
@@ -103,6 +110,7 @@ export class DpmProcessors {
   upkeep(): void {
     if (this.#isFar) this.#mergeLarge();
     if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
+    if (this.#threads.areFailing) return;
     if (!this.#isCleaning && this.#budget.isScarce && monotonicMs() >= this.#cleanAfterMs) {
       this.#clean();
     }
@@ -135,7 +143,7 @@ export class DpmProcessors {
 
   /** Syncs the log; resolves to whether all that has been written is durable now. */
   async sync(log: LogPlace): Promise<boolean> {
-    return await this.#run({ kind: "sync", pool: this.#pool.handle, log }) === 1;
+    return await this.#runSurely({ kind: "sync", pool: this.#pool.handle, log }) === 1;
   }
 
   /** Copies one after the other: all DPM processors are one agent, and what a dead one held is told from what another one holds. */
@@ -147,7 +155,7 @@ export class DpmProcessors {
 
   async #copy(task: DpmTask): Promise<SnapshotReport> {
     try {
-      return await this.#run(task) as SnapshotReport;
+      return await this.#runSurely(task) as SnapshotReport;
     } catch (error) {
       this.#endCopying();
       // Errors lose their class on the way between threads.
@@ -179,7 +187,7 @@ export class DpmProcessors {
     await this.#copying;
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
-    await (await this.#piscina)?.close();
+    await this.#threads.close();
   }
 
   /** Merges the logs of far KNs when enough has been logged to be worth a task. */
@@ -193,12 +201,14 @@ export class DpmProcessors {
 
   /** Merges the log of one KN; one task at a time. */
   async #mergeLog(agent: number): Promise<void> {
-    if (this.#isClosing || !hasUnmerged(this.#pool, agent)) return;
+    if (this.#isClosing || this.#threads.areFailing || !hasUnmerged(this.#pool, agent)) return;
     let task = this.#merging.get(agent);
     if (task === undefined) {
       // One that fails is tried again; and KNs help when nobody merges.
       task = this.#run({ kind: "merge", pool: this.#pool.handle, agent })
-        .catch(() => endMerging(this.#pool, agent))
+        .catch((error) => {
+          if (!(error instanceof ThreadStartError)) endMerging(this.#pool, agent);
+        })
         .finally(() => this.#merging.delete(agent));
       this.#merging.set(agent, task);
     }
@@ -231,10 +241,10 @@ export class DpmProcessors {
     const backOff = () => this.#cleanAfterMs = monotonicMs() + FUTILE_BACKOFF_MS;
     this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
       if ((gained as number) <= 0) backOff();
-    }, () => {
+    }, (error) => {
       // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is tried again.
       backOff();
-      return this.#options.onCleaningFailed();
+      return error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed();
     }).finally(() => this.#isCleaning = false);
   }
 
@@ -257,27 +267,26 @@ export class DpmProcessors {
       .finally(() => this.#isPrefaulting = false);
   }
 
-  async #run(task: DpmTask): Promise<SnapshotReport | number> {
-    this.#piscina ??= this.#createPiscina();
-    const running = this.#piscina.then((piscina) => piscina.run(task));
-    this.#tasks.add(running);
+  /** Runs a task on a thread, or here if there is none. */
+  async #runSurely(task: DpmTask): Promise<unknown> {
     try {
-      return await running as SnapshotReport | number;
-    } finally {
-      this.#tasks.delete(running);
+      return await this.#run(task);
+    } catch (error) {
+      if (!(error instanceof ThreadStartError)) throw error;
+      const runHere = await this.#options.loadTasks().catch(() => undefined);
+      if (runHere === undefined) throw error;
+      return runHere(task);
     }
   }
 
-  /** Loads the thread pool with the first task: an idle store does without its memory. */
-  async #createPiscina(): Promise<Piscina> {
-    const { Piscina } = await import("piscina");
-    return new Piscina({
-      filename: String(this.#options.workerUrl),
-      minThreads: 0,
-      maxThreads: this.#options.threadCount,
-      idleTimeout: IDLE_TIMEOUT_MS,
-      // A worker that parks in Atomics.wait cannot be ended on Deno.
-      atomics: "disabled",
-    });
+  /** Runs a task on a thread. */
+  async #run(task: DpmTask): Promise<unknown> {
+    const running = this.#threads.run(task);
+    this.#tasks.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#tasks.delete(running);
+    }
   }
 }

@@ -13,10 +13,12 @@ import type { NodeId, Slot } from "../core/brands.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import {
   NODE_COUNT_MAX,
-  NODE_START_MS_MAX,
+  NODE_STOP_MS_MAX,
   SLOT_COUNT,
   STALL_MS_MAX,
   SYSTEM_CALL_MS_MAX,
+  THREAD_STARTS_MAX,
+  THREAD_STARTS_URGENT_MAX,
 } from "../core/limits.ts";
 import { epochMs, monotonicMs, nextTurn, sleep } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
@@ -24,7 +26,7 @@ import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts"
 import type { FarSettings } from "../node/far_start.ts";
 import { forgetDeath, hasDied, LifeState, lifeState } from "../node/agent_life.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
-import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
+import { AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_DPM,
   AGENT_EXECUTOR,
@@ -112,6 +114,14 @@ export interface NodeRecovery {
   readonly durationMs: number;
 }
 
+/** A KN whose thread could not be started. Its requests are executed by the threads that make them. */
+export interface ThreadFailure {
+  /** Identity of the KN. */
+  readonly node: number;
+  /** Why the last attempt failed; its `cause` is what the runtime reported. */
+  readonly error: NodeFailedError;
+}
+
 /** What the M-node reports. */
 export interface NodeEvents {
   onNodeAdded(node: number): void;
@@ -119,6 +129,8 @@ export interface NodeEvents {
   onNodeFailed(failure: NodeFailure): void;
   onNodeRecovered(recovery: NodeRecovery): void;
   onSlotsMoved(report: ScaleReport): void;
+  /** Called when a KN's thread cannot be started, and clients execute for it. */
+  onThreadless(failure: ThreadFailure): void;
   /** Called when KNs fail for good: the store cannot go on. */
   onHopeless(error: NodeFailedError): void;
 }
@@ -134,6 +146,8 @@ export interface NodeManagerOptions {
   readonly spinMicros: number;
   /** Whether the first KNs get their threads with the first requests. */
   readonly startsLazily: boolean;
+  /** Whether clients execute what KNs have no threads for. */
+  readonly help: boolean;
   /** The log, of a pool that has one. */
   readonly log: StartedLog | undefined;
   /** Where clients and the M-node count, if there are statistics. */
@@ -159,9 +173,6 @@ const FAILED_STOP_MS_MAX = 1000;
 /** A KN that fails sooner than this, or before it has answered a request, counts as failing at once; so many in a row are hopeless. */
 const QUICK_FAILURE_MS = 1000;
 const QUICK_FAILURES_MAX = 20;
-/** How often starting a thread is tried again, and after how long for the first time. */
-const START_ATTEMPTS_MAX = 3;
-const START_RETRY_MS = 50;
 /** How often to look whether a zombie has left that a closed store waits for. */
 const SETTLE_RETRY_MS = 50;
 /** How often to look whether a KN without a thread has records that expire. */
@@ -401,6 +412,11 @@ export class NodeManager {
     for (const node of this.#isStopping ? [] : this.#nodes) {
       const reason = this.#failureOf(node);
       if (reason !== undefined) this.#fail(node, reason);
+      else if (node.thread.isOverdue && !this.#options.help) {
+        this.#giveUp(
+          new NodeFailedError(`KN ${node.nodeId} has no thread: it did not start in time`),
+        );
+      }
     }
     if (hasDied(this.#pool, AGENT_DPM)) this.#settleCleaner(() => {});
     if (this.#farMoves !== undefined) this.#tendMergers();
@@ -467,7 +483,7 @@ export class NodeManager {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const nodes = this.#nodes;
-    const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_START_MS_MAX;
+    const stopMsMax = this.#hasFailed ? FAILED_STOP_MS_MAX : NODE_STOP_MS_MAX;
     await Promise.all(nodes.map((node) => this.#stopThread(node, stopMsMax)));
     this.#nodes = [];
     this.#gone.keepSlots();
@@ -487,8 +503,9 @@ export class NodeManager {
     const agentAt = this.#pool.agentAt(node.agent);
     const executor = Atomics.load(control, agentAt + AGENT_EXECUTOR);
     if (executor === Executor.ABANDONED) return "has thrown in the middle of a step";
-    if (node.thread.hasGivenUp) return "has ended by itself";
-    const isThreadRunning = lifeState(this.#pool, agentAt) === LifeState.RUNNING;
+    const life = lifeState(this.#pool, agentAt);
+    if (life === LifeState.FAILED) return "has ended by itself";
+    const isThreadRunning = life === LifeState.RUNNING;
     const hasRequests = this.#hasRequests(node);
     if (hasRequests && !node.thread.isStarted) this.#startInBackground(node);
     const hasStalled = node.stalls.observe({
@@ -538,9 +555,9 @@ export class NodeManager {
   #fail(node: ManagedNode, reason: string): void {
     if (this.#hasFailed || this.#isStopping || !this.#nodes.includes(node)) return;
     this.failureCount += 1;
-    // On a machine that is busy it takes longer than that until a thread runs.
-    const isQuick = monotonicMs() - node.startedAtMs < QUICK_FAILURE_MS ||
-      new AgentCounters(this.#pool, node.agent).get(AgentCounter.REQUESTS) === 0;
+    const isQuick = node.thread.isStarted
+      ? !node.thread.wasUpFor(QUICK_FAILURE_MS)
+      : monotonicMs() - node.startedAtMs < QUICK_FAILURE_MS;
     const failures = isQuick ? node.failures + 1 : 1;
     const agent = this.#freeAgents(1)[0];
     if (failures > QUICK_FAILURES_MAX || agent === undefined) {
@@ -670,7 +687,7 @@ export class NodeManager {
     const gone = this.#gone.add(node);
     this.#nodes = this.#nodes.filter((other) => other !== node);
     Atomics.store(this.#pool.control, GATE_NODE_COUNT, this.#nodes.length);
-    await node.thread.stop(NODE_START_MS_MAX);
+    await node.thread.stop(NODE_STOP_MS_MAX);
     const deadlineMs = monotonicMs() + LEAVE_MS_MAX;
     this.#gone.advance();
     while (!gone.isQuiet && monotonicMs() < deadlineMs) {
@@ -702,7 +719,7 @@ export class NodeManager {
     this.#starting = this.#starting.filter((node) => !nodes.includes(node));
     const failed = results.find((result) => result.status === "rejected");
     if (failed === undefined) return;
-    await Promise.all(nodes.map((node) => node.thread.stop(NODE_START_MS_MAX)));
+    await Promise.all(nodes.map((node) => node.thread.stop(NODE_STOP_MS_MAX)));
     throw failed.reason;
   }
 
@@ -749,12 +766,14 @@ export class NodeManager {
     return node;
   }
 
-  /** Starts the thread of a KN, which others execute for meanwhile. */
-  #startInBackground(node: ManagedNode, attempt = 0): void {
-    node.thread.start().catch(async (error) => {
-      if (attempt === START_ATTEMPTS_MAX) return this.#giveUp(error);
-      await sleep(START_RETRY_MS * 2 ** attempt, { keepsAlive: false });
-      if (this.#nodes.includes(node)) this.#startInBackground(node, attempt + 1);
+  /** Starts the thread of a KN. If that fails for good, its clients execute for it; where they do not, the store cannot go on. */
+  #startInBackground(node: ManagedNode): void {
+    const { help, events } = this.#options;
+    const startsMax = help ? THREAD_STARTS_MAX : THREAD_STARTS_URGENT_MAX;
+    node.thread.startPersistently(startsMax).catch((error: NodeFailedError) => {
+      if (!this.#nodes.includes(node)) return;
+      if (help) events.onThreadless({ node: node.nodeId, error });
+      else this.#giveUp(error);
     });
   }
 

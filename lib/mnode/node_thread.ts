@@ -7,9 +7,15 @@ import { Worker } from "node:worker_threads";
 import { trace, TRACED } from "../core/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import { monotonicMs, sleep } from "../core/runtime.ts";
-import { NODE_START_MS_MAX, STALL_MS_MAX, SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
+import {
+  STALL_MS_MAX,
+  SYSTEM_CALL_MS_MAX,
+  THREAD_RETRY_MS,
+  THREAD_START_MS_MAX,
+} from "../core/limits.ts";
 import { settlesWithin } from "../core/settles_within.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
+import { workerOptions } from "../core/worker_options.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { LifeState, lifeState, setLifeState, threadOf } from "../node/agent_life.ts";
 import type { NodeStart } from "../node/node_shell.ts";
@@ -39,6 +45,8 @@ export interface NodeThreadOptions {
   readonly start: NodeStart;
   /** Called once when the thread ends that was not asked to; not while it is being started. */
   readonly onEnd: (reason: string, cause: unknown) => void;
+  /** How long it has to come up. @default `THREAD_START_MS_MAX` */
+  readonly startMsMax?: number;
 }
 
 /** One KN's thread. */
@@ -48,7 +56,12 @@ export class NodeThread {
   readonly #agentAt: number;
   #worker: Worker | undefined;
   #starting: Promise<void> | undefined;
-  #isRunning = false;
+  /** When it has to be up; Infinity unless it is being started. */
+  #startDeadlineMs = Infinity;
+  /** Ends the wait for the next attempt to start. */
+  readonly #retries: AbortController = new AbortController();
+  /** When it was seen to have come up. */
+  #upSinceMs: number | undefined;
   #isStopping = false;
   #hasExited = false;
   #isTerminated = false;
@@ -61,14 +74,25 @@ export class NodeThread {
     this.#agentAt = options.pool.agentAt(options.start.agent);
   }
 
-  /** Whether the thread was started. */
+  /** Whether the thread was started, or was to be and cannot. */
   get isStarted(): boolean {
     return this.#starting !== undefined;
   }
 
+  /** Whether the thread has been up for so long; a thread that takes its time to come up does not count as one that works. */
+  wasUpFor(ms: number): boolean {
+    return this.#upSinceMs !== undefined && monotonicMs() - this.#upSinceMs >= ms;
+  }
+
+  /** Whether it should be up by now: also told while this thread blocks, when no event of a worker reaches it. */
+  get isOverdue(): boolean {
+    return monotonicMs() > this.#startDeadlineMs && !this.#hasComeUp;
+  }
+
   /** Whether the thread is known to have said that it will do no more. */
   get hasGivenUp(): boolean {
-    return this.#state === LifeState.FAILED;
+    const state = this.#state;
+    return state === LifeState.FAILED || state === LifeState.NOT_STARTED;
   }
 
   /** Whether the thread will not touch the pool or its files any more: it has said so, or has ended. */
@@ -100,9 +124,20 @@ export class NodeThread {
     return this.#starting;
   }
 
+  /**
+   * Starts the thread, unless it was started, and again if that fails; resolves when it runs, or is not wanted any more.
+   *
+   * @throws {NodeFailedError} when it has failed so many times, or has not come up in time
+   */
+  startPersistently(startsMax: number): Promise<void> {
+    this.#starting ??= this.#startAgainAndAgain(startsMax);
+    return this.#starting;
+  }
+
   /** Asks the thread to end; it does so between two steps. */
   requestStop(): void {
     if (TRACED.kn) trace("kn", `${this.#options.start.nodeId} is asked to stop`);
+    this.#retries.abort();
     this.#isStopping = true;
     Atomics.store(this.#pool.control, this.#agentAt + AGENT_STOP_WANTED, 1);
     wake(this.#pool.control, this.#agentAt);
@@ -124,6 +159,7 @@ export class NodeThread {
    * @returns false when it did not stop in time, or has stalled, and was terminated
    */
   async stop(stopMsMax: number): Promise<boolean> {
+    this.#retries.abort();
     // A thread that is being started can be stopped when it runs; if that fails, there is nothing to stop.
     await this.#starting?.catch(() => {});
     const worker = this.#worker;
@@ -165,21 +201,73 @@ export class NodeThread {
     });
   }
 
+  /** Whether the thread runs, or did: one that has failed since then is no thread that could not be started. */
+  get #hasComeUp(): boolean {
+    const state = this.#state;
+    return state === LifeState.RUNNING || state === LifeState.FAILED;
+  }
+
   /** One of {@linkcode LifeState}. */
   get #state(): number {
     return lifeState(this.#pool, this.#agentAt);
   }
 
+  async #startAgainAndAgain(startsMax: number): Promise<void> {
+    const { signal } = this.#retries;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        return await this.#start();
+      } catch (error) {
+        // One that has not come up in time may still do so: another one would be its rival.
+        if (attempt >= startsMax || this.isOverdue) throw error;
+        const retryMs = THREAD_RETRY_MS * 2 ** (attempt - 1);
+        await sleep(retryMs, { keepsAlive: false, signal });
+      }
+    }
+  }
+
   async #start(): Promise<void> {
-    const { workerUrl, start } = this.#options;
+    const { startMsMax = THREAD_START_MS_MAX } = this.#options;
     setLifeState(this.#pool, this.#agentAt, LifeState.STARTING);
     this.#failure = undefined;
     this.#isStopping = this.#hasExited = false;
-    const url = workerUrl instanceof URL ? workerUrl : new URL(workerUrl);
-    const worker = this.#worker = new Worker(url, {
-      workerData: start,
-      resourceLimits: RESOURCE_LIMITS,
-    });
+    this.#startDeadlineMs = monotonicMs() + startMsMax;
+    const worker = this.#worker = this.#makeWorker();
+    while (!this.#hasComeUp) {
+      if (this.isOverdue) {
+        this.#fail(`did not start within ${startMsMax} ms`);
+      } else if (this.#hasExited || this.hasGivenUp) {
+        this.#fail("ended before it had started");
+      }
+      if (this.#failure !== undefined) {
+        this.#isStopping = true;
+        // One that ends by itself is let: on Node, terminating a worker while it reports what it threw may abort the process.
+        if (this.isOverdue) void this.terminate();
+        else this.#startDeadlineMs = Infinity;
+        throw this.#failure;
+      }
+      await sleep(1);
+    }
+    this.#startDeadlineMs = Infinity;
+    worker.unref();
+    this.#upSinceMs = monotonicMs();
+  }
+
+  #makeWorker(): Worker {
+    const { workerUrl, start } = this.#options;
+    let worker: Worker;
+    try {
+      worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
+        ...workerOptions(),
+        workerData: start,
+        resourceLimits: RESOURCE_LIMITS,
+      });
+    } catch (error) {
+      this.#worker = undefined;
+      this.#startDeadlineMs = Infinity;
+      this.#fail(`could not be started: ${String(error)}`, error);
+      throw this.#failure;
+    }
     // A worker that has failed to start may end when the next one has been started.
     const isCurrent = () => this.#worker === worker;
     worker.on("error", (error) => {
@@ -190,30 +278,13 @@ export class NodeThread {
       this.#hasExited = true;
       this.#end(`ended by itself with exit code ${code}`);
     });
-    const deadlineMs = monotonicMs() + NODE_START_MS_MAX;
-    while (this.#state !== LifeState.RUNNING) {
-      if (monotonicMs() > deadlineMs) {
-        this.#fail(`did not start within ${NODE_START_MS_MAX} ms`);
-      } else if (this.#hasExited || this.hasGivenUp) {
-        this.#fail("ended before it had started");
-      }
-      if (this.#failure !== undefined) {
-        this.#isStopping = true;
-        // One that ends by itself is let: on Node, terminating a worker while it reports what it threw may abort the process.
-        if (!this.hasGivenUp && !this.#hasExited) void worker.terminate();
-        throw this.#failure;
-      }
-      await sleep(1);
-    }
-    worker.unref();
-    this.#isRunning = true;
-    if (TRACED.kn) trace("kn", `${start.nodeId} runs`);
+    return worker;
   }
 
   #end(reason: string, cause?: unknown): void {
     if (this.#failure !== undefined || this.#isStopping) return;
     this.#fail(reason, cause);
-    if (this.#isRunning) this.#options.onEnd(reason, cause);
+    if (this.#upSinceMs !== undefined) this.#options.onEnd(reason, cause);
   }
 
   #fail(reason: string, cause?: unknown): void {

@@ -17,6 +17,8 @@ export const LifeState = {
   STOPPED: 3,
   /** It has thrown. */
   FAILED: 4,
+  /** It has thrown before it was ready: it has not done anything for the agent. */
+  NOT_STARTED: 5,
 } as const;
 
 /** The calling thread, once it was asked for. */

@@ -33,6 +33,7 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import { Step } from "../agent/step.ts";
 import { Admission } from "./admission.ts";
+import { LifeState, lifeState } from "./agent_life.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
 import { Executor } from "./executor.ts";
@@ -93,12 +94,17 @@ export class KvsNode {
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
+  /** Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited for. */
+  readonly #hasThread: () => boolean;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
   constructor(options: KvsNodeOptions) {
     const { pool, nodeId, agent, clock, file, consumers, statistics } = options;
     const executor = options.executor ?? Executor.OWN_THREAD;
     this.#pool = pool;
+    const agentAt = pool.agentAt(agent);
+    const hasThread = () => lifeState(pool, agentAt) === LifeState.RUNNING;
+    this.#hasThread = hasThread;
     this.#consumers = consumers;
     this.#isHelper = executor !== Executor.OWN_THREAD;
     const segments = new SegmentTable(pool);
@@ -115,7 +121,8 @@ export class KvsNode {
     let staging = log;
     if (file !== undefined) {
       staging = new LogWriter(pool, segments, agent, { isStaging: true });
-      const policy = { staging, syncsAlways: syncsAlways(pool), isHelper: this.#isHelper };
+      const leavesDisk = this.#isHelper ? hasThread : () => false;
+      const policy = { staging, syncsAlways: syncsAlways(pool), leavesDisk };
       this.#group = new LoggedCommit({ ...parts, ...policy });
     }
     const commit = this.#group ?? new ImmediateCommit(parts);
@@ -148,15 +155,16 @@ export class KvsNode {
    * @returns requests executed and slots swept; 0 means that there is nothing to do now
    */
   doWork(publish?: () => void): number {
+    this.#isStalled = false;
     const sweepIsDue = !this.#isHelper && this.#sweeper.isDue;
     if (!sweepIsDue && publish === undefined && !this.hasRequest()) return 0;
-    // A step is followed by cleaning when space is short, or waits for a disk: neither is a client's business.
-    if (this.#isHelper && (this.#budget.isCritical || syncsAlways(this.#pool))) return 0;
+    // A step is followed by cleaning when space is short, or waits for a disk: not a client's business while the KN has a thread.
+    const isForThread = this.#isHelper && (this.#budget.isCritical || syncsAlways(this.#pool));
+    if (isForThread && this.#hasThread()) return 0;
     if (!this.#beginStep()) return 0;
     this.#meter?.begin();
     publish?.();
     let work = 0;
-    this.#isStalled = false;
     for (let i = 0; i < this.#consumers.length; i++) work += this.#drain(this.#consumers[i]);
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (this.#isHelper) this.#counters.add(AgentCounter.HELPED, work);
@@ -165,7 +173,7 @@ export class KvsNode {
       group.write();
       group.publish();
     }
-    if (!this.#isHelper) work += this.#keepUp(work > 0, sweepIsDue);
+    if (!this.#isHelper || isForThread) work += this.#keepUp(work > 0, sweepIsDue);
     this.#meter?.end();
     // A snapshot between this step and the next must find every record within its segment's used bytes.
     this.#log.publish();
@@ -176,6 +184,11 @@ export class KvsNode {
   /** Whether a request needs a segment that a snapshot or another KN may be about to free; it waits in its ring. */
   get isStalled(): boolean {
     return this.#isStalled;
+  }
+
+  /** Whether a client is to wait in the thread's place while the KN is stalled. */
+  get isStalledWithoutThread(): boolean {
+    return this.#isStalled && !this.#hasThread();
   }
 
   /** Waits a bounded time for the snapshot, or for other KNs. */

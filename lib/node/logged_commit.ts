@@ -48,8 +48,8 @@ export interface LoggedCommitOptions extends RequestGroupOptions {
   readonly log: LogWriter;
   /** Whether every group is synced. */
   readonly syncsAlways: boolean;
-  /** Whether the executor is a client: it does not wait for a disk, and leaves what asks for that to the KN's own thread. */
-  readonly isHelper: boolean;
+  /** Whether what waits for a disk is left to the KN's own thread: the executor is a client, and there is such a thread. */
+  readonly leavesDisk: () => boolean;
 }
 
 /** Commits the changes of one executor. */
@@ -70,7 +70,7 @@ export class LoggedCommit implements CommitPolicy {
   }
 
   mayJoin(change: Change): boolean {
-    return !(change.mustSync && this.#options.isHelper) && this.#group.mayChange(change);
+    return !(change.mustSync && this.#options.leavesDisk()) && this.#group.mayChange(change);
   }
 
   lock({ slot, routedBy }: Change): number {

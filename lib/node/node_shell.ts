@@ -61,7 +61,13 @@ export function runNode(start: NodeStart, modules: NodeModules = {}): void {
   const agentAt = pool.agentAt(start.agent);
   noteThread(pool, agentAt);
   // Whatever ends this thread by force of its own code, also in the middle of a step, runs this; what does not is noticed by others.
-  process.on("exit", () => giveUp(pool, agentAt));
+  let hasGivenUp = false;
+  const giveUpOnce = () => {
+    // What comes after may be the word of another thread, which was started in place of this one.
+    if (!hasGivenUp) giveUp(pool, agentAt);
+    hasGivenUp = true;
+  };
+  process.on("exit", giveUpOnce);
   try {
     const { openLog } = modules;
     const log = start.log === undefined ? undefined : openLog!(pool, start.log, start.agent);
@@ -69,17 +75,22 @@ export function runNode(start: NodeStart, modules: NodeModules = {}): void {
     log?.file.close();
     setLifeState(pool, agentAt, LifeState.STOPPED);
   } catch (error) {
-    giveUp(pool, agentAt);
+    giveUpOnce();
     throw error;
   }
 }
 
 /** Says that this thread will do no more for its KN, unless it has ended in an orderly way. */
 function giveUp(pool: Pool, agentAt: number): void {
-  if (lifeState(pool, agentAt) === LifeState.STOPPED) return;
+  const state = lifeState(pool, agentAt);
+  if (state === LifeState.STOPPED) return;
   abandonExecutor(pool.control, agentAt + AGENT_EXECUTOR, Executor.OWN_THREAD);
   // A host that blocks sees this word; otherwise it gets the worker's events, too.
-  setLifeState(pool, agentAt, LifeState.FAILED);
+  setLifeState(
+    pool,
+    agentAt,
+    state === LifeState.STARTING ? LifeState.NOT_STARTED : LifeState.FAILED,
+  );
 }
 
 function loop(

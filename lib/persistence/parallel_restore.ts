@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Piscina } from "piscina";
+
+import { TaskThreads } from "../core/task_threads.ts";
 import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/control_layout.ts";
 import type { PoolHandle } from "../pool/pool.ts";
 import type { SegmentFindings } from "./index_check.ts";
@@ -14,6 +15,8 @@ import type { PoolRestore, SegmentSource } from "./snapshot_reader.ts";
 const BYTES_MIN = 128 * 1024 * 1024;
 /** Pieces of work per thread: so that none waits long for the others at the end. */
 const PIECES_PER_THREAD = 8;
+/** Threads are wanted again after the replay. */
+const IDLE_TIMEOUT_MS = 60_000;
 
 /** What a thread is asked to do with some of the segments: `from` up to, not including, `to`. */
 export type RestoreTask =
@@ -56,7 +59,12 @@ export async function restoreInParallel(
   const { bytesMin = BYTES_MIN } = options;
   const storedBytes = pool.geometry.segmentBytes * source.segmentCount;
   if (options.threadCount < 2 || storedBytes < bytesMin) return restoreAlone(restore);
-  const threads = await startThreads(options);
+  const { workerUrl, threadCount } = options;
+  const threads = new TaskThreads<RestoreTask, unknown>({
+    workerUrl,
+    threadCount,
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
+  });
   try {
     const load = (from: number, to: number): RestoreTask => {
       return { kind: "load", pool: pool.handle, source, from, to };
@@ -84,19 +92,9 @@ function restoreAlone(restore: PoolRestore): void {
   restore.check();
 }
 
-async function startThreads(options: ParallelRestoreOptions): Promise<Piscina> {
-  const { Piscina } = await import("piscina");
-  return new Piscina({
-    filename: String(options.workerUrl),
-    minThreads: options.threadCount,
-    maxThreads: options.threadCount,
-    atomics: "disabled",
-  });
-}
-
 /** Runs a task for each piece of the segments; undefined if one fails, whose error has lost its class on the way. */
 async function inPieces(
-  threads: Piscina,
+  threads: TaskThreads<RestoreTask, unknown>,
   { threadCount, onProgress }: ParallelRestoreOptions,
   { source: { segmentCount } }: PoolRestore,
   makeTask: (from: number, to: number) => RestoreTask,

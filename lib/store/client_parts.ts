@@ -17,6 +17,7 @@ import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codec
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -42,6 +43,8 @@ export interface ClientPartsOptions<V> {
   readonly cacheBytes: number | undefined;
   /** The image, if writes are logged. */
   readonly file: LogFile | undefined;
+  /** Writes checkpoints, if writes are logged and this thread may. */
+  readonly checkpointer?: Checkpointer | undefined;
   /** Called once per flush. */
   readonly onFlush: () => void;
   /** Called while this thread blocks. */
@@ -67,7 +70,8 @@ export interface ClientParts<V> {
 
 /** Makes a thread's parts. */
 export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<V> {
-  const { pool, clientId, ringOf, help, file, onFlush, onBlocked, onPoll, onHandOver } = options;
+  const { pool, clientId, ringOf, help, file, checkpointer } = options;
+  const { onFlush, onBlocked, onPoll, onHandOver } = options;
   const { statistics } = options;
   const now = monotonicMs;
   const spinner = new Spinner(
@@ -84,6 +88,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     ringOf,
     help,
     file,
+    checkpointer,
     statistics,
     onConnect,
     onHandOver,

@@ -4,7 +4,12 @@
  * @module
  */
 import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
-import type { NodeFailure, NodeRecovery, ScaleReport } from "../mnode/node_manager.ts";
+import type {
+  NodeFailure,
+  NodeRecovery,
+  ScaleReport,
+  ThreadFailure,
+} from "../mnode/node_manager.ts";
 
 /** What each kind of event tells, by the event's type. */
 export interface StoreEventDetails {
@@ -14,6 +19,8 @@ export interface StoreEventDetails {
   readonly noderemoved: { readonly node: number };
   /** A KN has failed, and another one has taken its place. */
   readonly nodefailed: NodeFailure;
+  /** The thread of a KN could not be started, and starting it was given up: the threads that use the store do its work. */
+  readonly threadfailed: ThreadFailure;
   /** Nothing is left of a KN that has failed: every slot can be written, and every request was settled or sent again. */
   readonly noderecovered: NodeRecovery;
   /** The M-node has looked at a period, with the option `autoscale`: what it has measured, decided and done, and why. */

@@ -9,6 +9,7 @@ import {
   InvalidArgumentError,
   NodeFailedError,
   PathError,
+  SnapshotError,
   TooManyReplicatedKeysError,
 } from "../core/errors.ts";
 import { CELL_COUNT } from "../core/limits.ts";
@@ -224,8 +225,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
 
   async #backup(directory: string): Promise<SnapshotReport> {
     const { resolve } = await import("node:path");
-    const { nodeFileSystem } = await import("../persistence/file_system.ts");
-    const { inspectPoolDirectory } = await import("../persistence/pool_directory.ts");
+    const { nodeFileSystem, inspectPoolDirectory } = await loadFiles();
     const path = resolve(directory);
     if (inspectPoolDirectory(nodeFileSystem, path)) {
       const given = JSON.stringify(directory);
@@ -246,5 +246,18 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     const result = this.#last.then(run, run);
     this.#last = result.catch(() => {});
     return await result;
+  }
+}
+
+/** Loads what a store without a path does without until it is copied. */
+async function loadFiles() {
+  try {
+    const { nodeFileSystem } = await import("../persistence/file_system.ts");
+    const { inspectPoolDirectory } = await import("../persistence/pool_directory.ts");
+    return { nodeFileSystem, inspectPoolDirectory };
+  } catch (error) {
+    throw new SnapshotError(`the modules that write files cannot be loaded: ${String(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -9,6 +9,7 @@ import { assert } from "../core/assert.ts";
 import { InvalidOptionError } from "../core/errors.ts";
 import { LITTLE_ENDIAN } from "../core/key_encoder.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { DpmTask } from "../dpm/dpm_tasks.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
@@ -111,6 +112,11 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   }
 }
 
+/** What does a DPM processor's tasks in this thread, if no other can be started. */
+async function loadTasks(): Promise<(task: DpmTask) => unknown> {
+  return (await import("../dpm/dpm_tasks.ts")).runDpmTask;
+}
+
 async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): Promise<Store<V>> {
   const { pool, number, path, lock, recovery, log } = opened;
   const { autoscale } = resolved;
@@ -133,6 +139,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     log: log?.place,
     checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
     onCleaningFailed: () => nodes.endCleaning(),
+    loadTasks,
   });
   const region = createRingRegion(
     resolved.clients,
@@ -154,6 +161,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     region,
     spinMicros,
     startsLazily: resolved.startsLazily,
+    help,
     log,
     statistics,
     far: far && {
@@ -176,6 +184,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
       onNodeFailed: (failure) => opening.store?.emit("nodefailed", failure),
       onNodeRecovered: (recovery) => opening.store?.emit("noderecovered", recovery),
       onSlotsMoved: (report) => opening.store?.emit("slotsmoved", report),
+      onThreadless: (failure) => opening.store?.emit("threadfailed", failure),
       onHopeless: (error) => {
         opening.statistics?.stop();
         setStoreState(pool, StoreState.FAILED);
@@ -208,6 +217,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     spinMicros,
     cacheBytes: resolved.cacheBytes,
     file: log?.file,
+    checkpointer: log?.checkpointer,
     statistics,
     onFlush: () => dpm.upkeep(),
     onBlocked: () => monitor.lookWhileBlocked(),
@@ -301,6 +311,8 @@ async function openPath<V>(
   const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
   const directory = await import("../persistence/pool_directory.ts");
   const { PoolLock } = await import("../persistence/pool_lock.ts");
+  // At the end the library's files may be gone, and then no thread can be started that writes the last snapshot.
+  await loadTasks();
   const path = resolve(relativePath);
   // A path or options that are refused leave no directory and no lock behind.
   const isPool = directory.inspectPoolDirectory(files, path);

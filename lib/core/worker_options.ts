@@ -1,0 +1,126 @@
+/**
+ * What every thread of the store is started with, a KN's and a DPM processor's alike: the one place that knows what a thread must
+ * not inherit from its process.
+ *
+ * A thread is started from a file, whatever the process was started from. So it must not inherit flags that are about the process's
+ * own program (`node --input-type=module -e ...`), which end it before its module is loaded; nor preloaded modules that are named
+ * relative to the directory in which the process was started, and is in no longer. Where nothing of the kind is there, a thread
+ * inherits what the runtime lets it inherit.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+
+/** Options for the constructor of `Worker`. */
+export interface WorkerOptions {
+  readonly execArgv?: string[];
+  readonly env?: Record<string, string>;
+}
+
+/** What follows a flag. */
+type FlagValue = "none" | "name" | "path" | "module";
+
+/** Node's flags that matter for finding and loading modules, and what these may do; all of them are taken by a worker. */
+const KEPT_FLAGS: ReadonlyMap<string, FlagValue> = new Map([
+  ["--require", "path"],
+  ["-r", "path"],
+  ["--import", "module"],
+  ["--loader", "module"],
+  ["--experimental-loader", "module"],
+  ["--conditions", "name"],
+  ["-C", "name"],
+  ["--disable-warning", "name"],
+  ["--no-warnings", "none"],
+  ["--enable-source-maps", "none"],
+  ["--preserve-symlinks", "none"],
+  ["--experimental-strip-types", "none"],
+  ["--experimental-transform-types", "none"],
+  ["--permission", "none"],
+  ["--experimental-permission", "none"],
+  ["--allow-fs-read", "name"],
+  ["--allow-fs-write", "name"],
+  ["--allow-worker", "none"],
+  ["--allow-child-process", "none"],
+  ["--allow-addons", "none"],
+  ["--allow-wasi", "none"],
+]);
+/** About the process's program: a worker whose program is a file ends with it. */
+const INPUT_TYPE = "--input-type";
+const INPUT_TYPE_IN_OPTIONS = /(^|\s)--input-type[=\s]\S+/;
+
+const isDeno = "Deno" in globalThis;
+const isNode = !isDeno && process.versions.bun === undefined;
+/** Where relative flags count from: the directory may be left later. */
+const startedIn = isNode ? process.cwd() : "";
+
+/** Options for a thread that is about to be started. */
+export function workerOptions(): WorkerOptions {
+  if (isDeno) return mayReadEnvironment() ? {} : { env: {} };
+  if (!isNode) return {};
+  const execArgv = inheritedFlags(process.execArgv, startedIn);
+  const env = withoutInputType(process.env);
+  return { ...(execArgv && { execArgv }), ...(env && { env }) };
+}
+
+/**
+ * The flags of Node for a thread, in place of those of its process.
+ *
+ * @param directory where the process was started
+ * @returns undefined if the thread can inherit all of them
+ */
+export function inheritedFlags(
+  execArgv: readonly string[],
+  directory: string,
+): string[] | undefined {
+  const kept: string[] = [];
+  let canInherit = true;
+  for (let i = 0; i < execArgv.length; i++) {
+    const [name, given] = splitFlag(execArgv[i]!);
+    if (name === INPUT_TYPE) canInherit = false;
+    const kind = KEPT_FLAGS.get(name);
+    if (kind === undefined) continue;
+    if (kind === "none") {
+      kept.push(execArgv[i]!);
+      continue;
+    }
+    const value = given ?? execArgv[++i] ?? "";
+    const absolute = kind === "name" ? value : absoluteValue(value, kind, directory);
+    if (absolute !== value) canInherit = false;
+    if (given === undefined) kept.push(name, absolute);
+    else kept.push(`${name}=${absolute}`);
+  }
+  return canInherit ? undefined : kept;
+}
+
+function splitFlag(flag: string): [string, string | undefined] {
+  const at = flag.startsWith("--") ? flag.indexOf("=") : -1;
+  return at < 0 ? [flag, undefined] : [flag.slice(0, at), flag.slice(at + 1)];
+}
+
+function absoluteValue(value: string, kind: FlagValue, directory: string): string {
+  if (!/^\.\.?[/\\]/.test(value)) return value;
+  const path = resolve(directory, value);
+  return kind === "module" ? pathToFileURL(path).href : path;
+}
+
+/** The environment for a thread, if the flag is in `NODE_OPTIONS`, from where a worker takes it, too. */
+function withoutInputType(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> | undefined {
+  const given = env["NODE_OPTIONS"];
+  if (given === undefined || !INPUT_TYPE_IN_OPTIONS.test(given)) return undefined;
+  return { ...env, NODE_OPTIONS: given.replace(INPUT_TYPE_IN_OPTIONS, "") } as Record<
+    string,
+    string
+  >;
+}
+
+/** Whether a thread may look at the environment, as Piscina's does: without the permission it would end. */
+function mayReadEnvironment(): boolean {
+  const { Deno } = globalThis as unknown as {
+    Deno: { permissions: { querySync(of: { name: "env" }): { state: string } } };
+  };
+  return Deno.permissions.querySync({ name: "env" }).state === "granted";
+}
