@@ -18,7 +18,7 @@ import {
   type Timer,
 } from "./runtime.ts";
 import { settlesWithin } from "./settles_within.ts";
-import { workerOptions } from "./worker_options.ts";
+import { assertThreadFits, workerOptions } from "./worker_options.ts";
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>;
 type TaskQueue = NonNullable<PiscinaOptions["taskQueue"]>;
@@ -123,6 +123,8 @@ export class TaskThreads<Task, Result> {
 
   async #makePool(): Promise<ThreadPool<Task, Result>> {
     try {
+      // Loading modules takes descriptors, too.
+      assertThreadFits();
       const { Piscina } = await import("piscina");
       return new ThreadPool(Piscina, this.#options);
     } catch (error) {
@@ -252,12 +254,14 @@ class ThreadPool<Task, Result> {
 
   #give(waiting: Waiting<Task, Result>): void {
     const { task, resolve, reject } = waiting;
+    const mustStart = this.#given.size >= this.#ready.length;
     this.#given.add(waiting);
     let running: Promise<Result>;
     try {
+      if (mustStart) assertThreadFits();
       running = this.#piscina.run(task);
     } catch (error) {
-      // The runtime does not make another thread: those that there are do what they can.
+      // There is no room for another thread, or the runtime does not make it: those that there are do what they can.
       this.#queued.takeBack();
       this.#given.delete(waiting);
       this.#waiting.unshift(waiting);

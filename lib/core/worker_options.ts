@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -54,6 +55,30 @@ const isDeno = "Deno" in globalThis;
 const isNode = !isDeno && process.versions.bun === undefined;
 /** Where relative flags count from: the directory may be left later. */
 const startedIn = isNode ? process.cwd() : "";
+
+/** Descriptors that a thread takes while it is started, on every runtime, with some to spare for its modules. */
+const DESCRIPTOR_COUNT = 16;
+
+/**
+ * Throws when there are no descriptors for another thread. Where a thread finds none for its event loop, Bun ends the process,
+ * and Deno panics; Node reports it.
+ */
+export function assertThreadFits(): void {
+  const taken: number[] = [];
+  try {
+    for (let i = 0; i < DESCRIPTOR_COUNT; i++) taken.push(openSync("/dev/null", "r"));
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    // Where there is no such file, or it may not be read, nothing is known.
+    if (code !== "EMFILE" && code !== "ENFILE") return;
+    throw new Error(
+      `${code}: a thread needs up to ${DESCRIPTOR_COUNT} file descriptors, and there are ${taken.length}`,
+      { cause: error },
+    );
+  } finally {
+    for (const descriptor of taken) closeSync(descriptor);
+  }
+}
 
 /** Options for a thread that is about to be started. */
 export function workerOptions(): WorkerOptions {

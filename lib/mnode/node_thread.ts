@@ -15,7 +15,7 @@ import {
 } from "../core/limits.ts";
 import { settlesWithin } from "../core/settles_within.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
-import { workerOptions } from "../core/worker_options.ts";
+import { assertThreadFits, workerOptions } from "../core/worker_options.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { LifeState, lifeState, setLifeState, threadOf } from "../node/agent_life.ts";
 import type { NodeStart } from "../node/node_shell.ts";
@@ -257,6 +257,7 @@ export class NodeThread {
     const { workerUrl, start } = this.#options;
     let worker: Worker;
     try {
+      assertThreadFits();
       worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
         ...workerOptions(),
         workerData: start,

@@ -1,0 +1,25 @@
+/**
+ * Takes all file descriptors of the process; to be run where few are allowed.
+ *
+ * @module
+ */
+import { closeSync, openSync } from "node:fs";
+
+/** Descriptors that were taken. */
+export class Descriptors {
+  readonly #taken: number[] = [];
+
+  /** Takes descriptors until there are no more. */
+  exhaust(): void {
+    try {
+      for (;;) this.#taken.push(openSync("/dev/null", "r"));
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "EMFILE") throw error;
+    }
+  }
+
+  /** Gives them back. */
+  giveBack(): void {
+    for (const descriptor of this.#taken.splice(0)) closeSync(descriptor);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Threads that take too long to come up, or end before they are ready; tasks that wait for a thread that ends.
+ *
+ * @module
+ */
+import { writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { NodeId } from "../../lib/core/brands.ts";
+import { NodeFailedError } from "../../lib/core/errors.ts";
+import { TaskThreads, ThreadStartError } from "../../lib/dpm/task_threads.ts";
+import { NodeThread } from "../../lib/mnode/node_thread.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { geometryOf } from "../../lib/pool/geometry.ts";
+import { createRing } from "../../lib/rings/ring_layout.ts";
+import { createRingRegion } from "../../lib/rings/ring_region.ts";
+import { errorOf } from "../support/errors.ts";
+import { temporaryPath } from "../support/temporary.ts";
+
+const NEVER_READY = "setInterval(() => {}, 1000); await new Promise(() => {});";
+const RUNS_TASKS = `
+  import process from "node:process";
+  export default (task) => task === "die" ? process.exit(3) : task;`;
+const START_MS_MAX = 300;
+
+function moduleOf(text: string): string {
+  const path = `${temporaryPath("module")}.mjs`;
+  writeFileSync(path, text);
+  return path;
+}
+
+function threadsOf(path: string, threadCount = 1): TaskThreads<string, string> {
+  const workerUrl = pathToFileURL(path);
+  return new TaskThreads({ workerUrl, threadCount, idleTimeoutMs: 100 });
+}
+
+function nodeThread(workerUrl: string, startMsMax?: number): NodeThread {
+  const pool = Pool.create(geometryOf(64 * 1024, 4096), [1, 2]);
+  const hostRing = createRing(8192, 8, 0);
+  const start = {
+    pool: pool.handle,
+    nodeId: 0 as NodeId,
+    agent: 0,
+    hostRing,
+    region: createRingRegion(1, 8192, 8, false),
+    spinMicros: 0,
+  };
+  return new NodeThread({
+    pool,
+    workerUrl,
+    start,
+    onEnd: () => {},
+    ...(startMsMax && { startMsMax }),
+  });
+}
+
+test("a KN's thread that does not come up in time is given up, and not started again", async () => {
+  const thread = nodeThread(
+    `data:text/javascript,${encodeURIComponent(NEVER_READY)}`,
+    START_MS_MAX,
+  );
+  const error = await errorOf(() => thread.startPersistently(5));
+  assert.instance(error, NodeFailedError);
+  assert.is((error as Error).message, `KN 0 did not start within ${START_MS_MAX} ms`);
+  assert.ok(thread.isStarted && thread.isOverdue);
+  assert.ok(await thread.stop(1000));
+});
+
+test("one that ends before it is ready is started again so many times, and its error is kept", async () => {
+  const thread = nodeThread("data:text/javascript,throw new Error('planted')");
+  const error = await errorOf(() => thread.startPersistently(2)) as NodeFailedError;
+  assert.instance(error, NodeFailedError);
+  assert.match(String(error.cause), /planted/);
+  assert.not.ok(thread.isOverdue);
+});
+
+test("stopping ends the wait for the next attempt", async () => {
+  const thread = nodeThread("data:text/javascript,throw new Error('planted')");
+  // The last of them would be made after an hour.
+  const started = thread.startPersistently(18);
+  await setTimeout(500);
+  await thread.stop(1000);
+  await started;
+});
+
+test("a task whose thread does not come up in time fails", async () => {
+  const threads = new TaskThreads<string, string>({
+    workerUrl: pathToFileURL(moduleOf(NEVER_READY)),
+    threadCount: 2,
+    idleTimeoutMs: 100,
+    startMsMax: START_MS_MAX,
+  });
+  const errors = await Promise.all(
+    ["a", "b", "c"].map((task) => errorOf(() => threads.run(task))),
+  );
+  for (const error of errors) {
+    assert.instance(error, ThreadStartError);
+    assert.is((error as Error).message, `a thread did not start within ${START_MS_MAX} ms`);
+  }
+  assert.ok(threads.areFailing);
+  await threads.close();
+});
+
+test("starting a thread for a task is tried again", async () => {
+  const path = moduleOf("throw new Error('planted');");
+  const threads = threadsOf(path);
+  const run = threads.run("a");
+  await setTimeout(60);
+  writeFileSync(path, RUNS_TASKS);
+  assert.is(await run, "a");
+  assert.not.ok(threads.areFailing);
+  await threads.close();
+});
+
+test("a task whose thread cannot be started fails with the cause", async () => {
+  for (
+    const [text, says] of [["throw new Error('planted');", /planted/], [
+      "import process from 'node:process'; process.exit(3);",
+      /could not be started/,
+    ]] as const
+  ) {
+    const threads = threadsOf(moduleOf(text));
+    const error = await errorOf(() => threads.run("a"));
+    assert.instance(error, ThreadStartError);
+    assert.match((error as Error).message, says);
+    // At once from now on: a store would try again with each of its writes.
+    assert.is(await errorOf(() => threads.run("b")), error);
+    await threads.close();
+  }
+});
+
+for (const threadCount of [1, 2]) {
+  test(`tasks that wait for one that ends its thread are run, with ${threadCount} threads`, async () => {
+    const threads = threadsOf(moduleOf(RUNS_TASKS), threadCount);
+    const tasks = ["a", "die", "b", "die", "c", "d"];
+    const ends = await Promise.allSettled(tasks.map((task) => threads.run(task)));
+    ends.forEach((end, i) => {
+      assert.is(end.status, tasks[i] === "die" ? "rejected" : "fulfilled", `${i}: ${tasks[i]}`);
+      if (end.status === "fulfilled") assert.is(end.value, tasks[i]);
+      else assert.not.instance(end.reason, ThreadStartError);
+    });
+    await threads.close();
+  });
+}
+
+test.run();
