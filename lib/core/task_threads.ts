@@ -58,6 +58,8 @@ export interface TaskThreadsOptions {
 export class TaskThreads<Task, Result> {
   readonly #options: TaskThreadsOptions;
   #pool: Promise<ThreadPool<Task, Result>> | undefined;
+  /** The last one that was made. */
+  #made: ThreadPool<Task, Result> | undefined;
   #failureCount = 0;
   /** Why no thread could be started, and until when that is not tried again. */
   #lastFailure: ThreadStartError | undefined;
@@ -94,6 +96,11 @@ export class TaskThreads<Task, Result> {
     }
   }
 
+  /** Ends all threads, whatever they do, without a wait. */
+  abandon(): void {
+    void this.#made?.end();
+  }
+
   /** Ends all threads; the tasks have ended. */
   async close(): Promise<void> {
     const pool = await this.#pool?.catch(() => undefined);
@@ -126,7 +133,7 @@ export class TaskThreads<Task, Result> {
       // Loading modules takes descriptors, too.
       assertThreadFits();
       const { Piscina } = await import("piscina");
-      return new ThreadPool(Piscina, this.#options);
+      return this.#made = new ThreadPool<Task, Result>(Piscina, this.#options);
     } catch (error) {
       throw notStarted(error);
     }

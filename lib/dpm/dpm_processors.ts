@@ -177,6 +177,11 @@ export class DpmProcessors {
     abandonCopying(this.#pool, AGENT_DPM);
   }
 
+  /** Ends all threads, without a wait: this thread ends. */
+  abandon(): void {
+    this.#threads.abandon();
+  }
+
   /** Ends all threads, after their tasks. */
   async close(): Promise<void> {
     this.#cleanAfterMs = Infinity;

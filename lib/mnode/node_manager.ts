@@ -477,6 +477,11 @@ export class NodeManager {
     return true;
   }
 
+  /** Asks the threads of all KNs to end, without a wait: this thread ends. */
+  abandon(): void {
+    for (const { thread } of this.#nodes) thread.requestStop();
+  }
+
   /**
    * Stops all KNs: from here on nobody executes anything. Ends also if a thread does not: {@linkcode haveAllLetGo} says so then.
    */

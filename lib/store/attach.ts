@@ -11,6 +11,7 @@ import {
   InvalidOptionError,
   TooManyClientsError,
 } from "../core/errors.ts";
+import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import type { Bytes } from "../core/units.ts";
@@ -37,7 +38,7 @@ import {
   type StoreHandle,
 } from "./handle.ts";
 import { FarStore } from "./far_store.ts";
-import { HostWatch, onThreadExit } from "./host_watch.ts";
+import { HostWatch } from "./host_watch.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
 

@@ -8,7 +8,6 @@
  * @module
  */
 import { monotonicMs } from "../core/runtime.ts";
-import process from "node:process";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import type { Pool } from "../pool/pool.ts";
 import { clientThread, HOST_CLIENT } from "../routing/client_registry.ts";
@@ -37,18 +36,4 @@ export class HostWatch {
     this.#nextMs = nowMs + INTERVAL_MS;
     return hasThreadEnded(clientThread(this.#pool, HOST_CLIENT));
   }
-}
-
-/** What is left to do when this thread ends. */
-const leavers = new Set<() => void>();
-let isListening = false;
-
-/** Calls `leave` when this thread ends by itself; with one listener for all stores. Returns what takes that back. */
-export function onThreadExit(leave: () => void): () => void {
-  leavers.add(leave);
-  if (!isListening) {
-    isListening = true;
-    process.on("exit", () => leavers.forEach((each) => each()));
-  }
-  return () => void leavers.delete(leave);
 }

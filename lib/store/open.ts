@@ -10,6 +10,7 @@ import { InvalidOptionError } from "../core/errors.ts";
 import { LITTLE_ENDIAN } from "../core/key_encoder.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
+import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
@@ -38,7 +39,6 @@ import {
   sizesOf,
 } from "./options.ts";
 import { FarStore } from "./far_store.ts";
-import { onThreadExit } from "./host_watch.ts";
 import { Store, type StoreParts } from "./store.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
@@ -254,7 +254,12 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
         codecName: codec,
         snapshotNumber: number,
         onClosing: () => opening.statistics?.stop(),
-        onClosed: onThreadExit(() => setStoreState(pool, StoreState.ORPHANED)),
+        onClosed: onThreadExit(() => {
+          setStoreState(pool, StoreState.ORPHANED);
+          // Under `deno --watch` a program is replaced in a process that goes on, and so would its threads.
+          nodes.abandon();
+          dpm.abandon();
+        }),
       }, assertWorks);
       if (statistics !== undefined) {
         opening.statistics = new StoreStatistics({

@@ -1,0 +1,19 @@
+/**
+ * What is left to do when a thread ends, in one listener for all.
+ *
+ * @module
+ */
+import process from "node:process";
+
+const leavers = new Set<() => void>();
+let isListening = false;
+
+/** Calls `leave` when this thread ends; returns what takes that back. */
+export function onThreadExit(leave: () => void): () => void {
+  leavers.add(leave);
+  if (!isListening) {
+    isListening = true;
+    process.on("exit", () => leavers.forEach((each) => each()));
+  }
+  return () => leavers.delete(leave);
+}
