@@ -36,14 +36,6 @@ export const START_BUGS: readonly PlantedBug[] = [
     inTest: "its error is kept",
   },
   {
-    name: "a KN that is stopped waits for the next attempt to start its thread",
-    breaks: "I14",
-    file: THREAD,
-    edits: [["{ ref: false, signal }", "{ ref: false }"]],
-    caughtBy: [STARTS_TEST],
-    inTest: "stopping ends the wait",
-  },
-  {
     name: "starting a thread is not tried again",
     breaks: "I14",
     file: TASKS,
