@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
 import { NodeFailedError } from "../../lib/core/errors.ts";
-import { TaskThreads, ThreadStartError } from "../../lib/dpm/task_threads.ts";
+import { TaskThreads, ThreadStartError } from "../../lib/core/task_threads.ts";
 import { NodeThread } from "../../lib/mnode/node_thread.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
