@@ -94,6 +94,7 @@ export {
   PathError,
   PoolFullError,
   PoolLockedError,
+  ReentrantCallError,
   SnapshotError,
   StoreClosedError,
   TooManyClientsError,

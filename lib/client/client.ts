@@ -148,6 +148,10 @@ export class Client {
   readonly #departed: DepartedRequests;
   readonly #probe: RequestProbe | undefined;
   #inFlightTotal = 0;
+  /** Operations that have begun, and are not requests yet or any more. */
+  #openCount = 0;
+  /** Why nothing is sent any more. */
+  #failure: DinomoError | undefined;
   #isFlushScheduled = false;
   #isPumping = false;
   readonly #publishEvery: number;
@@ -155,7 +159,6 @@ export class Client {
   #sequence = 0;
   #claimedAt = 0;
   /** Why every request has been failed, and each that comes later is. */
-  #failure: DinomoError | undefined;
 
   /** Makes a client without connections. */
   constructor(options: ClientOptions) {
@@ -172,9 +175,9 @@ export class Client {
     this.#probe = options.probe;
   }
 
-  /** Requests that have not ended, held ones included. */
+  /** Requests that have not ended, held ones included, and operations that have begun. */
   get pendingCount(): number {
-    return this.#inFlightTotal + this.#held.count;
+    return this.#inFlightTotal + this.#held.count + this.#openCount;
   }
 
   /** The open connections. */
@@ -218,6 +221,7 @@ export class Client {
    * @param condition one of `Condition`
    * @param expectedVersion for `Condition.VERSION`
    * @param mustSync whether it is answered only when it is on the disk
+   * @param sequence of the operation, if it has begun before ({@linkcode begin}); it is this request from now on
    * @throws {ValueTooLargeError} when the record would not fit a segment; nothing has been issued then
    */
   put(
@@ -228,37 +232,57 @@ export class Client {
     expectedVersion: number,
     settler: Settler,
     mustSync = false,
+    sequence = 0,
   ): void {
     const flags = (key.isBinary ? FLAG_BINARY_KEY : 0) |
       (expiresAtMs !== Infinity ? FLAG_EXPIRES : 0);
     const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
     const operation = packOperation(Operation.PUT, condition, mustSync);
-    this.#issue({ operation, meta, key, value, expiresAtMs, expectedVersion }, settler);
+    const draft = { operation, meta, key, value, expiresAtMs, expectedVersion };
+    this.#issue(draft, settler, sequence);
   }
 
   /** Issues a delete of an encoded key. */
-  delete(key: KeyEncoder, settler: Settler): void {
+  delete(key: KeyEncoder, settler: Settler, sequence = 0): void {
     const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
     const operation = packOperation(Operation.DELETE, Condition.NONE);
     const value = NO_VALUE;
-    this.#issue(
-      { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 },
-      settler,
-    );
+    const draft = { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
+    this.#issue(draft, settler, sequence);
   }
 
   /**
    * Issues a read of an encoded key, for a far pool: the slot's owner reads it. It sees what has been issued before for the
    * slot, and nothing that is issued later. Ends with FOUND, FOUND_STAGED or UNMET, or without the value with OK or UNMET.
    */
-  get(key: KeyEncoder, withValue: boolean, settler: Settler): void {
+  get(key: KeyEncoder, withValue: boolean, settler: Settler, sequence = 0): void {
     const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
     const operation = packOperation(withValue ? Operation.GET : Operation.HAS, Condition.NONE);
     const value = NO_VALUE;
-    this.#issue(
-      { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 },
-      settler,
-    );
+    const draft = { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
+    this.#issue(draft, settler, sequence);
+  }
+
+  /**
+   * Begins an operation that is not a request yet. It counts as pending until {@linkcode end}, or until it has become a request and
+   * that has ended.
+   *
+   * @returns its number
+   */
+  begin(): number {
+    this.#openCount += 1;
+    return ++this.#sequence;
+  }
+
+  /** Ends an operation that has begun and is no request. */
+  end(sequence: number): void {
+    this.#flushes.noteEnd(sequence);
+    this.#leaveOpen();
+  }
+
+  #leaveOpen(): void {
+    this.#openCount -= 1;
+    if (this.pendingCount === 0) this.#held.notifyIdle();
   }
 
   /** Issues the deletion of every key of a slot. */
@@ -421,12 +445,22 @@ export class Client {
   }
 
   /** Writes a request into the ring of the slot's owner, or holds it. */
-  #issue(draft: RequestDraft, caller: Settler): void {
+  #issue(draft: RequestDraft, caller: Settler, begun: number): void {
     const length = requestLength(draft);
     this.#assertFitsSegment(length - REQUEST_RECORD, draft.value.end - draft.value.start);
     const settler = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const slot = (draft.key.hash >>> SLOT_SHIFT) as Slot;
-    const sequence = ++this.#sequence;
+    this.#issueAs(begun === 0 ? ++this.#sequence : begun, slot, length, draft, settler);
+    if (begun !== 0) this.#leaveOpen();
+  }
+
+  #issueAs(
+    sequence: number,
+    slot: Slot,
+    length: number,
+    draft: RequestDraft,
+    settler: Settler,
+  ): void {
     assert(this.#requestWordsMax > 0, "a client has been connected before it is used");
     if (length > this.#requestWordsMax) {
       const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
@@ -502,8 +536,11 @@ export class Client {
   /** Runs at the end of the tick: publishes, spins for what comes back quickly, leaves the rest to the waiter. */
   readonly #flushScheduled = (): void => {
     this.#isFlushScheduled = false;
-    this.flush();
-    if (this.pendingCount > 0) this.#waiter.waitLater(this.#pollPending);
+    try {
+      this.flush();
+    } finally {
+      if (this.pendingCount > 0) this.#waiter.waitLater(this.#pollPending);
+    }
   };
 
   /** What the waiter calls: settles what it can; returns one of `PollResult`. */
@@ -643,8 +680,20 @@ export class Client {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    for (const slot of this.#held.takeReady()) this.#sendHeld(slot);
-    this.#isPumping = false;
+    const ready = this.#held.takeReady();
+    try {
+      for (const slot of ready) {
+        this.#sendHeld(slot);
+        ready.delete(slot);
+      }
+    } finally {
+      this.#isPumping = false;
+      // If sending has thrown, the rest is still to be sent.
+      for (const slot of ready) {
+        this.#isHeld[slot] = 1;
+        this.#held.markReady(slot);
+      }
+    }
   }
 
   #sendHeld(slot: Slot): void {

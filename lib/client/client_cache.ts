@@ -31,7 +31,7 @@ import { type Cache, CacheKind } from "../cache/cache.ts";
 import { createCache } from "../cache/create_cache.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { PoolAddress } from "../core/brands.ts";
-import type { KeyEncoder } from "../core/key_encoder.ts";
+import { KeyEncoder } from "../core/key_encoder.ts";
 import { CLIENT_CACHE_RECORD_BYTES } from "../core/limits.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import { deepFreeze } from "./deep_freeze.ts";
@@ -64,6 +64,8 @@ export class ClientCache<V> {
   readonly #reader: OneSidedReader;
   readonly #codec: ValueCodec<V>;
   readonly #clock: () => number;
+  /** The key of a record that is being decoded; undefined while one is. */
+  #decodedKey: KeyEncoder | undefined;
   #hitCount = 0;
   #missCount = 0;
 
@@ -121,16 +123,21 @@ export class ClientCache<V> {
       return undefined;
     }
     const { valueBytes, version, expiresAtMs, address, generation } = reader;
+    // The codec may be the application's, and use the store: then key and reader are about another record afterwards.
+    const own = this.#decodedKey ?? new KeyEncoder(0, 0);
+    this.#decodedKey = undefined;
+    own.copy(key);
     const value = this.#codec.decode(reader.value, valueBytes);
     reader.shrinkScratch();
     const record = { value, version, expiresAtMs };
     // Every part of a value takes a byte at least.
     if (deepFreeze(value, valueBytes + 1)) {
       const bytes = valueBytes + CLIENT_CACHE_RECORD_BYTES;
-      this.#cache.admit(key, address, generation, bytes, record, 1);
+      this.#cache.admit(own, address, generation, bytes, record, 1);
     } else {
-      this.#cache.remove(key);
+      this.#cache.remove(own);
     }
+    this.#decodedKey = own;
     return record;
   }
 }

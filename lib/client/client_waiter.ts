@@ -126,7 +126,16 @@ export class EventLoopWaiter implements ClientWaiter {
   }
 
   readonly #turn = (): void => {
-    const result = this.#poll(true);
+    let result: number = PollResult.NOTHING;
+    try {
+      result = this.#poll(true);
+    } finally {
+      // Also after a poll that has thrown: what is pending is still waited for.
+      this.#goOn(result);
+    }
+  };
+
+  #goOn(result: number): void {
     if (result === PollResult.IDLE) {
       this.#isWaiting = false;
       return;
@@ -135,5 +144,5 @@ export class EventLoopWaiter implements ClientWaiter {
     // Both kinds of handle keep the process alive, as pending operations must.
     if (this.#now() - this.#turnsSinceMs < TURNS_MS_MAX) runNextTurn(this.#turn);
     else startTimer(this.#turn, 1);
-  };
+  }
 }

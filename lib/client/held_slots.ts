@@ -55,7 +55,7 @@ export class HeldSlots {
   }
 
   /** Takes the slots whose requests can be sent. */
-  takeReady(): Iterable<Slot> {
+  takeReady(): Set<Slot> {
     const ready = this.#ready;
     this.#ready = new Set();
     return ready;

@@ -150,8 +150,13 @@ export class BatchSettler implements Settler {
   }
 
   fail(error: unknown): void {
-    this.#error ??= error;
+    this.refuse(error);
     this.#close();
+  }
+
+  /** Takes an error that none of the expected requests has ended with. */
+  refuse(error: unknown): void {
+    this.#error ??= error;
   }
 
   #close(): void {
@@ -162,14 +167,14 @@ export class BatchSettler implements Settler {
   }
 }
 
-/** Lets a synchronous caller see that its request has ended. Reusable. */
+/** Lets a synchronous caller see that its request has ended. It belongs to one call at a time. */
 export class SyncSettler implements Settler {
   isSettled = false;
   /** Whether the request was applied. */
   isApplied = false;
   #error: DinomoError | undefined;
 
-  /** Prepares for the next request. */
+  /** Prepares for the next request; only the call that it belongs to may do so. */
   reset(): void {
     this.isSettled = false;
     this.isApplied = false;
@@ -190,5 +195,27 @@ export class SyncSettler implements Settler {
   fail(error: DinomoError): void {
     this.isSettled = true;
     this.#error = error;
+  }
+}
+
+/**
+ * Settlers for the synchronous calls of one thread. A call takes one and gives it back when it has read the outcome. A call within
+ * another one finds it taken, and gets another. One whose call has thrown is not given back: its request may still be in flight.
+ */
+export class SyncSettlers {
+  #free: SyncSettler | undefined;
+
+  /** Takes a settler for one call. */
+  take(): SyncSettler {
+    const settler = this.#free;
+    if (settler === undefined) return new SyncSettler();
+    this.#free = undefined;
+    settler.reset();
+    return settler;
+  }
+
+  /** Gives a settler back that is settled. */
+  give(settler: SyncSettler): void {
+    this.#free = settler;
   }
 }

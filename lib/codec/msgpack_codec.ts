@@ -13,6 +13,7 @@ import { Packr } from "msgpackr/pack";
 import { DecodeError, describe, DinomoError, InvalidValueError } from "../core/errors.ts";
 import { STRUCTURE_CHARS_MAX, STRUCTURE_KEYS_MAX, STRUCTURES_MAX } from "../core/limits.ts";
 import { undefinedValue, type ValueCodec } from "./codec.ts";
+import { enterCodec, leaveCodec } from "./nesting.ts";
 
 /** Where structures are kept. */
 export interface StructureStore {
@@ -90,10 +91,13 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
         "value must be representable as msgpack, got a Promise: await it first",
       );
     }
+    enterCodec();
     try {
       this.bytes = this.#packr.pack(value, RESET_BUFFER);
     } catch (error) {
       throw refusal(error, value);
+    } finally {
+      leaveCodec();
     }
     this.end = this.bytes.length;
   }

@@ -4,8 +4,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { DecodeError, describe, DinomoError, InvalidValueError } from "../core/errors.ts";
+import {
+  DecodeError,
+  describe,
+  DinomoError,
+  InvalidValueError,
+  ReentrantCallError,
+} from "../core/errors.ts";
 import { type CustomCodec, undefinedValue, type ValueCodec } from "./codec.ts";
+import { enterCodec, leaveCodec } from "./nesting.ts";
 
 abstract class WholeBufferCodec {
   bytes: Uint8Array = new Uint8Array(0);
@@ -21,6 +28,7 @@ export class JsonCodec<V> extends WholeBufferCodec implements ValueCodec<V> {
   encode(value: V): void {
     if (value === undefined) throw undefinedValue();
     let text: string | undefined;
+    enterCodec();
     try {
       text = JSON.stringify(value, refuseUnrepresentable);
     } catch (error) {
@@ -32,6 +40,8 @@ export class JsonCodec<V> extends WholeBufferCodec implements ValueCodec<V> {
           cause: error,
         },
       );
+    } finally {
+      leaveCodec();
     }
     if (text === undefined) {
       throw new InvalidValueError(`value must be representable as JSON, got ${describe(value)}`);
@@ -92,10 +102,14 @@ export class CustomCodecAdapter<V> extends WholeBufferCodec implements ValueCode
   encode(value: V): void {
     if (value === undefined) throw undefinedValue();
     let bytes: unknown;
+    enterCodec();
     try {
       bytes = this.#codec.encode(value);
     } catch (error) {
+      if (error instanceof ReentrantCallError) throw error;
       throw new InvalidValueError(`codec.encode failed on ${describe(value)}`, { cause: error });
+    } finally {
+      leaveCodec();
     }
     if (!(bytes instanceof Uint8Array)) {
       throw new InvalidValueError(`codec.encode must return a Uint8Array, got ${describe(bytes)}`);
@@ -104,10 +118,14 @@ export class CustomCodecAdapter<V> extends WholeBufferCodec implements ValueCode
   }
 
   decode(bytes: Uint8Array, length: number): V {
+    enterCodec();
     try {
       return this.#codec.decode(copyOf(bytes, length));
     } catch (error) {
+      if (error instanceof ReentrantCallError) throw error;
       throw new DecodeError("codec.decode failed on the stored bytes", { cause: error });
+    } finally {
+      leaveCodec();
     }
   }
 }

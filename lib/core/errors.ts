@@ -13,6 +13,7 @@ export type DinomoErrorCode =
   | "DINOMO_INVALID_OPTION"
   | "DINOMO_INVALID_ARGUMENT"
   | "DINOMO_NOT_A_NUMBER"
+  | "DINOMO_REENTRANT"
   | "DINOMO_DECODE"
   | "DINOMO_POOL_FULL"
   | "DINOMO_CLOSED"
@@ -279,6 +280,18 @@ export class CorruptionError extends DinomoError {
     super("DINOMO_CORRUPTION", `${file}: damaged at byte ${offset}: ${rule}`);
     this.file = file;
     this.offset = offset;
+  }
+}
+
+/** Code that the store has called (`change`, a codec, a getter) has called it again in a way that cannot end. */
+export class ReentrantCallError extends DinomoError {
+  static {
+    this.prototype.name = "ReentrantCallError";
+  }
+
+  /** Makes the error; the message names the call. */
+  constructor(message: string) {
+    super("DINOMO_REENTRANT", message);
   }
 }
 

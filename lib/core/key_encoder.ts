@@ -86,6 +86,24 @@ export class KeyEncoder {
     return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, this.byteLength);
   }
 
+  /** Takes over the key that another encoder of the same pool holds. */
+  copy(other: KeyEncoder): void {
+    const { words, byteLength } = other;
+    const wordCount = (byteLength + 3) >>> 2;
+    for (let i = 0; i < wordCount; i++) this.words[i] = words[i]!;
+    this.byteLength = byteLength;
+    this.isBinary = other.isBinary;
+    this.hash = other.hash;
+  }
+
+  /** Whether another encoder of the same pool holds the same key. */
+  equals(other: KeyEncoder): boolean {
+    if (this.hash !== other.hash || this.byteLength !== other.byteLength) return false;
+    const wordCount = (this.byteLength + 3) >>> 2;
+    for (let i = 0; i < wordCount; i++) if (this.words[i] !== other.words[i]) return false;
+    return true;
+  }
+
   /** Encodes the empty key, which no caller can use and which therefore belongs to the store itself. */
   encodeSystemKey(): number {
     this.words[0] = 0;

@@ -96,6 +96,13 @@ export const THREAD_RETRY_MS = 50;
 /** Bytes of operations that a client holds back (large values, slots on the move) before it blocks. */
 export const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Operations of a client that wait behind updates of their keys, before it executes updates at once: a few MiB of promises. */
+export const QUEUED_OPERATIONS_MAX = 16_384;
+/** How often an update starts over because its own `change` has changed the key: this often, it will not end by itself. */
+export const SELF_CHANGES_MAX = 100;
+/** Calls of a store within codecs, and of updates within updates, within each other: far below where a stack ends. */
+export const NESTED_CALLS_MAX = 32;
+
 /** What a client cache charges for a decoded record beside its encoded bytes: the object that holds it, and the value's own header. */
 export const CLIENT_CACHE_RECORD_BYTES = 96;
 /** Smallest client cache: a few small values. */

@@ -44,6 +44,11 @@ export function keyOf(stored: StoredKey): Key {
   return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
 }
 
+/** A key that its caller cannot change while an operation waits. */
+export function ownKey(key: Key): Key {
+  return key instanceof Uint8Array ? new Uint8Array(key) : key;
+}
+
 /** The bytes of an iteration's prefix. */
 export function prefixOf(options: IterationOptions): Uint8Array {
   if (typeof options !== "object" || options === null) {
@@ -51,7 +56,15 @@ export function prefixOf(options: IterationOptions): Uint8Array {
   }
   const { prefix } = options;
   if (prefix === undefined) return new Uint8Array(0);
-  if (typeof prefix === "string") return textEncoder.encode(prefix);
+  if (typeof prefix === "string") {
+    // As U+FFFD, which the encoder would write, a lone surrogate would match keys that do not start with it.
+    if (!prefix.isWellFormed()) {
+      throw new InvalidArgumentError(
+        "prefix must be a well-formed string, got one with a lone surrogate",
+      );
+    }
+    return textEncoder.encode(prefix);
+  }
   if (prefix instanceof Uint8Array) return prefix;
   throw new InvalidArgumentError(
     `prefix must be a string or a Uint8Array, got ${describe(prefix)}`,

@@ -60,3 +60,36 @@ export interface StoreListenerOptions {
   /** Takes the listener back when it is aborted. @default none */
   signal?: AbortSignal;
 }
+
+/** Events that wait to be dispatched, at most: a thread that blocks for longer than that takes hears of the newest. */
+const EVENTS_QUEUED_MAX = 1024;
+
+/**
+ * The events of one store.
+ *
+ * They are dispatched as a microtask. Much of what they tell of is found out in the middle of an operation: while a thread blocks, it
+ * looks after KNs and the pool. A listener that used the store there would do so between two steps of that operation.
+ */
+export class StoreEvents {
+  /** Where listeners are added. */
+  readonly target: EventTarget = new EventTarget();
+  readonly #queue: StoreEvent[] = [];
+  #isScheduled = false;
+
+  /** Dispatches an event when the thread's current task or microtask has ended. */
+  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void {
+    if (this.#queue.length === EVENTS_QUEUED_MAX) this.#queue.shift();
+    this.#queue.push(new StoreEvent(type, detail));
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    void soon.then(() => this.#dispatch());
+  }
+
+  #dispatch(): void {
+    this.#isScheduled = false;
+    for (const event of this.#queue.splice(0)) this.target.dispatchEvent(event);
+  }
+}
+
+/** Runs what follows as a microtask. */
+const soon = Promise.resolve();

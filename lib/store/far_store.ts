@@ -17,8 +17,10 @@ import type { Pool } from "../pool/pool.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
-import { iterable, type IterationOptions } from "./arguments.ts";
+import { iterable, type IterationOptions, ownKey } from "./arguments.ts";
+import { LoopTurn } from "./loop_turn.ts";
 import { type Entry, Store, type StoreParts } from "./store.ts";
+import type { PendingRead } from "./update_turn.ts";
 
 /** The parts of such a store. */
 export interface FarStoreParts<V> extends StoreParts<V> {
@@ -51,6 +53,8 @@ class CountSettler implements Settler {
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
+/** The same of a `getMany`: enough to keep KNs busy, and few enough to leave the event loop its turns. */
+const KEYS_PER_READ = 256;
 /** How often to look whether logs have been merged that nobody is asked for. */
 const UNASKED_LOOK_MS = 1;
 
@@ -90,9 +94,8 @@ export class FarStore<V> extends Store<V> {
     this.#key = new KeyEncoder(...parts.pool.hashKey);
   }
 
-  override async get(key: Key): Promise<V | undefined> {
-    const { value } = await this.#read(key, true);
-    return value && this.#decode(value);
+  override get(key: Key): Promise<V | undefined> {
+    return this.#readDecoded(key, true, ({ value }) => value && this.#decode(value));
   }
 
   override getSync(key: Key): V | undefined {
@@ -102,26 +105,50 @@ export class FarStore<V> extends Store<V> {
 
   override async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
     this.assertOpen();
-    const settlers = await Promise.all(
-      [...iterable<Key>("keys", keys)].map((key) => this.#read(key, true)),
-    );
-    return settlers.map(({ value }) => value && this.#decode(value));
+    const list = Array.from(iterable<Key>("keys", keys), ownKey);
+    const operation = this.#parts.client.begin();
+    try {
+      const turn = new LoopTurn();
+      const values: (V | undefined)[] = [];
+      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
+        if (turn.isOver(at + KEYS_PER_READ - 1)) await turn.end();
+        const burst = list.slice(at, at + KEYS_PER_READ);
+        for (const { value } of await Promise.all(burst.map((key) => this.#issueRead(key, true)))) {
+          values.push(value && this.#decode(value));
+        }
+      }
+      return values;
+    } finally {
+      this.#parts.client.end(operation);
+    }
   }
 
-  override async getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#entryOf(await this.#read(key, true));
+  override getEntry(key: Key): Promise<Entry<V> | undefined> {
+    return this.#readDecoded(key, true, (ended) => this.#entryOf(ended));
   }
 
   override getEntrySync(key: Key): Entry<V> | undefined {
     return this.#entryOf(this.#readSync(key, true));
   }
 
-  protected override ownEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.getEntry(key);
+  protected override beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
+    const { client, reads } = this.#parts;
+    const settler = new ReadSettler(reads, wake);
+    client.get(key, true, settler);
+    return {
+      get isSettled() {
+        return settler.isSettled;
+      },
+      block: () => client.waitFor(settler),
+      take: () => {
+        if (settler.error) throw settler.error;
+        return this.#entryOf(settler);
+      },
+    };
   }
 
-  override async has(key: Key): Promise<boolean> {
-    return (await this.#read(key, false)).exists;
+  override has(key: Key): Promise<boolean> {
+    return this.#readDecoded(key, false, ({ exists }) => exists);
   }
 
   override hasSync(key: Key): boolean {
@@ -159,7 +186,8 @@ export class FarStore<V> extends Store<V> {
 
   /** Those of some keys that exist. */
   async #existing(burst: readonly Key[]): Promise<Key[]> {
-    const reads = await Promise.all(burst.map((key) => this.#read(key, false)));
+    this.assertOpen();
+    const reads = await Promise.all(burst.map((key) => this.#issueRead(key, false)));
     return burst.filter((_, i) => reads[i]!.exists);
   }
 
@@ -193,22 +221,45 @@ export class FarStore<V> extends Store<V> {
     return slots;
   }
 
-  /** Issues a read. */
-  #read(key: Key, withValue: boolean): Promise<ReadSettler> {
+  /** Reads a key; until it has been decoded, the operation is pending. */
+  async #readDecoded<Result>(
+    key: Key,
+    withValue: boolean,
+    decode: (ended: ReadSettler) => Result,
+  ): Promise<Result> {
+    this.assertOpen();
+    const operation = this.#parts.client.begin();
+    try {
+      return decode(await this.#issueRead(key, withValue));
+    } finally {
+      this.#parts.client.end(operation);
+    }
+  }
+
+  /** Issues a read, or has it wait for its turn. */
+  #issueRead(key: Key, withValue: boolean): Promise<ReadSettler> {
     return new Promise((resolve, reject) => {
-      this.assertOpen();
+      this.assertNotFailed();
       this.#key.encode(key);
       const settler = new ReadSettler(this.#parts.reads, (ended) => {
         if (ended.error) reject(ended.error);
         else resolve(ended);
       });
-      this.#parts.client.get(this.#key, withValue, settler);
+      const { client } = this.#parts;
+      const isQueued = this.queueRead(
+        this.#key,
+        ({ queue, sequence }) => client.get(queue.key, withValue, settler, sequence),
+        reject,
+      );
+      if (!isQueued) client.get(this.#key, withValue, settler);
     });
   }
 
   #readSync(key: Key, withValue: boolean): ReadSettler {
     this.assertOpen();
     this.#key.encode(key);
+    // The functions of updates that are called by that may use the encoder.
+    if (this.settleQueue(this.#key)) this.#key.encode(key);
     const settler = new ReadSettler(this.#parts.reads);
     this.#parts.client.get(this.#key, withValue, settler);
     this.#parts.client.waitFor(settler);

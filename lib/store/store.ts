@@ -6,7 +6,14 @@
 import { startTimer, type Timer } from "../core/runtime.ts";
 import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
-import { BatchSettler, OutcomeSettler, PutSettler, SyncSettler } from "../client/settlers.ts";
+import { InstantTurn, KeyQueues } from "../client/key_queues.ts";
+import {
+  BatchSettler,
+  OutcomeSettler,
+  PutSettler,
+  type Settler,
+  SyncSettlers,
+} from "../client/settlers.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
 import {
@@ -34,20 +41,23 @@ import {
   type IterationOptions,
   keyOf,
   mustSyncOf,
+  ownKey,
   prefixOf,
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
 import {
-  StoreEvent,
   type StoreEventDetails,
   type StoreEventListener,
+  StoreEvents,
   type StoreEventType,
   type StoreListenerOptions,
 } from "./events.ts";
 import { closedByHost, type StoreHandle } from "./handle.ts";
+import { LoopTurn } from "./loop_turn.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
+import { type PendingRead, type UpdatedStore, UpdateTurn } from "./update_turn.ts";
 import { isStoreOpen } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import {
@@ -105,8 +115,11 @@ export class Store<V> {
   readonly #codec: ValueCodec<V>;
   readonly #cache: ClientCache<V> | undefined;
   readonly #key: KeyEncoder;
-  readonly #sync: SyncSettler = new SyncSettler();
-  readonly #events: EventTarget = new EventTarget();
+  readonly #syncs = new SyncSettlers();
+  /** Operations on keys of which this thread has updates in progress. */
+  readonly #queues: KeyQueues;
+  readonly #updated: UpdatedStore<V>;
+  readonly #events = new StoreEvents();
   #keepAlive: Timer | undefined;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
@@ -123,7 +136,9 @@ export class Store<V> {
     this.#codec = parts.codec;
     this.#cache = parts.cache;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
-    this.#maintenance = parts.maintenance(() => this.#assertNotFailed());
+    this.#queues = new KeyQueues(parts.client);
+    this.#updated = this.#makeUpdated();
+    this.#maintenance = parts.maintenance(() => this.assertNotFailed());
     this.#level = parts.pool.control[DURABILITY_LEVEL];
   }
 
@@ -136,15 +151,19 @@ export class Store<V> {
     try {
       this.assertOpen();
       const hash = this.#key.encode(key);
-      const slot = (hash >>> SLOT_SHIFT) as Slot;
-      if (this.#client.isSlotPending(slot)) return this.#getSettled(key, slot);
+      if (this.#mustWait((hash >>> SLOT_SHIFT) as Slot)) {
+        return this.#whenSettled(key, () => this.#read());
+      }
       return Promise.resolve(this.#read());
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Reads a value at once: no other thread takes part. */
+  /**
+   * Reads a value at once: no other thread takes part. If operations that this thread has issued for the key before are still on
+   * their way, it blocks until they have ended, and calls the `change` functions of updates among them.
+   */
   getSync(key: Key): V | undefined {
     this.assertOpen();
     this.#encodeSettled(key);
@@ -154,30 +173,39 @@ export class Store<V> {
   /** Reads many values, in the order of the keys. */
   async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
     this.assertOpen();
-    const list = [...iterable<Key>("keys", keys)];
-    await this.#settlePending(list);
-    return list.map((key) => this.getSync(key));
+    const list = Array.from(iterable<Key>("keys", keys), ownKey);
+    const operation = this.#client.begin();
+    try {
+      const turn = new LoopTurn();
+      const values: (V | undefined)[] = [];
+      for (const key of list) await this.#whenReadable(key);
+      for (const key of list) {
+        if (turn.isOver(values.length)) await turn.end();
+        this.assertNotFailed();
+        this.#key.encode(key);
+        values.push(this.#read());
+      }
+      return values;
+    } finally {
+      this.#client.end(operation);
+    }
   }
 
   /** Reads a value together with its version and expiry time. */
-  async getEntry(key: Key): Promise<Entry<V> | undefined> {
-    await this.#settlePending([key]);
-    return this.getEntrySync(key);
+  getEntry(key: Key): Promise<Entry<V> | undefined> {
+    return this.#readWhenSettled(key, () => this.#readShared());
   }
 
   /** Reads a value together with its version and expiry time, at once. */
   getEntrySync(key: Key): Entry<V> | undefined {
     this.assertOpen();
     this.#encodeSettled(key);
-    if (this.#cache === undefined) return this.#readEntry();
-    const record = this.#cache.read(this.#key);
-    return record && entryOf(record.value, record.version, record.expiresAtMs);
+    return this.#readShared();
   }
 
   /** Whether a key exists. */
-  async has(key: Key): Promise<boolean> {
-    await this.#settlePending([key]);
-    return this.hasSync(key);
+  has(key: Key): Promise<boolean> {
+    return this.#readWhenSettled(key, () => this.#reader.read(this.#key, false));
   }
 
   /** Whether a key exists, at once. */
@@ -194,7 +222,7 @@ export class Store<V> {
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
-      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler, mustSync);
+      this.#put(expiresAtMs, Condition.NONE, 0, settler, mustSync);
       return settler.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -205,11 +233,12 @@ export class Store<V> {
   putSync(key: Key, value: V, options?: PutOptions): void {
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
+    if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#encode(key, value);
-    const settler = this.#sync;
-    settler.reset();
+    const settler = this.#syncs.take();
     this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler, mustSync);
     this.#client.waitFor(settler);
+    this.#syncs.give(settler);
     settler.throwError();
   }
 
@@ -228,7 +257,7 @@ export class Store<V> {
         );
       }
       this.#encode(entry[0], entry[1]);
-      this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, batch, mustSync);
+      this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
     });
   }
 
@@ -238,7 +267,7 @@ export class Store<V> {
       this.assertOpen();
       this.#key.encode(key);
       const settler = new OutcomeSettler();
-      this.#client.delete(this.#key, settler);
+      this.#delete(settler);
       return settler.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -248,11 +277,12 @@ export class Store<V> {
   /** Deletes a key before it returns; returns whether it existed. */
   deleteSync(key: Key): boolean {
     this.assertOpen();
+    if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
-    const settler = this.#sync;
-    settler.reset();
+    const settler = this.#syncs.take();
     this.#client.delete(this.#key, settler);
     this.#client.waitFor(settler);
+    this.#syncs.give(settler);
     settler.throwError();
     return settler.isApplied;
   }
@@ -260,8 +290,9 @@ export class Store<V> {
   /** Deletes many keys; resolves to how many existed. A key that is refused leaves those after it alone. */
   async deleteMany(keys: Iterable<Key>): Promise<number> {
     return await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
+      this.assertOpen();
       this.#key.encode(key);
-      this.#client.delete(this.#key, batch);
+      this.#delete(batch);
     });
   }
 
@@ -281,7 +312,11 @@ export class Store<V> {
       const expected = versionOf(version);
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      return this.#compareAndSet(key, expected, value, expiresAtMs, mustSync);
+      this.#encode(key, value);
+      const settler = new OutcomeSettler();
+      const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
+      this.#put(expiresAtMs, condition, expected ?? 0, settler, mustSync);
+      return settler.promise;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -291,26 +326,36 @@ export class Store<V> {
    * Changes a value atomically: reads it, calls `change`, stores the result if the key has not changed meanwhile, and
    * starts over if it has. `change` may therefore run several times. The key's expiry time stays unless `ttl` is given.
    *
+   * Like any operation it is issued when it is called: what was issued before for the key applies before, and what is issued later,
+   * later. `change` is called when its turn has come, at the next tick at the earliest, or by a synchronous operation on the key.
+   *
+   * If `change` returns a promise that is not settled when the event loop has turned, or when a synchronous operation on the key has to
+   * wait for it, the update lets go of its place: what is issued meanwhile for the key applies before it, and `flush` and `close` do
+   * not wait for it. It is issued again when the promise is fulfilled.
+   *
    * @param change gets the value, or undefined if the key does not exist; what it returns, or resolves to, is stored
    * @returns the value that was stored
+   * @throws {ReentrantCallError} when `change` changes its own key each time that it is called
    */
-  async update(
+  update(
     key: Key,
     change: (old: V | undefined) => V | Promise<V>,
     options?: PutOptions,
   ): Promise<V> {
-    if (typeof change !== "function") {
-      throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
-    }
-    const givenMs = expiryOf(options);
-    const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
-    const mustSync = mustSyncOf(options, this.#level);
-    for (;;) {
-      const entry = await this.ownEntry(key);
-      const next = await change(entry?.value);
-      const expiry = expiresAtMs ?? entry?.expiresAt ?? Infinity;
-      const version = entry?.version ?? null;
-      if (await this.#compareAndSet(key, version, next, expiry, mustSync)) return next;
+    try {
+      if (typeof change !== "function") {
+        throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
+      }
+      const givenMs = expiryOf(options);
+      const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
+      const mustSync = mustSyncOf(options, this.#level);
+      this.assertOpen();
+      this.#key.encode(key);
+      const turn = new UpdateTurn<V>(this.#updated, change, { expiresAtMs, mustSync });
+      this.#queues.add(this.#key, turn);
+      return turn.promise;
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
@@ -321,11 +366,13 @@ export class Store<V> {
    * @returns the new value
    * @throws {NotANumberError} when the stored value is not a number, or would not stay finite
    */
-  async increment(key: Key, by = 1): Promise<number> {
+  increment(key: Key, by = 1): Promise<number> {
     if (typeof by !== "number" || !Number.isFinite(by)) {
-      throw new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`);
+      return Promise.reject(
+        new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`),
+      );
     }
-    const next = await this.update(key, (old) => {
+    const next = this.update(key, (old) => {
       const sum = old === undefined ? by : typeof old === "number" ? old + by : NaN;
       if (!Number.isFinite(sum)) {
         throw new NotANumberError(
@@ -336,7 +383,7 @@ export class Store<V> {
       }
       return sum as V;
     });
-    return next as number;
+    return next as Promise<unknown> as Promise<number>;
   }
 
   /**
@@ -377,6 +424,9 @@ export class Store<V> {
 
   /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
   async clear(): Promise<void> {
+    this.assertOpen();
+    // No update may be between its read and its compare-and-set when the key goes.
+    if (this.#queues.count !== 0) this.#queues.settleAll();
     const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
     await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
   }
@@ -523,7 +573,7 @@ export class Store<V> {
     listener: StoreEventListener<Type>,
     options?: StoreListenerOptions,
   ): void {
-    this.#events.addEventListener(type, listener as (event: Event) => void, options);
+    this.#events.target.addEventListener(type, listener as (event: Event) => void, options);
   }
 
   /** Takes a listener back. */
@@ -531,7 +581,7 @@ export class Store<V> {
     type: Type,
     listener: StoreEventListener<Type>,
   ): void {
-    this.#events.removeEventListener(type, listener as (event: Event) => void);
+    this.#events.target.removeEventListener(type, listener as (event: Event) => void);
   }
 
   /** Figures about the store. */
@@ -573,14 +623,18 @@ export class Store<V> {
   ): Promise<number> {
     this.assertOpen();
     const batch = new BatchSettler();
+    let isIssuing = false;
     try {
       for (const item of items) {
+        isIssuing = true;
         batch.expect();
         issue(item, batch);
+        isIssuing = false;
       }
     } catch (error) {
-      // The item that was refused will not be settled by anybody else.
-      batch.fail(error);
+      // An item that was refused is not settled by anything else; where the iterable has thrown, there is none.
+      if (isIssuing) batch.fail(error);
+      else batch.refuse(error);
     }
     batch.seal();
     return await batch.promise;
@@ -591,15 +645,16 @@ export class Store<V> {
     this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
   }
 
-  /** Tells what has happened to the store; called by `open`'s wiring. */
+  /** Tells what has happened to the store, soon; called by `open`'s wiring. */
   emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void {
-    this.#events.dispatchEvent(new StoreEvent(type, detail));
+    this.#events.emit(type, detail);
   }
 
   /** Ends the store because it cannot go on; called by `open`'s and `attach`'s wiring. */
   fail(error: DinomoError): void {
     this.#failure ??= error;
     this.#client.failAll(error);
+    this.#queues.failAll(error);
   }
 
   /** Maintenance of a store that is open. */
@@ -610,13 +665,14 @@ export class Store<V> {
 
   /** Throws when the store cannot be used. */
   protected assertOpen(): void {
-    this.#assertNotFailed();
+    this.assertNotFailed();
     if (this.#closed === undefined && isStoreOpen(this.#pool)) return;
     if (this.#closed === undefined) throw closedByHost(this.#pool);
     throw new StoreClosedError("the store must be open, and has been closed");
   }
 
-  #assertNotFailed(): void {
+  /** Throws when operations that were issued before cannot end. */
+  protected assertNotFailed(): void {
     if (this.#failure === undefined) return;
     if (this.#failure instanceof StoreClosedError) throw this.#failure;
     throw new StoreClosedError(
@@ -633,21 +689,126 @@ export class Store<V> {
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
   #encodeSettled(key: Key): void {
+    if (this.#queues.count !== 0) this.#settleQueue(key, false);
     const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
     if (this.#client.isSlotPending(slot)) this.#client.settleSlot(slot);
   }
 
-  async #settlePending(keys: readonly Key[]): Promise<void> {
+  /** Executes what has been issued for a key before and waits for its turn. */
+  #settleQueue(key: Key, isChange = true): void {
     this.assertOpen();
-    for (const key of keys) {
-      const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-      if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
+    this.#key.encode(key);
+    this.#queues.settle(this.#key, isChange);
+  }
+
+  /** Whether a read of the encoded key may have to wait for operations of this thread. */
+  #mustWait(slot: Slot): boolean {
+    return this.#client.isSlotPending(slot) ||
+      (this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined);
+  }
+
+  /** Issues a put of the encoded key and value, or has it wait for its turn. */
+  #put(
+    expiresAtMs: number,
+    condition: number,
+    version: number,
+    settler: Settler,
+    mustSync: boolean,
+  ): void {
+    const { bytes, start, end } = this.#codec;
+    const client = this.#client;
+    if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+      client.put(this.#key, this.#codec, expiresAtMs, condition, version, settler, mustSync);
+      return;
+    }
+    // A copy: the codec encodes the next value to the same place. (The slice of a Buffer would be none.)
+    const value = { bytes: new Uint8Array(bytes.subarray(start, end)), start: 0, end: end - start };
+    this.#queue(settler, value.end, ({ queue, sequence }) => {
+      const { key } = queue;
+      client.put(key, value, expiresAtMs, condition, version, settler, mustSync, sequence);
+    });
+  }
+
+  /** The same for a delete. */
+  #delete(settler: Settler): void {
+    if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+      this.#client.delete(this.#key, settler);
+      return;
+    }
+    this.#queue(settler, 0, (turn) => this.#client.delete(turn.queue.key, settler, turn.sequence));
+  }
+
+  #queue(settler: Settler, bytes: number, run: (turn: InstantTurn) => void): void {
+    const turn = new InstantTurn(bytes, run, (error) => settler.fail(error as DinomoError));
+    this.#queues.add(this.#key, turn);
+  }
+
+  /**
+   * Has a turn for a key wait behind updates of it, if there are any.
+   *
+   * @param run issues a request with the turn's sequence, or ends the operation by it
+   * @returns whether there are
+   */
+  protected queueRead(
+    key: KeyEncoder,
+    run: (turn: InstantTurn) => void,
+    fail: (error: unknown) => void,
+  ): boolean {
+    if (this.#queues.count === 0 || this.#queues.find(key) === undefined) return false;
+    this.#queues.add(key, new InstantTurn(0, run, fail));
+    return true;
+  }
+
+  /** Executes what waits behind updates of an encoded key, for a synchronous read; returns whether there may have been any. */
+  protected settleQueue(key: KeyEncoder): boolean {
+    if (this.#queues.count === 0) return false;
+    this.#queues.settle(key, false);
+    return true;
+  }
+
+  /** Resolves when all that was issued before for a key can be seen. */
+  async #whenReadable(key: Key): Promise<void> {
+    this.assertNotFailed();
+    const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
+    if (this.#queues.count !== 0) await this.#whenTurnComes();
+    if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
+  }
+
+  /** Resolves when the operations that wait have been issued for the encoded key. */
+  #whenTurnComes(): Promise<void> | undefined {
+    return new Promise((resolve, reject) => {
+      const run = ({ sequence }: InstantTurn) => {
+        this.#client.end(sequence);
+        resolve();
+      };
+      if (!this.queueRead(this.#key, run, reject)) resolve();
+    });
+  }
+
+  /** Reads a key that was found to be pending, when it is no longer. */
+  async #whenSettled<Result>(key: Key, read: () => Result): Promise<Result> {
+    const own = ownKey(key);
+    // Until it has ended `flush` and `close` wait for it, like for the operations that it waits for.
+    const operation = this.#client.begin();
+    try {
+      await this.#whenReadable(own);
+      this.assertNotFailed();
+      this.#key.encode(own);
+      return read();
+    } finally {
+      this.#client.end(operation);
     }
   }
 
-  async #getSettled(key: Key, slot: Slot): Promise<V | undefined> {
-    await this.#client.whenSlotSettled(slot);
-    return this.getSync(key);
+  /** Reads a key, at once if nothing is pending. */
+  #readWhenSettled<Result>(key: Key, read: () => Result): Promise<Result> {
+    try {
+      this.assertOpen();
+      const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
+      return this.#mustWait(slot) ? this.#whenSettled(key, read) : Promise.resolve(read());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Reads the encoded key. */
@@ -656,17 +817,60 @@ export class Store<V> {
     return this.#reader.read(this.#key, true) ? this.#decode() : undefined;
   }
 
-  /** Reads a value that nobody else has, and that may be changed: not one from the cache. */
-  protected async ownEntry(key: Key): Promise<Entry<V> | undefined> {
-    await this.#settlePending([key]);
-    this.assertOpen();
-    this.#encodeSettled(key);
-    return this.#readEntry();
+  /** Reads the encoded key with version and expiry time; the value may be one from the cache. */
+  #readShared(): Entry<V> | undefined {
+    if (this.#cache === undefined) return this.#readEntry(this.#key);
+    const record = this.#cache.read(this.#key);
+    return record && entryOf(record.value, record.version, record.expiresAtMs);
   }
 
-  /** Reads the encoded key from the pool, with version and expiry time. */
-  #readEntry(): Entry<V> | undefined {
-    if (!this.#reader.read(this.#key, true)) return undefined;
+  /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
+  protected beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
+    const client = this.#client;
+    const slot = (key.hash >>> SLOT_SHIFT) as Slot;
+    const read = {
+      isSettled: !client.isSlotPending(slot),
+      block: () => {
+        client.settleSlot(slot);
+        read.isSettled = true;
+      },
+      take: () => {
+        this.assertNotFailed();
+        return this.#readEntry(key);
+      },
+    };
+    if (!read.isSettled) {
+      void client.whenSlotSettled(slot).then(() => {
+        read.isSettled = true;
+        wake();
+      });
+    }
+    return read;
+  }
+
+  #makeUpdated(): UpdatedStore<V> {
+    const client = this.#client;
+    return {
+      beginRead: (key, wake) => this.beginRead(key, wake),
+      beginSet: (key, old, value, { expiresAtMs, mustSync }, settler) => {
+        this.assertNotFailed();
+        this.#codec.encode(value);
+        const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
+        const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;
+        const version = old?.version ?? 0;
+        client.put(key, this.#codec, expiry, condition, version, settler, mustSync);
+      },
+      waitFor: (settler) => client.waitFor(settler),
+      requeue: (key, turn) => {
+        this.assertOpen();
+        this.#queues.add(key, turn);
+      },
+    };
+  }
+
+  /** Reads an encoded key from the pool, with version and expiry time. */
+  #readEntry(key: KeyEncoder): Entry<V> | undefined {
+    if (!this.#reader.read(key, true)) return undefined;
     const { version, expiresAtMs } = this.#reader;
     return entryOf(this.#decode(), version, expiresAtMs);
   }
@@ -676,21 +880,6 @@ export class Store<V> {
     const value = this.#codec.decode(reader.value, reader.valueBytes);
     reader.shrinkScratch();
     return value;
-  }
-
-  #compareAndSet(
-    key: Key,
-    version: number | null,
-    value: V,
-    expiresAtMs: number,
-    mustSync: boolean,
-  ): Promise<boolean> {
-    this.#encode(key, value);
-    const settler = new OutcomeSettler();
-    const condition = version === null ? Condition.ABSENT : Condition.VERSION;
-    const expected = version ?? 0;
-    this.#client.put(this.#key, this.#codec, expiresAtMs, condition, expected, settler, mustSync);
-    return settler.promise;
   }
 
   /** The keys in the index, some of which may have expired. */

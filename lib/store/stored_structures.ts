@@ -21,7 +21,6 @@ export class StoredStructures implements StructureStore {
   readonly #key: KeyEncoder;
   /** A reader of its own: structures are loaded while a value is being decoded from the store's. */
   readonly #reader: OneSidedReader;
-  readonly #settler: SyncSettler = new SyncSettler();
   readonly #reads: RoutedReads | undefined;
 
   /** Keeps the structures of a pool; of a far one, where they are read by requests. */
@@ -52,8 +51,7 @@ export class StoredStructures implements StructureStore {
 
   save(json: string, version: number | null): boolean {
     const bytes = new TextEncoder().encode(json);
-    const settler = this.#settler;
-    settler.reset();
+    const settler = new SyncSettler();
     const condition = version === null ? Condition.ABSENT : Condition.VERSION;
     const value = { bytes, start: 0, end: bytes.length };
     // Values that need a structure may be in another KN's log: it must not be lost where they are not.

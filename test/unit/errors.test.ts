@@ -29,6 +29,7 @@ const CODES = {
   FormatError: "DINOMO_FORMAT",
   DurabilityError: "DINOMO_DURABILITY",
   SnapshotError: "DINOMO_SNAPSHOT",
+  ReentrantCallError: "DINOMO_REENTRANT",
 } as const;
 
 test("every class has its own stable code", () => {

@@ -1,0 +1,28 @@
+/**
+ * How long an operation on many keys may go on until timers and sockets get their turn.
+ *
+ * @module
+ */
+import { runNextTurn } from "../core/runtime.ts";
+
+/** How long it may. */
+const TURN_MS_MAX = 5;
+/** Keys between two looks at the clock. */
+const KEYS_PER_LOOK = 256;
+
+/** The turns of the event loop of one operation. */
+export class LoopTurn {
+  #startMs = performance.now();
+
+  /** Whether this turn has lasted long enough, when so many keys are done. */
+  isOver(keyCount: number): boolean {
+    return keyCount % KEYS_PER_LOOK === KEYS_PER_LOOK - 1 &&
+      performance.now() - this.#startMs > TURN_MS_MAX;
+  }
+
+  /** Resolves in the next turn. */
+  async end(): Promise<void> {
+    await new Promise<void>((resolve) => runNextTurn(resolve));
+    this.#startMs = performance.now();
+  }
+}
