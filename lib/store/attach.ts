@@ -190,6 +190,8 @@ class AttachedMaintenance<V> implements StoreMaintenance {
 
   async close(hasFailed: () => boolean): Promise<void> {
     const { client, connector } = this.#parts;
+    // Code that the store has called in the middle of an operation may have called this: the operation is issued first.
+    await Promise.resolve();
     if (!hasFailed()) await client.whenIdle();
     this.#stay();
     client.close();
