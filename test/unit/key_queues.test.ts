@@ -106,20 +106,20 @@ test("keys whose hashes are equal have queues of their own", () => {
 });
 
 test("a value that was decoded in the middle of another read is cached under its key", async () => {
-  let store: Store<unknown> | undefined;
+  const opened: { store?: Store<unknown> } = {};
   const codec: CustomCodec<unknown> = {
     encode: (value) => new TextEncoder().encode(JSON.stringify(value)),
     decode: (bytes) => {
       const value = JSON.parse(new TextDecoder().decode(bytes));
-      if (value.reads !== undefined) store!.getSync(value.reads);
+      if (value.reads !== undefined) opened.store!.getSync(value.reads);
       return value;
     },
   };
-  store = await open<unknown>({ ...SMALL, codec, cache: "16KiB" });
+  const store = opened.store = await open<unknown>({ ...SMALL, codec, cache: "16KiB" });
   await store.put("a", { reads: "b" });
   await store.put("b", { name: "b" });
   assert.equal(store.getSync("a"), { reads: "b" });
-  const hits = () => store!.stats().cache!.hits;
+  const hits = () => store.stats().cache!.hits;
   const before = hits();
   assert.equal(store.getSync("a"), { reads: "b" });
   assert.equal(store.getSync("b"), { name: "b" });
