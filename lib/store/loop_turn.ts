@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { runNextTurn } from "../core/runtime.ts";
+import { monotonicMs, runNextTurn } from "../core/runtime.ts";
 
 /** How long it may. */
 const TURN_MS_MAX = 5;
@@ -12,17 +12,17 @@ const KEYS_PER_LOOK = 256;
 
 /** The turns of the event loop of one operation. */
 export class LoopTurn {
-  #startMs = performance.now();
+  #startMs = monotonicMs();
 
   /** Whether this turn has lasted long enough, when so many keys are done. */
   isOver(keyCount: number): boolean {
     return keyCount % KEYS_PER_LOOK === KEYS_PER_LOOK - 1 &&
-      performance.now() - this.#startMs > TURN_MS_MAX;
+      monotonicMs() - this.#startMs > TURN_MS_MAX;
   }
 
   /** Resolves in the next turn. */
   async end(): Promise<void> {
     await new Promise<void>((resolve) => runNextTurn(resolve));
-    this.#startMs = performance.now();
+    this.#startMs = monotonicMs();
   }
 }
