@@ -150,7 +150,7 @@ export class Client {
   #inFlightTotal = 0;
   /** Operations that have begun, and are not requests yet or any more. */
   #openCount = 0;
-  /** Why nothing is sent any more. */
+  /** Why every request has been failed, and each that comes later is. */
   #failure: DinomoError | undefined;
   #isFlushScheduled = false;
   #isPumping = false;
@@ -158,7 +158,6 @@ export class Client {
   #requestWordsMax = 0;
   #sequence = 0;
   #claimedAt = 0;
-  /** Why every request has been failed, and each that comes later is. */
 
   /** Makes a client without connections. */
   constructor(options: ClientOptions) {
