@@ -142,7 +142,8 @@ function storedUsedBytes({ bytes, segmentCount }: StoredCheckpoint): number[] {
   const words = new Int32Array(bytes.buffer, start, segmentCount * layout.SEGMENT_ENTRY_WORDS);
   return Array.from(
     { length: segmentCount },
-    (_, i) => words[i * layout.SEGMENT_ENTRY_WORDS + layout.SEGMENT_ENTRY_USED],
+    (_, i) =>
+      layout.entryUsedBytes(words[i * layout.SEGMENT_ENTRY_WORDS + layout.SEGMENT_ENTRY_USED]),
   );
 }
 

@@ -35,7 +35,7 @@ export const SEGMENT_BYTES_MAX = REGION_BYTES;
 export const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
 /** Fewest segments: one open per KN, one for the cleaner, and something to fill. */
 export const SEGMENT_COUNT_MIN = 8;
-/** Most segments: a free-list head holds a 16-bit segment number beside its 16-bit tag. */
+/** Most segments: each has 256 bytes of control words, and a sum over all of them takes a microsecond per 1,000. */
 export const SEGMENT_COUNT_MAX = 65_534;
 
 /** Most KNs that run at one time; each has a fixed block of control words. */
@@ -123,6 +123,8 @@ export const PUT_SEGMENT_RESERVE = 2;
 export const DELETE_SEGMENT_RESERVE = 1;
 /** Share of a segment that cleaning must gain; below it, copying is not worth its cost. */
 export const CLEANING_GAIN_MIN = 0.03;
+/** The same in bytes: more than the headers that what is moved gets where it goes, or small segments would be cleaned for ever. */
+export const CLEANING_GAIN_BYTES_MIN = 192;
 
 /** Keys that a hot-key sketch counts: with 64 of them what a count may be too high by is 1/64 of all operations at most. */
 export const HOT_KEY_COUNT = 64;

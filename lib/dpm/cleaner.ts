@@ -1,5 +1,6 @@
 /**
- * Cleans the log: moves the live records out of the least used sealed segment, so that it can be reused.
+ * Cleans the log: moves the live records out of the sealed segment from which that gains most, so that it can be reused. What a
+ * gain is, and why cleaning comes to an end, is in pool/space_budget.ts.
  *
  * Any number of cleaners may run, in DPM processors and in KNs that have run out of segments. Why this
  * is safe beside owners and readers:
@@ -47,12 +48,15 @@ import {
 import {
   ADDRESS_UNIT_BYTES,
   CLEANER_STEP_RECORDS,
+  CLEANING_GAIN_BYTES_MIN,
   CLEANING_GAIN_MIN,
+  SEGMENT_BYTES_MAX,
   SLOT_SHIFT,
 } from "../core/limits.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import {
+  FRAME_HEADER_BYTES,
   metaKind,
   RECORD_HASH,
   RECORD_META,
@@ -70,12 +74,15 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
+import { gainShareOf } from "../pool/space_budget.ts";
 import { swingCells } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 
 /** How much more room moving records may need than they take. */
 const ROOM_FACTOR = 1.125;
 const ROOM_SLACK_BYTES = 256;
+/** Bytes of the smallest record. */
+const RECORD_BYTES_MIN = 32;
 
 /** An agent that cleans; one step looks at a bounded number of records. */
 export class Cleaner {
@@ -172,15 +179,15 @@ export class Cleaner {
   #claimVictim(): boolean {
     for (;;) {
       let best = NO_SEGMENT;
-      let bestShare = 1 - CLEANING_GAIN_MIN;
+      let bestGain = 0;
       for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
         const segment = i as SegmentId;
         if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
         if (this.#segments.isPinned(segment)) continue;
-        const share = this.#segments.liveShare(segment);
-        if (share < bestShare) {
+        const gain = gainShareOf(this.#pool, this.#segments, segment);
+        if (gain > bestGain) {
           best = segment;
-          bestShare = share;
+          bestGain = gain;
         }
       }
       if (best === NO_SEGMENT || !this.#canFinish(best)) {
@@ -255,4 +262,18 @@ export class Cleaner {
     if (!isLive || isExpired) this.#log.cancel(target, length);
     return true;
   }
+}
+
+/**
+ * Bytes of headers that cleaning a victim with so many fillable bytes adds at most: of a segment, and of a frame for each step and for
+ * the end of a segment in between.
+ */
+function headerBytesMax(fillableBytes: number): number {
+  const stepsMax = Math.ceil(fillableBytes / RECORD_BYTES_MIN / CLEANER_STEP_RECORDS);
+  return SEGMENT_HEADER_BYTES + (stepsMax + 1) * FRAME_HEADER_BYTES;
+}
+
+for (let bytes = SEGMENT_HEADER_BYTES; bytes <= SEGMENT_BYTES_MAX; bytes *= 2) {
+  const gainMin = Math.max(CLEANING_GAIN_BYTES_MIN, bytes * CLEANING_GAIN_MIN);
+  assert(gainMin > headerBytesMax(bytes), "cleaning gains more than the headers that it adds");
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { SegmentId } from "../core/brands.ts";
+import { NO_SEGMENT } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
@@ -22,7 +22,6 @@ import {
   AGENT_COPIER,
   AGENT_DPM,
   CHECKPOINT_UNITS,
-  FREE_LIST_HEAD,
   GATE_NODE_COUNT,
   GATE_PROCESSOR_COUNT,
   SEGMENT_TOUCHED_BYTES,
@@ -261,8 +260,8 @@ export class DpmProcessors {
   }
 
   #prefaultNext(): void {
-    const segment = ((Atomics.load(this.#pool.control, FREE_LIST_HEAD) & 0xffff) - 1) as SegmentId;
-    if (segment < 0) return;
+    const segment = this.#segments.nextFree;
+    if (segment === NO_SEGMENT) return;
     const touched = this.#pool.control[this.#pool.segmentAt(segment) + SEGMENT_TOUCHED_BYTES];
     if (touched !== 0) return;
     this.#isPrefaulting = true;

@@ -32,6 +32,7 @@ import {
   SEGMENT_SYNCED_BYTES,
 } from "../pool/control_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
+import { gainShareOf } from "../pool/space_budget.ts";
 import type { LogSink } from "./log_sink.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "./record_layout.ts";
 
@@ -52,6 +53,14 @@ export interface LogWriterOptions {
 interface Range {
   readonly address: PoolAddress;
   readonly byteLength: number;
+}
+
+/** A segment that is appended to no more. */
+interface LeftSegment {
+  readonly segment: SegmentId;
+  readonly usedBytes: number;
+  /** Whether it was left because the next record did not fit. */
+  readonly isFull: boolean;
 }
 
 const HEADER_UNITS = SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES;
@@ -78,8 +87,8 @@ export class LogWriter {
   #frame = NO_FRAME;
   /** Frames that are complete and not written yet. */
   #ranges: Range[] = [];
-  /** Segments that are full and not sealed yet, with their used bytes. */
-  #full: { readonly segment: SegmentId; readonly usedBytes: number }[] = [];
+  /** Segments that have been left and are not sealed yet. */
+  #left: LeftSegment[] = [];
 
   /** Makes a writer for an agent; it opens its first segment when it needs one. */
   constructor(pool: Pool, segments: SegmentTable, agent: number, options: LogWriterOptions = {}) {
@@ -188,14 +197,15 @@ export class LogWriter {
     this.#ranges.push({ address: (from | 0) as PoolAddress, byteLength });
   }
 
-  /** Publishes how far segments are filled, in their order, and seals those that are full. */
+  /** Publishes how far segments are filled, in their order, and seals those that have been left. */
   settle(): void {
-    if (this.#full.length > 0) {
-      for (const { segment, usedBytes } of this.#full) {
+    if (this.#left.length > 0) {
+      for (const { segment, usedBytes, isFull } of this.#left) {
         this.#segments.publishUsed(segment, usedBytes);
+        if (isFull) this.#segments.publishFull(segment);
         if (!this.#isMerged) this.#segments.seal(segment);
       }
-      this.#full = [];
+      this.#left = [];
     }
     if (this.#segment !== NO_SEGMENT) {
       this.#segments.publishUsed(this.#segment, this.#usedBytes());
@@ -209,10 +219,10 @@ export class LogWriter {
     this.settle();
   }
 
-  /** Ends the open segment, if there is one. */
+  /** Ends the open segment, if there is one; what is left of it is for cleaning to gain. */
   seal(): void {
     if (this.#segment === NO_SEGMENT) return;
-    this.#leaveSegment();
+    this.#leaveSegment(false);
     this.publish();
   }
 
@@ -248,7 +258,7 @@ export class LogWriter {
 
   /** Whether records have been reserved that nothing points at yet. */
   get #hasUnsettled(): boolean {
-    return this.#frame !== NO_FRAME || this.#ranges.length > 0 || this.#full.length > 0;
+    return this.#frame !== NO_FRAME || this.#ranges.length > 0 || this.#left.length > 0;
   }
 
   #open(units: number, segmentReserve: number): boolean {
@@ -258,15 +268,14 @@ export class LogWriter {
     const allocate = () => this.#segments.allocate(this.agent, segmentReserve, this.#isStaging);
     let segment = allocate();
     const mayFree = this.#segment !== NO_SEGMENT && !this.#hasUnsettled && !this.#isMerged;
-    if (segment === NO_SEGMENT && mayFree) {
-      // An open segment in which nothing is live, such as one full of deletes, frees itself when sealed.
-      // Any other stays open: what is left of it still serves smaller records.
-      if (this.#segments.liveBytes(this.#segment) !== 0) return false;
-      this.seal();
+    if (segment === NO_SEGMENT && mayFree && this.#mayExchange()) {
+      // One in which nothing is live, such as one full of deletes, frees itself when it is sealed.
+      this.#leaveSegment(true);
+      this.publish();
       segment = allocate();
     }
     if (segment === NO_SEGMENT) return false;
-    this.#leaveSegment();
+    this.#leaveSegment(true);
     if (this.#file === undefined) this.settle();
     this.#writeHeader(segment);
     if (this.#isMerged) {
@@ -277,6 +286,16 @@ export class LogWriter {
     this.#next = (this.#pool.segmentAddress(segment) >>> 0) + HEADER_UNITS;
     this.#end = this.#endOf(segment);
     return true;
+  }
+
+  /**
+   * Whether to give up the open segment, which the next record does not fit and for which there is no other: where cleaning it gains
+   * something, and there is a segment to clean it to. Otherwise it stays open: what is left of it still serves smaller records.
+   */
+  #mayExchange(): boolean {
+    if (this.#segments.liveBytes(this.#segment) === 0) return true;
+    return !this.#isStaging && this.#segments.freeCount > 0 &&
+      gainShareOf(this.#pool, this.#segments, this.#segment, this.roomBytes) > 0;
   }
 
   #writeHeader(segment: SegmentId): void {
@@ -291,10 +310,10 @@ export class LogWriter {
   }
 
   /** Ends the frame and the segment, which is sealed when what is in it has been settled. */
-  #leaveSegment(): void {
+  #leaveSegment(isFull: boolean): void {
     if (this.#segment === NO_SEGMENT) return;
     this.endFrame();
-    this.#full.push({ segment: this.#segment, usedBytes: this.#usedBytes() });
+    this.#left.push({ segment: this.#segment, usedBytes: this.#usedBytes(), isFull });
     this.#segment = NO_SEGMENT;
     this.#next = this.#end = 0;
   }

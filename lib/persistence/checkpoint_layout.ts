@@ -18,7 +18,8 @@
  *   64    reserved, zero, up to byte 128
  *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
  *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its used bytes; a segment
- *         without used bytes has the generation of its next life
+ *         without used bytes has the generation of its next life. Used bytes are a multiple of 8: bit 0 says that the
+ *         segment is full, so that what is left of it is lost; bits 1 and 2 are zero
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
  * ```
  *
@@ -70,6 +71,19 @@ export const SEGMENT_ENTRY_USED = 0;
 export const SEGMENT_ENTRY_LIVE = 1;
 export const SEGMENT_ENTRY_GENERATION = 2;
 export const SEGMENT_ENTRY_CRC = 3;
+
+/** Bit of a used word: the segment was left because the next record did not fit. */
+export const SEGMENT_ENTRY_FULL = 1;
+
+/** Used bytes of a segment by the used word of its entry. */
+export function entryUsedBytes(word: number): number {
+  return word & ~SEGMENT_ENTRY_FULL;
+}
+
+/** Whether a segment is full by the used word of its entry. */
+export function isEntryFull(word: number): boolean {
+  return (word & SEGMENT_ENTRY_FULL) !== 0;
+}
 
 /** Live bytes that the checkpoint does not know, as of a segment with uncommitted records: they are counted when it is restored. */
 export const LIVE_UNKNOWN = -1;

@@ -48,6 +48,7 @@ import {
 import {
   GENERATIONS,
   SEGMENT_LIVE_BYTES,
+  SEGMENT_LOST_BYTES,
   SEGMENT_STATE,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
@@ -195,6 +196,7 @@ class Replay {
     if (replayedTo === start) return;
     pool.control[at + SEGMENT_STATE] = SegmentState.SEALED;
     pool.control[at + SEGMENT_USED_BYTES] = replayedTo;
+    pool.control[at + SEGMENT_LOST_BYTES] = 0;
     pool.control[at + SEGMENT_TOUCHED_BYTES] = replayedTo;
     pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
   }

@@ -22,15 +22,13 @@ import {
 import { formatBytes } from "../core/units.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import {
-  FREE_LIST_COUNT,
-  FREE_LIST_HEAD,
   GATE_DEFER_FREE,
   GENERATIONS,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
   SEGMENT_LIVE_BYTES,
-  SEGMENT_NEXT_FREE,
+  SEGMENT_LOST_BYTES,
   SEGMENT_STATE,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
@@ -42,6 +40,7 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
+import { FreeSegments } from "../pool/free_segments.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
@@ -210,7 +209,7 @@ export class PoolRestore {
     if (this.#options.isLogged === true) {
       Atomics.store(this.pool.control, GATE_DEFER_FREE, DeferFree.YES);
     }
-    rebuildFreeList(this.pool);
+    rebuildFreeSegments(this.pool);
     this.#options.onProgress?.(1);
     return {
       pool: this.pool,
@@ -435,12 +434,13 @@ export function loadSegments(
     for (let i = from; i < to; i++) {
       const segment = i as SegmentId;
       const entry = i * layout.SEGMENT_ENTRY_WORDS * 4;
-      const used = view.getUint32(entry + layout.SEGMENT_ENTRY_USED * 4, true);
+      const word = view.getUint32(entry + layout.SEGMENT_ENTRY_USED * 4, true);
+      const used = layout.entryUsedBytes(word);
       pool.control[GENERATIONS + i] = view.getUint32(
         entry + layout.SEGMENT_ENTRY_GENERATION * 4,
         true,
       );
-      if (used === 0) continue;
+      if (word === 0) continue;
       if (
         used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES ||
         used % ADDRESS_UNIT_BYTES !== 0
@@ -469,6 +469,9 @@ export function loadSegments(
       const to = pool.segmentAt(segment);
       pool.control[to + SEGMENT_STATE] = SegmentState.SEALED;
       pool.control[to + SEGMENT_USED_BYTES] = used;
+      pool.control[to + SEGMENT_LOST_BYTES] = layout.isEntryFull(word)
+        ? pool.geometry.segmentBytes - used
+        : 0;
       pool.control[to + SEGMENT_TOUCHED_BYTES] = used;
       pool.control[to + SEGMENT_LIVE_BYTES] = live;
     }
@@ -477,20 +480,13 @@ export function loadSegments(
   }
 }
 
-/** Links the free segments, the lowest first; segments without live bytes become free at once. */
-function rebuildFreeList(pool: Pool): void {
+/** Counts the free segments anew; segments without live bytes become free at once. */
+function rebuildFreeSegments(pool: Pool): void {
+  const free = new FreeSegments(pool);
   const segments = new SegmentTable(pool);
-  let next = 0;
-  let count = 0;
-  for (let i = pool.geometry.segmentCount - 1; i >= 0; i--) {
-    const at = pool.segmentAt(i as SegmentId);
-    if (pool.control[at + SEGMENT_STATE] !== SegmentState.FREE) continue;
-    pool.control[at + SEGMENT_NEXT_FREE] = next;
-    next = i + 1;
-    count += 1;
+  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+    if (segments.state(i as SegmentId) !== SegmentState.FREE) free.remove(i as SegmentId);
   }
-  pool.control[FREE_LIST_HEAD] = next;
-  pool.control[FREE_LIST_COUNT] = count;
   for (let i = 0; i < pool.geometry.segmentCount; i++) {
     if (segments.state(i as SegmentId) === SegmentState.SEALED) segments.seal(i as SegmentId);
   }

@@ -62,7 +62,9 @@ import {
   CODEC_NUMBERS,
   type CodecName,
   LIVE_UNKNOWN,
+  entryUsedBytes,
   SEGMENT_ENTRY_CRC,
+  SEGMENT_ENTRY_FULL,
   SEGMENT_ENTRY_GENERATION,
   SEGMENT_ENTRY_LIVE,
   SEGMENT_ENTRY_USED,
@@ -299,7 +301,8 @@ function captureSegments(pool: Pool, words: Int32Array, first: number): void {
       words[to + SEGMENT_ENTRY_GENERATION] += 1;
       continue;
     }
-    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment);
+    const isFull = segments.lostBytes(segment) > 0;
+    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment) | (isFull ? SEGMENT_ENTRY_FULL : 0);
     // Records are counted before anything points at them, and to a reservation that is not committed nothing ever will.
     const isKnown = !isLogged(pool) && !segments.isPinned(segment);
     words[to + SEGMENT_ENTRY_LIVE] = isKnown ? segments.liveBytes(segment) : LIVE_UNKNOWN;
@@ -372,7 +375,7 @@ function forEachUsed(
   const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
   for (let segment = 0; segment < pool.geometry.segmentCount; segment++) {
     const entry = parts.segments + segment * SEGMENT_ENTRY_WORDS * 4;
-    const used = view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true);
+    const used = entryUsedBytes(view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true));
     if (used !== 0) visit(segment as SegmentId, used, entry);
   }
 }

@@ -7,11 +7,12 @@
  *                         GATE            32 words, written by the M-node
  *                         SPINNERS        32 words
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
- *                         FREE LIST       2 lines: head | count
+ *                         FREE SEGMENTS   1 line: count
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
  *                         CLIENTS         1 line: epoch; 1 line per client
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
+ *                         FREE BITS       1 bit per segment
  *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 10 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
@@ -47,7 +48,7 @@ export const HEADER_HASH_KEY_0 = HEADER + 2;
 export const HEADER_HASH_KEY_1 = HEADER + 3;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
-export const CONTROL_LAYOUT_VERSION = 3;
+export const CONTROL_LAYOUT_VERSION = 4;
 
 /**
  * GATE. 0, or the lease of whoever pauses the pool, which names it. Swapped by whoever pauses, and by the M-node when that one has
@@ -103,13 +104,11 @@ export const UNITS_SYNCED = UNITS_WRITTEN + LINE_WORDS;
 /** When the image was synced last, and what syncing has cost, as float64: see persistence/log_file.ts. */
 export const SYNC_FIGURES = UNITS_SYNCED + LINE_WORDS;
 
-/** FREE LIST head: (tag << 16) | (segment + 1). Swapped by whoever allocates or frees a segment. */
-export const FREE_LIST_HEAD = SYNC_FIGURES + LINE_WORDS;
-/** Free segments not yet promised to anybody; decremented before a pop, incremented after a push. */
-export const FREE_LIST_COUNT = FREE_LIST_HEAD + LINE_WORDS;
+/** Free segments not yet promised to anybody: see free_segments.ts. */
+export const FREE_SEGMENT_COUNT = SYNC_FIGURES + LINE_WORDS;
 
 /** INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see index/index_space.ts. */
-export const INDEX_SPACE_LOCK = FREE_LIST_COUNT + LINE_WORDS;
+export const INDEX_SPACE_LOCK = FREE_SEGMENT_COUNT + LINE_WORDS;
 /** Next bucket never handed out. Advanced by compare-and-swap. */
 export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
 /** First bucket of the list of returned overflow buckets, linked through their spare words. */
@@ -231,8 +230,8 @@ export const SEGMENT_STATE = 0;
 export const SEGMENT_USED_BYTES = 1;
 /** The agent that appends or appended. */
 export const SEGMENT_AGENT = 2;
-/** Next segment of the free list, as segment + 1; 0 ends it. */
-export const SEGMENT_NEXT_FREE = 3;
+/** Bytes at its end that are left because the next record did not fit; 0 if it was sealed before it was full. */
+export const SEGMENT_LOST_BYTES = 3;
 /** Bytes from the start whose pages have been touched since the pool was created. */
 export const SEGMENT_TOUCHED_BYTES = 4;
 /** 1 if the segment holds staged values only: nothing of it is ever reached by an index word, or by a file. */
@@ -305,8 +304,16 @@ export function controlWords(segmentCount: number): number {
   return cellsStart(segmentCount) + CELLS_FIRST + CELL_COUNT * CELL_WORDS;
 }
 
+/**
+ * Index of FREE BITS: segment & 31 of word segment >>> 5 is set if the segment is free and nobody has taken it. Set and cleared
+ * atomically, bit by bit, by whoever frees or takes a segment (free_segments.ts).
+ */
+export function freeBitsStart(segmentCount: number): number {
+  return Math.ceil((GENERATIONS + segmentCount) / LINE_WORDS) * LINE_WORDS;
+}
+
 function agentsStart(segmentCount: number): number {
-  const end = GENERATIONS + segmentCount;
+  const end = freeBitsStart(segmentCount) + Math.ceil(segmentCount / 32);
   return Math.ceil(end / LINE_WORDS) * LINE_WORDS;
 }
 

@@ -18,15 +18,14 @@ import {
   CONTROL_LAYOUT_VERSION,
   CONTROL_MAGIC,
   controlWords,
-  FREE_LIST_COUNT,
-  FREE_LIST_HEAD,
+  FREE_SEGMENT_COUNT,
+  freeBitsStart,
   GENERATIONS,
   HEADER_HASH_KEY_0,
   HEADER_HASH_KEY_1,
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
   INDEX_SPACE_NEXT,
-  SEGMENT_NEXT_FREE,
   SEGMENT_WORDS,
   segmentsStart,
   SLOT_WORDS,
@@ -60,6 +59,8 @@ export class Pool {
   readonly slots: number;
   /** Index of the first segment entry. */
   readonly segments: number;
+  /** Index of the bits of free segments. */
+  readonly freeBits: number;
   /** Index of the indirection cells' words. */
   readonly cells: number;
   /** Right shift that takes an address to its segment. */
@@ -75,6 +76,7 @@ export class Pool {
     this.bytes = handle.log.map((buffer) => new Uint8Array(buffer));
     this.slots = slotsStart(handle.geometry.segmentCount);
     this.segments = segmentsStart(handle.geometry.segmentCount);
+    this.freeBits = freeBitsStart(handle.geometry.segmentCount);
     this.cells = cellsStart(handle.geometry.segmentCount);
     this.segmentShift = handle.geometry.segmentShift;
     assert(this.control[HEADER_MAGIC] === CONTROL_MAGIC, "the handle is of a pool");
@@ -82,7 +84,7 @@ export class Pool {
   }
 
   /**
-   * Allocates an empty pool. All segments are free, the lowest first.
+   * Allocates an empty pool. All segments are free.
    *
    * @param geometry its sizes
    * @param hashKey two random 32-bit words
@@ -96,12 +98,10 @@ export class Pool {
     words[HEADER_HASH_KEY_0] = hashKey[0];
     words[HEADER_HASH_KEY_1] = hashKey[1];
     words[INDEX_SPACE_NEXT] = 1;
-    words[FREE_LIST_COUNT] = segmentCount;
-    words[FREE_LIST_HEAD] = 1;
-    const segments = segmentsStart(segmentCount);
+    words[FREE_SEGMENT_COUNT] = segmentCount;
+    const freeBits = freeBitsStart(segmentCount);
     for (let segment = 0; segment < segmentCount; segment++) {
-      const next = segment + 1 < segmentCount ? segment + 2 : 0;
-      words[segments + segment * SEGMENT_WORDS + SEGMENT_NEXT_FREE] = next;
+      words[freeBits + (segment >>> 5)] |= 1 << (segment & 31);
     }
     return new Pool({
       geometry,

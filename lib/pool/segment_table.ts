@@ -1,5 +1,5 @@
 /**
- * Segment states and the list of free segments.
+ * Segment states. Which segments are free is in a set of its own (free_segments.ts).
  *
  * ```text
  *            allocate              seal              claim for cleaning
@@ -9,13 +9,8 @@
  *      +------------------------------- FREE_PENDING <-----------------------+
  * ```
  *
- * The free list is a Treiber stack, last in first out, because a page that was touched before is ten times
- * cheaper than a fresh one. Its head carries a tag that changes with every swap, so a pop that was
- * overtaken cannot install a stale successor. A permit in FREE_LIST_COUNT is taken before a pop: whoever
- * holds a permit finds a segment.
- *
  * I10: a segment leaves FREE_PENDING only when it has no live bytes, so no index word points into it, and
- * while no snapshot defers it. Its generation is bumped before it is pushed, that is, before anyone
+ * while no snapshot defers it. Its generation is bumped before it is in the set of free segments, that is, before anyone
  * can write into it: a reader that loads the same generation before and after its read saw bytes that
  * nobody had begun to overwrite.
  *
@@ -27,8 +22,8 @@
  * look at the state word; so it fails when somebody else was first. A segment that is FREE has been bumped.
  *
  * **What a thread leaves that dies in here** is put right by {@linkcode repairSegments}: a segment that is FREE but not in the
- * list (it was being pushed, or had been popped and not opened: nothing has been written into it), counts that are one
- * off, a release or a look at the live bytes that did not happen. The list itself is valid at every instant. Segments
+ * set (it was being added, or had been taken and not opened: nothing has been written into it), counts that are one
+ * off, a release or a look at the live bytes that did not happen. Segments
  * that the dead thread held, open or being cleaned, are for others to seal: a repair does not know who is dead.
  *
  * @module
@@ -37,8 +32,6 @@ import { assert } from "../core/assert.ts";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
 import {
   AGENT_TENANCY,
-  FREE_LIST_COUNT,
-  FREE_LIST_HEAD,
   FREE_PENDING_COUNT,
   GATE_DEFER_FREE,
   GENERATIONS,
@@ -47,8 +40,8 @@ import {
   SEGMENT_IS_STAGING,
   SEGMENT_LIVE_BYTES,
   SEGMENT_LOG_NUMBER,
+  SEGMENT_LOST_BYTES,
   SEGMENT_MERGED_BYTES,
-  SEGMENT_NEXT_FREE,
   SEGMENT_PINS,
   SEGMENT_STATE,
   SEGMENT_SYNCED_BYTES,
@@ -56,6 +49,7 @@ import {
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
 } from "./control_layout.ts";
+import { FreeSegments } from "./free_segments.ts";
 import type { Pool } from "./pool.ts";
 
 /** Bound of one wait for the end of a snapshot. */
@@ -92,16 +86,23 @@ export const DeferFree = {
 export class SegmentTable {
   readonly #pool: Pool;
   readonly #control: Int32Array;
+  readonly #free: FreeSegments;
 
   /** Operates on a pool's segments. */
   constructor(pool: Pool) {
     this.#pool = pool;
     this.#control = pool.control;
+    this.#free = new FreeSegments(pool);
   }
 
   /** Number of free segments that nobody has claimed. */
   get freeCount(): number {
-    return Atomics.load(this.#control, FREE_LIST_COUNT);
+    return this.#free.count;
+  }
+
+  /** The free segment that is allocated next; `NO_SEGMENT` if there is none. */
+  get nextFree(): SegmentId {
+    return this.#free.first;
   }
 
   /** Number of segments without live bytes that are not free yet, because a snapshot or the next checkpoint defers that. */
@@ -186,30 +187,33 @@ export class SegmentTable {
     return total;
   }
 
-  /**
-   * Bytes that the live records of all segments need, including what is lost at segments' ends because the next
-   * record did not fit: moved elsewhere, they would lose about as much again.
-   */
+  /** {@linkcode occupiedBytes} of all segments. */
   occupiedBytesTotal(): number {
     let total = 0;
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      const segment = i as SegmentId;
-      const liveBytes = this.liveBytes(segment);
-      if (liveBytes > 0) total += liveBytes * this.#packingFactor(segment);
+      total += this.occupiedBytes(i as SegmentId);
     }
     return total;
   }
 
-  /** Share of what a sealed segment could hold of such records that is live; 1 means that cleaning gains nothing. */
-  liveShare(segment: SegmentId): number {
-    return this.liveBytes(segment) * this.#packingFactor(segment) /
-      this.#pool.geometry.segmentBytes;
+  /**
+   * Bytes that the live records of a segment take, together with their part of what is lost at its end. That is lost because
+   * the next record did not fit, so moved elsewhere they would lose about as much again.
+   *
+   * The tail of a segment that was sealed before it was full is not lost: other records will fit there, or rather where these
+   * are moved to. See space_budget.ts for the model.
+   */
+  occupiedBytes(segment: SegmentId): number {
+    const liveBytes = this.liveBytes(segment);
+    const lostBytes = this.lostBytes(segment);
+    if (lostBytes === 0) return liveBytes;
+    const { segmentBytes } = this.#pool.geometry;
+    return liveBytes * (segmentBytes / (segmentBytes - lostBytes));
   }
 
-  #packingFactor(segment: SegmentId): number {
-    const usedBytes = this.usedBytes(segment);
-    if (this.state(segment) === SegmentState.OPEN || usedBytes === 0) return 1;
-    return this.#pool.geometry.segmentBytes / usedBytes;
+  /** Bytes at a segment's end that are lost, as the next record did not fit; 0 if it is not full. */
+  lostBytes(segment: SegmentId): number {
+    return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LOST_BYTES);
   }
 
   /**
@@ -222,15 +226,12 @@ export class SegmentTable {
    */
   allocate(agent: number, reserve: number, isStaging = false): SegmentId {
     const control = this.#control;
-    for (;;) {
-      const count = Atomics.load(control, FREE_LIST_COUNT);
-      if (count <= reserve) return NO_SEGMENT;
-      if (Atomics.compareExchange(control, FREE_LIST_COUNT, count, count - 1) === count) break;
-    }
-    const segment = this.#pop();
+    const segment = this.#free.take(reserve);
+    if (segment === NO_SEGMENT) return NO_SEGMENT;
     const at = this.#pool.segmentAt(segment);
-    assert(this.state(segment) === SegmentState.FREE, "the free list holds free segments");
+    assert(this.state(segment) === SegmentState.FREE, "the set of free segments holds free segments");
     control[at + SEGMENT_USED_BYTES] = 0;
+    control[at + SEGMENT_LOST_BYTES] = 0;
     control[at + SEGMENT_AGENT] = agent;
     control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
     control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
@@ -250,6 +251,12 @@ export class SegmentTable {
     if (usedBytes > this.#control[at + SEGMENT_TOUCHED_BYTES]) {
       this.#control[at + SEGMENT_TOUCHED_BYTES] = usedBytes;
     }
+  }
+
+  /** Says that an open segment is full: the next record does not fit behind its used bytes. */
+  publishFull(segment: SegmentId): void {
+    const lostBytes = this.#pool.geometry.segmentBytes - this.usedBytes(segment);
+    Atomics.store(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LOST_BYTES, lostBytes);
   }
 
   /** Ends appending to a segment (or cleaning it); frees it when nothing in it is live. */
@@ -365,13 +372,7 @@ export class SegmentTable {
     const nextLife = ((word & LIFE_MASK) + LIFE_STEP) | SegmentState.FREE;
     if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
     Atomics.sub(control, FREE_PENDING_COUNT, 1);
-    this.#list(segment, at);
-  }
-
-  /** Puts a segment that is FREE into the list. */
-  #list(segment: SegmentId, at: number): void {
-    this.#push(segment, at);
-    Atomics.add(this.#control, FREE_LIST_COUNT, 1);
+    this.#free.add(segment);
   }
 
   /** Bumps the generation of a segment in the FREE_PENDING of `word`, unless that has been done. */
@@ -387,8 +388,7 @@ export class SegmentTable {
   /** See {@linkcode repairSegments}. */
   repair(): void {
     const control = this.#control;
-    const listed = this.#listedSegments();
-    Atomics.store(control, FREE_LIST_COUNT, listed.size);
+    this.#free.recount();
     Atomics.store(control, FREE_PENDING_COUNT, this.pendingSegments().length);
     const holdsBack = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
@@ -396,8 +396,8 @@ export class SegmentTable {
       const at = this.#pool.segmentAt(segment);
       const word = Atomics.load(control, at + SEGMENT_STATE);
       const state = word & STATE_MASK;
-      if (state === SegmentState.FREE && !listed.has(segment)) {
-        this.#list(segment, at);
+      if (state === SegmentState.FREE && !this.#free.has(segment)) {
+        this.#free.add(segment);
       } else if (state === SegmentState.SEALED) {
         this.#freeIfDead(segment, at);
       } else if (state === SegmentState.FREE_PENDING) {
@@ -408,44 +408,10 @@ export class SegmentTable {
     }
   }
 
-  #listedSegments(): Set<SegmentId> {
-    const listed = new Set<SegmentId>();
-    let entry = Atomics.load(this.#control, FREE_LIST_HEAD) & 0xffff;
-    while (entry !== 0) {
-      const segment = (entry - 1) as SegmentId;
-      assert(!listed.has(segment), "a segment is in the free list once");
-      listed.add(segment);
-      entry = Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_NEXT_FREE);
-    }
-    return listed;
-  }
-
   /** Stores a state: for the one thread that holds the segment. */
   #setState(at: number, state: number): void {
     const word = this.#control[at + SEGMENT_STATE];
     Atomics.store(this.#control, at + SEGMENT_STATE, (word & ~STATE_MASK) | state);
-  }
-
-  #pop(): SegmentId {
-    const control = this.#control;
-    for (;;) {
-      const head = Atomics.load(control, FREE_LIST_HEAD);
-      const segment = ((head & 0xffff) - 1) as SegmentId;
-      assert(segment >= 0, "a permit stands for a free segment");
-      const next = Atomics.load(control, this.#pool.segmentAt(segment) + SEGMENT_NEXT_FREE);
-      const swapped = ((head & ~0xffff) + 0x10000) | next;
-      if (Atomics.compareExchange(control, FREE_LIST_HEAD, head, swapped) === head) return segment;
-    }
-  }
-
-  #push(segment: SegmentId, at: number): void {
-    const control = this.#control;
-    for (;;) {
-      const head = Atomics.load(control, FREE_LIST_HEAD);
-      Atomics.store(control, at + SEGMENT_NEXT_FREE, head & 0xffff);
-      const swapped = ((head & ~0xffff) + 0x10000) | (segment + 1);
-      if (Atomics.compareExchange(control, FREE_LIST_HEAD, head, swapped) === head) return;
-    }
   }
 }
 
@@ -455,8 +421,8 @@ function isBumped(word: number, generation: number): boolean {
 }
 
 /**
- * Puts the table of segments right after a thread has died in the middle of changing it: every free segment is in the free
- * list, counts are right, and what can be freed is free.
+ * Puts the table of segments right after a thread has died in the middle of changing it: every free segment is in the set
+ * of free ones, counts are right, and what can be freed is free.
  *
  * Called while the pool is paused, and nobody else releases segments: no thread that stalls is inside a step, and no checkpoint or
  * snapshot is between its pause and its end, as it releases what it has held back outside of any step. A thread that

@@ -1,14 +1,48 @@
 /**
- * How much live data a pool may hold, and when cleaning has to begin.
+ * The model of space: how much live data a pool may hold, when cleaning has to begin, and which segments it gains from.
  *
- * A log-structured pool whose live data fills every segment cannot be cleaned: there is nothing to gain and
- * nowhere to copy to. So new data is admitted only while the live bytes stay below a share of the segments that are
- * neither in reserve nor open; replacing and deleting is always admitted. What is left keeps the cost
- * of cleaning bounded: at a share of 0.9 it copies at most ten bytes for each byte it gains.
+ * ```text
+ *   segment   | header | record | dead record | record | ...        tail |
+ *             |<------------------ used ------------------>|<--- lost or unfilled --->|
+ * ```
+ *
+ * - **Live** bytes are those of records that the index points at, and of reservations.
+ * - **Used** bytes are what has been appended: live bytes, dead ones, and headers.
+ * - The tail is **lost** if the segment is full: it was left because the next record did not fit. Whatever holds such
+ *   records loses about as much, so a live record of a full segment *occupies* its part of the tail, too.
+ * - The tail is **unfilled** if the segment was sealed before it was full: its KN was retired or died, or the store was closed, or
+ *   killed. It occupies nothing, and is gained when the segment is cleaned.
+ *
+ * **The rule.** New data is admitted while what all live records occupy stays below
+ * `(segments - PUT_SEGMENT_RESERVE - KNs) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN)`. Replacing a record by one that is not
+ * larger, and deleting, are always admitted. What a full segment loses is less than the record that did not fit, so records
+ * of up to `r` bytes fit as long as their sum is below that limit times `1 - r / segmentBytes`, whatever has happened to the
+ * pool before. The share of 0.9 keeps the cost of cleaning bounded: it copies at most ten bytes for each byte it gains.
+ *
+ * **Cleaning gains** from a sealed segment what is neither live nor lost: dead records, and an unfilled tail
+ * ({@linkcode gainShareOf}). A gain counts from CLEANING_GAIN_BYTES_MIN and CLEANING_GAIN_MIN on.
+ *
+ * **Cleaning ends**, if nothing is written meanwhile. Let W be the sum over all sealed segments of what is neither live nor lost. Cleaning
+ * a victim takes its gain out of W. What it adds is what the segments that it fills have when they are sealed, for they are sealed
+ * when they are full: a header for each segment, and a frame for each step of the cleaner and segment. A gain that counts is more than
+ * that (cleaner.ts asserts it). So W falls with each victim, and a record is not moved for ever. Only who seals a segment early
+ * adds an unfilled tail to W, and that takes a KN that ends.
+ *
+ * **What is admitted finds room.** A KN that finds no segment for a put gives up its own open one, if cleaning that would gain something,
+ * and cleans as long as there is a victim. It goes on in what it has opened for that. So when it has to give up, no sealed segment has
+ * a gain that counts, nor has its own: all but the reserve and what is open elsewhere (each other KN's segment, and the DPM
+ * processors') is occupied but for that. That is more than the limit. And there is a segment to clean to, as puts and deletes leave the
+ * last free one to cleaners, which exchange it for another (dpm/cleaner.ts).
  *
  * @module
  */
-import { CLEANING_GAIN_MIN, LIVE_SHARE_MAX, PUT_SEGMENT_RESERVE } from "../core/limits.ts";
+import type { SegmentId } from "../core/brands.ts";
+import {
+  CLEANING_GAIN_BYTES_MIN,
+  CLEANING_GAIN_MIN,
+  LIVE_SHARE_MAX,
+  PUT_SEGMENT_RESERVE,
+} from "../core/limits.ts";
 import { GATE_NODE_COUNT } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 import type { SegmentTable } from "./segment_table.ts";
@@ -80,6 +114,23 @@ export class SpaceBudget {
     this.#occupiedBytesSeen += bytes;
     return true;
   }
+}
+
+/**
+ * What cleaning a segment gains, as a share of what it could hold of its records; 0 if that is not worth it.
+ *
+ * @param lostBytes what is lost at its end
+ */
+export function gainShareOf(
+  pool: Pool,
+  segments: SegmentTable,
+  segment: SegmentId,
+  lostBytes: number = segments.lostBytes(segment),
+): number {
+  const fillableBytes = pool.geometry.segmentBytes - lostBytes;
+  const gain = fillableBytes - segments.liveBytes(segment);
+  const isWorthIt = gain >= Math.max(CLEANING_GAIN_BYTES_MIN, fillableBytes * CLEANING_GAIN_MIN);
+  return isWorthIt ? gain / fillableBytes : 0;
 }
 
 /** Live bytes that a pool with these sizes admits. */

@@ -7,9 +7,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { SegmentId, Slot } from "../../lib/core/brands.ts";
 import {
-  FREE_LIST_HEAD,
+  FREE_SEGMENT_COUNT,
   SEGMENT_LIVE_BYTES,
-  SEGMENT_NEXT_FREE,
   SEGMENT_STATE,
   SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
@@ -19,6 +18,7 @@ import {
   SLOT_RECORD_COUNT,
   SLOT_VERSION_LOW,
 } from "../../lib/pool/control_layout.ts";
+import { FreeSegments } from "../../lib/pool/free_segments.ts";
 import { bucketWord } from "../../lib/index/bucket_layout.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { keysOfSlots } from "../support/sim_keys.ts";
@@ -146,7 +146,7 @@ test("a pool in which one word is wrong is refused", () => {
   const segmentIds = [...Array(pool.geometry.segmentCount).keys()] as SegmentId[];
   const isUsed = (id: SegmentId) => pool.control[pool.segmentAt(id) + SEGMENT_LIVE_BYTES] > 0;
   const usedAt = pool.segmentAt(segmentIds.find(isUsed)!);
-  const freeAt = pool.segmentAt(((pool.control[FREE_LIST_HEAD] & 0xffff) - 1) as SegmentId);
+  const freeAt = pool.segmentAt(new FreeSegments(pool).first);
   const home = bucketWord(pool.control[slotAt + SLOT_EXTENTS] as never);
   const pair = [0, 2, 4, 6, 8, 10, 12].find((word) => pool.index[0]![home + word + 1] !== 0)!;
   const address = pool.index[0]![home + pair + 1];
@@ -155,8 +155,8 @@ test("a pool in which one word is wrong is refused", () => {
     [pool.control, usedAt + SEGMENT_STATE, 0],
     [pool.control, usedAt + SEGMENT_USED_BYTES, 64],
     [pool.control, freeAt + SEGMENT_STATE, 2],
-    [pool.control, freeAt + SEGMENT_NEXT_FREE, pool.control[FREE_LIST_HEAD] & 0xffff],
-    [pool.control, FREE_LIST_HEAD, 0],
+    [pool.control, FREE_SEGMENT_COUNT, pool.control[FREE_SEGMENT_COUNT] + 1],
+    [pool.control, pool.freeBits, 0],
     [pool.control, slotAt + SLOT_LOCK, pool.control[slotAt + SLOT_LOCK] | 1],
     [pool.control, slotAt + SLOT_RECORD_COUNT, 0],
     [pool.control, slotAt + SLOT_EXPIRING_COUNT, 1000],

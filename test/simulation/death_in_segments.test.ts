@@ -7,7 +7,7 @@
 import { test } from "uvu";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
 import {
-  FREE_LIST_COUNT,
+  FREE_SEGMENT_COUNT,
   FREE_PENDING_COUNT,
   GATE_DEFER_FREE,
 } from "../../lib/pool/control_layout.ts";
@@ -98,7 +98,7 @@ class SegmentWorld {
     const { control } = this.pool;
     const count = (state: number) =>
       this.#ids().filter((segment) => segments.state(segment) === state).length;
-    require(control[FREE_LIST_COUNT] === count(FREE), "free segments are counted");
+    require(control[FREE_SEGMENT_COUNT] === count(FREE), "free segments are counted");
     require(control[FREE_PENDING_COUNT] === count(FREE_PENDING), "those that wait are counted");
     const isDeferred = control[GATE_DEFER_FREE] === DeferFree.YES;
     require(isDeferred || count(FREE_PENDING) === 0, "nothing waits");

@@ -12,6 +12,7 @@ import {
   checkpointParts,
   SEGMENT_ENTRY_CRC,
   SEGMENT_ENTRY_LIVE,
+  entryUsedBytes,
   SEGMENT_ENTRY_USED,
   SEGMENT_ENTRY_WORDS,
   SLOT_ENTRY_RECORD_COUNT,
@@ -86,7 +87,7 @@ class Files {
     const usedAt = () => this.segments + segment * SEGMENT_ENTRY_WORDS + SEGMENT_ENTRY_USED;
     while (this.words[usedAt()] === 0) segment -= 1;
     const length = recordWords(this.image[record + RECORD_META]!, this.image[record]!);
-    const at = (segment * SEGMENT_BYTES + this.words[usedAt()]!) / 4;
+    const at = (segment * SEGMENT_BYTES + entryUsedBytes(this.words[usedAt()]!)) / 4;
     this.image.copyWithin(at, record, record + length);
     this.words[usedAt()]! += length * 4;
     this.words[usedAt() - SEGMENT_ENTRY_USED + SEGMENT_ENTRY_LIVE]! += length * 4;
@@ -98,7 +99,7 @@ class Files {
     const image = new Uint8Array(this.image.buffer);
     for (let segment = 0; segment < SEGMENT_COUNT; segment++) {
       const entry = this.segments + segment * SEGMENT_ENTRY_WORDS;
-      const used = this.words[entry + SEGMENT_ENTRY_USED]!;
+      const used = entryUsedBytes(this.words[entry + SEGMENT_ENTRY_USED]!);
       if (used <= 0) continue;
       const start = segment * SEGMENT_BYTES;
       const crc = crc32(image.subarray(start, start + used));
@@ -154,6 +155,12 @@ export const HOSTILE_CASES: Readonly<Record<string, (disk: MemoryDisk) => void>>
   "no live bytes although there are": tampered((f) => f.words[f.segments + SEGMENT_ENTRY_LIVE] = 0),
   "used bytes that end within a record": tampered((f) => {
     f.words[f.segments + SEGMENT_ENTRY_USED]! -= 8;
+  }),
+  "a used word with a bit that means nothing": tampered((f) => {
+    f.words[f.segments + SEGMENT_ENTRY_USED]! |= 2;
+  }),
+  "a full segment without used bytes": tampered((f) => {
+    f.words[f.segments + (SEGMENT_COUNT - 1) * SEGMENT_ENTRY_WORDS + SEGMENT_ENTRY_USED] = 1;
   }),
   "a free bucket outside the index": tampered((f) => {
     f.words[CHECKPOINT_INDEX_FREE / 4] = f.bucketCount + 5;

@@ -17,6 +17,7 @@ const PAUSES = "test/simulation/pauses.test.ts";
 const READER = "lib/index/one_sided_reader.ts";
 const SLOT_TABLE = "lib/index/slot_table.ts";
 const SEGMENT_TABLE = "lib/pool/segment_table.ts";
+const FREE_SEGMENTS = "lib/pool/free_segments.ts";
 const CLEANER = "lib/dpm/cleaner.ts";
 
 /** Bugs in shared memory. */
@@ -154,8 +155,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     edits: [
       ["if (!this.isStaging(segment)) this.#bumpOnce(segment, at, word);", ""],
       [
-        "Atomics.add(this.#control, FREE_LIST_COUNT, 1);",
-        "Atomics.add(this.#control, FREE_LIST_COUNT, 1); Atomics.add(this.#control, GENERATIONS + segment, 1);",
+        "this.#free.add(segment); }",
+        "this.#free.add(segment); Atomics.add(control, GENERATIONS + segment, 1); }",
       ],
     ],
     caughtBy: [REUSE_READS],
@@ -198,16 +199,10 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     caughtBy: [DEATH_IN_TABLES],
   },
   {
-    name: "the head of the free list has no tag",
+    name: "whoever takes a free segment does not look whether it was still free",
     breaks: "I10",
-    file: SEGMENT_TABLE,
-    edits: [[
-      "const swapped = ((head & ~0xffff) + 0x10000) | next;",
-      "const swapped = (head & ~0xffff) | next;",
-    ], [
-      "const swapped = ((head & ~0xffff) + 0x10000) | (segment + 1);",
-      "const swapped = (head & ~0xffff) | (segment + 1);",
-    ]],
+    file: FREE_SEGMENTS,
+    edits: [["if ((word & bit) !== 0) return bit;", "return bit;"]],
     caughtBy: [SEGMENTS],
   },
   {

@@ -17,7 +17,7 @@ import { KvsNode } from "../../lib/node/kvs_node.ts";
 import {
   AGENT_LOGGED_END,
   AGENT_NODE,
-  FREE_LIST_COUNT,
+  FREE_SEGMENT_COUNT,
   GATE_DEFER_FREE,
   GATE_NODE_COUNT,
   GATE_PAUSED,
@@ -125,7 +125,7 @@ export class SimNode implements SimAgent {
     // In its log there may be records of others' slots, which it merges. For a cell it waits some time, and gives up.
     if (cellsEnd(pool) !== 0) return lockWords.every(isCellWord) && random.next() < CELL_WAIT_SHARE;
     // It never waits for the lock of another KN's slot, unless it cleans.
-    const isRoomy = pool.control[FREE_LIST_COUNT] >= ROOMY_SEGMENT_COUNT;
+    const isRoomy = pool.control[FREE_SEGMENT_COUNT] >= ROOMY_SEGMENT_COUNT;
     return isRoomy && lockWords.every((word) => ownerOf(word) !== this.nodeId);
   }
 }

@@ -42,8 +42,6 @@ import {
   CELL_ADDRESS,
   CELL_KEY,
   CELL_KEY_META,
-  FREE_LIST_COUNT,
-  FREE_LIST_HEAD,
   GATE_DEFER_FREE,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
@@ -51,7 +49,6 @@ import {
   INDEX_SPACE_NEXT,
   OWNER_TABLE,
   SEGMENT_LIVE_BYTES,
-  SEGMENT_NEXT_FREE,
   SEGMENT_PINS,
   SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
@@ -64,6 +61,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
+import { FreeSegments } from "../../lib/pool/free_segments.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";
 import { require } from "./sim_model.ts";
@@ -177,6 +175,7 @@ class PoolCheck {
   readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #segments: SegmentTable;
+  readonly #free: FreeSegments;
   readonly #mayCountTooMuch: boolean;
   /** Bytes that the index reaches, by segment. */
   readonly #liveBytes: number[];
@@ -186,6 +185,7 @@ class PoolCheck {
     this.#pool = pool;
     this.#control = pool.control;
     this.#segments = new SegmentTable(pool);
+    this.#free = new FreeSegments(pool);
     this.#mayCountTooMuch = mayCountTooMuch;
     this.#liveBytes = new Array<number>(pool.geometry.segmentCount).fill(0);
   }
@@ -218,7 +218,7 @@ class PoolCheck {
 
   segments(): void {
     const control = this.#control;
-    const free = this.#freeList();
+    const free = this.#freeSegments();
     const isDeferred = control[GATE_DEFER_FREE] === DeferFree.YES;
     for (let id = 0; id < this.#pool.geometry.segmentCount; id++) {
       const at = this.#pool.segmentAt(id as SegmentId);
@@ -226,7 +226,7 @@ class PoolCheck {
       const live = control[at + SEGMENT_LIVE_BYTES];
       const found = this.#liveBytes[id]!;
       const isFree = state === SegmentState.FREE;
-      require(free.has(id) === isFree, `segment ${id}: free segments are in the free list`);
+      require(free.has(id) === isFree, `segment ${id}: free segments are in the set of them`);
       if (isFree || state === SegmentState.FREE_PENDING) {
         require(
           found === 0,
@@ -302,17 +302,12 @@ class PoolCheck {
     return meta;
   }
 
-  #freeList(): Set<number> {
-    const control = this.#control;
+  #freeSegments(): Set<number> {
     const free = new Set<number>();
-    let entry = control[FREE_LIST_HEAD] & 0xffff;
-    while (entry !== 0) {
-      const segment = entry - 1;
-      require(!free.has(segment), `I10: segment ${segment} is free twice`);
-      free.add(segment);
-      entry = control[this.#pool.segmentAt(segment as SegmentId) + SEGMENT_NEXT_FREE];
+    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
+      if (this.#free.has(segment as SegmentId)) free.add(segment);
     }
-    require(free.size === control[FREE_LIST_COUNT], "free segments are counted");
+    require(free.size === this.#free.count, "free segments are counted");
     return free;
   }
 }

@@ -11,7 +11,6 @@ import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
 import {
   AGENT_EXECUTOR,
   CELL_LOCK,
-  FREE_LIST_HEAD,
   GATE_NODE_COUNT,
   OWNER_TABLE,
   SLOT_LOCK,
@@ -257,7 +256,8 @@ export class SimWorld {
     const { control, index: [index0] } = this.pool;
     if (array === control) {
       if (index >= this.pool.cells) return LOCK;
-      return index === FREE_LIST_HEAD ? HANDED_OVER : this.#lockIndices.has(index) ? LOCK : PLAIN;
+      const isFreeBits = index >= this.pool.freeBits && index < this.pool.agentAt(0);
+      return isFreeBits ? HANDED_OVER : this.#lockIndices.has(index) ? LOCK : PLAIN;
     }
     const isRing = array !== index0;
     return isRing && index === COMPLETION_TAIL ? HANDED_OVER : PLAIN;

@@ -88,13 +88,48 @@ test("a cancelled reservation's space is given out again, the newest only", () =
 
 test("with only the reserve left a writer gets nothing, and keeps what is left of its segment", () => {
   const { log, segments } = new PoolFixture({ segmentCount: 8 });
-  for (let i = 0; i < 6; i++) segments.addLive(log.reserve(FULL - 100, 2), 4);
+  for (let i = 0; i < 6; i++) segments.addLive(log.reserve(FULL - 100, 2), (FULL - 100) * 4);
   assert.is(segments.freeCount, 2);
   assert.is(log.reserve(FULL, 2), NO_ADDRESS);
   assert.is(segments.state(log.segment), SegmentState.OPEN);
   assert.is.not(log.reserve(100, 2), NO_ADDRESS, "a smaller record still fits");
   assert.is(log.reserve(2, 2), NO_ADDRESS);
   assert.is.not(log.reserve(2, 1), NO_ADDRESS, "a smaller reserve leaves one more segment");
+});
+
+test("with only the reserve left a writer gives up a segment that cleaning gains from", () => {
+  const { log, segments } = new PoolFixture({ segmentCount: 8 });
+  for (let i = 0; i < 6; i++) segments.addLive(log.reserve(FULL - 100, 2), 4);
+  const given = log.segment;
+  assert.is(log.reserve(FULL, 2), NO_ADDRESS);
+  assert.is(segments.state(given), SegmentState.SEALED);
+  assert.is(log.segment, NO_SEGMENT);
+  assert.is(log.reserve(FULL, 0), segments.nextFree * 512 - 512 + SEGMENT_HEADER_BYTES / 8);
+});
+
+test("without a free segment to clean to a writer keeps its own", () => {
+  const { log, segments } = new PoolFixture({ segmentCount: 8 });
+  for (let i = 0; i < 6; i++) segments.addLive(log.reserve(FULL - 100, 2), 4);
+  for (let i = 0; i < 2; i++) segments.allocate(1, 0);
+  assert.is(log.reserve(FULL, 2), NO_ADDRESS);
+  assert.is(segments.state(log.segment), SegmentState.OPEN);
+  assert.is.not(log.reserve(100, 2), NO_ADDRESS, "a smaller record still fits");
+});
+
+test("a segment that is left for the next one has lost its tail, one that is sealed before has not", () => {
+  const { log, segments } = new PoolFixture();
+  segments.addLive(log.reserve(FULL - 100, 0), 400);
+  const [full] = [log.segment];
+  segments.addLive(log.reserve(200, 0), 800);
+  const early = log.segment;
+  log.seal();
+  assert.is(segments.lostBytes(full), 400);
+  assert.is(segments.occupiedBytes(full), (400 * 4096) / 3696);
+  assert.is(segments.lostBytes(early), 0);
+  assert.is(segments.occupiedBytes(early), 800);
+  segments.subtractLive((full * 512 + 8) as PoolAddress, 400);
+  assert.is(segments.allocate(0, 0), full);
+  assert.is(segments.lostBytes(full), 0, "in its next life nothing is lost yet");
 });
 
 test("an open segment in which nothing is live makes room for itself", () => {
