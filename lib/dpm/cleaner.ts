@@ -34,6 +34,10 @@
  * in the victim. So the last free segment is always exchanged for another one. (A KN that cleans shares its log with its puts,
  * and lets them wait while free segments are few and a victim is not finished.)
  *
+ * If its thread dies in between, or the process is killed, no segment may be free; but the one that it had opened is sealed before it
+ * is full, and what is left of it has room for what is left in the victim. So a cleaner that gets no free segment goes on there
+ * ({@linkcode SegmentTable.reopen}), and begins with a victim for which there is room. Puts never use such a tail up.
+ *
  * @module
  */
 import { assert } from "../core/assert.ts";
@@ -185,12 +189,12 @@ export class Cleaner {
         if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
         if (this.#segments.isPinned(segment)) continue;
         const gain = gainShareOf(this.#pool, this.#segments, segment);
-        if (gain > bestGain) {
+        if (gain > bestGain && this.#canFinish(segment)) {
           best = segment;
           bestGain = gain;
         }
       }
-      if (best === NO_SEGMENT || !this.#canFinish(best)) {
+      if (best === NO_SEGMENT) {
         this.#noteVictim(NO_SEGMENT);
         return false;
       }
@@ -209,7 +213,9 @@ export class Cleaner {
     if (this.#segments.freeCount > 0) return true;
     // Frames, and ends of segments that the next record does not fit, take a little more than was live.
     const neededBytes = this.#segments.liveBytes(victim) * ROOM_FACTOR + ROOM_SLACK_BYTES;
-    return neededBytes <= this.#log.roomBytes;
+    if (neededBytes <= this.#log.roomBytes) return true;
+    const other = this.#segments.largestUnfilled(victim);
+    return other !== NO_SEGMENT && neededBytes <= this.#segments.unfilledBytes(other);
   }
 
   /** Moves one record if it is live; false when there was no room to move it to, or its slot is locked. */

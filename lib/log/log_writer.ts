@@ -274,7 +274,7 @@ export class LogWriter {
       this.publish();
       segment = allocate();
     }
-    if (segment === NO_SEGMENT) return false;
+    if (segment === NO_SEGMENT) return segmentReserve === 0 && this.#reopen(units);
     this.#leaveSegment(true);
     if (this.#file === undefined) this.settle();
     this.#writeHeader(segment);
@@ -284,6 +284,24 @@ export class LogWriter {
     }
     this.#segment = segment;
     this.#next = (this.#pool.segmentAddress(segment) >>> 0) + HEADER_UNITS;
+    this.#end = this.#endOf(segment);
+    return true;
+  }
+
+  /**
+   * Goes on in the unfilled tail of a segment that was sealed before it was full. Only who cleans does that, for whom no reserve is
+   * left: puts would use up what may be the only room to clean to.
+   */
+  #reopen(units: number): boolean {
+    if (this.#isStaging || this.#isMerged) return false;
+    const bytes = (units + FRAME_HEADER_UNITS) * ADDRESS_UNIT_BYTES;
+    const segment = this.#segments.reopen(this.agent, bytes);
+    if (segment === NO_SEGMENT) return false;
+    this.#leaveSegment(true);
+    if (this.#file === undefined) this.settle();
+    const usedBytes = this.#segments.usedBytes(segment);
+    this.#segment = segment;
+    this.#next = (this.#pool.segmentAddress(segment) >>> 0) + usedBytes / ADDRESS_UNIT_BYTES;
     this.#end = this.#endOf(segment);
     return true;
   }

@@ -108,6 +108,7 @@ export function repairPool(options: RepairOptions): boolean {
       releaseVictim(pool, agent);
       for (const life of report.miscounted) recountLive(pool, life);
     }
+    releaseClaimed(pool);
     repairReservations(options);
     repairSegments(pool);
   };
@@ -138,6 +139,20 @@ function releaseVictim(pool: Pool, agent: number): void {
   }
   const segments = new SegmentTable(pool);
   if (segments.state(victim) === SegmentState.CLEANING) segments.seal(victim);
+}
+
+/** Seals the segments that a dead thread had claimed to go on in them: a victim is noted before it is claimed, these are not. */
+function releaseClaimed(pool: Pool): void {
+  const segments = new SegmentTable(pool);
+  const victims = new Set<number>();
+  for (let agent = 0; agent < AGENT_COUNT; agent++) {
+    victims.add(pool.control[pool.agentAt(agent) + AGENT_VICTIM] - 1);
+  }
+  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+    const segment = i as SegmentId;
+    if (segments.state(segment) !== SegmentState.CLEANING || victims.has(i)) continue;
+    segments.seal(segment);
+  }
 }
 
 /** Whether a segment is as it was; the log of a far KN may have been sealed since. */

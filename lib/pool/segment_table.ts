@@ -4,7 +4,9 @@
  * ```text
  *            allocate              seal              claim for cleaning
  *     FREE ------------> OPEN ------------> SEALED ---------------------> CLEANING
- *      ^                                      | no live bytes                |
+ *      ^                  ^                 |  |                             |
+ *      |                  +-----------------+  | no live bytes               |
+ *      |                        reopen         |                             |
  *      |              release                 v                              | all moved
  *      +------------------------------- FREE_PENDING <-----------------------+
  * ```
@@ -242,6 +244,64 @@ export class SegmentTable {
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;
+  }
+
+  /**
+   * Bytes behind the used ones of a sealed segment in which a cleaner may go on: an unfilled tail. 0 if there is none, or somebody has
+   * the segment.
+   */
+  unfilledBytes(segment: SegmentId): number {
+    if (this.state(segment) !== SegmentState.SEALED || this.lostBytes(segment) > 0) return 0;
+    if (this.isStaging(segment) || this.isPinned(segment)) return 0;
+    // One in which nothing is live is about to be freed.
+    if (this.liveBytes(segment) === 0) return 0;
+    return this.#pool.geometry.segmentBytes - this.usedBytes(segment);
+  }
+
+  /**
+   * Opens the sealed segment that has the largest unfilled tail, if that has so many bytes, for an agent to go on behind its used
+   * bytes.
+   *
+   * The state word gets the number of another life, though the segment keeps its generation and its contents: a thread that is about
+   * to free it, and was asleep since it had seen it sealed, must not take it for what it was when it is sealed again.
+   * What a dead thread has left behind the used bytes is erased first, or it could be taken for what the agent has appended.
+   *
+   * @returns the segment, or `NO_SEGMENT`
+   */
+  reopen(agent: number, bytes: number): SegmentId {
+    const control = this.#control;
+    for (;;) {
+      const segment = this.largestUnfilled();
+      if (segment === NO_SEGMENT || this.unfilledBytes(segment) < bytes) return NO_SEGMENT;
+      if (!this.claimForCleaning(segment)) continue;
+      const at = this.#pool.segmentAt(segment);
+      const start = this.#pool.segmentAddress(segment);
+      const words = this.#pool.wordsOf(start);
+      const first = this.#pool.wordAt(start);
+      const touchedBytes = control[at + SEGMENT_TOUCHED_BYTES];
+      words.fill(0, first + this.usedBytes(segment) / 4, first + touchedBytes / 4);
+      control[at + SEGMENT_AGENT] = agent;
+      control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
+      control[at + SEGMENT_LOG_NUMBER] = 0;
+      control[at + SEGMENT_MERGED_BYTES] = 0;
+      const life = (control[at + SEGMENT_STATE] & LIFE_MASK) + LIFE_STEP;
+      Atomics.store(control, at + SEGMENT_STATE, life | SegmentState.OPEN);
+      return segment;
+    }
+  }
+
+  /** The sealed segment with the largest unfilled tail, `except` for one; `NO_SEGMENT` if none has any. */
+  largestUnfilled(except: SegmentId = NO_SEGMENT): SegmentId {
+    let largest = NO_SEGMENT;
+    let bytes = 0;
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      const segment = i as SegmentId;
+      const unfilled = segment === except ? 0 : this.unfilledBytes(segment);
+      if (unfilled <= bytes) continue;
+      largest = segment;
+      bytes = unfilled;
+    }
+    return largest;
   }
 
   /** Publishes how far an open segment is filled, so that a snapshot knows what to write. */

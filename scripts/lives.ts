@@ -1,0 +1,46 @@
+/**
+ * Pools that are opened and closed, scaled, killed, and lose KNs, many times, while little is live in them: no put may be refused.
+ *
+ * ```sh
+ * npm run lives -- 200                    # of each kind; also: bun scripts/lives.ts 200, deno run -A scripts/lives.ts 200
+ * npm run lives -- 200 --placement far    # in the far placement only
+ * npm run lives -- 50 --live 60           # with 60 % of the capacity live
+ * ```
+ *
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { LIFE_KINDS, Lives, type LifeSizes } from "../test/support/lives.ts";
+import { Random, SEED } from "../test/support/random.ts";
+
+const LIVES_DEFAULT = 200;
+const CAPACITY_BYTES = 16 * 2 ** 20;
+const VALUE_BYTES = 10_000;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    placement: { type: "string", multiple: true, default: ["near", "far"] },
+    live: { type: "string", default: "5" },
+    kind: { type: "string" },
+  },
+});
+const count = Number(positionals[0] ?? LIVES_DEFAULT);
+const keyCount = Math.ceil((CAPACITY_BYTES * Number(values.live)) / 100 / VALUE_BYTES);
+
+for (const placement of values.placement as LifeSizes["placement"][]) {
+  const sizes = { capacity: "16MiB", placement, keyCount, valueBytes: VALUE_BYTES };
+  for (const [name, run] of LIFE_KINDS) {
+    if (values.kind !== undefined && !name.includes(values.kind)) continue;
+    const startMs = performance.now();
+    const lives = new Lives(sizes, new Random(SEED));
+    const outcome = await run(lives, count).then(() => "none refused, nothing lost", (error) => {
+      process.exitCode = 1;
+      return `FAILED, seed ${SEED}: ${error instanceof Error ? error.stack : error}`;
+    });
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+    console.log(`${placement}: ${count} ${name}, ${lives.count} changes in ${seconds} s: ${outcome}`);
+  }
+}
+process.exit();
