@@ -11,7 +11,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { LIFE_KINDS, Lives, type LifeSizes } from "../test/support/lives.ts";
+import { LIFE_KINDS, type LifeSizes, Lives } from "../test/support/lives.ts";
 import { Random, SEED } from "../test/support/random.ts";
 
 const LIVES_DEFAULT = 200;
@@ -40,7 +40,9 @@ for (const placement of values.placement as LifeSizes["placement"][]) {
       return `FAILED, seed ${SEED}: ${error instanceof Error ? error.stack : error}`;
     });
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-    console.log(`${placement}: ${count} ${name}, ${lives.count} changes in ${seconds} s: ${outcome}`);
+    console.log(
+      `${placement}: ${count} ${name}, ${lives.count} changes in ${seconds} s: ${outcome}`,
+    );
   }
 }
 process.exit();

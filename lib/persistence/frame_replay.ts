@@ -77,8 +77,18 @@ export interface RecoveryReport {
   readonly droppedBytes: number;
   /** Damage that a repair has dropped. */
   readonly damages: readonly Damage[];
+  /** Where whole frames that had been written and not synced stand behind one that was lost: they must not be found another time. */
+  readonly lostFrames: readonly LostFrames[];
   /** Whether what was found differs from the checkpoint, so that nothing may be logged before there is a new one. */
   readonly mustCheckpoint: boolean;
+}
+
+/** Bytes of frames behind the end of a segment's log. In the pool they are zero. */
+export interface LostFrames {
+  /** Where they begin in the image, in bytes. */
+  readonly offset: number;
+  /** How many bytes they take. */
+  readonly bytes: number;
 }
 
 /** Bytes that had been durable and are not readable any more. */
@@ -135,6 +145,7 @@ class Replay {
   /** Whether the segment at hand has whole frames behind the end of its log. */
   #hasLostFrames = false;
   readonly #damages: Damage[] = [];
+  readonly #lostFrames: LostFrames[] = [];
   /** What was read behind the checkpoint, as offsets in the segments. */
   readonly #loaded: { segment: SegmentId; start: number; end: number }[] = [];
 
@@ -153,7 +164,9 @@ class Replay {
       records: this.#records,
       droppedBytes: this.#droppedBytes,
       damages: this.#damages,
-      mustCheckpoint: this.#records > 0 || this.#abandoned > 0 || this.#damages.length > 0,
+      lostFrames: this.#lostFrames,
+      mustCheckpoint: this.#records > 0 || this.#abandoned > 0 || this.#damages.length > 0 ||
+        this.#lostFrames.length > 0,
     };
   }
 
@@ -193,6 +206,11 @@ class Replay {
       return this.#erase(segment, 0, end);
     }
     this.#erase(segment, replayedTo, end);
+    if (this.#hasLostFrames) {
+      // Somebody may go on behind the end of this log (SegmentTable.reopen), and would have them for a continuation.
+      const offset = (this.#addressAt(segment, replayedTo) >>> 0) * ADDRESS_UNIT_BYTES;
+      this.#lostFrames.push({ offset, bytes: end - replayedTo });
+    }
     if (replayedTo === start) return;
     pool.control[at + SEGMENT_STATE] = SegmentState.SEALED;
     pool.control[at + SEGMENT_USED_BYTES] = replayedTo;

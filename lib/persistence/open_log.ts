@@ -77,8 +77,9 @@ export function startLog(
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
   const checkpointer = new Checkpointer(pool, files, place, file, AGENT_HOST);
   try {
-    // What stands in the place of damage is only in the pool so far, and the checkpoint's CRCs are of the pool.
-    for (const { offset, bytes } of restored?.recovery.damages ?? []) {
+    // What stands in the place of damage, and of lost frames, is only in the pool so far, and the checkpoint's CRCs are of the pool.
+    const { damages = [], lostFrames = [] } = restored?.recovery ?? {};
+    for (const { offset, bytes } of [...damages, ...lostFrames]) {
       file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
     }
     if (restored === undefined || restored.recovery.mustCheckpoint) checkpointer.checkpoint();

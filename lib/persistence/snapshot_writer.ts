@@ -61,8 +61,8 @@ import {
   checkpointParts,
   CODEC_NUMBERS,
   type CodecName,
-  LIVE_UNKNOWN,
   entryUsedBytes,
+  LIVE_UNKNOWN,
   SEGMENT_ENTRY_CRC,
   SEGMENT_ENTRY_FULL,
   SEGMENT_ENTRY_GENERATION,
@@ -302,7 +302,8 @@ function captureSegments(pool: Pool, words: Int32Array, first: number): void {
       continue;
     }
     const isFull = segments.lostBytes(segment) > 0;
-    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment) | (isFull ? SEGMENT_ENTRY_FULL : 0);
+    words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment) |
+      (isFull ? SEGMENT_ENTRY_FULL : 0);
     // Records are counted before anything points at them, and to a reservation that is not committed nothing ever will.
     const isKnown = !isLogged(pool) && !segments.isPinned(segment);
     words[to + SEGMENT_ENTRY_LIVE] = isKnown ? segments.liveBytes(segment) : LIVE_UNKNOWN;

@@ -231,7 +231,10 @@ export class SegmentTable {
     const segment = this.#free.take(reserve);
     if (segment === NO_SEGMENT) return NO_SEGMENT;
     const at = this.#pool.segmentAt(segment);
-    assert(this.state(segment) === SegmentState.FREE, "the set of free segments holds free segments");
+    assert(
+      this.state(segment) === SegmentState.FREE,
+      "the set of free segments holds free segments",
+    );
     control[at + SEGMENT_USED_BYTES] = 0;
     control[at + SEGMENT_LOST_BYTES] = 0;
     control[at + SEGMENT_AGENT] = agent;
@@ -278,8 +281,8 @@ export class SegmentTable {
       const start = this.#pool.segmentAddress(segment);
       const words = this.#pool.wordsOf(start);
       const first = this.#pool.wordAt(start);
-      const touchedBytes = control[at + SEGMENT_TOUCHED_BYTES];
-      words.fill(0, first + this.usedBytes(segment) / 4, first + touchedBytes / 4);
+      const { segmentBytes } = this.#pool.geometry;
+      words.fill(0, first + this.usedBytes(segment) / 4, first + segmentBytes / 4);
       control[at + SEGMENT_AGENT] = agent;
       control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
       control[at + SEGMENT_LOG_NUMBER] = 0;

@@ -7,8 +7,8 @@
 import { test } from "uvu";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
 import {
-  FREE_SEGMENT_COUNT,
   FREE_PENDING_COUNT,
+  FREE_SEGMENT_COUNT,
   GATE_DEFER_FREE,
 } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LivesWorld } from "../support/sim_lives.ts";
@@ -13,21 +12,20 @@ import { Random } from "../support/random.ts";
 const SEED_COUNT = 9;
 const STEP_COUNT = 600;
 
-for (const isLogged of [false, true]) {
+for (const durability of ["memory", "os", "disk"] as const) {
   for (const fill of [0.05, 0.5, 1]) {
-    test(`${isLogged ? "logged" : "in memory"}, ${100 * fill} % of what fits: it is accepted in every life`, () => {
+    test(`${durability}, ${100 * fill} % of what fits: it is accepted in every life`, () => {
       const seen = new Map<string, number>();
       forEachSeed(SEED_COUNT, (seed) => {
         const random = new Random(seed);
         const segmentCount = random.between(8, 20);
         const valueBytesMax = random.pick([100, 400, 1000]);
-        const world = new LivesWorld({ seed, isLogged, segmentCount, valueBytesMax, fill });
+        const world = new LivesWorld({ seed, durability, segmentCount, valueBytesMax, fill });
         world.run(STEP_COUNT);
         for (const [name, count] of world.seen) seen.set(name, (seen.get(name) ?? 0) + count);
       });
-      if (process.env.TRACE) console.log([...seen].join(" "));
       const wanted = ["put", "delete", "clean", "add", "retire", "fail"];
-      for (const name of isLogged ? [...wanted, "close", "kill"] : wanted) {
+      for (const name of durability === "memory" ? wanted : [...wanted, "close", "kill"]) {
         assert.ok(seen.size === 0 || seen.get(name)! > 0, `no ${name}`);
       }
     });

@@ -198,8 +198,8 @@ export class Lives {
 }
 
 /** The kinds of lives, by name. */
-export const LIFE_KINDS: readonly (readonly [name: string, run: (lives: Lives, count: number) => Promise<void>])[] =
-  [
+export const LIFE_KINDS:
+  readonly (readonly [name: string, run: (lives: Lives, count: number) => Promise<void>])[] = [
     ["restarts", (lives, count) => lives.restart(count)],
     ["scaling cycles", (lives, count) => lives.scale(count)],
     ["failures of KNs", (lives, count) => lives.fail(count)],

@@ -60,6 +60,11 @@ const SLOTS = [1426, 1200, 17] as SimKey["slot"][];
 const KEYS = keysOfSlots(SLOTS, 150);
 const RING_BYTES = 16 * 1024;
 const IN_FLIGHT_MAX = 16;
+const LEVELS = {
+  memory: DurabilityLevel.MEMORY,
+  os: DurabilityLevel.OS,
+  disk: DurabilityLevel.DISK,
+} as const;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 const REQUESTED = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
 /** Turns of everybody in which an operation ends. */
@@ -73,7 +78,8 @@ const CALLS_MAX = 12;
 /** How a world is made. */
 export interface LivesOptions {
   readonly seed: number;
-  readonly isLogged: boolean;
+  /** `"disk"`: the power goes instead of processes that are killed. */
+  readonly durability: "memory" | "os" | "disk";
   readonly segmentCount: number;
   /** Bytes of values at most. */
   readonly valueBytesMax: number;
@@ -212,7 +218,7 @@ export class LivesWorld implements ClientWaiter {
     if (choice < 0.86) return "add";
     if (choice < 0.9) return "retire";
     if (choice < 0.95) return "fail";
-    if (!this.#options.isLogged) return "put";
+    if (this.#options.durability === "memory") return "put";
     return choice < 0.97 ? "close" : "kill";
   }
 
@@ -268,7 +274,7 @@ export class LivesWorld implements ClientWaiter {
     control[GATE_NODE_COUNT] = nodeCount;
     const limit = this.#budget.liveBytesMax;
     control[GATE_NODE_COUNT] = before;
-    const lostBytesMax = largest + (this.#options.isLogged ? FRAME_HEADER_BYTES : 0);
+    const lostBytesMax = largest + (this.#log === undefined ? 0 : FRAME_HEADER_BYTES);
     return limit * (1 - lostBytesMax / SEGMENT_BYTES);
   }
 
@@ -320,7 +326,9 @@ export class LivesWorld implements ClientWaiter {
       return state === SegmentState.FREE ? name : `${name} ${bytes.join("/")}`;
     });
     return `${this.#nodes.length} KNs, ${this.#segments.freeCount} free, ` +
-      `occupied ${Math.round(this.#segments.occupiedBytesTotal())} of ${this.#budget.liveBytesMax}: ` +
+      `occupied ${
+        Math.round(this.#segments.occupiedBytesTotal())
+      } of ${this.#budget.liveBytesMax}: ` +
       states.join(", ");
   }
 
@@ -429,6 +437,7 @@ export class LivesWorld implements ClientWaiter {
 
   #openAgain(): void {
     for (;;) {
+      if (this.#options.durability === "disk") this.#disk.losePower(this.#random);
       this.#isDown = false;
       this.#callsLeft = this.#random.next() < 0.2 ? this.#random.below(40) : Infinity;
       this.#guard(() => this.#open());
@@ -439,7 +448,7 @@ export class LivesWorld implements ClientWaiter {
   }
 
   #open(): void {
-    const { isLogged, segmentCount } = this.#options;
+    const { segmentCount } = this.#options;
     const isNew = this.#disk.info(CHECKPOINT_PATH) === undefined;
     const restored = isNew
       ? undefined
@@ -449,9 +458,10 @@ export class LivesWorld implements ClientWaiter {
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#reader = new OneSidedReader(pool, this.#clock);
-    this.#log = isLogged
-      ? startLog(pool, PLACE, DurabilityLevel.OS, restored, this.#disk, this.#clock)
-      : undefined;
+    const level = LEVELS[this.#options.durability];
+    this.#log = level === DurabilityLevel.MEMORY
+      ? undefined
+      : startLog(pool, PLACE, level, restored, this.#disk, this.#clock);
     this.#nodes = [];
     this.#nextNode = 0;
     this.#connectAnew();

@@ -59,7 +59,10 @@ test("a taker that sleeps through any number of changes takes what nobody else h
     };
     const taken = withAtomicHooks({ onAccess }, () => sleeper.take(0));
     assert.is.not(taken, NO_SEGMENT);
-    assert.not(held.has(taken), `segment ${taken} has been taken twice, asleep at access ${access}`);
+    assert.not(
+      held.has(taken),
+      `segment ${taken} has been taken twice, asleep at access ${access}`,
+    );
     while (others.first !== NO_SEGMENT) {
       const next = others.take(0);
       assert.ok(next !== taken && !held.has(next), `segment ${next} has been taken twice`);
