@@ -9,8 +9,8 @@ import { LivesWorld } from "../support/sim_lives.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { Random } from "../support/random.ts";
 
-const SEED_COUNT = 9;
-const STEP_COUNT = 600;
+const SEED_COUNT = 6;
+const STEP_COUNT = 400;
 
 for (const durability of ["memory", "os", "disk"] as const) {
   for (const fill of [0.05, 0.5, 1]) {

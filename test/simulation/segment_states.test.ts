@@ -7,6 +7,7 @@
 import { test } from "uvu";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
 import { GATE_DEFER_FREE, SEGMENT_LIVE_BYTES } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_HEADER_BYTES } from "../../lib/log/record_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
@@ -78,7 +79,8 @@ class SegmentWorld {
     const choice = this.#random.next();
     if (choice < 0.45) this.#append(agent);
     else if (choice < 0.86) this.#drop();
-    else if (choice < 0.96) this.#clean(agent);
+    else if (choice < 0.94) this.#clean(agent);
+    else if (choice < 0.97) this.#leave(agent);
     else this.#holdBack();
     this.#depth -= 1;
     agent.isActive = false;
@@ -87,16 +89,33 @@ class SegmentWorld {
   #append(agent: Agent): void {
     if (agent.open === NO_SEGMENT || agent.count === RECORDS_PER_SEGMENT) {
       const next = this.#segments.allocate(agent.number, 0);
-      if (next === NO_SEGMENT) return;
-      const full = agent.open;
+      if (next === NO_SEGMENT) return this.#reopen(agent);
+      this.#leave(agent);
       agent.open = next;
       agent.count = 0;
-      if (full !== NO_SEGMENT) this.#segments.seal(full);
     }
     const start = this.#pool.segmentAddress(agent.open) + 8 + (agent.count * RECORD_BYTES) / 8;
     agent.count += 1;
     this.#segments.addLive(start as PoolAddress, RECORD_BYTES);
     this.#live.push(start as PoolAddress);
+  }
+
+  /** Goes on in a segment that was sealed before it was full. */
+  #reopen(agent: Agent): void {
+    const segment = this.#segments.reopen(agent.number, RECORD_BYTES);
+    if (segment === NO_SEGMENT) return;
+    this.#leave(agent);
+    agent.open = segment;
+    agent.count = Math.floor(this.#segments.usedBytes(segment) / RECORD_BYTES);
+  }
+
+  /** Seals the open segment, full or not. */
+  #leave(agent: Agent): void {
+    const { open, count } = agent;
+    if (open === NO_SEGMENT) return;
+    agent.open = NO_SEGMENT;
+    this.#segments.publishUsed(open, SEGMENT_HEADER_BYTES + count * RECORD_BYTES);
+    this.#segments.seal(open);
   }
 
   #drop(): void {

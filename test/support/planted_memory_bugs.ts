@@ -19,6 +19,8 @@ const SLOT_TABLE = "lib/index/slot_table.ts";
 const SEGMENT_TABLE = "lib/pool/segment_table.ts";
 const FREE_SEGMENTS = "lib/pool/free_segments.ts";
 const CLEANER = "lib/dpm/cleaner.ts";
+const LOG_WRITER = "lib/log/log_writer.ts";
+const LIVES = "test/simulation/lives.test.ts";
 
 /** Bugs in shared memory. */
 export const MEMORY_BUGS: readonly PlantedBug[] = [
@@ -197,6 +199,14 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
       "Atomics.store(region, word + 1, NO_ADDRESS);",
     ]],
     caughtBy: [DEATH_IN_TABLES],
+  },
+  {
+    name: "the unfilled tail of a segment that was sealed early counts as lost",
+    breaks: "the rule of space_budget.ts",
+    file: LOG_WRITER,
+    edits: [["this.#leaveSegment(false);", "this.#leaveSegment(true);"]],
+    caughtBy: [LIVES],
+    inTest: "memory, 5 %",
   },
   {
     name: "whoever takes a free segment does not look whether it was still free",

@@ -1,0 +1,32 @@
+/**
+ * Small pools, in which little is live, that are restarted, scaled, killed, and lose KNs: nothing is refused, and nothing is lost.
+ *
+ * `npm run lives -- 200` does more of it.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import { LIFE_KINDS, Lives } from "../support/lives.ts";
+import { Random, SEED } from "../support/random.ts";
+
+/** Twelve segments of the smallest kind of pool are used up by as many lives. */
+const SIZES = { capacity: "192KiB", segmentBytes: "16KiB", keyCount: 10, valueBytes: 800 } as const;
+/** Lives of each kind: a process of its own takes longest. */
+const COUNTS: Readonly<Record<string, number>> = { "restarts": 16, "kills": 6 };
+const COUNT = 8;
+
+for (const placement of ["near", "far"] as const) {
+  for (const [name, run] of LIFE_KINDS) {
+    test(`${name}, ${placement}: nothing is refused, and nothing is lost`, async () => {
+      const random = new Random(SEED);
+      try {
+        await run(new Lives({ ...SIZES, placement }, random), COUNTS[name] ?? COUNT);
+      } catch (error) {
+        console.error(`seed ${SEED}`);
+        throw error;
+      }
+    });
+  }
+}
+
+test.run();
