@@ -34,6 +34,7 @@ import {
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { gainShareOf } from "../pool/space_budget.ts";
 import type { LogSink } from "./log_sink.ts";
+import { packSynced } from "../pool/synced_bytes.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "./record_layout.ts";
 
 /** What a writer is made of beside the pool. */
@@ -234,7 +235,8 @@ export class LogWriter {
     if (!file.sync()) return false;
     if (this.#segment !== NO_SEGMENT) {
       const { control } = this.#pool;
-      control[this.#pool.segmentAt(this.#segment) + SEGMENT_SYNCED_BYTES] = this.#usedBytes();
+      const synced = packSynced(this.#pool.loadGeneration(this.#segment), this.#usedBytes());
+      control[this.#pool.segmentAt(this.#segment) + SEGMENT_SYNCED_BYTES] = synced;
     }
     return true;
   }

@@ -27,10 +27,18 @@ import {
 } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
+import { packSynced, syncedBytesOf } from "../pool/synced_bytes.ts";
 import { type FileSystem, writeFully } from "./file_system.ts";
 
 /** After how long without a sync a writer syncs itself: whoever should have done it is blocked. */
 const OVERDUE_MS = 1500;
+
+/** How far one life of a segment is filled. */
+interface UsedBytes {
+  readonly segment: SegmentId;
+  readonly generation: number;
+  readonly bytes: number;
+}
 
 /** The image, opened for writing. */
 export class LogFile implements LogSink {
@@ -72,8 +80,9 @@ export class LogFile implements LogSink {
   /** Completes a frame whose records are all there. */
   sealFrame(segment: SegmentId, address: PoolAddress, payloadBytes: number): void {
     const pool = this.#pool;
-    const syncedBytes = pool.control[pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES];
-    sealFrame(pool, address, payloadBytes, pool.loadGeneration(segment), syncedBytes);
+    const generation = pool.loadGeneration(segment);
+    const synced = pool.control[pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES];
+    sealFrame(pool, address, payloadBytes, generation, syncedBytesOf(synced, generation));
   }
 
   /** Bytes of the whole frame of a segment's present life at an address, header included; 0 if there is none. */
@@ -118,8 +127,11 @@ export class LogFile implements LogSink {
       loseDurability(this.#pool, DurabilityFailure.SYNC);
       return false;
     }
-    for (const [segment, bytes] of used) {
-      control[this.#pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES] = bytes;
+    for (const { segment, generation, bytes } of used) {
+      // Some may have been freed meanwhile, and begun another life.
+      if (this.#pool.loadGeneration(segment) !== generation) continue;
+      const synced = packSynced(generation, bytes);
+      control[this.#pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES] = synced;
     }
     this.#noteSynced(written);
     this.#count(this.#clock() - startMs);
@@ -133,11 +145,15 @@ export class LogFile implements LogSink {
   }
 
   /** How far the segments that are appended to are filled, as far as that is published, and so is written. */
-  #usedBytes(): [SegmentId, number][] {
-    return this.#segments.openSegments().map((segment) => [
-      segment,
-      this.#segments.usedBytes(segment),
-    ]);
+  #usedBytes(): UsedBytes[] {
+    return this.#segments.openSegments().flatMap((segment) => {
+      const generation = this.#pool.loadGeneration(segment);
+      const bytes = this.#segments.usedBytes(segment);
+      // If it still is the same life, the bytes are of this one.
+      return this.#pool.loadGeneration(segment) === generation
+        ? [{ segment, generation, bytes }]
+        : [];
+    });
   }
 
   /** The count of synced units only grows; syncs may end in another order than they began. */

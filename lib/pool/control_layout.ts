@@ -236,7 +236,7 @@ export const SEGMENT_LOST_BYTES = 3;
 export const SEGMENT_TOUCHED_BYTES = 4;
 /** 1 if the segment holds staged values only: nothing of it is ever reached by an index word, or by a file. */
 export const SEGMENT_IS_STAGING = 5;
-/** Bytes from the start that are known to be synced. Written by whoever has synced. */
+/** Bytes from the start that are known to be synced, and in which life: see synced_bytes.ts. Stored by the thread that has synced. */
 export const SEGMENT_SYNCED_BYTES = 6;
 /** CRC-32 of the first so many bytes, for checkpoints. Written under the checkpoint lock; the second word is 0 after allocation. */
 export const SEGMENT_CRC = 7;

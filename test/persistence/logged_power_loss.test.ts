@@ -18,6 +18,7 @@ import { forEachSeed } from "../support/sim_seeds.ts";
 
 const SEED_COUNT = Number(process.env["DINOMO_POWER_SEEDS"] ?? 150);
 const IS_REPLAY = (process.env["DINOMO_SEED"] ?? "") !== "";
+const SYNC_SEED_COUNT = 12;
 const GENERATION_COUNT = 5;
 const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
 
@@ -129,6 +130,28 @@ test("a disk that does not honour sync is noticed at the level disk", () => {
     }
   }
   assert.ok(noticed > 10, `noticed ${noticed} times of 20`);
+});
+
+test("a sync that lasts while segments begin new lives claims nothing about those", () => {
+  forEachSeed(SYNC_SEED_COUNT, (seed) => {
+    const level = DurabilityLevel.OS;
+    const world = new DurableWorld({ seed, level, segmentCount: 10, livesPerSync: 4 });
+    assert.ok(world.open());
+    for (let i = 0; i < 20; i++) {
+      for (const model of world.models) world.put(model, 100);
+      world.drain();
+      world.flush();
+      // Each in a frame of its own: some of them are lost, and what is behind them is not.
+      for (const model of world.models) {
+        world.put(model, 100);
+        world.drain();
+      }
+      world.end();
+      world.disk.losePower(world.random);
+      assert.ok(world.open());
+      world.checkRecovered("durable");
+    }
+  });
 });
 
 test("a group for which the index has no room takes nothing away from others", () => {

@@ -53,6 +53,8 @@ export interface DurableOptions {
   readonly bucketCount?: number;
   /** Whether checkpoints and pauses come between the steps of a group. @default true */
   readonly intrudes?: boolean;
+  /** Checkpoints during one sync of a flush: each lets segments begin their next life. @default 0 */
+  readonly livesPerSync?: number;
 }
 
 /** What every call throws once the process is to end. */
@@ -97,6 +99,7 @@ export class DurableWorld implements ClientWaiter {
   readonly #segmentCount: number;
   readonly #bucketCount: number | undefined;
   readonly #intrudes: boolean;
+  readonly #livesPerSync: number;
   /** Bytes of every value, so that frames begin where others did before; 0 for many sizes. */
   readonly #valueBytesFixed: number;
   readonly #clock = (): number => this.nowMs;
@@ -114,6 +117,7 @@ export class DurableWorld implements ClientWaiter {
   #hasOpened = false;
   #isIntruding = false;
   #isCheckpointing = false;
+  #isFlushing = false;
 
   constructor(options: DurableOptions) {
     this.random = new Random(options.seed);
@@ -122,6 +126,7 @@ export class DurableWorld implements ClientWaiter {
     this.#segmentCount = options.segmentCount ?? this.random.between(10, 24);
     this.#bucketCount = options.bucketCount;
     this.#intrudes = options.intrudes ?? true;
+    this.#livesPerSync = options.livesPerSync ?? 0;
     this.#valueBytesFixed = this.random.pick([0, 0, 100]);
     this.disk.beforeCall = (call, number) => this.#beforeCall(call, number);
   }
@@ -227,7 +232,9 @@ export class DurableWorld implements ClientWaiter {
 
   /** Syncs the image. */
   flush(): boolean {
+    this.#isFlushing = true;
     const isSynced = this.log.file.sync();
+    this.#isFlushing = false;
     if (isSynced) this.#raiseFloors();
     return isSynced;
   }
@@ -444,6 +451,7 @@ export class DurableWorld implements ClientWaiter {
     if (this.isDown) throw new ProcessEnd(`${call} after the end`);
     if (!this.#intrudes || this.#isIntruding) return;
     if (this.#isCheckpointing) this.#workMeanwhile();
+    else if (this.#isFlushing && call === "sync") this.#liveMeanwhile();
   }
 
   /** What others do while a checkpoint is written. What they complete is not acknowledged before that has ended. */
@@ -455,6 +463,18 @@ export class DurableWorld implements ClientWaiter {
     for (let i = 0; i < 3; i++) this.clean();
     this.#isIntruding = false;
     if (this.isDown) throw new ProcessEnd("while a checkpoint is written");
+  }
+
+  /** What others do during a sync that takes long: segments are emptied, freed by a checkpoint, and begin their next life. */
+  #liveMeanwhile(): void {
+    this.#isIntruding = true;
+    for (let i = 0; i < this.#livesPerSync && !this.isDown; i++) {
+      for (const model of this.models) this.put(model, this.random.between(VALUE_BYTES_MIN, 180));
+      this.drain();
+      this.checkpoint();
+    }
+    this.#isIntruding = false;
+    if (this.isDown) throw new ProcessEnd("while the image is synced");
   }
 
   /** Lets others work while a checkpoint copies the slots: whenever it has let go of one that is in use. */

@@ -7,6 +7,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const DISK_FAILURES = "test/persistence/logged_disk_failures.test.ts";
+const SYNCED_LIVES = "test/persistence/synced_lives.test.ts";
 const TORN_TAIL = "test/persistence/logged_torn_tail.test.ts";
 const NODE = "lib/node/kvs_node.ts";
 const LOG_WRITER = "lib/log/log_writer.ts";
@@ -153,6 +154,17 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     file: LOG_FILE,
     edits: [["loseDurability(this.#pool, DurabilityFailure.SYNC);", ""]],
     caughtBy: [DISK_FAILURES],
+  },
+  {
+    name: "a sync that outlasts a segment's life claims its length for the next one",
+    breaks: "I3",
+    file: LOG_FILE,
+    edits: [
+      ["if (this.#pool.loadGeneration(segment) !== generation) continue;", ""],
+      ["packSynced(generation, bytes)", "packSynced(this.#pool.loadGeneration(segment), bytes)"],
+    ],
+    caughtBy: [POWER_LOSS, SYNCED_LIVES],
+    inTest: "claims nothing about",
   },
   {
     name: "a write that has failed is forgotten",
