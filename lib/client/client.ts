@@ -43,7 +43,7 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import { wake } from "../node/idle_strategy.ts";
-import { syncsAlways } from "../pool/durability.ts";
+import { durabilityWord, syncsAlways } from "../pool/durability.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
@@ -585,7 +585,7 @@ export class Client {
       } else {
         settler.settle(
           status,
-          words[at + COMPLETION_ADDRESS],
+          this.#detailOf(status, words[at + COMPLETION_ADDRESS]),
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
         );
@@ -610,12 +610,18 @@ export class Client {
         this.#holdAgain({ slot, sequence, words, settler });
       } else {
         this.#disown(words);
-        settler.settle(answer.status, answer.address, answer.versionLow, answer.versionHigh);
+        const { status, address, versionLow, versionHigh } = answer;
+        settler.settle(status, this.#detailOf(status, address), versionLow, versionHigh);
         if (settler.restart === undefined) this.#flushes.noteEnd(sequence);
       }
       this.#endRequest(slot);
     }
     return decided.length;
+  }
+
+  /** What a settler is told beside the status: the address, or why something is not durable. */
+  #detailOf(status: number, address: number): number {
+    return status === Status.NOT_DURABLE ? durabilityWord(this.#pool) : address;
   }
 
   #endRequest(slot: Slot): void {
@@ -753,7 +759,7 @@ export class Client {
         restart: request,
         settle: (status, address) => {
           if (status !== Status.OK) {
-            settler.settle(status, 0, 0, 0);
+            settler.settle(status, address, 0, 0);
             return this.#flushes.noteEnd(sequence);
           }
           this.#writeLarge(words, large.bytes, address as PoolAddress);

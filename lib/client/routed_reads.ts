@@ -79,7 +79,7 @@ export class ReadSettler implements Settler {
   settle(status: number, address: number, versionLow: number, versionHigh: number): void {
     this.value = this.#reads.take(status, address, versionLow, versionHigh);
     this.exists = this.value !== undefined || status === Status.OK;
-    this.#end(errorOf(status));
+    this.#end(errorOf(status, address));
   }
 
   fail(error: DinomoError): void {

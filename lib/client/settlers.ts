@@ -4,12 +4,8 @@
  * @module
  */
 import type { Slot } from "../core/brands.ts";
-import {
-  type DinomoError,
-  DurabilityError,
-  PoolFullError,
-  UnavailableError,
-} from "../core/errors.ts";
+import { type DinomoError, PoolFullError, UnavailableError } from "../core/errors.ts";
+import { durabilityError } from "../pool/durability.ts";
 import { Status } from "../rings/ring_layout.ts";
 
 /** A request that is kept by the client until it may be sent. */
@@ -33,7 +29,7 @@ export interface LargeValue {
 export interface Settler {
   /** Set if the operation goes on with another request: what to begin again with if this one is refused. */
   readonly restart?: HeldRequest;
-  /** Takes the completion's words. */
+  /** Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}. */
   settle(status: number, address: number, versionLow: number, versionHigh: number): void;
   /** Takes the reason why the request will never be answered. */
   fail(error: DinomoError): void;
@@ -47,8 +43,12 @@ export function unavailable(outcome: string): UnavailableError {
   );
 }
 
-/** The error for a status that is one, or undefined. */
-export function errorOf(status: number): DinomoError | undefined {
+/**
+ * The error for a status that is one, or undefined.
+ *
+ * @param detail of NOT_DURABLE: why, from `durabilityWord`
+ */
+export function errorOf(status: number, detail = 0): DinomoError | undefined {
   if (status === Status.LOG_FULL) {
     return new PoolFullError(
       "the pool is full: live records take all the space that cleaning can leave to them; " +
@@ -59,10 +59,7 @@ export function errorOf(status: number): DinomoError | undefined {
     return new PoolFullError("the pool is full: its index has no room for another key");
   }
   if (status === Status.NOT_DURABLE) {
-    return new DurabilityError(
-      "the change was not made durable: a write to the files of the pool, or a sync, has failed, " +
-        "and nothing is durable until the store is opened again",
-    );
+    return durabilityError("the change was not made durable", detail);
   }
   return status === Status.UNAVAILABLE ? unavailable("was not made") : undefined;
 }
@@ -83,9 +80,9 @@ export class PutSettler implements Settler {
     });
   }
 
-  settle(status: number): void {
+  settle(status: number, detail = 0): void {
     if (status === Status.OK) this.#resolve();
-    else this.#reject(errorOf(status));
+    else this.#reject(errorOf(status, detail));
   }
 
   fail(error: DinomoError): void {
@@ -106,8 +103,8 @@ export class OutcomeSettler implements Settler {
     });
   }
 
-  settle(status: number): void {
-    const error = errorOf(status);
+  settle(status: number, detail = 0): void {
+    const error = errorOf(status, detail);
     if (error) this.#reject(error);
     else this.#resolve(status === Status.OK);
   }
@@ -143,9 +140,9 @@ export class BatchSettler implements Settler {
     this.#close();
   }
 
-  settle(status: number): void {
+  settle(status: number, detail = 0): void {
     if (status === Status.OK) this.#appliedCount += 1;
-    else this.#error ??= errorOf(status);
+    else this.#error ??= errorOf(status, detail);
     this.#close();
   }
 
@@ -186,10 +183,10 @@ export class SyncSettler implements Settler {
     if (this.#error) throw this.#error;
   }
 
-  settle(status: number): void {
+  settle(status: number, detail = 0): void {
     this.isSettled = true;
     this.isApplied = status === Status.OK;
-    this.#error = errorOf(status);
+    this.#error = errorOf(status, detail);
   }
 
   fail(error: DinomoError): void {

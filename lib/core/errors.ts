@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { systemCodeOf } from "./system_code.ts";
 
 /** The stable codes of {@linkcode DinomoError}. */
 export type DinomoErrorCode =
@@ -43,6 +44,14 @@ export class DinomoError extends Error {
   constructor(code: DinomoErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+
+  /**
+   * The operating system's code of the call that failed, such as `"ENOSPC"`, `"EACCES"` or `"EMFILE"`; undefined if none did, or if it is
+   * not known. `"ESTALE"` says that the directory of the pool was moved or replaced while the store was open.
+   */
+  get systemCode(): string | undefined {
+    return systemCodeOf(this.cause);
   }
 }
 
@@ -89,8 +98,8 @@ export class InvalidOptionError extends DinomoError {
   }
 
   /** Makes the error; the message names the option, the rule and what was received. */
-  constructor(message: string) {
-    super("DINOMO_INVALID_OPTION", message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_INVALID_OPTION", message, options);
   }
 }
 
@@ -229,7 +238,7 @@ export class NodeFailedError extends DinomoError {
   }
 }
 
-/** The `path` cannot be used: it is a file, not writable, or holds something else. */
+/** The `path` cannot be used: it is a file, not writable, holds something else, or a call of the operating system has failed. */
 export class PathError extends DinomoError {
   static {
     this.prototype.name = "PathError";

@@ -27,6 +27,9 @@ export const CAPACITY_BYTES_MAX = REGION_BYTES * REGION_COUNT_MAX;
 /** Smallest capacity of a pool in bytes: sixteen of the smallest segments. */
 export const CAPACITY_BYTES_MIN = 64 * 1024;
 
+/** Most bytes between two checkpoints: half of what the counters of written units can tell apart before they begin again. */
+export const CHECKPOINT_BYTES_MAX = 2 ** 31 * ADDRESS_UNIT_BYTES;
+
 /** Smallest segment: room for the header and a record with the longest key. */
 export const SEGMENT_BYTES_MIN = 4 * 1024;
 /** Largest segment: one region, as a segment must not straddle two. */

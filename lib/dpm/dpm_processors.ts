@@ -13,6 +13,7 @@ import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
+import type { HeldDirectory } from "../persistence/held_files.ts";
 import {
   abandonCopying,
   type SnapshotIdentity,
@@ -39,6 +40,7 @@ import { forgetDeath, hasDied } from "../node/agent_life.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
 import { TaskThreads, ThreadStartError } from "../core/task_threads.ts";
 import { abandonMergers, endMerging, hasUnmerged } from "./log_merger.ts";
+import { resultOf } from "../core/task_failure.ts";
 
 /** After how long a thread without tasks ends. */
 const IDLE_TIMEOUT_MS = 2000;
@@ -124,7 +126,7 @@ export class DpmProcessors {
 
   /** Writes a snapshot. */
   snapshot(
-    directory: string,
+    directory: HeldDirectory,
     identity: Omit<SnapshotIdentity, "image">,
   ): Promise<SnapshotReport> {
     return this.#report({ kind: "snapshot", pool: this.#pool.handle, directory, identity });
@@ -136,7 +138,7 @@ export class DpmProcessors {
   }
 
   /** Writes a copy of the pool. */
-  backup(directory: string, codec: CodecName): Promise<SnapshotReport> {
+  backup(directory: HeldDirectory, codec: CodecName): Promise<SnapshotReport> {
     return this.#report({ kind: "backup", pool: this.#pool.handle, directory, codec });
   }
 
@@ -279,7 +281,7 @@ export class DpmProcessors {
       if (!(error instanceof ThreadStartError)) throw error;
       const runHere = await this.#options.loadTasks().catch(() => undefined);
       if (runHere === undefined) throw error;
-      return runHere(task);
+      return resultOf<unknown>(await runHere(task));
     }
   }
 
@@ -288,7 +290,7 @@ export class DpmProcessors {
     const running = this.#threads.run(task);
     this.#tasks.add(running);
     try {
-      return await running;
+      return resultOf<unknown>(await running);
     } finally {
       this.#tasks.delete(running);
     }

@@ -14,7 +14,8 @@ import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import { IndexCheck, type SegmentFindings } from "../persistence/index_check.ts";
 import { loadSegments } from "../persistence/snapshot_reader.ts";
-import { nodeFileSystem } from "../persistence/file_system.ts";
+import { type FileSystem, nodeFileSystem } from "../persistence/file_system.ts";
+import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";
 import type { RestoreTask } from "../persistence/parallel_restore.ts";
 import {
@@ -38,6 +39,7 @@ import { Pool, type PoolHandle } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { Cleaner } from "./cleaner.ts";
+import { type TaskFailure, taskFailureOf } from "../core/task_failure.ts";
 
 /** What a DPM processor can be asked to do. */
 export type DpmTask =
@@ -47,7 +49,7 @@ export type DpmTask =
   | {
     readonly kind: "backup";
     readonly pool: PoolHandle;
-    readonly directory: string;
+    readonly directory: HeldDirectory;
     readonly codec: CodecName;
   }
   | { readonly kind: "merge"; readonly pool: PoolHandle; readonly agent: number }
@@ -55,7 +57,7 @@ export type DpmTask =
   | {
     readonly kind: "snapshot";
     readonly pool: PoolHandle;
-    readonly directory: string;
+    readonly directory: HeldDirectory;
     readonly identity: Omit<SnapshotIdentity, "image">;
   };
 
@@ -64,8 +66,19 @@ const PAGE_BYTES = 4096;
 /** Bound of a wait for the end of a pause. */
 const PAUSE_WAIT_MS_MAX = 10;
 
-/** Runs one task; returns the report of a snapshot, what a check has found, or a number of segments gained or bytes touched. */
-export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | number {
+/** What a task comes to: the report of a snapshot, what a check has found, or a number of segments gained or bytes touched. */
+export type DpmResult = SnapshotReport | SegmentFindings | number;
+
+/** Runs one task; returns what it came to, or why it has failed. */
+export function runDpmTask(task: DpmTask): DpmResult | TaskFailure {
+  try {
+    return perform(task);
+  } catch (error) {
+    return taskFailureOf(error);
+  }
+}
+
+function perform(task: DpmTask): DpmResult {
   const pool = Pool.attach(task.pool);
   // One at a time (dpm_processors.ts).
   const copy = (write: () => SnapshotReport) => actFor(pool, AGENT_COPIER, write);
@@ -82,14 +95,19 @@ export function runDpmTask(task: DpmTask): SnapshotReport | SegmentFindings | nu
     case "check":
       return new IndexCheck(pool, task.path, task.mustCount).checkSegments(task.from, task.to);
     case "backup":
-      return copy(() => writeBackup(pool, nodeFileSystem, task.directory, task.codec));
+      return copy(() => writeBackup(pool, filesOf(task), task.directory.path, task.codec));
     case "merge":
       return actFor(pool, AGENT_MERGERS + task.agent, () => merge(pool, task.agent));
     case "prefault":
       return prefault(pool, task.segment);
     case "snapshot":
-      return copy(() => writeSnapshot(pool, nodeFileSystem, task.directory, task.identity));
+      return copy(() => writeSnapshot(pool, filesOf(task), task.directory.path, task.identity));
   }
+}
+
+/** The files of the directory that a task writes to. */
+function filesOf({ directory }: { readonly directory: HeldDirectory }): FileSystem {
+  return heldFiles(nodeFileSystem, directory);
 }
 
 /** Runs part of a task with the pool's log open, if it has one. */

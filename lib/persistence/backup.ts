@@ -13,7 +13,7 @@ import { DeferFree } from "../pool/segment_table.ts";
 import { lockCheckpoints, releaseCheckpoints } from "./checkpoint_lock.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import type { FileSystem } from "./file_system.ts";
-import { createPoolDirectory, imageFile } from "./pool_directory.ts";
+import { imageFile } from "./pool_directory.ts";
 import {
   captureCheckpoint,
   digestSegments,
@@ -27,7 +27,7 @@ import {
 const FIRST = 1;
 
 /**
- * Writes a backup into a directory that is empty or does not exist.
+ * Writes a backup into an empty directory.
  *
  * No segment is reused meanwhile: a pool that is logged frees segments behind checkpoints only, and nobody else writes one while
  * this has the lock; any other defers freeing, as for a snapshot.
@@ -40,7 +40,6 @@ export function writeBackup(
   directory: string,
   codec: CodecName,
 ): SnapshotReport {
-  createPoolDirectory(files, directory);
   if (!isLogged(pool)) return writeSnapshot(pool, files, directory, { number: FIRST, codec });
   const startMs = monotonicMs();
   lockCheckpoints(pool, AGENT_DPM);

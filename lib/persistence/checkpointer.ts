@@ -28,12 +28,18 @@ import {
   REPAIR_WANTED,
   UNITS_WRITTEN,
 } from "../pool/control_layout.ts";
-import { DurabilityFailure, durabilityFailure, loseDurability } from "../pool/durability.ts";
+import {
+  durabilityError,
+  DurabilityFailure,
+  durabilityWord,
+  loseDurability,
+} from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
+import type { HeldDirectory } from "./held_files.ts";
 import type { LogFile } from "./log_file.ts";
 import { imageFile } from "./pool_directory.ts";
 import {
@@ -49,6 +55,8 @@ import {
 export interface LogPlace {
   readonly directory: string;
   readonly codec: CodecName;
+  /** The directory as it was locked; undefined in simulations, where nobody else is there. */
+  readonly held?: HeldDirectory | undefined;
 }
 
 /** Path of the image of a logged pool. */
@@ -124,7 +132,7 @@ export class Checkpointer {
       writeCheckpoint(this.#files, this.#place.directory, checkpoint);
     } catch (error) {
       // Whether it has replaced its predecessor is not known, so nothing may be freed from here on.
-      loseDurability(this.#pool, DurabilityFailure.CHECKPOINT);
+      loseDurability(this.#pool, DurabilityFailure.CHECKPOINT, error);
       throw error;
     }
     control[CHECKPOINT_NUMBER_WORD] = number;
@@ -147,8 +155,7 @@ export class Checkpointer {
   }
 
   #assertDurable(): void {
-    const failure = durabilityFailure(this.#pool);
-    if (failure === DurabilityFailure.NONE) return;
-    throw new Error("durability is lost: an earlier write, sync or checkpoint has failed");
+    const word = durabilityWord(this.#pool);
+    if (word !== 0) throw durabilityError("durability is lost", word);
   }
 }

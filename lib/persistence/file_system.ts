@@ -7,22 +7,33 @@
  * @module
  */
 import * as fs from "node:fs";
+import { systemCodeOf, systemError } from "../core/system_code.ts";
 
-/** What is known about a path. */
+/** What is known about a path, or about an open file. */
 export interface FileInfo {
   readonly kind: "file" | "directory" | "other";
   /** Bytes of a file. */
   readonly size: number;
+  /** Device and inode: of no two files at one time. */
+  readonly device: bigint;
+  /** See {@linkcode device}. */
+  readonly inode: bigint;
+  /** When its contents were changed, in milliseconds since the epoch. */
+  readonly modifiedMs: bigint;
 }
 
 /** The operations that the store needs. All throw system errors with a `code`. */
 export interface FileSystem {
-  /** Opens an existing file for reading. */
+  /** Opens an existing file for reading; does not wait for the other end of a pipe. */
   openForRead(path: string): number;
   /** Opens an existing file for reading and writing. */
   openForUpdate(path: string): number;
-  /** Creates a file, or empties an existing one, readable by its owner only. */
+  /** Opens a directory, so that its inode stays its own. */
+  openDirectory(path: string): number;
+  /** Creates a file, readable by its owner only; EEXIST if there is something of that name. */
   create(path: string): number;
+  /** Gives a file a second name; EEXIST if there is something of that name. */
+  link(from: string, to: string): void;
   /** Reads up to `bytes.length` bytes at `position`; returns how many were read, 0 at the end. */
   read(file: number, bytes: Uint8Array, position: number): number;
   /** Writes up to `bytes.length` bytes at `position`; returns how many were written. */
@@ -35,7 +46,7 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   /** Removes a file. */
   unlink(path: string): void;
-  /** Creates a directory and its parents, accessible by its owner only; no error if it exists. */
+  /** Creates a directory in one that exists, accessible by its owner only; no error if it exists. */
   makeDirectory(path: string): void;
   /** Makes the entries of a directory durable. */
   syncDirectory(path: string): void;
@@ -43,26 +54,37 @@ export interface FileSystem {
   list(path: string): string[];
   /** Describes a path; undefined if there is nothing. */
   info(path: string): FileInfo | undefined;
+  /** Describes an open file or directory. */
+  infoOf(file: number): FileInfo;
   /** Throws if the directory cannot be written to. */
   assertWritable(path: string): void;
 }
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW, W_OK, X_OK } = fs.constants;
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, W_OK, X_OK } = fs.constants;
 const OWNER_FILE = 0o600;
 const OWNER_DIRECTORY = 0o700;
 
 /** The file system of the machine, through `node:fs`. */
 export const nodeFileSystem: FileSystem = {
-  openForRead: (path) => fs.openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0)),
+  openForRead: (path) => fs.openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)),
   openForUpdate: (path) => fs.openSync(path, O_RDWR | (O_NOFOLLOW ?? 0)),
-  create: (path) => fs.openSync(path, O_RDWR | O_CREAT | O_TRUNC | (O_NOFOLLOW ?? 0), OWNER_FILE),
+  openDirectory: (path) => fs.openSync(path, O_RDONLY),
+  create: (path) => fs.openSync(path, O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0), OWNER_FILE),
+  link: (from, to) => fs.linkSync(from, to),
   read: (file, bytes, position) => fs.readSync(file, bytes, 0, bytes.length, position),
   write: (file, bytes, position) => fs.writeSync(file, bytes, 0, bytes.length, position),
   sync: (file) => fs.fdatasyncSync(file),
   close: (file) => fs.closeSync(file),
   rename: (from, to) => fs.renameSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
-  makeDirectory: (path) => void fs.mkdirSync(path, { recursive: true, mode: OWNER_DIRECTORY }),
+  makeDirectory(path) {
+    try {
+      // Not recursive: that never returns on Node where nothing can be created, as in /proc.
+      fs.mkdirSync(path, { mode: OWNER_DIRECTORY });
+    } catch (error) {
+      if (nodeFileSystem.info(path)?.kind !== "directory") throw error;
+    }
+  },
   syncDirectory(path) {
     const directory = fs.openSync(path, O_RDONLY);
     try {
@@ -73,13 +95,51 @@ export const nodeFileSystem: FileSystem = {
   },
   list: (path) => fs.readdirSync(path),
   info(path) {
-    const stat = fs.statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    const kind = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other";
-    return { kind, size: stat.size };
+    const stat = fs.statSync(path, { throwIfNoEntry: false, bigint: true });
+    return stat && infoFrom(stat);
   },
+  infoOf: (file) => infoFrom(fs.fstatSync(file, { bigint: true })),
   assertWritable: (path) => fs.accessSync(path, W_OK | X_OK),
 };
+
+function infoFrom(stat: fs.BigIntStats): FileInfo {
+  return {
+    kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other",
+    size: Number(stat.size),
+    device: stat.dev,
+    inode: stat.ino,
+    modifiedMs: stat.mtimeMs,
+  };
+}
+
+/** Creates a file in the place of whatever has its name, which is never written through: it may be a second name of something else. */
+export function createAnew(files: FileSystem, path: string): number {
+  try {
+    return files.create(path);
+  } catch (error) {
+    if (systemCodeOf(error) !== "EEXIST") throw error;
+  }
+  removeIfThere(files, path);
+  return files.create(path);
+}
+
+/** Removes a file, if it is there. */
+export function removeIfThere(files: FileSystem, path: string): void {
+  try {
+    files.unlink(path);
+  } catch (error) {
+    if (systemCodeOf(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Removes a file of a failure that is about to be reported, and says nothing of its own. */
+export function removeQuietly(files: FileSystem, path: string): void {
+  try {
+    files.unlink(path);
+  } catch {
+    // It was not there, or the disk is as broken as the failure says.
+  }
+}
 
 /** Bytes of one system call: larger ones gain nothing, and this bounds how long one blocks. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -94,7 +154,9 @@ export function writeFully(
   for (let done = 0; done < bytes.length;) {
     const end = Math.min(bytes.length, done + CHUNK_BYTES);
     const written = files.write(file, bytes.subarray(done, end), position + done);
-    if (written <= 0) throw new Error(`write made no progress at byte ${position + done}`);
+    if (written <= 0) {
+      throw systemError("EIO", `a write made no progress at byte ${position + done}`);
+    }
     done += written;
   }
 }

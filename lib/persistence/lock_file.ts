@@ -32,18 +32,20 @@
  *
  * @module
  */
-import * as fs from "node:fs";
 import { join } from "node:path";
 import { PoolLockedError } from "../core/errors.ts";
 import { epochMs } from "../core/runtime.ts";
-import { nodeFileSystem, readFully, writeFully } from "./file_system.ts";
+import { systemCodeOf } from "../core/system_code.ts";
+import { thisThread } from "../core/thread_identity.ts";
 import {
-  isLockHelperFile,
-  LOCK_FILE,
-  lockClaimFile,
-  lockDraftFile,
-  withPathError,
-} from "./pool_directory.ts";
+  type FileSystem,
+  readFully,
+  removeIfThere,
+  removeQuietly,
+  writeFully,
+} from "./file_system.ts";
+import { withPathError } from "./path_error.ts";
+import { isLockHelperFile, LOCK_FILE, lockClaimFile, lockDraftFile } from "./pool_directory.ts";
 import { isSameProcess, livenessOf, ownProcess, type ProcessIdentity } from "./process_identity.ts";
 
 /** Who has a pool open. */
@@ -56,6 +58,8 @@ export interface LockHolder extends ProcessIdentity {
   readonly since: string;
   /** Name of the socket that the holder has, too; null without one. */
   readonly socket: string | null;
+  /** The operating system's number of the holder's thread, for people; left out where it is not known. */
+  readonly thread?: number | undefined;
 }
 
 /** A lock file or claim as it was read. */
@@ -67,8 +71,6 @@ interface SeenFile {
   readonly modifiedMs: number;
 }
 
-const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-const OWNER_FILE = 0o600;
 /** Longest lock file that is looked at; a whole one has about 300 bytes. */
 const FILE_BYTES_MAX = 1024;
 /** Attempts to take the lock file. One fails when somebody else opens or closes the pool at the same moment. */
@@ -78,8 +80,12 @@ const CLAIM_CHAIN_MAX = 100;
 /** Age from which a file that may have been empty while it was written is nobody's: far longer than writing it takes. */
 const GARBAGE_MS = 10_000;
 
+/** Tokens of lock files that this thread could not remove when it let go of their pools. */
+const leftBehind = new Set<string>();
+
 /** The lock file of one directory, for one holder. */
 export class LockFile {
+  readonly #files: FileSystem;
   readonly #directory: string;
   readonly #path: string;
   readonly #draft: string;
@@ -91,7 +97,8 @@ export class LockFile {
    *
    * @param useLinks false for file systems without hard links
    */
-  constructor(directory: string, holder: LockHolder, useLinks: boolean) {
+  constructor(files: FileSystem, directory: string, holder: LockHolder, useLinks: boolean) {
+    this.#files = files;
     this.#directory = directory;
     this.#path = join(directory, LOCK_FILE);
     this.#draft = join(directory, lockDraftFile(holder.token));
@@ -108,22 +115,20 @@ export class LockFile {
   take(): void {
     withPathError(this.#path, () => {
       try {
-        writeNew(this.#draft, this.#holder);
+        writeNew(this.#files, this.#draft, this.#holder);
         let attempt = 1;
         while (!this.#tryTake()) {
           if (++attempt > ATTEMPTS_MAX) {
             throw lockedError(this.#directory, describeHolder(undefined));
           }
         }
-      } finally {
-        removeIfThere(this.#draft);
-      }
-      try {
+        removeIfThere(this.#files, this.#draft);
         this.#removeRemains();
-        nodeFileSystem.syncDirectory(this.#directory);
+        this.#files.syncDirectory(this.#directory);
       } catch (error) {
-        // It must not say that this process has open what it could not open.
-        removeIfThere(this.#path);
+        // Neither may say that this process has open what it could not open.
+        removeQuietly(this.#files, this.#draft);
+        this.#giveUp();
         throw error;
       }
     });
@@ -131,27 +136,40 @@ export class LockFile {
 
   /** Removes the lock file, if it is this holder's. */
   remove(): void {
+    // Should it stay there: nobody in this thread takes it for a holder's.
+    leftBehind.add(this.#holder.token);
     withPathError(this.#path, () => {
-      if (!this.#isOwn()) return;
-      removeIfThere(this.#path);
-      nodeFileSystem.syncDirectory(this.#directory);
+      if (this.#isOwn()) {
+        removeIfThere(this.#files, this.#path);
+        this.#files.syncDirectory(this.#directory);
+      }
     });
+    leftBehind.delete(this.#holder.token);
+  }
+
+  /** Removes the lock file, if it is this holder's, and says nothing if that fails. */
+  #giveUp(): void {
+    try {
+      this.remove();
+    } catch {
+      // What has failed first is what counts.
+    }
   }
 
   /** Returns false when somebody else has changed something meanwhile. */
   #tryTake(): boolean {
     if (this.#create(this.#path)) return this.#isOwn();
-    const seen = readLock(this.#path);
+    const seen = readLock(this.#files, this.#path);
     if (seen === undefined) return false;
     this.#assertStale(seen);
     const claim = this.#claim(seen);
     if (claim === undefined) return false;
     try {
-      if (readLock(this.#path)?.identity !== seen.identity) return false;
-      fs.renameSync(this.#draft, this.#path);
+      if (readLock(this.#files, this.#path)?.identity !== seen.identity) return false;
+      this.#files.rename(this.#draft, this.#path);
       return true;
     } finally {
-      removeIfThere(claim);
+      removeIfThere(this.#files, claim);
     }
   }
 
@@ -161,7 +179,7 @@ export class LockFile {
     for (let length = 1; length <= CLAIM_CHAIN_MAX; length++) {
       const path = join(this.#directory, lockClaimFile(identity));
       if (this.#create(path)) return path;
-      const seen = readLock(path);
+      const seen = readLock(this.#files, path);
       if (seen === undefined) return undefined;
       this.#assertStale(seen);
       identity = seen.identity;
@@ -173,18 +191,18 @@ export class LockFile {
   #create(path: string): boolean {
     if (this.#useLinks) {
       try {
-        fs.linkSync(this.#draft, path);
+        this.#files.link(this.#draft, path);
         return true;
       } catch (error) {
-        if (codeOf(error) === "EEXIST") return false;
+        if (systemCodeOf(error) === "EEXIST") return false;
         // Not every file system has hard links; what else may be wrong is found out by writing.
       }
     }
-    return writeNew(path, this.#holder);
+    return writeNew(this.#files, path, this.#holder);
   }
 
   #isOwn(): boolean {
-    return readLock(this.#path)?.identity === this.#holder.token;
+    return readLock(this.#files, this.#path)?.identity === this.#holder.token;
   }
 
   #assertStale(seen: SeenFile): void {
@@ -202,7 +220,8 @@ export class LockFile {
 
   /** Whether a holder has ended, or is one of another directory, from which the file was copied. */
   #isVoid(holder: LockHolder): boolean {
-    return holder.directory !== this.#holder.directory || livenessOf(holder) === "ended";
+    return holder.directory !== this.#holder.directory || leftBehind.has(holder.token) ||
+      livenessOf(holder) === "ended";
   }
 
   /** Whether the file system has hard links. */
@@ -210,8 +229,8 @@ export class LockFile {
     if (!this.#useLinks) return false;
     const probe = join(this.#directory, lockDraftFile(`${this.#holder.token}-probe`));
     try {
-      fs.linkSync(this.#draft, probe);
-      fs.unlinkSync(probe);
+      this.#files.link(this.#draft, probe);
+      this.#files.unlink(probe);
       return true;
     } catch {
       return false;
@@ -220,15 +239,15 @@ export class LockFile {
 
   /** Removes drafts and claims of processes that were killed while they opened the pool: the claims are void now. */
   #removeRemains(): void {
-    for (const name of fs.readdirSync(this.#directory).filter(isLockHelperFile)) {
+    for (const name of this.#files.list(this.#directory).filter(isLockHelperFile)) {
       const path = join(this.#directory, name);
       try {
-        const seen = readLock(path);
+        const seen = readLock(this.#files, path);
         if (seen === undefined) continue;
         // One that is not readable may be somebody's draft, half written.
         const { holder, modifiedMs } = seen;
         const isVoid = holder === undefined ? isOld(modifiedMs) : this.#isVoid(holder);
-        if (isVoid) removeIfThere(path);
+        if (isVoid) removeIfThere(this.#files, path);
       } catch {
         // It is in nobody's way, and the pool is open.
       }
@@ -248,52 +267,63 @@ export function lockedError(directory: string, who: string): PoolLockedError {
 /** Who has a pool open, as far as known, for {@linkcode lockedError}. */
 export function describeHolder(holder: LockHolder | undefined): string {
   if (holder === undefined) return "another process has open, or is opening or closing";
-  const isHere = isSameProcess(holder, ownProcess());
-  const who = isHere ? "another thread of this process" : `process ${holder.pid}`;
-  return `${who} has had open since ${holder.since}`;
+  return `${nameOf(holder)} has had open since ${holder.since}`;
+}
+
+function nameOf(holder: LockHolder): string {
+  if (!isSameProcess(holder, ownProcess())) return `process ${holder.pid}`;
+  const { number } = thisThread();
+  if (holder.thread === undefined || number === 0) return "this process";
+  return holder.thread === number ? "this thread" : "another thread of this process";
 }
 
 /** Who has the pool open according to the lock file; undefined if it is nobody, or not known. */
-export function readLockHolder(directory: string): LockHolder | undefined {
+export function readLockHolder(files: FileSystem, directory: string): LockHolder | undefined {
   try {
-    const holder = readLock(join(directory, LOCK_FILE))?.holder;
+    const holder = readLock(files, join(directory, LOCK_FILE))?.holder;
     return holder === undefined || livenessOf(holder) === "ended" ? undefined : holder;
   } catch {
     return undefined;
   }
 }
 
+/** Token of the lock file of a directory; undefined if there is none that can be read. */
+export function readLockToken(files: FileSystem, directory: string): string | undefined {
+  return readLock(files, join(directory, LOCK_FILE))?.holder?.token;
+}
+
 /** Reads a lock file or claim; undefined if there is none. */
-function readLock(path: string): SeenFile | undefined {
+function readLock(files: FileSystem, path: string): SeenFile | undefined {
   return withPathError(path, () => {
-    const file = openForRead(path);
+    const file = openForRead(files, path);
     if (file === undefined) return undefined;
     try {
-      const stat = fs.fstatSync(file, { bigint: true });
-      if (!stat.isFile()) {
-        const kind = stat.isDirectory() ? "a directory" : "something else";
-        throw new Error(`it must be a file, got ${kind}`);
+      const { kind, inode, modifiedMs } = files.infoOf(file);
+      if (kind !== "file") {
+        throw new Error(
+          `it must be a file, got ${kind === "directory" ? "a directory" : "something else"}`,
+        );
       }
       const bytes = new Uint8Array(FILE_BYTES_MAX);
-      const length = readFully(nodeFileSystem, file, bytes, 0);
+      const length = readFully(files, file, bytes, 0);
       const holder = parseHolder(new TextDecoder().decode(bytes.subarray(0, length)));
       // In milliseconds: the runtimes differ in how much of the rest they pass on.
-      const identity = holder?.token ?? `${stat.ino}-${stat.mtimeMs}`;
-      return { identity, holder, modifiedMs: Number(stat.mtimeMs) };
+      const identity = holder?.token ?? `${inode}-${modifiedMs}`;
+      return { identity, holder, modifiedMs: Number(modifiedMs) };
     } finally {
-      fs.closeSync(file);
+      files.close(file);
     }
   });
 }
 
 /** Undefined if there is no such file. */
-function openForRead(path: string): number | undefined {
+function openForRead(files: FileSystem, path: string): number | undefined {
   try {
-    // Without waiting for the other end, should it be a pipe.
-    return fs.openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
+    return files.openForRead(path);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    if (codeOf(error) !== "ELOOP") throw error;
+    const code = systemCodeOf(error);
+    if (code === "ENOENT") return undefined;
+    if (code !== "ELOOP") throw error;
     throw new Error("it must be a file, got a symbolic link", { cause: error });
   }
 }
@@ -307,7 +337,7 @@ function parseHolder(text: string): LockHolder | undefined {
     return undefined;
   }
   if (typeof parsed !== "object" || parsed === null) return undefined;
-  const { token, pid, startTime, bootId, directory, since, socket } = parsed as Record<
+  const { token, pid, startTime, bootId, directory, since, socket, thread } = parsed as Record<
     string,
     unknown
   >;
@@ -320,39 +350,34 @@ function parseHolder(text: string): LockHolder | undefined {
   if (typeof bootId !== "string" && bootId !== null) return undefined;
   if (typeof directory !== "string") return undefined;
   if (typeof socket !== "string" && socket !== null) return undefined;
-  return { token, pid: pid as number, startTime, bootId, directory, since, socket };
+  if (thread !== undefined && typeof thread !== "number") return undefined;
+  return { token, pid: pid as number, startTime, bootId, directory, since, socket, thread };
 }
 
 /** Creates a file with a holder in it; false if there is one. */
-function writeNew(path: string, holder: LockHolder): boolean {
+function writeNew(files: FileSystem, path: string, holder: LockHolder): boolean {
   let file: number;
   try {
-    file = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0), OWNER_FILE);
+    file = files.create(path);
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
+    if (systemCodeOf(error) === "EEXIST") return false;
     throw error;
   }
   try {
-    writeFully(nodeFileSystem, file, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0);
-    nodeFileSystem.sync(file);
+    try {
+      writeFully(files, file, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0);
+      files.sync(file);
+    } finally {
+      files.close(file);
+    }
     return true;
   } catch (error) {
-    removeIfThere(path);
+    removeQuietly(files, path);
     throw error;
-  } finally {
-    fs.closeSync(file);
   }
-}
-
-function removeIfThere(path: string): void {
-  fs.rmSync(path, { force: true });
 }
 
 /** A time in the future is as far from now as one in the past: the clock was set. */
 function isOld(modifiedMs: number): boolean {
   return Math.abs(epochMs() - modifiedMs) >= GARBAGE_MS;
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown }).code;
 }

@@ -106,8 +106,8 @@ export class LogFile implements LogSink {
     const bytes = this.#pool.bytesOf(address).subarray(start, start + byteLength);
     try {
       writeFully(this.#files, this.#file, bytes, (address >>> 0) * ADDRESS_UNIT_BYTES);
-    } catch {
-      loseDurability(this.#pool, DurabilityFailure.WRITE);
+    } catch (error) {
+      loseDurability(this.#pool, DurabilityFailure.WRITE, error);
       return false;
     }
     Atomics.add(this.#pool.control, UNITS_WRITTEN, byteLength / ADDRESS_UNIT_BYTES);
@@ -123,8 +123,8 @@ export class LogFile implements LogSink {
     const startMs = this.#clock();
     try {
       this.#files.sync(this.#file);
-    } catch {
-      loseDurability(this.#pool, DurabilityFailure.SYNC);
+    } catch (error) {
+      loseDurability(this.#pool, DurabilityFailure.SYNC, error);
       return false;
     }
     for (const { segment, generation, bytes } of used) {
@@ -141,7 +141,12 @@ export class LogFile implements LogSink {
 
   /** Closes the file. */
   close(): void {
-    this.#files.close(this.#file);
+    try {
+      this.#files.close(this.#file);
+    } catch (error) {
+      // What was written may not have arrived: there are file systems that say so only now.
+      loseDurability(this.#pool, DurabilityFailure.WRITE, error);
+    }
   }
 
   /** How far the segments that are appended to are filled, as far as that is published, and so is written. */

@@ -7,6 +7,7 @@
 import type { PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
+import { isDiskFull, systemCodeOf } from "../core/system_code.ts";
 import {
   AGENT_HOST,
   CHECKPOINT_NUMBER_WORD,
@@ -18,8 +19,10 @@ import { DurabilityFailure, loseDurability } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree } from "../pool/segment_table.ts";
 import { Checkpointer, imagePath, type LogPlace } from "./checkpointer.ts";
-import { type FileSystem, nodeFileSystem } from "./file_system.ts";
+import { createAnew, type FileSystem, nodeFileSystem } from "./file_system.ts";
+import { heldFiles } from "./held_files.ts";
 import { LogFile, startSyncClock } from "./log_file.ts";
+import { withPathError } from "./path_error.ts";
 import type { RestoredPool } from "./snapshot_reader.ts";
 
 /** One thread's access to the log. */
@@ -28,20 +31,36 @@ export interface Log {
   readonly checkpointer: Checkpointer;
 }
 
-/** Opens the image of a pool for an agent. If it is gone, so is all that was written to it. */
+/**
+ * Opens the image of a pool for an agent.
+ *
+ * @throws {PathError} when it cannot be opened; if it is gone, or the directory is, durability is lost
+ */
 export function openLog(pool: Pool, place: LogPlace, agent: number): Log {
-  const path = imagePath(pool, place);
-  if (nodeFileSystem.info(path) === undefined) {
-    loseDurability(pool, DurabilityFailure.CHECKPOINT);
-    throw new Error(`ENOENT: the image of the pool is gone, ${path}`);
-  }
-  const file = new LogFile(pool, nodeFileSystem, path);
-  return { file, checkpointer: new Checkpointer(pool, nodeFileSystem, place, file, agent) };
+  const file = openLogFile(pool, place);
+  const files = heldFiles(nodeFileSystem, place.held);
+  return { file, checkpointer: new Checkpointer(pool, files, place, file, agent) };
 }
 
-/** Opens the image of a pool for a thread that writes no checkpoints. */
+/**
+ * Opens the image of a pool for a thread that writes no checkpoints.
+ *
+ * @throws {PathError} as {@linkcode openLog}
+ */
 export function openLogFile(pool: Pool, place: LogPlace): LogFile {
-  return new LogFile(pool, nodeFileSystem, imagePath(pool, place));
+  const path = imagePath(pool, place);
+  try {
+    return withPathError(
+      path,
+      () => new LogFile(pool, heldFiles(nodeFileSystem, place.held), path),
+    );
+  } catch (error) {
+    const code = systemCodeOf(error);
+    // So is all that was written to it.
+    const isGone = code === "ENOENT" || code === "ESTALE";
+    if (isGone) loseDurability(pool, DurabilityFailure.CHECKPOINT, error);
+    throw error;
+  }
 }
 
 /** The log of a pool, opened by the host. */
@@ -53,7 +72,8 @@ const FIRST_IMAGE = 1;
 
 /**
  * Starts logging for a pool that nobody works on yet: creates the image of a new pool, and writes a checkpoint where there is none
- * or where what was recovered differs from it.
+ * or where what was recovered differs from it. If there is no room for it on the disk, a pool that was recovered can be read:
+ * durability is lost from the start, and the files stay as they were.
  *
  * @param level one of `DurabilityLevel`, not MEMORY
  * @param restored what the pool was restored from; undefined for a new one
@@ -73,7 +93,7 @@ export function startLog(
   // From now on segments are freed by checkpoints only.
   Atomics.store(control, GATE_DEFER_FREE, DeferFree.YES);
   startSyncClock(pool, clock());
-  if (restored === undefined) files.close(files.create(imagePath(pool, place)));
+  if (restored === undefined) files.close(createAnew(files, imagePath(pool, place)));
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
   const checkpointer = new Checkpointer(pool, files, place, file, AGENT_HOST);
   try {
@@ -86,8 +106,11 @@ export function startLog(
     // Whoever has renamed the checkpoint may have been killed before it was durable under its name.
     else files.syncDirectory(place.directory);
   } catch (error) {
-    file.close();
-    throw error;
+    if (restored === undefined || !isDiskFull(error)) {
+      file.close();
+      throw error;
+    }
+    loseDurability(pool, DurabilityFailure.CHECKPOINT, error);
   }
   return { place, file, checkpointer };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-
+import { resultOf } from "../core/task_failure.ts";
 import { TaskThreads } from "../core/task_threads.ts";
 import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/control_layout.ts";
 import type { PoolHandle } from "../pool/pool.ts";
@@ -105,7 +105,7 @@ async function inPieces(
   for (let from = 0; from < segmentCount; from += step) {
     const task = makeTask(from, Math.min(segmentCount, from + step));
     pieces.push(
-      threads.run(task).finally(() => {
+      threads.run(task).then(resultOf).finally(() => {
         doneCount += step;
         if (task.kind === "load") onProgress?.(Math.min(1, doneCount / segmentCount) / 2);
       }),

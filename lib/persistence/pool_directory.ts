@@ -4,8 +4,9 @@
  * @module
  */
 import { dirname } from "node:path";
-import { DinomoError, PathError } from "../core/errors.ts";
+import { PathError } from "../core/errors.ts";
 import type { FileSystem } from "./file_system.ts";
+import { withPathError } from "./path_error.ts";
 
 /** The newest checkpoint. */
 export const CHECKPOINT_FILE = "checkpoint";
@@ -50,7 +51,10 @@ export function imageNumber(name: string): number | undefined {
 export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
   const names = withPathError(path, () => {
     const info = files.info(path);
-    if (info === undefined) return [];
+    if (info === undefined) {
+      assertNotInPool(files, path);
+      return [];
+    }
     if (info.kind !== "directory") {
       throw new PathError(
         `path must be a directory or not exist yet, got ${JSON.stringify(path)}, which is a file`,
@@ -77,11 +81,62 @@ export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
  */
 export function createPoolDirectory(files: FileSystem, path: string): void {
   withPathError(path, () => {
-    const created = missingDirectories(files, path);
-    files.makeDirectory(path);
+    const missing = missingDirectories(files, path);
+    for (const directory of missing) files.makeDirectory(directory);
     files.assertWritable(path);
-    for (const directory of created) syncParent(files, directory);
+    for (const directory of missing) syncParent(files, directory);
   });
+}
+
+/**
+ * Checks that a directory is neither a pool's own nor inside of it, by whatever path or symbolic link: a pool that holds something
+ * else cannot be opened any more.
+ *
+ * @throws {PathError} when it is
+ */
+export function assertOutsideOf(
+  files: FileSystem,
+  path: string,
+  pool: { readonly device: bigint; readonly inode: bigint },
+): void {
+  withPathError(path, () => {
+    let at = nearestExisting(files, path);
+    for (let info = files.info(at); info !== undefined;) {
+      if (info.device === pool.device && info.inode === pool.inode) {
+        throw new PathError(
+          `directory must be outside of the pool's own, got ${JSON.stringify(path)}`,
+        );
+      }
+      // Not by cutting off the path's end: that may be a symbolic link.
+      at += "/..";
+      const parent = files.info(at);
+      const isRoot = parent?.device === info.device && parent.inode === info.inode;
+      info = isRoot ? undefined : parent;
+    }
+  });
+}
+
+/** Checks that a directory that does not exist is not to be made inside of a pool, which could not be opened any more then. */
+function assertNotInPool(files: FileSystem, path: string): void {
+  const parent = nearestExisting(files, path);
+  let names: string[] = [];
+  try {
+    names = files.list(parent);
+  } catch {
+    // Where nobody may look, nobody has looked for a pool either.
+  }
+  const isPool = names.includes(CHECKPOINT_FILE) || names.includes(LOCK_FILE);
+  if (!isPool || !names.every(isPoolFile)) return;
+  throw new PathError(
+    `path must not be inside of a pool, got ${JSON.stringify(path)}, and there is one at ${
+      JSON.stringify(parent)
+    }`,
+  );
+}
+
+function nearestExisting(files: FileSystem, path: string): string {
+  const parent = dirname(path);
+  return parent === path || files.info(path) !== undefined ? path : nearestExisting(files, parent);
 }
 
 /** The directories on the way to a path that do not exist, from the top. */
@@ -117,27 +172,11 @@ export function openPoolFile(files: FileSystem, file: string): number {
   });
 }
 
-/**
- * Runs a file operation of the store.
- *
- * @throws {PathError} when it throws a system error
- */
-export function withPathError<Result>(path: string, action: () => Result): Result {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof DinomoError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new PathError(
-      `path must be a directory whose files can be read and written, failed at ${
-        JSON.stringify(path)
-      }: ${reason}`,
-      { cause: error },
-    );
-  }
-}
+/** Names that other programs leave behind in directories of any kind; the last ones are of files that were removed while open. */
+const HARMLESS =
+  /^(?:lost\+found|\.gitkeep|\.gitignore|\.keep|\.DS_Store|\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+)$/;
 
 function isPoolFile(name: string): boolean {
-  return name === CHECKPOINT_FILE || name === `${CHECKPOINT_FILE}.new` ||
+  return HARMLESS.test(name) || name === CHECKPOINT_FILE || name === `${CHECKPOINT_FILE}.new` ||
     imageNumber(name) !== undefined || name === LOCK_FILE || isLockHelperFile(name);
 }

@@ -10,6 +10,12 @@
  * - The **lock file**, see lock_file.ts: for other systems, for processes on another runtime or in another network namespace,
  *   and to say who it is. It is safe without the socket; with it, there is nobody to race with on the same runtime.
  *
+ * What a store writes by path it writes only while the directory is the one that was locked (held_files.ts): it may be moved,
+ * removed or replaced at any time.
+ *
+ * On a disk that is full there may be no room for a lock file. Where there is the socket, the directory can be held without
+ * one, to read it; nothing is written then.
+ *
  * What remains: without the socket, the lock of a thread that has ended counts as its process's, as long as that runs; so does
  * one whose directory was moved while it was open, and one of an earlier process with the same pid where the system does
  * not tell when a process was started. And anybody on the machine who knows device and inode can listen on the
@@ -17,9 +23,12 @@
  *
  * @module
  */
-import * as fs from "node:fs";
 import process from "node:process";
 import { epochMs } from "../core/runtime.ts";
+import { isDiskFull } from "../core/system_code.ts";
+import { thisThread } from "../core/thread_identity.ts";
+import { type FileSystem, nodeFileSystem } from "./file_system.ts";
+import type { HeldDirectory } from "./held_files.ts";
 import {
   describeHolder,
   lockedError,
@@ -27,12 +36,16 @@ import {
   type LockHolder,
   readLockHolder,
 } from "./lock_file.ts";
-import { withPathError } from "./pool_directory.ts";
+import { withPathError } from "./path_error.ts";
 import { listen, type PoolSocket, socketName } from "./pool_socket.ts";
 import { ownProcess } from "./process_identity.ts";
 
-/** For tests: parts of the lock that can be left out. */
+/** How a directory is locked. */
 export interface PoolLockOptions {
+  /** Where it is. @default the file system of the machine */
+  readonly files?: FileSystem;
+  /** Whether a directory on a full disk may be held without a lock file, to be read only. @default false */
+  readonly mayOnlyRead?: boolean;
   /** False: as on a system without abstract sockets. */
   readonly useSocket?: boolean;
   /** False: as on a file system without hard links. */
@@ -47,6 +60,8 @@ const TOKEN_BYTES = 8;
 
 /** A directory that is open: its device and inode are nobody else's. */
 interface OpenDirectory {
+  readonly files: FileSystem;
+  readonly path: string;
   readonly descriptor: number;
   readonly device: bigint;
   readonly inode: bigint;
@@ -54,12 +69,25 @@ interface OpenDirectory {
 
 /** A pool's directory that nobody else can open. */
 export class PoolLock {
+  /** What is held, as the threads are told that write to it. */
+  readonly held: HeldDirectory;
+  /** Why there is no lock file, so that nothing may be written; undefined if there is one. */
+  readonly fault: unknown;
   readonly #directory: OpenDirectory;
   readonly #socket: PoolSocket | undefined;
   readonly #file: LockFile;
   #released: Promise<void> | undefined;
 
-  private constructor(directory: OpenDirectory, socket: PoolSocket | undefined, file: LockFile) {
+  private constructor(
+    directory: OpenDirectory,
+    socket: PoolSocket | undefined,
+    file: LockFile,
+    token: string,
+    fault: unknown,
+  ) {
+    const { path, device, inode } = directory;
+    this.held = { path, device, inode, token: fault === undefined ? token : undefined };
+    this.fault = fault;
     this.#directory = directory;
     this.#socket = socket;
     this.#file = file;
@@ -73,17 +101,23 @@ export class PoolLock {
    */
   static async acquire(path: string, options: PoolLockOptions = {}): Promise<PoolLock> {
     const { useSocket = process.platform === "linux", useLinks = true } = options;
+    const { files = nodeFileSystem, mayOnlyRead = false } = options;
     // Before the first await: opens of one thread see each other.
-    const directory = withPathError(path, () => holdDirectory(path));
+    const directory = withPathError(path, () => holdDirectory(files, path));
     let socket: PoolSocket | undefined;
     try {
-      if (useSocket) socket = await takeSocket(path, directory);
-      const file = new LockFile(path, newHolder(directory, socket), useLinks);
-      file.take();
-      return new PoolLock(directory, socket, file);
+      if (useSocket) socket = await takeSocket(directory);
+      const holder = newHolder(directory, socket);
+      const file = new LockFile(files, path, holder, useLinks);
+      const fault = takeFile(file, mayOnlyRead && socket !== undefined);
+      return new PoolLock(directory, socket, file, holder.token, fault);
     } catch (error) {
-      await socket?.close();
-      letDirectoryGo(directory);
+      try {
+        await socket?.close();
+        letDirectoryGo(directory);
+      } catch {
+        // What has failed first is what the caller should know.
+      }
       throw error;
     }
   }
@@ -99,21 +133,33 @@ export class PoolLock {
   }
 
   async #release(): Promise<void> {
+    const directory = this.#directory;
     try {
       this.#file.remove();
     } finally {
       await this.#socket?.close();
-      letDirectoryGo(this.#directory);
+      withPathError(directory.path, () => letDirectoryGo(directory));
     }
   }
 }
 
-/** Opens a directory and registers it, unless this thread has it. */
-function holdDirectory(path: string): OpenDirectory {
-  const descriptor = fs.openSync(path, fs.constants.O_RDONLY);
+/** Takes a lock file; returns why there is none, if there is no room for it and it may be done without. */
+function takeFile(file: LockFile, mayOnlyRead: boolean): unknown {
   try {
-    const { dev: device, ino: inode } = fs.fstatSync(descriptor, { bigint: true });
-    const directory = { descriptor, device, inode };
+    file.take();
+    return undefined;
+  } catch (error) {
+    if (!mayOnlyRead || !isDiskFull(error)) throw error;
+    return error;
+  }
+}
+
+/** Opens a directory and registers it, unless this thread has it. */
+function holdDirectory(files: FileSystem, path: string): OpenDirectory {
+  const descriptor = files.openDirectory(path);
+  try {
+    const { device, inode } = files.infoOf(descriptor);
+    const directory = { files, path, descriptor, device, inode };
     const name = nameOf(directory);
     if (heldDirectories.has(name)) {
       throw lockedError(path, "this thread has open, or is opening or closing");
@@ -121,27 +167,26 @@ function holdDirectory(path: string): OpenDirectory {
     heldDirectories.add(name);
     return directory;
   } catch (error) {
-    fs.closeSync(descriptor);
+    files.close(descriptor);
     throw error;
   }
 }
 
 function letDirectoryGo(directory: OpenDirectory): void {
   heldDirectories.delete(nameOf(directory));
-  fs.closeSync(directory.descriptor);
+  directory.files.close(directory.descriptor);
 }
 
-function nameOf({ device, inode }: OpenDirectory): string {
+function nameOf({ device, inode }: Pick<OpenDirectory, "device" | "inode">): string {
   return `${device}:${inode}`;
 }
 
 /** Undefined where there is no such socket, and the lock file has to do. */
 async function takeSocket(
-  path: string,
-  { device, inode }: OpenDirectory,
+  { files, path, device, inode }: OpenDirectory,
 ): Promise<PoolSocket | undefined> {
   const socket = await listen(socketName(device, inode));
-  if (socket === "in use") throw lockedError(path, describeHolder(readLockHolder(path)));
+  if (socket === "in use") throw lockedError(path, describeHolder(readLockHolder(files, path)));
   return socket === "unavailable" ? undefined : socket;
 }
 
@@ -154,5 +199,6 @@ function newHolder(directory: OpenDirectory, socket: PoolSocket | undefined): Lo
     directory: nameOf(directory),
     since: new Date(epochMs()).toISOString(),
     socket: socket?.name ?? null,
+    thread: thisThread().number || undefined,
   };
 }

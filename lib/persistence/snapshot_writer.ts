@@ -76,7 +76,7 @@ import {
   SLOT_ENTRY_VERSION_LOW,
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
-import { type FileSystem, writeFully } from "./file_system.ts";
+import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
 import { SlotCopy } from "./slot_copy.ts";
 
@@ -343,9 +343,8 @@ export function writeImage(
   path: string,
   checkpoint: Uint8Array,
 ): number {
-  const file = files.create(path);
   let imageBytes = 0;
-  try {
+  fillFile(files, path, (file) => {
     const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
     forEachUsed(pool, checkpoint, (segment, used, entry) => {
       const address = pool.segmentAddress(segment);
@@ -359,11 +358,24 @@ export function writeImage(
       writeFully(files, file, bytes, (address >>> 0) * ADDRESS_UNIT_BYTES);
       imageBytes += used;
     });
-    files.sync(file);
-  } finally {
-    files.close(file);
-  }
+  });
   return imageBytes;
+}
+
+/** Creates a file, has it filled, and syncs it. If that fails it is removed: a disk that is full may have room again by that. */
+function fillFile(files: FileSystem, path: string, fill: (file: number) => void): void {
+  const file = createAnew(files, path);
+  try {
+    try {
+      fill(file);
+      files.sync(file);
+    } finally {
+      files.close(file);
+    }
+  } catch (error) {
+    removeQuietly(files, path);
+    throw error;
+  }
 }
 
 /** Visits the segments that a checkpoint says are used, with their used bytes and the offset of their entry. */
@@ -394,13 +406,7 @@ export function writeCheckpoint(
   checkpoint: Uint8Array,
 ): void {
   const temporary = join(directory, `${CHECKPOINT_FILE}.new`);
-  const file = files.create(temporary);
-  try {
-    writeFully(files, file, checkpoint, 0);
-    files.sync(file);
-  } finally {
-    files.close(file);
-  }
+  fillFile(files, temporary, (file) => writeFully(files, file, checkpoint, 0));
   // The image's directory entry is durable before the checkpoint that names it, and the rename right after.
   files.syncDirectory(directory);
   files.rename(temporary, join(directory, CHECKPOINT_FILE));

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { DurabilityError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import { systemCodeAt, systemCodeNumber, systemError } from "../core/system_code.ts";
 import {
   DURABILITY_FAILURE,
   DURABILITY_LEVEL,
@@ -59,13 +61,64 @@ export function syncsAlways(pool: Pool): boolean {
 
 /** One of {@linkcode DurabilityFailure}. */
 export function durabilityFailure(pool: Pool): number {
+  return durabilityWord(pool) & FAILURE_MASK;
+}
+
+/** What has ended durability, and with which code of the system, for {@linkcode durabilityError}; 0 if nothing has. */
+export function durabilityWord(pool: Pool): number {
   return Atomics.load(pool.control, DURABILITY_FAILURE);
 }
 
-/** Records the first failure: from here on nothing is acknowledged as durable. */
-export function loseDurability(pool: Pool, failure: number): void {
-  Atomics.compareExchange(pool.control, DURABILITY_FAILURE, DurabilityFailure.NONE, failure);
+/** Records the first failure, and the system's code in its error: from here on nothing is acknowledged as durable. */
+export function loseDurability(pool: Pool, failure: number, error: unknown): void {
+  const word = failure | (systemCodeNumber(error) << FAILURE_BITS);
+  Atomics.compareExchange(pool.control, DURABILITY_FAILURE, DurabilityFailure.NONE, word);
 }
+
+/**
+ * The error about something that is not durable.
+ *
+ * @param what the beginning of the message: what was not made durable
+ * @param word what has ended durability: from {@linkcode durabilityWord}
+ */
+export function durabilityError(
+  what: string,
+  word: number,
+  options?: ErrorOptions,
+): DurabilityError {
+  const code = systemCodeAt(word >>> FAILURE_BITS);
+  const failed = FAILED[word & FAILURE_MASK] ??
+    "a write to the files of the pool, or a sync, has failed";
+  const why = code === undefined ? "" : ` with ${code}${CAUSES[code] ?? ""}`;
+  // In the thread that it happened to there was an error; its code is what reaches all threads.
+  const cause = options?.cause ?? (code && systemError(code, `${failed}${CAUSES[code] ?? ""}`));
+  return new DurabilityError(
+    `${what}: ${failed}${why}, and nothing is durable until the store is opened again`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+const FAILURE_BITS = 4;
+const FAILURE_MASK = 2 ** FAILURE_BITS - 1;
+
+/** By {@linkcode DurabilityFailure}. */
+const FAILED: readonly (string | undefined)[] = [
+  undefined,
+  "a write to the files of the pool has failed",
+  "a sync of the files of the pool has failed",
+  "writing a checkpoint has failed",
+];
+
+/** What codes mean here. */
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOSPC: " (the disk is full)",
+  EDQUOT: " (the user's share of the disk is full)",
+  EROFS: " (the disk is read-only)",
+  EMFILE: " (the process has too many open files)",
+  ENOENT: " (the directory of the pool, or a file in it, is gone)",
+  ESTALE:
+    " (the directory of the pool, or its lock file, was moved or replaced while the store was open)",
+};
 
 /** Figures about syncing, as float64 words from SYNC_FIGURES on. Written by whoever has synced; for stats and deadlines. */
 export const SyncFigure = { LAST_AT_MS: 0, COUNT: 1, TOTAL_MS: 2, LAST_MS: 3, MAX_MS: 4 } as const;

@@ -110,10 +110,16 @@ export function expiryOf(options: PutOptions | undefined): number {
   }
   const { ttl } = options;
   if (ttl === undefined) return Infinity;
-  const expiresAtMs = typeof ttl === "number" ? epochMs() + Math.ceil(ttl) : NaN;
-  if (!(expiresAtMs <= EXPIRY_MS_MAX) || !((ttl as number) > 0)) {
+  if (typeof ttl !== "number" || !(ttl > 0)) {
     throw new InvalidArgumentError(
       `ttl must be a positive number of milliseconds, got ${describe(ttl)}`,
+    );
+  }
+  const expiresAtMs = epochMs() + Math.ceil(ttl);
+  if (expiresAtMs > EXPIRY_MS_MAX) {
+    throw new InvalidArgumentError(
+      "ttl must be a positive number of milliseconds that ends before the year 10889, or be left out for " +
+        `a key that stays, got ${describe(ttl)}`,
     );
   }
   return expiresAtMs;

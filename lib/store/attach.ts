@@ -6,7 +6,6 @@
 import type { CodecOption } from "../codec/codec.ts";
 import {
   describe,
-  DurabilityError,
   HostOnlyError,
   InvalidOptionError,
   TooManyClientsError,
@@ -15,6 +14,7 @@ import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import type { Bytes } from "../core/units.ts";
+import { durabilityError, durabilityWord } from "../pool/durability.ts";
 import { isFar } from "../pool/placement.ts";
 import { Pool } from "../pool/pool.ts";
 import { attachedRing } from "../rings/ring_region.ts";
@@ -185,7 +185,7 @@ class AttachedMaintenance<V> implements StoreMaintenance {
 
   sync(): Promise<void> {
     if (this.#file === undefined || this.#file.sync()) return Promise.resolve();
-    return Promise.reject(new DurabilityError(NOT_DURABLE));
+    return Promise.reject(durabilityError(NOT_DURABLE, durabilityWord(this.#pool)));
   }
 
   async close(hasFailed: () => boolean): Promise<void> {

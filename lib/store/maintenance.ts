@@ -5,7 +5,7 @@
  */
 import type { Client } from "../client/client.ts";
 import {
-  DurabilityError,
+  type DurabilityError,
   InvalidArgumentError,
   NodeFailedError,
   PathError,
@@ -22,7 +22,12 @@ import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
-import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
+import {
+  durabilityError,
+  DurabilityFailure,
+  durabilityFailure,
+  durabilityWord,
+} from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { setStoreState, StoreState } from "../routing/client_registry.ts";
 
@@ -64,10 +69,8 @@ export interface MaintainedParts {
   readonly onClosed: () => void;
 }
 
-/** Why a flush is refused. */
-export const NOT_DURABLE =
-  "what was written could not be made durable: a write to the files of the pool, or a sync, " +
-  "has failed, and nothing is durable until the store is opened again";
+/** What a flush says that is refused. */
+export const NOT_DURABLE = "what was written could not be made durable";
 
 /** Maintains one store. */
 export class Maintenance implements StoreMaintenance, NodeActuator {
@@ -139,7 +142,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
       cause = error;
       return false;
     });
-    if (!isSynced) throw new DurabilityError(NOT_DURABLE, { cause });
+    if (!isSynced) throw this.#notDurable(cause);
   }
 
   /**
@@ -156,6 +159,10 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
 
   get #hasLostDurability(): boolean {
     return durabilityFailure(this.#parts.pool) !== DurabilityFailure.NONE;
+  }
+
+  #notDurable(cause?: unknown): DurabilityError {
+    return durabilityError(NOT_DURABLE, durabilityWord(this.#parts.pool), { cause });
   }
 
   /**
@@ -206,7 +213,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   async #snapshot(): Promise<SnapshotReport> {
-    const { client, dpm, path, codecName, log } = this.#parts;
+    const { client, dpm, path, codecName, log, lock } = this.#parts;
     if (path === undefined) {
       throw new InvalidArgumentError(
         "snapshot must have somewhere to go: open the store with a path",
@@ -214,27 +221,38 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     }
     await client.whenIssuedEnded();
     if (log !== undefined) {
-      if (this.#hasLostDurability) throw new DurabilityError(NOT_DURABLE);
+      if (this.#hasLostDurability) throw this.#notDurable();
       return await dpm.checkpoint(log.place);
     }
-    const identity = { number: this.#snapshotNumber + 1, codec: codecName };
-    const report = await dpm.snapshot(path, identity);
-    this.#snapshotNumber = report.number;
-    return report;
+    // A number is used once: whether a snapshot that has failed is in its place is not known, and its image must not be replaced.
+    const identity = { number: ++this.#snapshotNumber, codec: codecName };
+    return await dpm.snapshot(lock!.held, identity);
   }
 
   async #backup(directory: string): Promise<SnapshotReport> {
     const { resolve } = await import("node:path");
-    const { nodeFileSystem, inspectPoolDirectory } = await loadFiles();
+    const { nodeFileSystem, target, PoolLock } = await loadFiles();
     const path = resolve(directory);
-    if (inspectPoolDirectory(nodeFileSystem, path)) {
+    const assertEmpty = () => {
+      if (!target.inspectPoolDirectory(nodeFileSystem, path)) return;
       const given = JSON.stringify(directory);
       throw new PathError(
         `directory must be empty or not exist yet, got ${given}, which holds a pool`,
       );
+    };
+    const { client, dpm, codecName, lock } = this.#parts;
+    if (lock !== undefined) target.assertOutsideOf(nodeFileSystem, path, lock.held);
+    assertEmpty();
+    target.createPoolDirectory(nodeFileSystem, path);
+    const targetLock = await PoolLock.acquire(path);
+    try {
+      // Again: another store may have been there until now.
+      assertEmpty();
+      await client.whenIssuedEnded();
+      return await dpm.backup(targetLock.held, codecName);
+    } finally {
+      await targetLock.release();
     }
-    await this.#parts.client.whenIssuedEnded();
-    return await this.#parts.dpm.backup(path, this.#parts.codecName);
   }
 
   /** Runs one thing after the ones before it. */
@@ -253,8 +271,9 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
 async function loadFiles() {
   try {
     const { nodeFileSystem } = await import("../persistence/file_system.ts");
-    const { inspectPoolDirectory } = await import("../persistence/pool_directory.ts");
-    return { nodeFileSystem, inspectPoolDirectory };
+    const target = await import("../persistence/pool_directory.ts");
+    const { PoolLock } = await import("../persistence/pool_lock.ts");
+    return { nodeFileSystem, target, PoolLock };
   } catch (error) {
     throw new SnapshotError(`the modules that write files cannot be loaded: ${String(error)}`, {
       cause: error,

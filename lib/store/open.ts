@@ -6,7 +6,6 @@
 import { monotonicMs } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
-import { InvalidOptionError } from "../core/errors.ts";
 import { LITTLE_ENDIAN } from "../core/key_encoder.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
@@ -15,15 +14,9 @@ import { thisThread } from "../core/thread_identity.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
-import type { RecoveryReport } from "../persistence/frame_replay.ts";
-import type { StartedLog } from "../persistence/open_log.ts";
-import type { PoolLock } from "../persistence/pool_lock.ts";
-import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
-import { DURABILITY_FAILURES, DURABILITY_LEVELS } from "../pool/durability.ts";
-import { geometryOf } from "../pool/geometry.ts";
+import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
-import { Pool } from "../pool/pool.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
@@ -31,35 +24,16 @@ import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
 import { StoreKeyActuator } from "./key_actuator.ts";
 import { Maintenance } from "./maintenance.ts";
-import {
-  nodeCountMax,
-  type OpenOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  sizesOf,
-} from "./options.ts";
+import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_path.ts";
+import { type OpenOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { FarStore } from "./far_store.ts";
 import { Store, type StoreParts } from "./store.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
 /** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
-const CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024;
+const CHECKPOINT_BYTES_DEFAULT = 256 * 1024 * 1024;
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
-/** Threads that restore a large pool, at most. */
-const RESTORE_THREADS_MAX = 8;
-
-/** A pool, and where it comes from. */
-interface OpenedPool {
-  readonly pool: Pool;
-  /** Number of its last snapshot; 0 without one. */
-  readonly number: number;
-  /** Absolute; undefined for a pool in memory only. */
-  readonly path: string | undefined;
-  readonly lock: PoolLock | undefined;
-  readonly recovery: RecoveryReport | undefined;
-  readonly log: StartedLog | undefined;
-}
 
 /** What a pool without a path has of these. */
 const IN_MEMORY = {
@@ -99,6 +73,8 @@ export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   const resolved = resolveOptions(options);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
+  // At the end the library's files may be gone, and then no thread can be started that writes the last snapshot.
+  if (resolved.path !== undefined) await loadTasks();
   const opened = resolved.path === undefined
     ? { ...IN_MEMORY, pool: createPool(resolved) }
     : await openPath(resolved.path, resolved);
@@ -137,7 +113,8 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     threadCount: dpmThreads,
     prefault,
     log: log?.place,
-    checkpointBytes: resolved.checkpointBytes ?? Math.min(CHECKPOINT_BYTES_MAX, capacityBytes / 4),
+    checkpointBytes: resolved.checkpointBytes ??
+      Math.min(CHECKPOINT_BYTES_DEFAULT, capacityBytes / 4),
     onCleaningFailed: () => nodes.endCleaning(),
     loadTasks,
   });
@@ -294,83 +271,4 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   }
   if (resolved.keepAlive) store.keepAlive();
   return store;
-}
-
-function createPool<V>(options: ResolvedOptions<V>): Pool {
-  const { capacityBytes, segmentBytes } = sizesOf(options);
-  const geometry = geometryOf(capacityBytes, segmentBytes);
-  assertNodesFit("nodes", options.nodes, geometry.segmentCount);
-  const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
-  return Pool.create(geometry, [key0!, key1!]);
-}
-
-/**
- * Restores the pool at a path, or creates one there. The modules for files and checksums are loaded on demand: they take
- * 10 MiB, which a store without a path need not spend.
- */
-async function openPath<V>(
-  relativePath: string,
-  options: ResolvedOptions<V>,
-): Promise<OpenedPool> {
-  const { resolve } = await import("node:path");
-  const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
-  const directory = await import("../persistence/pool_directory.ts");
-  const { PoolLock } = await import("../persistence/pool_lock.ts");
-  // At the end the library's files may be gone, and then no thread can be started that writes the last snapshot.
-  await loadTasks();
-  const path = resolve(relativePath);
-  // A path or options that are refused leave no directory and no lock behind.
-  const isPool = directory.inspectPoolDirectory(files, path);
-  const fresh = isPool ? undefined : createPool(options);
-  if (!isPool) directory.createPoolDirectory(files, path);
-  const lock = await PoolLock.acquire(path);
-  try {
-    // Again: whoever had it open until now may have written the first snapshot.
-    const isRestored = directory.inspectPoolDirectory(files, path);
-    const pool = isRestored ? undefined : fresh ?? createPool(options);
-    return { ...await readPool(path, pool, options), path, lock };
-  } catch (error) {
-    await lock.release().catch(() => {});
-    throw error;
-  }
-}
-
-/** Restores the pool of a locked directory, unless there is a fresh one, and starts its log. */
-async function readPool<V>(
-  path: string,
-  fresh: Pool | undefined,
-  options: ResolvedOptions<V>,
-): Promise<Omit<OpenedPool, "path" | "lock">> {
-  const { nodeFileSystem: files } = await import("../persistence/file_system.ts");
-  const codec = codecName(options.codec);
-  const isLogged = options.durability !== "memory";
-  let restored: RestoredPool | undefined;
-  if (fresh === undefined) {
-    const { PoolRestore } = await import("../persistence/snapshot_reader.ts");
-    const { restoreInParallel } = await import("../persistence/parallel_restore.ts");
-    const restore = new PoolRestore(files, path, { ...options, codec }, { ...options, isLogged });
-    await restoreInParallel(restore, {
-      workerUrl: options.workers.dpm,
-      threadCount: Math.min(options.processorCount, RESTORE_THREADS_MAX),
-      onProgress: options.onProgress,
-    });
-    restored = restore.finish();
-  }
-  const pool = restored?.pool ?? fresh!;
-  const number = restored?.number ?? 0;
-  const recovery = restored?.recovery;
-  if (!isLogged) return { pool, number, recovery, log: undefined };
-  const { startLog } = await import("../persistence/open_log.ts");
-  const level = DURABILITY_LEVELS[options.durability];
-  const log = startLog(pool, { directory: path, codec }, level, restored);
-  return { pool, number, recovery, log };
-}
-
-function assertNodesFit(option: string, nodes: number, segmentCount: number): void {
-  const max = nodeCountMax(segmentCount);
-  if (nodes > max) {
-    throw new InvalidOptionError(
-      `${option} must be at most ${max} for a pool of ${segmentCount} segments, got ${nodes}`,
-    );
-  }
 }

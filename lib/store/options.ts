@@ -11,6 +11,7 @@ import { describe, InvalidOptionError } from "../core/errors.ts";
 import {
   CAPACITY_BYTES_MAX,
   CAPACITY_BYTES_MIN,
+  CHECKPOINT_BYTES_MAX,
   CLIENT_CACHE_BYTES_MAX,
   CLIENT_CACHE_BYTES_MIN,
   CLIENT_COUNT_MAX,
@@ -28,6 +29,7 @@ import {
 import { type Bytes, formatBytes, parseBytes } from "../core/units.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
+import { PATH_RULE, pathFrom } from "./path_argument.ts";
 import {
   type AutoscaleOptions,
   resolveAutoscale,
@@ -36,8 +38,8 @@ import {
 
 /** What `open` takes. Every option has a default. */
 export interface OpenOptions<V = unknown> {
-  /** Directory of the pool's files; it is created if it does not exist. @default none: memory only */
-  path?: string;
+  /** Directory of the pool's files, or its `file:` URL; it is created if it does not exist. @default none: memory only */
+  path?: string | URL;
   /** KNs to start with, 1 to 64; with `autoscale` from its `min` to its `max`. @default 1, or the `min` of `autoscale` */
   nodes?: number;
   /** Changes the number of KNs by the latency and the occupancy that are measured. @default none: only `scale` does */
@@ -67,7 +69,10 @@ export interface OpenOptions<V = unknown> {
    * @default "os" with a path, "memory" without
    */
   durability?: Durability;
-  /** Bytes logged after which a checkpoint is written, 64 KiB to 32 GiB. @default a quarter of the capacity, at most "256MiB" */
+  /**
+   * Bytes logged after which a checkpoint is written, 64 KiB to 16 GiB; earlier when segments are needed that only a checkpoint can
+   * free. @default a quarter of the capacity, at most "256MiB"
+   */
   checkpointBytes?: Bytes;
   /** Whether damage in the files is dropped and reported, in `Store.recovery`, instead of being an error. @default false */
   repair?: boolean;
@@ -292,7 +297,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
       "checkpointBytes",
       options.checkpointBytes,
       CHECKPOINT_BYTES_MIN,
-      CAPACITY_BYTES_MAX,
+      CHECKPOINT_BYTES_MAX,
     ),
     repair: booleanOf("repair", repair),
     onProgress,
@@ -443,9 +448,9 @@ function spinOf(value: unknown): number {
 
 function pathOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const isValid = typeof value === "string" && value.length > 0 && !value.includes("\0");
-  requireThat(isValid, "path", "must be a non-empty string without NUL", value);
-  return value as string;
+  const path = pathFrom(value);
+  requireThat(path !== undefined, "path", PATH_RULE, value);
+  return path;
 }
 
 /** Checks an option `cache`; undefined without one. */

@@ -46,6 +46,7 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
+import { PATH_RULE, pathFrom } from "./path_argument.ts";
 import {
   type StoreEventDetails,
   type StoreEventListener,
@@ -532,13 +533,17 @@ export class Store<V> {
    * @throws {PathError} when the directory cannot be used
    * @throws {SnapshotError} when a file operation fails
    */
-  async backup(directory: string): Promise<SnapshotReport> {
-    if (typeof directory !== "string" || directory === "") {
+  async backup(directory: string | URL): Promise<SnapshotReport> {
+    if (directory === "" || (typeof directory !== "string" && !(directory instanceof URL))) {
       throw new InvalidArgumentError(
         `directory must be a non-empty string, got ${describe(directory)}`,
       );
     }
-    return await this.#maintain().backup(directory);
+    const path = pathFrom(directory);
+    if (path === undefined) {
+      throw new InvalidArgumentError(`directory ${PATH_RULE}, got ${describe(directory)}`);
+    }
+    return await this.#maintain().backup(path);
   }
 
   /**

@@ -7,6 +7,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MemoryDisk } from "../support/memory_disk.ts";
+import { createAnew } from "../../lib/persistence/file_system.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { type Random, seeded } from "../support/random.ts";
 import { readerOf, restore, save } from "../support/snapshots.ts";
@@ -134,13 +135,19 @@ test(
     for (let i = 0; i < 200; i++) {
       const disk = new MemoryDisk();
       disk.replaceFile("/pool/a", new Uint8Array(2048).fill(1));
-      const file = disk.create("/pool/a");
+      const isNew = i % 2 === 0;
+      const file = isNew ? createAnew(disk, "/pool/a") : disk.openForUpdate("/pool/a");
       disk.write(file, new Uint8Array(2048).fill(2), 0);
       disk.losePower(random);
+      if (disk.info("/pool/a") === undefined) {
+        assert.ok(isNew, "a file that was there stays there");
+        outcomes.add("gone");
+        continue;
+      }
       const bytes = disk.fileContents("/pool/a");
       outcomes.add(`${bytes.length}:${bytes.filter((byte) => byte === 2).length}`);
     }
-    for (const outcome of ["2048:0", "2048:2048", "0:0", "2048:512", "512:512"]) {
+    for (const outcome of ["2048:0", "2048:2048", "0:0", "2048:512", "512:512", "gone"]) {
       assert.ok(outcomes.has(outcome), `${outcome} among ${[...outcomes]}`);
     }
   }),

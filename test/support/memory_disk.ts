@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { systemError as makeSystemError } from "../../lib/core/system_code.ts";
 import type { FileInfo, FileSystem } from "../../lib/persistence/file_system.ts";
 import type { Random } from "./random.ts";
 
@@ -20,11 +21,12 @@ interface Write {
 
 /** A file's contents: as a program sees them, as they are synced, and the changes in between. */
 class FileNode {
+  readonly inode = BigInt(nextInode++);
   readonly current = new Contents();
   readonly #synced = new Contents();
-  #pending: (Write | "truncate")[] = [];
+  #pending: Write[] = [];
 
-  change(change: Write | "truncate"): void {
+  change(change: Write): void {
     this.current.apply(change);
     this.#pending.push(change);
   }
@@ -38,8 +40,7 @@ class FileNode {
   losePower(random: Random): void {
     for (const change of this.#pending) {
       if (random.below(2) === 0) continue;
-      if (change === "truncate") this.#synced.apply(change);
-      else for (const piece of survivors(change, random)) this.#synced.apply(piece);
+      for (const piece of survivors(change, random)) this.#synced.apply(piece);
     }
     this.#pending = [];
     this.current.become(this.#synced);
@@ -55,12 +56,7 @@ class Contents {
     return this.#bytes.subarray(0, this.length);
   }
 
-  apply(change: Write | "truncate"): void {
-    if (change === "truncate") {
-      this.#bytes.fill(0, 0, this.length);
-      this.length = 0;
-      return;
-    }
+  apply(change: Write): void {
     const end = change.position + change.bytes.length;
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
@@ -79,13 +75,19 @@ class Contents {
 
 type Entries = Map<string, FileNode>;
 
+/** Inodes count up for all disks: what is told apart by them must not depend on which disk it is on. */
+let nextInode = 1;
+
 /** A system error as `node:fs` throws it. */
 export function systemError(code: string, call: string): Error {
-  return Object.assign(new Error(`${code}: simulated, ${call}`), { code });
+  return makeSystemError(code, `simulated, ${call}`);
 }
 
-/** One directory on a disk in memory. */
+/** One directory on a disk in memory. Everything above it is there, and nothing else. */
 export class MemoryDisk implements FileSystem {
+  /** Path of the directory; undefined while there is none. */
+  directory: string | undefined = "/pool";
+  #inode = BigInt(nextInode++);
   /** Calls so far, by name. */
   readonly calls: string[] = [];
   /** Called before each call; what it throws is what the call throws. */
@@ -98,7 +100,7 @@ export class MemoryDisk implements FileSystem {
   /** Changes of the directory that are not synced, each as a function on its entries. */
   #pending: ((entries: Entries) => void)[] = [];
   #entries: Entries = new Map();
-  readonly #open = new Map<number, FileNode>();
+  readonly #open = new Map<number, FileNode | "directory">();
   #nextFile = 3;
 
   /** Number of files that are open. */
@@ -140,17 +142,26 @@ export class MemoryDisk implements FileSystem {
     return this.#openNode(this.#node(path));
   }
 
+  openDirectory(path: string): number {
+    this.#count("openDirectory");
+    if (path !== this.directory) throw systemError("ENOENT", path);
+    return this.#openNode("directory");
+  }
+
   create(path: string): number {
     this.#count("create");
     const name = nameOf(path);
-    const existing = this.#entries.get(name);
-    if (existing !== undefined) {
-      existing.change("truncate");
-      return this.#openNode(existing);
-    }
+    if (this.#entries.has(name)) throw systemError("EEXIST", path);
     const node = new FileNode();
     this.#change((entries) => entries.set(name, node));
     return this.#openNode(node);
+  }
+
+  link(from: string, to: string): void {
+    this.#count("link");
+    const node = this.#node(from);
+    if (this.#entries.has(nameOf(to))) throw systemError("EEXIST", to);
+    this.#change((entries) => entries.set(nameOf(to), node));
   }
 
   openForUpdate(path: string): number {
@@ -180,8 +191,7 @@ export class MemoryDisk implements FileSystem {
   }
 
   close(file: number): void {
-    this.#opened(file);
-    this.#open.delete(file);
+    if (!this.#open.delete(file)) throw systemError("EBADF", String(file));
     this.#count("close");
   }
 
@@ -200,8 +210,9 @@ export class MemoryDisk implements FileSystem {
     this.#change((entries) => entries.delete(nameOf(path)));
   }
 
-  makeDirectory(_path: string): void {
+  makeDirectory(path: string): void {
     this.#count("makeDirectory");
+    this.directory ??= path;
   }
 
   syncDirectory(_path: string): void {
@@ -216,12 +227,24 @@ export class MemoryDisk implements FileSystem {
 
   info(path: string): FileInfo | undefined {
     this.#count("info");
+    if (path === this.directory || path === "/") return this.#infoOfDirectory();
     const node = this.#entries.get(nameOf(path));
-    return node === undefined ? undefined : { kind: "file", size: node.current.length };
+    return node && infoOfNode(node);
+  }
+
+  infoOf(file: number): FileInfo {
+    this.#count("infoOf");
+    return this.#open.get(file) === "directory"
+      ? this.#infoOfDirectory()
+      : infoOfNode(this.#opened(file));
   }
 
   assertWritable(_path: string): void {
     this.#count("assertWritable");
+  }
+
+  #infoOfDirectory(): FileInfo {
+    return { kind: "directory", size: 0, device: DEVICE, inode: this.#inode, modifiedMs: 0n };
   }
 
   #count(call: string): void {
@@ -245,7 +268,7 @@ export class MemoryDisk implements FileSystem {
     return node;
   }
 
-  #openNode(node: FileNode): number {
+  #openNode(node: FileNode | "directory"): number {
     this.#open.set(this.#nextFile, node);
     return this.#nextFile++;
   }
@@ -253,8 +276,16 @@ export class MemoryDisk implements FileSystem {
   #opened(file: number): FileNode {
     const node = this.#open.get(file);
     if (node === undefined) throw systemError("EBADF", String(file));
+    if (node === "directory") throw systemError("EISDIR", String(file));
     return node;
   }
+}
+
+/** Of all disks. */
+const DEVICE = 1n;
+
+function infoOfNode({ inode, current }: FileNode): FileInfo {
+  return { kind: "file", size: current.length, device: DEVICE, inode, modifiedMs: 0n };
 }
 
 function nameOf(path: string): string {

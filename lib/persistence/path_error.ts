@@ -1,0 +1,48 @@
+/**
+ * The one place where a file operation that fails becomes an error of the store.
+ *
+ * @module
+ */
+import { AssertionError } from "../core/assert.ts";
+import { DinomoError, PathError } from "../core/errors.ts";
+
+/**
+ * Runs a file operation of the store.
+ *
+ * @throws {PathError} when it throws a system error, which is its cause
+ */
+export function withPathError<Result>(path: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    throw pathErrorOf(path, error);
+  }
+}
+
+/**
+ * Runs several of them.
+ *
+ * @throws {PathError} when one throws a system error, which is its cause
+ */
+export async function withPathErrors<Result>(
+  path: string,
+  action: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await action();
+  } catch (error) {
+    throw pathErrorOf(path, error);
+  }
+}
+
+/** What is thrown instead of an error: a broken invariant, and what says already what it is, stay. */
+function pathErrorOf(path: string, error: unknown): unknown {
+  if (error instanceof DinomoError || error instanceof AssertionError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new PathError(
+    `path must be a directory whose files can be read and written, failed at ${
+      JSON.stringify(path)
+    }: ${reason}`,
+    { cause: error },
+  );
+}

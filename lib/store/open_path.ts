@@ -1,0 +1,145 @@
+/**
+ * The pool that a store works on: a new one, or the one at a path.
+ *
+ * @module
+ */
+import { InvalidOptionError } from "../core/errors.ts";
+import type { FileSystem } from "../persistence/file_system.ts";
+import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { StartedLog } from "../persistence/open_log.ts";
+import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
+import type { RestoredPool } from "../persistence/snapshot_reader.ts";
+import { DURABILITY_LEVELS, DurabilityFailure, loseDurability } from "../pool/durability.ts";
+import { geometryOf } from "../pool/geometry.ts";
+import { Pool } from "../pool/pool.ts";
+import { codecName } from "./client_parts.ts";
+import { nodeCountMax, type ResolvedOptions, sizesOf } from "./options.ts";
+
+/** Threads that restore a large pool, at most. */
+const RESTORE_THREADS_MAX = 8;
+
+/** A pool, and where it comes from. */
+export interface OpenedPool {
+  readonly pool: Pool;
+  /** Number of its last snapshot; 0 without one. */
+  readonly number: number;
+  /** Absolute; undefined for a pool in memory only. */
+  readonly path: string | undefined;
+  readonly lock: PoolLock | undefined;
+  readonly recovery: RecoveryReport | undefined;
+  readonly log: StartedLog | undefined;
+}
+
+/** The options that a pool depends on. */
+export type PoolOptions = Pick<
+  ResolvedOptions<unknown>,
+  | "nodes"
+  | "capacityBytes"
+  | "segmentBytes"
+  | "codec"
+  | "durability"
+  | "repair"
+  | "onProgress"
+  | "processorCount"
+  | "workers"
+>;
+
+/**
+ * Creates an empty pool.
+ *
+ * @throws {InvalidOptionError} when the sizes contradict each other, or the number of KNs
+ */
+export function createPool(options: PoolOptions): Pool {
+  const { capacityBytes, segmentBytes } = sizesOf(options);
+  const geometry = geometryOf(capacityBytes, segmentBytes);
+  assertNodesFit("nodes", options.nodes, geometry.segmentCount);
+  const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
+  return Pool.create(geometry, [key0!, key1!]);
+}
+
+/**
+ * Restores the pool at a path, or creates one there. The modules for files and checksums are loaded on demand: they take
+ * 10 MiB, which a store without a path need not spend.
+ *
+ * @param lockOptions where the path is, and for tests how it is locked
+ * @throws {PathError} for everything that a call of the operating system fails with; the directory can be opened again then
+ */
+export async function openPath(
+  relativePath: string,
+  options: PoolOptions,
+  lockOptions: PoolLockOptions = {},
+): Promise<OpenedPool> {
+  const { resolve } = await import("node:path");
+  const { nodeFileSystem } = await import("../persistence/file_system.ts");
+  const { heldFiles } = await import("../persistence/held_files.ts");
+  const { withPathErrors } = await import("../persistence/path_error.ts");
+  const directory = await import("../persistence/pool_directory.ts");
+  const { PoolLock } = await import("../persistence/pool_lock.ts");
+  const { files = nodeFileSystem } = lockOptions;
+  const path = resolve(relativePath);
+  // A path or options that are refused leave no directory and no lock behind.
+  const isPool = directory.inspectPoolDirectory(files, path);
+  const fresh = isPool ? undefined : createPool(options);
+  if (!isPool) directory.createPoolDirectory(files, path);
+  const lock = await PoolLock.acquire(path, { ...lockOptions, mayOnlyRead: isPool });
+  try {
+    return await withPathErrors(path, async () => {
+      // Again: another process that had it open until now may have written the first snapshot.
+      const isRestored = directory.inspectPoolDirectory(files, path);
+      const pool = isRestored ? undefined : fresh ?? createPool(options);
+      return { ...await readPool(heldFiles(files, lock.held), lock, pool, options), path, lock };
+    });
+  } catch (error) {
+    await lock.release().catch(() => {});
+    throw error;
+  }
+}
+
+/** Restores the pool of a locked directory, unless there is a fresh one, and starts its log. */
+async function readPool(
+  files: FileSystem,
+  lock: PoolLock,
+  fresh: Pool | undefined,
+  options: PoolOptions,
+): Promise<Omit<OpenedPool, "path" | "lock">> {
+  const { path } = lock.held;
+  const codec = codecName(options.codec);
+  const isLogged = options.durability !== "memory";
+  let restored: RestoredPool | undefined;
+  if (fresh === undefined) {
+    const { PoolRestore } = await import("../persistence/snapshot_reader.ts");
+    const { restoreInParallel } = await import("../persistence/parallel_restore.ts");
+    const restore = new PoolRestore(files, path, { ...options, codec }, { ...options, isLogged });
+    await restoreInParallel(restore, {
+      workerUrl: options.workers.dpm,
+      threadCount: Math.min(options.processorCount, RESTORE_THREADS_MAX),
+      onProgress: options.onProgress,
+    });
+    restored = restore.finish();
+  }
+  const pool = restored?.pool ?? fresh!;
+  const number = restored?.number ?? 0;
+  const recovery = restored?.recovery;
+  if (!isLogged) return { pool, number, recovery, log: undefined };
+  // Nothing may be written without a lock file; what is there can be read.
+  if (lock.fault !== undefined) loseDurability(pool, DurabilityFailure.CHECKPOINT, lock.fault);
+  const { startLog } = await import("../persistence/open_log.ts");
+  const level = DURABILITY_LEVELS[options.durability];
+  const place = { directory: path, codec, held: lock.held };
+  const log = startLog(pool, place, level, restored, files);
+  return { pool, number, recovery, log };
+}
+
+/**
+ * Checks that a pool of so many segments can have so many KNs.
+ *
+ * @throws {InvalidOptionError} when it cannot
+ */
+export function assertNodesFit(option: string, nodes: number, segmentCount: number): void {
+  const max = nodeCountMax(segmentCount);
+  if (nodes > max) {
+    throw new InvalidOptionError(
+      `${option} must be at most ${max} for a pool of ${segmentCount} segments, got ${nodes}`,
+    );
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Paths as an application gives them: a string, or a URL.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+
+/** What a path has to be, for error messages. */
+export const PATH_RULE =
+  'must be a non-empty string without NUL, or a file: URL; "~" and other URLs mean nothing here';
+
+const FILE_URL = /^file:\/\//i;
+/** At least two letters: one is a drive of Windows. */
+const ANY_URL = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
+/** A shell would have replaced it, and a directory of that name is nobody's wish. */
+const HOME = /^~(?:$|[/\\])/;
+
+/** The path that is meant; undefined for anything that breaks the rule. */
+export function pathFrom(value: unknown): string | undefined {
+  const text = value instanceof URL ? value.href : value;
+  if (typeof text !== "string" || text === "" || text.includes("\0")) return undefined;
+  if (FILE_URL.test(text)) return pathOfUrl(text);
+  return ANY_URL.test(text) || HOME.test(text) ? undefined : text;
+}
+
+function pathOfUrl(url: string): string | undefined {
+  try {
+    const path = fileURLToPath(url);
+    return path.includes("\0") ? undefined : path;
+  } catch {
+    // Of another machine, or not a path.
+    return undefined;
+  }
+}
