@@ -43,6 +43,8 @@ export interface NodeConnectorOptions {
   readonly onConnect?: ((agent: number, ring: RingHandle) => void) | undefined;
   /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
+  /** Called with what executing requests in the place of a KN has thrown. */
+  readonly onHelpFailed?: ((agent: number, error: unknown) => void) | undefined;
 }
 
 /** Connects one client. */
@@ -130,7 +132,8 @@ export class NodeConnector {
       const work = helper.doWork(publish);
       if (work === 0 && helper.isStalledWithoutThread) helper.waitWhileStalled();
       return work;
-    } catch {
+    } catch (error) {
+      this.#options.onHelpFailed?.(agent, error);
       // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from there.
       abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, clientExecutor(clientId));
       return 0;

@@ -94,6 +94,8 @@ export interface NodeFailure {
   readonly node: number;
   /** What happened to it. */
   readonly reason: string;
+  /** What its thread has thrown, or this one in its place; undefined if that is not known. */
+  readonly cause: unknown;
   /** Identity of the KN that has taken its place. */
   readonly replacement: number;
   /** Slots that were given to the replacement at once, and slots that the failed KN still holds. */
@@ -211,6 +213,8 @@ export class NodeManager {
   #hasFailed = false;
   /** KNs are being stopped: one that fails now is not replaced. */
   #isStopping = false;
+  /** What this thread has thrown while it executed for a KN, by the identity of that. */
+  readonly #helpFailures = new Map<number, unknown>();
   #nextSweepersMs = 0;
   #lastId = NO_NODE;
   /** Slots that are being moved to other KNs. */
@@ -411,7 +415,7 @@ export class NodeManager {
     if (this.#hasFailed) return;
     for (const node of this.#isStopping ? [] : this.#nodes) {
       const reason = this.#failureOf(node);
-      if (reason !== undefined) this.#fail(node, reason);
+      if (reason !== undefined) this.#fail(node, reason, this.#helpFailures.get(node.nodeId));
       else if (node.thread.isOverdue && !this.#options.help) {
         this.#giveUp(
           new NodeFailedError(`KN ${node.nodeId} has no thread: it did not start in time`),
@@ -556,17 +560,25 @@ export class NodeManager {
     return false;
   }
 
+  /** Remembers what this thread has thrown while it executed requests in the place of a KN, which fails by that. */
+  noteHelpFailure(agent: number, error: unknown): void {
+    const node = this.#nodes.find((other) => other.agent === agent);
+    if (node !== undefined) this.#helpFailures.set(node.nodeId, error);
+  }
+
   /** Puts another KN in the place of one that has failed. */
-  #fail(node: ManagedNode, reason: string): void {
+  #fail(node: ManagedNode, reason: string, cause: unknown): void {
     if (this.#hasFailed || this.#isStopping || !this.#nodes.includes(node)) return;
     this.failureCount += 1;
+    this.#helpFailures.delete(node.nodeId);
     const isQuick = node.thread.isStarted
       ? !node.thread.wasUpFor(QUICK_FAILURE_MS)
       : monotonicMs() - node.startedAtMs < QUICK_FAILURE_MS;
     const failures = isQuick ? node.failures + 1 : 1;
     const agent = this.#freeAgents(1)[0];
     if (failures > QUICK_FAILURES_MAX || agent === undefined) {
-      return this.#giveUp(new NodeFailedError(`KN ${node.nodeId} ${reason}, like those before it`));
+      const message = `KN ${node.nodeId} ${reason}, like those before it`;
+      return this.#giveUp(new NodeFailedError(message, { cause }));
     }
     const replacement = this.#makeNode(agent, node.place, failures);
     this.#nodes = this.#nodes.map((other) => other === node ? replacement : other);
@@ -579,6 +591,7 @@ export class NodeManager {
     this.#options.events.onNodeFailed({
       node: node.nodeId,
       reason,
+      cause,
       replacement: replacement.nodeId,
       slotsMoved: gone.movedCount,
       slotsHeld: gone.stuck.length,
@@ -753,7 +766,7 @@ export class NodeManager {
       statistics,
       far: far?.settings,
     };
-    const onEnd = (reason: string) => this.#fail(node, reason);
+    const onEnd = (reason: string, cause: unknown) => this.#fail(node, reason, cause);
     const node: ManagedNode = {
       nodeId,
       agent,

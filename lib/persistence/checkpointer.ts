@@ -21,6 +21,7 @@ import { join } from "node:path";
 import type { SegmentId } from "../core/brands.ts";
 import { trace, TRACED } from "../core/debug.ts";
 import { monotonicMs } from "../core/runtime.ts";
+import { DinomoError, SnapshotError } from "../core/errors.ts";
 import {
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
@@ -101,12 +102,20 @@ export class Checkpointer {
   /**
    * Writes a checkpoint, after whoever is writing one.
    *
-   * @throws when a file operation fails, or durability is lost already; the previous checkpoint is valid then
+   * @throws {SnapshotError} when a file operation fails; the previous checkpoint is valid then
+   * @throws {DurabilityError} when durability is lost
    */
   checkpoint(): SnapshotReport {
     lockCheckpoints(this.#pool, this.#agent);
     try {
       return this.#write();
+    } catch (error) {
+      if (error instanceof DinomoError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SnapshotError(
+        `a checkpoint of ${this.#place.directory} was not written: ${reason}`,
+        { cause: error },
+      );
     } finally {
       releaseCheckpoints(this.#pool, this.#agent);
     }

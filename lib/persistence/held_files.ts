@@ -3,7 +3,7 @@
  *
  * A directory may be moved, removed or replaced while a store has it open, and its path may lead to another pool by then, which
  * somebody else has open. That one's checkpoint must not be replaced, nor its images removed. So before anything is created,
- * renamed or removed, and after anything is opened, it is made sure that the path still leads to the directory that was locked,
+ * renamed or removed, and before and after anything is opened, it is made sure that the path still leads to the directory that was locked,
  * by device and inode, which are nobody else's as long as the lock has it open; and that its lock file is still the holder's
  * own, by its token. If not, the call fails with ESTALE, or with ENOENT if there is nothing at the path.
  *
@@ -43,15 +43,15 @@ class HeldFiles implements FileSystem {
   }
 
   openForRead(path: string): number {
-    return this.#checked(this.#files.openForRead(path));
+    return this.#open(() => this.#files.openForRead(path));
   }
 
   openForUpdate(path: string): number {
-    return this.#checked(this.#files.openForUpdate(path));
+    return this.#open(() => this.#files.openForUpdate(path));
   }
 
   openDirectory(path: string): number {
-    return this.#checked(this.#files.openDirectory(path));
+    return this.#open(() => this.#files.openDirectory(path));
   }
 
   create(path: string): number {
@@ -116,8 +116,10 @@ class HeldFiles implements FileSystem {
     this.#files.assertWritable(path);
   }
 
-  /** A file that was opened, if it is one of the directory. */
-  #checked(file: number): number {
+  /** Opens a file of the directory: it was in there if the directory is the same before and after. */
+  #open(open: () => number): number {
+    this.#assertSame();
+    const file = open();
     try {
       this.#assertSame();
       return file;

@@ -4,7 +4,7 @@
  * @module
  */
 import { AssertionError } from "../core/assert.ts";
-import { DinomoError, PathError } from "../core/errors.ts";
+import { DinomoError, DurabilityError, PathError, SnapshotError } from "../core/errors.ts";
 
 /**
  * Runs a file operation of the store.
@@ -35,9 +35,14 @@ export async function withPathErrors<Result>(
   }
 }
 
-/** What is thrown instead of an error: a broken invariant, and what says already what it is, stay. */
+/**
+ * What is thrown instead of an error: a broken invariant, and what says already what it is, stay. That a checkpoint cannot be
+ * written, or the log, is about the path as long as the store is not open.
+ */
 function pathErrorOf(path: string, error: unknown): unknown {
-  if (error instanceof DinomoError || error instanceof AssertionError) return error;
+  const isOfFiles = error instanceof SnapshotError || error instanceof DurabilityError;
+  if (error instanceof AssertionError) return error;
+  if (error instanceof DinomoError && !isOfFiles) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new PathError(
     `path must be a directory whose files can be read and written, failed at ${

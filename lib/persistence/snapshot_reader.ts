@@ -9,10 +9,12 @@
  */
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { assert } from "../core/assert.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
-import { CorruptionError, FormatError, InvalidOptionError } from "../core/errors.ts";
+import { CorruptionError, FormatError, InvalidOptionError, PathError } from "../core/errors.ts";
 import {
   ADDRESS_UNIT_BYTES,
+  CAPACITY_BYTES_MAX,
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
   SEGMENT_COUNT_MAX,
@@ -42,7 +44,8 @@ import {
 } from "../pool/control_layout.ts";
 import { FreeSegments } from "../pool/free_segments.ts";
 import { geometryOf } from "../pool/geometry.ts";
-import { Pool } from "../pool/pool.ts";
+import { allocatePool } from "../pool/allocate_pool.ts";
+import type { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
 import { type RecoveryReport, replayFrames } from "./frame_replay.ts";
@@ -141,12 +144,12 @@ export class PoolRestore {
     checkCodec(checkpoint.codec, requested.codec);
     const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
     const view = new DataView(bytes.buffer);
-    this.pool = Pool.create(geometryOf(capacityBytes, segmentBytes), [
+    this.pool = allocatePool(geometryOf(capacityBytes, segmentBytes), [
       view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
       view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
     ]);
     restoreSlots(this.pool, bytes);
-    restoreIndex(this.pool, path, bytes, segmentCount, checkpoint.bucketCount);
+    restoreIndex(this.pool, bytes, segmentCount, checkpoint.bucketCount);
     const entriesAt = layout.checkpointParts(segmentCount, 0).segments;
     const entriesEnd = entriesAt + segmentCount * layout.SEGMENT_ENTRY_WORDS * 4;
     this.source = {
@@ -234,7 +237,6 @@ export function readCheckpoint(files: FileSystem, directory: string): StoredChec
   const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
   const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
   const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
-  checkSizes(path, segmentBytes, segmentCount, bucketCount, bytes.length);
   return {
     path,
     bytes,
@@ -280,7 +282,14 @@ function readCheckpointFile(files: FileSystem, path: string): Uint8Array<ArrayBu
         `it should have ${length} bytes and has ${size}`,
       );
     }
-    const bytes = new Uint8Array(size);
+    checkSizes(
+      path,
+      view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true),
+      view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true),
+      view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true),
+      length,
+    );
+    const bytes = allocateBytes(path, size);
     if (readFully(files, file, bytes, 0) !== size) {
       throw new CorruptionError(path, 0, "the file could not be read to its end");
     }
@@ -309,12 +318,26 @@ function checkSizes(
 ): void {
   const isPossible = Math.log2(segmentBytes) % 1 === 0 && segmentBytes >= SEGMENT_BYTES_MIN &&
     segmentBytes <= SEGMENT_BYTES_MAX && segmentCount >= SEGMENT_COUNT_MIN &&
-    segmentCount <= SEGMENT_COUNT_MAX;
+    segmentCount <= SEGMENT_COUNT_MAX && segmentCount * segmentBytes <= CAPACITY_BYTES_MAX &&
+    bucketCount >= 1 &&
+    bucketCount <= geometryOf(segmentCount * segmentBytes, segmentBytes).bucketCount;
   if (!isPossible || layout.checkpointParts(segmentCount, bucketCount).length !== length) {
     throw new CorruptionError(
       path,
       layout.CHECKPOINT_SEGMENT_BYTES,
       `${segmentCount} segments of ${segmentBytes} bytes and ${bucketCount} buckets are impossible`,
+    );
+  }
+}
+
+/** Memory for a file whose size is possible. A file may be sparse, and larger than what this process can have. */
+function allocateBytes(path: string, size: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch (error) {
+    throw new PathError(
+      `path must be a pool whose checkpoint fits into memory, got ${path} of ${formatBytes(size)}`,
+      { cause: error },
     );
   }
 }
@@ -379,7 +402,6 @@ function restoreSlots(pool: Pool, checkpoint: Uint8Array<ArrayBuffer>): void {
 
 function restoreIndex(
   pool: Pool,
-  path: string,
   checkpoint: Uint8Array<ArrayBuffer>,
   segmentCount: number,
   bucketCount: number,
@@ -391,13 +413,7 @@ function restoreIndex(
     new Uint8Array(region).set(checkpoint.subarray(from, from + count));
     from += count;
   }
-  if (from !== checkpoint.length || bucketCount < 1) {
-    throw new CorruptionError(
-      path,
-      layout.CHECKPOINT_INDEX_NEXT,
-      "the index is larger than the pool's",
-    );
-  }
+  assert(from === checkpoint.length, "the index of a checkpoint fits into that of its pool");
   pool.control[INDEX_SPACE_NEXT] = bucketCount;
   pool.control[INDEX_SPACE_FREE] = view.getUint32(layout.CHECKPOINT_INDEX_FREE, true);
   pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);

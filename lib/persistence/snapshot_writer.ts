@@ -415,8 +415,12 @@ export function writeCheckpoint(
 
 /** Removes images that the checkpoint of a directory does not name. */
 export function removeOtherImages(files: FileSystem, directory: string, number: number): void {
-  for (const name of files.list(directory)) {
-    const other = imageNumber(name);
-    if (other !== undefined && other !== number) files.unlink(join(directory, name));
+  try {
+    for (const name of files.list(directory)) {
+      const other = imageNumber(name);
+      if (other !== undefined && other !== number) files.unlink(join(directory, name));
+    }
+  } catch {
+    // The checkpoint is in its place all the same, and the next one tries again.
   }
 }

@@ -55,6 +55,7 @@ export interface ClientPartsOptions<V> {
   readonly statistics: StatisticsRegion | undefined;
   /** Called when a KN gets its first requests. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
+  readonly onHelpFailed?: ((agent: number, error: unknown) => void) | undefined;
 }
 
 /** The parts. */
@@ -71,7 +72,7 @@ export interface ClientParts<V> {
 /** Makes a thread's parts. */
 export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<V> {
   const { pool, clientId, ringOf, help, file, checkpointer } = options;
-  const { onFlush, onBlocked, onPoll, onHandOver } = options;
+  const { onFlush, onBlocked, onPoll, onHandOver, onHelpFailed } = options;
   const { statistics } = options;
   const now = monotonicMs;
   const spinner = new Spinner(
@@ -92,6 +93,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     statistics,
     onConnect,
     onHandOver,
+    onHelpFailed,
   });
   const figures = statistics && new ClientStatistics(statistics, clientId);
   const client: Client = new Client({

@@ -200,6 +200,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     onBlocked: () => monitor.lookWhileBlocked(),
     onPoll: () => {},
     onHandOver: (agent) => nodes.startThread(agent),
+    onHelpFailed: (agent, error) => nodes.noteHelpFailure(agent, error),
   });
   const codec = codecName(resolved.codec);
   const handle = makeHandle({

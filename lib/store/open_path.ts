@@ -11,7 +11,8 @@ import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { DURABILITY_LEVELS, DurabilityFailure, loseDurability } from "../pool/durability.ts";
 import { geometryOf } from "../pool/geometry.ts";
-import { Pool } from "../pool/pool.ts";
+import { allocatePool } from "../pool/allocate_pool.ts";
+import type { Pool } from "../pool/pool.ts";
 import { codecName } from "./client_parts.ts";
 import { nodeCountMax, type ResolvedOptions, sizesOf } from "./options.ts";
 
@@ -54,7 +55,7 @@ export function createPool(options: PoolOptions): Pool {
   const geometry = geometryOf(capacityBytes, segmentBytes);
   assertNodesFit("nodes", options.nodes, geometry.segmentCount);
   const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
-  return Pool.create(geometry, [key0!, key1!]);
+  return allocatePool(geometry, [key0!, key1!]);
 }
 
 /**

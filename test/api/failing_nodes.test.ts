@@ -5,7 +5,14 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NodeFailedError, open, type Store, StoreClosedError } from "../../mod.ts";
+import { SlotTable } from "../../lib/index/slot_table.ts";
+import {
+  NodeFailedError,
+  type NodeFailure,
+  open,
+  type Store,
+  StoreClosedError,
+} from "../../mod.ts";
 import { assertRejects, assertThrows, errorOf } from "../support/errors.ts";
 import { until } from "../support/store_suite.ts";
 
@@ -85,6 +92,24 @@ test("a store does without the threads of its KNs as long as its clients help", 
   assert.is(store.count, 100);
   await store.close();
   await until(() => hasFailed(store));
+});
+
+test("what a thread throws that executes for a KN is the cause of that KN's failure", async () => {
+  await using store = await open<unknown>(SIZES);
+  const failures: NodeFailure[] = [];
+  store.addEventListener("nodefailed", ({ detail }) => failures.push(detail));
+  const { find } = SlotTable.prototype;
+  const planted = new Error("planted");
+  SlotTable.prototype.find = () => {
+    SlotTable.prototype.find = find;
+    throw planted;
+  };
+  const errors = await Promise.all([
+    errorOf(() => store.put("a", 1)),
+    until(() => failures.length > 0),
+  ]);
+  assert.is(SlotTable.prototype.find, find, "it was called");
+  assert.is(failures[0]!.cause, planted, `${failures[0]!.reason}, ${String(errors[0])}`);
 });
 
 test.run();
