@@ -8,6 +8,7 @@ import * as fs from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { PathError } from "../core/errors.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import { createAnew, nodeFileSystem } from "../persistence/file_system.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
@@ -21,7 +22,6 @@ import { printLine, Progress, type Terminal, writeAll } from "./terminal.ts";
 const CHUNK_CHARS = 64 * 1024;
 /** Keys after which the progress is looked at. */
 const PROGRESS_KEYS = 256;
-const OWNER_FILE = 0o600;
 
 type Write = (bytes: Uint8Array) => void;
 
@@ -102,11 +102,13 @@ async function writeTo(
   fill: (write: Write) => Promise<void>,
 ): Promise<void> {
   if (output === undefined) return await fill((bytes) => terminal.write(bytes));
-  const info = fs.statSync(output, { throwIfNoEntry: false });
   // A device or a pipe must not be replaced.
-  const isReplaced = info === undefined || info.isFile();
+  const isReplaced = whenWritable(output, () => isFileOrNothing(output));
   const written = isReplaced ? `${output}.new` : output;
-  const file = whenWritable(output, () => fs.openSync(written, "w", OWNER_FILE));
+  const file = whenWritable(
+    output,
+    () => isReplaced ? createAnew(nodeFileSystem, written) : fs.openSync(written, "w"),
+  );
   let isComplete = false;
   try {
     await fill((bytes) => whenWritable(output, () => writeAll(file, bytes)));
@@ -117,6 +119,16 @@ async function writeTo(
     if (isReplaced && !isComplete) fs.rmSync(written, { force: true });
   }
   if (isReplaced) whenWritable(output, () => fs.renameSync(written, output));
+}
+
+/** Whether there is a file, or nothing. A symbolic link to one is refused: it would neither be followed nor stay. */
+function isFileOrNothing(output: string): boolean {
+  const info = fs.statSync(output, { throwIfNoEntry: false });
+  if (info !== undefined && !info.isFile()) return false;
+  if (fs.lstatSync(output, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new PathError(`--output must not be a symbolic link to a file, got "${output}"`);
+  }
+  return true;
 }
 
 /** A file inside the directory would make it something that is not a pool. */

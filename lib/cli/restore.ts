@@ -151,7 +151,9 @@ function assertNothing(path: string, rule: string): void {
     fs.lstatSync(path);
   } catch (error) {
     if ((error as { code?: string }).code !== "ENOENT") {
-      throw new PathError(`${rule}, failed at ${JSON.stringify(path)}: ${String(error)}`);
+      throw new PathError(`${rule}, failed at ${JSON.stringify(path)}: ${String(error)}`, {
+        cause: error,
+      });
     }
     isThere = false;
   }
