@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -292,6 +292,28 @@ test("the output of a dump is not put into the pool, nor in the place of a devic
   const device = await dinomoHere(["dump", path, "--output", "/dev/null"]);
   assert.equal(device, { exitCode: 0, stdout: "", stderr: "" });
   assert.equal(stateOf(path), before);
+});
+
+test("the output of a dump follows no link, and is written through none", async () => {
+  const path = await closedPool({}, (store) => store.put("a", 1));
+  const mine = temporaryPath("mine");
+  writeFileSync(mine, "mine");
+  const output = temporaryPath("dump.jsonl");
+  symlinkSync(mine, output);
+  const refused = await dinomoHere(["dump", path, "--output", output]);
+  assert.is(refused.exitCode, 3, refused.stderr);
+  assert.match(refused.stderr, "--output must not be a symbolic link to a file");
+  for (const plant of [symlinkSync, linkSync]) {
+    const other = temporaryPath("dump.jsonl");
+    plant(mine, `${other}.new`);
+    const end = await dinomoHere(["dump", path, "--output", other]);
+    assert.is(end.exitCode, 0, end.stderr);
+    assert.match(readFileSync(other, "utf8"), /"key":"a"/);
+  }
+  assert.is(readFileSync(mine, "utf8"), "mine");
+  const device = temporaryPath("null");
+  symlinkSync("/dev/null", device);
+  assert.is((await dinomoHere(["dump", path, "--output", device])).exitCode, 0, "a device");
 });
 
 test.run();

@@ -15,7 +15,7 @@ import {
   DurabilityLevel,
 } from "../../lib/pool/durability.ts";
 import { type OpenedPool, openPath, type PoolOptions } from "../../lib/store/open_path.ts";
-import { CAMPAIGN_FACTOR, SHARE_COUNT } from "../support/campaign.ts";
+import { CAMPAIGN_FACTOR, isOfThisShare, SHARE_COUNT } from "../support/campaign.ts";
 import { DurableWorld } from "../support/durable_world.ts";
 import { errorOf } from "../support/errors.ts";
 import { MemoryDisk, systemError } from "../support/memory_disk.ts";
@@ -134,6 +134,8 @@ for (const scene of SCENES) {
     assert.ok(calls.length > 40, `${calls.length} calls`);
     let refusedCount = 0;
     for (const [index, call] of calls.entries()) {
+      // Segments are read one after the other, in the same way: the runtimes share those.
+      if (call === "read" && !isOfThisShare(index, calls.length)) continue;
       // Each call with one of the codes in every run, each code with many calls, and others on each runtime and in each run.
       for (const code of CODES) {
         if (IS_SHORT && code !== CODES[(index + START) % CODES.length]) continue;
@@ -167,7 +169,7 @@ for (const scene of SCENES) {
         assert.ok(!disk.list(DIRECTORY).includes("lock"), `${context}: the lock is given back`);
       }
     }
-    assert.ok(refusedCount > calls.length / 2, `${refusedCount} refusals`);
+    assert.ok(refusedCount > calls.length / 4, `${refusedCount} refusals`);
   });
 }
 

@@ -4,16 +4,7 @@
  *
  * @module
  */
-import {
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -82,6 +73,8 @@ async function successor(path: string): Promise<Left> {
 
 for (const durability of LEVELS) {
   for (const [way, lose] of Object.entries(WAYS)) {
+    // What differs between the levels is who writes, and not how it is refused.
+    if (durability === "memory" && !way.includes("moved")) continue;
     test(`${way}, ${durability}`, async () => {
       const path = temporaryPath();
       const options: OpenOptions<string> = { path, ...SIZES, durability };
@@ -166,24 +159,6 @@ test("a flush says with which code of the system durability was lost", async () 
   assert.is((error as DurabilityError).systemCode, "ENOENT");
   assert.is(((error as Error).cause as { code?: string }).code, "ENOENT");
   await errorOf(() => store.close());
-});
-
-test("what a checkpoint is drafted in is a file of its own, whatever had its name", async () => {
-  const mine = temporaryPath("mine");
-  writeFileSync(mine, "mine");
-  for (const plant of [linkSync, symlinkSync]) {
-    const path = temporaryPath();
-    mkdirSync(path);
-    plant(mine, join(path, "checkpoint.new"));
-    plant(mine, join(path, "image-1"));
-    const store = await open<string>({ path, ...SIZES });
-    await store.put("a", "a");
-    plant(mine, join(path, "checkpoint.new"));
-    await store.close();
-    assert.is(readFileSync(mine, "utf8"), "mine", plant.name);
-    await using again = await open<string>({ path });
-    assert.is(again.getSync("a"), "a");
-  }
 });
 
 test.run();

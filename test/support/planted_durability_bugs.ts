@@ -13,6 +13,12 @@ const NODE = "lib/node/kvs_node.ts";
 const LOG_WRITER = "lib/log/log_writer.ts";
 const FRAMES = "lib/log/frame_layout.ts";
 const LOG_FILE = "lib/persistence/log_file.ts";
+const HELD_DIRECTORY = "test/persistence/held_files.test.ts";
+const FAILING_CALLS = "test/persistence/failing_calls.test.ts";
+const HELD_FILES = "lib/persistence/held_files.ts";
+const FILE_SYSTEM = "lib/persistence/file_system.ts";
+const PATH_ERROR = "lib/persistence/path_error.ts";
+const DURABILITY = "lib/pool/durability.ts";
 const REPLAY = "lib/persistence/frame_replay.ts";
 const OPEN_LOG = "lib/persistence/open_log.ts";
 const CHECKPOINTER = "lib/persistence/checkpointer.ts";
@@ -219,5 +225,49 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
       "void ((offset / ADDRESS_UNIT_BYTES | 0)",
     ]],
     caughtBy: [TORN_TAIL],
+  },
+  {
+    name: "a store writes at its path without looking whose directory that is",
+    breaks: "I3",
+    file: HELD_FILES,
+    edits: [["if (info.device === device && info.inode === inode) return;", "if (info) return;"], [
+      "if (readLockToken(this.#files, path) === token) return;",
+      "if (token) return;",
+    ]],
+    caughtBy: [HELD_DIRECTORY],
+  },
+  {
+    name: "a store writes although its lock file is somebody else's",
+    breaks: "I3",
+    file: HELD_FILES,
+    edits: [[
+      "if (readLockToken(this.#files, path) === token) return;",
+      "if (token) return;",
+    ]],
+    caughtBy: [HELD_DIRECTORY],
+  },
+  {
+    name: "a new file is written through whatever has its name",
+    breaks: "I3",
+    file: FILE_SYSTEM,
+    edits: [["O_RDWR | O_CREAT | O_EXCL |", "O_RDWR | O_CREAT | 512 |"]],
+    caughtBy: [HELD_DIRECTORY],
+  },
+  {
+    name: "a call that fails on the way to an open pool is thrown as it is",
+    breaks: "errors are typed",
+    file: PATH_ERROR,
+    edits: [["if (error instanceof AssertionError) return error;", "if (error) return error;"]],
+    caughtBy: [FAILING_CALLS],
+  },
+  {
+    name: "the code of the call that failed is forgotten",
+    breaks: "errors are typed",
+    file: DURABILITY,
+    edits: [[
+      "(systemCodeNumber(error) << FAILURE_BITS)",
+      "(systemCodeNumber(undefined) << FAILURE_BITS)",
+    ]],
+    caughtBy: [FAILING_CALLS],
   },
 ];
