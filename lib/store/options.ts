@@ -29,7 +29,7 @@ import {
 import { type Bytes, formatBytes, parseBytes } from "../core/units.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
-import { PATH_RULE, pathFrom } from "./path_argument.ts";
+import { pathFrom, pathRule } from "./path_argument.ts";
 import {
   type AutoscaleOptions,
   resolveAutoscale,
@@ -449,7 +449,7 @@ function spinOf(value: unknown): number {
 function pathOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   const path = pathFrom(value);
-  requireThat(path !== undefined, "path", PATH_RULE, value);
+  requireThat(path !== undefined, "path", pathRule(value), value);
   return path;
 }
 

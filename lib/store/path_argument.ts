@@ -5,10 +5,6 @@
  */
 import { fileURLToPath } from "node:url";
 
-/** What a path has to be, for error messages. */
-export const PATH_RULE =
-  'must be a non-empty string without NUL, or a file: URL; "~" and other URLs mean nothing here';
-
 const FILE_URL = /^file:\/\//i;
 /** At least two letters: one is a drive of Windows. */
 const ANY_URL = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
@@ -21,6 +17,14 @@ export function pathFrom(value: unknown): string | undefined {
   if (typeof text !== "string" || text === "" || text.includes("\0")) return undefined;
   if (FILE_URL.test(text)) return pathOfUrl(text);
   return ANY_URL.test(text) || HOME.test(text) ? undefined : text;
+}
+
+/** The rule that a value breaks that is no path, for error messages. */
+export function pathRule(value: unknown): string {
+  const isText = typeof value === "string" && value !== "" && !value.includes("\0");
+  return isText || value instanceof URL
+    ? 'must be a path, or a file: URL of one; "~" and other URLs mean nothing here'
+    : "must be a non-empty string without NUL";
 }
 
 function pathOfUrl(url: string): string | undefined {

@@ -46,7 +46,7 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
-import { PATH_RULE, pathFrom } from "./path_argument.ts";
+import { pathFrom, pathRule } from "./path_argument.ts";
 import {
   type StoreEventDetails,
   type StoreEventListener,
@@ -541,7 +541,9 @@ export class Store<V> {
     }
     const path = pathFrom(directory);
     if (path === undefined) {
-      throw new InvalidArgumentError(`directory ${PATH_RULE}, got ${describe(directory)}`);
+      throw new InvalidArgumentError(
+        `directory ${pathRule(directory)}, got ${describe(directory)}`,
+      );
     }
     return await this.#maintain().backup(path);
   }

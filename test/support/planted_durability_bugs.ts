@@ -158,7 +158,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     name: "a sync that has failed is tried again",
     breaks: "I3",
     file: LOG_FILE,
-    edits: [["loseDurability(this.#pool, DurabilityFailure.SYNC);", ""]],
+    edits: [["loseDurability(this.#pool, DurabilityFailure.SYNC, error);", ""]],
     caughtBy: [DISK_FAILURES],
   },
   {
@@ -176,7 +176,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     name: "a write that has failed is forgotten",
     breaks: "I3",
     file: LOG_FILE,
-    edits: [["loseDurability(this.#pool, DurabilityFailure.WRITE);", ""]],
+    edits: [["loseDurability(this.#pool, DurabilityFailure.WRITE, error); return", "return"]],
     caughtBy: [DISK_FAILURES],
   },
   {
@@ -269,5 +269,6 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
       "(systemCodeNumber(undefined) << FAILURE_BITS)",
     ]],
     caughtBy: [FAILING_CALLS],
+    inTest: "is opened for reading",
   },
 ];

@@ -27,6 +27,8 @@ const identityCodec = {
 const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unknown>, unknown][] = [
   ["path", "./data", "path", "./data"],
   ["path", " ", "path", " "],
+  ["path", "file:///tmp/a%20b", "path", "/tmp/a b"],
+  ["path", new URL("file:///tmp/a"), "path", "/tmp/a"],
   ["nodes", 1, "nodes", 1],
   ["nodes", 64, "nodes", 64],
   ["capacity", "64KiB", "capacityBytes", 64 * KIB],
@@ -63,7 +65,7 @@ const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unkn
 
 /** Option, values that are refused. */
 const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
-  ["path", ["", "a\0b", 1, null, new URL("file:///tmp"), ["."]]],
+  ["path", ["", "a\0b", 1, null, "~/a", "file:a", new URL("https://a.test/tmp"), ["."]]],
   ["nodes", [0, -1, 65, 1.5, NaN, Infinity, "2", null, 1n]],
   ["capacity", [0, "64KB", 64 * KIB - 1, "32.1GiB", "much", null, NaN, {}]],
   ["segmentBytes", ["4KB", "2KiB", "2GiB", 4097, "12KiB", 0, "big", null]],
