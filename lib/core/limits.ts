@@ -24,6 +24,8 @@ export const REGION_BYTES = 2 ** 30;
 export const REGION_COUNT_MAX = 32;
 /** Largest capacity of a pool in bytes. */
 export const CAPACITY_BYTES_MAX = REGION_BYTES * REGION_COUNT_MAX;
+/** Bytes by which index and log grow at least: small beside a runtime, and few enough steps to a full pool. */
+export const GROWTH_BYTES = 2 ** 20;
 /** Smallest capacity of a pool in bytes: sixteen of the smallest segments. */
 export const CAPACITY_BYTES_MIN = 64 * 1024;
 

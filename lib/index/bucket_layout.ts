@@ -22,6 +22,7 @@
 import { assert } from "../core/assert.ts";
 import type { BucketId } from "../core/brands.ts";
 import { BUCKET_BYTES, REGION_BUCKETS_LOG2, REGION_BUCKETS_MASK } from "../pool/geometry.ts";
+import type { Pool } from "../pool/pool.ts";
 
 /** Words of a bucket. */
 export const BUCKET_WORDS = BUCKET_BYTES / 4;
@@ -36,9 +37,10 @@ export const BUCKET_NEXT_FREE = PAIR_WORDS + 1;
 
 assert(BUCKET_NEXT_FREE + 1 === BUCKET_WORDS, "a bucket is one cache line");
 
-/** The index region that a bucket is in. */
-export function bucketRegion(index: readonly Int32Array[], bucket: BucketId): Int32Array {
-  return index[bucket >>> REGION_BUCKETS_LOG2];
+/** The index region that a bucket is in; good for this bucket only, as the index grows (pool/growable_buffer.ts). */
+export function bucketRegion(pool: Pool, bucket: BucketId): Int32Array {
+  const region = pool.index[bucket >>> REGION_BUCKETS_LOG2];
+  return bucketWord(bucket) < region.length ? region : pool.seeBucket(bucket);
 }
 
 /** Index of a bucket's first word in its region. */

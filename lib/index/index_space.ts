@@ -76,6 +76,8 @@ export class IndexSpace {
       const fitsRegion = last >>> REGION_BUCKETS_LOG2 === next >>> REGION_BUCKETS_LOG2;
       const first = fitsRegion ? next : last & ~REGION_BUCKETS_MASK;
       if (first + count > countMax) return NO_BUCKET;
+      // Before the buckets are taken: NEXT never passes what has memory, and nothing is lost when there is none.
+      if (!this.#pool.coverBuckets(first + count)) return NO_BUCKET;
       if (Atomics.compareExchange(control, INDEX_SPACE_NEXT, next, first + count) === next) {
         return first as BucketId;
       }
@@ -106,7 +108,7 @@ export class IndexSpace {
    * noticing: the slot's META must have changed since it was unlinked.
    */
   freeOverflow(bucket: BucketId): void {
-    const region = bucketRegion(this.#pool.index, bucket);
+    const region = bucketRegion(this.#pool, bucket);
     const at = bucketWord(bucket);
     for (let word = 1; word < PAIR_WORDS; word += 2) Atomics.store(region, at + word, 0);
     Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);
@@ -145,7 +147,7 @@ export class IndexSpace {
     const last = this.#keptLast;
     const link = bucketWord(last) + BUCKET_NEXT_FREE;
     // The link is there before the list begins with them: FREE always names a whole list.
-    Atomics.store(bucketRegion(this.#pool.index, last), link, control[INDEX_SPACE_FREE]);
+    Atomics.store(bucketRegion(this.#pool, last), link, control[INDEX_SPACE_FREE]);
     Atomics.store(control, INDEX_SPACE_FREE, this.#keptFirst);
     control[INDEX_SPACE_FREE_COUNT] += this.#keptCount;
     this.#unlock();
@@ -154,7 +156,7 @@ export class IndexSpace {
   }
 
   #nextOf(bucket: BucketId): BucketId {
-    const region = bucketRegion(this.#pool.index, bucket);
+    const region = bucketRegion(this.#pool, bucket);
     return region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
   }
 
@@ -184,7 +186,7 @@ export function repairIndexSpace(pool: Pool, deadAgent: number): void {
   let count = 0;
   for (let bucket = control[INDEX_SPACE_FREE] as BucketId; bucket !== NO_BUCKET; count++) {
     assert(count < pool.geometry.bucketCount, "the list of free buckets ends");
-    const region = bucketRegion(pool.index, bucket);
+    const region = bucketRegion(pool, bucket);
     bucket = region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
   }
   control[INDEX_SPACE_FREE_COUNT] = count;

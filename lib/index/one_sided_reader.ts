@@ -47,7 +47,6 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
-import { REGION_UNITS_LOG2, REGION_UNITS_MASK } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_layout.ts";
 import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
@@ -134,7 +133,7 @@ export class OneSidedReader {
     const control = this.#control;
     let bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(pool.index, bucket);
+      const region = bucketRegion(pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word] !== hash) continue;
@@ -144,8 +143,8 @@ export class OneSidedReader {
         const generation = Atomics.load(control, generationAt);
         // Without this second load the generation could be one in which the record was already gone.
         if (Atomics.load(region, word + 1) !== address) return RACED;
-        const words = pool.words[address >>> REGION_UNITS_LOG2];
-        const recordAt = (address & REGION_UNITS_MASK) << 1;
+        const words = pool.wordsOf(address);
+        const recordAt = pool.wordAt(address);
         const equal = keyEquals(words, recordAt, key.words, 0, key.byteLength);
         if (!equal) {
           // A record that is being overwritten compares unequal to anything.
@@ -191,7 +190,7 @@ export class OneSidedReader {
     const meta = Atomics.load(control, slotAt + SLOT_META);
     let bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(pool.index, bucket);
+      const region = bucketRegion(pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word] !== hash || Atomics.load(region, word + 1) !== address) continue;
@@ -235,7 +234,7 @@ export class OneSidedReader {
   ): boolean {
     let bucket = bucketAt(this.#control, slotAt, index);
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         const address = Atomics.load(region, word + 1) as PoolAddress;

@@ -31,6 +31,7 @@ import {
   SLOT_OVERFLOW_COUNT,
   SLOT_RECORD_COUNT,
 } from "../pool/control_layout.ts";
+import { REGION_BUCKETS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
   BUCKET_OVERFLOW,
@@ -82,7 +83,7 @@ export class SlotTable {
     const meta = this.#control[slotAt + SLOT_META];
     let bucket = bucketAt(this.#control, slotAt, bucketIndex(hash, meta));
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(pool.index, bucket);
+      const region = bucketRegion(pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word] !== hash) continue;
@@ -104,7 +105,7 @@ export class SlotTable {
     const meta = this.#control[slotAt + SLOT_META];
     let bucket = bucketAt(this.#control, slotAt, bucketIndex(hash, meta));
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word] === hash && region[word + 1] === address) {
@@ -162,7 +163,7 @@ export class SlotTable {
     for (let index = 0; index < bucketCount; index++) {
       let bucket = bucketAt(control, slotAt, index);
       while (bucket !== NO_BUCKET) {
-        const region = bucketRegion(this.#pool.index, bucket);
+        const region = bucketRegion(this.#pool, bucket);
         const at = bucketWord(bucket);
         for (let word = at; word < at + PAIR_WORDS; word += 2) {
           const address = region[word + 1] as PoolAddress;
@@ -202,7 +203,7 @@ export class SlotTable {
   ): boolean {
     let bucket = home;
     for (;;) {
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word + 1] === NO_ADDRESS) {
@@ -232,7 +233,7 @@ export class SlotTable {
     address: PoolAddress,
   ): boolean {
     if (overflow === NO_BUCKET) return false;
-    const target = bucketRegion(this.#pool.index, overflow);
+    const target = bucketRegion(this.#pool, overflow);
     const first = bucketWord(overflow);
     target[first] = hash;
     Atomics.store(target, first + 1, address);
@@ -280,8 +281,8 @@ export class SlotTable {
   ): boolean {
     let bucket = bucketAt(this.#control, slotAt, index);
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool.index, bucket);
-      const regionIndex = this.#pool.index.indexOf(region);
+      const region = bucketRegion(this.#pool, bucket);
+      const regionIndex = bucket >>> REGION_BUCKETS_LOG2;
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         const hash = region[word];
@@ -302,11 +303,11 @@ export class SlotTable {
     for (let index = 0; index < bucketCount; index++) {
       const bucket = (extent + index) as BucketId;
       const at = bucketWord(bucket);
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       let overflow = region[at + BUCKET_OVERFLOW] as BucketId;
       region.fill(0, at, at + PAIR_WORDS + 1);
       while (overflow !== NO_BUCKET) {
-        const next = bucketRegion(this.#pool.index, overflow)[
+        const next = bucketRegion(this.#pool, overflow)[
           bucketWord(overflow) + BUCKET_OVERFLOW
         ] as BucketId;
         this.#space.freeOverflow(overflow);
@@ -322,7 +323,7 @@ export class SlotTable {
     const originals: { region: Int32Array; word: number }[] = [];
     for (let index = 0; index < bucketCount; index++) {
       const home = bucketAt(this.#control, slotAt, index);
-      const region = bucketRegion(this.#pool.index, home);
+      const region = bucketRegion(this.#pool, home);
       const at = bucketWord(home);
       const first = region[at + BUCKET_OVERFLOW] as BucketId;
       if (first !== NO_BUCKET && this.#copyIntoHoles(region, at, first, originals)) {
@@ -337,7 +338,7 @@ export class SlotTable {
     this.#publishMeta(slotAt, log2);
     for (const { first } of emptied) {
       for (let bucket = first; bucket !== NO_BUCKET;) {
-        const overflow = bucketRegion(this.#pool.index, bucket);
+        const overflow = bucketRegion(this.#pool, bucket);
         const next = overflow[bucketWord(bucket) + BUCKET_OVERFLOW] as BucketId;
         this.#space.freeOverflow(bucket);
         this.#control[slotAt + SLOT_OVERFLOW_COUNT] -= 1;
@@ -359,7 +360,7 @@ export class SlotTable {
     }
     const found: { region: Int32Array; word: number }[] = [];
     for (let bucket = first; bucket !== NO_BUCKET;) {
-      const overflow = bucketRegion(this.#pool.index, bucket);
+      const overflow = bucketRegion(this.#pool, bucket);
       const start = bucketWord(bucket);
       for (let word = start; word < start + PAIR_WORDS; word += 2) {
         if (overflow[word + 1] !== NO_ADDRESS) found.push({ region: overflow, word });

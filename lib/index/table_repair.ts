@@ -79,7 +79,7 @@ function repairChain(
   const kept = new Map<PoolAddress, PairPlace>();
   const home = bucketAt(pool.control, slotAt, index);
   for (let bucket = home; bucket !== NO_BUCKET;) {
-    const region = bucketRegion(pool.index, bucket);
+    const region = bucketRegion(pool, bucket);
     const at = bucketWord(bucket);
     if (bucket !== home) counts.overflows += 1;
     for (let word = at; word < at + PAIR_WORDS; word += 2) {

@@ -11,7 +11,7 @@ import { NODE_COUNT_MAX } from "../core/limits.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import type { Pool } from "../pool/pool.ts";
 import { disconnectRing, isConnected } from "../rings/ring_layout.ts";
-import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
+import { attachedRing, hasAttachedRing, type RingRegion } from "../rings/ring_region.ts";
 import {
   attachedCount,
   ClientState,
@@ -68,6 +68,7 @@ export class ClientWatch {
     // Its reservations are found by its name in their records, which the next client will not have.
     if (!nodes.haveTakenAll(client) || !nodes.repair()) return;
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      if (!hasAttachedRing(region, client, agent)) continue;
       const ring = attachedRing(region, client, agent);
       if (isConnected(ring)) disconnectRing(ring);
     }

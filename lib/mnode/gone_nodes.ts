@@ -57,6 +57,8 @@ export interface GoneNodesOptions {
   readonly clientCount: number;
   /** The rings between a client and the KN of an agent block. */
   readonly ringOf: (client: number, agent: number) => RingHandle;
+  /** Whether the rings between an attached client and a KN may have been used. */
+  readonly hasRing: (client: number, agent: number) => boolean;
   readonly now: () => number;
   /** Who is to own a slot now. */
   readonly assignedTo: (slot: Slot) => NodeId;
@@ -281,14 +283,16 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     }
     // Until then the books refer to its rings.
     if (death !== undefined && !isRepaired) return false;
-    const { pool, clientCount, ringOf } = this.#options;
+    const { pool, clientCount, ringOf, hasRing } = this.#options;
     // First: a client that is about to connect looks at it after it has announced that.
     setNode(pool, node.agent, NO_NODE, NodeState.GONE);
     for (let client = 0; client < clientCount; client++) {
       const isThere = clientState(pool, client) === ClientState.ACTIVE;
       if (isThere && isConnected(ringOf(client, node.agent))) return false;
     }
-    for (let client = 1; client < clientCount; client++) resetRing(ringOf(client, node.agent));
+    for (let client = 1; client < clientCount; client++) {
+      if (hasRing(client, node.agent)) resetRing(ringOf(client, node.agent));
+    }
     setNode(pool, node.agent, NO_NODE, NodeState.NONE);
     return true;
   }

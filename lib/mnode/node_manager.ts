@@ -43,7 +43,7 @@ import {
 import type { Pool } from "../pool/pool.ts";
 import { Verbs } from "../pool/verbs.ts";
 import { createRing, isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
-import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
+import { attachedRing, hasAttachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientThread, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
 import {
   announceNodes,
@@ -241,6 +241,7 @@ export class NodeManager {
       file: options.log?.file,
       clientCount: options.region.clientCount,
       ringOf: (client, agent) => this.ringOf(client, agent),
+      hasRing: (client, agent) => hasAttachedRing(options.region, client, agent),
       now: monotonicMs,
       assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
       farMoves: this.#farMoves,

@@ -97,10 +97,9 @@ export class PoolReader implements FoundValue {
   }
 
   #scan(key: KeyWords, slotAt: number, meta: number): Outcome {
-    const { index } = this.#pool;
     let bucket = bucketAt(this.#control, slotAt, bucketIndex(key.hash, meta));
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       const at = bucketWord(bucket);
       this.#verbs.read(region, at, this.#bucket, 0, BUCKET_WORDS);
       this.roundTrips += 1;

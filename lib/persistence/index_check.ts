@@ -197,7 +197,7 @@ export class IndexCheck {
     let length = 0;
     for (let bucket = first; bucket !== NO_BUCKET; length++) {
       this.#visit(bucket);
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word + 1] === 0) continue;
@@ -216,7 +216,7 @@ export class IndexCheck {
     let count = 0;
     for (let bucket = control[INDEX_SPACE_FREE] as BucketId; bucket !== NO_BUCKET; count++) {
       this.#visit(bucket);
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       bucket = region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
     }
     this.#require(count === control[INDEX_SPACE_FREE_COUNT], "the list of free buckets");

@@ -129,7 +129,7 @@ export class SlotCopy {
     let overflowCount = 0;
     let bucket = bucketAt(this.#pool.control, slotAt, index);
     while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool.index, bucket);
+      const region = bucketRegion(this.#pool, bucket);
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word + 1] === 0 || (region[word] & mask) !== index) continue;

@@ -10,11 +10,12 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { assert } from "../core/assert.ts";
-import type { SegmentId, Slot } from "../core/brands.ts";
+import type { BucketId, SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError, FormatError, InvalidOptionError, PathError } from "../core/errors.ts";
 import {
   ADDRESS_UNIT_BYTES,
   CAPACITY_BYTES_MAX,
+  REGION_BYTES,
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
   SEGMENT_COUNT_MAX,
@@ -408,9 +409,12 @@ function restoreIndex(
 ): void {
   const view = new DataView(checkpoint.buffer);
   let from = layout.checkpointParts(segmentCount, bucketCount).buckets;
+  // From then on all regions reach as far as they are used.
+  pool.seeBucket((bucketCount - 1) as BucketId);
   for (const region of pool.handle.index) {
-    const count = Math.min(region.byteLength, checkpoint.length - from);
-    new Uint8Array(region).set(checkpoint.subarray(from, from + count));
+    const count = Math.min(REGION_BYTES, checkpoint.length - from);
+    if (count <= 0) break;
+    new Uint8Array(region, 0, count).set(checkpoint.subarray(from, from + count));
     from += count;
   }
   assert(from === checkpoint.length, "the index of a checkpoint fits into that of its pool");

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { SegmentId, Slot } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
-import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, REGION_BYTES, SLOT_COUNT } from "../core/limits.ts";
 import { monotonicMs } from "../core/runtime.ts";
 import {
   AGENT_DPM,
@@ -277,7 +277,8 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
   captureSegments(pool, words, parts.segments / 4);
   let at = parts.buckets;
   for (const region of pool.handle.index) {
-    const count = Math.min(region.byteLength, bucketCount * BUCKET_BYTES - (at - parts.buckets));
+    // What has been handed out has memory, in all regions but the last one up to the end.
+    const count = Math.min(REGION_BYTES, bucketCount * BUCKET_BYTES - (at - parts.buckets));
     if (count <= 0) break;
     bytes.set(new Uint8Array(region, 0, count), at);
     at += count;

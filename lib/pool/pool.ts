@@ -5,11 +5,16 @@
  * The log and the index each consist of regions of at most 1 GiB. A pool address selects a region by its
  * top bits and a word by the rest, so a pool of several regions costs one array load per access.
  *
+ * Regions grow as they are used; see growable_buffer.ts for why that is safe. Each access compares the address with the length of
+ * this thread's view, which is made anew when the address lies beyond it. A view that was returned for an address is good for the
+ * whole segment or bucket of that address, and stays good; **for another address it is asked for again**.
+ *
  * @module
  */
 import { assert } from "../core/assert.ts";
-import type { CellId, PoolAddress, SegmentId, Slot } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, REGION_BYTES } from "../core/limits.ts";
+import type { BucketId, CellId, PoolAddress, SegmentId, Slot } from "../core/brands.ts";
+import { PoolFullError } from "../core/errors.ts";
+import { ADDRESS_UNIT_BYTES, GROWTH_BYTES, REGION_BYTES } from "../core/limits.ts";
 import {
   agentOffset,
   CELL_WORDS,
@@ -31,7 +36,16 @@ import {
   SLOT_WORDS,
   slotsStart,
 } from "./control_layout.ts";
-import { BUCKET_BYTES, type Geometry, REGION_UNITS_LOG2, REGION_UNITS_MASK } from "./geometry.ts";
+import {
+  BUCKET_BYTES,
+  type Geometry,
+  REGION_BUCKETS_LOG2,
+  REGION_UNITS_LOG2,
+  REGION_UNITS_MASK,
+} from "./geometry.ts";
+import { allocateGrowable, growTo } from "./growable_buffer.ts";
+
+const NO_MEMORY = "the operating system has no memory for what the pool is to hold";
 
 /** What another thread needs to see the same pool; structured-cloneable. */
 export interface PoolHandle {
@@ -39,6 +53,8 @@ export interface PoolHandle {
   readonly control: SharedArrayBuffer;
   readonly index: readonly SharedArrayBuffer[];
   readonly log: readonly SharedArrayBuffer[];
+  /** Bytes by which index and log grow at least, a power of two. */
+  readonly growthBytes: number;
 }
 
 /** One thread's view of the shared pool. */
@@ -49,12 +65,12 @@ export class Pool {
   readonly control: Int32Array;
   /** Agents' counters: the control words as float64. */
   readonly counters: Float64Array;
-  /** Index regions as words; see index/bucket_layout.ts. */
-  readonly index: readonly Int32Array[];
-  /** Log regions as words; see log/record_layout.ts. */
-  readonly words: readonly Int32Array[];
-  /** Log regions as bytes. */
-  readonly bytes: readonly Uint8Array[];
+  /** Index regions as words, as far as this thread has seen them; see index/bucket_layout.ts. */
+  readonly index: Int32Array[];
+  /** Log regions as words, as far as this thread has seen them; see log/record_layout.ts. */
+  readonly words: Int32Array[];
+  /** Log regions as bytes, in the same way. */
+  readonly bytes: Uint8Array[];
   /** Index of the first slot descriptor. */
   readonly slots: number;
   /** Index of the first segment entry. */
@@ -71,9 +87,9 @@ export class Pool {
     this.geometry = handle.geometry;
     this.control = new Int32Array(handle.control);
     this.counters = new Float64Array(handle.control);
-    this.index = handle.index.map((buffer) => new Int32Array(buffer));
-    this.words = handle.log.map((buffer) => new Int32Array(buffer));
-    this.bytes = handle.log.map((buffer) => new Uint8Array(buffer));
+    this.index = handle.index.map(wordsOfBuffer);
+    this.words = handle.log.map(wordsOfBuffer);
+    this.bytes = handle.log.map(bytesOfBuffer);
     this.slots = slotsStart(handle.geometry.segmentCount);
     this.segments = segmentsStart(handle.geometry.segmentCount);
     this.freeBits = freeBitsStart(handle.geometry.segmentCount);
@@ -88,8 +104,13 @@ export class Pool {
    *
    * @param geometry its sizes
    * @param hashKey two random 32-bit words
+   * @param growthBytes bytes by which index and log grow at least, a power of two and no less than a bucket
    */
-  static create(geometry: Geometry, hashKey: readonly [number, number]): Pool {
+  static create(
+    geometry: Geometry,
+    hashKey: readonly [number, number],
+    growthBytes: number = GROWTH_BYTES,
+  ): Pool {
     const { segmentCount, segmentBytes, bucketCount } = geometry;
     const control = new SharedArrayBuffer(Math.ceil(controlWords(segmentCount) / 2) * 8);
     const words = new Int32Array(control);
@@ -106,8 +127,9 @@ export class Pool {
     return new Pool({
       geometry,
       control,
-      index: allocateRegions(bucketCount * BUCKET_BYTES),
-      log: allocateRegions(segmentCount * segmentBytes),
+      index: allocateRegions(bucketCount * BUCKET_BYTES, growthBytes),
+      log: allocateRegions(segmentCount * segmentBytes, Math.max(growthBytes, segmentBytes)),
+      growthBytes,
     });
   }
 
@@ -148,12 +170,16 @@ export class Pool {
 
   /** The log region that an address is in, as words. */
   wordsOf(address: PoolAddress): Int32Array {
-    return this.words[address >>> REGION_UNITS_LOG2];
+    const words = this.words[address >>> REGION_UNITS_LOG2];
+    return (address & REGION_UNITS_MASK) << 1 < words.length ? words : this.#seeWords(address);
   }
 
   /** The log region that an address is in, as bytes. */
   bytesOf(address: PoolAddress): Uint8Array {
-    return this.bytes[address >>> REGION_UNITS_LOG2];
+    const bytes = this.bytes[address >>> REGION_UNITS_LOG2];
+    return (address & REGION_UNITS_MASK) * ADDRESS_UNIT_BYTES < bytes.length
+      ? bytes
+      : this.#seeBytes(address);
   }
 
   /** Index of an address's first word in its region. */
@@ -166,19 +192,77 @@ export class Pool {
     return ((segment << this.segmentShift) | 0) as PoolAddress;
   }
 
+  /** Makes sure that a segment has memory; false when the operating system has none. */
+  coverSegment(segment: SegmentId): boolean {
+    const { segmentBytes } = this.geometry;
+    const region = this.segmentAddress(segment) >>> REGION_UNITS_LOG2;
+    const end = this.wordAt(this.segmentAddress(segment)) * 4 + segmentBytes;
+    return this.#cover(
+      this.handle.log[region],
+      end,
+      Math.max(this.handle.growthBytes, segmentBytes),
+    );
+  }
+
+  /** Makes sure that the buckets before one have memory, in all regions; false when the operating system has none. */
+  coverBuckets(end: number): boolean {
+    const regions = this.handle.index;
+    for (let region = 0, bytes = end * BUCKET_BYTES; bytes > 0; region++, bytes -= REGION_BYTES) {
+      const covered = Math.min(bytes, REGION_BYTES);
+      if (!this.#cover(regions[region], covered, this.handle.growthBytes)) return false;
+    }
+    return true;
+  }
+
+  /** This thread's view of the index region of a bucket that lies beyond the view that it has. */
+  seeBucket(bucket: BucketId): Int32Array {
+    const region = bucket >>> REGION_BUCKETS_LOG2;
+    if (!this.coverBuckets(bucket + 1)) throw new PoolFullError(NO_MEMORY);
+    return this.index[region] = wordsOfBuffer(this.handle.index[region]);
+  }
+
+  #seeWords(address: PoolAddress): Int32Array {
+    const region = address >>> REGION_UNITS_LOG2;
+    if (!this.coverSegment(this.segmentOf(address))) throw new PoolFullError(NO_MEMORY);
+    return this.words[region] = wordsOfBuffer(this.handle.log[region]);
+  }
+
+  #seeBytes(address: PoolAddress): Uint8Array {
+    const region = address >>> REGION_UNITS_LOG2;
+    if (!this.coverSegment(this.segmentOf(address))) throw new PoolFullError(NO_MEMORY);
+    return this.bytes[region] = bytesOfBuffer(this.handle.log[region]);
+  }
+
+  /** Makes sure that a region has a length, rounded up to whole steps. */
+  #cover(region: SharedArrayBuffer, byteLength: number, stepBytes: number): boolean {
+    if (region.byteLength >= byteLength) return true;
+    const rounded = Math.ceil(byteLength / stepBytes) * stepBytes;
+    return growTo(region, Math.min(rounded, region.maxByteLength));
+  }
+
   /** How often a segment was reused. Pairs with the bump in {@linkcode SegmentTable.free}. */
   loadGeneration(segment: SegmentId): number {
     return Atomics.load(this.control, GENERATIONS + segment);
   }
 }
 
-/** Splits a size into SharedArrayBuffers of at most one region. */
-function allocateRegions(bytes: number): SharedArrayBuffer[] {
+/** Splits a size into buffers of at most one region. The first one begins with a step, which every pool needs. */
+function allocateRegions(bytes: number, stepBytes: number): SharedArrayBuffer[] {
   const regions: SharedArrayBuffer[] = [];
   for (let start = 0; start < bytes; start += REGION_BYTES) {
-    regions.push(new SharedArrayBuffer(Math.min(REGION_BYTES, bytes - start)));
+    const maxBytes = Math.min(REGION_BYTES, bytes - start);
+    regions.push(allocateGrowable(start === 0 ? Math.min(stepBytes, maxBytes) : 0, maxBytes));
   }
   return regions;
+}
+
+// With a length: a view without one follows the buffer's, and is slow.
+function wordsOfBuffer(buffer: SharedArrayBuffer): Int32Array {
+  return new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+}
+
+function bytesOfBuffer(buffer: SharedArrayBuffer): Uint8Array {
+  return new Uint8Array(buffer, 0, buffer.byteLength);
 }
 
 assert(REGION_BYTES / ADDRESS_UNIT_BYTES === REGION_UNITS_MASK + 1, "a region is a power of two");

@@ -224,7 +224,7 @@ export class SegmentTable {
    * @param agent who will append to it
    * @param reserve free segments to leave for others
    * @param isStaging whether it is for staged values
-   * @returns the segment, or `NO_SEGMENT` when only the reserve is left
+   * @returns the segment, or `NO_SEGMENT` when only the reserve is left, or there is no memory for another
    */
   allocate(agent: number, reserve: number, isStaging = false): SegmentId {
     const control = this.#control;
@@ -235,6 +235,10 @@ export class SegmentTable {
       this.state(segment) === SegmentState.FREE,
       "the set of free segments holds free segments",
     );
+    if (!this.#pool.coverSegment(segment)) {
+      this.#free.add(segment);
+      return NO_SEGMENT;
+    }
     control[at + SEGMENT_USED_BYTES] = 0;
     control[at + SEGMENT_LOST_BYTES] = 0;
     control[at + SEGMENT_AGENT] = agent;

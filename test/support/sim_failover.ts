@@ -218,6 +218,7 @@ export class SimFailover {
       file: this.#log?.file,
       clientCount: 1,
       ringOf: (_, agent) => this.#rings[agent]!,
+      hasRing: () => true,
       now: () => this.#nowMs,
       assignedTo: () => SUCCESSOR as NodeId,
       farMoves: this.#farMoves,

@@ -173,7 +173,8 @@ export class MortalTable {
 
   /** What the keys hold by a walk through the table, which must be sound in every respect. */
   walk(): Contents {
-    const { control, index: regions } = this.fixture.pool;
+    const { pool } = this.fixture;
+    const { control } = pool;
     const { slotAt } = this;
     const contents = new Map<number, PoolAddress>();
     this.overflowKeys = [];
@@ -187,7 +188,7 @@ export class MortalTable {
       for (let bucket = bucketAt(control, slotAt, index); bucket !== NO_BUCKET;) {
         require(!buckets.has(bucket), `bucket ${bucket} is in one place only`);
         buckets.add(bucket);
-        const region = bucketRegion(regions, bucket);
+        const region = bucketRegion(pool, bucket);
         const at = bucketWord(bucket);
         for (let word = at; word < at + PAIR_WORDS; word += 2) {
           const address = region[word + 1] as PoolAddress;

@@ -168,7 +168,7 @@ function forEachPair(
 }
 
 function wordOf(pool: Pool, bucket: BucketId, word: number): number {
-  return bucketRegion(pool.index, bucket)[bucketWord(bucket) + word];
+  return bucketRegion(pool, bucket)[bucketWord(bucket) + word];
 }
 
 class PoolCheck {

@@ -258,6 +258,6 @@ function entryOf(model: KeyModel, moment: number): ModelEntry {
 
 function copyOf(handle: PoolHandle): PoolHandle {
   const copy = (buffer: SharedArrayBuffer) => buffer.slice(0);
-  const { geometry, control, index, log } = handle;
-  return { geometry, control: copy(control), index: index.map(copy), log: log.map(copy) };
+  const { control, index, log } = handle;
+  return { ...handle, control: copy(control), index: index.map(copy), log: log.map(copy) };
 }

@@ -63,14 +63,14 @@ test("overflow buckets come back empty, the last one first", () => {
   const buckets = [space.allocateOverflow(), space.allocateOverflow(), space.allocateOverflow()];
   for (const bucket of buckets) {
     const at = bucketWord(bucket);
-    bucketRegion(pool.index, bucket).fill(7, at, at + BUCKET_WORDS - 1);
+    bucketRegion(pool, bucket).fill(7, at, at + BUCKET_WORDS - 1);
     space.freeOverflow(bucket);
   }
   assert.equal(indexBytes(pool), { allocated: 3 * 64, free: 3 * 64 });
   for (const bucket of buckets.toReversed()) {
     assert.is(space.allocateOverflow(), bucket);
     const at = bucketWord(bucket);
-    const words = bucketRegion(pool.index, bucket).subarray(at, at + BUCKET_WORDS - 1);
+    const words = bucketRegion(pool, bucket).subarray(at, at + BUCKET_WORDS - 1);
     const addressesAndLink = words.filter((_, i) => i % 2 === 1 || i === BUCKET_WORDS - 2);
     assert.ok(addressesAndLink.every((word) => word === 0), `bucket ${bucket} is empty`);
   }
@@ -123,7 +123,7 @@ test("an extent lies in one region", () => {
   pool.control[INDEX_SPACE_NEXT] = REGION_BUCKETS - 3;
   const extent = space.allocateExtent(4);
   assert.is(extent, REGION_BUCKETS, "it would straddle the border, so it starts behind it");
-  assert.is(bucketRegion(pool.index, extent), pool.index[1]);
+  assert.is(bucketRegion(pool, extent), pool.index[1]);
   assert.is(bucketWord(extent), 0);
   pool.control[INDEX_SPACE_NEXT] = REGION_BUCKETS - 4;
   assert.is(space.allocateExtent(4), REGION_BUCKETS - 4, "it ends exactly at the border");
@@ -163,7 +163,7 @@ function exhaust(pool: Pool, space: IndexSpace, held: readonly BucketId[]): numb
     assert.not(seen.has(bucket), `bucket ${bucket} was handed out twice`);
     seen.add(bucket);
     const at = bucketWord(bucket);
-    const words = bucketRegion(pool.index, bucket).subarray(at, at + BUCKET_WORDS - 1);
+    const words = bucketRegion(pool, bucket).subarray(at, at + BUCKET_WORDS - 1);
     assert.ok(words.every((word, i) => i % 2 === 0 && i < PAIR_WORDS || word === 0), "it is empty");
   }
   assert.is(pool.control[INDEX_SPACE_FREE_COUNT], 0, "free buckets are counted");

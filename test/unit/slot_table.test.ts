@@ -37,7 +37,7 @@ function chainLengths(f: PoolFixture, slotAt: number): number[] {
     let length = 0;
     for (let bucket = bucketAt(f.pool.control, slotAt, index); bucket !== NO_BUCKET;) {
       length += 1;
-      bucket = bucketRegion(f.pool.index, bucket)[bucketWord(bucket) + BUCKET_OVERFLOW] as BucketId;
+      bucket = bucketRegion(f.pool, bucket)[bucketWord(bucket) + BUCKET_OVERFLOW] as BucketId;
     }
     return length;
   });

@@ -161,6 +161,7 @@ test("slots of other KNs that a failed one holds are given up after a while, unt
     file: undefined,
     clientCount: 0,
     ringOf: () => createRing(8192, 8),
+    hasRing: () => true,
     now: () => nowMs,
     assignedTo: () => NODE,
   });
