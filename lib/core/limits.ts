@@ -115,6 +115,18 @@ export const CLIENT_CACHE_BYTES_MIN = 4 * 1024;
 /** Largest client cache: decoded values are on the garbage-collected heap, which is smaller than that on every runtime. */
 export const CLIENT_CACHE_BYTES_MAX = 2 ** 34;
 
+/**
+ * Garbage, as estimated by client/garbage_meter.ts, after which a collection is asked for, and bytes of shared buffers beside which
+ * that is needed: few enough for a process, and many enough that asking costs nothing.
+ */
+export const GARBAGE_BYTES_MIN = 64 * 1024 * 1024;
+/** Most garbage between two looks: a small integer on every runtime. */
+export const GARBAGE_BYTES_MAX = 2 ** 30 - 1;
+/** Garbage of an operation beside what it decodes: measured 150 to 270 bytes. */
+export const OPERATION_GARBAGE_BYTES = 200;
+/** Bytes of a decoded value for each encoded one: strings take one to two, arrays of small numbers three. */
+export const DECODED_FACTOR = 2;
+
 /** Largest expiry time accepted, in milliseconds since the epoch: 48 bits, the year 10889. */
 export const EXPIRY_MS_MAX = 2 ** 48 - 1;
 /** Record versions have 48 bits: at a million writes a second to one slot they last nine years. */

@@ -143,6 +143,12 @@ export class Pool {
     return [this.control[HEADER_HASH_KEY_0], this.control[HEADER_HASH_KEY_1]];
   }
 
+  /** Bytes of all buffers, as they are counted by a runtime: as far as they have grown. */
+  get sharedBytes(): number {
+    const { control, index, log } = this.handle;
+    return [control, ...index, ...log].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
   /** Index of a slot's descriptor in {@linkcode control}. */
   slotAt(slot: Slot): number {
     return this.slots + slot * SLOT_WORDS;

@@ -6,6 +6,7 @@
 import { startTimer, type Timer } from "../core/runtime.ts";
 import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
+import { GarbageMeter } from "../client/garbage_meter.ts";
 import { InstantTurn, KeyQueues } from "../client/key_queues.ts";
 import {
   BatchSettler,
@@ -121,6 +122,7 @@ export class Store<V> {
   readonly #queues: KeyQueues;
   readonly #updated: UpdatedStore<V>;
   readonly #events = new StoreEvents();
+  readonly #garbage: GarbageMeter;
   #keepAlive: Timer | undefined;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
@@ -139,6 +141,7 @@ export class Store<V> {
     this.#key = new KeyEncoder(...parts.pool.hashKey);
     this.#queues = new KeyQueues(parts.client);
     this.#updated = this.#makeUpdated();
+    this.#garbage = new GarbageMeter(() => parts.pool.sharedBytes);
     this.#maintenance = parts.maintenance(() => this.assertNotFailed());
     this.#level = parts.pool.control[DURABILITY_LEVEL];
   }
@@ -692,6 +695,7 @@ export class Store<V> {
     this.assertOpen();
     this.#codec.encode(value);
     this.#key.encode(key);
+    this.#garbage.count(0);
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
@@ -885,6 +889,7 @@ export class Store<V> {
   #decode(): V {
     const { reader } = this.#parts;
     const value = this.#codec.decode(reader.value, reader.valueBytes);
+    this.#garbage.count(reader.valueBytes);
     reader.shrinkScratch();
     return value;
   }

@@ -1,0 +1,38 @@
+/**
+ * Asking the runtime to collect garbage, where that is needed and possible.
+ *
+ * JavaScriptCore, so Bun, counts the bytes of every shared buffer as if they were this thread's own garbage in waiting: the next
+ * collection is due when as much again has been allocated, and more. V8, so Node and Deno, does not count them, and offers no way
+ * to ask without a flag.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** What a runtime offers. */
+export interface GarbageCollector {
+  /** Bytes of the blocks that this thread's heap consists of; takes some 50 µs. */
+  heapBytes(): number;
+  /** Asks for a collection, which happens beside this thread, soon. */
+  request(): void;
+  /** Collects before it returns. */
+  collect(): void;
+}
+
+interface BunGlobal {
+  gc(force: boolean): void;
+}
+
+/** This runtime's; undefined where collecting is nobody's business but the runtime's. */
+export const garbageCollector: GarbageCollector | undefined = collectorOf(
+  (globalThis as { Bun?: BunGlobal }).Bun,
+);
+
+function collectorOf(bun: BunGlobal | undefined): GarbageCollector | undefined {
+  return bun && {
+    heapBytes: () => process.memoryUsage().heapTotal,
+    request: () => bun.gc(false),
+    collect: () => bun.gc(true),
+  };
+}
