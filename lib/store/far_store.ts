@@ -80,9 +80,9 @@ class UnaskedLogs {
  * answers have been taken from the rings: decoding may need another read.
  */
 export class FarStore<V> extends Store<V> {
-  readonly #pool: Pool;
-  readonly #parts: FarStoreParts<V>;
-  readonly #codec: ValueCodec<V>;
+  #pool: Pool;
+  #parts: FarStoreParts<V>;
+  #codec: ValueCodec<V>;
   readonly #key: KeyEncoder;
 
   /** Used by `open` and `attach` only. */
@@ -92,6 +92,11 @@ export class FarStore<V> extends Store<V> {
     this.#pool = parts.pool;
     this.#codec = parts.codec;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
+  }
+
+  protected override letGo(): void {
+    super.letGo();
+    this.#parts = this.#pool = this.#codec = undefined as never;
   }
 
   override get(key: Key): Promise<V | undefined> {
@@ -106,7 +111,8 @@ export class FarStore<V> extends Store<V> {
   override async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
     this.assertOpen();
     const list = Array.from(iterable<Key>("keys", keys), ownKey);
-    const operation = this.#parts.client.begin();
+    const { client } = this.#parts;
+    const operation = client.begin();
     try {
       const turn = new LoopTurn();
       const values: (V | undefined)[] = [];
@@ -119,7 +125,7 @@ export class FarStore<V> extends Store<V> {
       }
       return values;
     } finally {
-      this.#parts.client.end(operation);
+      client.end(operation);
     }
   }
 
@@ -197,6 +203,7 @@ export class FarStore<V> extends Store<V> {
     await this.#parts.client.whenIssuedEnded();
     const logs = new UnaskedLogs(this.#pool);
     while (!logs.isSettled) await sleep(UNASKED_LOOK_MS);
+    this.assertOpen();
     const batch = new BatchSettler();
     for (const slot of this.#unmergedSlots()) {
       batch.expect();
@@ -228,11 +235,12 @@ export class FarStore<V> extends Store<V> {
     decode: (ended: ReadSettler) => Result,
   ): Promise<Result> {
     this.assertOpen();
-    const operation = this.#parts.client.begin();
+    const { client } = this.#parts;
+    const operation = client.begin();
     try {
       return decode(await this.#issueRead(key, withValue));
     } finally {
-      this.#parts.client.end(operation);
+      client.end(operation);
     }
   }
 

@@ -26,6 +26,7 @@ import {
   StoreClosedError,
 } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import { garbageCollector } from "../core/garbage_collector.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
@@ -110,25 +111,28 @@ const KEEP_ALIVE_MS = 2 ** 30;
  * @typeParam V the type of the values
  */
 export class Store<V> {
-  readonly #parts: StoreParts<V>;
-  readonly #pool: Pool;
-  readonly #client: Client;
-  readonly #reader: OneSidedReader;
-  readonly #codec: ValueCodec<V>;
-  readonly #cache: ClientCache<V> | undefined;
+  // What leads to the pool; let go when the store is closed, so nothing of it is used before the store is known to be open.
+  #parts: StoreParts<V>;
+  #pool: Pool;
+  #client: Client;
+  #reader: OneSidedReader;
+  #codec: ValueCodec<V>;
+  #cache: ClientCache<V> | undefined;
+  #maintenance: StoreMaintenance;
+  #garbage: GarbageMeter;
   readonly #key: KeyEncoder;
+  readonly #recovery: RecoveryReport | undefined;
+  #isLetGo = false;
   readonly #syncs = new SyncSettlers();
   /** Operations on keys of which this thread has updates in progress. */
-  readonly #queues: KeyQueues;
-  readonly #updated: UpdatedStore<V>;
+  #queues: KeyQueues;
+  #updated: UpdatedStore<V>;
   readonly #events = new StoreEvents();
-  readonly #garbage: GarbageMeter;
   #keepAlive: Timer | undefined;
   #closed: Promise<void> | undefined;
   #failure: DinomoError | undefined;
   /** The store's durability, one of `DurabilityLevel`. */
   readonly #level: number;
-  readonly #maintenance: StoreMaintenance;
 
   /** Used by `open` only. */
   constructor(parts: StoreParts<V>) {
@@ -141,6 +145,7 @@ export class Store<V> {
     this.#key = new KeyEncoder(...parts.pool.hashKey);
     this.#queues = new KeyQueues(parts.client);
     this.#updated = this.#makeUpdated();
+    this.#recovery = parts.recovery;
     this.#garbage = new GarbageMeter(() => parts.pool.sharedBytes);
     this.#maintenance = parts.maintenance(() => this.assertNotFailed());
     this.#level = parts.pool.control[DURABILITY_LEVEL];
@@ -178,7 +183,8 @@ export class Store<V> {
   async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
     this.assertOpen();
     const list = Array.from(iterable<Key>("keys", keys), ownKey);
-    const operation = this.#client.begin();
+    const client = this.#client;
+    const operation = client.begin();
     try {
       const turn = new LoopTurn();
       const values: (V | undefined)[] = [];
@@ -191,7 +197,7 @@ export class Store<V> {
       }
       return values;
     } finally {
-      this.#client.end(operation);
+      client.end(operation);
     }
   }
 
@@ -437,11 +443,12 @@ export class Store<V> {
 
   /** What was found at `path` behind the last checkpoint; undefined for a new pool, and without a path. */
   get recovery(): RecoveryReport | undefined {
-    return this.#parts.recovery;
+    return this.#recovery;
   }
 
   /** Number of KNs. */
   get nodes(): number {
+    if (this.#isLetGo) return 0;
     return activeNodes(this.#pool).length;
   }
 
@@ -452,6 +459,7 @@ export class Store<V> {
    *   nothing is decided about the number of KNs until its grace period has passed
    */
   async scale(nodes: number): Promise<ScaleReport> {
+    const maintenance = this.#maintain();
     const bounds = this.#parts.nodeBounds;
     if (bounds !== undefined && (nodes < bounds.min || nodes > bounds.max)) {
       throw new InvalidArgumentError(
@@ -467,7 +475,7 @@ export class Store<V> {
           `${this.#pool.geometry.segmentCount} segments, got ${describe(nodes)}`,
       );
     }
-    return await this.#maintain().scale(nodes);
+    return await maintenance.scale(nodes);
   }
 
   /**
@@ -558,9 +566,9 @@ export class Store<V> {
    * @throws {DurabilityError} when durability is lost
    */
   async flush(): Promise<void> {
-    this.assertOpen();
+    const maintenance = this.#maintain();
     await this.#client.whenIssuedEnded();
-    await this.#maintenance.sync();
+    await maintenance.sync();
   }
 
   /**
@@ -616,9 +624,33 @@ export class Store<V> {
     this.#closed ??= this.#maintenance.close(() => this.#failure !== undefined)
       .finally(() => {
         this.#keepAlive?.stop();
-        this.#cache?.clear();
+        const isHost = this.#parts.hostStats !== undefined;
+        this.letGo();
+        // Where shared buffers count, those of a pool that is gone would count until something else causes a collection.
+        if (isHost) garbageCollector?.collect();
       });
     return this.#closed;
+  }
+
+  /**
+   * Lets go of everything that leads to the pool: an application may keep a store that is closed, and the pool's memory and address
+   * space are given back only when nothing in any thread refers to a buffer.
+   */
+  protected letGo(): void {
+    this.#isLetGo = true;
+    const gone = undefined as never;
+    this.#parts =
+      this.#pool =
+      this.#client =
+      this.#reader =
+      this.#codec =
+        gone;
+    this.#cache =
+      this.#maintenance =
+      this.#garbage =
+      this.#queues =
+      this.#updated =
+        gone;
   }
 
   /** Closes the store at the end of an `await using` block. */
@@ -663,6 +695,7 @@ export class Store<V> {
   /** Ends the store because it cannot go on; called by `open`'s and `attach`'s wiring. */
   fail(error: DinomoError): void {
     this.#failure ??= error;
+    if (this.#isLetGo) return;
     this.#client.failAll(error);
     this.#queues.failAll(error);
   }
@@ -800,14 +833,15 @@ export class Store<V> {
   async #whenSettled<Result>(key: Key, read: () => Result): Promise<Result> {
     const own = ownKey(key);
     // Until it has ended `flush` and `close` wait for it, like for the operations that it waits for.
-    const operation = this.#client.begin();
+    const client = this.#client;
+    const operation = client.begin();
     try {
       await this.#whenReadable(own);
       this.assertNotFailed();
       this.#key.encode(own);
       return read();
     } finally {
-      this.#client.end(operation);
+      client.end(operation);
     }
   }
 
