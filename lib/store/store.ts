@@ -728,7 +728,8 @@ export class Store<V> {
     this.assertOpen();
     this.#codec.encode(value);
     this.#key.encode(key);
-    this.#garbage.count(0);
+    // The value was made to be stored, most likely, and is garbage afterwards.
+    this.#garbage.count(this.#codec.end - this.#codec.start);
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */

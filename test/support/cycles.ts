@@ -201,7 +201,7 @@ function entryCount(directory: string): number | undefined {
 let collect: (() => void) | undefined;
 
 /** Buffers count until they are collected. */
-function collectGarbage(): void {
+export function collectGarbage(): void {
   collect ??= garbageCollector();
   collect();
 }

@@ -39,6 +39,8 @@ export interface FixtureSizes {
   readonly segmentBytes?: number;
   /** Index buckets, the unused bucket 0 included. @default what a pool of that size has */
   readonly bucketCount?: number;
+  /** Bytes by which index and log grow at least. @default as in a store */
+  readonly growthBytes?: number;
 }
 
 /** What a read found. */
@@ -187,12 +189,12 @@ export class PoolFixture {
 }
 
 function createPool(sizes: FixtureSizes): Pool {
-  const { segmentCount = 64, segmentBytes = 4096, bucketCount } = sizes;
+  const { segmentCount = 64, segmentBytes = 4096, bucketCount, growthBytes } = sizes;
   const geometry: Geometry = {
     ...geometryOf(segmentCount * segmentBytes, segmentBytes),
     ...(bucketCount === undefined ? {} : { bucketCount }),
   };
-  return Pool.create(geometry, [0x1234, 0x5678]);
+  return Pool.create(geometry, [0x1234, 0x5678], growthBytes);
 }
 
 /** The slot's hash bits, and any lower bits. */

@@ -1,0 +1,101 @@
+/**
+ * Reading and writing take no more memory than values do, whatever the capacity of the store; and a store that is closed gives its
+ * memory back, also when the application keeps it.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import process from "node:process";
+import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { open, type Store } from "../../mod.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { checkHandle } from "../../lib/store/handle.ts";
+import { collectGarbage } from "../support/cycles.ts";
+import { fillLoad, LoadKind, runLoad } from "../support/memory_load.ts";
+import type { LoadingData } from "../support/workers/loading_thread.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const THREAD = new URL(`../support/workers/loading_thread.${EXTENSION}`, import.meta.url);
+
+const MIB = 2 ** 20;
+/** Above the pool's pages: a runtime's heap, garbage, and a thread's heap. */
+const GROWTH_MIB_MAX = 200;
+/** Enough to read 300 MiB. */
+const READ_COUNT = 30_000;
+/** Enough to write 100 MiB, as garbage and into the pool. */
+const WRITE_COUNT = 10_000;
+const BLOCK_BYTES = 200_000;
+
+/** Bytes of a pool, as far as it has grown. */
+function sharedBytes({ handle: { index, log } }: Pool): number {
+  return [...index, ...log].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** By how much the process grows in `load`, which returns its peak, beside the pool's pages. */
+async function growthMib(
+  store: Store<string>,
+  load: () => number | Promise<number>,
+): Promise<number> {
+  const pool = Pool.attach(checkHandle(store.share()).pool);
+  collectGarbage();
+  const before = process.memoryUsage.rss() - sharedBytes(pool);
+  const peak = await load();
+  return (peak - sharedBytes(pool) - before) / MIB;
+}
+
+const reads = [LoadKind.READS, LoadKind.KEPT];
+const pools = [["the default store", 0], ["a store with 150 MiB in it", 150]] as const;
+
+for (const [name, filledMib] of pools) {
+  test(`${name}: memory is bounded here, and for a thread that has attached`, async () => {
+    await using store = await open<string>();
+    fillLoad(store);
+    const block = "x".repeat(BLOCK_BYTES);
+    for (let i = 0; i < (filledMib * MIB) / BLOCK_BYTES; i++) store.putSync(`block ${i}`, block);
+    for (const kind of [...reads, LoadKind.WRITES]) {
+      const count = kind === LoadKind.WRITES ? WRITE_COUNT : READ_COUNT;
+      const grown = await growthMib(store, () => runLoad(store, kind, count));
+      assert.ok(grown < GROWTH_MIB_MAX, `${kind}: ${grown} MiB`);
+    }
+    const grown = await growthMib(store, async () => {
+      const data: LoadingData = { handle: store.share(), kinds: reads, operationCount: READ_COUNT };
+      const worker = new Worker(THREAD, { workerData: data });
+      const [peak] = await once(worker, "message") as [number];
+      await once(worker, "exit");
+      return peak;
+    });
+    assert.ok(grown < GROWTH_MIB_MAX, `attached: ${grown} MiB`);
+  });
+}
+
+for (const placement of ["near", "far"] as const) {
+  test(`a ${placement} store that is closed and kept leads to none of its buffers`, async () => {
+    const stores: Store<unknown>[] = [];
+    const buffers: WeakRef<SharedArrayBuffer>[] = [];
+    for (let i = 0; i < 3; i++) {
+      const store = await open({ placement });
+      await store.put("key", { i });
+      await store.get("key");
+      const { pool } = checkHandle(store.share());
+      buffers.push(...[pool.control, ...pool.index, ...pool.log].map((each) => new WeakRef(each)));
+      await store.close();
+      stores.push(store);
+    }
+    const left = () => buffers.filter((each) => each.deref() !== undefined).length;
+    for (let i = 0; i < 100 && left() > 3; i++) {
+      await setTimeout(20);
+      collectGarbage();
+    }
+    // Those of the last one may be on a stack that is looked at conservatively.
+    assert.ok(left() <= 3, `${left()} of ${buffers.length} buffers`);
+    for (const store of stores) {
+      assert.is(store.nodes, 0);
+      assert.throws(() => store.getSync("key"), /closed/);
+    }
+  });
+}
+
+test.run();
