@@ -21,6 +21,10 @@ const FREE_SEGMENTS = "lib/pool/free_segments.ts";
 const CLEANER = "lib/dpm/cleaner.ts";
 const LOG_WRITER = "lib/log/log_writer.ts";
 const LIVES = "test/simulation/lives.test.ts";
+const GROWING = "test/unit/growing_pool.test.ts";
+const GROWING_THREADS = "test/outcomes/growing_against_reading.test.ts";
+const MEMORY = "test/api/memory.test.ts";
+const POOL = "lib/pool/pool.ts";
 
 /** Bugs in shared memory. */
 export const MEMORY_BUGS: readonly PlantedBug[] = [
@@ -234,5 +238,90 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
       "const isOpen = Atomics.load(this.#control, GATE_PAUSED) === 0; Atomics.store(this.#control, this.#state, BUSY); if (isOpen) return true;",
     ]],
     caughtBy: [PAUSES],
+  },
+  {
+    name: "a thread looks for an address beyond its view of the log in that view",
+    breaks: "I4",
+    file: POOL,
+    edits: [[
+      "return (address & REGION_UNITS_MASK) << 1 < words.length ? words : this.#seeWords(address);",
+      "return words;",
+    ]],
+    caughtBy: [GROWING_THREADS],
+  },
+  {
+    name: "a thread looks for a bucket beyond its view of the index in that view",
+    breaks: "I4",
+    file: "lib/index/bucket_layout.ts",
+    edits: [[
+      "return bucketWord(bucket) < region.length ? region : pool.seeBucket(bucket);",
+      "return region;",
+    ]],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "a view that is made anew is not kept",
+    breaks: "the memory of a thread",
+    file: POOL,
+    edits: [[
+      "return this.words[region] = wordsOfBuffer(this.handle.log[region]);",
+      "return wordsOfBuffer(this.handle.log[region]);",
+    ]],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "views follow the length of their buffer",
+    breaks: "the cost of an access",
+    file: POOL,
+    edits: [[
+      "return new Int32Array(buffer, 0, buffer.byteLength >>> 2);",
+      "return new Int32Array(buffer);",
+    ]],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "a thread that another one outruns in growing believes that there is no memory",
+    breaks: "I5",
+    file: "lib/pool/growable_buffer.ts",
+    edits: [["return buffer.byteLength >= byteLength;", "return false;"]],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "buckets are taken before they have memory",
+    breaks: "I8",
+    file: "lib/index/index_space.ts",
+    edits: [
+      ["if (!this.#pool.coverBuckets(first + count)) return NO_BUCKET;", ""],
+      [
+        "INDEX_SPACE_NEXT, next, first + count) === next) {",
+        "INDEX_SPACE_NEXT, next, first + count) === next && this.#pool.coverBuckets(first + count)) {",
+      ],
+    ],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "a segment is opened before it has memory",
+    breaks: "I5",
+    file: SEGMENT_TABLE,
+    edits: [["if (!this.#pool.coverSegment(segment)) {", "if (false) {"]],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "index and log have their full length from the beginning",
+    breaks: "the memory of a thread",
+    file: POOL,
+    edits: [[
+      "start === 0 ? Math.min(stepBytes, maxBytes) : 0, maxBytes",
+      "maxBytes, maxBytes",
+    ]],
+    caughtBy: [GROWING],
+  },
+  {
+    name: "a store that is closed keeps its pool",
+    breaks: "the memory of a thread",
+    file: "lib/store/store.ts",
+    edits: [["this.letGo();", ""]],
+    caughtBy: [MEMORY],
+    inTest: "leads to none of its buffers",
   },
 ];
