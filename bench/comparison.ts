@@ -58,7 +58,7 @@ export async function compare(
     }
     if (sections.has("memory")) {
       progress("memory: empty stores, and what a record adds");
-      results.memory = await measureMemory(run.plan.memoryProcessCount, run.plan.keyCount);
+      results.memory = await measureMemory(run.plan);
     }
   } finally {
     rmSync(parentDir, { recursive: true, force: true });

@@ -26,6 +26,8 @@ export interface Plan {
   scalePhaseMs: number;
   /** Processes whose memory is measured, of each kind. */
   memoryProcessCount: number;
+  /** Reads of the process whose memory is measured while it works; an eighth as many writes. */
+  memoryReadCount: number;
   /** Every peer has a process of its own. */
   isolated: boolean;
 }
@@ -40,6 +42,7 @@ export const PLANS: Record<Size, Plan> = {
     growthKeyCounts: [250, 500],
     scalePhaseMs: 50,
     memoryProcessCount: 1,
+    memoryReadCount: 20_000,
     isolated: false,
   },
   // Shows whether a change made something clearly better or worse.
@@ -52,6 +55,7 @@ export const PLANS: Record<Size, Plan> = {
     growthKeyCounts: [],
     scalePhaseMs: 500,
     memoryProcessCount: 3,
+    memoryReadCount: 1_000_000,
     isolated: true,
   },
   // What is published.
@@ -63,6 +67,7 @@ export const PLANS: Record<Size, Plan> = {
     growthKeyCounts: [100_000, 1_000_000, 5_000_000],
     scalePhaseMs: 2000,
     memoryProcessCount: 3,
+    memoryReadCount: 4_000_000,
     isolated: true,
   },
 };

@@ -90,6 +90,7 @@ test("the memory of an empty store and of a record is measured", ({ results }) =
   assert.ok(memory);
   assertPositive(memory.bareBytes, "bare runtime");
   assertPositive(memory.emptyStoreBytes, "empty store");
+  assertPositive(memory.usedStoreBytes, "used store");
   assertPositive(memory.indexBytesPerRecord, "index");
   assertPositive(memory.headerBytesPerRecord, "header");
 });

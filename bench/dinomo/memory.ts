@@ -1,5 +1,5 @@
 /**
- * The memory that Dinomo needs: of an empty store, and per record besides key and value.
+ * The memory that Dinomo needs: of an empty store, of one that is used, and per record besides key and value.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { open } from "../../mod.ts";
 import { median } from "../measure/statistics.ts";
 import type { MemoryFigures } from "../report/results.ts";
+import type { Plan } from "../options.ts";
 import { spawnModule } from "../sessions/module_process.ts";
 import {
   type Customer,
@@ -19,28 +20,32 @@ import {
 
 const SEED = 1;
 
-type ProcessKind = "bare" | "store";
+type ProcessKind = "bare" | "store" | "used";
 
 export async function measureMemory(
-  processCount: number,
-  keyCount: number,
+  { memoryProcessCount, memoryReadCount, keyCount }: Plan,
 ): Promise<MemoryFigures> {
   const bare: number[] = [];
   const withStore: number[] = [];
-  for (let i = 0; i < processCount; i++) {
+  const used: number[] = [];
+  for (let i = 0; i < memoryProcessCount; i++) {
     bare.push(await residentBytes("bare"));
     withStore.push(await residentBytes("store"));
+    used.push(await residentBytes("used", memoryReadCount));
   }
   return {
     bareBytes: median(bare),
     emptyStoreBytes: median(withStore),
+    usedStoreBytes: median(used),
+    readCount: memoryReadCount,
     ...await measureRecordOverhead(keyCount),
     keyCount,
   };
 }
 
-async function residentBytes(kind: ProcessKind): Promise<number> {
-  const child = spawnModule("dinomo/memory_process.ts", [kind], ["ignore", "pipe", "inherit"]);
+async function residentBytes(kind: ProcessKind, readCount = 0): Promise<number> {
+  const args = [kind, String(readCount)];
+  const child = spawnModule("dinomo/memory_process.ts", args, ["ignore", "pipe", "inherit"]);
   const [output, [exitCode]] = await Promise.all([text(child.stdout!), once(child, "exit")]);
   const bytes = Number(output);
   if (exitCode !== 0 || !(bytes > 0)) {

@@ -119,6 +119,7 @@ function formatMemory(memory: MemoryFigures): string {
     ["bare runtime", formatBytes(memory.bareBytes)],
     ["with an empty store", formatBytes(memory.emptyStoreBytes)],
     ["empty store", formatBytes(memory.emptyStoreBytes - memory.bareBytes)],
+    [`after ${formatCount(memory.readCount)} reads`, formatBytes(memory.usedStoreBytes)],
     [`index per record (${formatCount(memory.keyCount)})`, formatBytes(memory.indexBytesPerRecord)],
     ["header per record", formatBytes(memory.headerBytesPerRecord)],
   ]);
