@@ -19,7 +19,8 @@ import { nodeOfAgent, NodeState, nodeStateOf } from "../routing/node_directory.t
 import { loadOwner, ownerOf } from "../routing/ownership.ts";
 import { iterable, type IterationOptions, ownKey } from "./arguments.ts";
 import { LoopTurn } from "./loop_turn.ts";
-import { type Entry, Store, type StoreParts } from "./store.ts";
+import type { Entry } from "./entry.ts";
+import { Store, type StoreParts } from "./store.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** The parts of such a store. */

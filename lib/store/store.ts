@@ -60,6 +60,7 @@ import { closedByHost, type StoreHandle } from "./handle.ts";
 import { LoopTurn } from "./loop_turn.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { nodeCountMax } from "./options.ts";
+import type { Entry } from "./entry.ts";
 import { type PendingRead, type UpdatedStore, UpdateTurn } from "./update_turn.ts";
 import { isStoreOpen } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
@@ -70,16 +71,6 @@ import {
   type HostStats,
   type StoreStats,
 } from "./stats.ts";
-
-/** A value with what the store knows about it. */
-export interface Entry<V> {
-  /** The value. */
-  readonly value: V;
-  /** Grows with every change of the key; for `compareAndSet`. */
-  readonly version: number;
-  /** When the key will be gone, in milliseconds since the epoch; absent if it will not. */
-  readonly expiresAt?: number;
-}
 
 /** The parts of a store, made by `open`. */
 export interface StoreParts<V> {

@@ -14,7 +14,7 @@ import { type Settler, SyncSettler } from "../client/settlers.ts";
 import { type DinomoError, ReentrantCallError } from "../core/errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { SELF_CHANGES_MAX } from "../core/limits.ts";
-import type { Entry } from "./store.ts";
+import type { Entry } from "./entry.ts";
 
 /** A read that has begun. */
 export interface PendingRead<V> {

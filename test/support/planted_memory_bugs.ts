@@ -161,8 +161,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     edits: [
       ["if (!this.isStaging(segment)) this.#bumpOnce(segment, at, word);", ""],
       [
-        "this.#free.add(segment); }",
-        "this.#free.add(segment); Atomics.add(control, GENERATIONS + segment, 1); }",
+        "Atomics.sub(control, FREE_PENDING_COUNT, 1); this.#free.add(segment);",
+        "Atomics.sub(control, FREE_PENDING_COUNT, 1); this.#free.add(segment); Atomics.add(control, GENERATIONS + segment, 1);",
       ],
     ],
     caughtBy: [REUSE_READS],
