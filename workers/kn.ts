@@ -9,6 +9,6 @@ import { type NodeStart, runNode } from "../lib/node/node_shell.ts";
 const start = workerData as NodeStart;
 const isLogged = start.log !== undefined;
 const log = isLogged ? await import("../lib/persistence/open_log.ts") : undefined;
-const far = start.far === undefined ? undefined : await import("../lib/node/far_start.ts");
+const far = start.far === undefined ? undefined : await import("../lib/far/node/far_start.ts");
 
 runNode(start, { openLog: log?.openLog, makeFarNode: far?.makeFarNode });

@@ -14,7 +14,7 @@ import {
   type Store,
   type StoreHandle,
 } from "../../mod.ts";
-import { LifeState } from "../../lib/node/agent_life.ts";
+import { LifeState } from "../../lib/agent/liveness.ts";
 import { AGENT_LIFE_STATE } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";

@@ -9,7 +9,7 @@
  */
 import { sleepSync } from "../core/sleep_sync.ts";
 import type { LogWriter } from "../log/log_writer.ts";
-import { enterExecutor, Executor, leaveExecutor } from "../node/executor.ts";
+import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { AGENT_EXECUTOR, AGENT_STEPS } from "../pool/control_layout.ts";
 import { Gate } from "../pool/gate.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -12,7 +12,7 @@
  * is, the next owner is chosen. So the order is also kept when a key gets a cell or loses it; and requests that follow each other are
  * spread over the owners, as are those of different clients.
  *
- * A KN that has failed or was retired is *departed* from (I5): departed_requests.ts.
+ * A KN that has failed or was retired is *departed* from (I5): retired_requests.ts.
  *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in flight waits for
  * them, so that a program sees its own writes in the order in which it issued them.
@@ -72,7 +72,7 @@ import { NO_RECORD_CLIENT, recordClient } from "../routing/client_registry.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
 import { HOLDER_MASK, loadOwner, LOCK_POLLS_MAX, MOVING, ownerOf } from "../routing/ownership.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
-import { DepartedRequests } from "./departed_requests.ts";
+import { DepartedRequests } from "./retired_requests.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import { HeldSlots } from "./held_slots.ts";
 import type { NodeConnection } from "./node_connection.ts";
@@ -85,7 +85,7 @@ import {
   type ValueBytes,
 } from "./request_writer.ts";
 
-import { type HeldRequest, type LargeValue, type Settler, unavailable } from "./settlers.ts";
+import { type Completion, type HeldRequest, type LargeValue, unavailable } from "./completions.ts";
 
 /**
  * Requests after which a burst is published although the tick goes on, so that the KN can begin. Where each group is synced, that
@@ -229,7 +229,7 @@ export class Client {
     expiresAtMs: number,
     condition: number,
     expectedVersion: number,
-    settler: Settler,
+    completion: Completion,
     mustSync = false,
     sequence = 0,
   ): void {
@@ -238,28 +238,28 @@ export class Client {
     const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
     const operation = packOperation(Operation.PUT, condition, mustSync);
     const draft = { operation, meta, key, value, expiresAtMs, expectedVersion };
-    this.#issue(draft, settler, sequence);
+    this.#issue(draft, completion, sequence);
   }
 
   /** Issues a delete of an encoded key. */
-  delete(key: KeyEncoder, settler: Settler, sequence = 0): void {
+  delete(key: KeyEncoder, completion: Completion, sequence = 0): void {
     const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
     const operation = packOperation(Operation.DELETE, Condition.NONE);
     const value = NO_VALUE;
     const draft = { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
-    this.#issue(draft, settler, sequence);
+    this.#issue(draft, completion, sequence);
   }
 
   /**
    * Issues a read of an encoded key, for a far pool: the slot's owner reads it. It sees what has been issued before for the
    * slot, and nothing that is issued later. Ends with FOUND, FOUND_STAGED or UNMET, or without the value with OK or UNMET.
    */
-  get(key: KeyEncoder, withValue: boolean, settler: Settler, sequence = 0): void {
+  get(key: KeyEncoder, withValue: boolean, completion: Completion, sequence = 0): void {
     const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
     const operation = packOperation(withValue ? Operation.GET : Operation.HAS, Condition.NONE);
     const value = NO_VALUE;
     const draft = { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
-    this.#issue(draft, settler, sequence);
+    this.#issue(draft, completion, sequence);
   }
 
   /**
@@ -285,16 +285,16 @@ export class Client {
   }
 
   /** Issues the deletion of every key of a slot. */
-  clearSlot(slot: Slot, settler: Settler): void {
-    this.#issueForSlot(Operation.CLEAR_SLOT, slot, settler);
+  clearSlot(slot: Slot, completion: Completion): void {
+    this.#issueForSlot(Operation.CLEAR_SLOT, slot, completion);
   }
 
   /** Waits, for a far pool, until everything of a slot that has been issued before is in the index. */
-  mergeSlot(slot: Slot, settler: Settler): void {
-    this.#issueForSlot(Operation.MERGE_SLOT, slot, settler);
+  mergeSlot(slot: Slot, completion: Completion): void {
+    this.#issueForSlot(Operation.MERGE_SLOT, slot, completion);
   }
 
-  #issueForSlot(operation: number, slot: Slot, settler: Settler): void {
+  #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
     const meta = packMeta(0, RecordKind.CLEAR, 0);
     const length = REQUEST_RECORD + recordWords(meta, 0);
     const words = new Int32Array(length);
@@ -303,7 +303,7 @@ export class Client {
     words[REQUEST_ARGUMENT] = slot;
     words[REQUEST_RECORD + RECORD_META] = meta;
     words[REQUEST_RECORD + RECORD_HASH] = slot << SLOT_SHIFT;
-    const request = { slot, sequence: ++this.#sequence, words, settler };
+    const request = { slot, sequence: ++this.#sequence, words, completion };
     if (!this.#send(request)) this.#hold(request);
   }
 
@@ -324,10 +324,10 @@ export class Client {
     return settled;
   }
 
-  /** Blocks until `settler` is settled. */
-  waitFor(settler: { readonly isSettled: boolean }): void {
+  /** Blocks until `completion` is settled. */
+  waitFor(completion: { readonly isSettled: boolean }): void {
     this.flush();
-    while (!settler.isSettled) this.#wait();
+    while (!completion.isSettled) this.#wait();
   }
 
   /** Blocks until nothing of a slot is pending. */
@@ -379,18 +379,18 @@ export class Client {
       const { producer } = connection;
       while (producer.inFlightCount !== 0) {
         const index = producer.oldestIndex;
-        const settler = connection.settlers[index];
-        connection.settlers[index] = undefined;
+        const completion = connection.completions[index];
+        connection.completions[index] = undefined;
         producer.settle();
         this.#endRequest(connection.slots[index] as Slot);
-        settler?.fail(error);
+        completion?.fail(error);
       }
     }
     for (const request of this.#departed.takeAll()) {
       this.#endRequest(request.slot);
-      request.settler.fail(error);
+      request.completion.fail(error);
     }
-    for (const request of this.#held.takeAll()) request.settler.fail(error);
+    for (const request of this.#held.takeAll()) request.completion.fail(error);
     this.#isHeld.fill(0);
     this.#flushes.resolveAll();
     this.#held.notifyIdle();
@@ -444,12 +444,12 @@ export class Client {
   }
 
   /** Writes a request into the ring of the slot's owner, or holds it. */
-  #issue(draft: RequestDraft, caller: Settler, begun: number): void {
+  #issue(draft: RequestDraft, caller: Completion, begun: number): void {
     const length = requestLength(draft);
     this.#assertFitsSegment(length - REQUEST_RECORD, draft.value.end - draft.value.start);
-    const settler = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
+    const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const slot = (draft.key.hash >>> SLOT_SHIFT) as Slot;
-    this.#issueAs(begun === 0 ? ++this.#sequence : begun, slot, length, draft, settler);
+    this.#issueAs(begun === 0 ? ++this.#sequence : begun, slot, length, draft, completion);
     if (begun !== 0) this.#leaveOpen();
   }
 
@@ -458,17 +458,17 @@ export class Client {
     slot: Slot,
     length: number,
     draft: RequestDraft,
-    settler: Settler,
+    completion: Completion,
   ): void {
     assert(this.#requestWordsMax > 0, "a client has been connected before it is used");
     if (length > this.#requestWordsMax) {
       const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
       const words = this.#writer.copyWithoutValue(draft);
-      return this.#hold({ slot, sequence, words, settler, large: { bytes } });
+      return this.#hold({ slot, sequence, words, completion, large: { bytes } });
     }
-    const connection = this.#acquire(slot, draft.key, sequence, length, settler);
+    const connection = this.#acquire(slot, draft.key, sequence, length, completion);
     if (connection === undefined) {
-      return this.#hold({ slot, sequence, words: this.#writer.copy(draft), settler });
+      return this.#hold({ slot, sequence, words: this.#writer.copy(draft), completion });
     }
     this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
     this.#schedule(connection);
@@ -484,7 +484,7 @@ export class Client {
     key: KeyPlace,
     sequence: number,
     length: number,
-    settler: Settler,
+    completion: Completion,
   ): NodeConnection | undefined {
     for (;;) {
       const connection = this.#route(slot, key);
@@ -495,7 +495,7 @@ export class Client {
         const index = producer.newestIndex;
         connection.slots[index] = slot;
         connection.sequences[index] = sequence;
-        connection.settlers[index] = settler;
+        connection.completions[index] = completion;
         this.#inFlight[slot] += 1;
         this.#inFlightTotal += 1;
         producer.words[at + REQUEST_OWNER_WORD] = this.#sentUnder[slot];
@@ -577,19 +577,19 @@ export class Client {
       const words = producer.words;
       const status = statusOf(words[at + COMPLETION_STATUS]);
       const index = producer.oldestIndex;
-      const settler = connection.settlers[index]!;
+      const completion = connection.completions[index]!;
       const slot = connection.slots[index] as Slot;
-      connection.settlers[index] = undefined;
+      connection.completions[index] = undefined;
       if (status === Status.MOVED) {
-        this.#takeBack(connection, index, settler);
+        this.#takeBack(connection, index, completion);
       } else {
-        settler.settle(
+        completion.settle(
           status,
           this.#detailOf(status, words[at + COMPLETION_ADDRESS]),
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
         );
-        if (settler.restart === undefined) this.#flushes.noteEnd(connection.sequences[index]);
+        if (completion.restart === undefined) this.#flushes.noteEnd(connection.sequences[index]);
       }
       producer.settle();
       this.#endRequest(slot);
@@ -602,24 +602,24 @@ export class Client {
   #settleDeparted(): number {
     const decided = this.#departed.takeDecided();
     for (const request of decided) {
-      const { slot, sequence, words, settler, answer } = request;
+      const { slot, sequence, words, completion, answer } = request;
       if (answer === "unknown") {
-        settler.fail(unavailable("may or may not have been made"));
+        completion.fail(unavailable("may or may not have been made"));
         this.#flushes.noteEnd(sequence);
       } else if (answer === "none") {
-        this.#holdAgain({ slot, sequence, words, settler });
+        this.#holdAgain({ slot, sequence, words, completion });
       } else {
         this.#disown(words);
         const { status, address, versionLow, versionHigh } = answer;
-        settler.settle(status, this.#detailOf(status, address), versionLow, versionHigh);
-        if (settler.restart === undefined) this.#flushes.noteEnd(sequence);
+        completion.settle(status, this.#detailOf(status, address), versionLow, versionHigh);
+        if (completion.restart === undefined) this.#flushes.noteEnd(sequence);
       }
       this.#endRequest(slot);
     }
     return decided.length;
   }
 
-  /** What a settler is told beside the status: the address, or why something is not durable. */
+  /** What a completion is told beside the status: the address, or why something is not durable. */
   #detailOf(status: number, address: number): number {
     return status === Status.NOT_DURABLE ? durabilityWord(this.#pool) : address;
   }
@@ -632,22 +632,22 @@ export class Client {
   }
 
   /** Keeps a refused request, to be sent again. */
-  #takeBack(connection: NodeConnection, index: number, settler: Settler): void {
+  #takeBack(connection: NodeConnection, index: number, completion: Completion): void {
     const { producer } = connection;
     const at = producer.oldestRequestAt();
     const words = producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]);
     const slot = connection.slots[index] as Slot;
-    this.#holdAgain({ slot, sequence: connection.sequences[index], words, settler });
+    this.#holdAgain({ slot, sequence: connection.sequences[index], words, completion });
   }
 
   #holdAgain(request: HeldRequest): void {
-    this.#keep(request.settler.restart ?? request);
+    this.#keep(request.completion.restart ?? request);
   }
 
   /** Keeps a request to be sent later; if there is no later, it fails. */
   #keep(request: HeldRequest): void {
     if (this.#failure !== undefined) {
-      request.settler.fail(this.#failure);
+      request.completion.fail(this.#failure);
       return this.#flushes.noteEnd(request.sequence);
     }
     this.#isHeld[request.slot] = 1;
@@ -656,9 +656,9 @@ export class Client {
 
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
   #send(request: HeldRequest): boolean {
-    const { slot, sequence, words, settler } = request;
+    const { slot, sequence, words, completion } = request;
     const key = keyOfRequest(words);
-    const connection = this.#acquire(slot, key, sequence, words.length, settler);
+    const connection = this.#acquire(slot, key, sequence, words.length, completion);
     if (connection === undefined) return false;
     const target = connection.producer.words;
     for (let i = REQUEST_OPERATION; i < words.length; i++) {
@@ -724,19 +724,19 @@ export class Client {
   /** Refuses what was held for a slot that nobody can write. */
   #giveUp(slot: Slot): void {
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
-      request.settler.fail(unavailable("was not made"));
+      request.completion.fail(unavailable("was not made"));
       this.#flushes.noteEnd(request.sequence);
     }
   }
 
   /** Refuses a request for a key that nobody can write, while others of its slot can be written. */
-  #isGivenUp({ sequence, words, settler }: HeldRequest): boolean {
+  #isGivenUp({ sequence, words, completion }: HeldRequest): boolean {
     if (cellsEnd(this.#pool) === 0) return false;
     const { hash, words: keyWords, start, byteLength } = keyOfRequest(words);
     const route = findRoute(this.#pool, hash, keyWords, start, byteLength);
     if (route === NO_ROUTE || ownerOf(route) !== NO_NODE) return false;
     this.#disown(words);
-    settler.fail(unavailable("was not made"));
+    completion.fail(unavailable("was not made"));
     this.#flushes.noteEnd(sequence);
     return true;
   }
@@ -746,7 +746,7 @@ export class Client {
    * sent before anything else, so nothing that was issued later can overtake it.
    */
   #reserveLarge(request: HeldRequest, large: LargeValue): boolean {
-    const { slot, sequence, settler } = request;
+    const { slot, sequence, completion } = request;
     const words = request.words.slice();
     const condition = conditionOf(words[REQUEST_OPERATION]);
     const mustSync = mustSyncOf(words[REQUEST_OPERATION]);
@@ -755,20 +755,20 @@ export class Client {
       slot,
       sequence,
       words,
-      settler: {
+      completion: {
         restart: request,
         settle: (status, address) => {
           if (status !== Status.OK) {
-            settler.settle(status, address, 0, 0);
+            completion.settle(status, address, 0, 0);
             return this.#flushes.noteEnd(sequence);
           }
           this.#writeLarge(words, large.bytes, address as PoolAddress);
           const commit = words.slice();
           commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition, mustSync);
           commit[REQUEST_ARGUMENT] = address;
-          this.#held.add({ slot, sequence, words: commit, settler });
+          this.#held.add({ slot, sequence, words: commit, completion });
         },
-        fail: (error) => settler.fail(error),
+        fail: (error) => completion.fail(error),
       },
     });
   }

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Slot } from "../core/brands.ts";
-import type { HeldRequest } from "./settlers.ts";
+import type { HeldRequest } from "./completions.ts";
 
 /** The queue of held requests of each slot that has any. */
 export class HeldSlots {

@@ -9,7 +9,7 @@
 import type { NodeId } from "../core/brands.ts";
 import { RequestProducer } from "../rings/request_producer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
-import type { Settler } from "./settlers.ts";
+import type { Completion } from "./completions.ts";
 
 /** One client's connection to one KN. */
 export class NodeConnection {
@@ -19,10 +19,10 @@ export class NodeConnection {
   readonly producer: RequestProducer;
   /** The ring as bytes, for values. */
   readonly bytes: Uint8Array;
-  /** By number modulo the ring's size: slot, sequence and settler of each request in flight. */
+  /** By number modulo the ring's size: slot, sequence and completion of each request in flight. */
   readonly slots: Uint16Array;
   readonly sequences: Float64Array;
-  readonly settlers: (Settler | undefined)[];
+  readonly completions: (Completion | undefined)[];
   /** Publishes and executes requests in the KN's place; returns how many, 0 if that is not possible now. */
   readonly help: () => number;
   /** Starts the KN's thread, which there is no need for before there are requests; undefined once it has been called. */
@@ -44,6 +44,6 @@ export class NodeConnection {
     this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     this.slots = new Uint16Array(handle.inFlightMax);
     this.sequences = new Float64Array(handle.inFlightMax);
-    this.settlers = new Array<Settler | undefined>(handle.inFlightMax).fill(undefined);
+    this.completions = new Array<Completion | undefined>(handle.inFlightMax).fill(undefined);
   }
 }

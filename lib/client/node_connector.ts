@@ -10,7 +10,7 @@ import type { Pool } from "../pool/pool.ts";
 import { RequestConsumer } from "../rings/request_consumer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { KvsNode } from "../node/kvs_node.ts";
-import { abandonExecutor, clientExecutor } from "../node/executor.ts";
+import { abandonExecutor, clientExecutor } from "../agent/executor.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";

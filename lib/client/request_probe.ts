@@ -8,7 +8,7 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import type { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
 import { SAMPLES_PER_STRIDE, type StrideSampler } from "../statistics/stride_sampler.ts";
-import type { Settler } from "./settlers.ts";
+import type { Completion } from "./completions.ts";
 
 /**
  * Requests that are timed at one time: what more there is to sample is counted only. As many as are sampled in a row, so that the last
@@ -16,25 +16,25 @@ import type { Settler } from "./settlers.ts";
  */
 const TIMED_MAX = SAMPLES_PER_STRIDE;
 
-/** Stands in for a request's settler while it is timed. Reused, so that in the long run measuring allocates nothing. */
-class TimedSettler implements Settler {
+/** Stands in for a request's completion while it is timed. Reused, so that in the long run measuring allocates nothing. */
+class TimedCompletion implements Completion {
   readonly #statistics: ClientStatistics;
   readonly #now: () => number;
-  readonly #free: TimedSettler[];
-  #settler: Settler | undefined;
+  readonly #free: TimedCompletion[];
+  #completion: Completion | undefined;
   #entry = 0;
   #hash = 0;
   #weight = 0;
   #startMs = 0;
 
-  constructor(statistics: ClientStatistics, now: () => number, free: TimedSettler[]) {
+  constructor(statistics: ClientStatistics, now: () => number, free: TimedCompletion[]) {
     this.#statistics = statistics;
     this.#now = now;
     this.#free = free;
   }
 
-  begin(settler: Settler, entry: number, hash: number, weight: number): void {
-    this.#settler = settler;
+  begin(completion: Completion, entry: number, hash: number, weight: number): void {
+    this.#completion = completion;
     this.#entry = entry;
     this.#hash = hash;
     this.#weight = weight;
@@ -52,12 +52,12 @@ class TimedSettler implements Settler {
     this.#end().fail(error);
   }
 
-  /** Gives the request's settler back, and this one to the next request. */
-  #end(): Settler {
-    const settler = this.#settler!;
-    this.#settler = undefined;
+  /** Gives the request's completion back, and this one to the next request. */
+  #end(): Completion {
+    const completion = this.#completion!;
+    this.#completion = undefined;
     this.#free.push(this);
-    return settler;
+    return completion;
   }
 }
 
@@ -67,7 +67,7 @@ export class RequestProbe {
   readonly #keys: HotKeySketch;
   readonly #statistics: ClientStatistics;
   readonly #now: () => number;
-  readonly #free: TimedSettler[] = [];
+  readonly #free: TimedCompletion[] = [];
   #timedCount = 0;
 
   /** Measures by a monotonic clock in milliseconds. */
@@ -79,24 +79,24 @@ export class RequestProbe {
   }
 
   /** Counts a request that is about to be issued; returns who is to settle it. */
-  watch(key: KeyEncoder, settler: Settler): Settler {
+  watch(key: KeyEncoder, completion: Completion): Completion {
     const weight = this.#requests.next();
-    return weight === 0 ? settler : this.#time(key, settler, weight);
+    return weight === 0 ? completion : this.#time(key, completion, weight);
   }
 
-  #time(key: KeyEncoder, settler: Settler, weight: number): Settler {
+  #time(key: KeyEncoder, completion: Completion, weight: number): Completion {
     // The store's own key has no bytes.
-    if (key.byteLength === 0) return settler;
+    if (key.byteLength === 0) return completion;
     const entry = this.#keys.offer(key, weight);
     const timed = this.#free.pop() ?? this.#makeTimed();
-    if (timed === undefined) return settler;
-    timed.begin(settler, entry, key.hash, weight);
+    if (timed === undefined) return completion;
+    timed.begin(completion, entry, key.hash, weight);
     return timed;
   }
 
-  #makeTimed(): TimedSettler | undefined {
+  #makeTimed(): TimedCompletion | undefined {
     if (this.#timedCount === TIMED_MAX) return undefined;
     this.#timedCount += 1;
-    return new TimedSettler(this.#statistics, this.#now, this.#free);
+    return new TimedCompletion(this.#statistics, this.#now, this.#free);
   }
 }

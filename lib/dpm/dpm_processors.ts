@@ -33,13 +33,13 @@ import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
-import { unmergedBytes } from "../pool/far_budget.ts";
+import { unmergedBytes } from "../far/log/far_budget.ts";
 import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
-import { forgetDeath, hasDied } from "../node/agent_life.ts";
+import { forgetDeath, hasDied } from "../agent/liveness.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
 import { TaskThreads, ThreadStartError } from "../core/task_threads.ts";
-import { abandonMergers, endMerging, hasUnmerged } from "./log_merger.ts";
+import { abandonMergers, endMerging, hasUnmerged } from "../far/log/log_merger.ts";
 import { resultOf } from "../core/task_failure.ts";
 
 /** After how long a thread without tasks ends. */

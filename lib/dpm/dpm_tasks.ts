@@ -31,9 +31,9 @@ import {
   GATE_PAUSED,
   SEGMENT_TOUCHED_BYTES,
 } from "../pool/control_layout.ts";
-import { actFor } from "../node/agent_life.ts";
-import { agentExecutor } from "../node/executor.ts";
-import { isMergedUpTo, loggedEnd, LogMerger } from "./log_merger.ts";
+import { actFor } from "../agent/liveness.ts";
+import { agentExecutor } from "../agent/executor.ts";
+import { isMergedUpTo, loggedEnd, LogMerger } from "../far/log/log_merger.ts";
 import { Gate, waitWhilePaused } from "../pool/gate.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
@@ -167,7 +167,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
 /**
  * Merges what a far KN has logged by now, unless somebody else does; returns how many records.
  *
- * If it throws, or its thread ends, the merger is left in the middle of a step (mnode/dead_merger.ts).
+ * If it throws, or its thread ends, the merger is left in the middle of a step (recovery/merger_recovery.ts).
  */
 function merge(pool: Pool, agent: number): number {
   const executor = agentExecutor(AGENT_MERGERS + agent);

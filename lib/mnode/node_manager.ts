@@ -3,8 +3,8 @@
  *
  * Failover needs nobody but the M-node. The failed KN is fenced and its slots are given to a new KN in its place, which can execute
  * requests at once, since a KN needs no thread of its own to be executed for. Clients find out by the node directory what the
- * old one has answered, and send the rest to the new one (client/departed_requests.ts). What the old one still holds is released
- * when its thread has left its step or has ended (gone_nodes.ts). Nothing is copied (I7), and no slot ever has two owners (I1).
+ * old one has answered, and send the rest to the new one (client/retired_requests.ts). What the old one still holds is released
+ * when its thread has left its step or has ended (retired_nodes.ts). Nothing is copied (I7), and no slot ever has two owners (I1).
  *
  * @module
  */
@@ -22,9 +22,9 @@ import {
 } from "../core/limits.ts";
 import { epochMs, monotonicMs, nextTurn, sleep } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
-import { clientOf, Executor, fenceExecutor, hasLeft } from "../node/executor.ts";
-import type { FarSettings } from "../node/far_start.ts";
-import { forgetDeath, hasDied, LifeState, lifeState } from "../node/agent_life.ts";
+import { clientOf, Executor, fenceExecutor, hasLeft } from "../agent/executor.ts";
+import type { FarSettings } from "../node/far_settings.ts";
+import { forgetDeath, hasDied, LifeState, lifeState } from "../agent/liveness.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import {
@@ -55,18 +55,18 @@ import {
   setNode,
 } from "../routing/node_directory.ts";
 import { initialiseOwner, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
-import { endMerging } from "../dpm/log_merger.ts";
+import { endMerging } from "../far/log/log_merger.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
-import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts";
-import { type GoneNode, GoneNodes } from "./gone_nodes.ts";
-import { endDeadMerger, type MergerDeath } from "./dead_merger.ts";
-import { FarMoves } from "./far_moves.ts";
-import { FarRebalance } from "./far_rebalance.ts";
-import { type EncodedKey, KeyReplication } from "./key_replication.ts";
+import { recoverProcessor, type StepRecoveryReport } from "../recovery/step_recovery.ts";
+import { type RetiredNode, RetiredNodes } from "../recovery/retired_nodes.ts";
+import { endDeadMerger, type MergerDeath } from "../recovery/merger_recovery.ts";
+import { FarMoves } from "../far/mnode/far_moves.ts";
+import { FarRebalance } from "../far/mnode/far_rebalance.ts";
+import { type EncodedKey, KeyReplication } from "../far/mnode/key_replication.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import { NodeThread } from "./node_thread.ts";
-import { repairPool } from "./pool_repair.ts";
+import { repairPool } from "../recovery/reconciliation.ts";
 import { ProgressLimit } from "./progress_limit.ts";
 import { SAMPLE_GAP_MS_MAX, StallDetector } from "./stall_detector.ts";
 
@@ -188,7 +188,7 @@ export class NodeManager {
   failureCount = 0;
   readonly #options: NodeManagerOptions;
   readonly #pool: Pool;
-  readonly #gone: GoneNodes;
+  readonly #gone: RetiredNodes<ManagedNode>;
   /** How slots are moved in a far pool. */
   readonly #farMoves: FarMoves | undefined;
   /** Which keys several KNs own, in a far pool. */
@@ -199,10 +199,10 @@ export class NodeManager {
   /** KNs whose threads are being started, and that are in no list yet. */
   #starting: ManagedNode[] = [];
   /** Failures that are not over, with their replacements. */
-  #recovering = new Map<GoneNode, ManagedNode>();
+  #recovering = new Map<RetiredNode<ManagedNode>, ManagedNode>();
   /** A DPM processor that has died while it cleaned, until the books are in order. */
   #deadCleaner:
-    | { readonly report: DeadExecutorReport; readonly onRepaired: () => void }
+    | { readonly report: StepRecoveryReport; readonly onRepaired: () => void }
     | undefined;
   /** Whom each slot belongs to, for a list of KNs. */
   #assigned:
@@ -236,7 +236,7 @@ export class NodeManager {
       assignedTo: (slot) => this.#assignment(this.#nodes)[slot]!,
       now: monotonicMs,
     });
-    this.#gone = new GoneNodes({
+    this.#gone = new RetiredNodes<ManagedNode>({
       pool: options.pool,
       file: options.log?.file,
       clientCount: options.region.clientCount,
@@ -456,7 +456,7 @@ export class NodeManager {
   #settleCleaner(onRepaired: () => void): void {
     forgetDeath(this.#pool, AGENT_DPM);
     const report = this.#deadCleaner?.report ??
-      settleDeadProcessor(this.#pool, AGENT_DPM, this.#options.log?.file);
+      recoverProcessor(this.#pool, AGENT_DPM, this.#options.log?.file);
     this.#deadCleaner = { report, onRepaired };
   }
 
@@ -504,7 +504,7 @@ export class NodeManager {
   }
 
   /** KNs after whose death the books have not been put in order yet. */
-  get #unrepaired(): GoneNode[] {
+  get #unrepaired(): RetiredNode<ManagedNode>[] {
     return this.#gone.nodes.filter(({ death, isRepaired }) => death !== undefined && !isRepaired);
   }
 
@@ -602,7 +602,7 @@ export class NodeManager {
   }
 
   /** Ends a thread that does not go on, where a thread can be ended; its slots are free then. */
-  #endThread({ node, isQuiet }: GoneNode): void {
+  #endThread({ node, isQuiet }: RetiredNode<ManagedNode>): void {
     if (!isQuiet && !("Deno" in globalThis)) void node.thread.terminate();
   }
 

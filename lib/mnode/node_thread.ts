@@ -17,7 +17,7 @@ import { settlesWithin } from "../core/settles_within.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { assertThreadFits, workerOptions } from "../core/worker_options.ts";
 import { wake } from "../node/idle_strategy.ts";
-import { LifeState, lifeState, setLifeState, threadOf } from "../node/agent_life.ts";
+import { LifeState, lifeState, setLifeState, threadOf } from "../agent/liveness.ts";
 import type { NodeStart } from "../node/node_shell.ts";
 import {
   AGENT_EXECUTOR,

@@ -5,7 +5,7 @@
  * | ------------------------------------ | --------------------------------------- | --------------------------------- |
  * | at once (immediate_commit.ts)        | when its record is in the pool          | right afterwards                  |
  * | logged (logged_commit.ts)            | when its step's records are in the file | with all of the step              |
- * | merged (far/merged_commit.ts)        | to the KN when its step is logged, and  | with all of the step              |
+ * | merged (far/node/merged_commit.ts)        | to the KN when its step is logged, and  | with all of the step              |
  * |                                      | to the index when the log is merged     |                                   |
  *
  * A KN is made with one of them, so calls are monomorphic.

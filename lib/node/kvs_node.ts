@@ -33,16 +33,16 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import { Step } from "../agent/step.ts";
 import { Admission } from "./admission.ts";
-import { LifeState, lifeState } from "./agent_life.ts";
+import { LifeState, lifeState } from "../agent/liveness.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
-import { Executor } from "./executor.ts";
+import { Executor } from "../agent/executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
 import { RequestPipeline } from "./request_pipeline.ts";
 import { SegmentWait } from "./segment_wait.ts";
-import { StepMeter } from "./step_meter.ts";
+import { StepMeter } from "../agent/step_meter.ts";
 
 /** Failed attempts in a row after which to wait for the executor, and how long. */
 const LOCKED_OUT_MAX = 1000;

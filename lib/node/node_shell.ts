@@ -9,7 +9,7 @@ import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientThread, HOST_CLIENT } from "../routing/client_registry.ts";
-import { LifeState, lifeState, noteThread, setLifeState } from "./agent_life.ts";
+import { LifeState, lifeState, noteThread, setLifeState } from "../agent/liveness.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_EXECUTOR,
@@ -24,11 +24,10 @@ import type { RingRegion } from "../rings/ring_region.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { ClientRings } from "./client_rings.ts";
-import { abandonExecutor, Executor } from "./executor.ts";
+import { abandonExecutor, Executor } from "../agent/executor.ts";
 import { sleepUnless, Spinner } from "./idle_strategy.ts";
-import type { FarNode } from "./far_node.ts";
-import type { FarSettings, makeFarNode } from "./far_start.ts";
-import { KvsNode } from "./kvs_node.ts";
+import type { FarSettings } from "./far_settings.ts";
+import { KvsNode, type KvsNodeOptions } from "./kvs_node.ts";
 
 /** What a KN's worker is started with. */
 export interface NodeStart {
@@ -47,12 +46,23 @@ export interface NodeStart {
   readonly far?: FarSettings | undefined;
 }
 
+/** What every KN is made of. */
+export type NodeParts = Omit<KvsNodeOptions, "executor">;
+
+/** A KN, as the loop sees it. */
+export type ExecutingNode = Pick<
+  KvsNode,
+  "canExecute" | "hasRequest" | "doWork" | "isStalled" | "waitWhileStalled" | "close"
+>;
+
 /** What only some KNs need, so that the others do without the modules. */
 export interface NodeModules {
   /** Opens the log, for a pool that has one. */
   readonly openLog?: ((pool: Pool, place: LogPlace, agent: number) => Log) | undefined;
   /** Makes the KN of a far pool. */
-  readonly makeFarNode?: typeof makeFarNode | undefined;
+  readonly makeFarNode?:
+    | ((options: NodeParts, settings: FarSettings) => ExecutingNode)
+    | undefined;
 }
 
 /** Runs a KN on this thread until the M-node wants it to stop, or is gone. */
@@ -103,7 +113,7 @@ function loop(
   const { control } = pool;
   const counters = new AgentCounters(pool, start.agent);
   const rings = new ClientRings(pool, start.agent, start.hostRing, start.region);
-  const parts = {
+  const parts: NodeParts = {
     pool,
     nodeId: start.nodeId,
     agent: start.agent,
@@ -113,7 +123,7 @@ function loop(
     checkpointer: log?.checkpointer,
     statistics: start.statistics,
   };
-  const node = start.far === undefined
+  const node: ExecutingNode = start.far === undefined
     ? new KvsNode(parts)
     : modules.makeFarNode!(parts, start.far);
   const now = monotonicMs;
@@ -146,7 +156,7 @@ function loop(
 }
 
 /** It may write a checkpoint, which is no stall. */
-function waitWhileStalled(node: KvsNode | FarNode, control: Int32Array, agentAt: number): void {
+function waitWhileStalled(node: ExecutingNode, control: Int32Array, agentAt: number): void {
   control[agentAt + AGENT_IN_SYSTEM_CALL] = 1;
   node.waitWhileStalled();
   control[agentAt + AGENT_IN_SYSTEM_CALL] = 0;

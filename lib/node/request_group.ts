@@ -6,7 +6,7 @@
  *
  * Every answer is prepared in its ring when the request joins, in the order of the requests. AGENT_GROUP_STATE says what a thread that
  * dies leaves behind (I5): as long as the group is APPENDING nothing of it counts; a group that is SEALED is completed by the M-node
- * (mnode/dead_executor.ts). A group of answers alone has no state, and needs none.
+ * (recovery/step_recovery.ts). A group of answers alone has no state, and needs none.
  *
  * @module
  */

@@ -36,7 +36,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
-import { mergeInPause, mergeLogs } from "../dpm/merged_pause.ts";
+import { mergeInPause, mergeLogs } from "../far/log/merged_pause.ts";
 import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -174,7 +174,7 @@ export const AGENT_LOG_NEXT = AGENT_EXECUTOR + 2;
 export const AGENT_STAGING_SEGMENT = AGENT_EXECUTOR + 3;
 export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
 /**
- * For whoever tidies up after an executor that has died (mnode/dead_executor.ts): how many steps have begun; where the newest
+ * For whoever tidies up after an executor that has died (recovery/step_recovery.ts): how many steps have begun; where the newest
  * reservation of the log begins, and the frame that it is in; how far a commit group is, one of GroupState in request_group.ts;
  * the segment that is being cleaned, as segment + 1, stored before it is claimed; 1 during a call of the operating system that may
  * take long; of a merger, the segment of the record that it has replaced or removed last, as segment + 1, stored before it does that.

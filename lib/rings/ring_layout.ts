@@ -37,7 +37,7 @@
  *
  * The number says to which request an entry belongs, so that what a KN has answered before it died is known although the tail does
  * not say so: an entry is written before the slot is unlocked. A *prepared* entry stands for a change that has been
- * begun, under the slot's lock, and that whoever tidies up after a dead KN ends (mnode/dead_executor.ts).
+ * begun, under the slot's lock, and that whoever tidies up after a dead KN ends (recovery/step_recovery.ts).
  *
  * @module
  */

@@ -3,14 +3,14 @@
  *
  * A **cell** stands for one key. It says where the key's newest record is, and it is locked, like a slot, by the word by which clients
  * route: the cell's number stands in the owner's place. Any of the key's owners locks it, appends a record with the next version to its
- * own log, logs it, points the cell at it, answers, and unlocks (node/cell_group.ts). Reads follow the cell. The cell lies *over* the
+ * own log, logs it, points the cell at it, answers, and unlocks (far/node/cell_group.ts). Reads follow the cell. The cell lies *over* the
  * index, and does not replace what the index says: mergers bring the index to what the cell says, so that everything that looks at the
  * index alone (checkpoints, backups, cleaning, the check of a restored pool) need not know of cells, and a reopened store has none.
  *
  * Why that is safe:
  *
  * - **One or the other** (I1). A key gets a cell, or loses it, only while nobody owns its slot, and the log of the slot's last owner is
- *   merged (mnode/key_replication.ts). A request that was routed by the slot carries the slot's owner word of before, and is refused;
+ *   merged (far/mnode/key_replication.ts). A request that was routed by the slot carries the slot's owner word of before, and is refused;
  *   one that was routed by the cell carries the cell's word, which is another one from then on. A client that looks for a cell after it
  *   has loaded the owner word therefore finds what holds as long as that word does. What KNs remember of the key they forget
  *   with the slot's owner word.
@@ -19,7 +19,7 @@
  *   the next one up: also where a record may be in the file that was never acknowledged, no two records of the key have one version.
  * - **Durable before visible** (I3). The cell is pointed at a record when the record is logged, under the same lock. So no read returns
  *   what a crash can take back. If the thread dies in between, whoever tidies up finds the record in the log, since it is newer than the
- *   cell's version, and points the cell at it (mnode/dead_cells.ts); the lock keeps everybody else away until then (I5).
+ *   cell's version, and points the cell at it (recovery/cell_recovery.ts); the lock keeps everybody else away until then (I5).
  * - **Merging** (I4, I10). Records of the key are in several logs, and are merged in any order. {@linkcode mergeOrder} decides by the
  *   cell's version: a record that is *newer* is logged, but the cell does not point at it yet, so the merger waits, or the record
  *   that the cell points at could be freed; one that is *older* is passed, as the record that replaced it is logged and will be merged;

@@ -37,7 +37,7 @@ import {
   type SharedParts,
   type StoreHandle,
 } from "./handle.ts";
-import { FarStore } from "./far_store.ts";
+import { FarStore } from "../far/store/far_store.ts";
 import { HostWatch } from "./host_watch.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";

@@ -10,7 +10,7 @@ import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
 import { RequestProbe } from "../client/request_probe.ts";
 import { SampledReader } from "../client/sampled_reader.ts";
-import { RoutedReads } from "../client/routed_reads.ts";
+import { RoutedReads } from "../far/client/routed_reads.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codecs.ts";

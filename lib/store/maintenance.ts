@@ -14,7 +14,7 @@ import {
 } from "../core/errors.ts";
 import { CELL_COUNT } from "../core/limits.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
-import type { EncodedKey } from "../mnode/key_replication.ts";
+import type { EncodedKey } from "../far/mnode/key_replication.ts";
 import type { NodeActuator } from "../mnode/autoscaler.ts";
 import type { Monitor } from "../mnode/monitor.ts";
 import type { NodeManager, ScaleReport } from "../mnode/node_manager.ts";

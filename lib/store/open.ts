@@ -26,7 +26,7 @@ import { StoreKeyActuator } from "./key_actuator.ts";
 import { Maintenance } from "./maintenance.ts";
 import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_path.ts";
 import { type OpenOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
-import { FarStore } from "./far_store.ts";
+import { FarStore } from "../far/store/far_store.ts";
 import { Store, type StoreParts } from "./store.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 

@@ -9,12 +9,12 @@ import type { ClientCache } from "../client/client_cache.ts";
 import { GarbageMeter } from "../client/garbage_meter.ts";
 import { InstantTurn, KeyQueues } from "../client/key_queues.ts";
 import {
-  BatchSettler,
-  OutcomeSettler,
-  PutSettler,
-  type Settler,
-  SyncSettlers,
-} from "../client/settlers.ts";
+  BatchCompletion,
+  type Completion,
+  OutcomeCompletion,
+  PutCompletion,
+  SyncCompletions,
+} from "../client/completions.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
 import {
@@ -114,7 +114,7 @@ export class Store<V> {
   readonly #key: KeyEncoder;
   readonly #recovery: RecoveryReport | undefined;
   #isLetGo = false;
-  readonly #syncs = new SyncSettlers();
+  readonly #syncs = new SyncCompletions();
   /** Operations on keys of which this thread has updates in progress. */
   #queues: KeyQueues;
   #updated: UpdatedStore<V>;
@@ -219,12 +219,12 @@ export class Store<V> {
   /** Stores a value. Without `ttl` the key does not expire, whatever it did before. */
   put(key: Key, value: V, options?: PutOptions): Promise<void> {
     try {
-      const settler = new PutSettler();
+      const completion = new PutCompletion();
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
-      this.#put(expiresAtMs, Condition.NONE, 0, settler, mustSync);
-      return settler.promise;
+      this.#put(expiresAtMs, Condition.NONE, 0, completion, mustSync);
+      return completion.promise;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -232,15 +232,16 @@ export class Store<V> {
 
   /** Stores a value before it returns, without a turn of the event loop. */
   putSync(key: Key, value: V, options?: PutOptions): void {
+    this.assertOpen();
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#encode(key, value);
-    const settler = this.#syncs.take();
-    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, settler, mustSync);
-    this.#client.waitFor(settler);
-    this.#syncs.give(settler);
-    settler.throwError();
+    const completion = this.#syncs.take();
+    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, completion, mustSync);
+    this.#client.waitFor(completion);
+    this.#syncs.give(completion);
+    completion.throwError();
   }
 
   /**
@@ -267,9 +268,9 @@ export class Store<V> {
     try {
       this.assertOpen();
       this.#key.encode(key);
-      const settler = new OutcomeSettler();
-      this.#delete(settler);
-      return settler.promise;
+      const completion = new OutcomeCompletion();
+      this.#delete(completion);
+      return completion.promise;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -280,12 +281,12 @@ export class Store<V> {
     this.assertOpen();
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
-    const settler = this.#syncs.take();
-    this.#client.delete(this.#key, settler);
-    this.#client.waitFor(settler);
-    this.#syncs.give(settler);
-    settler.throwError();
-    return settler.isApplied;
+    const completion = this.#syncs.take();
+    this.#client.delete(this.#key, completion);
+    this.#client.waitFor(completion);
+    this.#syncs.give(completion);
+    completion.throwError();
+    return completion.isApplied;
   }
 
   /** Deletes many keys; resolves to how many existed. A key that is refused leaves those after it alone. */
@@ -314,10 +315,10 @@ export class Store<V> {
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
-      const settler = new OutcomeSettler();
+      const completion = new OutcomeCompletion();
       const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
-      this.#put(expiresAtMs, condition, expected ?? 0, settler, mustSync);
-      return settler.promise;
+      this.#put(expiresAtMs, condition, expected ?? 0, completion, mustSync);
+      return completion.promise;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -652,10 +653,10 @@ export class Store<V> {
   /** Issues one request per item as a batch; resolves to how many were applied, once all have ended. */
   async #issueAll<Item>(
     items: Iterable<Item>,
-    issue: (item: Item, batch: BatchSettler) => void,
+    issue: (item: Item, batch: BatchCompletion) => void,
   ): Promise<number> {
     this.assertOpen();
-    const batch = new BatchSettler();
+    const batch = new BatchCompletion();
     let isIssuing = false;
     try {
       for (const item of items) {
@@ -725,6 +726,7 @@ export class Store<V> {
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
   #encodeSettled(key: Key): void {
+    this.assertOpen();
     if (this.#queues.count !== 0) this.#settleQueue(key, false);
     const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
     if (this.#client.isSlotPending(slot)) this.#client.settleSlot(slot);
@@ -748,34 +750,38 @@ export class Store<V> {
     expiresAtMs: number,
     condition: number,
     version: number,
-    settler: Settler,
+    completion: Completion,
     mustSync: boolean,
   ): void {
     const { bytes, start, end } = this.#codec;
     const client = this.#client;
     if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-      client.put(this.#key, this.#codec, expiresAtMs, condition, version, settler, mustSync);
+      client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
       return;
     }
     // A copy: the codec encodes the next value to the same place. (The slice of a Buffer would be none.)
     const value = { bytes: new Uint8Array(bytes.subarray(start, end)), start: 0, end: end - start };
-    this.#queue(settler, value.end, ({ queue, sequence }) => {
+    this.#queue(completion, value.end, ({ queue, sequence }) => {
       const { key } = queue;
-      client.put(key, value, expiresAtMs, condition, version, settler, mustSync, sequence);
+      client.put(key, value, expiresAtMs, condition, version, completion, mustSync, sequence);
     });
   }
 
   /** The same for a delete. */
-  #delete(settler: Settler): void {
+  #delete(completion: Completion): void {
     if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-      this.#client.delete(this.#key, settler);
+      this.#client.delete(this.#key, completion);
       return;
     }
-    this.#queue(settler, 0, (turn) => this.#client.delete(turn.queue.key, settler, turn.sequence));
+    this.#queue(
+      completion,
+      0,
+      (turn) => this.#client.delete(turn.queue.key, completion, turn.sequence),
+    );
   }
 
-  #queue(settler: Settler, bytes: number, run: (turn: InstantTurn) => void): void {
-    const turn = new InstantTurn(bytes, run, (error) => settler.fail(error as DinomoError));
+  #queue(completion: Completion, bytes: number, run: (turn: InstantTurn) => void): void {
+    const turn = new InstantTurn(bytes, run, (error) => completion.fail(error as DinomoError));
     this.#queues.add(this.#key, turn);
   }
 
@@ -889,15 +895,15 @@ export class Store<V> {
     const client = this.#client;
     return {
       beginRead: (key, wake) => this.beginRead(key, wake),
-      beginSet: (key, old, value, { expiresAtMs, mustSync }, settler) => {
+      beginSet: (key, old, value, { expiresAtMs, mustSync }, completion) => {
         this.assertNotFailed();
         this.#codec.encode(value);
         const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
         const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;
         const version = old?.version ?? 0;
-        client.put(key, this.#codec, expiry, condition, version, settler, mustSync);
+        client.put(key, this.#codec, expiry, condition, version, completion, mustSync);
       },
-      waitFor: (settler) => client.waitFor(settler),
+      waitFor: (completion) => client.waitFor(completion),
       requeue: (key, turn) => {
         this.assertOpen();
         this.#queues.add(key, turn);

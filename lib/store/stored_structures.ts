@@ -5,8 +5,8 @@
  */
 import { epochMs } from "../core/runtime.ts";
 import type { Client } from "../client/client.ts";
-import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
-import { SyncSettler } from "../client/settlers.ts";
+import { ReadCompletion, type RoutedReads } from "../far/client/routed_reads.ts";
+import { SyncCompletion } from "../client/completions.ts";
 import type { StructureStore } from "../codec/msgpack_codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
@@ -41,24 +41,32 @@ export class StoredStructures implements StructureStore {
   }
 
   #loadRouted(reads: RoutedReads): { readonly json: string; readonly version: number } | undefined {
-    const settler = new ReadSettler(reads);
-    this.#client.get(this.#key, true, settler);
-    this.#client.waitFor(settler);
-    if (settler.error) throw settler.error;
-    const { value } = settler;
+    const completion = new ReadCompletion(reads);
+    this.#client.get(this.#key, true, completion);
+    this.#client.waitFor(completion);
+    if (completion.error) throw completion.error;
+    const { value } = completion;
     return value && { json: textOf(value.bytes), version: value.version };
   }
 
   save(json: string, version: number | null): boolean {
     const bytes = new TextEncoder().encode(json);
-    const settler = new SyncSettler();
+    const completion = new SyncCompletion();
     const condition = version === null ? Condition.ABSENT : Condition.VERSION;
     const value = { bytes, start: 0, end: bytes.length };
     // Values that need a structure may be in another KN's log: it must not be lost where they are not.
-    this.#client.put(this.#key, value, Infinity, condition, version ?? 0, settler, this.#isLogged);
-    this.#client.waitFor(settler);
-    settler.throwError();
-    return settler.isApplied;
+    this.#client.put(
+      this.#key,
+      value,
+      Infinity,
+      condition,
+      version ?? 0,
+      completion,
+      this.#isLogged,
+    );
+    this.#client.waitFor(completion);
+    completion.throwError();
+    return completion.isApplied;
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import { runNextTurn } from "../core/runtime.ts";
 import { Turn } from "../client/key_queues.ts";
-import { type Settler, SyncSettler } from "../client/settlers.ts";
+import { type Completion, SyncCompletion } from "../client/completions.ts";
 import { type DinomoError, ReentrantCallError } from "../core/errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { SELF_CHANGES_MAX } from "../core/limits.ts";
@@ -36,10 +36,10 @@ export interface UpdatedStore<V> {
     read: Entry<V> | undefined,
     value: V,
     options: UpdateOptions,
-    settler: Settler,
+    completion: Completion,
   ): void;
   /** Waits in a thread that blocks. */
-  waitFor(settler: SyncSettler): void;
+  waitFor(completion: SyncCompletion): void;
   /** Has an update wait for another turn. Throws when the store is closed. */
   requeue(key: KeyEncoder, turn: Turn): void;
 }
@@ -55,7 +55,7 @@ export interface UpdateOptions {
 const Phase = { READ: 0, READING: 1, CHANGING: 2, STORE: 3, STORING: 4 } as const;
 
 /** Wakes the queue when a compare-and-set has ended. */
-class WakingSettler extends SyncSettler {
+class WakingCompletion extends SyncCompletion {
   readonly #turn: Turn;
 
   constructor(turn: Turn) {
@@ -87,7 +87,7 @@ export class UpdateTurn<V> extends Turn {
   #read: PendingRead<V> | undefined;
   #entry: Entry<V> | undefined;
   #value!: V;
-  #set: WakingSettler | undefined;
+  #set: WakingCompletion | undefined;
   #selfChanges = 0;
   /** The key, of an update that has given its turn up. */
   #key: KeyEncoder | undefined;
@@ -151,7 +151,7 @@ export class UpdateTurn<V> extends Turn {
         return false;
       case Phase.STORE:
         this.#phase = Phase.STORING;
-        this.#set = new WakingSettler(this);
+        this.#set = new WakingCompletion(this);
         this.#store.beginSet(queue.key, this.#entry, this.#value, this.#options, this.#set);
         return false;
       default:

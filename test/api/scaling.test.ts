@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
-import { abandonExecutor, agentExecutor, enterExecutor } from "../../lib/node/executor.ts";
+import { abandonExecutor, agentExecutor, enterExecutor } from "../../lib/agent/executor.ts";
 import { AGENT_DPM, AGENT_EXECUTOR, AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { MERGING_NODE } from "../../lib/routing/node_directory.ts";

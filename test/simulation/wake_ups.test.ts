@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { Client } from "../../lib/client/client.ts";
 import { EventLoopWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
-import { SyncSettler } from "../../lib/client/settlers.ts";
+import { SyncCompletion } from "../../lib/client/completions.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { sleepUnless, Spinner } from "../../lib/node/idle_strategy.ts";
@@ -60,7 +60,7 @@ class Pair {
     initialiseOwner(pool, SLOT, nodeId);
     const key = new KeyEncoder(...HASH_KEY);
     key.encode(KEY!.text);
-    this.client.delete(key, new SyncSettler());
+    this.client.delete(key, new SyncCompletion());
   }
 
   /** What a KN does that has run dry. */

@@ -266,18 +266,18 @@ export class DurableWorld implements ClientWaiter {
     const operation = this.#newOperation("put", expiresAtMs, mustSync);
     const expected = condition === Condition.VERSION ? this.find(model)?.version ?? 1 : 0;
     const bytes = makeValue(model.key.number, operation.number, byteLength);
-    const settler = this.#begin([model], operation);
+    const completion = this.#begin([model], operation);
     const value = { bytes, start: 0, end: bytes.length };
     this.#encoder.encode(model.key.text);
-    this.client.put(this.#encoder, value, expiresAtMs, condition, expected, settler, mustSync);
+    this.client.put(this.#encoder, value, expiresAtMs, condition, expected, completion, mustSync);
     return operation.number;
   }
 
   /** Issues a delete. */
   delete(model: DurableKey): void {
-    const settler = this.#begin([model], this.#newOperation("delete"));
+    const completion = this.#begin([model], this.#newOperation("delete"));
     this.#encoder.encode(model.key.text);
-    this.client.delete(this.#encoder, settler);
+    this.client.delete(this.#encoder, completion);
   }
 
   /** Issues the deletion of all keys of a slot. */

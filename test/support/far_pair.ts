@@ -6,14 +6,14 @@
 import { createCache } from "../../lib/cache/create_cache.ts";
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
-import { ReadSettler, RoutedReads } from "../../lib/client/routed_reads.ts";
+import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
-import { FarMoves } from "../../lib/mnode/far_moves.ts";
-import { KeyReplication } from "../../lib/mnode/key_replication.ts";
-import { keepValue } from "../../lib/node/far_lookup.ts";
-import { FarNode } from "../../lib/node/far_node.ts";
+import { FarMoves } from "../../lib/far/mnode/far_moves.ts";
+import { KeyReplication } from "../../lib/far/mnode/key_replication.ts";
+import { keepValue } from "../../lib/far/node/far_lookup.ts";
+import { FarNode } from "../../lib/far/node/far_node.ts";
 import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
@@ -67,8 +67,8 @@ export class FarPairClient {
     this.#keys.encode(key);
     const bytes = new Uint8Array(length).fill(value);
     const source = { bytes, start: 0, end: length };
-    const settler = settlerOf(ending);
-    this.#client.put(this.#keys, source, Infinity, Condition.NONE, 0, settler);
+    const completion = completionOf(ending);
+    this.#client.put(this.#keys, source, Infinity, Condition.NONE, 0, completion);
     this.#client.flush();
     return ending;
   }
@@ -77,7 +77,7 @@ export class FarPairClient {
   delete(key: string): Ending {
     const ending: Ending = {};
     this.#keys.encode(key);
-    this.#client.delete(this.#keys, settlerOf(ending));
+    this.#client.delete(this.#keys, completionOf(ending));
     this.#client.flush();
     return ending;
   }
@@ -86,11 +86,11 @@ export class FarPairClient {
   get(key: string): Ending {
     const ending: Ending = {};
     this.#keys.encode(key);
-    const settler = new ReadSettler(this.#reads, ({ value }) => {
+    const completion = new ReadCompletion(this.#reads, ({ value }) => {
       ending.status = 0;
       ending.value = value?.bytes[0];
     });
-    this.#client.get(this.#keys, true, settler);
+    this.#client.get(this.#keys, true, completion);
     this.#client.flush();
     return ending;
   }
@@ -178,7 +178,7 @@ export class FarPair {
   }
 }
 
-function settlerOf(ending: Ending) {
+function completionOf(ending: Ending) {
   return {
     settle: (status: number) => void (ending.status = status),
     fail: (error: Error) => {

@@ -14,7 +14,7 @@ import process from "node:process";
 import { exitForGood } from "../../scripts/exit_for_good.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
-import { Executor } from "../../lib/node/executor.ts";
+import { Executor } from "../../lib/agent/executor.ts";
 import {
   AGENT_BLOCK_WORDS,
   AGENT_EXECUTOR,

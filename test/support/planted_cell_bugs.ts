@@ -7,9 +7,9 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const STEPS = "test/simulation/far_steps.test.ts";
 const FAILOVERS = "test/simulation/failovers_cells.test.ts";
-const GROUP = "lib/node/cell_group.ts";
-const MERGER = "lib/dpm/log_merger.ts";
-const REPLICATION = "lib/mnode/key_replication.ts";
+const GROUP = "lib/far/node/cell_group.ts";
+const MERGER = "lib/far/log/log_merger.ts";
+const REPLICATION = "lib/far/mnode/key_replication.ts";
 
 /** Bugs in selective replication. */
 export const CELL_BUGS: readonly PlantedBug[] = [
@@ -43,21 +43,21 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "a cell is not pointed at what was logged",
     breaks: "I4",
-    file: "lib/far/merged_commit.ts",
+    file: "lib/far/node/merged_commit.ts",
     edits: [["cells.point();", ""]],
     caughtBy: [STEPS],
   },
   {
     name: "a cell is pointed at what is not logged yet",
     breaks: "I3",
-    file: "lib/far/merged_commit.ts",
+    file: "lib/far/node/merged_commit.ts",
     edits: [["cells.point();", ""], ["log.endFrame();", "log.endFrame(); cells.point();"]],
     caughtBy: [FAILOVERS],
   },
   {
     name: "a cached value counts after another owner has written",
     breaks: "I4",
-    file: "lib/node/far_lookup.ts",
+    file: "lib/far/node/far_lookup.ts",
     edits: [[
       "return cache.address === address >>> 0 && cache.generation === generation;",
       "return true;",
@@ -67,7 +67,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "what was read of a cell counts for the next step",
     breaks: "I4",
-    file: "lib/node/far_node.ts",
+    file: "lib/far/node/far_node.ts",
     edits: [["this.#cells.forget();", ""]],
     caughtBy: [STEPS],
   },
@@ -131,7 +131,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "clearing a slot leaves its replicated keys",
     breaks: "I4",
-    file: "lib/far/merged_commit.ts",
+    file: "lib/far/node/merged_commit.ts",
     edits: [["cells.clear(change.slot, version);", ""]],
     caughtBy: [STEPS],
   },
@@ -170,7 +170,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "what a dead KN has logged for a replicated key is forgotten",
     breaks: "I5",
-    file: "lib/mnode/dead_executor.ts",
+    file: "lib/recovery/step_recovery.ts",
     edits: [[
       "for (const cell of cells) settleCell(this.#pool, cell, this.#options.agent);",
       "",
@@ -180,7 +180,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "a cell is not told where a dead cleaner has moved its record",
     breaks: "I10",
-    file: "lib/mnode/dead_executor.ts",
+    file: "lib/recovery/step_recovery.ts",
     edits: [["retellCells(this.#pool, this.#table, slot);", ""]],
     caughtBy: [FAILOVERS],
     inTest: "while it cleans",
@@ -188,7 +188,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "a client sends a request again while a KN that is gone may hold the key's cell",
     breaks: "I5",
-    file: "lib/client/departed_requests.ts",
+    file: "lib/client/retired_requests.ts",
     edits: [["if ((route & ~HOLDER_MASK) === word) return connection.nodeId;", ""]],
     caughtBy: [FAILOVERS],
     inTest: "taken for dead",
@@ -196,7 +196,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "a cell that is free counts as the first KN's",
     breaks: "I5",
-    file: "lib/client/departed_requests.ts",
+    file: "lib/client/retired_requests.ts",
     edits: [[
       "return route === NO_ROUTE ? cellNode(cell) : ownerOf(route);",
       "return ownerOf(route);",

@@ -8,12 +8,12 @@ import type { PlantedBug } from "./planted_bug.ts";
 const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
 const LOGGED = "test/simulation/failovers_logged.test.ts";
 const RINGS = "test/unit/rings.test.ts";
-const EXECUTOR = "lib/node/executor.ts";
+const EXECUTOR = "lib/agent/executor.ts";
 const CLIENT = "lib/client/client.ts";
-const DEPARTED = "lib/client/departed_requests.ts";
-const DEAD = "lib/mnode/dead_executor.ts";
-const GONE = "lib/mnode/gone_nodes.ts";
-const REPAIR = "lib/mnode/pool_repair.ts";
+const DEPARTED = "lib/client/retired_requests.ts";
+const DEAD = "lib/recovery/step_recovery.ts";
+const GONE = "lib/recovery/retired_nodes.ts";
+const REPAIR = "lib/recovery/reconciliation.ts";
 const REPAIRS = "test/unit/pool_repair.test.ts";
 const DIRECTORY = "lib/routing/node_directory.ts";
 const IMMEDIATE = "lib/node/immediate_commit.ts";
@@ -170,7 +170,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     name: "a reservation that was refused is asked for, and nothing after it",
     breaks: "I5",
     file: CLIENT,
-    edits: [["this.#keep(request.settler.restart ?? request);", "this.#keep(request);"]],
+    edits: [["this.#keep(request.completion.restart ?? request);", "this.#keep(request);"]],
     caughtBy: [IN_MEMORY],
   },
   {

@@ -13,13 +13,13 @@ const FAR_NODE = "test/unit/far_node.test.ts";
 const LOG_MERGER = "test/unit/log_merger.test.ts";
 const INDEX_SPACE = "test/unit/index_space.test.ts";
 const FAR_BUDGET = "test/unit/far_budget.test.ts";
-const MERGER = "lib/dpm/log_merger.ts";
-const UNMERGED = "lib/log/unmerged_log.ts";
-const LOOKUP = "lib/node/far_lookup.ts";
+const MERGER = "lib/far/log/log_merger.ts";
+const UNMERGED = "lib/far/log/unmerged_log.ts";
+const LOOKUP = "lib/far/node/far_lookup.ts";
 const FAR_GROUP = "test/unit/far_group.test.ts";
 const SLOT_WRITER = "lib/agent/slot_writer.ts";
-const READS = "lib/far/far_reads.ts";
-const MERGED = "lib/far/merged_commit.ts";
+const READS = "lib/far/node/far_reads.ts";
+const MERGED = "lib/far/node/merged_commit.ts";
 const REQUEST_GROUP = "lib/node/request_group.ts";
 
 /** Bugs in the far placement. */
@@ -61,7 +61,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a slot is given away before the log of its owner is merged",
     breaks: "I4",
-    file: "lib/mnode/far_moves.ts",
+    file: "lib/far/mnode/far_moves.ts",
     edits: [["return agent === undefined || this.mergeAll(agent);", "return true;"]],
     caughtBy: [STEPS],
   },
@@ -109,9 +109,9 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "the slots that a merger had locked when it died stay locked",
     breaks: "I1",
-    file: "lib/mnode/dead_merger.ts",
+    file: "lib/recovery/merger_recovery.ts",
     edits: [[
-      "const { completed, miscounted } = settleDeadProcessor(pool, agent, file);",
+      "const { completed, miscounted } = recoverProcessor(pool, agent, file);",
       "const completed = 0; const miscounted = [];",
     ]],
     caughtBy: [FAILOVERS],
@@ -119,14 +119,14 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "what a merger was replacing when it died is not counted anew",
     breaks: "I10",
-    file: "lib/mnode/dead_merger.ts",
+    file: "lib/recovery/merger_recovery.ts",
     edits: [["const replaced = (pool.control[replacedAt] - 1)", "const replaced = (-1)"]],
     caughtBy: [LOG_MERGER],
   },
   {
     name: "a KN counts buckets before it says what it promises",
     breaks: "I4",
-    file: "lib/pool/far_budget.ts",
+    file: "lib/far/log/far_budget.ts",
     edits: [[
       "this.#publish(count); const spare = this.#spareBuckets();",
       "const spare = this.#spareBuckets() - count; this.#publish(count);",
@@ -136,7 +136,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a KN takes no account of what others have promised",
     breaks: "I4",
-    file: "lib/pool/far_budget.ts",
+    file: "lib/far/log/far_budget.ts",
     edits: [[
       "return this.#sureBuckets() - unmerged - promised - BUCKET_MARGIN;",
       "return this.#sureBuckets() - unmerged - this.#promised - BUCKET_MARGIN;",
@@ -209,7 +209,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "what was prepared for changes that were not logged is answered",
     breaks: "I5",
-    file: "lib/mnode/dead_executor.ts",
+    file: "lib/recovery/step_recovery.ts",
     edits: [[
       "const isAllLogged = rings.flat().every(({ isLost }) => !isLost);",
       "const isAllLogged = true;",
@@ -219,7 +219,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "the log of a KN that has died is not merged before its slots are given away",
     breaks: "I5",
-    file: "lib/mnode/dead_executor.ts",
+    file: "lib/recovery/step_recovery.ts",
     edits: [["this.#publishLoggedEnd();", ""]],
     caughtBy: [FAILOVERS],
     inTest: "reads between changes",
@@ -227,7 +227,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
   {
     name: "a put waits for somebody else to merge what other KNs have logged",
     breaks: "I5",
-    file: "lib/node/far_node.ts",
+    file: "lib/far/node/far_node.ts",
     edits: [[
       "if (!needsOthers || mergeLogs(this.#pool, this.#agent) === 0) sleepSync(WAIT_MS);",
       "sleepSync(WAIT_MS);",

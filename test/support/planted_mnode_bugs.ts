@@ -15,7 +15,7 @@ const DRIVER = "lib/mnode/autoscaler.ts";
 const COLLECTOR = "lib/mnode/statistics_collector.ts";
 const SKETCH = "lib/statistics/hot_key_sketch.ts";
 const SAMPLER = "lib/statistics/stride_sampler.ts";
-const METER = "lib/node/step_meter.ts";
+const METER = "lib/agent/step_meter.ts";
 
 /** Bugs by which the M-node sees what is not so, or does what it must not. */
 export const MNODE_BUGS: readonly PlantedBug[] = [

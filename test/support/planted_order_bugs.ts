@@ -10,10 +10,10 @@ const QUEUES = "test/unit/key_queues.test.ts";
 /** Bugs in order and re-entrancy. */
 export const ORDER_BUGS: readonly PlantedBug[] = [
   {
-    name: "synchronous calls within each other share a settler",
+    name: "synchronous calls within each other share a completion",
     breaks: "I5",
-    file: "lib/client/settlers.ts",
-    edits: [["this.#free = undefined; settler.reset();", "settler.reset();"]],
+    file: "lib/client/completions.ts",
+    edits: [["this.#free = undefined; completion.reset();", "completion.reset();"]],
     caughtBy: [QUEUES],
   },
   {

@@ -8,7 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LIMITS_TEST = "test/unit/wait_limits.test.ts";
 const HOST_TEST = "test/api/departed_host.test.ts";
 const CLIENT = "lib/client/client.ts";
-const GONE = "lib/mnode/gone_nodes.ts";
+const GONE = "lib/recovery/retired_nodes.ts";
 const PROGRESS = "lib/mnode/progress_limit.ts";
 const MERGE_WAIT = "lib/node/merge_wait.ts";
 

@@ -6,8 +6,8 @@
  */
 import { Client } from "../../lib/client/client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
-import { ReadSettler, RoutedReads } from "../../lib/client/routed_reads.ts";
-import type { Settler } from "../../lib/client/settlers.ts";
+import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
+import type { Completion } from "../../lib/client/completions.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
 import type { Slot } from "../../lib/core/brands.ts";
@@ -165,18 +165,18 @@ export class SimClient implements SimAgent, ClientWaiter {
   }
 
   /** Reads a key of this client's own: the read sees all that was issued before it, and nothing else. */
-  #get(model: KeyModel): ReadSettler {
+  #get(model: KeyModel): ReadCompletion {
     const { random, isFar, nowMs } = this.#world;
     require(isFar, "reads of a near pool need no request");
     const withValue = random.next() < 0.8;
     this.#pendingCount += 1;
     this.#encoder.encode(model.key.text);
-    const settler = new ReadSettler(this.reads, ({ exists, value }) => {
+    const completion = new ReadCompletion(this.reads, ({ exists, value }) => {
       this.#pendingCount -= 1;
       this.#checkRead(model, exists, value, nowMs);
     });
-    this.client.get(this.#encoder, withValue, settler);
-    return settler;
+    this.client.get(this.#encoder, withValue, completion);
+    return completion;
   }
 
   #checkRead(
@@ -203,10 +203,10 @@ export class SimClient implements SimAgent, ClientWaiter {
     if (!this.#world.isFar) return this.#eyes.look(key);
     this.#world.scheduler.watch(`a synchronous read of ${this.name}`);
     this.#encoder.encode(key.text);
-    const settler = new ReadSettler(this.reads);
-    this.client.get(this.#encoder, true, settler);
-    this.client.waitFor(settler);
-    const { value } = settler;
+    const completion = new ReadCompletion(this.reads);
+    this.client.get(this.#encoder, true, completion);
+    this.client.waitFor(completion);
+    const { value } = completion;
     if (value === undefined) return undefined;
     const { operation } = readValue(value.bytes, value.bytes.length, key.number);
     return { operation, version: value.version };
@@ -242,35 +242,35 @@ export class SimClient implements SimAgent, ClientWaiter {
     kind: OperationKind,
     condition: number,
     expectedVersion: number,
-  ): SimSettler {
+  ): SimCompletion {
     const { random, nowMs } = this.#world;
     const mayExpire = this.#ownSlots.includes(model.key.slot) && random.next() < 0.3;
     const expiresAtMs = mayExpire ? nowMs + random.between(1, TTL_MS_MAX) : Infinity;
     const operation = this.#world.newOperation(kind, expiresAtMs, expectedVersion);
-    const settler = this.#begin([model], operation);
+    const completion = this.#begin([model], operation);
     const bytes = makeValue(model.key.number, operation.number, this.#valueBytes());
     this.#encoder.encode(model.key.text);
     const value = { bytes, start: 0, end: bytes.length };
-    this.client.put(this.#encoder, value, expiresAtMs, condition, expectedVersion, settler);
-    return settler;
+    this.client.put(this.#encoder, value, expiresAtMs, condition, expectedVersion, completion);
+    return completion;
   }
 
-  #delete(model: KeyModel): SimSettler {
-    const settler = this.#begin([model], this.#world.newOperation("delete", Infinity, 0));
+  #delete(model: KeyModel): SimCompletion {
+    const completion = this.#begin([model], this.#world.newOperation("delete", Infinity, 0));
     this.#encoder.encode(model.key.text);
-    this.client.delete(this.#encoder, settler);
-    return settler;
+    this.client.delete(this.#encoder, completion);
+    return completion;
   }
 
-  #clear(slot: Slot): SimSettler {
+  #clear(slot: Slot): SimCompletion {
     const models = this.#models.filter((model) => model.key.slot === slot);
-    const settler = this.#begin(models, this.#world.newOperation("clear", Infinity, 0));
-    this.client.clearSlot(slot, settler);
-    return settler;
+    const completion = this.#begin(models, this.#world.newOperation("clear", Infinity, 0));
+    this.client.clearSlot(slot, completion);
+    return completion;
   }
 
   /** Reads a counter that all clients share, and adds one to it if nobody else has. */
-  #increment(): SimSettler {
+  #increment(): SimCompletion {
     const counter = this.#world.random.pick(this.#world.counters);
     const { countMin } = counter;
     const seen = this.#look(counter.key);
@@ -279,7 +279,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     const bytes = makeValue(counter.key.number, count + 1, VALUE_BYTES_MIN);
     const condition = seen ? Condition.VERSION : Condition.ABSENT;
     this.#pendingCount += 1;
-    const settler = new SimSettler((status) => {
+    const completion = new SimCompletion((status) => {
       this.#pendingCount -= 1;
       this.#world.countStamps(counter.key.slot, status);
       if (status !== Status.OK) return;
@@ -289,14 +289,14 @@ export class SimClient implements SimAgent, ClientWaiter {
     });
     this.#encoder.encode(counter.key.text);
     const slice = { bytes, start: 0, end: bytes.length };
-    this.client.put(this.#encoder, slice, Infinity, condition, seen?.version ?? 0, settler);
-    return settler;
+    this.client.put(this.#encoder, slice, Infinity, condition, seen?.version ?? 0, completion);
+    return completion;
   }
 
-  #begin(models: readonly KeyModel[], operation: SimOperation): SimSettler {
+  #begin(models: readonly KeyModel[], operation: SimOperation): SimCompletion {
     for (const model of models) model.operations.push(operation);
     this.#pendingCount += 1;
-    return new SimSettler((status, version) => {
+    return new SimCompletion((status, version) => {
       this.#pendingCount -= 1;
       operation.status = status;
       const slot = models[0]!.key.slot;
@@ -314,7 +314,7 @@ export class SimClient implements SimAgent, ClientWaiter {
 }
 
 /** Sees to it that an operation ends once (I5). */
-class SimSettler implements Settler {
+class SimCompletion implements Completion {
   isSettled = false;
   readonly #onEnd: (status: number, version: number) => void;
 

@@ -6,14 +6,14 @@
  */
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
-import type { Settler } from "../../lib/client/settlers.ts";
+import type { Completion } from "../../lib/client/completions.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
-import { clientExecutor } from "../../lib/node/executor.ts";
+import { clientExecutor } from "../../lib/agent/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { AGENT_DPM, GATE_NODE_COUNT, SLOT_LOCK } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
@@ -97,18 +97,18 @@ export class SimDuel {
 
   /** Issues a put; {@linkcode flush} publishes it. */
   put(model: KeyModel, byteLength: number): void {
-    const { operation, settler } = this.#begin(model, "put");
+    const { operation, completion } = this.#begin(model, "put");
     const bytes = makeValue(model.key.number, operation.number, byteLength);
     const value = { bytes, start: 0, end: bytes.length };
     this.#encoder.encode(model.key.text);
-    this.client.put(this.#encoder, value, Infinity, Condition.NONE, 0, settler);
+    this.client.put(this.#encoder, value, Infinity, Condition.NONE, 0, completion);
   }
 
   /** Issues a delete. */
   delete(model: KeyModel): void {
-    const { settler } = this.#begin(model, "delete");
+    const { completion } = this.#begin(model, "delete");
     this.#encoder.encode(model.key.text);
-    this.client.delete(this.#encoder, settler);
+    this.client.delete(this.#encoder, completion);
   }
 
   /** Lets the client execute what it has sent to the first KN. */
@@ -158,7 +158,7 @@ export class SimDuel {
   #begin(
     model: KeyModel,
     kind: "put" | "delete",
-  ): { readonly operation: SimOperation; readonly settler: Settler } {
+  ): { readonly operation: SimOperation; readonly completion: Completion } {
     const operation: SimOperation = {
       kind,
       number: ++this.#operationCount,
@@ -168,7 +168,7 @@ export class SimDuel {
       status: undefined,
     };
     model.operations.push(operation);
-    const settler: Settler = {
+    const completion: Completion = {
       settle: (status, _, versionLow) => {
         require(operation.status === undefined, `I5: operation ${operation.number} ended twice`);
         operation.status = status;
@@ -178,7 +178,7 @@ export class SimDuel {
         throw error;
       },
     };
-    return { operation, settler };
+    return { operation, completion };
   }
 }
 

@@ -11,27 +11,27 @@ import type { Cache } from "../../lib/cache/cache.ts";
 import { createCache } from "../../lib/cache/create_cache.ts";
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
-import { ReadSettler, RoutedReads } from "../../lib/client/routed_reads.ts";
-import type { Settler } from "../../lib/client/settlers.ts";
+import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
+import type { Completion } from "../../lib/client/completions.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
-import { abandonMergers, LogMerger } from "../../lib/dpm/log_merger.ts";
+import { abandonMergers, LogMerger } from "../../lib/far/log/log_merger.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
-import { cellsHeldBy } from "../../lib/mnode/dead_cells.ts";
-import { DeadExecutor } from "../../lib/mnode/dead_executor.ts";
-import { endDeadMerger, type MergerDeath } from "../../lib/mnode/dead_merger.ts";
-import { FarMoves } from "../../lib/mnode/far_moves.ts";
-import { GoneNodes } from "../../lib/mnode/gone_nodes.ts";
-import { KeyReplication } from "../../lib/mnode/key_replication.ts";
-import { repairPool, sealLogs, sealMerged } from "../../lib/mnode/pool_repair.ts";
-import { abandonExecutor, agentExecutor, Executor } from "../../lib/node/executor.ts";
-import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
-import { FarNode } from "../../lib/node/far_node.ts";
+import { cellsHeldBy } from "../../lib/recovery/cell_recovery.ts";
+import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
+import { endDeadMerger, type MergerDeath } from "../../lib/recovery/merger_recovery.ts";
+import { FarMoves } from "../../lib/far/mnode/far_moves.ts";
+import { RetiredNodes } from "../../lib/recovery/retired_nodes.ts";
+import { KeyReplication } from "../../lib/far/mnode/key_replication.ts";
+import { repairPool, sealLogs, sealMerged } from "../../lib/recovery/reconciliation.ts";
+import { abandonExecutor, agentExecutor, Executor } from "../../lib/agent/executor.ts";
+import { type CachedValue, keepValue } from "../../lib/far/node/far_lookup.ts";
+import { FarNode } from "../../lib/far/node/far_node.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
@@ -144,7 +144,7 @@ export class SimFailover {
   #hasFailedOver = false;
   #mayRefuse = false;
   readonly #rings: readonly RingHandle[];
-  readonly #gone: GoneNodes<{
+  readonly #gone: RetiredNodes<{
     readonly nodeId: NodeId;
     readonly agent: number;
     readonly thread: { readonly hasEnded: boolean; readonly hasGivenUp: boolean };
@@ -213,7 +213,7 @@ export class SimFailover {
     announceNodes(pool);
     pool.control[GATE_NODE_COUNT] = 2;
     this.#client.poll();
-    this.#gone = new GoneNodes({
+    this.#gone = new RetiredNodes({
       pool,
       file: this.#log?.file,
       clientCount: 1,
@@ -477,7 +477,7 @@ export class SimFailover {
       file: this.#log?.file,
       clock: () => this.#nowMs,
     };
-    const deaths = [{ agent: AGENT_DPM, report: new DeadExecutor(dead).settle() }];
+    const deaths = [{ agent: AGENT_DPM, report: new StepRecovery(dead).settle() }];
     const ringOf = (_: number, agent: number) => this.#rings[agent]!;
     require(repairPool({ pool, deaths, ringOf }), "the pool is repaired");
   }
@@ -504,7 +504,7 @@ export class SimFailover {
       status: undefined,
     };
     this.#issued.push(issued);
-    const settler: Settler = {
+    const completion: Completion = {
       settle: (status) => {
         require(issued.status === undefined, `I5: operation ${number} ended twice`);
         issued.status = status;
@@ -514,21 +514,21 @@ export class SimFailover {
         issued.status = REFUSED;
       },
     };
-    if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, settler);
+    if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, completion);
     const key = KEYS[step.key]!;
     this.#encoder.encode(key.text);
-    if (step.kind === "delete") return this.#client.delete(this.#encoder, settler);
+    if (step.kind === "delete") return this.#client.delete(this.#encoder, completion);
     if (step.kind === "get") return this.#get(issued);
     const bytes = makeValue(key.number, number, step.bytes);
     const value = { bytes, start: 0, end: bytes.length };
     const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
     const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
-    this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, settler);
+    this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, completion);
   }
 
   /** A read: its status is the number of the put that it has found. */
   #get(issued: Issued): void {
-    const settler = new ReadSettler(this.#reads, ({ value, error }) => {
+    const completion = new ReadCompletion(this.#reads, ({ value, error }) => {
       require(issued.status === undefined, `I5: operation ${issued.number} ended twice`);
       if (this.#mayRefuse && error instanceof UnavailableError) {
         issued.status = REFUSED;
@@ -540,7 +540,7 @@ export class SimFailover {
         ? NOT_FOUND
         : readValue(value.bytes, value.bytes.length, key.number).operation;
     });
-    this.#client.get(this.#encoder, true, settler);
+    this.#client.get(this.#encoder, true, completion);
   }
 
   /** What an operation comes to after those before it. */

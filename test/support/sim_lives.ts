@@ -24,9 +24,9 @@ import {
   recordWords,
 } from "../../lib/log/record_layout.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
-import { DeadExecutor } from "../../lib/mnode/dead_executor.ts";
-import { repairPool } from "../../lib/mnode/pool_repair.ts";
-import { abandonExecutor, Executor } from "../../lib/node/executor.ts";
+import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
+import { repairPool } from "../../lib/recovery/reconciliation.ts";
+import { abandonExecutor, Executor } from "../../lib/agent/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
@@ -244,16 +244,16 @@ export class LivesWorld implements ClientWaiter {
     if (!isReplaced && !this.#fits(bytes - (old?.bytes ?? 0), bytes)) return this.#count("full");
     const number = ++this.#changeCount;
     const expiresAtMs = expires ? this.#nowMs + random.between(1, TTL_MS_MAX) : Infinity;
-    this.#change(key, { number, bytes, expiresAtMs }, (settler) => {
+    this.#change(key, { number, bytes, expiresAtMs }, (completion) => {
       const value = makeValue(key.number, number, byteLength);
       const range = { bytes: value, start: 0, end: value.length };
-      this.#client.put(this.#encoder, range, expiresAtMs, Condition.NONE, 0, settler, false);
+      this.#client.put(this.#encoder, range, expiresAtMs, Condition.NONE, 0, completion, false);
     });
   }
 
   #delete(): void {
     const key = this.#random.pick(KEYS);
-    this.#change(key, undefined, (settler) => this.#client.delete(this.#encoder, settler));
+    this.#change(key, undefined, (completion) => this.#client.delete(this.#encoder, completion));
   }
 
   /** Whether so many bytes fit by the rule, in a record of so many. */
@@ -278,7 +278,7 @@ export class LivesWorld implements ClientWaiter {
     return limit * (1 - lostBytesMax / SEGMENT_BYTES);
   }
 
-  #change(key: SimKey, entry: Entry | undefined, issue: (settler: Settled) => void): void {
+  #change(key: SimKey, entry: Entry | undefined, issue: (completion: Settled) => void): void {
     const settled = new Settled();
     this.#encoder.encode(key.text);
     this.#unsure.set(key, entry);
@@ -394,7 +394,7 @@ export class LivesWorld implements ClientWaiter {
     const pool = this.#pool;
     const agent = victim.id as number;
     abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, Executor.OWN_THREAD);
-    const dead = new DeadExecutor({
+    const dead = new StepRecovery({
       pool,
       agent,
       rings: [victim.ring],

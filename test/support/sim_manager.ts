@@ -7,12 +7,12 @@
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { hasUnmerged } from "../../lib/dpm/log_merger.ts";
-import { KeyReplication } from "../../lib/mnode/key_replication.ts";
-import { sealMerged } from "../../lib/mnode/pool_repair.ts";
-import { clientExecutor } from "../../lib/node/executor.ts";
-import { FarMoves } from "../../lib/mnode/far_moves.ts";
-import { FarNode } from "../../lib/node/far_node.ts";
+import { hasUnmerged } from "../../lib/far/log/log_merger.ts";
+import { KeyReplication } from "../../lib/far/mnode/key_replication.ts";
+import { sealMerged } from "../../lib/recovery/reconciliation.ts";
+import { clientExecutor } from "../../lib/agent/executor.ts";
+import { FarMoves } from "../../lib/far/mnode/far_moves.ts";
+import { FarNode } from "../../lib/far/node/far_node.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import {
   AGENT_LOGGED_END,

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { LogMerger } from "../../lib/dpm/log_merger.ts";
-import { agentExecutor } from "../../lib/node/executor.ts";
+import { LogMerger } from "../../lib/far/log/log_merger.ts";
+import { agentExecutor } from "../../lib/agent/executor.ts";
 import { AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { isCellWord } from "../../lib/routing/cells.ts";
 import type { SimAgent } from "./sim_scheduler.ts";

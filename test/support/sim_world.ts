@@ -7,7 +7,7 @@
 import type { Cache } from "../../lib/cache/cache.ts";
 import type { CellId, OwnerWord, Slot } from "../../lib/core/brands.ts";
 import { createCache } from "../../lib/cache/create_cache.ts";
-import { type CachedValue, keepValue } from "../../lib/node/far_lookup.ts";
+import { type CachedValue, keepValue } from "../../lib/far/node/far_lookup.ts";
 import {
   AGENT_EXECUTOR,
   CELL_LOCK,

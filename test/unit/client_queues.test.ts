@@ -7,13 +7,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FlushWaiters } from "../../lib/client/flush_waiters.ts";
 import { HeldSlots } from "../../lib/client/held_slots.ts";
-import type { HeldRequest } from "../../lib/client/settlers.ts";
+import type { HeldRequest } from "../../lib/client/completions.ts";
 import {
-  BatchSettler,
-  OutcomeSettler,
-  PutSettler,
-  SyncSettler,
-} from "../../lib/client/settlers.ts";
+  BatchCompletion,
+  OutcomeCompletion,
+  PutCompletion,
+  SyncCompletion,
+} from "../../lib/client/completions.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { NodeFailedError, PoolFullError } from "../../lib/core/errors.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
@@ -24,7 +24,7 @@ const A = 1 as Slot;
 const B = 2 as Slot;
 
 function request(slot: Slot, sequence: number, words = 10, largeBytes = 0): HeldRequest {
-  const base = { slot, sequence, words: new Int32Array(words), settler: new SyncSettler() };
+  const base = { slot, sequence, words: new Int32Array(words), completion: new SyncCompletion() };
   return largeBytes === 0 ? base : { ...base, large: { bytes: new Uint8Array(largeBytes) } };
 }
 
@@ -118,27 +118,27 @@ test("flushes end when nothing will end any more", async () => {
 });
 
 test("promises settle by status", async () => {
-  const put = new PutSettler();
+  const put = new PutCompletion();
   put.settle(Status.OK);
   assert.is(await put.promise, undefined);
   for (const [status, outcome] of [[Status.OK, true], [Status.UNMET, false]] as const) {
-    const settler = new OutcomeSettler();
-    settler.settle(status);
-    assert.is(await settler.promise, outcome);
+    const completion = new OutcomeCompletion();
+    completion.settle(status);
+    assert.is(await completion.promise, outcome);
   }
   for (const status of [Status.LOG_FULL, Status.INDEX_FULL]) {
-    for (const settler of [new PutSettler(), new OutcomeSettler()]) {
-      settler.settle(status);
-      assert.instance(await errorOf(() => settler.promise as Promise<unknown>), PoolFullError);
+    for (const completion of [new PutCompletion(), new OutcomeCompletion()]) {
+      completion.settle(status);
+      assert.instance(await errorOf(() => completion.promise as Promise<unknown>), PoolFullError);
     }
   }
-  const failed = new PutSettler();
+  const failed = new PutCompletion();
   failed.fail(new NodeFailedError("gone"));
   assert.instance(await errorOf(() => failed.promise), NodeFailedError);
 });
 
 test("a batch ends with its last request, and counts those that applied", async () => {
-  const batch = new BatchSettler();
+  const batch = new BatchCompletion();
   let isSettled = false;
   void batch.promise.then(() => isSettled = true);
   for (let i = 0; i < 3; i++) batch.expect();
@@ -152,7 +152,7 @@ test("a batch ends with its last request, and counts those that applied", async 
 });
 
 test("a batch that fails waits for all, and reports the first error", async () => {
-  const batch = new BatchSettler();
+  const batch = new BatchCompletion();
   for (let i = 0; i < 3; i++) batch.expect();
   const first = new NodeFailedError("first");
   batch.fail(first);
@@ -170,22 +170,22 @@ test("a batch that fails waits for all, and reports the first error", async () =
 });
 
 test("an empty batch ends when it is sealed", async () => {
-  const batch = new BatchSettler();
+  const batch = new BatchCompletion();
   batch.seal();
   assert.is(await batch.promise, 0);
 });
 
-test("a synchronous settler is used again", () => {
-  const settler = new SyncSettler();
-  settler.settle(Status.LOG_FULL);
-  assert.is(settler.isSettled, true);
-  assert.throws(() => settler.throwError(), /the pool is full/);
-  settler.reset();
-  assert.equal([settler.isSettled, settler.isApplied], [false, false]);
-  settler.throwError();
-  settler.settle(Status.OK);
-  assert.is(settler.isApplied, true);
-  settler.throwError();
+test("a synchronous completion is used again", () => {
+  const completion = new SyncCompletion();
+  completion.settle(Status.LOG_FULL);
+  assert.is(completion.isSettled, true);
+  assert.throws(() => completion.throwError(), /the pool is full/);
+  completion.reset();
+  assert.equal([completion.isSettled, completion.isApplied], [false, false]);
+  completion.throwError();
+  completion.settle(Status.OK);
+  assert.is(completion.isApplied, true);
+  completion.throwError();
 });
 
 test.run();

@@ -14,7 +14,7 @@ import {
   fenceExecutor,
   hasLeft,
   leaveExecutor,
-} from "../../lib/node/executor.ts";
+} from "../../lib/agent/executor.ts";
 
 const AT = 3;
 const CLIENT = clientExecutor(5);

@@ -6,9 +6,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
-import { hasUnmerged } from "../../lib/dpm/log_merger.ts";
+import { hasUnmerged } from "../../lib/far/log/log_merger.ts";
 import { INDEX_SPACE_NEXT } from "../../lib/pool/control_layout.ts";
-import { FarBudget, reservedBuckets } from "../../lib/pool/far_budget.ts";
+import { FarBudget, reservedBuckets } from "../../lib/far/log/far_budget.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
-import { FarBudget, unmergedBytes } from "../../lib/pool/far_budget.ts";
+import { FarBudget, unmergedBytes } from "../../lib/far/log/far_budget.ts";
 import { liveBytesMax, SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 

@@ -10,7 +10,7 @@ import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { packMeta, RecordKind } from "../../lib/log/record_layout.ts";
-import { FarNode } from "../../lib/node/far_node.ts";
+import { FarNode } from "../../lib/far/node/far_node.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";

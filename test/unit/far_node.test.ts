@@ -6,7 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
-import { agentExecutor, enterExecutor } from "../../lib/node/executor.ts";
+import { agentExecutor, enterExecutor } from "../../lib/agent/executor.ts";
 import { AGENT_EXECUTOR, AGENT_HOST, AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { type Ending, FarPair } from "../support/far_pair.ts";

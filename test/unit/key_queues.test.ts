@@ -9,22 +9,22 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type CustomCodec, InvalidArgumentError, open, type Store } from "../../mod.ts";
 import { KeyQueues } from "../../lib/client/key_queues.ts";
-import { SyncSettlers } from "../../lib/client/settlers.ts";
+import { SyncCompletions } from "../../lib/client/completions.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { StoreEvents } from "../../lib/store/events.ts";
 import { errorOf } from "../support/errors.ts";
 
 const SMALL = { capacity: "1MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;
 
-test("a synchronous call within another one has a settler of its own", () => {
-  const settlers = new SyncSettlers();
-  const outer = settlers.take();
-  const inner = settlers.take();
+test("a synchronous call within another one has a completion of its own", () => {
+  const completions = new SyncCompletions();
+  const outer = completions.take();
+  const inner = completions.take();
   assert.is.not(outer, inner);
   inner.settle(0);
   assert.is(outer.isSettled, false);
-  settlers.give(inner);
-  assert.is(settlers.take(), inner);
+  completions.give(inner);
+  assert.is(completions.take(), inner);
   assert.is(inner.isSettled, false);
 });
 

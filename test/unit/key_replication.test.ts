@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { agentExecutor, enterExecutor, leaveExecutor } from "../../lib/node/executor.ts";
+import { agentExecutor, enterExecutor, leaveExecutor } from "../../lib/agent/executor.ts";
 import { AGENT_DPM, AGENT_EXECUTOR, AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";

@@ -12,10 +12,10 @@ import {
   type SegmentId,
 } from "../../lib/core/brands.ts";
 import { MERGE_STEP_RECORDS } from "../../lib/core/limits.ts";
-import { abandonMergers, hasUnmerged, loggedEnd, LogMerger } from "../../lib/dpm/log_merger.ts";
-import { endDeadMerger } from "../../lib/mnode/dead_merger.ts";
-import { repairPool } from "../../lib/mnode/pool_repair.ts";
-import { agentExecutor } from "../../lib/node/executor.ts";
+import { abandonMergers, hasUnmerged, loggedEnd, LogMerger } from "../../lib/far/log/log_merger.ts";
+import { endDeadMerger } from "../../lib/recovery/merger_recovery.ts";
+import { repairPool } from "../../lib/recovery/reconciliation.ts";
+import { agentExecutor } from "../../lib/agent/executor.ts";
 import { AGENT_MERGERS, CELL_ADDRESS } from "../../lib/pool/control_layout.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellVersion, findCell, pointCell } from "../../lib/routing/cells.ts";

@@ -12,7 +12,7 @@ import {
   RecordKind,
   recordWords,
 } from "../../lib/log/record_layout.ts";
-import { repairPool } from "../../lib/mnode/pool_repair.ts";
+import { repairPool } from "../../lib/recovery/reconciliation.ts";
 import { SEGMENT_PINS } from "../../lib/pool/control_layout.ts";
 import { COMPLETION_TAIL, createRing, ringWords } from "../../lib/rings/ring_layout.ts";
 import { claimClient, packRecordClient, releaseClient } from "../../lib/routing/client_registry.ts";

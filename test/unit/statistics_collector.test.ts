@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { StatisticsCollector } from "../../lib/mnode/statistics_collector.ts";
-import { StepMeter } from "../../lib/node/step_meter.ts";
+import { StepMeter } from "../../lib/agent/step_meter.ts";
 import { AgentCounters } from "../../lib/pool/agent_counters.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
-import { SyncSettler } from "../../lib/client/settlers.ts";
+import { SyncCompletion } from "../../lib/client/completions.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { StoreClosedError, UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
@@ -18,9 +18,9 @@ import {
   UNAVAILABLE_AFTER_MS,
 } from "../../lib/core/limits.ts";
 import { settlesWithin } from "../../lib/core/settles_within.ts";
-import { type GoneKn, GoneNodes } from "../../lib/mnode/gone_nodes.ts";
+import { type RetiredKn, RetiredNodes } from "../../lib/recovery/retired_nodes.ts";
 import { ProgressLimit } from "../../lib/mnode/progress_limit.ts";
-import { enterExecutor, Executor, leaveExecutor } from "../../lib/node/executor.ts";
+import { enterExecutor, Executor, leaveExecutor } from "../../lib/agent/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { MergeWait } from "../../lib/node/merge_wait.ts";
 import { lockCheckpoints, unlockCheckpoints } from "../../lib/persistence/checkpoint_lock.ts";
@@ -72,13 +72,13 @@ class Pair {
   }
 
   /** Issues a delete of the key, whose slot is the one of these tests. */
-  issue(): SyncSettler {
+  issue(): SyncCompletion {
     const key = new KeyEncoder(...HASH_KEY);
     key.encode(KEY!.text);
-    const settler = new SyncSettler();
-    settler.reset();
-    this.client.delete(key, settler);
-    return settler;
+    const completion = new SyncCompletion();
+    completion.reset();
+    this.client.delete(key, completion);
+    return completion;
   }
 
   turn(): void {
@@ -91,10 +91,10 @@ class Pair {
   }
 }
 
-function errorOfSettler(settler: SyncSettler): unknown {
-  assert.ok(settler.isSettled, "the request has ended");
+function errorOfCompletion(completion: SyncCompletion): unknown {
+  assert.ok(completion.isSettled, "the request has ended");
   try {
-    settler.throwError();
+    completion.throwError();
     return undefined;
   } catch (error) {
     return error;
@@ -107,24 +107,24 @@ test("a client holds requests for a slot that stays marked as moving, and sends 
   Atomics.store(pair.pool.control, OWNER_TABLE + SLOT, word | MOVING);
   let count = 0;
   const onAccess = () => assert.ok(++count < 20 * LOCK_POLLS_MAX, "it does not wait for long");
-  let settler: SyncSettler | undefined;
+  let completion: SyncCompletion | undefined;
   withAtomicHooks({ onAccess }, () => {
-    settler = pair.issue();
+    completion = pair.issue();
     pair.turn();
   });
-  assert.not.ok(settler!.isSettled);
+  assert.not.ok(completion!.isSettled);
   Atomics.store(pair.pool.control, OWNER_TABLE + SLOT, word);
   pair.turn();
-  assert.is(errorOfSettler(settler!), undefined);
+  assert.is(errorOfCompletion(completion!), undefined);
 });
 
 test("a client whose requests have all been failed fails those that come later, too", () => {
   const pair = new Pair();
   const first = pair.issue();
   pair.client.failAll(new StoreClosedError("planted"));
-  assert.instance(errorOfSettler(first), StoreClosedError);
+  assert.instance(errorOfCompletion(first), StoreClosedError);
   const second = pair.issue();
-  assert.instance(errorOfSettler(second), StoreClosedError);
+  assert.instance(errorOfCompletion(second), StoreClosedError);
   assert.is(pair.client.pendingCount, 0);
 });
 
@@ -133,20 +133,20 @@ test("a KN refuses requests for a slot that another agent holds when the M-node 
   const { control } = pair.pool;
   const lock = pair.pool.slotAt(SLOT) + SLOT_LOCK;
   const owner = lockAnySlot(control, lock, OTHER_AGENT)!;
-  const settler = pair.issue();
+  const completion = pair.issue();
   pair.turn();
-  assert.not.ok(settler.isSettled, "it waits for the holder");
+  assert.not.ok(completion.isSettled, "it waits for the holder");
   markUnavailable(pair.pool, SLOT);
   pair.turn();
-  assert.instance(errorOfSettler(settler), UnavailableError);
+  assert.instance(errorOfCompletion(completion), UnavailableError);
   const held = pair.issue();
   pair.turn();
-  assert.instance(errorOfSettler(held), UnavailableError, "the client does not even send it");
+  assert.instance(errorOfCompletion(held), UnavailableError, "the client does not even send it");
   unlockSlot(control, lock, owner);
   markAvailable(pair.pool, SLOT);
   const later = pair.issue();
   pair.turn();
-  assert.is(errorOfSettler(later), undefined);
+  assert.is(errorOfCompletion(later), undefined);
 });
 
 test("slots of other KNs that a failed one holds are given up after a while, until it lets go", () => {
@@ -156,7 +156,7 @@ test("slots of other KNs that a failed one holds are given up after a while, unt
   const lock = pool.slotAt(SLOT) + SLOT_LOCK;
   enterExecutor(pool.control, executorAt, Executor.OWN_THREAD);
   const owner = lockAnySlot(pool.control, lock, OTHER_AGENT)!;
-  const gone = new GoneNodes<GoneKn>({
+  const gone = new RetiredNodes<RetiredKn>({
     pool,
     file: undefined,
     clientCount: 0,

@@ -8,7 +8,7 @@ import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.ts";
 import { sleepSync } from "../../../lib/core/sleep_sync.ts";
-import { Executor } from "../../../lib/node/executor.ts";
+import { Executor } from "../../../lib/agent/executor.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
 import { checkHandle } from "../../../lib/store/handle.ts";

@@ -5,7 +5,7 @@
  */
 import { workerData } from "node:worker_threads";
 import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
-import { makeFarNode } from "../../../lib/node/far_start.ts";
+import { makeFarNode } from "../../../lib/far/node/far_start.ts";
 import { openLog } from "../../../lib/persistence/open_log.ts";
 import { KvsNode } from "../../../lib/node/kvs_node.ts";
 

@@ -6,8 +6,8 @@
 import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
-import { Executor } from "../../../lib/node/executor.ts";
-import { makeFarNode } from "../../../lib/node/far_start.ts";
+import { Executor } from "../../../lib/agent/executor.ts";
+import { makeFarNode } from "../../../lib/far/node/far_start.ts";
 import { openLog } from "../../../lib/persistence/open_log.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";

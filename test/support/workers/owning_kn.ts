@@ -6,7 +6,7 @@
 import { workerData } from "node:worker_threads";
 import type { Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../../lib/core/limits.ts";
-import { makeFarNode } from "../../../lib/node/far_start.ts";
+import { makeFarNode } from "../../../lib/far/node/far_start.ts";
 import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
 import { openLog } from "../../../lib/persistence/open_log.ts";
 import { Pool } from "../../../lib/pool/pool.ts";

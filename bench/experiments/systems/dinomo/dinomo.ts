@@ -9,8 +9,8 @@
  */
 import type { NodeId, OwnerWord, PoolAddress, Slot } from "../../../../lib/core/brands.ts";
 import { MERGE_STEP_RECORDS, NODE_COUNT_MAX, SLOT_COUNT } from "../../../../lib/core/limits.ts";
-import { isMergedUpTo, loggedEnd } from "../../../../lib/dpm/log_merger.ts";
-import { FarMoves } from "../../../../lib/mnode/far_moves.ts";
+import { isMergedUpTo, loggedEnd } from "../../../../lib/far/log/log_merger.ts";
+import { FarMoves } from "../../../../lib/far/mnode/far_moves.ts";
 import { geometryOf } from "../../../../lib/pool/geometry.ts";
 import { defaultBacklogBytes, placeFar } from "../../../../lib/pool/placement.ts";
 import { Pool } from "../../../../lib/pool/pool.ts";

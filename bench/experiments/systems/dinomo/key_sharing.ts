@@ -10,8 +10,8 @@
 import type { NodeId, Slot } from "../../../../lib/core/brands.ts";
 import { HOT_KEY_COUNT } from "../../../../lib/core/limits.ts";
 import { judge, type PolicySettings } from "../../../../lib/mnode/autoscale_policy.ts";
-import type { FarMoves } from "../../../../lib/mnode/far_moves.ts";
-import { KeyReplication } from "../../../../lib/mnode/key_replication.ts";
+import type { FarMoves } from "../../../../lib/far/mnode/far_moves.ts";
+import { KeyReplication } from "../../../../lib/far/mnode/key_replication.ts";
 import type { HotKeys, NodeOccupancy } from "../../../../lib/mnode/statistics_collector.ts";
 import type { Pool } from "../../../../lib/pool/pool.ts";
 import type { Process, Simulation } from "../../kernel/simulation.ts";

@@ -4,7 +4,7 @@
  * Like {@linkcode KvsNode} it is an agent: `doWork()` does a bounded amount of work and says how much; it knows nothing of threads. Only
  * the KN's own thread executes for it, as no client has its cache and its unmerged records. One step:
  *
- * 1. Drop what has been merged meanwhile (log/unmerged_log.ts).
+ * 1. Drop what has been merged meanwhile (far/log/unmerged_log.ts).
  * 2. Take a bounded number of requests of each client, of those that were sent before the step. Changes go through the pipeline
  *    (node/request_pipeline.ts), reads have a way of their own (far_reads.ts); all of the step is one group (merged_commit.ts).
  * 3. If the backlog is too large, or a request waits for the merger, help the merger with a step. Another thread may be faster, but none
@@ -14,52 +14,52 @@
  *
  * @module
  */
-import type { Cache } from "../cache/cache.ts";
-import { NO_ADDRESS, type NodeId, type PoolAddress } from "../core/brands.ts";
-import { GROUP_REQUESTS_MAX } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
-import { Cleaner } from "../dpm/cleaner.ts";
-import { LogMerger } from "../dpm/log_merger.ts";
-import { mergeLogs } from "../dpm/merged_pause.ts";
-import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
-import { LogWriter } from "../log/log_writer.ts";
+import type { Cache } from "../../cache/cache.ts";
+import { NO_ADDRESS, type NodeId, type PoolAddress } from "../../core/brands.ts";
+import { GROUP_REQUESTS_MAX } from "../../core/limits.ts";
+import { sleepSync } from "../../core/sleep_sync.ts";
+import { Cleaner } from "../../dpm/cleaner.ts";
+import { LogMerger } from "../log/log_merger.ts";
+import { mergeLogs } from "../log/merged_pause.ts";
+import { IndexSpace } from "../../index/index_space.ts";
+import { SlotTable } from "../../index/slot_table.ts";
+import { LogWriter } from "../../log/log_writer.ts";
 import { UnmergedLog } from "../log/unmerged_log.ts";
-import type { Checkpointer } from "../persistence/checkpointer.ts";
-import type { LogFile } from "../persistence/log_file.ts";
-import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import { AGENT_MERGERS } from "../pool/control_layout.ts";
-import { syncsAlways } from "../pool/durability.ts";
-import { FarBudget, reservedBuckets } from "../pool/far_budget.ts";
-import { backlogBytesMax } from "../pool/placement.ts";
-import type { Pool } from "../pool/pool.ts";
-import { SegmentTable } from "../pool/segment_table.ts";
-import { SpaceBudget } from "../pool/space_budget.ts";
-import { VerbCounter, Verbs, type VerbsOptions } from "../pool/verbs.ts";
-import { type RequestConsumer, RING_EMPTY } from "../rings/request_consumer.ts";
+import type { Checkpointer } from "../../persistence/checkpointer.ts";
+import type { LogFile } from "../../persistence/log_file.ts";
+import { AgentCounter, AgentCounters } from "../../pool/agent_counters.ts";
+import { AGENT_MERGERS } from "../../pool/control_layout.ts";
+import { syncsAlways } from "../../pool/durability.ts";
+import { FarBudget, reservedBuckets } from "../log/far_budget.ts";
+import { backlogBytesMax } from "../../pool/placement.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { SegmentTable } from "../../pool/segment_table.ts";
+import { SpaceBudget } from "../../pool/space_budget.ts";
+import { VerbCounter, Verbs, type VerbsOptions } from "../../pool/verbs.ts";
+import { type RequestConsumer, RING_EMPTY } from "../../rings/request_consumer.ts";
 import {
   Operation,
   operationOf,
   REQUEST_ARGUMENT,
   REQUEST_OPERATION,
   Status,
-} from "../rings/ring_layout.ts";
-import type { StatisticsRegion } from "../statistics/statistics_region.ts";
-import { SlotWriter } from "../agent/slot_writer.ts";
-import { Step } from "../agent/step.ts";
-import { FarReads, isFarRead } from "../far/far_reads.ts";
-import { FarSpace } from "../far/far_space.ts";
-import { MergedCommit } from "../far/merged_commit.ts";
+} from "../../rings/ring_layout.ts";
+import type { StatisticsRegion } from "../../statistics/statistics_region.ts";
+import { SlotWriter } from "../../agent/slot_writer.ts";
+import { Step } from "../../agent/step.ts";
+import { FarReads, isFarRead } from "./far_reads.ts";
+import { FarSpace } from "./far_space.ts";
+import { MergedCommit } from "./merged_commit.ts";
 import { CellGroup } from "./cell_group.ts";
-import { Outcome } from "./commit_policy.ts";
-import { Executor } from "./executor.ts";
-import { ExpirySweeper } from "./expiry_sweeper.ts";
+import { Outcome } from "../../node/commit_policy.ts";
+import { Executor } from "../../agent/executor.ts";
+import { ExpirySweeper } from "../../node/expiry_sweeper.ts";
 import { type CachedValue, FarLookup } from "./far_lookup.ts";
-import { MergeWait } from "./merge_wait.ts";
-import { RequestPipeline } from "./request_pipeline.ts";
-import { SegmentWait } from "./segment_wait.ts";
+import { MergeWait } from "../../node/merge_wait.ts";
+import { RequestPipeline } from "../../node/request_pipeline.ts";
+import { SegmentWait } from "../../node/segment_wait.ts";
 import { StagedValues } from "./staged_values.ts";
-import { StepMeter } from "./step_meter.ts";
+import { StepMeter } from "../../agent/step_meter.ts";
 
 /** What a far KN is made of. */
 export interface FarNodeOptions extends VerbsOptions {

@@ -6,11 +6,11 @@
  *
  * @module
  */
-import type { NodeId, Slot } from "../core/brands.ts";
-import { monotonicMs } from "../core/runtime.ts";
-import type { Pool } from "../pool/pool.ts";
-import { MERGING_NODE } from "../routing/node_directory.ts";
-import { slotOwner } from "../routing/ownership.ts";
+import type { NodeId, Slot } from "../../core/brands.ts";
+import { monotonicMs } from "../../core/runtime.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { MERGING_NODE } from "../../routing/node_directory.ts";
+import { slotOwner } from "../../routing/ownership.ts";
 import type { FarMoves } from "./far_moves.ts";
 
 /** One change of the assignment. */

@@ -6,12 +6,12 @@
  *
  * @module
  */
-import type { Slot } from "../core/brands.ts";
-import { NODE_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
-import type { Pool } from "../pool/pool.ts";
-import { cellsEnd } from "../routing/cells.ts";
-import { nodeOfAgent } from "../routing/node_directory.ts";
-import { loadOwner, ownerOf } from "../routing/ownership.ts";
+import type { Slot } from "../../core/brands.ts";
+import { NODE_COUNT_MAX, SLOT_COUNT } from "../../core/limits.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { cellsEnd } from "../../routing/cells.ts";
+import { nodeOfAgent } from "../../routing/node_directory.ts";
+import { loadOwner, ownerOf } from "../../routing/ownership.ts";
 import { hasUnmerged } from "./log_merger.ts";
 
 /** The agent blocks of the KNs that own no slot, and have logged something that is not merged; none if no key is replicated. */

@@ -21,9 +21,9 @@
  *
  * @module
  */
-import { type CellId, NO_ADDRESS, type OwnerWord, type PoolAddress } from "../core/brands.ts";
-import type { Slot } from "../core/brands.ts";
-import { CELL_COUNT } from "../core/limits.ts";
+import { type CellId, NO_ADDRESS, type OwnerWord, type PoolAddress } from "../../core/brands.ts";
+import type { Slot } from "../../core/brands.ts";
+import { CELL_COUNT } from "../../core/limits.ts";
 import {
   metaKind,
   metaWithVersionHigh,
@@ -31,12 +31,12 @@ import {
   RECORD_REPLACES,
   RECORD_VERSION_LOW,
   RecordKind,
-} from "../log/record_layout.ts";
-import type { KeyWords } from "../log/record_key.ts";
-import { CELL_ADDRESS, CELL_LOCK, CELL_READ_WORDS } from "../pool/control_layout.ts";
-import type { Pool } from "../pool/pool.ts";
-import { VerbCounter, type Verbs } from "../pool/verbs.ts";
-import { cellOf, cellVersion, forEachCellOf, loadRoute, pointCell } from "../routing/cells.ts";
+} from "../../log/record_layout.ts";
+import type { KeyWords } from "../../log/record_key.ts";
+import { CELL_ADDRESS, CELL_LOCK, CELL_READ_WORDS } from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { VerbCounter, type Verbs } from "../../pool/verbs.ts";
+import { cellOf, cellVersion, forEachCellOf, loadRoute, pointCell } from "../../routing/cells.ts";
 import {
   heldBy,
   HOLDER_MASK,
@@ -44,7 +44,7 @@ import {
   LOCK_POLLS_MAX,
   lockAnySlot,
   unlockSlot,
-} from "../routing/ownership.ts";
+} from "../../routing/ownership.ts";
 import type { FarLookup } from "./far_lookup.ts";
 
 /** What a read of a cell came to. */

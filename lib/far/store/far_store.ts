@@ -3,25 +3,25 @@
  *
  * @module
  */
-import { monotonicMs, sleep } from "../core/runtime.ts";
-import { BatchSettler, type Settler } from "../client/settlers.ts";
-import { ReadSettler, type RoutedReads } from "../client/routed_reads.ts";
-import type { ValueCodec } from "../codec/codec.ts";
-import type { DinomoError } from "../core/errors.ts";
-import type { Slot } from "../core/brands.ts";
-import { type Key, KeyEncoder } from "../core/key_encoder.ts";
-import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
-import { unaskedLogs } from "../dpm/unasked_logs.ts";
-import { hasUnmerged } from "../dpm/log_merger.ts";
-import type { Pool } from "../pool/pool.ts";
-import type { ReadValue } from "../rings/response_ring.ts";
-import { nodeOfAgent, NodeState, nodeStateOf } from "../routing/node_directory.ts";
-import { loadOwner, ownerOf } from "../routing/ownership.ts";
-import { iterable, type IterationOptions, ownKey } from "./arguments.ts";
-import { LoopTurn } from "./loop_turn.ts";
-import type { Entry } from "./entry.ts";
-import { Store, type StoreParts } from "./store.ts";
-import type { PendingRead } from "./update_turn.ts";
+import { monotonicMs, sleep } from "../../core/runtime.ts";
+import { BatchCompletion, type Completion } from "../../client/completions.ts";
+import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
+import type { ValueCodec } from "../../codec/codec.ts";
+import type { DinomoError } from "../../core/errors.ts";
+import type { Slot } from "../../core/brands.ts";
+import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
+import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import { unaskedLogs } from "../log/unasked_logs.ts";
+import { hasUnmerged } from "../log/log_merger.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { ReadValue } from "../../rings/response_ring.ts";
+import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
+import { loadOwner, ownerOf } from "../../routing/ownership.ts";
+import { iterable, type IterationOptions, ownKey } from "../../store/arguments.ts";
+import { LoopTurn } from "../../store/loop_turn.ts";
+import type { Entry } from "../../store/entry.ts";
+import { Store, type StoreParts } from "../../store/store.ts";
+import type { PendingRead } from "../../store/update_turn.ts";
 
 /** The parts of such a store. */
 export interface FarStoreParts<V> extends StoreParts<V> {
@@ -30,7 +30,7 @@ export interface FarStoreParts<V> extends StoreParts<V> {
 }
 
 /** Lets a thread wait for many requests. */
-class CountSettler implements Settler {
+class CountCompletion implements Completion {
   error: DinomoError | undefined;
   #openCount = 0;
 
@@ -140,16 +140,16 @@ export class FarStore<V> extends Store<V> {
 
   protected override beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
     const { client, reads } = this.#parts;
-    const settler = new ReadSettler(reads, wake);
-    client.get(key, true, settler);
+    const completion = new ReadCompletion(reads, wake);
+    client.get(key, true, completion);
     return {
       get isSettled() {
-        return settler.isSettled;
+        return completion.isSettled;
       },
-      block: () => client.waitFor(settler),
+      block: () => client.waitFor(completion),
       take: () => {
-        if (settler.error) throw settler.error;
-        return this.#entryOf(settler);
+        if (completion.error) throw completion.error;
+        return this.#entryOf(completion);
       },
     };
   }
@@ -181,13 +181,13 @@ export class FarStore<V> extends Store<V> {
   override get count(): number {
     this.assertOpen();
     this.#parts.client.waitFor(new UnaskedLogs(this.#pool));
-    const settler = new CountSettler();
+    const completion = new CountCompletion();
     for (const slot of this.#unmergedSlots()) {
-      settler.expect();
-      this.#parts.client.mergeSlot(slot, settler);
+      completion.expect();
+      this.#parts.client.mergeSlot(slot, completion);
     }
-    this.#parts.client.waitFor(settler);
-    if (settler.error) throw settler.error;
+    this.#parts.client.waitFor(completion);
+    if (completion.error) throw completion.error;
     return this.countIndexed();
   }
 
@@ -205,7 +205,7 @@ export class FarStore<V> extends Store<V> {
     const logs = new UnaskedLogs(this.#pool);
     while (!logs.isSettled) await sleep(UNASKED_LOOK_MS);
     this.assertOpen();
-    const batch = new BatchSettler();
+    const batch = new BatchCompletion();
     for (const slot of this.#unmergedSlots()) {
       batch.expect();
       this.#parts.client.mergeSlot(slot, batch);
@@ -233,7 +233,7 @@ export class FarStore<V> extends Store<V> {
   async #readDecoded<Result>(
     key: Key,
     withValue: boolean,
-    decode: (ended: ReadSettler) => Result,
+    decode: (ended: ReadCompletion) => Result,
   ): Promise<Result> {
     this.assertOpen();
     const { client } = this.#parts;
@@ -246,40 +246,40 @@ export class FarStore<V> extends Store<V> {
   }
 
   /** Issues a read, or has it wait for its turn. */
-  #issueRead(key: Key, withValue: boolean): Promise<ReadSettler> {
+  #issueRead(key: Key, withValue: boolean): Promise<ReadCompletion> {
     return new Promise((resolve, reject) => {
       this.assertNotFailed();
       this.#key.encode(key);
-      const settler = new ReadSettler(this.#parts.reads, (ended) => {
+      const completion = new ReadCompletion(this.#parts.reads, (ended) => {
         if (ended.error) reject(ended.error);
         else resolve(ended);
       });
       const { client } = this.#parts;
       const isQueued = this.queueRead(
         this.#key,
-        ({ queue, sequence }) => client.get(queue.key, withValue, settler, sequence),
+        ({ queue, sequence }) => client.get(queue.key, withValue, completion, sequence),
         reject,
       );
-      if (!isQueued) client.get(this.#key, withValue, settler);
+      if (!isQueued) client.get(this.#key, withValue, completion);
     });
   }
 
-  #readSync(key: Key, withValue: boolean): ReadSettler {
+  #readSync(key: Key, withValue: boolean): ReadCompletion {
     this.assertOpen();
     this.#key.encode(key);
     // The functions of updates that are called by that may use the encoder.
     if (this.settleQueue(this.#key)) this.#key.encode(key);
-    const settler = new ReadSettler(this.#parts.reads);
-    this.#parts.client.get(this.#key, withValue, settler);
-    this.#parts.client.waitFor(settler);
-    if (settler.error) throw settler.error;
-    return settler;
+    const completion = new ReadCompletion(this.#parts.reads);
+    this.#parts.client.get(this.#key, withValue, completion);
+    this.#parts.client.waitFor(completion);
+    if (completion.error) throw completion.error;
+    return completion;
   }
 
-  #entryOf(settler: ReadSettler): Entry<V> | undefined {
-    if (settler.value === undefined) return undefined;
-    const { version, expiresAtMs } = settler.value;
-    const value = this.#decode(settler.value);
+  #entryOf(completion: ReadCompletion): Entry<V> | undefined {
+    if (completion.value === undefined) return undefined;
+    const { version, expiresAtMs } = completion.value;
+    const value = this.#decode(completion.value);
     return expiresAtMs === Infinity
       ? { value, version }
       : { value, version, expiresAt: expiresAtMs };

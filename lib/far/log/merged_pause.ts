@@ -7,11 +7,11 @@
  *
  * @module
  */
-import { NODE_COUNT_MAX } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
-import { agentExecutor } from "../node/executor.ts";
-import { isFar } from "../pool/placement.ts";
-import type { Pool } from "../pool/pool.ts";
+import { NODE_COUNT_MAX } from "../../core/limits.ts";
+import { epochMs } from "../../core/runtime.ts";
+import { agentExecutor } from "../../agent/executor.ts";
+import { isFar } from "../../pool/placement.ts";
+import type { Pool } from "../../pool/pool.ts";
 import { hasUnmerged, LogMerger } from "./log_merger.ts";
 
 /**

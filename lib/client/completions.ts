@@ -15,7 +15,7 @@ export interface HeldRequest {
   readonly sequence: number;
   /** The request's words, header included; the owner word is filled in when it is sent. */
   readonly words: Int32Array;
-  readonly settler: Settler;
+  readonly completion: Completion;
   /** Set for a value that is too large for the ring. */
   readonly large?: LargeValue;
 }
@@ -26,7 +26,7 @@ export interface LargeValue {
 }
 
 /** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
-export interface Settler {
+export interface Completion {
   /** Set if the operation goes on with another request: what to begin again with if this one is refused. */
   readonly restart?: HeldRequest;
   /** Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}. */
@@ -68,7 +68,7 @@ type Resolve<Result> = (result: Result) => void;
 type Reject = (reason: unknown) => void;
 
 /** Settles the promise of a put. */
-export class PutSettler implements Settler {
+export class PutCompletion implements Completion {
   readonly promise: Promise<void>;
   #resolve!: Resolve<void>;
   #reject!: Reject;
@@ -91,7 +91,7 @@ export class PutSettler implements Settler {
 }
 
 /** Settles the promise of an operation that may find nothing to do: true when it was applied. */
-export class OutcomeSettler implements Settler {
+export class OutcomeCompletion implements Completion {
   readonly promise: Promise<boolean>;
   #resolve!: Resolve<boolean>;
   #reject!: Reject;
@@ -115,7 +115,7 @@ export class OutcomeSettler implements Settler {
 }
 
 /** Settles one promise for many requests: with the number applied, once all have ended. */
-export class BatchSettler implements Settler {
+export class BatchCompletion implements Completion {
   readonly promise: Promise<number>;
   #resolve!: Resolve<number>;
   #reject!: Reject;
@@ -165,7 +165,7 @@ export class BatchSettler implements Settler {
 }
 
 /** Lets a synchronous caller see that its request has ended. It belongs to one call at a time. */
-export class SyncSettler implements Settler {
+export class SyncCompletion implements Completion {
   isSettled = false;
   /** Whether the request was applied. */
   isApplied = false;
@@ -196,23 +196,23 @@ export class SyncSettler implements Settler {
 }
 
 /**
- * Settlers for the synchronous calls of one thread. A call takes one and gives it back when it has read the outcome. A call within
+ * Completions for the synchronous calls of one thread. A call takes one and gives it back when it has read the outcome. A call within
  * another one finds it taken, and gets another. One whose call has thrown is not given back: its request may still be in flight.
  */
-export class SyncSettlers {
-  #free: SyncSettler | undefined;
+export class SyncCompletions {
+  #free: SyncCompletion | undefined;
 
-  /** Takes a settler for one call. */
-  take(): SyncSettler {
-    const settler = this.#free;
-    if (settler === undefined) return new SyncSettler();
+  /** Takes a completion for one call. */
+  take(): SyncCompletion {
+    const completion = this.#free;
+    if (completion === undefined) return new SyncCompletion();
     this.#free = undefined;
-    settler.reset();
-    return settler;
+    completion.reset();
+    return completion;
   }
 
-  /** Gives a settler back that is settled. */
-  give(settler: SyncSettler): void {
-    this.#free = settler;
+  /** Gives a completion back that is settled. */
+  give(completion: SyncCompletion): void {
+    this.#free = completion;
   }
 }

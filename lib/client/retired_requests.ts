@@ -5,7 +5,7 @@
  *
  * - A KN writes the answer to a change before it unlocks the slot, and the slot is taken away from it by swapping its unlocked
  *   word. So once the owner table names another KN, every change that the gone KN has made or will ever make to the slot is an answer
- *   in the ring. Answers that were only prepared have been completed by then, or taken back (mnode/dead_executor.ts).
+ *   in the ring. Answers that were only prepared have been completed by then, or taken back (recovery/step_recovery.ts).
  * - An answer is recognised by the number of its request, so one of an earlier round is not taken for it.
  * - A request without an answer has not been applied, and never will be: it carries an outdated owner word. It is looked at
  *   once and then forgotten here, so an answer that a zombie writes too late (that the slot has moved, or that a condition did not
@@ -37,7 +37,7 @@ import { NO_NODE } from "../routing/node_directory.ts";
 import { cellNode, cellOf, isCellWord, loadRoute, NO_ROUTE } from "../routing/cells.ts";
 import { HOLDER_MASK, loadOwner, ownerOf } from "../routing/ownership.ts";
 import type { NodeConnection } from "./node_connection.ts";
-import type { HeldRequest } from "./settlers.ts";
+import type { HeldRequest } from "./completions.ts";
 
 /** A request to a KN that is gone. */
 export interface DepartedRequest extends HeldRequest {
@@ -91,9 +91,9 @@ export class DepartedRequests {
         slot: connection.slots[index] as Slot,
         sequence: connection.sequences[index],
         words: producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]),
-        settler: connection.settlers[index]!,
+        completion: connection.completions[index]!,
       });
-      connection.settlers[index] = undefined;
+      connection.completions[index] = undefined;
       producer.settle();
       count += 1;
     }

@@ -11,9 +11,9 @@
  *
  * @module
  */
-import { NO_ADDRESS, type NodeId, type OwnerWord, type Slot } from "../core/brands.ts";
-import { copyWords } from "../core/copy_words.ts";
-import { SLOT_SHIFT } from "../core/limits.ts";
+import { NO_ADDRESS, type NodeId, type OwnerWord, type Slot } from "../../core/brands.ts";
+import { copyWords } from "../../core/copy_words.ts";
+import { SLOT_SHIFT } from "../../core/limits.ts";
 import {
   FLAG_EXPIRES,
   metaWithVersionHigh,
@@ -21,18 +21,18 @@ import {
   RECORD_VERSION_LOW,
   valueWord,
   writeExpiry,
-} from "../log/record_layout.ts";
-import { RecordKey } from "../log/record_key.ts";
+} from "../../log/record_layout.ts";
+import { RecordKey } from "../../log/record_key.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
-import { type CellGroup, CellRead } from "../node/cell_group.ts";
-import { Outcome } from "../node/commit_policy.ts";
-import type { FarLookup } from "../node/far_lookup.ts";
-import type { RequestPipeline } from "../node/request_pipeline.ts";
-import { SLOT_LOCK } from "../pool/control_layout.ts";
-import type { Pool } from "../pool/pool.ts";
-import { VerbCounter, type Verbs } from "../pool/verbs.ts";
-import type { RequestConsumer } from "../rings/request_consumer.ts";
-import { RESPONSE_TOO_LARGE, RESPONSES_FULL } from "../rings/response_ring.ts";
+import { type CellGroup, CellRead } from "./cell_group.ts";
+import { Outcome } from "../../node/commit_policy.ts";
+import type { FarLookup } from "./far_lookup.ts";
+import type { RequestPipeline } from "../../node/request_pipeline.ts";
+import { SLOT_LOCK } from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { VerbCounter, type Verbs } from "../../pool/verbs.ts";
+import type { RequestConsumer } from "../../rings/request_consumer.ts";
+import { RESPONSE_TOO_LARGE, RESPONSES_FULL } from "../../rings/response_ring.ts";
 import {
   Operation,
   operationOf,
@@ -41,9 +41,9 @@ import {
   REQUEST_OWNER_WORD,
   REQUEST_RECORD,
   Status,
-} from "../rings/ring_layout.ts";
-import { isCellWord } from "../routing/cells.ts";
-import { HOLDER_MASK, ownerOf } from "../routing/ownership.ts";
+} from "../../rings/ring_layout.ts";
+import { isCellWord } from "../../routing/cells.ts";
+import { HOLDER_MASK, ownerOf } from "../../routing/ownership.ts";
 import type { MergedCommit } from "./merged_commit.ts";
 
 /** What reads are executed with: the parts of a far KN. */
@@ -157,7 +157,7 @@ export class FarReads {
     const routedBy = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
     if (!this.#owns(slot, routedBy)) return this.#refuse(consumer);
     const isMerged = !unmerged.hasRecordsOf(slot) && !unmerged.isCleared(slot);
-    // What others have logged for the slot's keys that have cells, they merge: they are asked, too (store/far_store.ts).
+    // What others have logged for the slot's keys that have cells, they merge: they are asked, too (far/store/far_store.ts).
     if (!isMerged || unmerged.hasShared) return Outcome.WAITS_FOR_MERGE;
     this.#commit.answerRead(consumer, Status.OK);
     return Outcome.DONE;

@@ -7,7 +7,7 @@
  *   give     lock word and owner table: word' -> word'', the new owner's      clients send what they hold
  * ```
  *
- * Why that is safe: a KN has a slot locked from when it appends a record of it until the record is logged (far/merged_commit.ts), and a slot
+ * Why that is safe: a KN has a slot locked from when it appends a record of it until the record is logged (far/node/merged_commit.ts), and a slot
  * is taken by swapping its unlocked word. So what is logged when the slot has been taken is all that its last owner will ever
  * log for it (I1), also if that one is a zombie. When that much is merged, the index has the newest record of every key of the slot,
  * and the new owner needs nothing else (I4). Nothing is copied (I7). What the last owner remembers of the slot it forgets
@@ -18,15 +18,15 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
-import type { NodeId, Slot } from "../core/brands.ts";
-import { UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
-import { isMergedUpTo, loggedEnd, LogMerger } from "../dpm/log_merger.ts";
-import { clientExecutor } from "../node/executor.ts";
-import type { Pool } from "../pool/pool.ts";
-import { HOST_CLIENT } from "../routing/client_registry.ts";
-import { MERGING_NODE } from "../routing/node_directory.ts";
-import { markUnavailable, slotOwner, tryMoveSlot } from "../routing/ownership.ts";
+import { monotonicMs } from "../../core/runtime.ts";
+import type { NodeId, Slot } from "../../core/brands.ts";
+import { UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import { isMergedUpTo, loggedEnd, LogMerger } from "../log/log_merger.ts";
+import { clientExecutor } from "../../agent/executor.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { HOST_CLIENT } from "../../routing/client_registry.ts";
+import { MERGING_NODE } from "../../routing/node_directory.ts";
+import { markUnavailable, slotOwner, tryMoveSlot } from "../../routing/ownership.ts";
 
 /** What moving works with. */
 export interface FarMovesOptions {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { PoolAddress } from "../core/brands.ts";
-import type { DinomoError } from "../core/errors.ts";
+import type { PoolAddress } from "../../core/brands.ts";
+import type { DinomoError } from "../../core/errors.ts";
 import {
   RECORD_META,
   RECORD_VALUE_BYTES,
@@ -12,12 +12,12 @@ import {
   recordExpiry,
   recordVersion,
   valueWord,
-} from "../log/record_layout.ts";
+} from "../../log/record_layout.ts";
 import { markTaken } from "../node/staged_values.ts";
-import type { Pool } from "../pool/pool.ts";
-import { type ReadValue, ResponseReader } from "../rings/response_ring.ts";
-import { type RingHandle, Status } from "../rings/ring_layout.ts";
-import { errorOf, type Settler } from "./settlers.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { type ReadValue, ResponseReader } from "../../rings/response_ring.ts";
+import { type RingHandle, Status } from "../../rings/ring_layout.ts";
+import { type Completion, errorOf } from "../../client/completions.ts";
 
 /** A client's ends of its response rings, by the KNs' agent blocks. */
 export class RoutedReads {
@@ -59,19 +59,19 @@ export class RoutedReads {
 }
 
 /** Ends a read with what was found, or with whether there is anything. */
-export class ReadSettler implements Settler {
+export class ReadCompletion implements Completion {
   isSettled = false;
   /** Whether the key exists. */
   exists = false;
   /** What was found; undefined for a read without the value. */
   value: ReadValue | undefined;
   readonly #reads: RoutedReads;
-  readonly #onEnd: ((settler: ReadSettler) => void) | undefined;
+  readonly #onEnd: ((completion: ReadCompletion) => void) | undefined;
   /** What the read ended with instead of an answer. */
   error: DinomoError | undefined;
 
-  /** Makes a settler; `onEnd` is called when the read has ended, in the middle of a poll: it must not use the client. */
-  constructor(reads: RoutedReads, onEnd?: (settler: ReadSettler) => void) {
+  /** Makes a completion; `onEnd` is called when the read has ended, in the middle of a poll: it must not use the client. */
+  constructor(reads: RoutedReads, onEnd?: (completion: ReadCompletion) => void) {
     this.#reads = reads;
     this.#onEnd = onEnd;
   }

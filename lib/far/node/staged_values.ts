@@ -3,7 +3,7 @@
  *
  * A staged value is a reservation of the client that asked for it, which pins its segment and counts as live. The client only says, by one
  * word of the record, that it has taken the value; the place is given back by the KN, in a step. So whoever puts the books in order
- * while nobody is in a step (mnode/pool_repair.ts) finds the counts and the reservations in agreement. When the KN is gone it
+ * while nobody is in a step (recovery/reconciliation.ts) finds the counts and the reservations in agreement. When the KN is gone it
  * is that repair that gives the place back, and the client asks for one.
  *
  * A client that has ended takes nothing any more. A repair gives up its values, and the segment may be used for something else
@@ -11,13 +11,13 @@
  *
  * @module
  */
-import type { PoolAddress } from "../core/brands.ts";
-import { metaKind, RECORD_META, RECORD_REPLACES, RecordKind } from "../log/record_layout.ts";
-import { REPAIR_WANTED } from "../pool/control_layout.ts";
-import type { Pool } from "../pool/pool.ts";
-import type { SegmentTable } from "../pool/segment_table.ts";
-import { NodeState, stateOfOpener } from "../routing/node_directory.ts";
-import { giveBackStaged } from "./staged_record.ts";
+import type { PoolAddress } from "../../core/brands.ts";
+import { metaKind, RECORD_META, RECORD_REPLACES, RecordKind } from "../../log/record_layout.ts";
+import { REPAIR_WANTED } from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { SegmentTable } from "../../pool/segment_table.ts";
+import { NodeState, stateOfOpener } from "../../routing/node_directory.ts";
+import { giveBackStaged } from "../../node/staged_record.ts";
 
 /** In the place of the address that a record replaces, which a staged value has none of: the client has taken it. */
 const TAKEN = 1;

@@ -26,20 +26,26 @@
  *
  * @module
  */
-import { assert } from "../core/assert.ts";
-import { type CellId, NO_ADDRESS, type NodeId, type OwnerWord, type Slot } from "../core/brands.ts";
+import { assert } from "../../core/assert.ts";
+import {
+  type CellId,
+  NO_ADDRESS,
+  type NodeId,
+  type OwnerWord,
+  type Slot,
+} from "../../core/brands.ts";
 import {
   CELL_COUNT,
   CELL_KEY_BYTES_MAX,
   NODE_COUNT_MAX,
   SLOT_SHIFT,
   UNAVAILABLE_AFTER_MS,
-} from "../core/limits.ts";
-import { hasUnmerged } from "../dpm/log_merger.ts";
-import { unaskedLogs } from "../dpm/unasked_logs.ts";
-import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
-import { FLAG_BINARY_KEY, metaKeyBytes, packMeta } from "../log/record_layout.ts";
+} from "../../core/limits.ts";
+import { hasUnmerged } from "../log/log_merger.ts";
+import { unaskedLogs } from "../log/unasked_logs.ts";
+import { IndexSpace } from "../../index/index_space.ts";
+import { SlotTable } from "../../index/slot_table.ts";
+import { FLAG_BINARY_KEY, metaKeyBytes, packMeta } from "../../log/record_layout.ts";
 import {
   AGENT_HOST,
   CELL_ADDRESS,
@@ -52,9 +58,9 @@ import {
   CELL_ROUTE,
   CELLS_END,
   SLOT_LOCK,
-} from "../pool/control_layout.ts";
-import type { Pool } from "../pool/pool.ts";
-import { raiseSlotVersion, slotVersion } from "../pool/slot_version.ts";
+} from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { raiseSlotVersion, slotVersion } from "../../pool/slot_version.ts";
 import {
   cellNode,
   cellsEnd,
@@ -66,14 +72,14 @@ import {
   NO_ROUTE,
   ownersOfCell,
   pointCell,
-} from "../routing/cells.ts";
+} from "../../routing/cells.ts";
 import {
   MERGING_NODE,
   NO_NODE,
   nodeOfAgent,
   NodeState,
   nodeStateOf,
-} from "../routing/node_directory.ts";
+} from "../../routing/node_directory.ts";
 import {
   firstOwnerWord,
   heldBy,
@@ -85,7 +91,7 @@ import {
   nextOwnerWord,
   slotOwner,
   unlockSlot,
-} from "../routing/ownership.ts";
+} from "../../routing/ownership.ts";
 import type { FarMoves } from "./far_moves.ts";
 
 /** A key as it is encoded; a `KeyEncoder` is one. */

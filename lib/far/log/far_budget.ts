@@ -22,18 +22,18 @@
  *
  * @module
  */
-import type { SegmentId } from "../core/brands.ts";
-import { NODE_COUNT_MAX } from "../core/limits.ts";
+import type { SegmentId } from "../../core/brands.ts";
+import { NODE_COUNT_MAX } from "../../core/limits.ts";
 import {
   AGENT_PROMISED_KEYS,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
   SEGMENT_LOG_NUMBER,
   SEGMENT_MERGED_BYTES,
-} from "./control_layout.ts";
-import type { Pool } from "./pool.ts";
-import { SegmentState, type SegmentTable } from "./segment_table.ts";
-import type { SpaceBudget } from "./space_budget.ts";
+} from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { SegmentState, type SegmentTable } from "../../pool/segment_table.ts";
+import type { SpaceBudget } from "../../pool/space_budget.ts";
 
 /** Share of the buckets that no table is doubled into, and how many of them there are in a small index, up to half of it. */
 const RESERVED_SHARE = 1 / 8;

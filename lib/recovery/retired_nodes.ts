@@ -2,7 +2,7 @@
  * KNs that have failed or were retired, until nothing of them is left: slots, segments, rings, and the thread.
  *
  * A thread that is in the middle of a step of a fenced KN has either died, and then what it has left behind is ended for it
- * (dead_executor.ts), or it is a *zombie*, which may go on at any time. A zombie can do no harm: it cannot lock a slot that has been
+ * (step_recovery.ts), or it is a *zombie*, which may go on at any time. A zombie can do no harm: it cannot lock a slot that has been
  * moved, and what it appends nobody points at. What it holds it keeps: slots that it has locked are not given to anybody else (I1),
  * its segment is not reused, its agent block and rings are nobody else's. Each of these is released when it has left its step.
  * Operations on slots that it holds for longer than a moment are refused.
@@ -13,7 +13,7 @@ import type { NodeId, Slot } from "../core/brands.ts";
 import { SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
-import { clientOf, Executor, fenceExecutor } from "../node/executor.ts";
+import { clientOf, Executor, fenceExecutor } from "../agent/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR, AGENT_MERGERS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -41,16 +41,14 @@ import {
 import { breakPause } from "../pool/gate.ts";
 import { forgetSpinner } from "../node/idle_strategy.ts";
 import { abandonCheckpoints } from "../persistence/checkpoint_lock.ts";
-import { abandonMergers } from "../dpm/log_merger.ts";
-import { DeadExecutor, type DeadExecutorReport } from "./dead_executor.ts";
-import type { ManagedNode } from "./managed_node.ts";
-import type { NodeThread } from "./node_thread.ts";
-import { abandonMerger } from "./dead_merger.ts";
-import type { FarMoves } from "./far_moves.ts";
-import { sealLogs, sealMerged } from "./pool_repair.ts";
+import { abandonMergers } from "../far/log/log_merger.ts";
+import { StepRecovery, type StepRecoveryReport } from "./step_recovery.ts";
+import { abandonMerger } from "./merger_recovery.ts";
+import type { FarMoves } from "../far/mnode/far_moves.ts";
+import { sealLogs, sealMerged } from "./reconciliation.ts";
 
 /** What the list works with. */
-export interface GoneNodesOptions {
+export interface RetiredNodesOptions {
   readonly pool: Pool;
   readonly file: LogFile | undefined;
   /** Clients that there may be, the host included. */
@@ -67,12 +65,19 @@ export interface GoneNodesOptions {
 }
 
 /** What the list has to know of a KN. */
-export type GoneKn = Pick<ManagedNode, "nodeId" | "agent"> & {
-  readonly thread: Pick<NodeThread, "hasEnded" | "hasGivenUp">;
-};
+export interface RetiredKn {
+  readonly nodeId: NodeId;
+  readonly agent: number;
+  readonly thread: {
+    /** Whether the thread will not execute another instruction. */
+    readonly hasEnded: boolean;
+    /** Whether the thread is known to have said that it will do no more. */
+    readonly hasGivenUp: boolean;
+  };
+}
 
 /** A KN that is gone, or about to be. */
-export interface GoneNode<Kn extends GoneKn = ManagedNode> {
+export interface RetiredNode<Kn extends RetiredKn> {
   readonly node: Kn;
   readonly sinceMs: number;
   /** The thread that was in the middle of a step; 0 if none was. */
@@ -88,7 +93,7 @@ export interface GoneNode<Kn extends GoneKn = ManagedNode> {
   /** Far pool: its log is merged, and its segments are sealed. */
   isMerged: boolean;
   /** A thread had died in the middle of a step, and this is what it came to. */
-  death: DeadExecutorReport | undefined;
+  death: StepRecoveryReport | undefined;
   isUnavailable: boolean;
   /** What the KN's own thread held, apart from what it held in a step, is released. */
   isThreadTidied: boolean;
@@ -97,20 +102,20 @@ export interface GoneNode<Kn extends GoneKn = ManagedNode> {
 }
 
 /** The KNs that are gone. */
-export class GoneNodes<Kn extends GoneKn = ManagedNode> {
-  readonly #options: GoneNodesOptions;
+export class RetiredNodes<Kn extends RetiredKn> {
+  readonly #options: RetiredNodesOptions;
   readonly #pool: Pool;
-  #nodes: GoneNode<Kn>[] = [];
+  #nodes: RetiredNode<Kn>[] = [];
   #keepsSlots = false;
 
   /** Makes an empty list. */
-  constructor(options: GoneNodesOptions) {
+  constructor(options: RetiredNodesOptions) {
     this.#options = options;
     this.#pool = options.pool;
   }
 
   /** KNs of which something is left. */
-  get nodes(): readonly GoneNode<Kn>[] {
+  get nodes(): readonly RetiredNode<Kn>[] {
     return this.#nodes;
   }
 
@@ -131,10 +136,10 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Fences a KN, and takes its slots away as far as it does not hold them. */
-  add(node: Kn): GoneNode<Kn> {
+  add(node: Kn): RetiredNode<Kn> {
     const agentAt = this.#pool.agentAt(node.agent);
     const inside = Math.max(fenceExecutor(this.#pool.control, agentAt + AGENT_EXECUTOR), 0);
-    const gone: GoneNode<Kn> = {
+    const gone: RetiredNode<Kn> = {
       node,
       sinceMs: this.#options.now(),
       inside,
@@ -165,7 +170,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     this.#nodes = this.#nodes.filter((gone) => !this.#isRecycled(gone));
   }
 
-  #advance(gone: GoneNode<Kn>): void {
+  #advance(gone: RetiredNode<Kn>): void {
     const { pool, file, now } = this.#options;
     if (!gone.isThreadTidied) this.#tidyThread(gone);
     if (!gone.isQuiet) this.#settle(gone, file);
@@ -187,7 +192,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Declares slots of other KNs unavailable that it has locked for too long, and takes that back when it has let go. */
-  #markHeld(gone: GoneNode<Kn>): void {
+  #markHeld(gone: RetiredNode<Kn>): void {
     const { pool, now } = this.#options;
     gone.held = gone.held.filter((slot) => {
       if (this.#isLockedBy(gone, slot)) return true;
@@ -205,13 +210,13 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Whether it, or the merger of its log, has a slot locked. */
-  #isLockedBy({ node }: GoneNode<Kn>, slot: Slot): boolean {
+  #isLockedBy({ node }: RetiredNode<Kn>, slot: Slot): boolean {
     const holder = slotHolder(this.#pool, slot);
     return holder === node.agent || holder === AGENT_MERGERS + node.agent;
   }
 
   /** Takes the slots that it does not hold, and gives them away when what it has logged for them is merged. */
-  #moveFar(gone: GoneNode<Kn>, farMoves: FarMoves): void {
+  #moveFar(gone: RetiredNode<Kn>, farMoves: FarMoves): void {
     const { pool, assignedTo } = this.#options;
     for (const slot of gone.stuck) {
       const isHeld = slotHolder(pool, slot) === gone.node.agent;
@@ -230,7 +235,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Merges the log of a KN of a far pool that is quiet, and seals its segments. */
-  #endFarLog(gone: GoneNode<Kn>, file: LogFile | undefined): void {
+  #endFarLog(gone: RetiredNode<Kn>, file: LogFile | undefined): void {
     const { agent } = gone.node;
     if (!this.#options.farMoves!.mergeAll(agent)) return;
     sealMerged(this.#pool, agent, file);
@@ -238,7 +243,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Releases what the KN's own thread may hold between two steps, once it will not go on. */
-  #tidyThread(gone: GoneNode<Kn>): void {
+  #tidyThread(gone: RetiredNode<Kn>): void {
     const { thread, agent } = gone.node;
     if (!thread.hasGivenUp && !thread.hasEnded) return;
     forgetSpinner(this.#pool, agent);
@@ -248,7 +253,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
     gone.isThreadTidied = true;
   }
 
-  #settle(gone: GoneNode<Kn>, file: LogFile | undefined): void {
+  #settle(gone: RetiredNode<Kn>, file: LogFile | undefined): void {
     const { pool, ringOf, clientCount } = this.#options;
     const { agent } = gone.node;
     const word = Atomics.load(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR);
@@ -259,7 +264,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
       const clients = Array.from({ length: clientCount }, (_, client) => client);
       const there = clients.filter((client) => isClientThere(pool, client));
       const rings = there.map((client) => ringOf(client, agent));
-      gone.death = new DeadExecutor({ pool, agent, rings, file, clock: epochMs }).settle();
+      gone.death = new StepRecovery({ pool, agent, rings, file, clock: epochMs }).settle();
       // It may have died while it merged, which is told apart by another word.
       if (!gone.isMerged) abandonMerger(pool, agent);
       gone.isQuiet = true;
@@ -267,7 +272,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Whether the thread that was in the middle of a step will not execute another instruction. */
-  #hasDied({ node, inside }: GoneNode<Kn>): boolean {
+  #hasDied({ node, inside }: RetiredNode<Kn>): boolean {
     if (inside === Executor.OWN_THREAD) return node.thread.hasEnded;
     const client = clientOf(inside);
     if (client === undefined) return false;
@@ -276,7 +281,7 @@ export class GoneNodes<Kn extends GoneKn = ManagedNode> {
   }
 
   /** Gives the agent block and the rings of a KN back, if nobody uses them any more. */
-  #isRecycled(gone: GoneNode<Kn>): boolean {
+  #isRecycled(gone: RetiredNode<Kn>): boolean {
     const { node, isQuiet, isMerged, stuck, death, isRepaired, isThreadTidied } = gone;
     if (!isQuiet || !isMerged || stuck.length > 0 || !isThreadTidied || !node.thread.hasEnded) {
       return false;

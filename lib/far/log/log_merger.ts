@@ -2,7 +2,7 @@
  * Merges the log of a far KN into the index: makes the index say what the records say, in the order in which they were logged.
  *
  * Any thread may merge (a DPM processor, the KN itself when its backlog has grown too large, the host when the KN is gone), one at a
- * time: the one that has swapped the EXECUTOR word of the merger's agent block, as for the steps of a KN (node/executor.ts). How far
+ * time: the one that has swapped the EXECUTOR word of the merger's agent block, as for the steps of a KN (agent/executor.ts). How far
  * the log has been merged is in shared memory, so whoever is next goes on there. Why that is safe:
  *
  * - **Order** (I4). Segments of the log are numbered in the order in which they were filled, and used bytes are published in that order,
@@ -24,22 +24,22 @@
  *
  * @module
  */
-import { Applied, applyRecord } from "../agent/apply_record.ts";
+import { Applied, applyRecord } from "../../agent/apply_record.ts";
 import {
   NO_ADDRESS,
   NO_SEGMENT,
   type PoolAddress,
   type SegmentId,
   type Slot,
-} from "../core/brands.ts";
+} from "../../core/brands.ts";
 import {
   ADDRESS_UNIT_BYTES,
   MERGE_STEP_RECORDS,
   NODE_COUNT_MAX,
   SLOT_SHIFT,
-} from "../core/limits.ts";
-import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
+} from "../../core/limits.ts";
+import { IndexSpace } from "../../index/index_space.ts";
+import { SlotTable } from "../../index/slot_table.ts";
 import {
   metaKind,
   RECORD_HASH,
@@ -49,16 +49,16 @@ import {
   RecordKind,
   recordWords,
   SEGMENT_HEADER_BYTES,
-} from "../log/record_layout.ts";
-import { forgetDeath } from "../node/agent_life.ts";
+} from "../../log/record_layout.ts";
+import { forgetDeath } from "../../agent/liveness.ts";
 import {
   abandonExecutor,
   agentExecutor,
   enterExecutor,
   Executor,
   leaveExecutor,
-} from "../node/executor.ts";
-import { SlotWriter } from "../agent/slot_writer.ts";
+} from "../../agent/executor.ts";
+import { SlotWriter } from "../../agent/slot_writer.ts";
 import {
   AGENT_EXECUTOR,
   AGENT_LOGGED_END,
@@ -68,14 +68,14 @@ import {
   SEGMENT_LOG_NUMBER,
   SEGMENT_MERGED_BYTES,
   SLOT_LOCK,
-} from "../pool/control_layout.ts";
-import { Gate } from "../pool/gate.ts";
-import type { Pool } from "../pool/pool.ts";
-import { raiseSlotVersion } from "../pool/slot_version.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
-import { reservedBuckets } from "../pool/far_budget.ts";
-import { isClearInCells, MergeOrder, mergeOrder } from "../routing/cells.ts";
-import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+} from "../../pool/control_layout.ts";
+import { Gate } from "../../pool/gate.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { raiseSlotVersion } from "../../pool/slot_version.ts";
+import { SegmentState, SegmentTable } from "../../pool/segment_table.ts";
+import { reservedBuckets } from "./far_budget.ts";
+import { isClearInCells, MergeOrder, mergeOrder } from "../../routing/cells.ts";
+import { lockAnySlot, unlockSlot } from "../../routing/ownership.ts";
 
 /** What a merger is made of. */
 export interface LogMergerOptions {
@@ -246,7 +246,7 @@ export class LogMerger {
     const owner = lockAnySlot(control, slotAt + SLOT_LOCK, this.#agent);
     if (owner === undefined) return false;
     const isMerged = this.#apply(kind, slotAt, address, words, at);
-    // Pairs with the KN's load before it drops what it remembers of the record (log/unmerged_log.ts).
+    // Pairs with the KN's load before it drops what it remembers of the record (far/log/unmerged_log.ts).
     if (isMerged) Atomics.store(control, mergedAt, mergedBytes);
     unlockSlot(control, slotAt + SLOT_LOCK, owner);
     return isMerged;
@@ -281,7 +281,7 @@ const ENTER_POLLS_MAX = 1 << 20;
 
 /**
  * Says that whoever merges in the name of an agent will do no more, and may have died, or thrown, in the middle of a step: the M-node
- * ends that (mnode/dead_merger.ts). Does nothing to a merger that somebody else has.
+ * ends that (recovery/merger_recovery.ts). Does nothing to a merger that somebody else has.
  */
 export function abandonMergers(pool: Pool, agent: number): void {
   for (let node = 0; node < NODE_COUNT_MAX; node++) {

@@ -11,16 +11,16 @@
  *
  * @module
  */
-import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
-import { SLOT_SHIFT } from "../core/limits.ts";
+import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../../core/brands.ts";
+import { SLOT_SHIFT } from "../../core/limits.ts";
 import {
   BUCKET_OVERFLOW,
   BUCKET_WORDS,
   bucketRegion,
   bucketWord,
   PAIR_WORDS,
-} from "../index/bucket_layout.ts";
-import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
+} from "../../index/bucket_layout.ts";
+import { bucketAt, bucketIndex } from "../../index/slot_extents.ts";
 import {
   keyEquals,
   metaKind,
@@ -32,12 +32,12 @@ import {
   recordVersion,
   recordWords,
   valueWord,
-} from "../log/record_layout.ts";
-import type { KeyWords } from "../log/record_key.ts";
-import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
-import type { Pool } from "../pool/pool.ts";
-import type { Verbs } from "../pool/verbs.ts";
-import type { FoundValue } from "../rings/response_ring.ts";
+} from "../../log/record_layout.ts";
+import type { KeyWords } from "../../log/record_key.ts";
+import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { Verbs } from "../../pool/verbs.ts";
+import type { FoundValue } from "../../rings/response_ring.ts";
 
 const SCRATCH_WORDS_MIN = 1024;
 

@@ -2,7 +2,7 @@
  * Ends what a thread has left behind that died, or threw, in the middle of a step of a KN, or of a DPM processor that cleaned.
  *
  * Why nothing is lost, and nothing is done twice (I5): nobody else touches what the dead thread was changing. The slots that it had
- * locked stay locked, its segment stays open, and its KN is fenced (node/executor.ts), so the words are as it left them. Of each
+ * locked stay locked, its segment stays open, and its KN is fenced (agent/executor.ts), so the words are as it left them. Of each
  * request it can be told how far it was:
  *
  * - *Answered*: the change is complete, since the answer is written after it.
@@ -16,12 +16,12 @@
  * not been begun: what its records were to take up stays unused, behind the end of their segment. Frames of a cleaner, which
  * no group has, hold records that the index points at already: they are completed and written.
  *
- * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts: see {@linkcode DeadExecutor}, and
- * far/merged_commit.ts. A group that was SEALED is in its segments completely: its frames are written once more, and its bytes are
- * used from then on. The segments stay open until they are merged (gone_nodes.ts).
+ * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts: see {@linkcode StepRecovery}, and
+ * far/node/merged_commit.ts. A group that was SEALED is in its segments completely: its frames are written once more, and its bytes are
+ * used from then on. The segments stay open until they are merged (retired_nodes.ts).
  *
  * Counts may be too high afterwards, never too low: of records that were counted as live, but never published, or published no more.
- * In the segments that the dead thread had open, and in those of what it was replacing, they are counted anew (pool_repair.ts);
+ * In the segments that the dead thread had open, and in those of what it was replacing, they are counted anew (reconciliation.ts);
  * elsewhere cleaning finds that nobody has them (dpm/cleaner.ts). Counts of a slot are taken anew.
  *
  * This is itself done by a thread that may die: then it is done again from the beginning, which changes nothing that is done.
@@ -46,7 +46,7 @@ import {
   recordVersion,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
-import { Executor } from "../node/executor.ts";
+import { Executor } from "../agent/executor.ts";
 import { GroupState } from "../node/request_group.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
@@ -80,11 +80,11 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
-import { cellsHeldBy, retellCells, settleCell, unlockCell } from "./dead_cells.ts";
+import { cellsHeldBy, retellCells, settleCell, unlockCell } from "./cell_recovery.ts";
 import { holderOf, unlockForDead, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
 
 /** What is tidied up. */
-export interface DeadExecutorOptions {
+export interface StepRecoveryOptions {
   readonly pool: Pool;
   /** The agent block. */
   readonly agent: number;
@@ -97,7 +97,7 @@ export interface DeadExecutorOptions {
 }
 
 /** What it came to. */
-export interface DeadExecutorReport {
+export interface StepRecoveryReport {
   /** Changes that were begun, and have been made now. */
   readonly completed: number;
   /** Segments of whose records too many may be counted as live: those that it had open, and those in which it was replacing some. */
@@ -135,8 +135,8 @@ interface FarEntry {
 const LOCK_WAIT_MS_MAX = 1000;
 
 /** Tidies up after one executor. */
-export class DeadExecutor {
-  readonly #options: DeadExecutorOptions;
+export class StepRecovery {
+  readonly #options: StepRecoveryOptions;
   readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #agentAt: number;
@@ -145,7 +145,7 @@ export class DeadExecutor {
   readonly #slots: SlotWriter;
 
   /** Prepares for it. The executor is fenced, and known to do nothing any more. */
-  constructor(options: DeadExecutorOptions) {
+  constructor(options: StepRecoveryOptions) {
     const { pool, agent, clock } = options;
     this.#options = options;
     this.#pool = pool;
@@ -157,7 +157,7 @@ export class DeadExecutor {
   }
 
   /** Does all of it. */
-  settle(): DeadExecutorReport {
+  settle(): StepRecoveryReport {
     const slots = this.#lockedSlots();
     for (const slot of slots) this.#table.repair(this.#pool.slotAt(slot));
     const group = this.#control[this.#agentAt + AGENT_GROUP_STATE];
@@ -445,10 +445,10 @@ export class DeadExecutor {
 }
 
 /** Ends what a DPM processor has left behind that died, or threw, in the middle of a step: it has no rings. */
-export function settleDeadProcessor(
+export function recoverProcessor(
   pool: Pool,
   agent: number,
   file: LogFile | undefined,
-): DeadExecutorReport {
-  return new DeadExecutor({ pool, agent, rings: [], file, clock: epochMs }).settle();
+): StepRecoveryReport {
+  return new StepRecovery({ pool, agent, rings: [], file, clock: epochMs }).settle();
 }

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { NO_SEGMENT, type PoolAddress } from "../core/brands.ts";
-import type { LogWriter } from "../log/log_writer.ts";
-import { type LogSpace, Outcome } from "../node/commit_policy.ts";
-import type { SegmentWait } from "../node/segment_wait.ts";
-import type { Verbs } from "../pool/verbs.ts";
+import { NO_SEGMENT, type PoolAddress } from "../../core/brands.ts";
+import type { LogWriter } from "../../log/log_writer.ts";
+import { type LogSpace, Outcome } from "../../node/commit_policy.ts";
+import type { SegmentWait } from "../../node/segment_wait.ts";
+import type { Verbs } from "../../pool/verbs.ts";
 import type { MergedCommit } from "./merged_commit.ts";
 
 /** The room of one far KN. */

@@ -11,15 +11,15 @@
  *
  * @module
  */
-import { type Cache, type CacheKey, CacheKind } from "../cache/cache.ts";
-import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../core/brands.ts";
-import { copyWords } from "../core/copy_words.ts";
-import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { type KeyWords, RecordKey } from "../log/record_key.ts";
+import { type Cache, type CacheKey, CacheKind } from "../../cache/cache.ts";
+import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../../core/brands.ts";
+import { copyWords } from "../../core/copy_words.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../core/limits.ts";
+import { type KeyWords, RecordKey } from "../../log/record_key.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
-import type { Pool } from "../pool/pool.ts";
-import { VerbCounter, type Verbs } from "../pool/verbs.ts";
-import type { FoundValue } from "../rings/response_ring.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { VerbCounter, type Verbs } from "../../pool/verbs.ts";
+import type { FoundValue } from "../../rings/response_ring.ts";
 import { PoolReader, RecordView } from "./pool_reader.ts";
 
 /** What a KN keeps of a value in its cache. */

@@ -20,12 +20,12 @@
  *
  * @module
  */
-import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { SEGMENT_MERGED_BYTES } from "../pool/control_layout.ts";
-import type { Pool } from "../pool/pool.ts";
-import type { SegmentTable } from "../pool/segment_table.ts";
-import { keyEquals, RECORD_KEY } from "./record_layout.ts";
+import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../../core/brands.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../../core/limits.ts";
+import { SEGMENT_MERGED_BYTES } from "../../pool/control_layout.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { SegmentTable } from "../../pool/segment_table.ts";
+import { keyEquals, RECORD_KEY } from "../../log/record_layout.ts";
 
 /** Records of a piece, at most, and the words of its table: pairs of hash and address, at most half of them used. */
 const PIECE_RECORDS_MAX = 1024;

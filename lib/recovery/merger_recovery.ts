@@ -2,28 +2,28 @@
  * Ends what a thread has left behind that died, or threw, while it merged the log of a far KN, or cleaned in the merger's name.
  *
  * Merging goes on behind the last record that was merged completely: that record's successor is merged again, which changes nothing if it
- * was done (dpm/log_merger.ts). So all that has to be tidied up is what the thread had locked and had open, as after a KN without
- * rings (dead_executor.ts), and counts of live bytes. Afterwards the merger is anybody's again.
+ * was done (far/log/log_merger.ts). So all that has to be tidied up is what the thread had locked and had open, as after a KN without
+ * rings (step_recovery.ts), and counts of live bytes. Afterwards the merger is anybody's again.
  *
  * A merger is abandoned by whoever knows that a thread will do no more: the thread pool says so of a task that has thrown or whose thread
- * has ended (dpm/dpm_processors.ts), or if the host's thread blocks, a word of the merger's does (node/agent_life.ts); and the M-node
- * finds out about KNs (gone_nodes.ts). The EXECUTOR word names who it was, so nobody else's step is taken for abandoned.
+ * has ended (dpm/dpm_processors.ts), or if the host's thread blocks, a word of the merger's does (agent/liveness.ts); and the M-node
+ * finds out about KNs (retired_nodes.ts). The EXECUTOR word names who it was, so nobody else's step is taken for abandoned.
  *
  * @module
  */
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
-import { Executor } from "../node/executor.ts";
+import { Executor } from "../agent/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR, AGENT_MERGERS, AGENT_REPLACED_SEGMENT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
-import { type DeadExecutorReport, settleDeadProcessor } from "./dead_executor.ts";
+import { recoverProcessor, type StepRecoveryReport } from "./step_recovery.ts";
 
 /** The end of a merger, for the repair of the pool's books. */
 export interface MergerDeath {
   /** The merger's agent block. */
   readonly agent: number;
-  readonly report: DeadExecutorReport;
+  readonly report: StepRecoveryReport;
 }
 
 /** Says that the own thread of a KN has died, also if it was merging. */
@@ -41,7 +41,7 @@ export function endDeadMerger(
   const agent = AGENT_MERGERS + nodeAgent;
   const at = pool.agentAt(agent) + AGENT_EXECUTOR;
   if (Atomics.load(pool.control, at) !== Executor.ABANDONED) return undefined;
-  const { completed, miscounted } = settleDeadProcessor(pool, agent, file);
+  const { completed, miscounted } = recoverProcessor(pool, agent, file);
   // A record that is merged again may be counted as live twice; and one that was replaced may not be counted as dead.
   const replacedAt = pool.agentAt(agent) + AGENT_REPLACED_SEGMENT;
   const replaced = (pool.control[replacedAt] - 1) as SegmentId;

@@ -24,13 +24,13 @@
  * - I5. If the thread dies, a record is logged if and only if it is within its segment's used bytes. What is logged forms a
  *   prefix of what was appended, so whatever a request has looked at is logged if a later one is. The M-node answers every
  *   request up to the last logged one of its ring as it was prepared, and no other one: those are sent again by their clients, in
- *   their order (mnode/dead_executor.ts). A group that was SEALED may be in the file; so it is written once more, and is logged then.
+ *   their order (recovery/step_recovery.ts). A group that was SEALED may be in the file; so it is written once more, and is logged then.
  *
  * @module
  */
-import type { PoolAddress, Slot } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
-import type { LogWriter } from "../log/log_writer.ts";
+import type { PoolAddress, Slot } from "../../core/brands.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../../core/limits.ts";
+import type { LogWriter } from "../../log/log_writer.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
 import {
   metaKeyBytes,
@@ -43,26 +43,26 @@ import {
   RecordKind,
   recordVersion,
   recordWords,
-} from "../log/record_layout.ts";
-import type { KeyWords } from "../log/record_key.ts";
-import type { Change } from "../node/change.ts";
-import { type CommitPolicy, Outcome } from "../node/commit_policy.ts";
-import { GroupState, RequestGroup, type RequestGroupOptions } from "../node/request_group.ts";
-import { AGENT_LOGGED_END } from "../pool/control_layout.ts";
-import type { FarBudget } from "../pool/far_budget.ts";
-import type { Pool } from "../pool/pool.ts";
-import { raiseSlotVersion } from "../pool/slot_version.ts";
-import { VerbCounter, type Verbs } from "../pool/verbs.ts";
-import type { RequestConsumer } from "../rings/request_consumer.ts";
-import { Condition, Operation, Status } from "../rings/ring_layout.ts";
-import { isCellWord } from "../routing/cells.ts";
-import { Lock } from "../routing/ownership.ts";
-import type { SlotWriter } from "../agent/slot_writer.ts";
-import { type CellGroup, CellRead } from "../node/cell_group.ts";
-import type { CachedValue, FarLookup } from "../node/far_lookup.ts";
-import { RecordView } from "../node/pool_reader.ts";
-import type { SegmentWait } from "../node/segment_wait.ts";
-import type { StagedValues } from "../node/staged_values.ts";
+} from "../../log/record_layout.ts";
+import type { KeyWords } from "../../log/record_key.ts";
+import type { Change } from "../../node/change.ts";
+import { type CommitPolicy, Outcome } from "../../node/commit_policy.ts";
+import { GroupState, RequestGroup, type RequestGroupOptions } from "../../node/request_group.ts";
+import { AGENT_LOGGED_END } from "../../pool/control_layout.ts";
+import type { FarBudget } from "../log/far_budget.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { raiseSlotVersion } from "../../pool/slot_version.ts";
+import { VerbCounter, type Verbs } from "../../pool/verbs.ts";
+import type { RequestConsumer } from "../../rings/request_consumer.ts";
+import { Condition, Operation, Status } from "../../rings/ring_layout.ts";
+import { isCellWord } from "../../routing/cells.ts";
+import { Lock } from "../../routing/ownership.ts";
+import type { SlotWriter } from "../../agent/slot_writer.ts";
+import { type CellGroup, CellRead } from "./cell_group.ts";
+import type { CachedValue, FarLookup } from "./far_lookup.ts";
+import { RecordView } from "./pool_reader.ts";
+import type { SegmentWait } from "../../node/segment_wait.ts";
+import type { StagedValues } from "./staged_values.ts";
 
 /** What changes are committed with: the parts of a far KN. */
 export interface MergedCommitOptions extends RequestGroupOptions {

@@ -9,7 +9,7 @@
 import { assert } from "../core/assert.ts";
 import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { hasUnmerged } from "../dpm/log_merger.ts";
+import { hasUnmerged } from "../far/log/log_merger.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -48,7 +48,7 @@ import { repairSegments, SegmentState, SegmentTable } from "../pool/segment_tabl
 import { isAnswered, type RingHandle } from "../rings/ring_layout.ts";
 import { clientLife, isClientThere, recordClient } from "../routing/client_registry.ts";
 import { NodeState, stateOfOpener } from "../routing/node_directory.ts";
-import type { DeadExecutorReport, SegmentLife } from "./dead_executor.ts";
+import type { SegmentLife, StepRecoveryReport } from "./step_recovery.ts";
 
 /** How long the host's thread may wait for others to come to the end of their steps. */
 const REPAIR_WAIT_MS_MAX = 50;
@@ -89,7 +89,7 @@ export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
 export interface RepairOptions {
   readonly pool: Pool;
   /** Executors that have died since the last repair: their agent blocks, and what their ends came to. */
-  readonly deaths: readonly { readonly agent: number; readonly report: DeadExecutorReport }[];
+  readonly deaths: readonly { readonly agent: number; readonly report: StepRecoveryReport }[];
   /** The rings between a client and the KN of an agent block. */
   readonly ringOf: (client: number, agent: number) => RingHandle;
 }

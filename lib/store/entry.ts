@@ -1,0 +1,15 @@
+/**
+ * What a read of an entry returns.
+ *
+ * @module
+ */
+
+/** A value with what the store knows about it. */
+export interface Entry<V> {
+  /** The value. */
+  readonly value: V;
+  /** Grows with every change of the key; for `compareAndSet`. */
+  readonly version: number;
+  /** When the key will be gone, in milliseconds since the epoch; absent if it will not. */
+  readonly expiresAt?: number;
+}
