@@ -8,6 +8,7 @@ import {
   type BucketId,
   type CellId,
   NO_BUCKET,
+  type PoolAddress,
   type SegmentId,
   type Slot,
 } from "../../lib/core/brands.ts";
@@ -128,8 +129,8 @@ export function reachableRecords(
   for (const slot of slots) {
     forEachBucket(pool, slot, (bucket) => {
       forEachPair(pool, bucket, (_, address) => {
-        const words = pool.words[0]!;
-        const at = (address >>> 0) * 2;
+        const words = pool.wordsOf(address as PoolAddress);
+        const at = pool.wordAt(address as PoolAddress);
         const length = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]);
         records.push({ at, words: words.slice(at, at + length) });
       });
@@ -273,8 +274,8 @@ class PoolCheck {
     const pool = this.#pool;
     const unit = address >>> 0;
     const segment = (unit >>> pool.segmentShift) as SegmentId;
-    const words = pool.words[0]!;
-    const at = unit * 2;
+    const words = pool.wordsOf(address as PoolAddress);
+    const at = pool.wordAt(address as PoolAddress);
     const meta = words[at + RECORD_META];
     const bytes = recordWords(meta, words[at + RECORD_VALUE_BYTES]) * 4;
     const offset = (unit - (pool.segmentAddress(segment) >>> 0)) * ADDRESS_UNIT_BYTES;
