@@ -237,7 +237,9 @@ class ThreadPool<Task, Result> {
   /** Hands over what it can, and sees to it that what waits does not wait for ever. */
   #look(): void {
     if (this.#failure !== undefined) return;
-    while (this.#waiting.length > 0 && this.#mayGive()) this.#give(this.#waiting.shift()!);
+    while (this.#waiting.length > 0 && this.#mayGive()) {
+      if (!this.#give(this.#waiting.shift()!)) break;
+    }
     const mustStart = this.#waiting.length + this.#queued.size > 0 && this.#ready.length === 0;
     if (!mustStart) {
       this.#timer?.stop();
@@ -259,7 +261,8 @@ class ThreadPool<Task, Result> {
     return hasIdle || (threads === this.#ready.length && threads < this.#threadsMax);
   }
 
-  #give(waiting: Waiting<Task, Result>): void {
+  /** Has Piscina run a task; false if it does not take it now. */
+  #give(waiting: Waiting<Task, Result>): boolean {
     const { task, resolve, reject } = waiting;
     const mustStart = this.#given.size >= this.#ready.length;
     this.#given.add(waiting);
@@ -274,12 +277,13 @@ class ThreadPool<Task, Result> {
       this.#waiting.unshift(waiting);
       this.#lastError = error;
       this.#threadsMax = this.#ready.length;
-      return;
+      return false;
     }
     running.then(resolve, reject).finally(() => {
       this.#given.delete(waiting);
       this.#look();
     });
+    return true;
   }
 
   #fail(error: ThreadStartError): void {

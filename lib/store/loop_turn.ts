@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { monotonicMs, runNextTurn } from "../core/runtime.ts";
+import { monotonicMs, nextTurn } from "../core/runtime.ts";
 
 /** How long it may. */
 const TURN_MS_MAX = 5;
@@ -22,7 +22,7 @@ export class LoopTurn {
 
   /** Resolves in the next turn. */
   async end(): Promise<void> {
-    await new Promise<void>((resolve) => runNextTurn(resolve));
+    await nextTurn();
     this.#startMs = monotonicMs();
   }
 }

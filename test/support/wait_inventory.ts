@@ -68,7 +68,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "The milliseconds that it is given",
     places: {
       "response_ring.ts ResponseWriter.waitForRoom": 1,
-      "settles_within.ts settlesWithin": 2,
+      "runtime.ts sleep": 1,
+      "runtime.ts waitBelow": 2,
+      "settles_within.ts settlesWithin": 1,
       "sleep_sync.ts sleepSync": 1,
       "verbs.ts spin": 1,
     },
@@ -96,26 +98,56 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "declared their slots unavailable (UNAVAILABLE_AFTER_MS after it has seen a KN fail), " +
       "or the store fails, closes, or loses its host, which fails them all",
     places: {
-      "attach.ts AttachedMaintenance.close": 1,
+      "attach.ts AttachedMaintenance.close": 2,
       "client.ts Client.#acquire": 1,
       "client.ts Client.#hold": 1,
       "client.ts Client.settleSlot": 1,
       "client.ts Client.waitFor": 1,
       "far_store.ts FarStore.#existing": 1,
-      "far_store.ts FarStore.#read": 1,
-      "far_store.ts FarStore.get": 1,
-      "far_store.ts FarStore.getEntry": 1,
-      "far_store.ts FarStore.getMany": 1,
-      "far_store.ts FarStore.has": 1,
+      "far_store.ts FarStore.#issueRead": 1,
+      "far_store.ts FarStore.#readDecoded": 1,
+      "far_store.ts FarStore.getMany": 2,
       "flush_waiters.ts FlushWaiters.add": 1,
       "held_slots.ts HeldSlots.whenIdle": 1,
       "held_slots.ts HeldSlots.whenSettled": 1,
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
-      "store.ts Store.#getSettled": 1,
       "store.ts Store.#issueAll": 1,
-      "store.ts Store.#settlePending": 1,
+      "store.ts Store.#whenReadable": 2,
+      "store.ts Store.#whenSettled": 1,
+      "store.ts Store.getMany": 2,
+    },
+  },
+  {
+    ends: "When the updates before it have ended, as requests do, or have let go of their turns, " +
+      "which they do in the next turn of the event loop when their `change` has returned a " +
+      "promise; or the store fails, which fails them all",
+    places: {
+      "store.ts Store.#whenTurnComes": 1,
+    },
+  },
+  {
+    ends: "When the caller's `change` ends, and the requests. It starts over only when another " +
+      "client has changed the key meanwhile, which is its progress, or its own `change` has, " +
+      "SELF_CHANGES_MAX times",
+    places: {
+      "update_turn.ts UpdateTurn.advance": 1,
+      "update_turn.ts UpdateTurn.constructor": 1,
+    },
+  },
+  {
+    ends: "The next turn of the event loop",
+    places: {
+      "loop_turn.ts LoopTurn.end": 1,
+      "runtime.ts nextTurn": 1,
+    },
+  },
+  {
+    ends: "A timer: the milliseconds that it is given, again and again until it is stopped, by " +
+      "which nobody is kept waiting",
+    places: {
+      "runtime.ts WaitingTimer.#run": 3,
     },
   },
   {
@@ -150,9 +182,10 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends: "The time between two attempts, of which there are START_ATTEMPTS_MAX",
+    ends: "The attempts that it is given, each of which ends with THREAD_START_MS_MAX, and the " +
+      "time between two; or NodeThread.stop, which ends that time",
     places: {
-      "node_manager.ts NodeManager.#startInBackground": 1,
+      "node_thread.ts NodeThread.#startAgainAndAgain": 2,
     },
   },
   {
@@ -170,7 +203,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends: "NODE_START_MS_MAX",
+    ends: "THREAD_START_MS_MAX",
     places: {
       "node_thread.ts NodeThread.#start": 2,
     },
@@ -188,15 +221,32 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "here. A thread that ends rejects it",
     places: {
       "dpm_processors.ts DpmProcessors.#copy": 1,
-      "dpm_processors.ts DpmProcessors.#createPiscina": 1,
       "dpm_processors.ts DpmProcessors.#mergeLog": 1,
       "dpm_processors.ts DpmProcessors.#run": 1,
-      "dpm_processors.ts DpmProcessors.close": 4,
+      "dpm_processors.ts DpmProcessors.#runSurely": 3,
+      "dpm_processors.ts DpmProcessors.close": 3,
       "dpm_processors.ts DpmProcessors.mergeLogs": 1,
       "dpm_processors.ts DpmProcessors.sync": 1,
       "parallel_restore.ts inPieces": 1,
-      "parallel_restore.ts restoreInParallel": 4,
-      "parallel_restore.ts startThreads": 1,
+      "parallel_restore.ts restoreInParallel": 3,
+    },
+  },
+  {
+    ends: "A task of a thread pool, as above, once there is a thread for it: when there is none " +
+      "within THREAD_START_MS_MAX, or it ends before, the task fails. After that it is tried " +
+      "again, THREAD_STARTS_URGENT_MAX times",
+    places: {
+      "task_threads.ts TaskThreads.#runOnce": 2,
+      "task_threads.ts TaskThreads.run": 3,
+      "task_threads.ts ThreadPool.run": 1,
+    },
+  },
+  {
+    ends: "Loading a module, and END_MS_MAX",
+    places: {
+      "task_threads.ts TaskThreads.#makePool": 1,
+      "task_threads.ts TaskThreads.close": 2,
+      "task_threads.ts ThreadPool.end": 1,
     },
   },
   {
@@ -223,13 +273,14 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cleaner.ts Cleaner.#claimVictim": 1,
       "cleaner.ts Cleaner.cleanOne": 1,
       "cleaner.ts Cleaner.doWork": 1,
+      "segment_table.ts SegmentTable.reopen": 1,
     },
   },
   {
     ends: "What was begun before, which ends; and what is begun: calls of functions that are " +
       "listed here",
     places: {
-      "maintenance.ts Maintenance.#backup": 8,
+      "maintenance.ts Maintenance.#backup": 6,
       "maintenance.ts Maintenance.#close": 3,
       "maintenance.ts Maintenance.#end": 3,
       "maintenance.ts Maintenance.#exclusively": 1,
@@ -250,9 +301,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "key_actuator.ts StoreKeyActuator.dereplicate": 1,
       "key_actuator.ts StoreKeyActuator.replicate": 1,
       "store.ts Store.deleteMany": 1,
-      "store.ts Store.increment": 1,
       "store.ts Store.putMany": 1,
-      "store.ts Store.update": 4,
     },
   },
   {
@@ -264,7 +313,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "node_manager.ts NodeManager.#scale": 4,
       "node_manager.ts NodeManager.retire": 1,
       "node_manager.ts NodeManager.scale": 1,
-      "open.ts open": 3,
+      "open.ts open": 4,
       "open.ts startStore": 1,
       "open_path.ts openPath": 10,
       "open_path.ts readPool": 4,
@@ -274,12 +323,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "store.ts Store.clear": 1,
       "store.ts Store.entries": 1,
       "store.ts Store.flush": 2,
-      "store.ts Store.getEntry": 1,
-      "store.ts Store.getMany": 1,
-      "store.ts Store.has": 1,
       "store.ts Store.indexedKeys": 1,
       "store.ts Store.keys": 1,
-      "store.ts Store.ownEntry": 1,
       "store.ts Store.replicate": 1,
       "store.ts Store.scale": 1,
       "store.ts Store.snapshot": 1,
@@ -296,6 +341,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "kn.ts far": 1,
       "kn.ts log": 1,
       "line_reader.ts linesOf": 1,
+      "maintenance.ts loadFiles": 3,
+      "open.ts loadTasks": 1,
       "pool_lock.ts PoolLock.#release": 1,
       "pool_lock.ts PoolLock.acquire": 2,
       "pool_lock.ts takeSocket": 1,
@@ -343,11 +390,10 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cell_group.ts CellGroup.find": 1,
       "cell_recovery.ts settleCell": 1,
       "executor.ts fenceExecutor": 1,
+      "free_segments.ts FreeSegments.#clearLowest": 1,
+      "free_segments.ts FreeSegments.take": 2,
       "index_space.ts IndexSpace.allocateExtent": 1,
       "log_file.ts LogFile.#noteSynced": 1,
-      "segment_table.ts SegmentTable.#pop": 1,
-      "segment_table.ts SegmentTable.#push": 1,
-      "segment_table.ts SegmentTable.allocate": 1,
     },
   },
   {
@@ -403,7 +449,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "request_consumer.ts RequestConsumer.takeSeen": 1,
       "s3_fifo_cache.ts S3FifoCache.makeRoomFor": 1,
       "s3_fifo_cache.ts S3FifoCache.place": 1,
-      "segment_table.ts SegmentTable.#listedSegments": 1,
       "slot_copy.ts SlotCopy.#copyChain": 1,
       "slot_table.ts SlotTable.#compact": 1,
       "slot_table.ts SlotTable.#copyIntoHoles": 1,
@@ -416,6 +461,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "static_cache.ts StaticCache.#shrinkShortcuts": 1,
       "static_cache.ts StaticCache.#shrinkValues": 1,
       "table_repair.ts repairChain": 1,
+      "task_threads.ts ThreadPool.#look": 1,
       "unmerged_log.ts UnmergedLog.drop": 2,
       "unmerged_log.ts UnmergedLog.find": 1,
       "virtual_node_ring.ts successor": 1,
