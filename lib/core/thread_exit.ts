@@ -13,7 +13,12 @@ export function onThreadExit(leave: () => void): () => void {
   leavers.add(leave);
   if (!isListening) {
     isListening = true;
-    process.on("exit", () => leavers.forEach((each) => each()));
+    process.on("exit", leaveAll);
   }
   return () => leavers.delete(leave);
+}
+
+/** Not made where it is registered: a listener stays, and so would all that is around it. */
+function leaveAll(): void {
+  for (const leave of leavers) leave();
 }
