@@ -34,6 +34,8 @@ export interface ValueCodec<V> {
    * @throws {DecodeError} when they are not a value of this codec
    */
   decode(bytes: Uint8Array, length: number): V;
+  /** Lets go of what it has of its store, which is closed: the codec is not used any more. */
+  letGo?(): void;
 }
 
 /** The error for `undefined`, which `get` returns for keys that do not exist. */

@@ -64,7 +64,7 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
   readonly start = 0;
   end = 0;
   readonly #packr: Packr;
-  readonly #structures: StructureStore;
+  #structures: StructureStore;
   /** Whether no structures are added any more. */
   #isClosed = false;
 
@@ -128,6 +128,11 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
         this.#structures.save(JSON.stringify([...existing, [CLOSED]]), stored?.version ?? null);
     }
     this.#isClosed = true;
+  }
+
+  /** msgpackr remembers whose value it has decoded last, and so this codec. */
+  letGo(): void {
+    this.#structures = undefined as never;
   }
 
   #load(): string[][] {

@@ -630,6 +630,7 @@ export class Store<V> {
    */
   protected letGo(): void {
     this.#isLetGo = true;
+    this.#codec.letGo?.();
     const gone = undefined as never;
     this.#parts =
       this.#pool =
