@@ -43,7 +43,7 @@ for (const placement of ["near", "far"] as const) {
     test(`${what} that is closed and kept leads to none of its buffers`, async () => {
       const stores: Kept[] = [];
       const buffers: WeakRef<SharedArrayBuffer>[] = [];
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         const path = hasPath ? { path: temporaryPath() } : {};
         stores.push(...await useAndClose({ placement, ...path }, buffers));
       }
