@@ -23,6 +23,7 @@
  * @module
  */
 import type { SegmentId } from "../../core/brands.ts";
+import { SEGMENT_HEADER_BYTES } from "../../log/record_layout.ts";
 import { NODE_COUNT_MAX } from "../../core/limits.ts";
 import {
   AGENT_PROMISED_KEYS,
@@ -166,8 +167,9 @@ export function unmergedBytes(pool: Pool, segments: SegmentTable): number {
     const at = pool.segmentAt(segment);
     if (control[at + SEGMENT_LOG_NUMBER] === 0) continue;
     if (segments.state(segment) !== SegmentState.OPEN) continue;
-    // Merged bytes first: what is logged in between counts.
-    const merged = Atomics.load(control, at + SEGMENT_MERGED_BYTES);
+    // Merged bytes first: what is logged in between counts. The header of a segment is no record: one that was opened for a record
+    // that was not admitted has nothing to merge.
+    const merged = Math.max(Atomics.load(control, at + SEGMENT_MERGED_BYTES), SEGMENT_HEADER_BYTES);
     bytes += Math.max(0, segments.usedBytes(segment) - merged);
   }
   return bytes;
