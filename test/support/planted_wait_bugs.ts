@@ -94,7 +94,7 @@ export const WAIT_BUGS: readonly PlantedBug[] = [
     name: "a checkpoint waits for another one for ever",
     breaks: "I14",
     file: "lib/persistence/checkpoint_lock.ts",
-    edits: [["if (performance.now() > deadlineMs) {", "if (performance.now() < 0) {"]],
+    edits: [["if (monotonicMs() > deadlineMs) {", "if (monotonicMs() < 0) {"]],
     caughtBy: [LIMITS_TEST],
   },
   {
