@@ -1,18 +1,23 @@
 /**
- * The M-node's policy: what to do about the KNs, from what was measured. A pure function: the same windows, the same decision.
+ * The M-node's policy: what to do about the KNs, from what was measured. A pure function: the same
+ * windows, the same decision.
  *
- * The table is that of DINOMO (Lee et al., PVLDB 15(13), 2022), with the bounds of its reference implementation:
+ * The table is that of DINOMO (Lee et al., PVLDB 15(13), 2022), with the bounds of its reference
+ * implementation:
  *
- * | SLO      | occupancy of KNs               | frequency of keys                   | what is done                             |
- * | -------- | ------------------------------ | ----------------------------------- | ---------------------------------------- |
- * | violated | all above the upper bound      | any                                 | add a KN                                 |
- * | violated | some not above the upper bound | one above mean + 3 sd               | share that key among KNs                 |
- * | met      | some below the lower bound     | any                                 | remove the least occupied KN             |
- * | any      | any                            | a shared key's below mean - 1 sd    | give that key back to one KN             |
+ * | SLO      | occupancy of KNs               | frequency of keys                   | what is done
+ *                            | | -------- | ------------------------------ |
+ * ----------------------------------- | ---------------------------------------- | | violated | all
+ * above the upper bound      | any                                 | add a KN
+ *           | | violated | some not above the upper bound | one above mean + 3 sd               |
+ * share that key among KNs                 | | met      | some below the lower bound     | any
+ *                            | remove the least occupied KN             | | any      | any
+ *                   | a shared key's below mean - 1 sd    | give that key back to one KN
+ *  |
  *
- * The first row that applies is the decision; one thing is done at a time. It is *held* until the same row has applied in several windows
- * in a row, all of them begun after the last change, and until a grace period has passed since then: a change has to show before the
- * next one.
+ * The first row that applies is the decision; one thing is done at a time. It is *held* until the
+ * same row has applied in several windows in a row, all of them begun after the last change, and
+ * until a grace period has passed since then: a change has to show before the next one.
  *
  * @module
  */
@@ -69,7 +74,10 @@ export type PolicyAction =
 
 /** What a single window says. */
 export interface PolicyVerdict {
-  /** Whether latencies were below their bounds; `"unjudged"`, which counts as met, if too few were measured. */
+  /**
+   * Whether latencies were below their bounds; `"unjudged"`, which counts as met, if too few were
+   * measured.
+   */
   readonly slo: "met" | "violated" | "unjudged";
   /** The row of the table that applies. */
   readonly row: PolicyRow;
@@ -88,8 +96,10 @@ export interface PolicyDecision extends PolicyVerdict {
 /**
  * Decides.
  *
- * @param windows what was measured, the newest window last; older ones than `confirmations` are not looked at
- * @param changedMs when the KNs, or the owners of a key, were changed last, by the clock of the windows; undefined if never
+ * @param windows what was measured, the newest window last; older ones than `confirmations` are not
+ * looked at
+ * @param changedMs when the KNs, or the owners of a key, were changed last, by the clock of the
+ * windows; undefined if never
  */
 export function decide(
   windows: readonly PolicyWindow[],
@@ -170,7 +180,10 @@ function verdict(
   return { slo, row: action?.kind ?? "none", action, reason };
 }
 
-/** Whether two windows ask for the same thing. Which KN is the least occupied may change: they are equals. */
+/**
+ * Whether two windows ask for the same thing. Which KN is the least occupied may change: they are
+ * equals.
+ */
 function isSame(a: PolicyVerdict, b: PolicyVerdict): boolean {
   return a.row === b.row && keyHash(a.action) === keyHash(b.action);
 }

@@ -1,9 +1,10 @@
 /**
  * The M-node's driver: measures, decides and acts, once per period.
  *
- * It decides and hands the action over without giving the event loop a turn, and the action checks that the number of KNs is still
- * the one that was decided on, when its turn among what is done to the store has come. While an action is carried out nothing is
- * decided: the window becomes longer by that.
+ * It decides and hands the action over without giving the event loop a turn, and the action checks
+ * that the number of KNs is still the one that was decided on, when its turn among what is done to
+ * the store has come. While an action is carried out nothing is decided: the window becomes longer
+ * by that.
  *
  * @module
  */
@@ -21,7 +22,10 @@ import type { HotKey, StatisticsWindow } from "./statistics_collector.ts";
 export interface NodeActuator {
   /** Adds a KN to so many; resolves to undefined if there is another number of them by then. */
   addNode(from: number): Promise<ScaleReport | undefined>;
-  /** Retires a KN of so many; resolves to undefined if there is another number of them, or no such KN, by then. */
+  /**
+   * Retires a KN of so many; resolves to undefined if there is another number of them, or no such
+   * KN, by then.
+   */
   removeNode(from: number, node: number): Promise<ScaleReport | undefined>;
 }
 
@@ -36,9 +40,10 @@ export interface KeyActuator {
 }
 
 /**
- * What has come of a decision. `"none"`: there was nothing to do. `"held"`: it has to wait, see `heldBy`. `"done"`: done. `"dry-run"`: it
- * would have been done. `"unsupported"`: keys of a near pool are not shared. `"superseded"`: the KNs were changed by somebody else, or the store
- * was closed, before its turn came. `"failed"`: it was tried, see `error`.
+ * What has come of a decision. `"none"`: there was nothing to do. `"held"`: it has to wait, see
+ * `heldBy`. `"done"`: done. `"dry-run"`: it would have been done. `"unsupported"`: keys of a near
+ * pool are not shared. `"superseded"`: the KNs were changed by somebody else, or the store was
+ * closed, before its turn came. `"failed"`: it was tried, see `error`.
  */
 export type DecisionOutcome =
   | "none"

@@ -1,9 +1,10 @@
 /**
  * Frees the places of attached clients whose threads have ended without giving them back.
  *
- * What such a client has sent is executed like anything else, and answered to nobody. When the KNs have taken all of it, the
- * reservations of its large values are given up, and its rings are free for the next client. A KN for which it was executing
- * when it ended has failed, and is dealt with first.
+ * What such a client has sent is executed like anything else, and answered to nobody. When the KNs
+ * have taken all of it, the reservations of its large values are given up, and its rings are free
+ * for the next client. A KN for which it was executing when it ended has failed, and is dealt with
+ * first.
  *
  * @module
  */
@@ -32,7 +33,10 @@ export interface ClientWatchOptions {
   readonly onLost: (client: number) => void;
 }
 
-/** Asking the operating system costs ten microseconds per client, so it is done once in so many looks. */
+/**
+ * Asking the operating system costs ten microseconds per client, so it is done once in so many
+ * looks.
+ */
 const LOOKS_PER_QUESTION = 5;
 
 /** Watches the clients of one pool. */

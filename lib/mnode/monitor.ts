@@ -1,5 +1,6 @@
 /**
- * The M-node's clock: looks after KNs, clients and the pool at regular intervals, and while the host's thread blocks.
+ * The M-node's clock: looks after KNs, clients and the pool at regular intervals, and while the
+ * host's thread blocks.
  *
  * @module
  */
@@ -25,15 +26,23 @@ export interface MonitorOptions {
   readonly onNearlyFull: (liveBytes: number, liveBytesMax: number) => void;
 }
 
-/** How often to look: a tenth of how long a KN may make no progress. An idle store spends a millionth of a processor on it. */
+/**
+ * How often to look: a tenth of how long a KN may make no progress. An idle store spends a
+ * millionth of a processor on it.
+ */
 const INTERVAL_MS = 100;
 /** The same while there is somebody to wait for. */
 const BUSY_INTERVAL_MS = 10;
-/** How long a pause may last: copying the index of tens of millions of keys takes a fraction of it. */
+/**
+ * How long a pause may last: copying the index of tens of millions of keys takes a fraction of it.
+ */
 const PAUSE_MS_MAX = 2000;
 /** Looks between two looks at how full the pool is. */
 const LOOKS_PER_COUNT = 10;
-/** Shares of the live data that a pool may hold at which it counts as nearly full, and as not so any more. */
+/**
+ * Shares of the live data that a pool may hold at which it counts as nearly full, and as not so any
+ * more.
+ */
 const NEARLY_FULL_SHARE = 0.9;
 const ROOMY_SHARE = 0.8;
 

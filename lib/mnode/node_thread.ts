@@ -1,5 +1,6 @@
 /**
- * The worker thread of a KN: started when there is work, stopped cooperatively, and known to have ended or not.
+ * The worker thread of a KN: started when there is work, stopped cooperatively, and known to have
+ * ended or not.
  *
  * @module
  */
@@ -29,12 +30,15 @@ import {
 import type { Pool } from "../pool/pool.ts";
 import { SAMPLE_GAP_MS_MAX, StallDetector } from "./stall_detector.ts";
 
-/** How long a thread that said it has stopped may take to end before it is terminated, and one that is terminated then. */
+/**
+ * How long a thread that said it has stopped may take to end before it is terminated, and one that
+ * is terminated then.
+ */
 const EXIT_MS_MAX = 2000;
 
 /**
- * A KN's heap holds little: what is stored is not in it. Where limits are observed (on Node), a KN that takes more ends alone, and
- * not with the whole process.
+ * A KN's heap holds little: what is stored is not in it. Where limits are observed (on Node), a KN
+ * that takes more ends alone, and not with the whole process.
  */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256 };
 
@@ -79,12 +83,18 @@ export class NodeThread {
     return this.#starting !== undefined;
   }
 
-  /** Whether the thread has been up for so long; a thread that takes its time to come up does not count as one that works. */
+  /**
+   * Whether the thread has been up for so long; a thread that takes its time to come up does not
+   * count as one that works.
+   */
   wasUpFor(ms: number): boolean {
     return this.#upSinceMs !== undefined && monotonicMs() - this.#upSinceMs >= ms;
   }
 
-  /** Whether it should be up by now: also told while this thread blocks, when no event of a worker reaches it. */
+  /**
+   * Whether it should be up by now: also told while this thread blocks, when no event of a worker
+   * reaches it.
+   */
   get isOverdue(): boolean {
     return monotonicMs() > this.#startDeadlineMs && !this.#hasComeUp;
   }
@@ -95,14 +105,17 @@ export class NodeThread {
     return state === LifeState.FAILED || state === LifeState.NOT_STARTED;
   }
 
-  /** Whether the thread will not touch the pool or its files any more: it has said so, or has ended. */
+  /**
+   * Whether the thread will not touch the pool or its files any more: it has said so, or has ended.
+   */
   get hasLetGo(): boolean {
     return this.#state === LifeState.STOPPED || this.hasGivenUp || this.hasEnded;
   }
 
   /**
-   * Whether the thread will not execute another instruction. Its `exit` event is proof of that where the operating system does not
-   * say, unless it was terminated on Deno, where a terminated worker runs on.
+   * Whether the thread will not execute another instruction. Its `exit` event is proof of that
+   * where the operating system does not say, unless it was terminated on Deno, where a terminated
+   * worker runs on.
    */
   get hasEnded(): boolean {
     if (this.#worker === undefined) return true;
@@ -125,7 +138,8 @@ export class NodeThread {
   }
 
   /**
-   * Starts the thread, unless it was started, and again if that fails; resolves when it runs, or is not wanted any more.
+   * Starts the thread, unless it was started, and again if that fails; resolves when it runs, or is
+   * not wanted any more.
    *
    * @throws {NodeFailedError} when it has failed so many times, or has not come up in time
    */
@@ -144,8 +158,9 @@ export class NodeThread {
   }
 
   /**
-   * Ends a thread that does not end by itself: at once where that is possible. Whether it was possible, {@linkcode hasEnded} says: a
-   * thread in a call of the operating system ends when that returns, and on Deno no thread is ended.
+   * Ends a thread that does not end by itself: at once where that is possible. Whether it was
+   * possible, {@linkcode hasEnded} says: a thread in a call of the operating system ends when that
+   * returns, and on Deno no thread is ended.
    */
   async terminate(): Promise<void> {
     this.#isStopping = this.#isTerminated = true;
@@ -160,7 +175,8 @@ export class NodeThread {
    */
   async stop(stopMsMax: number): Promise<boolean> {
     this.#retries.abort();
-    // A thread that is being started can be stopped when it runs; if that fails, there is nothing to stop.
+    // A thread that is being started can be stopped when it runs; if that fails, there is nothing
+    // to stop.
     await this.#starting?.catch(() => {});
     const worker = this.#worker;
     if (worker === undefined || this.hasGivenUp || this.#hasExited) return true;
@@ -201,7 +217,10 @@ export class NodeThread {
     });
   }
 
-  /** Whether the thread runs, or did: one that has failed since then is no thread that could not be started. */
+  /**
+   * Whether the thread runs, or did: one that has failed since then is no thread that could not be
+   * started.
+   */
   get #hasComeUp(): boolean {
     const state = this.#state;
     return state === LifeState.RUNNING || state === LifeState.FAILED;
@@ -241,7 +260,8 @@ export class NodeThread {
       }
       if (this.#failure !== undefined) {
         this.#isStopping = true;
-        // One that ends by itself is let: on Node, terminating a worker while it reports what it threw may abort the process.
+        // One that ends by itself is let: on Node, terminating a worker while it reports what it
+        // threw may abort the process.
         if (this.isOverdue) void this.terminate();
         else this.#startDeadlineMs = Infinity;
         throw this.#failure;

@@ -1,9 +1,11 @@
 /**
  * Ends a change of the KNs, or of a key's owners, that makes no progress (I14).
  *
- * Such a change waits for slots and logs that a thread holds. One that runs lets go in microseconds, one that waits for a disk in
- * seconds. One of a failed KN that neither goes on nor ends may hold them for ever. Then the change is given up in the middle, which is a
- * state like any other: each slot has one owner, or will get one from the M-node, and the same change, asked for again, goes on from there.
+ * Such a change waits for slots and logs that a thread holds. One that runs lets go in
+ * microseconds, one that waits for a disk in seconds. One of a failed KN that neither goes on nor
+ * ends may hold them for ever. Then the change is given up in the middle, which is a state like any
+ * other: each slot has one owner, or will get one from the M-node, and the same change, asked for
+ * again, goes on from there.
  *
  * @module
  */

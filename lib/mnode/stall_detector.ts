@@ -1,9 +1,11 @@
 /**
- * Decides whether a KN makes progress, from samples of its words: a pure function of what it was shown.
+ * Decides whether a KN makes progress, from samples of its words: a pure function of what it was
+ * shown.
  *
- * A KN has stalled when the same step has been going on for too long, or when requests wait, nobody is in a step, and its own
- * thread does not turn its loop. Time counts only between samples that are taken regularly: when the whole process was
- * stopped, or this thread was, nobody else could make progress either.
+ * A KN has stalled when the same step has been going on for too long, or when requests wait, nobody
+ * is in a step, and its own thread does not turn its loop. Time counts only between samples that
+ * are taken regularly: when the whole process was stopped, or this thread was, nobody else could
+ * make progress either.
  *
  * @module
  */

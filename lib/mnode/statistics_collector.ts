@@ -1,9 +1,10 @@
 /**
  * Evaluates what clients and KNs have counted, a window at a time.
  *
- * Counters and histograms only grow, so a window is the difference to what was seen at its beginning: nothing is lost between two
- * windows, and nothing is counted in both. Sketches are of one window each: the collector copies them and opens the next window, and
- * what a client offers in between, for a microsecond or so, is in neither.
+ * Counters and histograms only grow, so a window is the difference to what was seen at its
+ * beginning: nothing is lost between two windows, and nothing is counted in both. Sketches are of
+ * one window each: the collector copies them and opens the next window, and what a client offers in
+ * between, for a microsecond or so, is in neither.
  *
  * @module
  */
@@ -33,7 +34,10 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 export interface NodeOccupancy {
   /** Identity of the KN. */
   readonly node: number;
-  /** Share of the window in which it was executing requests, from 0 to 1; undefined if it was started within the window. */
+  /**
+   * Share of the window in which it was executing requests, from 0 to 1; undefined if it was
+   * started within the window.
+   */
   readonly occupancy: number | undefined;
 }
 
@@ -45,11 +49,16 @@ export interface HotKey {
   readonly hash: number;
   /** Length of the whole key in bytes. */
   readonly keyBytes: number;
-  /** Operations on it in the window, an estimate; as far as counting is concerned never too low, and too high by `error` at most. */
+  /**
+   * Operations on it in the window, an estimate; as far as counting is concerned never too low, and
+   * too high by `error` at most.
+   */
   readonly count: number;
   /** See {@linkcode count}. */
   readonly error: number;
-  /** Mean latency in microseconds of those of its operations that were timed; undefined if none was. */
+  /**
+   * Mean latency in microseconds of those of its operations that were timed; undefined if none was.
+   */
   readonly meanMicros: number | undefined;
 }
 
@@ -57,7 +66,10 @@ export interface HotKey {
 export interface HotKeys {
   /** Operations in the window on any key, an estimate. */
   readonly total: number;
-  /** At most 64 keys, the most used first. Every key with more than a 64th of the total is among them. */
+  /**
+   * At most 64 keys, the most used first. Every key with more than a 64th of the total is among
+   * them.
+   */
   readonly keys: readonly HotKey[];
 }
 
@@ -65,7 +77,10 @@ export interface HotKeys {
 export interface StatisticsWindow {
   /** Counts the windows of a store, from 0. */
   readonly number: number;
-  /** How long it lasted, and when it ended, in milliseconds; the latter by `performance.now()` of the thread that opened the store. */
+  /**
+   * How long it lasted, and when it ended, in milliseconds; the latter by `performance.now()` of
+   * the thread that opened the store.
+   */
   readonly durationMs: number;
   /** See {@linkcode durationMs}. */
   readonly endMs: number;
@@ -73,13 +88,18 @@ export interface StatisticsWindow {
   readonly sampledCount: number;
   /** Mean latency of requests in microseconds; undefined if none was measured. */
   readonly meanMicros: number | undefined;
-  /** Latency that 99 of 100 requests did not exceed, in microseconds; undefined if none was measured. */
+  /**
+   * Latency that 99 of 100 requests did not exceed, in microseconds; undefined if none was
+   * measured.
+   */
   readonly p99Micros: number | undefined;
   /** How occupied each KN was. */
   readonly nodes: readonly NodeOccupancy[];
   /** Keys of requests that KNs, or clients in their place, have executed: puts and deletes. */
   readonly requestedKeys: HotKeys;
-  /** Keys that clients have read themselves, one-sidedly; counted only with the option `statistics`. */
+  /**
+   * Keys that clients have read themselves, one-sidedly; counted only with the option `statistics`.
+   */
   readonly readKeys: HotKeys;
 }
 

@@ -12,7 +12,7 @@ const EXECUTOR = "lib/agent/executor.ts";
 const CLIENT = "lib/client/client.ts";
 const DEPARTED = "lib/client/retired_requests.ts";
 const DEAD = "lib/recovery/step_recovery.ts";
-const GONE = "lib/recovery/retired_nodes.ts";
+const RETIRED = "lib/recovery/retired_nodes.ts";
 const REPAIR = "lib/recovery/reconciliation.ts";
 const REPAIRS = "test/unit/pool_repair.test.ts";
 const DIRECTORY = "lib/routing/node_directory.ts";
@@ -200,8 +200,8 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "a zombie's segments stay open",
     breaks: "I10",
-    file: GONE,
-    edits: [["sealLogs(pool, agent, file); gone.isQuiet = true;", "gone.isQuiet = true;"]],
+    file: RETIRED,
+    edits: [["if (death === undefined) sealLogs(pool, node.agent, file);", ""]],
     caughtBy: [IN_MEMORY],
   },
   {

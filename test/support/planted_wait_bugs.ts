@@ -8,7 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LIMITS_TEST = "test/unit/wait_limits.test.ts";
 const HOST_TEST = "test/api/departed_host.test.ts";
 const CLIENT = "lib/client/client.ts";
-const GONE = "lib/recovery/retired_nodes.ts";
+const RETIRED = "lib/recovery/retired_nodes.ts";
 const PROGRESS = "lib/mnode/progress_limit.ts";
 const MERGE_WAIT = "lib/node/merge_wait.ts";
 
@@ -41,24 +41,24 @@ export const WAIT_BUGS: readonly PlantedBug[] = [
   {
     name: "slots of other KNs that a failed one holds are never given up",
     breaks: "I14",
-    file: GONE,
-    edits: [["gone.held.push(slot); markUnavailable(pool, slot);", "gone.held.push(slot);"]],
+    file: RETIRED,
+    edits: [["retired.held.push(slot); markUnavailable(pool, slot);", "retired.held.push(slot);"]],
     caughtBy: [LIMITS_TEST],
   },
   {
     name: "a slot stays given up when its holder has let go",
     breaks: "availability",
-    file: GONE,
+    file: RETIRED,
     edits: [["markAvailable(pool, slot); return false;", "return false;"]],
     caughtBy: [LIMITS_TEST],
   },
   {
     name: "a change waits for slots that a failed KN holds",
     breaks: "I14",
-    file: GONE,
+    file: RETIRED,
     edits: [[
-      "gone.stuck.includes(slot) || this.#isLockedBy(gone, slot)",
-      "gone.stuck.includes(slot)",
+      "retired.stuck.includes(slot) || this.#isLockedBy(retired, slot)",
+      "retired.stuck.includes(slot)",
     ]],
     caughtBy: [LIMITS_TEST],
   },

@@ -144,7 +144,7 @@ export class SimFailover {
   #hasFailedOver = false;
   #mayRefuse = false;
   readonly #rings: readonly RingHandle[];
-  readonly #gone: RetiredNodes<{
+  readonly #retired: RetiredNodes<{
     readonly nodeId: NodeId;
     readonly agent: number;
     readonly thread: { readonly hasEnded: boolean; readonly hasGivenUp: boolean };
@@ -213,7 +213,7 @@ export class SimFailover {
     announceNodes(pool);
     pool.control[GATE_NODE_COUNT] = 2;
     this.#client.poll();
-    this.#gone = new RetiredNodes({
+    this.#retired = new RetiredNodes({
       pool,
       file: this.#log?.file,
       clientCount: 1,
@@ -300,7 +300,7 @@ export class SimFailover {
       hasEnded: () => this.#hasThreadEnded,
       hasGivenUp: () => this.#hasThreadEnded,
     };
-    this.#gone.add({
+    this.#retired.add({
       nodeId: VICTIM as NodeId,
       agent: VICTIM,
       thread: {
@@ -320,7 +320,7 @@ export class SimFailover {
   /** A turn of everybody who is alive. */
   turn(): void {
     // Where writes are logged, checkpoints free segments.
-    if (!this.#gone.hasZombies && this.#successor.isStalled) {
+    if (!this.#retired.hasZombies && this.#successor.isStalled) {
       this.#log?.checkpointer.tryCheckpoint();
     }
     this.poll();
@@ -328,7 +328,7 @@ export class SimFailover {
     this.poll();
     if (this.#farMoves === undefined) return;
     this.#tendMerger();
-    this.#gone.advance();
+    this.#retired.advance();
     this.#keys!.tend();
   }
 
@@ -340,7 +340,7 @@ export class SimFailover {
 
   /** Slots and cells that the victim has not let go. */
   get heldCount(): number {
-    const slots = this.#gone.nodes.reduce((sum, gone) => sum + gone.stuck.length, 0);
+    const slots = this.#retired.nodes.reduce((sum, { stuck }) => sum + stuck.length, 0);
     return slots + cellsHeldBy(this.pool, VICTIM).length;
   }
 
@@ -348,13 +348,13 @@ export class SimFailover {
   finish(): void {
     // A zombie that has left its step begins no other, and then its thread ends.
     const executor = Atomics.load(this.pool.control, this.pool.agentAt(VICTIM) + AGENT_EXECUTOR);
-    require(executor < Executor.NOBODY, "I1: nobody executes for a KN that is gone");
+    require(executor < Executor.NOBODY, "I1: nobody executes for a retired KN");
     this.#hasThreadEnded = true;
-    this.#gone.advance();
+    this.#retired.advance();
     this.#tendMerger();
-    this.#gone.advance();
+    this.#retired.advance();
     require(this.heldCount === 0, "I1: nothing holds slots any more");
-    require(!this.#gone.hasZombies, "nobody is in a step of a KN that is gone");
+    require(!this.#retired.hasZombies, "nobody is in a step of a retired KN");
     for (let i = 0; this.#client.pendingCount > 0; i++) {
       require(i < TURNS_MAX, "what was issued ends");
       this.turn();
@@ -371,7 +371,7 @@ export class SimFailover {
     if (this.#keys !== undefined) this.#unshare();
     this.#checkContents(this.pool);
     const ringOf = (_: number, agent: number) => this.#rings[agent]!;
-    const deaths = this.#gone.nodes.flatMap(({ node, death }) =>
+    const deaths = this.#retired.nodes.flatMap(({ node, death }) =>
       death === undefined ? [] : [{ agent: node.agent, report: death }]
     );
     deaths.push(...this.#mergerDeaths);
@@ -393,7 +393,7 @@ export class SimFailover {
   /** Makes the index hold all that was logged. */
   #mergeAll(): void {
     if (this.#farMoves === undefined) return;
-    require(this.#farMoves.mergeAll(VICTIM), "the log of a KN that is gone is merged");
+    require(this.#farMoves.mergeAll(VICTIM), "the log of a retired KN is merged");
     require(this.#farMoves.mergeAll(SUCCESSOR), "the log of a KN is merged");
   }
 
@@ -431,7 +431,7 @@ export class SimFailover {
   #checkSegments(): void {
     const segments = new SegmentTable(this.pool);
     const open = segments.openSegmentsOf(VICTIM);
-    require(open.length === 0, `I10: segments ${open} of a KN that is gone are open`);
+    require(open.length === 0, `I10: segments ${open} of a retired KN are open`);
     for (let segment = 0; segment < this.#options.segmentCount; segment++) {
       const isClaimed = segments.state(segment as SegmentId) === SegmentState.CLEANING;
       require(!isClaimed, `I10: segment ${segment} is being cleaned, by nobody`);

@@ -156,7 +156,7 @@ test("slots of other KNs that a failed one holds are given up after a while, unt
   const lock = pool.slotAt(SLOT) + SLOT_LOCK;
   enterExecutor(pool.control, executorAt, Executor.OWN_THREAD);
   const owner = lockAnySlot(pool.control, lock, OTHER_AGENT)!;
-  const gone = new RetiredNodes<RetiredKn>({
+  const retired = new RetiredNodes<RetiredKn>({
     pool,
     file: undefined,
     clientCount: 0,
@@ -166,21 +166,21 @@ test("slots of other KNs that a failed one holds are given up after a while, unt
     assignedTo: () => NODE,
   });
   const thread = { hasEnded: false, hasGivenUp: false };
-  gone.add({ nodeId: 1 as NodeId, agent: OTHER_AGENT, thread });
-  assert.ok(gone.holds(SLOT));
-  assert.not.ok(gone.holds(SLOT + 1 as Slot));
+  retired.add({ nodeId: 1 as NodeId, agent: OTHER_AGENT, thread });
+  assert.ok(retired.holds(SLOT));
+  assert.not.ok(retired.holds(SLOT + 1 as Slot));
   nowMs = UNAVAILABLE_AFTER_MS - 1;
-  gone.advance();
+  retired.advance();
   assert.not.ok(isUnavailable(pool, SLOT), "it may let go in time");
   nowMs += 1;
-  gone.advance();
+  retired.advance();
   assert.ok(isUnavailable(pool, SLOT));
   assert.not.ok(isUnavailable(pool, SLOT + 1 as Slot));
   unlockSlot(pool.control, lock, owner);
   leaveExecutor(pool.control, executorAt, Executor.OWN_THREAD);
-  gone.advance();
+  retired.advance();
   assert.is(loadOwner(pool, SLOT), owner);
-  assert.not.ok(gone.holds(SLOT));
+  assert.not.ok(retired.holds(SLOT));
 });
 
 test("a change is given up when it makes no progress: sooner behind a failed KN, later behind a slow disk", () => {
