@@ -16,7 +16,7 @@ import * as layout from "../persistence/checkpoint_layout.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import type { Damage, RecoveryReport } from "../persistence/frame_replay.ts";
 import { isLockHelperFile, LOCK_FILE } from "../persistence/pool_directory.ts";
-import { readCheckpoint, type StoredCheckpoint } from "../persistence/snapshot_reader.ts";
+import { readCheckpoint, type StoredCheckpoint } from "../persistence/checkpoint_reader.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";

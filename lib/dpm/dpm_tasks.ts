@@ -13,7 +13,7 @@ import { writeBackup } from "../persistence/backup.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import { IndexCheck, type SegmentFindings } from "../persistence/index_check.ts";
-import { loadSegments } from "../persistence/snapshot_reader.ts";
+import { loadSegments } from "../persistence/segment_loader.ts";
 import { type FileSystem, nodeFileSystem } from "../persistence/file_system.ts";
 import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";

@@ -9,7 +9,8 @@ import { TaskThreads } from "../core/task_threads.ts";
 import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/control_layout.ts";
 import type { PoolHandle } from "../pool/pool.ts";
 import type { SegmentFindings } from "./index_check.ts";
-import type { PoolRestore, SegmentSource } from "./snapshot_reader.ts";
+import type { SegmentSource } from "./segment_loader.ts";
+import type { PoolRestore } from "./snapshot_reader.ts";
 
 /** Bytes of segments from which on starting threads pays. */
 const BYTES_MIN = 128 * 1024 * 1024;

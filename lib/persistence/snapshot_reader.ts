@@ -1,40 +1,23 @@
 /**
  * Restores a pool from its newest snapshot.
  *
- * Nothing in the files is believed before it is checked: magic, format version, length, CRC, in this order, each with its
- * own error; then every number that an offset is computed from; then the CRC of each segment. So a truncated, foreign or
- * damaged file ends in a typed error before any memory is allocated for it. Last, the index is checked against the log.
+ * Nothing in the files is believed before it is checked: first the checkpoint
+ * (checkpoint_reader.ts), then every number that an offset is computed from, then the CRC of each
+ * segment (segment_loader.ts). Last, the index is checked against the log.
  *
  * @module
  */
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { assert } from "../core/assert.ts";
 import type { BucketId, SegmentId, Slot } from "../core/brands.ts";
-import { CorruptionError, FormatError, InvalidOptionError, PathError } from "../core/errors.ts";
-import {
-  ADDRESS_UNIT_BYTES,
-  CAPACITY_BYTES_MAX,
-  REGION_BYTES,
-  SEGMENT_BYTES_MAX,
-  SEGMENT_BYTES_MIN,
-  SEGMENT_COUNT_MAX,
-  SEGMENT_COUNT_MIN,
-  SLOT_COUNT,
-} from "../core/limits.ts";
+import { CorruptionError, InvalidOptionError } from "../core/errors.ts";
+import { REGION_BYTES, SEGMENT_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
 import { formatBytes } from "../core/units.ts";
-import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import {
   GATE_DEFER_FREE,
-  GENERATIONS,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
-  SEGMENT_LIVE_BYTES,
-  SEGMENT_LOST_BYTES,
-  SEGMENT_STATE,
-  SEGMENT_TOUCHED_BYTES,
-  SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_META,
@@ -49,10 +32,12 @@ import { allocatePool } from "../pool/allocate_pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
+import { readCheckpoint, type StoredCheckpoint } from "./checkpoint_reader.ts";
 import { type RecoveryReport, replayFrames } from "./frame_replay.ts";
 import { IndexCheck } from "./index_check.ts";
-import { type FileSystem, readFully } from "./file_system.ts";
-import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
+import type { FileSystem } from "./file_system.ts";
+import { imageFile } from "./pool_directory.ts";
+import { loadSegments, type SegmentSource } from "./segment_loader.ts";
 
 /** How often progress is reported while segments are read. */
 const PROGRESS_STEPS = 50;
@@ -73,24 +58,13 @@ export interface RestoredPool {
 export interface RestoreOptions {
   /** Whether damage is dropped and reported instead of being an error. */
   readonly repair?: boolean | undefined;
-  /** Whether the pool will be logged to the image that it is restored from: then nothing in it is reused before a checkpoint. */
+  /**
+   * Whether the pool will be logged to the image that it is restored from: then nothing in it is
+   * reused before a checkpoint.
+   */
   readonly isLogged?: boolean | undefined;
   /** Called now and then with the share that is done, 0 to 1. */
   readonly onProgress?: ((share: number) => void) | undefined;
-}
-
-/** A checkpoint file that was read, and whose header is possible. */
-export interface StoredCheckpoint {
-  readonly path: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly format: number;
-  readonly number: number;
-  readonly image: number;
-  readonly codec: layout.CodecName;
-  readonly segmentBytes: number;
-  readonly segmentCount: number;
-  /** Buckets of the index, the unused bucket 0 included. */
-  readonly bucketCount: number;
 }
 
 /** What `open` was asked for; undefined means "whatever the snapshot has". */
@@ -188,7 +162,8 @@ export class PoolRestore {
     new IndexCheck(this.pool, checkpointPath).checkTables();
     const repair = this.#options.repair ?? false;
     const replayed = replayFrames(this.pool, this.#files, imagePath, segmentCount, repair);
-    // A checkpoint that does not know the segments of a larger capacity would not have them replayed.
+    // A checkpoint that does not know the segments of a larger capacity would not have them
+    // replayed.
     const hasGrown = this.pool.geometry.segmentCount > segmentCount;
     this.#recovery = { ...replayed, mustCheckpoint: replayed.mustCheckpoint || hasGrown };
   }
@@ -223,133 +198,6 @@ export class PoolRestore {
       recovery: this.#recovery!,
     };
   }
-}
-
-/**
- * Reads the checkpoint in a directory.
- *
- * @throws {FormatError} when the file is not of this format, or of a newer one
- * @throws {CorruptionError} when it is damaged
- */
-export function readCheckpoint(files: FileSystem, directory: string): StoredCheckpoint {
-  const path = join(directory, CHECKPOINT_FILE);
-  const bytes = readCheckpointFile(files, path);
-  const view = new DataView(bytes.buffer);
-  const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
-  const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
-  const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
-  return {
-    path,
-    bytes,
-    format: view.getUint32(layout.CHECKPOINT_FORMAT, true),
-    number: view.getUint32(layout.CHECKPOINT_NUMBER, true),
-    image: view.getUint32(layout.CHECKPOINT_IMAGE, true),
-    codec: codecNameOf(path, view.getUint32(layout.CHECKPOINT_CODEC, true)),
-    segmentBytes,
-    segmentCount,
-    bucketCount,
-  };
-}
-
-function readCheckpointFile(files: FileSystem, path: string): Uint8Array<ArrayBuffer> {
-  const size = files.info(path)?.size ?? 0;
-  const file = openPoolFile(files, path);
-  try {
-    const header = new Uint8Array(layout.CHECKPOINT_HEADER_BYTES);
-    const headerBytes = readFully(files, file, header, 0);
-    const magic = new TextDecoder("latin1").decode(header.subarray(0, 8));
-    if (magic !== layout.CHECKPOINT_MAGIC) {
-      throw new FormatError(
-        `${path} must begin with "${layout.CHECKPOINT_MAGIC}", got ${JSON.stringify(magic)}`,
-      );
-    }
-    if (headerBytes < header.length) {
-      throw new CorruptionError(path, headerBytes, "the file ends within its header");
-    }
-    const view = new DataView(header.buffer);
-    const format = view.getUint32(layout.CHECKPOINT_FORMAT, true);
-    if (format !== layout.CHECKPOINT_VERSION) {
-      throw new FormatError(
-        `${path} must have format version ${layout.CHECKPOINT_VERSION}, got version ${format}; ` +
-          "it was written by another release of dinomo",
-      );
-    }
-    const length = view.getUint32(layout.CHECKPOINT_LENGTH, true) +
-      view.getUint32(layout.CHECKPOINT_LENGTH + 4, true) * 2 ** 32;
-    if (length !== size) {
-      throw new CorruptionError(
-        path,
-        Math.min(size, length),
-        `it should have ${length} bytes and has ${size}`,
-      );
-    }
-    checkSizes(
-      path,
-      view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true),
-      view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true),
-      view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true),
-      length,
-    );
-    const bytes = allocateBytes(path, size);
-    if (readFully(files, file, bytes, 0) !== size) {
-      throw new CorruptionError(path, 0, "the file could not be read to its end");
-    }
-    if (
-      crc32(bytes.subarray(layout.CHECKPOINT_CRC_START)) !==
-        view.getUint32(layout.CHECKPOINT_CRC, true)
-    ) {
-      throw new CorruptionError(
-        path,
-        layout.CHECKPOINT_CRC,
-        "its CRC-32 does not match its contents",
-      );
-    }
-    return bytes;
-  } finally {
-    files.close(file);
-  }
-}
-
-function checkSizes(
-  path: string,
-  segmentBytes: number,
-  segmentCount: number,
-  bucketCount: number,
-  length: number,
-): void {
-  const isPossible = Math.log2(segmentBytes) % 1 === 0 && segmentBytes >= SEGMENT_BYTES_MIN &&
-    segmentBytes <= SEGMENT_BYTES_MAX && segmentCount >= SEGMENT_COUNT_MIN &&
-    segmentCount <= SEGMENT_COUNT_MAX && segmentCount * segmentBytes <= CAPACITY_BYTES_MAX &&
-    bucketCount >= 1 &&
-    bucketCount <= geometryOf(segmentCount * segmentBytes, segmentBytes).bucketCount;
-  if (!isPossible || layout.checkpointParts(segmentCount, bucketCount).length !== length) {
-    throw new CorruptionError(
-      path,
-      layout.CHECKPOINT_SEGMENT_BYTES,
-      `${segmentCount} segments of ${segmentBytes} bytes and ${bucketCount} buckets are impossible`,
-    );
-  }
-}
-
-/** Memory for a file whose size is possible. A file may be sparse, and larger than what this process can have. */
-function allocateBytes(path: string, size: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(size);
-  } catch (error) {
-    throw new PathError(
-      `path must be a pool whose checkpoint fits into memory, got ${path} of ${formatBytes(size)}`,
-      { cause: error },
-    );
-  }
-}
-
-function codecNameOf(path: string, stored: number): layout.CodecName {
-  const names = Object.keys(layout.CODEC_NUMBERS) as layout.CodecName[];
-  const name = names.find((candidate) => layout.CODEC_NUMBERS[candidate] === stored);
-  if (name === undefined) {
-    throw new CorruptionError(path, layout.CHECKPOINT_CODEC, `codec ${stored} is impossible`);
-  }
-  return name;
 }
 
 function checkCodec(stored: layout.CodecName, requested: layout.CodecName | undefined): void {
@@ -421,83 +269,6 @@ function restoreIndex(
   pool.control[INDEX_SPACE_NEXT] = bucketCount;
   pool.control[INDEX_SPACE_FREE] = view.getUint32(layout.CHECKPOINT_INDEX_FREE, true);
   pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);
-}
-
-/** Where segments are restored from; structured-cloneable. */
-export interface SegmentSource {
-  readonly imagePath: string;
-  readonly checkpointPath: string;
-  /** The segments' entries of the checkpoint, and their offset in it. */
-  readonly entries: Uint8Array;
-  /** See {@linkcode entries}. */
-  readonly entriesAt: number;
-  /** Segments that the checkpoint has. */
-  readonly segmentCount: number;
-}
-
-/**
- * Reads the segments from one number to before another, and checks their CRCs; any thread may.
- *
- * @throws {CorruptionError} when one is damaged
- */
-export function loadSegments(
-  pool: Pool,
-  files: FileSystem,
-  source: SegmentSource,
-  from: number,
-  to: number,
-): void {
-  const { imagePath, checkpointPath: path, entries, entriesAt } = source;
-  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
-  const file = openPoolFile(files, imagePath);
-  try {
-    for (let i = from; i < to; i++) {
-      const segment = i as SegmentId;
-      const entry = i * layout.SEGMENT_ENTRY_WORDS * 4;
-      const word = view.getUint32(entry + layout.SEGMENT_ENTRY_USED * 4, true);
-      const used = layout.entryUsedBytes(word);
-      pool.control[GENERATIONS + i] = view.getUint32(
-        entry + layout.SEGMENT_ENTRY_GENERATION * 4,
-        true,
-      );
-      if (word === 0) continue;
-      if (
-        used > pool.geometry.segmentBytes || used < SEGMENT_HEADER_BYTES ||
-        used % ADDRESS_UNIT_BYTES !== 0
-      ) {
-        throw new CorruptionError(
-          path,
-          entriesAt + entry,
-          `segment ${i} cannot have ${used} bytes`,
-        );
-      }
-      const address = pool.segmentAddress(segment);
-      const at = pool.wordAt(address) * 4;
-      const bytes = pool.bytesOf(address).subarray(at, at + used);
-      const offset = (address >>> 0) * ADDRESS_UNIT_BYTES;
-      if (readFully(files, file, bytes, offset) !== used) {
-        throw new CorruptionError(imagePath, offset, `the file ends within segment ${i}`);
-      }
-      if (crc32(bytes) !== view.getUint32(entry + layout.SEGMENT_ENTRY_CRC * 4, true)) {
-        throw new CorruptionError(
-          imagePath,
-          offset,
-          `the CRC-32 of segment ${i} does not match its contents`,
-        );
-      }
-      const live = view.getInt32(entry + layout.SEGMENT_ENTRY_LIVE * 4, true);
-      const to = pool.segmentAt(segment);
-      pool.control[to + SEGMENT_STATE] = SegmentState.SEALED;
-      pool.control[to + SEGMENT_USED_BYTES] = used;
-      pool.control[to + SEGMENT_LOST_BYTES] = layout.isEntryFull(word)
-        ? pool.geometry.segmentBytes - used
-        : 0;
-      pool.control[to + SEGMENT_TOUCHED_BYTES] = used;
-      pool.control[to + SEGMENT_LIVE_BYTES] = live;
-    }
-  } finally {
-    files.close(file);
-  }
 }
 
 /** Counts the free segments anew; segments without live bytes become free at once. */

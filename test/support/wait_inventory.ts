@@ -160,23 +160,23 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "ProgressLimit: RECONFIGURE_MS_MAX without progress while a failed KN's thread is in " +
       "a step, otherwise SYSTEM_CALL_MS_MAX; then it throws",
     places: {
-      "node_manager.ts NodeManager.#leaveKeys": 2,
-      "node_manager.ts NodeManager.#rebalance": 3,
-      "node_manager.ts NodeManager.#rebalanceFar": 3,
-      "node_manager.ts NodeManager.replicate": 2,
+      "scaling.ts Scaling.#leaveKeys": 2,
+      "scaling.ts Scaling.#rebalance": 3,
+      "scaling.ts Scaling.#rebalanceFar": 3,
+      "scaling.ts Scaling.replicate": 2,
     },
   },
   {
     ends: "NodeThread.stop, then LEAVE_MS_MAX",
     places: {
-      "node_manager.ts NodeManager.#retire": 3,
+      "scaling.ts Scaling.#retire": 3,
       "node_manager.ts NodeManager.#stopThread": 3,
     },
   },
   {
     ends: "NodeThread.start and NodeThread.stop, for each KN at the same time",
     places: {
-      "node_manager.ts NodeManager.#startThreads": 2,
+      "node_factory.ts NodeFactory.startThreads": 2,
       "node_manager.ts NodeManager.start": 1,
       "node_manager.ts NodeManager.stop": 2,
     },
@@ -199,7 +199,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "When the books are in order, which the monitor sees to when no thread is in a step " +
       "of a failed KN; until then only cleaning by DPM processors waits, in the background",
     places: {
-      "node_manager.ts NodeManager.endCleaning": 1,
+      "pool_repairs.ts PoolRepairs.endCleaning": 1,
     },
   },
   {
@@ -310,9 +310,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "attach.ts attach": 1,
       "far_store.ts FarStore.entries": 1,
       "far_store.ts FarStore.keys": 4,
-      "node_manager.ts NodeManager.#scale": 4,
-      "node_manager.ts NodeManager.retire": 1,
-      "node_manager.ts NodeManager.scale": 1,
+      "scaling.ts Scaling.#scale": 4,
+      "scaling.ts Scaling.retire": 1,
+      "scaling.ts Scaling.scale": 1,
       "open.ts open": 4,
       "open.ts startStore": 1,
       "open_path.ts openPath": 10,
@@ -408,7 +408,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "As many numbers as there are: fewer KNs have one than there are",
     places: {
-      "node_manager.ts NodeManager.#takeId": 1,
+      "node_factory.ts NodeFactory.#takeId": 1,
     },
   },
   {
