@@ -78,6 +78,7 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
+import { largestUnfilled, unfilledBytes } from "../pool/segment_tails.ts";
 import { gainShareOf } from "../pool/space_budget.ts";
 import { swingCells } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
@@ -214,8 +215,9 @@ export class Cleaner {
     // Frames, and ends of segments that the next record does not fit, take a little more than was live.
     const neededBytes = this.#segments.liveBytes(victim) * ROOM_FACTOR + ROOM_SLACK_BYTES;
     if (neededBytes <= this.#log.roomBytes) return true;
-    const other = this.#segments.largestUnfilled(victim);
-    return other !== NO_SEGMENT && neededBytes <= this.#segments.unfilledBytes(other);
+    const other = largestUnfilled(this.#pool, this.#segments, victim);
+    return other !== NO_SEGMENT &&
+      neededBytes <= unfilledBytes(this.#pool, this.#segments, other);
   }
 
   /** Moves one record if it is live; false when there was no room to move it to, or its slot is locked. */

@@ -32,6 +32,7 @@ import {
   SEGMENT_SYNCED_BYTES,
 } from "../pool/control_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
+import { reopenLargest } from "../pool/segment_tails.ts";
 import { gainShareOf } from "../pool/space_budget.ts";
 import type { LogSink } from "./log_sink.ts";
 import { packSynced } from "../pool/synced_bytes.ts";
@@ -297,7 +298,7 @@ export class LogWriter {
   #reopen(units: number): boolean {
     if (this.#isStaging || this.#isMerged) return false;
     const bytes = (units + FRAME_HEADER_UNITS) * ADDRESS_UNIT_BYTES;
-    const segment = this.#segments.reopen(this.agent, bytes);
+    const segment = reopenLargest(this.#pool, this.#segments, this.agent, bytes);
     if (segment === NO_SEGMENT) return false;
     this.#leaveSegment(true);
     if (this.#file === undefined) this.settle();

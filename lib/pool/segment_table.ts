@@ -11,22 +11,25 @@
  *      +------------------------------- FREE_PENDING <-----------------------+
  * ```
  *
- * I10: a segment leaves FREE_PENDING only when it has no live bytes, so no index word points into it, and
- * while no snapshot defers it. Its generation is bumped before it is in the set of free segments, that is, before anyone
- * can write into it: a reader that loads the same generation before and after its read saw bytes that
- * nobody had begun to overwrite.
+ * I10: a segment leaves FREE_PENDING only when it has no live bytes, so no index word points into
+ * it, and while no snapshot defers it. Its generation is bumped before it is in the set of free
+ * segments, that is, before a writer can take it: a reader that loads the same generation before
+ * and after its read saw bytes that no writer had begun to overwrite.
  *
- * **The generation is bumped once in each life**, whoever dies in the middle of a release. With a bump too few, readers would not
- * notice the reuse (I6). With one too many, a replay would not know the frames of the next life: a checkpoint says which
- * generation a free segment will have (frame_replay.ts), and what was logged since would be lost (I3). So the bump comes
- * first, while the segment is FREE_PENDING, and the state word remembers whether the generation was odd before: whoever
- * releases the segment next can tell whether the bump is still to be made. It is made by a compare-and-swap, after another
- * look at the state word; so it fails when somebody else was first. A segment that is FREE has been bumped.
+ * **The generation is bumped once in each life**, also if threads die in the middle of a release.
+ * With a bump too few, readers would not notice the reuse (I6). With one too many, a replay would
+ * not know the frames of the next life: a checkpoint says which generation a free segment will have
+ * (frame_replay.ts), and what was logged since would be lost (I3). So the bump comes first, while
+ * the segment is FREE_PENDING, and the state word remembers whether the generation was odd before:
+ * the thread that releases the segment next can tell whether the bump is still to be made. It is
+ * made by a compare-and-swap, after another look at the state word; so it fails when another thread
+ * was first. A segment that is FREE has been bumped.
  *
- * **What a thread leaves that dies in here** is put right by {@linkcode repairSegments}: a segment that is FREE but not in the
- * set (it was being added, or had been taken and not opened: nothing has been written into it), counts that are one
- * off, a release or a look at the live bytes that did not happen. Segments
- * that the dead thread held, open or being cleaned, are for others to seal: a repair does not know who is dead.
+ * **What a thread leaves that dies in here** is put right by {@linkcode repairSegments}: a segment
+ * that is FREE but not in the set (it was being added, or had been taken and not opened: nothing
+ * has been written into it), counts that are one off, a release or a look at the live bytes that
+ * did not happen. Segments that the dead thread held, open or being cleaned, are for others to
+ * seal: a repair does not know who is dead.
  *
  * @module
  */
@@ -67,8 +70,8 @@ export const SegmentState = {
 } as const;
 
 /**
- * Bits of a state word: the state; in FREE_PENDING, whether the generation was odd before the release; the others count the
- * segment's lives, so that no word ever comes back.
+ * Bits of a state word: the state; in FREE_PENDING, whether the generation was odd before the
+ * release; the others count the segment's lives, so that no word ever comes back.
  */
 const STATE_MASK = 7;
 const ODD_GENERATION = STATE_MASK + 1;
@@ -97,7 +100,7 @@ export class SegmentTable {
     this.#free = new FreeSegments(pool);
   }
 
-  /** Number of free segments that nobody has claimed. */
+  /** Number of free segments that no agent has claimed. */
   get freeCount(): number {
     return this.#free.count;
   }
@@ -107,37 +110,42 @@ export class SegmentTable {
     return this.#free.first;
   }
 
-  /** Number of segments without live bytes that are not free yet, because a snapshot or the next checkpoint defers that. */
+  /**
+   * Number of segments without live bytes that are not free yet, because a snapshot or the next
+   * checkpoint defers that.
+   */
   get pendingCount(): number {
     return Atomics.load(this.#control, FREE_PENDING_COUNT);
   }
 
   /** The segments that are appended to, those of staged values apart. */
   openSegments(): SegmentId[] {
-    const open: SegmentId[] = [];
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      const segment = i as SegmentId;
-      if (this.state(segment) === SegmentState.OPEN && !this.isStaging(segment)) open.push(segment);
-    }
-    return open;
+    return this.#segmentsIn(SegmentState.OPEN).filter((segment) => !this.isStaging(segment));
   }
 
   /** The segments that wait to be freed. */
   pendingSegments(): SegmentId[] {
-    const pending: SegmentId[] = [];
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      const segment = i as SegmentId;
-      if (this.state(segment) === SegmentState.FREE_PENDING) pending.push(segment);
-    }
-    return pending;
+    return this.#segmentsIn(SegmentState.FREE_PENDING);
   }
 
-  /** The segments that an agent appends to, staged values included: those that are left when it has died. */
+  #segmentsIn(state: number): SegmentId[] {
+    const found: SegmentId[] = [];
+    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+      if (this.state(i as SegmentId) === state) found.push(i as SegmentId);
+    }
+    return found;
+  }
+
+  /**
+   * The segments that an agent appends to, staged values included: those that are left when it has
+   * died.
+   */
   openSegmentsOf(agent: number): SegmentId[] {
     const open: SegmentId[] = [];
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
       const segment = i as SegmentId;
-      // In this order: whoever opens a free segment says whose it is before it says that it is open. A free one still names the last.
+      // In this order: an agent that opens a free segment says whose it is before it says that it
+      // is open. A free one still names the last.
       if (this.state(segment) !== SegmentState.OPEN) continue;
       const owner = this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT];
       if (owner === agent) open.push(segment);
@@ -150,7 +158,9 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_IS_STAGING) !== 0;
   }
 
-  /** State of a segment together with the number of its life: the word is another one in every life. */
+  /**
+   * State of a segment together with the number of its life: the word is another one in every life.
+   */
   stateWord(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
   }
@@ -189,31 +199,9 @@ export class SegmentTable {
     return total;
   }
 
-  /** {@linkcode occupiedBytes} of all segments. */
-  occupiedBytesTotal(): number {
-    let total = 0;
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      total += this.occupiedBytes(i as SegmentId);
-    }
-    return total;
-  }
-
   /**
-   * Bytes that the live records of a segment take, together with their part of what is lost at its end. That is lost because
-   * the next record did not fit, so moved elsewhere they would lose about as much again.
-   *
-   * The tail of a segment that was sealed before it was full is not lost: other records will fit there, or rather where these
-   * are moved to. See space_budget.ts for the model.
+   * Bytes at a segment's end that are lost, as the next record did not fit; 0 if it is not full.
    */
-  occupiedBytes(segment: SegmentId): number {
-    const liveBytes = this.liveBytes(segment);
-    const lostBytes = this.lostBytes(segment);
-    if (lostBytes === 0) return liveBytes;
-    const { segmentBytes } = this.#pool.geometry;
-    return liveBytes * (segmentBytes / (segmentBytes - lostBytes));
-  }
-
-  /** Bytes at a segment's end that are lost, as the next record did not fit; 0 if it is not full. */
   lostBytes(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LOST_BYTES);
   }
@@ -221,10 +209,11 @@ export class SegmentTable {
   /**
    * Takes a free segment and opens it.
    *
-   * @param agent who will append to it
+   * @param agent the agent that will append to it
    * @param reserve free segments to leave for others
    * @param isStaging whether it is for staged values
-   * @returns the segment, or `NO_SEGMENT` when only the reserve is left, or there is no memory for another
+   * @returns the segment, or `NO_SEGMENT` when only the reserve is left, or there is no memory for
+   *   another
    */
   allocate(agent: number, reserve: number, isStaging = false): SegmentId {
     const control = this.#control;
@@ -241,74 +230,38 @@ export class SegmentTable {
     }
     control[at + SEGMENT_USED_BYTES] = 0;
     control[at + SEGMENT_LOST_BYTES] = 0;
-    control[at + SEGMENT_AGENT] = agent;
-    control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
+    this.#giveTo(at, agent);
     control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
     control[at + SEGMENT_SYNCED_BYTES] = 0;
     control[at + SEGMENT_CRC_BYTES] = 0;
-    control[at + SEGMENT_LOG_NUMBER] = 0;
-    control[at + SEGMENT_MERGED_BYTES] = 0;
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;
   }
 
   /**
-   * Bytes behind the used ones of a sealed segment in which a cleaner may go on: an unfilled tail. 0 if there is none, or somebody has
-   * the segment.
-   */
-  unfilledBytes(segment: SegmentId): number {
-    if (this.state(segment) !== SegmentState.SEALED || this.lostBytes(segment) > 0) return 0;
-    if (this.isStaging(segment) || this.isPinned(segment)) return 0;
-    // One in which nothing is live is about to be freed.
-    if (this.liveBytes(segment) === 0) return 0;
-    return this.#pool.geometry.segmentBytes - this.usedBytes(segment);
-  }
-
-  /**
-   * Opens the sealed segment that has the largest unfilled tail, if that has so many bytes, for an agent to go on behind its used
-   * bytes.
+   * Opens a segment that was sealed, and that this thread has claimed, for an agent to go on behind
+   * its used bytes.
    *
-   * The state word gets the number of another life, though the segment keeps its generation and its contents: a thread that is about
-   * to free it, and was asleep since it had seen it sealed, must not take it for what it was when it is sealed again.
-   * What a dead thread has left behind the used bytes is erased first, or it could be taken for what the agent has appended.
-   *
-   * @returns the segment, or `NO_SEGMENT`
+   * The state word gets the number of another life, though the segment keeps its generation and its
+   * contents: a thread that is about to free it, and was asleep since it had seen it sealed, must
+   * not take it for what it was when it is sealed again.
    */
-  reopen(agent: number, bytes: number): SegmentId {
+  reopen(segment: SegmentId, agent: number): void {
     const control = this.#control;
-    for (;;) {
-      const segment = this.largestUnfilled();
-      if (segment === NO_SEGMENT || this.unfilledBytes(segment) < bytes) return NO_SEGMENT;
-      if (!this.claimForCleaning(segment)) continue;
-      const at = this.#pool.segmentAt(segment);
-      const start = this.#pool.segmentAddress(segment);
-      const words = this.#pool.wordsOf(start);
-      const first = this.#pool.wordAt(start);
-      const { segmentBytes } = this.#pool.geometry;
-      words.fill(0, first + this.usedBytes(segment) / 4, first + segmentBytes / 4);
-      control[at + SEGMENT_AGENT] = agent;
-      control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
-      control[at + SEGMENT_LOG_NUMBER] = 0;
-      control[at + SEGMENT_MERGED_BYTES] = 0;
-      const life = (control[at + SEGMENT_STATE] & LIFE_MASK) + LIFE_STEP;
-      Atomics.store(control, at + SEGMENT_STATE, life | SegmentState.OPEN);
-      return segment;
-    }
+    const at = this.#pool.segmentAt(segment);
+    this.#giveTo(at, agent);
+    const life = (control[at + SEGMENT_STATE] & LIFE_MASK) + LIFE_STEP;
+    Atomics.store(control, at + SEGMENT_STATE, life | SegmentState.OPEN);
   }
 
-  /** The sealed segment with the largest unfilled tail, `except` for one; `NO_SEGMENT` if none has any. */
-  largestUnfilled(except: SegmentId = NO_SEGMENT): SegmentId {
-    let largest = NO_SEGMENT;
-    let bytes = 0;
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-      const segment = i as SegmentId;
-      const unfilled = segment === except ? 0 : this.unfilledBytes(segment);
-      if (unfilled <= bytes) continue;
-      largest = segment;
-      bytes = unfilled;
-    }
-    return largest;
+  /** Says which agent is about to append to a segment, which is in no far KN's log yet. */
+  #giveTo(at: number, agent: number): void {
+    const control = this.#control;
+    control[at + SEGMENT_AGENT] = agent;
+    control[at + SEGMENT_TENANCY] = control[this.#pool.agentAt(agent) + AGENT_TENANCY];
+    control[at + SEGMENT_LOG_NUMBER] = 0;
+    control[at + SEGMENT_MERGED_BYTES] = 0;
   }
 
   /** Publishes how far an open segment is filled, so that a snapshot knows what to write. */
@@ -330,8 +283,8 @@ export class SegmentTable {
   seal(segment: SegmentId): void {
     const at = this.#pool.segmentAt(segment);
     this.#setState(at, SegmentState.SEALED);
-    // Whoever took the last live bytes away before this store saw a segment that was not sealed and left
-    // it alone, so it has to be looked at again here.
+    // The thread that took the last live bytes away before this store saw a segment that was not
+    // sealed and left it alone, so it has to be looked at again here.
     if (Atomics.load(this.#control, at + SEGMENT_LIVE_BYTES) === 0) this.#freeIfDead(segment, at);
   }
 
@@ -350,9 +303,10 @@ export class SegmentTable {
   }
 
   /**
-   * Forgets what is left of the live bytes of a segment in which nothing is live and nothing will be: somebody has died between
-   * counting bytes and pointing the index at them, or between taking them out of the index and counting them. For the
-   * cleaner, which explains when that is known; the segment is freed when it is sealed.
+   * Forgets what is left of the live bytes of a segment in which nothing is live and nothing will
+   * be: a thread has died between counting bytes and pointing the index at them, or between taking
+   * them out of the index and counting them. For the cleaner, which explains when that is known;
+   * the segment is freed when it is sealed.
    */
   writeOff(segment: SegmentId): void {
     Atomics.store(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LIVE_BYTES, 0);
@@ -360,20 +314,14 @@ export class SegmentTable {
 
   /** Keeps the cleaner away from a segment while a client writes a large value into it. */
   pin(address: PoolAddress): void {
-    Atomics.add(
-      this.#control,
-      this.#pool.segmentAt(this.#pool.segmentOf(address)) + SEGMENT_PINS,
-      1,
-    );
+    const at = this.#pool.segmentAt(this.#pool.segmentOf(address));
+    Atomics.add(this.#control, at + SEGMENT_PINS, 1);
   }
 
   /** Undoes one {@linkcode pin}. */
   unpin(address: PoolAddress): void {
-    Atomics.sub(
-      this.#control,
-      this.#pool.segmentAt(this.#pool.segmentOf(address)) + SEGMENT_PINS,
-      1,
-    );
+    const at = this.#pool.segmentAt(this.#pool.segmentOf(address));
+    Atomics.sub(this.#control, at + SEGMENT_PINS, 1);
   }
 
   /** Whether a large value is being written into a segment. */
@@ -381,7 +329,7 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_PINS) !== 0;
   }
 
-  /** Claims a sealed segment for cleaning; false when somebody else was first. */
+  /** Claims a sealed segment for cleaning; false when another thread was first. */
   claimForCleaning(segment: SegmentId): boolean {
     const at = this.#pool.segmentAt(segment);
     const word = Atomics.load(this.#control, at + SEGMENT_STATE);
@@ -410,9 +358,10 @@ export class SegmentTable {
   /**
    * Frees a sealed segment if nothing in it is live.
    *
-   * The word is loaded before the live bytes, and swapped only if it is still the same: the segment was sealed all the time, in
-   * one life, and a sealed segment only loses live bytes. So a thread that is overtaken here, while others free, allocate,
-   * fill and seal the segment again, cannot free what they have put into it.
+   * The word is loaded before the live bytes, and swapped only if it is still the same: the segment
+   * was sealed all the time, in one life, and a sealed segment only loses live bytes. So a thread
+   * that is overtaken here, while others free, allocate, fill and seal the segment again, cannot
+   * free what they have put into it.
    */
   #freeIfDead(segment: SegmentId, at: number): void {
     const control = this.#control;
@@ -432,9 +381,10 @@ export class SegmentTable {
     const control = this.#control;
     const word = Atomics.load(control, at + SEGMENT_STATE);
     if ((word & STATE_MASK) !== SegmentState.FREE_PENDING) return;
-    // The bump comes before the segment can be allocated: otherwise a reader could read half of a new
-    // record and find the generation unchanged (I6). Nothing ever points at what was staged, and the image has nothing of that
-    // life: it is not counted, or a replay would not know the frames of the next one.
+    // The bump comes before the segment can be allocated: otherwise a reader could read half of a
+    // new record and find the generation unchanged (I6). Nothing ever points at what was staged,
+    // and the image has nothing of that life: it is not counted, or a replay would not know the
+    // frames of the next one.
     if (!this.isStaging(segment)) this.#bumpOnce(segment, at, word);
     const nextLife = ((word & LIFE_MASK) + LIFE_STEP) | SegmentState.FREE;
     if (Atomics.compareExchange(control, at + SEGMENT_STATE, word, nextLife) !== word) return;
@@ -446,7 +396,8 @@ export class SegmentTable {
   #bumpOnce(segment: SegmentId, at: number, word: number): void {
     const control = this.#control;
     const generation = Atomics.load(control, GENERATIONS + segment);
-    // If the word is still the same, the generation was loaded in this life, before its bump or after it.
+    // If the word is still the same, the generation was loaded in this life, before its bump or
+    // after it.
     if (Atomics.load(control, at + SEGMENT_STATE) !== word) return;
     if (isBumped(word, generation)) return;
     Atomics.compareExchange(control, GENERATIONS + segment, generation, generation + 1);
@@ -482,18 +433,21 @@ export class SegmentTable {
   }
 }
 
-/** Whether the generation of a segment that is FREE_PENDING by `word` has been bumped in this life. */
+/**
+ * Whether the generation of a segment that is FREE_PENDING by `word` has been bumped in this life.
+ */
 function isBumped(word: number, generation: number): boolean {
   return ((generation & 1) !== 0) !== ((word & ODD_GENERATION) !== 0);
 }
 
 /**
- * Puts the table of segments right after a thread has died in the middle of changing it: every free segment is in the set
- * of free ones, counts are right, and what can be freed is free.
+ * Puts the table of segments right after a thread has died in the middle of changing it: every free
+ * segment is in the set of free ones, counts are right, and what can be freed is free.
  *
- * Called while the pool is paused, and nobody else releases segments: no thread that stalls is inside a step, and no checkpoint or
- * snapshot is between its pause and its end, as it releases what it has held back outside of any step. A thread that
- * dies in a repair leaves what the next one puts right.
+ * Called while the pool is paused, and no other thread releases segments: none that stalls is
+ * inside a step, and no checkpoint or snapshot is between its pause and its end, as it releases
+ * what it has held back outside of any step. A thread that dies in a repair leaves what the next
+ * one puts right.
  */
 export function repairSegments(pool: Pool): void {
   new SegmentTable(pool).repair();

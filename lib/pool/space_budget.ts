@@ -1,5 +1,6 @@
 /**
- * The model of space: how much live data a pool may hold, when cleaning has to begin, and which segments it gains from.
+ * The model of space: how much live data a pool may hold, when cleaning has to begin, and which
+ * segments it gains from.
  *
  * ```text
  *   segment   | header | record | dead record | record | ...        tail |
@@ -8,31 +9,40 @@
  *
  * - **Live** bytes are those of records that the index points at, and of reservations.
  * - **Used** bytes are what has been appended: live bytes, dead ones, and headers.
- * - The tail is **lost** if the segment is full: it was left because the next record did not fit. Whatever holds such
- *   records loses about as much, so a live record of a full segment *occupies* its part of the tail, too.
- * - The tail is **unfilled** if the segment was sealed before it was full: its KN was retired or died, or the store was closed, or
- *   killed. It occupies nothing, and is gained when the segment is cleaned.
+ * - The tail is **lost** if the segment is full: it was left because the next record did not fit.
+ *   Whatever holds such records loses about as much, so a live record of a full segment *occupies*
+ *   its part of the tail, too.
+ * - The tail is **unfilled** if the segment was sealed before it was full: its KN was retired or
+ *   died, or the store was closed, or killed. It occupies nothing, and is gained when the segment
+ *   is cleaned.
  *
- * **The rule.** New data is admitted while what all live records occupy stays below
- * `(segments - PUT_SEGMENT_RESERVE - KNs) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN)`. Replacing a record by one that is not
- * larger, and deleting, are always admitted. What a full segment loses is less than the record that did not fit, so records
- * of up to `r` bytes fit as long as their sum is below that limit times `1 - r / segmentBytes`, whatever has happened to the
- * pool before. The share of 0.9 keeps the cost of cleaning bounded: it copies at most ten bytes for each byte it gains.
+ * **The rule.** New data is admitted while what all live records occupy stays below `(segments -
+ * PUT_SEGMENT_RESERVE - KNs) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN)`. Replacing a
+ * record by one that is not larger, and deleting, are always admitted. What a full segment loses is
+ * less than the record that did not fit, so records of up to `r` bytes fit as long as their sum is
+ * below that limit times `1 - r / segmentBytes`, whatever has happened to the pool before. The
+ * share of 0.9 keeps the cost of cleaning bounded: it copies at most ten bytes for each byte it
+ * gains.
  *
- * **Cleaning gains** from a sealed segment what is neither live nor lost: dead records, and an unfilled tail
- * ({@linkcode gainShareOf}). A gain counts from CLEANING_GAIN_BYTES_MIN and CLEANING_GAIN_MIN on.
+ * **Cleaning gains** from a sealed segment what is neither live nor lost: dead records, and an
+ * unfilled tail ({@linkcode gainShareOf}). A gain counts from CLEANING_GAIN_BYTES_MIN and
+ * CLEANING_GAIN_MIN on.
  *
- * **Cleaning ends**, if nothing is written meanwhile. Let W be the sum over all sealed segments of what is neither live nor lost. Cleaning
- * a victim takes its gain out of W. What it adds is what the segments that it fills have when they are sealed, for they are sealed
- * when they are full: a header for each segment, and a frame for each step of the cleaner and segment. A gain that counts is more than
- * that (cleaner.ts asserts it). So W falls with each victim, and a record is not moved for ever. Only who seals a segment early
- * adds an unfilled tail to W, and that takes a KN that ends.
+ * **Cleaning ends**, if nothing is written meanwhile. Let W be the sum over all sealed segments of
+ * what is neither live nor lost. Cleaning a victim takes its gain out of W. What it adds is what
+ * the segments that it fills have when they are sealed, for they are sealed when they are full: a
+ * header for each segment, and a frame for each step of the cleaner and segment. A gain that counts
+ * is more than that (cleaner.ts asserts it). So W falls with each victim, and a record is not moved
+ * for ever. Only who seals a segment early adds an unfilled tail to W, and that takes a KN that
+ * ends.
  *
- * **What is admitted finds room.** A KN that finds no segment for a put gives up its own open one, if cleaning that would gain something,
- * and cleans as long as there is a victim. It goes on in what it has opened for that. So when it has to give up, no sealed segment has
- * a gain that counts, nor has its own: all but the reserve and what is open elsewhere (each other KN's segment, and the DPM
- * processors') is occupied but for that. That is more than the limit. And there is a segment to clean to, as puts and deletes leave the
- * last free one to cleaners, which exchange it for another (dpm/cleaner.ts).
+ * **What is admitted finds room.** A KN that finds no segment for a put gives up its own open one,
+ * if cleaning that would gain something, and cleans as long as there is a victim. It goes on in
+ * what it has opened for that. So when it has to give up, no sealed segment has a gain that counts,
+ * nor has its own: all but the reserve and what is open elsewhere (each other KN's segment, and the
+ * DPM processors') is occupied but for that. That is more than the limit. And there is a segment to
+ * clean to, as puts and deletes leave the last free one to cleaners, which exchange it for another
+ * (dpm/cleaner.ts).
  *
  * @module
  */
@@ -46,8 +56,12 @@ import {
 import { GATE_NODE_COUNT } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 import type { SegmentTable } from "./segment_table.ts";
+import { occupiedBytesTotal } from "./segment_tails.ts";
 
-/** Admissions for which one sum over the segments is good: the sum costs a microsecond per 1,000 segments. */
+/**
+ * Admissions for which one sum over the segments is good: the sum costs a microsecond per 1,000
+ * segments.
+ */
 const SUM_VALID_FOR = 32;
 
 /** One thread's view of the budget. */
@@ -72,14 +86,20 @@ export class SpaceBudget {
     );
   }
 
-  /** Free segments below which live data could exceed the budget: the number to compute anything at all. */
+  /**
+   * Free segments below which live data could exceed the budget: the number to compute anything at
+   * all.
+   */
   get scarceCount(): number {
     const { segmentCount } = this.#pool.geometry;
     const nodeCount = Atomics.load(this.#pool.control, GATE_NODE_COUNT);
     return Math.ceil(segmentCount * (1 - LIVE_SHARE_MAX)) + PUT_SEGMENT_RESERVE + nodeCount + 1;
   }
 
-  /** Whether free segments, and those that the next checkpoint frees, are few enough that cleaning is due. */
+  /**
+   * Whether free segments, and those that the next checkpoint frees, are few enough that cleaning
+   * is due.
+   */
   get isScarce(): boolean {
     return this.#segments.freeCount + this.#segments.pendingCount < this.scarceCount;
   }
@@ -90,12 +110,13 @@ export class SpaceBudget {
   }
 
   /**
-   * Whether what is live leaves cleaning something to gain, so that there is a free segment sooner or later. That is so in a full pool,
-   * too, in which overwrites go on; admissions by several KNs may have passed the budget by a few records.
+   * Whether what is live leaves cleaning something to gain, so that there is a free segment sooner
+   * or later. That is so in a full pool, too, in which overwrites go on; admissions by several KNs
+   * may have passed the budget by a few records.
    */
   get canGain(): boolean {
     const { segmentBytes } = this.#pool.geometry;
-    return this.#segments.occupiedBytesTotal() <= this.liveBytesMax + segmentBytes;
+    return occupiedBytesTotal(this.#pool, this.#segments) <= this.liveBytesMax + segmentBytes;
   }
 
   /** Whether `bytes` of new live data may be added. */
@@ -106,7 +127,7 @@ export class SpaceBudget {
     }
     const limit = this.liveBytesMax;
     if (this.#admissionsLeft === 0 || this.#occupiedBytesSeen + bytes > limit) {
-      this.#occupiedBytesSeen = this.#segments.occupiedBytesTotal();
+      this.#occupiedBytesSeen = occupiedBytesTotal(this.#pool, this.#segments);
       this.#admissionsLeft = SUM_VALID_FOR;
     }
     this.#admissionsLeft -= 1;
@@ -117,7 +138,8 @@ export class SpaceBudget {
 }
 
 /**
- * What cleaning a segment gains, as a share of what it could hold of its records; 0 if that is not worth it.
+ * What cleaning a segment gains, as a share of what it could hold of its records; 0 if that is not
+ * worth it.
  *
  * @param lostBytes what is lost at its end
  */

@@ -11,6 +11,7 @@ import { SEGMENT_HEADER_BYTES } from "../../lib/log/record_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { reopenLargest } from "../../lib/pool/segment_tails.ts";
 import { Random } from "../support/random.ts";
 import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
@@ -102,7 +103,7 @@ class SegmentWorld {
 
   /** Goes on in a segment that was sealed before it was full. */
   #reopen(agent: Agent): void {
-    const segment = this.#segments.reopen(agent.number, RECORD_BYTES);
+    const segment = reopenLargest(this.#pool, this.#segments, agent.number, RECORD_BYTES);
     if (segment === NO_SEGMENT) return;
     this.#leave(agent);
     agent.open = segment;

@@ -42,6 +42,7 @@ import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { occupiedBytesTotal } from "../../lib/pool/segment_tails.ts";
 import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, type RingHandle, Status } from "../../lib/rings/ring_layout.ts";
@@ -327,7 +328,7 @@ export class LivesWorld implements ClientWaiter {
     });
     return `${this.#nodes.length} KNs, ${this.#segments.freeCount} free, ` +
       `occupied ${
-        Math.round(this.#segments.occupiedBytesTotal())
+        Math.round(occupiedBytesTotal(this.#pool, this.#segments))
       } of ${this.#budget.liveBytesMax}: ` +
       states.join(", ");
   }

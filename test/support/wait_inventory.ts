@@ -273,7 +273,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cleaner.ts Cleaner.#claimVictim": 1,
       "cleaner.ts Cleaner.cleanOne": 1,
       "cleaner.ts Cleaner.doWork": 1,
-      "segment_table.ts SegmentTable.reopen": 1,
+      "segment_tails.ts reopenLargest": 1,
     },
   },
   {

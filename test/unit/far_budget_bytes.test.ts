@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
 import { FarBudget, unmergedBytes } from "../../lib/far/log/far_budget.ts";
+import { occupiedBytesTotal } from "../../lib/pool/segment_tails.ts";
 import { liveBytesMax, SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 
@@ -34,7 +35,7 @@ function budgeted(): Budgeted {
 function fillUntilScarce({ f, limit }: Budgeted): number {
   const space = new SpaceBudget(f.pool, f.segments);
   for (let i = 0; !space.isScarce; i++) f.put(`key ${i}`, valueOf(i, 100));
-  const room = limit - f.segments.occupiedBytesTotal();
+  const room = limit - occupiedBytesTotal(f.pool, f.segments);
   assert.ok(room > 4 * RECORD_BYTES, `${room} of ${limit}`);
   return room;
 }
@@ -46,7 +47,7 @@ test("records are admitted up to the limit, and again when others have gone", ()
   while (kept.admitsBytes(RECORD_BYTES, 0) && f.put(`key ${stored}`, valueOf(stored, 100))) {
     stored += 1;
   }
-  const live = f.segments.occupiedBytesTotal();
+  const live = occupiedBytesTotal(f.pool, f.segments);
   assert.ok(live <= limit && live > 0.9 * limit, `${live} of ${limit}`);
   assert.is(kept.admitsBytes(RECORD_BYTES, 0), false);
   for (let i = 0; i < stored; i += 4) f.delete(`key ${i}`);

@@ -9,6 +9,7 @@ import { NO_ADDRESS, NO_SEGMENT, type PoolAddress } from "../../lib/core/brands.
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "../../lib/log/record_layout.ts";
 import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { occupiedBytes } from "../../lib/pool/segment_tails.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 
 /** Words that fill what a segment has room for. */
@@ -117,16 +118,16 @@ test("without a free segment to clean to a writer keeps its own", () => {
 });
 
 test("a segment that is left for the next one has lost its tail, one that is sealed before has not", () => {
-  const { log, segments } = new PoolFixture();
+  const { pool, log, segments } = new PoolFixture();
   segments.addLive(log.reserve(FULL - 100, 0), 400);
   const [full] = [log.segment];
   segments.addLive(log.reserve(200, 0), 800);
   const early = log.segment;
   log.seal();
   assert.is(segments.lostBytes(full), 400);
-  assert.is(segments.occupiedBytes(full), (400 * 4096) / 3696);
+  assert.is(occupiedBytes(pool, segments, full), (400 * 4096) / 3696);
   assert.is(segments.lostBytes(early), 0);
-  assert.is(segments.occupiedBytes(early), 800);
+  assert.is(occupiedBytes(pool, segments, early), 800);
   segments.subtractLive((full * 512 + 8) as PoolAddress, 400);
   assert.is(segments.allocate(0, 0), full);
   assert.is(segments.lostBytes(full), 0, "in its next life nothing is lost yet");

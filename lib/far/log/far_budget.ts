@@ -34,6 +34,7 @@ import {
 } from "../../pool/control_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../../pool/segment_table.ts";
+import { occupiedBytesTotal } from "../../pool/segment_tails.ts";
 import type { SpaceBudget } from "../../pool/space_budget.ts";
 
 /** Share of the buckets that no table is doubled into, and how many of them there are in a small index, up to half of it. */
@@ -84,7 +85,7 @@ export class FarBudget {
     const limit = this.#budget.liveBytesMax;
     // What has been refused by an old look may fit meanwhile.
     if (this.#looksLeft === 0 || this.#expectedBytes + bytes > limit) {
-      this.#expectedBytes = this.#segments.occupiedBytesTotal() +
+      this.#expectedBytes = occupiedBytesTotal(this.#pool, this.#segments) +
         unmergedBytes(this.#pool, this.#segments) + groupBytes;
       this.#looksLeft = LOOK_VALID_FOR;
     }
