@@ -136,10 +136,7 @@ export class SegmentTable {
     return found;
   }
 
-  /**
-   * The segments that an agent appends to, staged values included: those that are left when it has
-   * died.
-   */
+  /** The segments that an agent appends to, staged values included: its death leaves them. */
   openSegmentsOf(agent: number): SegmentId[] {
     const open: SegmentId[] = [];
     for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
@@ -220,10 +217,8 @@ export class SegmentTable {
     const segment = this.#free.take(reserve);
     if (segment === NO_SEGMENT) return NO_SEGMENT;
     const at = this.#pool.segmentAt(segment);
-    assert(
-      this.state(segment) === SegmentState.FREE,
-      "the set of free segments holds free segments",
-    );
+    const isFree = this.state(segment) === SegmentState.FREE;
+    assert(isFree, "the set of free segments holds free segments");
     if (!this.#pool.coverSegment(segment)) {
       this.#free.add(segment);
       return NO_SEGMENT;
