@@ -1,13 +1,15 @@
 /**
- * What a dead thread has left of indirection cells: those that it held, and those that it was to tell where a record is now.
+ * What a dead thread has left of indirection cells: those that it held, and those that it was to
+ * tell where a record is now.
  *
- * **Cells that a KN held.** It holds a cell from before it appends a record of the key until the record is answered. If the record is
- * logged, and the cell does not say so, the change was begun and is made now (I5); as nobody else can use up its version
- * meanwhile, it is the newest record of the key in the KN's log that is newer than the cell. Otherwise nothing has happened to the key.
+ * **Cells that a KN held.** It holds a cell from before it appends a record of the key until the
+ * record is answered. If the record is logged, and the cell does not say so, the change was begun
+ * and is made now (I5); as nobody else can use up its version meanwhile, it is the newest record of
+ * the key in the KN's log that is newer than the cell. Otherwise nothing has happened to the key.
  *
- * **Cells of slots that a cleaner, a sweeper or a merger held.** It may have moved a record in the index, or removed it, and have died
- * before the cell was told. What the cell points at is merged then, so the index says where it is. An address that is not merged yet is
- * the log's, and stays.
+ * **Cells of slots that a cleaner, a sweeper or a merger held.** It may have moved a record in the
+ * index, or removed it, and have died before the cell was told. What the cell points at is merged
+ * then, so the index says where it is. An address that is not merged yet is the log's, and stays.
  *
  * Done again from the beginning, both change nothing that is done.
  *
@@ -63,7 +65,10 @@ export function cellsHeldBy(pool: Pool, agent: number): CellId[] {
   return held;
 }
 
-/** Points a cell that a dead KN holds at the newest record of its key that the KN has logged, if it is newer than the cell. */
+/**
+ * Points a cell that a dead KN holds at the newest record of its key that the KN has logged, if it
+ * is newer than the cell.
+ */
 export function settleCell(pool: Pool, cell: CellId, agent: number): void {
   const segments = new SegmentTable(pool);
   const slot = hashOfCell(pool, cell) >>> SLOT_SHIFT;
@@ -93,7 +98,10 @@ export function unlockCell(pool: Pool, cell: CellId): void {
   unlockForDead(pool.control, pool.cellAt(cell) + CELL_LOCK);
 }
 
-/** Tells the cells of a slot's keys what the index says, where it is the index that knows; for whoever has the slot. */
+/**
+ * Tells the cells of a slot's keys what the index says, where it is the index that knows; for
+ * whoever has the slot.
+ */
 export function retellCells(pool: Pool, table: SlotTable, slot: Slot): void {
   forEachCellOf(pool, slot, (cell) => {
     const { control } = pool;

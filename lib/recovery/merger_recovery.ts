@@ -1,13 +1,17 @@
 /**
- * Ends what a thread has left behind that died, or threw, while it merged the log of a far KN, or cleaned in the merger's name.
+ * Ends what a thread has left behind that died, or threw, while it merged the log of a far KN, or
+ * cleaned in the merger's name.
  *
- * Merging goes on behind the last record that was merged completely: that record's successor is merged again, which changes nothing if it
- * was done (far/log/log_merger.ts). So all that has to be tidied up is what the thread had locked and had open, as after a KN without
- * rings (step_recovery.ts), and counts of live bytes. Afterwards the merger is anybody's again.
+ * Merging goes on behind the last record that was merged completely: that record's successor is
+ * merged again, which changes nothing if it was done (far/log/log_merger.ts). So all that has to be
+ * tidied up is what the thread had locked and had open, as after a KN without rings
+ * (step_recovery.ts), and counts of live bytes. Afterwards the merger is anybody's again.
  *
- * A merger is abandoned by whoever knows that a thread will do no more: the thread pool says so of a task that has thrown or whose thread
- * has ended (dpm/dpm_processors.ts), or if the host's thread blocks, a word of the merger's does (agent/liveness.ts); and the M-node
- * finds out about KNs (retired_nodes.ts). The EXECUTOR word names who it was, so nobody else's step is taken for abandoned.
+ * A merger is abandoned by whoever knows that a thread will do no more: the thread pool says so of
+ * a task that has thrown or whose thread has ended (dpm/dpm_processors.ts), or if the host's thread
+ * blocks, a word of the merger's does (agent/liveness.ts); and the M-node finds out about KNs
+ * (retired_nodes.ts). The EXECUTOR word names who it was, so nobody else's step is taken for
+ * abandoned.
  *
  * @module
  */
@@ -42,7 +46,8 @@ export function endDeadMerger(
   const at = pool.agentAt(agent) + AGENT_EXECUTOR;
   if (Atomics.load(pool.control, at) !== Executor.ABANDONED) return undefined;
   const { completed, miscounted } = recoverProcessor(pool, agent, file);
-  // A record that is merged again may be counted as live twice; and one that was replaced may not be counted as dead.
+  // A record that is merged again may be counted as live twice; and one that was replaced may not
+  // be counted as dead.
   const replacedAt = pool.agentAt(agent) + AGENT_REPLACED_SEGMENT;
   const replaced = (pool.control[replacedAt] - 1) as SegmentId;
   pool.control[replacedAt] = 0;

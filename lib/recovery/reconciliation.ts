@@ -1,8 +1,10 @@
 /**
- * Puts the pool's books in order after a thread has died: what it had taken and not used, and what it had promised and not kept.
+ * Puts the pool's books in order after a thread has died: what it had taken and not used, and what
+ * it had promised and not kept.
  *
- * All of it is done while nobody is in the middle of a step, so that the books can be compared with what is really there. Until
- * then, whatever a thread leaves behind is out of use, and harms nobody.
+ * All of it is done while nobody is in the middle of a step, so that the books can be compared with
+ * what is really there. Until then, whatever a thread leaves behind is out of use, and harms
+ * nobody.
  *
  * @module
  */
@@ -53,7 +55,10 @@ import type { SegmentLife, StepRecoveryReport } from "./step_recovery.ts";
 /** How long the host's thread may wait for others to come to the end of their steps. */
 const REPAIR_WAIT_MS_MAX = 50;
 
-/** Seals the segments that a KN has open, which nobody executes for any more; they are as its last step has left them. */
+/**
+ * Seals the segments that a KN has open, which nobody executes for any more; they are as its last
+ * step has left them.
+ */
 export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): void {
   const segments = new SegmentTable(pool);
   const victim = takeVictim(pool, agent);
@@ -68,7 +73,10 @@ export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): 
   }
 }
 
-/** Seals the segments of the log of a far KN that has ended, and whose log is merged; and what its merger has open. */
+/**
+ * Seals the segments of the log of a far KN that has ended, and whose log is merged; and what its
+ * merger has open.
+ */
 export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
   assert(!hasUnmerged(pool, agent), "what is not merged stays open");
   const segments = new SegmentTable(pool);
@@ -88,7 +96,10 @@ export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
 /** What a repair looks at. */
 export interface RepairOptions {
   readonly pool: Pool;
-  /** Executors that have died since the last repair: their agent blocks, and what their ends came to. */
+  /**
+   * Executors that have died since the last repair: their agent blocks, and what their ends came
+   * to.
+   */
   readonly deaths: readonly { readonly agent: number; readonly report: StepRecoveryReport }[];
   /** The rings between a client and the KN of an agent block. */
   readonly ringOf: (client: number, agent: number) => RingHandle;
@@ -97,7 +108,8 @@ export interface RepairOptions {
 /**
  * Pauses the pool and repairs it. There must be no zombies.
  *
- * @returns false when that is not possible now: a snapshot is written, or a step does not end; nothing has been done then
+ * @returns false when that is not possible now: a snapshot is written, or a step does not end;
+ *   nothing has been done then
  */
 export function repairPool(options: RepairOptions): boolean {
   const { pool } = options;
@@ -112,7 +124,8 @@ export function repairPool(options: RepairOptions): boolean {
     repairReservations(options);
     repairSegments(pool);
   };
-  // Whoever frees segments behind a checkpoint, or has freeing deferred for a snapshot, does so between two pauses.
+  // Whoever frees segments behind a checkpoint, or has freeing deferred for a snapshot, does so
+  // between two pauses.
   const isDeferred = !isLogged(pool) && new SegmentTable(pool).isFreeingDeferred;
   if (isDeferred || !tryLockCheckpoints(pool, AGENT_HOST)) return false;
   try {
@@ -130,7 +143,10 @@ function takeVictim(pool: Pool, agent: number): SegmentId {
   return (Atomics.exchange(pool.control, pool.agentAt(agent) + AGENT_VICTIM, 0) - 1) as SegmentId;
 }
 
-/** Gives up the segment that a dead thread was cleaning, unless it had only meant to, and somebody else cleans it. */
+/**
+ * Gives up the segment that a dead thread was cleaning, unless it had only meant to, and somebody
+ * else cleans it.
+ */
 function releaseVictim(pool: Pool, agent: number): void {
   const victim = takeVictim(pool, agent);
   if (victim === NO_SEGMENT) return;
@@ -141,7 +157,10 @@ function releaseVictim(pool: Pool, agent: number): void {
   if (segments.state(victim) === SegmentState.CLEANING) segments.seal(victim);
 }
 
-/** Seals the segments that a dead thread had claimed to go on in them: a victim is noted before it is claimed, these are not. */
+/**
+ * Seals the segments that a dead thread had claimed to go on in them: a victim is noted before it
+ * is claimed, these are not.
+ */
 function releaseClaimed(pool: Pool): void {
   const segments = new SegmentTable(pool);
   const victims = new Set<number>();
@@ -187,8 +206,8 @@ function recountLive(pool: Pool, { segment, word }: SegmentLife): void {
 }
 
 /**
- * Counts reservations anew, and gives up those that nobody will commit: of clients that have ended, and of KNs that have died before
- * they told the client.
+ * Counts reservations anew, and gives up those that nobody will commit: of clients that have ended,
+ * and of KNs that have died before they told the client.
  */
 function repairReservations({ pool, ringOf }: RepairOptions): void {
   const segments = new SegmentTable(pool);
@@ -225,12 +244,13 @@ function isWanted(
 ): boolean {
   const { client, life } = recordClient(words[at + RECORD_CLIENT]);
   if (!isClientThere(pool, client) || clientLife(pool, client) !== life) return false;
-  // A value that was read, and that its client has taken: the KN gives its place back, unless it is gone.
+  // A value that was read, and that its client has taken: the KN gives its place back, unless it is
+  // gone.
   const state = stateOfOpener(pool, segment);
   const isTaken = isFar(pool) && Atomics.load(words, at + RECORD_REPLACES) !== 0;
   if (isTaken && state !== NodeState.ACTIVE) return false;
-  // A KN that is not there any more has answered, or this was given up by the repair that its block had to wait for. Its rings
-  // say nothing about that: they are those of the block's next KN.
+  // A KN that is not there any more has answered, or this was given up by the repair that its block
+  // had to wait for. Its rings say nothing about that: they are those of the block's next KN.
   if (state === NodeState.NONE) return true;
   const agent = pool.control[pool.segmentAt(segment) + SEGMENT_AGENT];
   return isAnswered(ringOf(client, agent), words[at + RECORD_REQUEST_POSITION]);

@@ -12,6 +12,7 @@ const EXECUTOR = "lib/agent/executor.ts";
 const CLIENT = "lib/client/client.ts";
 const DEPARTED = "lib/client/retired_requests.ts";
 const DEAD = "lib/recovery/step_recovery.ts";
+const DEAD_LOG = "lib/recovery/log_recovery.ts";
 const RETIRED = "lib/recovery/retired_nodes.ts";
 const REPAIR = "lib/recovery/reconciliation.ts";
 const REPAIRS = "test/unit/pool_repair.test.ts";
@@ -138,14 +139,14 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "what a dead thread has appended last counts as unused",
     breaks: "I2",
-    file: DEAD,
+    file: DEAD_LOG,
     edits: [["bytes > 0 && this.#mayBeLive(last)", "false"]],
     caughtBy: [IN_MEMORY],
   },
   {
     name: "the frames of a sealed group are not written once more",
     breaks: "I3",
-    file: DEAD,
+    file: DEAD_LOG,
     edits: [[
       "if (endBytes <= Math.max(usedBytes, SEGMENT_HEADER_BYTES)) continue;",
       "if (endBytes <= Math.max(usedBytes, SEGMENT_HEADER_BYTES) || group === GroupState.SEALED) continue;",
@@ -221,7 +222,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "a DPM processor goes on where one before that has died had begun",
     breaks: "I2",
-    file: DEAD,
+    file: DEAD_LOG,
     edits: [["this.#control[this.#agentAt + AGENT_LOG_SEGMENT] = 0;", ""]],
     caughtBy: [IN_MEMORY],
   },

@@ -220,7 +220,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     name: "the log of a KN that has died is not merged before its slots are given away",
     breaks: "I5",
     file: "lib/recovery/step_recovery.ts",
-    edits: [["this.#publishLoggedEnd();", ""]],
+    edits: [["this.#log.publishLoggedEnd();", ""]],
     caughtBy: [FAILOVERS],
     inTest: "reads between changes",
   },

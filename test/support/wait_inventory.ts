@@ -420,7 +420,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dac_cache.ts DacCache.#evictFor": 1,
       "dac_cache.ts DacCache.makeRoomFor": 1,
       "dac_cache.ts DacCache.place": 1,
-      "step_recovery.ts StepRecovery.#endOfFrames": 1,
+      "log_recovery.ts LogRecovery.#endOfFrames": 1,
       "retired_requests.ts DepartedRequests.take": 1,
       "entry_heap.ts EntryHeap.#rise": 1,
       "entry_table.ts EntryTable.find": 1,
