@@ -42,7 +42,7 @@ export interface KeyActuator {
 /**
  * What has come of a decision. `"none"`: there was nothing to do. `"held"`: it has to wait, see
  * `heldBy`. `"done"`: done. `"dry-run"`: it would have been done. `"unsupported"`: keys of a near
- * pool are not shared. `"superseded"`: the KNs were changed by somebody else, or the store was
+ * pool are not shared. `"superseded"`: the KNs were changed by another caller, or the store was
  * closed, before its turn came. `"failed"`: it was tried, see `error`.
  */
 export type DecisionOutcome =

@@ -1,10 +1,10 @@
 /**
  * Frees the places of attached clients whose threads have ended without giving them back.
  *
- * What such a client has sent is executed like anything else, and answered to nobody. When the KNs
- * have taken all of it, the reservations of its large values are given up, and its rings are free
- * for the next client. A KN for which it was executing when it ended has failed, and is dealt with
- * first.
+ * What such a client has sent is executed like anything else, and its answers are not taken. When
+ * the KNs have taken all of it, the reservations of its large values are given up, and its rings
+ * are free for the next client. A KN for which it was executing when it ended has failed, and is
+ * dealt with first.
  *
  * @module
  */

@@ -31,7 +31,7 @@ export interface MonitorOptions {
  * millionth of a processor on it.
  */
 const INTERVAL_MS = 100;
-/** The same while there is somebody to wait for. */
+/** The same while this thread blocks. */
 const BUSY_INTERVAL_MS = 10;
 /**
  * How long a pause may last: copying the index of tens of millions of keys takes a fraction of it.

@@ -2,10 +2,10 @@
  * Decides whether a KN makes progress, from samples of its words: a pure function of what it was
  * shown.
  *
- * A KN has stalled when the same step has been going on for too long, or when requests wait, nobody
- * is in a step, and its own thread does not turn its loop. Time counts only between samples that
- * are taken regularly: when the whole process was stopped, or this thread was, nobody else could
- * make progress either.
+ * A KN has stalled when the same step has been going on for too long, or when requests wait, no
+ * thread is in a step, and its own thread does not turn its loop. Time counts only between samples
+ * that are taken regularly: when the whole process was stopped, or this thread was, no other thread
+ * could make progress either.
  *
  * @module
  */
@@ -16,13 +16,13 @@ export const SAMPLE_GAP_MS_MAX = 250;
 /** What a KN's words say at one moment. */
 export interface NodeSample {
   readonly nowMs: number;
-  /** The EXECUTOR word: positive while somebody is in a step. */
+  /** The EXECUTOR word: positive while a thread is in a step. */
   readonly executor: number;
   /** Steps begun, and pieces of work within long ones. */
   readonly steps: number;
   /** Turns of its own thread's loop. */
   readonly heartbeat: number;
-  /** Whether requests wait that nobody has taken. */
+  /** Whether requests wait that no executor has taken. */
   readonly hasRequests: boolean;
   /** Whether its own thread runs its loop. */
   readonly isThreadRunning: boolean;

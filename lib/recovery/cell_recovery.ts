@@ -4,7 +4,7 @@
  *
  * **Cells that a KN held.** It holds a cell from before it appends a record of the key until the
  * record is answered. If the record is logged, and the cell does not say so, the change was begun
- * and is made now (I5); as nobody else can use up its version meanwhile, it is the newest record of
+ * and is made now (I5); as no other KN can use up its version meanwhile, it is the newest record of
  * the key in the KN's log that is newer than the cell. Otherwise nothing has happened to the key.
  *
  * **Cells of slots that a cleaner, a sweeper or a merger held.** It may have moved a record in the
@@ -100,7 +100,7 @@ export function unlockCell(pool: Pool, cell: CellId): void {
 
 /**
  * Tells the cells of a slot's keys what the index says, where it is the index that knows; for
- * whoever has the slot.
+ * the agent that has the slot.
  */
 export function retellCells(pool: Pool, table: SlotTable, slot: Slot): void {
   forEachCellOf(pool, slot, (cell) => {

@@ -5,12 +5,12 @@
  * Merging goes on behind the last record that was merged completely: that record's successor is
  * merged again, which changes nothing if it was done (far/log/log_merger.ts). So all that has to be
  * tidied up is what the thread had locked and had open, as after a KN without rings
- * (step_recovery.ts), and counts of live bytes. Afterwards the merger is anybody's again.
+ * (step_recovery.ts), and counts of live bytes. Afterwards any thread may be the merger again.
  *
- * A merger is abandoned by whoever knows that a thread will do no more: the thread pool says so of
+ * A merger is abandoned by the role that knows that a thread will do no more: the thread pool of
  * a task that has thrown or whose thread has ended (dpm/dpm_processors.ts), or if the host's thread
- * blocks, a word of the merger's does (agent/liveness.ts); and the M-node finds out about KNs
- * (retired_nodes.ts). The EXECUTOR word names who it was, so nobody else's step is taken for
+ * blocks, the M-node by a word of the merger's (agent/liveness.ts); and the M-node of KNs
+ * (retired_nodes.ts). The EXECUTOR word names the executor, so no other one's step is taken for
  * abandoned.
  *
  * @module

@@ -2,9 +2,9 @@
  * Puts the pool's books in order after a thread has died: what it had taken and not used, and what
  * it had promised and not kept.
  *
- * All of it is done while nobody is in the middle of a step, so that the books can be compared with
- * what is really there. Until then, whatever a thread leaves behind is out of use, and harms
- * nobody.
+ * All of it is done while no thread is in the middle of a step, so that the books can be compared
+ * with what is really there. Until then, all that a thread leaves behind is out of use, and
+ * harmless.
  *
  * @module
  */
@@ -56,8 +56,8 @@ import type { SegmentLife, StepRecoveryReport } from "./step_recovery.ts";
 const REPAIR_WAIT_MS_MAX = 50;
 
 /**
- * Seals the segments that a KN has open, which nobody executes for any more; they are as its last
- * step has left them.
+ * Seals the segments that a KN has open, for which no thread executes any more; they are as its
+ * last step has left them.
  */
 export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): void {
   const segments = new SegmentTable(pool);
@@ -86,7 +86,7 @@ export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
       pool.control[at + SEGMENT_MERGED_BYTES] >= segments.usedBytes(segment) ||
       segments.usedBytes(segment) <= SEGMENT_HEADER_BYTES;
     assert(isMerged, "a segment is sealed when all of it is merged");
-    // Values that clients have taken since the KN has ended are nobody's any more.
+    // Values that clients have taken since the KN has ended belong to no KN any more.
     if (segments.isStaging(segment)) Atomics.store(pool.control, REPAIR_WANTED, 1);
     segments.seal(segment);
   }
@@ -124,8 +124,7 @@ export function repairPool(options: RepairOptions): boolean {
     repairReservations(options);
     repairSegments(pool);
   };
-  // Whoever frees segments behind a checkpoint, or has freeing deferred for a snapshot, does so
-  // between two pauses.
+  // A checkpoint frees segments behind it, and a snapshot has freeing deferred, between two pauses.
   const isDeferred = !isLogged(pool) && new SegmentTable(pool).isFreeingDeferred;
   if (isDeferred || !tryLockCheckpoints(pool, AGENT_HOST)) return false;
   try {
@@ -144,8 +143,8 @@ function takeVictim(pool: Pool, agent: number): SegmentId {
 }
 
 /**
- * Gives up the segment that a dead thread was cleaning, unless it had only meant to, and somebody
- * else cleans it.
+ * Gives up the segment that a dead thread was cleaning, unless it had only meant to, and another
+ * thread cleans it.
  */
 function releaseVictim(pool: Pool, agent: number): void {
   const victim = takeVictim(pool, agent);
@@ -206,8 +205,8 @@ function recountLive(pool: Pool, { segment, word }: SegmentLife): void {
 }
 
 /**
- * Counts reservations anew, and gives up those that nobody will commit: of clients that have ended,
- * and of KNs that have died before they told the client.
+ * Counts reservations anew, and gives up those that no client will commit: of clients that have
+ * ended, and of KNs that have died before they told the client.
  */
 function repairReservations({ pool, ringOf }: RepairOptions): void {
   const segments = new SegmentTable(pool);
@@ -245,7 +244,7 @@ function isWanted(
   const { client, life } = recordClient(words[at + RECORD_CLIENT]);
   if (!isClientThere(pool, client) || clientLife(pool, client) !== life) return false;
   // A value that was read, and that its client has taken: the KN gives its place back, unless it is
-  // gone.
+  // retired.
   const state = stateOfOpener(pool, segment);
   const isTaken = isFar(pool) && Atomics.load(words, at + RECORD_REPLACES) !== 0;
   if (isTaken && state !== NodeState.ACTIVE) return false;

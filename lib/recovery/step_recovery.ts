@@ -22,7 +22,7 @@
  * hold records that the index points at already: they are completed and written.
  *
  * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts:
- * see {@linkcode StepRecovery}, and far/node/merged_commit.ts. A group that was SEALED is in its
+ * see log_recovery.ts and far/node/merged_commit.ts. A group that was SEALED is in its
  * segments completely: its frames are written once more, and its bytes are used from then on. The
  * segments stay open until they are merged (retired_nodes.ts).
  *
