@@ -106,8 +106,8 @@ export class Failover {
       reason,
       cause,
       replacement: replacement.nodeId,
-      slotsMoved: retired.movedCount,
-      slotsHeld: retired.stuck.length,
+      slotsMoved: retired.slots.movedCount,
+      slotsHeld: retired.slots.stuckCount,
     });
     this.#options.threads.start(replacement);
     this.endRecoveries();

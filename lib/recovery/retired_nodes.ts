@@ -21,20 +21,19 @@
  * not reused, its agent block and rings belong to it alone. Each of these is released when it has
  * left its step. Operations on slots that it holds for longer than a moment are refused.
  *
- * What is no phase, since it comes at its own time: slots move one by one from the first phase on;
- * those that are stuck are declared unavailable after a while; the KN's own thread ends before or
- * after the step, which a client's thread may have executed; and the books are repaired for all
- * dead threads at once, which waits for no merging and is waited for by none.
+ * What is no phase, since it comes at its own time: slots (retired_slots.ts) move one by one from
+ * the first phase on; those that are stuck are declared unavailable after a while; the KN's own
+ * thread ends before or after the step, which a client's thread may have executed; and the books
+ * are repaired for all dead threads at once, which waits for no merging and is waited for by none.
  *
  * @module
  */
 import type { NodeId, Slot } from "../core/brands.ts";
-import { SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientOf, Executor, fenceExecutor } from "../agent/executor.ts";
 import type { LogFile } from "../persistence/log_file.ts";
-import { AGENT_EXECUTOR, AGENT_MERGERS } from "../pool/control_layout.ts";
+import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isConnected, resetRing, type RingHandle } from "../rings/ring_layout.ts";
 import {
@@ -45,31 +44,22 @@ import {
 } from "../routing/client_registry.ts";
 import {
   announceNodes,
-  MERGING_NODE,
   NO_NODE,
   NodeState,
   nodeStateOf,
   setNode,
 } from "../routing/node_directory.ts";
-import {
-  markAvailable,
-  markUnavailable,
-  slotHolder,
-  slotOwner,
-  tryMoveSlot,
-} from "../routing/ownership.ts";
 import { breakPause } from "../pool/gate.ts";
 import { forgetSpinner } from "../node/idle_strategy.ts";
 import { abandonCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { abandonMergers } from "../far/log/log_merger.ts";
+import { RetiredSlots, type RetiredSlotsOptions } from "./retired_slots.ts";
 import { StepRecovery, type StepRecoveryReport } from "./step_recovery.ts";
 import { abandonMerger } from "./merger_recovery.ts";
-import type { FarMoves } from "../far/mnode/far_moves.ts";
 import { sealLogs, sealMerged } from "./reconciliation.ts";
 
 /** What the list works with. */
-export interface RetiredNodesOptions {
-  readonly pool: Pool;
+export interface RetiredNodesOptions extends RetiredSlotsOptions {
   readonly file: LogFile | undefined;
   /** Clients that there may be, the host included. */
   readonly clientCount: number;
@@ -77,11 +67,6 @@ export interface RetiredNodesOptions {
   readonly ringOf: (client: number, agent: number) => RingHandle;
   /** Whether the rings between an attached client and a KN may have been used. */
   readonly hasRing: (client: number, agent: number) => boolean;
-  readonly now: () => number;
-  /** The KN that is to own a slot now. */
-  readonly assignedTo: (slot: Slot) => NodeId;
-  /** How slots are moved in a far pool; undefined in a near one. */
-  readonly farMoves?: FarMoves | undefined;
 }
 
 /** What the list has to know of a KN. */
@@ -116,17 +101,11 @@ export interface RetiredNode<Kn extends RetiredKn> {
   readonly inside: number;
   /** One of {@linkcode RetiredPhase}. */
   phase: number;
-  /** Slots of its own that it still holds: each moves when it is unlocked, in whichever phase. */
-  stuck: Slot[];
-  /** Whether those have been declared unavailable: a matter of time alone. */
-  hasUnavailable: boolean;
   /**
-   * Slots of other KNs that it has held for so long that they were declared unavailable: it
-   * cleaned, or merged.
+   * The slots that it had, and those that it has locked: they are released one by one, in whichever
+   * phase.
    */
-  held: Slot[];
-  /** Slots that it does not hold any more. */
-  movedCount: number;
+  readonly slots: RetiredSlots;
   /**
    * Whether what its own thread held between two steps is released: that thread may end before its
    * last step does, or after.
@@ -179,9 +158,7 @@ export class RetiredNodes<Kn extends RetiredKn> {
 
   /** Whether a slot is in the hands of a retired KN: it owns it, or has it locked. */
   holds(slot: Slot): boolean {
-    return this.#nodes.some((retired) =>
-      retired.stuck.includes(slot) || this.#isLockedBy(retired, slot)
-    );
+    return this.#nodes.some(({ slots }) => slots.hold(slot));
   }
 
   /**
@@ -190,7 +167,7 @@ export class RetiredNodes<Kn extends RetiredKn> {
    */
   keepSlots(): void {
     this.#keepsSlots = true;
-    for (const retired of this.#nodes) retired.stuck = [];
+    for (const { slots } of this.#nodes) slots.keep();
   }
 
   /** Fences a KN, and takes its slots away as far as it does not hold them. */
@@ -202,18 +179,12 @@ export class RetiredNodes<Kn extends RetiredKn> {
       sinceMs: this.#options.now(),
       inside,
       phase: RetiredPhase.IN_STEP,
-      stuck: [],
-      hasUnavailable: false,
-      held: [],
-      movedCount: 0,
+      slots: new RetiredSlots(this.#options, node, this.#keepsSlots),
       isThreadTidied: false,
       death: undefined,
       needsRepair: false,
     };
     this.#nodes.push(retired);
-    for (let slot = 0; slot < SLOT_COUNT && !this.#keepsSlots; slot++) {
-      if (slotOwner(this.#pool, slot as Slot) === node.nodeId) retired.stuck.push(slot as Slot);
-    }
     this.#advance(retired);
     // Its clients look now which of their requests it has answered.
     setNode(this.#pool, node.agent, node.nodeId, NodeState.GONE);
@@ -238,8 +209,7 @@ export class RetiredNodes<Kn extends RetiredKn> {
     if (retired.phase === RetiredPhase.QUIET && this.#sealSegments(retired)) {
       retired.phase = RetiredPhase.SEALED;
     }
-    this.#markHeld(retired);
-    this.#moveStuck(retired);
+    retired.slots.release(retired.phase === RetiredPhase.IN_STEP);
     if (retired.phase === RetiredPhase.SEALED && this.#hasLeftAll(retired)) {
       // First: a client that is about to connect looks at it after it has announced that.
       setNode(this.#pool, retired.node.agent, NO_NODE, NodeState.GONE);
@@ -303,89 +273,12 @@ export class RetiredNodes<Kn extends RetiredKn> {
     return true;
   }
 
-  /**
-   * Declares slots of other KNs unavailable that it has locked for too long, and takes that back
-   * when it has let go.
-   */
-  #markHeld(retired: RetiredNode<Kn>): void {
-    const { pool } = this.#options;
-    retired.held = retired.held.filter((slot) => {
-      if (this.#isLockedBy(retired, slot)) return true;
-      markAvailable(pool, slot);
-      return false;
-    });
-    if (retired.phase !== RetiredPhase.IN_STEP || !this.#isLate(retired)) return;
-    for (let i = 0; i < SLOT_COUNT; i++) {
-      const slot = i as Slot;
-      const isOthers = this.#isLockedBy(retired, slot) &&
-        slotOwner(pool, slot) !== retired.node.nodeId;
-      if (!isOthers || retired.held.includes(slot)) continue;
-      retired.held.push(slot);
-      markUnavailable(pool, slot);
-    }
-  }
-
-  /** Whether it was retired so long ago that what it still holds counts as unavailable. */
-  #isLate({ sinceMs }: RetiredNode<Kn>): boolean {
-    return this.#options.now() - sinceMs >= UNAVAILABLE_AFTER_MS;
-  }
-
-  /** Whether it, or the merger of its log, has a slot locked. */
-  #isLockedBy({ node }: RetiredNode<Kn>, slot: Slot): boolean {
-    const holder = slotHolder(this.#pool, slot);
-    return holder === node.agent || holder === AGENT_MERGERS + node.agent;
-  }
-
-  /**
-   * Gives away the slots that it does not hold any more; the others are declared unavailable after
-   * a while.
-   */
-  #moveStuck(retired: RetiredNode<Kn>): void {
-    if (retired.stuck.length === 0) return;
-    const { pool, farMoves, assignedTo } = this.#options;
-    if (farMoves !== undefined) this.#moveFar(retired, farMoves);
-    else {
-      retired.stuck = retired.stuck.filter((slot) => {
-        const isHeld = slotHolder(pool, slot) === retired.node.agent;
-        if (isHeld || !tryMoveSlot(pool, slot, assignedTo(slot))) return true;
-        retired.movedCount += 1;
-        return false;
-      });
-    }
-    if (retired.hasUnavailable || retired.stuck.length === 0 || !this.#isLate(retired)) return;
-    retired.hasUnavailable = true;
-    for (const slot of retired.stuck) markUnavailable(pool, slot);
-  }
-
-  /**
-   * Takes the slots that it does not hold, and gives them away when what it has logged for them is
-   * merged.
-   */
-  #moveFar(retired: RetiredNode<Kn>, farMoves: FarMoves): void {
-    const { pool, assignedTo } = this.#options;
-    for (const slot of retired.stuck) {
-      const isHeld = slotHolder(pool, slot) === retired.node.agent;
-      if (!isHeld && slotOwner(pool, slot) === retired.node.nodeId) farMoves.take(slot);
-    }
-    // Once for all slots: it takes long to find out that a slot is locked by a thread that does not
-    // go on.
-    if (!farMoves.mergeAll(retired.node.agent)) return;
-    retired.stuck = retired.stuck.filter((slot) => {
-      const owner = slotOwner(pool, slot);
-      // A rebalance may have given it away, to spread slots anew.
-      const isGiven = owner !== retired.node.nodeId &&
-        (owner !== MERGING_NODE || farMoves.give(slot, assignedTo(slot)));
-      if (isGiven) retired.movedCount += 1;
-      return !isGiven;
-    });
-  }
-
   /** Whether nothing is left of it but rings that clients may use. */
-  #hasLeftAll({ node, stuck, isThreadTidied, needsRepair }: RetiredNode<Kn>): boolean {
+  #hasLeftAll({ node, slots, isThreadTidied, needsRepair }: RetiredNode<Kn>): boolean {
     // In the very first look clients have not even heard of its end.
     const isAnnounced = nodeStateOf(this.#pool, node.agent) === NodeState.GONE;
     // Until they are repaired, the books refer to its rings.
-    return isAnnounced && stuck.length === 0 && isThreadTidied && node.thread.hasEnded &&
+    return isAnnounced && slots.stuckCount === 0 && isThreadTidied && node.thread.hasEnded &&
       !needsRepair;
   }
 
@@ -405,6 +298,6 @@ export class RetiredNodes<Kn extends RetiredKn> {
 }
 
 /** Whether a retired KN is in no step, and holds no slot of its own, any more. */
-export function hasReleased({ phase, stuck }: RetiredNode<RetiredKn>): boolean {
-  return phase !== RetiredPhase.IN_STEP && stuck.length === 0;
+export function hasReleased({ phase, slots }: RetiredNode<RetiredKn>): boolean {
+  return phase !== RetiredPhase.IN_STEP && slots.stuckCount === 0;
 }

@@ -8,7 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LIMITS_TEST = "test/unit/wait_limits.test.ts";
 const HOST_TEST = "test/api/departed_host.test.ts";
 const CLIENT = "lib/client/client.ts";
-const RETIRED = "lib/recovery/retired_nodes.ts";
+const RETIRED = "lib/recovery/retired_slots.ts";
 const PROGRESS = "lib/mnode/progress_limit.ts";
 const MERGE_WAIT = "lib/node/merge_wait.ts";
 
@@ -42,7 +42,7 @@ export const WAIT_BUGS: readonly PlantedBug[] = [
     name: "slots of other KNs that a failed one holds are never given up",
     breaks: "I14",
     file: RETIRED,
-    edits: [["retired.held.push(slot); markUnavailable(pool, slot);", "retired.held.push(slot);"]],
+    edits: [["this.#held.push(slot); markUnavailable(pool, slot);", "this.#held.push(slot);"]],
     caughtBy: [LIMITS_TEST],
   },
   {
@@ -57,8 +57,8 @@ export const WAIT_BUGS: readonly PlantedBug[] = [
     breaks: "I14",
     file: RETIRED,
     edits: [[
-      "retired.stuck.includes(slot) || this.#isLockedBy(retired, slot)",
-      "retired.stuck.includes(slot)",
+      "this.#stuck.includes(slot) || this.#isLocked(slot)",
+      "this.#stuck.includes(slot)",
     ]],
     caughtBy: [LIMITS_TEST],
   },

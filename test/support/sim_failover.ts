@@ -340,7 +340,7 @@ export class SimFailover {
 
   /** Slots and cells that the victim has not let go. */
   get heldCount(): number {
-    const slots = this.#retired.nodes.reduce((sum, { stuck }) => sum + stuck.length, 0);
+    const slots = this.#retired.nodes.reduce((sum, { slots }) => sum + slots.stuckCount, 0);
     return slots + cellsHeldBy(this.pool, VICTIM).length;
   }
 
