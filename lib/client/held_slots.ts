@@ -1,37 +1,68 @@
 /**
- * Requests that wait in the client, by slot, and those who wait for a slot to settle.
+ * Requests that wait in the client, by slot.
  *
- * A slot's requests are kept in the order in which they were issued, whatever happened to them since: held at once,
- * sent and refused, or about to be sent when the ring turned out to be full (I4). All of it is bounded: the client
- * blocks when {@linkcode HeldSlots.bytes} exceeds its limit.
+ * A slot's requests are kept in the order in which they were issued, whatever happened to them
+ * since: held at once, sent and refused, or about to be sent when the ring turned out to be full
+ * (I4). All of it is bounded: the client blocks when {@linkcode HeldSlots.bytes} exceeds its limit.
  *
  * @module
  */
 import type { Slot } from "../core/brands.ts";
+import type { DinomoError } from "../core/errors.ts";
+import { SLOT_COUNT } from "../core/limits.ts";
 import type { HeldRequest } from "./completions.ts";
+import type { PendingOperations } from "./pending_operations.ts";
 
 /** The queue of held requests of each slot that has any. */
 export class HeldSlots {
   /** Bytes of all held requests. */
   bytes = 0;
-  /** Number of all held requests. */
-  count = 0;
+  readonly #operations: PendingOperations;
+  /** Per slot: 1 while requests must be held. */
+  readonly #isHeld: Uint8Array = new Uint8Array(SLOT_COUNT);
   readonly #slots = new Map<Slot, HeldRequest[]>();
   #ready = new Set<Slot>();
-  readonly #waiters = new Map<Slot, (() => void)[]>();
-  #idleWaiters: (() => void)[] = [];
+  /** Why every request has been failed, and each that comes later is. */
+  #failure: DinomoError | undefined;
+
+  /** Makes empty queues, for requests that are among a client's operations. */
+  constructor(operations: PendingOperations) {
+    this.#operations = operations;
+  }
 
   /** Whether a slot waits to be sent. */
   get hasReady(): boolean {
     return this.#ready.size > 0;
   }
 
-  /** Whether anybody waits for a slot, or for everything, to settle. */
-  get hasWaiters(): boolean {
-    return this.#waiters.size > 0 || this.#idleWaiters.length > 0;
+  /** Whether requests are failed instead of being kept. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
   }
 
-  /** Holds a request, in its place among the requests of its slot. */
+  /** Whether requests of a slot must be held. */
+  isHeld(slot: Slot): boolean {
+    return this.#isHeld[slot] !== 0;
+  }
+
+  /** Has requests of a slot held from now on. */
+  hold(slot: Slot): void {
+    this.#isHeld[slot] = 1;
+  }
+
+  /** Has requests of a slot sent again; those in its queue are to be taken first. */
+  release(slot: Slot): void {
+    this.#isHeld[slot] = 0;
+  }
+
+  /** Keeps a request to be sent later, and with it its slot; if there is no later, it fails. */
+  keep(request: HeldRequest): void {
+    if (this.#failure !== undefined) return this.#operations.fail(request, this.#failure);
+    this.#isHeld[request.slot] = 1;
+    this.add(request);
+  }
+
+  /** Adds a request in its place among the requests of its slot, which is held. */
   add(request: HeldRequest): void {
     let held = this.#slots.get(request.slot);
     if (!held) this.#slots.set(request.slot, held = []);
@@ -61,47 +92,23 @@ export class HeldSlots {
     return ready;
   }
 
-  /** Takes all requests, to fail them. */
-  takeAll(): HeldRequest[] {
+  /** Has every request failed that comes from now on. */
+  refuse(error: DinomoError): void {
+    this.#failure ??= error;
+  }
+
+  /** Fails all requests. */
+  failAll(error: DinomoError): void {
     const all = [...this.#slots.values()].flat();
     this.#slots.clear();
     this.#ready.clear();
-    this.bytes = this.count = 0;
-    return all;
-  }
-
-  /** Resolves when {@linkcode notify} is called for the slot. */
-  whenSettled(slot: Slot): Promise<void> {
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(slot);
-      if (waiters) waiters.push(resolve);
-      else this.#waiters.set(slot, [resolve]);
-    });
-  }
-
-  /** Resolves when {@linkcode notify} is called with `isIdle`. */
-  whenIdle(): Promise<void> {
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
-  }
-
-  /** Says that nothing of a slot is pending, and whether nothing at all is. */
-  notify(slot: Slot, isIdle: boolean): void {
-    const waiters = this.#waiters.get(slot);
-    this.#waiters.delete(slot);
-    waiters?.forEach((resolve) => resolve());
-    if (isIdle) this.notifyIdle();
-  }
-
-  /** Says that nothing is pending. */
-  notifyIdle(): void {
-    const waiters = [...this.#idleWaiters, ...[...this.#waiters.values()].flat()];
-    this.#idleWaiters = [];
-    this.#waiters.clear();
-    for (const resolve of waiters) resolve();
+    this.bytes = this.#operations.heldCount = 0;
+    for (const request of all) request.completion.fail(error);
+    this.#isHeld.fill(0);
   }
 
   #count(request: HeldRequest, sign: number): void {
-    this.count += sign;
+    this.#operations.heldCount += sign;
     this.bytes += sign * (request.words.byteLength + (request.large?.bytes.length ?? 0));
   }
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { KeyEncoder } from "../core/key_encoder.ts";
 import {
   FLAG_EXPIRES,
   RECORD_CLIENT,
@@ -13,7 +12,6 @@ import {
   RECORD_REPLACES,
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
-  recordWords,
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
@@ -25,38 +23,10 @@ import {
   REQUEST_VERSION_HIGH,
   REQUEST_VERSION_LOW,
 } from "../rings/ring_layout.ts";
-
-/** Value bytes to send: `bytes[start]` to `bytes[end - 1]`. */
-export interface ValueBytes {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The value of a request without one. */
-export const NO_VALUE: ValueBytes = { bytes: new Uint8Array(0), start: 0, end: 0 };
-
-/** What a request says, beside where it goes. Key and value are valid until it has been written. */
-export interface RequestDraft {
-  /** Operation and condition, as in the request. */
-  readonly operation: number;
-  /** META word of the record. */
-  readonly meta: number;
-  readonly key: KeyEncoder;
-  readonly value: ValueBytes;
-  /** In milliseconds since the epoch, or Infinity. */
-  readonly expiresAtMs: number;
-  /** What the condition expects. */
-  readonly expectedVersion: number;
-}
+import { type RequestDraft, requestLength, type ValueBytes } from "./request_draft.ts";
 
 /** Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
 const LOOP_COPY_BYTES = 128;
-
-/** Words of a whole request. */
-export function requestLength(draft: RequestDraft): number {
-  return REQUEST_RECORD + recordWords(draft.meta, draft.value.end - draft.value.start);
-}
 
 /** Writes the requests of one client. */
 export class RequestWriter {

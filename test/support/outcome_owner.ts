@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { requestLength, RequestWriter } from "../../lib/client/request_writer.ts";
+import { requestLength } from "../../lib/client/request_draft.ts";
+import { RequestWriter } from "../../lib/client/request_writer.ts";
 import type { NodeId } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { packMeta, RecordKind } from "../../lib/log/record_layout.ts";

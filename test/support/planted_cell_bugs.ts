@@ -82,7 +82,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
   {
     name: "a client sends what follows to another owner while requests are in flight",
     breaks: "I4",
-    file: "lib/client/client.ts",
+    file: "lib/client/router.ts",
     edits: [[
       "return this.#sentUnder[slot] === route ? this.#byNode[this.#sentTo[slot]] : undefined;",
       "if (this.#sentUnder[slot] !== route) return undefined;",

@@ -9,7 +9,6 @@ const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
 const LOGGED = "test/simulation/failovers_logged.test.ts";
 const RINGS = "test/unit/rings.test.ts";
 const EXECUTOR = "lib/agent/executor.ts";
-const CLIENT = "lib/client/client.ts";
 const DEPARTED = "lib/client/retired_requests.ts";
 const DEAD = "lib/recovery/step_recovery.ts";
 const DEAD_LOG = "lib/recovery/log_recovery.ts";
@@ -170,17 +169,20 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "a reservation that was refused is asked for, and nothing after it",
     breaks: "I5",
-    file: CLIENT,
-    edits: [["this.#keep(request.completion.restart ?? request);", "this.#keep(request);"]],
+    file: "lib/client/sent_requests.ts",
+    edits: [[
+      "this.#held.keep(request.completion.restart ?? request);",
+      "this.#held.keep(request);",
+    ]],
     caughtBy: [IN_MEMORY],
   },
   {
     name: "new requests overtake those that are held",
     breaks: "I4",
-    file: CLIENT,
+    file: "lib/client/held_slots.ts",
     edits: [[
-      "this.#isHeld[request.slot] = 1; this.#held.add(request);",
-      "this.#held.add(request);",
+      "this.#isHeld[request.slot] = 1; this.add(request);",
+      "this.add(request);",
     ]],
     caughtBy: [IN_MEMORY],
   },

@@ -60,7 +60,7 @@ export const ORDER_BUGS: readonly PlantedBug[] = [
   {
     name: "flush does not wait for updates",
     breaks: "I4",
-    file: "lib/client/client.ts",
+    file: "lib/client/pending_operations.ts",
     edits: [
       ["this.#openCount += 1; return ++this.#sequence;", "return ++this.#sequence;"],
       ["this.#openCount -= 1;", ""],

@@ -10,7 +10,8 @@ const INTERRUPTED_STEPS = "test/simulation/interrupted_steps.test.ts";
 const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
 const WAKE_UPS = "test/simulation/wake_ups.test.ts";
 const NODE = "lib/node/kvs_node.ts";
-const CLIENT = "lib/client/client.ts";
+const ROUTER = "lib/client/router.ts";
+const SENDER = "lib/client/request_sender.ts";
 const EXECUTOR = "lib/agent/executor.ts";
 const OWNERSHIP = "lib/routing/ownership.ts";
 const PRODUCER = "lib/rings/request_producer.ts";
@@ -73,14 +74,14 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client sends on while requests of the slot are held",
     breaks: "I4",
-    file: CLIENT,
-    edits: [["if (this.#isHeld[slot] !== 0) return undefined;", ""]],
+    file: ROUTER,
+    edits: [["if (this.#held.isHeld(slot)) return undefined;", ""]],
     caughtBy: [WHOLE_STEPS],
   },
   {
     name: "a client follows a move while requests are in flight to the old owner",
     breaks: "I4",
-    file: CLIENT,
+    file: ROUTER,
     edits: [[
       "if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;",
       "",
@@ -97,10 +98,10 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client blocks on requests that it has not published",
     breaks: "I5",
-    file: CLIENT,
+    file: SENDER,
     edits: [[
-      "nobody answers what is not published. this.flush();",
-      "nobody answers what is not published.\nif (settled > 0) this.flush();",
+      "no KN answers what is not published. this.flush();",
+      "no KN answers what is not published.\nif (settled > 0) this.flush();",
     ]],
     caughtBy: [WHOLE_STEPS],
   },
@@ -114,7 +115,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "what is issued after a large value overtakes it",
     breaks: "I4",
-    file: CLIENT,
+    file: SENDER,
     edits: [["if (isSent && !request.large) continue;", "if (isSent) continue;"]],
     caughtBy: [WHOLE_STEPS],
   },
@@ -185,7 +186,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client wakes the KN before it publishes",
     breaks: "I5",
-    file: CLIENT,
+    file: "lib/client/sent_requests.ts",
     edits: [[
       "if (producer.hasUnpublished) producer.publish(); connection.start?.(); if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt);",
       "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",

@@ -7,7 +7,6 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const LIMITS_TEST = "test/unit/wait_limits.test.ts";
 const HOST_TEST = "test/api/departed_host.test.ts";
-const CLIENT = "lib/client/client.ts";
 const RETIRED = "lib/recovery/retired_slots.ts";
 const PROGRESS = "lib/mnode/progress_limit.ts";
 const MERGE_WAIT = "lib/node/merge_wait.ts";
@@ -17,14 +16,14 @@ export const WAIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a client waits for the end of a move, however long it lasts",
     breaks: "I14",
-    file: CLIENT,
+    file: "lib/client/router.ts",
     edits: [["for (let i = 0; i < LOCK_POLLS_MAX; i++) {", "for (;;) {"]],
     caughtBy: [LIMITS_TEST],
   },
   {
     name: "a request that comes after all have been failed is held",
     breaks: "I14",
-    file: CLIENT,
+    file: "lib/client/held_slots.ts",
     edits: [["this.#failure ??= error;", ""]],
     caughtBy: [LIMITS_TEST],
   },

@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FlushWaiters } from "../../lib/client/flush_waiters.ts";
 import { HeldSlots } from "../../lib/client/held_slots.ts";
+import { PendingOperations } from "../../lib/client/pending_operations.ts";
 import type { HeldRequest } from "../../lib/client/completions.ts";
 import {
   BatchCompletion,
@@ -35,7 +36,7 @@ function drain(held: HeldSlots, slot: Slot): number[] {
 }
 
 test("held requests of a slot come in the order in which they were issued", () => {
-  const held = new HeldSlots();
+  const held = new HeldSlots(new PendingOperations());
   for (const sequence of [5, 3, 9, 1, 7]) held.add(request(A, sequence));
   held.add(request(B, 4));
   assert.equal(drain(held, A), [1, 3, 5, 7, 9]);
@@ -46,7 +47,8 @@ test("held requests of a slot come in the order in which they were issued", () =
 test(
   "in whatever order they are held, taken and held again",
   seeded((random) => {
-    const held = new HeldSlots();
+    const operations = new PendingOperations();
+    const held = new HeldSlots(operations);
     const expected: number[] = [];
     for (let i = 0; i < 2000; i++) {
       if (random.below(3) > 0) {
@@ -62,29 +64,33 @@ test(
           expected.unshift(next.sequence);
         }
       }
-      assert.is(held.count, expected.length);
+      assert.is(operations.heldCount, expected.length);
     }
     assert.equal(drain(held, A), expected);
   }),
 );
 
 test("bytes and count are those of what is held", () => {
-  const held = new HeldSlots();
+  const operations = new PendingOperations();
+  const held = new HeldSlots(operations);
   held.add(request(A, 1, 10));
   held.add(request(A, 2, 20, 5000));
   assert.is(held.bytes, 40 + 80 + 5000);
-  assert.is(held.count, 2);
+  assert.is(operations.heldCount, 2);
   held.next(A);
   assert.is(held.bytes, 5080);
   held.next(A);
   assert.is(held.bytes, 0);
-  held.add(request(B, 3));
-  assert.is(held.takeAll().length, 1);
-  assert.equal([held.bytes, held.count, held.hasReady], [0, 0, false]);
+  const completion = new SyncCompletion();
+  held.add({ ...request(B, 3), completion });
+  held.failAll(new NodeFailedError("planted"));
+  assert.is(completion.isSettled, true);
+  assert.throws(() => completion.throwError(), /planted/);
+  assert.equal([held.bytes, operations.heldCount, held.hasReady], [0, 0, false]);
 });
 
 test("ready slots are taken once", () => {
-  const held = new HeldSlots();
+  const held = new HeldSlots(new PendingOperations());
   held.markReady(A);
   held.markReady(B);
   held.markReady(A);

@@ -5,7 +5,8 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NO_VALUE, requestLength, RequestWriter } from "../../lib/client/request_writer.ts";
+import { NO_VALUE, requestLength } from "../../lib/client/request_draft.ts";
+import { RequestWriter } from "../../lib/client/request_writer.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";

@@ -1,0 +1,109 @@
+/**
+ * Values that are too large for a ring: reserve, one-sided write, commit.
+ *
+ * The KN reserves space for the record; the client writes the value there, to which nothing points
+ * yet; the KN commits the record. The slot stays held until the reservation has ended, and the
+ * commit is then sent before anything else, so nothing that was issued later can overtake it (I4).
+ *
+ * @module
+ */
+import type { PoolAddress } from "../core/brands.ts";
+import {
+  metaKind,
+  RECORD_CLIENT,
+  RECORD_HASH,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  RecordKind,
+  valueWord,
+} from "../log/record_layout.ts";
+import { REPAIR_WANTED } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import {
+  Condition,
+  conditionOf,
+  mustSyncOf,
+  Operation,
+  operationOf,
+  packOperation,
+  REQUEST_ARGUMENT,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
+import { NO_RECORD_CLIENT } from "../routing/client_registry.ts";
+import type { HeldRequest, LargeValue } from "./completions.ts";
+import type { HeldSlots } from "./held_slots.ts";
+import type { PendingOperations } from "./pending_operations.ts";
+
+/** Takes large values into the pool, for one client. */
+export class LargeValues {
+  readonly #pool: Pool;
+  readonly #held: HeldSlots;
+  readonly #operations: PendingOperations;
+
+  /** Takes values whose requests wait among those that are held. */
+  constructor(pool: Pool, held: HeldSlots, operations: PendingOperations) {
+    this.#pool = pool;
+    this.#held = held;
+    this.#operations = operations;
+  }
+
+  /** The reservation of a large value, whose end puts the commit first in the slot's queue. */
+  reservationOf(request: HeldRequest, large: LargeValue): HeldRequest {
+    const { slot, sequence, completion } = request;
+    const words = request.words.slice();
+    const condition = conditionOf(words[REQUEST_OPERATION]);
+    const mustSync = mustSyncOf(words[REQUEST_OPERATION]);
+    words[REQUEST_OPERATION] = packOperation(Operation.RESERVE, Condition.NONE);
+    return {
+      slot,
+      sequence,
+      words,
+      completion: {
+        restart: request,
+        settle: (status, address) => {
+          if (status !== Status.OK) {
+            completion.settle(status, address, 0, 0);
+            return this.#operations.noteEnd(sequence);
+          }
+          this.#write(words, large.bytes, address as PoolAddress);
+          const commit = words.slice();
+          commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition, mustSync);
+          commit[REQUEST_ARGUMENT] = address;
+          this.#held.add({ slot, sequence, words: commit, completion });
+        },
+        fail: (error) => completion.fail(error),
+      },
+    };
+  }
+
+  /**
+   * Gives up the reservation of a COMMIT that a KN has answered before it died: whether it has
+   * released the reservation, too, is not known. If it has not, the record is still as it was made,
+   * and the M-node releases it.
+   */
+  disown(request: Int32Array): void {
+    if (operationOf(request[REQUEST_OPERATION]) !== Operation.COMMIT) return;
+    const address = request[REQUEST_ARGUMENT] as PoolAddress;
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const isMine = metaKind(words[at + RECORD_META]) === RecordKind.RESERVATION &&
+      words[at + RECORD_CLIENT] === request[REQUEST_RECORD + RECORD_CLIENT] &&
+      words[at + RECORD_HASH] === request[REQUEST_RECORD + RECORD_HASH] &&
+      words[at + RECORD_VALUE_BYTES] === request[REQUEST_RECORD + RECORD_VALUE_BYTES];
+    if (!isMine) return;
+    words[at + RECORD_CLIENT] = NO_RECORD_CLIENT;
+    Atomics.store(this.#pool.control, REPAIR_WANTED, 1);
+  }
+
+  /** Writes a large value into its reservation, one-sidedly: nothing points at it yet. */
+  #write(words: Int32Array, bytes: Uint8Array, address: PoolAddress): void {
+    const meta = words[REQUEST_RECORD + RECORD_META];
+    const start = (this.#pool.wordAt(address) + valueWord(meta)) * 4;
+    const target = this.#pool.bytesOf(address);
+    target.set(bytes, start);
+    const end = start + bytes.length;
+    target.fill(0, end, (end + 7) & ~7);
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What a request says, beside where it goes.
+ *
+ * @module
+ */
+import type { Slot } from "../core/brands.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
+import { SLOT_SHIFT } from "../core/limits.ts";
+import {
+  FLAG_BINARY_KEY,
+  FLAG_EXPIRES,
+  packMeta,
+  RECORD_HASH,
+  RECORD_META,
+  RecordKind,
+  recordWords,
+} from "../log/record_layout.ts";
+import {
+  Condition,
+  Operation,
+  packOperation,
+  REQUEST_ARGUMENT,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+} from "../rings/ring_layout.ts";
+
+/** Value bytes to send: `bytes[start]` to `bytes[end - 1]`. */
+export interface ValueBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The value of a request without one. */
+export const NO_VALUE: ValueBytes = { bytes: new Uint8Array(0), start: 0, end: 0 };
+
+/** A request to be written. Key and value are valid until it has been. */
+export interface RequestDraft {
+  /** Operation and condition, as in the request. */
+  readonly operation: number;
+  /** META word of the record. */
+  readonly meta: number;
+  readonly key: KeyEncoder;
+  readonly value: ValueBytes;
+  /** In milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
+  /** What the condition expects. */
+  readonly expectedVersion: number;
+}
+
+/** Words of a whole request. */
+export function requestLength(draft: RequestDraft): number {
+  return REQUEST_RECORD + recordWords(draft.meta, draft.value.end - draft.value.start);
+}
+
+/** A put: see `Client.put`. */
+export function draftPut(
+  key: KeyEncoder,
+  value: ValueBytes,
+  expiresAtMs: number,
+  condition: number,
+  expectedVersion: number,
+  mustSync: boolean,
+): RequestDraft {
+  const flags = (key.isBinary ? FLAG_BINARY_KEY : 0) |
+    (expiresAtMs !== Infinity ? FLAG_EXPIRES : 0);
+  const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
+  const operation = packOperation(Operation.PUT, condition, mustSync);
+  return { operation, meta, key, value, expiresAtMs, expectedVersion };
+}
+
+/** A request that has a key and no value: a delete, or a read of a far pool. */
+export function draftOfKey(operationKind: number, key: KeyEncoder): RequestDraft {
+  const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
+  const operation = packOperation(operationKind, Condition.NONE);
+  const value = NO_VALUE;
+  return { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
+}
+
+/** The words of a request about a slot as a whole. */
+export function slotRequest(operation: number, slot: Slot): Int32Array {
+  const meta = packMeta(0, RecordKind.CLEAR, 0);
+  const length = REQUEST_RECORD + recordWords(meta, 0);
+  const words = new Int32Array(length);
+  words[REQUEST_LENGTH] = length;
+  words[REQUEST_OPERATION] = packOperation(operation, Condition.NONE);
+  words[REQUEST_ARGUMENT] = slot;
+  words[REQUEST_RECORD + RECORD_META] = meta;
+  words[REQUEST_RECORD + RECORD_HASH] = slot << SLOT_SHIFT;
+  return words;
+}

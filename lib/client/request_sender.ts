@@ -1,0 +1,311 @@
+/**
+ * Requests on their way to the KNs.
+ *
+ * A request that has no route is held (router.ts). When nothing of its slot is in flight any more,
+ * refused and held ones are sent in the order in which they were issued (I4).
+ *
+ * Sending may have to wait for space in a ring. The thread then settles what has ended, by which
+ * requests of other slots may become ready to be sent. So all of it is one object: no request of a
+ * slot is sent while another one of the same slot is on its way here.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import type { Slot } from "../core/brands.ts";
+import type { DinomoError } from "../core/errors.ts";
+import { HELD_BYTES_MAX } from "../core/limits.ts";
+import {
+  metaKeyBytes,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_REQUEST_POSITION,
+} from "../log/record_layout.ts";
+import { RING_FULL } from "../rings/request_producer.ts";
+import { REQUEST_OPERATION, REQUEST_OWNER_WORD, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import { type ClientWaiter, PollResult } from "./client_waiter.ts";
+import { type Completion, type HeldRequest, unavailable } from "./completions.ts";
+import type { HeldSlots } from "./held_slots.ts";
+import type { LargeValues } from "./large_values.ts";
+import type { NodeConnection } from "./node_connection.ts";
+import type { PendingOperations } from "./pending_operations.ts";
+import type { RequestDraft } from "./request_draft.ts";
+import { RequestWriter } from "./request_writer.ts";
+import type { KeyPlace, Router } from "./router.ts";
+import type { SentRequests } from "./sent_requests.ts";
+
+/** What a sender needs. */
+export interface RequestSenderOptions {
+  readonly clientId: number;
+  readonly operations: PendingOperations;
+  readonly held: HeldSlots;
+  readonly router: Router;
+  readonly largeValues: LargeValues;
+  readonly sent: SentRequests;
+  readonly waiter: ClientWaiter;
+  /** See `ClientOptions`. */
+  readonly onFlush: () => void;
+  readonly onBlocked: () => void;
+  readonly onPoll: () => void;
+}
+
+/** Sends the requests of one client, each slot's in the order in which they were issued. */
+export class RequestSender {
+  readonly #writer: RequestWriter;
+  readonly #operations: PendingOperations;
+  readonly #held: HeldSlots;
+  readonly #router: Router;
+  readonly #largeValues: LargeValues;
+  readonly #sent: SentRequests;
+  readonly #waiter: ClientWaiter;
+  readonly #onFlush: () => void;
+  readonly #onBlocked: () => void;
+  #onPoll: () => void;
+  #isFlushScheduled = false;
+  #isPumping = false;
+  #requestWordsMax = 0;
+  #claimedAt = 0;
+
+  /** Makes a sender that has nothing to send. */
+  constructor(options: RequestSenderOptions) {
+    this.#writer = new RequestWriter(options.clientId);
+    this.#operations = options.operations;
+    this.#held = options.held;
+    this.#router = options.router;
+    this.#largeValues = options.largeValues;
+    this.#sent = options.sent;
+    this.#waiter = options.waiter;
+    this.#onFlush = options.onFlush;
+    this.#onBlocked = options.onBlocked;
+    this.#onPoll = options.onPoll;
+  }
+
+  /** Adds the connection to a KN that has started. */
+  connect(connection: NodeConnection): void {
+    this.#sent.connect(connection);
+    this.#requestWordsMax = connection.producer.requestWordsMax;
+  }
+
+  /** Lets go of all rings. */
+  close(): void {
+    this.#onPoll = () => {};
+    this.#sent.close();
+  }
+
+  /** Fails every request that has not ended, and those that come later. */
+  failAll(error: DinomoError): void {
+    this.#held.refuse(error);
+    this.#onPoll = () => {};
+    this.#sent.failAll(error);
+    this.#held.failAll(error);
+    this.#operations.endAll();
+  }
+
+  /** Writes a request into the ring of the slot's owner, or holds it. */
+  issue(
+    sequence: number,
+    slot: Slot,
+    length: number,
+    draft: RequestDraft,
+    completion: Completion,
+  ): void {
+    assert(this.#requestWordsMax > 0, "a client has been connected before it is used");
+    if (length > this.#requestWordsMax) {
+      const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
+      const words = this.#writer.copyWithoutValue(draft);
+      return this.#hold({ slot, sequence, words, completion, large: { bytes } });
+    }
+    const connection = this.#acquire(slot, draft.key, sequence, length, completion);
+    if (connection === undefined) {
+      return this.#hold({ slot, sequence, words: this.#writer.copy(draft), completion });
+    }
+    this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
+    this.#schedule(connection);
+  }
+
+  /** Sends a request that is complete but for its owner word, or holds it. */
+  issueWords(request: HeldRequest): void {
+    if (!this.#send(request)) this.#hold(request);
+  }
+
+  /** Publishes everything issued so far, and wakes the KNs that sleep. */
+  flush(): void {
+    this.#sent.publish();
+    this.#onFlush();
+  }
+
+  /** Has a flush made at the end of the tick. */
+  scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#waiter.schedule(this.#flushScheduled);
+  }
+
+  /** Settles what has been completed, and sends what may be sent then; returns how many. */
+  poll(): number {
+    this.#onPoll();
+    const settled = this.#sent.settle();
+    if (this.#held.hasReady) this.#pump();
+    return settled;
+  }
+
+  /** Settles what has ended; if nothing has, blocks until something may have. */
+  wait(): void {
+    const settled = this.poll();
+    // Polling may also send what was held, and no KN answers what is not published.
+    this.flush();
+    if (settled > 0) return;
+    const connection = this.#sent.findBusy();
+    if (connection !== undefined && connection.help() > 0) return;
+    this.#waiter.waitSync(connection?.producer);
+    this.#onBlocked();
+  }
+
+  /** Runs at the tick's end: publishes, spins for quick answers, leaves the rest to the waiter. */
+  readonly #flushScheduled = (): void => {
+    this.#isFlushScheduled = false;
+    try {
+      this.flush();
+    } finally {
+      if (this.#operations.count > 0) this.#waiter.waitLater(this.#pollPending);
+    }
+  };
+
+  /** What the waiter calls: settles what it can; returns one of `PollResult`. */
+  readonly #pollPending = (mayHelp: boolean): number => {
+    let settled = this.poll();
+    if (settled === 0 && mayHelp) {
+      this.#sent.help();
+      settled = this.poll();
+    }
+    if (this.#operations.count === 0) return PollResult.IDLE;
+    // What the settled ones have issued must not wait for the next tick.
+    this.flush();
+    return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
+  };
+
+  /**
+   * Routes a request and claims ring space for it, at {@linkcode #claimedAt}; blocks while the ring
+   * is full.
+   *
+   * @returns the connection, or undefined when the request has to be held
+   */
+  #acquire(
+    slot: Slot,
+    key: KeyPlace,
+    sequence: number,
+    length: number,
+    completion: Completion,
+  ): NodeConnection | undefined {
+    for (;;) {
+      const connection = this.#router.route(slot, key);
+      if (connection === undefined) return undefined;
+      const at = this.#sent.claim(connection, slot, sequence, length, completion);
+      if (at !== RING_FULL) {
+        this.#claimedAt = at;
+        return connection;
+      }
+      // What is settled meanwhile may change where requests of the slot go: it is routed afresh.
+      this.flush();
+      this.wait();
+    }
+  }
+
+  #schedule(connection: NodeConnection): void {
+    this.#sent.publishBurst(connection);
+    this.scheduleFlush();
+  }
+
+  /** Sends a request that is complete but for its owner word; false when it has to be held. */
+  #send(request: HeldRequest): boolean {
+    const { slot, sequence, words, completion } = request;
+    const key = keyOfRequest(words);
+    const connection = this.#acquire(slot, key, sequence, words.length, completion);
+    if (connection === undefined) return false;
+    const target = connection.producer.words;
+    for (let i = REQUEST_OPERATION; i < words.length; i++) {
+      if (i !== REQUEST_OWNER_WORD && i !== REQUEST_RECORD + RECORD_REQUEST_POSITION) {
+        target[this.#claimedAt + i] = words[i];
+      }
+    }
+    this.#schedule(connection);
+    return true;
+  }
+
+  #hold(request: HeldRequest): void {
+    this.#held.keep(request);
+    if (this.#held.hasFailed) return;
+    if (!this.#router.isInFlight(request.slot)) this.#held.markReady(request.slot);
+    this.scheduleFlush();
+    this.#pump();
+    if (this.#held.bytes <= HELD_BYTES_MAX) return;
+    this.flush();
+    while (this.#held.bytes > HELD_BYTES_MAX) this.wait();
+  }
+
+  /** Sends what was held for slots that have nothing in flight any more. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    const ready = this.#held.takeReady();
+    try {
+      for (const slot of ready) {
+        this.#sendHeld(slot);
+        ready.delete(slot);
+      }
+    } finally {
+      this.#isPumping = false;
+      // If sending has thrown, the rest is still to be sent.
+      for (const slot of ready) {
+        this.#held.hold(slot);
+        this.#held.markReady(slot);
+      }
+    }
+  }
+
+  #sendHeld(slot: Slot): void {
+    this.#held.release(slot);
+    if (this.#router.isSlotGivenUp(slot)) this.#giveUp(slot);
+    for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
+      if (this.#isGivenUp(request)) continue;
+      const isSent = this.#send(
+        request.large ? this.#largeValues.reservationOf(request, request.large) : request,
+      );
+      if (isSent && !request.large) continue;
+      // After a reservation everything else waits for its commit. A request that could not be sent
+      // waits for those in flight to come back, or for the slot's owner to be connected.
+      if (!isSent) this.#held.keep(request);
+      if (this.#held.hasFailed) return;
+      this.#held.hold(slot);
+      if (!this.#router.isInFlight(slot)) this.#held.markReady(slot);
+      return;
+    }
+    if (!this.#router.isInFlight(slot)) this.#operations.noteSettled(slot);
+  }
+
+  /** Refuses what was held for a slot that no KN can write. */
+  #giveUp(slot: Slot): void {
+    for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
+      this.#operations.fail(request, unavailable("was not made"));
+    }
+  }
+
+  /** Refuses a request for a key that no KN can write, while others of its slot can be written. */
+  #isGivenUp(request: HeldRequest): boolean {
+    if (!this.#router.hasCells) return false;
+    if (!this.#router.isKeyGivenUp(keyOfRequest(request.words))) return false;
+    this.#largeValues.disown(request.words);
+    this.#operations.fail(request, unavailable("was not made"));
+    return true;
+  }
+}
+
+/** Where the key of a request is that is held. */
+function keyOfRequest(words: Int32Array): KeyPlace {
+  return {
+    hash: words[REQUEST_RECORD + RECORD_HASH],
+    words,
+    start: REQUEST_RECORD + RECORD_KEY,
+    byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
+  };
+}
