@@ -7,7 +7,8 @@
  * not ended (pending_operations.ts).
  *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in
- * flight waits for them, so that a program sees its own writes in the order in which it issued them.
+ * flight waits for them, so that a program sees its own writes in the order in which it issued
+ * them.
  *
  * @module
  */

@@ -1,29 +1,36 @@
 /**
- * The client cache: decoded values that a thread keeps to itself, each with the address of the record that it came from, and the
- * generation of that record's segment at that time.
+ * The client cache: decoded values that a thread keeps to itself, each with the address of the
+ * record that it came from, and the generation of that record's segment at that time.
  *
  * Why it is safe. A cached value is returned only if two loads say so, in this order:
  *
  * 1. The address word of a pair with the key's hash yields the cached address A.
  * 2. The generation of A's segment is the cached one, G.
  *
- * - G was loaded once before, when the value was read, and generations only grow. If it is still G in step 2, it was G in step 1, too.
- * - So at step 1 the index pointed at the record that A held in generation G. A record does not change after the index points at it
- *   (I2), and its segment is not reused as long as it does (I10); so it is the record that the value was decoded from, and its key
- *   is this key.
- * - What the index points at is the newest record of its key: each change replaces the address by one atomic store (I8), and an
- *   acknowledged change has replaced it (I3). So the value was the key's value at step 1, where the read takes effect, as a read
- *   of the record would have at its second load of the address (one_sided_reader.ts). Operations stay linearizable (I4).
- * - Without step 2 the address could be that of another record of the key, after its segment was cleaned, freed and written again.
- * - A pair that a doubling or a compaction has left behind still holds A only while the owner has the slot's lock, and has not changed
- *   the key since. A pair that is not found where the reader looks proves nothing, and the record is read.
- * - An expired record counts as absent, though the index yields it until the owner has removed it: so the clock is asked on every hit.
+ * - G was loaded once before, when the value was read, and generations only grow. If it is still G
+ *   in step 2, it was G in step 1, too.
+ * - So at step 1 the index pointed at the record that A held in generation G. A record does not
+ *   change after the index points at it (I2), and its segment is not reused as long as it does
+ *   (I10); so it is the record that the value was decoded from, and its key is this key.
+ * - What the index points at is the newest record of its key: each change replaces the address by
+ *   one atomic store (I8), and an acknowledged change has replaced it (I3). So the value was the
+ *   key's value at step 1, where the read takes effect, as a read of the record would have at its
+ *   second load of the address (one_sided_reader.ts). Operations stay linearizable (I4).
+ * - Without step 2 the address could be that of another record of the key, after its segment was
+ *   cleaned, freed and written again.
+ * - A pair that a doubling or a compaction has left behind still holds A only while the owner has
+ *   the slot's lock, and has not changed the key since. A pair that is not found where the reader
+ *   looks proves nothing, and the record is read.
+ * - An expired record counts as absent, though the index yields it until the owner has removed it:
+ *   so the clock is asked on every hit.
  *
- * Nobody is told of a change, and nothing is invalidated: what is out of date no longer fits the index. The thread's own writes need
- * nothing either: a read waits until those that are pending for the slot have ended.
+ * Nobody is told of a change, and nothing is invalidated: what is out of date no longer fits the
+ * index. The thread's own writes need nothing either: a read waits until those that are pending for
+ * the slot have ended.
  *
- * A value is returned to many callers, so it is deeply frozen, whether it is kept or not, so that a program that changes one fails at
- * once. A value that cannot be frozen (deep_freeze.ts) is decoded for each caller and not kept.
+ * A value is returned to many callers, so it is deeply frozen, whether it is kept or not, so that a
+ * program that changes one fails at once. A value that cannot be frozen (deep_freeze.ts) is decoded
+ * for each caller and not kept.
  *
  * @module
  */
@@ -123,7 +130,8 @@ export class ClientCache<V> {
       return undefined;
     }
     const { valueBytes, version, expiresAtMs, address, generation } = reader;
-    // The codec may be the application's, and use the store: then key and reader are about another record afterwards.
+    // The codec may be the application's, and use the store: then key and reader are about another
+    // record afterwards.
     const own = this.#decodedKey ?? new KeyEncoder(0, 0);
     this.#decodedKey = undefined;
     own.copy(key);

@@ -1,13 +1,15 @@
 /**
  * How a client waits for completions without a thread of its own.
  *
- * Asynchronously: spin for a few microseconds at the end of the tick, which is when a KN that is awake answers; then
- * poll once per turn of the event loop; then once per millisecond. (`Atomics.waitAsync` takes up to 50 ms on Node, and a
- * pending one keeps no process alive; timers do both better.)
+ * Asynchronously: spin for a few microseconds at the end of the tick, which is when a KN that is
+ * awake answers; then poll once per turn of the event loop; then once per millisecond.
+ * (`Atomics.waitAsync` takes up to 50 ms on Node, and a pending one keeps no process alive; timers
+ * do both better.)
  *
- * What is settled at the end of a tick resolves promises, whose continuations may issue the next operations in the same turn of the
- * event loop, and so on without an end. So that timers and sockets get their turn, too, settling waits for the next turn once
- * this one has lasted some milliseconds.
+ * What is settled at the end of a tick resolves promises, whose continuations may issue the next
+ * operations in the same turn of the event loop, and so on without an end. So that timers and
+ * sockets get their turn, too, settling waits for the next turn once this one has lasted some
+ * milliseconds.
  *
  * Synchronously: spin, then `Atomics.wait` on the completion tail, which the KN notifies.
  *
@@ -36,10 +38,13 @@ export interface ClientWaiter {
   /**
    * Calls `poll` until it returns IDLE, without blocking the event loop for long.
    *
-   * @param poll settles what has ended; told that nobody else seems to make progress, it executes requests itself
+   * @param poll settles what has ended; told that nobody else seems to make progress, it executes
+   *   requests itself
    */
   waitLater(poll: (mayHelp: boolean) => number): void;
-  /** Blocks until there may be a completion; the producer is one with requests in flight, if any. */
+  /**
+   * Blocks until there may be a completion; the producer is one with requests in flight, if any.
+   */
   waitSync(producer: RequestProducer | undefined): void;
 }
 

@@ -1,5 +1,6 @@
 /**
- * What happens when a request ends: one small object per operation, settled by the client in ring order.
+ * What happens when a request ends: one small object per operation, settled by the client in ring
+ * order.
  *
  * @module
  */
@@ -25,9 +26,14 @@ export interface LargeValue {
   readonly bytes: Uint8Array;
 }
 
-/** Receives the end of a request. Never called with MOVED: the client sends such a request again. */
+/**
+ * Receives the end of a request. Never called with MOVED: the client sends such a request again.
+ */
 export interface Completion {
-  /** Set if the operation goes on with another request: what to begin again with if this one is refused. */
+  /**
+   * Set if the operation goes on with another request: what to begin again with if this one is
+   * refused.
+   */
   readonly restart?: HeldRequest;
   /** Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}. */
   settle(status: number, address: number, versionLow: number, versionHigh: number): void;
@@ -35,7 +41,10 @@ export interface Completion {
   fail(error: DinomoError): void;
 }
 
-/** The error for a request to a part of the keys that no KN can write; `outcome` says what is known about the change. */
+/**
+ * The error for a request to a part of the keys that no KN can write; `outcome` says what is known
+ * about the change.
+ */
 export function unavailable(outcome: string): UnavailableError {
   return new UnavailableError(
     "the key must be in a part of the key space that a KN can write, but a KN has failed while it changed that part, " +
@@ -196,8 +205,9 @@ export class SyncCompletion implements Completion {
 }
 
 /**
- * Completions for the synchronous calls of one thread. A call takes one and gives it back when it has read the outcome. A call within
- * another one finds it taken, and gets another. One whose call has thrown is not given back: its request may still be in flight.
+ * Completions for the synchronous calls of one thread. A call takes one and gives it back when it
+ * has read the outcome. A call within another one finds it taken, and gets another. One whose call
+ * has thrown is not given back: its request may still be in flight.
  */
 export class SyncCompletions {
   #free: SyncCompletion | undefined;

@@ -4,15 +4,18 @@
  * @module
  */
 
-/** Values within values up to this depth: an object that contains itself is not followed for ever. */
+/**
+ * Values within values up to this depth: an object that contains itself is not followed for ever.
+ */
 const DEPTH_MAX = 128;
 
 /** Parts that may still be looked at. */
 let partsLeft = 0;
 
 /**
- * Freezes a value with all that it contains, if that makes it unchangeable: it consists of primitives, arrays and plain objects. The
- * content of bytes, `Map`, `Set`, `Date` and instances of classes cannot be frozen; a value with one of those is left as it is.
+ * Freezes a value with all that it contains, if that makes it unchangeable: it consists of
+ * primitives, arrays and plain objects. The content of bytes, `Map`, `Set`, `Date` and instances of
+ * classes cannot be frozen; a value with one of those is left as it is.
  *
  * @param partsMax parts beyond which the value is not looked through, but left as it is
  * @returns whether it is frozen, or primitive

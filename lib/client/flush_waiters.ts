@@ -1,5 +1,6 @@
 /**
- * Those who wait for the operations that had been issued when they began to wait, whatever is issued in the meantime.
+ * Those who wait for the operations that had been issued when they began to wait, whatever is
+ * issued in the meantime.
  *
  * @module
  */

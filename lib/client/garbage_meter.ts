@@ -1,10 +1,12 @@
 /**
- * Estimates how much garbage a thread's operations make, and asks the runtime to collect it in time.
+ * Estimates how much garbage a thread's operations make, and asks the runtime to collect it in
+ * time.
  *
- * It matters where shared buffers count as garbage in waiting (core/garbage_collector.ts): beside a pool of 1 GiB the runtime lets
- * 1 to 3 GiB of decoded values pile up before it collects. The meter asks when about as much as the heap holds has been allocated, as
- * a collector would that did not count the pool. So the work of collecting stays in proportion to that of allocating, also
- * where the application keeps millions of values, each of which a collection visits.
+ * It matters where shared buffers count as garbage in waiting (core/garbage_collector.ts): beside a
+ * pool of 1 GiB the runtime lets 1 to 3 GiB of decoded values pile up before it collects. The meter
+ * asks when about as much as the heap holds has been allocated, as a collector would that did not
+ * count the pool. So the work of collecting stays in proportion to that of allocating, also where
+ * the application keeps millions of values, each of which a collection visits.
  *
  * @module
  */
@@ -21,7 +23,9 @@ import {
 export class GarbageMeter {
   readonly #sharedBytes: () => number;
   readonly #collector: GarbageCollector | undefined;
-  /** What may be allocated until the next look; a small integer, so that counting allocates nothing. */
+  /**
+   * What may be allocated until the next look; a small integer, so that counting allocates nothing.
+   */
   #leftBytes: number = GARBAGE_BYTES_MIN;
 
   /** Counts beside shared buffers of so many bytes. */

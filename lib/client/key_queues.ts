@@ -1,20 +1,24 @@
 /**
  * The order of a client's operations on a key while an update of the key is in progress.
  *
- * A put or a delete is one request, and requests keep their order (client.ts). An update is several: a read, a compare-and-set, and
- * both again if another client was faster. So from its issue until it has ended, everything else that this client issues for the key
- * waits behind it, in a queue of *turns* (I4). Keys without an update in progress have no queue: for them the price is one look at
- * {@linkcode KeyQueues.count}.
+ * A put or a delete is one request, and requests keep their order (client.ts). An update is
+ * several: a read, a compare-and-set, and both again if another client was faster. So from its
+ * issue until it has ended, everything else that this client issues for the key waits behind it, in
+ * a queue of *turns* (I4). Keys without an update in progress have no queue: for them the price is
+ * one look at {@linkcode KeyQueues.count}.
  *
- * Turns are taken in the order of their issue. One that is a request is over when the request has been issued, as then the rings keep
- * the order; an update's is over when it has ended. All of them count as pending operations of the client from their issue on, so
- * `flush` and `close` wait for them.
+ * Turns are taken in the order of their issue. One that is a request is over when the request has
+ * been issued, as then the rings keep the order; an update's is over when it has ended. All of them
+ * count as pending operations of the client from their issue on, so `flush` and `close` wait for
+ * them.
  *
- * A synchronous call executes the turns before it itself (`settle`), by which functions of the application are called. While a queue
- * is being advanced, its key's functions may call the store: a synchronous call for the same key can not wait for the turn that it is
- * part of, and acts at once; the update finds that out by its compare-and-set.
+ * A synchronous call executes the turns before it itself (`settle`), by which functions of the
+ * application are called. While a queue is being advanced, its key's functions may call the store:
+ * a synchronous call for the same key can not wait for the turn that it is part of, and acts at
+ * once; the update finds that out by its compare-and-set.
  *
- * Bounded: a client that has issued {@linkcode QUEUED_OPERATIONS_MAX} turns executes the oldest ones itself.
+ * Bounded: a client that has issued {@linkcode QUEUED_OPERATIONS_MAX} turns executes the oldest
+ * ones itself.
  *
  * @module
  */
@@ -37,7 +41,10 @@ export abstract class Turn {
 
   /** Does what can be done without waiting; returns whether the turn is over. Throws nothing. */
   abstract advance(): boolean;
-  /** Waits, in a thread that blocks, for what {@linkcode advance} has stopped at; or gives the turn up. */
+  /**
+   * Waits, in a thread that blocks, for what {@linkcode advance} has stopped at; or gives the turn
+   * up.
+   */
   abstract block(): void;
   /** Ends it because the store has failed. */
   abstract fail(error: DinomoError): void;
@@ -98,7 +105,9 @@ export class KeyQueue {
   last: Turn | undefined;
   /** Whether a turn is being advanced. */
   isAdvancing = false;
-  /** Whether the key was changed by the turn that is being advanced, beside what it is there for. */
+  /**
+   * Whether the key was changed by the turn that is being advanced, beside what it is there for.
+   */
   isSelfChanged = false;
   #isScheduled = false;
 
@@ -124,7 +133,10 @@ export class KeyQueue {
     if (this.first === undefined) this.last = undefined;
   }
 
-  /** Has the queue advanced soon: what its first turn has waited for is there. To be called from anywhere. */
+  /**
+   * Has the queue advanced soon: what its first turn has waited for is there. To be called from
+   * anywhere.
+   */
   wake(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -140,7 +152,9 @@ export class KeyQueue {
 /** Runs what follows as a microtask, whatever a test has done to `queueMicrotask`. */
 const soon = Promise.resolve();
 
-/** Encoders of queues that have ended, which the next ones use: most queues live for one increment. */
+/**
+ * Encoders of queues that have ended, which the next ones use: most queues live for one increment.
+ */
 const SPARE_KEYS_MAX = 64;
 
 /** The queues of one client. */
@@ -169,7 +183,8 @@ export class KeyQueues {
   /**
    * Adds the turn of an operation that is issued now.
    *
-   * @throws {ReentrantCallError} when the queues are full of what a `change` has issued that is still running
+   * @throws {ReentrantCallError} when the queues are full of what a `change` has issued that is
+   *   still running
    */
   add(key: KeyEncoder, turn: Turn): void {
     const isFull = this.count >= QUEUED_OPERATIONS_MAX || this.#bytes > HELD_BYTES_MAX;
@@ -184,13 +199,15 @@ export class KeyQueues {
     queue.push(turn);
     this.count += 1;
     this.#bytes += turn.bytes;
-    // Not at once: `change` is called when its update's caller has gone on, like everything that is asynchronous.
+    // Not at once: `change` is called when its update's caller has gone on, like everything that is
+    // asynchronous.
     if (isFirst) queue.wake();
     if (isFull) this.#settle(this.#firstIdle()!);
   }
 
   /**
-   * Executes everything that has been issued for an encoded key before, if it has a queue; for a synchronous operation.
+   * Executes everything that has been issued for an encoded key before, if it has a queue; for a
+   * synchronous operation.
    *
    * @param isChange whether the operation changes the key
    * @throws {ReentrantCallError} when such calls are nested too deeply

@@ -1,8 +1,8 @@
 /**
  * A client's connection to one KN: its end of the rings, and who waits for the requests in flight.
  *
- * Completions come in the order of the requests, so what belongs to a completion is found by its number, in arrays
- * of the ring's size; there is no map and nothing to allocate per request.
+ * Completions come in the order of the requests, so what belongs to a completion is found by its
+ * number, in arrays of the ring's size; there is no map and nothing to allocate per request.
  *
  * @module
  */
@@ -23,9 +23,15 @@ export class NodeConnection {
   readonly slots: Uint16Array;
   readonly sequences: Float64Array;
   readonly completions: (Completion | undefined)[];
-  /** Publishes and executes requests in the KN's place; returns how many, 0 if that is not possible now. */
+  /**
+   * Publishes and executes requests in the KN's place; returns how many, 0 if that is not possible
+   * now.
+   */
   readonly help: () => number;
-  /** Starts the KN's thread, which there is no need for before there are requests; undefined once it has been called. */
+  /**
+   * Starts the KN's thread, which there is no need for before there are requests; undefined once it
+   * has been called.
+   */
   start: (() => void) | undefined;
 
   /** Opens a connection; `execute` is the helper's `doWork`. */

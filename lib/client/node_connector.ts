@@ -41,7 +41,10 @@ export interface NodeConnectorOptions {
   readonly statistics?: StatisticsRegion | undefined;
   /** Called with the rings of a KN before the first request to it. */
   readonly onConnect?: ((agent: number, ring: RingHandle) => void) | undefined;
-  /** Called when requests are handed over to a KN for the first time: its thread may not have been started yet. */
+  /**
+   * Called when requests are handed over to a KN for the first time: its thread may not have been
+   * started yet.
+   */
   readonly onHandOver?: ((agent: number) => void) | undefined;
   /** Called with what executing requests in the place of a KN has thrown. */
   readonly onHelpFailed?: ((agent: number, error: unknown) => void) | undefined;
@@ -58,7 +61,9 @@ export class NodeConnector {
     this.#options = options;
   }
 
-  /** Connects KNs that are new, and departs from those that are gone; one load if there are none. */
+  /**
+   * Connects KNs that are new, and departs from those that are gone; one load if there are none.
+   */
   update(client: Client): void {
     const { pool } = this.#options;
     if (isNodesEpoch(pool, this.#epoch)) return;
@@ -134,7 +139,8 @@ export class NodeConnector {
       return work;
     } catch (error) {
       this.#options.onHelpFailed?.(agent, error);
-      // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from there.
+      // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from
+      // there.
       abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, clientExecutor(clientId));
       return 0;
     }

@@ -11,12 +11,15 @@ import { SAMPLES_PER_STRIDE, type StrideSampler } from "../statistics/stride_sam
 import type { Completion } from "./completions.ts";
 
 /**
- * Requests that are timed at one time: what more there is to sample is counted only. As many as are sampled in a row, so that the last
- * ones of a burst, which wait longest, are not left out.
+ * Requests that are timed at one time: what more there is to sample is counted only. As many as are
+ * sampled in a row, so that the last ones of a burst, which wait longest, are not left out.
  */
 const TIMED_MAX = SAMPLES_PER_STRIDE;
 
-/** Stands in for a request's completion while it is timed. Reused, so that in the long run measuring allocates nothing. */
+/**
+ * Stands in for a request's completion while it is timed. Reused, so that in the long run measuring
+ * allocates nothing.
+ */
 class TimedCompletion implements Completion {
   readonly #statistics: ClientStatistics;
   readonly #now: () => number;

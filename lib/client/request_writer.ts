@@ -25,7 +25,9 @@ import {
 } from "../rings/ring_layout.ts";
 import { type RequestDraft, requestLength, type ValueBytes } from "./request_draft.ts";
 
-/** Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first. */
+/**
+ * Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first.
+ */
 const LOOP_COPY_BYTES = 128;
 
 /** Writes the requests of one client. */
@@ -63,7 +65,10 @@ export class RequestWriter {
     return words;
   }
 
-  /** Makes a request that ends where its value would begin, for a value that does not travel through the ring. */
+  /**
+   * Makes a request that ends where its value would begin, for a value that does not travel through
+   * the ring.
+   */
   copyWithoutValue(draft: RequestDraft): Int32Array {
     const words = new Int32Array(REQUEST_RECORD + valueWord(draft.meta));
     words[REQUEST_LENGTH] = words.length;
@@ -79,7 +84,8 @@ export class RequestWriter {
     words[at + REQUEST_ARGUMENT] = 0;
     const record = at + REQUEST_RECORD;
     const valueAt = record + valueWord(meta);
-    // The words that may be padding, between key and expiry time or value; the ring holds older requests.
+    // The words that may be padding, between key and expiry time or value; the ring holds older
+    // requests.
     words[valueAt - 3] = 0;
     words[valueAt - 1] = 0;
     words[record + RECORD_VALUE_BYTES] = draft.value.end - draft.value.start;
@@ -105,7 +111,8 @@ export class RequestWriter {
     }
     const first = (bytes.byteOffset + start) >>> 2;
     const whole = length >>> 2;
-    // Codecs reuse their buffer, so the view of it is made once; a resized buffer needs another one.
+    // Codecs reuse their buffer, so the view of it is made once; a resized buffer needs another
+    // one.
     if (this.#valueView.buffer !== bytes.buffer || this.#valueView.length < first + whole) {
       this.#valueView = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
     }

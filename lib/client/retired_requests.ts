@@ -1,21 +1,25 @@
 /**
- * Requests in flight to KNs that are gone: which of them have been applied, and which have to be sent elsewhere (I5).
+ * Requests in flight to KNs that are gone: which of them have been applied, and which have to be
+ * sent elsewhere (I5).
  *
  * Why that can be told, request by request:
  *
- * - A KN writes the answer to a change before it unlocks the slot, and the slot is taken away from it by swapping its unlocked
- *   word. So once the owner table names another KN, every change that the gone KN has made or will ever make to the slot is an answer
- *   in the ring. Answers that were only prepared have been completed by then, or taken back (recovery/step_recovery.ts).
- * - An answer is recognised by the number of its request, so one of an earlier round is not taken for it.
- * - A request without an answer has not been applied, and never will be: it carries an outdated owner word. It is looked at
- *   once and then forgotten here, so an answer that a zombie writes too late (that the slot has moved, or that a condition did not
- *   hold) is nobody's.
+ * - A KN writes the answer to a change before it unlocks the slot, and the slot is taken away from
+ *   it by swapping its unlocked word. So once the owner table names another KN, every change that
+ *   the gone KN has made or will ever make to the slot is an answer in the ring. Answers that were
+ *   only prepared have been completed by then, or taken back (recovery/step_recovery.ts).
+ * - An answer is recognised by the number of its request, so one of an earlier round is not taken
+ *   for it.
+ * - A request without an answer has not been applied, and never will be: it carries an outdated
+ *   owner word. It is looked at once and then forgotten here, so an answer that a zombie writes too
+ *   late (that the slot has moved, or that a condition did not hold) is nobody's.
  *
- * The same holds for a key that several KNs own: its cell is taken away from a KN that is gone by swapping the cell's unlocked word, and
- * then clients route by another word.
+ * The same holds for a key that several KNs own: its cell is taken away from a KN that is gone by
+ * swapping the cell's unlocked word, and then clients route by another word.
  *
- * While the table still names the gone KN, its thread is in the middle of a change of the slot. The requests wait, and with them
- * everything that is issued for the slot. When the M-node declares the slot to be nobody's, they end without an answer.
+ * While the table still names the gone KN, its thread is in the middle of a change of the slot. The
+ * requests wait, and with them everything that is issued for the slot. When the M-node declares the
+ * slot to be nobody's, they end without an answer.
  *
  * @module
  */
@@ -55,7 +59,10 @@ export interface DepartedAnswer {
   readonly versionHigh: number;
 }
 
-/** A departed request about which all is known that ever will be: the answer, that there is none, or that nobody knows. */
+/**
+ * A departed request about which all is known that ever will be: the answer, that there is none, or
+ * that nobody knows.
+ */
 export interface DecidedRequest extends DepartedRequest {
   readonly answer: DepartedAnswer | "none" | "unknown";
 }
@@ -115,14 +122,17 @@ export class DepartedRequests {
     return decided;
   }
 
-  /** Who owns what a request was routed by: the KN that is gone, as long as it may have it locked. */
+  /**
+   * Who owns what a request was routed by: the KN that is gone, as long as it may have it locked.
+   */
   #ownerOf({ words, slot, connection }: DepartedRequest): NodeId {
     const word = words[REQUEST_OWNER_WORD] as OwnerWord;
     if (!isCellWord(word)) return ownerOf(loadOwner(this.#pool, slot));
     const cell = cellOf(word);
     const route = loadRoute(this.#pool, cell);
     if ((route & ~HOLDER_MASK) === word) return connection.nodeId;
-    // A cell is freed after it was taken away from everybody. What stands for that names no KN, though it has the number of one.
+    // A cell is freed after it was taken away from everybody. What stands for that names no KN,
+    // though it has the number of one.
     return route === NO_ROUTE ? cellNode(cell) : ownerOf(route);
   }
 

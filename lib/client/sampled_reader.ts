@@ -1,5 +1,6 @@
 /**
- * A reader that counts some of the keys that it reads. A store without statistics has a plain reader, and pays nothing.
+ * A reader that counts some of the keys that it reads. A store without statistics has a plain
+ * reader, and pays nothing.
  *
  * @module
  */

@@ -220,7 +220,9 @@ export class SentRequests {
     return count;
   }
 
-  /** Settles departed requests, or holds them again, as far as that is decided; returns how many. */
+  /**
+   * Settles departed requests, or holds them again, as far as that is decided; returns how many.
+   */
   #settleDeparted(): number {
     const decided = this.#departed.takeDecided();
     for (const request of decided) {

@@ -28,7 +28,7 @@ import {
   StoreState,
   storeState,
 } from "../routing/client_registry.ts";
-import { cacheBytesOf, codecOf } from "./options.ts";
+import { cacheBytesOf, codecOf } from "./resolved_options.ts";
 import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
 import {
   checkHandle,

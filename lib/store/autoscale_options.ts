@@ -8,7 +8,10 @@ import { NODE_COUNT_MAX } from "../core/limits.ts";
 import type { PolicySettings } from "../mnode/autoscale_policy.ts";
 import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
 
-/** Bounds of latency, in microseconds, from the issue of a request to its acknowledgement. At least one of them is given. */
+/**
+ * Bounds of latency, in microseconds, from the issue of a request to its acknowledgement. At least
+ * one of them is given.
+ */
 export interface LatencyObjective {
   /** Mean latency. @default any */
   meanMicros?: number;
@@ -34,21 +37,42 @@ export interface AutoscaleOptions {
   slo: LatencyObjective;
   /** Milliseconds from one decision to the next, 10 to 3,600,000. @default 1000 */
   periodMs?: number;
-  /** Milliseconds after a change in which nothing else is changed, 0 to 86,400,000. @default 5000 */
+  /**
+   * Milliseconds after a change in which nothing else is changed, 0 to 86,400,000.
+   * @default 5000
+   */
   graceMs?: number;
-  /** Periods in a row in which the same has to be called for until it is done, 1 to 100. @default 2 */
+  /**
+   * Periods in a row in which the same has to be called for until it is done, 1 to 100.
+   * @default 2
+   */
   confirmations?: number;
   /** Bounds of how occupied KNs are. @default { lower: 0.15, upper: 0.2 } */
   occupancy?: OccupancyBounds;
-  /** A key is hot if its frequency is so many standard deviations above the mean, 0 to 100. @default 3 */
+  /**
+   * A key is hot if its frequency is so many standard deviations above the mean, 0 to 100.
+   * @default 3
+   */
   hotKeySds?: number;
-  /** A key that KNs share is cold if its frequency is so many standard deviations below the mean, 0 to 100. @default 1 */
+  /**
+   * A key that KNs share is cold if its frequency is so many standard deviations below the mean, 0
+   * to 100.
+   * @default 1
+   */
   coldKeySds?: number;
-  /** Fewest latencies that have to be measured in a period for the SLO to count as violated, 1 to 1,000,000. @default 32 */
+  /**
+   * Fewest latencies that have to be measured in a period for the SLO to count as violated, 1 to
+   * 1,000,000.
+   * @default 32
+   */
   samplesMin?: number;
   /** Whether decisions are reported only, and nothing is changed. @default false */
   dryRun?: boolean;
-  /** Called with each decision, as one line of text and as it is; what it throws is an unhandled rejection. @default none */
+  /**
+   * Called with each decision, as one line of text and as it is; what it throws is an unhandled
+   * rejection.
+   * @default none
+   */
   log?: (line: string, decision: AutoscaleDecision) => void;
 }
 

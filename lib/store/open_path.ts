@@ -14,7 +14,8 @@ import { geometryOf } from "../pool/geometry.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import { codecName } from "./client_parts.ts";
-import { nodeCountMax, type ResolvedOptions, sizesOf } from "./options.ts";
+import { nodeCountMax, sizesOf } from "./pool_sizes.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 
 /** Threads that restore a large pool, at most. */
 const RESTORE_THREADS_MAX = 8;

@@ -59,7 +59,7 @@ import {
 import { closedByHost, type StoreHandle } from "./handle.ts";
 import { LoopTurn } from "./loop_turn.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
-import { nodeCountMax } from "./options.ts";
+import { nodeCountMax } from "./pool_sizes.ts";
 import type { Entry } from "./entry.ts";
 import { type PendingRead, type UpdatedStore, UpdateTurn } from "./update_turn.ts";
 import { isStoreOpen } from "../routing/client_registry.ts";

@@ -99,8 +99,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "or the store fails, closes, or loses its host, which fails them all",
     places: {
       "attach.ts AttachedMaintenance.close": 2,
-      "client.ts Client.#acquire": 1,
-      "client.ts Client.#hold": 1,
+      "request_sender.ts RequestSender.#acquire": 1,
+      "request_sender.ts RequestSender.#hold": 1,
       "client.ts Client.settleSlot": 1,
       "client.ts Client.waitFor": 1,
       "far_store.ts FarStore.#existing": 1,
@@ -108,8 +108,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "far_store.ts FarStore.#readDecoded": 1,
       "far_store.ts FarStore.getMany": 2,
       "flush_waiters.ts FlushWaiters.add": 1,
-      "held_slots.ts HeldSlots.whenIdle": 1,
-      "held_slots.ts HeldSlots.whenSettled": 1,
+      "slot_waiters.ts SlotWaiters.whenIdle": 1,
+      "slot_waiters.ts SlotWaiters.whenSettled": 1,
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
@@ -415,8 +415,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "Finite: each turn takes or passes one of the items, bytes or bits that are there " +
       "when it begins, or makes room in a cache, until there are none",
     places: {
-      "client.ts Client.#takeCompletions": 1,
-      "client.ts Client.failAll": 1,
+      "sent_requests.ts SentRequests.#takeCompletions": 1,
+      "sent_requests.ts SentRequests.failAll": 1,
       "dac_cache.ts DacCache.#evictFor": 1,
       "dac_cache.ts DacCache.makeRoomFor": 1,
       "dac_cache.ts DacCache.place": 1,

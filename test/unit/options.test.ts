@@ -6,13 +6,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidOptionError } from "../../lib/core/errors.ts";
-import {
-  nodeCountMax,
-  type OpenOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  sizesOf,
-} from "../../lib/store/options.ts";
+import type { OpenOptions } from "../../lib/store/options.ts";
+import { nodeCountMax, sizesOf } from "../../lib/store/pool_sizes.ts";
+import { type ResolvedOptions, resolveOptions } from "../../lib/store/resolved_options.ts";
 import { assertThrows } from "../support/errors.ts";
 
 const KIB = 1024;

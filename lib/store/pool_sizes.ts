@@ -1,0 +1,58 @@
+/**
+ * The sizes of a pool: how many bytes, in segments of how many, for how many KNs.
+ *
+ * @module
+ */
+import { InvalidOptionError } from "../core/errors.ts";
+import {
+  NODE_COUNT_MAX,
+  PUT_SEGMENT_RESERVE,
+  SEGMENT_BYTES_DEFAULT,
+  SEGMENT_BYTES_MIN,
+  SEGMENT_COUNT_MAX,
+  SEGMENT_COUNT_MIN,
+} from "../core/limits.ts";
+import { formatBytes } from "../core/units.ts";
+
+const CAPACITY_BYTES_DEFAULT = 2 ** 30;
+/** Segments that a default segment size aims at, for small capacities. */
+const SEGMENT_COUNT_AIM = 16;
+
+/** Sizes that were given; undefined where they were not. */
+export interface GivenSizes {
+  readonly capacityBytes: number | undefined;
+  readonly segmentBytes: number | undefined;
+}
+
+/**
+ * The sizes of a new pool.
+ *
+ * @throws {InvalidOptionError} when they contradict each other or the number of KNs
+ */
+export function sizesOf(
+  options: GivenSizes,
+): { capacityBytes: number; segmentBytes: number } {
+  const capacityBytes = options.capacityBytes ?? CAPACITY_BYTES_DEFAULT;
+  const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(capacityBytes);
+  const count = Math.floor(capacityBytes / segmentBytes);
+  if (count < SEGMENT_COUNT_MIN || count > SEGMENT_COUNT_MAX) {
+    throw new InvalidOptionError(
+      `capacity must be ${SEGMENT_COUNT_MIN} to ${SEGMENT_COUNT_MAX} times segmentBytes, ` +
+        `got ${formatBytes(capacityBytes)} and ${formatBytes(segmentBytes)}`,
+    );
+  }
+  return { capacityBytes, segmentBytes };
+}
+
+/**
+ * Most KNs that a pool of so many segments can serve: each holds one open, and the reserve stays
+ * free.
+ */
+export function nodeCountMax(segmentCount: number): number {
+  return Math.min(NODE_COUNT_MAX, segmentCount - PUT_SEGMENT_RESERVE - 2);
+}
+
+function defaultSegmentBytes(capacityBytes: number): number {
+  const aim = 2 ** Math.floor(Math.log2(capacityBytes / SEGMENT_COUNT_AIM));
+  return Math.min(SEGMENT_BYTES_DEFAULT, Math.max(SEGMENT_BYTES_MIN, aim));
+}

@@ -1,0 +1,333 @@
+/**
+ * The options of `open` after their validation: every unknown, malformed or contradictory option is
+ * refused before anything is allocated.
+ *
+ * @module
+ */
+import { availableParallelism } from "node:os";
+import type { CachePolicy } from "../cache/cache.ts";
+import type { CodecOption } from "../codec/codec.ts";
+import { describe, InvalidOptionError } from "../core/errors.ts";
+import {
+  CAPACITY_BYTES_MAX,
+  CAPACITY_BYTES_MIN,
+  CHECKPOINT_BYTES_MAX,
+  CLIENT_CACHE_BYTES_MAX,
+  CLIENT_CACHE_BYTES_MIN,
+  CLIENT_COUNT_MAX,
+  NODE_COUNT_MAX,
+  RING_BYTES_DEFAULT,
+  RING_BYTES_MAX,
+  RING_BYTES_MIN,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+} from "../core/limits.ts";
+import type { Bytes } from "../core/units.ts";
+import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
+import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
+import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts";
+import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";
+import type { OpenOptions } from "./options.ts";
+import { pathFrom, pathRule } from "./path_argument.ts";
+
+/** The options after validation. */
+export interface ResolvedOptions<V> {
+  readonly path: string | undefined;
+  readonly nodes: number;
+  readonly autoscale: ResolvedAutoscale | undefined;
+  readonly statistics: boolean;
+  readonly clients: number;
+  /** Undefined unless given: a pool at `path` has a capacity of its own. */
+  readonly capacityBytes: number | undefined;
+  readonly segmentBytes: number | undefined;
+  readonly codec: CodecOption<V>;
+  readonly durability: Durability;
+  /** Undefined unless given. */
+  readonly checkpointBytes: number | undefined;
+  readonly repair: boolean;
+  readonly onProgress: ((share: number) => void) | undefined;
+  readonly spinMicros: number;
+  readonly help: boolean;
+  /**
+   * Whether the KNs' threads wait for the first requests; a worker module of the application's own
+   * is tried at once.
+   */
+  readonly startsLazily: boolean;
+  readonly ringBytes: number;
+  readonly inFlight: number;
+  readonly dpmThreads: number;
+  readonly prefault: "auto" | boolean;
+  /** Budget of the client cache; undefined for none. */
+  readonly cacheBytes: number | undefined;
+  readonly keepAlive: boolean;
+  readonly workers: WorkerUrls;
+  readonly processorCount: number;
+  /** Set in the far placement. */
+  readonly far: FarOptions | undefined;
+}
+
+/** The options of the far placement. */
+export interface FarOptions {
+  readonly roundTripMicros: number;
+  /** Undefined unless given. */
+  readonly cacheBytes: number | undefined;
+  readonly cachePolicy: CachePolicy;
+  /** Undefined unless given. */
+  readonly backlogBytes: number | undefined;
+}
+
+const CHECKPOINT_BYTES_MIN = 64 * 1024;
+const SPIN_MICROS_DEFAULT = 100;
+const SPIN_MICROS_MAX = 1_000_000;
+const IN_FLIGHT_DEFAULT = 4096;
+const IN_FLIGHT_MAX = 65_536;
+const DPM_THREADS_MAX = 8;
+/** Options that only the far placement has. */
+const FAR_ONLY = ["roundTripMicros", "cachePolicy", "backlog"] as const;
+const ROUND_TRIP_MICROS_MAX = 1_000_000;
+const CACHE_POLICIES: readonly string[] = [
+  "marginal",
+  "dac",
+  "values",
+  "shortcuts",
+  "split",
+  "s3fifo",
+  "wtinylfu",
+] satisfies CachePolicy[];
+
+const KNOWN = new Set<string>(
+  [
+    "path",
+    "nodes",
+    "autoscale",
+    "statistics",
+    "clients",
+    "capacity",
+    "segmentBytes",
+    "codec",
+    "durability",
+    "checkpointBytes",
+    "repair",
+    "onProgress",
+    "spin",
+    "help",
+    "ringBytes",
+    "inFlight",
+    "dpmThreads",
+    "prefault",
+    "cache",
+    "keepAlive",
+    "workers",
+    "placement",
+    ...FAR_ONLY,
+  ] satisfies (keyof OpenOptions)[],
+);
+
+/**
+ * Validates the options of `open`.
+ *
+ * @throws {InvalidOptionError} naming the option, its rule and what was received
+ */
+export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions<V> {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) {
+      throw new InvalidOptionError(
+        `options must be among ${[...KNOWN].join(", ")}, got ${describe(name)}`,
+      );
+    }
+  }
+  const {
+    durability = options.path === undefined ? "memory" : "os",
+    repair = false,
+    onProgress,
+    clients = CLIENT_COUNT_MAX,
+    ringBytes = RING_BYTES_DEFAULT,
+    inFlight = IN_FLIGHT_DEFAULT,
+  } = options;
+  const {
+    spin = "auto",
+    // No client has what a far KN knows.
+    help = options.placement !== "far",
+    dpmThreads = 1,
+    prefault = "auto",
+    statistics = false,
+    keepAlive = false,
+    workers = {},
+  } = options;
+  requireThat(
+    Object.hasOwn(DURABILITY_LEVELS, durability),
+    "durability",
+    'must be "memory", "os" or "disk"',
+    durability,
+  );
+  requireThat(
+    durability === "memory" || options.path !== undefined,
+    "durability",
+    'must be "memory" without a path',
+    durability,
+  );
+  requireThat(
+    onProgress === undefined || typeof onProgress === "function",
+    "onProgress",
+    "must be a function",
+    onProgress,
+  );
+  const autoscale = options.autoscale === undefined
+    ? undefined
+    : resolveAutoscale(options.autoscale);
+  const capacityBytes = options.capacity === undefined
+    ? undefined
+    : bytesWithin("capacity", options.capacity, CAPACITY_BYTES_MIN, CAPACITY_BYTES_MAX);
+  const segmentBytes = options.segmentBytes === undefined
+    ? undefined
+    : powerOfTwo("segmentBytes", options.segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+  const codec = codecOf(options.codec);
+  return {
+    path: pathOf(options.path),
+    nodes: nodesOf(options.nodes, autoscale),
+    autoscale,
+    statistics: booleanOf("statistics", statistics),
+    clients: wholeNumber("clients", clients, 1, CLIENT_COUNT_MAX),
+    capacityBytes,
+    segmentBytes,
+    codec,
+    durability,
+    checkpointBytes: options.checkpointBytes === undefined ? undefined : bytesWithin(
+      "checkpointBytes",
+      options.checkpointBytes,
+      CHECKPOINT_BYTES_MIN,
+      CHECKPOINT_BYTES_MAX,
+    ),
+    repair: booleanOf("repair", repair),
+    onProgress,
+    spinMicros: spinOf(spin),
+    help: booleanOf("help", help),
+    startsLazily: help && workers?.node === undefined,
+    ringBytes: powerOfTwo(
+      "ringBytes",
+      ringBytes,
+      RING_BYTES_MIN,
+      RING_BYTES_MAX,
+    ),
+    inFlight: inFlightOf(inFlight),
+    dpmThreads: wholeNumber("dpmThreads", dpmThreads, 1, DPM_THREADS_MAX),
+    prefault: prefaultOf(prefault),
+    // In the far placement it is the KNs that have caches.
+    cacheBytes: options.placement === "far" ? undefined : cacheBytesOf(options.cache, codec),
+    keepAlive: booleanOf("keepAlive", keepAlive),
+    workers: workersOf(workers),
+    processorCount: availableParallelism(),
+    far: farOf(options, help),
+  };
+}
+
+function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefined {
+  const { placement = "near", roundTripMicros = 0, cache, cachePolicy = "marginal" } = options;
+  const isKnown = placement === "near" || placement === "far";
+  requireThat(isKnown, "placement", 'must be "near" or "far"', placement);
+  if (placement === "near") {
+    for (const name of FAR_ONLY) {
+      const given = options[name];
+      requireThat(given === undefined, name, 'must be left out unless placement is "far"', given);
+    }
+    return undefined;
+  }
+  requireThat(!help, "help", "must be false in the far placement: clients have no cache", help);
+  const isTime = typeof roundTripMicros === "number" && roundTripMicros >= 0 &&
+    roundTripMicros <= ROUND_TRIP_MICROS_MAX;
+  requireThat(
+    isTime,
+    "roundTripMicros",
+    `must be 0 to ${ROUND_TRIP_MICROS_MAX} microseconds`,
+    roundTripMicros,
+  );
+  const isPolicy = CACHE_POLICIES.includes(cachePolicy);
+  requireThat(isPolicy, "cachePolicy", `must be among ${CACHE_POLICIES.join(", ")}`, cachePolicy);
+  return {
+    roundTripMicros,
+    cacheBytes: cache === undefined || cache === 0
+      ? cache
+      : bytesWithin("cache", cache, 1, CAPACITY_BYTES_MAX),
+    cachePolicy,
+    backlogBytes: options.backlog === undefined
+      ? undefined
+      : bytesWithin("backlog", options.backlog, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
+  };
+}
+
+function nodesOf(value: unknown, autoscale: ResolvedAutoscale | undefined): number {
+  if (autoscale === undefined) {
+    return value === undefined ? 1 : wholeNumber("nodes", value, 1, NODE_COUNT_MAX);
+  }
+  const { min, max } = autoscale.settings;
+  return value === undefined ? min : wholeNumber("nodes", value, min, max);
+}
+
+function inFlightOf(value: unknown): number {
+  const count = wholeNumber("inFlight", value, 8, IN_FLIGHT_MAX);
+  requireThat(Math.log2(count) % 1 === 0, "inFlight", "must be a power of two", value);
+  return count;
+}
+
+function prefaultOf(value: unknown): "auto" | boolean {
+  return value === "auto" ? value : booleanOf("prefault", value);
+}
+
+function spinOf(value: unknown): number {
+  if (value === "auto" || value === true) return SPIN_MICROS_DEFAULT;
+  if (value === false) return 0;
+  const isValid = typeof value === "number" && value >= 0 && value <= SPIN_MICROS_MAX;
+  requireThat(
+    isValid,
+    "spin",
+    `must be "auto", a boolean or 0 to ${SPIN_MICROS_MAX} microseconds`,
+    value,
+  );
+  return value as number;
+}
+
+function pathOf(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const path = pathFrom(value);
+  requireThat(path !== undefined, "path", pathRule(value), value);
+  return path;
+}
+
+/** Checks an option `cache`; undefined without one. */
+export function cacheBytesOf<V>(
+  value: Bytes | undefined,
+  codec: CodecOption<V>,
+): number | undefined {
+  if (value === undefined) return undefined;
+  const rule = 'must be left out with the codec "binary", whose values cannot be frozen and shared';
+  requireThat(codec !== "binary", "cache", rule, value);
+  return bytesWithin("cache", value, CLIENT_CACHE_BYTES_MIN, CLIENT_CACHE_BYTES_MAX);
+}
+
+/** Checks an option `codec`. */
+export function codecOf<V>(value: CodecOption<V> | undefined): CodecOption<V> {
+  if (value === undefined) return "msgpack";
+  if (value === "msgpack" || value === "json" || value === "binary") return value;
+  const isCodec = typeof value === "object" && value !== null &&
+    typeof value.encode === "function" && typeof value.decode === "function";
+  requireThat(isCodec, "codec", 'must be "msgpack", "json", "binary" or { encode, decode }', value);
+  return value;
+}
+
+function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
+  requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
+  for (const [name, url] of Object.entries(value)) {
+    requireThat(
+      name === "node" || name === "dpm",
+      "workers",
+      'may have "node" and "dpm" only',
+      name,
+    );
+    const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
+    requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
+  }
+  return { ...defaultWorkerUrls(), ...value };
+}
