@@ -3,18 +3,25 @@
  *
  * @module
  */
-import { describe, InvalidArgumentError } from "../core/errors.ts";
-import type { Key } from "../core/key_encoder.ts";
+import { describe, FarOnlyError, InvalidArgumentError } from "../core/errors.ts";
+import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
 import { CELL_KEY_BYTES_MAX, EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
 import type { StoredKey } from "../index/one_sided_reader.ts";
+import { isFar } from "../pool/placement.ts";
+import type { Pool } from "../pool/pool.ts";
+import { pathFrom, pathRule } from "./path_argument.ts";
+import { nodeCountMax } from "./pool_sizes.ts";
 
 /** Options of a put. */
 export interface PutOptions {
   /** Milliseconds after which the key is gone. @default never */
   ttl?: number;
-  /** What it survives when it is acknowledged, if that is more than the store's durability. @default the store's */
+  /**
+   * What it survives when it is acknowledged, if that is more than the store's durability.
+   * @default the store's
+   */
   durability?: Durability;
 }
 
@@ -34,6 +41,25 @@ export function assertReplicable(keyBytes: number): void {
   throw new InvalidArgumentError(
     `key must have at most ${CELL_KEY_BYTES_MAX} bytes to be replicated, got ${keyBytes} bytes`,
   );
+}
+
+/**
+ * Encodes a key that may be owned by several KNs.
+ *
+ * @throws {FarOnlyError} in the near placement
+ * @throws {InvalidArgumentError} when the key is too long
+ */
+export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
+  const encoder = new KeyEncoder(...pool.hashKey);
+  encoder.encode(key);
+  if (!isFar(pool)) {
+    throw new FarOnlyError(
+      'replicate must be called on a store with placement "far", got a near one: ' +
+        "there every thread reads every key itself",
+    );
+  }
+  assertReplicable(encoder.byteLength);
+  return encoder;
 }
 
 const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -57,7 +83,8 @@ export function prefixOf(options: IterationOptions): Uint8Array {
   const { prefix } = options;
   if (prefix === undefined) return new Uint8Array(0);
   if (typeof prefix === "string") {
-    // As U+FFFD, which the encoder would write, a lone surrogate would match keys that do not start with it.
+    // As U+FFFD, which the encoder would write, a lone surrogate would match keys that do not start
+    // with it.
     if (!prefix.isWellFormed()) {
       throw new InvalidArgumentError(
         "prefix must be a well-formed string, got one with a lone surrogate",
@@ -136,6 +163,65 @@ export function versionOf(version: unknown): number | null {
     );
   }
   return version as number | null;
+}
+
+/** Checks the function argument of an update. */
+export function assertChange(change: unknown): void {
+  if (typeof change === "function") return;
+  throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
+}
+
+/** Checks that an entry of a batch is a pair. */
+export function assertPair(entry: unknown): void {
+  if (Array.isArray(entry)) return;
+  throw new InvalidArgumentError(`entries must hold [key, value] pairs, got ${describe(entry)}`);
+}
+
+/**
+ * Checks how many KNs a store is to have.
+ *
+ * @param bounds of autoscale, if the M-node decides about their number, too
+ * @param segmentCount of the pool
+ */
+export function assertNodeCount(
+  nodes: number,
+  bounds: { readonly min: number; readonly max: number } | undefined,
+  segmentCount: number,
+): void {
+  if (bounds !== undefined && (nodes < bounds.min || nodes > bounds.max)) {
+    throw new InvalidArgumentError(
+      `nodes must be from ${bounds.min} to ${bounds.max}, the bounds of autoscale, got ${
+        describe(nodes)
+      }`,
+    );
+  }
+  const max = nodeCountMax(segmentCount);
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > max) {
+    throw new InvalidArgumentError(
+      `nodes must be a whole number from 1 to ${max} for a pool of ` +
+        `${segmentCount} segments, got ${describe(nodes)}`,
+    );
+  }
+}
+
+/** Checks how many of so many KNs are to own a key. */
+export function assertOwnerCount(owners: number, nodes: number): void {
+  if (Number.isInteger(owners) && owners >= 1 && owners <= nodes) return;
+  throw new InvalidArgumentError(
+    `owners must be a whole number from 1 to ${nodes}, the number of KNs, got ${describe(owners)}`,
+  );
+}
+
+/** The path of a backup's directory. */
+export function backupPathOf(directory: string | URL): string {
+  if (directory === "" || (typeof directory !== "string" && !(directory instanceof URL))) {
+    throw new InvalidArgumentError(
+      `directory must be a non-empty string, got ${describe(directory)}`,
+    );
+  }
+  const path = pathFrom(directory);
+  if (path !== undefined) return path;
+  throw new InvalidArgumentError(`directory ${pathRule(directory)}, got ${describe(directory)}`);
 }
 
 /** Checks that an argument is an iterable. */

@@ -37,14 +37,18 @@ import {
   type SharedParts,
   type StoreHandle,
 } from "./handle.ts";
-import { FarStore } from "../far/store/far_store.ts";
+import { FarStoreReads } from "../far/store/far_store_reads.ts";
 import { HostWatch } from "./host_watch.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { Store } from "./store.ts";
+import type { OperationParts } from "./store_parts.ts";
 
 /** What `attach` takes beside the handle. */
 export interface AttachOptions<V = unknown> {
-  /** The codec, if the store was opened with one of the application's own: functions cannot be sent to another thread. */
+  /**
+   * The codec, if the store was opened with one of the application's own: functions cannot be sent
+   * to another thread.
+   */
   codec?: CodecOption<V>;
   /** Bytes of decoded values that this thread keeps, like the option of `open`. @default none */
   cache?: Bytes;
@@ -57,15 +61,18 @@ const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof A
 /**
  * Attaches this thread to a store that another thread of the process has opened.
  *
- * It reads and writes the store directly, like the thread that opened it. Methods that are about the store as a whole (`scale`,
- * `replicate`, `snapshot`, `backup`) are refused with a {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when
- * this thread has ended.
+ * It reads and writes the store directly, like the thread that opened it. Methods that are about
+ * the store as a whole (`scale`, `replicate`, `snapshot`, `backup`) are refused with a {@linkcode
+ * HostOnlyError}. Its place is free again when the store is closed here, or when this thread has
+ * ended.
  *
  * @typeParam V the type of the values
  * @param handle what `share()` has returned, there or in another attached thread
  * @throws {InvalidArgumentError} when it is not a handle
- * @throws {InvalidOptionError} when the codec is missing, or another one, or the cache's size breaks its rule
- * @throws {TooManyClientsError} when as many threads are attached as the store's option `clients` allows
+ * @throws {InvalidOptionError} when the codec is missing, or another one, or the cache's size
+ *   breaks its rule
+ * @throws {TooManyClientsError} when as many threads are attached as the store's option `clients`
+ *   allows
  * @throws {StoreClosedError} when the store has been closed
  *
  * @example
@@ -130,6 +137,7 @@ export async function attach<V = unknown>(
       },
     });
     const { reads } = parts;
+    const makeReads = reads && ((used: OperationParts<V>) => new FarStoreReads(used, reads));
     const storeParts = {
       pool,
       ...parts,
@@ -137,9 +145,7 @@ export async function attach<V = unknown>(
       handle,
       maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
     };
-    const store: Store<V> = reads === undefined
-      ? new Store<V>(storeParts)
-      : new FarStore<V>({ ...storeParts, reads });
+    const store: Store<V> = new Store<V>(storeParts, makeReads);
     // Before the first operation: how much fits a ring is known when there is one.
     parts.connector.update(parts.client);
     if (options.keepAlive) store.keepAlive();
@@ -190,7 +196,8 @@ class AttachedMaintenance<V> implements StoreMaintenance {
 
   async close(hasFailed: () => boolean): Promise<void> {
     const { client, connector } = this.#parts;
-    // Code that the store has called in the middle of an operation may have called this: the operation is issued first.
+    // Code that the store has called in the middle of an operation may have called this: the
+    // operation is issued first.
     await Promise.resolve();
     if (!hasFailed()) await client.whenIdle();
     this.#stay();

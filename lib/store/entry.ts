@@ -13,3 +13,8 @@ export interface Entry<V> {
   /** When the key will be gone, in milliseconds since the epoch; absent if it will not. */
   readonly expiresAt?: number;
 }
+
+/** An entry as it is returned; without an expiry time it has no such property. */
+export function entryOf<V>(value: V, version: number, expiresAtMs: number): Entry<V> {
+  return expiresAtMs === Infinity ? { value, version } : { value, version, expiresAt: expiresAtMs };
+}

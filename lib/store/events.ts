@@ -19,19 +19,36 @@ export interface StoreEventDetails {
   readonly noderemoved: { readonly node: number };
   /** A KN has failed, and another one has taken its place. */
   readonly nodefailed: NodeFailure;
-  /** The thread of a KN could not be started, and starting it was given up: the threads that use the store do its work. */
+  /**
+   * The thread of a KN could not be started, and starting it was given up: the threads that use the
+   * store do its work.
+   */
   readonly threadfailed: ThreadFailure;
-  /** Nothing is left of a KN that has failed: every slot can be written, and every request was settled or sent again. */
+  /**
+   * Nothing is left of a KN that has failed: every slot can be written, and every request was
+   * settled or sent again.
+   */
   readonly noderecovered: NodeRecovery;
-  /** The M-node has looked at a period, with the option `autoscale`: what it has measured, decided and done, and why. */
+  /**
+   * The M-node has looked at a period, with the option `autoscale`: what it has measured, decided
+   * and done, and why.
+   */
   readonly decision: AutoscaleDecision;
   /** `scale`, or the M-node, has moved slots. */
   readonly slotsmoved: ScaleReport;
-  /** The thread of an attached client has ended without closing its store; its place is free again. */
+  /**
+   * The thread of an attached client has ended without closing its store; its place is free again.
+   */
   readonly clientlost: { readonly client: number };
-  /** Nothing is durable any more: a write to the files of the pool, a sync, or a checkpoint has failed. */
+  /**
+   * Nothing is durable any more: a write to the files of the pool, a sync, or a checkpoint has
+   * failed.
+   */
   readonly durabilitylost: { readonly failure: "write" | "sync" | "checkpoint" };
-  /** Live data has passed nine tenths of what the pool may hold; reported again after it has been below eight tenths. */
+  /**
+   * Live data has passed nine tenths of what the pool may hold; reported again after it has been
+   * below eight tenths.
+   */
   readonly poolnearlyfull: { readonly liveBytes: number; readonly liveBytesMax: number };
 }
 
@@ -61,14 +78,18 @@ export interface StoreListenerOptions {
   signal?: AbortSignal;
 }
 
-/** Events that wait to be dispatched, at most: a thread that blocks for longer than that takes hears of the newest. */
+/**
+ * Events that wait to be dispatched, at most: a thread that blocks for longer than that takes hears
+ * of the newest.
+ */
 const EVENTS_QUEUED_MAX = 1024;
 
 /**
  * The events of one store.
  *
- * They are dispatched as a microtask. Much of what they tell of is found out in the middle of an operation: while a thread blocks, it
- * looks after KNs and the pool. A listener that used the store there would do so between two steps of that operation.
+ * They are dispatched as a microtask. Much of what they tell of is found out in the middle of an
+ * operation: while a thread blocks, it looks after KNs and the pool. A listener that used the store
+ * there would do so between two steps of that operation.
  */
 export class StoreEvents {
   /** Where listeners are added. */

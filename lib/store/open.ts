@@ -27,11 +27,15 @@ import { Maintenance } from "./maintenance.ts";
 import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
-import { FarStore } from "../far/store/far_store.ts";
-import { Store, type StoreParts } from "./store.ts";
+import { FarStoreReads } from "../far/store/far_store_reads.ts";
+import { Store } from "./store.ts";
+import type { OperationParts, StoreParts } from "./store_parts.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
-/** Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to replay at most. */
+/**
+ * Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to
+ * replay at most.
+ */
 const CHECKPOINT_BYTES_DEFAULT = 256 * 1024 * 1024;
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
@@ -46,13 +50,15 @@ const IN_MEMORY = {
 };
 
 /**
- * Opens a store: allocates the pool, or restores it from the snapshot at `path`, and starts the KNs.
+ * Opens a store: allocates the pool, or restores it from the snapshot at `path`, and starts the
+ * KNs.
  *
  * @typeParam V the type of the values
  * @param options see {@linkcode OpenOptions}
  * @throws {InvalidOptionError} for options that are unknown, malformed or contradictory
  * @throws {PathError} when `path` cannot be used
- * @throws {PoolLockedError} when the pool at `path` is open already, in another process or in this one
+ * @throws {PoolLockedError} when the pool at `path` is open already, in another process or in this
+ *   one
  * @throws {FormatError} when a file at `path` is foreign or of a newer format
  * @throws {CorruptionError} when a file at `path` is damaged
  * @throws {NodeFailedError} when a KN cannot be started
@@ -74,7 +80,8 @@ export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
   const resolved = resolveOptions(options);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
-  // At the end the library's files may be gone, and then no thread can be started that writes the last snapshot.
+  // At the end the library's files may be gone, and then no thread can be started that writes the
+  // last snapshot.
   if (resolved.path !== undefined) await loadTasks();
   const opened = resolved.path === undefined
     ? { ...IN_MEMORY, pool: createPool(resolved) }
@@ -235,7 +242,8 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
         onClosing: () => opening.statistics?.stop(),
         onClosed: onThreadExit(() => {
           setStoreState(pool, StoreState.ORPHANED);
-          // Under `deno --watch` a program is replaced in a process that goes on, and so would its threads.
+          // Under `deno --watch` a program is replaced in a process that goes on, and so would its
+          // threads.
           nodes.abandon();
           dpm.abandon();
         }),
@@ -263,9 +271,8 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     }),
   };
   const { reads } = parts;
-  const store = opening.store = reads === undefined
-    ? new Store<V>(storeParts)
-    : new FarStore<V>({ ...storeParts, reads });
+  const makeReads = reads && ((used: OperationParts<V>) => new FarStoreReads(used, reads));
+  const store = opening.store = new Store<V>(storeParts, makeReads);
   parts.connector.update(parts.client);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {

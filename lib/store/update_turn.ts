@@ -1,10 +1,11 @@
 /**
- * An update of a key, as a turn among this client's operations on it (client/key_queues.ts): read, change, compare-and-set, and from
- * the beginning again if another client was faster.
+ * An update of a key, as a turn among this client's operations on it (client/key_queues.ts): read,
+ * change, compare-and-set, and from the beginning again if another client was faster.
  *
- * `change` may return a promise, and code that waits for it may use the key itself, or wait for `flush` or `close`. Were the key
- * held for so long, both would wait for ever. So a promise that is not settled when the event loop has turned, or when a synchronous
- * call needs the key, costs the update its turn: it takes a new one when the promise is fulfilled.
+ * `change` may return a promise, and code that waits for it may use the key itself, or wait for
+ * `flush` or `close`. Were the key held for so long, both would wait for ever. So a promise that is
+ * not settled when the event loop has turned, or when a synchronous call needs the key, costs the
+ * update its turn: it takes a new one when the promise is fulfilled.
  *
  * @module
  */
@@ -28,7 +29,10 @@ export interface PendingRead<V> {
 
 /** What an update needs of its store. */
 export interface UpdatedStore<V> {
-  /** Begins to read a key; `wake` is called, perhaps in the middle of a poll, when it cannot be taken at once but later. */
+  /**
+   * Begins to read a key; `wake` is called, perhaps in the middle of a poll, when it cannot be
+   * taken at once but later.
+   */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
   /** Encodes a value, and issues a put of it that depends on what was read. */
   beginSet(
@@ -194,7 +198,10 @@ export class UpdateTurn<V> extends Turn {
     return false;
   }
 
-  /** The promise is fulfilled: stores the value in this turn, or in another one if this one was given up. */
+  /**
+   * The promise is fulfilled: stores the value in this turn, or in another one if this one was
+   * given up.
+   */
   readonly #takeChanged = (value: V): void => {
     this.#value = value;
     this.#phase = Phase.STORE;

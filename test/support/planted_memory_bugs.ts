@@ -320,7 +320,7 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     name: "a store that is closed keeps its pool",
     breaks: "the memory of a thread",
     file: "lib/store/store.ts",
-    edits: [["this.letGo();", ""]],
+    edits: [["this.#letGo();", ""]],
     caughtBy: [KEPT_STORES],
   },
 ];

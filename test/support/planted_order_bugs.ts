@@ -26,7 +26,7 @@ export const ORDER_BUGS: readonly PlantedBug[] = [
   {
     name: "a value that waits behind an update is overwritten by the next one that is encoded",
     breaks: "I4",
-    file: "lib/store/store.ts",
+    file: "lib/store/writes.ts",
     edits: [[
       "bytes: new Uint8Array(bytes.subarray(start, end)),",
       "bytes: bytes.subarray(start, end),",

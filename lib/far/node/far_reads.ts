@@ -1,13 +1,14 @@
 /**
- * What a far KN does about requests that only read, and about the one that asks for merging: they join the group of the step
- * (merged_commit.ts), or wait for what they need.
+ * What a far KN does about requests that only read, and about the one that asks for merging: they
+ * join the group of the step (merged_commit.ts), or wait for what they need.
  *
- * Reads take no lock. That the KN owns the slot is looked up once, in the slot's lock word, and that is the moment at which the read
- * takes effect (I4): what the KN knows is the key's newest record as long as it owns the slot. If the slot is taken away right
- * afterwards, the read returns what was true at that moment, or something newer that is found in the index.
+ * Reads take no lock. That the KN owns the slot is looked up once, in the slot's lock word, and
+ * that is the moment at which the read takes effect (I4): what the KN knows is the key's newest
+ * record as long as it owns the slot. If the slot is taken away right afterwards, the read returns
+ * what was true at that moment, or something newer that is found in the index.
  *
- * A request for a key that several KNs own carries the word of the key's cell in the place of the owner word. It takes effect when the
- * cell is read, or while it is locked (cell_group.ts).
+ * A request for a key that several KNs own carries the word of the key's cell in the place of the
+ * owner word. It takes effect when the cell is read, or while it is locked (cell_group.ts).
  *
  * @module
  */
@@ -121,8 +122,8 @@ export class FarReads {
   }
 
   /**
-   * Copies what was found into the staging segment, for the client to take from there; as a record of the client's own, so that the place
-   * is given back for it if it ends.
+   * Copies what was found into the staging segment, for the client to take from there; as a record
+   * of the client's own, so that the place is given back for it if it ends.
    */
   #stageFound(
     consumer: RequestConsumer,
@@ -157,7 +158,8 @@ export class FarReads {
     const routedBy = ring[at + REQUEST_OWNER_WORD] as OwnerWord;
     if (!this.#owns(slot, routedBy)) return this.#refuse(consumer);
     const isMerged = !unmerged.hasRecordsOf(slot) && !unmerged.isCleared(slot);
-    // What others have logged for the slot's keys that have cells, they merge: they are asked, too (far/store/far_store.ts).
+    // What others have logged for the slot's keys that have cells, they merge: they are asked, too
+    // (far/store/far_store_reads.ts).
     if (!isMerged || unmerged.hasShared) return Outcome.WAITS_FOR_MERGE;
     this.#commit.answerRead(consumer, Status.OK);
     return Outcome.DONE;

@@ -1,33 +1,32 @@
 /**
- * A store whose pool is a far one: reads are requests to the KNs that own the keys.
+ * Reads in the far placement: they are requests to the KNs that own the keys.
  *
  * @module
  */
-import { monotonicMs, sleep } from "../../core/runtime.ts";
+import type { Client } from "../../client/client.ts";
 import { BatchCompletion, type Completion } from "../../client/completions.ts";
-import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
+import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueCodec } from "../../codec/codec.ts";
-import type { DinomoError } from "../../core/errors.ts";
 import type { Slot } from "../../core/brands.ts";
+import type { DinomoError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
-import { unaskedLogs } from "../log/unasked_logs.ts";
-import { hasUnmerged } from "../log/log_merger.ts";
+import { monotonicMs, sleep } from "../../core/runtime.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
-import { iterable, type IterationOptions, ownKey } from "../../store/arguments.ts";
+import { iterable, type IterationOptions, keyOf, ownKey } from "../../store/arguments.ts";
+import { type Entry, entryOf } from "../../store/entry.ts";
+import type { IndexedKeys } from "../../store/indexed_keys.ts";
+import type { StoreLifetime } from "../../store/lifetime.ts";
 import { LoopTurn } from "../../store/loop_turn.ts";
-import type { Entry } from "../../store/entry.ts";
-import { Store, type StoreParts } from "../../store/store.ts";
+import type { StoreReads } from "../../store/reads.ts";
+import type { OperationParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
-
-/** The parts of such a store. */
-export interface FarStoreParts<V> extends StoreParts<V> {
-  /** What comes back for reads. */
-  readonly reads: RoutedReads;
-}
+import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
+import { hasUnmerged } from "../log/log_merger.ts";
+import { unaskedLogs } from "../log/unasked_logs.ts";
 
 /** Lets a thread wait for many requests. */
 class CountCompletion implements Completion {
@@ -54,12 +53,18 @@ class CountCompletion implements Completion {
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
-/** The same of a `getMany`: enough to keep KNs busy, and few enough to leave the event loop its turns. */
+/**
+ * The same of a `getMany`: enough to keep KNs busy, and few enough to leave the event loop its
+ * turns.
+ */
 const KEYS_PER_READ = 256;
-/** How often to look whether logs have been merged that nobody is asked for. */
+/** How often to look whether the M-node has merged the logs that no KN is asked for. */
 const UNASKED_LOOK_MS = 1;
 
-/** Waits until the M-node has merged the logs of KNs that own no slot, such as those that are gone; not for ever. */
+/**
+ * Waits until the M-node has merged the logs of KNs that own no slot, such as those that are gone;
+ * not for ever.
+ */
 class UnaskedLogs {
   readonly #pool: Pool;
   readonly #deadlineMs = monotonicMs() + UNAVAILABLE_AFTER_MS;
@@ -68,51 +73,68 @@ class UnaskedLogs {
     this.#pool = pool;
   }
 
-  /** Whether that is so: a zombie may keep its log from being merged, and its changes from being seen here. */
+  /**
+   * Whether that is so: a zombie may keep its log from being merged, and its changes from being
+   * seen here.
+   */
   get isSettled(): boolean {
     return unaskedLogs(this.#pool).length === 0 || monotonicMs() > this.#deadlineMs;
   }
 }
 
 /**
- * Made by `open` and `attach` for a far pool.
+ * Reads of a far pool by one thread.
  *
- * What looks at the index as a whole (`count`, iteration) first has the KNs merge what they have logged. Values are decoded when the
- * answers have been taken from the rings: decoding may need another read.
+ * What looks at the index as a whole (`count`, iteration) first has the KNs merge what they have
+ * logged. Values are decoded when the answers have been taken from the rings: decoding may need
+ * another read.
  */
-export class FarStore<V> extends Store<V> {
+export class FarStoreReads<V> implements StoreReads<V> {
   #pool: Pool;
-  #parts: FarStoreParts<V>;
+  #client: Client;
   #codec: ValueCodec<V>;
+  #queues: KeyQueues;
+  /** What comes back for reads. */
+  #routed: RoutedReads;
   readonly #key: KeyEncoder;
+  readonly #lifetime: StoreLifetime;
+  readonly #indexed: IndexedKeys;
 
-  /** Used by `open` and `attach` only. */
-  constructor(parts: FarStoreParts<V>) {
-    super(parts);
-    this.#parts = parts;
+  /** Reads with a store's parts. */
+  constructor(parts: OperationParts<V>, routed: RoutedReads) {
     this.#pool = parts.pool;
+    this.#client = parts.client;
     this.#codec = parts.codec;
+    this.#queues = parts.queues;
+    this.#routed = routed;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
+    this.#lifetime = parts.lifetime;
+    this.#indexed = parts.indexedKeys;
   }
 
-  protected override letGo(): void {
-    super.letGo();
-    this.#parts = this.#pool = this.#codec = undefined as never;
+  letGo(): void {
+    const gone = undefined as never;
+    this.#pool =
+      this.#client =
+      this.#codec =
+      this.#queues =
+      this.#routed =
+        gone;
   }
 
-  override get(key: Key): Promise<V | undefined> {
+  get(key: Key): Promise<V | undefined> {
     return this.#readDecoded(key, true, ({ value }) => value && this.#decode(value));
   }
 
-  override getSync(key: Key): V | undefined {
+  getSync(key: Key): V | undefined {
     const { value } = this.#readSync(key, true);
     return value && this.#decode(value);
   }
 
-  override async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
-    this.assertOpen();
+  async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
+    this.#lifetime.assertOpen();
     const list = Array.from(iterable<Key>("keys", keys), ownKey);
-    const { client } = this.#parts;
+    const client = this.#client;
     const operation = client.begin();
     try {
       const turn = new LoopTurn();
@@ -130,17 +152,17 @@ export class FarStore<V> extends Store<V> {
     }
   }
 
-  override getEntry(key: Key): Promise<Entry<V> | undefined> {
+  getEntry(key: Key): Promise<Entry<V> | undefined> {
     return this.#readDecoded(key, true, (ended) => this.#entryOf(ended));
   }
 
-  override getEntrySync(key: Key): Entry<V> | undefined {
+  getEntrySync(key: Key): Entry<V> | undefined {
     return this.#entryOf(this.#readSync(key, true));
   }
 
-  protected override beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
-    const { client, reads } = this.#parts;
-    const completion = new ReadCompletion(reads, wake);
+  beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
+    const client = this.#client;
+    const completion = new ReadCompletion(this.#routed, wake);
     client.get(key, true, completion);
     return {
       get isSettled() {
@@ -154,61 +176,64 @@ export class FarStore<V> extends Store<V> {
     };
   }
 
-  override has(key: Key): Promise<boolean> {
+  has(key: Key): Promise<boolean> {
     return this.#readDecoded(key, false, ({ exists }) => exists);
   }
 
-  override hasSync(key: Key): boolean {
+  hasSync(key: Key): boolean {
     return this.#readSync(key, false).exists;
   }
 
-  override async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+  async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     await this.#merge();
-    yield* super.entries(options);
+    for await (const stored of this.#indexed.scan(options)) {
+      const value = this.getSync(stored.bytes);
+      if (value !== undefined) yield [keyOf(stored), value];
+    }
   }
 
-  override async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+  async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
     await this.#merge();
     let burst: Key[] = [];
-    for await (const key of this.indexedKeys(options)) {
-      if (burst.push(key) < KEYS_PER_BURST) continue;
+    for await (const stored of this.#indexed.scan(options)) {
+      if (burst.push(keyOf(stored)) < KEYS_PER_BURST) continue;
       yield* await this.#existing(burst);
       burst = [];
     }
     yield* await this.#existing(burst);
   }
 
-  override get count(): number {
-    this.assertOpen();
-    this.#parts.client.waitFor(new UnaskedLogs(this.#pool));
+  count(): number {
+    this.#lifetime.assertOpen();
+    this.#client.waitFor(new UnaskedLogs(this.#pool));
     const completion = new CountCompletion();
     for (const slot of this.#unmergedSlots()) {
       completion.expect();
-      this.#parts.client.mergeSlot(slot, completion);
+      this.#client.mergeSlot(slot, completion);
     }
-    this.#parts.client.waitFor(completion);
+    this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
-    return this.countIndexed();
+    return this.#indexed.count();
   }
 
   /** Those of some keys that exist. */
   async #existing(burst: readonly Key[]): Promise<Key[]> {
-    this.assertOpen();
+    this.#lifetime.assertOpen();
     const reads = await Promise.all(burst.map((key) => this.#issueRead(key, false)));
     return burst.filter((_, i) => reads[i]!.exists);
   }
 
   /** Resolves when everything that was acknowledged before is in the index. */
   async #merge(): Promise<void> {
-    this.assertOpen();
-    await this.#parts.client.whenIssuedEnded();
+    this.#lifetime.assertOpen();
+    await this.#client.whenIssuedEnded();
     const logs = new UnaskedLogs(this.#pool);
     while (!logs.isSettled) await sleep(UNASKED_LOOK_MS);
-    this.assertOpen();
+    this.#lifetime.assertOpen();
     const batch = new BatchCompletion();
     for (const slot of this.#unmergedSlots()) {
       batch.expect();
-      this.#parts.client.mergeSlot(slot, batch);
+      this.#client.mergeSlot(slot, batch);
     }
     batch.seal();
     await batch.promise;
@@ -235,8 +260,8 @@ export class FarStore<V> extends Store<V> {
     withValue: boolean,
     decode: (ended: ReadCompletion) => Result,
   ): Promise<Result> {
-    this.assertOpen();
-    const { client } = this.#parts;
+    this.#lifetime.assertOpen();
+    const client = this.#client;
     const operation = client.begin();
     try {
       return decode(await this.#issueRead(key, withValue));
@@ -248,30 +273,36 @@ export class FarStore<V> extends Store<V> {
   /** Issues a read, or has it wait for its turn. */
   #issueRead(key: Key, withValue: boolean): Promise<ReadCompletion> {
     return new Promise((resolve, reject) => {
-      this.assertNotFailed();
+      this.#lifetime.assertNotFailed();
       this.#key.encode(key);
-      const completion = new ReadCompletion(this.#parts.reads, (ended) => {
+      const completion = new ReadCompletion(this.#routed, (ended) => {
         if (ended.error) reject(ended.error);
         else resolve(ended);
       });
-      const { client } = this.#parts;
-      const isQueued = this.queueRead(
-        this.#key,
+      const client = this.#client;
+      if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+        return client.get(this.#key, withValue, completion);
+      }
+      const turn = new InstantTurn(
+        0,
         ({ queue, sequence }) => client.get(queue.key, withValue, completion, sequence),
         reject,
       );
-      if (!isQueued) client.get(this.#key, withValue, completion);
+      this.#queues.add(this.#key, turn);
     });
   }
 
   #readSync(key: Key, withValue: boolean): ReadCompletion {
-    this.assertOpen();
+    this.#lifetime.assertOpen();
     this.#key.encode(key);
-    // The functions of updates that are called by that may use the encoder.
-    if (this.settleQueue(this.#key)) this.#key.encode(key);
-    const completion = new ReadCompletion(this.#parts.reads);
-    this.#parts.client.get(this.#key, withValue, completion);
-    this.#parts.client.waitFor(completion);
+    if (this.#queues.count !== 0) {
+      this.#queues.settle(this.#key, false);
+      // The functions of updates that are called by that may use the encoder.
+      this.#key.encode(key);
+    }
+    const completion = new ReadCompletion(this.#routed);
+    this.#client.get(this.#key, withValue, completion);
+    this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
     return completion;
   }
@@ -279,10 +310,7 @@ export class FarStore<V> extends Store<V> {
   #entryOf(completion: ReadCompletion): Entry<V> | undefined {
     if (completion.value === undefined) return undefined;
     const { version, expiresAtMs } = completion.value;
-    const value = this.#decode(completion.value);
-    return expiresAtMs === Infinity
-      ? { value, version }
-      : { value, version, expiresAt: expiresAtMs };
+    return entryOf(this.#decode(completion.value), version, expiresAtMs);
   }
 
   #decode({ bytes }: ReadValue): V {

@@ -1,0 +1,65 @@
+/**
+ * Whether a store can be used: it is open, has failed, or has been closed, here or by its host.
+ *
+ * @module
+ */
+import { type DinomoError, StoreClosedError } from "../core/errors.ts";
+import type { Pool } from "../pool/pool.ts";
+import { isStoreOpen } from "../routing/client_registry.ts";
+import { closedByHost } from "./handle.ts";
+
+/** The life of one thread's store. */
+export class StoreLifetime {
+  #pool: Pool;
+  #failure: DinomoError | undefined;
+  #isClosing = false;
+  #isLetGo = false;
+
+  /** Begins the life of a store with a pool. */
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Whether the store cannot go on. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Whether nothing leads to the pool any more. */
+  get isLetGo(): boolean {
+    return this.#isLetGo;
+  }
+
+  /** Ends the store because it cannot go on. */
+  fail(error: DinomoError): void {
+    this.#failure ??= error;
+  }
+
+  /** The store is being closed: what is issued from now on is refused. */
+  beginClosing(): void {
+    this.#isClosing = true;
+  }
+
+  /** Lets go of the pool, of a store that is closed. */
+  letGo(): void {
+    this.#isLetGo = true;
+    this.#pool = undefined as never;
+  }
+
+  /** Throws when the store cannot be used. */
+  assertOpen(): void {
+    this.assertNotFailed();
+    if (!this.#isClosing && isStoreOpen(this.#pool)) return;
+    if (!this.#isClosing) throw closedByHost(this.#pool);
+    throw new StoreClosedError("the store must be open, and has been closed");
+  }
+
+  /** Throws when operations that were issued before cannot end. */
+  assertNotFailed(): void {
+    if (this.#failure === undefined) return;
+    if (this.#failure instanceof StoreClosedError) throw this.#failure;
+    throw new StoreClosedError(
+      `the store has failed and must be opened again: ${this.#failure.message}`,
+    );
+  }
+}

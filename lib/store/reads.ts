@@ -1,0 +1,28 @@
+/**
+ * What reads a store: `NearReads` where every thread reads the pool itself, `FarStoreReads` where
+ * KNs do.
+ *
+ * @module
+ */
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import type { IterationOptions } from "./arguments.ts";
+import type { Entry } from "./entry.ts";
+import type { PendingRead } from "./update_turn.ts";
+
+/** The methods of a store that read: see there. */
+export interface StoreReads<V> {
+  get(key: Key): Promise<V | undefined>;
+  getSync(key: Key): V | undefined;
+  getMany(keys: Iterable<Key>): Promise<(V | undefined)[]>;
+  getEntry(key: Key): Promise<Entry<V> | undefined>;
+  getEntrySync(key: Key): Entry<V> | undefined;
+  has(key: Key): Promise<boolean>;
+  hasSync(key: Key): boolean;
+  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;
+  keys(options?: IterationOptions): AsyncIterableIterator<Key>;
+  count(): number;
+  /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
+  beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
+  /** Lets go of everything that leads to the pool. */
+  letGo(): void;
+}

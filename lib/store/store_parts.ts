@@ -1,0 +1,77 @@
+/**
+ * The parts that a store is made of.
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import type { ClientCache } from "../client/client_cache.ts";
+import { GarbageMeter } from "../client/garbage_meter.ts";
+import { KeyQueues } from "../client/key_queues.ts";
+import type { ValueCodec } from "../codec/codec.ts";
+import { KeyEncoder } from "../core/key_encoder.ts";
+import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { StoreHandle } from "./handle.ts";
+import { IndexedKeys } from "./indexed_keys.ts";
+import type { StoreLifetime } from "./lifetime.ts";
+import type { StoreMaintenance } from "./maintenance.ts";
+import type { HostStats } from "./stats.ts";
+
+/** The parts of a store, made by `open`. */
+export interface StoreParts<V> {
+  readonly pool: Pool;
+  readonly client: Client;
+  readonly reader: OneSidedReader;
+  readonly codec: ValueCodec<V>;
+  readonly cache: ClientCache<V> | undefined;
+  readonly recovery: RecoveryReport | undefined;
+  /** What other threads attach by. */
+  readonly handle: StoreHandle;
+  /**
+   * Makes what is done to the store as a whole; `assertWorks` throws when the store has failed
+   * meanwhile.
+   */
+  readonly maintenance: (assertWorks: () => void) => StoreMaintenance;
+  /** Fewest and most KNs that `scale` takes, if the M-node decides about their number, too. */
+  readonly nodeBounds?: { readonly min: number; readonly max: number } | undefined;
+  /** Figures that only the host has; undefined in an attached thread. */
+  readonly hostStats?: () => HostStats;
+}
+
+/** The parts of a store that its operations use. */
+export interface OperationParts<V> {
+  readonly pool: Pool;
+  readonly client: Client;
+  readonly reader: OneSidedReader;
+  readonly codec: ValueCodec<V>;
+  readonly cache: ClientCache<V> | undefined;
+  readonly lifetime: StoreLifetime;
+  /** Holds the key of one operation at a time. */
+  readonly key: KeyEncoder;
+  /** Operations on keys of which this thread has updates in progress. */
+  readonly queues: KeyQueues;
+  readonly garbage: GarbageMeter;
+  readonly indexedKeys: IndexedKeys;
+}
+
+/** Makes them for one store, whose `flush` is given. */
+export function makeOperationParts<V>(
+  { pool, client, reader, codec, cache }: StoreParts<V>,
+  lifetime: StoreLifetime,
+  flush: () => Promise<void>,
+): OperationParts<V> {
+  const key = new KeyEncoder(...pool.hashKey);
+  return {
+    pool,
+    client,
+    reader,
+    codec,
+    cache,
+    lifetime,
+    key,
+    queues: new KeyQueues(client),
+    garbage: new GarbageMeter(() => pool.sharedBytes),
+    indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush),
+  };
+}

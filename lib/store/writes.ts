@@ -1,0 +1,316 @@
+/**
+ * What changes a store: puts, deletes, batches of them, updates.
+ *
+ * An operation on a key of which this thread has an update in progress waits for its turn
+ * (client/key_queues.ts); every other one is issued at once.
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import {
+  BatchCompletion,
+  type Completion,
+  OutcomeCompletion,
+  PutCompletion,
+  SyncCompletions,
+} from "../client/completions.ts";
+import type { GarbageMeter } from "../client/garbage_meter.ts";
+import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
+import type { ValueCodec } from "../codec/codec.ts";
+import type { Slot } from "../core/brands.ts";
+import {
+  describe,
+  type DinomoError,
+  InvalidArgumentError,
+  NotANumberError,
+} from "../core/errors.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { SLOT_COUNT } from "../core/limits.ts";
+import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import { Condition } from "../rings/ring_layout.ts";
+import {
+  assertChange,
+  assertPair,
+  expiryOf,
+  iterable,
+  mustSyncOf,
+  type PutOptions,
+  versionOf,
+} from "./arguments.ts";
+import type { StoreLifetime } from "./lifetime.ts";
+import type { StoreReads } from "./reads.ts";
+import type { OperationParts } from "./store_parts.ts";
+import { type UpdatedStore, UpdateTurn } from "./update_turn.ts";
+
+/** Writes by one thread. */
+export class StoreWrites<V> {
+  #client: Client;
+  #codec: ValueCodec<V>;
+  #garbage: GarbageMeter;
+  #queues: KeyQueues;
+  #updated: UpdatedStore<V>;
+  readonly #key: KeyEncoder;
+  readonly #lifetime: StoreLifetime;
+  readonly #syncs = new SyncCompletions();
+  /** The store's durability, one of `DurabilityLevel`. */
+  readonly #level: number;
+
+  /** Writes with a store's parts; updates read by `reads`. */
+  constructor(parts: OperationParts<V>, reads: StoreReads<V>) {
+    this.#client = parts.client;
+    this.#codec = parts.codec;
+    this.#garbage = parts.garbage;
+    this.#queues = parts.queues;
+    this.#key = parts.key;
+    this.#lifetime = parts.lifetime;
+    this.#level = parts.pool.control[DURABILITY_LEVEL];
+    this.#updated = this.#makeUpdated(reads);
+  }
+
+  put(key: Key, value: V, options?: PutOptions): Promise<void> {
+    try {
+      const completion = new PutCompletion();
+      const expiresAtMs = expiryOf(options);
+      const mustSync = mustSyncOf(options, this.#level);
+      this.#encode(key, value);
+      this.#put(expiresAtMs, Condition.NONE, 0, completion, mustSync);
+      return completion.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  putSync(key: Key, value: V, options?: PutOptions): void {
+    this.#lifetime.assertOpen();
+    const expiresAtMs = expiryOf(options);
+    const mustSync = mustSyncOf(options, this.#level);
+    if (this.#queues.count !== 0) this.#settleQueue(key);
+    this.#encode(key, value);
+    const completion = this.#syncs.take();
+    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, completion, mustSync);
+    this.#client.waitFor(completion);
+    this.#syncs.give(completion);
+    completion.throwError();
+  }
+
+  async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
+    const expiresAtMs = expiryOf(options);
+    const mustSync = mustSyncOf(options, this.#level);
+    await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
+      assertPair(entry);
+      this.#encode(entry[0], entry[1]);
+      this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
+    });
+  }
+
+  delete(key: Key): Promise<boolean> {
+    try {
+      this.#lifetime.assertOpen();
+      this.#key.encode(key);
+      const completion = new OutcomeCompletion();
+      this.#delete(completion);
+      return completion.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  deleteSync(key: Key): boolean {
+    this.#lifetime.assertOpen();
+    if (this.#queues.count !== 0) this.#settleQueue(key);
+    this.#key.encode(key);
+    const completion = this.#syncs.take();
+    this.#client.delete(this.#key, completion);
+    this.#client.waitFor(completion);
+    this.#syncs.give(completion);
+    completion.throwError();
+    return completion.isApplied;
+  }
+
+  async deleteMany(keys: Iterable<Key>): Promise<number> {
+    return await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
+      this.#lifetime.assertOpen();
+      this.#key.encode(key);
+      this.#delete(batch);
+    });
+  }
+
+  compareAndSet(
+    key: Key,
+    version: number | null,
+    value: V,
+    options?: PutOptions,
+  ): Promise<boolean> {
+    try {
+      const expected = versionOf(version);
+      const expiresAtMs = expiryOf(options);
+      const mustSync = mustSyncOf(options, this.#level);
+      this.#encode(key, value);
+      const completion = new OutcomeCompletion();
+      const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
+      this.#put(expiresAtMs, condition, expected ?? 0, completion, mustSync);
+      return completion.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  update(
+    key: Key,
+    change: (old: V | undefined) => V | Promise<V>,
+    options?: PutOptions,
+  ): Promise<V> {
+    try {
+      assertChange(change);
+      const givenMs = expiryOf(options);
+      const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
+      const mustSync = mustSyncOf(options, this.#level);
+      this.#lifetime.assertOpen();
+      this.#key.encode(key);
+      const turn = new UpdateTurn<V>(this.#updated, change, { expiresAtMs, mustSync });
+      this.#queues.add(this.#key, turn);
+      return turn.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  increment(key: Key, by: number): Promise<number> {
+    if (typeof by !== "number" || !Number.isFinite(by)) {
+      return Promise.reject(
+        new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`),
+      );
+    }
+    const next = this.update(key, (old) => {
+      const sum = old === undefined ? by : typeof old === "number" ? old + by : NaN;
+      if (!Number.isFinite(sum)) {
+        throw new NotANumberError(
+          `increment must add to a number and stay finite, got ${describe(old)} at ${
+            describe(key)
+          }`,
+        );
+      }
+      return sum as V;
+    });
+    return next as Promise<unknown> as Promise<number>;
+  }
+
+  async clear(): Promise<void> {
+    this.#lifetime.assertOpen();
+    // No update may be between its read and its compare-and-set when the key goes.
+    if (this.#queues.count !== 0) this.#queues.settleAll();
+    const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
+  }
+
+  /** Lets go of everything that leads to the pool. */
+  letGo(): void {
+    const gone = undefined as never;
+    this.#client =
+      this.#codec =
+      this.#garbage =
+      this.#queues =
+      this.#updated =
+        gone;
+  }
+
+  /** Issues one request per item; resolves to how many were applied, once all have ended. */
+  async #issueAll<Item>(
+    items: Iterable<Item>,
+    issue: (item: Item, batch: BatchCompletion) => void,
+  ): Promise<number> {
+    this.#lifetime.assertOpen();
+    const batch = new BatchCompletion();
+    let isIssuing = false;
+    try {
+      for (const item of items) {
+        isIssuing = true;
+        batch.expect();
+        issue(item, batch);
+        isIssuing = false;
+      }
+    } catch (error) {
+      // An item that was refused is settled by nothing else; where the iterable threw, there is
+      // none.
+      if (isIssuing) batch.fail(error);
+      else batch.refuse(error);
+    }
+    batch.seal();
+    return await batch.promise;
+  }
+
+  /** Encodes value and key; the value first: that may store a structure under another key. */
+  #encode(key: Key, value: V): void {
+    this.#lifetime.assertOpen();
+    this.#codec.encode(value);
+    this.#key.encode(key);
+    // The value was made to be stored, most likely, and is garbage afterwards.
+    this.#garbage.count(this.#codec.end - this.#codec.start);
+  }
+
+  /** Executes what has been issued for a key before and waits for its turn. */
+  #settleQueue(key: Key): void {
+    this.#key.encode(key);
+    this.#queues.settle(this.#key, true);
+  }
+
+  /** Issues a put of the encoded key and value, or has it wait for its turn. */
+  #put(
+    expiresAtMs: number,
+    condition: number,
+    version: number,
+    completion: Completion,
+    mustSync: boolean,
+  ): void {
+    const { bytes, start, end } = this.#codec;
+    const client = this.#client;
+    if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+      client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
+      return;
+    }
+    // A copy: the codec encodes the next value to the same place. (A Buffer's slice would be none.)
+    const value = { bytes: new Uint8Array(bytes.subarray(start, end)), start: 0, end: end - start };
+    this.#queue(completion, value.end, ({ queue, sequence }) => {
+      const { key } = queue;
+      client.put(key, value, expiresAtMs, condition, version, completion, mustSync, sequence);
+    });
+  }
+
+  /** Issues a delete of the encoded key, or has it wait for its turn. */
+  #delete(completion: Completion): void {
+    if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+      this.#client.delete(this.#key, completion);
+      return;
+    }
+    this.#queue(
+      completion,
+      0,
+      (turn) => this.#client.delete(turn.queue.key, completion, turn.sequence),
+    );
+  }
+
+  #queue(completion: Completion, bytes: number, run: (turn: InstantTurn) => void): void {
+    const turn = new InstantTurn(bytes, run, (error) => completion.fail(error as DinomoError));
+    this.#queues.add(this.#key, turn);
+  }
+
+  #makeUpdated(reads: StoreReads<V>): UpdatedStore<V> {
+    const client = this.#client;
+    return {
+      beginRead: (key, wake) => reads.beginRead(key, wake),
+      beginSet: (key, old, value, { expiresAtMs, mustSync }, completion) => {
+        this.#lifetime.assertNotFailed();
+        this.#codec.encode(value);
+        const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
+        const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;
+        const version = old?.version ?? 0;
+        client.put(key, this.#codec, expiry, condition, version, completion, mustSync);
+      },
+      waitFor: (completion) => client.waitFor(completion),
+      requeue: (key, turn) => {
+        this.#lifetime.assertOpen();
+        this.#queues.add(key, turn);
+      },
+    };
+  }
+}
