@@ -24,7 +24,7 @@
  * - An expired record counts as absent, though the index yields it until the owner has removed it:
  *   so the clock is asked on every hit.
  *
- * Nobody is told of a change, and nothing is invalidated: what is out of date no longer fits the
+ * No cache is told of a change, and nothing is invalidated: what is out of date no longer fits the
  * index. The thread's own writes need nothing either: a read waits until those that are pending for
  * the slot have ended.
  *

@@ -38,7 +38,7 @@ export interface ClientWaiter {
   /**
    * Calls `poll` until it returns IDLE, without blocking the event loop for long.
    *
-   * @param poll settles what has ended; told that nobody else seems to make progress, it executes
+   * @param poll settles what has ended; told that the KNs seem to make no progress, it executes
    *   requests itself
    */
   waitLater(poll: (mayHelp: boolean) => number): void;

@@ -1,7 +1,7 @@
 /**
  * The order of a client's operations on a key while an update of the key is in progress.
  *
- * A put or a delete is one request, and requests keep their order (client.ts). An update is
+ * A put or a delete is one request, and requests keep their order (router.ts). An update is
  * several: a read, a compare-and-set, and both again if another client was faster. So from its
  * issue until it has ended, everything else that this client issues for the key waits behind it, in
  * a queue of *turns* (I4). Keys without an update in progress have no queue: for them the price is

@@ -12,14 +12,14 @@
  *   for it.
  * - A request without an answer has not been applied, and never will be: it carries an outdated
  *   owner word. It is looked at once and then forgotten here, so an answer that a zombie writes too
- *   late (that the slot has moved, or that a condition did not hold) is nobody's.
+ *   late (that the slot has moved, or that a condition did not hold) is taken by no client.
  *
  * The same holds for a key that several KNs own: its cell is taken away from a KN that is gone by
  * swapping the cell's unlocked word, and then clients route by another word.
  *
  * While the table still names the gone KN, its thread is in the middle of a change of the slot. The
  * requests wait, and with them everything that is issued for the slot. When the M-node declares the
- * slot to be nobody's, they end without an answer.
+ * slot unavailable, they end without an answer.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export interface DepartedAnswer {
 
 /**
  * A departed request about which all is known that ever will be: the answer, that there is none, or
- * that nobody knows.
+ * that no agent can know.
  */
 export interface DecidedRequest extends DepartedRequest {
   readonly answer: DepartedAnswer | "none" | "unknown";
@@ -131,8 +131,8 @@ export class DepartedRequests {
     const cell = cellOf(word);
     const route = loadRoute(this.#pool, cell);
     if ((route & ~HOLDER_MASK) === word) return connection.nodeId;
-    // A cell is freed after it was taken away from everybody. What stands for that names no KN,
-    // though it has the number of one.
+    // A cell is freed after it was taken away from all its owners. The pseudo node id of the cell
+    // names no KN.
     return route === NO_ROUTE ? cellNode(cell) : ownerOf(route);
   }
 

@@ -128,7 +128,7 @@ export async function attach<V = unknown>(
       file,
       statistics: shared.statistics,
       onFlush: () => {},
-      // In the thread that opened the store nobody else would look after it meanwhile.
+      // In the host's thread the monitor could not look after the KNs meanwhile.
       onBlocked: () => localMonitor(shared)?.lookWhileBlocked(),
       onPoll: () => {
         // The others hear of it, too, and no operation begins that would wait for the M-node.
