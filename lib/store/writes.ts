@@ -205,6 +205,7 @@ export class StoreWrites<V> {
 
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
+    this.#codec.letGo?.();
     const gone = undefined as never;
     this.#client =
       this.#codec =
