@@ -77,10 +77,14 @@ export interface RecoveryReport {
   readonly droppedBytes: number;
   /** Damage that a repair has dropped. */
   readonly damages: readonly Damage[];
-  /** Where whole frames that had been written and not synced stand behind one that was lost: they must not be found another time. */
-  readonly lostFrames: readonly LostFrames[];
   /** Whether what was found differs from the checkpoint, so that nothing may be logged before there is a new one. */
   readonly mustCheckpoint: boolean;
+}
+
+/** What a replay came to, for those who begin to log where it has ended. */
+export interface ReplayReport extends RecoveryReport {
+  /** Where whole frames that had been written and not synced stand behind one that was lost: they must not be found another time. */
+  readonly lostFrames: readonly LostFrames[];
 }
 
 /** Bytes of frames behind the end of a segment's log. In the pool they are zero. */
@@ -116,7 +120,7 @@ export function replayFrames(
   path: string,
   storedCount: number,
   repair: boolean,
-): RecoveryReport {
+): ReplayReport {
   const file = openPoolFile(files, path);
   const replay = new Replay(pool, files, file, path, repair);
   try {
@@ -158,7 +162,7 @@ class Replay {
     this.#slots = new ReplayedSlots(pool);
   }
 
-  get report(): RecoveryReport {
+  get report(): ReplayReport {
     return {
       frames: this.#frames,
       records: this.#records,

@@ -33,7 +33,7 @@ import type { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
 import { readCheckpoint, type StoredCheckpoint } from "./checkpoint_reader.ts";
-import { type RecoveryReport, replayFrames } from "./frame_replay.ts";
+import { replayFrames, type ReplayReport } from "./frame_replay.ts";
 import { IndexCheck } from "./index_check.ts";
 import type { FileSystem } from "./file_system.ts";
 import { imageFile } from "./pool_directory.ts";
@@ -51,7 +51,7 @@ export interface RestoredPool {
   readonly image: number;
   /** Codec that its values were written with. */
   readonly codec: layout.CodecName;
-  readonly recovery: RecoveryReport;
+  readonly recovery: ReplayReport;
 }
 
 /** How a pool is restored. */
@@ -102,7 +102,7 @@ export class PoolRestore {
   readonly #files: FileSystem;
   readonly #options: RestoreOptions;
   readonly #checkpoint: StoredCheckpoint;
-  #recovery: RecoveryReport | undefined;
+  #recovery: ReplayReport | undefined;
 
   /** Reads the checkpoint, and restores what is in it. */
   constructor(

@@ -5,7 +5,7 @@
  */
 import { InvalidOptionError } from "../core/errors.ts";
 import type { FileSystem } from "../persistence/file_system.ts";
-import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { RecoveryReport, ReplayReport } from "../persistence/frame_replay.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
@@ -121,7 +121,7 @@ async function readPool(
   }
   const pool = restored?.pool ?? fresh!;
   const number = restored?.number ?? 0;
-  const recovery = restored?.recovery;
+  const recovery = restored && reportOf(restored.recovery);
   if (!isLogged) return { pool, number, recovery, log: undefined };
   // Nothing may be written without a lock file; what is there can be read.
   if (lock.fault !== undefined) loseDurability(pool, DurabilityFailure.CHECKPOINT, lock.fault);
@@ -130,6 +130,11 @@ async function readPool(
   const place = { directory: path, codec, held: lock.held };
   const log = startLog(pool, place, level, restored, files);
   return { pool, number, recovery, log };
+}
+
+/** What an application is told of a replay. */
+function reportOf({ lostFrames: _, ...report }: ReplayReport): RecoveryReport {
+  return report;
 }
 
 /**
