@@ -1,9 +1,10 @@
 /**
- * Makes the index say what a record says: the one place for it, whether the record has just been logged, was logged by a KN that has
- * failed, is merged, or is replayed after a restart.
+ * Makes the index say what a record says: the one place for it, whether the record has just been
+ * logged, was logged by a KN that has failed, is merged, or is replayed after a restart.
  *
- * The caller holds the slot's lock, or is alone with the pool. Of a key the newest version wins (I9), so applying a record again changes
- * nothing, and a thread that dies in the middle can be succeeded by one that begins anew (I8).
+ * The caller holds the slot's lock, or is alone with the pool. Of a key the newest version wins
+ * (I9), so applying a record again changes nothing, and a thread that dies in the middle can be
+ * succeeded by one that begins anew (I8).
  *
  * @module
  */

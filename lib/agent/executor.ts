@@ -9,10 +9,11 @@
  *      +-----------------+             NOBODY -----+
  * ```
  *
- * Every change is one compare-and-swap or exchange, so there is one executor at a time (I1), and after the M-node has fenced a KN
- * nobody enters any more. Whoever is inside then, if it is alive, ends its step: it can no longer lock any slot that has
- * been moved, and the word says when it has left. The word names the thread, so that when a client's thread dies the KNs are found in
- * whose place it was executing.
+ * Every change is one compare-and-swap or exchange, so there is one executor at a time (I1), and
+ * after the M-node has fenced a KN nobody enters any more. Whoever is inside then, if it is alive,
+ * ends its step: it can no longer lock any slot that has been moved, and the word says when it has
+ * left. The word names the thread, so that when a client's thread dies the KNs are found in whose
+ * place it was executing.
  *
  * @module
  */
@@ -47,7 +48,10 @@ export function clientOf(executor: number): number | undefined {
   return isClient ? executor - FIRST_CLIENT : undefined;
 }
 
-/** The value that stands for whoever merges logs in the name of an agent block: a DPM processor, or a KN that writes a checkpoint. */
+/**
+ * The value that stands for whoever merges logs in the name of an agent block: a DPM processor, or
+ * a KN that writes a checkpoint.
+ */
 export function agentExecutor(agent: number): number {
   return FIRST_AGENT + agent;
 }

@@ -1,6 +1,6 @@
 /**
- * Whether the thread that acts for an agent lives, as words of the pool tell: so that the M-node sees it while the host's thread blocks,
- * too, when no event of a worker reaches it.
+ * Whether the thread that acts for an agent lives, as words of the pool tell: so that the M-node
+ * sees it while the host's thread blocks, too, when no event of a worker reaches it.
  *
  * @module
  */
@@ -50,7 +50,10 @@ export function threadOf({ control }: Pool, agentAt: number): ThreadIdentity {
   };
 }
 
-/** Does something for an agent that has no thread of its own. If it throws, or the thread ends, {@linkcode hasDied} says so. */
+/**
+ * Does something for an agent that has no thread of its own. If it throws, or the thread ends,
+ * {@linkcode hasDied} says so.
+ */
 export function actFor<Result>(pool: Pool, agent: number, act: () => Result): Result {
   const agentAt = pool.agentAt(agent);
   noteThread(pool, agentAt);
@@ -65,7 +68,10 @@ export function actFor<Result>(pool: Pool, agent: number, act: () => Result): Re
   }
 }
 
-/** Whether who acted for an agent by {@linkcode actFor} has thrown, or its thread is known to have ended; until it is forgotten. */
+/**
+ * Whether who acted for an agent by {@linkcode actFor} has thrown, or its thread is known to have
+ * ended; until it is forgotten.
+ */
 export function hasDied(pool: Pool, agent: number): boolean {
   const agentAt = pool.agentAt(agent);
   const state = lifeState(pool, agentAt);

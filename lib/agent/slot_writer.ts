@@ -39,8 +39,9 @@ export class SlotWriter implements RecordTarget {
    * Makes a writer.
    *
    * @param clock tells the time in milliseconds since the epoch
-   * @param replacedAt for a merger: the word in which it says whose record it is about to bury, for the agent that tidies up after it. Its
-   *   records count as live from when the index points at them; those of other writers from when they are appended.
+   * @param replacedAt for a merger: the word in which it says whose record it is about to bury, for
+   *   the agent that tidies up after it. Its records count as live from when the index points at
+   *   them; those of other writers from when they are appended.
    */
   constructor(
     pool: Pool,
@@ -83,7 +84,8 @@ export class SlotWriter implements RecordTarget {
   }
 
   /**
-   * Points the index at a stamped record, and counts what it replaces as dead; `old` is what the table has just found.
+   * Points the index at a stamped record, and counts what it replaces as dead; `old` is what the
+   * table has just found.
    *
    * @returns false when the index has no room; nothing has changed then
    */
@@ -136,14 +138,18 @@ export class SlotWriter implements RecordTarget {
   }
 
   /**
-   * Counts a record as dead, which may free its segment (I10): the index does not point at it any more, or never did. For one
-   * that was in the index this happens under its slot's lock, so whoever has that lock finds the count to be right.
+   * Counts a record as dead, which may free its segment (I10): the index does not point at it any
+   * more, or never did. For one that was in the index this happens under its slot's lock, so
+   * whoever has that lock finds the count to be right.
    */
   bury(record: PoolAddress): void {
     this.#segments.subtractLive(record, this.recordBytes(record));
   }
 
-  /** Says in which segment a record is that is about to be buried: should this thread die before that, its count is too high. */
+  /**
+   * Says in which segment a record is that is about to be buried: should this thread die before
+   * that, its count is too high.
+   */
   #announce(record: PoolAddress): void {
     if (this.#replacedAt === 0) return;
     this.#control[this.#replacedAt] = this.pool.segmentOf(record) + 1;

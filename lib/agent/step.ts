@@ -1,9 +1,10 @@
 /**
  * One step of a KN: what its executor does before the work of the step, and after it.
  *
- * Between {@linkcode Step.begin} and {@linkcode Step.end} the calling thread is the KN's only executor (executor.ts, I1) and is within the
- * gate (pool/gate.ts), so a snapshot never sees half a step. All that one step hands on to the next is in shared memory: where the rings
- * and the logs are. It is published by the store that gives the EXECUTOR word back.
+ * Between {@linkcode Step.begin} and {@linkcode Step.end} the calling thread is the KN's only
+ * executor (executor.ts, I1) and is within the gate (pool/gate.ts), so a snapshot never sees half a
+ * step. All that one step hands on to the next is in shared memory: where the rings and the logs
+ * are. It is published by the store that gives the EXECUTOR word back.
  *
  * @module
  */
@@ -84,8 +85,9 @@ export class Step {
   }
 
   /**
-   * Does the KN's last step, after which it has no executor any more. The step waits for a pause to end: an agent that repairs the list
-   * of free segments during the pause must not meet one that is just being freed.
+   * Does the KN's last step, after which it has no executor any more. The step waits for a pause to
+   * end: an agent that repairs the list of free segments during the pause must not meet one that is
+   * just being freed.
    *
    * @returns false when the KN has been fenced; nothing was done then
    */

@@ -1,8 +1,10 @@
 /**
- * Measures how long a KN is occupied: the time that its steps take, whoever executes them. Some steps are timed, and stand for
- * the others (statistics/stride_sampler.ts); where each of them calls the operating system anyway, most are.
+ * Measures how long a KN is occupied: the time that its steps take, whoever executes them. Some
+ * steps are timed, and stand for the others (statistics/stride_sampler.ts); where each of them
+ * calls the operating system anyway, most are.
  *
- * What is measured is added to a counter of the KN's agent block within the step, so it has one writer at a time, like the other counters.
+ * What is measured is added to a counter of the KN's agent block within the step, so it has one
+ * writer at a time, like the other counters.
  *
  * @module
  */
@@ -11,7 +13,10 @@ import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StrideSampler } from "../statistics/stride_sampler.ts";
 
-/** Longest stride where steps write to a file: they last from microseconds to milliseconds, so a few would not stand for the others. */
+/**
+ * Longest stride where steps write to a file: they last from microseconds to milliseconds, so a few
+ * would not stand for the others.
+ */
 const LOGGED_STRIDE_MAX = 4;
 
 /** Times one executor's steps for one KN. */

@@ -1,6 +1,7 @@
 /**
- * Decides when counts of hits are halved, so that what was popular once makes way: after so many accesses for each entry, as in TinyLFU
- * (Einziger, Friedman, Manes, ACM Transactions on Storage 13(4), 2017).
+ * Decides when counts of hits are halved, so that what was popular once makes way: after so many
+ * accesses for each entry, as in TinyLFU (Einziger, Friedman, Manes, ACM Transactions on Storage
+ * 13(4), 2017).
  *
  * @module
  */

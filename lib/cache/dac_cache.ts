@@ -1,14 +1,18 @@
 /**
- * Disaggregated adaptive caching (DAC) of the DINOMO paper (Lee et al., PVLDB 15(13), 2022, section 4).
+ * Disaggregated adaptive caching (DAC) of the DINOMO paper (Lee et al., PVLDB 15(13), 2022, section
+ * 4).
  *
- * - After a miss: a value entry if there is room, else a shortcut entry if there is room for that; else the least recently used value is
- *   demoted to its shortcut; else, when there are no values, the least frequently used shortcut is evicted.
- * - After a shortcut hit: the shortcut gets its value if there is room; or else if what that saves, one RT for each hit of the key, is
- *   more than what is lost with the least frequently used shortcuts that have to go for it, the cost of a miss for each of their hits.
+ * - After a miss: a value entry if there is room, else a shortcut entry if there is room for that;
+ *   else the least recently used value is demoted to its shortcut; else, when there are no values,
+ *   the least frequently used shortcut is evicted.
+ * - After a shortcut hit: the shortcut gets its value if there is room; or else if what that saves,
+ *   one RT for each hit of the key, is more than what is lost with the least frequently used
+ *   shortcuts that have to go for it, the cost of a miss for each of their hits.
  *
- * The sizes are those of the entries at hand, and counts of hits age; both are fixed in the authors' implementation
- * (github.com/utsaslab/dinomo, src/kvs/Cache/cuckoo-based/adaptive-cache.h), where, as here, a write counts as a use of the key, and an
- * entry that is demoted keeps its count.
+ * The sizes are those of the entries at hand, and counts of hits age; both are fixed in the
+ * authors' implementation (github.com/utsaslab/dinomo,
+ * src/kvs/Cache/cuckoo-based/adaptive-cache.h), where, as here, a write counts as a use of the key,
+ * and an entry that is demoted keeps its count.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What all policies have in common: finding entries, describing hits, counting, and the average cost of a miss. A policy says who
- * gets an entry, which kind, and who has to go for it.
+ * What all policies have in common: finding entries, describing hits, counting, and the average
+ * cost of a miss. A policy says who gets an entry, which kind, and who has to go for it.
  *
  * @module
  */
@@ -18,7 +18,10 @@ import { ENTRY_HITS, ENTRY_STAMP, ENTRY_WORDS, EntryTable, NO_ENTRY } from "./en
 
 /** Average cost of a miss until one has been measured. */
 const MISS_RTS_DEFAULT = 2;
-/** Weight of the newest miss in the running average: of the last few hundred misses, each counts about the same. */
+/**
+ * Weight of the newest miss in the running average: of the last few hundred misses, each counts
+ * about the same.
+ */
 const MISS_WEIGHT = 1 / 256;
 
 /** Counters that can be counted up. */
@@ -192,17 +195,24 @@ export abstract class EntryCache<P> implements Cache<P> {
     payload: P,
   ): number;
 
-  /** Gives a shortcut entry the value that was read for it, by {@linkcode promoteEntry}, if it is worth it. */
+  /**
+   * Gives a shortcut entry the value that was read for it, by {@linkcode promoteEntry}, if it is
+   * worth it.
+   */
   protected abstract considerPromotion(entry: number, valueBytes: number, payload: P): void;
 
   /**
-   * Makes room for a value that is that much longer, or shorter, than the one that an entry has, as long as others are worth less.
+   * Makes room for a value that is that much longer, or shorter, than the one that an entry has, as
+   * long as others are worth less.
    *
    * @returns whether there is room now
    */
   protected abstract makeRoomFor(entry: number, growthBytes: number): boolean;
 
-  /** Gives up an entry's value, to make room or because it is an old one; returns whether a shortcut entry stays. */
+  /**
+   * Gives up an entry's value, to make room or because it is an old one; returns whether a shortcut
+   * entry stays.
+   */
   protected abstract giveUpValue(entry: number): boolean;
 
   /** Puts an entry where the policy keeps those of its kind: it is new, or of another kind now. */

@@ -1,6 +1,6 @@
 /**
- * Entries by how little they are worth: a binary heap whose positions are in the entries' rows, so that one can be found and moved when
- * its worth changes.
+ * Entries by how little they are worth: a binary heap whose positions are in the entries' rows, so
+ * that one can be found and moved when its worth changes.
  *
  * @module
  */

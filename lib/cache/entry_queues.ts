@@ -1,5 +1,6 @@
 /**
- * Several queues of entries, with the bytes of each: what S3-FIFO and W-TinyLFU are made of. An entry's mark is the number of its queue.
+ * Several queues of entries, with the bytes of each: what S3-FIFO and W-TinyLFU are made of. An
+ * entry's mark is the number of its queue.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The entries of a cache: a hash table whose entries are rows of one array of words, so that an entry costs no object, and a
- * cache with few of them little memory. Which entries there are is for a policy to decide; this counts their bytes.
+ * The entries of a cache: a hash table whose entries are rows of one array of words, so that an
+ * entry costs no object, and a cache with few of them little memory. Which entries there are is for
+ * a policy to decide; this counts their bytes.
  *
  * ```text
  *   word 0    hash of the key

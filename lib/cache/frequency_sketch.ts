@@ -1,7 +1,8 @@
 /**
- * How often keys were asked for lately, whether they have an entry or not: a count-min sketch (Cormode, Muthukrishnan, Journal of
- * Algorithms 55(1), 2005) with counters of four bits that are halved from time to time, as TinyLFU uses it. A count may be too high,
- * when keys collide in all four places, but not too low.
+ * How often keys were asked for lately, whether they have an entry or not: a count-min sketch
+ * (Cormode, Muthukrishnan, Journal of Algorithms 55(1), 2005) with counters of four bits that are
+ * halved from time to time, as TinyLFU uses it. A count may be too high, when keys collide in all
+ * four places, but not too low.
  *
  * @module
  */
@@ -24,7 +25,10 @@ export class FrequencySketch {
     return this.#words.length * COUNTERS_PER_WORD;
   }
 
-  /** Counts a key up by its hash; only the counters that hold its estimate, so that others' are disturbed less. */
+  /**
+   * Counts a key up by its hash; only the counters that hold its estimate, so that others' are
+   * disturbed less.
+   */
   add(hash: number): void {
     this.raise(hash, this.estimate(hash) + 1);
   }
@@ -59,7 +63,10 @@ export class FrequencySketch {
     for (let i = 0; i < words.length; i++) words[i] = (words[i] >>> 1) & HALVED_MASK;
   }
 
-  /** Grows with the cache. A counter is copied to both places that its keys may have from now on, so no count is lost. */
+  /**
+   * Grows with the cache. A counter is copied to both places that its keys may have from now on, so
+   * no count is lost.
+   */
   fit(entryCount: number): void {
     while (this.counterCount < entryCount * COUNTERS_PER_ENTRY) {
       const words = new Int32Array(this.#words.length * 2);
@@ -74,7 +81,10 @@ export class FrequencySketch {
     this.#words = new Int32Array(COUNTERS_MIN / COUNTERS_PER_WORD);
   }
 
-  /** A key's counter in one of four rows that share the table: the hash, mixed with another odd factor for each. */
+  /**
+   * A key's counter in one of four rows that share the table: the hash, mixed with another odd
+   * factor for each.
+   */
   #counterOf(hash: number, row: number): number {
     let mixed = Math.imul(hash ^ (hash >>> 16), FACTORS[row]);
     mixed ^= mixed >>> 15;

@@ -1,6 +1,6 @@
 /**
- * Memory for the keys of a cache: one array of words, in blocks of powers of two, with a list of free blocks for each size. A typed
- * array per key would take several times the key's own bytes.
+ * Memory for the keys of a cache: one array of words, in blocks of powers of two, with a list of
+ * free blocks for each size. A typed array per key would take several times the key's own bytes.
  *
  * @module
  */

@@ -1,26 +1,32 @@
 /**
  * The default: every byte of the budget goes where it saves the most round trips (RTs).
  *
- * A value saves one RT for each hit over its shortcut, and takes the value's bytes; a shortcut saves the cost of a miss less one RT,
- * and takes header and key. So an entry can be in two stages, and each has a density, RTs saved per byte:
+ * A value saves one RT for each hit over its shortcut, and takes the value's bytes; a shortcut
+ * saves the cost of a miss less one RT, and takes header and key. So an entry can be in two stages,
+ * and each has a density, RTs saved per byte:
  *
  *     shortcut   hits * (missRts - 1) / shortcutBytes
  *     value      hits / valueBytes
  *
- * The best content of a cache is the stages with the highest densities: a knapsack with concave gains, which being greedy solves but for
- * the last entry. So a stage is given up if its density is the lowest there is, and taken up if its density is higher than those
- * that have to go for it. DAC decides by the same gains, but on the value's side only: after a miss it gives up the least
- * recently used value whatever it is worth, so that a scan empties it, and it counts what evicting a shortcut loses as a whole miss.
+ * The best content of a cache is the stages with the highest densities: a knapsack with concave
+ * gains, which being greedy solves but for the last entry. So a stage is given up if its density is
+ * the lowest there is, and taken up if its density is higher than those that have to go for it. DAC
+ * decides by the same gains, but on the value's side only: after a miss it gives up the least
+ * recently used value whatever it is worth, so that a scan empties it, and it counts what evicting
+ * a shortcut loses as a whole miss.
  *
- * How often a key without an entry is asked for is estimated by a frequency sketch, after TinyLFU (Einziger, Friedman, Manes, ACM
- * Transactions on Storage 13(4), 2017): a key that was asked for once replaces nothing of its size that was used more often, and one that
- * was evicted keeps its count. All counts age together.
+ * How often a key without an entry is asked for is estimated by a frequency sketch, after TinyLFU
+ * (Einziger, Friedman, Manes, ACM Transactions on Storage 13(4), 2017): a key that was asked for
+ * once replaces nothing of its size that was used more often, and one that was evicted keeps its
+ * count. All counts age together.
  *
- * Counts are slow to notice that a key is not asked for any more. So the count by which a stage is given up is bounded by the time
- * since the entry was used: a key that was popular would have been asked for again by now. In the order of their last use the
- * oldest value and the oldest shortcut are looked at, besides those with the lowest counts.
+ * Counts are slow to notice that a key is not asked for any more. So the count by which a stage is
+ * given up is bounded by the time since the entry was used: a key that was popular would have been
+ * asked for again by now. In the order of their last use the oldest value and the oldest shortcut
+ * are looked at, besides those with the lowest counts.
  *
- * A value that is so small that it is denser than its shortcut forms one stage with it: the two come and go together.
+ * A value that is so small that it is denser than its shortcut forms one stage with it: the two
+ * come and go together.
  *
  * @module
  */
@@ -32,15 +38,19 @@ import { EntryQueue } from "./entry_queue.ts";
 import { ENTRY_HITS, ENTRY_STAMP, ENTRY_WORDS, type EntryTable, NO_ENTRY } from "./entry_table.ts";
 import { FrequencySketch } from "./frequency_sketch.ts";
 
-/** What a hit adds to an entry's count. Halving leaves at least 1, by which small entries are worth more than large ones. */
+/**
+ * What a hit adds to an entry's count. Halving leaves at least 1, by which small entries are worth
+ * more than large ones.
+ */
 const HIT = 64;
 /** What a key counts that was asked for once: many of those are not asked for again. */
 const FIRST_HIT = HIT / 2;
 /** Accesses per entry between two halvings. */
 const AGEING_ACCESSES = 15;
 /**
- * Hits that a key would have had to get, by its count, in the time since its last one, for it to count as less popular. A higher number
- * is better while popularity is steady, a lower one when it shifts; with this one neither costs more than a few percent.
+ * Hits that a key would have had to get, by its count, in the time since its last one, for it to
+ * count as less popular. A higher number is better while popularity is steady, a lower one when it
+ * shifts; with this one neither costs more than a few percent.
  */
 const SILENT_HITS = 0.28;
 /** Least gain of a shortcut over a miss in RTs, should misses be as cheap as a shortcut hit. */
@@ -67,7 +77,10 @@ class ValueHeap extends DensityHeap {
     return this.size(this.table.keyBytes(entry), this.table.valueBytes(entry));
   }
 
-  /** Bytes per RT that a hit saves: of the value alone, or of the whole entry, whatever is less dense. */
+  /**
+   * Bytes per RT that a hit saves: of the value alone, or of the whole entry, whatever is less
+   * dense.
+   */
   size(keyBytes: number, valueBytes: number): number {
     return Math.max(valueBytes, (shortcutBytes(keyBytes) + valueBytes) / this.missRts);
   }
@@ -190,7 +203,10 @@ export class MarginalCache<P> extends EntryCache<P> {
     return entry;
   }
 
-  /** Gives up the stages of the lowest density, if it is lower than `density`, until so many bytes are free. */
+  /**
+   * Gives up the stages of the lowest density, if it is lower than `density`, until so many bytes
+   * are free.
+   */
   #makeRoom(bytes: number, density: number): boolean {
     if (bytes > this.budgetBytes) return false;
     while (this.freeBytes < bytes) {
@@ -202,7 +218,10 @@ export class MarginalCache<P> extends EntryCache<P> {
     return true;
   }
 
-  /** The entry whose last stage has the lowest density, if it is lower than `limit`; values first, for they free more. */
+  /**
+   * The entry whose last stage has the lowest density, if it is lower than `limit`; values first,
+   * for they free more.
+   */
   #victim(limit: number): number {
     let victim = NO_ENTRY;
     let lowest = limit;

@@ -1,6 +1,6 @@
 /**
- * What DAC and the static baselines share: values in the order of their last use, shortcuts by how often they were used, and counts that
- * age.
+ * What DAC and the static baselines share: values in the order of their last use, shortcuts by how
+ * often they were used, and counts that age.
  *
  * @module
  */

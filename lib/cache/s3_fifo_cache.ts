@@ -1,10 +1,12 @@
 /**
- * S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP '23): values only.
+ * S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP
+ * '23): values only.
  *
- * New values enter a small queue, a tenth of the budget. At its end those that were hit more than once go on to the main queue, the
- * others leave the cache, and their hashes are remembered for as many keys as there are entries: who comes back in that time goes to the
- * main queue at once. At the end of the main queue an entry that was hit goes around once more for each hit, three times at most. A hit
- * moves nothing.
+ * New values enter a small queue, a tenth of the budget. At its end those that were hit more than
+ * once go on to the main queue, the others leave the cache, and their hashes are remembered for as
+ * many keys as there are entries: who comes back in that time goes to the main queue at once. At
+ * the end of the main queue an entry that was hit goes around once more for each hit, three times
+ * at most. A hit moves nothing.
  *
  * @module
  */

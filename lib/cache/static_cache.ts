@@ -1,7 +1,8 @@
 /**
- * The static baselines: a fixed share of the budget is for values, the rest for shortcuts. Values are replaced least recently used
- * first, and become shortcuts; shortcuts are replaced least frequently used first, and become values when they are hit. A share of 1
- * makes values only, a share of 0 shortcuts only.
+ * The static baselines: a fixed share of the budget is for values, the rest for shortcuts. Values
+ * are replaced least recently used first, and become shortcuts; shortcuts are replaced least
+ * frequently used first, and become values when they are hit. A share of 1 makes values only, a
+ * share of 0 shortcuts only.
  *
  * @module
  */
@@ -103,7 +104,10 @@ export class StaticCache<P> extends RecencyFrequencyCache<P> {
     return valueEntryBytes(this.table.keyBytes(entry), this.table.valueBytes(entry));
   }
 
-  /** Gives up the least recently used values until there is room for more bytes, or the next one is `except`. */
+  /**
+   * Gives up the least recently used values until there is room for more bytes, or the next one is
+   * `except`.
+   */
   #shrinkValues(bytes: number, except = NO_ENTRY): void {
     while (
       this.#valueUsedBytes + bytes > this.#valueBudgetBytes && this.values.first !== except

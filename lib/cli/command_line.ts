@@ -27,7 +27,8 @@ export interface Invocation {
 /**
  * Reads the arguments of a command: options, and the words among them.
  *
- * @throws {UsageError} for an option that is unknown, given twice, or with or without a value against its rule
+ * @throws {UsageError} for an option that is unknown, given twice, or with or without a value
+ *   against its rule
  */
 export function readArguments(
   args: readonly string[],

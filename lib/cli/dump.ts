@@ -61,7 +61,8 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
       });
       return ExitCode.FINE;
     } catch (error) {
-      // Whoever reads a pipe does not see the exit code: an empty dump would be one of an empty pool.
+      // Whoever reads a pipe does not see the exit code: an empty dump would be one of an empty
+      // pool.
       const isSaid = output === undefined && !(error instanceof OutputClosedError);
       if (isSaid) printLine(terminal, toFailureLine(error));
       throw error;
@@ -95,7 +96,10 @@ async function dump(
   }
 }
 
-/** Calls `fill` with what writes to the standard output, or to a file that replaces one of that name in the end. */
+/**
+ * Calls `fill` with what writes to the standard output, or to a file that replaces one of that name
+ * in the end.
+ */
 async function writeTo(
   output: string | undefined,
   terminal: Terminal,
@@ -121,7 +125,10 @@ async function writeTo(
   if (isReplaced) whenWritable(output, () => fs.renameSync(written, output));
 }
 
-/** Whether there is a file, or nothing. A symbolic link to one is refused: it would neither be followed nor stay. */
+/**
+ * Whether there is a file, or nothing. A symbolic link to one is refused: it would neither be
+ * followed nor stay.
+ */
 function isFileOrNothing(output: string): boolean {
   const info = fs.statSync(output, { throwIfNoEntry: false });
   if (info !== undefined && !info.isFile()) return false;

@@ -22,7 +22,10 @@ export class UsageError extends Error {
   }
 }
 
-/** Data that cannot be used: an input that is not a dump, a value that a dump cannot hold, damage that was found. */
+/**
+ * Data that cannot be used: an input that is not a dump, a value that a dump cannot hold, damage
+ * that was found.
+ */
 export class BadDataError extends Error {
   static {
     this.prototype.name = "BadDataError";

@@ -17,7 +17,8 @@ const NEWLINE = 0x0a;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Splits chunks of UTF-8 into lines. A last line need not have an end; lines of white space are left out.
+ * Splits chunks of UTF-8 into lines. A last line need not have an end; lines of white space are
+ * left out.
  *
  * @throws {BadDataError} for a line that is not UTF-8, or longer than a string can be
  */

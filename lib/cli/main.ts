@@ -1,5 +1,6 @@
 /**
- * The command `dinomo`: finds out what is asked for, runs it, and turns errors into messages and exit codes.
+ * The command `dinomo`: finds out what is asked for, runs it, and turns errors into messages and
+ * exit codes.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * How commands get at a pool without opening it: they restore it in memory, as `open` would, start no threads, and
- * write nothing but the lock file, which they remove.
+ * How commands get at a pool without opening it: they restore it in memory, as `open` would, start
+ * no threads, and write nothing but the lock file, which they remove.
  *
  * @module
  */
@@ -33,7 +33,10 @@ export async function withPool<Result>(
   }
 }
 
-/** The lock of a directory; none where this process could not write, so that a pool on a disk that is read-only can be read. */
+/**
+ * The lock of a directory; none where this process could not write, so that a pool on a disk that
+ * is read-only can be read.
+ */
 async function lockOf(directory: string): Promise<PoolLock | undefined> {
   try {
     nodeFileSystem.assertWritable(directory);
@@ -44,7 +47,8 @@ async function lockOf(directory: string): Promise<PoolLock | undefined> {
 }
 
 /**
- * Restores a pool in memory. Damage behind the checkpoint is left out and reported; nothing changes in the files.
+ * Restores a pool in memory. Damage behind the checkpoint is left out and reported; nothing changes
+ * in the files.
  *
  * @throws {FormatError} when a file is not of this format
  * @throws {CorruptionError} when checkpoint or image are damaged

@@ -27,7 +27,8 @@ export interface PoolEntry {
 }
 
 /**
- * The codec that reads the values of a pool. Those of an application's own codec are bytes to anybody else.
+ * The codec that reads the values of a pool. Those of an application's own codec are bytes to
+ * anybody else.
  */
 export async function valueReader(
   pool: Pool,

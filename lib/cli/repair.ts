@@ -75,7 +75,10 @@ async function restoreRepaired(directory: string): Promise<RepairedPool> {
   return { directory, codec, recovery, lost: await lostKeys(pool, codec) };
 }
 
-/** Every msgpack value may need the record with the names of properties, and that may have been dropped. */
+/**
+ * Every msgpack value may need the record with the names of properties, and that may have been
+ * dropped.
+ */
 async function lostKeys(pool: Pool, codec: CodecName): Promise<string[]> {
   const lost: string[] = [];
   const values = await valueReader(pool, codec);
@@ -89,7 +92,10 @@ async function lostKeys(pool: Pool, codec: CodecName): Promise<string[]> {
   return lost;
 }
 
-/** Opens the pool and closes it: what is dropped is dropped by `open`, which reads everything afresh. */
+/**
+ * Opens the pool and closes it: what is dropped is dropped by `open`, which reads everything
+ * afresh.
+ */
 async function repair(path: string, codec: CodecName): Promise<readonly Damage[]> {
   const { open } = await import("../store/open.ts");
   const store = await open<unknown>({

@@ -1,8 +1,9 @@
 /**
  * `dinomo restore`: a new pool from the lines of a dump.
  *
- * The pool is made in a directory of its own, "<path>.restoring", and gets its name in one step when it is complete and synced. So
- * a restore that fails, or is killed, leaves nothing at the path.
+ * The pool is made in a directory of its own, "<path>.restoring", and gets its name in one step
+ * when it is complete and synced. So a restore that fails, or is killed, leaves nothing at the
+ * path.
  *
  * @module
  */

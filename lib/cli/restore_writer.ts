@@ -94,8 +94,8 @@ export class RestoreWriter {
   }
 
   /**
-   * The lines whose expiry time is not exactly what they say: a put takes a duration, and the clock may tick between computing and
-   * using it. Of two lines with one key only the later one counts.
+   * The lines whose expiry time is not exactly what they say: a put takes a duration, and the clock
+   * may tick between computing and using it. Of two lines with one key only the later one counts.
    */
   #misdated(lines: readonly Numbered[]): Numbered[] {
     const last = new Map<string, Numbered>();

@@ -1,8 +1,8 @@
 /**
  * Values as JSON, with tags for what JSON cannot say. docs/command.md describes the tags.
  *
- * An object with exactly one property, whose name begins with "$", is a tag. An ordinary object that looks like one is
- * wrapped: `{ "$object": { "$date": 1 } }`.
+ * An object with exactly one property, whose name begins with "$", is a tag. An ordinary object
+ * that looks like one is wrapped: `{ "$object": { "$date": 1 } }`.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * What the command writes: results to standard output, messages and progress to standard error.
  *
- * Everything is written at once, by calls that block. So nothing is lost when the process ends, and a reader that is slower than
- * the command holds it up instead of filling its memory.
+ * Everything is written at once, by calls that block. So nothing is lost when the process ends, and
+ * a reader that is slower than the command holds it up instead of filling its memory.
  *
  * @module
  */

@@ -16,9 +16,14 @@ export interface CustomCodec<V> {
 /** What `open` accepts as `codec`. */
 export type CodecOption<V> = "msgpack" | "json" | "binary" | CustomCodec<V>;
 
-/** A codec as the store uses it: encoded bytes are described by fields, so that nothing is allocated. */
+/**
+ * A codec as the store uses it: encoded bytes are described by fields, so that nothing is
+ * allocated.
+ */
 export interface ValueCodec<V> {
-  /** Where the last encoded value is: `bytes[start]` to `bytes[end - 1]`, valid until the next call. */
+  /**
+   * Where the last encoded value is: `bytes[start]` to `bytes[end - 1]`, valid until the next call.
+   */
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;

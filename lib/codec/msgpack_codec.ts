@@ -1,11 +1,12 @@
 /**
  * The default codec: MessagePack by msgpackr, with the key names of objects kept once per pool.
  *
- * msgpackr can replace the key names of an object by the number of a shared *structure*: objects get smaller, and decode
- * two to three times faster, by code generated for the structure. The structures of a pool are stored in the pool
- * itself, under the empty key that no application can use, and change by compare-and-set, so that all threads agree
- * on them and they survive together with the values that need them. Their number is limited; objects beyond the limit
- * carry their key names.
+ * msgpackr can replace the key names of an object by the number of a shared *structure*: objects
+ * get smaller, and decode two to three times faster, by code generated for the structure. The
+ * structures of a pool are stored in the pool itself, under the empty key that no application can
+ * use, and change by compare-and-set, so that all threads agree on them and they survive together
+ * with the values that need them. Their number is limited; objects beyond the limit carry their key
+ * names.
  *
  * @module
  */
@@ -17,9 +18,13 @@ import { enterCodec, leaveCodec } from "./nesting.ts";
 
 /** Where structures are kept. */
 export interface StructureStore {
-  /** Loads the structures, and a version for {@linkcode save}; undefined when there are none yet. */
+  /**
+   * Loads the structures, and a version for {@linkcode save}; undefined when there are none yet.
+   */
   load(): { readonly json: string; readonly version: number } | undefined;
-  /** Saves structures if the stored version is still `version`, or if there are none and it is null. */
+  /**
+   * Saves structures if the stored version is still `version`, or if there are none and it is null.
+   */
   save(json: string, version: number | null): boolean;
 }
 
@@ -34,15 +39,18 @@ interface PackrOptions {
   writeFunction(value: unknown): never;
 }
 
-/** Values from this size on are worth loading msgpackr's native string decoder for, which takes 10 MiB. */
+/**
+ * Values from this size on are worth loading msgpackr's native string decoder for, which takes 10
+ * MiB.
+ */
 const NATIVE_BYTES_MIN = 256;
 
 let isNativeWanted = false;
 
 /**
- * Loads msgpackr's native string decoder, where there is one: it halves the time to decode 1 KiB. The main module of
- * msgpackr installs it into the module that is used here; until it is loaded, and where it cannot be, strings are decoded in
- * JavaScript.
+ * Loads msgpackr's native string decoder, where there is one: it halves the time to decode 1 KiB.
+ * The main module of msgpackr installs it into the module that is used here; until it is loaded,
+ * and where it cannot be, strings are decoded in JavaScript.
  */
 function wantNativeDecoder(): void {
   isNativeWanted = true;
@@ -50,12 +58,15 @@ function wantNativeDecoder(): void {
 }
 
 /**
- * msgpackr's RESET_BUFFER_MODE: encode to the same place every time. (Its REUSE_BUFFER_MODE saves a subarray, and makes
- * encoding 1 KiB six times slower on Deno 2.9.)
+ * msgpackr's RESET_BUFFER_MODE: encode to the same place every time. (Its REUSE_BUFFER_MODE saves a
+ * subarray, and makes encoding 1 KiB six times slower on Deno 2.9.)
  */
 const RESET_BUFFER = 1024;
 
-/** Name in the last structure of a pool that gets no more of them; no property can be called that by accident. */
+/**
+ * Name in the last structure of a pool that gets no more of them; no property can be called that by
+ * accident.
+ */
 const CLOSED = "\0closed";
 
 /** MessagePack with shared structures. */
@@ -117,8 +128,9 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
   }
 
   /**
-   * Adds no structures any more, for ever: after structures may have been lost, a new one must not get the number of an old one,
-   * or values that need that would come back with the names of this one.
+   * Adds no structures any more, for ever: after structures may have been lost, a new one must not
+   * get the number of an old one, or values that need that would come back with the names of this
+   * one.
    */
   closeStructures(): void {
     for (let isClosed = this.#isClosed; !isClosed;) {

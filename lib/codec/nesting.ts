@@ -1,8 +1,10 @@
 /**
- * Codecs that run the application's code (getters, `toJSON`, a codec of its own), which may use a store, and so a codec, in turn.
+ * Codecs that run the application's code (getters, `toJSON`, a codec of its own), which may use a
+ * store, and so a codec, in turn.
  *
- * That works, as each codec keeps what it needs to itself while it runs. But code that stores what it is part of would never end: it
- * is refused long before the stack ends, which might be in the middle of a step of the store.
+ * That works, as each codec keeps what it needs to itself while it runs. But code that stores what
+ * it is part of would never end: it is refused long before the stack ends, which might be in the
+ * middle of a step of the store.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Assertions for what must hold whatever the input: a failure is a bug of the store, never of its user.
+ * Assertions for what must hold whatever the input: a failure is a bug of the store, never of its
+ * user.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * Branded numbers: a pool address, a slot and a segment id are all plain numbers at run time, and
- * mixing them up is the most likely mistake of this code base, so the type checker keeps them apart.
+ * mixing them up is the most likely mistake of this code base, so the type checker keeps them
+ * apart.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * Copies words between buffers, shared or not.
  *
- * Up to {@linkcode LOOP_WORDS} a loop is fastest; beyond, `TypedArray.set`, which has to make a subarray first. V8 copies
- * from and to shared memory word by word only if source and target are equally aligned to 8 bytes, and byte by byte
- * otherwise, four to six times slower: so requests, records and the values in them begin at multiples of 8 bytes.
+ * Up to {@linkcode LOOP_WORDS} a loop is fastest; beyond, `TypedArray.set`, which has to make a
+ * subarray first. V8 copies from and to shared memory word by word only if source and target are
+ * equally aligned to 8 bytes, and byte by byte otherwise, four to six times slower: so requests,
+ * records and the values in them begin at multiples of 8 bytes.
  *
  * @module
  */

@@ -1,8 +1,10 @@
 /**
- * A trace of what happens rarely and explains much, for who works on Dinomo: `DINOMO_DEBUG=kn,cleaning`, or `all`.
+ * A trace of what happens rarely and explains much, for who works on Dinomo:
+ * `DINOMO_DEBUG=kn,cleaning`, or `all`.
  *
- * Lines go to standard error at once, from every thread, so that they are there when a thread hangs or dies. A place that traces asks
- * {@linkcode TRACED} first, which is decided when the module is loaded: nothing is computed for a trace that is off.
+ * Lines go to standard error at once, from every thread, so that they are there when a thread hangs
+ * or dies. A place that traces asks {@linkcode TRACED} first, which is decided when the module is
+ * loaded: nothing is computed for a trace that is off.
  *
  * @module
  */

@@ -47,15 +47,19 @@ export class DinomoError extends Error {
   }
 
   /**
-   * The operating system's code of the call that failed, such as `"ENOSPC"`, `"EACCES"` or `"EMFILE"`; undefined if none did, or if it is
-   * not known. `"ESTALE"` says that the directory of the pool was moved or replaced while the store was open.
+   * The operating system's code of the call that failed, such as `"ENOSPC"`, `"EACCES"` or
+   * `"EMFILE"`; undefined if none did, or if it is not known. `"ESTALE"` says that the directory of
+   * the pool was moved or replaced while the store was open.
    */
   get systemCode(): string | undefined {
     return systemCodeOf(this.cause);
   }
 }
 
-/** A key that is not a well-formed string or bytes of 1 to 1024 bytes. Thrown before anything happens. */
+/**
+ * A key that is not a well-formed string or bytes of 1 to 1024 bytes. Thrown before anything
+ * happens.
+ */
 export class InvalidKeyError extends DinomoError {
   static {
     this.prototype.name = "InvalidKeyError";
@@ -139,7 +143,10 @@ export class DecodeError extends DinomoError {
   }
 }
 
-/** The pool holds as much live data as it may. Nothing was written; deletes and overwrites still work. */
+/**
+ * The pool holds as much live data as it may. Nothing was written; deletes and overwrites still
+ * work.
+ */
 export class PoolFullError extends DinomoError {
   static {
     this.prototype.name = "PoolFullError";
@@ -152,8 +159,9 @@ export class PoolFullError extends DinomoError {
 }
 
 /**
- * A key that nobody can write at the moment: a KN has failed in the middle of a change to that part of the key space, and its thread
- * neither goes on nor ends. Reads go on. The message says whether the change may have been made.
+ * A key that nobody can write at the moment: a KN has failed in the middle of a change to that part
+ * of the key space, and its thread neither goes on nor ends. Reads go on. The message says whether
+ * the change may have been made.
  */
 export class UnavailableError extends DinomoError {
   static {
@@ -238,7 +246,10 @@ export class NodeFailedError extends DinomoError {
   }
 }
 
-/** The `path` cannot be used: it is a file, not writable, holds something else, or a call of the operating system has failed. */
+/**
+ * The `path` cannot be used: it is a file, not writable, holds something else, or a call of the
+ * operating system has failed.
+ */
 export class PathError extends DinomoError {
   static {
     this.prototype.name = "PathError";
@@ -292,7 +303,10 @@ export class CorruptionError extends DinomoError {
   }
 }
 
-/** Code that the store has called (`change`, a codec, a getter) has called it again in a way that cannot end. */
+/**
+ * Code that the store has called (`change`, a codec, a getter) has called it again in a way that
+ * cannot end.
+ */
 export class ReentrantCallError extends DinomoError {
   static {
     this.prototype.name = "ReentrantCallError";
@@ -305,8 +319,9 @@ export class ReentrantCallError extends DinomoError {
 }
 
 /**
- * Something could not be made durable: a write to the files failed, or a sync. From then on the store refuses all changes; reads
- * go on. Opening it again recovers everything that was acknowledged.
+ * Something could not be made durable: a write to the files failed, or a sync. From then on the
+ * store refuses all changes; reads go on. Opening it again recovers everything that was
+ * acknowledged.
  */
 export class DurabilityError extends DinomoError {
   static {

@@ -1,9 +1,9 @@
 /**
  * Asking the runtime to collect garbage, where that is needed and possible.
  *
- * JavaScriptCore, so Bun, counts the bytes of every shared buffer as if they were this thread's own garbage in waiting: the next
- * collection is due when as much again has been allocated, and more. V8, so Node and Deno, does not count them, and offers no way
- * to ask without a flag.
+ * JavaScriptCore, so Bun, counts the bytes of every shared buffer as if they were this thread's own
+ * garbage in waiting: the next collection is due when as much again has been allocated, and more.
+ * V8, so Node and Deno, does not count them, and offers no way to ask without a flag.
  *
  * @module
  */

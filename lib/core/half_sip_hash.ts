@@ -1,11 +1,11 @@
 /**
  * HalfSipHash-1-3: the keyed hash of the index.
  *
- * Keys come from an application's users, who must not be able to make them collide, so the hash is keyed
- * with 64 random bits per pool. HalfSipHash works on 32-bit words, which is what JavaScript has.
- * One compression round and three finalisation rounds are what hash tables use (Rust's default hasher
- * is SipHash-1-3); the algorithm is Aumasson and Bernstein, "SipHash: a fast short-input PRF",
- * INDOCRYPT 2012, in the 32-bit variant of the authors' reference repository.
+ * Keys come from an application's users, who must not be able to make them collide, so the hash is
+ * keyed with 64 random bits per pool. HalfSipHash works on 32-bit words, which is what JavaScript
+ * has. One compression round and three finalisation rounds are what hash tables use (Rust's default
+ * hasher is SipHash-1-3); the algorithm is Aumasson and Bernstein, "SipHash: a fast short-input
+ * PRF", INDOCRYPT 2012, in the 32-bit variant of the authors' reference repository.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Keys as words: a key is encoded once into a private scratch buffer, zero-padded to whole words, and from
- * there hashed, compared and copied a word at a time.
+ * Keys as words: a key is encoded once into a private scratch buffer, zero-padded to whole words,
+ * and from there hashed, compared and copied a word at a time.
  *
  * @module
  */
@@ -8,7 +8,9 @@ import { describe, InvalidKeyError } from "./errors.ts";
 import { halfSipHash13 } from "./half_sip_hash.ts";
 import { KEY_BYTES_MAX } from "./limits.ts";
 
-/** What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 1024 bytes. */
+/**
+ * What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 1024 bytes.
+ */
 export type Key = string | Uint8Array;
 
 const encoder = new TextEncoder();
@@ -104,7 +106,9 @@ export class KeyEncoder {
     return true;
   }
 
-  /** Encodes the empty key, which no caller can use and which therefore belongs to the store itself. */
+  /**
+   * Encodes the empty key, which no caller can use and which therefore belongs to the store itself.
+   */
   encodeSystemKey(): number {
     this.words[0] = 0;
     this.byteLength = 0;

@@ -13,7 +13,10 @@ export const SLOT_COUNT = 1 << SLOT_BITS;
 /** Right shift that takes a 32-bit hash to its slot. */
 export const SLOT_SHIFT = 32 - SLOT_BITS;
 
-/** Longest key in bytes: the key length has 11 bits in a record header, and keys are compared inline. */
+/**
+ * Longest key in bytes: the key length has 11 bits in a record header, and keys are compared
+ * inline.
+ */
 export const KEY_BYTES_MAX = 1024;
 
 /** Unit of a pool address in bytes; a u32 address then reaches 32 GiB. */
@@ -24,12 +27,18 @@ export const REGION_BYTES = 2 ** 30;
 export const REGION_COUNT_MAX = 32;
 /** Largest capacity of a pool in bytes. */
 export const CAPACITY_BYTES_MAX = REGION_BYTES * REGION_COUNT_MAX;
-/** Bytes by which index and log grow at least: small beside a runtime, and few enough steps to a full pool. */
+/**
+ * Bytes by which index and log grow at least: small beside a runtime, and few enough steps to a
+ * full pool.
+ */
 export const GROWTH_BYTES = 2 ** 20;
 /** Smallest capacity of a pool in bytes: sixteen of the smallest segments. */
 export const CAPACITY_BYTES_MIN = 64 * 1024;
 
-/** Most bytes between two checkpoints: half of what the counters of written units can tell apart before they begin again. */
+/**
+ * Most bytes between two checkpoints: half of what the counters of written units can tell apart
+ * before they begin again.
+ */
 export const CHECKPOINT_BYTES_MAX = 2 ** 31 * ADDRESS_UNIT_BYTES;
 
 /** Smallest segment: room for the header and a record with the longest key. */
@@ -40,7 +49,10 @@ export const SEGMENT_BYTES_MAX = REGION_BYTES;
 export const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
 /** Fewest segments: one open per KN, one for the cleaner, and something to fill. */
 export const SEGMENT_COUNT_MIN = 8;
-/** Most segments: each has 256 bytes of control words, and a sum over all of them takes a microsecond per 1,000. */
+/**
+ * Most segments: each has 256 bytes of control words, and a sum over all of them takes a
+ * microsecond per 1,000.
+ */
 export const SEGMENT_COUNT_MAX = 65_534;
 
 /** Most KNs that run at one time; each has a fixed block of control words. */
@@ -60,13 +72,19 @@ export const RING_BYTES_MAX = 64 * 1024 * 1024;
 /** Requests in flight per (client, KN): the entries of a completion ring. */
 export const IN_FLIGHT_DEFAULT = 4096;
 
-/** The same for threads that attach: 64 of them have rings to 64 KNs, which take memory when they are used. */
+/**
+ * The same for threads that attach: 64 of them have rings to 64 KNs, which take memory when they
+ * are used.
+ */
 export const ATTACHED_RING_BYTES_MAX = 64 * 1024;
 export const ATTACHED_IN_FLIGHT_MAX = 1024;
 
 /** Requests that a KN takes from one ring before it looks at the next. */
 export const BATCH_REQUESTS_MAX = 64;
-/** The same where they are written to a file together: one write, or one sync, is shared by more of them. */
+/**
+ * The same where they are written to a file together: one write, or one sync, is shared by more of
+ * them.
+ */
 export const GROUP_REQUESTS_MAX = 256;
 /** Records that one step of the cleaner looks at: bounds how long a step delays anything else. */
 export const CLEANER_STEP_RECORDS = 128;
@@ -75,56 +93,90 @@ export const MERGE_STEP_RECORDS = 256;
 
 /** Longest bounded `Atomics.wait` of an idle KN; it bumps its heartbeat at least this often. */
 export const IDLE_WAIT_MS_MAX = 1000;
-/** For how long a step of a KN may make no progress until the KN counts as failed, unless it is in a system call. */
+/**
+ * For how long a step of a KN may make no progress until the KN counts as failed, unless it is in a
+ * system call.
+ */
 export const STALL_MS_MAX = 1000;
 /** The same in a system call: a disk may take its time. */
 export const SYSTEM_CALL_MS_MAX = 30_000;
 /** How long operations wait for slots that a failed KN does not let go, before they are refused. */
 export const UNAVAILABLE_AFTER_MS = 2000;
 /**
- * For how long a change of the KNs, or of a key's owners, may make no progress while the thread of a failed KN is in the middle of a
- * step: longer than it takes until the slots that this thread holds are refused. While no such thread is there, a slow disk may be the
- * reason, and {@linkcode SYSTEM_CALL_MS_MAX} holds.
+ * For how long a change of the KNs, or of a key's owners, may make no progress while the thread of
+ * a failed KN is in the middle of a step: longer than it takes until the slots that this thread
+ * holds are refused. While no such thread is there, a slow disk may be the reason, and {@linkcode
+ * SYSTEM_CALL_MS_MAX} holds.
  */
 export const RECONFIGURE_MS_MAX = 4000;
 /** How long a KN has to stop before that counts as a failure. */
 export const NODE_STOP_MS_MAX = 30_000;
-/** How long a thread has to come up before that counts as a failure: on a machine that is overloaded it takes seconds. */
+/**
+ * How long a thread has to come up before that counts as a failure: on a machine that is overloaded
+ * it takes seconds.
+ */
 export const THREAD_START_MS_MAX = 30_000;
-/** How often a thread is started until that is given up where others can do without it: for 50 seconds. */
+/**
+ * How often a thread is started until that is given up where others can do without it: for 50
+ * seconds.
+ */
 export const THREAD_STARTS_MAX = 11;
 /** The same where nobody can, and who waits for it is to be told. */
 export const THREAD_STARTS_URGENT_MAX = 4;
-/** After how long starting a thread is tried again for the first time; then after twice as long, and so on. */
+/**
+ * After how long starting a thread is tried again for the first time; then after twice as long, and
+ * so on.
+ */
 export const THREAD_RETRY_MS = 50;
 
-/** Bytes of operations that a client holds back (large values, slots on the move) before it blocks. */
+/**
+ * Bytes of operations that a client holds back (large values, slots on the move) before it blocks.
+ */
 export const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Operations of a client that wait behind updates of their keys, before it executes updates at once: a few MiB of promises. */
+/**
+ * Operations of a client that wait behind updates of their keys, before it executes updates at
+ * once: a few MiB of promises.
+ */
 export const QUEUED_OPERATIONS_MAX = 16_384;
-/** How often an update starts over because its own `change` has changed the key: this often, it will not end by itself. */
+/**
+ * How often an update starts over because its own `change` has changed the key: this often, it will
+ * not end by itself.
+ */
 export const SELF_CHANGES_MAX = 100;
-/** Calls of a store within codecs, and of updates within updates, within each other: far below where a stack ends. */
+/**
+ * Calls of a store within codecs, and of updates within updates, within each other: far below where
+ * a stack ends.
+ */
 export const NESTED_CALLS_MAX = 32;
 
-/** What a client cache charges for a decoded record beside its encoded bytes: the object that holds it, and the value's own header. */
+/**
+ * What a client cache charges for a decoded record beside its encoded bytes: the object that holds
+ * it, and the value's own header.
+ */
 export const CLIENT_CACHE_RECORD_BYTES = 96;
 /** Smallest client cache: a few small values. */
 export const CLIENT_CACHE_BYTES_MIN = 4 * 1024;
-/** Largest client cache: decoded values are on the garbage-collected heap, which is smaller than that on every runtime. */
+/**
+ * Largest client cache: decoded values are on the garbage-collected heap, which is smaller than
+ * that on every runtime.
+ */
 export const CLIENT_CACHE_BYTES_MAX = 2 ** 34;
 
 /**
- * Garbage, as estimated by client/garbage_meter.ts, after which a collection is asked for, and bytes of shared buffers beside which
- * that is needed: few enough for a process, and many enough that asking costs nothing.
+ * Garbage, as estimated by client/garbage_meter.ts, after which a collection is asked for, and
+ * bytes of shared buffers beside which that is needed: few enough for a process, and many enough
+ * that asking costs nothing.
  */
 export const GARBAGE_BYTES_MIN = 64 * 1024 * 1024;
 /** Most garbage between two looks: a small integer on every runtime. */
 export const GARBAGE_BYTES_MAX = 2 ** 30 - 1;
 /** Garbage of an operation beside what it decodes: measured 150 to 270 bytes. */
 export const OPERATION_GARBAGE_BYTES = 200;
-/** Bytes of a decoded value for each encoded one: strings take one to two, arrays of small numbers three. */
+/**
+ * Bytes of a decoded value for each encoded one: strings take one to two, arrays of small numbers
+ * three.
+ */
 export const DECODED_FACTOR = 2;
 
 /** Largest expiry time accepted, in milliseconds since the epoch: 48 bits, the year 10889. */
@@ -140,17 +192,32 @@ export const PUT_SEGMENT_RESERVE = 2;
 export const DELETE_SEGMENT_RESERVE = 1;
 /** Share of a segment that cleaning must gain; below it, copying is not worth its cost. */
 export const CLEANING_GAIN_MIN = 0.03;
-/** The same in bytes: more than the headers that what is moved gets where it goes, or small segments would be cleaned for ever. */
+/**
+ * The same in bytes: more than the headers that what is moved gets where it goes, or small segments
+ * would be cleaned for ever.
+ */
 export const CLEANING_GAIN_BYTES_MIN = 192;
 
-/** Keys that a hot-key sketch counts: with 64 of them what a count may be too high by is 1/64 of all operations at most. */
+/**
+ * Keys that a hot-key sketch counts: with 64 of them what a count may be too high by is 1/64 of all
+ * operations at most.
+ */
 export const HOT_KEY_COUNT = 64;
-/** Bytes of a key that a sketch keeps, so that an entry is a line; a longer key is named by its first bytes and its hash. */
+/**
+ * Bytes of a key that a sketch keeps, so that an entry is a line; a longer key is named by its
+ * first bytes and its hash.
+ */
 export const HOT_KEY_BYTES_MAX = 128;
 
-/** Keys that several KNs may own at one time: a client that routes a request compares its hash with those of all of them. */
+/**
+ * Keys that several KNs may own at one time: a client that routes a request compares its hash with
+ * those of all of them.
+ */
 export const CELL_COUNT = 64;
-/** Longest key in bytes that several KNs may own: its cell holds it, and a sketch names no longer one. */
+/**
+ * Longest key in bytes that several KNs may own: its cell holds it, and a sketch names no longer
+ * one.
+ */
 export const CELL_KEY_BYTES_MAX = HOT_KEY_BYTES_MAX;
 
 /** Shared msgpack structures per pool: beyond them objects carry their own key names. */

@@ -150,7 +150,9 @@ function makeMonotonic(): () => number {
   return isBunsOwn ? () => isFakedByBun() ? sinceOriginMs() : now() : now;
 }
 
-/** `performance.now`, unless it is a fake: the prototype's refuses an object that is not its own. */
+/**
+ * `performance.now`, unless it is a fake: the prototype's refuses an object that is not its own.
+ */
 function realNow(): (() => number) | undefined {
   const inherited = Object.getPrototypeOf(performance)?.now;
   if (typeof inherited !== "function") {

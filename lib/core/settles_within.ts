@@ -5,7 +5,10 @@
  */
 import { startTimer } from "./runtime.ts";
 
-/** Waits until a promise has settled, but no longer than so many milliseconds; returns whether it has. */
+/**
+ * Waits until a promise has settled, but no longer than so many milliseconds; returns whether it
+ * has.
+ */
 export function settlesWithin(promise: Promise<unknown>, msMax: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = startTimer(() => resolve(false), msMax);

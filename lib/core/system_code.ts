@@ -1,6 +1,6 @@
 /**
- * The codes of the operating system's errors, such as `"ENOSPC"`: found in an error or in what caused it, and as numbers that fit
- * into a control word.
+ * The codes of the operating system's errors, such as `"ENOSPC"`: found in an error or in what
+ * caused it, and as numbers that fit into a control word.
  *
  * @module
  */
@@ -9,7 +9,10 @@ const CODE = /^E[A-Z0-9]{2,}$/;
 /** How far down causes are looked at: a cause may, in the end, name itself. */
 const CAUSES_MAX = 8;
 
-/** The code of the operating system's error that an error is, or was caused by; undefined if there is none. */
+/**
+ * The code of the operating system's error that an error is, or was caused by; undefined if there
+ * is none.
+ */
 export function systemCodeOf(error: unknown): string | undefined {
   let next = error;
   for (let depth = 0; depth < CAUSES_MAX && next instanceof Error; depth++) {
@@ -31,7 +34,9 @@ export function isDiskFull(error: unknown): boolean {
   return code === "ENOSPC" || code === "EDQUOT";
 }
 
-/** Codes that file operations fail with. Numbers are given out in order: a new one goes to the end. */
+/**
+ * Codes that file operations fail with. Numbers are given out in order: a new one goes to the end.
+ */
 const CODES: readonly string[] = [
   "",
   "EIO",

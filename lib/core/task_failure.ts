@@ -1,6 +1,6 @@
 /**
- * Why a task of a DPM processor has failed, as it gets to the thread that asked for it. An error would lose its class and
- * the system's code on the way, and on some runtimes its cause.
+ * Why a task of a DPM processor has failed, as it gets to the thread that asked for it. An error
+ * would lose its class and the system's code on the way, and on some runtimes its cause.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * The threads that run tasks: a Piscina pool that may fail to start them.
  *
- * Piscina says nothing of a task that waits for a thread which never comes: one whose module cannot be loaded, or that ends, or
- * hangs, before it is ready. Here each task ends: while tasks wait and there is no thread, or none is ready in time, all of them fail,
- * the pool is thrown away, and they are tried again with a new one, a limited number of times.
+ * Piscina says nothing of a task that waits for a thread which never comes: one whose module cannot
+ * be loaded, or that ends, or hangs, before it is ready. Here each task ends: while tasks wait and
+ * there is no thread, or none is ready in time, all of them fail, the pool is thrown away, and they
+ * are tried again with a new one, a limited number of times.
  *
  * @module
  */
@@ -70,7 +71,10 @@ export class TaskThreads<Task, Result> {
     this.#options = options;
   }
 
-  /** Whether starting threads has just failed, so that what can be done later should not be tried now. */
+  /**
+   * Whether starting threads has just failed, so that what can be done later should not be tried
+   * now.
+   */
   get areFailing(): boolean {
     return monotonicMs() < this.#quietUntilMs;
   }
@@ -147,7 +151,10 @@ interface Waiting<Task, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Piscina's queue, from which the last task can be taken back. It holds one at most: that of the thread that is being started. */
+/**
+ * Piscina's queue, from which the last task can be taken back. It holds one at most: that of the
+ * thread that is being started.
+ */
 class OneTaskQueue implements TaskQueue {
   readonly #tasks: QueuedTask[] = [];
 
@@ -176,8 +183,9 @@ class OneTaskQueue implements TaskQueue {
 /**
  * One Piscina, until it has failed to start a thread.
  *
- * It is given a task only when a thread has nothing to do, or when no other thread is being started: so it makes workers in `run`
- * alone, never in an event, where nobody would catch what the runtime throws.
+ * It is given a task only when a thread has nothing to do, or when no other thread is being
+ * started: so it makes workers in `run` alone, never in an event, where nobody would catch what the
+ * runtime throws.
  */
 class ThreadPool<Task, Result> {
   readonly #piscina: Piscina;
@@ -206,7 +214,8 @@ class ThreadPool<Task, Result> {
       // A worker that parks in Atomics.wait cannot be ended on Deno.
       atomics: "disabled",
     });
-    // Of a thread that has no task, and so of one that is not ready; without a listener it would end the process.
+    // Of a thread that has no task, and so of one that is not ready; without a listener it would
+    // end the process.
     this.#piscina.on("error", (error) => this.#lastError = error);
     this.#piscina.on("workerCreate", (thread) => {
       this.#ready = [...this.#ready, thread];
@@ -271,7 +280,8 @@ class ThreadPool<Task, Result> {
       if (mustStart) assertThreadFits();
       running = this.#piscina.run(task);
     } catch (error) {
-      // There is no room for another thread, or the runtime does not make it: those that there are do what they can.
+      // There is no room for another thread, or the runtime does not make it: those that there are
+      // do what they can.
       this.#queued.takeBack();
       this.#given.delete(waiting);
       this.#waiting.unshift(waiting);

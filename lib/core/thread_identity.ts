@@ -1,10 +1,11 @@
 /**
  * Which thread of the operating system this is, and whether one is still there.
  *
- * No runtime tells a library when a worker ends that somebody else has started, and on Deno a worker that was terminated may
- * run on after its `exit` event. The operating system knows: on Linux every thread of the process is a directory in
- * `/proc/self/task`. Its number may come back after the thread has ended, so the time at which it was started is compared, too.
- * Elsewhere, and where `/proc` cannot be read, a thread's number is unknown, and it counts as alive.
+ * No runtime tells a library when a worker ends that somebody else has started, and on Deno a
+ * worker that was terminated may run on after its `exit` event. The operating system knows: on
+ * Linux every thread of the process is a directory in `/proc/self/task`. Its number may come back
+ * after the thread has ended, so the time at which it was started is compared, too. Elsewhere, and
+ * where `/proc` cannot be read, a thread's number is unknown, and it counts as alive.
  *
  * @module
  */
@@ -19,7 +20,9 @@ export interface ThreadIdentity {
 }
 
 const UNKNOWN: ThreadIdentity = { number: 0, startTicks: 0 };
-/** Field of `stat` behind the name, which may contain anything but a ")" that is not the last one. */
+/**
+ * Field of `stat` behind the name, which may contain anything but a ")" that is not the last one.
+ */
 const START_FIELD = 19;
 
 /** The calling thread. */

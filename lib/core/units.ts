@@ -25,7 +25,8 @@ export type Bytes = number | string;
  * Parses a size.
  *
  * @param option name of the option, for the error message
- * @param value a whole number of bytes, or a decimal number with one of B, KB, MB, GB, TB, KiB, MiB, GiB, TiB
+ * @param value a whole number of bytes, or a decimal number with one of B, KB, MB, GB, TB, KiB,
+ *   MiB, GiB, TiB
  * @returns whole bytes
  * @throws {InvalidOptionError} when it does not parse to a whole, positive number of bytes
  */
@@ -45,7 +46,9 @@ export function parseBytes(option: string, value: unknown): number {
   return bytes;
 }
 
-/** Formats a size for messages and tables, in the largest binary unit that keeps it at or above 1. */
+/**
+ * Formats a size for messages and tables, in the largest binary unit that keeps it at or above 1.
+ */
 export function formatBytes(bytes: number): string {
   for (const unit of ["GiB", "MiB", "KiB"] as const) {
     const size = UNIT_BYTES[unit]!;

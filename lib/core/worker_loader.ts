@@ -1,8 +1,9 @@
 /**
  * Where worker code is: the one place that knows.
  *
- * Run from sources, the workers are files beside `lib/`, with the extension of this very module (`.ts` from sources, `.js`
- * in a build). A bundle has no such files; then the `workers` option of `open` names them.
+ * Run from sources, the workers are files beside `lib/`, with the extension of this very module
+ * (`.ts` from sources, `.js` in a build). A bundle has no such files; then the `workers` option of
+ * `open` names them.
  *
  * @module
  */
@@ -11,7 +12,9 @@
 export interface WorkerUrls {
   /** The module that runs a KN. @default `workers/kn` beside the library */
   readonly node: string | URL;
-  /** The module that runs the tasks of a DPM processor. @default `workers/dpm` beside the library */
+  /**
+   * The module that runs the tasks of a DPM processor. @default `workers/dpm` beside the library
+   */
   readonly dpm: string | URL;
 }
 

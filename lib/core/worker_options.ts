@@ -1,10 +1,11 @@
 /**
- * What every thread of the store is started with, a KN's and a DPM processor's alike: the one place that knows what a thread must
- * not inherit from its process.
+ * What every thread of the store is started with, a KN's and a DPM processor's alike: the one place
+ * that knows what a thread must not inherit from its process.
  *
- * A thread is started from a file, whatever the process was started from. So it must not inherit flags that are about the process's
- * own program (`node --input-type=module -e ...`), which end it before its module is loaded; nor preloaded modules that are named
- * relative to the directory in which the process was started, and is in no longer. Where nothing of the kind is there, a thread
+ * A thread is started from a file, whatever the process was started from. So it must not inherit
+ * flags that are about the process's own program (`node --input-type=module -e ...`), which end it
+ * before its module is loaded; nor preloaded modules that are named relative to the directory in
+ * which the process was started, and is in no longer. Where nothing of the kind is there, a thread
  * inherits what the runtime lets it inherit.
  *
  * @module
@@ -23,7 +24,10 @@ export interface WorkerOptions {
 /** What follows a flag. */
 type FlagValue = "none" | "name" | "path" | "module";
 
-/** Node's flags that matter for finding and loading modules, and what these may do; all of them are taken by a worker. */
+/**
+ * Node's flags that matter for finding and loading modules, and what these may do; all of them are
+ * taken by a worker.
+ */
 const KEPT_FLAGS: ReadonlyMap<string, FlagValue> = new Map([
   ["--require", "path"],
   ["-r", "path"],
@@ -56,12 +60,15 @@ const isNode = !isDeno && process.versions.bun === undefined;
 /** Where relative flags count from: the directory may be left later. */
 const startedIn = isNode ? process.cwd() : "";
 
-/** Descriptors that a thread takes while it is started, on every runtime, with some to spare for its modules. */
+/**
+ * Descriptors that a thread takes while it is started, on every runtime, with some to spare for its
+ * modules.
+ */
 const DESCRIPTOR_COUNT = 16;
 
 /**
- * Throws when there are no descriptors for another thread. Where a thread finds none for its event loop, Bun ends the process,
- * and Deno panics; Node reports it.
+ * Throws when there are no descriptors for another thread. Where a thread finds none for its event
+ * loop, Bun ends the process, and Deno panics; Node reports it.
  */
 export function assertThreadFits(): void {
   const taken: number[] = [];
@@ -130,7 +137,10 @@ function absoluteValue(value: string, kind: FlagValue, directory: string): strin
   return kind === "module" ? pathToFileURL(path).href : path;
 }
 
-/** The environment for a thread, if the flag is in `NODE_OPTIONS`, from where a worker takes it, too. */
+/**
+ * The environment for a thread, if the flag is in `NODE_OPTIONS`, from where a worker takes it,
+ * too.
+ */
 function withoutInputType(
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> | undefined {
@@ -142,7 +152,10 @@ function withoutInputType(
   >;
 }
 
-/** Whether a thread may look at the environment, as Piscina's does: without the permission it would end. */
+/**
+ * Whether a thread may look at the environment, as Piscina's does: without the permission it would
+ * end.
+ */
 function mayReadEnvironment(): boolean {
   const { Deno } = globalThis as unknown as {
     Deno: { permissions: { querySync(of: { name: "env" }): { state: string } } };

@@ -1,42 +1,51 @@
 /**
- * Cleans the log: moves the live records out of the sealed segment from which that gains most, so that it can be reused. What a
- * gain is, and why cleaning comes to an end, is in pool/space_budget.ts.
+ * Cleans the log: moves the live records out of the sealed segment from which that gains most, so
+ * that it can be reused. What a gain is, and why cleaning comes to an end, is in
+ * pool/space_budget.ts.
  *
- * Any number of cleaners may run, in DPM processors and in KNs that have run out of segments. Why this
- * is safe beside owners and readers:
+ * Any number of cleaners may run, in DPM processors and in KNs that have run out of segments. Why
+ * this is safe beside owners and readers:
  *
  * - A victim is claimed by a compare-and-swap of its state, so it has one cleaner.
- * - A record is live if and only if the index holds exactly its address. The cleaner finds that out, copies the
- *   record and swings the index word all under the slot's lock, so no owner can replace the record and no doubling
- *   can copy the pair in between. It changes where a record is, never what it says: the version stays.
+ * - A record is live if and only if the index holds exactly its address. The cleaner finds that
+ *   out, copies the record and swings the index word all under the slot's lock, so no owner can
+ *   replace the record and no doubling can copy the pair in between. It changes where a record is,
+ *   never what it says: the version stays.
  * - The copy is complete and counted as live before the index points at it (I2).
- * - The victim is freed through its live bytes, like any segment: when they are zero nothing points into it. Readers
- *   that still copy from it notice by the generation (I6, I10).
+ * - The victim is freed through its live bytes, like any segment: when they are zero nothing points
+ *   into it. Readers that still copy from it notice by the generation (I6, I10).
  *
- * **What is left of the live bytes** of a victim that has been passed from its first record to its last belongs to nobody, and
- * is written off. A thread has died after it had counted a record and before it pointed the index at it, or after it had taken
- * a record out of the index and before it counted that. Nobody who is alive will count it, for three reasons.
+ * **What is left of the live bytes** of a victim that has been passed from its first record to its
+ * last belongs to nobody, and is written off. A thread has died after it had counted a record and
+ * before it pointed the index at it, or after it had taken a record out of the index and before it
+ * counted that. Nobody who is alive will count it, for three reasons.
  *
- * - Nothing is appended to a victim, and the index is pointed at nothing new in it: it was sealed before it was claimed, which
- *   whoever fills a segment does when all of its records have been published.
- * - Bytes of a record to which the index has pointed are subtracted under the lock of the record's slot, by owners and cleaners
- *   alike. Since it claimed the victim, the cleaner has held the lock of the slot of every put in it. So whoever took a
- *   record out of the index before that has subtracted its bytes, or is dead; and whoever came later did not find the record
- *   in the victim any more.
- * - A reservation of a large value counts as live while no index word has ever pointed at it. It pins its segment until its
- *   bytes are subtracted or its record is published, and what was pinned when the cleaner came to its end is left alone. So
- *   are segments of staged values, which are nothing but reservations.
+ * - Nothing is appended to a victim, and the index is pointed at nothing new in it: it was sealed
+ *   before it was claimed, which whoever fills a segment does when all of its records have been
+ *   published.
+ * - Bytes of a record to which the index has pointed are subtracted under the lock of the record's
+ *   slot, by owners and cleaners alike. Since it claimed the victim, the cleaner has held the lock
+ *   of the slot of every put in it. So whoever took a record out of the index before that has
+ *   subtracted its bytes, or is dead; and whoever came later did not find the record in the victim
+ *   any more.
+ * - A reservation of a large value counts as live while no index word has ever pointed at it. It
+ *   pins its segment until its bytes are subtracted or its record is published, and what was pinned
+ *   when the cleaner came to its end is left alone. So are segments of staged values, which are
+ *   nothing but reservations.
  *
  * This relies on the used bytes of a sealed segment: nothing behind them is in the index.
  *
- * And why it does not get stuck: puts and deletes leave free segments alone, so only a cleaner takes the last one; and it begins
- * with a victim only if it can finish it, in what is left of its open segment or with one more, which holds what was live
- * in the victim. So the last free segment is always exchanged for another one. (A KN that cleans shares its log with its puts,
- * and lets them wait while free segments are few and a victim is not finished.)
+ * And why it does not get stuck: puts and deletes leave free segments alone, so only a cleaner
+ * takes the last one; and it begins with a victim only if it can finish it, in what is left of its
+ * open segment or with one more, which holds what was live in the victim. So the last free segment
+ * is always exchanged for another one. (A KN that cleans shares its log with its puts, and lets
+ * them wait while free segments are few and a victim is not finished.)
  *
- * If its thread dies in between, or the process is killed, no segment may be free; but the one that it had opened is sealed before it
- * is full, and what is left of it has room for what is left in the victim. So a cleaner that gets no free segment goes on there
- * ({@linkcode SegmentTable.reopen}), and begins with a victim for which there is room. Puts never use such a tail up.
+ * If its thread dies in between, or the process is killed, no segment may be free; but the one that
+ * it had opened is sealed before it is full, and what is left of it has room for what is left in
+ * the victim. So a cleaner that gets no free segment goes on there ({@linkcode
+ * SegmentTable.reopen}), and begins with a victim for which there is room. Puts never use such a
+ * tail up.
  *
  * @module
  */
@@ -130,7 +139,9 @@ export class Cleaner {
     return this.#victim !== NO_SEGMENT;
   }
 
-  /** Does one step. Returns how many records it looked at; 0 means that there is nothing to clean. */
+  /**
+   * Does one step. Returns how many records it looked at; 0 means that there is nothing to clean.
+   */
   doWork(): number {
     if (this.#victim === NO_SEGMENT && !this.#claimVictim()) return 0;
     // However long cleaning takes, it is no stall.
@@ -152,7 +163,9 @@ export class Cleaner {
     return Math.max(1, looked);
   }
 
-  /** Cleans one whole segment now; false when there is none to clean or no room to move anything. */
+  /**
+   * Cleans one whole segment now; false when there is none to clean or no room to move anything.
+   */
   cleanOne(): boolean {
     const before = this.cleanedCount;
     while (this.cleanedCount === before) if (this.doWork() === 0) return false;
@@ -164,7 +177,8 @@ export class Cleaner {
     if (this.#victim === NO_SEGMENT) return;
     const victim = this.#victim;
     this.#victim = NO_SEGMENT;
-    // A snapshot between this step and the next must find everything that was moved within the used bytes.
+    // A snapshot between this step and the next must find everything that was moved within the used
+    // bytes.
     this.#log.publish();
     this.#segments.seal(victim);
     this.#noteVictim(NO_SEGMENT);
@@ -212,7 +226,8 @@ export class Cleaner {
 
   #canFinish(victim: SegmentId): boolean {
     if (this.#segments.freeCount > 0) return true;
-    // Frames, and ends of segments that the next record does not fit, take a little more than was live.
+    // Frames, and ends of segments that the next record does not fit, take a little more than was
+    // live.
     const neededBytes = this.#segments.liveBytes(victim) * ROOM_FACTOR + ROOM_SLACK_BYTES;
     if (neededBytes <= this.#log.roomBytes) return true;
     const other = largestUnfilled(this.#pool, this.#segments, victim);
@@ -220,7 +235,10 @@ export class Cleaner {
       neededBytes <= unfilledBytes(this.#pool, this.#segments, other);
   }
 
-  /** Moves one record if it is live; false when there was no room to move it to, or its slot is locked. */
+  /**
+   * Moves one record if it is live; false when there was no room to move it to, or its slot is
+   * locked.
+   */
   #cleanRecord(address: PoolAddress): boolean {
     const pool = this.#pool;
     const words = pool.wordsOf(address);
@@ -273,8 +291,8 @@ export class Cleaner {
 }
 
 /**
- * Bytes of headers that cleaning a victim with so many fillable bytes adds at most: of a segment, and of a frame for each step and for
- * the end of a segment in between.
+ * Bytes of headers that cleaning a victim with so many fillable bytes adds at most: of a segment,
+ * and of a frame for each step and for the end of a segment in between.
  */
 function headerBytesMax(fillableBytes: number): number {
   const stepsMax = Math.ceil(fillableBytes / RECORD_BYTES_MIN / CLEANER_STEP_RECORDS);

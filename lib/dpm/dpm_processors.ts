@@ -1,9 +1,10 @@
 /**
- * The host's side of the DPM processors: a thread pool that starts with the first task, and ends its threads when there is nothing
- * to do, so that an idle store has none.
+ * The host's side of the DPM processors: a thread pool that starts with the first task, and ends
+ * its threads when there is nothing to do, so that an idle store has none.
  *
- * Where no thread can be started, what must be done is done by the host's thread: copies, and syncs. What others do as well, or what
- * can be done later, is left: cleaning, merging, prefaulting.
+ * Where no thread can be started, what must be done is done by the host's thread: copies, and
+ * syncs. What others do as well, or what can be done later, is left: cleaning, merging,
+ * prefaulting.
  *
  * @module
  */
@@ -47,7 +48,10 @@ const IDLE_TIMEOUT_MS = 2000;
 /** After cleaning has gained nothing, how long to wait before trying again. */
 const FUTILE_BACKOFF_MS = 100;
 
-/** How often to look whether far KNs have logged so much, as a share of their backlog's limit, that it is to be merged at once. */
+/**
+ * How often to look whether far KNs have logged so much, as a share of their backlog's limit, that
+ * it is to be merged at once.
+ */
 const MERGE_LOOK_MS = 1;
 const MERGE_SHARE = 1 / 8;
 
@@ -64,8 +68,8 @@ export interface DpmOptions {
   /** Bytes written to the log after which a checkpoint is due. */
   readonly checkpointBytes: number;
   /**
-   * Called when cleaning has ended in the middle, because it threw or its thread died. Resolves when what it has left behind is in
-   * order: until then nobody else may clean as a DPM processor.
+   * Called when cleaning has ended in the middle, because it threw or its thread died. Resolves
+   * when what it has left behind is in order: until then nobody else may clean as a DPM processor.
    */
   readonly onCleaningFailed: () => Promise<void>;
   /** Loads what runs a task in this thread. */
@@ -105,8 +109,8 @@ export class DpmProcessors {
   }
 
   /**
-   * Starts what the pool needs: cleaning when segments are scarce, prefaulting of the segment that comes next, and, where writes
-   * are logged, checkpoints and syncs.
+   * Starts what the pool needs: cleaning when segments are scarce, prefaulting of the segment that
+   * comes next, and, where writes are logged, checkpoints and syncs.
    */
   upkeep(): void {
     if (this.#isFar) this.#mergeLarge();
@@ -147,7 +151,10 @@ export class DpmProcessors {
     return await this.#runSurely({ kind: "sync", pool: this.#pool.handle, log }) === 1;
   }
 
-  /** Copies one after the other: all DPM processors are one agent, and what a dead one held is told from what another one holds. */
+  /**
+   * Copies one after the other: all DPM processors are one agent, and what a dead one held is told
+   * from what another one holds.
+   */
   #report(task: DpmTask): Promise<SnapshotReport> {
     const report = this.#copying.then(() => this.#copy(task));
     this.#copying = report.catch(() => {});
@@ -166,12 +173,17 @@ export class DpmProcessors {
     }
   }
 
-  /** Hears of a DPM processor that has died while it copied; called while this thread blocks, too. */
+  /**
+   * Hears of a DPM processor that has died while it copied; called while this thread blocks, too.
+   */
   tend(): void {
     if (hasDied(this.#pool, AGENT_COPIER)) this.#endCopying();
   }
 
-  /** Gives back what was held by one that has failed: if it threw, it has done so itself; if its thread has ended, it has not. */
+  /**
+   * Gives back what was held by one that has failed: if it threw, it has done so itself; if its
+   * thread has ended, it has not.
+   */
   #endCopying(): void {
     forgetDeath(this.#pool, AGENT_COPIER);
     abandonMergers(this.#pool, AGENT_DPM);
@@ -248,7 +260,8 @@ export class DpmProcessors {
     this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
       if ((gained as number) <= 0) backOff();
     }, (error) => {
-      // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is tried again.
+      // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is
+      // tried again.
       backOff();
       return error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed();
     }).finally(() => this.#isCleaning = false);

@@ -66,7 +66,10 @@ const PAGE_BYTES = 4096;
 /** Bound of a wait for the end of a pause. */
 const PAUSE_WAIT_MS_MAX = 10;
 
-/** What a task comes to: the report of a snapshot, what a check has found, or a number of segments gained or bytes touched. */
+/**
+ * What a task comes to: the report of a snapshot, what a check has found, or a number of segments
+ * gained or bytes touched.
+ */
 export type DpmResult = SnapshotReport | SegmentFindings | number;
 
 /** Runs one task; returns what it came to, or why it has failed. */
@@ -124,7 +127,10 @@ function withLog<Result>(
   }
 }
 
-/** Cleans until segments are no longer scarce, or nothing is left to clean; returns how many became free. */
+/**
+ * Cleans until segments are no longer scarce, or nothing is left to clean; returns how many became
+ * free.
+ */
 function clean(pool: Pool, opened: Log | undefined): number {
   const gate = new Gate(pool, AGENT_DPM);
   const segments = new SegmentTable(pool);
@@ -134,7 +140,8 @@ function clean(pool: Pool, opened: Log | undefined): number {
   log.resume();
   const freeBefore = segments.freeCount + segments.pendingCount;
   const cleaner = new Cleaner(pool, segments, table, log, epochMs);
-  // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
+  // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
+  // enough.
   const cleanedMax = pool.geometry.segmentCount;
   while (budget.isScarce && cleaner.cleanedCount < cleanedMax) {
     if (!gate.enter()) {
@@ -167,7 +174,8 @@ function clean(pool: Pool, opened: Log | undefined): number {
 /**
  * Merges what a far KN has logged by now, unless somebody else does; returns how many records.
  *
- * If it throws, or its thread ends, the merger is left in the middle of a step (recovery/merger_recovery.ts).
+ * If it throws, or its thread ends, the merger is left in the middle of a step
+ * (recovery/merger_recovery.ts).
  */
 function merge(pool: Pool, agent: number): number {
   const executor = agentExecutor(AGENT_MERGERS + agent);
@@ -182,7 +190,8 @@ function merge(pool: Pool, agent: number): number {
 }
 
 /**
- * Commits the pages of a segment that was never used, so that the KN that opens it does not have to.
+ * Commits the pages of a segment that was never used, so that the KN that opens it does not have
+ * to.
  *
  * Adds 0 to a word of each page: harmless even if the segment has been opened in the meantime.
  */

@@ -1,6 +1,6 @@
 /**
- * Layout of an index bucket: one cache line of 16 words, after P-CLHT (RECIPE, Lee et al., SOSP 2019;
- * CLHT, David, Guerraoui, Trigonakis, ASPLOS 2015).
+ * Layout of an index bucket: one cache line of 16 words, after P-CLHT (RECIPE, Lee et al., SOSP
+ * 2019; CLHT, David, Guerraoui, Trigonakis, ASPLOS 2015).
  *
  * ```text
  *   word  0   1   2   3   4   5   6   7   8   9  10  11  12  13     14        15
@@ -14,8 +14,8 @@
  * | overflow | the slot's lock holder, after the bucket it names is filled | readers | by that store |
  * | next free | whoever returns the bucket, until it is in the free list; then holders of the index space lock | same | - |
  *
- * The tag is the whole 32-bit hash; its top 12 bits are the slot, so a tag never matches in a bucket that has
- * been reused by another slot.
+ * The tag is the whole 32-bit hash; its top 12 bits are the slot, so a tag never matches in a
+ * bucket that has been reused by another slot.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export const BUCKET_NEXT_FREE = PAIR_WORDS + 1;
 
 assert(BUCKET_NEXT_FREE + 1 === BUCKET_WORDS, "a bucket is one cache line");
 
-/** The index region that a bucket is in; good for this bucket only, as the index grows (pool/growable_buffer.ts). */
+/**
+ * The index region that a bucket is in; good for this bucket only, as the index grows
+ * (pool/growable_buffer.ts).
+ */
 export function bucketRegion(pool: Pool, bucket: BucketId): Int32Array {
   const region = pool.index[bucket >>> REGION_BUCKETS_LOG2];
   return bucketWord(bucket) < region.length ? region : pool.seeBucket(bucket);

@@ -1,18 +1,21 @@
 /**
- * Hands out index buckets: extents from the untouched end of the index, overflow buckets from a free list first.
+ * Hands out index buckets: extents from the untouched end of the index, overflow buckets from a
+ * free list first.
  *
  * **Nobody waits for another thread here**, so one that stalls or dies holds nobody up.
  *
  * - The untouched end is one word, NEXT, which is advanced by compare-and-swap.
- * - The free list is guarded by a lock that is only tried. Whoever does not get it takes a bucket from the untouched end
- *   instead, and keeps a bucket that it wanted to return in a list of its own, linked through the same spare words: it costs
- *   no memory. That list is used first, and is returned as a whole the next time that the lock is free.
+ * - The free list is guarded by a lock that is only tried. Whoever does not get it takes a bucket
+ *   from the untouched end instead, and keeps a bucket that it wanted to return in a list of its
+ *   own, linked through the same spare words: it costs no memory. That list is used first, and is
+ *   returned as a whole the next time that the lock is free.
  *
- * A thread that dies here loses what it held in its hands: the bucket it was taking or returning, and what it had kept. It
- * never leaves a bucket in two places, because the free list is valid at every instant: a bucket leaves it by the one store
- * to FREE that comes before anybody uses the bucket, and joins it by the one store to FREE that comes after the bucket is
- * linked to the rest. The lock that a dead thread holds, and the count that it may have left one behind, are put
- * right by {@linkcode repairIndexSpace}; until then the others live without the free list.
+ * A thread that dies here loses what it held in its hands: the bucket it was taking or returning,
+ * and what it had kept. It never leaves a bucket in two places, because the free list is valid at
+ * every instant: a bucket leaves it by the one store to FREE that comes before anybody uses the
+ * bucket, and joins it by the one store to FREE that comes after the bucket is linked to the rest.
+ * The lock that a dead thread holds, and the count that it may have left one behind, are put right
+ * by {@linkcode repairIndexSpace}; until then the others live without the free list.
  *
  * @module
  */
@@ -42,7 +45,10 @@ const LOCK_ATTEMPTS = 64;
 export class IndexSpace {
   readonly #pool: Pool;
   readonly #holder: number;
-  /** Returned buckets that are not in the free list yet: the newest, and the oldest, which is linked to nothing. */
+  /**
+   * Returned buckets that are not in the free list yet: the newest, and the oldest, which is linked
+   * to nothing.
+   */
   #keptFirst: BucketId = NO_BUCKET;
   #keptLast: BucketId = NO_BUCKET;
   #keptCount = 0;
@@ -76,7 +82,8 @@ export class IndexSpace {
       const fitsRegion = last >>> REGION_BUCKETS_LOG2 === next >>> REGION_BUCKETS_LOG2;
       const first = fitsRegion ? next : last & ~REGION_BUCKETS_MASK;
       if (first + count > countMax) return NO_BUCKET;
-      // Before the buckets are taken: NEXT never passes what has memory, and nothing is lost when there is none.
+      // Before the buckets are taken: NEXT never passes what has memory, and nothing is lost when
+      // there is none.
       if (!this.#pool.coverBuckets(first + count)) return NO_BUCKET;
       if (Atomics.compareExchange(control, INDEX_SPACE_NEXT, next, first + count) === next) {
         return first as BucketId;
@@ -96,7 +103,10 @@ export class IndexSpace {
     return this.allocateExtent(count, this.#reservedCount);
   }
 
-  /** Allocates one bucket for a chain of a table that is being doubled: none that somebody may count on. */
+  /**
+   * Allocates one bucket for a chain of a table that is being doubled: none that somebody may count
+   * on.
+   */
   allocateOverflowForDoubling(): BucketId {
     if (this.#reservedCount === 0) return this.allocateOverflow();
     const bucket = this.#takeKept();
@@ -104,8 +114,8 @@ export class IndexSpace {
   }
 
   /**
-   * Takes back an overflow bucket that is unlinked, and from whose chain no reader can miss a key without
-   * noticing: the slot's META must have changed since it was unlinked.
+   * Takes back an overflow bucket that is unlinked, and from whose chain no reader can miss a key
+   * without noticing: the slot's META must have changed since it was unlinked.
    */
   freeOverflow(bucket: BucketId): void {
     const region = bucketRegion(this.#pool, bucket);
@@ -174,11 +184,11 @@ export class IndexSpace {
 }
 
 /**
- * Frees the lock of the free list after the agent that holds it has died, and counts the list anew. Does nothing if another
- * agent holds it: that one is alive, and gives it back.
+ * Frees the lock of the free list after the agent that holds it has died, and counts the list anew.
+ * Does nothing if another agent holds it: that one is alive, and gives it back.
  *
- * Called while the pool is paused. A thread that stalls in the middle of a step without being dead must not be taken for
- * dead: it would go on changing the list.
+ * Called while the pool is paused. A thread that stalls in the middle of a step without being dead
+ * must not be taken for dead: it would go on changing the list.
  */
 export function repairIndexSpace(pool: Pool, deadAgent: number): void {
   const { control } = pool;

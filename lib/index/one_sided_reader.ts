@@ -4,21 +4,24 @@
  * The protocol, after DESIGN 6, and why each step is needed:
  *
  * 1. Load the slot's META, scan the bucket's tags, load the address of a matching pair.
- * 2. Load the generation of the address's segment, **then load the address again**. If it is the same, the
- *    record was reachable at a moment after the generation was loaded, so its segment was not free at that moment,
- *    and this generation is the one in which the record lives (I10).
+ * 2. Load the generation of the address's segment, **then load the address again**. If it is the
+ *    same, the record was reachable at a moment after the generation was loaded, so its segment was
+ *    not free at that moment, and this generation is the one in which the record lives (I10).
  * 3. Compare the whole key, copy the record's value into private memory.
- * 4. Load the generation again. If it is the same, nobody had begun to reuse the segment, so what was copied is the
- *    record, whole (I2). If not, start over.
- * 5. A key that was not found is reported only if META is the same as in step 1: otherwise a doubling or a
- *    compaction may have moved the key from a place not yet looked at to one already passed.
+ * 4. Load the generation again. If it is the same, nobody had begun to reuse the segment, so what
+ *    was copied is the record, whole (I2). If not, start over.
+ * 5. A key that was not found is reported only if META is the same as in step 1: otherwise a
+ *    doubling or a compaction may have moved the key from a place not yet looked at to one already
+ *    passed.
  *
- * A read takes effect at the second load of the address (a hit) or at the scan (a miss). A value returned by a
- * hit was the key's value at that moment; so reads are linearizable with the owner's stores to the address word (I4).
+ * A read takes effect at the second load of the address (a hit) or at the scan (a miss). A value
+ * returned by a hit was the key's value at that moment; so reads are linearizable with the owner's
+ * stores to the address word (I4).
  *
- * Memory order: `Atomics` are sequentially consistent among themselves. The plain loads of steps 1 and 3 must not be
- * delayed past the load of step 4. x86-64 never reorders loads, and the compilers of V8 and JSC move nothing across an
- * `Atomics` operation. Other processors may, so there a read-modify-write of a private word stands between.
+ * Memory order: `Atomics` are sequentially consistent among themselves. The plain loads of steps 1
+ * and 3 must not be delayed past the load of step 4. x86-64 never reorders loads, and the compilers
+ * of V8 and JSC move nothing across an `Atomics` operation. Other processors may, so there a
+ * read-modify-write of a private word stands between.
  *
  * @module
  */
@@ -141,7 +144,8 @@ export class OneSidedReader {
         if (address === NO_ADDRESS) continue;
         const generationAt = GENERATIONS + (address >>> pool.segmentShift);
         const generation = Atomics.load(control, generationAt);
-        // Without this second load the generation could be one in which the record was already gone.
+        // Without this second load the generation could be one in which the record was already
+        // gone.
         if (Atomics.load(region, word + 1) !== address) return RACED;
         const words = pool.wordsOf(address);
         const recordAt = pool.wordAt(address);
@@ -176,8 +180,9 @@ export class OneSidedReader {
   }
 
   /**
-   * Whether the index still yields a record that was read before, without a look at the record; false also if it cannot be found
-   * because the table is changing. It was the key's newest record when its address was loaded: see client/client_cache.ts.
+   * Whether the index still yields a record that was read before, without a look at the record;
+   * false also if it cannot be found because the table is changing. It was the key's newest record
+   * when its address was loaded: see client/client_cache.ts.
    *
    * @param hash hash of the record's key
    * @param address where the record was
@@ -202,8 +207,8 @@ export class OneSidedReader {
   }
 
   /**
-   * Collects the keys of a slot that start with `prefix`, as of one moment at which the structure of the slot's
-   * table did not change. The store's own keys are left out.
+   * Collects the keys of a slot that start with `prefix`, as of one moment at which the structure
+   * of the slot's table did not change. The store's own keys are left out.
    */
   collectKeys(slot: Slot, prefix: Uint8Array): StoredKey[] {
     const control = this.#control;
@@ -222,8 +227,8 @@ export class OneSidedReader {
   }
 
   /**
-   * Collects from one chain, by key: a compaction shows a pair at two places for a moment, and so does a key that is deleted
-   * and put again meanwhile.
+   * Collects from one chain, by key: a compaction shows a pair at two places for a moment, and so
+   * does a key that is deleted and put again meanwhile.
    */
   #collectChain(
     slotAt: number,

@@ -1,18 +1,19 @@
 /**
  * How a slot's table is made of extents, and the META word that publishes it.
  *
- * A table of 2^k buckets consists of an extent of 1 bucket and extents of 1, 2, 4, ... 2^(k-1) buckets: doubling
- * the table adds one extent as large as all before it. Half of the keys move there, the others stay where
- * they are; no table is ever freed, so nothing is left over by growth, and a bucket keeps belonging to its slot.
+ * A table of 2^k buckets consists of an extent of 1 bucket and extents of 1, 2, 4, ... 2^(k-1)
+ * buckets: doubling the table adds one extent as large as all before it. Half of the keys move
+ * there, the others stay where they are; no table is ever freed, so nothing is left over by growth,
+ * and a bucket keeps belonging to its slot.
  *
  * ```text
  *   bucket      0   1   2   3   4   5   6   7   8 ...
  *   extent      0   1   2---2   3-----------3   4 ...
  * ```
  *
- * META = (sequence << 5) | k. The sequence grows with every change of the table's structure. A reader that
- * did not find its key loads META again: if it changed, the key may have moved behind the reader's back, and
- * the reader starts over (I6).
+ * META = (sequence << 5) | k. The sequence grows with every change of the table's structure. A
+ * reader that did not find its key loads META again: if it changed, the key may have moved behind
+ * the reader's back, and the reader starts over (I6).
  *
  * @module
  */

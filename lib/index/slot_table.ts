@@ -3,21 +3,24 @@
  *
  * Why that is safe (I6, I8): every change that readers can see is one atomic store.
  *
- * - *Insert* fills an empty pair, tag first and address last: until the address is there the pair is empty.
+ * - *Insert* fills an empty pair, tag first and address last: until the address is there the pair
+ *   is empty.
  * - *Update* replaces an address by an address; *remove* replaces it by 0.
- * - *Doubling* fills the new extent first, where no reader looks, then publishes META, then removes the moved
- *   pairs from the old buckets. A reader with the old META that misses a moved pair sees the new META when it
- *   checks, and starts over. A reader with the new META looks where the pair has been put already.
- * - *Compaction* moves pairs from overflow buckets into holes of the bucket they continue: copy, publish
- *   META, then clear the original; a reader that looked at the hole too early and at the original too late has
- *   an old META. Empty overflow buckets are unlinked, META is published once more, and only then they
- *   are reused, so a reader that stands in one of them notices too.
+ * - *Doubling* fills the new extent first, where no reader looks, then publishes META, then removes
+ *   the moved pairs from the old buckets. A reader with the old META that misses a moved pair sees
+ *   the new META when it checks, and starts over. A reader with the new META looks where the pair
+ *   has been put already.
+ * - *Compaction* moves pairs from overflow buckets into holes of the bucket they continue: copy,
+ *   publish META, then clear the original; a reader that looked at the hole too early and at the
+ *   original too late has an old META. Empty overflow buckets are unlinked, META is published once
+ *   more, and only then they are reused, so a reader that stands in one of them notices too.
  *
- * A pair that does not belong to its bucket (its hash selects another one) is a leftover of a doubling that was
- * interrupted between the publication and the removal. No reader looks for it there; it is skipped here.
+ * A pair that does not belong to its bucket (its hash selects another one) is a leftover of a
+ * doubling that was interrupted between the publication and the removal. No reader looks for it
+ * there; it is skipped here.
  *
- * A thread that dies in any of this leaves a table in which readers find everything (I8), but which no writer may change
- * before it has been repaired: see table_repair.ts.
+ * A thread that dies in any of this leaves a table in which readers find everything (I8), but which
+ * no writer may change before it has been repaired: see table_repair.ts.
  *
  * @module
  */
@@ -45,12 +48,14 @@ import { bucketAt, bucketIndex, metaLog2, nextMeta } from "./slot_extents.ts";
 import { repairTable } from "./table_repair.ts";
 
 /**
- * Keys per bucket at which a table doubles, of 7 pairs. At 5.25 about 15 % of the buckets have an overflow
- * bucket just before, and tables are 56 % full on average; at 7 half of them would.
+ * Keys per bucket at which a table doubles, of 7 pairs. At 5.25 about 15 % of the buckets have an
+ * overflow bucket just before, and tables are 56 % full on average; at 7 half of them would.
  */
 const DOUBLING_LOAD = 5.25;
 
-/** The writer's view of the slots' tables. Every method expects the slot to be locked by the caller. */
+/**
+ * The writer's view of the slots' tables. Every method expects the slot to be locked by the caller.
+ */
 export class SlotTable {
   readonly #pool: Pool;
   readonly #control: Int32Array;
@@ -152,7 +157,9 @@ export class SlotTable {
     return true;
   }
 
-  /** Calls `visit` with every address in the slot's table; `visit` may remove the pair it is shown. */
+  /**
+   * Calls `visit` with every address in the slot's table; `visit` may remove the pair it is shown.
+   */
   forEach(
     slotAt: number,
     visit: (address: PoolAddress, region: Int32Array, at: number) => void,
@@ -179,8 +186,9 @@ export class SlotTable {
   }
 
   /**
-   * Makes the table as good as new after a thread has died while it held the slot's lock; the caller holds it now. The
-   * table's contents are those before or after what the dead thread was doing.
+   * Makes the table as good as new after a thread has died while it held the slot's lock; the
+   * caller holds it now. The table's contents are those before or after what the dead thread was
+   * doing.
    */
   repair(slotAt: number): void {
     repairTable(this.#pool, slotAt);
@@ -298,7 +306,9 @@ export class SlotTable {
     return true;
   }
 
-  /** Undoes a doubling that ran out of overflow buckets; the unpublished extent is leaked, empty. */
+  /**
+   * Undoes a doubling that ran out of overflow buckets; the unpublished extent is leaked, empty.
+   */
   #emptyExtent(slotAt: number, extent: BucketId, bucketCount: number): void {
     for (let index = 0; index < bucketCount; index++) {
       const bucket = (extent + index) as BucketId;
@@ -347,7 +357,9 @@ export class SlotTable {
     }
   }
 
-  /** Copies what is in the overflow buckets into the home bucket; false when it does not all fit. */
+  /**
+   * Copies what is in the overflow buckets into the home bucket; false when it does not all fit.
+   */
   #copyIntoHoles(
     region: Int32Array,
     at: number,

@@ -1,26 +1,30 @@
 /**
  * Makes a slot's table as good as new after a thread has died in the middle of changing it.
  *
- * Whoever repairs holds the slot's lock in the dead thread's place; readers go on reading (I6). The dead thread has left a
- * table that is valid (I8) but not tidy. Whatever it was doing, it is one of these:
+ * Whoever repairs holds the slot's lock in the dead thread's place; readers go on reading (I6). The
+ * dead thread has left a table that is valid (I8) but not tidy. Whatever it was doing, it is one of
+ * these:
  *
- * - *A pair that does not belong to its bucket*: a doubling published META and died before it had removed all that has
- *   moved. Readers that know this META look for the pair in the new extent, and readers that know an older one start over
- *   when they miss it. So it is removed at once.
- * - *A pair twice in one chain*: a compaction copied it into a hole of its home bucket and died before it had removed the
- *   original behind it. **The copy is removed, not the original.** A reader walks along the chain, so whichever moment it
- *   comes by, the original is still ahead of it: it misses nothing, and needs no new META. To remove the original, a
- *   reader that was too early for the copy would have to be told. If both stayed, a later delete would remove the first
+ * - *A pair that does not belong to its bucket*: a doubling published META and died before it had
+ *   removed all that has moved. Readers that know this META look for the pair in the new extent,
+ *   and readers that know an older one start over when they miss it. So it is removed at once.
+ * - *A pair twice in one chain*: a compaction copied it into a hole of its home bucket and died
+ *   before it had removed the original behind it. **The copy is removed, not the original.** A
+ *   reader walks along the chain, so whichever moment it comes by, the original is still ahead of
+ *   it: it misses nothing, and needs no new META. To remove the original, a reader that was too
+ *   early for the copy would have to be told. If both stayed, a later delete would remove the first
  *   and bring the second back to life.
- * - *An extent that META does not reach*: a doubling died before it published META. No reader has looked into it and none
- *   will; it is forgotten, as a snapshot must not hold it. It is lost, and with it its overflow buckets; the next doubling
- *   takes another one. A doubling that died earlier has left no trace, except in the count of overflow buckets.
- * - *Buckets that were unlinked and not returned*, or taken and not linked: they are lost, so nobody reuses a bucket in
- *   which a reader stands. An overflow bucket without pairs that is still linked is filled by inserts.
+ * - *An extent that META does not reach*: a doubling died before it published META. No reader has
+ *   looked into it and none will; it is forgotten, as a snapshot must not hold it. It is lost, and
+ *   with it its overflow buckets; the next doubling takes another one. A doubling that died earlier
+ *   has left no trace, except in the count of overflow buckets.
+ * - *Buckets that were unlinked and not returned*, or taken and not linked: they are lost, so
+ *   nobody reuses a bucket in which a reader stands. An overflow bucket without pairs that is still
+ *   linked is filled by inserts.
  * - *Counts that are behind*: they are counted anew.
  *
- * Each step leaves a table of one of these kinds, so a thread that dies here leaves nothing new: repairing again is
- * enough.
+ * Each step leaves a table of one of these kinds, so a thread that dies here leaves nothing new:
+ * repairing again is enough.
  *
  * @module
  */

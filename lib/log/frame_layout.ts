@@ -1,5 +1,6 @@
 /**
- * Frames: what a batch has appended, as it stands in the log and in the file. Offsets in words of 4 bytes.
+ * Frames: what a batch has appended, as it stands in the log and in the file. Offsets in words of 4
+ * bytes.
  *
  * ```text
  *   word 0   zero                     } so that to whoever walks over a segment's records
@@ -12,9 +13,10 @@
  *   word 7   CRC-32 of words 0 to 6 and of the payload, begun with a value that only this pool has
  * ```
  *
- * Whether a frame is whole can be told from the frame alone: its CRC covers its length, its place, and the life of the segment
- * that it belongs to. The CRC begins with a value derived from the pool's random hash key, so a value that somebody stores
- * cannot pretend to be a frame. Word 5 tells damage from loss: see persistence/frame_replay.ts.
+ * Whether a frame is whole can be told from the frame alone: its CRC covers its length, its place,
+ * and the life of the segment that it belongs to. The CRC begins with a value derived from the
+ * pool's random hash key, so a value that somebody stores cannot pretend to be a frame. Word 5
+ * tells damage from loss: see persistence/frame_replay.ts.
  *
  * The header of a segment is written with its first frame, and carries a CRC of its own in word 3.
  *

@@ -1,11 +1,12 @@
 /**
  * Appends records to one agent's open segment.
  *
- * Only the thread that holds the writer touches its open segment's tail, so reserving space is plain
- * arithmetic. What is shared is published through the segment table: the used bytes at the end of a batch and
- * when the segment is sealed.
+ * Only the thread that holds the writer touches its open segment's tail, so reserving space is
+ * plain arithmetic. What is shared is published through the segment table: the used bytes at the
+ * end of a batch and when the segment is sealed.
  *
- * With a file, what is appended is logged: records stand in frames, which are written before anything about them is published.
+ * With a file, what is appended is logged: records stand in frames, which are written before
+ * anything about them is published.
  *
  * ```text
  *   reserve, reserve, ...    a frame is begun with the first record, and another in the next segment when this one is full
@@ -13,8 +14,8 @@
  *   settle                   publishes the used bytes, and seals the segments that are full
  * ```
  *
- * Between `write` and `settle` the index is pointed at the records. Their segments are sealed after that, and so cannot be freed
- * before (I10).
+ * Between `write` and `settle` the index is pointed at the records. Their segments are sealed after
+ * that, and so cannot be freed before (I10).
  *
  * @module
  */
@@ -45,8 +46,9 @@ export interface LogWriterOptions {
   /** Whether it stages values that will be copied into another writer's log. */
   readonly isStaging?: boolean;
   /**
-   * Whether what is appended is merged into the index later: its segments stay open when they are full, so that they are neither
-   * cleaned nor freed before that, and are numbered in the order in which they were filled. Whoever has merged them seals them.
+   * Whether what is appended is merged into the index later: its segments stay open when they are
+   * full, so that they are neither cleaned nor freed before that, and are numbered in the order in
+   * which they were filled. Whoever has merged them seals them.
    */
   readonly isMerged?: boolean;
 }
@@ -292,8 +294,9 @@ export class LogWriter {
   }
 
   /**
-   * Goes on in the unfilled tail of a segment that was sealed before it was full. Only who cleans does that, for whom no reserve is
-   * left: puts would use up what may be the only room to clean to.
+   * Goes on in the unfilled tail of a segment that was sealed before it was full. Only who cleans
+   * does that, for whom no reserve is left: puts would use up what may be the only room to clean
+   * to.
    */
   #reopen(units: number): boolean {
     if (this.#isStaging || this.#isMerged) return false;
@@ -310,8 +313,9 @@ export class LogWriter {
   }
 
   /**
-   * Whether to give up the open segment, which the next record does not fit and for which there is no other: where cleaning it gains
-   * something, and there is a segment to clean it to. Otherwise it stays open: what is left of it still serves smaller records.
+   * Whether to give up the open segment, which the next record does not fit and for which there is
+   * no other: where cleaning it gains something, and there is a segment to clean it to. Otherwise
+   * it stays open: what is left of it still serves smaller records.
    */
   #mayExchange(): boolean {
     if (this.#segments.liveBytes(this.#segment) === 0) return true;

@@ -14,10 +14,10 @@
  *   ...      value bytes, from a multiple of 8 bytes, zero-padded to a multiple of 8 bytes
  * ```
  *
- * Records are 8-byte aligned, as a pool address counts in units of 8 bytes. A client builds the record in
- * its request ring; the KN copies it whole and fills in the version and the replaced address. I2: all of it is
- * written before the index points at it, and nothing of it changes afterwards, except that a reservation
- * becomes a put when its value has been written.
+ * Records are 8-byte aligned, as a pool address counts in units of 8 bytes. A client builds the
+ * record in its request ring; the KN copies it whole and fills in the version and the replaced
+ * address. I2: all of it is written before the index points at it, and nothing of it changes
+ * afterwards, except that a reservation becomes a put when its value has been written.
  *
  * @module
  */
@@ -34,8 +34,8 @@ export const RECORD_REPLACES = 6;
 export const RECORD_KEY = 7;
 
 /**
- * What a record says. A reservation is space for a large value that is not written yet; FRAME marks the header of a frame,
- * see frame_layout.ts.
+ * What a record says. A reservation is space for a large value that is not written yet; FRAME marks
+ * the header of a frame, see frame_layout.ts.
  */
 export const RecordKind = { PUT: 1, DELETE: 2, CLEAR: 3, RESERVATION: 4, FRAME: 5 } as const;
 
@@ -49,11 +49,19 @@ export const FLAG_EXPIRES = 1 << 15;
 const VERSION_HIGH_SHIFT = 16;
 const LOW_HALF = 0xffff;
 
-/** Bytes at the start of a segment that hold no record: its header, see {@linkcode SEGMENT_MAGIC}. */
+/**
+ * Bytes at the start of a segment that hold no record: its header, see {@linkcode SEGMENT_MAGIC}.
+ */
 export const SEGMENT_HEADER_BYTES = 64;
-/** Bytes of a frame's header, which stands in front of what a batch has appended; see frame_layout.ts. */
+/**
+ * Bytes of a frame's header, which stands in front of what a batch has appended; see
+ * frame_layout.ts.
+ */
 export const FRAME_HEADER_BYTES = 32;
-/** Header word 0 of a segment: "DNSG". Word 1 is its number, word 2 its generation, word 3 a CRC; the rest is zero. */
+/**
+ * Header word 0 of a segment: "DNSG". Word 1 is its number, word 2 its generation, word 3 a CRC;
+ * the rest is zero.
+ */
 export const SEGMENT_MAGIC = 0x47534e44;
 
 assert(KEY_LENGTH_MASK >= KEY_BYTES_MAX, "the header holds every key length");
@@ -139,7 +147,9 @@ export function writeExpiry(words: Int32Array, low: number, expiresAtMs: number)
   words[low + 1] = Math.floor(expiresAtMs / 2 ** 32);
 }
 
-/** Whether a record's key equals the given words; both are zero-padded, so whole words are compared. */
+/**
+ * Whether a record's key equals the given words; both are zero-padded, so whole words are compared.
+ */
 export function keyEquals(
   words: Int32Array,
   at: number,

@@ -1,5 +1,6 @@
 /**
- * The change that a request asks for, as the request pipeline hands it on: one object for each executor, filled anew for each request.
+ * The change that a request asks for, as the request pipeline hands it on: one object for each
+ * executor, filled anew for each request.
  *
  * @module
  */
@@ -29,7 +30,10 @@ import {
   REQUEST_VERSION_LOW,
 } from "../rings/ring_layout.ts";
 
-/** A change of one key, or, for CLEAR_SLOT, of all keys of a slot. As {@linkcode KeyWords} it is the key. */
+/**
+ * A change of one key, or, for CLEAR_SLOT, of all keys of a slot. As {@linkcode KeyWords} it is the
+ * key.
+ */
 export class Change implements KeyWords {
   /** One of `Operation`, and of `Condition`. */
   operation = 0;
@@ -86,7 +90,8 @@ export class Change implements KeyWords {
       this.source = pool.wordsOf(this.staged);
       this.from = pool.wordAt(this.staged);
     }
-    // Of a staged record, too, the request says what it is: if the slot has moved, the place may be another record's by now.
+    // Of a staged record, too, the request says what it is: if the slot has moved, the place may be
+    // another record's by now.
     const meta = ring[from + RECORD_META];
     this.hash = this.operation === Operation.CLEAR_SLOT
       ? ring[at + REQUEST_ARGUMENT] << SLOT_SHIFT

@@ -1,8 +1,8 @@
 /**
  * Where a KN of the near placement gets room in its log: it cleans when there is no segment.
  *
- * Requests of a group that has begun hold slots, which is no moment for cleaning: a cleaner locks slots, too. Then the request waits for
- * the end of its group, and is tried again.
+ * Requests of a group that has begun hold slots, which is no moment for cleaning: a cleaner locks
+ * slots, too. Then the request waits for the end of its group, and is tried again.
  *
  * @module
  */
@@ -51,7 +51,8 @@ export class CleaningSpace implements LogSpace {
       if (this.#commit.size > 0) return NO_ADDRESS;
       this.#cleaner.cleanOne();
     }
-    // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is enough.
+    // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
+    // enough.
     for (let i = 0; i <= this.#segmentCount; i++) {
       const address = log.reserve(words, segmentReserve);
       if (address !== NO_ADDRESS) {

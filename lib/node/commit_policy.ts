@@ -1,5 +1,6 @@
 /**
- * How a KN makes its changes take effect. There are three ways, and the pipeline (request_pipeline.ts) is the same for all:
+ * How a KN makes its changes take effect. There are three ways, and the pipeline
+ * (request_pipeline.ts) is the same for all:
  *
  * | policy                               | a change is visible                     | and answered                      |
  * | ------------------------------------ | --------------------------------------- | --------------------------------- |
@@ -18,7 +19,10 @@ import type { RequestConsumer } from "../rings/request_consumer.ts";
 import type { PoolAddress } from "../core/brands.ts";
 import type { Change } from "./change.ts";
 
-/** What became of a request. Those that wait are below zero, so that a verdict is either one of these or a `Status`. */
+/**
+ * What became of a request. Those that wait are below zero, so that a verdict is either one of
+ * these or a `Status`.
+ */
 export const Outcome = {
   /** It has been answered, or will be with the group that it belongs to. */
   DONE: 0,
@@ -38,17 +42,29 @@ export type Outcome = typeof Outcome[keyof typeof Outcome];
 
 /** What the pipeline asks of a way to commit; called in this order for each change. */
 export interface CommitPolicy {
-  /** Where records wait whose values their clients write themselves. If it is the log, they are committed in place. */
+  /**
+   * Where records wait whose values their clients write themselves. If it is the log, they are
+   * committed in place.
+   */
   readonly staging: LogWriter;
   /** Requests whose answers wait for the end of the step. */
   readonly size: number;
-  /** Whether it can be told now what the change will find; otherwise it waits for the end of the group. */
+  /**
+   * Whether it can be told now what the change will find; otherwise it waits for the end of the
+   * group.
+   */
   mayJoin(change: Change): boolean;
   /** Locks what the change was routed by; one of `Lock`. */
   lock(change: Change): number;
-  /** Finds what the change replaces: `Status.OK` if it may go ahead, another status if not, or an `Outcome` to wait for. */
+  /**
+   * Finds what the change replaces: `Status.OK` if it may go ahead, another status if not, or an
+   * `Outcome` to wait for.
+   */
   admit(change: Change): number;
-  /** Stamps the record, which is complete, and commits it with the change's answer. Unlocks now, or with the group. */
+  /**
+   * Stamps the record, which is complete, and commits it with the change's answer. Unlocks now, or
+   * with the group.
+   */
   commit(consumer: RequestConsumer, change: Change): void;
   /** Undoes {@linkcode lock} for a change that is not made, after it was answered. */
   release(change: Change): void;
@@ -64,6 +80,9 @@ export interface CommitPolicy {
 export interface LogSpace {
   /** Reserves a record; `NO_ADDRESS` when there is no segment for it now. */
   reserve(log: LogWriter, words: number, segmentReserve: number): PoolAddress;
-  /** What the request waits for whose reservation has just failed; {@linkcode Outcome.DONE} if it is refused. */
+  /**
+   * What the request waits for whose reservation has just failed; {@linkcode Outcome.DONE} if it is
+   * refused.
+   */
   whenFull(): Outcome;
 }

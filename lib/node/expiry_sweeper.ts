@@ -1,6 +1,6 @@
 /**
- * Removes expired records from the slots of one KN, so that they do not take space for ever. Readers do not need it: they look
- * at the expiry time themselves.
+ * Removes expired records from the slots of one KN, so that they do not take space for ever.
+ * Readers do not need it: they look at the expiry time themselves.
  *
  * @module
  */

@@ -1,16 +1,19 @@
 /**
  * What a thread does that has run dry: spin for a bounded time, then sleep.
  *
- * Waking a sleeping thread costs 60 to 80 microseconds, a spinning one answers in less than one, so spinning pays
- * while requests come quickly. It must not take a processor away from whoever would send the next request:
+ * Waking a sleeping thread costs 60 to 80 microseconds, a spinning one answers in less than one, so
+ * spinning pays while requests come quickly. It must not take a processor away from whoever would
+ * send the next request:
  *
- * - A thread spins only if a processor is left for one more thread beside all that spin already. They are a set, not a count, so
- *   that one that dies while it spins can be taken out: see {@linkcode forgetSpinner}.
- * - How long it spins follows what has paid: the time doubles whenever a sleep turned out to be short, and returns to its
- *   minimum after a long one. So a client that prepares large batches does not pay for a wake-up with each.
- * - A spinner that finds itself interrupted for longer than {@linkcode PREEMPTION_MS} was descheduled. When that happens
- *   several times without anything to show for it, processors are short whatever their number says, and it stops spinning
- *   for a while, twice as long each time.
+ * - A thread spins only if a processor is left for one more thread beside all that spin already.
+ *   They are a set, not a count, so that one that dies while it spins can be taken out: see
+ *   {@linkcode forgetSpinner}.
+ * - How long it spins follows what has paid: the time doubles whenever a sleep turned out to be
+ *   short, and returns to its minimum after a long one. So a client that prepares large batches
+ *   does not pay for a wake-up with each.
+ * - A spinner that finds itself interrupted for longer than {@linkcode PREEMPTION_MS} was
+ *   descheduled. When that happens several times without anything to show for it, processors are
+ *   short whatever their number says, and it stops spinning for a while, twice as long each time.
  *
  * @module
  */
@@ -23,14 +26,18 @@ import {
 import type { Pool } from "../pool/pool.ts";
 
 /**
- * Polls between two looks at the clock, which costs as much as several polls. There is no `Atomics.pause` between
- * them: in a virtual machine many of them in a row make the hypervisor take the processor away (pause-loop exiting);
- * with them putSync took 20 to 100 microseconds on a busy machine, without them 2.
+ * Polls between two looks at the clock, which costs as much as several polls. There is no
+ * `Atomics.pause` between them: in a virtual machine many of them in a row make the hypervisor take
+ * the processor away (pause-loop exiting); with them putSync took 20 to 100 microseconds on a busy
+ * machine, without them 2.
  */
 const POLLS_PER_CLOCK = 64;
 /** A gap between two looks at the clock that only a descheduled thread sees. */
 const PREEMPTION_MS = 1;
-/** Preemptions in a row, without a success between them, after which spinning is given up for a while. */
+/**
+ * Preemptions in a row, without a success between them, after which spinning is given up for a
+ * while.
+ */
 const PREEMPTIONS_MAX = 3;
 /** For how long spinning stays off then: at first, and at most. */
 const BACKOFF_MS_MIN = 5;
@@ -57,8 +64,8 @@ export class Spinner {
   /**
    * Makes a spinner.
    *
-   * @param role the agent of a KN, which waits for requests that may not come and is counted; a client waits for a KN that is
-   *   at work
+   * @param role the agent of a KN, which waits for requests that may not come and is counted; a
+   *   client waits for a KN that is at work
    * @param spinMicros how long to spin at most; 0 never spins
    * @param now a monotonic clock in milliseconds
    */
@@ -149,8 +156,9 @@ function spinnerBit(agent: number): number {
 /**
  * Sleeps until somebody calls {@linkcode wake}, or the time is up.
  *
- * The agent publishes that it sleeps **before** it looks once more for work; whoever brings work publishes it before
- * looking whether the agent sleeps. One of them sees the other, so no wake-up is lost.
+ * The agent publishes that it sleeps **before** it looks once more for work; whoever brings work
+ * publishes it before looking whether the agent sleeps. One of them sees the other, so no wake-up
+ * is lost.
  *
  * @returns whether the thread slept
  */

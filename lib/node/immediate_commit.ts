@@ -1,8 +1,9 @@
 /**
  * Commits each change at once: for pools whose log is written to no file. See commit_policy.ts.
  *
- * From when the answer is prepared, a thread that dies leaves a change that is made all the same, by the M-node (I5); the answer is
- * written before the slot is unlocked, so for the next owner of the slot a change that has been made is an answer in the ring (I1).
+ * From when the answer is prepared, a thread that dies leaves a change that is made all the same,
+ * by the M-node (I5); the answer is written before the slot is unlocked, so for the next owner of
+ * the slot a change that has been made is an answer in the ring (I1).
  *
  * @module
  */

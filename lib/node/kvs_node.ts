@@ -1,14 +1,17 @@
 /**
  * A KN: the exclusive writer of the slots it owns.
  *
- * `KvsNode` is an agent: `doWork()` does a bounded amount of work and says how much. It knows nothing of
- * threads, so the same object runs in a worker, in a unit test, and in a seeded single-threaded interleaving.
+ * `KvsNode` is an agent: `doWork()` does a bounded amount of work and says how much. It knows
+ * nothing of threads, so the same object runs in a worker, in a unit test, and in a seeded
+ * single-threaded interleaving.
  *
- * A KN is an identity, not a thread. The thread that swaps its EXECUTOR word (agent/executor.ts) executes its next step, goes on where the
- * step before has left off, and leaves off for the next one (agent/step.ts). Mostly that is the KN's own thread. A client that has
- * nothing to do but wait for a few requests executes them itself, as a *helper*: that is sooner than another thread could
- * answer, and does not depend on when that thread gets a processor. (The idea is that of flat combining: Hendler, Incze,
- * Shavit, Tzafrir, SPAA 2010.) Still there is one writer of a slot at a time (I1).
+ * A KN is an identity, not a thread. The thread that swaps its EXECUTOR word (agent/executor.ts)
+ * executes its next step, goes on where the step before has left off, and leaves off for the next
+ * one (agent/step.ts). Mostly that is the KN's own thread. A client that has nothing to do but wait
+ * for a few requests executes them itself, as a *helper*: that is sooner than another thread could
+ * answer, and does not depend on when that thread gets a processor. (The idea is that of flat
+ * combining: Hendler, Incze, Shavit, Tzafrir, SPAA 2010.) Still there is one writer of a slot at a
+ * time (I1).
  *
  * What becomes of a request is told in request_pipeline.ts.
  *
@@ -61,8 +64,8 @@ export interface KvsNodeOptions {
   /** Tells the time in milliseconds since the epoch. */
   readonly clock: () => number;
   /**
-   * The thread that acts for the KN: `Executor.OWN_THREAD`, or a client's, which executes what that client has sent and leaves all
-   * upkeep to the KN's own thread.
+   * The thread that acts for the KN: `Executor.OWN_THREAD`, or a client's, which executes what that
+   * client has sent and leaves all upkeep to the KN's own thread.
    *
    * @default Executor.OWN_THREAD
    */
@@ -71,7 +74,10 @@ export interface KvsNodeOptions {
   readonly file?: LogFile | undefined;
   /** Writes checkpoints when this KN needs a segment that waits for one. */
   readonly checkpointer?: Checkpointer | undefined;
-  /** Where clients and the M-node count; if there are statistics, it is measured how long the KN is occupied. */
+  /**
+   * Where clients and the M-node count; if there are statistics, it is measured how long the KN is
+   * occupied.
+   */
   readonly statistics?: StatisticsRegion | undefined;
 }
 
@@ -94,7 +100,10 @@ export class KvsNode {
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
-  /** Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited for. */
+  /**
+   * Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited
+   * for.
+   */
   readonly #hasThread: () => boolean;
 
   /** Makes a KN; it does nothing until {@linkcode doWork} is called. */
@@ -150,15 +159,16 @@ export class KvsNode {
   /**
    * Executes a bounded number of requests of each client, and a bounded amount of upkeep.
    *
-   * @param publish called, by a helper, at the beginning of the step: had its client published before, the KN's own thread
-   *   would compete for the requests, and be kept awake by them
+   * @param publish called, by a helper, at the beginning of the step: had its client published
+   *   before, the KN's own thread would compete for the requests, and be kept awake by them
    * @returns requests executed and slots swept; 0 means that there is nothing to do now
    */
   doWork(publish?: () => void): number {
     this.#isStalled = false;
     const sweepIsDue = !this.#isHelper && this.#sweeper.isDue;
     if (!sweepIsDue && publish === undefined && !this.hasRequest()) return 0;
-    // A step is followed by cleaning when space is short, or waits for a disk: not a client's business while the KN has a thread.
+    // A step is followed by cleaning when space is short, or waits for a disk: not a client's
+    // business while the KN has a thread.
     const isForThread = this.#isHelper && (this.#budget.isCritical || syncsAlways(this.#pool));
     if (isForThread && this.#hasThread()) return 0;
     if (!this.#beginStep()) return 0;
@@ -175,13 +185,17 @@ export class KvsNode {
     }
     if (!this.#isHelper || isForThread) work += this.#keepUp(work > 0, sweepIsDue);
     this.#meter?.end();
-    // A snapshot between this step and the next must find every record within its segment's used bytes.
+    // A snapshot between this step and the next must find every record within its segment's used
+    // bytes.
     this.#log.publish();
     this.#step.end();
     return work;
   }
 
-  /** Whether a request needs a segment that a snapshot or another KN may be about to free; it waits in its ring. */
+  /**
+   * Whether a request needs a segment that a snapshot or another KN may be about to free; it waits
+   * in its ring.
+   */
   get isStalled(): boolean {
     return this.#isStalled;
   }
@@ -196,7 +210,10 @@ export class KvsNode {
     this.#segmentWait.wait();
   }
 
-  /** Ends this KN's part in the pool: nothing of it stays open, and no thread executes for it any more. */
+  /**
+   * Ends this KN's part in the pool: nothing of it stays open, and no thread executes for it any
+   * more.
+   */
   close(): void {
     if (this.#step.close(() => this.#cleaner.abandon())) this.#step.leave();
   }

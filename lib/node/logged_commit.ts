@@ -1,24 +1,29 @@
 /**
- * Group commit: the changes of a step are written to the image together, and published and answered after that. See commit_policy.ts.
+ * Group commit: the changes of a step are written to the image together, and published and answered
+ * after that. See commit_policy.ts.
  *
  * I3 says that nothing is visible before it is durable. So a group has three phases:
  *
- * 1. **Append**, for each request (request_pipeline.ts). Its condition is checked against what the index says, or against the newest
- *    record of the group for the same key, which the index does not know yet.
- * 2. **Write** the frames, and sync them if anything in the group asks for it. The slots stay locked, so no agent can change them,
- *    move them, or clean records of theirs. All three phases are one step, within the gate: a cleaner that waits for one of these
- *    locks is in a step of its own, and an agent that pauses the pool waits for that.
- * 3. **Publish.** In the order of the requests: point the index at the records, count what they replace as dead, and answer the
- *    requests; then unlock the slots.
+ * 1. **Append**, for each request (request_pipeline.ts). Its condition is checked against what the
+ *    index says, or against the newest record of the group for the same key, which the index does
+ *    not know yet.
+ * 2. **Write** the frames, and sync them if anything in the group asks for it. The slots stay
+ *    locked, so no agent can change them, move them, or clean records of theirs. All three phases
+ *    are one step, within the gate: a cleaner that waits for one of these locks is in a step of its
+ *    own, and an agent that pauses the pool waits for that.
+ * 3. **Publish.** In the order of the requests: point the index at the records, count what they
+ *    replace as dead, and answer the requests; then unlock the slots.
  *
- * If writing fails nothing is published, and everything that would have been applied is answered NOT_DURABLE.
+ * If writing fails nothing is published, and everything that would have been applied is answered
+ * NOT_DURABLE.
  *
- * If the thread dies (I5), what happens depends on the group's state. While it is APPENDING nothing is in the file: it is as if its
- * requests had not been taken. It is SEALED before it is written, and from then on the M-node completes it: its frames are written
- * once more, and what was not published is.
+ * If the thread dies (I5), what happens depends on the group's state. While it is APPENDING nothing
+ * is in the file: it is as if its requests had not been taken. It is SEALED before it is written,
+ * and from then on the M-node completes it: its frames are written once more, and what was not
+ * published is.
  *
- * The segments of a group are sealed after 3, so none of them is freed, and reused behind a checkpoint that does not know the
- * group's deletes yet (I10).
+ * The segments of a group are sealed after 3, so none of them is freed, and reused behind a
+ * checkpoint that does not know the group's deletes yet (I10).
  *
  * @module
  */
@@ -48,7 +53,10 @@ export interface LoggedCommitOptions extends RequestGroupOptions {
   readonly log: LogWriter;
   /** Whether every group is synced. */
   readonly syncsAlways: boolean;
-  /** Whether what waits for a disk is left to the KN's own thread: the executor is a client, and there is such a thread. */
+  /**
+   * Whether what waits for a disk is left to the KN's own thread: the executor is a client, and
+   * there is such a thread.
+   */
   readonly leavesDisk: () => boolean;
 }
 

@@ -1,8 +1,9 @@
 /**
  * How long requests of a far KN wait until what it has logged is merged, before they are refused.
  *
- * Merging takes a while, and makes progress all the time, unless the thread of another KN that has failed holds what it needs: the
- * lock of a slot, or the merger itself. That thread may never let go.
+ * Merging takes a while, and makes progress all the time, unless the thread of another KN that has
+ * failed holds what it needs: the lock of a slot, or the merger itself. That thread may never let
+ * go.
  *
  * @module
  */

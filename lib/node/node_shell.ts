@@ -70,7 +70,8 @@ export function runNode(start: NodeStart, modules: NodeModules = {}): void {
   const pool = Pool.attach(start.pool);
   const agentAt = pool.agentAt(start.agent);
   noteThread(pool, agentAt);
-  // Whatever ends this thread by force of its own code, also in the middle of a step, runs this; what does not is noticed by others.
+  // Whatever ends this thread by force of its own code, also in the middle of a step, runs this;
+  // what does not is noticed by others.
   let hasGivenUp = false;
   const giveUpOnce = () => {
     // What comes after may be the word of another thread, which was started in place of this one.
@@ -146,7 +147,8 @@ function loop(
       if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) continue;
       spinner.learn(now() - startMs);
       counters.add(AgentCounter.SLEEPS, 1);
-      // If nothing has come for as long as this thread may sleep, there may be no thread left that would want it to stop.
+      // If nothing has come for as long as this thread may sleep, there may be no thread left that
+      // would want it to stop.
       const isLong = now() - startMs >= IDLE_WAIT_MS_MAX;
       if (isLong && hasThreadEnded(clientThread(pool, HOST_CLIENT))) return;
     }

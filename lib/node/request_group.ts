@@ -1,11 +1,13 @@
 /**
- * The requests of one step of a KN that are committed together: what both logged policies know of them.
+ * The requests of one step of a KN that are committed together: what both logged policies know of
+ * them.
  *
- * A group has the slots locked of all records that have joined it, each once. A later request finds what an earlier one of the group
- * has changed: the index does not know that yet.
+ * A group has the slots locked of all records that have joined it, each once. A later request finds
+ * what an earlier one of the group has changed: the index does not know that yet.
  *
- * Every answer is prepared in its ring when the request joins, in the order of the requests. AGENT_GROUP_STATE says what a thread that
- * dies leaves behind (I5): as long as the group is APPENDING nothing of it counts; a group that is SEALED is completed by the M-node
+ * Every answer is prepared in its ring when the request joins, in the order of the requests.
+ * AGENT_GROUP_STATE says what a thread that dies leaves behind (I5): as long as the group is
+ * APPENDING nothing of it counts; a group that is SEALED is completed by the M-node
  * (recovery/step_recovery.ts). A group of answers alone has no state, and needs none.
  *
  * @module
@@ -104,7 +106,10 @@ export class RequestGroup {
     return this.members.length > 0 || this.#locked.length > 0;
   }
 
-  /** Whether the group can tell what a change finds. What a CLEAR_SLOT clears must be in the index, all of it. */
+  /**
+   * Whether the group can tell what a change finds. What a CLEAR_SLOT clears must be in the index,
+   * all of it.
+   */
   mayChange(change: Change): boolean {
     if (change.operation === Operation.CLEAR_SLOT) return !this.hasLocked(change.slot);
     return this.mayFind(change);
@@ -120,7 +125,10 @@ export class RequestGroup {
     return keyEquals(words, this.#pool.wordAt(newest), key.words, key.start, key.byteLength);
   }
 
-  /** The group's newest record of a key for which {@linkcode mayFind} is true; `NO_ADDRESS` if it has none. */
+  /**
+   * The group's newest record of a key for which {@linkcode mayFind} is true; `NO_ADDRESS` if it
+   * has none.
+   */
   newestOf(hash: number): PoolAddress {
     return this.#newest.get(hash) ?? NO_ADDRESS;
   }
@@ -130,7 +138,10 @@ export class RequestGroup {
     return this.#isLocked[slot] !== 0;
   }
 
-  /** Locks a slot until the end of the group, by the owner word that a request was routed by; returns one of `Lock`. */
+  /**
+   * Locks a slot until the end of the group, by the owner word that a request was routed by;
+   * returns one of `Lock`.
+   */
   lock(slot: Slot, owner: OwnerWord): number {
     const { nodeId, agent } = this.#options;
     if (this.#isLocked[slot] !== 0) {
@@ -176,7 +187,10 @@ export class RequestGroup {
     this.members.push({ consumer, status, address, low, high, isRecord, isShared: false, staged });
   }
 
-  /** Adds a request that has reserved a place for a value. If this thread dies, its client asks again. */
+  /**
+   * Adds a request that has reserved a place for a value. If this thread dies, its client asks
+   * again.
+   */
   addReserved(consumer: RequestConsumer, address: PoolAddress): void {
     consumer.prepare(Status.MOVED, 0, 0, 0);
     this.members.push({
@@ -198,7 +212,8 @@ export class RequestGroup {
 
   /** Answers a request that no request before it in its ring is in front of. */
   answer({ consumer, status, address, low, high, isRecord, staged }: Member): void {
-    // A record that was staged has been copied, or given up. A client whose slot has moved will commit it at the new owner.
+    // A record that was staged has been copied, or given up. A client whose slot has moved will
+    // commit it at the new owner.
     if (staged !== NO_ADDRESS && status !== Status.MOVED) {
       giveBackStaged(this.#pool, this.#options.segments, staged);
     }

@@ -3,19 +3,25 @@
  *
  * A change, and why it is safe:
  *
- * 1. **Append.** Reserve a record in the KN's open segment and copy it there. Nobody can see it yet.
- * 2. **Lock** the slot by swapping the owner word that the request carries (I1, I4; routing/ownership.ts). If the slot has moved the
- *    record is cancelled, and the client sends the request to the new owner. Appending comes first because it may clean, and a cleaner
- *    locks slots.
- * 3. **Admit.** Find what the change replaces; check its condition, and that there is room for what it adds.
- * 4. **Commit** (commit_policy.ts): give the record the next version (I9), prepare the answer in the ring (from here on the change is made
- *    even if this thread dies, I5), make it durable, point the index at it, which is complete by then (I2), answer, and unlock.
+ * 1. **Append.** Reserve a record in the KN's open segment and copy it there. Nobody can see it
+ *    yet.
+ * 2. **Lock** the slot by swapping the owner word that the request carries (I1, I4;
+ *    routing/ownership.ts). If the slot has moved the record is cancelled, and the client sends the
+ *    request to the new owner. Appending comes first because it may clean, and a cleaner locks
+ *    slots.
+ * 3. **Admit.** Find what the change replaces; check its condition, and that there is room for what
+ *    it adds.
+ * 4. **Commit** (commit_policy.ts): give the record the next version (I9), prepare the answer in
+ *    the ring (from here on the change is made even if this thread dies, I5), make it durable,
+ *    point the index at it, which is complete by then (I2), answer, and unlock.
  *
- * A request that has to wait says for what, and is put back into its ring with all behind it; nothing of it is left in the pool.
+ * A request that has to wait says for what, and is put back into its ring with all behind it;
+ * nothing of it is left in the pool.
  *
- * A value too large for a ring is written by its client: RESERVE makes room for it, in a segment that is pinned until COMMIT. Where the
- * log is not written to a file the room is in the log, and COMMIT is a change without step 1. Otherwise it would be a hole in the log until
- * then; so it is in a segment of its own, and COMMIT copies it.
+ * A value too large for a ring is written by its client: RESERVE makes room for it, in a segment
+ * that is pinned until COMMIT. Where the log is not written to a file the room is in the log, and
+ * COMMIT is a change without step 1. Otherwise it would be a hole in the log until then; so it is
+ * in a segment of its own, and COMMIT copies it.
  *
  * @module
  */
@@ -98,7 +104,8 @@ export class RequestPipeline {
   }
 
   /**
-   * Reserves a record whose value is written by its client, or for its client, and pins its segment meanwhile.
+   * Reserves a record whose value is written by its client, or for its client, and pins its segment
+   * meanwhile.
    *
    * @param from where the record is in the request: whose it is, and the key
    * @param meta META word of the record that is reserved
@@ -144,7 +151,10 @@ export class RequestPipeline {
     return verdict >= Status.OK ? Outcome.DONE : verdict as Outcome;
   }
 
-  /** Copies the record of a change into the log, unless it is there already; false if there is no segment. */
+  /**
+   * Copies the record of a change into the log, unless it is there already; false if there is no
+   * segment.
+   */
   #append(change: Change): boolean {
     const { staged, source, from, length, isPut } = change;
     if (this.#isInPlace(change)) {
@@ -184,7 +194,10 @@ export class RequestPipeline {
     return Outcome.DONE;
   }
 
-  /** What a lock that was not taken means for a request: it waits for the holder, until the M-node says that this takes too long. */
+  /**
+   * What a lock that was not taken means for a request: it waits for the holder, until the M-node
+   * says that this takes too long.
+   */
   #verdictOf(lock: number, change: Change): number {
     if (lock === Lock.MOVED) return Status.MOVED;
     return isUnavailable(this.#pool, change.slot) ? Status.UNAVAILABLE : Outcome.WAITS;

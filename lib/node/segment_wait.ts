@@ -1,8 +1,9 @@
 /**
  * How long a request waits for a segment before it is refused.
  *
- * A segment may become free without this KN doing anything for it: somebody else cleans, or a snapshot or a checkpoint ends that holds
- * back what was cleaned. So a request waits in its ring, its KN tries again a millisecond later, and nobody waits for ever.
+ * A segment may become free without this KN doing anything for it: somebody else cleans, or a
+ * snapshot or a checkpoint ends that holds back what was cleaned. So a request waits in its ring,
+ * its KN tries again a millisecond later, and nobody waits for ever.
  *
  * @module
  */
@@ -18,11 +19,15 @@ import type { SpaceBudget } from "../pool/space_budget.ts";
 const WAIT_MS = 1;
 /** Tries before a request is refused where cleaning has nothing to gain. */
 const FUTILE_TRIES_MAX = 32;
-/** The same where a KN or a DPM processor is about to gain a segment; but it may have been descheduled. */
+/**
+ * The same where a KN or a DPM processor is about to gain a segment; but it may have been
+ * descheduled.
+ */
 const HOPEFUL_TRIES_MAX = 3000;
 /**
- * Checkpoints after which one that would free a segment is not waited for any more: cleaning a segment gains 3 % of it or more, so
- * with so many of them there is a free one, unless records are of unlucky sizes and are moved for ever.
+ * Checkpoints after which one that would free a segment is not waited for any more: cleaning a
+ * segment gains 3 % of it or more, so with so many of them there is a free one, unless records are
+ * of unlucky sizes and are moved for ever.
  */
 const FUTILE_CHECKPOINTS_MAX = 64;
 
@@ -57,12 +62,17 @@ export class SegmentWait {
     this.#now = now;
   }
 
-  /** Whether there are segments that the next checkpoint will free, so that cleaning others gains nothing. */
+  /**
+   * Whether there are segments that the next checkpoint will free, so that cleaning others gains
+   * nothing.
+   */
   get isForCheckpoint(): boolean {
     return this.#file !== undefined && this.#segments.pendingCount > 0;
   }
 
-  /** Whether a request should be tried again after {@linkcode wait}; otherwise it has to be refused. */
+  /**
+   * Whether a request should be tried again after {@linkcode wait}; otherwise it has to be refused.
+   */
   mayGoOn(): boolean {
     if (this.#willBeFreed() && this.#isSoon()) return true;
     return this.#tryAgain(this.#budget.canGain ? HOPEFUL_TRIES_MAX : FUTILE_TRIES_MAX);
@@ -95,7 +105,10 @@ export class SegmentWait {
       this.#checkpointCount < FUTILE_CHECKPOINTS_MAX;
   }
 
-  /** Whether that has not been so for longer than a file operation may take: whoever it is may have failed. */
+  /**
+   * Whether that has not been so for longer than a file operation may take: whoever it is may have
+   * failed.
+   */
   #isSoon(): boolean {
     this.#sinceMs ??= this.#now();
     return this.#now() - this.#sinceMs < SYSTEM_CALL_MS_MAX;

@@ -1,5 +1,6 @@
 /**
- * The place of a record that is staged: reserved in the pool, pinned and counted as live, for a value that its client writes or takes.
+ * The place of a record that is staged: reserved in the pool, pinned and counted as live, for a
+ * value that its client writes or takes.
  *
  * @module
  */

@@ -23,9 +23,10 @@
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
  * ```
  *
- * The image beside it holds the segments: file offset = pool address in bytes, sparse, only used bytes are written. The image of a
- * snapshot does not change any more. That of a pool whose writes are logged goes on: behind the used bytes of the checkpoint,
- * and in segments without used bytes, there are the frames to be replayed (log/frame_layout.ts).
+ * The image beside it holds the segments: file offset = pool address in bytes, sparse, only used
+ * bytes are written. The image of a snapshot does not change any more. That of a pool whose writes
+ * are logged goes on: behind the used bytes of the checkpoint, and in segments without used bytes,
+ * there are the frames to be replayed (log/frame_layout.ts).
  *
  * @module
  */
@@ -57,7 +58,9 @@ export const CODEC_NUMBERS = { msgpack: 1, json: 2, binary: 3, custom: 4 } as co
 /** Name of a codec. */
 export type CodecName = keyof typeof CODEC_NUMBERS;
 
-/** Words of a slot entry: META and extents as in the descriptor, then the words kept under the lock. */
+/**
+ * Words of a slot entry: META and extents as in the descriptor, then the words kept under the lock.
+ */
 export const SLOT_ENTRY_WORDS = 32;
 export const SLOT_ENTRY_VERSION_LOW = 1 + SLOT_EXTENT_COUNT;
 export const SLOT_ENTRY_VERSION_HIGH = SLOT_ENTRY_VERSION_LOW + 1;
@@ -85,7 +88,10 @@ export function isEntryFull(word: number): boolean {
   return (word & SEGMENT_ENTRY_FULL) !== 0;
 }
 
-/** Live bytes that the checkpoint does not know, as of a segment with uncommitted records: they are counted when it is restored. */
+/**
+ * Live bytes that the checkpoint does not know, as of a segment with uncommitted records: they are
+ * counted when it is restored.
+ */
 export const LIVE_UNKNOWN = -1;
 
 /** Where the parts of a checkpoint begin. */

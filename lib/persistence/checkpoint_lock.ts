@@ -1,8 +1,9 @@
 /**
  * The lock of whoever writes a checkpoint, a snapshot or a backup: one at a time.
  *
- * The word names the agent, so that the lock of a thread that has died can be given back, together with the slot that it was
- * copying. What it has written is a file beside the last checkpoint, which the next one replaces.
+ * The word names the agent, so that the lock of a thread that has died can be given back, together
+ * with the slot that it was copying. What it has written is a file beside the last checkpoint,
+ * which the next one replaces.
  *
  * @module
  */
@@ -46,7 +47,10 @@ export function unlockCheckpoints(pool: Pool): void {
   Atomics.store(pool.control, CHECKPOINT_LOCK, 0);
 }
 
-/** Gives the lock of an agent back, if it has it, and unlocks the slot that it was copying when it failed. */
+/**
+ * Gives the lock of an agent back, if it has it, and unlocks the slot that it was copying when it
+ * failed.
+ */
 export function releaseCheckpoints(pool: Pool, agent: number): void {
   if (Atomics.load(pool.control, CHECKPOINT_LOCK) !== agent + 1) return;
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
@@ -59,8 +63,8 @@ export function releaseCheckpoints(pool: Pool, agent: number): void {
 }
 
 /**
- * Gives the lock of an agent back that has died, or thrown, while it had it. It may have been freeing segments, so the pool's books are
- * to be put in order.
+ * Gives the lock of an agent back that has died, or thrown, while it had it. It may have been
+ * freeing segments, so the pool's books are to be put in order.
  */
 export function abandonCheckpoints(pool: Pool, agent: number): void {
   if (Atomics.load(pool.control, CHECKPOINT_LOCK) !== agent + 1) return;

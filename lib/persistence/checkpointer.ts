@@ -3,17 +3,20 @@
  *
  * The image has the records already, so a checkpoint is only the rest: index, slots, segment table.
  *
- * 1. While all agents stand between two steps, copy the segment table, and note the segments that wait to be freed.
- * 2. With the agents at work again, copy the slots' tables one by one (slot_copy.ts), compute the CRCs of what has been appended
- *    since the last checkpoint, and sync the image.
- * 3. Write the copy beside the previous checkpoint, sync it, and rename it. Until then recovery uses the previous one and
- *    replays more.
- * 4. Free the segments that were noted in 1: no index word, no checkpoint, and no replay needs them any more (I10). Those that
- *    were emptied since then wait for the next checkpoint: their deletes, or the records that replaced theirs, are younger
- *    than this one, and may be nowhere else.
+ * 1. While all agents stand between two steps, copy the segment table, and note the segments that
+ *    wait to be freed.
+ * 2. With the agents at work again, copy the slots' tables one by one (slot_copy.ts), compute the
+ *    CRCs of what has been appended since the last checkpoint, and sync the image.
+ * 3. Write the copy beside the previous checkpoint, sync it, and rename it. Until then recovery
+ *    uses the previous one and replays more.
+ * 4. Free the segments that were noted in 1: no index word, no checkpoint, and no replay needs them
+ *    any more (I10). Those that were emptied since then wait for the next checkpoint: their
+ *    deletes, or the records that replaced theirs, are younger than this one, and may be nowhere
+ *    else.
  *
- * Whoever writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go on without free segments; and so
- * does whoever writes a backup, which must find the contents of all segments unchanged until it ends.
+ * Whoever writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go on
+ * without free segments; and so does whoever writes a backup, which must find the contents of all
+ * segments unchanged until it ends.
  *
  * @module
  */
@@ -84,7 +87,10 @@ export class Checkpointer {
     this.#segments = new SegmentTable(pool);
   }
 
-  /** Writes a checkpoint, unless somebody else is writing one, or durability is lost; returns whether it did. */
+  /**
+   * Writes a checkpoint, unless somebody else is writing one, or durability is lost; returns
+   * whether it did.
+   */
   tryCheckpoint(): boolean {
     if (!tryLockCheckpoints(this.#pool, this.#agent)) return false;
     try {

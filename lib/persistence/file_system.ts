@@ -1,8 +1,9 @@
 /**
- * All file access of the store, as one small interface: so that tests can run on a simulated disk that fails, tears
- * and forgets.
+ * All file access of the store, as one small interface: so that tests can run on a simulated disk
+ * that fails, tears and forgets.
  *
- * Calls are synchronous, because they run on DPM processors, where blocking is what the thread is for.
+ * Calls are synchronous, because they run on DPM processors, where blocking is what the thread is
+ * for.
  *
  * @module
  */
@@ -46,7 +47,9 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   /** Removes a file. */
   unlink(path: string): void;
-  /** Creates a directory in one that exists, accessible by its owner only; no error if it exists. */
+  /**
+   * Creates a directory in one that exists, accessible by its owner only; no error if it exists.
+   */
   makeDirectory(path: string): void;
   /** Makes the entries of a directory durable. */
   syncDirectory(path: string): void;
@@ -112,7 +115,10 @@ function infoFrom(stat: fs.BigIntStats): FileInfo {
   };
 }
 
-/** Creates a file in the place of whatever has its name, which is never written through: it may be a second name of something else. */
+/**
+ * Creates a file in the place of whatever has its name, which is never written through: it may be a
+ * second name of something else.
+ */
 export function createAnew(files: FileSystem, path: string): number {
   try {
     return files.create(path);

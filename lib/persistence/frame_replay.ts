@@ -1,18 +1,21 @@
 /**
  * Replays what was logged after the checkpoint that a pool has just been restored from.
  *
- * The frames of a segment continue where the checkpoint saw its end, or begin behind the header of the life after that. A frame
- * belongs to that life if its generation says so, and is whole if its CRC does. Every record has a version that only its
- * slot gives out (I9), so segments can be replayed in any order: of each key the newest record wins. To know that a key
- * was deleted by a record newer than a put that is found later, the index points at deletes, too, until all is replayed.
+ * The frames of a segment continue where the checkpoint saw its end, or begin behind the header of
+ * the life after that. A frame belongs to that life if its generation says so, and is whole if its
+ * CRC does. Every record has a version that only its slot gives out (I9), so segments can be
+ * replayed in any order: of each key the newest record wins. To know that a key was deleted by a
+ * record newer than a put that is found later, the index points at deletes, too, until all is
+ * replayed.
  *
  * **What follows the last whole frame** is one of two things.
  *
- * - *The end*: bytes of an earlier life, zeros, or a frame that was being written when the process or the power went. It was never
- *   acknowledged, or not as durable on the disk. It is dropped, and the segment ends there.
- * - *Damage*: bytes that had been synced. The evidence is a whole frame behind them in the same life which says that more than that
- *   had been synced when it was written. Then something acknowledged is lost, and that is an error, unless a repair is
- *   asked for.
+ * - *The end*: bytes of an earlier life, zeros, or a frame that was being written when the process
+ *   or the power went. It was never acknowledged, or not as durable on the disk. It is dropped, and
+ *   the segment ends there.
+ * - *Damage*: bytes that had been synced. The evidence is a whole frame behind them in the same
+ *   life which says that more than that had been synced when it was written. Then something
+ *   acknowledged is lost, and that is an error, unless a repair is asked for.
  *
  * @module
  */
@@ -73,17 +76,26 @@ export interface RecoveryReport {
   readonly frames: number;
   /** See {@linkcode frames}. */
   readonly records: number;
-  /** Bytes of frames that were not whole at the ends of segments: they had not been acknowledged as durable. */
+  /**
+   * Bytes of frames that were not whole at the ends of segments: they had not been acknowledged as
+   * durable.
+   */
   readonly droppedBytes: number;
   /** Damage that a repair has dropped. */
   readonly damages: readonly Damage[];
-  /** Whether what was found differs from the checkpoint, so that nothing may be logged before there is a new one. */
+  /**
+   * Whether what was found differs from the checkpoint, so that nothing may be logged before there
+   * is a new one.
+   */
   readonly mustCheckpoint: boolean;
 }
 
 /** What a replay came to, for those who begin to log where it has ended. */
 export interface ReplayReport extends RecoveryReport {
-  /** Where whole frames that had been written and not synced stand behind one that was lost: they must not be found another time. */
+  /**
+   * Where whole frames that had been written and not synced stand behind one that was lost: they
+   * must not be found another time.
+   */
   readonly lostFrames: readonly LostFrames[];
 }
 
@@ -187,8 +199,8 @@ class Replay {
   }
 
   /**
-   * Replays what has been read. All of it has been: the index of the checkpoint may point at records behind it, and their keys are
-   * compared.
+   * Replays what has been read. All of it has been: the index of the checkpoint may point at
+   * records behind it, and their keys are compared.
    */
   run(): void {
     for (const { segment, start, end } of this.#loaded) this.#replaySegment(segment, start, end);
@@ -201,8 +213,8 @@ class Replay {
     this.#hasLostFrames = false;
     const replayedTo = this.#replay(segment, generation, start, end);
     if (replayedTo === SEGMENT_HEADER_BYTES) {
-      // Frames that were lost, the segment's header with them, may have left others behind them: in its next life the segment
-      // must not take those for its own.
+      // Frames that were lost, the segment's header with them, may have left others behind them: in
+      // its next life the segment must not take those for its own.
       if (this.#hasLostFrames || hasSegmentHeader(pool, segment, generation)) {
         Atomics.add(pool.control, GENERATIONS + segment, 1);
         this.#abandoned += 1;
@@ -211,7 +223,8 @@ class Replay {
     }
     this.#erase(segment, replayedTo, end);
     if (this.#hasLostFrames) {
-      // Somebody may go on behind the end of this log (SegmentTable.reopen), and would have them for a continuation.
+      // Somebody may go on behind the end of this log (SegmentTable.reopen), and would have them
+      // for a continuation.
       const offset = (this.#addressAt(segment, replayedTo) >>> 0) * ADDRESS_UNIT_BYTES;
       this.#lostFrames.push({ offset, bytes: end - replayedTo });
     }
@@ -236,8 +249,8 @@ class Replay {
   }
 
   /**
-   * Whether an unused segment may have anything of a life. It is looked for outside the pool, whose pages are not touched for
-   * what is of earlier lives.
+   * Whether an unused segment may have anything of a life. It is looked for outside the pool, whose
+   * pages are not touched for what is of earlier lives.
    */
   #isBegun(segment: SegmentId, generation: number): boolean {
     const { segmentBytes } = this.#pool.geometry;
@@ -342,7 +355,10 @@ class Replay {
     return looksLikeFrame(words, at, generation) ? Math.min(end - broken, FRAME_HEADER_BYTES) : 0;
   }
 
-  /** Makes a dead record of the bytes between two offsets, so that whoever walks over the records gets across. */
+  /**
+   * Makes a dead record of the bytes between two offsets, so that whoever walks over the records
+   * gets across.
+   */
   #bridge(segment: SegmentId, from: number, to: number): void {
     const address = this.#addressAt(segment, from);
     const words = this.#pool.wordsOf(address);

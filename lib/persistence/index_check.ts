@@ -1,17 +1,19 @@
 /**
  * Checks a restored index against the restored log.
  *
- * CRCs say that the files are as they were written, not that they make sense. An index that does not could make a reader run
- * in circles, read beyond a buffer or return another key's value, so a snapshot is believed only after this:
+ * CRCs say that the files are as they were written, not that they make sense. An index that does
+ * not could make a reader run in circles, read beyond a buffer or return another key's value, so a
+ * snapshot is believed only after this:
  *
- * 1. Every bucket is in at most one chain: of one slot, or of the free list. So chains end, and slots share nothing.
+ * 1. Every bucket is in at most one chain: of one slot, or of the free list. So chains end, and
+ *    slots share nothing.
  * 2. Every record of the log has a possible length, and ends within its segment's used bytes.
- * 3. Every pair of the index points at the start of a PUT record with the same hash, which is the hash of the record's key,
- *    no other pair has that key, and the slot has seen the record's version.
- *    The log is walked and each record looked up, which finds the same as walking the index and looking at each record, but
- *    reads the log in order.
- * 4. What is counted, is right: keys and expiring keys of each slot, live bytes of each segment. After a replay, which does not
- *    count, the counts are set instead.
+ * 3. Every pair of the index points at the start of a PUT record with the same hash, which is the
+ *    hash of the record's key, no other pair has that key, and the slot has seen the record's
+ *    version. The log is walked and each record looked up, which finds the same as walking the
+ *    index and looking at each record, but reads the log in order.
+ * 4. What is counted, is right: keys and expiring keys of each slot, live bytes of each segment.
+ *    After a replay, which does not count, the counts are set instead.
  *
  * @module
  */
@@ -126,7 +128,8 @@ export class IndexCheck {
   /**
    * Checks the records, and that they and the index belong together, after the tables.
    *
-   * @param parts what others have found in parts of the segments; all segments are looked at here otherwise
+   * @param parts what others have found in parts of the segments; all segments are looked at here
+   *   otherwise
    * @throws {CorruptionError} when something is impossible
    */
   checkRecords(parts?: readonly SegmentFindings[]): void {
@@ -146,7 +149,8 @@ export class IndexCheck {
   }
 
   /**
-   * Checks the segments from one number to before another, and sets their live bytes; any thread may.
+   * Checks the segments from one number to before another, and sets their live bytes; any thread
+   * may.
    *
    * @throws {CorruptionError} when something is impossible
    */

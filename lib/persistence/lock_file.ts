@@ -1,5 +1,6 @@
 /**
- * The lock file of a pool: says which process has the pool open, and is taken over when that process has ended.
+ * The lock file of a pool: says which process has the pool open, and is taken over when that
+ * process has ended.
  *
  * ```text
  *   lock                     who has the pool open: one line of JSON, a LockHolder
@@ -7,28 +8,35 @@
  *   lock.claim-<identity>    who may replace the lock file, or claim, of that identity: the same line
  * ```
  *
- * A lock file comes into being whole: its draft is linked to the name, which fails if the name is taken. It goes when its
- * holder removes it, or by being replaced once the holder has ended. Each has an identity that never comes again:
- * the random token of its holder, or inode and time if it is not readable.
+ * A lock file comes into being whole: its draft is linked to the name, which fails if the name is
+ * taken. It goes when its holder removes it, or by being replaced once the holder has ended. Each
+ * has an identity that never comes again: the random token of its holder, or inode and time if it
+ * is not readable.
  *
  * Replacing is safe against any number of claimants, because of these rules:
  *
- * 1. Whoever wants to replace the lock file X first creates the claim on X, which fails if there is one. If the owner Y of
- *    that claim has ended, he creates the claim on Y instead, and so on. So at any time at most one living process may
- *    replace X: a claim is removed only by its owner, when he will not replace X any more, or when X is gone.
- * 2. With the claim in hand he reads the lock file again, and goes on only if it still is X. As X never comes again, a
- *    claim that was created after X had been replaced does no harm. As its holder has ended, nobody else removes X.
- * 3. He replaces X by renaming his draft, in one step: a reader sees X or the new holder, and neither half of one.
+ * 1. Whoever wants to replace the lock file X first creates the claim on X, which fails if there is
+ *    one. If the owner Y of that claim has ended, he creates the claim on Y instead, and so on. So
+ *    at any time at most one living process may replace X: a claim is removed only by its owner,
+ *    when he will not replace X any more, or when X is gone.
+ * 2. With the claim in hand he reads the lock file again, and goes on only if it still is X. As X
+ *    never comes again, a claim that was created after X had been replaced does no harm. As its
+ *    holder has ended, nobody else removes X.
+ * 3. He replaces X by renaming his draft, in one step: a reader sees X or the new holder, and
+ *    neither half of one.
  *
- * A file that is not a readable LockHolder is therefore nobody's: a power loss or somebody's editor has made it, and it is
- * stale. Only on a file system without hard links do files come into being empty. There it is stale after
- * GARBAGE_MS, and a process that is paused for so long between two system calls, while another one opens the pool, would not
- * notice (the pool then has two holders). The socket of pool_lock.ts covers that case too, on Linux and within one runtime.
+ * A file that is not a readable LockHolder is therefore nobody's: a power loss or somebody's editor
+ * has made it, and it is stale. Only on a file system without hard links do files come into being
+ * empty. There it is stale after GARBAGE_MS, and a process that is paused for so long between two
+ * system calls, while another one opens the pool, would not notice (the pool then has two holders).
+ * The socket of pool_lock.ts covers that case too, on Linux and within one runtime.
  *
- * A copy of the directory of an open pool holds a copy of its lock file. That names the directory, so it locks no other.
+ * A copy of the directory of an open pool holds a copy of its lock file. That names the directory,
+ * so it locks no other.
  *
- * What remains unsafe: processes that cannot see each other. Those of another machine (a network file system), or of another
- * container with pids of its own, count as ended. So the directory must not be shared between these.
+ * What remains unsafe: processes that cannot see each other. Those of another machine (a network
+ * file system), or of another container with pids of its own, count as ended. So the directory must
+ * not be shared between these.
  *
  * @module
  */
@@ -52,13 +60,19 @@ import { isSameProcess, livenessOf, ownProcess, type ProcessIdentity } from "./p
 export interface LockHolder extends ProcessIdentity {
   /** Drawn at random for this opening; 16 hexadecimal digits. */
   readonly token: string;
-  /** Device and inode of the directory: a lock file that was copied to another one does not lock that. */
+  /**
+   * Device and inode of the directory: a lock file that was copied to another one does not lock
+   * that.
+   */
   readonly directory: string;
   /** When it was opened, for people. */
   readonly since: string;
   /** Name of the socket that the holder has, too; null without one. */
   readonly socket: string | null;
-  /** The operating system's number of the holder's thread, for people; left out where it is not known. */
+  /**
+   * The operating system's number of the holder's thread, for people; left out where it is not
+   * known.
+   */
   readonly thread?: number | undefined;
 }
 
@@ -73,11 +87,20 @@ interface SeenFile {
 
 /** Longest lock file that is looked at; a whole one has about 300 bytes. */
 const FILE_BYTES_MAX = 1024;
-/** Attempts to take the lock file. One fails when somebody else opens or closes the pool at the same moment. */
+/**
+ * Attempts to take the lock file. One fails when somebody else opens or closes the pool at the same
+ * moment.
+ */
 const ATTEMPTS_MAX = 100;
-/** Most claims on one another: each takes a process that has ended at the very moment at which it opened the pool. */
+/**
+ * Most claims on one another: each takes a process that has ended at the very moment at which it
+ * opened the pool.
+ */
 const CLAIM_CHAIN_MAX = 100;
-/** Age from which a file that may have been empty while it was written is nobody's: far longer than writing it takes. */
+/**
+ * Age from which a file that may have been empty while it was written is nobody's: far longer than
+ * writing it takes.
+ */
 const GARBAGE_MS = 10_000;
 
 /** Tokens of lock files that this thread could not remove when it let go of their pools. */
@@ -173,7 +196,10 @@ export class LockFile {
     }
   }
 
-  /** Creates the claim on a stale file; undefined when somebody else has changed something meanwhile. */
+  /**
+   * Creates the claim on a stale file; undefined when somebody else has changed something
+   * meanwhile.
+   */
   #claim(stale: SeenFile): string | undefined {
     let { identity } = stale;
     for (let length = 1; length <= CLAIM_CHAIN_MAX; length++) {
@@ -212,7 +238,8 @@ export class LockFile {
   #isStale({ holder, modifiedMs }: SeenFile): boolean {
     if (holder === undefined) return isOld(modifiedMs) || this.#hasLinks();
     if (this.#isVoid(holder)) return true;
-    // A thread of this process, which may have ended by itself, or a process that this one may not ask about.
+    // A thread of this process, which may have ended by itself, or a process that this one may not
+    // ask about.
     const isUnclear = livenessOf(holder) === "unknown" || isSameProcess(holder, this.#holder);
     // Then the kernel has the answer: it has given the holder's socket to this thread.
     return isUnclear && holder.socket !== null && holder.socket === this.#holder.socket;
@@ -237,7 +264,10 @@ export class LockFile {
     }
   }
 
-  /** Removes drafts and claims of processes that were killed while they opened the pool: the claims are void now. */
+  /**
+   * Removes drafts and claims of processes that were killed while they opened the pool: the claims
+   * are void now.
+   */
   #removeRemains(): void {
     for (const name of this.#files.list(this.#directory).filter(isLockHelperFile)) {
       const path = join(this.#directory, name);

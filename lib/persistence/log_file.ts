@@ -1,8 +1,9 @@
 /**
  * The image as the log's file: one thread's access to it. File offset = pool address in bytes.
  *
- * A write that fails, or a sync, ends durability for the whole pool, at once and for good. In particular a sync is never tried
- * again: the operating system may have marked the lost pages as clean, and the second attempt would succeed.
+ * A write that fails, or a sync, ends durability for the whole pool, at once and for good. In
+ * particular a sync is never tried again: the operating system may have marked the lost pages as
+ * clean, and the second attempt would succeed.
  *
  * @module
  */
@@ -85,7 +86,10 @@ export class LogFile implements LogSink {
     sealFrame(pool, address, payloadBytes, generation, syncedBytesOf(synced, generation));
   }
 
-  /** Bytes of the whole frame of a segment's present life at an address, header included; 0 if there is none. */
+  /**
+   * Bytes of the whole frame of a segment's present life at an address, header included; 0 if there
+   * is none.
+   */
   frameBytes(segment: SegmentId, address: PoolAddress, bytesLeft: number): number {
     const generation = this.#pool.loadGeneration(segment);
     const payloadBytes = checkFrame(this.#pool, address, generation, bytesLeft);
@@ -149,7 +153,10 @@ export class LogFile implements LogSink {
     }
   }
 
-  /** How far the segments that are appended to are filled, as far as that is published, and so is written. */
+  /**
+   * How far the segments that are appended to are filled, as far as that is published, and so is
+   * written.
+   */
   #usedBytes(): UsedBytes[] {
     return this.#segments.openSegments().flatMap((segment) => {
       const generation = this.#pool.loadGeneration(segment);

@@ -1,6 +1,6 @@
 /**
- * Opens the log of a pool on the machine's file system. Loaded on demand: files and checksums take memory that a store without
- * a path need not spend.
+ * Opens the log of a pool on the machine's file system. Loaded on demand: files and checksums take
+ * memory that a store without a path need not spend.
  *
  * @module
  */
@@ -34,7 +34,8 @@ export interface Log {
 /**
  * Opens the image of a pool for an agent.
  *
- * @throws {PathError} when it cannot be opened; if it is gone, or the directory is, durability is lost
+ * @throws {PathError} when it cannot be opened; if it is gone, or the directory is, durability is
+ *   lost
  */
 export function openLog(pool: Pool, place: LogPlace, agent: number): Log {
   const file = openLogFile(pool, place);
@@ -71,9 +72,10 @@ export interface StartedLog extends Log {
 const FIRST_IMAGE = 1;
 
 /**
- * Starts logging for a pool that nobody works on yet: creates the image of a new pool, and writes a checkpoint where there is none
- * or where what was recovered differs from it. If there is no room for it on the disk, a pool that was recovered can be read:
- * durability is lost from the start, and the files stay as they were.
+ * Starts logging for a pool that nobody works on yet: creates the image of a new pool, and writes a
+ * checkpoint where there is none or where what was recovered differs from it. If there is no room
+ * for it on the disk, a pool that was recovered can be read: durability is lost from the start, and
+ * the files stay as they were.
  *
  * @param level one of `DurabilityLevel`, not MEMORY
  * @param restored what the pool was restored from; undefined for a new one
@@ -97,7 +99,8 @@ export function startLog(
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
   const checkpointer = new Checkpointer(pool, files, place, file, AGENT_HOST);
   try {
-    // What stands in the place of damage, and of lost frames, is only in the pool so far, and the checkpoint's CRCs are of the pool.
+    // What stands in the place of damage, and of lost frames, is only in the pool so far, and the
+    // checkpoint's CRCs are of the pool.
     const { damages = [], lostFrames = [] } = restored?.recovery ?? {};
     for (const { offset, bytes } of [...damages, ...lostFrames]) {
       file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);

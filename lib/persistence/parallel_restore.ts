@@ -1,6 +1,6 @@
 /**
- * Restores a large pool with several threads: they read the segments, and check them against the index, while the replay in
- * between is this thread's.
+ * Restores a large pool with several threads: they read the segments, and check them against the
+ * index, while the replay in between is this thread's.
  *
  * @module
  */
@@ -93,7 +93,10 @@ function restoreAlone(restore: PoolRestore): void {
   restore.check();
 }
 
-/** Runs a task for each piece of the segments; undefined if one fails, whose error has lost its class on the way. */
+/**
+ * Runs a task for each piece of the segments; undefined if one fails, whose error has lost its
+ * class on the way.
+ */
 async function inPieces(
   threads: TaskThreads<RestoreTask, unknown>,
   { threadCount, onProgress }: ParallelRestoreOptions,

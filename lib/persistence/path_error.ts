@@ -36,8 +36,9 @@ export async function withPathErrors<Result>(
 }
 
 /**
- * What is thrown instead of an error: a broken invariant, and what says already what it is, stay. That a checkpoint cannot be
- * written, or the log, is about the path as long as the store is not open.
+ * What is thrown instead of an error: a broken invariant, and what says already what it is, stay.
+ * That a checkpoint cannot be written, or the log, is about the path as long as the store is not
+ * open.
  */
 function pathErrorOf(path: string, error: unknown): unknown {
   const isOfFiles = error instanceof SnapshotError || error instanceof DurabilityError;

@@ -89,8 +89,8 @@ export function createPoolDirectory(files: FileSystem, path: string): void {
 }
 
 /**
- * Checks that a directory is neither a pool's own nor inside of it, by whatever path or symbolic link: a pool that holds something
- * else cannot be opened any more.
+ * Checks that a directory is neither a pool's own nor inside of it, by whatever path or symbolic
+ * link: a pool that holds something else cannot be opened any more.
  *
  * @throws {PathError} when it is
  */
@@ -116,7 +116,10 @@ export function assertOutsideOf(
   });
 }
 
-/** Checks that a directory that does not exist is not to be made inside of a pool, which could not be opened any more then. */
+/**
+ * Checks that a directory that does not exist is not to be made inside of a pool, which could not
+ * be opened any more then.
+ */
 function assertNotInPool(files: FileSystem, path: string): void {
   const parent = nearestExisting(files, path);
   let names: string[] = [];
@@ -146,7 +149,10 @@ function missingDirectories(files: FileSystem, path: string): string[] {
   return [...missingDirectories(files, parent), path];
 }
 
-/** Makes it durable that a directory was created, if its parent can be read, which writing to it does not take. */
+/**
+ * Makes it durable that a directory was created, if its parent can be read, which writing to it
+ * does not take.
+ */
 function syncParent(files: FileSystem, path: string): void {
   try {
     files.syncDirectory(dirname(path));
@@ -172,7 +178,10 @@ export function openPoolFile(files: FileSystem, file: string): number {
   });
 }
 
-/** Names that other programs leave behind in directories of any kind; the last ones are of files that were removed while open. */
+/**
+ * Names that other programs leave behind in directories of any kind; the last ones are of files
+ * that were removed while open.
+ */
 const HARMLESS =
   /^(?:lost\+found|\.gitkeep|\.gitignore|\.keep|\.DS_Store|\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+)$/;
 

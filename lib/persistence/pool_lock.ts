@@ -3,23 +3,25 @@
  *
  * It has three parts, each for what the others do not see:
  *
- * - A **registry** of the directories that this thread has open, by device and inode, so that a symbolic link or another
- *   spelling of the path is the same pool. The directory stays open as long, so that its inode is not used again.
- * - On Linux a **socket**, see pool_socket.ts. The kernel gives it to one at a time, threads of one process included, and
- *   frees it when that one ends, however it does.
- * - The **lock file**, see lock_file.ts: for other systems, for processes on another runtime or in another network namespace,
- *   and to say who it is. It is safe without the socket; with it, there is nobody to race with on the same runtime.
+ * - A **registry** of the directories that this thread has open, by device and inode, so that a
+ *   symbolic link or another spelling of the path is the same pool. The directory stays open as
+ *   long, so that its inode is not used again.
+ * - On Linux a **socket**, see pool_socket.ts. The kernel gives it to one at a time, threads of one
+ *   process included, and frees it when that one ends, however it does.
+ * - The **lock file**, see lock_file.ts: for other systems, for processes on another runtime or in
+ *   another network namespace, and to say who it is. It is safe without the socket; with it, there
+ *   is nobody to race with on the same runtime.
  *
- * What a store writes by path it writes only while the directory is the one that was locked (held_files.ts): it may be moved,
- * removed or replaced at any time.
+ * What a store writes by path it writes only while the directory is the one that was locked
+ * (held_files.ts): it may be moved, removed or replaced at any time.
  *
- * On a disk that is full there may be no room for a lock file. Where there is the socket, the directory can be held without
- * one, to read it; nothing is written then.
+ * On a disk that is full there may be no room for a lock file. Where there is the socket, the
+ * directory can be held without one, to read it; nothing is written then.
  *
- * What remains: without the socket, the lock of a thread that has ended counts as its process's, as long as that runs; so does
- * one whose directory was moved while it was open, and one of an earlier process with the same pid where the system does
- * not tell when a process was started. And anybody on the machine who knows device and inode can listen on the
- * socket, which keeps the pool closed.
+ * What remains: without the socket, the lock of a thread that has ended counts as its process's, as
+ * long as that runs; so does one whose directory was moved while it was open, and one of an earlier
+ * process with the same pid where the system does not tell when a process was started. And anybody
+ * on the machine who knows device and inode can listen on the socket, which keeps the pool closed.
  *
  * @module
  */
@@ -44,7 +46,10 @@ import { ownProcess } from "./process_identity.ts";
 export interface PoolLockOptions {
   /** Where it is. @default the file system of the machine */
   readonly files?: FileSystem;
-  /** Whether a directory on a full disk may be held without a lock file, to be read only. @default false */
+  /**
+   * Whether a directory on a full disk may be held without a lock file, to be read only. @default
+   * false
+   */
   readonly mayOnlyRead?: boolean;
   /** False: as on a system without abstract sockets. */
   readonly useSocket?: boolean;
@@ -96,7 +101,8 @@ export class PoolLock {
   /**
    * Locks a directory, or refuses at once. Does not keep the process alive.
    *
-   * @throws {PoolLockedError} when somebody else has it open: another process, thread, or store of this thread
+   * @throws {PoolLockedError} when somebody else has it open: another process, thread, or store of
+   *   this thread
    * @throws {PathError} when it is not a directory, or its lock file cannot be read or written
    */
   static async acquire(path: string, options: PoolLockOptions = {}): Promise<PoolLock> {
@@ -143,7 +149,10 @@ export class PoolLock {
   }
 }
 
-/** Takes a lock file; returns why there is none, if there is no room for it and it may be done without. */
+/**
+ * Takes a lock file; returns why there is none, if there is no room for it and it may be done
+ * without.
+ */
 function takeFile(file: LockFile, mayOnlyRead: boolean): unknown {
   try {
     file.take();

@@ -1,13 +1,15 @@
 /**
- * The socket of a pool: an abstract UNIX socket of Linux, on which at most one thread of the machine listens. The kernel frees it
- * when the process ends, however it does. Nobody is meant to connect.
+ * The socket of a pool: an abstract UNIX socket of Linux, on which at most one thread of the
+ * machine listens. The kernel frees it when the process ends, however it does. Nobody is meant to
+ * connect.
  *
  * Two things about the runtimes:
  *
- * - They do not agree on names. Node 20 fills them up with NUL bytes to all 108, and Bun takes 107 at most, with the NUL in
- *   front. So the name is as long as possible: Node and Deno then have the same, Bun has one of its own.
- * - `node:net` of Deno 2.9 lets every process that is started inherit what it listens on, which would keep the pool locked as
- *   long as that lives. `Deno.listen` does not.
+ * - They do not agree on names. Node 20 fills them up with NUL bytes to all 108, and Bun takes 107
+ *   at most, with the NUL in front. So the name is as long as possible: Node and Deno then have the
+ *   same, Bun has one of its own.
+ * - `node:net` of Deno 2.9 lets every process that is started inherit what it listens on, which
+ *   would keep the pool locked as long as that lives. `Deno.listen` does not.
  *
  * @module
  */
@@ -35,7 +37,10 @@ interface DenoListener extends AsyncIterable<{ close(): void }> {
 /** Bytes of a name after the NUL in front: as many as the runtime takes, see above. */
 const NAME_BYTES = process.versions["bun"] === undefined ? 107 : 106;
 
-/** The name to listen on for a directory; the boot id need not be in it, as no socket outlives a boot. */
+/**
+ * The name to listen on for a directory; the boot id need not be in it, as no socket outlives a
+ * boot.
+ */
 export function socketName(device: bigint, inode: bigint): string {
   return `dinomo-${device}-${inode}-`.padEnd(NAME_BYTES, "-");
 }
@@ -43,7 +48,8 @@ export function socketName(device: bigint, inode: bigint): string {
 /**
  * Listens, without keeping the process alive.
  *
- * @returns the socket, or why there is none: "unavailable" if that does not depend on what others do
+ * @returns the socket, or why there is none: "unavailable" if that does not depend on what others
+ *   do
  */
 export async function listen(name: string): Promise<PoolSocket | "in use" | "unavailable"> {
   const deno = (globalThis as { Deno?: DenoNamespace }).Deno;

@@ -1,5 +1,6 @@
 /**
- * Which process somebody is: told apart from another one that got the same pid later, or after a restart of the machine.
+ * Which process somebody is: told apart from another one that got the same pid later, or after a
+ * restart of the machine.
  *
  * @module
  */
@@ -16,9 +17,15 @@ export interface ProcessIdentity {
 }
 
 const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
-/** Field 22 of /proc/<pid>/stat, counted from the first one after the name of the program, which is field 3. */
+/**
+ * Field 22 of /proc/<pid>/stat, counted from the first one after the name of the program, which is
+ * field 3.
+ */
 const START_TIME_FIELD = 22 - 3;
-/** Has ended, and only waits for its parent to ask how. All its threads have let go of their files, or are about to. */
+/**
+ * Has ended, and only waits for its parent to ask how. All its threads have let go of their files,
+ * or are about to.
+ */
 const ENDED_STATES = "ZX";
 
 /** The process that runs this. */
@@ -76,7 +83,10 @@ function readBootId(): string | null {
   return readText(BOOT_ID_FILE)?.trim() || null;
 }
 
-/** Undefined when there is no such file, or this process may not read it (Deno asks for a permission). */
+/**
+ * Undefined when there is no such file, or this process may not read it (Deno asks for a
+ * permission).
+ */
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "latin1");

@@ -1,8 +1,9 @@
 /**
  * The slots of a pool while frames are replayed into them, in any order.
  *
- * To know that a key was deleted by a record newer than a put that is found later, the index points at deletes, too, until all is
- * replayed; and what a CLEAR has cleared is removed at the end. Nothing is counted meanwhile: that is done when all is in place.
+ * To know that a key was deleted by a record newer than a put that is found later, the index points
+ * at deletes, too, until all is replayed; and what a CLEAR has cleared is removed at the end.
+ * Nothing is counted meanwhile: that is done when all is in place.
  *
  * @module
  */

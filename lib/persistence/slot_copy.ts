@@ -1,14 +1,16 @@
 /**
- * Copies the index into a checkpoint slot by slot, each under its slot's lock, while operations on the others go on.
+ * Copies the index into a checkpoint slot by slot, each under its slot's lock, while operations on
+ * the others go on.
  *
- * Such a copy is not of one moment, and need not be: a checkpoint of a pool that is logged is only where the replay begins. All
- * that matters is that a slot's copy holds everything that happened to the slot before the segments' used bytes were noted,
- * from which on the log is replayed; of what happened later it may hold some or all, as a record takes effect in the
- * replay only if it is newer than what the index says. What the copy points at has been written to the image when all steps
- * have ended that were going on meanwhile.
+ * Such a copy is not of one moment, and need not be: a checkpoint of a pool that is logged is only
+ * where the replay begins. All that matters is that a slot's copy holds everything that happened to
+ * the slot before the segments' used bytes were noted, from which on the log is replayed; of what
+ * happened later it may hold some or all, as a record takes effect in the replay only if it is
+ * newer than what the index says. What the copy points at has been written to the image when all
+ * steps have ended that were going on meanwhile.
  *
- * A bucket may be returned by one slot and be used by another while this goes on. So the copy has buckets of its own: it is
- * written anew, without holes, leftovers, or a list of free buckets.
+ * A bucket may be returned by one slot and be used by another while this goes on. So the copy has
+ * buckets of its own: it is written anew, without holes, leftovers, or a list of free buckets.
  *
  * @module
  */
@@ -85,7 +87,10 @@ export class SlotCopy {
     }
   }
 
-  /** Waits for a slot, which may be locked while its owner waits for a disk, but not for a KN that has failed. */
+  /**
+   * Waits for a slot, which may be locked while its owner waits for a disk, but not for a KN that
+   * has failed.
+   */
   #lock(slot: Slot): OwnerWord {
     const { control } = this.#pool;
     const lock = this.#pool.slotAt(slot) + SLOT_LOCK;

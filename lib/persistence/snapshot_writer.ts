@@ -1,12 +1,14 @@
 /**
- * Writes a snapshot of the pool as of one moment: the segments into an image, everything else into a checkpoint.
+ * Writes a snapshot of the pool as of one moment: the segments into an image, everything else into
+ * a checkpoint.
  *
- * 1. While all agents stand between two steps (some microseconds, plus the time to copy the index: about a millisecond
- *    per million keys) copy slots, segment table and index. From here on, segments that lose their last live byte
- *    are not freed: nothing overwrites what the copy points at (I10).
- * 2. With the agents at work again, write the segments' bytes as far as they were used at that moment, sync, then the
- *    checkpoint beside its predecessor, sync, and rename it over the predecessor. Before the rename the previous
- *    snapshot is whole, after it this one is.
+ * 1. While all agents stand between two steps (some microseconds, plus the time to copy the index:
+ *    about a millisecond per million keys) copy slots, segment table and index. From here on,
+ *    segments that lose their last live byte are not freed: nothing overwrites what the copy points
+ *    at (I10).
+ * 2. With the agents at work again, write the segments' bytes as far as they were used at that
+ *    moment, sync, then the checkpoint beside its predecessor, sync, and rename it over the
+ *    predecessor. Before the rename the previous snapshot is whole, after it this one is.
  * 3. Free what was held back, and remove images that no checkpoint names.
  *
  * @module
@@ -161,8 +163,8 @@ function endDeferral(pool: Pool): void {
 }
 
 /**
- * Copies everything but the records, only the segment table in a pause, and the rest while operations go on: for a checkpoint from
- * which the log is replayed, see slot_copy.ts.
+ * Copies everything but the records, only the segment table in a pause, and the rest while
+ * operations go on: for a checkpoint from which the log is replayed, see slot_copy.ts.
  *
  * @param agent who does it
  * @param onPause called in the pause
@@ -298,22 +300,24 @@ function captureSegments(pool: Pool, words: Int32Array, first: number): void {
     // Staged values are in no file, and their lives are not counted.
     if (segments.isStaging(segment)) continue;
     if (state === SegmentState.FREE_PENDING) {
-      // What it holds now is not part of the checkpoint, and must not be taken for what it will hold next.
+      // What it holds now is not part of the checkpoint, and must not be taken for what it will
+      // hold next.
       words[to + SEGMENT_ENTRY_GENERATION] += 1;
       continue;
     }
     const isFull = segments.lostBytes(segment) > 0;
     words[to + SEGMENT_ENTRY_USED] = segments.usedBytes(segment) |
       (isFull ? SEGMENT_ENTRY_FULL : 0);
-    // Records are counted before anything points at them, and to a reservation that is not committed nothing ever will.
+    // Records are counted before anything points at them, and to a reservation that is not
+    // committed nothing ever will.
     const isKnown = !isLogged(pool) && !segments.isPinned(segment);
     words[to + SEGMENT_ENTRY_LIVE] = isKnown ? segments.liveBytes(segment) : LIVE_UNKNOWN;
   }
 }
 
 /**
- * Puts the CRCs of the segments' used bytes into a captured checkpoint, and returns how many bytes they are. What a segment had at
- * the last checkpoint is not read again.
+ * Puts the CRCs of the segments' used bytes into a captured checkpoint, and returns how many bytes
+ * they are. What a segment had at the last checkpoint is not read again.
  */
 export function digestSegments(pool: Pool, checkpoint: Uint8Array): number {
   const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
@@ -352,7 +356,8 @@ export function writeImage(
       const start = pool.wordAt(address) * 4;
       let bytes = pool.bytesOf(address).subarray(start, start + used);
       if (view.getInt32(entry + SEGMENT_ENTRY_LIVE * 4, true) === LIVE_UNKNOWN && !isLogged(pool)) {
-        // A client may be writing a large value that nothing points at yet: whatever is copied of it is as good.
+        // A client may be writing a large value that nothing points at yet: whatever is copied of
+        // it is as good.
         bytes = bytes.slice();
         view.setUint32(entry + SEGMENT_ENTRY_CRC * 4, crc32(bytes), true);
       }
@@ -363,7 +368,10 @@ export function writeImage(
   return imageBytes;
 }
 
-/** Creates a file, has it filled, and syncs it. If that fails it is removed: a disk that is full may have room again by that. */
+/**
+ * Creates a file, has it filled, and syncs it. If that fails it is removed: a disk that is full may
+ * have room again by that.
+ */
 function fillFile(files: FileSystem, path: string, fill: (file: number) => void): void {
   const file = createAnew(files, path);
   try {
@@ -379,7 +387,10 @@ function fillFile(files: FileSystem, path: string, fill: (file: number) => void)
   }
 }
 
-/** Visits the segments that a checkpoint says are used, with their used bytes and the offset of their entry. */
+/**
+ * Visits the segments that a checkpoint says are used, with their used bytes and the offset of
+ * their entry.
+ */
 function forEachUsed(
   pool: Pool,
   checkpoint: Uint8Array,
@@ -408,7 +419,8 @@ export function writeCheckpoint(
 ): void {
   const temporary = join(directory, `${CHECKPOINT_FILE}.new`);
   fillFile(files, temporary, (file) => writeFully(files, file, checkpoint, 0));
-  // The image's directory entry is durable before the checkpoint that names it, and the rename right after.
+  // The image's directory entry is durable before the checkpoint that names it, and the rename
+  // right after.
   files.syncDirectory(directory);
   files.rename(temporary, join(directory, CHECKPOINT_FILE));
   files.syncDirectory(directory);

@@ -1,5 +1,6 @@
 /**
- * Counters that an agent keeps for `stats()`: plain float64 words with one writer at a time, outside every protocol.
+ * Counters that an agent keeps for `stats()`: plain float64 words with one writer at a time,
+ * outside every protocol.
  *
  * @module
  */
@@ -27,7 +28,10 @@ export const AgentCounter = {
   BYTES_MOVED: 7,
   /** Requests among REQUESTS that their clients have executed themselves. */
   HELPED: 8,
-  /** Time that the KN's steps have taken, in microseconds: an estimate, and 0 unless statistics are kept. */
+  /**
+   * Time that the KN's steps have taken, in microseconds: an estimate, and 0 unless statistics are
+   * kept.
+   */
   BUSY_MICROS: 9,
 } as const;
 

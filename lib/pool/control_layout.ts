@@ -1,6 +1,6 @@
 /**
- * Layout of the control words: everything shared that is neither log nor index. Offsets only, in words
- * of 4 bytes; no other file holds a numeric offset into this buffer.
+ * Layout of the control words: everything shared that is neither log nor index. Offsets only, in
+ * words of 4 bytes; no other file holds a numeric offset into this buffer.
  *
  * ```text
  *   word 0                HEADER          32 words, constant after creation
@@ -19,8 +19,8 @@
  *                         CELLS           1 line, 64 hashes, 64 cells of 3 lines
  * ```
  *
- * A line is 128 bytes: two cache lines, because the adjacent-line prefetcher fetches pairs. Words that
- * different threads write are in different lines.
+ * A line is 128 bytes: two cache lines, because the adjacent-line prefetcher fetches pairs. Words
+ * that different threads write are in different lines.
  *
  * @module
  */
@@ -41,7 +41,9 @@ export const LINE_WORDS = 32;
 export const HEADER = 0;
 /** "DNMO", little-endian. */
 export const HEADER_MAGIC = HEADER + 0;
-/** Version of this layout; threads of one process always agree, checkpoints are compared against it. */
+/**
+ * Version of this layout; threads of one process always agree, checkpoints are compared against it.
+ */
 export const HEADER_LAYOUT_VERSION = HEADER + 1;
 /** Low and high half of the pool's random hash key. */
 export const HEADER_HASH_KEY_0 = HEADER + 2;
@@ -51,8 +53,8 @@ export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 4;
 
 /**
- * GATE. 0, or the lease of whoever pauses the pool, which names it. Swapped by whoever pauses, and by the M-node when that one has
- * failed; read by every agent before it starts a step; see gate.ts.
+ * GATE. 0, or the lease of whoever pauses the pool, which names it. Swapped by whoever pauses, and
+ * by the M-node when that one has failed; read by every agent before it starts a step; see gate.ts.
  */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
 /** Whether freed segments become free-pending, not free: one of DeferFree in segment_table.ts. */
@@ -64,32 +66,44 @@ export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
 
 /** Number of the next pause. Counted by whoever wants to pause. */
 export const GATE_PAUSE_COUNT = GATE_PAUSED + 4;
-/** Grows with every change of the node directory (routing/node_directory.ts): clients compare it with what they have seen. */
+/**
+ * Grows with every change of the node directory (routing/node_directory.ts): clients compare it
+ * with what they have seen.
+ */
 export const NODES_EPOCH = GATE_PAUSED + 5;
 /** Whether the store can be used: one of StoreState in routing/client_registry.ts. */
 export const STORE_STATE = GATE_PAUSED + 6;
 
-/** 1 if something is left that a repair of the pool's books releases. Set by whoever leaves it, taken by the M-node. */
+/**
+ * 1 if something is left that a repair of the pool's books releases. Set by whoever leaves it,
+ * taken by the M-node.
+ */
 export const REPAIR_WANTED = GATE_PAUSED + 7;
-/** Where the pool is thought to be, one of Placement in placement.ts. Constant after creation, like the words after it. */
+/**
+ * Where the pool is thought to be, one of Placement in placement.ts. Constant after creation, like
+ * the words after it.
+ */
 export const PLACEMENT = GATE_PAUSED + 8;
 /** In the far placement: bytes that each KN may have logged and not merged. */
 export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
 
 /**
- * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own; the M-node clears that of one that
- * has died. See node/idle_strategy.ts.
+ * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own;
+ * the M-node clears that of one that has died. See node/idle_strategy.ts.
  */
 export const SPINNERS = GATE_PAUSED + LINE_WORDS;
 export const SPINNERS_WORDS = Math.ceil(NODE_COUNT_MAX / 32);
 
 /**
- * DURABILITY. The level, one of DurabilityLevel in durability.ts, is constant after creation; a failure is stored by whoever
- * meets it, and never taken back.
+ * DURABILITY. The level, one of DurabilityLevel in durability.ts, is constant after creation; a
+ * failure is stored by whoever meets it, and never taken back.
  */
 export const DURABILITY_LEVEL = SPINNERS + LINE_WORDS;
 export const DURABILITY_FAILURE = DURABILITY_LEVEL + 1;
-/** 1 while somebody writes a checkpoint, a snapshot or a backup. Swapped; see persistence/checkpointer.ts. */
+/**
+ * 1 while somebody writes a checkpoint, a snapshot or a backup. Swapped; see
+ * persistence/checkpointer.ts.
+ */
 export const CHECKPOINT_LOCK = DURABILITY_LEVEL + 2;
 /** Number of the newest checkpoint, and of the image that it belongs to. Written under the lock. */
 export const CHECKPOINT_NUMBER_WORD = DURABILITY_LEVEL + 3;
@@ -98,16 +112,25 @@ export const IMAGE_NUMBER_WORD = DURABILITY_LEVEL + 4;
 export const CHECKPOINT_UNITS = DURABILITY_LEVEL + 5;
 /** Freed segments that wait for a checkpoint. Counted by whoever frees and releases them. */
 export const FREE_PENDING_COUNT = DURABILITY_LEVEL + LINE_WORDS;
-/** Units of 8 bytes written to the image, and how many of them are known to be synced; both wrap as u32. */
+/**
+ * Units of 8 bytes written to the image, and how many of them are known to be synced; both wrap as
+ * u32.
+ */
 export const UNITS_WRITTEN = FREE_PENDING_COUNT + LINE_WORDS;
 export const UNITS_SYNCED = UNITS_WRITTEN + LINE_WORDS;
-/** When the image was synced last, and what syncing has cost, as float64: see persistence/log_file.ts. */
+/**
+ * When the image was synced last, and what syncing has cost, as float64: see
+ * persistence/log_file.ts.
+ */
 export const SYNC_FIGURES = UNITS_SYNCED + LINE_WORDS;
 
 /** Free segments not yet promised to anybody: see free_segments.ts. */
 export const FREE_SEGMENT_COUNT = SYNC_FIGURES + LINE_WORDS;
 
-/** INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see index/index_space.ts. */
+/**
+ * INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see
+ * index/index_space.ts.
+ */
 export const INDEX_SPACE_LOCK = FREE_SEGMENT_COUNT + LINE_WORDS;
 /** Next bucket never handed out. Advanced by compare-and-swap. */
 export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
@@ -116,14 +139,23 @@ export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
 /** Length of that list. */
 export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
 
-/** Grows when a client comes or goes: KNs compare it with what they have seen. Counted by whoever comes or goes. */
+/**
+ * Grows when a client comes or goes: KNs compare it with what they have seen. Counted by whoever
+ * comes or goes.
+ */
 export const CLIENTS_EPOCH = INDEX_SPACE_LOCK + LINE_WORDS;
-/** CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped by whoever takes or frees the place; */
+/**
+ * CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped
+ * by whoever takes or frees the place;
+ */
 export const CLIENT_BLOCKS = CLIENTS_EPOCH + LINE_WORDS;
 export const CLIENT_STATE = 0;
 /** how often the place was freed, which tells its clients from each other; */
 export const CLIENT_LIFE = 1;
-/** the client's thread as the operating system numbers it, 0 if that is not known, and when it was started. */
+/**
+ * the client's thread as the operating system numbers it, 0 if that is not known, and when it was
+ * started.
+ */
 export const CLIENT_THREAD = 2;
 export const CLIENT_THREAD_START = 3;
 
@@ -131,19 +163,24 @@ export const CLIENT_THREAD_START = 3;
 export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
- * GENERATIONS: how often each segment was reused. Bumped by whoever frees the segment, before it can be
- * allocated again; loaded by readers around every read of a record. Rarely written, so packed.
+ * GENERATIONS: how often each segment was reused. Bumped by whoever frees the segment, before it
+ * can be allocated again; loaded by readers around every read of a record. Rarely written, so
+ * packed.
  */
 export const GENERATIONS = OWNER_TABLE + SLOT_COUNT;
 
-/** An agent is a role in the pool, and names whoever holds a lock: KNs come first, then the DPM processors that clean, then the host. */
+/**
+ * An agent is a role in the pool, and names whoever holds a lock: KNs come first, then the DPM
+ * processors that clean, then the host.
+ */
 export const AGENT_DPM = NODE_COUNT_MAX;
 export const AGENT_HOST = NODE_COUNT_MAX + 1;
 /** Whoever copies slots for a checkpoint or a backup, and holds CHECKPOINT_LOCK. */
 export const AGENT_COPIER = NODE_COUNT_MAX + 2;
 /**
- * In the far placement, whoever merges the log of a KN: the KN of agent block i has the merger of block AGENT_MERGERS + i. Several threads
- * may merge one log, one at a time: the one in the EXECUTOR word of the merger's block.
+ * In the far placement, whoever merges the log of a KN: the KN of agent block i has the merger of
+ * block AGENT_MERGERS + i. Several threads may merge one log, one at a time: the one in the
+ * EXECUTOR word of the merger's block.
  */
 export const AGENT_MERGERS = NODE_COUNT_MAX + 3;
 export const AGENT_COUNT = AGENT_MERGERS + NODE_COUNT_MAX;
@@ -152,19 +189,26 @@ export const AGENT_COUNT = AGENT_MERGERS + NODE_COUNT_MAX;
 export const AGENT_GATE_STATE = 0;
 export const AGENT_HEARTBEAT = 1;
 export const AGENT_LIFE_STATE = 2;
-/** The agent's own thread as the operating system numbers it, 0 if that is not known, and when it was started. */
+/**
+ * The agent's own thread as the operating system numbers it, 0 if that is not known, and when it
+ * was started.
+ */
 export const AGENT_THREAD = 3;
 export const AGENT_THREAD_START = 4;
 /** Line 1: SLEEPING. The agent stores 1 before it waits; whoever wakes it swaps it to 0. */
 export const AGENT_SLEEPING = LINE_WORDS;
 /** Line 2: what the M-node wants. Written by the M-node. */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
-/** Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the protocol. */
+/**
+ * Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the
+ * protocol.
+ */
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
 /**
- * Line 4: EXECUTOR, one of Executor in executor.ts: the thread that executes requests for the KN, its own, or a client's that helps.
- * Swapped by whoever begins or ends, and by the M-node, which fences the KN. The words after it are written by the executor;
- * the first of them are what it leaves to the next one.
+ * Line 4: EXECUTOR, one of Executor in executor.ts: the thread that executes requests for the KN,
+ * its own, or a client's that helps. Swapped by whoever begins or ends, and by the M-node, which
+ * fences the KN. The words after it are written by the executor; the first of them are what it
+ * leaves to the next one.
  */
 export const AGENT_EXECUTOR = 4 * LINE_WORDS;
 /** Open segment of the KN's log, as segment + 1, and the next unit of 8 bytes in it. */
@@ -174,10 +218,12 @@ export const AGENT_LOG_NEXT = AGENT_EXECUTOR + 2;
 export const AGENT_STAGING_SEGMENT = AGENT_EXECUTOR + 3;
 export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
 /**
- * For whoever tidies up after an executor that has died (recovery/step_recovery.ts): how many steps have begun; where the newest
- * reservation of the log begins, and the frame that it is in; how far a commit group is, one of GroupState in request_group.ts;
- * the segment that is being cleaned, as segment + 1, stored before it is claimed; 1 during a call of the operating system that may
- * take long; of a merger, the segment of the record that it has replaced or removed last, as segment + 1, stored before it does that.
+ * For whoever tidies up after an executor that has died (recovery/step_recovery.ts): how many steps
+ * have begun; where the newest reservation of the log begins, and the frame that it is in; how far
+ * a commit group is, one of GroupState in request_group.ts; the segment that is being cleaned, as
+ * segment + 1, stored before it is claimed; 1 during a call of the operating system that may take
+ * long; of a merger, the segment of the record that it has replaced or removed last, as segment +
+ * 1, stored before it does that.
  */
 export const AGENT_STEPS = AGENT_EXECUTOR + 5;
 export const AGENT_LOG_LAST = AGENT_EXECUTOR + 6;
@@ -186,19 +232,31 @@ export const AGENT_GROUP_STATE = AGENT_EXECUTOR + 8;
 export const AGENT_VICTIM = AGENT_EXECUTOR + 9;
 export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
 export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
-/** Far placement: keys that the KN may append beside those that are logged, for everybody who promises some; see far_budget.ts. */
+/**
+ * Far placement: keys that the KN may append beside those that are logged, for everybody who
+ * promises some; see far_budget.ts.
+ */
 export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
-/** Line 5: which KN has the block, as identity + 1, and one of NodeState in routing/node_directory.ts. Written by the M-node. */
+/**
+ * Line 5: which KN has the block, as identity + 1, and one of NodeState in
+ * routing/node_directory.ts. Written by the M-node.
+ */
 export const AGENT_NODE = 5 * LINE_WORDS;
 export const AGENT_NODE_STATE = AGENT_NODE + 1;
-/** How many KNs have had the block: tells the one that has it from those before it. Counted by the M-node. */
+/**
+ * How many KNs have had the block: tells the one that has it from those before it. Counted by the
+ * M-node.
+ */
 export const AGENT_TENANCY = AGENT_NODE + 2;
 /**
- * Line 6, far placement: where the KN's log ends, as the address behind its last record; 0 before there is one. Stored by the KN when
- * a group is logged, before any of it is answered.
+ * Line 6, far placement: where the KN's log ends, as the address behind its last record; 0 before
+ * there is one. Stored by the KN when a group is logged, before any of it is answered.
  */
 export const AGENT_LOGGED_END = 6 * LINE_WORDS;
-/** Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by the agent. */
+/**
+ * Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by
+ * the agent.
+ */
 export const AGENT_VERB_COUNTERS = 7 * LINE_WORDS;
 export const AGENT_BLOCK_WORDS = 10 * LINE_WORDS;
 
@@ -230,15 +288,27 @@ export const SEGMENT_STATE = 0;
 export const SEGMENT_USED_BYTES = 1;
 /** The agent that appends or appended. */
 export const SEGMENT_AGENT = 2;
-/** Bytes at its end that are left because the next record did not fit; 0 if it was sealed before it was full. */
+/**
+ * Bytes at its end that are left because the next record did not fit; 0 if it was sealed before it
+ * was full.
+ */
 export const SEGMENT_LOST_BYTES = 3;
 /** Bytes from the start whose pages have been touched since the pool was created. */
 export const SEGMENT_TOUCHED_BYTES = 4;
-/** 1 if the segment holds staged values only: nothing of it is ever reached by an index word, or by a file. */
+/**
+ * 1 if the segment holds staged values only: nothing of it is ever reached by an index word, or by
+ * a file.
+ */
 export const SEGMENT_IS_STAGING = 5;
-/** Bytes from the start that are known to be synced, and in which life: see synced_bytes.ts. Stored by the thread that has synced. */
+/**
+ * Bytes from the start that are known to be synced, and in which life: see synced_bytes.ts. Stored
+ * by the thread that has synced.
+ */
 export const SEGMENT_SYNCED_BYTES = 6;
-/** CRC-32 of the first so many bytes, for checkpoints. Written under the checkpoint lock; the second word is 0 after allocation. */
+/**
+ * CRC-32 of the first so many bytes, for checkpoints. Written under the checkpoint lock; the second
+ * word is 0 after allocation.
+ */
 export const SEGMENT_CRC = 7;
 export const SEGMENT_CRC_BYTES = 8;
 /** Far placement: which segment of its KN's log it is, from 1; 0 for any other segment. */
@@ -249,32 +319,40 @@ export const SEGMENT_TENANCY = 10;
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */
 export const SEGMENT_PINS = LINE_WORDS + 1;
-/** Far placement: bytes from the start that have been merged into the index. Published by the merger, record by record. */
+/**
+ * Far placement: bytes from the start that have been merged into the index. Published by the
+ * merger, record by record.
+ */
 export const SEGMENT_MERGED_BYTES = LINE_WORDS + 2;
 export const SEGMENT_WORDS = 2 * LINE_WORDS;
 
 /**
- * CELLS, far placement: the indirection cells of the keys that several KNs own; see routing/cells.ts. END: one more than the number of
- * the last cell in use, 0 if none is; HASHES: those of the cells' keys, by cell. Both are stored by the M-node.
+ * CELLS, far placement: the indirection cells of the keys that several KNs own; see
+ * routing/cells.ts. END: one more than the number of the last cell in use, 0 if none is; HASHES:
+ * those of the cells' keys, by cell. Both are stored by the M-node.
  */
 export const CELLS_END = 0;
 export const CELL_HASHES = LINE_WORDS;
 export const CELLS_FIRST = CELL_HASHES + CELL_COUNT;
 /**
- * CELL, line 0: LOCK, in the format of an owner word (routing/ownership.ts): swapped by whoever changes the key, and by the M-node. The
- * words after it change under that lock, but for one case: who moves or removes the record at ADDRESS swaps ADDRESS, under the slot's lock.
+ * CELL, line 0: LOCK, in the format of an owner word (routing/ownership.ts): swapped by whoever
+ * changes the key, and by the M-node. The words after it change under that lock, but for one case:
+ * who moves or removes the record at ADDRESS swaps ADDRESS, under the slot's lock.
  */
 export const CELL_LOCK = 0;
 /** The key's newest record that is logged; 0 if the key does not exist. */
 export const CELL_ADDRESS = 1;
-/** Version of the key's newest change. Stored after ADDRESS, the low half last; loaded by mergers. */
+/**
+ * Version of the key's newest change. Stored after ADDRESS, the low half last; loaded by mergers.
+ */
 export const CELL_VERSION_LOW = 2;
 export const CELL_VERSION_HIGH = 3;
 /** Words that a KN reads of a cell in one go. */
 export const CELL_READ_WORDS = 4;
 /**
- * Line 1, written by the M-node. ROUTE: what clients route by, the lock word without a holder; 0: the cell is free. KEY META: length and
- * flags of the key. OWNERS: a bit for each agent block. HASH is in HASHES.
+ * Line 1, written by the M-node. ROUTE: what clients route by, the lock word without a holder; 0:
+ * the cell is free. KEY META: length and flags of the key. OWNERS: a bit for each agent block. HASH
+ * is in HASHES.
  */
 export const CELL_ROUTE = LINE_WORDS;
 export const CELL_KEY_META = CELL_ROUTE + 1;
@@ -305,8 +383,9 @@ export function controlWords(segmentCount: number): number {
 }
 
 /**
- * Index of FREE BITS: segment & 31 of word segment >>> 5 is set if the segment is free and nobody has taken it. Set and cleared
- * atomically, bit by bit, by whoever frees or takes a segment (free_segments.ts).
+ * Index of FREE BITS: segment & 31 of word segment >>> 5 is set if the segment is free and nobody
+ * has taken it. Set and cleared atomically, bit by bit, by whoever frees or takes a segment
+ * (free_segments.ts).
  */
 export function freeBitsStart(segmentCount: number): number {
   return Math.ceil((GENERATIONS + segmentCount) / LINE_WORDS) * LINE_WORDS;

@@ -64,12 +64,18 @@ export function durabilityFailure(pool: Pool): number {
   return durabilityWord(pool) & FAILURE_MASK;
 }
 
-/** What has ended durability, and with which code of the system, for {@linkcode durabilityError}; 0 if nothing has. */
+/**
+ * What has ended durability, and with which code of the system, for {@linkcode durabilityError}; 0
+ * if nothing has.
+ */
 export function durabilityWord(pool: Pool): number {
   return Atomics.load(pool.control, DURABILITY_FAILURE);
 }
 
-/** Records the first failure, and the system's code in its error: from here on nothing is acknowledged as durable. */
+/**
+ * Records the first failure, and the system's code in its error: from here on nothing is
+ * acknowledged as durable.
+ */
 export function loseDurability(pool: Pool, failure: number, error: unknown): void {
   const word = failure | (systemCodeNumber(error) << FAILURE_BITS);
   Atomics.compareExchange(pool.control, DURABILITY_FAILURE, DurabilityFailure.NONE, word);
@@ -120,7 +126,10 @@ const CAUSES: Readonly<Record<string, string>> = {
     " (the directory of the pool, or its lock file, was moved or replaced while the store was open)",
 };
 
-/** Figures about syncing, as float64 words from SYNC_FIGURES on. Written by whoever has synced; for stats and deadlines. */
+/**
+ * Figures about syncing, as float64 words from SYNC_FIGURES on. Written by whoever has synced; for
+ * stats and deadlines.
+ */
 export const SyncFigure = { LAST_AT_MS: 0, COUNT: 1, TOTAL_MS: 2, LAST_MS: 3, MAX_MS: 4 } as const;
 
 /** What syncing has cost. */

@@ -8,21 +8,24 @@
  *          count + 1
  * ```
  *
- * **Why nobody gets a segment twice.** A bit says that a segment is free now, and nothing about what was before. It is cleared by
- * `Atomics.and`, whose result says whether it was set: of all threads that clear it, one finds it set. So it does not matter for
- * how long a thread was asleep between its look at a word and that, nor how often the segment has been taken and returned
- * meanwhile: there is no older state of the set that could be taken for the present one, and no tag that would have to tell
- * them apart.
+ * **Why nobody gets a segment twice.** A bit says that a segment is free now, and nothing about
+ * what was before. It is cleared by `Atomics.and`, whose result says whether it was set: of all
+ * threads that clear it, one finds it set. So it does not matter for how long a thread was asleep
+ * between its look at a word and that, nor how often the segment has been taken and returned
+ * meanwhile: there is no older state of the set that could be taken for the present one, and no tag
+ * that would have to tell them apart.
  *
- * **Why a permit finds one.** The count is decremented before a bit is cleared, and incremented after one is set. So at every
- * instant there are at least as many bits as the count says and permits are held. A taker that finds none has been overtaken by others
- * that did, and looks again.
+ * **Why a permit finds one.** The count is decremented before a bit is cleared, and incremented
+ * after one is set. So at every instant there are at least as many bits as the count says and
+ * permits are held. A taker that finds none has been overtaken by others that did, and looks again.
  *
- * The lowest comes first: segments that were used before have lower numbers than those that never were, and a page that was touched
- * before is ten times cheaper than a fresh one. A look takes a load for 32 segments.
+ * The lowest comes first: segments that were used before have lower numbers than those that never
+ * were, and a page that was touched before is ten times cheaper than a fresh one. A look takes a
+ * load for 32 segments.
  *
- * A thread that dies in here leaves a count that is too low, or a segment that is in no set; {@linkcode FreeSegments.recount} puts the
- * count right, and the segment table adds the segment again (segment_table.ts).
+ * A thread that dies in here leaves a count that is too low, or a segment that is in no set;
+ * {@linkcode FreeSegments.recount} puts the count right, and the segment table adds the segment
+ * again (segment_table.ts).
  *
  * @module
  */

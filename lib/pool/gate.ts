@@ -1,20 +1,24 @@
 /**
  * The gate: lets a thread stop every agent between two steps, and know that they have stopped.
  *
- * An agent stores BUSY before it looks at PAUSED; whoever pauses stores PAUSED before it looks at the agents'
- * states. Both are sequentially consistent, so either the agent sees the pause and does not start its step, or the
- * pauser sees BUSY and waits until the step has ended. An agent that sleeps need not wake up to be paused.
+ * An agent stores BUSY before it looks at PAUSED; whoever pauses stores PAUSED before it looks at
+ * the agents' states. Both are sequentially consistent, so either the agent sees the pause and does
+ * not start its step, or the pauser sees BUSY and waits until the step has ended. An agent that
+ * sleeps need not wake up to be paused.
  *
- * **A pause is a lease**, since whoever has it may die, or stall until others take it for dead. PAUSED names the holder, and has a
- * number that no other pause has. It is taken by a compare-and-swap from 0, so there is one pause at a time, and given back by one
- * from the holder's own word. Somebody else may clear it ({@linkcode breakPause}); then agents go on, also in the middle of what
- * the holder does. When that holder comes back, its swap fails, even if the same agent has paused again since, and it
- * learns that what it has seen was not of one moment ({@linkcode PauseLostError}). So nothing that a pause is for may take
- * effect before the pause has been given back; I10 and the checkpoints rely on that.
+ * **A pause is a lease**, since whoever has it may die, or stall until others take it for dead.
+ * PAUSED names the holder, and has a number that no other pause has. It is taken by a
+ * compare-and-swap from 0, so there is one pause at a time, and given back by one from the holder's
+ * own word. Somebody else may clear it ({@linkcode breakPause}); then agents go on, also in the
+ * middle of what the holder does. When that holder comes back, its swap fails, even if the same
+ * agent has paused again since, and it learns that what it has seen was not of one moment
+ * ({@linkcode PauseLostError}). So nothing that a pause is for may take effect before the pause has
+ * been given back; I10 and the checkpoints rely on that.
  *
- * **Nobody waits for ever**: an agent that stalls in the middle of a step holds a pause up for a bounded time, after which it fails;
- * and not everybody meanwhile, because in between the pause is given back for some time.
- * (Also one that is fenced is waited for: what it has changed is complete when its step has ended, not before.)
+ * **Nobody waits for ever**: an agent that stalls in the middle of a step holds a pause up for a
+ * bounded time, after which it fails; and not everybody meanwhile, because in between the pause is
+ * given back for some time. (Also one that is fenced is waited for: what it has changed is complete
+ * when its step has ended, not before.)
  *
  * @module
  */
@@ -34,14 +38,18 @@ const NUMBER_SHIFT = 8;
 const HOLDER_MASK = (1 << NUMBER_SHIFT) - 1;
 
 /**
- * How long a pause waits for steps to end before it lets everybody go on for a while: at first far longer than a step in memory
- * takes, then twice as long each time, since a step may wait for a disk, and all of them must end in one round.
+ * How long a pause waits for steps to end before it lets everybody go on for a while: at first far
+ * longer than a step in memory takes, then twice as long each time, since a step may wait for a
+ * disk, and all of them must end in one round.
  */
 const FIRST_ROUND_MS = 20;
 const ROUND_MS_MAX = 160;
 /** For how long everybody goes on then. */
 const ROUND_GAP_MS = 5;
-/** How long a pause may take to begin, unless told otherwise: longer than it takes until a KN that stalls is replaced. */
+/**
+ * How long a pause may take to begin, unless told otherwise: longer than it takes until a KN that
+ * stalls is replaced.
+ */
 const PAUSE_WAIT_MS_MAX = 2500;
 /** How long to wait for the end of a pause before looking again. */
 const PAUSED_WAIT_MS_MAX = 10;
@@ -99,7 +107,10 @@ export class Gate {
     return false;
   }
 
-  /** Starts a step as soon as the pool is not paused. A pause does not last for ever, see {@linkcode PauseWatch}. */
+  /**
+   * Starts a step as soon as the pool is not paused. A pause does not last for ever, see {@linkcode
+   * PauseWatch}.
+   */
   enterAfterPause(): void {
     while (!this.enter()) waitWhilePaused(this.#pool, PAUSED_WAIT_MS_MAX);
   }
@@ -120,8 +131,10 @@ export function waitWhilePaused(pool: Pool, timeoutMs: number): void {
  * Runs `step` while no agent is inside one of its own.
  *
  * @param agent who pauses; it must not be inside a step
- * @throws {PauseTimeoutError} when the steps in progress, or somebody else's pause, do not end in time
- * @throws {PauseLostError} when somebody has ended the pause meanwhile: what `step` has done must be discarded
+ * @throws {PauseTimeoutError} when the steps in progress, or somebody else's pause, do not end in
+ *   time
+ * @throws {PauseLostError} when somebody has ended the pause meanwhile: what `step` has done must
+ *   be discarded
  */
 export function whilePaused<Result>(
   pool: Pool,
@@ -142,7 +155,9 @@ export function whilePaused<Result>(
   return result;
 }
 
-/** Ends pauses that last too long: their holders have stalled, and everybody else waits for them. */
+/**
+ * Ends pauses that last too long: their holders have stalled, and everybody else waits for them.
+ */
 export class PauseWatch {
   readonly #pool: Pool;
   readonly #lastsMsMax: number;
@@ -155,7 +170,10 @@ export class PauseWatch {
     this.#lastsMsMax = lastsMsMax;
   }
 
-  /** Looks at the pause that there is, if there is one; to be called regularly. Returns whether it was ended. */
+  /**
+   * Looks at the pause that there is, if there is one; to be called regularly. Returns whether it
+   * was ended.
+   */
   look(nowMs: number): boolean {
     const lease = Atomics.load(this.#pool.control, GATE_PAUSED);
     if (lease !== this.#lease) {
@@ -195,7 +213,10 @@ function pause(pool: Pool, agent: number, waitMsMax: number, now: () => number):
   }
 }
 
-/** Waits, by spinning, until no agent is inside a step that began before the pause; false when the time is up. */
+/**
+ * Waits, by spinning, until no agent is inside a step that began before the pause; false when the
+ * time is up.
+ */
 function stepsEnd(pool: Pool, endMs: number, now: () => number): boolean {
   for (let agent = 0; agent < AGENT_COUNT; agent++) {
     for (let poll = 1; isInStep(pool, agent); poll++) {

@@ -40,8 +40,9 @@ export interface Geometry {
 /**
  * Derives the sizes of a pool.
  *
- * The index may grow to half of the capacity: with the smallest useful records (48 bytes) it needs about
- * that much. Pages are committed on first touch, so what is not used costs address space only.
+ * The index may grow to half of the capacity: with the smallest useful records (48 bytes) it needs
+ * about that much. Pages are committed on first touch, so what is not used costs address space
+ * only.
  *
  * @param capacityBytes bytes of all segments, rounded down to whole segments
  * @param segmentBytes bytes of one segment, a power of two

@@ -1,13 +1,15 @@
 /**
- * The DPM pool: the SharedArrayBuffers that hold control words, index and log segments, and the views
- * through which one thread accesses them.
+ * The DPM pool: the SharedArrayBuffers that hold control words, index and log segments, and the
+ * views through which one thread accesses them.
  *
- * The log and the index each consist of regions of at most 1 GiB. A pool address selects a region by its
- * top bits and a word by the rest, so a pool of several regions costs one array load per access.
+ * The log and the index each consist of regions of at most 1 GiB. A pool address selects a region
+ * by its top bits and a word by the rest, so a pool of several regions costs one array load per
+ * access.
  *
- * Regions grow as they are used; see growable_buffer.ts for why that is safe. Each access compares the address with the length of
- * this thread's view, which is made anew when the address lies beyond it. A view that was returned for an address is good for the
- * whole segment or bucket of that address, and stays good; **for another address it is asked for again**.
+ * Regions grow as they are used; see growable_buffer.ts for why that is safe. Each access compares
+ * the address with the length of this thread's view, which is made anew when the address lies
+ * beyond it. A view that was returned for an address is good for the whole segment or bucket of
+ * that address, and stays good; **for another address it is asked for again**.
  *
  * @module
  */
@@ -104,7 +106,8 @@ export class Pool {
    *
    * @param geometry its sizes
    * @param hashKey two random 32-bit words
-   * @param growthBytes bytes by which index and log grow at least, a power of two and no less than a bucket
+   * @param growthBytes bytes by which index and log grow at least, a power of two and no less than
+   *   a bucket
    */
   static create(
     geometry: Geometry,
@@ -210,7 +213,10 @@ export class Pool {
     );
   }
 
-  /** Makes sure that the buckets before one have memory, in all regions; false when the operating system has none. */
+  /**
+   * Makes sure that the buckets before one have memory, in all regions; false when the operating
+   * system has none.
+   */
   coverBuckets(end: number): boolean {
     const regions = this.handle.index;
     for (let region = 0, bytes = end * BUCKET_BYTES; bytes > 0; region++, bytes -= REGION_BYTES) {
@@ -252,7 +258,10 @@ export class Pool {
   }
 }
 
-/** Splits a size into buffers of at most one region. The first one begins with a step, which every pool needs. */
+/**
+ * Splits a size into buffers of at most one region. The first one begins with a step, which every
+ * pool needs.
+ */
 function allocateRegions(bytes: number, stepBytes: number): SharedArrayBuffer[] {
   const regions: SharedArrayBuffer[] = [];
   for (let start = 0; start < bytes; start += REGION_BYTES) {

@@ -1,16 +1,18 @@
 /**
  * How much of a segment is known to be synced, as the word SEGMENT_SYNCED_BYTES says it.
  *
- * A sync takes its time, and meanwhile a segment may be freed and begin another life. What was found out about the life before
- * must not be taken for a claim about this one: a replay would take bytes that never were synced for damage. So the word
- * names the life that it speaks of, and says nothing in any other:
+ * A sync takes its time, and meanwhile a segment may be freed and begin another life. What was
+ * found out about the life before must not be taken for a claim about this one: a replay would take
+ * bytes that never were synced for damage. So the word names the life that it speaks of, and says
+ * nothing in any other:
  *
  * ```text
  *   (generation & 15) << 28 | synced bytes / 8
  * ```
  *
- * Sixteen lives later it would be believed again. The thread that syncs compares the whole generation right before it
- * stores the word, and each life takes a checkpoint, so no thread is late by as many.
+ * Sixteen lives later it would be believed again. The thread that syncs compares the whole
+ * generation right before it stores the word, and each life takes a checkpoint, so no thread is
+ * late by as many.
  *
  * @module
  */

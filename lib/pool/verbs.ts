@@ -1,18 +1,21 @@
 /**
- * The verbs by which a far KN gets at the pool: `read`, `write`, `compareAndSwap`, `fetchAndAdd` and `send`, as of a network card that
- * reads and writes remote memory. Each call counts as one round trip (RT), and costs as long as the store is told that one lasts.
+ * The verbs by which a far KN gets at the pool: `read`, `write`, `compareAndSwap`, `fetchAndAdd`
+ * and `send`, as of a network card that reads and writes remote memory. Each call counts as one
+ * round trip (RT), and costs as long as the store is told that one lasts.
  *
  * What counts, and what does not:
  *
- * - Reading a bucket of the index is one read, reading a record is another, with the bytes that are transferred. The words that
- *   say whether what was read is still valid (META of the slot's table, the generation of the segment) are taken to come along.
+ * - Reading a bucket of the index is one read, reading a record is another, with the bytes that are
+ *   transferred. The words that say whether what was read is still valid (META of the slot's table,
+ *   the generation of the segment) are taken to come along.
  * - What a KN logs in one step is one write, however many records it is: group commit.
  * - Asking the pool's side for a segment is one send.
- * - Ownership words, rings and the node directory are how the threads of this process talk to each other. They are no part of
- *   the pool, and are not counted; nor is what DPM processors do, which are where the pool is.
+ * - Ownership words, rings and the node directory are how the threads of this process talk to each
+ *   other. They are no part of the pool, and are not counted; nor is what DPM processors do, which
+ *   are where the pool is.
  *
- * In the near placement nothing goes through here. Counters are plain float64 words in the agent's block with one writer, outside
- * every protocol.
+ * In the near placement nothing goes through here. Counters are plain float64 words in the agent's
+ * block with one writer, outside every protocol.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The KN's end of the rings from one client: takes requests in order, publishes a completion for each.
+ * The KN's end of the rings from one client: takes requests in order, publishes a completion for
+ * each.
  *
  * @module
  */
@@ -29,8 +30,9 @@ import { ResponseWriter } from "./response_ring.ts";
 export const RING_EMPTY = -1;
 
 /**
- * A consumer of a request ring and producer of its completion ring. There may be several, one in each thread that
- * executes requests for the KN; one of them at a time works, between {@linkcode resume} and {@linkcode suspend}.
+ * A consumer of a request ring and producer of its completion ring. There may be several, one in
+ * each thread that executes requests for the KN; one of them at a time works, between {@linkcode
+ * resume} and {@linkcode suspend}.
  */
 export class RequestConsumer {
   /** The ring's words. */
@@ -40,7 +42,9 @@ export class RequestConsumer {
   readonly #start: number;
   readonly #wordMask: number;
   readonly #inFlightMax: number;
-  /** Position in the stream of request words, and the cached tail behind which nothing is readable. */
+  /**
+   * Position in the stream of request words, and the cached tail behind which nothing is readable.
+   */
   #taken = 0;
   #tail = 0;
   /** Requests answered, and those beyond them whose answers are prepared. */
@@ -80,7 +84,10 @@ export class RequestConsumer {
     this.#tail = Atomics.load(this.words, REQUEST_TAIL);
   }
 
-  /** Takes the next request that {@linkcode look} has seen: index of its first word, or {@linkcode RING_EMPTY}. */
+  /**
+   * Takes the next request that {@linkcode look} has seen: index of its first word, or {@linkcode
+   * RING_EMPTY}.
+   */
   takeSeen(): number {
     while (this.#taken !== this.#tail) {
       const at = this.#start + (this.#taken & this.#wordMask);
@@ -94,7 +101,8 @@ export class RequestConsumer {
   poll(): number {
     for (;;) {
       if (this.#taken === this.#tail) {
-        // Pairs with the store in RequestProducer.publish: the requests before the tail are complete.
+        // Pairs with the store in RequestProducer.publish: the requests before the tail are
+        // complete.
         this.#tail = Atomics.load(this.words, REQUEST_TAIL);
         if (this.#taken === this.#tail) return RING_EMPTY;
       }
@@ -110,8 +118,9 @@ export class RequestConsumer {
   }
 
   /**
-   * Announces how the oldest request that has neither been answered nor announced will be answered: from now on, if this thread
-   * dies, somebody else makes the change that the record at `address` says, or none if that is 0.
+   * Announces how the oldest request that has neither been answered nor announced will be answered:
+   * from now on, if this thread dies, somebody else makes the change that the record at `address`
+   * says, or none if that is 0.
    */
   prepare(status: number, address: number, versionLow: number, versionHigh: number): void {
     const number = (this.#preparedCount + 1) | 0;
@@ -120,8 +129,8 @@ export class RequestConsumer {
   }
 
   /**
-   * Answers the oldest unanswered request; visible to the client after {@linkcode publish}. If it has changed anything, its slot is
-   * still locked.
+   * Answers the oldest unanswered request; visible to the client after {@linkcode publish}. If it
+   * has changed anything, its slot is still locked.
    */
   complete(status: number, address: number, versionLow: number, versionHigh: number): void {
     const number = (this.#completedCount + 1) | 0;
@@ -130,7 +139,9 @@ export class RequestConsumer {
     if (((this.#preparedCount - number) | 0) < 0) this.#preparedCount = number;
   }
 
-  /** Answers the oldest unanswered request as it was prepared; otherwise like {@linkcode complete}. */
+  /**
+   * Answers the oldest unanswered request as it was prepared; otherwise like {@linkcode complete}.
+   */
   completePrepared(): void {
     const number = (this.#completedCount + 1) | 0;
     const at = completionEntry(number, this.#inFlightMax) + COMPLETION_STATUS;
@@ -149,8 +160,8 @@ export class RequestConsumer {
     this.words[at + COMPLETION_ADDRESS] = address;
     this.words[at + COMPLETION_VERSION_LOW] = versionLow;
     this.words[at + COMPLETION_VERSION_HIGH] = versionHigh;
-    // Last: a thread that dies before it has announced nothing. The access to shared memory that follows, an atomic
-    // one, does not come before it.
+    // Last: a thread that dies before it has announced nothing. The access to shared memory that
+    // follows, an atomic one, does not come before it.
     this.words[at + COMPLETION_STATUS] = status;
   }
 
@@ -159,7 +170,8 @@ export class RequestConsumer {
     if (this.#publishedCount === this.#completedCount) return;
     this.#publishedCount = this.#completedCount;
     Atomics.store(this.words, COMPLETION_TAIL, this.#completedCount);
-    // Loaded after the tail is published, or a client that is just going to sleep would not be woken.
+    // Loaded after the tail is published, or a client that is just going to sleep would not be
+    // woken.
     if (Atomics.load(this.words, CLIENT_WAITING) !== 0) {
       if (Atomics.exchange(this.words, CLIENT_WAITING, 0) !== 0) {
         Atomics.notify(this.words, COMPLETION_TAIL);

@@ -1,5 +1,6 @@
 /**
- * The client's end of the rings to one KN: claims space for requests, publishes them, takes completions.
+ * The client's end of the rings to one KN: claims space for requests, publishes them, takes
+ * completions.
  *
  * @module
  */
@@ -67,7 +68,9 @@ export class RequestProducer {
     return (this.claimedCount - this.settledCount) | 0;
   }
 
-  /** Requests sent that the KN has not answered, whether their completions have been taken or not. */
+  /**
+   * Requests sent that the KN has not answered, whether their completions have been taken or not.
+   */
   get unansweredCount(): number {
     return (this.claimedCount - Atomics.load(this.words, COMPLETION_TAIL)) | 0;
   }
@@ -77,7 +80,9 @@ export class RequestProducer {
     return this.#claimed !== this.#published;
   }
 
-  /** Index in the arrays that a caller keeps beside the requests in flight, for the newest claim. */
+  /**
+   * Index in the arrays that a caller keeps beside the requests in flight, for the newest claim.
+   */
   get newestIndex(): number {
     return (this.claimedCount - 1) & this.#inFlightMask;
   }
@@ -136,12 +141,17 @@ export class RequestProducer {
     return COMPLETIONS + this.oldestIndex * COMPLETION_WORDS;
   }
 
-  /** Tells the M-node that this client uses the ring for a KN, as identity + 1, or, by 0, for none any more. */
+  /**
+   * Tells the M-node that this client uses the ring for a KN, as identity + 1, or, by 0, for none
+   * any more.
+   */
   setConnected(node: number): void {
     Atomics.store(this.words, CONNECTED_NODE, node);
   }
 
-  /** Index of the completion entry of the request at `ahead` behind the oldest, published or not. */
+  /**
+   * Index of the completion entry of the request at `ahead` behind the oldest, published or not.
+   */
   entryAt(ahead: number): number {
     return completionEntry((this.settledCount + 1 + ahead) | 0, this.#inFlightMask + 1);
   }
@@ -159,8 +169,8 @@ export class RequestProducer {
 
   /** Announces that this client is about to wait; true when there is a completion after all. */
   announceWait(): boolean {
-    // The KN publishes its tail first and looks at this word afterwards, the client does it the other way round:
-    // one of them sees the other (both accesses are sequentially consistent).
+    // The KN publishes its tail first and looks at this word afterwards, the client does it the
+    // other way round: one of them sees the other (both accesses are sequentially consistent).
     Atomics.store(this.words, CLIENT_WAITING, 1);
     return this.hasCompletion();
   }

@@ -1,6 +1,6 @@
 /**
- * What far KNs answer to reads: one byte ring for each (client, KN), written by the KN and read by the client, in the order of the
- * requests.
+ * What far KNs answer to reads: one byte ring for each (client, KN), written by the KN and read by
+ * the client, in the order of the requests.
  *
  * ```text
  *   word 0   length of the value in bytes
@@ -12,13 +12,15 @@
  *   word 6   the value, zero-padded to a multiple of 8 bytes
  * ```
  *
- * Why nothing is overwritten that is still wanted: the KN claims space only up to what the client has published as taken
- * (RESPONSES_READ), and the client publishes that when it has copied the value. A response is complete before the
- * completion entry that names it, so whoever sees the answer sees the value (I2). A client that takes the answers of a KN
- * that is gone finds them where they were: nobody writes any more.
+ * Why nothing is overwritten that is still wanted: the KN claims space only up to what the client
+ * has published as taken (RESPONSES_READ), and the client publishes that when it has copied the
+ * value. A response is complete before the completion entry that names it, so whoever sees the
+ * answer sees the value (I2). A client that takes the answers of a KN that is gone finds them where
+ * they were: nobody writes any more.
  *
- * Responses do not wrap: what is left at the end is skipped. A response takes at most a quarter of the ring, so an empty ring has room
- * for it wherever it begins. Positions count words without bound and wrap as u32; only differences are used.
+ * Responses do not wrap: what is left at the end is skipped. A response takes at most a quarter of
+ * the ring, so an empty ring has room for it wherever it begins. Positions count words without
+ * bound and wrap as u32; only differences are used.
  *
  * @module
  */
@@ -72,7 +74,10 @@ export class ResponseWriter {
     return this.#written;
   }
 
-  /** Writes a response; returns its index, {@linkcode RESPONSES_FULL} or {@linkcode RESPONSE_TOO_LARGE}. */
+  /**
+   * Writes a response; returns its index, {@linkcode RESPONSES_FULL} or {@linkcode
+   * RESPONSE_TOO_LARGE}.
+   */
   write(found: FoundValue): number {
     const valueWords = ((found.valueBytes + 7) >>> 3) << 1;
     const length = RESPONSE_VALUE + valueWords;

@@ -14,11 +14,12 @@
  *              responses               responseBytes, written by the KN; see response_ring.ts
  * ```
  *
- * Single producer, single consumer. Positions count without bound and wrap as u32: the request tail counts
- * words, the completion tail counts requests. There is no request head for the client to look at: the KN answers every
- * request, in order, and the space of a request is the client's again when the client has handled its completion. So a request that
- * was refused, or whose KN has died, is still there to be sent elsewhere (I5), and the client never has more
- * requests in flight than there are completion entries, so the KN never has to look for room.
+ * Single producer, single consumer. Positions count without bound and wrap as u32: the request tail
+ * counts words, the completion tail counts requests. There is no request head for the client to
+ * look at: the KN answers every request, in order, and the space of a request is the client's again
+ * when the client has handled its completion. So a request that was refused, or whose KN has died,
+ * is still there to be sent elsewhere (I5), and the client never has more requests in flight than
+ * there are completion entries, so the KN never has to look for room.
  *
  * **Request record**, 8-byte aligned, never wraps: a PAD request fills the end of the ring.
  *
@@ -32,19 +33,23 @@
  *   word 6   the log record, as in log/record_layout.ts, without its version
  * ```
  *
- * **Completion entry**: status (bits 0-7) and number of the request (bits 8-31), address, version bits 0-31, version bits 32-47.
- * FOUND: index of the response, position behind it, the KN's agent block. FOUND_STAGED: address, 0, the KN's agent block.
+ * **Completion entry**: status (bits 0-7) and number of the request (bits 8-31), address, version
+ * bits 0-31, version bits 32-47. FOUND: index of the response, position behind it, the KN's agent
+ * block. FOUND_STAGED: address, 0, the KN's agent block.
  *
- * The number says to which request an entry belongs, so that what a KN has answered before it died is known although the tail does
- * not say so: an entry is written before the slot is unlocked. A *prepared* entry stands for a change that has been
- * begun, under the slot's lock, and that whoever tidies up after a dead KN ends (recovery/step_recovery.ts).
+ * The number says to which request an entry belongs, so that what a KN has answered before it died
+ * is known although the tail does not say so: an entry is written before the slot is unlocked. A
+ * *prepared* entry stands for a change that has been begun, under the slot's lock, and that whoever
+ * tidies up after a dead KN ends (recovery/step_recovery.ts).
  *
  * @module
  */
 import { assert } from "../core/assert.ts";
 import { LINE_WORDS } from "../pool/control_layout.ts";
 
-/** Words of the request stream published so far. Pairs with the KN's load in RequestConsumer.poll. */
+/**
+ * Words of the request stream published so far. Pairs with the KN's load in RequestConsumer.poll.
+ */
 export const REQUEST_TAIL = 0;
 /** Completions published so far. Pairs with the client's load in RequestProducer.completionTail. */
 export const COMPLETION_TAIL = LINE_WORDS;
@@ -52,7 +57,10 @@ export const COMPLETION_TAIL = LINE_WORDS;
 export const CLIENT_WAITING = 2 * LINE_WORDS;
 /** Words of the request stream taken so far: where the KN's next executor goes on. */
 export const REQUESTS_TAKEN = 3 * LINE_WORDS;
-/** The KN to which the client is connected by this ring, as identity + 1; 0 when it will not touch the ring. */
+/**
+ * The KN to which the client is connected by this ring, as identity + 1; 0 when it will not touch
+ * the ring.
+ */
 export const CONNECTED_NODE = 4 * LINE_WORDS;
 /** First completion entry. */
 export const COMPLETIONS = 5 * LINE_WORDS;
@@ -71,9 +79,14 @@ export const REQUEST_VERSION_HIGH = 4;
 export const REQUEST_ARGUMENT = 5;
 export const REQUEST_RECORD = 6;
 
-/** Response part: words of the response stream that the client has taken. Pairs with the KN's load in ResponseWriter.claim. */
+/**
+ * Response part: words of the response stream that the client has taken. Pairs with the KN's load
+ * in ResponseWriter.claim.
+ */
 export const RESPONSES_READ = 0;
-/** Response part: words of the response stream that the KN has written, for the ring's next client. */
+/**
+ * Response part: words of the response stream that the KN has written, for the ring's next client.
+ */
 export const RESPONSES_WRITTEN = LINE_WORDS;
 /** Response part: first word of the responses. */
 export const RESPONSES = 2 * LINE_WORDS;
@@ -118,13 +131,21 @@ export const Status = {
   LOG_FULL: 3,
   /** Not applied: the index has no room for it. */
   INDEX_FULL: 4,
-  /** Not applied as far as anybody can see, but durability is lost: after a restart it may be there. */
+  /**
+   * Not applied as far as anybody can see, but durability is lost: after a restart it may be there.
+   */
   NOT_DURABLE: 5,
   /** A value was read, and is in the response ring. */
   FOUND: 6,
-  /** A value was read, and is too large for the response ring: it is staged in the pool, for the client to take and to give back. */
+  /**
+   * A value was read, and is too large for the response ring: it is staged in the pool, for the
+   * client to take and to give back.
+   */
   FOUND_STAGED: 7,
-  /** Not applied: a KN that has failed holds what the request needs, and has not let go for too long. */
+  /**
+   * Not applied: a KN that has failed holds what the request needs, and has not let go for too
+   * long.
+   */
   UNAVAILABLE: 8,
 } as const;
 
@@ -200,7 +221,10 @@ export interface RingHandle {
   readonly requestWords: number;
   /** Completion entries, a power of two. */
   readonly inFlightMax: number;
-  /** Words of the response part, a power of two; 0 in the near placement, where there is none. @default 0 */
+  /**
+   * Words of the response part, a power of two; 0 in the near placement, where there is none.
+   * @default 0
+   */
   readonly responseWords?: number;
 }
 
@@ -271,8 +295,9 @@ export function isTakenEmpty(handle: RingHandle): boolean {
 }
 
 /**
- * Forgets what is in a ring that neither side uses. Requests go on to be numbered from beyond any that may have been answered
- * without being counted, so that no such answer is ever taken for one of theirs.
+ * Forgets what is in a ring that neither side uses. Requests go on to be numbered from beyond any
+ * that may have been answered without being counted, so that no such answer is ever taken for one
+ * of theirs.
  */
 export function resetRing(handle: RingHandle): void {
   const words = ringWords(handle);

@@ -1,9 +1,9 @@
 /**
  * The rings of the threads that attach, in one buffer: a place for each client and agent block.
  *
- * A KN that runs cannot be handed a new buffer while it sleeps or works. So the buffer is there from the beginning, and grows to
- * the rings of the clients that come (pool/growable_buffer.ts), the lowest numbers first. The host has larger rings of its own, one
- * buffer for each KN.
+ * A KN that runs cannot be handed a new buffer while it sleeps or works. So the buffer is there
+ * from the beginning, and grows to the rings of the clients that come (pool/growable_buffer.ts),
+ * the lowest numbers first. The host has larger rings of its own, one buffer for each KN.
  *
  * @module
  */
@@ -24,7 +24,10 @@ export interface RingRegion {
   readonly responseBytes: number;
 }
 
-/** Allocates the rings for so many clients, the host included, which has none here; `isFar` with room for what is read. */
+/**
+ * Allocates the rings for so many clients, the host included, which has none here; `isFar` with
+ * room for what is read.
+ */
 export function createRingRegion(
   clientCount: number,
   ringBytes: number,
@@ -61,7 +64,10 @@ export function attachedRing(region: RingRegion, client: number, agent: number):
   };
 }
 
-/** Whether the rings between an attached client and a KN have memory: those that have none were never used. */
+/**
+ * Whether the rings between an attached client and a KN have memory: those that have none were
+ * never used.
+ */
 export function hasAttachedRing(region: RingRegion, client: number, agent: number): boolean {
   return region.buffer!.byteLength >= ringEnd(region, client, agent);
 }

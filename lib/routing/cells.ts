@@ -1,38 +1,51 @@
 /**
- * Indirection cells: what lets several KNs own one key of a far pool (selective replication, after DINOMO, PVLDB 15(13), 2022, 3.4).
+ * Indirection cells: what lets several KNs own one key of a far pool (selective replication, after
+ * DINOMO, PVLDB 15(13), 2022, 3.4).
  *
- * A **cell** stands for one key. It says where the key's newest record is, and it is locked, like a slot, by the word by which clients
- * route: the cell's number stands in the owner's place. Any of the key's owners locks it, appends a record with the next version to its
- * own log, logs it, points the cell at it, answers, and unlocks (far/node/cell_group.ts). Reads follow the cell. The cell lies *over* the
- * index, and does not replace what the index says: mergers bring the index to what the cell says, so that everything that looks at the
- * index alone (checkpoints, backups, cleaning, the check of a restored pool) need not know of cells, and a reopened store has none.
+ * A **cell** stands for one key. It says where the key's newest record is, and it is locked, like a
+ * slot, by the word by which clients route: the cell's number stands in the owner's place. Any of
+ * the key's owners locks it, appends a record with the next version to its own log, logs it, points
+ * the cell at it, answers, and unlocks (far/node/cell_group.ts). Reads follow the cell. The cell
+ * lies *over* the index, and does not replace what the index says: mergers bring the index to what
+ * the cell says, so that everything that looks at the index alone (checkpoints, backups, cleaning,
+ * the check of a restored pool) need not know of cells, and a reopened store has none.
  *
  * Why that is safe:
  *
- * - **One or the other** (I1). A key gets a cell, or loses it, only while nobody owns its slot, and the log of the slot's last owner is
- *   merged (far/mnode/key_replication.ts). A request that was routed by the slot carries the slot's owner word of before, and is refused;
- *   one that was routed by the cell carries the cell's word, which is another one from then on. A client that looks for a cell after it
- *   has loaded the owner word therefore finds what holds as long as that word does. What KNs remember of the key they forget
- *   with the slot's owner word.
- * - **One writer at a time** (I1, I4). A write locks the cell by swapping exactly the word that its request carries. So a zombie,
- *   or a request that was routed to an owner of before, fails. Who has the lock knows the newest version, and nobody else uses
- *   the next one up: also where a record may be in the file that was never acknowledged, no two records of the key have one version.
- * - **Durable before visible** (I3). The cell is pointed at a record when the record is logged, under the same lock. So no read returns
- *   what a crash can take back. If the thread dies in between, whoever tidies up finds the record in the log, since it is newer than the
- *   cell's version, and points the cell at it (recovery/cell_recovery.ts); the lock keeps everybody else away until then (I5).
- * - **Merging** (I4, I10). Records of the key are in several logs, and are merged in any order. {@linkcode mergeOrder} decides by the
- *   cell's version: a record that is *newer* is logged, but the cell does not point at it yet, so the merger waits, or the record
- *   that the cell points at could be freed; one that is *older* is passed, as the record that replaced it is logged and will be merged;
- *   the *current* one becomes what the index says. So the index never goes back, also not when the newest change is a delete, and it
- *   says what the cell says when all logs are merged.
- * - **Where the record is** (I10). A record that the cell points at is unmerged, and its segment open; or the index points at it.
- *   Whoever moves it, or removes it because it has expired, does so under the slot's lock, and swaps the cell's address before the
- *   record counts as dead ({@linkcode swingCells}). A reader loads the address, the segment's generation, and the address again,
- *   as in index/one_sided_reader.ts (I6).
- * - **Reuse of a cell** (I10). Its word never comes back (14 bits of version, as for slots), and whoever reads the cell looks at the
- *   word again after the address. So nobody takes another key's record for its own.
+ * - **One or the other** (I1). A key gets a cell, or loses it, only while nobody owns its slot, and
+ *   the log of the slot's last owner is merged (far/mnode/key_replication.ts). A request that was
+ *   routed by the slot carries the slot's owner word of before, and is refused; one that was routed
+ *   by the cell carries the cell's word, which is another one from then on. A client that looks for
+ *   a cell after it has loaded the owner word therefore finds what holds as long as that word does.
+ *   What KNs remember of the key they forget with the slot's owner word.
+ * - **One writer at a time** (I1, I4). A write locks the cell by swapping exactly the word that its
+ *   request carries. So a zombie, or a request that was routed to an owner of before, fails. Who
+ *   has the lock knows the newest version, and nobody else uses the next one up: also where a
+ *   record may be in the file that was never acknowledged, no two records of the key have one
+ *   version.
+ * - **Durable before visible** (I3). The cell is pointed at a record when the record is logged,
+ *   under the same lock. So no read returns what a crash can take back. If the thread dies in
+ *   between, whoever tidies up finds the record in the log, since it is newer than the cell's
+ *   version, and points the cell at it (recovery/cell_recovery.ts); the lock keeps everybody else
+ *   away until then (I5).
+ * - **Merging** (I4, I10). Records of the key are in several logs, and are merged in any order.
+ *   {@linkcode mergeOrder} decides by the cell's version: a record that is *newer* is logged, but
+ *   the cell does not point at it yet, so the merger waits, or the record that the cell points at
+ *   could be freed; one that is *older* is passed, as the record that replaced it is logged and
+ *   will be merged; the *current* one becomes what the index says. So the index never goes back,
+ *   also not when the newest change is a delete, and it says what the cell says when all logs are
+ *   merged.
+ * - **Where the record is** (I10). A record that the cell points at is unmerged, and its segment
+ *   open; or the index points at it. Whoever moves it, or removes it because it has expired, does
+ *   so under the slot's lock, and swaps the cell's address before the record counts as dead
+ *   ({@linkcode swingCells}). A reader loads the address, the segment's generation, and the address
+ *   again, as in index/one_sided_reader.ts (I6).
+ * - **Reuse of a cell** (I10). Its word never comes back (14 bits of version, as for slots), and
+ *   whoever reads the cell looks at the word again after the address. So nobody takes another key's
+ *   record for its own.
  *
- * There are few cells, and they are found by looking at all hashes in use. As long as there are none this costs one load.
+ * There are few cells, and they are found by looking at all hashes in use. As long as there are
+ * none this costs one load.
  *
  * @module
  */
@@ -111,7 +124,8 @@ export function pointCell(pool: Pool, cell: CellId, address: PoolAddress, versio
   const at = pool.cellAt(cell);
   Atomics.store(control, at + CELL_ADDRESS, address);
   Atomics.store(control, at + CELL_VERSION_HIGH, Math.floor(version / 2 ** 32));
-  // Last: a merger that finds the record to be the current one has the index point at it, and buries the one before.
+  // Last: a merger that finds the record to be the current one has the index point at it, and
+  // buries the one before.
   Atomics.store(control, at + CELL_VERSION_LOW, version | 0);
 }
 
@@ -119,7 +133,8 @@ export function pointCell(pool: Pool, cell: CellId, address: PoolAddress, versio
  * Finds the cell of a key.
  *
  * @param words holds the key's bytes as words, zero-padded, from `keyAt`
- * @returns the word by which it is routed, which may say that the cell is being changed; {@linkcode NO_ROUTE} if the key has no cell
+ * @returns the word by which it is routed, which may say that the cell is being changed; {@linkcode
+ *   NO_ROUTE} if the key has no cell
  */
 export function findRoute(
   pool: Pool,
@@ -137,7 +152,10 @@ export function findRoute(
     : findRoute(pool, hash, words, keyAt, keyBytes);
 }
 
-/** Finds the cell of a key. Whoever has the slot locked can rely on it; others have to look again at what they have found. */
+/**
+ * Finds the cell of a key. Whoever has the slot locked can rely on it; others have to look again at
+ * what they have found.
+ */
 export function findCell(
   pool: Pool,
   hash: number,
@@ -249,7 +267,10 @@ export function mergeOrder(pool: Pool, words: Int32Array, at: number): MergeOrde
   return ahead < 0 ? MergeOrder.OLDER : MergeOrder.NEWER;
 }
 
-/** Whether the cells of a slot's keys say of a CLEAR of the slot, or of something newer; for a merger that has the slot locked. */
+/**
+ * Whether the cells of a slot's keys say of a CLEAR of the slot, or of something newer; for a
+ * merger that has the slot locked.
+ */
 export function isClearInCells(pool: Pool, slot: Slot, versionLow: number): boolean {
   let isThere = true;
   forEachCellOf(pool, slot, (cell) => {
@@ -258,14 +279,18 @@ export function isClearInCells(pool: Pool, slot: Slot, versionLow: number): bool
   return isThere;
 }
 
-/** By how much a version is ahead of a cell's. The low halves say it: what is unmerged is far less than 2^31 changes. */
+/**
+ * By how much a version is ahead of a cell's. The low halves say it: what is unmerged is far less
+ * than 2^31 changes.
+ */
 function aheadOf(pool: Pool, cell: CellId, versionLow: number): number {
   return (versionLow - Atomics.load(pool.control, pool.cellAt(cell) + CELL_VERSION_LOW)) | 0;
 }
 
 /**
- * Tells the cells that the record at an address, which the index has pointed at, is at another one now, or gone: before it counts as
- * dead, and under the lock of its slot. Does nothing if no cell points there.
+ * Tells the cells that the record at an address, which the index has pointed at, is at another one
+ * now, or gone: before it counts as dead, and under the lock of its slot. Does nothing if no cell
+ * points there.
  */
 export function swingCells(pool: Pool, hash: number, from: PoolAddress, to: PoolAddress): void {
   const end = cellsEnd(pool);

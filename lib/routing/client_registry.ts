@@ -9,9 +9,10 @@
  *    +--------------------- DEAD <-------+
  * ```
  *
- * A client takes a place by a compare-and-swap, and with the place its rings. It gives it back when all of its requests have been
- * answered. The place of a client whose thread has ended without that is freed by the M-node, once the KNs have taken all requests
- * that it has left behind. Either way the next client finds rings in which nothing is in flight.
+ * A client takes a place by a compare-and-swap, and with the place its rings. It gives it back when
+ * all of its requests have been answered. The place of a client whose thread has ended without that
+ * is freed by the M-node, once the KNs have taken all requests that it has left behind. Either way
+ * the next client finds rings in which nothing is in flight.
  *
  * @module
  */
@@ -54,8 +55,8 @@ export function storeState(pool: Pool): number {
 }
 
 /**
- * Whether the store accepts operations. A plain load, since every operation asks: what it must see, it sees in a while, and an
- * operation that comes too late is not answered.
+ * Whether the store accepts operations. A plain load, since every operation asks: what it must see,
+ * it sees in a while, and an operation that comes too late is not answered.
  */
 export function isStoreOpen(pool: Pool): boolean {
   return pool.control[STORE_STATE] === StoreState.OPEN;

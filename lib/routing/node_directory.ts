@@ -1,14 +1,16 @@
 /**
  * The node directory: which KNs there are, in shared memory, for every client to see.
  *
- * Each agent block says which KN has it and in which state. The M-node writes, then counts NODES_EPOCH up; a client that finds
- * another epoch than before reads the blocks again. A KN that is GONE owns no slot, apart from those that a thread has locked that
- * does not go on, and answers nothing any more: its clients look which of their requests it has answered, and send the others
+ * Each agent block says which KN has it and in which state. The M-node writes, then counts
+ * NODES_EPOCH up; a client that finds another epoch than before reads the blocks again. A KN that
+ * is GONE owns no slot, apart from those that a thread has locked that does not go on, and answers
+ * nothing any more: its clients look which of their requests it has answered, and send the others
  * elsewhere (I5).
  *
- * A block can be given to another KN when every client has let go of its ring. A client announces that it uses a ring before
- * it looks once more whether the KN is still the one that it means; the M-node takes the KN's name off the block before it looks who
- * uses the rings. So one of them sees the other.
+ * A block can be given to another KN when every client has let go of its ring. A client announces
+ * that it uses a ring before it looks once more whether the KN is still the one that it means; the
+ * M-node takes the KN's name off the block before it looks who uses the rings. So one of them sees
+ * the other.
  *
  * @module
  */
@@ -33,17 +35,20 @@ export const NodeState = {
   GONE: 2,
 } as const;
 
-/** The owner in the table's word of a slot that nobody can write at the moment: the KN that failed has not let it go. */
+/**
+ * The owner in the table's word of a slot that nobody can write at the moment: the KN that failed
+ * has not let it go.
+ */
 export const NO_NODE = (NODE_ID_COUNT - 1) as NodeId;
 /**
- * The owner of a slot in the far placement while what its last owner has logged is merged. No KN has this identity, so nobody can
- * lock the slot for a request, and clients hold their requests.
+ * The owner of a slot in the far placement while what its last owner has logged is merged. No KN
+ * has this identity, so nobody can lock the slot for a request, and clients hold their requests.
  */
 export const MERGING_NODE = (NODE_ID_COUNT - 2) as NodeId;
 
 /**
- * The first of the identities that stand for indirection cells, and that no KN has, in the owner's place of the words by which keys are
- * routed that several KNs own; see cells.ts.
+ * The first of the identities that stand for indirection cells, and that no KN has, in the owner's
+ * place of the words by which keys are routed that several KNs own; see cells.ts.
  */
 export const FIRST_CELL_NODE = (MERGING_NODE - CELL_COUNT) as NodeId;
 
@@ -63,7 +68,10 @@ export function beginTenancy(pool: Pool, agent: number): void {
   Atomics.add(pool.control, pool.agentAt(agent) + AGENT_TENANCY, 1);
 }
 
-/** State of the KN that has opened a segment: `NONE` also when its block has been given to another one. */
+/**
+ * State of the KN that has opened a segment: `NONE` also when its block has been given to another
+ * one.
+ */
 export function stateOfOpener(pool: Pool, segment: SegmentId): number {
   const at = pool.segmentAt(segment);
   const agent = pool.control[at + SEGMENT_AGENT];
@@ -95,7 +103,10 @@ export function announceNodes(pool: Pool): void {
   Atomics.add(pool.control, NODES_EPOCH, 1);
 }
 
-/** Whether the directory still has the epoch that a client has seen. A plain load, since every poll asks: the next one sees more. */
+/**
+ * Whether the directory still has the epoch that a client has seen. A plain load, since every poll
+ * asks: the next one sees more.
+ */
 export function isNodesEpoch(pool: Pool, epoch: number): boolean {
   return pool.control[NODES_EPOCH] === epoch;
 }

@@ -9,21 +9,23 @@
  *   +--------------------+---------------+----------------+
  * ```
  *
- * The word exists twice. The **owner table** holds it without a holder; clients load it to route, and
- * put what they saw into the request. The **slot's lock word** is the truth: a KN locks the slot by
- * swapping exactly the request's word for the same word with the number of its agent block. That one compare-and-swap
- * takes the lock, proves that this KN owns the slot, and proves that the client routed under the current
- * ownership version:
+ * The word exists twice. The **owner table** holds it without a holder; clients load it to route,
+ * and put what they saw into the request. The **slot's lock word** is the truth: a KN locks the
+ * slot by swapping exactly the request's word for the same word with the number of its agent block.
+ * That one compare-and-swap takes the lock, proves that this KN owns the slot, and proves that the
+ * client routed under the current ownership version:
  *
- * - I1: the M-node moves a slot by swapping the *unlocked* word, so it waits for an operation in progress,
- *   and every later attempt of the old owner fails, whatever the old owner believes.
- * - I4: a request that was routed before a move fails even when the slot has come back to the same KN since,
- *   so it cannot overtake an earlier request that was refused in between.
- * - The word names the holder, so that the locks of a thread that has died are found, and those of no other are cleared.
+ * - I1: the M-node moves a slot by swapping the *unlocked* word, so it waits for an operation in
+ *   progress, and every later attempt of the old owner fails, whatever the old owner believes.
+ * - I4: a request that was routed before a move fails even when the slot has come back to the same
+ *   KN since, so it cannot overtake an earlier request that was refused in between.
+ * - The word names the holder, so that the locks of a thread that has died are found, and those of
+ *   no other are cleared.
  *
- * Nobody waits for a lock for longer than {@linkcode LOCK_POLLS_MAX} attempts: whoever holds it may have been descheduled, or
- * may never go on. The version has 14 bits; it would have to wrap while one request waits in a ring, that is, while its KN is
- * neither alive, which answers it, nor taken for dead, which takes it back.
+ * Nobody waits for a lock for longer than {@linkcode LOCK_POLLS_MAX} attempts: whoever holds it may
+ * have been descheduled, or may never go on. The version has 14 bits; it would have to wrap while
+ * one request waits in a ring, that is, while its KN is neither alive, which answers it, nor taken
+ * for dead, which takes it back.
  *
  * @module
  */
@@ -37,12 +39,16 @@ import { NO_NODE } from "./node_directory.ts";
 
 /** Bits of a lock word that name the holder. */
 export const HOLDER_MASK = 0xff;
-/** What an owner table word has in their place while the slot moves: clients hold their requests. */
+/**
+ * What an owner table word has in their place while the slot moves: clients hold their requests.
+ */
 export const MOVING = HOLDER_MASK;
 const OWNER_SHIFT = 8;
 const OWNER_MASK = NODE_ID_COUNT - 1;
 const VERSION_SHIFT = 18;
-/** Attempts to take a lock: about a millisecond, a thousand times as long as most locks are held. */
+/**
+ * Attempts to take a lock: about a millisecond, a thousand times as long as most locks are held.
+ */
 export const LOCK_POLLS_MAX = 1 << 14;
 
 assert(
@@ -105,10 +111,12 @@ export function initialiseOwner(pool: Pool, slot: Slot, owner: NodeId): void {
 /**
  * Gives a slot to another KN. Only the M-node calls this.
  *
- * The old owner takes no part: once the lock word is swapped, its next attempt to lock fails. The table is
- * marked first so that clients stop sending requests that would only be refused. Nothing is copied (I7).
+ * The old owner takes no part: once the lock word is swapped, its next attempt to lock fails. The
+ * table is marked first so that clients stop sending requests that would only be refused. Nothing
+ * is copied (I7).
  *
- * @returns false when somebody holds the slot for longer than an operation takes; nothing has changed then
+ * @returns false when somebody holds the slot for longer than an operation takes; nothing has
+ *   changed then
  */
 export function tryMoveSlot(pool: Pool, slot: Slot, owner: NodeId): boolean {
   const control = pool.control;
@@ -128,21 +136,27 @@ export function tryMoveSlot(pool: Pool, slot: Slot, owner: NodeId): boolean {
 }
 
 /**
- * Tells clients and KNs that a slot cannot be written: its holder does not let it go. Undone by {@linkcode tryMoveSlot}, or by
- * {@linkcode markAvailable}.
+ * Tells clients and KNs that a slot cannot be written: its holder does not let it go. Undone by
+ * {@linkcode tryMoveSlot}, or by {@linkcode markAvailable}.
  */
 export function markUnavailable(pool: Pool, slot: Slot): void {
   const word = loadOwner(pool, slot) & ~(OWNER_MASK << OWNER_SHIFT);
   Atomics.store(pool.control, OWNER_TABLE + slot, word | (NO_NODE << OWNER_SHIFT));
 }
 
-/** Takes {@linkcode markUnavailable} back for a slot that stays with its owner: its holder has let it go. */
+/**
+ * Takes {@linkcode markUnavailable} back for a slot that stays with its owner: its holder has let
+ * it go.
+ */
 export function markAvailable(pool: Pool, slot: Slot): void {
   const word = Atomics.load(pool.control, pool.slotAt(slot) + SLOT_LOCK) & ~HOLDER_MASK;
   Atomics.store(pool.control, OWNER_TABLE + slot, word);
 }
 
-/** Whether the M-node has said that a slot cannot be written. A KN that finds it locked then refuses requests for it. */
+/**
+ * Whether the M-node has said that a slot cannot be written. A KN that finds it locked then refuses
+ * requests for it.
+ */
 export function isUnavailable(pool: Pool, slot: Slot): boolean {
   return ownerOf(loadOwner(pool, slot)) === NO_NODE;
 }
@@ -180,9 +194,11 @@ export function lockSlot(
 }
 
 /**
- * Locks a slot whoever owns it: for the cleaner, which changes where a record is but not what it says.
+ * Locks a slot whoever owns it: for the cleaner, which changes where a record is but not what it
+ * says.
  *
- * @returns the owner word to unlock it with, or undefined when somebody else holds it for longer than one waits
+ * @returns the owner word to unlock it with, or undefined when somebody else holds it for longer
+ *   than one waits
  */
 export function lockAnySlot(
   control: Int32Array,
@@ -196,7 +212,10 @@ export function lockAnySlot(
   return undefined;
 }
 
-/** Locks a slot whoever owns it, waiting asleep for so long; undefined when somebody has held it all the time. */
+/**
+ * Locks a slot whoever owns it, waiting asleep for so long; undefined when somebody has held it all
+ * the time.
+ */
 export function waitForAnySlot(
   control: Int32Array,
   lock: number,

@@ -1,10 +1,10 @@
 /**
  * Consistent hashing with virtual nodes: which KN owns which slot.
  *
- * Every KN stands at many pseudo-random points of a ring of 2^32 positions, and a slot belongs to the first
- * KN at or after its own position. Adding the (n+1)-th KN takes about 1/(n+1) of the slots, all of them
- * for the new KN; removing a KN gives away its slots only. After Karger et al., STOC 1997; virtual nodes as in
- * the paper (section 3.3) and in Dynamo, SOSP 2007.
+ * Every KN stands at many pseudo-random points of a ring of 2^32 positions, and a slot belongs to
+ * the first KN at or after its own position. Adding the (n+1)-th KN takes about 1/(n+1) of the
+ * slots, all of them for the new KN; removing a KN gives away its slots only. After Karger et al.,
+ * STOC 1997; virtual nodes as in the paper (section 3.3) and in Dynamo, SOSP 2007.
  *
  * A pure function of the set of KNs: every thread and every process computes the same assignment.
  *

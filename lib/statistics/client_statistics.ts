@@ -1,8 +1,8 @@
 /**
  * What one client counts: the latencies and the keys of its requests, and the keys that it reads.
  *
- * Only the client's thread writes here. A word of the histogram is valid at every instant; the sketches have their own protocol
- * (hot_key_sketch.ts).
+ * Only the client's thread writes here. A word of the histogram is valid at every instant; the
+ * sketches have their own protocol (hot_key_sketch.ts).
  *
  * @module
  */
@@ -41,7 +41,8 @@ export class ClientStatistics {
   /** Records the latency of a request that stands for `weight` of them. */
   recordLatency(nanos: number, weight: number): void {
     this.#words[this.#at + CLIENT_HISTOGRAM + bucketOf(nanos)] += weight;
-    // After the bucket, or the M-node might not look for it. Pairs with its load in mnode/statistics_collector.ts.
+    // After the bucket, or the M-node might not look for it. Pairs with its load in
+    // mnode/statistics_collector.ts.
     Atomics.add(this.#words, this.#at + CLIENT_SAMPLES, 1);
   }
 }

@@ -1,16 +1,21 @@
 /**
- * The keys that a client uses most, in one window: Space-Saving (Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and
- * Top-k Elements in Data Streams", ICDT 2005) with m = 64 counters.
+ * The keys that a client uses most, in one window: Space-Saving (Metwally, Agrawal, El Abbadi,
+ * "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005) with m = 64
+ * counters.
  *
- * A key without a counter takes the smallest one, with its count as an error. So for N offered in all, a count is too high by its
- * error at most, an error is N / m at most, no count is too low, and every key with more than N / m has a counter.
+ * A key without a counter takes the smallest one, with its count as an error. So for N offered in
+ * all, a count is too high by its error at most, an error is N / m at most, no count is too low,
+ * and every key with more than N / m has a counter.
  *
- * The sketch is in shared memory, and only its client's thread writes it, on operations that are sampled. The M-node copies it: a copy is good
- * if SEQUENCE was even, and the same before and after (a sequence lock). Both sides change SEQUENCE by a read-modify-write, which no
- * access may be moved across on any processor. A thread that dies within a change leaves SEQUENCE odd, and its sketch is left out
- * until the place's next client puts it in order. Nothing but figures depends on any of this.
+ * The sketch is in shared memory, and only its client's thread writes it, on operations that are
+ * sampled. The M-node copies it: a copy is good if SEQUENCE was even, and the same before and after
+ * (a sequence lock). Both sides change SEQUENCE by a read-modify-write, which no access may be
+ * moved across on any processor. A thread that dies within a change leaves SEQUENCE odd, and its
+ * sketch is left out until the place's next client puts it in order. Nothing but figures depends on
+ * any of this.
  *
- * A window is a number that the M-node counts; a sketch of an older one is empty, and begins anew with the next offer.
+ * A window is a number that the M-node counts; a sketch of an older one is empty, and begins anew
+ * with the next offer.
  *
  * @module
  */
@@ -32,7 +37,10 @@ import {
   STATISTICS_WINDOW,
 } from "./statistics_layout.ts";
 
-/** Times that a copy is tried; a change takes a microsecond, and comes with every so many operations only. */
+/**
+ * Times that a copy is tried; a change takes a microsecond, and comes with every so many operations
+ * only.
+ */
 const COPY_TRIES_MAX = 8;
 
 /** Counts one client's keys. */
@@ -74,7 +82,10 @@ export class HotKeySketch {
     return entry;
   }
 
-  /** Notes how long the operation took that was counted as an entry, unless another key has taken the entry since. */
+  /**
+   * Notes how long the operation took that was counted as an entry, unless another key has taken
+   * the entry since.
+   */
   addLatency(entry: number, hash: number, nanos: number): void {
     const words = this.#words;
     if (entry >= words[this.#at + SKETCH_SIZE]) return;
@@ -136,7 +147,10 @@ export class HotKeySketch {
     return smallest;
   }
 
-  /** Pairs with the loads of SEQUENCE in {@linkcode copySketch}: whoever sees an even number there sees whole entries. */
+  /**
+   * Pairs with the loads of SEQUENCE in {@linkcode copySketch}: whoever sees an even number there
+   * sees whole entries.
+   */
   #beginChange(): void {
     Atomics.add(this.#words, this.#at + SKETCH_SEQUENCE, 1);
   }
@@ -169,7 +183,10 @@ export interface KeyCounts {
   readonly counts: readonly KeyCount[];
 }
 
-/** Copies a client's sketch of a window; undefined when it is of another one, or does not hold still. */
+/**
+ * Copies a client's sketch of a window; undefined when it is of another one, or does not hold
+ * still.
+ */
 export function copySketch(words: Int32Array, at: number, window: number): KeyCounts | undefined {
   for (let i = 0; i < COPY_TRIES_MAX; i++) {
     const sequence = Atomics.load(words, at + SKETCH_SEQUENCE);
@@ -186,9 +203,10 @@ export function copySketch(words: Int32Array, at: number, window: number): KeyCo
 }
 
 /**
- * Adds up sketches of different clients: the counts of a key where it has a counter, the smallest count where it has none in a full
- * sketch; then the 64 largest (Agarwal, Cormode, Huang, Phillips, Wei, Yi, "Mergeable Summaries", PODS 2012; Cafaro, Pulimeno, Tempesta,
- * Information Sciences 329, 2016). The bounds of a single sketch hold for the sum.
+ * Adds up sketches of different clients: the counts of a key where it has a counter, the smallest
+ * count where it has none in a full sketch; then the 64 largest (Agarwal, Cormode, Huang, Phillips,
+ * Wei, Yi, "Mergeable Summaries", PODS 2012; Cafaro, Pulimeno, Tempesta, Information Sciences 329,
+ * 2016). The bounds of a single sketch hold for the sum.
  */
 export function mergeSketches(sketches: readonly KeyCounts[]): KeyCounts {
   const floors = sketches.map(({ counts }) =>

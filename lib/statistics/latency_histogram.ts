@@ -1,10 +1,11 @@
 /**
- * Latencies by logarithmic buckets with linear parts, as in HdrHistogram (Gil Tene, hdrhistogram.org): 32 buckets to each octave, so a
- * latency that is given as the middle of its bucket is off by 1/64 at most, 1.6 %. Latencies count in nanoseconds, up to 4.29 seconds;
- * longer ones count as that long.
+ * Latencies by logarithmic buckets with linear parts, as in HdrHistogram (Gil Tene,
+ * hdrhistogram.org): 32 buckets to each octave, so a latency that is given as the middle of its
+ * bucket is off by 1/64 at most, 1.6 %. Latencies count in nanoseconds, up to 4.29 seconds; longer
+ * ones count as that long.
  *
- * A client adds to words that only it writes, and never takes anything back. The M-node subtracts what it has seen before, and adds up
- * clients: histograms with the same buckets merge by addition.
+ * A client adds to words that only it writes, and never takes anything back. The M-node subtracts
+ * what it has seen before, and adds up clients: histograms with the same buckets merge by addition.
  *
  * @module
  */
@@ -55,7 +56,10 @@ export class LatencyHistogram {
     return sum / this.#total;
   }
 
-  /** The latency in nanoseconds that a share of all operations did not exceed; undefined without any. */
+  /**
+   * The latency in nanoseconds that a share of all operations did not exceed; undefined without
+   * any.
+   */
   quantile(share: number): number | undefined {
     if (this.#total === 0) return undefined;
     const rank = Math.max(1, Math.ceil(share * this.#total));

@@ -1,6 +1,7 @@
 /**
- * Layout of the statistics: what clients count for the M-node. Offsets only, in words of 4 bytes; no other file holds a
- * numeric offset into this buffer. A store has it only if statistics are asked for.
+ * Layout of the statistics: what clients count for the M-node. Offsets only, in words of 4 bytes;
+ * no other file holds a numeric offset into this buffer. A store has it only if statistics are
+ * asked for.
  *
  * ```text
  *   word 0                WINDOW             1 line, written by the M-node
@@ -17,8 +18,8 @@
  *                         KEYS               64 lines
  * ```
  *
- * A line is 128 bytes, and every part is a number of lines, so words of different writers are 128 bytes apart. Who writes and who
- * reads each word, and when it is published, stands at its name.
+ * A line is 128 bytes, and every part is a number of lines, so words of different writers are 128
+ * bytes apart. Who writes and who reads each word, and when it is published, stands at its name.
  *
  * @module
  */
@@ -28,13 +29,22 @@ import { HOT_KEY_BYTES_MAX, HOT_KEY_COUNT } from "../core/limits.ts";
 /** Words of a line, the unit of isolation between writers. */
 const LINE_WORDS = 32;
 
-/** Number of the window that is open. Counted by the M-node, when it has read the one before; loaded by clients with every operation. */
+/**
+ * Number of the window that is open. Counted by the M-node, when it has read the one before; loaded
+ * by clients with every operation.
+ */
 export const STATISTICS_WINDOW = 0;
 const CLIENT_BLOCKS = LINE_WORDS;
 
-/** Latencies recorded, as u32. Counted by the client after the histogram; the M-node looks at the histogram only if it has changed. */
+/**
+ * Latencies recorded, as u32. Counted by the client after the histogram; the M-node looks at the
+ * histogram only if it has changed.
+ */
 export const CLIENT_SAMPLES = 0;
-/** Latencies, weighted, as u32 that wrap: only differences are used. Written by the client; a word at a time is valid. */
+/**
+ * Latencies, weighted, as u32 that wrap: only differences are used. Written by the client; a word
+ * at a time is valid.
+ */
 export const CLIENT_HISTOGRAM = LINE_WORDS;
 
 /** log2 of the buckets that an octave of latencies is cut into: a bucket is 3.1 % wide. */
@@ -43,11 +53,15 @@ export const BUCKETS_PER_OCTAVE_LOG2 = 5;
 export const BUCKET_COUNT = (32 - BUCKETS_PER_OCTAVE_LOG2 + 1) << BUCKETS_PER_OCTAVE_LOG2;
 
 /**
- * The sketch's SEQUENCE: odd while the client changes the sketch. Added to by the client before and after each change, which
- * publishes it; the M-node's copy is good if it was even, and the same before and after.
+ * The sketch's SEQUENCE: odd while the client changes the sketch. Added to by the client before and
+ * after each change, which publishes it; the M-node's copy is good if it was even, and the same
+ * before and after.
  */
 export const SKETCH_SEQUENCE = 0;
-/** The window that the sketch is of. Written by the client, like all that follows, between the two additions to SEQUENCE. */
+/**
+ * The window that the sketch is of. Written by the client, like all that follows, between the two
+ * additions to SEQUENCE.
+ */
 export const SKETCH_WINDOW = 1;
 /** Entries in use, and the weight of everything that was offered, as u32. */
 export const SKETCH_SIZE = 2;
@@ -58,7 +72,9 @@ export const SKETCH_COUNTS = SKETCH_HASHES + HOT_KEY_COUNT;
 export const SKETCH_ERRORS = SKETCH_COUNTS + HOT_KEY_COUNT;
 /** Per entry: (length of the key in bytes << 1) | whether it was given as bytes. */
 export const SKETCH_METAS = SKETCH_ERRORS + HOT_KEY_COUNT;
-/** Per entry: operations that were timed, and the sum of their latencies in nanoseconds, as float64. */
+/**
+ * Per entry: operations that were timed, and the sum of their latencies in nanoseconds, as float64.
+ */
 export const SKETCH_TIMED = SKETCH_METAS + HOT_KEY_COUNT;
 export const SKETCH_NANOS = SKETCH_TIMED + HOT_KEY_COUNT;
 /** Per entry: the key's first bytes, as little-endian words. */

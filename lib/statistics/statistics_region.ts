@@ -14,7 +14,9 @@ export interface StatisticsRegion {
   readonly countsReads: boolean;
 }
 
-/** Allocates the statistics of so many clients, 23 KiB for each; memory is taken when it is used. */
+/**
+ * Allocates the statistics of so many clients, 23 KiB for each; memory is taken when it is used.
+ */
 export function createStatistics(clientCount: number, countsReads: boolean): StatisticsRegion {
   const buffer = new SharedArrayBuffer(statisticsWords(clientCount) * 4);
   return { buffer, clientCount, countsReads };

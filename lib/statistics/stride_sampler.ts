@@ -1,20 +1,25 @@
 /**
  * Decides which operations are measured.
  *
- * Every operation is at first, then fewer and fewer: after each {@linkcode SAMPLES_PER_STRIDE} of a window the stride doubles. So what
- * measuring costs is bounded per window, whatever the load, and a load of a few operations is measured as a whole. The next window begins
- * with the stride that would have suited the one before.
+ * Every operation is at first, then fewer and fewer: after each {@linkcode SAMPLES_PER_STRIDE} of a
+ * window the stride doubles. So what measuring costs is bounded per window, whatever the load, and
+ * a load of a few operations is measured as a whole. The next window begins with the stride that
+ * would have suited the one before.
  *
- * The gap to the next measured operation is random, uniform from 1 to twice the stride less 1: with a fixed gap a program that goes
- * round its keys would have the same few of them measured again and again. A measured operation stands for as many as its gap is long on
- * average, its *weight* (the estimator of Horvitz and Thompson, JASA 47, 1952), so sums of weights are estimates without bias of
- * numbers of operations, and those of several threads can be added.
+ * The gap to the next measured operation is random, uniform from 1 to twice the stride less 1: with
+ * a fixed gap a program that goes round its keys would have the same few of them measured again and
+ * again. A measured operation stands for as many as its gap is long on average, its *weight* (the
+ * estimator of Horvitz and Thompson, JASA 47, 1952), so sums of weights are estimates without bias
+ * of numbers of operations, and those of several threads can be added.
  *
  * @module
  */
 import { STATISTICS_WINDOW } from "./statistics_layout.ts";
 
-/** Samples of a window after which the stride doubles: enough for a 99th percentile, and some tenths of a millisecond of a processor. */
+/**
+ * Samples of a window after which the stride doubles: enough for a 99th percentile, and some tenths
+ * of a millisecond of a processor.
+ */
 export const SAMPLES_PER_STRIDE = 256;
 /** Longest stride: at a billion operations in a window there are still some samples. */
 const STRIDE_MAX = 65_536;
@@ -38,7 +43,8 @@ export class StrideSampler {
    *
    * @param words the statistics
    * @param seed any number; samplers with different ones choose differently
-   * @param strideMax the longest stride, for operations that are long enough to measure many of them
+   * @param strideMax the longest stride, for operations that are long enough to measure many of
+   *   them
    */
   constructor(words: Int32Array, seed: number, strideMax: number = STRIDE_MAX) {
     this.#words = words;

@@ -27,7 +27,10 @@ import { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StoredStructures } from "./stored_structures.ts";
 
-/** Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later anyway. */
+/**
+ * Longest time for which a client spins: an awake KN answers much sooner, a sleeping one later
+ * anyway.
+ */
 const CLIENT_SPIN_MICROS_MAX = 50;
 
 /** How a thread uses a store. */

@@ -12,12 +12,15 @@ import { StoreState, storeState } from "../routing/client_registry.ts";
 import type { RingRegion } from "../rings/ring_region.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 
-/** Changes whenever threads with different versions of the library could not understand each other. */
+/**
+ * Changes whenever threads with different versions of the library could not understand each other.
+ */
 const HANDLE_VERSION = 1;
 
 /**
- * A store, to be sent to another thread of the process by `postMessage` or `workerData`, and given to `attach` there. It is plain data
- * and shared memory, with nothing in it for an application to look at.
+ * A store, to be sent to another thread of the process by `postMessage` or `workerData`, and given
+ * to `attach` there. It is plain data and shared memory, with nothing in it for an application to
+ * look at.
  */
 export interface StoreHandle {
   /** Tells handles from other objects, and versions from each other. */

@@ -1,9 +1,11 @@
 /**
- * Tells a thread that is attached to a store that the thread that opened it has ended: the M-node was there, and without it requests to
- * KNs that fail, and for slots that were just being moved, would wait for ever (I14).
+ * Tells a thread that is attached to a store that the thread that opened it has ended: the M-node
+ * was there, and without it requests to KNs that fail, and for slots that were just being moved,
+ * would wait for ever (I14).
  *
- * A thread that ends by itself says so when it does. One that is terminated cannot; then the operating system is asked, on Linux. On other
- * systems that is not noticed, since no runtime tells.
+ * A thread that ends by itself says so when it does. One that is terminated cannot; then the
+ * operating system is asked, on Linux. On other systems that is not noticed, since no runtime
+ * tells.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What is done to a whole store, one thing at a time: scaling, snapshots and checkpoints, backups, closing.
+ * What is done to a whole store, one thing at a time: scaling, snapshots and checkpoints, backups,
+ * closing.
  *
  * @module
  */
@@ -43,7 +44,10 @@ export interface StoreMaintenance {
   backup(directory: string): Promise<SnapshotReport>;
   /** Syncs what has been logged. */
   sync(): Promise<void>;
-  /** Ends this thread's part in the store; `hasFailed` says whether there is nothing to wait for any more. */
+  /**
+   * Ends this thread's part in the store; `hasFailed` says whether there is nothing to wait for any
+   * more.
+   */
   close(hasFailed: () => boolean): Promise<void>;
 }
 
@@ -63,7 +67,10 @@ export interface MaintainedParts {
   readonly codecName: CodecName;
   /** Number of the last snapshot; 0 without one. */
   readonly snapshotNumber: number;
-  /** Called when the store is about to be closed: nothing is done to it of its own accord from then on. */
+  /**
+   * Called when the store is about to be closed: nothing is done to it of its own accord from then
+   * on.
+   */
   readonly onClosing: () => void;
   /** Called when the store is closed for every thread. */
   readonly onClosed: () => void;
@@ -96,7 +103,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   /**
    * Has a key of a far pool owned by so many KNs, or by all that there are when its turn has come.
    *
-   * @throws {TooManyReplicatedKeysError} when as many other keys as there may be have several owners
+   * @throws {TooManyReplicatedKeysError} when as many other keys as there may be have several
+   *   owners
    */
   replicate(key: EncodedKey, ownerCount: number): Promise<void> {
     return this.#exclusively(async () => {
@@ -115,7 +123,9 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     );
   }
 
-  /** Retires a KN of so many; undefined if there is another number of them, or no such KN, by then. */
+  /**
+   * Retires a KN of so many; undefined if there is another number of them, or no such KN, by then.
+   */
   removeNode(from: number, node: number): Promise<ScaleReport | undefined> {
     const { nodes } = this.#parts;
     return this.#exclusively(async () =>
@@ -146,7 +156,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   /**
-   * Ends the store, after what was begun before: files, threads, and last the lock, since until then threads may write.
+   * Ends the store, after what was begun before: files, threads, and last the lock, since until
+   * then threads may write.
    *
    * @param hasFailed whether there is nothing to wait for, and to write, any more
    */
@@ -166,13 +177,15 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   /**
-   * Stops the KNs, and ends the rest if their threads have let go. If one has not, which may still change the pool and write to its
-   * files, the store is closed for everyone, but the last snapshot, the files and the lock wait for that thread, in the background:
-   * a snapshot of now would not be of one moment, and a successor's files could be written to.
+   * Stops the KNs, and ends the rest if their threads have let go. If one has not, which may still
+   * change the pool and write to its files, the store is closed for everyone, but the last
+   * snapshot, the files and the lock wait for that thread, in the background: a snapshot of now
+   * would not be of one moment, and a successor's files could be written to.
    */
   async #close(hasFailed: boolean): Promise<void> {
     const { pool, client, nodes, monitor, lock } = this.#parts;
-    // Attached threads begin nothing new from now on, and what they have begun ends with the KNs: after that nothing changes.
+    // Attached threads begin nothing new from now on, and what they have begun ends with the KNs:
+    // after that nothing changes.
     setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSING);
     try {
       if (!hasFailed) await client.whenIdle();
@@ -224,7 +237,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
       if (this.#hasLostDurability) throw this.#notDurable();
       return await dpm.checkpoint(log.place);
     }
-    // A number is used once: whether a snapshot that has failed is in its place is not known, and its image must not be replaced.
+    // A number is used once: whether a snapshot that has failed is in its place is not known, and
+    // its image must not be replaced.
     const identity = { number: ++this.#snapshotNumber, codec: codecName };
     return await dpm.snapshot(lock!.held, identity);
   }

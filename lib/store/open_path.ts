@@ -60,11 +60,12 @@ export function createPool(options: PoolOptions): Pool {
 }
 
 /**
- * Restores the pool at a path, or creates one there. The modules for files and checksums are loaded on demand: they take
- * 10 MiB, which a store without a path need not spend.
+ * Restores the pool at a path, or creates one there. The modules for files and checksums are loaded
+ * on demand: they take 10 MiB, which a store without a path need not spend.
  *
  * @param lockOptions where the path is, and for tests how it is locked
- * @throws {PathError} for everything that a call of the operating system fails with; the directory can be opened again then
+ * @throws {PathError} for everything that a call of the operating system fails with; the directory
+ *   can be opened again then
  */
 export async function openPath(
   relativePath: string,

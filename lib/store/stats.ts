@@ -47,7 +47,9 @@ export interface NodeStats {
   readonly requests: number;
   /** See {@linkcode requests}. */
   readonly batches: number;
-  /** Requests among them that clients have executed in its place, since they could only have waited. */
+  /**
+   * Requests among them that clients have executed in its place, since they could only have waited.
+   */
   readonly helped: number;
   /** Requests refused because their slot had moved; their clients sent them again. */
   readonly moved: number;
@@ -57,7 +59,10 @@ export interface NodeStats {
   readonly cleaningStalls: number;
   /** Records removed because they had expired. */
   readonly expired: number;
-  /** What it has done to a far pool; undefined in the near placement, where nothing of it is counted. */
+  /**
+   * What it has done to a far pool; undefined in the near placement, where nothing of it is
+   * counted.
+   */
   readonly far: FarStats | undefined;
 }
 
@@ -85,7 +90,9 @@ export interface FarStats {
   readonly valueHits: number;
   /** Lookups for which the cache knew where the record is: one round trip. */
   readonly shortcutHits: number;
-  /** Shortcuts that did not lead to the record any more; their lookups are counted as misses, too. */
+  /**
+   * Shortcuts that did not lead to the record any more; their lookups are counted as misses, too.
+   */
   readonly staleShortcuts: number;
   /** Lookups that records which the KN had logged itself, and nobody had merged, have answered. */
   readonly logHits: number;
@@ -151,7 +158,10 @@ export interface DurabilityStats {
 
 /** Figures about a store. */
 export interface StoreStats {
-  /** Keys in the index: those included that have expired but were not removed yet; in the far placement without what is not merged yet. */
+  /**
+   * Keys in the index: those included that have expired but were not removed yet; in the far
+   * placement without what is not merged yet.
+   */
   readonly count: number;
   /** Bytes of the log in all segments. */
   readonly capacityBytes: number;
@@ -174,7 +184,10 @@ export interface StoreStats {
   readonly indexBytes: number;
   /** Bytes of a record beside key and value. */
   readonly recordHeaderBytes: number;
-  /** Segments that DPM processors and the running KNs have cleaned, and bytes of live records moved for it. */
+  /**
+   * Segments that DPM processors and the running KNs have cleaned, and bytes of live records moved
+   * for it.
+   */
   readonly segmentsCleaned: number;
   /** See {@linkcode segmentsCleaned}. */
   readonly cleaningBytesMoved: number;
@@ -182,13 +195,19 @@ export interface StoreStats {
   readonly readRetries: number;
   /** Threads that are attached to the store. */
   readonly attached: number;
-  /** KNs that have failed and were replaced since the store was opened; undefined in an attached thread. */
+  /**
+   * KNs that have failed and were replaced since the store was opened; undefined in an attached
+   * thread.
+   */
   readonly nodesFailed: number | undefined;
-  /** KNs that have failed, and still hold slots or are in the middle of a step; undefined in an attached thread. */
+  /**
+   * KNs that have failed, and still hold slots or are in the middle of a step; undefined in an
+   * attached thread.
+   */
   readonly zombies: number | undefined;
   /**
-   * Latencies, occupancy of KNs and hot keys of the last window that has ended; undefined without statistics, before the end of the
-   * first window, and in an attached thread.
+   * Latencies, occupancy of KNs and hot keys of the last window that has ended; undefined without
+   * statistics, before the end of the first window, and in an attached thread.
    */
   readonly window: StatisticsWindow | undefined;
   /** Operations of this thread that have not ended. */

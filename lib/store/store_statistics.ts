@@ -1,5 +1,6 @@
 /**
- * The statistics of a store, evaluated at regular intervals in the thread that opened it, and the M-node's decisions from them.
+ * The statistics of a store, evaluated at regular intervals in the thread that opened it, and the
+ * M-node's decisions from them.
  *
  * @module
  */

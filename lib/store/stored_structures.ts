@@ -54,7 +54,8 @@ export class StoredStructures implements StructureStore {
     const completion = new SyncCompletion();
     const condition = version === null ? Condition.ABSENT : Condition.VERSION;
     const value = { bytes, start: 0, end: bytes.length };
-    // Values that need a structure may be in another KN's log: it must not be lost where they are not.
+    // Values that need a structure may be in another KN's log: it must not be lost where they are
+    // not.
     this.#client.put(
       this.#key,
       value,

@@ -1,5 +1,6 @@
 /**
- * What a client of a far pool gets back for its reads: private copies of values, from the response rings or from where KNs have staged them.
+ * What a client of a far pool gets back for its reads: private copies of values, from the response
+ * rings or from where KNs have staged them.
  *
  * @module
  */
@@ -34,7 +35,10 @@ export class RoutedReads {
     this.#readers[agent] = new ResponseReader(ring);
   }
 
-  /** Takes what was read, from where the words of a completion say it is; undefined if there was nothing. */
+  /**
+   * Takes what was read, from where the words of a completion say it is; undefined if there was
+   * nothing.
+   */
   take(status: number, address: number, end: number, agent: number): ReadValue | undefined {
     if (status === Status.FOUND) return this.#readers[agent]!.take(address, end);
     if (status === Status.FOUND_STAGED) return this.#takeStaged(address as PoolAddress);
@@ -70,7 +74,10 @@ export class ReadCompletion implements Completion {
   /** What the read ended with instead of an answer. */
   error: DinomoError | undefined;
 
-  /** Makes a completion; `onEnd` is called when the read has ended, in the middle of a poll: it must not use the client. */
+  /**
+   * Makes a completion; `onEnd` is called when the read has ended, in the middle of a poll: it must
+   * not use the client.
+   */
   constructor(reads: RoutedReads, onEnd?: (completion: ReadCompletion) => void) {
     this.#reads = reads;
     this.#onEnd = onEnd;

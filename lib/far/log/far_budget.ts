@@ -1,24 +1,28 @@
 /**
- * What a far KN may promise: an acknowledged put has been logged only, and must find room in the index and among the live records
- * when it is merged.
+ * What a far KN may promise: an acknowledged put has been logged only, and must find room in the
+ * index and among the live records when it is merged.
  *
- * - **Space**: what is unmerged counts as if all of it were to become live beside everything that is live already.
- * - **Index**: an insert takes one bucket at most: the first of a slot's table, or one more for a chain without an empty pair. Tables
- *   double only into buckets beyond a reserve (index/index_space.ts). So of the *sure* buckets, which are the free ones and the untouched
+ * - **Space**: what is unmerged counts as if all of it were to become live beside everything that
+ *   is live already.
+ * - **Index**: an insert takes one bucket at most: the first of a slot's table, or one more for a
+ *   chain without an empty pair. Tables double only into buckets beyond a reserve
+ *   (index/index_space.ts). So of the *sure* buckets, which are the free ones and the untouched
  *   ones up to the reserve, merging a record takes one at most, and nobody else takes any.
  *
- * Why there is a sure bucket for every record that was acknowledged: a KN appends a put that may be of a new key only if it has
- * *promised* to. Before, it says in a word of its agent block how many it may append beside those that are logged; then it counts
- * what is unmerged, everybody's promises, and then the sure buckets; and it goes on only if these are enough. Of two KNs that do
- * so at the same time the later one sees the other's word. What is unmerged is counted before the buckets: a record that is merged in
- * between counts and its bucket does not. Logging moves a record from the promises to what is unmerged, in that order; merging takes a
- * bucket and a record. So what was enough stays enough.
+ * Why there is a sure bucket for every record that was acknowledged: a KN appends a put that may be
+ * of a new key only if it has *promised* to. Before, it says in a word of its agent block how many
+ * it may append beside those that are logged; then it counts what is unmerged, everybody's
+ * promises, and then the sure buckets; and it goes on only if these are enough. Of two KNs that do
+ * so at the same time the later one sees the other's word. What is unmerged is counted before the
+ * buckets: a record that is merged in between counts and its bucket does not. Logging moves a
+ * record from the promises to what is unmerged, in that order; merging takes a bucket and a record.
+ * So what was enough stays enough.
  *
  * A thread that dies with a bucket in its hands loses it; a few are left over for that.
  *
- * The space is a sum over all segments, about 3 ns for each of them, so one look is good for several records, and is corrected
- * by what this KN has added since. Several KNs may be admitted by the same look; the margins are far wider than what they
- * log in between.
+ * The space is a sum over all segments, about 3 ns for each of them, so one look is good for
+ * several records, and is corrected by what this KN has added since. Several KNs may be admitted by
+ * the same look; the margins are far wider than what they log in between.
  *
  * @module
  */
@@ -37,13 +41,19 @@ import { SegmentState, type SegmentTable } from "../../pool/segment_table.ts";
 import { occupiedBytesTotal } from "../../pool/segment_tails.ts";
 import type { SpaceBudget } from "../../pool/space_budget.ts";
 
-/** Share of the buckets that no table is doubled into, and how many of them there are in a small index, up to half of it. */
+/**
+ * Share of the buckets that no table is doubled into, and how many of them there are in a small
+ * index, up to half of it.
+ */
 const RESERVED_SHARE = 1 / 8;
 const RESERVED_MIN = 32;
 /** Bytes of the smallest record, and buckets that are left in any case. */
 const RECORD_BYTES_MIN = 32;
 const BUCKET_MARGIN = 4;
-/** Keys that are promised at once, as long as that is a small share of what is left: counting takes a microsecond. */
+/**
+ * Keys that are promised at once, as long as that is a small share of what is left: counting takes
+ * a microsecond.
+ */
 const PROMISE_KEYS_MAX = 256;
 const PROMISE_SHARE = 1 / 64;
 /** Records for which one look at the segments is good. */
@@ -62,9 +72,14 @@ export class FarBudget {
   readonly #segments: SegmentTable;
   readonly #budget: SpaceBudget;
   readonly #promisedAt: number;
-  /** The word at {@linkcode #promisedAt}: keys that this KN may append beside those that are logged. */
+  /**
+   * The word at {@linkcode #promisedAt}: keys that this KN may append beside those that are logged.
+   */
   #promised = 0;
-  /** What may become live, by the last look, with what has been admitted since; and for how many records that look is still good. */
+  /**
+   * What may become live, by the last look, with what has been admitted since; and for how many
+   * records that look is still good.
+   */
   #expectedBytes = 0;
   #looksLeft = 0;
 
@@ -134,7 +149,10 @@ export class FarBudget {
     Atomics.store(this.#pool.control, this.#promisedAt, count);
   }
 
-  /** Sure buckets that are left when all is merged that is logged or promised; negative if they are not enough. */
+  /**
+   * Sure buckets that are left when all is merged that is logged or promised; negative if they are
+   * not enough.
+   */
   #spareBuckets(): number {
     // In this order: see above.
     const promised = this.#promisedByAll();
@@ -168,8 +186,8 @@ export function unmergedBytes(pool: Pool, segments: SegmentTable): number {
     const at = pool.segmentAt(segment);
     if (control[at + SEGMENT_LOG_NUMBER] === 0) continue;
     if (segments.state(segment) !== SegmentState.OPEN) continue;
-    // Merged bytes first: what is logged in between counts. The header of a segment is no record: one that was opened for a record
-    // that was not admitted has nothing to merge.
+    // Merged bytes first: what is logged in between counts. The header of a segment is no record:
+    // one that was opened for a record that was not admitted has nothing to merge.
     const merged = Math.max(Atomics.load(control, at + SEGMENT_MERGED_BYTES), SEGMENT_HEADER_BYTES);
     bytes += Math.max(0, segments.usedBytes(segment) - merged);
   }

@@ -1,26 +1,31 @@
 /**
- * Merges the log of a far KN into the index: makes the index say what the records say, in the order in which they were logged.
+ * Merges the log of a far KN into the index: makes the index say what the records say, in the order
+ * in which they were logged.
  *
- * Any thread may merge (a DPM processor, the KN itself when its backlog has grown too large, the host when the KN is gone), one at a
- * time: the one that has swapped the EXECUTOR word of the merger's agent block, as for the steps of a KN (agent/executor.ts). How far
- * the log has been merged is in shared memory, so whoever is next goes on there. Why that is safe:
+ * Any thread may merge (a DPM processor, the KN itself when its backlog has grown too large, the
+ * host when the KN is gone), one at a time: the one that has swapped the EXECUTOR word of the
+ * merger's agent block, as for the steps of a KN (agent/executor.ts). How far the log has been
+ * merged is in shared memory, so whoever is next goes on there. Why that is safe:
  *
- * - **Order** (I4). Segments of the log are numbered in the order in which they were filled, and used bytes are published in that order,
- *   so once bytes of segment n + 1 are used those of segment n are final. Records are merged one by one from the
- *   first segment that is not merged to its end. The records of a key are all in one log, in the order of their versions: a slot
- *   is given to another KN only when the log of the old one has been merged.
- * - **Locks** (I1). A record is merged under its slot's lock, whoever owns the slot, like a cleaner's move. It changes which logged record
- *   is the newest *merged* one, never what the newest record of the key is: that is the KN's business.
- * - **Once** (I5, I8). Merged bytes are stored after each record, under the lock. If a thread dies in between, its last record is
- *   merged again, which changes nothing if it has been done: the index has the record already, or no record of the key that is older.
- *   A record is merged only if it is newer than what the index says (I9).
- * - **Cells** (I4). Records of a key that several KNs own are in several logs. What becomes of one is decided by the key's cell:
- *   {@linkcode mergeOrder} in routing/cells.ts.
- * - **Space** (I10). A record counts as live from when the index points at it. Until the log is merged beyond it its segment is open,
- *   so it can be neither cleaned nor freed.
+ * - **Order** (I4). Segments of the log are numbered in the order in which they were filled, and
+ *   used bytes are published in that order, so once bytes of segment n + 1 are used those of
+ *   segment n are final. Records are merged one by one from the first segment that is not merged to
+ *   its end. The records of a key are all in one log, in the order of their versions: a slot is
+ *   given to another KN only when the log of the old one has been merged.
+ * - **Locks** (I1). A record is merged under its slot's lock, whoever owns the slot, like a
+ *   cleaner's move. It changes which logged record is the newest *merged* one, never what the
+ *   newest record of the key is: that is the KN's business.
+ * - **Once** (I5, I8). Merged bytes are stored after each record, under the lock. If a thread dies
+ *   in between, its last record is merged again, which changes nothing if it has been done: the
+ *   index has the record already, or no record of the key that is older. A record is merged only if
+ *   it is newer than what the index says (I9).
+ * - **Cells** (I4). Records of a key that several KNs own are in several logs. What becomes of one
+ *   is decided by the key's cell: {@linkcode mergeOrder} in routing/cells.ts.
+ * - **Space** (I10). A record counts as live from when the index points at it. Until the log is
+ *   merged beyond it its segment is open, so it can be neither cleaned nor freed.
  *
- * A record for which the index has no room would stay unmerged, and so would those behind it. KNs admit no new key for which there is
- * no bucket (far_budget.ts).
+ * A record for which the index has no room would stay unmerged, and so would those behind it. KNs
+ * admit no new key for which there is no bucket (far_budget.ts).
  *
  * @module
  */
@@ -133,7 +138,10 @@ export class LogMerger {
     return hasUnmerged(this.#pool, this.#nodeAgent);
   }
 
-  /** Merges a bounded number of records; returns how many: 0 if there is none, or somebody else merges, or the pool is paused. */
+  /**
+   * Merges a bounded number of records; returns how many: 0 if there is none, or somebody else
+   * merges, or the pool is paused.
+   */
   doWork(): number {
     if (!this.hasWork) return 0;
     if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) return 0;
@@ -146,10 +154,14 @@ export class LogMerger {
     return work;
   }
 
-  /** Merges all that has been logged, for whoever has paused the pool; false when that was not possible. */
+  /**
+   * Merges all that has been logged, for whoever has paused the pool; false when that was not
+   * possible.
+   */
   mergeWhilePaused(): boolean {
     if (!this.hasWork) return true;
-    // Nobody is in a step of a merger, though one may be about to find out that it must not begin one.
+    // Nobody is in a step of a merger, though one may be about to find out that it must not begin
+    // one.
     for (let i = 0; i < ENTER_POLLS_MAX; i++) {
       if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) continue;
       while (this.hasWork && this.#merge(MERGE_STEP_RECORDS) > 0);
@@ -184,19 +196,24 @@ export class LogMerger {
 
   /** The first segment of the log that is not merged to its end. */
   #currentSegment(): SegmentId {
-    // By its number: it may have been merged, freed and filled again since, with segments before it that are not merged.
+    // By its number: it may have been merged, freed and filled again since, with segments before it
+    // that are not merged.
     const isCurrent = this.#isOfLog(this.#segment) &&
       this.#numberOf(this.#segment) === this.#number;
     if (isCurrent && this.#hasRest(this.#segment)) return this.#segment;
-    // The KN may have filled one segment and begun the next between two looks. Once bytes of the next have been seen, those of the
-    // segments before it are final, and are seen by a second look.
+    // The KN may have filled one segment and begun the next between two looks. Once bytes of the
+    // next have been seen, those of the segments before it are final, and are seen by a second
+    // look.
     const seen = this.#firstWithRest(Infinity);
     this.#segment = seen === NO_SEGMENT ? seen : this.#firstWithRest(this.#numberOf(seen));
     this.#number = this.#segment === NO_SEGMENT ? 0 : this.#numberOf(this.#segment);
     return this.#segment;
   }
 
-  /** The segment of the log that has the lowest number, up to `numberMax`, and is not merged to its end. */
+  /**
+   * The segment of the log that has the lowest number, up to `numberMax`, and is not merged to its
+   * end.
+   */
   #firstWithRest(numberMax: number): SegmentId {
     let first = NO_SEGMENT;
     let firstNumber = numberMax;
@@ -227,7 +244,10 @@ export class LogMerger {
     return Math.max(merged, SEGMENT_HEADER_BYTES) < this.#segments.usedBytes(segment);
   }
 
-  /** Merges one record, and publishes that it is; false when its slot is locked for long, or the index is full. */
+  /**
+   * Merges one record, and publishes that it is; false when its slot is locked for long, or the
+   * index is full.
+   */
   #mergeRecord(
     address: PoolAddress,
     words: Int32Array,
@@ -246,7 +266,8 @@ export class LogMerger {
     const owner = lockAnySlot(control, slotAt + SLOT_LOCK, this.#agent);
     if (owner === undefined) return false;
     const isMerged = this.#apply(kind, slotAt, address, words, at);
-    // Pairs with the KN's load before it drops what it remembers of the record (far/log/unmerged_log.ts).
+    // Pairs with the KN's load before it drops what it remembers of the record
+    // (far/log/unmerged_log.ts).
     if (isMerged) Atomics.store(control, mergedAt, mergedBytes);
     unlockSlot(control, slotAt + SLOT_LOCK, owner);
     return isMerged;
@@ -280,8 +301,9 @@ export class LogMerger {
 const ENTER_POLLS_MAX = 1 << 20;
 
 /**
- * Says that whoever merges in the name of an agent will do no more, and may have died, or thrown, in the middle of a step: the M-node
- * ends that (recovery/merger_recovery.ts). Does nothing to a merger that somebody else has.
+ * Says that whoever merges in the name of an agent will do no more, and may have died, or thrown,
+ * in the middle of a step: the M-node ends that (recovery/merger_recovery.ts). Does nothing to a
+ * merger that somebody else has.
  */
 export function abandonMergers(pool: Pool, agent: number): void {
   for (let node = 0; node < NODE_COUNT_MAX; node++) {
@@ -291,8 +313,8 @@ export function abandonMergers(pool: Pool, agent: number): void {
 }
 
 /**
- * Says that a DPM processor that merged the log of a KN has died, or thrown; before another one begins to. Does nothing if that was known
- * already.
+ * Says that a DPM processor that merged the log of a KN has died, or thrown; before another one
+ * begins to. Does nothing if that was known already.
  */
 export function endMerging(pool: Pool, nodeAgent: number): void {
   const agent = AGENT_MERGERS + nodeAgent;
@@ -305,7 +327,10 @@ export function loggedEnd(pool: Pool, agent: number): PoolAddress {
   return Atomics.load(pool.control, pool.agentAt(agent) + AGENT_LOGGED_END) as PoolAddress;
 }
 
-/** Whether the log of a KN has been merged up to a place that {@linkcode loggedEnd} has returned before. */
+/**
+ * Whether the log of a KN has been merged up to a place that {@linkcode loggedEnd} has returned
+ * before.
+ */
 export function isMergedUpTo(pool: Pool, agent: number, end: PoolAddress): boolean {
   if (end === NO_ADDRESS) return true;
   // The end of the last record may be the start of the next segment.

@@ -1,9 +1,10 @@
 /**
- * Merges everything that has been logged, for whoever copies the index: a checkpoint, a snapshot or a backup of a far pool.
+ * Merges everything that has been logged, for whoever copies the index: a checkpoint, a snapshot or
+ * a backup of a far pool.
  *
- * What is copied together with the segments' used bytes has to hold all that those bytes say: what was logged before them is not
- * replayed. So all logs are merged to their ends while no KN can log anything: in the pause. Most of it is merged before, so
- * that the pause is short.
+ * What is copied together with the segments' used bytes has to hold all that those bytes say: what
+ * was logged before them is not replayed. So all logs are merged to their ends while no KN can log
+ * anything: in the pause. Most of it is merged before, so that the pause is short.
  *
  * @module
  */
@@ -15,8 +16,8 @@ import type { Pool } from "../../pool/pool.ts";
 import { hasUnmerged, LogMerger } from "./log_merger.ts";
 
 /**
- * Merges what there is, as far as nobody else does, in the name of an agent: before the pause, or because the agent waits for it. Does
- * nothing for a near pool.
+ * Merges what there is, as far as nobody else does, in the name of an agent: before the pause, or
+ * because the agent waits for it. Does nothing for a near pool.
  *
  * @returns how many records
  */
@@ -29,7 +30,8 @@ export function mergeLogs(pool: Pool, agent: number): number {
 }
 
 /**
- * Merges the rest; in the pause, and after freed segments are held back. Does nothing for a near pool.
+ * Merges the rest; in the pause, and after freed segments are held back. Does nothing for a near
+ * pool.
  *
  * @param copier the agent who copies
  * @throws when a log cannot be merged, because its merger has died, or the index is full

@@ -1,8 +1,9 @@
 /**
  * Logs that nobody can be asked to merge by a request for a slot: of KNs that own none.
  *
- * A KN that owns slots merges what it has logged before it answers a MERGE_SLOT request. One that owns none, as it is gone, or has just
- * come, may have logged records of replicated keys all the same, whose slots are others'. The M-node merges those.
+ * A KN that owns slots merges what it has logged before it answers a MERGE_SLOT request. One that
+ * owns none, as it is gone, or has just come, may have logged records of replicated keys all the
+ * same, whose slots are others'. The M-node merges those.
  *
  * @module
  */
@@ -14,7 +15,10 @@ import { nodeOfAgent } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
 import { hasUnmerged } from "./log_merger.ts";
 
-/** The agent blocks of the KNs that own no slot, and have logged something that is not merged; none if no key is replicated. */
+/**
+ * The agent blocks of the KNs that own no slot, and have logged something that is not merged; none
+ * if no key is replicated.
+ */
 export function unaskedLogs(pool: Pool): number[] {
   if (cellsEnd(pool) === 0) return [];
   const agents: number[] = [];

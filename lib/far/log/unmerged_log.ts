@@ -1,20 +1,23 @@
 /**
- * What a far KN has logged and nobody has merged yet: a private index of it, in pieces, so that the newest record of a key is found
- * without a round trip.
+ * What a far KN has logged and nobody has merged yet: a private index of it, in pieces, so that the
+ * newest record of a key is found without a round trip.
  *
- * A **piece** is a run of records in one segment. It has a Bloom filter of its keys' hashes and a small hash table from
- * hash to the key's newest record in the piece. A lookup goes from the newest piece to the oldest, and looks into those only whose
- * filters do not rule the key out.
+ * A **piece** is a run of records in one segment. It has a Bloom filter of its keys' hashes and a
+ * small hash table from hash to the key's newest record in the piece. A lookup goes from the newest
+ * piece to the oldest, and looks into those only whose filters do not rule the key out.
  *
- * **When a piece may be dropped** (I3, I4): when the merger has published that it has merged all of it, not before. Until then
- * the index does not know the piece's records, and a lookup that skipped it would find an older one. From then on the index
- * has them, or newer ones. A piece is dropped by the KN itself, between two requests, so no lookup is in the middle of it.
+ * **When a piece may be dropped** (I3, I4): when the merger has published that it has merged all of
+ * it, not before. Until then the index does not know the piece's records, and a lookup that skipped
+ * it would find an older one. From then on the index has them, or newer ones. A piece is dropped by
+ * the KN itself, between two requests, so no lookup is in the middle of it.
  *
- * **Why its records can be read without a check of generations** (I10): the segments stay open until their last piece is dropped, and
- * only then are they sealed, here. An open segment is neither cleaned nor freed.
+ * **Why its records can be read without a check of generations** (I10): the segments stay open
+ * until their last piece is dropped, and only then are they sealed, here. An open segment is
+ * neither cleaned nor freed.
  *
- * **A slot that has left and come back** has nothing in here: all that was logged for it has been merged before it left. Pieces that also
- * hold records of other slots may still be there, so its entries are removed by {@linkcode UnmergedLog.dropSlot}.
+ * **A slot that has left and come back** has nothing in here: all that was logged for it has been
+ * merged before it left. Pieces that also hold records of other slots may still be there, so its
+ * entries are removed by {@linkcode UnmergedLog.dropSlot}.
  *
  * Its size is bounded by that of the backlog.
  *
@@ -27,15 +30,24 @@ import type { Pool } from "../../pool/pool.ts";
 import type { SegmentTable } from "../../pool/segment_table.ts";
 import { keyEquals, RECORD_KEY } from "../../log/record_layout.ts";
 
-/** Records of a piece, at most, and the words of its table: pairs of hash and address, at most half of them used. */
+/**
+ * Records of a piece, at most, and the words of its table: pairs of hash and address, at most half
+ * of them used.
+ */
 const PIECE_RECORDS_MAX = 1024;
 const TABLE_WORDS = 4 * PIECE_RECORDS_MAX;
-/** Bits of a piece's Bloom filter: 16 for each record, of which two are set. A key that is not there passes in 1.4 % of the cases. */
+/**
+ * Bits of a piece's Bloom filter: 16 for each record, of which two are set. A key that is not there
+ * passes in 1.4 % of the cases.
+ */
 const BLOOM_BITS = 16 * PIECE_RECORDS_MAX;
 
 /** Empty pieces that are kept, so that they need not be made again. */
 const SPARE_MAX = 8;
-/** In the place of an address: the entry does not count any more. It is the address of a segment's header, where no record is. */
+/**
+ * In the place of an address: the entry does not count any more. It is the address of a segment's
+ * header, where no record is.
+ */
 const FORGOTTEN = 1 as PoolAddress;
 
 /** A run of records in one segment. */
@@ -101,7 +113,10 @@ export class UnmergedLog {
     return this.#sharedCount > 0;
   }
 
-  /** Takes a record that has been logged, of a key that other KNs write, too: it is not found here, as it need not be the newest. */
+  /**
+   * Takes a record that has been logged, of a key that other KNs write, too: it is not found here,
+   * as it need not be the newest.
+   */
   addShared(address: PoolAddress, recordBytes: number): void {
     this.#pieceFor(address, recordBytes).sharedCount += 1;
     this.#sharedCount += 1;
@@ -196,7 +211,8 @@ export class UnmergedLog {
   }
 
   #mergedBytes(segment: SegmentId): number {
-    // Pairs with the merger's store after each record: what it has changed in the index is seen, too.
+    // Pairs with the merger's store after each record: what it has changed in the index is seen,
+    // too.
     return Atomics.load(
       this.#pool.control,
       this.#pool.segmentAt(segment) + SEGMENT_MERGED_BYTES,
@@ -256,7 +272,10 @@ function newPiece(): Piece {
   };
 }
 
-/** Where a hash's entry would best be. The top bits of a hash are its slot, of which a KN may have few. */
+/**
+ * Where a hash's entry would best be. The top bits of a hash are its slot, of which a KN may have
+ * few.
+ */
 function slotOfTable(hash: number): number {
   return (hash << 1) & (TABLE_WORDS - 1);
 }

@@ -7,14 +7,17 @@
  *   give     lock word and owner table: word' -> word'', the new owner's      clients send what they hold
  * ```
  *
- * Why that is safe: a KN has a slot locked from when it appends a record of it until the record is logged (far/node/merged_commit.ts), and a slot
- * is taken by swapping its unlocked word. So what is logged when the slot has been taken is all that its last owner will ever
- * log for it (I1), also if that one is a zombie. When that much is merged, the index has the newest record of every key of the slot,
- * and the new owner needs nothing else (I4). Nothing is copied (I7). What the last owner remembers of the slot it forgets
- * when it sees another owner word; until then it answers nothing for it.
+ * Why that is safe: a KN has a slot locked from when it appends a record of it until the record is
+ * logged (far/node/merged_commit.ts), and a slot is taken by swapping its unlocked word. So what is
+ * logged when the slot has been taken is all that its last owner will ever log for it (I1), also if
+ * that one is a zombie. When that much is merged, the index has the newest record of every key of
+ * the slot, and the new owner needs nothing else (I4). Nothing is copied (I7). What the last owner
+ * remembers of the slot it forgets when it sees another owner word; until then it answers nothing
+ * for it.
  *
- * A slot that was taken stays taken until it can be given: nobody gives it to anybody else meanwhile. If that takes too long, because
- * the thread of a failed KN holds what merging needs, clients are told that the slot cannot be written.
+ * A slot that was taken stays taken until it can be given: nobody gives it to anybody else
+ * meanwhile. If that takes too long, because the thread of a failed KN holds what merging needs,
+ * clients are told that the slot cannot be written.
  *
  * @module
  */
@@ -31,7 +34,9 @@ import { markUnavailable, slotOwner, tryMoveSlot } from "../../routing/ownership
 /** What moving works with. */
 export interface FarMovesOptions {
   readonly pool: Pool;
-  /** The agent block of a KN that owns slots, or did; undefined if all that it has logged is merged. */
+  /**
+   * The agent block of a KN that owns slots, or did; undefined if all that it has logged is merged.
+   */
   readonly agentOf: (node: NodeId) => number | undefined;
   /** Tells the time in milliseconds since the epoch. */
   readonly clock: () => number;
@@ -71,13 +76,19 @@ export class FarMoves {
     return true;
   }
 
-  /** Merges what the last owner of a slot that was taken has logged; false if that has to be tried again. */
+  /**
+   * Merges what the last owner of a slot that was taken has logged; false if that has to be tried
+   * again.
+   */
   mergeTaken(slot: Slot): boolean {
     const agent = this.#taken.get(slot)?.agent;
     return agent === undefined || this.mergeAll(agent);
   }
 
-  /** Merges what the last owner of a slot has logged, and gives the slot to its new owner; false if that has to be tried again. */
+  /**
+   * Merges what the last owner of a slot has logged, and gives the slot to its new owner; false if
+   * that has to be tried again.
+   */
   give(slot: Slot, owner: NodeId): boolean {
     if (!this.mergeTaken(slot)) return false;
     if (!tryMoveSlot(this.#pool, slot, owner)) return false;
@@ -85,7 +96,10 @@ export class FarMoves {
     return true;
   }
 
-  /** Declares unavailable what was taken too long ago; to be called while a failed KN's thread is in the middle of a step. */
+  /**
+   * Declares unavailable what was taken too long ago; to be called while a failed KN's thread is in
+   * the middle of a step.
+   */
   markUnavailable(): void {
     const nowMs = monotonicMs();
     for (const [slot, { sinceMs }] of this.#taken) {
@@ -98,7 +112,9 @@ export class FarMoves {
     return this.take(slot) && this.give(slot, owner);
   }
 
-  /** Merges all that a KN has logged by now; false when somebody else does, or has a slot locked. */
+  /**
+   * Merges all that a KN has logged by now; false when somebody else does, or has a slot locked.
+   */
   mergeAll(agent: number): boolean {
     const merger = this.#mergers[agent] ??= this.#makeMerger(agent);
     const end = loggedEnd(this.#pool, agent);

@@ -1,8 +1,9 @@
 /**
  * Moves slots of a far pool to whom they are assigned, some at a time.
  *
- * Slots that were taken (far_moves.ts) may have to wait before they can be given: somebody else is merging their last owner's log. Meanwhile
- * the host's thread may block, for a request for one of them. So whoever looks after the KNs then has to go on giving, too.
+ * Slots that were taken (far_moves.ts) may have to wait before they can be given: somebody else is
+ * merging their last owner's log. Meanwhile the host's thread may block, for a request for one of
+ * them. So whoever looks after the KNs then has to go on giving, too.
  *
  * @module
  */
@@ -32,7 +33,9 @@ export class FarRebalance {
     this.#assignedTo = assignedTo;
   }
 
-  /** Moves slots, as far as that is possible now; what it could take only, {@linkcode give} gives. */
+  /**
+   * Moves slots, as far as that is possible now; what it could take only, {@linkcode give} gives.
+   */
   move(slots: readonly Slot[]): void {
     for (const slot of slots) {
       if (!this.#moves.take(slot) || this.#takenAtMs.has(slot)) continue;

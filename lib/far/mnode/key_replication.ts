@@ -1,5 +1,6 @@
 /**
- * Selective replication: gives keys of a far pool to several KNs, and back to one. The M-node's part; routing/cells.ts has the other.
+ * Selective replication: gives keys of a far pool to several KNs, and back to one. The M-node's
+ * part; routing/cells.ts has the other.
  *
  * ```text
  *   replicate     take the slot, merge its owner's log     clients hold the slot's requests
@@ -13,16 +14,20 @@
  *
  * Why that is safe:
  *
- * - A cell comes and goes while nobody owns the slot. What was logged for it is merged then, so whoever is next finds in the index, or
- *   in the cell, the newest record of the key (I4); and a request that was routed before carries an outdated word (I1).
- * - When a cell is freed, no log holds a record of the key that is not merged: it was closed before, by swapping its unlocked word, so
- *   nobody has appended one since. An older put that was merged later would bring a deleted key back.
+ * - A cell comes and goes while nobody owns the slot. What was logged for it is merged then, so
+ *   whoever is next finds in the index, or in the cell, the newest record of the key (I4); and a
+ *   request that was routed before carries an outdated word (I1).
+ * - When a cell is freed, no log holds a record of the key that is not merged: it was closed
+ *   before, by swapping its unlocked word, so nobody has appended one since. An older put that was
+ *   merged later would bring a deleted key back.
  * - The slot's version becomes at least the cell's, so the key's versions go on growing (I9).
- * - Owners are changed by swapping the cell's unlocked word, like a slot's. That an owner is gone is seen by {@linkcode
- *   KeyReplication.tend}, which puts another KN in its place. As long as it holds the cell, nobody can change the key: its requests
- *   wait at their clients, and are refused after a while (`UnavailableError`), until it has let go or has died.
+ * - Owners are changed by swapping the cell's unlocked word, like a slot's. That an owner is gone
+ *   is seen by {@linkcode KeyReplication.tend}, which puts another KN in its place. As long as it
+ *   holds the cell, nobody can change the key: its requests wait at their clients, and are refused
+ *   after a while (`UnavailableError`), until it has let go or has died.
  *
- * Every method does what can be done without waiting for anybody, and says whether it is done; it is called again otherwise.
+ * Every method does what can be done without waiting for anybody, and says whether it is done; it
+ * is called again otherwise.
  *
  * @module
  */
@@ -125,7 +130,10 @@ export interface KeyReplicationOptions {
   readonly now: () => number;
 }
 
-/** How giving a key to so many KNs has ended. `"full"`: as many keys as there may be have several owners already. */
+/**
+ * How giving a key to so many KNs has ended. `"full"`: as many keys as there may be have several
+ * owners already.
+ */
 export type ReplicationOutcome = "done" | "again" | "full";
 
 /** Replicates the keys of one pool. */
@@ -157,7 +165,8 @@ export class KeyReplication {
   }
 
   /**
-   * Has a key owned by so many KNs, or by all of them if there are fewer; also by more or fewer than now.
+   * Has a key owned by so many KNs, or by all of them if there are fewer; also by more or fewer
+   * than now.
    *
    * @param key at most 128 bytes long
    * @param ownerCount at least 1; with 1 it still has a cell: see {@linkcode tryDereplicate}
@@ -171,13 +180,19 @@ export class KeyReplication {
     return this.#trySwap(cell) && this.#giveBack() ? "done" : "again";
   }
 
-  /** Gives a key back to the owner of its slot; false if it has to be tried again. A key without a cell is as it should be. */
+  /**
+   * Gives a key back to the owner of its slot; false if it has to be tried again. A key without a
+   * cell is as it should be.
+   */
   tryDereplicate(key: EncodedKey): boolean {
     const cell = this.#cellOf(key);
     return cell === NO_CELL ? this.#giveBack() : this.#tryFree(cell);
   }
 
-  /** Gives back the keys that may have one owner only, since there are no more KNs; false if that has to be tried again. */
+  /**
+   * Gives back the keys that may have one owner only, since there are no more KNs; false if that
+   * has to be tried again.
+   */
   tryDereplicateLone(): boolean {
     if (this.#options.nodes().length > 1) return true;
     let isDone = true;
@@ -185,7 +200,10 @@ export class KeyReplication {
     return isDone;
   }
 
-  /** Sees to it that keys have the owners that they are to have; to be called regularly, and when a KN is gone. */
+  /**
+   * Sees to it that keys have the owners that they are to have; to be called regularly, and when a
+   * KN is gone.
+   */
   tend(): void {
     if (this.#taken.size > 0) this.#giveBack();
     // Clients hold the requests for their keys, and the thread that closed them may block for one.
@@ -204,7 +222,10 @@ export class KeyReplication {
     });
   }
 
-  /** Takes cells away from KNs that are about to leave, which are not in the list of nodes any more; false to try again. */
+  /**
+   * Takes cells away from KNs that are about to leave, which are not in the list of nodes any more;
+   * false to try again.
+   */
   tryLeave(): boolean {
     let isDone = true;
     const agents = new Set(this.#options.nodes().map(({ agent }) => agent));
@@ -242,7 +263,10 @@ export class KeyReplication {
     return farMoves.mergeTaken(slot);
   }
 
-  /** Gives slots back, unless somebody else has, to spread slots anew; false when one cannot be given now. */
+  /**
+   * Gives slots back, unless somebody else has, to spread slots anew; false when one cannot be
+   * given now.
+   */
   #giveBack(): boolean {
     const { farMoves, assignedTo } = this.#options;
     for (const slot of this.#taken) {
@@ -341,7 +365,10 @@ export class KeyReplication {
     return undefined;
   }
 
-  /** Says that a KN that is gone holds a cell, or what freeing it needs: for a moment clients wait, later they are refused. */
+  /**
+   * Says that a KN that is gone holds a cell, or what freeing it needs: for a moment clients wait,
+   * later they are refused.
+   */
   #markHeld(cell: CellId): void {
     const nowMs = this.#options.now();
     const sinceMs = this.#heldSinceMs.get(cell) ?? nowMs;
@@ -358,7 +385,8 @@ export class KeyReplication {
     const wanted = Math.min(this.#wanted.get(cell)!, nodes.length);
     const running = new Set(nodes.map(({ agent }) => agent));
     const owners = present.filter((agent) => running.has(agent)).slice(0, wanted);
-    // Others follow the owner of the slot, each key's a little further on, so that not all of them meet at one KN.
+    // Others follow the owner of the slot, each key's a little further on, so that not all of them
+    // meet at one KN.
     const slotOwnerNode = this.#options.assignedTo(slot);
     const first = Math.max(0, nodes.findIndex(({ nodeId }) => nodeId === slotOwnerNode));
     for (let i = 0; i < nodes.length && owners.length < wanted; i++) {

@@ -1,23 +1,28 @@
 /**
- * What a group of a far KN (merged_commit.ts) does to keys that several KNs own: locks their cells, and points them at what it has logged.
+ * What a group of a far KN (merged_commit.ts) does to keys that several KNs own: locks their cells,
+ * and points them at what it has logged.
  *
- * A cell is locked by the first request of the group that may change its key, until the group is answered; routing/cells.ts says
- * why that is safe. Many changes of one key share the lock: the cell is pointed at the last of them.
+ * A cell is locked by the first request of the group that may change its key, until the group is
+ * answered; routing/cells.ts says why that is safe. Many changes of one key share the lock: the
+ * cell is pointed at the last of them.
  *
- * Nobody waits for a cell while it holds another one (it tries once, and the group ends if that fails), and mergers and cleaners lock no
- * cell; so no two threads wait for each other.
+ * Nobody waits for a cell while it holds another one (it tries once, and the group ends if that
+ * fails), and mergers and cleaners lock no cell; so no two threads wait for each other.
  *
- * **Refused once, refused ever** (I4). A request is refused when the cell's lock word, or the word by which clients route to it, is another
- * one than its own. Neither ever becomes the same again. So whatever comes behind a refused request by the same word is refused, too,
- * reads included, and also those that need not look at the cell.
+ * **Refused once, refused ever** (I4). A request is refused when the cell's lock word, or the word
+ * by which clients route to it, is another one than its own. Neither ever becomes the same again.
+ * So whatever comes behind a refused request by the same word is refused, too, reads included, and
+ * also those that need not look at the cell.
  *
- * Reads of one key share what the first of them in the step has read of the cell. That is not too old for any of them: what a step
- * executes was sent before it began. (A read that comes after a change in the same group waits for the end of the group.)
+ * Reads of one key share what the first of them in the step has read of the cell. That is not too
+ * old for any of them: what a step executes was sent before it began. (A read that comes after a
+ * change in the same group waits for the end of the group.)
  *
- * What it costs: a lock is a compare-and-swap (each attempt; between two attempts it waits until the lock seems free, which a remote pool
- * would have it do without asking), what the cell says is a read, and new address, version and unlocked word, which are
- * neighbours, are one write. A read of the key is a read of the cell, and one of the record unless this KN has
- * that record's value in its cache, with the same address and generation: then it is the same record.
+ * What it costs: a lock is a compare-and-swap (each attempt; between two attempts it waits until
+ * the lock seems free, which a remote pool would have it do without asking), what the cell says is
+ * a read, and new address, version and unlocked word, which are neighbours, are one write. A read
+ * of the key is a read of the cell, and one of the record unless this KN has that record's value in
+ * its cache, with the same address and generation: then it is the same record.
  *
  * @module
  */
@@ -71,7 +76,10 @@ export class CellGroup {
   readonly #versions: Float64Array = new Float64Array(CELL_COUNT);
   readonly #newest: Int32Array = new Int32Array(CELL_COUNT);
   readonly #isChanged: Uint8Array = new Uint8Array(CELL_COUNT);
-  /** By cell: the word by which it was read in this step, and where it has said that the record is, in which life of the segment. */
+  /**
+   * By cell: the word by which it was read in this step, and where it has said that the record is,
+   * in which life of the segment.
+   */
   readonly #readUnder: Int32Array = new Int32Array(CELL_COUNT).fill(NOT_HELD);
   readonly #addresses: Int32Array = new Int32Array(CELL_COUNT);
   readonly #generations: Int32Array = new Int32Array(CELL_COUNT);
@@ -91,7 +99,10 @@ export class CellGroup {
     return this.#held.length > 0;
   }
 
-  /** Locks a cell until the end of the group, by the word that a request was routed by; returns one of `Lock`. */
+  /**
+   * Locks a cell until the end of the group, by the word that a request was routed by; returns one
+   * of `Lock`.
+   */
   lock(word: OwnerWord): number {
     const cell = cellOf(word);
     const held = this.#heldUnder[cell];
@@ -104,7 +115,8 @@ export class CellGroup {
   /**
    * Locks all cells of a slot's keys, for a CLEAR of the slot, which this KN has locked.
    *
-   * @returns the newest version of any of them, 0 if there are none; -1 when one is held by somebody else
+   * @returns the newest version of any of them, 0 if there are none; -1 when one is held by
+   *   somebody else
    */
   lockAllOf(slot: Slot): number {
     const cells: CellId[] = [];
@@ -128,7 +140,10 @@ export class CellGroup {
     forEachCellOf(this.#pool, slot, (cell) => this.#change(cell, NO_ADDRESS, version));
   }
 
-  /** Forgets what was read of cells: to be called after it has been seen which requests a step executes. */
+  /**
+   * Forgets what was read of cells: to be called after it has been seen which requests a step
+   * executes.
+   */
   forget(): void {
     if (!this.#hasRead) return;
     this.#readUnder.fill(NOT_HELD);
@@ -156,7 +171,8 @@ export class CellGroup {
       this.#readCell(at);
       const address = Atomics.load(this.#control, at + CELL_ADDRESS) as PoolAddress;
       const generation = this.#pool.loadGeneration(this.#pool.segmentOf(address));
-      // If it still points there, the record was live when the generation was loaded; and the cell was the key's all the time.
+      // If it still points there, the record was live when the generation was loaded; and the cell
+      // was the key's all the time.
       const isSame = Atomics.load(this.#control, at + CELL_ADDRESS) === address;
       if (!this.#isOf(at, word)) return CellRead.MOVED;
       if (!isSame) continue;
@@ -169,7 +185,10 @@ export class CellGroup {
     }
   }
 
-  /** Gives a record that has been appended the next version of its key, whose cell the group holds (I9). */
+  /**
+   * Gives a record that has been appended the next version of its key, whose cell the group holds
+   * (I9).
+   */
   stamp(word: OwnerWord, address: PoolAddress): void {
     const cell = cellOf(word);
     const words = this.#pool.wordsOf(address);
@@ -208,7 +227,8 @@ export class CellGroup {
     const at = this.#pool.cellAt(cell) + CELL_LOCK;
     const pollsMax = this.#held.length > 0 ? 1 : LOCK_POLLS_MAX;
     const held = heldBy(word, this.#agent);
-    // While somebody who is gone holds it, requests wait at their clients: here they would keep others waiting.
+    // While somebody who is gone holds it, requests wait at their clients: here they would keep
+    // others waiting.
     if (loadRoute(this.#pool, cell) !== word) return Lock.MOVED;
     let seen = Atomics.load(this.#control, at);
     for (let i = 0; i < pollsMax; i++) {

@@ -1,13 +1,15 @@
 /**
- * What the newest record of a key is, as the far KN that owns its slot finds out: from its cache, from the records that it has logged
- * and nobody has merged, or from the pool.
+ * What the newest record of a key is, as the far KN that owns its slot finds out: from its cache,
+ * from the records that it has logged and nobody has merged, or from the pool.
  *
- * Why that is the key's newest record (I4): only the owner writes records of the slot, so all that is newer than the index is in
- * its unmerged log, and its cache has been told of everything that it has written. What it remembers from an earlier time as owner
- * does not count: {@linkcode FarLookup.own} is called before anything else, and forgets the slot when the owner word has changed.
+ * Why that is the key's newest record (I4): only the owner writes records of the slot, so all that
+ * is newer than the index is in its unmerged log, and its cache has been told of everything that it
+ * has written. What it remembers from an earlier time as owner does not count: {@linkcode
+ * FarLookup.own} is called before anything else, and forgets the slot when the owner word has
+ * changed.
  *
- * A cache hit costs no round trip, and neither does a hit in the unmerged log; a shortcut costs one; anything else what
- * finding the record through the index costs (pool_reader.ts).
+ * A cache hit costs no round trip, and neither does a hit in the unmerged log; a shortcut costs
+ * one; anything else what finding the record through the index costs (pool_reader.ts).
  *
  * @module
  */
@@ -28,7 +30,10 @@ export interface CachedValue extends FoundValue {
   readonly recordBytes: number;
 }
 
-/** A private copy of a value, for a cache to keep; in the memory of the one that it replaces, if it is as long. */
+/**
+ * A private copy of a value, for a cache to keep; in the memory of the one that it replaces, if it
+ * is as long.
+ */
 export function keepValue(
   found: CachedValue,
   _valueBytes: number,
@@ -46,7 +51,10 @@ const UNSEEN = -1;
 
 /** Looks keys up for one KN. */
 export class FarLookup {
-  /** What the last {@linkcode find} has found. Valid until the next one, and until anything is logged. */
+  /**
+   * What the last {@linkcode find} has found. Valid until the next one, and until anything is
+   * logged.
+   */
   found: CachedValue;
   readonly #pool: Pool;
   readonly #verbs: Verbs;
@@ -82,7 +90,10 @@ export class FarLookup {
     this.#cache?.dropSlot(slot);
   }
 
-  /** Finds the newest put of a key, whether it has expired or not, in {@linkcode found}; false if there is none. */
+  /**
+   * Finds the newest put of a key, whether it has expired or not, in {@linkcode found}; false if
+   * there is none.
+   */
   find(key: KeyWords): boolean {
     const cache = this.#cache;
     const kind = cache?.lookup(key) ?? CacheKind.MISS;
@@ -103,9 +114,11 @@ export class FarLookup {
   }
 
   /**
-   * Finds the record of a key at the address at which its cell says that it is; false if it is not there any more.
+   * Finds the record of a key at the address at which its cell says that it is; false if it is not
+   * there any more.
    *
-   * What is in the cache counts only if it came from there, in the same life of the segment: then it is that record.
+   * What is in the cache counts only if it came from there, in the same life of the segment: then
+   * it is that record.
    */
   findAt(key: KeyWords, address: PoolAddress, generation: number): boolean {
     const cache = this.#cache;
@@ -160,7 +173,10 @@ export class FarLookup {
     return this.#count(VerbCounter.MISSES, isFound);
   }
 
-  /** Whether the entry that was looked up last is of the record at an address, in this life of its segment. */
+  /**
+   * Whether the entry that was looked up last is of the record at an address, in this life of its
+   * segment.
+   */
   #isCachedFrom(address: PoolAddress, generation: number): boolean {
     const cache = this.#cache;
     if (cache === undefined) return false;

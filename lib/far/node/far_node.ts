@@ -1,16 +1,20 @@
 /**
  * A KN of the far placement: the only reader and writer of the slots it owns.
  *
- * Like {@linkcode KvsNode} it is an agent: `doWork()` does a bounded amount of work and says how much; it knows nothing of threads. Only
- * the KN's own thread executes for it, as no client has its cache and its unmerged records. One step:
+ * Like {@linkcode KvsNode} it is an agent: `doWork()` does a bounded amount of work and says how
+ * much; it knows nothing of threads. Only the KN's own thread executes for it, as no client has its
+ * cache and its unmerged records. One step:
  *
  * 1. Drop what has been merged meanwhile (far/log/unmerged_log.ts).
- * 2. Take a bounded number of requests of each client, of those that were sent before the step. Changes go through the pipeline
- *    (node/request_pipeline.ts), reads have a way of their own (far_reads.ts); all of the step is one group (merged_commit.ts).
- * 3. If the backlog is too large, or a request waits for the merger, help the merger with a step. Another thread may be faster, but none
- *    need be awake. So a KN never waits for a thread that waits for it.
- * 4. If a request waits for a segment, do a step of cleaning: into a segment of the merger's, as nothing that a cleaner moves may
- *    stand in a log that is merged. (A record that is moved behind its own delete would come back.)
+ * 2. Take a bounded number of requests of each client, of those that were sent before the step.
+ *    Changes go through the pipeline (node/request_pipeline.ts), reads have a way of their own
+ *    (far_reads.ts); all of the step is one group (merged_commit.ts).
+ * 3. If the backlog is too large, or a request waits for the merger, help the merger with a step.
+ *    Another thread may be faster, but none need be awake. So a KN never waits for a thread that
+ *    waits for it.
+ * 4. If a request waits for a segment, do a step of cleaning: into a segment of the merger's, as
+ *    nothing that a cleaner moves may stand in a log that is merged. (A record that is moved behind
+ *    its own delete would come back.)
  *
  * @module
  */
@@ -67,7 +71,9 @@ export interface FarNodeOptions extends VerbsOptions {
   readonly nodeId: NodeId;
   /** Which of the agent blocks is this KN's. */
   readonly agent: number;
-  /** The rings from its clients, with room for responses; the array may change between two steps. */
+  /**
+   * The rings from its clients, with room for responses; the array may change between two steps.
+   */
   readonly consumers: readonly RequestConsumer[];
   /** Tells the time in milliseconds since the epoch. */
   readonly clock: () => number;
@@ -77,7 +83,10 @@ export interface FarNodeOptions extends VerbsOptions {
   readonly file?: LogFile | undefined;
   /** Writes checkpoints when this KN needs a segment that waits for one. */
   readonly checkpointer?: Checkpointer | undefined;
-  /** Where clients and the M-node count; if there are statistics, it is measured how long the KN is occupied. */
+  /**
+   * Where clients and the M-node count; if there are statistics, it is measured how long the KN is
+   * occupied.
+   */
   readonly statistics?: StatisticsRegion | undefined;
 }
 
@@ -111,7 +120,9 @@ export class FarNode {
   readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
   readonly #backlogBytesMax: number;
-  /** What requests of the last step have waited for, and the client whose responses one waits for. */
+  /**
+   * What requests of the last step have waited for, and the client whose responses one waits for.
+   */
   readonly #waits = new Set<Outcome>();
   #waitsForClient: RequestConsumer | undefined;
   #isStalled = false;
@@ -179,7 +190,10 @@ export class FarNode {
     return this.#step.isFree && this.hasRequest();
   }
 
-  /** Executes a bounded number of requests, and does some upkeep; returns how much: 0 means that there is nothing to do now. */
+  /**
+   * Executes a bounded number of requests, and does some upkeep; returns how much: 0 means that
+   * there is nothing to do now.
+   */
   doWork(): number {
     const sweepIsDue = this.#sweeper.isDue;
     const hasRequest = this.hasRequest();
@@ -215,7 +229,10 @@ export class FarNode {
     return work;
   }
 
-  /** Whether requests wait for what another thread is about to do: free a segment, merge, take responses. */
+  /**
+   * Whether requests wait for what another thread is about to do: free a segment, merge, take
+   * responses.
+   */
   get isStalled(): boolean {
     return this.#isStalled;
   }
@@ -230,7 +247,10 @@ export class FarNode {
     if (!needsOthers || mergeLogs(this.#pool, this.#agent) === 0) sleepSync(WAIT_MS);
   }
 
-  /** Ends this KN's part in the pool: it executes nothing any more. What it has logged stays to be merged. */
+  /**
+   * Ends this KN's part in the pool: it executes nothing any more. What it has logged stays to be
+   * merged.
+   */
   close(): void {
     if (!this.#step.close(() => void this.#staged.takeBack())) return;
     if (this.#mergerStep.begin()) {

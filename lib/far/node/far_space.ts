@@ -1,6 +1,6 @@
 /**
- * Where a far KN gets room in its log. It does not clean for a request, which holds slots until its group is logged: it merges, and
- * cleans, between two groups.
+ * Where a far KN gets room in its log. It does not clean for a request, which holds slots until its
+ * group is logged: it merges, and cleans, between two groups.
  *
  * @module
  */

@@ -1,30 +1,36 @@
 /**
- * Commits the changes of one step of a far KN: logged together, answered after that, and merged into the index later. See
- * node/commit_policy.ts.
+ * Commits the changes of one step of a far KN: logged together, answered after that, and merged
+ * into the index later. See node/commit_policy.ts.
  *
- * 1. **Append.** For each request in turn (node/request_pipeline.ts): its slot is locked (once per slot and group), its record gets the
- *    slot's next version, and its answer is prepared in the ring. Reads join in, so that answers keep the order of the requests. A read of
- *    a key that the group changes finds the group's record of it, if the log is in memory: then a popular key that is read and written
- *    all the time does not end a group at every read. Where the log is written to a file, which may fail, such a read waits for the end
- *    of the group.
- * 2. **Log.** Write what was appended, and sync it if anything in the group asks for it; then publish the segments' used bytes. From then
- *    on the records are logged: the merger merges them, whatever becomes of this thread.
+ * 1. **Append.** For each request in turn (node/request_pipeline.ts): its slot is locked (once per
+ *    slot and group), its record gets the slot's next version, and its answer is prepared in the
+ *    ring. Reads join in, so that answers keep the order of the requests. A read of a key that the
+ *    group changes finds the group's record of it, if the log is in memory: then a popular key that
+ *    is read and written all the time does not end a group at every read. Where the log is written
+ *    to a file, which may fail, such a read waits for the end of the group.
+ * 2. **Log.** Write what was appended, and sync it if anything in the group asks for it; then
+ *    publish the segments' used bytes. From then on the records are logged: the merger merges them,
+ *    whatever becomes of this thread.
  * 3. **Answer** all requests, in their order, and unlock the slots.
  *
- * A key that several KNs own has a cell, which is locked instead of the slot, and pointed at what was logged before the answers
- * (cell_group.ts).
+ * A key that several KNs own has a cell, which is locked instead of the slot, and pointed at what
+ * was logged before the answers (cell_group.ts).
  *
  * Why that is safe:
  *
- * - I1. A slot is locked from when its record is stamped until that is logged. The M-node, which takes the slot away, has to wait for
- *   that; so what is logged at that moment is all that this KN will ever log for the slot, and is merged before the slot is given away.
- * - I3. Nothing is answered before it is logged, and no read returns what is not: one that has found a record of the group is answered
- *   with it, when that is logged. A group that could not be written is not logged: its records are voided before used bytes are
- *   published, and no merger merges them; and no read has found them.
- * - I5. If the thread dies, a record is logged if and only if it is within its segment's used bytes. What is logged forms a
- *   prefix of what was appended, so whatever a request has looked at is logged if a later one is. The M-node answers every
- *   request up to the last logged one of its ring as it was prepared, and no other one: those are sent again by their clients, in
- *   their order (recovery/step_recovery.ts). A group that was SEALED may be in the file; so it is written once more, and is logged then.
+ * - I1. A slot is locked from when its record is stamped until that is logged. The M-node, which
+ *   takes the slot away, has to wait for that; so what is logged at that moment is all that this KN
+ *   will ever log for the slot, and is merged before the slot is given away.
+ * - I3. Nothing is answered before it is logged, and no read returns what is not: one that has
+ *   found a record of the group is answered with it, when that is logged. A group that could not be
+ *   written is not logged: its records are voided before used bytes are published, and no merger
+ *   merges them; and no read has found them.
+ * - I5. If the thread dies, a record is logged if and only if it is within its segment's used
+ *   bytes. What is logged forms a prefix of what was appended, so whatever a request has looked at
+ *   is logged if a later one is. The M-node answers every request up to the last logged one of its
+ *   ring as it was prepared, and no other one: those are sent again by their clients, in their
+ *   order (recovery/step_recovery.ts). A group that was SEALED may be in the file; so it is written
+ *   once more, and is logged then.
  *
  * @module
  */
@@ -123,9 +129,12 @@ export class MergedCommit implements CommitPolicy {
     return this.#group.mayChange(change);
   }
 
-  /** Whether the group can tell what a read of a key finds; `isShared` if it was routed by a cell. */
+  /**
+   * Whether the group can tell what a read of a key finds; `isShared` if it was routed by a cell.
+   */
   mayRead(key: KeyWords, isShared: boolean): boolean {
-    // What is written to a file may turn out not to be; and whether a cell is still the key's is found out by reading it.
+    // What is written to a file may turn out not to be; and whether a cell is still the key's is
+    // found out by reading it.
     const mustWait = this.#options.hasFile || isShared;
     return this.#group.mayFind(key) && !(mustWait && this.#group.newestOf(key.hash) !== 0);
   }
@@ -196,7 +205,8 @@ export class MergedCommit implements CommitPolicy {
   }
 
   /**
-   * Finds the newest put of a key in {@linkcode foundOf} the key: that of the group, if it changes the key, or what it was before.
+   * Finds the newest put of a key in {@linkcode foundOf} the key: that of the group, if it changes
+   * the key, or what it was before.
    *
    * @param routedBy what the request was routed by
    */

@@ -1,13 +1,15 @@
 /**
  * Finds the record of a key in a far pool: by verbs, from the KN that owns the key's slot.
  *
- * The protocol is that of index/one_sided_reader.ts, with the same reasons (I6, I10); a bucket and a record are copied into private
- * memory by one read each. Beside this KN only a merger of its log and a cleaner change the slot's table: they change where the
- * newest merged record is, or which record that is, and both are found as in any other race.
+ * The protocol is that of index/one_sided_reader.ts, with the same reasons (I6, I10); a bucket and
+ * a record are copied into private memory by one read each. Beside this KN only a merger of its log
+ * and a cleaner change the slot's table: they change where the newest merged record is, or which
+ * record that is, and both are found as in any other race.
  *
- * A **shortcut** is a record's address with the generation that its segment had. It is good while the segment still has that
- * generation: then nobody has begun to overwrite the record. A cleaner may have moved the record, but the copy that it has left
- * behind says the same. That no newer record exists is known by the KN, since it writes all of them.
+ * A **shortcut** is a record's address with the generation that its segment had. It is good while
+ * the segment still has that generation: then nobody has begun to overwrite the record. A cleaner
+ * may have moved the record, but the copy that it has left behind says the same. That no newer
+ * record exists is known by the KN, since it writes all of them.
  *
  * @module
  */
@@ -47,7 +49,10 @@ const ABSENT = 1;
 const RACED = 2;
 type Outcome = typeof FOUND | typeof ABSENT | typeof RACED;
 
-/** Reads one record at a time; the fields describe the last one found, whether it has expired or not. */
+/**
+ * Reads one record at a time; the fields describe the last one found, whether it has expired or
+ * not.
+ */
 export class PoolReader implements FoundValue {
   /** Private memory; the record begins at 0. Valid until the next read. */
   words: Int32Array = new Int32Array(SCRATCH_WORDS_MIN);
@@ -109,7 +114,8 @@ export class PoolReader implements FoundValue {
         if (address === NO_ADDRESS) continue;
         const generationAt = GENERATIONS + this.#pool.segmentOf(address);
         const generation = Atomics.load(this.#control, generationAt);
-        // Without this second load the generation could be one in which the record was already gone.
+        // Without this second load the generation could be one in which the record was already
+        // gone.
         if (Atomics.load(region, at + word + 1) !== address) return RACED;
         const outcome = this.#readRecord(key, address, generationAt, generation);
         if (outcome !== ABSENT) return outcome;
@@ -149,7 +155,10 @@ export class PoolReader implements FoundValue {
   }
 }
 
-/** What a record in the pool says that nobody can overwrite meanwhile, such as one that this KN has just logged. */
+/**
+ * What a record in the pool says that nobody can overwrite meanwhile, such as one that this KN has
+ * just logged.
+ */
 export class RecordView implements FoundValue {
   words: Int32Array = new Int32Array(0);
   valueAt = 0;

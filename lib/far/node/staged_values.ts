@@ -1,13 +1,16 @@
 /**
- * Values that a far KN has read, and that are too large for the response ring: staged in the pool until their clients have taken them.
+ * Values that a far KN has read, and that are too large for the response ring: staged in the pool
+ * until their clients have taken them.
  *
- * A staged value is a reservation of the client that asked for it, which pins its segment and counts as live. The client only says, by one
- * word of the record, that it has taken the value; the place is given back by the KN, in a step. So whoever puts the books in order
- * while nobody is in a step (recovery/reconciliation.ts) finds the counts and the reservations in agreement. When the KN is gone it
- * is that repair that gives the place back, and the client asks for one.
+ * A staged value is a reservation of the client that asked for it, which pins its segment and
+ * counts as live. The client only says, by one word of the record, that it has taken the value; the
+ * place is given back by the KN, in a step. So whoever puts the books in order while nobody is in a
+ * step (recovery/reconciliation.ts) finds the counts and the reservations in agreement. When the KN
+ * is gone it is that repair that gives the place back, and the client asks for one.
  *
- * A client that has ended takes nothing any more. A repair gives up its values, and the segment may be used for something else
- * then: so the KN looks whether the segment is in the same life before it believes what is in it.
+ * A client that has ended takes nothing any more. A repair gives up its values, and the segment may
+ * be used for something else then: so the KN looks whether the segment is in the same life before
+ * it believes what is in it.
  *
  * @module
  */
@@ -19,7 +22,10 @@ import type { SegmentTable } from "../../pool/segment_table.ts";
 import { NodeState, stateOfOpener } from "../../routing/node_directory.ts";
 import { giveBackStaged } from "../../node/staged_record.ts";
 
-/** In the place of the address that a record replaces, which a staged value has none of: the client has taken it. */
+/**
+ * In the place of the address that a record replaces, which a staged value has none of: the client
+ * has taken it.
+ */
 const TAKEN = 1;
 
 /** A value on its way to a client. */
