@@ -6,7 +6,8 @@
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { KeyActuator } from "../mnode/autoscaler.ts";
 import type { ReplicatedKey } from "../mnode/autoscale_policy.ts";
-import { type EncodedKey, sharedKeys } from "../far/mnode/key_replication.ts";
+import type { EncodedKey } from "../far/mnode/key_replication.ts";
+import { sharedKeys } from "../far/mnode/shared_keys.ts";
 import type { HotKey } from "../mnode/statistics_collector.ts";
 import type { Pool } from "../pool/pool.ts";
 import { assertReplicable, keyOf } from "./arguments.ts";

@@ -50,7 +50,7 @@ import { hasUnmerged } from "../log/log_merger.ts";
 import { unaskedLogs } from "../log/unasked_logs.ts";
 import { IndexSpace } from "../../index/index_space.ts";
 import { SlotTable } from "../../index/slot_table.ts";
-import { FLAG_BINARY_KEY, metaKeyBytes, packMeta } from "../../log/record_layout.ts";
+import { FLAG_BINARY_KEY, packMeta } from "../../log/record_layout.ts";
 import {
   AGENT_HOST,
   CELL_ADDRESS,
@@ -78,13 +78,7 @@ import {
   ownersOfCell,
   pointCell,
 } from "../../routing/cells.ts";
-import {
-  MERGING_NODE,
-  NO_NODE,
-  nodeOfAgent,
-  NodeState,
-  nodeStateOf,
-} from "../../routing/node_directory.ts";
+import { MERGING_NODE, NO_NODE, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import {
   firstOwnerWord,
   heldBy,
@@ -106,16 +100,6 @@ export interface EncodedKey {
   readonly byteLength: number;
   /** Whether it was given as bytes, not as a string. */
   readonly isBinary: boolean;
-}
-
-/** A key that several KNs own. */
-export interface SharedKey {
-  /** Its bytes, and whether it was given as bytes. */
-  readonly bytes: Uint8Array;
-  readonly isBinary: boolean;
-  readonly hash: number;
-  /** Identities of its owners. */
-  readonly owners: readonly NodeId[];
 }
 
 /** What replication works with. */
@@ -443,26 +427,6 @@ export class KeyReplication {
   #lockAt(cell: CellId): number {
     return this.#pool.cellAt(cell) + CELL_LOCK;
   }
-}
-
-/** The keys of a pool that several KNs own, as far as can be told while that changes. */
-export function sharedKeys(pool: Pool): SharedKey[] {
-  const keys: SharedKey[] = [];
-  const end = cellsEnd(pool);
-  for (let i = 0; i < end; i++) {
-    const cell = i as CellId;
-    const route = loadRoute(pool, cell);
-    if (route === NO_ROUTE) continue;
-    const at = pool.cellAt(cell);
-    const meta = pool.control[at + CELL_KEY_META];
-    const words = pool.control.slice(at + CELL_KEY, at + CELL_KEY + CELL_KEY_BYTES_MAX / 4);
-    const bytes = new Uint8Array(words.buffer, 0, metaKeyBytes(meta)).slice();
-    const owners = ownersOfCell(pool, cell).map((agent) => nodeOfAgent(pool, agent));
-    const hash = hashOfCell(pool, cell);
-    const isBinary = (meta & FLAG_BINARY_KEY) !== 0;
-    if (loadRoute(pool, cell) === route) keys.push({ bytes, isBinary, hash, owners });
-  }
-  return keys;
 }
 
 function isActive(pool: Pool, agent: number): boolean {
