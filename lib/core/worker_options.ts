@@ -64,7 +64,7 @@ const startedIn = isNode ? process.cwd() : "";
  * Descriptors that a thread takes while it is started, on every runtime, with some to spare for its
  * modules.
  */
-const DESCRIPTOR_COUNT = 16;
+const DESCRIPTOR_COUNT = 32;
 
 /**
  * Throws when there are no descriptors for another thread. Where a thread finds none for its event

@@ -294,7 +294,7 @@ export class DpmProcessors {
       if (!(error instanceof ThreadStartError)) throw error;
       const runHere = await this.#options.loadTasks().catch(() => undefined);
       if (runHere === undefined) throw error;
-      return resultOf<unknown>(await runHere(task));
+      return runHere(task);
     }
   }
 

@@ -72,16 +72,17 @@ const PAUSE_WAIT_MS_MAX = 10;
  */
 export type DpmResult = SnapshotReport | SegmentFindings | number;
 
-/** Runs one task; returns what it came to, or why it has failed. */
+/** Runs one task for another thread; returns what it came to, or why it has failed. */
 export function runDpmTask(task: DpmTask): DpmResult | TaskFailure {
   try {
-    return perform(task);
+    return performTask(task);
   } catch (error) {
     return taskFailureOf(error);
   }
 }
 
-function perform(task: DpmTask): DpmResult {
+/** Runs one task; returns what it came to. */
+export function performTask(task: DpmTask): DpmResult {
   const pool = Pool.attach(task.pool);
   // One at a time (dpm_processors.ts).
   const copy = (write: () => SnapshotReport) => actFor(pool, AGENT_COPIER, write);

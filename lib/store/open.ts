@@ -98,7 +98,7 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
 
 /** What does a DPM processor's tasks in this thread, if no other can be started. */
 async function loadTasks(): Promise<(task: DpmTask) => unknown> {
-  return (await import("../dpm/dpm_tasks.ts")).runDpmTask;
+  return (await import("../dpm/dpm_tasks.ts")).performTask;
 }
 
 async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): Promise<Store<V>> {

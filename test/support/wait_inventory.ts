@@ -223,7 +223,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dpm_processors.ts DpmProcessors.#copy": 1,
       "dpm_processors.ts DpmProcessors.#mergeLog": 1,
       "dpm_processors.ts DpmProcessors.#run": 1,
-      "dpm_processors.ts DpmProcessors.#runSurely": 3,
+      "dpm_processors.ts DpmProcessors.#runSurely": 2,
       "dpm_processors.ts DpmProcessors.close": 3,
       "dpm_processors.ts DpmProcessors.mergeLogs": 1,
       "dpm_processors.ts DpmProcessors.sync": 1,

@@ -41,10 +41,14 @@ switch (mode) {
     await store.put("b", 2);
     break;
   case "cpu": {
-    await setTimeout(300);
-    const before = process.cpuUsage();
-    await setTimeout(1000);
-    const { user, system } = process.cpuUsage(before);
-    say((user + system) / 1e6);
+    // On a busy machine its threads, and the runtime's compiler, take a while until they are done.
+    let least = Infinity;
+    for (let second = 0; second < 4; second++) {
+      const before = process.cpuUsage();
+      await setTimeout(1000);
+      const { user, system } = process.cpuUsage(before);
+      least = Math.min(least, (user + system) / 1e6);
+    }
+    say(least);
   }
 }

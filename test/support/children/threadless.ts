@@ -59,6 +59,8 @@ async function step(name: string, run: () => unknown): Promise<void> {
   }
 }
 
+/** Fewer than a thread takes. */
+const SPARE_DESCRIPTORS = 12;
 const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
 const paths = {
   logged: join(root, "logged"),
@@ -71,7 +73,7 @@ const saved = await open<unknown>({ ...SIZES, path: paths.saved, durability: "me
 const stores = { logged, disk, saved, memory: await open<unknown>(SIZES) };
 
 const descriptors = new Descriptors();
-if (mode === "descriptors") descriptors.exhaust();
+if (mode === "descriptors") descriptors.exhaust(SPARE_DESCRIPTORS);
 else if (mode === "gone") {
   // A deployment that removes the release that runs.
   for (const name of [`mod.${extension}`, "lib", "workers"]) {
