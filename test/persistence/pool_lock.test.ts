@@ -500,7 +500,8 @@ test("a path or options that are refused leave no lock", async () => {
 test("a close that fails releases the lock, and so does that of a failed store", async () => {
   const path = temporaryPath();
   const store = await open<unknown>({ path, ...SIZES });
-  mkdirSync(join(path, "image-1"));
+  // Not empty: Deno's unlink removes a directory that is.
+  mkdirSync(join(path, "image-1", "taken"), { recursive: true });
   await assertRejects(() => store.close(), {
     type: SnapshotError,
     code: "DINOMO_SNAPSHOT",
