@@ -90,14 +90,6 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     caughtBy: [STEPS],
   },
   {
-    name: "a record is merged over a newer one of another owner",
-    breaks: "I4",
-    file: MERGER,
-    edits: [["if (order === MergeOrder.OLDER) return true;", ""]],
-    caughtBy: [STEPS],
-    inTest: "in the middle of others",
-  },
-  {
     name: "a record is passed that the cell does not point at yet",
     breaks: "I4",
     file: MERGER,
@@ -133,16 +125,6 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: "lib/far/node/merged_commit.ts",
     edits: [["cells.clear(change.slot, version);", ""]],
-    caughtBy: [STEPS],
-  },
-  {
-    name: "a cell is freed while records of its key wait to be merged",
-    breaks: "I4",
-    file: REPLICATION,
-    edits: [
-      ["!(this.#mergeLogs() && this.#tryClose(cell))", "!this.#tryClose(cell)"],
-      ["if (!this.#mergeLogs()) return false;", ""],
-    ],
     caughtBy: [STEPS],
   },
   {
