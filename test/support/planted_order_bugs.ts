@@ -13,7 +13,13 @@ export const ORDER_BUGS: readonly PlantedBug[] = [
     name: "synchronous calls within each other share a completion",
     breaks: "I5",
     file: "lib/client/completions.ts",
-    edits: [["this.#free = undefined; completion.reset();", "completion.reset();"]],
+    edits: [
+      [
+        "if (completion === undefined) return new SyncCompletion();",
+        "if (completion === undefined) return this.#free = new SyncCompletion();",
+      ],
+      ["this.#free = undefined; completion.reset();", "completion.reset();"],
+    ],
     caughtBy: [QUEUES],
   },
   {

@@ -4,6 +4,7 @@
  * @module
  */
 import { writeFileSync } from "node:fs";
+import { clearInterval, setInterval } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
@@ -147,5 +148,9 @@ for (const threadCount of [1, 2]) {
     await threads.close();
   });
 }
+
+// Threads that are being started keep no process alive.
+const busy = setInterval(() => {}, 1000);
+test.after(() => clearInterval(busy));
 
 test.run();
