@@ -21,4 +21,6 @@ export interface PlantedBug {
   readonly caughtBy: readonly string[];
   /** Part of the name of the test that fails, where others before it would take long. @default any */
   readonly inTest?: string;
+  /** At every how many accesses something dies in simulations of failovers. @default 5 */
+  readonly failoverStride?: number;
 }

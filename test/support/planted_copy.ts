@@ -77,7 +77,7 @@ export class PlantedCopy {
     const original = readFileSync(path, "utf8");
     writeFileSync(path, plant(original, bug));
     try {
-      return await this.#spawn(testFile, bug.inTest ?? "", timeoutMs);
+      return await this.#spawn(testFile, bug.inTest ?? "", timeoutMs, bug.failoverStride);
     } finally {
       writeFileSync(path, original);
     }
@@ -106,7 +106,12 @@ export class PlantedCopy {
     return join(this.#root, isBuilt ? source.replace(/\.ts$/, ".js") : source);
   }
 
-  #spawn(testFile: string, inTest: string, timeoutMs: number): Promise<CopyRun> {
+  #spawn(
+    testFile: string,
+    inTest: string,
+    timeoutMs: number,
+    failoverStride = 5,
+  ): Promise<CopyRun> {
     const { program, args } = runtimeCommand(THIS_RUNTIME, testFile, this.#folder);
     // A seed is for one test that is to be run again; here it would leave out what the others look for.
     const { FORCE_COLOR: _, DINOMO_SEED: __, ...environment } = process.env;
@@ -118,7 +123,7 @@ export class PlantedCopy {
           NO_COLOR: "1",
           DENO_NO_UPDATE_CHECK: "1",
           // Bugs are noticed in many places; a part of them will do.
-          DINOMO_FAILOVER_STRIDE: "5",
+          DINOMO_FAILOVER_STRIDE: String(failoverStride),
           // And by what is tried in every run: what is noticed only now and then would be missed now and then.
           DINOMO_CAMPAIGN: "0",
           DINOMO_IN_TEST: inTest,

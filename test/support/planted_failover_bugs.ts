@@ -199,6 +199,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     file: REPAIR,
     edits: [["for (const life of report.miscounted) recountLive(pool, life);", ""]],
     caughtBy: [IN_MEMORY],
+    failoverStride: 4,
   },
   {
     name: "a zombie's segments stay open",
@@ -220,6 +221,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     file: DEAD,
     edits: [["return replaced === NO_ADDRESS ? [] :", "return true ? [] :"]],
     caughtBy: [IN_MEMORY],
+    failoverStride: 4,
   },
   {
     name: "a DPM processor goes on where one before that has died had begun",
