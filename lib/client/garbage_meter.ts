@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { garbageCollector } from "../core/garbage_collector.ts";
 import type { GarbageCollector } from "../core/garbage_collector.ts";
 import {
   DECODED_FACTOR,
@@ -28,8 +27,8 @@ export class GarbageMeter {
    */
   #leftBytes: number = GARBAGE_BYTES_MIN;
 
-  /** Counts beside shared buffers of so many bytes. */
-  constructor(sharedBytes: () => number, collector = garbageCollector) {
+  /** Counts beside shared buffers of so many bytes; without a collector nothing is asked for. */
+  constructor(sharedBytes: () => number, collector: GarbageCollector | undefined) {
     this.#sharedBytes = sharedBytes;
     this.#collector = collector;
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { garbageCollector } from "../core/garbage_collector.ts";
 import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
 import { GarbageMeter } from "../client/garbage_meter.ts";
@@ -71,7 +72,7 @@ export function makeOperationParts<V>(
     lifetime,
     key,
     queues: new KeyQueues(client),
-    garbage: new GarbageMeter(() => pool.sharedBytes),
+    garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
     indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush),
   };
 }
