@@ -13,7 +13,6 @@
  *
  * @module
  */
-import type { Slot } from "../core/brands.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import type { RequestConsumer } from "../rings/request_consumer.ts";
 import type { PoolAddress } from "../core/brands.ts";
@@ -72,8 +71,6 @@ export interface CommitPolicy {
   refuse(consumer: RequestConsumer, status: number, staged: PoolAddress): void;
   /** Answers a request for a place that has been reserved. */
   answerReserved(consumer: RequestConsumer, address: PoolAddress): void;
-  /** Whether a slot is locked by the group. */
-  hasLocked(slot: Slot): boolean;
 }
 
 /** Where a KN gets room in its logs. */

@@ -117,10 +117,6 @@ export class ImmediateCommit implements CommitPolicy {
     consumer.complete(Status.OK, address, 0, 0);
   }
 
-  hasLocked(): boolean {
-    return false;
-  }
-
   #put(consumer: RequestConsumer, change: Change): void {
     const { slotAt, hash, record, to, address, old, staged } = change;
     if (staged !== NO_ADDRESS) {

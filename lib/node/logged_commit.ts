@@ -27,7 +27,7 @@
  *
  * @module
  */
-import { NO_ADDRESS, type PoolAddress, type Slot } from "../core/brands.ts";
+import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import { metaKind, RECORD_META, RecordKind } from "../log/record_layout.ts";
@@ -107,10 +107,6 @@ export class LoggedCommit implements CommitPolicy {
 
   answerReserved(consumer: RequestConsumer, address: PoolAddress): void {
     this.#group.addReserved(consumer, address);
-  }
-
-  hasLocked(slot: Slot): boolean {
-    return this.#group.hasLocked(slot);
   }
 
   /** Phase 2. */

@@ -200,6 +200,7 @@ export class MergedCommit implements CommitPolicy {
     this.answerRead(consumer, Status.FOUND_STAGED, address);
   }
 
+  /** Whether the group has locked a slot. */
   hasLocked(slot: Slot): boolean {
     return this.#group.hasLocked(slot);
   }
