@@ -2,13 +2,13 @@
  * The host's side of the DPM processors: a thread pool that starts with the first task, and ends
  * its threads when there is nothing to do, so that an idle store has none.
  *
- * Where no thread can be started, what must be done is done by the host's thread: copies, and
- * syncs. What others do as well, or what can be done later, is left: cleaning, merging,
+ * The last copy of a small pool is written by the host's thread, and where no thread can be
+ * started, whatever must be done is done there: copies, and syncs. What others do as well, or what can be done later, is left: cleaning, merging,
  * prefaulting.
  *
  * @module
  */
-import { NO_SEGMENT } from "../core/brands.ts";
+import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
@@ -54,6 +54,9 @@ const FUTILE_BACKOFF_MS = 100;
  */
 const MERGE_LOOK_MS = 1;
 const MERGE_SHARE = 1 / 8;
+
+/** A copy of so many bytes is written in less time than a thread takes to start. */
+const SMALL_COPY_BYTES_MAX = 2 ** 20;
 
 /** How long written bytes may stay unsynced. */
 const SYNC_INTERVAL_MS = 800;
@@ -128,17 +131,27 @@ export class DpmProcessors {
     await Promise.all(agents.map((agent) => this.#mergeLog(agent)));
   }
 
-  /** Writes a snapshot. */
+  /**
+   * Writes a snapshot.
+   *
+   * @param isLast the store closes, and nothing else runs; a small one is written by this thread
+   */
   snapshot(
     directory: HeldDirectory,
     identity: Omit<SnapshotIdentity, "image">,
+    isLast = false,
   ): Promise<SnapshotReport> {
-    return this.#report({ kind: "snapshot", pool: this.#pool.handle, directory, identity });
+    const task: DpmTask = { kind: "snapshot", pool: this.#pool.handle, directory, identity };
+    return this.#report(task, isLast);
   }
 
-  /** Writes a checkpoint of a pool whose writes are logged. */
-  checkpoint(log: LogPlace): Promise<SnapshotReport> {
-    return this.#report({ kind: "checkpoint", pool: this.#pool.handle, log });
+  /**
+   * Writes a checkpoint of a pool whose writes are logged.
+   *
+   * @param isLast the store closes, and nothing else runs; a small one is written by this thread
+   */
+  checkpoint(log: LogPlace, isLast = false): Promise<SnapshotReport> {
+    return this.#report({ kind: "checkpoint", pool: this.#pool.handle, log }, isLast);
   }
 
   /** Writes a copy of the pool. */
@@ -155,15 +168,17 @@ export class DpmProcessors {
    * Copies one after the other: all DPM processors are one agent, and what a dead one held is told
    * from what another one holds.
    */
-  #report(task: DpmTask): Promise<SnapshotReport> {
-    const report = this.#copying.then(() => this.#copy(task));
+  #report(task: DpmTask, isLast = false): Promise<SnapshotReport> {
+    const report = this.#copying.then(() => this.#copy(task, isLast));
     this.#copying = report.catch(() => {});
     return report;
   }
 
-  async #copy(task: DpmTask): Promise<SnapshotReport> {
+  async #copy(task: DpmTask, isLast: boolean): Promise<SnapshotReport> {
     try {
-      return await this.#runSurely(task) as SnapshotReport;
+      const isHere = isLast && this.#isSmall;
+      const report = isHere ? (await this.#options.loadTasks())(task) : await this.#runSurely(task);
+      return report as SnapshotReport;
     } catch (error) {
       this.#endCopying();
       // Errors lose their class on the way between threads.
@@ -284,6 +299,15 @@ export class DpmProcessors {
       // Prefaulting is a courtesy: without it the KN touches the pages itself.
       .catch(() => 0)
       .finally(() => this.#isPrefaulting = false);
+  }
+
+  /** Whether a copy of the pool takes less time than a thread takes to start. */
+  get #isSmall(): boolean {
+    let bytes = 0;
+    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
+      bytes += this.#segments.usedBytes(segment as SegmentId);
+    }
+    return bytes <= SMALL_COPY_BYTES_MAX;
   }
 
   /** Runs a task on a thread, or here if there is none. */

@@ -55,6 +55,12 @@ const PAUSE_WAIT_MS_MAX = 2500;
 const PAUSED_WAIT_MS_MAX = 10;
 /** Polls between two looks at the clock. */
 const POLLS_PER_CLOCK = 64;
+/**
+ * How long a pause spins until it takes a step for one that waits, for a disk or for a processor
+ * that the pause keeps busy, and how long it sleeps then between two looks.
+ */
+const SPIN_MS_MAX = 0.5;
+const NAP_MS = 0.2;
 
 /** The pause was taken away from its holder: what it has copied is not of one moment. */
 export class PauseLostError extends Error {
@@ -214,13 +220,16 @@ function pause(pool: Pool, agent: number, waitMsMax: number, now: () => number):
 }
 
 /**
- * Waits, by spinning, until no agent is inside a step that began before the pause; false when the
- * time is up.
+ * Waits until no agent is inside a step that began before the pause; false when the time is up.
  */
 function stepsEnd(pool: Pool, endMs: number, now: () => number): boolean {
+  const napsFromMs = now() + SPIN_MS_MAX;
   for (let agent = 0; agent < AGENT_COUNT; agent++) {
     for (let poll = 1; isInStep(pool, agent); poll++) {
-      if (poll % POLLS_PER_CLOCK === 0 && now() >= endMs) return false;
+      if (poll % POLLS_PER_CLOCK !== 0) continue;
+      const nowMs = now();
+      if (nowMs >= endMs) return false;
+      if (nowMs >= napsFromMs) sleepSync(NAP_MS);
     }
   }
   return true;

@@ -135,7 +135,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
 
   /** Writes a checkpoint of a pool that is logged, a snapshot of any other. */
   snapshot(): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#snapshot());
+    return this.#exclusively(() => this.#snapshot(false));
   }
 
   /** Writes a copy of the pool into another directory. */
@@ -208,7 +208,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   async #end(hasFailed: boolean): Promise<void> {
     const { dpm, path, log, lock } = this.#parts;
     try {
-      if (!hasFailed && path !== undefined) await this.#snapshot();
+      if (!hasFailed && path !== undefined) await this.#snapshot(true);
     } finally {
       this.#noteClosed(hasFailed);
       try {
@@ -225,7 +225,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     this.#parts.onClosed();
   }
 
-  async #snapshot(): Promise<SnapshotReport> {
+  async #snapshot(isLast: boolean): Promise<SnapshotReport> {
     const { client, dpm, path, codecName, log, lock } = this.#parts;
     if (path === undefined) {
       throw new InvalidArgumentError(
@@ -235,12 +235,12 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     await client.whenIssuedEnded();
     if (log !== undefined) {
       if (this.#hasLostDurability) throw this.#notDurable();
-      return await dpm.checkpoint(log.place);
+      return await dpm.checkpoint(log.place, isLast);
     }
     // A number is used once: whether a snapshot that has failed is in its place is not known, and
     // its image must not be replaced.
     const identity = { number: ++this.#snapshotNumber, codec: codecName };
-    return await dpm.snapshot(lock!.held, identity);
+    return await dpm.snapshot(lock!.held, identity, isLast);
   }
 
   async #backup(directory: string): Promise<SnapshotReport> {

@@ -11,7 +11,7 @@ import * as assert from "uvu/assert";
 import { CYCLE_KINDS, Cycles, growthOf } from "../support/cycles.ts";
 
 /** For each kind. */
-const LIMIT = { warmUpCount: 5, cycleCount: 10, ms: 1000 };
+const LIMIT = { warmUpCount: 4, cycleCount: 8, ms: 500 };
 
 for (const { name, run } of CYCLE_KINDS) {
   test(`${name}: everything is given back`, async () => {

@@ -13,6 +13,7 @@ import {
   type Store,
   StoreClosedError,
 } from "../../mod.ts";
+import { runtimeShare } from "../support/campaign.ts";
 import { assertRejects, assertThrows, errorOf } from "../support/errors.ts";
 import { until } from "../support/store_suite.ts";
 
@@ -55,7 +56,7 @@ function hasFailed(store: Store<unknown>): boolean {
   }
 }
 
-for (const nodes of [1, 3]) {
+for (const nodes of runtimeShare([3, 1, 1])) {
   test(`${nodes} KNs that fail whenever they have something to do end the store, and every operation`, async () => {
     // Clients that helped would do without the KNs' threads.
     const store = await open<unknown>({

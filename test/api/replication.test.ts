@@ -19,6 +19,7 @@ import {
   type Store,
   TooManyReplicatedKeysError,
 } from "../../mod.ts";
+import { runtimeShare } from "../support/campaign.ts";
 import { AttachedThread } from "../support/attached_thread.ts";
 import { assertRejects } from "../support/errors.ts";
 import { Fault, FaultOrders } from "../support/faults.ts";
@@ -202,7 +203,7 @@ test("KNs that come, go and fail leave a key with as many owners as there may be
   }
 });
 
-for (const durability of ["os", "disk", "memory"] as Durability[]) {
+for (const durability of runtimeShare<Durability>(["os", "disk", "memory"])) {
   test(`what was acknowledged for replicated keys is in the files: ${durability}`, async () => {
     const path = temporaryPath();
     const options = { ...OPTIONS, path, durability };

@@ -22,6 +22,7 @@ import {
   restore,
   savedPool,
 } from "../support/snapshots.ts";
+import { sharedIndexes } from "../support/campaign.ts";
 import { seeded } from "../support/random.ts";
 
 /** A disk, and its checkpoint to be tampered with. */
@@ -67,7 +68,7 @@ test("bytes behind the end are refused", () => {
 
 test("every flipped bit of the header is noticed", () => {
   const { disk, bytes } = checkpointed();
-  for (let bit = 0; bit < CHECKPOINT_HEADER_BYTES * 8; bit++) {
+  for (const bit of sharedIndexes(CHECKPOINT_HEADER_BYTES * 8)) {
     const flipped = bytes.slice();
     flipped[bit >>> 3]! ^= 1 << (bit & 7);
     const error = damaged(disk, flipped, `bit ${bit & 7} of byte ${bit >>> 3}`);

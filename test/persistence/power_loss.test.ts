@@ -133,7 +133,7 @@ test(
   "the disk forgets: what was not synced can be lost, torn, or kept",
   seeded((random) => {
     const outcomes = new Set<string>();
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 2000; i++) {
       const disk = new MemoryDisk();
       disk.replaceFile("/pool/a", new Uint8Array(2048).fill(1));
       const isNew = i % 2 === 0;

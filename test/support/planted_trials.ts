@@ -2,8 +2,9 @@
  * The tests of concurrency and durability are tested: each of many bugs is planted into a copy of the library, and the test that is there for
  * it has to fail. Without a bug they have to pass in the copy.
  *
- * These tests run in one thread and do the same everywhere, so bugs are tried on one runtime each; on the others it is only looked
- * whether they could be planted.
+ * These tests run in one thread and do the same everywhere, so bugs are tried on one runtime each, and a part of them in each run, which
+ * is decided by the seed; of the others it is only looked whether they could be planted. `DINOMO_CAMPAIGN=1 npm test -- --only planted`
+ * tries all.
  *
  * @module
  */
@@ -12,8 +13,10 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { PROJECT_ROOT, type Runtime, THIS_RUNTIME } from "../../scripts/runtimes.ts";
+import { SHARE_COUNT } from "./campaign.ts";
 import type { PlantedBug } from "./planted_bug.ts";
 import { plant, PlantedCopy } from "./planted_copy.ts";
+import { SEED } from "./random.ts";
 
 /** Time after which a test file in a copy is ended. A bug that makes it hang is caught by that. */
 const TIMEOUT_MS = 25_000;
@@ -21,6 +24,8 @@ const TIMEOUT_MS = 25_000;
 const UNCHANGED_TIMEOUT_MS = 150_000;
 /** Copies that are used at the same time. */
 const COPY_COUNT = 2;
+/** Of so many bugs one is tried in a run. */
+const PARTS = 4;
 /** What every test file prints that ran to its end. */
 const SUMMARY = /Total: +\d+/;
 const NAME_IS_GONE = /is not defined|Can't find variable|is not a function/;
@@ -68,9 +73,15 @@ async function run(
 
 /** Defines and runs the tests of bugs that are tried on one runtime. */
 export function definePlantedTests(bugs: readonly PlantedBug[], runtime: Runtime): void {
-  if (THIS_RUNTIME === runtime) defineTrials(bugs);
-  else bugs.forEach(definePlanting);
+  const tried = THIS_RUNTIME === runtime ? bugs.filter((_, i) => isTried(i)) : [];
+  defineTrials(tried);
+  bugs.filter((bug) => !tried.includes(bug)).forEach(definePlanting);
   test.run();
+}
+
+/** Whether it is the turn of a bug in this run. */
+function isTried(index: number): boolean {
+  return SHARE_COUNT === 1 || (index + SEED) % PARTS === 0;
 }
 
 function definePlanting(bug: PlantedBug): void {

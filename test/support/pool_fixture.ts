@@ -189,7 +189,7 @@ export class PoolFixture {
 }
 
 function createPool(sizes: FixtureSizes): Pool {
-  const { segmentCount = 64, segmentBytes = 4096, bucketCount, growthBytes } = sizes;
+  const { segmentCount = 64, segmentBytes = 4096, bucketCount, growthBytes = 1 << 16 } = sizes;
   const geometry: Geometry = {
     ...geometryOf(segmentCount * segmentBytes, segmentBytes),
     ...(bucketCount === undefined ? {} : { bucketCount }),

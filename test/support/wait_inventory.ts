@@ -43,6 +43,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "The waitMsMax of the pause, after which it throws",
     places: {
       "gate.ts pause": 2,
+      "gate.ts stepsEnd": 1,
     },
   },
   {
@@ -220,7 +221,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "A task of a DPM processor: a bounded amount of work, whose own waits are listed " +
       "here. A thread that ends rejects it",
     places: {
-      "dpm_processors.ts DpmProcessors.#copy": 1,
+      "dpm_processors.ts DpmProcessors.#copy": 2,
       "dpm_processors.ts DpmProcessors.#mergeLog": 1,
       "dpm_processors.ts DpmProcessors.#run": 1,
       "dpm_processors.ts DpmProcessors.#runSurely": 2,
