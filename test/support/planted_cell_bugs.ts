@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const STEPS = "test/simulation/far_steps.test.ts";
 const FAILOVERS = "test/simulation/failovers_cells.test.ts";
 const GROUP = "lib/far/node/cell_group.ts";
+const REPLICATION_TEST = "test/unit/key_replication.test.ts";
 const MERGER = "lib/far/log/log_merger.ts";
 const REPLICATION = "lib/far/mnode/key_replication.ts";
 
@@ -90,6 +91,14 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     caughtBy: [STEPS],
   },
   {
+    name: "a record is merged over a newer one of another owner",
+    breaks: "I4",
+    file: MERGER,
+    edits: [["if (order === MergeOrder.OLDER) return true;", ""]],
+    caughtBy: [REPLICATION_TEST],
+    inTest: "another one's put is merged later",
+  },
+  {
     name: "a record is passed that the cell does not point at yet",
     breaks: "I4",
     file: MERGER,
@@ -126,6 +135,17 @@ export const CELL_BUGS: readonly PlantedBug[] = [
     file: "lib/far/node/merged_commit.ts",
     edits: [["cells.clear(change.slot, version);", ""]],
     caughtBy: [STEPS],
+  },
+  {
+    name: "a cell is freed while records of its key wait to be merged",
+    breaks: "I4",
+    file: REPLICATION,
+    edits: [
+      ["!(this.#mergeLogs() && this.#tryClose(cell))", "!this.#tryClose(cell)"],
+      ["if (!this.#mergeLogs()) return false;", ""],
+    ],
+    caughtBy: [REPLICATION_TEST],
+    inTest: "after the key has one owner again",
   },
   {
     name: "a cell comes back under a word that it has had before",
