@@ -29,8 +29,8 @@ export class NodeConnection {
    */
   readonly help: () => number;
   /**
-   * Starts the KN's thread, which there is no need for before there are requests; undefined once it
-   * has been called.
+   * Starts the KN's thread, which there is no need for before there is more to do than this thread
+   * does itself; undefined once it has been called.
    */
   start: (() => void) | undefined;
 

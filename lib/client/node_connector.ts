@@ -13,7 +13,7 @@ import { KvsNode } from "../node/kvs_node.ts";
 import { abandonExecutor, clientExecutor } from "../agent/executor.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
-import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
+import { AGENT_EXECUTOR, AGENT_THREAD_WANTED } from "../pool/control_layout.ts";
 import {
   isNodesEpoch,
   nodeOfAgent,
@@ -43,7 +43,7 @@ export interface NodeConnectorOptions {
   readonly onConnect?: ((agent: number, ring: RingHandle) => void) | undefined;
   /**
    * Called when requests are handed over to a KN for the first time: its thread may not have been
-   * started yet.
+   * started yet. Without it the M-node sees the wish when it looks next.
    */
   readonly onHandOver?: ((agent: number) => void) | undefined;
   /** Called with what executing requests in the place of a KN has thrown. */
@@ -99,12 +99,11 @@ export class NodeConnector {
     connection.producer.setConnected(nodeId + 1);
     // The M-node may have given the block to another KN before it saw this client at the ring.
     if (nodeOfAgent(pool, agent) !== nodeId) return connection.producer.setConnected(0);
-    if (onHandOver !== undefined) {
-      connection.start = () => {
-        connection.start = undefined;
-        onHandOver(agent);
-      };
-    }
+    connection.start = () => {
+      connection.start = undefined;
+      Atomics.store(pool.control, connection.agentAt + AGENT_THREAD_WANTED, 1);
+      onHandOver?.(agent);
+    };
     this.#options.onConnect?.(agent, ring);
     this.#connections[agent] = connection;
     client.connect(connection);

@@ -187,8 +187,9 @@ export class SentRequests {
     const { producer } = connection;
     if (producer.inFlightCount <= HELP_MAX) connection.help();
     if (producer.hasUnpublished) producer.publish();
+    if (producer.unansweredCount === 0) return;
     connection.start?.();
-    if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt);
+    wake(this.#pool.control, connection.agentAt);
   }
 
   #takeCompletions(connection: NodeConnection): number {

@@ -154,7 +154,7 @@ export class NodeManager {
     keys?.tend();
     this.#failover.endRecoveries();
     this.#repairs.repairIfNeeded();
-    if (!this.#nodes.isStopping) this.#threads.startSweepers();
+    if (!this.#nodes.isStopping) this.#threads.startNeeded();
   }
 
   /**

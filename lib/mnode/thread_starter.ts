@@ -1,7 +1,8 @@
 /**
- * Starts the threads of KNs in the background, when there is something for them to do: requests
- * that a client hands over, or records that expire. A KN without a thread is executed for by the
- * threads that make its requests.
+ * Starts the threads of KNs in the background, when there is something for them to do: more
+ * requests than their client executes itself, or records that expire. A KN without a thread is
+ * executed for by the threads that make its requests; so a process that opens a store for a few
+ * operations starts none.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import type { Slot } from "../core/brands.ts";
 import type { NodeFailedError } from "../core/errors.ts";
 import { SLOT_COUNT, THREAD_STARTS_MAX, THREAD_STARTS_URGENT_MAX } from "../core/limits.ts";
 import { monotonicMs } from "../core/runtime.ts";
-import { SLOT_EXPIRING_COUNT } from "../pool/control_layout.ts";
+import { AGENT_THREAD_WANTED, SLOT_EXPIRING_COUNT } from "../pool/control_layout.ts";
 import { slotOwner } from "../routing/ownership.ts";
 import type { ManagedNode } from "./managed_node.ts";
 import type { NodeSet } from "./node_set.ts";
@@ -51,14 +52,25 @@ export class ThreadStarter {
   }
 
   /**
-   * Starts the threads of KNs that have none, and own slots with records that expire: only those
-   * threads remove them.
+   * Starts the threads of KNs that have none, and for which there is something to do: attached
+   * threads have handed requests over, which cannot start them, or records expire, which no client
+   * removes.
    */
-  startSweepers(): void {
+  startNeeded(): void {
     const { running, pool } = this.#nodes;
     const idle = running.filter(({ thread }) => !thread.isStarted);
-    if (idle.length === 0 || monotonicMs() < this.#nextSweepersMs) return;
+    if (idle.length === 0) return;
+    for (const node of idle) {
+      const wantedAt = pool.agentAt(node.agent) + AGENT_THREAD_WANTED;
+      if (Atomics.load(pool.control, wantedAt) !== 0) this.start(node);
+    }
+    if (monotonicMs() < this.#nextSweepersMs) return;
     this.#nextSweepersMs = monotonicMs() + SWEEPERS_INTERVAL_MS;
+    this.#startSweepers(idle);
+  }
+
+  #startSweepers(idle: readonly ManagedNode[]): void {
+    const { pool } = this.#nodes;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (pool.control[pool.slotAt(slot as Slot) + SLOT_EXPIRING_COUNT] === 0) continue;
       const owner = slotOwner(pool, slot as Slot);

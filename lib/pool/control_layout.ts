@@ -197,8 +197,9 @@ export const AGENT_THREAD = 3;
 export const AGENT_THREAD_START = 4;
 /** Line 1: SLEEPING. The agent stores 1 before it waits; whoever wakes it swaps it to 0. */
 export const AGENT_SLEEPING = LINE_WORDS;
-/** Line 2: what the M-node wants. Written by the M-node. */
+/** Line 2: what the M-node wants, written by it, and 1 when a client wants the KN to have a thread. */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
+export const AGENT_THREAD_WANTED = AGENT_STOP_WANTED + 1;
 /**
  * Lines 3 and on: counters, as float64. Written by the agent, read by stats(); never by the
  * protocol.

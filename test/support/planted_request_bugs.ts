@@ -189,7 +189,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: "lib/client/sent_requests.ts",
     edits: [[
-      "if (producer.hasUnpublished) producer.publish(); connection.start?.(); if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt);",
+      "if (producer.hasUnpublished) producer.publish(); if (producer.unansweredCount === 0) return; connection.start?.(); wake(this.#pool.control, connection.agentAt);",
       "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",
     ]],
     caughtBy: [WAKE_UPS],
