@@ -92,6 +92,8 @@ test("an agent that stalls in a step fails a pause, and meanwhile the others go 
   let longestMs = 0;
   let stepCount = 0;
   const onWait = () => {
+    // It also waits while it has the pool paused, in naps.
+    if (pool.control[GATE_PAUSED] !== 0) return;
     longestMs = Math.max(longestMs, now() - lastMs);
     assert.is(canStep(other), true, "everybody goes on");
     stepCount += 1;

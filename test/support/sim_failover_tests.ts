@@ -162,7 +162,7 @@ interface Scenario {
 /** Accesses from one that is tried to the next: a process's share of all of them (campaign.ts), unless there is no time for that. */
 const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
 /** In far pools each access takes longer to try: in one run some, from another one on in each run. */
-const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 17;
+const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 31;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 8;
 /** Segments that a DPM processor cleans, or dies in. */
