@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { OPERATIONS, type RoundResult } from "./operations.ts";
+import { MEASURED, OPERATIONS, type RoundResult } from "./operations.ts";
 
 /** One round of each build, on one runtime. */
 export interface Pair {
@@ -25,7 +25,7 @@ export interface Ratio {
 export interface RuntimeVerdict {
   readonly runtime: string;
   readonly operations: readonly (Ratio & { readonly operation: string })[];
-  /** The geometric mean of the operations. */
+  /** The geometric mean of the operations that are judged. */
   readonly mean: Ratio;
 }
 
@@ -61,20 +61,20 @@ export function judgePairs(
   const runtimes = [...logs].map(([runtime, rows]) => {
     const means = columnMeans(rows);
     const drawn = draws.map((draw) => draw.get(runtime)!);
-    const operations = OPERATIONS.map((operation, i) => ({
+    const operations = MEASURED.map((operation, i) => ({
       operation,
       ...toRatio(means[i]!, drawn.map((row) => row[i]!)),
     }));
-    return { runtime, operations, mean: toRatio(meanOf(means), drawn.map(meanOf)) };
+    return { runtime, operations, mean: toRatio(judgedMean(means), drawn.map(judgedMean)) };
   });
-  const overall = meanOf([...logs.values()].map((rows) => meanOf(columnMeans(rows))));
-  const drawn = draws.map((draw) => meanOf([...draw.values()].map(meanOf)));
+  const overall = meanOf([...logs.values()].map((rows) => judgedMean(columnMeans(rows))));
+  const drawn = draws.map((draw) => meanOf([...draw.values()].map(judgedMean)));
   const mean = toRatio(overall, drawn);
   return { runtimes, mean, isTooSlow: mean.low > 1 + tolerance };
 }
 
 function logRatios(pair: Pair): number[] {
-  return OPERATIONS.map((operation) => Math.log(pair.new[operation] / pair.old[operation]));
+  return MEASURED.map((operation) => Math.log(pair.new[operation] / pair.old[operation]));
 }
 
 function redraw<T>(rows: readonly T[], random: () => number): T[] {
@@ -82,7 +82,12 @@ function redraw<T>(rows: readonly T[], random: () => number): T[] {
 }
 
 function columnMeans(rows: readonly (readonly number[])[]): number[] {
-  return OPERATIONS.map((_, i) => meanOf(rows.map((row) => row[i]!)));
+  return MEASURED.map((_, i) => meanOf(rows.map((row) => row[i]!)));
+}
+
+/** Of one figure for each of {@linkcode MEASURED}. */
+function judgedMean(means: readonly number[]): number {
+  return meanOf(means.slice(0, OPERATIONS.length));
 }
 
 function meanOf(numbers: readonly number[]): number {
