@@ -10,12 +10,13 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { PROJECT_ROOT } from "../scripts/runtimes.ts";
+import { PROJECT_ROOT, RUNTIMES } from "../scripts/runtimes.ts";
 import {
   type FileResult,
   findTestFiles,
   parseSummary,
   runTestFiles,
+  runtimesOf,
 } from "./support/test_runner.ts";
 
 const HEADER = `import { test } from "uvu"; import * as assert from "uvu/assert";`;
@@ -134,6 +135,13 @@ test("finds test files in nested folders, in order", () => {
     "test/failing_hook.test.ts",
     "test/nested/z.test.ts",
   ]);
+});
+
+test("tests of tools take turns through the runtimes, and everything else runs on all", () => {
+  const turns = [0, 1, 2].map((turn) => runtimesOf("test/bench.test.ts", 7, RUNTIMES, turn));
+  assert.equal(turns.flat().sort(), [...RUNTIMES]);
+  assert.equal(runtimesOf("test/bench.test.ts", 7, RUNTIMES, undefined), RUNTIMES);
+  assert.equal(runtimesOf("test/api/lives.test.ts", 7, RUNTIMES, 1), RUNTIMES);
 });
 
 test("a quick run leaves out what does not fit, and says so", async () => {

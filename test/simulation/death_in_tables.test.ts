@@ -26,7 +26,7 @@ import {
 import { require } from "../support/sim_model.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 
-const SEED_COUNT = 9;
+const SEED_COUNT = 27;
 /** One seed alone need not have seen everything. */
 const IS_REPLAY = (process.env["DINOMO_SEED"] ?? "") !== "";
 /** Changes of one table, and changes of a repaired one before it is given up. */

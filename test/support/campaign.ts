@@ -2,7 +2,7 @@
  * How much of a long search one process tries.
  *
  * In `npm test` the runtimes share the cases of simulations that run in one thread, and so do the same on every runtime, and of
- * searches in which there are many alike. A run tries half of them, and each runtime a third of that; which half is decided by the
+ * searches in which there are many alike. A run tries a third of them, and each runtime a third of that; which ones is decided by the
  * seed. `DINOMO_CAMPAIGN=1` tries all of them in this process, `DINOMO_CAMPAIGN=10` ten times as many seeds, and `DINOMO_CAMPAIGN=0` all
  * cases that are the same in every run, and no others.
  *
@@ -14,7 +14,7 @@ import { SEED } from "./random.ts";
 
 const GIVEN = process.env["DINOMO_CAMPAIGN"];
 /** Parts of its share of which one process tries one. */
-const PARTS = 2;
+const PARTS = 3;
 
 /** How many times as many random cases are tried as usual; 0: none. */
 export const CAMPAIGN_FACTOR: number = GIVEN === undefined ? 1 : Number(GIVEN);

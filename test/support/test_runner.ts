@@ -30,6 +30,8 @@ export interface TestRunOptions {
   timeoutMs: number;
   /** Runs only {@linkcode QUICK_PATHS}, as far as this time allows, and says what it left out. */
   quickMs?: number;
+  /** Runs the files of {@linkcode TOOL_PATHS} on one of the runtimes each; which one changes with this number. */
+  toolTurn?: number;
   /** Called with each piece of the report as soon as it is known, without the line's end. */
   print: (text: string) => void;
 }
@@ -90,6 +92,27 @@ export const QUICK_PATHS: readonly string[] = [
   "test/api/pipelining.test.ts",
 ];
 
+/**
+ * What tests the tools of development, which are no part of the library: the benchmarks and the test runner itself. They work
+ * alike on all runtimes.
+ */
+export const TOOL_PATHS: readonly string[] = [
+  "test/bench",
+  "test/experiments/",
+  "test/runner.test.ts",
+];
+
+/** On which of the runtimes a file, the n-th of its run, is run. */
+export function runtimesOf(
+  file: string,
+  index: number,
+  runtimes: readonly Runtime[],
+  toolTurn: number | undefined,
+): readonly Runtime[] {
+  if (toolTurn === undefined || !TOOL_PATHS.some((path) => file.startsWith(path))) return runtimes;
+  return [runtimes[(index + toolTurn) % runtimes.length]!];
+}
+
 /** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
 export function findTestFiles(root: string, only: readonly string[]): string[] {
   return readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
@@ -108,12 +131,14 @@ export function findQuickFiles(files: readonly string[]): string[] {
 
 /** Runs every file on every runtime and prints the report; the results come in the order of ending. */
 export async function runTestFiles(options: TestRunOptions): Promise<FileResult[]> {
-  const { root, runtimes, only, jobCount, timeoutMs, quickMs, print } = options;
+  const { root, runtimes, only, jobCount, timeoutMs, quickMs, toolTurn, print } = options;
   const all = findTestFiles(root, only);
   const files = quickMs === undefined ? all : findQuickFiles(all);
   const endMs = performance.now() + (quickMs ?? Infinity);
   if (files.length === 0) print("no test file found");
-  const jobs = files.flatMap((file) => runtimes.map((runtime) => ({ file, runtime })));
+  const jobs = files.flatMap((file, i) =>
+    runtimesOf(file, i, runtimes, toolTurn).map((runtime) => ({ file, runtime }))
+  );
   const fileWidth = Math.max(0, ...files.map((file) => file.length));
   const results: FileResult[] = [];
   const late: string[] = [];
@@ -134,6 +159,9 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
   await Promise.all(Array.from({ length: jobCount }, runJobs));
 
   for (const runtime of runtimes) print(formatRuntime(runtime, results));
+  if (toolTurn !== undefined) {
+    print("the benchmarks' and the runner's own tests ran on one runtime each: see --everywhere");
+  }
   if (quickMs !== undefined) {
     late.push(...jobs.map(({ file }) => file));
     const slow = all.filter((file) => !files.includes(file));
