@@ -1,5 +1,5 @@
 /**
- * The EXECUTOR word of a KN: which thread executes its requests, and whether anybody may.
+ * The EXECUTOR word of a KN: which thread executes its requests, and whether any may.
  *
  * ```text
  *            enter                  fence                 leave
@@ -10,10 +10,10 @@
  * ```
  *
  * Every change is one compare-and-swap or exchange, so there is one executor at a time (I1), and
- * after the M-node has fenced a KN nobody enters any more. Whoever is inside then, if it is alive,
- * ends its step: it can no longer lock any slot that has been moved, and the word says when it has
- * left. The word names the thread, so that when a client's thread dies the KNs are found in whose
- * place it was executing.
+ * after the M-node has fenced a KN no thread enters any more. The thread that is inside then, if it
+ * is alive, ends its step: it can no longer lock any slot that has been moved, and the word says
+ * when it has left. The word names the thread, so that when a client's thread dies the KNs are
+ * found in whose place it was executing.
  *
  * @module
  */
@@ -25,9 +25,9 @@ export const Executor = {
   NOBODY: 0,
   /** The KN's own thread. */
   OWN_THREAD: 1,
-  /** The KN has failed, or has been retired, and nobody is inside. Nobody may enter. */
+  /** The KN has failed, or has been retired, and no thread is inside. None may enter. */
   LEFT: -1,
-  /** Whoever was inside has thrown, in the middle of a step. Nobody may enter. */
+  /** The thread that was inside has thrown, in the middle of a step. None may enter. */
   ABANDONED: -2,
 } as const;
 
@@ -49,8 +49,8 @@ export function clientOf(executor: number): number | undefined {
 }
 
 /**
- * The value that stands for whoever merges logs in the name of an agent block: a DPM processor, or
- * a KN that writes a checkpoint.
+ * The value that stands for the thread that merges logs in the name of an agent block: a DPM
+ * processor, or a KN that writes a checkpoint.
  */
 export function agentExecutor(agent: number): number {
   return FIRST_AGENT + agent;
@@ -61,12 +61,12 @@ function fencedWith(executor: number): number {
   return FENCED_WITH_NOBODY - executor;
 }
 
-/** Enters; false when somebody else is inside, or the KN is fenced. */
+/** Enters; false when another thread is inside, or the KN is fenced. */
 export function enterExecutor(control: Int32Array, at: number, executor: number): boolean {
   return Atomics.compareExchange(control, at, Executor.NOBODY, executor) === Executor.NOBODY;
 }
 
-/** Leaves. Publishes everything done inside to whoever enters next, or tidies up. */
+/** Leaves. Publishes everything done inside to the thread that enters next, or tidies up. */
 export function leaveExecutor(control: Int32Array, at: number, executor: number): void {
   const seen = Atomics.compareExchange(control, at, executor, Executor.NOBODY);
   if (seen !== executor) Atomics.store(control, at, Executor.LEFT);
@@ -79,18 +79,18 @@ export function abandonExecutor(control: Int32Array, at: number, executor: numbe
   if (seen === fencedWith(executor)) Atomics.store(control, at, Executor.ABANDONED);
 }
 
-/** Lets nobody enter any more; returns the word as it was. */
+/** Lets no thread enter any more; returns the word as it was. */
 export function fenceExecutor(control: Int32Array, at: number): number {
   for (;;) {
     const seen = Atomics.load(control, at);
     if (seen < Executor.NOBODY) return seen;
-    // Without anybody inside there is nobody who would say that he has left.
+    // Without a thread inside there is none that would say that it has left.
     const fenced = seen === Executor.NOBODY ? Executor.LEFT : fencedWith(seen);
     if (Atomics.compareExchange(control, at, seen, fenced) === seen) return seen;
   }
 }
 
-/** Whether nobody is inside a fenced KN. */
+/** Whether no thread is inside a fenced KN. */
 export function hasLeft(control: Int32Array, at: number): boolean {
   return Atomics.load(control, at) === Executor.LEFT;
 }

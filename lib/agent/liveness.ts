@@ -69,7 +69,7 @@ export function actFor<Result>(pool: Pool, agent: number, act: () => Result): Re
 }
 
 /**
- * Whether who acted for an agent by {@linkcode actFor} has thrown, or its thread is known to have
+ * Whether the thread that acted for an agent by {@linkcode actFor} has thrown, or is known to have
  * ended; until it is forgotten.
  */
 export function hasDied(pool: Pool, agent: number): boolean {
@@ -79,7 +79,7 @@ export function hasDied(pool: Pool, agent: number): boolean {
     (state === LifeState.RUNNING && hasThreadEnded(threadOf(pool, agentAt)));
 }
 
-/** Forgets that; before anybody else begins to act for the agent. */
+/** Forgets that; before another thread begins to act for the agent. */
 export function forgetDeath(pool: Pool, agent: number): void {
   setLifeState(pool, pool.agentAt(agent), LifeState.NONE);
 }

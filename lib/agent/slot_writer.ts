@@ -139,8 +139,8 @@ export class SlotWriter implements RecordTarget {
 
   /**
    * Counts a record as dead, which may free its segment (I10): the index does not point at it any
-   * more, or never did. For one that was in the index this happens under its slot's lock, so
-   * whoever has that lock finds the count to be right.
+   * more, or never did. For one that was in the index this happens under its slot's lock, so the
+   * holder of that lock finds the count to be right.
    */
   bury(record: PoolAddress): void {
     this.#segments.subtractLive(record, this.recordBytes(record));

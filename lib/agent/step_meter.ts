@@ -1,6 +1,6 @@
 /**
- * Measures how long a KN is occupied: the time that its steps take, whoever executes them. Some
- * steps are timed, and stand for the others (statistics/stride_sampler.ts); where each of them
+ * Measures how long a KN is occupied: the time that its steps take, whichever thread executes them.
+ * Some steps are timed, and stand for the others (statistics/stride_sampler.ts); where each of them
  * calls the operating system anyway, most are.
  *
  * What is measured is added to a counter of the KN's agent block within the step, so it has one

@@ -117,7 +117,7 @@ export interface CacheOptions<P> {
   readonly budgetBytes: number;
   /**
    * Called with the payload whenever it is stored, and returns what is stored: a copy, if the
-   * payload is in a buffer that will be used again. What an entry has had until now is nobody's any
+   * payload is in a buffer that will be used again. What an entry has had until now is not used any
    * more, so its memory may be used for that.
    * @default the payload itself
    */

@@ -1,6 +1,7 @@
 /**
  * What all policies have in common: finding entries, describing hits, counting, and the average
- * cost of a miss. A policy says who gets an entry, which kind, and who has to go for it.
+ * cost of a miss. A policy says which key gets an entry, which kind, and which entry has to go for
+ * it.
  *
  * @module
  */

@@ -4,9 +4,9 @@
  *
  * New values enter a small queue, a tenth of the budget. At its end those that were hit more than
  * once go on to the main queue, the others leave the cache, and their hashes are remembered for as
- * many keys as there are entries: who comes back in that time goes to the main queue at once. At
- * the end of the main queue an entry that was hit goes around once more for each hit, three times
- * at most. A hit moves nothing.
+ * many keys as there are entries: a key that comes back in that time goes to the main queue at
+ * once. At the end of the main queue an entry that was hit goes around once more for each hit,
+ * three times at most. A hit moves nothing.
  *
  * @module
  */

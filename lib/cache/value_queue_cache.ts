@@ -1,6 +1,6 @@
 /**
- * What policies have in common that keep values only, in queues: whoever gives up its value leaves
- * the cache.
+ * What policies have in common that keep values only, in queues: an entry that gives up its value
+ * leaves the cache.
  *
  * @module
  */

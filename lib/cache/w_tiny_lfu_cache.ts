@@ -3,9 +3,9 @@
  * Transactions on Storage 13(4), 2017): values only.
  *
  * New values enter a window, a hundredth of the budget, in which the least recently used leaves
- * first. Who leaves the window is a candidate for the main part, and gets in only if it was used
- * more often lately than the entries that have to go for it. The main part is a segmented LRU: on
- * probation until the first hit, then protected.
+ * first. A value that leaves the window is a candidate for the main part, and gets in only if it
+ * was used more often lately than the entries that have to go for it. The main part is a segmented
+ * LRU: on probation until the first hit, then protected.
  *
  * @module
  */

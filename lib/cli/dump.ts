@@ -61,8 +61,8 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
       });
       return ExitCode.FINE;
     } catch (error) {
-      // Whoever reads a pipe does not see the exit code: an empty dump would be one of an empty
-      // pool.
+      // A process that reads a pipe does not see the exit code: an empty dump would be one of an
+      // empty pool.
       const isSaid = output === undefined && !(error instanceof OutputClosedError);
       if (isSaid) printLine(terminal, toFailureLine(error));
       throw error;

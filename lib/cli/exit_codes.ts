@@ -32,7 +32,7 @@ export class BadDataError extends Error {
   }
 }
 
-/** Whoever read the output has gone away, such as `head`. */
+/** The process that read the output has gone away, such as `head`. */
 export class OutputClosedError extends Error {
   static {
     this.prototype.name = "OutputClosedError";

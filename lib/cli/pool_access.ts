@@ -13,7 +13,7 @@ import { PoolLock } from "../persistence/pool_lock.ts";
 import { readSnapshot, type RestoredPool } from "../persistence/snapshot_reader.ts";
 
 /**
- * Does something with the files of a pool while nobody else may change them.
+ * Does something with the files of a pool while no other process or thread may change them.
  *
  * @param action gets the absolute path of the pool's directory
  * @throws {PathError} when there is no pool that can be read

@@ -27,8 +27,8 @@ export interface PoolEntry {
 }
 
 /**
- * The codec that reads the values of a pool. Those of an application's own codec are bytes to
- * anybody else.
+ * The codec that reads the values of a pool. Only the application can decode those of its own
+ * codec: here they are bytes.
  */
 export async function valueReader(
   pool: Pool,
@@ -67,7 +67,7 @@ export function* entriesOf(
   }
 }
 
-/** The msgpack structures of a pool that nobody writes to. */
+/** The msgpack structures of a pool that no thread writes to. */
 class StructureReader implements StructureStore {
   readonly #reader: OneSidedReader;
   readonly #key: KeyEncoder;

@@ -41,7 +41,7 @@ export function processTerminal(): Terminal {
       try {
         writeAll(STANDARD_ERROR, bytes);
       } catch {
-        // Nobody reads messages any more: that must not change what the command does.
+        // Messages have no reader any more: that must not change what the command does.
       }
     },
   };
@@ -50,7 +50,7 @@ export function processTerminal(): Terminal {
 /**
  * Writes all bytes to a file or a pipe, at its current position.
  *
- * @throws {OutputClosedError} when nobody reads from the pipe any more
+ * @throws {OutputClosedError} when no process reads from the pipe any more
  */
 export function writeAll(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) {
@@ -84,7 +84,11 @@ export class Progress {
   #shownPercent = 0;
   #isLineOpen = false;
 
-  /** Shows nothing yet. @param isWanted whether to show it although nobody waits at a terminal */
+  /**
+   * Shows nothing yet.
+   *
+   * @param isWanted whether to show it although no person waits at a terminal
+   */
   constructor(terminal: Terminal, label: string, isWanted: boolean) {
     this.#terminal = terminal;
     this.#label = label;
@@ -101,7 +105,7 @@ export class Progress {
     }
   }
 
-  /** Shows how many have been done, where nobody knows how many there are. */
+  /** Shows how many have been done, where it is not known how many there are. */
   count(done: number, what: string): void {
     this.#draw(`${done} ${what}`);
   }

@@ -1,5 +1,5 @@
 /**
- * Those who wait for the operations that had been issued when they began to wait, whatever is
+ * Callers that wait for the operations that had been issued when they began to wait, whatever is
  * issued in the meantime.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * A client's connection to one KN: its end of the rings, and who waits for the requests in flight.
+ * A client's connection to one KN: its end of the rings, and what waits for the requests in flight.
  *
  * Completions come in the order of the requests, so what belongs to a completion is found by its
  * number, in arrays of the ring's size; there is no map and nothing to allocate per request.
@@ -14,7 +14,7 @@ import type { Completion } from "./completions.ts";
 /** One client's connection to one KN. */
 export class NodeConnection {
   readonly nodeId: NodeId;
-  /** The KN's agent block: whom to wake. */
+  /** The KN's agent block, by which it is woken. */
   readonly agentAt: number;
   readonly producer: RequestProducer;
   /** The ring as bytes, for values. */

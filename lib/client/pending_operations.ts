@@ -1,6 +1,6 @@
 /**
- * The operations of one client that have not ended: how many there are, and who waits for their
- * end.
+ * The operations of one client that have not ended: how many there are, and which callers wait for
+ * their end.
  *
  * An operation has begun and is no request yet, or is held, or has been sent. Which of them, other
  * parts of the client know; here it is counted.

@@ -81,7 +81,7 @@ export class RequestProbe {
     this.#now = now;
   }
 
-  /** Counts a request that is about to be issued; returns who is to settle it. */
+  /** Counts a request that is about to be issued; returns the completion that is to settle it. */
   watch(key: KeyEncoder, completion: Completion): Completion {
     const weight = this.#requests.next();
     return weight === 0 ? completion : this.#time(key, completion, weight);

@@ -123,7 +123,8 @@ export class DepartedRequests {
   }
 
   /**
-   * Who owns what a request was routed by: the KN that is gone, as long as it may have it locked.
+   * The owner of what a request was routed by: the KN that is gone, as long as it may have it
+   * locked.
    */
   #ownerOf({ words, slot, connection }: DepartedRequest): NodeId {
     const word = words[REQUEST_OWNER_WORD] as OwnerWord;

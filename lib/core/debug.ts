@@ -1,5 +1,5 @@
 /**
- * A trace of what happens rarely and explains much, for who works on Dinomo:
+ * A trace of what happens rarely and explains much, for those that work on Dinomo:
  * `DINOMO_DEBUG=kn,cleaning`, or `all`.
  *
  * Lines go to standard error at once, from every thread, so that they are there when a thread hangs

@@ -159,7 +159,7 @@ export class PoolFullError extends DinomoError {
 }
 
 /**
- * A key that nobody can write at the moment: a KN has failed in the middle of a change to that part
+ * A key that no KN can write at the moment: a KN has failed in the middle of a change to that part
  * of the key space, and its thread neither goes on nor ends. Reads go on. The message says whether
  * the change may have been made.
  */
@@ -267,7 +267,9 @@ export class PoolLockedError extends DinomoError {
     this.prototype.name = "PoolLockedError";
   }
 
-  /** Makes the error; the message names the path, the rule and who has the pool open. */
+  /**
+   * Makes the error; the message names the path, the rule and the process that has the pool open.
+   */
   constructor(message: string) {
     super("DINOMO_LOCKED", message);
   }

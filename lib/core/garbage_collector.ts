@@ -24,7 +24,7 @@ interface BunGlobal {
   gc(force: boolean): void;
 }
 
-/** This runtime's; undefined where collecting is nobody's business but the runtime's. */
+/** This runtime's; undefined where collecting is the runtime's business alone. */
 export const garbageCollector: GarbageCollector | undefined = collectorOf(
   (globalThis as { Bun?: BunGlobal }).Bun,
 );

@@ -121,7 +121,7 @@ export const THREAD_START_MS_MAX = 30_000;
  * seconds.
  */
 export const THREAD_STARTS_MAX = 11;
-/** The same where nobody can, and who waits for it is to be told. */
+/** The same where no other thread can, and the caller that waits for it is to be told. */
 export const THREAD_STARTS_URGENT_MAX = 4;
 /**
  * After how long starting a thread is tried again for the first time; then after twice as long, and

@@ -8,7 +8,7 @@
  *
  * - Functions are taken when this module is loaded, which usually is before there are fakes.
  * - Where they are fakes already, the `scheduler` of the runtime and the clock of a new realm stand
- *   in. What nobody can undo, a module `node:timers/promises` that was replaced as a whole, is out
+ *   in. What cannot be undone, a module `node:timers/promises` that was replaced as a whole, is out
  *   of reach.
  * - Bun's own fakes are below JavaScript: they stop functions taken earlier, too, but neither
  *   another realm's clock, nor immediates, nor `Atomics.waitAsync`.

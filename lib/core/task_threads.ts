@@ -184,8 +184,8 @@ class OneTaskQueue implements TaskQueue {
  * One Piscina, until it has failed to start a thread.
  *
  * It is given a task only when a thread has nothing to do, or when no other thread is being
- * started: so it makes workers in `run` alone, never in an event, where nobody would catch what the
- * runtime throws.
+ * started: so it makes workers in `run` alone, never in an event, where no caller would catch what
+ * the runtime throws.
  */
 class ThreadPool<Task, Result> {
   readonly #piscina: Piscina;

@@ -1,7 +1,7 @@
 /**
  * Which thread of the operating system this is, and whether one is still there.
  *
- * No runtime tells a library when a worker ends that somebody else has started, and on Deno a
+ * No runtime tells a library when a worker ends that the application has started, and on Deno a
  * worker that was terminated may run on after its `exit` event. The operating system knows: on
  * Linux every thread of the process is a directory in `/proc/self/task`. Its number may come back
  * after the thread has ended, so the time at which it was started is compared, too. Elsewhere, and

@@ -16,17 +16,17 @@
  *   into it. Readers that still copy from it notice by the generation (I6, I10).
  *
  * **What is left of the live bytes** of a victim that has been passed from its first record to its
- * last belongs to nobody, and is written off. A thread has died after it had counted a record and
- * before it pointed the index at it, or after it had taken a record out of the index and before it
- * counted that. Nobody who is alive will count it, for three reasons.
+ * last is what dead threads have left, and is written off. A thread has died after it had counted a
+ * record and before it pointed the index at it, or after it had taken a record out of the index and
+ * before it counted that. No thread that is alive will count it, for three reasons.
  *
  * - Nothing is appended to a victim, and the index is pointed at nothing new in it: it was sealed
- *   before it was claimed, which whoever fills a segment does when all of its records have been
- *   published.
+ *   before it was claimed, which the agent that fills a segment does when all of its records have
+ *   been published.
  * - Bytes of a record to which the index has pointed are subtracted under the lock of the record's
  *   slot, by owners and cleaners alike. Since it claimed the victim, the cleaner has held the lock
- *   of the slot of every put in it. So whoever took a record out of the index before that has
- *   subtracted its bytes, or is dead; and whoever came later did not find the record in the victim
+ *   of the slot of every put in it. So a thread that took a record out of the index before that has
+ *   subtracted its bytes, or is dead; and one that came later did not find the record in the victim
  *   any more.
  * - A reservation of a large value counts as live while no index word has ever pointed at it. It
  *   pins its segment until its bytes are subtracted or its record is published, and what was pinned
@@ -213,7 +213,7 @@ export class Cleaner {
         this.#noteVictim(NO_SEGMENT);
         return false;
       }
-      // Before it is claimed: if this thread dies, somebody must find what it was cleaning.
+      // Before it is claimed: if this thread dies, the M-node must find what it was cleaning.
       this.#noteVictim(best);
       if (!this.#segments.claimForCleaning(best)) continue;
       this.#victim = best;
@@ -282,7 +282,8 @@ export class Cleaner {
       swingCells(pool, hash, address, target);
       this.movedBytes += bytes;
     }
-    // Under the lock: whoever cleans the victim after this one has died must not find it half done.
+    // Under the lock: the agent that cleans the victim after this one has died must not find it
+    // half done.
     if (isLive) this.#segments.subtractLive(address, bytes);
     unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
     if (!isLive || isExpired) this.#log.cancel(target, length);

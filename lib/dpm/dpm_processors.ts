@@ -72,7 +72,8 @@ export interface DpmOptions {
   readonly checkpointBytes: number;
   /**
    * Called when cleaning has ended in the middle, because it threw or its thread died. Resolves
-   * when what it has left behind is in order: until then nobody else may clean as a DPM processor.
+   * when what it has left behind is in order: until then no other task may clean as a DPM
+   * processor.
    */
   readonly onCleaningFailed: () => Promise<void>;
   /** Loads what runs a task in this thread. */
@@ -125,7 +126,7 @@ export class DpmProcessors {
     if (!this.#isPrefaulting && this.#mayPrefault()) this.#prefaultNext();
   }
 
-  /** Merges what far KNs have logged by now, as far as nobody else does. */
+  /** Merges what far KNs have logged by now, as far as no other thread does. */
   async mergeLogs(): Promise<void> {
     const agents = activeNodes(this.#pool).map(({ agent }) => agent);
     await Promise.all(agents.map((agent) => this.#mergeLog(agent)));
@@ -237,7 +238,7 @@ export class DpmProcessors {
     if (this.#isClosing || this.#threads.areFailing || !hasUnmerged(this.#pool, agent)) return;
     let task = this.#merging.get(agent);
     if (task === undefined) {
-      // One that fails is tried again; and KNs help when nobody merges.
+      // One that fails is tried again; and KNs help when no DPM processor merges.
       task = this.#run({ kind: "merge", pool: this.#pool.handle, agent })
         .catch((error) => {
           if (!(error instanceof ThreadStartError)) endMerging(this.#pool, agent);
@@ -275,8 +276,8 @@ export class DpmProcessors {
     this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
       if ((gained as number) <= 0) backOff();
     }, (error) => {
-      // A KN that runs out of segments cleans by itself, so a failed task delays nobody; it is
-      // tried again.
+      // A KN that runs out of segments cleans by itself, so a failed task delays no KN; it is tried
+      // again.
       backOff();
       return error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed();
     }).finally(() => this.#isCleaning = false);

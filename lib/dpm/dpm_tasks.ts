@@ -173,7 +173,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
 }
 
 /**
- * Merges what a far KN has logged by now, unless somebody else does; returns how many records.
+ * Merges what a far KN has logged by now, unless another thread does; returns how many records.
  *
  * If it throws, or its thread ends, the merger is left in the middle of a step
  * (recovery/merger_recovery.ts).

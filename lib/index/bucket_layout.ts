@@ -12,7 +12,7 @@
  * | tag | the slot's lock holder, only while the pair's address is 0 | readers | by the store of the address after it |
  * | address | the slot's lock holder, atomically; 0 means that the pair is empty | readers | by that store |
  * | overflow | the slot's lock holder, after the bucket it names is filled | readers | by that store |
- * | next free | whoever returns the bucket, until it is in the free list; then holders of the index space lock | same | - |
+ * | next free | the thread that returns the bucket, until it is in the free list; then holders of the index space lock | same | - |
  *
  * The tag is the whole 32-bit hash; its top 12 bits are the slot, so a tag never matches in a
  * bucket that has been reused by another slot.

@@ -2,17 +2,17 @@
  * Hands out index buckets: extents from the untouched end of the index, overflow buckets from a
  * free list first.
  *
- * **Nobody waits for another thread here**, so one that stalls or dies holds nobody up.
+ * **No thread waits for another one here**, so one that stalls or dies holds no other one up.
  *
  * - The untouched end is one word, NEXT, which is advanced by compare-and-swap.
- * - The free list is guarded by a lock that is only tried. Whoever does not get it takes a bucket
- *   from the untouched end instead, and keeps a bucket that it wanted to return in a list of its
- *   own, linked through the same spare words: it costs no memory. That list is used first, and is
- *   returned as a whole the next time that the lock is free.
+ * - The free list is guarded by a lock that is only tried. A thread that does not get it takes a
+ *   bucket from the untouched end instead, and keeps a bucket that it wanted to return in a list of
+ *   its own, linked through the same spare words: it costs no memory. That list is used first, and
+ *   is returned as a whole the next time that the lock is free.
  *
  * A thread that dies here loses what it held in its hands: the bucket it was taking or returning,
  * and what it had kept. It never leaves a bucket in two places, because the free list is valid at
- * every instant: a bucket leaves it by the one store to FREE that comes before anybody uses the
+ * every instant: a bucket leaves it by the one store to FREE that comes before any thread uses the
  * bucket, and joins it by the one store to FREE that comes after the bucket is linked to the rest.
  * The lock that a dead thread holds, and the count that it may have left one behind, are put right
  * by {@linkcode repairIndexSpace}; until then the others live without the free list.
@@ -104,7 +104,7 @@ export class IndexSpace {
   }
 
   /**
-   * Allocates one bucket for a chain of a table that is being doubled: none that somebody may count
+   * Allocates one bucket for a chain of a table that is being doubled: none that a merger may count
    * on.
    */
   allocateOverflowForDoubling(): BucketId {

@@ -8,8 +8,8 @@
  *    same, the record was reachable at a moment after the generation was loaded, so its segment was
  *    not free at that moment, and this generation is the one in which the record lives (I10).
  * 3. Compare the whole key, copy the record's value into private memory.
- * 4. Load the generation again. If it is the same, nobody had begun to reuse the segment, so what
- *    was copied is the record, whole (I2). If not, start over.
+ * 4. Load the generation again. If it is the same, no thread had begun to reuse the segment, so
+ *    what was copied is the record, whole (I2). If not, start over.
  * 5. A key that was not found is reported only if META is the same as in step 1: otherwise a
  *    doubling or a compaction may have moved the key from a place not yet looked at to one already
  *    passed.

@@ -1,9 +1,9 @@
 /**
  * Makes a slot's table as good as new after a thread has died in the middle of changing it.
  *
- * Whoever repairs holds the slot's lock in the dead thread's place; readers go on reading (I6). The
- * dead thread has left a table that is valid (I8) but not tidy. Whatever it was doing, it is one of
- * these:
+ * The M-node repairs, and holds the slot's lock in the dead thread's place; readers go on reading
+ * (I6). The dead thread has left a table that is valid (I8) but not tidy. Whatever it was doing, it
+ * is one of these:
  *
  * - *A pair that does not belong to its bucket*: a doubling published META and died before it had
  *   removed all that has moved. Readers that know this META look for the pair in the new extent,
@@ -18,8 +18,8 @@
  *   looked into it and none will; it is forgotten, as a snapshot must not hold it. It is lost, and
  *   with it its overflow buckets; the next doubling takes another one. A doubling that died earlier
  *   has left no trace, except in the count of overflow buckets.
- * - *Buckets that were unlinked and not returned*, or taken and not linked: they are lost, so
- *   nobody reuses a bucket in which a reader stands. An overflow bucket without pairs that is still
+ * - *Buckets that were unlinked and not returned*, or taken and not linked: they are lost, so no
+ *   thread reuses a bucket in which a reader stands. An overflow bucket without pairs that is still
  *   linked is filled by inserts.
  * - *Counts that are behind*: they are counted anew.
  *

@@ -3,7 +3,7 @@
  * bytes.
  *
  * ```text
- *   word 0   zero                     } so that to whoever walks over a segment's records
+ *   word 0   zero                     } so that to a thread that walks over a segment's records
  *   word 1   META with kind FRAME     } a frame's header is one more record, without a key
  *   word 2   payload bytes: the records behind this header, a multiple of 8
  *   word 3   generation of the segment
@@ -15,7 +15,7 @@
  *
  * Whether a frame is whole can be told from the frame alone: its CRC covers its length, its place,
  * and the life of the segment that it belongs to. The CRC begins with a value derived from the
- * pool's random hash key, so a value that somebody stores cannot pretend to be a frame. Word 5
+ * pool's random hash key, so a value that a client stores cannot pretend to be a frame. Word 5
  * tells damage from loss: see persistence/frame_replay.ts.
  *
  * The header of a segment is written with its first frame, and carries a CRC of its own in word 3.

@@ -9,7 +9,7 @@ import type { PoolAddress, SegmentId } from "../core/brands.ts";
 export interface LogSink {
   /** Whether nothing is durable any more. */
   readonly hasFailed: boolean;
-  /** Whether a sync is due that nobody else has done. */
+  /** Whether a sync is due that no other thread has done. */
   readonly isSyncOverdue: boolean;
   /** Completes the header of a segment. */
   sealSegmentHeader(segment: SegmentId): void;
@@ -17,6 +17,6 @@ export interface LogSink {
   sealFrame(segment: SegmentId, address: PoolAddress, payloadBytes: number): void;
   /** Writes part of a segment; false when durability is lost. */
   write(address: PoolAddress, byteLength: number): boolean;
-  /** Makes durable what has been written by anybody; false when durability is lost. */
+  /** Makes durable what all threads have written; false when durability is lost. */
   sync(): boolean;
 }

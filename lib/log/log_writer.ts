@@ -48,7 +48,8 @@ export interface LogWriterOptions {
   /**
    * Whether what is appended is merged into the index later: its segments stay open when they are
    * full, so that they are neither cleaned nor freed before that, and are numbered in the order in
-   * which they were filled. Whoever has merged them seals them.
+   * which they were filled. The KN seals them when they are merged; the M-node does so when the KN
+   * is gone.
    */
   readonly isMerged?: boolean;
 }
@@ -75,7 +76,7 @@ const NO_FRAME = 0;
 export class LogWriter {
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
-  /** Who appends. */
+  /** The agent that appends. */
   readonly agent: number;
   readonly #file: LogSink | undefined;
   readonly #isStaging: boolean;
@@ -139,7 +140,7 @@ export class LogWriter {
     return address as PoolAddress;
   }
 
-  /** Gives back the newest reservation, which nobody can have seen. */
+  /** Gives back the newest reservation, which no other thread can have seen. */
   cancel(address: PoolAddress, words: number): void {
     assert(
       ((address >>> 0) + (words >>> 1)) === this.#next,
@@ -175,7 +176,7 @@ export class LogWriter {
     if (ranges.length === 0 && !mustSync && !this.#file.isSyncOverdue) return !this.#file.hasFailed;
     this.#ranges = [];
     const { control } = this.#pool;
-    // Nobody takes this thread for stalled while it waits for a disk.
+    // The M-node does not take this thread for stalled while it waits for a disk.
     control[this.#agentAt + AGENT_IN_SYSTEM_CALL] = 1;
     const isWritten = this.#writeRanges(ranges, this.#file, mustSync);
     control[this.#agentAt + AGENT_IN_SYSTEM_CALL] = 0;
@@ -294,8 +295,8 @@ export class LogWriter {
   }
 
   /**
-   * Goes on in the unfilled tail of a segment that was sealed before it was full. Only who cleans
-   * does that, for whom no reserve is left: puts would use up what may be the only room to clean
+   * Goes on in the unfilled tail of a segment that was sealed before it was full. Only a cleaner
+   * does that, for which no reserve is left: puts would use up what may be the only room to clean
    * to.
    */
   #reopen(units: number): boolean {

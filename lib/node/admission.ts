@@ -24,7 +24,7 @@ export class Admission {
   admit(change: Change, old: PoolAddress): number {
     change.old = old;
     if (change.operation === Operation.DELETE) {
-      // A record that has expired is there for nobody; the sweeper removes it.
+      // A record that has expired is there for no client; the sweeper removes it.
       return this.#exists(old) && this.#holds(change, old) ? Status.OK : Status.UNMET;
     }
     if (!this.#holds(change, old)) return Status.UNMET;

@@ -29,7 +29,7 @@ export class ClientRings {
     this.consumers = [this.#host];
   }
 
-  /** Looks who has come and gone; between two steps, one load if nobody has. */
+  /** Looks which clients have come and gone; between two steps, one load if none has. */
   update(): void {
     const epoch = clientsEpoch(this.#pool);
     if (epoch === this.#epoch) return;

@@ -2,8 +2,8 @@
  * What a thread does that has run dry: spin for a bounded time, then sleep.
  *
  * Waking a sleeping thread costs 60 to 80 microseconds, a spinning one answers in less than one, so
- * spinning pays while requests come quickly. It must not take a processor away from whoever would
- * send the next request:
+ * spinning pays while requests come quickly. It must not take a processor away from the thread that
+ * would send the next request:
  *
  * - A thread spins only if a processor is left for one more thread beside all that spin already.
  *   They are a set, not a count, so that one that dies while it spins can be taken out: see
@@ -97,7 +97,9 @@ export class Spinner {
     this.#growth = sleptMs < SHORT_SLEEP_MS ? Math.min(SPIN_GROWTH_MAX, this.#growth * 2) : 1;
   }
 
-  /** Takes a place among the spinners, if one processor is left for whoever is waited for. */
+  /**
+   * Takes a place among the spinners, if one processor is left for the thread that is waited for.
+   */
   #begin(): boolean {
     const processorCount = Atomics.load(this.#control, GATE_PROCESSOR_COUNT);
     if (this.#bit === 0) return processorCount > 1;
@@ -154,11 +156,11 @@ function spinnerBit(agent: number): number {
 }
 
 /**
- * Sleeps until somebody calls {@linkcode wake}, or the time is up.
+ * Sleeps until a client or the M-node calls {@linkcode wake}, or the time is up.
  *
- * The agent publishes that it sleeps **before** it looks once more for work; whoever brings work
- * publishes it before looking whether the agent sleeps. One of them sees the other, so no wake-up
- * is lost.
+ * The agent publishes that it sleeps **before** it looks once more for work; the thread that brings
+ * work publishes it before looking whether the agent sleeps. One of them sees the other, so no
+ * wake-up is lost.
  *
  * @returns whether the thread slept
  */

@@ -3,7 +3,7 @@
  *
  * A change, and why it is safe:
  *
- * 1. **Append.** Reserve a record in the KN's open segment and copy it there. Nobody can see it
+ * 1. **Append.** Reserve a record in the KN's open segment and copy it there. No reader can see it
  *    yet.
  * 2. **Lock** the slot by swapping the owner word that the request carries (I1, I4;
  *    routing/ownership.ts). If the slot has moved the record is cancelled, and the client sends the

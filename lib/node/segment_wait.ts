@@ -1,9 +1,9 @@
 /**
  * How long a request waits for a segment before it is refused.
  *
- * A segment may become free without this KN doing anything for it: somebody else cleans, or a
+ * A segment may become free without this KN doing anything for it: another agent cleans, or a
  * snapshot or a checkpoint ends that holds back what was cleaned. So a request waits in its ring,
- * its KN tries again a millisecond later, and nobody waits for ever.
+ * its KN tries again a millisecond later, and no request waits for ever.
  *
  * @module
  */
@@ -106,8 +106,8 @@ export class SegmentWait {
   }
 
   /**
-   * Whether that has not been so for longer than a file operation may take: whoever it is may have
-   * failed.
+   * Whether that has not been so for longer than a file operation may take: the thread that writes
+   * the snapshot or the checkpoint may have failed.
    */
   #isSoon(): boolean {
     this.#sinceMs ??= this.#now();

@@ -30,7 +30,7 @@ const FIRST = 1;
  * Writes a backup into an empty directory.
  *
  * No segment is reused meanwhile: a pool that is logged frees segments behind checkpoints only, and
- * nobody else writes one while this has the lock; any other defers freeing, as for a snapshot.
+ * no other agent writes one while this has the lock; any other defers freeing, as for a snapshot.
  *
  * @throws {SnapshotError} when a file operation fails; what was written is not a pool then
  */

@@ -1,5 +1,5 @@
 /**
- * The lock of whoever writes a checkpoint, a snapshot or a backup: one at a time.
+ * The lock of the agent that writes a checkpoint, a snapshot or a backup: one at a time.
  *
  * The word names the agent, so that the lock of a thread that has died can be given back, together
  * with the slot that it was copying. What it has written is a file beside the last checkpoint,
@@ -15,7 +15,7 @@ import { AGENT_COPIER, CHECKPOINT_LOCK, REPAIR_WANTED, SLOT_LOCK } from "../pool
 import type { Pool } from "../pool/pool.ts";
 import { holderOf, unlockForDead } from "../routing/ownership.ts";
 
-/** Takes the lock for an agent; false when somebody else has it. */
+/** Takes the lock for an agent; false when another agent has it. */
 export function tryLockCheckpoints(pool: Pool, agent: number): boolean {
   return Atomics.compareExchange(pool.control, CHECKPOINT_LOCK, 0, agent + 1) === 0;
 }

@@ -14,9 +14,9 @@
  *    deletes, or the records that replaced theirs, are younger than this one, and may be nowhere
  *    else.
  *
- * Whoever writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go on
- * without free segments; and so does whoever writes a backup, which must find the contents of all
- * segments unchanged until it ends.
+ * The agent that writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go
+ * on without free segments; and so does the one that writes a backup, which must find the contents
+ * of all segments unchanged until it ends.
  *
  * @module
  */
@@ -59,7 +59,7 @@ import {
 export interface LogPlace {
   readonly directory: string;
   readonly codec: CodecName;
-  /** The directory as it was locked; undefined in simulations, where nobody else is there. */
+  /** The directory as it was locked; undefined in simulations, where no other process is there. */
   readonly held?: HeldDirectory | undefined;
 }
 
@@ -77,7 +77,9 @@ export class Checkpointer {
   readonly #agent: number;
   readonly #segments: SegmentTable;
 
-  /** Makes a checkpointer; `file` is the pool's image, `agent` who writes checkpoints. */
+  /**
+   * Makes a checkpointer; `file` is the pool's image, `agent` the agent that writes checkpoints.
+   */
   constructor(pool: Pool, files: FileSystem, place: LogPlace, file: LogFile, agent: number) {
     this.#agent = agent;
     this.#pool = pool;
@@ -88,7 +90,7 @@ export class Checkpointer {
   }
 
   /**
-   * Writes a checkpoint, unless somebody else is writing one, or durability is lost; returns
+   * Writes a checkpoint, unless another agent is writing one, or durability is lost; returns
    * whether it did.
    */
   tryCheckpoint(): boolean {
@@ -106,7 +108,7 @@ export class Checkpointer {
   }
 
   /**
-   * Writes a checkpoint, after whoever is writing one.
+   * Writes a checkpoint, after the agent that is writing one.
    *
    * @throws {SnapshotError} when a file operation fails; the previous checkpoint is valid then
    * @throws {DurabilityError} when durability is lost

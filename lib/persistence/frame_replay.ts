@@ -223,7 +223,7 @@ class Replay {
     }
     this.#erase(segment, replayedTo, end);
     if (this.#hasLostFrames) {
-      // Somebody may go on behind the end of this log (SegmentTable.reopen), and would have them
+      // A cleaner may go on behind the end of this log (SegmentTable.reopen), and would have them
       // for a continuation.
       const offset = (this.#addressAt(segment, replayedTo) >>> 0) * ADDRESS_UNIT_BYTES;
       this.#lostFrames.push({ offset, bytes: end - replayedTo });
@@ -356,8 +356,8 @@ class Replay {
   }
 
   /**
-   * Makes a dead record of the bytes between two offsets, so that whoever walks over the records
-   * gets across.
+   * Makes a dead record of the bytes between two offsets, so that a thread that walks over the
+   * records gets across.
    */
   #bridge(segment: SegmentId, from: number, to: number): void {
     const address = this.#addressAt(segment, from);

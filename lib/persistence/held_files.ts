@@ -2,12 +2,12 @@
  * The files of a directory that is held: what is written by path is written there, or not at all.
  *
  * A directory may be moved, removed or replaced while a store has it open, and its path may lead to
- * another pool by then, which somebody else has open. That one's checkpoint must not be replaced,
+ * another pool by then, which another store has open. That one's checkpoint must not be replaced,
  * nor its images removed. So before anything is created, renamed or removed, and before and after
  * anything is opened, it is made sure that the path still leads to the directory that was locked,
- * by device and inode, which are nobody else's as long as the lock has it open; and that its lock
- * file is still the holder's own, by its token. If not, the call fails with ESTALE, or with ENOENT
- * if there is nothing at the path.
+ * by device and inode, which no other directory has as long as the lock has it open; and that its
+ * lock file is still the holder's own, by its token. If not, the call fails with ESTALE, or with
+ * ENOENT if there is nothing at the path.
  *
  * Between looking and acting there are some microseconds. No runtime can name a file by the handle
  * of its directory, so they stay.

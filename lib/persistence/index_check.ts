@@ -114,7 +114,7 @@ export class IndexCheck {
   }
 
   /**
-   * Checks the structure of the index: from then on nobody runs in circles in it, or out of it.
+   * Checks the structure of the index: from then on no thread runs in circles in it, or out of it.
    *
    * @throws {CorruptionError} when something is impossible
    */

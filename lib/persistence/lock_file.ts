@@ -3,9 +3,9 @@
  * process has ended.
  *
  * ```text
- *   lock                     who has the pool open: one line of JSON, a LockHolder
- *   lock.new-<token>         draft of somebody who is opening it; is linked or renamed to the other names
- *   lock.claim-<identity>    who may replace the lock file, or claim, of that identity: the same line
+ *   lock                     which process has the pool open: one line of JSON, a LockHolder
+ *   lock.new-<token>         draft of an opener; is linked or renamed to the other names
+ *   lock.claim-<identity>    which opener may replace the file of that identity: the same line
  * ```
  *
  * A lock file comes into being whole: its draft is linked to the name, which fails if the name is
@@ -15,18 +15,18 @@
  *
  * Replacing is safe against any number of claimants, because of these rules:
  *
- * 1. Whoever wants to replace the lock file X first creates the claim on X, which fails if there is
- *    one. If the owner Y of that claim has ended, he creates the claim on Y instead, and so on. So
- *    at any time at most one living process may replace X: a claim is removed only by its owner,
- *    when he will not replace X any more, or when X is gone.
- * 2. With the claim in hand he reads the lock file again, and goes on only if it still is X. As X
- *    never comes again, a claim that was created after X had been replaced does no harm. As its
- *    holder has ended, nobody else removes X.
- * 3. He replaces X by renaming his draft, in one step: a reader sees X or the new holder, and
+ * 1. An opener that wants to replace the lock file X first creates the claim on X, which fails if
+ *    there is one. If the owner Y of that claim has ended, it creates the claim on Y instead, and
+ *    so on. So at any time at most one living process may replace X: a claim is removed only by its
+ *    owner, when that one will not replace X any more, or when X is gone.
+ * 2. With the claim in hand the opener reads the lock file again, and goes on only if it still is
+ *    X. As X never comes again, a claim that was created after X had been replaced does no harm. As
+ *    its holder has ended, no other process removes X.
+ * 3. It replaces X by renaming its draft, in one step: a reader sees X or the new holder, and
  *    neither half of one.
  *
- * A file that is not a readable LockHolder is therefore nobody's: a power loss or somebody's editor
- * has made it, and it is stale. Only on a file system without hard links do files come into being
+ * A file that is not a readable LockHolder has therefore no owner: a power loss or an editor has
+ * made it, and it is stale. Only on a file system without hard links do files come into being
  * empty. There it is stale after GARBAGE_MS, and a process that is paused for so long between two
  * system calls, while another one opens the pool, would not notice (the pool then has two holders).
  * The socket of pool_lock.ts covers that case too, on Linux and within one runtime.
@@ -56,7 +56,7 @@ import { withPathError } from "./path_error.ts";
 import { isLockHelperFile, LOCK_FILE, lockClaimFile, lockDraftFile } from "./pool_directory.ts";
 import { isSameProcess, livenessOf, ownProcess, type ProcessIdentity } from "./process_identity.ts";
 
-/** Who has a pool open. */
+/** The opener that has a pool open. */
 export interface LockHolder extends ProcessIdentity {
   /** Drawn at random for this opening; 16 hexadecimal digits. */
   readonly token: string;
@@ -88,8 +88,8 @@ interface SeenFile {
 /** Longest lock file that is looked at; a whole one has about 300 bytes. */
 const FILE_BYTES_MAX = 1024;
 /**
- * Attempts to take the lock file. One fails when somebody else opens or closes the pool at the same
- * moment.
+ * Attempts to take the lock file. One fails when another process or thread opens or closes the pool
+ * at the same moment.
  */
 const ATTEMPTS_MAX = 100;
 /**
@@ -98,7 +98,7 @@ const ATTEMPTS_MAX = 100;
  */
 const CLAIM_CHAIN_MAX = 100;
 /**
- * Age from which a file that may have been empty while it was written is nobody's: far longer than
+ * Age from which a file that may have been empty while it was written has no owner: far longer than
  * writing it takes.
  */
 const GARBAGE_MS = 10_000;
@@ -159,7 +159,7 @@ export class LockFile {
 
   /** Removes the lock file, if it is this holder's. */
   remove(): void {
-    // Should it stay there: nobody in this thread takes it for a holder's.
+    // Should it stay there: no opener in this thread takes it for a holder's.
     leftBehind.add(this.#holder.token);
     withPathError(this.#path, () => {
       if (this.#isOwn()) {
@@ -179,7 +179,7 @@ export class LockFile {
     }
   }
 
-  /** Returns false when somebody else has changed something meanwhile. */
+  /** Returns false when another opener has changed something meanwhile. */
   #tryTake(): boolean {
     if (this.#create(this.#path)) return this.#isOwn();
     const seen = readLock(this.#files, this.#path);
@@ -197,7 +197,7 @@ export class LockFile {
   }
 
   /**
-   * Creates the claim on a stale file; undefined when somebody else has changed something
+   * Creates the claim on a stale file; undefined when another opener has changed something
    * meanwhile.
    */
   #claim(stale: SeenFile): string | undefined {
@@ -274,18 +274,18 @@ export class LockFile {
       try {
         const seen = readLock(this.#files, path);
         if (seen === undefined) continue;
-        // One that is not readable may be somebody's draft, half written.
+        // One that is not readable may be another opener's draft, half written.
         const { holder, modifiedMs } = seen;
         const isVoid = holder === undefined ? isOld(modifiedMs) : this.#isVoid(holder);
         if (isVoid) removeIfThere(this.#files, path);
       } catch {
-        // It is in nobody's way, and the pool is open.
+        // It is in no opener's way, and the pool is open.
       }
     }
   }
 }
 
-/** The error about a pool that somebody else has open; `who` ends the sentence. */
+/** The error about a pool that is open elsewhere; `who` says where, and ends the sentence. */
 export function lockedError(directory: string, who: string): PoolLockedError {
   return new PoolLockedError(
     `path must be of a pool that is not open anywhere else, got ${
@@ -294,7 +294,7 @@ export function lockedError(directory: string, who: string): PoolLockedError {
   );
 }
 
-/** Who has a pool open, as far as known, for {@linkcode lockedError}. */
+/** Which process has a pool open, as far as known, for {@linkcode lockedError}. */
 export function describeHolder(holder: LockHolder | undefined): string {
   if (holder === undefined) return "another process has open, or is opening or closing";
   return `${nameOf(holder)} has had open since ${holder.since}`;
@@ -307,7 +307,7 @@ function nameOf(holder: LockHolder): string {
   return holder.thread === number ? "this thread" : "another thread of this process";
 }
 
-/** Who has the pool open according to the lock file; undefined if it is nobody, or not known. */
+/** The holder of the pool according to the lock file; undefined if there is none, or not known. */
 export function readLockHolder(files: FileSystem, directory: string): LockHolder | undefined {
   try {
     const holder = readLock(files, join(directory, LOCK_FILE))?.holder;

@@ -31,7 +31,10 @@ import { SegmentTable } from "../pool/segment_table.ts";
 import { packSynced, syncedBytesOf } from "../pool/synced_bytes.ts";
 import { type FileSystem, writeFully } from "./file_system.ts";
 
-/** After how long without a sync a writer syncs itself: whoever should have done it is blocked. */
+/**
+ * After how long without a sync a writer syncs itself: the thread that should have done it is
+ * blocked.
+ */
 const OVERDUE_MS = 1500;
 
 /** How far one life of a segment is filled. */
@@ -67,7 +70,7 @@ export class LogFile implements LogSink {
     return durabilityFailure(this.#pool) !== DurabilityFailure.NONE;
   }
 
-  /** Whether a sync is due that nobody else has done. */
+  /** Whether a sync is due that no other thread has done. */
   get isSyncOverdue(): boolean {
     return unsyncedBytes(this.#pool) > 0 &&
       this.#clock() - this.#figure(SyncFigure.LAST_AT_MS) > OVERDUE_MS;
@@ -118,7 +121,7 @@ export class LogFile implements LogSink {
     return true;
   }
 
-  /** Makes durable what has been written by anybody; false when durability is lost. */
+  /** Makes durable what all threads have written; false when durability is lost. */
   sync(): boolean {
     const { control } = this.#pool;
     if (this.hasFailed) return false;
@@ -139,7 +142,7 @@ export class LogFile implements LogSink {
     }
     this.#noteSynced(written);
     this.#count(this.#clock() - startMs);
-    // A sync that somebody else saw fail may have succeeded here, on pages that are lost.
+    // A sync that another thread saw fail may have succeeded here, on pages that are lost.
     return !this.hasFailed;
   }
 

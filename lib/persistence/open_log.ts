@@ -72,10 +72,10 @@ export interface StartedLog extends Log {
 const FIRST_IMAGE = 1;
 
 /**
- * Starts logging for a pool that nobody works on yet: creates the image of a new pool, and writes a
- * checkpoint where there is none or where what was recovered differs from it. If there is no room
- * for it on the disk, a pool that was recovered can be read: durability is lost from the start, and
- * the files stay as they were.
+ * Starts logging for a pool that no thread works on yet: creates the image of a new pool, and
+ * writes a checkpoint where there is none or where what was recovered differs from it. If there is
+ * no room for it on the disk, a pool that was recovered can be read: durability is lost from the
+ * start, and the files stay as they were.
  *
  * @param level one of `DurabilityLevel`, not MEMORY
  * @param restored what the pool was restored from; undefined for a new one
@@ -106,7 +106,8 @@ export function startLog(
       file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
     }
     if (restored === undefined || restored.recovery.mustCheckpoint) checkpointer.checkpoint();
-    // Whoever has renamed the checkpoint may have been killed before it was durable under its name.
+    // The process that renamed the checkpoint may have been killed before it was durable under its
+    // name.
     else files.syncDirectory(place.directory);
   } catch (error) {
     if (restored === undefined || !isDiskFull(error)) {

@@ -11,7 +11,7 @@ import { withPathError } from "./path_error.ts";
 /** The newest checkpoint. */
 export const CHECKPOINT_FILE = "checkpoint";
 const IMAGE_PREFIX = "image-";
-/** Who has the pool open. */
+/** Says which process has the pool open. */
 export const LOCK_FILE = "lock";
 const LOCK_DRAFT_PREFIX = `${LOCK_FILE}.new-`;
 const LOCK_CLAIM_PREFIX = `${LOCK_FILE}.claim-`;
@@ -126,7 +126,7 @@ function assertNotInPool(files: FileSystem, path: string): void {
   try {
     names = files.list(parent);
   } catch {
-    // Where nobody may look, nobody has looked for a pool either.
+    // A directory that cannot be listed is not taken for a pool.
   }
   const isPool = names.includes(CHECKPOINT_FILE) || names.includes(LOCK_FILE);
   if (!isPool || !names.every(isPoolFile)) return;

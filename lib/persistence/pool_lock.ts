@@ -9,8 +9,8 @@
  * - On Linux a **socket**, see pool_socket.ts. The kernel gives it to one at a time, threads of one
  *   process included, and frees it when that one ends, however it does.
  * - The **lock file**, see lock_file.ts: for other systems, for processes on another runtime or in
- *   another network namespace, and to say who it is. It is safe without the socket; with it, there
- *   is nobody to race with on the same runtime.
+ *   another network namespace, and to say which process has the pool open. It is safe without the
+ *   socket; with it, there is no other opener to race with on the same runtime.
  *
  * What a store writes by path it writes only while the directory is the one that was locked
  * (held_files.ts): it may be moved, removed or replaced at any time.
@@ -20,8 +20,9 @@
  *
  * What remains: without the socket, the lock of a thread that has ended counts as its process's, as
  * long as that runs; so does one whose directory was moved while it was open, and one of an earlier
- * process with the same pid where the system does not tell when a process was started. And anybody
- * on the machine who knows device and inode can listen on the socket, which keeps the pool closed.
+ * process with the same pid where the system does not tell when a process was started. And any
+ * process on the machine that knows device and inode can listen on the socket, which keeps the pool
+ * closed.
  *
  * @module
  */
@@ -63,7 +64,7 @@ const heldDirectories = new Set<string>();
 /** Enough that no two openings ever draw the same. */
 const TOKEN_BYTES = 8;
 
-/** A directory that is open: its device and inode are nobody else's. */
+/** A directory that is open: no other directory has its device and inode. */
 interface OpenDirectory {
   readonly files: FileSystem;
   readonly path: string;
@@ -72,7 +73,7 @@ interface OpenDirectory {
   readonly inode: bigint;
 }
 
-/** A pool's directory that nobody else can open. */
+/** A pool's directory that no other opener can have. */
 export class PoolLock {
   /** What is held, as the threads are told that write to it. */
   readonly held: HeldDirectory;
@@ -101,8 +102,8 @@ export class PoolLock {
   /**
    * Locks a directory, or refuses at once. Does not keep the process alive.
    *
-   * @throws {PoolLockedError} when somebody else has it open: another process, thread, or store of
-   *   this thread
+   * @throws {PoolLockedError} when it is open already: in another process, thread, or store of this
+   *   thread
    * @throws {PathError} when it is not a directory, or its lock file cannot be read or written
    */
   static async acquire(path: string, options: PoolLockOptions = {}): Promise<PoolLock> {

@@ -1,7 +1,7 @@
 /**
  * The socket of a pool: an abstract UNIX socket of Linux, on which at most one thread of the
- * machine listens. The kernel frees it when the process ends, however it does. Nobody is meant to
- * connect.
+ * machine listens. The kernel frees it when the process ends, however it does. No process is meant
+ * to connect.
  *
  * Two things about the runtimes:
  *
@@ -16,7 +16,7 @@
 import { createServer } from "node:net";
 import process from "node:process";
 
-/** A socket that this thread has, and nobody else on this runtime. */
+/** A socket that this thread has, and no other thread on this runtime. */
 export interface PoolSocket {
   readonly name: string;
   /** Lets others have it. */
@@ -92,7 +92,7 @@ function listenOnDeno(deno: DenoNamespace, name: string): PoolSocket {
       // The process must not end before the promise does.
       listener.ref();
       listener.close();
-      // The name is free when nobody waits for a connection any more.
+      // The name is free when `sendAway` waits for no connection any more.
       return ended;
     },
   };

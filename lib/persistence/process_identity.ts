@@ -1,5 +1,5 @@
 /**
- * Which process somebody is: told apart from another one that got the same pid later, or after a
+ * The identity of a process: told apart from another one that got the same pid later, or after a
  * restart of the machine.
  *
  * @module

@@ -166,7 +166,7 @@ function endDeferral(pool: Pool): void {
  * Copies everything but the records, only the segment table in a pause, and the rest while
  * operations go on: for a checkpoint from which the log is replayed, see slot_copy.ts.
  *
- * @param agent who does it
+ * @param agent the agent that does it
  * @param onPause called in the pause
  */
 export function captureForReplay(

@@ -53,8 +53,9 @@ export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 4;
 
 /**
- * GATE. 0, or the lease of whoever pauses the pool, which names it. Swapped by whoever pauses, and
- * by the M-node when that one has failed; read by every agent before it starts a step; see gate.ts.
+ * GATE. 0, or the lease of the agent that pauses the pool, which names it. Swapped by that agent,
+ * and by the M-node when that one has failed; read by every agent before it starts a step; see
+ * gate.ts.
  */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
 /** Whether freed segments become free-pending, not free: one of DeferFree in segment_table.ts. */
@@ -64,7 +65,7 @@ export const GATE_NODE_COUNT = GATE_PAUSED + 2;
 /** Processors of the machine, for idle strategies. Constant after creation. */
 export const GATE_PROCESSOR_COUNT = GATE_PAUSED + 3;
 
-/** Number of the next pause. Counted by whoever wants to pause. */
+/** Number of the next pause. Counted by the agent that wants to pause. */
 export const GATE_PAUSE_COUNT = GATE_PAUSED + 4;
 /**
  * Grows with every change of the node directory (routing/node_directory.ts): clients compare it
@@ -75,8 +76,8 @@ export const NODES_EPOCH = GATE_PAUSED + 5;
 export const STORE_STATE = GATE_PAUSED + 6;
 
 /**
- * 1 if something is left that a repair of the pool's books releases. Set by whoever leaves it,
- * taken by the M-node.
+ * 1 if something is left that a repair of the pool's books releases. Set by the thread that leaves
+ * or finds it, taken by the M-node.
  */
 export const REPAIR_WANTED = GATE_PAUSED + 7;
 /**
@@ -96,12 +97,12 @@ export const SPINNERS_WORDS = Math.ceil(NODE_COUNT_MAX / 32);
 
 /**
  * DURABILITY. The level, one of DurabilityLevel in durability.ts, is constant after creation; a
- * failure is stored by whoever meets it, and never taken back.
+ * failure is stored by the thread that meets it, and never taken back.
  */
 export const DURABILITY_LEVEL = SPINNERS + LINE_WORDS;
 export const DURABILITY_FAILURE = DURABILITY_LEVEL + 1;
 /**
- * 1 while somebody writes a checkpoint, a snapshot or a backup. Swapped; see
+ * 0, or 1 + the agent that writes a checkpoint, a snapshot or a backup. Swapped; see
  * persistence/checkpointer.ts.
  */
 export const CHECKPOINT_LOCK = DURABILITY_LEVEL + 2;
@@ -110,7 +111,7 @@ export const CHECKPOINT_NUMBER_WORD = DURABILITY_LEVEL + 3;
 export const IMAGE_NUMBER_WORD = DURABILITY_LEVEL + 4;
 /** UNITS WRITTEN when the newest checkpoint was captured. Written under the lock. */
 export const CHECKPOINT_UNITS = DURABILITY_LEVEL + 5;
-/** Freed segments that wait for a checkpoint. Counted by whoever frees and releases them. */
+/** Freed segments that wait for a checkpoint. Counted by the threads that free and release them. */
 export const FREE_PENDING_COUNT = DURABILITY_LEVEL + LINE_WORDS;
 /**
  * Units of 8 bytes written to the image, and how many of them are known to be synced; both wrap as
@@ -124,7 +125,7 @@ export const UNITS_SYNCED = UNITS_WRITTEN + LINE_WORDS;
  */
 export const SYNC_FIGURES = UNITS_SYNCED + LINE_WORDS;
 
-/** Free segments not yet promised to anybody: see free_segments.ts. */
+/** Free segments not yet promised to a taker: see free_segments.ts. */
 export const FREE_SEGMENT_COUNT = SYNC_FIGURES + LINE_WORDS;
 
 /**
@@ -140,13 +141,13 @@ export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
 export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
 
 /**
- * Grows when a client comes or goes: KNs compare it with what they have seen. Counted by whoever
- * comes or goes.
+ * Grows when a client comes or goes: KNs compare it with what they have seen. Counted by the client
+ * that comes or goes, and by the M-node for one that has died.
  */
 export const CLIENTS_EPOCH = INDEX_SPACE_LOCK + LINE_WORDS;
 /**
  * CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped
- * by whoever takes or frees the place;
+ * by the thread that takes or frees the place;
  */
 export const CLIENT_BLOCKS = CLIENTS_EPOCH + LINE_WORDS;
 export const CLIENT_STATE = 0;
@@ -163,22 +164,24 @@ export const CLIENT_THREAD_START = 3;
 export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
- * GENERATIONS: how often each segment was reused. Bumped by whoever frees the segment, before it
- * can be allocated again; loaded by readers around every read of a record. Rarely written, so
- * packed.
+ * GENERATIONS: how often each segment was reused. Bumped by the thread that frees the segment,
+ * before it can be allocated again; loaded by readers around every read of a record. Rarely
+ * written, so packed.
  */
 export const GENERATIONS = OWNER_TABLE + SLOT_COUNT;
 
 /**
- * An agent is a role in the pool, and names whoever holds a lock: KNs come first, then the DPM
+ * An agent is a role in the pool, and names the holder of a lock: KNs come first, then the DPM
  * processors that clean, then the host.
  */
 export const AGENT_DPM = NODE_COUNT_MAX;
 export const AGENT_HOST = NODE_COUNT_MAX + 1;
-/** Whoever copies slots for a checkpoint or a backup, and holds CHECKPOINT_LOCK. */
+/**
+ * The copier: the thread that copies slots for a checkpoint or a backup, and holds CHECKPOINT_LOCK.
+ */
 export const AGENT_COPIER = NODE_COUNT_MAX + 2;
 /**
- * In the far placement, whoever merges the log of a KN: the KN of agent block i has the merger of
+ * In the far placement, the merger of the log of a KN: the KN of agent block i has the merger of
  * block AGENT_MERGERS + i. Several threads may merge one log, one at a time: the one in the
  * EXECUTOR word of the merger's block.
  */
@@ -195,7 +198,7 @@ export const AGENT_LIFE_STATE = 2;
  */
 export const AGENT_THREAD = 3;
 export const AGENT_THREAD_START = 4;
-/** Line 1: SLEEPING. The agent stores 1 before it waits; whoever wakes it swaps it to 0. */
+/** Line 1: SLEEPING. The agent stores 1 before it waits; the thread that wakes it swaps it to 0. */
 export const AGENT_SLEEPING = LINE_WORDS;
 /** Line 2: what the M-node wants, written by it, and 1 when a client wants the KN to have a thread. */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
@@ -207,9 +210,9 @@ export const AGENT_THREAD_WANTED = AGENT_STOP_WANTED + 1;
 export const AGENT_COUNTERS = 3 * LINE_WORDS;
 /**
  * Line 4: EXECUTOR, one of Executor in executor.ts: the thread that executes requests for the KN,
- * its own, or a client's that helps. Swapped by whoever begins or ends, and by the M-node, which
- * fences the KN. The words after it are written by the executor; the first of them are what it
- * leaves to the next one.
+ * its own, or a client's that helps. Swapped by the thread that begins or ends a step, and by the
+ * M-node, which fences the KN. The words after it are written by the executor; the first of them
+ * are what it leaves to the next one.
  */
 export const AGENT_EXECUTOR = 4 * LINE_WORDS;
 /** Open segment of the KN's log, as segment + 1, and the next unit of 8 bytes in it. */
@@ -219,12 +222,12 @@ export const AGENT_LOG_NEXT = AGENT_EXECUTOR + 2;
 export const AGENT_STAGING_SEGMENT = AGENT_EXECUTOR + 3;
 export const AGENT_STAGING_NEXT = AGENT_EXECUTOR + 4;
 /**
- * For whoever tidies up after an executor that has died (recovery/step_recovery.ts): how many steps
- * have begun; where the newest reservation of the log begins, and the frame that it is in; how far
- * a commit group is, one of GroupState in request_group.ts; the segment that is being cleaned, as
- * segment + 1, stored before it is claimed; 1 during a call of the operating system that may take
- * long; of a merger, the segment of the record that it has replaced or removed last, as segment +
- * 1, stored before it does that.
+ * For the M-node, which tidies up after an executor that has died (recovery/step_recovery.ts): how
+ * many steps have begun; where the newest reservation of the log begins, and the frame that it is
+ * in; how far a commit group is, one of GroupState in request_group.ts; the segment that is being
+ * cleaned, as segment + 1, stored before it is claimed; 1 during a call of the operating system
+ * that may take long; of a merger, the segment of the record that it has replaced or removed last,
+ * as segment + 1, stored before it does that.
  */
 export const AGENT_STEPS = AGENT_EXECUTOR + 5;
 export const AGENT_LOG_LAST = AGENT_EXECUTOR + 6;
@@ -234,8 +237,8 @@ export const AGENT_VICTIM = AGENT_EXECUTOR + 9;
 export const AGENT_IN_SYSTEM_CALL = AGENT_EXECUTOR + 10;
 export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
 /**
- * Far placement: keys that the KN may append beside those that are logged, for everybody who
- * promises some; see far_budget.ts.
+ * Far placement: keys that the KN may append beside those that are logged, for all KNs that promise
+ * some; see far_budget.ts.
  */
 export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
 /**
@@ -281,8 +284,8 @@ export const SLOT_OVERFLOW_COUNT = SLOT_LOCK + 5;
 export const SLOT_WORDS = 2 * LINE_WORDS;
 
 /**
- * SEGMENT, line 0: written by whoever holds the segment (its state says who). The state word is
- * (life << 4) | (odd generation << 3) | state, see segment_table.ts.
+ * SEGMENT, line 0: written by the agent that holds the segment (its state says which). The state
+ * word is (life << 4) | (odd generation << 3) | state, see segment_table.ts.
  */
 export const SEGMENT_STATE = 0;
 /** Bytes appended, header included. Published at the end of a batch and when sealed. */
@@ -336,9 +339,9 @@ export const CELLS_END = 0;
 export const CELL_HASHES = LINE_WORDS;
 export const CELLS_FIRST = CELL_HASHES + CELL_COUNT;
 /**
- * CELL, line 0: LOCK, in the format of an owner word (routing/ownership.ts): swapped by whoever
+ * CELL, line 0: LOCK, in the format of an owner word (routing/ownership.ts): swapped by the KN that
  * changes the key, and by the M-node. The words after it change under that lock, but for one case:
- * who moves or removes the record at ADDRESS swaps ADDRESS, under the slot's lock.
+ * the agent that moves or removes the record at ADDRESS swaps ADDRESS, under the slot's lock.
  */
 export const CELL_LOCK = 0;
 /** The key's newest record that is logged; 0 if the key does not exist. */
@@ -384,9 +387,9 @@ export function controlWords(segmentCount: number): number {
 }
 
 /**
- * Index of FREE BITS: segment & 31 of word segment >>> 5 is set if the segment is free and nobody
- * has taken it. Set and cleared atomically, bit by bit, by whoever frees or takes a segment
- * (free_segments.ts).
+ * Index of FREE BITS: segment & 31 of word segment >>> 5 is set if the segment is free and no
+ * thread has taken it. Set and cleared atomically, bit by bit, by the thread that frees or takes a
+ * segment (free_segments.ts).
  */
 export function freeBitsStart(segmentCount: number): number {
   return Math.ceil((GENERATIONS + segmentCount) / LINE_WORDS) * LINE_WORDS;

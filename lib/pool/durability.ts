@@ -127,8 +127,8 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Figures about syncing, as float64 words from SYNC_FIGURES on. Written by whoever has synced; for
- * stats and deadlines.
+ * Figures about syncing, as float64 words from SYNC_FIGURES on. Written by the thread that has
+ * synced; for stats and deadlines.
  */
 export const SyncFigure = { LAST_AT_MS: 0, COUNT: 1, TOTAL_MS: 2, LAST_MS: 3, MAX_MS: 4 } as const;
 

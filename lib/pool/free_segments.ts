@@ -1,5 +1,5 @@
 /**
- * The set of free segments: a bit for each, and how many of them nobody has been promised.
+ * The set of free segments: a bit for each, and how many of them are promised to no taker.
  *
  * ```text
  *   take   count - 1, unless only a reserve is left     a permit: there is a bit for it
@@ -8,7 +8,7 @@
  *          count + 1
  * ```
  *
- * **Why nobody gets a segment twice.** A bit says that a segment is free now, and nothing about
+ * **Why no two takers get one segment.** A bit says that a segment is free now, and nothing about
  * what was before. It is cleared by `Atomics.and`, whose result says whether it was set: of all
  * threads that clear it, one finds it set. So it does not matter for how long a thread was asleep
  * between its look at a word and that, nor how often the segment has been taken and returned
@@ -46,7 +46,7 @@ export class FreeSegments {
     this.#end = this.#start + Math.ceil(pool.geometry.segmentCount / 32);
   }
 
-  /** Number of free segments that nobody has claimed. */
+  /** Number of free segments that no taker has claimed. */
   get count(): number {
     return Atomics.load(this.#control, FREE_SEGMENT_COUNT);
   }
@@ -87,14 +87,14 @@ export class FreeSegments {
     Atomics.add(this.#control, FREE_SEGMENT_COUNT, 1);
   }
 
-  /** Removes a segment that turns out not to be free, while nobody else changes the set. */
+  /** Removes a segment that turns out not to be free, while no other thread changes the set. */
   remove(segment: SegmentId): void {
     if (!this.has(segment)) return;
     Atomics.and(this.#control, this.#start + (segment >>> 5), ~(1 << (segment & 31)));
     Atomics.sub(this.#control, FREE_SEGMENT_COUNT, 1);
   }
 
-  /** Counts the set anew, while nobody changes it. */
+  /** Counts the set anew, while no thread changes it. */
   recount(): void {
     let count = 0;
     for (let at = this.#start; at < this.#end; at++) {

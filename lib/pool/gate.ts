@@ -1,24 +1,24 @@
 /**
  * The gate: lets a thread stop every agent between two steps, and know that they have stopped.
  *
- * An agent stores BUSY before it looks at PAUSED; whoever pauses stores PAUSED before it looks at
- * the agents' states. Both are sequentially consistent, so either the agent sees the pause and does
- * not start its step, or the pauser sees BUSY and waits until the step has ended. An agent that
- * sleeps need not wake up to be paused.
+ * An agent stores BUSY before it looks at PAUSED; the pauser stores PAUSED before it looks at the
+ * agents' states. Both are sequentially consistent, so either the agent sees the pause and does not
+ * start its step, or the pauser sees BUSY and waits until the step has ended. An agent that sleeps
+ * need not wake up to be paused.
  *
- * **A pause is a lease**, since whoever has it may die, or stall until others take it for dead.
- * PAUSED names the holder, and has a number that no other pause has. It is taken by a
- * compare-and-swap from 0, so there is one pause at a time, and given back by one from the holder's
- * own word. Somebody else may clear it ({@linkcode breakPause}); then agents go on, also in the
- * middle of what the holder does. When that holder comes back, its swap fails, even if the same
- * agent has paused again since, and it learns that what it has seen was not of one moment
- * ({@linkcode PauseLostError}). So nothing that a pause is for may take effect before the pause has
- * been given back; I10 and the checkpoints rely on that.
+ * **A pause is a lease**, since its holder may die, or stall until others take it for dead. PAUSED
+ * names the holder, and has a number that no other pause has. It is taken by a compare-and-swap
+ * from 0, so there is one pause at a time, and given back by one from the holder's own word. The
+ * M-node may clear it ({@linkcode breakPause}); then agents go on, also in the middle of what the
+ * holder does. When that holder comes back, its swap fails, even if the same agent has paused again
+ * since, and it learns that what it has seen was not of one moment ({@linkcode PauseLostError}). So
+ * nothing that a pause is for may take effect before the pause has been given back; I10 and the
+ * checkpoints rely on that.
  *
- * **Nobody waits for ever**: an agent that stalls in the middle of a step holds a pause up for a
- * bounded time, after which it fails; and not everybody meanwhile, because in between the pause is
- * given back for some time. (Also one that is fenced is waited for: what it has changed is complete
- * when its step has ended, not before.)
+ * **No agent waits for ever**: an agent that stalls in the middle of a step holds a pause up for a
+ * bounded time, after which it fails; and the others do not wait all that time, because in between
+ * the pause is given back for some time. (Also one that is fenced is waited for: what it has
+ * changed is complete when its step has ended, not before.)
  *
  * @module
  */
@@ -31,20 +31,20 @@ import type { Pool } from "./pool.ts";
 const IDLE = 0;
 const BUSY = 1;
 
-/** Word of a pool that nobody pauses. */
+/** Word of a pool that no agent pauses. */
 const NOBODY = 0;
 /** A lease is (number of the pause << 8) | (agent + 1). */
 const NUMBER_SHIFT = 8;
 const HOLDER_MASK = (1 << NUMBER_SHIFT) - 1;
 
 /**
- * How long a pause waits for steps to end before it lets everybody go on for a while: at first far
+ * How long a pause waits for steps to end before it lets all agents go on for a while: at first far
  * longer than a step in memory takes, then twice as long each time, since a step may wait for a
  * disk, and all of them must end in one round.
  */
 const FIRST_ROUND_MS = 20;
 const ROUND_MS_MAX = 160;
-/** For how long everybody goes on then. */
+/** For how long all agents go on then. */
 const ROUND_GAP_MS = 5;
 /**
  * How long a pause may take to begin, unless told otherwise: longer than it takes until a KN that
@@ -74,7 +74,7 @@ export class PauseLostError extends Error {
   }
 }
 
-/** The pool could not be paused in time: a step does not end, or somebody else's pause does not. */
+/** The pool could not be paused in time: a step does not end, or another agent's pause does not. */
 export class PauseTimeoutError extends Error {
   override readonly name: string = "PauseTimeoutError";
 
@@ -121,7 +121,7 @@ export class Gate {
     while (!this.enter()) waitWhilePaused(this.#pool, PAUSED_WAIT_MS_MAX);
   }
 
-  /** Ends a step. Publishes everything done in it to whoever pauses the pool. */
+  /** Ends a step. Publishes everything done in it to the agent that pauses the pool. */
   leave(): void {
     Atomics.store(this.#control, this.#state, IDLE);
   }
@@ -136,10 +136,10 @@ export function waitWhilePaused(pool: Pool, timeoutMs: number): void {
 /**
  * Runs `step` while no agent is inside one of its own.
  *
- * @param agent who pauses; it must not be inside a step
- * @throws {PauseTimeoutError} when the steps in progress, or somebody else's pause, do not end in
+ * @param agent the agent that pauses; it must not be inside a step
+ * @throws {PauseTimeoutError} when the steps in progress, or another agent's pause, do not end in
  *   time
- * @throws {PauseLostError} when somebody has ended the pause meanwhile: what `step` has done must
+ * @throws {PauseLostError} when the M-node has ended the pause meanwhile: what `step` has done must
  *   be discarded
  */
 export function whilePaused<Result>(
@@ -162,7 +162,7 @@ export function whilePaused<Result>(
 }
 
 /**
- * Ends pauses that last too long: their holders have stalled, and everybody else waits for them.
+ * Ends pauses that last too long: their holders have stalled, and all other agents wait for them.
  */
 export class PauseWatch {
   readonly #pool: Pool;

@@ -9,12 +9,12 @@
  *
  * 1. *A length only grows, and what is there stays where it is.* So a view that was made before is
  *    as good as it was: it shows the same memory as a new one, only less of it. New pages are zero.
- * 2. *Who grows: the thread that is the first to need the memory*, before it tells anyone of it:
- *    whoever opens a segment, hands out buckets, or makes a view of a ring. There is no lock that a
- *    dying thread could take along, and no word that could be published too early or too late:
- *    `grow` is one atomic operation, and `byteLength` is the published word. (ECMAScript makes both
- *    sequentially consistent.) Of two threads that grow at one time one may find the buffer longer
- *    than it wants: `grow` refuses to shrink it, and the thread has what it needs.
+ * 2. *The thread that is the first to need the memory grows it*, before it tells another thread of
+ *    it: the one that opens a segment, hands out buckets, or makes a view of a ring. There is no
+ *    lock that a dying thread could take along, and no word that could be published too early or
+ *    too late: `grow` is one atomic operation, and `byteLength` is the published word. (ECMAScript
+ *    makes both sequentially consistent.) Of two threads that grow at one time one may find the
+ *    buffer longer than it wants: `grow` refuses to shrink it, and the thread has what it needs.
  * 3. *Views have a fixed length*, since those that follow the buffer's length cost 13 to 24 ns per
  *    access instead of 0.5. So each thread compares an address with the length of its view before
  *    it uses it, and **makes its view anew when the address lies beyond it**.

@@ -29,7 +29,7 @@
  * that is FREE but not in the set (it was being added, or had been taken and not opened: nothing
  * has been written into it), counts that are one off, a release or a look at the live bytes that
  * did not happen. Segments that the dead thread held, open or being cleaned, are for others to
- * seal: a repair does not know who is dead.
+ * seal: a repair does not know which threads are dead.
  *
  * @module
  */

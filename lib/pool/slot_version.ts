@@ -1,6 +1,6 @@
 /**
  * The version of a slot's newest record, in the slot's words (I9). It changes under the slot's
- * lock, or before anybody uses the pool.
+ * lock, or before any thread uses the pool.
  *
  * @module
  */

@@ -33,8 +33,8 @@
  * the segments that it fills have when they are sealed, for they are sealed when they are full: a
  * header for each segment, and a frame for each step of the cleaner and segment. A gain that counts
  * is more than that (cleaner.ts asserts it). So W falls with each victim, and a record is not moved
- * for ever. Only who seals a segment early adds an unfilled tail to W, and that takes a KN that
- * ends.
+ * for ever. Only an agent that seals a segment early adds an unfilled tail to W, and that takes a
+ * KN that ends.
  *
  * **What is admitted finds room.** A KN that finds no segment for a put gives up its own open one,
  * if cleaning that would gain something, and cleans as long as there is a victim. It goes on in

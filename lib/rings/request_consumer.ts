@@ -119,7 +119,7 @@ export class RequestConsumer {
 
   /**
    * Announces how the oldest request that has neither been answered nor announced will be answered:
-   * from now on, if this thread dies, somebody else makes the change that the record at `address`
+   * from now on, if this thread dies, the M-node makes the change that the record at `address`
    * says, or none if that is 0.
    */
   prepare(status: number, address: number, versionLow: number, versionHigh: number): void {

@@ -14,9 +14,9 @@
  *
  * Why nothing is overwritten that is still wanted: the KN claims space only up to what the client
  * has published as taken (RESPONSES_READ), and the client publishes that when it has copied the
- * value. A response is complete before the completion entry that names it, so whoever sees the
- * answer sees the value (I2). A client that takes the answers of a KN that is gone finds them where
- * they were: nobody writes any more.
+ * value. A response is complete before the completion entry that names it, so a client that sees
+ * the answer sees the value (I2). A client that takes the answers of a KN that is gone finds them
+ * where they were: no other KN gets the ring before the client has let go of it.
  *
  * Responses do not wrap: what is left at the end is skipped. A response takes at most a quarter of
  * the ring, so an empty ring has room for it wherever it begins. Positions count words without
@@ -65,7 +65,7 @@ export class ResponseWriter {
   constructor(handle: RingHandle) {
     this.#words = responseWordsOf(handle);
     this.#capacity = handle.responseWords ?? 0;
-    // Another KN may have had the ring before: nobody wants what is left of it.
+    // Another KN may have had the ring before: no client wants what is left of it.
     this.#written = Atomics.load(this.#words, RESPONSES_READ);
   }
 
@@ -126,7 +126,8 @@ export class ResponseReader {
     this.#words = responseWordsOf(handle);
     const { buffer, byteOffset, byteLength } = this.#words;
     this.#bytes = new Uint8Array(buffer, byteOffset, byteLength);
-    // What the ring's last client has left is nobody's. It has no requests in flight any more.
+    // What the ring's last client has left belongs to no client: it has no requests in flight any
+    // more.
     Atomics.store(this.#words, RESPONSES_READ, this.#words[RESPONSES_WRITTEN]);
   }
 

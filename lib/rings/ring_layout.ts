@@ -5,7 +5,7 @@
  *   word 0     line  REQUEST TAIL      written by the client, loaded by the KN
  *              line  COMPLETION TAIL   written by the KN, loaded by the client
  *              line  CLIENT WAITING    set by the client before it waits, swapped by the KN
- *              line  REQUESTS TAKEN    written and loaded by whoever executes for the KN
+ *              line  REQUESTS TAKEN    written and loaded by the KN's executor
  *              line  CONNECTED         written by the client, loaded by the M-node
  *              completion entries      inFlightMax entries of 4 words, written by the KN
  *              request records         requestBytes, written by the client
@@ -39,8 +39,8 @@
  *
  * The number says to which request an entry belongs, so that what a KN has answered before it died
  * is known although the tail does not say so: an entry is written before the slot is unlocked. A
- * *prepared* entry stands for a change that has been begun, under the slot's lock, and that whoever
- * tidies up after a dead KN ends (recovery/step_recovery.ts).
+ * *prepared* entry stands for a change that has been begun, under the slot's lock, and that the
+ * M-node ends when it tidies up after a dead KN (recovery/step_recovery.ts).
  *
  * @module
  */
@@ -132,7 +132,8 @@ export const Status = {
   /** Not applied: the index has no room for it. */
   INDEX_FULL: 4,
   /**
-   * Not applied as far as anybody can see, but durability is lost: after a restart it may be there.
+   * Not applied as far as any reader can see, but durability is lost: after a restart it may be
+   * there.
    */
   NOT_DURABLE: 5,
   /** A value was read, and is in the response ring. */

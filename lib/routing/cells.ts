@@ -12,22 +12,22 @@
  *
  * Why that is safe:
  *
- * - **One or the other** (I1). A key gets a cell, or loses it, only while nobody owns its slot, and
+ * - **One or the other** (I1). A key gets a cell, or loses it, only while no KN owns its slot, and
  *   the log of the slot's last owner is merged (far/mnode/key_replication.ts). A request that was
  *   routed by the slot carries the slot's owner word of before, and is refused; one that was routed
  *   by the cell carries the cell's word, which is another one from then on. A client that looks for
  *   a cell after it has loaded the owner word therefore finds what holds as long as that word does.
  *   What KNs remember of the key they forget with the slot's owner word.
  * - **One writer at a time** (I1, I4). A write locks the cell by swapping exactly the word that its
- *   request carries. So a zombie, or a request that was routed to an owner of before, fails. Who
- *   has the lock knows the newest version, and nobody else uses the next one up: also where a
+ *   request carries. So a zombie, or a request that was routed to an owner of before, fails. The KN
+ *   that has the lock knows the newest version, and no other one uses the next one up: also where a
  *   record may be in the file that was never acknowledged, no two records of the key have one
  *   version.
  * - **Durable before visible** (I3). The cell is pointed at a record when the record is logged,
  *   under the same lock. So no read returns what a crash can take back. If the thread dies in
- *   between, whoever tidies up finds the record in the log, since it is newer than the cell's
- *   version, and points the cell at it (recovery/cell_recovery.ts); the lock keeps everybody else
- *   away until then (I5).
+ *   between, the M-node, as it tidies up, finds the record in the log, since it is newer than the
+ *   cell's version, and points the cell at it (recovery/cell_recovery.ts); the lock keeps all other
+ *   agents away until then (I5).
  * - **Merging** (I4, I10). Records of the key are in several logs, and are merged in any order.
  *   {@linkcode mergeOrder} decides by the cell's version: a record that is *newer* is logged, but
  *   the cell does not point at it yet, so the merger waits, or the record that the cell points at
@@ -36,13 +36,13 @@
  *   also not when the newest change is a delete, and it says what the cell says when all logs are
  *   merged.
  * - **Where the record is** (I10). A record that the cell points at is unmerged, and its segment
- *   open; or the index points at it. Whoever moves it, or removes it because it has expired, does
- *   so under the slot's lock, and swaps the cell's address before the record counts as dead
+ *   open; or the index points at it. The agent that moves it, or removes it because it has expired,
+ *   does so under the slot's lock, and swaps the cell's address before the record counts as dead
  *   ({@linkcode swingCells}). A reader loads the address, the segment's generation, and the address
  *   again, as in index/one_sided_reader.ts (I6).
- * - **Reuse of a cell** (I10). Its word never comes back (14 bits of version, as for slots), and
- *   whoever reads the cell looks at the word again after the address. So nobody takes another key's
- *   record for its own.
+ * - **Reuse of a cell** (I10). Its word never comes back (14 bits of version, as for slots), and a
+ *   reader of the cell looks at the word again after the address. So it never takes another key's
+ *   record for the one of its key.
  *
  * There are few cells, and they are found by looking at all hashes in use. As long as there are
  * none this costs one load.
@@ -111,7 +111,7 @@ export function hashOfCell(pool: Pool, cell: CellId): number {
   return Atomics.load(pool.control, pool.cells + CELL_HASHES + cell);
 }
 
-/** The version of the newest change of a cell's key. For whoever has locked the cell. */
+/** The version of the newest change of a cell's key. For the agent that has locked the cell. */
 export function cellVersion(pool: Pool, cell: CellId): number {
   const at = pool.cellAt(cell);
   return pool.control[at + CELL_VERSION_HIGH] * 2 ** 32 +
@@ -153,8 +153,8 @@ export function findRoute(
 }
 
 /**
- * Finds the cell of a key. Whoever has the slot locked can rely on it; others have to look again at
- * what they have found.
+ * Finds the cell of a key. An agent that has the slot locked can rely on it; other threads have to
+ * look again at what they have found.
  */
 export function findCell(
   pool: Pool,

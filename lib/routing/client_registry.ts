@@ -62,7 +62,7 @@ export function isStoreOpen(pool: Pool): boolean {
   return pool.control[STORE_STATE] === StoreState.OPEN;
 }
 
-/** Says what state the store is in, and wakes nobody: clients that wait look at it. */
+/** Says what state the store is in, and wakes no thread: clients that wait look at it. */
 export function setStoreState(pool: Pool, state: number): void {
   Atomics.store(pool.control, STORE_STATE, state);
 }
@@ -90,7 +90,7 @@ export function packRecordClient(pool: Pool, client: number): number {
   return client | (clientLife(pool, client) << LIFE_SHIFT);
 }
 
-/** The name of nobody, for a reservation that its client has given up. */
+/** The name of no client, for a reservation that its client has given up. */
 export const NO_RECORD_CLIENT = -1;
 
 /** Takes the name of a client in a record apart. */

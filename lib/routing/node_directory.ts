@@ -9,8 +9,8 @@
  *
  * A block can be given to another KN when every client has let go of its ring. A client announces
  * that it uses a ring before it looks once more whether the KN is still the one that it means; the
- * M-node takes the KN's name off the block before it looks who uses the rings. So one of them sees
- * the other.
+ * M-node takes the KN's name off the block before it looks which clients use the rings. So one of
+ * them sees the other.
  *
  * @module
  */
@@ -36,13 +36,13 @@ export const NodeState = {
 } as const;
 
 /**
- * The owner in the table's word of a slot that nobody can write at the moment: the KN that failed
+ * The owner in the table's word of a slot that no KN can write at the moment: the KN that failed
  * has not let it go.
  */
 export const NO_NODE = (NODE_ID_COUNT - 1) as NodeId;
 /**
  * The owner of a slot in the far placement while what its last owner has logged is merged. No KN
- * has this identity, so nobody can lock the slot for a request, and clients hold their requests.
+ * has this identity, so none can lock the slot for a request, and clients hold their requests.
  */
 export const MERGING_NODE = (NODE_ID_COUNT - 2) as NodeId;
 
@@ -63,7 +63,7 @@ export function nodeStateOf(pool: Pool, agent: number): number {
   return Atomics.load(pool.control, pool.agentAt(agent) + AGENT_NODE_STATE);
 }
 
-/** Gives a block to another KN, before anybody hears of it. */
+/** Gives a block to another KN, before any other thread hears of it. */
 export function beginTenancy(pool: Pool, agent: number): void {
   Atomics.add(pool.control, pool.agentAt(agent) + AGENT_TENANCY, 1);
 }

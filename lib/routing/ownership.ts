@@ -1,5 +1,5 @@
 /**
- * Owner words: who owns a slot, since which change, and who has it locked.
+ * Owner words: which KN owns a slot, since which change, and which agent has it locked.
  *
  * ```text
  *   31                 18 17            8 7              0
@@ -22,7 +22,7 @@
  * - The word names the holder, so that the locks of a thread that has died are found, and those of
  *   no other are cleared.
  *
- * Nobody waits for a lock for longer than {@linkcode LOCK_POLLS_MAX} attempts: whoever holds it may
+ * No agent waits for a lock for longer than {@linkcode LOCK_POLLS_MAX} attempts: the holder may
  * have been descheduled, or may never go on. The version has 14 bits; it would have to wrap while
  * one request waits in a ring, that is, while its KN is neither alive, which answers it, nor taken
  * for dead, which takes it back.
@@ -62,7 +62,7 @@ export const Lock = {
   TAKEN: 0,
   /** The slot has another owner, or had in between. */
   MOVED: 1,
-  /** Somebody else holds it, for longer than one waits. */
+  /** Another agent holds it, for longer than one waits. */
   BUSY: 2,
 } as const;
 
@@ -76,7 +76,7 @@ export function ownershipVersionOf(word: OwnerWord): number {
   return word >>> VERSION_SHIFT;
 }
 
-/** The agent that holds a lock word; -1 if nobody does. */
+/** The agent that holds a lock word; -1 if none does. */
 export function holderOf(word: number): number {
   return (word & HOLDER_MASK) - 1;
 }
@@ -115,14 +115,14 @@ export function initialiseOwner(pool: Pool, slot: Slot, owner: NodeId): void {
  * table is marked first so that clients stop sending requests that would only be refused. Nothing
  * is copied (I7).
  *
- * @returns false when somebody holds the slot for longer than an operation takes; nothing has
+ * @returns false when an agent holds the slot for longer than an operation takes; nothing has
  *   changed then
  */
 export function tryMoveSlot(pool: Pool, slot: Slot, owner: NodeId): boolean {
   const control = pool.control;
   const lock = pool.slotAt(slot) + SLOT_LOCK;
   const before = loadOwner(pool, slot);
-  // The owner changes nowhere else. (The table may say that the slot is nobody's.)
+  // The owner changes nowhere else. (The table may say that no KN owns the slot.)
   const old = (Atomics.load(control, lock) & ~HOLDER_MASK) as OwnerWord;
   const next = nextOwnerWord(old, owner);
   Atomics.store(control, OWNER_TABLE + slot, before | MOVING);
@@ -161,7 +161,7 @@ export function isUnavailable(pool: Pool, slot: Slot): boolean {
   return ownerOf(loadOwner(pool, slot)) === NO_NODE;
 }
 
-/** The agent that holds a slot's lock; -1 if nobody does. */
+/** The agent that holds a slot's lock; -1 if none does. */
 export function slotHolder(pool: Pool, slot: Slot): number {
   return holderOf(Atomics.load(pool.control, pool.slotAt(slot) + SLOT_LOCK));
 }
@@ -175,7 +175,7 @@ export function slotOwner(pool: Pool, slot: Slot): NodeId {
  * Locks a slot on behalf of a request.
  *
  * @param word the owner word that the request was routed by
- * @param agent who will hold the lock
+ * @param agent the agent that will hold the lock
  * @returns one of {@linkcode Lock}
  */
 export function lockSlot(
@@ -194,10 +194,10 @@ export function lockSlot(
 }
 
 /**
- * Locks a slot whoever owns it: for the cleaner, which changes where a record is but not what it
- * says.
+ * Locks a slot whichever KN owns it: for the cleaner, which changes where a record is but not what
+ * it says.
  *
- * @returns the owner word to unlock it with, or undefined when somebody else holds it for longer
+ * @returns the owner word to unlock it with, or undefined when another agent holds it for longer
  *   than one waits
  */
 export function lockAnySlot(
@@ -213,8 +213,8 @@ export function lockAnySlot(
 }
 
 /**
- * Locks a slot whoever owns it, waiting asleep for so long; undefined when somebody has held it all
- * the time.
+ * Locks a slot whichever KN owns it, waiting asleep for so long; undefined when others have held it
+ * all the time.
  */
 export function waitForAnySlot(
   control: Int32Array,

@@ -49,12 +49,12 @@ export class HotKeySketch {
   readonly #nanos: Float64Array;
   readonly #at: number;
 
-  /** Takes a sketch over from whoever had the place before. */
+  /** Takes a sketch over from the client that had the place before. */
   constructor(words: Int32Array, at: number) {
     this.#words = words;
     this.#nanos = new Float64Array(words.buffer);
     this.#at = at;
-    // Whoever had it may have died within a change.
+    // The client that had it may have died within a change.
     if ((words[at + SKETCH_SEQUENCE] & 1) === 0) this.#beginChange();
     words[at + SKETCH_SIZE] = words[at + SKETCH_TOTAL] = 0;
     this.#endChange();
@@ -148,8 +148,8 @@ export class HotKeySketch {
   }
 
   /**
-   * Pairs with the loads of SEQUENCE in {@linkcode copySketch}: whoever sees an even number there
-   * sees whole entries.
+   * Pairs with the loads of SEQUENCE in {@linkcode copySketch}: if the M-node sees an even number
+   * there, it sees whole entries.
    */
   #beginChange(): void {
     Atomics.add(this.#words, this.#at + SKETCH_SEQUENCE, 1);

@@ -19,7 +19,8 @@
  * ```
  *
  * A line is 128 bytes, and every part is a number of lines, so words of different writers are 128
- * bytes apart. Who writes and who reads each word, and when it is published, stands at its name.
+ * bytes apart. Which role writes each word and which reads it, and when it is published, stands at
+ * its name.
  *
  * @module
  */

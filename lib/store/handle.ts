@@ -50,7 +50,7 @@ export function makeHandle(parts: Omit<SharedParts, "dinomo">): SharedParts {
 }
 
 /**
- * Checks what somebody says is a handle.
+ * Checks what a caller says is a handle.
  *
  * @throws {InvalidArgumentError} when it is not, or is one of another version of the library
  */
@@ -90,12 +90,12 @@ export function closedByHost(pool: Pool): StoreClosedError {
 /** Monitors of the stores that this thread has opened, by their pools. */
 const monitors = new WeakMap<SharedArrayBuffer, Monitor>();
 
-/** Remembers who looks after a store that this thread has opened. */
+/** Remembers the monitor that looks after a store that this thread has opened. */
 export function keepMonitor(handle: SharedParts, monitor: Monitor): void {
   monitors.set(handle.pool.control, monitor);
 }
 
-/** Who looks after a store, if this is the thread that has opened it. */
+/** The monitor that looks after a store, if this is the thread that has opened it. */
 export function localMonitor(handle: SharedParts): Monitor | undefined {
   return monitors.get(handle.pool.control);
 }

@@ -178,7 +178,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
 
   /**
    * Stops the KNs, and ends the rest if their threads have let go. If one has not, which may still
-   * change the pool and write to its files, the store is closed for everyone, but the last
+   * change the pool and write to its files, the store is closed for all threads, but the last
    * snapshot, the files and the lock wait for that thread, in the background: a snapshot of now
    * would not be of one moment, and a successor's files could be written to.
    */

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const FILE_URL = /^file:\/\//i;
 /** At least two letters: one is a drive of Windows. */
 const ANY_URL = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
-/** A shell would have replaced it, and a directory of that name is nobody's wish. */
+/** A shell would have replaced it, and no application wants a directory of that name. */
 const HOME = /^~(?:$|[/\\])/;
 
 /** The path that is meant; undefined for anything that breaks the rule. */

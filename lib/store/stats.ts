@@ -94,7 +94,9 @@ export interface FarStats {
    * Shortcuts that did not lead to the record any more; their lookups are counted as misses, too.
    */
   readonly staleShortcuts: number;
-  /** Lookups that records which the KN had logged itself, and nobody had merged, have answered. */
+  /**
+   * Lookups that records which the KN had logged itself, and which were not merged, have answered.
+   */
   readonly logHits: number;
   /** Lookups that went through the index. */
   readonly misses: number;

@@ -25,7 +25,7 @@ export class RoutedReads {
   readonly #pool: Pool;
   readonly #readers: (ResponseReader | undefined)[] = [];
 
-  /** For a client that is connected to nobody yet. */
+  /** For a client that is connected to no KN yet. */
   constructor(pool: Pool) {
     this.#pool = pool;
   }

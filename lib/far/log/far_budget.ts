@@ -7,13 +7,13 @@
  * - **Index**: an insert takes one bucket at most: the first of a slot's table, or one more for a
  *   chain without an empty pair. Tables double only into buckets beyond a reserve
  *   (index/index_space.ts). So of the *sure* buckets, which are the free ones and the untouched
- *   ones up to the reserve, merging a record takes one at most, and nobody else takes any.
+ *   ones up to the reserve, merging a record takes one at most, and nothing else takes any.
  *
  * Why there is a sure bucket for every record that was acknowledged: a KN appends a put that may be
  * of a new key only if it has *promised* to. Before, it says in a word of its agent block how many
- * it may append beside those that are logged; then it counts what is unmerged, everybody's
- * promises, and then the sure buckets; and it goes on only if these are enough. Of two KNs that do
- * so at the same time the later one sees the other's word. What is unmerged is counted before the
+ * it may append beside those that are logged; then it counts what is unmerged, the promises of all
+ * KNs, and then the sure buckets; and it goes on only if these are enough. Of two KNs that do so at
+ * the same time the later one sees the other's word. What is unmerged is counted before the
  * buckets: a record that is merged in between counts and its bucket does not. Logging moves a
  * record from the promises to what is unmerged, in that order; merging takes a bucket and a record.
  * So what was enough stays enough.
@@ -177,7 +177,7 @@ export class FarBudget {
   }
 }
 
-/** Bytes that all KNs have logged and nobody has merged. */
+/** Bytes that all KNs have logged and that are not merged. */
 export function unmergedBytes(pool: Pool, segments: SegmentTable): number {
   const { control } = pool;
   let bytes = 0;

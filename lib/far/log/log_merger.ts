@@ -5,14 +5,14 @@
  * Any thread may merge (a DPM processor, the KN itself when its backlog has grown too large, the
  * host when the KN is gone), one at a time: the one that has swapped the EXECUTOR word of the
  * merger's agent block, as for the steps of a KN (agent/executor.ts). How far the log has been
- * merged is in shared memory, so whoever is next goes on there. Why that is safe:
+ * merged is in shared memory, so the next one goes on there. Why that is safe:
  *
  * - **Order** (I4). Segments of the log are numbered in the order in which they were filled, and
  *   used bytes are published in that order, so once bytes of segment n + 1 are used those of
  *   segment n are final. Records are merged one by one from the first segment that is not merged to
  *   its end. The records of a key are all in one log, in the order of their versions: a slot is
  *   given to another KN only when the log of the old one has been merged.
- * - **Locks** (I1). A record is merged under its slot's lock, whoever owns the slot, like a
+ * - **Locks** (I1). A record is merged under its slot's lock, whichever KN owns the slot, like a
  *   cleaner's move. It changes which logged record is the newest *merged* one, never what the
  *   newest record of the key is: that is the KN's business.
  * - **Once** (I5, I8). Merged bytes are stored after each record, under the lock. If a thread dies
@@ -139,7 +139,7 @@ export class LogMerger {
   }
 
   /**
-   * Merges a bounded number of records; returns how many: 0 if there is none, or somebody else
+   * Merges a bounded number of records; returns how many: 0 if there is none, or another thread
    * merges, or the pool is paused.
    */
   doWork(): number {
@@ -155,13 +155,13 @@ export class LogMerger {
   }
 
   /**
-   * Merges all that has been logged, for whoever has paused the pool; false when that was not
-   * possible.
+   * Merges all that has been logged, for the agent that has paused the pool; false when that was
+   * not possible.
    */
   mergeWhilePaused(): boolean {
     if (!this.hasWork) return true;
-    // Nobody is in a step of a merger, though one may be about to find out that it must not begin
-    // one.
+    // No thread is in a step of a merger, though one may be about to find out that it must not
+    // begin one.
     for (let i = 0; i < ENTER_POLLS_MAX; i++) {
       if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) continue;
       while (this.hasWork && this.#merge(MERGE_STEP_RECORDS) > 0);
@@ -301,9 +301,9 @@ export class LogMerger {
 const ENTER_POLLS_MAX = 1 << 20;
 
 /**
- * Says that whoever merges in the name of an agent will do no more, and may have died, or thrown,
- * in the middle of a step: the M-node ends that (recovery/merger_recovery.ts). Does nothing to a
- * merger that somebody else has.
+ * Says that the thread that merges in the name of an agent will do no more, and may have died, or
+ * thrown, in the middle of a step: the M-node ends that (recovery/merger_recovery.ts). Does nothing
+ * to a merger that another agent has.
  */
 export function abandonMergers(pool: Pool, agent: number): void {
   for (let node = 0; node < NODE_COUNT_MAX; node++) {

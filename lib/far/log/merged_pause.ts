@@ -1,6 +1,6 @@
 /**
- * Merges everything that has been logged, for whoever copies the index: a checkpoint, a snapshot or
- * a backup of a far pool.
+ * Merges everything that has been logged, for the agent that copies the index: for a checkpoint, a
+ * snapshot or a backup of a far pool.
  *
  * What is copied together with the segments' used bytes has to hold all that those bytes say: what
  * was logged before them is not replayed. So all logs are merged to their ends while no KN can log
@@ -16,8 +16,8 @@ import type { Pool } from "../../pool/pool.ts";
 import { hasUnmerged, LogMerger } from "./log_merger.ts";
 
 /**
- * Merges what there is, as far as nobody else does, in the name of an agent: before the pause, or
- * because the agent waits for it. Does nothing for a near pool.
+ * Merges what there is, as far as no other thread does, in the name of an agent: before the pause,
+ * or because the agent waits for it. Does nothing for a near pool.
  *
  * @returns how many records
  */
@@ -33,7 +33,7 @@ export function mergeLogs(pool: Pool, agent: number): number {
  * Merges the rest; in the pause, and after freed segments are held back. Does nothing for a near
  * pool.
  *
- * @param copier the agent who copies
+ * @param copier the agent that copies
  * @throws when a log cannot be merged, because its merger has died, or the index is full
  */
 export function mergeInPause(pool: Pool, copier: number): void {

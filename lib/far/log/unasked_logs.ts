@@ -1,5 +1,5 @@
 /**
- * Logs that nobody can be asked to merge by a request for a slot: of KNs that own none.
+ * Logs that no KN can be asked to merge by a request for a slot: of KNs that own none.
  *
  * A KN that owns slots merges what it has logged before it answers a MERGE_SLOT request. One that
  * owns none, as it is gone, or has just come, may have logged records of replicated keys all the

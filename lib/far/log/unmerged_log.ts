@@ -1,6 +1,6 @@
 /**
- * What a far KN has logged and nobody has merged yet: a private index of it, in pieces, so that the
- * newest record of a key is found without a round trip.
+ * What a far KN has logged, as far as it is not merged yet: a private index of it, in pieces, so
+ * that the newest record of a key is found without a round trip.
  *
  * A **piece** is a run of records in one segment. It has a Bloom filter of its keys' hashes and a
  * small hash table from hash to the key's newest record in the piece. A lookup goes from the newest

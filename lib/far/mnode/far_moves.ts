@@ -2,7 +2,7 @@
  * Moves slots of a far pool from KN to KN.
  *
  * ```text
- *   take     lock word and owner table: word -> word', which nobody owns      clients hold the slot's requests
+ *   take     lock word and owner table: word -> word', which no KN owns       clients hold the slot's requests
  *   merge    the log of the slot's last owner, up to where it ends now
  *   give     lock word and owner table: word' -> word'', the new owner's      clients send what they hold
  * ```
@@ -15,7 +15,7 @@
  * remembers of the slot it forgets when it sees another owner word; until then it answers nothing
  * for it.
  *
- * A slot that was taken stays taken until it can be given: nobody gives it to anybody else
+ * A slot that was taken stays taken until it can be given: the M-node gives it to no other KN
  * meanwhile. If that takes too long, because the thread of a failed KN holds what merging needs,
  * clients are told that the slot cannot be written.
  *
@@ -62,12 +62,12 @@ export class FarMoves {
     this.#pool = options.pool;
   }
 
-  /** Slots that nobody owns at the moment. */
+  /** Slots that no KN owns at the moment. */
   get takenCount(): number {
     return this.#taken.size;
   }
 
-  /** Takes a slot from its owner; false when somebody holds it for long. */
+  /** Takes a slot from its owner; false when an agent holds it for long. */
   take(slot: Slot): boolean {
     const owner = slotOwner(this.#pool, slot);
     if (owner === MERGING_NODE) return true;
@@ -113,7 +113,7 @@ export class FarMoves {
   }
 
   /**
-   * Merges all that a KN has logged by now; false when somebody else does, or has a slot locked.
+   * Merges all that a KN has logged by now; false when another thread does, or has a slot locked.
    */
   mergeAll(agent: number): boolean {
     const merger = this.#mergers[agent] ??= this.#makeMerger(agent);

@@ -1,9 +1,9 @@
 /**
- * Moves slots of a far pool to whom they are assigned, some at a time.
+ * Moves slots of a far pool to the KNs that they are assigned to, some at a time.
  *
- * Slots that were taken (far_moves.ts) may have to wait before they can be given: somebody else is
+ * Slots that were taken (far_moves.ts) may have to wait before they can be given: another thread is
  * merging their last owner's log. Meanwhile the host's thread may block, for a request for one of
- * them. So whoever looks after the KNs then has to go on giving, too.
+ * them. So the monitor, which looks after the KNs then, has to go on giving, too.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export class FarRebalance {
   /** Slots that were taken and not given, and since when. */
   readonly #takenAtMs = new Map<Slot, number>();
 
-  /** Begins; `assignedTo` tells whom a slot is assigned to at the moment. */
+  /** Begins; `assignedTo` tells which KN a slot is assigned to at the moment. */
   constructor(pool: Pool, moves: FarMoves, assignedTo: (slot: Slot) => NodeId) {
     this.#pool = pool;
     this.#moves = moves;
@@ -47,7 +47,7 @@ export class FarRebalance {
   /** Gives what was taken, as far as that is possible now. */
   give(): void {
     for (const [slot, takenAtMs] of this.#takenAtMs) {
-      // Somebody else may have given it, as its last owner has failed.
+      // It may have been given already, as its last owner has failed (recovery/retired_slots.ts).
       const isTaken = slotOwner(this.#pool, slot) === MERGING_NODE;
       // If one log cannot be merged now, finding that out again for each slot would take long.
       if (isTaken && !this.#moves.give(slot, this.#assignedTo(slot))) return;

@@ -14,20 +14,20 @@
  *
  * Why that is safe:
  *
- * - A cell comes and goes while nobody owns the slot. What was logged for it is merged then, so
- *   whoever is next finds in the index, or in the cell, the newest record of the key (I4); and a
- *   request that was routed before carries an outdated word (I1).
+ * - A cell comes and goes while no KN owns the slot. What was logged for it is merged then, so the
+ *   next owner finds in the index, or in the cell, the newest record of the key (I4); and a request
+ *   that was routed before carries an outdated word (I1).
  * - When a cell is freed, no log holds a record of the key that is not merged: it was closed
- *   before, by swapping its unlocked word, so nobody has appended one since. An older put that was
+ *   before, by swapping its unlocked word, so no KN has appended one since. An older put that was
  *   merged later would bring a deleted key back.
  * - The slot's version becomes at least the cell's, so the key's versions go on growing (I9).
  * - Owners are changed by swapping the cell's unlocked word, like a slot's. That an owner is gone
  *   is seen by {@linkcode KeyReplication.tend}, which puts another KN in its place. As long as it
- *   holds the cell, nobody can change the key: its requests wait at their clients, and are refused
+ *   holds the cell, no KN can change the key: its requests wait at their clients, and are refused
  *   after a while (`UnavailableError`), until it has let go or has died.
  *
- * Every method does what can be done without waiting for anybody, and says whether it is done; it
- * is called again otherwise.
+ * Every method does what can be done without waiting for another thread, and says whether it is
+ * done; it is called again otherwise.
  *
  * @module
  */
@@ -108,7 +108,7 @@ export interface KeyReplicationOptions {
   readonly farMoves: FarMoves;
   /** The KNs that run, with their agent blocks. */
   readonly nodes: () => readonly { readonly nodeId: NodeId; readonly agent: number }[];
-  /** Who is to own a slot. */
+  /** The KN that is to own a slot. */
   readonly assignedTo: (slot: Slot) => NodeId;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
@@ -248,8 +248,8 @@ export class KeyReplication {
   }
 
   /**
-   * Gives slots back, unless somebody else has, to spread slots anew; false when one cannot be
-   * given now.
+   * Gives slots back, unless a rebalance has given them, to spread slots anew; false when one
+   * cannot be given now.
    */
   #giveBack(): boolean {
     const { farMoves, assignedTo } = this.#options;
@@ -316,7 +316,10 @@ export class KeyReplication {
     this.#heldSinceMs.delete(cell);
   }
 
-  /** Lets nobody lock a cell any more that was routed to it; false while somebody holds it. */
+  /**
+   * Lets no KN lock a cell any more for a request that was routed to it; false while an agent holds
+   * it.
+   */
   #tryClose(cell: CellId): boolean {
     const word = this.#swapLock(cell);
     if (word === undefined) return false;
@@ -326,7 +329,7 @@ export class KeyReplication {
     return true;
   }
 
-  /** Gives a cell the owners that it is to have now; false while somebody holds it. */
+  /** Gives a cell the owners that it is to have now; false while an agent holds it. */
   #trySwap(cell: CellId): boolean {
     const word = this.#swapLock(cell);
     if (word === undefined) return false;

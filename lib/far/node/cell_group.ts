@@ -6,7 +6,7 @@
  * answered; routing/cells.ts says why that is safe. Many changes of one key share the lock: the
  * cell is pointed at the last of them.
  *
- * Nobody waits for a cell while it holds another one (it tries once, and the group ends if that
+ * No KN waits for a cell while it holds another one (it tries once, and the group ends if that
  * fails), and mergers and cleaners lock no cell; so no two threads wait for each other.
  *
  * **Refused once, refused ever** (I4). A request is refused when the cell's lock word, or the word
@@ -115,8 +115,8 @@ export class CellGroup {
   /**
    * Locks all cells of a slot's keys, for a CLEAR of the slot, which this KN has locked.
    *
-   * @returns the newest version of any of them, 0 if there are none; -1 when one is held by
-   *   somebody else
+   * @returns the newest version of any of them, 0 if there are none; -1 when another agent holds
+   *   one
    */
   lockAllOf(slot: Slot): number {
     const cells: CellId[] = [];
@@ -202,7 +202,7 @@ export class CellGroup {
     this.#change(cell, isPut ? address : NO_ADDRESS, version);
   }
 
-  /** Points the cells at what the group has logged. From here on everybody sees it. */
+  /** Points the cells at what the group has logged. From here on every reader sees it. */
   point(): void {
     for (const cell of this.#held) {
       if (this.#isChanged[cell] === 0) continue;
@@ -227,8 +227,8 @@ export class CellGroup {
     const at = this.#pool.cellAt(cell) + CELL_LOCK;
     const pollsMax = this.#held.length > 0 ? 1 : LOCK_POLLS_MAX;
     const held = heldBy(word, this.#agent);
-    // While somebody who is gone holds it, requests wait at their clients: here they would keep
-    // others waiting.
+    // While a KN that is gone holds it, requests wait at their clients: here they would keep others
+    // waiting.
     if (loadRoute(this.#pool, cell) !== word) return Lock.MOVED;
     let seen = Atomics.load(this.#control, at);
     for (let i = 0; i < pollsMax; i++) {

@@ -1,6 +1,6 @@
 /**
  * What the newest record of a key is, as the far KN that owns its slot finds out: from its cache,
- * from the records that it has logged and nobody has merged, or from the pool.
+ * from the records that it has logged and that are not merged, or from the pool.
  *
  * Why that is the key's newest record (I4): only the owner writes records of the slot, so all that
  * is newer than the index is in its unmerged log, and its cache has been told of everything that it

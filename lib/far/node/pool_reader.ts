@@ -7,9 +7,9 @@
  * record that is, and both are found as in any other race.
  *
  * A **shortcut** is a record's address with the generation that its segment had. It is good while
- * the segment still has that generation: then nobody has begun to overwrite the record. A cleaner
- * may have moved the record, but the copy that it has left behind says the same. That no newer
- * record exists is known by the KN, since it writes all of them.
+ * the segment still has that generation: then no writer has begun to overwrite the record. A
+ * cleaner may have moved the record, but the copy that it has left behind says the same. That no
+ * newer record exists is known by the KN, since it writes all of them.
  *
  * @module
  */
@@ -156,8 +156,8 @@ export class PoolReader implements FoundValue {
 }
 
 /**
- * What a record in the pool says that nobody can overwrite meanwhile, such as one that this KN has
- * just logged.
+ * What a record in the pool says that no writer can overwrite meanwhile, such as one that this KN
+ * has just logged.
  */
 export class RecordView implements FoundValue {
   words: Int32Array = new Int32Array(0);

@@ -4,9 +4,10 @@
  *
  * A staged value is a reservation of the client that asked for it, which pins its segment and
  * counts as live. The client only says, by one word of the record, that it has taken the value; the
- * place is given back by the KN, in a step. So whoever puts the books in order while nobody is in a
- * step (recovery/reconciliation.ts) finds the counts and the reservations in agreement. When the KN
- * is gone it is that repair that gives the place back, and the client asks for one.
+ * place is given back by the KN, in a step. So the M-node, which puts the books in order while no
+ * agent is in a step (recovery/reconciliation.ts), finds the counts and the reservations in
+ * agreement. When the KN is gone it is that repair that gives the place back, and the client asks
+ * for one.
  *
  * A client that has ended takes nothing any more. A repair gives up its values, and the segment may
  * be used for something else then: so the KN looks whether the segment is in the same life before
