@@ -6,8 +6,9 @@
  * answered; routing/cells.ts says why that is safe. Many changes of one key share the lock: the
  * cell is pointed at the last of them.
  *
- * No KN waits for a cell while it holds another one (it tries once, and the group ends if that
- * fails), and mergers and cleaners lock no cell; so no two threads wait for each other.
+ * No KN waits for a cell while it holds another one: it tries once, or for a CLEAR, which needs all
+ * cells of its slot, for about a millisecond, and the group ends if that fails. Mergers and cleaners
+ * lock no cell. So no two threads wait for each other for longer than that.
  *
  * **Refused once, refused ever** (I4). A request is refused when the cell's lock word, or the word
  * by which clients route to it, is another one than its own. Neither ever becomes the same again.
