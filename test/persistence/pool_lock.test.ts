@@ -49,7 +49,7 @@ const LOCKED: Omit<Refusal, "says"> = { type: PoolLockedError, code: "DINOMO_LOC
 const isLinux = process.platform === "linux";
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 /** Rounds of a race; each is a few milliseconds. */
-const ROUND_COUNT = Number(process.env["DINOMO_LOCK_ROUNDS"] ?? 10);
+const ROUND_COUNT = Number(process.env["DINOMO_LOCK_ROUNDS"] ?? 5);
 /** How long a soak takes per round asked for. */
 const SOAK_MS_PER_ROUND = 40;
 const RACER_COUNT = 4;
