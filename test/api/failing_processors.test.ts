@@ -114,7 +114,7 @@ async function fallAsleep(store: Store<Uint8Array>, accesses: number): Promise<F
 }
 
 for (const [name, kind] of FAULTS) {
-  for (const isLogged of [false, true]) {
+  for (const isLogged of runtimeShare([false, true, true], kind)) {
     test(`a DPM processor that ${name} leaves nothing behind${isLogged ? ", with a log" : ""}`, async () => {
       const path = isLogged ? temporaryPath() : undefined;
       const options: OpenOptions = {
@@ -146,7 +146,7 @@ for (const [name, kind] of FAULTS) {
   }
 
   test(`a DPM processor that ${name} while it merges leaves nothing behind`, async () => {
-    for (const isLogged of [false, true]) {
+    for (const isLogged of runtimeShare([true, false, true], kind)) {
       const path = isLogged ? temporaryPath() : undefined;
       const options = {
         ...SIZES,
@@ -192,7 +192,7 @@ for (const [name, kind] of FAULTS) {
   });
 
   test(`so it does of one that ${name} while it copies`, async () => {
-    for (const durability of ["memory", "os"] as const) {
+    for (const durability of runtimeShare(["memory", "os", "os"] as const, kind)) {
       const options = { ...SIZES, path: temporaryPath(), durability, codec: "binary" } as const;
       await using store = await open(options);
       for (let i = 0; i < KEY_COUNT; i++) await store.put(`key ${i}`, VALUE);
@@ -211,7 +211,7 @@ for (const [name, kind] of FAULTS) {
   });
 
   test(`a DPM processor that ${name} during a backup is reported, and the next one is written`, async () => {
-    for (const durability of ["memory", "os"] as const) {
+    for (const durability of runtimeShare(["memory", "os", "os"] as const, kind)) {
       await using store = await open<number>({ ...SIZES, path: temporaryPath(), durability });
       const orders = new FaultOrders(store.share());
       for (let i = 0; i < 100; i++) await store.put(`key ${i}`, i);

@@ -74,7 +74,7 @@ async function run(
 /** Defines and runs the tests of bugs that are tried on one runtime. */
 export function definePlantedTests(bugs: readonly PlantedBug[], runtime: Runtime): void {
   const tried = THIS_RUNTIME === runtime ? bugs.filter((_, i) => isTried(i)) : [];
-  defineTrials(tried);
+  if (tried.length > 0) defineTrials(tried);
   bugs.filter((bug) => !tried.includes(bug)).forEach(definePlanting);
   test.run();
 }
