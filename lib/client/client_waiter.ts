@@ -23,7 +23,7 @@ import { COMPLETION_TAIL } from "../rings/ring_layout.ts";
 
 /** What a poll of the client came to. */
 export const PollResult = {
-  /** Nothing is pending any more. */
+  /** No request is pending any more. */
   IDLE: 0,
   /** Something was settled, something is still pending. */
   PROGRESS: 1,

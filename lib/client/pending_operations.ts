@@ -28,7 +28,15 @@ export class PendingOperations {
 
   /** Operations that have not ended. */
   get count(): number {
-    return this.sentCount + this.heldCount + this.#openCount;
+    return this.requestCount + this.#openCount;
+  }
+
+  /**
+   * Those of them that are requests: only these end by being polled for. The others wait for this
+   * thread itself, for a microtask or for a promise of the application, and become requests then.
+   */
+  get requestCount(): number {
+    return this.sentCount + this.heldCount;
   }
 
   /** Numbers an operation that is a request at once. */

@@ -167,7 +167,7 @@ export class RequestSender {
     try {
       this.flush();
     } finally {
-      if (this.#operations.count > 0) this.#waiter.waitLater(this.#pollPending);
+      if (this.#operations.requestCount > 0) this.#waiter.waitLater(this.#pollPending);
     }
   };
 
@@ -178,7 +178,7 @@ export class RequestSender {
       this.#sent.help();
       settled = this.poll();
     }
-    if (this.#operations.count === 0) return PollResult.IDLE;
+    if (this.#operations.requestCount === 0) return PollResult.IDLE;
     // What the settled ones have issued must not wait for the next tick.
     this.flush();
     return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
