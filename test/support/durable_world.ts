@@ -76,8 +76,11 @@ const PENDING_MAX = 40;
 const BURST_MAX = 10;
 const TTL_MS_MAX = 3000;
 const TICK_MS_MAX = 400;
-/** Turns after which something that must end has not ended. */
-const TURNS_MAX = 2000;
+/**
+ * Turns after which something that must end has not ended: more than a request tries to get a segment, while nobody cleans
+ * (HOPEFUL_TRIES_MAX in node/segment_wait.ts).
+ */
+const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 const REQUESTED = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
 
