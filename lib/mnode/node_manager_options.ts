@@ -19,7 +19,7 @@ export interface NodeManagerOptions {
   /** The rings of the threads that attach. */
   readonly region: RingRegion;
   readonly spinMicros: number;
-  /** Whether the first KNs get their threads with the first requests. */
+  /** Whether the first KNs get their threads when clients first leave requests to them. */
   readonly startsLazily: boolean;
   /** Whether clients execute what KNs have no threads for. */
   readonly help: boolean;

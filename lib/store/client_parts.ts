@@ -56,7 +56,7 @@ export interface ClientPartsOptions<V> {
   readonly onPoll: () => void;
   /** Where this client counts, if there are statistics. */
   readonly statistics: StatisticsRegion | undefined;
-  /** Called when a KN gets its first requests. */
+  /** Called when requests are left to a KN for the first time. */
   readonly onHandOver?: ((agent: number) => void) | undefined;
   readonly onHelpFailed?: ((agent: number, error: unknown) => void) | undefined;
 }

@@ -49,8 +49,8 @@ export interface ResolvedOptions<V> {
   readonly spinMicros: number;
   readonly help: boolean;
   /**
-   * Whether the KNs' threads wait for the first requests; a worker module of the application's own
-   * is tried at once.
+   * Whether the KNs' threads wait for requests that clients leave to them; a worker module of the
+   * application's own is tried at once.
    */
   readonly startsLazily: boolean;
   readonly ringBytes: number;

@@ -6,14 +6,14 @@
 import process from "node:process";
 import { CAMPAIGN_FACTOR, isOfThisShare } from "./campaign.ts";
 
-/** Share of the seeds that are the same in every run. */
+/** Share of the seeds that are of the set that never changes. */
 const FIXED_SHARE = 0.75;
 
 /**
  * Runs `run` for this process's share of `count` seeds (campaign.ts), or for `DINOMO_SEED` alone.
  *
- * Most of the seeds are the same in every run, so that what was caught once is caught again; the others are new, so
- * that many runs see more than one. The seed of a failure is printed.
+ * Most of the seeds are drawn from a set that never changes, of which one run tries a part, so that what was caught once is caught
+ * again before long, and in each campaign; the others are new, so that many runs see more than one. The seed of a failure is printed.
  */
 export function forEachSeed(count: number, run: (seed: number) => void): void {
   for (const seed of seedsOf(count)) {
