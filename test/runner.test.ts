@@ -107,6 +107,7 @@ test("counts each file that ends as what it is", async () => {
   assert.is(lines.at(-1), "4 passed, 9 failed");
   assert.is(lines.at(-2), "node  10 files: 4 passed, 9 failed, 1 skipped");
   assert.ok(lines.some((line) => line.includes("crash on load")), "prints a failing file's output");
+  assert.is(lines.filter((line) => line.startsWith("FAILED  ")).length, 9, "lists them again");
 });
 
 test("kills a file that does not end, with its children", async () => {
@@ -165,6 +166,20 @@ test("a quick run leaves out what does not fit, and says so", async () => {
   assert.is(lines.at(-3), "left out, as time was up: test/unit/endless.test.ts");
   assert.is(lines.at(-2), "left out, as they take longer or tell less: 2 of test/");
   assert.is(lines.at(-1), "2 passed, 0 failed");
+});
+
+test("repeats names and messages of failed tests at the end", async () => {
+  const [, lines] = await run(["failing", "crashing"], 60_000);
+  const start = lines.findIndex((line) => line.startsWith("FAILED  "));
+  const text = lines.slice(start).join("\n");
+  assert.match(
+    text,
+    /FAILED {2}test\/failing.test.ts on node: 1 of 2 tests failed\n {4}FAIL {2}"b"\n/,
+  );
+  assert.match(text, /Expected values to be strictly equal/);
+  assert.not.match(text, /^ +at .*uvu/m);
+  assert.match(text, /FAILED {2}test\/crashing.test.ts on node: .*\n(.*\n)*.*crash on load/);
+  assert.ok(lines.length - start < 40, "in short");
 });
 
 test("reads the last summary, colours or not", () => {

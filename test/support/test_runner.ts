@@ -75,6 +75,10 @@ const OUTPUT_CHARS_MAX = 1 << 20;
 /** Time between the end of a process and that of its output, which a surviving child may hold open. */
 const OUTPUT_DRAIN_MS = 2000;
 
+/** Lines of a test's message that are repeated in the list of what failed, and their length. */
+const FAILURE_LINES_MAX = 8;
+const FAILURE_CHARS_MAX = 300;
+
 const FILE_SUFFIX = ".test.ts";
 
 /** Process groups that run now, so that an interrupted run leaves none behind. */
@@ -158,6 +162,10 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
   }
   await Promise.all(Array.from({ length: jobCount }, runJobs));
 
+  // Once more at the end, in short: of a long report, services keep the end.
+  for (const result of results) {
+    if (result.failure !== undefined) print(formatFailure(result));
+  }
   for (const runtime of runtimes) print(formatRuntime(runtime, results));
   if (toolTurn !== undefined) {
     print("the benchmarks' and the runner's own tests ran on one runtime each: see --everywhere");
@@ -342,6 +350,31 @@ function formatResult(result: FileResult, fileWidth: number): string {
   if (failure === undefined) return line;
   const name = `${file} on ${runtime}`;
   return [line, `---- ${name}: ${failure}`, output.trimEnd(), `---- end of ${name}`].join("\n");
+}
+
+/** Names the tests of a file that failed, each with the beginning of what it said. */
+function formatFailure({ file, runtime, failure, output }: FileResult): string {
+  const lines = [`FAILED  ${file} on ${runtime}: ${failure}`];
+  const details = describeFailedTests(output);
+  // A file that crashed or hung names no test: the end of what it printed says most.
+  const last = output.trimEnd().split("\n").slice(-FAILURE_LINES_MAX);
+  lines.push(...(details.length > 0 ? details : last).map((line) => `    ${line.trimEnd()}`));
+  return lines.join("\n");
+}
+
+/** What uvu printed of the tests that failed: their names and messages, without the stacks. */
+export function describeFailedTests(output: string): string[] {
+  const lines: string[] = [];
+  let left = 0;
+  // deno-lint-ignore no-control-regex
+  for (const line of output.replace(/\x1b\[[0-9;]*m/g, "").split("\n")) {
+    if (/^ {3}FAIL {2}"/.test(line)) left = FAILURE_LINES_MAX;
+    else if (/^ {4}at /.test(line) || /^ {2}Total: /.test(line)) left = 0;
+    if (left === 0 || line.trim() === "") continue;
+    left -= 1;
+    lines.push(line.trim().slice(0, FAILURE_CHARS_MAX));
+  }
+  return lines;
 }
 
 function formatRuntime(runtime: Runtime, results: readonly FileResult[]): string {
