@@ -28,6 +28,13 @@ const KILL_MS_MAX = 10;
 /** Atomic accesses of a KN until it fails, at most. */
 const FAULT_ACCESSES_MAX = 400;
 
+/**
+ * After so many failures of KNs one lives for a while: twenty of one place that fail within a second
+ * each, one after the other, are rightly taken for hopeless.
+ */
+const FAILURES_PER_CALM = 15;
+const CALM_MS = 1500;
+
 /** Sizes of a pool and of what lives in it. */
 export interface LifeSizes {
   readonly capacity: string;
@@ -127,6 +134,7 @@ export class Lives {
     let recoveredCount = 0;
     store.addEventListener("noderecovered", () => recoveredCount += 1);
     for (let failure = 0; failure < failureCount; failure++) {
+      if (failure % FAILURES_PER_CALM === FAILURES_PER_CALM - 1) await setTimeout(CALM_MS);
       const accesses = this.#random.between(1, FAULT_ACCESSES_MAX);
       orders.give(orders.agents[0]!, Fault.THROW, accesses);
       while (recoveredCount <= failure) {

@@ -49,6 +49,8 @@ export interface ChaosRoundOptions {
   readonly placement?: Placement;
   readonly seconds: number;
   readonly tally: ChaosTally;
+  /** Faults of KNs in the tally after which a round may end; it takes a minute longer for them at most. */
+  readonly nodeFaultsMin?: number;
   /**
    * Whether every fault is a stall: on Deno, where a thread cannot be ended, each is a zombie that wakes up.
    *
@@ -154,7 +156,8 @@ class ChaosRound {
     const host = this.#makeHost();
     await fill(store, workload);
     const working = host.run().catch(this.#report);
-    await director.run(performance.now() + seconds * 1000);
+    const { nodeFaultsMin = 0 } = this.#options;
+    await director.run(seconds, nodeFaultsMin);
     director.withdraw();
     await crew.stop();
     this.#isOver = true;

@@ -45,6 +45,8 @@ const LONG_STALL_MS = 4000;
 const LONG_STALL_EVERY = 12;
 /** Atomic accesses until a fault, at most: a step makes from ten to some thousands. */
 const ACCESSES_MAX = 4000;
+/** How much longer a round goes on when too little has happened. */
+const MORE_MS_MAX = 60_000;
 /** Keys that are short enough to be owned by several KNs. */
 const REPLICABLE_KEYS = SHARED_KEYS.filter((key) => key.length <= CELL_KEY_BYTES_MAX);
 /** How long maintenance may take: each KN that stalls holds it up for some seconds. */
@@ -66,12 +68,19 @@ export class Director {
     this.#orders = new FaultOrders(options.store.share());
   }
 
-  /** Disturbs until a time, by `performance.now()`. */
-  async run(untilMs: number): Promise<void> {
+  /**
+   * Disturbs for a time; then, as on a busy machine little may have happened by chance, on purpose
+   * until KNs have failed so many times and their number has changed, and not for ever.
+   */
+  async run(seconds: number, nodeFaultsMin: number): Promise<void> {
     const { random, disturbances } = this.#options;
     let nextMs = performance.now();
-    while (performance.now() < untilMs) {
+    const untilMs = nextMs + seconds * 1000;
+    for (let nowMs = nextMs; nowMs < untilMs + MORE_MS_MAX; nowMs = performance.now()) {
       this.collect();
+      if (nowMs >= untilMs) {
+        if (!this.#actOnPurpose(nodeFaultsMin)) break;
+      }
       if (performance.now() >= nextMs) {
         this.#act();
         this.#actCount += 1;
@@ -121,17 +130,34 @@ export class Director {
         tally.replications += 1;
       });
     } else if (kind < 19) {
-      const nodes = random.between(1, NODES_MAX);
-      this.#maintain("scale", async () => {
-        await store.scale(nodes);
-        tally.scales += 1;
-      });
+      this.#scale(random.between(1, NODES_MAX));
     } else if (this.#options.hasPath) {
       this.#maintain("snapshot", async () => {
         const isWritten = await store.snapshot().then(() => true, isHeldUp);
         if (isWritten) tally.snapshots += 1;
       });
     }
+  }
+
+  /** Sees to what has not happened yet: KNs fail in their next steps. False when nothing is missing. */
+  #actOnPurpose(nodeFaultsMin: number): boolean {
+    const { random, tally, disturbances } = this.#options;
+    const needsFaults = tally.nodeFaults < nodeFaultsMin;
+    const kind = disturbances.stallEvery === 1 ? Fault.STALL : Fault.THROW;
+    for (const agent of needsFaults ? this.#orders.agents : []) {
+      if (!this.#orders.isWaiting(agent)) this.#orders.give(agent, kind, 1, STALL_MS.min);
+    }
+    const needsScale = tally.scales === 0;
+    if (needsScale && this.#maintenance === undefined) this.#scale(random.between(1, NODES_MAX));
+    return needsFaults || needsScale;
+  }
+
+  #scale(nodes: number): void {
+    const { store, tally } = this.#options;
+    this.#maintain("scale", async () => {
+      await store.scale(nodes);
+      tally.scales += 1;
+    });
   }
 
   #orderFault(): void {
