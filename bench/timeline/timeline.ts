@@ -113,14 +113,16 @@ async function runOnce(
   try {
     const killer = new Killer(store);
     const heat = createHeatWord();
+    const module = new URL(`./timeline_thread.${EXTENSION}`, import.meta.url);
+    for (let thread = 0; thread < THREAD_COUNT; thread++) {
+      const data: TimelineThreadData = { handle: store.share(), thread, heat };
+      threads.push(await BenchThread.start(module, data));
+    }
+    // From here on: a busy machine may take longer to start the threads than a whole run takes.
     const startMs = sharedNowMs() + warmUpMs;
     const windowCount = Math.floor(acts.length * phaseMs / windowMs);
     const board = createWindowBoard(THREAD_COUNT, startMs, windowMs, windowCount);
-    const module = new URL(`./timeline_thread.${EXTENSION}`, import.meta.url);
-    for (let thread = 0; thread < THREAD_COUNT; thread++) {
-      const data: TimelineThreadData = { handle: store.share(), board, thread, heat };
-      threads.push(await BenchThread.start(module, data));
-    }
+    await Promise.all(threads.map((thread) => thread.call("beginLoad", board)));
     const acted: { act: Act; atMs: number; durationMs: number }[] = [];
     for (const [phase, act] of acts.entries()) {
       await delay(Math.max(0, startMs + phase * phaseMs - sharedNowMs()));

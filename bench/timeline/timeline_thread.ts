@@ -11,20 +11,22 @@ import { type WindowBoardHandle, WindowCounter } from "./window_board.ts";
 
 export interface TimelineThreadData {
   handle: StoreHandle;
-  board: WindowBoardHandle;
   thread: number;
   /** See `createHeatWord`. */
   heat: Int32Array;
 }
 
-const { handle, board, thread, heat } = workerData as TimelineThreadData;
+const { handle, thread, heat } = workerData as TimelineThreadData;
 const store = await attach<Uint8Array>(handle, { keepAlive: true });
-const load = new TimelineLoad(store, new WindowCounter(board, thread), thread, heat);
+let load: TimelineLoad | undefined;
 
 serve({
-  endLoad: () => load.end(),
+  beginLoad: (board: WindowBoardHandle) => {
+    load = new TimelineLoad(store, new WindowCounter(board, thread), thread, heat);
+  },
+  endLoad: () => load!.end(),
   end: async () => {
-    await load.end();
+    await load?.end();
     await store.close();
   },
 });
