@@ -5,7 +5,7 @@
  * npm test                                      # build, then everything
  * npm test -- --runtime bun,node --only index   # some runtimes, files whose path contains "index"
  * npm test -- --jobs 1 --timeout 600            # one process at a time, 600 s for each file
- * npm test -- --everywhere                      # also the tests of the benchmarks, on each runtime
+ * npm test -- --everywhere                      # also long searches and the tests of tools
  * npm run test:quick                            # what tells most in less than a minute, on Bun
  * ```
  *
@@ -39,7 +39,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const QUICK_MS = 55_000;
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Whether everything is run that there is: then the tests of tools are run once each. */
+/** Whether everything is run that there is: then the runtimes take turns with some of it. */
 const isWhole = values.only.length === 0 && values.runtime.length === 0 && !values.everywhere;
 
 const results = await runTestFiles({
@@ -50,7 +50,7 @@ const results = await runTestFiles({
   timeoutMs: readPositiveInteger("--timeout", values.timeout) * 1000,
   ...(values.quick ? { quickMs: QUICK_MS } : {}),
   // Runs of one commit are alike for a day.
-  ...(isWhole ? { toolTurn: Math.floor(Date.now() / DAY_MS) } : {}),
+  ...(isWhole ? { turn: Math.floor(Date.now() / DAY_MS) } : {}),
   print: console.log,
 });
 const failed = results.length === 0 || results.some((result) => result.failure !== undefined);

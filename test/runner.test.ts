@@ -17,6 +17,7 @@ import {
   parseSummary,
   runTestFiles,
   runtimesOf,
+  TURNS,
 } from "./support/test_runner.ts";
 
 const HEADER = `import { test } from "uvu"; import * as assert from "uvu/assert";`;
@@ -138,11 +139,19 @@ test("finds test files in nested folders, in order", () => {
   ]);
 });
 
-test("tests of tools take turns through the runtimes, and everything else runs on all", () => {
-  const turns = [0, 1, 2].map((turn) => runtimesOf("test/bench.test.ts", 7, RUNTIMES, turn));
-  assert.equal(turns.flat().sort(), [...RUNTIMES]);
+test("files take turns through the runtimes, and everything else runs on all", () => {
+  const runs = (file: string) => [0, 1, 2].flatMap((turn) => runtimesOf(file, 7, RUNTIMES, turn));
+  assert.equal(runs("test/bench.test.ts").sort(), [...RUNTIMES]);
+  const twice = RUNTIMES.flatMap((runtime) => [runtime, runtime]);
+  assert.equal(runs("test/api/failover.test.ts").sort(), twice);
   assert.equal(runtimesOf("test/bench.test.ts", 7, RUNTIMES, undefined), RUNTIMES);
-  assert.equal(runtimesOf("test/api/lives.test.ts", 7, RUNTIMES, 1), RUNTIMES);
+  assert.equal(runtimesOf("test/api/conditional.test.ts", 7, RUNTIMES, 1), RUNTIMES);
+});
+
+test("what takes turns is there", () => {
+  for (const [path] of TURNS) {
+    assert.ok(findTestFiles(PROJECT_ROOT, []).some((file) => file.startsWith(path)), path);
+  }
 });
 
 test("a quick run leaves out what does not fit, and says so", async () => {

@@ -8,9 +8,7 @@
 import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { Executor } from "../../lib/agent/executor.ts";
-import { makeFarNode } from "../../lib/far/node/far_start.ts";
-import { type NodeStart, runNode } from "../../lib/node/node_shell.ts";
-import { openLog } from "../../lib/persistence/open_log.ts";
+import type { NodeStart } from "../../lib/node/node_shell.ts";
 import { AGENT_EXECUTOR } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { exitForGood } from "../../scripts/exit_for_good.ts";
@@ -43,4 +41,4 @@ for (const name of HOOKED) {
   };
 }
 
-runNode(start, { openLog, makeFarNode });
+await import("../../workers/kn.ts");

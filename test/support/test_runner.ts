@@ -30,8 +30,8 @@ export interface TestRunOptions {
   timeoutMs: number;
   /** Runs only {@linkcode QUICK_PATHS}, as far as this time allows, and says what it left out. */
   quickMs?: number;
-  /** Runs the files of {@linkcode TOOL_PATHS} on one of the runtimes each; which one changes with this number. */
-  toolTurn?: number;
+  /** Runs the files of {@linkcode TURNS} on some of the runtimes each; which ones changes with this number. */
+  turn?: number;
   /** Called with each piece of the report as soon as it is known, without the line's end. */
   print: (text: string) => void;
 }
@@ -97,13 +97,37 @@ export const QUICK_PATHS: readonly string[] = [
 ];
 
 /**
- * What tests the tools of development, which are no part of the library: the benchmarks and the test runner itself. They work
- * alike on all runtimes.
+ * Files that the runtimes take turns with, and how many of them run each in one run: the tools of
+ * development, which are no part of the library; long searches on real threads, which differ by
+ * their seeds from run to run anyhow; and what kills, stalls and starts most threads.
  */
-export const TOOL_PATHS: readonly string[] = [
-  "test/bench",
-  "test/experiments/",
-  "test/runner.test.ts",
+export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] = [
+  ["test/bench", 1],
+  ["test/experiments/", 1],
+  ["test/runner.test.ts", 1],
+  ["test/demo.test.ts", 1],
+  ["test/chaos/", 1],
+  ["test/outcomes/", 1],
+  ["test/property/store_model.test.ts", 1],
+  ["test/api/cycles.test.ts", 1],
+  ["test/api/large_pools.test.ts", 1],
+  ["test/api/lives.test.ts", 1],
+  ["test/api/operation_order.test.ts", 1],
+  ["test/api/replication.test.ts", 1],
+  ["test/persistence/everything_at_once.test.ts", 1],
+  ["test/persistence/hostile_snapshot.test.ts", 1],
+  ["test/persistence/killed_process.test.ts", 1],
+  ["test/persistence/killed_while_logging.test.ts", 1],
+  ["test/persistence/snapshot_under_load.test.ts", 1],
+  ["test/api/attached.test.ts", 2],
+  ["test/api/failing_nodes.test.ts", 2],
+  ["test/api/failing_processors.test.ts", 2],
+  ["test/api/failover.test.ts", 2],
+  ["test/api/reentrancy.test.ts", 2],
+  ["test/api/stalled_nodes.test.ts", 2],
+  ["test/api/threadless.test.ts", 2],
+  ["test/persistence/pool_lock.test.ts", 2],
+  ["test/persistence/reopening.test.ts", 2],
 ];
 
 /** On which of the runtimes a file, the n-th of its run, is run. */
@@ -111,10 +135,12 @@ export function runtimesOf(
   file: string,
   index: number,
   runtimes: readonly Runtime[],
-  toolTurn: number | undefined,
+  turn: number | undefined,
 ): readonly Runtime[] {
-  if (toolTurn === undefined || !TOOL_PATHS.some((path) => file.startsWith(path))) return runtimes;
-  return [runtimes[(index + toolTurn) % runtimes.length]!];
+  const own = TURNS.find(([path]) => file.startsWith(path));
+  if (turn === undefined || own === undefined) return runtimes;
+  const order = runtimes.map((_, i) => runtimes[(index + turn + i) % runtimes.length]!);
+  return order.slice(0, own[1]);
 }
 
 /** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
@@ -135,13 +161,13 @@ export function findQuickFiles(files: readonly string[]): string[] {
 
 /** Runs every file on every runtime and prints the report; the results come in the order of ending. */
 export async function runTestFiles(options: TestRunOptions): Promise<FileResult[]> {
-  const { root, runtimes, only, jobCount, timeoutMs, quickMs, toolTurn, print } = options;
+  const { root, runtimes, only, jobCount, timeoutMs, quickMs, turn, print } = options;
   const all = findTestFiles(root, only);
   const files = quickMs === undefined ? all : findQuickFiles(all);
   const endMs = performance.now() + (quickMs ?? Infinity);
   if (files.length === 0) print("no test file found");
   const jobs = files.flatMap((file, i) =>
-    runtimesOf(file, i, runtimes, toolTurn).map((runtime) => ({ file, runtime }))
+    runtimesOf(file, i, runtimes, turn).map((runtime) => ({ file, runtime }))
   );
   const fileWidth = Math.max(0, ...files.map((file) => file.length));
   const results: FileResult[] = [];
@@ -167,8 +193,8 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
     if (result.failure !== undefined) print(formatFailure(result));
   }
   for (const runtime of runtimes) print(formatRuntime(runtime, results));
-  if (toolTurn !== undefined) {
-    print("the benchmarks' and the runner's own tests ran on one runtime each: see --everywhere");
+  if (turn !== undefined) {
+    print("the runtimes took turns with long searches and the tests of tools: see --everywhere");
   }
   if (quickMs !== undefined) {
     late.push(...jobs.map(({ file }) => file));

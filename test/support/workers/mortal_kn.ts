@@ -5,10 +5,8 @@
  */
 import process from "node:process";
 import { workerData } from "node:worker_threads";
-import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
+import type { NodeStart } from "../../../lib/node/node_shell.ts";
 import { Executor } from "../../../lib/agent/executor.ts";
-import { makeFarNode } from "../../../lib/far/node/far_start.ts";
-import { openLog } from "../../../lib/persistence/open_log.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
 import { FaultTaker } from "../faults.ts";
@@ -26,4 +24,4 @@ hookAtomics({
   },
 });
 
-runNode(start, { openLog, makeFarNode });
+await import("../../../workers/kn.ts");

@@ -6,9 +6,7 @@
 import { workerData } from "node:worker_threads";
 import type { Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../../lib/core/limits.ts";
-import { makeFarNode } from "../../../lib/far/node/far_start.ts";
-import { type NodeStart, runNode } from "../../../lib/node/node_shell.ts";
-import { openLog } from "../../../lib/persistence/open_log.ts";
+import type { NodeStart } from "../../../lib/node/node_shell.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
 import { slotOwner } from "../../../lib/routing/ownership.ts";
 
@@ -19,4 +17,4 @@ const owners = new Set(
 );
 if (owners.size === 1) throw new Error(`all slots belong to KN ${[...owners]}`);
 
-runNode(start, { openLog, makeFarNode });
+await import("../../../workers/kn.ts");
