@@ -8,6 +8,10 @@
  * count the pool. So the work of collecting stays in proportion to that of allocating, also where
  * the application keeps millions of values, each of which a collection visits.
  *
+ * What is asked for frees values that die young. Values that the application keeps for a while and
+ * then replaces grow old first, and only a full collection frees those: the meter makes one when
+ * the process has grown, beside the pool, by a share of what the last one has left.
+ *
  * @module
  */
 import type { GarbageCollector } from "../core/garbage_collector.ts";
@@ -15,6 +19,8 @@ import {
   DECODED_FACTOR,
   GARBAGE_BYTES_MAX,
   GARBAGE_BYTES_MIN,
+  GROWTH_BYTES_MIN,
+  GROWTH_SHARE,
   OPERATION_GARBAGE_BYTES,
 } from "../core/limits.ts";
 
@@ -26,6 +32,10 @@ export class GarbageMeter {
    * What may be allocated until the next look; a small integer, so that counting allocates nothing.
    */
   #leftBytes: number = GARBAGE_BYTES_MIN;
+  /** What has been allocated since a collection was asked for. */
+  #allocatedBytes = 0;
+  /** What the process held beside the pool after the last full collection, or at the first look. */
+  #heldBytes: number | undefined;
 
   /** Counts beside shared buffers of so many bytes; without a collector nothing is asked for. */
   constructor(sharedBytes: () => number, collector: GarbageCollector | undefined) {
@@ -46,8 +56,23 @@ export class GarbageMeter {
     this.#leftBytes = GARBAGE_BYTES_MIN;
     // Beside little the runtime itself collects in time.
     if (this.#sharedBytes() < GARBAGE_BYTES_MIN) return;
-    const wanted = Math.max(GARBAGE_BYTES_MIN, collector.heapBytes());
-    this.#leftBytes = Math.min(wanted, GARBAGE_BYTES_MAX);
-    collector.request();
+    this.#allocatedBytes += GARBAGE_BYTES_MIN;
+    if (this.#hasGrown(collector)) {
+      collector.collect();
+      this.#heldBytes = this.#heldNow(collector);
+    } else if (this.#allocatedBytes >= Math.min(collector.heapBytes(), GARBAGE_BYTES_MAX)) {
+      collector.request();
+    } else return;
+    this.#allocatedBytes = 0;
+  }
+
+  #hasGrown(collector: GarbageCollector): boolean {
+    const nowBytes = this.#heldNow(collector);
+    this.#heldBytes ??= nowBytes;
+    return nowBytes - this.#heldBytes > Math.max(GROWTH_BYTES_MIN, this.#heldBytes * GROWTH_SHARE);
+  }
+
+  #heldNow(collector: GarbageCollector): number {
+    return collector.residentBytes() - this.#sharedBytes();
   }
 }

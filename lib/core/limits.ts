@@ -169,6 +169,13 @@ export const CLIENT_CACHE_BYTES_MAX = 2 ** 34;
  * that asking costs nothing.
  */
 export const GARBAGE_BYTES_MIN = 64 * 1024 * 1024;
+/**
+ * By how much the process may grow, beside the pool, between two full collections: so much, or a
+ * share of what the last one has left. Strings are no part of what the runtime says its heap is.
+ */
+export const GROWTH_BYTES_MIN = 128 * 1024 * 1024;
+/** See {@linkcode GROWTH_BYTES_MIN}. */
+export const GROWTH_SHARE = 0.25;
 /** Most garbage between two looks: a small integer on every runtime. */
 export const GARBAGE_BYTES_MAX = 2 ** 30 - 1;
 /** Garbage of an operation beside what it decodes: measured 150 to 270 bytes. */

@@ -1,5 +1,5 @@
 /**
- * Reads and writes of values that are garbage at once, and how much memory the process has at most meanwhile.
+ * Reads and writes of values that are garbage at once or soon, and how much memory the process has at most meanwhile.
  *
  * @module
  */
@@ -10,6 +10,8 @@ import type { Store } from "../../mod.ts";
 const VALUE_CHARS = 10_000;
 /** Keys of the load. */
 const KEY_COUNT = 100;
+/** Values that are kept: long enough to grow old, so that only a full collection frees them. */
+const KEPT_COUNT = 5000;
 /** Operations between two looks at the process. */
 const LOOK_EVERY = 256;
 
@@ -17,7 +19,7 @@ const LOOK_EVERY = 256;
 export const LoadKind = {
   /** Values are read and dropped. */
   READS: "reads",
-  /** The last hundred values are kept. */
+  /** The last values are kept, until they are replaced by others. */
   KEPT: "kept",
   WRITES: "writes",
 } as const;
@@ -38,7 +40,7 @@ export function runLoad(store: Store<string>, kind: LoadKind, operationCount: nu
     const key = keyOf(i % KEY_COUNT);
     if (kind === LoadKind.WRITES) store.putSync(key, valueOf(i));
     else if (kind === LoadKind.READS) check(store.getSync(key), i);
-    else check(kept[i % KEY_COUNT] = store.getSync(key), i);
+    else check(kept[i % KEPT_COUNT] = store.getSync(key), i);
     if (i % LOOK_EVERY === 0) peak = Math.max(peak, process.memoryUsage.rss());
   }
   return Math.max(peak, process.memoryUsage.rss());

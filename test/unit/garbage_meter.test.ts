@@ -5,18 +5,25 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { GarbageCollector } from "../../lib/core/garbage_collector.ts";
 import { GarbageMeter } from "../../lib/client/garbage_meter.ts";
-import { DECODED_FACTOR, GARBAGE_BYTES_MIN } from "../../lib/core/limits.ts";
+import { DECODED_FACTOR, GARBAGE_BYTES_MIN, GROWTH_BYTES_MIN } from "../../lib/core/limits.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 /** Encoded bytes of a value that counts as a MiB. */
 const VALUE_BYTES = MIB / DECODED_FACTOR;
 
+/** A collector that says and does nothing but what is given. */
+function collectorOf(given: Partial<GarbageCollector>): GarbageCollector {
+  const nothing = { heapBytes: () => 0, residentBytes: () => GIB, request() {}, collect() {} };
+  return { ...nothing, ...given };
+}
+
 /** How many collections so much garbage causes. */
 function requests(garbageBytes: number, sharedBytes: number, heapBytes: number): number {
   let count = 0;
-  const collector = { heapBytes: () => heapBytes, request: () => count += 1, collect: () => {} };
+  const collector = collectorOf({ heapBytes: () => heapBytes, request: () => count += 1 });
   const meter = new GarbageMeter(() => sharedBytes, collector);
   for (let i = 0; i < garbageBytes / MIB; i++) meter.count(VALUE_BYTES);
   return count;
@@ -40,9 +47,47 @@ test("beside a small pool none: the runtime does it in time", () => {
   assert.is(requests(GIB, GARBAGE_BYTES_MIN - 1, 0), 0);
 });
 
+/** Full collections while so much is allocated, of which a share stays until the next one. */
+function collections(garbageBytes: number, keptBytes: number, stayingShare: number): number {
+  let count = 0;
+  let residentBytes = GIB + keptBytes;
+  const collector = collectorOf({
+    residentBytes: () => residentBytes,
+    collect: () => {
+      count += 1;
+      residentBytes = GIB + keptBytes;
+    },
+  });
+  const meter = new GarbageMeter(() => GIB, collector);
+  let residentMax = 0;
+  for (let i = 0; i < garbageBytes / MIB; i++) {
+    residentBytes += MIB * stayingShare;
+    meter.count(VALUE_BYTES);
+    residentMax = Math.max(residentMax, residentBytes);
+  }
+  const heldBytes = residentMax - GIB - keptBytes;
+  const limit = Math.max(GROWTH_BYTES_MIN, keptBytes / 4) + 2 * GARBAGE_BYTES_MIN;
+  assert.ok(heldBytes <= limit, `held ${heldBytes / MIB} MiB`);
+  return count;
+}
+
+test("what is kept and then replaced is bounded by full collections", () => {
+  const count = collections(8 * GIB, 0, 1);
+  assert.ok(count >= 40 && count <= 64, `${count}`);
+});
+
+test("beside much that is kept, full collections are as rare as they are dear", () => {
+  const count = collections(8 * GIB, 4 * GIB, 1);
+  assert.ok(count >= 6 && count <= 8, `${count}`);
+});
+
+test("what dies young causes no full collections", () => {
+  assert.is(collections(8 * GIB, 0, 0), 0);
+});
+
 test("small values count, too", () => {
   let count = 0;
-  const collector = { heapBytes: () => 0, request: () => count += 1, collect: () => {} };
+  const collector = collectorOf({ request: () => count += 1 });
   const meter = new GarbageMeter(() => GIB, collector);
   for (let i = 0; i < 1_000_000; i++) meter.count(5);
   assert.ok(count >= 2 && count <= 5, `${count}`);
