@@ -186,4 +186,42 @@ test("a segment is freed once, when nothing in it is live", () => {
   });
 });
 
+/** What one thread does at an access of another one. */
+function atAccess(access: number, act: () => void, body: () => void): void {
+  let count = 0;
+  withAtomicHooks({ onAccess: () => count++ === access && act() }, body);
+}
+
+test("who is about to free a segment is overtaken by one that has chosen it to go on in", () => {
+  let overtakenCount = 0;
+  for (let access = 0, isDone = false; !isDone; access++) {
+    const pool = Pool.create(geometryOf(SEGMENT_COUNT * 4096, 4096), HASH_KEY);
+    const segments = new SegmentTable(pool);
+    const segment = segments.allocate(0, 0);
+    const record = (pool.segmentAddress(segment) + 8) as PoolAddress;
+    segments.addLive(record, RECORD_BYTES);
+    segments.publishUsed(segment, SEGMENT_HEADER_BYTES + RECORD_BYTES);
+    segments.seal(segment);
+    isDone = true;
+    let isReopened = false;
+    // The other one has seen live bytes in it, and now does the rest of `reopenLargest`.
+    const goOn = () => {
+      isDone = false;
+      isReopened = segments.claimForCleaning(segment);
+      if (!isReopened) return;
+      segments.reopen(segment, 1);
+      segments.addLive(record, RECORD_BYTES);
+      segments.publishUsed(segment, SEGMENT_HEADER_BYTES + 2 * RECORD_BYTES);
+      segments.seal(segment);
+    };
+    atAccess(access, goOn, () => segments.subtractLive(record, RECORD_BYTES));
+    if (!isReopened) continue;
+    overtakenCount += 1;
+    const state = segments.state(segment);
+    require(state === SegmentState.SEALED, `access ${access}: what is live is in state ${state}`);
+    require(segments.liveBytes(segment) === RECORD_BYTES, `access ${access}: live bytes`);
+  }
+  require(overtakenCount >= 4, `overtaken at ${overtakenCount} accesses`);
+});
+
 test.run();

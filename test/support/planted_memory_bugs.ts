@@ -180,6 +180,16 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     caughtBy: [DEATH_IN_SEGMENTS],
   },
   {
+    name: "a segment that is gone on in keeps the number of its life",
+    breaks: "I10",
+    file: SEGMENT_TABLE,
+    edits: [[
+      "(control[at + SEGMENT_STATE] & LIFE_MASK) + LIFE_STEP;",
+      "control[at + SEGMENT_STATE] & LIFE_MASK;",
+    ]],
+    caughtBy: [SEGMENTS],
+  },
+  {
     name: "whoever releases a segment bumps the generation of a later life",
     breaks: "I10",
     file: SEGMENT_TABLE,
