@@ -3,8 +3,8 @@
  * its threads when there is nothing to do, so that an idle store has none.
  *
  * The last copy of a small pool is written by the host's thread, and where no thread can be
- * started, whatever must be done is done there: copies, and syncs. What others do as well, or what can be done later, is left: cleaning, merging,
- * prefaulting.
+ * started, whatever must be done is done there: copies, and syncs. What others do as well, or what
+ * can be done later, is left: cleaning, merging, prefaulting.
  *
  * @module
  */

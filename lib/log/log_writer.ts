@@ -9,9 +9,11 @@
  * anything about them is published.
  *
  * ```text
- *   reserve, reserve, ...    a frame is begun with the first record, and another in the next segment when this one is full
- *   write                    completes the frames and writes them; from then on the file has the records
- *   settle                   publishes the used bytes, and seals the segments that are full
+ *   reserve, reserve, ...   a frame is begun with the first record, and another in the next
+ *                           segment when this one is full
+ *   write                   completes the frames and writes them; from then on the file has the
+ *                           records
+ *   settle                  publishes the used bytes, and seals the segments that are full
  * ```
  *
  * Between `write` and `settle` the index is pointed at the records. Their segments are sealed after

@@ -7,10 +7,12 @@
  *   word 2   hash of the key; its top 12 bits are the slot
  *   word 3   version bits 0-31
  *   word 4   position of the request that wrote it, in its client's ring (for I5)
- *   word 5   client that sent that request: bits 0-7 its place, the others which of the place's clients it is
+ *   word 5   client that sent that request: bits 0-7 its place, the others which of the place's
+ *            clients it is
  *   word 6   address of the record that it replaced, 0 for none
  *   word 7   key bytes, zero-padded to whole words
- *   ...      expiry time, 2 words, only with the flag EXPIRES: milliseconds, low 32 and high 16 bits
+ *   ...      expiry time, 2 words, only with the flag EXPIRES: milliseconds, low 32 and high 16
+ *            bits
  *   ...      value bytes, from a multiple of 8 bytes, zero-padded to a multiple of 8 bytes
  * ```
  *

@@ -2,12 +2,12 @@
  * How a KN makes its changes take effect. There are three ways, and the pipeline
  * (request_pipeline.ts) is the same for all:
  *
- * | policy                               | a change is visible                     | and answered                      |
- * | ------------------------------------ | --------------------------------------- | --------------------------------- |
- * | at once (immediate_commit.ts)        | when its record is in the pool          | right afterwards                  |
- * | logged (logged_commit.ts)            | when its step's records are in the file | with all of the step              |
- * | merged (far/node/merged_commit.ts)        | to the KN when its step is logged, and  | with all of the step              |
- * |                                      | to the index when the log is merged     |                                   |
+ * | policy              | a change is visible                     | and answered         |
+ * | ------------------- | --------------------------------------- | -------------------- |
+ * | immediate_commit.ts | when its record is in the pool          | right afterwards     |
+ * | logged_commit.ts    | when its step's records are in the file | with all of the step |
+ * | far: merged_commit  | to the KN when its step is logged, and  | with all of the step |
+ * |                     | to the index when the log is merged     |                      |
  *
  * A KN is made with one of them, so calls are monomorphic.
  *

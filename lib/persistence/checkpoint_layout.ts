@@ -17,9 +17,10 @@
  *   60    number of its image, the file "image-<number>", u32
  *   64    reserved, zero, up to byte 128
  *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
- *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its used bytes; a segment
- *         without used bytes has the generation of its next life. Used bytes are a multiple of 8: bit 0 says that the
- *         segment is full, so that what is left of it is lost; bits 1 and 2 are zero
+ *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its
+ *         used bytes; a segment without used bytes has the generation of its next life. Used bytes
+ *         are a multiple of 8: bit 0 says that the segment is full, so that what is left of it is
+ *         lost; bits 1 and 2 are zero
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
  * ```
  *

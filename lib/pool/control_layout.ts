@@ -200,7 +200,9 @@ export const AGENT_THREAD = 3;
 export const AGENT_THREAD_START = 4;
 /** Line 1: SLEEPING. The agent stores 1 before it waits; the thread that wakes it swaps it to 0. */
 export const AGENT_SLEEPING = LINE_WORDS;
-/** Line 2: what the M-node wants, written by it, and 1 when a client wants the KN to have a thread. */
+/**
+ * Line 2: what the M-node wants, written by it, and 1 when a client wants the KN to have a thread.
+ */
 export const AGENT_STOP_WANTED = 2 * LINE_WORDS;
 export const AGENT_THREAD_WANTED = AGENT_STOP_WANTED + 1;
 /**
