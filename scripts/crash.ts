@@ -1,6 +1,7 @@
 /**
- * The tests of durability and of the lock, for longer than `npm test` runs them: 200 kills per level and runtime, 2,000 losses of
- * power, 100,000 flipped bits, 200 races for the lock.
+ * The tests of durability and of the lock, for longer than `npm test` runs them: 200 kills per level
+ * and runtime, 2,000 losses of power, 100,000 flipped bits, a million damaged values, 200 races for
+ * the lock.
  *
  * ```sh
  * npm run crash -- --runtime bun       # options as for npm test
@@ -18,10 +19,11 @@ const CAMPAIGN = {
   DINOMO_KILLS: "200",
   DINOMO_POWER_SEEDS: "2000",
   DINOMO_FLIPS: "100000",
+  DINOMO_FUZZ: "1000000",
   DINOMO_LOCK_ROUNDS: "200",
 } as const;
 /** Names of the test files, and seconds for each. */
-const FILES = "persistence/logged,killed_while_logging,pool_lock";
+const FILES = "persistence/logged,killed_while_logging,pool_lock,unit/msgpack_codec";
 const TIMEOUT_SECONDS = "3600";
 
 const runner = join(PROJECT_ROOT, "dist", "test", "run.js");

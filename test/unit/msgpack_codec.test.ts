@@ -4,6 +4,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { inspect } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,6 +14,8 @@ import { assertThrows, type Refusal } from "../support/errors.ts";
 import { encoded, MemoryStructures, roundTrip } from "../support/structures.ts";
 import { type Random, seeded } from "../support/random.ts";
 
+/** Damaged values; `npm run crash` tries a million. */
+const FUZZ_COUNT = Number(process.env["DINOMO_FUZZ"] ?? 3000);
 const INVALID: Omit<Refusal, "says"> = { type: InvalidValueError, code: "DINOMO_INVALID_VALUE" };
 
 function codec(structures = new MemoryStructures()): MsgpackCodec<unknown> {
@@ -243,7 +246,7 @@ test(
     const [types, reader] = [codec(structures), codec(structures)];
     const small = VALUES.filter((value) => shown(value).length < 40);
     const good = { id: 7, name: "good", list: [1, 2, 3], at: new Date(9) };
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < FUZZ_COUNT; i++) {
       corrupt(random, types, random.below(2) === 0 ? good : random.pick(small));
       if (i % 10 === 0) {
         assert.equal(roundTrip(types, types, good), good, `after ${i}`);
