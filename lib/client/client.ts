@@ -51,7 +51,7 @@ export interface ClientOptions {
   /** Called while this thread blocks; fails the requests of a KN that will not answer. */
   readonly onBlocked: () => void;
   /**
-   * Called before completions are looked for: connects KNs that are new, and departs from those
+   * Called before completions are looked for: connects KNs that are new, and takes leave of those
    * that are gone.
    */
   readonly onPoll?: () => void;
@@ -110,8 +110,8 @@ export class Client {
    * the others are sent to the owners that their slots have now. Those whose slots it has not let
    * go wait until it does, or are given up.
    */
-  depart(connection: NodeConnection): void {
-    this.#sent.depart(connection);
+  retire(connection: NodeConnection): void {
+    this.#sent.retire(connection);
   }
 
   /** Whether this client has requests for a slot that have not ended. */
@@ -228,9 +228,8 @@ export class Client {
   }
 
   /**
-   * Lets go of all rings: nothing is taken from them any more, and no KN is connected to or
-   * departed from. They may be another client's by the time that a poll comes which was scheduled
-   * before.
+   * Lets go of all rings: nothing is taken from them any more, no KN is connected to, and none
+   * retired. They may be another client's by the time that a poll comes which was scheduled before.
    */
   close(): void {
     this.#sender.close();

@@ -62,7 +62,7 @@ export class NodeConnector {
   }
 
   /**
-   * Connects KNs that are new, and departs from those that are gone; one load if there are none.
+   * Connects KNs that are new, and takes leave of those that are gone; one load if there are none.
    */
   update(client: Client): void {
     const { pool } = this.#options;
@@ -80,7 +80,7 @@ export class NodeConnector {
       if (isActive && this.#connections[agent] === undefined) this.#connect(client, agent, nodeId);
     }
     // Afterwards: what they have not answered is sent to the new ones.
-    for (const connection of gone) client.depart(connection);
+    for (const connection of gone) client.retire(connection);
   }
 
   /** Lets go of all rings: nothing is in flight, or nothing will be answered any more. */

@@ -44,7 +44,7 @@ import type { NodeConnection } from "./node_connection.ts";
 import type { HeldRequest } from "./completions.ts";
 
 /** A request to a KN that is gone. */
-export interface DepartedRequest extends HeldRequest {
+export interface RetiredRequest extends HeldRequest {
   readonly connection: NodeConnection;
   /** Its number in the ring, and index of its completion entry. */
   readonly number: number;
@@ -52,7 +52,7 @@ export interface DepartedRequest extends HeldRequest {
 }
 
 /** What a gone KN has answered. */
-export interface DepartedAnswer {
+export interface RetiredAnswer {
   readonly status: number;
   readonly address: number;
   readonly versionLow: number;
@@ -60,17 +60,17 @@ export interface DepartedAnswer {
 }
 
 /**
- * A departed request about which all is known that ever will be: the answer, that there is none, or
+ * A request to a retired KN about which all is known that ever will be: the answer, that there is none, or
  * that no agent can know.
  */
-export interface DecidedRequest extends DepartedRequest {
-  readonly answer: DepartedAnswer | "none" | "unknown";
+export interface DecidedRequest extends RetiredRequest {
+  readonly answer: RetiredAnswer | "none" | "unknown";
 }
 
-/** The departed requests of one client, in the order of their rings. */
-export class DepartedRequests {
+/** The requests of one client to retired KNs, in the order of their rings. */
+export class RetiredRequests {
   readonly #pool: Pool;
-  #requests: DepartedRequest[] = [];
+  #requests: RetiredRequest[] = [];
   /** Connections that still have requests here: their rings must not be used by others. */
   readonly #open = new Map<NodeConnection, number>();
 
@@ -126,7 +126,7 @@ export class DepartedRequests {
    * The owner of what a request was routed by: the KN that is gone, as long as it may have it
    * locked.
    */
-  #ownerOf({ words, slot, connection }: DepartedRequest): NodeId {
+  #ownerOf({ words, slot, connection }: RetiredRequest): NodeId {
     const word = words[REQUEST_OWNER_WORD] as OwnerWord;
     if (!isCellWord(word)) return ownerOf(loadOwner(this.#pool, slot));
     const cell = cellOf(word);
@@ -138,7 +138,7 @@ export class DepartedRequests {
   }
 
   /** Takes all of them, to fail them. */
-  takeAll(): DepartedRequest[] {
+  takeAll(): RetiredRequest[] {
     const all = this.#requests;
     this.#requests = [];
     for (const { connection } of all) this.#close(connection);
@@ -154,7 +154,7 @@ export class DepartedRequests {
   }
 }
 
-function answerTo(request: DepartedRequest, owner: NodeId): DecidedRequest["answer"] {
+function answerTo(request: RetiredRequest, owner: NodeId): DecidedRequest["answer"] {
   const { words } = request.connection.producer;
   const { entryAt, number } = request;
   // Loaded once, and before the rest of the entry: a zombie may be writing it.

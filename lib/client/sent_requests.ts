@@ -3,8 +3,8 @@
  *
  * Completions come in the order of the requests of a ring. One that was refused (MOVED) is held, to
  * be sent again: it can not be followed by an accepted one of the same slot, because all in flight
- * carry the same, outdated owner word (I4). A KN that has failed or was retired is *departed* from
- * (I5): retired_requests.ts.
+ * carry the same, outdated owner word (I4). What becomes of requests to a KN that is
+ * retired (I5): retired_requests.ts.
  *
  * @module
  */
@@ -32,7 +32,7 @@ import type { HeldSlots } from "./held_slots.ts";
 import type { LargeValues } from "./large_values.ts";
 import type { NodeConnection } from "./node_connection.ts";
 import type { PendingOperations } from "./pending_operations.ts";
-import { DepartedRequests } from "./retired_requests.ts";
+import { RetiredRequests } from "./retired_requests.ts";
 import type { Router } from "./router.ts";
 
 /**
@@ -59,7 +59,7 @@ export class SentRequests {
   readonly #held: HeldSlots;
   readonly #router: Router;
   readonly #largeValues: LargeValues;
-  readonly #departed: DepartedRequests;
+  readonly #retired: RetiredRequests;
   readonly #publishEvery: number;
   #connections: NodeConnection[] = [];
 
@@ -70,7 +70,7 @@ export class SentRequests {
     this.#held = parts.held;
     this.#router = parts.router;
     this.#largeValues = parts.largeValues;
-    this.#departed = new DepartedRequests(pool);
+    this.#retired = new RetiredRequests(pool);
     this.#publishEvery = syncsAlways(pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
   }
 
@@ -91,12 +91,12 @@ export class SentRequests {
     this.#connections = this.#connections.filter((other) => other !== connection);
   }
 
-  /** Takes leave of a KN that answers nothing any more: see `Client.depart`. */
-  depart(connection: NodeConnection): void {
+  /** Takes leave of a KN that answers nothing any more: see `Client.retire`. */
+  retire(connection: NodeConnection): void {
     this.disconnect(connection);
     this.#takeCompletions(connection);
-    this.#departed.take(connection);
-    this.#settleDeparted();
+    this.#retired.take(connection);
+    this.#settleRetired();
   }
 
   /** Lets go of all rings. */
@@ -156,7 +156,7 @@ export class SentRequests {
 
   /** Settles what has ended; returns how many requests. */
   settle(): number {
-    let settled = this.#departed.count === 0 ? 0 : this.#settleDeparted();
+    let settled = this.#retired.count === 0 ? 0 : this.#settleRetired();
     for (const connection of this.#connections) settled += this.#takeCompletions(connection);
     return settled;
   }
@@ -176,7 +176,7 @@ export class SentRequests {
         completion?.fail(error);
       }
     }
-    for (const request of this.#departed.takeAll()) {
+    for (const request of this.#retired.takeAll()) {
       this.#noteEnd(request.slot);
       request.completion.fail(error);
     }
@@ -222,10 +222,10 @@ export class SentRequests {
   }
 
   /**
-   * Settles departed requests, or holds them again, as far as that is decided; returns how many.
+   * Settles requests to retired KNs, or holds them again, as far as that is decided; returns how many.
    */
-  #settleDeparted(): number {
-    const decided = this.#departed.takeDecided();
+  #settleRetired(): number {
+    const decided = this.#retired.takeDecided();
     for (const request of decided) {
       const { slot, sequence, words, completion, answer } = request;
       if (answer === "unknown") {

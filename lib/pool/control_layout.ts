@@ -25,7 +25,6 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import type { SegmentId, Slot } from "../core/brands.ts";
 import {
   CELL_COUNT,
   CELL_KEY_BYTES_MAX,
@@ -371,16 +370,6 @@ export const CELL_WORDS = CELL_KEY + CELL_KEY_BYTES_MAX / 4;
 /** Index of an agent's block. */
 export function agentOffset(segmentCount: number, agent: number): number {
   return agentsStart(segmentCount) + agent * AGENT_BLOCK_WORDS;
-}
-
-/** Index of a slot's descriptor. */
-export function slotOffset(segmentCount: number, slot: Slot): number {
-  return slotsStart(segmentCount) + slot * SLOT_WORDS;
-}
-
-/** Index of a segment's entry. */
-export function segmentOffset(segmentCount: number, segment: SegmentId): number {
-  return segmentsStart(segmentCount) + segment * SEGMENT_WORDS;
 }
 
 /** Words of the whole buffer. */

@@ -203,7 +203,7 @@ export const CELL_BUGS: readonly PlantedBug[] = [
       "return route === NO_ROUTE ? cellNode(cell) : ownerOf(route);",
       "return ownerOf(route);",
     ]],
-    caughtBy: ["test/unit/departed_requests.test.ts"],
+    caughtBy: ["test/unit/retired_requests.test.ts"],
   },
   {
     name: "a cell that was closed waits for the thread that closed it",

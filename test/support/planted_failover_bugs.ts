@@ -9,7 +9,7 @@ const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
 const LOGGED = "test/simulation/failovers_logged.test.ts";
 const RINGS = "test/unit/rings.test.ts";
 const EXECUTOR = "lib/agent/executor.ts";
-const DEPARTED = "lib/client/retired_requests.ts";
+const RETIRED_REQUESTS = "lib/client/retired_requests.ts";
 const DEAD = "lib/recovery/step_recovery.ts";
 const DEAD_LOG = "lib/recovery/log_recovery.ts";
 const RETIRED = "lib/recovery/retired_nodes.ts";
@@ -54,7 +54,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "what a KN had answered before it failed is sent again",
     breaks: "I5",
-    file: DEPARTED,
+    file: RETIRED_REQUESTS,
     edits: [[
       "const isAnswered = isOfRequest(word, number) && !isPrepared(word);",
       "const isAnswered = false;",
@@ -64,7 +64,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "an answer that was only prepared counts as one",
     breaks: "I5",
-    file: DEPARTED,
+    file: RETIRED_REQUESTS,
     edits: [[
       "const isAnswered = isOfRequest(word, number) && !isPrepared(word);",
       "const isAnswered = isOfRequest(word, number);",
@@ -74,7 +74,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "an answer of an earlier round counts as one of this",
     breaks: "I5",
-    file: DEPARTED,
+    file: RETIRED_REQUESTS,
     edits: [[
       "const isAnswered = isOfRequest(word, number) && !isPrepared(word);",
       "const isAnswered = !isPrepared(word);",

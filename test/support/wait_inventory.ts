@@ -421,7 +421,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dac_cache.ts DacCache.makeRoomFor": 1,
       "dac_cache.ts DacCache.place": 1,
       "log_recovery.ts LogRecovery.#endOfFrames": 1,
-      "retired_requests.ts DepartedRequests.take": 1,
+      "retired_requests.ts RetiredRequests.take": 1,
       "entry_heap.ts EntryHeap.#rise": 1,
       "entry_table.ts EntryTable.find": 1,
       "entry_table.ts EntryTable.remove": 1,

@@ -15,7 +15,7 @@ const SECOND = 1 as NodeId;
 const KEY = "key";
 
 /** A pair whose first KN, the one with the identity 0, has died with a put of a replicated key in its ring. */
-class Departure {
+class Retirement {
   readonly pair = new FarPair(BACKLOG_BYTES);
   readonly put: Ending;
 
@@ -50,23 +50,23 @@ class Departure {
 }
 
 test("it waits while the KN that is gone may have the key's cell", () => {
-  const departure = new Departure();
-  assert.is(departure.status, undefined);
-  departure.pair.replication.tend();
-  assert.is(departure.status, Status.OK);
+  const retirement = new Retirement();
+  assert.is(retirement.status, undefined);
+  retirement.pair.replication.tend();
+  assert.is(retirement.status, Status.OK);
 });
 
 test("it is sent to the slot's owner when the cell has been freed meanwhile", () => {
-  const departure = new Departure();
-  departure.dereplicate();
-  assert.is(departure.status, Status.OK);
+  const retirement = new Retirement();
+  retirement.dereplicate();
+  assert.is(retirement.status, Status.OK);
 });
 
 test("it is sent again when the cell has been freed, and is another key's", () => {
-  const departure = new Departure();
-  departure.dereplicate();
-  departure.replicate("other");
-  assert.is(departure.status, Status.OK);
+  const retirement = new Retirement();
+  retirement.dereplicate();
+  retirement.replicate("other");
+  assert.is(retirement.status, Status.OK);
 });
 
 test.run();
