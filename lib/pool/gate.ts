@@ -69,7 +69,7 @@ export class PauseLostError extends Error {
   /** Makes the error of an agent. */
   constructor(agent: number) {
     super(
-      `the pause of agent ${agent} was ended by somebody else, because it seemed to have failed`,
+      `the pause of agent ${agent} was ended by another agent, because it seemed to have failed`,
     );
   }
 }
