@@ -10,7 +10,7 @@
  *
  * What is asked for frees values that die young. Values that the application keeps for a while and
  * then replaces grow old first, and only a full collection frees those: the meter makes one when
- * the process has grown, beside the pool, by a share of what the last one has left.
+ * the process has grown, beside the pool, by a share of what it held.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class GarbageMeter {
   #leftBytes: number = GARBAGE_BYTES_MIN;
   /** What has been allocated since a collection was asked for. */
   #allocatedBytes = 0;
-  /** What the process held beside the pool after the last full collection, or at the first look. */
+  /** The least that the process has held beside the pool since the last full collection. */
   #heldBytes: number | undefined;
 
   /** Counts beside shared buffers of so many bytes; without a collector nothing is asked for. */
@@ -68,8 +68,8 @@ export class GarbageMeter {
 
   #hasGrown(collector: GarbageCollector): boolean {
     const nowBytes = this.#heldNow(collector);
-    this.#heldBytes ??= nowBytes;
-    return nowBytes - this.#heldBytes > Math.max(GROWTH_BYTES_MIN, this.#heldBytes * GROWTH_SHARE);
+    const heldBytes = this.#heldBytes = Math.min(this.#heldBytes ?? nowBytes, nowBytes);
+    return nowBytes - heldBytes > Math.max(GROWTH_BYTES_MIN, heldBytes * GROWTH_SHARE);
   }
 
   #heldNow(collector: GarbageCollector): number {

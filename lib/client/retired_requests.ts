@@ -60,8 +60,8 @@ export interface RetiredAnswer {
 }
 
 /**
- * A request to a retired KN about which all is known that ever will be: the answer, that there is none, or
- * that no agent can know.
+ * A request to a retired KN about which all is known that ever will be: the answer, that there is
+ * none, or that no agent can know.
  */
 export interface DecidedRequest extends RetiredRequest {
   readonly answer: RetiredAnswer | "none" | "unknown";

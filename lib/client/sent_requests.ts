@@ -222,7 +222,8 @@ export class SentRequests {
   }
 
   /**
-   * Settles requests to retired KNs, or holds them again, as far as that is decided; returns how many.
+   * Settles requests to retired KNs, or holds them again, as far as that is decided; returns how
+   * many.
    */
   #settleRetired(): number {
     const decided = this.#retired.takeDecided();

@@ -171,7 +171,7 @@ export const CLIENT_CACHE_BYTES_MAX = 2 ** 34;
 export const GARBAGE_BYTES_MIN = 64 * 1024 * 1024;
 /**
  * By how much the process may grow, beside the pool, between two full collections: so much, or a
- * share of what the last one has left. Strings are no part of what the runtime says its heap is.
+ * share of the least that it has held. Strings are no part of what the runtime says its heap is.
  */
 export const GROWTH_BYTES_MIN = 128 * 1024 * 1024;
 /** See {@linkcode GROWTH_BYTES_MIN}. */

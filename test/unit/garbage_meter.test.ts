@@ -85,6 +85,25 @@ test("what dies young causes no full collections", () => {
   assert.is(collections(8 * GIB, 0, 0), 0);
 });
 
+test("what has been given back may not grow again unseen", () => {
+  let [count, residentBytes] = [0, 3 * GIB];
+  const collector = collectorOf({
+    residentBytes: () => residentBytes,
+    collect: () => count += 1,
+  });
+  const meter = new GarbageMeter(() => GIB, collector);
+  const look = () => {
+    for (let i = 0; i <= GARBAGE_BYTES_MIN / MIB; i++) meter.count(VALUE_BYTES);
+  };
+  look();
+  residentBytes = GIB;
+  look();
+  assert.is(count, 0);
+  residentBytes = GIB + 2 * GROWTH_BYTES_MIN;
+  look();
+  assert.is(count, 1);
+});
+
 test("small values count, too", () => {
   let count = 0;
   const collector = collectorOf({ request: () => count += 1 });
