@@ -235,7 +235,7 @@ function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefine
     }
     return undefined;
   }
-  requireThat(!help, "help", "must be false in the far placement: clients have no cache", help);
+  requireThat(!help, "help", "must be false in the far placement: only KNs have caches", help);
   const isTime = typeof roundTripMicros === "number" && roundTripMicros >= 0 &&
     roundTripMicros <= ROUND_TRIP_MICROS_MAX;
   requireThat(
