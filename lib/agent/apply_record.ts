@@ -16,9 +16,11 @@ import {
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
+  RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
   RecordKind,
   recordVersion,
+  recordWords,
 } from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
@@ -39,6 +41,11 @@ export type Applied = typeof Applied[keyof typeof Applied];
 /** The slots that records are applied to. */
 export interface RecordTarget {
   readonly pool: Pool;
+  /**
+   * Whether the index follows a record to a copy of it that is applied later. So the work of a
+   * cleaner that had moved it is not undone by a replay, after which no segment might be free.
+   */
+  readonly followsCopies?: boolean;
   /** Finds the record of a key, for the calls below; `NO_ADDRESS` if there is none. */
   find(
     slotAt: number,
@@ -71,9 +78,20 @@ export function applyRecord(target: RecordTarget, address: PoolAddress): Applied
   }
   const old = target.find(slotAt, hash, words, at + RECORD_KEY, metaKeyBytes(meta));
   if (old === address) return Applied.DONE;
-  if (old !== NO_ADDRESS && versionAt(pool, old) >= version) return Applied.OLDER;
+  if (old !== NO_ADDRESS && versionAt(pool, old) >= version) {
+    if (target.followsCopies !== true || !isCopy(pool, old, address)) return Applied.OLDER;
+  }
   if (kind === RecordKind.DELETE) return target.delete(slotAt, hash, old, address);
   return target.point(slotAt, hash, old, address, meta) ? Applied.DONE : Applied.NO_ROOM;
+}
+
+/** Whether two places hold the same record, word for word. */
+function isCopy(pool: Pool, one: PoolAddress, other: PoolAddress): boolean {
+  const [words, others] = [pool.wordsOf(one), pool.wordsOf(other)];
+  const [at, otherAt] = [pool.wordAt(one), pool.wordAt(other)];
+  const length = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]);
+  for (let i = 0; i < length; i++) if (words[at + i] !== others[otherAt + i]) return false;
+  return true;
 }
 
 function versionAt(pool: Pool, address: PoolAddress): number {

@@ -26,6 +26,7 @@ import type { Pool } from "../pool/pool.ts";
 /** What records are replayed into; see {@linkcode applyRecord}. */
 export class ReplayedSlots implements RecordTarget {
   readonly pool: Pool;
+  readonly followsCopies = true;
   readonly #table: SlotTable;
   /** By slot: the newest version that cleared it, and whether the index points at deletes. */
   readonly #clearedAt: Float64Array = new Float64Array(SLOT_COUNT);

@@ -32,4 +32,14 @@ for (const durability of ["memory", "os", "disk"] as const) {
   }
 }
 
+test("what a cleaner had moved when the process was killed stays moved", () => {
+  // Of this seed: replay took moved records where the checkpoint had them, and no segment was free.
+  const seed = 1158079728;
+  const random = new Random(seed);
+  const segmentCount = random.between(8, 20);
+  const valueBytesMax = random.pick([100, 400, 1000]);
+  new LivesWorld({ seed, durability: "disk", segmentCount, valueBytesMax, fill: 1 })
+    .run(STEP_COUNT);
+});
+
 test.run();

@@ -190,6 +190,13 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     caughtBy: [POWER_LOSS],
   },
   {
+    name: "a replay undoes what a cleaner has moved since the checkpoint",
+    breaks: "I14",
+    file: REPLAYED,
+    edits: [["readonly followsCopies = true;", "readonly followsCopies = false;"]],
+    caughtBy: ["test/simulation/lives.test.ts"],
+  },
+  {
     name: "a replay lets an older record win",
     breaks: "I3",
     file: APPLY,
