@@ -240,10 +240,8 @@ export function judge(
 
 /** Reads uvu's closing lines; undefined when they are not there, as in a file that crashed. */
 export function parseSummary(output: string): Summary | undefined {
-  // deno-lint-ignore no-control-regex
-  const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
   const pattern = /^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm;
-  const last = [...plain.matchAll(pattern)].at(-1);
+  const last = [...withoutColours(output).matchAll(pattern)].at(-1);
   if (last === undefined) return undefined;
   return { total: Number(last[1]), passed: Number(last[2]), skipped: Number(last[3]) };
 }
@@ -389,11 +387,10 @@ function formatFailure({ file, runtime, failure, output }: FileResult): string {
 }
 
 /** What uvu printed of the tests that failed: their names and messages, without the stacks. */
-export function describeFailedTests(output: string): string[] {
+function describeFailedTests(output: string): string[] {
   const lines: string[] = [];
   let left = 0;
-  // deno-lint-ignore no-control-regex
-  for (const line of output.replace(/\x1b\[[0-9;]*m/g, "").split("\n")) {
+  for (const line of withoutColours(output).split("\n")) {
     if (/^ {3}FAIL {2}"/.test(line)) left = FAILURE_LINES_MAX;
     else if (/^ {4}at /.test(line) || /^ {2}Total: /.test(line)) left = 0;
     if (left === 0 || line.trim() === "") continue;
@@ -401,6 +398,11 @@ export function describeFailedTests(output: string): string[] {
     lines.push(line.trim().slice(0, FAILURE_CHARS_MAX));
   }
   return lines;
+}
+
+function withoutColours(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\x1b\[[0-9;]*m/g, "");
 }
 
 function formatRuntime(runtime: Runtime, results: readonly FileResult[]): string {
