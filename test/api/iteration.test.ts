@@ -147,6 +147,17 @@ test("clear keeps its place among pipelined operations", async (store) => {
   assert.equal(await contentsOf(store), [["a", 2]]);
 });
 
+test("clear leaves what objects share alone: those put right after it come back", async (store) => {
+  for (let i = 0; i < 20; i++) {
+    await store.put("a", { [`before ${i}`]: i });
+    await store.clear();
+    const value = { [`after ${i}`]: i };
+    store.putSync("b", value);
+    assert.equal(store.getSync("b"), value);
+    assert.equal(await store.get("b"), value);
+  }
+});
+
 test("clear gives space back, and versions still grow", async (store) => {
   await store.put("a", 1);
   const { version } = (await store.getEntry("a"))!;

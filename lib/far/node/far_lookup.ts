@@ -107,7 +107,8 @@ export class FarLookup {
       this.found = this.#view;
       return this.#count(VerbCounter.LOG_HITS, this.#view.isPut);
     }
-    if (this.#unmerged.isCleared((key.hash >>> SLOT_SHIFT) as Slot)) {
+    // The store's own key is not cleared.
+    if (key.byteLength > 0 && this.#unmerged.isCleared((key.hash >>> SLOT_SHIFT) as Slot)) {
       return this.#count(VerbCounter.LOG_HITS, false);
     }
     return this.#findInPool(key, kind === CacheKind.SHORTCUT);
