@@ -5,7 +5,7 @@
  */
 import { epochMs } from "../core/runtime.ts";
 import type { ValueCodec } from "../codec/codec.ts";
-import type { StructureStore } from "../codec/msgpack_codec.ts";
+import type { StructureStore } from "../codec/shared_structures.ts";
 import { BinaryCodec, JsonCodec } from "../codec/plain_codecs.ts";
 import type { Slot } from "../core/brands.ts";
 import { AssertionError } from "../core/assert.ts";

@@ -7,6 +7,13 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import {
+  errorFrom,
+  type ErrorParts,
+  exceptionFrom,
+  isException,
+  partsOf,
+} from "../codec/error_parts.ts";
 import { describe } from "../core/errors.ts";
 import { BadDataError } from "./exit_codes.ts";
 
@@ -23,6 +30,8 @@ const TYPED_ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBu
   BigInt64Array,
   BigUint64Array,
 };
+
+type Texts = Omit<ErrorParts, "properties">;
 
 const NUMBERS: Readonly<Record<string, number>> = {
   NaN: NaN,
@@ -64,7 +73,7 @@ function objectToJson(value: object): string {
   if (value instanceof Set) return tag("set", listToJson([...value]));
   if (value instanceof Date) return tag("date", JSON.stringify(value.getTime()));
   if (value instanceof RegExp) return tag("regexp", JSON.stringify([value.source, value.flags]));
-  if (value instanceof Error) return tag("error", errorToJson(value));
+  if (value instanceof Error) return errorToJson(value);
   if (value instanceof ArrayBuffer) {
     return tag("typed", `["ArrayBuffer",${base64Of(new Uint8Array(value))}]`);
   }
@@ -92,8 +101,10 @@ function listToJson(list: readonly unknown[]): string {
   return `[${Array.from(list, toTaggedJson).join(",")}]`;
 }
 
-function errorToJson({ name, message, cause }: Error): string {
-  return listToJson(cause === undefined ? [name, message] : [name, message, cause]);
+function errorToJson(error: Error): string {
+  const { name, message, stack, properties } = partsOf(error);
+  const json = listToJson([name, message, stack ?? null, ...properties]);
+  return tag(isException(error) ? "exception" : "error", json);
 }
 
 function tag(name: string, json: string): string {
@@ -182,6 +193,8 @@ export class TagReader {
         return readRegExp(content);
       case "$error":
         return this.#readError(content);
+      case "$exception":
+        return readException(content);
       case "$typed":
         return readTyped(content);
       default:
@@ -189,14 +202,14 @@ export class TagReader {
     }
   }
 
-  #readError([name, message, cause, ...others]: unknown[]): unknown {
-    if (typeof name !== "string" || typeof message !== "string" || others.length > 0) {
-      return REFUSED;
-    }
-    const error = cause === undefined
-      ? new Error(message)
-      : new Error(message, { cause: this.read(cause) });
-    return Object.defineProperty(error, "name", { value: name });
+  #readError(content: unknown[]): unknown {
+    const texts = readErrorTexts(content);
+    const pairs = content.slice(3);
+    if (texts === undefined || !pairs.every(isNamedPair)) return REFUSED;
+    return errorFrom({
+      ...texts,
+      properties: pairs.map(([name, item]) => [name, this.read(item)]),
+    });
   }
 }
 
@@ -222,6 +235,21 @@ function readRegExp([source, flags, ...others]: unknown[]): unknown {
   } catch {
     return REFUSED;
   }
+}
+
+function readErrorTexts([name, message, stack]: unknown[]): Texts | undefined {
+  if (typeof name !== "string" || typeof message !== "string") return undefined;
+  if (typeof stack !== "string" && stack !== null) return undefined;
+  return { name, message, stack: stack ?? undefined };
+}
+
+function isNamedPair(pair: unknown): pair is [string, unknown] {
+  return Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string";
+}
+
+function readException(content: unknown[]): unknown {
+  const texts = readErrorTexts(content);
+  return texts === undefined || content.length !== 3 ? REFUSED : exceptionFrom(texts);
 }
 
 function readTyped([name, content, ...others]: unknown[]): unknown {

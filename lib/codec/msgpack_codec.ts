@@ -1,42 +1,23 @@
 /**
- * The default codec: MessagePack by msgpackr, with the key names of objects kept once per pool.
- *
- * msgpackr can replace the key names of an object by the number of a shared *structure*: objects
- * get smaller, and decode two to three times faster, by code generated for the structure. The
- * structures of a pool are stored in the pool itself, under the empty key that no application can
- * use, and change by compare-and-set, so that all threads agree on them and they survive together
- * with the values that need them. Their number is limited; objects beyond the limit carry their key
- * names.
+ * The default codec: MessagePack, with the names of properties kept once per pool. msgpackr
+ * decodes; what it cannot say, and why encoding is the store's own, is in msgpack_encoder.ts.
  *
  * @module
  */
-import { Packr } from "msgpackr/pack";
+import { Unpackr } from "msgpackr/unpack";
 import { DecodeError, describe, DinomoError, InvalidValueError } from "../core/errors.ts";
-import { STRUCTURE_CHARS_MAX, STRUCTURE_KEYS_MAX, STRUCTURES_MAX } from "../core/limits.ts";
 import { undefinedValue, type ValueCodec } from "./codec.ts";
+import { MsgpackEncoder, Unstorable } from "./msgpack_encoder.ts";
 import { enterCodec, leaveCodec } from "./nesting.ts";
-
-/** Where structures are kept. */
-export interface StructureStore {
-  /**
-   * Loads the structures, and a version for {@linkcode save}; undefined when there are none yet.
-   */
-  load(): { readonly json: string; readonly version: number } | undefined;
-  /**
-   * Saves structures if the stored version is still `version`, or if there are none and it is null.
-   */
-  save(json: string, version: number | null): boolean;
-}
+import { SharedStructures, type StructureStore } from "./shared_structures.ts";
+import { MARK, revive } from "./special_values.ts";
+import { pathTo } from "./value_path.ts";
 
 /** The options of msgpackr that are used here; its own types lack or misstate some of them. */
-interface PackrOptions {
+interface UnpackrOptions {
   readonly copyBuffers: boolean;
   readonly moreTypes: boolean;
-  readonly maxSharedStructures: number;
-  shouldShareStructure(keys: readonly string[]): boolean;
   getStructures(): string[][];
-  saveStructures(structures: unknown[], isCompatible?: (existing: unknown) => boolean): boolean;
-  writeFunction(value: unknown): never;
 }
 
 /**
@@ -57,66 +38,54 @@ function wantNativeDecoder(): void {
   import("msgpackr").catch(() => {});
 }
 
-/**
- * msgpackr's RESET_BUFFER_MODE: encode to the same place every time. (Its REUSE_BUFFER_MODE saves a
- * subarray, and makes encoding 1 KiB six times slower on Deno 2.9.)
- */
-const RESET_BUFFER = 1024;
-
-/**
- * Name in the last structure of a pool that gets no more of them; no property can be called that by
- * accident.
- */
-const CLOSED = "\0closed";
-
 /** MessagePack with shared structures. */
 export class MsgpackCodec<V> implements ValueCodec<V> {
-  bytes: Uint8Array = new Uint8Array(0);
-  readonly start = 0;
-  end = 0;
-  readonly #packr: Packr;
-  #structures: StructureStore;
-  /** Whether no structures are added any more. */
-  #isClosed = false;
+  readonly #encoder: MsgpackEncoder;
+  readonly #unpackr: Unpackr;
+  readonly #structures: SharedStructures;
 
   /** Makes a codec whose structures are in `structures`. */
   constructor(structures: StructureStore) {
-    this.#structures = structures;
-    const options: PackrOptions = {
+    this.#structures = new SharedStructures(structures);
+    this.#encoder = new MsgpackEncoder(this.#structures);
+    const options: UnpackrOptions = {
       // Decoded values must not point into the buffer that the next read overwrites.
       copyBuffers: true,
       moreTypes: true,
-      maxSharedStructures: STRUCTURES_MAX,
-      shouldShareStructure: (keys) => !this.#isClosed && shouldShareStructure(keys),
-      getStructures: () => this.#load(),
-      saveStructures: (structures, isCompatible) => this.#save(structures, isCompatible),
-      writeFunction: refuseFunction,
+      getStructures: () => this.#structures.load(),
     };
-    this.#packr = new Packr(options as object);
+    this.#unpackr = new Unpackr(options as object);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#encoder.bytes;
+  }
+
+  get start(): number {
+    return this.#encoder.start;
+  }
+
+  get end(): number {
+    return this.#encoder.end;
   }
 
   encode(value: V): void {
     if (value === undefined) throw undefinedValue();
-    if (value instanceof Promise) {
-      throw new InvalidValueError(
-        "value must be representable as msgpack, got a Promise: await it first",
-      );
-    }
     enterCodec();
     try {
-      this.bytes = this.#packr.pack(value, RESET_BUFFER);
+      this.#encoder.encode(value);
     } catch (error) {
       throw refusal(error, value);
     } finally {
       leaveCodec();
     }
-    this.end = this.bytes.length;
   }
 
   decode(bytes: Uint8Array, length: number): V {
     if (length >= NATIVE_BYTES_MIN && !isNativeWanted) wantNativeDecoder();
     try {
-      return this.#packr.unpack(bytes, length as unknown as { end: number }) as V;
+      if (bytes[0] === MARK) return revive(this.#unpackr.unpack(bytes.subarray(1, length))) as V;
+      return this.#unpackr.unpack(bytes, length as unknown as { end: number }) as V;
     } catch (error) {
       throw new DecodeError(
         "the stored bytes are not a msgpack value: was it written with another codec?",
@@ -127,66 +96,26 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
     }
   }
 
-  /**
-   * Adds no structures any more, for ever: after structures may have been lost, a new one must not
-   * get the number of an old one, or values that need that would come back with the names of this
-   * one.
-   */
+  /** Adds no structures any more, for ever: some may have been lost. */
   closeStructures(): void {
-    for (let isClosed = this.#isClosed; !isClosed;) {
-      const stored = this.#structures.load();
-      const existing = stored === undefined ? [] : JSON.parse(stored.json) as string[][];
-      isClosed = existing.at(-1)?.[0] === CLOSED ||
-        this.#structures.save(JSON.stringify([...existing, [CLOSED]]), stored?.version ?? null);
-    }
-    this.#isClosed = true;
+    this.#structures.close();
   }
 
   /** msgpackr remembers whose value it has decoded last, and so this codec. */
   letGo(): void {
-    this.#structures = undefined as never;
+    this.#structures.letGo();
   }
-
-  #load(): string[][] {
-    const stored = this.#structures.load();
-    if (stored === undefined) return [];
-    const structures = JSON.parse(stored.json) as string[][];
-    if (structures.at(-1)?.[0] === CLOSED) {
-      this.#isClosed = true;
-      structures.pop();
-    }
-    return structures;
-  }
-
-  #save(structures: unknown[], isCompatible?: (existing: unknown) => boolean): boolean {
-    const stored = this.#structures.load();
-    const existing = stored === undefined ? undefined : JSON.parse(stored.json) as string[][];
-    // Another thread was first: msgpackr loads its structures and encodes again.
-    if (isCompatible && !isCompatible(existing)) return false;
-    return this.#structures.save(JSON.stringify(structures), stored?.version ?? null);
-  }
-}
-
-/** Dictionaries have key sets that rarely repeat; sharing them would only use up the structures. */
-function shouldShareStructure(keys: readonly string[]): boolean {
-  if (keys.length > STRUCTURE_KEYS_MAX) return false;
-  let chars = 0;
-  for (const key of keys) chars += key.length;
-  return chars <= STRUCTURE_CHARS_MAX;
-}
-
-function refuseFunction(value: unknown): never {
-  throw new InvalidValueError(
-    `value must be representable as msgpack, got one that contains ${describe(value)}`,
-  );
 }
 
 function refusal(error: unknown, value: unknown): DinomoError {
   if (error instanceof DinomoError) return error;
-  const reason = error instanceof RangeError && /call stack/i.test(error.message)
-    ? "one that refers to itself or is nested too deeply"
-    : `${describe(value)} (${error instanceof Error ? error.message : String(error)})`;
-  return new InvalidValueError(`value must be representable as msgpack, got ${reason}`, {
-    cause: error,
-  });
+  const rule = "value must be data that every runtime can read back";
+  if (!(error instanceof Unstorable)) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return new InvalidValueError(`${rule}, got ${describe(value)} (${reason})`, { cause: error });
+  }
+  const { part, reason } = error;
+  const path = part === undefined ? "value" : pathTo(value, part);
+  const found = path === undefined ? `a part of value ${reason}` : `${path} ${reason}`;
+  return new InvalidValueError(`${rule}, but ${found}`);
 }

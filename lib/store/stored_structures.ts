@@ -7,7 +7,7 @@ import { epochMs } from "../core/runtime.ts";
 import type { Client } from "../client/client.ts";
 import { ReadCompletion, type RoutedReads } from "../far/client/routed_reads.ts";
 import { SyncCompletion } from "../client/completions.ts";
-import type { StructureStore } from "../codec/msgpack_codec.ts";
+import type { StructureStore } from "../codec/shared_structures.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { isLogged } from "../pool/durability.ts";

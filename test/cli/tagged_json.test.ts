@@ -61,14 +61,19 @@ test("each kind of value has its form, and comes back", () => {
   }
 });
 
-test("an error keeps name, message and cause", () => {
-  const error = new TypeError("no", { cause: [1n] });
-  const json = '{"$error":["TypeError","no",[{"$bigint":"1"}]]}';
+test("an error keeps name, message, stack and what else it has", () => {
+  const error = Object.assign(new TypeError("no", { cause: [1n] }), { code: "E" });
+  error.stack = "at home";
+  const json = '{"$error":["TypeError","no","at home",["code","E"],["cause",[{"$bigint":"1"}]]]}';
   assert.is(toTaggedJson(error), json);
-  const back = read(json) as Error;
-  assert.ok(back instanceof Error);
-  assert.equal([back.name, back.message, back.cause], ["TypeError", "no", [1n]]);
-  assert.is(toTaggedJson(read('{"$error":["Error",""]}')), '{"$error":["Error",""]}');
+  const back = read(json) as TypeError & { code: string };
+  assert.ok(back instanceof TypeError);
+  assert.equal([back.name, back.message, back.stack], ["TypeError", "no", "at home"]);
+  assert.equal([back.code, back.cause, Object.keys(back)], ["E", [1n], ["code"]]);
+  for (const text of ['{"$error":["Error","",null]}', '{"$exception":["AbortError","a","b"]}']) {
+    assert.is(toTaggedJson(read(text)), text);
+  }
+  assert.ok(read('{"$exception":["AbortError","a",null]}') instanceof DOMException);
 });
 
 test("holes are written as undefined", () => {
@@ -117,8 +122,12 @@ test("a tag that is unknown or malformed is refused", () => {
     '{"$set":1}',
     '{"$regexp":["(","g"]}',
     '{"$regexp":["a"]}',
-    '{"$error":["a"]}',
-    '{"$error":["a","b","c","d"]}',
+    '{"$error":["a","b"]}',
+    '{"$error":["a","b",1]}',
+    '{"$error":["a","b",null,["c"]]}',
+    '{"$error":["a","b",null,[1,2]]}',
+    '{"$exception":["a","b"]}',
+    '{"$exception":["a","b",null,1]}',
     '{"$object":1}',
     '{"a":[{"b":{"$nothing":{}}}]}',
   ];

@@ -11,9 +11,13 @@ import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { currentRuntime, runChild } from "../support/child.ts";
 import type { PoolUse } from "../support/children/pool_user.ts";
 import { checkDataset, writeDataset } from "../support/dataset.ts";
+import { SEED } from "../support/random.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { checkAnyValues, writeAnyValues } from "../support/values.ts";
 
 const COUNT = 700;
+/** Values of all kinds that each runtime reads of each other. */
+const ANY_COUNT = 300;
 
 test("a pool is read by a new process of the same runtime", async () => {
   const path = temporaryPath();
@@ -35,6 +39,19 @@ for (const other of RUNTIMES.filter((runtime) => runtime !== currentRuntime())) 
     await store.close();
     const use: PoolUse = { path, mode: "check", count: COUNT + 50 };
     assert.equal(await runChild("pool_user", use, other), ["checked"]);
+  });
+
+  test(`values of all kinds mean here what they mean to ${other}`, async () => {
+    const path = temporaryPath();
+    const seed = SEED | 0;
+    const write: PoolUse = { path, mode: "writeAny", count: ANY_COUNT, seed };
+    assert.equal(await runChild("pool_user", write, other), ["written"]);
+    const store = await open<unknown>({ path });
+    await checkAnyValues(store, ANY_COUNT, seed);
+    await writeAnyValues(store, ANY_COUNT, seed + 1);
+    await store.close();
+    const check: PoolUse = { path, mode: "checkAny", count: ANY_COUNT, seed: seed + 1 };
+    assert.equal(await runChild("pool_user", check, other), ["checked"]);
   });
 }
 

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import type { MsgpackCodec, StructureStore } from "../../lib/codec/msgpack_codec.ts";
+import { Buffer } from "node:buffer";
+import type { MsgpackCodec } from "../../lib/codec/msgpack_codec.ts";
+import type { StructureStore } from "../../lib/codec/shared_structures.ts";
 
 /** Structures in memory. */
 export class MemoryStructures implements StructureStore {
@@ -47,7 +49,8 @@ export function encoded<V>(
 ): { bytes: Uint8Array; length: number } {
   codec.encode(value);
   const length = codec.end - codec.start;
-  const bytes = new Uint8Array(length + 100).fill(0xc1);
+  // A Buffer, as a reader's scratch is: what is decoded from it must not be one.
+  const bytes = Buffer.from(new ArrayBuffer(length + 100)).fill(0xc1);
   bytes.set(codec.bytes.subarray(codec.start, codec.end));
   return { bytes, length };
 }

@@ -10,9 +10,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MsgpackCodec } from "../../lib/codec/msgpack_codec.ts";
 import { DecodeError, InvalidValueError } from "../../lib/core/errors.ts";
+import { NESTING_MAX } from "../../lib/core/limits.ts";
 import { assertThrows, type Refusal } from "../support/errors.ts";
 import { encoded, MemoryStructures, roundTrip } from "../support/structures.ts";
 import { type Random, seeded } from "../support/random.ts";
+import { inWords } from "../support/values.ts";
 
 /** Damaged values; `npm run crash` tries a million. */
 const FUZZ_COUNT = Number(process.env["DINOMO_FUZZ"] ?? 3000);
@@ -135,38 +137,104 @@ test("types that look alike stay apart", () => {
   assert.is(error.message, "far");
 });
 
-test("a value may be as deep as the stack allows, and not deeper", () => {
-  const types = codec();
-  let deep: unknown[] = [];
-  for (let i = 0; i < 500; i++) deep = [deep];
-  assert.equal(roundTrip(types, types, deep), deep);
-  for (let i = 0; i < 100_000; i++) deep = [deep];
-  assertThrows(() => types.encode(deep), { ...INVALID, says: /nested too deeply/ });
+test("a value may be nested so deep that every runtime can decode it, and not deeper", () => {
+  const nests: readonly ((inner: unknown) => unknown)[] = [
+    (inner) => [inner],
+    (inner) => ({ inner }),
+    (inner) => new Map([[inner, 1]]),
+    (inner) => new Set([inner]),
+    (inner) => new Error("deep", { cause: inner }),
+  ];
+  for (const nest of nests) {
+    let deep: unknown = "inside";
+    for (let i = 0; i < NESTING_MAX; i++) deep = nest(deep);
+    const types = codec();
+    assert.is(inWords(roundTrip(types, types, deep)), inWords(deep));
+    const says = /^value must be data .*, but value is nested more than 512 levels deep, or refers/;
+    assertThrows(() => types.encode(nest(deep)), { ...INVALID, says });
+    for (let i = 0; i < 100_000; i++) deep = nest(deep);
+    assertThrows(() => types.encode(deep), { ...INVALID, says });
+  }
 });
 
-test("what the format cannot hold is refused", () => {
+test("what cannot come back is refused, by its path", () => {
   const cycle: Record<string, unknown> = { name: "cycle" };
   cycle["self"] = cycle;
   const ring: unknown[] = [1];
   ring.push({ back: ring });
+  const key = Symbol("key");
   const refused: readonly [unknown, RegExp][] = [
     [undefined, /^value must not be undefined.*use delete\(key\)/],
-    [() => 1, /^value must be representable as msgpack, got one that contains a function/],
-    [{ deep: [{ f() {} }] }, /contains a function/],
-    [new Map([["f", () => 1]]), /contains a function/],
-    [class Named {}, /contains a function/],
-    [Symbol("s"), /^value must be representable as msgpack, got a symbol/],
-    [[1, Symbol("s")], /^value must be representable as msgpack/],
-    [cycle, /refers to itself or is nested too deeply/],
-    [ring, /refers to itself or is nested too deeply/],
+    [() => 1, /^value must be data that every runtime can read back, but value is a function$/],
+    [{ deep: [{ f() {} }] }, /, but value\.deep\[0\]\.f is a function$/],
+    [new Map([["f", () => 1]]), /, but value\.get\("f"\) is a function$/],
+    [new Map([[class {}, 1]]), /, but value\.keys\(\) is a function$/],
+    [new Set([new WeakSet()]), /, but value\.values\(\) is a WeakSet$/],
+    [new Error("x", { cause: new WeakMap() }), /, but value\.cause is a WeakMap$/],
+    [new AggregateError([1, key]), /, but value\.errors\[1\] is a symbol$/],
+    [Symbol("s"), /, but value is a symbol$/],
+    [{ "an odd name": [1, key] }, /, but value\["an odd name"\]\[1\] is a symbol$/],
+    [{ response: { headers: new Headers() } }, /, but value\.response\.headers is a Headers$/],
+    [{
+      get made() {
+        return new Headers();
+      },
+    }, /, but a part of value is a Headers$/],
+    [{ name: new String("boxed") }, /, but value\.name is a String$/],
+    [[new SharedArrayBuffer(1)], /, but value\[0\] is a SharedArrayBuffer$/],
+    [{ p: Promise.resolve(1) }, /, but value\.p is a Promise: await it first$/],
+    [cycle, /, but value is nested more than 512 levels deep, or refers to itself$/],
+    [ring, /, but value is nested more than 512 levels deep, or refers to itself$/],
   ];
   for (const [value, says] of refused) {
     assertThrows(() => codec().encode(value), { ...INVALID, says }, typeof value);
   }
 });
 
-test("a promise is refused, which somebody forgot to await", () => {
-  assertThrows(() => codec().encode(Promise.resolve(1)), { ...INVALID, says: /await it first/ });
+test("an object that changes while it is stored is refused", () => {
+  const grows = {
+    get a() {
+      Object.assign(grows, { b: 1 });
+      return 1;
+    },
+    c: 2,
+  };
+  const shrinks: unknown[] = [
+    {
+      get a() {
+        return shrinks.pop();
+      },
+    },
+    2,
+    3,
+  ];
+  assertThrows(() => codec().encode(shrinks), {
+    ...INVALID,
+    says: /has changed while it was stored$/,
+  });
+  // Whether a name that is added is seen at once is the runtime's to say.
+  const types = codec();
+  try {
+    assert.equal(roundTrip(types, types, grows), { a: 1, c: 2 });
+  } catch (error) {
+    assert.match((error as Error).message, /value has changed while it was stored$/);
+  }
+  assert.equal(roundTrip(types, types, grows), { a: 1, c: 2, b: 1 });
+});
+
+test("an error of the application's own code is the cause", () => {
+  const cause = new Error("not now");
+  const value = {
+    get a() {
+      throw cause;
+    },
+  };
+  assertThrows(() => codec().encode(value), { ...INVALID, says: /got an object \(not now\)$/ });
+  try {
+    codec().encode(value);
+  } catch (error) {
+    assert.is((error as Error).cause, cause);
+  }
 });
 
 test("a codec works on after it has refused something", () => {

@@ -51,6 +51,19 @@ test("where structures may be lost none is added, so that none is mistaken for a
   }
 });
 
+test("a value is encoded once, if no other thread adds structures meanwhile", () => {
+  const { all: [writer] } = codecs(1);
+  let calls = 0;
+  for (let i = 0; i < 3; i++) {
+    writer!.encode({
+      get [`name ${i}`]() {
+        return [{ [`inner ${i}`]: ++calls }];
+      },
+    });
+  }
+  assert.is(calls, 3);
+});
+
 test("another codec decodes what it has never encoded", () => {
   const { all: [writer, reader] } = codecs(2);
   for (let shape = 0; shape < 50; shape++) {
@@ -85,6 +98,66 @@ test("dictionaries do not use up structures", () => {
   const long = { ["x".repeat(3000)]: 1 };
   for (const value of [wide, long]) assert.equal(roundTrip(writer!, reader!, value), value);
   assert.equal(structures.structures, []);
+});
+
+test("dictionaries of one shape in one value, with few structures and with all of them", () => {
+  const { structures, all: [writer, reader] } = codecs(2);
+  const wide = (from: number) =>
+    Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`user:${i}`, from + i]));
+  const values = Array.from(
+    { length: 30 },
+    (_, shape) =>
+      Array.from({ length: 4 }, (_, i) => ({ ...wide(i), [`more ${shape}`]: [wide(i), {}] })),
+  );
+  for (let count = 0; count <= STRUCTURES_MAX; count++) {
+    writer!.encode(shaped(count));
+    if (count > 2 && count < 30 || count > 35 && count < 125) continue;
+    for (const value of [...values, values]) {
+      assert.equal(roundTrip(writer!, reader!, value), value, `${count} structures`);
+    }
+  }
+  assert.is(structures.structures.length, STRUCTURES_MAX);
+  const [one, four] = [[wide(0)], [wide(0), wide(1), wide(2), wide(3)]]
+    .map((value) => encoded(writer!, value).length);
+  assert.ok(four! < 1.7 * one!, `names are written once: ${one}, ${four} bytes`);
+});
+
+test("a value that is stored within another adds structures, too, also if it is refused", () => {
+  const { structures, all: [writer, reader] } = codecs(2);
+  const inner = (value: unknown) => encoded(writer!, value);
+  let stored: { bytes: Uint8Array; length: number } | undefined;
+  const outer = {
+    first: { a: 1 },
+    get within() {
+      stored = inner({ b: { c: 2 } });
+      assert.throws(() => inner({ refused: Symbol("s") }));
+      return { d: 3 };
+    },
+    last: { a: 4 },
+  };
+  const expected = { first: { a: 1 }, within: { d: 3 }, last: { a: 4 } };
+  assert.equal(roundTrip(writer!, reader!, outer), expected);
+  assert.equal(reader!.decode(stored!.bytes, stored!.length), { b: { c: 2 } });
+  assert.equal(structures.structures.flat().includes("refused"), false);
+  // Another thread is first while the inner value is saved: the outer one has to begin again.
+  structures.beforeSave = () => {
+    structures.beforeSave = () => {};
+    reader!.encode({ taken: 1 });
+  };
+  let calls = 0;
+  const again = {
+    e: 1,
+    get inside() {
+      calls += 1;
+      inner({ f: 1 });
+      return { e: 5 };
+    },
+    last: { g: 6 },
+  };
+  const { bytes, length } = encoded(writer!, again);
+  assert.equal(reader!.decode(bytes, length), { e: 1, inside: { e: 5 }, last: { g: 6 } });
+  assert.is(structures.conflictCount, 1);
+  assert.is(calls, 2);
 });
 
 test("nested objects have structures of their own", () => {

@@ -7,20 +7,23 @@ import { setTimeout } from "node:timers/promises";
 import { open } from "../../../mod.ts";
 import { childArguments, say } from "../child.ts";
 import { checkDataset, writeDataset } from "../dataset.ts";
+import { checkAnyValues, writeAnyValues } from "../values.ts";
 
 /** What to do with the pool. */
 export interface PoolUse {
   readonly path: string;
-  readonly mode: "write" | "check" | "unsnapshotted" | "generations";
-  /** Values of the dataset, or keys of a generation. */
+  readonly mode: "write" | "check" | "writeAny" | "checkAny" | "unsnapshotted" | "generations";
+  /** Values of the dataset, or of all kinds, or keys of a generation. */
   readonly count: number;
+  /** Of the values of all kinds. */
+  readonly seed?: number;
 }
 
-const { path, mode, count } = childArguments<PoolUse>();
+const { path, mode, count, seed = 0 } = childArguments<PoolUse>();
 const store = await open<unknown>({
   path,
   // An existing pool keeps its own sizes.
-  ...(mode === "check" ? {} : { capacity: "4MiB", segmentBytes: "64KiB" }),
+  ...(mode.startsWith("check") ? {} : { capacity: "64MiB", segmentBytes: "4MiB" }),
   nodes: 2,
   // What is lost without a snapshot would not be lost otherwise.
   ...(mode === "unsnapshotted" || mode === "generations" ? { durability: "memory" } : {}),
@@ -41,6 +44,16 @@ switch (mode) {
     break;
   case "check":
     await checkDataset(store, count);
+    await store.close();
+    say("checked");
+    break;
+  case "writeAny":
+    await writeAnyValues(store, count, seed);
+    await store.close();
+    say("written");
+    break;
+  case "checkAny":
+    await checkAnyValues(store, count, seed);
     await store.close();
     say("checked");
     break;
