@@ -14,8 +14,9 @@ import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
 import { ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
 import { restoreInMemory, withPool } from "./pool_access.ts";
-import { entriesOf, valueReader } from "./pool_entries.ts";
+import { entriesOf, isDecodable, reportUndecodable, valueReader } from "./pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
+import { toTaggedJson } from "./tagged_json.ts";
 import { printLine, Progress, type Terminal, writeAll } from "./terminal.ts";
 
 /** Characters that are collected before they are written. */
@@ -32,10 +33,11 @@ export const dumpCommand: Command = {
   details: `Writes one line of JSON for each key, in no order:
   { "key": ..., "value": ..., "version": ..., "expiresAt": milliseconds }
 A version is only for the reader; "expiresAt" is there if the key expires. Keys that have
-expired are left out. A damaged pool is not dumped: repair it first.
+expired are left out. A damaged pool is not dumped: repair it first. A value that cannot
+be decoded ends the dump, unless --skip-undecodable is given.
 
 What JSON cannot say is an object with one property:
-  $bytes, $typed, $date, $map, $set, $bigint, $number, $undefined, $regexp, $error
+  $bytes, $typed, $date, $map, $set, $bigint, $number, $undefined, $regexp, $error, $exception
 and an ordinary object that looks like one of these is wrapped in $object. Values of an
 application's own codec are $bytes.
 
@@ -45,6 +47,9 @@ fails ends with a line { "incomplete": reason }, which restore refuses.
 Reads the whole pool into memory; starts no threads, and writes nothing into the pool.`,
   rules: {
     prefix: { value: "<text>", help: "only keys that begin with this text" },
+    "skip-undecodable": {
+      help: "leave out values that cannot be decoded, and name their keys",
+    },
     output: { value: "<file>", help: "write to a file instead of the standard output" },
     progress: { help: "say how far it is, also where no terminal is" },
   },
@@ -52,13 +57,16 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
     const output = options.get("output");
     const progress = new Progress(terminal, "dump: ", options.has("progress"));
     const prefix = new TextEncoder().encode(options.get("prefix") ?? "");
+    const skipped: string[] | undefined = options.has("skip-undecodable") ? [] : undefined;
     try {
       await withPool(path, async (directory) => {
         if (output !== undefined) assertOutside(directory, output);
         const { pool, codec, recovery } = restoreInMemory(directory);
         requireWhole(recovery.damages);
-        await writeTo(output, terminal, (write) => dump(pool, codec, prefix, progress, write));
+        const dumped = { pool, codec, prefix, skipped };
+        await writeTo(output, terminal, (write) => dump(dumped, progress, write));
       });
+      reportUndecodable(terminal, skipped ?? []);
       return ExitCode.FINE;
     } catch (error) {
       // A process that reads a pipe does not see the exit code: an empty dump would be one of an
@@ -70,10 +78,17 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
   },
 };
 
+/** What is dumped. */
+interface Dumped {
+  readonly pool: Pool;
+  readonly codec: CodecName;
+  readonly prefix: Uint8Array;
+  /** Takes the keys whose values cannot be decoded; undefined if such a value ends the dump. */
+  readonly skipped: string[] | undefined;
+}
+
 async function dump(
-  pool: Pool,
-  codec: CodecName,
-  prefix: Uint8Array,
+  { pool, codec, prefix, skipped }: Dumped,
   progress: Progress,
   write: Write,
 ): Promise<void> {
@@ -83,7 +98,8 @@ async function dump(
   let count = 0;
   try {
     for (const entry of entriesOf(pool, values, prefix)) {
-      chunk += `${toDumpLine(entry)}\n`;
+      if (skipped !== undefined && !isDecodable(entry)) skipped.push(toTaggedJson(entry.key));
+      else chunk += `${toDumpLine(entry)}\n`;
       if (++count % PROGRESS_KEYS === 0) progress.update(count / total);
       if (chunk.length < CHUNK_CHARS) continue;
       write(Buffer.from(chunk));

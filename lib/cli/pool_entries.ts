@@ -15,6 +15,8 @@ import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { keyOf } from "../store/arguments.ts";
+import { toTaggedJson } from "./tagged_json.ts";
+import { printMessage, type Terminal } from "./terminal.ts";
 
 /** A key with what a pool has under it. */
 export interface PoolEntry {
@@ -65,6 +67,31 @@ export function* entriesOf(
       reader.shrinkScratch();
     }
   }
+}
+
+/** Keys, as JSON with tags, whose values cannot be decoded. */
+export async function undecodableKeys(pool: Pool, codec: CodecName): Promise<string[]> {
+  const keys: string[] = [];
+  const values = await valueReader(pool, codec);
+  for (const entry of entriesOf(pool, values, new Uint8Array(0))) {
+    if (!isDecodable(entry)) keys.push(toTaggedJson(entry.key));
+  }
+  return keys;
+}
+
+/** Whether the value of an entry can be decoded. */
+export function isDecodable(entry: PoolEntry): boolean {
+  try {
+    entry.decode();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Names keys whose values cannot be decoded. */
+export function reportUndecodable(terminal: Terminal, keys: readonly string[]): void {
+  for (const key of keys) printMessage(terminal, `key ${key}: its value cannot be decoded`);
 }
 
 /** The msgpack structures of a pool that no thread writes to. */

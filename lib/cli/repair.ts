@@ -6,13 +6,11 @@
 import { CorruptionError } from "../core/errors.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Damage, RecoveryReport } from "../persistence/frame_replay.ts";
-import type { Pool } from "../pool/pool.ts";
 import type { Command } from "./command.ts";
 import { BadDataError, ExitCode } from "./exit_codes.ts";
 import { counted, describeDamage, restoreInMemory, withPool } from "./pool_access.ts";
-import { entriesOf, valueReader } from "./pool_entries.ts";
+import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
 import { BYTES_OF_CUSTOM_CODEC } from "./restore.ts";
-import { toTaggedJson } from "./tagged_json.ts";
 import { printLine, printMessage, type Terminal } from "./terminal.ts";
 
 /** The command. */
@@ -39,7 +37,7 @@ code is 1: delete or overwrite them before you store anything else.`,
     }
     if (isDryRun) {
       report(terminal, recovery.damages, "would be dropped");
-      reportLost(terminal, lost);
+      reportUndecodable(terminal, lost);
       printMessage(terminal, `${directory}: damaged, and can be repaired`);
       return ExitCode.BAD_DATA;
     }
@@ -48,7 +46,7 @@ code is 1: delete or overwrite them before you store anything else.`,
     // Read again, from the files: what was repaired must be whole.
     const repaired = await withPool(directory, restoreRepaired);
     printLine(terminal, `${directory}: repaired, and a new checkpoint written`);
-    reportLost(terminal, repaired.lost);
+    reportUndecodable(terminal, repaired.lost);
     return repaired.lost.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;
   },
 };
@@ -58,38 +56,24 @@ interface RepairedPool {
   readonly directory: string;
   readonly codec: CodecName;
   readonly recovery: RecoveryReport;
-  /** Keys, as JSON, whose values cannot be decoded; not looked for where nothing was damaged. */
+  /**
+   * Keys, as JSON, whose values cannot be decoded: those of msgpack may need the record with the
+   * names of properties, and that may have been dropped. Not looked for where nothing was damaged.
+   */
   readonly lost: readonly string[];
 }
 
 /** Restores a pool without what is damaged in it. */
 async function restoreDamaged(directory: string): Promise<RepairedPool> {
   const { pool, codec, recovery } = whenRepairable(() => restoreInMemory(directory));
-  const lost = recovery.damages.length === 0 ? [] : await lostKeys(pool, codec);
+  const lost = recovery.damages.length === 0 ? [] : await undecodableKeys(pool, codec);
   return { directory, codec, recovery, lost };
 }
 
 /** Restores a pool that has been repaired. */
 async function restoreRepaired(directory: string): Promise<RepairedPool> {
   const { pool, codec, recovery } = restoreInMemory(directory);
-  return { directory, codec, recovery, lost: await lostKeys(pool, codec) };
-}
-
-/**
- * Every msgpack value may need the record with the names of properties, and that may have been
- * dropped.
- */
-async function lostKeys(pool: Pool, codec: CodecName): Promise<string[]> {
-  const lost: string[] = [];
-  const values = await valueReader(pool, codec);
-  for (const { key, decode } of entriesOf(pool, values, new Uint8Array(0))) {
-    try {
-      decode();
-    } catch {
-      lost.push(toTaggedJson(key));
-    }
-  }
-  return lost;
+  return { directory, codec, recovery, lost: await undecodableKeys(pool, codec) };
 }
 
 /**
@@ -107,10 +91,6 @@ async function repair(path: string, codec: CodecName): Promise<readonly Damage[]
   const damages = store.recovery?.damages ?? [];
   await store.close();
   return damages;
-}
-
-function reportLost(terminal: Terminal, lost: readonly string[]): void {
-  for (const key of lost) printMessage(terminal, `key ${key}: its value cannot be decoded`);
 }
 
 function report(terminal: Terminal, damages: readonly Damage[], outcome: string): void {

@@ -6,6 +6,7 @@
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { counted, describeDamage, restoreInMemory, withPool } from "./pool_access.ts";
+import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
 import { countKeys } from "./pool_info.ts";
 import { printLine, printMessage, Progress } from "./terminal.ts";
 
@@ -18,16 +19,32 @@ every frame and record behind the checkpoint, and the index against the log. Say
 wrong, in which file and at which byte. Starts no threads and writes nothing.
 
 Damage in the checkpoint, or in what the checkpoint covers, ends the check; damage behind
-it is listed to the end.`,
-  rules: { progress: { help: "say how far it is, also where no terminal is" } },
+it is listed to the end.
+
+With --values every value is decoded, too. Those of an application's own codec are bytes
+here, of which only the application knows whether they are right.`,
+  rules: {
+    values: { help: "decode every value, and name the keys where that fails" },
+    progress: { help: "say how far it is, also where no terminal is" },
+  },
   run: ({ path, options }, terminal) =>
-    withPool(path, (directory) => {
+    withPool(path, async (directory) => {
       const progress = new Progress(terminal, "verify: ", options.has("progress"));
       try {
-        const { pool, recovery } = restoreInMemory(directory, (share) => progress.update(share));
+        const { pool, codec, recovery } = restoreInMemory(directory, (share) =>
+          progress.update(share));
         progress.end();
-        for (const damage of recovery.damages) printMessage(terminal, describeDamage(damage));
-        if (recovery.damages.length > 0) return ExitCode.BAD_DATA;
+        for (const damage of recovery.damages) {
+          printMessage(terminal, describeDamage(damage));
+        }
+        if (recovery.damages.length > 0) {
+          return ExitCode.BAD_DATA;
+        }
+        const undecodable = options.has("values") ? await undecodableKeys(pool, codec) : [];
+        reportUndecodable(terminal, undecodable);
+        if (undecodable.length > 0) {
+          return ExitCode.BAD_DATA;
+        }
         const found = [
           counted(countKeys(pool), "key"),
           counted(recovery.frames, "frame"),

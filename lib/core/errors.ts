@@ -137,10 +137,28 @@ export class DecodeError extends DinomoError {
     this.prototype.name = "DecodeError";
   }
 
+  /** The key whose value it is, where that is known. */
+  readonly key: string | Uint8Array | undefined;
+
   /** Makes the error; `cause` is what the codec threw. */
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: ErrorOptions & { readonly key?: string | Uint8Array }) {
     super("DINOMO_DECODE", message, options);
+    this.key = options?.key;
   }
+
+  /** What a read of a key throws when its value could not be decoded, or failed otherwise. */
+  static at(key: string | Uint8Array, error: unknown): unknown {
+    if (!(error instanceof DecodeError) || error.key !== undefined) return error;
+    const { cause, message } = error;
+    return new DecodeError(`the value of key ${nameOfKey(key)} cannot be decoded: ${message}`, {
+      cause,
+      key,
+    });
+  }
+}
+
+function nameOfKey(key: string | Uint8Array): string {
+  return describe(key).replace(/^the string /, "");
 }
 
 /**

@@ -88,6 +88,11 @@ export class KeyEncoder {
     return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, this.byteLength);
   }
 
+  /** A copy of the key's bytes. */
+  get bytes(): Uint8Array {
+    return this.#bytes.slice(0, this.byteLength);
+  }
+
   /** Takes over the key that another encoder of the same pool holds. */
   copy(other: KeyEncoder): void {
     const { words, byteLength } = other;

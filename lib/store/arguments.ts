@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe, FarOnlyError, InvalidArgumentError } from "../core/errors.ts";
+import { DecodeError, describe, FarOnlyError, InvalidArgumentError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
@@ -25,10 +25,57 @@ export interface PutOptions {
   durability?: Durability;
 }
 
+/** Options of a read of many values. */
+export interface ReadOptions {
+  /**
+   * Called for each value that cannot be decoded, with an error that has its `key`. The read goes
+   * on behind it, unless this throws. @default the read ends with the error
+   */
+  onDecodeError?: (error: DecodeError) => void;
+}
+
 /** Options of an iteration. */
-export interface IterationOptions {
+export interface IterationOptions extends ReadOptions {
   /** Only keys that start with it. @default all keys */
   prefix?: Key;
+}
+
+/**
+ * Checks the options of a method.
+ *
+ * @param names of those that there are
+ */
+function assertOptions(options: unknown, names: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    throw new InvalidArgumentError(
+      `options must be among ${names.join(", ")}, got ${describe(name)}`,
+    );
+  }
+}
+
+/** Checks the options of a read of many values. */
+export function assertReadOptions(
+  options: ReadOptions | undefined,
+  names: readonly string[] = ["onDecodeError"],
+): void {
+  if (options === undefined) return;
+  assertOptions(options, names);
+  const { onDecodeError } = options;
+  if (onDecodeError === undefined || typeof onDecodeError === "function") return;
+  throw new InvalidArgumentError(
+    `onDecodeError must be a function, got ${describe(onDecodeError)}`,
+  );
+}
+
+/** Goes on behind a value that cannot be decoded, if that is wanted; throws otherwise. */
+export function passOver(error: unknown, options: ReadOptions | undefined): undefined {
+  const onDecodeError = options?.onDecodeError;
+  if (!(error instanceof DecodeError) || onDecodeError === undefined) throw error;
+  onDecodeError(error);
 }
 
 /**
@@ -70,6 +117,11 @@ export function keyOf(stored: StoredKey): Key {
   return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
 }
 
+/** A key as the application wrote it, of one that may have been encoded. */
+export function plainKey(key: Key | KeyEncoder): Key {
+  return key instanceof KeyEncoder ? keyOf(key) : key;
+}
+
 /** A key that its caller cannot change while an operation waits. */
 export function ownKey(key: Key): Key {
   return key instanceof Uint8Array ? new Uint8Array(key) : key;
@@ -77,9 +129,7 @@ export function ownKey(key: Key): Key {
 
 /** The bytes of an iteration's prefix. */
 export function prefixOf(options: IterationOptions): Uint8Array {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
-  }
+  assertReadOptions(options, ["prefix", "onDecodeError"]);
   const { prefix } = options;
   if (prefix === undefined) return new Uint8Array(0);
   if (typeof prefix === "string") {
@@ -125,16 +175,7 @@ export function mustSyncOf(options: PutOptions | undefined, level: number): bool
 /** When a put with these options expires, in milliseconds since the epoch; Infinity for never. */
 export function expiryOf(options: PutOptions | undefined): number {
   if (options === undefined) return Infinity;
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (name !== "ttl" && name !== "durability") {
-      throw new InvalidArgumentError(
-        `options must be among ttl, durability, got ${describe(name)}`,
-      );
-    }
-  }
+  assertOptions(options, ["ttl", "durability"]);
   const { ttl } = options;
   if (ttl === undefined) return Infinity;
   if (typeof ttl !== "number" || !(ttl > 0)) {

@@ -7,15 +7,25 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
-import type { ClientCache } from "../client/client_cache.ts";
+import type { CachedRecord, ClientCache } from "../client/client_cache.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
+import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import { iterable, type IterationOptions, keyOf, ownKey } from "./arguments.ts";
+import {
+  assertReadOptions,
+  iterable,
+  type IterationOptions,
+  keyOf,
+  ownKey,
+  passOver,
+  plainKey,
+  type ReadOptions,
+} from "./arguments.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
@@ -54,9 +64,9 @@ export class NearReads<V> implements StoreReads<V> {
       this.#lifetime.assertOpen();
       const hash = this.#key.encode(key);
       if (this.#mustWait((hash >>> SLOT_SHIFT) as Slot)) {
-        return this.#whenSettled(key, () => this.#read());
+        return this.#whenSettled(key, (own) => this.#read(own));
       }
-      return Promise.resolve(this.#read());
+      return Promise.resolve(this.#read(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -65,11 +75,12 @@ export class NearReads<V> implements StoreReads<V> {
   getSync(key: Key): V | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#read();
+    return this.#read(key);
   }
 
-  async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
+  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
     this.#lifetime.assertOpen();
+    assertReadOptions(options);
     const list = Array.from(iterable<Key>("keys", keys), ownKey);
     const client = this.#client;
     const operation = client.begin();
@@ -81,7 +92,7 @@ export class NearReads<V> implements StoreReads<V> {
         if (turn.isOver(values.length)) await turn.end();
         this.#lifetime.assertNotFailed();
         this.#key.encode(key);
-        values.push(this.#read());
+        values.push(this.#readOrPassOver(key, options));
       }
       return values;
     } finally {
@@ -90,13 +101,13 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#readWhenSettled(key, () => this.#readShared());
+    return this.#readWhenSettled(key, (own) => this.#readShared(own));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#readShared();
+    return this.#readShared(key);
   }
 
   has(key: Key): Promise<boolean> {
@@ -111,8 +122,11 @@ export class NearReads<V> implements StoreReads<V> {
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     for await (const stored of this.#indexed.scan(options)) {
-      const value = this.getSync(stored.bytes);
-      if (value !== undefined) yield [keyOf(stored), value];
+      const key = keyOf(stored);
+      this.#lifetime.assertOpen();
+      this.#encodeSettled(key);
+      const value = this.#readOrPassOver(key, options);
+      if (value !== undefined) yield [key, value];
     }
   }
 
@@ -137,7 +151,7 @@ export class NearReads<V> implements StoreReads<V> {
       },
       take: () => {
         this.#lifetime.assertNotFailed();
-        return this.#readEntry(key);
+        return this.#readEntry(key, key);
       },
     };
     if (!read.isSettled) {
@@ -200,7 +214,7 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   /** Reads a key that was found to be pending, when it is no longer. */
-  async #whenSettled<Result>(key: Key, read: () => Result): Promise<Result> {
+  async #whenSettled<Result>(key: Key, read: (key: Key) => Result): Promise<Result> {
     const own = ownKey(key);
     // Until it has ended `flush` and `close` wait for it, as for the operations that it waits for.
     const client = this.#client;
@@ -209,48 +223,71 @@ export class NearReads<V> implements StoreReads<V> {
       await this.#whenReadable(own);
       this.#lifetime.assertNotFailed();
       this.#key.encode(own);
-      return read();
+      return read(own);
     } finally {
       client.end(operation);
     }
   }
 
   /** Reads a key, at once if nothing is pending. */
-  #readWhenSettled<Result>(key: Key, read: () => Result): Promise<Result> {
+  #readWhenSettled<Result>(key: Key, read: (key: Key) => Result): Promise<Result> {
     try {
       this.#lifetime.assertOpen();
       const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-      return this.#mustWait(slot) ? this.#whenSettled(key, read) : Promise.resolve(read());
+      return this.#mustWait(slot) ? this.#whenSettled(key, read) : Promise.resolve(read(key));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Reads the encoded key. */
-  #read(): V | undefined {
-    if (this.#cache !== undefined) return this.#cache.read(this.#key)?.value;
-    return this.#reader.read(this.#key, true) ? this.#decode() : undefined;
+  /** Reads the encoded key; `key` is the one that an error names. */
+  #read(key: Key): V | undefined {
+    if (this.#cache !== undefined) return this.#readCached(this.#cache, key)?.value;
+    return this.#reader.read(this.#key, true) ? this.#decode(key) : undefined;
+  }
+
+  /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */
+  #readOrPassOver(key: Key, options: ReadOptions | undefined): V | undefined {
+    try {
+      return this.#read(key);
+    } catch (error) {
+      return passOver(error, options);
+    }
   }
 
   /** Reads the encoded key with version and expiry; the value may be one from the cache. */
-  #readShared(): Entry<V> | undefined {
-    if (this.#cache === undefined) return this.#readEntry(this.#key);
-    const record = this.#cache.read(this.#key);
+  #readShared(key: Key): Entry<V> | undefined {
+    if (this.#cache === undefined) return this.#readEntry(this.#key, key);
+    const record = this.#readCached(this.#cache, key);
     return record && entryOf(record.value, record.version, record.expiresAtMs);
   }
 
-  /** Reads an encoded key from the pool, with version and expiry time. */
-  #readEntry(key: KeyEncoder): Entry<V> | undefined {
-    if (!this.#reader.read(key, true)) return undefined;
-    const { version, expiresAtMs } = this.#reader;
-    return entryOf(this.#decode(), version, expiresAtMs);
+  #readCached(cache: ClientCache<V>, key: Key): CachedRecord<V> | undefined {
+    try {
+      return cache.read(this.#key);
+    } catch (error) {
+      throw DecodeError.at(key, error);
+    }
   }
 
-  #decode(): V {
+  /** Reads an encoded key from the pool, with version and expiry time. */
+  #readEntry(encoded: KeyEncoder, key: Key | KeyEncoder): Entry<V> | undefined {
+    if (!this.#reader.read(encoded, true)) return undefined;
+    const { version, expiresAtMs } = this.#reader;
+    return entryOf(this.#decode(key), version, expiresAtMs);
+  }
+
+  /** Decodes what has been read of a key. */
+  #decode(key: Key | KeyEncoder): V {
     const reader = this.#reader;
-    const value = this.#codec.decode(reader.value, reader.valueBytes);
-    this.#garbage.count(reader.valueBytes);
-    reader.shrinkScratch();
-    return value;
+    try {
+      const value = this.#codec.decode(reader.value, reader.valueBytes);
+      this.#garbage.count(reader.valueBytes);
+      return value;
+    } catch (error) {
+      throw DecodeError.at(plainKey(key), error);
+    } finally {
+      reader.shrinkScratch();
+    }
   }
 }

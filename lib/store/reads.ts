@@ -5,7 +5,7 @@
  * @module
  */
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import type { IterationOptions } from "./arguments.ts";
+import type { IterationOptions, ReadOptions } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import type { PendingRead } from "./update_turn.ts";
 
@@ -13,7 +13,7 @@ import type { PendingRead } from "./update_turn.ts";
 export interface StoreReads<V> {
   get(key: Key): Promise<V | undefined>;
   getSync(key: Key): V | undefined;
-  getMany(keys: Iterable<Key>): Promise<(V | undefined)[]>;
+  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]>;
   getEntry(key: Key): Promise<Entry<V> | undefined>;
   getEntrySync(key: Key): Entry<V> | undefined;
   has(key: Key): Promise<boolean>;

@@ -18,6 +18,7 @@ import {
   encodeReplicable,
   type IterationOptions,
   type PutOptions,
+  type ReadOptions,
 } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import {
@@ -93,9 +94,14 @@ export class Store<V> {
     return this.#reads.getSync(key);
   }
 
-  /** Reads many values, in the order of the keys. */
-  getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
-    return this.#reads.getMany(keys);
+  /**
+   * Reads many values, in the order of the keys.
+   *
+   * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
+   *   that is called, and undefined stands for the value
+   */
+  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+    return this.#reads.getMany(keys, options);
   }
 
   /** Reads a value together with its version and expiry time. */
@@ -212,6 +218,9 @@ export class Store<V> {
    * Iterates over keys and values, in no particular order. Every key that exists from beginning to
    * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
    * one at the moment it is yielded.
+   *
+   * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
+   *   that is called, and the value left out
    */
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     return this.#reads.entries(options);

@@ -70,9 +70,9 @@ const KEY_CALLS: readonly [string, (store: Untyped, key: unknown) => unknown][] 
 
 const BAD_VALUES: readonly [unknown, Omit<Refusal, "says">, RegExp][] = [
   [undefined, VALUE, /^value must not be undefined.*use delete\(key\)/],
-  [() => 1, VALUE, /^value must be representable as msgpack, got .*a function/],
-  [{ f() {} }, VALUE, /^value must be representable as msgpack, got .*a function/],
-  [Symbol("s"), VALUE, /^value must be representable as msgpack, got a symbol/],
+  [() => 1, VALUE, /^value must be data .*, but value is a function$/],
+  [{ f() {} }, VALUE, /^value must be data .*, but value\.f is a function$/],
+  [Symbol("s"), VALUE, /^value must be data .*, but value is a symbol$/],
   [
     "x".repeat(20_000),
     LARGE,

@@ -152,6 +152,26 @@ test("values that cannot be decoded after a repair are listed", async () => {
   assert.match(repaired.stdout, /: repaired, and a new checkpoint written\n$/);
   assert.is(repaired.stderr, says);
   assert.is((await dinomoHere(["verify", path])).exitCode, 0);
+
+  const verified = await dinomoHere(["verify", path, "--values"]);
+  assert.equal(verified, { exitCode: 1, stdout: "", stderr: says });
+  const dumped = await dinomoHere(["dump", path]);
+  assert.is(dumped.exitCode, 1);
+  assert.match(dumped.stderr, /^dinomo: key "second": /);
+  const skipped = await dinomoHere(["dump", path, "--skip-undecodable"]);
+  assert.is(skipped.exitCode, 0);
+  assert.is(skipped.stderr, says);
+  const keys = skipped.stdout.trim().split("\n").filter((line) => line !== "")
+    .map((line) => JSON.parse(line).key);
+  assert.not(keys.includes("second"));
+  assert.ok(keys.length > 0, skipped.stdout);
+});
+
+test("a pool without a fault has none in its values", async () => {
+  const path = await closedPool<unknown>(FILL, (store) => store.put("a", { b: [new Date(1)] }));
+  const verified = await dinomoHere(["verify", path, "--values"]);
+  assert.is(verified.exitCode, 0, verified.stderr);
+  assert.match(verified.stdout, /: no damage: 1 key/);
 });
 
 test("a frame that is not whole at the end of the log is no damage", async () => {

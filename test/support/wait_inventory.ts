@@ -363,7 +363,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "pool_access.ts lockOf": 1,
       "pool_access.ts withPool": 3,
       "pool_entries.ts valueReader": 1,
-      "repair.ts lostKeys": 1,
+      "pool_entries.ts undecodableKeys": 1,
       "repair.ts repair": 3,
       "repair.ts repairCommand": 3,
       "repair.ts restoreDamaged": 1,
@@ -375,6 +375,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "restore_writer.ts RestoreWriter.#put": 1,
       "restore_writer.ts RestoreWriter.add": 1,
       "restore_writer.ts RestoreWriter.flush": 2,
+      "verify.ts verifyCommand": 1,
     },
   },
   {

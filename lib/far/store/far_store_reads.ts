@@ -8,7 +8,7 @@ import { BatchCompletion, type Completion } from "../../client/completions.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueCodec } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
-import type { DinomoError } from "../../core/errors.ts";
+import { DecodeError, type DinomoError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
@@ -16,7 +16,16 @@ import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
-import { iterable, type IterationOptions, keyOf, ownKey } from "../../store/arguments.ts";
+import {
+  assertReadOptions,
+  iterable,
+  type IterationOptions,
+  keyOf,
+  ownKey,
+  passOver,
+  plainKey,
+  type ReadOptions,
+} from "../../store/arguments.ts";
 import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
@@ -123,16 +132,17 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   get(key: Key): Promise<V | undefined> {
-    return this.#readDecoded(key, true, ({ value }) => value && this.#decode(value));
+    return this.#readDecoded(key, true, ({ value }, own) => value && this.#decode(value, own));
   }
 
   getSync(key: Key): V | undefined {
     const { value } = this.#readSync(key, true);
-    return value && this.#decode(value);
+    return value && this.#decode(value, key);
   }
 
-  async getMany(keys: Iterable<Key>): Promise<(V | undefined)[]> {
+  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
     this.#lifetime.assertOpen();
+    assertReadOptions(options);
     const list = Array.from(iterable<Key>("keys", keys), ownKey);
     const client = this.#client;
     const operation = client.begin();
@@ -142,9 +152,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
       for (let at = 0; at < list.length; at += KEYS_PER_READ) {
         if (turn.isOver(at + KEYS_PER_READ - 1)) await turn.end();
         const burst = list.slice(at, at + KEYS_PER_READ);
-        for (const { value } of await Promise.all(burst.map((key) => this.#issueRead(key, true)))) {
-          values.push(value && this.#decode(value));
-        }
+        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, true)));
+        reads.forEach((read, i) => values.push(this.#valueOrPassOver(read, burst[i]!, options)));
       }
       return values;
     } finally {
@@ -153,11 +162,11 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#readDecoded(key, true, (ended) => this.#entryOf(ended));
+    return this.#readDecoded(key, true, (ended, own) => this.#entryOf(ended, own));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
-    return this.#entryOf(this.#readSync(key, true));
+    return this.#entryOf(this.#readSync(key, true), key);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -171,7 +180,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
       block: () => client.waitFor(completion),
       take: () => {
         if (completion.error) throw completion.error;
-        return this.#entryOf(completion);
+        return this.#entryOf(completion, key);
       },
     };
   }
@@ -187,8 +196,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     await this.#merge();
     for await (const stored of this.#indexed.scan(options)) {
-      const value = this.getSync(stored.bytes);
-      if (value !== undefined) yield [keyOf(stored), value];
+      const key = keyOf(stored);
+      const value = this.#valueOrPassOver(this.#readSync(key, true), key, options);
+      if (value !== undefined) yield [key, value];
     }
   }
 
@@ -258,13 +268,14 @@ export class FarStoreReads<V> implements StoreReads<V> {
   async #readDecoded<Result>(
     key: Key,
     withValue: boolean,
-    decode: (ended: ReadCompletion) => Result,
+    decode: (ended: ReadCompletion, key: Key) => Result,
   ): Promise<Result> {
     this.#lifetime.assertOpen();
     const client = this.#client;
     const operation = client.begin();
     try {
-      return decode(await this.#issueRead(key, withValue));
+      const own = ownKey(key);
+      return decode(await this.#issueRead(own, withValue), own);
     } finally {
       client.end(operation);
     }
@@ -307,13 +318,31 @@ export class FarStoreReads<V> implements StoreReads<V> {
     return completion;
   }
 
-  #entryOf(completion: ReadCompletion): Entry<V> | undefined {
+  #entryOf(completion: ReadCompletion, key: Key | KeyEncoder): Entry<V> | undefined {
     if (completion.value === undefined) return undefined;
     const { version, expiresAtMs } = completion.value;
-    return entryOf(this.#decode(completion.value), version, expiresAtMs);
+    return entryOf(this.#decode(completion.value, key), version, expiresAtMs);
   }
 
-  #decode({ bytes }: ReadValue): V {
-    return this.#codec.decode(bytes, bytes.length);
+  /** What a read has found; undefined also if it cannot be decoded, and that is wanted. */
+  #valueOrPassOver(
+    { value }: ReadCompletion,
+    key: Key,
+    options: ReadOptions | undefined,
+  ): V | undefined {
+    if (value === undefined) return undefined;
+    try {
+      return this.#decode(value, key);
+    } catch (error) {
+      return passOver(error, options);
+    }
+  }
+
+  #decode({ bytes }: ReadValue, key: Key | KeyEncoder): V {
+    try {
+      return this.#codec.decode(bytes, bytes.length);
+    } catch (error) {
+      throw DecodeError.at(plainKey(key), error);
+    }
   }
 }
