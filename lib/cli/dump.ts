@@ -37,7 +37,8 @@ expired are left out. A damaged pool is not dumped: repair it first. A value tha
 be decoded ends the dump, unless --skip-undecodable is given.
 
 What JSON cannot say is an object with one property:
-  $bytes, $typed, $date, $map, $set, $bigint, $number, $undefined, $regexp, $error, $exception
+  $bytes, $typed, $date, $map, $set, $bigint, $number, $undefined, $regexp, $error,
+  $exception
 and an ordinary object that looks like one of these is wrapped in $object. Values of an
 application's own codec are $bytes.
 
