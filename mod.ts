@@ -40,8 +40,14 @@ export type {
 export type { CachePolicy } from "./lib/cache/cache.ts";
 export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { Store } from "./lib/store/store.ts";
+export { StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
-export type { IterationOptions, PutOptions, ReadOptions } from "./lib/store/arguments.ts";
+export type {
+  IncrementOptions,
+  IterationOptions,
+  PutOptions,
+  ReadOptions,
+} from "./lib/store/arguments.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
   AutoscaleOptions,

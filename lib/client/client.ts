@@ -18,7 +18,7 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { recordClient } from "../routing/client_registry.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
 import type { Completion } from "./completions.ts";
@@ -144,9 +144,16 @@ export class Client {
     this.#issue(draft, completion, sequence);
   }
 
-  /** Issues a delete of an encoded key. */
-  delete(key: KeyEncoder, completion: Completion, sequence = 0): void {
-    this.#issue(draftOfKey(Operation.DELETE, key), completion, sequence);
+  /** Issues a delete of an encoded key; for the parameters see {@linkcode put}. */
+  delete(
+    key: KeyEncoder,
+    completion: Completion,
+    sequence = 0,
+    condition: number = Condition.NONE,
+    expectedVersion = 0,
+  ): void {
+    const draft = draftOfKey(Operation.DELETE, key, condition, expectedVersion);
+    this.#issue(draft, completion, sequence);
   }
 
   /**

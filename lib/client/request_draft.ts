@@ -71,11 +71,16 @@ export function draftPut(
 }
 
 /** A request that has a key and no value: a delete, or a read of a far pool. */
-export function draftOfKey(operationKind: number, key: KeyEncoder): RequestDraft {
+export function draftOfKey(
+  operationKind: number,
+  key: KeyEncoder,
+  condition: number = Condition.NONE,
+  expectedVersion = 0,
+): RequestDraft {
   const meta = packMeta(key.byteLength, RecordKind.DELETE, key.isBinary ? FLAG_BINARY_KEY : 0);
-  const operation = packOperation(operationKind, Condition.NONE);
+  const operation = packOperation(operationKind, condition);
   const value = NO_VALUE;
-  return { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
+  return { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion };
 }
 
 /** The words of a request about a slot as a whole. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { types } from "node:util";
 import { describe, InvalidKeyError } from "./errors.ts";
 import { halfSipHash13 } from "./half_sip_hash.ts";
 import { KEY_BYTES_MAX } from "./limits.ts";
@@ -76,7 +77,7 @@ export class KeyEncoder {
       this.byteLength = length;
       if (seen > 0x7f) this.#encodeText(key);
       this.isBinary = false;
-    } else if (key instanceof Uint8Array) {
+    } else if (isBytes(key)) {
       if (key.length === 0 || key.length > KEY_BYTES_MAX) throw keyLengthError(key);
       this.words[key.length >>> 2] = 0;
       this.#bytes.set(key);
@@ -131,6 +132,11 @@ export class KeyEncoder {
     this.#bytes.fill(0, written, (written + 4) & ~3);
     this.byteLength = written;
   }
+}
+
+/** Whether a value is a `Uint8Array`, of any realm. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || types.isUint8Array(value);
 }
 
 function keyLengthError(key: Key): InvalidKeyError {

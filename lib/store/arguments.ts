@@ -4,7 +4,7 @@
  * @module
  */
 import { DecodeError, describe, FarOnlyError, InvalidArgumentError } from "../core/errors.ts";
-import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import { isBytes, type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
 import { CELL_KEY_BYTES_MAX, EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
@@ -16,13 +16,25 @@ import { nodeCountMax } from "./pool_sizes.ts";
 
 /** Options of a put. */
 export interface PutOptions {
-  /** Milliseconds after which the key is gone. @default never */
+  /** Milliseconds after which the key is gone; Infinity for never. @default never */
   ttl?: number;
+  /**
+   * Instead of `ttl`, when the key is gone, in milliseconds since the epoch; Infinity for never.
+   *
+   * @default never
+   */
+  expiresAt?: number;
   /**
    * What it survives when it is acknowledged, if that is more than the store's durability.
    * @default the store's
    */
   durability?: Durability;
+}
+
+/** Options of an increment. */
+export interface IncrementOptions extends PutOptions {
+  /** Like `ttl`, but only if the key does not exist; otherwise its expiry time stays. */
+  ttlIfNew?: number;
 }
 
 /** Options of a read of many values. */
@@ -124,7 +136,7 @@ export function plainKey(key: Key | KeyEncoder): Key {
 
 /** A key that its caller cannot change while an operation waits. */
 export function ownKey(key: Key): Key {
-  return key instanceof Uint8Array ? new Uint8Array(key) : key;
+  return isBytes(key) ? new Uint8Array(key) : key;
 }
 
 /** The bytes of an iteration's prefix. */
@@ -142,7 +154,7 @@ export function prefixOf(options: IterationOptions): Uint8Array {
     }
     return textEncoder.encode(prefix);
   }
-  if (prefix instanceof Uint8Array) return prefix;
+  if (isBytes(prefix)) return prefix;
   throw new InvalidArgumentError(
     `prefix must be a string or a Uint8Array, got ${describe(prefix)}`,
   );
@@ -174,23 +186,63 @@ export function mustSyncOf(options: PutOptions | undefined, level: number): bool
 
 /** When a put with these options expires, in milliseconds since the epoch; Infinity for never. */
 export function expiryOf(options: PutOptions | undefined): number {
-  if (options === undefined) return Infinity;
-  assertOptions(options, ["ttl", "durability"]);
-  const { ttl } = options;
-  if (ttl === undefined) return Infinity;
-  if (typeof ttl !== "number" || !(ttl > 0)) {
+  return givenExpiryOf(options) ?? Infinity;
+}
+
+/** Like {@linkcode expiryOf}; undefined if the options do not say it. */
+export function givenExpiryOf(options: PutOptions | undefined): number | undefined {
+  if (options === undefined) return undefined;
+  assertOptions(options, ["ttl", "expiresAt", "durability"]);
+  const { ttl, expiresAt } = options;
+  if (expiresAt === undefined) return ttl === undefined ? undefined : expiryAfter("ttl", ttl);
+  if (ttl !== undefined) {
+    throw new InvalidArgumentError("expiresAt must be left out where ttl is given, got both");
+  }
+  return assertExpiresAt(expiresAt);
+}
+
+/** When an increment of a key that exists expires, and of one that does not. */
+export function incrementExpiryOf(
+  options: IncrementOptions | undefined,
+): { readonly expiresAtMs: number | undefined; readonly newExpiresAtMs: number | undefined } {
+  if (options === undefined) return { expiresAtMs: undefined, newExpiresAtMs: undefined };
+  assertOptions(options, ["ttl", "ttlIfNew", "expiresAt", "durability"]);
+  const { ttlIfNew, ...others } = options;
+  const expiresAtMs = givenExpiryOf(others);
+  if (ttlIfNew === undefined) return { expiresAtMs, newExpiresAtMs: expiresAtMs };
+  if (expiresAtMs !== undefined) {
     throw new InvalidArgumentError(
-      `ttl must be a positive number of milliseconds, got ${describe(ttl)}`,
+      "ttlIfNew must be left out where ttl or expiresAt is given, got both",
     );
   }
+  return { expiresAtMs: undefined, newExpiresAtMs: expiryAfter("ttlIfNew", ttlIfNew) };
+}
+
+function expiryAfter(name: string, ttl: number): number {
+  if (typeof ttl !== "number" || !(ttl > 0)) {
+    throw new InvalidArgumentError(
+      `${name} must be a positive number of milliseconds, got ${describe(ttl)}`,
+    );
+  }
+  if (ttl === Infinity) return Infinity;
   const expiresAtMs = epochMs() + Math.ceil(ttl);
   if (expiresAtMs > EXPIRY_MS_MAX) {
     throw new InvalidArgumentError(
-      "ttl must be a positive number of milliseconds that ends before the year 10889, or be left out for " +
+      `${name} must be a positive number of milliseconds that ends before the year 10889, or Infinity for ` +
         `a key that stays, got ${describe(ttl)}`,
     );
   }
   return expiresAtMs;
+}
+
+function assertExpiresAt(expiresAt: unknown): number {
+  const isTime = typeof expiresAt === "number" && expiresAt > 0 &&
+    (expiresAt <= EXPIRY_MS_MAX || expiresAt === Infinity);
+  if (isTime) return Math.ceil(expiresAt);
+  throw new InvalidArgumentError(
+    "expiresAt must be milliseconds since the epoch, before the year 10889, or Infinity for " +
+      `a key that stays, got ${describe(expiresAt)}`,
+  );
 }
 
 /** Checks the version argument of a compare-and-set. */
@@ -204,6 +256,15 @@ export function versionOf(version: unknown): number | null {
     );
   }
   return version as number | null;
+}
+
+/** Checks the version argument of a compare-and-delete: there must have been one. */
+export function presentVersionOf(version: unknown): number {
+  const expected = version === null ? undefined : versionOf(version);
+  if (typeof expected === "number") return expected;
+  throw new InvalidArgumentError(
+    "version must be one that getEntry returned, got null: a key that does not exist cannot be deleted",
+  );
 }
 
 /** Checks the function argument of an update. */

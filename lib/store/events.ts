@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
 import type {
   NodeFailure,
@@ -54,6 +55,31 @@ export interface StoreEventDetails {
 
 /** The types of events. */
 export type StoreEventType = keyof StoreEventDetails;
+
+const EVENT_TYPES: Readonly<Record<StoreEventType, true>> = {
+  nodeadded: true,
+  noderemoved: true,
+  nodefailed: true,
+  threadfailed: true,
+  noderecovered: true,
+  decision: true,
+  slotsmoved: true,
+  clientlost: true,
+  durabilitylost: true,
+  poolnearlyfull: true,
+};
+
+/**
+ * Checks that there are events of a type.
+ *
+ * @throws {InvalidArgumentError} when there are not
+ */
+export function assertEventType(type: unknown): void {
+  if (typeof type === "string" && Object.hasOwn(EVENT_TYPES, type)) return;
+  throw new InvalidArgumentError(
+    `type must be among ${Object.keys(EVENT_TYPES).join(", ")}, got ${describe(type)}`,
+  );
+}
 
 /** An event of a store. */
 export class StoreEvent<Type extends StoreEventType = StoreEventType> extends Event {

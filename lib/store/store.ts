@@ -11,17 +11,9 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { activeNodes } from "../routing/node_directory.ts";
+import { assertNodeCount, assertOwnerCount, backupPathOf, encodeReplicable } from "./arguments.ts";
 import {
-  assertNodeCount,
-  assertOwnerCount,
-  backupPathOf,
-  encodeReplicable,
-  type IterationOptions,
-  type PutOptions,
-  type ReadOptions,
-} from "./arguments.ts";
-import type { Entry } from "./entry.ts";
-import {
+  assertEventType,
   type StoreEventDetails,
   type StoreEventListener,
   StoreEvents,
@@ -35,6 +27,7 @@ import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
+import { StoreOperations } from "./store_operations.ts";
 import { StoreWrites } from "./writes.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
@@ -48,7 +41,7 @@ const KEEP_ALIVE_MS = 2 ** 30;
  *
  * @typeParam V the type of the values
  */
-export class Store<V> {
+export class Store<V> extends StoreOperations<V> {
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;
   #used: OperationParts<V>;
@@ -67,186 +60,20 @@ export class Store<V> {
    * @param makeReads makes what reads the pool, unless this thread does
    */
   constructor(parts: StoreParts<V>, makeReads?: (parts: OperationParts<V>) => StoreReads<V>) {
-    const lifetime = this.#lifetime = new StoreLifetime(parts.pool);
-    const used = this.#used = makeOperationParts(parts, lifetime, () => this.flush());
+    const lifetime = new StoreLifetime(parts.pool);
+    const maintenance = parts.maintenance(() => lifetime.assertNotFailed());
+    const flush = () => flushAll(lifetime, used, maintenance);
+    const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
+    const reads = makeReads?.(used) ?? new NearReads(used);
+    const writes = new StoreWrites(used, reads);
+    super(reads, writes);
+    this.#lifetime = lifetime;
+    this.#used = used;
     this.#parts = parts;
-    this.#maintenance = parts.maintenance(() => lifetime.assertNotFailed());
-    this.#reads = makeReads?.(used) ?? new NearReads(used);
-    this.#writes = new StoreWrites(used, this.#reads);
+    this.#maintenance = maintenance;
+    this.#reads = reads;
+    this.#writes = writes;
     this.#recovery = parts.recovery;
-  }
-
-  /**
-   * Reads a value. With the option `cache` it is shared with other callers, and deeply frozen.
-   *
-   * @returns the value, or undefined if the key does not exist
-   */
-  get(key: Key): Promise<V | undefined> {
-    return this.#reads.get(key);
-  }
-
-  /**
-   * Reads a value at once: no other thread takes part. If operations that this thread has issued
-   * for the key before are still on their way, it blocks until they have ended, and calls the
-   * `change` functions of updates among them.
-   */
-  getSync(key: Key): V | undefined {
-    return this.#reads.getSync(key);
-  }
-
-  /**
-   * Reads many values, in the order of the keys.
-   *
-   * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
-   *   that is called, and undefined stands for the value
-   */
-  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
-    return this.#reads.getMany(keys, options);
-  }
-
-  /** Reads a value together with its version and expiry time. */
-  getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#reads.getEntry(key);
-  }
-
-  /** Reads a value together with its version and expiry time, at once. */
-  getEntrySync(key: Key): Entry<V> | undefined {
-    return this.#reads.getEntrySync(key);
-  }
-
-  /** Whether a key exists. */
-  has(key: Key): Promise<boolean> {
-    return this.#reads.has(key);
-  }
-
-  /** Whether a key exists, at once. */
-  hasSync(key: Key): boolean {
-    return this.#reads.hasSync(key);
-  }
-
-  /** Stores a value. Without `ttl` the key does not expire, whatever it did before. */
-  put(key: Key, value: V, options?: PutOptions): Promise<void> {
-    return this.#writes.put(key, value, options);
-  }
-
-  /** Stores a value before it returns, without a turn of the event loop. */
-  putSync(key: Key, value: V, options?: PutOptions): void {
-    this.#writes.putSync(key, value, options);
-  }
-
-  /**
-   * Stores many values. Not atomic as a whole: other threads may see some of them before the
-   * others. When an entry is refused, the entries before it are stored and those after it are not;
-   * when one finds no space, the others are stored all the same.
-   */
-  putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
-    return this.#writes.putMany(entries, options);
-  }
-
-  /** Deletes a key; resolves to whether it existed. */
-  delete(key: Key): Promise<boolean> {
-    return this.#writes.delete(key);
-  }
-
-  /** Deletes a key before it returns; returns whether it existed. */
-  deleteSync(key: Key): boolean {
-    return this.#writes.deleteSync(key);
-  }
-
-  /**
-   * Deletes many keys; resolves to how many existed. A key that is refused leaves those after it
-   * alone.
-   */
-  deleteMany(keys: Iterable<Key>): Promise<number> {
-    return this.#writes.deleteMany(keys);
-  }
-
-  /**
-   * Stores a value if the key has not changed since it was read.
-   *
-   * @param version the version that `getEntry` returned, or null: only if the key does not exist
-   * @returns whether the value was stored
-   */
-  compareAndSet(
-    key: Key,
-    version: number | null,
-    value: V,
-    options?: PutOptions,
-  ): Promise<boolean> {
-    return this.#writes.compareAndSet(key, version, value, options);
-  }
-
-  /**
-   * Changes a value atomically: reads it, calls `change`, stores the result if the key has not
-   * changed meanwhile, and starts over if it has. `change` may therefore run several times. The
-   * key's expiry time stays unless `ttl` is given.
-   *
-   * Like any operation it is issued when it is called: what was issued before for the key applies
-   * before, and what is issued later, later. `change` is called when its turn has come, at the next
-   * tick at the earliest, or by a synchronous operation on the key.
-   *
-   * If `change` returns a promise that is not settled when the event loop has turned, or when a
-   * synchronous operation on the key has to wait for it, the update lets go of its place: what is
-   * issued meanwhile for the key applies before it, and `flush` and `close` do not wait for it. It
-   * is issued again when the promise is fulfilled.
-   *
-   * @param change gets the value, or undefined if the key does not exist; what it returns, or
-   *   resolves to, is stored
-   * @returns the value that was stored
-   * @throws {ReentrantCallError} when `change` changes its own key each time that it is called
-   */
-  update(
-    key: Key,
-    change: (old: V | undefined) => V | Promise<V>,
-    options?: PutOptions,
-  ): Promise<V> {
-    return this.#writes.update(key, change, options);
-  }
-
-  /**
-   * Adds to a number atomically. A key that does not exist counts as 0.
-   *
-   * @param by what to add, a finite number; 1 if left out
-   * @returns the new value
-   * @throws {NotANumberError} when the stored value is not a number, or would not stay finite
-   */
-  increment(key: Key, by = 1): Promise<number> {
-    return this.#writes.increment(key, by);
-  }
-
-  /**
-   * Iterates over keys and values, in no particular order. Every key that exists from beginning to
-   * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
-   * one at the moment it is yielded.
-   *
-   * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
-   *   that is called, and the value left out
-   */
-  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return this.#reads.entries(options);
-  }
-
-  /** Iterates over keys, like {@linkcode entries}. */
-  keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return this.#reads.keys(options);
-  }
-
-  /** Iterates over values, like {@linkcode entries}. */
-  async *values(options?: IterationOptions): AsyncIterableIterator<V> {
-    for await (const [, value] of this.entries(options)) yield value;
-  }
-
-  /**
-   * Number of keys, those included that have expired within the last second but were not removed
-   * yet.
-   */
-  get count(): number {
-    return this.#reads.count();
-  }
-
-  /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
-  clear(): Promise<void> {
-    return this.#writes.clear();
   }
 
   /**
@@ -343,10 +170,8 @@ export class Store<V> {
    *
    * @throws {DurabilityError} when durability is lost
    */
-  async flush(): Promise<void> {
-    const maintenance = this.#maintain();
-    await this.#used.client.whenIssuedEnded();
-    await maintenance.sync();
+  flush(): Promise<void> {
+    return flushAll(this.#lifetime, this.#used, this.#maintenance);
   }
 
   /**
@@ -364,12 +189,14 @@ export class Store<V> {
    * an attached one there are none.
    *
    * @param type one of the names in {@linkcode StoreEventDetails}
+   * @throws {InvalidArgumentError} when there are no events of that type
    */
   addEventListener<Type extends StoreEventType>(
     type: Type,
     listener: StoreEventListener<Type>,
     options?: StoreListenerOptions,
   ): void {
+    assertEventType(type);
     this.#events.target.addEventListener(type, listener as (event: Event) => void, options);
   }
 
@@ -455,4 +282,15 @@ export class Store<V> {
     this.#lifetime.assertOpen();
     return this.#maintenance;
   }
+}
+
+/** Resolves when what one thread has issued so far has ended, and is synced. */
+async function flushAll<V>(
+  lifetime: StoreLifetime,
+  used: OperationParts<V>,
+  maintenance: StoreMaintenance,
+): Promise<void> {
+  lifetime.assertOpen();
+  await used.client.whenIssuedEnded();
+  await maintenance.sync();
 }

@@ -32,15 +32,19 @@ import {
   assertChange,
   assertPair,
   expiryOf,
+  givenExpiryOf,
+  incrementExpiryOf,
+  type IncrementOptions,
   iterable,
   mustSyncOf,
+  presentVersionOf,
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
-import { type UpdatedStore, UpdateTurn } from "./update_turn.ts";
+import { type UpdatedStore, type UpdateOptions, UpdateTurn } from "./update_turn.ts";
 
 /** Writes by one thread. */
 export class StoreWrites<V> {
@@ -81,16 +85,27 @@ export class StoreWrites<V> {
   }
 
   putSync(key: Key, value: V, options?: PutOptions): void {
+    this.#putSync(key, value, Condition.NONE, 0, options);
+  }
+
+  #putSync(
+    key: Key,
+    value: V,
+    condition: number,
+    version: number,
+    options: PutOptions | undefined,
+  ): boolean {
     this.#lifetime.assertOpen();
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#encode(key, value);
     const completion = this.#syncs.take();
-    this.#client.put(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, completion, mustSync);
+    this.#client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
     this.#client.waitFor(completion);
     this.#syncs.give(completion);
     completion.throwError();
+    return completion.isApplied;
   }
 
   async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
@@ -116,11 +131,32 @@ export class StoreWrites<V> {
   }
 
   deleteSync(key: Key): boolean {
+    return this.#deleteSync(key, Condition.NONE, 0);
+  }
+
+  compareAndDelete(key: Key, version: number): Promise<boolean> {
+    try {
+      const expected = presentVersionOf(version);
+      this.#lifetime.assertOpen();
+      this.#key.encode(key);
+      const completion = new OutcomeCompletion();
+      this.#delete(completion, Condition.VERSION, expected);
+      return completion.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  compareAndDeleteSync(key: Key, version: number): boolean {
+    return this.#deleteSync(key, Condition.VERSION, presentVersionOf(version));
+  }
+
+  #deleteSync(key: Key, condition: number, version: number): boolean {
     this.#lifetime.assertOpen();
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
     const completion = this.#syncs.take();
-    this.#client.delete(this.#key, completion);
+    this.#client.delete(this.#key, completion, 0, condition, version);
     this.#client.waitFor(completion);
     this.#syncs.give(completion);
     completion.throwError();
@@ -155,6 +191,17 @@ export class StoreWrites<V> {
     }
   }
 
+  compareAndSetSync(
+    key: Key,
+    version: number | null,
+    value: V,
+    options?: PutOptions,
+  ): boolean {
+    const expected = versionOf(version);
+    const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
+    return this.#putSync(key, value, condition, expected ?? 0, options);
+  }
+
   update(
     key: Key,
     change: (old: V | undefined) => V | Promise<V>,
@@ -162,26 +209,28 @@ export class StoreWrites<V> {
   ): Promise<V> {
     try {
       assertChange(change);
-      const givenMs = expiryOf(options);
-      const expiresAtMs = options?.ttl === undefined ? undefined : givenMs;
+      const expiresAtMs = givenExpiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      this.#lifetime.assertOpen();
-      this.#key.encode(key);
-      const turn = new UpdateTurn<V>(this.#updated, change, { expiresAtMs, mustSync });
-      this.#queues.add(this.#key, turn);
-      return turn.promise;
+      return this.#update(key, change, { expiresAtMs, newExpiresAtMs: expiresAtMs, mustSync });
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  increment(key: Key, by: number): Promise<number> {
-    if (typeof by !== "number" || !Number.isFinite(by)) {
-      return Promise.reject(
-        new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`),
-      );
+  increment(key: Key, by: number, options?: IncrementOptions): Promise<number> {
+    try {
+      if (typeof by !== "number" || !Number.isFinite(by)) {
+        throw new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`);
+      }
+      const mustSync = mustSyncOf(options, this.#level);
+      return this.#increment(key, by, { ...incrementExpiryOf(options), mustSync });
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const next = this.update(key, (old) => {
+  }
+
+  #increment(key: Key, by: number, options: UpdateOptions): Promise<number> {
+    const next = this.#update(key, (old) => {
       const sum = old === undefined ? by : typeof old === "number" ? old + by : NaN;
       if (!Number.isFinite(sum)) {
         throw new NotANumberError(
@@ -191,8 +240,20 @@ export class StoreWrites<V> {
         );
       }
       return sum as V;
-    });
+    }, options);
     return next as Promise<unknown> as Promise<number>;
+  }
+
+  #update(
+    key: Key,
+    change: (old: V | undefined) => V | Promise<V>,
+    options: UpdateOptions,
+  ): Promise<V> {
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
+    const turn = new UpdateTurn<V>(this.#updated, change, options);
+    this.#queues.add(this.#key, turn);
+    return turn.promise;
   }
 
   async clear(): Promise<void> {
@@ -278,16 +339,15 @@ export class StoreWrites<V> {
   }
 
   /** Issues a delete of the encoded key, or has it wait for its turn. */
-  #delete(completion: Completion): void {
+  #delete(completion: Completion, condition: number = Condition.NONE, version = 0): void {
+    const client = this.#client;
     if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-      this.#client.delete(this.#key, completion);
+      client.delete(this.#key, completion, 0, condition, version);
       return;
     }
-    this.#queue(
-      completion,
-      0,
-      (turn) => this.#client.delete(turn.queue.key, completion, turn.sequence),
-    );
+    this.#queue(completion, 0, ({ queue, sequence }) => {
+      client.delete(queue.key, completion, sequence, condition, version);
+    });
   }
 
   #queue(completion: Completion, bytes: number, run: (turn: InstantTurn) => void): void {
@@ -299,10 +359,13 @@ export class StoreWrites<V> {
     const client = this.#client;
     return {
       beginRead: (key, wake) => reads.beginRead(key, wake),
-      beginSet: (key, old, value, { expiresAtMs, mustSync }, completion) => {
+      beginSet: (key, old, value, options, completion) => {
         this.#lifetime.assertNotFailed();
         this.#codec.encode(value);
-        const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
+        const { expiresAtMs, newExpiresAtMs, mustSync } = options;
+        const expiry = old === undefined
+          ? newExpiresAtMs ?? Infinity
+          : expiresAtMs ?? old.expiresAt ?? Infinity;
         const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;
         const version = old?.version ?? 0;
         client.put(key, this.#codec, expiry, condition, version, completion, mustSync);

@@ -64,6 +64,9 @@ const KEY_CALLS: readonly [string, (store: Untyped, key: unknown) => unknown][] 
   ["deleteSync", (store, key) => store["deleteSync"]!(key)],
   ["deleteMany", (store, key) => store["deleteMany"]!([key, "a"])],
   ["compareAndSet", (store, key) => store["compareAndSet"]!(key, null, 1)],
+  ["compareAndSetSync", (store, key) => store["compareAndSetSync"]!(key, null, 1)],
+  ["compareAndDelete", (store, key) => store["compareAndDelete"]!(key, 1)],
+  ["compareAndDeleteSync", (store, key) => store["compareAndDeleteSync"]!(key, 1)],
   ["update", (store, key) => store["update"]!(key, () => 1)],
   ["increment", (store, key) => store["increment"]!(key)],
 ];
@@ -93,7 +96,9 @@ const OPTION_CALLS: readonly [string, (store: Untyped, options: unknown) => unkn
   ["putSync", (store, options) => store["putSync"]!("a", 2, options)],
   ["putMany", (store, options) => store["putMany"]!([["a", 2]], options)],
   ["compareAndSet", (store, options) => store["compareAndSet"]!("new", null, 2, options)],
+  ["compareAndSetSync", (store, options) => store["compareAndSetSync"]!("new", null, 2, options)],
   ["update", (store, options) => store["update"]!("a", () => 2, options)],
+  ["increment", (store, options) => store["increment"]!("n", 1, options)],
 ];
 
 const BAD_OPTIONS: readonly [unknown, RegExp][] = [
@@ -104,10 +109,16 @@ const BAD_OPTIONS: readonly [unknown, RegExp][] = [
     { ttl },
     /^ttl must be a positive number of milliseconds, got /,
   ]),
-  ...[Infinity, 2 ** 48].map((ttl): [unknown, RegExp] => [
-    { ttl },
-    /^ttl must be a positive number of milliseconds that ends before the year 10889, or be left /,
+  [
+    { ttl: 2 ** 48 },
+    /^ttl must be a positive number of milliseconds that ends before the year 10889, or Infinity /,
+  ],
+  ...[0, -1, NaN, "5", null, {}, 5n, new Date(), 2 ** 48].map((expiresAt): [unknown, RegExp] => [
+    { expiresAt },
+    /^expiresAt must be milliseconds since the epoch, before the year 10889, or Infinity .*, got /,
   ]),
+  [{ ttl: 5, expiresAt: 5 }, /^expiresAt must be left out where ttl is given, got both/],
+  [{ expires: 5 }, /^options must be among ttl, .*, got the string "expires"/],
 ];
 
 const OTHER_ROWS: readonly Row[] = [
@@ -116,6 +127,38 @@ const OTHER_ROWS: readonly Row[] = [
     (store) => store["compareAndSet"]!("a", version, 2),
     ARGUMENT,
     /^version must be one that getEntry returned, or null, got /,
+  ]),
+  ...[1.5, -1, NaN, null, undefined, "1", {}].flatMap((version) =>
+    ["compareAndDelete", "compareAndDeleteSync"].map((name): Row => [
+      `${name} with the version ${String(version)}`,
+      (store) => store[name]!("a", version),
+      ARGUMENT,
+      /^version must be one that getEntry returned,.* got /,
+    ])
+  ),
+  ...["delete", "deleteSync"].map((name): Row => [
+    `${name} with a version`,
+    (store) => store[name]!("a", { version: 1 }),
+    ARGUMENT,
+    /^delete must be called with a key alone, got more: compareAndDelete\(key, version\) deletes/,
+  ]),
+  ...[{ ttl: 5 }, { expiresAt: 5 }].map((options): Row => [
+    `increment with ttlIfNew and ${JSON.stringify(options)}`,
+    (store) => store["increment"]!("n", 1, { ttlIfNew: 5, ...options }),
+    ARGUMENT,
+    /^ttlIfNew must be left out where ttl or expiresAt is given, got both/,
+  ]),
+  [
+    "increment with a bad ttlIfNew",
+    (store) => store["increment"]!("n", 1, { ttlIfNew: 0 }),
+    ARGUMENT,
+    /^ttlIfNew must be a positive number of milliseconds, got the number 0/,
+  ],
+  ...["nodeAdded", "", null, "toString"].map((type): Row => [
+    `a listener of ${String(type)}`,
+    (store) => store["addEventListener"]!(type, () => {}),
+    ARGUMENT,
+    /^type must be among nodeadded, .*, got /,
   ]),
   ...[NaN, Infinity, -Infinity, "1", null, {}, 1n].map((by): Row => [
     `increment by ${String(by)}`,
@@ -239,7 +282,7 @@ test("an unknown option of a write is refused, not ignored", () =>
     name,
     (store) => call(store, { tll: 5000 }),
     ARGUMENT,
-    /^options must be among ttl, durability, got the string "tll"/,
+    /^options must be among ttl, .*, got the string "tll"/,
   ])));
 
 test("bad options of open", async () => {

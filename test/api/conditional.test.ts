@@ -54,6 +54,41 @@ test("of many that compare with the same version one wins", async (store) => {
   }
 });
 
+test("compareAndDelete deletes only what has not changed since", async (store) => {
+  await store.put("a", 1);
+  const { version } = (await store.getEntry("a"))!;
+  assert.is(await store.compareAndDelete("a", version + 1), false);
+  assert.is(await store.compareAndDelete("a", version), true);
+  assert.is(await store.has("a"), false);
+  assert.is(await store.compareAndDelete("a", version), false);
+  await store.put("a", 1);
+  assert.is(await store.compareAndDelete("a", version), false, "an equal value, put again");
+  assert.is(await store.get("a"), 1);
+});
+
+test("the synchronous operations compare, too", async (store) => {
+  assert.is(store.compareAndSetSync("a", null, 1), true);
+  assert.is(store.compareAndSetSync("a", null, 2), false);
+  const { version } = store.getEntrySync("a")!;
+  assert.is(store.compareAndSetSync("a", version, 3), true);
+  assert.is(store.compareAndDeleteSync("a", version), false);
+  assert.is(store.getSync("a"), 3);
+  assert.is(store.compareAndDeleteSync("a", store.getEntrySync("a")!.version), true);
+  assert.is(await store.has("a"), false);
+});
+
+test("of many that delete one version one does", async (store) => {
+  for (let round = 0; round < 20; round++) {
+    await store.put("a", round);
+    const { version } = (await store.getEntry("a"))!;
+    const outcomes = await Promise.all(
+      Array.from({ length: 30 }, () => store.compareAndDelete("a", version)),
+    );
+    assert.is(outcomes.filter((isDeleted) => isDeleted).length, 1);
+    assert.is(await store.has("a"), false);
+  }
+});
+
 test("update creates, changes, and returns what it stored", async (store) => {
   const seen: unknown[] = [];
   const stored = await store.update("a", (old) => {

@@ -106,6 +106,51 @@ test("putMany, putSync and compareAndSet take a time to live too", async (store)
   assert.is(await store.get("f"), 7);
 });
 
+test("a time at which a key expires, for all that take a time to live", async (store) => {
+  const expiresAt = Date.now() + LONG_MS;
+  await store.put("a", 1, { expiresAt });
+  await store.putMany([["b", 2]], { expiresAt });
+  store.putSync("c", 3, { expiresAt });
+  await store.compareAndSet("d", null, 4, { expiresAt });
+  store.compareAndSetSync("e", null, 5, { expiresAt });
+  await store.update("f", () => 6, { expiresAt });
+  await store.increment("g", 7, { expiresAt });
+  await store.put("h", 8, { expiresAt: expiresAt - 0.5 });
+  for (const key of "abcdefgh") assert.is((await store.getEntry(key))?.expiresAt, expiresAt, key);
+  await store.put("a", 1, { expiresAt: 1 });
+  assert.is(await store.has("a"), false, "in the past");
+});
+
+test("Infinity takes the expiry time away", async (store) => {
+  for (const options of [{ ttl: Infinity }, { expiresAt: Infinity }]) {
+    await store.put("a", 1, { ttl: LONG_MS });
+    await store.update("a", (old) => old, options);
+    assert.is((await store.getEntry("a"))?.expiresAt, undefined);
+    await store.put("a", 1, { ttl: LONG_MS });
+    await store.increment("a", 1, options);
+    assert.is((await store.getEntry("a"))?.expiresAt, undefined);
+    await store.put("a", 1, options);
+    assert.is((await store.getEntry("a"))?.expiresAt, undefined);
+  }
+});
+
+test("an increment may give a key a time to live, or only a new one", async (store) => {
+  assert.is(await store.increment("a", 1, { ttlIfNew: LONG_MS }), 1);
+  const { expiresAt } = (await store.getEntry("a"))!;
+  assert.ok(Math.abs(expiresAt! - Date.now() - LONG_MS) < 60_000);
+  assert.is(await store.increment("a", 1, { ttlIfNew: 2 * LONG_MS }), 2);
+  assert.is((await store.getEntry("a"))!.expiresAt, expiresAt);
+  assert.is(await store.increment("a", 1, { ttl: 2 * LONG_MS }), 3);
+  assert.ok((await store.getEntry("a"))!.expiresAt! > expiresAt!);
+  await store.put("a", 1, { ttl: SHORT_MS });
+  await expired();
+  assert.is(await store.increment("a", 5, { ttlIfNew: LONG_MS }), 5, "one that has expired is new");
+  assert.ok((await store.getEntry("a"))!.expiresAt! > Date.now());
+  await store.put("forever", 1);
+  await store.increment("forever", 1, { ttlIfNew: LONG_MS });
+  assert.is((await store.getEntry("forever"))?.expiresAt, undefined);
+});
+
 test("a fraction of a millisecond is a time to live", async (store) => {
   await store.put("a", 1, { ttl: 0.1 });
   await setTimeout(5);

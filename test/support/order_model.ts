@@ -62,6 +62,15 @@ function remove(state: State, key: string, n: number): State {
   return { values, stamp: key === K ? n : state.stamp };
 }
 
+function removeIfSame(
+  state: State,
+  n: number,
+  { stamp, version }: Pick<OrderContext, "stamp" | "version">,
+): Effect {
+  const isSame = version !== null && state.stamp === stamp;
+  return isSame ? { state: remove(state, K, n), outcome: true } : { state, outcome: false };
+}
+
 const none = (state: State): Effect => ({ state, outcome: undefined });
 const reads = (answer: (values: ReadonlyMap<string, number>) => unknown) => (state: State) => ({
   state,
@@ -119,6 +128,25 @@ export const ORDERED_STEPS: readonly OrderedStep[] = [
       const isSame = version === null ? !state.values.has(K) : state.stamp === stamp;
       return isSame ? { state: set(state, K, n, n), outcome: true } : { state, outcome: false };
     },
+  },
+  {
+    name: "compareAndSetSync",
+    run: (store, n, { k, version }) => store.compareAndSetSync(k, version, n),
+    apply: (state, n, { stamp, version }) => {
+      const isSame = version === null ? !state.values.has(K) : state.stamp === stamp;
+      return isSame ? { state: set(state, K, n, n), outcome: true } : { state, outcome: false };
+    },
+  },
+  {
+    name: "compareAndDelete",
+    // A key that does not exist has no version: none that it will have is 0.
+    run: (store, _n, { k, version }) => store.compareAndDelete(k, version ?? 0),
+    apply: removeIfSame,
+  },
+  {
+    name: "compareAndDeleteSync",
+    run: (store, _n, { k, version }) => store.compareAndDeleteSync(k, version ?? 0),
+    apply: removeIfSame,
   },
   {
     name: "update",

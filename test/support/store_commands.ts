@@ -103,6 +103,20 @@ const replacements = fc.tuple(key, value, fc.boolean()).map(([k, v, isStale]) =>
   )
 );
 
+const removals = fc.tuple(key, fc.boolean(), fc.boolean()).map(([k, isStale, isSync]) =>
+  command(
+    `compareAndDelete${isSync ? "Sync" : ""}(${shown(k, isStale ? "stale" : "current")})`,
+    async (model, { store }) => {
+      const version = ((await store.getEntry(k))?.version ?? 1) - (isStale ? 1 : 0);
+      const isDeleted = isSync
+        ? store.compareAndDeleteSync(k, version)
+        : await store.compareAndDelete(k, version);
+      assert.is(isDeleted, model.has(k) && !isStale);
+      if (isDeleted) model.delete(k);
+    },
+  )
+);
+
 const increments = fc.tuple(key, fc.integer()).map(([k, by]) =>
   command(`increment(${shown(k, by)})`, async (model, { store }) => {
     const old = model.get(k) ?? (model.has(k) ? NaN : 0);
@@ -208,7 +222,17 @@ const reopenings = fc.boolean().map((snapshotFirst): Command => ({
 
 /** Sequences of commands. Those that take long, or make the others pointless, are rare. */
 export function storeCommands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {
-  const often = [puts, putsSync, gets, deletes, insertions, replacements, increments, updates];
+  const often = [
+    puts,
+    putsSync,
+    gets,
+    deletes,
+    insertions,
+    replacements,
+    removals,
+    increments,
+    updates,
+  ];
   const sometimes = [batches, readsOfMany, bursts, listings];
   const common = [...often, ...often, ...often, ...sometimes, ...sometimes];
   const all = [...common, ...common, clears, scalings, reopenings];

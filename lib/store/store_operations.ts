@@ -1,0 +1,240 @@
+/**
+ * What can be done with the keys of a store.
+ *
+ * @module
+ */
+import { InvalidArgumentError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
+import {
+  type IncrementOptions,
+  type IterationOptions,
+  type PutOptions,
+  type ReadOptions,
+} from "./arguments.ts";
+import type { Entry } from "./entry.ts";
+import type { StoreReads } from "./reads.ts";
+import type { StoreWrites } from "./writes.ts";
+
+const DELETE_RULE = "delete must be called with a key alone, got more: " +
+  "compareAndDelete(key, version) deletes a key that has not changed";
+
+/**
+ * The operations on keys and values that a {@linkcode Store} has.
+ *
+ * @typeParam V the type of the values
+ */
+export abstract class StoreOperations<V> {
+  readonly #reads: StoreReads<V>;
+  readonly #writes: StoreWrites<V>;
+
+  /** Used by the store only. */
+  constructor(reads: StoreReads<V>, writes: StoreWrites<V>) {
+    this.#reads = reads;
+    this.#writes = writes;
+  }
+
+  /**
+   * Reads a value. With the option `cache` it is shared with other callers, and deeply frozen.
+   *
+   * @returns the value, or undefined if the key does not exist
+   */
+  get(key: Key): Promise<V | undefined> {
+    return this.#reads.get(key);
+  }
+
+  /**
+   * Reads a value at once: no other thread takes part. If operations that this thread has issued
+   * for the key before are still on their way, it blocks until they have ended, and calls the
+   * `change` functions of updates among them.
+   */
+  getSync(key: Key): V | undefined {
+    return this.#reads.getSync(key);
+  }
+
+  /**
+   * Reads many values, in the order of the keys.
+   *
+   * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
+   *   that is called, and undefined stands for the value
+   */
+  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+    return this.#reads.getMany(keys, options);
+  }
+
+  /** Reads a value together with its version and expiry time. */
+  getEntry(key: Key): Promise<Entry<V> | undefined> {
+    return this.#reads.getEntry(key);
+  }
+
+  /** Reads a value together with its version and expiry time, at once. */
+  getEntrySync(key: Key): Entry<V> | undefined {
+    return this.#reads.getEntrySync(key);
+  }
+
+  /** Whether a key exists. */
+  has(key: Key): Promise<boolean> {
+    return this.#reads.has(key);
+  }
+
+  /** Whether a key exists, at once. */
+  hasSync(key: Key): boolean {
+    return this.#reads.hasSync(key);
+  }
+
+  /**
+   * Stores a value. Without `ttl` or `expiresAt` the key does not expire, whatever it did before.
+   */
+  put(key: Key, value: V, options?: PutOptions): Promise<void> {
+    return this.#writes.put(key, value, options);
+  }
+
+  /** Stores a value before it returns, without a turn of the event loop. */
+  putSync(key: Key, value: V, options?: PutOptions): void {
+    this.#writes.putSync(key, value, options);
+  }
+
+  /**
+   * Stores many values. Not atomic as a whole: other threads may see some of them before the
+   * others. When an entry is refused, the entries before it are stored and those after it are not;
+   * when one finds no space, the others are stored all the same.
+   */
+  putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
+    return this.#writes.putMany(entries, options);
+  }
+
+  /** Deletes a key; resolves to whether it existed. */
+  delete(key: Key): Promise<boolean> {
+    if (arguments.length > 1) return Promise.reject(new InvalidArgumentError(DELETE_RULE));
+    return this.#writes.delete(key);
+  }
+
+  /** Deletes a key before it returns; returns whether it existed. */
+  deleteSync(key: Key): boolean {
+    if (arguments.length > 1) throw new InvalidArgumentError(DELETE_RULE);
+    return this.#writes.deleteSync(key);
+  }
+
+  /**
+   * Deletes a key if it has not changed since it was read.
+   *
+   * @param version the version that `getEntry` returned
+   * @returns whether it was deleted
+   */
+  compareAndDelete(key: Key, version: number): Promise<boolean> {
+    return this.#writes.compareAndDelete(key, version);
+  }
+
+  /** Like {@linkcode compareAndDelete}, before it returns. */
+  compareAndDeleteSync(key: Key, version: number): boolean {
+    return this.#writes.compareAndDeleteSync(key, version);
+  }
+
+  /**
+   * Deletes many keys; resolves to how many existed. A key that is refused leaves those after it
+   * alone.
+   */
+  deleteMany(keys: Iterable<Key>): Promise<number> {
+    return this.#writes.deleteMany(keys);
+  }
+
+  /**
+   * Stores a value if the key has not changed since it was read.
+   *
+   * @param version the version that `getEntry` returned, or null: only if the key does not exist
+   * @returns whether the value was stored
+   */
+  compareAndSet(
+    key: Key,
+    version: number | null,
+    value: V,
+    options?: PutOptions,
+  ): Promise<boolean> {
+    return this.#writes.compareAndSet(key, version, value, options);
+  }
+
+  /** Like {@linkcode compareAndSet}, before it returns. */
+  compareAndSetSync(
+    key: Key,
+    version: number | null,
+    value: V,
+    options?: PutOptions,
+  ): boolean {
+    return this.#writes.compareAndSetSync(key, version, value, options);
+  }
+
+  /**
+   * Changes a value atomically: reads it, calls `change`, stores the result if the key has not
+   * changed meanwhile, and starts over if it has. `change` may therefore run several times. The
+   * key's expiry time stays unless `ttl` or `expiresAt` is given.
+   *
+   * Like any operation it is issued when it is called: what was issued before for the key applies
+   * before, and what is issued later, later. `change` is called when its turn has come, at the next
+   * tick at the earliest, or by a synchronous operation on the key.
+   *
+   * If `change` returns a promise that is not settled when the event loop has turned, or when a
+   * synchronous operation on the key has to wait for it, the update lets go of its place: what is
+   * issued meanwhile for the key applies before it, and `flush` and `close` do not wait for it. It
+   * is issued again when the promise is fulfilled.
+   *
+   * @param change gets the value, or undefined if the key does not exist; what it returns, or
+   *   resolves to, is stored
+   * @returns the value that was stored
+   * @throws {ReentrantCallError} when `change` changes its own key each time that it is called
+   */
+  update(
+    key: Key,
+    change: (old: V | undefined) => V | Promise<V>,
+    options?: PutOptions,
+  ): Promise<V> {
+    return this.#writes.update(key, change, options);
+  }
+
+  /**
+   * Adds to a number atomically. A key that does not exist counts as 0.
+   *
+   * The key's expiry time stays unless `ttl` or `expiresAt` is given; `ttlIfNew` is that of a key
+   * that did not exist, such as the first of a window of a rate limiter.
+   *
+   * @param by what to add, a finite number; 1 if left out
+   * @returns the new value
+   * @throws {NotANumberError} when the stored value is not a number, or would not stay finite
+   */
+  increment(key: Key, by = 1, options?: IncrementOptions): Promise<number> {
+    return this.#writes.increment(key, by, options);
+  }
+
+  /**
+   * Iterates over keys and values, in no particular order. Every key that exists from beginning to
+   * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
+   * one at the moment it is yielded.
+   *
+   * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
+   *   that is called, and the value left out
+   */
+  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    return this.#reads.entries(options);
+  }
+
+  /** Iterates over keys, like {@linkcode entries}. */
+  keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    return this.#reads.keys(options);
+  }
+
+  /** Iterates over values, like {@linkcode entries}. */
+  async *values(options?: IterationOptions): AsyncIterableIterator<V> {
+    for await (const [, value] of this.entries(options)) yield value;
+  }
+
+  /**
+   * Number of keys, those included that have expired within the last second but were not removed
+   * yet.
+   */
+  get count(): number {
+    return this.#reads.count();
+  }
+
+  /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
+  clear(): Promise<void> {
+    return this.#writes.clear();
+  }
+}
