@@ -38,12 +38,10 @@ const path = mkdtempSync(join(tmpdir(), "dinomo-basics-"));
   // Atomic changes: by a function, or by hand with a version.
   await store.update("user:ada", (user) => ({ ...user!, visits: user!.visits + 1 }));
   const entry = await store.getEntry("user:ada");
-  const isStored = await store.compareAndSet("user:ada", entry!.version, {
-    name: "Ada",
-    visits: 9,
-  });
-  const isStoredAgain = await store.compareAndSet("user:ada", entry!.version, entry!.value);
-  console.log("compareAndSet:", isStored, isStoredAgain);
+  const changed = { name: "Ada", visits: 9 };
+  const version = await store.compareAndSet("user:ada", entry!.version, changed);
+  const refused = await store.compareAndSet("user:ada", entry!.version, entry!.value);
+  console.log("compareAndSet:", version! > entry!.version, refused);
 
   // A key that goes away by itself.
   await store.put("session:1", { name: "Ada", visits: 0 }, { ttl: 20 });

@@ -107,7 +107,7 @@ async function overwrite(
   let operations = 0;
   let nextMs = startMs;
   while (performance.now() < startMs + seconds * 1000) {
-    const puts: Promise<void>[] = [];
+    const puts: Promise<unknown>[] = [];
     for (let i = 0; i < CONCURRENT; i++) {
       const key = Math.floor(Math.random() * count);
       puts.push(store.put(`key ${key}`, valueOf(key, ++numbers[key])));

@@ -13,7 +13,7 @@ import { currentRuntime, runProgram } from "./support/program.ts";
 const OUTPUT: Readonly<Record<string, readonly string[]>> = {
   "basics.ts": [
     "ada: 1",
-    "compareAndSet: true false",
+    "compareAndSet: true undefined",
     "session: undefined",
     "users: Ada, Edsger, Grace",
     "after reopening: 9 undefined",

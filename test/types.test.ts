@@ -8,7 +8,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type CustomCodec,
+  DELETE,
   type Entry,
+  KEEP,
   type Key,
   open,
   type OpenOptions,
@@ -59,21 +61,26 @@ test("values have the type that open was given", async () => {
 test("results have their types", async () => {
   await using store = await open<number>(SIZES);
   const put = store.put("a", 1);
-  assertType<Equal<typeof put, Promise<void>>>();
+  assertType<Equal<typeof put, Promise<number>>>();
   const deleted = store.delete("b");
   assertType<Equal<typeof deleted, Promise<boolean>>>();
   const set = store.compareAndSet("a", null, 1, { ttl: 5 });
-  assertType<Equal<typeof set, Promise<boolean>>>();
+  assertType<Equal<typeof set, Promise<number | undefined>>>();
   const sum = store.increment("a");
   assertType<Equal<typeof sum, Promise<number>>>();
   const count = store.deleteMany(["z"]);
-  assertType<Equal<typeof count, Promise<number>>>();
+  assertType<Equal<typeof count, Promise<boolean[]>>>();
+  const updated = store.update("a", (old) => old ?? 1);
+  assertType<Equal<typeof updated, Promise<number>>>();
+  const removed = store.update("b", (old) => old === undefined ? KEEP : DELETE);
+  assertType<Equal<typeof removed, Promise<number | undefined>>>();
   const report = store.scale(1);
   assertType<Equal<typeof report, Promise<ScaleReport>>>();
   const stats = store.stats();
   assertType<Equal<typeof stats, StoreStats>>();
   await Promise.all([put, report]);
-  assert.equal([await deleted, await set, await sum, await count], [false, false, 2, 0]);
+  assert.equal([await deleted, await set, await sum, await count], [false, undefined, 2, [false]]);
+  assert.equal([await updated, await removed], [2, undefined]);
 });
 
 test("without a type argument values are unknown", async () => {

@@ -89,7 +89,7 @@ export class CountingLoad {
       const key = COUNTER_KEYS[number % COUNTER_COUNT];
       const { version = null, value = 0 } = await this.#store.getEntry(key) ?? {};
       const isChanged = this.#store.compareAndSet(key, version, value + 1);
-      if (await this.#observe(lane, isChanged)) this.#figures.incrementCount += 1;
+      if (await this.#observe(lane, isChanged) !== undefined) this.#figures.incrementCount += 1;
       if (number % OPERATIONS_PER_TURN === 0) await nextTurn();
     }
   }

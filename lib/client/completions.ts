@@ -73,13 +73,21 @@ export function errorOf(status: number, detail = 0): DinomoError | undefined {
   return status === Status.UNAVAILABLE ? unavailable("was not made") : undefined;
 }
 
+/** The version that a change has given to its key; undefined if it was not applied. */
+function versionOf(status: number, low: number, high: number): number | undefined {
+  return status === Status.OK ? high * 2 ** 32 + (low >>> 0) : undefined;
+}
+
 type Resolve<Result> = (result: Result) => void;
 type Reject = (reason: unknown) => void;
 
-/** Settles the promise of a put. */
-export class PutCompletion implements Completion {
-  readonly promise: Promise<void>;
-  #resolve!: Resolve<void>;
+/**
+ * Settles the promise of a put: with the version that the key has by it, or undefined if a
+ * condition did not hold.
+ */
+export class PutCompletion<Version extends number | undefined> implements Completion {
+  readonly promise: Promise<Version>;
+  #resolve!: Resolve<Version>;
   #reject!: Reject;
 
   constructor() {
@@ -89,9 +97,10 @@ export class PutCompletion implements Completion {
     });
   }
 
-  settle(status: number, detail = 0): void {
-    if (status === Status.OK) this.#resolve();
-    else this.#reject(errorOf(status, detail));
+  settle(status: number, detail: number, versionLow: number, versionHigh: number): void {
+    const error = errorOf(status, detail);
+    if (error) this.#reject(error);
+    else this.#resolve(versionOf(status, versionLow, versionHigh) as Version);
   }
 
   fail(error: DinomoError): void {
@@ -123,13 +132,12 @@ export class OutcomeCompletion implements Completion {
   }
 }
 
-/** Settles one promise for many requests: with the number applied, once all have ended. */
+/** Settles one promise for many requests, once all have ended. */
 export class BatchCompletion implements Completion {
-  readonly promise: Promise<number>;
-  #resolve!: Resolve<number>;
+  readonly promise: Promise<void>;
+  #resolve!: Resolve<void>;
   #reject!: Reject;
   #openCount = 1;
-  #appliedCount = 0;
   #error: unknown;
 
   constructor() {
@@ -150,8 +158,7 @@ export class BatchCompletion implements Completion {
   }
 
   settle(status: number, detail = 0): void {
-    if (status === Status.OK) this.#appliedCount += 1;
-    else this.#error ??= errorOf(status, detail);
+    this.#error ??= errorOf(status, detail);
     this.#close();
   }
 
@@ -169,21 +176,49 @@ export class BatchCompletion implements Completion {
     this.#openCount -= 1;
     if (this.#openCount > 0) return;
     if (this.#error !== undefined) this.#reject(this.#error);
-    else this.#resolve(this.#appliedCount);
+    else this.#resolve();
+  }
+}
+
+/** One of the requests of a batch, whose own outcome counts. */
+export class ItemCompletion implements Completion {
+  readonly #batch: BatchCompletion;
+  readonly #outcomes: boolean[];
+  readonly #index: number;
+
+  /** Writes whether the request was applied into a list. */
+  constructor(batch: BatchCompletion, outcomes: boolean[], index: number) {
+    this.#batch = batch;
+    this.#outcomes = outcomes;
+    this.#index = index;
+  }
+
+  settle(status: number, detail = 0): void {
+    this.#outcomes[this.#index] = status === Status.OK;
+    this.#batch.settle(status, detail);
+  }
+
+  fail(error: unknown): void {
+    this.#batch.fail(error);
   }
 }
 
 /** Lets a synchronous caller see that its request has ended. It belongs to one call at a time. */
 export class SyncCompletion implements Completion {
   isSettled = false;
-  /** Whether the request was applied. */
-  isApplied = false;
+  /** The version that the key has by the request; undefined if it was not applied. */
+  version: number | undefined;
   #error: DinomoError | undefined;
+
+  /** Whether the request was applied. */
+  get isApplied(): boolean {
+    return this.version !== undefined;
+  }
 
   /** Prepares for the next request; only the call that it belongs to may do so. */
   reset(): void {
     this.isSettled = false;
-    this.isApplied = false;
+    this.version = undefined;
     this.#error = undefined;
   }
 
@@ -192,9 +227,9 @@ export class SyncCompletion implements Completion {
     if (this.#error) throw this.#error;
   }
 
-  settle(status: number, detail = 0): void {
+  settle(status: number, detail = 0, versionLow = 0, versionHigh = 0): void {
     this.isSettled = true;
-    this.isApplied = status === Status.OK;
+    this.version = versionOf(status, versionLow, versionHigh);
     this.#error = errorOf(status, detail);
   }
 

@@ -12,6 +12,7 @@ import {
   type ReadOptions,
 } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
+import type { Changed } from "./update_turn.ts";
 import type { StoreReads } from "./reads.ts";
 import type { StoreWrites } from "./writes.ts";
 
@@ -83,14 +84,16 @@ export abstract class StoreOperations<V> {
 
   /**
    * Stores a value. Without `ttl` or `expiresAt` the key does not expire, whatever it did before.
+   *
+   * @returns the version that the key has by it
    */
-  put(key: Key, value: V, options?: PutOptions): Promise<void> {
+  put(key: Key, value: V, options?: PutOptions): Promise<number> {
     return this.#writes.put(key, value, options);
   }
 
-  /** Stores a value before it returns, without a turn of the event loop. */
-  putSync(key: Key, value: V, options?: PutOptions): void {
-    this.#writes.putSync(key, value, options);
+  /** Stores a value before it returns, without a turn of the event loop; returns its version. */
+  putSync(key: Key, value: V, options?: PutOptions): number {
+    return this.#writes.putSync(key, value, options);
   }
 
   /**
@@ -130,10 +133,10 @@ export abstract class StoreOperations<V> {
   }
 
   /**
-   * Deletes many keys; resolves to how many existed. A key that is refused leaves those after it
-   * alone.
+   * Deletes many keys; resolves to whether they existed, in the order of the keys. A key that is
+   * refused leaves those after it alone.
    */
-  deleteMany(keys: Iterable<Key>): Promise<number> {
+  deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
     return this.#writes.deleteMany(keys);
   }
 
@@ -141,14 +144,14 @@ export abstract class StoreOperations<V> {
    * Stores a value if the key has not changed since it was read.
    *
    * @param version the version that `getEntry` returned, or null: only if the key does not exist
-   * @returns whether the value was stored
+   * @returns the version that the key has by it, or undefined if the value was not stored
    */
   compareAndSet(
     key: Key,
     version: number | null,
     value: V,
     options?: PutOptions,
-  ): Promise<boolean> {
+  ): Promise<number | undefined> {
     return this.#writes.compareAndSet(key, version, value, options);
   }
 
@@ -158,7 +161,7 @@ export abstract class StoreOperations<V> {
     version: number | null,
     value: V,
     options?: PutOptions,
-  ): boolean {
+  ): number | undefined {
     return this.#writes.compareAndSetSync(key, version, value, options);
   }
 
@@ -177,16 +180,36 @@ export abstract class StoreOperations<V> {
    * is issued again when the promise is fulfilled.
    *
    * @param change gets the value, or undefined if the key does not exist; what it returns, or
-   *   resolves to, is stored
-   * @returns the value that was stored
+   *   resolves to, is stored. With {@linkcode DELETE} the key is deleted, with {@linkcode KEEP} it
+   *   stays as it is
+   * @returns the value that the key has then; undefined if it does not exist
    * @throws {ReentrantCallError} when `change` changes its own key each time that it is called
    */
   update(
     key: Key,
     change: (old: V | undefined) => V | Promise<V>,
     options?: PutOptions,
-  ): Promise<V> {
+  ): Promise<V>;
+  /** The same, with a `change` that may return {@linkcode DELETE} or {@linkcode KEEP}. */
+  update(
+    key: Key,
+    change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
+    options?: PutOptions,
+  ): Promise<V | undefined>;
+  update(
+    key: Key,
+    change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
+    options?: PutOptions,
+  ): Promise<V | undefined> {
     return this.#writes.update(key, change, options);
+  }
+
+  /**
+   * Deletes a key and resolves to the value that it had, or to undefined if it did not exist: of
+   * all that take a value, such as a job, one gets it.
+   */
+  getAndDelete(key: Key): Promise<V | undefined> {
+    return this.#writes.getAndDelete(key);
   }
 
   /**

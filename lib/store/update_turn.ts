@@ -17,6 +17,15 @@ import { KeyEncoder } from "../core/key_encoder.ts";
 import { SELF_CHANGES_MAX } from "../core/limits.ts";
 import type { Entry } from "./entry.ts";
 
+/** Returned by the `change` of an update: the key is deleted. */
+export const DELETE: unique symbol = Symbol("dinomo.DELETE");
+
+/** Returned by the `change` of an update: the key stays as it is. */
+export const KEEP: unique symbol = Symbol("dinomo.KEEP");
+
+/** What the `change` of an update returns, or resolves to. */
+export type Changed<V> = V | typeof DELETE | typeof KEEP;
+
 /** A read that has begun. */
 export interface PendingRead<V> {
   /** Whether the value can be taken. */
@@ -42,6 +51,8 @@ export interface UpdatedStore<V> {
     options: UpdateOptions,
     completion: Completion,
   ): void;
+  /** Issues a delete that depends on what was read. */
+  beginDelete(key: KeyEncoder, read: Entry<V>, completion: Completion): void;
   /** Waits in a thread that blocks. */
   waitFor(completion: SyncCompletion): void;
   /** Has an update wait for another turn. Throws when the store is closed. */
@@ -69,8 +80,8 @@ class WakingCompletion extends SyncCompletion {
     this.#turn = turn;
   }
 
-  override settle(status: number): void {
-    super.settle(status);
+  override settle(status: number, detail: number, low: number, high: number): void {
+    super.settle(status, detail, low, high);
     this.#turn.queue.wake();
   }
 
@@ -82,17 +93,17 @@ class WakingCompletion extends SyncCompletion {
 
 /** One update. */
 export class UpdateTurn<V> extends Turn {
-  /** Resolves to the value that was stored. */
-  readonly promise: Promise<V>;
+  /** Resolves to the value that the key has by it; undefined if it does not exist. */
+  readonly promise: Promise<V | undefined>;
   readonly #store: UpdatedStore<V>;
-  readonly #change: (old: V | undefined) => V | PromiseLike<V>;
+  readonly #change: (old: V | undefined) => Changed<V> | PromiseLike<Changed<V>>;
   readonly #options: UpdateOptions;
-  #resolve!: (value: V) => void;
+  #resolve!: (value: V | undefined) => void;
   #reject!: (reason: unknown) => void;
   #phase: number = Phase.READ;
   #read: PendingRead<V> | undefined;
   #entry: Entry<V> | undefined;
-  #value!: V;
+  #changed!: Changed<V>;
   #set: WakingCompletion | undefined;
   #selfChanges = 0;
   /** The key, of an update that has given its turn up. */
@@ -102,7 +113,7 @@ export class UpdateTurn<V> extends Turn {
   /** Makes a turn that has not been queued yet. */
   constructor(
     store: UpdatedStore<V>,
-    change: (old: V | undefined) => V | PromiseLike<V>,
+    change: (old: V | undefined) => Changed<V> | PromiseLike<Changed<V>>,
     options: UpdateOptions,
   ) {
     super();
@@ -156,13 +167,26 @@ export class UpdateTurn<V> extends Turn {
         this.#callChange();
         return false;
       case Phase.STORE:
-        this.#phase = Phase.STORING;
-        this.#set = new WakingCompletion(this);
-        this.#store.beginSet(queue.key, this.#entry, this.#value, this.#options, this.#set);
-        return false;
+        return this.#beginChange();
       default:
         return this.#takeOutcome();
     }
+  }
+
+  /** Begins to store what `change` has returned; returns whether there is nothing to be done. */
+  #beginChange(): boolean {
+    const changed = this.#changed;
+    const entry = this.#entry;
+    if (changed === KEEP || (changed === DELETE && entry === undefined)) {
+      this.#resolve(entry?.value);
+      return true;
+    }
+    this.#phase = Phase.STORING;
+    const set = this.#set = new WakingCompletion(this);
+    const { key } = this.queue;
+    if (changed === DELETE) this.#store.beginDelete(key, entry!, set);
+    else this.#store.beginSet(key, entry, changed, this.#options, set);
+    return false;
   }
 
   #callChange(): void {
@@ -170,7 +194,7 @@ export class UpdateTurn<V> extends Turn {
     this.#entry = this.#read!.take();
     const changed = this.#change(this.#entry?.value);
     if (!isPromiseLike(changed)) {
-      this.#value = changed;
+      this.#changed = changed;
       this.#phase = Phase.STORE;
       return;
     }
@@ -188,7 +212,7 @@ export class UpdateTurn<V> extends Turn {
     const set = this.#set!;
     set.throwError();
     if (set.isApplied) {
-      this.#resolve(this.#value);
+      this.#resolve(this.#changed === DELETE ? undefined : this.#changed as V);
       return true;
     }
     if (this.queue.isSelfChanged && ++this.#selfChanges === SELF_CHANGES_MAX) {
@@ -204,8 +228,8 @@ export class UpdateTurn<V> extends Turn {
    * The promise is fulfilled: stores the value in this turn, or in another one if this one was
    * given up.
    */
-  readonly #takeChanged = (value: V): void => {
-    this.#value = value;
+  readonly #takeChanged = (changed: Changed<V>): void => {
+    this.#changed = changed;
     this.#phase = Phase.STORE;
     if (this.#key === undefined) return this.queue.wake();
     try {

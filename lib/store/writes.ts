@@ -10,6 +10,7 @@ import type { Client } from "../client/client.ts";
 import {
   BatchCompletion,
   type Completion,
+  ItemCompletion,
   OutcomeCompletion,
   PutCompletion,
   SyncCompletions,
@@ -44,7 +45,20 @@ import {
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
-import { type UpdatedStore, type UpdateOptions, UpdateTurn } from "./update_turn.ts";
+import {
+  type Changed,
+  DELETE,
+  type UpdatedStore,
+  type UpdateOptions,
+  UpdateTurn,
+} from "./update_turn.ts";
+
+/** Of an update that stores nothing. */
+const NO_UPDATE_OPTIONS: UpdateOptions = {
+  expiresAtMs: undefined,
+  newExpiresAtMs: undefined,
+  mustSync: false,
+};
 
 /** Writes by one thread. */
 export class StoreWrites<V> {
@@ -71,9 +85,9 @@ export class StoreWrites<V> {
     this.#updated = this.#makeUpdated(reads);
   }
 
-  put(key: Key, value: V, options?: PutOptions): Promise<void> {
+  put(key: Key, value: V, options?: PutOptions): Promise<number> {
     try {
-      const completion = new PutCompletion();
+      const completion = new PutCompletion<number>();
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
@@ -84,8 +98,8 @@ export class StoreWrites<V> {
     }
   }
 
-  putSync(key: Key, value: V, options?: PutOptions): void {
-    this.#putSync(key, value, Condition.NONE, 0, options);
+  putSync(key: Key, value: V, options?: PutOptions): number {
+    return this.#putSync(key, value, Condition.NONE, 0, options)!;
   }
 
   #putSync(
@@ -94,7 +108,7 @@ export class StoreWrites<V> {
     condition: number,
     version: number,
     options: PutOptions | undefined,
-  ): boolean {
+  ): number | undefined {
     this.#lifetime.assertOpen();
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
@@ -105,7 +119,7 @@ export class StoreWrites<V> {
     this.#client.waitFor(completion);
     this.#syncs.give(completion);
     completion.throwError();
-    return completion.isApplied;
+    return completion.version;
   }
 
   async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
@@ -163,12 +177,14 @@ export class StoreWrites<V> {
     return completion.isApplied;
   }
 
-  async deleteMany(keys: Iterable<Key>): Promise<number> {
-    return await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
+  async deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
+    const outcomes: boolean[] = [];
+    await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#lifetime.assertOpen();
       this.#key.encode(key);
-      this.#delete(batch);
+      this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
     });
+    return outcomes;
   }
 
   compareAndSet(
@@ -176,13 +192,13 @@ export class StoreWrites<V> {
     version: number | null,
     value: V,
     options?: PutOptions,
-  ): Promise<boolean> {
+  ): Promise<number | undefined> {
     try {
       const expected = versionOf(version);
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
-      const completion = new OutcomeCompletion();
+      const completion = new PutCompletion<number | undefined>();
       const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
       this.#put(expiresAtMs, condition, expected ?? 0, completion, mustSync);
       return completion.promise;
@@ -196,7 +212,7 @@ export class StoreWrites<V> {
     version: number | null,
     value: V,
     options?: PutOptions,
-  ): boolean {
+  ): number | undefined {
     const expected = versionOf(version);
     const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
     return this.#putSync(key, value, condition, expected ?? 0, options);
@@ -204,9 +220,9 @@ export class StoreWrites<V> {
 
   update(
     key: Key,
-    change: (old: V | undefined) => V | Promise<V>,
+    change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
     options?: PutOptions,
-  ): Promise<V> {
+  ): Promise<V | undefined> {
     try {
       assertChange(change);
       const expiresAtMs = givenExpiryOf(options);
@@ -244,11 +260,21 @@ export class StoreWrites<V> {
     return next as Promise<unknown> as Promise<number>;
   }
 
+  async getAndDelete(key: Key): Promise<V | undefined> {
+    let taken: V | undefined;
+    const take = (old: V | undefined): typeof DELETE => {
+      taken = old;
+      return DELETE;
+    };
+    await this.#update(key, take, NO_UPDATE_OPTIONS);
+    return taken;
+  }
+
   #update(
     key: Key,
-    change: (old: V | undefined) => V | Promise<V>,
+    change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
     options: UpdateOptions,
-  ): Promise<V> {
+  ): Promise<V | undefined> {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
     const turn = new UpdateTurn<V>(this.#updated, change, options);
@@ -276,11 +302,11 @@ export class StoreWrites<V> {
         gone;
   }
 
-  /** Issues one request per item; resolves to how many were applied, once all have ended. */
+  /** Issues one request per item; resolves when all have ended. */
   async #issueAll<Item>(
     items: Iterable<Item>,
     issue: (item: Item, batch: BatchCompletion) => void,
-  ): Promise<number> {
+  ): Promise<void> {
     this.#lifetime.assertOpen();
     const batch = new BatchCompletion();
     let isIssuing = false;
@@ -298,7 +324,7 @@ export class StoreWrites<V> {
       else batch.refuse(error);
     }
     batch.seal();
-    return await batch.promise;
+    await batch.promise;
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */
@@ -369,6 +395,10 @@ export class StoreWrites<V> {
         const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;
         const version = old?.version ?? 0;
         client.put(key, this.#codec, expiry, condition, version, completion, mustSync);
+      },
+      beginDelete: (key, { version }, completion) => {
+        this.#lifetime.assertNotFailed();
+        client.delete(key, completion, 0, Condition.VERSION, version);
       },
       waitFor: (completion) => client.waitFor(completion),
       requeue: (key, turn) => {

@@ -69,6 +69,7 @@ const KEY_CALLS: readonly [string, (store: Untyped, key: unknown) => unknown][] 
   ["compareAndDeleteSync", (store, key) => store["compareAndDeleteSync"]!(key, 1)],
   ["update", (store, key) => store["update"]!(key, () => 1)],
   ["increment", (store, key) => store["increment"]!(key)],
+  ["getAndDelete", (store, key) => store["getAndDelete"]!(key)],
 ];
 
 const BAD_VALUES: readonly [unknown, Omit<Refusal, "says">, RegExp][] = [

@@ -43,6 +43,7 @@ const OPERATIONS: Record<string, (store: Store<unknown>) => unknown> = {
   compareAndDeleteSync: (store) => store.compareAndDeleteSync("a", 1),
   update: (store) => store.update("a", () => 2),
   increment: (store) => store.increment("a"),
+  getAndDelete: (store) => store.getAndDelete("a"),
   entries: (store) => store.entries().next(),
   keys: (store) => store.keys().next(),
   values: (store) => store.values().next(),

@@ -5,27 +5,28 @@
  */
 import { setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
-import { NotANumberError } from "../../mod.ts";
+import { DELETE, KEEP, NotANumberError } from "../../mod.ts";
 import { assertRejects, errorOf } from "../support/errors.ts";
 import { storeSuite } from "../support/store_suite.ts";
+import { applied } from "../support/versions.ts";
 
 const test = storeSuite("conditional operations");
 
 test("compareAndSet with null stores only if the key does not exist", async (store) => {
-  assert.is(await store.compareAndSet("a", null, 1), true);
-  assert.is(await store.compareAndSet("a", null, 2), false);
+  assert.is(await applied(store.compareAndSet("a", null, 1)), true);
+  assert.is(await applied(store.compareAndSet("a", null, 2)), false);
   assert.is(await store.get("a"), 1);
   await store.delete("a");
-  assert.is(await store.compareAndSet("a", null, 3), true);
+  assert.is(await applied(store.compareAndSet("a", null, 3)), true);
   assert.is(await store.get("a"), 3);
 });
 
 test("compareAndSet with a version stores only if nothing has changed since", async (store) => {
   await store.put("a", 1);
   const { version } = (await store.getEntry("a"))!;
-  assert.is(await store.compareAndSet("a", version + 1, "wrong"), false);
-  assert.is(await store.compareAndSet("a", version, 2), true);
-  assert.is(await store.compareAndSet("a", version, 3), false);
+  assert.is(await applied(store.compareAndSet("a", version + 1, "wrong")), false);
+  assert.is(await applied(store.compareAndSet("a", version, 2)), true);
+  assert.is(await applied(store.compareAndSet("a", version, 3)), false);
   assert.is(await store.get("a"), 2);
 });
 
@@ -33,12 +34,12 @@ test("a version is outdated by an equal value, by a delete, and by both", async 
   await store.put("a", 1);
   const { version } = (await store.getEntry("a"))!;
   await store.put("a", 1);
-  assert.is(await store.compareAndSet("a", version, 2), false);
+  assert.is(await applied(store.compareAndSet("a", version, 2)), false);
   await store.delete("a");
-  assert.is(await store.compareAndSet("a", version, 2), false);
-  assert.is(await store.compareAndSet("b", version, 2), false, "a key that never existed");
+  assert.is(await applied(store.compareAndSet("a", version, 2)), false);
+  assert.is(await applied(store.compareAndSet("b", version, 2)), false, "a key that never existed");
   await store.put("a", 1);
-  assert.is(await store.compareAndSet("a", version, 2), false);
+  assert.is(await applied(store.compareAndSet("a", version, 2)), false);
   assert.is(await store.get("a"), 1);
   assert.is(await store.has("b"), false);
 });
@@ -47,7 +48,10 @@ test("of many that compare with the same version one wins", async (store) => {
   for (let round = 0; round < 20; round++) {
     const version = (await store.getEntry("a"))?.version ?? null;
     const outcomes = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => store.compareAndSet("a", version, `${round}:${i}`)),
+      Array.from(
+        { length: 30 },
+        (_, i) => applied(store.compareAndSet("a", version, `${round}:${i}`)),
+      ),
     );
     assert.is(outcomes.filter((won) => won).length, 1);
     assert.is(await store.get("a"), `${round}:${outcomes.indexOf(true)}`);
@@ -67,14 +71,65 @@ test("compareAndDelete deletes only what has not changed since", async (store) =
 });
 
 test("the synchronous operations compare, too", async (store) => {
-  assert.is(store.compareAndSetSync("a", null, 1), true);
-  assert.is(store.compareAndSetSync("a", null, 2), false);
-  const { version } = store.getEntrySync("a")!;
-  assert.is(store.compareAndSetSync("a", version, 3), true);
+  const version = store.compareAndSetSync("a", null, 1)!;
+  assert.is(version, store.getEntrySync("a")!.version);
+  assert.is(store.compareAndSetSync("a", null, 2), undefined);
+  const next = store.compareAndSetSync("a", version, 3)!;
+  assert.ok(next > version);
   assert.is(store.compareAndDeleteSync("a", version), false);
   assert.is(store.getSync("a"), 3);
   assert.is(store.compareAndDeleteSync("a", store.getEntrySync("a")!.version), true);
   assert.is(await store.has("a"), false);
+});
+
+test("a change answers with the version that its key has by it", async (store) => {
+  const large = new Uint8Array(3000);
+  let before = 0;
+  for (const value of [1, large, "x", large, { a: 1 }]) {
+    for (
+      const change of [
+        () => store.put("a", value),
+        () => Promise.resolve(store.putSync("a", value)),
+        async () => await store.compareAndSet("a", (await store.getEntry("a"))!.version, value),
+      ]
+    ) {
+      const version = (await change())!;
+      assert.is((await store.getEntry("a"))!.version, version);
+      assert.ok(version > before);
+      before = version;
+    }
+  }
+  const burst = await Promise.all(Array.from({ length: 50 }, (_, i) => store.put("a", i)));
+  assert.equal(burst, [...burst].sort((one, other) => one - other));
+  assert.is((await store.getEntry("a"))!.version, burst.at(-1));
+});
+
+test("an update may delete its key, or keep it as it is", async (store) => {
+  await store.put("a", 1, { ttl: 3_600_000 });
+  const { version } = (await store.getEntry("a"))!;
+  assert.is(await store.update("a", () => KEEP), 1);
+  assert.is((await store.getEntry("a"))!.version, version, "nothing was stored");
+  assert.is(await store.update("a", (old) => old === 1 ? DELETE : KEEP), undefined);
+  assert.is(await store.has("a"), false);
+  assert.is(await store.update("a", () => DELETE), undefined, "of a key that does not exist");
+  assert.is(await store.update("a", () => KEEP), undefined);
+  assert.is(await store.has("a"), false);
+  await store.put("a", 2);
+  assert.is(await store.update("a", () => setTimeout(5, DELETE)), undefined, "by a promise");
+  assert.is(await store.has("a"), false);
+  const late = store.update("a", () => setTimeout(5, KEEP));
+  await store.put("a", 3);
+  await late;
+  assert.is(await store.get("a"), 3);
+});
+
+test("of many that take a value one gets it", async (store) => {
+  for (let round = 0; round < 20; round++) {
+    await store.put("job", { round });
+    const taken = await Promise.all(Array.from({ length: 20 }, () => store.getAndDelete("job")));
+    assert.equal(taken.filter((value) => value !== undefined), [{ round }]);
+    assert.is(await store.has("job"), false);
+  }
 });
 
 test("of many that delete one version one does", async (store) => {

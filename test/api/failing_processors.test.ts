@@ -58,7 +58,7 @@ class Churn {
 
   /** Overwrites some keys, any of them: segments stay partly live. */
   async turn(): Promise<void> {
-    const puts: Promise<void>[] = [];
+    const puts: Promise<unknown>[] = [];
     for (let i = 0; i < BURST; i++) {
       const number = ++this.#count;
       const key = this.#random.below(KEY_COUNT);

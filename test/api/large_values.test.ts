@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { ValueTooLargeError } from "../../mod.ts";
 import { assertRejects, assertThrows, type Refusal } from "../support/errors.ts";
 import { type StoreSetup, storeSuite } from "../support/store_suite.ts";
+import { applied } from "../support/versions.ts";
 
 const SEGMENT_BYTES = 256 * 1024;
 const SIZES = { capacity: "8MiB", segmentBytes: SEGMENT_BYTES, ringBytes: "8KiB" } as const;
@@ -106,16 +107,24 @@ test("large values of many keys at once, with deletes between them", async (stor
 
 test("conditions hold for large values too", async (store) => {
   const large = (tag: number) => valueOf(tag, 30_000);
-  assert.is(await store.compareAndSet("a", null, large(1)), true);
-  assert.is(await store.compareAndSet("a", null, large(2)), false);
+  assert.is(await applied(store.compareAndSet("a", null, large(1))), true);
+  assert.is(await applied(store.compareAndSet("a", null, large(2))), false);
   const { version } = (await store.getEntry("a"))!;
   const outcomes = await Promise.all([
-    store.compareAndSet("a", version, large(3)),
-    store.compareAndSet("a", version, large(4)),
-    store.compareAndSet("a", version, valueOf(5, 5)),
+    applied(store.compareAndSet("a", version, large(3))),
+    applied(store.compareAndSet("a", version, large(4))),
+    applied(store.compareAndSet("a", version, valueOf(5, 5))),
   ]);
   assert.equal(outcomes, [true, false, false]);
   assertIs(await store.get("a"), 3, 30_000, "the first one");
+});
+
+test("a large value has the version that its put has answered with", async (store) => {
+  for (let i = 0; i < 5; i++) {
+    const version = await store.put("a", valueOf(i, 30_000));
+    assert.is((await store.getEntry("a"))!.version, version);
+    assert.is(store.putSync("a", valueOf(i, 30_000)), store.getEntrySync("a")!.version);
+  }
 });
 
 test("refused and replaced large values leave no space behind", async (store) => {
@@ -136,7 +145,7 @@ test("a large value with a time to live", async (store) => {
 });
 
 test("more large values than the client holds before it waits", async (store) => {
-  const puts: Promise<void>[] = [];
+  const puts: Promise<unknown>[] = [];
   for (let i = 0; i < 90; i++) puts.push(store.put(`key ${i % 8}`, valueOf(i, 240_000)));
   await Promise.all(puts);
   for (let i = 82; i < 90; i++) assertIs(store.getSync(`key ${i % 8}`), i, 240_000, `key ${i}`);

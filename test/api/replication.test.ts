@@ -25,6 +25,7 @@ import { assertRejects } from "../support/errors.ts";
 import { Fault, FaultOrders } from "../support/faults.ts";
 import { until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { applied } from "../support/versions.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const MORTAL_KN = new URL(`../support/workers/mortal_kn.${EXTENSION}`, import.meta.url);
@@ -62,16 +63,16 @@ test("every operation on a replicated key means what it means for any other", as
   assert.is(store.count, 2);
 
   const entry = await store.getEntry("key");
-  assert.is(await store.compareAndSet("key", entry!.version, "a"), true);
-  assert.is(await store.compareAndSet("key", entry!.version, "b"), false);
-  assert.is(await store.compareAndSet("key", null, "b"), false);
+  assert.is(await applied(store.compareAndSet("key", entry!.version, "a")), true);
+  assert.is(await applied(store.compareAndSet("key", entry!.version, "b")), false);
+  assert.is(await applied(store.compareAndSet("key", null, "b")), false);
   assert.ok((await store.getEntry("key"))!.version > entry!.version, "versions grow");
 
   assert.is(await store.delete("key"), true);
   assert.is(await store.delete("key"), false);
   assert.is(await store.has("key"), false);
   assert.is(store.count, 1);
-  assert.is(await store.compareAndSet("key", null, "back"), true);
+  assert.is(await applied(store.compareAndSet("key", null, "back")), true);
   assert.equal(await keysOf(store), ["key", "other"]);
   assert.is(await store.update("key", (old) => `${old} again`), "back again");
 
@@ -103,7 +104,7 @@ test("a key need not exist to be replicated, and may expire", async () => {
   assert.is(store.count, 0);
   await store.put("key", 1, { ttl: 30 });
   await until(async () => !await store.has("key"));
-  assert.is(await store.compareAndSet("key", null, 2, { ttl: 30 }), true);
+  assert.is(await applied(store.compareAndSet("key", null, 2, { ttl: 30 })), true);
   await until(() => store.count === 0);
   await store.put("key", 3);
   assert.is(await store.get("key"), 3);

@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { attach, open, type StatisticsWindow, type Store } from "../../mod.ts";
 import { AttachedThread } from "../support/attached_thread.ts";
 import { until } from "../support/store_suite.ts";
+import { applied } from "../support/versions.ts";
 
 const NO_KEYS = { total: 0, keys: [] };
 const SIZES = { capacity: "2MiB", segmentBytes: "16KiB" } as const;
@@ -79,7 +80,7 @@ test("what is written is what is read, as it is without", async () => {
   const large = new Array<number>(3000).fill(7);
   for (let i = 0; i < 2000; i++) void store.put(`key ${i}`, i);
   await store.put("large", large as unknown as number);
-  assert.is(await store.compareAndSet("key 1", null, 5), false);
+  assert.is(await applied(store.compareAndSet("key 1", null, 5)), false);
   assert.is(await store.delete("key 2"), true);
   assert.is(await store.delete("key 2"), false);
   assert.is(await store.increment("key 3", 10), 13);

@@ -19,6 +19,7 @@ import {
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { contentsOf, until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { applied } from "../support/versions.ts";
 
 const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
 
@@ -55,7 +56,7 @@ test("a put may ask for the disk in an os store, and for nothing less than the s
     assert.ok(syncs.maxMs >= syncs.lastMs && syncs.totalMs >= syncs.maxMs);
     store.putSync("c", 3, { durability: "disk" });
     await store.putMany([["d", 4], ["e", 5]], { durability: "disk" });
-    assert.is(await store.compareAndSet("f", null, 6, { durability: "disk" }), true);
+    assert.is(await applied(store.compareAndSet("f", null, 6, { durability: "disk" })), true);
     assert.is(await store.update("f", () => 7, { durability: "disk" }), 7);
     await store.put("large", "x".repeat(10_000), { durability: "disk" });
     assert.is(store.stats().durability.unsyncedBytes, 0);

@@ -54,7 +54,7 @@ for (const { nodes, durability } of SETUPS) {
     let count = 0;
     const overwriting = (async () => {
       while (!isDone || count < 1000) {
-        const puts: Promise<void>[] = [];
+        const puts: Promise<unknown>[] = [];
         for (let i = 0; i < 50; i++) {
           const key = keys[(++count * 17) % keys.length]!;
           puts.push(store.put(key, valueOf(count)));

@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import type { Store } from "../../mod.ts";
 import { type Random, SEED } from "./random.ts";
+import { applied } from "./versions.ts";
 
 /** Keys of the load; few, so that most of them have operations in flight. */
 const KEY_COUNT = 97;
@@ -77,24 +78,28 @@ export class Load {
       case 2:
         if (old === undefined) this.#model.set(key, number);
         return this.#expect(
-          this.#store.compareAndSet(key, null, number),
+          applied(this.#store.compareAndSet(key, null, number)),
           old === undefined,
           context,
         );
       case 3:
         // A value too large for a small ring: its reservation and its commit may meet a move each.
         this.#model.set(key, number);
-        return this.#expect(this.#store.put(key, large(number)), undefined, context);
+        return this.#expect(applied(this.#store.put(key, large(number))), true, context);
       case 4:
         this.#model.set(key, number);
-        return this.#expect(this.#store.put(key, number, { ttl: 3_600_000 }), undefined, context);
+        return this.#expect(
+          applied(this.#store.put(key, number, { ttl: 3_600_000 })),
+          true,
+          context,
+        );
       case 5:
         return assert.is(numberOf(this.#store.getSync(key)), old, context);
       case 6:
         return this.#expect(this.#store.get(key).then(numberOrLater(number, old)), true, context);
       default:
         this.#model.set(key, number);
-        return this.#expect(this.#store.put(key, number), undefined, context);
+        return this.#expect(applied(this.#store.put(key, number)), true, context);
     }
   }
 

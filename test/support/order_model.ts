@@ -8,7 +8,8 @@
  * @module
  */
 import * as assert from "uvu/assert";
-import type { Store } from "../../mod.ts";
+import { DELETE, KEEP, type Store } from "../../mod.ts";
+import { applied, assertVersion } from "./versions.ts";
 
 /** The keys, in the model. One is in the same batches as the other, and otherwise not used. */
 const K = "key";
@@ -95,12 +96,12 @@ const sorted = (values: ReadonlyMap<string, number>) => [...values.keys()].sort(
 export const ORDERED_STEPS: readonly OrderedStep[] = [
   {
     name: "put",
-    run: (store, n, { k }) => store.put(k, n),
-    apply: (state, n) => none(set(state, K, n, n)),
+    run: (store, n, { k }) => applied(store.put(k, n)),
+    apply: (state, n) => ({ state: set(state, K, n, n), outcome: true }),
   },
   {
     name: "putSync",
-    run: (store, n, { k }) => store.putSync(k, n),
+    run: (store, n, { k }) => assertVersion(store.putSync(k, n)),
     apply: (state, n) => none(set(state, K, n, n)),
   },
   {
@@ -115,7 +116,7 @@ export const ORDERED_STEPS: readonly OrderedStep[] = [
   },
   {
     name: "compareAndSet null",
-    run: (store, n, { k }) => store.compareAndSet(k, null, n),
+    run: (store, n, { k }) => applied(store.compareAndSet(k, null, n)),
     apply: (state, n) =>
       state.values.has(K)
         ? { state, outcome: false }
@@ -123,7 +124,7 @@ export const ORDERED_STEPS: readonly OrderedStep[] = [
   },
   {
     name: "compareAndSet version",
-    run: (store, n, { k, version }) => store.compareAndSet(k, version, n),
+    run: (store, n, { k, version }) => applied(store.compareAndSet(k, version, n)),
     apply: (state, n, { stamp, version }) => {
       const isSame = version === null ? !state.values.has(K) : state.stamp === stamp;
       return isSame ? { state: set(state, K, n, n), outcome: true } : { state, outcome: false };
@@ -131,7 +132,7 @@ export const ORDERED_STEPS: readonly OrderedStep[] = [
   },
   {
     name: "compareAndSetSync",
-    run: (store, n, { k, version }) => store.compareAndSetSync(k, version, n),
+    run: (store, n, { k, version }) => store.compareAndSetSync(k, version, n) !== undefined,
     apply: (state, n, { stamp, version }) => {
       const isSame = version === null ? !state.values.has(K) : state.stamp === stamp;
       return isSame ? { state: set(state, K, n, n), outcome: true } : { state, outcome: false };
@@ -156,6 +157,36 @@ export const ORDERED_STEPS: readonly OrderedStep[] = [
     },
     apply: add,
   },
+  {
+    name: "update that deletes",
+    run: (store, _n, context) => {
+      context.updates += 1;
+      return store.update(context.k, () => {
+        context.changeCalls += 1;
+        return DELETE;
+      });
+    },
+    apply: (state, n) => none(state.values.has(K) ? remove(state, K, n) : state),
+  },
+  {
+    name: "update that keeps",
+    run: (store, _n, context) => {
+      context.updates += 1;
+      return store.update(context.k, () => {
+        context.changeCalls += 1;
+        return KEEP;
+      });
+    },
+    apply: reads((values) => values.get(K)),
+  },
+  {
+    name: "getAndDelete",
+    run: (store, _n, { k }) => store.getAndDelete(k),
+    apply: (state, n) => ({
+      state: state.values.has(K) ? remove(state, K, n) : state,
+      outcome: state.values.get(K),
+    }),
+  },
   { name: "increment", run: (store, n, { k }) => store.increment(k, n), apply: add },
   {
     name: "putMany",
@@ -167,7 +198,7 @@ export const ORDERED_STEPS: readonly OrderedStep[] = [
     run: (store, _n, { k, l }) => store.deleteMany([l, k, k]),
     apply: (state, n) => ({
       state: remove(remove(state, L, n), K, n),
-      outcome: Number(state.values.has(L)) + Number(state.values.has(K)),
+      outcome: [state.values.has(L), state.values.has(K), false],
     }),
   },
   {

@@ -11,6 +11,7 @@ import { PendingOperations } from "../../lib/client/pending_operations.ts";
 import type { HeldRequest } from "../../lib/client/completions.ts";
 import {
   BatchCompletion,
+  ItemCompletion,
   OutcomeCompletion,
   PutCompletion,
   SyncCompletion,
@@ -124,9 +125,11 @@ test("flushes end when nothing will end any more", async () => {
 });
 
 test("promises settle by status", async () => {
-  const put = new PutCompletion();
-  put.settle(Status.OK);
-  assert.is(await put.promise, undefined);
+  for (const [status, version] of [[Status.OK, 3 * 2 ** 32 + 2 ** 31], [Status.UNMET]] as const) {
+    const put = new PutCompletion();
+    put.settle(status, 0, 2 ** 31 | 0, 3);
+    assert.is(await put.promise, version);
+  }
   for (const [status, outcome] of [[Status.OK, true], [Status.UNMET, false]] as const) {
     const completion = new OutcomeCompletion();
     completion.settle(status);
@@ -134,7 +137,7 @@ test("promises settle by status", async () => {
   }
   for (const status of [Status.LOG_FULL, Status.INDEX_FULL]) {
     for (const completion of [new PutCompletion(), new OutcomeCompletion()]) {
-      completion.settle(status);
+      completion.settle(status, 0, 0, 0);
       assert.instance(await errorOf(() => completion.promise as Promise<unknown>), PoolFullError);
     }
   }
@@ -143,18 +146,21 @@ test("promises settle by status", async () => {
   assert.instance(await errorOf(() => failed.promise), NodeFailedError);
 });
 
-test("a batch ends with its last request, and counts those that applied", async () => {
+test("a batch ends with its last request, and its items say whether they applied", async () => {
   const batch = new BatchCompletion();
+  const outcomes = [false, false, false];
+  const items = outcomes.map((_, i) => new ItemCompletion(batch, outcomes, i));
   let isSettled = false;
   void batch.promise.then(() => isSettled = true);
   for (let i = 0; i < 3; i++) batch.expect();
-  batch.settle(Status.OK);
+  items[2]!.settle(Status.OK);
   batch.seal();
-  batch.settle(Status.UNMET);
+  items[1]!.settle(Status.UNMET);
   await Promise.resolve();
   assert.is(isSettled, false);
-  batch.settle(Status.OK);
-  assert.is(await batch.promise, 2);
+  items[0]!.settle(Status.OK);
+  await batch.promise;
+  assert.equal(outcomes, [true, false, true]);
 });
 
 test("a batch that fails waits for all, and reports the first error", async () => {
@@ -178,7 +184,7 @@ test("a batch that fails waits for all, and reports the first error", async () =
 test("an empty batch ends when it is sealed", async () => {
   const batch = new BatchCompletion();
   batch.seal();
-  assert.is(await batch.promise, 0);
+  await batch.promise;
 });
 
 test("a synchronous completion is used again", () => {

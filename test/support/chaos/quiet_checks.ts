@@ -205,7 +205,7 @@ export async function checkRefill(store: Store<unknown>): Promise<void> {
   const { liveBytesMax } = store.stats();
   let isFull = false;
   for (let key = 0; !isFull;) {
-    const puts: Promise<void>[] = [];
+    const puts: Promise<unknown>[] = [];
     for (let i = 0; i < REFILL_BURST; i++) {
       puts.push(store.put(`refill/${key++}`, new Uint8Array(REFILL_VALUE_BYTES)));
     }

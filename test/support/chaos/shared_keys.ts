@@ -17,6 +17,7 @@ import { COUNTER_KEYS, PAYLOAD_KEYS, type Workload } from "./chaos_settings.ts";
 import { outcomeOf } from "./outcomes.ts";
 import { idOf, payloadOf, writeId } from "./payloads.ts";
 import { noteEnd, type SlowList } from "./slow_operations.ts";
+import { applied } from "../versions.ts";
 
 /** Some keys are as long as hardly any is. */
 const LONG_KEY_EVERY = 5;
@@ -136,7 +137,7 @@ export class SharedKeys {
     const id = this.#nextId();
     const payload = payloadOf(id, random.pick(workload.valueBytes));
     const version = this.#versions.get(key) ?? null;
-    const change = () => store.compareAndSet(SHARED_KEYS[key]!, version, payload);
+    const change = () => applied(store.compareAndSet(SHARED_KEYS[key]!, version, payload));
     return this.#run(key, OperationKind.COMPARE_AND_SET, id, version ?? ABSENT, change);
   }
 

@@ -32,7 +32,7 @@ const LATER_PUTS = 20;
 const { path, durability } = childArguments<FaultedUse>();
 const store = await open<number>({ path, durability, capacity: "1MiB", segmentBytes: "64KiB" });
 
-async function refusal(action: () => Promise<void>): Promise<string | undefined> {
+async function refusal(action: () => Promise<unknown>): Promise<string | undefined> {
   try {
     await action();
     return undefined;
