@@ -193,15 +193,13 @@ test("a checkpoint that could never be due is refused", async () => {
   await (await open({ path, ...SIZES, checkpointBytes: "16GiB" })).close();
 });
 
-test("a time to live that lasts for ever is refused with the way to say so", async () => {
+test("a time to live that is too long is refused with the way to say for ever", async () => {
   await using store = await open<unknown>({ ...SIZES });
-  for (const ttl of [Infinity, 1e300]) {
-    await assertRejects(() => store.put("a", 1, { ttl }), {
-      type: InvalidArgumentError,
-      code: "DINOMO_INVALID_ARGUMENT",
-      says: /^ttl must .* ends before the year 10889, or be left out for a key that stays, got /,
-    });
-  }
+  await assertRejects(() => store.put("a", 1, { ttl: 1e300 }), {
+    type: InvalidArgumentError,
+    code: "DINOMO_INVALID_ARGUMENT",
+    says: /^ttl must .* ends before the year 10889, or Infinity for a key that stays, got /,
+  });
   for (const ttl of [0, -1, NaN, "5"]) {
     await assertRejects(() => store.put("a", 1, { ttl: ttl as number }), {
       type: InvalidArgumentError,
