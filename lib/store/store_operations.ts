@@ -5,12 +5,7 @@
  */
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
-import {
-  type IncrementOptions,
-  type IterationOptions,
-  type PutOptions,
-  type ReadOptions,
-} from "./arguments.ts";
+import type { IncrementOptions, IterationOptions, PutOptions, ReadOptions } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import type { Changed } from "./update_turn.ts";
 import type { StoreReads } from "./reads.ts";
@@ -222,8 +217,8 @@ export abstract class StoreOperations<V> {
    * @returns the new value
    * @throws {NotANumberError} when the stored value is not a number, or would not stay finite
    */
-  increment(key: Key, by = 1, options?: IncrementOptions): Promise<number> {
-    return this.#writes.increment(key, by, options);
+  increment(key: Key, by?: number, options?: IncrementOptions): Promise<number> {
+    return this.#writes.increment(key, by === undefined ? 1 : by, options);
   }
 
   /**
