@@ -303,6 +303,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "key_actuator.ts StoreKeyActuator.replicate": 1,
       "writes.ts StoreWrites.deleteMany": 1,
       "writes.ts StoreWrites.putMany": 1,
+      "writes.ts StoreWrites.getAndDelete": 1,
     },
   },
   {
