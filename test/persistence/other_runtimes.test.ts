@@ -13,7 +13,7 @@ import type { PoolUse } from "../support/children/pool_user.ts";
 import { checkDataset, writeDataset } from "../support/dataset.ts";
 import { SEED } from "../support/random.ts";
 import { temporaryPath } from "../support/temporary.ts";
-import { checkAnyValues, writeAnyValues } from "../support/values.ts";
+import { checkAnyValues } from "../support/values.ts";
 
 const COUNT = 700;
 /** Values of all kinds that each runtime reads of each other. */
@@ -41,6 +41,7 @@ for (const other of RUNTIMES.filter((runtime) => runtime !== currentRuntime())) 
     assert.equal(await runChild("pool_user", use, other), ["checked"]);
   });
 
+  // The other one's run of this file reads what this one writes.
   test(`values of all kinds mean here what they mean to ${other}`, async () => {
     const path = temporaryPath();
     const seed = SEED | 0;
@@ -48,10 +49,7 @@ for (const other of RUNTIMES.filter((runtime) => runtime !== currentRuntime())) 
     assert.equal(await runChild("pool_user", write, other), ["written"]);
     const store = await open<unknown>({ path });
     await checkAnyValues(store, ANY_COUNT, seed);
-    await writeAnyValues(store, ANY_COUNT, seed + 1);
     await store.close();
-    const check: PoolUse = { path, mode: "checkAny", count: ANY_COUNT, seed: seed + 1 };
-    assert.equal(await runChild("pool_user", check, other), ["checked"]);
   });
 }
 
