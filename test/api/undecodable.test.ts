@@ -5,7 +5,14 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DecodeError, InvalidArgumentError, type Key, open, type Store } from "../../mod.ts";
+import {
+  DecodeError,
+  InvalidArgumentError,
+  type Key,
+  open,
+  type Store,
+  StoreClosedError,
+} from "../../mod.ts";
 import { assertRejects, assertThrows, errorOf } from "../support/errors.ts";
 import { SETUPS } from "../support/store_suite.ts";
 
@@ -99,6 +106,49 @@ for (const { name, options, isAttached } of SETUPS) {
       for await (const _ of store.entries());
     });
     assert.instance(failed, DecodeError);
+  });
+}
+
+for (const { name, options } of [SETUPS[0]!, SETUPS.at(-1)!]) {
+  test(`${name}: onDecodeError may use the store`, async () => {
+    const store = await filled(options);
+    const repaired: Promise<unknown>[] = [];
+    const values = await store.getMany([...BAD_KEYS, "good 1"], {
+      onDecodeError({ key }) {
+        store.putSync(key!, "mended");
+        repaired.push(store.put(key!, "mended again"));
+        assert.is(store.getSync("good 2"), "value 2");
+      },
+    });
+    assert.equal(values, [undefined, undefined, undefined, "value 1"]);
+    await Promise.all(repaired);
+    for (const key of BAD_KEYS) assert.is(store.getSync(key), "mended again");
+
+    for (const key of BAD_KEYS) await store.put(key, "bad");
+    let count = 0;
+    for await (const _ of store.entries({ onDecodeError: ({ key }) => store.deleteSync(key!) })) {
+      count += 1;
+    }
+    assert.is(count, 20);
+    assert.is(store.count, 20);
+
+    await store.put("bad", "bad");
+    let closed: Promise<void> | undefined;
+    const close = () => {
+      closed = store.close();
+    };
+    assert.equal(await store.getMany(["bad", "good 1"], { onDecodeError: close }), [
+      undefined,
+      "value 1",
+    ]);
+    await closed;
+
+    const other = await filled(options);
+    const iterate = async () => {
+      for await (const _ of other.entries({ onDecodeError: () => void other.close() }));
+    };
+    assert.instance(await errorOf(iterate), StoreClosedError);
+    await other.close();
   });
 }
 
