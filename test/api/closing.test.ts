@@ -96,7 +96,7 @@ test("what was issued before close ends with its result", async () => {
   await Promise.all(puts);
   await large;
   assert.is(await gone, true);
-  assert.is(await taken, false);
+  assert.is(await taken, undefined);
   assert.is((await scaled).to, 3);
   await closed;
 });
