@@ -18,6 +18,7 @@ import {
   StoreClosedError,
 } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
+import { applied } from "../support/versions.ts";
 
 const NEAR: OpenOptions = {
   capacity: "1MiB",
@@ -130,9 +131,9 @@ const CALLERS: readonly Caller[] = [
     first: OTHER,
     run: (store, call) => {
       inside = call;
-      return store.put(K, { ...OUTER, encoded: true });
+      return applied(store.put(K, { ...OUTER, encoded: true }));
     },
-    result: undefined,
+    result: true,
     afterSync: { ...OUTER, encoded: true },
     afterAsync: { ...OUTER, encoded: true },
   },
@@ -165,8 +166,8 @@ const CALLERS: readonly Caller[] = [
       name: `getter of a value, ${codec}`,
       codec,
       first: OTHER,
-      run: (store, call) => store.put(K, withGetter(once(call))),
-      result: undefined,
+      run: (store, call) => applied(store.put(K, withGetter(once(call)))),
+      result: true,
       afterSync: OUTER,
       afterAsync: OUTER,
     },
@@ -182,9 +183,9 @@ const CALLERS: readonly Caller[] = [
             return OUTER;
           }
         }
-        return store.put(K, new Value());
+        return applied(store.put(K, new Value()));
       },
-      result: undefined,
+      result: true,
       afterSync: OUTER,
       afterAsync: OUTER,
     },
@@ -280,11 +281,12 @@ for (const { name, options, isAttached } of SETUPS) {
       const store = await begin();
       const ends: Promise<unknown>[] = [];
       const end = caller.run(store, () => {
-        ends.push(store.put(K, NESTED), store.increment("n"), store.update("x", () => OTHER));
+        ends.push(applied(store.put(K, NESTED)), store.increment("n"));
+        ends.push(store.update("x", () => OTHER));
         ends.push(store.increment("n"), store.get("x"), store.flush());
       });
       assert.equal(await end, caller.result);
-      assert.equal(await Promise.all(ends), [undefined, 1, OTHER, 2, OTHER, undefined]);
+      assert.equal(await Promise.all(ends), [true, 1, OTHER, 2, OTHER, undefined]);
       assert.equal(await store.get(K), caller.afterAsync);
       assert.is(store.stats().pending, 0);
     });
