@@ -203,9 +203,8 @@ export function givenExpiryOf(options: PutOptions | undefined): number | undefin
 
 /** When an increment of a key that exists expires, and of one that does not. */
 export function incrementExpiryOf(
-  options: IncrementOptions | undefined,
+  options: IncrementOptions,
 ): { readonly expiresAtMs: number | undefined; readonly newExpiresAtMs: number | undefined } {
-  if (options === undefined) return { expiresAtMs: undefined, newExpiresAtMs: undefined };
   assertOptions(options, ["ttl", "ttlIfNew", "expiresAt", "durability"]);
   const { ttlIfNew, ...others } = options;
   const expiresAtMs = givenExpiryOf(others);

@@ -53,12 +53,17 @@ import {
   UpdateTurn,
 } from "./update_turn.ts";
 
-/** Of an update that stores nothing. */
-const NO_UPDATE_OPTIONS: UpdateOptions = {
-  expiresAtMs: undefined,
-  newExpiresAtMs: undefined,
-  mustSync: false,
-};
+/** Of an update that stores its value as the one before was: the same object, as most are. */
+const USUAL_OPTIONS: UpdateOptions = updateOptions(undefined, undefined, false);
+
+/** How the value of an update is stored; all have one shape, made by hand as a spread is slow. */
+function updateOptions(
+  expiresAtMs: number | undefined,
+  newExpiresAtMs: number | undefined,
+  mustSync: boolean,
+): UpdateOptions {
+  return { expiresAtMs, newExpiresAtMs, mustSync };
+}
 
 /** Writes by one thread. */
 export class StoreWrites<V> {
@@ -225,9 +230,10 @@ export class StoreWrites<V> {
   ): Promise<V | undefined> {
     try {
       assertChange(change);
+      if (options === undefined) return this.#update(key, change, USUAL_OPTIONS);
       const expiresAtMs = givenExpiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      return this.#update(key, change, { expiresAtMs, newExpiresAtMs: expiresAtMs, mustSync });
+      return this.#update(key, change, updateOptions(expiresAtMs, expiresAtMs, mustSync));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -238,8 +244,10 @@ export class StoreWrites<V> {
       if (typeof by !== "number" || !Number.isFinite(by)) {
         throw new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`);
       }
+      if (options === undefined) return this.#increment(key, by, USUAL_OPTIONS);
+      const { expiresAtMs, newExpiresAtMs } = incrementExpiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      return this.#increment(key, by, { ...incrementExpiryOf(options), mustSync });
+      return this.#increment(key, by, updateOptions(expiresAtMs, newExpiresAtMs, mustSync));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -266,7 +274,7 @@ export class StoreWrites<V> {
       taken = old;
       return DELETE;
     };
-    await this.#update(key, take, NO_UPDATE_OPTIONS);
+    await this.#update(key, take, USUAL_OPTIONS);
     return taken;
   }
 
