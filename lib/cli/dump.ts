@@ -6,15 +6,15 @@
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { dirname, resolve, sep } from "node:path";
-import { PathError } from "../core/errors.ts";
+import { DecodeError, PathError } from "../core/errors.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import { createAnew, nodeFileSystem } from "../persistence/file_system.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
-import { ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
+import { BadDataError, ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
 import { restoreInMemory, withPool } from "./pool_access.ts";
-import { entriesOf, isDecodable, reportUndecodable, valueReader } from "./pool_entries.ts";
+import { entriesOf, reportUndecodable, valueReader } from "./pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
 import { toTaggedJson } from "./tagged_json.ts";
 import { printLine, Progress, type Terminal, writeAll } from "./terminal.ts";
@@ -99,8 +99,13 @@ async function dump(
   let count = 0;
   try {
     for (const entry of entriesOf(pool, values, prefix)) {
-      if (skipped !== undefined && !isDecodable(entry)) skipped.push(toTaggedJson(entry.key));
-      else chunk += `${toDumpLine(entry)}\n`;
+      try {
+        chunk += `${toDumpLine(entry)}\n`;
+      } catch (error) {
+        const isUndecodable = error instanceof BadDataError && error.cause instanceof DecodeError;
+        if (skipped === undefined || !isUndecodable) throw error;
+        skipped.push(toTaggedJson(entry.key));
+      }
       if (++count % PROGRESS_KEYS === 0) progress.update(count / total);
       if (chunk.length < CHUNK_CHARS) continue;
       write(Buffer.from(chunk));

@@ -74,19 +74,13 @@ export async function undecodableKeys(pool: Pool, codec: CodecName): Promise<str
   const keys: string[] = [];
   const values = await valueReader(pool, codec);
   for (const entry of entriesOf(pool, values, new Uint8Array(0))) {
-    if (!isDecodable(entry)) keys.push(toTaggedJson(entry.key));
+    try {
+      entry.decode();
+    } catch {
+      keys.push(toTaggedJson(entry.key));
+    }
   }
   return keys;
-}
-
-/** Whether the value of an entry can be decoded. */
-export function isDecodable(entry: PoolEntry): boolean {
-  try {
-    entry.decode();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Names keys whose values cannot be decoded. */

@@ -40,7 +40,7 @@ export function partsOf(error: Error): ErrorParts {
     name: String(name),
     message: String(message),
     stack: typeof stack === "string" ? stack : undefined,
-    properties: names.map((key) => [key, (error as unknown as Record<string, unknown>)[key]]),
+    properties: names.map((key) => [key, Reflect.get(error, key)]),
   };
 }
 
