@@ -44,10 +44,12 @@ export { Store } from "./lib/store/store.ts";
 export { StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
 export type {
+  BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
   PutOptions,
   ReadOptions,
+  TouchOptions,
 } from "./lib/store/arguments.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {

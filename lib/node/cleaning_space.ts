@@ -48,7 +48,7 @@ export class CleaningSpace implements LogSpace {
   reserve(log: LogWriter, words: number, segmentReserve: number): PoolAddress {
     if (this.#cleaner.isCleaning && this.#budget.isCritical) {
       // What is left of the open segment is for the live records of the one that is being cleaned.
-      if (this.#commit.size > 0) return NO_ADDRESS;
+      if (this.#commit.isOpen) return NO_ADDRESS;
       this.#cleaner.cleanOne();
     }
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
@@ -60,14 +60,14 @@ export class CleaningSpace implements LogSpace {
         return address;
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      if (this.#commit.size > 0 || this.#segmentWait.isForCheckpoint) break;
+      if (this.#commit.isOpen || this.#segmentWait.isForCheckpoint) break;
       if (!this.#cleaner.cleanOne()) break;
     }
     return NO_ADDRESS;
   }
 
   whenFull(): Outcome {
-    if (this.#commit.size > 0) return Outcome.WAITS;
+    if (this.#commit.isOpen) return Outcome.WAITS;
     return this.#segmentWait.mayGoOn() ? Outcome.WAITS_FOR_SPACE : Outcome.DONE;
   }
 }

@@ -20,6 +20,7 @@ import {
   type StoreEventType,
   type StoreListenerOptions,
 } from "./events.ts";
+import { DerivedWrites } from "./derived_writes.ts";
 import type { StoreHandle } from "./handle.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
@@ -48,6 +49,7 @@ export class Store<V> extends StoreOperations<V> {
   #maintenance: StoreMaintenance;
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
+  readonly #derived: DerivedWrites;
   readonly #lifetime: StoreLifetime;
   readonly #recovery: RecoveryReport | undefined;
   readonly #events = new StoreEvents();
@@ -66,7 +68,9 @@ export class Store<V> extends StoreOperations<V> {
     const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
     const reads = makeReads?.(used) ?? new NearReads(used);
     const writes = new StoreWrites(used, reads);
-    super(reads, writes);
+    const derived = new DerivedWrites(used);
+    super(reads, writes, derived);
+    this.#derived = derived;
     this.#lifetime = lifetime;
     this.#used = used;
     this.#parts = parts;
@@ -250,6 +254,7 @@ export class Store<V> extends StoreOperations<V> {
     this.#lifetime.letGo();
     this.#reads.letGo();
     this.#writes.letGo();
+    this.#derived.letGo();
     this.#used.indexedKeys.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }

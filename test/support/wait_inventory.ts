@@ -114,6 +114,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
+      "derived_completion.ts DerivedCompletion.whenSettled": 1,
       "writes.ts StoreWrites.#issueAll": 1,
       "near_reads.ts NearReads.#whenReadable": 2,
       "near_reads.ts NearReads.#whenSettled": 1,
