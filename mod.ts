@@ -43,6 +43,7 @@ export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
+export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";
 export type {
   BoundedIncrementOptions,
   IncrementOptions,

@@ -70,7 +70,7 @@ export interface IterationOptions extends ReadOptions {
  *
  * @param names of those that there are
  */
-function assertOptions(options: unknown, names: readonly string[]): void {
+export function assertOptions(options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
   }

@@ -19,6 +19,7 @@ import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
+import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
@@ -136,6 +137,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     ? createStatistics(resolved.clients, resolved.statistics)
     : undefined;
   claimClient(pool, 1, thisThread());
+  const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
   const opening: { store?: Store<V>; statistics?: StoreStatistics } = {};
   const nodes: NodeManager = new NodeManager({
@@ -196,6 +198,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   const parts = makeClientParts({
     pool,
     clientId: HOST_CLIENT,
+    leases,
     codec: resolved.codec,
     ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
     help,
@@ -214,6 +217,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   const handle = makeHandle({
     pool: pool.handle,
     region,
+    leases,
     codec,
     help,
     spinMicros,

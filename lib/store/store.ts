@@ -28,6 +28,7 @@ import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
+import { SingleFlight } from "./single_flight.ts";
 import { StoreOperations } from "./store_operations.ts";
 import { StoreWrites } from "./writes.ts";
 
@@ -50,6 +51,7 @@ export class Store<V> extends StoreOperations<V> {
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
   readonly #derived: DerivedWrites;
+  readonly #flights: SingleFlight<V>;
   readonly #lifetime: StoreLifetime;
   readonly #recovery: RecoveryReport | undefined;
   readonly #events = new StoreEvents();
@@ -69,8 +71,10 @@ export class Store<V> extends StoreOperations<V> {
     const reads = makeReads?.(used) ?? new NearReads(used);
     const writes = new StoreWrites(used, reads);
     const derived = new DerivedWrites(used);
-    super(reads, writes, derived);
+    const flights = new SingleFlight(used, reads, writes);
+    super(reads, writes, derived, flights);
     this.#derived = derived;
+    this.#flights = flights;
     this.#lifetime = lifetime;
     this.#used = used;
     this.#parts = parts;
@@ -255,6 +259,7 @@ export class Store<V> extends StoreOperations<V> {
     this.#reads.letGo();
     this.#writes.letGo();
     this.#derived.letGo();
+    this.#flights.letGo();
     this.#used.indexedKeys.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }

@@ -15,6 +15,8 @@ import type {
 } from "./arguments.ts";
 import type { DerivedWrites } from "./derived_writes.ts";
 import type { Entry } from "./entry.ts";
+import type { LoadContext, LoadOptions } from "./load_options.ts";
+import type { SingleFlight } from "./single_flight.ts";
 import type { Changed } from "./update_turn.ts";
 import type { StoreReads } from "./reads.ts";
 import type { StoreWrites } from "./writes.ts";
@@ -31,12 +33,19 @@ export abstract class StoreOperations<V> {
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
   readonly #derived: DerivedWrites;
+  readonly #flights: SingleFlight<V>;
 
   /** Used by the store only. */
-  constructor(reads: StoreReads<V>, writes: StoreWrites<V>, derived: DerivedWrites) {
+  constructor(
+    reads: StoreReads<V>,
+    writes: StoreWrites<V>,
+    derived: DerivedWrites,
+    flights: SingleFlight<V>,
+  ) {
     this.#reads = reads;
     this.#writes = writes;
     this.#derived = derived;
+    this.#flights = flights;
   }
 
   /**
@@ -207,6 +216,39 @@ export abstract class StoreOperations<V> {
     options?: PutOptions,
   ): Promise<V | undefined> {
     return this.#writes.update(key, change, options);
+  }
+
+  /**
+   * Reads a value, and loads and stores it if the key does not exist: once, however many callers,
+   * in however many threads, want it at one time. The others wait for the one that loads, and are
+   * freed at once when it fails: then one of another thread loads, while those of the same thread
+   * are rejected with the same error. A loader must not wait for its own key.
+   *
+   * @param load makes the value; it gets the key, and a signal that is aborted when no caller waits
+   *   any more. `flush` and `close` do not wait for it
+   * @throws what `load` throws
+   * @throws {InvalidValueError} when what it returns cannot be stored, such as undefined
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<{ rate: number }>({ capacity: "64MiB" });
+   * const load = async () => ({ rate: await Promise.resolve(1.08) });
+   * const options = { ttl: 60_000, staleWhileRevalidateMs: 600_000 };
+   * const both = await Promise.all([
+   *   store.getOrPut("EUR/USD", load, options),
+   *   store.getOrPut("EUR/USD", load, options), // waits for the first one
+   * ]);
+   * console.log(both); // [{ rate: 1.08 }, { rate: 1.08 }]
+   * ```
+   */
+  getOrPut(
+    key: Key,
+    load: (key: Key, context: LoadContext) => V | Promise<V>,
+    options?: LoadOptions,
+  ): Promise<V> {
+    return this.#flights.getOrPut(key, load, options);
   }
 
   /**
