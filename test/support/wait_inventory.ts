@@ -139,6 +139,23 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "Another client has taken the lease at that moment, which is its progress",
+    places: {
+      "load_leases.ts LoadLeases.#takeFirst": 1,
+    },
+  },
+  {
+    ends: "When a load ends, which is the caller's function, here or in another thread, and the " +
+      "requests; or the thread that loads dies, or the caller's signal is aborted, or the store " +
+      "is closed",
+    places: {
+      "single_flight.ts Flight.wait": 1,
+      "single_flight.ts SingleFlight.#fly": 5,
+      "single_flight.ts SingleFlight.#join": 3,
+      "single_flight.ts SingleFlight.getOrPut": 4,
+    },
+  },
+  {
     ends: "The next turn of the event loop",
     places: {
       "loop_turn.ts LoopTurn.end": 1,
