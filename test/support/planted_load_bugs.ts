@@ -64,7 +64,7 @@ export const LOAD_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: LEASES,
     edits: [[
-      "if (Atomics.compareExchange(this.#words, at + OWNER, owner, this.#name) === owner) return true;",
+      "if (Atomics.compareExchange(this.#words, at + OWNER, owner, this.#name) === owner) {\n        return true;\n      }",
       "Atomics.store(this.#words, at + OWNER, this.#name); return true;",
     ]],
     caughtBy: [API],
