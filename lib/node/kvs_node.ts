@@ -20,7 +20,7 @@
 import type { NodeId } from "../core/brands.ts";
 import { BATCH_REQUESTS_MAX, GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
-import { Cleaner } from "../dpm/cleaner.ts";
+import { SharedCleaners } from "../dpm/shared_cleaners.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -39,7 +39,7 @@ import { Admission } from "./admission.ts";
 import { LifeState, lifeState } from "../agent/liveness.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
-import { Executor } from "../agent/executor.ts";
+import { agentExecutor, Executor } from "../agent/executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
@@ -89,7 +89,7 @@ export class KvsNode {
   readonly #step: Step;
   readonly #log: LogWriter;
   readonly #budget: SpaceBudget;
-  readonly #cleaner: Cleaner;
+  readonly #cleaners: SharedCleaners;
   readonly #segmentWait: SegmentWait;
   /** With a file: the requests of a step are committed together. */
   readonly #group: LoggedCommit | undefined;
@@ -122,7 +122,14 @@ export class KvsNode {
     const log = this.#log = new LogWriter(pool, segments, agent, { file });
     const slots = new SlotWriter(pool, table, segments, clock);
     const counters = this.#counters = new AgentCounters(pool, agent);
-    const cleaner = this.#cleaner = new Cleaner(pool, segments, table, log, clock);
+    const cleaners = this.#cleaners = new SharedCleaners({
+      pool,
+      segments,
+      agent,
+      executor: this.#isHelper ? executor : agentExecutor(agent),
+      file,
+      clock,
+    });
     const segmentWait = new SegmentWait(segments, budget, file, options.checkpointer);
     this.#segmentWait = segmentWait;
     const admission = new Admission(slots, budget);
@@ -136,7 +143,7 @@ export class KvsNode {
     }
     const commit = this.#group ?? new ImmediateCommit(parts);
     const { segmentCount } = pool.geometry;
-    const room = { cleaner, budget, segmentWait, counters, commit, segmentCount };
+    const room = { cleaners, segments, segmentWait, counters, commit, segmentCount };
     const space = new CleaningSpace(room);
     this.#pipeline = new RequestPipeline({ pool, segments, log, space, commit, counters, file });
     const logs = staging === log ? [log] : [log, staging];
@@ -215,7 +222,7 @@ export class KvsNode {
    * more.
    */
   close(): void {
-    if (this.#step.close(() => this.#cleaner.abandon())) this.#step.leave();
+    if (this.#step.close()) this.#step.leave();
   }
 
   #beginStep(): boolean {
@@ -235,11 +242,11 @@ export class KvsNode {
   #keepUp(hasWorked: boolean, sweepIsDue: boolean): number {
     let work = 0;
     if (hasWorked && this.#budget.isCritical && !this.#segmentWait.isForCheckpoint) {
-      work += this.#cleaner.doWork();
+      work += this.#cleaners.doWork();
     }
     if (sweepIsDue) work += this.#sweeper.sweep();
-    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
-    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
+    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaners.cleanedCount);
+    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaners.movedBytes);
     return work;
   }
 
