@@ -7,13 +7,13 @@
  *                         GATE            32 words, written by the M-node
  *                         SPINNERS        32 words
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
- *                         FREE SEGMENTS   1 line: count
+ *                         FREE SEGMENTS   1 line: count, segments opened
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
  *                         CLIENTS         1 line: epoch; 1 line per client
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
  *                         FREE BITS       1 bit per segment
- *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 10 lines each
+ *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 4 cleaners, 10 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
  *                         CELLS           1 line, 64 hashes, 64 cells of 3 lines
@@ -28,6 +28,7 @@ import { assert } from "../core/assert.ts";
 import {
   CELL_COUNT,
   CELL_KEY_BYTES_MAX,
+  CLEANER_COUNT_MAX,
   CLIENT_COUNT_MAX,
   NODE_COUNT_MAX,
   SLOT_COUNT,
@@ -49,7 +50,7 @@ export const HEADER_HASH_KEY_0 = HEADER + 2;
 export const HEADER_HASH_KEY_1 = HEADER + 3;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
-export const CONTROL_LAYOUT_VERSION = 4;
+export const CONTROL_LAYOUT_VERSION = 5;
 
 /**
  * GATE. 0, or the lease of the agent that pauses the pool, which names it. Swapped by that agent,
@@ -126,6 +127,11 @@ export const SYNC_FIGURES = UNITS_SYNCED + LINE_WORDS;
 
 /** Free segments not yet promised to a taker: see free_segments.ts. */
 export const FREE_SEGMENT_COUNT = SYNC_FIGURES + LINE_WORDS;
+/**
+ * Segments that have been taken since the pool was created or opened, as u32: the clock by which
+ * segments age. Counted by the agents that take them.
+ */
+export const SEGMENTS_OPENED = FREE_SEGMENT_COUNT + 1;
 
 /**
  * INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see
@@ -185,7 +191,13 @@ export const AGENT_COPIER = NODE_COUNT_MAX + 2;
  * EXECUTOR word of the merger's block.
  */
 export const AGENT_MERGERS = NODE_COUNT_MAX + 3;
-export const AGENT_COUNT = AGENT_MERGERS + NODE_COUNT_MAX;
+/**
+ * The cleaners that KNs share: the first SharedCleaners.count of these blocks are used. The thread
+ * that cleans as one of them, one at a time, is in the EXECUTOR word of its block
+ * (dpm/shared_cleaners.ts).
+ */
+export const AGENT_CLEANERS = AGENT_MERGERS + NODE_COUNT_MAX;
+export const AGENT_COUNT = AGENT_CLEANERS + CLEANER_COUNT_MAX;
 
 /** AGENT BLOCK, line 0: what the agent says. Written by the agent. */
 export const AGENT_GATE_STATE = 0;
@@ -242,6 +254,11 @@ export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
  * some; see far_budget.ts.
  */
 export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
+/**
+ * Of a cleaner that KNs share: the next record of its VICTIM, as a unit of 8 bytes; left by one
+ * executor to the next.
+ */
+export const AGENT_VICTIM_NEXT = AGENT_EXECUTOR + 13;
 /**
  * Line 5: which KN has the block, as identity + 1, and one of NodeState in
  * routing/node_directory.ts. Written by the M-node.
@@ -320,6 +337,8 @@ export const SEGMENT_CRC_BYTES = 8;
 export const SEGMENT_LOG_NUMBER = 9;
 /** {@linkcode AGENT_TENANCY} of the agent when it opened the segment. */
 export const SEGMENT_TENANCY = 10;
+/** {@linkcode SEGMENTS_OPENED} when the segment was taken. */
+export const SEGMENT_BIRTH = 11;
 /** Line 1: counted atomically by every owner. */
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */

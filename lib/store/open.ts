@@ -207,7 +207,10 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     file: log?.file,
     checkpointer: log?.checkpointer,
     statistics,
-    onFlush: () => dpm.upkeep(),
+    onFlush: () => {
+      dpm.upkeep();
+      monitor.lookAfterFlush();
+    },
     onBlocked: () => monitor.lookWhileBlocked(),
     onPoll: () => {},
     onHandOver: (agent) => nodes.startThread(agent),

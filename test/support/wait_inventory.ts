@@ -270,9 +270,10 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   },
   {
     ends: "As many segments as there are, or until a bound is reached; it gives up when there " +
-      "is a pause that has no end",
+      "is a pause that has no end. Cleaning ends LINGER_MS after it was needed last, or with the " +
+      "store",
     places: {
-      "dpm_tasks.ts clean": 1,
+      "dpm_tasks.ts clean": 2,
       "dpm_tasks.ts merge": 1,
     },
   },
@@ -290,6 +291,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "are",
     places: {
       "cleaner.ts Cleaner.#claimVictim": 1,
+      "cleaning_space.ts CleaningSpace.#cleanOne": 1,
       "cleaner.ts Cleaner.cleanOne": 1,
       "cleaner.ts Cleaner.doWork": 1,
       "segment_tails.ts reopenLargest": 1,
