@@ -152,9 +152,11 @@ export class SlotTable {
       this.#double(slotAt);
     }
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
-    if (!this.#insertIntoChain(slotAt, home, hash, address, false)) return false;
+    // Before readers can find it: they pass over slots that have none.
     control[slotAt + SLOT_RECORD_COUNT] += 1;
-    return true;
+    if (this.#insertIntoChain(slotAt, home, hash, address, false)) return true;
+    control[slotAt + SLOT_RECORD_COUNT] -= 1;
+    return false;
   }
 
   /**

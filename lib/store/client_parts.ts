@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { loopTurn } from "../core/loop_turn.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { Client } from "../client/client.ts";
 import { ClientCache } from "../client/client_cache.ts";
@@ -102,7 +103,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const client: Client = new Client({
     pool,
     clientId: packRecordClient(pool, clientId),
-    waiter: new EventLoopWaiter(spinner, now),
+    waiter: new EventLoopWaiter(spinner, now, loopTurn),
     onFlush,
     onBlocked,
     onPoll: () => {

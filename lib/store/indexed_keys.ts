@@ -7,10 +7,15 @@ import type { Slot } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
+import { loopTurn } from "../core/loop_turn.ts";
+import { SLOT_RECORD_COUNT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type IterationOptions, prefixOf } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { countRecords } from "./stats.ts";
+
+/** A key that is collected costs as much as so many bytes that are copied. */
+const COLLECTED_BYTES = 512;
 
 /** Looks at the index as a whole. */
 export class IndexedKeys {
@@ -43,15 +48,36 @@ export class IndexedKeys {
     return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
   }
 
-  /** Every key, when all that this thread has issued before has ended. */
-  async *scan(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
+  /** The keys of each slot in turn, when all that this thread has issued before has ended. */
+  async *slots(options: IterationOptions = {}): AsyncIterableIterator<StoredKey[]> {
     const prefix = prefixOf(options);
     this.#lifetime.assertOpen();
     await this.#flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
-      yield* this.#reader.collectKeys(slot as Slot, prefix);
+      const count = this.#recordCount(slot as Slot);
+      if (count === 0) continue;
+      yield this.#reader.collectKeys(slot as Slot, prefix);
+      if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
     }
+  }
+
+  /** The same without a turn of the event loop; the caller has waited for what was issued. */
+  *slotsSync(options: IterationOptions = {}): IterableIterator<StoredKey[]> {
+    const prefix = prefixOf(options);
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      this.#lifetime.assertOpen();
+      if (this.#recordCount(slot as Slot) === 0) continue;
+      yield this.#reader.collectKeys(slot as Slot, prefix);
+    }
+  }
+
+  /**
+   * Keys in a slot's table, at least. It is counted before a reader can find the key, and until no
+   * reader can find it any more, so none is missed where there is none.
+   */
+  #recordCount(slot: Slot): number {
+    return Atomics.load(this.#pool.control, this.#pool.slotAt(slot) + SLOT_RECORD_COUNT);
   }
 
   /** Lets go of everything that leads to the pool. */

@@ -15,6 +15,7 @@ import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import {
   assertReadOptions,
@@ -28,8 +29,8 @@ import {
 } from "./arguments.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
+import { ownKeys } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { LoopTurn } from "./loop_turn.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
@@ -62,11 +63,10 @@ export class NearReads<V> implements StoreReads<V> {
   get(key: Key): Promise<V | undefined> {
     try {
       this.#lifetime.assertOpen();
-      const hash = this.#key.encode(key);
-      if (this.#mustWait((hash >>> SLOT_SHIFT) as Slot)) {
+      if (!this.#encodeIfReadable(key)) {
         return this.#whenSettled(key, (own) => this.#read(own));
       }
-      return Promise.resolve(this.#read(key));
+      return this.#resolve(this.#read(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -81,18 +81,21 @@ export class NearReads<V> implements StoreReads<V> {
   async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
     this.#lifetime.assertOpen();
     assertReadOptions(options);
-    const list = Array.from(iterable<Key>("keys", keys), ownKey);
     const client = this.#client;
     const operation = client.begin();
     try {
-      const turn = new LoopTurn();
+      const taken = ownKeys(iterable<Key>("keys", keys));
+      const list = Array.isArray(taken) ? taken : await taken;
       const values: (V | undefined)[] = [];
-      for (const key of list) await this.#whenReadable(key);
       for (const key of list) {
-        if (turn.isOver(values.length)) await turn.end();
         this.#lifetime.assertNotFailed();
-        this.#key.encode(key);
+        if (!this.#encodeIfReadable(key)) {
+          await this.#whenReadable(key);
+          this.#lifetime.assertNotFailed();
+          this.#key.encode(key);
+        }
         values.push(this.#readOrPassOver(key, options));
+        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
       }
       return values;
     } finally {
@@ -121,18 +124,48 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    for await (const stored of this.#indexed.scan(options)) {
-      const key = keyOf(stored);
-      this.#lifetime.assertOpen();
-      this.#encodeSettled(key);
-      const value = this.#readOrPassOver(key, options);
-      if (value !== undefined) yield [key, value];
+    let bytes = 0;
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (loopTurn.count(bytes)) await loopTurn.next();
+        const key = keyOf(stored);
+        this.#lifetime.assertOpen();
+        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
+        const value = this.#readOrPassOver(key, options);
+        bytes = this.#reader.valueBytes;
+        if (value !== undefined) yield [key, value];
+      }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    for await (const stored of this.#indexed.scan(options)) {
-      if (this.hasSync(stored.bytes)) yield keyOf(stored);
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (loopTurn.count(0)) await loopTurn.next();
+        this.#lifetime.assertOpen();
+        if (!this.#encodeIfReadable(stored.bytes)) await this.#encodeReadable(stored.bytes);
+        if (this.#reader.read(this.#key, false)) yield keyOf(stored);
+      }
+    }
+  }
+
+  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+    this.#settleAll();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = keyOf(stored);
+        this.#lifetime.assertOpen();
+        this.#encodeSettled(key);
+        const value = this.#readOrPassOver(key, options);
+        if (value !== undefined) yield [key, value];
+      }
+    }
+  }
+
+  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+    this.#settleAll();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) if (this.hasSync(stored.bytes)) yield keyOf(stored);
     }
   }
 
@@ -174,6 +207,13 @@ export class NearReads<V> implements StoreReads<V> {
     this.#cache = gone;
   }
 
+  /** Blocks until all that this thread has issued has ended. */
+  #settleAll(): void {
+    this.#lifetime.assertOpen();
+    if (this.#queues.count !== 0) this.#queues.settleAll(false);
+    this.#client.settleAll();
+  }
+
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
   #encodeSettled(key: Key): void {
     if (this.#queues.count !== 0) this.#settleQueue(key);
@@ -185,6 +225,18 @@ export class NearReads<V> implements StoreReads<V> {
   #settleQueue(key: Key): void {
     this.#key.encode(key);
     this.#queues.settle(this.#key, false);
+  }
+
+  /** Encodes a key; false if a read has to wait. */
+  #encodeIfReadable(key: Key): boolean {
+    return !this.#mustWait((this.#key.encode(key) >>> SLOT_SHIFT) as Slot);
+  }
+
+  /** Encodes the key of an iteration when a read need not wait any more. */
+  async #encodeReadable(key: Key): Promise<void> {
+    await this.#whenReadable(key);
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
   }
 
   /** Whether a read of the encoded key may have to wait for operations of this thread. */
@@ -233,11 +285,26 @@ export class NearReads<V> implements StoreReads<V> {
   #readWhenSettled<Result>(key: Key, read: (key: Key) => Result): Promise<Result> {
     try {
       this.#lifetime.assertOpen();
-      const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-      return this.#mustWait(slot) ? this.#whenSettled(key, read) : Promise.resolve(read(key));
+      return this.#encodeIfReadable(key) ? this.#resolve(read(key)) : this.#whenSettled(key, read);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Resolves to what has been read: at once, or in the next turn if this one has lasted. */
+  #resolve<Result>(result: Result): Promise<Result> {
+    return loopTurn.count(this.#reader.valueBytes)
+      ? this.#resolveNext(result)
+      : Promise.resolve(result);
+  }
+
+  async #resolveNext<Result>(result: Result): Promise<Result> {
+    // Like an operation that waits, it has ended for `flush` and `close` when it is resolved.
+    const client = this.#client;
+    const operation = client.begin();
+    await loopTurn.next();
+    client.end(operation);
+    return result;
   }
 
   /** Reads the encoded key; `key` is the one that an error names. */

@@ -20,6 +20,8 @@ export interface StoreReads<V> {
   hasSync(key: Key): boolean;
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;
   keys(options?: IterationOptions): AsyncIterableIterator<Key>;
+  entriesSync(options?: IterationOptions): IterableIterator<[Key, V]>;
+  keysSync(options?: IterationOptions): IterableIterator<Key>;
   count(): number;
   /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;

@@ -27,6 +27,7 @@ import {
 } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import {
@@ -42,6 +43,7 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
+import { stableItems, TAKEN_IN_CALL_MIN } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
@@ -132,8 +134,9 @@ export class StoreWrites<V> {
     const mustSync = mustSyncOf(options, this.#level);
     await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
       assertPair(entry);
-      this.#encode(entry[0], entry[1]);
+      this.#encodePair(entry[0], entry[1]);
       this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
+      return this.#codec.end - this.#codec.start;
     });
   }
 
@@ -185,9 +188,9 @@ export class StoreWrites<V> {
   async deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
-      this.#lifetime.assertOpen();
       this.#key.encode(key);
       this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
+      return 0;
     });
     return outcomes;
   }
@@ -293,9 +296,14 @@ export class StoreWrites<V> {
   async clear(): Promise<void> {
     this.#lifetime.assertOpen();
     // No update may be between its read and its compare-and-set when the key goes.
-    if (this.#queues.count !== 0) this.#queues.settleAll();
-    const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
-    await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
+    if (this.#queues.count !== 0) this.#queues.settleAll(true);
+    const batch = new BatchCompletion();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      batch.expect();
+      this.#client.clearSlot(slot as Slot, batch);
+    }
+    batch.seal();
+    await batch.promise;
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -310,20 +318,39 @@ export class StoreWrites<V> {
         gone;
   }
 
-  /** Issues one request per item; resolves when all have ended. */
+  /**
+   * Issues one request per item, in the call as long as the turn of the event loop may last;
+   * resolves when all have ended.
+   *
+   * @param issue returns how many bytes it has encoded
+   */
   async #issueAll<Item>(
     items: Iterable<Item>,
-    issue: (item: Item, batch: BatchCompletion) => void,
+    issue: (item: Item, batch: BatchCompletion) => number,
   ): Promise<void> {
-    this.#lifetime.assertOpen();
+    const lifetime = this.#lifetime;
+    lifetime.assertOpen();
+    const client = this.#client;
+    // As a whole, it has been issued now: `flush` and `close` wait for it.
+    const operation = client.begin();
     const batch = new BatchCompletion();
     let isIssuing = false;
+    let issuedCount = 0;
+    let wasClosed = false;
     try {
-      for (const item of items) {
+      for (const item of stableItems(items)) {
         isIssuing = true;
         batch.expect();
-        issue(item, batch);
+        // What was closed since the last item, was so by the iterable.
+        if (wasClosed) lifetime.assertNotFailed();
+        else lifetime.assertOpen();
+        const bytes = issue(item, batch);
         isIssuing = false;
+        issuedCount += 1;
+        const isLong = loopTurn.count(bytes);
+        if (issuedCount < TAKEN_IN_CALL_MIN || !(isLong || client.isCrowded)) continue;
+        await (isLong ? loopTurn.next() : client.whenRoom());
+        wasClosed = lifetime.isClosing;
       }
     } catch (error) {
       // An item that was refused is settled by nothing else; where the iterable threw, there is
@@ -332,12 +359,20 @@ export class StoreWrites<V> {
       else batch.refuse(error);
     }
     batch.seal();
-    await batch.promise;
+    try {
+      await batch.promise;
+    } finally {
+      client.end(operation);
+    }
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */
   #encode(key: Key, value: V): void {
     this.#lifetime.assertOpen();
+    this.#encodePair(key, value);
+  }
+
+  #encodePair(key: Key, value: V): void {
     this.#codec.encode(value);
     this.#key.encode(key);
     // The value was made to be stored, most likely, and is garbage afterwards.
