@@ -86,6 +86,12 @@ export const REPAIR_WANTED = GATE_PAUSED + 7;
 export const PLACEMENT = GATE_PAUSED + 8;
 /** In the far placement: bytes that each KN may have logged and not merged. */
 export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
+/**
+ * Keys in the index beside those that agents have added, and 1 while the sum is not to be used.
+ * Written by the M-node; see index/key_count.ts.
+ */
+export const KEY_COUNT_BASE = GATE_PAUSED + 10;
+export const KEY_COUNT_IS_DOUBTFUL = GATE_PAUSED + 11;
 
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own;
@@ -258,6 +264,11 @@ export const AGENT_TENANCY = AGENT_NODE + 2;
  * there is one. Stored by the KN when a group is logged, before any of it is answered.
  */
 export const AGENT_LOGGED_END = 6 * LINE_WORDS;
+/**
+ * Keys that the agent has added to the index less those that it has removed, under all holders of
+ * the block. Written by the executor within a step; see index/key_count.ts.
+ */
+export const AGENT_KEYS_ADDED = AGENT_LOGGED_END + 1;
 /**
  * Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by
  * the agent.

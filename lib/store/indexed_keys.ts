@@ -3,16 +3,16 @@
  *
  * @module
  */
+import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import { loopTurn } from "../core/loop_turn.ts";
-import { SLOT_RECORD_COUNT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type IterationOptions, prefixOf } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { countRecords } from "./stats.ts";
 
 /** A key that is collected costs as much as so many bytes that are copied. */
 const COLLECTED_BYTES = 512;
@@ -45,7 +45,7 @@ export class IndexedKeys {
     this.#lifetime.assertOpen();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
-    return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
+    return keyCount(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
   }
 
   /** The keys of each slot in turn, when all that this thread has issued before has ended. */
@@ -55,7 +55,7 @@ export class IndexedKeys {
     await this.#flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
-      const count = this.#recordCount(slot as Slot);
+      const count = keysOfSlot(this.#pool, slot as Slot);
       if (count === 0) continue;
       yield this.#reader.collectKeys(slot as Slot, prefix);
       if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
@@ -67,17 +67,22 @@ export class IndexedKeys {
     const prefix = prefixOf(options);
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
-      if (this.#recordCount(slot as Slot) === 0) continue;
+      if (keysOfSlot(this.#pool, slot as Slot) === 0) continue;
       yield this.#reader.collectKeys(slot as Slot, prefix);
     }
   }
 
   /**
-   * Keys in a slot's table, at least. It is counted before a reader can find the key, and until no
-   * reader can find it any more, so none is missed where there is none.
+   * The slots in which there may be keys that were put before, if everything that was acknowledged
+   * is in the index: those that have keys, or pending operations of this thread.
    */
-  #recordCount(slot: Slot): number {
-    return Atomics.load(this.#pool.control, this.#pool.slotAt(slot) + SLOT_RECORD_COUNT);
+  usedSlots(client: Client): Slot[] {
+    const slots: Slot[] = [];
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const slot = i as Slot;
+      if (keysOfSlot(this.#pool, slot) > 0 || client.isSlotPending(slot)) slots.push(slot);
+    }
+    return slots;
   }
 
   /** Lets go of everything that leads to the pool. */

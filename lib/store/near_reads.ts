@@ -173,6 +173,10 @@ export class NearReads<V> implements StoreReads<V> {
     return this.#indexed.count();
   }
 
+  usedSlots(): readonly Slot[] {
+    return this.#indexed.usedSlots(this.#client);
+  }
+
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
     const client = this.#client;
     const slot = (key.hash >>> SLOT_SHIFT) as Slot;

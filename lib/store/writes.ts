@@ -18,7 +18,6 @@ import {
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
-import type { Slot } from "../core/brands.ts";
 import {
   describe,
   type DinomoError,
@@ -26,7 +25,6 @@ import {
   NotANumberError,
 } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import { Condition } from "../rings/ring_layout.ts";
@@ -74,6 +72,7 @@ export class StoreWrites<V> {
   #garbage: GarbageMeter;
   #queues: KeyQueues;
   #updated: UpdatedStore<V>;
+  #reads: StoreReads<V>;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #syncs = new SyncCompletions();
@@ -90,6 +89,7 @@ export class StoreWrites<V> {
     this.#lifetime = parts.lifetime;
     this.#level = parts.pool.control[DURABILITY_LEVEL];
     this.#updated = this.#makeUpdated(reads);
+    this.#reads = reads;
   }
 
   put(key: Key, value: V, options?: PutOptions): Promise<number> {
@@ -298,9 +298,9 @@ export class StoreWrites<V> {
     // No update may be between its read and its compare-and-set when the key goes.
     if (this.#queues.count !== 0) this.#queues.settleAll(true);
     const batch = new BatchCompletion();
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    for (const slot of this.#reads.usedSlots()) {
       batch.expect();
-      this.#client.clearSlot(slot as Slot, batch);
+      this.#client.clearSlot(slot, batch);
     }
     batch.seal();
     await batch.promise;
@@ -315,6 +315,7 @@ export class StoreWrites<V> {
       this.#garbage =
       this.#queues =
       this.#updated =
+      this.#reads =
         gone;
   }
 

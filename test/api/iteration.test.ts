@@ -170,6 +170,20 @@ test("clear deletes everything that was issued before it", async (store) => {
   assert.is(store.count, 0);
 });
 
+test("clear asks KNs for the slots that have keys, no others", async (store) => {
+  const requests = () => store.stats().nodes.reduce((sum, node) => sum + node.requests, 0);
+  await store.putMany(Array.from({ length: 10 }, (_, i) => [`key ${i}`, i]));
+  // Where changes are merged later, they are by now.
+  assert.is(store.count, 10);
+  const before = requests();
+  await store.clear();
+  assert.ok(requests() - before <= 11, `${requests() - before} requests`);
+  assert.is(store.count, 0);
+  const empty = requests();
+  await store.clear();
+  assert.ok(requests() - empty <= 1);
+});
+
 test("clear keeps its place among pipelined operations", async (store) => {
   void store.put("a", 1);
   const cleared = store.clear();

@@ -293,8 +293,23 @@ export class FarStoreReads<V> implements StoreReads<V> {
     await batch.promise;
   }
 
+  usedSlots(): readonly Slot[] {
+    // What is logged and not merged is not counted in the index, and may be of any slot.
+    if (this.#hasUnmerged()) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    return this.#indexed.usedSlots(this.#client);
+  }
+
+  /** Whether any KN, running or not, has logged what is not in the index. */
+  #hasUnmerged(): boolean {
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      if (hasUnmerged(this.#pool, agent)) return true;
+    }
+    return false;
+  }
+
   /** The slots but for those of KNs that have nothing to merge. */
   #unmergedSlots(): Slot[] {
+    if (!this.#hasUnmerged()) return [];
     const merged = new Set<number>();
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
       const isActive = nodeStateOf(this.#pool, agent) === NodeState.ACTIVE;
