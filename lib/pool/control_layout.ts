@@ -9,7 +9,7 @@
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE SEGMENTS   1 line: count
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
- *                         CLIENTS         1 line: epoch; 1 line per client
+ *                         CLIENTS         1 line: epoch; 1 line per client; 1 more for its counters
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
  *                         FREE BITS       1 bit per segment
@@ -165,8 +165,15 @@ export const CLIENT_LIFE = 1;
 export const CLIENT_THREAD = 2;
 export const CLIENT_THREAD_START = 3;
 
+/**
+ * CLIENT COUNTERS, a line for each client, as float64: what the clients of a place have done, and
+ * what that was when the present one came. Written by the client, read by stats(); see
+ * operation_counters.ts.
+ */
+export const CLIENT_COUNTERS = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+
 /** OWNER TABLE: one owner word per slot. Published by the M-node, loaded by clients to route. */
-export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+export const OWNER_TABLE = CLIENT_COUNTERS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
  * GENERATIONS: how often each segment was reused. Bumped by the thread that frees the segment,

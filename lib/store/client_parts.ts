@@ -20,6 +20,7 @@ import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { OperationCounters } from "../pool/operation_counters.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
@@ -71,6 +72,9 @@ export interface ClientParts<V> {
   readonly cache: ClientCache<V> | undefined;
   /** What comes back for reads, if the pool is a far one. */
   readonly reads: RoutedReads | undefined;
+  /** The client's number, and where it counts what it does. */
+  readonly clientId: number;
+  readonly counters: OperationCounters;
 }
 
 /** Makes a thread's parts. */
@@ -119,7 +123,8 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const cache = options.cacheBytes === undefined
     ? undefined
     : new ClientCache<V>(reader, codec, options.cacheBytes, epochMs);
-  return { client, connector, reader, codec, cache, reads };
+  const counters = new OperationCounters(pool, clientId);
+  return { client, connector, reader, codec, cache, reads, clientId, counters };
 }
 
 /** Name of a codec. */

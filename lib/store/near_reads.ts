@@ -31,6 +31,7 @@ import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
 import { ownKeys } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
@@ -43,6 +44,7 @@ export class NearReads<V> implements StoreReads<V> {
   #cache: ClientCache<V> | undefined;
   #garbage: GarbageMeter;
   #queues: KeyQueues;
+  readonly #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -55,6 +57,7 @@ export class NearReads<V> implements StoreReads<V> {
     this.#cache = parts.cache;
     this.#garbage = parts.garbage;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
@@ -114,13 +117,13 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#readWhenSettled(key, () => this.#reader.read(this.#key, false));
+    return this.#readWhenSettled(key, () => this.#exists());
   }
 
   hasSync(key: Key): boolean {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#reader.read(this.#key, false);
+    return this.#exists();
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
@@ -144,7 +147,7 @@ export class NearReads<V> implements StoreReads<V> {
         if (loopTurn.count(0)) await loopTurn.next();
         this.#lifetime.assertOpen();
         if (!this.#encodeIfReadable(stored.bytes)) await this.#encodeReadable(stored.bytes);
-        if (this.#reader.read(this.#key, false)) yield keyOf(stored);
+        if (this.#exists()) yield keyOf(stored);
       }
     }
   }
@@ -188,7 +191,7 @@ export class NearReads<V> implements StoreReads<V> {
       },
       take: () => {
         this.#lifetime.assertNotFailed();
-        return this.#readEntry(key, key);
+        return this.#reader.read(key, true) ? this.#entryOf(key) : undefined;
       },
     };
     if (!read.isSettled) {
@@ -314,7 +317,21 @@ export class NearReads<V> implements StoreReads<V> {
   /** Reads the encoded key; `key` is the one that an error names. */
   #read(key: Key): V | undefined {
     if (this.#cache !== undefined) return this.#readCached(this.#cache, key)?.value;
-    return this.#reader.read(this.#key, true) ? this.#decode(key) : undefined;
+    return this.#readCounted() ? this.#decode(key) : undefined;
+  }
+
+  /** Reads the encoded key from the pool. */
+  #readCounted(): boolean {
+    const isThere = this.#reader.read(this.#key, true);
+    this.#counters.read(isThere, this.#reader.valueBytes);
+    return isThere;
+  }
+
+  /** Whether the encoded key exists. */
+  #exists(): boolean {
+    const isThere = this.#reader.read(this.#key, false);
+    this.#counters.read(isThere, 0);
+    return isThere;
   }
 
   /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */
@@ -328,22 +345,27 @@ export class NearReads<V> implements StoreReads<V> {
 
   /** Reads the encoded key with version and expiry; the value may be one from the cache. */
   #readShared(key: Key): Entry<V> | undefined {
-    if (this.#cache === undefined) return this.#readEntry(this.#key, key);
+    if (this.#cache === undefined) return this.#readCounted() ? this.#entryOf(key) : undefined;
     const record = this.#readCached(this.#cache, key);
     return record && entryOf(record.value, record.version, record.expiresAtMs);
   }
 
   #readCached(cache: ClientCache<V>, key: Key): CachedRecord<V> | undefined {
+    const bytesBefore = cache.readBytes;
+    let isThere = true;
     try {
-      return cache.read(this.#key);
+      const record = cache.read(this.#key);
+      isThere = record !== undefined;
+      return record;
     } catch (error) {
       throw DecodeError.at(key, error);
+    } finally {
+      this.#counters.read(isThere, cache.readBytes - bytesBefore);
     }
   }
 
-  /** Reads an encoded key from the pool, with version and expiry time. */
-  #readEntry(encoded: KeyEncoder, key: Key | KeyEncoder): Entry<V> | undefined {
-    if (!this.#reader.read(encoded, true)) return undefined;
+  /** What has been read of a key, with version and expiry time. */
+  #entryOf(key: Key | KeyEncoder): Entry<V> {
     const { version, expiresAtMs } = this.#reader;
     return entryOf(this.#decode(key), version, expiresAtMs);
   }

@@ -27,6 +27,7 @@ import {
 import type { Key } from "../core/key_encoder.ts";
 import { sharedKeys } from "../far/mnode/shared_keys.ts";
 import { keyOf } from "./arguments.ts";
+import type { OperationStats, ThreadStats } from "./operation_stats.ts";
 import type { StatisticsWindow } from "../mnode/statistics_collector.ts";
 import { attachedCount } from "../routing/client_registry.ts";
 import { ownerOf } from "../routing/ownership.ts";
@@ -193,6 +194,13 @@ export interface StoreStats {
   readonly segmentsCleaned: number;
   /** See {@linkcode segmentsCleaned}. */
   readonly cleaningBytesMoved: number;
+  /**
+   * What all threads have done since the store was opened, those that have left it included: the
+   * share of hits is `operations.hits / operations.reads`.
+   */
+  readonly operations: OperationStats;
+  /** What each thread has done that uses the store now, since it has opened or attached. */
+  readonly threads: readonly ThreadStats[];
   /** Reads that had to start over because they raced with a change. */
   readonly readRetries: number;
   /** Threads that are attached to the store. */
@@ -251,7 +259,10 @@ export const ATTACHED_STATS: HostStats = {
 export function gatherStats(
   pool: Pool,
   nodes: readonly { readonly nodeId: NodeId; readonly agent: number }[],
-): Omit<StoreStats, "count" | "readRetries" | "pending" | "cache" | keyof HostStats> {
+): Omit<
+  StoreStats,
+  "count" | "operations" | "threads" | "readRetries" | "pending" | "cache" | keyof HostStats
+> {
   const segments = new SegmentTable(pool);
   const states = [0, 0, 0, 0, 0];
   let usedBytes = 0;

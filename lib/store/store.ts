@@ -25,6 +25,7 @@ import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
+import { operationStats, threadStats } from "./operation_stats.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
@@ -211,11 +212,13 @@ export class Store<V> extends StoreOperations<V> {
   /** Figures about the store. */
   stats(): StoreStats {
     this.#lifetime.assertOpen();
-    const { pool, client, reader, cache, hostStats } = this.#parts;
+    const { pool, client, clientId, reader, cache, hostStats } = this.#parts;
     return {
       count: this.#used.indexedKeys.count(),
       ...gatherStats(pool, activeNodes(pool)),
       ...(hostStats?.() ?? ATTACHED_STATS),
+      operations: operationStats(pool),
+      threads: threadStats(pool, clientId),
       readRetries: reader.retryCount,
       pending: client.pendingCount,
       cache: cache?.stats(),

@@ -12,6 +12,7 @@ import type { ValueCodec } from "../codec/codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { StoreHandle } from "./handle.ts";
 import { IndexedKeys } from "./indexed_keys.ts";
@@ -26,6 +27,8 @@ export interface StoreParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly clientId: number;
+  readonly counters: OperationCounters;
   readonly recovery: RecoveryReport | undefined;
   /** What other threads attach by. */
   readonly handle: StoreHandle;
@@ -54,11 +57,12 @@ export interface OperationParts<V> {
   readonly queues: KeyQueues;
   readonly garbage: GarbageMeter;
   readonly indexedKeys: IndexedKeys;
+  readonly counters: OperationCounters;
 }
 
 /** Makes them for one store, whose `flush` is given. */
 export function makeOperationParts<V>(
-  { pool, client, reader, codec, cache }: StoreParts<V>,
+  { pool, client, reader, codec, cache, counters }: StoreParts<V>,
   lifetime: StoreLifetime,
   flush: () => Promise<void>,
 ): OperationParts<V> {
@@ -74,5 +78,6 @@ export function makeOperationParts<V>(
     queues: new KeyQueues(client),
     garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
     indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush),
+    counters,
   };
 }

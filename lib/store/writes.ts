@@ -25,8 +25,8 @@ import {
   NotANumberError,
 } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { loopTurn } from "../core/loop_turn.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import {
   assertChange,
@@ -41,7 +41,7 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
-import { stableItems, TAKEN_IN_CALL_MIN } from "./batches.ts";
+import { issueBatch, type IssueItem } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
@@ -73,6 +73,7 @@ export class StoreWrites<V> {
   #queues: KeyQueues;
   #updated: UpdatedStore<V>;
   #reads: StoreReads<V>;
+  readonly #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #syncs = new SyncCompletions();
@@ -85,6 +86,7 @@ export class StoreWrites<V> {
     this.#codec = parts.codec;
     this.#garbage = parts.garbage;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#level = parts.pool.control[DURABILITY_LEVEL];
@@ -177,6 +179,7 @@ export class StoreWrites<V> {
     this.#lifetime.assertOpen();
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
+    this.#counters.delete();
     const completion = this.#syncs.take();
     this.#client.delete(this.#key, completion, 0, condition, version);
     this.#client.waitFor(completion);
@@ -288,6 +291,7 @@ export class StoreWrites<V> {
   ): Promise<V | undefined> {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
+    this.#counters.update();
     const turn = new UpdateTurn<V>(this.#updated, change, options);
     this.#queues.add(this.#key, turn);
     return turn.promise;
@@ -319,52 +323,8 @@ export class StoreWrites<V> {
         gone;
   }
 
-  /**
-   * Issues one request per item, in the call as long as the turn of the event loop may last;
-   * resolves when all have ended.
-   *
-   * @param issue returns how many bytes it has encoded
-   */
-  async #issueAll<Item>(
-    items: Iterable<Item>,
-    issue: (item: Item, batch: BatchCompletion) => number,
-  ): Promise<void> {
-    const lifetime = this.#lifetime;
-    lifetime.assertOpen();
-    const client = this.#client;
-    // As a whole, it has been issued now: `flush` and `close` wait for it.
-    const operation = client.begin();
-    const batch = new BatchCompletion();
-    let isIssuing = false;
-    let issuedCount = 0;
-    let wasClosed = false;
-    try {
-      for (const item of stableItems(items)) {
-        isIssuing = true;
-        batch.expect();
-        // What was closed since the last item, was so by the iterable.
-        if (wasClosed) lifetime.assertNotFailed();
-        else lifetime.assertOpen();
-        const bytes = issue(item, batch);
-        isIssuing = false;
-        issuedCount += 1;
-        const isLong = loopTurn.count(bytes);
-        if (issuedCount < TAKEN_IN_CALL_MIN || !(isLong || client.isCrowded)) continue;
-        await (isLong ? loopTurn.next() : client.whenRoom());
-        wasClosed = lifetime.isClosing;
-      }
-    } catch (error) {
-      // An item that was refused is settled by nothing else; where the iterable threw, there is
-      // none.
-      if (isIssuing) batch.fail(error);
-      else batch.refuse(error);
-    }
-    batch.seal();
-    try {
-      await batch.promise;
-    } finally {
-      client.end(operation);
-    }
+  #issueAll<Item>(items: Iterable<Item>, issue: IssueItem<Item>): Promise<void> {
+    return issueBatch(this.#client, this.#lifetime, items, issue);
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */
@@ -376,8 +336,10 @@ export class StoreWrites<V> {
   #encodePair(key: Key, value: V): void {
     this.#codec.encode(value);
     this.#key.encode(key);
+    const bytes = this.#codec.end - this.#codec.start;
+    this.#counters.put(bytes);
     // The value was made to be stored, most likely, and is garbage afterwards.
-    this.#garbage.count(this.#codec.end - this.#codec.start);
+    this.#garbage.count(bytes);
   }
 
   /** Executes what has been issued for a key before and waits for its turn. */
@@ -410,6 +372,7 @@ export class StoreWrites<V> {
 
   /** Issues a delete of the encoded key, or has it wait for its turn. */
   #delete(completion: Completion, condition: number = Condition.NONE, version = 0): void {
+    this.#counters.delete();
     const client = this.#client;
     if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
       client.delete(this.#key, completion, 0, condition, version);
@@ -432,6 +395,7 @@ export class StoreWrites<V> {
       beginSet: (key, old, value, options, completion) => {
         this.#lifetime.assertNotFailed();
         this.#codec.encode(value);
+        this.#counters.write(this.#codec.end - this.#codec.start);
         const { expiresAtMs, newExpiresAtMs, mustSync } = options;
         const expiry = old === undefined
           ? newExpiresAtMs ?? Infinity

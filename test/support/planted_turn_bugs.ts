@@ -22,7 +22,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "a small batch stops in the middle when the turn has lasted",
     breaks: "I4",
-    file: "lib/store/writes.ts",
+    file: "lib/store/batches.ts",
     edits: [[
       "if (issuedCount < TAKEN_IN_CALL_MIN || !(isLong || client.isCrowded))",
       "if (!(isLong || client.isCrowded))",
@@ -33,7 +33,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "flush does not wait for what a batch has not issued",
     breaks: "I4",
-    file: "lib/store/writes.ts",
+    file: "lib/store/batches.ts",
     edits: [[
       "const operation = client.begin();",
       "const operation = client.begin(); client.end(operation);",

@@ -116,7 +116,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
-      "writes.ts StoreWrites.#issueAll": 2,
+      "batches.ts issueBatch": 2,
       "near_reads.ts NearReads.#whenReadable": 2,
       "near_reads.ts NearReads.#whenSettled": 1,
       "near_reads.ts NearReads.#encodeReadable": 1,

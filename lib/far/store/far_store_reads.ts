@@ -13,6 +13,7 @@ import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
+import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
@@ -106,6 +107,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   /** What comes back for reads. */
   #routed: RoutedReads;
+  readonly #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -118,6 +120,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#queues = parts.queues;
     this.#routed = routed;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
+    this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
   }
@@ -346,8 +349,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
       this.#lifetime.assertNotFailed();
       this.#key.encode(key);
       const completion = new ReadCompletion(this.#routed, (ended) => {
-        if (ended.error) reject(ended.error);
-        else resolve(ended);
+        if (ended.error) return reject(ended.error);
+        this.#count(ended);
+        resolve(ended);
       });
       const client = this.#client;
       if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
@@ -374,7 +378,12 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#client.get(this.#key, withValue, completion);
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
+    this.#count(completion);
     return completion;
+  }
+
+  #count({ exists, value }: ReadCompletion): void {
+    this.#counters.read(exists, value?.bytes.length ?? 0);
   }
 
   #entryOf(completion: ReadCompletion, key: Key | KeyEncoder): Entry<V> | undefined {
