@@ -4,6 +4,7 @@
  * @module
  */
 import type { DinomoError } from "../core/errors.ts";
+import { collectGone } from "../client/garbage_meter.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
@@ -237,9 +238,9 @@ export class Store<V> extends StoreOperations<V> {
       .finally(() => {
         this.#keepAlive?.stop();
         const isHost = this.#parts.hostStats !== undefined;
+        const { sharedBytes } = this.#parts.pool;
         this.#letGo();
-        // The buffers of a pool that is gone would count until something else collects.
-        if (isHost) garbageCollector?.collect();
+        if (isHost) collectGone(sharedBytes, garbageCollector);
       });
     this.#lifetime.beginClosing();
     return this.#closed;
