@@ -9,7 +9,7 @@
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE SEGMENTS   1 line: count, segments opened
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
- *                         CLIENTS         1 line: epoch; 1 line per client
+ *                         CLIENTS         1 line: epoch; 1 line per client; 1 more for its counters
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
  *                         FREE BITS       1 bit per segment
@@ -87,6 +87,12 @@ export const REPAIR_WANTED = GATE_PAUSED + 7;
 export const PLACEMENT = GATE_PAUSED + 8;
 /** In the far placement: bytes that each KN may have logged and not merged. */
 export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
+/**
+ * Keys in the index beside those that agents have added, and 1 while the sum is not to be used.
+ * Written by the M-node; see index/key_count.ts.
+ */
+export const KEY_COUNT_BASE = GATE_PAUSED + 10;
+export const KEY_COUNT_IS_DOUBTFUL = GATE_PAUSED + 11;
 
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own;
@@ -165,8 +171,15 @@ export const CLIENT_LIFE = 1;
 export const CLIENT_THREAD = 2;
 export const CLIENT_THREAD_START = 3;
 
+/**
+ * CLIENT COUNTERS, a line for each client, as float64: what the clients of a place have done, and
+ * what that was when the present one came. Written by the client, read by stats(); see
+ * operation_counters.ts.
+ */
+export const CLIENT_COUNTERS = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+
 /** OWNER TABLE: one owner word per slot. Published by the M-node, loaded by clients to route. */
-export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+export const OWNER_TABLE = CLIENT_COUNTERS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
  * GENERATIONS: how often each segment was reused. Bumped by the thread that frees the segment,
@@ -275,6 +288,11 @@ export const AGENT_TENANCY = AGENT_NODE + 2;
  * there is one. Stored by the KN when a group is logged, before any of it is answered.
  */
 export const AGENT_LOGGED_END = 6 * LINE_WORDS;
+/**
+ * Keys that the agent has added to the index less those that it has removed, under all holders of
+ * the block. Written by the executor within a step; see index/key_count.ts.
+ */
+export const AGENT_KEYS_ADDED = AGENT_LOGGED_END + 1;
 /**
  * Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by
  * the agent.

@@ -13,6 +13,7 @@ import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { hasUnmerged } from "../far/log/log_merger.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
+import { recountKeys } from "../index/key_count.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import {
@@ -113,6 +114,7 @@ export function repairPool(options: RepairOptions): boolean {
     releaseClaimed(pool);
     repairReservations(options);
     repairSegments(pool);
+    recountKeys(pool);
   };
   // A checkpoint frees segments behind it, and a snapshot has freeing deferred, between two pauses.
   const isDeferred = !isLogged(pool) && new SegmentTable(pool).isFreeingDeferred;
