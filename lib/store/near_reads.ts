@@ -44,7 +44,7 @@ export class NearReads<V> implements StoreReads<V> {
   #cache: ClientCache<V> | undefined;
   #garbage: GarbageMeter;
   #queues: KeyQueues;
-  readonly #counters: OperationCounters;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -209,6 +209,7 @@ export class NearReads<V> implements StoreReads<V> {
       this.#reader =
       this.#codec =
       this.#garbage =
+      this.#counters =
       this.#queues =
         gone;
     this.#cache = gone;

@@ -26,7 +26,7 @@ export interface OperationStats {
   readonly puts: number;
   /** Keys that were to be deleted: by `delete`, `compareAndDelete`, and each key of a `deleteMany`. */
   readonly deletes: number;
-  /** Calls of `update`, `increment` and `getAndDelete`. */
+  /** Calls of `update`, `increment`, `incrementEntry`, `touch` and `getAndDelete`. */
   readonly updates: number;
   /** Encoded bytes of the values that reads have copied; none of a value from the `cache`. */
   readonly bytesRead: number;

@@ -56,7 +56,7 @@ export class StoreWrites<V> {
   #queues: KeyQueues;
   #updated: UpdatedStore<V>;
   #reads: StoreReads<V>;
-  readonly #counters: OperationCounters;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #syncs = new SyncCompletions();
@@ -271,6 +271,7 @@ export class StoreWrites<V> {
     this.#client =
       this.#codec =
       this.#garbage =
+      this.#counters =
       this.#queues =
       this.#updated =
       this.#reads =

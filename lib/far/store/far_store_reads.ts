@@ -107,7 +107,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   /** What comes back for reads. */
   #routed: RoutedReads;
-  readonly #counters: OperationCounters;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -130,6 +130,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#pool =
       this.#client =
       this.#codec =
+      this.#counters =
       this.#queues =
       this.#routed =
         gone;
