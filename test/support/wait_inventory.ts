@@ -456,6 +456,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "far_node.ts FarNode.#drain": 1,
       "far_node.ts FarNode.#refuseAll": 1,
       "flush_waiters.ts FlushWaiters.noteEnd": 1,
+      "request_sender.ts RequestSender.#sendDeferred": 1,
       "frame_replay.ts Replay.#frame": 1,
       "frame_replay.ts Replay.#replay": 1,
       "frame_replay.ts Replay.#searchBehind": 1,
