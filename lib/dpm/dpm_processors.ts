@@ -88,7 +88,10 @@ export class DpmProcessors {
   readonly #budget: SpaceBudget;
   readonly #threads: TaskThreads<DpmTask, unknown>;
   readonly #tasks = new Set<Promise<unknown>>();
-  #isCleaning = false;
+  /** Settles when the task ends that cleans or compacts; undefined if there is none. */
+  #cleaning: Promise<unknown> | undefined;
+  /** Compaction is under way, or waits for the end of that; one at a time. */
+  #isCompacting = false;
   #cleanAfterMs = 0;
   #isPrefaulting = false;
   #isCheckpointing = false;
@@ -120,7 +123,8 @@ export class DpmProcessors {
     if (this.#isFar) this.#mergeLarge();
     if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
     if (this.#threads.areFailing) return;
-    if (!this.#isCleaning && this.#budget.isCleaningDue && monotonicMs() >= this.#cleanAfterMs) {
+    const mayClean = this.#cleaning === undefined && !this.#isCompacting;
+    if (mayClean && this.#budget.isCleaningDue && monotonicMs() >= this.#cleanAfterMs) {
       this.#clean();
     }
     if (!this.#isPrefaulting && this.#mayPrefault()) this.#prefaultNext();
@@ -160,6 +164,32 @@ export class DpmProcessors {
     return this.#report({ kind: "backup", pool: this.#pool.handle, directory, codec });
   }
 
+  /**
+   * Moves live records to the pool's start, after what is being cleaned. Resolves to the number of
+   * segments that were emptied; 0 where no thread can be started.
+   */
+  async compact(): Promise<number> {
+    // Cleaning would begin again at once; KNs that run out of segments clean by themselves.
+    this.#isCompacting = true;
+    try {
+      await this.#cleaning;
+      return this.#isClosing ? 0 : await this.#cleanBy("compact");
+    } catch (error) {
+      if (error instanceof ThreadStartError) return 0;
+      throw error;
+    } finally {
+      this.#isCompacting = false;
+    }
+  }
+
+  /**
+   * Gives the memory of free segments back to the operating system, where the runtime can do that.
+   * Resolves to the number of bytes.
+   */
+  async releaseMemory(): Promise<number> {
+    return await this.#report<number>({ kind: "release", pool: this.#pool.handle });
+  }
+
   /** Syncs the log; resolves to whether all that has been written is durable now. */
   async sync(log: LogPlace): Promise<boolean> {
     return await this.#runSurely({ kind: "sync", pool: this.#pool.handle, log }) === 1;
@@ -169,17 +199,17 @@ export class DpmProcessors {
    * Copies one after the other: all DPM processors are one agent, and what a dead one held is told
    * from what another one holds.
    */
-  #report(task: DpmTask, isLast = false): Promise<SnapshotReport> {
-    const report = this.#copying.then(() => this.#copy(task, isLast));
+  #report<Result = SnapshotReport>(task: DpmTask, isLast = false): Promise<Result> {
+    const report = this.#copying.then(() => this.#copy<Result>(task, isLast));
     this.#copying = report.catch(() => {});
     return report;
   }
 
-  async #copy(task: DpmTask, isLast: boolean): Promise<SnapshotReport> {
+  async #copy<Result>(task: DpmTask, isLast: boolean): Promise<Result> {
     try {
       const isHere = isLast && this.#isSmall;
       const report = isHere ? (await this.#options.loadTasks())(task) : await this.#runSurely(task);
-      return report as SnapshotReport;
+      return report as Result;
     } catch (error) {
       this.#endCopying();
       // Errors lose their class on the way between threads.
@@ -271,16 +301,19 @@ export class DpmProcessors {
   }
 
   #clean(): void {
-    this.#isCleaning = true;
     const backOff = () => this.#cleanAfterMs = monotonicMs() + FUTILE_BACKOFF_MS;
-    this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
-      if ((gained as number) <= 0) backOff();
-    }, (error) => {
-      // A KN that runs out of segments cleans by itself, so a failed task delays no KN; it is tried
-      // again.
-      backOff();
-      return error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed();
-    }).finally(() => this.#isCleaning = false);
+    // A KN that runs out of segments cleans by itself, so a failed task delays no KN; it is tried
+    // again.
+    this.#cleanBy("clean").then((gained) => gained > 0 ? undefined : backOff(), backOff);
+  }
+
+  /** Runs a task that cleans; what one leaves that fails is put in order before the next. */
+  #cleanBy(kind: "clean" | "compact"): Promise<number> {
+    const task = this.#run({ kind, pool: this.#pool.handle, log: this.#options.log });
+    this.#cleaning = task.catch((error) =>
+      error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed()
+    ).finally(() => this.#cleaning = undefined);
+    return task as Promise<number>;
   }
 
   /** Prefaulting pays when a processor is free beside the client and the KNs. */

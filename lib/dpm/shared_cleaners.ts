@@ -102,6 +102,20 @@ export class SharedCleaners {
     return 0;
   }
 
+  /** Seals what they hold open, as far as no other thread is in a step of them. */
+  seal(): void {
+    for (let i = 0; i < this.#count; i++) {
+      const { cleaner, log, step } = this.#cleaners[i] ??= this.#make(i);
+      if (step.begin()) {
+        cleaner.resume();
+        cleaner.abandon();
+        log.seal();
+        cleaner.suspend();
+        step.end();
+      }
+    }
+  }
+
   #make(number: number): SharedCleaner {
     const { pool, segments, executor, file, clock } = this.#options;
     const agent = AGENT_CLEANERS + number;
