@@ -82,8 +82,9 @@ export interface MaintainedParts {
   readonly onClosed: () => void;
 }
 
-/** How long after a compaction another one may begin that was not asked for. */
+/** How long after a compaction another one may begin that was not asked for, and at most. */
 const COMPACT_INTERVAL_MS = 10_000;
+const COMPACT_INTERVAL_MS_MAX = 3_600_000;
 
 /** What a flush says that is refused. */
 export const NOT_DURABLE = "what was written could not be made durable";
@@ -96,6 +97,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   #isClosing = false;
   /** Before then nothing is compacted unasked. */
   #compactAfterMs = 0;
+  #compactIntervalMs = COMPACT_INTERVAL_MS;
   /** The end of what was begun last. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -167,10 +169,19 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     const isDue = monotonicMs() >= this.#compactAfterMs && !this.#isClosing;
     if (!isDue || (log === undefined && !canReleasePages())) return;
     this.#compactAfterMs = Infinity;
-    this.#compact(log === undefined ? undefined : () => this.#snapshot(false))
+    this.#compact(log === undefined ? undefined : () => this.#snapshot(false)).then(
+      ({ fileBytes, memoryBytes }) => this.#compactLater(fileBytes + memoryBytes > 0),
       // What goes wrong with the files is reported where it matters, and the rest is tried again.
-      .catch(() => {})
-      .finally(() => this.#compactAfterMs = monotonicMs() + COMPACT_INTERVAL_MS);
+      () => this.#compactLater(false),
+    );
+  }
+
+  /** What cannot be gained now, as a far KN's open segment is in the way, is tried ever more rarely. */
+  #compactLater(hasGained: boolean): void {
+    this.#compactIntervalMs = hasGained
+      ? COMPACT_INTERVAL_MS
+      : Math.min(2 * this.#compactIntervalMs, COMPACT_INTERVAL_MS_MAX);
+    this.#compactAfterMs = monotonicMs() + this.#compactIntervalMs;
   }
 
   #compact(write: (() => Promise<unknown>) | undefined): Promise<CompactReport> {
