@@ -11,7 +11,7 @@
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
-import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
+import { monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { HeldDirectory } from "../persistence/held_files.ts";
@@ -54,6 +54,13 @@ const FUTILE_BACKOFF_MS = 100;
  */
 const MERGE_LOOK_MS = 1;
 const MERGE_SHARE = 1 / 8;
+
+/**
+ * How long compaction waits for the end of what cleans, which a thread that has failed may hold up;
+ * and how often it looks.
+ */
+const CLEANING_MS_MAX = 5000;
+const CLEANING_LOOK_MS = 5;
 
 /** A copy of so many bytes is written in less time than a thread takes to start. */
 const SMALL_COPY_BYTES_MAX = 2 ** 20;
@@ -166,17 +173,18 @@ export class DpmProcessors {
 
   /**
    * Moves live records to the pool's start, after what is being cleaned. Resolves to the number of
-   * segments that were emptied; 0 where no thread can be started.
+   * segments that were emptied; to 0 if there is no thread for it, or it has failed: then the rest
+   * stays where it is, and what the thread has left is in order.
    */
   async compact(): Promise<number> {
     // Cleaning would begin again at once; KNs that run out of segments clean by themselves.
     this.#isCompacting = true;
     try {
-      await this.#cleaning;
-      return this.#isClosing ? 0 : await this.#cleanBy("compact");
-    } catch (error) {
-      if (error instanceof ThreadStartError) return 0;
-      throw error;
+      if (!await this.#cleaningEnds() || this.#isClosing) return 0;
+      return await this.#cleanBy("compact");
+    } catch {
+      await this.#cleaningEnds();
+      return 0;
     } finally {
       this.#isCompacting = false;
     }
@@ -184,10 +192,11 @@ export class DpmProcessors {
 
   /**
    * Gives the memory of free segments back to the operating system, where the runtime can do that.
-   * Resolves to the number of bytes.
+   * Resolves to the number of bytes; to 0 if that has failed.
    */
   async releaseMemory(): Promise<number> {
-    return await this.#report<number>({ kind: "release", pool: this.#pool.handle });
+    const task: DpmTask = { kind: "release", pool: this.#pool.handle };
+    return await this.#report<number>(task).catch(() => 0);
   }
 
   /** Syncs the log; resolves to whether all that has been written is durable now. */
@@ -252,6 +261,19 @@ export class DpmProcessors {
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
     await this.#threads.close();
+  }
+
+  /**
+   * Waits until nothing cleans any more, and what a thread has left that has failed is in order;
+   * false if that takes too long. Keeps the process alive, which neither the task nor the monitor
+   * does.
+   */
+  async #cleaningEnds(): Promise<boolean> {
+    const deadlineMs = monotonicMs() + CLEANING_MS_MAX;
+    while (this.#cleaning !== undefined && monotonicMs() < deadlineMs) {
+      await sleep(CLEANING_LOOK_MS);
+    }
+    return this.#cleaning === undefined;
   }
 
   /** Merges the logs of far KNs when enough has been logged to be worth a task. */

@@ -191,6 +191,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "CLEANING_MS_MAX",
+    places: {
+      "dpm_processors.ts DpmProcessors.#cleaningEnds": 2,
+    },
+  },
+  {
     ends: "SEAL_TRIES_MAX tries for each KN",
     places: {
       "node_manager.ts NodeManager.sealOpenFrom": 1,
@@ -255,7 +261,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dpm_processors.ts DpmProcessors.#run": 1,
       "dpm_processors.ts DpmProcessors.#runSurely": 2,
       "dpm_processors.ts DpmProcessors.close": 3,
-      "dpm_processors.ts DpmProcessors.compact": 2,
+      "dpm_processors.ts DpmProcessors.compact": 3,
       "dpm_processors.ts DpmProcessors.mergeLogs": 1,
       "dpm_processors.ts DpmProcessors.releaseMemory": 1,
       "dpm_processors.ts DpmProcessors.sync": 1,
