@@ -140,7 +140,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   claimClient(pool, 1, thisThread());
   const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
-  const opening: { store?: Store<V>; statistics?: StoreStatistics } = {};
+  const opening: { store?: Store<V>; statistics?: StoreStatistics; maintenance?: Maintenance } = {};
   const nodes: NodeManager = new NodeManager({
     pool,
     workerUrl: workers.node,
@@ -195,6 +195,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
       opening.store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
     onNearlyFull: (liveBytes, liveBytesMax) =>
       opening.store?.emit("poolnearlyfull", { liveBytes, liveBytesMax }),
+    onSparse: () => opening.maintenance?.compactUnasked(),
   });
   const parts = makeClientParts({
     pool,
@@ -237,7 +238,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     recovery,
     handle,
     maintenance: (assertWorks) => {
-      const maintenance = new Maintenance({
+      const maintenance = opening.maintenance = new Maintenance({
         pool,
         client: parts.client,
         nodes,

@@ -191,6 +191,18 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "CLEANING_MS_MAX",
+    places: {
+      "dpm_processors.ts DpmProcessors.#cleaningEnds": 2,
+    },
+  },
+  {
+    ends: "SEAL_TRIES_MAX tries for each KN",
+    places: {
+      "node_manager.ts NodeManager.sealOpenFrom": 1,
+    },
+  },
+  {
     ends: "NodeThread.stop, then LEAVE_MS_MAX",
     places: {
       "scaling.ts Scaling.#retire": 3,
@@ -249,7 +261,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dpm_processors.ts DpmProcessors.#run": 1,
       "dpm_processors.ts DpmProcessors.#runSurely": 2,
       "dpm_processors.ts DpmProcessors.close": 3,
+      "dpm_processors.ts DpmProcessors.compact": 3,
       "dpm_processors.ts DpmProcessors.mergeLogs": 1,
+      "dpm_processors.ts DpmProcessors.releaseMemory": 1,
       "dpm_processors.ts DpmProcessors.sync": 1,
       "parallel_restore.ts inPieces": 1,
       "parallel_restore.ts restoreInParallel": 3,
@@ -299,6 +313,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cleaning_space.ts CleaningSpace.#cleanOne": 1,
       "cleaner.ts Cleaner.cleanOne": 1,
       "cleaner.ts Cleaner.doWork": 1,
+      "compaction.ts DownwardVictims.next": 1,
+      "dpm_tasks.ts compact": 1,
       "segment_tails.ts reopenLargest": 1,
     },
   },
@@ -306,10 +322,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "What was begun before, which ends; and what is begun: calls of functions that are " +
       "listed here",
     places: {
+      "compaction.ts compactStore": 6,
       "maintenance.ts Maintenance.#backup": 6,
       "maintenance.ts Maintenance.#close": 3,
       "maintenance.ts Maintenance.#end": 3,
       "maintenance.ts Maintenance.#exclusively": 1,
+      "maintenance.ts Maintenance.#imageBytes": 2,
       "maintenance.ts Maintenance.#snapshot": 3,
       "maintenance.ts Maintenance.addNode": 1,
       "maintenance.ts Maintenance.removeNode": 1,
@@ -347,6 +365,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "path_error.ts withPathErrors": 1,
       "indexed_keys.ts IndexedKeys.slots": 2,
       "store.ts Store.backup": 1,
+      "store.ts Store.compact": 1,
       "writes.ts StoreWrites.clear": 1,
       "near_reads.ts NearReads.entries": 3,
       "store.ts flushAll": 2,
@@ -418,7 +437,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cell_recovery.ts settleCell": 1,
       "executor.ts fenceExecutor": 1,
       "free_segments.ts FreeSegments.#clearLowest": 1,
-      "free_segments.ts FreeSegments.take": 2,
+      "free_segments.ts FreeSegments.#takePermit": 1,
+      "free_segments.ts FreeSegments.take": 1,
+      "withheld_segments.ts WithheldSegments.giveBack": 1,
       "index_space.ts IndexSpace.allocateExtent": 1,
       "log_file.ts LogFile.#noteSynced": 1,
     },
