@@ -9,6 +9,7 @@
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE SEGMENTS   1 line: count, segments opened
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
+ *                         EVICTION        2 lines: segments opened for puts | keys
  *                         CLIENTS         1 line: epoch; 1 line per client
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
@@ -87,6 +88,12 @@ export const REPAIR_WANTED = GATE_PAUSED + 7;
 export const PLACEMENT = GATE_PAUSED + 8;
 /** In the far placement: bytes that each KN may have logged and not merged. */
 export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
+/**
+ * What happens when the pool is full, one of WhenFull in when_full.ts; and most keys of a pool that
+ * evicts, 0 if only its bytes are bounded. Constant after creation.
+ */
+export const WHEN_FULL = GATE_PAUSED + 10;
+export const ENTRIES_MAX = GATE_PAUSED + 11;
 
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own;
@@ -140,16 +147,27 @@ export const SEGMENTS_OPENED = FREE_SEGMENT_COUNT + 1;
 export const INDEX_SPACE_LOCK = FREE_SEGMENT_COUNT + LINE_WORDS;
 /** Next bucket never handed out. Advanced by compare-and-swap. */
 export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
-/** First bucket of the list of returned overflow buckets, linked through their spare words. */
+/** First bucket of the list of returned overflow buckets, linked through their first words. */
 export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
 /** Length of that list. */
 export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
 
 /**
+ * In a pool that evicts: segments that were opened for puts, which is the clock of its ghosts.
+ * Counted by the agents that open them.
+ */
+export const PUT_SEGMENTS_OPENED = INDEX_SPACE_LOCK + LINE_WORDS;
+/**
+ * Where the number of keys is bounded: keys in all tables. Counted by the holders of the slots'
+ * locks, and anew by the M-node when a thread has died.
+ */
+export const ENTRY_COUNT = PUT_SEGMENTS_OPENED + LINE_WORDS;
+
+/**
  * Grows when a client comes or goes: KNs compare it with what they have seen. Counted by the client
  * that comes or goes, and by the M-node for one that has died.
  */
-export const CLIENTS_EPOCH = INDEX_SPACE_LOCK + LINE_WORDS;
+export const CLIENTS_EPOCH = ENTRY_COUNT + LINE_WORDS;
 /**
  * CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped
  * by the thread that takes or frees the place;
