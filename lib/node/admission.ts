@@ -5,6 +5,7 @@
  */
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { SpaceBudget } from "../pool/space_budget.ts";
+import { mayComeBack } from "../pool/when_full.ts";
 import { Condition, Operation, Status } from "../rings/ring_layout.ts";
 import type { Change } from "./change.ts";
 import type { SlotWriter } from "../agent/slot_writer.ts";
@@ -13,17 +14,20 @@ import type { SlotWriter } from "../agent/slot_writer.ts";
 export class Admission {
   readonly #slots: SlotWriter;
   readonly #budget: SpaceBudget;
+  readonly #logsAbsentDeletes: boolean;
 
   /** Admits changes of the slots of a writer. */
   constructor(slots: SlotWriter, budget: SpaceBudget) {
     this.#slots = slots;
     this.#budget = budget;
+    this.#logsAbsentDeletes = mayComeBack(slots.pool);
   }
 
   /** Admits a change of a key, whose record is `old` now; returns a `Status`. */
   admit(change: Change, old: PoolAddress): number {
     change.old = old;
     if (change.operation === Operation.DELETE) {
+      if (old === NO_ADDRESS && this.#logsAbsentDeletes) return Status.OK;
       // A record that has expired is there for no client; the sweeper removes it.
       return this.#exists(old) && this.#holds(change, old) ? Status.OK : Status.UNMET;
     }

@@ -169,7 +169,10 @@ export interface StoreStats {
   readonly capacityBytes: number;
   /** Bytes of records that can be read. */
   readonly liveBytes: number;
-  /** Live bytes beyond which new data is refused with `PoolFullError`. */
+  /**
+   * Live bytes beyond which new data is refused with `PoolFullError`; with `whenFull: "evict"`
+   * those beyond which records are dropped.
+   */
   readonly liveBytesMax: number;
   /** Bytes appended to segments that are not free. */
   readonly usedBytes: number;
@@ -193,6 +196,11 @@ export interface StoreStats {
   readonly segmentsCleaned: number;
   /** See {@linkcode segmentsCleaned}. */
   readonly cleaningBytesMoved: number;
+  /**
+   * Records dropped because the pool was full, or had too many keys, by DPM processors and the
+   * running KNs; 0 unless `whenFull` is `"evict"`.
+   */
+  readonly evicted: number;
   /** Reads that had to start over because they raced with a change. */
   readonly readRetries: number;
   /** Threads that are attached to the store. */
@@ -294,6 +302,7 @@ export function gatherStats(
     recordHeaderBytes: RECORD_KEY * 4,
     segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
+    evicted: total(AgentCounter.EVICTED),
     attached: attachedCount(pool),
     durability: durabilityStats(pool),
     replicatedKeys: sharedKeys(pool).map((shared) => ({
