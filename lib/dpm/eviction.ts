@@ -40,6 +40,7 @@ import { Ghosts } from "../eviction/ghosts.ts";
 import { AGENT_EVICTION, SEGMENT_BIRTH } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
+import type { VictimPolicy } from "./victims.ts";
 
 const NEEDED_MASK = 7;
 const IS_MAIN = 1 << 3;
@@ -49,7 +50,7 @@ const OPENED_SHIFT = 11;
 const COUNT_MASK = 63;
 
 /** Drops records on behalf of one cleaner. */
-export class Eviction {
+export class Eviction implements VictimPolicy {
   /** Records dropped since it was made. */
   droppedCount = 0;
   readonly #pool: Pool;

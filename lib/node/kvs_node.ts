@@ -40,6 +40,7 @@ import { LifeState, lifeState } from "../agent/liveness.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
 import { agentExecutor, Executor } from "../agent/executor.ts";
+import { EntryBound } from "./entry_bound.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
@@ -100,6 +101,8 @@ export class KvsNode {
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
+  #droppedSeen = 0;
+  readonly #entryBound: EntryBound;
   /**
    * Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited
    * for.
@@ -150,6 +153,7 @@ export class KvsNode {
     this.#step = new Step({ pool, agent, executor, logs, consumers });
     this.#meter = statistics &&
       new StepMeter(statistics, counters, executor, file !== undefined);
+    this.#entryBound = new EntryBound({ pool, nodeId, agent, table, slots, counters });
     this.#sweeper = new ExpirySweeper({ pool, nodeId, agent, segments, table, counters, clock });
   }
 
@@ -189,6 +193,7 @@ export class KvsNode {
     if (group !== undefined && group.size > 0) {
       group.write();
       group.publish();
+      this.#entryBound.enforce();
     }
     if (!this.#isHelper || isForThread) work += this.#keepUp(work > 0, sweepIsDue);
     this.#meter?.end();
@@ -247,6 +252,11 @@ export class KvsNode {
     if (sweepIsDue) work += this.#sweeper.sweep();
     this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaners.cleanedCount);
     this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaners.movedBytes);
+    const droppedCount = this.#cleaners.droppedCount;
+    if (droppedCount > this.#droppedSeen) {
+      this.#counters.add(AgentCounter.EVICTED, droppedCount - this.#droppedSeen);
+      this.#droppedSeen = droppedCount;
+    }
     return work;
   }
 
@@ -263,6 +273,8 @@ export class KvsNode {
         break;
       }
       count += 1;
+      // Those of a group take effect at its end.
+      if (this.#group === undefined) this.#entryBound.enforce();
       if (count % PUBLISH_EVERY === 0) consumer.publish();
     }
     consumer.publish();

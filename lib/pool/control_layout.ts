@@ -278,6 +278,11 @@ export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
  */
 export const AGENT_VICTIM_NEXT = AGENT_EXECUTOR + 13;
 /**
+ * Of a cleaner, in a pool that evicts: what becomes of the records of its victim; see
+ * dpm/eviction.ts.
+ */
+export const AGENT_EVICTION = AGENT_EXECUTOR + 14;
+/**
  * Line 5: which KN has the block, as identity + 1, and one of NodeState in
  * routing/node_directory.ts. Written by the M-node.
  */
@@ -449,7 +454,7 @@ assert(
 );
 assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
-assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
+assert(AGENT_EVICTION < AGENT_NODE, "an executor's words are in one line");
 assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
