@@ -41,6 +41,8 @@ interface ModelPair {
 export class SegmentModel implements CacheModel {
   /** Bytes of records that cleaning has copied. */
   movedBytes = 0;
+  /** Most victims that a gain has taken. */
+  victimsMax = 0;
   readonly #segmentBytes: number;
   readonly #segments: (ModelSegment | undefined)[];
   readonly #free: SegmentId[];
@@ -148,6 +150,7 @@ export class SegmentModel implements CacheModel {
     this.#free.push(chosen);
     this.#gained += 1;
     this.#victimCount += 1;
+    this.victimsMax = Math.max(this.victimsMax, this.#victimCount);
     if (this.#gained > 0) this.#gained = this.#victimCount = 0;
   }
 }

@@ -52,7 +52,6 @@ function runGenerations(seed: number, mayLosePower: boolean): number {
   return droppedCount;
 }
 
-
 test("a process is killed at any call", () => {
   let droppedCount = 0;
   forEachSeed(SEED_COUNT, (seed) => {
