@@ -156,11 +156,6 @@ export class Cleaner {
     this.#agentAt = pool.agentAt(log.agent);
   }
 
-  /** Records dropped since it was made. */
-  get droppedCount(): number {
-    return this.#eviction?.droppedCount ?? 0;
-  }
-
   /** Whether a segment is being cleaned. */
   get isCleaning(): boolean {
     return this.#victim !== NO_SEGMENT;

@@ -179,7 +179,6 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const counters = new AgentCounters(pool, AGENT_DPM);
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
   counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
-  counters.add(AgentCounter.EVICTED, cleaner.droppedCount);
   if (TRACED.cleaning) {
     trace(
       "cleaning",

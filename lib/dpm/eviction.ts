@@ -37,6 +37,7 @@ import {
   VictimSearch,
 } from "../eviction/eviction_policy.ts";
 import { Ghosts } from "../eviction/ghosts.ts";
+import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { AGENT_EVICTION, SEGMENT_BIRTH } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
@@ -51,11 +52,10 @@ const COUNT_MASK = 63;
 
 /** Drops records on behalf of one cleaner. */
 export class Eviction implements VictimPolicy {
-  /** Records dropped since it was made. */
-  droppedCount = 0;
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
   readonly #ghosts: Ghosts;
+  readonly #counters: AgentCounters;
   readonly #stateAt: number;
   readonly #search = new VictimSearch();
   /** A segment that could not be finished: another one is tried first. */
@@ -65,6 +65,7 @@ export class Eviction implements VictimPolicy {
     this.#pool = pool;
     this.#segments = segments;
     this.#ghosts = ghosts;
+    this.#counters = new AgentCounters(pool, agent);
     this.#stateAt = pool.agentAt(agent) + AGENT_EVICTION;
   }
 
@@ -144,7 +145,7 @@ export class Eviction implements VictimPolicy {
 
   /** Remembers a record of the victim that has been dropped. */
   noteDropped(hash: number): void {
-    this.droppedCount += 1;
+    this.#counters.add(AgentCounter.EVICTED, 1);
     if ((this.#state & IS_MAIN) === 0) this.#ghosts.remember(hash);
   }
 

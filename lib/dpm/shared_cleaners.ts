@@ -80,11 +80,6 @@ export class SharedCleaners {
     return this.#cleaners.reduce((sum, { cleaner }) => sum + cleaner.movedBytes, 0);
   }
 
-  /** Records dropped by this thread, in a pool that evicts. */
-  get droppedCount(): number {
-    return this.#cleaners.reduce((sum, { cleaner }) => sum + cleaner.droppedCount, 0);
-  }
-
   /**
    * Does one step of cleaning as the first of them that is free. Returns how many records it looked
    * at; 0 means that there is nothing to clean, or no cleaner is free, or the pool is paused.

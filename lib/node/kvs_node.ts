@@ -101,7 +101,6 @@ export class KvsNode {
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
-  #droppedSeen = 0;
   readonly #entryBound: EntryBound;
   /**
    * Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited
@@ -252,11 +251,6 @@ export class KvsNode {
     if (sweepIsDue) work += this.#sweeper.sweep();
     this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaners.cleanedCount);
     this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaners.movedBytes);
-    const droppedCount = this.#cleaners.droppedCount;
-    if (droppedCount > this.#droppedSeen) {
-      this.#counters.add(AgentCounter.EVICTED, droppedCount - this.#droppedSeen);
-      this.#droppedSeen = droppedCount;
-    }
     return work;
   }
 

@@ -125,7 +125,7 @@ export class NearReads<V> implements StoreReads<V> {
       const key = keyOf(stored);
       this.#lifetime.assertOpen();
       this.#encodeSettled(key);
-      const value = this.#readOrPassOver(key, options);
+      const value = this.#readInScan(key, options);
       if (value !== undefined) yield [key, value];
     }
   }
@@ -172,6 +172,16 @@ export class NearReads<V> implements StoreReads<V> {
       this.#queues =
         gone;
     this.#cache = gone;
+  }
+
+  /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */
+  #readInScan(key: Key, options: IterationOptions | undefined): V | undefined {
+    this.#reader.raisesCounts = false;
+    try {
+      return this.#readOrPassOver(key, options);
+    } finally {
+      this.#reader.raisesCounts = true;
+    }
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */

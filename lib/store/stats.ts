@@ -5,10 +5,11 @@
  */
 import type { ClientCacheStats } from "../client/client_cache.ts";
 import type { NodeId, SegmentId, Slot } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, SLOT_COUNT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, CLEANER_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
 import { indexBytes } from "../index/index_space.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
+  AGENT_CLEANERS,
   AGENT_DPM,
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
@@ -264,6 +265,15 @@ export function countRecords(pool: Pool): number {
   return count;
 }
 
+/** Records that the cleaners have dropped that KNs share. */
+function evictedByCleaners(pool: Pool): number {
+  let count = 0;
+  for (let i = 0; i < CLEANER_COUNT_MAX; i++) {
+    count += new AgentCounters(pool, AGENT_CLEANERS + i).get(AgentCounter.EVICTED);
+  }
+  return count;
+}
+
 /** Gathers the figures that are in shared memory. */
 export function gatherStats(
   pool: Pool,
@@ -302,7 +312,7 @@ export function gatherStats(
     recordHeaderBytes: RECORD_KEY * 4,
     segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
-    evicted: total(AgentCounter.EVICTED),
+    evicted: total(AgentCounter.EVICTED) + evictedByCleaners(pool),
     attached: attachedCount(pool),
     durability: durabilityStats(pool),
     replicatedKeys: sharedKeys(pool).map((shared) => ({

@@ -253,11 +253,6 @@ export class DurableWorld implements ClientWaiter {
     return isSynced;
   }
 
-  /** Records that the cleaner has dropped in this life. */
-  get droppedCount(): number {
-    return this.#cleaner.droppedCount;
-  }
-
   /** Cleans one step. */
   clean(): void {
     this.#cleaner.doWork();

@@ -30,7 +30,6 @@ export class SimCleaner implements SimAgent {
   #cleaner: Cleaner;
   #isEnding = false;
   readonly #budget: SpaceBudget;
-  #droppedCount = 0;
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -64,14 +63,8 @@ export class SimCleaner implements SimAgent {
   #end(): void {
     this.#cleaner.abandon();
     this.#log.seal();
-    this.#droppedCount += this.#cleaner.droppedCount;
     this.#cleaner = this.#newCleaner();
     this.#isEnding = false;
-  }
-
-  /** Records dropped until now. */
-  get droppedCount(): number {
-    return this.#droppedCount + this.#cleaner.droppedCount;
   }
 
   #newCleaner(): Cleaner {

@@ -15,8 +15,6 @@ import {
   OWNER_TABLE,
   SLOT_LOCK,
 } from "../../lib/pool/control_layout.ts";
-import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
-import { AgentCounter, AgentCounters } from "../../lib/pool/agent_counters.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
@@ -191,15 +189,6 @@ export class SimWorld {
       words.push(control[this.pool.cellAt(cell as CellId) + CELL_LOCK] as OwnerWord);
     }
     return words.filter((word) => (word & HOLDER_MASK) !== 0);
-  }
-
-  /** Records that the cleaner and the KNs have dropped. */
-  get droppedCount(): number {
-    const agents = Array.from({ length: NODE_COUNT_MAX }, (_, agent) => agent);
-    return agents.reduce(
-      (sum, agent) => sum + new AgentCounters(this.pool, agent).get(AgentCounter.EVICTED),
-      this.#cleaner.droppedCount,
-    );
   }
 
   /** Lets the agents make steps. */
