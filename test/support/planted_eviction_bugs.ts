@@ -12,6 +12,7 @@ const EVICTION = "test/unit/eviction.test.ts";
 const COUNTS = "test/unit/pair_counts.test.ts";
 const DEATHS = "test/simulation/death_in_evictions.test.ts";
 const SIMULATION = "test/simulation/evictions.test.ts";
+const FAILOVERS = "test/simulation/failovers_logged.test.ts";
 const LOGGED = "test/persistence/logged_evictions.test.ts";
 
 /** Bugs in a cache. */
@@ -119,6 +120,14 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     file: "lib/pool/when_full.ts",
     edits: [["return evicts(pool) && isLogged(pool);", "return false;"]],
     caughtBy: [LOGGED],
+  },
+  {
+    name: "a delete that found nothing is said to have deleted something, when its KN has died",
+    breaks: "I5",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [["if (isIdle) return Status.UNMET;", ""]],
+    caughtBy: [FAILOVERS],
+    inTest: "deletes in a cache",
   },
   {
     name: "a full cache refuses what a full store refuses",
