@@ -43,11 +43,14 @@ export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
+export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";
 export type {
+  BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
   PutOptions,
   ReadOptions,
+  TouchOptions,
 } from "./lib/store/arguments.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {

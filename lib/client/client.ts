@@ -18,6 +18,7 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { recordClient } from "../routing/client_registry.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
@@ -27,6 +28,7 @@ import { LargeValues } from "./large_values.ts";
 import type { NodeConnection } from "./node_connection.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import {
+  draftDerived,
   draftOfKey,
   draftPut,
   type RequestDraft,
@@ -154,6 +156,24 @@ export class Client {
   ): void {
     const draft = draftOfKey(Operation.DELETE, key, condition, expectedVersion);
     this.#issue(draft, completion, sequence);
+  }
+
+  /**
+   * Issues an addition to the number of an encoded key, or another expiry time for it; for the
+   * other parameters see {@linkcode put}. Ends with the version, and for an addition with the
+   * results in the request, or with UNMET or NOT_A_NUMBER.
+   *
+   * @param operation `Operation.ADD` or `Operation.TOUCH`
+   */
+  derive(
+    operation: number,
+    key: KeyEncoder,
+    asked: DerivationWords,
+    completion: Completion,
+    mustSync: boolean,
+    sequence = 0,
+  ): void {
+    this.#issue(draftDerived(operation, key, asked, mustSync), completion, sequence);
   }
 
   /**

@@ -35,8 +35,19 @@ export interface Completion {
    * refused.
    */
   readonly restart?: HeldRequest;
-  /** Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}. */
-  settle(status: number, address: number, versionLow: number, versionHigh: number): void;
+  /**
+   * Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}.
+   *
+   * @param ring where the request is, at `requestAt`, with what the KN has left there
+   */
+  settle(
+    status: number,
+    address: number,
+    versionLow: number,
+    versionHigh: number,
+    ring: Int32Array,
+    requestAt: number,
+  ): void;
   /** Takes the reason why the request will never be answered. */
   fail(error: DinomoError): void;
 }
@@ -74,7 +85,7 @@ export function errorOf(status: number, detail = 0): DinomoError | undefined {
 }
 
 /** The version that a change has given to its key; undefined if it was not applied. */
-function versionOf(status: number, low: number, high: number): number | undefined {
+export function versionOf(status: number, low: number, high: number): number | undefined {
   return status === Status.OK ? high * 2 ** 32 + (low >>> 0) : undefined;
 }
 

@@ -27,6 +27,7 @@ import { type DinomoError, ReentrantCallError } from "../core/errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { HELD_BYTES_MAX, NESTED_CALLS_MAX, QUEUED_OPERATIONS_MAX } from "../core/limits.ts";
 import type { Client } from "./client.ts";
+import type { Completion } from "./completions.ts";
 
 /** An operation that waits for its turn, or has it. */
 export abstract class Turn {
@@ -203,6 +204,25 @@ export class KeyQueues {
     // asynchronous.
     if (isFirst) queue.wake();
     if (isFull) this.#settle(this.#firstIdle()!);
+  }
+
+  /**
+   * Issues an operation that is one request: at once, or, if the key has a queue, in its turn.
+   *
+   * @param completion takes the reason if it cannot be issued later on
+   * @param bytes kept for it meanwhile
+   * @param issue issues the request for the key that it is given, with its sequence, or with 0 for
+   *   one that has not begun before
+   */
+  issue(
+    key: KeyEncoder,
+    completion: Completion,
+    bytes: number,
+    issue: (key: KeyEncoder, sequence: number) => void,
+  ): void {
+    if (this.count === 0 || this.find(key) === undefined) return issue(key, 0);
+    const run = ({ queue, sequence }: Turn) => issue(queue.key, sequence);
+    this.add(key, new InstantTurn(bytes, run, (error) => completion.fail(error as DinomoError)));
   }
 
   /**

@@ -62,9 +62,9 @@ export class LargeValues {
       words,
       completion: {
         restart: request,
-        settle: (status, address) => {
+        settle: (status, address, _low, _high, ring, requestAt) => {
           if (status !== Status.OK) {
-            completion.settle(status, address, 0, 0);
+            completion.settle(status, address, 0, 0, ring, requestAt);
             return this.#operations.noteEnd(sequence);
           }
           this.#write(words, large.bytes, address as PoolAddress);

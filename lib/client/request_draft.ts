@@ -15,6 +15,7 @@ import {
   RecordKind,
   recordWords,
 } from "../log/record_layout.ts";
+import { DERIVATION_BYTES, type DerivationWords } from "../rings/derivation_words.ts";
 import {
   Condition,
   Operation,
@@ -68,6 +69,23 @@ export function draftPut(
   const meta = packMeta(key.byteLength, RecordKind.PUT, flags);
   const operation = packOperation(Operation.PUT, condition, mustSync);
   return { operation, meta, key, value, expiresAtMs, expectedVersion };
+}
+
+/**
+ * A request whose record the KN makes from what the key holds.
+ *
+ * @param operationKind `Operation.ADD` or `Operation.TOUCH`
+ */
+export function draftDerived(
+  operationKind: number,
+  key: KeyEncoder,
+  asked: DerivationWords,
+  mustSync: boolean,
+): RequestDraft {
+  const meta = packMeta(key.byteLength, RecordKind.PUT, key.isBinary ? FLAG_BINARY_KEY : 0);
+  const operation = packOperation(operationKind, Condition.NONE, mustSync);
+  const value = { bytes: asked.bytes, start: 0, end: DERIVATION_BYTES };
+  return { operation, meta, key, value, expiresAtMs: Infinity, expectedVersion: 0 };
 }
 
 /** A request that has a key and no value: a delete, or a read of a far pool. */

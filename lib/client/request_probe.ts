@@ -44,11 +44,18 @@ class TimedCompletion implements Completion {
     this.#startMs = this.#now();
   }
 
-  settle(status: number, address: number, versionLow: number, versionHigh: number): void {
+  settle(
+    status: number,
+    address: number,
+    versionLow: number,
+    versionHigh: number,
+    ring: Int32Array,
+    requestAt: number,
+  ): void {
     const nanos = (this.#now() - this.#startMs) * 1e6;
     this.#statistics.recordLatency(nanos, this.#weight);
     this.#statistics.requestedKeys.addLatency(this.#entry, this.#hash, nanos);
-    this.#end().settle(status, address, versionLow, versionHigh);
+    this.#end().settle(status, address, versionLow, versionHigh, ring, requestAt);
   }
 
   fail(error: DinomoError): void {

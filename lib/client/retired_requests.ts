@@ -46,8 +46,12 @@ import type { HeldRequest } from "./completions.ts";
 /** A request to a KN that is gone. */
 export interface RetiredRequest extends HeldRequest {
   readonly connection: NodeConnection;
-  /** Its number in the ring, and index of its completion entry. */
+  /**
+   * Its number in the ring, and indices of its first word and of its completion entry. The ring
+   * stays as it is until the request is decided.
+   */
   readonly number: number;
+  readonly requestAt: number;
   readonly entryAt: number;
 }
 
@@ -94,6 +98,7 @@ export class RetiredRequests {
       this.#requests.push({
         connection,
         number: (producer.settledCount + 1) | 0,
+        requestAt: at,
         entryAt: producer.completionAt(),
         slot: connection.slots[index] as Slot,
         sequence: connection.sequences[index],

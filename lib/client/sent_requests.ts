@@ -211,6 +211,8 @@ export class SentRequests {
           this.#detailOf(status, words[at + COMPLETION_ADDRESS]),
           words[at + COMPLETION_VERSION_LOW],
           words[at + COMPLETION_VERSION_HIGH],
+          words,
+          producer.oldestRequestAt(),
         );
         if (completion.restart === undefined) this.#operations.noteEnd(connection.sequences[index]);
       }
@@ -236,7 +238,9 @@ export class SentRequests {
       } else {
         this.#largeValues.disown(words);
         const { status, address, versionLow, versionHigh } = answer;
-        completion.settle(status, this.#detailOf(status, address), versionLow, versionHigh);
+        const detail = this.#detailOf(status, address);
+        const ring = request.connection.producer.words;
+        completion.settle(status, detail, versionLow, versionHigh, ring, request.requestAt);
         if (completion.restart === undefined) this.#operations.noteEnd(sequence);
       }
       this.#noteEnd(slot);

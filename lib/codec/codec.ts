@@ -27,6 +27,8 @@ export interface ValueCodec<V> {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
+  /** How it stores numbers, one of `NumberForm`. */
+  readonly numberForm: number;
   /**
    * Encodes a value.
    *

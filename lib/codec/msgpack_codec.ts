@@ -11,6 +11,7 @@ import { MsgpackEncoder, Unstorable } from "./msgpack_encoder.ts";
 import { enterCodec, leaveCodec } from "./nesting.ts";
 import { SharedStructures, type StructureStore } from "./shared_structures.ts";
 import { MARK, revive } from "./special_values.ts";
+import { NumberForm } from "./stored_numbers.ts";
 import { pathTo } from "./value_path.ts";
 
 /** The options of msgpackr that are used here; its own types lack or misstate some of them. */
@@ -40,6 +41,7 @@ function wantNativeDecoder(): void {
 
 /** MessagePack with shared structures. */
 export class MsgpackCodec<V> implements ValueCodec<V> {
+  readonly numberForm: number = NumberForm.MSGPACK;
   readonly #encoder: MsgpackEncoder;
   readonly #unpackr: Unpackr;
   readonly #structures: SharedStructures;

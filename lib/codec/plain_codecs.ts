@@ -13,10 +13,12 @@ import {
 } from "../core/errors.ts";
 import { type CustomCodec, undefinedValue, type ValueCodec } from "./codec.ts";
 import { enterCodec, leaveCodec } from "./nesting.ts";
+import { NumberForm } from "./stored_numbers.ts";
 
 abstract class WholeBufferCodec {
   bytes: Uint8Array = new Uint8Array(0);
   readonly start = 0;
+  readonly numberForm: number = NumberForm.NONE;
 
   get end(): number {
     return this.bytes.length;
@@ -25,6 +27,8 @@ abstract class WholeBufferCodec {
 
 /** JSON text in UTF-8. */
 export class JsonCodec<V> extends WholeBufferCodec implements ValueCodec<V> {
+  override readonly numberForm: number = NumberForm.JSON;
+
   encode(value: V): void {
     if (value === undefined) throw undefinedValue();
     let text: string | undefined;

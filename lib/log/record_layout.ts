@@ -94,6 +94,11 @@ export function metaWithVersionHigh(meta: number, versionHigh: number): number {
   return (meta & LOW_HALF) | (versionHigh << VERSION_HIGH_SHIFT);
 }
 
+/** The same word, of a record that has an expiry time or has none. */
+export function metaWithExpiry(meta: number, expires: boolean): number {
+  return expires ? meta | FLAG_EXPIRES : meta & ~FLAG_EXPIRES;
+}
+
 /** The high bits of the version. */
 export function metaVersionHigh(meta: number): number {
   return meta >>> VERSION_HIGH_SHIFT;

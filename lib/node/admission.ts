@@ -4,10 +4,12 @@
  * @module
  */
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
+import { RecordView } from "../log/record_view.ts";
 import type { SpaceBudget } from "../pool/space_budget.ts";
 import { mayComeBack } from "../pool/when_full.ts";
 import { Condition, Operation, Status } from "../rings/ring_layout.ts";
 import type { Change } from "./change.ts";
+import type { DerivedRecords } from "./derived_records.ts";
 import type { SlotWriter } from "../agent/slot_writer.ts";
 
 /** Admits the changes of one executor whose KN finds what they replace in the pool. */
@@ -15,15 +17,22 @@ export class Admission {
   readonly #slots: SlotWriter;
   readonly #budget: SpaceBudget;
   readonly #logsAbsentDeletes: boolean;
+  readonly #derived: DerivedRecords;
+  readonly #view: RecordView;
 
   /** Admits changes of the slots of a writer. */
-  constructor(slots: SlotWriter, budget: SpaceBudget) {
+  constructor(slots: SlotWriter, budget: SpaceBudget, derived: DerivedRecords) {
     this.#slots = slots;
     this.#budget = budget;
     this.#logsAbsentDeletes = mayComeBack(slots.pool);
+    this.#derived = derived;
+    this.#view = new RecordView(slots.pool);
   }
 
-  /** Admits a change of a key, whose record is `old` now; returns a `Status`. */
+  /**
+   * Admits a change of a key, whose record is `old` now; returns a `Status`, or an `Outcome` to
+   * wait for.
+   */
   admit(change: Change, old: PoolAddress): number {
     change.old = old;
     if (change.operation === Operation.DELETE) {
@@ -32,6 +41,10 @@ export class Admission {
       return this.#exists(old) && this.#holds(change, old) ? Status.OK : Status.UNMET;
     }
     if (!this.#holds(change, old)) return Status.UNMET;
+    if (change.isDerived) {
+      const derived = this.#derived.make(change, this.#exists(old) ? this.#show(old) : undefined);
+      if (derived !== Status.OK) return derived;
+    }
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     if (change.byteLength === 0) return Status.OK;
     const bytes = change.length * 4;
@@ -43,6 +56,11 @@ export class Admission {
     if (condition === Condition.NONE) return true;
     if (condition === Condition.ABSENT) return !this.#exists(old);
     return this.#exists(old) && this.#slots.versionOf(old) === expectedVersion;
+  }
+
+  #show(old: PoolAddress): RecordView {
+    this.#view.show(old);
+    return this.#view;
   }
 
   #exists(old: PoolAddress): boolean {

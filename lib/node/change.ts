@@ -67,7 +67,13 @@ export class Change implements KeyWords {
 
   /** Whether the change is a put. */
   get isPut(): boolean {
-    return this.operation === Operation.PUT || this.operation === Operation.COMMIT;
+    const { operation } = this;
+    return operation === Operation.PUT || operation === Operation.COMMIT || this.isDerived;
+  }
+
+  /** Whether the KN makes the record from the one that it replaces (derived_records.ts). */
+  get isDerived(): boolean {
+    return this.operation === Operation.ADD || this.operation === Operation.TOUCH;
   }
 
   /** Takes over what the request at an index of a ring says. */

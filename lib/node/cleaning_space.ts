@@ -56,7 +56,7 @@ export class CleaningSpace implements LogSpace {
         return address;
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
-      if (this.#commit.size > 0 || this.#segmentWait.isForCheckpoint) break;
+      if (this.#commit.isOpen || this.#segmentWait.isForCheckpoint) break;
       if (!this.#cleanOne(segmentReserve)) break;
     }
     return NO_ADDRESS;
@@ -77,7 +77,7 @@ export class CleaningSpace implements LogSpace {
   }
 
   whenFull(): Outcome {
-    if (this.#commit.size > 0) return Outcome.WAITS;
+    if (this.#commit.isOpen) return Outcome.WAITS;
     return this.#segmentWait.mayGoOn() ? Outcome.WAITS_FOR_SPACE : Outcome.DONE;
   }
 }

@@ -46,8 +46,8 @@ export interface CommitPolicy {
    * committed in place.
    */
   readonly staging: LogWriter;
-  /** Requests whose answers wait for the end of the step. */
-  readonly size: number;
+  /** Whether anything waits for the end of the step: answers, and slots that are locked. */
+  readonly isOpen: boolean;
   /**
    * Whether it can be told now what the change will find; otherwise it waits for the end of the
    * group.

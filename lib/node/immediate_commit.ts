@@ -44,7 +44,7 @@ export interface ImmediateCommitOptions {
 
 /** Commits the changes of one executor. */
 export class ImmediateCommit implements CommitPolicy {
-  readonly size = 0;
+  readonly isOpen = false;
   readonly staging: LogWriter;
   readonly #pool: Pool;
   readonly #control: Int32Array;

@@ -36,6 +36,7 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import { Step } from "../agent/step.ts";
 import { Admission } from "./admission.ts";
+import { DerivedRecords } from "./derived_records.ts";
 import { LifeState, lifeState } from "../agent/liveness.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
@@ -134,7 +135,8 @@ export class KvsNode {
     });
     const segmentWait = new SegmentWait(segments, budget, file, options.checkpointer);
     this.#segmentWait = segmentWait;
-    const admission = new Admission(slots, budget);
+    const derived = new DerivedRecords(pool, log);
+    const admission = new Admission(slots, budget, derived);
     const parts = { pool, nodeId, agent, segments, table, slots, admission, log };
     let staging = log;
     if (file !== undefined) {
@@ -147,7 +149,16 @@ export class KvsNode {
     const { segmentCount } = pool.geometry;
     const room = { cleaners, segments, segmentWait, counters, commit, segmentCount };
     const space = new CleaningSpace(room);
-    this.#pipeline = new RequestPipeline({ pool, segments, log, space, commit, counters, file });
+    const records = { log, derived };
+    this.#pipeline = new RequestPipeline({
+      pool,
+      segments,
+      ...records,
+      space,
+      commit,
+      counters,
+      file,
+    });
     const logs = staging === log ? [log] : [log, staging];
     this.#step = new Step({ pool, agent, executor, logs, consumers });
     this.#meter = statistics &&
@@ -189,7 +200,7 @@ export class KvsNode {
     if (work > 0) this.#counters.add(AgentCounter.BATCHES, 1);
     if (this.#isHelper) this.#counters.add(AgentCounter.HELPED, work);
     const group = this.#group;
-    if (group !== undefined && group.size > 0) {
+    if (group?.isOpen) {
       group.write();
       group.publish();
       this.#entryBound.enforce();
@@ -262,7 +273,7 @@ export class KvsNode {
       if (at === RING_EMPTY) break;
       if (this.#pipeline.execute(consumer, at) !== Outcome.DONE) {
         // A request that waits for its own group only need not wait longer than that.
-        this.#isStalled = this.#group === undefined || this.#group.size === 0;
+        this.#isStalled = !this.#group?.isOpen;
         consumer.putBack(at);
         break;
       }

@@ -73,8 +73,8 @@ export class LoggedCommit implements CommitPolicy {
     this.#group = new RequestGroup(options);
   }
 
-  get size(): number {
-    return this.#group.members.length;
+  get isOpen(): boolean {
+    return this.#group.isOpen;
   }
 
   mayJoin(change: Change): boolean {

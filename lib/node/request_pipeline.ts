@@ -9,8 +9,8 @@
  *    routing/ownership.ts). If the slot has moved the record is cancelled, and the client sends the
  *    request to the new owner. Appending comes first because it may clean, and a cleaner locks
  *    slots.
- * 3. **Admit.** Find what the change replaces; check its condition, and that there is room for what
- *    it adds.
+ * 3. **Admit.** Find what the change replaces; check its condition; if the record is to be made from
+ *    what it replaces, make it (derived_records.ts); check that there is room for what it adds.
  * 4. **Commit** (commit_policy.ts): give the record the next version (I9), prepare the answer in
  *    the ring (from here on the change is made even if this thread dies, I5), make it durable,
  *    point the index at it, which is complete by then (I2), answer, and unlock.
@@ -52,12 +52,15 @@ import {
 import { isUnavailable, Lock } from "../routing/ownership.ts";
 import { Change } from "./change.ts";
 import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
+import type { DerivedRecords } from "./derived_records.ts";
 
 /** What requests are executed with: the parts of their KN. */
 export interface RequestPipelineOptions {
   readonly pool: Pool;
   readonly segments: SegmentTable;
   readonly log: LogWriter;
+  /** Makes the records in that log that are made here. */
+  readonly derived: DerivedRecords;
   readonly space: LogSpace;
   readonly commit: CommitPolicy;
   readonly counters: AgentCounters;
@@ -70,6 +73,7 @@ export class RequestPipeline {
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
   readonly #log: LogWriter;
+  readonly #derived: DerivedRecords;
   readonly #space: LogSpace;
   readonly #commit: CommitPolicy;
   readonly #counters: AgentCounters;
@@ -82,6 +86,7 @@ export class RequestPipeline {
     this.#pool = options.pool;
     this.#segments = options.segments;
     this.#log = options.log;
+    this.#derived = options.derived;
     this.#space = options.space;
     this.#commit = options.commit;
     this.#counters = options.counters;
@@ -144,7 +149,7 @@ export class RequestPipeline {
       commit.commit(consumer, change);
       return Outcome.DONE;
     }
-    if (!this.#isInPlace(change)) this.#log.cancel(change.address, change.length);
+    if (!this.#isInPlace(change)) this.#giveBack(change);
     if (verdict === Status.MOVED) this.#counters.add(AgentCounter.MOVED, 1);
     if (verdict >= Status.OK) commit.refuse(consumer, verdict, change.staged);
     if (lock === Lock.TAKEN) commit.release(change);
@@ -156,13 +161,15 @@ export class RequestPipeline {
    * segment.
    */
   #append(change: Change): boolean {
-    const { staged, source, from, length, isPut } = change;
+    const { staged, source, from, isPut } = change;
     if (this.#isInPlace(change)) {
       change.place(this.#pool, staged);
       return true;
     }
     const segmentReserve = isPut ? PUT_SEGMENT_RESERVE : DELETE_SEGMENT_RESERVE;
-    const address = this.#space.reserve(this.#log, length, segmentReserve);
+    const { length } = change;
+    if (change.isDerived) change.length = Math.max(length, this.#derived.wantedWords);
+    const address = this.#space.reserve(this.#log, change.length, segmentReserve);
     if (address === NO_ADDRESS) return false;
     change.place(this.#pool, address);
     copyWords(source, from, change.record, change.to, length);
@@ -171,6 +178,11 @@ export class RequestPipeline {
       change.record[at] = metaWithKind(change.record[at], RecordKind.PUT);
     }
     return true;
+  }
+
+  /** Gives back the space of a record that is not committed, unless that was done already. */
+  #giveBack({ address, length }: Change): void {
+    if (address !== NO_ADDRESS) this.#log.cancel(address, length);
   }
 
   /** Whether the record is where its client has written it, in the log. */

@@ -25,6 +25,7 @@
  * @module
  */
 import { copyWords } from "../core/copy_words.ts";
+import type { FoundValue } from "../log/record_view.ts";
 import {
   RESPONSES,
   RESPONSES_READ,
@@ -44,16 +45,6 @@ const RESPONSE_VALUE = 6;
 export const RESPONSES_FULL = -1;
 /** Returned by it when the value is too large for the ring. */
 export const RESPONSE_TOO_LARGE = -2;
-
-/** A value that is to be sent: words from an index, and what belongs to it. */
-export interface FoundValue {
-  readonly words: Int32Array;
-  readonly valueAt: number;
-  readonly valueBytes: number;
-  readonly version: number;
-  /** In milliseconds since the epoch, or Infinity. */
-  readonly expiresAtMs: number;
-}
 
 /** The KN's end. One thread has it, from the beginning to the end of the KN. */
 export class ResponseWriter {

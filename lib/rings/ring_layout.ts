@@ -30,7 +30,8 @@
  *   word 3   version expected by the condition, bits 0-31
  *   word 4   version expected by the condition, bits 32-47
  *   word 5   COMMIT: the address that RESERVE returned; CLEAR_SLOT: the slot
- *   word 6   the log record, as in log/record_layout.ts, without its version
+ *   word 6   the log record, as in log/record_layout.ts, without its version; of ADD and TOUCH
+ *            what it is made from, in the place of the value: see derivation_words.ts
  * ```
  *
  * **Completion entry**: status (bits 0-7) and number of the request (bits 8-31), address, version
@@ -108,6 +109,10 @@ export const Operation = {
   HAS: 7,
   /** Far placement: answer when nothing of a slot waits to be merged. */
   MERGE_SLOT: 8,
+  /** Put the sum of the stored number and another one; see derivation_words.ts. */
+  ADD: 9,
+  /** Put what is stored with another expiry time. */
+  TOUCH: 10,
 } as const;
 
 /** When a request applies. */
@@ -148,6 +153,8 @@ export const Status = {
    * long.
    */
   UNAVAILABLE: 8,
+  /** Not applied: what is stored is no number, or the sum would not be finite. */
+  NOT_A_NUMBER: 9,
 } as const;
 
 const CONDITION_SHIFT = 8;

@@ -4,6 +4,7 @@
  * @module
  */
 import { DecodeError, describe, FarOnlyError, InvalidArgumentError } from "../core/errors.ts";
+import { NumberForm } from "../codec/stored_numbers.ts";
 import { isBytes, type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
@@ -11,6 +12,7 @@ import { CELL_KEY_BYTES_MAX, EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.t
 import type { StoredKey } from "../index/one_sided_reader.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
+import { type DerivationWords, KEEP_EXPIRY } from "../rings/derivation_words.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
 import { nodeCountMax } from "./pool_sizes.ts";
 
@@ -37,6 +39,17 @@ export interface IncrementOptions extends PutOptions {
   ttlIfNew?: number;
 }
 
+/** Options of an increment that may be refused. */
+export interface BoundedIncrementOptions extends IncrementOptions {
+  /** The least that the sum may be. @default none */
+  min?: number;
+  /** The most that the sum may be. @default none */
+  max?: number;
+}
+
+/** Options of a touch, which has one of the two times. */
+export interface TouchOptions extends PutOptions {}
+
 /** Options of a read of many values. */
 export interface ReadOptions {
   /**
@@ -57,7 +70,7 @@ export interface IterationOptions extends ReadOptions {
  *
  * @param names of those that there are
  */
-function assertOptions(options: unknown, names: readonly string[]): void {
+export function assertOptions(options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
   }
@@ -193,7 +206,10 @@ export function expiryOf(options: PutOptions | undefined): number {
 export function givenExpiryOf(options: PutOptions | undefined): number | undefined {
   if (options === undefined) return undefined;
   assertOptions(options, ["ttl", "expiresAt", "durability"]);
-  const { ttl, expiresAt } = options;
+  return timeOf(options);
+}
+
+function timeOf({ ttl, expiresAt }: PutOptions): number | undefined {
   if (expiresAt === undefined) return ttl === undefined ? undefined : expiryAfter("ttl", ttl);
   if (ttl !== undefined) {
     throw new InvalidArgumentError("expiresAt must be left out where ttl is given, got both");
@@ -201,20 +217,60 @@ export function givenExpiryOf(options: PutOptions | undefined): number | undefin
   return assertExpiresAt(expiresAt);
 }
 
-/** When an increment of a key that exists expires, and of one that does not. */
-export function incrementExpiryOf(
-  options: IncrementOptions,
-): { readonly expiresAtMs: number | undefined; readonly newExpiresAtMs: number | undefined } {
-  assertOptions(options, ["ttl", "ttlIfNew", "expiresAt", "durability"]);
-  const { ttlIfNew, ...others } = options;
-  const expiresAtMs = givenExpiryOf(others);
-  if (ttlIfNew === undefined) return { expiresAtMs, newExpiresAtMs: expiresAtMs };
-  if (expiresAtMs !== undefined) {
+/** Names of the options of an increment. */
+const INCREMENT_OPTIONS = ["ttl", "ttlIfNew", "expiresAt", "min", "max", "durability"];
+
+/**
+ * Writes what an increment with these options asks for.
+ *
+ * @param form how the store writes numbers, one of `NumberForm`
+ */
+export function askToAdd(
+  asked: DerivationWords,
+  form: number,
+  by: number,
+  options: BoundedIncrementOptions | undefined,
+): void {
+  if (form === NumberForm.NONE) {
+    throw new InvalidArgumentError(
+      'increment must be called on a store with the codec "msgpack" or "json", got one with ' +
+        "another codec, of which the store cannot read numbers: use update(key, change)",
+    );
+  }
+  if (typeof by !== "number" || !Number.isFinite(by)) {
+    throw new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`);
+  }
+  if (options === undefined) {
+    return asked.askToAdd(form, by, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+  }
+  assertOptions(options, INCREMENT_OPTIONS);
+  const { ttlIfNew } = options;
+  const given = timeOf(options);
+  if (ttlIfNew !== undefined && given !== undefined) {
     throw new InvalidArgumentError(
       "ttlIfNew must be left out where ttl or expiresAt is given, got both",
     );
   }
-  return { expiresAtMs: undefined, newExpiresAtMs: expiryAfter("ttlIfNew", ttlIfNew) };
+  const ifNew = ttlIfNew === undefined ? given : expiryAfter("ttlIfNew", ttlIfNew);
+  const min = boundOf("min", options.min, -Infinity);
+  const max = boundOf("max", options.max, Infinity);
+  if (min > max) {
+    throw new InvalidArgumentError(`min must not be greater than max, got ${min} and ${max}`);
+  }
+  asked.askToAdd(form, by, min, max, given ?? KEEP_EXPIRY, ifNew ?? Infinity);
+}
+
+function boundOf(name: string, bound: unknown, none: number): number {
+  if (bound === undefined) return none;
+  if (typeof bound === "number" && !Number.isNaN(bound)) return bound;
+  throw new InvalidArgumentError(`${name} must be a number, got ${describe(bound)}`);
+}
+
+/** When a key that is touched with these options expires. */
+export function touchExpiryOf(options: TouchOptions): number {
+  const expiresAtMs = givenExpiryOf(options);
+  if (expiresAtMs !== undefined) return expiresAtMs;
+  throw new InvalidArgumentError("options must have ttl or expiresAt, got neither");
 }
 
 function expiryAfter(name: string, ttl: number): number {

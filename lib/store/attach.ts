@@ -120,6 +120,7 @@ export async function attach<V = unknown>(
     const parts = makeClientParts<V>({
       pool,
       clientId,
+      leases: shared.leases,
       codec,
       ringOf: (agent) => attachedRing(region, clientId, agent),
       help: shared.help,

@@ -23,6 +23,7 @@ import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { packRecordClient } from "../routing/client_registry.ts";
+import { LoadLeases } from "../routing/load_leases.ts";
 import { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StoredStructures } from "./stored_structures.ts";
@@ -37,6 +38,8 @@ const CLIENT_SPIN_MICROS_MAX = 50;
 export interface ClientPartsOptions<V> {
   readonly pool: Pool;
   readonly clientId: number;
+  /** The store's leases on loading. */
+  readonly leases: SharedArrayBuffer;
   readonly codec: CodecOption<V>;
   /** The rings between this client and the KN of an agent block. */
   readonly ringOf: (agent: number) => RingHandle;
@@ -68,6 +71,7 @@ export interface ClientParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly leases: LoadLeases;
   /** What comes back for reads, if the pool is a far one. */
   readonly reads: RoutedReads | undefined;
 }
@@ -118,7 +122,8 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const cache = options.cacheBytes === undefined
     ? undefined
     : new ClientCache<V>(reader, codec, options.cacheBytes, epochMs);
-  return { client, connector, reader, codec, cache, reads };
+  const leases = new LoadLeases(pool, options.leases, clientId);
+  return { client, connector, reader, codec, cache, leases, reads };
 }
 
 /** Name of a codec. */

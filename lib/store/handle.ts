@@ -15,7 +15,7 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 /**
  * Changes whenever threads with different versions of the library could not understand each other.
  */
-const HANDLE_VERSION = 1;
+const HANDLE_VERSION = 2;
 
 /**
  * A store, to be sent to another thread of the process by `postMessage` or `workerData`, and given
@@ -40,6 +40,8 @@ export interface SharedParts extends StoreHandle {
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log: LogPlace | undefined;
+  /** Leases on loading, see routing/load_leases.ts. */
+  readonly leases: SharedArrayBuffer;
   /** Where clients count, if there are statistics. */
   readonly statistics: StatisticsRegion | undefined;
 }

@@ -19,6 +19,7 @@ import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
+import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { makeCache } from "./cache_pool.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
@@ -138,6 +139,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     ? createStatistics(resolved.clients, resolved.statistics)
     : undefined;
   claimClient(pool, 1, thisThread());
+  const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
   const opening: { store?: Store<V>; statistics?: StoreStatistics } = {};
   const nodes: NodeManager = new NodeManager({
@@ -198,6 +200,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   const parts = makeClientParts({
     pool,
     clientId: HOST_CLIENT,
+    leases,
     codec: resolved.codec,
     ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
     help,
@@ -219,6 +222,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   const handle = makeHandle({
     pool: pool.handle,
     region,
+    leases,
     codec,
     help,
     spinMicros,

@@ -20,6 +20,7 @@ import {
   type StoreEventType,
   type StoreListenerOptions,
 } from "./events.ts";
+import { DerivedWrites } from "./derived_writes.ts";
 import type { StoreHandle } from "./handle.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
@@ -27,6 +28,7 @@ import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
+import { SingleFlight } from "./single_flight.ts";
 import { StoreOperations } from "./store_operations.ts";
 import { StoreWrites } from "./writes.ts";
 
@@ -48,6 +50,8 @@ export class Store<V> extends StoreOperations<V> {
   #maintenance: StoreMaintenance;
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
+  readonly #derived: DerivedWrites;
+  readonly #flights: SingleFlight<V>;
   readonly #lifetime: StoreLifetime;
   readonly #recovery: RecoveryReport | undefined;
   readonly #events = new StoreEvents();
@@ -66,7 +70,11 @@ export class Store<V> extends StoreOperations<V> {
     const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
     const reads = makeReads?.(used) ?? new NearReads(used);
     const writes = new StoreWrites(used, reads);
-    super(reads, writes);
+    const derived = new DerivedWrites(used);
+    const flights = new SingleFlight(used, reads, writes);
+    super(reads, writes, derived, flights);
+    this.#derived = derived;
+    this.#flights = flights;
     this.#lifetime = lifetime;
     this.#used = used;
     this.#parts = parts;
@@ -250,6 +258,8 @@ export class Store<V> extends StoreOperations<V> {
     this.#lifetime.letGo();
     this.#reads.letGo();
     this.#writes.letGo();
+    this.#derived.letGo();
+    this.#flights.letGo();
     this.#used.indexedKeys.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }

@@ -5,8 +5,18 @@
  */
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
-import type { IncrementOptions, IterationOptions, PutOptions, ReadOptions } from "./arguments.ts";
+import type {
+  BoundedIncrementOptions,
+  IncrementOptions,
+  IterationOptions,
+  PutOptions,
+  ReadOptions,
+  TouchOptions,
+} from "./arguments.ts";
+import type { DerivedWrites } from "./derived_writes.ts";
 import type { Entry } from "./entry.ts";
+import type { LoadContext, LoadOptions } from "./load_options.ts";
+import type { SingleFlight } from "./single_flight.ts";
 import type { Changed } from "./update_turn.ts";
 import type { StoreReads } from "./reads.ts";
 import type { StoreWrites } from "./writes.ts";
@@ -22,11 +32,20 @@ const DELETE_RULE = "delete must be called with a key alone, got more: " +
 export abstract class StoreOperations<V> {
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
+  readonly #derived: DerivedWrites;
+  readonly #flights: SingleFlight<V>;
 
   /** Used by the store only. */
-  constructor(reads: StoreReads<V>, writes: StoreWrites<V>) {
+  constructor(
+    reads: StoreReads<V>,
+    writes: StoreWrites<V>,
+    derived: DerivedWrites,
+    flights: SingleFlight<V>,
+  ) {
     this.#reads = reads;
     this.#writes = writes;
+    this.#derived = derived;
+    this.#flights = flights;
   }
 
   /**
@@ -200,6 +219,39 @@ export abstract class StoreOperations<V> {
   }
 
   /**
+   * Reads a value, and loads and stores it if the key does not exist: once, however many callers,
+   * in however many threads, want it at one time. The others wait for the one that loads, and are
+   * freed at once when it fails: then one of another thread loads, while those of the same thread
+   * are rejected with the same error. A loader must not wait for its own key.
+   *
+   * @param load makes the value; it gets the key, and a signal that is aborted when no caller waits
+   *   any more. `flush` and `close` do not wait for it
+   * @throws what `load` throws
+   * @throws {InvalidValueError} when what it returns cannot be stored, such as undefined
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<{ rate: number }>({ capacity: "64MiB" });
+   * const load = async () => ({ rate: await Promise.resolve(1.08) });
+   * const options = { ttl: 60_000, staleWhileRevalidateMs: 600_000 };
+   * const both = await Promise.all([
+   *   store.getOrPut("EUR/USD", load, options),
+   *   store.getOrPut("EUR/USD", load, options), // waits for the first one
+   * ]);
+   * console.log(both); // [{ rate: 1.08 }, { rate: 1.08 }]
+   * ```
+   */
+  getOrPut(
+    key: Key,
+    load: (key: Key, context: LoadContext) => V | Promise<V>,
+    options?: LoadOptions,
+  ): Promise<V> {
+    return this.#flights.getOrPut(key, load, options);
+  }
+
+  /**
    * Deletes a key and resolves to the value that it had, or to undefined if it did not exist: of
    * all that take a value, such as a job, one gets it.
    */
@@ -208,17 +260,130 @@ export abstract class StoreOperations<V> {
   }
 
   /**
-   * Adds to a number atomically. A key that does not exist counts as 0.
+   * Adds to a number atomically: the KN of the key does, in one request, however many threads add
+   * at one time. A key that does not exist counts as 0. Stores with the codecs "msgpack" and "json"
+   * have numbers.
    *
    * The key's expiry time stays unless `ttl` or `expiresAt` is given; `ttlIfNew` is that of a key
    * that did not exist, such as the first of a window of a rate limiter.
    *
    * @param by what to add, a finite number; 1 if left out
-   * @returns the new value
-   * @throws {NotANumberError} when the stored value is not a number, or would not stay finite
+   * @returns the sum
+   * @throws {NotANumberError} when what is stored is no number, or the sum would not be finite
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * await store.increment("visits"); // 1
+   * await store.increment("visits", 10, { ttl: 60_000 }); // 11
+   * await store.put("stock", 1);
+   * console.log(await store.increment("stock", -1, { min: 0 })); // 0
+   * console.log(await store.increment("stock", -1, { min: 0 })); // undefined: none is left
+   * ```
    */
-  increment(key: Key, by?: number, options?: IncrementOptions): Promise<number> {
-    return this.#writes.increment(key, by === undefined ? 1 : by, options);
+  increment(key: Key, by?: number, options?: IncrementOptions): Promise<number>;
+  /**
+   * The same within bounds: where the sum would be less than `min` or greater than `max`, the key
+   * stays as it is, its expiry time too.
+   *
+   * @returns the sum, or undefined if the bounds have not allowed it
+   */
+  increment(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions,
+  ): Promise<number | undefined>;
+  increment(
+    key: Key,
+    by?: number,
+    options?: BoundedIncrementOptions,
+  ): Promise<number | undefined> {
+    return this.#derived.increment(key, by, options);
+  }
+
+  /** Like {@linkcode increment}, before it returns. */
+  incrementSync(key: Key, by?: number, options?: IncrementOptions): number;
+  /** The same within bounds; undefined if they have not allowed it. */
+  incrementSync(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions,
+  ): number | undefined;
+  incrementSync(key: Key, by?: number, options?: BoundedIncrementOptions): number | undefined {
+    return this.#derived.incrementSync(key, by, options);
+  }
+
+  /**
+   * Like {@linkcode increment}, and returns the sum with the version and the expiry time that the
+   * key has by it: what a rate limiter needs to know, of one moment.
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * const { value, expiresAt } = await store.incrementEntry("hits", 1, { ttlIfNew: 60_000 });
+   * console.log(value, expiresAt! > Date.now()); // 1 true
+   * ```
+   */
+  incrementEntry(key: Key, by?: number, options?: IncrementOptions): Promise<Entry<number>>;
+  /** The same within bounds; undefined if they have not allowed it. */
+  incrementEntry(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions,
+  ): Promise<Entry<number> | undefined>;
+  incrementEntry(
+    key: Key,
+    by?: number,
+    options?: BoundedIncrementOptions,
+  ): Promise<Entry<number> | undefined> {
+    return this.#derived.incrementEntry(key, by, options);
+  }
+
+  /** Like {@linkcode incrementEntry}, before it returns. */
+  incrementEntrySync(key: Key, by?: number, options?: IncrementOptions): Entry<number>;
+  /** The same within bounds; undefined if they have not allowed it. */
+  incrementEntrySync(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions,
+  ): Entry<number> | undefined;
+  incrementEntrySync(
+    key: Key,
+    by?: number,
+    options?: BoundedIncrementOptions,
+  ): Entry<number> | undefined {
+    return this.#derived.incrementEntrySync(key, by, options);
+  }
+
+  /**
+   * Gives a key another expiry time. The value stays as it is and does not travel: the KN of the
+   * key writes it anew in its log, with the next version.
+   *
+   * @param options `ttl` or `expiresAt`; with Infinity the key does not expire any more
+   * @returns the version that the key has by it, or undefined if it does not exist
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<{ user: string }>({ capacity: "64MiB" });
+   * await store.put("session", { user: "ann" }, { ttl: 60_000 });
+   * await store.touch("session", { ttl: 3_600_000 });
+   * await store.touch("session", { ttl: Infinity });
+   * console.log((await store.getEntry("session"))!.expiresAt); // undefined
+   * ```
+   */
+  touch(key: Key, options: TouchOptions): Promise<number | undefined> {
+    return this.#derived.touch(key, options);
+  }
+
+  /** Like {@linkcode touch}, before it returns. */
+  touchSync(key: Key, options: TouchOptions): number | undefined {
+    return this.#derived.touchSync(key, options);
   }
 
   /**

@@ -13,6 +13,7 @@ import { KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { LoadLeases } from "../routing/load_leases.ts";
 import type { StoreHandle } from "./handle.ts";
 import { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
@@ -26,6 +27,7 @@ export interface StoreParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly leases: LoadLeases;
   readonly recovery: RecoveryReport | undefined;
   /** What other threads attach by. */
   readonly handle: StoreHandle;
@@ -47,6 +49,7 @@ export interface OperationParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly leases: LoadLeases;
   readonly lifetime: StoreLifetime;
   /** Holds the key of one operation at a time. */
   readonly key: KeyEncoder;
@@ -58,7 +61,7 @@ export interface OperationParts<V> {
 
 /** Makes them for one store, whose `flush` is given. */
 export function makeOperationParts<V>(
-  { pool, client, reader, codec, cache }: StoreParts<V>,
+  { pool, client, reader, codec, cache, leases }: StoreParts<V>,
   lifetime: StoreLifetime,
   flush: () => Promise<void>,
 ): OperationParts<V> {
@@ -69,6 +72,7 @@ export function makeOperationParts<V>(
     reader,
     codec,
     cache,
+    leases,
     lifetime,
     key,
     queues: new KeyQueues(client),

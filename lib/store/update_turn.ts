@@ -63,8 +63,6 @@ export interface UpdatedStore<V> {
 export interface UpdateOptions {
   /** In milliseconds since the epoch, or Infinity; undefined: as before. */
   readonly expiresAtMs: number | undefined;
-  /** The same for a key that does not exist. */
-  readonly newExpiresAtMs: number | undefined;
   readonly mustSync: boolean;
 }
 

@@ -16,15 +16,9 @@ import {
   SyncCompletions,
 } from "../client/completions.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
-import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
+import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
-import {
-  describe,
-  type DinomoError,
-  InvalidArgumentError,
-  NotANumberError,
-} from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
@@ -34,8 +28,6 @@ import {
   assertPair,
   expiryOf,
   givenExpiryOf,
-  incrementExpiryOf,
-  type IncrementOptions,
   iterable,
   mustSyncOf,
   presentVersionOf,
@@ -54,16 +46,7 @@ import {
 } from "./update_turn.ts";
 
 /** Of an update that stores its value as the one before was: the same object, as most are. */
-const USUAL_OPTIONS: UpdateOptions = updateOptions(undefined, undefined, false);
-
-/** How the value of an update is stored; all have one shape, made by hand as a spread is slow. */
-function updateOptions(
-  expiresAtMs: number | undefined,
-  newExpiresAtMs: number | undefined,
-  mustSync: boolean,
-): UpdateOptions {
-  return { expiresAtMs, newExpiresAtMs, mustSync };
-}
+const USUAL_OPTIONS: UpdateOptions = { expiresAtMs: undefined, mustSync: false };
 
 /** Writes by one thread. */
 export class StoreWrites<V> {
@@ -233,39 +216,10 @@ export class StoreWrites<V> {
       if (options === undefined) return this.#update(key, change, USUAL_OPTIONS);
       const expiresAtMs = givenExpiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      return this.#update(key, change, updateOptions(expiresAtMs, expiresAtMs, mustSync));
+      return this.#update(key, change, { expiresAtMs, mustSync });
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  increment(key: Key, by: number, options?: IncrementOptions): Promise<number> {
-    try {
-      if (typeof by !== "number" || !Number.isFinite(by)) {
-        throw new InvalidArgumentError(`by must be a finite number, got ${describe(by)}`);
-      }
-      if (options === undefined) return this.#increment(key, by, USUAL_OPTIONS);
-      const { expiresAtMs, newExpiresAtMs } = incrementExpiryOf(options);
-      const mustSync = mustSyncOf(options, this.#level);
-      return this.#increment(key, by, updateOptions(expiresAtMs, newExpiresAtMs, mustSync));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #increment(key: Key, by: number, options: UpdateOptions): Promise<number> {
-    const next = this.#update(key, (old) => {
-      const sum = old === undefined ? by : typeof old === "number" ? old + by : NaN;
-      if (!Number.isFinite(sum)) {
-        throw new NotANumberError(
-          `increment must add to a number and stay finite, got ${describe(old)} at ${
-            describe(key)
-          }`,
-        );
-      }
-      return sum as V;
-    }, options);
-    return next as Promise<unknown> as Promise<number>;
   }
 
   async getAndDelete(key: Key): Promise<V | undefined> {
@@ -366,8 +320,7 @@ export class StoreWrites<V> {
     }
     // A copy: the codec encodes the next value to the same place. (A Buffer's slice would be none.)
     const value = { bytes: new Uint8Array(bytes.subarray(start, end)), start: 0, end: end - start };
-    this.#queue(completion, value.end, ({ queue, sequence }) => {
-      const { key } = queue;
+    this.#queues.issue(this.#key, completion, value.end, (key, sequence) => {
       client.put(key, value, expiresAtMs, condition, version, completion, mustSync, sequence);
     });
   }
@@ -379,14 +332,9 @@ export class StoreWrites<V> {
       client.delete(this.#key, completion, 0, condition, version);
       return;
     }
-    this.#queue(completion, 0, ({ queue, sequence }) => {
-      client.delete(queue.key, completion, sequence, condition, version);
+    this.#queues.issue(this.#key, completion, 0, (key, sequence) => {
+      client.delete(key, completion, sequence, condition, version);
     });
-  }
-
-  #queue(completion: Completion, bytes: number, run: (turn: InstantTurn) => void): void {
-    const turn = new InstantTurn(bytes, run, (error) => completion.fail(error as DinomoError));
-    this.#queues.add(this.#key, turn);
   }
 
   #makeUpdated(reads: StoreReads<V>): UpdatedStore<V> {
@@ -396,10 +344,8 @@ export class StoreWrites<V> {
       beginSet: (key, old, value, options, completion) => {
         this.#lifetime.assertNotFailed();
         this.#codec.encode(value);
-        const { expiresAtMs, newExpiresAtMs, mustSync } = options;
-        const expiry = old === undefined
-          ? newExpiresAtMs ?? Infinity
-          : expiresAtMs ?? old.expiresAt ?? Infinity;
+        const { expiresAtMs, mustSync } = options;
+        const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
         const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;
         const version = old?.version ?? 0;
         client.put(key, this.#codec, expiry, condition, version, completion, mustSync);

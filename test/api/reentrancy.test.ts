@@ -92,6 +92,8 @@ const withGetter = (call: () => void) => ({
   },
 });
 
+const addOne = (old: unknown) => (old as number ?? 0) + 1;
+
 const once = (call: () => void) => {
   let isCalled = false;
   return () => {
@@ -281,9 +283,9 @@ for (const { name, options, isAttached } of SETUPS) {
       const store = await begin();
       const ends: Promise<unknown>[] = [];
       const end = caller.run(store, () => {
-        ends.push(applied(store.put(K, NESTED)), store.increment("n"));
+        ends.push(applied(store.put(K, NESTED)), store.update("n", addOne));
         ends.push(store.update("x", () => OTHER));
-        ends.push(store.increment("n"), store.get("x"), store.flush());
+        ends.push(store.update("n", addOne), store.get("x"), store.flush());
       });
       assert.equal(await end, caller.result);
       assert.equal(await Promise.all(ends), [true, 1, OTHER, 2, OTHER, undefined]);

@@ -8,8 +8,10 @@ import { Client } from "../../lib/client/client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { Completion } from "../../lib/client/completions.ts";
+import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { Condition, Status } from "../../lib/rings/ring_layout.ts";
+import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
+import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import type { ReadValue } from "../../lib/rings/response_ring.ts";
 import { HASH_KEY, type SimKey } from "./sim_keys.ts";
@@ -53,6 +55,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   readonly #ownSlots: readonly Slot[];
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   readonly #eyes: SimEyes;
+  readonly #asked = new DerivationWords();
   /** What comes back for reads of a far pool. */
   readonly reads: RoutedReads;
   #tickEnd: (() => void)[] = [];
@@ -217,12 +220,14 @@ export class SimClient implements SimAgent, ClientWaiter {
     if (isFar && random.next() < 0.4) return this.#get(this.#pickModel());
     // A counter that vanishes begins again.
     if (!this.#world.evicts && random.next() < 0.1) return this.#increment();
+    if (!this.#world.evicts && random.next() < 0.1) return this.#add();
     if (this.#ownSlots.length > 0 && random.next() < 0.01) {
       return this.#clear(random.pick(this.#ownSlots));
     }
     const model = this.#pickModel();
     const choice = random.next();
     if (choice < 0.2) return this.#delete(model);
+    if (choice < 0.25) return this.#touch(model);
     if (choice < 0.3) return this.#put(model, "put-absent", Condition.ABSENT, 0);
     if (choice < 0.4) {
       const version = random.next() < 0.2 ? 1 : model.state?.version ?? 1;
@@ -244,9 +249,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     condition: number,
     expectedVersion: number,
   ): SimCompletion {
-    const { random, nowMs } = this.#world;
-    const mayExpire = this.#ownSlots.includes(model.key.slot) && random.next() < 0.3;
-    const expiresAtMs = mayExpire ? nowMs + random.between(1, TTL_MS_MAX) : Infinity;
+    const expiresAtMs = this.#pickExpiry(model);
     const operation = this.#world.newOperation(kind, expiresAtMs, expectedVersion);
     const completion = this.#begin([model], operation);
     const bytes = makeValue(model.key.number, operation.number, this.#valueBytes());
@@ -254,6 +257,21 @@ export class SimClient implements SimAgent, ClientWaiter {
     const value = { bytes, start: 0, end: bytes.length };
     this.client.put(this.#encoder, value, expiresAtMs, condition, expectedVersion, completion);
     return completion;
+  }
+
+  #touch(model: KeyModel): SimCompletion {
+    const expiresAtMs = this.#pickExpiry(model);
+    const completion = this.#begin([model], this.#world.newOperation("touch", expiresAtMs, 0));
+    this.#encoder.encode(model.key.text);
+    this.#asked.askToTouch(expiresAtMs);
+    this.client.derive(Operation.TOUCH, this.#encoder, this.#asked, completion, false);
+    return completion;
+  }
+
+  #pickExpiry({ key }: KeyModel): number {
+    const { random, nowMs } = this.#world;
+    const mayExpire = this.#ownSlots.includes(key.slot) && random.next() < 0.3;
+    return mayExpire ? nowMs + random.between(1, TTL_MS_MAX) : Infinity;
   }
 
   #delete(model: KeyModel): SimCompletion {
@@ -294,6 +312,30 @@ export class SimClient implements SimAgent, ClientWaiter {
     return completion;
   }
 
+  /** Adds one to a number to which all clients add. */
+  #add(): Awaited {
+    const sum = this.#world.random.pick(this.#world.sums);
+    const { key } = sum;
+    const maxBefore = sum.max;
+    this.#pendingCount += 1;
+    const completion = new SimCompletion((status, _version, { sum: returned }) => {
+      this.#pendingCount -= 1;
+      this.#world.countStamps(key.slot, status);
+      if (status !== Status.OK) {
+        const isFull = status === Status.LOG_FULL || status === Status.INDEX_FULL;
+        return require(isFull, `an addition to ${key.text} ended with ${status}`);
+      }
+      require(returned > maxBefore, `I4: ${key.text} was ${maxBefore}, adding 1 gave ${returned}`);
+      require(!sum.seen.has(returned), `I5: ${returned} of ${key.text} was returned twice`);
+      sum.seen.add(returned);
+      sum.max = Math.max(sum.max, returned);
+    });
+    this.#encoder.encode(key.text);
+    this.#asked.askToAdd(NumberForm.MSGPACK, 1, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+    this.client.derive(Operation.ADD, this.#encoder, this.#asked, completion, false);
+    return completion;
+  }
+
   #begin(models: readonly KeyModel[], operation: SimOperation): SimCompletion {
     for (const model of models) model.operations.push(operation);
     this.#pendingCount += 1;
@@ -314,19 +356,30 @@ export class SimClient implements SimAgent, ClientWaiter {
   }
 }
 
+type OnEnd = (status: number, version: number, left: DerivationWords) => void;
+
 /** Sees to it that an operation ends once (I5). */
 class SimCompletion implements Completion {
   isSettled = false;
-  readonly #onEnd: (status: number, version: number) => void;
+  readonly #onEnd: OnEnd;
 
-  constructor(onEnd: (status: number, version: number) => void) {
+  constructor(onEnd: OnEnd) {
     this.#onEnd = onEnd;
   }
 
-  settle(status: number, _address: number, versionLow: number, versionHigh: number): void {
+  settle(
+    status: number,
+    _address: number,
+    versionLow: number,
+    versionHigh: number,
+    ring: Int32Array,
+    requestAt: number,
+  ): void {
     require(!this.isSettled, "I5: an operation ended twice");
     this.isSettled = true;
-    this.#onEnd(status, versionHigh * 2 ** 32 + (versionLow >>> 0));
+    const left = new DerivationWords();
+    left.read(ring, requestAt + REQUEST_RECORD);
+    this.#onEnd(status, versionHigh * 2 ** 32 + (versionLow >>> 0), left);
   }
 
   fail(error: Error): void {

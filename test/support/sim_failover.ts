@@ -52,7 +52,16 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
-import { Condition, createRing, type RingHandle, Status } from "../../lib/rings/ring_layout.ts";
+import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
+import {
+  Condition,
+  createRing,
+  Operation,
+  REQUEST_RECORD,
+  type RingHandle,
+  Status,
+} from "../../lib/rings/ring_layout.ts";
+import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import { claimClient } from "../../lib/routing/client_registry.ts";
 import { announceNodes, NodeState, setNode } from "../../lib/routing/node_directory.ts";
 import { holderOf, initialiseOwner } from "../../lib/routing/ownership.ts";
@@ -73,6 +82,10 @@ export type ScriptStep =
   }
   | { readonly kind: "delete"; readonly key: number }
   | { readonly kind: "get"; readonly key: number }
+  /** The key does not expire any more. */
+  | { readonly kind: "touch"; readonly key: number }
+  /** Adds the operation's number to the sum of a slot. */
+  | { readonly kind: "add"; readonly slot: number }
   | { readonly kind: "clear"; readonly slot: number }
   /** Everything expires that was put to expire. */
   | { readonly kind: "wait" };
@@ -84,7 +97,13 @@ export const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, 5).map((key, number) =
   ...key,
   number,
 }));
+/** Beside them each slot has one that holds a sum. */
+const SUM_KEYS: readonly SimKey[] = SLOTS.map((slot) =>
+  keysOfSlots(SLOTS, 6).filter((key) => key.slot === slot)[5]!
+);
 const NOW_MS = 1_000_000;
+/** Sums are greater than any `Status`. */
+const SUM_MIN = 1000;
 const TTL_MS = 900;
 /** So long that sweeping is due again, too. */
 const WAIT_MS = 1000;
@@ -155,9 +174,12 @@ export class SimFailover {
     readonly thread: { readonly hasEnded: boolean; readonly hasGivenUp: boolean };
   }>;
   readonly #encoder = new KeyEncoder(...HASH_KEY);
+  readonly #asked = new DerivationWords();
   readonly #issued: Issued[] = [];
   /** What each key holds if everything that was issued applies, once and in this order: the number of a put. */
   readonly #expected = new Map<number, number>();
+  /** What the slots' sums are, in the same way. */
+  readonly #sums = SLOTS.map((): number | undefined => undefined);
   /** Keys that expire. */
   readonly #expiring = new Set<number>();
   #hasThreadEnded = false;
@@ -437,6 +459,10 @@ export class SimFailover {
       const expected = this.#expected.get(key.number);
       require(found === expected, `I5: ${key.text} holds ${found}, not ${expected}`);
     }
+    for (const [i, key] of SUM_KEYS.entries()) {
+      const sum = eyes.lookAtSum(key);
+      require(sum === this.#sums[i], `I5: ${key.text} holds ${sum}, not ${this.#sums[i]}`);
+    }
   }
 
   #checkSegments(): void {
@@ -516,9 +542,12 @@ export class SimFailover {
     };
     this.#issued.push(issued);
     const completion: Completion = {
-      settle: (status) => {
+      settle: (status, _address, _low, _high, ring, requestAt) => {
         require(issued.status === undefined, `I5: operation ${number} ended twice`);
         issued.status = status;
+        if (step.kind !== "add" || status !== Status.OK) return;
+        this.#asked.read(ring, requestAt + REQUEST_RECORD);
+        issued.status = this.#asked.sum;
       },
       fail: (error) => {
         if (!this.#mayRefuse || !(error instanceof UnavailableError)) throw error;
@@ -526,15 +555,28 @@ export class SimFailover {
       },
     };
     if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, completion);
+    if (step.kind === "add") return this.#add(SUM_KEYS[step.slot]!, number, completion);
     const key = KEYS[step.key]!;
     this.#encoder.encode(key.text);
     if (step.kind === "delete") return this.#client.delete(this.#encoder, completion);
     if (step.kind === "get") return this.#get(issued);
+    if (step.kind === "touch") {
+      this.#asked.askToTouch(Infinity);
+      return this.#client.derive(Operation.TOUCH, this.#encoder, this.#asked, completion, false);
+    }
     const bytes = makeValue(key.number, number, step.bytes);
     const value = { bytes, start: 0, end: bytes.length };
     const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
     const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
     this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, completion);
+  }
+
+  /** An addition: its status is the sum, which is far above any `Status`. */
+  #add(key: SimKey, number: number, completion: Completion): void {
+    const by = SUM_MIN + number;
+    this.#asked.askToAdd(NumberForm.MSGPACK, by, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+    this.#encoder.encode(key.text);
+    this.#client.derive(Operation.ADD, this.#encoder, this.#asked, completion, false);
   }
 
   /** A read: its status is the number of the put that it has found. */
@@ -558,10 +600,18 @@ export class SimFailover {
   #expect(step: Exclude<ScriptStep, { kind: "wait" }>, number: number): number {
     if (step.kind === "clear") {
       for (const key of KEYS) if (key.slot === SLOTS[step.slot]) this.#expected.delete(key.number);
+      this.#sums[step.slot] = undefined;
       return Status.OK;
+    }
+    if (step.kind === "add") {
+      return this.#sums[step.slot] = (this.#sums[step.slot] ?? 0) + SUM_MIN + number;
     }
     const exists = this.#expected.has(step.key);
     if (step.kind === "get") return this.#expected.get(step.key) ?? NOT_FOUND;
+    if (step.kind === "touch") {
+      if (exists) this.#expiring.delete(step.key);
+      return exists ? Status.OK : Status.UNMET;
+    }
     const isPut = step.kind !== "delete" && (step.kind !== "put-absent" || !exists);
     if (isPut) this.#expected.set(step.key, number);
     else if (step.kind === "delete") this.#expected.delete(step.key);

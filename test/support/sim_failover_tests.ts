@@ -25,6 +25,8 @@ const BEFORE: readonly ScriptStep[] = [
   { kind: "put-expiring", key: 4, bytes: 40 },
   { kind: "put-expiring", key: 8, bytes: 40 },
   { kind: "put-expiring", key: 12, bytes: 40 },
+  { kind: "add", slot: 0 },
+  { kind: "add", slot: 1 },
 ];
 
 /** What the step does: every kind of change, several of one key, and of slots that have other keys. */
@@ -75,6 +77,21 @@ const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
     { kind: "put", key: 2, bytes: 1500 },
     { kind: "delete", key: 3 },
   ],
+  "records that are made from others": [
+    { kind: "add", slot: 0 },
+    { kind: "touch", key: 3 },
+    { kind: "add", slot: 2 },
+    { kind: "add", slot: 0 },
+    { kind: "touch", key: 1 },
+    { kind: "touch", key: 2 },
+    { kind: "put", key: 2, bytes: 1200 },
+    { kind: "touch", key: 2 },
+    { kind: "clear", slot: 1 },
+    { kind: "add", slot: 1 },
+    { kind: "touch", key: 5 },
+    { kind: "touch", key: 2 },
+    { kind: "add", slot: 1 },
+  ],
   "values that are too large for the ring": [
     { kind: "put", key: 2, bytes: 3000 },
     { kind: "put", key: 0, bytes: 2900 },
@@ -98,7 +115,11 @@ const IDLE_SCRIPT: readonly ScriptStep[] = [
 const FAR_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 0 },
   { kind: "put", key: 0, bytes: 60 },
+  { kind: "add", slot: 0 },
+  { kind: "touch", key: 0 },
   { kind: "get", key: 1 },
+  { kind: "touch", key: 1 },
+  { kind: "add", slot: 0 },
   { kind: "put", key: 1, bytes: 1400 },
   { kind: "get", key: 0 },
   { kind: "get", key: 1 },
@@ -114,9 +135,12 @@ const FAR_SCRIPT: readonly ScriptStep[] = [
 const SHARED_KEYS = [0, 5, 10];
 const SHARED_SCRIPT: readonly ScriptStep[] = [
   { kind: "put", key: 0, bytes: 60 },
+  { kind: "touch", key: 0 },
   { kind: "get", key: 0 },
   { kind: "put-absent", key: 0, bytes: 40 },
   { kind: "delete", key: 0 },
+  { kind: "touch", key: 0 },
+  { kind: "touch", key: 10 },
   { kind: "delete", key: 10 },
   { kind: "get", key: 10 },
   { kind: "put-expiring", key: 10, bytes: 40 },

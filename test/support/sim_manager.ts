@@ -43,7 +43,7 @@ import {
   setNode,
 } from "../../lib/routing/node_directory.ts";
 import { assignSlots } from "../../lib/routing/virtual_node_ring.ts";
-import { HASH_KEY } from "./sim_keys.ts";
+import { HASH_KEY, type SimKey } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
 import { reachableRecords } from "./sim_pool_check.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
@@ -235,8 +235,11 @@ export class SimManager implements SimAgent {
 
   /** Has a key owned by several KNs, by others, or by one again; it may have to be tried again, or be left. */
   #replicate(): void {
-    const { random, sharableModels, counters } = this.#world;
-    const key = random.next() < 0.5 ? random.pick(counters).key : random.pick(sharableModels).key;
+    const { random, sharableModels, counters, sums } = this.#world;
+    const isShared = random.next() < 0.5;
+    const { key } = random.pick<{ readonly key: SimKey }>(
+      isShared ? [...counters, ...sums] : sharableModels,
+    );
     const encoder = new KeyEncoder(...HASH_KEY);
     encoder.encode(key.text);
     if (this.#isLocked(key.slot)) return;

@@ -15,7 +15,7 @@ import { Status } from "../../lib/rings/ring_layout.ts";
 import type { SimKey } from "./sim_keys.ts";
 
 /** What an operation does. */
-export type OperationKind = "put" | "put-absent" | "put-version" | "delete" | "clear";
+export type OperationKind = "put" | "put-absent" | "put-version" | "touch" | "delete" | "clear";
 
 /** An operation on its way, or ended. */
 export interface SimOperation {
@@ -120,6 +120,12 @@ export class KeyModel {
         );
         break;
       }
+      case "touch":
+        require(
+          isOk ? this.mayExist(issuedAtMs) : this.mayBeAbsent(nowMs),
+          `I4: ${what} ended with ${status}, the key holds ${this.state?.operation}`,
+        );
+        break;
       case "delete":
         require(
           isOk ? this.mayExist(issuedAtMs) : this.mayBeAbsent(nowMs),
@@ -140,7 +146,9 @@ export class KeyModel {
     );
     this.#versionWritten = version;
     this.versionSeen = Math.max(this.versionSeen, version);
-    this.state = { operation: operation.number, version, expiresAtMs: operation.expiresAtMs };
+    // A touch leaves the value as it is.
+    const number = kind === "touch" ? this.state!.operation : operation.number;
+    this.state = { operation: number, version, expiresAtMs: operation.expiresAtMs };
   }
 
   /** Notes where a read begins. */
@@ -200,7 +208,7 @@ export class KeyModel {
       record === undefined || record.expiresAtMs <= nowMs;
     require(
       isGone(begun.state) ||
-        this.#since(begun).some((operation) => !isPut(operation) || isGone(operation)),
+        this.#since(begun).some((operation) => isRemoval(operation) || isGone(operation)),
       `I4: a read missed ${this.key.text}, or saw it twice, which holds ${begun.state?.operation}`,
     );
   }
@@ -219,6 +227,10 @@ function isRefused(operation: SimOperation | undefined): boolean {
   return operation?.status === Status.LOG_FULL || operation?.status === Status.INDEX_FULL;
 }
 
+function isRemoval({ kind }: SimOperation): boolean {
+  return kind === "delete" || kind === "clear";
+}
+
 function isPut(operation: SimOperation): boolean {
-  return operation.kind !== "delete" && operation.kind !== "clear";
+  return !isRemoval(operation) && operation.kind !== "touch";
 }

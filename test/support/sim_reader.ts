@@ -9,7 +9,7 @@ import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { HASH_KEY, type SimKey } from "./sim_keys.ts";
 import { type BegunRead, type KeyModel, require, type SeenRecord } from "./sim_model.ts";
-import { readValue } from "./sim_values.ts";
+import { readValue, sumIn } from "./sim_values.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
 
@@ -35,6 +35,14 @@ export class SimEyes {
     if (!reader.read(this.#encoder, true)) return undefined;
     const { operation } = readValue(reader.value, reader.valueBytes, key.number);
     return { operation, version: reader.version };
+  }
+
+  /** Reads a number that a KN has made; undefined when there is none, NaN when it is something else. */
+  lookAtSum(key: SimKey): number | undefined {
+    const reader = this.#reader;
+    this.#encoder.encode(key.text);
+    if (!reader.read(this.#encoder, true)) return undefined;
+    return sumIn(reader.value, reader.valueBytes);
   }
 
   /** Lists the keys of a slot. */

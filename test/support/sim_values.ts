@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { NumberForm, StoredNumbers } from "../../lib/codec/stored_numbers.ts";
+
+const numbers = new StoredNumbers();
 
 /** Shortest value: its header. */
 export const VALUE_BYTES_MIN = 12;
@@ -52,6 +55,13 @@ export function readValue(bytes: Uint8Array, byteLength: number, key: number): V
     if (bytes[i] !== ((first + i) & 0xff)) throw tornValue(key, `differs at byte ${i}`);
   }
   return { key, operation };
+}
+
+/** Reads a number as MessagePack has it; NaN when it is something else. */
+export function sumIn(bytes: Uint8Array, byteLength: number): number {
+  const words = new Int32Array((byteLength + 3) >>> 2);
+  new Uint8Array(words.buffer).set(bytes.subarray(0, byteLength));
+  return numbers.read(NumberForm.MSGPACK, words, 0, byteLength);
 }
 
 /** Every byte of the two numbers has a part in it. */

@@ -43,6 +43,15 @@ export interface SimCounter {
   countMin: number;
 }
 
+/** A key to which all clients add in one request each. */
+export interface SimSum {
+  readonly key: SimKey;
+  /** What additions of 1 have returned: every number once (I5). */
+  readonly seen: Set<number>;
+  /** The largest of them. */
+  max: number;
+}
+
 /** How a simulation runs. */
 export interface SimOptions {
   readonly seed: number;
@@ -65,6 +74,7 @@ const SLOTS = [17, 1200, 2400, 4095] as Slot[];
 const KEYS_PER_SLOT_MAX = 100;
 const KEYS_PER_SLOT = 36;
 const COUNTER_COUNT = 4;
+const SUM_COUNT = 3;
 /** Of so many keys one may have several owners. */
 const SHARABLE_EVERY = 18;
 const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, KEYS_PER_SLOT_MAX);
@@ -93,6 +103,7 @@ export class SimWorld {
   /** Keys among them that may have several owners in a far pool, as may the counters. */
   readonly sharableModels: readonly KeyModel[];
   readonly counters: readonly SimCounter[];
+  readonly sums: readonly SimSum[];
   readonly clients: readonly SimClient[];
   readonly manager: SimManager;
   /** Most values are no longer: a segment holds many of them, or a few, so that it often loses its last one. */
@@ -135,6 +146,8 @@ export class SimWorld {
     this.sharableModels = this.models.filter((_, i) => i % SHARABLE_EVERY === 0);
     this.counters = keysOf(SLOTS[3]!, COUNTER_COUNT)
       .map((key) => ({ key, left: new Set<number>(), countMin: 0 }));
+    this.sums = keysOf(SLOTS[3]!, COUNTER_COUNT + SUM_COUNT).slice(COUNTER_COUNT)
+      .map((key) => ({ key, seen: new Set<number>(), max: 0 }));
     for (const slot of SLOTS) this.#stamps.set(slot, 0);
     const ofClient = (client: number) =>
       this.models.filter(({ key }) =>
@@ -228,6 +241,13 @@ export class SimWorld {
     }
     for (const { key, left, countMin } of this.counters) {
       require(left.size === countMin, `I5: ${key.text} lost increments`);
+    }
+    for (const { key, seen, max } of this.sums) {
+      const found = eyes.lookAtSum(key) ?? 0;
+      require(
+        seen.size === max && found === max,
+        `I5: ${key.text} holds ${found}, ${seen.size} additions returned up to ${max}`,
+      );
     }
   }
 

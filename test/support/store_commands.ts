@@ -118,18 +118,43 @@ const removals = fc.tuple(key, fc.boolean(), fc.boolean()).map(([k, isStale, isS
   )
 );
 
-const increments = fc.tuple(key, fc.integer()).map(([k, by]) =>
-  command(`increment(${shown(k, by)})`, async (model, { store }) => {
-    const old = model.get(k) ?? (model.has(k) ? NaN : 0);
-    const sum = typeof old === "number" ? old + by : NaN;
-    if (Number.isFinite(sum)) {
-      assert.is(await store.increment(k, by), sum);
+const bounds = fc.option(fc.record({ min: fc.integer(), max: fc.constant(2 ** 32) }), {
+  nil: undefined,
+});
+
+const increments = fc.tuple(key, fc.oneof(fc.integer(), fc.double({ noNaN: true })), bounds).map(
+  ([k, by, within]) =>
+    command(`increment(${shown(k, by, within)})`, async (model, { store }) => {
+      if (!Number.isFinite(by)) return;
+      const old = model.get(k) ?? (model.has(k) ? NaN : 0);
+      const sum = typeof old === "number" ? old + by + 0 : NaN;
+      if (!Number.isFinite(sum)) {
+        const error = await store.increment(k, by).then(() => undefined, (e: Error) => e);
+        return assert.is(error?.name, "NotANumberError");
+      }
+      const isWithin = within === undefined || (sum >= within.min && sum <= within.max);
+      const options = within ?? {};
+      const got = await store.incrementEntry(k, by, options);
+      assert.is(got?.value, isWithin ? sum : undefined);
+      if (!isWithin) return;
       model.set(k, sum);
-    } else {
-      const error = await store.increment(k, by).then(() => undefined, (e: Error) => e);
-      assert.is(error?.name, "NotANumberError");
-    }
-  })
+      assert.equal(await store.getEntry(k), got);
+    }),
+);
+
+const touches = fc.tuple(key, fc.constantFrom(LONG_MS, Infinity), fc.boolean()).map(
+  ([k, ttl, isSync]) =>
+    command(`touch${isSync ? "Sync" : ""}(${shown(k, ttl)})`, async (model, { store }) => {
+      const before = (await store.getEntry(k))?.version ?? 0;
+      const version = isSync ? store.touchSync(k, { ttl }) : await store.touch(k, { ttl });
+      assert.is(version !== undefined, model.has(k));
+      if (version === undefined) return;
+      assert.ok(version > before, `${version} after ${before}`);
+      const entry = (await store.getEntry(k))!;
+      assert.equal(entry.value, model.get(k));
+      assert.is(entry.version, version);
+      assert.is(entry.expiresAt === undefined, ttl === Infinity);
+    }),
 );
 
 const updates = fc.tuple(key, value).map(([k, v]) =>
@@ -232,6 +257,7 @@ export function storeCommands(maxCommands: number): fc.Arbitrary<Iterable<Comman
     replacements,
     removals,
     increments,
+    touches,
     updates,
   ];
   const sometimes = [batches, readsOfMany, bursts, listings];

@@ -114,6 +114,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
+      "derived_completion.ts DerivedCompletion.whenSettled": 1,
       "writes.ts StoreWrites.#issueAll": 1,
       "near_reads.ts NearReads.#whenReadable": 2,
       "near_reads.ts NearReads.#whenSettled": 1,
@@ -419,6 +420,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "Finite: each turn takes or passes one of the items, bytes or bits that are there " +
       "when it begins, or makes room in a cache, until there are none",
     places: {
+      "free_bucket_links.ts moveLinksForFile": 1,
       "sent_requests.ts SentRequests.#takeCompletions": 1,
       "sent_requests.ts SentRequests.failAll": 1,
       "dac_cache.ts DacCache.#evictFor": 1,

@@ -6,12 +6,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  type FoundValue,
   RESPONSE_TOO_LARGE,
   ResponseReader,
   RESPONSES_FULL,
   ResponseWriter,
 } from "../../lib/rings/response_ring.ts";
+import type { FoundValue } from "../../lib/log/record_view.ts";
 import { createRing } from "../../lib/rings/ring_layout.ts";
 
 const RESPONSE_BYTES = 1024;

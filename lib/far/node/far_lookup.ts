@@ -18,11 +18,11 @@ import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../../c
 import { copyWords } from "../../core/copy_words.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../core/limits.ts";
 import { type KeyWords, RecordKey } from "../../log/record_key.ts";
+import { type FoundValue, RecordView } from "../../log/record_view.ts";
 import type { UnmergedLog } from "../log/unmerged_log.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { VerbCounter, type Verbs } from "../../pool/verbs.ts";
-import type { FoundValue } from "../../rings/response_ring.ts";
-import { PoolReader, RecordView } from "./pool_reader.ts";
+import { PoolReader } from "./pool_reader.ts";
 
 /** What a KN keeps of a value in its cache. */
 export interface CachedValue extends FoundValue {

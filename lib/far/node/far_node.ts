@@ -57,6 +57,7 @@ import { CellGroup } from "./cell_group.ts";
 import { Outcome } from "../../node/commit_policy.ts";
 import { agentExecutor, Executor } from "../../agent/executor.ts";
 import { ExpirySweeper } from "../../node/expiry_sweeper.ts";
+import { DerivedRecords } from "../../node/derived_records.ts";
 import { type CachedValue, FarLookup } from "./far_lookup.ts";
 import { MergeWait } from "../../node/merge_wait.ts";
 import { RequestPipeline } from "../../node/request_pipeline.ts";
@@ -147,9 +148,11 @@ export class FarNode {
     const staged = this.#staged = new StagedValues(pool, segments);
     const cells = this.#cells = new CellGroup(pool, agent, verbs, lookup);
     this.#farBudget = new FarBudget(pool, agent, segments, budget);
+    const derived = new DerivedRecords(pool, log);
     const parts = { pool, nodeId, agent, clock, segments, log, unmerged, lookup, verbs, cells };
     const commit = this.#commit = new MergedCommit({
       ...parts,
+      derived,
       slots,
       staging,
       staged,
@@ -159,7 +162,16 @@ export class FarNode {
       syncsAlways: syncsAlways(pool),
     });
     const space = new FarSpace(verbs, commit, segmentWait);
-    const pipeline = new RequestPipeline({ pool, segments, log, space, commit, counters, file });
+    const records = { log, derived };
+    const pipeline = new RequestPipeline({
+      pool,
+      segments,
+      ...records,
+      space,
+      commit,
+      counters,
+      file,
+    });
     this.#pipeline = pipeline;
     this.#reads = new FarReads({ ...parts, commit, pipeline });
     this.#merger = new LogMerger({ pool, agent, clock });

@@ -51,8 +51,10 @@ import {
   recordWords,
 } from "../../log/record_layout.ts";
 import type { KeyWords } from "../../log/record_key.ts";
+import { RecordView } from "../../log/record_view.ts";
 import type { Change } from "../../node/change.ts";
 import { type CommitPolicy, Outcome } from "../../node/commit_policy.ts";
+import type { DerivedRecords } from "../../node/derived_records.ts";
 import { GroupState, RequestGroup, type RequestGroupOptions } from "../../node/request_group.ts";
 import { AGENT_LOGGED_END } from "../../pool/control_layout.ts";
 import type { FarBudget } from "../log/far_budget.ts";
@@ -66,7 +68,6 @@ import { Lock } from "../../routing/ownership.ts";
 import type { SlotWriter } from "../../agent/slot_writer.ts";
 import { type CellGroup, CellRead } from "./cell_group.ts";
 import type { CachedValue, FarLookup } from "./far_lookup.ts";
-import { RecordView } from "./pool_reader.ts";
 import type { SegmentWait } from "../../node/segment_wait.ts";
 import type { StagedValues } from "./staged_values.ts";
 
@@ -74,6 +75,7 @@ import type { StagedValues } from "./staged_values.ts";
 export interface MergedCommitOptions extends RequestGroupOptions {
   readonly slots: SlotWriter;
   readonly budget: FarBudget;
+  readonly derived: DerivedRecords;
   readonly log: LogWriter;
   readonly unmerged: UnmergedLog;
   readonly lookup: FarLookup;
@@ -106,11 +108,6 @@ export class MergedCommit implements CommitPolicy {
     this.#newest = new RecordView(options.pool);
   }
 
-  get size(): number {
-    return this.#group.members.length;
-  }
-
-  /** Whether there is anything to end. */
   get isOpen(): boolean {
     return this.#group.isOpen || this.#options.cells.hasAny;
   }
@@ -154,6 +151,11 @@ export class MergedCommit implements CommitPolicy {
       return this.#exists(change) && this.#holds(change) ? Status.OK : Status.UNMET;
     }
     if (!this.#holds(change)) return Status.UNMET;
+    if (change.isDerived) {
+      const old = this.#exists(change) ? this.foundOf(change) : undefined;
+      const made = this.#options.derived.make(change, old);
+      if (made !== Status.OK) return made;
+    }
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     const status = change.byteLength === 0 ? Status.OK : this.#admitPut(change);
     if (status === Status.OK) return status;

@@ -25,12 +25,10 @@ import {
 import { bucketAt, bucketIndex } from "../../index/slot_extents.ts";
 import {
   keyEquals,
-  metaKind,
   RECORD_META,
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
   recordExpiry,
-  RecordKind,
   recordVersion,
   recordWords,
   valueWord,
@@ -39,7 +37,7 @@ import type { KeyWords } from "../../log/record_key.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../../pool/control_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Verbs } from "../../pool/verbs.ts";
-import type { FoundValue } from "../../rings/response_ring.ts";
+import type { FoundValue } from "../../log/record_view.ts";
 
 const SCRATCH_WORDS_MIN = 1024;
 
@@ -152,40 +150,5 @@ export class PoolReader implements FoundValue {
     this.version = recordVersion(words[RECORD_META], words[RECORD_VERSION_LOW]);
     this.expiresAtMs = recordExpiry(words, 0);
     return FOUND;
-  }
-}
-
-/**
- * What a record in the pool says that no writer can overwrite meanwhile, such as one that this KN
- * has just logged.
- */
-export class RecordView implements FoundValue {
-  words: Int32Array = new Int32Array(0);
-  valueAt = 0;
-  valueBytes = 0;
-  version = 0;
-  expiresAtMs = Infinity;
-  recordBytes = 0;
-  /** Whether the record is a put. */
-  isPut = false;
-  readonly #pool: Pool;
-
-  /** A view of records of a pool. */
-  constructor(pool: Pool) {
-    this.#pool = pool;
-  }
-
-  /** Describes the record at an address. */
-  show(address: PoolAddress): void {
-    const words = this.#pool.wordsOf(address);
-    const at = this.#pool.wordAt(address);
-    const meta = words[at + RECORD_META];
-    this.words = words;
-    this.valueAt = at + valueWord(meta);
-    this.valueBytes = words[at + RECORD_VALUE_BYTES];
-    this.version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
-    this.expiresAtMs = recordExpiry(words, at);
-    this.recordBytes = recordWords(meta, this.valueBytes) * 4;
-    this.isPut = metaKind(meta) === RecordKind.PUT;
   }
 }

@@ -19,6 +19,8 @@ import { idOf, payloadOf, writeId } from "./payloads.ts";
 import { noteEnd, type SlowList } from "./slow_operations.ts";
 import { applied } from "../versions.ts";
 
+/** Longer than any round. */
+const TTL_MS = 3_600_000;
 /** Some keys are as long as hardly any is. */
 const LONG_KEY_EVERY = 5;
 const LONG_KEY_CHARS = 300;
@@ -61,7 +63,9 @@ export class SharedKeys {
     const key = random.below(SHARED_KEYS.length);
     const name = SHARED_KEYS[key]!;
     if (key >= PAYLOAD_KEYS) return this.#issueOnCounter(key);
-    switch (random.below(12)) {
+    switch (random.below(14)) {
+      case 12:
+        return this.#change(key);
       case 0:
       case 1:
         return this.#read(key, OperationKind.GET, () => store.get(name));
@@ -122,7 +126,27 @@ export class SharedKeys {
     const name = SHARED_KEYS[key]!;
     if (random.below(3) === 0) return this.#read(key, OperationKind.GET, () => store.get(name));
     const by = random.between(1, 9);
-    return this.#run(key, OperationKind.INCREMENT, by, 0, () => store.increment(name, by));
+    const options = random.pick([{}, { ttl: TTL_MS }, { ttlIfNew: TTL_MS }, { ttl: Infinity }]);
+    return this.#run(key, OperationKind.INCREMENT, by, 0, () => store.increment(name, by, options));
+  }
+
+  /** Touches a key, takes its value, or deletes it if it has not changed. */
+  #change(key: number): Promise<void> {
+    const { random, store } = this.#options;
+    const name = SHARED_KEYS[key]!;
+    const { TOUCH, TAKE, COMPARE_AND_DELETE } = OperationKind;
+    const version = this.#versions.get(key) ?? null;
+    const kind = random.pick(version === null ? [TOUCH, TAKE] : [TOUCH, TAKE, COMPARE_AND_DELETE]);
+    switch (kind) {
+      case TOUCH: {
+        const ttl = random.pick([TTL_MS, Infinity]);
+        return this.#run(key, kind, 0, 0, () => applied(store.touch(name, { ttl })));
+      }
+      case TAKE:
+        return this.#run(key, kind, 0, 0, async () => idOf(await store.getAndDelete(name)));
+      default:
+        return this.#run(key, kind, 0, version!, () => store.compareAndDelete(name, version!));
+    }
   }
 
   #put(key: number): Promise<void> {

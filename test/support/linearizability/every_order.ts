@@ -67,6 +67,12 @@ function explainsOne(writes: Write[], operation: Operation): boolean {
       writes.push(makeWrite(sum));
       return isPending || sum === output;
     }
+    case OperationKind.TOUCH:
+      if (isPresent) writes.push(makeWrite(current.value));
+      return isPending || isPresent === isYes;
+    case OperationKind.TAKE:
+      if (isPresent) writes.push(makeWrite(ABSENT));
+      return isPending || current.value === output;
     default:
       // Where a pending one does nothing it may as well be left out of the order.
       if (!isPending && !isYes) {
@@ -74,7 +80,7 @@ function explainsOne(writes: Write[], operation: Operation): boolean {
         return version !== ABSENT || isPresent;
       }
       if (version !== ABSENT) current.versions.add(version);
-      writes.push(makeWrite(input));
+      writes.push(makeWrite(kind === OperationKind.COMPARE_AND_SET ? input : ABSENT));
       return isPresent === (version !== ABSENT);
   }
 }

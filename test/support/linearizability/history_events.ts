@@ -15,7 +15,7 @@ export interface HistoryEvents {
   readonly returns: Int32Array;
   /** Operations in progress at once, at most. */
   readonly overlapMax: number;
-  /** Whether no value can be written twice, so that a value tells which write it is from. */
+  /** Whether no value can be written twice, so that a value tells which write it is from, and has one version. */
   readonly isUnique: boolean;
   /** Whether the only changes are increments by more than 0, so that the value never becomes smaller. */
   readonly isGrowing: boolean;
@@ -73,7 +73,8 @@ function hasUniqueValues(history: KeyHistory): boolean {
   const values = new Set<number>();
   for (let index = 0; index < history.count; index++) {
     const kind = history.kind[index];
-    if (kind === OperationKind.INCREMENT) return false;
+    // A touch gives a value another version: it does not tell which one it has.
+    if (kind === OperationKind.INCREMENT || kind === OperationKind.TOUCH) return false;
     if (kind !== OperationKind.PUT && kind !== OperationKind.COMPARE_AND_SET) continue;
     if (values.has(history.input[index])) return false;
     values.add(history.input[index]);
@@ -94,7 +95,7 @@ function findTwins(
   const { kind, input, version, output, returnAt } = history;
   const seen = new Set<number>();
   for (const index of calls) {
-    if (isReading(history, index)) seen.add(output[index]);
+    if (isReading(history, index) || kind[index] === OperationKind.TAKE) seen.add(output[index]);
   }
   const lastOf = new Map<string, number>();
   const twinBefore = new Int32Array(history.count).fill(-1);

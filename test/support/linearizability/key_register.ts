@@ -6,6 +6,8 @@
  * have larger ones (I9). That takes a number and a flag: the newest version that is known, and whether it is that of the
  * current value or of an earlier one.
  *
+ * A touch writes the same value anew.
+ *
  * A client can expect only a version that getEntry has returned before, so a compareAndSet that expects a version newer than all
  * known ones has guessed. Then either answer may be right, and yes makes the version known.
  *
@@ -64,6 +66,16 @@ export function step(history: KeyHistory, index: number): boolean {
       return true;
     case OperationKind.COMPARE_AND_SET:
       return compareAndSet(history.version[index], input, isPending || output === 1);
+    case OperationKind.COMPARE_AND_DELETE:
+      return compareAndSet(history.version[index], ABSENT, isPending || output === 1);
+    case OperationKind.TOUCH:
+      if (!isPending && isPresent !== (output === 1)) return false;
+      if (isPresent) write(register.value);
+      return isPresent || !isPending;
+    case OperationKind.TAKE:
+      if (!isPending && register.value !== output) return false;
+      if (isPresent) write(ABSENT);
+      return isPresent || !isPending;
     case OperationKind.INCREMENT: {
       const sum = isPresent ? register.value + input : input;
       if (!isPending && sum !== output) return false;
@@ -77,7 +89,8 @@ export function step(history: KeyHistory, index: number): boolean {
 
 /** Whether an operation never changes the value, whatever the state; pending, it can be ignored. */
 export function isReading(history: KeyHistory, index: number): boolean {
-  const isRefused = history.returnAt[index] !== Infinity && history.output[index] === 0;
+  const output = history.output[index];
+  const hasReturned = history.returnAt[index] !== Infinity;
   switch (history.kind[index]) {
     case OperationKind.GET:
     case OperationKind.GET_ENTRY:
@@ -85,7 +98,11 @@ export function isReading(history: KeyHistory, index: number): boolean {
       return true;
     case OperationKind.DELETE:
     case OperationKind.COMPARE_AND_SET:
-      return isRefused;
+    case OperationKind.COMPARE_AND_DELETE:
+    case OperationKind.TOUCH:
+      return hasReturned && output === 0;
+    case OperationKind.TAKE:
+      return hasReturned && output === ABSENT;
     default:
       return false;
   }

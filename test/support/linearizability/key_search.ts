@@ -13,8 +13,8 @@
  * 1. An operation that only reads takes effect as soon as the state is the one that it saw. It leaves the state as it is, so
  *    taking it out of the place where it comes later leaves an order that is as good. The same holds when a getEntry tells the
  *    version of a write, if its value tells the write.
- * 2. A put that was in progress when another put took effect, or a delete that found the key, may have taken effect
- *    just before, where nothing saw it. From then on it is optional: it may take effect later, or have done so. Pending
+ * 2. A put that was in progress when another put took effect, or a delete that found the key and does not tell what it found,
+ *    may have taken effect just before, where nothing saw it. From then on it is optional: it may take effect later, or have done so. Pending
  *    operations are optional from the beginning.
  * 3. Before another operation a put is tried only where something in progress needs its value: if nothing sees it before the
  *    next put it is optional anyway.
@@ -163,7 +163,8 @@ class KeySearch {
     const wasPresent = register.value !== ABSENT;
     if (!step(this.#history, operation)) return false;
     const isPut = hasBit(this.#open.puts, slot);
-    const hides = isPut || (wasPresent && register.value === ABSENT);
+    const isDelete = this.#history.kind[operation] === OperationKind.DELETE;
+    const hides = isPut || (isDelete && wasPresent && register.value === ABSENT);
     const { words, puts } = this.#open;
     for (let w = 0; w < words; w++) {
       this.#done[w] = this.#doneBefore[w];

@@ -21,9 +21,16 @@ export const OperationKind = {
   DELETE: 5,
   COMPARE_AND_SET: 6,
   INCREMENT: 7,
+  TOUCH: 8,
+  COMPARE_AND_DELETE: 9,
+  /** getAndDelete. */
+  TAKE: 10,
 } as const;
 
-const KIND_NAMES = ["", "get", "getEntry", "has", "put", "delete", "compareAndSet", "increment"];
+const KIND_NAMES = [
+  ...["", "get", "getEntry", "has", "put", "delete", "compareAndSet", "increment"],
+  ...["touch", "compareAndDelete", "getAndDelete"],
+];
 
 /**
  * No value: a read found no key, or compareAndSet expects none. Not a number that can be stored, and equal to itself,
@@ -38,11 +45,14 @@ export interface Operation {
   readonly kind: number;
   /** The value that it writes, or the number that it adds; otherwise 0. */
   readonly input: number;
-  /** The version that getEntry returned, or compareAndSet expects, {@linkcode ABSENT} for null; otherwise 0. */
+  /**
+   * The version that getEntry returned, or that compareAndSet or compareAndDelete expects, {@linkcode ABSENT} for null;
+   * otherwise 0.
+   */
   readonly version: number;
   /**
-   * The value that a read found, or {@linkcode ABSENT}; the sum that increment returned; 1 for true, 0 for false. Means nothing
-   * while the operation is pending.
+   * The value that a read found, or getAndDelete took, or {@linkcode ABSENT}; the sum that increment returned; 1 for true or a
+   * version, 0 for false or undefined. Means nothing while the operation is pending.
    */
   readonly output: number;
   /** Any clock that never runs backwards between threads. */
@@ -122,6 +132,7 @@ export function describeOperation(operation: Operation): string {
     case OperationKind.PUT:
       return `${name}(${input}): ${answer("done")}`;
     case OperationKind.GET:
+    case OperationKind.TAKE:
       return `${name}(): ${answer(describeValue(output))}`;
     case OperationKind.GET_ENTRY: {
       const entry = output === ABSENT ? "absent" : `${output} of version ${version}`;
@@ -131,6 +142,8 @@ export function describeOperation(operation: Operation): string {
       const expected = version === ABSENT ? "absent" : `version ${version}`;
       return `${name}(${expected}, ${input}): ${answer(output === 1)}`;
     }
+    case OperationKind.COMPARE_AND_DELETE:
+      return `${name}(version ${version}): ${answer(output === 1)}`;
     case OperationKind.INCREMENT:
       return `${name}(${input}): ${answer(String(output))}`;
     default:

@@ -7,20 +7,23 @@ import type { Random } from "../random.ts";
 import { ABSENT, type Operation, OperationKind } from "./operation.ts";
 
 const { GET, GET_ENTRY, HAS, PUT, DELETE, COMPARE_AND_SET, INCREMENT } = OperationKind;
+const { TOUCH, COMPARE_AND_DELETE, TAKE } = OperationKind;
 const UNIQUE_KINDS = [GET, GET_ENTRY, HAS, PUT, PUT, DELETE, COMPARE_AND_SET];
+const TAKEN_KINDS = [GET, GET_ENTRY, PUT, PUT, DELETE, TOUCH, COMPARE_AND_DELETE, TAKE, TAKE];
 const COUNTER_KINDS = [INCREMENT, INCREMENT, GET, GET_ENTRY, PUT, DELETE, COMPARE_AND_SET];
 
 /** Makes a history of up to `operationsMax` operations, in the order of their calls. */
 export function randomHistory(random: Random, operationsMax: number): Operation[] {
   const count = random.between(1, operationsMax);
   const isCounting = random.below(3) === 0;
+  const isTaking = random.below(2) === 0;
   // From hardly any overlap to everything at once.
   const lengthMax = random.between(1, count * 3);
   const operations: Operation[] = [];
   let callAt = 0;
   for (let i = 0; i < count; i++) {
     callAt += random.between(1, 3);
-    const kind = random.pick(isCounting ? COUNTER_KINDS : UNIQUE_KINDS);
+    const kind = random.pick(isCounting ? COUNTER_KINDS : isTaking ? TAKEN_KINDS : UNIQUE_KINDS);
     const isWriting = kind === PUT || kind === COMPARE_AND_SET;
     const small = random.between(1, 3);
     // Different for each write, or any of a few numbers.
@@ -37,6 +40,7 @@ function outputOf(random: Random, kind: number, count: number): number {
   switch (kind) {
     case GET:
     case GET_ENTRY:
+    case TAKE:
       return random.below(3) === 0 ? ABSENT : random.between(1, Math.min(4, count));
     case INCREMENT:
       return random.between(1, 5);
@@ -55,10 +59,10 @@ function versionOf(
   before: readonly Operation[],
 ): number {
   if (kind === GET_ENTRY) return random.between(1, 3);
-  if (kind !== COMPARE_AND_SET) return 0;
+  if (kind !== COMPARE_AND_SET && kind !== COMPARE_AND_DELETE) return 0;
   const told = before
     .filter((other) => other.kind === GET_ENTRY && other.returnAt < callAt)
     .filter(({ output }) => output !== ABSENT);
   if (told.length > 0 && random.below(4) > 0) return random.pick(told).version;
-  return random.below(3) > 0 ? ABSENT : 100 + callAt;
+  return kind === COMPARE_AND_SET && random.below(3) > 0 ? ABSENT : 100 + callAt;
 }

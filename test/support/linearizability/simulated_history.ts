@@ -18,11 +18,17 @@ export interface SimulatedPlan {
 }
 
 const { GET, GET_ENTRY, HAS, PUT, DELETE, COMPARE_AND_SET, INCREMENT } = OperationKind;
+const { TOUCH, COMPARE_AND_DELETE, TAKE } = OperationKind;
 
 /** Everything that a key with values of any kind can do. */
 export const REGISTER_KINDS: readonly number[] = [
   ...[GET, GET, GET, GET_ENTRY, GET_ENTRY, HAS],
   ...[PUT, PUT, PUT, DELETE, COMPARE_AND_SET, COMPARE_AND_SET],
+];
+/** The same, and what takes or touches what is there. */
+export const TAKEN_KINDS: readonly number[] = [
+  ...[...REGISTER_KINDS, PUT, PUT],
+  ...[TOUCH, COMPARE_AND_DELETE, TAKE, TAKE],
 ];
 /** A key that is a counter. */
 export const COUNTER_KINDS: readonly number[] = [INCREMENT, INCREMENT, INCREMENT, GET, GET_ENTRY];
@@ -85,7 +91,11 @@ class SimulatedKey {
 
   call(random: Random, client: number, kind: number, callAt: number): Call {
     const expected = random.below(4) === 0 ? ABSENT : this.#versionSeen;
-    const version = kind === COMPARE_AND_SET ? expected : 0;
+    const version = kind === COMPARE_AND_SET
+      ? expected
+      : kind === COMPARE_AND_DELETE
+      ? Math.max(0, this.#versionSeen)
+      : 0;
     const writes = kind === PUT || kind === COMPARE_AND_SET;
     const input = writes ? ++this.#valuesWritten : kind === INCREMENT ? 1 : 0;
     return { client, kind, input, version, output: 0, callAt, isApplied: false };
@@ -120,6 +130,18 @@ class SimulatedKey {
         if (isMet) this.#write(random, call.input);
         return;
       }
+      case COMPARE_AND_DELETE:
+        call.output = isPresent && call.version === this.#version ? 1 : 0;
+        if (call.output === 1) this.#write(random, ABSENT);
+        return;
+      case TOUCH:
+        call.output = isPresent ? 1 : 0;
+        if (isPresent) this.#write(random, this.#value);
+        return;
+      case TAKE:
+        call.output = this.#value;
+        if (isPresent) this.#write(random, ABSENT);
+        return;
       default:
         call.output = (isPresent ? this.#value : 0) + call.input;
         this.#write(random, call.output);

@@ -9,7 +9,7 @@
 import type { Random } from "../random.ts";
 import { ABSENT, type Operation, OperationKind } from "./operation.ts";
 
-const { GET, GET_ENTRY, PUT, COMPARE_AND_SET, INCREMENT } = OperationKind;
+const { GET, GET_ENTRY, PUT, COMPARE_AND_SET, INCREMENT, TAKE } = OperationKind;
 
 /** Changes the operations, which are in the order of their ends; false if there was nothing to change. */
 export type Spoiler = (operations: Operation[], random: Random) => boolean;
@@ -60,6 +60,16 @@ export const REGISTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
   },
 };
 
+/** For histories in which values are taken, too. */
+export const TAKEN_SPOILERS: Readonly<Record<string, Spoiler>> = {
+  "a value that was taken twice": (operations, random) => {
+    const first = find(operations, random, isEndedTake);
+    const value = operations[first]?.output;
+    const at = find(operations, random, (other) => isEndedTake(other) && other.output !== value);
+    return first >= 0 && change(operations, at, { output: value! });
+  },
+};
+
 /** For histories of a counter that only ever grows. */
 export const COUNTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
   "two increments with one sum": (operations, random) => {
@@ -78,6 +88,10 @@ export const COUNTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
 
 function isEndedPut({ kind, returnAt }: Operation): boolean {
   return kind === PUT && returnAt !== Infinity;
+}
+
+function isEndedTake({ kind, output, returnAt }: Operation): boolean {
+  return kind === TAKE && output !== ABSENT && returnAt !== Infinity;
 }
 
 function isEndedIncrement({ kind, returnAt }: Operation): boolean {

@@ -68,6 +68,21 @@ export function cas(version: number | null, input: number, isStored: boolean): A
   return new Answer(OperationKind.COMPARE_AND_SET, isStored ? 1 : 0, input, version ?? ABSENT);
 }
 
+/** A compareAndDelete, and whether it deleted the key. */
+export function cad(version: number, isDeleted: boolean): Answer {
+  return new Answer(OperationKind.COMPARE_AND_DELETE, isDeleted ? 1 : 0, 0, version);
+}
+
+/** A touch, and whether the key existed. */
+export function touch(existed: boolean): Answer {
+  return new Answer(OperationKind.TOUCH, existed ? 1 : 0);
+}
+
+/** A getAndDelete that took a value, or none. */
+export function take(output: number = ABSENT): Answer {
+  return new Answer(OperationKind.TAKE, output);
+}
+
 /** An increment, and the sum that it returned. */
 export function increment(by: number, sum: number): Answer {
   return new Answer(OperationKind.INCREMENT, sum, by);

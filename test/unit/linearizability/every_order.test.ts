@@ -13,6 +13,7 @@ import {
   COUNTER_KINDS,
   REGISTER_KINDS,
   simulateHistory,
+  TAKEN_KINDS,
 } from "../../support/linearizability/simulated_history.ts";
 import { renderTimeline } from "../../support/linearizability/timeline.ts";
 import { type Random, seeded } from "../../support/random.ts";
@@ -55,6 +56,11 @@ test(
 test(
   "answers of a key, one of them moved",
   seeded((random) => judgeMany(3000, 0.03, () => spoiledHistory(random, REGISTER_KINDS))),
+);
+
+test(
+  "answers of a key whose values are taken and touched, one of them moved",
+  seeded((random) => judgeMany(3000, 0.01, () => spoiledHistory(random, TAKEN_KINDS))),
 );
 
 test(

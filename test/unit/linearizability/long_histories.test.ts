@@ -16,11 +16,13 @@ import {
   COUNTER_KINDS,
   REGISTER_KINDS,
   simulateHistory,
+  TAKEN_KINDS,
 } from "../../support/linearizability/simulated_history.ts";
 import {
   COUNTER_SPOILERS,
   REGISTER_SPOILERS,
   type Spoiler,
+  TAKEN_SPOILERS,
 } from "../../support/linearizability/spoiled_history.ts";
 import { Random, seeded } from "../../support/random.ts";
 
@@ -33,7 +35,7 @@ function assertAllowed(operations: readonly Operation[]): void {
   if (violation !== undefined) assert.unreachable(renderViolation(violation));
 }
 
-for (const kinds of [REGISTER_KINDS, COUNTER_KINDS, PUT_KINDS, DELETE_KINDS]) {
+for (const kinds of [REGISTER_KINDS, TAKEN_KINDS, COUNTER_KINDS, PUT_KINDS, DELETE_KINDS]) {
   test(
     `finds an order for a key whose operations are ${[...new Set(kinds)]}`,
     seeded((random) => {
@@ -69,6 +71,15 @@ function findSpoiled(random: Random, kinds: readonly number[], spoil: Spoiler): 
 
 for (const [name, spoil] of Object.entries(REGISTER_SPOILERS)) {
   test(`finds ${name}`, seeded((random) => findSpoiled(random, REGISTER_KINDS, spoil)));
+}
+
+for (const [name, spoil] of Object.entries({ ...REGISTER_SPOILERS, ...TAKEN_SPOILERS })) {
+  // A touch gives a value another version.
+  if (name === "a value with two versions") continue;
+  test(
+    `finds ${name}, where values are taken`,
+    seeded((random) => findSpoiled(random, TAKEN_KINDS, spoil)),
+  );
 }
 
 for (const [name, spoil] of Object.entries(COUNTER_SPOILERS)) {

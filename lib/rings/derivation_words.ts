@@ -1,0 +1,123 @@
+/**
+ * What a request says whose record the KN makes from the one that it replaces (ADD, TOUCH), and
+ * what the KN leaves there for the client. It stands where the value of a put would stand, in
+ * numbers of 8 bytes:
+ *
+ * ```text
+ *   number 0   ADD: how numbers are stored, one of NumberForm
+ *   number 1   ADD: what to add
+ *   number 2   ADD: the least that the sum may be
+ *   number 3   ADD: the most that it may be
+ *   number 4   when the key expires, if it exists; KEEP_EXPIRY: as before
+ *   number 5   ADD: when the key expires, if it does not exist
+ *   number 6   result of ADD: the sum; of NOT_A_NUMBER the number that was there, NaN if none was
+ *   number 7   result: when the key expires
+ * ```
+ *
+ * Times are in milliseconds since the epoch, or Infinity.
+ *
+ * The KN writes the results before the answer is prepared, and leaves the rest as it is: a request
+ * that was not answered is sent again as it was (I5). They are the client's when the answer is.
+ *
+ * @module
+ */
+import { RECORD_META, valueWord } from "../log/record_layout.ts";
+
+const FORM = 0;
+const ADDEND = 1;
+const SUM_MIN = 2;
+const SUM_MAX = 3;
+const EXPIRES_AT = 4;
+const NEW_EXPIRES_AT = 5;
+const SUM = 6;
+const EXPIRY = 7;
+
+/** Numbers in the request. */
+export const DERIVATION_NUMBERS = 8;
+/** Bytes that they take. */
+export const DERIVATION_BYTES: number = DERIVATION_NUMBERS * 8;
+
+/** In the place of a time: the expiry time stays. */
+export const KEEP_EXPIRY = -1;
+
+/** What is to be derived, and the result, outside the ring. */
+export class DerivationWords {
+  /** The numbers, and the same memory as bytes and words. */
+  readonly numbers: Float64Array = new Float64Array(DERIVATION_NUMBERS);
+  readonly bytes: Uint8Array = new Uint8Array(this.numbers.buffer);
+  readonly #words: Int32Array = new Int32Array(this.numbers.buffer);
+
+  /** How numbers are stored. */
+  get form(): number {
+    return this.numbers[FORM];
+  }
+
+  /** What to add. */
+  get addend(): number {
+    return this.numbers[ADDEND];
+  }
+
+  /** Whether the bounds allow a sum. */
+  allows(sum: number): boolean {
+    return sum >= this.numbers[SUM_MIN] && sum <= this.numbers[SUM_MAX];
+  }
+
+  /** When a key expires that has expired at `old` until now; undefined if it does not exist. */
+  expiryAfter(old: number | undefined): number {
+    if (old === undefined) return this.numbers[NEW_EXPIRES_AT];
+    const given = this.numbers[EXPIRES_AT];
+    return given === KEEP_EXPIRY ? old : given;
+  }
+
+  /** The result of an ADD. */
+  get sum(): number {
+    return this.numbers[SUM];
+  }
+
+  /** When the key expires, by the KN's answer. */
+  get expiresAtMs(): number {
+    return this.numbers[EXPIRY];
+  }
+
+  /** Asks for an addition. */
+  askToAdd(
+    form: number,
+    addend: number,
+    min: number,
+    max: number,
+    expiresAtMs: number,
+    newExpiresAtMs: number,
+  ): void {
+    const { numbers } = this;
+    numbers[FORM] = form;
+    numbers[ADDEND] = addend;
+    numbers[SUM_MIN] = min;
+    numbers[SUM_MAX] = max;
+    numbers[EXPIRES_AT] = expiresAtMs;
+    numbers[NEW_EXPIRES_AT] = newExpiresAtMs;
+  }
+
+  /** Asks for another expiry time. */
+  askToTouch(expiresAtMs: number): void {
+    this.askToAdd(0, 0, 0, 0, expiresAtMs, Infinity);
+  }
+
+  /** Takes over what stands in a request whose record is at an index of a ring. */
+  read(ring: Int32Array, recordAt: number): void {
+    const from = placeOf(ring, recordAt);
+    const words = this.#words;
+    for (let i = 0; i < words.length; i++) words[i] = ring[from + i];
+  }
+
+  /** Leaves the results in the request. */
+  leave(ring: Int32Array, recordAt: number, sum: number, expiresAtMs: number): void {
+    this.numbers[SUM] = sum;
+    this.numbers[EXPIRY] = expiresAtMs;
+    const from = placeOf(ring, recordAt);
+    for (let i = SUM * 2; i < this.#words.length; i++) ring[from + i] = this.#words[i];
+  }
+}
+
+function placeOf(ring: Int32Array, recordAt: number): number {
+  return recordAt + valueWord(ring[recordAt + RECORD_META]);
+}

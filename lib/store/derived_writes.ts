@@ -1,0 +1,203 @@
+/**
+ * Operations whose value the key's KN makes from what it holds (node/derived_records.ts):
+ * increments, and other expiry times. Each is one request.
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import { DerivedCompletion, type ResultOf } from "../client/derived_completion.ts";
+import type { KeyQueues } from "../client/key_queues.ts";
+import { describe, NotANumberError } from "../core/errors.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
+import { Operation, Status } from "../rings/ring_layout.ts";
+import {
+  askToAdd,
+  type BoundedIncrementOptions,
+  mustSyncOf,
+  touchExpiryOf,
+  type TouchOptions,
+} from "./arguments.ts";
+import { type Entry, entryOf } from "./entry.ts";
+import type { StoreLifetime } from "./lifetime.ts";
+import type { OperationParts } from "./store_parts.ts";
+
+const takeVersion: ResultOf<number | undefined> = (_status, version) => version;
+
+/** Such operations by one thread. */
+export class DerivedWrites {
+  #client: Client;
+  #queues: KeyQueues;
+  readonly #key: KeyEncoder;
+  readonly #lifetime: StoreLifetime;
+  readonly #numberForm: number;
+  /** The store's durability, one of `DurabilityLevel`. */
+  readonly #level: number;
+  /** What the next request asks for. */
+  #asked = new DerivationWords();
+
+  /** Writes with a store's parts. */
+  constructor(parts: OperationParts<unknown>) {
+    this.#client = parts.client;
+    this.#queues = parts.queues;
+    this.#key = parts.key;
+    this.#lifetime = parts.lifetime;
+    this.#numberForm = parts.codec.numberForm;
+    this.#level = parts.pool.control[DURABILITY_LEVEL];
+  }
+
+  increment(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions | undefined,
+  ): Promise<number | undefined> {
+    return this.#addLater(key, by, options, sumOf(key));
+  }
+
+  incrementSync(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions | undefined,
+  ): number | undefined {
+    return this.#addNow(key, by, options, sumOf(key));
+  }
+
+  incrementEntry(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions | undefined,
+  ): Promise<Entry<number> | undefined> {
+    return this.#addLater(key, by, options, entryOfSum(key));
+  }
+
+  incrementEntrySync(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions | undefined,
+  ): Entry<number> | undefined {
+    return this.#addNow(key, by, options, entryOfSum(key));
+  }
+
+  touch(key: Key, options: TouchOptions): Promise<number | undefined> {
+    try {
+      const mustSync = this.#askToTouch(options);
+      return this.#issueLater(Operation.TOUCH, key, takeVersion, mustSync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  touchSync(key: Key, options: TouchOptions): number | undefined {
+    const mustSync = this.#askToTouch(options);
+    return this.#issueNow(Operation.TOUCH, key, takeVersion, mustSync);
+  }
+
+  /** Lets go of everything that leads to the pool. */
+  letGo(): void {
+    this.#client = this.#queues = undefined as never;
+  }
+
+  #addLater<Result>(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions | undefined,
+    resultOf: ResultOf<Result>,
+  ): Promise<Result> {
+    try {
+      const mustSync = this.#askToAdd(by, options);
+      return this.#issueLater(Operation.ADD, key, resultOf, mustSync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #addNow<Result>(
+    key: Key,
+    by: number | undefined,
+    options: BoundedIncrementOptions | undefined,
+    resultOf: ResultOf<Result>,
+  ): Result {
+    const mustSync = this.#askToAdd(by, options);
+    return this.#issueNow(Operation.ADD, key, resultOf, mustSync);
+  }
+
+  /** Prepares an addition; returns whether it must be synced. */
+  #askToAdd(by: number | undefined, options: BoundedIncrementOptions | undefined): boolean {
+    askToAdd(this.#asked, this.#numberForm, by === undefined ? 1 : by, options);
+    return mustSyncOf(options, this.#level);
+  }
+
+  /** Prepares a touch; returns whether it must be synced. */
+  #askToTouch(options: TouchOptions): boolean {
+    this.#asked.askToTouch(touchExpiryOf(options));
+    return mustSyncOf(options, this.#level);
+  }
+
+  #issueLater<Result>(
+    operation: number,
+    key: Key,
+    resultOf: ResultOf<Result>,
+    mustSync: boolean,
+  ): Promise<Result> {
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
+    const completion = new DerivedCompletion(resultOf);
+    const promise = completion.whenSettled();
+    const client = this.#client;
+    const asked = this.#asked;
+    // It may be issued later.
+    if (this.#queues.count !== 0) this.#asked = new DerivationWords();
+    this.#queues.issue(this.#key, completion, DERIVATION_BYTES, (own, sequence) => {
+      client.derive(operation, own, asked, completion, mustSync, sequence);
+    });
+    return promise;
+  }
+
+  #issueNow<Result>(
+    operation: number,
+    key: Key,
+    resultOf: ResultOf<Result>,
+    mustSync: boolean,
+  ): Result {
+    this.#lifetime.assertOpen();
+    const asked = this.#asked;
+    if (this.#queues.count !== 0) {
+      // Functions of the application are called, which may ask for others.
+      this.#asked = new DerivationWords();
+      this.#key.encode(key);
+      this.#queues.settle(this.#key, true);
+    }
+    this.#key.encode(key);
+    const completion = new DerivedCompletion(resultOf);
+    this.#client.derive(operation, this.#key, asked, completion, mustSync);
+    this.#client.waitFor(completion);
+    return completion.take();
+  }
+}
+
+/** The result of an increment of a key; undefined if the bounds have not allowed it. */
+function sumOf(key: Key): ResultOf<number | undefined> {
+  return (status, _version, left) => {
+    if (status === Status.OK) return left.sum;
+    if (status === Status.UNMET) return undefined;
+    throw notANumber(key, left.sum);
+  };
+}
+
+/** The same with version and expiry time. */
+function entryOfSum(key: Key): ResultOf<Entry<number> | undefined> {
+  return (status, version, left) => {
+    if (status === Status.OK) return entryOf(left.sum, version!, left.expiresAtMs);
+    if (status === Status.UNMET) return undefined;
+    throw notANumber(key, left.sum);
+  };
+}
+
+/** @param old the number that is stored; NaN if something else is */
+function notANumber(key: Key, old: number): NotANumberError {
+  const got = Number.isNaN(old) ? "a value that is none" : describe(old);
+  return new NotANumberError(
+    `increment must add to a number and stay finite, got ${got} at ${describe(key)}`,
+  );
+}
