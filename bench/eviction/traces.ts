@@ -61,7 +61,7 @@ export function makeEvictionTrace(
       looped = (looped + 1) % Math.floor(keyCount * LOOP_KEY_SHARE);
       keys.push(looped);
     } else keys.push(keyOf[rank()]!);
-    if (hasScans && i % scanEvery === scanEvery - 1 && i < readCount - 1) {
+    if (hasScans && i % scanEvery === scanEvery - 1 && i < SCAN_COUNT * scanEvery) {
       for (let key = 0; key < keyCount; key++) keys.push(key);
     }
   }
