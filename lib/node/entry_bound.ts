@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type NodeId, type PoolAddress, type Slot } from "../core/brands.ts";
+import type { NodeId, PoolAddress, Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { hasTooMany } from "../eviction/entry_count.ts";
 import { Ghosts } from "../eviction/ghosts.ts";
@@ -54,10 +54,13 @@ export class EntryBound {
   /** Drops keys while there are too many, as far as they are of this KN. */
   enforce(): void {
     const { pool } = this.#options;
-    for (let passed = 0; hasTooMany(pool) && passed < ROUNDS_MAX * SLOT_COUNT; passed++) {
+    if (!hasTooMany(pool)) return;
+    for (let passed = 0; passed < ROUNDS_MAX * SLOT_COUNT; passed++) {
       const slot = this.#slot as Slot;
       this.#slot = (this.#slot + 1) % SLOT_COUNT;
-      if (pool.control[pool.slotAt(slot) + SLOT_RECORD_COUNT] > 0) this.#pass(slot);
+      if (pool.control[pool.slotAt(slot) + SLOT_RECORD_COUNT] === 0) continue;
+      this.#pass(slot);
+      if (!hasTooMany(pool)) return;
     }
   }
 

@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, type OpenOptions } from "../../mod.ts";
-import { type EvictingLoadData, type LoadFigures } from "../support/evicting_load.ts";
+import type { EvictingLoadData, LoadFigures } from "../support/evicting_load.ts";
 import { Random, SEED } from "../support/random.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
