@@ -4,7 +4,7 @@
  *
  * ```sh
  * bun bench/eviction.ts
- * node dist/bench/eviction.js --only throughput
+ * node dist/bench/eviction.js --only throughput --redis
  * ```
  *
  * @module
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     keys: { type: "string", default: "100000" },
     seed: { type: "string", default: "42" },
     repetitions: { type: "string", default: "5" },
+    redis: { type: "boolean", default: false },
   },
 });
 const { runtime, runtimeVersion, coreCount, loadAverage } = describeEnvironment();
@@ -42,17 +43,21 @@ if (values.only !== "throughput") {
 }
 if (values.only !== "hits") {
   for (const putShare of [0.05, 0.2, 0.5]) {
-    const { full, roomy, ratio, evicted } = await measureThroughput({
+    const { full, roomy, redis, ratio, evicted } = await measureThroughput({
       threadCount: 4,
       keyCount: 100_000,
       valueBytes: 500,
       putShare,
       ms: 500,
       repetitionCount: Number(values.repetitions),
+      withRedis: values.redis,
     });
     console.log(
       `4 threads, ${100 * putShare} % puts: full ${Math.round(full / 1000)} k/s, ` +
-        `with room ${Math.round(roomy / 1000)} k/s, ratio ${ratio.toFixed(2)}, ${evicted} evicted`,
+        `with room ${Math.round(roomy / 1000)} k/s, ratio ${ratio.toFixed(2)}, ${evicted} evicted` +
+        (redis === 0
+          ? ""
+          : `; Redis ${Math.round(redis / 1000)} k/s, ${(full / redis).toFixed(1)}x`),
     );
   }
 }
