@@ -52,6 +52,7 @@ export type {
   ReadOptions,
   TouchOptions,
 } from "./lib/store/arguments.ts";
+export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
   AutoscaleOptions,

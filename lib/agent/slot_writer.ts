@@ -5,7 +5,6 @@
  */
 import { Applied, type RecordTarget } from "./apply_record.ts";
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
-import { countEntries } from "../eviction/entry_count.ts";
 import { countWhenOverwritten } from "../eviction/eviction_policy.ts";
 import { Ghosts } from "../eviction/ghosts.ts";
 import type { SlotTable } from "../index/slot_table.ts";
@@ -110,7 +109,6 @@ export class SlotWriter implements RecordTarget {
         if (isMerged) this.bury(address);
         return false;
       }
-      if (metaKeyBytes(meta) !== 0) countEntries(this.pool, 1);
     } else {
       this.#announce(old);
       this.#forgetExpiry(slotAt, old);
@@ -136,7 +134,6 @@ export class SlotWriter implements RecordTarget {
     this.#announce(record);
     this.#forgetExpiry(slotAt, record);
     this.#table.remove(slotAt);
-    countEntries(this.pool, -1);
     this.bury(record);
   }
 

@@ -154,7 +154,7 @@ export class KeyQueue {
 const soon = Promise.resolve();
 
 /**
- * Encoders of queues that have ended, which the next ones use: most queues live for one increment.
+ * Encoders of queues that have ended, which the next ones use: most queues live for one update.
  */
 const SPARE_KEYS_MAX = 64;
 
@@ -240,10 +240,10 @@ export class KeyQueues {
   }
 
   /** The same for every key with a queue. */
-  settleAll(): void {
+  settleAll(isChange: boolean): void {
     for (const queue of [...this.#byHash.values()].flat()) {
-      if (queue.isAdvancing) queue.isSelfChanged = true;
-      else this.#settle(queue);
+      if (!queue.isAdvancing) this.#settle(queue);
+      else if (isChange) queue.isSelfChanged = true;
     }
   }
 

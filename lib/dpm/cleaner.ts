@@ -75,7 +75,6 @@ import {
   SEGMENT_BYTES_MAX,
   SLOT_SHIFT,
 } from "../core/limits.ts";
-import { countEntries } from "../eviction/entry_count.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import {
@@ -304,7 +303,6 @@ export class Cleaner {
       (target === NO_ADDRESS || !eviction.keeps(this.#table.foundCount));
     if (isExpired || isDropped) {
       this.#table.remove(slotAt);
-      countEntries(pool, -1);
       swingCells(pool, hash, address, NO_ADDRESS);
       if (expiresAtMs !== Infinity) pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
       if (isDropped) eviction.noteDropped(hash);

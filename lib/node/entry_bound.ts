@@ -14,15 +14,18 @@
  * @module
  */
 import type { NodeId, PoolAddress, Slot } from "../core/brands.ts";
+import { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { hasTooMany } from "../eviction/entry_count.ts";
 import { Ghosts } from "../eviction/ghosts.ts";
+import { keyCount, keysOfSlot } from "../index/key_count.ts";
+import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import { metaKeyBytes, RECORD_HASH } from "../log/record_layout.ts";
 import type { SlotWriter } from "../agent/slot_writer.ts";
 import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
-import { SLOT_LOCK, SLOT_RECORD_COUNT } from "../pool/control_layout.ts";
+import { AGENT_KEYS_ADDED, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { entriesMax } from "../pool/when_full.ts";
 import { loadOwner, Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 
 /** Rounds after which nothing more can be dropped now: a count of 3 is 0 after three. */
@@ -43,25 +46,56 @@ export interface EntryBoundOptions {
 export class EntryBound {
   readonly #options: EntryBoundOptions;
   readonly #ghosts: Ghosts | undefined;
+  readonly #entriesMax: number;
+  readonly #keysAddedAt: number;
+  #keysAddedSeen = 0;
+  readonly #ownKey: KeyEncoder;
+  readonly #reader: OneSidedReader;
   #slot = 0;
 
-  /** Makes a hand that stands at the first slot. */
-  constructor(options: EntryBoundOptions) {
-    this.#options = options;
-    this.#ghosts = Ghosts.of(options.pool);
+  /** Makes a hand that stands at the first slot; undefined if the number of keys has no bound. */
+  static of(options: EntryBoundOptions): EntryBound | undefined {
+    return entriesMax(options.pool) === 0 ? undefined : new EntryBound(options);
   }
 
-  /** Drops keys while there are too many, as far as they are of this KN. */
+  private constructor(options: EntryBoundOptions) {
+    const { pool, agent } = options;
+    this.#options = options;
+    this.#ghosts = Ghosts.of(pool);
+    this.#entriesMax = entriesMax(pool);
+    this.#keysAddedAt = pool.agentAt(agent) + AGENT_KEYS_ADDED;
+    this.#ownKey = new KeyEncoder(...pool.hashKey);
+    this.#ownKey.encodeSystemKey();
+    // The store's own key never expires.
+    this.#reader = new OneSidedReader(pool, () => 0);
+  }
+
+  /** Drops keys if this KN has added some and there are too many, as far as they are of this KN. */
   enforce(): void {
     const { pool } = this.#options;
-    if (!hasTooMany(pool)) return;
+    const keysAdded = pool.control[this.#keysAddedAt];
+    if (keysAdded <= this.#keysAddedSeen) {
+      this.#keysAddedSeen = keysAdded;
+      return;
+    }
+    if (this.#hasTooMany()) this.#goRound();
+    this.#keysAddedSeen = pool.control[this.#keysAddedAt];
+  }
+
+  #goRound(): void {
     for (let passed = 0; passed < ROUNDS_MAX * SLOT_COUNT; passed++) {
       const slot = this.#slot as Slot;
       this.#slot = (this.#slot + 1) % SLOT_COUNT;
-      if (pool.control[pool.slotAt(slot) + SLOT_RECORD_COUNT] === 0) continue;
+      if (keysOfSlot(this.#options.pool, slot) === 0) continue;
       this.#pass(slot);
-      if (!hasTooMany(pool)) return;
+      if (!this.#hasTooMany()) return;
     }
+  }
+
+  /** Whether there are too many keys, the store's own one apart. */
+  #hasTooMany(): boolean {
+    const tooMany = keyCount(this.#options.pool) - this.#entriesMax;
+    return tooMany > 1 || (tooMany === 1 && !this.#reader.read(this.#ownKey, false));
   }
 
   #pass(slot: Slot): void {

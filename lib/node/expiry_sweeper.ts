@@ -6,7 +6,6 @@
  */
 import { NO_ADDRESS, type NodeId, type OwnerWord, type Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { countEntries } from "../eviction/entry_count.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import {
   RECORD_HASH,
@@ -98,7 +97,6 @@ export class ExpirySweeper {
       const at = this.#pool.wordAt(address);
       if (recordExpiry(words, at) > this.#clock()) return;
       this.#table.remove(slotAt);
-      countEntries(this.#pool, -1);
       swingCells(this.#pool, words[at + RECORD_HASH], address, NO_ADDRESS);
       control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
       const bytes = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) * 4;

@@ -102,7 +102,8 @@ export class KvsNode {
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
-  readonly #entryBound: EntryBound;
+  /** If the number of keys is bounded. */
+  readonly #entryBound: EntryBound | undefined;
   /**
    * Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited
    * for.
@@ -163,7 +164,7 @@ export class KvsNode {
     this.#step = new Step({ pool, agent, executor, logs, consumers });
     this.#meter = statistics &&
       new StepMeter(statistics, counters, executor, file !== undefined);
-    this.#entryBound = new EntryBound({ pool, nodeId, agent, table, slots, counters });
+    this.#entryBound = EntryBound.of({ pool, nodeId, agent, table, slots, counters });
     this.#sweeper = new ExpirySweeper({ pool, nodeId, agent, segments, table, counters, clock });
   }
 
@@ -203,7 +204,7 @@ export class KvsNode {
     if (group?.isOpen) {
       group.write();
       group.publish();
-      this.#entryBound.enforce();
+      this.#entryBound?.enforce();
     }
     if (!this.#isHelper || isForThread) work += this.#keepUp(work > 0, sweepIsDue);
     this.#meter?.end();
@@ -279,7 +280,7 @@ export class KvsNode {
       }
       count += 1;
       // Those of a group take effect at its end.
-      if (this.#group === undefined) this.#entryBound.enforce();
+      if (this.#group === undefined) this.#entryBound?.enforce();
       if (count % PUBLISH_EVERY === 0) consumer.publish();
     }
     consumer.publish();

@@ -9,8 +9,8 @@
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE SEGMENTS   1 line: count, segments opened
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
- *                         EVICTION        2 lines: segments opened for puts | keys
- *                         CLIENTS         1 line: epoch; 1 line per client
+ *                         EVICTION        1 line: segments opened for puts
+ *                         CLIENTS         1 line: epoch; 1 line per client; 1 more for its counters
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
  *                         FREE BITS       1 bit per segment
@@ -92,8 +92,14 @@ export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
  * What happens when the pool is full, one of WhenFull in when_full.ts; and most keys of a pool that
  * evicts, 0 if only its bytes are bounded. Constant after creation.
  */
-export const WHEN_FULL = GATE_PAUSED + 10;
-export const ENTRIES_MAX = GATE_PAUSED + 11;
+export const WHEN_FULL = GATE_PAUSED + 12;
+export const ENTRIES_MAX = GATE_PAUSED + 13;
+/**
+ * Keys in the index beside those that agents have added, and 1 while the sum is not to be used.
+ * Written by the M-node; see index/key_count.ts.
+ */
+export const KEY_COUNT_BASE = GATE_PAUSED + 10;
+export const KEY_COUNT_IS_DOUBTFUL = GATE_PAUSED + 11;
 
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own;
@@ -157,17 +163,12 @@ export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
  * Counted by the agents that open them.
  */
 export const PUT_SEGMENTS_OPENED = INDEX_SPACE_LOCK + LINE_WORDS;
-/**
- * Where the number of keys is bounded: keys in all tables. Counted by the holders of the slots'
- * locks, and anew by the M-node when a thread has died.
- */
-export const ENTRY_COUNT = PUT_SEGMENTS_OPENED + LINE_WORDS;
 
 /**
  * Grows when a client comes or goes: KNs compare it with what they have seen. Counted by the client
  * that comes or goes, and by the M-node for one that has died.
  */
-export const CLIENTS_EPOCH = ENTRY_COUNT + LINE_WORDS;
+export const CLIENTS_EPOCH = PUT_SEGMENTS_OPENED + LINE_WORDS;
 /**
  * CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped
  * by the thread that takes or frees the place;
@@ -183,8 +184,15 @@ export const CLIENT_LIFE = 1;
 export const CLIENT_THREAD = 2;
 export const CLIENT_THREAD_START = 3;
 
+/**
+ * CLIENT COUNTERS, a line for each client, as float64: what the clients of a place have done, and
+ * what that was when the present one came. Written by the client, read by stats(); see
+ * operation_counters.ts.
+ */
+export const CLIENT_COUNTERS = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+
 /** OWNER TABLE: one owner word per slot. Published by the M-node, loaded by clients to route. */
-export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+export const OWNER_TABLE = CLIENT_COUNTERS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
  * GENERATIONS: how often each segment was reused. Bumped by the thread that frees the segment,
@@ -298,6 +306,11 @@ export const AGENT_TENANCY = AGENT_NODE + 2;
  * there is one. Stored by the KN when a group is logged, before any of it is answered.
  */
 export const AGENT_LOGGED_END = 6 * LINE_WORDS;
+/**
+ * Keys that the agent has added to the index less those that it has removed, under all holders of
+ * the block. Written by the executor within a step; see index/key_count.ts.
+ */
+export const AGENT_KEYS_ADDED = AGENT_LOGGED_END + 1;
 /**
  * Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by
  * the agent.

@@ -12,9 +12,8 @@ import { assert } from "../core/assert.ts";
 import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { hasUnmerged } from "../far/log/log_merger.ts";
-import { recountEntries } from "../eviction/entry_count.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
-import { countOwnKeys } from "../index/own_keys.ts";
+import { recountKeys } from "../index/key_count.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import {
@@ -115,7 +114,7 @@ export function repairPool(options: RepairOptions): boolean {
     releaseClaimed(pool);
     repairReservations(options);
     repairSegments(pool);
-    recountEntries(pool, countOwnKeys(pool));
+    recountKeys(pool);
   };
   // A checkpoint frees segments behind it, and a snapshot has freeing deferred, between two pauses.
   const isDeferred = !isLogged(pool) && new SegmentTable(pool).isFreeingDeferred;

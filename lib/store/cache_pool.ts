@@ -5,10 +5,8 @@
  */
 import type { SegmentId } from "../core/brands.ts";
 import { InvalidOptionError } from "../core/errors.ts";
-import { recountEntries } from "../eviction/entry_count.ts";
 import { EVICTING_SEGMENTS_MIN } from "../eviction/eviction_policy.ts";
 import { ghostWords } from "../eviction/ghost_table.ts";
-import { countOwnKeys } from "../index/own_keys.ts";
 import { AGENT_DPM, SEGMENT_AGENT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
@@ -36,5 +34,4 @@ export function makeCache(pool: Pool, entriesMax: number): void {
     // Who has written it is not known any more. What was restored has survived, as what is in main.
     pool.control[pool.segmentAt(segment) + SEGMENT_AGENT] = AGENT_DPM;
   }
-  recountEntries(pool, countOwnKeys(pool));
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { loopTurn } from "../core/loop_turn.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { Client } from "../client/client.ts";
 import { ClientCache } from "../client/client_cache.ts";
@@ -19,6 +20,7 @@ import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { OperationCounters } from "../pool/operation_counters.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
@@ -74,6 +76,9 @@ export interface ClientParts<V> {
   readonly leases: LoadLeases;
   /** What comes back for reads, if the pool is a far one. */
   readonly reads: RoutedReads | undefined;
+  /** The client's number, and where it counts what it does. */
+  readonly clientId: number;
+  readonly counters: OperationCounters;
 }
 
 /** Makes a thread's parts. */
@@ -106,7 +111,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const client: Client = new Client({
     pool,
     clientId: packRecordClient(pool, clientId),
-    waiter: new EventLoopWaiter(spinner, now),
+    waiter: new EventLoopWaiter(spinner, now, loopTurn),
     onFlush,
     onBlocked,
     onPoll: () => {
@@ -123,7 +128,8 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     ? undefined
     : new ClientCache<V>(reader, codec, options.cacheBytes, epochMs);
   const leases = new LoadLeases(pool, options.leases, clientId);
-  return { client, connector, reader, codec, cache, leases, reads };
+  const counters = new OperationCounters(pool, clientId);
+  return { client, connector, reader, codec, cache, leases, reads, clientId, counters };
 }
 
 /** Name of a codec. */

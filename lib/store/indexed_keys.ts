@@ -3,14 +3,20 @@
  *
  * @module
  */
+import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import type { Pool } from "../pool/pool.ts";
+import { mayComeBack } from "../pool/when_full.ts";
 import { type IterationOptions, prefixOf } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { countRecords } from "./stats.ts";
+
+/** A key that is collected costs as much as so many bytes that are copied. */
+const COLLECTED_BYTES = 512;
 
 /** Looks at the index as a whole. */
 export class IndexedKeys {
@@ -40,18 +46,46 @@ export class IndexedKeys {
     this.#lifetime.assertOpen();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
-    return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
+    return keyCount(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
   }
 
-  /** Every key, when all that this thread has issued before has ended. */
-  async *scan(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
+  /** The keys of each slot in turn, when all that this thread has issued before has ended. */
+  async *slots(options: IterationOptions = {}): AsyncIterableIterator<StoredKey[]> {
     const prefix = prefixOf(options);
     this.#lifetime.assertOpen();
     await this.#flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
-      yield* this.#reader.collectKeys(slot as Slot, prefix);
+      const count = keysOfSlot(this.#pool, slot as Slot);
+      if (count === 0) continue;
+      yield this.#reader.collectKeys(slot as Slot, prefix);
+      if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
     }
+  }
+
+  /** The same without a turn of the event loop; the caller has waited for what was issued. */
+  *slotsSync(options: IterationOptions = {}): IterableIterator<StoredKey[]> {
+    const prefix = prefixOf(options);
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      this.#lifetime.assertOpen();
+      if (keysOfSlot(this.#pool, slot as Slot) === 0) continue;
+      yield this.#reader.collectKeys(slot as Slot, prefix);
+    }
+  }
+
+  /**
+   * The slots in which there may be keys that were put before, if everything that was acknowledged
+   * is in the index: those that have keys, or pending operations of this thread.
+   */
+  usedSlots(client: Client): Slot[] {
+    const slots: Slot[] = [];
+    const areAllUsed = mayComeBack(this.#pool);
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const slot = i as Slot;
+      const isUsed = keysOfSlot(this.#pool, slot) > 0 || client.isSlotPending(slot);
+      if (isUsed || areAllUsed) slots.push(slot);
+    }
+    return slots;
   }
 
   /** Lets go of everything that leads to the pool. */

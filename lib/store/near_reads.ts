@@ -15,6 +15,7 @@ import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import {
   assertReadOptions,
@@ -28,8 +29,9 @@ import {
 } from "./arguments.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
+import { ownKeys } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { LoopTurn } from "./loop_turn.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
@@ -42,6 +44,7 @@ export class NearReads<V> implements StoreReads<V> {
   #cache: ClientCache<V> | undefined;
   #garbage: GarbageMeter;
   #queues: KeyQueues;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -54,6 +57,7 @@ export class NearReads<V> implements StoreReads<V> {
     this.#cache = parts.cache;
     this.#garbage = parts.garbage;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
@@ -62,11 +66,10 @@ export class NearReads<V> implements StoreReads<V> {
   get(key: Key): Promise<V | undefined> {
     try {
       this.#lifetime.assertOpen();
-      const hash = this.#key.encode(key);
-      if (this.#mustWait((hash >>> SLOT_SHIFT) as Slot)) {
+      if (!this.#encodeIfReadable(key)) {
         return this.#whenSettled(key, (own) => this.#read(own));
       }
-      return Promise.resolve(this.#read(key));
+      return this.#resolve(this.#read(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -81,18 +84,21 @@ export class NearReads<V> implements StoreReads<V> {
   async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
     this.#lifetime.assertOpen();
     assertReadOptions(options);
-    const list = Array.from(iterable<Key>("keys", keys), ownKey);
     const client = this.#client;
     const operation = client.begin();
     try {
-      const turn = new LoopTurn();
+      const taken = ownKeys(iterable<Key>("keys", keys));
+      const list = Array.isArray(taken) ? taken : await taken;
       const values: (V | undefined)[] = [];
-      for (const key of list) await this.#whenReadable(key);
       for (const key of list) {
-        if (turn.isOver(values.length)) await turn.end();
         this.#lifetime.assertNotFailed();
-        this.#key.encode(key);
+        if (!this.#encodeIfReadable(key)) {
+          await this.#whenReadable(key);
+          this.#lifetime.assertNotFailed();
+          this.#key.encode(key);
+        }
         values.push(this.#readOrPassOver(key, options));
+        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
       }
       return values;
     } finally {
@@ -111,33 +117,67 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#readWhenSettled(key, () => this.#reader.read(this.#key, false));
+    return this.#readWhenSettled(key, () => this.#exists());
   }
 
   hasSync(key: Key): boolean {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#reader.read(this.#key, false);
+    return this.#exists();
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    for await (const stored of this.#indexed.scan(options)) {
-      const key = keyOf(stored);
-      this.#lifetime.assertOpen();
-      this.#encodeSettled(key);
-      const value = this.#readInScan(key, options);
-      if (value !== undefined) yield [key, value];
+    let bytes = 0;
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (loopTurn.count(bytes)) await loopTurn.next();
+        const key = keyOf(stored);
+        this.#lifetime.assertOpen();
+        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
+        const value = this.#readInScan(key, options);
+        bytes = this.#reader.valueBytes;
+        if (value !== undefined) yield [key, value];
+      }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    for await (const stored of this.#indexed.scan(options)) {
-      if (this.hasSync(stored.bytes)) yield keyOf(stored);
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (loopTurn.count(0)) await loopTurn.next();
+        this.#lifetime.assertOpen();
+        if (!this.#encodeIfReadable(stored.bytes)) await this.#encodeReadable(stored.bytes);
+        if (this.#exists()) yield keyOf(stored);
+      }
+    }
+  }
+
+  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+    this.#settleAll();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = keyOf(stored);
+        this.#lifetime.assertOpen();
+        this.#encodeSettled(key);
+        const value = this.#readOrPassOver(key, options);
+        if (value !== undefined) yield [key, value];
+      }
+    }
+  }
+
+  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+    this.#settleAll();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) if (this.hasSync(stored.bytes)) yield keyOf(stored);
     }
   }
 
   count(): number {
     return this.#indexed.count();
+  }
+
+  usedSlots(): readonly Slot[] {
+    return this.#indexed.usedSlots(this.#client);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -151,7 +191,7 @@ export class NearReads<V> implements StoreReads<V> {
       },
       take: () => {
         this.#lifetime.assertNotFailed();
-        return this.#readEntry(key, key);
+        return this.#reader.read(key, true) ? this.#entryOf(key) : undefined;
       },
     };
     if (!read.isSettled) {
@@ -169,6 +209,7 @@ export class NearReads<V> implements StoreReads<V> {
       this.#reader =
       this.#codec =
       this.#garbage =
+      this.#counters =
       this.#queues =
         gone;
     this.#cache = gone;
@@ -184,6 +225,13 @@ export class NearReads<V> implements StoreReads<V> {
     }
   }
 
+  /** Blocks until all that this thread has issued has ended. */
+  #settleAll(): void {
+    this.#lifetime.assertOpen();
+    if (this.#queues.count !== 0) this.#queues.settleAll(false);
+    this.#client.settleAll();
+  }
+
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
   #encodeSettled(key: Key): void {
     if (this.#queues.count !== 0) this.#settleQueue(key);
@@ -195,6 +243,18 @@ export class NearReads<V> implements StoreReads<V> {
   #settleQueue(key: Key): void {
     this.#key.encode(key);
     this.#queues.settle(this.#key, false);
+  }
+
+  /** Encodes a key; false if a read has to wait. */
+  #encodeIfReadable(key: Key): boolean {
+    return !this.#mustWait((this.#key.encode(key) >>> SLOT_SHIFT) as Slot);
+  }
+
+  /** Encodes the key of an iteration when a read need not wait any more. */
+  async #encodeReadable(key: Key): Promise<void> {
+    await this.#whenReadable(key);
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
   }
 
   /** Whether a read of the encoded key may have to wait for operations of this thread. */
@@ -243,17 +303,46 @@ export class NearReads<V> implements StoreReads<V> {
   #readWhenSettled<Result>(key: Key, read: (key: Key) => Result): Promise<Result> {
     try {
       this.#lifetime.assertOpen();
-      const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-      return this.#mustWait(slot) ? this.#whenSettled(key, read) : Promise.resolve(read(key));
+      return this.#encodeIfReadable(key) ? this.#resolve(read(key)) : this.#whenSettled(key, read);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  /** Resolves to what has been read: at once, or in the next turn if this one has lasted. */
+  #resolve<Result>(result: Result): Promise<Result> {
+    return loopTurn.count(this.#reader.valueBytes)
+      ? this.#resolveNext(result)
+      : Promise.resolve(result);
+  }
+
+  async #resolveNext<Result>(result: Result): Promise<Result> {
+    // Like an operation that waits, it has ended for `flush` and `close` when it is resolved.
+    const client = this.#client;
+    const operation = client.begin();
+    await loopTurn.next();
+    client.end(operation);
+    return result;
+  }
+
   /** Reads the encoded key; `key` is the one that an error names. */
   #read(key: Key): V | undefined {
     if (this.#cache !== undefined) return this.#readCached(this.#cache, key)?.value;
-    return this.#reader.read(this.#key, true) ? this.#decode(key) : undefined;
+    return this.#readCounted() ? this.#decode(key) : undefined;
+  }
+
+  /** Reads the encoded key from the pool. */
+  #readCounted(): boolean {
+    const isThere = this.#reader.read(this.#key, true);
+    this.#counters.read(isThere, this.#reader.valueBytes);
+    return isThere;
+  }
+
+  /** Whether the encoded key exists. */
+  #exists(): boolean {
+    const isThere = this.#reader.read(this.#key, false);
+    this.#counters.read(isThere, 0);
+    return isThere;
   }
 
   /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */
@@ -267,22 +356,27 @@ export class NearReads<V> implements StoreReads<V> {
 
   /** Reads the encoded key with version and expiry; the value may be one from the cache. */
   #readShared(key: Key): Entry<V> | undefined {
-    if (this.#cache === undefined) return this.#readEntry(this.#key, key);
+    if (this.#cache === undefined) return this.#readCounted() ? this.#entryOf(key) : undefined;
     const record = this.#readCached(this.#cache, key);
     return record && entryOf(record.value, record.version, record.expiresAtMs);
   }
 
   #readCached(cache: ClientCache<V>, key: Key): CachedRecord<V> | undefined {
+    const bytesBefore = cache.readBytes;
+    let isThere = true;
     try {
-      return cache.read(this.#key);
+      const record = cache.read(this.#key);
+      isThere = record !== undefined;
+      return record;
     } catch (error) {
       throw DecodeError.at(key, error);
+    } finally {
+      this.#counters.read(isThere, cache.readBytes - bytesBefore);
     }
   }
 
-  /** Reads an encoded key from the pool, with version and expiry time. */
-  #readEntry(encoded: KeyEncoder, key: Key | KeyEncoder): Entry<V> | undefined {
-    if (!this.#reader.read(encoded, true)) return undefined;
+  /** What has been read of a key, with version and expiry time. */
+  #entryOf(key: Key | KeyEncoder): Entry<V> {
     const { version, expiresAtMs } = this.#reader;
     return entryOf(this.#decode(key), version, expiresAtMs);
   }

@@ -11,6 +11,7 @@ import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
 import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
+import { recountKeys } from "../index/key_count.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
@@ -230,6 +231,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
     statistics,
   });
   keepMonitor(handle, monitor);
+  recountKeys(pool);
   await nodes.start(resolved.nodes);
   const storeParts: StoreParts<V> = {
     pool,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { DinomoError } from "../core/errors.ts";
+import { collectGone } from "../client/garbage_meter.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
@@ -26,6 +27,7 @@ import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
+import { operationStats, threadStats } from "./operation_stats.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
 import { SingleFlight } from "./single_flight.ts";
@@ -219,11 +221,13 @@ export class Store<V> extends StoreOperations<V> {
   /** Figures about the store. */
   stats(): StoreStats {
     this.#lifetime.assertOpen();
-    const { pool, client, reader, cache, hostStats } = this.#parts;
+    const { pool, client, clientId, reader, cache, hostStats } = this.#parts;
     return {
       count: this.#used.indexedKeys.count(),
       ...gatherStats(pool, activeNodes(pool)),
       ...(hostStats?.() ?? ATTACHED_STATS),
+      operations: operationStats(pool),
+      threads: threadStats(pool, clientId),
       readRetries: reader.retryCount,
       pending: client.pendingCount,
       cache: cache?.stats(),
@@ -242,9 +246,9 @@ export class Store<V> extends StoreOperations<V> {
       .finally(() => {
         this.#keepAlive?.stop();
         const isHost = this.#parts.hostStats !== undefined;
+        const { sharedBytes } = this.#parts.pool;
         this.#letGo();
-        // The buffers of a pool that is gone would count until something else collects.
-        if (isHost) garbageCollector?.collect();
+        if (isHost) collectGone(sharedBytes, garbageCollector);
       });
     this.#lifetime.beginClosing();
     return this.#closed;

@@ -67,7 +67,8 @@ export abstract class StoreOperations<V> {
   }
 
   /**
-   * Reads many values, in the order of the keys.
+   * Reads many values, in the order of the keys. While there are many, timers and sockets get their
+   * turn; an array of keys may be changed meanwhile, the keys in it may not.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and undefined stands for the value
@@ -114,6 +115,11 @@ export abstract class StoreOperations<V> {
    * Stores many values. Not atomic as a whole: other threads may see some of them before the
    * others. When an entry is refused, the entries before it are stored and those after it are not;
    * when one finds no space, the others are stored all the same.
+   *
+   * The first 1,024 entries are issued in the call. Of those behind them, what the event loop can
+   * not spare the time for is issued in its next turns, so that timers and sockets get theirs: until
+   * the promise is settled, an operation on one of their keys may apply before them or after them.
+   * An array may be changed meanwhile; the keys and values in it may not.
    */
   putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
     return this.#writes.putMany(entries, options);
@@ -148,7 +154,8 @@ export abstract class StoreOperations<V> {
 
   /**
    * Deletes many keys; resolves to whether they existed, in the order of the keys. A key that is
-   * refused leaves those after it alone.
+   * refused leaves those after it alone. Large batches are issued as those of {@linkcode putMany}
+   * are.
    */
   deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
     return this.#writes.deleteMany(keys);
@@ -389,7 +396,7 @@ export abstract class StoreOperations<V> {
   /**
    * Iterates over keys and values, in no particular order. Every key that exists from beginning to
    * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
-   * one at the moment it is yielded.
+   * one at the moment it is yielded. Timers and sockets get their turn at least every 5 ms.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and the value left out
@@ -406,6 +413,36 @@ export abstract class StoreOperations<V> {
   /** Iterates over values, like {@linkcode entries}. */
   async *values(options?: IterationOptions): AsyncIterableIterator<V> {
     for await (const [, value] of this.entries(options)) yield value;
+  }
+
+  /**
+   * Iterates over keys and values like {@linkcode entries}, without a turn of the event loop: timers
+   * and sockets wait until the loop around it ends. It begins by blocking until all that this thread
+   * has issued before has ended.
+   *
+   * @throws {DecodeError} as {@linkcode entries} does
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * await store.putMany([["a", 1], ["b", 2]]);
+   * console.log(Object.fromEntries(store.entriesSync())); // { a: 1, b: 2 }
+   * ```
+   */
+  entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+    return this.#reads.entriesSync(options);
+  }
+
+  /** Iterates over keys, like {@linkcode entriesSync}. */
+  keysSync(options?: IterationOptions): IterableIterator<Key> {
+    return this.#reads.keysSync(options);
+  }
+
+  /** Iterates over values, like {@linkcode entriesSync}. */
+  *valuesSync(options?: IterationOptions): IterableIterator<V> {
+    for (const [, value] of this.#reads.entriesSync(options)) yield value;
   }
 
   /**

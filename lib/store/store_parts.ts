@@ -12,6 +12,7 @@ import type { ValueCodec } from "../codec/codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { LoadLeases } from "../routing/load_leases.ts";
 import type { StoreHandle } from "./handle.ts";
@@ -28,6 +29,8 @@ export interface StoreParts<V> {
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
   readonly leases: LoadLeases;
+  readonly clientId: number;
+  readonly counters: OperationCounters;
   readonly recovery: RecoveryReport | undefined;
   /** What other threads attach by. */
   readonly handle: StoreHandle;
@@ -57,11 +60,12 @@ export interface OperationParts<V> {
   readonly queues: KeyQueues;
   readonly garbage: GarbageMeter;
   readonly indexedKeys: IndexedKeys;
+  readonly counters: OperationCounters;
 }
 
 /** Makes them for one store, whose `flush` is given. */
 export function makeOperationParts<V>(
-  { pool, client, reader, codec, cache, leases }: StoreParts<V>,
+  { pool, client, reader, codec, cache, leases, counters }: StoreParts<V>,
   lifetime: StoreLifetime,
   flush: () => Promise<void>,
 ): OperationParts<V> {
@@ -78,5 +82,6 @@ export function makeOperationParts<V>(
     queues: new KeyQueues(client),
     garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
     indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush),
+    counters,
   };
 }

@@ -18,10 +18,9 @@ import {
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
-import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import {
   assertChange,
@@ -34,6 +33,7 @@ import {
   type PutOptions,
   versionOf,
 } from "./arguments.ts";
+import { issueBatch, type IssueItem } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
@@ -55,6 +55,8 @@ export class StoreWrites<V> {
   #garbage: GarbageMeter;
   #queues: KeyQueues;
   #updated: UpdatedStore<V>;
+  #reads: StoreReads<V>;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #syncs = new SyncCompletions();
@@ -67,10 +69,12 @@ export class StoreWrites<V> {
     this.#codec = parts.codec;
     this.#garbage = parts.garbage;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#level = parts.pool.control[DURABILITY_LEVEL];
     this.#updated = this.#makeUpdated(reads);
+    this.#reads = reads;
   }
 
   put(key: Key, value: V, options?: PutOptions): Promise<number> {
@@ -115,8 +119,9 @@ export class StoreWrites<V> {
     const mustSync = mustSyncOf(options, this.#level);
     await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
       assertPair(entry);
-      this.#encode(entry[0], entry[1]);
+      this.#encodePair(entry[0], entry[1]);
       this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
+      return this.#codec.end - this.#codec.start;
     });
   }
 
@@ -157,6 +162,7 @@ export class StoreWrites<V> {
     this.#lifetime.assertOpen();
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
+    this.#counters.delete();
     const completion = this.#syncs.take();
     this.#client.delete(this.#key, completion, 0, condition, version);
     this.#client.waitFor(completion);
@@ -168,9 +174,9 @@ export class StoreWrites<V> {
   async deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
-      this.#lifetime.assertOpen();
       this.#key.encode(key);
       this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
+      return 0;
     });
     return outcomes;
   }
@@ -239,6 +245,7 @@ export class StoreWrites<V> {
   ): Promise<V | undefined> {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
+    this.#counters.update();
     const turn = new UpdateTurn<V>(this.#updated, change, options);
     this.#queues.add(this.#key, turn);
     return turn.promise;
@@ -247,9 +254,14 @@ export class StoreWrites<V> {
   async clear(): Promise<void> {
     this.#lifetime.assertOpen();
     // No update may be between its read and its compare-and-set when the key goes.
-    if (this.#queues.count !== 0) this.#queues.settleAll();
-    const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
-    await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
+    if (this.#queues.count !== 0) this.#queues.settleAll(true);
+    const batch = new BatchCompletion();
+    for (const slot of this.#reads.usedSlots()) {
+      batch.expect();
+      this.#client.clearSlot(slot, batch);
+    }
+    batch.seal();
+    await batch.promise;
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -259,43 +271,30 @@ export class StoreWrites<V> {
     this.#client =
       this.#codec =
       this.#garbage =
+      this.#counters =
       this.#queues =
       this.#updated =
+      this.#reads =
         gone;
   }
 
-  /** Issues one request per item; resolves when all have ended. */
-  async #issueAll<Item>(
-    items: Iterable<Item>,
-    issue: (item: Item, batch: BatchCompletion) => void,
-  ): Promise<void> {
-    this.#lifetime.assertOpen();
-    const batch = new BatchCompletion();
-    let isIssuing = false;
-    try {
-      for (const item of items) {
-        isIssuing = true;
-        batch.expect();
-        issue(item, batch);
-        isIssuing = false;
-      }
-    } catch (error) {
-      // An item that was refused is settled by nothing else; where the iterable threw, there is
-      // none.
-      if (isIssuing) batch.fail(error);
-      else batch.refuse(error);
-    }
-    batch.seal();
-    await batch.promise;
+  #issueAll<Item>(items: Iterable<Item>, issue: IssueItem<Item>): Promise<void> {
+    return issueBatch(this.#client, this.#lifetime, items, issue);
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */
   #encode(key: Key, value: V): void {
     this.#lifetime.assertOpen();
+    this.#encodePair(key, value);
+  }
+
+  #encodePair(key: Key, value: V): void {
     this.#codec.encode(value);
     this.#key.encode(key);
+    const bytes = this.#codec.end - this.#codec.start;
+    this.#counters.put(bytes);
     // The value was made to be stored, most likely, and is garbage afterwards.
-    this.#garbage.count(this.#codec.end - this.#codec.start);
+    this.#garbage.count(bytes);
   }
 
   /** Executes what has been issued for a key before and waits for its turn. */
@@ -327,6 +326,7 @@ export class StoreWrites<V> {
 
   /** Issues a delete of the encoded key, or has it wait for its turn. */
   #delete(completion: Completion, condition: number = Condition.NONE, version = 0): void {
+    this.#counters.delete();
     const client = this.#client;
     if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
       client.delete(this.#key, completion, 0, condition, version);
@@ -344,6 +344,7 @@ export class StoreWrites<V> {
       beginSet: (key, old, value, options, completion) => {
         this.#lifetime.assertNotFailed();
         this.#codec.encode(value);
+        this.#counters.write(this.#codec.end - this.#codec.start);
         const { expiresAtMs, mustSync } = options;
         const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
         const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { cpSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { LOCK_FILE } from "../../lib/persistence/pool_directory.ts";
 import { attach, InvalidOptionError, open, type Store, ValueTooLargeError } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
 import { type Random, seeded } from "../support/random.ts";
@@ -231,6 +233,31 @@ for (const durability of ["memory", "os", "disk"] as const) {
     assert.is(tagOf(again.getSync(`more ${count - 1}`)!), count - 1, "and it goes on");
   });
 }
+
+test("what was dropped, and then deleted or cleared, does not come back after a crash", async () => {
+  const path = temporaryPath();
+  const options = { ...TINY, path, durability: "os", maxEntries: 50 } as const;
+  await using store = await open<Uint8Array>(options);
+  const keys = Array.from({ length: 50 }, (_, i) => `key ${i}`);
+  for (const [i, key] of keys.entries()) await store.put(key, valueOf(i));
+  await store.snapshot();
+  for (let i = 0; i < 200; i++) await store.put(`other ${i}`, valueOf(i));
+  const dropped = keys.filter((key) => !store.hasSync(key));
+  assert.ok(dropped.length > 40, `${dropped.length} of 50 were dropped`);
+  /** What a process that is killed now leaves. */
+  const leave = () => {
+    const copy = temporaryPath();
+    cpSync(path, copy, { recursive: true, filter: (file) => !file.endsWith(LOCK_FILE) });
+    return copy;
+  };
+  assert.is(await store.delete(dropped[0]!), false);
+  await using afterDelete = await open<Uint8Array>({ ...options, path: leave(), maxEntries: 1000 });
+  assert.is(afterDelete.getSync(dropped[0]!), undefined, "what was deleted");
+  assert.ok(afterDelete.getSync(dropped[1]!), "what was dropped only is there again");
+  await store.clear();
+  await using afterClear = await open<Uint8Array>({ ...options, path: leave(), maxEntries: 1000 });
+  assert.is(afterClear.count, 0);
+});
 
 test("a pool may be a store in one life and a cache in the next", async () => {
   const path = temporaryPath();

@@ -11,7 +11,6 @@ import { SlotWriter } from "../../lib/agent/slot_writer.ts";
 import { NO_ADDRESS, type NodeId, type Slot } from "../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
-import { recountEntries } from "../../lib/eviction/entry_count.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { EntryBound } from "../../lib/node/entry_bound.ts";
 import { AgentCounters } from "../../lib/pool/agent_counters.ts";
@@ -43,7 +42,6 @@ function filled(entriesMax: number): PoolFixture {
     assert.ok(f.put(`key ${i}`, valueOf(i, LENGTH), undefined, i % 4 === 0 ? 1e9 : Infinity));
     if (i % 3 === 0) f.get(`key ${i}`);
   }
-  recountEntries(f.pool, 0);
   return f;
 }
 
@@ -108,7 +106,7 @@ test("the hand of a KN dies at any access, and another one goes on", () => {
     const slots = new SlotWriter(f.pool, f.table, f.segments, () => f.nowMs);
     const counters = new AgentCounters(f.pool, NODE);
     const bound = () =>
-      new EntryBound({ pool: f.pool, nodeId: NODE, agent: NODE, table: f.table, slots, counters });
+      EntryBound.of({ pool: f.pool, nodeId: NODE, agent: NODE, table: f.table, slots, counters })!;
     const hasDied = dieAt(at, () => bound().enforce());
     if (!hasDied) {
       assert.is(checkKeys(f), FEW);

@@ -9,6 +9,7 @@ const CLEANER = "lib/dpm/cleaner.ts";
 const POLICY = "lib/eviction/eviction_policy.ts";
 const BUCKETS = "lib/index/bucket_layout.ts";
 const EVICTION = "test/unit/eviction.test.ts";
+const API = "test/api/evicting.test.ts";
 const COUNTS = "test/unit/pair_counts.test.ts";
 const DEATHS = "test/simulation/death_in_evictions.test.ts";
 const SIMULATION = "test/simulation/evictions.test.ts";
@@ -120,6 +121,14 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     file: "lib/pool/when_full.ts",
     edits: [["return evicts(pool) && isLogged(pool);", "return false;"]],
     caughtBy: [LOGGED],
+  },
+  {
+    name: "a slot is not cleared whose keys were all dropped",
+    breaks: "I3",
+    file: "lib/store/indexed_keys.ts",
+    edits: [["if (isUsed || areAllUsed) slots.push(slot);", "if (isUsed) slots.push(slot);"]],
+    caughtBy: [API],
+    inTest: "deleted or cleared",
   },
   {
     name: "a delete that found nothing is said to have deleted something, when its KN has died",

@@ -23,6 +23,7 @@ import {
 } from "../../lib/index/bucket_layout.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { bucketAt, metaLog2 } from "../../lib/index/slot_extents.ts";
+import { keyCount } from "../../lib/index/key_count.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import {
   FLAG_EXPIRES,
@@ -43,7 +44,6 @@ import {
   CELL_ADDRESS,
   CELL_KEY,
   CELL_KEY_META,
-  ENTRY_COUNT,
   GATE_DEFER_FREE,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
@@ -66,7 +66,7 @@ import type { Pool } from "../../lib/pool/pool.ts";
 import { FreeSegments } from "../../lib/pool/free_segments.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";
-import { entriesMax } from "../../lib/pool/when_full.ts";
+import { evicts } from "../../lib/pool/when_full.ts";
 import { require } from "./sim_model.ts";
 
 /** Buckets that agents may keep because they did not get the lock of the free list. */
@@ -223,8 +223,9 @@ class PoolCheck {
   }
 
   entries(): void {
-    if (entriesMax(this.#pool) === 0) return;
-    const counted = this.#control[ENTRY_COUNT];
+    // The bound of the number of keys rests on it.
+    if (!evicts(this.#pool)) return;
+    const counted = keyCount(this.#pool);
     require(counted === this.#recordCount, `${counted} keys are counted of ${this.#recordCount}`);
   }
 

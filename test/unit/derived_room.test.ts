@@ -31,7 +31,12 @@ for (const isFar of [false, true]) {
   for (const isLogged of [false, true]) {
     const where = `${isFar ? "far" : "near"}, ${isLogged ? "logged" : "in memory"}`;
     test(`a touch for which there is no room begins again with the room that it needs: ${where}`, () => {
-      const world = new SimFailover({ isLogged, isFar, segmentCount: 8, ringBytes: 64 * 1024 });
+      const world = new SimFailover({
+        isLogged,
+        isFar,
+        segmentCount: isFar ? 12 : 8,
+        ringBytes: 64 * 1024,
+      });
       const missed = countMissed(() => {
         const steps = script();
         while (steps.length > 0) {

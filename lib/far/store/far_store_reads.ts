@@ -11,7 +11,9 @@ import type { Slot } from "../../core/brands.ts";
 import { DecodeError, type DinomoError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import { loopTurn } from "../../core/loop_turn.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
+import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
@@ -26,10 +28,10 @@ import {
   plainKey,
   type ReadOptions,
 } from "../../store/arguments.ts";
+import { ownKeys } from "../../store/batches.ts";
 import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
-import { LoopTurn } from "../../store/loop_turn.ts";
 import type { StoreReads } from "../../store/reads.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
@@ -105,6 +107,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   /** What comes back for reads. */
   #routed: RoutedReads;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -117,6 +120,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#queues = parts.queues;
     this.#routed = routed;
     this.#key = new KeyEncoder(...parts.pool.hashKey);
+    this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
   }
@@ -126,6 +130,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#pool =
       this.#client =
       this.#codec =
+      this.#counters =
       this.#queues =
       this.#routed =
         gone;
@@ -143,17 +148,19 @@ export class FarStoreReads<V> implements StoreReads<V> {
   async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
     this.#lifetime.assertOpen();
     assertReadOptions(options);
-    const list = Array.from(iterable<Key>("keys", keys), ownKey);
     const client = this.#client;
     const operation = client.begin();
     try {
-      const turn = new LoopTurn();
+      const taken = ownKeys(iterable<Key>("keys", keys));
+      const list = Array.isArray(taken) ? taken : await taken;
       const values: (V | undefined)[] = [];
       for (let at = 0; at < list.length; at += KEYS_PER_READ) {
-        if (turn.isOver(at + KEYS_PER_READ - 1)) await turn.end();
         const burst = list.slice(at, at + KEYS_PER_READ);
         const reads = await Promise.all(burst.map((key) => this.#issueRead(key, true)));
-        reads.forEach((read, i) => values.push(this.#valueOrPassOver(read, burst[i]!, options)));
+        for (const [i, read] of reads.entries()) {
+          values.push(this.#valueOrPassOver(read, burst[i]!, options));
+          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
+        }
       }
       return values;
     } finally {
@@ -195,26 +202,68 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     await this.#merge();
-    for await (const stored of this.#indexed.scan(options)) {
-      const key = keyOf(stored);
-      const value = this.#valueOrPassOver(this.#readSync(key, true), key, options);
-      if (value !== undefined) yield [key, value];
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        const key = keyOf(stored);
+        this.#lifetime.assertOpen();
+        const read = await this.#issueRead(key, true);
+        this.#lifetime.assertOpen();
+        const value = this.#valueOrPassOver(read, key, options);
+        if (value !== undefined) yield [key, value];
+      }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
     await this.#merge();
     let burst: Key[] = [];
-    for await (const stored of this.#indexed.scan(options)) {
-      if (burst.push(keyOf(stored)) < KEYS_PER_BURST) continue;
-      yield* await this.#existing(burst);
-      burst = [];
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (burst.push(keyOf(stored)) < KEYS_PER_BURST) continue;
+        yield* await this.#existing(burst);
+        burst = [];
+      }
     }
     yield* await this.#existing(burst);
   }
 
+  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+    this.#mergeSync();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = keyOf(stored);
+        const value = this.#valueOrPassOver(this.#readSync(key, true), key, options);
+        if (value !== undefined) yield [key, value];
+      }
+    }
+  }
+
+  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+    this.#mergeSync();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = keyOf(stored);
+        if (this.#readSync(key, false).exists) yield key;
+      }
+    }
+  }
+
   count(): number {
     this.#lifetime.assertOpen();
+    this.#mergeIssued();
+    return this.#indexed.count();
+  }
+
+  /** Blocks until everything that this thread has issued is in the index. */
+  #mergeSync(): void {
+    this.#lifetime.assertOpen();
+    if (this.#queues.count !== 0) this.#queues.settleAll(false);
+    this.#client.settleAll();
+    this.#mergeIssued();
+  }
+
+  /** Blocks until everything that was acknowledged before is in the index. */
+  #mergeIssued(): void {
     this.#client.waitFor(new UnaskedLogs(this.#pool));
     const completion = new CountCompletion();
     for (const slot of this.#unmergedSlots()) {
@@ -223,7 +272,6 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
-    return this.#indexed.count();
   }
 
   /** Those of some keys that exist. */
@@ -249,8 +297,23 @@ export class FarStoreReads<V> implements StoreReads<V> {
     await batch.promise;
   }
 
+  usedSlots(): readonly Slot[] {
+    // What is logged and not merged is not counted in the index, and may be of any slot.
+    if (this.#hasUnmerged()) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    return this.#indexed.usedSlots(this.#client);
+  }
+
+  /** Whether any KN, running or not, has logged what is not in the index. */
+  #hasUnmerged(): boolean {
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      if (hasUnmerged(this.#pool, agent)) return true;
+    }
+    return false;
+  }
+
   /** The slots but for those of KNs that have nothing to merge. */
   #unmergedSlots(): Slot[] {
+    if (!this.#hasUnmerged()) return [];
     const merged = new Set<number>();
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
       const isActive = nodeStateOf(this.#pool, agent) === NodeState.ACTIVE;
@@ -287,8 +350,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
       this.#lifetime.assertNotFailed();
       this.#key.encode(key);
       const completion = new ReadCompletion(this.#routed, (ended) => {
-        if (ended.error) reject(ended.error);
-        else resolve(ended);
+        if (ended.error) return reject(ended.error);
+        this.#count(ended);
+        resolve(ended);
       });
       const client = this.#client;
       if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
@@ -315,7 +379,12 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#client.get(this.#key, withValue, completion);
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
+    this.#count(completion);
     return completion;
+  }
+
+  #count({ exists, value }: ReadCompletion): void {
+    this.#counters.read(exists, value?.bytes.length ?? 0);
   }
 
   #entryOf(completion: ReadCompletion, key: Key | KeyEncoder): Entry<V> | undefined {
