@@ -38,7 +38,7 @@ export type {
   StoreListenerOptions,
 } from "./lib/store/events.ts";
 export type { CachePolicy } from "./lib/cache/cache.ts";
-export type { OpenOptions, Placement } from "./lib/store/options.ts";
+export type { OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { StoreOperations } from "./lib/store/store_operations.ts";

@@ -37,6 +37,7 @@ const ORDER: readonly string[] = [
   "statistics",
   "codec",
   "cache",
+  "eviction",
   "pool",
   "core",
 ];

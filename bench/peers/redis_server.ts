@@ -32,9 +32,13 @@ export async function redisServerVersion(): Promise<string> {
   return /v=(\S+)/.exec(output)?.[1] ?? "unknown version";
 }
 
-export async function startRedisServer(workDir: string): Promise<RedisServer> {
+/** @param extra more of its options */
+export async function startRedisServer(
+  workDir: string,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<RedisServer> {
   const port = await findFreePort();
-  const options = { port, bind: HOST, dir: workDir, save: "", appendonly: "no" };
+  const options = { port, bind: HOST, dir: workDir, save: "", appendonly: "no", ...extra };
   const child = spawn(
     PROGRAM,
     Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),

@@ -5,6 +5,8 @@
  */
 import { Applied, type RecordTarget } from "./apply_record.ts";
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
+import { countWhenOverwritten } from "../eviction/eviction_policy.ts";
+import { Ghosts } from "../eviction/ghosts.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import {
   FLAG_EXPIRES,
@@ -34,6 +36,8 @@ export class SlotWriter implements RecordTarget {
   readonly #segments: SegmentTable;
   readonly #clock: () => number;
   readonly #replacedAt: number;
+  /** In a pool that evicts. */
+  readonly #ghosts: Ghosts | undefined;
 
   /**
    * Makes a writer.
@@ -51,6 +55,7 @@ export class SlotWriter implements RecordTarget {
     replacedAt: number = 0,
   ) {
     this.#replacedAt = replacedAt;
+    this.#ghosts = Ghosts.of(pool);
     this.pool = pool;
     this.#segments = segments;
     this.#control = pool.control;
@@ -99,7 +104,8 @@ export class SlotWriter implements RecordTarget {
     const isMerged = this.#replacedAt !== 0;
     if (isMerged) this.#segments.addLive(address, this.recordBytes(address));
     if (old === NO_ADDRESS) {
-      if (!this.#table.insert(slotAt, hash, address)) {
+      const count = this.#ghosts === undefined ? 0 : this.#ghosts.countOfNew(hash);
+      if (!this.#table.insert(slotAt, hash, address, count)) {
         if (isMerged) this.bury(address);
         return false;
       }
@@ -107,6 +113,9 @@ export class SlotWriter implements RecordTarget {
       this.#announce(old);
       this.#forgetExpiry(slotAt, old);
       this.#table.swing(old, address);
+      if (this.#ghosts !== undefined) {
+        this.#table.foundCount = countWhenOverwritten(this.#table.foundCount);
+      }
       this.bury(old);
     }
     if ((meta & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;

@@ -51,6 +51,11 @@
  * SegmentTable.reopen}), and begins with a victim for which there is room. Puts never use such a
  * tail up.
  *
+ * **In a pool that evicts** there is always a victim, and what was not read for long is dropped
+ * instead of moved; when there is no room for what is to be kept, that is dropped, too. So a cleaner
+ * of such a pool needs no room to finish a victim (eviction.ts). Only the store's own key is never
+ * dropped.
+ *
  * @module
  */
 import { assert } from "../core/assert.ts";
@@ -74,6 +79,7 @@ import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import {
   FRAME_HEADER_BYTES,
+  metaKeyBytes,
   metaKind,
   RECORD_HASH,
   RECORD_META,
@@ -95,6 +101,7 @@ import type { SegmentTable } from "../pool/segment_table.ts";
 import { largestUnfilled, unfilledBytes } from "../pool/segment_tails.ts";
 import { swingCells } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+import { Eviction } from "./eviction.ts";
 import { CostBenefit, type VictimPolicy } from "./victims.ts";
 
 /** How much more room moving records may need than they take. */
@@ -108,6 +115,7 @@ export class Cleaner {
   /** Segments cleaned, and bytes of live records moved, since it was made. */
   cleanedCount = 0;
   movedBytes = 0;
+  readonly #eviction: Eviction | undefined;
 
   readonly #pool: Pool;
   readonly #segments: SegmentTable;
@@ -127,7 +135,7 @@ export class Cleaner {
    *
    * @param log where live records go, and nothing else
    * @param clock tells the time in milliseconds since the epoch; expired records are not moved
-   * @param victims decides which segment is cleaned next
+   * @param victims decides which segment is cleaned next, in a pool that does not evict
    */
   constructor(
     pool: Pool,
@@ -142,7 +150,8 @@ export class Cleaner {
     this.#table = table;
     this.#log = log;
     this.#clock = clock;
-    this.#victims = victims;
+    this.#eviction = Eviction.of(pool, segments, log.agent);
+    this.#victims = this.#eviction ?? victims;
     this.#agentAt = pool.agentAt(log.agent);
   }
 
@@ -176,6 +185,7 @@ export class Cleaner {
     let looked = 0;
     while (looked < CLEANER_STEP_RECORDS && this.#next < this.#end) {
       if (!this.#cleanRecord(this.#next as PoolAddress)) {
+        this.#eviction?.giveUp(this.#victim);
         this.abandon();
         return 0;
       }
@@ -183,6 +193,7 @@ export class Cleaner {
     }
     if (this.#next >= this.#end) {
       this.cleanedCount += 1;
+      this.#eviction?.end();
       this.#writeOff(this.#victim);
       this.abandon();
     }
@@ -231,6 +242,7 @@ export class Cleaner {
       // Before it is claimed: if this thread dies, the M-node must find what it was cleaning.
       this.#noteVictim(best);
       if (!this.#segments.claimForCleaning(best)) continue;
+      this.#eviction?.begin();
       this.#victim = best;
       const start = this.#pool.segmentAddress(best) >>> 0;
       this.#next = start + SEGMENT_HEADER_BYTES / ADDRESS_UNIT_BYTES;
@@ -275,25 +287,32 @@ export class Cleaner {
     const pool = this.#pool;
     const hash = words[at + RECORD_HASH];
     const slotAt = pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
-    const target = this.#log.reserve(length, 0);
-    if (target === NO_ADDRESS) return false;
+    const eviction = metaKeyBytes(words[at + RECORD_META]) === 0 ? undefined : this.#eviction;
+    const target = eviction?.dropsAll ? NO_ADDRESS : this.#reserve(length);
+    if (target === NO_ADDRESS && eviction === undefined) return false;
     const bytes = length * 4;
     const owner = lockAnySlot(pool.control, slotAt + SLOT_LOCK, this.#log.agent);
     if (owner === undefined) {
-      this.#log.cancel(target, length);
+      if (target !== NO_ADDRESS) this.#log.cancel(target, length);
       return false;
     }
     const isLive = this.#table.findAddress(slotAt, hash, address);
     const expiresAtMs = isLive ? recordExpiry(words, at) : Infinity;
     const isExpired = expiresAtMs !== Infinity && expiresAtMs <= this.#clock();
-    if (isExpired) {
+    const isDropped = isLive && !isExpired && eviction !== undefined &&
+      (target === NO_ADDRESS || !eviction.keeps(this.#table.foundCount));
+    if (isExpired || isDropped) {
       this.#table.remove(slotAt);
       swingCells(pool, hash, address, NO_ADDRESS);
-      pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+      if (expiresAtMs !== Infinity) pool.control[slotAt + SLOT_EXPIRING_COUNT] -= 1;
+      if (isDropped) eviction.noteDropped(hash);
     } else if (isLive) {
       copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);
       this.#segments.addLive(target, bytes);
       this.#table.swing(address, target);
+      if (eviction !== undefined) {
+        this.#table.foundCount = eviction.countWhenKept(this.#table.foundCount);
+      }
       swingCells(pool, hash, address, target);
       this.movedBytes += bytes;
     }
@@ -301,8 +320,17 @@ export class Cleaner {
     // half done.
     if (isLive) this.#segments.subtractLive(address, bytes);
     unlockSlot(pool.control, slotAt + SLOT_LOCK, owner);
-    if (!isLive || isExpired) this.#log.cancel(target, length);
+    const isUnused = !isLive || isExpired || isDropped;
+    if (isUnused && target !== NO_ADDRESS) this.#log.cancel(target, length);
     return true;
+  }
+
+  /** Reserves room for a record that may be moved. */
+  #reserve(length: number): PoolAddress {
+    const before = this.#log.segment;
+    const target = this.#log.reserve(length, 0);
+    if (this.#log.segment !== before) this.#eviction?.noteOpened();
+    return target;
   }
 }
 

@@ -7,7 +7,7 @@
  * - The untouched end is one word, NEXT, which is advanced by compare-and-swap.
  * - The free list is guarded by a lock that is only tried. A thread that does not get it takes a
  *   bucket from the untouched end instead, and keeps a bucket that it wanted to return in a list of
- *   its own, linked through the same spare words: it costs no memory. That list is used first, and
+ *   its own, linked through the same words: it costs no memory. That list is used first, and
  *   is returned as a whole the next time that the lock is free.
  *
  * A thread that dies here loses what it held in its hands: the bucket it was taking or returning,
@@ -127,6 +127,7 @@ export class IndexSpace {
     const at = bucketWord(bucket);
     for (let word = 1; word < PAIR_WORDS; word += 2) Atomics.store(region, at + word, 0);
     Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);
+    // In the place of the first tag: its address is 0 by now, so no reader looks at it.
     region[at + BUCKET_NEXT_FREE] = this.#keptFirst;
     this.#keptFirst = bucket;
     if (this.#keptCount === 0) this.#keptLast = bucket;

@@ -1,5 +1,7 @@
 /**
- * Reads records from any thread without locks and without writing anything shared (I6).
+ * Reads records from any thread without locks and without writing anything shared (I6). In a pool
+ * that evicts a read writes one word, a hint: the count of its record (bucket_layout.ts), by which
+ * nothing but what is dropped is decided.
  *
  * The protocol, after DESIGN 6, and why each step is needed:
  *
@@ -51,7 +53,14 @@ import {
 } from "../log/record_layout.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_layout.ts";
+import { evicts } from "../pool/when_full.ts";
+import {
+  BUCKET_OVERFLOW,
+  bucketRegion,
+  bucketWord,
+  PAIR_WORDS,
+  raisePairCount,
+} from "./bucket_layout.ts";
 import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
@@ -94,12 +103,19 @@ export class OneSidedReader {
   readonly #clock: () => number;
   #valueWords: Int32Array = new Int32Array(0);
   readonly #fence = new Int32Array(1);
+  readonly #evicts: boolean;
+  /**
+   * Whether reads of values raise the counts of their records, in a pool that evicts; other pools
+   * have no counts. Off for a scan, which says nothing about what will be read again.
+   */
+  raisesCounts = true;
 
   /** Reads from a pool; `clock` tells the time in milliseconds since the epoch. */
   constructor(pool: Pool, clock: () => number) {
     this.#pool = pool;
     this.#clock = clock;
     this.#control = pool.control;
+    this.#evicts = evicts(pool);
     this.#growScratch(SCRATCH_BYTES_MIN);
   }
 
@@ -166,6 +182,7 @@ export class OneSidedReader {
           this.#copyValue(words, recordAt + valueWord(recordMeta), valueBytes);
           // Without this check the copy could be half of one record and half of another.
           if (!this.#isUnchanged(generationAt, generation)) return RACED;
+          if (this.#evicts && this.raisesCounts) raisePairCount(region, word + 1);
         }
         this.valueBytes = valueBytes;
         this.version = version;
@@ -199,6 +216,7 @@ export class OneSidedReader {
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word] !== hash || Atomics.load(region, word + 1) !== address) continue;
+        if (this.#evicts) raisePairCount(region, word + 1);
         return Atomics.load(control, GENERATIONS + (address >>> pool.segmentShift)) === generation;
       }
       bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;

@@ -43,6 +43,8 @@ import {
   bucketRegion,
   bucketWord,
   PAIR_WORDS,
+  pairCount,
+  setPairCount,
 } from "./bucket_layout.ts";
 import type { IndexSpace } from "./index_space.ts";
 import { bucketAt, bucketIndex, metaLog2, nextMeta } from "./slot_extents.ts";
@@ -135,6 +137,15 @@ export class SlotTable {
     assert(seen === from, "only the lock holder changes a slot's pairs");
   }
 
+  /** Count of the pair found last, in a pool that evicts. */
+  get foundCount(): number {
+    return pairCount(this.#foundRegion, this.#foundAt);
+  }
+
+  set foundCount(count: number) {
+    setPairCount(this.#foundRegion, this.#foundAt, count);
+  }
+
   /** Empties the pair found last. */
   remove(slotAt: number): void {
     Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);
@@ -145,9 +156,10 @@ export class SlotTable {
   /**
    * Adds a pair for a key that is not in the table. Publishes its record.
    *
+   * @param count with which the pair begins, in a pool that evicts
    * @returns false when the index has no room; nothing has changed then
    */
-  insert(slotAt: number, hash: number, address: PoolAddress): boolean {
+  insert(slotAt: number, hash: number, address: PoolAddress, count = 0): boolean {
     const control = this.#control;
     const meta = control[slotAt + SLOT_META];
     if (control[slotAt + SLOT_EXTENTS] === NO_BUCKET) {
@@ -159,7 +171,7 @@ export class SlotTable {
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
     // Before readers can find it: they pass over slots that have none.
     control[slotAt + SLOT_RECORD_COUNT] += 1;
-    if (!this.#insertIntoChain(slotAt, home, hash, address, false)) {
+    if (!this.#insertIntoChain(slotAt, home, hash, address, count, false)) {
       control[slotAt + SLOT_RECORD_COUNT] -= 1;
       return false;
     }
@@ -217,6 +229,7 @@ export class SlotTable {
     home: BucketId,
     hash: number,
     address: PoolAddress,
+    count: number,
     isDoubling: boolean,
   ): boolean {
     let bucket = home;
@@ -226,6 +239,7 @@ export class SlotTable {
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word + 1] === NO_ADDRESS) {
           region[word] = hash;
+          setPairCount(region, word + 1, count);
           // Publishes the tag and the record; pairs with the readers' load of the address.
           Atomics.store(region, word + 1, address);
           return true;
@@ -236,7 +250,7 @@ export class SlotTable {
         const overflow = isDoubling
           ? this.#space.allocateOverflowForDoubling()
           : this.#space.allocateOverflow();
-        return this.#appendOverflow(slotAt, region, at, overflow, hash, address);
+        return this.#appendOverflow(slotAt, region, at, overflow, hash, address, count);
       }
       bucket = next;
     }
@@ -249,11 +263,13 @@ export class SlotTable {
     overflow: BucketId,
     hash: number,
     address: PoolAddress,
+    count: number,
   ): boolean {
     if (overflow === NO_BUCKET) return false;
     const target = bucketRegion(this.#pool, overflow);
     const first = bucketWord(overflow);
     target[first] = hash;
+    setPairCount(target, first + 1, count);
     Atomics.store(target, first + 1, address);
     // Publishes the overflow bucket, which is filled by now.
     Atomics.store(region, at + BUCKET_OVERFLOW, overflow);
@@ -308,7 +324,8 @@ export class SlotTable {
         if (address === NO_ADDRESS || (hash & (2 * bucketCount - 1)) !== index + bucketCount) {
           continue;
         }
-        if (!this.#insertIntoChain(slotAt, target, hash, address, true)) return false;
+        const count = pairCount(region, word + 1);
+        if (!this.#insertIntoChain(slotAt, target, hash, address, count, true)) return false;
         moved.push(regionIndex, word + 1);
       }
       bucket = region[at + BUCKET_OVERFLOW] as BucketId;
@@ -392,6 +409,7 @@ export class SlotTable {
     if (found.length > holes.length) return false;
     found.forEach((original, i) => {
       region[holes[i]!] = original.region[original.word];
+      setPairCount(region, holes[i]! + 1, pairCount(original.region, original.word + 1));
       Atomics.store(region, holes[i]! + 1, original.region[original.word + 1]);
       originals.push({ region: original.region, word: original.word + 1 });
     });

@@ -12,6 +12,7 @@ import { SEGMENTS_OPENED } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
+import { evicts } from "../pool/when_full.ts";
 
 /**
  * Shares of the live data that a pool may hold at which it counts as nearly full, and as not so any
@@ -49,6 +50,8 @@ export class FullnessWatch {
 
   /** Looks in any case: nothing is counted when data goes, or the limit changes. */
   lookNow(): void {
+    // One that evicts is always full, and refuses nothing.
+    if (evicts(this.#pool)) return;
     const liveBytes = this.#segments.liveBytesTotal();
     const { liveBytesMax } = this.#budget;
     const share = liveBytes / liveBytesMax;

@@ -6,6 +6,7 @@
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import { RecordView } from "../log/record_view.ts";
 import type { SpaceBudget } from "../pool/space_budget.ts";
+import { mayComeBack } from "../pool/when_full.ts";
 import { Condition, Operation, Status } from "../rings/ring_layout.ts";
 import type { Change } from "./change.ts";
 import type { DerivedRecords } from "./derived_records.ts";
@@ -15,6 +16,7 @@ import type { SlotWriter } from "../agent/slot_writer.ts";
 export class Admission {
   readonly #slots: SlotWriter;
   readonly #budget: SpaceBudget;
+  readonly #logsAbsentDeletes: boolean;
   readonly #derived: DerivedRecords;
   readonly #view: RecordView;
 
@@ -22,6 +24,7 @@ export class Admission {
   constructor(slots: SlotWriter, budget: SpaceBudget, derived: DerivedRecords) {
     this.#slots = slots;
     this.#budget = budget;
+    this.#logsAbsentDeletes = mayComeBack(slots.pool);
     this.#derived = derived;
     this.#view = new RecordView(slots.pool);
   }
@@ -33,6 +36,7 @@ export class Admission {
   admit(change: Change, old: PoolAddress): number {
     change.old = old;
     if (change.operation === Operation.DELETE) {
+      if (old === NO_ADDRESS && this.#logsAbsentDeletes) return Status.OK;
       // A record that has expired is there for no client; the sweeper removes it.
       return this.#exists(old) && this.#holds(change, old) ? Status.OK : Status.UNMET;
     }

@@ -41,6 +41,7 @@ import { LifeState, lifeState } from "../agent/liveness.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
 import { agentExecutor, Executor } from "../agent/executor.ts";
+import { EntryBound } from "./entry_bound.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
@@ -101,6 +102,8 @@ export class KvsNode {
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
+  /** If the number of keys is bounded. */
+  readonly #entryBound: EntryBound | undefined;
   /**
    * Whether the KN's own thread runs. One that was not started yet, or cannot be, is not waited
    * for.
@@ -161,6 +164,7 @@ export class KvsNode {
     this.#step = new Step({ pool, agent, executor, logs, consumers });
     this.#meter = statistics &&
       new StepMeter(statistics, counters, executor, file !== undefined);
+    this.#entryBound = EntryBound.of({ pool, nodeId, agent, table, slots, counters });
     this.#sweeper = new ExpirySweeper({ pool, nodeId, agent, segments, table, counters, clock });
   }
 
@@ -200,6 +204,7 @@ export class KvsNode {
     if (group?.isOpen) {
       group.write();
       group.publish();
+      this.#entryBound?.enforce();
     }
     if (!this.#isHelper || isForThread) work += this.#keepUp(work > 0, sweepIsDue);
     this.#meter?.end();
@@ -274,6 +279,8 @@ export class KvsNode {
         break;
       }
       count += 1;
+      // Those of a group take effect at its end.
+      if (this.#group === undefined) this.#entryBound?.enforce();
       if (count % PUBLISH_EVERY === 0) consumer.publish();
     }
     consumer.publish();

@@ -24,6 +24,8 @@ import {
   bucketRegion,
   bucketWord,
   PAIR_WORDS,
+  pairCount,
+  setPairCount,
 } from "../index/bucket_layout.ts";
 import { bucketAt, metaLog2 } from "../index/slot_extents.ts";
 import {
@@ -148,6 +150,7 @@ export class SlotCopy {
         }
         this.#words[to + 2 * used] = region[word];
         this.#words[to + 2 * used + 1] = region[word + 1];
+        setPairCount(this.#words, to + 2 * used + 1, pairCount(region, word + 1));
         used += 1;
       }
       bucket = region[at + BUCKET_OVERFLOW] as typeof bucket;

@@ -34,6 +34,7 @@ import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts"
 import * as layout from "./checkpoint_layout.ts";
 import { readCheckpoint, type StoredCheckpoint } from "./checkpoint_reader.ts";
 import { replayFrames, type ReplayReport } from "./frame_replay.ts";
+import { moveLinksFromFile } from "./free_bucket_links.ts";
 import { IndexCheck } from "./index_check.ts";
 import type { FileSystem } from "./file_system.ts";
 import { imageFile } from "./pool_directory.ts";
@@ -269,6 +270,7 @@ function restoreIndex(
   pool.control[INDEX_SPACE_NEXT] = bucketCount;
   pool.control[INDEX_SPACE_FREE] = view.getUint32(layout.CHECKPOINT_INDEX_FREE, true);
   pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);
+  moveLinksFromFile(pool);
 }
 
 /** Counts the free segments anew; segments without live bytes become free at once. */

@@ -80,6 +80,7 @@ import {
 } from "./checkpoint_layout.ts";
 import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
+import { moveLinksForFile } from "./free_bucket_links.ts";
 import { SlotCopy } from "./slot_copy.ts";
 
 /** What a snapshot is called, and what it has to remember beside the pool. */
@@ -285,6 +286,7 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
     bytes.set(new Uint8Array(region, 0, count), at);
     at += count;
   }
+  moveLinksForFile(words, parts.buckets / 4, control[INDEX_SPACE_FREE]);
 }
 
 /** Copies the segment table into zeroed entries. */

@@ -33,10 +33,12 @@ export const AgentCounter = {
    * kept.
    */
   BUSY_MICROS: 9,
+  /** Records dropped because the pool was full, or had too many keys. */
+  EVICTED: 10,
 } as const;
 
 /** Number of counters. */
-export const AGENT_COUNTER_COUNT = 10;
+export const AGENT_COUNTER_COUNT = 11;
 
 assert(
   AGENT_COUNTERS + 2 * AGENT_COUNTER_COUNT <= AGENT_EXECUTOR,

@@ -9,6 +9,7 @@
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
  *                         FREE SEGMENTS   1 line: count, segments opened
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
+ *                         EVICTION        1 line: segments opened for puts
  *                         CLIENTS         1 line: epoch; 1 line per client; 1 more for its counters
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
@@ -88,6 +89,12 @@ export const PLACEMENT = GATE_PAUSED + 8;
 /** In the far placement: bytes that each KN may have logged and not merged. */
 export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
 /**
+ * What happens when the pool is full, one of WhenFull in when_full.ts; and most keys of a pool that
+ * evicts, 0 if only its bytes are bounded. Constant after creation.
+ */
+export const WHEN_FULL = GATE_PAUSED + 12;
+export const ENTRIES_MAX = GATE_PAUSED + 13;
+/**
  * Keys in the index beside those that agents have added, and 1 while the sum is not to be used.
  * Written by the M-node; see index/key_count.ts.
  */
@@ -146,16 +153,22 @@ export const SEGMENTS_OPENED = FREE_SEGMENT_COUNT + 1;
 export const INDEX_SPACE_LOCK = FREE_SEGMENT_COUNT + LINE_WORDS;
 /** Next bucket never handed out. Advanced by compare-and-swap. */
 export const INDEX_SPACE_NEXT = INDEX_SPACE_LOCK + 1;
-/** First bucket of the list of returned overflow buckets, linked through their spare words. */
+/** First bucket of the list of returned overflow buckets, linked through their first words. */
 export const INDEX_SPACE_FREE = INDEX_SPACE_LOCK + 2;
 /** Length of that list. */
 export const INDEX_SPACE_FREE_COUNT = INDEX_SPACE_LOCK + 3;
 
 /**
+ * In a pool that evicts: segments that were opened for puts, which is the clock of its ghosts.
+ * Counted by the agents that open them.
+ */
+export const PUT_SEGMENTS_OPENED = INDEX_SPACE_LOCK + LINE_WORDS;
+
+/**
  * Grows when a client comes or goes: KNs compare it with what they have seen. Counted by the client
  * that comes or goes, and by the M-node for one that has died.
  */
-export const CLIENTS_EPOCH = INDEX_SPACE_LOCK + LINE_WORDS;
+export const CLIENTS_EPOCH = PUT_SEGMENTS_OPENED + LINE_WORDS;
 /**
  * CLIENT BLOCKS, a line for each: STATE, one of ClientState in routing/client_registry.ts, swapped
  * by the thread that takes or frees the place;
@@ -272,6 +285,11 @@ export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
  * executor to the next.
  */
 export const AGENT_VICTIM_NEXT = AGENT_EXECUTOR + 13;
+/**
+ * Of a cleaner, in a pool that evicts: what becomes of the records of its victim; see
+ * dpm/eviction.ts.
+ */
+export const AGENT_EVICTION = AGENT_EXECUTOR + 14;
 /**
  * Line 5: which KN has the block, as identity + 1, and one of NodeState in
  * routing/node_directory.ts. Written by the M-node.
@@ -449,7 +467,7 @@ assert(
 );
 assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
-assert(AGENT_IN_SYSTEM_CALL < AGENT_NODE, "an executor's words are in one line");
+assert(AGENT_EVICTION < AGENT_NODE, "an executor's words are in one line");
 assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");

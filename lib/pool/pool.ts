@@ -57,12 +57,16 @@ export interface PoolHandle {
   readonly log: readonly SharedArrayBuffer[];
   /** Bytes by which index and log grow at least, a power of two. */
   readonly growthBytes: number;
+  /** Hashes of what was dropped, in a pool that evicts; see eviction/ghost_table.ts. */
+  readonly ghosts?: SharedArrayBuffer;
 }
 
 /** One thread's view of the shared pool. */
 export class Pool {
   readonly geometry: Geometry;
-  readonly handle: PoolHandle;
+  #handle: PoolHandle;
+  /** Hashes of what was dropped, in a pool that evicts. */
+  ghosts: Int32Array | undefined;
   /** Control words; see control_layout.ts. */
   readonly control: Int32Array;
   /** Agents' counters: the control words as float64. */
@@ -85,7 +89,8 @@ export class Pool {
   readonly segmentShift: number;
 
   private constructor(handle: PoolHandle) {
-    this.handle = handle;
+    this.#handle = handle;
+    this.ghosts = handle.ghosts && new Int32Array(handle.ghosts);
     this.geometry = handle.geometry;
     this.control = new Int32Array(handle.control);
     this.counters = new Float64Array(handle.control);
@@ -99,6 +104,18 @@ export class Pool {
     this.segmentShift = handle.geometry.segmentShift;
     assert(this.control[HEADER_MAGIC] === CONTROL_MAGIC, "the handle is of a pool");
     assert(this.control[HEADER_LAYOUT_VERSION] === CONTROL_LAYOUT_VERSION, "same control layout");
+  }
+
+  /** What another thread needs to see the same pool. */
+  get handle(): PoolHandle {
+    return this.#handle;
+  }
+
+  /** Adds the table of ghosts, before any other thread sees the pool. */
+  addGhosts(words: number): void {
+    const ghosts = new SharedArrayBuffer(words * 4);
+    this.#handle = { ...this.#handle, ghosts };
+    this.ghosts = new Int32Array(ghosts);
   }
 
   /**

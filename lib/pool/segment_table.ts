@@ -36,10 +36,13 @@
 import { assert } from "../core/assert.ts";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../core/brands.ts";
 import {
+  AGENT_CLEANERS,
+  AGENT_DPM,
   AGENT_TENANCY,
   FREE_PENDING_COUNT,
   GATE_DEFER_FREE,
   GENERATIONS,
+  PUT_SEGMENTS_OPENED,
   SEGMENT_AGENT,
   SEGMENT_BIRTH,
   SEGMENT_CRC_BYTES,
@@ -177,6 +180,11 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE) & STATE_MASK;
   }
 
+  /** Whether a cleaner has appended to a segment: in a pool that evicts it is one of main. */
+  isOfCleaner(segment: SegmentId): boolean {
+    return isCleaner(this.#control[this.#pool.segmentAt(segment) + SEGMENT_AGENT]);
+  }
+
   /** Bytes of a segment that the index can reach. */
   liveBytes(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_LIVE_BYTES);
@@ -229,6 +237,7 @@ export class SegmentTable {
     control[at + SEGMENT_SYNCED_BYTES] = 0;
     control[at + SEGMENT_CRC_BYTES] = 0;
     control[at + SEGMENT_BIRTH] = Atomics.add(control, SEGMENTS_OPENED, 1);
+    if (!isStaging && !isCleaner(agent)) Atomics.add(control, PUT_SEGMENTS_OPENED, 1);
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;
@@ -426,6 +435,11 @@ export class SegmentTable {
     const word = this.#control[at + SEGMENT_STATE];
     Atomics.store(this.#control, at + SEGMENT_STATE, (word & ~STATE_MASK) | state);
   }
+}
+
+/** Whether an agent cleans, and does nothing else. */
+function isCleaner(agent: number): boolean {
+  return agent === AGENT_DPM || agent >= AGENT_CLEANERS;
 }
 
 /**

@@ -66,6 +66,7 @@ import {
 import { GATE_NODE_COUNT } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 import type { SegmentTable } from "./segment_table.ts";
+import { evicts } from "./when_full.ts";
 import { occupiedBytesTotal } from "./segment_tails.ts";
 
 /**
@@ -141,13 +142,15 @@ export class SpaceBudget {
    * may have passed the budget by a few records.
    */
   get canGain(): boolean {
+    if (evicts(this.#pool)) return true;
     const { segmentBytes } = this.#pool.geometry;
     return occupiedBytesTotal(this.#pool, this.#segments) <= this.liveBytesMax + segmentBytes;
   }
 
   /** Whether `bytes` of new live data may be added. */
   admits(bytes: number): boolean {
-    if (!this.isScarce) {
+    // In a pool that evicts there will be room, whatever is live.
+    if (!this.isScarce || evicts(this.#pool)) {
       this.#admissionsLeft = 0;
       return true;
     }

@@ -303,6 +303,10 @@ export class StepRecovery {
     if (metaKind(words[at]) === RecordKind.RESERVATION) {
       words[at] = metaWithKind(words[at], RecordKind.PUT);
     }
+    // Logged though there was nothing to delete (pool/when_full.ts).
+    const isIdle = metaKind(words[at]) === RecordKind.DELETE &&
+      words[at - RECORD_META + RECORD_REPLACES] === NO_ADDRESS;
+    if (isIdle) return Status.UNMET;
     // A delete of a key that is not there has been made already.
     return applyRecord(this.#slots, address) === Applied.NO_ROOM ? Status.INDEX_FULL : status;
   }

@@ -11,6 +11,7 @@ import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { Pool } from "../pool/pool.ts";
+import { mayComeBack } from "../pool/when_full.ts";
 import { type IterationOptions, prefixOf } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 
@@ -78,9 +79,11 @@ export class IndexedKeys {
    */
   usedSlots(client: Client): Slot[] {
     const slots: Slot[] = [];
+    const areAllUsed = mayComeBack(this.#pool);
     for (let i = 0; i < SLOT_COUNT; i++) {
       const slot = i as Slot;
-      if (keysOfSlot(this.#pool, slot) > 0 || client.isSlotPending(slot)) slots.push(slot);
+      const isUsed = keysOfSlot(this.#pool, slot) > 0 || client.isSlotPending(slot);
+      if (isUsed || areAllUsed) slots.push(slot);
     }
     return slots;
   }

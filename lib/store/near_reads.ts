@@ -134,7 +134,7 @@ export class NearReads<V> implements StoreReads<V> {
         const key = keyOf(stored);
         this.#lifetime.assertOpen();
         if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
-        const value = this.#readOrPassOver(key, options);
+        const value = this.#readInScan(key, options);
         bytes = this.#reader.valueBytes;
         if (value !== undefined) yield [key, value];
       }
@@ -213,6 +213,16 @@ export class NearReads<V> implements StoreReads<V> {
       this.#queues =
         gone;
     this.#cache = gone;
+  }
+
+  /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */
+  #readInScan(key: Key, options: IterationOptions | undefined): V | undefined {
+    this.#reader.raisesCounts = false;
+    try {
+      return this.#readOrPassOver(key, options);
+    } finally {
+      this.#reader.raisesCounts = true;
+    }
   }
 
   /** Blocks until all that this thread has issued has ended. */

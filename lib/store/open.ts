@@ -22,6 +22,7 @@ import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
 import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
+import { makeCache } from "./cache_pool.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
 import { StoreKeyActuator } from "./key_actuator.ts";
@@ -113,6 +114,7 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
   const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
+  if (resolved.evictedEntriesMax !== undefined) makeCache(pool, resolved.evictedEntriesMax);
   const { far } = resolved;
   if (far !== undefined) {
     const backlogDefault = defaultBacklogBytes(capacityBytes, pool.geometry.segmentBytes);

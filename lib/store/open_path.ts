@@ -38,6 +38,7 @@ export type PoolOptions = Pick<
   | "nodes"
   | "capacityBytes"
   | "segmentBytes"
+  | "evictedEntriesMax"
   | "codec"
   | "durability"
   | "repair"

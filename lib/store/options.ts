@@ -48,9 +48,22 @@ export interface OpenOptions<V = unknown> {
    * Bytes of one segment of the log, a power of two from 4 KiB to 1 GiB; the largest value must fit
    * into one, together with its key.
    * @default the power of two below 1/128 of the capacity, but "8MiB" at most, and "64KiB" at least
-   *   as long as there are 16 of them
+   *   as long as there are 16 of them, with `whenFull: "evict"` 64
    */
   segmentBytes?: Bytes;
+  /**
+   * What happens when the pool is full. `"refuse"`: puts end in `PoolFullError`, and nothing is
+   * lost. `"evict"`: the store is a cache, and what was not read for long is dropped; needs the near
+   * placement, and 64 segments or more. A pool at `path` can be opened either way.
+   * @default "refuse"
+   */
+  whenFull?: WhenFull;
+  /**
+   * With `whenFull: "evict"`: most keys beside the capacity in bytes, 1 to 2147483647. For a moment
+   * there may be as many more as are put at one time.
+   * @default none
+   */
+  maxEntries?: number;
   /** How values become bytes. @default "msgpack" */
   codec?: CodecOption<V>;
   /**
@@ -142,5 +155,7 @@ export interface OpenOptions<V = unknown> {
   backlog?: Bytes;
 }
 
+/** What happens when a pool is full. */
+export type WhenFull = "refuse" | "evict";
 /** Where a pool is thought to be. */
 export type Placement = "near" | "far";

@@ -12,6 +12,7 @@ import {
   SEGMENT_COUNT_MAX,
   SEGMENT_COUNT_MIN,
 } from "../core/limits.ts";
+import { EVICTING_SEGMENTS_MIN } from "../eviction/eviction_policy.ts";
 import { formatBytes } from "../core/units.ts";
 
 const CAPACITY_BYTES_DEFAULT = 2 ** 30;
@@ -28,6 +29,8 @@ const SEGMENT_BYTES_LOW = 64 * 1024;
 export interface GivenSizes {
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
+  /** Undefined unless the pool evicts. */
+  readonly evictedEntriesMax?: number | undefined;
 }
 
 /**
@@ -39,12 +42,17 @@ export function sizesOf(
   options: GivenSizes,
 ): { capacityBytes: number; segmentBytes: number } {
   const capacityBytes = options.capacityBytes ?? CAPACITY_BYTES_DEFAULT;
-  const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(capacityBytes);
+  const evicts = options.evictedEntriesMax !== undefined;
+  const countLow = evicts ? EVICTING_SEGMENTS_MIN : SEGMENT_COUNT_LOW;
+  const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(capacityBytes, countLow);
   const count = Math.floor(capacityBytes / segmentBytes);
-  if (count < SEGMENT_COUNT_MIN || count > SEGMENT_COUNT_MAX) {
+  const countMin = evicts ? EVICTING_SEGMENTS_MIN : SEGMENT_COUNT_MIN;
+  if (count < countMin || count > SEGMENT_COUNT_MAX) {
     throw new InvalidOptionError(
-      `capacity must be ${SEGMENT_COUNT_MIN} to ${SEGMENT_COUNT_MAX} times segmentBytes, ` +
-        `got ${formatBytes(capacityBytes)} and ${formatBytes(segmentBytes)}`,
+      `capacity must be ${countMin} to ${SEGMENT_COUNT_MAX} times segmentBytes` +
+        `${evicts ? ' with whenFull "evict"' : ""}, got ${formatBytes(capacityBytes)} and ${
+          formatBytes(segmentBytes)
+        }`,
     );
   }
   return { capacityBytes, segmentBytes };
@@ -58,8 +66,8 @@ export function nodeCountMax(segmentCount: number): number {
   return Math.min(NODE_COUNT_MAX, segmentCount - PUT_SEGMENT_RESERVE - 2);
 }
 
-function defaultSegmentBytes(capacityBytes: number): number {
-  const low = Math.min(SEGMENT_BYTES_LOW, powerBelow(capacityBytes / SEGMENT_COUNT_LOW));
+function defaultSegmentBytes(capacityBytes: number, countLow: number): number {
+  const low = Math.min(SEGMENT_BYTES_LOW, powerBelow(capacityBytes / countLow));
   const bytes = Math.max(low, powerBelow(capacityBytes / SEGMENT_COUNT_AIM), SEGMENT_BYTES_MIN);
   return Math.min(SEGMENT_BYTES_DEFAULT, bytes);
 }

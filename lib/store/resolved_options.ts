@@ -40,6 +40,8 @@ export interface ResolvedOptions<V> {
   /** Undefined unless given: a pool at `path` has a capacity of its own. */
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
+  /** Most keys of a pool that evicts, 0 for any number; undefined if it refuses. */
+  readonly evictedEntriesMax: number | undefined;
   readonly codec: CodecOption<V>;
   readonly durability: Durability;
   /** Undefined unless given. */
@@ -82,6 +84,8 @@ const SPIN_MICROS_MAX = 1_000_000;
 const IN_FLIGHT_DEFAULT = 4096;
 const IN_FLIGHT_MAX = 65_536;
 const DPM_THREADS_MAX = 8;
+/** The number of keys is counted in a word. */
+const ENTRIES_MAX_MAX = 2 ** 31 - 1;
 /** Options that only the far placement has. */
 const FAR_ONLY = ["roundTripMicros", "cachePolicy", "backlog"] as const;
 const ROUND_TRIP_MICROS_MAX = 1_000_000;
@@ -104,6 +108,8 @@ const KNOWN = new Set<string>(
     "clients",
     "capacity",
     "segmentBytes",
+    "whenFull",
+    "maxEntries",
     "codec",
     "durability",
     "checkpointBytes",
@@ -193,6 +199,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     clients: wholeNumber("clients", clients, 1, CLIENT_COUNT_MAX),
     capacityBytes,
     segmentBytes,
+    evictedEntriesMax: evictionOf(options),
     codec,
     durability,
     checkpointBytes: options.checkpointBytes === undefined ? undefined : bytesWithin(
@@ -222,6 +229,19 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     processorCount: availableParallelism(),
     far: farOf(options, help),
   };
+}
+
+function evictionOf<V>(options: OpenOptions<V>): number | undefined {
+  const { whenFull = "refuse", maxEntries, placement = "near" } = options;
+  const isKnown = whenFull === "refuse" || whenFull === "evict";
+  requireThat(isKnown, "whenFull", 'must be "refuse" or "evict"', whenFull);
+  if (whenFull === "refuse") {
+    const rule = 'must be left out unless whenFull is "evict"';
+    requireThat(maxEntries === undefined, "maxEntries", rule, maxEntries);
+    return undefined;
+  }
+  requireThat(placement === "near", "whenFull", 'must be "refuse" in the far placement', whenFull);
+  return maxEntries === undefined ? 0 : wholeNumber("maxEntries", maxEntries, 1, ENTRIES_MAX_MAX);
 }
 
 function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefined {

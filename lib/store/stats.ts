@@ -5,10 +5,16 @@
  */
 import type { ClientCacheStats } from "../client/client_cache.ts";
 import type { NodeId, OwnerWord, SegmentId } from "../core/brands.ts";
-import { ADDRESS_UNIT_BYTES, NODE_ID_COUNT, SLOT_COUNT } from "../core/limits.ts";
+import {
+  ADDRESS_UNIT_BYTES,
+  CLEANER_COUNT_MAX,
+  NODE_ID_COUNT,
+  SLOT_COUNT,
+} from "../core/limits.ts";
 import { indexBytes } from "../index/index_space.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
+  AGENT_CLEANERS,
   AGENT_DPM,
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
@@ -170,7 +176,10 @@ export interface StoreStats {
   readonly capacityBytes: number;
   /** Bytes of records that can be read. */
   readonly liveBytes: number;
-  /** Live bytes beyond which new data is refused with `PoolFullError`. */
+  /**
+   * Live bytes beyond which new data is refused with `PoolFullError`; with `whenFull: "evict"`
+   * those beyond which records are dropped.
+   */
   readonly liveBytesMax: number;
   /** Bytes appended to segments that are not free. */
   readonly usedBytes: number;
@@ -194,6 +203,11 @@ export interface StoreStats {
   readonly segmentsCleaned: number;
   /** See {@linkcode segmentsCleaned}. */
   readonly cleaningBytesMoved: number;
+  /**
+   * Records dropped because the pool was full, or had too many keys, by DPM processors and the
+   * running KNs; 0 unless `whenFull` is `"evict"`.
+   */
+  readonly evicted: number;
   /**
    * What all threads have done since the store was opened, those that have left it included: the
    * share of hits is `operations.hits / operations.reads`.
@@ -255,6 +269,15 @@ export const ATTACHED_STATS: HostStats = {
   window: undefined,
 };
 
+/** Records that the cleaners have dropped that KNs share. */
+function evictedByCleaners(pool: Pool): number {
+  let count = 0;
+  for (let i = 0; i < CLEANER_COUNT_MAX; i++) {
+    count += new AgentCounters(pool, AGENT_CLEANERS + i).get(AgentCounter.EVICTED);
+  }
+  return count;
+}
+
 /** Gathers the figures that are in shared memory. */
 export function gatherStats(
   pool: Pool,
@@ -296,6 +319,7 @@ export function gatherStats(
     recordHeaderBytes: RECORD_KEY * 4,
     segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),
+    evicted: total(AgentCounter.EVICTED) + evictedByCleaners(pool),
     attached: attachedCount(pool),
     durability: durabilityStats(pool),
     replicatedKeys: sharedKeys(pool).map((shared) => ({

@@ -46,6 +46,7 @@ const OPTIONS: PoolOptions = {
   nodes: 1,
   capacityBytes: undefined,
   segmentBytes: undefined,
+  evictedEntriesMax: undefined,
   codec: "binary",
   durability: "os",
   repair: false,

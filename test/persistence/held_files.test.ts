@@ -24,6 +24,7 @@ const OPTIONS: PoolOptions = {
   nodes: 1,
   capacityBytes: 64 * 1024,
   segmentBytes: 4096,
+  evictedEntriesMax: undefined,
   codec: "binary",
   durability: "os",
   repair: false,

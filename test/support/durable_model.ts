@@ -5,6 +5,9 @@
  * A key is written by one client, whose requests apply in the order in which they were issued (I4). So of a key there is one state
  * that nothing may undo, and the operations after it, each of which may be what is found.
  *
+ * In a pool that evicts a key may vanish at any moment. It may be there again, as it was, when the store is opened the next time;
+ * but not in the same life, and never if a delete was acknowledged since, also one that found nothing to delete.
+ *
  * @module
  */
 import { Status } from "../../lib/rings/ring_layout.ts";
@@ -51,10 +54,14 @@ export class DurableKey {
   /** What was issued after it, in this order, without what is known to have changed nothing. */
   #operations: DurableOperation[] = [];
   #versionSeen = 0;
+  readonly #mayVanish: boolean;
+  /** The put whose record has vanished in this life of the store; 0 if none has. */
+  #vanished = 0;
 
-  /** A key that does not exist yet. */
-  constructor(key: SimKey) {
+  /** A key that does not exist yet, and may vanish when it does. */
+  constructor(key: SimKey, mayVanish = false) {
     this.key = key;
+    this.#mayVanish = mayVanish;
   }
 
   /** Notes an operation that has been issued. */
@@ -66,7 +73,9 @@ export class DurableKey {
   end(operation: DurableOperation): void {
     const { kind, status, version } = operation;
     if (status === Status.NOT_DURABLE) return;
-    if (status !== Status.OK) {
+    if (this.#mayVanish && kind === "delete" && status === Status.UNMET) {
+      operation.status = Status.OK;
+    } else if (status !== Status.OK) {
       this.#operations = this.#operations.filter((other) => other !== operation);
       return;
     }
@@ -85,6 +94,12 @@ export class DurableKey {
 
   /** Checks what the running store says: what was acknowledged last, or something on its way. */
   checkVisible(found: FoundRecord | undefined, nowMs: number): void {
+    const isVanished = found !== undefined && found.operation === this.#vanished;
+    require(!isVanished, `I4: ${this.key.text} has vanished, and come back`);
+    const isSettled = this.#operations.every((operation) => operation.status !== undefined);
+    if (this.#mayVanish && found === undefined && isSettled && this.#newest.kind === "put") {
+      this.#vanished = this.#newest.number;
+    }
     this.#check(found, nowMs, [
       this.#newest,
       ...this.#operations.filter((operation) => operation.status === undefined),
@@ -99,6 +114,7 @@ export class DurableKey {
     if (kept === "durable") this.#versionSeen = this.#floor.version;
     this.#floor = NOTHING;
     this.#operations = [];
+    this.#vanished = 0;
     if (found === undefined) return;
     this.#versionSeen = Math.max(this.#versionSeen, found.version);
     this.#floor = { ...source, status: Status.OK, version: found.version };
@@ -122,6 +138,7 @@ export class DurableKey {
   ): DurableOperation {
     const isSource = (candidate: DurableOperation) => {
       const exists = candidate.kind === "put" && candidate.expiresAtMs > nowMs;
+      if (found === undefined && this.#mayVanish) return true;
       if (found === undefined || !exists) return (found === undefined) === !exists;
       return candidate.number === found.operation &&
         (candidate.version === 0 || candidate.version === found.version);

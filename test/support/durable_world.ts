@@ -11,6 +11,7 @@ import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
+import { recountKeys } from "../../lib/index/key_count.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
@@ -29,6 +30,7 @@ import { DurabilityLevel, isLogged } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
 import { initialiseOwner, loadOwner, ownerOf, tryMoveSlot } from "../../lib/routing/ownership.ts";
@@ -55,6 +57,8 @@ export interface DurableOptions {
   readonly intrudes?: boolean;
   /** Checkpoints during one sync of a flush: each lets segments begin their next life. @default 0 */
   readonly livesPerSync?: number;
+  /** Whether the pool drops records: whenever the cleaner works. @default false */
+  readonly evicts?: boolean;
 }
 
 /** What every call throws once the process is to end. */
@@ -84,12 +88,16 @@ const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 const REQUESTED = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
 
+/** In a pool that evicts: most keys, in some of the lives, and words for its ghosts. */
+const ENTRIES_MAX = 15;
+const GHOST_WORDS = 64;
+
 /** The store, its disk and its past. */
 export class DurableWorld implements ClientWaiter {
   readonly random: Random;
   readonly disk: MemoryDisk;
   readonly level: number;
-  readonly models: readonly DurableKey[] = KEYS.map((key) => new DurableKey(key));
+  readonly models: readonly DurableKey[];
   nowMs = 1_000_000;
   /** Whether the process has ended: every call fails. */
   isDown = false;
@@ -103,6 +111,7 @@ export class DurableWorld implements ClientWaiter {
   readonly #bucketCount: number | undefined;
   readonly #intrudes: boolean;
   readonly #livesPerSync: number;
+  readonly #evicts: boolean;
   /** Bytes of every value, so that frames begin where others did before; 0 for many sizes. */
   readonly #valueBytesFixed: number;
   readonly #clock = (): number => this.nowMs;
@@ -124,6 +133,8 @@ export class DurableWorld implements ClientWaiter {
 
   constructor(options: DurableOptions) {
     this.random = new Random(options.seed);
+    this.#evicts = options.evicts ?? false;
+    this.models = KEYS.map((key) => new DurableKey(key, this.#evicts));
     this.disk = options.disk ?? new MemoryDisk();
     this.level = options.level;
     this.#segmentCount = options.segmentCount ?? this.random.between(10, 24);
@@ -319,6 +330,8 @@ export class DurableWorld implements ClientWaiter {
     this.pool = pool;
     this.log = startLog(pool, PLACE, this.level, restored, this.disk, this.#clock);
     require(isLogged(pool), "the pool is logged");
+    recountKeys(pool);
+    if (this.#evicts) evictWhenFull(pool, this.random.pick([0, ENTRIES_MAX]), GHOST_WORDS);
     this.#reader = new OneSidedReader(pool, this.#clock);
     this.#tickEnd = [];
     this.#pendingCount = 0;

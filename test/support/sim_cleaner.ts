@@ -10,11 +10,14 @@ import { LogWriter } from "../../lib/log/log_writer.ts";
 import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
 import { isCellWord } from "../../lib/routing/cells.ts";
 import { Gate } from "../../lib/pool/gate.ts";
+import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
 import type { SimWorld } from "./sim_world.ts";
 
 /** Share of the steps after which the task ends, and the next one begins with a new cleaner. */
 const END_SHARE = 0.1;
+/** Share of the steps that are left out in a pool that evicts while nothing is due. */
+const IDLE_SHARE = 0.95;
 
 /** A cleaning task after the other. */
 export class SimCleaner implements SimAgent {
@@ -26,6 +29,7 @@ export class SimCleaner implements SimAgent {
   readonly #table: SlotTable;
   #cleaner: Cleaner;
   #isEnding = false;
+  readonly #budget: SpaceBudget;
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -33,6 +37,7 @@ export class SimCleaner implements SimAgent {
     this.#log = new LogWriter(world.pool, world.segments, AGENT_DPM);
     this.#table = new SlotTable(world.pool, new IndexSpace(world.pool, AGENT_DPM));
     this.#cleaner = this.#newCleaner();
+    this.#budget = new SpaceBudget(world.pool, world.segments);
   }
 
   mayRun(isNested: boolean): boolean {
@@ -41,6 +46,9 @@ export class SimCleaner implements SimAgent {
   }
 
   step(): void {
+    const { random, evicts } = this.#world;
+    // Where there is always something to drop, it cleans when it is due, and now and then before.
+    if (evicts && !this.#budget.isCleaningDue && random.next() < IDLE_SHARE) return;
     if (!this.#gate.enter()) return;
     if (this.#isEnding) this.#end();
     else this.#isEnding = this.#cleaner.doWork() === 0 || this.#world.random.next() < END_SHARE;

@@ -218,8 +218,9 @@ export class SimClient implements SimAgent, ClientWaiter {
   #issueAny(): Awaited {
     const { random, isFar } = this.#world;
     if (isFar && random.next() < 0.4) return this.#get(this.#pickModel());
-    if (random.next() < 0.1) return this.#increment();
-    if (random.next() < 0.1) return this.#add();
+    // A counter that vanishes begins again.
+    if (!this.#world.evicts && random.next() < 0.1) return this.#increment();
+    if (!this.#world.evicts && random.next() < 0.1) return this.#add();
     if (this.#ownSlots.length > 0 && random.next() < 0.01) {
       return this.#clear(random.pick(this.#ownSlots));
     }

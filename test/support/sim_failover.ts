@@ -50,6 +50,7 @@ import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
 import {
@@ -119,6 +120,7 @@ const NOT_FOUND = 0;
 const RESPONSE_BYTES = 4096;
 const BACKLOG_BYTES = 1024;
 const CACHE_BYTES = 2048;
+const GHOST_WORDS = 64;
 
 interface Issued {
   readonly step: Exclude<ScriptStep, { kind: "wait" }>;
@@ -142,6 +144,8 @@ export interface FailoverOptions {
   readonly segmentCount: number;
   /** Whether the pool is a far one. @default false */
   readonly isFar?: boolean;
+  /** Whether the pool would drop records if it were full: deletes of keys that are not there are logged. @default false */
+  readonly evicts?: boolean;
   /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
   readonly ringBytes: number;
 }
@@ -192,6 +196,7 @@ export class SimFailover {
       : undefined;
     const isFar = options.isFar ?? false;
     if (isFar) placeFar(pool, BACKLOG_BYTES);
+    if (options.evicts) evictWhenFull(pool, 0, GHOST_WORDS);
     this.#reads = new RoutedReads(pool);
     claimClient(pool, 1, { number: 0, startTicks: 0 });
     const responseBytes = isFar ? RESPONSE_BYTES : 0;
@@ -408,11 +413,12 @@ export class SimFailover {
       sealMerged(this.pool, SUCCESSOR);
     }
     // Everything that is live is moved, so that counts of what is not are found to be nobody's.
-    this.clean(this.#options.segmentCount);
+    const { evicts, segmentCount } = this.#options;
+    if (!evicts) this.clean(segmentCount);
     sealLogs(this.pool, AGENT_DPM, this.#log?.file);
     this.#successor.close();
     this.#checkSegments();
-    checkPool(this.pool, SLOTS);
+    checkPool(this.pool, SLOTS, { mayCountTooMuch: evicts ?? false });
     this.#checkContents(this.pool);
     if (this.#log !== undefined) this.#checkFiles();
   }

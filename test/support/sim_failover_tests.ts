@@ -100,6 +100,17 @@ const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
   ],
 };
 
+/** Deletes of keys that are not there, which a cache that is logged logs as well. */
+const IDLE_SCRIPT: readonly ScriptStep[] = [
+  { kind: "delete", key: 2 },
+  { kind: "delete", key: 0 },
+  { kind: "delete", key: 0 },
+  { kind: "put", key: 11, bytes: 40 },
+  { kind: "delete", key: 13 },
+  { kind: "clear", slot: 1 },
+  { kind: "delete", key: 5 },
+];
+
 /** In a far pool also reads, between changes of the same keys, of values of all sizes. */
 const FAR_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 0 },
@@ -226,6 +237,10 @@ function scenariosOf(isLogged: boolean, isFar: boolean): Scenario[] {
   if (isFar) {
     const name = "reads between changes";
     return [...scenarios, { name, options: roomy, before: BEFORE, script: FAR_SCRIPT }];
+  }
+  if (isLogged) {
+    const options = { ...roomy, evicts: true };
+    scenarios.push({ name: "deletes in a cache", options, before: BEFORE, script: IDLE_SCRIPT });
   }
   return [...scenarios, { name: "cleaning", options: scarce, before: WORN, script: CHURN }];
 }

@@ -6,6 +6,9 @@
  * the KN looked can be open. The model applies an operation when it has ended. In between it knows what a read may
  * return: the state that the ended operations have left, or one that an operation still on its way may have made.
  *
+ * In a pool that evicts a key may vanish at any moment. What is known to be gone must not come back: after a read that
+ * misses the key while no operation on it is on its way, or a delete that says that it is not there, it does not exist.
+ *
  * @module
  */
 import { Status } from "../../lib/rings/ring_layout.ts";
@@ -57,6 +60,7 @@ export function require(condition: boolean, rule: string): asserts condition {
 /** One key and its operations. */
 export class KeyModel {
   readonly key: SimKey;
+  readonly #mayVanish: boolean;
   /** Operations on the key in the order of issue; the first `endedCount` have ended. */
   readonly operations: SimOperation[] = [];
   endedCount = 0;
@@ -65,9 +69,10 @@ export class KeyModel {
   versionSeen = 0;
   #versionWritten = 0;
 
-  /** A key that does not exist. */
-  constructor(key: SimKey) {
+  /** A key that does not exist, and may vanish when it does. */
+  constructor(key: SimKey, mayVanish = false) {
     this.key = key;
+    this.#mayVanish = mayVanish;
   }
 
   /** Whether the key's record may have been there, or gone, when a KN looked between the two times. */
@@ -77,7 +82,7 @@ export class KeyModel {
 
   /** See {@linkcode mayExist}. */
   mayBeAbsent(toMs: number): boolean {
-    return this.state === undefined || this.state.expiresAtMs <= toMs;
+    return this.#mayVanish || this.state === undefined || this.state.expiresAtMs <= toMs;
   }
 
   /**
@@ -128,6 +133,7 @@ export class KeyModel {
         );
         // A delete of an expired record says that there was none; the sweeper removes it.
         if (isOk) this.state = undefined;
+        else this.#notePassed(nowMs);
         return;
       case "clear":
         this.state = undefined;
@@ -178,8 +184,8 @@ export class KeyModel {
    * meanwhile may be listed twice.
    */
   endListing(begun: BegunRead, count: number, nowMs: number): void {
-    if (count !== 1) this.#endMiss(begun, nowMs);
-    if (count === 0) return;
+    if (count === 0) return this.#endMiss(begun, nowMs);
+    if (count !== 1) this.#requireChange(begun, nowMs);
     require(
       begun.state !== undefined || this.#since(begun).some(isPut),
       `I4: a listing shows ${this.key.text}, which does not exist`,
@@ -187,6 +193,17 @@ export class KeyModel {
   }
 
   #endMiss(begun: BegunRead, nowMs: number): void {
+    if (!this.#mayVanish) return this.#requireChange(begun, nowMs);
+    const endedAtBegin = begun.from === this.endedCount && begun.to === undefined;
+    if (endedAtBegin && this.operations.length === this.endedCount) this.#notePassed(nowMs);
+  }
+
+  /** The key was not there. One that has expired may still be listed; another one has vanished. */
+  #notePassed(nowMs: number): void {
+    if (this.#mayVanish && (this.state?.expiresAtMs ?? 0) > nowMs) this.state = undefined;
+  }
+
+  #requireChange(begun: BegunRead, nowMs: number): void {
     const isGone = (record: { readonly expiresAtMs: number } | undefined) =>
       record === undefined || record.expiresAtMs <= nowMs;
     require(

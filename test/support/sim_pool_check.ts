@@ -23,6 +23,7 @@ import {
 } from "../../lib/index/bucket_layout.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { bucketAt, metaLog2 } from "../../lib/index/slot_extents.ts";
+import { keyCount } from "../../lib/index/key_count.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import {
   FLAG_EXPIRES,
@@ -65,6 +66,7 @@ import type { Pool } from "../../lib/pool/pool.ts";
 import { FreeSegments } from "../../lib/pool/free_segments.ts";
 import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";
+import { evicts } from "../../lib/pool/when_full.ts";
 import { require } from "./sim_model.ts";
 
 /** Buckets that agents may keep because they did not get the lock of the free list. */
@@ -92,6 +94,7 @@ export function checkPool(
 ): void {
   const check = new PoolCheck(pool, options);
   for (const slot of slots) check.slot(slot);
+  check.entries();
   check.segments();
   check.indexSpace();
 }
@@ -181,6 +184,7 @@ class PoolCheck {
   /** Bytes that the index reaches, by segment. */
   readonly #liveBytes: number[];
   readonly #buckets = new Set<BucketId>();
+  #recordCount = 0;
 
   constructor(pool: Pool, { mayCountTooMuch = false }: PoolCheckOptions) {
     this.#pool = pool;
@@ -213,8 +217,16 @@ class PoolCheck {
       });
     });
     require(counts.records === control[at + SLOT_RECORD_COUNT], `slot ${slot}: record count`);
+    this.#recordCount += counts.records;
     require(counts.expiring === control[at + SLOT_EXPIRING_COUNT], `slot ${slot}: expiring count`);
     require(counts.overflows === control[at + SLOT_OVERFLOW_COUNT], `slot ${slot}: overflows`);
+  }
+
+  entries(): void {
+    // The bound of the number of keys rests on it.
+    if (!evicts(this.#pool)) return;
+    const counted = keyCount(this.#pool);
+    require(counted === this.#recordCount, `${counted} keys are counted of ${this.#recordCount}`);
   }
 
   segments(): void {

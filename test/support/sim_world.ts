@@ -19,6 +19,7 @@ import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { COMPLETION_TAIL, Status } from "../../lib/rings/ring_layout.ts";
 import { cellsEnd } from "../../lib/routing/cells.ts";
 import { HOLDER_MASK, MOVING } from "../../lib/routing/ownership.ts";
@@ -64,6 +65,8 @@ export interface SimOptions {
   readonly valueBytesMax?: number;
   /** Whether the pool is a far one. @default false */
   readonly isFar?: boolean;
+  /** Whether the pool drops records when it is full. @default false */
+  readonly evicts?: boolean;
 }
 
 /** Slots in use: one for each client alone, one for both, one for the counters. */
@@ -85,6 +88,10 @@ const CHECK_EVERY = 16;
 const SEGMENT_BYTES = 4096;
 /** Bytes of a KN's cache in a far pool: so few that entries come and go. */
 const CACHE_BYTES = 4096;
+
+/** In a pool that evicts: most keys, in some of the simulations, and words for its ghosts. */
+const ENTRIES_MAX = 40;
+const GHOST_WORDS = 64;
 
 /** The simulated store. */
 export class SimWorld {
@@ -110,6 +117,7 @@ export class SimWorld {
   /** Whether clients execute requests themselves now and then. */
   readonly mayHelp: boolean;
   readonly isFar: boolean;
+  readonly evicts: boolean;
   readonly #mergers: readonly SimMerger[];
   readonly #cleaner: SimCleaner;
   readonly #reader: SimReader;
@@ -120,11 +128,13 @@ export class SimWorld {
   constructor(options: SimOptions) {
     this.random = new Random(options.seed);
     this.isFar = options.isFar ?? false;
+    this.evicts = options.evicts ?? false;
     // KNs of a far pool keep what is not merged open, and their mergers may have a segment, too.
     const segmentCountMin = this.isFar ? 24 : 10;
     const segmentCount = options.segmentCount ??
       this.random.between(segmentCountMin, segmentCountMin + 10);
     this.pool = makePool(this.random, segmentCount, this.isFar);
+    if (this.evicts) evictWhenFull(this.pool, this.random.pick([0, ENTRIES_MAX]), GHOST_WORDS);
     this.segments = new SegmentTable(this.pool);
     this.#lockIndices = new Set(SLOTS.map((slot) => this.pool.slotAt(slot) + SLOT_LOCK));
     this.valueBytesMax = options.valueBytesMax ?? this.random.pick([90, 90, 1200]);
@@ -132,7 +142,7 @@ export class SimWorld {
       KEYS.filter((key) => key.slot === slot).slice(0, count);
     const count = options.keysPerSlot ?? KEYS_PER_SLOT;
     this.models = SLOTS.slice(0, 3).flatMap((slot) => keysOf(slot, count))
-      .map((key) => new KeyModel(key));
+      .map((key) => new KeyModel(key, this.evicts));
     this.sharableModels = this.models.filter((_, i) => i % SHARABLE_EVERY === 0);
     this.counters = keysOf(SLOTS[3]!, COUNTER_COUNT)
       .map((key) => ({ key, left: new Set<number>(), countMin: 0 }));
@@ -257,6 +267,8 @@ export class SimWorld {
 
   /** Counts the version that an ended operation has used up. */
   countStamps(slot: Slot, status: number): void {
+    const isRefused = status === Status.LOG_FULL;
+    require(!isRefused || !this.evicts, "a pool that evicts refuses nothing for want of room");
     // A put that finds the index full has a version already.
     if (status !== Status.OK && (status !== Status.INDEX_FULL || this.isFar)) return;
     this.#stamps.set(slot, this.#stamps.get(slot)! + 1);

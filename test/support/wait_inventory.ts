@@ -463,6 +463,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "Finite: each turn takes or passes one of the items, bytes or bits that are there " +
       "when it begins, or makes room in a cache, until there are none",
     places: {
+      "free_bucket_links.ts moveLinksForFile": 1,
       "sent_requests.ts SentRequests.#takeCompletions": 1,
       "sent_requests.ts SentRequests.failAll": 1,
       "dac_cache.ts DacCache.#evictFor": 1,

@@ -32,6 +32,8 @@ const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unkn
   ["capacity", "32GiB", "capacityBytes", 32 * GIB],
   ["segmentBytes", "4KiB", "segmentBytes", 4 * KIB],
   ["segmentBytes", 2 ** 30, "segmentBytes", GIB],
+  ["whenFull", "refuse", "evictedEntriesMax", undefined],
+  ["whenFull", "evict", "evictedEntriesMax", 0],
   ["codec", "msgpack", "codec", "msgpack"],
   ["codec", "json", "codec", "json"],
   ["codec", "binary", "codec", "binary"],
@@ -65,6 +67,7 @@ const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
   ["nodes", [0, -1, 65, 1.5, NaN, Infinity, "2", null, 1n]],
   ["capacity", [0, "64KB", 64 * KIB - 1, "32.1GiB", "much", null, NaN, {}]],
   ["segmentBytes", ["4KB", "2KiB", "2GiB", 4097, "12KiB", 0, "big", null]],
+  ["whenFull", ["", "Evict", true, 1, null]],
   ["codec", ["xml", "", 1, null, {}, { encode() {} }, { encode: 1, decode: 2 }, () => 1]],
   ["durability", ["os", "disk", "", null, true]],
   ["spin", ["never", -1, 1_000_001, NaN, null, "100"]],
@@ -120,6 +123,7 @@ test("the defaults are what the documentation of the options says", () => {
     clients: 64,
     capacityBytes: undefined,
     segmentBytes: undefined,
+    evictedEntriesMax: undefined,
     codec: "msgpack",
     durability: "memory",
     checkpointBytes: undefined,
@@ -145,6 +149,28 @@ test("bytes cannot be frozen, so the codec for them goes without a cache", () =>
     type: InvalidOptionError,
     code: "DINOMO_INVALID_OPTION",
     says: /^cache must be left out with the codec "binary"/,
+  });
+});
+
+test("only a cache has a number of keys", () => {
+  const refused = { type: InvalidOptionError, code: "DINOMO_INVALID_OPTION" } as const;
+  const cache = (maxEntries: number) => resolveOptions({ whenFull: "evict", maxEntries });
+  assert.is(cache(1).evictedEntriesMax, 1);
+  assert.is(cache(2 ** 31 - 1).evictedEntriesMax, 2 ** 31 - 1);
+  for (const bad of [0, -1, 1.5, 2 ** 31, NaN]) {
+    assertThrows(() => cache(bad), { ...refused, says: /^maxEntries must be/ }, String(bad));
+  }
+  assertThrows(() => resolveOptions({ maxEntries: 5 }), {
+    ...refused,
+    says: /^maxEntries must be left out unless whenFull is "evict", got the number 5/,
+  });
+});
+
+test("only a near pool evicts", () => {
+  assertThrows(() => resolveOptions({ whenFull: "evict", placement: "far" }), {
+    type: InvalidOptionError,
+    code: "DINOMO_INVALID_OPTION",
+    says: /^whenFull must be "refuse" in the far placement, got the string "evict"/,
   });
 });
 
@@ -205,6 +231,25 @@ test("the default segment size suits every capacity", () => {
     const { segmentBytes } = sizesOf({ capacityBytes, segmentBytes: undefined });
     assert.is(Math.log2(segmentBytes) % 1, 0, `${capacityBytes}`);
     assert.ok(segmentBytes <= 8 * MIB, `${capacityBytes}`);
+  }
+});
+
+test("a pool that evicts has 64 segments or more", () => {
+  const evictedEntriesMax = 0;
+  for (let capacityBytes = 256 * KIB; capacityBytes <= 32 * GIB; capacityBytes *= 1.37) {
+    const { segmentBytes } = sizesOf({ capacityBytes, segmentBytes: undefined, evictedEntriesMax });
+    assert.ok(capacityBytes / segmentBytes >= 64, `${capacityBytes}`);
+  }
+  const tooFew = [
+    { capacityBytes: 128 * KIB, segmentBytes: undefined },
+    { capacityBytes: 64 * MIB, segmentBytes: 2 * MIB },
+  ];
+  for (const sizes of tooFew) {
+    assertThrows(() => sizesOf({ ...sizes, evictedEntriesMax }), {
+      type: InvalidOptionError,
+      code: "DINOMO_INVALID_OPTION",
+      says: /^capacity must be 64 to 65534 times segmentBytes with whenFull "evict", got /,
+    }, `${sizes.capacityBytes}`);
   }
 });
 

@@ -1,0 +1,53 @@
+/**
+ * Seeded interleavings over a tiny pool that evicts: whole steps, and steps that are interrupted at their atomic
+ * accesses. A key may vanish at any moment, and nothing that is gone, or was replaced, comes back.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { droppedCount } from "../support/evicting_pool.ts";
+import { forEachSeed } from "../support/sim_seeds.ts";
+import { SimWorld } from "../support/sim_world.ts";
+
+const SEED_COUNT = 24;
+const STEP_COUNT = 800;
+const INTERRUPTED_STEP_COUNT = 300;
+const KEYS_PER_SLOT = 100;
+
+/** Runs one simulation; returns it. */
+function simulate(seed: number, interruptShare: number, stepCount: number): SimWorld {
+  const world = new SimWorld({
+    seed,
+    interruptShare,
+    evicts: true,
+    segmentCount: 16,
+    keysPerSlot: KEYS_PER_SLOT,
+    valueBytesMax: 1200,
+  });
+  world.run(stepCount);
+  world.finish();
+  return world;
+}
+
+test("every order of steps keeps the invariants, and nothing is refused", () => {
+  let keyCount = 0;
+  let dropped = 0;
+  forEachSeed(SEED_COUNT, (seed) => {
+    const world = simulate(seed, 0, STEP_COUNT);
+    dropped += droppedCount(world.pool);
+    keyCount += world.models.filter((model) => model.state !== undefined).length;
+  });
+  assert.ok(dropped > SEED_COUNT, `${dropped} records were dropped`);
+  assert.ok(keyCount > SEED_COUNT, `${keyCount} keys are there in the end`);
+});
+
+for (const share of [0.003, 0.02]) {
+  test(`a step interrupted at ${share * 100} % of its accesses keeps the invariants`, () => {
+    forEachSeed(SEED_COUNT / 2, (seed) => {
+      simulate(seed, share, INTERRUPTED_STEP_COUNT);
+    });
+  });
+}
+
+test.run();
