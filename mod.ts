@@ -43,14 +43,19 @@ export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
+export type { AbortOptions } from "./lib/store/abort.ts";
 export type {
   BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
+  PutEntry,
+  PutManyOptions,
   PutOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
   ReadOptions,
   TouchOptions,
-} from "./lib/store/arguments.ts";
+} from "./lib/store/method_options.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
   AutoscaleOptions,

@@ -151,6 +151,12 @@ export const SELF_CHANGES_MAX = 100;
 export const NESTED_CALLS_MAX = 32;
 
 /**
+ * Keys that are read at one moment: as long as they are looked at none of them may change, or all
+ * KNs stand still, for about a millisecond.
+ */
+export const CONSISTENT_KEYS_MAX = 4096;
+
+/**
  * What a client cache charges for a decoded record beside its encoded bytes: the object that holds
  * it, and the value's own header.
  */

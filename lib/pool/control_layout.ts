@@ -186,6 +186,8 @@ export const AGENT_COPIER = NODE_COUNT_MAX + 2;
  */
 export const AGENT_MERGERS = NODE_COUNT_MAX + 3;
 export const AGENT_COUNT = AGENT_MERGERS + NODE_COUNT_MAX;
+/** A client that pauses the pool to read many keys at one moment. It has no block of words. */
+export const AGENT_READER = AGENT_COUNT;
 
 /** AGENT BLOCK, line 0: what the agent says. Written by the agent. */
 export const AGENT_GATE_STATE = 0;

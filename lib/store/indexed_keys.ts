@@ -8,7 +8,8 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type IterationOptions, prefixOf } from "./arguments.ts";
+import { prefixOf } from "./arguments.ts";
+import type { IterationOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { countRecords } from "./stats.ts";
 

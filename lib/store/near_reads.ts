@@ -16,16 +16,16 @@ import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import {
-  assertReadOptions,
-  iterable,
-  type IterationOptions,
-  keyOf,
-  ownKey,
-  passOver,
-  plainKey,
-  type ReadOptions,
-} from "./arguments.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { AbortOptions } from "./abort.ts";
+import { keyOf, keysOfRead, ownKey, ownKeys, passOver, plainKey } from "./arguments.ts";
+import type {
+  IterationOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+  ReadOptions,
+} from "./method_options.ts";
+import { type Found, lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
@@ -36,6 +36,7 @@ import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
 export class NearReads<V> implements StoreReads<V> {
+  #pool: Pool;
   #client: Client;
   #reader: OneSidedReader;
   #codec: ValueCodec<V>;
@@ -48,6 +49,7 @@ export class NearReads<V> implements StoreReads<V> {
 
   /** Reads with a store's parts. */
   constructor(parts: OperationParts<V>) {
+    this.#pool = parts.pool;
     this.#client = parts.client;
     this.#reader = parts.reader;
     this.#codec = parts.codec;
@@ -78,26 +80,33 @@ export class NearReads<V> implements StoreReads<V> {
     return this.#read(key);
   }
 
-  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    const read = (key: Key) => this.#readOrPassOver(key, options);
+    return this.#readMany(keys, options, read, (found) => found.value);
+  }
+
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    const read = (key: Key) => this.#readOrPassOver(key, options);
+    return this.#readManySync(keys, options, read, (found) => found.value);
+  }
+
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    const read = (key: Key) => this.#sharedOrPassOver(key, options);
+    return this.#readMany(keys, options, read, (found) => found);
+  }
+
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    const read = (key: Key) => this.#sharedOrPassOver(key, options);
+    return this.#readManySync(keys, options, read, (found) => found);
+  }
+
+  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    return this.#readEach(keys, options, () => this.#reader.read(this.#key, false));
+  }
+
+  hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    assertReadOptions(options);
-    const list = Array.from(iterable<Key>("keys", keys), ownKey);
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const turn = new LoopTurn();
-      const values: (V | undefined)[] = [];
-      for (const key of list) await this.#whenReadable(key);
-      for (const key of list) {
-        if (turn.isOver(values.length)) await turn.end();
-        this.#lifetime.assertNotFailed();
-        this.#key.encode(key);
-        values.push(this.#readOrPassOver(key, options));
-      }
-      return values;
-    } finally {
-      client.end(operation);
-    }
+    return this.#readEachSync(ownKeys(keys), () => this.#reader.read(this.#key, false));
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
@@ -165,13 +174,88 @@ export class NearReads<V> implements StoreReads<V> {
 
   letGo(): void {
     const gone = undefined as never;
-    this.#client =
+    this.#pool =
+      this.#client =
       this.#reader =
       this.#codec =
       this.#garbage =
       this.#queues =
         gone;
     this.#cache = gone;
+  }
+
+  async #readMany<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    read: (key: Key) => Result | undefined,
+    take: (found: Entry<V>) => Result,
+  ): Promise<(Result | undefined)[]> {
+    this.#lifetime.assertOpen();
+    const list = keysOfRead(keys, options, false);
+    if (options?.consistent !== true) return await this.#readEach(list, options, read);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      for (const key of list) await this.#whenReadable(key);
+      const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+      const found = await lookUntilFound((number) => {
+        options.signal?.throwIfAborted();
+        this.#lifetime.assertNotFailed();
+        return moment.look(list, number);
+      });
+      return found.map((one, i) => this.#decodeFound(one, list[i]!, options, take));
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readManySync<Result>(
+    keys: Iterable<Key>,
+    options: ReadManySyncOptions | undefined,
+    read: (key: Key) => Result | undefined,
+    take: (found: Entry<V>) => Result,
+  ): (Result | undefined)[] {
+    this.#lifetime.assertOpen();
+    const list = keysOfRead(keys, options, true);
+    if (options?.consistent !== true) return this.#readEachSync(list, read);
+    for (const key of list) this.#encodeSettled(key);
+    const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+    const found = lookUntilFoundSync((number) => moment.look(list, number));
+    return found.map((one, i) => this.#decodeFound(one, list[i]!, options, take));
+  }
+
+  /** Reads each of some keys, encoded, when all that was issued before can be seen. */
+  async #readEach<Result>(
+    keys: Iterable<Key>,
+    options: AbortOptions | undefined,
+    read: (key: Key) => Result,
+  ): Promise<Result[]> {
+    this.#lifetime.assertOpen();
+    const list = ownKeys(keys);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const turn = new LoopTurn();
+      const results: Result[] = [];
+      for (const key of list) await this.#whenReadable(key);
+      for (const key of list) {
+        if (turn.isOver(results.length)) await turn.end();
+        options?.signal?.throwIfAborted();
+        this.#lifetime.assertNotFailed();
+        this.#key.encode(key);
+        results.push(read(key));
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readEachSync<Result>(keys: readonly Key[], read: (key: Key) => Result): Result[] {
+    return keys.map((key) => {
+      this.#encodeSettled(key);
+      return read(key);
+    });
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
@@ -252,6 +336,33 @@ export class NearReads<V> implements StoreReads<V> {
       return this.#read(key);
     } catch (error) {
       return passOver(error, options);
+    }
+  }
+
+  /** The same with version and expiry. */
+  #sharedOrPassOver(key: Key, options: ReadOptions | undefined): Entry<V> | undefined {
+    try {
+      return this.#readShared(key);
+    } catch (error) {
+      return passOver(error, options);
+    }
+  }
+
+  /** Decodes what was found at one moment; undefined also if that fails, and is passed over. */
+  #decodeFound<Result>(
+    found: Found,
+    key: Key,
+    options: ReadOptions | undefined,
+    take: (found: Entry<V>) => Result,
+  ): Result | undefined {
+    if (found === undefined) return undefined;
+    const { bytes, version, expiresAtMs } = found;
+    try {
+      const value = this.#codec.decode(bytes, bytes.length);
+      this.#garbage.count(bytes.length);
+      return take(entryOf(value, version, expiresAtMs));
+    } catch (error) {
+      return passOver(DecodeError.at(key, error), options);
     }
   }
 

@@ -5,7 +5,8 @@
  * @module
  */
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import type { IterationOptions, ReadOptions } from "./arguments.ts";
+import type { AbortOptions } from "./abort.ts";
+import type { IterationOptions, ReadManyOptions, ReadManySyncOptions } from "./method_options.ts";
 import type { Entry } from "./entry.ts";
 import type { PendingRead } from "./update_turn.ts";
 
@@ -13,7 +14,12 @@ import type { PendingRead } from "./update_turn.ts";
 export interface StoreReads<V> {
   get(key: Key): Promise<V | undefined>;
   getSync(key: Key): V | undefined;
-  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]>;
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]>;
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[];
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]>;
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[];
+  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]>;
+  hasManySync(keys: Iterable<Key>): boolean[];
   getEntry(key: Key): Promise<Entry<V> | undefined>;
   getEntrySync(key: Key): Entry<V> | undefined;
   has(key: Key): Promise<boolean>;

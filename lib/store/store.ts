@@ -20,16 +20,13 @@ import {
   type StoreEventType,
   type StoreListenerOptions,
 } from "./events.ts";
-import { DerivedWrites } from "./derived_writes.ts";
 import type { StoreHandle } from "./handle.ts";
+import { KeyAccess, type MakeReads } from "./key_access.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
-import { NearReads } from "./near_reads.ts";
-import type { StoreReads } from "./reads.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
-import { StoreWrites } from "./writes.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
@@ -47,9 +44,7 @@ export class Store<V> extends StoreOperations<V> {
   #parts: StoreParts<V>;
   #used: OperationParts<V>;
   #maintenance: StoreMaintenance;
-  readonly #reads: StoreReads<V>;
-  readonly #writes: StoreWrites<V>;
-  readonly #derived: DerivedWrites;
+  readonly #access: KeyAccess<V>;
   readonly #lifetime: StoreLifetime;
   readonly #recovery: RecoveryReport | undefined;
   readonly #events = new StoreEvents();
@@ -61,22 +56,18 @@ export class Store<V> extends StoreOperations<V> {
    *
    * @param makeReads makes what reads the pool, unless this thread does
    */
-  constructor(parts: StoreParts<V>, makeReads?: (parts: OperationParts<V>) => StoreReads<V>) {
+  constructor(parts: StoreParts<V>, makeReads?: MakeReads<V>) {
     const lifetime = new StoreLifetime(parts.pool);
     const maintenance = parts.maintenance(() => lifetime.assertNotFailed());
     const flush = () => flushAll(lifetime, used, maintenance);
     const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
-    const reads = makeReads?.(used) ?? new NearReads(used);
-    const writes = new StoreWrites(used, reads);
-    const derived = new DerivedWrites(used);
-    super(reads, writes, derived);
-    this.#derived = derived;
+    const access = new KeyAccess(used, makeReads);
+    super(access);
+    this.#access = access;
     this.#lifetime = lifetime;
     this.#used = used;
     this.#parts = parts;
     this.#maintenance = maintenance;
-    this.#reads = reads;
-    this.#writes = writes;
     this.#recovery = parts.recovery;
   }
 
@@ -252,9 +243,7 @@ export class Store<V> extends StoreOperations<V> {
    */
   #letGo(): void {
     this.#lifetime.letGo();
-    this.#reads.letGo();
-    this.#writes.letGo();
-    this.#derived.letGo();
+    this.#access.letGo();
     this.#used.indexedKeys.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }

@@ -5,17 +5,23 @@
  */
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
+import { abortable, type AbortOptions, iterateUntilAborted, untilAborted } from "./abort.ts";
 import type {
   BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
+  PutEntry,
+  PutManyOptions,
   PutOptions,
-  ReadOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
   TouchOptions,
-} from "./arguments.ts";
+} from "./method_options.ts";
 import type { DerivedWrites } from "./derived_writes.ts";
 import type { Entry } from "./entry.ts";
 import type { Changed } from "./update_turn.ts";
+import type { KeyAccess } from "./key_access.ts";
+import type { SyncBatches } from "./sync_batches.ts";
 import type { StoreReads } from "./reads.ts";
 import type { StoreWrites } from "./writes.ts";
 
@@ -31,12 +37,14 @@ export abstract class StoreOperations<V> {
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
   readonly #derived: DerivedWrites;
+  readonly #syncBatches: SyncBatches<V>;
 
   /** Used by the store only. */
-  constructor(reads: StoreReads<V>, writes: StoreWrites<V>, derived: DerivedWrites) {
+  constructor({ reads, writes, derived, syncBatches }: KeyAccess<V>) {
     this.#reads = reads;
     this.#writes = writes;
     this.#derived = derived;
+    this.#syncBatches = syncBatches;
   }
 
   /**
@@ -58,13 +66,30 @@ export abstract class StoreOperations<V> {
   }
 
   /**
-   * Reads many values, in the order of the keys.
+   * Reads many values, in the order of the keys. With `consistent` there is a moment at which all
+   * of them were current.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and undefined stands for the value
+   * @throws {UnavailableError} with `consistent`, when no such moment was found for two seconds
    */
-  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
-    return this.#reads.getMany(keys, options);
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    return untilAborted(options?.signal, () => this.#reads.getMany(keys, options));
+  }
+
+  /** Like {@linkcode getMany}, before it returns. */
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    return this.#reads.getManySync(keys, options);
+  }
+
+  /** Like {@linkcode getMany}, with versions and expiry times. */
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    return untilAborted(options?.signal, () => this.#reads.getEntries(keys, options));
+  }
+
+  /** Like {@linkcode getEntries}, before it returns. */
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    return this.#reads.getEntriesSync(keys, options);
   }
 
   /** Reads a value together with its version and expiry time. */
@@ -87,6 +112,16 @@ export abstract class StoreOperations<V> {
     return this.#reads.hasSync(key);
   }
 
+  /** Whether each of many keys exists, in their order. */
+  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    return abortable(options, () => this.#reads.hasMany(keys, options));
+  }
+
+  /** Like {@linkcode hasMany}, before it returns. */
+  hasManySync(keys: Iterable<Key>): boolean[] {
+    return this.#reads.hasManySync(keys);
+  }
+
   /**
    * Stores a value. Without `ttl` or `expiresAt` the key does not expire, whatever it did before.
    *
@@ -105,9 +140,17 @@ export abstract class StoreOperations<V> {
    * Stores many values. Not atomic as a whole: other threads may see some of them before the
    * others. When an entry is refused, the entries before it are stored and those after it are not;
    * when one finds no space, the others are stored all the same.
+   *
+   * @param entries pairs of a key and a value; the third element of one, if there is one, are
+   *   options for it alone, instead of those for all
    */
-  putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
-    return this.#writes.putMany(entries, options);
+  putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
+    return untilAborted(options?.signal, () => this.#writes.putMany(entries, options));
+  }
+
+  /** Like {@linkcode putMany}, before it returns. */
+  putManySync(entries: Iterable<PutEntry<V>>, options?: PutOptions): void {
+    this.#syncBatches.putMany(entries, options);
   }
 
   /** Deletes a key; resolves to whether it existed. */
@@ -141,8 +184,13 @@ export abstract class StoreOperations<V> {
    * Deletes many keys; resolves to whether they existed, in the order of the keys. A key that is
    * refused leaves those after it alone.
    */
-  deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
-    return this.#writes.deleteMany(keys);
+  deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    return abortable(options, () => this.#writes.deleteMany(keys, options));
+  }
+
+  /** Like {@linkcode deleteMany}, before it returns. */
+  deleteManySync(keys: Iterable<Key>): boolean[] {
+    return this.#syncBatches.deleteMany(keys);
   }
 
   /**
@@ -210,11 +258,37 @@ export abstract class StoreOperations<V> {
   }
 
   /**
+   * Like {@linkcode update}, before it returns: `change` is called at once, after what was issued
+   * before for the key, and must not return a promise.
+   *
+   * @throws {InvalidArgumentError} when `change` returns a promise; the key is as it was then
+   */
+  updateSync(key: Key, change: (old: V | undefined) => V, options?: PutOptions): V;
+  /** The same, with a `change` that may return {@linkcode DELETE} or {@linkcode KEEP}. */
+  updateSync(
+    key: Key,
+    change: (old: V | undefined) => Changed<V>,
+    options?: PutOptions,
+  ): V | undefined;
+  updateSync(
+    key: Key,
+    change: (old: V | undefined) => Changed<V>,
+    options?: PutOptions,
+  ): V | undefined {
+    return this.#writes.updateSync(key, change, options);
+  }
+
+  /**
    * Deletes a key and resolves to the value that it had, or to undefined if it did not exist: of
    * all that take a value, such as a job, one gets it.
    */
   getAndDelete(key: Key): Promise<V | undefined> {
     return this.#writes.getAndDelete(key);
+  }
+
+  /** Like {@linkcode getAndDelete}, before it returns. */
+  getAndDeleteSync(key: Key): V | undefined {
+    return this.#writes.getAndDeleteSync(key);
   }
 
   /**
@@ -353,12 +427,12 @@ export abstract class StoreOperations<V> {
    *   that is called, and the value left out
    */
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return this.#reads.entries(options);
+    return iterateUntilAborted(options?.signal, () => this.#reads.entries(options));
   }
 
   /** Iterates over keys, like {@linkcode entries}. */
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return this.#reads.keys(options);
+    return iterateUntilAborted(options?.signal, () => this.#reads.keys(options));
   }
 
   /** Iterates over values, like {@linkcode entries}. */
@@ -375,7 +449,12 @@ export abstract class StoreOperations<V> {
   }
 
   /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
-  clear(): Promise<void> {
-    return this.#writes.clear();
+  clear(options?: AbortOptions): Promise<void> {
+    return abortable(options, () => this.#writes.clear(options));
+  }
+
+  /** Like {@linkcode clear}, before it returns. */
+  clearSync(): void {
+    this.#syncBatches.clear();
   }
 }

@@ -18,25 +18,27 @@ import {
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
-import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import { Condition } from "../rings/ring_layout.ts";
+import type { AbortOptions } from "./abort.ts";
 import {
   assertChange,
-  assertPair,
+  assertEntry,
   expiryOf,
   givenExpiryOf,
   iterable,
   mustSyncOf,
   presentVersionOf,
-  type PutOptions,
+  putManyOptionsOf,
   versionOf,
 } from "./arguments.ts";
+import type { PutEntry, PutManyOptions, PutOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
+import { allSlots } from "./sync_batches.ts";
+import { SyncUpdate } from "./sync_update.ts";
 import {
   type Changed,
   DELETE,
@@ -110,14 +112,18 @@ export class StoreWrites<V> {
     return completion.version;
   }
 
-  async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
-    const expiresAtMs = expiryOf(options);
-    const mustSync = mustSyncOf(options, this.#level);
-    await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
-      assertPair(entry);
+  async putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
+    const { each, signal } = putManyOptionsOf(options);
+    const expiresAtMs = expiryOf(each);
+    const mustSync = mustSyncOf(each, this.#level);
+    await this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
+      assertEntry(entry);
+      const own = entry[2];
+      const expiry = own === undefined ? expiresAtMs : expiryOf(own);
+      const isSynced = own === undefined ? mustSync : mustSyncOf(own, this.#level);
       this.#encode(entry[0], entry[1]);
-      this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
-    });
+      this.#put(expiry, Condition.NONE, 0, batch, isSynced);
+    }, signal);
   }
 
   delete(key: Key): Promise<boolean> {
@@ -165,13 +171,13 @@ export class StoreWrites<V> {
     return completion.isApplied;
   }
 
-  async deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
+  async deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#lifetime.assertOpen();
       this.#key.encode(key);
       this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
-    });
+    }, options?.signal);
     return outcomes;
   }
 
@@ -213,13 +219,19 @@ export class StoreWrites<V> {
   ): Promise<V | undefined> {
     try {
       assertChange(change);
-      if (options === undefined) return this.#update(key, change, USUAL_OPTIONS);
-      const expiresAtMs = givenExpiryOf(options);
-      const mustSync = mustSyncOf(options, this.#level);
-      return this.#update(key, change, { expiresAtMs, mustSync });
+      return this.#update(key, change, this.#updateOptionsOf(options));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  updateSync(
+    key: Key,
+    change: (old: V | undefined) => Changed<V>,
+    options?: PutOptions,
+  ): V | undefined {
+    assertChange(change);
+    return this.#updateSync(key, change, this.#updateOptionsOf(options));
   }
 
   async getAndDelete(key: Key): Promise<V | undefined> {
@@ -229,6 +241,16 @@ export class StoreWrites<V> {
       return DELETE;
     };
     await this.#update(key, take, USUAL_OPTIONS);
+    return taken;
+  }
+
+  getAndDeleteSync(key: Key): V | undefined {
+    let taken: V | undefined;
+    const take = (old: V | undefined): typeof DELETE => {
+      taken = old;
+      return DELETE;
+    };
+    this.#updateSync(key, take, USUAL_OPTIONS);
     return taken;
   }
 
@@ -244,12 +266,30 @@ export class StoreWrites<V> {
     return turn.promise;
   }
 
-  async clear(): Promise<void> {
+  #updateSync(
+    key: Key,
+    change: (old: V | undefined) => Changed<V>,
+    options: UpdateOptions,
+  ): V | undefined {
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
+    return new SyncUpdate<V>(this.#updated, change, options).makeInTurn(this.#queues, this.#key);
+  }
+
+  #updateOptionsOf(options: PutOptions | undefined): UpdateOptions {
+    if (options === undefined) return USUAL_OPTIONS;
+    return { expiresAtMs: givenExpiryOf(options), mustSync: mustSyncOf(options, this.#level) };
+  }
+
+  async clear(options?: AbortOptions): Promise<void> {
     this.#lifetime.assertOpen();
     // No update may be between its read and its compare-and-set when the key goes.
     if (this.#queues.count !== 0) this.#queues.settleAll();
-    const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
-    await this.#issueAll(slots, (slot, batch) => this.#client.clearSlot(slot, batch));
+    await this.#issueAll(
+      allSlots(),
+      (slot, batch) => this.#client.clearSlot(slot, batch),
+      options?.signal,
+    );
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -264,16 +304,21 @@ export class StoreWrites<V> {
         gone;
   }
 
-  /** Issues one request per item; resolves when all have ended. */
+  /**
+   * Issues one request per item; resolves when all have ended. When `signal` is aborted no more are
+   * issued.
+   */
   async #issueAll<Item>(
     items: Iterable<Item>,
     issue: (item: Item, batch: BatchCompletion) => void,
+    signal?: AbortSignal | undefined,
   ): Promise<void> {
     this.#lifetime.assertOpen();
     const batch = new BatchCompletion();
     let isIssuing = false;
     try {
       for (const item of items) {
+        signal?.throwIfAborted();
         isIssuing = true;
         batch.expect();
         issue(item, batch);

@@ -107,7 +107,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "far_store_reads.ts FarStoreReads.#existing": 1,
       "far_store_reads.ts FarStoreReads.#issueRead": 1,
       "far_store_reads.ts FarStoreReads.#readDecoded": 1,
-      "far_store_reads.ts FarStoreReads.getMany": 2,
+      "far_store_reads.ts FarStoreReads.#readEach": 2,
       "flush_waiters.ts FlushWaiters.add": 1,
       "slot_waiters.ts SlotWaiters.whenIdle": 1,
       "slot_waiters.ts SlotWaiters.whenSettled": 1,
@@ -118,7 +118,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "writes.ts StoreWrites.#issueAll": 1,
       "near_reads.ts NearReads.#whenReadable": 2,
       "near_reads.ts NearReads.#whenSettled": 1,
-      "near_reads.ts NearReads.getMany": 2,
+      "near_reads.ts NearReads.#readEach": 2,
     },
   },
   {
@@ -136,6 +136,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "update_turn.ts UpdateTurn.advance": 1,
       "update_turn.ts UpdateTurn.constructor": 1,
+      "sync_update.ts SyncUpdate.#make": 2,
     },
   },
   {
@@ -308,9 +309,30 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "When no key has changed during a look, in a pause at the latest; after " +
+      "UNAVAILABLE_AFTER_MS, after which it throws",
+    places: {
+      "consistent_reads.ts lookUntilFound": 3,
+      "consistent_reads.ts lookUntilFoundSync": 2,
+    },
+  },
+  {
+    ends:
+      "When what the signal is given to ends, or the signal is aborted; an iteration with its " +
+      "consumer",
+    places: {
+      "abort.ts untilAborted": 1,
+      "abort.ts stopAtAbort": 2,
+    },
+  },
+  {
     ends: "Calls of functions that are listed here",
     places: {
       "attach.ts attach": 1,
+      "far_store_reads.ts FarStoreReads.hasMany": 1,
+      "far_store_reads.ts FarStoreReads.#look": 2,
+      "far_store_reads.ts FarStoreReads.#readMany": 2,
+      "near_reads.ts NearReads.#readMany": 3,
       "far_store_reads.ts FarStoreReads.entries": 2,
       "far_store_reads.ts FarStoreReads.keys": 4,
       "scaling.ts Scaling.#scale": 4,

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Client } from "../../client/client.ts";
-import { BatchCompletion, type Completion } from "../../client/completions.ts";
+import { BatchCompletion, SyncBatch } from "../../client/completions.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueCodec } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
-import { DecodeError, type DinomoError } from "../../core/errors.ts";
+import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
@@ -16,16 +16,21 @@ import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
+import type { AbortOptions } from "../../store/abort.ts";
+import { type AbsenceMark, markAbsence, wasAbsent } from "../../store/absence.ts";
+import { keyOf, keysOfRead, ownKey, ownKeys, passOver, plainKey } from "../../store/arguments.ts";
+import type {
+  IterationOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+  ReadOptions,
+} from "../../store/method_options.ts";
 import {
-  assertReadOptions,
-  iterable,
-  type IterationOptions,
-  keyOf,
-  ownKey,
-  passOver,
-  plainKey,
-  type ReadOptions,
-} from "../../store/arguments.ts";
+  type Found,
+  isSame,
+  lookUntilFound,
+  lookUntilFoundSync,
+} from "../../store/consistent_reads.ts";
 import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
@@ -36,29 +41,6 @@ import type { PendingRead } from "../../store/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
 import { hasUnmerged } from "../log/log_merger.ts";
 import { unaskedLogs } from "../log/unasked_logs.ts";
-
-/** Lets a thread wait for many requests. */
-class CountCompletion implements Completion {
-  error: DinomoError | undefined;
-  #openCount = 0;
-
-  get isSettled(): boolean {
-    return this.#openCount === 0;
-  }
-
-  expect(): void {
-    this.#openCount += 1;
-  }
-
-  settle(): void {
-    this.#openCount -= 1;
-  }
-
-  fail(error: DinomoError): void {
-    this.error ??= error;
-    this.#openCount -= 1;
-  }
-}
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
@@ -140,33 +122,40 @@ export class FarStoreReads<V> implements StoreReads<V> {
     return value && this.#decode(value, key);
   }
 
-  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    return this.#readMany(keys, options, (found, key) => this.#decode(found, key));
+  }
+
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    return this.#readManySync(keys, options, (found, key) => this.#decode(found, key));
+  }
+
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    return this.#readMany(keys, options, (found, key) => this.#entryOf(found, key));
+  }
+
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    return this.#readManySync(keys, options, (found, key) => this.#entryOf(found, key));
+  }
+
+  async hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     this.#lifetime.assertOpen();
-    assertReadOptions(options);
-    const list = Array.from(iterable<Key>("keys", keys), ownKey);
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const turn = new LoopTurn();
-      const values: (V | undefined)[] = [];
-      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
-        if (turn.isOver(at + KEYS_PER_READ - 1)) await turn.end();
-        const burst = list.slice(at, at + KEYS_PER_READ);
-        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, true)));
-        reads.forEach((read, i) => values.push(this.#valueOrPassOver(read, burst[i]!, options)));
-      }
-      return values;
-    } finally {
-      client.end(operation);
-    }
+    const list = ownKeys(keys);
+    return await this.#readEach(list, options, false, ({ exists }) => exists);
+  }
+
+  hasManySync(keys: Iterable<Key>): boolean[] {
+    this.#lifetime.assertOpen();
+    return this.#readEachSync(ownKeys(keys), false, ({ exists }) => exists);
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#readDecoded(key, true, (ended, own) => this.#entryOf(ended, own));
+    return this.#readDecoded(key, true, ({ value }, own) => value && this.#entryOf(value, own));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
-    return this.#entryOf(this.#readSync(key, true), key);
+    const { value } = this.#readSync(key, true);
+    return value && this.#entryOf(value, key);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -180,7 +169,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
       block: () => client.waitFor(completion),
       take: () => {
         if (completion.error) throw completion.error;
-        return this.#entryOf(completion, key);
+        return completion.value && this.#entryOf(completion.value, key);
       },
     };
   }
@@ -197,7 +186,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
     await this.#merge();
     for await (const stored of this.#indexed.scan(options)) {
       const key = keyOf(stored);
-      const value = this.#valueOrPassOver(this.#readSync(key, true), key, options);
+      const { value: found } = this.#readSync(key, true);
+      const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
       if (value !== undefined) yield [key, value];
     }
   }
@@ -216,13 +206,13 @@ export class FarStoreReads<V> implements StoreReads<V> {
   count(): number {
     this.#lifetime.assertOpen();
     this.#client.waitFor(new UnaskedLogs(this.#pool));
-    const completion = new CountCompletion();
+    const batch = new SyncBatch();
     for (const slot of this.#unmergedSlots()) {
-      completion.expect();
-      this.#client.mergeSlot(slot, completion);
+      batch.expect();
+      this.#client.mergeSlot(slot, batch);
     }
-    this.#client.waitFor(completion);
-    if (completion.error) throw completion.error;
+    this.#client.waitFor(batch);
+    batch.throwError();
     return this.#indexed.count();
   }
 
@@ -281,6 +271,114 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
   }
 
+  async #readMany<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Promise<(Result | undefined)[]> {
+    this.#lifetime.assertOpen();
+    const list = keysOfRead(keys, options, false);
+    const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
+    if (options?.consistent !== true) {
+      return await this.#readEach(list, options, true, ({ value }, key) => take(value, key));
+    }
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const found = await lookUntilFound(() => this.#look(list, options));
+      return found.map((one, i) => take(one, list[i]!));
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readManySync<Result>(
+    keys: Iterable<Key>,
+    options: ReadManySyncOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): (Result | undefined)[] {
+    this.#lifetime.assertOpen();
+    const list = keysOfRead(keys, options, true);
+    const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
+    if (options?.consistent !== true) {
+      return this.#readEachSync(list, true, ({ value }, key) => take(value, key));
+    }
+    const found = lookUntilFoundSync(() => this.#lookSync(list));
+    return found.map((one, i) => take(one, list[i]!));
+  }
+
+  /** Reads some keys twice; undefined if something changed: see store/consistent_reads.ts. */
+  async #look(keys: readonly Key[], options: AbortOptions): Promise<Found[] | undefined> {
+    const marks = keys.map((key) => this.#markAbsence(key));
+    const found = await this.#readEach(keys, options, true, ({ value }) => value);
+    const again = await this.#readEach(keys, options, true, ({ value }) => value);
+    return this.#isOfOneMoment(keys, marks, found, again) ? found : undefined;
+  }
+
+  #lookSync(keys: readonly Key[]): Found[] | undefined {
+    const marks = keys.map((key) => this.#markAbsence(key));
+    const found = this.#readEachSync(keys, true, ({ value }) => value);
+    const again = this.#readEachSync(keys, true, ({ value }) => value);
+    return this.#isOfOneMoment(keys, marks, found, again) ? found : undefined;
+  }
+
+  #isOfOneMoment(
+    keys: readonly Key[],
+    marks: readonly AbsenceMark[],
+    found: readonly Found[],
+    again: readonly Found[],
+  ): boolean {
+    return keys.every((key, i) => {
+      const [first, second] = [found[i], again[i]];
+      if (first !== undefined) return second !== undefined && isSame(first, second);
+      return second === undefined && wasAbsent(marks[i]!, this.#markAbsence(key));
+    });
+  }
+
+  #markAbsence(key: Key): AbsenceMark {
+    this.#key.encode(key);
+    return markAbsence(this.#pool, this.#key);
+  }
+
+  /** Reads each of some keys, many at a time. */
+  async #readEach<Result>(
+    keys: readonly Key[],
+    options: AbortOptions | undefined,
+    withValue: boolean,
+    take: (ended: ReadCompletion, key: Key) => Result,
+  ): Promise<Result[]> {
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const turn = new LoopTurn();
+      const results: Result[] = [];
+      for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
+        if (turn.isOver(at + KEYS_PER_READ - 1)) await turn.end();
+        options?.signal?.throwIfAborted();
+        const burst = keys.slice(at, at + KEYS_PER_READ);
+        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, withValue)));
+        reads.forEach((read, i) => results.push(take(read, burst[i]!)));
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readEachSync<Result>(
+    keys: readonly Key[],
+    withValue: boolean,
+    take: (ended: ReadCompletion, key: Key) => Result,
+  ): Result[] {
+    const results: Result[] = [];
+    for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
+      const burst = keys.slice(at, at + KEYS_PER_READ);
+      const reads = burst.map((key) => this.#beginReadSync(key, withValue));
+      reads.forEach((read, i) => results.push(take(this.#endReadSync(read), burst[i]!)));
+    }
+    return results;
+  }
+
   /** Issues a read, or has it wait for its turn. */
   #issueRead(key: Key, withValue: boolean): Promise<ReadCompletion> {
     return new Promise((resolve, reject) => {
@@ -304,6 +402,10 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   #readSync(key: Key, withValue: boolean): ReadCompletion {
+    return this.#endReadSync(this.#beginReadSync(key, withValue));
+  }
+
+  #beginReadSync(key: Key, withValue: boolean): ReadCompletion {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
     if (this.#queues.count !== 0) {
@@ -313,26 +415,29 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
     const completion = new ReadCompletion(this.#routed);
     this.#client.get(this.#key, withValue, completion);
+    return completion;
+  }
+
+  #endReadSync(completion: ReadCompletion): ReadCompletion {
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
     return completion;
   }
 
-  #entryOf(completion: ReadCompletion, key: Key | KeyEncoder): Entry<V> | undefined {
-    if (completion.value === undefined) return undefined;
-    const { version, expiresAtMs } = completion.value;
-    return entryOf(this.#decode(completion.value, key), version, expiresAtMs);
+  #entryOf(found: ReadValue, key: Key | KeyEncoder): Entry<V> {
+    return entryOf(this.#decode(found, key), found.version, found.expiresAtMs);
   }
 
   /** What a read has found; undefined also if it cannot be decoded, and that is wanted. */
-  #valueOrPassOver(
-    { value }: ReadCompletion,
+  #orPassOver<Result>(
+    found: Found,
     key: Key,
     options: ReadOptions | undefined,
-  ): V | undefined {
-    if (value === undefined) return undefined;
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Result | undefined {
+    if (found === undefined) return undefined;
     try {
-      return this.#decode(value, key);
+      return decode(found, key);
     } catch (error) {
       return passOver(error, options);
     }
