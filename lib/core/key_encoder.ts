@@ -10,7 +10,7 @@ import { halfSipHash13 } from "./half_sip_hash.ts";
 import { KEY_BYTES_MAX } from "./limits.ts";
 
 /**
- * What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 1024 bytes.
+ * What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 2048 bytes.
  */
 export type Key = string | Uint8Array;
 
