@@ -41,7 +41,7 @@ export type { CachePolicy } from "./lib/cache/cache.ts";
 export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
-export { StoreOperations } from "./lib/store/store_operations.ts";
+export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
 export type { AbortOptions } from "./lib/store/abort.ts";
 export type {
@@ -86,6 +86,7 @@ export type {
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
+export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";
 export type { Damage, RecoveryReport } from "./lib/persistence/frame_replay.ts";
 export type { DurabilityStats } from "./lib/store/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";

@@ -47,6 +47,11 @@ export const HEADER_LAYOUT_VERSION = HEADER + 1;
 /** Low and high half of the pool's random hash key. */
 export const HEADER_HASH_KEY_0 = HEADER + 2;
 export const HEADER_HASH_KEY_1 = HEADER + 3;
+/**
+ * Types of the keys, one of `KEY_TYPE_NUMBERS` in core/key_types.ts. Written before any other
+ * thread sees the pool, and constant from then on.
+ */
+export const HEADER_KEY_TYPES = HEADER + 4;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 4;

@@ -14,7 +14,6 @@ import {
   EXPIRY_MS_MAX,
   VERSION_MAX,
 } from "../core/limits.ts";
-import type { StoredKey } from "../index/one_sided_reader.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type DerivationWords, KEEP_EXPIRY } from "../rings/derivation_words.ts";
@@ -101,7 +100,7 @@ export function assertReplicable(keyBytes: number): void {
  * @throws {InvalidArgumentError} when the key is too long
  */
 export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
-  const encoder = new KeyEncoder(...pool.hashKey);
+  const encoder = new KeyEncoder(...pool.hashKey, pool.keyTypes);
   encoder.encode(key);
   if (!isFar(pool)) {
     throw new FarOnlyError(
@@ -113,18 +112,7 @@ export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
   return encoder;
 }
 
-const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const textEncoder = new TextEncoder();
-
-/** A stored key as the application wrote it. */
-export function keyOf(stored: StoredKey): Key {
-  return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
-}
-
-/** A key as the application wrote it, of one that may have been encoded. */
-export function plainKey(key: Key | KeyEncoder): Key {
-  return key instanceof KeyEncoder ? keyOf(key) : key;
-}
 
 /** A key that its caller cannot change while an operation waits. */
 export function ownKey(key: Key): Key {

@@ -13,12 +13,12 @@ import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
-import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { AbortOptions } from "./abort.ts";
-import { keyOf, keysOfRead, ownKey, ownKeys, passOver, plainKey } from "./arguments.ts";
+import { keysOfRead, ownKey, ownKeys, passOver } from "./arguments.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
@@ -131,7 +131,7 @@ export class NearReads<V> implements StoreReads<V> {
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     for await (const stored of this.#indexed.scan(options)) {
-      const key = keyOf(stored);
+      const key = this.#key.keyOf(stored);
       this.#lifetime.assertOpen();
       this.#encodeSettled(key);
       const value = this.#readOrPassOver(key, options);
@@ -141,12 +141,17 @@ export class NearReads<V> implements StoreReads<V> {
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
     for await (const stored of this.#indexed.scan(options)) {
-      if (this.hasSync(stored.bytes)) yield keyOf(stored);
+      const key = this.#key.keyOf(stored);
+      if (this.hasSync(key)) yield key;
     }
   }
 
   count(): number {
     return this.#indexed.count();
+  }
+
+  within(parts: OperationParts<V>): NearReads<V> {
+    return new NearReads(parts);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -388,6 +393,11 @@ export class NearReads<V> implements StoreReads<V> {
     return entryOf(this.#decode(key), version, expiresAtMs);
   }
 
+  /** A key as the application writes it, of one that may have been encoded. */
+  #plainKey(key: Key | KeyEncoder): Key {
+    return key instanceof KeyEncoder ? this.#key.keyOf(key) : key;
+  }
+
   /** Decodes what has been read of a key. */
   #decode(key: Key | KeyEncoder): V {
     const reader = this.#reader;
@@ -396,7 +406,7 @@ export class NearReads<V> implements StoreReads<V> {
       this.#garbage.count(reader.valueBytes);
       return value;
     } catch (error) {
-      throw DecodeError.at(plainKey(key), error);
+      throw DecodeError.at(this.#plainKey(key), error);
     } finally {
       reader.shrinkScratch();
     }

@@ -8,6 +8,7 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { AbortOptions } from "./abort.ts";
 import type { IterationOptions, ReadManyOptions, ReadManySyncOptions } from "./method_options.ts";
 import type { Entry } from "./entry.ts";
+import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** The methods of a store that read: see there. */
@@ -27,6 +28,8 @@ export interface StoreReads<V> {
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;
   keys(options?: IterationOptions): AsyncIterableIterator<Key>;
   count(): number;
+  /** Reads with the parts of a namespace. */
+  within(parts: OperationParts<V>): StoreReads<V>;
   /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
   /** Lets go of everything that leads to the pool. */

@@ -21,9 +21,11 @@ import {
   type StoreListenerOptions,
 } from "./events.ts";
 import type { StoreHandle } from "./handle.ts";
-import { KeyAccess, type MakeReads } from "./key_access.ts";
+import { KeyAccess } from "./key_access.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
+import { NearReads } from "./near_reads.ts";
+import type { StoreReads } from "./reads.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
@@ -38,8 +40,9 @@ const KEEP_ALIVE_MS = 2 ** 30;
  * apply in the order in which they were issued, awaited or not.
  *
  * @typeParam V the type of the values
+ * @typeParam K the type of the keys
  */
-export class Store<V> extends StoreOperations<V> {
+export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;
   #used: OperationParts<V>;
@@ -56,12 +59,12 @@ export class Store<V> extends StoreOperations<V> {
    *
    * @param makeReads makes what reads the pool, unless this thread does
    */
-  constructor(parts: StoreParts<V>, makeReads?: MakeReads<V>) {
+  constructor(parts: StoreParts<V>, makeReads?: (parts: OperationParts<V>) => StoreReads<V>) {
     const lifetime = new StoreLifetime(parts.pool);
     const maintenance = parts.maintenance(() => lifetime.assertNotFailed());
     const flush = () => flushAll(lifetime, used, maintenance);
     const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
-    const access = new KeyAccess(used, makeReads);
+    const access = new KeyAccess(used, makeReads?.(used) ?? new NearReads(used));
     super(access);
     this.#access = access;
     this.#lifetime = lifetime;
@@ -129,7 +132,7 @@ export class Store<V> extends StoreOperations<V> {
    * await store.replicate("visits", 1);
    * ```
    */
-  async replicate(key: Key, owners: number): Promise<void> {
+  async replicate(key: K, owners: number): Promise<void> {
     const maintenance = this.#maintain();
     const encoder = encodeReplicable(key, this.#parts.pool);
     assertOwnerCount(owners, this.nodes);
@@ -173,9 +176,9 @@ export class Store<V> extends StoreOperations<V> {
    * What another thread needs to use the store: send it there by `postMessage` or `workerData`, and
    * give it to `attach`. It can be sent on from there.
    */
-  share(): StoreHandle {
+  share(): StoreHandle<V, K> {
     this.#lifetime.assertOpen();
-    return this.#parts.handle;
+    return this.#parts.handle as StoreHandle<V, K>;
   }
 
   /**
@@ -244,13 +247,17 @@ export class Store<V> extends StoreOperations<V> {
   #letGo(): void {
     this.#lifetime.letGo();
     this.#access.letGo();
-    this.#used.indexedKeys.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }
 
   /** Closes the store at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Deletes all keys before it returns; not atomic as a whole. */
+  clearSync(): void {
+    this.#access.syncBatches.clear();
   }
 
   /** Keeps the process alive until the store is closed; called by `open`. */

@@ -32,15 +32,19 @@ const DELETE_RULE = "delete must be called with a key alone, got more: " +
  * The operations on keys and values that a {@linkcode Store} has.
  *
  * @typeParam V the type of the values
+ * @typeParam K the type of the keys
  */
-export abstract class StoreOperations<V> {
+export abstract class StoreOperations<V, K extends Key = string> {
+  readonly #access: KeyAccess<V>;
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
   readonly #derived: DerivedWrites;
   readonly #syncBatches: SyncBatches<V>;
 
   /** Used by the store only. */
-  constructor({ reads, writes, derived, syncBatches }: KeyAccess<V>) {
+  constructor(access: KeyAccess<V>) {
+    const { reads, writes, derived, syncBatches } = access;
+    this.#access = access;
     this.#reads = reads;
     this.#writes = writes;
     this.#derived = derived;
@@ -52,7 +56,7 @@ export abstract class StoreOperations<V> {
    *
    * @returns the value, or undefined if the key does not exist
    */
-  get(key: Key): Promise<V | undefined> {
+  get(key: K): Promise<V | undefined> {
     return this.#reads.get(key);
   }
 
@@ -61,7 +65,7 @@ export abstract class StoreOperations<V> {
    * for the key before are still on their way, it blocks until they have ended, and calls the
    * `change` functions of updates among them.
    */
-  getSync(key: Key): V | undefined {
+  getSync(key: K): V | undefined {
     return this.#reads.getSync(key);
   }
 
@@ -73,52 +77,52 @@ export abstract class StoreOperations<V> {
    *   that is called, and undefined stands for the value
    * @throws {UnavailableError} with `consistent`, when no such moment was found for two seconds
    */
-  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+  getMany(keys: Iterable<K>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
     return untilAborted(options?.signal, () => this.#reads.getMany(keys, options));
   }
 
   /** Like {@linkcode getMany}, before it returns. */
-  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+  getManySync(keys: Iterable<K>, options?: ReadManySyncOptions): (V | undefined)[] {
     return this.#reads.getManySync(keys, options);
   }
 
   /** Like {@linkcode getMany}, with versions and expiry times. */
-  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+  getEntries(keys: Iterable<K>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
     return untilAborted(options?.signal, () => this.#reads.getEntries(keys, options));
   }
 
   /** Like {@linkcode getEntries}, before it returns. */
-  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+  getEntriesSync(keys: Iterable<K>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
     return this.#reads.getEntriesSync(keys, options);
   }
 
   /** Reads a value together with its version and expiry time. */
-  getEntry(key: Key): Promise<Entry<V> | undefined> {
+  getEntry(key: K): Promise<Entry<V> | undefined> {
     return this.#reads.getEntry(key);
   }
 
   /** Reads a value together with its version and expiry time, at once. */
-  getEntrySync(key: Key): Entry<V> | undefined {
+  getEntrySync(key: K): Entry<V> | undefined {
     return this.#reads.getEntrySync(key);
   }
 
   /** Whether a key exists. */
-  has(key: Key): Promise<boolean> {
+  has(key: K): Promise<boolean> {
     return this.#reads.has(key);
   }
 
   /** Whether a key exists, at once. */
-  hasSync(key: Key): boolean {
+  hasSync(key: K): boolean {
     return this.#reads.hasSync(key);
   }
 
   /** Whether each of many keys exists, in their order. */
-  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+  hasMany(keys: Iterable<K>, options?: AbortOptions): Promise<boolean[]> {
     return abortable(options, () => this.#reads.hasMany(keys, options));
   }
 
   /** Like {@linkcode hasMany}, before it returns. */
-  hasManySync(keys: Iterable<Key>): boolean[] {
+  hasManySync(keys: Iterable<K>): boolean[] {
     return this.#reads.hasManySync(keys);
   }
 
@@ -127,12 +131,12 @@ export abstract class StoreOperations<V> {
    *
    * @returns the version that the key has by it
    */
-  put(key: Key, value: V, options?: PutOptions): Promise<number> {
+  put(key: K, value: V, options?: PutOptions): Promise<number> {
     return this.#writes.put(key, value, options);
   }
 
   /** Stores a value before it returns, without a turn of the event loop; returns its version. */
-  putSync(key: Key, value: V, options?: PutOptions): number {
+  putSync(key: K, value: V, options?: PutOptions): number {
     return this.#writes.putSync(key, value, options);
   }
 
@@ -144,23 +148,23 @@ export abstract class StoreOperations<V> {
    * @param entries pairs of a key and a value; the third element of one, if there is one, are
    *   options for it alone, instead of those for all
    */
-  putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
+  putMany(entries: Iterable<PutEntry<V, K>>, options?: PutManyOptions): Promise<void> {
     return untilAborted(options?.signal, () => this.#writes.putMany(entries, options));
   }
 
   /** Like {@linkcode putMany}, before it returns. */
-  putManySync(entries: Iterable<PutEntry<V>>, options?: PutOptions): void {
+  putManySync(entries: Iterable<PutEntry<V, K>>, options?: PutOptions): void {
     this.#syncBatches.putMany(entries, options);
   }
 
   /** Deletes a key; resolves to whether it existed. */
-  delete(key: Key): Promise<boolean> {
+  delete(key: K): Promise<boolean> {
     if (arguments.length > 1) return Promise.reject(new InvalidArgumentError(DELETE_RULE));
     return this.#writes.delete(key);
   }
 
   /** Deletes a key before it returns; returns whether it existed. */
-  deleteSync(key: Key): boolean {
+  deleteSync(key: K): boolean {
     if (arguments.length > 1) throw new InvalidArgumentError(DELETE_RULE);
     return this.#writes.deleteSync(key);
   }
@@ -171,12 +175,12 @@ export abstract class StoreOperations<V> {
    * @param version the version that `getEntry` returned
    * @returns whether it was deleted
    */
-  compareAndDelete(key: Key, version: number): Promise<boolean> {
+  compareAndDelete(key: K, version: number): Promise<boolean> {
     return this.#writes.compareAndDelete(key, version);
   }
 
   /** Like {@linkcode compareAndDelete}, before it returns. */
-  compareAndDeleteSync(key: Key, version: number): boolean {
+  compareAndDeleteSync(key: K, version: number): boolean {
     return this.#writes.compareAndDeleteSync(key, version);
   }
 
@@ -184,12 +188,12 @@ export abstract class StoreOperations<V> {
    * Deletes many keys; resolves to whether they existed, in the order of the keys. A key that is
    * refused leaves those after it alone.
    */
-  deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+  deleteMany(keys: Iterable<K>, options?: AbortOptions): Promise<boolean[]> {
     return abortable(options, () => this.#writes.deleteMany(keys, options));
   }
 
   /** Like {@linkcode deleteMany}, before it returns. */
-  deleteManySync(keys: Iterable<Key>): boolean[] {
+  deleteManySync(keys: Iterable<K>): boolean[] {
     return this.#syncBatches.deleteMany(keys);
   }
 
@@ -200,7 +204,7 @@ export abstract class StoreOperations<V> {
    * @returns the version that the key has by it, or undefined if the value was not stored
    */
   compareAndSet(
-    key: Key,
+    key: K,
     version: number | null,
     value: V,
     options?: PutOptions,
@@ -210,7 +214,7 @@ export abstract class StoreOperations<V> {
 
   /** Like {@linkcode compareAndSet}, before it returns. */
   compareAndSetSync(
-    key: Key,
+    key: K,
     version: number | null,
     value: V,
     options?: PutOptions,
@@ -239,18 +243,18 @@ export abstract class StoreOperations<V> {
    * @throws {ReentrantCallError} when `change` changes its own key each time that it is called
    */
   update(
-    key: Key,
+    key: K,
     change: (old: V | undefined) => V | Promise<V>,
     options?: PutOptions,
   ): Promise<V>;
   /** The same, with a `change` that may return {@linkcode DELETE} or {@linkcode KEEP}. */
   update(
-    key: Key,
+    key: K,
     change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
     options?: PutOptions,
   ): Promise<V | undefined>;
   update(
-    key: Key,
+    key: K,
     change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
     options?: PutOptions,
   ): Promise<V | undefined> {
@@ -263,15 +267,15 @@ export abstract class StoreOperations<V> {
    *
    * @throws {InvalidArgumentError} when `change` returns a promise; the key is as it was then
    */
-  updateSync(key: Key, change: (old: V | undefined) => V, options?: PutOptions): V;
+  updateSync(key: K, change: (old: V | undefined) => V, options?: PutOptions): V;
   /** The same, with a `change` that may return {@linkcode DELETE} or {@linkcode KEEP}. */
   updateSync(
-    key: Key,
+    key: K,
     change: (old: V | undefined) => Changed<V>,
     options?: PutOptions,
   ): V | undefined;
   updateSync(
-    key: Key,
+    key: K,
     change: (old: V | undefined) => Changed<V>,
     options?: PutOptions,
   ): V | undefined {
@@ -282,12 +286,12 @@ export abstract class StoreOperations<V> {
    * Deletes a key and resolves to the value that it had, or to undefined if it did not exist: of
    * all that take a value, such as a job, one gets it.
    */
-  getAndDelete(key: Key): Promise<V | undefined> {
+  getAndDelete(key: K): Promise<V | undefined> {
     return this.#writes.getAndDelete(key);
   }
 
   /** Like {@linkcode getAndDelete}, before it returns. */
-  getAndDeleteSync(key: Key): V | undefined {
+  getAndDeleteSync(key: K): V | undefined {
     return this.#writes.getAndDeleteSync(key);
   }
 
@@ -315,7 +319,7 @@ export abstract class StoreOperations<V> {
    * console.log(await store.increment("stock", -1, { min: 0 })); // undefined: none is left
    * ```
    */
-  increment(key: Key, by?: number, options?: IncrementOptions): Promise<number>;
+  increment(key: K, by?: number, options?: IncrementOptions): Promise<number>;
   /**
    * The same within bounds: where the sum would be less than `min` or greater than `max`, the key
    * stays as it is, its expiry time too.
@@ -323,12 +327,12 @@ export abstract class StoreOperations<V> {
    * @returns the sum, or undefined if the bounds have not allowed it
    */
   increment(
-    key: Key,
+    key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
   ): Promise<number | undefined>;
   increment(
-    key: Key,
+    key: K,
     by?: number,
     options?: BoundedIncrementOptions,
   ): Promise<number | undefined> {
@@ -336,14 +340,14 @@ export abstract class StoreOperations<V> {
   }
 
   /** Like {@linkcode increment}, before it returns. */
-  incrementSync(key: Key, by?: number, options?: IncrementOptions): number;
+  incrementSync(key: K, by?: number, options?: IncrementOptions): number;
   /** The same within bounds; undefined if they have not allowed it. */
   incrementSync(
-    key: Key,
+    key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
   ): number | undefined;
-  incrementSync(key: Key, by?: number, options?: BoundedIncrementOptions): number | undefined {
+  incrementSync(key: K, by?: number, options?: BoundedIncrementOptions): number | undefined {
     return this.#derived.incrementSync(key, by, options);
   }
 
@@ -360,15 +364,15 @@ export abstract class StoreOperations<V> {
    * console.log(value, expiresAt! > Date.now()); // 1 true
    * ```
    */
-  incrementEntry(key: Key, by?: number, options?: IncrementOptions): Promise<Entry<number>>;
+  incrementEntry(key: K, by?: number, options?: IncrementOptions): Promise<Entry<number>>;
   /** The same within bounds; undefined if they have not allowed it. */
   incrementEntry(
-    key: Key,
+    key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
   ): Promise<Entry<number> | undefined>;
   incrementEntry(
-    key: Key,
+    key: K,
     by?: number,
     options?: BoundedIncrementOptions,
   ): Promise<Entry<number> | undefined> {
@@ -376,15 +380,15 @@ export abstract class StoreOperations<V> {
   }
 
   /** Like {@linkcode incrementEntry}, before it returns. */
-  incrementEntrySync(key: Key, by?: number, options?: IncrementOptions): Entry<number>;
+  incrementEntrySync(key: K, by?: number, options?: IncrementOptions): Entry<number>;
   /** The same within bounds; undefined if they have not allowed it. */
   incrementEntrySync(
-    key: Key,
+    key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
   ): Entry<number> | undefined;
   incrementEntrySync(
-    key: Key,
+    key: K,
     by?: number,
     options?: BoundedIncrementOptions,
   ): Entry<number> | undefined {
@@ -409,12 +413,12 @@ export abstract class StoreOperations<V> {
    * console.log((await store.getEntry("session"))!.expiresAt); // undefined
    * ```
    */
-  touch(key: Key, options: TouchOptions): Promise<number | undefined> {
+  touch(key: K, options: TouchOptions): Promise<number | undefined> {
     return this.#derived.touch(key, options);
   }
 
   /** Like {@linkcode touch}, before it returns. */
-  touchSync(key: Key, options: TouchOptions): number | undefined {
+  touchSync(key: K, options: TouchOptions): number | undefined {
     return this.#derived.touchSync(key, options);
   }
 
@@ -426,13 +430,15 @@ export abstract class StoreOperations<V> {
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and the value left out
    */
-  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return iterateUntilAborted(options?.signal, () => this.#reads.entries(options));
+  entries(options?: IterationOptions): AsyncIterableIterator<[K, V]> {
+    const entries = iterateUntilAborted(options?.signal, () => this.#reads.entries(options));
+    return entries as AsyncIterableIterator<[K, V]>;
   }
 
   /** Iterates over keys, like {@linkcode entries}. */
-  keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return iterateUntilAborted(options?.signal, () => this.#reads.keys(options));
+  keys(options?: IterationOptions): AsyncIterableIterator<K> {
+    const keys = iterateUntilAborted(options?.signal, () => this.#reads.keys(options));
+    return keys as AsyncIterableIterator<K>;
   }
 
   /** Iterates over values, like {@linkcode entries}. */
@@ -450,11 +456,36 @@ export abstract class StoreOperations<V> {
 
   /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
   clear(options?: AbortOptions): Promise<void> {
-    return abortable(options, () => this.#writes.clear(options));
+    return abortable(options, () => this.#access.clear(options));
   }
 
-  /** Like {@linkcode clear}, before it returns. */
-  clearSync(): void {
-    this.#syncBatches.clear();
+  /**
+   * A view of the keys that begin with a prefix, in which they are written without it: with all
+   * operations on keys, and an iteration, a `count` and a `clear` of its own. It takes no memory in
+   * the store, and may be made anew at any time. A namespace may have namespaces.
+   *
+   * Keys have no order: iteration, `count` and `clear` of a namespace look at every key of the
+   * store.
+   *
+   * @typeParam V2 the type of the values in it, which is not checked
+   * @param prefix a string, or bytes where keys are bytes
+   * @throws {InvalidArgumentError} when it is of the wrong type, empty, or leaves no room for a key
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open({ capacity: "64MiB" });
+   * const users = store.namespace<{ name: string }>("user:");
+   * await users.put("1", { name: "Ada" });
+   * console.log(await store.get("user:1")); // { name: "Ada" }
+   * for await (const [key, { name }] of users.entries()) console.log(key, name); // 1 Ada
+   * ```
+   */
+  namespace<V2 = V>(prefix: string extends K ? string : Uint8Array): Namespace<V2, K> {
+    return new Namespace<V2, K>(this.#access.narrow(prefix) as unknown as KeyAccess<V2>);
   }
 }
+
+/** The keys of a store that begin with a prefix: see {@linkcode StoreOperations.namespace}. */
+export class Namespace<V, K extends Key = string> extends StoreOperations<V, K> {}

@@ -6,7 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DELETE, InvalidKeyError, type Key, open, type OpenOptions } from "../../mod.ts";
+import { DELETE, InvalidKeyError, open, type OpenOptions } from "../../mod.ts";
 import { dinomoHere } from "../support/command.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { contentsOf, storeSuite } from "../support/store_suite.ts";
@@ -102,7 +102,7 @@ for (const placement of ["near", "far"] as const) {
         segmentBytes: "4KiB",
         ringBytes: "8KiB",
       };
-      const entries: [Key, string][] = KEYS.map((key, i) => [key, `value ${i}`]);
+      const entries: [string, string][] = KEYS.map((key, i) => [key, `value ${i}`]);
       {
         await using store = await open<unknown>(options);
         // Several times: segments are cleaned by that.

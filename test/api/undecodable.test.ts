@@ -28,8 +28,8 @@ const codec = {
   },
 };
 
-async function filled(options: object): Promise<Store<string>> {
-  const store = await open<string>({ ...options, codec });
+async function filled(options: object): Promise<Store<string, Key>> {
+  const store = await open<string>({ ...options, codec, keys: "mixed" });
   for (let i = 0; i < 20; i++) await store.put(`good ${i}`, `value ${i}`);
   for (const key of BAD_KEYS) await store.put(key, "bad");
   return store;

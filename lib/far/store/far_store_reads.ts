@@ -18,7 +18,7 @@ import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_director
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
 import type { AbortOptions } from "../../store/abort.ts";
 import { type AbsenceMark, markAbsence, wasAbsent } from "../../store/absence.ts";
-import { keyOf, keysOfRead, ownKey, ownKeys, passOver, plainKey } from "../../store/arguments.ts";
+import { keysOfRead, ownKey, ownKeys, passOver } from "../../store/arguments.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
@@ -98,7 +98,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#codec = parts.codec;
     this.#queues = parts.queues;
     this.#routed = routed;
-    this.#key = new KeyEncoder(...parts.pool.hashKey);
+    this.#key = parts.makeKey();
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
   }
@@ -158,6 +158,10 @@ export class FarStoreReads<V> implements StoreReads<V> {
     return value && this.#entryOf(value, key);
   }
 
+  within(parts: OperationParts<V>): FarStoreReads<V> {
+    return new FarStoreReads(parts, this.#routed);
+  }
+
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
     const client = this.#client;
     const completion = new ReadCompletion(this.#routed, wake);
@@ -185,7 +189,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     await this.#merge();
     for await (const stored of this.#indexed.scan(options)) {
-      const key = keyOf(stored);
+      const key = this.#key.keyOf(stored);
       const { value: found } = this.#readSync(key, true);
       const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
       if (value !== undefined) yield [key, value];
@@ -196,7 +200,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     await this.#merge();
     let burst: Key[] = [];
     for await (const stored of this.#indexed.scan(options)) {
-      if (burst.push(keyOf(stored)) < KEYS_PER_BURST) continue;
+      if (burst.push(this.#key.keyOf(stored)) < KEYS_PER_BURST) continue;
       yield* await this.#existing(burst);
       burst = [];
     }
@@ -443,11 +447,16 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
   }
 
+  /** A key as the application writes it, of one that may have been encoded. */
+  #plainKey(key: Key | KeyEncoder): Key {
+    return key instanceof KeyEncoder ? this.#key.keyOf(key) : key;
+  }
+
   #decode({ bytes }: ReadValue, key: Key | KeyEncoder): V {
     try {
       return this.#codec.decode(bytes, bytes.length);
     } catch (error) {
-      throw DecodeError.at(plainKey(key), error);
+      throw DecodeError.at(this.#plainKey(key), error);
     }
   }
 }
