@@ -41,10 +41,15 @@ export function untilAborted<Result>(
   return new Promise((resolve, reject) => {
     assertSignal(signal);
     signal.throwIfAborted();
-    const stop = () => reject(signal.reason);
+    const stop = () => {
+      signal.removeEventListener("abort", stop);
+      reject(signal.reason);
+    };
     signal.addEventListener("abort", stop);
-    // Also when it has been aborted: what comes of the work then is nobody's.
-    work().then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    // What comes of the work after an abort is the promise's no more, which has been rejected.
+    work().then(resolve, reject).finally(() => {
+      if (!signal.aborted) signal.removeEventListener("abort", stop);
+    });
   });
 }
 

@@ -11,6 +11,7 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { activeNodes } from "../routing/node_directory.ts";
+import { abortable, type AbortOptions } from "./abort.ts";
 import { assertNodeCount, assertOwnerCount, backupPathOf, encodeReplicable } from "./arguments.ts";
 import {
   assertEventType,
@@ -94,11 +95,15 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * @param nodes from 1 to 64, and no more than the pool has segments for; with the option
    *   `autoscale` from its `min` to its `max`, and nothing is decided about the number of KNs until
    *   its grace period has passed
+   * @param options with a `signal` that is aborted before it has begun, nothing changes; otherwise
+   *   it goes on, as far as that can be seen by `nodes`
    */
-  async scale(nodes: number): Promise<ScaleReport> {
-    const maintenance = this.#maintain();
-    assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.geometry.segmentCount);
-    return await maintenance.scale(nodes);
+  scale(nodes: number, options?: AbortOptions): Promise<ScaleReport> {
+    return abortable(options, async () => {
+      const maintenance = this.#maintain();
+      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.geometry.segmentCount);
+      return await maintenance.scale(nodes, options?.signal);
+    });
   }
 
   /**
@@ -142,11 +147,13 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   /**
    * Writes everything acknowledged so far to the files at `path`, as of one moment.
    *
+   * @param options with a `signal` that is aborted before it has begun, nothing is written;
+   *   otherwise it is written to its end all the same
    * @throws {InvalidArgumentError} when the store was opened without a path
    * @throws {SnapshotError} when a file operation fails; the previous snapshot is still valid then
    */
-  async snapshot(): Promise<SnapshotReport> {
-    return await this.#maintain().snapshot();
+  snapshot(options?: AbortOptions): Promise<SnapshotReport> {
+    return abortable(options, async () => await this.#maintain().snapshot(options?.signal));
   }
 
   /**
@@ -154,12 +161,16 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * It can be opened like any pool.
    *
    * @param directory is created if it does not exist, and must be empty
+   * @param options with a `signal` that is aborted before it has begun, nothing is written;
+   *   otherwise it is written to its end all the same
    * @throws {PathError} when the directory cannot be used
    * @throws {SnapshotError} when a file operation fails
    */
-  async backup(directory: string | URL): Promise<SnapshotReport> {
-    const path = backupPathOf(directory);
-    return await this.#maintain().backup(path);
+  backup(directory: string | URL, options?: AbortOptions): Promise<SnapshotReport> {
+    return abortable(options, async () => {
+      const path = backupPathOf(directory);
+      return await this.#maintain().backup(path, options?.signal);
+    });
   }
 
   /**

@@ -345,6 +345,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "path_error.ts withPathErrors": 1,
       "indexed_keys.ts IndexedKeys.scan": 1,
       "store.ts Store.backup": 1,
+      "key_access.ts KeyAccess.clear": 4,
       "writes.ts StoreWrites.clear": 1,
       "near_reads.ts NearReads.entries": 1,
       "store.ts flushAll": 2,
