@@ -11,7 +11,6 @@ import {
   DELETE,
   type Entry,
   KEEP,
-  type Key,
   open,
   type OpenOptions,
   type ScaleReport,
@@ -51,7 +50,7 @@ test("values have the type that open was given", async () => {
   assertType<Equal<typeof stored, User>>();
   assert.is(stored.visits, 2);
   for await (const [key, user] of store.entries({ prefix: "a" })) {
-    assertType<Equal<typeof key, Key>>();
+    assertType<Equal<typeof key, string>>();
     assertType<Equal<typeof user, User>>();
     assert.is(user.visits, 2);
   }

@@ -57,7 +57,7 @@ export class DinomoError extends Error {
 }
 
 /**
- * A key that is not a well-formed string or bytes of 1 to 1024 bytes. Thrown before anything
+ * A key that is not a well-formed string or bytes of 1 to 2048 bytes. Thrown before anything
  * happens.
  */
 export class InvalidKeyError extends DinomoError {

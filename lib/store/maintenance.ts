@@ -32,16 +32,19 @@ import {
 import type { Pool } from "../pool/pool.ts";
 import { setStoreState, StoreState } from "../routing/client_registry.ts";
 
-/** What is done to a whole store, or refused. */
+/**
+ * What is done to a whole store, or refused. What waits behind something else does not begin when
+ * its signal is aborted.
+ */
 export interface StoreMaintenance {
   /** Changes the number of KNs. */
-  scale(nodes: number): Promise<ScaleReport>;
+  scale(nodes: number, signal?: AbortSignal): Promise<ScaleReport>;
   /** Has a key of a far pool owned by so many KNs. */
   replicate(key: EncodedKey, ownerCount: number): Promise<void>;
   /** Writes a checkpoint or a snapshot. */
-  snapshot(): Promise<SnapshotReport>;
+  snapshot(signal?: AbortSignal): Promise<SnapshotReport>;
   /** Writes a copy of the pool into another directory. */
-  backup(directory: string): Promise<SnapshotReport>;
+  backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport>;
   /** Syncs what has been logged. */
   sync(): Promise<void>;
   /**
@@ -96,8 +99,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   /** Changes the number of KNs. */
-  scale(nodes: number): Promise<ScaleReport> {
-    return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+  scale(nodes: number, signal?: AbortSignal): Promise<ScaleReport> {
+    return this.#exclusively(() => this.#parts.nodes.scale(nodes), signal);
   }
 
   /**
@@ -134,13 +137,13 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   /** Writes a checkpoint of a pool that is logged, a snapshot of any other. */
-  snapshot(): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#snapshot(false));
+  snapshot(signal?: AbortSignal): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#snapshot(false), signal);
   }
 
   /** Writes a copy of the pool into another directory. */
-  backup(directory: string): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#backup(directory));
+  backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#backup(directory), signal);
   }
 
   /** Syncs what has been logged; beside everything else. */
@@ -269,9 +272,10 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     }
   }
 
-  /** Runs one thing after the ones before it. */
-  async #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+  /** Runs one thing after the ones before it, unless its signal has been aborted by then. */
+  async #exclusively<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     const run = () => {
+      signal?.throwIfAborted();
       this.#assertWorks();
       return task();
     };

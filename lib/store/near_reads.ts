@@ -13,23 +13,24 @@ import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
-import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import {
-  assertReadOptions,
-  iterable,
-  type IterationOptions,
-  keyOf,
-  ownKey,
-  passOver,
-  plainKey,
-  type ReadOptions,
-} from "./arguments.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { AbortOptions } from "./abort.ts";
+import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver } from "./arguments.ts";
+import { ownKeysInTurns } from "./batches.ts";
+import type {
+  IterationOptions,
+  IterationSyncOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+  ReadOptions,
+} from "./method_options.ts";
+import { type Found, lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
-import { ownKeys } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { StoreReads } from "./reads.ts";
@@ -38,6 +39,7 @@ import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
 export class NearReads<V> implements StoreReads<V> {
+  #pool: Pool;
   #client: Client;
   #reader: OneSidedReader;
   #codec: ValueCodec<V>;
@@ -51,6 +53,7 @@ export class NearReads<V> implements StoreReads<V> {
 
   /** Reads with a store's parts. */
   constructor(parts: OperationParts<V>) {
+    this.#pool = parts.pool;
     this.#client = parts.client;
     this.#reader = parts.reader;
     this.#codec = parts.codec;
@@ -81,29 +84,33 @@ export class NearReads<V> implements StoreReads<V> {
     return this.#read(key);
   }
 
-  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    const read = (key: Key) => this.#readOrPassOver(key, options);
+    return this.#readMany(keys, options, read, (found) => found.value);
+  }
+
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    const read = (key: Key) => this.#readOrPassOver(key, options);
+    return this.#readManySync(keys, options, read, (found) => found.value);
+  }
+
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    const read = (key: Key) => this.#sharedOrPassOver(key, options);
+    return this.#readMany(keys, options, read, (found) => found);
+  }
+
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    const read = (key: Key) => this.#sharedOrPassOver(key, options);
+    return this.#readManySync(keys, options, read, (found) => found);
+  }
+
+  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    return this.#readEach(keys, options, () => this.#exists());
+  }
+
+  hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    assertReadOptions(options);
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const taken = ownKeys(iterable<Key>("keys", keys));
-      const list = Array.isArray(taken) ? taken : await taken;
-      const values: (V | undefined)[] = [];
-      for (const key of list) {
-        this.#lifetime.assertNotFailed();
-        if (!this.#encodeIfReadable(key)) {
-          await this.#whenReadable(key);
-          this.#lifetime.assertNotFailed();
-          this.#key.encode(key);
-        }
-        values.push(this.#readOrPassOver(key, options));
-        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
-      }
-      return values;
-    } finally {
-      client.end(operation);
-    }
+    return this.#readEachSync(ownKeys(keys), () => this.#exists());
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
@@ -131,7 +138,7 @@ export class NearReads<V> implements StoreReads<V> {
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
         if (loopTurn.count(bytes)) await loopTurn.next();
-        const key = keyOf(stored);
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
         const value = this.#readOrPassOver(key, options);
@@ -145,18 +152,19 @@ export class NearReads<V> implements StoreReads<V> {
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
         if (loopTurn.count(0)) await loopTurn.next();
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
-        if (!this.#encodeIfReadable(stored.bytes)) await this.#encodeReadable(stored.bytes);
-        if (this.#exists()) yield keyOf(stored);
+        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
+        if (this.#exists()) yield key;
       }
     }
   }
 
-  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+  *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
     this.#settleAll();
     for (const keys of this.#indexed.slotsSync(options)) {
       for (const stored of keys) {
-        const key = keyOf(stored);
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         this.#encodeSettled(key);
         const value = this.#readOrPassOver(key, options);
@@ -165,10 +173,13 @@ export class NearReads<V> implements StoreReads<V> {
     }
   }
 
-  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+  *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
     this.#settleAll();
     for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) if (this.hasSync(stored.bytes)) yield keyOf(stored);
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        if (this.hasSync(key)) yield key;
+      }
     }
   }
 
@@ -178,6 +189,10 @@ export class NearReads<V> implements StoreReads<V> {
 
   usedSlots(): readonly Slot[] {
     return this.#indexed.usedSlots(this.#client);
+  }
+
+  within(parts: OperationParts<V>): NearReads<V> {
+    return new NearReads(parts);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -205,7 +220,8 @@ export class NearReads<V> implements StoreReads<V> {
 
   letGo(): void {
     const gone = undefined as never;
-    this.#client =
+    this.#pool =
+      this.#client =
       this.#reader =
       this.#codec =
       this.#garbage =
@@ -220,6 +236,88 @@ export class NearReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     if (this.#queues.count !== 0) this.#queues.settleAll(false);
     this.#client.settleAll();
+  }
+
+  async #readMany<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    read: (key: Key) => Result | undefined,
+    take: (found: Entry<V>) => Result,
+  ): Promise<(Result | undefined)[]> {
+    this.#lifetime.assertOpen();
+    if (!isConsistent(options, false)) return await this.#readEach(keys, options, read);
+    const list = keysOfMoment(keys);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      for (const key of list) await this.#whenReadable(key);
+      const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+      const found = await lookUntilFound((number) => {
+        options?.signal?.throwIfAborted();
+        this.#lifetime.assertNotFailed();
+        return moment.look(list, number);
+      });
+      const results: (Result | undefined)[] = [];
+      for (const [i, one] of found.entries()) {
+        results.push(this.#decodeFound(one, list[i]!, options, take));
+        if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readManySync<Result>(
+    keys: Iterable<Key>,
+    options: ReadManySyncOptions | undefined,
+    read: (key: Key) => Result | undefined,
+    take: (found: Entry<V>) => Result,
+  ): (Result | undefined)[] {
+    this.#lifetime.assertOpen();
+    if (!isConsistent(options, true)) return this.#readEachSync(ownKeys(keys), read);
+    const list = keysOfMoment(keys);
+    for (const key of list) this.#encodeSettled(key);
+    const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+    const found = lookUntilFoundSync((number) => moment.look(list, number));
+    return found.map((one, i) => this.#decodeFound(one, list[i]!, options, take));
+  }
+
+  /** Reads each of some keys, encoded, when all that was issued before can be seen. */
+  async #readEach<Result>(
+    keys: Iterable<Key>,
+    options: AbortOptions | undefined,
+    read: (key: Key) => Result,
+  ): Promise<Result[]> {
+    this.#lifetime.assertOpen();
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const taken = ownKeysInTurns(keys, options?.signal);
+      const list = Array.isArray(taken) ? taken : await taken;
+      const results: Result[] = [];
+      for (const key of list) {
+        options?.signal?.throwIfAborted();
+        this.#lifetime.assertNotFailed();
+        if (!this.#encodeIfReadable(key)) {
+          await this.#whenReadable(key);
+          this.#lifetime.assertNotFailed();
+          this.#key.encode(key);
+        }
+        results.push(read(key));
+        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readEachSync<Result>(keys: readonly Key[], read: (key: Key) => Result): Result[] {
+    return keys.map((key) => {
+      this.#encodeSettled(key);
+      return read(key);
+    });
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
@@ -344,6 +442,34 @@ export class NearReads<V> implements StoreReads<V> {
     }
   }
 
+  /** The same with version and expiry. */
+  #sharedOrPassOver(key: Key, options: ReadOptions | undefined): Entry<V> | undefined {
+    try {
+      return this.#readShared(key);
+    } catch (error) {
+      return passOver(error, options);
+    }
+  }
+
+  /** Decodes what was found at one moment; undefined also if that fails, and is passed over. */
+  #decodeFound<Result>(
+    found: Found,
+    key: Key,
+    options: ReadOptions | undefined,
+    take: (found: Entry<V>) => Result,
+  ): Result | undefined {
+    this.#counters.read(found !== undefined, found?.bytes.length ?? 0);
+    if (found === undefined) return undefined;
+    const { bytes, version, expiresAtMs } = found;
+    try {
+      const value = this.#codec.decode(bytes, bytes.length);
+      this.#garbage.count(bytes.length);
+      return take(entryOf(value, version, expiresAtMs));
+    } catch (error) {
+      return passOver(DecodeError.at(key, error), options);
+    }
+  }
+
   /** Reads the encoded key with version and expiry; the value may be one from the cache. */
   #readShared(key: Key): Entry<V> | undefined {
     if (this.#cache === undefined) return this.#readCounted() ? this.#entryOf(key) : undefined;
@@ -371,6 +497,11 @@ export class NearReads<V> implements StoreReads<V> {
     return entryOf(this.#decode(key), version, expiresAtMs);
   }
 
+  /** A key as the application writes it, of one that may have been encoded. */
+  #plainKey(key: Key | KeyEncoder): Key {
+    return key instanceof KeyEncoder ? this.#key.keyOf(key) : key;
+  }
+
   /** Decodes what has been read of a key. */
   #decode(key: Key | KeyEncoder): V {
     const reader = this.#reader;
@@ -379,7 +510,7 @@ export class NearReads<V> implements StoreReads<V> {
       this.#garbage.count(reader.valueBytes);
       return value;
     } catch (error) {
-      throw DecodeError.at(plainKey(key), error);
+      throw DecodeError.at(this.#plainKey(key), error);
     } finally {
       reader.shrinkScratch();
     }

@@ -22,6 +22,7 @@ import {
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
 } from "../core/limits.ts";
+import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
 import type { Bytes } from "../core/units.ts";
 import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
@@ -41,6 +42,7 @@ export interface ResolvedOptions<V> {
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
   readonly codec: CodecOption<V>;
+  readonly keys: KeyTypes;
   readonly durability: Durability;
   /** Undefined unless given. */
   readonly checkpointBytes: number | undefined;
@@ -105,6 +107,7 @@ const KNOWN = new Set<string>(
     "capacity",
     "segmentBytes",
     "codec",
+    "keys",
     "durability",
     "checkpointBytes",
     "repair",
@@ -128,7 +131,7 @@ const KNOWN = new Set<string>(
  *
  * @throws {InvalidOptionError} naming the option, its rule and what was received
  */
-export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions<V> {
+export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): ResolvedOptions<V> {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
   }
@@ -194,6 +197,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     capacityBytes,
     segmentBytes,
     codec,
+    keys: keysOf(options.keys),
     durability,
     checkpointBytes: options.checkpointBytes === undefined ? undefined : bytesWithin(
       "checkpointBytes",
@@ -224,7 +228,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
   };
 }
 
-function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefined {
+function farOf<V>(options: OpenOptions<V, KeyTypes>, help: boolean): FarOptions | undefined {
   const { placement = "near", roundTripMicros = 0, cache, cachePolicy = "marginal" } = options;
   const isKnown = placement === "near" || placement === "far";
   requireThat(isKnown, "placement", 'must be "near" or "far"', placement);
@@ -317,6 +321,13 @@ export function codecOf<V>(value: CodecOption<V> | undefined): CodecOption<V> {
   return value;
 }
 
+function keysOf(value: KeyTypes | undefined): KeyTypes {
+  if (value === undefined) return "string";
+  const isKnown = typeof value === "string" && Object.hasOwn(KEY_TYPE_NUMBERS, value);
+  requireThat(isKnown, "keys", 'must be "string", "bytes" or "mixed"', value);
+  return value;
+}
+
 function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
   requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
   for (const [name, url] of Object.entries(value)) {
@@ -326,8 +337,10 @@ function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
       'may have "node" and "dpm" only',
       name,
     );
+    if (url === undefined) continue;
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  return { ...defaultWorkerUrls(), ...value };
+  const own = defaultWorkerUrls();
+  return { node: value.node ?? own.node, dpm: value.dpm ?? own.dpm };
 }

@@ -34,11 +34,11 @@ const ARGUMENT = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" }
 
 /** Keys that are none, and what the message says about each. */
 const BAD_KEYS: readonly [unknown, RegExp][] = [
-  ["", /^key must have 1 to 1024 bytes, got 0 bytes/],
-  ["x".repeat(1025), /^key must have 1 to 1024 bytes, got 1025 bytes/],
-  ["é".repeat(513), /^key must have 1 to 1024 bytes, got 1026 bytes/],
-  [new Uint8Array(0), /^key must have 1 to 1024 bytes, got 0 bytes/],
-  [new Uint8Array(1025), /^key must have 1 to 1024 bytes, got 1025 bytes/],
+  ["", /^key must have 1 to 2048 bytes, got 0 bytes/],
+  ["x".repeat(2049), /^key must have 1 to 2048 bytes, got 2049 bytes/],
+  ["é".repeat(1025), /^key must have 1 to 2048 bytes, got 2050 bytes/],
+  [new Uint8Array(0), /^key must have 1 to 2048 bytes, got 0 bytes/],
+  [new Uint8Array(2049), /^key must have 1 to 2048 bytes, got 2049 bytes/],
   ["a\ud800", /^key must be a well-formed string.*lone surrogate/],
   [5, /^key must be a string or a Uint8Array, got the number 5/],
   [null, /^key must be a string or a Uint8Array, got null/],
@@ -123,7 +123,7 @@ const BAD_OPTIONS: readonly [unknown, RegExp][] = [
 ];
 
 const OTHER_ROWS: readonly Row[] = [
-  ...[1.5, -1, NaN, Infinity, 2 ** 48, undefined, "1", {}, true, 1n].map((version): Row => [
+  ...[1.5, -1, NaN, Infinity, 2 ** 47, undefined, "1", {}, true, 1n].map((version): Row => [
     `compareAndSet with the version ${String(version)}`,
     (store) => store["compareAndSet"]!("a", version, 2),
     ARGUMENT,

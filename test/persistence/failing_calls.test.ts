@@ -47,6 +47,7 @@ const OPTIONS: PoolOptions = {
   capacityBytes: undefined,
   segmentBytes: undefined,
   codec: "binary",
+  keys: "mixed",
   durability: "os",
   repair: false,
   onProgress: undefined,

@@ -25,6 +25,7 @@ const OPTIONS: PoolOptions = {
   capacityBytes: 64 * 1024,
   segmentBytes: 4096,
   codec: "binary",
+  keys: "mixed",
   durability: "os",
   repair: false,
   onProgress: undefined,
