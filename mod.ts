@@ -90,9 +90,10 @@ export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";
 export type { Damage, RecoveryReport } from "./lib/persistence/frame_replay.ts";
 export type { DurabilityStats } from "./lib/store/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
-export type { Bytes } from "./lib/core/units.ts";
+export type { Bytes, ByteUnit } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";
 export {
+  type AnyDinomoError,
   CorruptionError,
   DecodeError,
   DinomoError,
@@ -105,6 +106,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   InvalidValueError,
+  isDinomoError,
   NodeFailedError,
   NotANumberError,
   PathError,

@@ -25,6 +25,15 @@ import type { SyncBatches } from "./sync_batches.ts";
 import type { StoreReads } from "./reads.ts";
 import type { StoreWrites } from "./writes.ts";
 
+/** Where the type of the values stands for what only some of them have. */
+declare const VALUES: unique symbol;
+
+/** A store whose values may be numbers. (Parameters of methods are compared both ways.) */
+export interface HoldsNumbers {
+  /** Never there. */
+  [VALUES]?(value: number): void;
+}
+
 const DELETE_RULE = "delete must be called with a key alone, got more: " +
   "compareAndDelete(key, version) deletes a key that has not changed";
 
@@ -35,6 +44,8 @@ const DELETE_RULE = "delete must be called with a key alone, got more: " +
  * @typeParam K the type of the keys
  */
 export abstract class StoreOperations<V, K extends Key = string> {
+  /** Never there: see {@linkcode HoldsNumbers}. */
+  [VALUES]?(value: V): void;
   readonly #access: KeyAccess<V>;
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
@@ -319,7 +330,12 @@ export abstract class StoreOperations<V, K extends Key = string> {
    * console.log(await store.increment("stock", -1, { min: 0 })); // undefined: none is left
    * ```
    */
-  increment(key: K, by?: number, options?: IncrementOptions): Promise<number>;
+  increment(
+    this: HoldsNumbers,
+    key: K,
+    by?: number,
+    options?: IncrementOptions,
+  ): Promise<number>;
   /**
    * The same within bounds: where the sum would be less than `min` or greater than `max`, the key
    * stays as it is, its expiry time too.
@@ -327,6 +343,7 @@ export abstract class StoreOperations<V, K extends Key = string> {
    * @returns the sum, or undefined if the bounds have not allowed it
    */
   increment(
+    this: HoldsNumbers,
     key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
@@ -340,14 +357,24 @@ export abstract class StoreOperations<V, K extends Key = string> {
   }
 
   /** Like {@linkcode increment}, before it returns. */
-  incrementSync(key: K, by?: number, options?: IncrementOptions): number;
+  incrementSync(
+    this: HoldsNumbers,
+    key: K,
+    by?: number,
+    options?: IncrementOptions,
+  ): number;
   /** The same within bounds; undefined if they have not allowed it. */
   incrementSync(
+    this: HoldsNumbers,
     key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
   ): number | undefined;
-  incrementSync(key: K, by?: number, options?: BoundedIncrementOptions): number | undefined {
+  incrementSync(
+    key: K,
+    by?: number,
+    options?: BoundedIncrementOptions,
+  ): number | undefined {
     return this.#derived.incrementSync(key, by, options);
   }
 
@@ -364,9 +391,15 @@ export abstract class StoreOperations<V, K extends Key = string> {
    * console.log(value, expiresAt! > Date.now()); // 1 true
    * ```
    */
-  incrementEntry(key: K, by?: number, options?: IncrementOptions): Promise<Entry<number>>;
+  incrementEntry(
+    this: HoldsNumbers,
+    key: K,
+    by?: number,
+    options?: IncrementOptions,
+  ): Promise<Entry<number>>;
   /** The same within bounds; undefined if they have not allowed it. */
   incrementEntry(
+    this: HoldsNumbers,
     key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
@@ -380,9 +413,15 @@ export abstract class StoreOperations<V, K extends Key = string> {
   }
 
   /** Like {@linkcode incrementEntry}, before it returns. */
-  incrementEntrySync(key: K, by?: number, options?: IncrementOptions): Entry<number>;
+  incrementEntrySync(
+    this: HoldsNumbers,
+    key: K,
+    by?: number,
+    options?: IncrementOptions,
+  ): Entry<number>;
   /** The same within bounds; undefined if they have not allowed it. */
   incrementEntrySync(
+    this: HoldsNumbers,
     key: K,
     by: number | undefined,
     options: BoundedIncrementOptions,
