@@ -42,6 +42,7 @@ export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
+export { DerivedOperations, type HoldsNumbers } from "./lib/store/derived_operations.ts";
 export { ReadOperations } from "./lib/store/read_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
 export type { AbortOptions } from "./lib/store/abort.ts";
@@ -94,9 +95,10 @@ export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";
 export type { Damage, RecoveryReport } from "./lib/persistence/frame_replay.ts";
 export type { DurabilityStats } from "./lib/store/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
-export type { Bytes } from "./lib/core/units.ts";
+export type { Bytes, ByteUnit } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";
 export {
+  type AnyDinomoError,
   CorruptionError,
   DecodeError,
   DinomoError,
@@ -109,6 +111,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   InvalidValueError,
+  isDinomoError,
   NodeFailedError,
   NotANumberError,
   PathError,

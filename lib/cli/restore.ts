@@ -17,12 +17,13 @@ import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
 import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
 import { Pool } from "../pool/pool.ts";
 import { checkHandle } from "../store/handle.ts";
+import type { Bytes } from "../core/units.ts";
 import { CODEC_NUMBERS, type CodecName } from "../persistence/checkpoint_layout.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import { CHECKPOINT_FILE } from "../persistence/pool_directory.ts";
 import type { Durability } from "../pool/durability.ts";
 import type { OpenOptions } from "../store/options.ts";
-import type { Store } from "../store/store.ts";
+import { controlsOf, type Store } from "../store/store.ts";
 import type { Command } from "./command.ts";
 import { choiceOf } from "./command_line.ts";
 import { ExitCode } from "./exit_codes.ts";
@@ -106,8 +107,8 @@ async function openNew(
   };
   const capacity = given.get("capacity");
   const segmentBytes = given.get("segment-bytes");
-  if (capacity !== undefined) options.capacity = capacity;
-  if (segmentBytes !== undefined) options.segmentBytes = segmentBytes;
+  if (capacity !== undefined) options.capacity = capacity as Bytes;
+  if (segmentBytes !== undefined) options.segmentBytes = segmentBytes as Bytes;
   return await open<unknown>({ ...options, keys: options.keys! });
 }
 
@@ -133,7 +134,7 @@ async function fill(
       ? error
       : new StoreClosedError("the restore has failed");
     // So closing it writes no checkpoint of what is incomplete.
-    store.fail(reason);
+    controlsOf(store).fail(reason);
     throw error;
   } finally {
     progress.end();

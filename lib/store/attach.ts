@@ -41,7 +41,7 @@ import {
 import { FarStoreReads } from "../far/store/far_store_reads.ts";
 import { HostWatch } from "./host_watch.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
-import { Store } from "./store.ts";
+import { controlsOf, Store } from "./store.ts";
 import type { OperationParts } from "./store_parts.ts";
 
 /** What `attach` takes beside the handle. */
@@ -136,7 +136,7 @@ export async function attach<V = unknown, K extends Key = string>(
       onPoll: () => {
         // The others hear of it, too, and no operation begins that would wait for the M-node.
         if (host.hasEnded()) setStoreState(pool, StoreState.ORPHANED);
-        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
+        if (storeState(pool) >= StoreState.CLOSED) controlsOf(store).fail(closedByHost(pool));
       },
     });
     const { reads } = parts;
@@ -151,7 +151,7 @@ export async function attach<V = unknown, K extends Key = string>(
     const store: Store<V, K> = new Store<V, K>(storeParts, makeReads);
     // Before the first operation: how much fits a ring is known when there is one.
     parts.connector.update(parts.client);
-    if (options.keepAlive) store.keepAlive();
+    if (options.keepAlive) controlsOf(store).keepAlive();
     return store;
   } catch (error) {
     file?.close();

@@ -31,7 +31,7 @@ import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_pa
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { FarStoreReads } from "../far/store/far_store_reads.ts";
-import { Store } from "./store.ts";
+import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { OperationParts, StoreParts } from "./store_parts.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
@@ -216,7 +216,7 @@ async function startStore<V, K extends Key>(
   claimClient(pool, 1, thisThread());
   const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
-  const opening: { store?: Store<V, K>; statistics?: StoreStatistics } = {};
+  const opening: { store?: StoreControls; statistics?: StoreStatistics } = {};
   const nodes: NodeManager = new NodeManager({
     pool,
     workerUrl: workers.node,
@@ -357,12 +357,13 @@ async function startStore<V, K extends Key>(
   };
   const { reads } = parts;
   const makeReads = reads && ((used: OperationParts<V>) => new FarStoreReads(used, reads));
-  const store = opening.store = new Store<V, K>(storeParts, makeReads);
+  const store = new Store<V, K>(storeParts, makeReads);
+  opening.store = controlsOf(store);
   parts.connector.update(parts.client);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();
   }
-  if (resolved.keepAlive) store.keepAlive();
+  if (resolved.keepAlive) opening.store.keepAlive();
   return store;
 }

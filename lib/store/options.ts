@@ -134,7 +134,7 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   /** Whether the open store keeps the process alive while it is idle. @default false */
   keepAlive?: boolean | undefined;
   /** Worker modules, for bundles. @default the modules beside the library */
-  workers?: Partial<WorkerUrls> | undefined;
+  workers?: { readonly [Name in keyof WorkerUrls]?: WorkerUrls[Name] | undefined } | undefined;
   /**
    * Where the pool is thought to be. `"near"`: in this memory; every thread reads it directly.
    * `"far"`: behind a network, as in the paper; KNs read and cache for the clients, acknowledge

@@ -328,7 +328,7 @@ function keysOf(value: KeyTypes | undefined): KeyTypes {
   return value;
 }
 
-function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
+function workersOf(value: NonNullable<OpenOptions["workers"]>): WorkerUrls {
   requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
   for (const [name, url] of Object.entries(value)) {
     requireThat(

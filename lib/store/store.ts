@@ -36,6 +36,19 @@ import { StoreOperations } from "./store_operations.ts";
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
 
+/** What the library itself does to a store, and an application has no use for. */
+export interface StoreControls {
+  /** Keeps the process alive until the store is closed. */
+  keepAlive(): void;
+  /** Tells what has happened to the store, soon. */
+  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void;
+  /** Ends the store because it cannot go on. */
+  fail(error: DinomoError): void;
+}
+
+/** The controls of a store. */
+export let controlsOf: <V, K extends Key>(store: Store<V, K>) => StoreControls;
+
 /**
  * A key-value store in shared memory. Made by `open`.
  *
@@ -46,6 +59,17 @@ const KEEP_ALIVE_MS = 2 ** 30;
  * @typeParam K the type of the keys
  */
 export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
+  static {
+    controlsOf = (store) => store.#controls;
+  }
+
+  readonly #controls: StoreControls = {
+    keepAlive: () => {
+      this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
+    },
+    emit: (type, detail) => this.#events.emit(type, detail),
+    fail: (error) => this.#fail(error),
+  };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;
   #used: OperationParts<V>;
@@ -208,7 +232,10 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     options?: StoreListenerOptions,
   ): void {
     assertEventType(type);
-    this.#events.target.addEventListener(type, listener as (event: Event) => void, options);
+    this.#events.target.addEventListener(type, listener as (event: Event) => void, {
+      once: options?.once ?? false,
+      ...(options?.signal === undefined ? {} : { signal: options.signal }),
+    });
   }
 
   /** Takes a listener back. */
@@ -275,18 +302,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     this.#access.syncBatches.clear();
   }
 
-  /** Keeps the process alive until the store is closed; called by `open`. */
-  keepAlive(): void {
-    this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
-  }
-
-  /** Tells what has happened to the store, soon; called by `open`'s wiring. */
-  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void {
-    this.#events.emit(type, detail);
-  }
-
-  /** Ends the store because it cannot go on; called by `open`'s and `attach`'s wiring. */
-  fail(error: DinomoError): void {
+  #fail(error: DinomoError): void {
     this.#lifetime.fail(error);
     if (this.#lifetime.isLetGo) return;
     this.#used.client.failAll(error);

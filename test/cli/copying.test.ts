@@ -130,7 +130,7 @@ for (const [name, options, value] of CODECS) {
 
 test("a large value, and a file without a last line's end", async () => {
   const value = Uint8Array.from({ length: 3_000_000 }, (_, i) => i * 7);
-  const big = { capacity: "64MiB", segmentBytes: "4MiB" };
+  const big = { capacity: "64MiB", segmentBytes: "4MiB" } as const;
   const path = await closedPool({ codec: "binary", ...big }, (store) => store.put("big", value));
   const file = temporaryPath("dump.jsonl");
   const dumped = await dinomoHere(["dump", path, "--output", file, "--progress"]);
