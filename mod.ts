@@ -44,10 +44,12 @@ export { Store } from "./lib/store/store.ts";
 export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
 export type { AbortOptions } from "./lib/store/abort.ts";
+export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";
 export type {
   BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
+  IterationSyncOptions,
   PutEntry,
   PutManyOptions,
   PutOptions,
@@ -56,6 +58,7 @@ export type {
   ReadOptions,
   TouchOptions,
 } from "./lib/store/method_options.ts";
+export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
   AutoscaleOptions,

@@ -19,10 +19,9 @@ await using store = await open<number>({ capacity: "64MiB" });
 /** Counts a request; returns whether the client may make it. */
 async function admit(client: string, nowMs: number): Promise<boolean> {
   const key = `requests:${client}:${Math.floor(nowMs / WINDOW_MS)}`;
-  // The first request of a window makes its counter; null stands for "only if the key does not exist".
-  // An increment keeps the expiry time, so the counter is gone some time after its window.
-  if (!store.hasSync(key)) await store.compareAndSet(key, null, 0, { ttl: 2 * WINDOW_MS });
-  return await store.increment(key) <= LIMIT;
+  // The first request of a window makes its counter, which is gone some time after the window.
+  const { value } = await store.incrementEntry(key, 1, { ttlIfNew: 2 * WINDOW_MS });
+  return value <= LIMIT;
 }
 
 const nowMs = Date.now();

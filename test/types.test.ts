@@ -351,7 +351,7 @@ export async function misuse(store: Store<User>, bytes: Store<Uint8Array>): Prom
   // @ts-expect-error a signal cannot end what has ended before it returns
   store.getManySync(["a"], { signal: new AbortController().signal });
   // @ts-expect-error change must not return a promise
-  store.updateSync("a", async () => user);
+  store.updateSync("a", () => Promise.resolve(user));
   // @ts-expect-error what the library does to a store is not for applications
   store.fail(new Error());
   // @ts-expect-error there is no such durability

@@ -91,14 +91,14 @@ export class Step {
    *
    * @returns false when the KN has been fenced; nothing was done then
    */
-  close(lastWork: () => void): boolean {
+  close(lastWork?: () => void): boolean {
     while (!enterExecutor(this.#control, this.#executorAt, this.#executor)) {
       if (Atomics.load(this.#control, this.#executorAt) < Executor.NOBODY) return false;
       sleepSync(CLOSE_WAIT_MS);
     }
     this.#gate.enterAfterPause();
     for (const log of this.#logs) log.resume();
-    lastWork();
+    lastWork?.();
     for (const log of this.#logs) {
       log.seal();
       log.suspend();

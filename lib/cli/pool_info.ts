@@ -21,7 +21,7 @@ import { readCheckpoint, type StoredCheckpoint } from "../persistence/checkpoint
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
-import { countRecords } from "../store/stats.ts";
+import { keysOfSlots } from "../index/key_count.ts";
 import { BadDataError } from "./exit_codes.ts";
 import { describeDamage, restoreInMemory } from "./pool_access.ts";
 
@@ -155,7 +155,7 @@ function storedUsedBytes({ bytes, segmentCount }: StoredCheckpoint): number[] {
 export function countKeys(pool: Pool): number {
   const key = new KeyEncoder(...pool.hashKey);
   key.encodeSystemKey();
-  return countRecords(pool) - (new OneSidedReader(pool, epochMs).read(key, false) ? 1 : 0);
+  return keysOfSlots(pool) - (new OneSidedReader(pool, epochMs).read(key, false) ? 1 : 0);
 }
 
 function filesOf(directory: string): { name: string; bytes: number }[] {

@@ -211,6 +211,16 @@ export class Client {
     this.#issueForSlot(Operation.MERGE_SLOT, slot, completion);
   }
 
+  /** Whether the next requests may block this thread until others have ended. */
+  get isCrowded(): boolean {
+    return this.#sender.isCrowded;
+  }
+
+  /** Resolves when that is so no more, or the client has failed. */
+  whenRoom(): Promise<void> {
+    return this.#sender.whenRoom();
+  }
+
   /** Publishes everything issued so far, and wakes the KNs that sleep. */
   flush(): void {
     this.#sender.flush();
@@ -231,6 +241,12 @@ export class Client {
   settleSlot(slot: Slot): void {
     this.#sender.flush();
     while (this.isSlotPending(slot)) this.#sender.wait();
+  }
+
+  /** Blocks until no request is pending: operations that are none yet wait for this thread. */
+  settleAll(): void {
+    this.#sender.flush();
+    while (this.#operations.requestCount > 0) this.#sender.wait();
   }
 
   /** Resolves when nothing of a slot is pending. */

@@ -73,6 +73,8 @@ export class ClientCache<V> {
   readonly #clock: () => number;
   /** The key of a record that is being decoded; undefined while one is. */
   #decodedKey: KeyEncoder | undefined;
+  /** Bytes of values that were decoded, so far. */
+  readBytes = 0;
   #hitCount = 0;
   #missCount = 0;
 
@@ -130,6 +132,7 @@ export class ClientCache<V> {
       return undefined;
     }
     const { valueBytes, version, expiresAtMs, address, generation } = reader;
+    this.readBytes += valueBytes;
     // The codec may be the application's, and use the store: then key and reader are about another
     // record afterwards.
     const own = this.#decodedKey ?? new KeyEncoder(0, 0);

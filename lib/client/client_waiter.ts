@@ -9,12 +9,13 @@
  * What is settled at the end of a tick resolves promises, whose continuations may issue the next
  * operations in the same turn of the event loop, and so on without an end. So that timers and
  * sockets get their turn, too, settling waits for the next turn once this one has lasted some
- * milliseconds.
+ * milliseconds (core/loop_turn.ts).
  *
  * Synchronously: spin, then `Atomics.wait` on the completion tail, which the KN notifies.
  *
  * @module
  */
+import { LoopTurn } from "../core/loop_turn.ts";
 import { runMicrotask, runNextTurn, startTimer } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import type { Spinner } from "../node/idle_strategy.ts";
@@ -50,10 +51,6 @@ export interface ClientWaiter {
 
 /** How long a tick's end may be spent on taking completions that keep coming. */
 const DRAIN_MS_MAX = 0.5;
-/** How long operations that follow from each other may settle within one turn of the event loop. */
-const TURN_MS_MAX = 5;
-/** Ticks between two looks at the clock. */
-const TICKS_PER_CLOCK = 16;
 /** How long to poll on every turn of the event loop before falling back to a timer. */
 const TURNS_MS_MAX = 2;
 /** Bound of a synchronous wait: a lost wake-up would cost this, not a hang. */
@@ -66,15 +63,13 @@ export class EventLoopWaiter implements ClientWaiter {
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
   #isWaiting = false;
   #turnsSinceMs = 0;
-  /** Ticks of operations in this turn of the event loop, and when the first of them ended. */
-  #tickCount = 0;
-  #firstTickMs = 0;
-  #isTurnOver = false;
+  readonly #loop: LoopTurn;
 
   /** Makes a waiter; `now` is a monotonic clock in milliseconds. */
-  constructor(spinner: Spinner, now: () => number) {
+  constructor(spinner: Spinner, now: () => number, loop: LoopTurn = new LoopTurn(now)) {
     this.#spinner = spinner;
     this.#now = now;
+    this.#loop = loop;
   }
 
   schedule(task: () => void): void {
@@ -83,7 +78,7 @@ export class EventLoopWaiter implements ClientWaiter {
 
   waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
-    if (!this.#mustYield() && this.#drain() === PollResult.IDLE) return;
+    if (!this.#loop.count(0) && this.#drain() === PollResult.IDLE) return;
     if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#turnsSinceMs = this.#now();
@@ -98,24 +93,6 @@ export class EventLoopWaiter implements ClientWaiter {
     }
     producer.retractWait();
   }
-
-  /** Whether this turn of the event loop has lasted long enough. */
-  #mustYield(): boolean {
-    if (this.#tickCount === 0) {
-      this.#firstTickMs = this.#now();
-      runNextTurn(this.#beginTurn);
-    }
-    this.#tickCount += 1;
-    if (this.#tickCount % TICKS_PER_CLOCK === 0 && !this.#isTurnOver) {
-      this.#isTurnOver = this.#now() - this.#firstTickMs > TURN_MS_MAX;
-    }
-    return this.#isTurnOver;
-  }
-
-  readonly #beginTurn = (): void => {
-    this.#tickCount = 0;
-    this.#isTurnOver = false;
-  };
 
   /** Spins while completions keep coming, for a bounded time. */
   #drain(): number {

@@ -24,6 +24,21 @@ import {
   OPERATION_GARBAGE_BYTES,
 } from "../core/limits.ts";
 
+/** Shared buffers that stores of this thread have let go since the last full collection for them. */
+let goneBytes = 0;
+
+/**
+ * Counts shared buffers that are let go, and has them collected: they would count as garbage in
+ * waiting until something else collects. A collection takes more time than all else that closing a
+ * small store does, so it is left until it is worth it.
+ */
+export function collectGone(bytes: number, collector: GarbageCollector | undefined): void {
+  goneBytes += bytes;
+  if (goneBytes < GARBAGE_BYTES_MIN) return;
+  goneBytes = 0;
+  collector?.collect();
+}
+
 /** Counts for one thread's use of a store. */
 export class GarbageMeter {
   readonly #sharedBytes: () => number;

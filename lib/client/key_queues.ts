@@ -240,10 +240,10 @@ export class KeyQueues {
   }
 
   /** The same for every key with a queue. */
-  settleAll(): void {
+  settleAll(isChange: boolean): void {
     for (const queue of [...this.#byHash.values()].flat()) {
-      if (queue.isAdvancing) queue.isSelfChanged = true;
-      else this.#settle(queue);
+      if (!queue.isAdvancing) this.#settle(queue);
+      else if (isChange) queue.isSelfChanged = true;
     }
   }
 

@@ -11,6 +11,7 @@ import { RequestConsumer } from "../rings/request_consumer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { KvsNode } from "../node/kvs_node.ts";
 import { abandonExecutor, clientExecutor } from "../agent/executor.ts";
+import { abandonCleaners } from "../dpm/shared_cleaners.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR, AGENT_THREAD_WANTED } from "../pool/control_layout.ts";
@@ -140,7 +141,9 @@ export class NodeConnector {
       this.#options.onHelpFailed?.(agent, error);
       // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from
       // there.
-      abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, clientExecutor(clientId));
+      const executor = clientExecutor(clientId);
+      abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, executor);
+      abandonCleaners(pool, executor);
       return 0;
     }
   }

@@ -61,6 +61,8 @@ export class RequestSender {
   readonly #onFlush: () => void;
   readonly #onBlocked: () => void;
   #onPoll: () => void;
+  /** Callers that wait until there is room for requests. */
+  readonly #roomWaiters: (() => void)[] = [];
   #isFlushScheduled = false;
   #isPumping = false;
   #requestWordsMax = 0;
@@ -99,6 +101,7 @@ export class RequestSender {
     this.#sent.failAll(error);
     this.#held.failAll(error);
     this.#operations.endAll();
+    this.#noteRoom();
   }
 
   /** Writes a request into the ring of the slot's owner, or holds it. */
@@ -141,12 +144,28 @@ export class RequestSender {
     this.#waiter.schedule(this.#flushScheduled);
   }
 
+  /** Whether the next requests may have to wait for space, in a ring or among those held. */
+  get isCrowded(): boolean {
+    return this.#sent.isCrowded || this.#held.bytes > HELD_BYTES_MAX / 2;
+  }
+
+  /** Resolves when that is so no more, or every request has been failed. */
+  whenRoom(): Promise<void> {
+    this.scheduleFlush();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
   /** Settles what has been completed, and sends what may be sent then; returns how many. */
   poll(): number {
     this.#onPoll();
     const settled = this.#sent.settle();
     if (this.#held.hasReady) this.#pump();
+    if (this.#roomWaiters.length > 0 && !this.isCrowded) this.#noteRoom();
     return settled;
+  }
+
+  #noteRoom(): void {
+    for (const resolve of this.#roomWaiters.splice(0)) resolve();
   }
 
   /** Settles what has ended; if nothing has, blocks until something may have. */

@@ -149,6 +149,12 @@ export class SentRequests {
     }
   }
 
+  /** Whether requests may soon have to wait for space in a ring. */
+  get isCrowded(): boolean {
+    for (const { producer } of this.#connections) if (producer.isCrowded) return true;
+    return false;
+  }
+
   /** A connection with requests in flight. */
   findBusy(): NodeConnection | undefined {
     return this.#connections.find((other) => other.producer.inFlightCount !== 0);

@@ -62,6 +62,14 @@ export const NODE_COUNT_MAX = 64;
 /** KN identities: the owner word has 10 bits for the owner. */
 export const NODE_ID_COUNT = 1024;
 
+/**
+ * Most cleaners that KNs share: each may hold a segment open, and as many threads clean at one time
+ * for want of a segment, beside a DPM processor.
+ */
+export const CLEANER_COUNT_MAX = 4;
+/** Segments for each of them, so that what they hold open is no share of a pool that counts. */
+export const SEGMENTS_PER_CLEANER = 64;
+
 /** Most threads that use a store at one time, the one that opened it included. */
 export const CLIENT_COUNT_MAX = 64;
 

@@ -1,10 +1,14 @@
 /**
- * Cleans the log: moves the live records out of the sealed segment from which that gains most, so
- * that it can be reused. What a gain is, and why cleaning comes to an end, is in
+ * Cleans the log: moves the live records out of a sealed segment, so that it can be reused. Which
+ * one is decided in victims.ts; what a gain is, and why cleaning comes to an end, is in
  * pool/space_budget.ts.
  *
- * Any number of cleaners may run, in DPM processors and in KNs that have run out of segments. Why
- * this is safe beside owners and readers:
+ * **A cleaner has a log of its own**, whichever thread it works in: what survives is older than what
+ * is written now, and would be moved over and over if it stood between records that are soon
+ * replaced. (Rumble, Kejriwal, Ousterhout: Log-structured Memory for DRAM-based Storage, FAST '14.)
+ *
+ * Any number of cleaners may run: one in the DPM processors, and those that KNs share
+ * (shared_cleaners.ts). Why this is safe beside owners and readers:
  *
  * - A victim is claimed by a compare-and-swap of its state, so it has one cleaner.
  * - A record is live if and only if the index holds exactly its address. The cleaner finds that
@@ -38,8 +42,8 @@
  * And why it does not get stuck: puts and deletes leave free segments alone, so only a cleaner
  * takes the last one; and it begins with a victim only if it can finish it, in what is left of its
  * open segment or with one more, which holds what was live in the victim. So the last free segment
- * is always exchanged for another one. (A KN that cleans shares its log with its puts, and lets
- * them wait while free segments are few and a victim is not finished.)
+ * is always exchanged for another one. (Of two cleaners that both count on the last one, one gets
+ * it, and the other gives up its victim and tries again.)
  *
  * If its thread dies in between, or the process is killed, no segment may be free; but the one that
  * it had opened is sealed before it is full, and what is left of it has room for what is left in
@@ -82,15 +86,16 @@ import {
 import {
   AGENT_STEPS,
   AGENT_VICTIM,
+  AGENT_VICTIM_NEXT,
   SLOT_EXPIRING_COUNT,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentState, type SegmentTable } from "../pool/segment_table.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
 import { largestUnfilled, unfilledBytes } from "../pool/segment_tails.ts";
-import { gainShareOf } from "../pool/space_budget.ts";
 import { swingCells } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
+import { CostBenefit, type VictimPolicy } from "./victims.ts";
 
 /** How much more room moving records may need than they take. */
 const ROOM_FACTOR = 1.125;
@@ -109,6 +114,9 @@ export class Cleaner {
   readonly #table: SlotTable;
   readonly #log: LogWriter;
   readonly #clock: () => number;
+  readonly #victims: VictimPolicy;
+  readonly #agentAt: number;
+  readonly #canFinishOne = (victim: SegmentId): boolean => this.#canFinish(victim);
   #victim: SegmentId = NO_SEGMENT;
   /** Next record to look at, and the end of the victim, as offsets in address units. */
   #next = 0;
@@ -117,8 +125,9 @@ export class Cleaner {
   /**
    * Makes a cleaner.
    *
-   * @param log where live records go; a KN that cleans uses its own log
+   * @param log where live records go, and nothing else
    * @param clock tells the time in milliseconds since the epoch; expired records are not moved
+   * @param victims decides which segment is cleaned next
    */
   constructor(
     pool: Pool,
@@ -126,17 +135,35 @@ export class Cleaner {
     table: SlotTable,
     log: LogWriter,
     clock: () => number,
+    victims: VictimPolicy = new CostBenefit(pool, segments),
   ) {
     this.#pool = pool;
     this.#segments = segments;
     this.#table = table;
     this.#log = log;
     this.#clock = clock;
+    this.#victims = victims;
+    this.#agentAt = pool.agentAt(log.agent);
   }
 
   /** Whether a segment is being cleaned. */
   get isCleaning(): boolean {
     return this.#victim !== NO_SEGMENT;
+  }
+
+  /** Goes on with the victim that another thread has left that cleaned as the same agent. */
+  resume(): void {
+    const { control } = this.#pool;
+    this.#victim = (control[this.#agentAt + AGENT_VICTIM] - 1) as SegmentId;
+    if (this.#victim === NO_SEGMENT) return;
+    this.#next = control[this.#agentAt + AGENT_VICTIM_NEXT] >>> 0;
+    const start = this.#pool.segmentAddress(this.#victim) >>> 0;
+    this.#end = start + this.#segments.usedBytes(this.#victim) / ADDRESS_UNIT_BYTES;
+  }
+
+  /** Leaves the victim, if there is one, to the next thread that cleans as the same agent. */
+  suspend(): void {
+    this.#pool.control[this.#agentAt + AGENT_VICTIM_NEXT] = this.#next;
   }
 
   /**
@@ -145,7 +172,7 @@ export class Cleaner {
   doWork(): number {
     if (this.#victim === NO_SEGMENT && !this.#claimVictim()) return 0;
     // However long cleaning takes, it is no stall.
-    this.#pool.control[this.#pool.agentAt(this.#log.agent) + AGENT_STEPS] += 1;
+    this.#pool.control[this.#agentAt + AGENT_STEPS] += 1;
     let looked = 0;
     while (looked < CLEANER_STEP_RECORDS && this.#next < this.#end) {
       if (!this.#cleanRecord(this.#next as PoolAddress)) {
@@ -185,8 +212,7 @@ export class Cleaner {
   }
 
   #noteVictim(segment: SegmentId): void {
-    const at = this.#pool.agentAt(this.#log.agent) + AGENT_VICTIM;
-    Atomics.store(this.#pool.control, at, segment + 1);
+    Atomics.store(this.#pool.control, this.#agentAt + AGENT_VICTIM, segment + 1);
   }
 
   /** Writes off what is still counted as live in a victim that has been passed completely. */
@@ -197,18 +223,7 @@ export class Cleaner {
 
   #claimVictim(): boolean {
     for (;;) {
-      let best = NO_SEGMENT;
-      let bestGain = 0;
-      for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
-        const segment = i as SegmentId;
-        if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
-        if (this.#segments.isPinned(segment)) continue;
-        const gain = gainShareOf(this.#pool, this.#segments, segment);
-        if (gain > bestGain && this.#canFinish(segment)) {
-          best = segment;
-          bestGain = gain;
-        }
-      }
+      const best = this.#victims.next(this.#canFinishOne);
       if (best === NO_SEGMENT) {
         this.#noteVictim(NO_SEGMENT);
         return false;

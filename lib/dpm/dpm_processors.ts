@@ -120,7 +120,7 @@ export class DpmProcessors {
     if (this.#isFar) this.#mergeLarge();
     if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
     if (this.#threads.areFailing) return;
-    if (!this.#isCleaning && this.#budget.isScarce && monotonicMs() >= this.#cleanAfterMs) {
+    if (!this.#isCleaning && this.#budget.isCleaningDue && monotonicMs() >= this.#cleanAfterMs) {
       this.#clean();
     }
     if (!this.#isPrefaulting && this.#mayPrefault()) this.#prefaultNext();
@@ -263,7 +263,7 @@ export class DpmProcessors {
     if (this.#isCheckpointing || durabilityFailure(this.#pool) !== DurabilityFailure.NONE) return;
     const bytes = ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES;
     const frees = this.#segments.pendingCount > 0 &&
-      this.#segments.freeCount < this.#budget.scarceCount;
+      this.#segments.freeCount < this.#budget.dueCount;
     if (bytes < this.#options.checkpointBytes && !frees) return;
     this.#isCheckpointing = true;
     // A checkpoint that fails ends durability, which every later write reports.

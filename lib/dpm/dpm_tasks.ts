@@ -5,7 +5,8 @@
  */
 import type { SegmentId } from "../core/brands.ts";
 import { trace, TRACED } from "../core/debug.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs, monotonicMs } from "../core/runtime.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -38,6 +39,7 @@ import { Gate, waitWhilePaused } from "../pool/gate.ts";
 import { Pool, type PoolHandle } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
+import { StoreState, storeState } from "../routing/client_registry.ts";
 import { Cleaner } from "./cleaner.ts";
 import { type TaskFailure, taskFailureOf } from "../core/task_failure.ts";
 
@@ -65,6 +67,12 @@ export type DpmTask =
 const PAGE_BYTES = 4096;
 /** Bound of a wait for the end of a pause. */
 const PAUSE_WAIT_MS_MAX = 10;
+/**
+ * How long a cleaner that has caught up looks whether it is needed again, and how often: a writer
+ * fills a segment of a small pool in a few milliseconds.
+ */
+const LINGER_MS = 50;
+const LINGER_POLL_MS = 1;
 
 /**
  * What a task comes to: the report of a snapshot, what a check has found, or a number of segments
@@ -129,8 +137,10 @@ function withLog<Result>(
 }
 
 /**
- * Cleans until segments are no longer scarce, or nothing is left to clean; returns how many became
- * free.
+ * Cleans until enough segments are free, or nothing is left to clean; and again as long as that does
+ * not last: while a writer works the next segments are ready before it needs them.
+ *
+ * @returns segments cleaned; 0 if that has come to nothing
  */
 function clean(pool: Pool, opened: Log | undefined): number {
   const gate = new Gate(pool, AGENT_DPM);
@@ -139,12 +149,19 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const log = new LogWriter(pool, segments, AGENT_DPM, { file: opened?.file });
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
   log.resume();
-  const freeBefore = segments.freeCount + segments.pendingCount;
   const cleaner = new Cleaner(pool, segments, table, log, epochMs);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
   // enough.
-  const cleanedMax = pool.geometry.segmentCount;
-  while (budget.isScarce && cleaner.cleanedCount < cleanedMax) {
+  let cleanedMax = pool.geometry.segmentCount;
+  let endMs = monotonicMs() + LINGER_MS;
+  while (cleaner.cleanedCount < cleanedMax) {
+    if (!budget.isCleaningDue) {
+      if (monotonicMs() >= endMs || storeState(pool) !== StoreState.OPEN) break;
+      cleanedMax = cleaner.cleanedCount + pool.geometry.segmentCount;
+      sleepSync(LINGER_POLL_MS);
+      continue;
+    }
+    endMs = monotonicMs() + LINGER_MS;
     if (!gate.enter()) {
       waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
       continue;
@@ -162,14 +179,13 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const counters = new AgentCounters(pool, AGENT_DPM);
   counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
   counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
-  const gainedCount = segments.freeCount + segments.pendingCount - freeBefore;
   if (TRACED.cleaning) {
     trace(
       "cleaning",
-      `${cleaner.cleanedCount} segments cleaned, ${gainedCount} gained, ${cleaner.movedBytes} bytes moved`,
+      `${cleaner.cleanedCount} segments cleaned, ${cleaner.movedBytes} bytes moved`,
     );
   }
-  return gainedCount;
+  return cleaner.cleanedCount < cleanedMax ? cleaner.cleanedCount : 0;
 }
 
 /**

@@ -65,6 +65,11 @@ export class IndexSpace {
     this.#holder = agent + 1;
   }
 
+  /** The agent that it allocates for. */
+  get agent(): number {
+    return this.#holder - 1;
+  }
+
   /**
    * Allocates neighbouring buckets, zeroed.
    *

@@ -28,6 +28,7 @@ import { assert } from "../core/assert.ts";
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { keyEquals } from "../log/record_layout.ts";
 import {
+  AGENT_KEYS_ADDED,
   SLOT_EXTENT_COUNT,
   SLOT_EXTENTS,
   SLOT_META,
@@ -60,6 +61,8 @@ export class SlotTable {
   readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #space: IndexSpace;
+  /** Where the agent counts the keys that it adds: see key_count.ts. */
+  readonly #keysAddedAt: number;
   /** Place of the pair that the last successful {@linkcode find} found: its address word. */
   #foundRegion: Int32Array;
   #foundAt = 0;
@@ -69,6 +72,7 @@ export class SlotTable {
     this.#pool = pool;
     this.#control = pool.control;
     this.#space = space;
+    this.#keysAddedAt = pool.agentAt(space.agent) + AGENT_KEYS_ADDED;
     this.#foundRegion = pool.index[0];
   }
 
@@ -135,6 +139,7 @@ export class SlotTable {
   remove(slotAt: number): void {
     Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);
     this.#control[slotAt + SLOT_RECORD_COUNT] -= 1;
+    this.#control[this.#keysAddedAt] -= 1;
   }
 
   /**
@@ -152,8 +157,13 @@ export class SlotTable {
       this.#double(slotAt);
     }
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
-    if (!this.#insertIntoChain(slotAt, home, hash, address, false)) return false;
+    // Before readers can find it: they pass over slots that have none.
     control[slotAt + SLOT_RECORD_COUNT] += 1;
+    if (!this.#insertIntoChain(slotAt, home, hash, address, false)) {
+      control[slotAt + SLOT_RECORD_COUNT] -= 1;
+      return false;
+    }
+    control[this.#keysAddedAt] += 1;
     return true;
   }
 

@@ -40,6 +40,7 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_layout.ts";
+import { doubtKeyCount } from "./key_count.ts";
 import { bucketAt, metaLog2 } from "./slot_extents.ts";
 
 /** Where a pair is: its address word. */
@@ -67,6 +68,7 @@ export function repairTable(pool: Pool, slotAt: number): void {
   for (let index = 0; hasTable && index < 1 << log2; index++) {
     repairChain(pool, slotAt, index, (1 << log2) - 1, counts);
   }
+  doubtKeyCount(pool);
   control[slotAt + SLOT_RECORD_COUNT] = counts.records;
   control[slotAt + SLOT_EXPIRING_COUNT] = counts.expiring;
   control[slotAt + SLOT_OVERFLOW_COUNT] = counts.overflows;

@@ -54,6 +54,11 @@ export interface LogWriterOptions {
    * is gone.
    */
   readonly isMerged?: boolean;
+  /**
+   * The agent whose thread appends, if that is not the writer's own: it is not taken for stalled
+   * while it waits for a disk.
+   */
+  readonly forAgent?: number;
 }
 
 /** Part of a segment that is to be written. */
@@ -85,6 +90,8 @@ export class LogWriter {
   readonly #isMerged: boolean;
   #segmentNumber = 0;
   readonly #agentAt: number;
+  /** Where it says that its thread is in a call of the operating system. */
+  readonly #callAt: number;
   /** Where a writer leaves its place to the next one. */
   readonly #placeAt: number;
   #segment: SegmentId = NO_SEGMENT;
@@ -103,6 +110,7 @@ export class LogWriter {
     this.#segments = segments;
     this.agent = agent;
     this.#agentAt = pool.agentAt(agent);
+    this.#callAt = pool.agentAt(options.forAgent ?? agent) + AGENT_IN_SYSTEM_CALL;
     this.#file = options.file;
     this.#isStaging = options.isStaging ?? false;
     this.#isMerged = options.isMerged ?? false;
@@ -179,9 +187,9 @@ export class LogWriter {
     this.#ranges = [];
     const { control } = this.#pool;
     // The M-node does not take this thread for stalled while it waits for a disk.
-    control[this.#agentAt + AGENT_IN_SYSTEM_CALL] = 1;
+    control[this.#callAt] = 1;
     const isWritten = this.#writeRanges(ranges, this.#file, mustSync);
-    control[this.#agentAt + AGENT_IN_SYSTEM_CALL] = 0;
+    control[this.#callAt] = 0;
     return isWritten;
   }
 

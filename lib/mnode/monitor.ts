@@ -10,9 +10,8 @@ import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import { PauseWatch } from "../pool/gate.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentTable } from "../pool/segment_table.ts";
-import { SpaceBudget } from "../pool/space_budget.ts";
 import type { ClientWatch } from "./client_watch.ts";
+import { FullnessWatch } from "./fullness_watch.ts";
 import type { NodeManager } from "./node_manager.ts";
 
 /** What the monitor looks after. */
@@ -37,32 +36,27 @@ const BUSY_INTERVAL_MS = 10;
  * How long a pause may last: copying the index of tens of millions of keys takes a fraction of it.
  */
 const PAUSE_MS_MAX = 2000;
-/** Looks between two looks at how full the pool is. */
+/** Looks between two looks at how full the pool is where nothing says that it is fuller. */
 const LOOKS_PER_COUNT = 10;
-/**
- * Shares of the live data that a pool may hold at which it counts as nearly full, and as not so any
- * more.
- */
-const NEARLY_FULL_SHARE = 0.9;
-const ROOMY_SHARE = 0.8;
-
 /** Watches one store. */
 export class Monitor {
   readonly #options: MonitorOptions;
-  readonly #segments: SegmentTable;
-  readonly #budget: SpaceBudget;
+  readonly #fullness: FullnessWatch;
   readonly #pauses: PauseWatch;
   #timer: Timer | undefined;
+  /** Runs while attached threads fill the pool. */
+  #fillTimer: Timer | undefined;
   #lastMs = 0;
   #lookCount = 0;
+  /** Segments that had been taken by the last look. */
+  #openedCount: number;
   #hasLostDurability = false;
-  #isNearlyFull = false;
 
   /** Makes a monitor that is not started. */
   constructor(options: MonitorOptions) {
     this.#options = options;
-    this.#segments = new SegmentTable(options.pool);
-    this.#budget = new SpaceBudget(options.pool, this.#segments);
+    this.#fullness = new FullnessWatch(options.pool, options.onNearlyFull);
+    this.#openedCount = this.#fullness.openedCount;
     this.#pauses = new PauseWatch(options.pool, PAUSE_MS_MAX);
   }
 
@@ -78,6 +72,12 @@ export class Monitor {
   stop(): void {
     this.#timer?.stop();
     this.#timer = undefined;
+    this.#setFillTimer(false);
+  }
+
+  /** Looks whether what this thread writes has nearly filled the pool; called with each flush. */
+  lookAfterFlush(): void {
+    this.#fullness.lookIfFilled();
   }
 
   /** Looks, unless it has just done so; for threads that block. */
@@ -97,7 +97,23 @@ export class Monitor {
     if (clients.attachedCount > 0) dpm.upkeep();
     if (isFar(this.#options.pool)) void dpm.mergeLogs();
     this.#lookAtDurability();
-    if (this.#lookCount++ % LOOKS_PER_COUNT === 0) this.#lookAtSpace();
+    this.#fullness.lookIfFilled();
+    const isFilled = this.#fullness.openedCount !== this.#openedCount;
+    this.#openedCount = this.#fullness.openedCount;
+    if (this.#lookCount++ % LOOKS_PER_COUNT === 0) this.#fullness.lookNow();
+    this.#setFillTimer(isFilled && clients.attachedCount > 0);
+  }
+
+  /** In the time between two looks threads that are attached may fill a small pool. */
+  #setFillTimer(isWanted: boolean): void {
+    if (isWanted === (this.#fillTimer !== undefined)) return;
+    this.#fillTimer?.stop();
+    this.#fillTimer = isWanted && this.#timer !== undefined
+      ? startTimer(() => this.#fullness.lookIfFilled(), BUSY_INTERVAL_MS, {
+        isRepeated: true,
+        keepsAlive: false,
+      })
+      : undefined;
   }
 
   #lookAtDurability(): void {
@@ -105,16 +121,5 @@ export class Monitor {
     if (failure === DurabilityFailure.NONE || this.#hasLostDurability) return;
     this.#hasLostDurability = true;
     this.#options.onDurabilityLost(failure);
-  }
-
-  #lookAtSpace(): void {
-    const liveBytes = this.#segments.liveBytesTotal();
-    const { liveBytesMax } = this.#budget;
-    const share = liveBytes / liveBytesMax;
-    if (share >= NEARLY_FULL_SHARE && !this.#isNearlyFull) {
-      this.#isNearlyFull = true;
-      this.#options.onNearlyFull(liveBytes, liveBytesMax);
-    }
-    if (share < ROOMY_SHARE) this.#isNearlyFull = false;
   }
 }

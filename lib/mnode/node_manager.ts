@@ -92,7 +92,7 @@ export class NodeManager {
       await sleep(SETTLE_RETRY_MS, { keepsAlive: false });
       this.#nodes.retired.advance();
     }
-    this.#repairs.tendMergers();
+    this.#repairs.tendShared();
   }
 
   /** The rings between a client and the KN of an agent block. */
@@ -147,7 +147,7 @@ export class NodeManager {
     if (hasFailed) return;
     this.#failover.look();
     this.#repairs.tendCleaner();
-    this.#repairs.tendMergers();
+    this.#repairs.tendShared();
     retired.advance();
     this.#scaling.giveTaken();
     if (retired.hasZombies) farMoves?.markUnavailable();
@@ -199,8 +199,10 @@ export class NodeManager {
     retired.keepSlots();
     for (const node of running) retired.add(node);
     await Promise.all(retired.nodes.map(({ node }) => node.thread.stop(FAILED_STOP_MS_MAX)));
-    this.#repairs.tendMergers();
+    this.#repairs.tendShared();
     retired.advance();
+    // A cleaner's thread is known to have ended by now; what it has moved is for the last snapshot.
+    this.#repairs.tendShared();
   }
 
   /** Stops a KN's thread, and waits for a client that executes for it. */

@@ -174,14 +174,13 @@ export class NodeThread {
    * @returns false when it did not stop in time, or has stalled, and was terminated
    */
   async stop(stopMsMax: number): Promise<boolean> {
-    this.#retries.abort();
-    // A thread that is being started can be stopped when it runs; if that fails, there is nothing
-    // to stop.
+    // Also one that is being started: it looks before it loads what it runs. If starting fails,
+    // there is nothing to stop.
+    this.requestStop();
     await this.#starting?.catch(() => {});
     const worker = this.#worker;
     if (worker === undefined || this.hasGivenUp || this.#hasExited) return true;
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    this.requestStop();
     const deadlineMs = monotonicMs() + stopMsMax;
     const stalls = new StallDetector({
       stallMsMax: STALL_MS_MAX,
@@ -218,12 +217,12 @@ export class NodeThread {
   }
 
   /**
-   * Whether the thread runs, or did: one that has failed since then is no thread that could not be
-   * started.
+   * Whether the thread runs, or did: one that has failed since then, or was stopped, is no thread
+   * that could not be started.
    */
   get #hasComeUp(): boolean {
     const state = this.#state;
-    return state === LifeState.RUNNING || state === LifeState.FAILED;
+    return state === LifeState.RUNNING || state === LifeState.FAILED || state === LifeState.STOPPED;
   }
 
   /** One of {@linkcode LifeState}. */

@@ -1,6 +1,6 @@
 /**
- * Repairs the pool's books after threads have died: those of KNs, of mergers, and of DPM processors
- * that cleaned.
+ * Repairs the pool's books after threads have died: those of KNs, of mergers, and of threads that
+ * cleaned.
  *
  * All deaths since the last repair are dealt with at once, when no thread is in the middle of a
  * step of a retired KN.
@@ -12,6 +12,7 @@ import { NODE_COUNT_MAX } from "../core/limits.ts";
 import { endMerging } from "../far/log/log_merger.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_DPM, AGENT_MERGERS, REPAIR_WANTED } from "../pool/control_layout.ts";
+import { type CleanerDeath, endDeadCleaners } from "../recovery/cleaner_recovery.ts";
 import { endDeadMerger, type MergerDeath } from "../recovery/merger_recovery.ts";
 import { repairPool } from "../recovery/reconciliation.ts";
 import { recoverProcessor, type StepRecoveryReport } from "../recovery/step_recovery.ts";
@@ -21,8 +22,11 @@ import type { NodeSet } from "./node_set.ts";
 export class PoolRepairs {
   readonly #nodes: NodeSet;
   readonly #file: LogFile | undefined;
-  /** Mergers whose threads have died in the middle of a step, and that are not repaired yet. */
-  #mergerDeaths: MergerDeath[] = [];
+  /**
+   * Mergers, and cleaners that KNs share, whose threads have died in the middle of a step, and
+   * after which the books are not repaired yet.
+   */
+  #sharedDeaths: (MergerDeath | CleanerDeath)[] = [];
   /** A DPM processor that has died while it cleaned, until the books are in order. */
   #deadCleaner:
     | { readonly report: StepRecoveryReport; readonly onRepaired: () => void }
@@ -42,14 +46,18 @@ export class PoolRepairs {
     if (hasDied(this.#nodes.pool, AGENT_DPM)) this.#settleCleaner(() => {});
   }
 
-  /** Ends what mergers of a far pool have left that died, or threw, in the middle of a step. */
-  tendMergers(): void {
+  /**
+   * Ends what threads have left that died, or threw, in the middle of a step of a cleaner that KNs
+   * share, or of a merger of a far pool.
+   */
+  tendShared(): void {
     const { pool, farMoves } = this.#nodes;
+    this.#sharedDeaths.push(...endDeadCleaners(pool, this.#file));
     if (farMoves === undefined) return;
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
       if (hasDied(pool, AGENT_MERGERS + agent)) endMerging(pool, agent);
       const death = endDeadMerger(pool, agent, this.#file);
-      if (death !== undefined) this.#mergerDeaths.push(death);
+      if (death !== undefined) this.#sharedDeaths.push(death);
     }
   }
 
@@ -73,7 +81,7 @@ export class PoolRepairs {
     const { pool, retired } = this.#nodes;
     const isWanted = Atomics.load(pool.control, REPAIR_WANTED) !== 0;
     const isDead = retired.unrepaired.length > 0 || this.#deadCleaner !== undefined ||
-      this.#mergerDeaths.length > 0;
+      this.#sharedDeaths.length > 0;
     if (isWanted || isDead) this.repair();
   }
 
@@ -89,10 +97,10 @@ export class PoolRepairs {
     const deaths = dead.map(({ node, death }) => ({ agent: node.agent, report: death! }));
     if (cleaner !== undefined) deaths.push({ agent: AGENT_DPM, report: cleaner.report });
     const ringOf = (client: number, agent: number) => nodes.ringOf(client, agent);
-    const repaired = [...deaths, ...this.#mergerDeaths];
+    const repaired = [...deaths, ...this.#sharedDeaths];
     if (!repairPool({ pool: nodes.pool, deaths: repaired, ringOf })) return false;
     for (const retired of dead) retired.needsRepair = false;
-    this.#mergerDeaths = [];
+    this.#sharedDeaths = [];
     this.#deadCleaner = undefined;
     cleaner?.onRepaired();
     return true;

@@ -1,5 +1,6 @@
 /**
- * Where a KN of the near placement gets room in its log: it cleans when there is no segment.
+ * Where a KN of the near placement gets room in its log: it cleans when there is no segment, as one
+ * of the cleaners that KNs share.
  *
  * Requests of a group that has begun hold slots, which is no moment for cleaning: a cleaner locks
  * slots, too. Then the request waits for the end of its group, and is tried again.
@@ -7,17 +8,17 @@
  * @module
  */
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
-import type { Cleaner } from "../dpm/cleaner.ts";
+import type { SharedCleaners } from "../dpm/shared_cleaners.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
-import type { SpaceBudget } from "../pool/space_budget.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
 import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
 import type { SegmentWait } from "./segment_wait.ts";
 
 /** The parts of a KN by which it gets room. */
 export interface CleaningSpaceOptions {
-  readonly cleaner: Cleaner;
-  readonly budget: SpaceBudget;
+  readonly cleaners: SharedCleaners;
+  readonly segments: SegmentTable;
   readonly segmentWait: SegmentWait;
   readonly counters: AgentCounters;
   /** Tells whether a group has begun. */
@@ -28,8 +29,8 @@ export interface CleaningSpaceOptions {
 
 /** The room of one executor. */
 export class CleaningSpace implements LogSpace {
-  readonly #cleaner: Cleaner;
-  readonly #budget: SpaceBudget;
+  readonly #cleaners: SharedCleaners;
+  readonly #segments: SegmentTable;
   readonly #segmentWait: SegmentWait;
   readonly #counters: AgentCounters;
   readonly #commit: CommitPolicy;
@@ -37,8 +38,8 @@ export class CleaningSpace implements LogSpace {
 
   /** Gets room with the parts of a KN. */
   constructor(options: CleaningSpaceOptions) {
-    this.#cleaner = options.cleaner;
-    this.#budget = options.budget;
+    this.#cleaners = options.cleaners;
+    this.#segments = options.segments;
     this.#segmentWait = options.segmentWait;
     this.#counters = options.counters;
     this.#commit = options.commit;
@@ -46,11 +47,6 @@ export class CleaningSpace implements LogSpace {
   }
 
   reserve(log: LogWriter, words: number, segmentReserve: number): PoolAddress {
-    if (this.#cleaner.isCleaning && this.#budget.isCritical) {
-      // What is left of the open segment is for the live records of the one that is being cleaned.
-      if (this.#commit.isOpen) return NO_ADDRESS;
-      this.#cleaner.cleanOne();
-    }
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
     // enough.
     for (let i = 0; i <= this.#segmentCount; i++) {
@@ -61,9 +57,23 @@ export class CleaningSpace implements LogSpace {
       }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
       if (this.#commit.isOpen || this.#segmentWait.isForCheckpoint) break;
-      if (!this.#cleaner.cleanOne()) break;
+      if (!this.#cleanOne(segmentReserve)) break;
     }
     return NO_ADDRESS;
+  }
+
+  /**
+   * Cleans until a victim has been passed, or there is a free segment; false when there is nothing
+   * to clean now, or others clean.
+   */
+  #cleanOne(segmentReserve: number): boolean {
+    const before = this.#cleaners.cleanedCount;
+    do {
+      if (this.#cleaners.doWork() === 0) return false;
+    } while (
+      this.#cleaners.cleanedCount === before && this.#segments.freeCount <= segmentReserve
+    );
+    return true;
   }
 
   whenFull(): Outcome {

@@ -20,7 +20,7 @@
 import type { NodeId } from "../core/brands.ts";
 import { BATCH_REQUESTS_MAX, GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
-import { Cleaner } from "../dpm/cleaner.ts";
+import { SharedCleaners } from "../dpm/shared_cleaners.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -40,7 +40,7 @@ import { DerivedRecords } from "./derived_records.ts";
 import { LifeState, lifeState } from "../agent/liveness.ts";
 import { CleaningSpace } from "./cleaning_space.ts";
 import { Outcome } from "./commit_policy.ts";
-import { Executor } from "../agent/executor.ts";
+import { agentExecutor, Executor } from "../agent/executor.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
@@ -90,7 +90,7 @@ export class KvsNode {
   readonly #step: Step;
   readonly #log: LogWriter;
   readonly #budget: SpaceBudget;
-  readonly #cleaner: Cleaner;
+  readonly #cleaners: SharedCleaners;
   readonly #segmentWait: SegmentWait;
   /** With a file: the requests of a step are committed together. */
   readonly #group: LoggedCommit | undefined;
@@ -123,7 +123,14 @@ export class KvsNode {
     const log = this.#log = new LogWriter(pool, segments, agent, { file });
     const slots = new SlotWriter(pool, table, segments, clock);
     const counters = this.#counters = new AgentCounters(pool, agent);
-    const cleaner = this.#cleaner = new Cleaner(pool, segments, table, log, clock);
+    const cleaners = this.#cleaners = new SharedCleaners({
+      pool,
+      segments,
+      agent,
+      executor: this.#isHelper ? executor : agentExecutor(agent),
+      file,
+      clock,
+    });
     const segmentWait = new SegmentWait(segments, budget, file, options.checkpointer);
     this.#segmentWait = segmentWait;
     const derived = new DerivedRecords(pool, log);
@@ -138,7 +145,7 @@ export class KvsNode {
     }
     const commit = this.#group ?? new ImmediateCommit(parts);
     const { segmentCount } = pool.geometry;
-    const room = { cleaner, budget, segmentWait, counters, commit, segmentCount };
+    const room = { cleaners, segments, segmentWait, counters, commit, segmentCount };
     const space = new CleaningSpace(room);
     const records = { log, derived };
     this.#pipeline = new RequestPipeline({
@@ -226,7 +233,7 @@ export class KvsNode {
    * more.
    */
   close(): void {
-    if (this.#step.close(() => this.#cleaner.abandon())) this.#step.leave();
+    if (this.#step.close()) this.#step.leave();
   }
 
   #beginStep(): boolean {
@@ -246,11 +253,11 @@ export class KvsNode {
   #keepUp(hasWorked: boolean, sweepIsDue: boolean): number {
     let work = 0;
     if (hasWorked && this.#budget.isCritical && !this.#segmentWait.isForCheckpoint) {
-      work += this.#cleaner.doWork();
+      work += this.#cleaners.doWork();
     }
     if (sweepIsDue) work += this.#sweeper.sweep();
-    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
-    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
+    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaners.cleanedCount);
+    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaners.movedBytes);
     return work;
   }
 

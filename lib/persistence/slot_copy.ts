@@ -94,10 +94,11 @@ export class SlotCopy {
   #lock(slot: Slot): OwnerWord {
     const { control } = this.#pool;
     const lock = this.#pool.slotAt(slot) + SLOT_LOCK;
-    const deadlineMs = monotonicMs() + SYSTEM_CALL_MS_MAX;
-    for (;;) {
+    // Of thousands of slots nearly all are free: for them the clock is not asked.
+    for (let deadlineMs = Infinity;;) {
       const owner = waitForAnySlot(control, lock, AGENT_COPIER, LOCK_LOOK_MS);
       if (owner !== undefined) return owner;
+      if (deadlineMs === Infinity) deadlineMs = monotonicMs() + SYSTEM_CALL_MS_MAX;
       if (isUnavailable(this.#pool, slot) || monotonicMs() > deadlineMs) break;
     }
     throw new Error(

@@ -7,13 +7,13 @@
  *                         GATE            32 words, written by the M-node
  *                         SPINNERS        32 words
  *                         DURABILITY      5 lines: level, failure, checkpoints | pending | written | synced | figures
- *                         FREE SEGMENTS   1 line: count
+ *                         FREE SEGMENTS   1 line: count, segments opened
  *                         INDEX SPACE     1 line: lock, bump, free overflow buckets
- *                         CLIENTS         1 line: epoch; 1 line per client
+ *                         CLIENTS         1 line: epoch; 1 line per client; 1 more for its counters
  *                         OWNER TABLE     4096 words, written by the M-node
  *                         GENERATIONS     1 word per segment
  *                         FREE BITS       1 bit per segment
- *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 10 lines each
+ *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 4 cleaners, 10 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
  *                         CELLS           1 line, 64 hashes, 64 cells of 3 lines
@@ -28,6 +28,7 @@ import { assert } from "../core/assert.ts";
 import {
   CELL_COUNT,
   CELL_KEY_BYTES_MAX,
+  CLEANER_COUNT_MAX,
   CLIENT_COUNT_MAX,
   NODE_COUNT_MAX,
   SLOT_COUNT,
@@ -54,7 +55,7 @@ export const HEADER_HASH_KEY_1 = HEADER + 3;
 export const HEADER_KEY_TYPES = HEADER + 4;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
-export const CONTROL_LAYOUT_VERSION = 4;
+export const CONTROL_LAYOUT_VERSION = 5;
 
 /**
  * GATE. 0, or the lease of the agent that pauses the pool, which names it. Swapped by that agent,
@@ -91,6 +92,12 @@ export const REPAIR_WANTED = GATE_PAUSED + 7;
 export const PLACEMENT = GATE_PAUSED + 8;
 /** In the far placement: bytes that each KN may have logged and not merged. */
 export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
+/**
+ * Keys in the index beside those that agents have added, and 1 while the sum is not to be used.
+ * Written by the M-node; see index/key_count.ts.
+ */
+export const KEY_COUNT_BASE = GATE_PAUSED + 10;
+export const KEY_COUNT_IS_DOUBTFUL = GATE_PAUSED + 11;
 
 /**
  * SPINNERS: the KNs that spin at the moment, one bit for each agent. A KN sets and clears its own;
@@ -131,6 +138,11 @@ export const SYNC_FIGURES = UNITS_SYNCED + LINE_WORDS;
 
 /** Free segments not yet promised to a taker: see free_segments.ts. */
 export const FREE_SEGMENT_COUNT = SYNC_FIGURES + LINE_WORDS;
+/**
+ * Segments that have been taken since the pool was created or opened, as u32: the clock by which
+ * segments age. Counted by the agents that take them.
+ */
+export const SEGMENTS_OPENED = FREE_SEGMENT_COUNT + 1;
 
 /**
  * INDEX SPACE lock: 0 or agent + 1. Guards FREE and FREE_COUNT; only tried, see
@@ -164,8 +176,15 @@ export const CLIENT_LIFE = 1;
 export const CLIENT_THREAD = 2;
 export const CLIENT_THREAD_START = 3;
 
+/**
+ * CLIENT COUNTERS, a line for each client, as float64: what the clients of a place have done, and
+ * what that was when the present one came. Written by the client, read by stats(); see
+ * operation_counters.ts.
+ */
+export const CLIENT_COUNTERS = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+
 /** OWNER TABLE: one owner word per slot. Published by the M-node, loaded by clients to route. */
-export const OWNER_TABLE = CLIENT_BLOCKS + CLIENT_COUNT_MAX * LINE_WORDS;
+export const OWNER_TABLE = CLIENT_COUNTERS + CLIENT_COUNT_MAX * LINE_WORDS;
 
 /**
  * GENERATIONS: how often each segment was reused. Bumped by the thread that frees the segment,
@@ -190,7 +209,13 @@ export const AGENT_COPIER = NODE_COUNT_MAX + 2;
  * EXECUTOR word of the merger's block.
  */
 export const AGENT_MERGERS = NODE_COUNT_MAX + 3;
-export const AGENT_COUNT = AGENT_MERGERS + NODE_COUNT_MAX;
+/**
+ * The cleaners that KNs share: the first SharedCleaners.count of these blocks are used. The thread
+ * that cleans as one of them, one at a time, is in the EXECUTOR word of its block
+ * (dpm/shared_cleaners.ts).
+ */
+export const AGENT_CLEANERS = AGENT_MERGERS + NODE_COUNT_MAX;
+export const AGENT_COUNT = AGENT_CLEANERS + CLEANER_COUNT_MAX;
 /** A client that pauses the pool to read many keys at one moment. It has no block of words. */
 export const AGENT_READER = AGENT_COUNT;
 
@@ -250,6 +275,11 @@ export const AGENT_REPLACED_SEGMENT = AGENT_EXECUTOR + 11;
  */
 export const AGENT_PROMISED_KEYS = AGENT_EXECUTOR + 12;
 /**
+ * Of a cleaner that KNs share: the next record of its VICTIM, as a unit of 8 bytes; left by one
+ * executor to the next.
+ */
+export const AGENT_VICTIM_NEXT = AGENT_EXECUTOR + 13;
+/**
  * Line 5: which KN has the block, as identity + 1, and one of NodeState in
  * routing/node_directory.ts. Written by the M-node.
  */
@@ -265,6 +295,11 @@ export const AGENT_TENANCY = AGENT_NODE + 2;
  * there is one. Stored by the KN when a group is logged, before any of it is answered.
  */
 export const AGENT_LOGGED_END = 6 * LINE_WORDS;
+/**
+ * Keys that the agent has added to the index less those that it has removed, under all holders of
+ * the block. Written by the executor within a step; see index/key_count.ts.
+ */
+export const AGENT_KEYS_ADDED = AGENT_LOGGED_END + 1;
 /**
  * Line 7 and on, far placement: what its verbs have counted, as float64; see verbs.ts. Written by
  * the agent.
@@ -327,6 +362,8 @@ export const SEGMENT_CRC_BYTES = 8;
 export const SEGMENT_LOG_NUMBER = 9;
 /** {@linkcode AGENT_TENANCY} of the agent when it opened the segment. */
 export const SEGMENT_TENANCY = 10;
+/** {@linkcode SEGMENTS_OPENED} when the segment was taken. */
+export const SEGMENT_BIRTH = 11;
 /** Line 1: counted atomically by every owner. */
 export const SEGMENT_LIVE_BYTES = LINE_WORDS;
 /** Reservations of large values that are not committed yet; a pinned segment is not cleaned. */

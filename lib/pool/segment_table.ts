@@ -41,6 +41,7 @@ import {
   GATE_DEFER_FREE,
   GENERATIONS,
   SEGMENT_AGENT,
+  SEGMENT_BIRTH,
   SEGMENT_CRC_BYTES,
   SEGMENT_IS_STAGING,
   SEGMENT_LIVE_BYTES,
@@ -53,6 +54,7 @@ import {
   SEGMENT_TENANCY,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
+  SEGMENTS_OPENED,
 } from "./control_layout.ts";
 import { FreeSegments } from "./free_segments.ts";
 import type { Pool } from "./pool.ts";
@@ -100,7 +102,7 @@ export class SegmentTable {
     this.#free = new FreeSegments(pool);
   }
 
-  /** Number of free segments that no agent has claimed. */
+  /** Free segments that no agent has claimed. */
   get freeCount(): number {
     return this.#free.count;
   }
@@ -155,9 +157,7 @@ export class SegmentTable {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_IS_STAGING) !== 0;
   }
 
-  /**
-   * State of a segment together with the number of its life: the word is another one in every life.
-   */
+  /** State of a segment, with the number of its life: another word in every life. */
   stateWord(segment: SegmentId): number {
     return Atomics.load(this.#control, this.#pool.segmentAt(segment) + SEGMENT_STATE);
   }
@@ -217,8 +217,7 @@ export class SegmentTable {
     const segment = this.#free.take(reserve);
     if (segment === NO_SEGMENT) return NO_SEGMENT;
     const at = this.#pool.segmentAt(segment);
-    const isFree = this.state(segment) === SegmentState.FREE;
-    assert(isFree, "the set of free segments holds free segments");
+    assert(this.state(segment) === SegmentState.FREE, "the set of free segments holds free ones");
     if (!this.#pool.coverSegment(segment)) {
       this.#free.add(segment);
       return NO_SEGMENT;
@@ -229,6 +228,7 @@ export class SegmentTable {
     control[at + SEGMENT_IS_STAGING] = isStaging ? 1 : 0;
     control[at + SEGMENT_SYNCED_BYTES] = 0;
     control[at + SEGMENT_CRC_BYTES] = 0;
+    control[at + SEGMENT_BIRTH] = Atomics.add(control, SEGMENTS_OPENED, 1);
     Atomics.store(control, at + SEGMENT_LIVE_BYTES, 0);
     this.#setState(at, SegmentState.OPEN);
     return segment;

@@ -16,13 +16,19 @@
  *   died, or the store was closed, or killed. It occupies nothing, and is gained when the segment
  *   is cleaned.
  *
- * **The rule.** New data is admitted while what all live records occupy stays below `(segments -
- * PUT_SEGMENT_RESERVE - KNs) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN)`. Replacing a
- * record by one that is not larger, and deleting, are always admitted. What a full segment loses is
- * less than the record that did not fit, so records of up to `r` bytes fit as long as their sum is
- * below that limit times `1 - r / segmentBytes`, whatever has happened to the pool before. The
- * share of 0.9 keeps the cost of cleaning bounded: it copies at most ten bytes for each byte it
- * gains.
+ * **The rule.** New data is admitted while what all live records occupy stays below the lower of
+ *
+ * ```text
+ *   (segments - PUT_SEGMENT_RESERVE - KNs) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN)
+ *   (segments - PUT_SEGMENT_RESERVE - KNs - shared cleaners) * segmentBytes * (1 - CLEANING_GAIN_MIN)
+ * ```
+ *
+ * Replacing a record by one that is not larger, and deleting, are always admitted. What a full
+ * segment loses is less than the record that did not fit, so records of up to `r` bytes fit as long
+ * as their sum is below that limit times `1 - r / segmentBytes`, whatever has happened to the pool
+ * before. The first bounds the cost of cleaning: with a share of 0.9 it copies about ten bytes for
+ * each byte it gains at most. The second is what there is to gain at all, and is the lower one where
+ * segments are few.
  *
  * **Cleaning gains** from a sealed segment what is neither live nor lost: dead records, and an
  * unfilled tail ({@linkcode gainShareOf}). A gain counts from CLEANING_GAIN_BYTES_MIN and
@@ -34,24 +40,28 @@
  * header for each segment, and a frame for each step of the cleaner and segment. A gain that counts
  * is more than that (cleaner.ts asserts it). So W falls with each victim, and a record is not moved
  * for ever. Only an agent that seals a segment early adds an unfilled tail to W, and that takes a
- * KN that ends.
+ * KN, or a thread that cleans, that ends. In which order victims are taken does not matter.
  *
  * **What is admitted finds room.** A KN that finds no segment for a put gives up its own open one,
- * if cleaning that would gain something, and cleans as long as there is a victim. It goes on in
- * what it has opened for that. So when it has to give up, no sealed segment has a gain that counts,
- * nor has its own: all but the reserve and what is open elsewhere (each other KN's segment, and the
- * DPM processors') is occupied but for that. That is more than the limit. And there is a segment to
- * clean to, as puts and deletes leave the last free one to cleaners, which exchange it for another
- * (dpm/cleaner.ts).
+ * if cleaning that would gain something, and cleans as long as there is a victim. So when it has to
+ * give up, no sealed segment has a gain that counts, nor has its own. Count what is not among these:
+ * the free segments, PUT_SEGMENT_RESERVE of them at most; the open one of each other KN, KNs - 1;
+ * one of the DPM processors' cleaner, and one of each cleaner that KNs share. All others are
+ * occupied but for CLEANING_GAIN_MIN: that is the second limit. A victim that a cleaner has claimed
+ * and left is finished by the KN itself, which acts as that cleaner (dpm/shared_cleaners.ts); while
+ * another thread acts as it the KN waits. And there is a segment to clean to, as puts and deletes
+ * leave the last free one to cleaners, which exchange it for another (dpm/cleaner.ts).
  *
  * @module
  */
 import type { SegmentId } from "../core/brands.ts";
 import {
+  CLEANER_COUNT_MAX,
   CLEANING_GAIN_BYTES_MIN,
   CLEANING_GAIN_MIN,
   LIVE_SHARE_MAX,
   PUT_SEGMENT_RESERVE,
+  SEGMENTS_PER_CLEANER,
 } from "../core/limits.ts";
 import { GATE_NODE_COUNT } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
@@ -63,6 +73,8 @@ import { occupiedBytesTotal } from "./segment_tails.ts";
  * segments.
  */
 const SUM_VALID_FOR = 32;
+/** Share of the segments that cleaning keeps free beside the reserve, and one for each KN. */
+const CLEAN_AHEAD_SHARE = 1 / 32;
 
 /** One thread's view of the budget. */
 export class SpaceBudget {
@@ -87,21 +99,35 @@ export class SpaceBudget {
   }
 
   /**
-   * Free segments below which live data could exceed the budget: the number to compute anything at
-   * all.
+   * Whether free segments, and those that the next checkpoint frees, are so few that live data
+   * could exceed the budget: before that, there is nothing to compute.
    */
-  get scarceCount(): number {
+  get isScarce(): boolean {
     const { segmentCount } = this.#pool.geometry;
     const nodeCount = Atomics.load(this.#pool.control, GATE_NODE_COUNT);
-    return Math.ceil(segmentCount * (1 - LIVE_SHARE_MAX)) + PUT_SEGMENT_RESERVE + nodeCount + 1;
+    const scarceCount = Math.ceil(segmentCount * (1 - LIVE_SHARE_MAX)) + PUT_SEGMENT_RESERVE +
+      nodeCount + 1;
+    return this.#availableCount < scarceCount;
   }
 
   /**
-   * Whether free segments, and those that the next checkpoint frees, are few enough that cleaning
-   * is due.
+   * Free segments below which cleaning is due. Few: what is free is not among the sealed segments,
+   * where it would let records die before their segment is cleaned. And enough for what KNs fill
+   * until a cleaner has come up with the next ones.
    */
-  get isScarce(): boolean {
-    return this.#segments.freeCount + this.#segments.pendingCount < this.scarceCount;
+  get dueCount(): number {
+    const nodeCount = Atomics.load(this.#pool.control, GATE_NODE_COUNT);
+    const aheadCount = Math.ceil(this.#pool.geometry.segmentCount * CLEAN_AHEAD_SHARE);
+    return PUT_SEGMENT_RESERVE + 1 + nodeCount + aheadCount;
+  }
+
+  /** Whether free segments, and those that the next checkpoint frees, are fewer than that. */
+  get isCleaningDue(): boolean {
+    return this.#availableCount < this.dueCount;
+  }
+
+  get #availableCount(): number {
+    return this.#segments.freeCount + this.#segments.pendingCount;
   }
 
   /** Whether so few segments are free that appending must slow down in favour of cleaning. */
@@ -155,6 +181,12 @@ export function gainShareOf(
   return isWorthIt ? gain / fillableBytes : 0;
 }
 
+/** How many cleaners the KNs of a pool with so many segments share. */
+export function sharedCleanerCount(segmentCount: number): number {
+  const count = Math.floor(segmentCount / SEGMENTS_PER_CLEANER);
+  return Math.min(CLEANER_COUNT_MAX, Math.max(1, count));
+}
+
 /** Live bytes that a pool with these sizes admits. */
 export function liveBytesMax(
   segmentCount: number,
@@ -162,5 +194,9 @@ export function liveBytesMax(
   nodeCount: number,
 ): number {
   const usable = segmentCount - PUT_SEGMENT_RESERVE - nodeCount;
-  return Math.floor(Math.max(0, usable) * segmentBytes * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN));
+  const affordable = Math.max(0, usable) * (LIVE_SHARE_MAX - CLEANING_GAIN_MIN);
+  // What is left when all that can be gained has been gained.
+  const cleanable = Math.max(0, usable - sharedCleanerCount(segmentCount)) *
+    (1 - CLEANING_GAIN_MIN);
+  return Math.floor(Math.min(affordable, cleanable) * segmentBytes);
 }

@@ -9,10 +9,11 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { NO_SEGMENT, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
+import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { hasUnmerged } from "../far/log/log_merger.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
+import { recountKeys } from "../index/key_count.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import {
@@ -32,7 +33,6 @@ import type { LogFile } from "../persistence/log_file.ts";
 import {
   AGENT_COUNT,
   AGENT_HOST,
-  AGENT_MERGERS,
   AGENT_VICTIM,
   REPAIR_WANTED,
   SEGMENT_AGENT,
@@ -61,10 +61,6 @@ const REPAIR_WAIT_MS_MAX = 50;
  */
 export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): void {
   const segments = new SegmentTable(pool);
-  const victim = takeVictim(pool, agent);
-  if (victim !== NO_SEGMENT && segments.state(victim) === SegmentState.CLEANING) {
-    segments.seal(victim);
-  }
   for (const options of [{ file }, { isStaging: true }]) {
     const log = new LogWriter(pool, segments, agent, options);
     log.resume();
@@ -73,11 +69,8 @@ export function sealLogs(pool: Pool, agent: number, file: LogFile | undefined): 
   }
 }
 
-/**
- * Seals the segments of the log of a far KN that has ended, and whose log is merged; and what its
- * merger has open.
- */
-export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
+/** Seals the segments of the log of a far KN that has ended, and whose log is merged. */
+export function sealMerged(pool: Pool, agent: number): void {
   assert(!hasUnmerged(pool, agent), "what is not merged stays open");
   const segments = new SegmentTable(pool);
   for (const segment of segments.openSegmentsOf(agent)) {
@@ -90,7 +83,6 @@ export function sealMerged(pool: Pool, agent: number, file?: LogFile): void {
     if (segments.isStaging(segment)) Atomics.store(pool.control, REPAIR_WANTED, 1);
     segments.seal(segment);
   }
-  sealLogs(pool, AGENT_MERGERS + agent, file);
 }
 
 /** What a repair looks at. */
@@ -117,12 +109,12 @@ export function repairPool(options: RepairOptions): boolean {
     Atomics.store(pool.control, REPAIR_WANTED, 0);
     for (const { agent, report } of options.deaths) {
       repairIndexSpace(pool, agent);
-      releaseVictim(pool, agent);
       for (const life of report.miscounted) recountLive(pool, life);
     }
     releaseClaimed(pool);
     repairReservations(options);
     repairSegments(pool);
+    recountKeys(pool);
   };
   // A checkpoint frees segments behind it, and a snapshot has freeing deferred, between two pauses.
   const isDeferred = !isLogged(pool) && new SegmentTable(pool).isFreeingDeferred;
@@ -138,27 +130,9 @@ export function repairPool(options: RepairOptions): boolean {
   }
 }
 
-function takeVictim(pool: Pool, agent: number): SegmentId {
-  return (Atomics.exchange(pool.control, pool.agentAt(agent) + AGENT_VICTIM, 0) - 1) as SegmentId;
-}
-
 /**
- * Gives up the segment that a dead thread was cleaning, unless it had only meant to, and another
- * thread cleans it.
- */
-function releaseVictim(pool: Pool, agent: number): void {
-  const victim = takeVictim(pool, agent);
-  if (victim === NO_SEGMENT) return;
-  for (let other = 0; other < AGENT_COUNT; other++) {
-    if (pool.control[pool.agentAt(other) + AGENT_VICTIM] === victim + 1) return;
-  }
-  const segments = new SegmentTable(pool);
-  if (segments.state(victim) === SegmentState.CLEANING) segments.seal(victim);
-}
-
-/**
- * Seals the segments that a dead thread had claimed to go on in them: a victim is noted before it
- * is claimed, these are not.
+ * Seals the segments that dead threads had claimed, as victims or to go on in them: those that are
+ * claimed, and of which no cleaner says that it is its victim, which it does before it claims one.
  */
 function releaseClaimed(pool: Pool): void {
   const segments = new SegmentTable(pool);

@@ -31,7 +31,8 @@
 import type { NodeId, Slot } from "../core/brands.ts";
 import { epochMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
-import { clientOf, Executor, fenceExecutor } from "../agent/executor.ts";
+import { agentExecutor, clientOf, Executor, fenceExecutor } from "../agent/executor.ts";
+import { abandonCleaners } from "../dpm/shared_cleaners.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -228,6 +229,7 @@ export class RetiredNodes<Kn extends RetiredKn> {
     abandonCheckpoints(this.#pool, agent);
     breakPause(this.#pool, agent);
     abandonMergers(this.#pool, agent);
+    abandonCleaners(this.#pool, agentExecutor(agent));
     retired.isThreadTidied = true;
   }
 
@@ -245,6 +247,8 @@ export class RetiredNodes<Kn extends RetiredKn> {
     retired.needsRepair = true;
     // It may have died while it merged, which is told apart by another word.
     if (farMoves !== undefined) abandonMerger(pool, agent);
+    // And so may a client have that executed for it; its own thread is looked after elsewhere.
+    if (retired.inside > Executor.OWN_THREAD) abandonCleaners(pool, retired.inside);
     return true;
   }
 
@@ -269,7 +273,7 @@ export class RetiredNodes<Kn extends RetiredKn> {
       return true;
     }
     if (!farMoves.mergeAll(node.agent)) return false;
-    sealMerged(pool, node.agent, file);
+    sealMerged(pool, node.agent);
     return true;
   }
 

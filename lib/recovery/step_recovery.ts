@@ -61,6 +61,7 @@ import {
   AGENT_GROUP_STATE,
   AGENT_HOST,
   AGENT_PROMISED_KEYS,
+  AGENT_VICTIM,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -189,6 +190,8 @@ export class StepRecovery {
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_PROMISED_KEYS, 0);
+    // From here on a repair may seal the segment that it was cleaning (reconciliation.ts).
+    Atomics.store(this.#control, this.#agentAt + AGENT_VICTIM, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
     return { completed, miscounted };

@@ -76,6 +76,12 @@ export class RequestProducer {
     return (this.claimedCount - this.settledCount) | 0;
   }
 
+  /** Whether the ring is so full that requests may soon have to wait for space in it. */
+  get isCrowded(): boolean {
+    const usedWords = (this.#claimed - this.#released) | 0;
+    return usedWords > this.#wordMask >>> 1 || this.inFlightCount > this.#inFlightMask >>> 1;
+  }
+
   /**
    * Requests sent that the KN has not answered, whether their completions have been taken or not.
    */

@@ -28,6 +28,7 @@ import {
   LINE_WORDS,
   STORE_STATE,
 } from "../pool/control_layout.ts";
+import { beginCounting } from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** States of a client's place. */
@@ -114,6 +115,7 @@ export function claimClient(
     const at = blockOf(client);
     const { FREE, CLAIMED } = ClientState;
     if (Atomics.compareExchange(control, at + CLIENT_STATE, FREE, CLAIMED) !== FREE) continue;
+    beginCounting(pool, client);
     control[at + CLIENT_THREAD] = thread.number;
     control[at + CLIENT_THREAD_START] = thread.startTicks;
     Atomics.store(control, at + CLIENT_STATE, ClientState.ACTIVE);

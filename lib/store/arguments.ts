@@ -46,32 +46,26 @@ export function assertReadOptions(
   );
 }
 
+const ITERATION_SYNC = ["prefix", "onDecodeError"];
+const ITERATION = [...ITERATION_SYNC, "signal"];
 const READ_MANY_SYNC = ["onDecodeError", "consistent"];
 const READ_MANY = [...READ_MANY_SYNC, "signal"];
 
-/**
- * Checks the arguments of a read of the values of some keys.
- *
- * @returns the keys, which their caller cannot change while the read goes on
- */
-export function keysOfRead(
-  keys: Iterable<Key>,
-  options: ReadManyOptions | undefined,
-  isSync: boolean,
-): Key[] {
+/** Checks the options of a read of the values of some keys; returns whether it is of one moment. */
+export function isConsistent(options: ReadManyOptions | undefined, isSync: boolean): boolean {
   assertReadOptions(options, isSync ? READ_MANY_SYNC : READ_MANY);
-  const list = ownKeys(keys);
   const consistent: unknown = options?.consistent;
-  if (consistent === undefined || consistent === false) return list;
-  if (consistent !== true) {
-    throw new InvalidArgumentError(`consistent must be a boolean, got ${describe(consistent)}`);
-  }
-  if (list.length > CONSISTENT_KEYS_MAX) {
-    throw new InvalidArgumentError(
-      `keys must be at most ${CONSISTENT_KEYS_MAX} to be read at one moment, got ${list.length}`,
-    );
-  }
-  return list;
+  if (consistent === undefined || typeof consistent === "boolean") return consistent === true;
+  throw new InvalidArgumentError(`consistent must be a boolean, got ${describe(consistent)}`);
+}
+
+/** The keys that are read at one moment; their caller cannot change them meanwhile. */
+export function keysOfMoment(keys: Iterable<Key>): Key[] {
+  const list = Array.from(iterable<Key>("keys", keys), ownKey);
+  if (list.length <= CONSISTENT_KEYS_MAX) return list;
+  throw new InvalidArgumentError(
+    `keys must be at most ${CONSISTENT_KEYS_MAX} to be read at one moment, got ${list.length}`,
+  );
 }
 
 /** Goes on behind a value that cannot be decoded, if that is wanted; throws otherwise. */
@@ -119,14 +113,9 @@ export function ownKey(key: Key): Key {
   return isBytes(key) ? new Uint8Array(key) : key;
 }
 
-/** Keys that their caller cannot change while an operation waits. */
-export function ownKeys(keys: Iterable<Key>): Key[] {
-  return Array.from(iterable<Key>("keys", keys), ownKey);
-}
-
-/** The bytes of an iteration's prefix. */
-export function prefixOf(options: IterationOptions): Uint8Array {
-  assertReadOptions(options, ["prefix", "onDecodeError", "signal"]);
+/** The bytes of an iteration's prefix; a synchronous one cannot be given up by a signal. */
+export function prefixOf(options: IterationOptions, isSync: boolean): Uint8Array {
+  assertReadOptions(options, isSync ? ITERATION_SYNC : ITERATION);
   const { prefix } = options;
   if (prefix === undefined) return new Uint8Array(0);
   if (typeof prefix === "string") {

@@ -122,6 +122,7 @@ export async function attach<V = unknown, K extends Key = string>(
     const parts = makeClientParts<V>({
       pool,
       clientId,
+      leases: shared.leases,
       codec,
       ringOf: (agent) => attachedRing(region, clientId, agent),
       help: shared.help,

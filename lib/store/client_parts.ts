@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { loopTurn } from "../core/loop_turn.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { Client } from "../client/client.ts";
 import { ClientCache } from "../client/client_cache.ts";
@@ -19,10 +20,12 @@ import { Spinner } from "../node/idle_strategy.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { OperationCounters } from "../pool/operation_counters.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import { packRecordClient } from "../routing/client_registry.ts";
+import { LoadLeases } from "../routing/load_leases.ts";
 import { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StoredStructures } from "./stored_structures.ts";
@@ -37,6 +40,8 @@ const CLIENT_SPIN_MICROS_MAX = 50;
 export interface ClientPartsOptions<V> {
   readonly pool: Pool;
   readonly clientId: number;
+  /** The store's leases on loading. */
+  readonly leases: SharedArrayBuffer;
   readonly codec: CodecOption<V>;
   /** The rings between this client and the KN of an agent block. */
   readonly ringOf: (agent: number) => RingHandle;
@@ -68,8 +73,12 @@ export interface ClientParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly leases: LoadLeases;
   /** What comes back for reads, if the pool is a far one. */
   readonly reads: RoutedReads | undefined;
+  /** The client's number, and where it counts what it does. */
+  readonly clientId: number;
+  readonly counters: OperationCounters;
 }
 
 /** Makes a thread's parts. */
@@ -102,7 +111,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const client: Client = new Client({
     pool,
     clientId: packRecordClient(pool, clientId),
-    waiter: new EventLoopWaiter(spinner, now),
+    waiter: new EventLoopWaiter(spinner, now, loopTurn),
     onFlush,
     onBlocked,
     onPoll: () => {
@@ -118,7 +127,9 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
   const cache = options.cacheBytes === undefined
     ? undefined
     : new ClientCache<V>(reader, codec, options.cacheBytes, epochMs);
-  return { client, connector, reader, codec, cache, reads };
+  const leases = new LoadLeases(pool, options.leases, clientId);
+  const counters = new OperationCounters(pool, clientId);
+  return { client, connector, reader, codec, cache, leases, reads, clientId, counters };
 }
 
 /** Name of a codec. */

@@ -10,6 +10,7 @@ import type { KeyQueues } from "../client/key_queues.ts";
 import { describe, NotANumberError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
 import { Operation, Status } from "../rings/ring_layout.ts";
 import { askToAdd, mustSyncOf, touchExpiryOf } from "./arguments.ts";
@@ -24,6 +25,7 @@ const takeVersion: ResultOf<number | undefined> = (_status, version) => version;
 export class DerivedWrites {
   #client: Client;
   #queues: KeyQueues;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #numberForm: number;
@@ -36,6 +38,7 @@ export class DerivedWrites {
   constructor(parts: OperationParts<unknown>) {
     this.#client = parts.client;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#numberForm = parts.codec.numberForm;
@@ -90,7 +93,8 @@ export class DerivedWrites {
 
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
-    this.#client = this.#queues = undefined as never;
+    const gone = undefined as never;
+    this.#client = this.#queues = this.#counters = gone;
   }
 
   #addLater<Result>(
@@ -137,6 +141,7 @@ export class DerivedWrites {
   ): Promise<Result> {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
+    this.#counters.update();
     const completion = new DerivedCompletion(resultOf);
     const promise = completion.whenSettled();
     const client = this.#client;
@@ -164,6 +169,7 @@ export class DerivedWrites {
       this.#queues.settle(this.#key, true);
     }
     this.#key.encode(key);
+    this.#counters.update();
     const completion = new DerivedCompletion(resultOf);
     this.#client.derive(operation, this.#key, asked, completion, mustSync);
     this.#client.waitFor(completion);

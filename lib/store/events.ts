@@ -47,8 +47,10 @@ export interface StoreEventDetails {
    */
   readonly durabilitylost: { readonly failure: "write" | "sync" | "checkpoint" };
   /**
-   * Live data has passed nine tenths of what the pool may hold; reported again after it has been
-   * below eight tenths.
+   * Live data has passed nine tenths of what the pool may hold, which is noticed when the next
+   * segment is opened: by what this thread writes at once, by what attached threads write within
+   * some milliseconds of this thread's event loop. Reported again after it has been below eight
+   * tenths.
    */
   readonly poolnearlyfull: { readonly liveBytes: number; readonly liveBytesMax: number };
 }

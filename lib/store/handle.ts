@@ -16,7 +16,7 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 /**
  * Changes whenever threads with different versions of the library could not understand each other.
  */
-const HANDLE_VERSION = 1;
+const HANDLE_VERSION = 2;
 
 /** Where the types of a handle's store stand, which it does not hold. */
 declare const TYPES: unique symbol;
@@ -50,6 +50,8 @@ export interface SharedParts {
   readonly spinMicros: number;
   /** Where writes are logged; undefined if they are not. */
   readonly log: LogPlace | undefined;
+  /** Leases on loading, see routing/load_leases.ts. */
+  readonly leases: SharedArrayBuffer;
   /** Where clients count, if there are statistics. */
   readonly statistics: StatisticsRegion | undefined;
 }

@@ -3,16 +3,21 @@
  *
  * @module
  */
+import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
 import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import type { Pool } from "../pool/pool.ts";
 import { prefixOf } from "./arguments.ts";
 import type { IterationOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { joinBytes } from "./prefixed_keys.ts";
-import { countRecords } from "./stats.ts";
+
+/** A key that is collected costs as much as so many bytes that are copied. */
+const COLLECTED_BYTES = 512;
 
 /** Looks at the index as a whole. */
 export class IndexedKeys {
@@ -55,25 +60,49 @@ export class IndexedKeys {
     if (this.#prefix.length > 0) return this.#countBehindPrefix();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
-    return countRecords(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
+    return keyCount(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
   }
 
-  /** Every key, when all that this thread has issued before has ended. */
-  async *scan(options: IterationOptions = {}): AsyncIterableIterator<StoredKey> {
-    const prefix = joinBytes(this.#prefix, prefixOf(options));
+  /** The keys of each slot in turn, when all that this thread has issued before has ended. */
+  async *slots(options: IterationOptions = {}): AsyncIterableIterator<StoredKey[]> {
+    const prefix = joinBytes(this.#prefix, prefixOf(options, false));
     this.#lifetime.assertOpen();
     await this.#flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
-      yield* this.#collect(slot as Slot, prefix);
+      const count = keysOfSlot(this.#pool, slot as Slot);
+      if (count === 0) continue;
+      yield this.#collect(slot as Slot, prefix);
+      if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
     }
+  }
+
+  /** The same without a turn of the event loop; the caller has waited for what was issued. */
+  *slotsSync(options: IterationOptions = {}): IterableIterator<StoredKey[]> {
+    const prefix = joinBytes(this.#prefix, prefixOf(options, true));
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      this.#lifetime.assertOpen();
+      if (keysOfSlot(this.#pool, slot as Slot) === 0) continue;
+      yield this.#collect(slot as Slot, prefix);
+    }
+  }
+
+  /**
+   * The slots in which there may be keys that were put before, if everything that was acknowledged
+   * is in the index: those that have keys, or pending operations of this thread.
+   */
+  usedSlots(client: Client): Slot[] {
+    const slots: Slot[] = [];
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const slot = i as Slot;
+      if (keysOfSlot(this.#pool, slot) > 0 || client.isSlotPending(slot)) slots.push(slot);
+    }
+    return slots;
   }
 
   #countBehindPrefix(): number {
     let count = 0;
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      count += this.#collect(slot as Slot, this.#prefix).length;
-    }
+    for (const keys of this.slotsSync()) count += keys.length;
     return count;
   }
 

@@ -16,6 +16,7 @@ import type { StoreLifetime } from "./lifetime.ts";
 import { joinKeys, PrefixedKeyEncoder, toBytes } from "./prefixed_keys.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
+import { SingleFlight } from "./single_flight.ts";
 import { SyncBatches } from "./sync_batches.ts";
 import { StoreWrites } from "./writes.ts";
 
@@ -52,6 +53,7 @@ export class KeyAccess<V> {
   readonly reads: StoreReads<V>;
   readonly writes: StoreWrites<V>;
   readonly derived: DerivedWrites;
+  readonly flights: SingleFlight<V>;
   readonly syncBatches: SyncBatches<V>;
   /** What all keys begin with; undefined for those of the store itself. */
   readonly #prefix: Key | undefined;
@@ -73,7 +75,8 @@ export class KeyAccess<V> {
     this.reads = reads;
     this.writes = new StoreWrites(parts, this.reads);
     this.derived = new DerivedWrites(parts);
-    this.syncBatches = new SyncBatches(parts);
+    this.flights = new SingleFlight(parts, reads, this.writes);
+    this.syncBatches = new SyncBatches(parts, reads);
   }
 
   /**
@@ -108,7 +111,7 @@ export class KeyAccess<V> {
 
   /** Deletes all keys; those of a namespace one by one. */
   async clear(options: AbortOptions | undefined): Promise<void> {
-    if (this.#prefix === undefined) return await this.writes.clear(options);
+    if (this.#prefix === undefined) return await this.writes.clear();
     let keys: Key[] = [];
     for await (const key of this.reads.keys(options)) {
       if (keys.push(key) < KEYS_PER_CLEAR) continue;
@@ -116,6 +119,12 @@ export class KeyAccess<V> {
       keys = [];
     }
     await this.writes.deleteMany(keys, options);
+  }
+
+  /** Like {@linkcode clear}, before it returns. */
+  clearSync(): void {
+    if (this.#prefix === undefined) this.syncBatches.clear();
+    else this.syncBatches.deleteMany([...this.reads.keysSync()]);
   }
 
   /** Lets go of everything that leads to the pool, in all namespaces, too. */
@@ -128,6 +137,7 @@ export class KeyAccess<V> {
     this.reads.letGo();
     this.writes.letGo();
     this.derived.letGo();
+    this.flights.letGo();
     this.syncBatches.letGo();
     this.#parts.indexedKeys.letGo();
     this.#parts = undefined as never;

@@ -25,6 +25,11 @@ export class StoreLifetime {
     return this.#failure !== undefined;
   }
 
+  /** Whether the store has been closed by this thread, or is being. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
   /** Whether nothing leads to the pool any more. */
   get isLetGo(): boolean {
     return this.#isLetGo;

@@ -79,3 +79,6 @@ export interface IterationOptions extends ReadOptions {
   /** Only keys that start with it. @default all keys */
   prefix?: Key | undefined;
 }
+
+/** Options of an iteration without a turn of the event loop. */
+export type IterationSyncOptions = Omit<IterationOptions, "signal">;

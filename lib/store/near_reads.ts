@@ -15,10 +15,11 @@ import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { AbortOptions } from "./abort.ts";
-import { keysOfRead, ownKey, ownKeys, passOver } from "./arguments.ts";
+import { isConsistent, iterable, keysOfMoment, ownKey, passOver } from "./arguments.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
@@ -28,8 +29,9 @@ import type {
 import { type Found, lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
+import { ownKeys } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { LoopTurn } from "./loop_turn.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
@@ -43,6 +45,7 @@ export class NearReads<V> implements StoreReads<V> {
   #cache: ClientCache<V> | undefined;
   #garbage: GarbageMeter;
   #queues: KeyQueues;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -56,6 +59,7 @@ export class NearReads<V> implements StoreReads<V> {
     this.#cache = parts.cache;
     this.#garbage = parts.garbage;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
@@ -64,11 +68,10 @@ export class NearReads<V> implements StoreReads<V> {
   get(key: Key): Promise<V | undefined> {
     try {
       this.#lifetime.assertOpen();
-      const hash = this.#key.encode(key);
-      if (this.#mustWait((hash >>> SLOT_SHIFT) as Slot)) {
+      if (!this.#encodeIfReadable(key)) {
         return this.#whenSettled(key, (own) => this.#read(own));
       }
-      return Promise.resolve(this.#read(key));
+      return this.#resolve(this.#read(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -101,12 +104,12 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
-    return this.#readEach(keys, options, () => this.#reader.read(this.#key, false));
+    return this.#readEach(keys, options, () => this.#exists());
   }
 
   hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    return this.#readEachSync(ownKeys(keys), () => this.#reader.read(this.#key, false));
+    return this.#readEachSync(keys, () => this.#exists());
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
@@ -120,29 +123,62 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#readWhenSettled(key, () => this.#reader.read(this.#key, false));
+    return this.#readWhenSettled(key, () => this.#exists());
   }
 
   hasSync(key: Key): boolean {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#reader.read(this.#key, false);
+    return this.#exists();
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    for await (const stored of this.#indexed.scan(options)) {
-      const key = this.#key.keyOf(stored);
-      this.#lifetime.assertOpen();
-      this.#encodeSettled(key);
-      const value = this.#readOrPassOver(key, options);
-      if (value !== undefined) yield [key, value];
+    let bytes = 0;
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (loopTurn.count(bytes)) await loopTurn.next();
+        const key = this.#key.keyOf(stored);
+        this.#lifetime.assertOpen();
+        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
+        const value = this.#readOrPassOver(key, options);
+        bytes = this.#reader.valueBytes;
+        if (value !== undefined) yield [key, value];
+      }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    for await (const stored of this.#indexed.scan(options)) {
-      const key = this.#key.keyOf(stored);
-      if (this.hasSync(key)) yield key;
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (loopTurn.count(0)) await loopTurn.next();
+        const key = this.#key.keyOf(stored);
+        this.#lifetime.assertOpen();
+        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
+        if (this.#exists()) yield key;
+      }
+    }
+  }
+
+  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+    this.#settleAll();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        this.#lifetime.assertOpen();
+        this.#encodeSettled(key);
+        const value = this.#readOrPassOver(key, options);
+        if (value !== undefined) yield [key, value];
+      }
+    }
+  }
+
+  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+    this.#settleAll();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        if (this.hasSync(key)) yield key;
+      }
     }
   }
 
@@ -152,6 +188,10 @@ export class NearReads<V> implements StoreReads<V> {
 
   within(parts: OperationParts<V>): NearReads<V> {
     return new NearReads(parts);
+  }
+
+  usedSlots(): readonly Slot[] {
+    return this.#indexed.usedSlots(this.#client);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -165,7 +205,7 @@ export class NearReads<V> implements StoreReads<V> {
       },
       take: () => {
         this.#lifetime.assertNotFailed();
-        return this.#readEntry(key, key);
+        return this.#reader.read(key, true) ? this.#entryOf(key) : undefined;
       },
     };
     if (!read.isSettled) {
@@ -184,6 +224,7 @@ export class NearReads<V> implements StoreReads<V> {
       this.#reader =
       this.#codec =
       this.#garbage =
+      this.#counters =
       this.#queues =
         gone;
     this.#cache = gone;
@@ -196,15 +237,15 @@ export class NearReads<V> implements StoreReads<V> {
     take: (found: Entry<V>) => Result,
   ): Promise<(Result | undefined)[]> {
     this.#lifetime.assertOpen();
-    const list = keysOfRead(keys, options, false);
-    if (options?.consistent !== true) return await this.#readEach(list, options, read);
+    if (!isConsistent(options, false)) return await this.#readEach(keys, options, read);
+    const list = keysOfMoment(keys);
     const client = this.#client;
     const operation = client.begin();
     try {
       for (const key of list) await this.#whenReadable(key);
       const moment = new NearMoment(this.#pool, this.#reader, this.#key);
       const found = await lookUntilFound((number) => {
-        options.signal?.throwIfAborted();
+        options?.signal?.throwIfAborted();
         this.#lifetime.assertNotFailed();
         return moment.look(list, number);
       });
@@ -221,8 +262,8 @@ export class NearReads<V> implements StoreReads<V> {
     take: (found: Entry<V>) => Result,
   ): (Result | undefined)[] {
     this.#lifetime.assertOpen();
-    const list = keysOfRead(keys, options, true);
-    if (options?.consistent !== true) return this.#readEachSync(list, read);
+    if (!isConsistent(options, true)) return this.#readEachSync(keys, read);
+    const list = keysOfMoment(keys);
     for (const key of list) this.#encodeSettled(key);
     const moment = new NearMoment(this.#pool, this.#reader, this.#key);
     const found = lookUntilFoundSync((number) => moment.look(list, number));
@@ -236,19 +277,22 @@ export class NearReads<V> implements StoreReads<V> {
     read: (key: Key) => Result,
   ): Promise<Result[]> {
     this.#lifetime.assertOpen();
-    const list = ownKeys(keys);
     const client = this.#client;
     const operation = client.begin();
     try {
-      const turn = new LoopTurn();
+      const taken = ownKeys(iterable<Key>("keys", keys));
+      const list = Array.isArray(taken) ? taken : await taken;
       const results: Result[] = [];
-      for (const key of list) await this.#whenReadable(key);
       for (const key of list) {
-        if (turn.isOver(results.length)) await turn.end();
         options?.signal?.throwIfAborted();
         this.#lifetime.assertNotFailed();
-        this.#key.encode(key);
+        if (!this.#encodeIfReadable(key)) {
+          await this.#whenReadable(key);
+          this.#lifetime.assertNotFailed();
+          this.#key.encode(key);
+        }
         results.push(read(key));
+        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
       }
       return results;
     } finally {
@@ -256,11 +300,18 @@ export class NearReads<V> implements StoreReads<V> {
     }
   }
 
-  #readEachSync<Result>(keys: readonly Key[], read: (key: Key) => Result): Result[] {
-    return keys.map((key) => {
+  #readEachSync<Result>(keys: Iterable<Key>, read: (key: Key) => Result): Result[] {
+    return Array.from(iterable<Key>("keys", keys), (key) => {
       this.#encodeSettled(key);
       return read(key);
     });
+  }
+
+  /** Blocks until all that this thread has issued has ended. */
+  #settleAll(): void {
+    this.#lifetime.assertOpen();
+    if (this.#queues.count !== 0) this.#queues.settleAll(false);
+    this.#client.settleAll();
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
@@ -274,6 +325,18 @@ export class NearReads<V> implements StoreReads<V> {
   #settleQueue(key: Key): void {
     this.#key.encode(key);
     this.#queues.settle(this.#key, false);
+  }
+
+  /** Encodes a key; false if a read has to wait. */
+  #encodeIfReadable(key: Key): boolean {
+    return !this.#mustWait((this.#key.encode(key) >>> SLOT_SHIFT) as Slot);
+  }
+
+  /** Encodes the key of an iteration when a read need not wait any more. */
+  async #encodeReadable(key: Key): Promise<void> {
+    await this.#whenReadable(key);
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
   }
 
   /** Whether a read of the encoded key may have to wait for operations of this thread. */
@@ -322,17 +385,46 @@ export class NearReads<V> implements StoreReads<V> {
   #readWhenSettled<Result>(key: Key, read: (key: Key) => Result): Promise<Result> {
     try {
       this.#lifetime.assertOpen();
-      const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-      return this.#mustWait(slot) ? this.#whenSettled(key, read) : Promise.resolve(read(key));
+      return this.#encodeIfReadable(key) ? this.#resolve(read(key)) : this.#whenSettled(key, read);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  /** Resolves to what has been read: at once, or in the next turn if this one has lasted. */
+  #resolve<Result>(result: Result): Promise<Result> {
+    return loopTurn.count(this.#reader.valueBytes)
+      ? this.#resolveNext(result)
+      : Promise.resolve(result);
+  }
+
+  async #resolveNext<Result>(result: Result): Promise<Result> {
+    // Like an operation that waits, it has ended for `flush` and `close` when it is resolved.
+    const client = this.#client;
+    const operation = client.begin();
+    await loopTurn.next();
+    client.end(operation);
+    return result;
+  }
+
   /** Reads the encoded key; `key` is the one that an error names. */
   #read(key: Key): V | undefined {
     if (this.#cache !== undefined) return this.#readCached(this.#cache, key)?.value;
-    return this.#reader.read(this.#key, true) ? this.#decode(key) : undefined;
+    return this.#readCounted() ? this.#decode(key) : undefined;
+  }
+
+  /** Reads the encoded key from the pool. */
+  #readCounted(): boolean {
+    const isThere = this.#reader.read(this.#key, true);
+    this.#counters.read(isThere, this.#reader.valueBytes);
+    return isThere;
+  }
+
+  /** Whether the encoded key exists. */
+  #exists(): boolean {
+    const isThere = this.#reader.read(this.#key, false);
+    this.#counters.read(isThere, 0);
+    return isThere;
   }
 
   /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */
@@ -360,8 +452,12 @@ export class NearReads<V> implements StoreReads<V> {
     options: ReadOptions | undefined,
     take: (found: Entry<V>) => Result,
   ): Result | undefined {
-    if (found === undefined) return undefined;
+    if (found === undefined) {
+      this.#counters.read(false, 0);
+      return undefined;
+    }
     const { bytes, version, expiresAtMs } = found;
+    this.#counters.read(true, bytes.length);
     try {
       const value = this.#codec.decode(bytes, bytes.length);
       this.#garbage.count(bytes.length);
@@ -373,22 +469,27 @@ export class NearReads<V> implements StoreReads<V> {
 
   /** Reads the encoded key with version and expiry; the value may be one from the cache. */
   #readShared(key: Key): Entry<V> | undefined {
-    if (this.#cache === undefined) return this.#readEntry(this.#key, key);
+    if (this.#cache === undefined) return this.#readCounted() ? this.#entryOf(key) : undefined;
     const record = this.#readCached(this.#cache, key);
     return record && entryOf(record.value, record.version, record.expiresAtMs);
   }
 
   #readCached(cache: ClientCache<V>, key: Key): CachedRecord<V> | undefined {
+    const bytesBefore = cache.readBytes;
+    let isThere = true;
     try {
-      return cache.read(this.#key);
+      const record = cache.read(this.#key);
+      isThere = record !== undefined;
+      return record;
     } catch (error) {
       throw DecodeError.at(key, error);
+    } finally {
+      this.#counters.read(isThere, cache.readBytes - bytesBefore);
     }
   }
 
-  /** Reads an encoded key from the pool, with version and expiry time. */
-  #readEntry(encoded: KeyEncoder, key: Key | KeyEncoder): Entry<V> | undefined {
-    if (!this.#reader.read(encoded, true)) return undefined;
+  /** What has been read of a key, with version and expiry time. */
+  #entryOf(key: Key | KeyEncoder): Entry<V> {
     const { version, expiresAtMs } = this.#reader;
     return entryOf(this.#decode(key), version, expiresAtMs);
   }

@@ -12,6 +12,7 @@ import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
 import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
+import { recountKeys } from "../index/key_count.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
@@ -20,6 +21,7 @@ import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
 import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
+import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
@@ -212,6 +214,7 @@ async function startStore<V, K extends Key>(
     ? createStatistics(resolved.clients, resolved.statistics)
     : undefined;
   claimClient(pool, 1, thisThread());
+  const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
   const opening: { store?: StoreControls; statistics?: StoreStatistics } = {};
   const nodes: NodeManager = new NodeManager({
@@ -272,6 +275,7 @@ async function startStore<V, K extends Key>(
   const parts = makeClientParts({
     pool,
     clientId: HOST_CLIENT,
+    leases,
     codec: resolved.codec,
     ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
     help,
@@ -280,7 +284,10 @@ async function startStore<V, K extends Key>(
     file: log?.file,
     checkpointer: log?.checkpointer,
     statistics,
-    onFlush: () => dpm.upkeep(),
+    onFlush: () => {
+      dpm.upkeep();
+      monitor.lookAfterFlush();
+    },
     onBlocked: () => monitor.lookWhileBlocked(),
     onPoll: () => {},
     onHandOver: (agent) => nodes.startThread(agent),
@@ -290,6 +297,7 @@ async function startStore<V, K extends Key>(
   const handle = makeHandle({
     pool: pool.handle,
     region,
+    leases,
     codec,
     help,
     spinMicros,
@@ -297,6 +305,7 @@ async function startStore<V, K extends Key>(
     statistics,
   });
   keepMonitor(handle, monitor);
+  recountKeys(pool);
   await nodes.start(resolved.nodes);
   const storeParts: StoreParts<V> = {
     pool,

@@ -52,8 +52,9 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   capacity?: Bytes | undefined;
   /**
    * Bytes of one segment of the log, a power of two from 4 KiB to 1 GiB; the largest value must fit
-   * into one.
-   * @default "8MiB", less for capacities below 128 MiB
+   * into one, together with its key.
+   * @default the power of two below 1/128 of the capacity, but "8MiB" at most, and "64KiB" at least
+   *   as long as there are 16 of them
    */
   segmentBytes?: Bytes | undefined;
   /**

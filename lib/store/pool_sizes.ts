@@ -15,8 +15,14 @@ import {
 import { formatBytes } from "../core/units.ts";
 
 const CAPACITY_BYTES_DEFAULT = 2 ** 30;
-/** Segments that a default segment size aims at, for small capacities. */
-const SEGMENT_COUNT_AIM = 16;
+/**
+ * Segments that a default segment size aims at: the more there are, the less each of those costs
+ * that are held open or in reserve, and the better cleaning chooses; and a value must fit into one.
+ */
+const SEGMENT_COUNT_AIM = 128;
+/** The same where segments would be so small that ordinary values would not fit. */
+const SEGMENT_COUNT_LOW = 16;
+const SEGMENT_BYTES_LOW = 64 * 1024;
 
 /** Sizes that were given; undefined where they were not. */
 export interface GivenSizes {
@@ -53,6 +59,11 @@ export function nodeCountMax(segmentCount: number): number {
 }
 
 function defaultSegmentBytes(capacityBytes: number): number {
-  const aim = 2 ** Math.floor(Math.log2(capacityBytes / SEGMENT_COUNT_AIM));
-  return Math.min(SEGMENT_BYTES_DEFAULT, Math.max(SEGMENT_BYTES_MIN, aim));
+  const low = Math.min(SEGMENT_BYTES_LOW, powerBelow(capacityBytes / SEGMENT_COUNT_LOW));
+  const bytes = Math.max(low, powerBelow(capacityBytes / SEGMENT_COUNT_AIM), SEGMENT_BYTES_MIN);
+  return Math.min(SEGMENT_BYTES_DEFAULT, bytes);
+}
+
+function powerBelow(bytes: number): number {
+  return 2 ** Math.floor(Math.log2(bytes));
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { AbortOptions } from "./abort.ts";
 import type { IterationOptions, ReadManyOptions, ReadManySyncOptions } from "./method_options.ts";
@@ -27,9 +28,13 @@ export interface StoreReads<V> {
   hasSync(key: Key): boolean;
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;
   keys(options?: IterationOptions): AsyncIterableIterator<Key>;
+  entriesSync(options?: IterationOptions): IterableIterator<[Key, V]>;
+  keysSync(options?: IterationOptions): IterableIterator<Key>;
   count(): number;
   /** Reads with the parts of a namespace. */
   within(parts: OperationParts<V>): StoreReads<V>;
+  /** The slots in which there may be keys that were put before now, for this thread. */
+  usedSlots(): readonly Slot[];
   /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
   /** Lets go of everything that leads to the pool. */

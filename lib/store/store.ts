@@ -4,6 +4,7 @@
  * @module
  */
 import type { DinomoError } from "../core/errors.ts";
+import { collectGone } from "../client/garbage_meter.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
@@ -27,6 +28,7 @@ import { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
+import { operationStats, threadStats } from "./operation_stats.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
@@ -247,11 +249,13 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   /** Figures about the store. */
   stats(): StoreStats {
     this.#lifetime.assertOpen();
-    const { pool, client, reader, cache, hostStats } = this.#parts;
+    const { pool, client, clientId, reader, cache, hostStats } = this.#parts;
     return {
       count: this.#used.indexedKeys.count(),
       ...gatherStats(pool, activeNodes(pool)),
       ...(hostStats?.() ?? ATTACHED_STATS),
+      operations: operationStats(pool),
+      threads: threadStats(pool, clientId),
       readRetries: reader.retryCount,
       pending: client.pendingCount,
       cache: cache?.stats(),
@@ -270,9 +274,9 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
       .finally(() => {
         this.#keepAlive?.stop();
         const isHost = this.#parts.hostStats !== undefined;
+        const { sharedBytes } = this.#parts.pool;
         this.#letGo();
-        // The buffers of a pool that is gone would count until something else collects.
-        if (isHost) garbageCollector?.collect();
+        if (isHost) collectGone(sharedBytes, garbageCollector);
       });
     this.#lifetime.beginClosing();
     return this.#closed;
@@ -291,11 +295,6 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   /** Closes the store at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Deletes all keys before it returns; not atomic as a whole. */
-  clearSync(): void {
-    this.#access.syncBatches.clear();
   }
 
   #fail(error: DinomoError): void {

@@ -10,6 +10,7 @@ import type {
   BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
+  IterationSyncOptions,
   PutEntry,
   PutManyOptions,
   PutOptions,
@@ -19,6 +20,8 @@ import type {
 } from "./method_options.ts";
 import type { DerivedWrites } from "./derived_writes.ts";
 import type { Entry } from "./entry.ts";
+import type { LoadContext, LoadOptions } from "./load_options.ts";
+import type { SingleFlight } from "./single_flight.ts";
 import type { Changed } from "./update_turn.ts";
 import type { KeyAccess } from "./key_access.ts";
 import type { SyncBatches } from "./sync_batches.ts";
@@ -50,15 +53,17 @@ export abstract class StoreOperations<V, K extends Key = string> {
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
   readonly #derived: DerivedWrites;
+  readonly #flights: SingleFlight<V>;
   readonly #syncBatches: SyncBatches<V>;
 
   /** Used by the store only. */
   constructor(access: KeyAccess<V>) {
-    const { reads, writes, derived, syncBatches } = access;
+    const { reads, writes, derived, flights, syncBatches } = access;
     this.#access = access;
     this.#reads = reads;
     this.#writes = writes;
     this.#derived = derived;
+    this.#flights = flights;
     this.#syncBatches = syncBatches;
   }
 
@@ -81,8 +86,9 @@ export abstract class StoreOperations<V, K extends Key = string> {
   }
 
   /**
-   * Reads many values, in the order of the keys. With `consistent` there is a moment at which all
-   * of them were current.
+   * Reads many values, in the order of the keys. While there are many, timers and sockets get their
+   * turn; an array of keys may be changed meanwhile, the keys in it may not. With `consistent` there
+   * is a moment at which all of them were current.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and undefined stands for the value
@@ -156,6 +162,11 @@ export abstract class StoreOperations<V, K extends Key = string> {
    * others. When an entry is refused, the entries before it are stored and those after it are not;
    * when one finds no space, the others are stored all the same.
    *
+   * The first 1,024 entries are issued in the call. Of those behind them, what the event loop can
+   * not spare the time for is issued in its next turns, so that timers and sockets get theirs: until
+   * the promise is settled, an operation on one of their keys may apply before them or after them.
+   * An array may be changed meanwhile; the keys and values in it may not.
+   *
    * @param entries pairs of a key and a value; the third element of one, if there is one, are
    *   options for it alone, instead of those for all
    */
@@ -197,7 +208,8 @@ export abstract class StoreOperations<V, K extends Key = string> {
 
   /**
    * Deletes many keys; resolves to whether they existed, in the order of the keys. A key that is
-   * refused leaves those after it alone.
+   * refused leaves those after it alone. Large batches are issued as those of {@linkcode putMany}
+   * are.
    */
   deleteMany(keys: Iterable<K>, options?: AbortOptions): Promise<boolean[]> {
     return abortable(options, () => this.#writes.deleteMany(keys, options));
@@ -291,6 +303,39 @@ export abstract class StoreOperations<V, K extends Key = string> {
     options?: PutOptions,
   ): V | undefined {
     return this.#writes.updateSync(key, change, options);
+  }
+
+  /**
+   * Reads a value, and loads and stores it if the key does not exist: once, however many callers,
+   * in however many threads, want it at one time. The others wait for the one that loads, and are
+   * freed at once when it fails: then one of another thread loads, while those of the same thread
+   * are rejected with the same error. A loader must not wait for its own key.
+   *
+   * @param load makes the value; it gets the key, and a signal that is aborted when no caller waits
+   *   any more. `flush` and `close` do not wait for it
+   * @throws what `load` throws
+   * @throws {InvalidValueError} when what it returns cannot be stored, such as undefined
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<{ rate: number }>({ capacity: "64MiB" });
+   * const load = async () => ({ rate: await Promise.resolve(1.08) });
+   * const options = { ttl: 60_000, staleWhileRevalidateMs: 600_000 };
+   * const both = await Promise.all([
+   *   store.getOrPut("EUR/USD", load, options),
+   *   store.getOrPut("EUR/USD", load, options), // waits for the first one
+   * ]);
+   * console.log(both); // [{ rate: 1.08 }, { rate: 1.08 }]
+   * ```
+   */
+  getOrPut(
+    key: K,
+    load: (key: K, context: LoadContext) => V | Promise<V>,
+    options?: LoadOptions,
+  ): Promise<V> {
+    return this.#flights.getOrPut(key, load as (key: Key) => V | Promise<V>, options);
   }
 
   /**
@@ -464,7 +509,7 @@ export abstract class StoreOperations<V, K extends Key = string> {
   /**
    * Iterates over keys and values, in no particular order. Every key that exists from beginning to
    * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
-   * one at the moment it is yielded.
+   * one at the moment it is yielded. Timers and sockets get their turn at least every 5 ms.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and the value left out
@@ -486,6 +531,36 @@ export abstract class StoreOperations<V, K extends Key = string> {
   }
 
   /**
+   * Iterates over keys and values like {@linkcode entries}, without a turn of the event loop: timers
+   * and sockets wait until the loop around it ends. It begins by blocking until all that this thread
+   * has issued before has ended.
+   *
+   * @throws {DecodeError} as {@linkcode entries} does
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * await store.putMany([["a", 1], ["b", 2]]);
+   * console.log(Object.fromEntries(store.entriesSync())); // { a: 1, b: 2 }
+   * ```
+   */
+  entriesSync(options?: IterationSyncOptions): IterableIterator<[K, V]> {
+    return this.#reads.entriesSync(options) as IterableIterator<[K, V]>;
+  }
+
+  /** Iterates over keys, like {@linkcode entriesSync}. */
+  keysSync(options?: IterationSyncOptions): IterableIterator<K> {
+    return this.#reads.keysSync(options) as IterableIterator<K>;
+  }
+
+  /** Iterates over values, like {@linkcode entriesSync}. */
+  *valuesSync(options?: IterationSyncOptions): IterableIterator<V> {
+    for (const [, value] of this.#reads.entriesSync(options)) yield value;
+  }
+
+  /**
    * Number of keys, those included that have expired within the last second but were not removed
    * yet.
    */
@@ -496,6 +571,11 @@ export abstract class StoreOperations<V, K extends Key = string> {
   /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
   clear(options?: AbortOptions): Promise<void> {
     return abortable(options, () => this.#access.clear(options));
+  }
+
+  /** Like {@linkcode clear}, before it returns. */
+  clearSync(): void {
+    this.#access.clearSync();
   }
 
   /**

@@ -12,7 +12,9 @@ import type { ValueCodec } from "../codec/codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { LoadLeases } from "../routing/load_leases.ts";
 import { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
@@ -25,6 +27,9 @@ export interface StoreParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly leases: LoadLeases;
+  readonly clientId: number;
+  readonly counters: OperationCounters;
   readonly recovery: RecoveryReport | undefined;
   /** What other threads attach by. */
   readonly handle: { readonly dinomo: number };
@@ -46,6 +51,7 @@ export interface OperationParts<V> {
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
   readonly cache: ClientCache<V> | undefined;
+  readonly leases: LoadLeases;
   readonly lifetime: StoreLifetime;
   /** Holds the key of one operation at a time. */
   readonly key: KeyEncoder;
@@ -55,11 +61,12 @@ export interface OperationParts<V> {
   readonly queues: KeyQueues;
   readonly garbage: GarbageMeter;
   readonly indexedKeys: IndexedKeys;
+  readonly counters: OperationCounters;
 }
 
 /** Makes them for one store, whose `flush` is given. */
 export function makeOperationParts<V>(
-  { pool, client, reader, codec, cache }: StoreParts<V>,
+  { pool, client, reader, codec, cache, leases, counters }: StoreParts<V>,
   lifetime: StoreLifetime,
   flush: () => Promise<void>,
 ): OperationParts<V> {
@@ -71,11 +78,13 @@ export function makeOperationParts<V>(
     reader,
     codec,
     cache,
+    leases,
     lifetime,
     key,
     makeKey,
     queues: new KeyQueues(client),
     garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
     indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush, new Uint8Array(0)),
+    counters,
   };
 }

@@ -9,26 +9,23 @@ import { ItemCompletion, SyncBatch } from "../client/completions.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
-import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import { assertEntry, expiryOf, iterable, mustSyncOf } from "./arguments.ts";
+import type { StoreReads } from "./reads.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { PutEntry, PutOptions } from "./method_options.ts";
 import type { OperationParts } from "./store_parts.ts";
-
-/** All slots, of which a store is cleared one by one. */
-export function allSlots(): Slot[] {
-  return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
-}
 
 /** Such changes by one thread. */
 export class SyncBatches<V> {
   #client: Client;
   #codec: ValueCodec<V>;
   #garbage: GarbageMeter;
+  #counters: OperationCounters;
+  #reads: StoreReads<V>;
   #queues: KeyQueues;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
@@ -36,7 +33,9 @@ export class SyncBatches<V> {
   readonly #level: number;
 
   /** Writes with a store's parts. */
-  constructor(parts: OperationParts<V>) {
+  constructor(parts: OperationParts<V>, reads: StoreReads<V>) {
+    this.#reads = reads;
+    this.#counters = parts.counters;
     this.#client = parts.client;
     this.#codec = parts.codec;
     this.#garbage = parts.garbage;
@@ -59,6 +58,7 @@ export class SyncBatches<V> {
       const codec = this.#codec;
       codec.encode(value);
       this.#key.encode(key);
+      this.#counters.put(codec.end - codec.start);
       this.#garbage.count(codec.end - codec.start);
       this.#client.put(this.#key, codec, expiry, Condition.NONE, 0, batch, isSynced);
     });
@@ -69,6 +69,7 @@ export class SyncBatches<V> {
     this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#settleQueue(key);
       this.#key.encode(key);
+      this.#counters.delete();
       const completion = new ItemCompletion(batch, outcomes, outcomes.push(false) - 1);
       this.#client.delete(this.#key, completion);
     });
@@ -78,8 +79,8 @@ export class SyncBatches<V> {
   clear(): void {
     this.#lifetime.assertOpen();
     // No update may be between its read and its compare-and-set when the key goes.
-    if (this.#queues.count !== 0) this.#queues.settleAll();
-    this.#issueAll(allSlots(), (slot, batch) => this.#client.clearSlot(slot, batch));
+    if (this.#queues.count !== 0) this.#queues.settleAll(true);
+    this.#issueAll(this.#reads.usedSlots(), (slot, batch) => this.#client.clearSlot(slot, batch));
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -87,6 +88,8 @@ export class SyncBatches<V> {
     this.#client =
       this.#codec =
       this.#garbage =
+      this.#counters =
+      this.#reads =
       this.#queues =
         undefined as never;
   }

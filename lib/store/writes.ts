@@ -20,6 +20,7 @@ import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import type { AbortOptions } from "./abort.ts";
 import {
@@ -34,10 +35,10 @@ import {
   versionOf,
 } from "./arguments.ts";
 import type { PutEntry, PutManyOptions, PutOptions } from "./method_options.ts";
+import { issueBatch, type IssueItem } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
-import { allSlots } from "./sync_batches.ts";
 import { SyncUpdate } from "./sync_update.ts";
 import {
   type Changed,
@@ -57,6 +58,8 @@ export class StoreWrites<V> {
   #garbage: GarbageMeter;
   #queues: KeyQueues;
   #updated: UpdatedStore<V>;
+  #reads: StoreReads<V>;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #syncs = new SyncCompletions();
@@ -69,10 +72,12 @@ export class StoreWrites<V> {
     this.#codec = parts.codec;
     this.#garbage = parts.garbage;
     this.#queues = parts.queues;
+    this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#level = parts.pool.control[DURABILITY_LEVEL];
     this.#updated = this.#makeUpdated(reads);
+    this.#reads = reads;
   }
 
   put(key: Key, value: V, options?: PutOptions): Promise<number> {
@@ -121,8 +126,9 @@ export class StoreWrites<V> {
       const own = entry[2];
       const expiry = own === undefined ? expiresAtMs : expiryOf(own);
       const isSynced = own === undefined ? mustSync : mustSyncOf(own, this.#level);
-      this.#encode(entry[0], entry[1]);
+      this.#encodePair(entry[0], entry[1]);
       this.#put(expiry, Condition.NONE, 0, batch, isSynced);
+      return this.#codec.end - this.#codec.start;
     }, signal);
   }
 
@@ -163,6 +169,7 @@ export class StoreWrites<V> {
     this.#lifetime.assertOpen();
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
+    this.#counters.delete();
     const completion = this.#syncs.take();
     this.#client.delete(this.#key, completion, 0, condition, version);
     this.#client.waitFor(completion);
@@ -174,9 +181,9 @@ export class StoreWrites<V> {
   async deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
-      this.#lifetime.assertOpen();
       this.#key.encode(key);
       this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
+      return 0;
     }, options?.signal);
     return outcomes;
   }
@@ -261,6 +268,7 @@ export class StoreWrites<V> {
   ): Promise<V | undefined> {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
+    this.#counters.update();
     const turn = new UpdateTurn<V>(this.#updated, change, options);
     this.#queues.add(this.#key, turn);
     return turn.promise;
@@ -281,15 +289,17 @@ export class StoreWrites<V> {
     return { expiresAtMs: givenExpiryOf(options), mustSync: mustSyncOf(options, this.#level) };
   }
 
-  async clear(options?: AbortOptions): Promise<void> {
+  async clear(): Promise<void> {
     this.#lifetime.assertOpen();
     // No update may be between its read and its compare-and-set when the key goes.
-    if (this.#queues.count !== 0) this.#queues.settleAll();
-    await this.#issueAll(
-      allSlots(),
-      (slot, batch) => this.#client.clearSlot(slot, batch),
-      options?.signal,
-    );
+    if (this.#queues.count !== 0) this.#queues.settleAll(true);
+    const batch = new BatchCompletion();
+    for (const slot of this.#reads.usedSlots()) {
+      batch.expect();
+      this.#client.clearSlot(slot, batch);
+    }
+    batch.seal();
+    await batch.promise;
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -299,48 +309,34 @@ export class StoreWrites<V> {
     this.#client =
       this.#codec =
       this.#garbage =
+      this.#counters =
       this.#queues =
       this.#updated =
+      this.#reads =
         gone;
   }
 
-  /**
-   * Issues one request per item; resolves when all have ended. When `signal` is aborted no more are
-   * issued.
-   */
-  async #issueAll<Item>(
+  #issueAll<Item>(
     items: Iterable<Item>,
-    issue: (item: Item, batch: BatchCompletion) => void,
-    signal?: AbortSignal | undefined,
+    issue: IssueItem<Item>,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
-    this.#lifetime.assertOpen();
-    const batch = new BatchCompletion();
-    let isIssuing = false;
-    try {
-      for (const item of items) {
-        signal?.throwIfAborted();
-        isIssuing = true;
-        batch.expect();
-        issue(item, batch);
-        isIssuing = false;
-      }
-    } catch (error) {
-      // An item that was refused is settled by nothing else; where the iterable threw, there is
-      // none.
-      if (isIssuing) batch.fail(error);
-      else batch.refuse(error);
-    }
-    batch.seal();
-    await batch.promise;
+    return issueBatch(this.#client, this.#lifetime, items, issue, signal);
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */
   #encode(key: Key, value: V): void {
     this.#lifetime.assertOpen();
+    this.#encodePair(key, value);
+  }
+
+  #encodePair(key: Key, value: V): void {
     this.#codec.encode(value);
     this.#key.encode(key);
+    const bytes = this.#codec.end - this.#codec.start;
+    this.#counters.put(bytes);
     // The value was made to be stored, most likely, and is garbage afterwards.
-    this.#garbage.count(this.#codec.end - this.#codec.start);
+    this.#garbage.count(bytes);
   }
 
   /** Executes what has been issued for a key before and waits for its turn. */
@@ -372,6 +368,7 @@ export class StoreWrites<V> {
 
   /** Issues a delete of the encoded key, or has it wait for its turn. */
   #delete(completion: Completion, condition: number = Condition.NONE, version = 0): void {
+    this.#counters.delete();
     const client = this.#client;
     if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
       client.delete(this.#key, completion, 0, condition, version);
@@ -389,6 +386,7 @@ export class StoreWrites<V> {
       beginSet: (key, old, value, options, completion) => {
         this.#lifetime.assertNotFailed();
         this.#codec.encode(value);
+        this.#counters.write(this.#codec.end - this.#codec.start);
         const { expiresAtMs, mustSync } = options;
         const expiry = expiresAtMs ?? old?.expiresAt ?? Infinity;
         const condition = old === undefined ? Condition.ABSENT : Condition.VERSION;

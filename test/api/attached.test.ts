@@ -134,7 +134,7 @@ test("what is no handle is refused, and so is a codec that is not the store's", 
     await assertRejects(() => attach(other), {
       type: InvalidArgumentError,
       code: "DINOMO_INVALID_ARGUMENT",
-      says: /version 1, got one of version 99/,
+      says: /version 2, got one of version 99/,
     });
     const says = /^codec must be the one that the store was opened with, json, got msgpack/;
     await assertRejects(() => attach(store.share(), { codec: "msgpack" }), { ...invalid, says });

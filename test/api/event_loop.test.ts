@@ -1,12 +1,14 @@
 /**
- * The event loop beside a busy store: timers get their turn although every write resolves within a tick.
+ * The event loop beside a busy store: timers, input and output get their turn although operations resolve within a tick, or are many.
  *
  * @module
  */
+import { readFile } from "node:fs";
 import { setTimeout } from "node:timers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { open } from "../../mod.ts";
+import { open, type OpenOptions, type Store, StoreClosedError } from "../../mod.ts";
+import { errorOf } from "../support/errors.ts";
 
 /** A multiple of the 5 ms that a turn may last, for machines with other things to do. */
 const LATE_MS = 1000;
@@ -31,6 +33,177 @@ for (const help of [true, false]) {
       firedMs !== undefined && firedMs < LATE_MS,
       `after ${firedMs} ms, ${operations} puts`,
     );
+  });
+}
+
+/** Waits for a timer and for a file at once. */
+class Bystander {
+  #left = 2;
+
+  constructor() {
+    const note = () => this.#left -= 1;
+    setTimeout(note, 1);
+    readFile(import.meta.filename!, note);
+  }
+
+  get isServed(): boolean {
+    return this.#left === 0;
+  }
+}
+
+const PLACES: readonly OpenOptions<number>[] = [
+  { capacity: "16MiB" },
+  { capacity: "16MiB", placement: "far" },
+];
+const KEYS: readonly string[] = Array.from({ length: 1000 }, (_, i) => `key ${i}`);
+/** Rounds over all keys beyond which nobody waits any more. */
+const ROUNDS_MAX = 100;
+
+/** What goes on for as long as the bystander waits. */
+type Load = (store: Store<number>, bystander: Bystander) => Promise<unknown>;
+
+function* endless<Item>(items: readonly Item[], bystander: Bystander): Iterable<Item> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    for (const item of items) {
+      if (bystander.isServed) return;
+      yield item;
+    }
+  }
+}
+
+async function iterate(bystander: Bystander, begin: () => AsyncIterable<unknown>): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX && !bystander.isServed; round++) {
+    for await (const _item of begin()) if (bystander.isServed) return;
+  }
+}
+
+const LOADS: Readonly<Record<string, Load>> = {
+  get: async (store, bystander) => {
+    for (const key of endless(KEYS, bystander)) await store.get(key);
+  },
+  getEntry: async (store, bystander) => {
+    for (const key of endless(KEYS, bystander)) await store.getEntry(key);
+  },
+  has: async (store, bystander) => {
+    for (const key of endless(KEYS, bystander)) await store.has(key);
+  },
+  "several chains of get": (store, bystander) =>
+    Promise.all([1, 2, 3].map(() => LOADS.get!(store, bystander))),
+  "get and put in turn": async (store, bystander) => {
+    for (const key of endless(KEYS, bystander)) {
+      await store.put(key, 1);
+      await store.get(key);
+    }
+  },
+  "slow work between gets": async (store, bystander) => {
+    for (const key of endless(KEYS, bystander)) {
+      await store.get(key);
+      const endMs = performance.now() + 2;
+      while (performance.now() < endMs);
+    }
+  },
+  entries: (store, bystander) => iterate(bystander, () => store.entries()),
+  keys: (store, bystander) => iterate(bystander, () => store.keys()),
+  values: (store, bystander) => iterate(bystander, () => store.values()),
+  "keys of a prefix that none has": (store, bystander) =>
+    iterate(bystander, () => store.keys({ prefix: "none" })),
+  getMany: (store, bystander) => store.getMany(endless(KEYS, bystander)),
+  putMany: (store, bystander) => store.putMany(endless(KEYS.map((key) => [key, 2]), bystander)),
+  deleteMany: (store, bystander) => store.deleteMany(endless(KEYS, bystander)),
+};
+
+for (const options of PLACES) {
+  const place = options.placement ?? "near";
+  test(`timers and files have their turn beside operations on many keys (${place})`, async () => {
+    await using store = await open<number>(options);
+    for (const [name, load] of Object.entries(LOADS)) {
+      await store.putMany(KEYS.map((key, i) => [key, i]));
+      const bystander = new Bystander();
+      await load(store, bystander);
+      assert.ok(bystander.isServed, name);
+    }
+  });
+
+  const many = Array.from({ length: 6000 }, (_, i) => [`key ${i}`, i] as [string, number]);
+
+  test(`a batch of 1,024 is issued in the call (${place})`, async () => {
+    await using store = await open<number>(options);
+    for (let round = 0; round < 3; round++) {
+      const entries = many.slice(0, 1024);
+      // The turn has lasted long enough already.
+      const endMs = performance.now() + 6;
+      while (performance.now() < endMs) await store.get("key 0");
+      void store.putMany(entries);
+      void store.put("key 1023", -round);
+      void store.putMany(entries);
+      void store.deleteMany(["key 0", "key 1022"]);
+      const read = store.get("key 1023");
+      assert.is(await read, 1023);
+      assert.is(await store.get("key 1022"), undefined);
+      void store.putMany(entries);
+      await store.put("key 1023", -round);
+      assert.is(await store.get("key 1023"), -round);
+    }
+  });
+
+  test(`flush waits for the whole of a batch, as does close (${place})`, async () => {
+    const store = await open<number>(options);
+    let isEnded = false;
+    const batch = store.putMany(many.values()).then(() => isEnded = true);
+    await store.flush();
+    assert.is(isEnded, true);
+    assert.is(store.count, many.length);
+    await batch;
+    const deleted = store.deleteMany(many.map(([key]) => key));
+    const read = store.getMany(many.map(([key]) => key));
+    await store.close();
+    assert.ok((await deleted).every((wasThere) => wasThere));
+    assert.is((await read).length, many.length);
+  });
+
+  test(`an iterable that closes the store ends its batch (${place})`, async () => {
+    const store = await open<number>(options);
+    let yielded = 0;
+    function* closing(): Generator<[string, number]> {
+      for (const entry of many) {
+        if (++yielded === 4000) void store.close();
+        yield entry;
+      }
+    }
+    const error = await errorOf(() => store.putMany(closing()));
+    assert.instance(error, StoreClosedError);
+    assert.is(yielded, 4000);
+    await store.close();
+  });
+
+  test(`an array is copied in the call (${place})`, async () => {
+    await using store = await open<number>(options);
+    const entries = [...many];
+    const put = store.putMany(entries);
+    entries.fill(["other", -1]);
+    await put;
+    assert.is(store.count, many.length);
+    const keys = many.map(([key]) => key);
+    const read = store.getMany(keys);
+    keys.length = 0;
+    assert.equal(await read, many.map(([, value]) => value));
+    const wanted = many.map(([key]) => key);
+    const deleted = store.deleteMany(wanted);
+    wanted.fill("key 0");
+    assert.is((await deleted).filter((wasThere) => wasThere).length, many.length);
+  });
+
+  test(`reads have ended for flush when they have (${place})`, async () => {
+    await using store = await open<number>(options);
+    await store.put("a", 1);
+    for (let round = 0; round < 25; round++) {
+      let endedCount = 0;
+      for (let i = 0; i < 40; i++) void store.get("a").then(() => endedCount += 1);
+      await store.flush();
+      // At most the one microtask later in which it is told.
+      await Promise.resolve();
+      assert.is(endedCount, 40);
+    }
   });
 }
 

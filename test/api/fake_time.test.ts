@@ -18,7 +18,7 @@ const CHILD = "test/support/children/fake_time.ts";
 const MS_MAX = 60_000;
 
 /** What {@linkcode CHILD} sees in a store: see its `use`. */
-const SEEN = [2, 5, 1, true, true, undefined, false, 1, 2, [true, true, true], 2];
+const SEEN = [2, 5, 1, true, true, undefined, false, 3000, 3000, 1, 2, [true, true, true], 2];
 const ITERATED = [4, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49];
 
 const WAYS: readonly Omit<FakeTimeArguments, "fakes">[] = [

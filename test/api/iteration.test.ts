@@ -124,6 +124,39 @@ test("an iteration can be left early, and several run at once", async (store) =>
   assert.equal(one, other);
 });
 
+test("a synchronous iteration gives the same, without a turn of the event loop", async (store) => {
+  assert.equal([...store.entriesSync()], []);
+  for (let i = 0; i < 600; i++) void store.put(`key ${i}`, i);
+  for (let i = 0; i < 600; i += 2) void store.delete(`key ${i}`);
+  void store.update("key 1", (old) => Number(old) + 0.5);
+  let ticks = 0;
+  void Promise.resolve().then(() => ticks += 1);
+  const entries = [...store.entriesSync()];
+  const keys = [...store.keysSync()];
+  const values = [...store.valuesSync()];
+  assert.is(ticks, 0);
+  assert.is(entries.length, 300);
+  assert.is(new Map(entries).get("key 1"), 1.5);
+  assert.equal(entries.sort(), await contentsOf(store));
+  assert.equal(keys.sort(), entries.map(([key]) => key));
+  assert.equal(new Set(values), new Set(entries.map(([, value]) => value)));
+  assert.is(values.length, 300);
+  const tens = [...store.keysSync({ prefix: "key 10" })].map(String).sort();
+  assert.equal(tens, ["key 101", "key 103", "key 105", "key 107", "key 109"]);
+});
+
+test("a synchronous iteration yields the value of the moment, and can be left", async (store) => {
+  await store.putMany(Array.from({ length: 100 }, (_, i) => [`key ${i}`, "old"]));
+  let seen = 0;
+  for (const [key, value] of store.entriesSync()) {
+    assert.is(value, seen === 0 ? "old" : "new", String(key));
+    if (seen++ === 0) { for (let i = 0; i < 100; i++) store.putSync(`key ${i}`, "new"); }
+    if (seen === 50) break;
+  }
+  assert.is(seen, 50);
+  for (const value of store.valuesSync()) assert.is(value, "new");
+});
+
 test("clear deletes everything that was issued before it", async (store) => {
   for (let i = 0; i < 500; i++) void store.put(`key ${i}`, i);
   await store.clear();
@@ -135,6 +168,20 @@ test("clear deletes everything that was issued before it", async (store) => {
   await store.clear();
   await store.clear();
   assert.is(store.count, 0);
+});
+
+test("clear asks KNs for the slots that have keys, no others", async (store) => {
+  const requests = () => store.stats().nodes.reduce((sum, node) => sum + node.requests, 0);
+  await store.putMany(Array.from({ length: 10 }, (_, i) => [`key ${i}`, i]));
+  // Where changes are merged later, they are by now.
+  assert.is(store.count, 10);
+  const before = requests();
+  await store.clear();
+  assert.ok(requests() - before <= 11, `${requests() - before} requests`);
+  assert.is(store.count, 0);
+  const empty = requests();
+  await store.clear();
+  assert.ok(requests() - empty <= 1);
 });
 
 test("clear keeps its place among pipelined operations", async (store) => {

@@ -12,7 +12,7 @@ import { readSnapshot } from "../../lib/persistence/snapshot_reader.ts";
 import { SLOT_WORDS } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
-import { countRecords } from "../../lib/store/stats.ts";
+import { keysOfSlots } from "../../lib/index/key_count.ts";
 import { assertThrows } from "../support/errors.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { seeded } from "../support/random.ts";
@@ -35,7 +35,7 @@ test("every key is there, with its value, and no other", () => {
   const { pool, number } = restore(disk);
   const read = readerOf(pool);
   assert.is(number, 1);
-  assert.is(countRecords(pool), model.size);
+  assert.is(keysOfSlots(pool), model.size);
   for (let i = 0; i < 200; i++) assert.equal(read(`key ${i}`), model.get(`key ${i}`), `key ${i}`);
   assert.is(disk.openCount, 0);
 });
@@ -87,7 +87,7 @@ test(
 test("an empty pool is a snapshot too", () => {
   const { disk } = savedPool(0);
   const { pool } = restore(disk);
-  assert.is(countRecords(pool), 0);
+  assert.is(keysOfSlots(pool), 0);
   assert.is(new SegmentTable(pool).freeCount, 16);
 });
 
@@ -113,7 +113,7 @@ test("a snapshot replaces the one before it, and its image", () => {
   const { pool, number } = restore(disk);
   assert.is(number, 2);
   assert.equal(readerOf(pool)("key 0"), valueOf(-5));
-  assert.is(countRecords(pool), model.size + 1);
+  assert.is(keysOfSlots(pool), model.size + 1);
 });
 
 test("a restored pool can be restored from again, and again", () => {
@@ -187,7 +187,7 @@ test("a reservation that was never committed leaves no live bytes behind", () =>
   const { pool } = restore(disk);
   assert.is(new SegmentTable(pool).liveBytesTotal(), live);
   assert.is(readerOf(pool)("reserved"), undefined);
-  assert.is(countRecords(pool), model.size);
+  assert.is(keysOfSlots(pool), model.size);
 });
 
 test("the image is the log: file offset is pool address", () => {

@@ -190,7 +190,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     name: "the segment that a dead thread was cleaning stays claimed",
     breaks: "I10",
     file: REPAIR,
-    edits: [["releaseVictim(pool, agent);", ""]],
+    edits: [["releaseClaimed(pool); repairReservations(options);", "repairReservations(options);"]],
     caughtBy: [IN_MEMORY],
   },
   {

@@ -28,6 +28,14 @@ export const START_BUGS: readonly PlantedBug[] = [
     caughtBy: [OPTIONS_TEST],
   },
   {
+    name: "a thread that is not wanted any more loads and runs all the same",
+    breaks: "start",
+    file: "workers/kn.ts",
+    edits: [["if (!stopsAtOnce(start))", ""]],
+    caughtBy: [STARTS_TEST],
+    inTest: "stopped while it starts",
+  },
+  {
     name: "why a thread has failed is dropped",
     breaks: "I14",
     file: THREAD,

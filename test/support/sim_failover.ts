@@ -24,6 +24,7 @@ import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { cellsHeldBy } from "../../lib/recovery/cell_recovery.ts";
 import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
+import { endDeadCleaners } from "../../lib/recovery/cleaner_recovery.ts";
 import { endDeadMerger, type MergerDeath } from "../../lib/recovery/merger_recovery.ts";
 import { FarMoves } from "../../lib/far/mnode/far_moves.ts";
 import { RetiredNodes } from "../../lib/recovery/retired_nodes.ts";
@@ -157,7 +158,7 @@ export class SimFailover {
   readonly #successor: KvsNode | FarNode;
   readonly #reads: RoutedReads;
   readonly #farMoves: FarMoves | undefined;
-  readonly #mergerDeaths: MergerDeath[] = [];
+  readonly #sharedDeaths: MergerDeath[] = [];
   /** Which keys have cells, in a far pool. */
   readonly #keys: KeyReplication | undefined;
   #hasFailedOver = false;
@@ -348,16 +349,20 @@ export class SimFailover {
     this.poll();
     this.#successor.doWork();
     this.poll();
+    this.#tendShared();
     if (this.#farMoves === undefined) return;
-    this.#tendMerger();
     this.#retired.advance();
     this.#keys!.tend();
   }
 
-  /** What the M-node does about a merger that has died with the KN. */
-  #tendMerger(): void {
+  /** What the M-node does about a merger and cleaners that have died with the KN. */
+  #tendShared(): void {
+    const cleaners = endDeadCleaners(this.pool, this.#log?.file);
+    if (cleaners.length > 0) this.#retired.advance();
+    this.#sharedDeaths.push(...cleaners);
+    if (this.#farMoves === undefined) return;
     const death = endDeadMerger(this.pool, VICTIM, this.#log?.file);
-    if (death !== undefined) this.#mergerDeaths.push(death);
+    if (death !== undefined) this.#sharedDeaths.push(death);
   }
 
   /** Slots and cells that the victim has not let go. */
@@ -373,7 +378,7 @@ export class SimFailover {
     require(executor < Executor.NOBODY, "I1: nobody executes for a retired KN");
     this.#hasThreadEnded = true;
     this.#retired.advance();
-    this.#tendMerger();
+    this.#tendShared();
     this.#retired.advance();
     require(this.heldCount === 0, "I1: nothing holds slots any more");
     require(!this.#retired.hasZombies, "nobody is in a step of a retired KN");
@@ -396,11 +401,11 @@ export class SimFailover {
     const deaths = this.#retired.nodes.flatMap(({ node, death }) =>
       death === undefined ? [] : [{ agent: node.agent, report: death }]
     );
-    deaths.push(...this.#mergerDeaths);
+    deaths.push(...this.#sharedDeaths);
     require(repairPool({ pool: this.pool, deaths, ringOf }), "the pool is repaired");
     if (this.#farMoves !== undefined) {
       this.#successor.close();
-      sealMerged(this.pool, SUCCESSOR, this.#log?.file);
+      sealMerged(this.pool, SUCCESSOR);
     }
     // Everything that is live is moved, so that counts of what is not are found to be nobody's.
     this.clean(this.#options.segmentCount);
@@ -488,9 +493,9 @@ export class SimFailover {
   /** Ends what a DPM processor has left behind that died while it merged that log; false if it had not begun, or had ended. */
   endMerging(): boolean {
     abandonMergers(this.pool, AGENT_MERGERS + VICTIM);
-    const before = this.#mergerDeaths.length;
-    this.#tendMerger();
-    return this.#mergerDeaths.length > before;
+    const before = this.#sharedDeaths.length;
+    this.#tendShared();
+    return this.#sharedDeaths.length > before;
   }
 
   /** Ends what a DPM processor has left behind that died while it cleaned. */

@@ -26,7 +26,9 @@ import {
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
 import { repairPool } from "../../lib/recovery/reconciliation.ts";
-import { abandonExecutor, Executor } from "../../lib/agent/executor.ts";
+import { abandonExecutor, agentExecutor, Executor } from "../../lib/agent/executor.ts";
+import { abandonCleaners } from "../../lib/dpm/shared_cleaners.ts";
+import { endDeadCleaners } from "../../lib/recovery/cleaner_recovery.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
@@ -403,12 +405,18 @@ export class LivesWorld implements ClientWaiter {
       clock: this.#clock,
     });
     const report = dead.settle();
+    abandonCleaners(pool, agentExecutor(agent));
+    const cleanerDeaths = endDeadCleaners(pool, this.#log?.file);
+    if (cleanerDeaths.length > 0) this.#count("fail while cleaning");
     this.#nodes = this.#nodes.filter((node) => node !== victim);
     this.#start();
     this.#distribute();
     const ringOf = (_client: number, of: number) =>
       this.#nodes.find(({ id }) => (id as number) === of)?.ring ?? victim.ring;
-    require(repairPool({ pool, deaths: [{ agent, report }], ringOf }), "the pool is repaired");
+    require(
+      repairPool({ pool, deaths: [{ agent, report }, ...cleanerDeaths], ringOf }),
+      "the pool is repaired",
+    );
     // The client that waited for the dead KN has heard what became of its request; the model has not.
     this.#connectAnew();
     // What it had taken out of the index and not counted is found when the segment is cleaned.

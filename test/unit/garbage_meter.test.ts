@@ -6,7 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { GarbageCollector } from "../../lib/core/garbage_collector.ts";
-import { GarbageMeter } from "../../lib/client/garbage_meter.ts";
+import { collectGone, GarbageMeter } from "../../lib/client/garbage_meter.ts";
 import { DECODED_FACTOR, GARBAGE_BYTES_MIN, GROWTH_BYTES_MIN } from "../../lib/core/limits.ts";
 
 const MIB = 2 ** 20;
@@ -41,6 +41,19 @@ test("beside a large heap, one for as much garbage as it holds", () => {
 
 test("beside a heap of any size now and then", () => {
   assert.ok(requests(8 * GIB, GIB, 100 * GIB) >= 7);
+});
+
+test("buffers that are let go are collected when they are many", () => {
+  let count = 0;
+  const collector = collectorOf({ collect: () => count += 1 });
+  collectGone(GARBAGE_BYTES_MIN, collector);
+  assert.is(count, 1, "whatever was counted before");
+  for (let i = 0; i < 63; i++) collectGone(GARBAGE_BYTES_MIN / 64, collector);
+  assert.is(count, 1);
+  collectGone(GARBAGE_BYTES_MIN / 64, collector);
+  assert.is(count, 2);
+  collectGone(1024, collector);
+  assert.is(count, 2, "it begins anew");
 });
 
 test("beside a small pool none: the runtime does it in time", () => {

@@ -12,7 +12,9 @@ import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
 import { NodeFailedError } from "../../lib/core/errors.ts";
 import { TaskThreads, ThreadStartError } from "../../lib/core/task_threads.ts";
+import { LifeState, lifeState } from "../../lib/agent/liveness.ts";
 import { NodeThread } from "../../lib/mnode/node_thread.ts";
+import { AGENT_EXECUTOR, AGENT_THREAD } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { createRing } from "../../lib/rings/ring_layout.ts";
@@ -37,8 +39,11 @@ function threadsOf(path: string, threadCount = 1): TaskThreads<string, string> {
   return new TaskThreads({ workerUrl, threadCount, idleTimeoutMs: 100 });
 }
 
-function nodeThread(workerUrl: string, startMsMax?: number): NodeThread {
-  const pool = Pool.create(geometryOf(64 * 1024, 4096), [1, 2]);
+function nodeThread(
+  workerUrl: string,
+  startMsMax?: number,
+  pool = Pool.create(geometryOf(64 * 1024, 4096), [1, 2]),
+): NodeThread {
   const hostRing = createRing(8192, 8, 0);
   const start = {
     pool: pool.handle,
@@ -84,6 +89,22 @@ test("stopping ends the wait for the next attempt", async () => {
   await setTimeout(500);
   await thread.stop(1000);
   await started;
+});
+
+test("one that is stopped while it starts runs nothing, and its start has not failed", async () => {
+  const pool = Pool.create(geometryOf(64 * 1024, 4096), [1, 2]);
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new URL(`../../workers/kn.${extension}`, import.meta.url);
+  const thread = nodeThread(worker.href, undefined, pool);
+  const started = thread.startPersistently(3);
+  assert.ok(await thread.stop(10_000));
+  await started;
+  const at = pool.agentAt(0);
+  assert.is(lifeState(pool, at), LifeState.STOPPED);
+  assert.ok(thread.hasLetGo);
+  // What it does first when it runs.
+  assert.is(pool.control[at + AGENT_EXECUTOR], 0);
+  assert.is(pool.control[at + AGENT_THREAD], 0);
 });
 
 test("a task whose thread does not come up in time fails", async () => {

@@ -12,7 +12,7 @@
  * 3. If the backlog is too large, or a request waits for the merger, help the merger with a step.
  *    Another thread may be faster, but none need be awake. So a KN never waits for a thread that
  *    waits for it.
- * 4. If a request waits for a segment, do a step of cleaning: into a segment of the merger's, as
+ * 4. If a request waits for a segment, do a step of cleaning, as one of the cleaners that KNs share:
  *    nothing that a cleaner moves may stand in a log that is merged. (A record that is moved behind
  *    its own delete would come back.)
  *
@@ -22,7 +22,7 @@ import type { Cache } from "../../cache/cache.ts";
 import { NO_ADDRESS, type NodeId, type PoolAddress } from "../../core/brands.ts";
 import { GROUP_REQUESTS_MAX } from "../../core/limits.ts";
 import { sleepSync } from "../../core/sleep_sync.ts";
-import { Cleaner } from "../../dpm/cleaner.ts";
+import { SharedCleaners } from "../../dpm/shared_cleaners.ts";
 import { LogMerger } from "../log/log_merger.ts";
 import { mergeLogs } from "../log/merged_pause.ts";
 import { IndexSpace } from "../../index/index_space.ts";
@@ -32,7 +32,6 @@ import { UnmergedLog } from "../log/unmerged_log.ts";
 import type { Checkpointer } from "../../persistence/checkpointer.ts";
 import type { LogFile } from "../../persistence/log_file.ts";
 import { AgentCounter, AgentCounters } from "../../pool/agent_counters.ts";
-import { AGENT_MERGERS } from "../../pool/control_layout.ts";
 import { syncsAlways } from "../../pool/durability.ts";
 import { FarBudget, reservedBuckets } from "../log/far_budget.ts";
 import { backlogBytesMax } from "../../pool/placement.ts";
@@ -56,7 +55,7 @@ import { FarSpace } from "./far_space.ts";
 import { MergedCommit } from "./merged_commit.ts";
 import { CellGroup } from "./cell_group.ts";
 import { Outcome } from "../../node/commit_policy.ts";
-import { Executor } from "../../agent/executor.ts";
+import { agentExecutor, Executor } from "../../agent/executor.ts";
 import { ExpirySweeper } from "../../node/expiry_sweeper.ts";
 import { DerivedRecords } from "../../node/derived_records.ts";
 import { type CachedValue, FarLookup } from "./far_lookup.ts";
@@ -102,8 +101,6 @@ export class FarNode {
   readonly #agent: number;
   readonly #consumers: readonly RequestConsumer[];
   readonly #step: Step;
-  /** Steps in the name of the merger, for cleaning. */
-  readonly #mergerStep: Step;
   readonly #segmentWait: SegmentWait;
   readonly #budget: SpaceBudget;
   readonly #farBudget: FarBudget;
@@ -115,8 +112,7 @@ export class FarNode {
   readonly #pipeline: RequestPipeline;
   readonly #reads: FarReads;
   readonly #merger: LogMerger;
-  readonly #cleanerLog: LogWriter;
-  readonly #cleaner: Cleaner;
+  readonly #cleaners: SharedCleaners;
   readonly #counters: AgentCounters;
   readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
@@ -179,13 +175,8 @@ export class FarNode {
     this.#pipeline = pipeline;
     this.#reads = new FarReads({ ...parts, commit, pipeline });
     this.#merger = new LogMerger({ pool, agent, clock });
-    const mergerAgent = AGENT_MERGERS + agent;
-    this.#cleanerLog = new LogWriter(pool, segments, mergerAgent, { file });
-    const logs = [this.#cleanerLog];
-    this.#mergerStep = new Step({ pool, agent: mergerAgent, executor, logs, consumers: [] });
-    const mergerSpace = new IndexSpace(pool, mergerAgent, reservedBuckets(pool));
-    const mergerTable = new SlotTable(pool, mergerSpace);
-    this.#cleaner = new Cleaner(pool, segments, mergerTable, this.#cleanerLog, clock);
+    const cleaning = { pool, segments, agent, executor: agentExecutor(agent), file, clock };
+    this.#cleaners = new SharedCleaners(cleaning);
     this.#meter = statistics &&
       new StepMeter(statistics, counters, executor, file !== undefined);
     this.#sweeper = new ExpirySweeper({ pool, nodeId, agent, segments, table, counters, clock });
@@ -265,11 +256,6 @@ export class FarNode {
    */
   close(): void {
     if (!this.#step.close(() => void this.#staged.takeBack())) return;
-    if (this.#mergerStep.begin()) {
-      this.#cleaner.abandon();
-      this.#cleanerLog.seal();
-      this.#mergerStep.end();
-    }
     this.#farBudget.noteLogged(Infinity);
     this.#step.leave();
   }
@@ -323,19 +309,10 @@ export class FarNode {
   #keepUp(mustMerge: boolean, mustClean: boolean, sweepIsDue: boolean): number {
     let work = 0;
     if (mustMerge) work += this.#merger.doWork();
-    if (mustClean) work += this.#clean();
+    if (mustClean && !this.#segmentWait.isForCheckpoint) work += this.#cleaners.doWork();
     if (sweepIsDue) work += this.#sweeper.sweep();
-    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaner.cleanedCount);
-    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaner.movedBytes);
-    return work;
-  }
-
-  /** Cleans in the name of the merger, unless another thread acts in that; returns how much. */
-  #clean(): number {
-    if (!this.#mergerStep.begin()) return 0;
-    const work = this.#segmentWait.isForCheckpoint ? 0 : this.#cleaner.doWork();
-    this.#cleanerLog.publish();
-    this.#mergerStep.end();
+    this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaners.cleanedCount);
+    this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaners.movedBytes);
     return work;
   }
 }

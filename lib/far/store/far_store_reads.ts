@@ -11,14 +11,16 @@ import type { Slot } from "../../core/brands.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import { loopTurn } from "../../core/loop_turn.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
+import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
 import type { AbortOptions } from "../../store/abort.ts";
 import { type AbsenceMark, markAbsence, wasAbsent } from "../../store/absence.ts";
-import { keysOfRead, ownKey, ownKeys, passOver } from "../../store/arguments.ts";
+import { isConsistent, iterable, keysOfMoment, ownKey, passOver } from "../../store/arguments.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
@@ -31,10 +33,10 @@ import {
   lookUntilFound,
   lookUntilFoundSync,
 } from "../../store/consistent_reads.ts";
+import { ownKeys } from "../../store/batches.ts";
 import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
-import { LoopTurn } from "../../store/loop_turn.ts";
 import type { StoreReads } from "../../store/reads.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
@@ -87,6 +89,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   /** What comes back for reads. */
   #routed: RoutedReads;
+  #counters: OperationCounters;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -99,6 +102,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#queues = parts.queues;
     this.#routed = routed;
     this.#key = parts.makeKey();
+    this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
   }
@@ -108,6 +112,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#pool =
       this.#client =
       this.#codec =
+      this.#counters =
       this.#queues =
       this.#routed =
         gone;
@@ -140,13 +145,13 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   async hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     this.#lifetime.assertOpen();
-    const list = ownKeys(keys);
-    return await this.#readEach(list, options, false, ({ exists }) => exists);
+    return await this.#readEach(keys, options, false, ({ exists }) => exists);
   }
 
   hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    return this.#readEachSync(ownKeys(keys), false, ({ exists }) => exists);
+    const list = Array.from(iterable<Key>("keys", keys));
+    return this.#readEachSync(list, false, ({ exists }) => exists);
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
@@ -188,27 +193,69 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     await this.#merge();
-    for await (const stored of this.#indexed.scan(options)) {
-      const key = this.#key.keyOf(stored);
-      const { value: found } = this.#readSync(key, true);
-      const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
-      if (value !== undefined) yield [key, value];
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        this.#lifetime.assertOpen();
+        const { value: found } = await this.#issueRead(key, true);
+        this.#lifetime.assertOpen();
+        const value = this.#orPassOver(found, key, options, this.#decodeValue);
+        if (value !== undefined) yield [key, value];
+      }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
     await this.#merge();
     let burst: Key[] = [];
-    for await (const stored of this.#indexed.scan(options)) {
-      if (burst.push(this.#key.keyOf(stored)) < KEYS_PER_BURST) continue;
-      yield* await this.#existing(burst);
-      burst = [];
+    for await (const keys of this.#indexed.slots(options)) {
+      for (const stored of keys) {
+        if (burst.push(this.#key.keyOf(stored)) < KEYS_PER_BURST) continue;
+        yield* await this.#existing(burst);
+        burst = [];
+      }
     }
     yield* await this.#existing(burst);
   }
 
+  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+    this.#mergeSync();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        const { value: found } = this.#readSync(key, true);
+        const value = this.#orPassOver(found, key, options, this.#decodeValue);
+        if (value !== undefined) yield [key, value];
+      }
+    }
+  }
+
+  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+    this.#mergeSync();
+    for (const keys of this.#indexed.slotsSync(options)) {
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        if (this.#readSync(key, false).exists) yield key;
+      }
+    }
+  }
+
   count(): number {
     this.#lifetime.assertOpen();
+    this.#mergeIssued();
+    return this.#indexed.count();
+  }
+
+  /** Blocks until everything that this thread has issued is in the index. */
+  #mergeSync(): void {
+    this.#lifetime.assertOpen();
+    if (this.#queues.count !== 0) this.#queues.settleAll(false);
+    this.#client.settleAll();
+    this.#mergeIssued();
+  }
+
+  /** Blocks until everything that was acknowledged before is in the index. */
+  #mergeIssued(): void {
     this.#client.waitFor(new UnaskedLogs(this.#pool));
     const batch = new SyncBatch();
     for (const slot of this.#unmergedSlots()) {
@@ -217,7 +264,6 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
     this.#client.waitFor(batch);
     batch.throwError();
-    return this.#indexed.count();
   }
 
   /** Those of some keys that exist. */
@@ -243,8 +289,23 @@ export class FarStoreReads<V> implements StoreReads<V> {
     await batch.promise;
   }
 
+  usedSlots(): readonly Slot[] {
+    // What is logged and not merged is not counted in the index, and may be of any slot.
+    if (this.#hasUnmerged()) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    return this.#indexed.usedSlots(this.#client);
+  }
+
+  /** Whether any KN, running or not, has logged what is not in the index. */
+  #hasUnmerged(): boolean {
+    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
+      if (hasUnmerged(this.#pool, agent)) return true;
+    }
+    return false;
+  }
+
   /** The slots but for those of KNs that have nothing to merge. */
   #unmergedSlots(): Slot[] {
+    if (!this.#hasUnmerged()) return [];
     const merged = new Set<number>();
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
       const isActive = nodeStateOf(this.#pool, agent) === NodeState.ACTIVE;
@@ -281,11 +342,12 @@ export class FarStoreReads<V> implements StoreReads<V> {
     decode: (found: ReadValue, key: Key) => Result,
   ): Promise<(Result | undefined)[]> {
     this.#lifetime.assertOpen();
-    const list = keysOfRead(keys, options, false);
+    const isOfOneMoment = isConsistent(options, false);
     const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
-    if (options?.consistent !== true) {
-      return await this.#readEach(list, options, true, ({ value }, key) => take(value, key));
+    if (!isOfOneMoment) {
+      return await this.#readEach(keys, options, true, ({ value }, key) => take(value, key));
     }
+    const list = keysOfMoment(keys);
     const client = this.#client;
     const operation = client.begin();
     try {
@@ -302,17 +364,22 @@ export class FarStoreReads<V> implements StoreReads<V> {
     decode: (found: ReadValue, key: Key) => Result,
   ): (Result | undefined)[] {
     this.#lifetime.assertOpen();
-    const list = keysOfRead(keys, options, true);
+    const isOfOneMoment = isConsistent(options, true);
     const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
-    if (options?.consistent !== true) {
+    if (!isOfOneMoment) {
+      const list = Array.from(iterable<Key>("keys", keys));
       return this.#readEachSync(list, true, ({ value }, key) => take(value, key));
     }
+    const list = keysOfMoment(keys);
     const found = lookUntilFoundSync(() => this.#lookSync(list));
     return found.map((one, i) => take(one, list[i]!));
   }
 
   /** Reads some keys twice; undefined if something changed: see store/consistent_reads.ts. */
-  async #look(keys: readonly Key[], options: AbortOptions): Promise<Found[] | undefined> {
+  async #look(
+    keys: readonly Key[],
+    options: AbortOptions | undefined,
+  ): Promise<Found[] | undefined> {
     const marks = keys.map((key) => this.#markAbsence(key));
     const found = await this.#readEach(keys, options, true, ({ value }) => value);
     const again = await this.#readEach(keys, options, true, ({ value }) => value);
@@ -346,7 +413,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   /** Reads each of some keys, many at a time. */
   async #readEach<Result>(
-    keys: readonly Key[],
+    keys: Iterable<Key>,
     options: AbortOptions | undefined,
     withValue: boolean,
     take: (ended: ReadCompletion, key: Key) => Result,
@@ -354,14 +421,17 @@ export class FarStoreReads<V> implements StoreReads<V> {
     const client = this.#client;
     const operation = client.begin();
     try {
-      const turn = new LoopTurn();
+      const taken = ownKeys(iterable<Key>("keys", keys));
+      const list = Array.isArray(taken) ? taken : await taken;
       const results: Result[] = [];
-      for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
-        if (turn.isOver(at + KEYS_PER_READ - 1)) await turn.end();
+      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
         options?.signal?.throwIfAborted();
-        const burst = keys.slice(at, at + KEYS_PER_READ);
+        const burst = list.slice(at, at + KEYS_PER_READ);
         const reads = await Promise.all(burst.map((key) => this.#issueRead(key, withValue)));
-        reads.forEach((read, i) => results.push(take(read, burst[i]!)));
+        for (const [i, read] of reads.entries()) {
+          results.push(take(read, burst[i]!));
+          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
+        }
       }
       return results;
     } finally {
@@ -389,8 +459,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
       this.#lifetime.assertNotFailed();
       this.#key.encode(key);
       const completion = new ReadCompletion(this.#routed, (ended) => {
-        if (ended.error) reject(ended.error);
-        else resolve(ended);
+        if (ended.error) return reject(ended.error);
+        this.#count(ended);
+        resolve(ended);
       });
       const client = this.#client;
       if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
@@ -425,7 +496,12 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #endReadSync(completion: ReadCompletion): ReadCompletion {
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
+    this.#count(completion);
     return completion;
+  }
+
+  #count({ exists, value }: ReadCompletion): void {
+    this.#counters.read(exists, value?.bytes.length ?? 0);
   }
 
   #entryOf(found: ReadValue, key: Key | KeyEncoder): Entry<V> {
@@ -451,6 +527,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #plainKey(key: Key | KeyEncoder): Key {
     return key instanceof KeyEncoder ? this.#key.keyOf(key) : key;
   }
+
+  readonly #decodeValue = (found: ReadValue, key: Key): V => this.#decode(found, key);
 
   #decode({ bytes }: ReadValue, key: Key | KeyEncoder): V {
     try {

@@ -100,12 +100,31 @@ async function use(store: Store<number>, isFar: boolean): Promise<unknown[]> {
   pass(150);
   seen.push(await store.get("short"), await store.delete("short"));
 
+  // Turns of the event loop that last too long, so that reads, a batch and an iteration wait for the
+  // next one.
+  for (let i = 0; i < 40; i++) {
+    if (await store.get("m7") !== 7) seen.push(i);
+    if (i % 4 === 0) pass(2);
+  }
+  const many = Array.from({ length: 3000 }, (_, i) => [`b${i}`, i] as const);
+  await store.putMany(slowly(many));
+  let iterated = 0;
+  for await (const _key of store.keys({ prefix: "b" })) if (++iterated % 500 === 0) pass(2);
+  seen.push(iterated, (await store.deleteMany(slowly(many.map(([key]) => key)))).length);
+
   if (isFar) await store.replicate("a", 2);
   seen.push((await store.scale(1)).to, (await store.scale(2)).to);
   store.putSync("sync", 1);
   await store.flush();
   seen.push(await store.deleteMany(["sync", "m1", "m2"]), store.stats().nodes.length);
   return seen;
+}
+
+function* slowly<Item>(items: readonly Item[]): Iterable<Item> {
+  for (const [i, item] of items.entries()) {
+    if (i % 200 === 0) pass(1);
+    yield item;
+  }
 }
 
 async function main(): Promise<void> {

@@ -1,0 +1,127 @@
+/**
+ * The cleaners that KNs share: a few agents of the pool, as each of which any thread may clean for a
+ * step, one at a time: the thread that has swapped the EXECUTOR word of the agent's block
+ * (agent/executor.ts), as for the mergers of a far pool.
+ *
+ * A KN that runs out of segments cleans as one of them, so what it moves goes to a log of its own
+ * kind (cleaner.ts), and not between its puts. They are shared because each may hold a segment open:
+ * what is open is not for live data (pool/space_budget.ts), and a pool may be small and have many
+ * KNs.
+ *
+ * **One step** resumes log and victim where the agent's last executor has left them, and leaves them
+ * to the next one. All of it is in the agent's block, and is published by the store that gives the
+ * EXECUTOR word back. So a victim that one thread has begun with is finished by another.
+ *
+ * **A thread that dies in a step** leaves the EXECUTOR word with its own value. The role that knows
+ * that the thread will do no more says so ({@linkcode abandonCleaners}): the thread itself if it
+ * throws, and the M-node of a thread that has ended. Then the M-node ends the step
+ * (recovery/cleaner_recovery.ts), and the agent can be used again. Until then, and while a thread
+ * stalls in a step, KNs clean as the others; and the DPM processors, which are an agent of their
+ * own, clean as well.
+ *
+ * @module
+ */
+import { abandonExecutor } from "../agent/executor.ts";
+import { Step } from "../agent/step.ts";
+import { CLEANER_COUNT_MAX } from "../core/limits.ts";
+import { IndexSpace } from "../index/index_space.ts";
+import { SlotTable } from "../index/slot_table.ts";
+import { LogWriter } from "../log/log_writer.ts";
+import type { LogSink } from "../log/log_sink.ts";
+import { AGENT_CLEANERS, AGENT_EXECUTOR, AGENT_STEPS } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
+import { sharedCleanerCount } from "../pool/space_budget.ts";
+import { Cleaner } from "./cleaner.ts";
+
+/** What they are made of. */
+export interface SharedCleanersOptions {
+  readonly pool: Pool;
+  readonly segments: SegmentTable;
+  /** The agent block of the KN that is executed for. */
+  readonly agent: number;
+  /** The thread that cleans, as a value of an EXECUTOR word that no other thread uses. */
+  readonly executor: number;
+  /** The image, if what is moved has to be logged there. */
+  readonly file: LogSink | undefined;
+  /** Tells the time in milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** One of them, as this thread has it. */
+interface SharedCleaner {
+  readonly cleaner: Cleaner;
+  readonly log: LogWriter;
+  readonly step: Step;
+}
+
+/** One thread's part in the cleaners that KNs share. */
+export class SharedCleaners {
+  readonly #options: SharedCleanersOptions;
+  /** Made when they are needed: most KNs never clean. */
+  readonly #cleaners: SharedCleaner[] = [];
+  readonly #count: number;
+  readonly #stepsAt: number;
+
+  /** Takes part; claims nothing. */
+  constructor(options: SharedCleanersOptions) {
+    this.#options = options;
+    this.#stepsAt = options.pool.agentAt(options.agent) + AGENT_STEPS;
+    this.#count = sharedCleanerCount(options.pool.geometry.segmentCount);
+  }
+
+  /** Segments cleaned, and bytes of live records moved, by this thread. */
+  get cleanedCount(): number {
+    return this.#cleaners.reduce((sum, { cleaner }) => sum + cleaner.cleanedCount, 0);
+  }
+
+  /** See {@linkcode cleanedCount}. */
+  get movedBytes(): number {
+    return this.#cleaners.reduce((sum, { cleaner }) => sum + cleaner.movedBytes, 0);
+  }
+
+  /**
+   * Does one step of cleaning as the first of them that is free. Returns how many records it looked
+   * at; 0 means that there is nothing to clean, or no cleaner is free, or the pool is paused.
+   */
+  doWork(): number {
+    const { control } = this.#options.pool;
+    for (let i = 0; i < this.#count; i++) {
+      const { cleaner, log, step } = this.#cleaners[i] ??= this.#make(i);
+      if (!step.begin()) continue;
+      // However long the KN cleans, it is no stall.
+      control[this.#stepsAt] += 1;
+      cleaner.resume();
+      const work = cleaner.doWork();
+      // A snapshot between two steps must find everything that was moved within the used bytes.
+      log.publish();
+      cleaner.suspend();
+      step.end();
+      return work;
+    }
+    return 0;
+  }
+
+  #make(number: number): SharedCleaner {
+    const { pool, segments, executor, file, clock } = this.#options;
+    const agent = AGENT_CLEANERS + number;
+    const log = new LogWriter(pool, segments, agent, { file, forAgent: this.#options.agent });
+    const table = new SlotTable(pool, new IndexSpace(pool, agent));
+    return {
+      cleaner: new Cleaner(pool, segments, table, log, clock),
+      log,
+      step: new Step({ pool, agent, executor, logs: [log], consumers: [] }),
+    };
+  }
+}
+
+/**
+ * Says that a thread that cleaned will do no more, and may have died, or thrown, in the middle of a
+ * step of one of the cleaners. Does nothing to one that another thread has.
+ */
+export function abandonCleaners(pool: Pool, executor: number): void {
+  for (let i = 0; i < CLEANER_COUNT_MAX; i++) {
+    const at = pool.agentAt(AGENT_CLEANERS + i) + AGENT_EXECUTOR;
+    abandonExecutor(pool.control, at, executor);
+  }
+}

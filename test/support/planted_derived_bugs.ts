@@ -1,0 +1,94 @@
+/**
+ * Planted bugs in records that a KN makes from those they replace.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
+const FAILOVERS = "test/simulation/failovers_in_memory.test.ts";
+const ROOM = "test/unit/derived_room.test.ts";
+const API = "test/api/derived.test.ts";
+const RECORDS = "lib/node/derived_records.ts";
+
+/** Bugs in increments and touches. */
+export const DERIVED_BUGS: readonly PlantedBug[] = [
+  {
+    name: "the result of an addition is left over what it adds",
+    breaks: "I5",
+    file: "lib/rings/derivation_words.ts",
+    edits: [["const SUM = 6;", "const SUM = 1;"]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "the result of an addition to a retired KN is taken from before it was made",
+    breaks: "I5",
+    file: "lib/client/sent_requests.ts",
+    edits: [[
+      "completion.settle(status, detail, versionLow, versionHigh, ring, request.requestAt);",
+      "completion.settle(status, detail, versionLow, versionHigh, words, 0);",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "an addition and a touch find what has expired",
+    breaks: "I4",
+    file: "lib/node/admission.ts",
+    edits: [[
+      "this.#derived.make(change, this.#exists(old) ? this.#show(old) : undefined)",
+      "this.#derived.make(change, old !== NO_ADDRESS ? this.#show(old) : undefined)",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a touch leaves out the end of a value",
+    breaks: "I2",
+    file: RECORDS,
+    edits: [["valueAt, (valueBytes + 3) >>> 2);", "valueAt, valueBytes >>> 2);"]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a touch keeps the expiry time",
+    breaks: "I4",
+    file: RECORDS,
+    edits: [[
+      "const expiresAtMs = this.#asked.expiryAfter(old.expiresAtMs);",
+      "const { expiresAtMs } = old;",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "space that a sum does not need stays in the log",
+    breaks: "I10",
+    file: RECORDS,
+    edits: [[
+      "if (words < length) this.#log.cancel(rest as PoolAddress, length - words);",
+      "if (words > length) this.#log.cancel(rest as PoolAddress, length - words);",
+    ]],
+    caughtBy: [WHOLE_STEPS],
+  },
+  {
+    name: "a request that has found no room keeps its slot locked",
+    breaks: "I5",
+    file: "lib/node/logged_commit.ts",
+    edits: [["return this.#group.isOpen;", "return this.#group.members.length > 0;"]],
+    caughtBy: [ROOM],
+  },
+  {
+    name: "a request that has found no room asks for as little again",
+    breaks: "I5",
+    file: RECORDS,
+    edits: [["this.wantedWords = words;", ""]],
+    caughtBy: [ROOM],
+  },
+  {
+    name: "what an increment asks for is that of the next one, if it waits for an update",
+    breaks: "I4",
+    file: "lib/store/derived_writes.ts",
+    edits: [[
+      "if (this.#queues.count !== 0) this.#asked = new DerivationWords();\n    this",
+      "this",
+    ]],
+    caughtBy: [API],
+  },
+];
