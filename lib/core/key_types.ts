@@ -3,15 +3,13 @@
  *
  * @module
  */
-import type { Key } from "./key_encoder.ts";
-
 /** Of which type the keys of a store are: strings, bytes, or both. */
 export type KeyTypes = "string" | "bytes" | "mixed";
 
 /** The type of keys that a store has whose option `keys` is this. */
 export type KeyOf<Types extends KeyTypes> = Types extends "string" ? string
   : Types extends "bytes" ? Uint8Array
-  : Key;
+  : string | Uint8Array;
 
 /**
  * Numbers of the types, in the pool and in files; as bits, of what a key may be. 0, which pools

@@ -127,6 +127,12 @@ export class KeyAccess<V> {
     await this.writes.deleteMany(keys, options);
   }
 
+  /** Like {@linkcode clear}, before it returns. */
+  clearSync(): void {
+    if (this.#prefix === undefined) this.syncBatches.clear();
+    else this.syncBatches.deleteMany([...this.reads.keysSync()]);
+  }
+
   /** Lets go of everything that leads to the pool, in all namespaces, too. */
   letGo(): void {
     this.#letGo();

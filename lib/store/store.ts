@@ -297,11 +297,6 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     return this.close();
   }
 
-  /** Deletes all keys before it returns; not atomic as a whole. */
-  clearSync(): void {
-    this.#access.syncBatches.clear();
-  }
-
   #fail(error: DinomoError): void {
     this.#lifetime.fail(error);
     if (this.#lifetime.isLetGo) return;

@@ -250,6 +250,11 @@ export abstract class StoreOperations<V, K extends Key = string> extends Derived
     return abortable(options, () => this.#access.clear(options));
   }
 
+  /** Like {@linkcode clear}, before it returns. */
+  clearSync(): void {
+    this.#access.clearSync();
+  }
+
   /**
    * A view of the keys that begin with a prefix, in which they are written without it: with all
    * operations on keys, and an iteration, a `count` and a `clear` of its own. It takes no memory in

@@ -90,6 +90,9 @@ test("iteration, count and clear are those of the namespace", async (store) => {
   assert.is(await store.get("n:é:x"), 1);
   await inner.clear();
   assert.equal([inner.count, view.count, store.count], [0, 40, 42]);
+  inner.putSync("x", 1);
+  inner.clearSync();
+  assert.equal([inner.count, view.count, store.count], [0, 40, 42]);
   void view.put("late", 1);
   await view.clear();
   assert.equal((await contentsOf(store)).map(([key]) => key), ["n:", "o:z"]);

@@ -17,12 +17,12 @@ export interface MovingOrder {
 
 const { handle, keys, stop } = workerData as MovingOrder;
 const store = await attach<number>(handle);
-parentPort!.postMessage("begins");
 let count = 0;
 for (; Atomics.load(stop, 0) === 0; count++) {
   store.incrementSync(keys[count % keys.length]!, -1);
   store.incrementSync(keys[(count * 7 + 3) % keys.length]!, 1);
   // Now and then the store is left alone, long enough for a far pool to be read.
+  if (count === 31) parentPort!.postMessage("has begun");
   if (count % 32 === 31) Atomics.wait(stop, 0, 0, 8);
 }
 await store.close();
