@@ -112,11 +112,30 @@ export class NearMoment {
 }
 
 /** Whether two readings of a key have found the same record. */
-export function isSame(
+function isSame(
   found: Pick<ReadValue, "version" | "expiresAtMs">,
   again: Pick<ReadValue, "version" | "expiresAtMs">,
 ): boolean {
   return found.version === again.version && found.expiresAtMs === again.expiresAtMs;
+}
+
+/**
+ * Whether two readings of some keys by KNs are of one moment.
+ *
+ * @param marks of before the first one
+ * @param mark looks at the place of the key with a number again
+ */
+export function isOfOneMoment(
+  found: readonly Found[],
+  again: readonly Found[],
+  marks: readonly AbsenceMark[],
+  mark: (number: number) => AbsenceMark,
+): boolean {
+  return found.every((first, i) => {
+    const second = again[i];
+    if (first !== undefined) return second !== undefined && isSame(first, second);
+    return second === undefined && wasAbsent(marks[i]!, mark(i));
+  });
 }
 
 /** Looks until a look has come to something; other events have their turns in between. */

@@ -7,32 +7,27 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
-import type { CachedRecord, ClientCache } from "../client/client_cache.ts";
-import type { GarbageMeter } from "../client/garbage_meter.ts";
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
-import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
-import { DecodeError } from "../core/errors.ts";
-import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { AbortOptions } from "./abort.ts";
-import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver } from "./arguments.ts";
+import { isConsistent, keysOfMoment, ownKey, ownKeys } from "./arguments.ts";
 import { ownKeysInTurns } from "./batches.ts";
 import type {
   IterationOptions,
   IterationSyncOptions,
   ReadManyOptions,
   ReadManySyncOptions,
-  ReadOptions,
 } from "./method_options.ts";
-import { type Found, lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
-import { type Entry, entryOf } from "./entry.ts";
+import { lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
+import type { Entry } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import type { OperationCounters } from "../pool/operation_counters.ts";
+import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
@@ -42,11 +37,8 @@ export class NearReads<V> implements StoreReads<V> {
   #pool: Pool;
   #client: Client;
   #reader: OneSidedReader;
-  #codec: ValueCodec<V>;
-  #cache: ClientCache<V> | undefined;
-  #garbage: GarbageMeter;
   #queues: KeyQueues;
-  #counters: OperationCounters;
+  readonly #values: NearValues<V>;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -56,11 +48,8 @@ export class NearReads<V> implements StoreReads<V> {
     this.#pool = parts.pool;
     this.#client = parts.client;
     this.#reader = parts.reader;
-    this.#codec = parts.codec;
-    this.#cache = parts.cache;
-    this.#garbage = parts.garbage;
     this.#queues = parts.queues;
-    this.#counters = parts.counters;
+    this.#values = new NearValues(parts);
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
@@ -70,9 +59,9 @@ export class NearReads<V> implements StoreReads<V> {
     try {
       this.#lifetime.assertOpen();
       if (!this.#encodeIfReadable(key)) {
-        return this.#whenSettled(key, (own) => this.#read(own));
+        return this.#whenSettled(key, (own) => this.#values.read(own));
       }
-      return this.#resolve(this.#read(key));
+      return this.#resolve(this.#values.read(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -81,56 +70,56 @@ export class NearReads<V> implements StoreReads<V> {
   getSync(key: Key): V | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#read(key);
+    return this.#values.read(key);
   }
 
   getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
-    const read = (key: Key) => this.#readOrPassOver(key, options);
+    const read = (key: Key) => this.#values.readOrPassOver(key, options);
     return this.#readMany(keys, options, read, (found) => found.value);
   }
 
   getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
-    const read = (key: Key) => this.#readOrPassOver(key, options);
+    const read = (key: Key) => this.#values.readOrPassOver(key, options);
     return this.#readManySync(keys, options, read, (found) => found.value);
   }
 
   getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
-    const read = (key: Key) => this.#sharedOrPassOver(key, options);
+    const read = (key: Key) => this.#values.sharedOrPassOver(key, options);
     return this.#readMany(keys, options, read, (found) => found);
   }
 
   getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
-    const read = (key: Key) => this.#sharedOrPassOver(key, options);
+    const read = (key: Key) => this.#values.sharedOrPassOver(key, options);
     return this.#readManySync(keys, options, read, (found) => found);
   }
 
   hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
-    return this.#readEach(keys, options, () => this.#exists());
+    return this.#readEach(keys, options, () => this.#values.exists());
   }
 
   hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    return this.#readEachSync(ownKeys(keys), () => this.#exists());
+    return this.#readEachSync(ownKeys(keys), () => this.#values.exists());
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#readWhenSettled(key, (own) => this.#readShared(own));
+    return this.#readWhenSettled(key, (own) => this.#values.readShared(own));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#readShared(key);
+    return this.#values.readShared(key);
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#readWhenSettled(key, () => this.#exists());
+    return this.#readWhenSettled(key, () => this.#values.exists());
   }
 
   hasSync(key: Key): boolean {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#exists();
+    return this.#values.exists();
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
@@ -141,7 +130,7 @@ export class NearReads<V> implements StoreReads<V> {
         const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
-        const value = this.#readOrPassOver(key, options);
+        const value = this.#values.readOrPassOver(key, options);
         bytes = this.#reader.valueBytes;
         if (value !== undefined) yield [key, value];
       }
@@ -155,7 +144,7 @@ export class NearReads<V> implements StoreReads<V> {
         const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
-        if (this.#exists()) yield key;
+        if (this.#values.exists()) yield key;
       }
     }
   }
@@ -167,7 +156,7 @@ export class NearReads<V> implements StoreReads<V> {
         const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         this.#encodeSettled(key);
-        const value = this.#readOrPassOver(key, options);
+        const value = this.#values.readOrPassOver(key, options);
         if (value !== undefined) yield [key, value];
       }
     }
@@ -206,7 +195,7 @@ export class NearReads<V> implements StoreReads<V> {
       },
       take: () => {
         this.#lifetime.assertNotFailed();
-        return this.#reader.read(key, true) ? this.#entryOf(key) : undefined;
+        return this.#reader.read(key, true) ? this.#values.entryOf(key) : undefined;
       },
     };
     if (!read.isSettled) {
@@ -219,16 +208,12 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   letGo(): void {
-    const gone = undefined as never;
+    this.#values.letGo();
     this.#pool =
       this.#client =
       this.#reader =
-      this.#codec =
-      this.#garbage =
-      this.#counters =
       this.#queues =
-        gone;
-    this.#cache = gone;
+        undefined as never;
   }
 
   /** Blocks until all that this thread has issued has ended. */
@@ -259,7 +244,7 @@ export class NearReads<V> implements StoreReads<V> {
       });
       const results: (Result | undefined)[] = [];
       for (const [i, one] of found.entries()) {
-        results.push(this.#decodeFound(one, list[i]!, options, take));
+        results.push(this.#values.decodeFound(one, list[i]!, options, take));
         if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
       }
       return results;
@@ -280,7 +265,7 @@ export class NearReads<V> implements StoreReads<V> {
     for (const key of list) this.#encodeSettled(key);
     const moment = new NearMoment(this.#pool, this.#reader, this.#key);
     const found = lookUntilFoundSync((number) => moment.look(list, number));
-    return found.map((one, i) => this.#decodeFound(one, list[i]!, options, take));
+    return found.map((one, i) => this.#values.decodeFound(one, list[i]!, options, take));
   }
 
   /** Reads each of some keys, encoded, when all that was issued before can be seen. */
@@ -411,108 +396,5 @@ export class NearReads<V> implements StoreReads<V> {
     await loopTurn.next();
     client.end(operation);
     return result;
-  }
-
-  /** Reads the encoded key; `key` is the one that an error names. */
-  #read(key: Key): V | undefined {
-    if (this.#cache !== undefined) return this.#readCached(this.#cache, key)?.value;
-    return this.#readCounted() ? this.#decode(key) : undefined;
-  }
-
-  /** Reads the encoded key from the pool. */
-  #readCounted(): boolean {
-    const isThere = this.#reader.read(this.#key, true);
-    this.#counters.read(isThere, this.#reader.valueBytes);
-    return isThere;
-  }
-
-  /** Whether the encoded key exists. */
-  #exists(): boolean {
-    const isThere = this.#reader.read(this.#key, false);
-    this.#counters.read(isThere, 0);
-    return isThere;
-  }
-
-  /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */
-  #readOrPassOver(key: Key, options: ReadOptions | undefined): V | undefined {
-    try {
-      return this.#read(key);
-    } catch (error) {
-      return passOver(error, options);
-    }
-  }
-
-  /** The same with version and expiry. */
-  #sharedOrPassOver(key: Key, options: ReadOptions | undefined): Entry<V> | undefined {
-    try {
-      return this.#readShared(key);
-    } catch (error) {
-      return passOver(error, options);
-    }
-  }
-
-  /** Decodes what was found at one moment; undefined also if that fails, and is passed over. */
-  #decodeFound<Result>(
-    found: Found,
-    key: Key,
-    options: ReadOptions | undefined,
-    take: (found: Entry<V>) => Result,
-  ): Result | undefined {
-    this.#counters.read(found !== undefined, found?.bytes.length ?? 0);
-    if (found === undefined) return undefined;
-    const { bytes, version, expiresAtMs } = found;
-    try {
-      const value = this.#codec.decode(bytes, bytes.length);
-      this.#garbage.count(bytes.length);
-      return take(entryOf(value, version, expiresAtMs));
-    } catch (error) {
-      return passOver(DecodeError.at(key, error), options);
-    }
-  }
-
-  /** Reads the encoded key with version and expiry; the value may be one from the cache. */
-  #readShared(key: Key): Entry<V> | undefined {
-    if (this.#cache === undefined) return this.#readCounted() ? this.#entryOf(key) : undefined;
-    const record = this.#readCached(this.#cache, key);
-    return record && entryOf(record.value, record.version, record.expiresAtMs);
-  }
-
-  #readCached(cache: ClientCache<V>, key: Key): CachedRecord<V> | undefined {
-    const bytesBefore = cache.readBytes;
-    let isThere = true;
-    try {
-      const record = cache.read(this.#key);
-      isThere = record !== undefined;
-      return record;
-    } catch (error) {
-      throw DecodeError.at(key, error);
-    } finally {
-      this.#counters.read(isThere, cache.readBytes - bytesBefore);
-    }
-  }
-
-  /** What has been read of a key, with version and expiry time. */
-  #entryOf(key: Key | KeyEncoder): Entry<V> {
-    const { version, expiresAtMs } = this.#reader;
-    return entryOf(this.#decode(key), version, expiresAtMs);
-  }
-
-  /** A key as the application writes it, of one that may have been encoded. */
-  #plainKey(key: Key | KeyEncoder): Key {
-    return key instanceof KeyEncoder ? this.#key.keyOf(key) : key;
-  }
-
-  /** Decodes what has been read of a key. */
-  #decode(key: Key | KeyEncoder): V {
-    const reader = this.#reader;
-    try {
-      const value = this.#codec.decode(reader.value, reader.valueBytes);
-      this.#garbage.count(reader.valueBytes);
-      return value;
-    } catch (error) {
-      throw DecodeError.at(this.#plainKey(key), error);
-    } finally {
-      reader.shrinkScratch();
-    }
   }
 }

@@ -178,7 +178,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "Logs that nobody is asked for: UNAVAILABLE_AFTER_MS. Requests: as above",
     places: {
-      "far_store_reads.ts FarStoreReads.#merge": 4,
+      "log_merge.ts LogMerge.whenMerged": 4,
     },
   },
   {

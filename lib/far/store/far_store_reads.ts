@@ -4,22 +4,18 @@
  * @module
  */
 import type { Client } from "../../client/client.ts";
-import { BatchCompletion, SyncBatch } from "../../client/completions.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueCodec } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
-import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import { SLOT_COUNT } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
 import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
-import { loadOwner, ownerOf } from "../../routing/ownership.ts";
 import type { AbortOptions } from "../../store/abort.ts";
-import { type AbsenceMark, markAbsence, wasAbsent } from "../../store/absence.ts";
+import { type AbsenceMark, markAbsence } from "../../store/absence.ts";
 import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver } from "../../store/arguments.ts";
 import { ownKeysInTurns } from "../../store/batches.ts";
 import type {
@@ -31,7 +27,7 @@ import type {
 } from "../../store/method_options.ts";
 import {
   type Found,
-  isSame,
+  isOfOneMoment,
   lookUntilFound,
   lookUntilFoundSync,
 } from "../../store/consistent_reads.ts";
@@ -42,8 +38,7 @@ import type { StoreReads } from "../../store/reads.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
-import { hasUnmerged } from "../log/log_merger.ts";
-import { unaskedLogs } from "../log/unasked_logs.ts";
+import { LogMerge } from "./log_merge.ts";
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
@@ -52,30 +47,6 @@ const KEYS_PER_BURST = 64;
  * turns.
  */
 const KEYS_PER_READ = 256;
-/** How often to look whether the M-node has merged the logs that no KN is asked for. */
-const UNASKED_LOOK_MS = 1;
-
-/**
- * Waits until the M-node has merged the logs of KNs that own no slot, such as those that are gone;
- * not for ever.
- */
-class UnaskedLogs {
-  readonly #pool: Pool;
-  readonly #deadlineMs = monotonicMs() + UNAVAILABLE_AFTER_MS;
-
-  constructor(pool: Pool) {
-    this.#pool = pool;
-  }
-
-  /**
-   * Whether that is so: a zombie may keep its log from being merged, and its changes from being
-   * seen here.
-   */
-  get isSettled(): boolean {
-    return unaskedLogs(this.#pool).length === 0 || monotonicMs() > this.#deadlineMs;
-  }
-}
-
 /**
  * Reads of a far pool by one thread.
  *
@@ -94,6 +65,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
+  readonly #merge: LogMerge;
 
   /** Reads with a store's parts. */
   constructor(parts: OperationParts<V>, routed: RoutedReads) {
@@ -106,9 +78,11 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
+    this.#merge = new LogMerge(parts);
   }
 
   letGo(): void {
+    this.#merge.letGo();
     const gone = undefined as never;
     this.#pool =
       this.#client =
@@ -192,7 +166,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    await this.#merge();
+    await this.#merge.whenMerged();
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
         const key = this.#key.keyOf(stored);
@@ -206,7 +180,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    await this.#merge();
+    await this.#merge.whenMerged();
     let burst: Key[] = [];
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
@@ -219,7 +193,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    this.#mergeSync();
+    this.#merge.mergeSync();
     for (const keys of this.#indexed.slotsSync(options)) {
       for (const stored of keys) {
         const key = this.#key.keyOf(stored);
@@ -231,7 +205,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
-    this.#mergeSync();
+    this.#merge.mergeSync();
     for (const keys of this.#indexed.slotsSync(options)) {
       for (const stored of keys) {
         const key = this.#key.keyOf(stored);
@@ -240,30 +214,16 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
   }
 
+  usedSlots(): readonly Slot[] {
+    // What is logged and not merged is not counted in the index, and may be of any slot.
+    if (this.#merge.isPending) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    return this.#indexed.usedSlots(this.#client);
+  }
+
   count(): number {
     this.#lifetime.assertOpen();
-    this.#mergeIssued();
+    this.#merge.mergeAcknowledged();
     return this.#indexed.count();
-  }
-
-  /** Blocks until everything that this thread has issued is in the index. */
-  #mergeSync(): void {
-    this.#lifetime.assertOpen();
-    if (this.#queues.count !== 0) this.#queues.settleAll(false);
-    this.#client.settleAll();
-    this.#mergeIssued();
-  }
-
-  /** Blocks until everything that was acknowledged before is in the index. */
-  #mergeIssued(): void {
-    this.#client.waitFor(new UnaskedLogs(this.#pool));
-    const batch = new SyncBatch();
-    for (const slot of this.#unmergedSlots()) {
-      batch.expect();
-      this.#client.mergeSlot(slot, batch);
-    }
-    this.#client.waitFor(batch);
-    batch.throwError();
   }
 
   /** Those of some keys that exist. */
@@ -271,52 +231,6 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     const reads = await Promise.all(burst.map((key) => this.#issueRead(key, false)));
     return burst.filter((_, i) => this.#counted(reads[i]!).exists);
-  }
-
-  /** Resolves when everything that was acknowledged before is in the index. */
-  async #merge(): Promise<void> {
-    this.#lifetime.assertOpen();
-    await this.#client.whenIssuedEnded();
-    const logs = new UnaskedLogs(this.#pool);
-    while (!logs.isSettled) await sleep(UNASKED_LOOK_MS);
-    this.#lifetime.assertOpen();
-    const batch = new BatchCompletion();
-    for (const slot of this.#unmergedSlots()) {
-      batch.expect();
-      this.#client.mergeSlot(slot, batch);
-    }
-    batch.seal();
-    await batch.promise;
-  }
-
-  usedSlots(): readonly Slot[] {
-    // What is logged and not merged is not counted in the index, and may be of any slot.
-    if (this.#hasUnmerged()) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
-    return this.#indexed.usedSlots(this.#client);
-  }
-
-  /** Whether any KN, running or not, has logged what is not in the index. */
-  #hasUnmerged(): boolean {
-    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-      if (hasUnmerged(this.#pool, agent)) return true;
-    }
-    return false;
-  }
-
-  /** The slots but for those of KNs that have nothing to merge. */
-  #unmergedSlots(): Slot[] {
-    if (!this.#hasUnmerged()) return [];
-    const merged = new Set<number>();
-    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-      const isActive = nodeStateOf(this.#pool, agent) === NodeState.ACTIVE;
-      if (isActive && !hasUnmerged(this.#pool, agent)) merged.add(nodeOfAgent(this.#pool, agent));
-    }
-    const slots: Slot[] = [];
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      const owner = ownerOf(loadOwner(this.#pool, slot as Slot));
-      if (!merged.has(owner)) slots.push(slot as Slot);
-    }
-    return slots;
   }
 
   /** Reads a key; until it has been decoded, the operation is pending. */
@@ -391,27 +305,16 @@ export class FarStoreReads<V> implements StoreReads<V> {
     const marks = keys.map((key) => this.#markAbsence(key));
     const found = await this.#readEach(keys, options, true, ({ value }) => value);
     const again = await this.#readEach(keys, options, true, ({ value }) => value);
-    return this.#isOfOneMoment(keys, marks, found, again) ? found : undefined;
+    const isOfOne = isOfOneMoment(found, again, marks, (i) => this.#markAbsence(keys[i]!));
+    return isOfOne ? found : undefined;
   }
 
   #lookSync(keys: readonly Key[]): Found[] | undefined {
     const marks = keys.map((key) => this.#markAbsence(key));
     const found = this.#readEachSync(keys, true, ({ value }) => value);
     const again = this.#readEachSync(keys, true, ({ value }) => value);
-    return this.#isOfOneMoment(keys, marks, found, again) ? found : undefined;
-  }
-
-  #isOfOneMoment(
-    keys: readonly Key[],
-    marks: readonly AbsenceMark[],
-    found: readonly Found[],
-    again: readonly Found[],
-  ): boolean {
-    return keys.every((key, i) => {
-      const [first, second] = [found[i], again[i]];
-      if (first !== undefined) return second !== undefined && isSame(first, second);
-      return second === undefined && wasAbsent(marks[i]!, this.#markAbsence(key));
-    });
+    const isOfOne = isOfOneMoment(found, again, marks, (i) => this.#markAbsence(keys[i]!));
+    return isOfOne ? found : undefined;
   }
 
   #markAbsence(key: Key): AbsenceMark {
@@ -535,16 +438,11 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
   }
 
-  /** A key as the application writes it, of one that may have been encoded. */
-  #plainKey(key: Key | KeyEncoder): Key {
-    return key instanceof KeyEncoder ? this.#key.keyOf(key) : key;
-  }
-
   #decode({ bytes }: ReadValue, key: Key | KeyEncoder): V {
     try {
       return this.#codec.decode(bytes, bytes.length);
     } catch (error) {
-      throw DecodeError.at(this.#plainKey(key), error);
+      throw DecodeError.at(key instanceof KeyEncoder ? this.#key.keyOf(key) : key, error);
     }
   }
 }
