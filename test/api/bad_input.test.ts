@@ -11,6 +11,7 @@ import {
   InvalidKeyError,
   InvalidOptionError,
   InvalidValueError,
+  type Key,
   open,
   type OpenOptions,
   type Store,
@@ -223,7 +224,7 @@ async function drain(iterator: unknown): Promise<void> {
 
 /** Checks rows on one store, which must not change. */
 async function check(rows: readonly Row[]): Promise<void> {
-  await using store = await open<unknown>(SIZES);
+  await using store = await open<unknown>({ ...SIZES, keys: "mixed" });
   await store.put("a", 1);
   await store.put("n", 5);
   const before = await stateOf(store);
@@ -234,7 +235,7 @@ async function check(rows: readonly Row[]): Promise<void> {
   }
 }
 
-async function stateOf(store: Store<unknown>): Promise<unknown> {
+async function stateOf(store: Store<unknown, Key>): Promise<unknown> {
   const { count, liveBytes, pending, nodes } = store.stats();
   const versions = ["a", "n"].map((key) => store.getEntrySync(key)?.version);
   return {

@@ -152,10 +152,11 @@ for (const [name, kind] of FAULTS) {
         ...SIZES,
         capacity: "4MiB",
         placement: "far",
+        codec: "binary",
         nodes: 2,
         ...(path ? { path } : {}),
       } as const;
-      const store = await open<unknown>({ ...options, codec: "binary" });
+      const store = await open<unknown>(options as OpenOptions);
       const churn = new Churn(store);
       for (let i = 0; i < KEY_COUNT / BURST; i++) await churn.turn();
       for (const accesses of runtimeShare([9, 31, 200], kind)) await churn.until(kind, accesses);

@@ -79,7 +79,7 @@ test("what msgpack keeps, a dump keeps", async () => {
   const copy = await restored(await dumpOf(path));
   const [from, to] = [
     await open<unknown>({ keys: "mixed", path }),
-    await open<unknown>({ keys: "mixed", path: copy }),
+    await open<unknown>({ path: copy }),
   ];
   for (const key of Object.keys(values)) {
     const [before, after] = [await from.get(key), await to.get(key)];
@@ -122,7 +122,7 @@ for (const [name, options, value] of CODECS) {
   test(`a pool with the codec ${name} comes back with it`, async () => {
     const path = await closedPool<unknown>(options, (store) => store.put("a", value));
     const copy = await restored(await dumpOf(path), "--codec", name);
-    const store = await open<unknown>({ path: copy, ...options, keys: "mixed" });
+    const store = await open<unknown>({ path: copy, ...options, keys: "string" });
     assert.equal(await store.get("a"), value);
     await store.close();
   });
@@ -143,7 +143,7 @@ test("a large value, and a file without a last line's end", async () => {
   const args = ["restore", copy, "--input", file, "--codec", "binary"];
   const end = await dinomoHere([...args, "--capacity", "64MiB", "--segment-bytes", "4MiB"]);
   assert.is(end.exitCode, 0, end.stderr);
-  const store = await open({ keys: "mixed", path: copy, codec: "binary" });
+  const store = await open({ path: copy, codec: "binary" });
   assert.ok(Buffer.from(value).equals((await store.get("big"))!));
   await store.close();
 });
@@ -154,7 +154,7 @@ test("many lines are stored, and of two with one key the later", async () => {
   const end = await dinomo(["restore", path, "--capacity", "8MiB", "--progress"], lines.join(""));
   assert.is(end.exitCode, 0, end.stderr);
   assert.is(end.stderr, "dinomo: restore: 10000 lines\n");
-  const store = await open<number>({ keys: "mixed", path });
+  const store = await open<number>({ path });
   assert.is(store.count, 2000);
   assert.is(await store.get("999"), 10_999);
   assert.is(await store.get("1999"), 9999);
