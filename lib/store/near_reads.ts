@@ -69,7 +69,10 @@ export class NearReads<V> implements StoreReads<V> {
       if (!this.#encodeIfReadable(key)) {
         return this.#whenSettled(key, (own) => this.#read(own));
       }
-      return this.#resolve(this.#read(key));
+      const value = this.#read(key);
+      // As #resolve does, which is a call more.
+      if (loopTurn.count(this.#reader.valueBytes)) return this.#resolveNext(value);
+      return Promise.resolve(value);
     } catch (error) {
       return Promise.reject(error);
     }
