@@ -61,7 +61,10 @@ export class NearReads<V> implements StoreReads<V> {
       if (!this.#encodeIfReadable(key)) {
         return this.#whenSettled(key, (own) => this.#values.read(own));
       }
-      return this.#resolve(this.#values.read(key));
+      const value = this.#values.read(key);
+      // As #resolve does, which is a call more.
+      if (loopTurn.count(this.#reader.valueBytes)) return this.#resolveNext(value);
+      return Promise.resolve(value);
     } catch (error) {
       return Promise.reject(error);
     }
