@@ -41,7 +41,7 @@ export type { CachePolicy } from "./lib/cache/cache.ts";
 export type { OpenOptions, Placement } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
-export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
+export { type HoldsNumbers, Namespace, StoreOperations } from "./lib/store/store_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
 export type { AbortOptions } from "./lib/store/abort.ts";
 export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";

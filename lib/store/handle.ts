@@ -32,7 +32,11 @@ declare const TYPES: unique symbol;
 export interface StoreHandle<V = unknown, K extends Key = string> {
   /** Tells handles from other objects, and versions from each other. */
   readonly dinomo: number;
-  /** Never there: so that a handle whose types are not known fits all. */
+  /**
+   * Never there: so that a handle whose types are not known fits all.
+   *
+   * @ignore
+   */
   [TYPES]?(value: V, key: K): void;
 }
 

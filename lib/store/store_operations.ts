@@ -33,7 +33,11 @@ declare const VALUES: unique symbol;
 
 /** A store whose values may be numbers. (Parameters of methods are compared both ways.) */
 export interface HoldsNumbers {
-  /** Never there. */
+  /**
+   * Never there.
+   *
+   * @ignore
+   */
   [VALUES]?(value: number): void;
 }
 
@@ -47,7 +51,11 @@ const DELETE_RULE = "delete must be called with a key alone, got more: " +
  * @typeParam K the type of the keys
  */
 export abstract class StoreOperations<V, K extends Key = string> {
-  /** Never there: see {@linkcode HoldsNumbers}. */
+  /**
+   * Never there: see {@linkcode HoldsNumbers}.
+   *
+   * @ignore
+   */
   [VALUES]?(value: V): void;
   readonly #access: KeyAccess<V>;
   readonly #reads: StoreReads<V>;
