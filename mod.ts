@@ -87,6 +87,7 @@ export type {
   ThreadFailure,
 } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
+export type { CompactReport } from "./lib/store/compaction.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
 export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";

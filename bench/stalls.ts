@@ -23,7 +23,10 @@ import { alignColumns } from "./report/format.ts";
 /** What the operating system says of the thread that reads it: first, the nanoseconds it has run. */
 const SCHEDULED = "/proc/thread-self/schedstat";
 
-/** How long this thread has run, in milliseconds; undefined where that is not known. */
+/**
+ * How long this thread has run, in milliseconds, as of the scheduler's last tick: to some 4 ms;
+ * undefined where that is not known.
+ */
 function ranMs(): number | undefined {
   try {
     return Number(readFileSync(SCHEDULED, "latin1").split(" ")[0]) / 1e6;

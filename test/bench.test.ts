@@ -22,7 +22,7 @@ import { BASIC_WORKLOADS, YCSB_WORKLOADS } from "../bench/workloads/catalogue.ts
 import { VALUE_BYTES_LARGE, VALUE_BYTES_SMALL } from "../bench/workloads/records.ts";
 
 /** Peers that need nothing that may be missing on a machine or a runtime. */
-const PEERS_EVERYWHERE = ["map", "dinomo", "sharedmap"];
+const PEERS_EVERYWHERE = ["map", "map-msgpack", "dinomo", "sharedmap"];
 
 const LATENCY_WORKLOADS = ["put", "get", ...YCSB_WORKLOADS.map((workload) => workload.id)];
 

@@ -6,6 +6,7 @@
 import { dinomoAdapter, dinomoDiskAdapter, dinomoOsAdapter } from "./dinomo.ts";
 import { lmdbAdapter, lmdbNoSyncAdapter, lmdbStructuresAdapter } from "./lmdb.ts";
 import { mapAdapter } from "./map.ts";
+import { mapMsgpackAdapter } from "./map_msgpack.ts";
 import type { PeerAdapter } from "./peer.ts";
 import { redisAdapter } from "./redis.ts";
 import { sharedMapAdapter } from "./shared_map.ts";
@@ -13,6 +14,7 @@ import { betterSqliteAdapter, sqliteAdapter } from "./sqlite.ts";
 
 export const PEER_ADAPTERS: readonly PeerAdapter[] = [
   mapAdapter,
+  mapMsgpackAdapter,
   dinomoAdapter,
   dinomoOsAdapter,
   dinomoDiskAdapter,

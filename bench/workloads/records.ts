@@ -1,7 +1,7 @@
 /**
  * The keys and values of the workloads: 16-byte keys in no particular order, and objects as an
- * application stores them (strings, numbers, a nested object, arrays) whose msgpack encoding has
- * exactly the wanted size.
+ * application stores them (strings, numbers, booleans, a nested object, arrays, and in large ones a
+ * date and many numbers) whose msgpack encoding has exactly the wanted size.
  *
  * @module
  */
@@ -9,13 +9,16 @@ import { Buffer } from "node:buffer";
 import { Packr } from "msgpackr";
 import { createRandom, type Random, randomBelow } from "./random.ts";
 
-/** What an application would store about a customer. The small one has no orders. */
+/** What an application would store about a customer. The small one has no date, visits and orders. */
 export interface Customer {
   id: number;
   name: string;
   score: number;
+  ok: boolean;
   tags: string[];
   home: { city: string; zip: number };
+  joined?: Date;
+  visits?: number[];
   orders?: Order[];
   note: string;
 }
@@ -32,6 +35,9 @@ export type Entry = [key: string, value: Customer];
 /** Value sizes of the workloads in bytes of msgpack. */
 export const VALUE_BYTES_SMALL = 100;
 export const VALUE_BYTES_LARGE = 1024;
+
+/** Numbers in a large value. */
+const VISIT_COUNT = 16;
 
 /** Distinct values made per size: enough that none stays in the processor's first-level cache. */
 const VALUE_COUNT = 1024;
@@ -88,11 +94,14 @@ function makeValue(random: Random, valueBytes: number): Customer {
     id: 100_000 + randomBelow(random, 900_000),
     name: pick(random, NAMES),
     score: randomBelow(random, 1000) / 10,
+    ok: randomBelow(random, 2) === 0,
     tags: [pick(random, TAGS)],
     home: { city: pick(random, CITIES), zip: 10_000 + randomBelow(random, 50_000) },
     note: "",
   };
   if (valueBytes >= VALUE_BYTES_LARGE) {
+    value.joined = new Date(1_500_000_000_000 + randomBelow(random, 10 ** 11));
+    value.visits = Array.from({ length: VISIT_COUNT }, () => randomBelow(random, 10 ** 6));
     value.orders = [];
     while (packedBytes(value) < valueBytes / 2) value.orders.push(makeOrder(random));
   }

@@ -154,7 +154,7 @@ export class KeyQueue {
 const soon = Promise.resolve();
 
 /**
- * Encoders of queues that have ended, which the next ones use: most queues live for one increment.
+ * Encoders of queues that have ended, which the next ones use: most queues live for one update.
  */
 const SPARE_KEYS_MAX = 64;
 

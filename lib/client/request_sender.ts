@@ -63,6 +63,8 @@ export class RequestSender {
   #onPoll: () => void;
   /** Callers that wait until there is room for requests. */
   readonly #roomWaiters: (() => void)[] = [];
+  /** Slots of which a request is held only until there is room. */
+  readonly #deferred: Slot[] = [];
   #isFlushScheduled = false;
   #isPumping = false;
   #requestWordsMax = 0;
@@ -126,9 +128,13 @@ export class RequestSender {
     this.#schedule(connection);
   }
 
-  /** Sends a request that is complete but for its owner word, or holds it. */
+  /**
+   * Sends a request that is complete but for its owner word, or holds it; also until there is room:
+   * requests to all slots are many, and the thread does not block for them.
+   */
   issueWords(request: HeldRequest): void {
-    if (!this.#send(request)) this.#hold(request);
+    if (this.#sent.isCrowded) this.#defer(request);
+    else if (!this.#send(request)) this.#hold(request);
   }
 
   /** Publishes everything issued so far, and wakes the KNs that sleep. */
@@ -160,6 +166,7 @@ export class RequestSender {
     this.#onPoll();
     const settled = this.#sent.settle();
     if (this.#held.hasReady) this.#pump();
+    if (this.#deferred.length > 0 && !this.#isPumping) this.#sendDeferred();
     if (this.#roomWaiters.length > 0 && !this.isCrowded) this.#noteRoom();
     return settled;
   }
@@ -249,6 +256,26 @@ export class RequestSender {
     }
     this.#schedule(connection);
     return true;
+  }
+
+  /** Holds a request until there is room for it, and with it what comes later for its slot. */
+  #defer(request: HeldRequest): void {
+    this.#held.keep(request);
+    if (this.#held.hasFailed) return;
+    this.#deferred.push(request.slot);
+    this.scheduleFlush();
+  }
+
+  #sendDeferred(): void {
+    let next = 0;
+    while (next < this.#deferred.length && !this.#sent.isCrowded) {
+      const slot = this.#deferred[next++]!;
+      // Where requests are in flight, the last one that ends has it sent.
+      if (!this.#held.isHeld(slot) || this.#router.isInFlight(slot)) continue;
+      this.#held.markReady(slot);
+      this.#pump();
+    }
+    this.#deferred.splice(0, next);
   }
 
   #hold(request: HeldRequest): void {

@@ -11,7 +11,7 @@
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
-import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
+import { monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { HeldDirectory } from "../persistence/held_files.ts";
@@ -55,6 +55,13 @@ const FUTILE_BACKOFF_MS = 100;
 const MERGE_LOOK_MS = 1;
 const MERGE_SHARE = 1 / 8;
 
+/**
+ * How long compaction waits for the end of what cleans, which a thread that has failed may hold up;
+ * and how often it looks.
+ */
+const CLEANING_MS_MAX = 5000;
+const CLEANING_LOOK_MS = 5;
+
 /** A copy of so many bytes is written in less time than a thread takes to start. */
 const SMALL_COPY_BYTES_MAX = 2 ** 20;
 
@@ -88,7 +95,10 @@ export class DpmProcessors {
   readonly #budget: SpaceBudget;
   readonly #threads: TaskThreads<DpmTask, unknown>;
   readonly #tasks = new Set<Promise<unknown>>();
-  #isCleaning = false;
+  /** Settles when the task ends that cleans or compacts; undefined if there is none. */
+  #cleaning: Promise<unknown> | undefined;
+  /** Compaction is under way, or waits for the end of that; one at a time. */
+  #isCompacting = false;
   #cleanAfterMs = 0;
   #isPrefaulting = false;
   #isCheckpointing = false;
@@ -120,7 +130,8 @@ export class DpmProcessors {
     if (this.#isFar) this.#mergeLarge();
     if (this.#options.log !== undefined) this.#keepLog(this.#options.log);
     if (this.#threads.areFailing) return;
-    if (!this.#isCleaning && this.#budget.isCleaningDue && monotonicMs() >= this.#cleanAfterMs) {
+    const mayClean = this.#cleaning === undefined && !this.#isCompacting;
+    if (mayClean && this.#budget.isCleaningDue && monotonicMs() >= this.#cleanAfterMs) {
       this.#clean();
     }
     if (!this.#isPrefaulting && this.#mayPrefault()) this.#prefaultNext();
@@ -160,6 +171,34 @@ export class DpmProcessors {
     return this.#report({ kind: "backup", pool: this.#pool.handle, directory, codec });
   }
 
+  /**
+   * Moves live records to the pool's start, after what is being cleaned. Resolves to the number of
+   * segments that were emptied; to 0 if there is no thread for it, or it has failed: then the rest
+   * stays where it is, and what the thread has left is in order.
+   */
+  async compact(): Promise<number> {
+    // Cleaning would begin again at once; KNs that run out of segments clean by themselves.
+    this.#isCompacting = true;
+    try {
+      if (!await this.#cleaningEnds() || this.#isClosing) return 0;
+      return await this.#cleanBy("compact");
+    } catch {
+      await this.#cleaningEnds();
+      return 0;
+    } finally {
+      this.#isCompacting = false;
+    }
+  }
+
+  /**
+   * Gives the memory of free segments back to the operating system, where the runtime can do that.
+   * Resolves to the number of bytes; to 0 if that has failed.
+   */
+  async releaseMemory(): Promise<number> {
+    const task: DpmTask = { kind: "release", pool: this.#pool.handle };
+    return await this.#report<number>(task).catch(() => 0);
+  }
+
   /** Syncs the log; resolves to whether all that has been written is durable now. */
   async sync(log: LogPlace): Promise<boolean> {
     return await this.#runSurely({ kind: "sync", pool: this.#pool.handle, log }) === 1;
@@ -169,17 +208,17 @@ export class DpmProcessors {
    * Copies one after the other: all DPM processors are one agent, and what a dead one held is told
    * from what another one holds.
    */
-  #report(task: DpmTask, isLast = false): Promise<SnapshotReport> {
-    const report = this.#copying.then(() => this.#copy(task, isLast));
+  #report<Result = SnapshotReport>(task: DpmTask, isLast = false): Promise<Result> {
+    const report = this.#copying.then(() => this.#copy<Result>(task, isLast));
     this.#copying = report.catch(() => {});
     return report;
   }
 
-  async #copy(task: DpmTask, isLast: boolean): Promise<SnapshotReport> {
+  async #copy<Result>(task: DpmTask, isLast: boolean): Promise<Result> {
     try {
       const isHere = isLast && this.#isSmall;
       const report = isHere ? (await this.#options.loadTasks())(task) : await this.#runSurely(task);
-      return report as SnapshotReport;
+      return report as Result;
     } catch (error) {
       this.#endCopying();
       // Errors lose their class on the way between threads.
@@ -222,6 +261,19 @@ export class DpmProcessors {
     // A thread that is ended while it still loads its modules takes the process with it on Node 20.
     await Promise.allSettled(this.#tasks);
     await this.#threads.close();
+  }
+
+  /**
+   * Waits until nothing cleans any more, and what a thread has left that has failed is in order;
+   * false if that takes too long. Keeps the process alive, which neither the task nor the monitor
+   * does.
+   */
+  async #cleaningEnds(): Promise<boolean> {
+    const deadlineMs = monotonicMs() + CLEANING_MS_MAX;
+    while (this.#cleaning !== undefined && monotonicMs() < deadlineMs) {
+      await sleep(CLEANING_LOOK_MS);
+    }
+    return this.#cleaning === undefined;
   }
 
   /** Merges the logs of far KNs when enough has been logged to be worth a task. */
@@ -271,16 +323,19 @@ export class DpmProcessors {
   }
 
   #clean(): void {
-    this.#isCleaning = true;
     const backOff = () => this.#cleanAfterMs = monotonicMs() + FUTILE_BACKOFF_MS;
-    this.#run({ kind: "clean", pool: this.#pool.handle, log: this.#options.log }).then((gained) => {
-      if ((gained as number) <= 0) backOff();
-    }, (error) => {
-      // A KN that runs out of segments cleans by itself, so a failed task delays no KN; it is tried
-      // again.
-      backOff();
-      return error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed();
-    }).finally(() => this.#isCleaning = false);
+    // A KN that runs out of segments cleans by itself, so a failed task delays no KN; it is tried
+    // again.
+    this.#cleanBy("clean").then((gained) => gained > 0 ? undefined : backOff(), backOff);
+  }
+
+  /** Runs a task that cleans; what one leaves that fails is put in order before the next. */
+  #cleanBy(kind: "clean" | "compact"): Promise<number> {
+    const task = this.#run({ kind, pool: this.#pool.handle, log: this.#options.log });
+    this.#cleaning = task.catch((error) =>
+      error instanceof ThreadStartError ? undefined : this.#options.onCleaningFailed()
+    ).finally(() => this.#cleaning = undefined);
+    return task as Promise<number>;
   }
 
   /** Prefaulting pays when a processor is free beside the client and the KNs. */

@@ -41,11 +41,19 @@ import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { StoreState, storeState } from "../routing/client_registry.ts";
 import { Cleaner } from "./cleaner.ts";
+import { DownwardVictims, EmptiestVictims } from "./compaction.ts";
+import { releaseMemory } from "./memory_release.ts";
+import { SharedCleaners } from "./shared_cleaners.ts";
 import { type TaskFailure, taskFailureOf } from "../core/task_failure.ts";
 
 /** What a DPM processor can be asked to do. */
 export type DpmTask =
-  | { readonly kind: "clean"; readonly pool: PoolHandle; readonly log?: LogPlace | undefined }
+  | {
+    readonly kind: "clean" | "compact";
+    readonly pool: PoolHandle;
+    readonly log?: LogPlace | undefined;
+  }
+  | { readonly kind: "release"; readonly pool: PoolHandle }
   | { readonly kind: "sync" | "checkpoint"; readonly pool: PoolHandle; readonly log: LogPlace }
   | RestoreTask
   | {
@@ -73,6 +81,8 @@ const PAUSE_WAIT_MS_MAX = 10;
  */
 const LINGER_MS = 50;
 const LINGER_POLL_MS = 1;
+/** How long one task cleans: what else the DPM processors are to do as the same agent waits for it. */
+const CLEAN_MS_MAX = 1000;
 
 /**
  * What a task comes to: the report of a snapshot, what a check has found, or a number of segments
@@ -93,10 +103,14 @@ export function runDpmTask(task: DpmTask): DpmResult | TaskFailure {
 export function performTask(task: DpmTask): DpmResult {
   const pool = Pool.attach(task.pool);
   // One at a time (dpm_processors.ts).
-  const copy = (write: () => SnapshotReport) => actFor(pool, AGENT_COPIER, write);
+  const copy = <Result>(write: () => Result) => actFor(pool, AGENT_COPIER, write);
   switch (task.kind) {
     case "clean":
       return actFor(pool, AGENT_DPM, () => withLog(pool, task.log, (log) => clean(pool, log)));
+    case "compact":
+      return actFor(pool, AGENT_DPM, () => withLog(pool, task.log, (log) => compact(pool, log)));
+    case "release":
+      return copy(() => releaseMemory(pool, AGENT_DPM));
     case "sync":
       return withLog(pool, task.log, (log) => log!.file.sync() ? 1 : 0);
     case "checkpoint":
@@ -153,8 +167,10 @@ function clean(pool: Pool, opened: Log | undefined): number {
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
   // enough.
   let cleanedMax = pool.geometry.segmentCount;
-  let endMs = monotonicMs() + LINGER_MS;
+  const startMs = monotonicMs();
+  let endMs = startMs + LINGER_MS;
   while (cleaner.cleanedCount < cleanedMax) {
+    if (monotonicMs() - startMs >= CLEAN_MS_MAX) break;
     if (!budget.isCleaningDue) {
       if (monotonicMs() >= endMs || storeState(pool) !== StoreState.OPEN) break;
       cleanedMax = cleaner.cleanedCount + pool.geometry.segmentCount;
@@ -176,9 +192,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
   // The next task goes on with the open segment.
   log.suspend();
   gate.leave();
-  const counters = new AgentCounters(pool, AGENT_DPM);
-  counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
-  counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
+  countCleaning(pool, cleaner);
   if (TRACED.cleaning) {
     trace(
       "cleaning",
@@ -186,6 +200,54 @@ function clean(pool: Pool, opened: Log | undefined): number {
     );
   }
   return cleaner.cleanedCount < cleanedMax ? cleaner.cleanedCount : 0;
+}
+
+/** Compacts the pool; returns segments emptied. */
+function compact(pool: Pool, opened: Log | undefined): number {
+  const gate = new Gate(pool, AGENT_DPM);
+  const segments = new SegmentTable(pool);
+  const file = opened?.file;
+  const log = new LogWriter(pool, segments, AGENT_DPM, { file });
+  const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+  const executor = agentExecutor(AGENT_DPM);
+  const shared = new SharedCleaners({
+    pool,
+    segments,
+    agent: AGENT_DPM,
+    executor,
+    file,
+    clock: epochMs,
+  });
+  // What cleaners hold open may be at the pool's end.
+  shared.seal();
+  let count = 0;
+  for (const policy of [EmptiestVictims, DownwardVictims]) {
+    const victims = new policy(pool, segments);
+    const cleaner = new Cleaner(pool, segments, table, log, epochMs, victims);
+    gate.enterAfterPause();
+    log.resume();
+    log.seal();
+    gate.leave();
+    for (let work = 1; work > 0 && storeState(pool) === StoreState.OPEN;) {
+      gate.enterAfterPause();
+      work = cleaner.doWork();
+      gate.leave();
+    }
+    gate.enterAfterPause();
+    cleaner.abandon();
+    log.publish();
+    log.suspend();
+    gate.leave();
+    countCleaning(pool, cleaner);
+    count += cleaner.cleanedCount;
+  }
+  return count;
+}
+
+function countCleaning(pool: Pool, cleaner: Cleaner): void {
+  const counters = new AgentCounters(pool, AGENT_DPM);
+  counters.add(AgentCounter.SEGMENTS_CLEANED, cleaner.cleanedCount);
+  counters.add(AgentCounter.BYTES_MOVED, cleaner.movedBytes);
 }
 
 /**

@@ -57,6 +57,10 @@ interface SharedCleaner {
 
 /** One thread's part in the cleaners that KNs share. */
 export class SharedCleaners {
+  /** Segments cleaned, and bytes of live records moved, by this thread. */
+  cleanedCount = 0;
+  movedBytes = 0;
+
   readonly #options: SharedCleanersOptions;
   /** Made when they are needed: most KNs never clean. */
   readonly #cleaners: SharedCleaner[] = [];
@@ -68,16 +72,6 @@ export class SharedCleaners {
     this.#options = options;
     this.#stepsAt = options.pool.agentAt(options.agent) + AGENT_STEPS;
     this.#count = sharedCleanerCount(options.pool.geometry.segmentCount);
-  }
-
-  /** Segments cleaned, and bytes of live records moved, by this thread. */
-  get cleanedCount(): number {
-    return this.#cleaners.reduce((sum, { cleaner }) => sum + cleaner.cleanedCount, 0);
-  }
-
-  /** See {@linkcode cleanedCount}. */
-  get movedBytes(): number {
-    return this.#cleaners.reduce((sum, { cleaner }) => sum + cleaner.movedBytes, 0);
   }
 
   /**
@@ -92,7 +86,10 @@ export class SharedCleaners {
       // However long the KN cleans, it is no stall.
       control[this.#stepsAt] += 1;
       cleaner.resume();
+      const { cleanedCount, movedBytes } = cleaner;
       const work = cleaner.doWork();
+      this.cleanedCount += cleaner.cleanedCount - cleanedCount;
+      this.movedBytes += cleaner.movedBytes - movedBytes;
       // A snapshot between two steps must find everything that was moved within the used bytes.
       log.publish();
       cleaner.suspend();
@@ -100,6 +97,20 @@ export class SharedCleaners {
       return work;
     }
     return 0;
+  }
+
+  /** Seals what they hold open, as far as no other thread is in a step of them. */
+  seal(): void {
+    for (let i = 0; i < this.#count; i++) {
+      const { cleaner, log, step } = this.#cleaners[i] ??= this.#make(i);
+      if (step.begin()) {
+        cleaner.resume();
+        cleaner.abandon();
+        log.seal();
+        cleaner.suspend();
+        step.end();
+      }
+    }
   }
 
   #make(number: number): SharedCleaner {

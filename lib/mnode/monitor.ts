@@ -5,11 +5,13 @@
  * @module
  */
 import { startTimer, type Timer } from "../core/runtime.ts";
+import { isCompactionDue } from "../dpm/compaction.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import { PauseWatch } from "../pool/gate.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import type { ClientWatch } from "./client_watch.ts";
 import { FullnessWatch } from "./fullness_watch.ts";
 import type { NodeManager } from "./node_manager.ts";
@@ -23,6 +25,8 @@ export interface MonitorOptions {
   readonly now: () => number;
   readonly onDurabilityLost: (failure: number) => void;
   readonly onNearlyFull: (liveBytes: number, liveBytesMax: number) => void;
+  /** Called again and again while the pool occupies much more than it needs. */
+  readonly onSparse: () => void;
 }
 
 /**
@@ -42,6 +46,7 @@ const LOOKS_PER_COUNT = 10;
 export class Monitor {
   readonly #options: MonitorOptions;
   readonly #fullness: FullnessWatch;
+  readonly #segments: SegmentTable;
   readonly #pauses: PauseWatch;
   #timer: Timer | undefined;
   /** Runs while attached threads fill the pool. */
@@ -57,6 +62,7 @@ export class Monitor {
     this.#options = options;
     this.#fullness = new FullnessWatch(options.pool, options.onNearlyFull);
     this.#openedCount = this.#fullness.openedCount;
+    this.#segments = new SegmentTable(options.pool);
     this.#pauses = new PauseWatch(options.pool, PAUSE_MS_MAX);
   }
 
@@ -100,7 +106,10 @@ export class Monitor {
     this.#fullness.lookIfFilled();
     const isFilled = this.#fullness.openedCount !== this.#openedCount;
     this.#openedCount = this.#fullness.openedCount;
-    if (this.#lookCount++ % LOOKS_PER_COUNT === 0) this.#fullness.lookNow();
+    if (this.#lookCount++ % LOOKS_PER_COUNT === 0) {
+      this.#fullness.lookNow();
+      if (isCompactionDue(this.#options.pool, this.#segments)) this.#options.onSparse();
+    }
     this.#setFillTimer(isFilled && clients.attachedCount > 0);
   }
 

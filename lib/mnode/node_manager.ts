@@ -21,7 +21,9 @@ import { RetiredPhase } from "../recovery/retired_nodes.ts";
 import { isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
 import { initialiseOwner } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
+import type { LogFile } from "../persistence/log_file.ts";
 import { Failover } from "./failover.ts";
+import { sealOpenFrom } from "./log_sealing.ts";
 import { LEAVE_MS_MAX, type ManagedNode, RETRY_MS } from "./managed_node.ts";
 import type { ScaleReport } from "./node_events.ts";
 import { NodeFactory } from "./node_factory.ts";
@@ -37,6 +39,8 @@ export type { NodeFailure, NodeRecovery, ScaleReport, ThreadFailure } from "./no
 const FAILED_STOP_MS_MAX = 1000;
 /** How often to look whether a zombie has left that a closed store waits for. */
 const SETTLE_RETRY_MS = 50;
+/** How often sealing a KN's segment is tried; the store is none the worse if it is not. */
+const SEAL_TRIES_MAX = 20;
 
 /** Starts, stops, rebalances and replaces the KNs of one pool. */
 export class NodeManager {
@@ -46,6 +50,7 @@ export class NodeManager {
   readonly #scaling: Scaling;
   readonly #failover: Failover;
   readonly #repairs: PoolRepairs;
+  readonly #file: LogFile | undefined;
   readonly #startsLazily: boolean;
 
   /** Makes a manager without KNs. */
@@ -60,7 +65,8 @@ export class NodeManager {
     const threads = this.#threads = new ThreadStarter(nodes, help);
     this.#scaling = new Scaling(nodes, factory, far);
     this.#failover = new Failover({ nodes, factory, threads, help });
-    this.#repairs = new PoolRepairs(nodes, log?.file);
+    this.#file = log?.file;
+    this.#repairs = new PoolRepairs(nodes, this.#file);
     this.#startsLazily = options.startsLazily;
   }
 
@@ -120,6 +126,17 @@ export class NodeManager {
     }
     if (!this.#startsLazily) await this.#factory.startThreads(nodes);
     this.#nodes.activate(nodes);
+  }
+
+  /** Has the KNs begin another segment, if the one that they hold open is at the pool's end. */
+  async sealOpenFrom(first: number): Promise<void> {
+    const { pool, running } = this.#nodes;
+    for (const { agent } of running) {
+      for (let i = 0; i < SEAL_TRIES_MAX; i++) {
+        if (sealOpenFrom(pool, agent, first, this.#file)) break;
+        await sleep(RETRY_MS);
+      }
+    }
   }
 
   /** Changes the number of KNs; see {@linkcode Scaling.scale}. */

@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { agentExecutor } from "../agent/executor.ts";
+import { abandonCleaners } from "../dpm/shared_cleaners.ts";
 import { forgetDeath, hasDied } from "../agent/liveness.ts";
 import { NODE_COUNT_MAX } from "../core/limits.ts";
 import { endMerging } from "../far/log/log_merger.ts";
@@ -72,6 +74,8 @@ export class PoolRepairs {
   #settleCleaner(onRepaired: () => void): void {
     const { pool } = this.#nodes;
     forgetDeath(pool, AGENT_DPM);
+    // It may have been sealing what the cleaners hold open that KNs share.
+    abandonCleaners(pool, agentExecutor(AGENT_DPM));
     const report = this.#deadCleaner?.report ?? recoverProcessor(pool, AGENT_DPM, this.#file);
     this.#deadCleaner = { report, onRepaired };
   }

@@ -13,6 +13,9 @@
  *    any more (I10). Those that were emptied since then wait for the next checkpoint: their
  *    deletes, or the records that replaced theirs, are younger than this one, and may be nowhere
  *    else.
+ * 5. If the image ends in free segments, cut them off (pool/withheld_segments.ts): beyond the end of
+ *    a file there is no frame, so a replay finds as little there as in what is left of an earlier
+ *    life. If that fails, or the power goes, they stay: a later checkpoint tries again.
  *
  * The agent that writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go
  * on without free segments; and so does the one that writes a backup, which must find the contents
@@ -40,6 +43,7 @@ import {
 } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
+import { WithheldSegments } from "../pool/withheld_segments.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -54,6 +58,9 @@ import {
   type SnapshotReport,
   writeCheckpoint,
 } from "./snapshot_writer.ts";
+
+/** Share of the image that cutting off its end must give back: it grows again when it is needed. */
+const CUT_SHARE_MIN = 1 / 8;
 
 /** Where a logged pool is, as every thread that writes to it is told. */
 export interface LogPlace {
@@ -155,6 +162,7 @@ export class Checkpointer {
     control[CHECKPOINT_NUMBER_WORD] = number;
     control[CHECKPOINT_UNITS] = written;
     this.#segments.releasePending(pending);
+    this.#cutTail();
     removeOtherImages(this.#files, this.#place.directory, image);
     if (TRACED.checkpoint) {
       trace(
@@ -169,6 +177,24 @@ export class Checkpointer {
       pauseMs,
       durationMs: monotonicMs() - startMs,
     };
+  }
+
+  /** Cuts off the free segments at the image's end, if they are a part of it that counts. */
+  #cutTail(): void {
+    const { segmentBytes } = this.#pool.geometry;
+    const withheld = new WithheldSegments(this.#pool);
+    try {
+      const { byteLength } = this.#file;
+      const endBytes = withheld.withholdTail() * segmentBytes;
+      const cutBytes = byteLength - endBytes;
+      if (cutBytes >= Math.max(segmentBytes, byteLength * CUT_SHARE_MIN)) {
+        this.#file.shorten(endBytes);
+      }
+    } catch {
+      // The file is as it was, or shorter.
+    } finally {
+      withheld.giveBack();
+    }
   }
 
   #assertDurable(): void {

@@ -39,6 +39,8 @@ export interface FileSystem {
   read(file: number, bytes: Uint8Array, position: number): number;
   /** Writes up to `bytes.length` bytes at `position`; returns how many were written. */
   write(file: number, bytes: Uint8Array, position: number): number;
+  /** Shortens a file to so many bytes. */
+  truncate(file: number, byteLength: number): void;
   /** Makes everything written to the file durable. */
   sync(file: number): void;
   /** Closes a file. */
@@ -76,6 +78,7 @@ export const nodeFileSystem: FileSystem = {
   link: (from, to) => fs.linkSync(from, to),
   read: (file, bytes, position) => fs.readSync(file, bytes, 0, bytes.length, position),
   write: (file, bytes, position) => fs.writeSync(file, bytes, 0, bytes.length, position),
+  truncate: (file, byteLength) => fs.ftruncateSync(file, byteLength),
   sync: (file) => fs.fdatasyncSync(file),
   close: (file) => fs.closeSync(file),
   rename: (from, to) => fs.renameSync(from, to),

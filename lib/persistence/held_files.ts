@@ -74,6 +74,10 @@ class HeldFiles implements FileSystem {
     return this.#files.write(file, bytes, position);
   }
 
+  truncate(file: number, byteLength: number): void {
+    this.#files.truncate(file, byteLength);
+  }
+
   sync(file: number): void {
     this.#files.sync(file);
   }

@@ -146,6 +146,16 @@ export class LogFile implements LogSink {
     return !this.hasFailed;
   }
 
+  /** Bytes of the file, holes included. */
+  get byteLength(): number {
+    return this.#files.infoOf(this.#file).size;
+  }
+
+  /** Shortens the file; nothing behind its new end may be wanted, or be being written. */
+  shorten(byteLength: number): void {
+    this.#files.truncate(this.#file, byteLength);
+  }
+
   /** Closes the file. */
   close(): void {
     try {

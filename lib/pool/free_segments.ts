@@ -68,17 +68,22 @@ export class FreeSegments {
 
   /** Takes a segment; `NO_SEGMENT` when only `reserve` of them are left. */
   take(reserve: number): SegmentId {
-    const control = this.#control;
-    for (;;) {
-      const count = Atomics.load(control, FREE_SEGMENT_COUNT);
-      if (count <= reserve) return NO_SEGMENT;
-      const before = Atomics.compareExchange(control, FREE_SEGMENT_COUNT, count, count - 1);
-      if (before === count) break;
-    }
+    if (!this.#takePermit(reserve)) return NO_SEGMENT;
     for (let at = this.#start;; at = at + 1 < this.#end ? at + 1 : this.#start) {
       const bit = this.#clearLowest(at);
       if (bit !== 0) return this.#segmentOf(at, bit);
     }
+  }
+
+  /** Takes one segment, if it is free, and `reserve` others are left; returns whether it did. */
+  takeOne(segment: SegmentId, reserve: number): boolean {
+    if (!this.has(segment) || !this.#takePermit(reserve)) return false;
+    const bit = 1 << (segment & 31);
+    const word = Atomics.and(this.#control, this.#start + (segment >>> 5), ~bit);
+    if ((word & bit) !== 0) return true;
+    // Another taker was first. The permit is for one of the others.
+    Atomics.add(this.#control, FREE_SEGMENT_COUNT, 1);
+    return false;
   }
 
   /** Adds a segment that is free. */
@@ -101,6 +106,15 @@ export class FreeSegments {
       for (let word = Atomics.load(this.#control, at); word !== 0; word &= word - 1) count += 1;
     }
     Atomics.store(this.#control, FREE_SEGMENT_COUNT, count);
+  }
+
+  #takePermit(reserve: number): boolean {
+    for (;;) {
+      const count = Atomics.load(this.#control, FREE_SEGMENT_COUNT);
+      if (count <= reserve) return false;
+      const before = Atomics.compareExchange(this.#control, FREE_SEGMENT_COUNT, count, count - 1);
+      if (before === count) return true;
+    }
   }
 
   /** Clears a bit of a word; returns it, or 0 when none was left. */

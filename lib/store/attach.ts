@@ -63,8 +63,8 @@ const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof A
  * Attaches this thread to a store that another thread of the process has opened.
  *
  * It reads and writes the store directly, like the thread that opened it. Methods that are about
- * the store as a whole (`scale`, `replicate`, `snapshot`, `backup`) are refused with a {@linkcode
- * HostOnlyError}. Its place is free again when the store is closed here, or when this thread has
+ * the store as a whole (`scale`, `replicate`, `snapshot`, `backup`, `compact`) are refused with a
+ * {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when this thread has
  * ended.
  *
  * @typeParam V the type of the values, and
@@ -190,6 +190,10 @@ class AttachedMaintenance<V> implements StoreMaintenance {
 
   backup(): Promise<never> {
     return refuse("backup");
+  }
+
+  compact(): Promise<never> {
+    return refuse("compact");
   }
 
   sync(): Promise<void> {

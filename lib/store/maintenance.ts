@@ -14,6 +14,8 @@ import {
   TooManyReplicatedKeysError,
 } from "../core/errors.ts";
 import { CELL_COUNT } from "../core/limits.ts";
+import { canReleasePages } from "../core/page_release.ts";
+import { monotonicMs } from "../core/runtime.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { EncodedKey } from "../far/mnode/key_replication.ts";
 import type { NodeActuator } from "../mnode/autoscaler.ts";
@@ -29,8 +31,10 @@ import {
   durabilityFailure,
   durabilityWord,
 } from "../pool/durability.ts";
+import { IMAGE_NUMBER_WORD } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { setStoreState, StoreState } from "../routing/client_registry.ts";
+import { type CompactReport, compactStore } from "./compaction.ts";
 
 /**
  * What is done to a whole store, or refused. What waits behind something else does not begin when
@@ -45,6 +49,8 @@ export interface StoreMaintenance {
   snapshot(signal?: AbortSignal): Promise<SnapshotReport>;
   /** Writes a copy of the pool into another directory. */
   backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport>;
+  /** Gives back what the store does not need any more. */
+  compact(): Promise<CompactReport>;
   /** Syncs what has been logged. */
   sync(): Promise<void>;
   /**
@@ -79,6 +85,10 @@ export interface MaintainedParts {
   readonly onClosed: () => void;
 }
 
+/** How long after a compaction another one may begin that was not asked for, and at most. */
+const COMPACT_INTERVAL_MS = 10_000;
+const COMPACT_INTERVAL_MS_MAX = 3_600_000;
+
 /** What a flush says that is refused. */
 export const NOT_DURABLE = "what was written could not be made durable";
 
@@ -88,6 +98,9 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   readonly #assertWorks: () => void;
   #snapshotNumber: number;
   #isClosing = false;
+  /** Before then nothing is compacted unasked. */
+  #compactAfterMs = 0;
+  #compactIntervalMs = COMPACT_INTERVAL_MS;
   /** The end of what was begun last. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -144,6 +157,51 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   /** Writes a copy of the pool into another directory. */
   backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport> {
     return this.#exclusively(() => this.#backup(directory), signal);
+  }
+
+  /** Gives back what the store does not need any more; writes a snapshot, too, if there is a path. */
+  compact(): Promise<CompactReport> {
+    return this.#compact(() => this.#snapshot(false));
+  }
+
+  /**
+   * The same without being asked: where it gives anything back without a snapshot, once in a while.
+   */
+  compactUnasked(): void {
+    const { log } = this.#parts;
+    const isDue = monotonicMs() >= this.#compactAfterMs && !this.#isClosing;
+    if (!isDue || (log === undefined && !canReleasePages())) return;
+    this.#compactAfterMs = Infinity;
+    this.#compact(log === undefined ? undefined : () => this.#snapshot(false)).then(
+      ({ fileBytes, memoryBytes }) => this.#compactLater(fileBytes + memoryBytes > 0),
+      // What goes wrong with the files is reported where it matters, and the rest is tried again.
+      () => this.#compactLater(false),
+    );
+  }
+
+  /** What cannot be gained now, as a far KN's open segment is in the way, is tried ever more rarely. */
+  #compactLater(hasGained: boolean): void {
+    this.#compactIntervalMs = hasGained
+      ? COMPACT_INTERVAL_MS
+      : Math.min(2 * this.#compactIntervalMs, COMPACT_INTERVAL_MS_MAX);
+    this.#compactAfterMs = monotonicMs() + this.#compactIntervalMs;
+  }
+
+  #compact(write: (() => Promise<unknown>) | undefined): Promise<CompactReport> {
+    const { pool, nodes, dpm, path } = this.#parts;
+    const imageBytes = () => this.#imageBytes();
+    const parts = { pool, nodes, dpm, write: path === undefined ? undefined : write, imageBytes };
+    return this.#exclusively(() => compactStore(parts));
+  }
+
+  /** Bytes of the image that the newest checkpoint names; 0 without one. */
+  async #imageBytes(): Promise<number> {
+    const { pool, path, log } = this.#parts;
+    if (path === undefined) return 0;
+    const { join } = await import("node:path");
+    const { nodeFileSystem, target } = await loadFiles();
+    const image = log === undefined ? this.#snapshotNumber : pool.control[IMAGE_NUMBER_WORD];
+    return nodeFileSystem.info(join(path, target.imageFile(image)))?.size ?? 0;
   }
 
   /** Syncs what has been logged; beside everything else. */

@@ -216,7 +216,11 @@ async function startStore<V, K extends Key>(
   claimClient(pool, 1, thisThread());
   const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
-  const opening: { store?: StoreControls; statistics?: StoreStatistics } = {};
+  const opening: {
+    store?: StoreControls;
+    statistics?: StoreStatistics;
+    maintenance?: Maintenance;
+  } = {};
   const nodes: NodeManager = new NodeManager({
     pool,
     workerUrl: workers.node,
@@ -271,6 +275,7 @@ async function startStore<V, K extends Key>(
       opening.store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
     onNearlyFull: (liveBytes, liveBytesMax) =>
       opening.store?.emit("poolnearlyfull", { liveBytes, liveBytesMax }),
+    onSparse: () => opening.maintenance?.compactUnasked(),
   });
   const parts = makeClientParts({
     pool,
@@ -313,7 +318,7 @@ async function startStore<V, K extends Key>(
     recovery,
     handle,
     maintenance: (assertWorks) => {
-      const maintenance = new Maintenance({
+      const maintenance = opening.maintenance = new Maintenance({
         pool,
         client: parts.client,
         nodes,

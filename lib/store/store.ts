@@ -25,6 +25,7 @@ import {
 import type { StoreHandle } from "./handle.ts";
 import { KeyAccess } from "./key_access.ts";
 import { StoreLifetime } from "./lifetime.ts";
+import type { CompactReport } from "./compaction.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
@@ -197,6 +198,31 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
       const path = backupPathOf(directory);
       return await this.#maintain().backup(path, options?.signal);
     });
+  }
+
+  /**
+   * Gives back what the store does not need any more, while operations go on: moves live records to
+   * the start of the pool, writes a snapshot if there is a path, which makes its files shorter, and
+   * gives the memory of free segments back to the operating system, where the runtime lets it: on
+   * Linux, in Bun, and in Deno with `--allow-ffi`. A store does that by itself when much less is live
+   * than it occupies; it writes no snapshot then at the durability `"memory"`.
+   *
+   * @throws {HostOnlyError} in a thread that has attached
+   * @throws {SnapshotError} when a file operation fails
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<string>({ capacity: "64MiB" });
+   * for (let i = 0; i < 1000; i++) await store.put(`key ${i}`, "x".repeat(1000));
+   * await store.clear();
+   * const { memoryBytes, fileBytes } = await store.compact();
+   * console.log(memoryBytes, fileBytes); // about a million on Bun, and 0 as there is no file
+   * ```
+   */
+  async compact(): Promise<CompactReport> {
+    return await this.#maintain().compact();
   }
 
   /**

@@ -124,6 +124,27 @@ for (const options of PLACES) {
     }
   });
 
+  test(`clear does not block for room in a ring, and keeps its place (${place})`, async () => {
+    await using store = await open<number>({ ...options, inFlight: 16 });
+    for (let round = 0; round < 3; round++) {
+      await store.putMany(KEYS.map((key, i) => [key, i]));
+      for (const key of KEYS.slice(0, 10)) void store.put(key, -1);
+      const before = store.stats().pending;
+      const cleared = store.clear();
+      const pending = store.stats().pending - before;
+      // Of about 880 slots; 16 of them can be on their way.
+      assert.ok(pending > 400, `${pending} of the requests have not ended`);
+      void store.put(KEYS[0]!, -2);
+      const put = store.putMany(KEYS.slice(500).map((key) => [key, round]));
+      assert.is(await store.get(KEYS[1]!), undefined);
+      await cleared;
+      await put;
+      assert.is(store.count, KEYS.length - 500 + 1);
+      assert.is(store.getSync(KEYS[0]!), -2);
+      assert.is(store.getSync(KEYS[600]!), round);
+    }
+  });
+
   const many = Array.from({ length: 6000 }, (_, i) => [`key ${i}`, i] as [string, number]);
 
   test(`a batch of 1,024 is issued in the call (${place})`, async () => {

@@ -210,6 +210,35 @@ for (const [name, kind] of FAULTS) {
     }
   });
 
+  test(`a DPM processor that ${name} while it compacts leaves the rest where it is`, async () => {
+    for (const isLogged of runtimeShare([true, false, true], kind)) {
+      const path = isLogged ? temporaryPath() : undefined;
+      const options = { ...SIZES, codec: "binary", ...(path ? { path } : {}) } as const;
+      const store = await open<unknown>(options as OpenOptions);
+      const churn = new Churn(store);
+      for (const accesses of runtimeShare([3, 40, 200, 900, 3000, 90], kind)) {
+        for (let i = 0; i < KEY_COUNT / BURST; i++) await churn.turn();
+        for (const key of [...churn.expected.keys()].filter((key) => key % 5 !== 0)) {
+          churn.expected.delete(key);
+          void store.delete(`key ${key}`);
+        }
+        churn.orders.give(AGENT_DPM, kind, accesses);
+        await store.compact().catch((error) => assert.instance(error, SnapshotError));
+        churn.check();
+      }
+      await until(() => !churn.orders.isWaiting(AGENT_DPM) || store.compact().then(() => false));
+      await churn.turn();
+      await store.compact();
+      churn.check();
+      const pool = Pool.attach(checkHandle(store.share()).pool);
+      await checkOwners(pool);
+      await eventually(() => checkSegments(store, pool));
+      const contents = await contentsOf(store);
+      await store.close();
+      if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
+    }
+  });
+
   test(`a DPM processor that ${name} during a backup is reported, and the next one is written`, async () => {
     for (const durability of runtimeShare(["memory", "os", "os"] as const, kind)) {
       await using store = await open<number>({ ...SIZES, path: temporaryPath(), durability });

@@ -17,6 +17,8 @@ const SECTOR_BYTES = 512;
 interface Write {
   readonly position: number;
   readonly bytes: Uint8Array;
+  /** The file ends there from then on, and nothing is written. */
+  readonly isEnd?: boolean;
 }
 
 /** A file's contents: as a program sees them, as they are synced, and the changes in between. */
@@ -57,6 +59,12 @@ class Contents {
   }
 
   apply(change: Write): void {
+    if (change.isEnd) {
+      // What comes behind a later end are zeros again.
+      this.#bytes.fill(0, change.position);
+      this.length = change.position;
+      return;
+    }
     const end = change.position + change.bytes.length;
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
@@ -184,6 +192,13 @@ export class MemoryDisk implements FileSystem {
     return length;
   }
 
+  truncate(file: number, byteLength: number): void {
+    this.#count("truncate");
+    const node = this.#opened(file);
+    if (byteLength > node.current.length) throw systemError("EINVAL", "it is not that long");
+    node.change({ position: byteLength, bytes: new Uint8Array(0), isEnd: true });
+  }
+
   sync(file: number): void {
     this.#count("sync");
     const node = this.#opened(file);
@@ -294,6 +309,7 @@ function nameOf(path: string): string {
 
 /** What arrived of a write: all of it, its first sectors, or any of its sectors. */
 function survivors(write: Write, random: Random): Write[] {
+  if (write.isEnd) return [write];
   const { position, bytes } = write;
   const mode = random.below(3);
   if (mode === 0) return [write];

@@ -8,6 +8,10 @@ import type { PlantedBug } from "./planted_bug.ts";
 const SHARED = "lib/dpm/shared_cleaners.ts";
 const CLEANER = "lib/dpm/cleaner.ts";
 const VICTIMS = "lib/dpm/victims.ts";
+const WITHHELD = "lib/pool/withheld_segments.ts";
+const CUT_TAIL = "test/persistence/cut_tail.test.ts";
+const WITHHELD_SEGMENTS = "test/unit/withheld_segments.test.ts";
+const COMPACTION = "test/unit/compaction.test.ts";
 const SHARED_CLEANERS = "test/unit/shared_cleaners.test.ts";
 const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
 
@@ -71,5 +75,66 @@ export const SPACE_BUGS: readonly PlantedBug[] = [
     file: "lib/pool/segment_table.ts",
     edits: [["control[at + SEGMENT_BIRTH] = Atomics.add(control, SEGMENTS_OPENED, 1);", ""]],
     caughtBy: ["test/unit/victims.test.ts"],
+  },
+  {
+    name: "segments at the end are cut off while others may take them",
+    breaks: "I10",
+    file: WITHHELD,
+    edits: [[
+      "this.segments.push(segment as SegmentId); } return 0;",
+      "this.#free.add(segment as SegmentId); } return 0;",
+    ]],
+    caughtBy: [CUT_TAIL],
+  },
+  {
+    name: "a segment that another thread has taken is withheld",
+    breaks: "I10",
+    file: "lib/pool/free_segments.ts",
+    edits: [["if ((word & bit) !== 0) return true; //", "if (word !== bit) return true; //"]],
+    caughtBy: [WITHHELD_SEGMENTS],
+  },
+  {
+    name: "a permit for a segment that was gone is not given back",
+    breaks: "the set of free segments",
+    file: "lib/pool/free_segments.ts",
+    edits: [["Atomics.add(this.#control, FREE_SEGMENT_COUNT, 1); return false;", "return false;"]],
+    caughtBy: [WITHHELD_SEGMENTS],
+  },
+  {
+    name: "withheld segments are not given back",
+    breaks: "the set of free segments",
+    file: WITHHELD,
+    edits: [["this.#free.add(segment);", ""]],
+    caughtBy: [WITHHELD_SEGMENTS, CUT_TAIL],
+  },
+  {
+    name: "one segment too many is cut off",
+    breaks: "I3",
+    file: "lib/persistence/checkpointer.ts",
+    edits: [[
+      "withheld.withholdTail() * segmentBytes",
+      "(withheld.withholdTail() - 6) * segmentBytes",
+    ]],
+    caughtBy: [CUT_TAIL],
+  },
+  {
+    name: "the end is cut off before the checkpoint is in its place",
+    breaks: "I3",
+    file: "lib/persistence/checkpointer.ts",
+    edits: [
+      ["this.#cutTail(); removeOtherImages", "removeOtherImages"],
+      [
+        "sealCheckpoint(checkpoint); try {",
+        "sealCheckpoint(checkpoint); this.#segments.releasePending(pending); this.#cutTail(); try {",
+      ],
+    ],
+    caughtBy: [CUT_TAIL],
+  },
+  {
+    name: "compaction moves what is at the pool's start",
+    breaks: "compaction.ts",
+    file: "lib/dpm/compaction.ts",
+    edits: [["while (--this.#end > target)", "while (--this.#end >= 0)"]],
+    caughtBy: [COMPACTION],
   },
 ];

@@ -31,6 +31,14 @@ export const TURN_BUGS: readonly PlantedBug[] = [
     inTest: "a batch of 1,024",
   },
   {
+    name: "clear blocks until there is room for its requests",
+    breaks: "turns of the event loop",
+    file: "lib/client/request_sender.ts",
+    edits: [["if (this.#sent.isCrowded) this.#defer(request); else if", "if"]],
+    caughtBy: [EVENT_LOOP],
+    inTest: "clear does not block",
+  },
+  {
     name: "flush does not wait for what a batch has not issued",
     breaks: "I4",
     file: "lib/store/batches.ts",

@@ -10,6 +10,7 @@ import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
+import type { LogSink } from "../../lib/log/log_sink.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import {
   FLAG_BINARY_KEY,
@@ -67,19 +68,23 @@ export class PoolFixture {
   #version = 0;
 
   /** Makes an empty pool, or works on one that exists. */
-  constructor(sizes: FixtureSizes = {}, pool: Pool = createPool(sizes)) {
+  constructor(
+    sizes: FixtureSizes = {},
+    pool: Pool = createPool(sizes),
+    file: LogSink | undefined = undefined,
+  ) {
     this.pool = pool;
     this.segments = new SegmentTable(this.pool);
     this.space = new IndexSpace(this.pool, AGENT);
     this.table = new SlotTable(this.pool, this.space);
-    this.log = new LogWriter(this.pool, this.segments, AGENT);
+    this.log = new LogWriter(this.pool, this.segments, AGENT, { file });
     this.reader = new OneSidedReader(this.pool, () => this.nowMs);
     this.keys = new KeyEncoder(...this.pool.hashKey);
   }
 
-  /** A writer of an existing pool. */
-  static over(pool: Pool): PoolFixture {
-    return new PoolFixture({}, pool);
+  /** A writer of an existing pool, which logs to a file if there is one. */
+  static over(pool: Pool, file?: LogSink): PoolFixture {
+    return new PoolFixture({}, pool, file);
   }
 
   /** Index of the descriptor of the slot that a hash belongs to. */

@@ -192,6 +192,18 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "CLEANING_MS_MAX",
+    places: {
+      "dpm_processors.ts DpmProcessors.#cleaningEnds": 2,
+    },
+  },
+  {
+    ends: "SEAL_TRIES_MAX tries for each KN",
+    places: {
+      "node_manager.ts NodeManager.sealOpenFrom": 1,
+    },
+  },
+  {
     ends: "NodeThread.stop, then LEAVE_MS_MAX",
     places: {
       "scaling.ts Scaling.#retire": 3,
@@ -250,7 +262,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dpm_processors.ts DpmProcessors.#run": 1,
       "dpm_processors.ts DpmProcessors.#runSurely": 2,
       "dpm_processors.ts DpmProcessors.close": 3,
+      "dpm_processors.ts DpmProcessors.compact": 3,
       "dpm_processors.ts DpmProcessors.mergeLogs": 1,
+      "dpm_processors.ts DpmProcessors.releaseMemory": 1,
       "dpm_processors.ts DpmProcessors.sync": 1,
       "parallel_restore.ts inPieces": 1,
       "parallel_restore.ts restoreInParallel": 3,
@@ -300,6 +314,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cleaning_space.ts CleaningSpace.#cleanOne": 1,
       "cleaner.ts Cleaner.cleanOne": 1,
       "cleaner.ts Cleaner.doWork": 1,
+      "compaction.ts DownwardVictims.next": 1,
+      "dpm_tasks.ts compact": 1,
       "segment_tails.ts reopenLargest": 1,
     },
   },
@@ -307,10 +323,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "What was begun before, which ends; and what is begun: calls of functions that are " +
       "listed here",
     places: {
+      "compaction.ts compactStore": 6,
       "maintenance.ts Maintenance.#backup": 6,
       "maintenance.ts Maintenance.#close": 3,
       "maintenance.ts Maintenance.#end": 3,
       "maintenance.ts Maintenance.#exclusively": 1,
+      "maintenance.ts Maintenance.#imageBytes": 2,
       "maintenance.ts Maintenance.#snapshot": 3,
       "maintenance.ts Maintenance.addNode": 1,
       "maintenance.ts Maintenance.removeNode": 1,
@@ -370,6 +388,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "indexed_keys.ts IndexedKeys.slots": 2,
       "store.ts Store.backup": 1,
       "key_access.ts KeyAccess.clear": 4,
+      "store.ts Store.compact": 1,
       "writes.ts StoreWrites.clear": 1,
       "near_reads.ts NearReads.entries": 3,
       "store.ts flushAll": 2,
@@ -441,7 +460,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cell_recovery.ts settleCell": 1,
       "executor.ts fenceExecutor": 1,
       "free_segments.ts FreeSegments.#clearLowest": 1,
-      "free_segments.ts FreeSegments.take": 2,
+      "free_segments.ts FreeSegments.#takePermit": 1,
+      "free_segments.ts FreeSegments.take": 1,
+      "withheld_segments.ts WithheldSegments.giveBack": 1,
       "index_space.ts IndexSpace.allocateExtent": 1,
       "log_file.ts LogFile.#noteSynced": 1,
     },
@@ -479,6 +500,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "far_node.ts FarNode.#drain": 1,
       "far_node.ts FarNode.#refuseAll": 1,
       "flush_waiters.ts FlushWaiters.noteEnd": 1,
+      "request_sender.ts RequestSender.#sendDeferred": 1,
       "frame_replay.ts Replay.#frame": 1,
       "frame_replay.ts Replay.#replay": 1,
       "frame_replay.ts Replay.#searchBehind": 1,

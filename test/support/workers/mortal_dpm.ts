@@ -15,6 +15,8 @@ import { hookAtomics } from "../sim_atomics.ts";
 const NODE = -1;
 const HOLDING: readonly DpmTask["kind"][] = [
   "clean",
+  "compact",
+  "release",
   "checkpoint",
   "snapshot",
   "backup",
