@@ -38,7 +38,7 @@ test("what was written after the last snapshot is gone, and nothing else", async
   assert.is(await child.message(0), "ready");
   child.kill();
   assert.is((await child.ended()).signal, "SIGKILL");
-  await using store = await open<unknown>({ path, durability: "memory" });
+  await using store = await open<unknown>({ keys: "mixed", path, durability: "memory" });
   assert.is(await generationOf(store), 1);
   assert.is(await store.get("only in the snapshot"), 1);
   assert.is(await store.has("not in the snapshot"), false);
@@ -61,7 +61,7 @@ test("killed at any moment, it is one generation, of a snapshot that had begun",
     const said = messages as { begun?: number; ended?: number }[];
     const begun = Math.max(lastEnded, ...said.map((message) => message.begun ?? 0));
     const ended = Math.max(lastEnded, ...said.map((message) => message.ended ?? 0));
-    const store = await open<unknown>({ path, durability: "memory" });
+    const store = await open<unknown>({ keys: "mixed", path, durability: "memory" });
     const generation = await generationOf(store);
     const context =
       `generation ${generation}, ${begun} begun, ${ended} ended, seed ${SEED} ${output}`;
