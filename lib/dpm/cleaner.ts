@@ -135,7 +135,8 @@ export class Cleaner {
    *
    * @param log where live records go, and nothing else
    * @param clock tells the time in milliseconds since the epoch; expired records are not moved
-   * @param victims decides which segment is cleaned next, in a pool that does not evict
+   * @param victims decides which segment is cleaned next, and then nothing is dropped;
+   *   undefined: by eviction in a pool that evicts, by cost and benefit in any other
    */
   constructor(
     pool: Pool,
@@ -143,15 +144,15 @@ export class Cleaner {
     table: SlotTable,
     log: LogWriter,
     clock: () => number,
-    victims: VictimPolicy = new CostBenefit(pool, segments),
+    victims?: VictimPolicy,
   ) {
     this.#pool = pool;
     this.#segments = segments;
     this.#table = table;
     this.#log = log;
     this.#clock = clock;
-    this.#eviction = Eviction.of(pool, segments, log.agent);
-    this.#victims = this.#eviction ?? victims;
+    this.#eviction = victims === undefined ? Eviction.of(pool, segments, log.agent) : undefined;
+    this.#victims = victims ?? this.#eviction ?? new CostBenefit(pool, segments);
     this.#agentAt = pool.agentAt(log.agent);
   }
 

@@ -287,6 +287,18 @@ test("a pool of few segments is no cache", async () => {
   assert.is(store.count, 0, "and can be opened as before");
 });
 
+test("compaction moves what is there, and drops nothing", async () => {
+  await using store = await open<Uint8Array>({ ...TINY, capacity: "1MiB" });
+  for (let i = 0; i < 3000; i++) await store.put(`key ${i}`, valueOf(i));
+  for (let i = 0; i < 3000; i++) if (i % 10 !== 0) await store.delete(`key ${i}`);
+  const { evicted } = store.stats();
+  const count = store.count;
+  await store.compact();
+  assert.is(store.count, count);
+  assert.is(store.stats().evicted, evicted);
+  assert.is(tagOf(store.getSync("key 2990")!), 2990);
+});
+
 test("an attached thread's reads count, too", async () => {
   await using store = await open<Uint8Array>(TINY);
   await using other = await attach<Uint8Array>(store.share(), { codec: "binary" });

@@ -123,6 +123,23 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     caughtBy: [LOGGED],
   },
   {
+    name: "compaction drops what was not read",
+    breaks: "the promise of a cache",
+    file: CLEANER,
+    edits: [
+      [
+        "victims === undefined ? Eviction.of(pool, segments, log.agent) : undefined;",
+        "Eviction.of(pool, segments, log.agent);",
+      ],
+      [
+        "victims ?? this.#eviction ?? new CostBenefit",
+        "this.#eviction ?? victims ?? new CostBenefit",
+      ],
+    ],
+    caughtBy: [API],
+    inTest: "compaction moves",
+  },
+  {
     name: "a slot is not cleared whose keys were all dropped",
     breaks: "I3",
     file: "lib/store/indexed_keys.ts",
