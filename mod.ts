@@ -41,17 +41,25 @@ export type { CachePolicy } from "./lib/cache/cache.ts";
 export type { OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
-export { StoreOperations } from "./lib/store/store_operations.ts";
+export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
+export { DerivedOperations, type HoldsNumbers } from "./lib/store/derived_operations.ts";
+export { ReadOperations } from "./lib/store/read_operations.ts";
 export type { Entry } from "./lib/store/entry.ts";
+export type { AbortOptions } from "./lib/store/abort.ts";
 export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";
 export type {
   BoundedIncrementOptions,
   IncrementOptions,
   IterationOptions,
+  IterationSyncOptions,
+  PutEntry,
+  PutManyOptions,
   PutOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
   ReadOptions,
   TouchOptions,
-} from "./lib/store/arguments.ts";
+} from "./lib/store/method_options.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
@@ -84,12 +92,14 @@ export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CompactReport } from "./lib/store/compaction.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
+export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";
 export type { Damage, RecoveryReport } from "./lib/persistence/frame_replay.ts";
 export type { DurabilityStats } from "./lib/store/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
-export type { Bytes } from "./lib/core/units.ts";
+export type { Bytes, ByteUnit } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";
 export {
+  type AnyDinomoError,
   CorruptionError,
   DecodeError,
   DinomoError,
@@ -102,6 +112,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   InvalidValueError,
+  isDinomoError,
   NodeFailedError,
   NotANumberError,
   PathError,

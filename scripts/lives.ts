@@ -30,7 +30,7 @@ const count = Number(positionals[0] ?? LIVES_DEFAULT);
 const keyCount = Math.ceil((CAPACITY_BYTES * Number(values.live)) / 100 / VALUE_BYTES);
 
 for (const placement of values.placement as LifeSizes["placement"][]) {
-  const sizes = { capacity: "16MiB", placement, keyCount, valueBytes: VALUE_BYTES };
+  const sizes: LifeSizes = { capacity: "16MiB", placement, keyCount, valueBytes: VALUE_BYTES };
   for (const [name, run] of LIFE_KINDS) {
     if (values.kind !== undefined && !name.includes(values.kind)) continue;
     const startMs = performance.now();

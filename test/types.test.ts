@@ -4,18 +4,29 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 import {
+  attach,
+  type Bytes,
   type CustomCodec,
   DELETE,
+  type DinomoErrorCode,
   type Entry,
+  InvalidKeyError,
+  isDinomoError,
   KEEP,
   type Key,
+  Namespace,
   open,
   type OpenOptions,
   type ScaleReport,
   Store,
+  type StoreHandle,
+  StoreOperations,
   type StoreStats,
 } from "../mod.ts";
 
@@ -51,7 +62,7 @@ test("values have the type that open was given", async () => {
   assertType<Equal<typeof stored, User>>();
   assert.is(stored.visits, 2);
   for await (const [key, user] of store.entries({ prefix: "a" })) {
-    assertType<Equal<typeof key, Key>>();
+    assertType<Equal<typeof key, string>>();
     assertType<Equal<typeof user, User>>();
     assert.is(user.visits, 2);
   }
@@ -108,6 +119,150 @@ test("a codec of the application's own gives its type", async () => {
   assertType<Equal<typeof store, Store<Date>>>();
   await store.put("a", new Date(5));
   assert.equal(await store.get("a"), new Date(5));
+});
+
+test("keys have the type that open was told", async () => {
+  const keys = async <K extends Key>(store: Store<number, K>, key: K): Promise<K> => {
+    await store.put(key, 1);
+    for await (const found of store.keys()) return found;
+    throw new Error("there is none");
+  };
+  await using strings = await open<number>({ ...SIZES, keys: "string" });
+  assertType<Equal<typeof strings, Store<number, string>>>();
+  await using bytes = await open<number>({ ...SIZES, keys: "bytes" });
+  assertType<Equal<typeof bytes, Store<number, Uint8Array>>>();
+  await using mixed = await open<number>({ ...SIZES, keys: "mixed" });
+  assertType<Equal<typeof mixed, Store<number, Key>>>();
+  await using binary = await open({ ...SIZES, codec: "binary", keys: "bytes" });
+  assertType<Equal<typeof binary, Store<Uint8Array, Uint8Array>>>();
+  for await (const [key] of bytes.entries()) assertType<Equal<typeof key, Uint8Array>>();
+  assert.is(await keys(strings, "a"), "a");
+  assert.equal(await keys(bytes, Uint8Array.of(1)), Uint8Array.of(1));
+  assert.equal(await keys(mixed, Uint8Array.of(1)), Uint8Array.of(1));
+  const view = bytes.namespace<User>(Uint8Array.of(2));
+  assertType<Equal<typeof view, Namespace<User, Uint8Array>>>();
+  const users = strings.namespace<User>("user:");
+  assertType<Equal<typeof users, Namespace<User>>>();
+});
+
+test("a handle carries the types of its store", async () => {
+  await using store = await open<User>({ ...SIZES, keys: "mixed" });
+  const handle = store.share();
+  assertType<Equal<typeof handle, StoreHandle<User, Key>>>();
+  await using other = await attach(handle);
+  assertType<Equal<typeof other, Store<User, Key>>>();
+  // One that has come by a message is of unknown types, and attach is told.
+  await using told = await attach<number>(structuredClone(handle) as unknown as StoreHandle);
+  assertType<Equal<typeof told, Store<number>>>();
+  assert.equal(Object.keys(handle).filter((name) => name === "dinomo"), ["dinomo"]);
+});
+
+test("the code of an error tells its class", async () => {
+  await using store = await open<number>(SIZES);
+  const error: unknown = await store.put("", 1).catch((reason: unknown) => reason);
+  assert.is(isDinomoError(error), true);
+  assert.is(isDinomoError(new Error("of another kind")), false);
+  if (!isDinomoError(error)) return;
+  assertType<Equal<typeof error.code, DinomoErrorCode>>();
+  if (error.code === "DINOMO_CORRUPTION") assertType<Equal<typeof error.offset, number>>();
+  if (error.code === "DINOMO_DECODE") assertType<Equal<typeof error.key, Key | undefined>>();
+  assert.is(error.code, "DINOMO_INVALID_KEY");
+  if (error.code === "DINOMO_INVALID_KEY") {
+    assertType<Equal<typeof error, InvalidKeyError>>();
+    assert.instance(error, InvalidKeyError);
+  }
+});
+
+test("increment is there where numbers may be", async () => {
+  await using numbers = await open<number>(SIZES);
+  await using some = await open<number | string>(SIZES);
+  await using any = await open(SIZES);
+  for (const store of [numbers, some, any]) {
+    assert.is(await store.namespace<number>("n").increment("a"), 1);
+  }
+  assert.equal(
+    [await numbers.increment("a"), some.incrementSync("a"), (await any.incrementEntry("a")).value],
+    [1, 1, 1],
+  );
+});
+
+test("an option that is undefined is as if it were absent", async () => {
+  const none = undefined;
+  const absent: OpenOptions<number> = {
+    path: none,
+    nodes: none,
+    autoscale: none,
+    statistics: none,
+    clients: none,
+    capacity: none,
+    segmentBytes: none,
+    keys: none,
+    codec: none,
+    durability: none,
+    checkpointBytes: none,
+    repair: none,
+    onProgress: none,
+    spin: none,
+    help: none,
+    ringBytes: none,
+    inFlight: none,
+    dpmThreads: none,
+    prefault: none,
+    cache: none,
+    keepAlive: none,
+    workers: none,
+    placement: none,
+    roundTripMicros: none,
+    cachePolicy: none,
+    backlog: none,
+  };
+  await using store = await open<number>({ ...absent, ...SIZES });
+  await using parts = await open<number>({
+    ...SIZES,
+    workers: { node: none, dpm: none },
+    autoscale: { max: 2, min: none, slo: { meanMicros: 9, p99Micros: none }, log: none },
+  });
+  await parts.put("a", 1);
+  await using other = await attach(store.share(), { codec: none, cache: none, keepAlive: none });
+  const never = { ttl: none, expiresAt: none, durability: none };
+  await other.put("a", 1, never);
+  await store.putMany([["b", 2, never], ["c", 3, none]], { ...never, signal: none });
+  await store.update("a", () => 1, never);
+  await store.increment("a", none, { ...never, ttlIfNew: none });
+  await store.increment("a", 1, { ...never, min: none, max: none });
+  assert.equal(
+    await store.getMany(["a"], { consistent: none, onDecodeError: none, signal: none }),
+    [3],
+  );
+  assert.is((await store.getEntry("a"))!.expiresAt, none);
+  for await (const _ of store.keys({ prefix: none, signal: none, onDecodeError: none })) break;
+  await store.clear({ signal: none });
+  await store.scale(1, { signal: none });
+  const listener = () => {};
+  store.addEventListener("nodeadded", listener, { once: none, signal: none });
+});
+
+test("a store has what the README says, and nothing else that an application sees", () => {
+  const readme = readFileSync(join(PROJECT_ROOT, "README.md"), "utf8");
+  for (const prototype of [Store.prototype, StoreOperations.prototype, Namespace.prototype]) {
+    for (const name of Object.getOwnPropertyNames(prototype)) {
+      if (name === "constructor") continue;
+      assert.ok(new RegExp(`\\b${name}\\b`).test(readme), `${name} is described`);
+    }
+  }
+});
+
+test("each way to call open has a documentation of its own, which editors show", () => {
+  const source = readFileSync(join(PROJECT_ROOT, "lib", "store", "open.ts"), "utf8");
+  const parts = source.split(/^export function open</m);
+  assert.is(parts.length, 5);
+  for (const before of parts.slice(0, -1)) {
+    const comment = before.slice(before.lastIndexOf("/**"));
+    for (const part of [/Opens a store/, /@param options/, /@throws \{PathError\}/, /@example/]) {
+      assert.match(comment, part);
+    }
+    assert.ok(comment.trimEnd().endsWith("*/"), "it stands right before the signature");
+  }
 });
 
 /** What must not compile; never called. */
@@ -167,11 +322,43 @@ export async function misuse(store: Store<User>, bytes: Store<Uint8Array>): Prom
   await open<User>({ codec: { encode: (value: Date) => new Uint8Array(+value), decode: () => 5 } });
   // @ts-expect-error half a codec
   await open<User>({ codec: { encode: () => new Uint8Array(1) } });
+  // @ts-expect-error a size has a unit that there is
+  await open({ capacity: "lots" });
+  // @ts-expect-error a size has a unit that there is
+  const size: Bytes = "64 Mebibytes";
+  // @ts-expect-error only numbers are incremented
+  await store.increment("a");
+  // @ts-expect-error only numbers are incremented
+  store.incrementSync("a", 1, { max: 5 });
+  // @ts-expect-error only numbers are incremented
+  await bytes.incrementEntry("a");
+  // @ts-expect-error a key is a string, unless open was told
+  await store.get(Uint8Array.of(1));
+  // @ts-expect-error a key is a string, unless open was told
+  await store.putMany([[Uint8Array.of(1), user]]);
+  // @ts-expect-error there is no such type of keys
+  await open({ keys: "numbers" });
+  // @ts-expect-error a store of strings, and not of bytes
+  const keyed: Store<User, Uint8Array> = store;
+  // @ts-expect-error the prefix has the type of the keys
+  store.namespace(Uint8Array.of(1));
+  // @ts-expect-error a namespace has values of its own type
+  await store.namespace<number>("n").put("a", user);
+  // @ts-expect-error the handle of a store of users
+  await attach<number>(store.share());
+  // @ts-expect-error options of an entry are those of a put
+  await store.putMany([["a", user, { signal: undefined }]]);
+  // @ts-expect-error a signal cannot end what has ended before it returns
+  store.getManySync(["a"], { signal: new AbortController().signal });
+  // @ts-expect-error change must not return a promise
+  store.updateSync("a", () => Promise.resolve(user));
+  // @ts-expect-error what the library does to a store is not for applications
+  store.fail(new Error());
   // @ts-expect-error there is no such durability
   const durable: OpenOptions = { durability: "tape" };
   // @ts-expect-error a worker module is a URL
   const workers: OpenOptions = { workers: { node: 5 } };
-  console.log(other, durable, workers);
+  console.log(other, durable, workers, size, keyed);
 }
 
 test.run();

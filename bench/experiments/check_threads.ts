@@ -65,10 +65,11 @@ function figuresOf(before: Float64Array, after: Float64Array): CheckedFigures {
 /** The same load on real threads. */
 async function measureThreads(nodeCount: number): Promise<CheckedFigures> {
   const { keyCount, warmUpOperations, operations } = PLAN;
-  await using store = await open<Uint8Array>({
+  await using store = await open<"bytes">({
     placement: "far",
     nodes: nodeCount,
     codec: "binary",
+    keys: "bytes",
     capacity: "512MiB",
     cache: cacheBytesOf(keyCount, CACHE_SHARE),
     cachePolicy: POLICY,
@@ -89,7 +90,7 @@ async function measureThreads(nodeCount: number): Promise<CheckedFigures> {
 }
 
 async function runClients(
-  store: Store<Uint8Array>,
+  store: Store<Uint8Array, Uint8Array>,
   clientCount: number,
   operations: number,
   zipf: Zipf,

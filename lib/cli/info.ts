@@ -41,6 +41,7 @@ function describeInfo(info: PoolInfo): string {
     ["checkpoint", String(info.checkpoint)],
     ["image", String(info.image)],
     ["codec", info.codec],
+    ["types of keys", info.keyTypes],
     ["capacity", formatBytes(info.capacityBytes)],
     ["segments", `${formatCount(count)} of ${formatBytes(info.segmentBytes)}`],
     ["segments used", formatCount(segments.used)],

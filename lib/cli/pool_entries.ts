@@ -9,12 +9,11 @@ import type { StructureStore } from "../codec/shared_structures.ts";
 import { BinaryCodec, JsonCodec } from "../codec/plain_codecs.ts";
 import type { Slot } from "../core/brands.ts";
 import { AssertionError } from "../core/assert.ts";
-import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import { type Key, KeyEncoder, keyOf } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { keyOf } from "../store/arguments.ts";
 import { toTaggedJson } from "./tagged_json.ts";
 import { printMessage, type Terminal } from "./terminal.ts";
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { SegmentId } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
+import type { KeyTypes } from "../core/key_types.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
 import { indexBytes } from "../index/index_space.ts";
@@ -34,6 +35,8 @@ export interface PoolInfo {
   /** See {@linkcode checkpoint}. */
   readonly image: number;
   readonly codec: layout.CodecName;
+  /** Types of the keys. */
+  readonly keyTypes: KeyTypes;
   readonly capacityBytes: number;
   readonly segmentBytes: number;
   readonly segments: { readonly used: number; readonly free: number };
@@ -72,6 +75,7 @@ export function gatherInfo(directory: string): PoolInfo {
     checkpoint: number,
     image,
     codec,
+    keyTypes: checkpoint.keys,
     capacityBytes: segmentBytes * segmentCount,
     segmentBytes,
     ...contentsOf(directory, checkpoint),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import { CorruptionError } from "../core/errors.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Damage, RecoveryReport } from "../persistence/frame_replay.ts";
@@ -30,7 +31,7 @@ code is 1: delete or overwrite them before you store anything else.`,
   rules: { "dry-run": { help: "only say what would be dropped" } },
   async run({ path, options }, terminal) {
     const isDryRun = options.has("dry-run");
-    const { directory, codec, recovery, lost } = await withPool(path, restoreDamaged);
+    const { directory, codec, keys, recovery, lost } = await withPool(path, restoreDamaged);
     if (recovery.damages.length === 0) {
       printLine(terminal, `${directory}: nothing to repair${describeTorn(recovery)}`);
       return ExitCode.FINE;
@@ -41,7 +42,7 @@ code is 1: delete or overwrite them before you store anything else.`,
       printMessage(terminal, `${directory}: damaged, and can be repaired`);
       return ExitCode.BAD_DATA;
     }
-    const damages = await repair(directory, codec);
+    const damages = await repair(directory, codec, keys);
     report(terminal, damages, "dropped");
     // Read again, from the files: what was repaired must be whole.
     const repaired = await withPool(directory, restoreRepaired);
@@ -55,6 +56,7 @@ code is 1: delete or overwrite them before you store anything else.`,
 interface RepairedPool {
   readonly directory: string;
   readonly codec: CodecName;
+  readonly keys: KeyTypes;
   readonly recovery: RecoveryReport;
   /**
    * Keys, as JSON, whose values cannot be decoded: those of msgpack may need the record with the
@@ -67,23 +69,30 @@ interface RepairedPool {
 async function restoreDamaged(directory: string): Promise<RepairedPool> {
   const { pool, codec, recovery } = whenRepairable(() => restoreInMemory(directory));
   const lost = recovery.damages.length === 0 ? [] : await undecodableKeys(pool, codec);
-  return { directory, codec, recovery, lost };
+  return { directory, codec, keys: keyTypesOf(pool.keyTypes)!, recovery, lost };
 }
 
 /** Restores a pool that has been repaired. */
 async function restoreRepaired(directory: string): Promise<RepairedPool> {
   const { pool, codec, recovery } = restoreInMemory(directory);
-  return { directory, codec, recovery, lost: await undecodableKeys(pool, codec) };
+  const keys = keyTypesOf(pool.keyTypes)!;
+  return { directory, codec, keys, recovery, lost: await undecodableKeys(pool, codec) };
 }
 
 /**
  * Opens the pool and closes it: what is dropped is dropped by `open`, which reads everything
  * afresh.
  */
-async function repair(path: string, codec: CodecName): Promise<readonly Damage[]> {
+async function repair(
+  path: string,
+  codec: CodecName,
+  keys: KeyTypes,
+): Promise<readonly Damage[]> {
   const { open } = await import("../store/open.ts");
   const store = await open<unknown>({
     path,
+    // Whatever they are: nothing is put.
+    keys: keys as "mixed",
     repair: true,
     durability: "os",
     codec: codec === "custom" ? BYTES_OF_CUSTOM_CODEC : codec,

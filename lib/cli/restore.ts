@@ -12,12 +12,18 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import type { CodecOption, CustomCodec } from "../codec/codec.ts";
 import { DinomoError, PathError, StoreClosedError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
+import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
+import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
+import { Pool } from "../pool/pool.ts";
+import { checkHandle } from "../store/handle.ts";
+import type { Bytes } from "../core/units.ts";
 import { CODEC_NUMBERS, type CodecName } from "../persistence/checkpoint_layout.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import { CHECKPOINT_FILE } from "../persistence/pool_directory.ts";
 import type { Durability } from "../pool/durability.ts";
 import type { OpenOptions } from "../store/options.ts";
-import type { Store } from "../store/store.ts";
+import { controlsOf, type Store } from "../store/store.ts";
 import type { Command } from "./command.ts";
 import { choiceOf } from "./command_line.ts";
 import { ExitCode } from "./exit_codes.ts";
@@ -28,6 +34,7 @@ import { printLine, printMessage, Progress } from "./terminal.ts";
 
 /** Lines after which the progress is shown. */
 const PROGRESS_LINES = 10_000;
+const KEY_TYPES = Object.keys(KEY_TYPE_NUMBERS) as KeyTypes[];
 const CODECS = Object.keys(CODEC_NUMBERS) as CodecName[];
 
 /** Bytes as they are, for a pool whose codec only the application has. */
@@ -49,6 +56,10 @@ complete. A line that is not one of a dump ends the restore, with its number, an
 left. A restore that was killed leaves "<path>.restoring": remove it, and start again.`,
   rules: {
     input: { value: "<file>", help: "read a file instead of the standard input" },
+    keys: {
+      value: "<types>",
+      help: `${KEY_TYPES.join(", ")}: types of the keys; default: those of the dump`,
+    },
     codec: { value: "<name>", help: `${CODECS.join(", ")}; default: msgpack` },
     capacity: { value: "<size>", help: "bytes of the log, such as 64MiB; default: 1GiB" },
     "segment-bytes": { value: "<size>", help: "bytes of a segment, a power of two" },
@@ -70,7 +81,7 @@ left. A restore that was killed leaves "<path>.restoring": remove it, and start 
     const progress = new Progress(terminal, "restore: ", options.has("progress"));
     const { keys, expired } = await intoDirectory(unfinished, directory, async () => {
       const store = await openNew(unfinished, codec, options);
-      return await fill(store, codec, input, progress);
+      return await fill(store, codec, input, progress, options.has("keys"));
     });
     if (expired > 0) {
       printMessage(terminal, `${counted(expired, "key")} had expired, and been left out`);
@@ -84,27 +95,30 @@ async function openNew(
   path: string,
   codec: CodecName,
   given: ReadonlyMap<string, string>,
-): Promise<Store<unknown>> {
+): Promise<Store<unknown, Key>> {
   const { open } = await import("../store/open.ts");
   const values: CodecOption<unknown> = codec === "custom" ? BYTES_OF_CUSTOM_CODEC : codec;
-  const options: OpenOptions = {
+  const options: OpenOptions<unknown, "mixed"> = {
     path,
+    // Without a choice what the lines have decides in the end.
+    keys: choiceOf(given, "keys", KEY_TYPES, "mixed") as "mixed",
     codec: values,
     durability: (given.get("durability") ?? "memory") as Durability,
   };
   const capacity = given.get("capacity");
   const segmentBytes = given.get("segment-bytes");
-  if (capacity !== undefined) options.capacity = capacity;
-  if (segmentBytes !== undefined) options.segmentBytes = segmentBytes;
-  return await open<unknown>(options);
+  if (capacity !== undefined) options.capacity = capacity as Bytes;
+  if (segmentBytes !== undefined) options.segmentBytes = segmentBytes as Bytes;
+  return await open<unknown>({ ...options, keys: options.keys! });
 }
 
 /** Stores every line; closes the store, which writes a checkpoint only if all went well. */
 async function fill(
-  store: Store<unknown>,
+  store: Store<unknown, Key>,
   codec: CodecName,
   input: AsyncIterable<Uint8Array>,
   progress: Progress,
+  areKeysGiven: boolean,
 ): Promise<{ keys: number; expired: number }> {
   const writer = new RestoreWriter(store, codec);
   try {
@@ -113,18 +127,25 @@ async function fill(
       if (line.number % PROGRESS_LINES === 0) progress.count(line.number, "lines");
     }
     await writer.flush();
+    if (!areKeysGiven) setKeyTypes(store, writer.keyTypes);
     return { keys: store.count, expired: writer.expiredCount };
   } catch (error) {
     const reason = error instanceof DinomoError
       ? error
       : new StoreClosedError("the restore has failed");
     // So closing it writes no checkpoint of what is incomplete.
-    store.fail(reason);
+    controlsOf(store).fail(reason);
     throw error;
   } finally {
     progress.end();
     await store.close();
   }
+}
+
+/** Has a store, of which no other thread uses the keys, remember what types they have. */
+function setKeyTypes(store: Store<unknown, Key>, types: number): void {
+  const { control } = Pool.attach(checkHandle(store.share()).pool);
+  control[HEADER_KEY_TYPES] = types || KEY_TYPE_NUMBERS.string;
 }
 
 /** Gives a directory its name when `make` has filled it, or removes it. */

@@ -5,6 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { DinomoError, InvalidValueError, PoolFullError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
+import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import { epochMs } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Store } from "../store/store.ts";
@@ -22,13 +24,15 @@ type Numbered = DumpLine & { readonly number: number };
 export class RestoreWriter {
   /** Lines whose key had expired. */
   expiredCount = 0;
-  readonly #store: Store<unknown>;
+  /** Types of the keys that were stored, as bits of `KEY_TYPE_NUMBERS`. */
+  keyTypes = 0;
+  readonly #store: Store<unknown, Key>;
   readonly #codec: CodecName;
   #batch: Numbered[] = [];
   #chars = 0;
 
   /** Stores lines in a store with that codec. */
-  constructor(store: Store<unknown>, codec: CodecName) {
+  constructor(store: Store<unknown, Key>, codec: CodecName) {
     this.#store = store;
     this.#codec = codec;
   }
@@ -42,7 +46,7 @@ export class RestoreWriter {
   async add({ number, text }: Line): Promise<void> {
     const line = atLine(number, () => this.#parse(text));
     if (line.expiresAtMs <= epochMs()) this.expiredCount += 1;
-    else this.#batch.push({ ...line, number });
+    else this.#push({ ...line, number });
     this.#chars += text.length;
     if (this.#batch.length >= BATCH_LINES || this.#chars >= BATCH_CHARS) await this.flush();
   }
@@ -56,6 +60,11 @@ export class RestoreWriter {
       await this.#put(lines);
       lines = this.#misdated(lines);
     }
+  }
+
+  #push(line: Numbered): void {
+    this.#batch.push(line);
+    this.keyTypes |= KEY_TYPE_NUMBERS[typeof line.key === "string" ? "string" : "bytes"];
   }
 
   #parse(text: string): DumpLine {

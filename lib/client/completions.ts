@@ -143,8 +143,18 @@ export class OutcomeCompletion implements Completion {
   }
 }
 
+/** Takes the ends of many requests. */
+export interface Batch extends Completion {
+  settle(status: number, detail?: number): void;
+  /** Expects one more request. */
+  expect(): void;
+  fail(error: unknown): void;
+  /** Takes an error that none of the expected requests has ended with. */
+  refuse(error: unknown): void;
+}
+
 /** Settles one promise for many requests, once all have ended. */
-export class BatchCompletion implements Completion {
+export class BatchCompletion implements Batch {
   readonly promise: Promise<void>;
   #resolve!: Resolve<void>;
   #reject!: Reject;
@@ -158,7 +168,6 @@ export class BatchCompletion implements Completion {
     });
   }
 
-  /** Expects one more request. */
   expect(): void {
     this.#openCount += 1;
   }
@@ -178,7 +187,6 @@ export class BatchCompletion implements Completion {
     this.#close();
   }
 
-  /** Takes an error that none of the expected requests has ended with. */
   refuse(error: unknown): void {
     this.#error ??= error;
   }
@@ -191,14 +199,47 @@ export class BatchCompletion implements Completion {
   }
 }
 
+/** Many requests that a synchronous caller waits for. */
+export class SyncBatch implements Batch {
+  #openCount = 0;
+  #error: unknown;
+
+  get isSettled(): boolean {
+    return this.#openCount === 0;
+  }
+
+  expect(): void {
+    this.#openCount += 1;
+  }
+
+  settle(status: number, detail = 0): void {
+    this.#error ??= errorOf(status, detail);
+    this.#openCount -= 1;
+  }
+
+  fail(error: unknown): void {
+    this.refuse(error);
+    this.#openCount -= 1;
+  }
+
+  refuse(error: unknown): void {
+    this.#error ??= error;
+  }
+
+  /** Throws the first error that one of them has ended with, if there was one. */
+  throwError(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+}
+
 /** One of the requests of a batch, whose own outcome counts. */
 export class ItemCompletion implements Completion {
-  readonly #batch: BatchCompletion;
+  readonly #batch: Batch;
   readonly #outcomes: boolean[];
   readonly #index: number;
 
   /** Writes whether the request was applied into a list. */
-  constructor(batch: BatchCompletion, outcomes: boolean[], index: number) {
+  constructor(batch: Batch, outcomes: boolean[], index: number) {
     this.#batch = batch;
     this.#outcomes = outcomes;
     this.#index = index;

@@ -32,16 +32,16 @@ export type DinomoErrorCode =
   | "DINOMO_SNAPSHOT";
 
 /** Base class of everything the store refuses or reports. */
-export class DinomoError extends Error {
+export class DinomoError<Code extends DinomoErrorCode = DinomoErrorCode> extends Error {
   static {
     this.prototype.name = "DinomoError";
   }
 
   /** Stable identifier of the kind of error, safe to compare against. */
-  readonly code: DinomoErrorCode;
+  readonly code: Code;
 
   /** Makes an error with a stable code; `options.cause` keeps the underlying error. */
-  constructor(code: DinomoErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
@@ -57,10 +57,10 @@ export class DinomoError extends Error {
 }
 
 /**
- * A key that is not a well-formed string or bytes of 1 to 1024 bytes. Thrown before anything
+ * A key that is not a well-formed string or bytes of 1 to 2048 bytes. Thrown before anything
  * happens.
  */
-export class InvalidKeyError extends DinomoError {
+export class InvalidKeyError extends DinomoError<"DINOMO_INVALID_KEY"> {
   static {
     this.prototype.name = "InvalidKeyError";
   }
@@ -72,7 +72,7 @@ export class InvalidKeyError extends DinomoError {
 }
 
 /** A value that the codec cannot represent. Thrown before anything happens. */
-export class InvalidValueError extends DinomoError {
+export class InvalidValueError extends DinomoError<"DINOMO_INVALID_VALUE"> {
   static {
     this.prototype.name = "InvalidValueError";
   }
@@ -84,7 +84,7 @@ export class InvalidValueError extends DinomoError {
 }
 
 /** A record that would not fit into one segment. Thrown before anything happens. */
-export class ValueTooLargeError extends DinomoError {
+export class ValueTooLargeError extends DinomoError<"DINOMO_VALUE_TOO_LARGE"> {
   static {
     this.prototype.name = "ValueTooLargeError";
   }
@@ -96,7 +96,7 @@ export class ValueTooLargeError extends DinomoError {
 }
 
 /** An option of `open` that is unknown, malformed, out of range, or contradicts another. */
-export class InvalidOptionError extends DinomoError {
+export class InvalidOptionError extends DinomoError<"DINOMO_INVALID_OPTION"> {
   static {
     this.prototype.name = "InvalidOptionError";
   }
@@ -108,7 +108,7 @@ export class InvalidOptionError extends DinomoError {
 }
 
 /** An argument of a method, other than a key or a value, that breaks its rule. */
-export class InvalidArgumentError extends DinomoError {
+export class InvalidArgumentError extends DinomoError<"DINOMO_INVALID_ARGUMENT"> {
   static {
     this.prototype.name = "InvalidArgumentError";
   }
@@ -120,7 +120,7 @@ export class InvalidArgumentError extends DinomoError {
 }
 
 /** `increment` met a stored value that is not a finite number. The value is unchanged. */
-export class NotANumberError extends DinomoError {
+export class NotANumberError extends DinomoError<"DINOMO_NOT_A_NUMBER"> {
   static {
     this.prototype.name = "NotANumberError";
   }
@@ -132,7 +132,7 @@ export class NotANumberError extends DinomoError {
 }
 
 /** The codec failed on the stored bytes: they were written by another codec. */
-export class DecodeError extends DinomoError {
+export class DecodeError extends DinomoError<"DINOMO_DECODE"> {
   static {
     this.prototype.name = "DecodeError";
   }
@@ -165,7 +165,7 @@ function nameOfKey(key: string | Uint8Array): string {
  * The pool holds as much live data as it may. Nothing was written; deletes and overwrites still
  * work.
  */
-export class PoolFullError extends DinomoError {
+export class PoolFullError extends DinomoError<"DINOMO_POOL_FULL"> {
   static {
     this.prototype.name = "PoolFullError";
   }
@@ -181,7 +181,7 @@ export class PoolFullError extends DinomoError {
  * of the key space, and its thread neither goes on nor ends. Reads go on. The message says whether
  * the change may have been made.
  */
-export class UnavailableError extends DinomoError {
+export class UnavailableError extends DinomoError<"DINOMO_UNAVAILABLE"> {
   static {
     this.prototype.name = "UnavailableError";
   }
@@ -193,7 +193,7 @@ export class UnavailableError extends DinomoError {
 }
 
 /** A method that only the thread that opened the store can call. */
-export class HostOnlyError extends DinomoError {
+export class HostOnlyError extends DinomoError<"DINOMO_HOST_ONLY"> {
   static {
     this.prototype.name = "HostOnlyError";
   }
@@ -205,7 +205,7 @@ export class HostOnlyError extends DinomoError {
 }
 
 /** As many threads use the store as its option `clients` allows. */
-export class TooManyClientsError extends DinomoError {
+export class TooManyClientsError extends DinomoError<"DINOMO_TOO_MANY_CLIENTS"> {
   static {
     this.prototype.name = "TooManyClientsError";
   }
@@ -217,7 +217,7 @@ export class TooManyClientsError extends DinomoError {
 }
 
 /** A method that only a store with `placement: "far"` has a use for. */
-export class FarOnlyError extends DinomoError {
+export class FarOnlyError extends DinomoError<"DINOMO_FAR_ONLY"> {
   static {
     this.prototype.name = "FarOnlyError";
   }
@@ -229,7 +229,7 @@ export class FarOnlyError extends DinomoError {
 }
 
 /** As many keys as there may be are owned by several KNs already. Nothing has changed. */
-export class TooManyReplicatedKeysError extends DinomoError {
+export class TooManyReplicatedKeysError extends DinomoError<"DINOMO_TOO_MANY_REPLICATED_KEYS"> {
   static {
     this.prototype.name = "TooManyReplicatedKeysError";
   }
@@ -241,7 +241,7 @@ export class TooManyReplicatedKeysError extends DinomoError {
 }
 
 /** The store was closed, by `close()` or because it failed, before the operation began. */
-export class StoreClosedError extends DinomoError {
+export class StoreClosedError extends DinomoError<"DINOMO_CLOSED"> {
   static {
     this.prototype.name = "StoreClosedError";
   }
@@ -253,7 +253,7 @@ export class StoreClosedError extends DinomoError {
 }
 
 /** A KN could not be started, or KNs have failed again and again. */
-export class NodeFailedError extends DinomoError {
+export class NodeFailedError extends DinomoError<"DINOMO_NODE_FAILED"> {
   static {
     this.prototype.name = "NodeFailedError";
   }
@@ -268,7 +268,7 @@ export class NodeFailedError extends DinomoError {
  * The `path` cannot be used: it is a file, not writable, holds something else, or a call of the
  * operating system has failed.
  */
-export class PathError extends DinomoError {
+export class PathError extends DinomoError<"DINOMO_PATH"> {
   static {
     this.prototype.name = "PathError";
   }
@@ -280,7 +280,7 @@ export class PathError extends DinomoError {
 }
 
 /** The pool at `path` is open already: in another process, or in this one. Nothing was changed. */
-export class PoolLockedError extends DinomoError {
+export class PoolLockedError extends DinomoError<"DINOMO_LOCKED"> {
   static {
     this.prototype.name = "PoolLockedError";
   }
@@ -294,7 +294,7 @@ export class PoolLockedError extends DinomoError {
 }
 
 /** A file in the pool's directory is not of this format or of a newer version of it. */
-export class FormatError extends DinomoError {
+export class FormatError extends DinomoError<"DINOMO_FORMAT"> {
   static {
     this.prototype.name = "FormatError";
   }
@@ -306,7 +306,7 @@ export class FormatError extends DinomoError {
 }
 
 /** A file of the pool is damaged. */
-export class CorruptionError extends DinomoError {
+export class CorruptionError extends DinomoError<"DINOMO_CORRUPTION"> {
   static {
     this.prototype.name = "CorruptionError";
   }
@@ -327,7 +327,7 @@ export class CorruptionError extends DinomoError {
  * Code that the store has called (`change`, a codec, a getter) has called it again in a way that
  * cannot end.
  */
-export class ReentrantCallError extends DinomoError {
+export class ReentrantCallError extends DinomoError<"DINOMO_REENTRANT"> {
   static {
     this.prototype.name = "ReentrantCallError";
   }
@@ -343,7 +343,7 @@ export class ReentrantCallError extends DinomoError {
  * store refuses all changes; reads go on. Opening it again recovers everything that was
  * acknowledged.
  */
-export class DurabilityError extends DinomoError {
+export class DurabilityError extends DinomoError<"DINOMO_DURABILITY"> {
   static {
     this.prototype.name = "DurabilityError";
   }
@@ -355,7 +355,7 @@ export class DurabilityError extends DinomoError {
 }
 
 /** A snapshot could not be written; the one before it is still valid. */
-export class SnapshotError extends DinomoError {
+export class SnapshotError extends DinomoError<"DINOMO_SNAPSHOT"> {
   static {
     this.prototype.name = "SnapshotError";
   }
@@ -364,6 +364,52 @@ export class SnapshotError extends DinomoError {
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_SNAPSHOT", message, options);
   }
+}
+
+/** Any error of the store: by its `code` TypeScript knows its class. */
+export type AnyDinomoError =
+  | CorruptionError
+  | DecodeError
+  | DurabilityError
+  | FarOnlyError
+  | FormatError
+  | HostOnlyError
+  | InvalidArgumentError
+  | InvalidKeyError
+  | InvalidOptionError
+  | InvalidValueError
+  | NodeFailedError
+  | NotANumberError
+  | PathError
+  | PoolFullError
+  | PoolLockedError
+  | ReentrantCallError
+  | SnapshotError
+  | StoreClosedError
+  | TooManyClientsError
+  | TooManyReplicatedKeysError
+  | UnavailableError
+  | ValueTooLargeError;
+
+/**
+ * Whether something that was thrown is an error of the store.
+ *
+ * @example
+ * ```ts
+ * import { isDinomoError, open } from "dinomo";
+ *
+ * await using store = await open<number>({ capacity: "64MiB" });
+ * try {
+ *   await store.put("", 1);
+ * } catch (error) {
+ *   if (!isDinomoError(error)) throw error;
+ *   if (error.code === "DINOMO_DECODE") console.log(error.key);
+ *   else console.log(error.code); // DINOMO_INVALID_KEY
+ * }
+ * ```
+ */
+export function isDinomoError(error: unknown): error is AnyDinomoError {
+  return error instanceof DinomoError;
 }
 
 /** Describes a value for an error message: its type and a short form of it. */

@@ -7,14 +7,28 @@
 import { types } from "node:util";
 import { describe, InvalidKeyError } from "./errors.ts";
 import { halfSipHash13 } from "./half_sip_hash.ts";
+import { KEY_TYPE_NUMBERS } from "./key_types.ts";
 import { KEY_BYTES_MAX } from "./limits.ts";
 
 /**
- * What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 1024 bytes.
+ * What callers may use as a key: a well-formed string (stored as UTF-8) or bytes, 1 to 2048 bytes.
  */
 export type Key = string | Uint8Array;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A key as it is stored. */
+export interface StoredKey {
+  readonly bytes: Uint8Array;
+  /** Whether it was given as bytes rather than as a string. */
+  readonly isBinary: boolean;
+}
+
+/** A stored key as the application has written it. */
+export function keyOf({ bytes, isBinary }: StoredKey): Key {
+  return isBinary ? bytes : decoder.decode(bytes);
+}
 
 /** Whether this machine stores the low byte first, as the pool's words and the image files do. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
@@ -35,9 +49,15 @@ export class KeyEncoder {
   readonly #bytes: Uint8Array;
   readonly #key0: number;
   readonly #key1: number;
+  readonly #types: number;
 
-  /** Makes an encoder for a pool's 64-bit hash key. */
-  constructor(key0: number, key1: number) {
+  /**
+   * Makes an encoder for a pool's 64-bit hash key.
+   *
+   * @param types of the keys that it takes, one of `KEY_TYPE_NUMBERS`
+   */
+  constructor(key0: number, key1: number, types: number = KEY_TYPE_NUMBERS.mixed) {
+    this.#types = types;
     this.#bytes = new Uint8Array(this.words.buffer);
     this.#key0 = key0 | 0;
     this.#key1 = key1 | 0;
@@ -51,8 +71,9 @@ export class KeyEncoder {
    */
   encode(key: Key): number {
     if (typeof key === "string") {
+      if (this.#types === KEY_TYPE_NUMBERS.bytes) throw keyTypeError(key, "a Uint8Array", "bytes");
       const length = key.length;
-      if (length === 0 || length > KEY_BYTES_MAX) throw keyLengthError(key);
+      if (length === 0 || length > KEY_BYTES_MAX) throw this.lengthError(key);
       // Short ASCII keys, the common case, are packed four characters to a word: entering the
       // TextEncoder costs more than the whole loop.
       const words = this.words;
@@ -78,7 +99,8 @@ export class KeyEncoder {
       if (seen > 0x7f) this.#encodeText(key);
       this.isBinary = false;
     } else if (isBytes(key)) {
-      if (key.length === 0 || key.length > KEY_BYTES_MAX) throw keyLengthError(key);
+      if (this.#types === KEY_TYPE_NUMBERS.string) throw keyTypeError(key, "a string", "string");
+      if (key.length === 0 || key.length > KEY_BYTES_MAX) throw this.lengthError(key);
       this.words[key.length >>> 2] = 0;
       this.#bytes.set(key);
       this.byteLength = key.length;
@@ -87,6 +109,18 @@ export class KeyEncoder {
       throw new InvalidKeyError(`key must be a string or a Uint8Array, got ${describe(key)}`);
     }
     return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, this.byteLength);
+  }
+
+  /** A stored key as the application writes it. */
+  keyOf(stored: StoredKey): Key {
+    return keyOf(stored);
+  }
+
+  /** The error for a key that is empty or too long. */
+  protected lengthError(key: Key): InvalidKeyError {
+    return new InvalidKeyError(
+      `key must have 1 to ${KEY_BYTES_MAX} bytes, got ${bytesOf(key)} bytes`,
+    );
   }
 
   /** A copy of the key's bytes. */
@@ -128,7 +162,7 @@ export class KeyEncoder {
       throw new InvalidKeyError("key must be a well-formed string, got one with a lone surrogate");
     }
     const { read, written } = encoder.encodeInto(key, this.#bytes.subarray(0, KEY_BYTES_MAX));
-    if (read < key.length) throw keyLengthError(key);
+    if (read < key.length) throw this.lengthError(key);
     this.#bytes.fill(0, written, (written + 4) & ~3);
     this.byteLength = written;
   }
@@ -139,7 +173,13 @@ export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array || types.isUint8Array(value);
 }
 
-function keyLengthError(key: Key): InvalidKeyError {
-  const bytes = typeof key === "string" ? encoder.encode(key).length : key.length;
-  return new InvalidKeyError(`key must have 1 to ${KEY_BYTES_MAX} bytes, got ${bytes} bytes`);
+/** Length of a key in bytes. */
+export function bytesOf(key: Key): number {
+  return typeof key === "string" ? encoder.encode(key).length : key.length;
+}
+
+function keyTypeError(key: Key, rule: string, types: string): InvalidKeyError {
+  return new InvalidKeyError(
+    `key must be ${rule} in a store that was opened with keys: "${types}", got ${describe(key)}`,
+  );
 }

@@ -14,10 +14,12 @@ export const SLOT_COUNT = 1 << SLOT_BITS;
 export const SLOT_SHIFT = 32 - SLOT_BITS;
 
 /**
- * Longest key in bytes: the key length has 11 bits in a record header, and keys are compared
- * inline.
+ * Longest key in bytes: what URLs and file names need, while two of them fit the smallest segment,
+ * and one a quarter of the smallest ring but for its header; keys are compared inline.
  */
-export const KEY_BYTES_MAX = 1024;
+export const KEY_BYTES_MAX = 2048;
+/** Most bytes of a request beside key and value, and of what an increment asks for. */
+export const REQUEST_HEADER_BYTES_MAX = 128;
 
 /** Unit of a pool address in bytes; a u32 address then reaches 32 GiB. */
 export const ADDRESS_UNIT_BYTES = 8;
@@ -73,7 +75,7 @@ export const CLIENT_COUNT_MAX = 64;
 
 /** Default bytes of a request ring: holds 4,000 puts of 100 B, and stays in a core's L2 cache. */
 export const RING_BYTES_DEFAULT = 512 * 1024;
-/** Smallest request ring: a quarter of it must hold a request with the longest key. */
+/** Smallest request ring: half of it must hold a request with the longest key. */
 export const RING_BYTES_MIN = 8 * 1024;
 /** Largest request ring. */
 export const RING_BYTES_MAX = 64 * 1024 * 1024;
@@ -159,6 +161,12 @@ export const SELF_CHANGES_MAX = 100;
 export const NESTED_CALLS_MAX = 32;
 
 /**
+ * Keys that are read at one moment: as long as they are looked at none of them may change, or all
+ * KNs stand still, for about a millisecond.
+ */
+export const CONSISTENT_KEYS_MAX = 4096;
+
+/**
  * What a client cache charges for a decoded record beside its encoded bytes: the object that holds
  * it, and the value's own header.
  */
@@ -196,8 +204,8 @@ export const DECODED_FACTOR = 2;
 
 /** Largest expiry time accepted, in milliseconds since the epoch: 48 bits, the year 10889. */
 export const EXPIRY_MS_MAX = 2 ** 48 - 1;
-/** Record versions have 48 bits: at a million writes a second to one slot they last nine years. */
-export const VERSION_MAX = 2 ** 48 - 1;
+/** Record versions have 47 bits: at a million writes a second to one slot they last four years. */
+export const VERSION_MAX = 2 ** 47 - 1;
 
 /** Share of the log that live records may fill; the rest keeps cleaning cheap (at most 10x). */
 export const LIVE_SHARE_MAX = 0.9;
@@ -251,10 +259,13 @@ export const STRUCTURE_CHARS_MAX = 512;
 assert(SLOT_COUNT === 4096, "slots are hash >>> 20");
 assert(REGION_BYTES / ADDRESS_UNIT_BYTES * REGION_COUNT_MAX === 2 ** 32, "a u32 reaches the pool");
 assert(
-  SEGMENT_BYTES_MIN >= 64 + 64 + KEY_BYTES_MAX,
+  SEGMENT_BYTES_MIN >= 64 + REQUEST_HEADER_BYTES_MAX + KEY_BYTES_MAX,
   "a segment holds a record with the longest key",
 );
-assert(RING_BYTES_MIN / 4 >= 64 + KEY_BYTES_MAX, "a ring holds a request with the longest key");
+assert(
+  RING_BYTES_MIN / 2 >= REQUEST_HEADER_BYTES_MAX + KEY_BYTES_MAX,
+  "a ring holds a request with the longest key",
+);
 assert(NODE_COUNT_MAX <= NODE_ID_COUNT, "every running KN has an identity of its own");
 assert(RECONFIGURE_MS_MAX > UNAVAILABLE_AFTER_MS, "slots are refused before a change is given up");
 assert(CAPACITY_BYTES_MIN / SEGMENT_BYTES_MIN >= SEGMENT_COUNT_MIN, "the smallest pool is usable");

@@ -18,8 +18,11 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
-/** A number of bytes, or a string with a unit: `"512KiB"`, `"1.5GiB"`, `"64MB"`. */
-export type Bytes = number | string;
+/** Units of bytes: thousands, or 1024ths. */
+export type ByteUnit = "B" | "KB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB";
+
+/** A number of bytes, or a string with a unit: `"512KiB"`, `"1.5 GiB"`, `"64MB"`. */
+export type Bytes = number | `${number}` | `${number}${ByteUnit}` | `${number} ${ByteUnit}`;
 
 /**
  * Parses a size.

@@ -38,7 +38,7 @@ export function releaseMemory(pool: Pool, agent: number): number {
       withheld.giveBack();
     }
   } finally {
-    withheld.giveBack();
+    // If it has failed, a repair returns what is withheld: the host asks for one.
     releaseCheckpoints(pool, agent);
   }
   return bytes;

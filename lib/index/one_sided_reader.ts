@@ -37,7 +37,7 @@ import {
   type Slot,
 } from "../core/brands.ts";
 import { copyWords } from "../core/copy_words.ts";
-import type { KeyEncoder } from "../core/key_encoder.ts";
+import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import {
   FLAG_BINARY_KEY,
@@ -73,13 +73,6 @@ const latin1 = new TextDecoder("latin1");
 const SCRATCH_BYTES_MIN = 4096;
 /** Largest scratch buffer that is kept between reads. */
 const SCRATCH_BYTES_KEPT = 1024 * 1024;
-
-/** A key as it is stored. */
-export interface StoredKey {
-  readonly bytes: Uint8Array;
-  /** Whether it was given as bytes rather than as a string. */
-  readonly isBinary: boolean;
-}
 
 /** Reads one record at a time; the fields describe the last one found. */
 export class OneSidedReader {

@@ -3,7 +3,8 @@
  *
  * ```text
  *   word 0   value length in bytes
- *   word 1   key length (bits 0-10) | kind (11-13) | flags (14-15) | version bits 32-47 (16-31)
+ *   word 1   key length bits 0-10 (0-10) | kind (11-13) | flags (14-15) | version bits 32-46
+ *            (16-30) | key length bit 11 (31): a key of 2048 bytes is the only one to need it
  *   word 2   hash of the key; its top 12 bits are the slot
  *   word 3   version bits 0-31
  *   word 4   position of the request that wrote it, in its client's ring (for I5)
@@ -24,7 +25,7 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { KEY_BYTES_MAX } from "../core/limits.ts";
+import { KEY_BYTES_MAX, VERSION_MAX } from "../core/limits.ts";
 
 export const RECORD_VALUE_BYTES = 0;
 export const RECORD_META = 1;
@@ -42,6 +43,9 @@ export const RECORD_KEY = 7;
 export const RecordKind = { PUT: 1, DELETE: 2, CLEAR: 3, RESERVATION: 4, FRAME: 5 } as const;
 
 const KEY_LENGTH_MASK = 0x7ff;
+const KEY_LENGTH_LOW_BITS = 11;
+/** Moves the highest bit of a key's length to where it stands, and back. */
+const KEY_LENGTH_TOP_SHIFT = 31;
 const KIND_SHIFT = 11;
 const KIND_MASK = 7;
 /** The key was given as bytes, not as a string. */
@@ -49,6 +53,7 @@ export const FLAG_BINARY_KEY = 1 << 14;
 /** The record has an expiry time. */
 export const FLAG_EXPIRES = 1 << 15;
 const VERSION_HIGH_SHIFT = 16;
+const VERSION_HIGH_MASK = 0x7fff;
 const LOW_HALF = 0xffff;
 
 /**
@@ -66,17 +71,22 @@ export const FRAME_HEADER_BYTES = 32;
  */
 export const SEGMENT_MAGIC = 0x47534e44;
 
-assert(KEY_LENGTH_MASK >= KEY_BYTES_MAX, "the header holds every key length");
+assert(
+  KEY_BYTES_MAX < 2 << KEY_LENGTH_LOW_BITS && KEY_LENGTH_MASK === (1 << KEY_LENGTH_LOW_BITS) - 1,
+  "the header holds every key length",
+);
+assert(VERSION_MAX < (VERSION_HIGH_MASK + 1) * 2 ** 32, "the header holds every version");
 assert(SEGMENT_HEADER_BYTES % 8 === 0, "the first record is aligned");
 
 /** Packs word 1 of a record. */
 export function packMeta(keyBytes: number, kind: number, flags: number): number {
-  return keyBytes | (kind << KIND_SHIFT) | flags;
+  return (keyBytes & KEY_LENGTH_MASK) | (kind << KIND_SHIFT) | flags |
+    (keyBytes >>> KEY_LENGTH_LOW_BITS << KEY_LENGTH_TOP_SHIFT);
 }
 
 /** Length of the key in bytes. */
 export function metaKeyBytes(meta: number): number {
-  return meta & KEY_LENGTH_MASK;
+  return (meta & KEY_LENGTH_MASK) | (meta >>> KEY_LENGTH_TOP_SHIFT << KEY_LENGTH_LOW_BITS);
 }
 
 /** One of {@linkcode RecordKind}. */
@@ -91,7 +101,7 @@ export function metaWithKind(meta: number, kind: number): number {
 
 /** The same word with the high bits of a version. */
 export function metaWithVersionHigh(meta: number, versionHigh: number): number {
-  return (meta & LOW_HALF) | (versionHigh << VERSION_HIGH_SHIFT);
+  return (meta & ~(VERSION_HIGH_MASK << VERSION_HIGH_SHIFT)) | (versionHigh << VERSION_HIGH_SHIFT);
 }
 
 /** The same word, of a record that has an expiry time or has none. */
@@ -101,17 +111,17 @@ export function metaWithExpiry(meta: number, expires: boolean): number {
 
 /** The high bits of the version. */
 export function metaVersionHigh(meta: number): number {
-  return meta >>> VERSION_HIGH_SHIFT;
+  return (meta >>> VERSION_HIGH_SHIFT) & VERSION_HIGH_MASK;
 }
 
 /** The version from its two words. */
 export function recordVersion(meta: number, versionLow: number): number {
-  return (meta >>> VERSION_HIGH_SHIFT) * 2 ** 32 + (versionLow >>> 0);
+  return metaVersionHigh(meta) * 2 ** 32 + (versionLow >>> 0);
 }
 
 /** Words from the start of a record to its value, a multiple of 2: see core/copy_words.ts. */
 export function valueWord(meta: number): number {
-  const keyEnd = RECORD_KEY + (((meta & KEY_LENGTH_MASK) + 3) >>> 2);
+  const keyEnd = RECORD_KEY + ((metaKeyBytes(meta) + 3) >>> 2);
   return (keyEnd + ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0) + 1) & ~1;
 }
 
@@ -164,7 +174,7 @@ export function keyEquals(
   keyAt: number,
   keyBytes: number,
 ): boolean {
-  if ((words[at + RECORD_META] & KEY_LENGTH_MASK) !== keyBytes) return false;
+  if (metaKeyBytes(words[at + RECORD_META]) !== keyBytes) return false;
   const first = at + RECORD_KEY;
   const count = (keyBytes + 3) >>> 2;
   for (let i = 0; i < count; i++) {

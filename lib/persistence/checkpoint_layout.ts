@@ -15,7 +15,8 @@
  *   52    free overflow buckets, u32
  *   56    codec of the values, u32: 1 msgpack, 2 json, 3 binary, 4 the application's own
  *   60    number of its image, the file "image-<number>", u32
- *   64    reserved, zero, up to byte 128
+ *   64    types of the keys, u32: 1 strings, 2 bytes, 3 both; since version 3, before that 0: both
+ *   68    reserved, zero, up to byte 128
  *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
  *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its
  *         used bytes; a segment without used bytes has the generation of its next life. Used bytes
@@ -36,7 +37,10 @@ import { SLOT_COUNT } from "../core/limits.ts";
 import { SLOT_EXTENT_COUNT } from "../pool/control_layout.ts";
 
 export const CHECKPOINT_MAGIC = "DINOMOCP";
-export const CHECKPOINT_VERSION = 2;
+/** Version 3 has the types of keys, and keys of more than 1024 bytes. */
+export const CHECKPOINT_VERSION = 3;
+/** The oldest version that can be read. */
+export const CHECKPOINT_VERSION_MIN = 2;
 
 export const CHECKPOINT_FORMAT = 8;
 export const CHECKPOINT_CRC = 12;
@@ -52,6 +56,7 @@ export const CHECKPOINT_INDEX_FREE = 48;
 export const CHECKPOINT_INDEX_FREE_COUNT = 52;
 export const CHECKPOINT_CODEC = 56;
 export const CHECKPOINT_IMAGE = 60;
+export const CHECKPOINT_KEY_TYPES = 64;
 export const CHECKPOINT_HEADER_BYTES = 128;
 
 /** Numbers of the codecs, by the names that `open` takes. */

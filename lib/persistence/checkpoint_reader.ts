@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { CorruptionError, FormatError, PathError } from "../core/errors.ts";
@@ -31,6 +32,7 @@ export interface StoredCheckpoint {
   readonly number: number;
   readonly image: number;
   readonly codec: layout.CodecName;
+  readonly keys: KeyTypes;
   readonly segmentBytes: number;
   readonly segmentCount: number;
   /** Buckets of the index, the unused bucket 0 included. */
@@ -57,6 +59,7 @@ export function readCheckpoint(files: FileSystem, directory: string): StoredChec
     number: view.getUint32(layout.CHECKPOINT_NUMBER, true),
     image: view.getUint32(layout.CHECKPOINT_IMAGE, true),
     codec: codecNameOf(path, view.getUint32(layout.CHECKPOINT_CODEC, true)),
+    keys: keyTypesIn(path, view.getUint32(layout.CHECKPOINT_KEY_TYPES, true)),
     segmentBytes,
     segmentCount,
     bucketCount,
@@ -80,9 +83,9 @@ function readCheckpointFile(files: FileSystem, path: string): Uint8Array<ArrayBu
     }
     const view = new DataView(header.buffer);
     const format = view.getUint32(layout.CHECKPOINT_FORMAT, true);
-    if (format !== layout.CHECKPOINT_VERSION) {
+    if (format < layout.CHECKPOINT_VERSION_MIN || format > layout.CHECKPOINT_VERSION) {
       throw new FormatError(
-        `${path} must have format version ${layout.CHECKPOINT_VERSION}, got version ${format}; ` +
+        `${path} must have format version ${layout.CHECKPOINT_VERSION_MIN} or ${layout.CHECKPOINT_VERSION}, got version ${format}; ` +
           "it was written by another release of dinomo",
       );
     }
@@ -156,6 +159,12 @@ function allocateBytes(path: string, size: number): Uint8Array<ArrayBuffer> {
       { cause: error },
     );
   }
+}
+
+function keyTypesIn(path: string, stored: number): KeyTypes {
+  const types = keyTypesOf(stored);
+  if (types !== undefined) return types;
+  throw new CorruptionError(path, layout.CHECKPOINT_KEY_TYPES, `keys ${stored} are impossible`);
 }
 
 function codecNameOf(path: string, stored: number): layout.CodecName {

@@ -183,18 +183,19 @@ export class Checkpointer {
   #cutTail(): void {
     const { segmentBytes } = this.#pool.geometry;
     const withheld = new WithheldSegments(this.#pool);
+    // What fails here but the file has left segments withheld, which a repair returns: the caller
+    // asks for one.
+    const endBytes = withheld.withholdTail() * segmentBytes;
     try {
       const { byteLength } = this.#file;
-      const endBytes = withheld.withholdTail() * segmentBytes;
       const cutBytes = byteLength - endBytes;
       if (cutBytes >= Math.max(segmentBytes, byteLength * CUT_SHARE_MIN)) {
         this.#file.shorten(endBytes);
       }
     } catch {
       // The file is as it was, or shorter.
-    } finally {
-      withheld.giveBack();
     }
+    withheld.giveBack();
   }
 
   #assertDurable(): void {

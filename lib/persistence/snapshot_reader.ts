@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
 import { join } from "node:path";
 import { assert } from "../core/assert.ts";
 import type { BucketId, SegmentId, Slot } from "../core/brands.ts";
@@ -15,6 +16,7 @@ import { REGION_BYTES, SEGMENT_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
 import { formatBytes } from "../core/units.ts";
 import {
   GATE_DEFER_FREE,
+  HEADER_KEY_TYPES,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
@@ -70,6 +72,8 @@ export interface RestoreOptions {
 
 /** What `open` was asked for; undefined means "whatever the snapshot has". */
 export interface RequestedPool {
+  /** Types of the keys; undefined: as stored. */
+  readonly keys?: KeyTypes | undefined;
   readonly codec: layout.CodecName | undefined;
   readonly capacityBytes: number | undefined;
   readonly segmentBytes: number | undefined;
@@ -118,12 +122,14 @@ export class PoolRestore {
     this.#options = options;
     this.#checkpoint = checkpoint;
     checkCodec(checkpoint.codec, requested.codec);
+    checkKeys(checkpoint.keys, requested.keys);
     const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
     const view = new DataView(bytes.buffer);
     this.pool = allocatePool(geometryOf(capacityBytes, segmentBytes), [
       view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
       view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
     ]);
+    this.pool.control[HEADER_KEY_TYPES] = KEY_TYPE_NUMBERS[checkpoint.keys];
     restoreSlots(this.pool, bytes);
     restoreIndex(this.pool, bytes, segmentCount, checkpoint.bucketCount);
     const entriesAt = layout.checkpointParts(segmentCount, 0).segments;
@@ -199,6 +205,15 @@ export class PoolRestore {
       recovery: this.#recovery!,
     };
   }
+}
+
+function checkKeys(stored: KeyTypes, requested: KeyTypes | undefined): void {
+  if (requested === undefined || requested === stored) return;
+  throw new InvalidOptionError(
+    `keys must be what the pool at path was made with (${JSON.stringify(stored)}), got ${
+      JSON.stringify(requested)
+    }`,
+  );
 }
 
 function checkCodec(stored: layout.CodecName, requested: layout.CodecName | undefined): void {

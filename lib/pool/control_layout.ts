@@ -49,6 +49,11 @@ export const HEADER_LAYOUT_VERSION = HEADER + 1;
 /** Low and high half of the pool's random hash key. */
 export const HEADER_HASH_KEY_0 = HEADER + 2;
 export const HEADER_HASH_KEY_1 = HEADER + 3;
+/**
+ * Types of the keys, one of `KEY_TYPE_NUMBERS` in core/key_types.ts. Written before any other
+ * thread sees the pool, and constant from then on.
+ */
+export const HEADER_KEY_TYPES = HEADER + 4;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 5;
@@ -224,6 +229,8 @@ export const AGENT_MERGERS = NODE_COUNT_MAX + 3;
  */
 export const AGENT_CLEANERS = AGENT_MERGERS + NODE_COUNT_MAX;
 export const AGENT_COUNT = AGENT_CLEANERS + CLEANER_COUNT_MAX;
+/** A client that pauses the pool to read many keys at one moment. It has no block of words. */
+export const AGENT_READER = AGENT_COUNT;
 
 /** AGENT BLOCK, line 0: what the agent says. Written by the agent. */
 export const AGENT_GATE_STATE = 0;

@@ -25,7 +25,13 @@
 import { assert } from "../core/assert.ts";
 import { monotonicMs } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
-import { AGENT_COUNT, AGENT_GATE_STATE, GATE_PAUSE_COUNT, GATE_PAUSED } from "./control_layout.ts";
+import {
+  AGENT_COUNT,
+  AGENT_GATE_STATE,
+  AGENT_READER,
+  GATE_PAUSE_COUNT,
+  GATE_PAUSED,
+} from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 
 const IDLE = 0;
@@ -248,4 +254,4 @@ function giveBack(control: Int32Array, lease: number): boolean {
   return isHeld;
 }
 
-assert(AGENT_COUNT < HOLDER_MASK, "a lease can name every agent");
+assert(AGENT_READER < HOLDER_MASK, "a lease can name every agent");

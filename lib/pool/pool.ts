@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import { assert } from "../core/assert.ts";
 import type { BucketId, CellId, PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { PoolFullError } from "../core/errors.ts";
@@ -30,6 +31,7 @@ import {
   GENERATIONS,
   HEADER_HASH_KEY_0,
   HEADER_HASH_KEY_1,
+  HEADER_KEY_TYPES,
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
   INDEX_SPACE_NEXT,
@@ -156,6 +158,11 @@ export class Pool {
   /** Views a pool that another thread created. */
   static attach(handle: PoolHandle): Pool {
     return new Pool(handle);
+  }
+
+  /** Types of the keys, one of `KEY_TYPE_NUMBERS`. */
+  get keyTypes(): number {
+    return this.control[HEADER_KEY_TYPES] || KEY_TYPE_NUMBERS.mixed;
   }
 
   /** The random words that key the hash. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
+import { KEY_BYTES_MAX, REQUEST_HEADER_BYTES_MAX } from "../core/limits.ts";
 import {
   CLIENT_WAITING,
   COMPLETION_TAIL,
@@ -20,6 +21,9 @@ import {
   type RingHandle,
   ringWords,
 } from "./ring_layout.ts";
+
+/** Words of a request that has no value, with the longest key. */
+const KEY_REQUEST_WORDS_MAX = (KEY_BYTES_MAX + REQUEST_HEADER_BYTES_MAX) / 4;
 
 /** Returned by {@linkcode RequestProducer.claim} when the ring is full. */
 export const RING_FULL = -1;
@@ -56,8 +60,12 @@ export class RequestProducer {
     this.#inFlightMask = handle.inFlightMax - 1;
     this.#ends = new Int32Array(handle.inFlightMax);
     this.#starts = new Int32Array(handle.inFlightMax);
-    // A record that does not fit behind the write position needs its own length in padding first.
-    this.requestWordsMax = handle.requestWords >>> 2;
+    // A record that does not fit behind the write position needs its own length in padding first. A
+    // quarter leaves room for others; what has to be in the ring may take half of it.
+    this.requestWordsMax = Math.max(
+      handle.requestWords >>> 2,
+      Math.min(handle.requestWords >>> 1, KEY_REQUEST_WORDS_MAX),
+    );
     // The last client of this ring has left it when everything was answered.
     this.#claimed = this.#published = this.#released = this.words[REQUEST_TAIL];
     this.claimedCount = this.settledCount = this.#completedCount = this.words[COMPLETION_TAIL];

@@ -7,93 +7,65 @@ import { DecodeError, describe, FarOnlyError, InvalidArgumentError } from "../co
 import { NumberForm } from "../codec/stored_numbers.ts";
 import { isBytes, type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
-import { type Durability, DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
-import { CELL_KEY_BYTES_MAX, EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
-import type { StoredKey } from "../index/one_sided_reader.ts";
+import { DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
+import {
+  CELL_KEY_BYTES_MAX,
+  CONSISTENT_KEYS_MAX,
+  EXPIRY_MS_MAX,
+  VERSION_MAX,
+} from "../core/limits.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type DerivationWords, KEEP_EXPIRY } from "../rings/derivation_words.ts";
+import { assertSignal } from "./abort.ts";
+import type {
+  BoundedIncrementOptions,
+  IterationOptions,
+  PutManyOptions,
+  PutOptions,
+  ReadManyOptions,
+  ReadOptions,
+  TouchOptions,
+} from "./method_options.ts";
+import { assertOptions } from "./option_names.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
 import { nodeCountMax } from "./pool_sizes.ts";
-
-/** Options of a put. */
-export interface PutOptions {
-  /** Milliseconds after which the key is gone; Infinity for never. @default never */
-  ttl?: number;
-  /**
-   * Instead of `ttl`, when the key is gone, in milliseconds since the epoch; Infinity for never.
-   *
-   * @default never
-   */
-  expiresAt?: number;
-  /**
-   * What it survives when it is acknowledged, if that is more than the store's durability.
-   * @default the store's
-   */
-  durability?: Durability;
-}
-
-/** Options of an increment. */
-export interface IncrementOptions extends PutOptions {
-  /** Like `ttl`, but only if the key does not exist; otherwise its expiry time stays. */
-  ttlIfNew?: number;
-}
-
-/** Options of an increment that may be refused. */
-export interface BoundedIncrementOptions extends IncrementOptions {
-  /** The least that the sum may be. @default none */
-  min?: number;
-  /** The most that the sum may be. @default none */
-  max?: number;
-}
-
-/** Options of a touch, which has one of the two times. */
-export interface TouchOptions extends PutOptions {}
-
-/** Options of a read of many values. */
-export interface ReadOptions {
-  /**
-   * Called for each value that cannot be decoded, with an error that has its `key`. The read goes
-   * on behind it, unless this throws. @default the read ends with the error
-   */
-  onDecodeError?: (error: DecodeError) => void;
-}
-
-/** Options of an iteration. */
-export interface IterationOptions extends ReadOptions {
-  /** Only keys that start with it. @default all keys */
-  prefix?: Key;
-}
-
-/**
- * Checks the options of a method.
- *
- * @param names of those that there are
- */
-export function assertOptions(options: unknown, names: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError(`options must be an object, got ${describe(options)}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (names.includes(name)) continue;
-    throw new InvalidArgumentError(
-      `options must be among ${names.join(", ")}, got ${describe(name)}`,
-    );
-  }
-}
 
 /** Checks the options of a read of many values. */
 export function assertReadOptions(
   options: ReadOptions | undefined,
-  names: readonly string[] = ["onDecodeError"],
+  names: readonly string[] = ["onDecodeError", "signal"],
 ): void {
   if (options === undefined) return;
   assertOptions(options, names);
-  const { onDecodeError } = options;
+  const { onDecodeError, signal } = options;
+  assertSignal(signal);
   if (onDecodeError === undefined || typeof onDecodeError === "function") return;
   throw new InvalidArgumentError(
     `onDecodeError must be a function, got ${describe(onDecodeError)}`,
   );
+}
+
+const READ_MANY_SYNC = ["onDecodeError", "consistent"];
+const READ_MANY = [...READ_MANY_SYNC, "signal"];
+
+/** Checks the options of a read of the values of some keys; whether it is of one moment. */
+export function isConsistent(options: ReadManyOptions | undefined, isSync: boolean): boolean {
+  assertReadOptions(options, isSync ? READ_MANY_SYNC : READ_MANY);
+  const consistent: unknown = options?.consistent;
+  if (consistent === undefined || typeof consistent === "boolean") return consistent === true;
+  throw new InvalidArgumentError(`consistent must be a boolean, got ${describe(consistent)}`);
+}
+
+/** The keys of a read of one moment, which their caller cannot change while the read goes on. */
+export function keysOfMoment(keys: Iterable<Key>): Key[] {
+  const list = ownKeys(keys);
+  if (list.length > CONSISTENT_KEYS_MAX) {
+    throw new InvalidArgumentError(
+      `keys must be at most ${CONSISTENT_KEYS_MAX} to be read at one moment, got ${list.length}`,
+    );
+  }
+  return list;
 }
 
 /** Goes on behind a value that cannot be decoded, if that is wanted; throws otherwise. */
@@ -122,7 +94,7 @@ export function assertReplicable(keyBytes: number): void {
  * @throws {InvalidArgumentError} when the key is too long
  */
 export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
-  const encoder = new KeyEncoder(...pool.hashKey);
+  const encoder = new KeyEncoder(...pool.hashKey, pool.keyTypes);
   encoder.encode(key);
   if (!isFar(pool)) {
     throw new FarOnlyError(
@@ -134,27 +106,24 @@ export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
   return encoder;
 }
 
-const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const textEncoder = new TextEncoder();
-
-/** A stored key as the application wrote it. */
-export function keyOf(stored: StoredKey): Key {
-  return stored.isBinary ? stored.bytes : textDecoder.decode(stored.bytes);
-}
-
-/** A key as the application wrote it, of one that may have been encoded. */
-export function plainKey(key: Key | KeyEncoder): Key {
-  return key instanceof KeyEncoder ? keyOf(key) : key;
-}
 
 /** A key that its caller cannot change while an operation waits. */
 export function ownKey(key: Key): Key {
   return isBytes(key) ? new Uint8Array(key) : key;
 }
 
+/** Keys that their caller cannot change while an operation waits. */
+export function ownKeys(keys: Iterable<Key>): Key[] {
+  return Array.from(iterable<Key>("keys", keys), ownKey);
+}
+
+const ITERATION_SYNC = ["prefix", "onDecodeError"];
+const ITERATION = [...ITERATION_SYNC, "signal"];
+
 /** The bytes of an iteration's prefix. */
-export function prefixOf(options: IterationOptions): Uint8Array {
-  assertReadOptions(options, ["prefix", "onDecodeError"]);
+export function prefixOf(options: IterationOptions, isSync: boolean): Uint8Array {
+  assertReadOptions(options, isSync ? ITERATION_SYNC : ITERATION);
   const { prefix } = options;
   if (prefix === undefined) return new Uint8Array(0);
   if (typeof prefix === "string") {
@@ -195,6 +164,16 @@ export function mustSyncOf(options: PutOptions | undefined, level: number): bool
     );
   }
   return wanted > level;
+}
+
+/** Splits the options of a put of many entries into those of each put and the signal. */
+export function putManyOptionsOf(
+  options: PutManyOptions | undefined,
+): { readonly each: PutOptions | undefined; readonly signal: AbortSignal | undefined } {
+  if (options === undefined) return { each: undefined, signal: undefined };
+  assertOptions(options, ["ttl", "expiresAt", "durability", "signal"]);
+  const { signal, ...each } = options;
+  return { each, signal };
 }
 
 /** When a put with these options expires, in milliseconds since the epoch; Infinity for never. */
@@ -328,10 +307,15 @@ export function assertChange(change: unknown): void {
   throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
 }
 
-/** Checks that an entry of a batch is a pair. */
-export function assertPair(entry: unknown): void {
-  if (Array.isArray(entry)) return;
-  throw new InvalidArgumentError(`entries must hold [key, value] pairs, got ${describe(entry)}`);
+/** Checks that an entry of a batch is a pair, perhaps with options. */
+export function assertEntry(entry: unknown): void {
+  if (!Array.isArray(entry)) {
+    throw new InvalidArgumentError(`entries must hold [key, value] pairs, got ${describe(entry)}`);
+  }
+  if (entry.length <= 3) return;
+  throw new InvalidArgumentError(
+    `entries must hold [key, value] or [key, value, options], got ${describe(entry)}`,
+  );
 }
 
 /**

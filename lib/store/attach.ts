@@ -12,6 +12,7 @@ import {
 } from "../core/errors.ts";
 import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
+import type { Key } from "../core/key_encoder.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import type { Bytes } from "../core/units.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";
@@ -40,7 +41,7 @@ import {
 import { FarStoreReads } from "../far/store/far_store_reads.ts";
 import { HostWatch } from "./host_watch.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
-import { Store } from "./store.ts";
+import { controlsOf, Store } from "./store.ts";
 import type { OperationParts } from "./store_parts.ts";
 
 /** What `attach` takes beside the handle. */
@@ -49,11 +50,11 @@ export interface AttachOptions<V = unknown> {
    * The codec, if the store was opened with one of the application's own: functions cannot be sent
    * to another thread.
    */
-  codec?: CodecOption<V>;
+  codec?: CodecOption<V> | undefined;
   /** Bytes of decoded values that this thread keeps, like the option of `open`. @default none */
-  cache?: Bytes;
+  cache?: Bytes | undefined;
   /** Whether the attached store keeps this thread alive while it is idle. @default false */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
 }
 
 const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof AttachOptions)[]);
@@ -66,7 +67,8 @@ const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof A
  * {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when this thread has
  * ended.
  *
- * @typeParam V the type of the values
+ * @typeParam V the type of the values, and
+ * @typeParam K that of the keys, which a handle has that `share()` has returned
  * @param handle what `share()` has returned, there or in another attached thread
  * @throws {InvalidArgumentError} when it is not a handle
  * @throws {InvalidOptionError} when the codec is missing, or another one, or the cache's size
@@ -88,10 +90,10 @@ const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof A
  * await other.close();
  * ```
  */
-export async function attach<V = unknown>(
-  handle: StoreHandle,
+export async function attach<V = unknown, K extends Key = string>(
+  handle: StoreHandle<V, K>,
   options: AttachOptions<V> = {},
-): Promise<Store<V>> {
+): Promise<Store<V, K>> {
   const shared = checkHandle(handle);
   const { region } = shared;
   const codec = attachedCodec(shared, options);
@@ -134,7 +136,7 @@ export async function attach<V = unknown>(
       onPoll: () => {
         // The others hear of it, too, and no operation begins that would wait for the M-node.
         if (host.hasEnded()) setStoreState(pool, StoreState.ORPHANED);
-        if (storeState(pool) >= StoreState.CLOSED) store.fail(closedByHost(pool));
+        if (storeState(pool) >= StoreState.CLOSED) controlsOf(store).fail(closedByHost(pool));
       },
     });
     const { reads } = parts;
@@ -146,10 +148,10 @@ export async function attach<V = unknown>(
       handle,
       maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
     };
-    const store: Store<V> = new Store<V>(storeParts, makeReads);
+    const store: Store<V, K> = new Store<V, K>(storeParts, makeReads);
     // Before the first operation: how much fits a ring is known when there is one.
     parts.connector.update(parts.client);
-    if (options.keepAlive) store.keepAlive();
+    if (options.keepAlive) controlsOf(store).keepAlive();
     return store;
   } catch (error) {
     file?.close();

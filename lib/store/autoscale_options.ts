@@ -14,66 +14,66 @@ import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
  */
 export interface LatencyObjective {
   /** Mean latency. @default any */
-  meanMicros?: number;
+  meanMicros?: number | undefined;
   /** Latency of 99 of 100 requests. @default any */
-  p99Micros?: number;
+  p99Micros?: number | undefined;
 }
 
 /** Bounds of how occupied KNs are, as shares of a period from 0 to 1. */
 export interface OccupancyBounds {
   /** A KN below it is one too many while the SLO is met; no more than `upper`. @default 0.15 */
-  lower?: number;
+  lower?: number | undefined;
   /** If all KNs are above it while the SLO is violated, there is one too few. @default 0.2 */
-  upper?: number;
+  upper?: number | undefined;
 }
 
 /** When the number of KNs is changed, and by which rules. */
 export interface AutoscaleOptions {
   /** Fewest KNs, 1 to 64. @default 1 */
-  min?: number;
+  min?: number | undefined;
   /** Most KNs, `min` to 64. */
   max: number;
   /** The latency that requests should have. */
   slo: LatencyObjective;
   /** Milliseconds from one decision to the next, 10 to 3,600,000. @default 1000 */
-  periodMs?: number;
+  periodMs?: number | undefined;
   /**
    * Milliseconds after a change in which nothing else is changed, 0 to 86,400,000.
    * @default 5000
    */
-  graceMs?: number;
+  graceMs?: number | undefined;
   /**
    * Periods in a row in which the same has to be called for until it is done, 1 to 100.
    * @default 2
    */
-  confirmations?: number;
+  confirmations?: number | undefined;
   /** Bounds of how occupied KNs are. @default { lower: 0.15, upper: 0.2 } */
-  occupancy?: OccupancyBounds;
+  occupancy?: OccupancyBounds | undefined;
   /**
    * A key is hot if its frequency is so many standard deviations above the mean, 0 to 100.
    * @default 3
    */
-  hotKeySds?: number;
+  hotKeySds?: number | undefined;
   /**
    * A key that KNs share is cold if its frequency is so many standard deviations below the mean, 0
    * to 100.
    * @default 1
    */
-  coldKeySds?: number;
+  coldKeySds?: number | undefined;
   /**
    * Fewest latencies that have to be measured in a period for the SLO to count as violated, 1 to
    * 1,000,000.
    * @default 32
    */
-  samplesMin?: number;
+  samplesMin?: number | undefined;
   /** Whether decisions are reported only, and nothing is changed. @default false */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
   /**
    * Called with each decision, as one line of text and as it is; what it throws is an unhandled
    * rejection.
    * @default none
    */
-  log?: (line: string, decision: AutoscaleDecision) => void;
+  log?: ((line: string, decision: AutoscaleDecision) => void) | undefined;
 }
 
 /** The option after validation. */

@@ -11,7 +11,7 @@ import type { Client } from "../client/client.ts";
 import { BatchCompletion } from "../client/completions.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { loopTurn } from "../core/loop_turn.ts";
-import { ownKey } from "./arguments.ts";
+import { iterable, ownKey } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 
 /**
@@ -25,15 +25,29 @@ function stableItems<Item>(items: Iterable<Item>): Iterable<Item> {
   return Array.isArray(items) ? items.slice() : items;
 }
 
-/** Takes the keys of a batch, as they are: in the call, unless there are many. */
-export function ownKeys(keys: Iterable<Key>): Key[] | Promise<Key[]> {
-  const items = stableItems(keys)[Symbol.iterator]();
+/**
+ * Takes the keys of a batch, as they are: in the call, unless there are many. When `signal` is
+ * aborted no more are taken.
+ */
+export function ownKeysInTurns(
+  keys: Iterable<Key>,
+  signal: AbortSignal | undefined,
+): Key[] | Promise<Key[]> {
+  const items = stableItems(iterable<Key>("keys", keys))[Symbol.iterator]();
   const list: Key[] = [];
-  return takeKeys(items, list) ? list : takeOtherKeys(items, list);
+  return takeKeys(items, list) ? list : takeOtherKeys(items, list, signal);
 }
 
-async function takeOtherKeys(items: Iterator<Key>, list: Key[]): Promise<Key[]> {
-  do await loopTurn.next(); while (!takeKeys(items, list));
+async function takeOtherKeys(
+  items: Iterator<Key>,
+  list: Key[],
+  signal: AbortSignal | undefined,
+): Promise<Key[]> {
+  do {
+    await loopTurn.next();
+    if (signal?.aborted) items.return?.();
+    signal?.throwIfAborted();
+  } while (!takeKeys(items, list));
   return list;
 }
 
@@ -51,13 +65,14 @@ export type IssueItem<Item> = (item: Item, batch: BatchCompletion) => number;
 
 /**
  * Issues one request per item, in the call as long as the turn of the event loop may last, and as
- * the rings have room; resolves when all have ended.
+ * the rings have room; resolves when all have ended. When `signal` is aborted no more are issued.
  */
 export async function issueBatch<Item>(
   client: Client,
   lifetime: StoreLifetime,
   items: Iterable<Item>,
   issue: IssueItem<Item>,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   lifetime.assertOpen();
   // As a whole, it has been issued now: `flush` and `close` wait for it.
@@ -68,6 +83,7 @@ export async function issueBatch<Item>(
   let wasClosed = false;
   try {
     for (const item of stableItems(items)) {
+      signal?.throwIfAborted();
       isIssuing = true;
       batch.expect();
       // What was closed since the last item, was so by the iterable.

@@ -13,13 +13,8 @@ import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
 import { Operation, Status } from "../rings/ring_layout.ts";
-import {
-  askToAdd,
-  type BoundedIncrementOptions,
-  mustSyncOf,
-  touchExpiryOf,
-  type TouchOptions,
-} from "./arguments.ts";
+import { askToAdd, mustSyncOf, touchExpiryOf } from "./arguments.ts";
+import type { BoundedIncrementOptions, TouchOptions } from "./method_options.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { OperationParts } from "./store_parts.ts";

@@ -101,9 +101,9 @@ export type StoreEventListener<Type extends StoreEventType> = (event: StoreEvent
 /** How a listener is called. */
 export interface StoreListenerOptions {
   /** Whether it is called for one event only. @default false */
-  once?: boolean;
+  once?: boolean | undefined;
   /** Takes the listener back when it is aborted. @default none */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

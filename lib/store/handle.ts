@@ -4,6 +4,7 @@
  * @module
  */
 import { describe, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
 import type { Monitor } from "../mnode/monitor.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
@@ -17,18 +18,31 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
  */
 const HANDLE_VERSION = 2;
 
+/** Where the types of a handle's store stand, which it does not hold. */
+declare const TYPES: unique symbol;
+
 /**
  * A store, to be sent to another thread of the process by `postMessage` or `workerData`, and given
  * to `attach` there. It is plain data and shared memory, with nothing in it for an application to
  * look at.
+ *
+ * @typeParam V the type of the store's values, which `attach` takes from it
+ * @typeParam K the type of its keys
  */
-export interface StoreHandle {
+export interface StoreHandle<V = unknown, K extends Key = string> {
   /** Tells handles from other objects, and versions from each other. */
   readonly dinomo: number;
+  /**
+   * Never there: so that a handle whose types are not known fits all.
+   *
+   * @ignore
+   */
+  [TYPES]?(value: V, key: K): void;
 }
 
 /** What is in a handle. */
-export interface SharedParts extends StoreHandle {
+export interface SharedParts {
+  readonly dinomo: number;
   readonly pool: PoolHandle;
   /** The rings of the threads that attach. */
   readonly region: RingRegion;

@@ -5,15 +5,17 @@
  */
 import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
-import type { KeyEncoder } from "../core/key_encoder.ts";
+import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { keyCount, keysOfSlot } from "../index/key_count.ts";
-import type { OneSidedReader, StoredKey } from "../index/one_sided_reader.ts";
 import { loopTurn } from "../core/loop_turn.ts";
+import { keyCount, keysOfSlot } from "../index/key_count.ts";
+import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
-import { type IterationOptions, prefixOf } from "./arguments.ts";
+import { prefixOf } from "./arguments.ts";
+import type { IterationOptions, IterationSyncOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import { joinBytes } from "./prefixed_keys.ts";
 
 /** A key that is collected costs as much as so many bytes that are copied. */
 const COLLECTED_BYTES = 512;
@@ -24,16 +26,23 @@ export class IndexedKeys {
   #reader: OneSidedReader;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
+  readonly #prefix: Uint8Array;
   #flush: () => Promise<void>;
 
-  /** Looks through a reader; `flush` is the store's. */
+  /**
+   * Looks through a reader; `flush` is the store's.
+   *
+   * @param prefix of the namespace whose keys these are; empty for all keys
+   */
   constructor(
     pool: Pool,
     reader: OneSidedReader,
     key: KeyEncoder,
     lifetime: StoreLifetime,
     flush: () => Promise<void>,
+    prefix: Uint8Array,
   ) {
+    this.#prefix = prefix;
     this.#pool = pool;
     this.#reader = reader;
     this.#key = key;
@@ -41,9 +50,15 @@ export class IndexedKeys {
     this.#flush = flush;
   }
 
+  /** The keys that begin with the prefix of a namespace, whose encoder is given. */
+  narrow(key: KeyEncoder, prefix: Uint8Array): IndexedKeys {
+    return new IndexedKeys(this.#pool, this.#reader, key, this.#lifetime, this.#flush, prefix);
+  }
+
   /** Number of keys. */
   count(): number {
     this.#lifetime.assertOpen();
+    if (this.#prefix.length > 0) return this.#countBehindPrefix();
     // The store's own key, where the codec keeps what it has to, is not the application's.
     this.#key.encodeSystemKey();
     return keyCount(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
@@ -51,25 +66,26 @@ export class IndexedKeys {
 
   /** The keys of each slot in turn, when all that this thread has issued before has ended. */
   async *slots(options: IterationOptions = {}): AsyncIterableIterator<StoredKey[]> {
-    const prefix = prefixOf(options);
+    const prefix = joinBytes(this.#prefix, prefixOf(options, false));
     this.#lifetime.assertOpen();
     await this.#flush();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
+      options.signal?.throwIfAborted();
       const count = keysOfSlot(this.#pool, slot as Slot);
       if (count === 0) continue;
-      yield this.#reader.collectKeys(slot as Slot, prefix);
+      yield this.#collect(slot as Slot, prefix);
       if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
     }
   }
 
   /** The same without a turn of the event loop; the caller has waited for what was issued. */
-  *slotsSync(options: IterationOptions = {}): IterableIterator<StoredKey[]> {
-    const prefix = prefixOf(options);
+  *slotsSync(options: IterationSyncOptions = {}): IterableIterator<StoredKey[]> {
+    const prefix = joinBytes(this.#prefix, prefixOf(options, true));
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.#lifetime.assertOpen();
       if (keysOfSlot(this.#pool, slot as Slot) === 0) continue;
-      yield this.#reader.collectKeys(slot as Slot, prefix);
+      yield this.#collect(slot as Slot, prefix);
     }
   }
 
@@ -86,6 +102,22 @@ export class IndexedKeys {
       if (isUsed || areAllUsed) slots.push(slot);
     }
     return slots;
+  }
+
+  #countBehindPrefix(): number {
+    let count = 0;
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const slot = i as Slot;
+      if (keysOfSlot(this.#pool, slot) > 0) count += this.#collect(slot, this.#prefix).length;
+    }
+    return count;
+  }
+
+  #collect(slot: Slot, prefix: Uint8Array): StoredKey[] {
+    const keys = this.#reader.collectKeys(slot, prefix);
+    // The prefix alone is a key of the store, and none of the namespace.
+    const { length } = this.#prefix;
+    return length === 0 ? keys : keys.filter(({ bytes }) => bytes.length > length);
   }
 
   /** Lets go of everything that leads to the pool. */

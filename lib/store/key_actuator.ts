@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { KeyEncoder } from "../core/key_encoder.ts";
+import { KeyEncoder, keyOf } from "../core/key_encoder.ts";
 import type { KeyActuator } from "../mnode/autoscaler.ts";
 import type { ReplicatedKey } from "../mnode/autoscale_policy.ts";
 import type { EncodedKey } from "../far/mnode/key_replication.ts";
 import { sharedKeys } from "../far/mnode/shared_keys.ts";
 import type { HotKey } from "../mnode/statistics_collector.ts";
 import type { Pool } from "../pool/pool.ts";
-import { assertReplicable, keyOf } from "./arguments.ts";
+import { assertReplicable } from "./arguments.ts";
 
 /** Has a key owned by so many KNs, in turn with what else is done to the store. */
 export type ReplicateKey = (key: EncodedKey, ownerCount: number) => Promise<void>;

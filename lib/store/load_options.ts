@@ -5,7 +5,10 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
-import { assertOptions, givenExpiryOf, type PutOptions } from "./arguments.ts";
+import { assertSignal } from "./abort.ts";
+import { givenExpiryOf } from "./arguments.ts";
+import type { PutOptions } from "./method_options.ts";
+import { assertOptions } from "./option_names.ts";
 
 /** Options of a `getOrPut`. */
 export interface LoadOptions extends PutOptions {
@@ -13,12 +16,12 @@ export interface LoadOptions extends PutOptions {
    * Milliseconds, behind the `ttl`, for which a value is still used while it is loaded again: the
    * key is gone only when they are over, too. @default 0
    */
-  staleWhileRevalidateMs?: number;
+  staleWhileRevalidateMs?: number | undefined;
   /**
    * Ends the call when it is aborted. The load goes on for others that wait for it; when none does,
    * the signal that it was given is aborted, too. @default none
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What a loader is told. */
@@ -54,9 +57,7 @@ export function loadPlanOf<V>(
   const { staleWhileRevalidateMs: stale, signal, ...putOptions } = options;
   // Before anything is loaded.
   givenExpiryOf(putOptions);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new InvalidArgumentError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  }
+  assertSignal(signal);
   const staleMs = staleMsOf(stale, putOptions.ttl);
   if (staleMs > 0) putOptions.ttl! += staleMs;
   return { load, putOptions, staleMs, signal };

@@ -36,16 +36,19 @@ import type { Pool } from "../pool/pool.ts";
 import { setStoreState, StoreState } from "../routing/client_registry.ts";
 import { type CompactReport, compactStore } from "./compaction.ts";
 
-/** What is done to a whole store, or refused. */
+/**
+ * What is done to a whole store, or refused. What waits behind something else does not begin when
+ * its signal is aborted.
+ */
 export interface StoreMaintenance {
   /** Changes the number of KNs. */
-  scale(nodes: number): Promise<ScaleReport>;
+  scale(nodes: number, signal?: AbortSignal): Promise<ScaleReport>;
   /** Has a key of a far pool owned by so many KNs. */
   replicate(key: EncodedKey, ownerCount: number): Promise<void>;
   /** Writes a checkpoint or a snapshot. */
-  snapshot(): Promise<SnapshotReport>;
+  snapshot(signal?: AbortSignal): Promise<SnapshotReport>;
   /** Writes a copy of the pool into another directory. */
-  backup(directory: string): Promise<SnapshotReport>;
+  backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport>;
   /** Gives back what the store does not need any more. */
   compact(): Promise<CompactReport>;
   /** Syncs what has been logged. */
@@ -109,8 +112,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   /** Changes the number of KNs. */
-  scale(nodes: number): Promise<ScaleReport> {
-    return this.#exclusively(() => this.#parts.nodes.scale(nodes));
+  scale(nodes: number, signal?: AbortSignal): Promise<ScaleReport> {
+    return this.#exclusively(() => this.#parts.nodes.scale(nodes), signal);
   }
 
   /**
@@ -147,13 +150,13 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
   }
 
   /** Writes a checkpoint of a pool that is logged, a snapshot of any other. */
-  snapshot(): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#snapshot(false));
+  snapshot(signal?: AbortSignal): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#snapshot(false), signal);
   }
 
   /** Writes a copy of the pool into another directory. */
-  backup(directory: string): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#backup(directory));
+  backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#backup(directory), signal);
   }
 
   /** Gives back what the store does not need any more; writes a snapshot, too, if there is a path. */
@@ -327,9 +330,10 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     }
   }
 
-  /** Runs one thing after the ones before it. */
-  async #exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+  /** Runs one thing after the ones before it, unless its signal has been aborted by then. */
+  async #exclusively<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     const run = () => {
+      signal?.throwIfAborted();
       this.#assertWorks();
       return task();
     };

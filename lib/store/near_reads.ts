@@ -7,57 +7,49 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
-import type { CachedRecord, ClientCache } from "../client/client_cache.ts";
-import type { GarbageMeter } from "../client/garbage_meter.ts";
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
-import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
-import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import {
-  assertReadOptions,
-  iterable,
-  type IterationOptions,
-  keyOf,
-  ownKey,
-  passOver,
-  plainKey,
-  type ReadOptions,
-} from "./arguments.ts";
-import { type Entry, entryOf } from "./entry.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { AbortOptions } from "./abort.ts";
+import { isConsistent, keysOfMoment, ownKey, ownKeys } from "./arguments.ts";
+import { ownKeysInTurns } from "./batches.ts";
+import type {
+  IterationOptions,
+  IterationSyncOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+} from "./method_options.ts";
+import { lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
+import type { Entry } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
-import { ownKeys } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import type { OperationCounters } from "../pool/operation_counters.ts";
+import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
 export class NearReads<V> implements StoreReads<V> {
+  #pool: Pool;
   #client: Client;
   #reader: OneSidedReader;
-  #codec: ValueCodec<V>;
-  #cache: ClientCache<V> | undefined;
-  #garbage: GarbageMeter;
   #queues: KeyQueues;
-  #counters: OperationCounters;
+  readonly #values: NearValues<V>;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
 
   /** Reads with a store's parts. */
   constructor(parts: OperationParts<V>) {
+    this.#pool = parts.pool;
     this.#client = parts.client;
     this.#reader = parts.reader;
-    this.#codec = parts.codec;
-    this.#cache = parts.cache;
-    this.#garbage = parts.garbage;
     this.#queues = parts.queues;
-    this.#counters = parts.counters;
+    this.#values = new NearValues(parts);
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
@@ -67,9 +59,12 @@ export class NearReads<V> implements StoreReads<V> {
     try {
       this.#lifetime.assertOpen();
       if (!this.#encodeIfReadable(key)) {
-        return this.#whenSettled(key, (own) => this.#read(own));
+        return this.#whenSettled(key, (own) => this.#values.read(own));
       }
-      return this.#resolve(this.#read(key));
+      const value = this.#values.read(key);
+      // As #resolve does, which is a call more.
+      if (loopTurn.count(this.#reader.valueBytes)) return this.#resolveNext(value);
+      return Promise.resolve(value);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -78,52 +73,56 @@ export class NearReads<V> implements StoreReads<V> {
   getSync(key: Key): V | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#read(key);
+    return this.#values.read(key);
   }
 
-  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    const read = (key: Key) => this.#values.readOrPassOver(key, options);
+    return this.#readMany(keys, options, read, (found) => found.value);
+  }
+
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    const read = (key: Key) => this.#values.readOrPassOver(key, options);
+    return this.#readManySync(keys, options, read, (found) => found.value);
+  }
+
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    const read = (key: Key) => this.#values.sharedOrPassOver(key, options);
+    return this.#readMany(keys, options, read, (found) => found);
+  }
+
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    const read = (key: Key) => this.#values.sharedOrPassOver(key, options);
+    return this.#readManySync(keys, options, read, (found) => found);
+  }
+
+  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    return this.#readEach(keys, options, () => this.#values.exists());
+  }
+
+  hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    assertReadOptions(options);
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const taken = ownKeys(iterable<Key>("keys", keys));
-      const list = Array.isArray(taken) ? taken : await taken;
-      const values: (V | undefined)[] = [];
-      for (const key of list) {
-        this.#lifetime.assertNotFailed();
-        if (!this.#encodeIfReadable(key)) {
-          await this.#whenReadable(key);
-          this.#lifetime.assertNotFailed();
-          this.#key.encode(key);
-        }
-        values.push(this.#readOrPassOver(key, options));
-        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
-      }
-      return values;
-    } finally {
-      client.end(operation);
-    }
+    return this.#readEachSync(ownKeys(keys), () => this.#values.exists());
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#readWhenSettled(key, (own) => this.#readShared(own));
+    return this.#readWhenSettled(key, (own) => this.#values.readShared(own));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#readShared(key);
+    return this.#values.readShared(key);
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#readWhenSettled(key, () => this.#exists());
+    return this.#readWhenSettled(key, () => this.#values.exists());
   }
 
   hasSync(key: Key): boolean {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
-    return this.#exists();
+    return this.#values.exists();
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
@@ -131,7 +130,7 @@ export class NearReads<V> implements StoreReads<V> {
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
         if (loopTurn.count(bytes)) await loopTurn.next();
-        const key = keyOf(stored);
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
         const value = this.#readInScan(key, options);
@@ -145,30 +144,34 @@ export class NearReads<V> implements StoreReads<V> {
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
         if (loopTurn.count(0)) await loopTurn.next();
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
-        if (!this.#encodeIfReadable(stored.bytes)) await this.#encodeReadable(stored.bytes);
-        if (this.#exists()) yield keyOf(stored);
+        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
+        if (this.#values.exists()) yield key;
       }
     }
   }
 
-  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
+  *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
     this.#settleAll();
     for (const keys of this.#indexed.slotsSync(options)) {
       for (const stored of keys) {
-        const key = keyOf(stored);
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         this.#encodeSettled(key);
-        const value = this.#readOrPassOver(key, options);
+        const value = this.#values.readOrPassOver(key, options);
         if (value !== undefined) yield [key, value];
       }
     }
   }
 
-  *keysSync(options?: IterationOptions): IterableIterator<Key> {
+  *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
     this.#settleAll();
     for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) if (this.hasSync(stored.bytes)) yield keyOf(stored);
+      for (const stored of keys) {
+        const key = this.#key.keyOf(stored);
+        if (this.hasSync(key)) yield key;
+      }
     }
   }
 
@@ -178,6 +181,10 @@ export class NearReads<V> implements StoreReads<V> {
 
   usedSlots(): readonly Slot[] {
     return this.#indexed.usedSlots(this.#client);
+  }
+
+  within(parts: OperationParts<V>): NearReads<V> {
+    return new NearReads(parts);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -191,7 +198,7 @@ export class NearReads<V> implements StoreReads<V> {
       },
       take: () => {
         this.#lifetime.assertNotFailed();
-        return this.#reader.read(key, true) ? this.#entryOf(key) : undefined;
+        return this.#reader.read(key, true) ? this.#values.entryOf(key) : undefined;
       },
     };
     if (!read.isSettled) {
@@ -204,22 +211,19 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   letGo(): void {
-    const gone = undefined as never;
-    this.#client =
+    this.#values.letGo();
+    this.#pool =
+      this.#client =
       this.#reader =
-      this.#codec =
-      this.#garbage =
-      this.#counters =
       this.#queues =
-        gone;
-    this.#cache = gone;
+        undefined as never;
   }
 
   /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */
   #readInScan(key: Key, options: IterationOptions | undefined): V | undefined {
     this.#reader.raisesCounts = false;
     try {
-      return this.#readOrPassOver(key, options);
+      return this.#values.readOrPassOver(key, options);
     } finally {
       this.#reader.raisesCounts = true;
     }
@@ -230,6 +234,88 @@ export class NearReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     if (this.#queues.count !== 0) this.#queues.settleAll(false);
     this.#client.settleAll();
+  }
+
+  async #readMany<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    read: (key: Key) => Result | undefined,
+    take: (found: Entry<V>) => Result,
+  ): Promise<(Result | undefined)[]> {
+    this.#lifetime.assertOpen();
+    if (!isConsistent(options, false)) return await this.#readEach(keys, options, read);
+    const list = keysOfMoment(keys);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      for (const key of list) await this.#whenReadable(key);
+      const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+      const found = await lookUntilFound((number) => {
+        options?.signal?.throwIfAborted();
+        this.#lifetime.assertNotFailed();
+        return moment.look(list, number);
+      });
+      const results: (Result | undefined)[] = [];
+      for (const [i, one] of found.entries()) {
+        results.push(this.#values.decodeFound(one, list[i]!, options, take));
+        if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readManySync<Result>(
+    keys: Iterable<Key>,
+    options: ReadManySyncOptions | undefined,
+    read: (key: Key) => Result | undefined,
+    take: (found: Entry<V>) => Result,
+  ): (Result | undefined)[] {
+    this.#lifetime.assertOpen();
+    if (!isConsistent(options, true)) return this.#readEachSync(ownKeys(keys), read);
+    const list = keysOfMoment(keys);
+    for (const key of list) this.#encodeSettled(key);
+    const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+    const found = lookUntilFoundSync((number) => moment.look(list, number));
+    return found.map((one, i) => this.#values.decodeFound(one, list[i]!, options, take));
+  }
+
+  /** Reads each of some keys, encoded, when all that was issued before can be seen. */
+  async #readEach<Result>(
+    keys: Iterable<Key>,
+    options: AbortOptions | undefined,
+    read: (key: Key) => Result,
+  ): Promise<Result[]> {
+    this.#lifetime.assertOpen();
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const taken = ownKeysInTurns(keys, options?.signal);
+      const list = Array.isArray(taken) ? taken : await taken;
+      const results: Result[] = [];
+      for (const key of list) {
+        options?.signal?.throwIfAborted();
+        this.#lifetime.assertNotFailed();
+        if (!this.#encodeIfReadable(key)) {
+          await this.#whenReadable(key);
+          this.#lifetime.assertNotFailed();
+          this.#key.encode(key);
+        }
+        results.push(read(key));
+        if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readEachSync<Result>(keys: readonly Key[], read: (key: Key) => Result): Result[] {
+    return keys.map((key) => {
+      this.#encodeSettled(key);
+      return read(key);
+    });
   }
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
@@ -323,75 +409,5 @@ export class NearReads<V> implements StoreReads<V> {
     await loopTurn.next();
     client.end(operation);
     return result;
-  }
-
-  /** Reads the encoded key; `key` is the one that an error names. */
-  #read(key: Key): V | undefined {
-    if (this.#cache !== undefined) return this.#readCached(this.#cache, key)?.value;
-    return this.#readCounted() ? this.#decode(key) : undefined;
-  }
-
-  /** Reads the encoded key from the pool. */
-  #readCounted(): boolean {
-    const isThere = this.#reader.read(this.#key, true);
-    this.#counters.read(isThere, this.#reader.valueBytes);
-    return isThere;
-  }
-
-  /** Whether the encoded key exists. */
-  #exists(): boolean {
-    const isThere = this.#reader.read(this.#key, false);
-    this.#counters.read(isThere, 0);
-    return isThere;
-  }
-
-  /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */
-  #readOrPassOver(key: Key, options: ReadOptions | undefined): V | undefined {
-    try {
-      return this.#read(key);
-    } catch (error) {
-      return passOver(error, options);
-    }
-  }
-
-  /** Reads the encoded key with version and expiry; the value may be one from the cache. */
-  #readShared(key: Key): Entry<V> | undefined {
-    if (this.#cache === undefined) return this.#readCounted() ? this.#entryOf(key) : undefined;
-    const record = this.#readCached(this.#cache, key);
-    return record && entryOf(record.value, record.version, record.expiresAtMs);
-  }
-
-  #readCached(cache: ClientCache<V>, key: Key): CachedRecord<V> | undefined {
-    const bytesBefore = cache.readBytes;
-    let isThere = true;
-    try {
-      const record = cache.read(this.#key);
-      isThere = record !== undefined;
-      return record;
-    } catch (error) {
-      throw DecodeError.at(key, error);
-    } finally {
-      this.#counters.read(isThere, cache.readBytes - bytesBefore);
-    }
-  }
-
-  /** What has been read of a key, with version and expiry time. */
-  #entryOf(key: Key | KeyEncoder): Entry<V> {
-    const { version, expiresAtMs } = this.#reader;
-    return entryOf(this.#decode(key), version, expiresAtMs);
-  }
-
-  /** Decodes what has been read of a key. */
-  #decode(key: Key | KeyEncoder): V {
-    const reader = this.#reader;
-    try {
-      const value = this.#codec.decode(reader.value, reader.valueBytes);
-      this.#garbage.count(reader.valueBytes);
-      return value;
-    } catch (error) {
-      throw DecodeError.at(plainKey(key), error);
-    } finally {
-      reader.shrinkScratch();
-    }
   }
 }

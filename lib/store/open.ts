@@ -6,7 +6,8 @@
 import { monotonicMs } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
-import { LITTLE_ENDIAN } from "../core/key_encoder.ts";
+import { type Key, LITTLE_ENDIAN } from "../core/key_encoder.ts";
+import type { KeyOf, KeyTypes } from "../core/key_types.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
 import { onThreadExit } from "../core/thread_exit.ts";
@@ -31,7 +32,7 @@ import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_pa
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { FarStoreReads } from "../far/store/far_store_reads.ts";
-import { Store } from "./store.ts";
+import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { OperationParts, StoreParts } from "./store_parts.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
@@ -53,8 +54,82 @@ const IN_MEMORY = {
 };
 
 /**
- * Opens a store: allocates the pool, or restores it from the snapshot at `path`, and starts the
- * KNs.
+ * Opens a store of values that are bytes: allocates the pool, or restores it from the files at `path`, and starts the KNs.
+ *
+ * @typeParam Types the types of the keys
+ * @param options see {@linkcode OpenOptions}
+ * @throws {InvalidOptionError} for options that are unknown, malformed or contradictory
+ * @throws {PathError} when `path` cannot be used
+ * @throws {PoolLockedError} when the pool at `path` is open already, in another process or in this
+ *   one
+ * @throws {FormatError} when a file at `path` is foreign or of a newer format
+ * @throws {CorruptionError} when a file at `path` is damaged
+ * @throws {NodeFailedError} when a KN cannot be started
+ *
+ * @example
+ * ```ts
+ * import { open } from "dinomo";
+ *
+ * await using store = await open({ capacity: "64MiB", codec: "binary" });
+ * await store.put("pixel", Uint8Array.of(255, 0, 0));
+ * console.log(store.getSync("pixel")); // Uint8Array [255, 0, 0]
+ * ```
+ */
+export function open<Types extends KeyTypes = "string">(
+  options: OpenOptions<Uint8Array, Types> & { codec: "binary" },
+): Promise<Store<Uint8Array, KeyOf<Types>>>;
+/**
+ * Opens a store whose keys are bytes: allocates the pool, or restores it from the files at `path`, and starts the KNs.
+ *
+ * @typeParam V the type of the values
+ * @param options see {@linkcode OpenOptions}
+ * @throws {InvalidOptionError} for options that are unknown, malformed or contradictory
+ * @throws {PathError} when `path` cannot be used
+ * @throws {PoolLockedError} when the pool at `path` is open already, in another process or in this
+ *   one
+ * @throws {FormatError} when a file at `path` is foreign or of a newer format
+ * @throws {CorruptionError} when a file at `path` is damaged
+ * @throws {NodeFailedError} when a KN cannot be started
+ *
+ * @example
+ * ```ts
+ * import { open } from "dinomo";
+ *
+ * await using store = await open<number>({ capacity: "64MiB", keys: "bytes" });
+ * await store.put(Uint8Array.of(1, 2), 3);
+ * for await (const key of store.keys()) console.log(key.length); // 2
+ * ```
+ */
+export function open<V = unknown>(
+  options: OpenOptions<V, "bytes"> & { keys: "bytes" },
+): Promise<Store<V, Uint8Array>>;
+/**
+ * Opens a store whose keys are strings and bytes: allocates the pool, or restores it from the files at `path`, and starts the KNs.
+ *
+ * @typeParam V the type of the values
+ * @param options see {@linkcode OpenOptions}
+ * @throws {InvalidOptionError} for options that are unknown, malformed or contradictory
+ * @throws {PathError} when `path` cannot be used
+ * @throws {PoolLockedError} when the pool at `path` is open already, in another process or in this
+ *   one
+ * @throws {FormatError} when a file at `path` is foreign or of a newer format
+ * @throws {CorruptionError} when a file at `path` is damaged
+ * @throws {NodeFailedError} when a KN cannot be started
+ *
+ * @example
+ * ```ts
+ * import { open } from "dinomo";
+ *
+ * await using store = await open<number>({ capacity: "64MiB", keys: "mixed" });
+ * await store.put(Uint8Array.of(97), 1);
+ * console.log(await store.get("a")); // 1
+ * ```
+ */
+export function open<V = unknown>(
+  options: OpenOptions<V, "mixed"> & { keys: "mixed" },
+): Promise<Store<V, Key>>;
+/**
+ * Opens a store: allocates the pool, or restores it from the files at `path`, and starts the KNs.
  *
  * @typeParam V the type of the values
  * @param options see {@linkcode OpenOptions}
@@ -75,12 +150,10 @@ const IN_MEMORY = {
  * console.log(await store.get("user:1")); // { name: "Ada" }
  * ```
  */
-export function open(
-  options: OpenOptions<Uint8Array> & { codec: "binary" },
-): Promise<Store<Uint8Array>>;
-/** Opens a store with values of type `V`. */
 export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
-export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
+export async function open<V, K extends Key>(
+  options?: OpenOptions<V, KeyTypes>,
+): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the
@@ -90,7 +163,7 @@ export async function open<V>(options?: OpenOptions<V>): Promise<Store<V>> {
     ? { ...IN_MEMORY, pool: createPool(resolved) }
     : await openPath(resolved.path, resolved);
   try {
-    return await startStore(resolved, opened);
+    return await startStore<V, K>(resolved, opened);
   } catch (error) {
     opened.log?.file.close();
     // What has failed first is what the caller should know.
@@ -104,7 +177,10 @@ async function loadTasks(): Promise<(task: DpmTask) => unknown> {
   return (await import("../dpm/dpm_tasks.ts")).performTask;
 }
 
-async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): Promise<Store<V>> {
+async function startStore<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  opened: OpenedPool,
+): Promise<Store<V, K>> {
   const { pool, number, path, lock, recovery, log } = opened;
   const { autoscale } = resolved;
   assertNodesFit("nodes", resolved.nodes, pool.geometry.segmentCount);
@@ -142,7 +218,11 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   claimClient(pool, 1, thisThread());
   const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
-  const opening: { store?: Store<V>; statistics?: StoreStatistics; maintenance?: Maintenance } = {};
+  const opening: {
+    store?: StoreControls;
+    statistics?: StoreStatistics;
+    maintenance?: Maintenance;
+  } = {};
   const nodes: NodeManager = new NodeManager({
     pool,
     workerUrl: workers.node,
@@ -284,12 +364,13 @@ async function startStore<V>(resolved: ResolvedOptions<V>, opened: OpenedPool): 
   };
   const { reads } = parts;
   const makeReads = reads && ((used: OperationParts<V>) => new FarStoreReads(used, reads));
-  const store = opening.store = new Store<V>(storeParts, makeReads);
+  const store = new Store<V, K>(storeParts, makeReads);
+  opening.store = controlsOf(store);
   parts.connector.update(parts.client);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();
   }
-  if (resolved.keepAlive) store.keepAlive();
+  if (resolved.keepAlive) opening.store.keepAlive();
   return store;
 }

@@ -4,12 +4,14 @@
  * @module
  */
 import { InvalidOptionError } from "../core/errors.ts";
+import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import type { FileSystem } from "../persistence/file_system.ts";
 import type { RecoveryReport, ReplayReport } from "../persistence/frame_replay.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { DURABILITY_LEVELS, DurabilityFailure, loseDurability } from "../pool/durability.ts";
+import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -40,6 +42,7 @@ export type PoolOptions = Pick<
   | "segmentBytes"
   | "evictedEntriesMax"
   | "codec"
+  | "keys"
   | "durability"
   | "repair"
   | "onProgress"
@@ -57,7 +60,9 @@ export function createPool(options: PoolOptions): Pool {
   const geometry = geometryOf(capacityBytes, segmentBytes);
   assertNodesFit("nodes", options.nodes, geometry.segmentCount);
   const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
-  return allocatePool(geometry, [key0!, key1!]);
+  const pool = allocatePool(geometry, [key0!, key1!]);
+  pool.control[HEADER_KEY_TYPES] = KEY_TYPE_NUMBERS[options.keys];
+  return pool;
 }
 
 /**

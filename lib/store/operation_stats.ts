@@ -11,8 +11,8 @@ import { ClientState, clientState } from "../routing/client_registry.ts";
 /** Operations, counted when they are issued, reads when they have ended. */
 export interface OperationStats {
   /**
-   * Keys that were read: by `get`, `getEntry` and `has`, each key of a `getMany` and of an
-   * iteration. They are {@linkcode hits} and {@linkcode misses}.
+   * Keys that were read: by `get`, `getEntry` and `has`, each key of a `getMany`, `getEntries` and
+   * `hasMany`, and of an iteration. They are {@linkcode hits} and {@linkcode misses}.
    */
   readonly reads: number;
   /** Reads that have found the key; with `cache` also those of a value that was decoded before. */
@@ -24,7 +24,10 @@ export interface OperationStats {
    * a `putMany`.
    */
   readonly puts: number;
-  /** Keys that were to be deleted: by `delete`, `compareAndDelete`, and each key of a `deleteMany`. */
+  /**
+   * Keys that were to be deleted: by `delete`, `compareAndDelete`, and each key of a `deleteMany`;
+   * none by `clear`, but for those of a namespace, which are read and deleted.
+   */
   readonly deletes: number;
   /** Calls of `update`, `increment`, `incrementEntry`, `touch` and `getAndDelete`. */
   readonly updates: number;

@@ -5,123 +5,137 @@
  */
 import type { CachePolicy } from "../cache/cache.ts";
 import type { CodecOption } from "../codec/codec.ts";
+import type { KeyTypes } from "../core/key_types.ts";
 import type { Bytes } from "../core/units.ts";
 import type { WorkerUrls } from "../core/worker_loader.ts";
 import type { Durability } from "../pool/durability.ts";
 import type { AutoscaleOptions } from "./autoscale_options.ts";
 
-/** What `open` takes. Every option has a default. */
-export interface OpenOptions<V = unknown> {
+/**
+ * What `open` takes. Every option has a default, which one that is undefined has, too.
+ *
+ * @typeParam V the type of the values
+ * @typeParam Types the types of the keys
+ */
+export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   /**
    * Directory of the pool's files, or its `file:` URL; it is created if it does not exist.
    * @default none: memory only
    */
-  path?: string | URL;
+  path?: string | URL | undefined;
   /**
    * KNs to start with, 1 to 64; with `autoscale` from its `min` to its `max`.
    * @default 1, or the `min` of `autoscale`
    */
-  nodes?: number;
+  nodes?: number | undefined;
   /**
    * Changes the number of KNs by the latency and the occupancy that are measured.
    * @default none: only `scale` does
    */
-  autoscale?: AutoscaleOptions;
+  autoscale?: AutoscaleOptions | undefined;
   /**
    * Whether latencies, occupancy and hot keys are measured, for `stats()`. With `autoscale` they
    * are, whatever this says, except for the keys of reads, which no decision depends on.
    * @default false
    */
-  statistics?: boolean;
+  statistics?: boolean | undefined;
   /**
    * Threads that may use the store at one time, 1 to 64, the one that opens it included.
    * @default 64
    */
-  clients?: number;
+  clients?: number | undefined;
   /**
    * Bytes of the log, which holds keys, values and 28 bytes per record. Pages are committed on
    * first use.
    * @default "1GiB", or the capacity of the pool at `path`
    */
-  capacity?: Bytes;
+  capacity?: Bytes | undefined;
   /**
    * Bytes of one segment of the log, a power of two from 4 KiB to 1 GiB; the largest value must fit
    * into one, together with its key.
    * @default the power of two below 1/128 of the capacity, but "8MiB" at most, and "64KiB" at least
    *   as long as there are 16 of them, with `whenFull: "evict"` 64
    */
-  segmentBytes?: Bytes;
+  segmentBytes?: Bytes | undefined;
   /**
    * What happens when the pool is full. `"refuse"`: puts end in `PoolFullError`, and nothing is
    * lost. `"evict"`: the store is a cache, and what was not read for long is dropped; needs the near
    * placement, and 64 segments or more. A pool at `path` can be opened either way.
    * @default "refuse"
    */
-  whenFull?: WhenFull;
+  whenFull?: WhenFull | undefined;
   /**
    * With `whenFull: "evict"`: most keys beside the capacity in bytes, 1 to 2147483647. For a moment
    * there may be as many more as are put at one time.
    * @default none
    */
-  maxEntries?: number;
+  maxEntries?: number | undefined;
+  /**
+   * Of which type keys are: `"string"`, `"bytes"` (`Uint8Array`), or `"mixed"`. Iteration gives
+   * keys of that type, and others are refused. In a mixed store a string and its UTF-8 bytes are
+   * the same key, which iteration gives as what it was put last. A pool at `path` stays what it was
+   * made with.
+   * @default "string"
+   */
+  keys?: Types | undefined;
   /** How values become bytes. @default "msgpack" */
-  codec?: CodecOption<V>;
+  codec?: CodecOption<V> | undefined;
   /**
    * What a change has survived when it is acknowledged. `"memory"`: the crash of a KN, and of the
    * process as far as the last snapshot. `"os"`: the crash of the process; power loss up to a
    * second before. `"disk"`: power loss.
    * @default "os" with a path, "memory" without
    */
-  durability?: Durability;
+  durability?: Durability | undefined;
   /**
    * Bytes logged after which a checkpoint is written, 64 KiB to 16 GiB; earlier when segments are
    * needed that only a checkpoint can free.
    * @default a quarter of the capacity, at most "256MiB"
    */
-  checkpointBytes?: Bytes;
+  checkpointBytes?: Bytes | undefined;
   /**
    * Whether damage in the files is dropped and reported, in `Store.recovery`, instead of being an
    * error.
    * @default false
    */
-  repair?: boolean;
+  repair?: boolean | undefined;
   /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
-  onProgress?: (share: number) => void;
+  onProgress?: ((share: number) => void) | undefined;
   /**
    * How long a thread that runs dry spins before it sleeps: `"auto"` spins for 100 microseconds
    * while processors are free, `false` never, a number for that many microseconds.
    * @default "auto"
    */
-  spin?: "auto" | boolean | number;
+  spin?: "auto" | boolean | number | undefined;
   /**
    * Whether a thread that could only wait for the end of a few operations executes them itself, in
    * place of the KN: sooner, and on this thread. `false` leaves all of them to the KNs' threads.
    * @default true
    */
-  help?: boolean;
+  help?: boolean | undefined;
   /**
    * Bytes of the request ring of each (client, KN), a power of two from 8 KiB to 64 MiB; of a
    * thread that has attached, 64 KiB at most.
    * @default "512KiB"
    */
-  ringBytes?: Bytes;
+  ringBytes?: Bytes | undefined;
   /**
    * Requests in flight per (client, KN), a power of two from 8 to 65536; of a thread that has
    * attached, 1024 at most.
    * @default 4096
    */
-  inFlight?: number;
+  inFlight?: number | undefined;
   /**
    * Most threads of DPM processors, 1 to 8; they start when there is work and end when there is
    * none.
    * @default 1
    */
-  dpmThreads?: number;
+  dpmThreads?: number | undefined;
   /**
    * Whether DPM processors commit memory ahead of its use.
    * @default "auto": when a processor is free
    */
-  prefault?: "auto" | boolean;
+  prefault?: "auto" | boolean | undefined;
   /**
    * Bytes of decoded values that this thread keeps, so that reading one again costs neither a copy
    * nor decoding, 4 KiB to 16 GiB. Values are always up to date, and deeply frozen, since they are
@@ -129,30 +143,30 @@ export interface OpenOptions<V = unknown> {
    * attach have caches of their own. In the far placement: bytes of each KN's cache, 0 to 32 GiB.
    * @default none; in the far placement 1 % of the capacity
    */
-  cache?: Bytes;
+  cache?: Bytes | undefined;
   /** Whether the open store keeps the process alive while it is idle. @default false */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /** Worker modules, for bundles. @default the modules beside the library */
-  workers?: Partial<WorkerUrls>;
+  workers?: { readonly [Name in keyof WorkerUrls]?: WorkerUrls[Name] | undefined } | undefined;
   /**
    * Where the pool is thought to be. `"near"`: in this memory; every thread reads it directly.
    * `"far"`: behind a network, as in the paper; KNs read and cache for the clients, acknowledge
    * changes when they are logged, and count every access. For experiments.
    * @default "near"
    */
-  placement?: Placement;
+  placement?: Placement | undefined;
   /**
    * Far placement: how long a round trip to the pool lasts, in microseconds, 0 to 1000000.
    * @default 0: as long as it takes
    */
-  roundTripMicros?: number;
+  roundTripMicros?: number | undefined;
   /** Far placement: what a KN's cache keeps. @default "marginal" */
-  cachePolicy?: CachePolicy;
+  cachePolicy?: CachePolicy | undefined;
   /**
    * Far placement: bytes that each KN may have logged and not merged, 4 KiB to 1 GiB.
    * @default 1/64 of the capacity, at most "8MiB"
    */
-  backlog?: Bytes;
+  backlog?: Bytes | undefined;
 }
 
 /** What happens when a pool is full. */

@@ -6,26 +6,40 @@
  */
 import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import type { IterationOptions, ReadOptions } from "./arguments.ts";
+import type { AbortOptions } from "./abort.ts";
+import type {
+  IterationOptions,
+  IterationSyncOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+} from "./method_options.ts";
 import type { Entry } from "./entry.ts";
+import type { OperationParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** The methods of a store that read: see there. */
 export interface StoreReads<V> {
   get(key: Key): Promise<V | undefined>;
   getSync(key: Key): V | undefined;
-  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]>;
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]>;
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[];
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]>;
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[];
+  hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]>;
+  hasManySync(keys: Iterable<Key>): boolean[];
   getEntry(key: Key): Promise<Entry<V> | undefined>;
   getEntrySync(key: Key): Entry<V> | undefined;
   has(key: Key): Promise<boolean>;
   hasSync(key: Key): boolean;
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;
   keys(options?: IterationOptions): AsyncIterableIterator<Key>;
-  entriesSync(options?: IterationOptions): IterableIterator<[Key, V]>;
-  keysSync(options?: IterationOptions): IterableIterator<Key>;
+  entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]>;
+  keysSync(options?: IterationSyncOptions): IterableIterator<Key>;
   count(): number;
   /** The slots in which there may be keys that were put before now, for this thread. */
   usedSlots(): readonly Slot[];
+  /** Reads with the parts of a namespace. */
+  within(parts: OperationParts<V>): StoreReads<V>;
   /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
   /** Lets go of everything that leads to the pool. */

@@ -22,6 +22,7 @@ import {
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
 } from "../core/limits.ts";
+import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
 import type { Bytes } from "../core/units.ts";
 import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
@@ -43,6 +44,7 @@ export interface ResolvedOptions<V> {
   /** Most keys of a pool that evicts, 0 for any number; undefined if it refuses. */
   readonly evictedEntriesMax: number | undefined;
   readonly codec: CodecOption<V>;
+  readonly keys: KeyTypes;
   readonly durability: Durability;
   /** Undefined unless given. */
   readonly checkpointBytes: number | undefined;
@@ -111,6 +113,7 @@ const KNOWN = new Set<string>(
     "whenFull",
     "maxEntries",
     "codec",
+    "keys",
     "durability",
     "checkpointBytes",
     "repair",
@@ -134,7 +137,7 @@ const KNOWN = new Set<string>(
  *
  * @throws {InvalidOptionError} naming the option, its rule and what was received
  */
-export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions<V> {
+export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): ResolvedOptions<V> {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError(`options must be an object, got ${describe(options)}`);
   }
@@ -201,6 +204,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
     segmentBytes,
     evictedEntriesMax: evictionOf(options),
     codec,
+    keys: keysOf(options.keys),
     durability,
     checkpointBytes: options.checkpointBytes === undefined ? undefined : bytesWithin(
       "checkpointBytes",
@@ -231,7 +235,7 @@ export function resolveOptions<V>(options: OpenOptions<V> = {}): ResolvedOptions
   };
 }
 
-function evictionOf<V>(options: OpenOptions<V>): number | undefined {
+function evictionOf<V>(options: OpenOptions<V, KeyTypes>): number | undefined {
   const { whenFull = "refuse", maxEntries, placement = "near" } = options;
   const isKnown = whenFull === "refuse" || whenFull === "evict";
   requireThat(isKnown, "whenFull", 'must be "refuse" or "evict"', whenFull);
@@ -244,7 +248,7 @@ function evictionOf<V>(options: OpenOptions<V>): number | undefined {
   return maxEntries === undefined ? 0 : wholeNumber("maxEntries", maxEntries, 1, ENTRIES_MAX_MAX);
 }
 
-function farOf<V>(options: OpenOptions<V>, help: boolean): FarOptions | undefined {
+function farOf<V>(options: OpenOptions<V, KeyTypes>, help: boolean): FarOptions | undefined {
   const { placement = "near", roundTripMicros = 0, cache, cachePolicy = "marginal" } = options;
   const isKnown = placement === "near" || placement === "far";
   requireThat(isKnown, "placement", 'must be "near" or "far"', placement);
@@ -337,7 +341,14 @@ export function codecOf<V>(value: CodecOption<V> | undefined): CodecOption<V> {
   return value;
 }
 
-function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
+function keysOf(value: KeyTypes | undefined): KeyTypes {
+  if (value === undefined) return "string";
+  const isKnown = typeof value === "string" && Object.hasOwn(KEY_TYPE_NUMBERS, value);
+  requireThat(isKnown, "keys", 'must be "string", "bytes" or "mixed"', value);
+  return value;
+}
+
+function workersOf(value: NonNullable<OpenOptions["workers"]>): WorkerUrls {
   requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
   for (const [name, url] of Object.entries(value)) {
     requireThat(
@@ -346,8 +357,10 @@ function workersOf(value: Partial<WorkerUrls>): WorkerUrls {
       'may have "node" and "dpm" only',
       name,
     );
+    if (url === undefined) continue;
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  return { ...defaultWorkerUrls(), ...value };
+  const own = defaultWorkerUrls();
+  return { node: value.node ?? own.node, dpm: value.dpm ?? own.dpm };
 }

@@ -36,7 +36,7 @@ const FOREIGN_LOOKS_MAX = 1000;
 /** One load of a key, for all callers of this thread. */
 class Flight<V> {
   /** What the loader is told by that no caller waits for it any more. */
-  readonly controller = new AbortController();
+  readonly controller: AbortController = new AbortController();
   end!: Promise<V>;
   #waiting = 0;
 
@@ -63,12 +63,17 @@ export class SingleFlight<V> {
   readonly #writes: StoreWrites<V>;
   readonly #leases: LoadLeases;
   readonly #key: KeyEncoder;
-  /** By the key as a string; of bytes, by one character for each. */
-  readonly #byText = new Map<string, Flight<V>>();
-  readonly #byBytes = new Map<string, Flight<V>>();
+  /** By the bytes of the key, one character for each. */
+  readonly #flights: Map<string, Flight<V>>;
 
   /** Loads with a store's parts. */
-  constructor(parts: OperationParts<V>, reads: StoreReads<V>, writes: StoreWrites<V>) {
+  constructor(
+    parts: OperationParts<V>,
+    reads: StoreReads<V>,
+    writes: StoreWrites<V>,
+    flights: Map<string, Flight<V>> = new Map(),
+  ) {
+    this.#flights = flights;
     this.#reads = reads;
     this.#writes = writes;
     this.#leases = parts.leases;
@@ -93,6 +98,15 @@ export class SingleFlight<V> {
     return entry.value;
   }
 
+  /** The loads of a namespace with these parts: a key that both have is loaded once. */
+  within(
+    parts: OperationParts<V>,
+    reads: StoreReads<V>,
+    writes: StoreWrites<V>,
+  ): SingleFlight<V> {
+    return new SingleFlight(parts, reads, writes, this.#flights);
+  }
+
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
     this.#leases.letGo();
@@ -114,11 +128,11 @@ export class SingleFlight<V> {
   }
 
   #begin(key: Key, plan: LoadPlan<V>, hasLease: boolean): Flight<V> {
-    const [flights, name] = this.#placeOf(key);
+    const name = this.#nameOf(key);
     const flight = new Flight<V>();
-    flights.set(name, flight);
+    this.#flights.set(name, flight);
     flight.end = this.#fly(key, plan, flight.controller.signal, hasLease)
-      .finally(() => flights.delete(name));
+      .finally(() => this.#flights.delete(name));
     // Its callers hear of a failure; there may be none.
     flight.end.catch(() => {});
     return flight;
@@ -154,15 +168,14 @@ export class SingleFlight<V> {
   }
 
   #find(key: Key): Flight<V> | undefined {
-    const [flights, name] = this.#placeOf(key);
-    return flights.get(name);
+    return this.#flights.get(this.#nameOf(key));
   }
 
-  #placeOf(key: Key): [Map<string, Flight<V>>, string] {
-    if (typeof key === "string") return [this.#byText, key];
+  #nameOf(key: Key): string {
+    this.#key.encode(key);
     let name = "";
-    for (const byte of key) name += String.fromCharCode(byte);
-    return [this.#byBytes, name];
+    for (const byte of this.#key.bytes) name += String.fromCharCode(byte);
+    return name;
   }
 
   #hashOf(key: Key): number {

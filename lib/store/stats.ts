@@ -30,9 +30,8 @@ import {
   syncStats,
   unsyncedBytes,
 } from "../pool/durability.ts";
-import type { Key } from "../core/key_encoder.ts";
+import { type Key, keyOf } from "../core/key_encoder.ts";
 import { sharedKeys } from "../far/mnode/shared_keys.ts";
-import { keyOf } from "./arguments.ts";
 import type { OperationStats, ThreadStats } from "./operation_stats.ts";
 import type { StatisticsWindow } from "../mnode/statistics_collector.ts";
 import { attachedCount } from "../routing/client_registry.ts";

@@ -12,6 +12,7 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { activeNodes } from "../routing/node_directory.ts";
+import { abortable, type AbortOptions } from "./abort.ts";
 import { assertNodeCount, assertOwnerCount, backupPathOf, encodeReplicable } from "./arguments.ts";
 import {
   assertEventType,
@@ -21,8 +22,8 @@ import {
   type StoreEventType,
   type StoreListenerOptions,
 } from "./events.ts";
-import { DerivedWrites } from "./derived_writes.ts";
 import type { StoreHandle } from "./handle.ts";
+import { KeyAccess } from "./key_access.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { CompactReport } from "./compaction.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
@@ -31,12 +32,23 @@ import type { StoreReads } from "./reads.ts";
 import { operationStats, threadStats } from "./operation_stats.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
-import { SingleFlight } from "./single_flight.ts";
 import { StoreOperations } from "./store_operations.ts";
-import { StoreWrites } from "./writes.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
+
+/** What the library itself does to a store, and an application has no use for. */
+export interface StoreControls {
+  /** Keeps the process alive until the store is closed. */
+  keepAlive(): void;
+  /** Tells what has happened to the store, soon. */
+  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void;
+  /** Ends the store because it cannot go on. */
+  fail(error: DinomoError): void;
+}
+
+/** The controls of a store. */
+export let controlsOf: <V, K extends Key>(store: Store<V, K>) => StoreControls;
 
 /**
  * A key-value store in shared memory. Made by `open`.
@@ -45,16 +57,25 @@ const KEEP_ALIVE_MS = 2 ** 30;
  * apply in the order in which they were issued, awaited or not.
  *
  * @typeParam V the type of the values
+ * @typeParam K the type of the keys
  */
-export class Store<V> extends StoreOperations<V> {
+export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
+  static {
+    controlsOf = (store) => store.#controls;
+  }
+
+  readonly #controls: StoreControls = {
+    keepAlive: () => {
+      this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
+    },
+    emit: (type, detail) => this.#events.emit(type, detail),
+    fail: (error) => this.#fail(error),
+  };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;
   #used: OperationParts<V>;
   #maintenance: StoreMaintenance;
-  readonly #reads: StoreReads<V>;
-  readonly #writes: StoreWrites<V>;
-  readonly #derived: DerivedWrites;
-  readonly #flights: SingleFlight<V>;
+  readonly #access: KeyAccess<V>;
   readonly #lifetime: StoreLifetime;
   readonly #recovery: RecoveryReport | undefined;
   readonly #events = new StoreEvents();
@@ -71,19 +92,13 @@ export class Store<V> extends StoreOperations<V> {
     const maintenance = parts.maintenance(() => lifetime.assertNotFailed());
     const flush = () => flushAll(lifetime, used, maintenance);
     const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
-    const reads = makeReads?.(used) ?? new NearReads(used);
-    const writes = new StoreWrites(used, reads);
-    const derived = new DerivedWrites(used);
-    const flights = new SingleFlight(used, reads, writes);
-    super(reads, writes, derived, flights);
-    this.#derived = derived;
-    this.#flights = flights;
+    const access = new KeyAccess(used, makeReads?.(used) ?? new NearReads(used));
+    super(access);
+    this.#access = access;
     this.#lifetime = lifetime;
     this.#used = used;
     this.#parts = parts;
     this.#maintenance = maintenance;
-    this.#reads = reads;
-    this.#writes = writes;
     this.#recovery = parts.recovery;
   }
 
@@ -107,11 +122,15 @@ export class Store<V> extends StoreOperations<V> {
    * @param nodes from 1 to 64, and no more than the pool has segments for; with the option
    *   `autoscale` from its `min` to its `max`, and nothing is decided about the number of KNs until
    *   its grace period has passed
+   * @param options with a `signal` that is aborted before it has begun, nothing changes; otherwise
+   *   it goes on, as far as that can be seen by `nodes`
    */
-  async scale(nodes: number): Promise<ScaleReport> {
-    const maintenance = this.#maintain();
-    assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.geometry.segmentCount);
-    return await maintenance.scale(nodes);
+  scale(nodes: number, options?: AbortOptions): Promise<ScaleReport> {
+    return abortable(options, async () => {
+      const maintenance = this.#maintain();
+      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.geometry.segmentCount);
+      return await maintenance.scale(nodes, options?.signal);
+    });
   }
 
   /**
@@ -145,7 +164,7 @@ export class Store<V> extends StoreOperations<V> {
    * await store.replicate("visits", 1);
    * ```
    */
-  async replicate(key: Key, owners: number): Promise<void> {
+  async replicate(key: K, owners: number): Promise<void> {
     const maintenance = this.#maintain();
     const encoder = encodeReplicable(key, this.#parts.pool);
     assertOwnerCount(owners, this.nodes);
@@ -155,11 +174,13 @@ export class Store<V> extends StoreOperations<V> {
   /**
    * Writes everything acknowledged so far to the files at `path`, as of one moment.
    *
+   * @param options with a `signal` that is aborted before it has begun, nothing is written;
+   *   otherwise it is written to its end all the same
    * @throws {InvalidArgumentError} when the store was opened without a path
    * @throws {SnapshotError} when a file operation fails; the previous snapshot is still valid then
    */
-  async snapshot(): Promise<SnapshotReport> {
-    return await this.#maintain().snapshot();
+  snapshot(options?: AbortOptions): Promise<SnapshotReport> {
+    return abortable(options, async () => await this.#maintain().snapshot(options?.signal));
   }
 
   /**
@@ -167,12 +188,16 @@ export class Store<V> extends StoreOperations<V> {
    * It can be opened like any pool.
    *
    * @param directory is created if it does not exist, and must be empty
+   * @param options with a `signal` that is aborted before it has begun, nothing is written;
+   *   otherwise it is written to its end all the same
    * @throws {PathError} when the directory cannot be used
    * @throws {SnapshotError} when a file operation fails
    */
-  async backup(directory: string | URL): Promise<SnapshotReport> {
-    const path = backupPathOf(directory);
-    return await this.#maintain().backup(path);
+  backup(directory: string | URL, options?: AbortOptions): Promise<SnapshotReport> {
+    return abortable(options, async () => {
+      const path = backupPathOf(directory);
+      return await this.#maintain().backup(path, options?.signal);
+    });
   }
 
   /**
@@ -214,9 +239,9 @@ export class Store<V> extends StoreOperations<V> {
    * What another thread needs to use the store: send it there by `postMessage` or `workerData`, and
    * give it to `attach`. It can be sent on from there.
    */
-  share(): StoreHandle {
+  share(): StoreHandle<V, K> {
     this.#lifetime.assertOpen();
-    return this.#parts.handle;
+    return this.#parts.handle as StoreHandle<V, K>;
   }
 
   /**
@@ -233,7 +258,10 @@ export class Store<V> extends StoreOperations<V> {
     options?: StoreListenerOptions,
   ): void {
     assertEventType(type);
-    this.#events.target.addEventListener(type, listener as (event: Event) => void, options);
+    this.#events.target.addEventListener(type, listener as (event: Event) => void, {
+      once: options?.once ?? false,
+      ...(options?.signal === undefined ? {} : { signal: options.signal }),
+    });
   }
 
   /** Takes a listener back. */
@@ -286,11 +314,7 @@ export class Store<V> extends StoreOperations<V> {
    */
   #letGo(): void {
     this.#lifetime.letGo();
-    this.#reads.letGo();
-    this.#writes.letGo();
-    this.#derived.letGo();
-    this.#flights.letGo();
-    this.#used.indexedKeys.letGo();
+    this.#access.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }
 
@@ -299,18 +323,7 @@ export class Store<V> extends StoreOperations<V> {
     return this.close();
   }
 
-  /** Keeps the process alive until the store is closed; called by `open`. */
-  keepAlive(): void {
-    this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
-  }
-
-  /** Tells what has happened to the store, soon; called by `open`'s wiring. */
-  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void {
-    this.#events.emit(type, detail);
-  }
-
-  /** Ends the store because it cannot go on; called by `open`'s and `attach`'s wiring. */
-  fail(error: DinomoError): void {
+  #fail(error: DinomoError): void {
     this.#lifetime.fail(error);
     if (this.#lifetime.isLetGo) return;
     this.#used.client.failAll(error);

@@ -15,7 +15,6 @@ import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { LoadLeases } from "../routing/load_leases.ts";
-import type { StoreHandle } from "./handle.ts";
 import { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
@@ -33,7 +32,7 @@ export interface StoreParts<V> {
   readonly counters: OperationCounters;
   readonly recovery: RecoveryReport | undefined;
   /** What other threads attach by. */
-  readonly handle: StoreHandle;
+  readonly handle: { readonly dinomo: number };
   /**
    * Makes what is done to the store as a whole; `assertWorks` throws when the store has failed
    * meanwhile.
@@ -56,6 +55,8 @@ export interface OperationParts<V> {
   readonly lifetime: StoreLifetime;
   /** Holds the key of one operation at a time. */
   readonly key: KeyEncoder;
+  /** Makes another encoder of the same keys. */
+  readonly makeKey: () => KeyEncoder;
   /** Operations on keys of which this thread has updates in progress. */
   readonly queues: KeyQueues;
   readonly garbage: GarbageMeter;
@@ -69,7 +70,8 @@ export function makeOperationParts<V>(
   lifetime: StoreLifetime,
   flush: () => Promise<void>,
 ): OperationParts<V> {
-  const key = new KeyEncoder(...pool.hashKey);
+  const makeKey = () => new KeyEncoder(...pool.hashKey, pool.keyTypes);
+  const key = makeKey();
   return {
     pool,
     client,
@@ -79,9 +81,10 @@ export function makeOperationParts<V>(
     leases,
     lifetime,
     key,
+    makeKey,
     queues: new KeyQueues(client),
     garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
-    indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush),
+    indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush, new Uint8Array(0)),
     counters,
   };
 }

@@ -267,7 +267,7 @@ export class UpdateTurn<V> extends Turn {
 }
 
 /** Whether a value is a promise, or something like one. */
-function isPromiseLike<V>(value: V | PromiseLike<V>): value is PromiseLike<V> {
+export function isPromiseLike<V>(value: V | PromiseLike<V>): value is PromiseLike<V> {
   return typeof value === "object" && value !== null &&
     typeof (value as PromiseLike<V>).then === "function";
 }

@@ -22,21 +22,24 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
+import type { AbortOptions } from "./abort.ts";
 import {
   assertChange,
-  assertPair,
+  assertEntry,
   expiryOf,
   givenExpiryOf,
   iterable,
   mustSyncOf,
   presentVersionOf,
-  type PutOptions,
+  putManyOptionsOf,
   versionOf,
 } from "./arguments.ts";
 import { issueBatch, type IssueItem } from "./batches.ts";
+import type { PutEntry, PutManyOptions, PutOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
+import { SyncUpdate } from "./sync_update.ts";
 import {
   type Changed,
   DELETE,
@@ -114,15 +117,19 @@ export class StoreWrites<V> {
     return completion.version;
   }
 
-  async putMany(entries: Iterable<readonly [Key, V]>, options?: PutOptions): Promise<void> {
-    const expiresAtMs = expiryOf(options);
-    const mustSync = mustSyncOf(options, this.#level);
-    await this.#issueAll(iterable<readonly [Key, V]>("entries", entries), (entry, batch) => {
-      assertPair(entry);
+  async putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
+    const { each, signal } = putManyOptionsOf(options);
+    const expiresAtMs = expiryOf(each);
+    const mustSync = mustSyncOf(each, this.#level);
+    await this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
+      assertEntry(entry);
+      const own = entry[2];
+      const expiry = own === undefined ? expiresAtMs : expiryOf(own);
+      const isSynced = own === undefined ? mustSync : mustSyncOf(own, this.#level);
       this.#encodePair(entry[0], entry[1]);
-      this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
+      this.#put(expiry, Condition.NONE, 0, batch, isSynced);
       return this.#codec.end - this.#codec.start;
-    });
+    }, signal);
   }
 
   delete(key: Key): Promise<boolean> {
@@ -171,13 +178,13 @@ export class StoreWrites<V> {
     return completion.isApplied;
   }
 
-  async deleteMany(keys: Iterable<Key>): Promise<boolean[]> {
+  async deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#key.encode(key);
       this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
       return 0;
-    });
+    }, options?.signal);
     return outcomes;
   }
 
@@ -219,13 +226,19 @@ export class StoreWrites<V> {
   ): Promise<V | undefined> {
     try {
       assertChange(change);
-      if (options === undefined) return this.#update(key, change, USUAL_OPTIONS);
-      const expiresAtMs = givenExpiryOf(options);
-      const mustSync = mustSyncOf(options, this.#level);
-      return this.#update(key, change, { expiresAtMs, mustSync });
+      return this.#update(key, change, this.#updateOptionsOf(options));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  updateSync(
+    key: Key,
+    change: (old: V | undefined) => Changed<V>,
+    options?: PutOptions,
+  ): V | undefined {
+    assertChange(change);
+    return this.#updateSync(key, change, this.#updateOptionsOf(options));
   }
 
   async getAndDelete(key: Key): Promise<V | undefined> {
@@ -235,6 +248,16 @@ export class StoreWrites<V> {
       return DELETE;
     };
     await this.#update(key, take, USUAL_OPTIONS);
+    return taken;
+  }
+
+  getAndDeleteSync(key: Key): V | undefined {
+    let taken: V | undefined;
+    const take = (old: V | undefined): typeof DELETE => {
+      taken = old;
+      return DELETE;
+    };
+    this.#updateSync(key, take, USUAL_OPTIONS);
     return taken;
   }
 
@@ -249,6 +272,22 @@ export class StoreWrites<V> {
     const turn = new UpdateTurn<V>(this.#updated, change, options);
     this.#queues.add(this.#key, turn);
     return turn.promise;
+  }
+
+  #updateSync(
+    key: Key,
+    change: (old: V | undefined) => Changed<V>,
+    options: UpdateOptions,
+  ): V | undefined {
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
+    this.#counters.update();
+    return new SyncUpdate<V>(this.#updated, change, options).makeInTurn(this.#queues, this.#key);
+  }
+
+  #updateOptionsOf(options: PutOptions | undefined): UpdateOptions {
+    if (options === undefined) return USUAL_OPTIONS;
+    return { expiresAtMs: givenExpiryOf(options), mustSync: mustSyncOf(options, this.#level) };
   }
 
   async clear(): Promise<void> {
@@ -278,8 +317,12 @@ export class StoreWrites<V> {
         gone;
   }
 
-  #issueAll<Item>(items: Iterable<Item>, issue: IssueItem<Item>): Promise<void> {
-    return issueBatch(this.#client, this.#lifetime, items, issue);
+  #issueAll<Item>(
+    items: Iterable<Item>,
+    issue: IssueItem<Item>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    return issueBatch(this.#client, this.#lifetime, items, issue, signal);
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */

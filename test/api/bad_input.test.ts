@@ -11,6 +11,7 @@ import {
   InvalidKeyError,
   InvalidOptionError,
   InvalidValueError,
+  type Key,
   open,
   type OpenOptions,
   type Store,
@@ -34,11 +35,11 @@ const ARGUMENT = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" }
 
 /** Keys that are none, and what the message says about each. */
 const BAD_KEYS: readonly [unknown, RegExp][] = [
-  ["", /^key must have 1 to 1024 bytes, got 0 bytes/],
-  ["x".repeat(1025), /^key must have 1 to 1024 bytes, got 1025 bytes/],
-  ["é".repeat(513), /^key must have 1 to 1024 bytes, got 1026 bytes/],
-  [new Uint8Array(0), /^key must have 1 to 1024 bytes, got 0 bytes/],
-  [new Uint8Array(1025), /^key must have 1 to 1024 bytes, got 1025 bytes/],
+  ["", /^key must have 1 to 2048 bytes, got 0 bytes/],
+  ["x".repeat(2049), /^key must have 1 to 2048 bytes, got 2049 bytes/],
+  ["é".repeat(1025), /^key must have 1 to 2048 bytes, got 2050 bytes/],
+  [new Uint8Array(0), /^key must have 1 to 2048 bytes, got 0 bytes/],
+  [new Uint8Array(2049), /^key must have 1 to 2048 bytes, got 2049 bytes/],
   ["a\ud800", /^key must be a well-formed string.*lone surrogate/],
   [5, /^key must be a string or a Uint8Array, got the number 5/],
   [null, /^key must be a string or a Uint8Array, got null/],
@@ -123,7 +124,7 @@ const BAD_OPTIONS: readonly [unknown, RegExp][] = [
 ];
 
 const OTHER_ROWS: readonly Row[] = [
-  ...[1.5, -1, NaN, Infinity, 2 ** 48, undefined, "1", {}, true, 1n].map((version): Row => [
+  ...[1.5, -1, NaN, Infinity, 2 ** 47, undefined, "1", {}, true, 1n].map((version): Row => [
     `compareAndSet with the version ${String(version)}`,
     (store) => store["compareAndSet"]!("a", version, 2),
     ARGUMENT,
@@ -223,7 +224,7 @@ async function drain(iterator: unknown): Promise<void> {
 
 /** Checks rows on one store, which must not change. */
 async function check(rows: readonly Row[]): Promise<void> {
-  await using store = await open<unknown>(SIZES);
+  await using store = await open<unknown>({ ...SIZES, keys: "mixed" });
   await store.put("a", 1);
   await store.put("n", 5);
   const before = await stateOf(store);
@@ -234,7 +235,7 @@ async function check(rows: readonly Row[]): Promise<void> {
   }
 }
 
-async function stateOf(store: Store<unknown>): Promise<unknown> {
+async function stateOf(store: Store<unknown, Key>): Promise<unknown> {
   const { count, liveBytes, pending, nodes } = store.stats();
   const versions = ["a", "n"].map((key) => store.getEntrySync(key)?.version);
   return {

@@ -7,7 +7,7 @@ import { readFile } from "node:fs";
 import { setTimeout } from "node:timers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Key, open, type OpenOptions, type Store, StoreClosedError } from "../../mod.ts";
+import { open, type OpenOptions, type Store, StoreClosedError } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
 
 /** A multiple of the 5 ms that a turn may last, for machines with other things to do. */
@@ -145,7 +145,7 @@ for (const options of PLACES) {
     }
   });
 
-  const many = Array.from({ length: 6000 }, (_, i) => [`key ${i}`, i] as [Key, number]);
+  const many = Array.from({ length: 6000 }, (_, i) => [`key ${i}`, i] as [string, number]);
 
   test(`a batch of 1,024 is issued in the call (${place})`, async () => {
     await using store = await open<number>(options);
@@ -185,7 +185,7 @@ for (const options of PLACES) {
   test(`an iterable that closes the store ends its batch (${place})`, async () => {
     const store = await open<number>(options);
     let yielded = 0;
-    function* closing(): Generator<[Key, number]> {
+    function* closing(): Generator<[string, number]> {
       for (const entry of many) {
         if (++yielded === 4000) void store.close();
         yield entry;

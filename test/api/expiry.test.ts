@@ -5,7 +5,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
-import type { Store } from "../../mod.ts";
+import type { Key, Store } from "../../mod.ts";
 import { contentsOf, SETUPS, storeSuite, until } from "../support/store_suite.ts";
 import { applied } from "../support/versions.ts";
 
@@ -178,7 +178,7 @@ test("expired keys leave the count and give back their space, and what replaced 
   }
 });
 
-function expiredCount(store: Store<unknown>): number {
+function expiredCount(store: Store<unknown, Key>): number {
   return store.stats().nodes.reduce((sum, node) => sum + node.expired, 0);
 }
 

@@ -156,7 +156,7 @@ for (const [name, kind] of FAULTS) {
         nodes: 2,
         ...(path ? { path } : {}),
       } as const;
-      const store = await open<Uint8Array>(options as never) as Store<unknown>;
+      const store = await open<Uint8Array>(options as never) as unknown as Store<unknown>;
       const churn = new Churn(store);
       for (let i = 0; i < KEY_COUNT / BURST; i++) await churn.turn();
       for (const accesses of runtimeShare([9, 31, 200], kind)) await churn.until(kind, accesses);
@@ -214,7 +214,7 @@ for (const [name, kind] of FAULTS) {
     for (const isLogged of runtimeShare([true, false, true], kind)) {
       const path = isLogged ? temporaryPath() : undefined;
       const options = { ...SIZES, codec: "binary", ...(path ? { path } : {}) } as const;
-      const store = await open<Uint8Array>(options as never) as Store<unknown>;
+      const store = await open<Uint8Array>(options as never) as unknown as Store<unknown>;
       const churn = new Churn(store);
       for (const accesses of runtimeShare([3, 40, 200, 900, 3000, 90], kind)) {
         for (let i = 0; i < KEY_COUNT / BURST; i++) await churn.turn();

@@ -9,7 +9,7 @@ import { contentsOf, storeSuite } from "../support/store_suite.ts";
 
 const test = storeSuite("iteration");
 
-async function keysOf(store: Store<unknown>, prefix?: Key): Promise<Key[]> {
+async function keysOf(store: Store<unknown, Key>, prefix?: Key): Promise<Key[]> {
   const keys: Key[] = [];
   for await (const key of store.keys(prefix === undefined ? undefined : { prefix })) keys.push(key);
   return keys;

@@ -63,13 +63,13 @@ test("one byte more than fits is refused by every operation, and changes nothing
   await assertRejects(() => store.putMany([["a", tooLarge]]), TOO_LARGE, "putMany");
   await assertRejects(() => store.compareAndSet("b", null, tooLarge), TOO_LARGE, "compareAndSet");
   await assertRejects(() => store.update("a", () => tooLarge), TOO_LARGE, "update");
-  const longKey = "k".repeat(1024);
+  const longKey = "k".repeat(2048);
   await assertRejects(
     () => store.put(longKey, new Uint8Array(VALUE_BYTES_MAX - 1000)),
     TOO_LARGE,
     "a long key takes space too",
   );
-  await store.put(longKey, valueOf(2, VALUE_BYTES_MAX - 1024));
+  await store.put(longKey, valueOf(2, VALUE_BYTES_MAX - 2048));
   assertIs(await store.get("a"), 1, 10, "a");
   assert.is(store.count, 2);
   assert.is(store.stats().pending, 0);

@@ -78,6 +78,17 @@ for (const options of PLACES) {
     await expect(() => store.hasSync("none"), miss);
     const many = { reads: 3, hits: 2, misses: 1, ...bytes(2) };
     await expect(() => store.getMany(["a", "none", "b"]), many);
+    for (const consistent of [false, true]) {
+      const keys = ["a", "none", "b"];
+      // What is read at one moment is not taken from the cache.
+      const each = consistent ? { ...many, bytesRead: 200 } : many;
+      await expect(() => store.getMany(keys, { consistent }), each);
+      await expect(() => store.getManySync(keys, { consistent }), each);
+      await expect(() => store.getEntries(keys, { consistent }), each);
+      await expect(() => store.getEntriesSync(keys, { consistent }), each);
+    }
+    await expect(() => store.hasMany(["a", "none", "b"]), { reads: 3, hits: 2, misses: 1 });
+    await expect(() => store.hasManySync(["none"]), miss);
     await expect(() => drain(store.entries()), { reads: 4, hits: 4, ...bytes(4) });
     await expect(() => [...store.entriesSync()], { reads: 4, hits: 4, ...bytes(4) });
     await expect(() => drain(store.keys()), { reads: 4, hits: 4 });
@@ -88,6 +99,18 @@ for (const options of PLACES) {
     await expect(() => store.compareAndDelete("a", 1), { deletes: 1 });
     await expect(() => store.update("u", () => VALUE), { updates: 1, bytesWritten: 100 });
     await expect(() => store.getAndDelete("u"), { updates: 1 });
+    await expect(() => store.updateSync("u", () => VALUE), { updates: 1, bytesWritten: 100 });
+    await expect(() => store.getAndDeleteSync("u"), { updates: 1 });
+    await expect(() => store.putManySync([["x:a", VALUE], ["x:b", VALUE]]), {
+      puts: 2,
+      bytesWritten: 200,
+    });
+    await expect(() => store.deleteManySync(["none", "x:b"]), { deletes: 2 });
+    const view = store.namespace("x:");
+    await expect(() => view.put("b", VALUE), put);
+    await expect(() => view.has("b"), hit);
+    await expect(() => view.clear(), { reads: 2, hits: 2, deletes: 2 });
+    await expect(() => store.clear(), {});
     await expect(() => void store.count, {});
   });
 }

@@ -105,11 +105,11 @@ test("keys of every kind", async (store) => {
     "日本語",
     "🦖",
     "\ufeffbom",
-    "x".repeat(1024),
+    "x".repeat(2048),
     "é".repeat(512),
     Uint8Array.of(0x80),
     Uint8Array.of(255, 254),
-    new Uint8Array(1024).fill(7),
+    new Uint8Array(2048).fill(7),
   ];
   for (const [i, key] of keys.entries()) await store.put(key, i);
   for (const [i, key] of keys.entries()) assert.is(await store.get(key), i, `key ${i}`);

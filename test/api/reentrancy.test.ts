@@ -17,6 +17,7 @@ import {
   type Store,
   StoreClosedError,
 } from "../../mod.ts";
+import { controlsOf } from "../../lib/store/store.ts";
 import { errorOf } from "../support/errors.ts";
 import { applied } from "../support/versions.ts";
 
@@ -400,7 +401,7 @@ test("a listener is called between operations, and may call the store", async ()
     });
     isBusy = true;
     // As when a thread that blocks finds something out.
-    store.emit("nodeadded", { node: 1 });
+    controlsOf(store).emit("nodeadded", { node: 1 });
     store.putSync(K, OUTER);
     assert.equal(store.getSync(K), OUTER);
     assert.equal(seen, []);
@@ -410,7 +411,7 @@ test("a listener is called between operations, and may call the store", async ()
     assert.is(await store.get("n"), 1);
     let closed: Promise<void> | undefined;
     store.addEventListener("noderemoved", () => closed = store.close());
-    store.emit("noderemoved", { node: 1 });
+    controlsOf(store).emit("noderemoved", { node: 1 });
     const put = store.put(K, NESTED);
     await put;
     await closed;

@@ -291,7 +291,7 @@ test("what cannot be done is refused", async () => {
   await assertRejects(() => store.replicate("", 2), {
     type: InvalidKeyError,
     code: "DINOMO_INVALID_KEY",
-    says: /key must have 1 to 1024 bytes/,
+    says: /key must have 1 to 2048 bytes/,
   });
   await assertRejects(() => store.replicate("k".repeat(129), 2), {
     type: InvalidArgumentError,

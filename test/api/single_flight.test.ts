@@ -12,6 +12,7 @@ import * as assert from "uvu/assert";
 import {
   InvalidArgumentError,
   InvalidValueError,
+  type LoadContext,
   open,
   type OpenOptions,
   type Store,
@@ -76,9 +77,10 @@ for (const options of PLACEMENTS) {
   const where = options.placement ?? "near";
 
   test(`callers of one thread share a load, and each has a value of its own: ${where}`, async () => {
-    await using store = await open<{ n: number }>(
-      options as OpenOptions as OpenOptions<{ n: number }>,
-    );
+    await using store = await open<{ n: number }>({
+      ...(options as OpenOptions as OpenOptions<{ n: number }>),
+      keys: "mixed",
+    });
     let loadCount = 0;
     const load = async () => {
       loadCount += 1;
@@ -94,6 +96,28 @@ for (const options of PLACEMENTS) {
     assert.is(new Set(values).size, 40, "no two share an object");
     assert.equal(await store.get("key"), { n: 2 });
     assert.equal(await store.getOrPut(bytes, unreachable("it is there")), { n: 2 });
+  });
+
+  test(`namespaces share loads with the store, and with each other: ${where}`, async () => {
+    await using store = await open<string>(options);
+    const loaded: string[] = [];
+    const load = async (key: string, { signal }: LoadContext) => {
+      loaded.push(key);
+      await setTimeout(10, undefined, { signal });
+      return `of ${key}`;
+    };
+    const [view, again] = [store.namespace("n:"), store.namespace("n:")];
+    const values = await Promise.all([
+      view.getOrPut("a", load),
+      again.getOrPut("a", load),
+      store.getOrPut("n:a", load),
+      store.getOrPut("a", load),
+      view.namespace("n:").getOrPut("a", load),
+    ]);
+    assert.equal(loaded.sort(), ["a", "a", "a"]);
+    assert.equal(values, Array(5).fill("of a"));
+    assert.equal([...store.keysSync()].sort(), ["a", "n:a", "n:n:a"]);
+    assert.is(await view.getOrPut("a", unreachable("it is there")), "of a");
   });
 
   test(

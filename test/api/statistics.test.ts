@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { attach, open, type StatisticsWindow, type Store } from "../../mod.ts";
+import { attach, type Key, open, type StatisticsWindow, type Store } from "../../mod.ts";
 import { AttachedThread } from "../support/attached_thread.ts";
 import { until } from "../support/store_suite.ts";
 import { applied } from "../support/versions.ts";
@@ -15,7 +15,7 @@ const SIZES = { capacity: "2MiB", segmentBytes: "16KiB" } as const;
 
 /** The first window that has ended and is as it should be. */
 async function windowWith(
-  store: Store<number>,
+  store: Store<number, Key>,
   isIt: (window: StatisticsWindow) => boolean,
   work: () => unknown = () => {},
 ): Promise<StatisticsWindow> {
@@ -30,7 +30,7 @@ async function windowWith(
 }
 
 test("latencies, occupancy and hot keys of the host and of attached threads", async () => {
-  await using store = await open<number>({ ...SIZES, nodes: 2, statistics: true });
+  await using store = await open<number>({ ...SIZES, keys: "mixed", nodes: 2, statistics: true });
   assert.is(store.stats().window, undefined, "no window has ended");
   const thread = await AttachedThread.start(store.share());
   const bytes = new Uint8Array([1, 2, 3]);
@@ -76,7 +76,7 @@ test("latencies, occupancy and hot keys of the host and of attached threads", as
 });
 
 test("what is written is what is read, as it is without", async () => {
-  await using store = await open<number>({ ...SIZES, statistics: true });
+  await using store = await open<number>({ ...SIZES, keys: "mixed", statistics: true });
   const large = new Array<number>(3000).fill(7);
   for (let i = 0; i < 2000; i++) void store.put(`key ${i}`, i);
   await store.put("large", large as unknown as number);

@@ -4,12 +4,15 @@
  * @module
  */
 import * as assert from "uvu/assert";
-import type { Store } from "../../mod.ts";
+import type { Key, Store } from "../../mod.ts";
 import { NEAR_SETUPS, storeSuite } from "../support/store_suite.ts";
 
 const test = storeSuite("stats", NEAR_SETUPS);
 
-function sum(store: Store<unknown>, field: "requests" | "batches" | "slots" | "moved"): number {
+function sum(
+  store: Store<unknown, Key>,
+  field: "requests" | "batches" | "slots" | "moved",
+): number {
   return store.stats().nodes.reduce((total, node) => total + node[field], 0);
 }
 

@@ -28,8 +28,8 @@ const codec = {
   },
 };
 
-async function filled(options: object): Promise<Store<string>> {
-  const store = await open<string>({ ...options, codec });
+async function filled(options: object): Promise<Store<string, Key>> {
+  const store = await open<string>({ ...options, codec, keys: "mixed" });
   for (let i = 0; i < 20; i++) await store.put(`good ${i}`, `value ${i}`);
   for (const key of BAD_KEYS) await store.put(key, "bad");
   return store;
@@ -156,8 +156,10 @@ test("options that there are not are refused", async () => {
   await using store = await filled(SETUPS[0]!.options);
   const refused = (says: RegExp) =>
     ({ type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT", says }) as const;
-  const unknown = refused(/^options must be among onDecodeError, got the string "consistent"/);
-  await assertRejects(() => store.getMany([], { consistent: true } as object), unknown);
+  const unknown = refused(
+    /^options must be among onDecodeError, consistent, signal, got the string "prefix"/,
+  );
+  await assertRejects(() => store.getMany([], { prefix: "a" } as object), unknown);
   const wrong = refused(/^onDecodeError must be a function, got the string "skip"/);
   await assertRejects(() => store.getMany([], { onDecodeError: "skip" } as never), wrong);
   for (const iterate of [store.entries.bind(store), store.keys.bind(store)]) {
@@ -165,7 +167,7 @@ test("options that there are not are refused", async () => {
     await assertRejects(() => first({ onDecodeError: 1 }), refused(/^onDecodeError must be/));
     await assertRejects(
       () => first({ from: "a" }),
-      refused(/^options must be among prefix, onDecodeError, got the string "from"/),
+      refused(/^options must be among prefix, onDecodeError, signal, got the string "from"/),
     );
   }
   assertThrows(

@@ -42,7 +42,7 @@ test("values of many kinds come back exactly, and what is made has no damage", a
     assert.equal(contentsOfDump(await dumpOf(copy)), contentsOfDump(dump), durability);
     assert.not(existsSync(`${copy}.restoring`));
     if (durability !== "disk") continue;
-    const store = await open<unknown>({ path: copy });
+    const store = await open<unknown>({ keys: "mixed", path: copy });
     await checkDataset(store, 150);
     await store.close();
     assert.is((await dinomoHere(["verify", copy])).exitCode, 0);
@@ -77,7 +77,10 @@ test("what msgpack keeps, a dump keeps", async () => {
     for (const [key, value] of Object.entries(values)) await store.put(key, value);
   });
   const copy = await restored(await dumpOf(path));
-  const [from, to] = [await open<unknown>({ path }), await open<unknown>({ path: copy })];
+  const [from, to] = [
+    await open<unknown>({ keys: "mixed", path }),
+    await open<unknown>({ path: copy }),
+  ];
   for (const key of Object.keys(values)) {
     const [before, after] = [await from.get(key), await to.get(key)];
     assert.is(toTaggedJson(after), toTaggedJson(before), key);
@@ -104,7 +107,7 @@ test("expiry times come back to the millisecond, and what has expired stays away
 });
 
 const encoder = new TextEncoder();
-const CODECS: readonly [string, OpenOptions<unknown>, unknown][] = [
+const CODECS: readonly [string, OpenOptions<unknown, "mixed">, unknown][] = [
   ["json", { codec: "json" }, { a: [1, { $date: 2 }], "b\ud800": null }],
   ["binary", { codec: "binary" as "json" }, Uint8Array.of(0, 1, 255)],
   ["custom", {
@@ -119,7 +122,7 @@ for (const [name, options, value] of CODECS) {
   test(`a pool with the codec ${name} comes back with it`, async () => {
     const path = await closedPool<unknown>(options, (store) => store.put("a", value));
     const copy = await restored(await dumpOf(path), "--codec", name);
-    const store = await open<unknown>({ path: copy, ...options });
+    const store = await open<unknown>({ path: copy, ...options, keys: "string" });
     assert.equal(await store.get("a"), value);
     await store.close();
   });
@@ -127,7 +130,7 @@ for (const [name, options, value] of CODECS) {
 
 test("a large value, and a file without a last line's end", async () => {
   const value = Uint8Array.from({ length: 3_000_000 }, (_, i) => i * 7);
-  const big = { capacity: "64MiB", segmentBytes: "4MiB" };
+  const big = { capacity: "64MiB", segmentBytes: "4MiB" } as const;
   const path = await closedPool({ codec: "binary", ...big }, (store) => store.put("big", value));
   const file = temporaryPath("dump.jsonl");
   const dumped = await dinomoHere(["dump", path, "--output", file, "--progress"]);

@@ -8,6 +8,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { CHECKPOINT_VERSION } from "../../lib/persistence/checkpoint_layout.ts";
 import type { PoolInfo } from "../../lib/cli/pool_info.ts";
 import { toTaggedJson } from "../../lib/cli/tagged_json.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
@@ -39,7 +40,12 @@ test("a pool of snapshots: info, verify and dump say what is there", async () =>
   const before = stateOf(path);
   const info = await infoOf(path);
   const files = info.files.map(({ name }) => name);
-  assert.equal([info.path, info.format, info.checkpoint, info.image], [path, 2, 1, 1]);
+  assert.equal([info.path, info.format, info.checkpoint, info.image], [
+    path,
+    CHECKPOINT_VERSION,
+    1,
+    1,
+  ]);
   assert.equal([info.codec, info.capacityBytes, info.segmentBytes], ["msgpack", 1 << 20, 65536]);
   assert.is(info.segments.used + info.segments.free, 16);
   assert.ok(info.segments.used >= 1 && info.segments.used < 16);

@@ -48,6 +48,7 @@ const OPTIONS: PoolOptions = {
   segmentBytes: undefined,
   evictedEntriesMax: undefined,
   codec: "binary",
+  keys: "mixed",
   durability: "os",
   repair: false,
   onProgress: undefined,

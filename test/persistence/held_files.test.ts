@@ -26,6 +26,7 @@ const OPTIONS: PoolOptions = {
   segmentBytes: 4096,
   evictedEntriesMax: undefined,
   codec: "binary",
+  keys: "mixed",
   durability: "os",
   repair: false,
   onProgress: undefined,

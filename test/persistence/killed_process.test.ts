@@ -7,7 +7,7 @@
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { open, type Store } from "../../mod.ts";
+import { type Key, open, type Store } from "../../mod.ts";
 import { Child } from "../support/child.ts";
 import type { PoolUse } from "../support/children/pool_user.ts";
 import { Random, SEED } from "../support/random.ts";
@@ -19,7 +19,7 @@ const COUNT = 400;
 type Generation = { generation: number; i: number };
 
 /** The generation of all keys; fails if they are not of one. */
-async function generationOf(store: Store<unknown>): Promise<number> {
+async function generationOf(store: Store<unknown, Key>): Promise<number> {
   const entries = await contentsOf(store, "key ");
   assert.is(entries.length, COUNT);
   const generations = new Set(entries.map(([, value]) => (value as Generation).generation));
@@ -38,7 +38,7 @@ test("what was written after the last snapshot is gone, and nothing else", async
   assert.is(await child.message(0), "ready");
   child.kill();
   assert.is((await child.ended()).signal, "SIGKILL");
-  await using store = await open<unknown>({ path, durability: "memory" });
+  await using store = await open<unknown>({ keys: "mixed", path, durability: "memory" });
   assert.is(await generationOf(store), 1);
   assert.is(await store.get("only in the snapshot"), 1);
   assert.is(await store.has("not in the snapshot"), false);
@@ -61,7 +61,7 @@ test("killed at any moment, it is one generation, of a snapshot that had begun",
     const said = messages as { begun?: number; ended?: number }[];
     const begun = Math.max(lastEnded, ...said.map((message) => message.begun ?? 0));
     const ended = Math.max(lastEnded, ...said.map((message) => message.ended ?? 0));
-    const store = await open<unknown>({ path, durability: "memory" });
+    const store = await open<unknown>({ keys: "mixed", path, durability: "memory" });
     const generation = await generationOf(store);
     const context =
       `generation ${generation}, ${begun} begun, ${ended} ended, seed ${SEED} ${output}`;

@@ -21,7 +21,12 @@ const ANY_COUNT = 300;
 
 test("a pool is read by a new process of the same runtime", async () => {
   const path = temporaryPath();
-  await using store = await open<unknown>({ path, capacity: "4MiB", segmentBytes: "64KiB" });
+  await using store = await open<unknown>({
+    keys: "mixed",
+    path,
+    capacity: "4MiB",
+    segmentBytes: "64KiB",
+  });
   await writeDataset(store, COUNT);
   await store.close();
   const use: PoolUse = { path, mode: "check", count: COUNT };
@@ -33,7 +38,7 @@ for (const other of RUNTIMES.filter((runtime) => runtime !== currentRuntime())) 
     const path = temporaryPath();
     const written = await runChild("pool_user", { path, mode: "write", count: COUNT }, other);
     assert.equal(written, ["written"]);
-    const store = await open<unknown>({ path });
+    const store = await open<unknown>({ keys: "mixed", path });
     await checkDataset(store, COUNT);
     await writeDataset(store, COUNT + 50);
     await store.close();
@@ -47,7 +52,7 @@ for (const other of RUNTIMES.filter((runtime) => runtime !== currentRuntime())) 
     const seed = SEED | 0;
     const write: PoolUse = { path, mode: "writeAny", count: ANY_COUNT, seed };
     assert.equal(await runChild("pool_user", write, other), ["written"]);
-    const store = await open<unknown>({ path });
+    const store = await open<unknown>({ keys: "mixed", path });
     await checkAnyValues(store, ANY_COUNT, seed);
     await store.close();
   });

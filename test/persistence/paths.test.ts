@@ -23,6 +23,7 @@ import {
   FormatError,
   InvalidOptionError,
   open,
+  type OpenOptions,
   PathError,
   SnapshotError,
 } from "../../mod.ts";
@@ -160,7 +161,7 @@ test("a directory without permission is refused", async () => {
 
 test("options that are refused create no directory", async () => {
   const path = temporaryPath();
-  const refused = [
+  const refused: OpenOptions[] = [
     { capacity: "64KiB", segmentBytes: "64KiB" },
     { capacity: "64KiB", segmentBytes: "8KiB", nodes: 5 },
     { nodes: 65 },

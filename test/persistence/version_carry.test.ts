@@ -1,5 +1,5 @@
 /**
- * Versions have 48 bits in two words: here they pass 2^32. A snapshot is given a version shortly before that, as no test can
+ * Versions have 47 bits in two words: here they pass 2^32. A snapshot is given a version shortly before that, as no test can
  * write so often.
  *
  * @module

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { Runtime } from "../../scripts/runtimes.ts";
-import { open, type OpenOptions, type Store } from "../../mod.ts";
+import { type Key, open, type OpenOptions, type Store } from "../../mod.ts";
 import { Child } from "./child.ts";
 import type { LoggedPool } from "./children/logged_pool.ts";
 import type { MemoryDisk } from "./memory_disk.ts";
@@ -19,11 +19,11 @@ export const SMALL = { capacity: "1MiB", segmentBytes: "64KiB" } as const;
 
 /** A pool that was filled and closed; its path. */
 export async function closedPool<V>(
-  options: OpenOptions<V>,
-  fill: (store: Store<V>) => unknown,
+  options: OpenOptions<V, "mixed">,
+  fill: (store: Store<V, Key>) => unknown,
 ): Promise<string> {
   const path = temporaryPath();
-  const store = await open<V>({ path, ...SMALL, ...options });
+  const store = await open<V>({ path, ...SMALL, ...options, keys: "mixed" });
   await fill(store);
   await store.close();
   return path;

@@ -33,13 +33,13 @@ export function datasetValue(i: number): unknown {
 }
 
 /** Writes the dataset. */
-export async function writeDataset(store: Store<unknown>, count: number): Promise<void> {
+export async function writeDataset(store: Store<unknown, Key>, count: number): Promise<void> {
   for (let i = 0; i < count; i++) void store.put(datasetKey(i), datasetValue(i));
   await store.flush();
 }
 
 /** Checks that a store holds the dataset, and nothing else. */
-export async function checkDataset(store: Store<unknown>, count: number): Promise<void> {
+export async function checkDataset(store: Store<unknown, Key>, count: number): Promise<void> {
   assert.is(store.count, count);
   for (let i = 0; i < count; i++) {
     assert.equal(store.getSync(datasetKey(i)), datasetValue(i), `value ${i}`);

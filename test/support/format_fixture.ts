@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { LOCK_FILE } from "../../lib/persistence/pool_directory.ts";
-import type { OpenOptions, Store } from "../../mod.ts";
+import type { Key, OpenOptions, Store } from "../../mod.ts";
 
 /** A way to make a pool. */
 export interface FixtureKind {
@@ -35,14 +35,15 @@ export function fixtureName({ codec, placement, end }: FixtureKind): string {
 export function fixtureOptions(
   { codec, placement }: FixtureKind,
   path: string,
-): OpenOptions<unknown> {
+): OpenOptions<unknown, "mixed"> & { readonly keys: "mixed" } {
   const options = {
     path,
+    keys: "mixed",
     capacity: "1MiB",
     segmentBytes: "64KiB",
     ringBytes: "8KiB",
     codec,
-  } as OpenOptions<unknown>;
+  } as OpenOptions<unknown, "mixed"> & { readonly keys: "mixed" };
   return placement === "far" ? { ...options, placement } : options;
 }
 
@@ -73,7 +74,7 @@ export function bigValue({ codec }: FixtureKind): unknown {
 }
 
 /** Writes all of it: changes, deletes, and values that expire. */
-export async function fillFixture(store: Store<unknown>, kind: FixtureKind): Promise<void> {
+export async function fillFixture(store: Store<unknown, Key>, kind: FixtureKind): Promise<void> {
   const contents = fixtureContents(kind);
   const [, first] = contents[0]!;
   for (const [key] of contents) await store.put(key, first);

@@ -36,7 +36,7 @@ export function framesBehind(path: string): FoundFrame[] {
     while (offset + 32 <= end && image.readUInt32LE(offset + 24) === FRAME_MAGIC) {
       const bytes = 32 + image.readUInt32LE(offset + 8);
       const syncedTo = start + image.readUInt32LE(offset + 20);
-      const keyBytes = image.readUInt32LE(offset + 36) & 0x7ff;
+      const keyBytes = image.readUInt32LE(offset + 36) & 0x7ff; // short keys only
       found.push({ offset, bytes, syncedTo, segment, keyBytes });
       offset += bytes;
     }

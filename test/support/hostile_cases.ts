@@ -147,7 +147,7 @@ export const HOSTILE_CASES: Readonly<Record<string, (disk: MemoryDisk) => void>>
   "a value that ends behind the used bytes": tampered((f) => {
     f.image[f.record + RECORD_VALUE_BYTES] = SEGMENT_BYTES - 300;
   }),
-  "a key longer than a key can be": tampered((f) => f.image[f.record + RECORD_META]! |= 0x7ff),
+  "a key longer than a key can be": tampered((f) => f.image[f.record + RECORD_META]! |= 0x800007ff),
   "fewer keys than there are": tampered((f) => f.words[f.slot + SLOT_ENTRY_RECORD_COUNT] = 0),
   "live bytes that are not live": tampered((f) => {
     f.words[f.segments + SEGMENT_ENTRY_LIVE]! += 4000;

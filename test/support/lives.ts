@@ -8,7 +8,7 @@
  */
 import * as assert from "uvu/assert";
 import { setTimeout } from "node:timers/promises";
-import { open, type OpenOptions, type Store } from "../../mod.ts";
+import { type Bytes, open, type OpenOptions, type Store } from "../../mod.ts";
 import { Child } from "./child.ts";
 import { Fault, FaultOrders } from "./faults.ts";
 import type { Random } from "./random.ts";
@@ -37,8 +37,8 @@ const CALM_MS = 1500;
 
 /** Sizes of a pool and of what lives in it. */
 export interface LifeSizes {
-  readonly capacity: string;
-  readonly segmentBytes?: string;
+  readonly capacity: Bytes;
+  readonly segmentBytes?: Bytes;
   readonly placement: "near" | "far";
   readonly keyCount: number;
   readonly valueBytes: number;

@@ -69,4 +69,15 @@ export const LOAD_BUGS: readonly PlantedBug[] = [
     ]],
     caughtBy: [API],
   },
+  {
+    name: "a namespace does not know of the loads of its store",
+    breaks: "I4",
+    file: "lib/store/key_access.ts",
+    edits: [[
+      ": outer.flights.within(parts, reads, this.writes);",
+      ": new SingleFlight(parts, reads, this.writes);",
+    ]],
+    caughtBy: [API],
+    inTest: "namespaces share loads",
+  },
 ];

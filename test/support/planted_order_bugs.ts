@@ -60,7 +60,10 @@ export const ORDER_BUGS: readonly PlantedBug[] = [
     name: "a synchronous operation does not wait for updates of its key",
     breaks: "I4",
     file: "lib/client/key_queues.ts",
-    edits: [["if (!queue.isAdvancing) this.#settle(queue);", "if (queue.isAdvancing) return;"]],
+    edits: [[
+      "return; if (!queue.isAdvancing) this.#settle(queue);",
+      "return; if (queue.isAdvancing) return;",
+    ]],
     caughtBy: [QUEUES],
   },
   {

@@ -135,8 +135,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: PRODUCER,
     edits: [[
-      "|| this.inFlightCount > this.#inFlightMask",
-      "|| this.inFlightCount > 2 * this.#inFlightMask",
+      "|| this.inFlightCount > this.#inFlightMask) {",
+      "|| this.inFlightCount > 2 * this.#inFlightMask) {",
     ]],
     caughtBy: [WHOLE_STEPS],
   },

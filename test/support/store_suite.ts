@@ -7,7 +7,7 @@
 import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import { type Random, seeded } from "./random.ts";
-import { attach, open, type OpenOptions, type Store } from "../../mod.ts";
+import { attach, type Key, open, type OpenOptions, type Store } from "../../mod.ts";
 
 /** A store to run the cases on. */
 export interface StoreSetup {
@@ -62,8 +62,8 @@ export const NEAR_SETUPS: readonly StoreSetup[] = SETUPS.filter(({ options }) =>
   options.placement !== "far"
 );
 
-/** A case: it gets an open, empty store, and a generator that starts from the process's seed. */
-export type StoreCase = (store: Store<unknown>, random: Random) => void | Promise<void>;
+/** A case: it gets an open, empty store with keys of both types, and a generator that starts from the process's seed. */
+export type StoreCase = (store: Store<unknown, Key>, random: Random) => void | Promise<void>;
 
 /** Registers cases, and runs them. */
 export interface StoreSuite {
@@ -88,9 +88,11 @@ function runOn(
   setup: StoreSetup,
   cases: readonly [string, StoreCase][],
 ): void {
-  const test = suite<{ host: Store<unknown>; store: Store<unknown> }>(`${title}: ${setup.name}`);
+  const test = suite<{ host: Store<unknown, Key>; store: Store<unknown, Key> }>(
+    `${title}: ${setup.name}`,
+  );
   test.before(async (context) => {
-    context.host = await open(setup.options);
+    context.host = await open({ ...setup.options, keys: "mixed" });
     context.store = setup.isAttached ? await attach(context.host.share()) : context.host;
   });
   test.after(async (context) => {
@@ -110,7 +112,10 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 }
 
 /** All entries of a store, sorted by key. */
-export async function contentsOf<V>(store: Store<V>, prefix?: string): Promise<[string, V][]> {
+export async function contentsOf<V, K extends Key>(
+  store: Store<V, K>,
+  prefix?: string,
+): Promise<[string, V][]> {
   const entries: [string, V][] = [];
   for await (const [key, value] of store.entries(prefix === undefined ? {} : { prefix })) {
     entries.push([String(key), value]);

@@ -109,6 +109,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/chaos/", 1],
   ["test/outcomes/", 1],
   ["test/property/store_model.test.ts", 1],
+  ["test/api/consistent_reads.test.ts", 1],
   ["test/api/cycles.test.ts", 1],
   ["test/api/large_pools.test.ts", 1],
   ["test/api/lives.test.ts", 1],

@@ -7,7 +7,7 @@
 import fc from "fast-check";
 import { types } from "node:util";
 import * as assert from "uvu/assert";
-import type { Store } from "../../mod.ts";
+import type { Key, Store } from "../../mod.ts";
 
 const ERROR_TYPES: readonly (new (message: string) => Error)[] = [
   Error,
@@ -176,7 +176,7 @@ export const anyStored: fc.Arbitrary<unknown> = anyValue.filter((value) => value
 
 /** Writes so many values of all kinds. */
 export async function writeAnyValues(
-  store: Store<unknown>,
+  store: Store<unknown, Key>,
   count: number,
   seed: number,
 ): Promise<void> {
@@ -186,7 +186,7 @@ export async function writeAnyValues(
 
 /** Checks what {@linkcode writeAnyValues} has written, perhaps on another runtime. */
 export async function checkAnyValues(
-  store: Store<unknown>,
+  store: Store<unknown, Key>,
   count: number,
   seed: number,
 ): Promise<void> {

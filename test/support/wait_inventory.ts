@@ -109,7 +109,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "far_store_reads.ts FarStoreReads.#existing": 1,
       "far_store_reads.ts FarStoreReads.#issueRead": 1,
       "far_store_reads.ts FarStoreReads.#readDecoded": 1,
-      "far_store_reads.ts FarStoreReads.getMany": 3,
+      "far_store_reads.ts FarStoreReads.#readEach": 3,
       "flush_waiters.ts FlushWaiters.add": 1,
       "slot_waiters.ts SlotWaiters.whenIdle": 1,
       "slot_waiters.ts SlotWaiters.whenSettled": 1,
@@ -121,7 +121,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "near_reads.ts NearReads.#whenReadable": 2,
       "near_reads.ts NearReads.#whenSettled": 1,
       "near_reads.ts NearReads.#encodeReadable": 1,
-      "near_reads.ts NearReads.getMany": 3,
+      "near_reads.ts NearReads.#readEach": 3,
     },
   },
   {
@@ -139,6 +139,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "update_turn.ts UpdateTurn.advance": 1,
       "update_turn.ts UpdateTurn.constructor": 1,
+      "sync_update.ts SyncUpdate.#make": 2,
     },
   },
   {
@@ -177,7 +178,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "Logs that nobody is asked for: UNAVAILABLE_AFTER_MS. Requests: as above",
     places: {
-      "far_store_reads.ts FarStoreReads.#merge": 4,
+      "log_merge.ts LogMerge.whenMerged": 4,
     },
   },
   {
@@ -350,9 +351,30 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "When no key has changed during a look, in a pause at the latest; after " +
+      "UNAVAILABLE_AFTER_MS, after which it throws",
+    places: {
+      "consistent_reads.ts lookUntilFound": 3,
+      "consistent_reads.ts lookUntilFoundSync": 2,
+    },
+  },
+  {
+    ends:
+      "When what the signal is given to ends, or the signal is aborted; an iteration with its " +
+      "consumer",
+    places: {
+      "abort.ts untilAborted": 1,
+      "abort.ts stopAtAbort": 2,
+    },
+  },
+  {
     ends: "Calls of functions that are listed here",
     places: {
       "attach.ts attach": 1,
+      "far_store_reads.ts FarStoreReads.hasMany": 1,
+      "far_store_reads.ts FarStoreReads.#look": 2,
+      "far_store_reads.ts FarStoreReads.#readMany": 3,
+      "near_reads.ts NearReads.#readMany": 4,
       "far_store_reads.ts FarStoreReads.entries": 3,
       "far_store_reads.ts FarStoreReads.keys": 4,
       "scaling.ts Scaling.#scale": 4,
@@ -366,6 +388,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "indexed_keys.ts IndexedKeys.slots": 2,
       "store.ts Store.backup": 1,
       "store.ts Store.compact": 1,
+      "key_access.ts KeyAccess.clear": 4,
       "writes.ts StoreWrites.clear": 1,
       "near_reads.ts NearReads.entries": 3,
       "store.ts flushAll": 2,
@@ -373,7 +396,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "store.ts Store.replicate": 1,
       "store.ts Store.scale": 1,
       "store.ts Store.snapshot": 1,
-      "store_operations.ts StoreOperations.values": 1,
+      "read_operations.ts ReadOperations.values": 1,
     },
   },
   {

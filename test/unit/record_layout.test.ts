@@ -27,13 +27,13 @@ import { seeded } from "../support/random.ts";
 
 const KINDS = Object.values(RecordKind);
 const FLAGS = [0, FLAG_BINARY_KEY, FLAG_EXPIRES, FLAG_BINARY_KEY | FLAG_EXPIRES];
-const KEY_LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 255, 256, 1023, 1024];
+const KEY_LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 255, 256, 1023, 1024, 1025, 2047, 2048];
 
 test("the meta word keeps key length, kind, flags and version apart", () => {
   for (const keyBytes of KEY_LENGTHS) {
     for (const kind of KINDS) {
       for (const flags of FLAGS) {
-        for (const versionHigh of [0, 1, 0x7fff, 0x8000, 0xffff]) {
+        for (const versionHigh of [0, 1, 0x3fff, 0x4000, 0x7fff]) {
           const meta = metaWithVersionHigh(packMeta(keyBytes, kind, flags), versionHigh) | 0;
           assert.is(metaKeyBytes(meta), keyBytes);
           assert.is(metaKind(meta), kind);
@@ -48,7 +48,7 @@ test("the meta word keeps key length, kind, flags and version apart", () => {
 test("a changed kind changes nothing else", () => {
   for (const from of KINDS) {
     for (const to of KINDS) {
-      const meta = metaWithVersionHigh(packMeta(1024, from, FLAG_EXPIRES), 0xabcd);
+      const meta = metaWithVersionHigh(packMeta(2048, from, FLAG_EXPIRES), 0x2bcd);
       const changed = metaWithKind(meta, to);
       assert.is(metaKind(changed), to);
       assert.is(metaWithKind(changed, from), meta);
@@ -58,12 +58,12 @@ test("a changed kind changes nothing else", () => {
 
 test("a new version replaces the old one", () => {
   const meta = packMeta(7, RecordKind.PUT, 0);
-  const twice = metaWithVersionHigh(metaWithVersionHigh(meta, 0xffff), 0x0001);
+  const twice = metaWithVersionHigh(metaWithVersionHigh(meta, 0x7fff), 0x0001);
   assert.is(recordVersion(twice, 0), 2 ** 32);
 });
 
-test("versions have 48 bits", () => {
-  for (const version of [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 47, 2 ** 48 - 1]) {
+test("versions have 47 bits", () => {
+  for (const version of [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 46, 2 ** 47 - 1]) {
     const meta = metaWithVersionHigh(packMeta(1, RecordKind.PUT, 0), Math.floor(version / 2 ** 32));
     assert.is(recordVersion(meta | 0, version | 0), version);
   }
@@ -89,16 +89,16 @@ test("a record is its header, its key, its expiry time and its value, in multipl
 
 test("the size of a record does not depend on its version", () => {
   const meta = packMeta(9, RecordKind.PUT, FLAG_EXPIRES);
-  const stamped = metaWithVersionHigh(meta, 0xffff) | 0;
+  const stamped = metaWithVersionHigh(meta, 0x7fff) | 0;
   assert.is(recordWords(stamped, 33), recordWords(meta, 33));
   assert.is(valueWord(stamped), valueWord(meta));
 });
 
 test("expiry times have 48 bits, and stand between key and value", () => {
-  for (const keyBytes of [1, 4, 5, 1024]) {
+  for (const keyBytes of [1, 4, 5, 1024, 2048]) {
     for (const expiresAtMs of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 1.8e12, 2 ** 48 - 1]) {
       const meta = packMeta(keyBytes, RecordKind.PUT, FLAG_EXPIRES);
-      const words = new Int32Array(400);
+      const words = new Int32Array(600);
       words[10 + RECORD_META] = meta;
       writeExpiry(words, 10 + valueWord(meta) - 2, expiresAtMs);
       assert.is(recordExpiry(words, 10), expiresAtMs);

@@ -5,6 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { KEY_BYTES_MAX, REQUEST_HEADER_BYTES_MAX, RING_BYTES_MIN } from "../../lib/core/limits.ts";
 import { RequestConsumer, RING_EMPTY } from "../../lib/rings/request_consumer.ts";
 import { RequestProducer, RING_FULL } from "../../lib/rings/request_producer.ts";
 import {
@@ -202,9 +203,17 @@ test("a request may fill the ring exactly to its end", () => {
 });
 
 test("a request larger than a quarter of the ring is a bug of the caller", () => {
-  const { producer } = new RingPair(8192, 8);
-  assert.is(producer.requestWordsMax, RING_WORDS / 4);
-  assert.throws(() => producer.claim(RING_WORDS / 4 + 2), /a request fits the ring/);
+  const { producer } = new RingPair(32_768, 8);
+  assert.is(producer.requestWordsMax, 32_768 / 4 / 4);
+  assert.throws(() => producer.claim(32_768 / 4 / 4 + 2), /a request fits the ring/);
+});
+
+test("the smallest ring takes a request with the longest key, and none larger", () => {
+  const { producer } = new RingPair(RING_BYTES_MIN, 8);
+  const words = (KEY_BYTES_MAX + REQUEST_HEADER_BYTES_MAX) / 4;
+  assert.ok(words <= RING_BYTES_MIN / 4 / 2);
+  assert.is(producer.requestWordsMax, words);
+  assert.throws(() => producer.claim(words + 2), /a request fits the ring/);
 });
 
 function randomStep(

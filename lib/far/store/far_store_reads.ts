@@ -4,31 +4,33 @@
  * @module
  */
 import type { Client } from "../../client/client.ts";
-import { BatchCompletion, type Completion } from "../../client/completions.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueCodec } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
-import { DecodeError, type DinomoError } from "../../core/errors.ts";
+import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
-import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import { SLOT_COUNT } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
 import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
-import { loadOwner, ownerOf } from "../../routing/ownership.ts";
+import type { AbortOptions } from "../../store/abort.ts";
+import { type AbsenceMark, markAbsence } from "../../store/absence.ts";
+import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver } from "../../store/arguments.ts";
+import { ownKeysInTurns } from "../../store/batches.ts";
+import type {
+  IterationOptions,
+  IterationSyncOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+  ReadOptions,
+} from "../../store/method_options.ts";
 import {
-  assertReadOptions,
-  iterable,
-  type IterationOptions,
-  keyOf,
-  ownKey,
-  passOver,
-  plainKey,
-  type ReadOptions,
-} from "../../store/arguments.ts";
-import { ownKeys } from "../../store/batches.ts";
+  type Found,
+  isOfOneMoment,
+  lookUntilFound,
+  lookUntilFoundSync,
+} from "../../store/consistent_reads.ts";
 import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
@@ -36,31 +38,7 @@ import type { StoreReads } from "../../store/reads.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
-import { hasUnmerged } from "../log/log_merger.ts";
-import { unaskedLogs } from "../log/unasked_logs.ts";
-
-/** Lets a thread wait for many requests. */
-class CountCompletion implements Completion {
-  error: DinomoError | undefined;
-  #openCount = 0;
-
-  get isSettled(): boolean {
-    return this.#openCount === 0;
-  }
-
-  expect(): void {
-    this.#openCount += 1;
-  }
-
-  settle(): void {
-    this.#openCount -= 1;
-  }
-
-  fail(error: DinomoError): void {
-    this.error ??= error;
-    this.#openCount -= 1;
-  }
-}
+import { LogMerge } from "./log_merge.ts";
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
@@ -69,30 +47,6 @@ const KEYS_PER_BURST = 64;
  * turns.
  */
 const KEYS_PER_READ = 256;
-/** How often to look whether the M-node has merged the logs that no KN is asked for. */
-const UNASKED_LOOK_MS = 1;
-
-/**
- * Waits until the M-node has merged the logs of KNs that own no slot, such as those that are gone;
- * not for ever.
- */
-class UnaskedLogs {
-  readonly #pool: Pool;
-  readonly #deadlineMs = monotonicMs() + UNAVAILABLE_AFTER_MS;
-
-  constructor(pool: Pool) {
-    this.#pool = pool;
-  }
-
-  /**
-   * Whether that is so: a zombie may keep its log from being merged, and its changes from being
-   * seen here.
-   */
-  get isSettled(): boolean {
-    return unaskedLogs(this.#pool).length === 0 || monotonicMs() > this.#deadlineMs;
-  }
-}
-
 /**
  * Reads of a far pool by one thread.
  *
@@ -111,6 +65,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
+  readonly #merge: LogMerge;
 
   /** Reads with a store's parts. */
   constructor(parts: OperationParts<V>, routed: RoutedReads) {
@@ -119,13 +74,15 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#codec = parts.codec;
     this.#queues = parts.queues;
     this.#routed = routed;
-    this.#key = new KeyEncoder(...parts.pool.hashKey);
+    this.#key = parts.makeKey();
     this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
+    this.#merge = new LogMerge(parts);
   }
 
   letGo(): void {
+    this.#merge.letGo();
     const gone = undefined as never;
     this.#pool =
       this.#client =
@@ -145,35 +102,43 @@ export class FarStoreReads<V> implements StoreReads<V> {
     return value && this.#decode(value, key);
   }
 
-  async getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<(V | undefined)[]> {
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    return this.#readMany(keys, options, (found, key) => this.#decode(found, key));
+  }
+
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    return this.#readManySync(keys, options, (found, key) => this.#decode(found, key));
+  }
+
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    return this.#readMany(keys, options, (found, key) => this.#entryOf(found, key));
+  }
+
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    return this.#readManySync(keys, options, (found, key) => this.#entryOf(found, key));
+  }
+
+  async hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     this.#lifetime.assertOpen();
-    assertReadOptions(options);
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const taken = ownKeys(iterable<Key>("keys", keys));
-      const list = Array.isArray(taken) ? taken : await taken;
-      const values: (V | undefined)[] = [];
-      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
-        const burst = list.slice(at, at + KEYS_PER_READ);
-        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, true)));
-        for (const [i, read] of reads.entries()) {
-          values.push(this.#valueOrPassOver(read, burst[i]!, options));
-          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
-        }
-      }
-      return values;
-    } finally {
-      client.end(operation);
-    }
+    return await this.#readEach(keys, options, false, (ended) => this.#counted(ended).exists);
+  }
+
+  hasManySync(keys: Iterable<Key>): boolean[] {
+    this.#lifetime.assertOpen();
+    return this.#readEachSync(ownKeys(keys), false, (ended) => this.#counted(ended).exists);
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.#readDecoded(key, true, (ended, own) => this.#entryOf(ended, own));
+    return this.#readDecoded(key, true, ({ value }, own) => value && this.#entryOf(value, own));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
-    return this.#entryOf(this.#readSync(key, true), key);
+    const { value } = this.#readSync(key, true);
+    return value && this.#entryOf(value, key);
+  }
+
+  within(parts: OperationParts<V>): FarStoreReads<V> {
+    return new FarStoreReads(parts, this.#routed);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -187,7 +152,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
       block: () => client.waitFor(completion),
       take: () => {
         if (completion.error) throw completion.error;
-        return this.#entryOf(completion, key);
+        return completion.value && this.#entryOf(completion.value, key);
       },
     };
   }
@@ -201,25 +166,25 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    await this.#merge();
+    await this.#merge.whenMerged();
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
-        const key = keyOf(stored);
+        const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
-        const read = await this.#issueRead(key, true);
+        const { value: found } = this.#counted(await this.#issueRead(key, true));
         this.#lifetime.assertOpen();
-        const value = this.#valueOrPassOver(read, key, options);
+        const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
         if (value !== undefined) yield [key, value];
       }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    await this.#merge();
+    await this.#merge.whenMerged();
     let burst: Key[] = [];
     for await (const keys of this.#indexed.slots(options)) {
       for (const stored of keys) {
-        if (burst.push(keyOf(stored)) < KEYS_PER_BURST) continue;
+        if (burst.push(this.#key.keyOf(stored)) < KEYS_PER_BURST) continue;
         yield* await this.#existing(burst);
         burst = [];
       }
@@ -227,104 +192,45 @@ export class FarStoreReads<V> implements StoreReads<V> {
     yield* await this.#existing(burst);
   }
 
-  *entriesSync(options?: IterationOptions): IterableIterator<[Key, V]> {
-    this.#mergeSync();
+  *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
+    this.#merge.mergeSync();
     for (const keys of this.#indexed.slotsSync(options)) {
       for (const stored of keys) {
-        const key = keyOf(stored);
-        const value = this.#valueOrPassOver(this.#readSync(key, true), key, options);
+        const key = this.#key.keyOf(stored);
+        const { value: found } = this.#readSync(key, true);
+        const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
         if (value !== undefined) yield [key, value];
       }
     }
   }
 
-  *keysSync(options?: IterationOptions): IterableIterator<Key> {
-    this.#mergeSync();
+  *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
+    this.#merge.mergeSync();
     for (const keys of this.#indexed.slotsSync(options)) {
       for (const stored of keys) {
-        const key = keyOf(stored);
+        const key = this.#key.keyOf(stored);
         if (this.#readSync(key, false).exists) yield key;
       }
     }
   }
 
+  usedSlots(): readonly Slot[] {
+    // What is logged and not merged is not counted in the index, and may be of any slot.
+    if (this.#merge.isPending) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+    return this.#indexed.usedSlots(this.#client);
+  }
+
   count(): number {
     this.#lifetime.assertOpen();
-    this.#mergeIssued();
+    this.#merge.mergeAcknowledged();
     return this.#indexed.count();
-  }
-
-  /** Blocks until everything that this thread has issued is in the index. */
-  #mergeSync(): void {
-    this.#lifetime.assertOpen();
-    if (this.#queues.count !== 0) this.#queues.settleAll(false);
-    this.#client.settleAll();
-    this.#mergeIssued();
-  }
-
-  /** Blocks until everything that was acknowledged before is in the index. */
-  #mergeIssued(): void {
-    this.#client.waitFor(new UnaskedLogs(this.#pool));
-    const completion = new CountCompletion();
-    for (const slot of this.#unmergedSlots()) {
-      completion.expect();
-      this.#client.mergeSlot(slot, completion);
-    }
-    this.#client.waitFor(completion);
-    if (completion.error) throw completion.error;
   }
 
   /** Those of some keys that exist. */
   async #existing(burst: readonly Key[]): Promise<Key[]> {
     this.#lifetime.assertOpen();
     const reads = await Promise.all(burst.map((key) => this.#issueRead(key, false)));
-    return burst.filter((_, i) => reads[i]!.exists);
-  }
-
-  /** Resolves when everything that was acknowledged before is in the index. */
-  async #merge(): Promise<void> {
-    this.#lifetime.assertOpen();
-    await this.#client.whenIssuedEnded();
-    const logs = new UnaskedLogs(this.#pool);
-    while (!logs.isSettled) await sleep(UNASKED_LOOK_MS);
-    this.#lifetime.assertOpen();
-    const batch = new BatchCompletion();
-    for (const slot of this.#unmergedSlots()) {
-      batch.expect();
-      this.#client.mergeSlot(slot, batch);
-    }
-    batch.seal();
-    await batch.promise;
-  }
-
-  usedSlots(): readonly Slot[] {
-    // What is logged and not merged is not counted in the index, and may be of any slot.
-    if (this.#hasUnmerged()) return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
-    return this.#indexed.usedSlots(this.#client);
-  }
-
-  /** Whether any KN, running or not, has logged what is not in the index. */
-  #hasUnmerged(): boolean {
-    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-      if (hasUnmerged(this.#pool, agent)) return true;
-    }
-    return false;
-  }
-
-  /** The slots but for those of KNs that have nothing to merge. */
-  #unmergedSlots(): Slot[] {
-    if (!this.#hasUnmerged()) return [];
-    const merged = new Set<number>();
-    for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
-      const isActive = nodeStateOf(this.#pool, agent) === NodeState.ACTIVE;
-      if (isActive && !hasUnmerged(this.#pool, agent)) merged.add(nodeOfAgent(this.#pool, agent));
-    }
-    const slots: Slot[] = [];
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      const owner = ownerOf(loadOwner(this.#pool, slot as Slot));
-      if (!merged.has(owner)) slots.push(slot as Slot);
-    }
-    return slots;
+    return burst.filter((_, i) => this.#counted(reads[i]!).exists);
   }
 
   /** Reads a key; until it has been decoded, the operation is pending. */
@@ -338,10 +244,124 @@ export class FarStoreReads<V> implements StoreReads<V> {
     const operation = client.begin();
     try {
       const own = ownKey(key);
-      return decode(await this.#issueRead(own, withValue), own);
+      return decode(this.#counted(await this.#issueRead(own, withValue)), own);
     } finally {
       client.end(operation);
     }
+  }
+
+  async #readMany<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Promise<(Result | undefined)[]> {
+    this.#lifetime.assertOpen();
+    const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
+    if (!isConsistent(options, false)) {
+      const each = (ended: ReadCompletion, key: Key) => take(this.#counted(ended).value, key);
+      return await this.#readEach(keys, options, true, each);
+    }
+    const list = keysOfMoment(keys);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const found = await lookUntilFound(() => this.#look(list, options));
+      const results: (Result | undefined)[] = [];
+      for (const [i, one] of found.entries()) {
+        this.#count(one !== undefined, one);
+        results.push(take(one, list[i]!));
+        if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readManySync<Result>(
+    keys: Iterable<Key>,
+    options: ReadManySyncOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): (Result | undefined)[] {
+    this.#lifetime.assertOpen();
+    const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
+    if (!isConsistent(options, true)) {
+      const each = (ended: ReadCompletion, key: Key) => take(this.#counted(ended).value, key);
+      return this.#readEachSync(ownKeys(keys), true, each);
+    }
+    const list = keysOfMoment(keys);
+    const found = lookUntilFoundSync(() => this.#lookSync(list));
+    return found.map((one, i) => {
+      this.#count(one !== undefined, one);
+      return take(one, list[i]!);
+    });
+  }
+
+  /** Reads some keys twice; undefined if something changed: see store/consistent_reads.ts. */
+  async #look(
+    keys: readonly Key[],
+    options: AbortOptions | undefined,
+  ): Promise<Found[] | undefined> {
+    const marks = keys.map((key) => this.#markAbsence(key));
+    const found = await this.#readEach(keys, options, true, ({ value }) => value);
+    const again = await this.#readEach(keys, options, true, ({ value }) => value);
+    const isOfOne = isOfOneMoment(found, again, marks, (i) => this.#markAbsence(keys[i]!));
+    return isOfOne ? found : undefined;
+  }
+
+  #lookSync(keys: readonly Key[]): Found[] | undefined {
+    const marks = keys.map((key) => this.#markAbsence(key));
+    const found = this.#readEachSync(keys, true, ({ value }) => value);
+    const again = this.#readEachSync(keys, true, ({ value }) => value);
+    const isOfOne = isOfOneMoment(found, again, marks, (i) => this.#markAbsence(keys[i]!));
+    return isOfOne ? found : undefined;
+  }
+
+  #markAbsence(key: Key): AbsenceMark {
+    this.#key.encode(key);
+    return markAbsence(this.#pool, this.#key);
+  }
+
+  /** Reads each of some keys, many at a time. */
+  async #readEach<Result>(
+    keys: Iterable<Key>,
+    options: AbortOptions | undefined,
+    withValue: boolean,
+    take: (ended: ReadCompletion, key: Key) => Result,
+  ): Promise<Result[]> {
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const taken = ownKeysInTurns(keys, options?.signal);
+      const list = Array.isArray(taken) ? taken : await taken;
+      const results: Result[] = [];
+      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
+        options?.signal?.throwIfAborted();
+        const burst = list.slice(at, at + KEYS_PER_READ);
+        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, withValue)));
+        for (const [i, read] of reads.entries()) {
+          results.push(take(read, burst[i]!));
+          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
+        }
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readEachSync<Result>(
+    keys: readonly Key[],
+    withValue: boolean,
+    take: (ended: ReadCompletion, key: Key) => Result,
+  ): Result[] {
+    const results: Result[] = [];
+    for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
+      const burst = keys.slice(at, at + KEYS_PER_READ);
+      const reads = burst.map((key) => this.#beginReadSync(key, withValue));
+      reads.forEach((read, i) => results.push(take(this.#endReadSync(read), burst[i]!)));
+    }
+    return results;
   }
 
   /** Issues a read, or has it wait for its turn. */
@@ -351,7 +371,6 @@ export class FarStoreReads<V> implements StoreReads<V> {
       this.#key.encode(key);
       const completion = new ReadCompletion(this.#routed, (ended) => {
         if (ended.error) return reject(ended.error);
-        this.#count(ended);
         resolve(ended);
       });
       const client = this.#client;
@@ -368,6 +387,10 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   #readSync(key: Key, withValue: boolean): ReadCompletion {
+    return this.#counted(this.#endReadSync(this.#beginReadSync(key, withValue)));
+  }
+
+  #beginReadSync(key: Key, withValue: boolean): ReadCompletion {
     this.#lifetime.assertOpen();
     this.#key.encode(key);
     if (this.#queues.count !== 0) {
@@ -377,31 +400,39 @@ export class FarStoreReads<V> implements StoreReads<V> {
     }
     const completion = new ReadCompletion(this.#routed);
     this.#client.get(this.#key, withValue, completion);
-    this.#client.waitFor(completion);
-    if (completion.error) throw completion.error;
-    this.#count(completion);
     return completion;
   }
 
-  #count({ exists, value }: ReadCompletion): void {
-    this.#counters.read(exists, value?.bytes.length ?? 0);
+  #endReadSync(completion: ReadCompletion): ReadCompletion {
+    this.#client.waitFor(completion);
+    if (completion.error) throw completion.error;
+    return completion;
   }
 
-  #entryOf(completion: ReadCompletion, key: Key | KeyEncoder): Entry<V> | undefined {
-    if (completion.value === undefined) return undefined;
-    const { version, expiresAtMs } = completion.value;
-    return entryOf(this.#decode(completion.value, key), version, expiresAtMs);
+  /** Counts a read that the application has asked for: a look at one moment reads keys twice. */
+  #counted(ended: ReadCompletion): ReadCompletion {
+    this.#count(ended.exists, ended.value);
+    return ended;
+  }
+
+  #count(exists: boolean, found: Found): void {
+    this.#counters.read(exists, found?.bytes.length ?? 0);
+  }
+
+  #entryOf(found: ReadValue, key: Key | KeyEncoder): Entry<V> {
+    return entryOf(this.#decode(found, key), found.version, found.expiresAtMs);
   }
 
   /** What a read has found; undefined also if it cannot be decoded, and that is wanted. */
-  #valueOrPassOver(
-    { value }: ReadCompletion,
+  #orPassOver<Result>(
+    found: Found,
     key: Key,
     options: ReadOptions | undefined,
-  ): V | undefined {
-    if (value === undefined) return undefined;
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Result | undefined {
+    if (found === undefined) return undefined;
     try {
-      return this.#decode(value, key);
+      return decode(found, key);
     } catch (error) {
       return passOver(error, options);
     }
@@ -411,7 +442,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     try {
       return this.#codec.decode(bytes, bytes.length);
     } catch (error) {
-      throw DecodeError.at(plainKey(key), error);
+      throw DecodeError.at(key instanceof KeyEncoder ? this.#key.keyOf(key) : key, error);
     }
   }
 }

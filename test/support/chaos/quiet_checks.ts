@@ -24,7 +24,7 @@ import type { Pool } from "../../../lib/pool/pool.ts";
 import { ClientState, clientState, HOST_CLIENT } from "../../../lib/routing/client_registry.ts";
 import { activeNodes } from "../../../lib/routing/node_directory.ts";
 import { holderOf, loadOwner, slotOwner } from "../../../lib/routing/ownership.ts";
-import { type Key, open, type OpenOptions, PoolFullError, type Store } from "../../../mod.ts";
+import { open, type OpenOptions, PoolFullError, type Store } from "../../../mod.ts";
 import { EXPIRING_PREFIX } from "./own_keys.ts";
 import { checkPool } from "../sim_pool_check.ts";
 import { temporaryPath } from "../temporary.ts";
@@ -146,7 +146,7 @@ export function checkSegments(store: Store<unknown>, pool: Pool): void {
 /** Everything that is in a store, apart from what may expire any moment. */
 export async function contentsOf(store: Store<unknown>): Promise<Map<string, string>> {
   const contents = new Map<string, string>();
-  let keys: Key[] = [];
+  let keys: string[] = [];
   // Many at one time: in a far pool each read waits for a KN.
   const readAll = async () => {
     const values = await store.getMany(keys);

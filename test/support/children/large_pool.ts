@@ -4,11 +4,11 @@
  * @module
  */
 import process from "node:process";
-import { open } from "../../../mod.ts";
+import { type Bytes, open } from "../../../mod.ts";
 import { childArguments, say } from "../child.ts";
 
 const MIB = 2 ** 20;
-const { capacity, segmentBytes } = childArguments<{ capacity: string; segmentBytes: string }>();
+const { capacity, segmentBytes } = childArguments<{ capacity: Bytes; segmentBytes: Bytes }>();
 
 const before = process.memoryUsage().rss;
 const store = await open({ capacity, segmentBytes, codec: "binary", nodes: 4, prefault: false });

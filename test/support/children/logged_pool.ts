@@ -19,6 +19,7 @@ export interface LoggedPool {
 
 const { path, count, isStructureLast = false } = childArguments<LoggedPool>();
 const store = await open<unknown>({
+  keys: "mixed",
   path,
   capacity: "1MiB",
   segmentBytes: "64KiB",

@@ -27,6 +27,7 @@ const SIZES = {
 
 const { path, mode, count, seed = 0 } = childArguments<PoolUse>();
 const store = await open<unknown>({
+  keys: "mixed",
   path,
   // An existing pool keeps its own sizes.
   ...(mode === "check" ? {} : SIZES[mode === "writeAny" ? "large" : "small"]),

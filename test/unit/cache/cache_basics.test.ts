@@ -65,7 +65,7 @@ for (const policy of POLICIES) {
   test(`${policy}: keys of any length and kind are told apart, and slots dropped`, () => {
     const cache = createCache<number>(policy, { budgetBytes: 10_000_000 });
     const random = new Random(5);
-    const keys = Array.from({ length: 1024 }, (_, i) => random.bytes(i + 1));
+    const keys = Array.from({ length: 2048 }, (_, i) => random.bytes(i + 1));
     const slots = keys.map((key) => encode(key).hash >>> SLOT_SHIFT);
     keys.forEach((key, i) => cache.admit(encode(key), i, 1, 10, i, 2));
     keys.forEach((key, i) => {

@@ -1,0 +1,161 @@
+/**
+ * What reads and changes the keys of a store, or of one of its namespaces.
+ *
+ * A namespace reads and writes like the store that it is a part of; all that differs is the encoder
+ * that makes bytes of its keys, which puts the prefix in front.
+ *
+ * @module
+ */
+import { describe, InvalidArgumentError } from "../core/errors.ts";
+import { isBytes, type Key } from "../core/key_encoder.ts";
+import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
+import { KEY_BYTES_MAX } from "../core/limits.ts";
+import type { AbortOptions } from "./abort.ts";
+import { DerivedWrites } from "./derived_writes.ts";
+import type { StoreLifetime } from "./lifetime.ts";
+import { joinKeys, PrefixedKeyEncoder, toBytes } from "./prefixed_keys.ts";
+import type { StoreReads } from "./reads.ts";
+import { SingleFlight } from "./single_flight.ts";
+import type { OperationParts } from "./store_parts.ts";
+import { SyncBatches } from "./sync_batches.ts";
+import { StoreWrites } from "./writes.ts";
+
+/** Keys that are deleted together when a namespace is cleared. */
+const KEYS_PER_CLEAR = 1024;
+
+/**
+ * The namespaces of a store that the application still has: they end with the store. There may be
+ * many in its life, such as one for each user, so the store does not keep them.
+ */
+class Namespaces {
+  readonly #references = new Set<WeakRef<object>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<object>>((reference) => {
+    this.#references.delete(reference);
+  });
+
+  add(namespace: object): void {
+    const reference = new WeakRef(namespace);
+    this.#references.add(reference);
+    this.#collected.register(namespace, reference);
+  }
+
+  letGo(letGo: (namespace: object) => void): void {
+    for (const reference of this.#references) {
+      const namespace = reference.deref();
+      if (namespace !== undefined) letGo(namespace);
+    }
+    this.#references.clear();
+  }
+}
+
+/** The operations on keys, by their kinds. */
+export class KeyAccess<V> {
+  readonly reads: StoreReads<V>;
+  readonly writes: StoreWrites<V>;
+  readonly derived: DerivedWrites;
+  readonly syncBatches: SyncBatches<V>;
+  readonly flights: SingleFlight<V>;
+  /** What all keys begin with; undefined for those of the store itself. */
+  readonly #prefix: Key | undefined;
+  readonly #lifetime: StoreLifetime;
+  #parts: OperationParts<V>;
+  readonly #namespaces: Namespaces;
+
+  /**
+   * Operates with a store's parts, and what reads with them.
+   *
+   * @param outer what the namespace with the prefix is a part of
+   */
+  constructor(
+    parts: OperationParts<V>,
+    reads: StoreReads<V>,
+    prefix?: Key,
+    outer?: KeyAccess<V>,
+  ) {
+    this.#parts = parts;
+    this.#lifetime = parts.lifetime;
+    this.#prefix = prefix;
+    this.#namespaces = outer === undefined ? new Namespaces() : outer.#namespaces;
+    this.reads = reads;
+    this.writes = new StoreWrites(parts, reads);
+    this.derived = new DerivedWrites(parts);
+    this.syncBatches = new SyncBatches(parts, reads);
+    this.flights = outer === undefined
+      ? new SingleFlight(parts, reads, this.writes)
+      : outer.flights.within(parts, reads, this.writes);
+  }
+
+  /**
+   * The keys that begin with a prefix, behind it.
+   *
+   * @throws {InvalidArgumentError} when it cannot be the prefix of a key here
+   */
+  narrow(given: Key): KeyAccess<V> {
+    this.#lifetime.assertOpen();
+    const { pool, indexedKeys } = this.#parts;
+    assertPrefix(given, pool.keyTypes);
+    const prefix = this.#prefix === undefined ? given : joinKeys(this.#prefix, given);
+    const bytes = toBytes(prefix);
+    if (bytes.length >= KEY_BYTES_MAX) {
+      throw new InvalidArgumentError(
+        `prefix must leave a key at least one of its ${KEY_BYTES_MAX} bytes, got one of ${bytes.length} bytes`,
+      );
+    }
+    const own = isBytes(prefix) ? bytes.slice() : prefix;
+    const makeKey = () => new PrefixedKeyEncoder(...pool.hashKey, pool.keyTypes, own);
+    const key = makeKey();
+    const parts: OperationParts<V> = {
+      ...this.#parts,
+      key,
+      makeKey,
+      indexedKeys: indexedKeys.narrow(key, bytes.slice()),
+    };
+    const access = new KeyAccess(parts, this.reads.within(parts), own, this);
+    this.#namespaces.add(access);
+    return access;
+  }
+
+  /** Deletes all keys; those of a namespace one by one. */
+  async clear(options: AbortOptions | undefined): Promise<void> {
+    if (this.#prefix === undefined) return await this.writes.clear();
+    let keys: Key[] = [];
+    for await (const key of this.reads.keys(options)) {
+      if (keys.push(key) < KEYS_PER_CLEAR) continue;
+      await this.writes.deleteMany(keys, options);
+      keys = [];
+    }
+    await this.writes.deleteMany(keys, options);
+  }
+
+  /** Like {@linkcode clear}, before it returns. */
+  clearSync(): void {
+    if (this.#prefix === undefined) this.syncBatches.clear();
+    else this.syncBatches.deleteMany([...this.reads.keysSync()]);
+  }
+
+  /** Lets go of everything that leads to the pool, in all namespaces, too. */
+  letGo(): void {
+    this.#letGo();
+    this.#namespaces.letGo((access) => (access as KeyAccess<V>).#letGo());
+  }
+
+  #letGo(): void {
+    this.reads.letGo();
+    this.writes.letGo();
+    this.derived.letGo();
+    this.syncBatches.letGo();
+    this.flights.letGo();
+    this.#parts.indexedKeys.letGo();
+    this.#parts = undefined as never;
+  }
+}
+
+function assertPrefix(prefix: unknown, types: number): void {
+  const wantsBytes = types === KEY_TYPE_NUMBERS.bytes;
+  const isRight = wantsBytes
+    ? isBytes(prefix) && prefix.length > 0
+    : typeof prefix === "string" && prefix !== "" && prefix.isWellFormed();
+  if (isRight) return;
+  const rule = wantsBytes ? "a Uint8Array of at least one byte" : "a well-formed, non-empty string";
+  throw new InvalidArgumentError(`prefix must be ${rule}, got ${describe(prefix)}`);
+}
