@@ -209,7 +209,7 @@ export class OneSidedReader {
       const at = bucketWord(bucket);
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         if (region[word] !== hash || Atomics.load(region, word + 1) !== address) continue;
-        if (this.#evicts) raisePairCount(region, word + 1);
+        if (this.#evicts && this.raisesCounts) raisePairCount(region, word + 1);
         return Atomics.load(control, GENERATIONS + (address >>> pool.segmentShift)) === generation;
       }
       bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;

@@ -159,7 +159,7 @@ export class NearReads<V> implements StoreReads<V> {
         const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         this.#encodeSettled(key);
-        const value = this.#values.readOrPassOver(key, options);
+        const value = this.#readInScan(key, options);
         if (value !== undefined) yield [key, value];
       }
     }

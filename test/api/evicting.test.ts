@@ -128,6 +128,7 @@ test("iteration and has() keep nothing from going", async () => {
     store.hasSync(`seen ${i % 20}`);
     if (i % 200 !== 0) continue;
     for await (const _ of store.entries({ prefix: "seen " })) continue;
+    for (const _ of store.entriesSync({ prefix: "seen " })) continue;
   }
   const left = Array.from({ length: 20 }, (_, i) => store.hasSync(`seen ${i}`)).filter(Boolean);
   assert.is(left.length, 0);

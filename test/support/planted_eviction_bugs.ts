@@ -95,7 +95,7 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     name: "readers write into a pool that does not evict",
     breaks: "I6",
     file: "lib/index/one_sided_reader.ts",
-    edits: [["if (this.#evicts && this.raisesCounts)", "if (this.raisesCounts)"]],
+    edits: [["this.#evicts = evicts(pool);", "this.#evicts = true;"]],
     caughtBy: [COUNTS],
   },
   {
