@@ -11,10 +11,11 @@ import { COUNT_MAX, REMEMBERED_COUNT } from "../../lib/eviction/eviction_policy.
 import { Ghosts } from "../../lib/eviction/ghosts.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import {
-  metaKeyBytes,
+  packMeta,
   RECORD_HASH,
   RECORD_META,
   RECORD_VERSION_LOW,
+  RecordKind,
 } from "../../lib/log/record_layout.ts";
 import {
   AGENT_DPM,
@@ -52,7 +53,7 @@ function putOwn(f: PoolFixture): PoolAddress {
   f.keys.encodeSystemKey();
   const at = f.pool.wordAt(own);
   const words = f.pool.wordsOf(own);
-  words[at + RECORD_META]! &= ~metaKeyBytes(-1);
+  words[at + RECORD_META] = packMeta(0, RecordKind.PUT, 0);
   words[at + RECORD_HASH] = f.keys.hash;
   f.pool.control[f.slotAt(f.keys.hash) + SLOT_VERSION_LOW] = words[at + RECORD_VERSION_LOW]!;
   f.segments.addLive(own, f.recordBytes(own));

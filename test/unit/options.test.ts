@@ -138,6 +138,7 @@ test("the defaults are what the documentation of the options says", () => {
     prefault: "auto",
     cacheBytes: undefined,
     keepAlive: false,
+    keys: "string",
   });
   assert.ok(processorCount >= 1);
   assert.match(String(workers.node), /workers\/kn\.(ts|js)$/);
