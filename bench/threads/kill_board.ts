@@ -14,7 +14,8 @@
  * @module
  */
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
-import { AGENT_BLOCK_WORDS, LINE_WORDS } from "../../lib/pool/control_layout.ts";
+import { LINE_WORDS } from "../../lib/pool/lines.ts";
+import { AGENT_BLOCK_WORDS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import type { PoolHandle } from "../../lib/pool/pool.ts";
 

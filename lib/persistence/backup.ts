@@ -9,7 +9,7 @@ import { monotonicMs } from "../core/runtime.ts";
 import { AGENT_DPM, GATE_DEFER_FREE } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
-import { DeferFree } from "../pool/segment_table.ts";
+import { DeferFree } from "../pool/segment_state.ts";
 import { lockCheckpoints, releaseCheckpoints } from "./checkpoint_lock.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import type { FileSystem } from "./file_system.ts";

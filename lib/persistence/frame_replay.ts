@@ -58,7 +58,7 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { raiseSlotVersion } from "../pool/slot_version.ts";
-import { SegmentState } from "../pool/segment_table.ts";
+import { SegmentState } from "../pool/segment_state.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { openPoolFile } from "./pool_directory.ts";

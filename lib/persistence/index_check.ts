@@ -65,7 +65,8 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { slotVersion } from "../pool/slot_version.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SegmentState } from "../pool/segment_state.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 
 /** What was found in segments; structured-cloneable. */

@@ -17,7 +17,7 @@ import {
 } from "../pool/control_layout.ts";
 import { DurabilityFailure, loseDurability } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
-import { DeferFree } from "../pool/segment_table.ts";
+import { DeferFree } from "../pool/segment_state.ts";
 import { Checkpointer, imagePath, type LogPlace } from "./checkpointer.ts";
 import { createAnew, type FileSystem, nodeFileSystem } from "./file_system.ts";
 import { heldFiles } from "./held_files.ts";

@@ -17,7 +17,7 @@ import {
   SEGMENT_USED_BYTES,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentState } from "../pool/segment_table.ts";
+import { SegmentState } from "../pool/segment_state.ts";
 import * as layout from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { openPoolFile } from "./pool_directory.ts";

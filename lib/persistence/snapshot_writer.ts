@@ -43,7 +43,8 @@ import { mergeInPause, mergeLogs } from "../far/log/merged_pause.ts";
 import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { DeferFree, SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../pool/segment_state.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import { releaseCheckpoints } from "./checkpoint_lock.ts";
 import {
   CHECKPOINT_CODEC,

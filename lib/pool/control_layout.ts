@@ -17,7 +17,7 @@
  *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 4 cleaners, 10 lines each
  *                         SLOTS           4096 descriptors of 2 lines
  *                         SEGMENTS        1 entry of 2 lines per segment
- *                         CELLS           1 line, 64 hashes, 64 cells of 3 lines
+ *                         CELLS           1 line, 64 hashes, 64 cells of 3 lines: see cell_layout.ts
  * ```
  *
  * A line is 128 bytes: two cache lines, because the adjacent-line prefetcher fetches pairs. Words
@@ -28,15 +28,13 @@
 import { assert } from "../core/assert.ts";
 import {
   CELL_COUNT,
-  CELL_KEY_BYTES_MAX,
   CLEANER_COUNT_MAX,
   CLIENT_COUNT_MAX,
   NODE_COUNT_MAX,
   SLOT_COUNT,
 } from "../core/limits.ts";
-
-/** Words of a line, the unit of isolation between writers. */
-export const LINE_WORDS = 32;
+import { CELL_WORDS, CELLS_FIRST } from "./cell_layout.ts";
+import { LINE_WORDS } from "./lines.ts";
 
 /** HEADER. Written by the creator before any other thread starts; read by all. */
 export const HEADER = 0;
@@ -64,7 +62,7 @@ export const CONTROL_LAYOUT_VERSION = 5;
  * gate.ts.
  */
 export const GATE_PAUSED = HEADER + LINE_WORDS;
-/** Whether freed segments become free-pending, not free: one of DeferFree in segment_table.ts. */
+/** Whether freed segments become free-pending, not free: one of DeferFree in segment_state.ts. */
 export const GATE_DEFER_FREE = GATE_PAUSED + 1;
 /** KNs that run: each may hold an open segment. */
 export const GATE_NODE_COUNT = GATE_PAUSED + 2;
@@ -393,42 +391,6 @@ export const SEGMENT_PINS = LINE_WORDS + 1;
 export const SEGMENT_MERGED_BYTES = LINE_WORDS + 2;
 export const SEGMENT_WORDS = 2 * LINE_WORDS;
 
-/**
- * CELLS, far placement: the indirection cells of the keys that several KNs own; see
- * routing/cells.ts. END: one more than the number of the last cell in use, 0 if none is; HASHES:
- * those of the cells' keys, by cell. Both are stored by the M-node.
- */
-export const CELLS_END = 0;
-export const CELL_HASHES = LINE_WORDS;
-export const CELLS_FIRST = CELL_HASHES + CELL_COUNT;
-/**
- * CELL, line 0: LOCK, in the format of an owner word (routing/ownership.ts): swapped by the KN that
- * changes the key, and by the M-node. The words after it change under that lock, but for one case:
- * the agent that moves or removes the record at ADDRESS swaps ADDRESS, under the slot's lock.
- */
-export const CELL_LOCK = 0;
-/** The key's newest record that is logged; 0 if the key does not exist. */
-export const CELL_ADDRESS = 1;
-/**
- * Version of the key's newest change. Stored after ADDRESS, the low half last; loaded by mergers.
- */
-export const CELL_VERSION_LOW = 2;
-export const CELL_VERSION_HIGH = 3;
-/** Words that a KN reads of a cell in one go. */
-export const CELL_READ_WORDS = 4;
-/**
- * Line 1, written by the M-node. ROUTE: what clients route by, the lock word without a holder; 0:
- * the cell is free. KEY META: length and flags of the key. OWNERS: a bit for each agent block. HASH
- * is in HASHES.
- */
-export const CELL_ROUTE = LINE_WORDS;
-export const CELL_KEY_META = CELL_ROUTE + 1;
-export const CELL_OWNERS = CELL_ROUTE + 2;
-export const CELL_OWNERS_WORDS = Math.ceil(NODE_COUNT_MAX / 32);
-/** Line 2: the key, zero-padded. Written by the M-node before ROUTE. */
-export const CELL_KEY = 2 * LINE_WORDS;
-export const CELL_WORDS = CELL_KEY + CELL_KEY_BYTES_MAX / 4;
-
 /** Index of an agent's block. */
 export function agentOffset(segmentCount: number, agent: number): number {
   return agentsStart(segmentCount) + agent * AGENT_BLOCK_WORDS;
@@ -479,6 +441,4 @@ assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
-assert(CELLS_FIRST % LINE_WORDS === 0 && CELL_WORDS % LINE_WORDS === 0, "cells start lines");
-assert(CELL_OWNERS + CELL_OWNERS_WORDS <= CELL_KEY, "a cell holds its words");
 assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");

@@ -11,7 +11,8 @@
  */
 import { assert } from "../core/assert.ts";
 import { CLIENT_COUNT_MAX } from "../core/limits.ts";
-import { CLIENT_COUNTERS, LINE_WORDS } from "./control_layout.ts";
+import { LINE_WORDS } from "./lines.ts";
+import { CLIENT_COUNTERS } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 
 /** What is counted, in the order of the words. */

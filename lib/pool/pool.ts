@@ -18,10 +18,9 @@ import { assert } from "../core/assert.ts";
 import type { BucketId, CellId, PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { PoolFullError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, GROWTH_BYTES, REGION_BYTES } from "../core/limits.ts";
+import { CELL_WORDS, CELLS_FIRST } from "./cell_layout.ts";
 import {
   agentOffset,
-  CELL_WORDS,
-  CELLS_FIRST,
   cellsStart,
   CONTROL_LAYOUT_VERSION,
   CONTROL_MAGIC,

@@ -61,18 +61,10 @@ import {
 } from "./control_layout.ts";
 import { FreeSegments } from "./free_segments.ts";
 import type { Pool } from "./pool.ts";
+import { DeferFree, SegmentState } from "./segment_state.ts";
 
 /** Bound of one wait for the end of a snapshot. */
 const RELEASE_WAIT_MS_MAX = 10;
-
-/** States of a segment. */
-export const SegmentState = {
-  FREE: 0,
-  OPEN: 1,
-  SEALED: 2,
-  CLEANING: 3,
-  FREE_PENDING: 4,
-} as const;
 
 /**
  * Bits of a state word: the state; in FREE_PENDING, whether the generation was odd before the
@@ -82,15 +74,6 @@ const STATE_MASK = 7;
 const ODD_GENERATION = STATE_MASK + 1;
 const LIFE_STEP = 2 * ODD_GENERATION;
 const LIFE_MASK = -LIFE_STEP;
-
-/** Whether segments that lose their last live byte become free: values of GATE_DEFER_FREE. */
-export const DeferFree = {
-  NO: 0,
-  /** A snapshot still needs their contents: they stay FREE_PENDING. */
-  YES: 1,
-  /** They become free again, but those deferred until now have not all been released yet. */
-  RELEASING: 2,
-} as const;
 
 /** Operations on the shared segment table. */
 export class SegmentTable {

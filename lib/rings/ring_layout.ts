@@ -46,7 +46,7 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { LINE_WORDS } from "../pool/control_layout.ts";
+import { LINE_WORDS } from "../pool/lines.ts";
 
 /**
  * Words of the request stream published so far. Pairs with the KN's load in RequestConsumer.poll.

@@ -70,7 +70,7 @@ import {
   CELL_VERSION_HIGH,
   CELL_VERSION_LOW,
   CELLS_END,
-} from "../pool/control_layout.ts";
+} from "../pool/cell_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { FIRST_CELL_NODE, MERGING_NODE, NO_NODE, nodeOfAgent } from "./node_directory.ts";
 import { ownerOf } from "./ownership.ts";

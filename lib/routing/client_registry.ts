@@ -18,6 +18,7 @@
  */
 import { CLIENT_COUNT_MAX } from "../core/limits.ts";
 import type { ThreadIdentity } from "../core/thread_identity.ts";
+import { LINE_WORDS } from "../pool/lines.ts";
 import {
   CLIENT_BLOCKS,
   CLIENT_LIFE,
@@ -25,7 +26,6 @@ import {
   CLIENT_THREAD,
   CLIENT_THREAD_START,
   CLIENTS_EPOCH,
-  LINE_WORDS,
   STORE_STATE,
 } from "../pool/control_layout.ts";
 import { beginCounting } from "../pool/operation_counters.ts";

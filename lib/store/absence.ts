@@ -18,14 +18,8 @@
 import type { Slot } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import {
-  CELL_LOCK,
-  CELL_VERSION_HIGH,
-  CELL_VERSION_LOW,
-  SLOT_LOCK,
-  SLOT_VERSION_HIGH,
-  SLOT_VERSION_LOW,
-} from "../pool/control_layout.ts";
+import { CELL_LOCK, CELL_VERSION_HIGH, CELL_VERSION_LOW } from "../pool/cell_layout.ts";
+import { SLOT_LOCK, SLOT_VERSION_HIGH, SLOT_VERSION_LOW } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { cellsEnd, findCell, NO_CELL } from "../routing/cells.ts";
 import { HOLDER_MASK } from "../routing/ownership.ts";

@@ -9,7 +9,8 @@ import { EVICTING_SEGMENTS_MIN } from "../eviction/eviction_policy.ts";
 import { ghostWords } from "../eviction/ghost_table.ts";
 import { AGENT_DPM, SEGMENT_AGENT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SegmentState } from "../pool/segment_state.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import { evictWhenFull } from "../pool/when_full.ts";
 
 /**

@@ -39,7 +39,8 @@ import { ownerOf } from "../routing/ownership.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { VerbCounter, Verbs } from "../pool/verbs.ts";
-import { SegmentState, SegmentTable } from "../pool/segment_table.ts";
+import { SegmentState } from "../pool/segment_state.ts";
+import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { RECORD_KEY } from "../log/record_layout.ts";
 

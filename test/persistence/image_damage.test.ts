@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { SegmentId } from "../../lib/core/brands.ts";
 import { CorruptionError } from "../../lib/core/errors.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { valueOf } from "../support/pool_fixture.ts";
 import {
   assertDamaged,

@@ -13,12 +13,8 @@ import {
 } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import {
-  DeferFree,
-  repairSegments,
-  SegmentState,
-  SegmentTable,
-} from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
+import { repairSegments, SegmentTable } from "../../lib/pool/segment_table.ts";
 import { SHARE_COUNT, SHARE_FIRST } from "../support/campaign.ts";
 import { dieAt, dieAtEveryMoment } from "../support/sim_death.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";

@@ -10,7 +10,8 @@ import { GATE_DEFER_FREE, SEGMENT_LIVE_BYTES } from "../../lib/pool/control_layo
 import { SEGMENT_HEADER_BYTES } from "../../lib/log/record_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { reopenLargest } from "../../lib/pool/segment_tails.ts";
 import { Random } from "../support/random.ts";
 import { withAtomicHooks } from "../support/sim_atomics.ts";

@@ -15,12 +15,8 @@ import { exitForGood } from "../../scripts/exit_for_good.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
 import { Executor } from "../../lib/agent/executor.ts";
-import {
-  AGENT_BLOCK_WORDS,
-  AGENT_EXECUTOR,
-  LINE_WORDS,
-  SLOT_LOCK,
-} from "../../lib/pool/control_layout.ts";
+import { LINE_WORDS } from "../../lib/pool/lines.ts";
+import { AGENT_BLOCK_WORDS, AGENT_EXECUTOR, SLOT_LOCK } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { holderOf } from "../../lib/routing/ownership.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";

@@ -43,7 +43,8 @@ import {
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { occupiedBytesTotal } from "../../lib/pool/segment_tails.ts";
 import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";

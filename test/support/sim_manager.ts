@@ -23,7 +23,7 @@ import {
   GATE_PAUSED,
   SLOT_LOCK,
 } from "../../lib/pool/control_layout.ts";
-import { DeferFree } from "../../lib/pool/segment_table.ts";
+import { DeferFree } from "../../lib/pool/segment_state.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import {

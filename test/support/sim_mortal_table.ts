@@ -18,9 +18,9 @@ import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { bucketAt, metaLog2 } from "../../lib/index/slot_extents.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { SlotWriter } from "../../lib/agent/slot_writer.ts";
+import { LINE_WORDS } from "../../lib/pool/lines.ts";
 import {
   INDEX_SPACE_LOCK,
-  LINE_WORDS,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_EXTENTS,

@@ -39,11 +39,9 @@ import {
   recordWords,
   SEGMENT_HEADER_BYTES,
 } from "../../lib/log/record_layout.ts";
+import { CELL_ADDRESS, CELL_KEY, CELL_KEY_META } from "../../lib/pool/cell_layout.ts";
 import {
   AGENT_HOST,
-  CELL_ADDRESS,
-  CELL_KEY,
-  CELL_KEY_META,
   GATE_DEFER_FREE,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
@@ -64,7 +62,8 @@ import {
 } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { FreeSegments } from "../../lib/pool/free_segments.ts";
-import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";
 import { evicts } from "../../lib/pool/when_full.ts";
 import { require } from "./sim_model.ts";

@@ -12,16 +12,17 @@
 import { Buffer } from "node:buffer";
 import type { SegmentId, Slot } from "../../lib/core/brands.ts";
 import { metaLog2 } from "../../lib/index/slot_extents.ts";
+import { LINE_WORDS } from "../../lib/pool/lines.ts";
 import {
   GENERATIONS,
   INDEX_SPACE_NEXT,
-  LINE_WORDS,
   SEGMENT_PINS,
   SLOT_META,
 } from "../../lib/pool/control_layout.ts";
 import { BUCKET_BYTES } from "../../lib/pool/geometry.ts";
 import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
-import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import type { BegunRead, KeyModel } from "./sim_model.ts";
 
 /** What the model said about a key from some moment on. */

@@ -8,9 +8,9 @@ import type { Cache } from "../../lib/cache/cache.ts";
 import type { CellId, OwnerWord, Slot } from "../../lib/core/brands.ts";
 import { createCache } from "../../lib/cache/create_cache.ts";
 import { type CachedValue, keepValue } from "../../lib/far/node/far_lookup.ts";
+import { CELL_LOCK } from "../../lib/pool/cell_layout.ts";
 import {
   AGENT_EXECUTOR,
-  CELL_LOCK,
   GATE_NODE_COUNT,
   OWNER_TABLE,
   SLOT_LOCK,

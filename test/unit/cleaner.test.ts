@@ -15,7 +15,7 @@ import {
   SEGMENT_IS_STAGING,
   SEGMENT_PINS,
 } from "../../lib/pool/control_layout.ts";
-import { DeferFree, SegmentState } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { seeded } from "../support/random.ts";
 import { withAtomicHooks } from "../support/sim_atomics.ts";

@@ -16,7 +16,7 @@ import {
 } from "../../lib/dpm/compaction.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { AGENT_DPM, GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
 import type { VictimPolicy } from "../../lib/dpm/victims.ts";
 import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";

@@ -16,8 +16,10 @@ import { abandonMergers, hasUnmerged, loggedEnd, LogMerger } from "../../lib/far
 import { endDeadMerger } from "../../lib/recovery/merger_recovery.ts";
 import { repairPool } from "../../lib/recovery/reconciliation.ts";
 import { agentExecutor } from "../../lib/agent/executor.ts";
-import { AGENT_MERGERS, CELL_ADDRESS } from "../../lib/pool/control_layout.ts";
-import { SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { CELL_ADDRESS } from "../../lib/pool/cell_layout.ts";
+import { AGENT_MERGERS } from "../../lib/pool/control_layout.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellVersion, findCell, pointCell } from "../../lib/routing/cells.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { FarPair } from "../support/far_pair.ts";

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { NO_ADDRESS, NO_SEGMENT, type PoolAddress } from "../../lib/core/brands.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from "../../lib/log/record_layout.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { occupiedBytes } from "../../lib/pool/segment_tails.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 

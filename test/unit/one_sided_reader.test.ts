@@ -8,7 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { SegmentId, Slot } from "../../lib/core/brands.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { hashIn, PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { type Random, seeded } from "../support/random.ts";
 

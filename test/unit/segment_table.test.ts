@@ -7,7 +7,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
 import { GATE_DEFER_FREE } from "../../lib/pool/control_layout.ts";
-import { DeferFree, SegmentState, SegmentTable } from "../../lib/pool/segment_table.ts";
+import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 import { type Random, seeded } from "../support/random.ts";
 

@@ -20,7 +20,7 @@ import {
   GATE_PAUSED,
   SEGMENT_AGENT,
 } from "../../lib/pool/control_layout.ts";
-import { SegmentState } from "../../lib/pool/segment_table.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { liveBytesMax, sharedCleanerCount } from "../../lib/pool/space_budget.ts";
 import { type FixtureSizes, PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { SEED } from "../support/random.ts";

@@ -37,7 +37,8 @@ import {
   SEGMENT_MERGED_BYTES,
 } from "../../pool/control_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
-import { SegmentState, type SegmentTable } from "../../pool/segment_table.ts";
+import { SegmentState } from "../../pool/segment_state.ts";
+import { type SegmentTable } from "../../pool/segment_table.ts";
 import { occupiedBytesTotal } from "../../pool/segment_tails.ts";
 import type { SpaceBudget } from "../../pool/space_budget.ts";
 

@@ -77,7 +77,8 @@ import {
 import { Gate } from "../../pool/gate.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { raiseSlotVersion } from "../../pool/slot_version.ts";
-import { SegmentState, SegmentTable } from "../../pool/segment_table.ts";
+import { SegmentState } from "../../pool/segment_state.ts";
+import { SegmentTable } from "../../pool/segment_table.ts";
 import { reservedBuckets } from "./far_budget.ts";
 import { isClearInCells, MergeOrder, mergeOrder } from "../../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../../routing/ownership.ts";

@@ -52,7 +52,6 @@ import { IndexSpace } from "../../index/index_space.ts";
 import { SlotTable } from "../../index/slot_table.ts";
 import { FLAG_BINARY_KEY, packMeta } from "../../log/record_layout.ts";
 import {
-  AGENT_HOST,
   CELL_ADDRESS,
   CELL_HASHES,
   CELL_KEY,
@@ -62,8 +61,8 @@ import {
   CELL_OWNERS_WORDS,
   CELL_ROUTE,
   CELLS_END,
-  SLOT_LOCK,
-} from "../../pool/control_layout.ts";
+} from "../../pool/cell_layout.ts";
+import { AGENT_HOST, SLOT_LOCK } from "../../pool/control_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { raiseSlotVersion, slotVersion } from "../../pool/slot_version.ts";
 import {

@@ -6,7 +6,7 @@
 import type { CellId, NodeId } from "../../core/brands.ts";
 import { CELL_KEY_BYTES_MAX } from "../../core/limits.ts";
 import { FLAG_BINARY_KEY, metaKeyBytes } from "../../log/record_layout.ts";
-import { CELL_KEY, CELL_KEY_META } from "../../pool/control_layout.ts";
+import { CELL_KEY, CELL_KEY_META } from "../../pool/cell_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE, ownersOfCell } from "../../routing/cells.ts";
 import { nodeOfAgent } from "../../routing/node_directory.ts";

@@ -39,7 +39,7 @@ import {
   RecordKind,
 } from "../../log/record_layout.ts";
 import type { KeyWords } from "../../log/record_key.ts";
-import { CELL_ADDRESS, CELL_LOCK, CELL_READ_WORDS } from "../../pool/control_layout.ts";
+import { CELL_ADDRESS, CELL_LOCK, CELL_READ_WORDS } from "../../pool/cell_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { VerbCounter, type Verbs } from "../../pool/verbs.ts";
 import { cellOf, cellVersion, forEachCellOf, loadRoute, pointCell } from "../../routing/cells.ts";
