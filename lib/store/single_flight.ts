@@ -116,9 +116,17 @@ export class SingleFlight<V> {
   async #join(key: Key, plan: LoadPlan<V>): Promise<V> {
     const flight = this.#find(key);
     if (flight === undefined) return await this.#begin(key, plan, false).wait(plan.signal);
-    const value = await flight.wait(plan.signal);
-    // A copy, as from any other read.
-    return await this.#reads.get(key) ?? value;
+    const isGivenUp = flight.controller.signal.aborted;
+    try {
+      const value = await flight.wait(plan.signal);
+      // A copy, as from any other read.
+      return await this.#reads.get(key) ?? value;
+    } catch (error) {
+      // A load that was told to end before this caller came has not failed for it.
+      if (!isGivenUp) throw error;
+      plan.signal?.throwIfAborted();
+      return await this.#join(key, plan);
+    }
   }
 
   /** Loads a key again whose value is still used, unless that is under way somewhere. */

@@ -81,21 +81,21 @@ for (const options of PLACEMENTS) {
       ...(options as OpenOptions as OpenOptions<{ n: number }>),
       keys: "mixed",
     });
-    let loadCount = 0;
-    const load = async () => {
-      loadCount += 1;
+    const loadCounts = { string: 0, object: 0 };
+    const load = async (key: unknown) => {
+      const n = loadCounts[typeof key as "string" | "object"] += 1;
       await setTimeout(10);
-      return { n: loadCount };
+      return { n };
     };
     const bytes = new Uint8Array([0, 255]);
     const values = await Promise.all(
       Array.from({ length: 40 }, (_, i) => store.getOrPut(i % 2 === 0 ? "key" : bytes, load)),
     );
-    assert.is(loadCount, 2);
-    assert.equal(values.map(({ n }) => n), values.map(() => 2));
+    assert.equal(loadCounts, { string: 1, object: 1 });
+    assert.equal(values, values.map(() => ({ n: 1 })));
     assert.is(new Set(values).size, 40, "no two share an object");
-    assert.equal(await store.get("key"), { n: 2 });
-    assert.equal(await store.getOrPut(bytes, unreachable("it is there")), { n: 2 });
+    assert.equal(await store.get("key"), { n: 1 });
+    assert.equal(await store.getOrPut(bytes, unreachable("it is there")), { n: 1 });
   });
 
   test(`namespaces share loads with the store, and with each other: ${where}`, async () => {
@@ -267,6 +267,20 @@ test("a signal ends a call; the load goes on for others, and is told when there 
   alone.abort();
   assert.is((await errorOf(() => ended) as Error).name, "AbortError");
   assert.is(await store.getOrPut("b", () => "another one"), "another one");
+
+  const slowToEnd = (_key: unknown, { signal }: { readonly signal: AbortSignal }) =>
+    new Promise<string>((_, reject) => {
+      signal.addEventListener(
+        "abort",
+        () => void setTimeout(20).then(() => reject(new Error("ended"))),
+      );
+    });
+  const leaves = new AbortController();
+  const givenUp = store.getOrPut("d", slowToEnd, { signal: leaves.signal });
+  await setTimeout(5);
+  leaves.abort();
+  assert.is((await errorOf(() => givenUp) as Error).name, "AbortError");
+  assert.is(await store.getOrPut("d", () => "after it"), "after it", "no failure of this caller");
   const error = await errorOf(() =>
     store.getOrPut("c", until, { signal: AbortSignal.abort("no") })
   );

@@ -155,7 +155,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "single_flight.ts Flight.wait": 1,
       "single_flight.ts SingleFlight.#fly": 5,
-      "single_flight.ts SingleFlight.#join": 3,
+      "single_flight.ts SingleFlight.#join": 4,
       "single_flight.ts SingleFlight.getOrPut": 4,
     },
   },
