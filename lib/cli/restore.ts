@@ -58,7 +58,7 @@ left. A restore that was killed leaves "<path>.restoring": remove it, and start 
     input: { value: "<file>", help: "read a file instead of the standard input" },
     keys: {
       value: "<types>",
-      help: `${KEY_TYPES.join(", ")}: types of the keys; default: those of the dump`,
+      help: `${KEY_TYPES.join(", ")}: types of keys; default: the dump's`,
     },
     codec: { value: "<name>", help: `${CODECS.join(", ")}; default: msgpack` },
     capacity: { value: "<size>", help: "bytes of the log, such as 64MiB; default: 1GiB" },

@@ -14,6 +14,7 @@ export type LifecycleMode = "idle" | "keepAlive" | "pending" | "pendingLarge" | 
 const { mode } = childArguments<{ mode: LifecycleMode }>();
 const store = await open<unknown>({
   capacity: "64MiB",
+  segmentBytes: "2MiB",
   nodes: mode === "cpu" ? 2 : 1,
   keepAlive: mode === "keepAlive",
 });
