@@ -64,7 +64,8 @@ function waitForCompletion(producer: RequestProducer): void {
 
 test("a hundred thousand requests of random lengths through a ring of 8 KiB", async () => {
   const ring = createRing(8192, IN_FLIGHT);
-  const data: RingNodeData = { ring, requestCount: REQUEST_COUNT };
+  const { requestWordsMax: wordsMax } = new RequestProducer(ring);
+  const data: RingNodeData = { ring, requestCount: REQUEST_COUNT, wordsMax };
   let fullCount = 0;
   let waitCount = 0;
   const client = (turns: Turns) => {

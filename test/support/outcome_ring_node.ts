@@ -17,12 +17,14 @@ const EMPTY_POLLS_MAX = 5000;
 export interface RingNodeData {
   readonly ring: RingHandle;
   readonly requestCount: number;
+  /** Words of the longest request. */
+  readonly wordsMax: number;
 }
 
-opponent<RingNodeData>(({ ring, requestCount }, turns) => {
+opponent<RingNodeData>(({ ring, requestCount, wordsMax }, turns) => {
   const consumer = new RequestConsumer(ring);
   try {
-    consume(consumer, ring, requestCount, turns);
+    consume(consumer, wordsMax, requestCount, turns);
   } catch (error) {
     // The client may wait for an answer, without a bound.
     consumer.complete(0, 0, 0, 0);
@@ -33,7 +35,7 @@ opponent<RingNodeData>(({ ring, requestCount }, turns) => {
 
 function consume(
   consumer: RequestConsumer,
-  ring: RingHandle,
+  wordsMax: number,
   requestCount: number,
   turns: Turns,
 ): void {
@@ -46,7 +48,7 @@ function consume(
       if (++emptyPolls % EMPTY_POLLS_MAX === 0) sleepSync(0.1);
       continue;
     }
-    const length = ringRequestWords(n, ring.requestWords >>> 2);
+    const length = ringRequestWords(n, wordsMax);
     const error = ringRequestError(consumer.words, at, n, length);
     if (error !== undefined) throw new Error(error);
     if (mixBelow(n, 4, 50) === 0) {
