@@ -41,9 +41,13 @@ export interface SimSchedule {
 
 /** Steps inside of steps inside of steps. */
 const DEPTH_MAX = 3;
-/** Atomic accesses of one step, and waits of one synchronous operation, beyond which it is stuck. */
+/** Atomic accesses of one step beyond which it is stuck. */
 const ACCESSES_MAX = 400_000;
-const WAITS_MAX = 20_000;
+/**
+ * Steps for which something may be waited for. A KN of a full pool tries 3,000 times before it refuses a request that may get a
+ * segment (node/segment_wait.ts), has an eighth of the steps, and there may be several such requests.
+ */
+const WAITS_MAX = 400_000;
 /** Steps of a long interruption: as many as a preempted thread may miss. */
 const LONG_STEPS_MAX = 60;
 
