@@ -21,7 +21,7 @@ import { CLEANER_COUNT_MAX, LIVE_SHARE_MAX, PUT_SEGMENT_RESERVE } from "../core/
 import { GATE_NODE_COUNT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
-import { type SegmentTable } from "../pool/segment_table.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
 import { occupiedBytesTotal } from "../pool/segment_tails.ts";
 import { gainShareOf, SpaceBudget } from "../pool/space_budget.ts";
 import type { VictimPolicy } from "./victims.ts";

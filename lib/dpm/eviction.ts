@@ -41,7 +41,7 @@ import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import { AGENT_EVICTION, SEGMENT_BIRTH } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
-import { type SegmentTable } from "../pool/segment_table.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
 import type { VictimPolicy } from "./victims.ts";
 
 const NEEDED_MASK = 7;

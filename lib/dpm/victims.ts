@@ -22,7 +22,7 @@ import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SEGMENT_BIRTH, SEGMENTS_OPENED } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
-import { type SegmentTable } from "../pool/segment_table.ts";
+import type { SegmentTable } from "../pool/segment_table.ts";
 import { gainShareOf } from "../pool/space_budget.ts";
 
 /** Decides which segment is cleaned next. */

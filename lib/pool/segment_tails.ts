@@ -10,7 +10,7 @@
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import type { Pool } from "./pool.ts";
 import { SegmentState } from "./segment_state.ts";
-import { type SegmentTable } from "./segment_table.ts";
+import type { SegmentTable } from "./segment_table.ts";
 
 /**
  * Bytes that the live records of a segment take, together with their part of what is lost at its

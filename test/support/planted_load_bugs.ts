@@ -67,7 +67,7 @@ export const LOAD_BUGS: readonly PlantedBug[] = [
       "if (Atomics.compareExchange(this.#words, at + OWNER, owner, this.#name) === owner) {\n        return true;\n      }",
       "Atomics.store(this.#words, at + OWNER, this.#name); return true;",
     ]],
-    caughtBy: [API],
+    caughtBy: [UNIT],
   },
   {
     name: "a namespace does not know of the loads of its store",

@@ -117,10 +117,13 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     name: "a record counts as dead while the index still points at it",
     breaks: "I10",
     file: "lib/agent/slot_writer.ts",
-    edits: [[
-      "this.#table.swing(old, address); this.bury(old);",
-      "this.bury(old); this.#table.swing(old, address);",
-    ]],
+    edits: [
+      [
+        "this.#table.swing(old, address); if (this.#ghosts",
+        "this.bury(old); this.#table.swing(old, address); if (this.#ghosts",
+      ],
+      ["(this.#table.foundCount); } this.bury(old);", "(this.#table.foundCount); }"],
+    ],
     caughtBy: [REUSE_READS],
   },
   {

@@ -56,26 +56,29 @@ test("an encoder takes over another one's key", () => {
   }
 });
 
+const addOne = (old: unknown) => (old as number ?? 0) + 1;
+
 test("a put behind an update stores its own value", async () => {
   const store = await open<unknown>(SMALL);
   for (let i = 0; i < 20; i++) {
-    void store.increment("n");
+    void store.update("n", addOne);
     void store.put("n", i * 1000);
-    assert.is(await store.get("n"), i * 1000);
-    assert.is(await store.increment("n"), i * 1000 + 1);
+    void store.increment("n");
+    assert.is(await store.get("n"), i * 1000 + 1);
+    assert.is(await store.update("n", addOne), i * 1000 + 2);
   }
   await store.close();
 });
 
 test("a synchronous operation waits for updates of its key", async () => {
-  const store = await open<number>(SMALL);
-  const sum = store.increment("n");
+  const store = await open<unknown>(SMALL);
+  const sum = store.update("n", addOne);
   assert.is(store.getSync("n"), 1);
-  const next = store.increment("n");
+  const next = store.update("n", addOne);
   store.putSync("n", 10);
   assert.is(store.getSync("n"), 10);
   assert.equal(await Promise.all([sum, next]), [1, 2]);
-  void store.increment("n");
+  void store.update("n", addOne);
   assert.is(store.deleteSync("n"), true);
   assert.is(store.hasSync("n"), false);
   await store.close();

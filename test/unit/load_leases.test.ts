@@ -9,6 +9,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { claimClient, markClientDead, releaseClient } from "../../lib/routing/client_registry.ts";
 import { createLeases, LoadLeases } from "../../lib/routing/load_leases.ts";
+import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 
 const THREAD = { number: 0, startTicks: 0 };
@@ -85,6 +86,19 @@ test("a place's next client does not have the leases of the one before", () => {
   assert.not(third.leases.take(HASH));
   first.leases.give(HASH);
   assert.not(third.leases.take(HASH));
+});
+
+test("of clients that come at one moment one has it", () => {
+  const { join } = world();
+  const [first, second] = [join().leases, join().leases];
+  let accesses = 0;
+  let isSecondFirst = false;
+  // After the first one has seen that the lease is free.
+  const onAccess = () => {
+    if (++accesses === 2) isSecondFirst = second.take(HASH);
+  };
+  assert.not(withAtomicHooks({ onAccess }, () => first.take(HASH)));
+  assert.ok(isSecondFirst);
 });
 
 test("a client whose thread has ended is found out by asking", () => {

@@ -38,7 +38,7 @@ import {
 } from "../../pool/control_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { SegmentState } from "../../pool/segment_state.ts";
-import { type SegmentTable } from "../../pool/segment_table.ts";
+import type { SegmentTable } from "../../pool/segment_table.ts";
 import { occupiedBytesTotal } from "../../pool/segment_tails.ts";
 import type { SpaceBudget } from "../../pool/space_budget.ts";
 
