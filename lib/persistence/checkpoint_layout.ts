@@ -39,6 +39,8 @@ import { SLOT_EXTENT_COUNT } from "../pool/control_layout.ts";
 export const CHECKPOINT_MAGIC = "DINOMOCP";
 /** Version 3 has the types of keys, and keys of more than 1024 bytes. */
 export const CHECKPOINT_VERSION = 3;
+/** The first version that says of which types keys are. */
+export const CHECKPOINT_VERSION_KEY_TYPES = 3;
 /** The oldest version that can be read. */
 export const CHECKPOINT_VERSION_MIN = 2;
 

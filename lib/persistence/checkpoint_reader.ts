@@ -52,14 +52,23 @@ export function readCheckpoint(files: FileSystem, directory: string): StoredChec
   const segmentBytes = view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true);
   const segmentCount = view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true);
   const bucketCount = view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true);
+  const format = view.getUint32(layout.CHECKPOINT_FORMAT, true);
+  const keyTypes = view.getUint32(layout.CHECKPOINT_KEY_TYPES, true);
+  // The CRC does not cover the version.
+  if ((format < layout.CHECKPOINT_VERSION_KEY_TYPES) !== (keyTypes === 0)) {
+    throw new FormatError(
+      `${path} must have types of keys since format version ${layout.CHECKPOINT_VERSION_KEY_TYPES}, ` +
+        `got ${keyTypes} with version ${format}`,
+    );
+  }
   return {
     path,
     bytes,
-    format: view.getUint32(layout.CHECKPOINT_FORMAT, true),
+    format,
     number: view.getUint32(layout.CHECKPOINT_NUMBER, true),
     image: view.getUint32(layout.CHECKPOINT_IMAGE, true),
     codec: codecNameOf(path, view.getUint32(layout.CHECKPOINT_CODEC, true)),
-    keys: keyTypesIn(path, view.getUint32(layout.CHECKPOINT_KEY_TYPES, true)),
+    keys: keyTypesIn(path, keyTypes),
     segmentBytes,
     segmentCount,
     bucketCount,

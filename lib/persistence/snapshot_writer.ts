@@ -23,7 +23,6 @@ import {
   AGENT_DPM,
   GATE_DEFER_FREE,
   GENERATIONS,
-  HEADER_KEY_TYPES,
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
@@ -252,7 +251,7 @@ function writeHeader(
   view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
   view.setUint32(CHECKPOINT_CODEC, CODEC_NUMBERS[identity.codec], true);
   view.setUint32(CHECKPOINT_IMAGE, identity.image, true);
-  view.setUint32(CHECKPOINT_KEY_TYPES, pool.control[HEADER_KEY_TYPES], true);
+  view.setUint32(CHECKPOINT_KEY_TYPES, pool.keyTypes, true);
   view.setUint32(CHECKPOINT_SEGMENT_BYTES, segmentBytes, true);
   view.setUint32(CHECKPOINT_SEGMENT_COUNT, segmentCount, true);
   view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);
