@@ -177,22 +177,24 @@ export class DerivedWrites {
   }
 }
 
-/** The result of an increment of a key; undefined if the bounds have not allowed it. */
-function sumOf(key: Key): ResultOf<number | undefined> {
-  return (status, _version, left) => {
-    if (status === Status.OK) return left.sum;
+/** Makes the result of an increment of a key; undefined if the bounds have not allowed it. */
+function resultOfSum<Result>(
+  key: Key,
+  make: (version: number, left: DerivationWords) => Result,
+): ResultOf<Result | undefined> {
+  return (status, version, left) => {
+    if (status === Status.OK) return make(version!, left);
     if (status === Status.UNMET) return undefined;
     throw notANumber(key, left.sum);
   };
 }
 
-/** The same with version and expiry time. */
+function sumOf(key: Key): ResultOf<number | undefined> {
+  return resultOfSum(key, (_version, { sum }) => sum);
+}
+
 function entryOfSum(key: Key): ResultOf<Entry<number> | undefined> {
-  return (status, version, left) => {
-    if (status === Status.OK) return entryOf(left.sum, version!, left.expiresAtMs);
-    if (status === Status.UNMET) return undefined;
-    throw notANumber(key, left.sum);
-  };
+  return resultOfSum(key, (version, { sum, expiresAtMs }) => entryOf(sum, version, expiresAtMs));
 }
 
 /** @param old the number that is stored; NaN if something else is */

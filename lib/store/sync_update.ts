@@ -7,11 +7,12 @@
 import { type KeyQueue, type KeyQueues, Turn } from "../client/key_queues.ts";
 import { assert } from "../core/assert.ts";
 import { SyncCompletion } from "../client/completions.ts";
-import { type DinomoError, InvalidArgumentError, ReentrantCallError } from "../core/errors.ts";
+import { type DinomoError, InvalidArgumentError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SELF_CHANGES_MAX } from "../core/limits.ts";
 import {
   type Changed,
+  changesItself,
   DELETE,
   isPromiseLike,
   KEEP,
@@ -101,9 +102,7 @@ export class SyncUpdate<V> extends Turn {
       if (completion.isApplied) return changed === DELETE ? undefined : changed;
       if (queue.isSelfChanged) selfChanges += 1;
     }
-    throw new ReentrantCallError(
-      `change must not change its own key each time that it is called, as it is called again then, got ${SELF_CHANGES_MAX} calls`,
-    );
+    throw changesItself();
   }
 
   #call(old: V | undefined): Changed<V> {

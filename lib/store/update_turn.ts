@@ -214,9 +214,7 @@ export class UpdateTurn<V> extends Turn {
       return true;
     }
     if (this.queue.isSelfChanged && ++this.#selfChanges === SELF_CHANGES_MAX) {
-      throw new ReentrantCallError(
-        `change must not change its own key each time that it is called, as it is called again then, got ${SELF_CHANGES_MAX} calls`,
-      );
+      throw changesItself();
     }
     this.#phase = Phase.READ;
     return false;
@@ -264,6 +262,13 @@ export class UpdateTurn<V> extends Turn {
     this.queue.queues.client.end(this.sequence);
     return true;
   }
+}
+
+/** The error for an update whose `change` changes its key each time that it is called. */
+export function changesItself(): ReentrantCallError {
+  return new ReentrantCallError(
+    `change must not change its own key each time that it is called, as it is called again then, got ${SELF_CHANGES_MAX} calls`,
+  );
 }
 
 /** Whether a value is a promise, or something like one. */
