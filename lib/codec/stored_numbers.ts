@@ -17,8 +17,13 @@ export const NumberForm = {
   JSON: 2,
 } as const;
 
-/** Bytes of the longest number: -1.2345678901234567e-308 as JSON. */
-export const NUMBER_BYTES_MAX = 24;
+/**
+ * Bytes of the longest number, as JSON: one such as -0.0000012345678901234567. Smaller ones have an
+ * exponent instead of zeros.
+ */
+export const NUMBER_BYTES_MAX = 25;
+/** Words of the longest number, in whole numbers of 8 bytes. */
+export const NUMBER_WORDS_MAX = 8;
 
 const CHARACTER_MINUS = 0x2d;
 const CHARACTER_0 = 0x30;
@@ -30,7 +35,7 @@ const FIXED_NEGATIVE_MIN = 0xe0;
 
 /** Reads and writes the numbers of one thread. */
 export class StoredNumbers {
-  readonly #words: Int32Array = new Int32Array(NUMBER_BYTES_MAX / 4);
+  readonly #words: Int32Array = new Int32Array(NUMBER_WORDS_MAX);
   readonly #bytes: Uint8Array = new Uint8Array(this.#words.buffer);
   readonly #view: DataView = new DataView(this.#words.buffer);
   readonly #writer = new MsgpackWriter();
@@ -50,7 +55,7 @@ export class StoredNumbers {
 
   /**
    * Writes a finite number to whole words at `at`, with zeros behind it up to a multiple of 8
-   * bytes; returns its length in bytes. There must be room for {@linkcode NUMBER_BYTES_MAX}.
+   * bytes; returns its length in bytes. There must be room for {@linkcode NUMBER_WORDS_MAX}.
    */
   write(form: number, value: number, words: Int32Array, at: number): number {
     this.#words.fill(0);

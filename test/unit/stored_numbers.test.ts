@@ -9,7 +9,12 @@ import * as assert from "uvu/assert";
 import type { ValueCodec } from "../../lib/codec/codec.ts";
 import { MsgpackCodec } from "../../lib/codec/msgpack_codec.ts";
 import { BinaryCodec, JsonCodec } from "../../lib/codec/plain_codecs.ts";
-import { NUMBER_BYTES_MAX, NumberForm, StoredNumbers } from "../../lib/codec/stored_numbers.ts";
+import {
+  NUMBER_BYTES_MAX,
+  NUMBER_WORDS_MAX,
+  NumberForm,
+  StoredNumbers,
+} from "../../lib/codec/stored_numbers.ts";
 import { seeded } from "../support/random.ts";
 import { MemoryStructures } from "../support/structures.ts";
 
@@ -34,6 +39,8 @@ const finite = fc.oneof(
   fc.maxSafeInteger(),
   fc.integer({ min: -300, max: 300 }),
   fc.integer({ min: 0, max: 40 }).map((bits) => 2 ** bits),
+  // The longest as JSON: many digits behind zeros, or in front of an exponent.
+  fc.double({ min: 1e-7, max: 1e-5, noNaN: true }).map((number) => -number),
 );
 
 for (const codec of CODECS) {
@@ -45,7 +52,7 @@ for (const codec of CODECS) {
         const { words, bytes } = encoded(codec, number);
         const expected = form === NumberForm.JSON ? number + 0 : number;
         assert.is(numbers.read(form, words, 4, bytes), expected);
-        const target = new Int32Array(2 + NUMBER_BYTES_MAX / 4).fill(-1);
+        const target = new Int32Array(2 + NUMBER_WORDS_MAX).fill(-1);
         const length = numbers.write(form, number, target, 2);
         assert.is(length, bytes);
         const written = new Uint8Array(target.buffer, 8);
@@ -88,7 +95,7 @@ test("bytes without a meaning are no number, of whatever length they are", () =>
       new Uint8Array(words.buffer).fill(first, 0, length);
       assert.ok(Number.isNaN(numbers.read(new BinaryCodec().numberForm, words, 0, length)));
       const json = numbers.read(NumberForm.JSON, words, 0, length);
-      const isDigits = first >= 0x30 && first <= 0x39 && length > 0 && length <= 24;
+      const isDigits = first >= 0x30 && first <= 0x39 && length > 0 && length <= NUMBER_BYTES_MAX;
       assert.is(Number.isNaN(json), !isDigits, `${first} x ${length}: ${json}`);
     }
   }
