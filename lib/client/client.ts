@@ -24,6 +24,7 @@ import { recordClient } from "../routing/client_registry.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
 import type { Completion } from "./completions.ts";
 import { HeldSlots } from "./held_slots.ts";
+import { JoinableAdditions, type JoinableCompletion } from "./joinable_additions.ts";
 import { LargeValues } from "./large_values.ts";
 import type { NodeConnection } from "./node_connection.ts";
 import { PendingOperations } from "./pending_operations.ts";
@@ -69,6 +70,7 @@ export class Client {
   readonly #router: Router;
   readonly #sent: SentRequests;
   readonly #sender: RequestSender;
+  readonly #additions = new JoinableAdditions();
   readonly #probe: RequestProbe | undefined;
 
   /** Makes a client without connections. */
@@ -174,6 +176,38 @@ export class Client {
     sequence = 0,
   ): void {
     this.#issue(draftDerived(operation, key, asked, mustSync), completion, sequence);
+  }
+
+  /**
+   * Issues an addition like {@linkcode derive} does, which others of this turn may {@linkcode join}.
+   */
+  add(
+    key: KeyEncoder,
+    asked: DerivationWords,
+    completion: JoinableCompletion,
+    mustSync: boolean,
+    sequence = 0,
+  ): void {
+    const draft = draftDerived(Operation.ADD, key, asked, mustSync);
+    const connection = this.#issue(draft, completion, sequence);
+    if (connection !== undefined) this.#additions.note(connection, key.hash, completion);
+  }
+
+  /**
+   * Has an addition join one that was issued before for the key; it is no request then.
+   *
+   * @returns the completion of that one, of which another result is to be expected; undefined if
+   *   there is none that it can join
+   */
+  join(
+    key: KeyEncoder,
+    asked: DerivationWords,
+    mustSync: boolean,
+  ): JoinableCompletion | undefined {
+    const draft = draftDerived(Operation.ADD, key, asked, mustSync);
+    const completion = this.#additions.join(draft, asked);
+    if (completion !== undefined) this.#probe?.count(key);
+    return completion;
   }
 
   /**
@@ -286,17 +320,22 @@ export class Client {
     this.#sender.failAll(error);
   }
 
-  #issue(draft: RequestDraft, caller: Completion, begun: number): void {
+  /** Issues a request; returns its connection if it is in a ring. */
+  #issue(draft: RequestDraft, caller: Completion, begun: number): NodeConnection | undefined {
     const length = requestLength(draft);
     if ((length - REQUEST_RECORD) * 4 > this.#recordBytesMax) throw this.#tooLarge(draft);
     const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
-    const slot = (draft.key.hash >>> SLOT_SHIFT) as Slot;
+    const { hash } = draft.key;
+    this.#additions.forget(hash);
+    const slot = (hash >>> SLOT_SHIFT) as Slot;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
-    this.#sender.issue(sequence, slot, length, draft, completion);
+    const connection = this.#sender.issue(sequence, slot, length, draft, completion);
     if (begun !== 0) this.#operations.leaveOpen();
+    return connection;
   }
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
+    this.#additions.forgetAll();
     const words = slotRequest(operation, slot);
     this.#sender.issueWords({ slot, sequence: this.#operations.issue(), words, completion });
   }

@@ -94,6 +94,12 @@ export class RequestProbe {
     return weight === 0 ? completion : this.#time(key, completion, weight);
   }
 
+  /** Counts an operation that goes along in a request of the same key. */
+  count(key: KeyEncoder): void {
+    const weight = this.#requests.next();
+    if (weight !== 0) this.#keys.offer(key, weight);
+  }
+
   #time(key: KeyEncoder, completion: Completion, weight: number): Completion {
     // The store's own key has no bytes.
     if (key.byteLength === 0) return completion;

@@ -106,26 +106,33 @@ export class RequestSender {
     this.#noteRoom();
   }
 
-  /** Writes a request into the ring of the slot's owner, or holds it. */
+  /**
+   * Writes a request into the ring of the slot's owner, or holds it.
+   *
+   * @returns the connection in whose ring it is, or undefined if it is held
+   */
   issue(
     sequence: number,
     slot: Slot,
     length: number,
     draft: RequestDraft,
     completion: Completion,
-  ): void {
+  ): NodeConnection | undefined {
     assert(this.#requestWordsMax > 0, "a client has been connected before it is used");
     if (length > this.#requestWordsMax) {
       const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
       const words = this.#writer.copyWithoutValue(draft);
-      return this.#hold({ slot, sequence, words, completion, large: { bytes } });
+      this.#hold({ slot, sequence, words, completion, large: { bytes } });
+      return undefined;
     }
     const connection = this.#acquire(slot, draft.key, sequence, length, completion);
     if (connection === undefined) {
-      return this.#hold({ slot, sequence, words: this.#writer.copy(draft), completion });
+      this.#hold({ slot, sequence, words: this.#writer.copy(draft), completion });
+      return undefined;
     }
     this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
     this.#schedule(connection);
+    return connection;
   }
 
   /**

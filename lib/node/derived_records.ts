@@ -13,6 +13,10 @@
  *   with the length that was wanted as its guess. Each time that it begins again, another change of
  *   the key has made its value longer meanwhile: some operation goes on.
  *
+ * A request may ask for an addition several times (client/joinable_additions.ts). The KN adds one
+ * time after the other until the bounds refuse one: as that one changes nothing, they refuse those
+ * behind it as well.
+ *
  * The results are left in the request before its answer is prepared. What was asked for stays there
  * as it was: if this thread dies before that, the client sends the request again (I5).
  *
@@ -67,23 +71,25 @@ export class DerivedRecords {
 
   #add(change: Change, old: FoundValue | undefined): number {
     const asked = this.#asked;
-    const { form } = asked;
+    const { form, times } = asked;
     const before = old === undefined
       ? 0
       : this.#numbers.read(form, old.words, old.valueAt, old.valueBytes);
-    // Never -0, which has a form of its own.
-    const sum = before + asked.addend + 0;
-    const expiresAtMs = asked.expiryAfter(old?.expiresAtMs);
-    if (!Number.isFinite(sum)) {
-      asked.leave(change.source, change.from, before, expiresAtMs);
-      return Status.NOT_A_NUMBER;
+    let number = before;
+    let count = 0;
+    for (let sum = asked.sumAfter(number); count < times && asked.allows(sum); count++) {
+      number = sum;
+      sum = asked.sumAfter(number);
     }
-    if (!asked.allows(sum)) return Status.UNMET;
+    const expiresAtMs = asked.expiryAfter(old?.expiresAtMs);
+    asked.leave(change.source, change.from, before, expiresAtMs);
+    if (count === 0) {
+      return Number.isFinite(asked.sumAfter(before)) ? Status.UNMET : Status.NOT_A_NUMBER;
+    }
     const { record, to } = change;
     const valueAt = to + this.#writeHead(change, expiresAtMs);
-    const valueBytes = this.#numbers.write(form, sum, record, valueAt);
+    const valueBytes = this.#numbers.write(form, number, record, valueAt);
     this.#trim(change, valueBytes);
-    asked.leave(change.source, change.from, sum, expiresAtMs);
     return Status.OK;
   }
 

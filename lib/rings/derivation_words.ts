@@ -1,18 +1,21 @@
 /**
  * What a request says whose record the KN makes from the one that it replaces (ADD, TOUCH), and
  * what the KN leaves there for the client. It stands where the value of a put would stand, in
- * numbers of 8 bytes:
+ * numbers of 8 bytes, the first of them two words:
  *
  * ```text
- *   number 0   ADD: how numbers are stored, one of NumberForm
+ *   word 0     ADD: how numbers are stored, one of NumberForm
+ *   word 1     ADD: how many times to add, one time after the other
  *   number 1   ADD: what to add
- *   number 2   ADD: the least that the sum may be
+ *   number 2   ADD: the least that a sum may be
  *   number 3   ADD: the most that it may be
  *   number 4   when the key expires, if it exists; KEEP_EXPIRY: as before
  *   number 5   ADD: when the key expires, if it does not exist
- *   number 6   result of ADD: the sum; of NOT_A_NUMBER the number that was there, NaN if none was
+ *   number 6   result of ADD: the number before it; 0 if there was none, NaN if it is no number
  *   number 7   result: when the key expires
  * ```
+ *
+ * The client makes the sums from the number before: it adds as the KN has added.
  *
  * Times are in milliseconds since the epoch, or Infinity.
  *
@@ -23,13 +26,14 @@
  */
 import { RECORD_META, valueWord } from "../log/record_layout.ts";
 
-const FORM = 0;
+const FORM_WORD = 0;
+const TIMES_WORD = 1;
 const ADDEND = 1;
 const SUM_MIN = 2;
 const SUM_MAX = 3;
 const EXPIRES_AT = 4;
 const NEW_EXPIRES_AT = 5;
-const SUM = 6;
+const BEFORE = 6;
 const EXPIRY = 7;
 
 /** Numbers in the request. */
@@ -49,17 +53,23 @@ export class DerivationWords {
 
   /** How numbers are stored. */
   get form(): number {
-    return this.numbers[FORM];
+    return this.#words[FORM_WORD];
   }
 
-  /** What to add. */
-  get addend(): number {
-    return this.numbers[ADDEND];
+  /** How many times to add. */
+  get times(): number {
+    return this.#words[TIMES_WORD];
   }
 
-  /** Whether the bounds allow a sum. */
+  /** What one addition makes of a number; never -0, which has a form of its own. */
+  sumAfter(number: number): number {
+    return number + this.numbers[ADDEND] + 0;
+  }
+
+  /** Whether a sum is finite, and within the bounds. */
   allows(sum: number): boolean {
-    return sum >= this.numbers[SUM_MIN] && sum <= this.numbers[SUM_MAX];
+    const { numbers } = this;
+    return Number.isFinite(sum) && sum >= numbers[SUM_MIN] && sum <= numbers[SUM_MAX];
   }
 
   /** When a key expires that has expired at `old` until now; undefined if it does not exist. */
@@ -69,9 +79,9 @@ export class DerivationWords {
     return given === KEEP_EXPIRY ? old : given;
   }
 
-  /** The result of an ADD. */
-  get sum(): number {
-    return this.numbers[SUM];
+  /** The number before an ADD, by the KN's answer. */
+  get before(): number {
+    return this.numbers[BEFORE];
   }
 
   /** When the key expires, by the KN's answer. */
@@ -89,7 +99,8 @@ export class DerivationWords {
     newExpiresAtMs: number,
   ): void {
     const { numbers } = this;
-    numbers[FORM] = form;
+    this.#words[FORM_WORD] = form;
+    this.#words[TIMES_WORD] = 1;
     numbers[ADDEND] = addend;
     numbers[SUM_MIN] = min;
     numbers[SUM_MAX] = max;
@@ -110,11 +121,33 @@ export class DerivationWords {
   }
 
   /** Leaves the results in the request. */
-  leave(ring: Int32Array, recordAt: number, sum: number, expiresAtMs: number): void {
-    this.numbers[SUM] = sum;
+  leave(ring: Int32Array, recordAt: number, before: number, expiresAtMs: number): void {
+    this.numbers[BEFORE] = before;
     this.numbers[EXPIRY] = expiresAtMs;
     const from = placeOf(ring, recordAt);
-    for (let i = SUM * 2; i < this.#words.length; i++) ring[from + i] = this.#words[i];
+    for (let i = BEFORE * 2; i < this.#words.length; i++) ring[from + i] = this.#words[i];
+  }
+
+  /**
+   * Has a request that asks for the same add once more; false if it asks for something else, or
+   * has been asked `timesMax` times. No other thread has seen the request.
+   */
+  repeat(ring: Int32Array, recordAt: number, timesMax: number): boolean {
+    const from = placeOf(ring, recordAt);
+    const words = this.#words;
+    for (let i = ADDEND * 2; i < BEFORE * 2; i++) if (ring[from + i] !== words[i]) return false;
+    if (ring[from + FORM_WORD] !== words[FORM_WORD] || ring[from + TIMES_WORD] >= timesMax) {
+      return false;
+    }
+    ring[from + TIMES_WORD] += 1;
+    return true;
+  }
+
+  /** Whether what is asked for could have the key expire until a time. */
+  mayExpireUntil(nowMs: number): boolean {
+    const { numbers } = this;
+    const given = numbers[EXPIRES_AT];
+    return numbers[NEW_EXPIRES_AT] <= nowMs || (given !== KEEP_EXPIRY && given <= nowMs);
   }
 }
 

@@ -175,6 +175,16 @@ export class RequestProducer {
     return this.#starts[this.oldestIndex];
   }
 
+  /** Index of the first word of a request in flight, by its index. */
+  requestAt(index: number): number {
+    return this.#starts[index];
+  }
+
+  /** Whether a request in flight is not visible to the KN, by its index. */
+  isUnpublished(index: number): boolean {
+    return ((this.#ends[index] - this.#published) | 0) > 0;
+  }
+
   /** Ends the oldest request: its space and its completion entry can be reused. */
   settle(): void {
     this.#released = this.#ends[this.oldestIndex];

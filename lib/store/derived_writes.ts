@@ -1,18 +1,19 @@
 /**
  * Operations whose value the key's KN makes from what it holds (node/derived_records.ts):
- * increments, and other expiry times. Each is one request.
+ * increments, and other expiry times. Each is one request at most.
  *
  * @module
  */
+import { AdditionCompletion, notANumber } from "../client/addition_completion.ts";
 import type { Client } from "../client/client.ts";
+import type { Completion } from "../client/completions.ts";
 import { DerivedCompletion, type ResultOf } from "../client/derived_completion.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
-import { describe, NotANumberError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
-import { Operation, Status } from "../rings/ring_layout.ts";
+import { Operation } from "../rings/ring_layout.ts";
 import { askToAdd, mustSyncOf, touchExpiryOf } from "./arguments.ts";
 import type { BoundedIncrementOptions, TouchOptions } from "./method_options.ts";
 import { type Entry, entryOf } from "./entry.ts";
@@ -50,7 +51,16 @@ export class DerivedWrites {
     by: number | undefined,
     options: BoundedIncrementOptions | undefined,
   ): Promise<number | undefined> {
-    return this.#addLater(key, by, options, sumOf(key));
+    try {
+      const mustSync = this.#askToAdd(by, options);
+      this.#begin(key);
+      const other = this.#queues.count === 0
+        ? this.#client.join(this.#key, this.#asked, mustSync)
+        : undefined;
+      return other === undefined ? this.#add(key, mustSync) : other.join();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   incrementSync(
@@ -66,7 +76,12 @@ export class DerivedWrites {
     by: number | undefined,
     options: BoundedIncrementOptions | undefined,
   ): Promise<Entry<number> | undefined> {
-    return this.#addLater(key, by, options, entryOfSum(key));
+    try {
+      const mustSync = this.#askToAdd(by, options);
+      return this.#deriveLater(Operation.ADD, key, entryOfSum(key), mustSync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   incrementEntrySync(
@@ -80,7 +95,7 @@ export class DerivedWrites {
   touch(key: Key, options: TouchOptions): Promise<number | undefined> {
     try {
       const mustSync = this.#askToTouch(options);
-      return this.#issueLater(Operation.TOUCH, key, takeVersion, mustSync);
+      return this.#deriveLater(Operation.TOUCH, key, takeVersion, mustSync);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -88,27 +103,13 @@ export class DerivedWrites {
 
   touchSync(key: Key, options: TouchOptions): number | undefined {
     const mustSync = this.#askToTouch(options);
-    return this.#issueNow(Operation.TOUCH, key, takeVersion, mustSync);
+    return this.#deriveNow(Operation.TOUCH, key, takeVersion, mustSync);
   }
 
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
     const gone = undefined as never;
     this.#client = this.#queues = this.#counters = gone;
-  }
-
-  #addLater<Result>(
-    key: Key,
-    by: number | undefined,
-    options: BoundedIncrementOptions | undefined,
-    resultOf: ResultOf<Result>,
-  ): Promise<Result> {
-    try {
-      const mustSync = this.#askToAdd(by, options);
-      return this.#issueLater(Operation.ADD, key, resultOf, mustSync);
-    } catch (error) {
-      return Promise.reject(error);
-    }
   }
 
   #addNow<Result>(
@@ -118,7 +119,7 @@ export class DerivedWrites {
     resultOf: ResultOf<Result>,
   ): Result {
     const mustSync = this.#askToAdd(by, options);
-    return this.#issueNow(Operation.ADD, key, resultOf, mustSync);
+    return this.#deriveNow(Operation.ADD, key, resultOf, mustSync);
   }
 
   /** Prepares an addition; returns whether it must be synced. */
@@ -133,28 +134,53 @@ export class DerivedWrites {
     return mustSyncOf(options, this.#level);
   }
 
-  #issueLater<Result>(
+  /** Issues an addition that others may join. */
+  #add(key: Key, mustSync: boolean): Promise<number | undefined> {
+    const completion = new AdditionCompletion(key);
+    const promise = completion.join();
+    const client = this.#client;
+    this.#issue(completion, (own, asked, sequence) => {
+      client.add(own, asked, completion, mustSync, sequence);
+    });
+    return promise;
+  }
+
+  #deriveLater<Result>(
     operation: number,
     key: Key,
     resultOf: ResultOf<Result>,
     mustSync: boolean,
   ): Promise<Result> {
-    this.#lifetime.assertOpen();
-    this.#key.encode(key);
-    this.#counters.update();
+    this.#begin(key);
     const completion = new DerivedCompletion(resultOf);
     const promise = completion.whenSettled();
     const client = this.#client;
-    const asked = this.#asked;
-    // It may be issued later.
-    if (this.#queues.count !== 0) this.#asked = new DerivationWords();
-    this.#queues.issue(this.#key, completion, DERIVATION_BYTES, (own, sequence) => {
+    this.#issue(completion, (own, asked, sequence) => {
       client.derive(operation, own, asked, completion, mustSync, sequence);
     });
     return promise;
   }
 
-  #issueNow<Result>(
+  #begin(key: Key): void {
+    this.#lifetime.assertOpen();
+    this.#key.encode(key);
+    this.#counters.update();
+  }
+
+  /** Issues what has been asked for, in its turn. */
+  #issue(
+    completion: Completion,
+    issue: (key: KeyEncoder, asked: DerivationWords, sequence: number) => void,
+  ): void {
+    const asked = this.#asked;
+    // It may be issued later.
+    if (this.#queues.count !== 0) this.#asked = new DerivationWords();
+    this.#queues.issue(this.#key, completion, DERIVATION_BYTES, (own, sequence) => {
+      issue(own, asked, sequence);
+    });
+  }
+
+  #deriveNow<Result>(
     operation: number,
     key: Key,
     resultOf: ResultOf<Result>,
@@ -180,27 +206,20 @@ export class DerivedWrites {
 /** Makes the result of an increment of a key; undefined if the bounds have not allowed it. */
 function resultOfSum<Result>(
   key: Key,
-  make: (version: number, left: DerivationWords) => Result,
+  make: (sum: number, version: number, left: DerivationWords) => Result,
 ): ResultOf<Result | undefined> {
-  return (status, version, left) => {
-    if (status === Status.OK) return make(version!, left);
-    if (status === Status.UNMET) return undefined;
-    throw notANumber(key, left.sum);
+  return (_status, version, left) => {
+    const sum = left.sumAfter(left.before);
+    if (left.allows(sum)) return make(sum, version!, left);
+    if (Number.isFinite(sum)) return undefined;
+    throw notANumber(key, left.before);
   };
 }
 
 function sumOf(key: Key): ResultOf<number | undefined> {
-  return resultOfSum(key, (_version, { sum }) => sum);
+  return resultOfSum(key, (sum) => sum);
 }
 
 function entryOfSum(key: Key): ResultOf<Entry<number> | undefined> {
-  return resultOfSum(key, (version, { sum, expiresAtMs }) => entryOf(sum, version, expiresAtMs));
-}
-
-/** @param old the number that is stored; NaN if something else is */
-function notANumber(key: Key, old: number): NotANumberError {
-  const got = Number.isNaN(old) ? "a value that is none" : describe(old);
-  return new NotANumberError(
-    `increment must add to a number and stay finite, got ${got} at ${describe(key)}`,
-  );
+  return resultOfSum(key, (sum, version, left) => entryOf(sum, version, left.expiresAtMs));
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import { createCache } from "../../lib/cache/create_cache.ts";
+import { AdditionCompletion } from "../../lib/client/addition_completion.ts";
 import { Client } from "../../lib/client/client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
+import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
@@ -18,6 +20,7 @@ import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
+import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, type RingHandle } from "../../lib/rings/ring_layout.ts";
 import { announceNodes, NodeState, setNode } from "../../lib/routing/node_directory.ts";
@@ -80,6 +83,29 @@ export class FarPairClient {
     this.#client.delete(this.#keys, completionOf(ending));
     this.#client.flush();
     return ending;
+  }
+
+  /** Adds one to a number, and does not publish that; the sum when it has ended. */
+  add(key: string): Promise<number | undefined> {
+    const asked = new DerivationWords();
+    asked.askToAdd(NumberForm.MSGPACK, 1, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+    this.#keys.encode(key);
+    const other = this.#client.join(this.#keys, asked, false);
+    if (other !== undefined) return other.join();
+    const completion = new AdditionCompletion(key);
+    const sum = completion.join();
+    this.#client.add(this.#keys, asked, completion, false);
+    return sum;
+  }
+
+  /** Deletes every key of a slot, and does not publish that. */
+  clearSlot(slot: Slot): void {
+    this.#client.clearSlot(slot, completionOf({}));
+  }
+
+  /** Requests of which this client has not heard. */
+  get pendingCount(): number {
+    return this.#client.pendingCount;
   }
 
   /** Publishes a read. */

@@ -9,6 +9,8 @@ const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
 const FAILOVERS = "test/simulation/failovers_in_memory.test.ts";
 const ROOM = "test/unit/derived_room.test.ts";
 const API = "test/api/derived.test.ts";
+const JOINED = "test/api/joined_increments.test.ts";
+const JOINABLE = "lib/client/joinable_additions.ts";
 const RECORDS = "lib/node/derived_records.ts";
 
 /** Bugs in increments and touches. */
@@ -17,7 +19,7 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
     name: "the result of an addition is left over what it adds",
     breaks: "I5",
     file: "lib/rings/derivation_words.ts",
-    edits: [["const SUM = 6;", "const SUM = 1;"]],
+    edits: [["const BEFORE = 6;", "const BEFORE = 1;"]],
     caughtBy: [FAILOVERS],
   },
   {
@@ -90,5 +92,57 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
       "this",
     ]],
     caughtBy: [API],
+  },
+  {
+    name: "an increment joins one that another thread may have seen",
+    breaks: "I5",
+    file: JOINABLE,
+    edits: [[" || !producer.isUnpublished(index)", ""]],
+    caughtBy: [WHOLE_STEPS, "test/unit/joinable_additions.test.ts"],
+  },
+  {
+    name: "an increment joins one from before another operation on the key",
+    breaks: "I4",
+    file: "lib/client/client.ts",
+    edits: [["this.#additions.forget(hash);", ""]],
+    caughtBy: [JOINED],
+  },
+  {
+    name: "an increment joins one from before a clear",
+    breaks: "I4",
+    file: "lib/client/client.ts",
+    edits: [["this.#additions.forgetAll();", ""]],
+    caughtBy: ["test/unit/joinable_additions.test.ts"],
+  },
+  {
+    name: "an increment joins one of a key that has expired by then",
+    breaks: "I4",
+    file: JOINABLE,
+    edits: [["if (asked.mayExpireUntil(epochMs())) return undefined;", ""]],
+    caughtBy: [JOINED],
+  },
+  {
+    name: "an increment joins one with other bounds",
+    breaks: "I4",
+    file: "lib/rings/derivation_words.ts",
+    edits: [["let i = ADDEND * 2; i < BEFORE * 2", "let i = ADDEND * 2; i < SUM_MIN * 2"]],
+    caughtBy: [JOINED],
+  },
+  {
+    name: "an increment joins one of another key",
+    breaks: "I4",
+    file: JOINABLE,
+    edits: [[
+      "if (!isOfKey(words, at + REQUEST_RECORD, draft.meta, draft.key)) return undefined;",
+      "",
+    ]],
+    caughtBy: [JOINED],
+  },
+  {
+    name: "increments that have joined are added up at once, beyond the bounds",
+    breaks: "I4",
+    file: RECORDS,
+    edits: [["count < times && asked.allows(sum)", "count < times"]],
+    caughtBy: [JOINED],
   },
 ];

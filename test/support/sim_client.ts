@@ -8,6 +8,7 @@ import { Client } from "../../lib/client/client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { Completion } from "../../lib/client/completions.ts";
+import type { JoinableCompletion } from "../../lib/client/joinable_additions.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
@@ -25,7 +26,7 @@ import {
 import { SimEyes } from "./sim_reader.ts";
 import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
 import type { SimAgent } from "./sim_scheduler.ts";
-import type { SimWorld } from "./sim_world.ts";
+import type { SimSum, SimWorld } from "./sim_world.ts";
 
 /** Operations of one client that have not ended; beyond them it only waits. */
 const PENDING_MAX = 64;
@@ -312,28 +313,38 @@ export class SimClient implements SimAgent, ClientWaiter {
     return completion;
   }
 
-  /** Adds one to a number to which all clients add. */
+  /** Adds one to a number to which all clients add, in a request of its own or in another. */
   #add(): Awaited {
     const sum = this.#world.random.pick(this.#world.sums);
     const { key } = sum;
-    const maxBefore = sum.max;
+    this.#encoder.encode(key.text);
+    this.#asked.askToAdd(NumberForm.MSGPACK, 1, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+    const other = this.client.join(this.#encoder, this.#asked, false) as SimAddition | undefined;
+    if (other !== undefined) {
+      require(other.key === key, `an addition to ${key.text} joined one to ${other.key.text}`);
+      void other.join();
+      return other;
+    }
     this.#pendingCount += 1;
-    const completion = new SimCompletion((status, _version, { sum: returned }) => {
+    const addition: SimAddition = new SimAddition(sum, (status, _version, { before, times }) => {
       this.#pendingCount -= 1;
       this.#world.countStamps(key.slot, status);
+      require(times === addition.maxima.length, `I4: ${key.text} was to be added to more often`);
       if (status !== Status.OK) {
         const isFull = status === Status.LOG_FULL || status === Status.INDEX_FULL;
         return require(isFull, `an addition to ${key.text} ended with ${status}`);
       }
-      require(returned > maxBefore, `I4: ${key.text} was ${maxBefore}, adding 1 gave ${returned}`);
-      require(!sum.seen.has(returned), `I5: ${returned} of ${key.text} was returned twice`);
-      sum.seen.add(returned);
-      sum.max = Math.max(sum.max, returned);
+      for (const [i, max] of addition.maxima.entries()) {
+        const returned = before + i + 1;
+        require(returned > max, `I4: ${key.text} was ${max}, adding 1 gave ${returned}`);
+        require(!sum.seen.has(returned), `I5: ${returned} of ${key.text} was returned twice`);
+        sum.seen.add(returned);
+        sum.max = Math.max(sum.max, returned);
+      }
     });
-    this.#encoder.encode(key.text);
-    this.#asked.askToAdd(NumberForm.MSGPACK, 1, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
-    this.client.derive(Operation.ADD, this.#encoder, this.#asked, completion, false);
-    return completion;
+    void addition.join();
+    this.client.add(this.#encoder, this.#asked, addition, false);
+    return addition;
   }
 
   #begin(models: readonly KeyModel[], operation: SimOperation): SimCompletion {
@@ -384,5 +395,24 @@ class SimCompletion implements Completion {
 
   fail(error: Error): void {
     throw error;
+  }
+}
+
+/** Additions to one number, in one request. */
+class SimAddition extends SimCompletion implements JoinableCompletion {
+  readonly key: SimKey;
+  /** What the number was at least when each of them was issued. */
+  readonly maxima: number[] = [];
+  readonly #sum: SimSum;
+
+  constructor(sum: SimSum, onEnd: OnEnd) {
+    super(onEnd);
+    this.key = sum.key;
+    this.#sum = sum;
+  }
+
+  join(): Promise<undefined> {
+    this.maxima.push(this.#sum.max);
+    return Promise.resolve(undefined);
   }
 }

@@ -53,6 +53,7 @@ import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
+import type { JoinableCompletion } from "../../lib/client/joinable_additions.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
 import {
   Condition,
@@ -126,7 +127,7 @@ const GHOST_WORDS = 64;
 interface Issued {
   readonly step: Exclude<ScriptStep, { kind: "wait" }>;
   readonly number: number;
-  readonly expected: number;
+  expected: number;
   status: number | undefined;
 }
 
@@ -548,7 +549,7 @@ export class SimFailover {
         issued.status = status;
         if (step.kind !== "add" || status !== Status.OK) return;
         this.#asked.read(ring, requestAt + REQUEST_RECORD);
-        issued.status = this.#asked.sum;
+        issued.status = this.#asked.before + this.#asked.times * (SUM_MIN + number);
       },
       fail: (error) => {
         if (!this.#mayRefuse || !(error instanceof UnavailableError)) throw error;
@@ -556,7 +557,7 @@ export class SimFailover {
       },
     };
     if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, completion);
-    if (step.kind === "add") return this.#add(SUM_KEYS[step.slot]!, number, completion);
+    if (step.kind === "add") return this.#add(issued, step.slot, completion);
     const key = KEYS[step.key]!;
     this.#encoder.encode(key.text);
     if (step.kind === "delete") return this.#client.delete(this.#encoder, completion);
@@ -572,12 +573,15 @@ export class SimFailover {
     this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, completion);
   }
 
-  /** An addition: its status is the sum, which is far above any `Status`. */
-  #add(key: SimKey, number: number, completion: Completion): void {
-    const by = SUM_MIN + number;
+  /** Two additions, if both can be in one request; the status is the sum, far above a `Status`. */
+  #add(issued: Issued, slot: number, ended: Completion): void {
+    const by = SUM_MIN + issued.number;
+    const completion: JoinableCompletion = { ...ended, join: () => Promise.resolve(undefined) };
     this.#asked.askToAdd(NumberForm.MSGPACK, by, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
-    this.#encoder.encode(key.text);
-    this.#client.derive(Operation.ADD, this.#encoder, this.#asked, completion, false);
+    this.#encoder.encode(SUM_KEYS[slot]!.text);
+    this.#client.add(this.#encoder, this.#asked, completion, false);
+    if (this.#client.join(this.#encoder, this.#asked, false) !== completion) return;
+    this.#sums[slot] = issued.expected += by;
   }
 
   /** A read: its status is the number of the put that it has found. */

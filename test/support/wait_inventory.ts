@@ -116,6 +116,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
+      "addition_completion.ts AdditionCompletion.join": 1,
       "derived_completion.ts DerivedCompletion.whenSettled": 1,
       "batches.ts issueBatch": 2,
       "near_reads.ts NearReads.#whenReadable": 2,

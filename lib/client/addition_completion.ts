@@ -1,0 +1,73 @@
+/**
+ * The end of a request that adds to a number, for one addition or for several.
+ *
+ * @module
+ */
+import { describe, type DinomoError, NotANumberError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
+import { DerivationWords } from "../rings/derivation_words.ts";
+import { REQUEST_RECORD } from "../rings/ring_layout.ts";
+import { errorOf } from "./completions.ts";
+import type { JoinableCompletion } from "./joinable_additions.ts";
+
+/** Where what the KN has left is read, of one request at a time. */
+const left = new DerivationWords();
+
+/** One addition that waits for its sum. */
+interface Addition {
+  readonly resolve: (sum: number | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Settles the promises of additions of one number to one key, in the order of their issue. */
+export class AdditionCompletion implements JoinableCompletion {
+  readonly #key: Key;
+  readonly #additions: Addition[] = [];
+
+  /** Makes the completion of a request about a key, without any addition. */
+  constructor(key: Key) {
+    this.#key = key;
+  }
+
+  join(): Promise<number | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#additions.push({ resolve, reject });
+    });
+  }
+
+  settle(
+    status: number,
+    detail: number,
+    _versionLow: number,
+    _versionHigh: number,
+    ring: Int32Array,
+    requestAt: number,
+  ): void {
+    const error = errorOf(status, detail);
+    if (error !== undefined) return this.fail(error);
+    left.read(ring, requestAt + REQUEST_RECORD);
+    let number = left.before;
+    for (const { resolve, reject } of this.#additions) {
+      const sum = left.sumAfter(number);
+      if (left.allows(sum)) resolve(number = sum);
+      else if (Number.isFinite(sum)) resolve(undefined);
+      else reject(notANumber(this.#key, number));
+    }
+  }
+
+  fail(error: DinomoError): void {
+    for (const { reject } of this.#additions) reject(error);
+  }
+}
+
+/**
+ * The error of an addition that has no finite sum.
+ *
+ * @param old the number that is stored; NaN if something else is
+ */
+export function notANumber(key: Key, old: number): NotANumberError {
+  const got = Number.isNaN(old) ? "a value that is none" : describe(old);
+  return new NotANumberError(
+    `increment must add to a number and stay finite, got ${got} at ${describe(key)}`,
+  );
+}

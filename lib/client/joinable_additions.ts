@@ -1,0 +1,109 @@
+/**
+ * Additions that go along in a request of the same thread.
+ *
+ * A counter that many requests of a server increment in one turn of the event loop would be as many
+ * records, of which all but the last are replaced at once. Instead the first increment writes its
+ * request, and those that follow in the same turn only raise the number of times in it.
+ *
+ * **Why that changes nothing but the cost.** An addition *joins* a request if
+ *
+ * 1. *no other thread has seen the request*: it is in the ring, and has not been published. From
+ *    then on it is never changed, whatever becomes of it: it is executed, sent again, or taken
+ *    over from a KN that is gone, with every addition in it or with none (I5);
+ * 2. *this client has issued nothing else for the key since*: so no operation comes before the
+ *    request's end that was issued before the addition (I4), and a clear counts as one for all;
+ * 3. *it asks for the same*: number, bounds, expiry time, form, durability. The KN adds one time
+ *    after the other (node/derived_records.ts), and a client can tell every sum from the number
+ *    before. A time that has passed is never joined: the key that it makes does not exist for the
+ *    next addition.
+ *
+ * So the additions are made in the order of their issue, with none of another client in between,
+ * at a moment after all of them were issued and before any of them has ended. Only their versions
+ * would be the same: an increment that gives an entry does not join, nor is it joined.
+ *
+ * Bounded: {@linkcode TIMES_MAX} additions in a request, and a table of a fixed size. A key whose
+ * place another key has taken gets a request of its own.
+ *
+ * @module
+ */
+import type { KeyEncoder } from "../core/key_encoder.ts";
+import { epochMs } from "../core/runtime.ts";
+import { RECORD_HASH, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
+import type { DerivationWords } from "../rings/derivation_words.ts";
+import { REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import type { Completion } from "./completions.ts";
+import type { NodeConnection } from "./node_connection.ts";
+import type { RequestDraft } from "./request_draft.ts";
+
+/** Most additions in one request: they are made under the lock of the key's slot. */
+const TIMES_MAX = 1024;
+
+/** Places of the table, a power of two; a key's place is by its hash. */
+const PLACES = 64;
+
+/** The completion of a request that additions can join. */
+export interface JoinableCompletion extends Completion {
+  /** Expects one more result, which comes behind those expected so far. */
+  join(): Promise<number | undefined>;
+}
+
+/** A request that may be joined. */
+interface Joinable {
+  readonly completion: JoinableCompletion;
+  readonly connection: NodeConnection;
+  /** Its index among the requests in flight of the connection, and what stands there for it. */
+  readonly index: number;
+  readonly watched: Completion;
+}
+
+/** The newest additions of one client that others may join. */
+export class JoinableAdditions {
+  readonly #places: (Joinable | undefined)[] = new Array(PLACES).fill(undefined);
+
+  /** Notes the newest request of a connection: an addition that others may join. */
+  note(connection: NodeConnection, hash: number, completion: JoinableCompletion): void {
+    const index = connection.producer.newestIndex;
+    const watched = connection.completions[index]!;
+    this.#places[hash & (PLACES - 1)] = { completion, connection, index, watched };
+  }
+
+  /** Another request is issued for a key. */
+  forget(hash: number): void {
+    this.#places[hash & (PLACES - 1)] = undefined;
+  }
+
+  /** A request is issued that concerns many keys. */
+  forgetAll(): void {
+    this.#places.fill(undefined);
+  }
+
+  /**
+   * Has an addition join a request.
+   *
+   * @returns the completion of that request; undefined if there is none that it can join
+   */
+  join(draft: RequestDraft, asked: DerivationWords): JoinableCompletion | undefined {
+    const joinable = this.#places[draft.key.hash & (PLACES - 1)];
+    if (joinable === undefined) return undefined;
+    const { connection: { producer, completions }, index, watched, completion } = joinable;
+    // Another request may have the index by now.
+    if (completions[index] !== watched || !producer.isUnpublished(index)) return undefined;
+    const { words } = producer;
+    const at = producer.requestAt(index);
+    if (words[at + REQUEST_OPERATION] !== draft.operation) return undefined;
+    if (!isOfKey(words, at + REQUEST_RECORD, draft.meta, draft.key)) return undefined;
+    if (asked.mayExpireUntil(epochMs())) return undefined;
+    return asked.repeat(words, at + REQUEST_RECORD, TIMES_MAX) ? completion : undefined;
+  }
+}
+
+function isOfKey(words: Int32Array, recordAt: number, meta: number, key: KeyEncoder): boolean {
+  if (words[recordAt + RECORD_HASH] !== key.hash || words[recordAt + RECORD_META] !== meta) {
+    return false;
+  }
+  const wordCount = (key.byteLength + 3) >>> 2;
+  for (let i = 0; i < wordCount; i++) {
+    if (words[recordAt + RECORD_KEY + i] !== key.words[i]) return false;
+  }
+  return true;
+}
