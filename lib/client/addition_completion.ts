@@ -13,16 +13,26 @@ import type { JoinableCompletion } from "./joinable_additions.ts";
 /** Where what the KN has left is read, of one request at a time. */
 const left = new DerivationWords();
 
-/** One addition that waits for its sum. */
-interface Addition {
+/** One addition that waits for its sum, and the one behind it. */
+class Addition {
   readonly resolve: (sum: number | undefined) => void;
   readonly reject: (error: unknown) => void;
+  next: Addition | undefined;
+
+  constructor(
+    resolve: (sum: number | undefined) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.resolve = resolve;
+    this.reject = reject;
+  }
 }
 
 /** Settles the promises of additions of one number to one key, in the order of their issue. */
 export class AdditionCompletion implements JoinableCompletion {
   readonly #key: Key;
-  readonly #additions: Addition[] = [];
+  #first: Addition | undefined;
+  #last: Addition | undefined;
 
   /** Makes the completion of a request about a key, without any addition. */
   constructor(key: Key) {
@@ -31,7 +41,10 @@ export class AdditionCompletion implements JoinableCompletion {
 
   join(): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
-      this.#additions.push({ resolve, reject });
+      const addition = new Addition(resolve, reject);
+      if (this.#last === undefined) this.#first = addition;
+      else this.#last.next = addition;
+      this.#last = addition;
     });
   }
 
@@ -47,16 +60,18 @@ export class AdditionCompletion implements JoinableCompletion {
     if (error !== undefined) return this.fail(error);
     left.read(ring, requestAt + REQUEST_RECORD);
     let number = left.before;
-    for (const { resolve, reject } of this.#additions) {
+    for (let addition = this.#first; addition !== undefined; addition = addition.next) {
       const sum = left.sumAfter(number);
-      if (left.allows(sum)) resolve(number = sum);
-      else if (Number.isFinite(sum)) resolve(undefined);
-      else reject(notANumber(this.#key, number));
+      if (left.allows(sum)) addition.resolve(number = sum);
+      else if (Number.isFinite(sum)) addition.resolve(undefined);
+      else addition.reject(notANumber(this.#key, number));
     }
   }
 
   fail(error: DinomoError): void {
-    for (const { reject } of this.#additions) reject(error);
+    for (let addition = this.#first; addition !== undefined; addition = addition.next) {
+      addition.reject(error);
+    }
   }
 }
 

@@ -204,8 +204,7 @@ export class Client {
     asked: DerivationWords,
     mustSync: boolean,
   ): JoinableCompletion | undefined {
-    const draft = draftDerived(Operation.ADD, key, asked, mustSync);
-    const completion = this.#additions.join(draft, asked);
+    const completion = this.#additions.join(key, asked, mustSync);
     if (completion !== undefined) this.#probe?.count(key);
     return completion;
   }

@@ -28,12 +28,12 @@
  */
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
-import { RECORD_HASH, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
+import { RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
-import { REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import { Operation, REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import type { Completion } from "./completions.ts";
 import type { NodeConnection } from "./node_connection.ts";
-import type { RequestDraft } from "./request_draft.ts";
+import { draftDerived } from "./request_draft.ts";
 
 /** Most additions in one request: they are made under the lock of the key's slot. */
 const TIMES_MAX = 1024;
@@ -47,34 +47,42 @@ export interface JoinableCompletion extends Completion {
   join(): Promise<number | undefined>;
 }
 
-/** A request that may be joined. */
-interface Joinable {
-  readonly completion: JoinableCompletion;
-  readonly connection: NodeConnection;
+/** A request that may be joined, or has been. */
+class Place {
+  /** Hash of its key; no key has NO_HASH. */
+  hash: number = NO_HASH;
+  completion!: JoinableCompletion;
+  connection!: NodeConnection;
   /** Its index among the requests in flight of the connection, and what stands there for it. */
-  readonly index: number;
-  readonly watched: Completion;
+  index = 0;
+  watched!: Completion;
 }
+
+/** Hashes are whole numbers of 32 bits. */
+const NO_HASH = 0.5;
 
 /** The newest additions of one client that others may join. */
 export class JoinableAdditions {
-  readonly #places: (Joinable | undefined)[] = new Array(PLACES).fill(undefined);
+  readonly #places: readonly Place[] = Array.from({ length: PLACES }, () => new Place());
 
   /** Notes the newest request of a connection: an addition that others may join. */
   note(connection: NodeConnection, hash: number, completion: JoinableCompletion): void {
-    const index = connection.producer.newestIndex;
-    const watched = connection.completions[index]!;
-    this.#places[hash & (PLACES - 1)] = { completion, connection, index, watched };
+    const place = this.#places[hash & (PLACES - 1)]!;
+    place.hash = hash;
+    place.completion = completion;
+    place.connection = connection;
+    place.index = connection.producer.newestIndex;
+    place.watched = connection.completions[place.index]!;
   }
 
   /** Another request is issued for a key. */
   forget(hash: number): void {
-    this.#places[hash & (PLACES - 1)] = undefined;
+    this.#places[hash & (PLACES - 1)]!.hash = NO_HASH;
   }
 
   /** A request is issued that concerns many keys. */
   forgetAll(): void {
-    this.#places.fill(undefined);
+    for (const place of this.#places) place.hash = NO_HASH;
   }
 
   /**
@@ -82,25 +90,28 @@ export class JoinableAdditions {
    *
    * @returns the completion of that request; undefined if there is none that it can join
    */
-  join(draft: RequestDraft, asked: DerivationWords): JoinableCompletion | undefined {
-    const joinable = this.#places[draft.key.hash & (PLACES - 1)];
-    if (joinable === undefined) return undefined;
-    const { connection: { producer, completions }, index, watched, completion } = joinable;
+  join(
+    key: KeyEncoder,
+    asked: DerivationWords,
+    mustSync: boolean,
+  ): JoinableCompletion | undefined {
+    const { hash, connection, index, watched, completion } = this.#places[key.hash & (PLACES - 1)]!;
+    if (hash !== key.hash) return undefined;
+    const { producer, completions } = connection;
     // Another request may have the index by now.
     if (completions[index] !== watched || !producer.isUnpublished(index)) return undefined;
     const { words } = producer;
     const at = producer.requestAt(index);
-    if (words[at + REQUEST_OPERATION] !== draft.operation) return undefined;
-    if (!isOfKey(words, at + REQUEST_RECORD, draft.meta, draft.key)) return undefined;
+    const { operation, meta } = draftDerived(Operation.ADD, key, asked, mustSync);
+    if (words[at + REQUEST_OPERATION] !== operation) return undefined;
+    if (!isOfKey(words, at + REQUEST_RECORD, meta, key)) return undefined;
     if (asked.mayExpireUntil(epochMs())) return undefined;
     return asked.repeat(words, at + REQUEST_RECORD, TIMES_MAX) ? completion : undefined;
   }
 }
 
 function isOfKey(words: Int32Array, recordAt: number, meta: number, key: KeyEncoder): boolean {
-  if (words[recordAt + RECORD_HASH] !== key.hash || words[recordAt + RECORD_META] !== meta) {
-    return false;
-  }
+  if (words[recordAt + RECORD_META] !== meta) return false;
   const wordCount = (key.byteLength + 3) >>> 2;
   for (let i = 0; i < wordCount; i++) {
     if (words[recordAt + RECORD_KEY + i] !== key.words[i]) return false;

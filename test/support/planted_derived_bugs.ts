@@ -132,10 +132,10 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
     name: "an increment joins one of another key",
     breaks: "I4",
     file: JOINABLE,
-    edits: [[
-      "if (!isOfKey(words, at + REQUEST_RECORD, draft.meta, draft.key)) return undefined;",
-      "",
-    ]],
+    edits: [
+      ["if (hash !== key.hash) return undefined;", "if (hash === NO_HASH) return undefined;"],
+      ["if (!isOfKey(words, at + REQUEST_RECORD, meta, key)) return undefined;", ""],
+    ],
     caughtBy: [JOINED],
   },
   {
