@@ -124,6 +124,7 @@ function operations(count: number): readonly [string, (store: Store<Value>) => u
   const half = keys.filter((_, i) => i % 2 === 0);
   return [
     ["no store: turns of 4 ms", () => burn(Math.min(1000, count / 10))],
+    ["no store: an array is copied", () => void keys.slice().fill("")],
     ["putMany", (store) => store.putMany(entries)],
     ["putMany, a generator", (store) => store.putMany(entries.values())],
     ["getMany", (store) => store.getMany(keys)],

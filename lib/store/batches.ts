@@ -20,11 +20,6 @@ import type { StoreLifetime } from "./lifetime.ts";
  */
 const TAKEN_IN_CALL_MIN = 1024;
 
-/** The items of an iterable, of which the caller may change an array meanwhile. */
-function stableItems<Item>(items: Iterable<Item>): Iterable<Item> {
-  return Array.isArray(items) ? items.slice() : items;
-}
-
 /**
  * Takes the keys of a batch, as they are: in the call, unless there are many. When `signal` is
  * aborted no more are taken.
@@ -33,31 +28,47 @@ export function ownKeysInTurns(
   keys: Iterable<Key>,
   signal: AbortSignal | undefined,
 ): Key[] | Promise<Key[]> {
-  const items = stableItems(iterable<Key>("keys", keys))[Symbol.iterator]();
-  const list: Key[] = [];
-  return takeKeys(items, list) ? list : takeOtherKeys(items, list, signal);
+  const taken = new TakenKeys(iterable<Key>("keys", keys));
+  return taken.take() ? taken.list : takeOtherKeys(taken, signal);
 }
 
-async function takeOtherKeys(
-  items: Iterator<Key>,
-  list: Key[],
-  signal: AbortSignal | undefined,
-): Promise<Key[]> {
+async function takeOtherKeys(taken: TakenKeys, signal: AbortSignal | undefined): Promise<Key[]> {
   do {
     await loopTurn.next();
-    if (signal?.aborted) items.return?.();
+    if (signal?.aborted) taken.stop();
     signal?.throwIfAborted();
-  } while (!takeKeys(items, list));
-  return list;
+  } while (!taken.take());
+  return taken.list;
 }
 
-/** Takes keys as long as the turn may last; returns whether there are no more. */
-function takeKeys(items: Iterator<Key>, list: Key[]): boolean {
-  for (let item = items.next(); !item.done; item = items.next()) {
-    list.push(ownKey(item.value));
-    if (loopTurn.count(0) && list.length >= TAKEN_IN_CALL_MIN) return false;
+/** The keys of a batch while they are taken. */
+class TakenKeys {
+  /** The keys; complete when all are taken. */
+  readonly list: Key[];
+  readonly #keys: Iterator<Key>;
+  #count = 0;
+
+  /** Takes none yet. */
+  constructor(keys: Iterable<Key>) {
+    // The copy of an array is the list: memory for another is what takes long of a large batch.
+    this.list = Array.isArray(keys) ? keys.slice() : [];
+    this.#keys = (Array.isArray(keys) ? this.list : keys)[Symbol.iterator]();
   }
-  return true;
+
+  /** Takes keys as long as the turn may last; returns whether there are no more. */
+  take(): boolean {
+    const keys = this.#keys;
+    for (let item = keys.next(); !item.done; item = keys.next()) {
+      this.list[this.#count++] = ownKey(item.value);
+      if (loopTurn.count(0) && this.#count >= TAKEN_IN_CALL_MIN) return false;
+    }
+    return true;
+  }
+
+  /** Takes no more. */
+  stop(): void {
+    this.#keys.return?.();
+  }
 }
 
 /** Issues the request of one item; returns how many bytes it has encoded. */
@@ -82,7 +93,7 @@ export async function issueBatch<Item>(
   let issuedCount = 0;
   let wasClosed = false;
   try {
-    for (const item of stableItems(items)) {
+    for (const item of Array.isArray(items) ? items.slice() : items) {
       signal?.throwIfAborted();
       isIssuing = true;
       batch.expect();

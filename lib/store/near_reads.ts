@@ -293,8 +293,9 @@ export class NearReads<V> implements StoreReads<V> {
     try {
       const taken = ownKeysInTurns(keys, options?.signal);
       const list = Array.isArray(taken) ? taken : await taken;
-      const results: Result[] = [];
-      for (const key of list) {
+      // At its length: one that grows is copied again and again.
+      const results = new Array<Result>(list.length);
+      for (const [i, key] of list.entries()) {
         options?.signal?.throwIfAborted();
         this.#lifetime.assertNotFailed();
         if (!this.#encodeIfReadable(key)) {
@@ -302,7 +303,7 @@ export class NearReads<V> implements StoreReads<V> {
           this.#lifetime.assertNotFailed();
           this.#key.encode(key);
         }
-        results.push(read(key));
+        results[i] = read(key);
         if (loopTurn.count(this.#reader.valueBytes)) await loopTurn.next();
       }
       return results;
