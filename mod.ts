@@ -42,8 +42,18 @@ export type { OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
-export { DerivedOperations, type HoldsNumbers } from "./lib/store/derived_operations.ts";
+export {
+  DerivedOperations,
+  type HoldsNumbers,
+  type HoldsValues,
+} from "./lib/store/derived_operations.ts";
 export { ReadOperations } from "./lib/store/read_operations.ts";
+export {
+  type PathOf,
+  type Picked,
+  PickedView,
+  type WithoutParts,
+} from "./lib/store/picked_view.ts";
 export type { Entry } from "./lib/store/entry.ts";
 export type { AbortOptions } from "./lib/store/abort.ts";
 export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";

@@ -23,6 +23,8 @@ import {
   Namespace,
   open,
   type OpenOptions,
+  type Picked,
+  type PickedView,
   type ScaleReport,
   Store,
   type StoreHandle,
@@ -171,6 +173,37 @@ test("the code of an error tells its class", async () => {
     assertType<Equal<typeof error, InvalidKeyError>>();
     assert.instance(error, InvalidKeyError);
   }
+});
+
+test("what is picked has the type of the parts", async () => {
+  interface Tree {
+    name: string;
+    "a.b": number;
+    left?: Tree;
+    sizes: Record<string, { bytes: number }>;
+    at: Date | null;
+    area(): number;
+  }
+  await using store = await open<Tree>(SIZES);
+  const view = store.pick("name", "left.at", "sizes.x.bytes", "at");
+  type Parts = {
+    name: string;
+    left?: { at: Date | null };
+    sizes: { x?: { bytes: number } };
+    at: Date | null;
+  };
+  assertType<
+    Equal<typeof view, PickedView<Picked<Tree, "name" | "left.at" | "sizes.x.bytes" | "at">>>
+  >();
+  const parts: Parts | undefined = await view.get("a");
+  const same: Awaited<ReturnType<typeof view.get>> = parts;
+  assert.is(same, undefined);
+  // The fifth name and those behind it are not checked.
+  store.pick("left.left.left.left.left.left.any");
+  const numbers = store.namespace<number | { a: 1; b: string }>("n").pick("a");
+  assertType<Equal<ReturnType<typeof numbers.getSync>, number | { a: 1 } | undefined>>();
+  const any = store.namespace<unknown>("u").pick("some.path");
+  assertType<Equal<ReturnType<typeof any.getSync>, unknown>>();
 });
 
 test("increment is there where numbers may be", async () => {
@@ -342,6 +375,14 @@ export async function misuse(store: Store<User>, bytes: Store<Uint8Array>): Prom
   const keyed: Store<User, Uint8Array> = store;
   // @ts-expect-error the prefix has the type of the keys
   store.namespace(Uint8Array.of(1));
+  // @ts-expect-error users have no such property
+  store.pick("surname");
+  // @ts-expect-error a name is no object
+  store.pick("name.length");
+  // @ts-expect-error a view only reads
+  store.pick("name").put;
+  // @ts-expect-error what was not picked is not there
+  store.pick("name").getSync("a")?.visits;
   // @ts-expect-error a namespace has values of its own type
   await store.namespace<number>("n").put("a", user);
   // @ts-expect-error the handle of a store of users

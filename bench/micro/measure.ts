@@ -7,6 +7,7 @@ import { Bench } from "tinybench";
 import type { Size } from "../options.ts";
 import { withCachedReadCases } from "./cached_reads.ts";
 import { type MicroCase, OPERATIONS_PER_CALL, withMicroCases } from "./cases.ts";
+import { withPickedReadCases } from "./picked_reads.ts";
 
 export interface MicroRow {
   name: string;
@@ -34,6 +35,7 @@ export async function measureMicro(size: Size): Promise<MicroRow[]> {
   };
   await withMicroCases(measure);
   await withCachedReadCases(measure);
+  await withPickedReadCases(measure);
   return rows;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { InvalidValueError } from "../core/errors.ts";
+import type { PickedParts } from "./picked_parts.ts";
 
 /** A codec of the application's own. */
 export interface CustomCodec<V> {
@@ -16,11 +17,21 @@ export interface CustomCodec<V> {
 /** What `open` accepts as `codec`. */
 export type CodecOption<V> = "msgpack" | "json" | "binary" | CustomCodec<V>;
 
+/** Turns bytes into values, or into parts of them. */
+export interface ValueDecoder<V> {
+  /**
+   * Decodes a value from the first `length` bytes; keeps no reference to them.
+   *
+   * @throws {DecodeError} when they are not a value of this codec
+   */
+  decode(bytes: Uint8Array, length: number): V;
+}
+
 /**
  * A codec as the store uses it: encoded bytes are described by fields, so that nothing is
  * allocated.
  */
-export interface ValueCodec<V> {
+export interface ValueCodec<V> extends ValueDecoder<V> {
   /**
    * Where the last encoded value is: `bytes[start]` to `bytes[end - 1]`, valid until the next call.
    */
@@ -36,11 +47,11 @@ export interface ValueCodec<V> {
    */
   encode(value: V): void;
   /**
-   * Decodes a value from the first `length` bytes; keeps no reference to them.
+   * Makes a decoder of parts of values.
    *
-   * @throws {DecodeError} when they are not a value of this codec
+   * @throws {InvalidArgumentError} when its values have no parts
    */
-  decode(bytes: Uint8Array, length: number): V;
+  pick(parts: PickedParts): ValueDecoder<unknown>;
   /** Lets go of what it has of its store, which is closed: the codec is not used any more. */
   letGo?(): void;
 }

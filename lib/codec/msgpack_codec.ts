@@ -6,13 +6,21 @@
  */
 import { Unpackr } from "msgpackr/unpack";
 import { DecodeError, describe, DinomoError, InvalidValueError } from "../core/errors.ts";
-import { undefinedValue, type ValueCodec } from "./codec.ts";
+import { undefinedValue, type ValueCodec, type ValueDecoder } from "./codec.ts";
 import { MsgpackEncoder, Unstorable } from "./msgpack_encoder.ts";
+import { MsgpackPicker, type MsgpackSource } from "./msgpack_picker.ts";
 import { enterCodec, leaveCodec } from "./nesting.ts";
+import type { PickedParts } from "./picked_parts.ts";
 import { SharedStructures, type StructureStore } from "./shared_structures.ts";
 import { MARK, revive } from "./special_values.ts";
 import { NumberForm } from "./stored_numbers.ts";
 import { pathTo } from "./value_path.ts";
+
+/** Which bytes msgpackr decodes; its own types lack that. */
+interface PartBounds {
+  start: number;
+  end: number;
+}
 
 /** The options of msgpackr that are used here; its own types lack or misstate some of them. */
 interface UnpackrOptions {
@@ -40,11 +48,12 @@ function wantNativeDecoder(): void {
 }
 
 /** MessagePack with shared structures. */
-export class MsgpackCodec<V> implements ValueCodec<V> {
+export class MsgpackCodec<V> implements ValueCodec<V>, MsgpackSource {
   readonly numberForm: number = NumberForm.MSGPACK;
   readonly #encoder: MsgpackEncoder;
   readonly #unpackr: Unpackr;
   readonly #structures: SharedStructures;
+  readonly #bounds: PartBounds = { start: 0, end: 0 };
 
   /** Makes a codec whose structures are in `structures`. */
   constructor(structures: StructureStore) {
@@ -96,6 +105,24 @@ export class MsgpackCodec<V> implements ValueCodec<V> {
         },
       );
     }
+  }
+
+  pick(parts: PickedParts): ValueDecoder<unknown> {
+    return new MsgpackPicker(this, parts);
+  }
+
+  /** Decodes `bytes[start]` to `bytes[end - 1]`, which is a part of a value. */
+  decodePart(bytes: Uint8Array, start: number, end: number): unknown {
+    if (end - start >= NATIVE_BYTES_MIN && !isNativeWanted) wantNativeDecoder();
+    const bounds = this.#bounds;
+    bounds.start = start;
+    bounds.end = end;
+    return this.#unpackr.unpack(bytes, bounds as object);
+  }
+
+  /** The names of the structures that the pool has now, by their numbers. */
+  structures(): readonly (readonly string[])[] {
+    return this.#structures.load();
   }
 
   /** Adds no structures any more, for ever: some may have been lost. */

@@ -16,7 +16,13 @@ import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { NESTING_MAX } from "../core/limits.ts";
 import { isException, partsOf } from "./error_parts.ts";
-import { Extension, isDecodable, MsgpackWriter, ONE_BYTE_RECORDS } from "./msgpack_writer.ts";
+import {
+  Extension,
+  isDecodable,
+  MsgpackWriter,
+  ONE_BYTE_RECORDS,
+  OWN_STRUCTURE,
+} from "./msgpack_writer.ts";
 import { type SharedStructures, StructureNode, UNSHARED } from "./shared_structures.ts";
 import { MARK, Special } from "./special_values.ts";
 
@@ -34,12 +40,6 @@ export class Unstorable {
   }
 }
 
-/**
- * Numbers of structures that a value defines for itself are `32 + (i << 5)` for i from this on:
- * beyond all shared ones, and decoded by way of shared structure 32, which must exist if a record
- * refers to one.
- */
-const OWN_STRUCTURE = 4;
 /** Structures that a value defines and refers to; the next is defined each time. */
 const OWN_STRUCTURES_MAX = 16;
 

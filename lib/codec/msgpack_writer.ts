@@ -22,11 +22,17 @@ const COUNTED_CHARS = 4096;
 const BYTE_ORDER_MARK = 0xfeff;
 
 /** First byte of records: structures 0 to 31 in one byte, the others in two. */
-const RECORD = 0x40;
+export const RECORD = 0x40;
 /** Structures whose number takes no byte of its own. */
 export const ONE_BYTE_RECORDS = 32;
 /** A record whose structure's number goes on in the next byte. */
-const LONG_RECORD = 0x60;
+export const LONG_RECORD = 0x60;
+/**
+ * Numbers of structures that a value defines for itself are `32 + (i << 5)` for i from this on:
+ * beyond all shared ones, and decoded by way of shared structure 32, which must exist if a record
+ * refers to one.
+ */
+export const OWN_STRUCTURE = 4;
 
 /** Types of MessagePack's extensions, as msgpackr has them. */
 export const Extension = {

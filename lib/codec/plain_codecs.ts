@@ -8,11 +8,13 @@ import {
   DecodeError,
   describe,
   DinomoError,
+  InvalidArgumentError,
   InvalidValueError,
   ReentrantCallError,
 } from "../core/errors.ts";
-import { type CustomCodec, undefinedValue, type ValueCodec } from "./codec.ts";
+import { type CustomCodec, undefinedValue, type ValueCodec, type ValueDecoder } from "./codec.ts";
 import { enterCodec, leaveCodec } from "./nesting.ts";
+import { type PickedParts, pickFrom } from "./picked_parts.ts";
 import { NumberForm } from "./stored_numbers.ts";
 
 abstract class WholeBufferCodec {
@@ -22,6 +24,13 @@ abstract class WholeBufferCodec {
 
   get end(): number {
     return this.bytes.length;
+  }
+
+  abstract decode(bytes: Uint8Array, length: number): unknown;
+
+  /** Decodes values whole, and picks then. */
+  pick(parts: PickedParts): ValueDecoder<unknown> {
+    return { decode: (bytes, length) => pickFrom(this.decode(bytes, length), parts) };
   }
 }
 
@@ -90,6 +99,12 @@ export class BinaryCodec extends WholeBufferCodec implements ValueCodec<Uint8Arr
 
   decode(bytes: Uint8Array, length: number): Uint8Array {
     return copyOf(bytes, length);
+  }
+
+  override pick(): never {
+    throw new InvalidArgumentError(
+      'pick must be called on a store whose values are objects, got one with the codec "binary"',
+    );
   }
 }
 

@@ -12,6 +12,7 @@ import {
   CELL_KEY_BYTES_MAX,
   CONSISTENT_KEYS_MAX,
   EXPIRY_MS_MAX,
+  NESTING_MAX,
   VERSION_MAX,
 } from "../core/limits.ts";
 import { isFar } from "../pool/placement.ts";
@@ -305,6 +306,22 @@ export function presentVersionOf(version: unknown): number {
 export function assertChange(change: unknown): void {
   if (typeof change === "function") return;
   throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
+}
+
+/** Checks the paths argument of a pick. */
+export function assertPaths(paths: readonly string[]): readonly string[] {
+  if (paths.length === 0) throw new InvalidArgumentError("paths must be at least one, got none");
+  for (const path of paths) {
+    if (typeof path !== "string") {
+      throw new InvalidArgumentError(`paths must be strings, got ${describe(path)}`);
+    }
+    const count = path.split(".").length;
+    if (count <= NESTING_MAX) continue;
+    throw new InvalidArgumentError(
+      `paths must have at most ${NESTING_MAX} names, got one of ${count}`,
+    );
+  }
+  return paths;
 }
 
 /** Checks that an entry of a batch is a pair, perhaps with options. */

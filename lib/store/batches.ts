@@ -8,11 +8,12 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
-import { BatchCompletion } from "../client/completions.ts";
+import { type Batch, BatchCompletion } from "../client/completions.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { loopTurn } from "../core/loop_turn.ts";
-import { iterable, ownKey } from "./arguments.ts";
+import { assertEntry, expiryOf, iterable, mustSyncOf, ownKey } from "./arguments.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import type { PutEntry, PutOptions } from "./method_options.ts";
 
 /**
  * Items that are taken in the call, however long it takes: the order of a batch of no more than
@@ -71,8 +72,54 @@ class TakenKeys {
   }
 }
 
+/** The options of the puts of a batch: of each entry its own, or else those for all. */
+export class EntryOptions {
+  /** When the entry that was taken last expires, in milliseconds since the epoch; or Infinity. */
+  expiresAtMs: number;
+  /** Whether it must be synced although the store does not always do that. */
+  mustSync: boolean;
+  readonly #allExpireAtMs: number;
+  readonly #allMustSync: boolean;
+  /** The store's durability, one of `DurabilityLevel`. */
+  readonly #level: number;
+
+  /** Takes the options for all. */
+  constructor(all: PutOptions | undefined, level: number) {
+    this.#level = level;
+    this.expiresAtMs = this.#allExpireAtMs = expiryOf(all);
+    this.mustSync = this.#allMustSync = mustSyncOf(all, level);
+  }
+
+  /**
+   * Takes those of an entry.
+   *
+   * @throws {InvalidArgumentError} when it is none
+   */
+  take(entry: PutEntry<unknown>): void {
+    assertEntry(entry);
+    const own = entry[2];
+    this.expiresAtMs = own === undefined ? this.#allExpireAtMs : expiryOf(own);
+    this.mustSync = own === undefined ? this.#allMustSync : mustSyncOf(own, this.#level);
+  }
+}
+
 /** Issues the request of one item; returns how many bytes it has encoded. */
-export type IssueItem<Item> = (item: Item, batch: BatchCompletion) => number;
+export type IssueItem<Item, In extends Batch = BatchCompletion> = (item: Item, batch: In) => number;
+
+/** Issues the request of one item of a batch; one that is refused is settled by nothing else. */
+export function issueItem<Item, In extends Batch>(
+  item: Item,
+  batch: In,
+  issue: IssueItem<Item, In>,
+): number {
+  batch.expect();
+  try {
+    return issue(item, batch);
+  } catch (error) {
+    batch.fail(error);
+    throw error;
+  }
+}
 
 /**
  * Issues one request per item, in the call as long as the turn of the event loop may last, and as
@@ -89,29 +136,22 @@ export async function issueBatch<Item>(
   // As a whole, it has been issued now: `flush` and `close` wait for it.
   const operation = client.begin();
   const batch = new BatchCompletion();
-  let isIssuing = false;
   let issuedCount = 0;
   let wasClosed = false;
   try {
     for (const item of Array.isArray(items) ? items.slice() : items) {
       signal?.throwIfAborted();
-      isIssuing = true;
-      batch.expect();
       // What was closed since the last item, was so by the iterable.
       if (wasClosed) lifetime.assertNotFailed();
       else lifetime.assertOpen();
-      const bytes = issue(item, batch);
-      isIssuing = false;
+      const isLong = loopTurn.count(issueItem(item, batch, issue));
       issuedCount += 1;
-      const isLong = loopTurn.count(bytes);
       if (issuedCount < TAKEN_IN_CALL_MIN || !(isLong || client.isCrowded)) continue;
       await (isLong ? loopTurn.next() : client.whenRoom());
       wasClosed = lifetime.isClosing;
     }
   } catch (error) {
-    // An item that was refused is settled by nothing else; where the iterable threw, there is none.
-    if (isIssuing) batch.fail(error);
-    else batch.refuse(error);
+    batch.refuse(error);
   }
   batch.seal();
   try {

@@ -13,15 +13,22 @@ import { ReadOperations } from "./read_operations.ts";
 /** Where the type of the values stands for what only some of them have. */
 declare const VALUES: unique symbol;
 
-/** A store whose values may be numbers. (Parameters of methods are compared both ways.) */
-export interface HoldsNumbers {
+/**
+ * A store whose values may be of a type. (Parameters of methods are compared both ways.)
+ *
+ * @typeParam V the type
+ */
+export interface HoldsValues<V> {
   /**
    * Never there.
    *
    * @ignore
    */
-  [VALUES]?(value: number): void;
+  [VALUES]?(value: V): void;
 }
+
+/** A store whose values may be numbers. */
+export interface HoldsNumbers extends HoldsValues<number> {}
 
 /**
  * The operations of a {@linkcode Store} that change what a key holds without sending a value.
@@ -31,7 +38,7 @@ export interface HoldsNumbers {
  */
 export abstract class DerivedOperations<V, K extends Key = string> extends ReadOperations<V, K> {
   /**
-   * Never there: see {@linkcode HoldsNumbers}.
+   * Never there: see {@linkcode HoldsValues}.
    *
    * @ignore
    */

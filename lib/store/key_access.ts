@@ -6,11 +6,13 @@
  *
  * @module
  */
+import { partsAt } from "../codec/picked_parts.ts";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { isBytes, type Key } from "../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
 import type { AbortOptions } from "./abort.ts";
+import { assertPaths } from "./arguments.ts";
 import { DerivedWrites } from "./derived_writes.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { joinKeys, PrefixedKeyEncoder, toBytes } from "./prefixed_keys.ts";
@@ -23,28 +25,32 @@ import { StoreWrites } from "./writes.ts";
 /** Keys that are deleted together when a namespace is cleared. */
 const KEYS_PER_CLEAR = 1024;
 
+/** What leads to a pool until its store ends. */
+interface Bound {
+  letGo(): void;
+}
+
 /**
- * The namespaces of a store that the application still has: they end with the store. There may be
- * many in its life, such as one for each user, so the store does not keep them.
+ * The views of a store that the application still has: they end with the store. There may be many in
+ * its life, such as a namespace for each user, so the store does not keep them.
  */
-class Namespaces {
-  readonly #references = new Set<WeakRef<object>>();
-  readonly #collected = new FinalizationRegistry<WeakRef<object>>((reference) => {
+class Views {
+  readonly #references = new Set<WeakRef<Bound>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<Bound>>((reference) => {
     this.#references.delete(reference);
   });
 
-  add(namespace: object): void {
-    const reference = new WeakRef(namespace);
+  add(view: Bound): void {
+    const reference = new WeakRef(view);
     this.#references.add(reference);
-    this.#collected.register(namespace, reference);
+    this.#collected.register(view, reference);
   }
 
-  letGo(letGo: (namespace: object) => void): void {
-    for (const reference of this.#references) {
-      const namespace = reference.deref();
-      if (namespace !== undefined) letGo(namespace);
-    }
+  letGo(): void {
+    const references = [...this.#references];
+    // Each namespace lets go of all views in its turn.
     this.#references.clear();
+    for (const reference of references) reference.deref()?.letGo();
   }
 }
 
@@ -59,7 +65,7 @@ export class KeyAccess<V> {
   readonly #prefix: Key | undefined;
   readonly #lifetime: StoreLifetime;
   #parts: OperationParts<V>;
-  readonly #namespaces: Namespaces;
+  readonly #views: Views;
 
   /**
    * Operates with a store's parts, and what reads with them.
@@ -75,7 +81,7 @@ export class KeyAccess<V> {
     this.#parts = parts;
     this.#lifetime = parts.lifetime;
     this.#prefix = prefix;
-    this.#namespaces = outer === undefined ? new Namespaces() : outer.#namespaces;
+    this.#views = outer === undefined ? new Views() : outer.#views;
     this.reads = reads;
     this.writes = new StoreWrites(parts, reads);
     this.derived = new DerivedWrites(parts);
@@ -111,8 +117,21 @@ export class KeyAccess<V> {
       indexedKeys: indexedKeys.narrow(key, bytes.slice()),
     };
     const access = new KeyAccess(parts, this.reads.within(parts), own, this);
-    this.#namespaces.add(access);
+    this.#views.add(access);
     return access;
+  }
+
+  /**
+   * What reads parts of the values.
+   *
+   * @throws {InvalidArgumentError} when the paths are none, or values have no parts
+   */
+  pick(paths: readonly string[]): StoreReads<unknown> {
+    this.#lifetime.assertOpen();
+    const codec = this.#parts.codec.pick(partsAt(assertPaths(paths)));
+    const reads = this.reads.within({ ...this.#parts, codec, cache: undefined });
+    this.#views.add(reads);
+    return reads;
   }
 
   /** Deletes all keys; those of a namespace one by one. */
@@ -133,19 +152,14 @@ export class KeyAccess<V> {
     else this.syncBatches.deleteMany([...this.reads.keysSync()]);
   }
 
-  /** Lets go of everything that leads to the pool, in all namespaces, too. */
+  /** Lets go of everything that leads to the pool, in all views, too. */
   letGo(): void {
-    this.#letGo();
-    this.#namespaces.letGo((access) => (access as KeyAccess<V>).#letGo());
-  }
-
-  #letGo(): void {
+    this.#views.letGo();
     this.reads.letGo();
     this.writes.letGo();
     this.derived.letGo();
     this.syncBatches.letGo();
     this.flights.letGo();
-    this.#parts.indexedKeys.letGo();
     this.#parts = undefined as never;
   }
 }

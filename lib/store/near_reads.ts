@@ -29,7 +29,7 @@ import type { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
-import type { OperationParts } from "./store_parts.ts";
+import type { ReadParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
@@ -44,7 +44,7 @@ export class NearReads<V> implements StoreReads<V> {
   readonly #indexed: IndexedKeys;
 
   /** Reads with a store's parts. */
-  constructor(parts: OperationParts<V>) {
+  constructor(parts: ReadParts<V>) {
     this.#pool = parts.pool;
     this.#client = parts.client;
     this.#reader = parts.reader;
@@ -183,7 +183,7 @@ export class NearReads<V> implements StoreReads<V> {
     return this.#indexed.usedSlots(this.#client);
   }
 
-  within(parts: OperationParts<V>): NearReads<V> {
+  within<V2>(parts: ReadParts<V2>): NearReads<V2> {
     return new NearReads(parts);
   }
 
@@ -212,6 +212,7 @@ export class NearReads<V> implements StoreReads<V> {
 
   letGo(): void {
     this.#values.letGo();
+    this.#indexed.letGo();
     this.#pool =
       this.#client =
       this.#reader =

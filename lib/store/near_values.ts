@@ -6,7 +6,7 @@
  */
 import type { CachedRecord, ClientCache } from "../client/client_cache.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
-import type { ValueCodec } from "../codec/codec.ts";
+import type { ValueDecoder } from "../codec/codec.ts";
 import { DecodeError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
@@ -15,19 +15,19 @@ import { passOver } from "./arguments.ts";
 import type { Found } from "./consistent_reads.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import type { ReadOptions } from "./method_options.ts";
-import type { OperationParts } from "./store_parts.ts";
+import type { ReadParts } from "./store_parts.ts";
 
 /** Reads the key that the encoder of a store's parts holds. */
 export class NearValues<V> {
   #reader: OneSidedReader;
-  #codec: ValueCodec<V>;
+  #codec: ValueDecoder<V>;
   #cache: ClientCache<V> | undefined;
   #garbage: GarbageMeter;
   #counters: OperationCounters;
   readonly #key: KeyEncoder;
 
   /** Reads with a store's parts. */
-  constructor(parts: OperationParts<V>) {
+  constructor(parts: ReadParts<V>) {
     this.#reader = parts.reader;
     this.#codec = parts.codec;
     this.#cache = parts.cache;

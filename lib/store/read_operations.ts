@@ -25,7 +25,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
   readonly #reads: StoreReads<V>;
 
   /** Used by the store only. */
-  constructor(access: KeyAccess<V>) {
+  constructor(access: Pick<KeyAccess<V>, "reads">) {
     this.#reads = access.reads;
   }
 

@@ -14,7 +14,7 @@ import type {
   ReadManySyncOptions,
 } from "./method_options.ts";
 import type { Entry } from "./entry.ts";
-import type { OperationParts } from "./store_parts.ts";
+import type { ReadParts } from "./store_parts.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** The methods of a store that read: see there. */
@@ -38,8 +38,8 @@ export interface StoreReads<V> {
   count(): number;
   /** The slots in which there may be keys that were put before now, for this thread. */
   usedSlots(): readonly Slot[];
-  /** Reads with the parts of a namespace. */
-  within(parts: OperationParts<V>): StoreReads<V>;
+  /** Reads with the parts of a namespace, or with another codec. */
+  within<V2>(parts: ReadParts<V2>): StoreReads<V2>;
   /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
   /** Lets go of everything that leads to the pool. */

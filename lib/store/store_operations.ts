@@ -6,10 +6,11 @@
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
-import { DerivedOperations } from "./derived_operations.ts";
+import { DerivedOperations, type HoldsValues } from "./derived_operations.ts";
 import type { KeyAccess } from "./key_access.ts";
 import type { LoadContext, LoadOptions } from "./load_options.ts";
 import type { PutEntry, PutManyOptions, PutOptions } from "./method_options.ts";
+import { type PathOf, type Picked, PickedView } from "./picked_view.ts";
 import type { SyncBatches } from "./sync_batches.ts";
 import type { Changed } from "./update_turn.ts";
 import type { StoreWrites } from "./writes.ts";
@@ -243,6 +244,41 @@ export abstract class StoreOperations<V, K extends Key = string> extends Derived
   /** Like {@linkcode getAndDelete}, before it returns. */
   getAndDeleteSync(key: K): V | undefined {
     return this.#writes.getAndDeleteSync(key);
+  }
+
+  /**
+   * A view of the same keys in which a value is only what is picked of it: the properties at some
+   * paths, in an object of their own. It has all operations that read, and takes no memory in the
+   * store.
+   *
+   * With the codec "msgpack" what is not picked is not decoded: one field of an object of 10 KiB is
+   * read several times as fast as all of it. Other codecs decode values whole. The option `cache`
+   * is of whole values, so that a view reads the store.
+   *
+   * A property that an object does not have is not there in what is picked of it. What is no object,
+   * but an array or null, comes back as it is.
+   *
+   * @param paths names of properties, with dots between those of objects in objects; the name of
+   *   one that is picked has no dot
+   * @throws {InvalidArgumentError} when there is none, one is no string, or the codec is "binary"
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * type User = { name: string; home: { city: string; zip: number }; visits: number[] };
+   * await using store = await open<User>({ capacity: "64MiB" });
+   * await store.put("1", { name: "Ada", home: { city: "London", zip: 1 }, visits: [1, 2, 3] });
+   * const cards = store.pick("name", "home.city");
+   * console.log(await cards.get("1")); // { name: "Ada", home: { city: "London" } }
+   * ```
+   */
+  pick<V2, P extends PathOf<V2>>(
+    this: HoldsValues<V2>,
+    ...paths: P[]
+  ): PickedView<Picked<V2, P>, K>;
+  pick(...paths: string[]): PickedView<unknown, K> {
+    return new PickedView({ reads: this.#access.pick(paths) });
   }
 
   /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */

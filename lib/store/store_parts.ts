@@ -8,7 +8,7 @@ import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
 import { GarbageMeter } from "../client/garbage_meter.ts";
 import { KeyQueues } from "../client/key_queues.ts";
-import type { ValueCodec } from "../codec/codec.ts";
+import type { ValueCodec, ValueDecoder } from "../codec/codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
@@ -44,14 +44,13 @@ export interface StoreParts<V> {
   readonly hostStats?: () => HostStats;
 }
 
-/** The parts of a store that its operations use. */
-export interface OperationParts<V> {
+/** The parts of a store that its reads use. */
+export interface ReadParts<V> {
   readonly pool: Pool;
   readonly client: Client;
   readonly reader: OneSidedReader;
-  readonly codec: ValueCodec<V>;
+  readonly codec: ValueDecoder<V>;
   readonly cache: ClientCache<V> | undefined;
-  readonly leases: LoadLeases;
   readonly lifetime: StoreLifetime;
   /** Holds the key of one operation at a time. */
   readonly key: KeyEncoder;
@@ -62,6 +61,12 @@ export interface OperationParts<V> {
   readonly garbage: GarbageMeter;
   readonly indexedKeys: IndexedKeys;
   readonly counters: OperationCounters;
+}
+
+/** The parts of a store that its operations use. */
+export interface OperationParts<V> extends ReadParts<V> {
+  readonly codec: ValueCodec<V>;
+  readonly leases: LoadLeases;
 }
 
 /** Makes them for one store, whose `flush` is given. */

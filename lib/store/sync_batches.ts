@@ -13,7 +13,8 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
-import { assertEntry, expiryOf, iterable, mustSyncOf } from "./arguments.ts";
+import { iterable } from "./arguments.ts";
+import { EntryOptions, type IssueItem, issueItem } from "./batches.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { PutEntry, PutOptions } from "./method_options.ts";
 import type { StoreReads } from "./reads.ts";
@@ -46,21 +47,21 @@ export class SyncBatches<V> {
   }
 
   putMany(entries: Iterable<PutEntry<V>>, options?: PutOptions): void {
-    const expiresAtMs = expiryOf(options);
-    const mustSync = mustSyncOf(options, this.#level);
+    const own = new EntryOptions(options, this.#level);
     this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
-      assertEntry(entry);
-      const [key, value, own] = entry;
-      const expiry = own === undefined ? expiresAtMs : expiryOf(own);
-      const isSynced = own === undefined ? mustSync : mustSyncOf(own, this.#level);
+      own.take(entry);
+      const { expiresAtMs, mustSync } = own;
+      const [key, value] = entry;
       this.#settleQueue(key);
       // The value first: encoding it may store a structure under another key.
       const codec = this.#codec;
       codec.encode(value);
       this.#key.encode(key);
-      this.#counters.put(codec.end - codec.start);
-      this.#garbage.count(codec.end - codec.start);
-      this.#client.put(this.#key, codec, expiry, Condition.NONE, 0, batch, isSynced);
+      const bytes = codec.end - codec.start;
+      this.#counters.put(bytes);
+      this.#garbage.count(bytes);
+      this.#client.put(this.#key, codec, expiresAtMs, Condition.NONE, 0, batch, mustSync);
+      return bytes;
     });
   }
 
@@ -72,6 +73,7 @@ export class SyncBatches<V> {
       this.#counters.delete();
       const completion = new ItemCompletion(batch, outcomes, outcomes.push(false) - 1);
       this.#client.delete(this.#key, completion);
+      return 0;
     });
     return outcomes;
   }
@@ -80,7 +82,10 @@ export class SyncBatches<V> {
     this.#lifetime.assertOpen();
     // No update may be between its read and its compare-and-set when the key goes.
     if (this.#queues.count !== 0) this.#queues.settleAll(true);
-    this.#issueAll(this.#reads.usedSlots(), (slot, batch) => this.#client.clearSlot(slot, batch));
+    this.#issueAll(this.#reads.usedSlots(), (slot, batch) => {
+      this.#client.clearSlot(slot, batch);
+      return 0;
+    });
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -103,20 +108,13 @@ export class SyncBatches<V> {
   }
 
   /** Issues one request per item, and waits until all have ended. */
-  #issueAll<Item>(items: Iterable<Item>, issue: (item: Item, batch: SyncBatch) => void): void {
+  #issueAll<Item>(items: Iterable<Item>, issue: IssueItem<Item, SyncBatch>): void {
     this.#lifetime.assertOpen();
     const batch = new SyncBatch();
-    let isIssuing = false;
     try {
-      for (const item of items) {
-        isIssuing = true;
-        batch.expect();
-        issue(item, batch);
-        isIssuing = false;
-      }
+      for (const item of items) issueItem(item, batch, issue);
     } catch (error) {
-      if (isIssuing) batch.fail(error);
-      else batch.refuse(error);
+      batch.refuse(error);
     }
     this.#client.waitFor(batch);
     batch.throwError();

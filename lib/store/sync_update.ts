@@ -4,27 +4,23 @@
  *
  * @module
  */
-import { type KeyQueue, type KeyQueues, Turn } from "../client/key_queues.ts";
+import type { KeyQueue, KeyQueues } from "../client/key_queues.ts";
 import { assert } from "../core/assert.ts";
 import { SyncCompletion } from "../client/completions.ts";
 import { type DinomoError, InvalidArgumentError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
-import { SELF_CHANGES_MAX } from "../core/limits.ts";
 import {
   type Changed,
-  changesItself,
-  DELETE,
   isPromiseLike,
-  KEEP,
+  storedValue,
+  Update,
   type UpdatedStore,
   type UpdateOptions,
 } from "./update_turn.ts";
 
 /** One such update. */
-export class SyncUpdate<V> extends Turn {
-  readonly #store: UpdatedStore<V>;
+export class SyncUpdate<V> extends Update<V> {
   readonly #change: (old: V | undefined) => Changed<V>;
-  readonly #options: UpdateOptions;
   #value: V | undefined;
   #error: { readonly reason: unknown } | undefined;
 
@@ -34,10 +30,8 @@ export class SyncUpdate<V> extends Turn {
     change: (old: V | undefined) => Changed<V>,
     options: UpdateOptions,
   ) {
-    super();
-    this.#store = store;
+    super(store, options);
     this.#change = change;
-    this.#options = options;
   }
 
   override advance(): true {
@@ -86,23 +80,18 @@ export class SyncUpdate<V> extends Turn {
 
   #make(): V | undefined {
     const { queue } = this;
-    const { key } = queue;
-    for (let selfChanges = 0; selfChanges < SELF_CHANGES_MAX;) {
+    for (;;) {
       queue.isSelfChanged = false;
-      const read = this.#store.beginRead(key, () => {});
+      const read = this.store.beginRead(queue.key, () => {});
       while (!read.isSettled) read.block();
       const entry = read.take();
       const changed = this.#call(entry?.value);
-      if (changed === KEEP || (changed === DELETE && entry === undefined)) return entry?.value;
+      if (this.isKept(entry, changed)) return entry?.value;
       const completion = new SyncCompletion();
-      if (changed === DELETE) this.#store.beginDelete(key, entry!, completion);
-      else this.#store.beginSet(key, entry, changed, this.#options, completion);
-      this.#store.waitFor(completion);
-      completion.throwError();
-      if (completion.isApplied) return changed === DELETE ? undefined : changed;
-      if (queue.isSelfChanged) selfChanges += 1;
+      this.beginChange(entry, changed, completion);
+      this.store.waitFor(completion);
+      if (this.hasChanged(completion)) return storedValue(changed);
     }
-    throw changesItself();
   }
 
   #call(old: V | undefined): Changed<V> {

@@ -89,13 +89,55 @@ class WakingCompletion extends SyncCompletion {
   }
 }
 
+/** What an update does with what its `change` has returned, in a thread that waits or not. */
+export abstract class Update<V> extends Turn {
+  /** The store of the key. */
+  protected readonly store: UpdatedStore<V>;
+  readonly #options: UpdateOptions;
+  #selfChanges = 0;
+
+  /** Makes an update that has not been made. */
+  constructor(store: UpdatedStore<V>, options: UpdateOptions) {
+    super();
+    this.store = store;
+    this.#options = options;
+  }
+
+  /** Whether the key stays as it was read. */
+  protected isKept(entry: Entry<V> | undefined, changed: Changed<V>): boolean {
+    return changed === KEEP || (changed === DELETE && entry === undefined);
+  }
+
+  /** Begins to store what has been changed, unless that is kept. */
+  protected beginChange(
+    entry: Entry<V> | undefined,
+    changed: Changed<V>,
+    completion: SyncCompletion,
+  ): void {
+    const { key } = this.queue;
+    if (changed === DELETE) this.store.beginDelete(key, entry!, completion);
+    else this.store.beginSet(key, entry, changed as V, this.#options, completion);
+  }
+
+  /** Whether what was begun has been stored; if not, the update begins again. */
+  protected hasChanged(completion: SyncCompletion): boolean {
+    completion.throwError();
+    if (completion.isApplied) return true;
+    if (this.queue.isSelfChanged && ++this.#selfChanges === SELF_CHANGES_MAX) throw changesItself();
+    return false;
+  }
+}
+
+/** The value that a key has by an update that has stored what was changed. */
+export function storedValue<V>(changed: Changed<V>): V | undefined {
+  return changed === DELETE ? undefined : changed as V;
+}
+
 /** One update. */
-export class UpdateTurn<V> extends Turn {
+export class UpdateTurn<V> extends Update<V> {
   /** Resolves to the value that the key has by it; undefined if it does not exist. */
   readonly promise: Promise<V | undefined>;
-  readonly #store: UpdatedStore<V>;
   readonly #change: (old: V | undefined) => Changed<V> | PromiseLike<Changed<V>>;
-  readonly #options: UpdateOptions;
   #resolve!: (value: V | undefined) => void;
   #reject!: (reason: unknown) => void;
   #phase: number = Phase.READ;
@@ -103,7 +145,6 @@ export class UpdateTurn<V> extends Turn {
   #entry: Entry<V> | undefined;
   #changed!: Changed<V>;
   #set: WakingCompletion | undefined;
-  #selfChanges = 0;
   /** The key, of an update that has given its turn up. */
   #key: KeyEncoder | undefined;
   #hasEnded = false;
@@ -114,10 +155,8 @@ export class UpdateTurn<V> extends Turn {
     change: (old: V | undefined) => Changed<V> | PromiseLike<Changed<V>>,
     options: UpdateOptions,
   ) {
-    super();
-    this.#store = store;
+    super(store, options);
     this.#change = change;
-    this.#options = options;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -138,7 +177,7 @@ export class UpdateTurn<V> extends Turn {
 
   override block(): void {
     if (this.#phase === Phase.READING) this.#read!.block();
-    else if (this.#phase === Phase.STORING) this.#store.waitFor(this.#set!);
+    else if (this.#phase === Phase.STORING) this.store.waitFor(this.#set!);
     else this.#letGo();
   }
 
@@ -159,7 +198,7 @@ export class UpdateTurn<V> extends Turn {
     switch (this.#phase) {
       case Phase.READ:
         this.#phase = Phase.READING;
-        this.#read = this.#store.beginRead(queue.key, () => queue.wake());
+        this.#read = this.store.beginRead(queue.key, () => queue.wake());
         return false;
       case Phase.READING:
         this.#callChange();
@@ -173,17 +212,13 @@ export class UpdateTurn<V> extends Turn {
 
   /** Begins to store what `change` has returned; returns whether there is nothing to be done. */
   #beginChange(): boolean {
-    const changed = this.#changed;
-    const entry = this.#entry;
-    if (changed === KEEP || (changed === DELETE && entry === undefined)) {
-      this.#resolve(entry?.value);
+    if (this.isKept(this.#entry, this.#changed)) {
+      this.#resolve(this.#entry?.value);
       return true;
     }
     this.#phase = Phase.STORING;
-    const set = this.#set = new WakingCompletion(this);
-    const { key } = this.queue;
-    if (changed === DELETE) this.#store.beginDelete(key, entry!, set);
-    else this.#store.beginSet(key, entry, changed, this.#options, set);
+    this.#set = new WakingCompletion(this);
+    this.beginChange(this.#entry, this.#changed, this.#set);
     return false;
   }
 
@@ -207,14 +242,9 @@ export class UpdateTurn<V> extends Turn {
 
   /** Whether the value was stored; if not, begins again. */
   #takeOutcome(): boolean {
-    const set = this.#set!;
-    set.throwError();
-    if (set.isApplied) {
-      this.#resolve(this.#changed === DELETE ? undefined : this.#changed as V);
+    if (this.hasChanged(this.#set!)) {
+      this.#resolve(storedValue(this.#changed));
       return true;
-    }
-    if (this.queue.isSelfChanged && ++this.#selfChanges === SELF_CHANGES_MAX) {
-      throw changesItself();
     }
     this.#phase = Phase.READ;
     return false;
@@ -230,7 +260,7 @@ export class UpdateTurn<V> extends Turn {
     if (this.#key === undefined) return this.queue.wake();
     try {
       this.#hasEnded = false;
-      this.#store.requeue(this.#key, this);
+      this.store.requeue(this.#key, this);
       this.#key = undefined;
     } catch (error) {
       this.#reject(error);
@@ -265,7 +295,7 @@ export class UpdateTurn<V> extends Turn {
 }
 
 /** The error for an update whose `change` changes its key each time that it is called. */
-export function changesItself(): ReentrantCallError {
+function changesItself(): ReentrantCallError {
   return new ReentrantCallError(
     `change must not change its own key each time that it is called, as it is called again then, got ${SELF_CHANGES_MAX} calls`,
   );

@@ -25,7 +25,6 @@ import { Condition } from "../rings/ring_layout.ts";
 import type { AbortOptions } from "./abort.ts";
 import {
   assertChange,
-  assertEntry,
   expiryOf,
   givenExpiryOf,
   iterable,
@@ -34,7 +33,7 @@ import {
   putManyOptionsOf,
   versionOf,
 } from "./arguments.ts";
-import { issueBatch, type IssueItem } from "./batches.ts";
+import { EntryOptions, issueBatch, type IssueItem } from "./batches.ts";
 import type { PutEntry, PutManyOptions, PutOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
@@ -119,15 +118,12 @@ export class StoreWrites<V> {
 
   async putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
     const { each, signal } = putManyOptionsOf(options);
-    const expiresAtMs = expiryOf(each);
-    const mustSync = mustSyncOf(each, this.#level);
+    const own = new EntryOptions(each, this.#level);
     await this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
-      assertEntry(entry);
-      const own = entry[2];
-      const expiry = own === undefined ? expiresAtMs : expiryOf(own);
-      const isSynced = own === undefined ? mustSync : mustSyncOf(own, this.#level);
+      own.take(entry);
+      const { expiresAtMs, mustSync } = own;
       this.#encodePair(entry[0], entry[1]);
-      this.#put(expiry, Condition.NONE, 0, batch, isSynced);
+      this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
       return this.#codec.end - this.#codec.start;
     }, signal);
   }

@@ -8,6 +8,8 @@ import type { PlantedBug } from "./planted_bug.ts";
 const STRUCTURES = "test/unit/msgpack_structures.test.ts";
 const CODEC = "test/unit/msgpack_codec.test.ts";
 const VALUES = "test/property/values.test.ts";
+const PICKED = "test/unit/msgpack_picker.test.ts";
+const PICKER = "lib/codec/msgpack_picker.ts";
 const WRITER = "lib/codec/msgpack_writer.ts";
 const ENCODER = "lib/codec/msgpack_encoder.ts";
 const SHARED = "lib/codec/shared_structures.ts";
@@ -69,5 +71,26 @@ export const CODEC_BUGS: readonly PlantedBug[] = [
     file: ENCODER,
     edits: [["      this.#structures.forget(structureCount);\n", ""]],
     caughtBy: [STRUCTURES],
+  },
+  {
+    name: "what follows the extension of a set is not skipped with it",
+    breaks: "I5",
+    file: PICKER,
+    edits: [["type === Extension.SET || type === Extension.REG_EXP ? 1 : 0", "0"]],
+    caughtBy: [PICKED],
+  },
+  {
+    name: "a name that UTF-8 cannot say is taken for the one that it is made",
+    breaks: "I5",
+    file: PICKER,
+    edits: [["nameBytes.length !== length || !this.#isDecodable", "nameBytes.length !== length"]],
+    caughtBy: [PICKED],
+  },
+  {
+    name: "values behind the last part of an inner object are not skipped",
+    breaks: "I5",
+    file: PICKER,
+    edits: [["if (!isLast) this.#skip(rest, true);", ""]],
+    caughtBy: [PICKED],
   },
 ];

@@ -118,6 +118,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/api/lives.test.ts", 1],
   ["test/api/long_keys.test.ts", 1],
   ["test/api/operation_order.test.ts", 1],
+  ["test/api/picking.test.ts", 1],
   ["test/api/replication.test.ts", 1],
   ["test/api/single_flight.test.ts", 1],
   ["test/persistence/everything_at_once.test.ts", 1],

@@ -5,7 +5,7 @@
  */
 import type { Client } from "../../client/client.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
-import type { ValueCodec } from "../../codec/codec.ts";
+import type { ValueDecoder } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
@@ -35,7 +35,7 @@ import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import type { StoreReads } from "../../store/reads.ts";
-import type { OperationParts } from "../../store/store_parts.ts";
+import type { ReadParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
 import { LogMerge } from "./log_merge.ts";
@@ -57,7 +57,7 @@ const KEYS_PER_READ = 256;
 export class FarStoreReads<V> implements StoreReads<V> {
   #pool: Pool;
   #client: Client;
-  #codec: ValueCodec<V>;
+  #codec: ValueDecoder<V>;
   #queues: KeyQueues;
   /** What comes back for reads. */
   #routed: RoutedReads;
@@ -68,7 +68,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #merge: LogMerge;
 
   /** Reads with a store's parts. */
-  constructor(parts: OperationParts<V>, routed: RoutedReads) {
+  constructor(parts: ReadParts<V>, routed: RoutedReads) {
     this.#pool = parts.pool;
     this.#client = parts.client;
     this.#codec = parts.codec;
@@ -83,6 +83,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   letGo(): void {
     this.#merge.letGo();
+    this.#indexed.letGo();
     const gone = undefined as never;
     this.#pool =
       this.#client =
@@ -137,7 +138,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     return value && this.#entryOf(value, key);
   }
 
-  within(parts: OperationParts<V>): FarStoreReads<V> {
+  within<V2>(parts: ReadParts<V2>): FarStoreReads<V2> {
     return new FarStoreReads(parts, this.#routed);
   }
 

@@ -14,7 +14,7 @@ import type { Pool } from "../../pool/pool.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { OperationParts } from "../../store/store_parts.ts";
+import type { ReadParts } from "../../store/store_parts.ts";
 import { hasUnmerged } from "../log/log_merger.ts";
 import { unaskedLogs } from "../log/unasked_logs.ts";
 
@@ -50,7 +50,7 @@ export class LogMerge {
   readonly #lifetime: StoreLifetime;
 
   /** Asks with a store's parts. */
-  constructor(parts: OperationParts<unknown>) {
+  constructor(parts: ReadParts<unknown>) {
     this.#pool = parts.pool;
     this.#client = parts.client;
     this.#queues = parts.queues;
