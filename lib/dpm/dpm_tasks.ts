@@ -166,14 +166,14 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const cleaner = new Cleaner(pool, segments, table, log, epochMs);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
   // enough.
-  let cleanedMax = pool.geometry.segmentCount;
+  let cleanedMax = pool.segmentLimit;
   const startMs = monotonicMs();
   let endMs = startMs + LINGER_MS;
   while (cleaner.cleanedCount < cleanedMax) {
     if (monotonicMs() - startMs >= CLEAN_MS_MAX) break;
     if (!budget.isCleaningDue) {
       if (monotonicMs() >= endMs || storeState(pool) !== StoreState.OPEN) break;
-      cleanedMax = cleaner.cleanedCount + pool.geometry.segmentCount;
+      cleanedMax = cleaner.cleanedCount + pool.segmentLimit;
       sleepSync(LINGER_POLL_MS);
       continue;
     }
