@@ -16,11 +16,8 @@ import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import { lockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { HeldDirectory } from "../persistence/held_files.ts";
-import {
-  abandonCopying,
-  type SnapshotIdentity,
-  type SnapshotReport,
-} from "../persistence/snapshot_writer.ts";
+import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
+import { abandonCopying, type SnapshotReport } from "../persistence/snapshot_writer.ts";
 import {
   AGENT_COPIER,
   AGENT_DPM,

@@ -19,11 +19,8 @@ import { type FileSystem, nodeFileSystem } from "../persistence/file_system.ts";
 import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";
 import type { RestoreTask } from "../persistence/parallel_restore.ts";
-import {
-  type SnapshotIdentity,
-  type SnapshotReport,
-  writeSnapshot,
-} from "../persistence/snapshot_writer.ts";
+import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
+import { type SnapshotReport, writeSnapshot } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_COPIER,

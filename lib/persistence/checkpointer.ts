@@ -46,6 +46,7 @@ import type { Pool } from "../pool/pool.ts";
 import { admitSegments } from "../pool/segment_growth.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { WithheldSegments } from "../pool/withheld_segments.ts";
+import { segmentCountOf } from "./checkpoint_header.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -57,7 +58,6 @@ import {
   digestSegments,
   removeOtherImages,
   sealCheckpoint,
-  segmentCountOf,
   type SnapshotReport,
   writeCheckpoint,
 } from "./snapshot_writer.ts";

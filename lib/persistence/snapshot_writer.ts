@@ -47,25 +47,11 @@ import { DeferFree, SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { releaseCheckpoints } from "./checkpoint_lock.ts";
 import {
-  CHECKPOINT_CODEC,
   CHECKPOINT_CRC,
   CHECKPOINT_CRC_START,
-  CHECKPOINT_FORMAT,
-  CHECKPOINT_HASH_KEY,
-  CHECKPOINT_IMAGE,
   CHECKPOINT_INDEX_FREE,
   CHECKPOINT_INDEX_FREE_COUNT,
-  CHECKPOINT_INDEX_NEXT,
-  CHECKPOINT_KEY_TYPES,
-  CHECKPOINT_LENGTH,
-  CHECKPOINT_MAGIC,
-  CHECKPOINT_NUMBER,
-  CHECKPOINT_SEGMENT_BYTES,
-  CHECKPOINT_SEGMENT_COUNT,
-  CHECKPOINT_VERSION,
   checkpointParts,
-  CODEC_NUMBERS,
-  type CodecName,
   entryUsedBytes,
   LIVE_UNKNOWN,
   SEGMENT_ENTRY_CRC,
@@ -81,19 +67,11 @@ import {
   SLOT_ENTRY_VERSION_LOW,
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
+import { segmentCountOf, type SnapshotIdentity, writeHeader } from "./checkpoint_header.ts";
 import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
 import { moveLinksForFile } from "./free_bucket_links.ts";
 import { SlotCopy } from "./slot_copy.ts";
-
-/** What a snapshot is called, and what it has to remember beside the pool. */
-export interface SnapshotIdentity {
-  /** Number of the snapshot, one more than its predecessor's. */
-  readonly number: number;
-  /** Number of its image. */
-  readonly image: number;
-  readonly codec: CodecName;
-}
 
 /** What a snapshot came to. */
 export interface SnapshotReport {
@@ -234,31 +212,6 @@ export function captureCheckpoint(
     return bytes;
   });
   return { checkpoint, pauseMs: monotonicMs() - pauseStartMs };
-}
-
-function writeHeader(
-  pool: Pool,
-  identity: SnapshotIdentity,
-  bytes: Uint8Array,
-  segmentCount: number,
-  bucketCount: number,
-): DataView {
-  bytes.fill(0, 0, checkpointParts(segmentCount, bucketCount).slots);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  bytes.set(new TextEncoder().encode(CHECKPOINT_MAGIC));
-  view.setUint32(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, true);
-  view.setUint32(CHECKPOINT_LENGTH, bytes.length % 2 ** 32, true);
-  view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
-  view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
-  view.setUint32(CHECKPOINT_CODEC, CODEC_NUMBERS[identity.codec], true);
-  view.setUint32(CHECKPOINT_IMAGE, identity.image, true);
-  view.setUint32(CHECKPOINT_KEY_TYPES, pool.keyTypes, true);
-  view.setUint32(CHECKPOINT_SEGMENT_BYTES, pool.geometry.segmentBytes, true);
-  view.setUint32(CHECKPOINT_SEGMENT_COUNT, segmentCount, true);
-  view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);
-  view.setInt32(CHECKPOINT_HASH_KEY + 4, pool.hashKey[1], true);
-  view.setUint32(CHECKPOINT_INDEX_NEXT, bucketCount, true);
-  return view;
 }
 
 function captureInto(
@@ -419,12 +372,6 @@ function forEachUsed(
     const used = entryUsedBytes(view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true));
     if (used !== 0) visit(segment as SegmentId, used, entry);
   }
-}
-
-/** Segments that a checkpoint names. */
-export function segmentCountOf(checkpoint: Uint8Array): number {
-  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
-  return view.getUint32(CHECKPOINT_SEGMENT_COUNT, true);
 }
 
 /** Puts the CRC over all of it into a checkpoint. */

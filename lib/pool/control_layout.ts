@@ -79,10 +79,7 @@ export const NODES_EPOCH = GATE_PAUSED + 5;
 /** Whether the store can be used: one of StoreState in routing/client_registry.ts. */
 export const STORE_STATE = GATE_PAUSED + 6;
 
-/**
- * 1 if something is left that a repair of the pool's books releases. Set by the thread that leaves
- * or finds it, taken by the M-node.
- */
+/** 1 if a repair of the pool's books is to release something; set by any thread, taken by the M-node. */
 export const REPAIR_WANTED = GATE_PAUSED + 7;
 /**
  * Where the pool is thought to be, one of Placement in placement.ts. Constant after creation, like
