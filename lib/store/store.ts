@@ -233,9 +233,9 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   }
 
   /**
-   * Gives the store a larger capacity, while operations go on: puts that wait for space go on at
-   * once. The next opening without `capacity` has it as well: with the durability `"memory"` if a
-   * snapshot has been written by then, otherwise when this resolves.
+   * Gives the store a larger capacity, while operations go on: puts for which there was no space
+   * find it when this resolves. The next opening without `capacity` has it as well; with the
+   * durability `"memory"` if a snapshot has been written by then.
    *
    * What it may grow to is `stats().capacityBytesMax`, for which address space was reserved when the
    * store was opened: see the option `capacityMax`. A store gets smaller by being opened with less
@@ -246,8 +246,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * @throws {InvalidArgumentError} when it is no size, less than the store has, or more than it may
    *   grow to
    * @throws {HostOnlyError} in a thread that has attached
-   * @throws {SnapshotError} when a file operation fails; {@linkcode DurabilityError} when durability
-   *   is lost
+   * @throws {SnapshotError} when a file operation fails
+   * @throws {DurabilityError} when durability is lost
    *
    * @example
    * ```ts
