@@ -197,8 +197,8 @@ export class DpmProcessors {
   }
 
   /**
-   * Admits the segments that the pool is to have: with a checkpoint that names them where writes are
-   * logged, otherwise at once, in this thread.
+   * Admits the segments that the pool is to have: with a checkpoint that names them where writes
+   * are logged, otherwise at once, in this thread.
    *
    * @throws {SnapshotError} when the checkpoint is not written
    */

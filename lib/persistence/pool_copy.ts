@@ -2,20 +2,21 @@
  * Copies what is live in a pool into an empty one, which is how a pool gets smaller.
  *
  * A file that is too long cannot be cut off where records are, and an index that once had many keys
- * has handed out more buckets than a small pool may have. In a new pool both begin anew: records are
- * appended one after the other, in the order in which they stood, and put into the index.
+ * has handed out more buckets than a small pool may have. In a new pool both begin anew: records
+ * are appended one after the other, in the order in which they stood, and put into the index.
  *
- * **What must be the same.** A record is copied word for word, with its version and its expiry, and a
- * slot has the version that it had: what is put later is newer than all that ever was (I9), also
+ * **What must be the same.** A record is copied word for word, with its version and its expiry, and
+ * a slot has the version that it had: what is put later is newer than all that ever was (I9), also
  * than what was deleted. Deletes need not be copied, as nothing of the old files is ever replayed
  * again. Generations begin anew, with a new image. What has expired is left out, as by a cleaner.
  *
  * **What fits** is known before anything is copied: records are packed in thought, and what they
- * occupy is compared with what a pool of that size admits (pool/space_budget.ts). So a copy that has
- * begun is finished; and as the old pool and its files are only read, a refusal changes nothing.
+ * occupy is compared with what a pool of that size admits (pool/space_budget.ts). So a copy that
+ * has begun is finished; and as the old pool and its files are only read, a refusal changes
+ * nothing.
  *
- * In a pool that evicts what does not fit is dropped: first what was never read, as far as the counts
- * tell. The store's own key is never dropped.
+ * In a pool that evicts what does not fit is dropped: first what was never read, as far as the
+ * counts tell. The store's own key is never dropped.
  *
  * @module
  */

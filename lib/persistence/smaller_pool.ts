@@ -4,8 +4,9 @@
  *
  * Where writes are logged the copy is written like a snapshot: a new image, and a checkpoint that
  * takes the place of the old one by a rename. Until then the directory has the old pool, whole and
- * unchanged; from then on the new one, and the old image is removed. Nothing has been written to the
- * old one meanwhile. Without a log nothing is written: the next snapshot is of the smaller pool.
+ * unchanged; from then on the new one, and the old image is removed. Nothing has been written to
+ * the old one meanwhile. Without a log nothing is written: the next snapshot is of the smaller
+ * pool.
  *
  * For a moment memory has both pools, and the disk both images.
  *
@@ -29,7 +30,9 @@ import { writeSnapshot } from "./snapshot_writer.ts";
 export interface SmallerPoolOptions {
   readonly capacityBytes: number;
   readonly capacityBytesMax: number | undefined;
-  /** KNs that it is to have at first, and segments without which it cannot have as many as it may. */
+  /**
+   * KNs that it is to have at first, and segments without which it cannot have as many as it may.
+   */
   readonly nodes: number;
   /** See {@linkcode nodes}. */
   readonly segmentCountMin: number;

@@ -32,7 +32,9 @@ export const REGION_BUCKETS_MASK = 2 ** REGION_BUCKETS_LOG2 - 1;
 export interface Geometry {
   /** Bytes of one segment, a power of two; part of the file format. */
   readonly segmentBytes: number;
-  /** Most segments that the pool may have: `segmentCount * segmentBytes` is its largest capacity. */
+  /**
+   * Most segments that the pool may have: `segmentCount * segmentBytes` is its largest capacity.
+   */
   readonly segmentCount: number;
   /** Most index buckets, bucket 0 (unused) included. */
   readonly bucketCount: number;

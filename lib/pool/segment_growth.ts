@@ -7,10 +7,10 @@
  * ```
  *
  * Buffers are laid out for the largest capacity, `geometry.segmentCount` segments, and have address
- * space for it from the beginning; pages are committed when they are touched, and buffers get longer
- * when they are needed (growable_buffer.ts). What the pool *has* is a word, SEGMENT_LIMIT. All
- * threads load it whenever they need it, so they learn of a growth without a message: budgets, the
- * share of probation, how many cleaners KNs share. Layout is by the geometry alone.
+ * space for it from the beginning; pages are committed when they are touched, and buffers get
+ * longer when they are needed (growable_buffer.ts). What the pool *has* is a word, SEGMENT_LIMIT.
+ * All threads load it whenever they need it, so they learn of a growth without a message: budgets,
+ * the share of probation, how many cleaners KNs share. Layout is by the geometry alone.
  *
  * ```text
  *   want    WANTED = max(WANTED, count)                                  the host
@@ -24,13 +24,13 @@
  * while the pool is paused, and loads LIMIT then. The index likewise: buckets are handed out below
  * the number that LIMIT allows.
  *
- * **Nothing is logged in a segment that no checkpoint on the disk knows**: a replay looks for frames
- * in the segments of its checkpoint only, so what is logged elsewhere would be lost (I3). A
+ * **Nothing is logged in a segment that no checkpoint on the disk knows**: a replay looks for
+ * frames in the segments of its checkpoint only, so what is logged elsewhere would be lost (I3). A
  * checkpoint has the WANTED that it has loaded before its pause. Where writes are logged, segments
  * are admitted by the agent that has written a checkpoint, when that is in its place, and up to the
  * number in it: as those are freed that were emptied (persistence/checkpointer.ts). It has the
- * checkpoint lock, so no older checkpoint takes that one's place later. A process that is killed has
- * the old capacity on the disk, or the new one with nothing in it yet.
+ * checkpoint lock, so no older checkpoint takes that one's place later. A process that is killed
+ * has the old capacity on the disk, or the new one with nothing in it yet.
  *
  * A pool that is not logged has nothing to wait for. A snapshot of it loads WANTED in its pause: it
  * is no less than LIMIT, and no segment is taken as long as the pause lasts.

@@ -395,7 +395,7 @@ export class SegmentTable {
     const control = this.#control;
     this.#free.recount();
     Atomics.store(control, FREE_PENDING_COUNT, this.pendingSegments().length);
-    // Not beyond the limit: there segments are free, and no thread may have them (segment_growth.ts).
+    // Not beyond the limit: segments are free there, and not to be had (segment_growth.ts).
     const holdsBack = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;
     for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;

@@ -54,8 +54,8 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   /**
    * Bytes to which `grow` may raise the capacity, up to 32 GiB and 65534 segments: so much address
    * space is reserved, and half of it again for the index.
-   * @default 4 times the capacity; the capacity where shared buffers cannot grow, or the process may
-   *   not have as much address space
+   * @default 4 times the capacity; the capacity where shared buffers cannot grow, or the process
+   *   may not have as much address space
    */
   capacityMax?: Bytes | undefined;
   /**

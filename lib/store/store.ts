@@ -237,9 +237,9 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * find it when this resolves. The next opening without `capacity` has it as well; with the
    * durability `"memory"` if a snapshot has been written by then.
    *
-   * What it may grow to is `stats().capacityBytesMax`, for which address space was reserved when the
-   * store was opened: see the option `capacityMax`. A store gets smaller by being opened with less
-   * `capacity`.
+   * What it may grow to is `stats().capacityBytesMax`, for which address space was reserved when
+   * the store was opened: see the option `capacityMax`. A store gets smaller by being opened with
+   * less `capacity`.
    *
    * @param capacity what the store is to have in all; rounded down to whole segments
    * @returns the new capacity in bytes

@@ -29,8 +29,8 @@ export const SPACE_BUGS: readonly PlantedBug[] = [
     edits: [
       ["Atomics.store(control, SEGMENT_LIMIT, count);", ""],
       [
-        "free.add(segment as SegmentId);",
-        "free.add(segment as SegmentId); Atomics.store(control, SEGMENT_LIMIT, count);",
+        "segment < count; segment++) free.add(",
+        "segment < count; Atomics.store(control, SEGMENT_LIMIT, ++segment)) free.add(",
       ],
     ],
     caughtBy: [SEGMENT_GROWTH],
