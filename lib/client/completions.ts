@@ -72,7 +72,7 @@ export function errorOf(status: number, detail = 0): DinomoError | undefined {
   if (status === Status.LOG_FULL) {
     return new PoolFullError(
       "the pool is full: live records take all the space that cleaning can leave to them; " +
-        "delete something, or open with a larger capacity",
+        "delete something, or let it grow",
     );
   }
   if (status === Status.INDEX_FULL) {

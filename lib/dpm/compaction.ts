@@ -46,7 +46,7 @@ export class EmptiestVictims implements VictimPolicy {
     if (this.#segments.freeCount <= this.#budget.dueCount) return NO_SEGMENT;
     let best = NO_SEGMENT;
     let bestGain = PACKING_GAIN_MIN;
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;
       if (!isMovable(this.#segments, segment)) continue;
       const gain = gainShareOf(this.#pool, this.#segments, segment);
@@ -69,7 +69,7 @@ export class DownwardVictims implements VictimPolicy {
   constructor(pool: Pool, segments: SegmentTable) {
     this.#segments = segments;
     this.#budget = new SpaceBudget(pool, segments);
-    this.#end = pool.geometry.segmentCount;
+    this.#end = pool.segmentLimit;
   }
 
   next(): SegmentId {
@@ -92,7 +92,7 @@ function isMovable(segments: SegmentTable, segment: SegmentId): boolean {
 
 /** Segments from the start up to the last one that is in use. */
 export function occupiedCount(pool: Pool, segments: SegmentTable): number {
-  for (let count = pool.geometry.segmentCount; count > 0; count--) {
+  for (let count = pool.segmentLimit; count > 0; count--) {
     if (segments.state((count - 1) as SegmentId) !== SegmentState.FREE) return count;
   }
   return 0;
@@ -113,7 +113,7 @@ export function neededCount(pool: Pool, segments: SegmentTable): number {
 export function isCompactionDue(pool: Pool, segments: SegmentTable): boolean {
   const occupied = occupiedCount(pool, segments);
   const surplus = occupied - neededCount(pool, segments);
-  return surplus > occupied / 2 && surplus > pool.geometry.segmentCount * SURPLUS_SHARE_MIN;
+  return surplus > occupied / 2 && surplus > pool.segmentLimit * SURPLUS_SHARE_MIN;
 }
 
 /** See {@linkcode isCompactionDue}. */

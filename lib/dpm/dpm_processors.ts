@@ -13,16 +13,15 @@ import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import { lockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { HeldDirectory } from "../persistence/held_files.ts";
-import {
-  abandonCopying,
-  type SnapshotIdentity,
-  type SnapshotReport,
-} from "../persistence/snapshot_writer.ts";
+import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
+import { abandonCopying, type SnapshotReport } from "../persistence/snapshot_writer.ts";
 import {
   AGENT_COPIER,
   AGENT_DPM,
+  AGENT_HOST,
   CHECKPOINT_UNITS,
   GATE_NODE_COUNT,
   GATE_PROCESSOR_COUNT,
@@ -32,6 +31,7 @@ import {
 } from "../pool/control_layout.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
+import { admitSegments, wantedSegments } from "../pool/segment_growth.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { SpaceBudget } from "../pool/space_budget.ts";
 import { unmergedBytes } from "../far/log/far_budget.ts";
@@ -68,6 +68,12 @@ const SMALL_COPY_BYTES_MAX = 2 ** 20;
 /** How long written bytes may stay unsynced. */
 const SYNC_INTERVAL_MS = 800;
 
+/**
+ * Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to
+ * replay at most.
+ */
+const CHECKPOINT_BYTES_DEFAULT = 256 * 1024 * 1024;
+
 /** How the DPM processors of a store work. */
 export interface DpmOptions {
   readonly workerUrl: string | URL;
@@ -75,8 +81,8 @@ export interface DpmOptions {
   readonly prefault: boolean | "auto";
   /** Where writes are logged; undefined if they are not. */
   readonly log: LogPlace | undefined;
-  /** Bytes written to the log after which a checkpoint is due. */
-  readonly checkpointBytes: number;
+  /** Bytes written to the log after which a checkpoint is due; undefined: by the capacity. */
+  readonly checkpointBytes: number | undefined;
   /**
    * Called when cleaning has ended in the middle, because it threw or its thread died. Resolves
    * when what it has left behind is in order: until then no other task may clean as a DPM
@@ -188,6 +194,28 @@ export class DpmProcessors {
     } finally {
       this.#isCompacting = false;
     }
+  }
+
+  /**
+   * Admits the segments that the pool is to have: with a checkpoint that names them where writes
+   * are logged, otherwise at once, in this thread.
+   *
+   * @throws {SnapshotError} when the checkpoint is not written
+   */
+  async admitWanted(): Promise<void> {
+    if (this.#options.log !== undefined) {
+      await this.checkpoint(this.#options.log);
+      return;
+    }
+    // Only what this thread has asked for has the lock meanwhile, and a repair, which is this
+    // thread's.
+    const admitted = this.#copying.then(() => {
+      lockCheckpoints(this.#pool, AGENT_HOST);
+      admitSegments(this.#pool, wantedSegments(this.#pool));
+      unlockCheckpoints(this.#pool);
+    });
+    this.#copying = admitted.catch(() => {});
+    await admitted;
   }
 
   /**
@@ -316,7 +344,9 @@ export class DpmProcessors {
     const bytes = ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES;
     const frees = this.#segments.pendingCount > 0 &&
       this.#segments.freeCount < this.#budget.dueCount;
-    if (bytes < this.#options.checkpointBytes && !frees) return;
+    const { checkpointBytes = Math.min(CHECKPOINT_BYTES_DEFAULT, this.#pool.capacityBytes / 4) } =
+      this.#options;
+    if (bytes < checkpointBytes && !frees) return;
     this.#isCheckpointing = true;
     // A checkpoint that fails ends durability, which every later write reports.
     this.checkpoint(log).catch(() => {}).finally(() => this.#isCheckpointing = false);
@@ -360,7 +390,7 @@ export class DpmProcessors {
   /** Whether a copy of the pool takes less time than a thread takes to start. */
   get #isSmall(): boolean {
     let bytes = 0;
-    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
+    for (let segment = 0, end = this.#pool.segmentLimit; segment < end; segment++) {
       bytes += this.#segments.usedBytes(segment as SegmentId);
     }
     return bytes <= SMALL_COPY_BYTES_MAX;

@@ -19,11 +19,8 @@ import { type FileSystem, nodeFileSystem } from "../persistence/file_system.ts";
 import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";
 import type { RestoreTask } from "../persistence/parallel_restore.ts";
-import {
-  type SnapshotIdentity,
-  type SnapshotReport,
-  writeSnapshot,
-} from "../persistence/snapshot_writer.ts";
+import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
+import { type SnapshotReport, writeSnapshot } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_COPIER,
@@ -166,14 +163,14 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const cleaner = new Cleaner(pool, segments, table, log, epochMs);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
   // enough.
-  let cleanedMax = pool.geometry.segmentCount;
+  let cleanedMax = pool.segmentLimit;
   const startMs = monotonicMs();
   let endMs = startMs + LINGER_MS;
   while (cleaner.cleanedCount < cleanedMax) {
     if (monotonicMs() - startMs >= CLEAN_MS_MAX) break;
     if (!budget.isCleaningDue) {
       if (monotonicMs() >= endMs || storeState(pool) !== StoreState.OPEN) break;
-      cleanedMax = cleaner.cleanedCount + pool.geometry.segmentCount;
+      cleanedMax = cleaner.cleanedCount + pool.segmentLimit;
       sleepSync(LINGER_POLL_MS);
       continue;
     }

@@ -78,11 +78,11 @@ export class Eviction implements VictimPolicy {
 
   /** The next victim; `NO_SEGMENT` if no segment is sealed. */
   next(): SegmentId {
-    const { geometry, control } = this.#pool;
+    const { control } = this.#pool;
     const segments = this.#segments;
     const search = this.#search;
     search.begin();
-    for (let i = 0; i < geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;
       const state = segments.state(segment);
       if (state === SegmentState.FREE || state === SegmentState.FREE_PENDING) continue;
@@ -96,7 +96,7 @@ export class Eviction implements VictimPolicy {
       } else search.seeBusy(isMain, usedBytes);
     }
     this.#unfinished = NO_SEGMENT;
-    return search.choose(geometry.segmentCount * geometry.segmentBytes);
+    return search.choose(this.#pool.capacityBytes);
   }
 
   /** Begins with the victim that was found last: the cleaner has claimed it. */

@@ -28,7 +28,7 @@ export function releaseMemory(pool: Pool, agent: number): number {
   const withheld = new WithheldSegments(pool);
   let bytes = 0;
   try {
-    for (let i = pool.geometry.segmentCount - 1; i >= 0; i--) {
+    for (let i = pool.segmentLimit - 1; i >= 0; i--) {
       const touchedAt = pool.segmentAt(i as SegmentId) + SEGMENT_TOUCHED_BYTES;
       if (pool.control[touchedAt] === 0 || !withheld.withhold(i as SegmentId)) continue;
       const released = releaseSegment(pool, i as SegmentId);

@@ -64,14 +64,12 @@ export class SharedCleaners {
   readonly #options: SharedCleanersOptions;
   /** Made when they are needed: most KNs never clean. */
   readonly #cleaners: SharedCleaner[] = [];
-  readonly #count: number;
   readonly #stepsAt: number;
 
   /** Takes part; claims nothing. */
   constructor(options: SharedCleanersOptions) {
     this.#options = options;
     this.#stepsAt = options.pool.agentAt(options.agent) + AGENT_STEPS;
-    this.#count = sharedCleanerCount(options.pool.geometry.segmentCount);
   }
 
   /**
@@ -80,7 +78,7 @@ export class SharedCleaners {
    */
   doWork(): number {
     const { control } = this.#options.pool;
-    for (let i = 0; i < this.#count; i++) {
+    for (let i = 0, count = this.#count; i < count; i++) {
       const { cleaner, log, step } = this.#cleaners[i] ??= this.#make(i);
       if (!step.begin()) continue;
       // However long the KN cleans, it is no stall.
@@ -101,7 +99,7 @@ export class SharedCleaners {
 
   /** Seals what they hold open, as far as no other thread is in a step of them. */
   seal(): void {
-    for (let i = 0; i < this.#count; i++) {
+    for (let i = 0, count = this.#count; i < count; i++) {
       const { cleaner, log, step } = this.#cleaners[i] ??= this.#make(i);
       if (step.begin()) {
         cleaner.resume();
@@ -111,6 +109,11 @@ export class SharedCleaners {
         step.end();
       }
     }
+  }
+
+  /** How many there are: more when the pool has grown. */
+  get #count(): number {
+    return sharedCleanerCount(this.#options.pool.segmentLimit);
   }
 
   #make(number: number): SharedCleaner {

@@ -52,7 +52,7 @@ export class CostBenefit implements VictimPolicy {
     let best = NO_SEGMENT;
     let bestScore = 0;
     const now = Atomics.load(this.#pool.control, SEGMENTS_OPENED);
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;
       if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
       if (this.#segments.isPinned(segment)) continue;

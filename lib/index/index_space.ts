@@ -79,7 +79,7 @@ export class IndexSpace {
    */
   allocateExtent(count: number, reservedCount = 0): BucketId {
     const control = this.#pool.control;
-    const countMax = this.#pool.geometry.bucketCount - reservedCount;
+    const countMax = this.#pool.bucketLimit - reservedCount;
     for (;;) {
       const next = Atomics.load(control, INDEX_SPACE_NEXT);
       const last = next + count - 1;

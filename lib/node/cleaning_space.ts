@@ -11,6 +11,7 @@ import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { SharedCleaners } from "../dpm/shared_cleaners.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
+import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
 import type { SegmentWait } from "./segment_wait.ts";
@@ -23,8 +24,7 @@ export interface CleaningSpaceOptions {
   readonly counters: AgentCounters;
   /** Tells whether a group has begun. */
   readonly commit: CommitPolicy;
-  /** Segments of the pool. */
-  readonly segmentCount: number;
+  readonly pool: Pool;
 }
 
 /** The room of one executor. */
@@ -34,7 +34,7 @@ export class CleaningSpace implements LogSpace {
   readonly #segmentWait: SegmentWait;
   readonly #counters: AgentCounters;
   readonly #commit: CommitPolicy;
-  readonly #segmentCount: number;
+  readonly #pool: Pool;
 
   /** Gets room with the parts of a KN. */
   constructor(options: CleaningSpaceOptions) {
@@ -43,13 +43,13 @@ export class CleaningSpace implements LogSpace {
     this.#segmentWait = options.segmentWait;
     this.#counters = options.counters;
     this.#commit = options.commit;
-    this.#segmentCount = options.segmentCount;
+    this.#pool = options.pool;
   }
 
   reserve(log: LogWriter, words: number, segmentReserve: number): PoolAddress {
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
     // enough.
-    for (let i = 0; i <= this.#segmentCount; i++) {
+    for (let i = 0; i <= this.#pool.segmentLimit; i++) {
       const address = log.reserve(words, segmentReserve);
       if (address !== NO_ADDRESS) {
         this.#segmentWait.end();

@@ -147,8 +147,7 @@ export class KvsNode {
       this.#group = new LoggedCommit({ ...parts, ...policy });
     }
     const commit = this.#group ?? new ImmediateCommit(parts);
-    const { segmentCount } = pool.geometry;
-    const room = { cleaners, segments, segmentWait, counters, commit, segmentCount };
+    const room = { cleaners, segments, segmentWait, counters, commit, pool };
     const space = new CleaningSpace(room);
     const records = { log, derived };
     this.#pipeline = new RequestPipeline({

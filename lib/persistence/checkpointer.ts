@@ -12,7 +12,8 @@
  * 4. Free the segments that were noted in 1: no index word, no checkpoint, and no replay needs them
  *    any more (I10). Those that were emptied since then wait for the next checkpoint: their
  *    deletes, or the records that replaced theirs, are younger than this one, and may be nowhere
- *    else.
+ *    else. If the pool is to have more segments, those are free from now on that this checkpoint is
+ *    the first to name (pool/segment_growth.ts).
  * 5. If the image ends in free segments, cut them off (pool/withheld_segments.ts): beyond the end of
  *    a file there is no frame, so a replay finds as little there as in what is left of an earlier
  *    life. If that fails, or the power goes, they stay: a later checkpoint tries again.
@@ -42,8 +43,10 @@ import {
   loseDurability,
 } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
+import { admitSegments } from "../pool/segment_growth.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { WithheldSegments } from "../pool/withheld_segments.ts";
+import { segmentCountOf } from "./checkpoint_header.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -162,6 +165,7 @@ export class Checkpointer {
     control[CHECKPOINT_NUMBER_WORD] = number;
     control[CHECKPOINT_UNITS] = written;
     this.#segments.releasePending(pending);
+    admitSegments(this.#pool, segmentCountOf(checkpoint));
     this.#cutTail();
     removeOtherImages(this.#files, this.#place.directory, image);
     if (TRACED.checkpoint) {

@@ -241,7 +241,7 @@ class Replay {
     this.#slots.finish();
     if (this.#records === 0) return;
     // Live bytes have changed in segments that the log did not touch.
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const at = this.#pool.segmentAt(i as SegmentId);
       const isUsed = this.#pool.control[at + SEGMENT_USED_BYTES] > 0;
       if (isUsed) this.#pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;

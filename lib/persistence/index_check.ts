@@ -99,8 +99,7 @@ export class IndexCheck {
     this.#pool = pool;
     this.#path = path;
     this.#mustCount = mustCount;
-    const { segmentBytes, segmentCount } = pool.geometry;
-    this.#unitsEnd = segmentCount * segmentBytes / ADDRESS_UNIT_BYTES;
+    this.#unitsEnd = pool.capacityBytes / ADDRESS_UNIT_BYTES;
     this.#isVisited = new Uint8Array(pool.control[INDEX_SPACE_NEXT]);
   }
 
@@ -134,8 +133,7 @@ export class IndexCheck {
    * @throws {CorruptionError} when something is impossible
    */
   checkRecords(parts?: readonly SegmentFindings[]): void {
-    const { segmentCount } = this.#pool.geometry;
-    for (const part of parts ?? [this.checkSegments(0, segmentCount)]) {
+    for (const part of parts ?? [this.checkSegments(0, this.#pool.segmentLimit)]) {
       this.#liveCount += part.liveCount;
       for (let slot = 0; slot < SLOT_COUNT; slot++) {
         this.#records[slot] += part.records[slot];

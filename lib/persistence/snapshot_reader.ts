@@ -29,8 +29,7 @@ import {
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
 import { FreeSegments } from "../pool/free_segments.ts";
-import { geometryOf } from "../pool/geometry.ts";
-import { allocatePool } from "../pool/allocate_pool.ts";
+import { allocatePool, type PoolSizes } from "../pool/allocate_pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
@@ -76,12 +75,15 @@ export interface RequestedPool {
   /** Types of the keys; undefined: as stored. */
   readonly keys?: KeyTypes | undefined;
   readonly codec: layout.CodecName | undefined;
+  /** One that is smaller is for the caller to see to: the pool is restored as it is. */
   readonly capacityBytes: number | undefined;
+  readonly capacityBytesMax?: number | undefined;
   readonly segmentBytes: number | undefined;
 }
 
 /**
- * Restores the pool in a directory that holds a checkpoint. The capacity may be larger than it was.
+ * Restores the pool in a directory that holds a checkpoint, with the capacity that is requested, if
+ * that is larger than it was.
  *
  * @throws {FormatError} when a file is not of this format, or of a newer one
  * @throws {CorruptionError} when a file is damaged
@@ -124,9 +126,9 @@ export class PoolRestore {
     this.#checkpoint = checkpoint;
     checkCodec(checkpoint.codec, requested.codec);
     checkKeys(checkpoint.keys, requested.keys);
-    const capacityBytes = checkRequested(requested, segmentBytes, segmentCount);
+    const sizes = sizesOf(requested, segmentBytes, segmentCount);
     const view = new DataView(bytes.buffer);
-    this.pool = allocatePool(geometryOf(capacityBytes, segmentBytes), [
+    this.pool = allocatePool(sizes, [
       view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
       view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
     ]);
@@ -172,7 +174,7 @@ export class PoolRestore {
     const replayed = replayFrames(this.pool, this.#files, imagePath, segmentCount, repair);
     // A checkpoint that does not know the segments of a larger capacity would not have them
     // replayed.
-    const hasGrown = this.pool.geometry.segmentCount > segmentCount;
+    const hasGrown = this.pool.segmentLimit > segmentCount;
     this.#recovery = { ...replayed, mustCheckpoint: replayed.mustCheckpoint || hasGrown };
   }
 
@@ -224,31 +226,33 @@ function checkCodec(stored: layout.CodecName, requested: layout.CodecName | unde
   );
 }
 
-function checkRequested(
+/** Sizes of a stored pool as it is restored. */
+function sizesOf(
   requested: RequestedPool,
   segmentBytes: number,
   segmentCount: number,
-): number {
+): PoolSizes {
   if (requested.segmentBytes !== undefined && requested.segmentBytes !== segmentBytes) {
     throw new InvalidOptionError(
       `segmentBytes must be the ${segmentBytes} of the pool at path, or left out, got ${requested.segmentBytes}`,
     );
   }
-  const stored = segmentBytes * segmentCount;
-  if (requested.capacityBytes === undefined) return stored;
-  if (requested.capacityBytes < stored) {
-    throw new InvalidOptionError(
-      `capacity must be at least the ${formatBytes(stored)} of the pool at path, or left out, ` +
-        `got ${formatBytes(requested.capacityBytes)}`,
-    );
+  const { capacityBytes = 0, capacityBytesMax } = requested;
+  // What will be copied to a smaller pool needs no more than it has.
+  if (capacityBytes > 0 && capacityBytes < segmentBytes * segmentCount) {
+    return { segmentBytes, segmentCount, capacityBytesMax: segmentBytes * segmentCount };
   }
-  if (requested.capacityBytes / segmentBytes >= SEGMENT_COUNT_MAX + 1) {
+  if (capacityBytes / segmentBytes >= SEGMENT_COUNT_MAX + 1) {
     throw new InvalidOptionError(
       `capacity must be at most ${SEGMENT_COUNT_MAX} times the ${segmentBytes} bytes of a segment of the pool at path, ` +
-        `got ${formatBytes(requested.capacityBytes)}`,
+        `got ${formatBytes(capacityBytes)}`,
     );
   }
-  return requested.capacityBytes;
+  return {
+    segmentBytes,
+    segmentCount: Math.max(segmentCount, Math.floor(capacityBytes / segmentBytes)),
+    capacityBytesMax,
+  };
 }
 
 function restoreSlots(pool: Pool, checkpoint: Uint8Array<ArrayBuffer>): void {
@@ -293,10 +297,10 @@ function restoreIndex(
 function rebuildFreeSegments(pool: Pool): void {
   const free = new FreeSegments(pool);
   const segments = new SegmentTable(pool);
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     if (segments.state(i as SegmentId) !== SegmentState.FREE) free.remove(i as SegmentId);
   }
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     if (segments.state(i as SegmentId) === SegmentState.SEALED) segments.seal(i as SegmentId);
   }
 }

@@ -42,29 +42,16 @@ import { mergeInPause, mergeLogs } from "../far/log/merged_pause.ts";
 import { breakPause, whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
+import { wantedSegments } from "../pool/segment_growth.ts";
 import { DeferFree, SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { releaseCheckpoints } from "./checkpoint_lock.ts";
 import {
-  CHECKPOINT_CODEC,
   CHECKPOINT_CRC,
   CHECKPOINT_CRC_START,
-  CHECKPOINT_FORMAT,
-  CHECKPOINT_HASH_KEY,
-  CHECKPOINT_IMAGE,
   CHECKPOINT_INDEX_FREE,
   CHECKPOINT_INDEX_FREE_COUNT,
-  CHECKPOINT_INDEX_NEXT,
-  CHECKPOINT_KEY_TYPES,
-  CHECKPOINT_LENGTH,
-  CHECKPOINT_MAGIC,
-  CHECKPOINT_NUMBER,
-  CHECKPOINT_SEGMENT_BYTES,
-  CHECKPOINT_SEGMENT_COUNT,
-  CHECKPOINT_VERSION,
   checkpointParts,
-  CODEC_NUMBERS,
-  type CodecName,
   entryUsedBytes,
   LIVE_UNKNOWN,
   SEGMENT_ENTRY_CRC,
@@ -80,19 +67,11 @@ import {
   SLOT_ENTRY_VERSION_LOW,
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
+import { segmentCountOf, type SnapshotIdentity, writeHeader } from "./checkpoint_header.ts";
 import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
 import { moveLinksForFile } from "./free_bucket_links.ts";
 import { SlotCopy } from "./slot_copy.ts";
-
-/** What a snapshot is called, and what it has to remember beside the pool. */
-export interface SnapshotIdentity {
-  /** Number of the snapshot, one more than its predecessor's. */
-  readonly number: number;
-  /** Number of its image. */
-  readonly image: number;
-  readonly codec: CodecName;
-}
 
 /** What a snapshot came to. */
 export interface SnapshotReport {
@@ -178,7 +157,8 @@ export function captureForReplay(
   identity: SnapshotIdentity,
   onPause: () => void,
 ): { checkpoint: Uint8Array; pauseMs: number } {
-  const { segmentCount } = pool.geometry;
+  // No segment is admitted meanwhile: this agent has the checkpoint lock.
+  const segmentCount = wantedSegments(pool);
   const segments = new Int32Array(segmentCount * SEGMENT_ENTRY_WORDS);
   let pauseStartMs = 0;
   mergeLogs(pool, agent);
@@ -186,7 +166,7 @@ export function captureForReplay(
     pauseStartMs = monotonicMs();
     onPause();
     mergeInPause(pool, agent);
-    captureSegments(pool, segments, 0);
+    captureSegments(pool, segments, 0, segmentCount);
   });
   const pauseMs = monotonicMs() - pauseStartMs;
   const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
@@ -195,7 +175,7 @@ export function captureForReplay(
   whilePaused(pool, agent, () => {});
   const parts = checkpointParts(segmentCount, copy.bucketCount);
   const checkpoint = new Uint8Array(parts.length);
-  writeHeader(pool, identity, checkpoint, copy.bucketCount);
+  writeHeader(pool, identity, checkpoint, segmentCount, copy.bucketCount);
   const words = new Int32Array(checkpoint.buffer);
   words.set(copy.slots, parts.slots / 4);
   words.set(segments, parts.segments / 4);
@@ -216,7 +196,7 @@ export function captureCheckpoint(
   // Pages of the copy are touched before the pause, which then lasts a tenth as long.
   const bucketsExpected = Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12);
   const spare = new Uint8Array(
-    checkpointParts(pool.geometry.segmentCount, bucketsExpected).length,
+    checkpointParts(wantedSegments(pool), bucketsExpected).length,
   ).fill(0xff);
   let pauseStartMs = 0;
   mergeLogs(pool, AGENT_DPM);
@@ -224,47 +204,26 @@ export function captureCheckpoint(
     pauseStartMs = monotonicMs();
     onPause();
     mergeInPause(pool, AGENT_DPM);
-    const length = checkpointParts(
-      pool.geometry.segmentCount,
-      pool.control[INDEX_SPACE_NEXT],
-    ).length;
+    // Now, as the pool may have grown meanwhile: no less than any agent has taken segments of.
+    const segmentCount = wantedSegments(pool);
+    const { length } = checkpointParts(segmentCount, pool.control[INDEX_SPACE_NEXT]);
     const bytes = length <= spare.length ? spare.subarray(0, length) : new Uint8Array(length);
-    captureInto(pool, identity, bytes);
+    captureInto(pool, identity, segmentCount, bytes);
     return bytes;
   });
   return { checkpoint, pauseMs: monotonicMs() - pauseStartMs };
 }
 
-function writeHeader(
+function captureInto(
   pool: Pool,
   identity: SnapshotIdentity,
+  segmentCount: number,
   bytes: Uint8Array,
-  bucketCount: number,
-): DataView {
-  const { segmentCount, segmentBytes } = pool.geometry;
-  bytes.fill(0, 0, checkpointParts(segmentCount, bucketCount).slots);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  bytes.set(new TextEncoder().encode(CHECKPOINT_MAGIC));
-  view.setUint32(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, true);
-  view.setUint32(CHECKPOINT_LENGTH, bytes.length % 2 ** 32, true);
-  view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
-  view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
-  view.setUint32(CHECKPOINT_CODEC, CODEC_NUMBERS[identity.codec], true);
-  view.setUint32(CHECKPOINT_IMAGE, identity.image, true);
-  view.setUint32(CHECKPOINT_KEY_TYPES, pool.keyTypes, true);
-  view.setUint32(CHECKPOINT_SEGMENT_BYTES, segmentBytes, true);
-  view.setUint32(CHECKPOINT_SEGMENT_COUNT, segmentCount, true);
-  view.setInt32(CHECKPOINT_HASH_KEY, pool.hashKey[0], true);
-  view.setInt32(CHECKPOINT_HASH_KEY + 4, pool.hashKey[1], true);
-  view.setUint32(CHECKPOINT_INDEX_NEXT, bucketCount, true);
-  return view;
-}
-
-function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array): void {
+): void {
   const control = pool.control;
   const bucketCount = control[INDEX_SPACE_NEXT];
-  const parts = checkpointParts(pool.geometry.segmentCount, bucketCount);
-  const view = writeHeader(pool, identity, bytes, bucketCount);
+  const parts = checkpointParts(segmentCount, bucketCount);
+  const view = writeHeader(pool, identity, bytes, segmentCount, bucketCount);
   view.setUint32(CHECKPOINT_INDEX_FREE, control[INDEX_SPACE_FREE], true);
   view.setUint32(CHECKPOINT_INDEX_FREE_COUNT, control[INDEX_SPACE_FREE_COUNT], true);
 
@@ -280,7 +239,7 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
     words[to + SLOT_ENTRY_EXPIRING_COUNT] = control[from + SLOT_EXPIRING_COUNT];
     words[to + SLOT_ENTRY_OVERFLOW_COUNT] = control[from + SLOT_OVERFLOW_COUNT];
   }
-  captureSegments(pool, words, parts.segments / 4);
+  captureSegments(pool, words, parts.segments / 4, segmentCount);
   let at = parts.buckets;
   for (const region of pool.handle.index) {
     // What has been handed out has memory, in all regions but the last one up to the end.
@@ -293,10 +252,15 @@ function captureInto(pool: Pool, identity: SnapshotIdentity, bytes: Uint8Array):
 }
 
 /** Copies the segment table into zeroed entries. */
-function captureSegments(pool: Pool, words: Int32Array, first: number): void {
+function captureSegments(
+  pool: Pool,
+  words: Int32Array,
+  first: number,
+  segmentCount: number,
+): void {
   const { control } = pool;
   const segments = new SegmentTable(pool);
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0; i < segmentCount; i++) {
     const segment = i as SegmentId;
     const state = segments.state(segment);
     const to = first + i * SEGMENT_ENTRY_WORDS;
@@ -328,7 +292,7 @@ export function digestSegments(pool: Pool, checkpoint: Uint8Array): number {
   const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
   const { control } = pool;
   let total = 0;
-  forEachUsed(pool, checkpoint, (segment, used, entry) => {
+  forEachUsed(checkpoint, (segment, used, entry) => {
     const at = pool.segmentAt(segment);
     const knownBytes = control[at + SEGMENT_CRC_BYTES];
     const isKnown = knownBytes > 0 && knownBytes <= used;
@@ -356,7 +320,7 @@ export function writeImage(
   let imageBytes = 0;
   fillFile(files, path, (file) => {
     const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
-    forEachUsed(pool, checkpoint, (segment, used, entry) => {
+    forEachUsed(checkpoint, (segment, used, entry) => {
       const address = pool.segmentAddress(segment);
       const start = pool.wordAt(address) * 4;
       let bytes = pool.bytesOf(address).subarray(start, start + used);
@@ -397,13 +361,13 @@ function fillFile(files: FileSystem, path: string, fill: (file: number) => void)
  * their entry.
  */
 function forEachUsed(
-  pool: Pool,
   checkpoint: Uint8Array,
   visit: (segment: SegmentId, used: number, entry: number) => void,
 ): void {
-  const parts = checkpointParts(pool.geometry.segmentCount, 0);
+  const segmentCount = segmentCountOf(checkpoint);
+  const parts = checkpointParts(segmentCount, 0);
   const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
-  for (let segment = 0; segment < pool.geometry.segmentCount; segment++) {
+  for (let segment = 0; segment < segmentCount; segment++) {
     const entry = parts.segments + segment * SEGMENT_ENTRY_WORDS * 4;
     const used = entryUsedBytes(view.getUint32(entry + SEGMENT_ENTRY_USED * 4, true));
     if (used !== 0) visit(segment as SegmentId, used, entry);

@@ -12,7 +12,7 @@
  *                         EVICTION        1 line: segments opened for puts
  *                         CLIENTS         1 line: epoch; 1 line per client; 1 more for its counters
  *                         OWNER TABLE     4096 words, written by the M-node
- *                         GENERATIONS     1 word per segment
+ *                         GENERATIONS     1 word per segment, with those that there may be
  *                         FREE BITS       1 bit per segment
  *                         AGENT BLOCKS    64 KNs, 3 other roles, 64 mergers, 4 cleaners, 10 lines each
  *                         SLOTS           4096 descriptors of 2 lines
@@ -54,7 +54,7 @@ export const HEADER_HASH_KEY_1 = HEADER + 3;
 export const HEADER_KEY_TYPES = HEADER + 4;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
-export const CONTROL_LAYOUT_VERSION = 5;
+export const CONTROL_LAYOUT_VERSION = 6;
 
 /**
  * GATE. 0, or the lease of the agent that pauses the pool, which names it. Swapped by that agent,
@@ -79,10 +79,7 @@ export const NODES_EPOCH = GATE_PAUSED + 5;
 /** Whether the store can be used: one of StoreState in routing/client_registry.ts. */
 export const STORE_STATE = GATE_PAUSED + 6;
 
-/**
- * 1 if something is left that a repair of the pool's books releases. Set by the thread that leaves
- * or finds it, taken by the M-node.
- */
+/** 1 if a repair of the books is to release something; set by any thread, taken by the M-node. */
 export const REPAIR_WANTED = GATE_PAUSED + 7;
 /**
  * Where the pool is thought to be, one of Placement in placement.ts. Constant after creation, like
@@ -97,6 +94,13 @@ export const BACKLOG_BYTES_MAX = GATE_PAUSED + 9;
  */
 export const WHEN_FULL = GATE_PAUSED + 12;
 export const ENTRIES_MAX = GATE_PAUSED + 13;
+/**
+ * Segments that the pool has: its capacity, up to those for which there is address space. And those
+ * that it is to have, as many or more. The second is raised by the host, the first by the agent
+ * that has the checkpoint lock; neither ever falls. See segment_growth.ts.
+ */
+export const SEGMENT_LIMIT = GATE_PAUSED + 14;
+export const SEGMENT_LIMIT_WANTED = GATE_PAUSED + 15;
 /**
  * Keys in the index beside those that agents have added, and 1 while the sum is not to be used.
  * Written by the M-node; see index/key_count.ts.

@@ -25,13 +25,18 @@ export const REGION_UNITS_MASK = 2 ** REGION_UNITS_LOG2 - 1;
 /** Mask that takes a bucket number to its place in the region. */
 export const REGION_BUCKETS_MASK = 2 ** REGION_BUCKETS_LOG2 - 1;
 
-/** The sizes of a pool; immutable, and part of its file format. */
+/**
+ * The sizes of a pool, by which its buffers are laid out; immutable. How many of the segments and
+ * buckets it has at the moment is another matter: see segment_growth.ts.
+ */
 export interface Geometry {
-  /** Bytes of one segment, a power of two. */
+  /** Bytes of one segment, a power of two; part of the file format. */
   readonly segmentBytes: number;
-  /** Number of segments; `segmentCount * segmentBytes` is the pool's capacity. */
+  /**
+   * Most segments that the pool may have: `segmentCount * segmentBytes` is its largest capacity.
+   */
   readonly segmentCount: number;
-  /** Number of index buckets, bucket 0 (unused) included. */
+  /** Most index buckets, bucket 0 (unused) included. */
   readonly bucketCount: number;
   /** Right shift that takes an address to its segment. */
   readonly segmentShift: number;
@@ -53,13 +58,17 @@ export function geometryOf(capacityBytes: number, segmentBytes: number): Geometr
   assert(capacityBytes <= CAPACITY_BYTES_MAX, "capacity");
   const segmentCount = Math.floor(capacityBytes / segmentBytes);
   assert(segmentCount >= SEGMENT_COUNT_MIN && segmentCount <= SEGMENT_COUNT_MAX, "segment count");
-  const indexBytes = Math.max(INDEX_BYTES_MIN, (segmentCount * segmentBytes) / 2);
   return {
     segmentBytes,
     segmentCount,
-    bucketCount: Math.floor(indexBytes / BUCKET_BYTES),
+    bucketCount: bucketCountOf(segmentCount * segmentBytes),
     segmentShift: Math.log2(segmentBytes / ADDRESS_UNIT_BYTES),
   };
+}
+
+/** Buckets that the index of a pool with so many bytes of segments may have. */
+export function bucketCountOf(capacityBytes: number): number {
+  return Math.floor(Math.max(INDEX_BYTES_MIN, capacityBytes / 2) / BUCKET_BYTES);
 }
 
 /** Smallest index: a first bucket for each of the 4096 slots, and as many again to grow into. */

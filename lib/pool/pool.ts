@@ -34,6 +34,8 @@ import {
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
   INDEX_SPACE_NEXT,
+  SEGMENT_LIMIT,
+  SEGMENT_LIMIT_WANTED,
   SEGMENT_WORDS,
   segmentsStart,
   SLOT_WORDS,
@@ -41,6 +43,7 @@ import {
 } from "./control_layout.ts";
 import {
   BUCKET_BYTES,
+  bucketCountOf,
   type Geometry,
   REGION_BUCKETS_LOG2,
   REGION_UNITS_LOG2,
@@ -66,8 +69,6 @@ export interface PoolHandle {
 export class Pool {
   readonly geometry: Geometry;
   #handle: PoolHandle;
-  /** Hashes of what was dropped, in a pool that evicts. */
-  ghosts: Int32Array | undefined;
   /** Control words; see control_layout.ts. */
   readonly control: Int32Array;
   /** Agents' counters: the control words as float64. */
@@ -91,7 +92,6 @@ export class Pool {
 
   private constructor(handle: PoolHandle) {
     this.#handle = handle;
-    this.ghosts = handle.ghosts && new Int32Array(handle.ghosts);
     this.geometry = handle.geometry;
     this.control = new Int32Array(handle.control);
     this.counters = new Float64Array(handle.control);
@@ -112,26 +112,38 @@ export class Pool {
     return this.#handle;
   }
 
-  /** Adds the table of ghosts, before any other thread sees the pool. */
-  addGhosts(words: number): void {
-    const ghosts = new SharedArrayBuffer(words * 4);
-    this.#handle = { ...this.#handle, ghosts };
-    this.ghosts = new Int32Array(ghosts);
+  /** Adds the table of ghosts, which may get longer, before any other thread sees the pool. */
+  addGhosts(words: number, wordsMax: number): void {
+    this.#handle = { ...this.#handle, ghosts: allocateGrowable(words * 4, wordsMax * 4) };
+  }
+
+  /** The table of ghosts of a pool that evicts, as long as it is now. */
+  viewGhosts(): Int32Array {
+    return wordsOfBuffer(this.#handle.ghosts!);
+  }
+
+  /** Makes the table of ghosts longer, if there is one, and memory for it. */
+  growGhosts(words: number): void {
+    const { ghosts } = this.#handle;
+    if (ghosts !== undefined) growTo(ghosts, Math.min(words * 4, ghosts.maxByteLength));
   }
 
   /**
-   * Allocates an empty pool. All segments are free.
+   * Allocates an empty pool. All segments that it has are free.
    *
    * @param geometry its sizes
    * @param hashKey two random 32-bit words
    * @param growthBytes bytes by which index and log grow at least, a power of two and no less than
    *   a bucket
+   * @param segmentLimit segments that it has; there is address space for the others
    */
   static create(
     geometry: Geometry,
     hashKey: readonly [number, number],
     growthBytes: number = GROWTH_BYTES,
+    segmentLimit: number = geometry.segmentCount,
   ): Pool {
+    assert(segmentLimit <= geometry.segmentCount, "there is address space for the segments");
     const { segmentCount, segmentBytes, bucketCount } = geometry;
     const control = new SharedArrayBuffer(Math.ceil(controlWords(segmentCount) / 2) * 8);
     const words = new Int32Array(control);
@@ -140,9 +152,10 @@ export class Pool {
     words[HEADER_HASH_KEY_0] = hashKey[0];
     words[HEADER_HASH_KEY_1] = hashKey[1];
     words[INDEX_SPACE_NEXT] = 1;
-    words[FREE_SEGMENT_COUNT] = segmentCount;
+    words[SEGMENT_LIMIT] = words[SEGMENT_LIMIT_WANTED] = segmentLimit;
+    words[FREE_SEGMENT_COUNT] = segmentLimit;
     const freeBits = freeBitsStart(segmentCount);
-    for (let segment = 0; segment < segmentCount; segment++) {
+    for (let segment = 0; segment < segmentLimit; segment++) {
       words[freeBits + (segment >>> 5)] |= 1 << (segment & 31);
     }
     return new Pool({
@@ -167,6 +180,26 @@ export class Pool {
   /** The random words that key the hash. */
   get hashKey(): readonly [number, number] {
     return [this.control[HEADER_HASH_KEY_0], this.control[HEADER_HASH_KEY_1]];
+  }
+
+  /** Segments that the pool has; see segment_growth.ts. */
+  get segmentLimit(): number {
+    return Atomics.load(this.control, SEGMENT_LIMIT);
+  }
+
+  /** Bytes of those segments. */
+  get capacityBytes(): number {
+    return this.segmentLimit * this.geometry.segmentBytes;
+  }
+
+  /** Bytes of the segments for which there is address space. */
+  get capacityBytesMax(): number {
+    return this.geometry.segmentCount * this.geometry.segmentBytes;
+  }
+
+  /** Buckets that the index of a pool of that capacity may have. */
+  get bucketLimit(): number {
+    return Math.min(this.geometry.bucketCount, bucketCountOf(this.capacityBytes));
   }
 
   /** Bytes of all buffers, as they are counted by a runtime: as far as they have grown. */

@@ -118,7 +118,7 @@ export class SegmentTable {
 
   #segmentsIn(state: number): SegmentId[] {
     const found: SegmentId[] = [];
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       if (this.state(i as SegmentId) === state) found.push(i as SegmentId);
     }
     return found;
@@ -127,7 +127,7 @@ export class SegmentTable {
   /** The segments that an agent appends to, staged values included: its death leaves them. */
   openSegmentsOf(agent: number): SegmentId[] {
     const open: SegmentId[] = [];
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;
       // In this order: an agent that opens a free segment says whose it is before it says that it
       // is open. A free one still names the last.
@@ -181,7 +181,7 @@ export class SegmentTable {
   /** Bytes that the index can reach, in all segments. */
   liveBytesTotal(): number {
     let total = 0;
-    for (let segment = 0; segment < this.#pool.geometry.segmentCount; segment++) {
+    for (let segment = 0, end = this.#pool.segmentLimit; segment < end; segment++) {
       total += this.liveBytes(segment as SegmentId);
     }
     return total;
@@ -395,8 +395,9 @@ export class SegmentTable {
     const control = this.#control;
     this.#free.recount();
     Atomics.store(control, FREE_PENDING_COUNT, this.pendingSegments().length);
+    // Not beyond the limit: segments are free there, and not to be had (segment_growth.ts).
     const holdsBack = Atomics.load(control, GATE_DEFER_FREE) === DeferFree.YES;
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;
       const at = this.#pool.segmentAt(segment);
       const word = Atomics.load(control, at + SEGMENT_STATE);

@@ -31,7 +31,7 @@ export function occupiedBytes(pool: Pool, segments: SegmentTable, segment: Segme
 /** {@linkcode occupiedBytes} of all segments. */
 export function occupiedBytesTotal(pool: Pool, segments: SegmentTable): number {
   let total = 0;
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     total += occupiedBytes(pool, segments, i as SegmentId);
   }
   return total;
@@ -60,7 +60,7 @@ export function largestUnfilled(
 ): SegmentId {
   let largest = NO_SEGMENT;
   let bytes = 0;
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     const segment = i as SegmentId;
     const unfilled = segment === except ? 0 : unfilledBytes(pool, segments, segment);
     if (unfilled <= bytes) continue;

@@ -92,11 +92,9 @@ export class SpaceBudget {
 
   /** Live bytes beyond which new data is refused. */
   get liveBytesMax(): number {
-    return liveBytesMax(
-      this.#pool.geometry.segmentCount,
-      this.#pool.geometry.segmentBytes,
-      Atomics.load(this.#pool.control, GATE_NODE_COUNT),
-    );
+    const { segmentLimit, geometry, control } = this.#pool;
+    const nodeCount = Atomics.load(control, GATE_NODE_COUNT);
+    return liveBytesMax(segmentLimit, geometry.segmentBytes, nodeCount);
   }
 
   /**
@@ -104,9 +102,9 @@ export class SpaceBudget {
    * could exceed the budget: before that, there is nothing to compute.
    */
   get isScarce(): boolean {
-    const { segmentCount } = this.#pool.geometry;
+    const { segmentLimit } = this.#pool;
     const nodeCount = Atomics.load(this.#pool.control, GATE_NODE_COUNT);
-    const scarceCount = Math.ceil(segmentCount * (1 - LIVE_SHARE_MAX)) + PUT_SEGMENT_RESERVE +
+    const scarceCount = Math.ceil(segmentLimit * (1 - LIVE_SHARE_MAX)) + PUT_SEGMENT_RESERVE +
       nodeCount + 1;
     return this.#availableCount < scarceCount;
   }
@@ -118,7 +116,7 @@ export class SpaceBudget {
    */
   get dueCount(): number {
     const nodeCount = Atomics.load(this.#pool.control, GATE_NODE_COUNT);
-    const aheadCount = Math.ceil(this.#pool.geometry.segmentCount * CLEAN_AHEAD_SHARE);
+    const aheadCount = Math.ceil(this.#pool.segmentLimit * CLEAN_AHEAD_SHARE);
     return PUT_SEGMENT_RESERVE + 1 + nodeCount + aheadCount;
   }
 

@@ -16,11 +16,17 @@ export const WhenFull = { REFUSE: 0, EVICT: 1 } as const;
  *
  * @param entriesMax most keys that it may hold; 0 if only its bytes are bounded
  * @param ghostWords words of the table of ghosts, a power of two
+ * @param ghostWordsMax words of it when the pool has all of its segments
  */
-export function evictWhenFull(pool: Pool, entriesMax: number, ghostWords: number): void {
+export function evictWhenFull(
+  pool: Pool,
+  entriesMax: number,
+  ghostWords: number,
+  ghostWordsMax: number = ghostWords,
+): void {
   pool.control[WHEN_FULL] = WhenFull.EVICT;
   pool.control[ENTRIES_MAX] = entriesMax;
-  pool.addGhosts(ghostWords);
+  pool.addGhosts(ghostWords, ghostWordsMax);
 }
 
 /** Whether a pool drops records when it is full. */

@@ -28,13 +28,13 @@ export class WithheldSegments {
   /** The withheld ones, the highest first. */
   readonly segments: SegmentId[] = [];
   readonly #free: FreeSegments;
-  readonly #segmentCount: number;
+  readonly #pool: Pool;
   readonly #reserve: number;
 
   /** Withholds nothing yet. The calling thread holds the checkpoint lock, and keeps it. */
   constructor(pool: Pool) {
     this.#free = new FreeSegments(pool);
-    this.#segmentCount = pool.geometry.segmentCount;
+    this.#pool = pool;
     this.#reserve = new SpaceBudget(pool, new SegmentTable(pool)).dueCount;
   }
 
@@ -44,7 +44,7 @@ export class WithheldSegments {
    * @returns the lowest; the number of all segments if the last one is not free
    */
   withholdTail(): number {
-    for (let segment = this.#segmentCount - 1; segment >= 0; segment--) {
+    for (let segment = this.#pool.segmentLimit - 1; segment >= 0; segment--) {
       if (!this.#free.takeOne(segment as SegmentId, this.#reserve)) return segment + 1;
       this.segments.push(segment as SegmentId);
     }

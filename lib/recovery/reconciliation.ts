@@ -141,7 +141,7 @@ function releaseClaimed(pool: Pool): void {
   for (let agent = 0; agent < AGENT_COUNT; agent++) {
     victims.add(pool.control[pool.agentAt(agent) + AGENT_VICTIM] - 1);
   }
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     const segment = i as SegmentId;
     if (segments.state(segment) !== SegmentState.CLEANING || victims.has(i)) continue;
     segments.seal(segment);
@@ -185,7 +185,7 @@ function recountLive(pool: Pool, { segment, word }: SegmentLife): void {
  */
 function repairReservations({ pool, ringOf }: RepairOptions): void {
   const segments = new SegmentTable(pool);
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     const segment = i as SegmentId;
     const at = pool.segmentAt(segment);
     const isStaging = segments.isStaging(segment);

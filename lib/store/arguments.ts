@@ -7,6 +7,7 @@ import { DecodeError, describe, FarOnlyError, InvalidArgumentError } from "../co
 import { NumberForm } from "../codec/stored_numbers.ts";
 import { isBytes, type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
+import { parseBytes } from "../core/units.ts";
 import { DURABILITY_LEVELS, DurabilityLevel } from "../pool/durability.ts";
 import {
   CELL_KEY_BYTES_MAX,
@@ -368,6 +369,15 @@ export function assertOwnerCount(owners: number, nodes: number): void {
   throw new InvalidArgumentError(
     `owners must be a whole number from 1 to ${nodes}, the number of KNs, got ${describe(owners)}`,
   );
+}
+
+/** The bytes that a store is to grow to. */
+export function capacityOf(capacity: unknown): number {
+  try {
+    return parseBytes("capacity", capacity);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** The path of a backup's directory. */

@@ -63,9 +63,9 @@ const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof A
  * Attaches this thread to a store that another thread of the process has opened.
  *
  * It reads and writes the store directly, like the thread that opened it. Methods that are about
- * the store as a whole (`scale`, `replicate`, `snapshot`, `backup`, `compact`) are refused with a
- * {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when this thread has
- * ended.
+ * the store as a whole (`scale`, `replicate`, `snapshot`, `backup`, `compact`, `grow`) are refused
+ * with a {@linkcode HostOnlyError}. Its place is free again when the store is closed here, or when
+ * this thread has ended.
  *
  * @typeParam V the type of the values, and
  * @typeParam K that of the keys, which a handle has that `share()` has returned
@@ -194,6 +194,10 @@ class AttachedMaintenance<V> implements StoreMaintenance {
 
   compact(): Promise<never> {
     return refuse("compact");
+  }
+
+  grow(): Promise<never> {
+    return refuse("grow");
   }
 
   sync(): Promise<void> {

@@ -20,16 +20,21 @@ import { evictWhenFull } from "../pool/when_full.ts";
  * @throws {InvalidOptionError} when it has too few segments for that
  */
 export function makeCache(pool: Pool, entriesMax: number): void {
-  const { segmentCount, segmentBytes } = pool.geometry;
-  if (segmentCount < EVICTING_SEGMENTS_MIN) {
+  const { segmentLimit } = pool;
+  if (segmentLimit < EVICTING_SEGMENTS_MIN) {
     throw new InvalidOptionError(
       `whenFull must be "refuse" for a pool of fewer than ${EVICTING_SEGMENTS_MIN} segments, ` +
-        `got "evict" for ${segmentCount}`,
+        `got "evict" for ${segmentLimit}`,
     );
   }
-  evictWhenFull(pool, entriesMax, ghostWords(segmentCount * segmentBytes));
+  evictWhenFull(
+    pool,
+    entriesMax,
+    ghostWords(pool.capacityBytes),
+    ghostWords(pool.capacityBytesMax),
+  );
   const segments = new SegmentTable(pool);
-  for (let i = 0; i < segmentCount; i++) {
+  for (let i = 0; i < segmentLimit; i++) {
     const segment = i as SegmentId;
     if (segments.state(segment) === SegmentState.FREE) continue;
     // Who has written it is not known any more. What was restored has survived, as what is in main.

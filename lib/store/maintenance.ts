@@ -35,6 +35,7 @@ import { IMAGE_NUMBER_WORD } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { setStoreState, StoreState } from "../routing/client_registry.ts";
 import { type CompactReport, compactStore } from "./compaction.ts";
+import { growPool } from "./growth.ts";
 
 /**
  * What is done to a whole store, or refused. What waits behind something else does not begin when
@@ -51,6 +52,8 @@ export interface StoreMaintenance {
   backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport>;
   /** Gives back what the store does not need any more. */
   compact(): Promise<CompactReport>;
+  /** Gives the store a larger capacity; resolves to that. */
+  grow(capacityBytes: number): Promise<number>;
   /** Syncs what has been logged. */
   sync(): Promise<void>;
   /**
@@ -185,6 +188,20 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
       ? COMPACT_INTERVAL_MS
       : Math.min(2 * this.#compactIntervalMs, COMPACT_INTERVAL_MS_MAX);
     this.#compactAfterMs = monotonicMs() + this.#compactIntervalMs;
+  }
+
+  /**
+   * Raises the capacity, in whole segments, and resolves to it.
+   *
+   * @throws {InvalidArgumentError} when that is less than it is, or more than address space is
+   *   reserved for
+   */
+  grow(capacityBytes: number): Promise<number> {
+    return this.#exclusively(async () => {
+      if (this.#hasLostDurability) throw this.#notDurable();
+      await growPool(this.#parts.pool, capacityBytes, () => this.#parts.dpm.admitWanted());
+      return this.#parts.pool.capacityBytes;
+    });
   }
 
   #compact(write: (() => Promise<unknown>) | undefined): Promise<CompactReport> {

@@ -36,11 +36,6 @@ import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { OperationParts, StoreParts } from "./store_parts.ts";
 import { StoreStatistics } from "./store_statistics.ts";
 
-/**
- * Bytes logged after which a checkpoint is due, unless the capacity is small: what recovery has to
- * replay at most.
- */
-const CHECKPOINT_BYTES_DEFAULT = 256 * 1024 * 1024;
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
 
@@ -183,13 +178,13 @@ async function startStore<V, K extends Key>(
 ): Promise<Store<V, K>> {
   const { pool, number, path, lock, recovery, log } = opened;
   const { autoscale } = resolved;
-  assertNodesFit("nodes", resolved.nodes, pool.geometry.segmentCount);
+  assertNodesFit("nodes", resolved.nodes, pool.segmentLimit);
   if (autoscale !== undefined) {
-    assertNodesFit("autoscale.max", autoscale.settings.max, pool.geometry.segmentCount);
+    assertNodesFit("autoscale.max", autoscale.settings.max, pool.segmentLimit);
   }
   pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
   const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
-  const capacityBytes = pool.geometry.segmentCount * pool.geometry.segmentBytes;
+  const { capacityBytes } = pool;
   if (resolved.evictedEntriesMax !== undefined) makeCache(pool, resolved.evictedEntriesMax);
   const { far } = resolved;
   if (far !== undefined) {
@@ -201,8 +196,7 @@ async function startStore<V, K extends Key>(
     threadCount: dpmThreads,
     prefault,
     log: log?.place,
-    checkpointBytes: resolved.checkpointBytes ??
-      Math.min(CHECKPOINT_BYTES_DEFAULT, capacityBytes / 4),
+    checkpointBytes: resolved.checkpointBytes,
     onCleaningFailed: () => nodes.endCleaning(),
     loadTasks,
   });

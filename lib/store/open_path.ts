@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { InvalidOptionError } from "../core/errors.ts";
+import { collectGone } from "../client/garbage_meter.ts";
+import { InvalidOptionError, PathError } from "../core/errors.ts";
+import { garbageCollector } from "../core/garbage_collector.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import type { FileSystem } from "../persistence/file_system.ts";
 import type { RecoveryReport, ReplayReport } from "../persistence/frame_replay.ts";
@@ -12,11 +14,10 @@ import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { DURABILITY_LEVELS, DurabilityFailure, loseDurability } from "../pool/durability.ts";
 import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
-import { geometryOf } from "../pool/geometry.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import { codecName } from "./client_parts.ts";
-import { nodeCountMax, sizesOf } from "./pool_sizes.ts";
+import { nodeCountMax, segmentCountFor, sizesOf } from "./pool_sizes.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 
 /** Threads that restore a large pool, at most. */
@@ -35,20 +36,26 @@ export interface OpenedPool {
 }
 
 /** The options that a pool depends on. */
-export type PoolOptions = Pick<
-  ResolvedOptions<unknown>,
-  | "nodes"
-  | "capacityBytes"
-  | "segmentBytes"
-  | "evictedEntriesMax"
-  | "codec"
-  | "keys"
-  | "durability"
-  | "repair"
-  | "onProgress"
-  | "processorCount"
-  | "workers"
->;
+export type PoolOptions =
+  & Pick<
+    ResolvedOptions<unknown>,
+    | "nodes"
+    | "capacityBytes"
+    | "capacityBytesMax"
+    | "segmentBytes"
+    | "evictedEntriesMax"
+    | "codec"
+    | "keys"
+    | "durability"
+    | "repair"
+    | "onProgress"
+    | "processorCount"
+    | "workers"
+  >
+  & {
+    /** Which KNs there may be later, if that is decided by itself. */
+    readonly autoscale?: { readonly settings: { readonly max: number } } | undefined;
+  };
 
 /**
  * Creates an empty pool.
@@ -57,16 +64,19 @@ export type PoolOptions = Pick<
  */
 export function createPool(options: PoolOptions): Pool {
   const { capacityBytes, segmentBytes } = sizesOf(options);
-  const geometry = geometryOf(capacityBytes, segmentBytes);
-  assertNodesFit("nodes", options.nodes, geometry.segmentCount);
+  const { capacityBytesMax } = options;
+  const segmentCount = Math.floor(capacityBytes / segmentBytes);
+  assertNodesFit("nodes", options.nodes, segmentCount);
   const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
-  const pool = allocatePool(geometry, [key0!, key1!]);
+  const sizes = { segmentBytes, segmentCount, capacityBytesMax };
+  const pool = allocatePool(sizes, [key0!, key1!]);
   pool.control[HEADER_KEY_TYPES] = KEY_TYPE_NUMBERS[options.keys];
   return pool;
 }
 
 /**
- * Restores the pool at a path, or creates one there. The modules for files and checksums are loaded
+ * Restores the pool at a path, or creates one there. If less capacity is wanted than it has, it is
+ * copied into a smaller one. The modules for files and checksums are loaded
  * on demand: they take 10 MiB, which a store without a path need not spend.
  *
  * @param lockOptions where the path is, and for tests how it is locked
@@ -126,9 +136,12 @@ async function readPool(
     });
     restored = restore.finish();
   }
+  const recovery = restored && reportOf(restored.recovery);
+  if (restored !== undefined && isLessWanted(options, restored.pool)) {
+    restored = await makeSmallerPool(restored, files, lock, options);
+  }
   const pool = restored?.pool ?? fresh!;
   const number = restored?.number ?? 0;
-  const recovery = restored && reportOf(restored.recovery);
   if (!isLogged) return { pool, number, recovery, log: undefined };
   // Nothing may be written without a lock file; what is there can be read.
   if (lock.fault !== undefined) loseDurability(pool, DurabilityFailure.CHECKPOINT, lock.fault);
@@ -137,6 +150,39 @@ async function readPool(
   const place = { directory: path, codec, held: lock.held };
   const log = startLog(pool, place, level, restored, files);
   return { pool, number, recovery, log };
+}
+
+/** Whether a pool is to have less capacity than it has. */
+function isLessWanted({ capacityBytes }: PoolOptions, { geometry, segmentLimit }: Pool): boolean {
+  return capacityBytes !== undefined &&
+    Math.floor(capacityBytes / geometry.segmentBytes) < segmentLimit;
+}
+
+async function makeSmallerPool(
+  restored: RestoredPool,
+  files: FileSystem,
+  lock: PoolLock,
+  options: PoolOptions,
+): Promise<RestoredPool> {
+  const { makeSmaller } = await import("../persistence/smaller_pool.ts");
+  const { capacityBytes, capacityBytesMax, nodes, durability } = options;
+  if (durability !== "memory" && lock.fault !== undefined) {
+    throw new PathError(
+      "path must be where files can be written when its pool is to have less capacity, " +
+        `got ${lock.held.path}`,
+      { cause: lock.fault },
+    );
+  }
+  const smaller = makeSmaller(restored, {
+    capacityBytes: capacityBytes!,
+    capacityBytesMax,
+    nodes,
+    segmentCountMin: segmentCountFor(Math.max(nodes, options.autoscale?.settings.max ?? 0)),
+    evicts: options.evictedEntriesMax !== undefined,
+    target: durability === "memory" ? undefined : { files, directory: lock.held.path },
+  });
+  collectGone(restored.pool.sharedBytes, garbageCollector);
+  return smaller;
 }
 
 /** What an application is told of a replay. */

@@ -46,10 +46,18 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   clients?: number | undefined;
   /**
    * Bytes of the log, which holds keys, values and 28 bytes per record. Pages are committed on
-   * first use.
+   * first use. A pool at `path` may be given more than it has, or less if what is in it fits: then
+   * it is copied while it is opened. With `whenFull: "evict"` what does not fit is dropped.
    * @default "1GiB", or the capacity of the pool at `path`
    */
   capacity?: Bytes | undefined;
+  /**
+   * Bytes to which `grow` may raise the capacity, up to 32 GiB and 65534 segments: so much address
+   * space is reserved, and half of it again for the index.
+   * @default 4 times the capacity; the capacity where shared buffers cannot grow, or the process
+   *   may not have as much address space
+   */
+  capacityMax?: Bytes | undefined;
   /**
    * Bytes of one segment of the log, a power of two from 4 KiB to 1 GiB; the largest value must fit
    * into one, together with its key.

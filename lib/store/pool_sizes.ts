@@ -66,6 +66,11 @@ export function nodeCountMax(segmentCount: number): number {
   return Math.min(NODE_COUNT_MAX, segmentCount - PUT_SEGMENT_RESERVE - 2);
 }
 
+/** Fewest segments of a pool that can serve so many KNs. */
+export function segmentCountFor(nodes: number): number {
+  return nodes + PUT_SEGMENT_RESERVE + 2;
+}
+
 function defaultSegmentBytes(capacityBytes: number, countLow: number): number {
   const low = Math.min(SEGMENT_BYTES_LOW, powerBelow(capacityBytes / countLow));
   const bytes = Math.max(low, powerBelow(capacityBytes / SEGMENT_COUNT_AIM), SEGMENT_BYTES_MIN);

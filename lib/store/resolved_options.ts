@@ -40,6 +40,8 @@ export interface ResolvedOptions<V> {
   readonly clients: number;
   /** Undefined unless given: a pool at `path` has a capacity of its own. */
   readonly capacityBytes: number | undefined;
+  /** Undefined unless given. */
+  readonly capacityBytesMax: number | undefined;
   readonly segmentBytes: number | undefined;
   /** Most keys of a pool that evicts, 0 for any number; undefined if it refuses. */
   readonly evictedEntriesMax: number | undefined;
@@ -109,6 +111,7 @@ const KNOWN = new Set<string>(
     "statistics",
     "clients",
     "capacity",
+    "capacityMax",
     "segmentBytes",
     "whenFull",
     "maxEntries",
@@ -190,6 +193,9 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
   const capacityBytes = options.capacity === undefined
     ? undefined
     : bytesWithin("capacity", options.capacity, CAPACITY_BYTES_MIN, CAPACITY_BYTES_MAX);
+  const capacityBytesMax = options.capacityMax === undefined
+    ? undefined
+    : bytesWithin("capacityMax", options.capacityMax, CAPACITY_BYTES_MIN, CAPACITY_BYTES_MAX);
   const segmentBytes = options.segmentBytes === undefined
     ? undefined
     : powerOfTwo("segmentBytes", options.segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
@@ -201,6 +207,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     statistics: booleanOf("statistics", statistics),
     clients: wholeNumber("clients", clients, 1, CLIENT_COUNT_MAX),
     capacityBytes,
+    capacityBytesMax,
     segmentBytes,
     evictedEntriesMax: evictionOf(options),
     codec,

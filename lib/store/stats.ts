@@ -174,6 +174,8 @@ export interface StoreStats {
   readonly count: number;
   /** Bytes of the log in all segments. */
   readonly capacityBytes: number;
+  /** Bytes to which `grow` can raise that. */
+  readonly capacityBytesMax: number;
   /** Bytes of records that can be read. */
   readonly liveBytes: number;
   /**
@@ -289,7 +291,7 @@ export function gatherStats(
   const segments = new SegmentTable(pool);
   const states = [0, 0, 0, 0, 0];
   let usedBytes = 0;
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     const state = segments.state(i as SegmentId);
     states[state] = (states[state] ?? 0) + 1;
     if (state !== SegmentState.FREE) usedBytes += segments.usedBytes(i as SegmentId);
@@ -304,7 +306,8 @@ export function gatherStats(
   const total = (counter: number) =>
     [dpm, ...counters].reduce((sum, agent) => sum + agent.get(counter), 0);
   return {
-    capacityBytes: pool.geometry.segmentCount * pool.geometry.segmentBytes,
+    capacityBytes: pool.capacityBytes,
+    capacityBytesMax: pool.capacityBytesMax,
     liveBytes: segments.liveBytesTotal(),
     liveBytesMax: new SpaceBudget(pool, segments).liveBytesMax,
     usedBytes,

@@ -8,12 +8,19 @@ import { collectGone } from "../client/garbage_meter.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
+import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
-import { assertNodeCount, assertOwnerCount, backupPathOf, encodeReplicable } from "./arguments.ts";
+import {
+  assertNodeCount,
+  assertOwnerCount,
+  backupPathOf,
+  capacityOf,
+  encodeReplicable,
+} from "./arguments.ts";
 import {
   assertEventType,
   type StoreEventDetails,
@@ -128,7 +135,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   scale(nodes: number, options?: AbortOptions): Promise<ScaleReport> {
     return abortable(options, async () => {
       const maintenance = this.#maintain();
-      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.geometry.segmentCount);
+      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.segmentLimit);
       return await maintenance.scale(nodes, options?.signal);
     });
   }
@@ -223,6 +230,37 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    */
   async compact(): Promise<CompactReport> {
     return await this.#maintain().compact();
+  }
+
+  /**
+   * Gives the store a larger capacity, while operations go on: puts for which there was no space
+   * find it when this resolves. The next opening without `capacity` has it as well; with the
+   * durability `"memory"` if a snapshot has been written by then.
+   *
+   * What it may grow to is `stats().capacityBytesMax`, for which address space was reserved when
+   * the store was opened: see the option `capacityMax`. A store gets smaller by being opened with
+   * less `capacity`.
+   *
+   * @param capacity what the store is to have in all; rounded down to whole segments
+   * @returns the new capacity in bytes
+   * @throws {InvalidArgumentError} when it is no size, less than the store has, or more than it may
+   *   grow to
+   * @throws {HostOnlyError} in a thread that has attached
+   * @throws {SnapshotError} when a file operation fails
+   * @throws {DurabilityError} when durability is lost
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<string>({ capacity: "64MiB" });
+   * store.addEventListener("poolnearlyfull", () => void store.grow("128MiB"));
+   * console.log(await store.grow("96MiB")); // 100663296
+   * ```
+   */
+  async grow(capacity: Bytes): Promise<number> {
+    const maintenance = this.#maintain();
+    return await maintenance.grow(capacityOf(capacity));
   }
 
   /**

@@ -45,6 +45,7 @@ const START = SEED % CODES.length;
 const OPTIONS: PoolOptions = {
   nodes: 1,
   capacityBytes: undefined,
+  capacityBytesMax: undefined,
   segmentBytes: undefined,
   evictedEntriesMax: undefined,
   codec: "binary",

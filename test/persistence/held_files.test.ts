@@ -23,6 +23,7 @@ import { temporaryPath } from "../support/temporary.ts";
 const OPTIONS: PoolOptions = {
   nodes: 1,
   capacityBytes: 64 * 1024,
+  capacityBytesMax: undefined,
   segmentBytes: 4096,
   evictedEntriesMax: undefined,
   codec: "binary",

@@ -151,4 +151,27 @@ test("a capacity beyond what the process can address is refused", () => {
   }
 });
 
+test("a process that can address little reserves less than others, unless it is asked for", () => {
+  const Original = globalThis.SharedArrayBuffer;
+  globalThis.SharedArrayBuffer = class extends Original {
+    constructor(length: number, options?: { readonly maxByteLength?: number }) {
+      if ((options?.maxByteLength ?? 0) > 2 ** 29) throw new RangeError("planted");
+      super(length, options);
+    }
+  } as typeof SharedArrayBuffer;
+  try {
+    const sizes = { segmentBytes: 2 ** 20, segmentCount: 256 };
+    assert.is(allocatePool(sizes, [1, 2]).capacityBytesMax, 2 ** 28);
+    assertThrows(() => allocatePool({ ...sizes, capacityBytesMax: 2 ** 30 }, [1, 2]), {
+      type: InvalidOptionError,
+      code: "DINOMO_INVALID_OPTION",
+      says: /^capacityMax must be one for which this process can reserve .* got 1 GiB: planted/,
+    });
+    globalThis.SharedArrayBuffer = Original;
+    assert.is(allocatePool(sizes, [1, 2]).capacityBytesMax, 2 ** 30);
+  } finally {
+    globalThis.SharedArrayBuffer = Original;
+  }
+});
+
 test.run();

@@ -10,6 +10,7 @@
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { SEGMENT_COUNT_MIN } from "../../lib/core/limits.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { DurableWorld, keptAtPowerLoss } from "../support/durable_world.ts";
@@ -19,11 +20,12 @@ import { forEachSeed } from "../support/sim_seeds.ts";
 const SEED_COUNT = Number(process.env["DINOMO_POWER_SEEDS"] ?? 150);
 const IS_REPLAY = (process.env["DINOMO_SEED"] ?? "") !== "";
 const SYNC_SEED_COUNT = 12;
+const GROWING_SEED_COUNT = 12;
 const GENERATION_COUNT = 5;
 const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
 
 /** What has happened in all worlds, so that a test that tests nothing is noticed. */
-const seen = { generations: 0, endedOpenings: 0, checkpoints: 0 };
+const seen = { generations: 0, endedOpenings: 0, checkpoints: 0, segmentsGrown: 0 };
 
 /** Calls, and how many of them, at which a checkpoint is neither there nor not. */
 const MOMENTS: readonly [string, number][] = [
@@ -65,9 +67,14 @@ function openAgain(world: DurableWorld, mayLosePower: boolean): boolean {
 }
 
 /** Lets a store live and end several times. */
-function runGenerations(seed: number, endings: readonly Ending[], honoursSync = true): void {
+function runGenerations(
+  seed: number,
+  endings: readonly Ending[],
+  honoursSync = true,
+  grows = false,
+): void {
   const level = LEVELS[seed % 2]!;
-  const world = new DurableWorld({ seed, level });
+  const world = new DurableWorld({ seed, level, grows });
   world.disk.honoursSync = honoursSync;
   const mayLosePower = endings.includes("power");
   openAgain(world, mayLosePower);
@@ -82,7 +89,16 @@ function runGenerations(seed: number, endings: readonly Ending[], honoursSync = 
   world.drain();
   world.checkVisible();
   seen.checkpoints += world.checkpointCount;
+  if (grows) seen.segmentsGrown += world.segmentsSeen - SEGMENT_COUNT_MIN;
 }
+
+test("power goes, or the process is killed, at any call of a store that grows", () => {
+  forEachSeed(
+    GROWING_SEED_COUNT,
+    (seed) => runGenerations(seed, ["power", "kill", "close"], true, true),
+  );
+  assert.ok(IS_REPLAY || seen.segmentsGrown > 0, `${seen.segmentsGrown} segments`);
+});
 
 test("power goes at any call, in several lives of a store", () => {
   forEachSeed(

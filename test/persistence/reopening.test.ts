@@ -217,7 +217,10 @@ test("options that contradict the pool are refused, and leave it as it is", asyn
   await writeDataset(store, 100);
   await store.close();
   const contradictions: readonly [OpenOptions<unknown, "mixed">, RegExp][] = [
-    [{ capacity: "512KiB" }, /^capacity must be at least the 1 MiB of the pool at path/],
+    [
+      { capacity: "64KiB" },
+      /^capacity must be at least 131072 bytes \(128 KiB\), which the pool at path needs/,
+    ],
     [{ segmentBytes: "32KiB" }, /^segmentBytes must be the 16384 of the pool at path/],
     [{ capacity: "32GiB" }, /^capacity must /],
     [{ codec: "json" }, /^codec must be .*msgpack/],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SEGMENT_COUNT_MIN } from "../../lib/core/limits.ts";
 import { Client } from "../../lib/client/client.ts";
 import type { ClientWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
@@ -29,6 +30,7 @@ import {
 import { DurabilityLevel, isLogged } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
+import { wantSegments } from "../../lib/pool/segment_growth.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
@@ -59,6 +61,8 @@ export interface DurableOptions {
   readonly livesPerSync?: number;
   /** Whether the pool drops records: whenever the cleaner works. @default false */
   readonly evicts?: boolean;
+  /** Whether the pool begins with few segments, and gets more of them now and then. @default false */
+  readonly grows?: boolean;
 }
 
 /** What every call throws once the process is to end. */
@@ -112,6 +116,9 @@ export class DurableWorld implements ClientWaiter {
   readonly #intrudes: boolean;
   readonly #livesPerSync: number;
   readonly #evicts: boolean;
+  readonly #grows: boolean;
+  /** Segments that the pool had when they were last looked at: it never has fewer again. */
+  segmentsSeen = 0;
   /** Bytes of every value, so that frames begin where others did before; 0 for many sizes. */
   readonly #valueBytesFixed: number;
   readonly #clock = (): number => this.nowMs;
@@ -134,6 +141,7 @@ export class DurableWorld implements ClientWaiter {
   constructor(options: DurableOptions) {
     this.random = new Random(options.seed);
     this.#evicts = options.evicts ?? false;
+    this.#grows = options.grows ?? false;
     this.models = KEYS.map((key) => new DurableKey(key, this.#evicts));
     this.disk = options.disk ?? new MemoryDisk();
     this.level = options.level;
@@ -177,7 +185,14 @@ export class DurableWorld implements ClientWaiter {
       const geometry = geometryOf(this.#segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
       const bucketCount = this.#bucketCount ?? geometry.bucketCount;
       const sizes = { ...geometry, bucketCount };
-      this.#start(restored?.pool ?? Pool.create(sizes, HASH_KEY), restored);
+      const count = this.#grows ? SEGMENT_COUNT_MIN : sizes.segmentCount;
+      const pool = restored?.pool ?? Pool.create(sizes, HASH_KEY, undefined, count);
+      const { segmentLimit } = pool;
+      require(
+        segmentLimit >= this.segmentsSeen,
+        `${segmentLimit} segments of ${this.segmentsSeen}`,
+      );
+      this.#start(pool, restored);
     } catch (error) {
       if (this.isDown) return false;
       throw error;
@@ -449,7 +464,12 @@ export class DurableWorld implements ClientWaiter {
   }
 
   #checkpoint(): void {
+    if (this.#grows && this.random.below(2) === 0) {
+      const count = this.pool.segmentLimit + this.random.between(1, 3);
+      wantSegments(this.pool, Math.min(count, this.#segmentCount));
+    }
     this.checkpoint();
+    this.segmentsSeen = this.pool.segmentLimit;
   }
 
   #raiseFloors(): void {

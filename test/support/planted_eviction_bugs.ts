@@ -102,7 +102,7 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     name: "the ghosts are never asked",
     breaks: "the policy",
     file: "lib/eviction/ghosts.ts",
-    edits: [["this.#table.take(hash, this.#units) ? REMEMBERED_COUNT : 0;", "hash * 0;"]],
+    edits: [["this.#seen.take(hash, this.#units) ? REMEMBERED_COUNT : 0;", "hash * 0;"]],
     caughtBy: [EVICTION],
   },
   {

@@ -15,8 +15,117 @@ const COMPACTION = "test/unit/compaction.test.ts";
 const SHARED_CLEANERS = "test/unit/shared_cleaners.test.ts";
 const IN_MEMORY = "test/simulation/failovers_in_memory.test.ts";
 
+const GROWTH = "lib/pool/segment_growth.ts";
+const COPY = "lib/persistence/pool_copy.ts";
+const SEGMENT_GROWTH = "test/unit/segment_growth.test.ts";
+const POOL_COPY = "test/unit/pool_copy.test.ts";
+
 /** Bugs of cleaning and its space. */
 export const SPACE_BUGS: readonly PlantedBug[] = [
+  {
+    name: "segments join the free ones before the limit is raised",
+    breaks: "nothing is ever at or beyond the limit",
+    file: GROWTH,
+    edits: [
+      ["Atomics.store(control, SEGMENT_LIMIT, count);", ""],
+      [
+        "segment < count; segment++) free.add(",
+        "segment < count; Atomics.store(control, SEGMENT_LIMIT, ++segment)) free.add(",
+      ],
+    ],
+    caughtBy: [SEGMENT_GROWTH],
+  },
+  {
+    name: "segments are admitted before a checkpoint that names them is in its place",
+    breaks: "I3",
+    file: "lib/persistence/checkpointer.ts",
+    edits: [
+      ["admitSegments(this.#pool, segmentCountOf(checkpoint));", ""],
+      [
+        "sealCheckpoint(checkpoint); try {",
+        "sealCheckpoint(checkpoint); admitSegments(this.#pool, segmentCountOf(checkpoint)); try {",
+      ],
+    ],
+    caughtBy: [SEGMENT_GROWTH],
+    inTest: "killed",
+  },
+  {
+    name: "a snapshot names the segments that there were before its pause",
+    breaks: "I3",
+    file: "lib/persistence/snapshot_writer.ts",
+    edits: [
+      ["const bucketsExpected =", "const wanted = wantedSegments(pool); const bucketsExpected ="],
+      [
+        "const segmentCount = wantedSegments(pool); const { length }",
+        "const segmentCount = wanted; const { length }",
+      ],
+    ],
+    caughtBy: [SEGMENT_GROWTH],
+    inTest: "snapshot",
+  },
+  {
+    name: "a repair admits segments",
+    breaks: "nothing is ever at or beyond the limit",
+    file: "lib/pool/segment_table.ts",
+    edits: [[
+      "=== DeferFree.YES; for (let i = 0, end = this.#pool.segmentLimit;",
+      "=== DeferFree.YES; for (let i = 0, end = this.#pool.geometry.segmentCount;",
+    ]],
+    caughtBy: [SEGMENT_GROWTH],
+    inTest: "dies in a growth",
+  },
+  {
+    name: "what a pool admits stays as it was before it has grown",
+    breaks: "the rule of space_budget.ts",
+    file: "lib/pool/space_budget.ts",
+    edits: [[
+      "const { segmentLimit, geometry, control } = this.#pool;",
+      'const { geometry, control } = this.#pool; const segmentLimit = this["seen"] ??= this.#pool.segmentLimit;',
+    ]],
+    caughtBy: [SEGMENT_GROWTH],
+  },
+  {
+    name: "the index of a pool stays as large as it was",
+    breaks: "the index has room for what is admitted",
+    file: "lib/index/index_space.ts",
+    edits: [[
+      "const countMax = this.#pool.bucketLimit - reservedCount;",
+      'const countMax = (this["seen"] ??= this.#pool.bucketLimit) - reservedCount;',
+    ]],
+    caughtBy: [SEGMENT_GROWTH],
+  },
+  {
+    name: "a smaller pool forgets the versions of its slots",
+    breaks: "I9",
+    file: COPY,
+    edits: [["to.control[toAt + word] = from.control[fromAt + word];", ""]],
+    caughtBy: [POOL_COPY],
+  },
+  {
+    name: "a record is copied that the index does not hold",
+    breaks: "a record is live if the index holds exactly its address",
+    file: COPY,
+    edits: [["|| !table.findAddress(slotAt, hash, address)) continue;", ") continue;"]],
+    caughtBy: [POOL_COPY],
+  },
+  {
+    name: "data is copied into a pool that is too small for it",
+    breaks: "a copy that has begun is finished",
+    file: "lib/persistence/smaller_pool.ts",
+    edits: [["if (count < countNeeded) throw", "if (false) throw"]],
+    caughtBy: [POOL_COPY],
+  },
+  {
+    name: "the old image is removed before the smaller pool is in its place",
+    breaks: "I3",
+    file: "lib/persistence/snapshot_writer.ts",
+    edits: [[
+      "sealCheckpoint(checkpoint); writeCheckpoint(files, directory, checkpoint); removeOther",
+      "sealCheckpoint(checkpoint); removeOtherImages(files, directory, number); writeCheckpoint(files, directory, checkpoint); removeOther",
+    ]],
+    caughtBy: [POOL_COPY],
+    inTest: "killed",
+  },
   {
     name: "two threads clean as one cleaner",
     breaks: "a victim has one cleaner",

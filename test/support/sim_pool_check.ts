@@ -238,7 +238,12 @@ class PoolCheck {
       const live = control[at + SEGMENT_LIVE_BYTES];
       const found = this.#liveBytes[id]!;
       const isFree = state === SegmentState.FREE;
-      require(free.has(id) === isFree, `segment ${id}: free segments are in the set of them`);
+      const isThere = id < this.#pool.segmentLimit;
+      require(isFree || isThere, `segment ${id}: nothing is beyond the limit`);
+      require(
+        free.has(id) === (isFree && isThere),
+        `segment ${id}: free segments are in the set of them`,
+      );
       if (isFree || state === SegmentState.FREE_PENDING) {
         require(
           found === 0,

@@ -110,6 +110,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/outcomes/", 1],
   ["test/property/store_model.test.ts", 1],
   ["test/api/aborting.test.ts", 1],
+  ["test/api/capacity.test.ts", 1],
   ["test/api/consistent_reads.test.ts", 1],
   ["test/api/cycles.test.ts", 1],
   ["test/api/evicting.test.ts", 1],

@@ -62,9 +62,9 @@ const LOOK_VALID_FOR = 32;
 
 /** Buckets that no table is doubled into. */
 export function reservedBuckets(pool: Pool): number {
-  const { bucketCount } = pool.geometry;
-  const few = Math.min(RESERVED_MIN, Math.floor(bucketCount / 2));
-  return Math.max(few, Math.floor(bucketCount * RESERVED_SHARE));
+  const { bucketLimit } = pool;
+  const few = Math.min(RESERVED_MIN, Math.floor(bucketLimit / 2));
+  return Math.max(few, Math.floor(bucketLimit * RESERVED_SHARE));
 }
 
 /** One KN's view of what may be promised. */
@@ -171,8 +171,8 @@ export class FarBudget {
 
   /** Buckets that only insertions take. */
   #sureBuckets(): number {
-    const { control, geometry } = this.#pool;
-    const untouched = geometry.bucketCount - Atomics.load(control, INDEX_SPACE_NEXT);
+    const { control, bucketLimit } = this.#pool;
+    const untouched = bucketLimit - Atomics.load(control, INDEX_SPACE_NEXT);
     return Math.min(untouched, reservedBuckets(this.#pool)) +
       Atomics.load(control, INDEX_SPACE_FREE_COUNT);
   }
@@ -182,7 +182,7 @@ export class FarBudget {
 export function unmergedBytes(pool: Pool, segments: SegmentTable): number {
   const { control } = pool;
   let bytes = 0;
-  for (let i = 0; i < pool.geometry.segmentCount; i++) {
+  for (let i = 0, end = pool.segmentLimit; i < end; i++) {
     const segment = i as SegmentId;
     const at = pool.segmentAt(segment);
     if (control[at + SEGMENT_LOG_NUMBER] === 0) continue;

@@ -218,7 +218,7 @@ export class LogMerger {
   #firstWithRest(numberMax: number): SegmentId {
     let first = NO_SEGMENT;
     let firstNumber = numberMax;
-    for (let i = 0; i < this.#pool.geometry.segmentCount; i++) {
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
       const segment = i as SegmentId;
       if (!this.#isOfLog(segment)) continue;
       const number = this.#numberOf(segment);
