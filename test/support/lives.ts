@@ -29,7 +29,9 @@ const CHANGES_PER_RESTART = 3;
 const CHANGES_PER_LOOK = 10;
 /** The same where the pool evicts: many, as it has to be filled. */
 const EVICTING_CHANGES_FACTOR = 20;
-const EVICTING_CHANGES_PER_KILL_MAX = 400;
+const EVICTING_CHANGES_PER_KILL_MAX = 150;
+/** Changes of the first process that is killed: from then on the pool is full. */
+const EVICTING_CHANGES_FIRST = 350;
 /** Changes that a process has made when it is killed, at most, and milliseconds that it goes on after that. */
 const CHANGES_PER_KILL_MAX = 40;
 const KILL_MS_MAX = 10;
@@ -180,8 +182,7 @@ export class Lives {
   async kill(killCount: number, path = temporaryPath()): Promise<void> {
     for (let kill = 0; kill < killCount; kill++) {
       const child = new Child("short_life", { path, sizes: this.sizes, next: this.count });
-      const changesMax = this.sizes.evicts ? EVICTING_CHANGES_PER_KILL_MAX : CHANGES_PER_KILL_MAX;
-      await child.message(this.#random.below(changesMax));
+      await child.message(this.#changesUntilKill(kill));
       await setTimeout(this.#random.below(KILL_MS_MAX));
       child.kill();
       const { messages, signal, output } = await child.ended();
@@ -201,6 +202,12 @@ export class Lives {
     const store = await open<LifeValue>({ path, ...lifeOptions(this.sizes) });
     await this.#check(store, 1);
     await store.close();
+  }
+
+  #changesUntilKill(kill: number): number {
+    if (!this.sizes.evicts) return this.#random.below(CHANGES_PER_KILL_MAX);
+    const changeCount = this.#random.below(EVICTING_CHANGES_PER_KILL_MAX);
+    return kill === 0 ? EVICTING_CHANGES_FIRST + changeCount : changeCount;
   }
 
   get #changesPerRestart(): number {
