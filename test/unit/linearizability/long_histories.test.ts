@@ -73,6 +73,7 @@ for (const kinds of [REGISTER_KINDS, TAKEN_KINDS, COUNTER_KINDS]) {
         const plan = { clientCount, kinds, operationsPerEviction: OPERATIONS_PER_EVICTION };
         assertAllowed(simulateHistory(random, { ...plan, operationCount: 2000 }), { evicts: true });
       }
+      let evictedCount = 0;
       for (let i = 0; i < 10; i++) {
         const plan = { operationCount: 300, clientCount: 4, kinds, changesPerDeath: 40 };
         const operations = simulateHistory(random, {
@@ -80,8 +81,10 @@ for (const kinds of [REGISTER_KINDS, TAKEN_KINDS, COUNTER_KINDS]) {
           operationsPerEviction: OPERATIONS_PER_EVICTION,
         });
         assertAllowed(operations, { evicts: true });
-        assert.ok(checkHistory(historyOf(1, operations)), "a store that does not evict");
+        if (checkHistory(historyOf(1, operations)) !== undefined) evictedCount += 1;
       }
+      // Now and then nothing tells an eviction from what clients have done that have died.
+      assert.ok(evictedCount > 5, `in ${evictedCount} of 10 histories an eviction is seen`);
     }),
   );
 }
