@@ -6,6 +6,7 @@
  * npm run chaos -- --faults 500        # until so many faults have hit KNs
  * npm run chaos -- --operations 10000000
  * deno run -A scripts/chaos.ts --stalls --zombies 200   # every fault is a stall, until so many threads have gone on after theirs
+ * npm run chaos -- --when-full evict   # every store evicts; otherwise one in three near ones does
  * npm run chaos -- --seed 7            # the first round again; real threads differ, decisions do not
  * ```
  *
@@ -22,6 +23,8 @@ const SECONDS_DEFAULT = 60;
 const ROUND_SECONDS = 6;
 /** A store that is broken in every round has been seen often enough. */
 const VIOLATIONS_MAX = 10;
+/** Of how many rounds one has a store that evicts. */
+const EVICT_EVERY = 3;
 /** Mostly in memory, which is fastest, sometimes on a disk, which is slowest. */
 const DURABILITIES: readonly Durability[] = ["memory", "os", "memory", "os", "disk"];
 
@@ -35,6 +38,7 @@ const { values, positionals } = parseArgs({
     seed: { type: "string" },
     durability: { type: "string" },
     placement: { type: "string", default: "near" },
+    "when-full": { type: "string" },
     round: { type: "string", default: `${ROUND_SECONDS}` },
   },
 });
@@ -58,8 +62,11 @@ process.on("uncaughtException", (error) => {
 
 while (isWanted() && tally.violations.length < VIOLATIONS_MAX) {
   const durability = values.durability ?? DURABILITIES[seed % DURABILITIES.length];
+  const isTurn = values.placement === "near" && seed % EVICT_EVERY === 0;
+  const evicts = values["when-full"] === undefined ? isTurn : values["when-full"] === "evict";
   await runChaosRound({
     seed,
+    evicts,
     durability: durability as Durability,
     placement: values.placement as Placement,
     seconds: Number(values.round),

@@ -53,11 +53,15 @@ export abstract class ReadOperations<V, K extends Key = string> {
    *
    * While there are many, timers and sockets get their turn; an array of keys may be changed
    * meanwhile, the keys in it may not. With `consistent` keys are taken in the call, and the pool is
-   * read in one turn.
+   * read in one turn. If other threads change the keys again and again, all KNs are held up for a
+   * millisecond or so, and the read gets through. In the far placement that cannot be done: the
+   * keys are read again for two seconds, and then the read is refused.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
    *   that is called, and undefined stands for the value
-   * @throws {UnavailableError} with `consistent`, when no such moment was found for two seconds
+   * @throws {UnavailableError} with `consistent`, when no such moment was found for two seconds: in
+   *   the near placement because a KN has not ended a step, in the far one also because the keys
+   *   changed too often. It may be called again
    */
   getMany(keys: Iterable<K>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
     return untilAborted(options?.signal, () => this.#reads.getMany(keys, options));

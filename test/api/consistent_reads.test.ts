@@ -132,6 +132,29 @@ test("a read that is never let through is refused after two seconds", () =>
     assert.equal(reader.getManySync(["a"], { consistent: true }), [2]);
   }));
 
+test("a far read whose keys change all the time is refused after two seconds", async () => {
+  await using reader = await open<number>({ ...TINY, capacity: "4MiB", placement: "far" });
+  await using writer = await attach<number>(reader.share());
+  reader.putManySync([["a", 1], ["b", 1]]);
+  let written = 1;
+  const startMs = performance.now();
+  const read = () =>
+    readBeside(reader, ["a", "b"], 7, Infinity, () => {
+      writer.putManySync([["a", ++written], ["b", written]]);
+      // What is read without the option is not refused.
+      assert.is(writer.getSync("a"), written);
+    });
+  assertThrows(read, {
+    type: UnavailableError,
+    code: "DINOMO_UNAVAILABLE",
+    says: /keys of a consistent read must stay as they are.*2000 ms.*nothing was read/,
+  });
+  assert.ok(performance.now() - startMs >= 2000, "it has tried");
+  const both = [written, written];
+  assert.equal(reader.getManySync(["a", "b"], { consistent: true }), both, "it gets through then");
+  assert.equal(await reader.getMany(["a", "b"], { consistent: true }), both);
+});
+
 /** What a key tells of a put whose step is looked at from within. */
 test("a key that is put and expires between two looks at its place was not absent", () =>
   withWriter((reader, writer) => {

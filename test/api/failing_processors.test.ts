@@ -141,7 +141,7 @@ for (const [name, kind] of FAULTS) {
       await eventually(() => checkSegments(store, pool));
       const contents = await contentsOf(store);
       await store.close();
-      if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
+      if (path !== undefined) await checkReopened(options, contents);
     });
   }
 
@@ -171,7 +171,7 @@ for (const [name, kind] of FAULTS) {
       await eventually(() => checkSegments(store, pool));
       const contents = await contentsOf(store);
       await store.close();
-      if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
+      if (path !== undefined) await checkReopened(options, contents);
     }
   });
 
@@ -235,7 +235,7 @@ for (const [name, kind] of FAULTS) {
       await eventually(() => checkSegments(store, pool));
       const contents = await contentsOf(store);
       await store.close();
-      if (path !== undefined) await checkReopened(options, contents, "the pool, opened again,");
+      if (path !== undefined) await checkReopened(options, contents);
     }
   });
 

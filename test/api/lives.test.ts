@@ -6,8 +6,9 @@
  * @module
  */
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { runtimeShare } from "../support/campaign.ts";
-import { LIFE_KINDS, Lives } from "../support/lives.ts";
+import { EVICTING_SIZES, LIFE_KINDS, Lives } from "../support/lives.ts";
 import { Random, SEED } from "../support/random.ts";
 
 /** Twelve segments of the smallest kind of pool are used up by as many lives. */
@@ -31,6 +32,23 @@ for (const placement of ["near", "far"] as const) {
       }
     });
   }
+}
+
+/** Kills are in persistence/killed_while_logging. */
+const EVICTING_KINDS = LIFE_KINDS.filter(([name]) => name !== "kills");
+const EVICTING_COUNT = 6;
+
+for (const [name, run] of runtimeShare(EVICTING_KINDS)) {
+  test(`${name}, evicting: nothing is refused, and nothing older comes back`, async () => {
+    const lives = new Lives(EVICTING_SIZES, new Random(SEED));
+    try {
+      await run(lives, EVICTING_COUNT);
+    } catch (error) {
+      console.error(`seed ${SEED}`);
+      throw error;
+    }
+    assert.ok(lives.evictedCount > 0, `${lives.count} changes, and nothing was evicted`);
+  });
 }
 
 test.run();

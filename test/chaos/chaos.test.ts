@@ -12,12 +12,18 @@ import { ChaosTally } from "../support/chaos/chaos_tally.ts";
 import { SEED } from "../support/random.ts";
 
 const ROUND_SECONDS = 3;
+const EVICTING_ROUND_SECONDS = 2;
 
-/** Runs a round at each level, in all of which enough happens. */
+/** Runs a round at each level, in all of which enough happens; no more when it is enough. */
 async function chaos(
   durabilities: readonly Durability[],
   nodeFaultsMin: number,
-  placement: Placement = "near",
+  { placement = "near", seconds = ROUND_SECONDS, evicts = false, isEnough = () => false }: {
+    placement?: Placement;
+    seconds?: number;
+    evicts?: boolean;
+    isEnough?: (tally: ChaosTally) => boolean;
+  } = {},
 ): Promise<ChaosTally> {
   const tally = new ChaosTally();
   for (const [round, durability] of durabilities.entries()) {
@@ -26,11 +32,13 @@ async function chaos(
       seed,
       durability,
       placement,
-      seconds: ROUND_SECONDS,
+      seconds,
+      evicts,
       nodeFaultsMin,
       tally,
     });
     assert.equal(tally.violations, []);
+    if (isEnough(tally)) break;
   }
   console.log(tally.table);
   return tally;
@@ -45,9 +53,22 @@ test("KNs and clients die and stall under load", async () => {
 });
 
 test("far KNs and clients die and stall under load", async () => {
-  const tally = await chaos(runtimeShare<Durability>(["os", "memory", "os"]), 2, "far");
+  const levels = runtimeShare<Durability>(["os", "memory", "os"]);
+  const tally = await chaos(levels, 2, { placement: "far" });
   assert.ok(tally.nodeFaults >= 2, `${tally.nodeFaults} faults of KNs`);
   assert.ok(tally.operations >= 100, `${tally.operations} operations`);
+});
+
+test("KNs and clients die and stall while what they use is evicted", async () => {
+  // In memory, as this evicts most; again if clients have not been where something was evicted.
+  const tally = await chaos(["memory", "memory", "memory"], 2, {
+    seconds: EVICTING_ROUND_SECONDS,
+    evicts: true,
+    isEnough: ({ keysMissed }) => keysMissed > 0,
+  });
+  assert.ok(tally.nodeFaults >= 2, `${tally.nodeFaults} faults of KNs`);
+  assert.ok(tally.operations >= 100, `${tally.operations} operations`);
+  assert.ok(tally.evicted > 0 && tally.keysMissed > 0, `${tally.keysMissed} keys were missed`);
 });
 
 test.run();

@@ -4,6 +4,10 @@
  *
  * What is written is a sequence of numbered changes, so one number says what every key must hold.
  *
+ * Pools that evict live such lives, too, with more in them than there is room for. Then any key may
+ * be absent, and after a kill what was missed may be there again; but it never holds anything but
+ * what it was given last, and what was deleted stays away.
+ *
  * @module
  */
 import * as assert from "uvu/assert";
@@ -22,6 +26,12 @@ const DELETE_EVERY = 5;
 /** Changes in a life of a KN, and between two looks at the others. */
 const CHANGES_PER_CYCLE = 100;
 const CHANGES_PER_RESTART = 3;
+const CHANGES_PER_LOOK = 10;
+/** The same where the pool evicts: many, as it has to be filled. */
+const EVICTING_CHANGES_FACTOR = 20;
+const EVICTING_CHANGES_PER_KILL_MAX = 150;
+/** Changes of the first process that is killed: from then on the pool is full. */
+const EVICTING_CHANGES_FIRST = 350;
 /** Changes that a process has made when it is killed, at most, and milliseconds that it goes on after that. */
 const CHANGES_PER_KILL_MAX = 40;
 const KILL_MS_MAX = 10;
@@ -42,7 +52,23 @@ export interface LifeSizes {
   readonly placement: "near" | "far";
   readonly keyCount: number;
   readonly valueBytes: number;
+  /**
+   * Whether the pool evicts: then the keys should be more than it has room for.
+   *
+   * @default false
+   */
+  readonly evicts?: boolean;
 }
+
+/** Of a pool that evicts: 400 KB in 256 KiB, of which a few segments are always free. */
+export const EVICTING_SIZES: LifeSizes = {
+  capacity: "256KiB",
+  segmentBytes: "4KiB",
+  placement: "near",
+  keyCount: 500,
+  valueBytes: 800,
+  evicts: true,
+};
 
 /** A value. */
 export interface LifeValue {
@@ -73,8 +99,9 @@ export async function change(
 
 /** How a store of these sizes is opened. */
 export function lifeOptions(sizes: LifeSizes): OpenOptions<LifeValue> {
-  const { capacity, segmentBytes, placement } = sizes;
-  return { capacity, placement, ...(segmentBytes === undefined ? {} : { segmentBytes }) };
+  const { capacity, segmentBytes, placement, evicts = false } = sizes;
+  const whenFull = evicts ? "evict" : "refuse";
+  return { capacity, placement, whenFull, ...(segmentBytes === undefined ? {} : { segmentBytes }) };
 }
 
 /** The numbers that the keys hold, by key. */
@@ -97,6 +124,8 @@ export class Lives {
   readonly #random: Random;
   /** Changes that have been made. */
   count = 0;
+  /** Records that were evicted, as far as that was asked. */
+  evictedCount = 0;
 
   /** Begins with nothing. */
   constructor(sizes: LifeSizes, random: Random) {
@@ -109,7 +138,8 @@ export class Lives {
     for (let life = 0; life < lifeCount; life++) {
       const store = await open<LifeValue>({ path, ...lifeOptions(this.sizes) });
       await this.#check(store);
-      await this.#changeSome(store, CHANGES_PER_RESTART, `life ${life}`);
+      await this.#changeSome(store, this.#changesPerRestart, `life ${life}`);
+      this.evictedCount += store.stats().evicted;
       await store.close();
     }
   }
@@ -123,6 +153,7 @@ export class Lives {
       await store.scale(1);
       await this.#check(store);
     }
+    this.evictedCount += store.stats().evicted;
     await store.close();
   }
 
@@ -138,11 +169,12 @@ export class Lives {
       const accesses = this.#random.between(1, FAULT_ACCESSES_MAX);
       orders.give(orders.agents[0]!, Fault.THROW, accesses);
       while (recoveredCount <= failure) {
-        await this.#changeSome(store, 10, `failure ${failure}`);
+        await this.#changeSome(store, this.#changesPerFailure, `failure ${failure}`);
         await setTimeout(1);
       }
       await this.#check(store);
     }
+    this.evictedCount += store.stats().evicted;
     await store.close();
   }
 
@@ -150,7 +182,7 @@ export class Lives {
   async kill(killCount: number, path = temporaryPath()): Promise<void> {
     for (let kill = 0; kill < killCount; kill++) {
       const child = new Child("short_life", { path, sizes: this.sizes, next: this.count });
-      await child.message(this.#random.below(CHANGES_PER_KILL_MAX));
+      await child.message(this.#changesUntilKill(kill));
       await setTimeout(this.#random.below(KILL_MS_MAX));
       child.kill();
       const { messages, signal, output } = await child.ended();
@@ -159,14 +191,31 @@ export class Lives {
       const { found, next } = messages[0] as { found: (number | null)[]; next: number };
       this.#checkFound(found, `kill ${kill}`, 1);
       this.count = next;
+      let evicted = 0;
       for (const message of messages.slice(1)) {
-        const { made } = message as { made: number };
-        this.count = made + 1;
+        const said = message as { made: number; evicted: number };
+        this.count = said.made + 1;
+        evicted = said.evicted;
       }
+      this.evictedCount += evicted;
     }
-    const store = await open<LifeValue>({ path });
+    const store = await open<LifeValue>({ path, ...lifeOptions(this.sizes) });
     await this.#check(store, 1);
     await store.close();
+  }
+
+  #changesUntilKill(kill: number): number {
+    if (!this.sizes.evicts) return this.#random.below(CHANGES_PER_KILL_MAX);
+    const changeCount = this.#random.below(EVICTING_CHANGES_PER_KILL_MAX);
+    return kill === 0 ? EVICTING_CHANGES_FIRST + changeCount : changeCount;
+  }
+
+  get #changesPerRestart(): number {
+    return CHANGES_PER_RESTART * (this.sizes.evicts ? EVICTING_CHANGES_FACTOR : 1);
+  }
+
+  get #changesPerFailure(): number {
+    return CHANGES_PER_LOOK * (this.sizes.evicts ? EVICTING_CHANGES_FACTOR : 1);
   }
 
   async #changeSome(store: Store<LifeValue>, count: number, when: string): Promise<void> {
@@ -184,7 +233,9 @@ export class Lives {
   async #check(store: Store<LifeValue>, pendingCount = 0): Promise<void> {
     const found = await numbersIn(store, this.sizes);
     this.#checkFound(found, `after ${this.count} changes`, pendingCount);
-    assert.is(store.count, found.filter((number) => number !== null).length);
+    const foundCount = found.filter((number) => number !== null).length;
+    if (this.sizes.evicts) assert.ok(store.count <= foundCount, `${store.count}, ${foundCount}`);
+    else assert.is(store.count, foundCount);
   }
 
   /** Checks every key; a change that had not ended may have been made. */
@@ -192,6 +243,7 @@ export class Lives {
     for (const [key, number] of found.entries()) {
       const allowed = [this.#expected(key, this.count)];
       if (pendingCount > 0) allowed.push(this.#expected(key, this.count + pendingCount));
+      if (this.sizes.evicts) allowed.push(null);
       assert.ok(allowed.includes(number), `${when}: key ${key} is ${number}, not of ${allowed}`);
     }
   }

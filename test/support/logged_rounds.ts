@@ -2,11 +2,17 @@
  * Rounds of writes, as a process makes them until it is killed: a round puts its number to some keys and deletes the others, so
  * that of each key one can tell which round was its last.
  *
+ * Where the pool evicts, a round writes a third of the keys, so that the others have time to go.
+ *
  * @module
  */
 
-/** Keys that every round writes. */
-export const ROUND_KEYS = 60;
+const ROUND_KEYS = 60;
+
+/** The same where the pool evicts: more than it has room for. */
+const EVICTED_ROUND_KEYS = 1000;
+/** Rounds until a key of such a pool is written again. */
+const EVICTED_TURNS = 3;
 
 /** What a process is to do with the pool at a path. */
 export interface RoundsUse {
@@ -14,6 +20,15 @@ export interface RoundsUse {
   readonly durability: "memory" | "os" | "disk";
   /** @default "near" */
   readonly placement?: "near" | "far";
+  /** @default false */
+  readonly evicts?: boolean;
+  /** The round to begin with; undefined: the one after the newest that is found. */
+  readonly start?: number;
+}
+
+/** Keys that the rounds of a process write. */
+export function roundKeys({ evicts = false }: RoundsUse): number {
+  return evicts ? EVICTED_ROUND_KEYS : ROUND_KEYS;
 }
 
 /** A value. */
@@ -23,15 +38,25 @@ export interface RoundValue {
   readonly pad: string;
 }
 
-/** What a process says: what it has found, and where it begins; then the rounds that were acknowledged, or saved. */
+/**
+ * What a process says: what it has found, and where it begins; then the rounds that were
+ * acknowledged, and what had been evicted by then, or saved.
+ */
 export type RoundsMessage =
   | { readonly found: readonly (number | null)[]; readonly start: number }
-  | { readonly acknowledged: number }
+  | { readonly acknowledged: number; readonly evicted: number }
   | { readonly saved: number };
 
+/** The last round, up to and including one, that has written a key; 0 if none has. */
+export function lastRoundOf(round: number, key: number, { evicts = false }: RoundsUse): number {
+  if (!evicts) return round;
+  return Math.max(0, round - ((round + key) % EVICTED_TURNS));
+}
+
 /** What a key is after a round; null stands for no such key. */
-export function stateAfter(round: number, key: number): number | null {
-  return (key * 31 + round) % 5 === 0 ? null : round;
+export function stateAfter(round: number, key: number, use: RoundsUse): number | null {
+  const last = lastRoundOf(round, key, use);
+  return last === 0 || (key * 31 + last) % 5 === 0 ? null : last;
 }
 
 /** The value that a round gives to a key. */

@@ -162,4 +162,34 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     edits: [["if (!this.isScarce || evicts(this.#pool)) {", "if (!this.isScarce) {"]],
     caughtBy: [SIMULATION],
   },
+  {
+    name: "a segment that a cache has emptied is reused before a checkpoint knows that it is empty",
+    breaks: "I10",
+    file: "lib/pool/segment_table.ts",
+    edits: [[
+      "if (!isDeferred || this.isStaging(segment)) this.#release(segment, at);",
+      "if (!isDeferred || this.isStaging(segment) || this.#pool.ghosts !== undefined) this.#release(segment, at);",
+    ]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a key that was dropped begins with version 1 again",
+    breaks: "I9",
+    file: "lib/agent/slot_writer.ts",
+    edits: [[
+      "const low = (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;",
+      "const low = this.#ghosts !== undefined && replaces === NO_ADDRESS ? 1 : (control[slotAt + SLOT_VERSION_LOW] + 1) | 0;",
+    ]],
+    caughtBy: [SIMULATION, LOGGED],
+  },
+  {
+    name: "a reader that raises a count puts back what was dropped meanwhile",
+    breaks: "I6",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [[
+      "return RACED; if (this.#evicts && this.raisesCounts) raisePairCount(region, word + 1); }",
+      "return RACED; if (this.#evicts && this.raisesCounts) { raisePairCount(region, word + 1); region[word + 1] = address; } }",
+    ]],
+    caughtBy: [SIMULATION],
+  },
 ];

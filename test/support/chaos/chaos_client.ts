@@ -46,14 +46,15 @@ export class ChaosClient {
   constructor(options: ChaosClientOptions) {
     this.#options = options;
     this.#shared = new SharedKeys(options);
-    this.#own = new OwnKeys(options.store, options.client, options.random);
+    this.#own = new OwnKeys(options);
   }
 
   /** Resolves when it was told to stop and all of its operations have ended; rejects if one of them was wrong. */
   async run(): Promise<void> {
-    const { isStopWanted, onTurn, recorder } = this.#options;
+    const { isStopWanted, onTurn, random, recorder, store, workload } = this.#options;
     while (!isStopWanted() && recorder.rowsLeft > TURN_OPERATIONS_MAX) {
       await this.#turn();
+      if (workload.evicts) await churn(store, random, workload);
       onTurn();
       // Timers and messages get their turn, too.
       await setImmediate();

@@ -17,9 +17,9 @@ import {
   type Store,
 } from "../../../mod.ts";
 import type { FiredFault } from "../faults.ts";
-import { assertLinearizable } from "../linearizability/check_history.ts";
+import { assertLinearizable, checkTapes } from "../linearizability/check_history.ts";
 import { HistoryRecorder } from "../linearizability/history_recorder.ts";
-import { makeTape } from "../linearizability/history_tape.ts";
+import { type HistoryTape, makeTape } from "../linearizability/history_tape.ts";
 import { makeClockWord, SharedClock } from "../linearizability/shared_clock.ts";
 import { Random } from "../random.ts";
 import { ChaosClient } from "./chaos_client.ts";
@@ -34,6 +34,7 @@ import {
   checkCount,
   checkOwners,
   checkRefill,
+  checkRefillEvicting,
   checkReopened,
   checkSegments,
   contentsOf,
@@ -57,6 +58,12 @@ export interface ChaosRoundOptions {
    * @default false
    */
   readonly onlyStalls?: boolean;
+  /**
+   * Whether the store drops records when it is full, which it is most of the time; near only.
+   *
+   * @default false
+   */
+  readonly evicts?: boolean;
 }
 
 const HOST = 0;
@@ -70,13 +77,14 @@ const CLOSE_MS_MAX = 60_000;
 
 /** Runs a round, and adds what it came to to the tally; what must not be is in its list of violations. */
 export async function runChaosRound(options: ChaosRoundOptions): Promise<void> {
-  const { tally, seed, durability, placement = "near" } = options;
+  const { tally, seed, durability, placement = "near", evicts = false } = options;
   const random = new Random(seed);
-  const settings = drawSettings(random, durability, NODE_URL, placement);
+  const settings = drawSettings(random, durability, NODE_URL, placement, evicts);
   const report = (error: unknown) => {
     const text = typeof error === "string" ? error : inspect(error);
     tally.violations.push(
-      `--seed ${seed}, durability ${durability}, placement ${placement}: ${text}`,
+      `--seed ${seed}, durability ${durability}, placement ${placement}, ` +
+        `whenFull ${evicts ? "evict" : "refuse"}: ${text}`,
     );
   };
   try {
@@ -204,18 +212,30 @@ class ChaosRound {
     await untilQuiet(store, pool, options.clients!);
     director.collect();
     await host.readAll();
-    tally.operations += assertLinearizable([this.#tape, ...crew.tapes]);
+    const { evicts } = this.#settings.workload;
+    const tapes = [this.#tape, ...crew.tapes];
+    tally.operations += assertLinearizable(tapes, { evicts });
+    if (evicts) this.#noteEvictions(tapes);
     await checkOwners(pool);
     await checkCount(store, pool);
     checkSegments(store, pool);
     const contents = await contentsOf(store);
     if (path !== undefined) await checkCopy(options, contents);
     const isRefilled = this.#random.below(2) === 0;
-    if (isRefilled) await checkRefill(store);
+    if (isRefilled) {
+      await (evicts ? checkRefillEvicting(store, options.maxEntries) : checkRefill(store));
+    }
     if (path === undefined) return;
     const left = isRefilled ? await contentsOf(store) : contents;
     await within(CLOSE_MS_MAX, "closing", store.close());
-    await checkReopened(options, left, "the pool, opened again,");
+    await checkReopened(options, left);
+  }
+
+  /** How much was dropped, and of how many of the shared keys it was seen. */
+  #noteEvictions(tapes: readonly HistoryTape[]): void {
+    const { tally } = this.#options;
+    tally.evicted += this.#store.stats().evicted;
+    tally.keysMissed += checkTapes(tapes).violations.length;
   }
 
   #makeHost(): ChaosClient {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Durability, OpenOptions, Placement } from "../../../mod.ts";
+import { EVICTING_SEGMENTS_MIN } from "../../../lib/eviction/eviction_policy.ts";
 import type { Random } from "../random.ts";
 import { temporaryPath } from "../temporary.ts";
 
@@ -44,6 +45,8 @@ export interface Workload {
   readonly fillerBytes: number;
   /** Bytes of the cache of each client; 0 for none. */
   readonly cacheBytes: number;
+  /** Whether the store drops records when it is full. */
+  readonly evicts: boolean;
 }
 
 /** How a round is disturbed. */
@@ -66,12 +69,42 @@ export interface ChaosSettings {
   readonly workload: Workload;
 }
 
-/** Draws a round's settings. */
+/** What differs where a store evicts: it does so all the time, and forgets what is shared, too. */
+function drawEvicting(random: Random, settings: ChaosSettings): ChaosSettings {
+  const { workload } = settings;
+  const segmentBytes = random.pick([4096, 4096, 8192]);
+  // Where writes are logged, what is dropped waits for checkpoints before it is free.
+  const capacity = segmentBytes * EVICTING_SEGMENTS_MIN * (settings.path === undefined ? 1 : 2);
+  const fillShare = random.pick([1.5, 3, 6]);
+  // Where the number of keys is bounded, what is read is dropped as well.
+  const maxEntries = random.pick([undefined, undefined, 40, 200]);
+  const fillerBytes = random.pick([250, 600, 1500]);
+  return {
+    ...settings,
+    options: {
+      ...settings.options,
+      segmentBytes,
+      capacity,
+      whenFull: "evict",
+      ...(maxEntries === undefined ? {} : { maxEntries }),
+    },
+    workload: {
+      ...workload,
+      valueBytes: [16, 40, 200, 900, Math.min(LARGE_VALUE_BYTES, segmentBytes - 1200)],
+      fillerKeys: Math.floor(capacity * fillShare / (fillerBytes + 60)),
+      fillerBytes,
+      evicts: true,
+    },
+  };
+}
+
+/** Draws a round's settings; `evicts`: whether its store drops records when it is full. */
 export function drawSettings(
   random: Random,
   durability: Durability,
   workerUrl: URL,
   placement: Placement,
+  evicts: boolean,
 ): ChaosSettings {
   const segmentBytes = random.pick([4096, 8192, 16384]);
   // Where writes are logged, segments wait for checkpoints before they are free.
@@ -84,7 +117,7 @@ export function drawSettings(
   // In a far pool it is the KNs that have caches.
   const cacheBytes = placement === "far" ? 0 : random.pick([0, 4096, 65_536]);
   const fillShare = random.pick([0.3, 0.6, 0.8, 1]);
-  return {
+  const settings: ChaosSettings = {
     durability,
     path,
     isRoomy: fillShare < 0.5,
@@ -115,8 +148,10 @@ export function drawSettings(
       fillerBytes,
       // In a far pool the caches are the KNs'.
       cacheBytes: placement === "far" ? 0 : cacheBytes,
+      evicts: false,
     },
   };
+  return evicts ? drawEvicting(random, settings) : settings;
 }
 
 /** The option `cache`, or none. */

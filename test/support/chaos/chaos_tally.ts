@@ -24,6 +24,11 @@ export class ChaosTally {
   scales = 0;
   snapshots = 0;
   replications = 0;
+  /**
+   * Records that stores have dropped, which evict; and shared keys that clients have seen dropped.
+   */
+  evicted = 0;
+  keysMissed = 0;
   /** From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs that stalled. */
   readonly deathRecoveryMs: number[] = [];
   /** See {@linkcode deathRecoveryMs}. */
@@ -77,6 +82,8 @@ export class ChaosTally {
       ["changes of scale", `${this.scales}`],
       ["snapshots", `${this.snapshots}`],
       ["keys given to other KNs", `${this.replications}`],
+      ["records evicted", `${this.evicted}`],
+      ["shared keys seen evicted", `${this.keysMissed}`],
       ["from nodefailed to noderecovered, deaths", timesOf(this.deathRecoveryMs)],
       ["from nodefailed to noderecovered, stalls", timesOf(this.stallRecoveryMs)],
       ["from a death to the end of a pending operation, with help", timesOf(this.settledHelpedMs)],

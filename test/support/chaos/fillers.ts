@@ -15,7 +15,7 @@ const BURST = 24;
 export async function churn(
   store: Store<unknown>,
   random: Random,
-  { fillerKeys, fillerBytes }: Workload,
+  { fillerKeys, fillerBytes, evicts }: Workload,
 ): Promise<void> {
   const work: Promise<unknown>[] = [];
   for (let i = 0; i < BURST; i++) {
@@ -26,14 +26,14 @@ export async function churn(
     else work.push(store.put(PREFIX + key, fillerOf(key, fillerBytes)));
   }
   for (const outcome of await Promise.allSettled(work)) {
-    if (outcome.status === "rejected") outcomeOf(outcome.reason);
+    if (outcome.status === "rejected") outcomeOf(outcome.reason, evicts);
   }
 }
 
 /** Fills the pool as far as it goes, for the beginning. */
 export async function fill(
   store: Store<unknown>,
-  { fillerKeys, fillerBytes }: Workload,
+  { fillerKeys, fillerBytes, evicts }: Workload,
 ): Promise<void> {
   for (let key = 0; key < fillerKeys;) {
     const work: Promise<unknown>[] = [];
@@ -41,7 +41,7 @@ export async function fill(
       work.push(store.put(PREFIX + key, fillerOf(key, fillerBytes)));
     }
     for (const outcome of await Promise.allSettled(work)) {
-      if (outcome.status === "rejected") outcomeOf(outcome.reason);
+      if (outcome.status === "rejected") outcomeOf(outcome.reason, evicts);
     }
   }
 }

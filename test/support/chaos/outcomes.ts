@@ -16,10 +16,12 @@ export type RefusalOutcome = "refused" | "unknown";
 /**
  * Tells one from the other.
  *
+ * @param evicts whether the store drops records when it is full: then it is never too full for a
+ * put
  * @throws the error itself, when no operation may end in it
  */
-export function outcomeOf(error: unknown): RefusalOutcome {
-  if (error instanceof PoolFullError) return "refused";
+export function outcomeOf(error: unknown, evicts: boolean): RefusalOutcome {
+  if (error instanceof PoolFullError && !evicts) return "refused";
   if (error instanceof UnavailableError) {
     return error.message.endsWith("was not made") ? "refused" : "unknown";
   }

@@ -6,6 +6,7 @@
  */
 import type { Store } from "../../../mod.ts";
 import type { Random } from "../random.ts";
+import type { Workload } from "./chaos_settings.ts";
 import { outcomeOf } from "./outcomes.ts";
 
 /** Begins the names of keys that expire. */
@@ -22,22 +23,34 @@ interface Issued {
   state: "pending" | "done" | "refused" | "unknown";
 }
 
+/** Whose keys they are. */
+export interface OwnKeysOptions {
+  readonly store: Store<unknown>;
+  readonly client: number;
+  readonly random: Random;
+  readonly workload: Workload;
+}
+
 /** One client's own keys. */
 export class OwnKeys {
   readonly #store: Store<unknown>;
   readonly #client: number;
   readonly #random: Random;
+  readonly #evicts: boolean;
   #lastValue = 0;
   /** By key: the newest put that has ended well, and those issued since. */
   readonly #issued = new Map<string, Issued[]>();
+  /** By key: the newest number that was there and has been missed, where keys are evicted. */
+  readonly #missed = new Map<string, number>();
   /** By value: the latest time at which it may expire. */
   readonly #expiresAtMs = new Map<number, number>();
 
   /** Prepares a client's keys. */
-  constructor(store: Store<unknown>, client: number, random: Random) {
+  constructor({ store, client, random, workload }: OwnKeysOptions) {
     this.#store = store;
     this.#client = client;
     this.#random = random;
+    this.#evicts = workload.evicts;
   }
 
   /** Puts to and reads one key in one go; rejects if a read has missed what was issued before it. */
@@ -58,7 +71,7 @@ export class OwnKeys {
     const ttl = this.#random.between(1, TTL_MS_MAX);
     const put = this.#store.put(key, value, { ttl });
     this.#expiresAtMs.set(value, Date.now() + ttl);
-    await put.catch(outcomeOf);
+    await put.catch((error) => outcomeOf(error, this.#evicts));
   }
 
   async #putOrdered(key: string): Promise<void> {
@@ -72,24 +85,33 @@ export class OwnKeys {
       // Whatever is older will not be seen again.
       this.#issued.set(key, this.#issued.get(key)!.filter(({ value }) => value >= issued.value));
     } catch (error) {
-      issued.state = outcomeOf(error);
+      issued.state = outcomeOf(error, this.#evicts);
     }
   }
 
   async #readOrdered(key: string): Promise<void> {
     const list = this.#issued.get(key) ?? [];
     const before = [...list];
+    const missed = this.#missed.get(key) ?? 0;
     let value: unknown;
     try {
       value = await this.#store.get(key);
     } catch (error) {
-      return void outcomeOf(error);
+      return void outcomeOf(error, this.#evicts);
     }
     // By now everything that was issued before the read has ended.
     const floor = before.findLast(({ state }) => state === "done")?.value ?? 0;
+    if (value === undefined && this.#evicts) {
+      this.#missed.set(key, Math.max(this.#missed.get(key) ?? 0, floor));
+      return;
+    }
     const seen = value === undefined ? 0 : value;
-    if (typeof seen === "number" && seen >= floor && seen <= this.#lastValue) return;
-    throw new Error(`${key} must be at least ${floor}, as this client has put it, got ${seen}`);
+    const isKnown = typeof seen === "number" && seen <= this.#lastValue;
+    if (isKnown && seen >= floor && (seen > missed || missed === 0)) return;
+    throw new Error(
+      `${key} must be at least ${floor}, as this client has put it, and more than ${missed}, ` +
+        `which it has missed, got ${seen}`,
+    );
   }
 
   async #readExpiring(key: string): Promise<void> {
@@ -100,7 +122,7 @@ export class OwnKeys {
       entry = isSync ? this.#store.getEntrySync(key) : await this.#store.getEntry(key);
     } catch (error) {
       // In a far pool a read may be refused.
-      return void outcomeOf(error);
+      return void outcomeOf(error, this.#evicts);
     }
     if (entry === undefined) return;
     const expiresAtMs = this.#expiresAtMs.get(entry.value as number);

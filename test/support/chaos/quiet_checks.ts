@@ -37,6 +37,10 @@ const EXPIRY_MS_MAX = 10_000;
 const REFILL_SHARE_MIN = 0.9;
 const REFILL_VALUE_BYTES = 64;
 const REFILL_BURST = 64;
+/** How often a cache is filled with what is never read. */
+const REFILLS = 1.5;
+/** Share of the keys of a cache that must be there when it is opened again. */
+const WARM_SHARE_MIN = 0.5;
 const READ_BURST = 256;
 
 /** Waits until nothing is left of failed KNs and of clients that have died. */
@@ -150,7 +154,10 @@ export async function contentsOf(store: Store<unknown>): Promise<Map<string, str
   // Many at one time: in a far pool each read waits for a KN.
   const readAll = async () => {
     const values = await store.getMany(keys);
-    for (const [i, value] of values.entries()) contents.set(String(keys[i]), textOf(value));
+    for (const [i, value] of values.entries()) {
+      // What is evicted is not there any more.
+      if (value !== undefined) contents.set(String(keys[i]), textOf(value));
+    }
     keys = [];
   };
   for await (const key of store.keys()) {
@@ -167,7 +174,9 @@ function textOf(value: unknown): string {
     : JSON.stringify(value);
 }
 
-/** Opens a copy of a pool's directory, made while it is open, as if its process had been killed now. */
+/**
+ * Opens a copy of a pool's directory, made while it is open, as if its process had been killed now.
+ */
 export async function checkCopy(
   options: OpenOptions,
   contents: Map<string, string>,
@@ -177,20 +186,30 @@ export async function checkCopy(
     recursive: true,
     filter: (name) => !basename(name).startsWith("lock"),
   });
-  await checkReopened({ ...options, path: copy }, contents, "a copy of the files");
+  await checkReopened({ ...options, path: copy }, contents, { isKilled: true });
 }
 
-/** Opens a pool again and compares what is in it. */
+/**
+ * Opens a pool again and compares what is in it. Of a store that evicts, less may be there; and if
+ * its process was killed, what it has dropped may be there again.
+ */
 export async function checkReopened(
   options: OpenOptions,
   contents: Map<string, string>,
-  what: string,
+  { isKilled = false } = {},
 ): Promise<void> {
   const store = await open(options);
   const found = await contentsOf(store);
   await store.close();
+  const what = isKilled ? "a copy of the files" : "the pool, opened again,";
+  const evicts = options.whenFull === "evict";
+  if (evicts && found.size < contents.size * WARM_SHARE_MIN) {
+    throw new Error(`${what} must be warm, got ${found.size} of ${contents.size} keys`);
+  }
   for (const key of new Set([...contents.keys(), ...found.keys()])) {
     if (contents.get(key) === found.get(key)) continue;
+    if (evicts && !found.has(key)) continue;
+    if (evicts && isKilled && !contents.has(key)) continue;
     const show = (text: string | undefined) => JSON.stringify(text?.slice(0, 40));
     throw new Error(
       `I3: ${what} must hold what the store held: ${key} ` +
@@ -219,6 +238,33 @@ export async function checkRefill(store: Store<unknown>): Promise<void> {
   if (liveBytes >= liveBytesMax * REFILL_SHARE_MIN) return;
   throw new Error(
     `an empty pool must take ${liveBytesMax} bytes, got ${liveBytes}, ${JSON.stringify(segments)}`,
+  );
+}
+
+/**
+ * Deletes everything and puts more than there is room for; throws if any of it is refused, or too
+ * little is kept.
+ */
+export async function checkRefillEvicting(
+  store: Store<unknown>,
+  maxEntries = Infinity,
+): Promise<void> {
+  await store.clear();
+  const { liveBytesMax } = store.stats();
+  const keyCount = Math.ceil(REFILLS * liveBytesMax / REFILL_VALUE_BYTES);
+  for (let key = 0; key < keyCount;) {
+    const puts: Promise<unknown>[] = [];
+    for (let i = 0; i < REFILL_BURST; i++) {
+      puts.push(store.put(`refill/${key++}`, new Uint8Array(REFILL_VALUE_BYTES)));
+    }
+    await Promise.all(puts);
+  }
+  const { liveBytes } = store.stats();
+  if (liveBytes >= liveBytesMax * REFILL_SHARE_MIN) return;
+  if (store.count >= maxEntries * REFILL_SHARE_MIN) return;
+  throw new Error(
+    `a cache must keep ${liveBytesMax} bytes or ${maxEntries} keys, ` +
+      `got ${liveBytes} and ${store.count}`,
   );
 }
 

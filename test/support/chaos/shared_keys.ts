@@ -25,6 +25,10 @@ const TTL_MS = 3_600_000;
 const LONG_KEY_EVERY = 5;
 const LONG_KEY_CHARS = 300;
 
+/** Where keys are evicted: so many are in use at one time, for so long. */
+const WINDOW_KEYS = 3;
+const WINDOW_MS = 100;
+
 /** Names of the shared keys, by number. */
 export const SHARED_KEYS: readonly string[] = Array.from(
   { length: PAYLOAD_KEYS + COUNTER_KEYS },
@@ -60,7 +64,7 @@ export class SharedKeys {
   /** One operation, whose end is not waited for by whoever issues it. */
   issue(): Promise<void> {
     const { random, store } = this.#options;
-    const key = random.below(SHARED_KEYS.length);
+    const key = this.#pickKey();
     const name = SHARED_KEYS[key]!;
     if (key >= PAYLOAD_KEYS) return this.#issueOnCounter(key);
     switch (random.below(14)) {
@@ -87,7 +91,7 @@ export class SharedKeys {
   /** One operation that blocks until it has ended. */
   issueSync(): void {
     const { random, store } = this.#options;
-    const key = random.below(PAYLOAD_KEYS);
+    const key = this.#pickKey() % PAYLOAD_KEYS;
     const name = SHARED_KEYS[key]!;
     const { GET, GET_ENTRY, HAS, PUT, DELETE } = OperationKind;
     switch (random.below(12)) {
@@ -119,6 +123,17 @@ export class SharedKeys {
       if (key < PAYLOAD_KEYS) await this.#readEntry(key);
       else await this.#read(key, OperationKind.GET, () => store.get(SHARED_KEYS[key]!));
     }
+  }
+
+  /**
+   * Any key; where keys are evicted one of a few, by the time of day, so that the others are not
+   * read for long.
+   */
+  #pickKey(): number {
+    const { random, workload } = this.#options;
+    if (!workload.evicts) return random.below(SHARED_KEYS.length);
+    const first = Math.floor(Date.now() / WINDOW_MS) * WINDOW_KEYS;
+    return (first + random.below(WINDOW_KEYS)) % SHARED_KEYS.length;
   }
 
   #issueOnCounter(key: number): Promise<void> {
@@ -193,7 +208,7 @@ export class SharedKeys {
     version: number,
     operate: () => Promise<unknown>,
   ): Promise<void> {
-    const { recorder, slow } = this.#options;
+    const { recorder, slow, workload } = this.#options;
     const node = this.#ownerOf(key);
     const beginMs = wallClockMs();
     const row = recorder.begin(kind, key, input, version);
@@ -201,20 +216,22 @@ export class SharedKeys {
       const output = await operate();
       this.#end(row, kind, output);
     } catch (error) {
-      if (outcomeOf(error) === "refused" || isRead(kind)) recorder.discard(row);
+      const outcome = outcomeOf(error, workload.evicts);
+      if (outcome === "refused" || isRead(kind)) recorder.discard(row);
     }
     noteEnd(slow, beginMs, node);
   }
 
   #now(key: number, kind: number, input: number, operate: () => unknown): void {
-    const { recorder, slow } = this.#options;
+    const { recorder, slow, workload } = this.#options;
     const node = this.#ownerOf(key);
     const beginMs = wallClockMs();
     const row = recorder.begin(kind, key, input);
     try {
       this.#end(row, kind, operate());
     } catch (error) {
-      if (outcomeOf(error) === "refused" || isRead(kind)) recorder.discard(row);
+      const outcome = outcomeOf(error, workload.evicts);
+      if (outcome === "refused" || isRead(kind)) recorder.discard(row);
     }
     noteEnd(slow, beginMs, node);
   }

@@ -6,7 +6,8 @@
 import { open, type Store } from "../../../mod.ts";
 import { childArguments, say } from "../child.ts";
 import {
-  ROUND_KEYS,
+  lastRoundOf,
+  roundKeys,
   roundOf,
   type RoundsMessage,
   type RoundsUse,
@@ -18,13 +19,16 @@ import {
 /** Rounds after which a store that logs nothing saves what it has. */
 const SAVE_EVERY = 4;
 
-const { path, durability, placement = "near" } = childArguments<RoundsUse>();
+const use = childArguments<RoundsUse>();
+const { path, durability, placement = "near", evicts = false } = use;
+const keyCount = roundKeys(use);
 const store = await open<RoundValue>({
   path,
   durability,
   placement,
-  capacity: "1MiB",
-  segmentBytes: "16KiB",
+  ...(evicts
+    ? { whenFull: "evict", capacity: "256KiB", segmentBytes: "4KiB" }
+    : { capacity: "1MiB", segmentBytes: "16KiB" }),
   checkpointBytes: "64KiB",
   ringBytes: "8KiB",
   nodes: 2,
@@ -35,26 +39,27 @@ function tell(message: RoundsMessage): void {
 }
 
 async function findAll(from: Store<RoundValue>): Promise<(number | null)[]> {
-  return await Promise.all(Array.from({ length: ROUND_KEYS }, async (_, key) => {
+  return await Promise.all(Array.from({ length: keyCount }, async (_, key) => {
     const value = await from.get(`key ${key}`);
     return value === undefined ? null : roundOf(value, key);
   }));
 }
 
 async function writeRound(round: number): Promise<void> {
-  await Promise.all(Array.from({ length: ROUND_KEYS }, async (_, key) => {
-    const isDeleted = stateAfter(round, key) === null;
+  await Promise.all(Array.from({ length: keyCount }, async (_, key) => {
+    if (lastRoundOf(round, key, use) !== round) return;
+    const isDeleted = stateAfter(round, key, use) === null;
     if (isDeleted) await store.delete(`key ${key}`);
     else await store.put(`key ${key}`, roundValue(round, key));
   }));
 }
 
 const found = await findAll(store);
-const start = Math.max(0, ...found.map((round) => round ?? 0)) + 1;
+const start = use.start ?? Math.max(0, ...found.map((round) => round ?? 0)) + 1;
 tell({ found, start });
 for (let round = start;; round++) {
   await writeRound(round);
-  tell({ acknowledged: round });
+  tell({ acknowledged: round, evicted: store.stats().evicted });
   if (durability !== "memory" || round % SAVE_EVERY !== 0) continue;
   await store.snapshot();
   tell({ saved: round });

@@ -14,5 +14,5 @@ const found = await numbersIn(store, sizes);
 say({ found, next });
 for (let number = next;; number++) {
   await change(store, number, sizes);
-  say({ made: number });
+  say({ made: number, evicted: store.stats().evicted });
 }

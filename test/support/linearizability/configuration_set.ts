@@ -8,9 +8,13 @@
  * other can. An optional operation can do what one in any other condition can. And an operation that only reads is better done than
  * not: what it does to the state, if it is there still to be done, only makes it harder for others.
  *
+ * Where keys are evicted, one in which the key is there can go on in every way in which the same
+ * one can without it.
+ *
  * @module
  */
 import { register } from "./key_register.ts";
+import { ABSENT } from "./operation.ts";
 
 /**
  * More are a sign of a history that the checker is not made for, such as dozens of operations in progress all the time,
@@ -22,6 +26,7 @@ export const CONFIGURATIONS_MAX = 20_000;
 export class ConfigurationSet {
   count = 0;
   readonly #words: number;
+  readonly #evicts: boolean;
   #value = new Float64Array(16);
   #version = new Float64Array(16);
   #isBound = new Uint8Array(16);
@@ -29,8 +34,9 @@ export class ConfigurationSet {
   #optional: Int32Array;
 
   /** An empty set. */
-  constructor(words: number) {
+  constructor(words: number, evicts: boolean) {
     this.#words = words;
+    this.#evicts = evicts;
     this.#done = new Int32Array(16 * words);
     this.#optional = new Int32Array(16 * words);
   }
@@ -79,7 +85,7 @@ export class ConfigurationSet {
   addAndRemove(done: Int32Array, optional: Int32Array, reading: Int32Array): void {
     if (this.#isRedundant(done, optional, reading)) return;
     for (let at = this.count - 1; at >= 0; at--) {
-      if (!this.#hasState(at) || !this.#isCovered(at, done, optional, reading)) continue;
+      if (!this.#isStateIncluded(at) || !this.#isCovered(at, done, optional, reading)) continue;
       this.count -= 1;
       this.#move(this.count, at);
     }
@@ -94,7 +100,7 @@ export class ConfigurationSet {
 
   #isRedundant(done: Int32Array, optional: Int32Array, reading: Int32Array): boolean {
     for (let at = 0; at < this.count; at++) {
-      if (this.#hasState(at) && this.#covers(at, done, optional, reading)) return true;
+      if (this.#includesState(at) && this.#covers(at, done, optional, reading)) return true;
     }
     return false;
   }
@@ -102,6 +108,18 @@ export class ConfigurationSet {
   #hasState(at: number): boolean {
     return this.#value[at] === register.value && this.#version[at] === register.version &&
       this.#isBound[at] === register.isBound;
+  }
+
+  /** Whether a configuration has the state of the register, or one that eviction makes that. */
+  #includesState(at: number): boolean {
+    if (this.#hasState(at)) return true;
+    return this.#evicts && register.value === ABSENT && this.#version[at] === register.version;
+  }
+
+  /** The same the other way round. */
+  #isStateIncluded(at: number): boolean {
+    if (this.#hasState(at)) return true;
+    return this.#evicts && this.#value[at] === ABSENT && this.#version[at] === register.version;
   }
 
   #covers(at: number, done: Int32Array, optional: Int32Array, reading: Int32Array): boolean {

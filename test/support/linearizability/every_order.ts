@@ -16,32 +16,43 @@ interface Write {
   readonly otherVersions: Set<number>;
 }
 
-/** Whether any order explains all answers. */
-export function hasAnyOrder(operations: readonly Operation[]): boolean {
-  return extendOrder([], [...operations]);
+/** The key of a store that evicts is dropped. */
+const EVICTION = Symbol("eviction");
+
+type Step = Operation | typeof EVICTION;
+
+/** Whether any order explains all answers, with evictions in between if the store evicts. */
+export function hasAnyOrder(operations: readonly Operation[], evicts = false): boolean {
+  return extendOrder([], [...operations], evicts);
 }
 
-function extendOrder(order: readonly Operation[], rest: readonly Operation[]): boolean {
+function extendOrder(
+  order: readonly Step[],
+  rest: readonly Operation[],
+  evicts: boolean,
+): boolean {
   // What does not explain a beginning does not explain the whole.
   if (!explains(order)) return false;
   if (rest.every(({ returnAt }) => returnAt === Infinity)) return true;
   return rest.some((operation) => {
     const others = rest.filter((other) => other !== operation);
     if (others.some(({ returnAt }) => returnAt < operation.callAt)) return false;
-    return extendOrder([...order, operation], others);
+    return extendOrder([...order, operation], others, evicts) ||
+      (evicts && extendOrder([...order, EVICTION, operation], others, evicts));
   });
 }
 
-function explains(order: readonly Operation[]): boolean {
+function explains(order: readonly Step[]): boolean {
   const writes: Write[] = [makeWrite(ABSENT)];
-  return order.every((operation) => explainsOne(writes, operation)) && areVersionsPossible(writes);
+  return order.every((step) => explainsOne(writes, step)) && areVersionsPossible(writes);
 }
 
 function makeWrite(value: number): Write {
   return { value, versions: new Set(), otherVersions: new Set() };
 }
 
-function explainsOne(writes: Write[], operation: Operation): boolean {
+function explainsOne(writes: Write[], operation: Step): boolean {
+  if (operation === EVICTION) return writes.push(makeWrite(ABSENT)) > 0;
   const { kind, input, version, output, returnAt } = operation;
   const current = writes.at(-1)!;
   const isPresent = current.value !== ABSENT;

@@ -8,6 +8,9 @@
  *
  * A touch writes the same value anew.
  *
+ * A key of a store that evicts may become absent between any two operations, see {@linkcode evict}.
+ * That is no write: the versions of later writes are larger than those before, as always.
+ *
  * A client can expect only a version that getEntry has returned before, so a compareAndSet that expects a version newer than all
  * known ones has guessed. Then either answer may be right, and yes makes the version known.
  *
@@ -32,9 +35,21 @@ export const register = {
 
 /** A key that has not been written yet. */
 export function startRegister(): void {
-  register.value = ABSENT;
-  register.version = NO_VERSION;
-  register.isBound = 0;
+  setRegister(ABSENT, NO_VERSION, 0);
+}
+
+/** Goes back to a state. */
+export function setRegister(value: number, version: number, isBound: number): void {
+  register.value = value;
+  register.version = version;
+  register.isBound = isBound;
+}
+
+/** The store drops what the key holds. False if it is absent already. */
+export function evict(): boolean {
+  if (register.value === ABSENT) return false;
+  write(ABSENT);
+  return true;
 }
 
 /**

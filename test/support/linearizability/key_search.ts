@@ -21,11 +21,19 @@
  * 4. Of pending operations with the same effect only the first is tried, and where nothing but increments change the key
  *    it never comes back to a smaller number.
  *
+ * Where keys are evicted, each of them may become absent just before any operation takes effect,
+ * and the search tries both. That is never of use to operations that do not see it, so it is not
+ * tried by itself; and two of the facts are a little different:
+ *
+ * - 2: a put that was in progress when something was written to an absent key may have taken effect
+ *   just before, and have been evicted at once.
+ * - 4: where increments begin anew, sums come back to smaller numbers.
+ *
  * @module
  */
 import { ConfigurationSet } from "./configuration_set.ts";
 import { eventsOf, type HistoryEvents } from "./history_events.ts";
-import { register, startRegister, step } from "./key_register.ts";
+import { evict, register, setRegister, startRegister, step } from "./key_register.ts";
 import { ABSENT, type KeyHistory, OperationKind } from "./operation.ts";
 import { clearBit, hasBit, OpenOperations, setBit } from "./open_operations.ts";
 
@@ -39,13 +47,17 @@ export interface SearchFailure {
   readonly values: readonly number[];
 }
 
-/** Searches an order for a history; returns undefined if there is one. */
-export function searchOrder(history: KeyHistory): SearchFailure | undefined {
-  return new KeySearch(history).run();
+/**
+ * Searches an order for a history, of a store that evicts or not; returns undefined if there is
+ * one.
+ */
+export function searchOrder(history: KeyHistory, evicts: boolean): SearchFailure | undefined {
+  return new KeySearch(history, evicts).run();
 }
 
 class KeySearch {
   readonly #history: KeyHistory;
+  readonly #evicts: boolean;
   readonly #events: HistoryEvents;
   readonly #open: OpenOperations;
   /** Slot of each operation in progress; -1 for pending ones that are known to have taken effect. */
@@ -62,16 +74,17 @@ class KeySearch {
   readonly #doneBefore: Int32Array;
   readonly #optionalBefore: Int32Array;
 
-  constructor(history: KeyHistory) {
+  constructor(history: KeyHistory, evicts: boolean) {
     this.#history = history;
+    this.#evicts = evicts;
     this.#events = eventsOf(history);
     this.#open = new OpenOperations(this.#events.overlapMax);
     this.#slotOf = new Int32Array(history.count);
     this.#waiting = new Int32Array(this.#events.overlapMax);
     const { words } = this.#open;
-    this.#current = new ConfigurationSet(words);
-    this.#next = new ConfigurationSet(words);
-    this.#work = new ConfigurationSet(words);
+    this.#current = new ConfigurationSet(words, evicts);
+    this.#next = new ConfigurationSet(words, evicts);
+    this.#work = new ConfigurationSet(words, evicts);
     this.#done = new Int32Array(words);
     this.#optional = new Int32Array(words);
     this.#doneBefore = new Int32Array(words);
@@ -140,22 +153,37 @@ class KeySearch {
     this.#work.load(at, this.#doneBefore, this.#optionalBefore);
     const { value, version, isBound } = register;
     if (this.#apply(operation, slot)) this.#keep(slot);
+    setRegister(value, version, isBound);
+    if (this.#applyEvicted(operation, slot)) this.#keep(slot);
+    setRegister(value, version, isBound);
     this.#findWaiting();
     if (this.#waitingCount === 0) return;
     for (let i = 0; i < this.#open.count; i++) {
       const other = this.#open.slots[i];
       if (other === slot || hasBit(this.#doneBefore, other) || this.#hasTwin(other)) continue;
-      register.value = value;
-      register.version = version;
-      register.isBound = isBound;
       const isPut = hasBit(this.#open.puts, other);
       if (isPut && !this.#isNeeded(other)) continue;
-      if (!this.#apply(this.#open.operation[other], other)) continue;
-      if (hasBit(this.#done, slot)) this.#keep(slot);
-      else if (!this.#isTooFar(operation)) {
-        this.#work.add(this.#done, this.#optional, this.#open.reading);
-      }
+      if (this.#apply(this.#open.operation[other], other)) this.#goOn(operation, slot);
+      setRegister(value, version, isBound);
+      if (this.#applyEvicted(this.#open.operation[other], other)) this.#goOn(operation, slot);
+      setRegister(value, version, isBound);
     }
+  }
+
+  /**
+   * Adds the configuration to those after the returning operation, or to those that are still on
+   * the way.
+   */
+  #goOn(operation: number, slot: number): void {
+    if (hasBit(this.#done, slot)) this.#keep(slot);
+    else if (!this.#isTooFar(operation)) {
+      this.#work.add(this.#done, this.#optional, this.#open.reading);
+    }
+  }
+
+  /** The same as {@linkcode KeySearch.#apply}, with what the key holds evicted just before. */
+  #applyEvicted(operation: number, slot: number): boolean {
+    return this.#evicts && evict() && this.#apply(operation, slot);
   }
 
   /** Lets an operation take effect after the loaded configuration; false if its answer does not allow it. */
@@ -164,7 +192,9 @@ class KeySearch {
     if (!step(this.#history, operation)) return false;
     const isPut = hasBit(this.#open.puts, slot);
     const isDelete = this.#history.kind[operation] === OperationKind.DELETE;
-    const hides = isPut || (isDelete && wasPresent && register.value === ABSENT);
+    const isPresent = register.value !== ABSENT;
+    const hides = isPut || (isDelete && wasPresent && !isPresent) ||
+      (this.#evicts && !wasPresent && isPresent);
     const { words, puts } = this.#open;
     for (let w = 0; w < words; w++) {
       this.#done[w] = this.#doneBefore[w];
@@ -203,8 +233,7 @@ class KeySearch {
     if (!step(this.#history, operation)) return false;
     if (register.isBound === isBound || this.#events.isUnique) return true;
     // The same value may be written again, and the version may be that of the later write.
-    register.version = version;
-    register.isBound = isBound;
+    setRegister(register.value, version, isBound);
     return false;
   }
 
@@ -231,20 +260,16 @@ class KeySearch {
       const next = operation[this.#waiting[i]];
       const isDelete = this.#history.kind[next] === OperationKind.DELETE;
       if (isDelete && value !== ABSENT) continue;
-      register.value = this.#history.input[operation[put]];
-      register.version = version;
-      register.isBound = 0;
+      setRegister(this.#history.input[operation[put]], version, 0);
       isNeeded = step(this.#history, next);
     }
-    register.value = value;
-    register.version = version;
-    register.isBound = isBound;
+    setRegister(value, version, isBound);
     return isNeeded;
   }
 
   /** Whether a value that only grows has passed the one that an operation saw. */
   #isTooFar(operation: number): boolean {
-    if (!this.#events.isGrowing) return false;
+    if (!this.#events.isGrowing || this.#evicts) return false;
     const { kind, input, output } = this.#history;
     switch (kind[operation]) {
       case OperationKind.GET:

@@ -15,6 +15,8 @@ export interface SimulatedPlan {
   readonly kinds: readonly number[];
   /** Of how many changes one stays pending, done or not. */
   readonly changesPerDeath?: number;
+  /** Of how many operations one finds that the key has just been evicted. */
+  readonly operationsPerEviction?: number;
 }
 
 const { GET, GET_ENTRY, HAS, PUT, DELETE, COMPARE_AND_SET, INCREMENT } = OperationKind;
@@ -47,6 +49,7 @@ interface Call {
 /** Simulates a history; the operations are in the order of their ends. */
 export function simulateHistory(random: Random, plan: SimulatedPlan): Operation[] {
   const { operationCount, clientCount, kinds, changesPerDeath = 0 } = plan;
+  const { operationsPerEviction = 0 } = plan;
   const operations: Operation[] = [];
   const calls: (Call | undefined)[] = new Array(clientCount).fill(undefined);
   const clients = calls.map((_, index) => index);
@@ -64,6 +67,7 @@ export function simulateHistory(random: Random, plan: SimulatedPlan): Operation[
     }
     const dies = changesPerDeath > 0 && isChange(call.kind) && random.below(changesPerDeath) === 0;
     if (!dies && !call.isApplied) {
+      if (operationsPerEviction > 0 && random.below(operationsPerEviction) === 0) key.evict();
       key.apply(random, call);
       continue;
     }
@@ -146,6 +150,11 @@ class SimulatedKey {
         call.output = (isPresent ? this.#value : 0) + call.input;
         this.#write(random, call.output);
     }
+  }
+
+  /** The store drops the key. What is written next has a larger version all the same. */
+  evict(): void {
+    this.#value = ABSENT;
   }
 
   /** A client learns the version that a getEntry has returned. */

@@ -70,6 +70,43 @@ export const TAKEN_SPOILERS: Readonly<Record<string, Spoiler>> = {
   },
 };
 
+/** For histories in which every value is written once and keys are evicted. */
+export const EVICTED_SPOILERS: Readonly<Record<string, Spoiler>> = {
+  "a value that has been missed": (operations, random) => {
+    const miss = find(operations, random, isMiss);
+    if (miss < 0) return false;
+    const { callAt, returnAt } = operations[miss]!;
+    const old = operations.findLast((other) => isEndedPut(other) && other.returnAt < callAt);
+    const at = operations.findIndex(({ kind, callAt }) => kind === GET && callAt > returnAt);
+    return old !== undefined && change(operations, at, { output: old.input });
+  },
+  "a value older than one that was read": (operations, random) => {
+    const isRead = ({ kind, output }: Operation) => kind === GET && output !== ABSENT;
+    const newer = find(operations, random, isRead);
+    if (newer < 0) return false;
+    const { output, returnAt } = operations[newer]!;
+    const write = operations.find(({ kind, input }) => kind === PUT && input === output);
+    if (write === undefined) return false;
+    const old = operations.findLast((other) => isEndedPut(other) && other.returnAt < write.callAt);
+    const at = operations.findIndex(({ kind, callAt }) => kind === GET && callAt > returnAt);
+    return old !== undefined && change(operations, at, { output: old.input });
+  },
+};
+
+/** For histories of a counter that is evicted, and grows by 1 until then. */
+export const EVICTED_COUNTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
+  "a sum that goes on after it has been missed": (operations, random) => {
+    const miss = find(operations, random, isMiss);
+    if (miss < 0) return false;
+    const { callAt, returnAt } = operations[miss]!;
+    const counted = operations.filter((other) =>
+      other.kind === INCREMENT && other.returnAt > callAt
+    );
+    const at = operations.findIndex((other) => isEndedIncrement(other) && other.callAt > returnAt);
+    return change(operations, at, { output: counted.length + 1 });
+  },
+};
+
 /** For histories of a counter that only ever grows. */
 export const COUNTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
   "two increments with one sum": (operations, random) => {
@@ -88,6 +125,10 @@ export const COUNTER_SPOILERS: Readonly<Record<string, Spoiler>> = {
 
 function isEndedPut({ kind, returnAt }: Operation): boolean {
   return kind === PUT && returnAt !== Infinity;
+}
+
+function isMiss({ kind, output }: Operation): boolean {
+  return kind === GET && output === ABSENT;
 }
 
 function isEndedTake({ kind, output, returnAt }: Operation): boolean {

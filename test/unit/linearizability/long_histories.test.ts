@@ -6,7 +6,11 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { checkHistory, renderViolation } from "../../support/linearizability/check_history.ts";
+import {
+  checkHistory,
+  type CheckOptions,
+  renderViolation,
+} from "../../support/linearizability/check_history.ts";
 import {
   historyOf,
   type Operation,
@@ -20,6 +24,8 @@ import {
 } from "../../support/linearizability/simulated_history.ts";
 import {
   COUNTER_SPOILERS,
+  EVICTED_COUNTER_SPOILERS,
+  EVICTED_SPOILERS,
   REGISTER_SPOILERS,
   type Spoiler,
   TAKEN_SPOILERS,
@@ -30,8 +36,11 @@ const { GET, PUT, DELETE } = OperationKind;
 const PUT_KINDS = [GET, PUT, PUT];
 const DELETE_KINDS = [GET, PUT, DELETE];
 
-function assertAllowed(operations: readonly Operation[]): void {
-  const violation = checkHistory(historyOf(1, operations));
+/** Of how many operations one finds its key evicted, where keys are. */
+const OPERATIONS_PER_EVICTION = 12;
+
+function assertAllowed(operations: readonly Operation[], options: CheckOptions = {}): void {
+  const violation = checkHistory(historyOf(1, operations), options);
   if (violation !== undefined) assert.unreachable(renderViolation(violation));
 }
 
@@ -56,16 +65,50 @@ for (const kinds of [REGISTER_KINDS, TAKEN_KINDS, COUNTER_KINDS, PUT_KINDS, DELE
   );
 }
 
+for (const kinds of [REGISTER_KINDS, TAKEN_KINDS, COUNTER_KINDS]) {
+  test(
+    `finds an order for a key that is evicted, whose operations are ${[...new Set(kinds)]}`,
+    seeded((random) => {
+      for (const clientCount of [1, 2, 4, 8, 12]) {
+        const plan = { clientCount, kinds, operationsPerEviction: OPERATIONS_PER_EVICTION };
+        assertAllowed(simulateHistory(random, { ...plan, operationCount: 2000 }), { evicts: true });
+      }
+      let evictedCount = 0;
+      for (let i = 0; i < 10; i++) {
+        const plan = { operationCount: 300, clientCount: 4, kinds, changesPerDeath: 40 };
+        const operations = simulateHistory(random, {
+          ...plan,
+          operationsPerEviction: OPERATIONS_PER_EVICTION,
+        });
+        assertAllowed(operations, { evicts: true });
+        if (checkHistory(historyOf(1, operations)) !== undefined) evictedCount += 1;
+      }
+      // Now and then nothing tells an eviction from what clients have done that have died.
+      assert.ok(evictedCount > 5, `in ${evictedCount} of 10 histories an eviction is seen`);
+    }),
+  );
+}
+
 /** Spoils ten histories in one way, those that can be; all of them must be found. */
-function findSpoiled(random: Random, kinds: readonly number[], spoil: Spoiler): void {
+function findSpoiled(
+  random: Random,
+  kinds: readonly number[],
+  spoil: Spoiler,
+  evicts = false,
+): void {
   let spoiledCount = 0;
   for (let i = 0; spoiledCount < 10; i++) {
     assert.ok(i < 300, `only ${spoiledCount} histories could be spoiled`);
-    const plan = { operationCount: 500, clientCount: random.between(2, 8), kinds };
-    const operations = simulateHistory(random, plan);
+    const operations = simulateHistory(random, {
+      operationCount: 500,
+      clientCount: random.between(2, 8),
+      kinds,
+      operationsPerEviction: evicts ? OPERATIONS_PER_EVICTION : 0,
+    });
     if (!spoil(operations, random)) continue;
     spoiledCount += 1;
-    assert.ok(checkHistory(historyOf(1, operations)), `misses one of ${operations.length}`);
+    const violation = checkHistory(historyOf(1, operations), { evicts });
+    assert.ok(violation, `misses one of ${operations.length}`);
   }
 }
 
@@ -84,6 +127,24 @@ for (const [name, spoil] of Object.entries({ ...REGISTER_SPOILERS, ...TAKEN_SPOI
 
 for (const [name, spoil] of Object.entries(COUNTER_SPOILERS)) {
   test(`finds ${name}`, seeded((random) => findSpoiled(random, COUNTER_KINDS, spoil)));
+}
+
+for (const [name, spoil] of Object.entries({ ...REGISTER_SPOILERS, ...EVICTED_SPOILERS })) {
+  test(
+    `finds ${name}, where keys are evicted`,
+    seeded((random) => findSpoiled(random, REGISTER_KINDS, spoil, true)),
+  );
+}
+
+for (const [name, spoil] of Object.entries(TAKEN_SPOILERS)) {
+  test(
+    `finds ${name}, where keys are evicted`,
+    seeded((random) => findSpoiled(random, TAKEN_KINDS, spoil, true)),
+  );
+}
+
+for (const [name, spoil] of Object.entries(EVICTED_COUNTER_SPOILERS)) {
+  test(`finds ${name}`, seeded((random) => findSpoiled(random, COUNTER_KINDS, spoil, true)));
 }
 
 test(
