@@ -136,7 +136,7 @@ function differingSlots(pool: Pool): unknown[] {
 /** Every segment is in one state; with the pool paused, everything in it agrees with everything else. */
 export function checkSegments(store: Store<unknown>, pool: Pool): void {
   const { free, open, sealed, cleaning } = store.stats().segments;
-  const { segmentCount } = pool.geometry;
+  const segmentCount = pool.segmentLimit;
   if (free + open + sealed + cleaning !== segmentCount) {
     throw new Error(
       `all of ${segmentCount} segments must be accounted for, got ` +
