@@ -143,7 +143,7 @@ test("files take turns through the runtimes, and everything else runs on all", (
   const runs = (file: string) => [0, 1, 2].flatMap((turn) => runtimesOf(file, 7, RUNTIMES, turn));
   assert.equal(runs("test/bench.test.ts").sort(), [...RUNTIMES]);
   const twice = RUNTIMES.flatMap((runtime) => [runtime, runtime]);
-  assert.equal(runs("test/api/failover.test.ts").sort(), twice);
+  assert.equal(runs("test/api/batches.test.ts").sort(), twice);
   assert.equal(runtimesOf("test/bench.test.ts", 7, RUNTIMES, undefined), RUNTIMES);
   assert.equal(runtimesOf("test/api/conditional.test.ts", 7, RUNTIMES, 1), RUNTIMES);
 });

@@ -197,9 +197,11 @@ export class Pool {
     return this.geometry.segmentCount * this.geometry.segmentBytes;
   }
 
-  /** Buckets that the index of a pool of that capacity may have. */
+  /** Buckets that the index of a pool of that capacity may have: all, if it cannot grow. */
   get bucketLimit(): number {
-    return Math.min(this.geometry.bucketCount, bucketCountOf(this.capacityBytes));
+    const { segmentCount, bucketCount } = this.geometry;
+    if (this.segmentLimit === segmentCount) return bucketCount;
+    return Math.min(bucketCount, bucketCountOf(this.capacityBytes));
   }
 
   /** Bytes of all buffers, as they are counted by a runtime: as far as they have grown. */

@@ -127,6 +127,7 @@ test("the defaults are what the documentation of the options says", () => {
     codec: "msgpack",
     durability: "memory",
     checkpointBytes: undefined,
+    capacityBytesMax: undefined,
     repair: false,
     onProgress: undefined,
     spinMicros: 100,
