@@ -271,11 +271,12 @@ export class OneSidedReader {
     const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
     const keyBytes = metaKeyBytes(meta);
     if (keyBytes === 0 || keyBytes < prefix.length) return undefined;
+    const shared = this.#pool.bytesOf(address);
     const from = (this.#pool.wordAt(address) + RECORD_KEY) * 4;
-    const bytes = this.#pool.bytesOf(address).slice(from, from + keyBytes);
-    for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return undefined;
-    // A private copy: the TextDecoder and callers get plain memory.
-    return { bytes: new Uint8Array(bytes), isBinary: (meta & FLAG_BINARY_KEY) !== 0 };
+    for (let i = 0; i < prefix.length; i++) if (shared[from + i] !== prefix[i]) return undefined;
+    // A slice of shared memory is in memory of its own.
+    const bytes = shared.slice(from, from + keyBytes) as Uint8Array<ArrayBuffer>;
+    return { bytes, isBinary: (meta & FLAG_BINARY_KEY) !== 0 };
   }
 
   #copyValue(words: Int32Array, from: number, valueBytes: number): void {
