@@ -60,7 +60,7 @@ export class AdditionCompletion implements JoinableCompletion {
     if (error !== undefined) return this.fail(error);
     left.read(ring, requestAt + REQUEST_RECORD);
     let number = left.before;
-    for (let addition = this.#first; addition !== undefined; addition = addition.next) {
+    for (let addition = this.#take(); addition !== undefined; addition = addition.next) {
       const sum = left.sumAfter(number);
       if (left.allows(sum)) addition.resolve(number = sum);
       else if (Number.isFinite(sum)) addition.resolve(undefined);
@@ -69,9 +69,16 @@ export class AdditionCompletion implements JoinableCompletion {
   }
 
   fail(error: DinomoError): void {
-    for (let addition = this.#first; addition !== undefined; addition = addition.next) {
+    for (let addition = this.#take(); addition !== undefined; addition = addition.next) {
       addition.reject(error);
     }
+  }
+
+  /** Takes all of them away: what may be joined is kept for longer than they are waited for. */
+  #take(): Addition | undefined {
+    const first = this.#first;
+    this.#first = this.#last = undefined;
+    return first;
   }
 }
 
