@@ -194,7 +194,7 @@ export const DURABILITY_BUGS: readonly PlantedBug[] = [
     breaks: "I14",
     file: REPLAYED,
     edits: [["readonly followsCopies = true;", "readonly followsCopies = false;"]],
-    caughtBy: ["test/simulation/lives.test.ts"],
+    caughtBy: ["test/unit/replayed_slots.test.ts"],
   },
   {
     name: "a replay lets an older record win",
