@@ -325,18 +325,19 @@ export class Client {
     if ((length - REQUEST_RECORD) * 4 > this.#recordBytesMax) throw this.#tooLarge(draft);
     const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const { hash } = draft.key;
-    this.#additions.forget(hash);
     const slot = (hash >>> SLOT_SHIFT) as Slot;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     const connection = this.#sender.issue(sequence, slot, length, draft, completion);
+    // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
+    this.#additions.forget(hash);
     if (begun !== 0) this.#operations.leaveOpen();
     return connection;
   }
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
-    this.#additions.forgetAll();
     const words = slotRequest(operation, slot);
     this.#sender.issueWords({ slot, sequence: this.#operations.issue(), words, completion });
+    this.#additions.forgetAll();
   }
 
   #tooLarge({ value }: RequestDraft): ValueTooLargeError {
