@@ -28,7 +28,7 @@
  */
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
-import { RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
+import { keyEquals, RECORD_META } from "../log/record_layout.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Operation, REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import type { Completion } from "./completions.ts";
@@ -102,19 +102,12 @@ export class JoinableAdditions {
     if (completions[index] !== watched || !producer.isUnpublished(index)) return undefined;
     const { words } = producer;
     const at = producer.requestAt(index);
+    const record = at + REQUEST_RECORD;
     const { operation, meta } = draftDerived(Operation.ADD, key, asked, mustSync);
     if (words[at + REQUEST_OPERATION] !== operation) return undefined;
-    if (!isOfKey(words, at + REQUEST_RECORD, meta, key)) return undefined;
+    if (words[record + RECORD_META] !== meta) return undefined;
+    if (!keyEquals(words, record, key.words, key.start, key.byteLength)) return undefined;
     if (asked.mayExpireUntil(epochMs())) return undefined;
-    return asked.repeat(words, at + REQUEST_RECORD, TIMES_MAX) ? completion : undefined;
+    return asked.repeat(words, record, TIMES_MAX) ? completion : undefined;
   }
-}
-
-function isOfKey(words: Int32Array, recordAt: number, meta: number, key: KeyEncoder): boolean {
-  if (words[recordAt + RECORD_META] !== meta) return false;
-  const wordCount = (key.byteLength + 3) >>> 2;
-  for (let i = 0; i < wordCount; i++) {
-    if (words[recordAt + RECORD_KEY + i] !== key.words[i]) return false;
-  }
-  return true;
 }

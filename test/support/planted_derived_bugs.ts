@@ -134,7 +134,10 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
     file: JOINABLE,
     edits: [
       ["if (hash !== key.hash) return undefined;", "if (hash === NO_HASH) return undefined;"],
-      ["if (!isOfKey(words, at + REQUEST_RECORD, meta, key)) return undefined;", ""],
+      [
+        "if (!keyEquals(words, record, key.words, key.start, key.byteLength)) return undefined;",
+        "",
+      ],
     ],
     caughtBy: [JOINED],
   },
