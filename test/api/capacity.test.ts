@@ -4,18 +4,20 @@
  *
  * @module
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Durability,
+  DurabilityError,
   InvalidArgumentError,
   InvalidOptionError,
   open,
   type OpenOptions,
   PoolFullError,
+  SnapshotError,
   type Store,
 } from "../../mod.ts";
 import { AttachedThread } from "../support/attached_thread.ts";
@@ -173,6 +175,30 @@ test("sizes that cannot be are refused, and change nothing", async () => {
     });
   }
 });
+
+for (const durability of ["os", "disk"] as const) {
+  test(`where no checkpoint can be written a store does not grow, ${durability}`, async () => {
+    const path = temporaryPath();
+    const store = await open<string>({ path, durability, capacity: USUAL.first });
+    await store.put("before", "a");
+    const inTheWay = join(path, "checkpoint.new");
+    // With something in it, since Deno's unlink() removes an empty directory.
+    mkdirSync(join(inTheWay, "full"), { recursive: true });
+    const error = await errorOf(() => store.grow(USUAL.second));
+    assert.instance(error, SnapshotError, String(error));
+    assert.match((error as SnapshotError).systemCode!, /^(EISDIR|ENOTEMPTY)$/);
+    assert.is(store.stats().capacityBytes, USUAL.first);
+    // From now on nothing is durable until the store is opened again.
+    assert.instance(await errorOf(() => store.grow(USUAL.second)), DurabilityError);
+    assert.instance(await errorOf(() => store.close()), DurabilityError);
+    rmSync(inTheWay, { recursive: true });
+    const again = await open<string>({ path, durability });
+    assert.is(again.stats().capacityBytes, USUAL.first);
+    assert.is(await again.get("before"), "a");
+    assert.is(await again.grow(USUAL.second), USUAL.second);
+    await again.close();
+  });
+}
 
 test("a cache that grows keeps more, and one that is opened smaller drops what does not fit", async () => {
   const path = temporaryPath();

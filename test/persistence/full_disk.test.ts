@@ -65,6 +65,9 @@ for (const durability of disk === undefined ? [] : ["os", "disk"] as const) {
     assert.is((refused as DurabilityError).systemCode, "ENOSPC");
     assert.match((refused as Error).message, "the disk is full");
     assert.ok(acknowledged.size > 20, `${acknowledged.size} values`);
+    const growth = await errorOf(() => store.grow("8MiB"));
+    assert.instance(growth, DurabilityError, String(growth));
+    assert.is(store.stats().capacityBytes, 4 * 2 ** 20);
     assert.instance(await errorOf(() => store.close()), DurabilityError);
 
     const giveBack = fill(disk!);
