@@ -5,17 +5,18 @@
  */
 import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
-import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
+import type { Key, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
-import { prefixOf } from "./arguments.ts";
+import { assertIterationOptions } from "./arguments.ts";
+import { isEmptyRange, type KeyRange, rangeOf } from "./key_range.ts";
 import type { IterationOptions, IterationSyncOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { joinBytes } from "./prefixed_keys.ts";
 
 /** A key that is collected costs as much as so many bytes that are copied. */
 const COLLECTED_BYTES = 512;
@@ -28,6 +29,8 @@ export class IndexedKeys {
   readonly #lifetime: StoreLifetime;
   readonly #prefix: Uint8Array;
   #flush: () => Promise<void>;
+  /** Keys that were looked at for the batch that has been taken last. */
+  #lookedAt = 0;
 
   /**
    * Looks through a reader; `flush` is the store's.
@@ -64,28 +67,73 @@ export class IndexedKeys {
     return keyCount(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
   }
 
-  /** The keys of each slot in turn, when all that this thread has issued before has ended. */
-  async *slots(options: IterationOptions = {}): AsyncIterableIterator<StoredKey[]> {
-    const prefix = joinBytes(this.#prefix, prefixOf(options, false));
+  /**
+   * The range that the options of an iteration ask for.
+   *
+   * @throws {InvalidArgumentError} naming the option, its rule and what was received
+   */
+  rangeOf(options: IterationOptions | IterationSyncOptions | undefined, isSync: boolean): KeyRange {
     this.#lifetime.assertOpen();
+    assertIterationOptions(options, isSync);
+    return rangeOf(options ?? {}, this.#prefix, false);
+  }
+
+  /**
+   * Refuses a method that needs an order.
+   *
+   * @throws {InvalidArgumentError} unless the store knows the order of its keys
+   */
+  assertOrdered(method: string): void {
+    this.#lifetime.assertOpen();
+    throw new InvalidArgumentError(
+      `${method} must be called on a store that is opened with ordered: true, got one without`,
+    );
+  }
+
+  /** The keys of a range, some at a time, when all that this thread has issued before has ended. */
+  async *batches(range: KeyRange, signal?: AbortSignal): AsyncIterableIterator<StoredKey[]> {
     await this.#flush();
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      this.#lifetime.assertOpen();
-      options.signal?.throwIfAborted();
-      const count = keysOfSlot(this.#pool, slot as Slot);
-      if (count === 0) continue;
-      yield this.#collect(slot as Slot, prefix);
-      if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
+    for (const keys of this.#batches(range)) {
+      signal?.throwIfAborted();
+      yield keys;
+      if (loopTurn.count(this.#lookedAt * COLLECTED_BYTES)) await loopTurn.next();
     }
   }
 
-  /** The same without a turn of the event loop; the caller has waited for what was issued. */
-  *slotsSync(options: IterationSyncOptions = {}): IterableIterator<StoredKey[]> {
-    const prefix = joinBytes(this.#prefix, prefixOf(options, true));
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  *#batches(range: KeyRange): IterableIterator<StoredKey[]> {
+    if (isEmptyRange(range)) return;
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const slot = i as Slot;
       this.#lifetime.assertOpen();
-      if (keysOfSlot(this.#pool, slot as Slot) === 0) continue;
-      yield this.#collect(slot as Slot, prefix);
+      const count = keysOfSlot(this.#pool, slot);
+      if (count === 0) continue;
+      const keys = this.#collect(slot, range.prefix);
+      this.#lookedAt = count;
+      yield keys;
+    }
+  }
+
+  /**
+   * Passes through the keys of a range.
+   *
+   * @param settle waits for all that this thread has issued before
+   * @param read makes an item of a key; undefined if it does not exist
+   */
+  *scanSync<Item>(
+    options: IterationSyncOptions | undefined,
+    settle: () => void,
+    read: (key: Key) => Item | undefined,
+  ): IterableIterator<Item> {
+    const range = this.rangeOf(options, true);
+    let left = range.limit;
+    settle();
+    for (const keys of this.#batches(range)) {
+      for (const stored of keys) {
+        const item = read(this.#key.keyOf(stored));
+        if (item === undefined) continue;
+        yield item;
+        if (--left === 0) return;
+      }
     }
   }
 

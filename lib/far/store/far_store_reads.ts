@@ -167,52 +167,53 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    const range = this.#indexed.rangeOf(options, false);
+    let left = range.limit;
     await this.#merge.whenMerged();
-    for await (const keys of this.#indexed.slots(options)) {
+    for await (const keys of this.#indexed.batches(range, options?.signal)) {
       for (const stored of keys) {
         const key = this.#key.keyOf(stored);
         this.#lifetime.assertOpen();
         const { value: found } = this.#counted(await this.#issueRead(key, true));
         this.#lifetime.assertOpen();
         const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
-        if (value !== undefined) yield [key, value];
+        if (value === undefined) continue;
+        yield [key, value];
+        if (--left === 0) return;
       }
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    const range = this.#indexed.rangeOf(options, false);
+    let left = range.limit;
     await this.#merge.whenMerged();
     let burst: Key[] = [];
-    for await (const keys of this.#indexed.slots(options)) {
+    for await (const keys of this.#indexed.batches(range, options?.signal)) {
       for (const stored of keys) {
-        if (burst.push(this.#key.keyOf(stored)) < KEYS_PER_BURST) continue;
-        yield* await this.#existing(burst);
+        if (burst.push(this.#key.keyOf(stored)) < Math.min(KEYS_PER_BURST, left)) continue;
+        for (const key of await this.#existing(burst)) {
+          yield key;
+          left -= 1;
+        }
+        if (left === 0) return;
         burst = [];
       }
     }
     yield* await this.#existing(burst);
   }
 
-  *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    this.#merge.mergeSync();
-    for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        const { value: found } = this.#readSync(key, true);
-        const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
-        if (value !== undefined) yield [key, value];
-      }
-    }
+  entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
+    return this.#indexed.scanSync(options, () => this.#merge.mergeSync(), (key) => {
+      const { value: found } = this.#readSync(key, true);
+      const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
+      return value === undefined ? undefined : [key, value];
+    });
   }
 
-  *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
-    this.#merge.mergeSync();
-    for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        if (this.#readSync(key, false).exists) yield key;
-      }
-    }
+  keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
+    const read = (key: Key) => this.#readSync(key, false).exists ? key : undefined;
+    return this.#indexed.scanSync(options, () => this.#merge.mergeSync(), read);
   }
 
   usedSlots(): readonly Slot[] {
@@ -225,6 +226,10 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     this.#merge.mergeAcknowledged();
     return this.#indexed.count();
+  }
+
+  assertOrdered(method: string): void {
+    this.#indexed.assertOrdered(method);
   }
 
   /** Those of some keys that exist. */
