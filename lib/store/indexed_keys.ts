@@ -6,20 +6,17 @@
 import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
-import type { Key, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { loopTurn } from "../core/loop_turn.ts";
 import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
 import { assertIterationOptions } from "./arguments.ts";
 import { isEmptyRange, type KeyRange, rangeOf } from "./key_range.ts";
+import { type KeyWalk, NO_KEYS, SlotWalk } from "./key_walk.ts";
 import type { IterationOptions, IterationSyncOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-
-/** A key that is collected costs as much as so many bytes that are copied. */
-const COLLECTED_BYTES = 512;
 
 /** Looks at the index as a whole. */
 export class IndexedKeys {
@@ -28,12 +25,10 @@ export class IndexedKeys {
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #prefix: Uint8Array;
-  #flush: () => Promise<void>;
-  /** Keys that were looked at for the batch that has been taken last. */
-  #lookedAt = 0;
+  #client: Client;
 
   /**
-   * Looks through a reader; `flush` is the store's.
+   * Looks through a reader.
    *
    * @param prefix of the namespace whose keys these are; empty for all keys
    */
@@ -42,7 +37,7 @@ export class IndexedKeys {
     reader: OneSidedReader,
     key: KeyEncoder,
     lifetime: StoreLifetime,
-    flush: () => Promise<void>,
+    client: Client,
     prefix: Uint8Array,
   ) {
     this.#prefix = prefix;
@@ -50,12 +45,12 @@ export class IndexedKeys {
     this.#reader = reader;
     this.#key = key;
     this.#lifetime = lifetime;
-    this.#flush = flush;
+    this.#client = client;
   }
 
   /** The keys that begin with the prefix of a namespace, whose encoder is given. */
   narrow(key: KeyEncoder, prefix: Uint8Array): IndexedKeys {
-    return new IndexedKeys(this.#pool, this.#reader, key, this.#lifetime, this.#flush, prefix);
+    return new IndexedKeys(this.#pool, this.#reader, key, this.#lifetime, this.#client, prefix);
   }
 
   /** Number of keys. */
@@ -90,51 +85,17 @@ export class IndexedKeys {
     );
   }
 
-  /** The keys of a range, some at a time, when all that this thread has issued before has ended. */
-  async *batches(range: KeyRange, signal?: AbortSignal): AsyncIterableIterator<StoredKey[]> {
-    await this.#flush();
-    for (const keys of this.#batches(range)) {
-      signal?.throwIfAborted();
-      yield keys;
-      if (loopTurn.count(this.#lookedAt * COLLECTED_BYTES)) await loopTurn.next();
-    }
+  /** A way through a range, when all that this thread has issued before has ended. */
+  async walkSettled(range: KeyRange): Promise<KeyWalk> {
+    await this.#client.whenIssuedEnded();
+    this.#lifetime.assertOpen();
+    return this.walk(range);
   }
 
-  *#batches(range: KeyRange): IterableIterator<StoredKey[]> {
-    if (isEmptyRange(range)) return;
-    for (let i = 0; i < SLOT_COUNT; i++) {
-      const slot = i as Slot;
-      this.#lifetime.assertOpen();
-      const count = keysOfSlot(this.#pool, slot);
-      if (count === 0) continue;
-      const keys = this.#collect(slot, range.prefix);
-      this.#lookedAt = count;
-      yield keys;
-    }
-  }
-
-  /**
-   * Passes through the keys of a range.
-   *
-   * @param settle waits for all that this thread has issued before
-   * @param read makes an item of a key; undefined if it does not exist
-   */
-  *scanSync<Item>(
-    options: IterationSyncOptions | undefined,
-    settle: () => void,
-    read: (key: Key) => Item | undefined,
-  ): IterableIterator<Item> {
-    const range = this.rangeOf(options, true);
-    let left = range.limit;
-    settle();
-    for (const keys of this.#batches(range)) {
-      for (const stored of keys) {
-        const item = read(this.#key.keyOf(stored));
-        if (item === undefined) continue;
-        yield item;
-        if (--left === 0) return;
-      }
-    }
+  /** A way through a range; the caller has waited for what was issued. */
+  walk(range: KeyRange): KeyWalk {
+    if (isEmptyRange(range)) return NO_KEYS;
+    return new SlotWalk(this.#pool, this.#reader, range);
   }
 
   /**
@@ -153,23 +114,14 @@ export class IndexedKeys {
   }
 
   #countBehindPrefix(): number {
+    const walk = this.walk(this.rangeOf(undefined, true));
     let count = 0;
-    for (let i = 0; i < SLOT_COUNT; i++) {
-      const slot = i as Slot;
-      if (keysOfSlot(this.#pool, slot) > 0) count += this.#collect(slot, this.#prefix).length;
-    }
+    while (walk.step()) if (walk.isAtKey) count += 1;
     return count;
-  }
-
-  #collect(slot: Slot, prefix: Uint8Array): StoredKey[] {
-    const keys = this.#reader.collectKeys(slot, prefix);
-    // The prefix alone is a key of the store, and none of the namespace.
-    const { length } = this.#prefix;
-    return length === 0 ? keys : keys.filter(({ bytes }) => bytes.length > length);
   }
 
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
-    this.#pool = this.#reader = this.#flush = undefined as never;
+    this.#pool = this.#reader = this.#client = undefined as never;
   }
 }

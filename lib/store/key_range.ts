@@ -57,8 +57,8 @@ export function rangeOf(
   if (!isOrdered) assertUnordered(options);
   const given = options.prefix === undefined ? NONE : bytesOf("prefix", options.prefix);
   const whole = joinBytes(prefix, given);
-  // The prefix alone is a key of the store, and none of the namespace.
-  let from = given.length === 0 && prefix.length > 0 ? next(prefix) : whole;
+  // The prefix alone is a key of the store, and none of the namespace; no key has no byte.
+  let from = given.length === 0 ? next(prefix) : whole;
   let to = afterPrefix(whole);
   if (whole.length > KEY_BYTES_MAX) to = from = NONE;
   for (const name of BOUNDS) {

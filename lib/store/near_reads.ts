@@ -198,32 +198,43 @@ export class NearReads<V> implements StoreReads<V> {
     withValue: boolean,
   ): AsyncIterableIterator<Item> {
     const range = this.#indexed.rangeOf(options, false);
+    const walk = await this.#indexed.walkSettled(range);
     let left = range.limit;
     let bytes = 0;
-    for await (const keys of this.#indexed.batches(range, options?.signal)) {
-      for (const stored of keys) {
-        if (loopTurn.count(bytes)) await loopTurn.next();
-        const key = this.#key.keyOf(stored);
-        this.#lifetime.assertOpen();
-        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
-        const item = read(key);
-        if (withValue) bytes = this.#reader.valueBytes;
-        if (item === undefined) continue;
-        yield item;
-        if (--left === 0) return;
-      }
+    while (walk.step()) {
+      options?.signal?.throwIfAborted();
+      if (loopTurn.count(bytes + walk.stepBytes)) await loopTurn.next();
+      bytes = 0;
+      this.#lifetime.assertOpen();
+      if (!walk.isAtKey) continue;
+      const key = walk.take(this.#key);
+      if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) await this.#encodeReadable(key);
+      const item = read(key);
+      if (withValue) bytes = this.#reader.valueBytes;
+      if (item === undefined) continue;
+      yield item;
+      if (--left === 0) return;
     }
   }
 
-  #scanSync<Item>(
+  *#scanSync<Item>(
     options: IterationSyncOptions | undefined,
     read: (key: Key) => Item | undefined,
   ): IterableIterator<Item> {
-    return this.#indexed.scanSync(options, () => this.#settleAll(), (key) => {
+    const range = this.#indexed.rangeOf(options, true);
+    this.#settleAll();
+    const walk = this.#indexed.walk(range);
+    let left = range.limit;
+    while (walk.step()) {
       this.#lifetime.assertOpen();
-      this.#encodeSettled(key);
-      return read(key);
-    });
+      if (!walk.isAtKey) continue;
+      const key = walk.take(this.#key);
+      if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) this.#encodeSettled(key);
+      const item = read(key);
+      if (item === undefined) continue;
+      yield item;
+      if (--left === 0) return;
+    }
   }
 
   /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */

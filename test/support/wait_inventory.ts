@@ -372,6 +372,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "At the end of the range: each step of a walk passes a slot, or a key, and none twice; " +
+      "or with the consumer, or the store. What it awaits is listed here",
+    places: {
+      "far_scan.ts FarScan.itemsSync": 1,
+      "far_scan.ts FarScan.keys": 4,
+      "indexed_keys.ts IndexedKeys.#countBehindPrefix": 1,
+      "near_reads.ts NearReads.#scan": 4,
+      "near_reads.ts NearReads.#scanSync": 1,
+    },
+  },
+  {
     ends: "Calls of functions that are listed here",
     places: {
       "attach.ts attach": 1,
@@ -379,8 +390,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "far_store_reads.ts FarStoreReads.#look": 2,
       "far_store_reads.ts FarStoreReads.#readMany": 3,
       "near_reads.ts NearReads.#readMany": 4,
-      "far_store_reads.ts FarStoreReads.entries": 3,
-      "far_store_reads.ts FarStoreReads.keys": 4,
+      "far_store_reads.ts FarStoreReads.entries": 2,
+      "far_store_reads.ts FarStoreReads.keys": 3,
       "scaling.ts Scaling.#scale": 4,
       "scaling.ts Scaling.retire": 1,
       "scaling.ts Scaling.scale": 1,
@@ -390,13 +401,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "open_path.ts makeSmallerPool": 1,
       "open_path.ts readPool": 5,
       "path_error.ts withPathErrors": 1,
-      "indexed_keys.ts IndexedKeys.batches": 2,
+      "indexed_keys.ts IndexedKeys.walkSettled": 1,
       "store.ts Store.backup": 1,
       "store.ts Store.compact": 1,
       "store.ts Store.grow": 1,
       "key_access.ts KeyAccess.clear": 4,
       "writes.ts StoreWrites.clear": 1,
-      "near_reads.ts NearReads.#scan": 3,
       "store.ts flushAll": 2,
       "store.ts Store.replicate": 1,
       "store.ts Store.scale": 1,
