@@ -10,11 +10,12 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import { isOrdered } from "../ordered/ordered_index.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
 import { assertIterationOptions } from "./arguments.ts";
 import { isEmptyRange, type KeyRange, rangeOf } from "./key_range.ts";
-import { type KeyWalk, NO_KEYS, SlotWalk } from "./key_walk.ts";
+import { Cursors, type KeyWalk, NO_KEYS, OrderedWalk, SlotWalk } from "./key_walk.ts";
 import type { IterationOptions, IterationSyncOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 
@@ -26,6 +27,8 @@ export class IndexedKeys {
   readonly #lifetime: StoreLifetime;
   readonly #prefix: Uint8Array;
   #client: Client;
+  /** In a pool that is ordered. */
+  #cursors: Cursors | undefined;
 
   /**
    * Looks through a reader.
@@ -39,9 +42,11 @@ export class IndexedKeys {
     lifetime: StoreLifetime,
     client: Client,
     prefix: Uint8Array,
+    cursors: Cursors | undefined = isOrdered(pool) ? new Cursors(pool) : undefined,
   ) {
     this.#prefix = prefix;
     this.#pool = pool;
+    this.#cursors = cursors;
     this.#reader = reader;
     this.#key = key;
     this.#lifetime = lifetime;
@@ -50,7 +55,15 @@ export class IndexedKeys {
 
   /** The keys that begin with the prefix of a namespace, whose encoder is given. */
   narrow(key: KeyEncoder, prefix: Uint8Array): IndexedKeys {
-    return new IndexedKeys(this.#pool, this.#reader, key, this.#lifetime, this.#client, prefix);
+    return new IndexedKeys(
+      this.#pool,
+      this.#reader,
+      key,
+      this.#lifetime,
+      this.#client,
+      prefix,
+      this.#cursors,
+    );
   }
 
   /** Number of keys. */
@@ -70,7 +83,7 @@ export class IndexedKeys {
   rangeOf(options: IterationOptions | IterationSyncOptions | undefined, isSync: boolean): KeyRange {
     this.#lifetime.assertOpen();
     assertIterationOptions(options, isSync);
-    return rangeOf(options ?? {}, this.#prefix, false);
+    return rangeOf(options ?? {}, this.#prefix, this.#cursors !== undefined);
   }
 
   /**
@@ -80,6 +93,7 @@ export class IndexedKeys {
    */
   assertOrdered(method: string): void {
     this.#lifetime.assertOpen();
+    if (this.#cursors !== undefined) return;
     throw new InvalidArgumentError(
       `${method} must be called on a store that is opened with ordered: true, got one without`,
     );
@@ -95,7 +109,9 @@ export class IndexedKeys {
   /** A way through a range; the caller has waited for what was issued. */
   walk(range: KeyRange): KeyWalk {
     if (isEmptyRange(range)) return NO_KEYS;
-    return new SlotWalk(this.#pool, this.#reader, range);
+    return this.#cursors === undefined
+      ? new SlotWalk(this.#pool, this.#reader, range)
+      : new OrderedWalk(this.#cursors, range);
   }
 
   /**
@@ -117,11 +133,16 @@ export class IndexedKeys {
     const walk = this.walk(this.rangeOf(undefined, true));
     let count = 0;
     while (walk.step()) if (walk.isAtKey) count += 1;
+    walk.end();
     return count;
   }
 
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
-    this.#pool = this.#reader = this.#client = undefined as never;
+    this.#pool =
+      this.#reader =
+      this.#client =
+      this.#cursors =
+        undefined as never;
   }
 }

@@ -201,19 +201,24 @@ export class NearReads<V> implements StoreReads<V> {
     const walk = await this.#indexed.walkSettled(range);
     let left = range.limit;
     let bytes = 0;
-    while (walk.step()) {
-      options?.signal?.throwIfAborted();
-      if (loopTurn.count(bytes + walk.stepBytes)) await loopTurn.next();
-      bytes = 0;
-      this.#lifetime.assertOpen();
-      if (!walk.isAtKey) continue;
-      const key = walk.take(this.#key);
-      if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) await this.#encodeReadable(key);
-      const item = read(key);
-      if (withValue) bytes = this.#reader.valueBytes;
-      if (item === undefined) continue;
-      yield item;
-      if (--left === 0) return;
+    try {
+      while (walk.step()) {
+        options?.signal?.throwIfAborted();
+        if (loopTurn.count(bytes + walk.stepBytes)) await loopTurn.next();
+        bytes = 0;
+        this.#lifetime.assertOpen();
+        if (!walk.isAtKey) continue;
+        const key = walk.take(this.#key);
+        const slot = (this.#key.hash >>> SLOT_SHIFT) as Slot;
+        if (this.#mustWait(slot)) await this.#encodeReadable(key);
+        const item = read(key);
+        if (withValue) bytes = this.#reader.valueBytes;
+        if (item === undefined) continue;
+        yield item;
+        if (--left === 0) return;
+      }
+    } finally {
+      walk.end();
     }
   }
 
@@ -225,15 +230,19 @@ export class NearReads<V> implements StoreReads<V> {
     this.#settleAll();
     const walk = this.#indexed.walk(range);
     let left = range.limit;
-    while (walk.step()) {
-      this.#lifetime.assertOpen();
-      if (!walk.isAtKey) continue;
-      const key = walk.take(this.#key);
-      if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) this.#encodeSettled(key);
-      const item = read(key);
-      if (item === undefined) continue;
-      yield item;
-      if (--left === 0) return;
+    try {
+      while (walk.step()) {
+        this.#lifetime.assertOpen();
+        if (!walk.isAtKey) continue;
+        const key = walk.take(this.#key);
+        if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) this.#encodeSettled(key);
+        const item = read(key);
+        if (item === undefined) continue;
+        yield item;
+        if (--left === 0) return;
+      }
+    } finally {
+      walk.end();
     }
   }
 

@@ -118,8 +118,9 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 
   /**
-   * Iterates over keys and values, in no particular order. Every key that exists from beginning to
-   * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
+   * Iterates over keys and values, in a store that was opened with `ordered` in the order of the
+   * keys' bytes, otherwise in no particular order. Every key that exists from beginning to end is
+   * seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
    * one at the moment it is yielded. Timers and sockets get their turn at least every 5 ms.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then

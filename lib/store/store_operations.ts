@@ -308,8 +308,8 @@ export abstract class StoreOperations<V, K extends Key = string> extends Derived
    * operations on keys, and an iteration, a `count` and a `clear` of its own. It takes no memory in
    * the store, and may be made anew at any time. A namespace may have namespaces.
    *
-   * Keys have no order: iteration, `count` and `clear` of a namespace look at every key of the
-   * store.
+   * Iteration, `count` and `clear` of a namespace look at every key of the store, unless it was
+   * opened with `ordered`: then at those of the namespace.
    *
    * @typeParam V2 the type of the values in it, which is not checked
    * @param prefix a string, or bytes where keys are bytes

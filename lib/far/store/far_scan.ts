@@ -31,11 +31,15 @@ export class FarScan {
   async *keys(range: KeyRange, signal: AbortSignal | undefined): AsyncIterableIterator<Key> {
     await this.#merge.whenMerged();
     const walk = await this.#indexed.walkSettled(range);
-    while (walk.step()) {
-      signal?.throwIfAborted();
-      if (loopTurn.count(walk.stepBytes)) await loopTurn.next();
-      this.#lifetime.assertOpen();
-      if (walk.isAtKey) yield walk.take(this.#key);
+    try {
+      while (walk.step()) {
+        signal?.throwIfAborted();
+        if (loopTurn.count(walk.stepBytes)) await loopTurn.next();
+        this.#lifetime.assertOpen();
+        if (walk.isAtKey) yield walk.take(this.#key);
+      }
+    } finally {
+      walk.end();
     }
   }
 
@@ -52,12 +56,16 @@ export class FarScan {
     this.#merge.mergeSync();
     const walk = this.#indexed.walk(range);
     let left = range.limit;
-    while (walk.step()) {
-      this.#lifetime.assertOpen();
-      const item = walk.isAtKey ? read(walk.take(this.#key)) : undefined;
-      if (item === undefined) continue;
-      yield item;
-      if (--left === 0) return;
+    try {
+      while (walk.step()) {
+        this.#lifetime.assertOpen();
+        const item = walk.isAtKey ? read(walk.take(this.#key)) : undefined;
+        if (item === undefined) continue;
+        yield item;
+        if (--left === 0) return;
+      }
+    } finally {
+      walk.end();
     }
   }
 }
