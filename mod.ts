@@ -59,12 +59,16 @@ export type { AbortOptions } from "./lib/store/abort.ts";
 export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";
 export type {
   BoundedIncrementOptions,
+  EndOptions,
+  EndSyncOptions,
   IncrementOptions,
   IterationOptions,
   IterationSyncOptions,
+  KeysOptions,
   PutEntry,
   PutManyOptions,
   PutOptions,
+  RangeOptions,
   ReadManyOptions,
   ReadManySyncOptions,
   ReadOptions,

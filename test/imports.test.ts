@@ -32,6 +32,7 @@ const ORDER: readonly string[] = [
   // The shared structures.
   "rings",
   "routing",
+  "ordered",
   "index",
   "log",
   "statistics",

@@ -5,9 +5,12 @@
  */
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
+import { checkOrderedIndex } from "../ordered/tree_check.ts";
+import type { Pool } from "../pool/pool.ts";
 import { counted, describeDamage, restoreInMemory, withPool } from "./pool_access.ts";
 import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
 import { countKeys } from "./pool_info.ts";
+import { orderPool } from "../store/ordered_pool.ts";
 import { printLine, printMessage, Progress } from "./terminal.ts";
 
 /** The command. */
@@ -21,9 +24,13 @@ wrong, in which file and at which byte. Starts no threads and writes nothing.
 Damage in the checkpoint, or in what the checkpoint covers, ends the check; damage behind
 it is listed to the end.
 
+With --ordered the order of the keys is found, as by opening the pool with ordered: true, and
+checked against the index.
+
 With --values every value is decoded, too. Those of an application's own codec are bytes
 here, of which only the application knows whether they are right.`,
   rules: {
+    ordered: { help: "order the keys, and check that against the index" },
     values: { help: "decode every value, and name the keys where that fails" },
     progress: { help: "say how far it is, also where no terminal is" },
   },
@@ -38,6 +45,13 @@ here, of which only the application knows whether they are right.`,
           printMessage(terminal, describeDamage(damage));
         }
         if (recovery.damages.length > 0) {
+          return ExitCode.BAD_DATA;
+        }
+        const problems = options.has("ordered") ? await problemsOfOrder(pool) : [];
+        for (const problem of problems) {
+          printMessage(terminal, problem);
+        }
+        if (problems.length > 0) {
           return ExitCode.BAD_DATA;
         }
         const undecodable = options.has("values") ? await undecodableKeys(pool, codec) : [];
@@ -57,3 +71,9 @@ here, of which only the application knows whether they are right.`,
       }
     }),
 };
+
+/** What is wrong with the order of a pool's keys, which it gets by this. */
+async function problemsOfOrder(pool: Pool): Promise<string[]> {
+  await orderPool(pool, () => {});
+  return checkOrderedIndex(pool).problems;
+}

@@ -8,7 +8,6 @@ import { trace, TRACED } from "../core/debug.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import { writeBackup } from "../persistence/backup.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
@@ -29,6 +28,7 @@ import {
   GATE_PAUSED,
   SEGMENT_TOUCHED_BYTES,
 } from "../pool/control_layout.ts";
+import { liveTable } from "../agent/live_table.ts";
 import { actFor } from "../agent/liveness.ts";
 import { agentExecutor } from "../agent/executor.ts";
 import { isMergedUpTo, loggedEnd, LogMerger } from "../far/log/log_merger.ts";
@@ -158,7 +158,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
   const segments = new SegmentTable(pool);
   const budget = new SpaceBudget(pool, segments);
   const log = new LogWriter(pool, segments, AGENT_DPM, { file: opened?.file });
-  const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+  const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
   log.resume();
   const cleaner = new Cleaner(pool, segments, table, log, epochMs);
   // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
@@ -205,7 +205,7 @@ function compact(pool: Pool, opened: Log | undefined): number {
   const segments = new SegmentTable(pool);
   const file = opened?.file;
   const log = new LogWriter(pool, segments, AGENT_DPM, { file });
-  const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+  const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
   const executor = agentExecutor(AGENT_DPM);
   const shared = new SharedCleaners({
     pool,

@@ -25,7 +25,7 @@ import { abandonExecutor } from "../agent/executor.ts";
 import { Step } from "../agent/step.ts";
 import { CLEANER_COUNT_MAX } from "../core/limits.ts";
 import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
+import { liveTable } from "../agent/live_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import type { LogSink } from "../log/log_sink.ts";
 import { AGENT_CLEANERS, AGENT_EXECUTOR, AGENT_STEPS } from "../pool/control_layout.ts";
@@ -120,7 +120,7 @@ export class SharedCleaners {
     const { pool, segments, executor, file, clock } = this.#options;
     const agent = AGENT_CLEANERS + number;
     const log = new LogWriter(pool, segments, agent, { file, forAgent: this.#options.agent });
-    const table = new SlotTable(pool, new IndexSpace(pool, agent));
+    const table = liveTable(pool, new IndexSpace(pool, agent));
     return {
       cleaner: new Cleaner(pool, segments, table, log, clock),
       log,

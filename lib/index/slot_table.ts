@@ -57,21 +57,40 @@ import { repairTable } from "./table_repair.ts";
 const DOUBLING_LOAD = 5.25;
 
 /**
+ * What keeps the keys of a pool in order, beside the tables: told of each key that comes or goes,
+ * and of nothing else. What it knows is always as much as the tables hold, or more: it is told of a
+ * key before that is in a table, and when it is in none any more. So a thread that dies in between
+ * leaves more than there is, which does no harm.
+ */
+export interface KeyOrder {
+  /** Adds the key of a record; false when there is no room. Nothing changes if it is there. */
+  insert(record: PoolAddress): boolean;
+  /** Takes the key of a record out, which is still readable. Nothing changes if it is not there. */
+  remove(record: PoolAddress): void;
+}
+
+/**
  * The writer's view of the slots' tables. Every method expects the slot to be locked by the caller.
  */
 export class SlotTable {
   readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #space: IndexSpace;
+  readonly #order: KeyOrder | undefined;
   /** Where the agent counts the keys that it adds: see key_count.ts. */
   readonly #keysAddedAt: number;
   /** Place of the pair that the last successful {@linkcode find} found: its address word. */
   #foundRegion: Int32Array;
   #foundAt = 0;
 
-  /** Operates on a pool's tables, with buckets from `space`. */
-  constructor(pool: Pool, space: IndexSpace) {
+  /**
+   * Operates on a pool's tables, with buckets from `space`.
+   *
+   * @param order of the keys, in a pool that has one and whose keys may come or go by this
+   */
+  constructor(pool: Pool, space: IndexSpace, order?: KeyOrder) {
     this.#pool = pool;
+    this.#order = order;
     this.#control = pool.control;
     this.#space = space;
     this.#keysAddedAt = pool.agentAt(space.agent) + AGENT_KEYS_ADDED;
@@ -146,18 +165,21 @@ export class SlotTable {
     setPairCount(this.#foundRegion, this.#foundAt, count);
   }
 
-  /** Empties the pair found last. */
+  /** Empties the pair found last, whose record is not buried yet. */
   remove(slotAt: number): void {
+    const record = this.#foundRegion[this.#foundAt] as PoolAddress;
     Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);
     this.#control[slotAt + SLOT_RECORD_COUNT] -= 1;
     this.#control[this.#keysAddedAt] -= 1;
+    // From here on no table leads to the key.
+    this.#order?.remove(record);
   }
 
   /**
    * Adds a pair for a key that is not in the table. Publishes its record.
    *
    * @param count with which the pair begins, in a pool that evicts
-   * @returns false when the index has no room; nothing has changed then
+   * @returns false when the index has no room, or the order; nothing has changed then
    */
   insert(slotAt: number, hash: number, address: PoolAddress, count = 0): boolean {
     const control = this.#control;
@@ -168,11 +190,14 @@ export class SlotTable {
       // Without room for a larger table the buckets' chains get longer instead.
       this.#double(slotAt);
     }
+    // Before a reader can find the key it has its place in the order.
+    if (this.#order?.insert(address) === false) return false;
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
     // Before readers can find it: they pass over slots that have none.
     control[slotAt + SLOT_RECORD_COUNT] += 1;
     if (!this.#insertIntoChain(slotAt, home, hash, address, count, false)) {
       control[slotAt + SLOT_RECORD_COUNT] -= 1;
+      this.#order?.remove(address);
       return false;
     }
     control[this.#keysAddedAt] += 1;

@@ -63,6 +63,16 @@ export interface PoolHandle {
   readonly growthBytes: number;
   /** Hashes of what was dropped, in a pool that evicts; see eviction/ghost_table.ts. */
   readonly ghosts?: SharedArrayBuffer;
+  /** The tree of the keys, in a pool that is ordered; see ordered/. */
+  readonly ordered?: OrderedHandle;
+}
+
+/** Buffers of the ordered index; see ordered/page_layout.ts. */
+export interface OrderedHandle {
+  readonly table: SharedArrayBuffer;
+  readonly blocks: readonly SharedArrayBuffer[];
+  /** Pages for which there is address space. */
+  readonly pageCount: number;
 }
 
 /** One thread's view of the shared pool. */
@@ -115,6 +125,11 @@ export class Pool {
   /** Adds the table of ghosts, which may get longer, before any other thread sees the pool. */
   addGhosts(words: number, wordsMax: number): void {
     this.#handle = { ...this.#handle, ghosts: allocateGrowable(words * 4, wordsMax * 4) };
+  }
+
+  /** Adds the ordered index, before any other thread sees the pool. */
+  addOrdered(ordered: OrderedHandle): void {
+    this.#handle = { ...this.#handle, ordered };
   }
 
   /** The table of ghosts of a pool that evicts, as long as it is now. */
@@ -206,8 +221,12 @@ export class Pool {
 
   /** Bytes of all buffers, as they are counted by a runtime: as far as they have grown. */
   get sharedBytes(): number {
-    const { control, index, log } = this.handle;
-    return [control, ...index, ...log].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const { control, index, log, ordered } = this.handle;
+    const tree = ordered === undefined ? [] : [ordered.table, ...ordered.blocks];
+    return [control, ...index, ...log, ...tree].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      0,
+    );
   }
 
   /** Index of a slot's descriptor in {@linkcode control}. */

@@ -13,6 +13,7 @@ import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { hasUnmerged } from "../far/log/log_merger.ts";
 import { IndexSpace, repairIndexSpace } from "../index/index_space.ts";
+import { repairOrderedIndex } from "../ordered/tree_repair.ts";
 import { recountKeys } from "../index/key_count.ts";
 import { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
@@ -110,6 +111,7 @@ export function repairPool(options: RepairOptions): boolean {
     Atomics.store(pool.control, REPAIR_WANTED, 0);
     for (const { agent, report } of options.deaths) {
       repairIndexSpace(pool, agent);
+      repairOrderedIndex(pool, agent);
       for (const life of report.miscounted) recountLive(pool, life);
     }
     releaseClaimed(pool);

@@ -41,7 +41,8 @@ import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core
 import { SLOT_COUNT } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
 import { IndexSpace } from "../index/index_space.ts";
-import { SlotTable } from "../index/slot_table.ts";
+import { liveTable } from "../agent/live_table.ts";
+import type { SlotTable } from "../index/slot_table.ts";
 import {
   metaKind,
   metaWithKind,
@@ -153,7 +154,7 @@ export class StepRecovery {
     this.#control = pool.control;
     this.#agentAt = pool.agentAt(agent);
     this.#segments = new SegmentTable(pool);
-    this.#table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
+    this.#table = liveTable(pool, new IndexSpace(pool, AGENT_HOST));
     this.#slots = new SlotWriter(pool, this.#table, this.#segments, clock);
     this.#log = new LogRecovery({
       pool,

@@ -22,13 +22,16 @@ import { type DerivationWords, KEEP_EXPIRY } from "../rings/derivation_words.ts"
 import { assertSignal } from "./abort.ts";
 import type {
   BoundedIncrementOptions,
+  EndOptions,
   IterationOptions,
+  KeysOptions,
   PutManyOptions,
   PutOptions,
   ReadManyOptions,
   ReadOptions,
   TouchOptions,
 } from "./method_options.ts";
+import { RANGE_OPTIONS } from "./key_range.ts";
 import { assertOptions } from "./option_names.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
 import { nodeCountMax } from "./pool_sizes.ts";
@@ -108,8 +111,6 @@ export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
   return encoder;
 }
 
-const textEncoder = new TextEncoder();
-
 /** A key that its caller cannot change while an operation waits. */
 export function ownKey(key: Key): Key {
   return isBytes(key) ? new Uint8Array(key) : key;
@@ -120,28 +121,29 @@ export function ownKeys(keys: Iterable<Key>): Key[] {
   return Array.from(iterable<Key>("keys", keys), ownKey);
 }
 
-const ITERATION_SYNC = ["prefix", "onDecodeError"];
+const ITERATION_SYNC = [...RANGE_OPTIONS, "onDecodeError"];
 const ITERATION = [...ITERATION_SYNC, "signal"];
 
-/** The bytes of an iteration's prefix. */
-export function prefixOf(options: IterationOptions, isSync: boolean): Uint8Array {
+/** Checks the options of an iteration, apart from what its range is. */
+export function assertIterationOptions(
+  options: IterationOptions | undefined,
+  isSync: boolean,
+): void {
   assertReadOptions(options, isSync ? ITERATION_SYNC : ITERATION);
-  const { prefix } = options;
-  if (prefix === undefined) return new Uint8Array(0);
-  if (typeof prefix === "string") {
-    // As U+FFFD, which the encoder would write, a lone surrogate would match keys that do not start
-    // with it.
-    if (!prefix.isWellFormed()) {
-      throw new InvalidArgumentError(
-        "prefix must be a well-formed string, got one with a lone surrogate",
-      );
-    }
-    return textEncoder.encode(prefix);
-  }
-  if (isBytes(prefix)) return prefix;
-  throw new InvalidArgumentError(
-    `prefix must be a string or a Uint8Array, got ${describe(prefix)}`,
-  );
+}
+
+const KEYS = [...RANGE_OPTIONS, "signal"];
+
+/** Checks the options of what is done with all keys of a range. */
+export function assertKeysOptions(options: KeysOptions | undefined, isSync: boolean): void {
+  if (options !== undefined) assertOptions(options, isSync ? RANGE_OPTIONS : KEYS);
+}
+
+/** Checks the options of a look at one end of a range, which has neither a way nor a number. */
+export function assertEndOptions(options: EndOptions | undefined, isSync: boolean): void {
+  if (options === undefined) return;
+  const names = isSync ? ITERATION_SYNC : ITERATION;
+  assertOptions(options, names.filter((name) => name !== "reverse" && name !== "limit"));
 }
 
 /**

@@ -5,20 +5,19 @@
  */
 import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
-import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
+import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { loopTurn } from "../core/loop_turn.ts";
 import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import { isOrdered } from "../ordered/ordered_index.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
-import { prefixOf } from "./arguments.ts";
+import { assertIterationOptions } from "./arguments.ts";
+import { isEmptyRange, type KeyRange, rangeOf } from "./key_range.ts";
+import { Cursors, type KeyWalk, NO_KEYS, OrderedWalk, SlotWalk } from "./key_walk.ts";
 import type { IterationOptions, IterationSyncOptions } from "./method_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import { joinBytes } from "./prefixed_keys.ts";
-
-/** A key that is collected costs as much as so many bytes that are copied. */
-const COLLECTED_BYTES = 512;
 
 /** Looks at the index as a whole. */
 export class IndexedKeys {
@@ -27,10 +26,12 @@ export class IndexedKeys {
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #prefix: Uint8Array;
-  #flush: () => Promise<void>;
+  #client: Client;
+  /** In a pool that is ordered. */
+  #cursors: Cursors | undefined;
 
   /**
-   * Looks through a reader; `flush` is the store's.
+   * Looks through a reader.
    *
    * @param prefix of the namespace whose keys these are; empty for all keys
    */
@@ -39,20 +40,30 @@ export class IndexedKeys {
     reader: OneSidedReader,
     key: KeyEncoder,
     lifetime: StoreLifetime,
-    flush: () => Promise<void>,
+    client: Client,
     prefix: Uint8Array,
+    cursors: Cursors | undefined = isOrdered(pool) ? new Cursors(pool) : undefined,
   ) {
     this.#prefix = prefix;
     this.#pool = pool;
+    this.#cursors = cursors;
     this.#reader = reader;
     this.#key = key;
     this.#lifetime = lifetime;
-    this.#flush = flush;
+    this.#client = client;
   }
 
   /** The keys that begin with the prefix of a namespace, whose encoder is given. */
   narrow(key: KeyEncoder, prefix: Uint8Array): IndexedKeys {
-    return new IndexedKeys(this.#pool, this.#reader, key, this.#lifetime, this.#flush, prefix);
+    return new IndexedKeys(
+      this.#pool,
+      this.#reader,
+      key,
+      this.#lifetime,
+      this.#client,
+      prefix,
+      this.#cursors,
+    );
   }
 
   /** Number of keys. */
@@ -64,29 +75,43 @@ export class IndexedKeys {
     return keyCount(this.#pool) - (this.#reader.read(this.#key, false) ? 1 : 0);
   }
 
-  /** The keys of each slot in turn, when all that this thread has issued before has ended. */
-  async *slots(options: IterationOptions = {}): AsyncIterableIterator<StoredKey[]> {
-    const prefix = joinBytes(this.#prefix, prefixOf(options, false));
+  /**
+   * The range that the options of an iteration ask for.
+   *
+   * @throws {InvalidArgumentError} naming the option, its rule and what was received
+   */
+  rangeOf(options: IterationOptions | IterationSyncOptions | undefined, isSync: boolean): KeyRange {
     this.#lifetime.assertOpen();
-    await this.#flush();
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      this.#lifetime.assertOpen();
-      options.signal?.throwIfAborted();
-      const count = keysOfSlot(this.#pool, slot as Slot);
-      if (count === 0) continue;
-      yield this.#collect(slot as Slot, prefix);
-      if (loopTurn.count(count * COLLECTED_BYTES)) await loopTurn.next();
-    }
+    assertIterationOptions(options, isSync);
+    return rangeOf(options ?? {}, this.#prefix, this.#cursors !== undefined);
   }
 
-  /** The same without a turn of the event loop; the caller has waited for what was issued. */
-  *slotsSync(options: IterationSyncOptions = {}): IterableIterator<StoredKey[]> {
-    const prefix = joinBytes(this.#prefix, prefixOf(options, true));
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      this.#lifetime.assertOpen();
-      if (keysOfSlot(this.#pool, slot as Slot) === 0) continue;
-      yield this.#collect(slot as Slot, prefix);
-    }
+  /**
+   * Refuses a method that needs an order.
+   *
+   * @throws {InvalidArgumentError} unless the store knows the order of its keys
+   */
+  assertOrdered(method: string): void {
+    this.#lifetime.assertOpen();
+    if (this.#cursors !== undefined) return;
+    throw new InvalidArgumentError(
+      `${method} must be called on a store that is opened with ordered: true, got one without`,
+    );
+  }
+
+  /** A way through a range, when all that this thread has issued before has ended. */
+  async walkSettled(range: KeyRange): Promise<KeyWalk> {
+    await this.#client.whenIssuedEnded();
+    this.#lifetime.assertOpen();
+    return this.walk(range);
+  }
+
+  /** A way through a range; the caller has waited for what was issued. */
+  walk(range: KeyRange): KeyWalk {
+    if (isEmptyRange(range)) return NO_KEYS;
+    return this.#cursors === undefined
+      ? new SlotWalk(this.#pool, this.#reader, range)
+      : new OrderedWalk(this.#cursors, range);
   }
 
   /**
@@ -105,23 +130,19 @@ export class IndexedKeys {
   }
 
   #countBehindPrefix(): number {
+    const walk = this.walk(this.rangeOf(undefined, true));
     let count = 0;
-    for (let i = 0; i < SLOT_COUNT; i++) {
-      const slot = i as Slot;
-      if (keysOfSlot(this.#pool, slot) > 0) count += this.#collect(slot, this.#prefix).length;
-    }
+    while (walk.step()) if (walk.isAtKey) count += 1;
+    walk.end();
     return count;
-  }
-
-  #collect(slot: Slot, prefix: Uint8Array): StoredKey[] {
-    const keys = this.#reader.collectKeys(slot, prefix);
-    // The prefix alone is a key of the store, and none of the namespace.
-    const { length } = this.#prefix;
-    return length === 0 ? keys : keys.filter(({ bytes }) => bytes.length > length);
   }
 
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
-    this.#pool = this.#reader = this.#flush = undefined as never;
+    this.#pool =
+      this.#reader =
+      this.#client =
+      this.#cursors =
+        undefined as never;
   }
 }

@@ -11,10 +11,11 @@ import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { isBytes, type Key } from "../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
-import type { AbortOptions } from "./abort.ts";
-import { assertPaths } from "./arguments.ts";
+import { assertKeysOptions, assertPaths } from "./arguments.ts";
 import { DerivedWrites } from "./derived_writes.ts";
+import { isLimited } from "./key_range.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import type { KeysOptions, RangeOptions } from "./method_options.ts";
 import { joinKeys, PrefixedKeyEncoder, toBytes } from "./prefixed_keys.ts";
 import type { StoreReads } from "./reads.ts";
 import { SingleFlight } from "./single_flight.ts";
@@ -134,9 +135,10 @@ export class KeyAccess<V> {
     return reads;
   }
 
-  /** Deletes all keys; those of a namespace one by one. */
-  async clear(options: AbortOptions | undefined): Promise<void> {
-    if (this.#prefix === undefined) return await this.writes.clear();
+  /** Deletes the keys of a range: all of a store slot by slot, others one by one. */
+  async clear(options: KeysOptions | undefined): Promise<void> {
+    assertKeysOptions(options, false);
+    if (this.#isWhole(options)) return await this.writes.clear();
     let keys: Key[] = [];
     for await (const key of this.reads.keys(options)) {
       if (keys.push(key) < KEYS_PER_CLEAR) continue;
@@ -147,9 +149,15 @@ export class KeyAccess<V> {
   }
 
   /** Like {@linkcode clear}, before it returns. */
-  clearSync(): void {
-    if (this.#prefix === undefined) this.syncBatches.clear();
-    else this.syncBatches.deleteMany([...this.reads.keysSync()]);
+  clearSync(options: RangeOptions | undefined): void {
+    assertKeysOptions(options, true);
+    if (this.#isWhole(options)) this.syncBatches.clear();
+    else this.syncBatches.deleteMany([...this.reads.keysSync(options)]);
+  }
+
+  /** Whether a range is all of the store. */
+  #isWhole(options: RangeOptions | undefined): boolean {
+    return this.#prefix === undefined && !isLimited(options);
   }
 
   /** Lets go of everything that leads to the pool, in all views, too. */

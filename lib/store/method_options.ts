@@ -74,11 +74,42 @@ export interface ReadManyOptions extends ReadOptions {
 /** Options of a read of the values of some keys that ends before it returns. */
 export type ReadManySyncOptions = Omit<ReadManyOptions, "signal">;
 
-/** Options of an iteration. */
-export interface IterationOptions extends ReadOptions {
+/**
+ * Which keys are meant: those for which all holds that is given. Keys are in the order of their
+ * bytes, which for strings are UTF-8: the order of their code points. A bound need not be a key that
+ * exists. In a namespace all is relative to its prefix.
+ *
+ * The order is known to a store that was opened with `ordered: true`; without it only `prefix` and
+ * `limit` are taken.
+ */
+export interface RangeOptions {
   /** Only keys that start with it. @default all keys */
   prefix?: Key | undefined;
+  /** Only keys that come after it. @default no bound */
+  gt?: Key | undefined;
+  /** Only this key and those that come after it. @default no bound */
+  gte?: Key | undefined;
+  /** Only keys that come before it. @default no bound */
+  lt?: Key | undefined;
+  /** Only this key and those that come before it. @default no bound */
+  lte?: Key | undefined;
+  /** Whether to begin with the last one. @default false */
+  reverse?: boolean | undefined;
+  /** How many keys at most. @default Infinity */
+  limit?: number | undefined;
 }
+
+/** Options of an iteration. */
+export interface IterationOptions extends ReadOptions, RangeOptions {}
 
 /** Options of an iteration that blocks. */
 export type IterationSyncOptions = Omit<IterationOptions, "signal">;
+
+/** Options of a look at the first or the last key of a range. */
+export type EndOptions = Omit<IterationOptions, "reverse" | "limit">;
+
+/** Options of a look at the first or the last key of a range that returns it at once. */
+export type EndSyncOptions = Omit<EndOptions, "signal">;
+
+/** Options of what is done with all keys of a range. */
+export interface KeysOptions extends RangeOptions, AbortOptions {}

@@ -22,6 +22,7 @@ import type {
   IterationSyncOptions,
   ReadManyOptions,
   ReadManySyncOptions,
+  ReadOptions,
 } from "./method_options.ts";
 import { lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import type { Entry } from "./entry.ts";
@@ -125,58 +126,28 @@ export class NearReads<V> implements StoreReads<V> {
     return this.#values.exists();
   }
 
-  async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    let bytes = 0;
-    for await (const keys of this.#indexed.slots(options)) {
-      for (const stored of keys) {
-        if (loopTurn.count(bytes)) await loopTurn.next();
-        const key = this.#key.keyOf(stored);
-        this.#lifetime.assertOpen();
-        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
-        const value = this.#readInScan(key, options);
-        bytes = this.#reader.valueBytes;
-        if (value !== undefined) yield [key, value];
-      }
-    }
+  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    return this.#scan(options, (key) => this.#entryInScan(key, options), true);
   }
 
-  async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    for await (const keys of this.#indexed.slots(options)) {
-      for (const stored of keys) {
-        if (loopTurn.count(0)) await loopTurn.next();
-        const key = this.#key.keyOf(stored);
-        this.#lifetime.assertOpen();
-        if (!this.#encodeIfReadable(key)) await this.#encodeReadable(key);
-        if (this.#values.exists()) yield key;
-      }
-    }
+  keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    return this.#scan(options, (key) => this.#values.exists() ? key : undefined, false);
   }
 
-  *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    this.#settleAll();
-    for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        this.#lifetime.assertOpen();
-        this.#encodeSettled(key);
-        const value = this.#readInScan(key, options);
-        if (value !== undefined) yield [key, value];
-      }
-    }
+  entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
+    return this.#scanSync(options, (key) => this.#entryInScan(key, options));
   }
 
-  *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
-    this.#settleAll();
-    for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        if (this.hasSync(key)) yield key;
-      }
-    }
+  keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
+    return this.#scanSync(options, (key) => this.#values.exists() ? key : undefined);
   }
 
   count(): number {
     return this.#indexed.count();
+  }
+
+  assertOrdered(method: string): void {
+    this.#indexed.assertOrdered(method);
   }
 
   usedSlots(): readonly Slot[] {
@@ -220,11 +191,67 @@ export class NearReads<V> implements StoreReads<V> {
         undefined as never;
   }
 
+  /** Passes through the keys of a range; `read` makes an item of the encoded key, if it exists. */
+  async *#scan<Item>(
+    options: IterationOptions | undefined,
+    read: (key: Key) => Item | undefined,
+    withValue: boolean,
+  ): AsyncIterableIterator<Item> {
+    const range = this.#indexed.rangeOf(options, false);
+    const walk = await this.#indexed.walkSettled(range);
+    let left = range.limit;
+    let bytes = 0;
+    try {
+      while (walk.step()) {
+        options?.signal?.throwIfAborted();
+        if (loopTurn.count(bytes + walk.stepBytes)) await loopTurn.next();
+        bytes = 0;
+        this.#lifetime.assertOpen();
+        if (!walk.isAtKey) continue;
+        const key = walk.take(this.#key);
+        const slot = (this.#key.hash >>> SLOT_SHIFT) as Slot;
+        if (this.#mustWait(slot)) await this.#encodeReadable(key);
+        const item = read(key);
+        if (withValue) bytes = this.#reader.valueBytes;
+        if (item === undefined) continue;
+        yield item;
+        if (--left === 0) return;
+      }
+    } finally {
+      walk.end();
+    }
+  }
+
+  *#scanSync<Item>(
+    options: IterationSyncOptions | undefined,
+    read: (key: Key) => Item | undefined,
+  ): IterableIterator<Item> {
+    const range = this.#indexed.rangeOf(options, true);
+    this.#settleAll();
+    const walk = this.#indexed.walk(range);
+    let left = range.limit;
+    try {
+      while (walk.step()) {
+        this.#lifetime.assertOpen();
+        if (!walk.isAtKey) continue;
+        const key = walk.take(this.#key);
+        if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) this.#encodeSettled(key);
+        const item = read(key);
+        if (item === undefined) continue;
+        yield item;
+        if (--left === 0) return;
+      }
+    } finally {
+      walk.end();
+    }
+  }
+
   /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */
-  #readInScan(key: Key, options: IterationOptions | undefined): V | undefined {
+  #entryInScan(key: Key, options: ReadOptions | undefined): [Key, V] | undefined {
     this.#reader.raisesCounts = false;
     try {
-      return this.#values.readOrPassOver(key, options);
+      const value = this.#values.readOrPassOver(key, options);
+      return value === undefined ? undefined : [key, value];
     } finally {
       this.#reader.raisesCounts = true;
     }

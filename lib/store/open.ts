@@ -28,6 +28,7 @@ import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
 import { StoreKeyActuator } from "./key_actuator.ts";
 import { Maintenance } from "./maintenance.ts";
+import { orderingPart, orderPool, restoringPart } from "./ordered_pool.ts";
 import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
@@ -156,7 +157,7 @@ export async function open<V, K extends Key>(
   if (resolved.path !== undefined) await loadTasks();
   const opened = resolved.path === undefined
     ? { ...IN_MEMORY, pool: createPool(resolved) }
-    : await openPath(resolved.path, resolved);
+    : await openPath(resolved.path, { ...resolved, onProgress: restoringPart(resolved) });
   try {
     return await startStore<V, K>(resolved, opened);
   } catch (error) {
@@ -191,6 +192,7 @@ async function startStore<V, K extends Key>(
     const backlogDefault = defaultBacklogBytes(capacityBytes, pool.geometry.segmentBytes);
     placeFar(pool, far.backlogBytes ?? backlogDefault);
   }
+  if (resolved.ordered) await orderPool(pool, orderingPart(resolved.onProgress));
   const dpm: DpmProcessors = new DpmProcessors(pool, {
     workerUrl: workers.dpm,
     threadCount: dpmThreads,

@@ -5,11 +5,16 @@
  */
 import type { Key } from "../core/key_encoder.ts";
 import { abortable, type AbortOptions, iterateUntilAborted, untilAborted } from "./abort.ts";
+import { assertEndOptions, assertKeysOptions } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import type { KeyAccess } from "./key_access.ts";
 import type {
+  EndOptions,
+  EndSyncOptions,
   IterationOptions,
   IterationSyncOptions,
+  KeysOptions,
+  RangeOptions,
   ReadManyOptions,
   ReadManySyncOptions,
 } from "./method_options.ts";
@@ -113,8 +118,9 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 
   /**
-   * Iterates over keys and values, in no particular order. Every key that exists from beginning to
-   * end is seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
+   * Iterates over keys and values, in a store that was opened with `ordered` in the order of the
+   * keys' bytes, otherwise in no particular order. Every key that exists from beginning to end is
+   * seen exactly once; keys that come or go meanwhile may be seen or not. The value is the
    * one at the moment it is yielded. Timers and sockets get their turn at least every 5 ms.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
@@ -167,10 +173,71 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 
   /**
+   * The first key of a range and its value, in a store that was opened with `ordered`.
+   *
+   * @returns undefined if there is no key
+   * @throws {InvalidArgumentError} in a store that was opened without `ordered`
+   * @throws {DecodeError} as {@linkcode entries} does
+   */
+  first(options?: EndOptions): Promise<[K, V] | undefined> {
+    return this.#end(options, false);
+  }
+
+  /** Like {@linkcode first}, before it returns. */
+  firstSync(options?: EndSyncOptions): [K, V] | undefined {
+    return this.#endSync(options, false);
+  }
+
+  /** The last key of a range and its value, like {@linkcode first}. */
+  last(options?: EndOptions): Promise<[K, V] | undefined> {
+    return this.#end(options, true);
+  }
+
+  /** Like {@linkcode last}, before it returns. */
+  lastSync(options?: EndSyncOptions): [K, V] | undefined {
+    return this.#endSync(options, true);
+  }
+
+  /**
+   * Counts the keys of a range, or all, by looking at each of them; those that have expired are not
+   * counted. {@linkcode count} is the number of all keys, and costs nothing.
+   *
+   * @throws {InvalidArgumentError} for a bound or `reverse` in a store that was opened without
+   *   `ordered`
+   */
+  async countKeys(options?: KeysOptions): Promise<number> {
+    assertKeysOptions(options, false);
+    let count = 0;
+    for await (const _ of this.keys(options)) count += 1;
+    return count;
+  }
+
+  /** Like {@linkcode countKeys}, before it returns. */
+  countKeysSync(options?: RangeOptions): number {
+    assertKeysOptions(options, true);
+    let count = 0;
+    for (const _ of this.keysSync(options)) count += 1;
+    return count;
+  }
+
+  /**
    * Number of keys, those included that have expired within the last second but were not removed
    * yet.
    */
   get count(): number {
     return this.#reads.count();
+  }
+
+  async #end(options: EndOptions | undefined, reverse: boolean): Promise<[K, V] | undefined> {
+    this.#reads.assertOrdered(reverse ? "last" : "first");
+    assertEndOptions(options, false);
+    const entries = this.entries({ ...options, reverse, limit: 1 });
+    return (await entries.next()).value;
+  }
+
+  #endSync(options: EndSyncOptions | undefined, reverse: boolean): [K, V] | undefined {
+    this.#reads.assertOrdered(reverse ? "lastSync" : "firstSync");
+    assertEndOptions(options, true);
+    return this.entriesSync({ ...options, reverse, limit: 1 }).next().value;
   }
 }

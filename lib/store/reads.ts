@@ -36,6 +36,8 @@ export interface StoreReads<V> {
   entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]>;
   keysSync(options?: IterationSyncOptions): IterableIterator<Key>;
   count(): number;
+  /** Throws, naming a method that needs it, unless the store knows the order of its keys. */
+  assertOrdered(method: string): void;
   /** The slots in which there may be keys that were put before now, for this thread. */
   usedSlots(): readonly Slot[];
   /** Reads with the parts of a namespace, or with another codec. */

@@ -47,6 +47,7 @@ export interface ResolvedOptions<V> {
   readonly evictedEntriesMax: number | undefined;
   readonly codec: CodecOption<V>;
   readonly keys: KeyTypes;
+  readonly ordered: boolean;
   readonly durability: Durability;
   /** Undefined unless given. */
   readonly checkpointBytes: number | undefined;
@@ -117,6 +118,7 @@ const KNOWN = new Set<string>(
     "maxEntries",
     "codec",
     "keys",
+    "ordered",
     "durability",
     "checkpointBytes",
     "repair",
@@ -168,6 +170,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     statistics = false,
     keepAlive = false,
     workers = {},
+    ordered = false,
   } = options;
   requireThat(
     Object.hasOwn(DURABILITY_LEVELS, durability),
@@ -212,6 +215,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     evictedEntriesMax: evictionOf(options),
     codec,
     keys: keysOf(options.keys),
+    ordered: booleanOf("ordered", ordered),
     durability,
     checkpointBytes: options.checkpointBytes === undefined ? undefined : bytesWithin(
       "checkpointBytes",

@@ -97,8 +97,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   constructor(parts: StoreParts<V>, makeReads?: (parts: OperationParts<V>) => StoreReads<V>) {
     const lifetime = new StoreLifetime(parts.pool);
     const maintenance = parts.maintenance(() => lifetime.assertNotFailed());
-    const flush = () => flushAll(lifetime, used, maintenance);
-    const used: OperationParts<V> = makeOperationParts(parts, lifetime, flush);
+    const used = makeOperationParts(parts, lifetime);
     const access = new KeyAccess(used, makeReads?.(used) ?? new NearReads(used));
     super(access);
     this.#access = access;

@@ -9,7 +9,13 @@ import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
 import { DerivedOperations, type HoldsValues } from "./derived_operations.ts";
 import type { KeyAccess } from "./key_access.ts";
 import type { LoadContext, LoadOptions } from "./load_options.ts";
-import type { PutEntry, PutManyOptions, PutOptions } from "./method_options.ts";
+import type {
+  KeysOptions,
+  PutEntry,
+  PutManyOptions,
+  PutOptions,
+  RangeOptions,
+} from "./method_options.ts";
 import { type PathOf, type Picked, PickedView } from "./picked_view.ts";
 import type { SyncBatches } from "./sync_batches.ts";
 import type { Changed } from "./update_turn.ts";
@@ -281,14 +287,20 @@ export abstract class StoreOperations<V, K extends Key = string> extends Derived
     return new PickedView({ reads: this.#access.pick(paths) });
   }
 
-  /** Deletes all keys. Not atomic as a whole: keys that are put meanwhile may stay. */
-  clear(options?: AbortOptions): Promise<void> {
-    return abortable(options, () => this.#access.clear(options));
+  /**
+   * Deletes all keys, or those of a range. Not atomic as a whole: keys that are put meanwhile may
+   * stay.
+   *
+   * @throws {InvalidArgumentError} for a bound or `reverse` in a store that was opened without
+   *   `ordered`
+   */
+  clear(options?: KeysOptions): Promise<void> {
+    return untilAborted(options?.signal, () => this.#access.clear(options));
   }
 
   /** Like {@linkcode clear}, before it returns. */
-  clearSync(): void {
-    this.#access.clearSync();
+  clearSync(options?: RangeOptions): void {
+    this.#access.clearSync(options);
   }
 
   /**
@@ -296,8 +308,8 @@ export abstract class StoreOperations<V, K extends Key = string> extends Derived
    * operations on keys, and an iteration, a `count` and a `clear` of its own. It takes no memory in
    * the store, and may be made anew at any time. A namespace may have namespaces.
    *
-   * Keys have no order: iteration, `count` and `clear` of a namespace look at every key of the
-   * store.
+   * Iteration, `count` and `clear` of a namespace look at every key of the store, unless it was
+   * opened with `ordered`: then at those of the namespace.
    *
    * @typeParam V2 the type of the values in it, which is not checked
    * @param prefix a string, or bytes where keys are bytes

@@ -69,11 +69,10 @@ export interface OperationParts<V> extends ReadParts<V> {
   readonly leases: LoadLeases;
 }
 
-/** Makes them for one store, whose `flush` is given. */
+/** Makes them for one store. */
 export function makeOperationParts<V>(
   { pool, client, reader, codec, cache, leases, counters }: StoreParts<V>,
   lifetime: StoreLifetime,
-  flush: () => Promise<void>,
 ): OperationParts<V> {
   const makeKey = () => new KeyEncoder(...pool.hashKey, pool.keyTypes);
   const key = makeKey();
@@ -89,7 +88,7 @@ export function makeOperationParts<V>(
     makeKey,
     queues: new KeyQueues(client),
     garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
-    indexedKeys: new IndexedKeys(pool, reader, key, lifetime, flush, new Uint8Array(0)),
+    indexedKeys: new IndexedKeys(pool, reader, key, lifetime, client, new Uint8Array(0)),
     counters,
   };
 }

@@ -14,7 +14,7 @@ import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { recountKeys } from "../../lib/index/key_count.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
-import { SlotTable } from "../../lib/index/slot_table.ts";
+import { liveTable } from "../../lib/agent/live_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
@@ -362,7 +362,7 @@ export class DurableWorld implements ClientWaiter {
     for (let i = 0; i < NODE_COUNT; i++) this.#addNode(i as NodeId);
     for (const slot of SLOTS) initialiseOwner(pool, slot, this.random.below(NODE_COUNT) as NodeId);
     const segments = new SegmentTable(pool);
-    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
     this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM, { file: this.#openImage() });
     this.#cleaner = new Cleaner(pool, segments, table, this.#cleanerLog, this.#clock);
   }

@@ -9,7 +9,8 @@ import { type Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
-import { SlotTable } from "../../lib/index/slot_table.ts";
+import { liveTable } from "../../lib/agent/live_table.ts";
+import type { SlotTable } from "../../lib/index/slot_table.ts";
 import type { LogSink } from "../../lib/log/log_sink.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import {
@@ -76,7 +77,7 @@ export class PoolFixture {
     this.pool = pool;
     this.segments = new SegmentTable(this.pool);
     this.space = new IndexSpace(this.pool, AGENT);
-    this.table = new SlotTable(this.pool, this.space);
+    this.table = liveTable(this.pool, this.space);
     this.log = new LogWriter(this.pool, this.segments, AGENT, { file });
     this.reader = new OneSidedReader(this.pool, () => this.nowMs);
     this.keys = new KeyEncoder(...this.pool.hashKey);

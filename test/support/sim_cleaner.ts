@@ -5,7 +5,8 @@
  */
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
-import { SlotTable } from "../../lib/index/slot_table.ts";
+import { liveTable } from "../../lib/agent/live_table.ts";
+import type { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
 import { isCellWord } from "../../lib/routing/cells.ts";
@@ -35,7 +36,7 @@ export class SimCleaner implements SimAgent {
     this.#world = world;
     this.#gate = new Gate(world.pool, AGENT_DPM);
     this.#log = new LogWriter(world.pool, world.segments, AGENT_DPM);
-    this.#table = new SlotTable(world.pool, new IndexSpace(world.pool, AGENT_DPM));
+    this.#table = liveTable(world.pool, new IndexSpace(world.pool, AGENT_DPM));
     this.#cleaner = this.#newCleaner();
     this.#budget = new SpaceBudget(world.pool, world.segments);
   }

@@ -11,7 +11,7 @@ import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
-import { SlotTable } from "../../lib/index/slot_table.ts";
+import { liveTable } from "../../lib/agent/live_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { clientExecutor } from "../../lib/agent/executor.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
@@ -81,7 +81,7 @@ export class SimDuel {
       return new KvsNode({ pool, nodeId, agent: i, consumers: [new RequestConsumer(ring)], clock });
     });
     const segments = new SegmentTable(pool);
-    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
     this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM);
     this.#cleaner = new Cleaner(pool, segments, table, this.#cleanerLog, clock);
     this.eyes = new SimEyes(pool, clock);

@@ -20,7 +20,7 @@ import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { abandonMergers, LogMerger } from "../../lib/far/log/log_merger.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
-import { SlotTable } from "../../lib/index/slot_table.ts";
+import { liveTable } from "../../lib/agent/live_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { cellsHeldBy } from "../../lib/recovery/cell_recovery.ts";
 import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
@@ -69,7 +69,9 @@ import { announceNodes, NodeState, setNode } from "../../lib/routing/node_direct
 import { holderOf, initialiseOwner } from "../../lib/routing/ownership.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
+import { SEED } from "./random.ts";
 import { require } from "./sim_model.ts";
+import { orderSome } from "./sim_order.ts";
 import { checkCells, checkPool } from "./sim_pool_check.ts";
 import { SimEyes } from "./sim_reader.ts";
 import { makeValue, readValue } from "./sim_values.ts";
@@ -192,6 +194,7 @@ export class SimFailover {
     this.#options = options;
     const geometry = geometryOf(options.segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
     const pool = this.pool = Pool.create(geometry, HASH_KEY);
+    orderSome(pool, SEED);
     const clock = () => this.#nowMs;
     this.#log = options.isLogged
       ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)
@@ -483,7 +486,7 @@ export class SimFailover {
     const segments = new SegmentTable(pool);
     const log = new LogWriter(pool, segments, AGENT_DPM, { file: this.#log?.file });
     log.resume();
-    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
     const cleaner = new Cleaner(pool, segments, table, log, () => this.#nowMs);
     for (let i = 0; i < segmentCountMax && cleaner.cleanOne(); i++);
     cleaner.abandon();

@@ -15,7 +15,6 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
-import { SlotTable } from "../../lib/index/slot_table.ts";
 import {
   FLAG_EXPIRES,
   FRAME_HEADER_BYTES,
@@ -26,6 +25,7 @@ import {
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
 import { repairPool } from "../../lib/recovery/reconciliation.ts";
+import { liveTable } from "../../lib/agent/live_table.ts";
 import { abandonExecutor, agentExecutor, Executor } from "../../lib/agent/executor.ts";
 import { abandonCleaners } from "../../lib/dpm/shared_cleaners.ts";
 import { endDeadCleaners } from "../../lib/recovery/cleaner_recovery.ts";
@@ -49,12 +49,14 @@ import { occupiedBytesTotal } from "../../lib/pool/segment_tails.ts";
 import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, type RingHandle, Status } from "../../lib/rings/ring_layout.ts";
+import { orderInSteps } from "../../lib/store/ordered_pool.ts";
 import { initialiseOwner, loadOwner, ownerOf, tryMoveSlot } from "../../lib/routing/ownership.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";
 import { dieAt } from "./sim_death.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
+import { isOrderedBy } from "./sim_order.ts";
 import { checkPool } from "./sim_pool_check.ts";
 import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
 import { CHECKPOINT_PATH, DIRECTORY } from "./snapshots.ts";
@@ -472,12 +474,13 @@ export class LivesWorld implements ClientWaiter {
     this.#log = level === DurabilityLevel.MEMORY
       ? undefined
       : startLog(pool, PLACE, level, restored, this.#disk, this.#clock);
+    if (isOrderedBy(this.#options.seed)) for (const _ of orderInSteps(pool));
     this.#nodes = [];
     this.#nextNode = 0;
     this.#connectAnew();
     this.#start();
     for (const slot of SLOTS) initialiseOwner(pool, slot, this.#nodes[0]!.id);
-    const table = new SlotTable(pool, new IndexSpace(pool, AGENT_DPM));
+    const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
     this.#cleanerLog = new LogWriter(pool, this.#segments, AGENT_DPM, { file: this.#image() });
     this.#cleaner = new Cleaner(pool, this.#segments, table, this.#cleanerLog, this.#clock);
   }

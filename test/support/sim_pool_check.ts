@@ -23,7 +23,7 @@ import {
 } from "../../lib/index/bucket_layout.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { bucketAt, metaLog2 } from "../../lib/index/slot_extents.ts";
-import { keyCount } from "../../lib/index/key_count.ts";
+import { keyCount, keysOfSlots } from "../../lib/index/key_count.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import {
   FLAG_EXPIRES,
@@ -60,12 +60,16 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../../lib/pool/control_layout.ts";
+import { isOrdered } from "../../lib/ordered/ordered_index.ts";
+import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
+import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { FreeSegments } from "../../lib/pool/free_segments.ts";
 import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { cellsEnd, hashOfCell, loadRoute, NO_ROUTE } from "../../lib/routing/cells.ts";
 import { evicts } from "../../lib/pool/when_full.ts";
+import { compareKeys } from "./range_model.ts";
 import { require } from "./sim_model.ts";
 
 /** Buckets that agents may keep because they did not get the lock of the free list. */
@@ -96,6 +100,27 @@ export function checkPool(
   check.entries();
   check.segments();
   check.indexSpace();
+  if (isOrdered(pool)) checkOrder(pool);
+}
+
+/** Throws if the order of the keys is not one tree, or does not give each key of the index once, in its place. */
+function checkOrder(pool: Pool): void {
+  const { problems } = checkOrderedIndex(pool);
+  require(problems.length === 0, `order: ${problems.join("; ")}`);
+  const cursor = new RangeCursor(pool);
+  for (const isReverse of [false, true]) {
+    let last: Uint8Array | undefined;
+    let count = 0;
+    cursor.seek({}, isReverse);
+    for (; cursor.next(); count++) {
+      const { bytes } = cursor.key;
+      const order = last === undefined ? 1 : compareKeys(bytes, last) * (isReverse ? -1 : 1);
+      require(order > 0, `order: key ${count} is not behind the one before it`);
+      last = bytes;
+    }
+    const expected = keysOfSlots(pool);
+    require(count === expected, `order: ${count} keys in a scan, ${expected} in the index`);
+  }
 }
 
 /** Throws if a cell says anything but what the index says, when all that was logged is merged. */

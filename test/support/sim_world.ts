@@ -30,6 +30,7 @@ import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { SimManager } from "./sim_manager.ts";
 import { SimMerger } from "./sim_merger.ts";
 import { KeyModel, type OperationKind, require, type SimOperation } from "./sim_model.ts";
+import { orderSome } from "./sim_order.ts";
 import { checkCells, checkPool, slotVersion } from "./sim_pool_check.ts";
 import { SimEyes, SimReader } from "./sim_reader.ts";
 import { type Heat, type SimAgent, SimScheduler } from "./sim_scheduler.ts";
@@ -134,6 +135,7 @@ export class SimWorld {
     const segmentCount = options.segmentCount ??
       this.random.between(segmentCountMin, segmentCountMin + 10);
     this.pool = makePool(this.random, segmentCount, this.isFar);
+    orderSome(this.pool, options.seed);
     if (this.evicts) evictWhenFull(this.pool, this.random.pick([0, ENTRIES_MAX]), GHOST_WORDS);
     this.segments = new SegmentTable(this.pool);
     this.#lockIndices = new Set(SLOTS.map((slot) => this.pool.slotAt(slot) + SLOT_LOCK));

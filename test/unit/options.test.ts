@@ -125,6 +125,7 @@ test("the defaults are what the documentation of the options says", () => {
     segmentBytes: undefined,
     evictedEntriesMax: undefined,
     codec: "msgpack",
+    ordered: false,
     durability: "memory",
     checkpointBytes: undefined,
     capacityBytesMax: undefined,

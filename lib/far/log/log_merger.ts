@@ -44,7 +44,8 @@ import {
   SLOT_SHIFT,
 } from "../../core/limits.ts";
 import { IndexSpace } from "../../index/index_space.ts";
-import { SlotTable } from "../../index/slot_table.ts";
+import { liveTable } from "../../agent/live_table.ts";
+import type { SlotTable } from "../../index/slot_table.ts";
 import {
   metaKind,
   RECORD_HASH,
@@ -129,7 +130,7 @@ export class LogMerger {
     this.#gate = new Gate(pool, this.#agent);
     this.#segments = new SegmentTable(pool);
     const space = new IndexSpace(pool, this.#agent, reservedBuckets(pool));
-    this.#table = new SlotTable(pool, space);
+    this.#table = liveTable(pool, space);
     const replacedAt = pool.agentAt(this.#agent) + AGENT_REPLACED_SEGMENT;
     this.#slots = new SlotWriter(pool, this.#table, this.#segments, clock, replacedAt);
   }

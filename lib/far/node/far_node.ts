@@ -26,7 +26,7 @@ import { SharedCleaners } from "../../dpm/shared_cleaners.ts";
 import { LogMerger } from "../log/log_merger.ts";
 import { mergeLogs } from "../log/merged_pause.ts";
 import { IndexSpace } from "../../index/index_space.ts";
-import { SlotTable } from "../../index/slot_table.ts";
+import { liveTable } from "../../agent/live_table.ts";
 import { LogWriter } from "../../log/log_writer.ts";
 import { UnmergedLog } from "../log/unmerged_log.ts";
 import type { Checkpointer } from "../../persistence/checkpointer.ts";
@@ -135,7 +135,7 @@ export class FarNode {
     const budget = this.#budget = new SpaceBudget(pool, segments);
     const segmentWait = new SegmentWait(segments, budget, file, options.checkpointer);
     this.#segmentWait = segmentWait;
-    const table = new SlotTable(pool, new IndexSpace(pool, agent, reservedBuckets(pool)));
+    const table = liveTable(pool, new IndexSpace(pool, agent, reservedBuckets(pool)));
     const slots = new SlotWriter(pool, table, segments, clock);
     const counters = this.#counters = new AgentCounters(pool, agent);
     const log = this.#log = new LogWriter(pool, segments, agent, { file, isMerged: true });

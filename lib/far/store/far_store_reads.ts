@@ -38,6 +38,7 @@ import type { StoreReads } from "../../store/reads.ts";
 import type { ReadParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
+import { FarScan } from "./far_scan.ts";
 import { LogMerge } from "./log_merge.ts";
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
@@ -66,6 +67,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
   readonly #merge: LogMerge;
+  readonly #scan: FarScan;
 
   /** Reads with a store's parts. */
   constructor(parts: ReadParts<V>, routed: RoutedReads) {
@@ -79,6 +81,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
     this.#merge = new LogMerge(parts);
+    this.#scan = new FarScan(this.#indexed, this.#merge, this.#lifetime, this.#key);
   }
 
   letGo(): void {
@@ -167,52 +170,47 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    await this.#merge.whenMerged();
-    for await (const keys of this.#indexed.slots(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        this.#lifetime.assertOpen();
-        const { value: found } = this.#counted(await this.#issueRead(key, true));
-        this.#lifetime.assertOpen();
-        const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
-        if (value !== undefined) yield [key, value];
-      }
+    const range = this.#indexed.rangeOf(options, false);
+    let left = range.limit;
+    for await (const key of this.#scan.keys(range, options?.signal)) {
+      const { value: found } = this.#counted(await this.#issueRead(key, true));
+      this.#lifetime.assertOpen();
+      const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
+      if (value === undefined) continue;
+      yield [key, value];
+      if (--left === 0) return;
     }
   }
 
   async *keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    await this.#merge.whenMerged();
+    const range = this.#indexed.rangeOf(options, false);
+    let left = range.limit;
     let burst: Key[] = [];
-    for await (const keys of this.#indexed.slots(options)) {
-      for (const stored of keys) {
-        if (burst.push(this.#key.keyOf(stored)) < KEYS_PER_BURST) continue;
-        yield* await this.#existing(burst);
-        burst = [];
+    for await (const key of this.#scan.keys(range, options?.signal)) {
+      if (burst.push(key) < Math.min(KEYS_PER_BURST, left)) continue;
+      for (const existing of await this.#existing(burst)) {
+        yield existing;
+        left -= 1;
       }
+      if (left === 0) return;
+      burst = [];
     }
     yield* await this.#existing(burst);
   }
 
-  *entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    this.#merge.mergeSync();
-    for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        const { value: found } = this.#readSync(key, true);
-        const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
-        if (value !== undefined) yield [key, value];
-      }
-    }
+  entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
+    return this.#scan.itemsSync(options, (key) => {
+      const { value: found } = this.#readSync(key, true);
+      const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
+      return value === undefined ? undefined : [key, value];
+    });
   }
 
-  *keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
-    this.#merge.mergeSync();
-    for (const keys of this.#indexed.slotsSync(options)) {
-      for (const stored of keys) {
-        const key = this.#key.keyOf(stored);
-        if (this.#readSync(key, false).exists) yield key;
-      }
-    }
+  keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
+    return this.#scan.itemsSync(
+      options,
+      (key) => this.#readSync(key, false).exists ? key : undefined,
+    );
   }
 
   usedSlots(): readonly Slot[] {
@@ -225,6 +223,10 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     this.#merge.mergeAcknowledged();
     return this.#indexed.count();
+  }
+
+  assertOrdered(method: string): void {
+    this.#indexed.assertOrdered(method);
   }
 
   /** Those of some keys that exist. */

@@ -1,0 +1,143 @@
+/**
+ * Finds the keys of a hash in the hash index, as readers do: without locks, and without writing
+ * anything. See index/one_sided_reader.ts for the protocol and the reason of each step.
+ *
+ * @module
+ */
+import { arch } from "node:os";
+import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
+import { SLOT_SHIFT } from "../core/limits.ts";
+import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
+import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
+import {
+  FLAG_BINARY_KEY,
+  metaKeyBytes,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+} from "../log/record_layout.ts";
+import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+import { compareKeys, KeyBuffer } from "./key_order.ts";
+import type { OrderedMemory } from "./ordered_memory.ts";
+import { AGENT_ANNOUNCED, agentWord, TABLE_ACTIVE, TABLE_ACTIVE_WORDS } from "./page_layout.ts";
+
+/** Whether plain loads can be delayed past a later atomic load on this processor. */
+const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
+
+/** A key that was found. */
+export class FoundKey extends KeyBuffer {
+  hash = 0;
+  isBinary = false;
+  /** Where its record was, and the generation of the segment. */
+  address: PoolAddress = NO_ADDRESS;
+  generation = 0;
+
+  /** Takes over another one. */
+  take(other: FoundKey): void {
+    this.copy(other);
+    this.hash = other.hash;
+    this.isBinary = other.isBinary;
+    this.address = other.address;
+    this.generation = other.generation;
+  }
+}
+
+/** Finds the keys of one hash after the other. */
+export class KeyResolver {
+  /** What was found: the first {@linkcode count} of these. */
+  readonly found: FoundKey[] = [];
+  count = 0;
+  readonly #pool: Pool;
+  readonly #memory: OrderedMemory;
+  readonly #fence = new Int32Array(1);
+
+  /** Looks into the hash index of a pool. */
+  constructor(pool: Pool, memory: OrderedMemory) {
+    this.#pool = pool;
+    this.#memory = memory;
+  }
+
+  /** Finds the keys of a hash that are in the hash index at one moment; returns how many. */
+  find(hash: number): number {
+    const { control } = this.#pool;
+    const slotAt = this.#pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
+    for (;;) {
+      this.count = 0;
+      const meta = Atomics.load(control, slotAt + SLOT_META);
+      const isWhole = this.#scan(hash, bucketAt(control, slotAt, bucketIndex(hash, meta)));
+      if (isWhole && Atomics.load(control, slotAt + SLOT_META) === meta) return this.count;
+    }
+  }
+
+  /** Finds those, and the keys that are about to come. */
+  findWithAnnounced(hash: number): number {
+    if (this.find(hash) > 0) return this.count;
+    this.#scanAnnounced(hash);
+    if (this.count > 0) return this.count;
+    // What was announced no more may have come meanwhile.
+    return this.find(hash);
+  }
+
+  #scan(hash: number, home: BucketId): boolean {
+    const pool = this.#pool;
+    for (let bucket = home; bucket !== NO_BUCKET;) {
+      const region = bucketRegion(pool, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        if (region[word] !== hash) continue;
+        const address = Atomics.load(region, word + 1) as PoolAddress;
+        if (address === NO_ADDRESS) continue;
+        const generation = this.#generationOf(address);
+        if (Atomics.load(region, word + 1) !== address) return false;
+        if (!this.#add(hash, address, generation)) return false;
+      }
+      bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
+    }
+    return true;
+  }
+
+  /** Copies the key of a record, unless it is there already; false if the record was not whole. */
+  #add(hash: number, address: PoolAddress, generation: number): boolean {
+    const { found, count } = this;
+    if (count === found.length) found.push(new FoundKey());
+    const key = found[count]!;
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const meta = words[at + RECORD_META];
+    key.set(words, at + RECORD_KEY, metaKeyBytes(meta));
+    key.hash = hash;
+    key.isBinary = (meta & FLAG_BINARY_KEY) !== 0;
+    key.address = address;
+    key.generation = generation;
+    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    if (this.#generationOf(address) !== generation) return false;
+    for (let i = 0; i < count; i++) {
+      // A table that is compacted shows a pair at two places.
+      const { words, byteLength } = found[i]!;
+      if (compareKeys(words, 0, byteLength, key.words, 0, key.byteLength) === 0) return true;
+    }
+    this.count += 1;
+    return true;
+  }
+
+  #scanAnnounced(hash: number): void {
+    const { table } = this.#memory;
+    const pool = this.#pool;
+    for (let i = 0; i < TABLE_ACTIVE_WORDS; i++) {
+      for (let bits = Atomics.load(table, TABLE_ACTIVE + i); bits !== 0; bits &= bits - 1) {
+        const agent = 32 * i + 31 - Math.clz32(bits & -bits);
+        const address = Atomics.load(table, agentWord(agent) + AGENT_ANNOUNCED) as PoolAddress;
+        if (address === NO_ADDRESS) continue;
+        const generation = this.#generationOf(address);
+        if (pool.wordsOf(address)[pool.wordAt(address) + RECORD_HASH] !== hash) continue;
+        // One that is overwritten was announced long ago: its key has come since, or never will.
+        this.#add(hash, address, generation);
+      }
+    }
+  }
+
+  #generationOf(address: PoolAddress): number {
+    return Atomics.load(this.#pool.control, GENERATIONS + this.#pool.segmentOf(address));
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Keeps the ordered index together with the hash index, on behalf of one agent.
+ *
+ * Every method expects the slot of the key to be locked by the caller. Any number of agents may
+ * change the index at one time, and none waits for another one: see docs/protocols/ordered.md for
+ * why that is safe.
+ *
+ * @module
+ */
+import type { PoolAddress } from "../core/brands.ts";
+import { RecordKey } from "../log/record_key.ts";
+import type { Pool } from "../pool/pool.ts";
+import { compareWithPrefix, keySlice } from "./key_order.ts";
+import { KeyResolver } from "./key_resolver.ts";
+import type { OrderedMemory } from "./ordered_memory.ts";
+import { Edit, PageEditor } from "./page_editor.ts";
+import { PageImage } from "./page_image.ts";
+import { AGENT_ANNOUNCED, agentWord, NO_PAGE } from "./page_layout.ts";
+import { PageSpace } from "./page_space.ts";
+import { PageView } from "./page_view.ts";
+import { HAZARD_REPLACED, TreeStructure } from "./tree_structure.ts";
+import { Side, TreeWalk } from "./tree_walk.ts";
+
+/** Inserts and removes keys. */
+export class OrderedWriter {
+  readonly #pool: Pool;
+  readonly #space: PageSpace;
+  readonly #memory: OrderedMemory;
+  readonly #resolver: KeyResolver;
+  readonly #editor: PageEditor;
+  readonly #structure: TreeStructure;
+  readonly #walk: TreeWalk;
+  readonly #view: PageView;
+  readonly #image = new PageImage();
+  readonly #key = new RecordKey();
+  readonly #announcedAt: number;
+  readonly #holder: number;
+
+  /** Changes the index of a pool that is ordered, in the name of an agent. */
+  constructor(pool: Pool, agent: number) {
+    this.#pool = pool;
+    this.#space = PageSpace.of(pool);
+    this.#memory = this.#space.memory;
+    this.#resolver = new KeyResolver(pool, this.#memory);
+    this.#editor = new PageEditor(this.#space, agent, this.#resolver);
+    this.#structure = new TreeStructure(this.#memory, this.#editor);
+    this.#walk = new TreeWalk(this.#memory, this.#editor);
+    this.#view = new PageView(this.#memory);
+    this.#announcedAt = agentWord(agent) + AGENT_ANNOUNCED;
+    this.#holder = agent + 1;
+  }
+
+  /**
+   * Adds the entry of a key that is about to get a pair in the hash index. Doing it again changes
+   * nothing.
+   *
+   * @param record that the pair will point at; it is complete
+   * @returns false if there is no room; nothing has changed then
+   */
+  insert(record: PoolAddress): boolean {
+    if (!this.#space.reserve(this.#holder)) return false;
+    const words = this.#pool.wordsOf(record);
+    const at = this.#pool.wordAt(record);
+    const key = this.#key.show(words, at);
+    // Before the entry is there: a page that is built anew keeps the entries of announced keys.
+    Atomics.store(this.#memory.table, this.#announcedAt, record);
+    for (;;) {
+      const page = this.#walk.find(key, 0, Side.AT).page;
+      const { linkedPage } = this.#walk;
+      const edit = this.#insertInto(page);
+      if (edit === Edit.LOST) continue;
+      if (edit === Edit.NO_ROOM) return false;
+      if (edit === Edit.SPLIT) this.#structure.addToParent(this.#editor.newPage);
+      if (linkedPage !== NO_PAGE) this.#structure.addToParent(linkedPage);
+      return true;
+    }
+  }
+
+  /**
+   * Removes the entry of a key whose pair was removed from the hash index. Does nothing if it is not
+   * there; leaves it if there is no room to remove it, or if another key needs it.
+   *
+   * @param record that the pair has pointed at, which was not buried yet
+   */
+  remove(record: PoolAddress): void {
+    const words = this.#pool.wordsOf(record);
+    const at = this.#pool.wordAt(record);
+    const key = this.#key.show(words, at);
+    const view = this.#view;
+    this.#space.reserve(this.#holder);
+    for (;;) {
+      const page = this.#walk.find(key, 0, Side.AT).page;
+      if (!this.#editor.hold(HAZARD_REPLACED, view, page)) continue;
+      if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) continue;
+      if (view.comparePrefix(key) !== 0) return;
+      const image = this.#image;
+      image.read(view);
+      const index = image.place(key, key.hash);
+      if (index < 0 || this.#isNeeded(key)) return;
+      image.remove(index);
+      const edit = this.#editor.replace(view, image);
+      if (edit === Edit.LOST) continue;
+      if (edit === Edit.DONE && image.count === 0) this.#structure.prune(page);
+      this.#space.returnSurplus(this.#holder);
+      return;
+    }
+  }
+
+  /** Gives back the pages that this thread has kept for its next changes. */
+  returnPages(): void {
+    this.#space.returnAll(this.#holder);
+  }
+
+  #insertInto(page: number): Edit {
+    const key = this.#key;
+    const view = this.#view;
+    if (!this.#editor.hold(HAZARD_REPLACED, view, page)) return Edit.LOST;
+    if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) return Edit.LOST;
+    if (view.isFrozen) return this.#structure.takeOut(page) ? Edit.LOST : Edit.NO_ROOM;
+    const image = this.#image;
+    image.read(view);
+    const place = image.place(key, key.hash);
+    // An entry that is there is published again: a page that is built anew meanwhile might drop it.
+    if (place >= 0) return this.#editor.replace(view, image);
+    image.insert(-1 - place, key, key.hash);
+    return this.#editor.replaceOrSplit(view, image, -1 - place, key);
+  }
+
+  /** Whether another key of the same hash has the same entry of the page in the image. */
+  #isNeeded(key: RecordKey): boolean {
+    const count = this.#resolver.find(key.hash);
+    const { prefix } = this.#image;
+    const offset = prefix.byteLength;
+    for (let i = 0; i < count; i++) {
+      const { words, byteLength } = this.#resolver.found[i]!;
+      const isSame = compareWithPrefix(words, 0, byteLength, prefix.words, 0, offset) === 0 &&
+        keySlice(words, 0, byteLength, offset) ===
+          keySlice(key.words, key.start, key.byteLength, offset) &&
+        keySlice(words, 0, byteLength, offset + 4) ===
+          keySlice(key.words, key.start, key.byteLength, offset + 4);
+      if (isSame && this.#image.hasWithinFences(this.#resolver.found[i]!)) return true;
+    }
+    return false;
+  }
+}

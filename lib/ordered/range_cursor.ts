@@ -1,0 +1,282 @@
+/**
+ * Goes through the keys of a range in the order of their bytes, from any thread, without locks and
+ * without writing anything shared (I6).
+ *
+ * It takes one leaf after the other: the entries within the bounds are copied, and belong to one
+ * version of the leaf. What has been gone through is what the fences of these leaves contain, without
+ * a gap and without an overlap, whatever is split or removed meanwhile: the next leaf is that of the
+ * fence at which the last one has ended. So a key that is there all the time is seen once. The hash
+ * index says whether the key of an entry exists; keys that a slice does not tell apart are sorted.
+ *
+ * @module
+ */
+import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
+import { KeyEncoder } from "../core/key_encoder.ts";
+import { KEY_BYTES_MAX } from "../core/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { KeyBounds } from "./key_bounds.ts";
+import { compareKeys, compareWithPrefix, KeyBuffer, keySlice, wordsOfBytes } from "./key_order.ts";
+import { FoundKey, KeyResolver } from "./key_resolver.ts";
+import {
+  ENTRIES_MAX,
+  ENTRY_HIGH,
+  ENTRY_LOW,
+  ENTRY_VALUE,
+  ENTRY_WORDS,
+  NO_PAGE,
+} from "./page_layout.ts";
+import { PageSpace } from "./page_space.ts";
+import type { KeyText, PageView } from "./page_view.ts";
+import { Side, TreeWalk } from "./tree_walk.ts";
+
+/** One scan after the other; the fields describe the key that it is at. */
+export class RangeCursor {
+  /** The key, as an encoder of the pool would hold it. Valid until the next step. */
+  readonly key: KeyEncoder;
+  /** Where its record was when it was found. */
+  address: PoolAddress = NO_ADDRESS;
+  /** Generation of the record's segment then. */
+  generation = 0;
+
+  readonly #walk: TreeWalk;
+  readonly #resolver: KeyResolver;
+  readonly #lower = new Bound();
+  readonly #upper = new Bound();
+  /** Of the leaf whose entries are gone through: the bounds of its keys that are in the range. */
+  readonly #from = new Bound();
+  readonly #to = new Bound();
+  readonly #prefix = new KeyBuffer();
+  /** The fence at which the leaf ends, in the direction of the scan. */
+  readonly #edge = new KeyBuffer();
+  readonly #entries = new Int32Array(ENTRIES_MAX * ENTRY_WORDS);
+  #count = 0;
+  /** The next entry. */
+  #next = 0;
+  /** Keys of entries that have the same slice, and the next of them. */
+  readonly #group: FoundKey[] = [];
+  #groupCount = 0;
+  #groupNext = 0;
+  #isReverse = false;
+  #isAtEnd = true;
+
+  /** Scans a pool that is ordered. */
+  constructor(pool: Pool) {
+    const { memory } = PageSpace.of(pool);
+    this.#walk = new TreeWalk(memory);
+    this.#resolver = new KeyResolver(pool, memory);
+    this.key = new KeyEncoder(...pool.hashKey);
+  }
+
+  /** Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one. */
+  seek(bounds: KeyBounds, isReverse: boolean): void {
+    this.#lower.setBytes(bounds.lower ?? FIRST, bounds.lowerInclusive ?? true);
+    const { upper, upperInclusive = false } = bounds;
+    this.#upper.setBytes(upper ?? LAST, upper === undefined || upperInclusive);
+    this.#isReverse = isReverse;
+    this.#isAtEnd = this.#upper.excludesAbove(this.#lower);
+    this.#count =
+      this.#next =
+      this.#groupCount =
+      this.#groupNext =
+        0;
+    this.#from.copy(this.#lower);
+    this.#to.copy(this.#upper);
+    if (!this.#isAtEnd) this.#loadLeaf(NO_PAGE);
+  }
+
+  /** Goes to the next key; false at the end of the range. */
+  next(): boolean {
+    for (;;) {
+      if (this.#groupNext < this.#groupCount) {
+        const index = this.#groupNext++;
+        this.#show(this.#group[this.#isReverse ? this.#groupCount - 1 - index : index]!);
+        return true;
+      }
+      if (this.#next < this.#count) this.#loadGroup();
+      else if (this.#isAtEnd) return false;
+      else this.#loadNextLeaf();
+    }
+  }
+
+  /** Goes on behind the leaf that was gone through. */
+  #loadNextLeaf(): void {
+    const { next } = this.#walk.view;
+    if (this.#isReverse) {
+      this.#to.copy(this.#from);
+      this.#to.isInclusive = false;
+      this.#from.copy(this.#lower);
+      this.#loadLeaf(NO_PAGE);
+    } else {
+      this.#from.copy(this.#to);
+      this.#from.isInclusive = true;
+      this.#to.copy(this.#upper);
+      this.#loadLeaf(next);
+    }
+  }
+
+  /** Takes what the leaf at one end of what is left has within the bounds. */
+  #loadLeaf(linked: number): void {
+    const start = this.#isReverse ? this.#to : this.#from;
+    const side = this.#isReverse && !this.#to.isInclusive ? Side.BELOW : Side.AT;
+    // The link of a leaf that has not changed leads to the leaf that begins where it ends.
+    let isFound = linked !== NO_PAGE && this.#walk.follow() &&
+      this.#walk.view.compareLow(start) === 0;
+    for (;;) {
+      const view = isFound ? this.#walk.view : this.#walk.find(start, 0, side);
+      if (this.#copy(view)) return;
+      isFound = false;
+    }
+  }
+
+  /** Copies entries and fences of a leaf; false if it has changed meanwhile. */
+  #copy(view: PageView): boolean {
+    const first = firstEntry(view, this.#from);
+    const end = endOfEntries(view, this.#to);
+    const count = end > first ? end - first : 0;
+    const from = view.entryAt(first);
+    for (let i = 0; i < count * ENTRY_WORDS; i++) this.#entries[i] = view.words[from + i]!;
+    this.#prefix.set(view.text, view.prefixAt, view.prefixBytes);
+    const edge = this.#edge;
+    const hasEdge = this.#isReverse ? view.lowBytes > 0 : view.highBytes >= 0;
+    if (this.#isReverse) edge.set(view.text, view.textAt, view.lowBytes);
+    else if (hasEdge) edge.set(view.text, view.highAt, view.highBytes);
+    // Until then the bounds stay as they are: they are needed for another try.
+    if (!view.isIntact) return false;
+    this.#count = count;
+    this.#next = 0;
+    this.#isAtEnd = !hasEdge ||
+      (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.excludesFrom(edge));
+    if (this.#isAtEnd) return true;
+    if (this.#isReverse) this.#from.setText(edge, true);
+    else this.#to.setText(edge, false);
+    return true;
+  }
+
+  /** Finds the keys of the next entry, and of those that have the same slice. */
+  #loadGroup(): void {
+    this.#groupCount = this.#groupNext = 0;
+    const first = this.#next;
+    do this.#resolve(this.#next++); while (
+      this.#next < this.#count && this.#isTied(first, this.#next)
+    );
+    if (this.#groupCount < 2) return;
+    const group = this.#group.slice(0, this.#groupCount).sort(compareTexts);
+    for (let i = 0; i < group.length; i++) this.#group[i] = group[i]!;
+  }
+
+  #resolve(index: number): void {
+    const at = this.#entryAt(index);
+    const entries = this.#entries;
+    const resolver = this.#resolver;
+    const found = resolver.find(entries[at + ENTRY_VALUE]!);
+    const { words: prefix, byteLength: offset } = this.#prefix;
+    for (let i = 0; i < found; i++) {
+      const key = resolver.found[i]!;
+      const { words, byteLength } = key;
+      const isOfEntry = compareWithPrefix(words, 0, byteLength, prefix, 0, offset) === 0 &&
+        keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
+        keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW];
+      if (!isOfEntry || this.#from.isAbove(key) || this.#to.isBelow(key)) continue;
+      if (this.#groupCount === this.#group.length) this.#group.push(new FoundKey());
+      this.#group[this.#groupCount++]!.take(key);
+    }
+  }
+
+  #isTied(a: number, b: number): boolean {
+    const [i, j] = [this.#entryAt(a), this.#entryAt(b)];
+    const entries = this.#entries;
+    return entries[i + ENTRY_HIGH] === entries[j + ENTRY_HIGH] &&
+      entries[i + ENTRY_LOW] === entries[j + ENTRY_LOW];
+  }
+
+  /** Index of an entry, in the order in which they are gone through. */
+  #entryAt(index: number): number {
+    return (this.#isReverse ? this.#count - 1 - index : index) * ENTRY_WORDS;
+  }
+
+  #show(found: FoundKey): void {
+    const { key } = this;
+    const { words, byteLength } = found;
+    const count = wordsOfBytes(byteLength);
+    for (let i = 0; i < count; i++) key.words[i] = words[i]!;
+    key.byteLength = byteLength;
+    key.isBinary = found.isBinary;
+    key.hash = found.hash;
+    this.address = found.address;
+    this.generation = found.generation;
+  }
+}
+
+/** One end of a range. */
+class Bound extends KeyBuffer {
+  isInclusive = true;
+
+  setBytes(bytes: Uint8Array, isInclusive: boolean): void {
+    const words = new Int32Array(wordsOfBytes(bytes.length));
+    new Uint8Array(words.buffer).set(bytes);
+    this.set(words, 0, bytes.length);
+    this.isInclusive = isInclusive;
+  }
+
+  setText(text: KeyText, isInclusive: boolean): void {
+    this.set(text.words, text.start, text.byteLength);
+    this.isInclusive = isInclusive;
+  }
+
+  override copy(other: Bound): void {
+    super.copy(other);
+    this.isInclusive = other.isInclusive;
+  }
+
+  /** As a lower bound: whether it leaves a key out. */
+  isAbove(key: KeyText): boolean {
+    const order = compareTexts(this, key);
+    return order > 0 || (order === 0 && !this.isInclusive);
+  }
+
+  /** As an upper bound: whether it leaves a key out. */
+  isBelow(key: KeyText): boolean {
+    const order = compareTexts(this, key);
+    return order < 0 || (order === 0 && !this.isInclusive);
+  }
+
+  /** As an upper bound: whether it leaves out all that a lower one does not. */
+  excludesAbove(lower: Bound): boolean {
+    const order = compareTexts(this, lower);
+    return order < 0 || (order === 0 && !(this.isInclusive && lower.isInclusive));
+  }
+
+  /** As an upper bound: whether it leaves out a fence, and so all keys from there on. */
+  excludesFrom(fence: KeyText): boolean {
+    return this.isBelow(fence);
+  }
+
+  /** As a lower bound: whether it leaves out all keys below a fence. */
+  excludesBelow(fence: KeyText): boolean {
+    return compareTexts(this, fence) >= 0;
+  }
+}
+
+/** The first entry whose key may be at or above a bound. */
+function firstEntry(view: PageView, bound: KeyText): number {
+  const order = view.comparePrefix(bound);
+  if (order !== 0) return order < 0 ? 0 : view.count;
+  return view.lowerBound(bound, 0);
+}
+
+/** The entry behind the last one whose key may be at or below a bound. */
+function endOfEntries(view: PageView, bound: KeyText): number {
+  const order = view.comparePrefix(bound);
+  if (order !== 0) return order < 0 ? 0 : view.count;
+  let index = view.lowerBound(bound, 0);
+  while (index < view.count && view.hasSlice(index, bound)) index += 1;
+  return index;
+}
+
+function compareTexts(a: KeyText, b: KeyText): number {
+  return compareKeys(a.words, a.start, a.byteLength, b.words, b.start, b.byteLength);
+}
+
+const FIRST = new Uint8Array(0);
+/** No key is above this one. */
+const LAST = new Uint8Array(KEY_BYTES_MAX).fill(0xff);

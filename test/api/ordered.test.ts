@@ -1,0 +1,297 @@
+/**
+ * Stores that know the order of their keys: what their ranges, ends, counts and views give, in every placement and thread.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import { test as single } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  attach,
+  type DecodeError,
+  InvalidArgumentError,
+  InvalidOptionError,
+  type Key,
+  open,
+  type OpenOptions,
+  type RangeOptions,
+  type Store,
+} from "../../mod.ts";
+import { assertRejects, assertThrows } from "../support/errors.ts";
+import { checkRange, compareKeys, listOf } from "../support/range_model.ts";
+import { SETUPS, storeSuite } from "../support/store_suite.ts";
+import { temporaryPath } from "../support/temporary.ts";
+
+const ORDERED_SETUPS = SETUPS.map(({ name, options, ...rest }) => ({
+  name,
+  options: { ...options, ordered: true },
+  ...rest,
+}));
+
+const test = storeSuite("ordered", ORDERED_SETUPS);
+const ARGUMENT = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" } as const;
+
+const WORDS = ["a", "ab", "b", "ba:1", "ba:10", "ba:2", "c", "é", "日本", "日曜", "🦖", "\uffff"];
+
+function sortedWords(): [Key, unknown][] {
+  return WORDS.toSorted(compareKeys).map((key) => [key, { of: key }]);
+}
+
+async function fill(store: Store<unknown, Key>): Promise<void> {
+  await store.putMany(WORDS.map((key) => [key, { of: key }]));
+}
+
+test("all ranges of a few keys, as a sorted array has them", async (store) => {
+  await fill(store);
+  const sorted = sortedWords();
+  const bounds = [undefined, "", "a", "aa", "ba:1", "b\u0000", "日", "\u{10ffff}"];
+  const cases: RangeOptions[] = [];
+  for (const low of bounds) {
+    for (const high of bounds) {
+      cases.push({ gt: low, lt: high, reverse: true }, { gte: low, lte: high });
+    }
+  }
+  for (const prefix of ["b", "ba:", "日", "x"]) {
+    cases.push({ prefix }, { prefix, gt: "ba:1" }, { prefix, limit: 2, reverse: true });
+  }
+  cases.push({ gt: "a", gte: "b" }, { lt: "c", lte: "b" }, { gte: "c", lt: "a" }, { limit: 0 });
+  for (const range of cases) await checkRange(store, sorted, range);
+});
+
+test("strings are ordered by their UTF-8 bytes, which is by code points", async (store) => {
+  await fill(store);
+  const keys = await listOf(store.keys()) as string[];
+  assert.equal(keys, WORDS.toSorted(compareKeys));
+  // As UTF-16, by which JavaScript compares, it would be the other way round.
+  assert.ok(keys.indexOf("\uffff") < keys.indexOf("🦖") && "\uffff" > "🦖");
+});
+
+test("an iteration without a range is in order, too, and sees what was issued", async (store) => {
+  for (let i = 999; i >= 0; i--) void store.put(`key ${String(i).padStart(3, "0")}`, i);
+  for (let i = 0; i < 1000; i += 3) void store.delete(`key ${String(i).padStart(3, "0")}`);
+  const values = Array.from({ length: 1000 }, (_, i) => i).filter((i) => i % 3 !== 0);
+  assert.equal(await listOf(store.values()), values);
+  assert.equal([...store.valuesSync()], values);
+  assert.equal([...store.valuesSync({ reverse: true })], values.toReversed());
+});
+
+test("namespaces and views have ranges of their own", async (store) => {
+  await fill(store);
+  await store.put("ba:", { of: "ba:" });
+  const view = store.namespace("ba:");
+  const inside = [["1", { of: "ba:1" }], ["10", { of: "ba:10" }], ["2", { of: "ba:2" }]] as const;
+  const ranges: RangeOptions[] = [{}, { gt: "1" }, { lte: "10", reverse: true }, { prefix: "1" }, {
+    gte: "",
+    limit: 2,
+  }];
+  for (const range of ranges) await checkRange(view, inside, range);
+  assert.is(view.count, 3);
+  assert.equal(await store.namespace("b").namespace("a:").last(), ["2", { of: "ba:2" }]);
+  assert.equal(store.pick("of").firstSync({ gt: "b" }), ["ba:", { of: "ba:" }]);
+  assert.equal(await listOf(view.keys({ gt: "ba:1" })), []);
+  await view.clear({ gte: "10" });
+  assert.equal(await listOf(view.keys()), ["1"]);
+  assert.is(store.count, WORDS.length - 1);
+});
+
+test("first and last, of all, of ranges, and of none", async (store) => {
+  assert.is(await store.first(), undefined);
+  assert.is(store.lastSync(), undefined);
+  await fill(store);
+  assert.equal(await store.first(), ["a", { of: "a" }]);
+  assert.equal(store.firstSync({ gt: "a" }), ["ab", { of: "ab" }]);
+  assert.equal(await store.last(), ["🦖", { of: "🦖" }]);
+  assert.equal(store.lastSync({ prefix: "ba:" }), ["ba:2", { of: "ba:2" }]);
+  assert.is(store.lastSync({ gt: "b", lt: "b\0" }), undefined);
+  for (const name of ["reverse", "limit"]) {
+    const says = /^options must be among prefix, gt, gte, lt, lte, onDecodeError, signal, got /;
+    await assertRejects(() => store.first({ [name]: 1 }), { ...ARGUMENT, says });
+    assertThrows(() => store.lastSync({ [name]: 1 }), { ...ARGUMENT, says: /^options must be/ });
+  }
+});
+
+test("ranges are cleared and counted", async (store) => {
+  await store.putMany(Array.from({ length: 300 }, (_, i) => [String(1000 + i), i]));
+  assert.is(await store.countKeys({ gte: "1100", lt: "1200" }), 100);
+  await store.clear({ gte: "1100", lt: "1200" });
+  assert.is(store.countKeysSync(), 200);
+  store.clearSync({ reverse: true, limit: 50 });
+  assert.equal(await store.last(), ["1249", 249]);
+  store.clearSync({ lt: "1100", gt: "1000" });
+  assert.equal([...store.keysSync({ limit: 2 })], ["1000", "1200"]);
+  await store.clear();
+  assert.equal(await listOf(store.keys()), []);
+  await store.put("new", 1);
+  assert.equal(await listOf(store.keys()), ["new"]);
+});
+
+test("what has expired is not seen, nor counted", async (store) => {
+  await store.putMany([["a", 1], ["b", 2, { expiresAt: 1 }], ["c", 3, { ttl: 20 }], ["d", 4]]);
+  await setTimeout(40);
+  assert.equal(await listOf(store.keys()), ["a", "d"]);
+  assert.is(store.countKeysSync({ gt: "a" }), 1);
+  assert.equal(await store.last({ lt: "d" }), ["a", 1]);
+  await store.put("c", 5);
+  assert.equal([...store.entriesSync({ gte: "b" })], [["c", 5], ["d", 4]]);
+});
+
+test("the value is that of the moment, and what is deleted ahead does not come", async (store) => {
+  await store.putMany(Array.from({ length: 100 }, (_, i) => [`key ${100 + i}`, "old"]));
+  const seen: [Key, unknown][] = [];
+  for (const entry of store.entriesSync()) {
+    if (seen.push(entry) > 1) continue;
+    for (let i = 0; i < 100; i++) store.putSync(`key ${100 + i}`, "new");
+    store.deleteSync("key 150");
+    store.putSync("key 0", "behind");
+  }
+  const keys = Array.from({ length: 100 }, (_, i) => `key ${100 + i}`);
+  assert.equal(seen.map(([key]) => key), keys.filter((key) => key !== "key 150"));
+  assert.equal(seen[0], ["key 100", "old"]);
+  assert.ok(seen.slice(1).every(([, value]) => value === "new"));
+});
+
+test("a signal ends it, an error of decoding can be passed over", async (store) => {
+  await store.putMany(Array.from({ length: 100 }, (_, i) => [`key ${100 + i}`, i]));
+  const controller = new AbortController();
+  const iterator = store.keys({ gte: "key 110", signal: controller.signal });
+  assert.equal(await iterator.next(), { done: false, value: "key 110" });
+  controller.abort(new Error("enough"));
+  await assertRejectsWith(() => iterator.next(), /enough/);
+  await assertRejectsWith(() => store.first({ signal: AbortSignal.abort() }), /abort/i);
+  await assertRejectsWith(() => store.countKeys({ signal: AbortSignal.abort() }), /abort/i);
+  assert.is([...store.keysSync({ gte: "key 190" })].length, 10);
+});
+
+async function assertRejectsWith(call: () => Promise<unknown>, says: RegExp): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    return assert.match(String(error), says);
+  }
+  assert.unreachable(String(says));
+}
+
+test("bounds have to be what a key could be", async (store) => {
+  for (const name of ["gt", "gte", "lt", "lte"] as const) {
+    const cases: readonly [unknown, RegExp][] = [
+      [5, / must be a string or a Uint8Array, got /],
+      [null, / must be a string or a Uint8Array, got /],
+      ["\ud800", / must be a well-formed string, got one with a lone surrogate$/],
+      ["x".repeat(2049), / must have at most 2048 bytes, as a key here, got 2049 bytes$/],
+    ];
+    for (const [bound, says] of cases) {
+      const options = { [name]: bound } as RangeOptions;
+      const refusal = { ...ARGUMENT, says: new RegExp(`^${name}${says.source}`) };
+      await assertRejects(() => store.keys(options).next(), refusal);
+      assertThrows(() => store.countKeysSync(options), refusal);
+    }
+    const says = new RegExp(`^${name} must have at most 2045 bytes`);
+    const options = { [name]: "x".repeat(2046) };
+    assertThrows(() => store.namespace("abc").countKeysSync(options), { ...ARGUMENT, says });
+  }
+  const says = /^reverse must be a boolean, got /;
+  assertThrows(() => store.countKeysSync({ reverse: 1 as never }), { ...ARGUMENT, says });
+  assert.is(store.countKeysSync({ gte: "x".repeat(2048), prefix: "x".repeat(3000) }), 0);
+});
+
+test("the longest keys, and keys of one byte", async (store) => {
+  const keys = [0, 1, 0xff].flatMap((byte) =>
+    [1, 2, 2047, 2048].map((length) => {
+      return new Uint8Array(length).fill(byte);
+    })
+  );
+  for (const [i, key] of keys.entries()) await store.put(key, i);
+  const sorted = [...keys.entries()].map(([i, key]) => [key, i] as const)
+    .sort(([one], [other]) => compareKeys(one, other));
+  await checkRange(store, sorted, {});
+  for (const key of keys) {
+    await checkRange(store, sorted, { gt: key, limit: 3 });
+    await checkRange(store, sorted, { lte: key, reverse: true });
+    await checkRange(store, sorted, { prefix: key });
+  }
+});
+
+test.run();
+
+single("ordered is a boolean", async () => {
+  await assertRejects(() => open({ ordered: 1 as never }), {
+    type: InvalidOptionError,
+    code: "DINOMO_INVALID_OPTION",
+    says: /^ordered must be a boolean, got /,
+  });
+});
+
+single("a pool can be opened with an order or without, whatever it was before", async () => {
+  const path = temporaryPath();
+  const options: OpenOptions<number> = { path, capacity: "16MiB" };
+  const shares: number[] = [];
+  const plain = await open<number>(options);
+  await plain.putMany(Array.from({ length: 5000 }, (_, i) => [`key ${10_000 + i}`, i]));
+  await plain.close();
+  const onProgress = (share: number) => void shares.push(share);
+  const ordered = await open<number>({ ...options, ordered: true, onProgress });
+  assert.is(shares.at(-1), 1);
+  assert.equal(shares, shares.toSorted((a, b) => a - b));
+  const expected = Array.from({ length: 5000 }, (_, i) => i);
+  assert.equal([...ordered.valuesSync()], expected);
+  await ordered.put("key 10000+", 0.5);
+  await ordered.delete("key 10001");
+  const other = await attach(ordered.share());
+  assert.equal([...other.valuesSync({ limit: 3 })], [0, 0.5, 2]);
+  await other.close();
+  await ordered.close();
+  const again = await open<number>(options);
+  assertThrows(() => again.firstSync(), { ...ARGUMENT, says: /ordered: true/ });
+  await again.close();
+  const last = await open<number>({ ...options, ordered: true });
+  assert.equal([...last.valuesSync({ limit: 3 })], [0, 0.5, 2]);
+  assert.is(last.count, 5000);
+  await last.close();
+});
+
+single("a cache stays in order while it drops what it has no room for", async () => {
+  const store = await open<Uint8Array>({
+    capacity: "1MiB",
+    segmentBytes: "8KiB",
+    whenFull: "evict",
+    codec: "binary",
+    ordered: true,
+  });
+  for (let round = 0; round < 6; round++) {
+    const entries = Array.from({ length: 1000 }, (_, i) => {
+      return [`key ${(i * 7919 + round * 131) % 3000}`, new Uint8Array(600)] as const;
+    });
+    await store.putMany(entries);
+    // A processor may be dropping more meanwhile.
+    const all = Array.from({ length: 3000 }, (_, i) => `key ${i}`).sort(compareKeys);
+    const [before, keys] = [store.hasManySync(all), new Set(store.keysSync())];
+    const after = store.hasManySync(all);
+    assert.equal([...keys], all.filter((key) => keys.has(key)));
+    for (const [i, key] of all.entries()) {
+      if (keys.has(key)) assert.ok(before[i], `${key} was not there`);
+      else assert.not(after[i], `${key} is missing`);
+    }
+  }
+  assert.ok(store.stats().evicted > 1000);
+  await store.close();
+});
+
+single("values that cannot be decoded are left out of a range, if that is wanted", async () => {
+  const codec = {
+    encode: (value: unknown) => new TextEncoder().encode(String(value)),
+    decode: (bytes: Uint8Array) => {
+      if (bytes.length === 1) throw new Error("too short");
+      return bytes.length;
+    },
+  };
+  const store = await open<unknown>({ capacity: "16MiB", ordered: true, codec });
+  await store.putMany([["a", "xx"], ["b", "x"], ["c", "xxx"]]);
+  const failed: unknown[] = [];
+  const onDecodeError = (error: DecodeError) => void failed.push(error.key);
+  assert.equal([...store.entriesSync({ onDecodeError, reverse: true })], [["c", 3], ["a", 2]]);
+  assert.equal(await store.first({ gt: "a", onDecodeError }), ["c", 3]);
+  assert.equal(failed, ["b", "b"]);
+  await store.close();
+});
+
+single.run();
