@@ -177,6 +177,16 @@ export class KeyBuffer {
     this.#clearPadding();
   }
 
+  /** Takes over bytes. */
+  setRaw(bytes: Uint8Array): void {
+    const count = wordsOfBytes(bytes.length);
+    if (count > this.words.length) this.words = new Int32Array(2 * count);
+    const own = this.words;
+    for (let i = 0; i < count; i++) own[i] = 0;
+    for (let i = 0; i < bytes.length; i++) own[i >>> 2]! |= bytes[i]! << ((i & 3) << 3);
+    this.byteLength = bytes.length;
+  }
+
   /** Takes over another one's bytes. */
   copy(other: KeyBuffer): void {
     this.set(other.words, 0, other.byteLength);

@@ -60,23 +60,25 @@ export class KeyResolver {
 
   /** Finds the keys of a hash that are in the hash index at one moment; returns how many. */
   find(hash: number): number {
-    const { control } = this.#pool;
-    const slotAt = this.#pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
-    for (;;) {
-      this.count = 0;
-      const meta = Atomics.load(control, slotAt + SLOT_META);
-      const isWhole = this.#scan(hash, bucketAt(control, slotAt, bucketIndex(hash, meta)));
-      if (isWhole && Atomics.load(control, slotAt + SLOT_META) === meta) return this.count;
-    }
+    return this.#find(hash, false);
   }
 
   /** Finds those, and the keys that are about to come. */
   findWithAnnounced(hash: number): number {
-    if (this.find(hash) > 0) return this.count;
-    this.#scanAnnounced(hash);
-    if (this.count > 0) return this.count;
-    // What was announced no more may have come meanwhile.
-    return this.find(hash);
+    return this.#find(hash, true);
+  }
+
+  #find(hash: number, withAnnounced: boolean): number {
+    const { control } = this.#pool;
+    const slotAt = this.#pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
+    for (;;) {
+      this.count = 0;
+      // Before the pairs: what is announced no more has come by then.
+      if (withAnnounced) this.#scanAnnounced(hash);
+      const meta = Atomics.load(control, slotAt + SLOT_META);
+      const isWhole = this.#scan(hash, bucketAt(control, slotAt, bucketIndex(hash, meta)));
+      if (isWhole && Atomics.load(control, slotAt + SLOT_META) === meta) return this.count;
+    }
   }
 
   #scan(hash: number, home: BucketId): boolean {

@@ -109,12 +109,10 @@ export class PageImage {
     return roomBeside(this.textWords);
   }
 
-  /** Entries for which there is room with another high fence. */
-  roomWithHigh(highBytes: number): number {
-    const { low, prefix } = this;
-    return roomBeside(
-      wordsOfBytes(low.byteLength) + wordsOfBytes(prefix.byteLength) + wordsOfBytes(highBytes),
-    );
+  /** Entries for which there is room with other fences. */
+  roomBetween(lowBytes: number, highBytes: number): number {
+    const fences = wordsOfBytes(lowBytes) + wordsOfBytes(highBytes);
+    return roomBeside(fences + wordsOfBytes(this.prefix.byteLength));
   }
 
   /** Writes the version to a block that this thread holds. */

@@ -19,7 +19,6 @@ import {
   ENTRY_VALUE,
   ENTRY_WORDS,
   LOWEST_SLICE,
-  SLICE_BYTES,
 } from "./page_layout.ts";
 import { type KeyText, PageView } from "./page_view.ts";
 
@@ -27,6 +26,9 @@ import { type KeyText, PageView } from "./page_view.ts";
 const POOR_BYTES = 4;
 /** Entries that fit beside the longest texts which are not in blocks of their own. */
 const SAFE_ENTRIES = 62;
+
+/** Places near the end of a page at which it may be divided if it is filled there. */
+const END_TRIES = 4;
 
 /** A key, and the value of its entry. */
 class ValuedKey extends KeyBuffer {
@@ -150,7 +152,9 @@ export class PageSplit {
   /** Where to divide a page: the right half begins with that entry; 0 if slices do not say. */
   #boundary(image: PageImage, added: number): number {
     const last = image.count - 1;
-    if (added === last && this.#canEndAt(image, last)) return last;
+    for (let index = last; added === last && index > last - END_TRIES; index--) {
+      if (index > 0 && this.#canEndAt(image, index)) return index;
+    }
     if (added === 0 && this.#canEndAt(image, 1)) return 1;
     const middle = image.count >>> 1;
     for (let distance = 0; distance < image.count; distance++) {
@@ -161,13 +165,17 @@ export class PageSplit {
     return 0;
   }
 
-  /** Whether two pages can meet in front of an entry, and the left one has room. */
+  /** Whether two pages can meet in front of an entry, and both have room. */
   #canEndAt(image: PageImage, index: number): boolean {
     const isLeaf = image.level === 0;
     if (isLeaf && image.isTied(index - 1, index)) return false;
-    if (index > this.#entriesMax) return false;
-    if (index <= SAFE_ENTRIES) return true;
-    return isLeaf && index <= image.roomWithHigh(image.prefix.byteLength + SLICE_BYTES);
+    const rest = image.count - index;
+    if (index > this.#entriesMax || rest > this.#entriesMax) return false;
+    if (index <= SAFE_ENTRIES && rest <= SAFE_ENTRIES) return true;
+    if (!isLeaf) return false;
+    const separatorBytes = image.prefix.byteLength + image.commonOf(index - 1, index) + 1;
+    return index <= image.roomBetween(image.low.byteLength, separatorBytes) &&
+      rest <= image.roomBetween(separatorBytes, image.high.byteLength);
   }
 
   /** Makes the prefix of a half longer if its slices have too much in common. */

@@ -69,9 +69,10 @@ export class RangeCursor {
 
   /** Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one. */
   seek(bounds: KeyBounds, isReverse: boolean): void {
-    this.#lower.setBytes(bounds.lower ?? FIRST, bounds.lowerInclusive ?? true);
-    const { upper, upperInclusive = false } = bounds;
-    this.#upper.setBytes(upper ?? LAST, upper === undefined || upperInclusive);
+    const { lower, lowerInclusive = true, upper, upperInclusive = false } = bounds;
+    this.#lower.setBytes(lower ?? FIRST, lowerInclusive);
+    this.#upper.setBytes(upper ?? FIRST, upperInclusive);
+    this.#upper.isUnbounded = upper === undefined;
     this.#isReverse = isReverse;
     this.#isAtEnd = this.#upper.excludesAbove(this.#lower);
     this.#count =
@@ -116,7 +117,7 @@ export class RangeCursor {
 
   /** Takes what the leaf at one end of what is left has within the bounds. */
   #loadLeaf(linked: number): void {
-    const start = this.#isReverse ? this.#to : this.#from;
+    const start = this.#isReverse ? this.#to.text : this.#from;
     const side = this.#isReverse && !this.#to.isInclusive ? Side.BELOW : Side.AT;
     // The link of a leaf that has not changed leads to the leaf that begins where it ends.
     let isFound = linked !== NO_PAGE && this.#walk.follow() &&
@@ -145,7 +146,7 @@ export class RangeCursor {
     this.#count = count;
     this.#next = 0;
     this.#isAtEnd = !hasEdge ||
-      (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.excludesFrom(edge));
+      (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;
     if (this.#isReverse) this.#from.setText(edge, true);
     else this.#to.setText(edge, false);
@@ -210,22 +211,29 @@ export class RangeCursor {
 /** One end of a range. */
 class Bound extends KeyBuffer {
   isInclusive = true;
+  /** As an upper bound: there is none. */
+  isUnbounded = false;
 
   setBytes(bytes: Uint8Array, isInclusive: boolean): void {
-    const words = new Int32Array(wordsOfBytes(bytes.length));
-    new Uint8Array(words.buffer).set(bytes);
-    this.set(words, 0, bytes.length);
+    this.setRaw(bytes);
     this.isInclusive = isInclusive;
   }
 
   setText(text: KeyText, isInclusive: boolean): void {
     this.set(text.words, text.start, text.byteLength);
     this.isInclusive = isInclusive;
+    this.isUnbounded = false;
   }
 
   override copy(other: Bound): void {
     super.copy(other);
     this.isInclusive = other.isInclusive;
+    this.isUnbounded = other.isUnbounded;
+  }
+
+  /** A text that is not below any key in the range. */
+  get text(): KeyText {
+    return this.isUnbounded ? LAST : this;
   }
 
   /** As a lower bound: whether it leaves a key out. */
@@ -234,21 +242,18 @@ class Bound extends KeyBuffer {
     return order > 0 || (order === 0 && !this.isInclusive);
   }
 
-  /** As an upper bound: whether it leaves a key out. */
+  /** As an upper bound: whether it leaves a key out, or a fence and so all keys from there on. */
   isBelow(key: KeyText): boolean {
+    if (this.isUnbounded) return false;
     const order = compareTexts(this, key);
     return order < 0 || (order === 0 && !this.isInclusive);
   }
 
   /** As an upper bound: whether it leaves out all that a lower one does not. */
   excludesAbove(lower: Bound): boolean {
+    if (this.isUnbounded) return false;
     const order = compareTexts(this, lower);
     return order < 0 || (order === 0 && !(this.isInclusive && lower.isInclusive));
-  }
-
-  /** As an upper bound: whether it leaves out a fence, and so all keys from there on. */
-  excludesFrom(fence: KeyText): boolean {
-    return this.isBelow(fence);
   }
 
   /** As a lower bound: whether it leaves out all keys below a fence. */
@@ -265,7 +270,8 @@ function firstEntry(view: PageView, bound: KeyText): number {
 }
 
 /** The entry behind the last one whose key may be at or below a bound. */
-function endOfEntries(view: PageView, bound: KeyText): number {
+function endOfEntries(view: PageView, bound: Bound): number {
+  if (bound.isUnbounded) return view.count;
   const order = view.comparePrefix(bound);
   if (order !== 0) return order < 0 ? 0 : view.count;
   let index = view.lowerBound(bound, 0);
@@ -279,4 +285,8 @@ function compareTexts(a: KeyText, b: KeyText): number {
 
 const FIRST = new Uint8Array(0);
 /** No key is above this one. */
-const LAST = new Uint8Array(KEY_BYTES_MAX).fill(0xff);
+const LAST: KeyText = {
+  words: new Int32Array(KEY_BYTES_MAX / 4).fill(-1),
+  start: 0,
+  byteLength: KEY_BYTES_MAX,
+};
