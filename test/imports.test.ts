@@ -33,6 +33,7 @@ const ORDER: readonly string[] = [
   "rings",
   "routing",
   "index",
+  "watch",
   "log",
   "statistics",
   "codec",
