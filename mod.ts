@@ -70,6 +70,7 @@ export type {
   ReadOptions,
   TouchOptions,
 } from "./lib/store/method_options.ts";
+export type { WatchOptions } from "./lib/store/watch_options.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
@@ -133,6 +134,7 @@ export {
   StoreClosedError,
   TooManyClientsError,
   TooManyReplicatedKeysError,
+  TooManyWatchersError,
   UnavailableError,
   ValueTooLargeError,
 } from "./lib/core/errors.ts";
