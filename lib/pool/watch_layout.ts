@@ -3,10 +3,11 @@
  * docs/protocols/watching.md for what the words are for.
  *
  * ```text
- *   CHANNEL       1 line: a random name for the bells
+ *   CHANNEL       1 line: a random name for the bells, and how many threads have rung one
  *   PLACE 0..31   line 0  OWNER             swapped by the watcher, and by the M-node
  *                 line 1  SLEEPING          stored by the watcher, swapped by the agent that rings
  *                 line 2  PENDING           stored by agents, taken by the watcher
+ *                 line 3  HEARS             stored by the watcher, loaded by agents that ring
  *                         DIRTY    128 words, a bit for each slot: like PENDING
  *                         MARKS   4096 words, a bit for each part of a slot: like PENDING
  *                         WANTED  4096 words, likewise: stored by the watcher, loaded by agents
@@ -23,6 +24,8 @@ import { LINE_WORDS } from "./lines.ts";
 
 /** A random number in the names of the bells, so that no two stores have the same; 0: none yet. */
 export const WATCH_CHANNEL = 0;
+/** Counted by threads that ring a bell for the first time: their numbers. */
+export const WATCH_RINGERS = 1;
 const PLACES = LINE_WORDS;
 
 /** 0, or 1 + the client that watches, as `packRecordClient` names it. */
@@ -31,8 +34,11 @@ export const PLACE_OWNER = 0;
 export const PLACE_SLEEPING = LINE_WORDS;
 /** 1 if there may be a bit in DIRTY. */
 export const PLACE_PENDING = 2 * LINE_WORDS;
+/** A bit for each thread, by its number, on whose own channel the watcher listens. */
+export const PLACE_HEARS = 3 * LINE_WORDS;
+export const PLACE_HEARS_WORDS = 8;
 /** A bit for each slot that may have a mark. */
-export const PLACE_DIRTY = 3 * LINE_WORDS;
+export const PLACE_DIRTY = 4 * LINE_WORDS;
 export const PLACE_DIRTY_WORDS = SLOT_COUNT / 32;
 /** The marks: by slot, a bit for each part of its hashes. */
 export const PLACE_MARKS = PLACE_DIRTY + PLACE_DIRTY_WORDS;

@@ -44,8 +44,8 @@ export class KeyWatch<V> implements AsyncIterableIterator<WatchedEntries<V>>, Hu
   #resume: (() => void) | undefined;
   #keepAlive: Timer | undefined;
   #expiry: Timer | undefined;
-  /** The end of the call of `next` before. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** The end of the call of `next` before, if it has not come yet. */
+  #last: Promise<unknown> | undefined;
 
   /** Makes a watch, which begins with the first call of `next`. */
   constructor(
@@ -84,8 +84,10 @@ export class KeyWatch<V> implements AsyncIterableIterator<WatchedEntries<V>>, Hu
 
   /** The entries when one of them has changed since the last call. */
   next(): Promise<IteratorResult<WatchedEntries<V>, undefined>> {
-    const result = this.#last.then(() => this.#next());
-    this.#last = result.catch(() => {});
+    const result = this.#last === undefined ? this.#next() : this.#last.then(() => this.#next());
+    const last = this.#last = result.then(() => {}, () => {}).then(() => {
+      if (this.#last === last) this.#last = undefined;
+    });
     return result;
   }
 
@@ -156,7 +158,10 @@ export class KeyWatch<V> implements AsyncIterableIterator<WatchedEntries<V>>, Hu
     const numbers = [...this.#dirty];
     // What is marked from here on is read the next time.
     this.#dirty = new Set();
-    const found = await this.#reads.getEntries(numbers.map((number) => this.#keys[number]!));
+    const keys = numbers.map((number) => this.#keys[number]!);
+    const found = keys.length === 1
+      ? [await this.#reads.getEntry(keys[0]!)]
+      : await this.#reads.getEntries(keys);
     let hasChanged = false;
     for (const [i, number] of numbers.entries()) {
       if (this.#take(number, found[i])) hasChanged = true;

@@ -126,6 +126,7 @@ export class WatchHub {
 
   /** Lets go of everything that leads to the pool: an application may keep a watch that has ended. */
   letGo(): void {
+    Bells.of(this.#pool).close();
     this.#pool = undefined as never;
   }
 

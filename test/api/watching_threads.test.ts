@@ -72,6 +72,24 @@ test("threads see what others change, asleep and awake", async () => {
   for (const { reports } of threads) assert.is(reports.at(-1)!.kind, "error");
 });
 
+test("a watcher that sleeps is woken, and does not just look once in a second", async () => {
+  const store = await open<number>(SMALL);
+  const thread = new WatchingThread({ handle: store.share(), keys: ["a"] });
+  await thread.sees(undefined);
+  const startMs = performance.now();
+  const roundCount = 12;
+  for (let i = 0; i < roundCount; i++) {
+    await setTimeout(15);
+    await store.put("a", i);
+    await thread.sees(i);
+  }
+  // Each lost bell would cost a second.
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < 500 * roundCount, `${tookMs} ms for ${roundCount} changes`);
+  await store.close();
+  await thread.ended;
+});
+
 test("a thread that ends, or its watch, costs nothing any more", async () => {
   const store = await open<number>(SMALL);
   const handle = store.share();

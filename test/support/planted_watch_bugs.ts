@@ -112,6 +112,14 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     inTest: "is woken",
   },
   {
+    name: "only the first bell that a thread rings is heard",
+    breaks: "I13",
+    file: "lib/watch/bells.ts",
+    edits: [["own.postMessage(number);", ""]],
+    caughtBy: ["test/api/watching_threads.test.ts"],
+    inTest: "does not just look",
+  },
+  {
     name: "what has expired is not looked at when its time has come",
     breaks: "I13",
     file: "lib/store/key_watch.ts",
