@@ -74,6 +74,7 @@ export type {
   ReadOptions,
   TouchOptions,
 } from "./lib/store/method_options.ts";
+export type { WatchOptions } from "./lib/store/watch_options.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
@@ -137,6 +138,7 @@ export {
   StoreClosedError,
   TooManyClientsError,
   TooManyReplicatedKeysError,
+  TooManyWatchersError,
   UnavailableError,
   ValueTooLargeError,
 } from "./lib/core/errors.ts";

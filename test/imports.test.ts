@@ -34,6 +34,7 @@ const ORDER: readonly string[] = [
   "routing",
   "ordered",
   "index",
+  "watch",
   "log",
   "statistics",
   "codec",

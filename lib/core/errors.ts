@@ -24,6 +24,7 @@ export type DinomoErrorCode =
   | "DINOMO_TOO_MANY_CLIENTS"
   | "DINOMO_FAR_ONLY"
   | "DINOMO_TOO_MANY_REPLICATED_KEYS"
+  | "DINOMO_TOO_MANY_WATCHERS"
   | "DINOMO_PATH"
   | "DINOMO_LOCKED"
   | "DINOMO_FORMAT"
@@ -240,6 +241,18 @@ export class TooManyReplicatedKeysError extends DinomoError<"DINOMO_TOO_MANY_REP
   }
 }
 
+/** As many threads as may, or as many watches of one thread, watch keys already. */
+export class TooManyWatchersError extends DinomoError<"DINOMO_TOO_MANY_WATCHERS"> {
+  static {
+    this.prototype.name = "TooManyWatchersError";
+  }
+
+  /** Makes the error; the message says how many may. */
+  constructor(message: string) {
+    super("DINOMO_TOO_MANY_WATCHERS", message);
+  }
+}
+
 /** The store was closed, by `close()` or because it failed, before the operation began. */
 export class StoreClosedError extends DinomoError<"DINOMO_CLOSED"> {
   static {
@@ -388,6 +401,7 @@ export type AnyDinomoError =
   | StoreClosedError
   | TooManyClientsError
   | TooManyReplicatedKeysError
+  | TooManyWatchersError
   | UnavailableError
   | ValueTooLargeError;
 

@@ -73,6 +73,13 @@ export const SEGMENTS_PER_CLEANER = 64;
 /** Most threads that use a store at one time, the one that opened it included. */
 export const CLIENT_COUNT_MAX = 64;
 
+/** Most threads that watch keys at one time: the bits of one word. */
+export const WATCH_PLACE_COUNT = 32;
+/** Most keys of one watch: each delivery is an array as long as that. */
+export const WATCH_KEYS_MAX = 1024;
+/** Most watches of one thread at one time: a few MiB of what each has to remember. */
+export const WATCHES_MAX = 4096;
+
 /** Default bytes of a request ring: holds 4,000 puts of 100 B, and stays in a core's L2 cache. */
 export const RING_BYTES_DEFAULT = 512 * 1024;
 /** Smallest request ring: half of it must hold a request with the longest key. */

@@ -310,7 +310,7 @@ export class Cleaner {
     } else if (isLive) {
       copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);
       this.#segments.addLive(target, bytes);
-      this.#table.swing(address, target);
+      this.#table.move(address, target);
       if (eviction !== undefined) {
         this.#table.foundCount = eviction.countWhenKept(this.#table.foundCount);
       }

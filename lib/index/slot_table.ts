@@ -37,6 +37,7 @@ import {
 } from "../pool/control_layout.ts";
 import { REGION_BUCKETS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
+import { markKey } from "../watch/watch_marks.ts";
 import {
   BUCKET_OVERFLOW,
   BUCKET_PAIRS,
@@ -151,6 +152,12 @@ export class SlotTable {
 
   /** Points the pair found last at another record. Publishes that record. */
   swing(from: PoolAddress, to: PoolAddress): void {
+    this.move(from, to);
+    markKey(this.#pool, this.#foundRegion[this.#foundAt - 1]);
+  }
+
+  /** The same for a record that says the same at another place. */
+  move(from: PoolAddress, to: PoolAddress): void {
     // The lock makes this exclusive; the comparison proves it.
     const seen = Atomics.compareExchange(this.#foundRegion, this.#foundAt, from, to);
     assert(seen === from, "only the lock holder changes a slot's pairs");
@@ -173,6 +180,7 @@ export class SlotTable {
     this.#control[this.#keysAddedAt] -= 1;
     // From here on no table leads to the key.
     this.#order?.remove(record);
+    markKey(this.#pool, this.#foundRegion[this.#foundAt - 1]);
   }
 
   /**
@@ -201,6 +209,7 @@ export class SlotTable {
       return false;
     }
     control[this.#keysAddedAt] += 1;
+    markKey(this.#pool, hash);
     return true;
   }
 

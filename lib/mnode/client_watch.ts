@@ -20,8 +20,10 @@ import {
   clientThread,
   HOST_CLIENT,
   markClientDead,
+  packRecordClient,
   releaseClient,
 } from "../routing/client_registry.ts";
+import { releasePlacesOf } from "../watch/watch_place.ts";
 import type { NodeManager } from "./node_manager.ts";
 
 /** What the watch works with. */
@@ -76,6 +78,7 @@ export class ClientWatch {
       const ring = attachedRing(region, client, agent);
       if (isConnected(ring)) disconnectRing(ring);
     }
+    releasePlacesOf(pool, packRecordClient(pool, client));
     releaseClient(pool, client);
     onLost(client);
   }

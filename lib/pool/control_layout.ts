@@ -334,7 +334,7 @@ export const AGENT_BLOCK_WORDS = 10 * LINE_WORDS;
 export const SLOT_META = 0;
 export const SLOT_EXTENTS = 1;
 export const SLOT_EXTENT_COUNT = 21;
-/** Line 1: LOCK, the owner word with its holder; the words after it change only under the lock. */
+/** Line 1: LOCK, the owner word with its holder; the next ones change only under the lock. */
 export const SLOT_LOCK = LINE_WORDS;
 /** Version of the slot's newest record: low 32 bits, high 16 bits. */
 export const SLOT_VERSION_LOW = SLOT_LOCK + 1;
@@ -344,6 +344,8 @@ export const SLOT_RECORD_COUNT = SLOT_LOCK + 3;
 export const SLOT_EXPIRING_COUNT = SLOT_LOCK + 4;
 /** Overflow buckets in the table's chains. */
 export const SLOT_OVERFLOW_COUNT = SLOT_LOCK + 5;
+/** A bit for each place that watches keys of the slot, set and cleared by it: watch_layout.ts. */
+export const SLOT_WATCHERS = SLOT_LOCK + 6;
 export const SLOT_WORDS = 2 * LINE_WORDS;
 
 /**
@@ -445,4 +447,4 @@ assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");
 assert(AGENT_COUNTERS % 2 === 0, "counters are aligned for float64");
-assert(SLOT_OVERFLOW_COUNT < SLOT_WORDS, "a slot descriptor holds its words");
+assert(SLOT_WATCHERS < SLOT_WORDS, "a slot descriptor holds its words");

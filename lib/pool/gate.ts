@@ -130,6 +130,8 @@ export class Gate {
   /** Ends a step. Publishes everything done in it to the agent that pauses the pool. */
   leave(): void {
     Atomics.store(this.#control, this.#state, IDLE);
+    const { afterStep } = this.#pool;
+    if (afterStep !== undefined) afterStep();
   }
 }
 

@@ -50,6 +50,7 @@ import {
   REGION_UNITS_MASK,
 } from "./geometry.ts";
 import { allocateGrowable, growTo } from "./growable_buffer.ts";
+import { WATCH_BYTES_MAX, watchBytes } from "./watch_layout.ts";
 
 const NO_MEMORY = "the operating system has no memory for what the pool is to hold";
 
@@ -63,6 +64,8 @@ export interface PoolHandle {
   readonly growthBytes: number;
   /** Hashes of what was dropped, in a pool that evicts; see eviction/ghost_table.ts. */
   readonly ghosts?: SharedArrayBuffer;
+  /** What the threads that watch keys watch, and what has changed; see watch_layout.ts. */
+  readonly watch: SharedArrayBuffer;
   /** The tree of the keys, in a pool that is ordered; see ordered/. */
   readonly ordered?: OrderedHandle;
 }
@@ -99,6 +102,12 @@ export class Pool {
   readonly cells: number;
   /** Right shift that takes an address to its segment. */
   readonly segmentShift: number;
+  /**
+   * What this thread does when an agent of it leaves the gate; set by a part that has something left
+   * to do then.
+   */
+  afterStep: (() => void) | undefined;
+  #watch: Int32Array;
 
   private constructor(handle: PoolHandle) {
     this.#handle = handle;
@@ -113,6 +122,8 @@ export class Pool {
     this.freeBits = freeBitsStart(handle.geometry.segmentCount);
     this.cells = cellsStart(handle.geometry.segmentCount);
     this.segmentShift = handle.geometry.segmentShift;
+    this.afterStep = undefined;
+    this.#watch = wordsOfBuffer(handle.watch);
     assert(this.control[HEADER_MAGIC] === CONTROL_MAGIC, "the handle is of a pool");
     assert(this.control[HEADER_LAYOUT_VERSION] === CONTROL_LAYOUT_VERSION, "same control layout");
   }
@@ -179,6 +190,7 @@ export class Pool {
       index: allocateRegions(bucketCount * BUCKET_BYTES, growthBytes),
       log: allocateRegions(segmentCount * segmentBytes, Math.max(growthBytes, segmentBytes)),
       growthBytes,
+      watch: allocateGrowable(watchBytes(-1), WATCH_BYTES_MAX),
     });
   }
 
@@ -221,12 +233,23 @@ export class Pool {
 
   /** Bytes of all buffers, as they are counted by a runtime: as far as they have grown. */
   get sharedBytes(): number {
-    const { control, index, log, ordered } = this.handle;
+    const { control, index, log, watch, ordered } = this.handle;
     const tree = ordered === undefined ? [] : [ordered.table, ...ordered.blocks];
-    return [control, ...index, ...log, ...tree].reduce(
+    return [control, watch, ...index, ...log, ...tree].reduce(
       (sum, { byteLength }) => sum + byteLength,
       0,
     );
+  }
+
+  /**
+   * The words of watching threads, up to the end of a place; that has memory if any thread has asked
+   * for it before.
+   */
+  watchWordsOf(place: number): Int32Array {
+    const bytes = watchBytes(place);
+    if (this.#watch.byteLength >= bytes) return this.#watch;
+    if (!growTo(this.handle.watch, bytes)) throw new PoolFullError(NO_MEMORY);
+    return this.#watch = wordsOfBuffer(this.handle.watch);
   }
 
   /** Index of a slot's descriptor in {@linkcode control}. */

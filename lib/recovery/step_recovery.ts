@@ -38,7 +38,7 @@
  */
 import { Applied, applyRecord } from "../agent/apply_record.ts";
 import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
-import { SLOT_COUNT } from "../core/limits.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { liveTable } from "../agent/live_table.ts";
@@ -82,7 +82,10 @@ import {
 } from "../rings/ring_layout.ts";
 import { cellsHeldBy, retellCells, settleCell, unlockCell } from "./cell_recovery.ts";
 import { LogRecovery } from "./log_recovery.ts";
+import { hashOfCell } from "../routing/cells.ts";
 import { holderOf, unlockForDead } from "../routing/ownership.ts";
+import { Bells } from "../watch/bells.ts";
+import { markSlot } from "../watch/watch_marks.ts";
 
 /** What is tidied up. */
 export interface StepRecoveryOptions {
@@ -187,7 +190,10 @@ export class StepRecovery {
       const replaced = prepared.map(({ address }) => this.#replacedBy(address));
       miscounted = this.#livesOf([...this.#log.seal(), ...replaced.flat()]);
     }
-    for (const cell of cells) unlockCell(this.#pool, cell);
+    for (const cell of cells) {
+      markSlot(this.#pool, (hashOfCell(this.#pool, cell) >>> SLOT_SHIFT) as Slot);
+      unlockCell(this.#pool, cell);
+    }
     for (const slot of slots) this.#release(slot);
     this.#control[this.#agentAt + AGENT_GROUP_STATE] = GroupState.NONE;
     Atomics.store(this.#control, this.#agentAt + AGENT_PROMISED_KEYS, 0);
@@ -195,6 +201,8 @@ export class StepRecovery {
     Atomics.store(this.#control, this.#agentAt + AGENT_VICTIM, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
+    // It may have been about to wake some of them.
+    Bells.of(this.#pool).ringAll();
     return { completed, miscounted };
   }
 
@@ -261,6 +269,7 @@ export class StepRecovery {
     // Its counts have changed together with its table.
     this.#table.repair(slotAt);
     retellCells(this.#pool, this.#table, slot);
+    markSlot(this.#pool, slot);
     unlockForDead(this.#control, slotAt + SLOT_LOCK);
   }
 

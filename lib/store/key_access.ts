@@ -14,6 +14,7 @@ import { KEY_BYTES_MAX } from "../core/limits.ts";
 import { assertKeysOptions, assertPaths } from "./arguments.ts";
 import { DerivedWrites } from "./derived_writes.ts";
 import { isLimited } from "./key_range.ts";
+import { KeyWatch } from "./key_watch.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { KeysOptions, RangeOptions } from "./method_options.ts";
 import { joinKeys, PrefixedKeyEncoder, toBytes } from "./prefixed_keys.ts";
@@ -21,6 +22,7 @@ import type { StoreReads } from "./reads.ts";
 import { SingleFlight } from "./single_flight.ts";
 import type { OperationParts } from "./store_parts.ts";
 import { SyncBatches } from "./sync_batches.ts";
+import { assertWatchOptions, watchedKeysOf, type WatchOptions } from "./watch_options.ts";
 import { StoreWrites } from "./writes.ts";
 
 /** Keys that are deleted together when a namespace is cleared. */
@@ -133,6 +135,14 @@ export class KeyAccess<V> {
     const reads = this.reads.within({ ...this.#parts, codec, cache: undefined });
     this.#views.add(reads);
     return reads;
+  }
+
+  /** Watches some keys. */
+  watch(keys: Iterable<Key>, options: WatchOptions = {}): KeyWatch<V> {
+    this.#lifetime.assertOpen();
+    assertWatchOptions(options);
+    const { hub, key } = this.#parts;
+    return new KeyWatch(hub, this.reads, key, watchedKeysOf(keys), options);
   }
 
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */

@@ -34,6 +34,7 @@ import {
 import { IMAGE_NUMBER_WORD } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { setStoreState, StoreState } from "../routing/client_registry.ts";
+import { Bells } from "../watch/bells.ts";
 import { type CompactReport, compactStore } from "./compaction.ts";
 import { growPool } from "./growth.ts";
 
@@ -265,6 +266,7 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     // Attached threads begin nothing new from now on, and what they have begun ends with the KNs:
     // after that nothing changes.
     setStoreState(pool, hasFailed ? StoreState.FAILED : StoreState.CLOSING);
+    Bells.of(pool).ringAll();
     try {
       if (!hasFailed) await client.whenIdle();
       // The monitor goes on meanwhile: it ends the pauses of threads that have failed.

@@ -342,6 +342,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
         if (isHost) collectGone(sharedBytes, garbageCollector);
       });
     this.#lifetime.beginClosing();
+    this.#used.hub.end();
     return this.#closed;
   }
 
@@ -352,6 +353,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   #letGo(): void {
     this.#lifetime.letGo();
     this.#access.letGo();
+    this.#used.hub.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }
 
@@ -365,6 +367,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     if (this.#lifetime.isLetGo) return;
     this.#used.client.failAll(error);
     this.#used.queues.failAll(error);
+    this.#used.hub.end();
   }
 
   /** Maintenance of a store that is open. */

@@ -19,6 +19,7 @@ import { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import type { HostStats } from "./stats.ts";
+import { WatchHub } from "./watch_hub.ts";
 
 /** The parts of a store, made by `open`. */
 export interface StoreParts<V> {
@@ -61,6 +62,8 @@ export interface ReadParts<V> {
   readonly garbage: GarbageMeter;
   readonly indexedKeys: IndexedKeys;
   readonly counters: OperationCounters;
+  /** The watches of this thread. */
+  readonly hub: WatchHub;
 }
 
 /** The parts of a store that its operations use. */
@@ -71,7 +74,7 @@ export interface OperationParts<V> extends ReadParts<V> {
 
 /** Makes them for one store. */
 export function makeOperationParts<V>(
-  { pool, client, reader, codec, cache, leases, counters }: StoreParts<V>,
+  { pool, client, reader, codec, cache, leases, counters, clientId }: StoreParts<V>,
   lifetime: StoreLifetime,
 ): OperationParts<V> {
   const makeKey = () => new KeyEncoder(...pool.hashKey, pool.keyTypes);
@@ -90,5 +93,6 @@ export function makeOperationParts<V>(
     garbage: new GarbageMeter(() => pool.sharedBytes, garbageCollector),
     indexedKeys: new IndexedKeys(pool, reader, key, lifetime, client, new Uint8Array(0)),
     counters,
+    hub: new WatchHub(pool, clientId, lifetime),
   };
 }

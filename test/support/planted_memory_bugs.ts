@@ -50,8 +50,8 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
     edits: [
       ["copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);", ""],
       [
-        "this.#table.swing(address, target);",
-        "this.#table.swing(address, target); copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);",
+        "this.#table.move(address, target);",
+        "this.#table.move(address, target); copyWords(words, at, pool.wordsOf(target), pool.wordAt(target), length);",
       ],
     ],
     caughtBy: [READS],

@@ -75,6 +75,7 @@ import { orderSome } from "./sim_order.ts";
 import { checkCells, checkPool } from "./sim_pool_check.ts";
 import { SimEyes } from "./sim_reader.ts";
 import { makeValue, readValue } from "./sim_values.ts";
+import { SimWatcher } from "./sim_watcher.ts";
 import { DIRECTORY } from "./snapshots.ts";
 
 /** What the scripts do. */
@@ -188,6 +189,7 @@ export class SimFailover {
   readonly #expiring = new Set<number>();
   #hasThreadEnded = false;
   #nowMs = NOW_MS;
+  #watcher: SimWatcher | undefined;
 
   /** Makes a store in which the first of two KNs owns every slot. */
   constructor(options: FailoverOptions) {
@@ -258,6 +260,19 @@ export class SimFailover {
     });
   }
 
+  /** Has a watcher of all keys, which sleeps until it is woken. */
+  watch(): void {
+    const keys = KEYS.map(({ text }) => ({ text, hash: this.#encoder.encode(text) }));
+    this.#watcher = new SimWatcher([this.pool], keys, () => this.#nowMs);
+    this.#watcher.begin();
+    this.#watcher.sleep();
+  }
+
+  /** Whether its bell was rung. */
+  get isWatcherWoken(): boolean {
+    return this.#watcher!.isRung;
+  }
+
   /** Gives keys cells, whose only owner is the KN that is to fail. */
   share(keys: readonly number[]): void {
     for (const key of keys) {
@@ -323,6 +338,7 @@ export class SimFailover {
     const { control } = this.pool;
     abandonExecutor(control, this.pool.agentAt(VICTIM) + AGENT_EXECUTOR, Executor.OWN_THREAD);
     this.#hasThreadEnded = true;
+    this.pool.afterStep = undefined;
   }
 
   /** Puts the other KN in its place; slots that it still holds stay with it. */
@@ -407,6 +423,7 @@ export class SimFailover {
     this.#checkContents(this.pool);
     if (this.#keys !== undefined) this.#unshare();
     this.#checkContents(this.pool);
+    this.#watcher?.check();
     const ringOf = (_: number, agent: number) => this.#rings[agent]!;
     const deaths = this.#retired.nodes.flatMap(({ node, death }) =>
       death === undefined ? [] : [{ agent: node.agent, report: death }]

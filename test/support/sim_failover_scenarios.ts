@@ -182,6 +182,8 @@ export interface Scenario {
   readonly script: readonly ScriptStep[];
   /** Keys that have cells while it runs. @default none */
   readonly shared?: readonly number[];
+  /** Whether a watcher waits for changes meanwhile. @default false */
+  readonly isWatched?: boolean;
 }
 
 const ROOMY_SEGMENT_COUNT = 16;

@@ -30,13 +30,15 @@ const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
 const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 31;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 8;
+/** Watchers change little in what a failover is: of the accesses that are tried without, one in so many. */
+const WATCHED_STRIDE = 4;
 /** Segments that a DPM processor cleans, or dies in. */
 const CLEANED_COUNT = 2;
 
 /** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
 function runUntil(
   world: SimFailover,
-  { before, script, shared }: Scenario,
+  { before, script, shared, isWatched }: Scenario,
   at: number,
   onAccess: () => void,
 ): boolean {
@@ -45,6 +47,7 @@ function runUntil(
     world.drainVictim();
   }
   if (shared !== undefined) world.share(shared);
+  if (isWatched) world.watch();
   world.issue(script);
   let count = 0;
   let isDone = false;
@@ -103,6 +106,17 @@ export function runCellFailovers(isLogged: boolean): void {
   test.run();
 }
 
+/** The same beside a watcher, which knows the last state of every key in the end: of one scenario of each kind of pool. */
+export function runWatchedFailovers(): void {
+  for (const [isLogged, isFar] of [[false, false], [true, false], [false, true]] as const) {
+    const [scenario] = scenariosOf(isLogged, isFar);
+    const name = `watched, ${isFar ? "far" : isLogged ? "logged" : "in memory"}`;
+    defineFailovers([{ ...scenario!, name, isWatched: true }], isFar, WATCHED_STRIDE);
+    defineWakeUp(scenario!, name);
+  }
+  test.run();
+}
+
 /** Defines the test of cells that get other owners in the middle of a step: what was issued applies in its order. */
 function defineSwaps(): void {
   test("a key gets other owners at any access", () => {
@@ -153,8 +167,29 @@ function accessesTried(isFar: boolean): [first: number, stride: number] {
   return [STRIDE_GIVEN === undefined ? first : 0, stride];
 }
 
-function defineFailovers(scenarios: readonly Scenario[], isFar: boolean): void {
-  const [first, stride] = accessesTried(isFar);
+/** Defines the test of a watcher that is woken by the step that changes a key. */
+function defineWakeUp({ options, before }: Scenario, name: string): void {
+  test(`${name}: a watcher is woken by the step that changes a key`, () => {
+    const world = new SimFailover(options);
+    world.issue(before);
+    world.drainVictim();
+    // In a far pool: before the change is merged, too.
+    if (options.isFar) { while (world.merge() > 0); }
+    world.watch();
+    world.issue([{ kind: "put", key: 0, bytes: 40 }]);
+    assert.not.ok(world.isWatcherWoken);
+    world.victim.doWork();
+    assert.ok(world.isWatcherWoken);
+    world.drainVictim();
+    world.failOver();
+    world.finish();
+  });
+}
+
+/** Each `factor`-th of the accesses that are tried otherwise. */
+function defineFailovers(scenarios: readonly Scenario[], isFar: boolean, factor = 1): void {
+  const [first, strideOfAll] = accessesTried(isFar);
+  const stride = STRIDE_GIVEN === undefined ? factor * strideOfAll : strideOfAll;
   for (const scenario of scenarios) {
     test(`${scenario.name}: a KN dies at any access`, () => {
       let deaths = 0;

@@ -128,6 +128,8 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/persistence/killed_while_logging.test.ts", 1],
   ["test/persistence/snapshot_under_load.test.ts", 1],
   ["test/api/attached.test.ts", 1],
+  ["test/api/watching.test.ts", 2],
+  ["test/api/watching_threads.test.ts", 1],
   ["test/api/autoscaling.test.ts", 2],
   ["test/api/batches.test.ts", 2],
   ["test/api/compaction.test.ts", 2],

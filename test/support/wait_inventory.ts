@@ -170,6 +170,16 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "When a watched key changes or expires, the watch is ended, the caller's signal is " +
+      "aborted, or the store fails, closes, or loses its host, which a watcher looks for once in " +
+      "ASLEEP_MS_MAX. Reads: as above",
+    places: {
+      "key_watch.ts KeyWatch.#next": 3,
+      "key_watch.ts KeyWatch.#read": 1,
+      "key_watch.ts KeyWatch.#wait": 1,
+    },
+  },
+  {
     ends: "A timer: the milliseconds that it is given, again and again until it is stopped, by " +
       "which nobody is kept waiting",
     places: {
@@ -560,6 +570,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "unmerged_log.ts UnmergedLog.drop": 2,
       "unmerged_log.ts UnmergedLog.find": 1,
       "virtual_node_ring.ts successor": 1,
+      "bells.ts Bells.#ringWanted": 1,
+      "bells.ts placesWithMemory": 1,
+      "watch_marks.ts markHash": 1,
+      "watch_marks.ts markSlot": 1,
+      "watch_place.ts WatchPlace.#takeSlot": 1,
+      "watch_place.ts WatchPlace.take": 1,
       "w_tiny_lfu_cache.ts WTinyLfuCache.#judge": 1,
       "w_tiny_lfu_cache.ts WTinyLfuCache.makeRoomFor": 1,
       "w_tiny_lfu_cache.ts WTinyLfuCache.noteUse": 1,

@@ -24,6 +24,7 @@ const CODES = {
   TooManyClientsError: "DINOMO_TOO_MANY_CLIENTS",
   FarOnlyError: "DINOMO_FAR_ONLY",
   TooManyReplicatedKeysError: "DINOMO_TOO_MANY_REPLICATED_KEYS",
+  TooManyWatchersError: "DINOMO_TOO_MANY_WATCHERS",
   UnavailableError: "DINOMO_UNAVAILABLE",
   PoolLockedError: "DINOMO_LOCKED",
   FormatError: "DINOMO_FORMAT",

@@ -66,6 +66,7 @@ import { Condition, Operation, Status } from "../../rings/ring_layout.ts";
 import { isCellWord } from "../../routing/cells.ts";
 import { Lock } from "../../routing/ownership.ts";
 import type { SlotWriter } from "../../agent/slot_writer.ts";
+import { markKey, markSlot } from "../../watch/watch_marks.ts";
 import { type CellGroup, CellRead } from "./cell_group.ts";
 import type { CachedValue, FarLookup } from "./far_lookup.ts";
 import type { SegmentWait } from "../../node/segment_wait.ts";
@@ -316,6 +317,21 @@ export class MergedCommit implements CommitPolicy {
     this.#remember();
     // Before any of it is answered, and before the cells are unlocked.
     cells.point();
+    this.#tellWatchers();
+  }
+
+  /** What is logged can be read from now on, by way of this KN. */
+  #tellWatchers(): void {
+    for (const { isRecord, address: unit } of this.#group.members) {
+      if (!isRecord) continue;
+      const address = unit as PoolAddress;
+      const words = this.#pool.wordsOf(address);
+      const at = this.#pool.wordAt(address);
+      const hash = words[at + RECORD_HASH];
+      const isClear = metaKind(words[at + RECORD_META]) === RecordKind.CLEAR;
+      if (isClear) markSlot(this.#pool, (hash >>> SLOT_SHIFT) as Slot);
+      else markKey(this.#pool, hash);
+    }
   }
 
   /** Lets this KN find what it has logged. */

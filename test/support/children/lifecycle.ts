@@ -9,7 +9,15 @@ import { open } from "../../../mod.ts";
 import { childArguments, say } from "../child.ts";
 
 /** What to do. */
-export type LifecycleMode = "idle" | "keepAlive" | "pending" | "pendingLarge" | "scaled" | "cpu";
+export type LifecycleMode =
+  | "idle"
+  | "keepAlive"
+  | "pending"
+  | "pendingLarge"
+  | "scaled"
+  | "cpu"
+  | "watching"
+  | "watchingAlive";
 
 const { mode } = childArguments<{ mode: LifecycleMode }>();
 const store = await open<unknown>({
@@ -41,7 +49,25 @@ switch (mode) {
     await store.scale(2);
     await store.put("b", 2);
     break;
+  case "watching":
+  case "watchingAlive": {
+    const keepAlive = mode === "watchingAlive";
+    const watch = store.watch(["a"], { keepAlive });
+    await watch.next();
+    say("watching");
+    void watch.next().then(async () => {
+      say("told");
+      await watch.return!();
+      say("ended");
+    });
+    // Something else that lets the process end meanwhile.
+    setTimeout(300, undefined, { ref: false }).then(() => store.put("a", 2));
+    break;
+  }
   case "cpu": {
+    const watch = store.watch(["a"]);
+    await watch.next();
+    void watch.next();
     // On a busy machine its threads, and the runtime's compiler, take a while until they are done.
     let least = Infinity;
     for (let second = 0; second < 4; second++) {

@@ -1,0 +1,76 @@
+/**
+ * Layout of the buffer of the threads that watch keys. Offsets in words of 4 bytes; see
+ * docs/protocols/watching.md for what the words are for.
+ *
+ * ```text
+ *   CHANNEL       1 line: a random name for the bells, and how many threads have rung one
+ *   PLACE 0..31   line 0  OWNER             swapped by the watcher, and by the M-node
+ *                 line 1  SLEEPING          stored by the watcher, swapped by the agent that rings
+ *                 line 2  PENDING           stored by agents, taken by the watcher
+ *                 line 3  HEARS             stored by the watcher, loaded by agents that ring
+ *                         DIRTY    128 words, a bit for each slot: like PENDING
+ *                         MARKS   4096 words, a bit for each part of a slot: like PENDING
+ *                         WANTED  4096 words, likewise: stored by the watcher, loaded by agents
+ * ```
+ *
+ * Agents set bits of MARKS under the lock of the slot, then of DIRTY, then PENDING. The buffer grows
+ * up to the last place that was ever taken (growable_buffer.ts).
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import { SLOT_COUNT, SLOT_SHIFT, WATCH_PLACE_COUNT } from "../core/limits.ts";
+import { LINE_WORDS } from "./lines.ts";
+
+/** A random number in the names of the bells, so that no two stores have the same; 0: none yet. */
+export const WATCH_CHANNEL = 0;
+/** Counted by threads that ring a bell for the first time: their numbers. */
+export const WATCH_RINGERS = 1;
+const PLACES = LINE_WORDS;
+
+/** 0, or 1 + the client that watches, as `packRecordClient` names it. */
+export const PLACE_OWNER = 0;
+/** 1 while the watcher sleeps, and no agent is about to ring its bell. */
+export const PLACE_SLEEPING = LINE_WORDS;
+/** 1 if there may be a bit in DIRTY. */
+export const PLACE_PENDING = 2 * LINE_WORDS;
+/** A bit for each thread, by its number, on whose own channel the watcher listens. */
+export const PLACE_HEARS = 3 * LINE_WORDS;
+export const PLACE_HEARS_WORDS = 8;
+/** A bit for each slot that may have a mark. */
+export const PLACE_DIRTY = 4 * LINE_WORDS;
+export const PLACE_DIRTY_WORDS = SLOT_COUNT / 32;
+/** The marks: by slot, a bit for each part of its hashes. */
+export const PLACE_MARKS = PLACE_DIRTY + PLACE_DIRTY_WORDS;
+/** The parts that are watched. */
+export const PLACE_WANTED = PLACE_MARKS + SLOT_COUNT;
+const PLACE_WORDS = PLACE_WANTED + SLOT_COUNT;
+
+/** Index of a place's words. */
+export function placeAt(place: number): number {
+  return PLACES + place * PLACE_WORDS;
+}
+
+/** Bytes of the buffer up to the end of a place; with -1, of what is before all places. */
+export function watchBytes(place: number): number {
+  return placeAt(place + 1) * 4;
+}
+
+/** Bytes of the whole buffer. */
+export const WATCH_BYTES_MAX: number = watchBytes(WATCH_PLACE_COUNT - 1);
+
+/** The bits of a hash behind those of its slot that say in which of the slot's 32 parts it is. */
+const PART_SHIFT = SLOT_SHIFT - 5;
+
+/** The part that a hash is in, as a bit of its slot's words. */
+export function partBit(hash: number): number {
+  return 1 << ((hash >>> PART_SHIFT) & 31);
+}
+
+/** Number of the part that a hash is in, among those of all slots. */
+export function partOf(hash: number): number {
+  return hash >>> PART_SHIFT;
+}
+
+assert(PLACE_DIRTY % LINE_WORDS === 0 && PLACE_WORDS % LINE_WORDS === 0, "places start lines");
+assert(WATCH_PLACE_COUNT <= 32, "a slot's word has a bit for each place");

@@ -1,0 +1,188 @@
+/**
+ * The watches of one thread, and how it waits for changes: it looks once per turn of the event loop
+ * for a while, and sleeps until its bell is rung. See docs/protocols/watching.md.
+ *
+ * @module
+ */
+import { TooManyWatchersError } from "../core/errors.ts";
+import { WATCH_PLACE_COUNT, WATCHES_MAX } from "../core/limits.ts";
+import { monotonicMs, runMicrotask, runNextTurn, startTimer, type Timer } from "../core/runtime.ts";
+import { hasThreadEnded } from "../core/thread_identity.ts";
+import type { Pool } from "../pool/pool.ts";
+import {
+  clientThread,
+  HOST_CLIENT,
+  packRecordClient,
+  setStoreState,
+  StoreState,
+} from "../routing/client_registry.ts";
+import { Bells } from "../watch/bells.ts";
+import { WatchPlace } from "../watch/watch_place.ts";
+import type { StoreLifetime } from "./lifetime.ts";
+
+/** For how long after a change a thread looks for the next one in every turn of its event loop. */
+const AWAKE_MS = 1;
+/**
+ * How often a thread that sleeps looks without a bell: one may be lost with the thread that was to
+ * ring it, and the host may have ended.
+ */
+const ASLEEP_MS_MAX = 1000;
+
+/** A watch, as the hub sees it. */
+export interface HubWatch {
+  /** The parts of its keys, each once. */
+  readonly parts: Iterable<number>;
+  /** Something in a part may have changed. */
+  note(part: number): void;
+  /** Ends the watch because the store cannot go on. */
+  fail(error: unknown): void;
+  /** Whether its consumer waits, and has nothing to take. */
+  readonly isWaiting: boolean;
+}
+
+/** The watches of one thread. */
+export class WatchHub {
+  #pool: Pool;
+  readonly #clientId: number;
+  readonly #lifetime: StoreLifetime;
+  readonly #watches = new Set<HubWatch>();
+  readonly #byPart = new Map<number, Set<HubWatch>>();
+  #place: WatchPlace | undefined;
+  #unlisten: (() => void) | undefined;
+  /** When something was noted last, or the first consumer began to wait. */
+  #sinceMs = 0;
+  #isLooking = false;
+  /** While this thread sleeps: looks without a bell. */
+  #asleep: Timer | undefined;
+
+  /** The hub of a client. */
+  constructor(pool: Pool, clientId: number, lifetime: StoreLifetime) {
+    this.#pool = pool;
+    this.#clientId = clientId;
+    this.#lifetime = lifetime;
+  }
+
+  /**
+   * Begins a watch. What it reads for the first time it reads after this.
+   *
+   * @throws {TooManyWatchersError} when there are as many as may be
+   */
+  add(watch: HubWatch): void {
+    this.#lifetime.assertOpen();
+    if (this.#watches.size >= WATCHES_MAX) {
+      throw new TooManyWatchersError(
+        `a thread may have at most ${WATCHES_MAX} watches at one time, and has as many`,
+      );
+    }
+    const place = this.#place ??= this.#claim();
+    this.#watches.add(watch);
+    for (const part of watch.parts) {
+      let watches = this.#byPart.get(part);
+      if (watches === undefined) this.#byPart.set(part, watches = new Set());
+      watches.add(watch);
+      place.want(part);
+    }
+  }
+
+  /** Ends a watch, if it was begun. */
+  remove(watch: HubWatch): void {
+    if (!this.#watches.delete(watch)) return;
+    for (const part of watch.parts) {
+      this.#place!.unwant(part);
+      const watches = this.#byPart.get(part)!;
+      watches.delete(watch);
+      if (watches.size === 0) this.#byPart.delete(part);
+    }
+    if (this.#watches.size > 0) return;
+    this.#asleep?.stop();
+    this.#asleep = undefined;
+    this.#unlisten!();
+    this.#place!.release();
+    this.#place = this.#unlisten = undefined;
+  }
+
+  /** Tells watches what has changed. Throws when the store cannot be used any more. */
+  look(): void {
+    this.#lifetime.assertOpen();
+    this.#place?.take(this.#note);
+  }
+
+  /** Waits for a watch whose consumer has begun to wait. */
+  wait(): void {
+    if (this.#isLooking || this.#asleep !== undefined) return;
+    this.#isLooking = true;
+    this.#sinceMs = monotonicMs();
+    runNextTurn(this.#turn);
+  }
+
+  /** Ends all watches, of a store that cannot be used any more. */
+  end(): void {
+    try {
+      this.#lifetime.assertOpen();
+    } catch (error) {
+      for (const watch of this.#watches) watch.fail(error);
+    }
+  }
+
+  /** Lets go of everything that leads to the pool: an application may keep a watch that has ended. */
+  letGo(): void {
+    Bells.of(this.#pool).close();
+    this.#pool = undefined as never;
+  }
+
+  #claim(): WatchPlace {
+    const owner = packRecordClient(this.#pool, this.#clientId);
+    const place = WatchPlace.claim(this.#pool, owner, Math.random() * 2 ** 32);
+    if (place === undefined) {
+      throw new TooManyWatchersError(
+        `at most ${WATCH_PLACE_COUNT} threads may watch keys at one time, and as many do`,
+      );
+    }
+    this.#unlisten = Bells.of(this.#pool).listen(place.place, this.#onBell);
+    return place;
+  }
+
+  readonly #note = (part: number): void => {
+    const watches = this.#byPart.get(part);
+    if (watches === undefined) return;
+    this.#sinceMs = monotonicMs();
+    for (const watch of watches) watch.note(part);
+  };
+
+  readonly #turn = (): void => {
+    this.#isLooking = false;
+    this.end();
+    this.#place?.take(this.#note);
+    if (this.#place === undefined || !this.#hasWaiting()) return;
+    const isAwake = monotonicMs() - this.#sinceMs < AWAKE_MS;
+    if (!isAwake && this.#place.trySleep()) {
+      this.#asleep = startTimer(this.#onLongSleep, ASLEEP_MS_MAX, { keepsAlive: false });
+      return;
+    }
+    this.#isLooking = true;
+    runNextTurn(this.#turn);
+  };
+
+  #hasWaiting(): boolean {
+    for (const watch of this.#watches) if (watch.isWaiting) return true;
+    return false;
+  }
+
+  /** May be called in the middle of an operation of this thread. */
+  readonly #onBell = (): void => runMicrotask(this.#wake);
+
+  readonly #onLongSleep = (): void => {
+    const isOrphaned = this.#clientId !== HOST_CLIENT &&
+      hasThreadEnded(clientThread(this.#pool, HOST_CLIENT));
+    if (isOrphaned) setStoreState(this.#pool, StoreState.ORPHANED);
+    this.#wake();
+  };
+
+  readonly #wake = (): void => {
+    if (this.#asleep === undefined) return;
+    this.#asleep.stop();
+    this.#asleep = undefined;
+    this.#place!.wake();
+    this.#turn();
+  };
+}

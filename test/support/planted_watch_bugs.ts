@@ -1,0 +1,136 @@
+/**
+ * Planted bugs in watching.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const STEPS = "test/simulation/watches.test.ts";
+const FAILOVERS = "test/simulation/failovers_watched.test.ts";
+const MARKS = "lib/watch/watch_marks.ts";
+const PLACE = "lib/watch/watch_place.ts";
+const RECOVERY = "lib/recovery/step_recovery.ts";
+
+/** Bugs by which a watcher does not learn of the last state of a key, or learns of an older one after it. */
+export const WATCH_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a delete tells watchers before it is made",
+    breaks: "I13",
+    file: "lib/index/slot_table.ts",
+    edits: [[
+      "Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);",
+      "markKey(this.#pool, this.#foundRegion[this.#foundAt - 1]); " +
+      "Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS); if (slotAt > 0) return;",
+    ]],
+    caughtBy: [STEPS],
+    inTest: "a look at any access",
+  },
+  {
+    name: "a mark is published before it is set",
+    breaks: "I13",
+    file: MARKS,
+    edits: [
+      ["setBits(words, at + PLACE_PENDING, 1);", ""],
+      [
+        "setBits(words, at + PLACE_MARKS + slot, bits);",
+        "setBits(words, at + PLACE_PENDING, 1); setBits(words, at + PLACE_MARKS + slot, bits);",
+      ],
+    ],
+    caughtBy: [STEPS],
+    inTest: "a look at any access",
+  },
+  {
+    name: "a watcher clears a mark after it has read",
+    breaks: "I13",
+    file: PLACE,
+    edits: [
+      [
+        "Atomics.exchange(this.#words, this.#at + PLACE_MARKS + slot, 0)",
+        "Atomics.load(this.#words, this.#at + PLACE_MARKS + slot)",
+      ],
+      [
+        "visit((slot << PARTS_LOG2) | bit);",
+        "visit((slot << PARTS_LOG2) | bit); if (bits === 0) Atomics.store(this.#words, this.#at + PLACE_MARKS + slot, 0);",
+      ],
+    ],
+    caughtBy: [STEPS],
+    inTest: "a change at any access of a look",
+  },
+  {
+    name: "a watcher goes to sleep without a last look",
+    breaks: "I13",
+    file: PLACE,
+    edits: [[
+      "if (Atomics.load(this.#words, this.#at + PLACE_PENDING) === 0) return true;",
+      "return true;",
+    ]],
+    caughtBy: [STEPS],
+    inTest: "goes to sleep",
+  },
+  {
+    name: "an agent that finds a mark does not look whether the watcher sleeps",
+    breaks: "I13",
+    file: MARKS,
+    edits: [[
+      "if (Atomics.load(words, sleepingAt) === 0) return;",
+      "if (slot >= 0) return;",
+    ]],
+    caughtBy: [STEPS],
+    inTest: "goes to sleep",
+  },
+  {
+    name: "the slots of a KN that has died are unlocked without a mark",
+    breaks: "I13",
+    file: RECOVERY,
+    edits: [["markSlot(this.#pool, slot);", ""]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "watchers that a KN was about to wake when it died go on sleeping",
+    breaks: "I13",
+    file: RECOVERY,
+    edits: [["Bells.of(this.#pool).ringAll();", ""]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "the place of a watcher that has died stays in the slots' words",
+    breaks: "I13",
+    file: PLACE,
+    edits: [[
+      "Atomics.and(pool.control, pool.slotAt(slot as Slot) + SLOT_WATCHERS, ~(1 << place));",
+      "",
+    ]],
+    caughtBy: [STEPS],
+    inTest: "has died",
+  },
+  {
+    name: "a far KN leaves it to the merger to tell watchers",
+    breaks: "I13",
+    file: "lib/far/node/merged_commit.ts",
+    edits: [["this.#tellWatchers();", ""]],
+    caughtBy: [FAILOVERS],
+    inTest: "is woken",
+  },
+  {
+    name: "only the first bell that a thread rings is heard",
+    breaks: "I13",
+    file: "lib/watch/bells.ts",
+    edits: [["own.postMessage(number);", ""]],
+    caughtBy: ["test/api/watching_threads.test.ts"],
+    inTest: "does not just look",
+  },
+  {
+    name: "what has expired is not looked at when its time has come",
+    breaks: "I13",
+    file: "lib/store/key_watch.ts",
+    edits: [["if (expiresAtMs !== Infinity) {", "if (expiresAtMs < 0) {"]],
+    caughtBy: ["test/unit/key_watch.test.ts"],
+  },
+  {
+    name: "a key that is found again after it has expired is delivered in its old state",
+    breaks: "I13",
+    file: "lib/store/key_watch.ts",
+    edits: [["if (entry.version <= highest) return false;", ""]],
+    caughtBy: ["test/unit/key_watch.test.ts"],
+  },
+];

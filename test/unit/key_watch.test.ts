@@ -1,0 +1,109 @@
+/**
+ * What a watch of keys makes of what it reads: of a store that is made up, whose reads say what the test wants.
+ *
+ * @module
+ */
+import { setTimeout } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
+import type { Entry } from "../../lib/store/entry.ts";
+import { KeyWatch } from "../../lib/store/key_watch.ts";
+import type { StoreReads } from "../../lib/store/reads.ts";
+import type { HubWatch, WatchHub } from "../../lib/store/watch_hub.ts";
+
+/** Keys that hold what they are told to, and a hub that only knows one watch. */
+class MadeUpStore {
+  readonly entries = new Map<Key, Entry<number>>();
+  readCount = 0;
+  watch: HubWatch | undefined;
+
+  watchKeys(keys: readonly string[]): KeyWatch<number> {
+    const hub = {
+      add: (watch: HubWatch) => this.watch = watch,
+      remove: () => this.watch = undefined,
+      look: () => {},
+      wait: () => {},
+    } as unknown as WatchHub;
+    const read = (key: Key) => {
+      this.readCount += 1;
+      return this.entries.get(key);
+    };
+    const reads = {
+      getEntry: (key: Key) => Promise.resolve(read(key)),
+      getEntries: (wanted: Key[]) => Promise.resolve(wanted.map(read)),
+    } as unknown as StoreReads<number>;
+    // The hash of a key is its place in the alphabet: each has a part of its own.
+    const encoder = { encode: (key: string) => key.charCodeAt(0) << 15 } as KeyEncoder;
+    return new KeyWatch(hub, reads, encoder, keys, {});
+  }
+
+  put(key: string, version: number, expiresAt?: number): void {
+    const entry = { value: version, version };
+    this.entries.set(key, expiresAt === undefined ? entry : { ...entry, expiresAt });
+    this.note(key);
+  }
+
+  note(key: string): void {
+    this.watch?.note(key.charCodeAt(0));
+  }
+}
+
+/** Whether a promise is still pending after a while. */
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  return await Promise.race([promise.then(() => false), setTimeout(5, true)]);
+}
+
+test("a mark behind which nothing has changed delivers nothing", async () => {
+  const store = new MadeUpStore();
+  const watch = store.watchKeys(["a", "b"]);
+  store.put("a", 1);
+  await watch.next();
+  const next = watch.next();
+  store.note("a");
+  assert.ok(await isPending(next));
+  store.put("b", 1);
+  assert.equal((await next).value, [{ value: 1, version: 1 }, { value: 1, version: 1 }]);
+});
+
+test("a key that seems to be there again after it had expired is not delivered as it was", async () => {
+  const store = new MadeUpStore();
+  const watch = store.watchKeys(["a"]);
+  store.put("a", 7);
+  await watch.next();
+  const entry = store.entries.get("a")!;
+  store.entries.delete("a");
+  store.note("a");
+  assert.equal((await watch.next()).value, [undefined]);
+  // The clock was set back.
+  store.entries.set("a", entry);
+  const next = watch.next();
+  store.note("a");
+  assert.ok(await isPending(next));
+  store.put("a", 8);
+  assert.is((await next).value![0]!.version, 8);
+});
+
+test("a key is read again when it expires, without a mark", async () => {
+  const store = new MadeUpStore();
+  const watch = store.watchKeys(["a", "b"]);
+  store.put("a", 1, Date.now() + 30);
+  store.put("b", 1, Date.now() + 2 ** 40);
+  await watch.next();
+  const next = watch.next();
+  const ended = Promise.race([next, setTimeout(2000, undefined)]);
+  assert.ok(await isPending(next));
+  store.entries.delete("a");
+  assert.equal((await ended)?.value, [undefined, store.entries.get("b")]);
+});
+
+test("only what was marked is read, however many marks there were", async () => {
+  const store = new MadeUpStore();
+  const watch = store.watchKeys(["a", "b"]);
+  await watch.next();
+  for (let i = 1; i < 100; i++) store.put("a", i);
+  assert.is((await watch.next()).value![0]!.version, 99);
+  assert.is(store.readCount, 3);
+});
+
+test.run();
