@@ -66,12 +66,14 @@ export class OrderedWriter {
     Atomics.store(this.#memory.table, this.#announcedAt, record);
     for (;;) {
       const page = this.#walk.find(key, 0, Side.AT).page;
-      const { linkedPage } = this.#walk;
+      const { linkedPage, frozenPage } = this.#walk;
       const edit = this.#insertInto(page);
       if (edit === Edit.LOST) continue;
       if (edit === Edit.NO_ROOM) return false;
       if (edit === Edit.SPLIT) this.#structure.addToParent(this.#editor.newPage);
+      // What other writers have begun, and may have died before they had done.
       if (linkedPage !== NO_PAGE) this.#structure.addToParent(linkedPage);
+      if (frozenPage !== NO_PAGE) this.#structure.takeOut(frozenPage);
       return true;
     }
   }
