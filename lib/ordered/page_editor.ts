@@ -23,7 +23,7 @@ import {
   TEXT_BLOCK_WORDS,
 } from "./page_layout.ts";
 import type { PageSpace } from "./page_space.ts";
-import { PageSplit } from "./page_split.ts";
+import { Division, PageSplit } from "./page_split.ts";
 import { type KeyText, PageView } from "./page_view.ts";
 
 /** What became of a change. */
@@ -109,10 +109,10 @@ export class PageEditor {
   replaceOrSplit(view: PageView, image: PageImage, added: number, key: KeyText): Edit {
     if (image.count <= Math.min(image.room, this.entriesMax)) return this.replace(view, image);
     const right = this.#right;
-    if (!this.#split.divide(image, right, added, key)) return Edit.LOST;
+    const division = this.#split.divide(image, right, added, key);
+    if (division === Division.LOST) return Edit.LOST;
+    if (division === Division.WHOLE) return this.replace(view, image);
     if (image.count > image.room || right.count > right.room) return Edit.NO_ROOM;
-    // Entries whose keys are gone may have been all that was too much.
-    if (right.count === 0) return this.replace(view, image);
     return view.page === ROOT_PAGE
       ? this.#splitRoot(view, image, right)
       : this.#splitPage(view, image, right);

@@ -235,6 +235,11 @@ export class PageImage {
     return this.entries[index * ENTRY_WORDS + ENTRY_VALUE];
   }
 
+  /** Puts another child in the place of one. */
+  setChild(index: number, page: number): void {
+    this.entries[index * ENTRY_WORDS + ENTRY_VALUE] = page;
+  }
+
   /** Whether the slices of two entries are the same. */
   isTied(a: number, b: number): boolean {
     return this.commonOf(a, b) === SLICE_BYTES;
