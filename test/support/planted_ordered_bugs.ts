@@ -64,27 +64,10 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     caughtBy: [STEPS],
   },
   {
-    name: "a frozen page is believed to be empty on whatever way it was found",
-    breaks: "a search is not led astray",
-    file: WALK,
-    edits: [["return !this.view.isFrozen || this.#goLeft(level);", "return true;"]],
-    caughtBy: [STEPS],
-  },
-  {
     name: "a page gets an entry without a look at it after its parent was held",
     breaks: "no entry leads to a page that is gone",
     file: STRUCTURE,
     edits: [["if (before < 0 || !this.#isStill(page, separator, level - 1)) continue;", ""]],
-    caughtBy: [STEPS],
-  },
-  {
-    name: "a page is not published again by the removal of an entry that it does not have",
-    breaks: "no entry leads to a page that is gone",
-    file: STRUCTURE,
-    edits: [[
-      "const edit = editor.replace(view, image); if (edit === Edit.LOST) continue; if (edit === Edit.NO_ROOM) return NO_PAGE;",
-      "const edit = index < 0 ? Edit.DONE : editor.replace(view, image); if (edit === Edit.LOST) continue; if (edit === Edit.NO_ROOM) return NO_PAGE;",
-    ]],
     caughtBy: [STEPS],
   },
   {
@@ -141,13 +124,6 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     file: EDITOR,
     edits: [["if (this.isCurrent(view)) memory.swapPage(page, word, word & ~DORMANT);", ""]],
     caughtBy: [DEATHS],
-  },
-  {
-    name: "readers of long texts do not notice that they are gone",
-    breaks: "I6",
-    file: EDITOR,
-    edits: [["Atomics.add(view.words, view.at + BLOCK_GENERATION, 1);", ""]],
-    caughtBy: [STEPS],
   },
   {
     name: "keys that a slice does not tell apart are not sorted",

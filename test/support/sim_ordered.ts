@@ -19,7 +19,7 @@ const SIZES = { segmentCount: 64, segmentBytes: 16_384 };
 const DEPTH_MAX = 4;
 /** Steps of a long interruption, and their share. */
 const LONG_STEPS = 40;
-const LONG_SHARE = 0.04;
+const LONG_SHARE = 0.1;
 /** Steps, those within others included, for each of those that a run makes. */
 const NESTED_STEPS = 6;
 /** Accesses of one step, beyond which it does not end. */
