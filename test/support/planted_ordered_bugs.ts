@@ -74,7 +74,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "an entry is removed that another key of the same hash needs",
     breaks: "a key that exists has an entry",
     file: WRITER,
-    edits: [["if (index < 0 || this.#isNeeded(key)) return;", "if (index < 0) return;"]],
+    edits: [["|| this.#isNeeded(key, view)) return;", ") return;"]],
     caughtBy: [KEYS],
   },
   {
@@ -136,7 +136,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "leaves that are empty stay",
     breaks: "a queue takes no more pages than it needs",
     file: WRITER,
-    edits: [["if (edit === Edit.DONE && image.count === 0) this.#structure.prune(page);", ""]],
+    edits: [["if (edit === Edit.DONE && view.count === 1) this.#structure.prune(page);", ""]],
     caughtBy: [STEPS],
     inTest: "queue",
   },
