@@ -60,7 +60,8 @@ export class OrderedMemory {
 
   /** The page word; dormant if there is no such page, as a reader that was too late may ask for. */
   loadPage(page: number): number {
-    const at = TABLE_PAGES + page;
+    // A number that was torn may be negative.
+    const at = TABLE_PAGES + (page >>> 0);
     if (at >= this.table.length) {
       this.table = wordsOfBuffer(this.#handle.table);
       if (at >= this.table.length) return DORMANT;

@@ -10,14 +10,14 @@
 import type { PoolAddress } from "../core/brands.ts";
 import { RecordKey } from "../log/record_key.ts";
 import type { Pool } from "../pool/pool.ts";
-import { compareWithPrefix, keySlice } from "./key_order.ts";
+import { keySlice } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import { Edit, PageEditor } from "./page_editor.ts";
 import { PageImage } from "./page_image.ts";
 import { AGENT_ANNOUNCED, agentWord, NO_PAGE } from "./page_layout.ts";
 import { PageSpace } from "./page_space.ts";
-import { PageView } from "./page_view.ts";
+import { type KeyText, PageView } from "./page_view.ts";
 import { HAZARD_REPLACED, TreeStructure } from "./tree_structure.ts";
 import { Side, TreeWalk } from "./tree_walk.ts";
 
@@ -66,12 +66,14 @@ export class OrderedWriter {
     Atomics.store(this.#memory.table, this.#announcedAt, record);
     for (;;) {
       const page = this.#walk.find(key, 0, Side.AT).page;
-      const { linkedPage } = this.#walk;
+      const { linkedPage, frozenPage } = this.#walk;
       const edit = this.#insertInto(page);
       if (edit === Edit.LOST) continue;
       if (edit === Edit.NO_ROOM) return false;
       if (edit === Edit.SPLIT) this.#structure.addToParent(this.#editor.newPage);
+      // What other writers have begun, and may have died before they had done.
       if (linkedPage !== NO_PAGE) this.#structure.addToParent(linkedPage);
+      if (frozenPage !== NO_PAGE) this.#structure.takeOut(frozenPage);
       return true;
     }
   }
@@ -93,14 +95,11 @@ export class OrderedWriter {
       if (!this.#editor.hold(HAZARD_REPLACED, view, page)) continue;
       if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) continue;
       if (view.comparePrefix(key) !== 0) return;
-      const image = this.#image;
-      image.read(view);
-      const index = image.place(key, key.hash);
-      if (index < 0 || this.#isNeeded(key)) return;
-      image.remove(index);
-      const edit = this.#editor.replace(view, image);
+      const index = view.placeOf(key, key.hash);
+      if (!view.hasEntry(index, key, key.hash) || this.#isNeeded(key, view)) return;
+      const edit = this.#editor.removeEntry(view, index);
       if (edit === Edit.LOST) continue;
-      if (edit === Edit.DONE && image.count === 0) this.#structure.prune(page);
+      if (edit === Edit.DONE && view.count === 1) this.#structure.prune(page);
       this.#space.returnSurplus(this.#holder);
       return;
     }
@@ -118,28 +117,38 @@ export class OrderedWriter {
     if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) return Edit.LOST;
     if (view.isFrozen) return this.#structure.takeOut(page) ? Edit.LOST : Edit.NO_ROOM;
     const image = this.#image;
+    if (view.comparePrefix(key) === 0) {
+      const index = view.placeOf(key, key.hash);
+      if (view.hasEntry(index, key, key.hash)) {
+        // It is published again: a page that is built anew meanwhile might drop it.
+        image.read(view);
+        return this.#editor.replace(view, image);
+      }
+      if (view.count < view.room && view.count < this.#editor.entriesMax) {
+        return this.#editor.insertEntry(view, index, key, key.hash);
+      }
+    }
     image.read(view);
     const place = image.place(key, key.hash);
-    // An entry that is there is published again: a page that is built anew meanwhile might drop it.
-    if (place >= 0) return this.#editor.replace(view, image);
     image.insert(-1 - place, key, key.hash);
     return this.#editor.replaceOrSplit(view, image, -1 - place, key);
   }
 
-  /** Whether another key of the same hash has the same entry of the page in the image. */
-  #isNeeded(key: RecordKey): boolean {
+  /** Whether another key of the same hash has the same entry of a page. */
+  #isNeeded(key: RecordKey, view: PageView): boolean {
     const count = this.#resolver.find(key.hash);
-    const { prefix } = this.#image;
-    const offset = prefix.byteLength;
     for (let i = 0; i < count; i++) {
-      const { words, byteLength } = this.#resolver.found[i]!;
-      const isSame = compareWithPrefix(words, 0, byteLength, prefix.words, 0, offset) === 0 &&
-        keySlice(words, 0, byteLength, offset) ===
-          keySlice(key.words, key.start, key.byteLength, offset) &&
-        keySlice(words, 0, byteLength, offset + 4) ===
-          keySlice(key.words, key.start, key.byteLength, offset + 4);
-      if (isSame && this.#image.hasWithinFences(this.#resolver.found[i]!)) return true;
+      const other = this.#resolver.found[i]!;
+      const isSame = view.comparePrefix(other) === 0 && haveSameSlice(key, other, view.prefixBytes);
+      if (isSame && this.#walk.contains(view, other, Side.AT)) return true;
     }
     return false;
   }
+}
+
+function haveSameSlice(a: KeyText, b: KeyText, offset: number): boolean {
+  return keySlice(a.words, a.start, a.byteLength, offset) ===
+      keySlice(b.words, b.start, b.byteLength, offset) &&
+    keySlice(a.words, a.start, a.byteLength, offset + 4) ===
+      keySlice(b.words, b.start, b.byteLength, offset + 4);
 }

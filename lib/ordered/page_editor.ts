@@ -4,26 +4,33 @@
  *
  * @module
  */
-import type { KeyBuffer } from "./key_order.ts";
+import { type KeyBuffer, keySlice } from "./key_order.ts";
 import type { KeyResolver } from "./key_resolver.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import { PageImage } from "./page_image.ts";
 import {
   agentWord,
+  BLOCK_ENTRIES,
   BLOCK_GENERATION,
+  BLOCK_KIND,
+  BLOCK_LENGTHS,
+  BLOCK_WORDS,
   DORMANT,
   ENTRY_HIGH,
   ENTRY_LOW,
   ENTRY_VALUE,
+  ENTRY_WORDS,
   LOWEST_SLICE,
   NO_PAGE,
+  packKind,
   ROOT_PAGE,
   TABLE_ACTIVE,
   TABLE_ENTRIES_MAX,
   TEXT_BLOCK_WORDS,
+  TEXT_BLOCKS_MAX,
 } from "./page_layout.ts";
 import type { PageSpace } from "./page_space.ts";
-import { PageSplit } from "./page_split.ts";
+import { Division, PageSplit } from "./page_split.ts";
 import { type KeyText, PageView } from "./page_view.ts";
 
 /** What became of a change. */
@@ -101,6 +108,45 @@ export class PageEditor {
   }
 
   /**
+   * Publishes a version of a leaf with one entry more, for which there is room: what inserts come to,
+   * so the block is copied once, and not by way of an image. `view` is held.
+   *
+   * @param index of the entry
+   * @param key that has the prefix
+   */
+  insertEntry(view: PageView, index: number, key: KeyText, value: number): Edit {
+    const block = this.space.takeBlock();
+    if (block === 0) return Edit.NO_ROOM;
+    const words = this.#memory.regionOf(block);
+    const at = this.#memory.wordOf(block);
+    copyVersion(view, words, at, index, index, 1);
+    const entry = at + BLOCK_ENTRIES + index * ENTRY_WORDS;
+    const { start, byteLength } = key;
+    words[entry + ENTRY_HIGH] = keySlice(key.words, start, byteLength, view.prefixBytes);
+    words[entry + ENTRY_LOW] = keySlice(key.words, start, byteLength, view.prefixBytes + 4);
+    words[entry + ENTRY_VALUE] = value;
+    return this.#publishCopy(view, block);
+  }
+
+  /** Publishes a version of a leaf with one entry less; `view` is held. */
+  removeEntry(view: PageView, index: number): Edit {
+    const block = this.space.takeBlock();
+    if (block === 0) return Edit.NO_ROOM;
+    const words = this.#memory.regionOf(block);
+    copyVersion(view, words, this.#memory.wordOf(block), index, index + 1, -1);
+    return this.#publishCopy(view, block);
+  }
+
+  #publishCopy(view: PageView, block: number): Edit {
+    if (this.#memory.swapPage(view.page, view.word, block)) {
+      this.#retire(view, false);
+      return Edit.DONE;
+    }
+    this.space.putBack(block);
+    return Edit.LOST;
+  }
+
+  /**
    * Publishes the version in an image, in two pages if it does not fit.
    *
    * @param added which entry is new; -1 if none is
@@ -109,10 +155,10 @@ export class PageEditor {
   replaceOrSplit(view: PageView, image: PageImage, added: number, key: KeyText): Edit {
     if (image.count <= Math.min(image.room, this.entriesMax)) return this.replace(view, image);
     const right = this.#right;
-    if (!this.#split.divide(image, right, added, key)) return Edit.LOST;
+    const division = this.#split.divide(image, right, added, key);
+    if (division === Division.LOST) return Edit.LOST;
+    if (division === Division.WHOLE) return this.replace(view, image);
     if (image.count > image.room || right.count > right.room) return Edit.NO_ROOM;
-    // Entries whose keys are gone may have been all that was too much.
-    if (right.count === 0) return this.replace(view, image);
     return view.page === ROOT_PAGE
       ? this.#splitRoot(view, image, right)
       : this.#splitPage(view, image, right);
@@ -251,6 +297,37 @@ export class PageEditor {
     for (let i = 0; i < image.textBlockCount; i++) this.space.putBack(image.textBlocks[i]!);
     image.textBlockCount = 0;
   }
+}
+
+/**
+ * Copies a version to a block: the entries before `keptEnd`, and those from `resumedAt` on, moved by
+ * as many as there are more.
+ */
+function copyVersion(
+  view: PageView,
+  to: Int32Array,
+  at: number,
+  keptEnd: number,
+  resumedAt: number,
+  more: number,
+): void {
+  const { words } = view;
+  to[at + BLOCK_KIND] = packKind(view.level, view.isFrozen, view.count + more);
+  copy(words, view.at + BLOCK_LENGTHS, to, at + BLOCK_LENGTHS, BLOCK_ENTRIES - BLOCK_LENGTHS);
+  copy(words, view.entryAt(0), to, at + BLOCK_ENTRIES, keptEnd * ENTRY_WORDS);
+  copy(
+    words,
+    view.entryAt(resumedAt),
+    to,
+    at + BLOCK_ENTRIES + (resumedAt + more) * ENTRY_WORDS,
+    (view.count - resumedAt) * ENTRY_WORDS,
+  );
+  const texts = view.textBlocks === 0 ? view.textWords : TEXT_BLOCKS_MAX;
+  copy(words, view.at + BLOCK_WORDS - texts, to, at + BLOCK_WORDS - texts, texts);
+}
+
+function copy(from: Int32Array, fromAt: number, to: Int32Array, toAt: number, count: number): void {
+  for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i];
 }
 
 /** Makes a root with two children. */

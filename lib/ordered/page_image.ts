@@ -31,6 +31,7 @@ import {
   NO_PAGE,
   packKind,
   packLengths,
+  roomBeside,
   SLICE_BYTES,
   TEXT_BLOCKS_MAX,
 } from "./page_layout.ts";
@@ -235,6 +236,11 @@ export class PageImage {
     return this.entries[index * ENTRY_WORDS + ENTRY_VALUE];
   }
 
+  /** Puts another child in the place of one. */
+  setChild(index: number, page: number): void {
+    this.entries[index * ENTRY_WORDS + ENTRY_VALUE] = page;
+  }
+
   /** Whether the slices of two entries are the same. */
   isTied(a: number, b: number): boolean {
     return this.commonOf(a, b) === SLICE_BYTES;
@@ -311,11 +317,6 @@ function joinSlices(first: number, second: number, count: number): number {
   const mask = -1 << (32 - (count << 3));
   const SIGN = 0x80000000 | 0;
   return (((first ^ SIGN) & mask) | ((second ^ SIGN) >>> (count << 3))) ^ SIGN;
-}
-
-function roomBeside(textWords: number): number {
-  const texts = textWords > INLINE_TEXT_WORDS ? TEXT_BLOCKS_MAX : textWords;
-  return Math.floor((BLOCK_WORDS - BLOCK_ENTRIES - texts) / ENTRY_WORDS);
 }
 
 function copyText(text: KeyBuffer, words: Int32Array, to: number): number {

@@ -110,6 +110,12 @@ export const TEXT_BLOCK_WORDS = BLOCK_WORDS - 1;
 /** Blocks for the texts of a page at most. */
 export const TEXT_BLOCKS_MAX = Math.ceil(3 * Math.ceil(KEY_BYTES_MAX / 4) / TEXT_BLOCK_WORDS);
 
+/** Entries for which a block has room beside so many words of text. */
+export function roomBeside(textWords: number): number {
+  const texts = textWords > INLINE_TEXT_WORDS ? TEXT_BLOCKS_MAX : textWords;
+  return Math.floor((BLOCK_WORDS - BLOCK_ENTRIES - texts) / ENTRY_WORDS);
+}
+
 const LEVEL_SHIFT = 24;
 const FROZEN_BIT = 1 << 16;
 const COUNT_MASK = 0xffff;

@@ -29,6 +29,7 @@ import {
   NO_PAGE,
   TABLE_ACTIVE,
   TABLE_ACTIVE_WORDS,
+  TABLE_ENTRIES_MAX,
   TABLE_FREE,
   TABLE_FREE_COUNT,
   TABLE_LOCK,
@@ -44,7 +45,7 @@ const RESERVED_BLOCKS = 3 * (1 + TEXT_BLOCKS_MAX);
 const RESERVED_PAGES = 2;
 /** Pairs that are kept; what is more than that is returned. */
 const KEPT_MAX = 2 * RESERVED_BLOCKS;
-/** Replaced blocks that are kept until the hazard words are looked at. */
+/** Replaced blocks that are kept until the hazard words are looked at; fewer if pages are small. */
 const RETIRED_MAX = 16;
 
 const spaces = new WeakMap<Pool, PageSpace>();
@@ -56,11 +57,13 @@ export class PageSpace {
   readonly #retired: number[] = [];
   readonly #pages: number[] = [];
   readonly #hazards: number[] = [];
+  readonly #retiredMax: number;
 
   private constructor(pool: Pool) {
     const { ordered } = pool.handle;
     assert(ordered !== undefined, "the pool is ordered");
     this.memory = new OrderedMemory(ordered);
+    this.#retiredMax = Math.min(RETIRED_MAX, this.memory.table[TABLE_ENTRIES_MAX]);
   }
 
   /** The space of this thread in a pool. */
@@ -73,7 +76,7 @@ export class PageSpace {
   /** Makes sure that there is what an insert may need; false when there is no room. */
   reserve(holder: number): boolean {
     if (this.#ready.length >= RESERVED_BLOCKS && this.#pages.length >= RESERVED_PAGES) return true;
-    if (this.#retired.length >= RETIRED_MAX) this.#scan();
+    if (this.#retired.length >= this.#retiredMax) this.#scan();
     while (this.#ready.length < RESERVED_BLOCKS || this.#pages.length < RESERVED_PAGES) {
       if (!this.#takePair(holder)) return false;
     }
@@ -108,7 +111,7 @@ export class PageSpace {
   /** Takes a block that this thread has replaced. */
   retire(block: number): void {
     this.#retired.push(block);
-    if (this.#retired.length >= RETIRED_MAX) this.#scan();
+    if (this.#retired.length >= this.#retiredMax) this.#scan();
   }
 
   /** Takes a page that is dormant, and to which no other refers. */

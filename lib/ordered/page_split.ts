@@ -30,6 +30,18 @@ const SAFE_ENTRIES = 62;
 /** Places near the end of a page at which it may be divided if it is filled there. */
 const END_TRIES = 4;
 
+/** What became of a page that was too full. */
+export const Division = {
+  /** It is in two images. */
+  HALVES: 0,
+  /** It has room, as keys of entries are gone; nothing is in the other image. */
+  WHOLE: 1,
+  /** It has changed meanwhile. */
+  LOST: 2,
+} as const;
+/** One of {@linkcode Division}. */
+export type Division = typeof Division[keyof typeof Division];
+
 /** A key, and the value of its entry. */
 class ValuedKey extends KeyBuffer {
   value = 0;
@@ -55,20 +67,16 @@ export class PageSplit {
   }
 
   /**
-   * Moves the upper entries of an image to another one; none if the image turns out to have room.
+   * Moves the upper entries of an image to another one.
    *
    * @param added which entry is new; -1 if none is
    * @param key of that entry, in a leaf
-   * @returns false if the page has changed meanwhile
    */
-  divide(left: PageImage, right: PageImage, added: number, key: KeyText): boolean {
+  divide(left: PageImage, right: PageImage, added: number, key: KeyText): Division {
     right.reset(left.level);
     if (left.level > 0) return this.#divideInner(left, right, added);
     const boundary = this.#boundary(left, added);
-    if (boundary === 0) {
-      this.#divideByKeys(left, right, key);
-      return true;
-    }
+    if (boundary === 0) return this.#divideByKeys(left, right, key);
     const at = boundary * ENTRY_WORDS;
     const common = left.commonOf(boundary - 1, boundary);
     // The shortest text that is above the entry before, and not above the entry.
@@ -82,7 +90,7 @@ export class PageSplit {
     this.#enrich(left);
     if (right.count === 1 && added === boundary) beginLike(right, left.prefix.byteLength, key);
     else this.#enrich(right);
-    return true;
+    return Division.HALVES;
   }
 
   /** Makes the prefix of an inner page longer if slices do not tell its children apart. */
@@ -103,12 +111,12 @@ export class PageSplit {
     return true;
   }
 
-  #divideInner(left: PageImage, right: PageImage, added: number): boolean {
+  #divideInner(left: PageImage, right: PageImage, added: number): Division {
     const boundary = this.#boundary(left, added);
-    if (!this.#copyLow(left.valueOf(boundary), this.#separator)) return false;
+    if (!this.#copyLow(left.valueOf(boundary), this.#separator)) return Division.LOST;
     this.#move(left, right, boundary);
     right.entries[ENTRY_HIGH] = right.entries[ENTRY_LOW] = LOWEST_SLICE;
-    return this.sharpen(left) && this.sharpen(right);
+    return this.sharpen(left) && this.sharpen(right) ? Division.HALVES : Division.LOST;
   }
 
   /** Moves entries from one on, which begin with the separator. */
@@ -129,13 +137,13 @@ export class PageSplit {
   }
 
   /** Divides a leaf whose slices do not say where. */
-  #divideByKeys(left: PageImage, right: PageImage, added: KeyText): void {
+  #divideByKeys(left: PageImage, right: PageImage, added: KeyText): Division {
     this.#fetch(left);
     const keys = this.#keys.slice(0, this.#count).sort(compareTexts);
     keys.forEach((key, i) => this.#keys[i] = key);
     if (keys.length <= Math.min(SAFE_ENTRIES, this.#entriesMax)) {
       this.#build(left, 0, keys.length);
-      return;
+      return Division.WHOLE;
     }
     const last = keys.length - 1;
     const isLast = compareTexts(keys[last]!, added) === 0;
@@ -147,6 +155,7 @@ export class PageSplit {
     this.#build(left, 0, boundary);
     this.#build(right, boundary, keys.length);
     if (right.count === 1) beginLike(right, left.prefix.byteLength, keys[last]!);
+    return Division.HALVES;
   }
 
   /** Where to divide a page: the right half begins with that entry; 0 if slices do not say. */

@@ -29,6 +29,7 @@ import {
   lengthOfLow,
   lengthOfPrefix,
   NO_PAGE,
+  roomBeside,
   TEXT_BLOCK_WORDS,
   TEXT_BLOCKS_MAX,
 } from "./page_layout.ts";
@@ -129,6 +130,11 @@ export class PageView {
     return wordsOfBytes(this.lowBytes) + high + wordsOfBytes(this.prefixBytes);
   }
 
+  /** Entries for which there is room beside the texts. */
+  get room(): number {
+    return roomBeside(this.textWords);
+  }
+
   /** Where the high fence begins. */
   get highAt(): number {
     return this.textAt + wordsOfBytes(this.lowBytes);
@@ -194,6 +200,18 @@ export class PageView {
     const at = this.entryAt(index);
     return this.words[at + ENTRY_HIGH] === keySlice(words, start, byteLength, this.prefixBytes) &&
       this.words[at + ENTRY_LOW] === keySlice(words, start, byteLength, this.prefixBytes + 4);
+  }
+
+  /** Where the entry of a key that has the prefix is, or belongs. */
+  placeOf(key: KeyText, value: number): number {
+    let index = this.lowerBound(key, 0);
+    while (index < this.count && this.childOf(index) < value && this.hasSlice(index, key)) index++;
+    return index;
+  }
+
+  /** Whether an entry is that of a key that has the prefix. */
+  hasEntry(index: number, key: KeyText, value: number): boolean {
+    return index < this.count && this.childOf(index) === value && this.hasSlice(index, key);
   }
 
   #gather(): void {

@@ -70,7 +70,7 @@ export class RangeCursor {
   /** Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one. */
   seek(bounds: KeyBounds, isReverse: boolean): void {
     const { lower, lowerInclusive = true, upper, upperInclusive = false } = bounds;
-    this.#lower.setBytes(lower ?? FIRST, lowerInclusive);
+    this.#lower.setBytes(lower ?? FIRST, lower === undefined || lowerInclusive);
     this.#upper.setBytes(upper ?? FIRST, upperInclusive);
     this.#upper.isUnbounded = upper === undefined;
     this.#isReverse = isReverse;

@@ -87,13 +87,19 @@ export class TreeStructure {
         continue;
       }
       if (indexOf(view, page) >= 0) return NO_PAGE;
-      const index = this.#walk.childFor(view, separator, Side.AT) + 1;
+      const before = this.#walk.childFor(view, separator, Side.AT);
       // After the parent was held: one that takes the page out will publish the parent once more.
-      if (index === 0 || !this.#isStill(page, separator, level - 1)) continue;
+      if (before < 0 || !this.#isStill(page, separator, level - 1)) continue;
       const image = this.#image;
       image.read(view);
-      image.share(separator);
-      image.insert(index, separator, page);
+      const index = before + 1;
+      if (this.#beginsAt(view.childOf(before), separator)) {
+        // One that was taken over, and whose place the page has by now.
+        image.setChild(before, page);
+      } else {
+        image.share(separator);
+        image.insert(index, separator, page);
+      }
       if (!this.#editor.sharpen(image)) continue;
       const edit = this.#editor.replaceOrSplit(view, image, index, separator);
       if (edit === Edit.LOST) continue;
@@ -213,6 +219,13 @@ export class TreeStructure {
       const { isFrozen } = child;
       if (child.isIntact) return !isFrozen;
     }
+  }
+
+  /** Whether a page that another one refers to begins at a text. */
+  #beginsAt(page: number, low: KeyBuffer): boolean {
+    const child = this.#childView;
+    const isRead = child.begin(page, this.#memory.loadPage(page));
+    return isRead && child.compareLow(low) === 0;
   }
 
   /** Whether a page is in the tree, at a level, and begins where it did. */

@@ -34,6 +34,8 @@ export class TreeWalk {
   view: PageView;
   /** A page to which a link has led at that level: its parent has no entry for it. */
   linkedPage: number = NO_PAGE;
+  /** A frozen page to which an entry above has led; `NO_PAGE` if none has. */
+  frozenPage: number = NO_PAGE;
   /**
    * The page above, and which child of it the page is; -1 if the search has come there over a link.
    */
@@ -58,6 +60,7 @@ export class TreeWalk {
 
   /** Finds the page of a key at a level that the tree has. */
   find(key: KeyText, level: number, side: Side): PageView {
+    this.frozenPage = NO_PAGE;
     while (!this.#search(key, level, side));
     return this.view;
   }
@@ -165,6 +168,7 @@ export class TreeWalk {
   /** Goes to the left neighbour of the frozen page in view, on the way to a level. */
   #goLeft(level: number): boolean {
     const { view } = this;
+    this.frozenPage = view.page;
     const low = new KeyBuffer();
     low.set(view.text, view.textAt, view.lowBytes);
     if (!view.isIntact || !this.#search(low, view.level, Side.BELOW)) return false;

@@ -13,7 +13,15 @@ import { OrderedWriter } from "../../lib/ordered/ordered_writer.ts";
 import type { KeyBounds } from "../../lib/ordered/key_bounds.ts";
 import type { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../../lib/log/record_layout.ts";
+import {
+  FLAG_BINARY_KEY,
+  metaKeyBytes,
+  packMeta,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  RecordKind,
+} from "../../lib/log/record_layout.ts";
 import { type FixtureSizes, PoolFixture } from "./pool_fixture.ts";
 
 const NO_VALUE = new Uint8Array(0);
@@ -33,6 +41,17 @@ export class OrderedFixture extends PoolFixture {
     if (address === NO_ADDRESS) throw new Error("the fixture's log is too small");
     this.segments.addLive(address, this.recordBytes(address));
     return address;
+  }
+
+  /** The record of the empty key, which no caller can use: it is the store's own. */
+  systemRecord(): PoolAddress {
+    const record = this.record("?");
+    const words = this.pool.wordsOf(record);
+    const at = this.pool.wordAt(record);
+    words[at + RECORD_META] = packMeta(0, RecordKind.PUT, FLAG_BINARY_KEY);
+    words[at + RECORD_HASH] = this.keys.encodeSystemKey();
+    words[at + RECORD_KEY] = 0;
+    return record;
   }
 
   /** A writer that has seen nothing yet. */
@@ -57,18 +76,28 @@ export class OrderedAgent {
   /** Puts the key of a record that is not there; false if there is no room. */
   insert(record: PoolAddress): boolean {
     if (!this.ordered.insert(record)) return false;
-    const { slotAt, hash } = this.#placeOf(record);
-    if (this.table.insert(slotAt, hash, record)) return true;
+    if (this.insertPair(record)) return true;
     this.ordered.remove(record);
     return false;
   }
 
+  /** Adds the pair of a record to the hash index; false if there is no room. */
+  insertPair(record: PoolAddress): boolean {
+    const { slotAt, hash } = this.#placeOf(record);
+    return this.table.insert(slotAt, hash, record);
+  }
+
   /** Removes the key of a record that is there. */
   remove(record: PoolAddress): void {
+    this.removePair(record);
+    this.ordered.remove(record);
+  }
+
+  /** Removes the pair of a record from the hash index. */
+  removePair(record: PoolAddress): void {
     const { slotAt, hash } = this.#placeOf(record);
     if (!this.table.findAddress(slotAt, hash, record)) throw new Error("no such key");
     this.table.remove(slotAt);
-    this.ordered.remove(record);
   }
 
   #placeOf(record: PoolAddress): { readonly slotAt: number; readonly hash: number } {

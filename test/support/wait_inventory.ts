@@ -506,6 +506,33 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "A change of the ordered index, or a search in it, is repeated only if another writer " +
+      "has published a page meanwhile, which is its progress, or if it has itself done what one " +
+      "that has died had left",
+    places: {
+      "key_resolver.ts KeyResolver.#find": 1,
+      "ordered_writer.ts OrderedWriter.insert": 1,
+      "ordered_writer.ts OrderedWriter.remove": 1,
+      "page_space.ts PageSpace.#takePair": 1,
+      "range_cursor.ts RangeCursor.#loadLeaf": 1,
+      "tree_structure.ts TreeStructure.#addChild": 1,
+      "tree_structure.ts TreeStructure.#readLow": 1,
+      "tree_structure.ts TreeStructure.#removeFromParent": 1,
+      "tree_structure.ts TreeStructure.prune": 1,
+      "tree_structure.ts TreeStructure.takeOut": 1,
+      "tree_walk.ts TreeWalk.find": 1,
+    },
+  },
+  {
+    ends: "The levels of the ordered index are finite, and so are the keys and pages of a level",
+    places: {
+      "range_cursor.ts RangeCursor.next": 1,
+      "tree_loader.ts TreeLoader.finish": 1,
+      "tree_structure.ts TreeStructure.addToParent": 1,
+      "tree_walk.ts TreeWalk.#search": 1,
+    },
+  },
+  {
     ends: "As many numbers as there are: fewer KNs have one than there are",
     places: {
       "node_factory.ts NodeFactory.#takeId": 1,
@@ -555,6 +582,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "s3_fifo_cache.ts S3FifoCache.place": 1,
       "shared_structures.ts SharedStructures.close": 1,
       "slot_copy.ts SlotCopy.#copyChain": 1,
+      "key_bounds.ts boundsOfPrefix": 1,
+      "key_resolver.ts KeyResolver.#scan": 1,
+      "page_image.ts PageImage.placeOf": 1,
+      "page_space.ts PageSpace.#returnPairs": 1,
+      "page_space.ts PageSpace.reserve": 1,
+      "page_space.ts PageSpace.takeBlock": 1,
+      "page_view.ts PageView.lowerBound": 1,
+      "page_view.ts PageView.placeOf": 1,
+      "range_cursor.ts RangeCursor.#loadGroup": 1,
+      "range_cursor.ts endOfEntries": 1,
+      "tree_walk.ts TreeWalk.childFor": 1,
       "slot_table.ts SlotTable.#compact": 1,
       "slot_table.ts SlotTable.#copyIntoHoles": 1,
       "slot_table.ts SlotTable.#copyMoving": 1,

@@ -1,0 +1,151 @@
+/**
+ * Planted bugs in the ordered index.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const EDITOR = "lib/ordered/page_editor.ts";
+const IMAGE = "lib/ordered/page_image.ts";
+const SPACE = "lib/ordered/page_space.ts";
+const SPLIT = "lib/ordered/page_split.ts";
+const STRUCTURE = "lib/ordered/tree_structure.ts";
+const WALK = "lib/ordered/tree_walk.ts";
+const WRITER = "lib/ordered/ordered_writer.ts";
+const CURSOR = "lib/ordered/range_cursor.ts";
+const RESOLVER = "lib/ordered/key_resolver.ts";
+
+const KEYS = "test/property/ordered_keys.test.ts";
+const STEPS = "test/simulation/ordered_steps.test.ts";
+const DEATHS = "test/simulation/death_in_trees.test.ts";
+
+/** Bugs of the ordered index. */
+export const ORDERED_BUGS: readonly PlantedBug[] = [
+  {
+    name: "keys that are about to come are not looked for when a page is built anew",
+    breaks: "a key that exists has an entry",
+    file: RESOLVER,
+    edits: [["if (withAnnounced) this.#scanAnnounced(hash);", ""]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "a block is filled again that a hazard word names",
+    breaks: "no change is lost",
+    file: SPACE,
+    edits: [["if (hazards.includes(block)) retired[kept++] = block; else", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "the generation of a block stays as it was when it is filled again",
+    breaks: "I6",
+    file: SPACE,
+    edits: [["Atomics.add(region, at, 1);", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "the page word is not looked at again after a hazard word was set",
+    breaks: "no change is lost",
+    file: EDITOR,
+    edits: [["if (memory.loadPage(page) !== word) return false; view.show", "view.show"]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "the page word is not looked at again after the generation was loaded",
+    breaks: "I6",
+    file: "lib/ordered/page_view.ts",
+    edits: [["if (memory.loadPage(page) !== word) return false; this.show", "this.show"]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a frozen page goes before its neighbour has taken over",
+    breaks: "the leaves divide all keys among them",
+    file: STRUCTURE,
+    edits: [["if (view.compareHigh(low) === 0 && view.next === page) {", "if (page < 0) {"]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a page gets an entry without a look at it after its parent was held",
+    breaks: "no entry leads to a page that is gone",
+    file: STRUCTURE,
+    edits: [["if (before < 0 || !this.#isStill(page, separator, level - 1)) continue;", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "an entry is removed that another key of the same hash needs",
+    breaks: "a key that exists has an entry",
+    file: WRITER,
+    edits: [["|| this.#isNeeded(key, view)) return;", ") return;"]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "a scan yields keys of an entry that belong to another page",
+    breaks: "a scan sees no key twice",
+    file: CURSOR,
+    edits: [[
+      "if (!isOfEntry || this.#from.isAbove(key) || this.#to.isBelow(key)) continue;",
+      "if (!isOfEntry) continue;",
+    ]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "entries stay as they are when a shorter prefix makes their slices the same",
+    breaks: "the order of entries",
+    file: IMAGE,
+    edits: [["if (this.level === 0) this.#sortTies();", ""]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "a page is divided between keys that slices do not tell apart",
+    breaks: "the leaves divide all keys among them",
+    file: SPLIT,
+    edits: [["if (isLeaf && image.isTied(index - 1, index)) return false;", ""]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "a search does not compare a key with the low fence",
+    breaks: "a search is not led astray",
+    file: WALK,
+    edits: [["if (side === Side.AT ? below < 0 : below <= 0) return false;", ""]],
+    caughtBy: [STEPS],
+  },
+  {
+    name: "a page that has lost all entries while it was divided is left out",
+    breaks: "the leaves divide all keys among them",
+    file: EDITOR,
+    edits: [[
+      "if (division === Division.WHOLE)",
+      "if (division === Division.WHOLE || right.count === 0)",
+    ]],
+    caughtBy: [DEATHS],
+  },
+  {
+    name: "no writer gives birth to a page whose writer has died",
+    breaks: "others go on",
+    file: EDITOR,
+    edits: [["if (this.isCurrent(view)) memory.swapPage(page, word, word & ~DORMANT);", ""]],
+    caughtBy: [DEATHS],
+  },
+  {
+    name: "keys that a slice does not tell apart are not sorted",
+    breaks: "the order of keys",
+    file: CURSOR,
+    edits: [["if (this.#groupCount < 2) return;", "return;"]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "leaves that are empty stay",
+    breaks: "a queue takes no more pages than it needs",
+    file: WRITER,
+    edits: [["if (edit === Edit.DONE && view.count === 1) this.#structure.prune(page);", ""]],
+    caughtBy: [STEPS],
+    inTest: "queue",
+  },
+  {
+    name: "inner pages with one child stay",
+    breaks: "a queue takes no more pages than it needs",
+    file: STRUCTURE,
+    edits: [["if (thinParent !== NO_PAGE) this.prune(thinParent);", ""]],
+    caughtBy: [STEPS],
+    inTest: "queue",
+  },
+];

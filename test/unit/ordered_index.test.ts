@@ -1,0 +1,171 @@
+/**
+ * The ordered index where it is full, worn out, or held by the dead.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { PoolAddress } from "../../lib/core/brands.ts";
+import { boundsOfPrefix, intersectBounds } from "../../lib/ordered/key_bounds.ts";
+import { isOrdered } from "../../lib/ordered/ordered_index.ts";
+import {
+  BLOCK_BYTES,
+  BLOCK_GENERATION,
+  GENERATION_MAX,
+  TABLE_FREE_COUNT,
+  TABLE_LOCK,
+} from "../../lib/ordered/page_layout.ts";
+import { PageSpace } from "../../lib/ordered/page_space.ts";
+import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
+import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
+import { orderedFigures } from "../../lib/ordered/tree_figures.ts";
+import { repairOrderedIndex } from "../../lib/ordered/tree_repair.ts";
+import { OrderedFixture, scan } from "../support/ordered_fixture.ts";
+import { bytesOfText, sorted } from "../support/ordered_keys.ts";
+import { PoolFixture } from "../support/pool_fixture.ts";
+import { seeded } from "../support/random.ts";
+
+const SIZES = { segmentCount: 128, segmentBytes: 16_384 };
+const PAGE_BYTES = BLOCK_BYTES + 4;
+
+test("a pool is ordered or not, and says so", () => {
+  assert.not(isOrdered(new PoolFixture().pool));
+  assert.equal(orderedFigures(new PoolFixture().pool), { sharedBytes: 0, allocated: 0, free: 0 });
+  const { pool } = OrderedFixture.make(SIZES);
+  assert.ok(isOrdered(pool));
+  assert.ok(pool.sharedBytes > orderedFigures(pool).sharedBytes);
+});
+
+test(
+  "a key for which there is no page is refused before anything changes",
+  seeded((random) => {
+    const fixture = OrderedFixture.make(SIZES, { entriesMax: 4, pageCount: 140 });
+    const agent = fixture.writer(0);
+    const records = new Map<string, PoolAddress>();
+    const keyOf = () => `key:${random.below(1e9)}`;
+    let refused: PoolAddress | undefined;
+    while (refused === undefined) {
+      const key = keyOf();
+      if (records.has(key)) continue;
+      const record = fixture.record(bytesOfText(key));
+      if (agent.insert(record)) records.set(key, record);
+      else refused = record;
+    }
+    assert.ok(records.size > 100, `${records.size} keys`);
+    const cursor = new RangeCursor(fixture.pool);
+    const look = () => {
+      assert.equal(checkOrderedIndex(fixture.pool).problems, []);
+      assert.equal(scan(cursor, {}), sorted(records.keys()));
+    };
+    look();
+    assert.not(agent.insert(refused));
+    look();
+    // Removing needs no room; what it frees is enough for others.
+    for (const key of sorted(records.keys()).slice(20)) {
+      agent.remove(records.get(key)!);
+      records.delete(key);
+    }
+    look();
+    assert.ok(agent.insert(refused));
+  }),
+);
+
+test("keys that come and go for ever take the pages that were there", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 5, pageCount: 2048 });
+  const agent = fixture.writer(0);
+  const window: PoolAddress[] = [];
+  const records = Array.from({ length: 900 }, (_, i) => {
+    return fixture.record(`job:${String(i).padStart(9, "0")}`);
+  });
+  let allocated = 0;
+  for (let i = 0; i < 9000; i++) {
+    const record = records[i % records.length]!;
+    assert.ok(agent.insert(record));
+    window.push(record);
+    if (window.length > 60) agent.remove(window.shift()!);
+    if (i === 2000) allocated = orderedFigures(fixture.pool).allocated;
+  }
+  const { leaves, keys, problems } = checkOrderedIndex(fixture.pool);
+  assert.equal(problems, []);
+  assert.is(keys, 60);
+  assert.ok(leaves <= 30, `${leaves} leaves`);
+  assert.is(orderedFigures(fixture.pool).allocated, allocated);
+});
+
+test("a block is not used any more when its generations are used up", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  const space = PageSpace.of(agent.pool);
+  const { memory } = space;
+  assert.ok(agent.insert(fixture.record("first")));
+  const worn = memory.loadPage(1);
+  memory.regionOf(worn)[memory.wordOf(worn) + BLOCK_GENERATION] = GENERATION_MAX;
+  for (let i = 0; i < 300; i++) {
+    const record = fixture.record(`key ${i}`);
+    assert.ok(agent.insert(record));
+    agent.remove(record);
+    assert.is.not(memory.loadPage(1), worn);
+  }
+  assert.is(memory.loadGeneration(worn), GENERATION_MAX);
+});
+
+test("the lock of the free pages is taken from the dead, and from no one else", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(3);
+  const records = Array.from({ length: 400 }, (_, i) => fixture.record(`key ${i}`));
+  for (const record of records) assert.ok(agent.insert(record));
+  for (const record of records) agent.remove(record);
+  agent.ordered.returnPages();
+  const { table } = PageSpace.of(fixture.pool).memory;
+  const free = table[TABLE_FREE_COUNT]!;
+  assert.ok(free > 100, `${free} pages`);
+  assert.is(orderedFigures(fixture.pool).free, free * PAGE_BYTES);
+  table[TABLE_LOCK] = 3 + 1;
+  table[TABLE_FREE_COUNT] = 7;
+  repairOrderedIndex(fixture.pool, 2);
+  assert.is(table[TABLE_LOCK], 3 + 1);
+  for (let i = 0; i < 2; i++) {
+    repairOrderedIndex(fixture.pool, 3);
+    assert.is(table[TABLE_LOCK], 0);
+    assert.is(table[TABLE_FREE_COUNT], free);
+  }
+  // Nothing to do where there is no tree.
+  repairOrderedIndex(new PoolFixture().pool, 3);
+});
+
+test("writers go on while the lock of the free pages is held", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const { table } = PageSpace.of(fixture.pool).memory;
+  const agent = fixture.writer(0);
+  table[TABLE_LOCK] = 9;
+  for (let i = 0; i < 200; i++) {
+    const record = fixture.record(`key ${i}`);
+    assert.ok(agent.insert(record));
+    agent.remove(record);
+  }
+  assert.is(table[TABLE_LOCK], 9);
+});
+
+test("a prefix is a range, and ranges have one in common", () => {
+  const bytes = (...values: number[]) => Uint8Array.from(values);
+  assert.equal(boundsOfPrefix(bytes(1, 2)), { lower: bytes(1, 2), upper: bytes(1, 3) });
+  assert.equal(boundsOfPrefix(bytes(1, 255, 255)), {
+    lower: bytes(1, 255, 255),
+    upper: bytes(2),
+  });
+  assert.equal(boundsOfPrefix(bytes(255)), { lower: bytes(255) });
+  assert.equal(
+    intersectBounds(
+      { lower: bytes(5), lowerInclusive: false, upper: bytes(9), upperInclusive: true },
+      { lower: bytes(5), upper: bytes(9) },
+    ),
+    {
+      lower: bytes(5),
+      lowerInclusive: false,
+      upper: bytes(9),
+      upperInclusive: undefined,
+    },
+  );
+});
+
+test.run();
