@@ -150,6 +150,26 @@ test("the value is that of the moment, and what is deleted ahead does not come",
   assert.ok(seen.slice(1).every(([, value]) => value === "new"));
 });
 
+test("several at once, and some that are left early, do not disturb each other", async (store) => {
+  await fill(store);
+  const expected = sortedWords();
+  const pairs: [Key, Key][] = [];
+  for (const one of store.keysSync()) {
+    for (const other of store.keysSync({ reverse: true })) {
+      pairs.push([one, other]);
+      if (other === one) break;
+    }
+  }
+  const keys = expected.map(([key]) => key);
+  const wanted = keys.flatMap((one, i) =>
+    keys.toReversed().slice(0, keys.length - i)
+      .map((other): [Key, Key] => [one, other])
+  );
+  assert.equal(pairs, wanted);
+  const lists = await Promise.all([store.keys(), store.keys({ reverse: true })].map(listOf));
+  assert.equal(lists, [keys, keys.toReversed()]);
+});
+
 test("a signal ends it, an error of decoding can be passed over", async (store) => {
   await store.putMany(Array.from({ length: 100 }, (_, i) => [`key ${100 + i}`, i]));
   const controller = new AbortController();
