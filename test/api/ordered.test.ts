@@ -17,6 +17,13 @@ import {
   type RangeOptions,
   type Store,
 } from "../../mod.ts";
+import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
+import { orderedFigures } from "../../lib/ordered/tree_figures.ts";
+import { keysOfSlots } from "../../lib/index/key_count.ts";
+import { AGENT_HOST } from "../../lib/pool/control_layout.ts";
+import { whilePaused } from "../../lib/pool/gate.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { checkHandle } from "../../lib/store/handle.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { checkRange, compareKeys, listOf } from "../support/range_model.ts";
 import { SETUPS, storeSuite } from "../support/store_suite.ts";
@@ -293,6 +300,33 @@ single("a cache stays in order while it drops what it has no room for", async ()
     }
   }
   assert.ok(store.stats().evicted > 1000);
+  const pool = Pool.attach(checkHandle(store.share()).pool);
+  const { entries, problems } = whilePaused(pool, AGENT_HOST, () => checkOrderedIndex(pool));
+  assert.equal(problems, []);
+  assert.ok(entries <= keysOfSlots(pool), `${entries} entries for ${keysOfSlots(pool)} keys`);
+  await store.close();
+});
+
+single("threads that come and go leave no memory of the order behind", async () => {
+  const store = await open<number>({ capacity: "16MiB", ordered: true });
+  const pool = Pool.attach(checkHandle(store.share()).pool);
+  const bytes = () => {
+    const { allocated, free } = orderedFigures(pool);
+    return allocated - free;
+  };
+  for (let i = 0; i < 100; i++) store.putSync(`key ${i}`, i);
+  const before = bytes();
+  for (let i = 0; i < 20; i++) {
+    const other = await attach(store.share());
+    other.putSync(`other ${i}`, i);
+    await other.close();
+    await store.scale(1 + i % 2);
+  }
+  const { entries, problems } = checkOrderedIndex(pool);
+  assert.equal(problems, []);
+  assert.is(entries, 120);
+  // What one thread keeps is some 30 KiB.
+  assert.ok(bytes() - before < 100_000, `${bytes() - before} bytes more`);
   await store.close();
 });
 

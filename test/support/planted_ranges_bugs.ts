@@ -157,4 +157,23 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     caughtBy: [API],
     inTest: "several at once",
   },
+  {
+    name: "a thread that leaves takes along what it has kept for its next changes",
+    breaks: "the memory of the order",
+    file: "lib/index/slot_table.ts",
+    edits: [["this.#order?.returnPages();", ""]],
+    caughtBy: [API],
+    inTest: "come and go",
+  },
+  {
+    name: "cleaners drop keys without the order being told",
+    breaks: "the memory of the order",
+    file: "lib/dpm/shared_cleaners.ts",
+    edits: [[
+      "const table = liveTable(pool, new",
+      "const table = liveTable({ ...pool, handle: {} }, new",
+    ]],
+    caughtBy: [API],
+    inTest: "cache stays",
+  },
 ];
