@@ -55,6 +55,8 @@ export interface NodeConnectorOptions {
 export class NodeConnector {
   readonly #options: NodeConnectorOptions;
   readonly #connections: (NodeConnection | undefined)[] = [];
+  /** What executes requests in the KNs' places. */
+  readonly #helpers: (KvsNode | undefined)[] = [];
   #epoch = -1;
 
   /** Makes a connector that has not looked at the directory yet. */
@@ -75,7 +77,7 @@ export class NodeConnector {
       const isActive = nodeStateOf(pool, agent) === NodeState.ACTIVE;
       const connection = this.#connections[agent];
       if (connection !== undefined && (connection.nodeId !== nodeId || !isActive)) {
-        this.#connections[agent] = undefined;
+        this.#connections[agent] = this.#helpers[agent] = undefined;
         gone.push(connection);
       }
       if (isActive && this.#connections[agent] === undefined) this.#connect(client, agent, nodeId);
@@ -86,6 +88,9 @@ export class NodeConnector {
 
   /** Lets go of all rings: nothing is in flight, or nothing will be answered any more. */
   close(): void {
+    // What this thread keeps, it keeps for all of them.
+    this.#helpers.some((helper) => helper?.leave());
+    this.#helpers.length = 0;
     for (const connection of this.#connections) connection?.producer.setConnected(0);
     this.#connections.length = 0;
   }
@@ -93,7 +98,7 @@ export class NodeConnector {
   #connect(client: Client, agent: number, nodeId: NodeId): void {
     const { pool, ringOf, onHandOver } = this.#options;
     const ring = ringOf(agent);
-    const helper = this.#makeHelper(agent, nodeId, ring);
+    const helper = this.#helpers[agent] = this.#makeHelper(agent, nodeId, ring);
     const execute = (publish: () => void) =>
       helper === undefined ? 0 : this.#help(helper, agent, publish);
     const connection = new NodeConnection(nodeId, pool.agentAt(agent), ring, execute);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { describe, InvalidKeyError } from "./errors.ts";
 import { halfSipHash13 } from "./half_sip_hash.ts";
@@ -47,6 +48,8 @@ export class KeyEncoder {
   hash = 0;
 
   readonly #bytes: Uint8Array;
+  /** The same, by which text is decoded much faster than by a TextDecoder. */
+  readonly #buffer: Buffer;
   readonly #key0: number;
   readonly #key1: number;
   readonly #types: number;
@@ -59,6 +62,7 @@ export class KeyEncoder {
   constructor(key0: number, key1: number, types: number = KEY_TYPE_NUMBERS.mixed) {
     this.#types = types;
     this.#bytes = new Uint8Array(this.words.buffer);
+    this.#buffer = Buffer.from(this.words.buffer as ArrayBuffer);
     this.#key0 = key0 | 0;
     this.#key1 = key1 | 0;
   }
@@ -114,6 +118,17 @@ export class KeyEncoder {
   /** A stored key as the application writes it. */
   keyOf(stored: StoredKey): Key {
     return keyOf(stored);
+  }
+
+  /** The key that it holds, as the application writes it. */
+  get key(): Key {
+    return this.keyFrom(0);
+  }
+
+  /** What is behind so many bytes of the key that it holds. */
+  protected keyFrom(byte: number): Key {
+    if (this.isBinary) return this.#bytes.slice(byte, this.byteLength);
+    return this.#buffer.toString("utf8", byte, this.byteLength);
   }
 
   /** The error for a key that is empty or too long. */

@@ -185,6 +185,7 @@ function clean(pool: Pool, opened: Log | undefined): number {
   }
   gate.enterAfterPause();
   cleaner.abandon();
+  table.giveBack();
   log.publish();
   // The next task goes on with the open segment.
   log.suspend();
@@ -232,6 +233,7 @@ function compact(pool: Pool, opened: Log | undefined): number {
     }
     gate.enterAfterPause();
     cleaner.abandon();
+    table.giveBack();
     log.publish();
     log.suspend();
     gate.leave();
@@ -262,6 +264,7 @@ function merge(pool: Pool, agent: number): number {
     if (Atomics.load(pool.control, GATE_PAUSED) === 0) break;
     waitWhilePaused(pool, PAUSE_WAIT_MS_MAX);
   }
+  merger.end();
   return merger.mergedCount;
 }
 

@@ -68,6 +68,8 @@ export interface KeyOrder {
   insert(record: PoolAddress): boolean;
   /** Takes the key of a record out, which is still readable. Nothing changes if it is not there. */
   remove(record: PoolAddress): void;
+  /** Gives back the memory that this thread has kept for its next changes. */
+  returnPages(): void;
 }
 
 /**
@@ -239,6 +241,14 @@ export class SlotTable {
         bucket = region[at + BUCKET_OVERFLOW] as BucketId;
       }
     }
+  }
+
+  /**
+   * Gives back what this thread keeps for its next changes, and which nobody would have otherwise
+   * when it makes none any more; for its agent, in a step.
+   */
+  giveBack(): void {
+    this.#order?.returnPages();
   }
 
   /**

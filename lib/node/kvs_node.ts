@@ -22,6 +22,7 @@ import { BATCH_REQUESTS_MAX, GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { SharedCleaners } from "../dpm/shared_cleaners.ts";
 import { IndexSpace } from "../index/index_space.ts";
+import type { SlotTable } from "../index/slot_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
@@ -99,6 +100,7 @@ export class KvsNode {
   readonly #counters: AgentCounters;
   readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
+  readonly #table: SlotTable;
   /** Steps in a row that another executor has kept this one from. */
   #lockedOutCount = 0;
   #isStalled = false;
@@ -122,7 +124,7 @@ export class KvsNode {
     this.#isHelper = executor !== Executor.OWN_THREAD;
     const segments = new SegmentTable(pool);
     const budget = this.#budget = new SpaceBudget(pool, segments);
-    const table = liveTable(pool, new IndexSpace(pool, agent));
+    const table = this.#table = liveTable(pool, new IndexSpace(pool, agent));
     const log = this.#log = new LogWriter(pool, segments, agent, { file });
     const slots = new SlotWriter(pool, table, segments, clock);
     const counters = this.#counters = new AgentCounters(pool, agent);
@@ -237,7 +239,19 @@ export class KvsNode {
    * more.
    */
   close(): void {
-    if (this.#step.close()) this.#step.leave();
+    if (this.#step.close(() => this.#table.giveBack())) this.#step.leave();
+  }
+
+  /**
+   * Ends this thread's part in the KN, which others go on to execute for.
+   *
+   * @returns false when another thread executes for it just now
+   */
+  leave(): boolean {
+    if (!this.#step.begin()) return false;
+    this.#table.giveBack();
+    this.#step.end();
+    return true;
   }
 
   #beginStep(): boolean {

@@ -25,6 +25,9 @@ import { AGENT_ANNOUNCED, agentWord, TABLE_ACTIVE, TABLE_ACTIVE_WORDS } from "./
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
 
+/** Entries that are touched at one time, at most. */
+export const TOUCHED_MAX = 16;
+
 /** A key that was found. */
 export class FoundKey extends KeyBuffer {
   hash = 0;
@@ -51,6 +54,7 @@ export class KeyResolver {
   readonly #pool: Pool;
   readonly #memory: OrderedMemory;
   readonly #fence = new Int32Array(1);
+  readonly #touched = new Int32Array(TOUCHED_MAX);
 
   /** Looks into the hash index of a pool. */
   constructor(pool: Pool, memory: OrderedMemory) {
@@ -61,6 +65,40 @@ export class KeyResolver {
   /** Finds the keys of a hash that are in the hash index at one moment; returns how many. */
   find(hash: number): number {
     return this.#find(hash, false);
+  }
+
+  /**
+   * Touches what {@linkcode find} will read for the hashes of some entries: first all their buckets,
+   * then all their records. So the processor waits for many of them at one time.
+   *
+   * @param hashes words of which every so many-th, from an index on, is a hash
+   * @returns a number that means nothing, so that no compiler leaves it out
+   */
+  touch(hashes: Int32Array, from: number, stride: number, count: number): number {
+    const pool = this.#pool;
+    const { control } = pool;
+    let seen = 0;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[from + i * stride];
+      const slotAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
+      const bucket = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
+      this.#touched[i] = bucket;
+      if (bucket !== NO_BUCKET) seen ^= bucketRegion(pool, bucket)[bucketWord(bucket)];
+    }
+    for (let i = 0; i < count; i++) {
+      const bucket = this.#touched[i] as BucketId;
+      if (bucket === NO_BUCKET) continue;
+      const hash = hashes[from + i * stride];
+      const region = bucketRegion(pool, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        if (region[word] !== hash) continue;
+        const address = region[word + 1] as PoolAddress;
+        seen ^= pool.wordsOf(address)[pool.wordAt(address) + RECORD_KEY];
+        break;
+      }
+    }
+    return seen;
   }
 
   /** Finds those, and the keys that are about to come. */

@@ -16,7 +16,7 @@ import { KEY_BYTES_MAX } from "../core/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
 import { compareKeys, compareWithPrefix, KeyBuffer, keySlice, wordsOfBytes } from "./key_order.ts";
-import { FoundKey, KeyResolver } from "./key_resolver.ts";
+import { FoundKey, KeyResolver, TOUCHED_MAX } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
   ENTRY_HIGH,
@@ -57,6 +57,11 @@ export class RangeCursor {
   #groupCount = 0;
   #groupNext = 0;
   #isReverse = false;
+  /** Entries that have been touched end there; how many keys are still wanted. */
+  #touchedEnd = 0;
+  #wanted = 0;
+  /** What has been touched, which means nothing. */
+  touched = 0;
   #isAtEnd = true;
 
   /** Scans a pool that is ordered. */
@@ -67,8 +72,13 @@ export class RangeCursor {
     this.key = new KeyEncoder(...pool.hashKey);
   }
 
-  /** Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one. */
-  seek(bounds: KeyBounds, isReverse: boolean): void {
+  /**
+   * Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one.
+   *
+   * @param wanted about how many keys will be gone to, so that no more is looked up ahead
+   */
+  seek(bounds: KeyBounds, isReverse: boolean, wanted = Infinity): void {
+    this.#wanted = wanted;
     const { lower, lowerInclusive = true, upper, upperInclusive = false } = bounds;
     this.#lower.setBytes(lower ?? FIRST, lower === undefined || lowerInclusive);
     this.#upper.setBytes(upper ?? FIRST, upperInclusive);
@@ -144,7 +154,7 @@ export class RangeCursor {
     // Until then the bounds stay as they are: they are needed for another try.
     if (!view.isIntact) return false;
     this.#count = count;
-    this.#next = 0;
+    this.#next = this.#touchedEnd = 0;
     this.#isAtEnd = !hasEdge ||
       (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;
@@ -157,12 +167,22 @@ export class RangeCursor {
   #loadGroup(): void {
     this.#groupCount = this.#groupNext = 0;
     const first = this.#next;
+    if (first >= this.#touchedEnd) this.#touch(first);
     do this.#resolve(this.#next++); while (
       this.#next < this.#count && this.#isTied(first, this.#next)
     );
     if (this.#groupCount < 2) return;
     const group = this.#group.slice(0, this.#groupCount).sort(compareTexts);
     for (let i = 0; i < group.length; i++) this.#group[i] = group[i]!;
+  }
+
+  #touch(first: number): void {
+    const count = Math.min(TOUCHED_MAX, this.#count - first, Math.max(1, this.#wanted));
+    this.#wanted -= count;
+    this.#touchedEnd = first + count;
+    const stride = this.#isReverse ? -ENTRY_WORDS : ENTRY_WORDS;
+    const from = this.#entryAt(first) + ENTRY_VALUE;
+    this.touched ^= this.#resolver.touch(this.#entries, from, stride, count);
   }
 
   #resolve(index: number): void {

@@ -128,10 +128,10 @@ export class OrderedWalk implements KeyWalk {
   readonly #cursors: Cursors;
 
   /** Goes through the keys of a range. */
-  constructor(cursors: Cursors, { from, to, isReverse }: KeyRange) {
+  constructor(cursors: Cursors, { from, to, isReverse, limit }: KeyRange) {
     this.#cursors = cursors;
     this.#cursor = cursors.take();
-    this.#cursor.seek({ lower: from, upper: to }, isReverse);
+    this.#cursor.seek({ lower: from, upper: to }, isReverse, limit);
   }
 
   step(): boolean {
@@ -139,9 +139,8 @@ export class OrderedWalk implements KeyWalk {
   }
 
   take(encoder: KeyEncoder): Key {
-    const { key } = this.#cursor;
-    encoder.copy(key);
-    return encoder.keyOf(key);
+    encoder.copy(this.#cursor.key);
+    return encoder.key;
   }
 
   end(): void {

@@ -52,6 +52,10 @@ export class PrefixedKeyEncoder extends KeyEncoder {
     return super.keyOf({ bytes: bytes.subarray(this.#prefixLength), isBinary });
   }
 
+  override get key(): Key {
+    return this.keyFrom(this.#prefixLength);
+  }
+
   protected override lengthError(key: Key): InvalidKeyError {
     const length = this.#prefixLength;
     return new InvalidKeyError(

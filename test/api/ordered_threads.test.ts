@@ -18,8 +18,8 @@ const MORTAL_KN = new URL(`../support/workers/mortal_kn.${EXTENSION}`, import.me
 
 const STAYING_COUNT = 400;
 const COMING_COUNT = 1200;
-const ROUNDS = 25;
-const FAILURES = 8;
+const ROUNDS = 12;
+const FAILURES = 4;
 const FAULT_ACCESSES_MAX = 600;
 
 const SMALL: OpenOptions<number> = {

@@ -12,7 +12,7 @@ import { checkRange, compareKeys, hardKeys, randomRange, select } from "../suppo
 import { temporaryPath } from "../support/temporary.ts";
 
 const KEY_COUNT = 150;
-const STEPS = 30;
+const STEPS = 15;
 const CHANGES_PER_STEP = 25;
 const KEY_BYTES_MAX = 2048;
 

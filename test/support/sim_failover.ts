@@ -151,6 +151,8 @@ export interface FailoverOptions {
   readonly isFar?: boolean;
   /** Whether the pool would drop records if it were full: deletes of keys that are not there are logged. @default false */
   readonly evicts?: boolean;
+  /** Whether the pool knows the order of its keys. @default by the process's seed */
+  readonly isOrdered?: boolean;
   /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
   readonly ringBytes: number;
 }
@@ -196,7 +198,7 @@ export class SimFailover {
     this.#options = options;
     const geometry = geometryOf(options.segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
     const pool = this.pool = Pool.create(geometry, HASH_KEY);
-    orderSome(pool, SEED);
+    orderSome(pool, SEED, options.isOrdered);
     const clock = () => this.#nowMs;
     this.#log = options.isLogged
       ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)

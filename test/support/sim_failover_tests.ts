@@ -93,6 +93,17 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
   test.run();
 }
 
+/** The same in pools that know the order of their keys, whatever the seed. */
+export function runOrderedFailovers(): void {
+  const scenarios = [false, true].map((isLogged) => {
+    const { name, options, ...rest } = scenariosOf(isLogged, false)[0]!;
+    const isOrdered = true;
+    return { name: `${name}, logged: ${isLogged}`, options: { ...options, isOrdered }, ...rest };
+  });
+  defineFailovers(scenarios, true);
+  test.run();
+}
+
 /** The same for KNs that hold cells. */
 export function runCellFailovers(isLogged: boolean): void {
   defineFailovers([cellScenario(isLogged)], true);

@@ -7,8 +7,8 @@ import { addOrderedIndex } from "../../lib/ordered/ordered_index.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 
 /** Gives an empty pool an order of its keys, or not. */
-export function orderSome(pool: Pool, seed: number): void {
-  if (isOrderedBy(seed)) addOrderedIndex(pool);
+export function orderSome(pool: Pool, seed: number, isOrdered = isOrderedBy(seed)): void {
+  if (isOrdered) addOrderedIndex(pool);
 }
 
 /** Whether the pool of a seed has one; what else is decided by a seed does not depend on it. */

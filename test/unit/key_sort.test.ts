@@ -51,6 +51,13 @@ test(
 );
 
 test(
+  "keys that differ in their lengths only",
+  seeded((random) => {
+    checkSorted(random, Array.from({ length: 100 }, (_, i) => new Uint8Array(i + 1)));
+  }),
+);
+
+test(
   "random keys, few and many",
   seeded((random) => {
     for (const count of [1, 2, 3, 13, 100, 3000]) {

@@ -167,10 +167,21 @@ export class LogMerger {
     for (let i = 0; i < ENTER_POLLS_MAX; i++) {
       if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) continue;
       while (this.hasWork && this.#merge(MERGE_STEP_RECORDS) > 0);
+      this.#table.giveBack();
       leaveExecutor(this.#control, this.#executorAt, this.#executor);
       break;
     }
     return !this.hasWork;
+  }
+
+  /** Ends this thread's part in the merger, if no other thread executes for it just now. */
+  end(): void {
+    if (!enterExecutor(this.#control, this.#executorAt, this.#executor)) return;
+    if (this.#gate.enter()) {
+      this.#table.giveBack();
+      this.#gate.leave();
+    }
+    leaveExecutor(this.#control, this.#executorAt, this.#executor);
   }
 
   #merge(countMax: number): number {

@@ -27,6 +27,7 @@ import { LogMerger } from "../log/log_merger.ts";
 import { mergeLogs } from "../log/merged_pause.ts";
 import { IndexSpace } from "../../index/index_space.ts";
 import { liveTable } from "../../agent/live_table.ts";
+import type { SlotTable } from "../../index/slot_table.ts";
 import { LogWriter } from "../../log/log_writer.ts";
 import { UnmergedLog } from "../log/unmerged_log.ts";
 import type { Checkpointer } from "../../persistence/checkpointer.ts";
@@ -106,6 +107,7 @@ export class FarNode {
   readonly #farBudget: FarBudget;
   readonly #log: LogWriter;
   readonly #staged: StagedValues;
+  readonly #table: SlotTable;
   readonly #unmerged: UnmergedLog;
   readonly #cells: CellGroup;
   readonly #commit: MergedCommit;
@@ -135,7 +137,7 @@ export class FarNode {
     const budget = this.#budget = new SpaceBudget(pool, segments);
     const segmentWait = new SegmentWait(segments, budget, file, options.checkpointer);
     this.#segmentWait = segmentWait;
-    const table = liveTable(pool, new IndexSpace(pool, agent, reservedBuckets(pool)));
+    const table = this.#table = liveTable(pool, new IndexSpace(pool, agent, reservedBuckets(pool)));
     const slots = new SlotWriter(pool, table, segments, clock);
     const counters = this.#counters = new AgentCounters(pool, agent);
     const log = this.#log = new LogWriter(pool, segments, agent, { file, isMerged: true });
@@ -255,7 +257,11 @@ export class FarNode {
    * merged.
    */
   close(): void {
-    if (!this.#step.close(() => void this.#staged.takeBack())) return;
+    const lastWork = () => {
+      this.#staged.takeBack();
+      this.#table.giveBack();
+    };
+    if (!this.#step.close(lastWork)) return;
     this.#farBudget.noteLogged(Infinity);
     this.#step.leave();
   }
