@@ -47,6 +47,7 @@ export {
   type HoldsNumbers,
   type HoldsValues,
 } from "./lib/store/derived_operations.ts";
+export { WatchOperations } from "./lib/store/watch_operations.ts";
 export { ReadOperations } from "./lib/store/read_operations.ts";
 export {
   type PathOf,
@@ -74,6 +75,8 @@ export type {
   ReadOptions,
   TouchOptions,
 } from "./lib/store/method_options.ts";
+export type { WatchedEntries } from "./lib/store/key_watch.ts";
+export type { KeyChange } from "./lib/store/prefix_watch.ts";
 export type { WatchOptions } from "./lib/store/watch_options.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { open, type Store } from "../../mod.ts";
+import { type Entry, open, type Store } from "../../mod.ts";
 import { describeEnvironment, type Environment } from "../environment.ts";
 import { type LatencyFigures, LatencyRecorder } from "../measure/latency_recorder.ts";
 import { median } from "../measure/statistics.ts";
@@ -144,7 +144,7 @@ async function measure(
 }
 
 async function takeAll(
-  watch: ReturnType<Store<number>["watch"]>,
+  watch: AsyncIterable<(Entry<number> | undefined)[]>,
   receiver: Receiver,
 ): Promise<void> {
   for await (const [entry] of watch) if (entry !== undefined) receiver.take(entry.value);

@@ -77,6 +77,14 @@ export const CLIENT_COUNT_MAX = 64;
 export const WATCH_PLACE_COUNT = 32;
 /** Most keys of one watch: each delivery is an array as long as that. */
 export const WATCH_KEYS_MAX = 1024;
+/** Most prefixes that one thread watches at one time: each change is compared with all of them. */
+export const WATCHED_PREFIXES_MAX = 16;
+/** Bytes of a prefix that changes are compared with before the watcher is told. */
+export const COMPARED_PREFIX_BYTES_MAX = 32;
+/** Bytes of the ring in which a thread is told what changes: 1,000 keys of 40 bytes. */
+export const CHANGE_RING_BYTES = 64 * 1024;
+/** Most changes that wait for one watch of a prefix, beside those in the ring. */
+export const WAITING_CHANGES_MAX = 4096;
 /** Most watches of one thread at one time: a few MiB of what each has to remember. */
 export const WATCHES_MAX = 4096;
 

@@ -37,7 +37,8 @@ import {
 } from "../pool/control_layout.ts";
 import { REGION_BUCKETS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { markKey } from "../watch/watch_marks.ts";
+import { ChangeKind } from "../watch/change_ring.ts";
+import { tellChange } from "../watch/watch_marks.ts";
 import {
   BUCKET_OVERFLOW,
   BUCKET_PAIRS,
@@ -155,7 +156,8 @@ export class SlotTable {
   /** Points the pair found last at another record. Publishes that record. */
   swing(from: PoolAddress, to: PoolAddress): void {
     this.move(from, to);
-    markKey(this.#pool, this.#foundRegion[this.#foundAt - 1]);
+    const hash = this.#foundRegion[this.#foundAt - 1];
+    tellChange(this.#pool, this.#space.agent, hash, to, ChangeKind.PUT);
   }
 
   /** The same for a record that says the same at another place. */
@@ -182,7 +184,8 @@ export class SlotTable {
     this.#control[this.#keysAddedAt] -= 1;
     // From here on no table leads to the key.
     this.#order?.remove(record);
-    markKey(this.#pool, this.#foundRegion[this.#foundAt - 1]);
+    const hash = this.#foundRegion[this.#foundAt - 1];
+    tellChange(this.#pool, this.#space.agent, hash, record, ChangeKind.DELETE);
   }
 
   /**
@@ -211,7 +214,7 @@ export class SlotTable {
       return false;
     }
     control[this.#keysAddedAt] += 1;
-    markKey(this.#pool, hash);
+    tellChange(this.#pool, this.#space.agent, hash, address, ChangeKind.PUT);
     return true;
   }
 

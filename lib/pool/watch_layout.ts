@@ -11,6 +11,11 @@
  *                         DIRTY    128 words, a bit for each slot: like PENDING
  *                         MARKS   4096 words, a bit for each part of a slot: like PENDING
  *                         WANTED  4096 words, likewise: stored by the watcher, loaded by agents
+ *                 line    RING LOCK, LOST   swapped by agents; LOST taken by the watcher
+ *                 line    RING TAIL         stored by the agent that has the lock
+ *                 line    RING HEAD         stored by the watcher
+ *                         PREFIXES  a count, then length and first bytes of each: by the watcher
+ *                         RING    changes of keys with those prefixes: see watch/change_ring.ts
  * ```
  *
  * Agents set bits of MARKS under the lock of the slot, then of DIRTY, then PENDING. The buffer grows
@@ -19,7 +24,14 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { SLOT_COUNT, SLOT_SHIFT, WATCH_PLACE_COUNT } from "../core/limits.ts";
+import {
+  CHANGE_RING_BYTES,
+  COMPARED_PREFIX_BYTES_MAX,
+  SLOT_COUNT,
+  SLOT_SHIFT,
+  WATCH_PLACE_COUNT,
+  WATCHED_PREFIXES_MAX,
+} from "../core/limits.ts";
 import { LINE_WORDS } from "./lines.ts";
 
 /** A random number in the names of the bells, so that no two stores have the same; 0: none yet. */
@@ -44,11 +56,36 @@ export const PLACE_DIRTY_WORDS = SLOT_COUNT / 32;
 export const PLACE_MARKS = PLACE_DIRTY + PLACE_DIRTY_WORDS;
 /** The parts that are watched. */
 export const PLACE_WANTED = PLACE_MARKS + SLOT_COUNT;
-const PLACE_WORDS = PLACE_WANTED + SLOT_COUNT;
+/** 0, or 1 + the agent that appends to the ring. */
+export const PLACE_RING_LOCK = PLACE_WANTED + SLOT_COUNT;
+/** 1 if changes may be missing in the ring. */
+export const PLACE_LOST = PLACE_RING_LOCK + 1;
+/** Where the next change goes, and the next one is that the watcher has not taken; wrap at 2^32. */
+export const PLACE_RING_TAIL = PLACE_RING_LOCK + LINE_WORDS;
+export const PLACE_RING_HEAD = PLACE_RING_LOCK + 2 * LINE_WORDS;
+/** Prefixes up to the last one in use. */
+export const PLACE_PREFIX_COUNT = PLACE_RING_LOCK + 3 * LINE_WORDS;
+/** PREFIX: its length in bytes, or -1 if it is none, and its first bytes. */
+const PREFIXES = PLACE_PREFIX_COUNT + LINE_WORDS;
+export const PREFIX_LENGTH = 0;
+export const PREFIX_BYTES = 1;
+const PREFIX_WORDS = 1 + COMPARED_PREFIX_BYTES_MAX / 4;
+export const PLACE_RING: number = roundToLine(PREFIXES + WATCHED_PREFIXES_MAX * PREFIX_WORDS);
+export const RING_WORDS: number = CHANGE_RING_BYTES / 4;
+const PLACE_WORDS = PLACE_RING + RING_WORDS;
+
+function roundToLine(word: number): number {
+  return Math.ceil(word / LINE_WORDS) * LINE_WORDS;
+}
 
 /** Index of a place's words. */
 export function placeAt(place: number): number {
   return PLACES + place * PLACE_WORDS;
+}
+
+/** Index of a prefix among the words of its place. */
+export function prefixAt(prefix: number): number {
+  return PREFIXES + prefix * PREFIX_WORDS;
 }
 
 /** Bytes of the buffer up to the end of a place; with -1, of what is before all places. */
@@ -73,4 +110,5 @@ export function partOf(hash: number): number {
 }
 
 assert(PLACE_DIRTY % LINE_WORDS === 0 && PLACE_WORDS % LINE_WORDS === 0, "places start lines");
+assert(Math.log2(RING_WORDS) % 1 === 0, "positions in a ring wrap");
 assert(WATCH_PLACE_COUNT <= 32, "a slot's word has a bit for each place");

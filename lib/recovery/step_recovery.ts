@@ -85,7 +85,7 @@ import { LogRecovery } from "./log_recovery.ts";
 import { hashOfCell } from "../routing/cells.ts";
 import { holderOf, unlockForDead } from "../routing/ownership.ts";
 import { Bells } from "../watch/bells.ts";
-import { markSlot } from "../watch/watch_marks.ts";
+import { endRingsOf, markSlot } from "../watch/watch_marks.ts";
 
 /** What is tidied up. */
 export interface StepRecoveryOptions {
@@ -201,6 +201,7 @@ export class StepRecovery {
     Atomics.store(this.#control, this.#agentAt + AGENT_VICTIM, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_GATE_STATE, 0);
     Atomics.store(this.#control, this.#agentAt + AGENT_EXECUTOR, Executor.LEFT);
+    endRingsOf(this.#pool, this.#options.agent);
     // It may have been about to wake some of them.
     Bells.of(this.#pool).ringAll();
     return { completed, miscounted };

@@ -19,10 +19,17 @@ import type { StoreLifetime } from "./lifetime.ts";
 import type { KeysOptions, RangeOptions } from "./method_options.ts";
 import { joinKeys, PrefixedKeyEncoder, toBytes } from "./prefixed_keys.ts";
 import type { StoreReads } from "./reads.ts";
+import { PrefixWatch } from "./prefix_watch.ts";
 import { SingleFlight } from "./single_flight.ts";
 import type { OperationParts } from "./store_parts.ts";
 import { SyncBatches } from "./sync_batches.ts";
-import { assertWatchOptions, watchedKeysOf, type WatchOptions } from "./watch_options.ts";
+import {
+  assertWatchOptions,
+  watchedKeysOf,
+  watchedPrefixOf,
+  type WatchFilter,
+  type WatchOptions,
+} from "./watch_options.ts";
 import { StoreWrites } from "./writes.ts";
 
 /** Keys that are deleted together when a namespace is cleared. */
@@ -137,12 +144,20 @@ export class KeyAccess<V> {
     return reads;
   }
 
-  /** Watches some keys. */
-  watch(keys: Iterable<Key>, options: WatchOptions = {}): KeyWatch<V> {
+  /** Watches some keys, or those with a prefix. */
+  watch(
+    keys: Iterable<Key> | WatchFilter,
+    options: WatchOptions = {},
+  ): KeyWatch<V> | PrefixWatch {
     this.#lifetime.assertOpen();
     assertWatchOptions(options);
-    const { hub, key } = this.#parts;
-    return new KeyWatch(hub, this.reads, key, watchedKeysOf(keys), options);
+    const { hub, key, makeKey } = this.#parts;
+    const own = this.#prefix === undefined ? new Uint8Array(0) : toBytes(this.#prefix);
+    const prefix = watchedPrefixOf(keys, own);
+    if (prefix === undefined) {
+      return new KeyWatch(hub, this.reads, key, watchedKeysOf(keys as Iterable<Key>), options);
+    }
+    return new PrefixWatch(hub, makeKey(), prefix, own.length + 1, options);
   }
 
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */

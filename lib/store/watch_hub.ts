@@ -5,7 +5,7 @@
  * @module
  */
 import { TooManyWatchersError } from "../core/errors.ts";
-import { WATCH_PLACE_COUNT, WATCHES_MAX } from "../core/limits.ts";
+import { WATCH_PLACE_COUNT, WATCHED_PREFIXES_MAX, WATCHES_MAX } from "../core/limits.ts";
 import { monotonicMs, runMicrotask, runNextTurn, startTimer, type Timer } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -17,6 +17,7 @@ import {
   StoreState,
 } from "../routing/client_registry.ts";
 import { Bells } from "../watch/bells.ts";
+import type { TakenChange } from "../watch/change_ring.ts";
 import { WatchPlace } from "../watch/watch_place.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 
@@ -32,8 +33,14 @@ const ASLEEP_MS_MAX = 1000;
 export interface HubWatch {
   /** The parts of its keys, each once. */
   readonly parts: Iterable<number>;
+  /** What the keys begin with that it watches beside those. */
+  readonly prefix?: Uint8Array;
   /** Something in a part may have changed. */
   note(part: number): void;
+  /** A key with its prefix has changed. */
+  noteChange(change: TakenChange): void;
+  /** Changes of keys with its prefix may be missing. */
+  noteLost(): void;
   /** Ends the watch because the store cannot go on. */
   fail(error: unknown): void;
   /** Whether its consumer waits, and has nothing to take. */
@@ -47,6 +54,8 @@ export class WatchHub {
   readonly #lifetime: StoreLifetime;
   readonly #watches = new Set<HubWatch>();
   readonly #byPart = new Map<number, Set<HubWatch>>();
+  /** The watches of prefixes, and their numbers at the place. */
+  readonly #prefixes = new Map<HubWatch, number>();
   #place: WatchPlace | undefined;
   #unlisten: (() => void) | undefined;
   /** When something was noted last, or the first consumer began to wait. */
@@ -75,6 +84,7 @@ export class WatchHub {
       );
     }
     const place = this.#place ??= this.#claim();
+    if (watch.prefix !== undefined) this.#addPrefix(place, watch, watch.prefix);
     this.#watches.add(watch);
     for (const part of watch.parts) {
       let watches = this.#byPart.get(part);
@@ -84,15 +94,37 @@ export class WatchHub {
     }
   }
 
+  #addPrefix(place: WatchPlace, watch: HubWatch, prefix: Uint8Array): void {
+    const number = place.wantPrefix(prefix);
+    if (number < 0) {
+      this.#releaseIfUnused();
+      throw new TooManyWatchersError(
+        `a thread may watch at most ${WATCHED_PREFIXES_MAX} prefixes at one time, and does so`,
+      );
+    }
+    // What was told before is for the others.
+    this.#takeChanges(place);
+    this.#prefixes.set(watch, number);
+  }
+
   /** Ends a watch, if it was begun. */
   remove(watch: HubWatch): void {
     if (!this.#watches.delete(watch)) return;
+    const prefix = this.#prefixes.get(watch);
+    if (prefix !== undefined) {
+      this.#prefixes.delete(watch);
+      this.#place!.unwantPrefix(prefix);
+    }
     for (const part of watch.parts) {
       this.#place!.unwant(part);
       const watches = this.#byPart.get(part)!;
       watches.delete(watch);
       if (watches.size === 0) this.#byPart.delete(part);
     }
+    this.#releaseIfUnused();
+  }
+
+  #releaseIfUnused(): void {
     if (this.#watches.size > 0) return;
     this.#asleep?.stop();
     this.#asleep = undefined;
@@ -104,7 +136,23 @@ export class WatchHub {
   /** Tells watches what has changed. Throws when the store cannot be used any more. */
   look(): void {
     this.#lifetime.assertOpen();
-    this.#place?.take(this.#note);
+    this.#take();
+  }
+
+  #take(): void {
+    const place = this.#place;
+    if (place === undefined || !place.take(this.#note)) return;
+    if (this.#prefixes.size > 0) this.#takeChanges(place);
+  }
+
+  #takeChanges(place: WatchPlace): void {
+    const isLost = place.takeChanges((change) => {
+      this.#sinceMs = monotonicMs();
+      for (const watch of this.#prefixes.keys()) {
+        if (startsWith(change.bytes, watch.prefix!)) watch.noteChange(change);
+      }
+    });
+    if (isLost) { for (const watch of this.#prefixes.keys()) watch.noteLost(); }
   }
 
   /** Waits for a watch whose consumer has begun to wait. */
@@ -152,7 +200,7 @@ export class WatchHub {
   readonly #turn = (): void => {
     this.#isLooking = false;
     this.end();
-    this.#place?.take(this.#note);
+    this.#take();
     if (this.#place === undefined || !this.#hasWaiting()) return;
     const isAwake = monotonicMs() - this.#sinceMs < AWAKE_MS;
     if (!isAwake && this.#place.trySleep()) {
@@ -185,4 +233,10 @@ export class WatchHub {
     this.#place!.wake();
     this.#turn();
   };
+}
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  if (bytes.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
+  return true;
 }

@@ -7,6 +7,7 @@ import type { Key } from "../core/key_encoder.ts";
 import { DerivedOperations } from "./derived_operations.ts";
 import type { KeyAccess } from "./key_access.ts";
 import type { WatchedEntries } from "./key_watch.ts";
+import type { KeyChange } from "./prefix_watch.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /**
@@ -55,7 +56,43 @@ export abstract class WatchOperations<V, K extends Key = string> extends Derived
    * }
    * ```
    */
-  watch(keys: Iterable<K>, options?: WatchOptions): AsyncIterableIterator<WatchedEntries<V>> {
-    return this.#access.watch(keys, options);
+  watch(keys: Iterable<K>, options?: WatchOptions): AsyncIterableIterator<WatchedEntries<V>>;
+  /**
+   * Iterates over the changes of all keys that begin with a prefix, one by one: the key, its version,
+   * and whether it was put or is gone. Those of one key are in their order. What is told is durable
+   * and visible; that a key has expired is told when it is removed, within a second or so.
+   *
+   * The first item is of the kind `"resync"`: what is there already is not told. Another one comes
+   * when changes may be missing, as the consumer was slower than the changes for too long (a
+   * thousand of them wait, beside 64 KiB of those that it has not begun to take), or a KN has failed
+   * that may not have told all. Where the keys themselves matter they are to be read then; a change
+   * that comes after it may be of before, which its version shows.
+   *
+   * @param filter the prefix, of which a thread may watch 16 at one time; empty for all keys
+   * @throws {InvalidArgumentError} when the prefix or an option is none
+   * @throws {TooManyWatchersError} in the iteration, when there are as many as may be
+   * @throws {StoreClosedError} in the iteration, when the store is closed
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<string>({ capacity: "64MiB" });
+   * setTimeout(() => store.put("chat:1:17", "hello"), 10);
+   * for await (const change of store.watch({ prefix: "chat:1:" }, { keepAlive: true })) {
+   *   if (change.kind === "resync") continue; // read the keys, if it matters what was there before
+   *   console.log(change.kind, change.key); // put chat:1:17
+   *   break;
+   * }
+   * ```
+   */
+  watch(filter: { prefix: K }, options?: WatchOptions): AsyncIterableIterator<KeyChange<K>>;
+  watch(
+    what: Iterable<K> | { prefix: K },
+    options?: WatchOptions,
+  ): AsyncIterableIterator<WatchedEntries<V>> | AsyncIterableIterator<KeyChange<K>> {
+    return this.#access.watch(what, options) as
+      | AsyncIterableIterator<WatchedEntries<V>>
+      | AsyncIterableIterator<KeyChange<K>>;
   }
 }

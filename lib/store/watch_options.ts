@@ -8,6 +8,7 @@ import type { Key } from "../core/key_encoder.ts";
 import { WATCH_KEYS_MAX } from "../core/limits.ts";
 import { type AbortOptions, assertSignal } from "./abort.ts";
 import { ownKeys } from "./arguments.ts";
+import { rangeOf } from "./key_range.ts";
 import { assertOptions } from "./option_names.ts";
 
 /** Options of a watch. */
@@ -24,6 +25,24 @@ export function assertWatchOptions(options: WatchOptions | undefined): void {
   const keepAlive: unknown = options.keepAlive;
   if (keepAlive === undefined || typeof keepAlive === "boolean") return;
   throw new InvalidArgumentError(`keepAlive must be a boolean, got ${describe(keepAlive)}`);
+}
+
+/** What a watch of many keys is of. */
+export interface WatchFilter {
+  /** What the keys begin with; empty for all keys. */
+  prefix: Key;
+}
+
+/**
+ * The prefix of a watch, that of its namespace included, if it is one of that kind.
+ *
+ * @param namespace prefix of the namespace; empty for a store
+ */
+export function watchedPrefixOf(filter: unknown, namespace: Uint8Array): Uint8Array | undefined {
+  const isFilter = typeof filter === "object" && filter !== null && !(Symbol.iterator in filter);
+  if (!isFilter) return undefined;
+  assertOptions(filter, ["prefix"]);
+  return rangeOf(filter as WatchFilter, namespace, true).prefix.slice();
 }
 
 /** The keys of a watch, which its caller cannot change. */

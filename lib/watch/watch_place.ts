@@ -9,7 +9,12 @@
  * @module
  */
 import type { Slot } from "../core/brands.ts";
-import { SLOT_COUNT, WATCH_PLACE_COUNT } from "../core/limits.ts";
+import {
+  COMPARED_PREFIX_BYTES_MAX,
+  SLOT_COUNT,
+  WATCH_PLACE_COUNT,
+  WATCHED_PREFIXES_MAX,
+} from "../core/limits.ts";
 import { SLOT_WATCHERS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
@@ -18,12 +23,17 @@ import {
   PLACE_MARKS,
   PLACE_OWNER,
   PLACE_PENDING,
+  PLACE_PREFIX_COUNT,
   PLACE_SLEEPING,
   PLACE_WANTED,
   placeAt,
+  PREFIX_BYTES,
+  PREFIX_LENGTH,
+  prefixAt,
   WATCH_CHANNEL,
 } from "../pool/watch_layout.ts";
 import { placesWithMemory } from "./bells.ts";
+import { takeChanges, type TakenChange } from "./change_ring.ts";
 
 /** Parts of a slot. */
 const PARTS_LOG2 = 5;
@@ -37,6 +47,8 @@ export class WatchPlace {
   readonly #at: number;
   /** How many keys are watched in each part that is. */
   readonly #counts = new Map<number, number>();
+  /** Which of the prefixes are used. */
+  readonly #prefixes: boolean[] = new Array(WATCHED_PREFIXES_MAX).fill(false);
 
   private constructor(pool: Pool, place: number) {
     this.place = place;
@@ -86,13 +98,54 @@ export class WatchPlace {
     const wantedAt = this.#at + PLACE_WANTED + slot;
     const bit = bitOf(part);
     if ((Atomics.and(this.#words, wantedAt, ~bit) & ~bit) !== 0) return;
+    if (this.#prefixes.includes(true)) return;
     Atomics.and(this.#pool.control, this.#watchersAt(slot), ~(1 << this.place));
   }
 
-  /** Takes all marks; calls `visit` with each part that has one. */
-  take(visit: (part: number) => void): void {
+  /**
+   * Watches the keys with one more prefix, in every slot.
+   *
+   * @returns its number; -1 if there are as many as there may be
+   */
+  wantPrefix(prefix: Uint8Array): number {
+    const number = this.#prefixes.indexOf(false);
+    if (number < 0) return number;
+    this.#prefixes[number] = true;
     const words = this.#words;
-    if (Atomics.load(words, this.#at + PLACE_PENDING) === 0) return;
+    const at = this.#at + prefixAt(number);
+    const bytes = new Uint8Array(COMPARED_PREFIX_BYTES_MAX);
+    bytes.set(prefix.subarray(0, COMPARED_PREFIX_BYTES_MAX));
+    words.set(new Int32Array(bytes.buffer), at + PREFIX_BYTES);
+    // Publishes the bytes.
+    Atomics.store(words, at + PREFIX_LENGTH, prefix.length);
+    this.#countPrefixes();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      Atomics.or(this.#pool.control, this.#watchersAt(slot as Slot), 1 << this.place);
+    }
+    return number;
+  }
+
+  /** Watches one prefix less. */
+  unwantPrefix(number: number): void {
+    this.#prefixes[number] = false;
+    Atomics.store(this.#words, this.#at + prefixAt(number) + PREFIX_LENGTH, -1);
+    this.#countPrefixes();
+    if (this.#prefixes.includes(true)) return;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#words[this.#at + PLACE_WANTED + slot] !== 0) continue;
+      Atomics.and(this.#pool.control, this.#watchersAt(slot as Slot), ~(1 << this.place));
+    }
+  }
+
+  /** Takes the changes of keys with the prefixes; returns whether others may be missing. */
+  takeChanges(visit: (change: TakenChange) => void): boolean {
+    return takeChanges(this.#words, this.#at, visit);
+  }
+
+  /** Takes all marks; calls `visit` with each part that has one. False if there is nothing at all. */
+  take(visit: (part: number) => void): boolean {
+    const words = this.#words;
+    if (Atomics.load(words, this.#at + PLACE_PENDING) === 0) return false;
     Atomics.store(words, this.#at + PLACE_PENDING, 0);
     const dirtyAt = this.#at + PLACE_DIRTY;
     for (let i = 0; i < PLACE_DIRTY_WORDS; i++) {
@@ -103,6 +156,7 @@ export class WatchPlace {
         this.#takeSlot(32 * i + slot, visit);
       }
     }
+    return true;
   }
 
   /**
@@ -134,6 +188,11 @@ export class WatchPlace {
     }
   }
 
+  #countPrefixes(): void {
+    const count = this.#prefixes.lastIndexOf(true) + 1;
+    Atomics.store(this.#words, this.#at + PLACE_PREFIX_COUNT, count);
+  }
+
   #watchersAt(slot: Slot): number {
     return this.#pool.slotAt(slot) + SLOT_WATCHERS;
   }
@@ -150,6 +209,7 @@ export function releasePlacesOf(pool: Pool, owner: number): void {
       Atomics.and(pool.control, pool.slotAt(slot as Slot) + SLOT_WATCHERS, ~(1 << place));
       Atomics.store(words, at + PLACE_WANTED + slot, 0);
     }
+    Atomics.store(words, at + PLACE_PREFIX_COUNT, 0);
     // Last: until then no other thread takes the place.
     Atomics.store(words, at + PLACE_OWNER, 0);
   }

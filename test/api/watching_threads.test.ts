@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Slot } from "../../lib/core/brands.ts";
-import { SLOT_COUNT, WATCH_PLACE_COUNT } from "../../lib/core/limits.ts";
+import { SLOT_COUNT, WATCH_PLACE_COUNT, WATCHES_MAX } from "../../lib/core/limits.ts";
 import { SLOT_WATCHERS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { checkHandle } from "../../lib/store/handle.ts";
@@ -26,6 +26,7 @@ import type { WatchingOrder, WatchingReport } from "../support/workers/watching_
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const WATCHER = new URL(`../support/workers/watching_client.${EXTENSION}`, import.meta.url);
 const MORTAL_KN = new URL(`../support/workers/mortal_kn.${EXTENSION}`, import.meta.url);
+const KEEP_ALIVE = { keepAlive: true };
 const SMALL: OpenOptions<number> = { capacity: "1MiB", segmentBytes: "16KiB" };
 
 /** A thread that watches. */
@@ -105,7 +106,7 @@ test("a thread that ends, or its watch, costs nothing any more", async () => {
     await store.delete("a");
   }
   assert.is(lost.length, 1, "the M-node has taken the place of the thread that has ended at once");
-  const watch = store.watch(["a"], { keepAlive: true });
+  const watch = store.watch(["a"], KEEP_ALIVE);
   await watch.next();
   assert.is(watchedSlotCount(store), 1);
   await watch.return!();
@@ -124,6 +125,7 @@ test("no state is lost when KNs fail in the middle of a step, and slots move", a
   const keys = Array.from({ length: 50 }, (_, i) => `key ${i}`);
   const watched = new WatchedItems(store.watch(keys));
   const thread = new WatchingThread({ handle: store.share(), keys });
+  const told = new WatchedItems(store.watch({ prefix: "key 1" }));
   let recovered = 0;
   store.addEventListener("noderecovered", () => recovered += 1);
   let value = 0;
@@ -139,6 +141,12 @@ test("no state is lost when KNs fail in the middle of a step, and slots move", a
   }
   await watched.until((entries) => entries.every((entry) => entry?.value === value));
   await thread.sees(value);
+  // What was not told of the last changes was said to be missing.
+  const last = await store.getEntry("key 1");
+  await until(() =>
+    told.last!.kind === "resync" ||
+    told.items.some((change) => "key" in change && change.version === last!.version)
+  );
   for (const item of watched.items.slice(1)) assert.ok(item.some((entry) => entry !== undefined));
   await store.close();
   await thread.ended;
@@ -178,7 +186,7 @@ test("more threads than there are places are refused, and one that ends makes ro
   const store = await open<number>({ ...SMALL, clients: WATCH_PLACE_COUNT + 2 });
   const others = [];
   for (let i = 0; i < WATCH_PLACE_COUNT; i++) others.push(await attach<number>(store.share()));
-  const watches = others.map((other) => other.watch(["a"], { keepAlive: true }));
+  const watches = others.map((other) => other.watch(["a"], KEEP_ALIVE));
   for (const watch of watches) await watch.next();
   assertRefusal(await store.watch(["a"]).next().catch((error) => error), {
     type: TooManyWatchersError,
@@ -186,12 +194,33 @@ test("more threads than there are places are refused, and one that ends makes ro
     says: /at most 32 threads/,
   }, "a thread more");
   await watches[7]!.return!();
-  const late = store.watch(["a"], { keepAlive: true });
+  const late = store.watch(["a"], KEEP_ALIVE);
   await late.next();
   const nexts = [...watches.filter((_, i) => i !== 7), late].map((watch) => watch.next());
   await store.put("a", 5);
   for (const next of nexts) assert.is((await next).value[0].value, 5);
   for (const other of others) await other.close();
+  await store.close();
+});
+
+test("more watches of one thread than may be are refused", async () => {
+  const store = await open<number>(SMALL);
+  const watches = Array.from({ length: WATCHES_MAX }, () => store.watch(["a"], KEEP_ALIVE));
+  for (const watch of watches) await watch.next();
+  assertRefusal(
+    await store.watch(["a"]).next().catch((error) => error),
+    {
+      type: TooManyWatchersError,
+      code: "DINOMO_TOO_MANY_WATCHERS",
+      says: /at most 4096 watches/,
+    },
+    "a watch more",
+  );
+  const nexts = watches.map((watch) => watch.next());
+  await store.put("a", 1);
+  for (const next of nexts) assert.is((await next).value[0].value, 1);
+  for (const watch of watches) await watch.return!();
+  assert.is(watchedSlotCount(store), 0);
   await store.close();
 });
 

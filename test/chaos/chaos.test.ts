@@ -50,6 +50,7 @@ test("KNs and clients die and stall under load", async () => {
   assert.ok(tally.nodeFaults >= 3, `${tally.nodeFaults} faults of KNs`);
   assert.ok(tally.operations >= 500, `${tally.operations} operations`);
   assert.ok(tally.scales > 0, "KNs came and went");
+  assert.ok(tally.watched > 10, `${tally.watched} items were delivered to watchers`);
 });
 
 test("far KNs and clients die and stall under load", async () => {

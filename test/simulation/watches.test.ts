@@ -16,13 +16,14 @@ import { SlotWriter } from "../../lib/agent/slot_writer.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { Bells } from "../../lib/watch/bells.ts";
-import { markSlot } from "../../lib/watch/watch_marks.ts";
+import { endRingsOf, markSlot } from "../../lib/watch/watch_marks.ts";
 import { releasePlacesOf } from "../../lib/watch/watch_place.ts";
 import { hashIn, PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { Random } from "../support/random.ts";
 import { dieAt } from "../support/sim_death.ts";
 import { interruptAt } from "../support/sim_duel.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
+import { SimMirror } from "../support/sim_mirror.ts";
 import { SimWatcher, type WatchedKey } from "../support/sim_watcher.ts";
 
 const SEED_COUNT = 9;
@@ -30,8 +31,8 @@ const SEED_COUNT = 9;
 /** So many operations that end before the access in question say that none is as long. */
 const MISSES_MAX = 8;
 
-/** Moments before and after a look at WANTED, MARKS, DIRTY, PENDING and SLEEPING, of a mark that is set. */
-const ACCESSES_OF_MARK = 2 * 5;
+/** Moments before and after a look at WANTED, MARKS, DIRTY, PENDING, SLEEPING and PREFIX COUNT, of a mark that is set. */
+const ACCESSES_OF_MARK = 2 * 6;
 
 /** Two keys in one part, one in another part of the slot, and one in another slot. */
 const KEYS: readonly WatchedKey[] = [
@@ -41,6 +42,8 @@ const KEYS: readonly WatchedKey[] = [
   { text: "d", hash: hashIn(78, 5) },
 ];
 const SLOTS = [77, 78] as Slot[];
+/** The one that dies. */
+const AGENT = 0;
 
 /** A party that changes keys, with a view of the pool of its own, as a thread has. */
 class Changer {
@@ -49,9 +52,9 @@ class Changer {
   readonly #slots: SlotWriter;
   readonly #keys: KeyEncoder;
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, agent = AGENT) {
     this.#pool = pool;
-    this.table = new SlotTable(pool, new IndexSpace(pool, 0));
+    this.table = new SlotTable(pool, new IndexSpace(pool, agent));
     this.#slots = new SlotWriter(pool, this.table, new SegmentTable(pool), () => 0);
     this.#keys = new KeyEncoder(...pool.hashKey);
   }
@@ -90,6 +93,13 @@ class World {
     return new SimWatcher(this.pools, KEYS);
   }
 
+  /** One who watches the prefix of all keys. */
+  mirror(): SimMirror {
+    const mirror = new SimMirror(this.pools, KEYS);
+    mirror.begin();
+    return mirror;
+  }
+
   /** A change of one of some keys, ready to be made. */
   change(keys: readonly WatchedKey[] = KEYS, changer = this.#changer): () => void {
     const key = this.random.pick(keys);
@@ -115,15 +125,17 @@ class World {
    * What the M-node does about a changer that has died while it had the slots locked. What that one
    * was about to do when it left its step is not done.
    */
-  recover(): void {
+  recover(mirror?: SimMirror): void {
     const [, , pool] = this.pools;
     const successor = Pool.attach(pool!.handle);
     this.watcher.hear(successor);
+    mirror?.hear(successor);
     this.#changer = new Changer(successor);
     for (const slot of SLOTS) {
       this.#changer.table.repair(pool!.slotAt(slot));
       markSlot(pool!, slot);
     }
+    endRingsOf(pool!, AGENT);
     Bells.of(pool!).ringAll();
   }
 }
@@ -255,6 +267,43 @@ testSeeds("a change that is not ended, at any access", (world) => {
     failing(at, () => watcher.check());
   }
   assert.ok(deaths > 5, `${deaths} deaths`);
+});
+
+testSeeds("changes of a prefix are told in their order, at any access of the watcher", (world) => {
+  const mirror = world.mirror();
+  everywhere(() => {
+    world.change()();
+    return [() => mirror.look(), world.change(), () => mirror.check(true)];
+  });
+  everywhere(() => [world.change(), () => mirror.look(), () => mirror.check(true)]);
+  everywhere(() => [world.change(), () => mirror.sleep(), () => mirror.check(true)]);
+  everywhere(() => [() => mirror.sleep(), world.change(), () => mirror.check(true)]);
+});
+
+testSeeds("changes of a prefix by two parties at one time", (world) => {
+  const mirror = world.mirror();
+  const other = new Changer(world.pools[2]!, 1);
+  everywhere(() => {
+    const here = world.change(KEYS.slice(0, 3));
+    return [here, world.change([KEYS[3]!], other), () => mirror.check(false)];
+  });
+});
+
+testSeeds("changes of a prefix that may be missing are said to be", (world) => {
+  const mirror = world.mirror();
+  let resyncs = 0;
+  for (let at = 0, misses = 0; misses < MISSES_MAX; at++) {
+    world.change()();
+    mirror.check(true);
+    if (world.random.next() < 0.8) mirror.sleep();
+    if (dieAt(at, world.change())) {
+      world.recover(mirror);
+      resyncs -= mirror.resyncCount;
+      failing(at, () => mirror.check(false));
+      resyncs += mirror.resyncCount;
+    } else misses += 1;
+  }
+  assert.ok(resyncs > 5, `${resyncs} resyncs`);
 });
 
 test("a watcher that has died costs nothing any more, and its place can be taken", () => {

@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const STEPS = "test/simulation/watches.test.ts";
 const FAILOVERS = "test/simulation/failovers_watched.test.ts";
 const MARKS = "lib/watch/watch_marks.ts";
+const RING = "lib/watch/change_ring.ts";
 const PLACE = "lib/watch/watch_place.ts";
 const RECOVERY = "lib/recovery/step_recovery.ts";
 
@@ -19,7 +20,7 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     file: "lib/index/slot_table.ts",
     edits: [[
       "Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);",
-      "markKey(this.#pool, this.#foundRegion[this.#foundAt - 1]); " +
+      "tellChange(this.#pool, this.#space.agent, this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE); " +
       "Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS); if (slotAt > 0) return;",
     ]],
     caughtBy: [STEPS],
@@ -73,7 +74,7 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     file: MARKS,
     edits: [[
       "if (Atomics.load(words, sleepingAt) === 0) return;",
-      "if (slot >= 0) return;",
+      "if (place >= 0) return;",
     ]],
     caughtBy: [STEPS],
     inTest: "goes to sleep",
@@ -112,6 +113,29 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     inTest: "is woken",
   },
   {
+    name: "two agents append to a ring at one time",
+    breaks: "I13",
+    file: RING,
+    edits: [["if (!lockRing(watch, at, agent)) {", "if (agent < 0) {"]],
+    caughtBy: [STEPS],
+    inTest: "by two parties",
+  },
+  {
+    name: "a ring that is full is written over",
+    breaks: "I13",
+    file: RING,
+    edits: [["if (usedWords + length > RING_WORDS)", "if (usedWords < 0)"]],
+    caughtBy: ["test/unit/change_ring.test.ts"],
+  },
+  {
+    name: "changes of a prefix that a KN may not have told when it died are not said to be missing",
+    breaks: "I13",
+    file: MARKS,
+    edits: [["sayLost(pool, words, place);", ""]],
+    caughtBy: [STEPS],
+    inTest: "may be missing",
+  },
+  {
     name: "only the first bell that a thread rings is heard",
     breaks: "I13",
     file: "lib/watch/bells.ts",
@@ -122,8 +146,8 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
   {
     name: "what has expired is not looked at when its time has come",
     breaks: "I13",
-    file: "lib/store/key_watch.ts",
-    edits: [["if (expiresAtMs !== Infinity) {", "if (expiresAtMs < 0) {"]],
+    file: "lib/store/watch.ts",
+    edits: [["if (changesAtMs !== Infinity) {", "if (changesAtMs < 0) {"]],
     caughtBy: ["test/unit/key_watch.test.ts"],
   },
   {

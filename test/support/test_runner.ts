@@ -133,6 +133,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/persistence/snapshot_under_load.test.ts", 1],
   ["test/api/attached.test.ts", 1],
   ["test/api/watching.test.ts", 2],
+  ["test/api/watching_prefixes.test.ts", 1],
   ["test/api/watching_threads.test.ts", 1],
   ["test/api/autoscaling.test.ts", 2],
   ["test/api/batches.test.ts", 2],

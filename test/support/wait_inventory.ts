@@ -174,9 +174,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "aborted, or the store fails, closes, or loses its host, which a watcher looks for once in " +
       "ASLEEP_MS_MAX. Reads: as above",
     places: {
-      "key_watch.ts KeyWatch.#next": 3,
-      "key_watch.ts KeyWatch.#read": 1,
-      "key_watch.ts KeyWatch.#wait": 1,
+      "key_watch.ts KeyWatch.take": 2,
+      "watch.ts Watch.#next": 3,
+      "watch.ts Watch.#wait": 1,
     },
   },
   {
@@ -610,6 +610,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "virtual_node_ring.ts successor": 1,
       "bells.ts Bells.#ringWanted": 1,
       "bells.ts placesWithMemory": 1,
+      "change_ring.ts takeChanges": 1,
+      "watch_marks.ts tellPrefixes": 1,
       "watch_marks.ts markHash": 1,
       "watch_marks.ts markSlot": 1,
       "watch_place.ts WatchPlace.#takeSlot": 1,

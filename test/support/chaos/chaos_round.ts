@@ -25,6 +25,7 @@ import { Random } from "../random.ts";
 import { ChaosClient } from "./chaos_client.ts";
 import { type ChaosSettings, drawSettings } from "./chaos_settings.ts";
 import type { ChaosTally } from "./chaos_tally.ts";
+import { ChaosWatcher } from "./chaos_watcher.ts";
 import { Crew } from "./crew.ts";
 import { Director } from "./director.ts";
 import { fill } from "./fillers.ts";
@@ -162,6 +163,7 @@ class ChaosRound {
       isFar: this.#options.placement === "far",
     });
     const host = this.#makeHost();
+    const watcher = new ChaosWatcher(store, this.#report);
     await fill(store, workload);
     const working = host.run().catch(this.#report);
     const { nodeFaultsMin = 0 } = this.#options;
@@ -170,7 +172,7 @@ class ChaosRound {
     await crew.stop();
     this.#isOver = true;
     await working;
-    await this.#check(host, director, crew);
+    await this.#check(host, director, crew, watcher);
     this.#noteRecoveries();
     if (this.#settings.isRoomy) this.#noteTimes([this.#slow, ...crew.slowLists]);
   }
@@ -204,7 +206,12 @@ class ChaosRound {
   }
 
   /** Looks at everything, in the order of how much it takes for granted. */
-  async #check(host: ChaosClient, director: Director, crew: Crew): Promise<void> {
+  async #check(
+    host: ChaosClient,
+    director: Director,
+    crew: Crew,
+    watcher: ChaosWatcher,
+  ): Promise<void> {
     const { tally } = this.#options;
     const store = this.#store;
     const pool = this.#pool;
@@ -212,6 +219,8 @@ class ChaosRound {
     await untilQuiet(store, pool, options.clients!);
     director.collect();
     await host.readAll();
+    await watcher.end();
+    tally.watched += watcher.items;
     const { evicts } = this.#settings.workload;
     const tapes = [this.#tape, ...crew.tapes];
     tally.operations += assertLinearizable(tapes, { evicts });

@@ -29,6 +29,8 @@ export class ChaosTally {
    */
   evicted = 0;
   keysMissed = 0;
+  /** Items that watchers of the shared keys have got. */
+  watched = 0;
   /** From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs that stalled. */
   readonly deathRecoveryMs: number[] = [];
   /** See {@linkcode deathRecoveryMs}. */
