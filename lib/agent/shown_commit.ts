@@ -93,10 +93,10 @@ export class ShownCommit {
     return Atomics.load(this.#control, this.#agentAt + AGENT_COMMIT_STATE);
   }
 
-  /** Says which records it has, complete and stamped, before its answer is prepared. */
+  /** Says which records it has, before new keys get their places in the order of the keys. */
   note(first: PoolAddress, end: PoolAddress): void {
     this.#control[this.#agentAt + AGENT_COMMIT_END] = end;
-    this.#control[this.#agentAt + AGENT_COMMIT_FIRST] = first;
+    Atomics.store(this.#control, this.#agentAt + AGENT_COMMIT_FIRST, first);
   }
 
   /** Makes it, from wherever it was left. */
@@ -156,7 +156,7 @@ export class ShownCommit {
     const isPut = metaKind(shown) === RecordKind.PUT;
     if (!isPut) this.#slots.removePending(slotAt, hash, address);
     Atomics.store(words, at + RECORD_META, shown);
-    this.#slots.countShown(slotAt, old, isPut ? shown : 0);
+    this.#slots.countShown(slotAt, hash, old, isPut ? shown : 0);
   }
 
   #slotAtOf(hash: number): number {

@@ -28,6 +28,7 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
+import { markKey } from "../watch/watch_marks.ts";
 
 /** Changes slots; one per executor. */
 export class SlotWriter implements RecordTarget {
@@ -135,7 +136,8 @@ export class SlotWriter implements RecordTarget {
       const isAdded = table.insertPrepared(slotAt, hash, address, count);
       assert(isAdded, "room was made for the keys of a commit");
     } else if (table.findAddress(slotAt, hash, old)) {
-      table.swing(old, address);
+      // Watchers are told when the commit has been made.
+      table.move(old, address);
       if (this.#ghosts !== undefined) table.foundCount = countWhenOverwritten(table.foundCount);
     } else {
       assert(table.findAddress(slotAt, hash, address), "only the lock holder changes its pairs");
@@ -148,11 +150,13 @@ export class SlotWriter implements RecordTarget {
   }
 
   /**
-   * Counts what a record of a commit has replaced as dead.
+   * Counts what a record of a commit has replaced as dead, and tells watchers of its key.
    *
    * @param meta of the record if it is a put, 0 for a delete
    */
-  countShown(slotAt: number, old: PoolAddress, meta: number): void {
+  countShown(slotAt: number, hash: number, old: PoolAddress, meta: number): void {
+    // A delete is told of by the table.
+    if (meta !== 0) markKey(this.pool, hash);
     if ((meta & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;
     if (old === NO_ADDRESS) return;
     this.#forgetExpiry(slotAt, old);

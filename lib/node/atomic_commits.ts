@@ -235,8 +235,13 @@ export class AtomicCommits {
    */
   #make(consumer: RequestConsumer, ring: Int32Array, at: number, mustSync: boolean): number {
     let status = this.#append(ring, at);
-    if (status === Status.OK && !this.#makeRoom()) status = Status.INDEX_FULL;
+    if (status === Status.OK) {
+      // From here on who builds a page of the order anew keeps the places of its keys.
+      if (this.#first !== NO_ADDRESS) this.#shown.note(this.#first, this.#endAddress);
+      if (!this.#makeRoom()) status = Status.INDEX_FULL;
+    }
     if (status !== Status.OK) {
+      this.#shown.end();
       if (this.#recordWords > 0) this.#options.log.cancel(this.#first, this.#recordWords);
       this.#first = NO_ADDRESS;
       return status;
@@ -283,15 +288,12 @@ export class AtomicCommits {
 
   /** Sees to it that the index has room for all new keys; false if there is none. */
   #makeRoom(): boolean {
+    const { table } = this.#options;
     let slotAt = 0;
     let hashes: number[] = [];
     let hasRoom = true;
-    const { table } = this.#options;
     const makeRoom = () => hasRoom &&= hashes.length === 0 || table.makeRoom(slotAt, hashes);
-    this.#forEachRecord((words, at) => {
-      if (words[at + RECORD_REPLACES] !== NO_ADDRESS) return;
-      if (metaKind(words[at + RECORD_META]) !== RecordKind.PUT) return;
-      const hash = words[at + RECORD_HASH];
+    this.#forEachNewKey((hash) => {
       const ownAt = this.#slotAtOf(hash);
       if (ownAt !== slotAt) {
         makeRoom();
@@ -300,14 +302,34 @@ export class AtomicCommits {
       }
       hashes.push(hash);
     });
-    return makeRoom();
+    return makeRoom() && this.#enterOrder();
+  }
+
+  /** Gives all new keys their places in the order of the keys, if there is one. */
+  #enterOrder(): boolean {
+    const { table } = this.#options;
+    const entered: PoolAddress[] = [];
+    let hasRoom = true;
+    this.#forEachNewKey((_, address) => {
+      hasRoom &&= table.enterOrder(address);
+      if (hasRoom) entered.push(address);
+    });
+    if (!hasRoom) { for (const address of entered) table.leaveOrder(address); }
+    return hasRoom;
+  }
+
+  #forEachNewKey(visit: (hash: number, address: PoolAddress) => void): void {
+    this.#forEachRecord((words, at, address) => {
+      const isNew = words[at + RECORD_REPLACES] === NO_ADDRESS &&
+        metaKind(words[at + RECORD_META]) === RecordKind.PUT;
+      if (isNew) visit(words[at + RECORD_HASH], address);
+    });
   }
 
   #commit(consumer: RequestConsumer, ring: Int32Array, at: number, mustSync: boolean): number {
     const { file, log, slots, syncsAlways } = this.#options;
     this.#stamp(ring, at);
     const shown = this.#shown;
-    shown.note(this.#first, ((this.#first >>> 0) + (this.#recordWords >>> 1) | 0) as PoolAddress);
     if (file !== undefined) this.#setGroupState(GroupState.APPENDING);
     consumer.prepare(Status.OK, this.#first, 0, 0);
     if (file !== undefined) {
@@ -322,6 +344,11 @@ export class AtomicCommits {
     }
     shown.show();
     return Status.OK;
+  }
+
+  /** Address behind the last record. */
+  get #endAddress(): PoolAddress {
+    return ((this.#first >>> 0) + (this.#recordWords >>> 1) | 0) as PoolAddress;
   }
 
   /** Gives the records their versions, and leaves those in the request. */

@@ -474,7 +474,7 @@ export class LivesWorld implements ClientWaiter {
     this.#log = level === DurabilityLevel.MEMORY
       ? undefined
       : startLog(pool, PLACE, level, restored, this.#disk, this.#clock);
-    if (isOrderedBy(this.#options.seed)) for (const _ of orderInSteps(pool));
+    if (isOrderedBy(this.#options.seed)) { for (const _ of orderInSteps(pool)); }
     this.#nodes = [];
     this.#nextNode = 0;
     this.#connectAnew();
