@@ -311,6 +311,47 @@ test("a commit in a cache drops others, and is seen whole", async () => {
   assert.ok(store.stats().count < 800);
 });
 
+test("an ordered store has the keys of commits in their order", async () => {
+  await using store = await open<number>({
+    capacity: "2MiB",
+    segmentBytes: "8KiB",
+    nodes: 2,
+    ordered: true,
+  });
+  const expected = new Set<string>();
+  for (let round = 0; round < 60; round++) {
+    const commit = store.atomic();
+    for (let i = 0; i < 8; i++) {
+      const key = `key ${(round * 37 + i * 101) % 500}`;
+      if (expected.has(key)) commit.delete(key);
+      else commit.put(key, round);
+      if (!expected.delete(key)) expected.add(key);
+    }
+    assert.ok(await commit.commit());
+    const keys: string[] = [];
+    for await (const key of store.keys({ prefix: "key 1" })) keys.push(key);
+    assert.equal(keys, [...expected].filter((key) => key.startsWith("key 1")).sort());
+  }
+  const all = [...store.keysSync()];
+  assert.equal(all, [...expected].sort());
+});
+
+test("watchers are told of the keys of commits", async () => {
+  await using store = await open<number>({ capacity: "4MiB", nodes: 2 });
+  await using other = await attach<number>(store.share());
+  const seen: (number | undefined)[][] = [];
+  for await (const entries of other.watch(["a", "b"])) {
+    seen.push(entries.map((entry) => entry?.value));
+    const round = seen.length;
+    if (round > 3) break;
+    const commit = store.atomic().put("a", round);
+    if (round < 3) commit.put("b", round);
+    else commit.delete("b");
+    await commit.commit();
+  }
+  assert.equal(seen, [[undefined, undefined], [1, 1], [2, 2], [3, undefined]]);
+});
+
 test("a far store has no commits, and says so", async () => {
   await using store = await open({ capacity: "4MiB", placement: "far" });
   const refusal = {

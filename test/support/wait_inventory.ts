@@ -563,6 +563,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "pool_directory.ts assertOutsideOf": 1,
       "atomic_commits.ts AtomicCommits.#forEachRecord": 1,
       "chain_room.ts makeHoles": 1,
+      "key_resolver.ts KeyResolver.#scanCommit": 1,
       "pool_copy.ts forEachLive": 1,
       "pool_reader.ts PoolReader.#scan": 1,
       "reconciliation.ts forEachRecord": 1,
