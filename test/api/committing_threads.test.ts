@@ -17,7 +17,7 @@ const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const CLIENT = new URL(`../support/workers/committing_client.${EXTENSION}`, import.meta.url);
 const COUNTERS = ["one", "two", "three"];
 const ACCOUNTS = Array.from({ length: 6 }, (_, i) => `account ${i}`);
-const DURATION_MS = 300;
+const DURATION_MS = 200;
 
 /** Lets two threads commit and one read while `act` does something to the store. */
 async function race(store: Store<number>, act: () => Promise<void>): Promise<void> {
