@@ -78,6 +78,14 @@ export type {
 export type { WatchedEntries } from "./lib/store/key_watch.ts";
 export type { KeyChange } from "./lib/store/prefix_watch.ts";
 export type { WatchOptions } from "./lib/store/watch_options.ts";
+export type { AtomicCommit } from "./lib/store/atomic_commit.ts";
+export type { Transaction } from "./lib/store/transaction.ts";
+export type {
+  Commit,
+  CommitIncrementOptions,
+  CommitOptions,
+  EntryLifetime,
+} from "./lib/store/commit_options.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type { FarStats, NodeStats, ReplicatedKeyStats, StoreStats } from "./lib/store/stats.ts";
 export type {
@@ -116,8 +124,9 @@ export type { DurabilityStats } from "./lib/store/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
 export type { Bytes, ByteUnit } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";
+export { type AnyDinomoError, isDinomoError } from "./lib/core/any_error.ts";
+export { CommitTooLargeError, ConflictError, NearOnlyError } from "./lib/core/commit_errors.ts";
 export {
-  type AnyDinomoError,
   CorruptionError,
   DecodeError,
   DinomoError,
@@ -130,7 +139,6 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   InvalidValueError,
-  isDinomoError,
   NodeFailedError,
   NotANumberError,
   PathError,

@@ -4,6 +4,7 @@
  * @module
  */
 import { Applied, type RecordTarget } from "./apply_record.ts";
+import { assert } from "../core/assert.ts";
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import { countWhenOverwritten } from "../eviction/eviction_policy.ts";
 import { Ghosts } from "../eviction/ghosts.ts";
@@ -27,6 +28,7 @@ import {
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
+import { ChangeKind } from "../watch/change_ring.ts";
 
 /** Changes slots; one per executor. */
 export class SlotWriter implements RecordTarget {
@@ -120,6 +122,51 @@ export class SlotWriter implements RecordTarget {
     }
     if ((meta & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;
     return true;
+  }
+
+  /**
+   * Points a key's pair at a pending record (shown_commit.ts), unless it does already; `old` is what
+   * the pair holds. For a new key there is room.
+   */
+  pend(slotAt: number, hash: number, old: PoolAddress, address: PoolAddress): void {
+    const table = this.#table;
+    if (old === NO_ADDRESS) {
+      if (table.findAddress(slotAt, hash, address)) return;
+      const count = this.#ghosts === undefined ? 0 : this.#ghosts.countOfNew(hash);
+      const isAdded = table.insertPrepared(slotAt, hash, address, count);
+      assert(isAdded, "room was made for the keys of a commit");
+    } else if (table.findAddress(slotAt, hash, old)) {
+      // Watchers are told when the commit has been made.
+      table.move(old, address);
+      if (this.#ghosts !== undefined) table.foundCount = countWhenOverwritten(table.foundCount);
+    } else {
+      assert(table.findAddress(slotAt, hash, address), "only the lock holder changes its pairs");
+    }
+  }
+
+  /** Removes the pair of a pending delete, unless that was done. */
+  removePending(slotAt: number, hash: number, address: PoolAddress): void {
+    if (this.#table.findAddress(slotAt, hash, address)) this.#table.remove(slotAt);
+  }
+
+  /**
+   * Tells watchers of the key of a record of a commit, and counts what it has replaced as dead.
+   *
+   * @param meta of the record if it is a put, 0 for a delete
+   */
+  endShown(
+    slotAt: number,
+    hash: number,
+    old: PoolAddress,
+    address: PoolAddress,
+    meta: number,
+  ): void {
+    if (meta !== 0) this.#table.tell(hash, address, ChangeKind.PUT);
+    else this.#table.tell(hash, old, ChangeKind.DELETE);
+    if ((meta & FLAG_EXPIRES) !== 0) this.#control[slotAt + SLOT_EXPIRING_COUNT] += 1;
+    if (old === NO_ADDRESS) return;
+    this.#forgetExpiry(slotAt, old);
+    this.bury(old);
   }
 
   /** Applies a delete; `old` is what the table has just found. */

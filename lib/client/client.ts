@@ -13,11 +13,13 @@
  * @module
  */
 import type { Slot } from "../core/brands.ts";
+import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { commitHeadWords, entriesBytes } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { recordClient } from "../routing/client_registry.ts";
@@ -232,6 +234,40 @@ export class Client {
   /** Ends an operation that has begun and is no request. */
   end(sequence: number): void {
     this.#operations.end(sequence);
+  }
+
+  /** Makes the words of a request that is to be an entry of an atomic commit. */
+  copy(draft: RequestDraft): Int32Array {
+    return this.#sender.copy(draft);
+  }
+
+  /**
+   * Issues an atomic commit: see rings/commit_words.ts. What was issued before for any of its slots
+   * applies before it, and what is issued later, later.
+   *
+   * @param slots of its keys, ascending
+   * @param words the whole request
+   * @throws {CommitTooLargeError} when its records would not fit a segment; nothing has been issued
+   */
+  commit(
+    slots: readonly Slot[],
+    words: Int32Array,
+    completion: Completion,
+    begun = 0,
+  ): void {
+    const bytes = entriesBytes(words, 0);
+    const bytesMax = this.#recordBytesMax - commitHeadWords(0) * 4;
+    if (bytes > bytesMax) {
+      throw new CommitTooLargeError(
+        `an atomic commit must fit a segment of ${this.#segmentBytes} bytes with all of its keys and values, ` +
+          `got ${bytes} bytes; raise segmentBytes to make larger ones`,
+      );
+    }
+    const sequence = begun === 0 ? this.#operations.issue() : begun;
+    const slot = slots[0]!;
+    this.#sender.issueGathered({ slot, sequence, words, completion }, slots.slice(1));
+    this.#additions.forgetAll();
+    if (begun !== 0) this.#operations.leaveOpen();
   }
 
   /** Issues the deletion of every key of a slot. */

@@ -19,11 +19,30 @@ export interface HeldRequest {
   readonly completion: Completion;
   /** Set for a value that is too large for the ring. */
   readonly large?: LargeValue;
+  /** Set while the request waits for its place in the orders of several slots. */
+  readonly gathering?: SlotGathering;
+}
+
+/** A request that has its place in the orders of several slots: see gathered_slots.ts. */
+export interface SlotGathering {
+  /** The request. */
+  readonly request: HeldRequest;
+  /** Whether it waits for its turn in another slot than its own. */
+  readonly isGathering: boolean;
+  /** Why it cannot be sent any more. */
+  readonly failure: DinomoError | undefined;
+  /** Takes its turn in another slot; returns whether it has had it in all of them. */
+  arrive(slot: Slot): boolean;
 }
 
 /** A value on its way into the pool by reserve, one-sided write, and commit. */
 export interface LargeValue {
   readonly bytes: Uint8Array;
+}
+
+/** Whether what is held is no request, but stands for one in the order of another slot. */
+export function isMark(held: HeldRequest): boolean {
+  return held.gathering !== undefined && held.gathering.request !== held;
 }
 
 /**

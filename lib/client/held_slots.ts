@@ -10,7 +10,7 @@
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import type { HeldRequest } from "./completions.ts";
+import { type HeldRequest, isMark } from "./completions.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 
 /** The queue of held requests of each slot that has any. */
@@ -57,7 +57,11 @@ export class HeldSlots {
 
   /** Keeps a request to be sent later, and with it its slot; if there is no later, it fails. */
   keep(request: HeldRequest): void {
-    if (this.#failure !== undefined) return this.#operations.fail(request, this.#failure);
+    if (this.#failure !== undefined) {
+      return isMark(request)
+        ? request.completion.fail(this.#failure)
+        : this.#operations.fail(request, this.#failure);
+    }
     this.#isHeld[request.slot] = 1;
     this.add(request);
   }
@@ -108,6 +112,7 @@ export class HeldSlots {
   }
 
   #count(request: HeldRequest, sign: number): void {
+    if (isMark(request)) return;
     this.#operations.heldCount += sign;
     this.bytes += sign * (request.words.byteLength + (request.large?.bytes.length ?? 0));
   }

@@ -1,5 +1,6 @@
 /**
- * Values that are too large for a ring: reserve, one-sided write, commit.
+ * Values that are too large for a ring: reserve, one-sided write, commit. The entries of an atomic
+ * commit may be one.
  *
  * The KN reserves space for the record; the client writes the value there, to which nothing points
  * yet; the KN commits the record. The slot stays held until the reservation has ended, and the
@@ -7,7 +8,7 @@
  *
  * @module
  */
-import type { PoolAddress } from "../core/brands.ts";
+import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import {
   metaKind,
   RECORD_CLIENT,
@@ -19,6 +20,7 @@ import {
 } from "../log/record_layout.ts";
 import { REPAIR_WANTED } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import {
   Condition,
   conditionOf,
@@ -27,6 +29,7 @@ import {
   operationOf,
   packOperation,
   REQUEST_ARGUMENT,
+  REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_RECORD,
   Status,
@@ -55,6 +58,8 @@ export class LargeValues {
     const words = request.words.slice();
     const condition = conditionOf(words[REQUEST_OPERATION]);
     const mustSync = mustSyncOf(words[REQUEST_OPERATION]);
+    const isAtomic = operationOf(words[REQUEST_OPERATION]) === Operation.ATOMIC;
+    const operation = isAtomic ? Operation.ATOMIC : Operation.COMMIT;
     words[REQUEST_OPERATION] = packOperation(Operation.RESERVE, Condition.NONE);
     return {
       slot,
@@ -69,7 +74,7 @@ export class LargeValues {
           }
           this.#write(words, large.bytes, address as PoolAddress);
           const commit = words.slice();
-          commit[REQUEST_OPERATION] = packOperation(Operation.COMMIT, condition, mustSync);
+          commit[REQUEST_OPERATION] = packOperation(operation, condition, mustSync);
           commit[REQUEST_ARGUMENT] = address;
           this.#held.add({ slot, sequence, words: commit, completion });
         },
@@ -84,8 +89,10 @@ export class LargeValues {
    * and the M-node releases it.
    */
   disown(request: Int32Array): void {
-    if (operationOf(request[REQUEST_OPERATION]) !== Operation.COMMIT) return;
+    const operation = operationOf(request[REQUEST_OPERATION]);
+    if (operation !== Operation.COMMIT && operation !== Operation.ATOMIC) return;
     const address = request[REQUEST_ARGUMENT] as PoolAddress;
+    if (address === NO_ADDRESS) return;
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
     const isMine = metaKind(words[at + RECORD_META]) === RecordKind.RESERVATION &&
@@ -106,4 +113,13 @@ export class LargeValues {
     const end = start + bytes.length;
     target.fill(0, end, (end + 7) & ~7);
   }
+}
+
+/** An atomic commit that is too large for a ring: its entries travel like a large value. */
+export function splitCommit(request: HeldRequest): HeldRequest {
+  const headWords = commitHeadWords(entryCount(request.words, 0));
+  const words = request.words.slice(0, headWords);
+  words[REQUEST_LENGTH] = headWords;
+  const bytes = new Uint8Array(request.words.buffer, headWords * 4);
+  return { ...request, words, large: { bytes } };
 }

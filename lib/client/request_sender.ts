@@ -24,9 +24,16 @@ import {
 import { RING_FULL } from "../rings/request_producer.ts";
 import { REQUEST_OPERATION, REQUEST_OWNER_WORD, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
-import { type Completion, type HeldRequest, unavailable } from "./completions.ts";
+import {
+  type Completion,
+  type HeldRequest,
+  isMark,
+  type SlotGathering,
+  unavailable,
+} from "./completions.ts";
+import { GatheredSlots, type GatheringParts } from "./gathered_slots.ts";
 import type { HeldSlots } from "./held_slots.ts";
-import type { LargeValues } from "./large_values.ts";
+import { type LargeValues, splitCommit } from "./large_values.ts";
 import type { NodeConnection } from "./node_connection.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import type { RequestDraft } from "./request_draft.ts";
@@ -65,6 +72,9 @@ export class RequestSender {
   readonly #roomWaiters: (() => void)[] = [];
   /** Slots of which a request is held only until there is room. */
   readonly #deferred: Slot[] = [];
+  readonly #gathering: GatheringParts;
+  /** Own slots of requests that have come to their turns in all others. */
+  readonly #gathered: Slot[] = [];
   #isFlushScheduled = false;
   #isPumping = false;
   #requestWordsMax = 0;
@@ -82,6 +92,8 @@ export class RequestSender {
     this.#onFlush = options.onFlush;
     this.#onBlocked = options.onBlocked;
     this.#onPoll = options.onPoll;
+    const { held, router, sent } = options;
+    this.#gathering = { held, router, leave: (slot) => sent.leave(slot) };
   }
 
   /** Adds the connection to a KN that has started. */
@@ -135,6 +147,11 @@ export class RequestSender {
     return connection;
   }
 
+  /** Makes the words of a request that is not sent by itself. */
+  copy(draft: RequestDraft): Int32Array {
+    return this.#writer.copy(draft);
+  }
+
   /**
    * Sends a request that is complete but for its owner word, or holds it; also until there is room:
    * requests to all slots are many, and the thread does not block for them.
@@ -142,6 +159,21 @@ export class RequestSender {
   issueWords(request: HeldRequest): void {
     if (this.#sent.isCrowded) this.#defer(request);
     else if (!this.#send(request)) this.#hold(request);
+  }
+
+  /**
+   * The same for a request that has its place in the orders of several slots.
+   *
+   * @param others the slots but the request's own, which is lower than they are
+   */
+  issueGathered(request: HeldRequest, others: readonly Slot[]): void {
+    const isLarge = request.words.length > this.#requestWordsMax;
+    const gathered = new GatheredSlots(this.#gathering, isLarge ? splitCommit(request) : request);
+    const isGathered = gathered.gather(others);
+    if (isGathered && !isLarge) return this.issueWords(gathered.request);
+    if (isGathered) return this.#hold(gathered.request);
+    this.#held.keep(gathered.request);
+    this.scheduleFlush();
   }
 
   /** Publishes everything issued so far, and wakes the KNs that sleep. */
@@ -306,6 +338,7 @@ export class RequestSender {
         this.#sendHeld(slot);
         ready.delete(slot);
       }
+      this.#sendGathered();
     } finally {
       this.#isPumping = false;
       // If sending has thrown, the rest is still to be sent.
@@ -320,6 +353,17 @@ export class RequestSender {
     this.#held.release(slot);
     if (this.#router.isSlotGivenUp(slot)) this.#giveUp(slot);
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
+      const { gathering } = request;
+      if (gathering !== undefined) {
+        const stands = isMark(request);
+        const waits = stands ? this.#router.isInFlight(slot) : gathering.isGathering;
+        if (waits) this.#held.keep(request);
+        else if (stands) this.#arrive(slot, gathering);
+        else if (gathering.failure) this.#operations.fail(request, gathering.failure);
+        // What waits, or goes on as a mark, is in front of what comes later for the slot.
+        if (this.#held.isHeld(slot)) return;
+        if (stands || gathering.failure) continue;
+      }
       if (this.#isGivenUp(request)) continue;
       const isSent = this.#send(
         request.large ? this.#largeValues.reservationOf(request, request.large) : request,
@@ -336,10 +380,25 @@ export class RequestSender {
     if (!this.#router.isInFlight(slot)) this.#operations.noteSettled(slot);
   }
 
+  /** The turn of a mark: the request that it stands for may be sent, or has ended. */
+  #arrive(slot: Slot, gathering: SlotGathering): void {
+    if (gathering.arrive(slot)) this.#gathered.push(gathering.request.slot);
+  }
+
+  /** Sends the requests that have come to their turns everywhere meanwhile. */
+  #sendGathered(): void {
+    for (let slot = this.#gathered.pop(); slot !== undefined; slot = this.#gathered.pop()) {
+      // Where requests are in flight, the last one that ends has it sent.
+      if (this.#held.isHeld(slot) && !this.#router.isInFlight(slot)) this.#sendHeld(slot);
+    }
+  }
+
   /** Refuses what was held for a slot that no KN can write. */
   #giveUp(slot: Slot): void {
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
-      this.#operations.fail(request, unavailable("was not made"));
+      const error = unavailable("was not made");
+      if (isMark(request)) request.completion.fail(error);
+      else this.#operations.fail(request, error);
     }
   }
 

@@ -262,6 +262,11 @@ export class SentRequests {
   /** A request is in flight no longer. */
   #noteEnd(slot: Slot): void {
     this.#operations.sentCount -= 1;
+    this.leave(slot);
+  }
+
+  /** A slot has one fewer that counts as in flight: a request, or a mark of one. */
+  leave(slot: Slot): void {
     if (!this.#router.noteEnd(slot)) return;
     if (this.#held.isHeld(slot)) this.#held.markReady(slot);
     else this.#operations.noteSettled(slot);

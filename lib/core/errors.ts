@@ -18,11 +18,14 @@ export type DinomoErrorCode =
   | "DINOMO_DECODE"
   | "DINOMO_POOL_FULL"
   | "DINOMO_CLOSED"
+  | "DINOMO_COMMIT_TOO_LARGE"
+  | "DINOMO_CONFLICT"
   | "DINOMO_NODE_FAILED"
   | "DINOMO_UNAVAILABLE"
   | "DINOMO_HOST_ONLY"
   | "DINOMO_TOO_MANY_CLIENTS"
   | "DINOMO_FAR_ONLY"
+  | "DINOMO_NEAR_ONLY"
   | "DINOMO_TOO_MANY_REPLICATED_KEYS"
   | "DINOMO_TOO_MANY_WATCHERS"
   | "DINOMO_PATH"
@@ -377,53 +380,6 @@ export class SnapshotError extends DinomoError<"DINOMO_SNAPSHOT"> {
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_SNAPSHOT", message, options);
   }
-}
-
-/** Any error of the store: by its `code` TypeScript knows its class. */
-export type AnyDinomoError =
-  | CorruptionError
-  | DecodeError
-  | DurabilityError
-  | FarOnlyError
-  | FormatError
-  | HostOnlyError
-  | InvalidArgumentError
-  | InvalidKeyError
-  | InvalidOptionError
-  | InvalidValueError
-  | NodeFailedError
-  | NotANumberError
-  | PathError
-  | PoolFullError
-  | PoolLockedError
-  | ReentrantCallError
-  | SnapshotError
-  | StoreClosedError
-  | TooManyClientsError
-  | TooManyReplicatedKeysError
-  | TooManyWatchersError
-  | UnavailableError
-  | ValueTooLargeError;
-
-/**
- * Whether something that was thrown is an error of the store.
- *
- * @example
- * ```ts
- * import { isDinomoError, open } from "dinomo";
- *
- * await using store = await open<number>({ capacity: "64MiB" });
- * try {
- *   await store.put("", 1);
- * } catch (error) {
- *   if (!isDinomoError(error)) throw error;
- *   if (error.code === "DINOMO_DECODE") console.log(error.key);
- *   else console.log(error.code); // DINOMO_INVALID_KEY
- * }
- * ```
- */
-export function isDinomoError(error: unknown): error is AnyDinomoError {
-  return error instanceof DinomoError;
 }
 
 /** Describes a value for an error message: its type and a short form of it. */

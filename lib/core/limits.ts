@@ -182,6 +182,18 @@ export const NESTED_CALLS_MAX = 32;
 export const CONSISTENT_KEYS_MAX = 4096;
 
 /**
+ * Keys of one atomic commit, checked ones included: their slots are locked together, for a
+ * microsecond or two each, and the versions of all of them are left in a ring.
+ */
+export const COMMIT_KEYS_MAX = 1024;
+
+/**
+ * Runs of a transaction that others disturb each time before it gives up: they are some milliseconds
+ * apart in the end, so that is half a second or so.
+ */
+export const TRANSACTION_RUNS_MAX = 64;
+
+/**
  * What a client cache charges for a decoded record beside its encoded bytes: the object that holds
  * it, and the value's own header.
  */

@@ -16,7 +16,12 @@
  *    doubling or a compaction may have moved the key from a place not yet looked at to one already
  *    passed.
  *
- * A read takes effect at the second load of the address (a hit) or at the scan (a miss). A value
+ * A record that is *pending* is one of an atomic commit that is being made. What its key holds is
+ * said by one word for all keys of the commit (agent/shown_commit.ts), and the read takes effect
+ * when that is loaded. For any other record the price is one comparison of a word that is needed
+ * anyway.
+ *
+ * Otherwise a read takes effect at the second load of the address (a hit) or at the scan (a miss). A value
  * returned by a hit was the key's value at that moment; so reads are linearizable with the owner's
  * stores to the address word (I4).
  *
@@ -41,17 +46,28 @@ import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import {
   FLAG_BINARY_KEY,
+  isPending,
   keyEquals,
   metaKeyBytes,
+  metaKind,
   RECORD_KEY,
   RECORD_META,
+  RECORD_REPLACES,
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
   recordExpiry,
+  RecordKind,
   recordVersion,
   valueWord,
 } from "../log/record_layout.ts";
-import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
+import {
+  AGENT_COMMIT_STATE,
+  GENERATIONS,
+  SEGMENT_AGENT,
+  SLOT_META,
+  SLOT_WORDS,
+} from "../pool/control_layout.ts";
+import { CommitState } from "../pool/commit_state.ts";
 import type { Pool } from "../pool/pool.ts";
 import { evicts } from "../pool/when_full.ts";
 import {
@@ -126,7 +142,7 @@ export class OneSidedReader {
       const meta = Atomics.load(this.#control, slotAt + SLOT_META);
       const outcome = this.#scan(key, hash, slotAt, meta, withValue);
       if (outcome === FOUND) return true;
-      if (outcome === EXPIRED) return false;
+      if (outcome === GONE) return false;
       if (outcome === ABSENT && Atomics.load(this.#control, slotAt + SLOT_META) === meta) {
         return false;
       }
@@ -165,12 +181,15 @@ export class OneSidedReader {
           continue;
         }
         const recordMeta = words[recordAt + RECORD_META];
+        if (metaKind(recordMeta) !== RecordKind.PUT) {
+          return this.#takeCommitted(address, generation, withValue);
+        }
         const valueBytes = words[recordAt + RECORD_VALUE_BYTES];
         const version = recordVersion(recordMeta, words[recordAt + RECORD_VERSION_LOW]);
         const expiresAtMs = recordExpiry(words, recordAt);
         // The length decides how much is copied, so it must be the record's before it is used.
         if (!this.#isUnchanged(generationAt, generation)) return RACED;
-        if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return EXPIRED;
+        if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return GONE;
         if (withValue) {
           this.#copyValue(words, recordAt + valueWord(recordMeta), valueBytes);
           // Without this check the copy could be half of one record and half of another.
@@ -187,6 +206,63 @@ export class OneSidedReader {
       bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
     }
     return ABSENT;
+  }
+
+  /**
+   * Takes what a key holds whose pair points at a record of an atomic commit that is being made:
+   * the record, or the one that it replaces (agent/shown_commit.ts).
+   */
+  #takeCommitted(address: PoolAddress, generation: number, withValue: boolean): Outcome {
+    const pool = this.#pool;
+    const generationAt = GENERATIONS + pool.segmentOf(address);
+    const holds = this.#holdsOf(address);
+    const old = pool.wordsOf(address)[pool.wordAt(address) + RECORD_REPLACES] as PoolAddress;
+    if (!this.#isUnchanged(generationAt, generation)) return RACED;
+    if (holds === Holds.NEW) return this.#take(address, generation, withValue);
+    if (holds !== Holds.OLD) return holds === Holds.NOTHING ? GONE : RACED;
+    if (old === NO_ADDRESS) return GONE;
+    const oldGeneration = Atomics.load(this.#control, GENERATIONS + pool.segmentOf(old));
+    // Without this second look the generation could be one in which the old record was already
+    // gone.
+    if (this.#holdsOf(address) !== Holds.OLD) return RACED;
+    if (!this.#isUnchanged(generationAt, generation)) return RACED;
+    return this.#take(old, oldGeneration, withValue);
+  }
+
+  /** What a key holds whose pair points at a record that is not, or was not, a put. */
+  #holdsOf(address: PoolAddress): Holds {
+    const { control } = this.#pool;
+    const agent = control[this.#pool.segmentAt(this.#pool.segmentOf(address)) + SEGMENT_AGENT];
+    const state = Atomics.load(control, this.#pool.agentAt(agent) + AGENT_COMMIT_STATE);
+    // Afterwards: as long as the record is pending, the state is that of its commit.
+    const words = this.#pool.wordsOf(address);
+    const meta = Atomics.load(words, this.#pool.wordAt(address) + RECORD_META);
+    if (!isPending(meta)) return Holds.SETTLED;
+    if (state !== CommitState.DONE) return Holds.OLD;
+    return metaKind(meta) === RecordKind.PENDING_PUT ? Holds.NEW : Holds.NOTHING;
+  }
+
+  /** Takes a record that was live in a generation of its segment. */
+  #take(address: PoolAddress, generation: number, withValue: boolean): Outcome {
+    const generationAt = GENERATIONS + this.#pool.segmentOf(address);
+    const words = this.#pool.wordsOf(address);
+    const recordAt = this.#pool.wordAt(address);
+    const meta = words[recordAt + RECORD_META];
+    const valueBytes = words[recordAt + RECORD_VALUE_BYTES];
+    const version = recordVersion(meta, words[recordAt + RECORD_VERSION_LOW]);
+    const expiresAtMs = recordExpiry(words, recordAt);
+    if (!this.#isUnchanged(generationAt, generation)) return RACED;
+    if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return GONE;
+    if (withValue) {
+      this.#copyValue(words, recordAt + valueWord(meta), valueBytes);
+      if (!this.#isUnchanged(generationAt, generation)) return RACED;
+    }
+    this.valueBytes = valueBytes;
+    this.version = version;
+    this.expiresAtMs = expiresAtMs;
+    this.address = address;
+    this.generation = generation;
+    return FOUND;
   }
 
   /**
@@ -271,12 +347,23 @@ export class OneSidedReader {
     const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
     const keyBytes = metaKeyBytes(meta);
     if (keyBytes === 0 || keyBytes < prefix.length) return undefined;
+    if (metaKind(meta) !== RecordKind.PUT && !this.#isThere(address)) return undefined;
     const shared = this.#pool.bytesOf(address);
     const from = (this.#pool.wordAt(address) + RECORD_KEY) * 4;
     for (let i = 0; i < prefix.length; i++) if (shared[from + i] !== prefix[i]) return undefined;
     // A slice of shared memory is in memory of its own.
     const bytes = shared.slice(from, from + keyBytes) as Uint8Array<ArrayBuffer>;
     return { bytes, isBinary: (meta & FLAG_BINARY_KEY) !== 0 };
+  }
+
+  /** Whether a key exists whose pair points at a record that was not a put. */
+  #isThere(address: PoolAddress): boolean {
+    const holds = this.#holdsOf(address);
+    const words = this.#pool.wordsOf(address);
+    const recordAt = this.#pool.wordAt(address);
+    if (holds === Holds.OLD) return words[recordAt + RECORD_REPLACES] !== NO_ADDRESS;
+    if (holds !== Holds.SETTLED) return holds === Holds.NEW;
+    return metaKind(words[recordAt + RECORD_META]) === RecordKind.PUT;
   }
 
   #copyValue(words: Int32Array, from: number, valueBytes: number): void {
@@ -307,6 +394,19 @@ export class OneSidedReader {
 /** What a scan of one bucket chain came to. */
 const FOUND = 0;
 const ABSENT = 1;
-const EXPIRED = 2;
+const GONE = 2;
 const RACED = 3;
-type Outcome = typeof FOUND | typeof ABSENT | typeof EXPIRED | typeof RACED;
+type Outcome = typeof FOUND | typeof ABSENT | typeof GONE | typeof RACED;
+
+/** What a key holds whose pair points at a record of an atomic commit. */
+const Holds = {
+  /** What the record has replaced, or nothing if it has replaced nothing. */
+  OLD: 0,
+  /** The record. */
+  NEW: 1,
+  /** The commit has deleted the key. */
+  NOTHING: 2,
+  /** The commit has been made, and the record looks like any other. */
+  SETTLED: 3,
+} as const;
+type Holds = typeof Holds[keyof typeof Holds];

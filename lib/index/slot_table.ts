@@ -48,6 +48,7 @@ import {
   pairCount,
   setPairCount,
 } from "./bucket_layout.ts";
+import { makeChainRoom } from "./chain_room.ts";
 import type { IndexSpace } from "./index_space.ts";
 import { bucketAt, bucketIndex, metaLog2, nextMeta } from "./slot_extents.ts";
 import { repairTable } from "./table_repair.ts";
@@ -156,8 +157,7 @@ export class SlotTable {
   /** Points the pair found last at another record. Publishes that record. */
   swing(from: PoolAddress, to: PoolAddress): void {
     this.move(from, to);
-    const hash = this.#foundRegion[this.#foundAt - 1];
-    tellChange(this.#pool, this.#space.agent, hash, to, ChangeKind.PUT);
+    this.tell(this.#foundRegion[this.#foundAt - 1], to, ChangeKind.PUT);
   }
 
   /** The same for a record that says the same at another place. */
@@ -184,8 +184,17 @@ export class SlotTable {
     this.#control[this.#keysAddedAt] -= 1;
     // From here on no table leads to the key.
     this.#order?.remove(record);
-    const hash = this.#foundRegion[this.#foundAt - 1];
-    tellChange(this.#pool, this.#space.agent, hash, record, ChangeKind.DELETE);
+    this.tell(this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE);
+  }
+
+  /**
+   * Tells those who watch a key that it has changed.
+   *
+   * @param address the record that was put, or is gone
+   * @param kind one of `ChangeKind`
+   */
+  tell(hash: number, address: PoolAddress, kind: number): void {
+    tellChange(this.#pool, this.#space.agent, hash, address, kind);
   }
 
   /**
@@ -195,27 +204,64 @@ export class SlotTable {
    * @returns false when the index has no room, or the order; nothing has changed then
    */
   insert(slotAt: number, hash: number, address: PoolAddress, count = 0): boolean {
-    const control = this.#control;
-    const meta = control[slotAt + SLOT_META];
-    if (control[slotAt + SLOT_EXTENTS] === NO_BUCKET) {
-      if (!this.#createTable(slotAt)) return false;
-    } else if (control[slotAt + SLOT_RECORD_COUNT] >= DOUBLING_LOAD * (1 << metaLog2(meta))) {
-      // Without room for a larger table the buckets' chains get longer instead.
-      this.#double(slotAt);
-    }
     // Before a reader can find the key it has its place in the order.
-    if (this.#order?.insert(address) === false) return false;
+    if (!this.#prepare(slotAt, 1) || !this.enterOrder(address)) return false;
+    if (!this.insertPrepared(slotAt, hash, address, count)) {
+      this.leaveOrder(address);
+      return false;
+    }
+    this.tell(hash, address, ChangeKind.PUT);
+    return true;
+  }
+
+  /**
+   * Adds a pair without growing the table, for a key that has its place in the order: after
+   * {@linkcode makeRoom}, which no change of the slot but these has followed, it cannot fail.
+   */
+  insertPrepared(slotAt: number, hash: number, address: PoolAddress, count: number): boolean {
+    const control = this.#control;
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
     // Before readers can find it: they pass over slots that have none.
     control[slotAt + SLOT_RECORD_COUNT] += 1;
     if (!this.#insertIntoChain(slotAt, home, hash, address, count, false)) {
       control[slotAt + SLOT_RECORD_COUNT] -= 1;
-      this.#order?.remove(address);
       return false;
     }
     control[this.#keysAddedAt] += 1;
-    tellChange(this.#pool, this.#space.agent, hash, address, ChangeKind.PUT);
     return true;
+  }
+
+  /**
+   * Makes room for keys that are not in the table, so that a pair can be added for each of them;
+   * false when the index has none.
+   */
+  makeRoom(slotAt: number, hashes: readonly number[]): boolean {
+    return this.#prepare(slotAt, hashes.length) &&
+      makeChainRoom(this.#pool, this.#space, slotAt, hashes);
+  }
+
+  /** Gives the key of a record its place in the order, if there is one; false without room. */
+  enterOrder(address: PoolAddress): boolean {
+    return this.#order?.insert(address) ?? true;
+  }
+
+  /** Takes it back. */
+  leaveOrder(address: PoolAddress): void {
+    this.#order?.remove(address);
+  }
+
+  /** Has the slot a table that is large enough for so many keys more; false if it gets none. */
+  #prepare(slotAt: number, added: number): boolean {
+    const control = this.#control;
+    if (control[slotAt + SLOT_EXTENTS] === NO_BUCKET && !this.#createTable(slotAt)) return false;
+    const count = control[slotAt + SLOT_RECORD_COUNT] + added - 1;
+    for (;;) {
+      const log2 = metaLog2(control[slotAt + SLOT_META]);
+      if (count < DOUBLING_LOAD * (1 << log2)) return true;
+      // Without room for a larger table the buckets' chains get longer instead.
+      this.#double(slotAt);
+      if (metaLog2(control[slotAt + SLOT_META]) === log2) return true;
+    }
   }
 
   /**

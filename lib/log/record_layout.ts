@@ -20,7 +20,8 @@
  * Records are 8-byte aligned, as a pool address counts in units of 8 bytes. A client builds the
  * record in its request ring; the KN copies it whole and fills in the version and the replaced
  * address. I2: all of it is written before the index points at it, and nothing of it changes
- * afterwards, except that a reservation becomes a put when its value has been written.
+ * afterwards, except its kind: a reservation becomes a put when its value has been written, and
+ * records of an atomic commit are pending while the index is pointed at them.
  *
  * @module
  */
@@ -38,9 +39,18 @@ export const RECORD_KEY = 7;
 
 /**
  * What a record says. A reservation is space for a large value that is not written yet; FRAME marks
- * the header of a frame, see frame_layout.ts.
+ * the header of a frame, see frame_layout.ts. A pending put or delete is one of an atomic commit
+ * that is being shown, see agent/shown_commit.ts; no file has such records.
  */
-export const RecordKind = { PUT: 1, DELETE: 2, CLEAR: 3, RESERVATION: 4, FRAME: 5 } as const;
+export const RecordKind = {
+  PUT: 1,
+  DELETE: 2,
+  CLEAR: 3,
+  RESERVATION: 4,
+  FRAME: 5,
+  PENDING_PUT: 6,
+  PENDING_DELETE: 7,
+} as const;
 
 const KEY_LENGTH_MASK = 0x7ff;
 const KEY_LENGTH_LOW_BITS = 11;
@@ -48,6 +58,8 @@ const KEY_LENGTH_LOW_BITS = 11;
 const KEY_LENGTH_TOP_SHIFT = 31;
 const KIND_SHIFT = 11;
 const KIND_MASK = 7;
+/** Both kinds of pending records have these bits, and no other kind has both. */
+const PENDING_BITS = RecordKind.PENDING_PUT << KIND_SHIFT;
 /** The key was given as bytes, not as a string. */
 export const FLAG_BINARY_KEY = 1 << 14;
 /** The record has an expiry time. */
@@ -97,6 +109,23 @@ export function metaKind(meta: number): number {
 /** The same word with another kind. */
 export function metaWithKind(meta: number, kind: number): number {
   return (meta & ~(KIND_MASK << KIND_SHIFT)) | (kind << KIND_SHIFT);
+}
+
+/** Whether the record is one of an atomic commit that is being shown. */
+export function isPending(meta: number): boolean {
+  return (meta & PENDING_BITS) === PENDING_BITS;
+}
+
+/** The same word of a put or a delete, as a pending one. */
+export function metaAsPending(meta: number): number {
+  const isPut = metaKind(meta) === RecordKind.PUT;
+  return metaWithKind(meta, isPut ? RecordKind.PENDING_PUT : RecordKind.PENDING_DELETE);
+}
+
+/** The same word of a pending record, as a put or a delete. */
+export function metaAsShown(meta: number): number {
+  const isPut = metaKind(meta) === RecordKind.PENDING_PUT;
+  return metaWithKind(meta, isPut ? RecordKind.PUT : RecordKind.DELETE);
 }
 
 /** The same word with the high bits of a version. */

@@ -37,12 +37,11 @@ export class Admission {
     change.old = old;
     if (change.operation === Operation.DELETE) {
       if (old === NO_ADDRESS && this.#logsAbsentDeletes) return Status.OK;
-      // A record that has expired is there for no client; the sweeper removes it.
-      return this.#exists(old) && this.#holds(change, old) ? Status.OK : Status.UNMET;
+      return this.exists(old) && this.holds(change, old) ? Status.OK : Status.UNMET;
     }
-    if (!this.#holds(change, old)) return Status.UNMET;
+    if (!this.holds(change, old)) return Status.UNMET;
     if (change.isDerived) {
-      const derived = this.#derived.make(change, this.#exists(old) ? this.#show(old) : undefined);
+      const derived = this.#derived.make(change, this.exists(old) ? this.#show(old) : undefined);
       if (derived !== Status.OK) return derived;
     }
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
@@ -52,10 +51,16 @@ export class Admission {
     return added <= 0 || this.#budget.admits(added) ? Status.OK : Status.LOG_FULL;
   }
 
-  #holds({ condition, expectedVersion }: Change, old: PoolAddress): boolean {
+  /** Whether the condition of a change holds of what it finds. */
+  holds({ condition, expectedVersion }: Change, old: PoolAddress): boolean {
     if (condition === Condition.NONE) return true;
-    if (condition === Condition.ABSENT) return !this.#exists(old);
-    return this.#exists(old) && this.#slots.versionOf(old) === expectedVersion;
+    if (condition === Condition.ABSENT) return !this.exists(old);
+    return this.exists(old) && this.#slots.versionOf(old) === expectedVersion;
+  }
+
+  /** Whether a delete of a key that has this record is to be logged. */
+  isLogged(old: PoolAddress): boolean {
+    return old === NO_ADDRESS ? this.#logsAbsentDeletes : this.exists(old);
   }
 
   #show(old: PoolAddress): RecordView {
@@ -63,7 +68,11 @@ export class Admission {
     return this.#view;
   }
 
-  #exists(old: PoolAddress): boolean {
+  /**
+   * Whether there is a record for clients: one that has expired is there for none, and the sweeper
+   * removes it.
+   */
+  exists(old: PoolAddress): boolean {
     return old !== NO_ADDRESS && !this.#slots.isExpired(old);
   }
 }

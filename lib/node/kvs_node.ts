@@ -36,6 +36,7 @@ import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import { Step } from "../agent/step.ts";
 import { Admission } from "./admission.ts";
+import { AtomicCommits } from "./atomic_commits.ts";
 import { DerivedRecords } from "./derived_records.ts";
 import { LifeState, lifeState } from "../agent/liveness.ts";
 import { liveTable } from "../agent/live_table.ts";
@@ -141,17 +142,18 @@ export class KvsNode {
     const derived = new DerivedRecords(pool, log);
     const admission = new Admission(slots, budget, derived);
     const parts = { pool, nodeId, agent, segments, table, slots, admission, log };
+    const leavesDisk = this.#isHelper ? hasThread : () => false;
+    const disk = { syncsAlways: syncsAlways(pool), leavesDisk };
     let staging = log;
     if (file !== undefined) {
       staging = new LogWriter(pool, segments, agent, { isStaging: true });
-      const leavesDisk = this.#isHelper ? hasThread : () => false;
-      const policy = { staging, syncsAlways: syncsAlways(pool), leavesDisk };
-      this.#group = new LoggedCommit({ ...parts, ...policy });
+      this.#group = new LoggedCommit({ ...parts, staging, ...disk });
     }
     const commit = this.#group ?? new ImmediateCommit(parts);
     const room = { cleaners, segments, segmentWait, counters, commit, pool };
     const space = new CleaningSpace(room);
     const records = { log, derived };
+    const atomic = new AtomicCommits({ ...parts, ...disk, space, commit, file });
     this.#pipeline = new RequestPipeline({
       pool,
       segments,
@@ -160,6 +162,7 @@ export class KvsNode {
       commit,
       counters,
       file,
+      atomic,
     });
     const logs = staging === log ? [log] : [log, staging];
     this.#step = new Step({ pool, agent, executor, logs, consumers });
@@ -205,8 +208,8 @@ export class KvsNode {
     if (group?.isOpen) {
       group.write();
       group.publish();
-      this.#entryBound?.enforce();
     }
+    if (group !== undefined && work > 0) this.#entryBound?.enforce();
     if (!this.#isHelper || isForThread) work += this.#keepUp(work > 0, sweepIsDue);
     this.#meter?.end();
     // A snapshot between this step and the next must find every record within its segment's used

@@ -15,6 +15,8 @@
  *    the ring (from here on the change is made even if this thread dies, I5), make it durable,
  *    point the index at it, which is complete by then (I2), answer, and unlock.
  *
+ * A commit of several keys has steps of its own: atomic_commits.ts.
+ *
  * A request that has to wait says for what, and is put back into its ring with all behind it;
  * nothing of it is left in the pool.
  *
@@ -50,6 +52,7 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { isUnavailable, Lock } from "../routing/ownership.ts";
+import type { AtomicCommits } from "./atomic_commits.ts";
 import { Change } from "./change.ts";
 import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
 import type { DerivedRecords } from "./derived_records.ts";
@@ -66,6 +69,8 @@ export interface RequestPipelineOptions {
   readonly counters: AgentCounters;
   /** The image, if what is written has to be logged there. */
   readonly file: LogFile | undefined;
+  /** Makes changes of several keys, in the near placement. */
+  readonly atomic?: AtomicCommits | undefined;
 }
 
 /** Executes the changes that clients ask one KN for. */
@@ -78,6 +83,7 @@ export class RequestPipeline {
   readonly #commit: CommitPolicy;
   readonly #counters: AgentCounters;
   readonly #file: LogFile | undefined;
+  readonly #atomic: AtomicCommits | undefined;
   readonly #change = new Change();
   readonly #commitsInPlace: boolean;
 
@@ -91,15 +97,16 @@ export class RequestPipeline {
     this.#commit = options.commit;
     this.#counters = options.counters;
     this.#file = options.file;
+    this.#atomic = options.atomic;
     this.#commitsInPlace = options.commit.staging === options.log;
   }
 
   /** Executes the request at an index of a ring. */
   execute(consumer: RequestConsumer, at: number): Outcome {
     const ring = consumer.words;
-    if (operationOf(ring[at + REQUEST_OPERATION]) === Operation.RESERVE) {
-      return this.#reserve(consumer, ring, at);
-    }
+    const operation = operationOf(ring[at + REQUEST_OPERATION]);
+    if (operation === Operation.RESERVE) return this.#reserve(consumer, ring, at);
+    if (operation === Operation.ATOMIC) return this.#atomic!.execute(consumer, at);
     const change = this.#change;
     change.read(this.#pool, ring, at);
     if (this.#file !== undefined && this.#file.hasFailed) {

@@ -6,17 +6,25 @@
  */
 import { arch } from "node:os";
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
-import { SLOT_SHIFT } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,
+  possibleRecordBytes,
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
+  RecordKind,
 } from "../log/record_layout.ts";
-import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
+import {
+  AGENT_COMMIT_END,
+  AGENT_COMMIT_FIRST,
+  GENERATIONS,
+  SLOT_META,
+  SLOT_WORDS,
+} from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { compareKeys, KeyBuffer } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
@@ -163,17 +171,43 @@ export class KeyResolver {
 
   #scanAnnounced(hash: number): void {
     const { table } = this.#memory;
-    const pool = this.#pool;
     for (let i = 0; i < TABLE_ACTIVE_WORDS; i++) {
       for (let bits = Atomics.load(table, TABLE_ACTIVE + i); bits !== 0; bits &= bits - 1) {
         const agent = 32 * i + 31 - Math.clz32(bits & -bits);
         const address = Atomics.load(table, agentWord(agent) + AGENT_ANNOUNCED) as PoolAddress;
-        if (address === NO_ADDRESS) continue;
-        const generation = this.#generationOf(address);
-        if (pool.wordsOf(address)[pool.wordAt(address) + RECORD_HASH] !== hash) continue;
-        // One that is overwritten was announced long ago: its key has come since, or never will.
-        this.#add(hash, address, generation);
+        if (address !== NO_ADDRESS) this.#addAnnounced(hash, address);
+        this.#scanCommit(hash, agent);
       }
+    }
+  }
+
+  #addAnnounced(hash: number, address: PoolAddress): void {
+    const pool = this.#pool;
+    const generation = this.#generationOf(address);
+    if (pool.wordsOf(address)[pool.wordAt(address) + RECORD_HASH] !== hash) return;
+    // One that is overwritten was announced long ago: its key has come since, or never will.
+    this.#add(hash, address, generation);
+  }
+
+  /** All keys of an agent's atomic commit are announced until it has been made. */
+  #scanCommit(hash: number, agent: number): void {
+    const pool = this.#pool;
+    const agentAt = pool.agentAt(agent);
+    const first = Atomics.load(pool.control, agentAt + AGENT_COMMIT_FIRST) as PoolAddress;
+    if (first === NO_ADDRESS) return;
+    const end = Atomics.load(pool.control, agentAt + AGENT_COMMIT_END) >>> 0;
+    const segmentEnd = (pool.segmentAddress(pool.segmentOf(first)) >>> 0) +
+      pool.geometry.segmentBytes / ADDRESS_UNIT_BYTES;
+    // It may be a later commit's, or of records that are overwritten: then this one has been made.
+    for (let next = first >>> 0; next < end && end <= segmentEnd;) {
+      const address = (next | 0) as PoolAddress;
+      const bytesLeft = (end - next) * ADDRESS_UNIT_BYTES;
+      const words = pool.wordsOf(address);
+      const at = pool.wordAt(address);
+      const bytes = possibleRecordBytes(words, at, bytesLeft, RecordKind.PENDING_DELETE);
+      if (bytes === 0) return;
+      this.#addAnnounced(hash, address);
+      next += bytes / ADDRESS_UNIT_BYTES;
     }
   }
 

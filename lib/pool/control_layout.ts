@@ -300,6 +300,13 @@ export const AGENT_VICTIM_NEXT = AGENT_EXECUTOR + 13;
  */
 export const AGENT_EVICTION = AGENT_EXECUTOR + 14;
 /**
+ * How far the agent's atomic commit is (commit_state.ts), loaded by readers of pending records; the
+ * address of its first record, 0 if there is none, and the one behind its last.
+ */
+export const AGENT_COMMIT_STATE = AGENT_EXECUTOR + 15;
+export const AGENT_COMMIT_FIRST = AGENT_EXECUTOR + 16;
+export const AGENT_COMMIT_END = AGENT_EXECUTOR + 17;
+/**
  * Line 5: which KN has the block, as identity + 1, and one of NodeState in
  * routing/node_directory.ts. Written by the M-node.
  */
@@ -442,7 +449,7 @@ assert(
 );
 assert(SPINNERS_WORDS <= LINE_WORDS, "the spinners' bits are in one line");
 assert(OWNER_TABLE % LINE_WORDS === 0, "the owner table starts a line");
-assert(AGENT_EVICTION < AGENT_NODE, "an executor's words are in one line");
+assert(AGENT_COMMIT_END < AGENT_NODE, "an executor's words are in one line");
 assert(AGENT_TENANCY < AGENT_LOGGED_END, "an agent block holds its words");
 assert(AGENT_VERB_COUNTERS % 2 === 0, "counters are aligned for float64");
 assert(SYNC_FIGURES % 2 === 0, "figures are aligned for float64");

@@ -192,7 +192,8 @@ function repairReservations({ pool, ringOf }: RepairOptions): void {
     const at = pool.segmentAt(segment);
     const isStaging = segments.isStaging(segment);
     if (segments.state(segment) === SegmentState.FREE) continue;
-    if (pool.control[at + SEGMENT_PINS] === 0 && !isStaging) continue;
+    const pins = pool.control[at + SEGMENT_PINS];
+    if (pins === 0 && !isStaging) continue;
     let count = 0;
     let liveBytes = 0;
     forEachRecord(pool, segments, segment, (words, word, bytes) => {
@@ -206,6 +207,10 @@ function repairReservations({ pool, ringOf }: RepairOptions): void {
       if (!isStaging) segments.subtractLive(pool.segmentAddress(segment), bytes);
     });
     Atomics.store(pool.control, at + SEGMENT_PINS, count);
+    // A thread may have died while it gave one back, before or after it had counted that.
+    if (!isStaging && count < pins) {
+      recountLive(pool, { segment, word: segments.stateWord(segment) });
+    }
     if (isStaging) Atomics.store(pool.control, at + SEGMENT_LIVE_BYTES, liveBytes);
   }
 }

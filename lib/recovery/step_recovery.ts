@@ -21,6 +21,10 @@
  * take up stays unused, behind the end of their segment. Frames of a cleaner, which no group has,
  * hold records that the index points at already: they are completed and written.
  *
+ * **An atomic commit** is made like a prepared change, all of its keys at one moment. One that was
+ * being shown already is shown to its end before anything else: its records have kinds of their own
+ * meanwhile, with which they were not written (agent/shown_commit.ts).
+ *
  * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts:
  * see log_recovery.ts and far/node/merged_commit.ts. A group that was SEALED is in its
  * segments completely: its frames are written once more, and its bytes are used from then on. The
@@ -54,6 +58,7 @@ import {
 } from "../log/record_layout.ts";
 import { Executor } from "../agent/executor.ts";
 import { GroupState } from "../node/request_group.ts";
+import { ShownCommit } from "../agent/shown_commit.ts";
 import { SlotWriter } from "../agent/slot_writer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import {
@@ -65,6 +70,7 @@ import {
   AGENT_VICTIM,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
+import { CommitState } from "../pool/commit_state.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import {
@@ -148,6 +154,8 @@ export class StepRecovery {
   readonly #table: SlotTable;
   readonly #slots: SlotWriter;
   readonly #log: LogRecovery;
+  /** The atomic commit that it was making. */
+  readonly #shown: ShownCommit;
 
   /** Prepares for it. The executor is fenced, and known to do nothing any more. */
   constructor(options: StepRecoveryOptions) {
@@ -159,6 +167,7 @@ export class StepRecovery {
     this.#segments = new SegmentTable(pool);
     this.#table = liveTable(pool, new IndexSpace(pool, AGENT_HOST));
     this.#slots = new SlotWriter(pool, this.#table, this.#segments, clock);
+    this.#shown = new ShownCommit(pool, agent, this.#slots);
     this.#log = new LogRecovery({
       pool,
       agent,
@@ -172,6 +181,8 @@ export class StepRecovery {
   settle(): StepRecoveryReport {
     const slots = this.#lockedSlots();
     for (const slot of slots) this.#table.repair(this.#pool.slotAt(slot));
+    // Before the log is looked at: what stands there is what was written.
+    if (this.#shown.state !== CommitState.NONE) this.#shown.show();
     const group = this.#control[this.#agentAt + AGENT_GROUP_STATE];
     const isDurable = this.#log.endFrames(group);
     const cells = cellsHeldBy(this.#pool, this.#options.agent);
@@ -188,8 +199,10 @@ export class StepRecovery {
       for (const answer of prepared) this.#complete(answer, isDurable);
       completed = prepared.length;
       const replaced = prepared.map(({ address }) => this.#replacedBy(address));
+      this.#shown.forEach((address) => replaced.push(this.#replacedBy(address)));
       miscounted = this.#livesOf([...this.#log.seal(), ...replaced.flat()]);
     }
+    this.#shown.end();
     for (const cell of cells) {
       markSlot(this.#pool, (hashOfCell(this.#pool, cell) >>> SLOT_SHIFT) as Slot);
       unlockCell(this.#pool, cell);
@@ -301,7 +314,11 @@ export class StepRecovery {
   /** Makes a change that was prepared, and answers it. */
   #complete({ words, at, number, address }: Prepared, isDurable: boolean): void {
     let status = statusOf(words[at + COMPLETION_STATUS]);
-    if (address !== NO_ADDRESS && !isDurable) status = Status.NOT_DURABLE;
+    const isCommit = address !== NO_ADDRESS && address === this.#shown.first;
+    if (isCommit && this.#shown.state === CommitState.DONE) {
+      // It was in the file before it was begun to be shown.
+    } else if (address !== NO_ADDRESS && !isDurable) status = Status.NOT_DURABLE;
+    else if (isCommit) this.#shown.show();
     else if (address !== NO_ADDRESS) status = this.#make(address, status);
     Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));
   }

@@ -29,7 +29,8 @@
  *   word 2   owner word by which the client routed
  *   word 3   version expected by the condition, bits 0-31
  *   word 4   version expected by the condition, bits 32-47
- *   word 5   COMMIT: the address that RESERVE returned; CLEAR_SLOT: the slot
+ *   word 5   COMMIT: the address that RESERVE returned; CLEAR_SLOT: the slot; for words 3 to 6
+ *            of ATOMIC see commit_words.ts
  *   word 6   the log record, as in log/record_layout.ts, without its version; of ADD and TOUCH
  *            what it is made from, in the place of the value: see derivation_words.ts
  * ```
@@ -113,6 +114,8 @@ export const Operation = {
   ADD: 9,
   /** Put what is stored with another expiry time. */
   TOUCH: 10,
+  /** Check and change several keys, together or not at all; see commit_words.ts. */
+  ATOMIC: 11,
 } as const;
 
 /** When a request applies. */

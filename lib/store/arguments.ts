@@ -311,6 +311,12 @@ export function assertChange(change: unknown): void {
   throw new InvalidArgumentError(`change must be a function, got ${describe(change)}`);
 }
 
+/** Checks the function argument of a transaction. */
+export function assertRun(run: unknown): void {
+  if (typeof run === "function") return;
+  throw new InvalidArgumentError(`run must be a function, got ${describe(run)}`);
+}
+
 /** Checks the paths argument of a pick. */
 export function assertPaths(paths: readonly string[]): readonly string[] {
   if (paths.length === 0) throw new InvalidArgumentError("paths must be at least one, got none");

@@ -12,6 +12,7 @@ import { isBytes, type Key } from "../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
 import { assertKeysOptions, assertPaths } from "./arguments.ts";
+import { CommitWrites } from "./commit_writes.ts";
 import { DerivedWrites } from "./derived_writes.ts";
 import { isLimited } from "./key_range.ts";
 import { KeyWatch } from "./key_watch.ts";
@@ -23,6 +24,7 @@ import { PrefixWatch } from "./prefix_watch.ts";
 import { SingleFlight } from "./single_flight.ts";
 import type { OperationParts } from "./store_parts.ts";
 import { SyncBatches } from "./sync_batches.ts";
+import type { TransactionParts } from "./transaction.ts";
 import {
   assertWatchOptions,
   watchedKeysOf,
@@ -71,6 +73,7 @@ export class KeyAccess<V> {
   readonly derived: DerivedWrites;
   readonly syncBatches: SyncBatches<V>;
   readonly flights: SingleFlight<V>;
+  readonly commits: CommitWrites<V>;
   /** What all keys begin with; undefined for those of the store itself. */
   readonly #prefix: Key | undefined;
   readonly #lifetime: StoreLifetime;
@@ -96,6 +99,7 @@ export class KeyAccess<V> {
     this.writes = new StoreWrites(parts, reads);
     this.derived = new DerivedWrites(parts);
     this.syncBatches = new SyncBatches(parts, reads);
+    this.commits = new CommitWrites(parts);
     this.flights = outer === undefined
       ? new SingleFlight(parts, reads, this.writes)
       : outer.flights.within(parts, reads, this.writes);
@@ -160,6 +164,14 @@ export class KeyAccess<V> {
     return new PrefixWatch(hub, makeKey(), prefix, own.length + 1, options);
   }
 
+  /** What a transaction works with. */
+  get transactionParts(): TransactionParts<V> {
+    this.#lifetime.assertOpen();
+    const { pool, client, reader, lifetime, makeKey } = this.#parts;
+    const { reads, commits } = this;
+    return { pool, client, reader, key: makeKey(), lifetime, reads, commits };
+  }
+
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */
   async clear(options: KeysOptions | undefined): Promise<void> {
     assertKeysOptions(options, false);
@@ -192,6 +204,7 @@ export class KeyAccess<V> {
     this.writes.letGo();
     this.derived.letGo();
     this.syncBatches.letGo();
+    this.commits.letGo();
     this.flights.letGo();
     this.#parts = undefined as never;
   }

@@ -6,6 +6,7 @@
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
+import { CommitOperations } from "./commit_operations.ts";
 import type { HoldsValues } from "./derived_operations.ts";
 import type { KeyAccess } from "./key_access.ts";
 import type { LoadContext, LoadOptions } from "./load_options.ts";
@@ -19,7 +20,6 @@ import type {
 import { type PathOf, type Picked, PickedView } from "./picked_view.ts";
 import type { SyncBatches } from "./sync_batches.ts";
 import type { Changed } from "./update_turn.ts";
-import { WatchOperations } from "./watch_operations.ts";
 import type { StoreWrites } from "./writes.ts";
 
 const DELETE_RULE = "delete must be called with a key alone, got more: " +
@@ -31,7 +31,7 @@ const DELETE_RULE = "delete must be called with a key alone, got more: " +
  * @typeParam V the type of the values
  * @typeParam K the type of the keys
  */
-export abstract class StoreOperations<V, K extends Key = string> extends WatchOperations<V, K> {
+export abstract class StoreOperations<V, K extends Key = string> extends CommitOperations<V, K> {
   readonly #access: KeyAccess<V>;
   readonly #writes: StoreWrites<V>;
   readonly #syncBatches: SyncBatches<V>;

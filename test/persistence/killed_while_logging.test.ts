@@ -153,6 +153,27 @@ for (const durability of runtimeShare(["os", "disk"] as const)) {
   });
 }
 
+// The runtimes share the levels.
+for (const durability of runtimeShare(["os", "disk"] as const)) {
+  test(`a commit is there whole or not at all, at the level ${durability}`, async () => {
+    const use: RoundsUse = { path: temporaryPath(), durability, commits: true };
+    let rounds = [0];
+    for (let i = 0; i < KILL_COUNT / 2; i++) {
+      const messages = await runAndKill(use, i === 0);
+      const first = messages[0];
+      if (first === undefined) continue;
+      assert.ok("found" in first);
+      const { found, start } = first as FoundMessage;
+      const isRound = (round: number) =>
+        found.every((state, key) => state === stateAfter(round, key, use));
+      const context = `level ${durability}, kill ${i}, seed ${SEED}`;
+      assert.ok(rounds.some(isRound), `${context}: ${found} is none of ${rounds}`);
+      const last = lastAcknowledged(messages) ?? start - 1;
+      rounds = [last, last + 1];
+    }
+  });
+}
+
 /** Kills processes at the level "memory"; `holds`: whether a key may be so after a round. */
 async function killUnlogged(
   use: RoundsUse,

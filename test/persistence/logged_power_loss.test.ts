@@ -25,7 +25,7 @@ const GENERATION_COUNT = 5;
 const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
 
 /** What has happened in all worlds, so that a test that tests nothing is noticed. */
-const seen = { generations: 0, endedOpenings: 0, checkpoints: 0, segmentsGrown: 0 };
+const seen = { generations: 0, endedOpenings: 0, checkpoints: 0, segmentsGrown: 0, commits: 0 };
 
 /** Calls, and how many of them, at which a checkpoint is neither there nor not. */
 const MOMENTS: readonly [string, number][] = [
@@ -89,6 +89,7 @@ function runGenerations(
   world.drain();
   world.checkVisible();
   seen.checkpoints += world.checkpointCount;
+  seen.commits += world.wholeCommits;
   if (grows) seen.segmentsGrown += world.segmentsSeen - SEGMENT_COUNT_MIN;
 }
 
@@ -192,6 +193,7 @@ test("that was about something", () => {
     `${seen.endedOpenings} openings that ended early`,
   );
   assert.ok(seen.checkpoints > SEED_COUNT, `${seen.checkpoints} checkpoints`);
+  assert.ok(seen.commits > SEED_COUNT / SHARE_COUNT / 4, `${seen.commits} commits found whole`);
 });
 
 test.run();

@@ -35,11 +35,13 @@ import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { evictWhenFull } from "../../lib/pool/when_full.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
+import { versionLeft } from "../../lib/rings/commit_words.ts";
 import { initialiseOwner, loadOwner, ownerOf, tryMoveSlot } from "../../lib/routing/ownership.ts";
 import { DurableKey, type DurableOperation, type FoundRecord, type Kept } from "./durable_model.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
+import { issueCommit } from "./sim_commits.ts";
 import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
 import { makeValue, readValue, VALUE_BYTES_MIN } from "./sim_values.ts";
@@ -111,6 +113,15 @@ export class DurableWorld implements ClientWaiter {
   /** Operations by the status that they have ended with. */
   readonly ended = new Map<number, number>();
   checkpointCount = 0;
+  /** Commits that were found whole when the store was opened again. */
+  wholeCommits = 0;
+  /** Those of this life. */
+  #commits: {
+    readonly number: number;
+    readonly puts: readonly DurableKey[];
+    readonly deletes: readonly DurableKey[];
+  }[] = [];
+  readonly #gone = new Map<DurableKey, number>();
   readonly #segmentCount: number;
   readonly #bucketCount: number | undefined;
   readonly #intrudes: boolean;
@@ -204,6 +215,7 @@ export class DurableWorld implements ClientWaiter {
 
   /** Checks what was found when the store was opened again. */
   checkRecovered(kept: Kept): void {
+    this.#checkCommits();
     for (const model of this.models) model.recover(this.find(model), this.nowMs, kept);
   }
 
@@ -315,6 +327,88 @@ export class DurableWorld implements ClientWaiter {
     this.client.clearSlot(slot, this.#begin(models, this.#newOperation("clear")));
   }
 
+  /** Issues an atomic commit that puts some keys, and deletes others. */
+  commit(puts: readonly DurableKey[], deletes: readonly DurableKey[], byteLength: number): void {
+    const number = ++this.#operationCount;
+    const changes = [
+      ...puts.map((model) => ({ model, kind: "put" as const })),
+      ...deletes.map((model) => ({ model, kind: "delete" as const })),
+    ].map(({ model, kind }) => {
+      const operation: DurableOperation = {
+        kind,
+        number,
+        expiresAtMs: Infinity,
+        mustSync: false,
+        status: undefined,
+        version: 0,
+      };
+      model.issue(operation);
+      return { model, operation };
+    });
+    this.#commits.push({ number, puts, deletes });
+    this.#pendingCount += 1;
+    const sorted = issueCommit(
+      this.client,
+      number,
+      [
+        ...puts.map(({ key }) => ({ key, bytes: byteLength })),
+        ...deletes.map(({ key }) => ({ key, bytes: 0 })),
+      ],
+      {
+        settle: (status, _address, _low, _high, ring, requestAt) => {
+          this.#pendingCount -= 1;
+          this.ended.set(status, (this.ended.get(status) ?? 0) + 1);
+          for (const { model, operation } of changes) {
+            require(operation.status === undefined, `I5: commit ${number} ended twice`);
+            const entry = sorted.indexOf(model.key);
+            const version = status === Status.OK ? versionLeft(ring, requestAt, entry) : 0;
+            const isIdle = status === Status.OK && version === 0;
+            operation.status = isIdle ? Status.UNMET : status;
+            if (operation.kind === "put") operation.version = version;
+            model.end(operation);
+          }
+        },
+        fail: (error) => {
+          throw error;
+        },
+      },
+    );
+  }
+
+  /** Of each commit of the last life all is there, or nothing, as far as that can be told. */
+  #checkCommits(): void {
+    if (this.#evicts) return;
+    const found = new Map(this.models.map((model) => [model, this.find(model)?.operation]));
+    for (const { number, puts, deletes } of this.#commits) {
+      const isThere = puts.some((model) => found.get(model) === number);
+      const isAbsent = [...puts, ...deletes].some((model) => {
+        const operation = found.get(model);
+        if (operation !== undefined) return operation < number;
+        return puts.includes(model) && this.#goneSince(model) < number;
+      });
+      require(!isThere || !isAbsent, `I3: commit ${number} is there by half`);
+      if (isThere) this.wholeCommits += 1;
+    }
+    this.#commits = [];
+  }
+
+  /** Number of the newest operation by which a key may be gone. */
+  #goneSince(model: DurableKey): number {
+    return this.#gone.get(model) ?? 0;
+  }
+
+  #issueCommit(): void {
+    const { random } = this;
+    const some = [0, 1, 2].map(() => random.pick(this.models));
+    const [one, other, third] = [...new Set(some)];
+    const byteLength = Math.min(this.#valueBytes(), 900);
+    if (other === undefined) return this.commit([one!], [], byteLength);
+    const isDelete = third !== undefined && random.next() < 0.4;
+    const puts = third === undefined || isDelete ? [one!, other] : [one!, other, third];
+    this.commit(puts, isDelete ? [third] : [], byteLength);
+    if (isDelete) this.#gone.set(third, this.#operationCount);
+  }
+
   /** Reads a key. */
   find(model: DurableKey): FoundRecord | undefined {
     this.#encoder.encode(model.key.text);
@@ -411,6 +505,7 @@ export class DurableWorld implements ClientWaiter {
     const { random, nowMs } = this;
     const model = random.pick(this.models);
     const choice = random.next();
+    if (choice < 0.1) return this.#issueCommit();
     if (choice < 0.2) return this.delete(model);
     if (choice < 0.22) return this.clear(random.pick(SLOTS));
     const byteLength = this.#valueBytes();
@@ -439,7 +534,11 @@ export class DurableWorld implements ClientWaiter {
   }
 
   #begin(models: readonly DurableKey[], operation: DurableOperation) {
-    for (const model of models) model.issue(operation);
+    const mayBeGone = operation.kind !== "put" || operation.expiresAtMs !== Infinity;
+    for (const model of models) {
+      model.issue(operation);
+      if (mayBeGone) this.#gone.set(model, operation.number);
+    }
     this.#pendingCount += 1;
     return {
       settle: (status: number, _address: number, versionLow: number, versionHigh: number) => {

@@ -9,6 +9,8 @@
 
 const ROUND_KEYS = 60;
 
+/** The same where a round is one commit: as many as fit a segment. */
+const COMMITTED_ROUND_KEYS = 20;
 /** The same where the pool evicts: more than it has room for. */
 const EVICTED_ROUND_KEYS = 1000;
 /** Rounds until a key of such a pool is written again. */
@@ -22,13 +24,15 @@ export interface RoundsUse {
   readonly placement?: "near" | "far";
   /** @default false */
   readonly evicts?: boolean;
+  /** Whether a round is one atomic commit, of fewer keys. @default false */
+  readonly commits?: boolean;
   /** The round to begin with; undefined: the one after the newest that is found. */
   readonly start?: number;
 }
 
 /** Keys that the rounds of a process write. */
-export function roundKeys({ evicts = false }: RoundsUse): number {
-  return evicts ? EVICTED_ROUND_KEYS : ROUND_KEYS;
+export function roundKeys({ evicts = false, commits = false }: RoundsUse): number {
+  return evicts ? EVICTED_ROUND_KEYS : commits ? COMMITTED_ROUND_KEYS : ROUND_KEYS;
 }
 
 /** A value. */

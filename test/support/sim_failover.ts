@@ -13,15 +13,22 @@ import { Client } from "../../lib/client/client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { Completion } from "../../lib/client/completions.ts";
+import {
+  draftDerived,
+  draftOfKey,
+  draftPut,
+  type RequestDraft,
+} from "../../lib/client/request_draft.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { abandonMergers, LogMerger } from "../../lib/far/log/log_merger.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { liveTable } from "../../lib/agent/live_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
+import { RECORD_HASH } from "../../lib/log/record_layout.ts";
 import { cellsHeldBy } from "../../lib/recovery/cell_recovery.ts";
 import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
 import { endDeadCleaners } from "../../lib/recovery/cleaner_recovery.ts";
@@ -52,6 +59,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { evictWhenFull } from "../../lib/pool/when_full.ts";
+import { commitRequest } from "../../lib/rings/commit_words.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import type { JoinableCompletion } from "../../lib/client/joinable_additions.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
@@ -92,6 +100,18 @@ export type ScriptStep =
   /** Adds the operation's number to the sum of a slot. */
   | { readonly kind: "add"; readonly slot: number }
   | { readonly kind: "clear"; readonly slot: number }
+  /**
+   * An atomic commit: if none of the keys `absent` exists, puts the keys `puts`, of which one of two expires, deletes others, and
+   * adds the operation's number to the sums of slots.
+   */
+  | {
+    readonly kind: "commit";
+    readonly absent: readonly number[];
+    readonly puts: readonly number[];
+    readonly deletes: readonly number[];
+    readonly adds: readonly number[];
+    readonly bytes: number;
+  }
   /** Everything expires that was put to expire. */
   | { readonly kind: "wait" };
 
@@ -185,6 +205,8 @@ export class SimFailover {
   readonly #issued: Issued[] = [];
   /** What each key holds if everything that was issued applies, once and in this order: the number of a put. */
   readonly #expected = new Map<number, number>();
+  /** What there was after each operation. */
+  readonly #moments = new Set<string>();
   /** What the slots' sums are, in the same way. */
   readonly #sums = SLOTS.map((): number | undefined => undefined);
   /** Keys that expire. */
@@ -250,6 +272,7 @@ export class SimFailover {
     announceNodes(pool);
     pool.control[GATE_NODE_COUNT] = 2;
     this.#client.poll();
+    this.#noteMoment();
     this.#retired = new RetiredNodes({
       pool,
       file: this.#log?.file,
@@ -314,7 +337,10 @@ export class SimFailover {
 
   /** Issues operations, and publishes them. */
   issue(script: readonly ScriptStep[]): void {
-    for (const step of script) this.#issue(step);
+    for (const step of script) {
+      this.#issue(step);
+      this.#noteMoment();
+    }
     this.#client.flush();
   }
 
@@ -579,6 +605,7 @@ export class SimFailover {
       },
     };
     if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, completion);
+    if (step.kind === "commit") return this.#commit(step, number, completion);
     if (step.kind === "add") return this.#add(issued, step.slot, completion);
     const key = KEYS[step.key]!;
     this.#encoder.encode(key.text);
@@ -593,6 +620,53 @@ export class SimFailover {
     const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
     const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
     this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, completion);
+  }
+
+  #commit(step: ScriptStep & { kind: "commit" }, number: number, completion: Completion): void {
+    const encoder = this.#encoder;
+    const entries: Int32Array[] = [];
+    const add = (text: string, draft: () => RequestDraft) => {
+      encoder.encode(text);
+      entries.push(this.#client.copy(draft()));
+    };
+    for (const key of step.absent) {
+      add(KEYS[key]!.text, () => draftOfKey(Operation.PAD, encoder, Condition.ABSENT));
+    }
+    for (const [i, key] of step.puts.entries()) {
+      const bytes = makeValue(key, number, step.bytes);
+      const value = { bytes, start: 0, end: bytes.length };
+      const expiresAtMs = isExpiringPut(i) ? this.#nowMs + TTL_MS : Infinity;
+      add(KEYS[key]!.text, () => draftPut(encoder, value, expiresAtMs, Condition.NONE, 0, false));
+    }
+    for (const key of step.deletes) {
+      add(KEYS[key]!.text, () => draftOfKey(Operation.DELETE, encoder));
+    }
+    for (const slot of step.adds) {
+      const by = SUM_MIN + number;
+      this.#asked.askToAdd(NumberForm.MSGPACK, by, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+      add(SUM_KEYS[slot]!.text, () => draftDerived(Operation.ADD, encoder, this.#asked, false));
+    }
+    const hashOf = (entry: Int32Array) => entry[REQUEST_RECORD + RECORD_HASH]! >>> 0;
+    entries.sort((one, other) => hashOf(one) - hashOf(other));
+    const slots = new Set(entries.map((entry) => (hashOf(entry) >>> SLOT_SHIFT) as Slot));
+    this.#client.commit([...slots], commitRequest(entries, false), completion);
+  }
+
+  /**
+   * What can be seen now is what was there after one of the operations, in their order; it is not half of what one of them does.
+   */
+  checkMoment(): void {
+    const eyes = new SimEyes(this.pool, () => this.#nowMs);
+    const seen = [
+      ...KEYS.map((key) => eyes.look(key)?.operation),
+      ...SUM_KEYS.map((key) => eyes.lookAtSum(key)),
+    ].join();
+    require(this.#moments.has(seen), `a commit is seen by half: ${seen}`);
+  }
+
+  #noteMoment(): void {
+    const contents = [...KEYS.map(({ number }) => this.#expected.get(number)), ...this.#sums];
+    this.#moments.add(contents.join());
   }
 
   /** Two additions, if both can be in one request; the status is the sum, far above a `Status`. */
@@ -633,6 +707,7 @@ export class SimFailover {
     if (step.kind === "add") {
       return this.#sums[step.slot] = (this.#sums[step.slot] ?? 0) + SUM_MIN + number;
     }
+    if (step.kind === "commit") return this.#expectCommit(step, number);
     const exists = this.#expected.has(step.key);
     if (step.kind === "get") return this.#expected.get(step.key) ?? NOT_FOUND;
     if (step.kind === "touch") {
@@ -647,4 +722,26 @@ export class SimFailover {
     const isUnmet = step.kind === "delete" ? !exists : step.kind === "put-absent" && exists;
     return isUnmet ? Status.UNMET : Status.OK;
   }
+
+  #expectCommit(step: ScriptStep & { kind: "commit" }, number: number): number {
+    if (step.absent.some((key) => this.#expected.has(key))) return Status.UNMET;
+    for (const [i, key] of step.puts.entries()) {
+      this.#expected.set(key, number);
+      if (isExpiringPut(i)) this.#expiring.add(key);
+      else this.#expiring.delete(key);
+    }
+    for (const key of step.deletes) {
+      this.#expected.delete(key);
+      this.#expiring.delete(key);
+    }
+    for (const slot of step.adds) {
+      this.#sums[slot] = (this.#sums[slot] ?? 0) + SUM_MIN + number;
+    }
+    return Status.OK;
+  }
+}
+
+/** Whether the put of a commit with this number expires. */
+function isExpiringPut(i: number): boolean {
+  return i % 2 === 1;
 }

@@ -92,6 +92,45 @@ const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
   ],
 };
 
+/** Atomic commits of keys of all slots, between other changes of them. */
+const COMMIT_SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
+  "atomic commits": [
+    { kind: "put", key: 2, bytes: 40 },
+    { kind: "commit", absent: [9], puts: [0, 2, 6, 11], deletes: [1, 7], adds: [0, 2], bytes: 40 },
+    { kind: "put", key: 6, bytes: 60 },
+    { kind: "commit", absent: [9, 0], puts: [9, 10], deletes: [], adds: [1], bytes: 40 },
+    { kind: "commit", absent: [], puts: [9, 13, 0], deletes: [3, 10, 14], adds: [], bytes: 40 },
+    { kind: "delete", key: 9 },
+    { kind: "commit", absent: [14], puts: [1, 6], deletes: [11], adds: [2, 0], bytes: 40 },
+  ],
+  "atomic commits that are large": [
+    { kind: "commit", absent: [2], puts: [2, 0, 13], deletes: [5], adds: [], bytes: 900 },
+    { kind: "commit", absent: [9], puts: [9, 6], deletes: [2, 12], adds: [1], bytes: 1500 },
+  ],
+};
+
+/** The scenarios of atomic commits, in a near pool. */
+export function commitScenarios(isLogged: boolean): Scenario[] {
+  const options = { isLogged, segmentCount: ROOMY_SEGMENT_COUNT, ringBytes: 8 * 1024 };
+  const scenarios = Object.entries(COMMIT_SCRIPTS).map(([name, script]) => ({
+    name,
+    options,
+    before: BEFORE,
+    script,
+  }));
+  const name = "atomic commits in a full pool";
+  const scarce = { isLogged, segmentCount: SCARCE_SEGMENT_COUNT, ringBytes: 32 * 1024 };
+  const script = CHURN.map((_, i): ScriptStep => ({
+    kind: "commit",
+    absent: [],
+    puts: [5 + (i % 5), 5 + ((i + 2) % 5)],
+    deletes: [i % 5],
+    adds: [],
+    bytes: 900,
+  }));
+  return [...scenarios, { name, options: scarce, before: WORN, script }];
+}
+
 /** Deletes of keys that are not there, which a cache that is logged logs as well. */
 const IDLE_SCRIPT: readonly ScriptStep[] = [
   { kind: "delete", key: 2 },

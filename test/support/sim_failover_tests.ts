@@ -7,6 +7,7 @@
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { AGENT_COMMIT_STATE } from "../../lib/pool/control_layout.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import { SEED } from "./random.ts";
 import { SHARE_COUNT, SHARE_FIRST } from "./campaign.ts";
@@ -16,6 +17,7 @@ import {
   AFTER,
   ALTERNATING,
   cellScenario,
+  commitScenarios,
   FAR_WORN,
   type Scenario,
   scenariosOf,
@@ -28,10 +30,14 @@ class Death extends Error {}
 const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
 /** In far pools each access takes longer to try: in one run some, from another one on in each run. */
 const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 31;
+/** The same for commits, of which each is many accesses: as many times as usual from one to the next. */
+const COMMIT_FACTOR = SHARE_COUNT === 1 ? 1 : 5;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 8;
 /** Watchers change little in what a failover is: of the accesses that are tried without, one in so many. */
 const WATCHED_STRIDE = 4;
+/** Each of these tries takes longer, as so much is looked at. */
+const WHOLENESS_FACTOR = SHARE_COUNT === 1 ? 7 : 3;
 /** Segments that a DPM processor cleans, or dies in. */
 const CLEANED_COUNT = 2;
 
@@ -53,7 +59,7 @@ function runUntil(
   let isDone = false;
   const hooks = {
     onAccess: () => {
-      if (isDone || count++ !== at) return;
+      if (isLooking || isDone || count++ !== at) return;
       isDone = true;
       onAccess();
     },
@@ -102,6 +108,58 @@ export function runOrderedFailovers(): void {
   });
   defineFailovers(scenarios, true);
   test.run();
+}
+
+/** The same for atomic commits; whatever happens, at each access they are seen whole or not at all. */
+export function runCommitFailovers(isLogged: boolean): void {
+  const scenarios = commitScenarios(isLogged);
+  defineFailovers(scenarios, false, COMMIT_FACTOR);
+  for (const scenario of scenarios) defineWholeness(scenario);
+  test.run();
+}
+
+/** Defines the test of what can be seen while a KN makes commits, dies in one, and another one takes its place. */
+function defineWholeness(scenario: Scenario): void {
+  test(`${scenario.name}: whoever looks sees all of a commit or nothing of it`, () => {
+    const [first, strideOfAll] = accessesTried(false);
+    const stride = strideOfAll *
+      (STRIDE_GIVEN === undefined ? COMMIT_FACTOR * WHOLENESS_FACTOR : 1);
+    let deaths = 0;
+    for (let at = first;; at += stride) {
+      const world = new SimFailover(scenario.options);
+      const watched = (body: () => void) => watch(world, body);
+      let hasDied = false;
+      failing("death", at, () => {
+        watched(() => hasDied = dies(world, scenario, at));
+        if (!hasDied) return;
+        world.die();
+        watched(() => world.failOver());
+        world.finish();
+      });
+      if (!hasDied) break;
+      deaths += 1;
+    }
+    assert.ok(deaths * stride > 40, `${deaths} deaths`);
+  });
+}
+
+/** Whether what is accessed is accessed by somebody who only looks. */
+let isLooking = false;
+
+/** Looks before and after each write to shared memory by which something that can be read may change. */
+function watch(world: SimFailover, body: () => void): void {
+  const { control } = world.pool;
+  const stateAt = world.pool.agentAt(0) + AGENT_COMMIT_STATE;
+  const onAccess = (isWrite: boolean, array: Int32Array, index: number) => {
+    if (!isWrite || isLooking || (array === control && index !== stateAt)) return;
+    isLooking = true;
+    try {
+      world.checkMoment();
+    } finally {
+      isLooking = false;
+    }
+  };
+  withAtomicHooks({ onAccess }, body);
 }
 
 /** The same for KNs that hold cells. */

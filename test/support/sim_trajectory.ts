@@ -14,8 +14,10 @@ import type { SegmentId, Slot } from "../../lib/core/brands.ts";
 import { metaLog2 } from "../../lib/index/slot_extents.ts";
 import { LINE_WORDS } from "../../lib/pool/lines.ts";
 import {
+  AGENT_COMMIT_STATE,
   GENERATIONS,
   INDEX_SPACE_NEXT,
+  SEGMENT_AGENT,
   SEGMENT_PINS,
   SLOT_META,
 } from "../../lib/pool/control_layout.ts";
@@ -46,6 +48,8 @@ const INDEX = 1;
 const LOG = 2;
 /** Numbers that describe a change. */
 const CHANGE_LENGTH = 4;
+/** Agent blocks of KNs, at most. */
+const NODE_COUNT = 4;
 /** Words that are compared at once. */
 const CHUNK_WORDS = 1024;
 
@@ -179,10 +183,16 @@ export class Trajectory {
       }
       this.#compare(CONTROL, start, start + LINE_WORDS);
     }
+    // What readers of a record of an atomic commit look at.
+    for (let agent = 0; agent < NODE_COUNT; agent++) {
+      const at = this.#pool.agentAt(agent) + AGENT_COMMIT_STATE;
+      this.#compare(CONTROL, at, at + 1);
+    }
     this.#compare(INDEX, 0, control[INDEX_SPACE_NEXT] * (BUCKET_BYTES / 4));
     for (let segment = 0; segment < geometry.segmentCount; segment++) {
       const id = segment as SegmentId;
       const at = this.#pool.segmentAt(id);
+      this.#compare(CONTROL, at + SEGMENT_AGENT, at + SEGMENT_AGENT + 1);
       // Nobody writes into others: the last writes to a segment were recorded before it was sealed.
       const isOpen = this.#segments.state(id) === SegmentState.OPEN;
       if (!isOpen && control[at + SEGMENT_PINS] === 0) continue;

@@ -20,7 +20,7 @@ import {
 const SAVE_EVERY = 4;
 
 const use = childArguments<RoundsUse>();
-const { path, durability, placement = "near", evicts = false } = use;
+const { path, durability, placement = "near", evicts = false, commits = false } = use;
 const keyCount = roundKeys(use);
 const store = await open<RoundValue>({
   path,
@@ -54,11 +54,20 @@ async function writeRound(round: number): Promise<void> {
   }));
 }
 
+async function commitRound(round: number): Promise<void> {
+  const commit = store.atomic();
+  for (let key = 0; key < keyCount; key++) {
+    if (stateAfter(round, key, use) === null) commit.delete(`key ${key}`);
+    else commit.put(`key ${key}`, roundValue(round, key));
+  }
+  if (await commit.commit() === null) throw new Error("a commit without checks was refused");
+}
+
 const found = await findAll(store);
 const start = use.start ?? Math.max(0, ...found.map((round) => round ?? 0)) + 1;
 tell({ found, start });
 for (let round = start;; round++) {
-  await writeRound(round);
+  await (commits ? commitRound(round) : writeRound(round));
   tell({ acknowledged: round, evicted: store.stats().evicted });
   if (durability !== "memory" || round % SAVE_EVERY !== 0) continue;
   await store.snapshot();

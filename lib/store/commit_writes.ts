@@ -1,0 +1,322 @@
+/**
+ * Atomic commits as they are issued: their checks and changes are encoded one by one, and become one
+ * request (rings/commit_words.ts).
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import { type Completion, errorOf } from "../client/completions.ts";
+import type { GarbageMeter } from "../client/garbage_meter.ts";
+import type { KeyQueues } from "../client/key_queues.ts";
+import { draftDerived, draftOfKey, draftPut, type RequestDraft } from "../client/request_draft.ts";
+import type { ValueCodec } from "../codec/codec.ts";
+import type { Slot } from "../core/brands.ts";
+import { CommitTooLargeError, NearOnlyError } from "../core/commit_errors.ts";
+import {
+  describe,
+  type DinomoError,
+  InvalidArgumentError,
+  NotANumberError,
+} from "../core/errors.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { COMMIT_KEYS_MAX, SLOT_SHIFT } from "../core/limits.ts";
+import { keyEquals } from "../log/record_layout.ts";
+import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
+import { isFar } from "../pool/placement.ts";
+import type { Pool } from "../pool/pool.ts";
+import { commitRequest, versionLeft } from "../rings/commit_words.ts";
+import { DerivationWords } from "../rings/derivation_words.ts";
+import {
+  Condition,
+  Operation,
+  packOperation,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  REQUEST_VERSION_HIGH,
+  REQUEST_VERSION_LOW,
+  Status,
+} from "../rings/ring_layout.ts";
+import { askToAdd, expiryOf, mustSyncOf, ownKey, versionOf } from "./arguments.ts";
+import { CommitTurns } from "./commit_turns.ts";
+import type {
+  Commit,
+  CommitIncrementOptions,
+  CommitOptions,
+  EntryLifetime,
+} from "./commit_options.ts";
+import { assertOptions } from "./option_names.ts";
+import type { StoreLifetime } from "./lifetime.ts";
+import type { OperationParts } from "./store_parts.ts";
+
+const PUT_OPTIONS = ["ttl", "expiresAt"];
+const INCREMENT_OPTIONS = [...PUT_OPTIONS, "ttlIfNew", "min", "max"];
+
+/** What a commit is to do about one key. */
+interface KeyChange {
+  readonly key: Key;
+  /** The slot, and what it is sorted by. */
+  readonly hash: number;
+  /** The request that the change would be alone; a PAD as long as there is none. */
+  words: Int32Array;
+  condition: number;
+  expectedVersion: number;
+  /** Which of the changes it is, from 0; -1 as long as the key is only checked. */
+  number: number;
+}
+
+/** What is collected for a commit that has not been issued. */
+export class CommitDraft {
+  /** By hash; a list where several keys have the same. */
+  readonly byHash: Map<number, KeyChange[]> = new Map();
+  keyCount = 0;
+  changeCount = 0;
+  isIssued = false;
+}
+
+/** Issues the atomic commits of one thread. */
+export class CommitWrites<V> {
+  #pool: Pool;
+  #client: Client;
+  #codec: ValueCodec<V>;
+  #garbage: GarbageMeter;
+  #queues: KeyQueues;
+  #counters: OperationCounters;
+  readonly #key: KeyEncoder;
+  readonly #lifetime: StoreLifetime;
+  /** The store's durability, one of `DurabilityLevel`. */
+  readonly #level: number;
+
+  /** Writes with a store's parts. */
+  constructor(parts: OperationParts<V>) {
+    this.#pool = parts.pool;
+    this.#client = parts.client;
+    this.#codec = parts.codec;
+    this.#garbage = parts.garbage;
+    this.#queues = parts.queues;
+    this.#counters = parts.counters;
+    this.#key = parts.key;
+    this.#lifetime = parts.lifetime;
+    this.#level = parts.pool.control[DURABILITY_LEVEL];
+  }
+
+  /** Begins a commit. */
+  begin(method: string): CommitDraft {
+    this.#lifetime.assertOpen();
+    if (!isFar(this.#pool)) return new CommitDraft();
+    throw new NearOnlyError(
+      `${method} must be called on a store with placement "near", got a far one: ` +
+        "there a change counts when its KN has logged it, and no KN can do that for several at once",
+    );
+  }
+
+  /** Adds the condition that a key has a version, or that it does not exist. */
+  check(draft: CommitDraft, key: Key, version: number | null): void {
+    const expected = versionOf(version);
+    this.#begin(draft);
+    this.#key.encode(key);
+    const change = this.#find(draft) ??
+      this.#add(draft, key, this.#client.copy(draftOfKey(Operation.PAD, this.#key)));
+    if (change.condition !== Condition.NONE) throw twice("checked", key);
+    change.condition = expected === null ? Condition.ABSENT : Condition.VERSION;
+    change.expectedVersion = expected ?? 0;
+  }
+
+  /** Adds a put. */
+  put(draft: CommitDraft, key: Key, value: V, options: EntryLifetime | undefined): void {
+    if (options !== undefined) assertOptions(options, PUT_OPTIONS);
+    const expiresAtMs = expiryOf(options);
+    this.#begin(draft);
+    const codec = this.#codec;
+    codec.encode(value);
+    this.#key.encode(key);
+    const bytes = codec.end - codec.start;
+    this.#garbage.count(bytes);
+    this.#change(draft, key, draftPut(this.#key, codec, expiresAtMs, Condition.NONE, 0, false));
+    this.#counters.put(bytes);
+  }
+
+  /** Adds a delete. */
+  delete(draft: CommitDraft, key: Key): void {
+    this.#begin(draft);
+    this.#key.encode(key);
+    this.#change(draft, key, draftOfKey(Operation.DELETE, this.#key));
+    this.#counters.delete();
+  }
+
+  /** Adds an addition to a number. */
+  increment(
+    draft: CommitDraft,
+    key: Key,
+    by: number | undefined,
+    options: CommitIncrementOptions | undefined,
+  ): void {
+    if (options !== undefined) assertOptions(options, INCREMENT_OPTIONS);
+    const asked = new DerivationWords();
+    askToAdd(asked, this.#codec.numberForm, by ?? 1, options);
+    this.#begin(draft);
+    this.#key.encode(key);
+    this.#change(draft, key, draftDerived(Operation.ADD, this.#key, asked, false));
+    this.#counters.update();
+  }
+
+  /** Issues a commit, which is used up by that. */
+  commit(draft: CommitDraft, options: CommitOptions | undefined): Promise<Commit | null> {
+    try {
+      if (options !== undefined) assertOptions(options, ["durability"]);
+      const mustSync = mustSyncOf(options, this.#level);
+      this.#begin(draft);
+      draft.isIssued = true;
+      if (draft.keyCount === 0) return Promise.resolve({ versions: [] });
+      return this.#issue(draft, mustSync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #issue(draft: CommitDraft, mustSync: boolean): Promise<Commit | null> {
+    const changes = [...draft.byHash.values()].flat()
+      .sort((one, other) => (one.hash >>> 0) - (other.hash >>> 0));
+    const words = commitRequest(changes.map(entryOf), mustSync);
+    const slots: Slot[] = [];
+    for (const { hash } of changes) {
+      const slot = (hash >>> SLOT_SHIFT) as Slot;
+      if (slots.at(-1) !== slot) slots.push(slot);
+    }
+    const completion = new CommitCompletion(changes, draft.changeCount);
+    const client = this.#client;
+    const turns = new CommitTurns(this.#queues, completion, (sequence) => {
+      client.commit(slots, words, completion, sequence);
+    });
+    turns.take(changes.map(({ key }) => key), this.#key);
+    return completion.promise;
+  }
+
+  /** Lets go of everything that leads to the pool. */
+  letGo(): void {
+    const gone = undefined as never;
+    this.#pool =
+      this.#client =
+      this.#codec =
+      this.#garbage =
+      this.#queues =
+      this.#counters =
+        gone;
+  }
+
+  #begin(draft: CommitDraft): void {
+    this.#lifetime.assertOpen();
+    if (!draft.isIssued) return;
+    throw new InvalidArgumentError(
+      "an atomic commit must be used before its commit(), got a call after it: begin another one",
+    );
+  }
+
+  /** What is collected for the encoded key, if there is anything. */
+  #find(draft: CommitDraft): KeyChange | undefined {
+    const { hash, words, start, byteLength } = this.#key;
+    return draft.byHash.get(hash)?.find((change) =>
+      keyEquals(change.words, REQUEST_RECORD, words, start, byteLength)
+    );
+  }
+
+  /** Begins with the encoded key. */
+  #add(draft: CommitDraft, key: Key, words: Int32Array): KeyChange {
+    if (draft.keyCount === COMMIT_KEYS_MAX) {
+      throw new CommitTooLargeError(
+        `an atomic commit must have at most ${COMMIT_KEYS_MAX} keys, got one more`,
+      );
+    }
+    draft.keyCount += 1;
+    const { hash } = this.#key;
+    const condition = Condition.NONE;
+    const change: KeyChange = {
+      key: ownKey(key),
+      hash,
+      words,
+      condition,
+      expectedVersion: 0,
+      number: -1,
+    };
+    const others = draft.byHash.get(hash);
+    if (others === undefined) draft.byHash.set(hash, [change]);
+    else others.push(change);
+    return change;
+  }
+
+  /** Adds a change of the encoded key. */
+  #change(draft: CommitDraft, key: Key, request: RequestDraft): void {
+    const words = this.#client.copy(request);
+    const change = this.#find(draft) ?? this.#add(draft, key, words);
+    if (change.number !== -1) throw twice("changed", key);
+    change.number = draft.changeCount++;
+    change.words = words;
+  }
+}
+
+/** The entry of a key in a request. */
+function entryOf({ words, condition, expectedVersion }: KeyChange): Int32Array {
+  words[REQUEST_OPERATION] = packOperation(words[REQUEST_OPERATION], condition);
+  words[REQUEST_VERSION_LOW] = expectedVersion | 0;
+  words[REQUEST_VERSION_HIGH] = Math.floor(expectedVersion / 2 ** 32);
+  return words;
+}
+
+function twice(done: string, key: Key): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `key must be ${done} once in an atomic commit, got ${describe(key)} twice`,
+  );
+}
+
+/** Settles the promise of a commit. */
+class CommitCompletion implements Completion {
+  readonly promise: Promise<Commit | null>;
+  readonly #changes: readonly KeyChange[];
+  readonly #changeCount: number;
+  #resolve!: (commit: Commit | null) => void;
+  #reject!: (reason: unknown) => void;
+
+  constructor(changes: readonly KeyChange[], changeCount: number) {
+    this.#changes = changes;
+    this.#changeCount = changeCount;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  settle(
+    status: number,
+    detail: number,
+    _low: number,
+    _high: number,
+    ring: Int32Array,
+    requestAt: number,
+  ): void {
+    const error = status === Status.NOT_A_NUMBER
+      ? this.#notANumber(detail)
+      : errorOf(status, detail);
+    if (error !== undefined) return this.#reject(error);
+    if (status === Status.UNMET) return this.#resolve(null);
+    const versions = new Array<number | undefined>(this.#changeCount);
+    for (const [entry, { number }] of this.#changes.entries()) {
+      if (number === -1) continue;
+      const version = versionLeft(ring, requestAt, entry);
+      versions[number] = version === 0 ? undefined : version;
+    }
+    this.#resolve({ versions });
+  }
+
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+
+  #notANumber(entry: number): DinomoError {
+    const key = this.#changes[entry]?.key;
+    return new NotANumberError(
+      `increment must add to a number and stay finite, got a value with which it does not at ${
+        describe(key)
+      }; nothing of the commit was made`,
+    );
+  }
+}

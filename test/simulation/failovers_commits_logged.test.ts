@@ -1,0 +1,8 @@
+/**
+ * KNs that fail at any access of an atomic commit, in a pool whose writes are logged: see ../support/sim_failover_tests.ts.
+ *
+ * @module
+ */
+import { runCommitFailovers } from "../support/sim_failover_tests.ts";
+
+runCommitFailovers(true);

@@ -1,0 +1,149 @@
+/**
+ * Planted bugs in atomic commits and transactions.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const FAILOVERS = "test/simulation/failovers_commits.test.ts";
+const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
+const READS = "test/simulation/reads_of_commits.test.ts";
+const COMMITS = "test/api/commits.test.ts";
+const TRANSACTIONS = "test/api/transactions.test.ts";
+
+/** Bugs by which a commit is torn, lost, out of order, or made although a check does not hold. */
+export const COMMIT_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a commit is torn: pairs are pointed at records that are not pending",
+    breaks: "I4",
+    file: "lib/agent/shown_commit.ts",
+    edits: [[
+      "if (!isPending(meta)) Atomics.store(words, at + RECORD_META, metaAsPending(meta));",
+      "",
+    ]],
+    caughtBy: [READS],
+    inTest: "no commit by half",
+  },
+  {
+    name: "a reader takes the state of the next commit for that of a record's own",
+    breaks: "I4",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [["if (!isPending(meta)) return Holds.SETTLED;", ""]],
+    caughtBy: [READS],
+    inTest: "no commit by half",
+  },
+  {
+    name: "a reader reads an old record that may be gone",
+    breaks: "I10",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [["if (this.#holdsOf(address) !== Holds.OLD) return RACED;", ""]],
+    caughtBy: [READS],
+    inTest: "no commit by half",
+  },
+  {
+    name: "a reader takes the record of a delete for a value",
+    breaks: "I6",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [[
+      "if (metaKind(recordMeta) !== RecordKind.PUT) {",
+      "if (isPending(recordMeta)) {",
+    ]],
+    caughtBy: [READS],
+    inTest: "no commit by half",
+  },
+  {
+    name: "what a commit replaces is counted as dead before the commit has been made",
+    breaks: "I10",
+    file: "lib/agent/slot_writer.ts",
+    edits: [[
+      "if (this.#ghosts !== undefined) table.foundCount = countWhenOverwritten(table.foundCount);",
+      "this.bury(old);",
+    ]],
+    caughtBy: [READS, FAILOVERS],
+  },
+  {
+    name: "a commit that a dead thread was showing is left as it is",
+    breaks: "I5",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [["if (this.#shown.state !== CommitState.NONE) this.#shown.show();", ""]],
+    caughtBy: [FAILOVERS, LOGGED],
+  },
+  {
+    name: "of a commit that a dead thread had prepared one key is changed",
+    breaks: "I5",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [["else if (isCommit) this.#shown.show();", ""]],
+    caughtBy: [FAILOVERS],
+    inTest: "a KN dies at any access",
+  },
+  {
+    name: "a commit shows itself before its frame is in the file",
+    breaks: "I3",
+    file: "lib/node/atomic_commits.ts",
+    edits: [["log.endFrame();", "shown.show();\n      log.endFrame();"]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a commit that waits for one slot does not keep its place in another",
+    breaks: "I4",
+    file: "lib/client/gathered_slots.ts",
+    edits: [["this.#parts.held.hold(slot);", ""]],
+    caughtBy: [COMMITS],
+    inTest: "order of their issue",
+  },
+  {
+    name: "a commit is sent before what was issued for its slots has ended",
+    breaks: "I4",
+    file: "lib/client/request_sender.ts",
+    edits: [[
+      "const waits = stands ? this.#router.isInFlight(slot) : gathering.isGathering;",
+      "const waits = stands ? false : gathering.isGathering;",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "a commit waits in the queue of the key that is being updated alone",
+    breaks: "I4",
+    file: "lib/store/commit_turns.ts",
+    edits: [[
+      "this.#missingCount = keys.length;",
+      "keys = keys.filter((key) => (encoder.encode(key), queues.find(encoder) !== undefined));\n    this.#missingCount = keys.length;",
+    ]],
+    caughtBy: [COMMITS],
+    inTest: "order of their issue",
+  },
+  {
+    name: "a commit is made although a check does not hold",
+    breaks: "I4",
+    file: "lib/node/atomic_commits.ts",
+    edits: [["if (!admission.holds(change, old))", "if (old < -1)"]],
+    caughtBy: [COMMITS],
+    inTest: "check fails changes nothing",
+  },
+  {
+    name: "a commit that is refused leaves records that count as live",
+    breaks: "I10",
+    file: "lib/node/atomic_commits.ts",
+    edits: [[
+      "if (this.#recordWords > 0) this.#options.log.cancel(this.#first, this.#recordWords);",
+      "this.#forEachRecord((_, __, address, length) => this.#options.segments.addLive(address, length * 4));",
+    ]],
+    caughtBy: [FAILOVERS, LOGGED],
+  },
+  {
+    name: "a transaction does not check what it has read",
+    breaks: "I4",
+    file: "lib/store/transaction.ts",
+    edits: [["commits.check(draft, key, entry?.version ?? null);", "void [key, entry];"]],
+    caughtBy: [TRANSACTIONS],
+    inTest: "run again when what it has read has changed",
+  },
+  {
+    name: "what a transaction reads is of several moments",
+    breaks: "I4",
+    file: "lib/store/transaction.ts",
+    edits: [["if (readCount > 0 && this.#reads.size > 1) this.#lookAgain();", ""]],
+    caughtBy: [TRANSACTIONS],
+    inTest: "of one moment",
+  },
+];
