@@ -31,6 +31,10 @@ const WAITING_ACCESSES = 50;
 /** Keys in use at first, of the eight of each slot. */
 const FIRST_KEYS = [0, 1, 2, 3, 8, 9, 10, 11] as const;
 
+/** Keys that nothing but a commit puts, one of each KN. */
+const COMMITTED = [4, 12] as const;
+const ALSO_COMMITTED = [6, 14] as const;
+
 const INTERRUPTED: readonly Party[] = [
   {
     name: "a KN that overwrites",
@@ -52,6 +56,15 @@ const INTERRUPTED: readonly Party[] = [
     name: "a KN that deletes",
     prepare: (duel) => {
       for (const i of [0, 1, 2]) duel.delete(duel.models[i]!);
+    },
+    step: (duel) => duel.nodes[0]!.doWork(),
+    mayWait: false,
+  },
+  {
+    name: "a KN that commits keys of both",
+    prepare: (duel) => {
+      const changed = [0, 8, ...COMMITTED].map((i) => duel.models[i]!);
+      duel.commit(changed, SMALL);
     },
     step: (duel) => duel.nodes[0]!.doWork(),
     mayWait: false,
@@ -97,6 +110,12 @@ const INTERRUPTING: readonly Party[] = [
     },
     mayWait: true,
   },
+  {
+    name: "the other KN, which commits keys of both",
+    prepare: (duel) => duel.commit(ALSO_COMMITTED.map((i) => duel.models[i]!), SMALL),
+    step: (duel) => duel.nodes.forEach((node) => node.doWork()),
+    mayWait: true,
+  },
   { name: "the cleaner", step: (duel) => duel.clean(), mayWait: true },
   { name: "the M-node", step: (duel) => duel.move(), mayWait: true },
   { name: "a reader", step: (duel) => duel.pollAndRead(), mayWait: false },
@@ -113,6 +132,13 @@ function prepared(outer: Party, inner: Party): SimDuel {
   inner.prepare?.(duel);
   duel.client.flush();
   return duel;
+}
+
+/** Parties that put some of those keys themselves. */
+const PUTS_COMMITTED: readonly string[] = ["a KN that inserts", "a client that helps"];
+
+function hasCommit(outer: Party, inner: Party): boolean {
+  return outer.name.includes("commit") || inner.name.includes("commit");
 }
 
 function isSameNode(outer: Party, inner: Party): boolean {
@@ -161,7 +187,15 @@ for (const outer of INTERRUPTED) {
           interruptions += 1;
           inner.step(duel);
         };
-        isOver = !interruptAt(at, () => outer.step(duel), interrupt);
+        const look = (isWrite: boolean) => {
+          if (!isWrite || !hasCommit(outer, inner)) return;
+          // Others put these keys, too, but not beside such a commit.
+          if (!PUTS_COMMITTED.includes(outer.name) && !PUTS_COMMITTED.includes(inner.name)) {
+            duel.checkWhole(COMMITTED.map((i) => duel.models[i]!));
+            duel.checkWhole(ALSO_COMMITTED.map((i) => duel.models[i]!));
+          }
+        };
+        isOver = !interruptAt(at, () => outer.step(duel), interrupt, look);
         duel.finish();
       }
       assert.ok(interruptions * SHARE_COUNT > 10, `${interruptions} interruptions`);

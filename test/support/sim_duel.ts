@@ -19,6 +19,7 @@ import { AGENT_DPM, GATE_NODE_COUNT, SLOT_LOCK } from "../../lib/pool/control_la
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
+import { versionLeft } from "../../lib/rings/commit_words.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing } from "../../lib/rings/ring_layout.ts";
 import {
@@ -29,6 +30,7 @@ import {
   tryMoveSlot,
 } from "../../lib/routing/ownership.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
+import { issueCommit } from "./sim_commits.ts";
 import { HASH_KEY, keysOfSlots } from "./sim_keys.ts";
 import { KeyModel, require, type SimOperation } from "./sim_model.ts";
 import { checkPool } from "./sim_pool_check.ts";
@@ -51,6 +53,7 @@ export class SimDuel {
   );
   readonly nodes: readonly KvsNode[];
   readonly eyes: SimEyes;
+  readonly #otherEyes: SimEyes;
   readonly client: Client;
   readonly #cleaner: Cleaner;
   readonly #cleanerLog: LogWriter;
@@ -85,6 +88,7 @@ export class SimDuel {
     this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM);
     this.#cleaner = new Cleaner(pool, segments, table, this.#cleanerLog, clock);
     this.eyes = new SimEyes(pool, clock);
+    this.#otherEyes = new SimEyes(pool, clock);
   }
 
   /** Whether anybody would wait for a lock. */
@@ -109,6 +113,37 @@ export class SimDuel {
     const { completion } = this.#begin(model, "delete");
     this.#encoder.encode(model.key.text);
     this.client.delete(this.#encoder, completion);
+  }
+
+  /** Issues an atomic commit of puts. */
+  commit(models: readonly KeyModel[], byteLength: number): void {
+    const number = ++this.#operationCount;
+    const operations = models.map((model): SimOperation => {
+      const operation = operationOf("put", number);
+      model.operations.push(operation);
+      return operation;
+    });
+    const changes = models.map(({ key }) => ({ key, bytes: byteLength }));
+    const sorted = issueCommit(this.client, number, changes, {
+      settle: (status, _address, _low, _high, ring, requestAt) => {
+        for (const [i, model] of models.entries()) {
+          const operation = operations[i]!;
+          require(operation.status === undefined, `I5: commit ${number} ended twice`);
+          operation.status = status;
+          const version = versionLeft(ring, requestAt, sorted.indexOf(model.key));
+          model.end(operation, status, version, NOW_MS);
+        }
+      },
+      fail: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  /** Whether of the keys that one commit alone has put all are there, or none. */
+  checkWhole(models: readonly KeyModel[]): void {
+    const seen = new Set(models.map(({ key }) => this.#otherEyes.look(key)?.operation));
+    require(seen.size <= 1, `I4: a commit is seen by half: ${[...seen]}`);
   }
 
   /** Lets the client execute what it has sent to the first KN. */
@@ -159,14 +194,7 @@ export class SimDuel {
     model: KeyModel,
     kind: "put" | "delete",
   ): { readonly operation: SimOperation; readonly completion: Completion } {
-    const operation: SimOperation = {
-      kind,
-      number: ++this.#operationCount,
-      expiresAtMs: Infinity,
-      expectedVersion: 0,
-      issuedAtMs: NOW_MS,
-      status: undefined,
-    };
+    const operation = operationOf(kind, ++this.#operationCount);
     model.operations.push(operation);
     const completion: Completion = {
       settle: (status, _, versionLow) => {
@@ -180,6 +208,17 @@ export class SimDuel {
     };
     return { operation, completion };
   }
+}
+
+function operationOf(kind: "put" | "delete", number: number): SimOperation {
+  return {
+    kind,
+    number,
+    expiresAtMs: Infinity,
+    expectedVersion: 0,
+    issuedAtMs: NOW_MS,
+    status: undefined,
+  };
 }
 
 /**
