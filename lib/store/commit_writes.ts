@@ -65,11 +65,15 @@ interface KeyChange {
   number: number;
 }
 
+/** Keys from which on they are looked up by their hashes: most commits have few. */
+const LOOKED_UP_MIN = 16;
+
 /** What is collected for a commit that has not been issued. */
 export class CommitDraft {
-  /** By hash; a list where several keys have the same. */
-  readonly byHash: Map<number, KeyChange[]> = new Map();
-  keyCount = 0;
+  /** What is to be done about each key. */
+  readonly keys: KeyChange[] = [];
+  /** The same by hash, a list where several keys have the same one; once there are many. */
+  byHash: Map<number, KeyChange[]> | undefined;
   changeCount = 0;
   isIssued = false;
 }
@@ -167,7 +171,7 @@ export class CommitWrites<V> {
       const mustSync = mustSyncOf(options, this.#level);
       this.#begin(draft);
       draft.isIssued = true;
-      if (draft.keyCount === 0) return Promise.resolve({ versions: [] });
+      if (draft.keys.length === 0) return Promise.resolve({ versions: [] });
       return this.#issue(draft, mustSync);
     } catch (error) {
       return Promise.reject(error);
@@ -175,8 +179,7 @@ export class CommitWrites<V> {
   }
 
   #issue(draft: CommitDraft, mustSync: boolean): Promise<Commit | null> {
-    const changes = [...draft.byHash.values()].flat()
-      .sort((one, other) => (one.hash >>> 0) - (other.hash >>> 0));
+    const changes = draft.keys.sort((one, other) => (one.hash >>> 0) - (other.hash >>> 0));
     const words = commitRequest(changes.map(entryOf), mustSync);
     const slots: Slot[] = [];
     for (const { hash } of changes) {
@@ -215,19 +218,23 @@ export class CommitWrites<V> {
   /** What is collected for the encoded key, if there is anything. */
   #find(draft: CommitDraft): KeyChange | undefined {
     const { hash, words, start, byteLength } = this.#key;
-    return draft.byHash.get(hash)?.find((change) =>
-      keyEquals(change.words, REQUEST_RECORD, words, start, byteLength)
-    );
+    const candidates = draft.byHash === undefined ? draft.keys : draft.byHash.get(hash) ?? [];
+    for (let i = 0; i < candidates.length; i++) {
+      const change = candidates[i]!;
+      const isSame = change.hash === hash &&
+        keyEquals(change.words, REQUEST_RECORD, words, start, byteLength);
+      if (isSame) return change;
+    }
+    return undefined;
   }
 
   /** Begins with the encoded key. */
   #add(draft: CommitDraft, key: Key, words: Int32Array): KeyChange {
-    if (draft.keyCount === COMMIT_KEYS_MAX) {
+    if (draft.keys.length === COMMIT_KEYS_MAX) {
       throw new CommitTooLargeError(
         `an atomic commit must have at most ${COMMIT_KEYS_MAX} keys, got one more`,
       );
     }
-    draft.keyCount += 1;
     const { hash } = this.#key;
     const condition = Condition.NONE;
     const change: KeyChange = {
@@ -238,9 +245,8 @@ export class CommitWrites<V> {
       expectedVersion: 0,
       number: -1,
     };
-    const others = draft.byHash.get(hash);
-    if (others === undefined) draft.byHash.set(hash, [change]);
-    else others.push(change);
+    draft.keys.push(change);
+    if (draft.keys.length >= LOOKED_UP_MIN) noteByHash(draft, change);
     return change;
   }
 
@@ -251,6 +257,17 @@ export class CommitWrites<V> {
     if (change.number !== -1) throw twice("changed", key);
     change.number = draft.changeCount++;
     change.words = words;
+  }
+}
+
+/** Enters a key that was added, or, for the first time, all of them. */
+function noteByHash(draft: CommitDraft, added: KeyChange): void {
+  const isFirst = draft.byHash === undefined;
+  const byHash = draft.byHash ??= new Map<number, KeyChange[]>();
+  for (const change of isFirst ? draft.keys : [added]) {
+    const others = byHash.get(change.hash);
+    if (others === undefined) byHash.set(change.hash, [change]);
+    else others.push(change);
   }
 }
 
@@ -298,8 +315,9 @@ class CommitCompletion implements Completion {
       : errorOf(status, detail);
     if (error !== undefined) return this.#reject(error);
     if (status === Status.UNMET) return this.#resolve(null);
-    const versions = new Array<number | undefined>(this.#changeCount);
-    for (const [entry, { number }] of this.#changes.entries()) {
+    const versions = new Array<number | undefined>(this.#changeCount).fill(undefined);
+    for (let entry = 0; entry < this.#changes.length; entry++) {
+      const { number } = this.#changes[entry]!;
       if (number === -1) continue;
       const version = versionLeft(ring, requestAt, entry);
       versions[number] = version === 0 ? undefined : version;
