@@ -265,8 +265,9 @@ export class Client {
     }
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     const slot = slots[0]!;
+    const additions = this.#additions;
     this.#sender.issueGathered({ slot, sequence, words, completion }, slots.slice(1));
-    this.#additions.forgetAll();
+    additions.forgetAll();
     if (begun !== 0) this.#operations.leaveOpen();
   }
 

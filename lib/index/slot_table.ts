@@ -204,8 +204,9 @@ export class SlotTable {
    * @returns false when the index has no room, or the order; nothing has changed then
    */
   insert(slotAt: number, hash: number, address: PoolAddress, count = 0): boolean {
+    if (!this.#prepare(slotAt, 1)) return false;
     // Before a reader can find the key it has its place in the order.
-    if (!this.#prepare(slotAt, 1) || !this.enterOrder(address)) return false;
+    if (!this.enterOrder(address)) return false;
     if (!this.insertPrepared(slotAt, hash, address, count)) {
       this.leaveOrder(address);
       return false;

@@ -37,7 +37,7 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: "lib/node/admission.ts",
     edits: [[
-      "this.#derived.make(change, this.#exists(old) ? this.#show(old) : undefined)",
+      "this.#derived.make(change, this.exists(old) ? this.#show(old) : undefined)",
       "this.#derived.make(change, old !== NO_ADDRESS ? this.#show(old) : undefined)",
     ]],
     caughtBy: [WHOLE_STEPS],

@@ -20,7 +20,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     breaks: "the order has all keys of the index",
     file: "lib/index/slot_table.ts",
     edits: [
-      ["if (this.#order?.insert(address) === false) return false;", ""],
+      ["if (!this.enterOrder(address)) return false;", ""],
       [
         "control[this.#keysAddedAt] += 1; return true;",
         "control[this.#keysAddedAt] += 1; this.#order?.insert(address); return true;",
