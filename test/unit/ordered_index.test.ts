@@ -159,6 +159,8 @@ test("a block that a writer holds is not filled again, whenever others have come
     const hold = () => void (isHeld = editor.hold(0, view, 1));
     interruptAt(at, hold, () => replaceAgainAndAgain(agent, record));
     if (!isHeld) continue;
+    // Of the moments only the last one is after the page word was looked at again.
+    if (at < 5) assert.is(space.memory.loadPage(1), view.word, `at access ${at}`);
     const generation = space.memory.loadGeneration(view.block);
     const count = view.count;
     replaceAgainAndAgain(agent, record);
@@ -184,6 +186,22 @@ test("entries whose keys are gone are dropped, and harm no other", () => {
   assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
   for (const record of gone) agent.ordered.remove(record);
   assert.is(checkOrderedIndex(fixture.pool).entries, texts.length);
+});
+
+test("a half that has lost all entries is still a page", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  // The last ones have so much in common that their keys are looked for, and none is found.
+  for (const text of ["m0001", "m0002", "m0003", "a", "b"]) {
+    assert.ok(agent.ordered.insert(fixture.record(text)));
+  }
+  const { leaves, entries, problems } = checkOrderedIndex(fixture.pool);
+  assert.equal(problems, []);
+  assert.is(leaves, 2);
+  assert.is(entries, 2);
+  const texts = ["m0002", "c", "n"];
+  for (const text of texts) assert.ok(agent.insert(fixture.record(text)));
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
 });
 
 test("the lock of the free pages is taken from the dead, and from no one else", () => {
