@@ -23,7 +23,7 @@ const LONG_SHARE = 0.1;
 /** Steps, those within others included, for each of those that a run makes. */
 const NESTED_STEPS = 6;
 /** Accesses of one step, beyond which it does not end. */
-const ACCESSES_MAX = 300_000;
+const ACCESSES_MAX = 2_000_000;
 
 /** What a world is like. */
 export interface OrderedWorldOptions {
