@@ -100,7 +100,7 @@ function change(model: Model, agent: OrderedAgent, random: Random, make: KeyMake
       model.remove(agent, random.pick([...model.records.keys()]));
     } else {
       // Now and then all keys have one of few hashes.
-      const hash = random.next() < 0.2 ? 0x12300000 + random.below(4) : undefined;
+      const hash = random.next() < 0.35 ? 0x12300000 + random.below(3) : undefined;
       model.put(agent, make(random, i), hash);
     }
     if (i % 65 === 64) model.look(random);
