@@ -117,19 +117,17 @@ export class OrderedWriter {
     if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) return Edit.LOST;
     if (view.isFrozen) return this.#structure.takeOut(page) ? Edit.LOST : Edit.NO_ROOM;
     const image = this.#image;
-    if (view.comparePrefix(key) === 0) {
+    const isRoomy = view.count < view.room && view.count < this.#editor.entriesMax;
+    if (isRoomy && view.comparePrefix(key) === 0) {
       const index = view.placeOf(key, key.hash);
-      if (view.hasEntry(index, key, key.hash)) {
-        // It is published again: a page that is built anew meanwhile might drop it.
-        image.read(view);
-        return this.#editor.replace(view, image);
-      }
-      if (view.count < view.room && view.count < this.#editor.entriesMax) {
+      if (!view.hasEntry(index, key, key.hash)) {
         return this.#editor.insertEntry(view, index, key, key.hash);
       }
     }
     image.read(view);
     const place = image.place(key, key.hash);
+    // An entry that is there is published again: a page that is built anew meanwhile might drop it.
+    if (place >= 0) return this.#editor.replace(view, image);
     image.insert(-1 - place, key, key.hash);
     return this.#editor.replaceOrSplit(view, image, -1 - place, key);
   }

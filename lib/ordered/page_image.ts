@@ -249,7 +249,8 @@ export class PageImage {
   /** Bytes that the slices of two entries have in common. */
   commonOf(a: number, b: number): number {
     const { entries } = this;
-    const [i, j] = [a * ENTRY_WORDS, b * ENTRY_WORDS];
+    const i = a * ENTRY_WORDS;
+    const j = b * ENTRY_WORDS;
     return commonSliceBytes(
       entries[i + ENTRY_HIGH],
       entries[i + ENTRY_LOW],

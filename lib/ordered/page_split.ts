@@ -154,7 +154,7 @@ export class PageSplit {
     this.#separate(left, right);
     this.#build(left, 0, boundary);
     this.#build(right, boundary, keys.length);
-    if (right.count === 1) beginLike(right, left.prefix.byteLength, keys[last]!);
+    if (boundary === last) beginLike(right, left.prefix.byteLength, keys[last]!);
     return Division.HALVES;
   }
 

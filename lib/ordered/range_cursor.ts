@@ -204,7 +204,8 @@ export class RangeCursor {
   }
 
   #isTied(a: number, b: number): boolean {
-    const [i, j] = [this.#entryAt(a), this.#entryAt(b)];
+    const i = this.#entryAt(a);
+    const j = this.#entryAt(b);
     const entries = this.#entries;
     return entries[i + ENTRY_HIGH] === entries[j + ENTRY_HIGH] &&
       entries[i + ENTRY_LOW] === entries[j + ENTRY_LOW];

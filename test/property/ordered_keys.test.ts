@@ -16,8 +16,8 @@ import { type OrderedAgent, OrderedFixture, scan } from "../support/ordered_fixt
 import { bytesOfText, KEY_MAKERS, type KeyMaker, sorted } from "../support/ordered_keys.ts";
 import { type Random, seeded } from "../support/random.ts";
 
-const CHANGE_COUNT = 420;
-const RANGES_PER_LOOK = 4;
+const CHANGE_COUNT = 260;
+const RANGES_PER_LOOK = 3;
 const ENTRIES = [4, 5, 9, 83] as const;
 const SIZES = { segmentCount: 400, segmentBytes: 16_384 };
 
@@ -100,10 +100,10 @@ function change(model: Model, agent: OrderedAgent, random: Random, make: KeyMake
       model.remove(agent, random.pick([...model.records.keys()]));
     } else {
       // Now and then all keys have one of few hashes.
-      const hash = random.next() < 0.2 ? 0x12300000 + random.below(4) : undefined;
+      const hash = random.next() < 0.35 ? 0x12300000 + random.below(3) : undefined;
       model.put(agent, make(random, i), hash);
     }
-    if (i % 105 === 104) model.look(random);
+    if (i % 65 === 64) model.look(random);
   }
 }
 

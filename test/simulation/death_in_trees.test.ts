@@ -7,7 +7,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { PoolAddress } from "../../lib/core/brands.ts";
-import { TABLE_LOCK } from "../../lib/ordered/page_layout.ts";
+import { BLOCK_WORDS, TABLE_LOCK, TABLE_NEXT, TABLE_PAGES } from "../../lib/ordered/page_layout.ts";
 import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { checkOrderedIndex, type OrderedIndexReport } from "../../lib/ordered/tree_check.ts";
 import { repairOrderedIndex } from "../../lib/ordered/tree_repair.ts";
@@ -21,12 +21,12 @@ import { interruptAt } from "../support/sim_duel.ts";
 import { require } from "../support/sim_model.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 
-const SEED_COUNT = 9;
+const SEED_COUNT = 14;
 const [DEAD, ALIVE, MAIN] = [0, 1, 2];
 const KEY_COUNT = 26;
-const CHANGE_COUNT = 44;
+const CHANGE_COUNT = 28;
 /** Of so many moments of a change one is tried; in a campaign more of them. */
-const STRIDE = CAMPAIGN_FACTOR >= 1 && SHARE_COUNT === 1 ? 3 : 13;
+const STRIDE = CAMPAIGN_FACTOR >= 1 && SHARE_COUNT === 1 ? 3 : 31;
 const NOISE = 5;
 const SIZES = { segmentCount: 16, segmentBytes: 16_384 };
 const KINDS = ["digits", "ever increasing", "prefixes of each other", "of 2048 bytes"] as const;
@@ -69,7 +69,7 @@ class Trial {
     const main = this.#fixture.writer(MAIN);
     for (let i = 0; i < CHANGE_COUNT; i++) {
       // It grows, and then it shrinks.
-      const mustAdd = this.#present.size === 0 || this.#random.next() < (i < 24 ? 0.85 : 0.2);
+      const mustAdd = this.#present.size === 0 || this.#random.next() < (i < 16 ? 0.85 : 0.2);
       const candidates = this.#records.filter((record) => this.#present.has(record) !== mustAdd);
       if (candidates.length === 0) continue;
       const record = this.#random.pick(candidates);
@@ -162,7 +162,11 @@ class Trial {
   }
 
   #save(): Int32Array[] {
-    return this.#buffers.map((words) => words.slice());
+    // What was never handed out is as good as new, whatever is in it.
+    const next = this.#buffers[0]![TABLE_NEXT]!;
+    return this.#buffers.map((words, i) => {
+      return words.slice(0, i === 0 ? TABLE_PAGES + next : next * BLOCK_WORDS);
+    });
   }
 
   #restore(saved: readonly Int32Array[]): void {
@@ -174,7 +178,7 @@ test("what a writer leaves that dies is valid, and others go on", () => {
   forEachSeed(SEED_COUNT, (seed) => new Trial(seed).run());
   // One seed alone need not have seen everything.
   const hasSeenAll = Object.values(seen).every((count) => count > 0);
-  assert.ok(seen.deaths > 50 && (hasSeenAll || SHARE_COUNT > 1), JSON.stringify(seen));
+  assert.ok(seen.deaths > 20 && (hasSeenAll || SHARE_COUNT > 1), JSON.stringify(seen));
 });
 
 test.run();

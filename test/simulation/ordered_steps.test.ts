@@ -12,7 +12,7 @@ import { require } from "../support/sim_model.ts";
 import { OrderedWorld } from "../support/sim_ordered.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 
-const SEED_COUNT = 27;
+const SEED_COUNT = 36;
 const KINDS = Object.values(KEY_MAKERS);
 
 test("scans see what was there all the time while writers interrupt each other and die", () => {

@@ -17,6 +17,7 @@ const RESOLVER = "lib/ordered/key_resolver.ts";
 
 const KEYS = "test/property/ordered_keys.test.ts";
 const STEPS = "test/simulation/ordered_steps.test.ts";
+const INDEX = "test/unit/ordered_index.test.ts";
 const DEATHS = "test/simulation/death_in_trees.test.ts";
 
 /** Bugs of the ordered index. */
@@ -33,28 +34,28 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "no change is lost",
     file: SPACE,
     edits: [["if (hazards.includes(block)) retired[kept++] = block; else", ""]],
-    caughtBy: [STEPS],
+    caughtBy: [INDEX],
   },
   {
     name: "the generation of a block stays as it was when it is filled again",
     breaks: "I6",
     file: SPACE,
     edits: [["Atomics.add(region, at, 1);", ""]],
-    caughtBy: [STEPS],
+    caughtBy: [INDEX],
   },
   {
     name: "the page word is not looked at again after a hazard word was set",
     breaks: "no change is lost",
     file: EDITOR,
     edits: [["if (memory.loadPage(page) !== word) return false; view.show", "view.show"]],
-    caughtBy: [STEPS],
+    caughtBy: [INDEX],
   },
   {
     name: "the page word is not looked at again after the generation was loaded",
     breaks: "I6",
     file: "lib/ordered/page_view.ts",
     edits: [["if (memory.loadPage(page) !== word) return false; this.show", "this.show"]],
-    caughtBy: [STEPS],
+    caughtBy: [INDEX],
   },
   {
     name: "a frozen page goes before its neighbour has taken over",
@@ -116,7 +117,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
       "if (division === Division.WHOLE)",
       "if (division === Division.WHOLE || right.count === 0)",
     ]],
-    caughtBy: [DEATHS],
+    caughtBy: [INDEX],
   },
   {
     name: "no writer gives birth to a page whose writer has died",

@@ -113,7 +113,12 @@ export class OrderedWorld {
 
   /** Removes all keys, whole. */
   empty(): void {
-    for (const key of this.keys) if (key.isPresent) this.#change(key.writer, key);
+    withAtomicHooks({ onAccess: () => this.#onAccess() }, () => {
+      for (const key of this.keys) {
+        this.#accessCount = 0;
+        if (key.isPresent) this.#change(key.writer, key);
+      }
+    });
     this.check();
   }
 
@@ -132,11 +137,11 @@ export class OrderedWorld {
   }
 
   #onAccess(): void {
+    require(this.#accessCount++ < ACCESSES_MAX, "a step does not end");
     if (this.#active.size === 0 || this.#active.size >= DEPTH_MAX) return;
     // Interruptions of interruptions would go on for very long.
     if (this.stepCount >= this.#stepsMax) return;
     const { interruptShare, deathShare } = this.#options;
-    require(this.#accessCount++ < ACCESSES_MAX, "a step does not end");
     if (this.#mortal >= 0 && this.#random.next() < deathShare) throw new Death();
     if (this.#random.next() >= interruptShare) return;
     const mortal = this.#mortal;

@@ -16,13 +16,17 @@ import {
   TABLE_LOCK,
 } from "../../lib/ordered/page_layout.ts";
 import { PageSpace } from "../../lib/ordered/page_space.ts";
+import { KeyResolver } from "../../lib/ordered/key_resolver.ts";
+import { PageEditor } from "../../lib/ordered/page_editor.ts";
+import { PageView } from "../../lib/ordered/page_view.ts";
 import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
 import { orderedFigures } from "../../lib/ordered/tree_figures.ts";
 import { repairOrderedIndex } from "../../lib/ordered/tree_repair.ts";
-import { OrderedFixture, scan } from "../support/ordered_fixture.ts";
+import { type OrderedAgent, OrderedFixture, scan } from "../support/ordered_fixture.ts";
 import { bytesOfText, sorted } from "../support/ordered_keys.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
+import { interruptAt } from "../support/sim_duel.ts";
 import { seeded } from "../support/random.ts";
 
 const SIZES = { segmentCount: 128, segmentBytes: 16_384 };
@@ -107,6 +111,97 @@ test("a block is not used any more when its generations are used up", () => {
     assert.is.not(memory.loadPage(1), worn);
   }
   assert.is(memory.loadGeneration(worn), GENERATION_MAX);
+});
+
+/** Publishes version after version of the first page, so that blocks are filled again. */
+function replaceAgainAndAgain(agent: OrderedAgent, record: PoolAddress): void {
+  for (let i = 0; i < 60; i++) {
+    agent.ordered.insert(record);
+    agent.ordered.remove(record);
+  }
+}
+
+test("a reader notices that the page has another version, or its block was filled again", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  const record = fixture.record("key");
+  assert.ok(agent.insert(fixture.record("other")));
+  const { memory } = PageSpace.of(fixture.pool);
+  const view = new PageView(memory);
+  const word = memory.loadPage(1);
+  assert.ok(view.begin(1, word));
+  assert.ok(view.isIntact);
+  replaceAgainAndAgain(agent, record);
+  assert.not(view.isIntact);
+  // Before the page word is looked at again anything may happen.
+  for (let at = 0; at < 4; at++) {
+    const seen = memory.loadPage(1);
+    let isBegun = false;
+    const read = () => void (isBegun = view.begin(1, seen));
+    const isInterrupted = interruptAt(at, read, () => replaceAgainAndAgain(agent, record));
+    assert.ok(isInterrupted);
+    const isSound = at === 3 || !isBegun || memory.loadPage(1) === seen;
+    assert.ok(isSound, `a version that was gone was read, at access ${at}`);
+  }
+});
+
+test("a block that a writer holds is not filled again, whenever others have come in between", () => {
+  for (let at = 0; at < 6; at++) {
+    const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+    const agent = fixture.writer(0);
+    const record = fixture.record("key");
+    assert.ok(agent.insert(fixture.record("other")));
+    const space = PageSpace.of(fixture.writer(1).pool);
+    const resolver = new KeyResolver(fixture.pool, space.memory);
+    const editor = new PageEditor(space, 1, resolver);
+    const view = new PageView(space.memory);
+    let isHeld = false;
+    const hold = () => void (isHeld = editor.hold(0, view, 1));
+    interruptAt(at, hold, () => replaceAgainAndAgain(agent, record));
+    if (!isHeld) continue;
+    // Of the moments only the last one is after the page word was looked at again.
+    if (at < 5) assert.is(space.memory.loadPage(1), view.word, `at access ${at}`);
+    const generation = space.memory.loadGeneration(view.block);
+    const count = view.count;
+    replaceAgainAndAgain(agent, record);
+    assert.is(space.memory.loadGeneration(view.block), generation, `at access ${at}`);
+    view.show(1, view.word);
+    assert.is(view.count, count);
+  }
+});
+
+test("entries whose keys are gone are dropped, and harm no other", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  const gone = Array.from({ length: 300 }, (_, i) => fixture.record(`tenant/session/gone/${i}`));
+  for (const record of gone) assert.ok(agent.ordered.insert(record));
+  assert.equal(checkOrderedIndex(fixture.pool).problems, []);
+  assert.ok(checkOrderedIndex(fixture.pool).entries < gone.length, "some were dropped");
+  const texts = Array.from(
+    { length: 200 },
+    (_, i) => `tenant/session/${i % 2 ? "gone" : "h"}/x${i}`,
+  );
+  for (const text of texts) assert.ok(agent.insert(fixture.record(bytesOfText(text))));
+  assert.equal(checkOrderedIndex(fixture.pool).problems, []);
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
+  for (const record of gone) agent.ordered.remove(record);
+  assert.is(checkOrderedIndex(fixture.pool).entries, texts.length);
+});
+
+test("a half that has lost all entries is still a page", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  // The last ones have so much in common that their keys are looked for, and none is found.
+  for (const text of ["m0001", "m0002", "m0003", "a", "b"]) {
+    assert.ok(agent.ordered.insert(fixture.record(text)));
+  }
+  const { leaves, entries, problems } = checkOrderedIndex(fixture.pool);
+  assert.equal(problems, []);
+  assert.is(leaves, 2);
+  assert.is(entries, 2);
+  const texts = ["m0002", "c", "n"];
+  for (const text of texts) assert.ok(agent.insert(fixture.record(text)));
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
 });
 
 test("the lock of the free pages is taken from the dead, and from no one else", () => {
