@@ -253,6 +253,17 @@ test("the longest keys, and keys of one byte", async (store) => {
 
 test.run();
 
+single("stats tell what the order takes, and that a store without one has none", async () => {
+  for (const ordered of [false, true]) {
+    const store = await open<number>({ capacity: "16MiB", ordered });
+    store.putManySync(Array.from({ length: 5000 }, (_, i) => [`key number ${10_000 + i}`, i]));
+    const { orderBytes } = store.stats();
+    if (ordered) assert.ok(orderBytes > 5000 * 12 && orderBytes < 5000 * 60, `${orderBytes} bytes`);
+    else assert.is(orderBytes, 0);
+    await store.close();
+  }
+});
+
 single("ordered is a boolean", async () => {
   await assertRejects(() => open({ ordered: 1 as never }), {
     type: InvalidOptionError,
