@@ -29,6 +29,7 @@ import {
   Store,
   type StoreHandle,
   StoreOperations,
+  type RangeOptions,
   type StoreStats,
 } from "../mod.ts";
 
@@ -91,6 +92,16 @@ test("results have their types", async () => {
   assertType<Equal<typeof report, Promise<ScaleReport>>>();
   const stats = store.stats();
   assertType<Equal<typeof stats, StoreStats>>();
+  const range: RangeOptions = { gt: "a", lte: Uint8Array.of(1), prefix: "", limit: 1 };
+  assertType<Equal<ReturnType<typeof store.first>, Promise<[string, number] | undefined>>>();
+  assertType<Equal<ReturnType<typeof store.lastSync>, [string, number] | undefined>>();
+  const counted = store.countKeys({ prefix: "a", signal: AbortSignal.timeout(10_000) });
+  assertType<Equal<typeof counted, Promise<number>>>();
+  // @ts-expect-error One end of a range has no way to be gone through.
+  store.first({ ...range, reverse: true }).catch(() => {});
+  // @ts-expect-error What is synchronous cannot be aborted.
+  assert.throws(() => store.clearSync({ signal: AbortSignal.abort() }));
+  await counted;
   await Promise.all([put, report]);
   assert.equal([await deleted, await set, await sum, await count], [false, undefined, 2, [false]]);
   assert.equal([await updated, await removed], [2, undefined]);
@@ -230,6 +241,7 @@ test("an option that is undefined is as if it were absent", async () => {
     capacity: none,
     segmentBytes: none,
     keys: none,
+    ordered: none,
     codec: none,
     durability: none,
     checkpointBytes: none,

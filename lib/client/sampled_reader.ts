@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { PoolAddress } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -24,9 +25,25 @@ export class SampledReader extends OneSidedReader {
   }
 
   override read(key: KeyEncoder, withValue: boolean): boolean {
+    this.#count(key);
+    return super.read(key, withValue);
+  }
+
+  override readFound(
+    key: KeyEncoder,
+    address: PoolAddress,
+    generation: number,
+    withValue: boolean,
+  ): boolean | undefined {
+    const isThere = super.readFound(key, address, generation, withValue);
+    // Otherwise it is read, and counted then.
+    if (isThere !== undefined) this.#count(key);
+    return isThere;
+  }
+
+  #count(key: KeyEncoder): void {
     const weight = this.#reads.next();
     // The store's own key has no bytes.
     if (weight !== 0 && key.byteLength !== 0) this.#keys.offer(key, weight);
-    return super.read(key, withValue);
   }
 }

@@ -209,6 +209,27 @@ export class OneSidedReader {
   }
 
   /**
+   * Reads a record that this thread has just found in the index, without a look at the index. As it
+   * was the key's newest record when it was found, that was the moment of the read.
+   *
+   * @param generation of the record's segment then
+   * @param withValue false to find out only whether there is one
+   * @returns whether it has not expired, if so the fields describe it; undefined if the key has to
+   *   be read: the record is of a commit that is being made, or its memory has been reused
+   */
+  readFound(
+    _key: KeyEncoder,
+    address: PoolAddress,
+    generation: number,
+    withValue: boolean,
+  ): boolean | undefined {
+    const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
+    if (metaKind(meta) !== RecordKind.PUT) return undefined;
+    const outcome = this.#take(address, generation, withValue);
+    return outcome === RACED ? undefined : outcome === FOUND;
+  }
+
+  /**
    * Takes what a key holds whose pair points at a record of an atomic commit that is being made:
    * the record, or the one that it replaces (agent/shown_commit.ts).
    */

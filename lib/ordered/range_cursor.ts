@@ -37,6 +37,8 @@ export class RangeCursor {
   address: PoolAddress = NO_ADDRESS;
   /** Generation of the record's segment then. */
   generation = 0;
+  /** Whether that was in the last step, and not in one before it. */
+  isFresh = false;
 
   readonly #walk: TreeWalk;
   readonly #resolver: KeyResolver;
@@ -100,6 +102,7 @@ export class RangeCursor {
     for (;;) {
       if (this.#groupNext < this.#groupCount) {
         const index = this.#groupNext++;
+        this.isFresh = index === 0;
         this.#show(this.#group[this.#isReverse ? this.#groupCount - 1 - index : index]!);
         return true;
       }

@@ -139,7 +139,7 @@ function boundOf(name: string, bound: unknown, prefixBytes: number): Uint8Array 
 function bytesOf(name: string, value: unknown): Uint8Array {
   if (typeof value === "string") {
     // As U+FFFD, which the encoder would write, a lone surrogate would stand for another place.
-    if (value.isWellFormed()) return textEncoder.encode(value);
+    if (value.isWellFormed()) return encodeText(value);
     throw new InvalidArgumentError(
       `${name} must be a well-formed string, got one with a lone surrogate`,
     );
@@ -149,6 +149,17 @@ function bytesOf(name: string, value: unknown): Uint8Array {
   throw new InvalidArgumentError(
     `${name} must be a string or a Uint8Array, got ${describe(value)}`,
   );
+}
+
+/** What most bounds are is ASCII, and short: entering the TextEncoder would take most of the time. */
+function encodeText(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return textEncoder.encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 function isReverse(reverse: unknown): boolean {

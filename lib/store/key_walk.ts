@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Slot } from "../core/brands.ts";
+import { NO_ADDRESS, type PoolAddress, type Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { keysOfSlot } from "../index/key_count.ts";
@@ -24,6 +24,13 @@ export interface KeyWalk {
   readonly isAtKey: boolean;
   /** What the last step has cost, as bytes that are copied. */
   readonly stepBytes: number;
+  /**
+   * Where the last step has found the record of the key, and the generation of the record's segment;
+   * `NO_ADDRESS` if it has not looked for it.
+   */
+  readonly address: PoolAddress;
+  /** See {@linkcode address}. */
+  readonly generation: number;
   /** Goes on; false at the end. */
   step(): boolean;
   /** Encodes the key that it is at, which is returned as the application writes it. */
@@ -36,6 +43,8 @@ export interface KeyWalk {
 export const NO_KEYS: KeyWalk = {
   isAtKey: false,
   stepBytes: 0,
+  address: NO_ADDRESS,
+  generation: 0,
   step: () => false,
   take: (encoder) => encoder.keyOf(encoder),
   end: () => {},
@@ -44,6 +53,8 @@ export const NO_KEYS: KeyWalk = {
 /** Slot by slot: in no order, and every key is looked at. */
 export class SlotWalk implements KeyWalk {
   stepBytes = 0;
+  readonly address = NO_ADDRESS;
+  readonly generation = 0;
   readonly #pool: Pool;
   readonly #reader: OneSidedReader;
   readonly #range: KeyRange;
@@ -124,6 +135,8 @@ export class Cursors {
 export class OrderedWalk implements KeyWalk {
   readonly isAtKey = true;
   readonly stepBytes = 0;
+  address: PoolAddress = NO_ADDRESS;
+  generation = 0;
   readonly #cursor: RangeCursor;
   readonly #cursors: Cursors;
 
@@ -135,7 +148,11 @@ export class OrderedWalk implements KeyWalk {
   }
 
   step(): boolean {
-    return this.#cursor.next();
+    const cursor = this.#cursor;
+    if (!cursor.next()) return false;
+    this.address = cursor.isFresh ? cursor.address : NO_ADDRESS;
+    this.generation = cursor.generation;
+    return true;
   }
 
   take(encoder: KeyEncoder): Key {

@@ -27,6 +27,7 @@ import type {
 import { lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import type { Entry } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
+import { type KeyWalk, NO_KEYS } from "./key_walk.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
@@ -127,19 +128,19 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return this.#scan(options, (key) => this.#entryInScan(key, options), true);
+    return this.#scan(options, (key, walk) => this.#entryAt(key, walk, options), true);
   }
 
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return this.#scan(options, (key) => this.#values.exists() ? key : undefined, false);
+    return this.#scan(options, (key, walk) => this.#values.existsAt(walk) ? key : undefined, false);
   }
 
   entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    return this.#scanSync(options, (key) => this.#entryInScan(key, options));
+    return this.#scanSync(options, (key, walk) => this.#entryAt(key, walk, options));
   }
 
   keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
-    return this.#scanSync(options, (key) => this.#values.exists() ? key : undefined);
+    return this.#scanSync(options, (key, walk) => this.#values.existsAt(walk) ? key : undefined);
   }
 
   count(): number {
@@ -191,10 +192,14 @@ export class NearReads<V> implements StoreReads<V> {
         undefined as never;
   }
 
-  /** Passes through the keys of a range; `read` makes an item of the encoded key, if it exists. */
+  /**
+   * Passes through the keys of a range.
+   *
+   * @param read makes an item of the encoded key, which a walk has come to, if it exists
+   */
   async *#scan<Item>(
     options: IterationOptions | undefined,
-    read: (key: Key) => Item | undefined,
+    read: (key: Key, walk: KeyWalk) => Item | undefined,
     withValue: boolean,
   ): AsyncIterableIterator<Item> {
     const range = this.#indexed.rangeOf(options, false);
@@ -202,16 +207,17 @@ export class NearReads<V> implements StoreReads<V> {
     let left = range.limit;
     let bytes = 0;
     try {
-      while (walk.step()) {
+      for (;;) {
         options?.signal?.throwIfAborted();
         if (loopTurn.count(bytes + walk.stepBytes)) await loopTurn.next();
         bytes = 0;
         this.#lifetime.assertOpen();
+        if (!walk.step()) return;
         if (!walk.isAtKey) continue;
         const key = walk.take(this.#key);
-        const slot = (this.#key.hash >>> SLOT_SHIFT) as Slot;
-        if (this.#mustWait(slot)) await this.#encodeReadable(key);
-        const item = read(key);
+        const mustWait = this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot);
+        if (mustWait) await this.#encodeReadable(key);
+        const item = read(key, mustWait ? NO_KEYS : walk);
         if (withValue) bytes = this.#reader.valueBytes;
         if (item === undefined) continue;
         yield item;
@@ -224,7 +230,7 @@ export class NearReads<V> implements StoreReads<V> {
 
   *#scanSync<Item>(
     options: IterationSyncOptions | undefined,
-    read: (key: Key) => Item | undefined,
+    read: (key: Key, walk: KeyWalk) => Item | undefined,
   ): IterableIterator<Item> {
     const range = this.#indexed.rangeOf(options, true);
     this.#settleAll();
@@ -235,8 +241,9 @@ export class NearReads<V> implements StoreReads<V> {
         this.#lifetime.assertOpen();
         if (!walk.isAtKey) continue;
         const key = walk.take(this.#key);
-        if (this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot)) this.#encodeSettled(key);
-        const item = read(key);
+        const mustWait = this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot);
+        if (mustWait) this.#encodeSettled(key);
+        const item = read(key, mustWait ? NO_KEYS : walk);
         if (item === undefined) continue;
         yield item;
         if (--left === 0) return;
@@ -247,10 +254,10 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */
-  #entryInScan(key: Key, options: ReadOptions | undefined): [Key, V] | undefined {
+  #entryAt(key: Key, walk: KeyWalk, options: ReadOptions | undefined): [Key, V] | undefined {
     this.#reader.raisesCounts = false;
     try {
-      const value = this.#values.readOrPassOver(key, options);
+      const value = this.#values.readAtOrPassOver(key, walk, options);
       return value === undefined ? undefined : [key, value];
     } finally {
       this.#reader.raisesCounts = true;

@@ -8,12 +8,14 @@ import type { CachedRecord, ClientCache } from "../client/client_cache.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import { DecodeError } from "../core/errors.ts";
+import { NO_ADDRESS } from "../core/brands.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { passOver } from "./arguments.ts";
 import type { Found } from "./consistent_reads.ts";
 import { type Entry, entryOf } from "./entry.ts";
+import type { KeyWalk } from "./key_walk.ts";
 import type { ReadOptions } from "./method_options.ts";
 import type { ReadParts } from "./store_parts.ts";
 
@@ -65,6 +67,37 @@ export class NearValues<V> {
     const isThere = this.#reader.read(this.#key, false);
     this.#counters.read(isThere, 0);
     return isThere;
+  }
+
+  /** The same of a key that a walk has just come to. */
+  existsAt({ address, generation }: KeyWalk): boolean {
+    if (address === NO_ADDRESS) return this.exists();
+    const reader = this.#reader;
+    const isThere = reader.readFound(this.#key, address, generation, false) ??
+      reader.read(this.#key, false);
+    this.#counters.read(isThere, 0);
+    return isThere;
+  }
+
+  /** Reads a key that a walk has just come to; undefined also if that fails, and is passed over. */
+  readAtOrPassOver(
+    key: Key,
+    { address, generation }: KeyWalk,
+    options: ReadOptions | undefined,
+  ): V | undefined {
+    if (address === NO_ADDRESS || this.#cache !== undefined) {
+      return this.readOrPassOver(key, options);
+    }
+    const reader = this.#reader;
+    const isThere = reader.readFound(this.#key, address, generation, true) ??
+      reader.read(this.#key, true);
+    this.#counters.read(isThere, reader.valueBytes);
+    if (!isThere) return undefined;
+    try {
+      return this.#decode(key);
+    } catch (error) {
+      return passOver(error, options);
+    }
   }
 
   /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */

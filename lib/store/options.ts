@@ -89,7 +89,7 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   /**
    * Whether the store knows the order of its keys, which is that of their bytes: then `entries`,
    * `keys` and `values` are in order and take ranges, and there are `first` and `last`. It costs
-   * about 23 bytes of memory for each key, and a microsecond or two when a key is new or goes. A
+   * about 20 bytes of memory for each key, and two microseconds or so when a key is new or goes. A
    * pool at `path` can be opened either way; the order is found anew each time, in about a second
    * for a million keys.
    * @default false

@@ -12,6 +12,7 @@ import {
   SLOT_COUNT,
 } from "../core/limits.ts";
 import { indexBytes } from "../index/index_space.ts";
+import { orderedFigures } from "../ordered/tree_figures.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
 import {
   AGENT_CLEANERS,
@@ -196,6 +197,8 @@ export interface StoreStats {
   readonly segmentBytes: number;
   /** Bytes handed out to the index. */
   readonly indexBytes: number;
+  /** Bytes handed out to the order of the keys; 0 in a store without `ordered`. */
+  readonly orderBytes: number;
   /** Bytes of a record beside key and value. */
   readonly recordHeaderBytes: number;
   /**
@@ -319,6 +322,7 @@ export function gatherStats(
     },
     segmentBytes: pool.geometry.segmentBytes,
     indexBytes: indexBytes(pool).allocated,
+    orderBytes: orderedFigures(pool).allocated,
     recordHeaderBytes: RECORD_KEY * 4,
     segmentsCleaned: total(AgentCounter.SEGMENTS_CLEANED),
     cleaningBytesMoved: total(AgentCounter.BYTES_MOVED),

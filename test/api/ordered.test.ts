@@ -157,6 +157,19 @@ test("the value is that of the moment, and what is deleted ahead does not come",
   assert.ok(seen.slice(1).every(([, value]) => value === "new"));
 });
 
+test("values of keys that eight bytes cannot tell apart are those of the moment, too", async (store) => {
+  const keys = Array.from({ length: 8 }, (_, i) => `${"x".repeat(30)}${i}`);
+  await store.putMany([["a", 0], ["zz", 0], ...keys.map((key): [string, string] => [key, "old"])]);
+  const seen: unknown[] = [];
+  for (const [key, value] of store.entriesSync({ prefix: "x" })) {
+    if (seen.push([key, value]) > 1) continue;
+    store.putManySync(keys.map((key) => [key, "new"]));
+    store.deleteSync(keys[5]!);
+  }
+  const expected = keys.map((key, i) => [key, i === 0 ? "old" : "new"]);
+  assert.equal(seen, expected.filter((_, i) => i !== 5));
+});
+
 test("several at once, and some that are left early, do not disturb each other", async (store) => {
   await fill(store);
   const expected = sortedWords();
@@ -239,6 +252,17 @@ test("the longest keys, and keys of one byte", async (store) => {
 });
 
 test.run();
+
+single("stats tell what the order takes, and that a store without one has none", async () => {
+  for (const ordered of [false, true]) {
+    const store = await open<number>({ capacity: "16MiB", ordered });
+    store.putManySync(Array.from({ length: 5000 }, (_, i) => [`key number ${10_000 + i}`, i]));
+    const { orderBytes } = store.stats();
+    if (ordered) assert.ok(orderBytes > 5000 * 12 && orderBytes < 5000 * 60, `${orderBytes} bytes`);
+    else assert.is(orderBytes, 0);
+    await store.close();
+  }
+});
 
 single("ordered is a boolean", async () => {
   await assertRejects(() => open({ ordered: 1 as never }), {

@@ -22,8 +22,8 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     edits: [
       ["if (!this.enterOrder(address)) return false;", ""],
       [
-        "control[this.#keysAddedAt] += 1; return true;",
-        "control[this.#keysAddedAt] += 1; this.#order?.insert(address); return true;",
+        "markKey(this.#pool, hash); return true;",
+        "markKey(this.#pool, hash); this.#order?.insert(address); return true;",
       ],
     ],
     caughtBy: [FAILOVERS],
@@ -146,7 +146,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     name: "a walk takes the encoder of another key for its own",
     breaks: "the value is that of the key",
     file: "lib/store/key_walk.ts",
-    edits: [["encoder.copy(key);", ""]],
+    edits: [["encoder.copy(this.#cursor.key);", "encoder.encodeSystemKey();"]],
     caughtBy: [MODEL],
   },
   {
@@ -175,5 +175,13 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     ]],
     caughtBy: [API],
     inTest: "cache stays",
+  },
+  {
+    name: "a scan takes the record that it has found some steps ago for the present one",
+    breaks: "the value is that of the moment",
+    file: "lib/ordered/range_cursor.ts",
+    edits: [["this.isFresh = index === 0;", "this.isFresh = true;"]],
+    caughtBy: [API],
+    inTest: "cannot tell apart",
   },
 ];

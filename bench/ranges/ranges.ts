@@ -1,0 +1,193 @@
+/**
+ * What the order of the keys costs and gives: ranges and whole passes beside LMDB's, new keys beside those of a store
+ * without an order, and the memory of the index.
+ *
+ * What is compared takes short turns, so that what else the machine does falls on all of it, and the fifth of them that was
+ * the fastest counts.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { open, type Store } from "../../mod.ts";
+
+/** How much is measured. */
+export interface RangesPlan {
+  readonly keyCount: number;
+  /** Rounds in which each of the things takes its turn. */
+  readonly roundCount: number;
+  /** Ranges of a turn. */
+  readonly rangeCount: number;
+}
+
+/** Microseconds for each thing. */
+export type RangesFigures = Readonly<Record<string, number>>;
+
+/** Passes over all keys. */
+const PASSES = 5;
+
+type Value = { readonly number: number; readonly name: string };
+
+/** What ranges are taken of. */
+interface Subject {
+  range(from: string, count: number): number;
+  keys(from: string, count: number): number;
+  all(): number;
+  last(): unknown;
+}
+
+function keyOf(number: number): string {
+  return `user:${String(number).padStart(8, "0")}`;
+}
+
+function valueOf(number: number): Value {
+  return { number, name: `name ${number}` };
+}
+
+/** A permutation of the numbers below a count. */
+function scattered(count: number): number[] {
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  let state = 12345;
+  for (let i = count - 1; i > 0; i--) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    const other = state % (i + 1);
+    [numbers[i], numbers[other]] = [numbers[other]!, numbers[i]!];
+  }
+  return numbers;
+}
+
+/** Times of short turns, and what they come to where other processes are not in the way. */
+class Turns {
+  readonly #samples = new Map<string, number[]>();
+
+  time(name: string, count: number, run: () => void): void {
+    const start = performance.now();
+    run();
+    const samples = this.#samples.get(name) ?? [];
+    samples.push((performance.now() - start) * 1000 / count);
+    this.#samples.set(name, samples);
+  }
+
+  /** The fifth of the times that is the shortest ends there; the first fifth warms up. */
+  figures(): RangesFigures {
+    const figures: Record<string, number> = {};
+    for (const [name, samples] of this.#samples) {
+      const sorted = samples.slice(Math.floor(samples.length / 5)).sort((a, b) => a - b);
+      figures[name] = sorted[Math.floor(sorted.length / 5)]!;
+    }
+    return figures;
+  }
+}
+
+function subjectOf(store: Store<Value>): Subject {
+  const drain = (items: Iterable<unknown>) => {
+    let count = 0;
+    for (const _ of items) count += 1;
+    return count;
+  };
+  return {
+    range: (gte, limit) => drain(store.entriesSync({ gte, limit })),
+    keys: (gte, limit) => drain(store.keysSync({ gte, limit })),
+    all: () => drain(store.entriesSync()),
+    last: () => store.lastSync(),
+  };
+}
+
+async function openLmdb(numbers: readonly number[]): Promise<[Subject, () => Promise<void>]> {
+  const lmdb = await import("lmdb");
+  const path = mkdtempSync(join(tmpdir(), "dinomo-ranges-"));
+  const database = lmdb.open<Value, string>({ path, noSync: true });
+  let last: Promise<boolean> | undefined;
+  for (const number of numbers) last = database.put(keyOf(number), valueOf(number));
+  await last;
+  const drain = (items: Iterable<unknown>) => {
+    let count = 0;
+    for (const _ of items) count += 1;
+    return count;
+  };
+  const subject: Subject = {
+    range: (start, limit) => drain(database.getRange({ start, limit })),
+    keys: (start, limit) => drain(database.getKeys({ start, limit })),
+    all: () => drain(database.getRange()),
+    last: () => [...database.getRange({ reverse: true, limit: 1 })][0],
+  };
+  const close = async () => {
+    await database.close();
+    rmSync(path, { recursive: true, force: true });
+  };
+  return [subject, close];
+}
+
+/** Measures everything of a plan. */
+export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
+  const { keyCount, roundCount, rangeCount } = plan;
+  const turns = new Turns();
+  const capacity = Math.max(64 * 2 ** 20, keyCount * 300);
+  const numbers = scattered(keyCount);
+  await timePuts(turns, plan, numbers, capacity);
+  const store = await open<Value>({ capacity, ordered: true });
+  store.putManySync(numbers.map((number) => [keyOf(number), valueOf(number)]));
+  const [lmdb, closeLmdb] = await openLmdb(numbers);
+  const subjects = Object.entries({ dinomo: subjectOf(store), lmdb });
+  for (let round = 0; round < roundCount; round++) {
+    const from = (i: number) => keyOf(numbers[(i * 31 + round * 7919) % keyCount]!);
+    const time = (name: string, run: (subject: Subject, i: number) => unknown, share = 1) => {
+      for (const [of, subject] of subjects) {
+        const count = Math.ceil(rangeCount / share);
+        turns.time(`${name}, ${of}`, count, () => {
+          for (let i = 0; i < count; i++) run(subject, i);
+        });
+      }
+    };
+    time("range of 10 with values", (subject, i) => subject.range(from(i), 10));
+    time("range of 10, keys only", (subject, i) => subject.keys(from(i), 10));
+    time("range of 100 with values", (subject, i) => subject.range(from(i), 100), 10);
+    time("last entry", (subject) => subject.last());
+  }
+  for (let round = 0; round < PASSES; round++) {
+    for (const [of, subject] of subjects) {
+      turns.time(`pass over all with values, per key, ${of}`, keyCount, () => {
+        if (subject.all() !== keyCount) throw new Error("a key is missing");
+      });
+    }
+  }
+  await closeLmdb();
+  await store.close();
+  return turns.figures();
+}
+
+/** Puts keys into a store with an order and into one without, in turns. */
+async function timePuts(
+  turns: Turns,
+  { keyCount, rangeCount }: RangesPlan,
+  numbers: readonly number[],
+  capacity: number,
+): Promise<void> {
+  const stores = [
+    ["unordered", await open<Value>({ capacity })],
+    ["ordered", await open<Value>({ capacity, ordered: true })],
+  ] as const;
+  const timeAll = (name: string, keys: readonly number[]) => {
+    for (let at = 0; at < keys.length; at += rangeCount) {
+      const some = keys.slice(at, at + rangeCount);
+      for (const [of, store] of stores) {
+        turns.time(`${name}, ${of}`, some.length, () => {
+          for (const number of some) store.putSync(keyOf(number), valueOf(number));
+        });
+      }
+    }
+  };
+  timeAll("put of a new key, random", numbers);
+  timeAll("put of an existing key", numbers.slice(0, keyCount >> 1));
+  timeAll("put of a new key, time-ordered", numbers.map((_, i) => keyCount + i));
+  for (const [, store] of stores) await store.close();
+}
+
+/** Figures as a table of Markdown. */
+export function formatRanges(figures: RangesFigures): string {
+  const rows = Object.entries(figures).map(([name, micros]) =>
+    `| ${name} | ${micros.toFixed(2)} |`
+  );
+  return ["| what | us |", "|---|---|", ...rows].join("\n");
+}
