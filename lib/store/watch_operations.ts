@@ -63,10 +63,10 @@ export abstract class WatchOperations<V, K extends Key = string> extends Derived
    * and visible; that a key has expired is told when it is removed, within a second or so.
    *
    * The first item is of the kind `"resync"`: what is there already is not told. Another one comes
-   * when changes may be missing, as the consumer was slower than the changes for too long (a
-   * thousand of them wait, beside 64 KiB of those that it has not begun to take), or a KN has failed
-   * that may not have told all. Where the keys themselves matter they are to be read then; a change
-   * that comes after it may be of before, which its version shows.
+   * when changes may be missing, as the consumer was slower than the changes for too long (4,096 of
+   * them wait, and 64 KiB more), or a KN has failed that may not have told all. Where the keys
+   * themselves matter they are to be read then; a change that comes after it may be of before, which
+   * its version shows.
    *
    * @param filter the prefix, of which a thread may watch 16 at one time; empty for all keys
    * @throws {InvalidArgumentError} when the prefix or an option is none

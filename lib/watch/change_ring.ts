@@ -23,6 +23,7 @@
  */
 import type { PoolAddress } from "../core/brands.ts";
 import { COMPARED_PREFIX_BYTES_MAX } from "../core/limits.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,
@@ -64,6 +65,9 @@ const BINARY_SHIFT = 17;
 const INDEX_MASK = RING_WORDS - 1;
 /** How often an agent tries to get the lock: as long as a few changes take. */
 const LOCK_POLLS_MAX = 1000;
+/** How often it sleeps then, for a holder that waits for a processor, unless a change is lost anyway. */
+const LOCK_NAPS_MAX = 4;
+const LOCK_NAP_MS = 1;
 
 /** Whether the key of a record begins like a prefix that the place at an index watches. */
 export function isPrefixWatched(
@@ -139,8 +143,13 @@ export function appendChange(
 }
 
 function lockRing(watch: Int32Array, at: number, agent: number): boolean {
+  const lock = at + PLACE_RING_LOCK;
   for (let i = 0; i < LOCK_POLLS_MAX; i++) {
-    if (Atomics.compareExchange(watch, at + PLACE_RING_LOCK, 0, agent + 1) === 0) return true;
+    if (Atomics.compareExchange(watch, lock, 0, agent + 1) === 0) return true;
+  }
+  for (let i = 0; i < LOCK_NAPS_MAX && Atomics.load(watch, at + PLACE_LOST) === 0; i++) {
+    sleepSync(LOCK_NAP_MS);
+    if (Atomics.compareExchange(watch, lock, 0, agent + 1) === 0) return true;
   }
   return false;
 }

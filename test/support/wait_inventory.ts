@@ -77,6 +77,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "LOCK_NAPS_MAX naps of LOCK_NAP_MS",
+    places: {
+      "change_ring.ts lockRing": 1,
+    },
+  },
+  {
     ends: "One wait of a bounded time; how often it is repeated SegmentWait, MergeWait and the " +
       "M-node decide",
     places: {

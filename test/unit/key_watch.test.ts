@@ -6,11 +6,14 @@
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { type Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { WAITING_CHANGES_MAX } from "../../lib/core/limits.ts";
 import type { Entry } from "../../lib/store/entry.ts";
 import { KeyWatch } from "../../lib/store/key_watch.ts";
+import { PrefixWatch } from "../../lib/store/prefix_watch.ts";
 import type { StoreReads } from "../../lib/store/reads.ts";
 import type { HubWatch, WatchHub } from "../../lib/store/watch_hub.ts";
+import type { TakenChange } from "../../lib/watch/change_ring.ts";
 
 /** Keys that hold what they are told to, and a hub that only knows one watch. */
 class MadeUpStore {
@@ -104,6 +107,26 @@ test("only what was marked is read, however many marks there were", async () => 
   for (let i = 1; i < 100; i++) store.put("a", i);
   assert.is((await watch.next()).value![0]!.version, 99);
   assert.is(store.readCount, 3);
+});
+
+test("changes that wait for a slow consumer are bounded, and what is missing is said", async () => {
+  const hub = { add: () => {}, remove: () => {}, look: () => {}, wait: () => {} };
+  const encoder = new KeyEncoder(1, 2);
+  const watch = new PrefixWatch(hub as unknown as WatchHub, encoder, Uint8Array.of(97), 1, {});
+  const change = (version: number): TakenChange => ({
+    bytes: Uint8Array.of(97, 98),
+    isBinary: false,
+    isDelete: version % 2 === 0,
+    version,
+  });
+  assert.equal((await watch.next()).value, { kind: "resync" });
+  for (let i = 1; i <= WAITING_CHANGES_MAX; i++) watch.noteChange(change(i));
+  assert.equal((await watch.next()).value, { kind: "put", key: "ab", version: 1 });
+  assert.equal((await watch.next()).value, { kind: "delete", key: "ab", version: 2 });
+  for (let i = 1; i <= 3; i++) watch.noteChange(change(WAITING_CHANGES_MAX + i));
+  assert.equal((await watch.next()).value, { kind: "resync" });
+  watch.noteChange(change(WAITING_CHANGES_MAX + 5));
+  assert.is(((await watch.next()).value as { version: number }).version, WAITING_CHANGES_MAX + 5);
 });
 
 test.run();
