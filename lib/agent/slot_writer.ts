@@ -146,7 +146,7 @@ export class SlotWriter implements RecordTarget {
 
   /** Removes the pair of a pending delete, unless that was done. */
   removePending(slotAt: number, hash: number, address: PoolAddress): void {
-    if (this.#table.findAddress(slotAt, hash, address)) this.#table.remove(slotAt);
+    if (this.#table.findAddress(slotAt, hash, address)) this.#table.takeOut(slotAt);
   }
 
   /**

@@ -179,12 +179,18 @@ export class SlotTable {
   /** Empties the pair found last, whose record is not buried yet. */
   remove(slotAt: number): void {
     const record = this.#foundRegion[this.#foundAt] as PoolAddress;
+    this.takeOut(slotAt);
+    this.tell(this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE);
+  }
+
+  /** The same for a change that is told of later. */
+  takeOut(slotAt: number): void {
+    const record = this.#foundRegion[this.#foundAt] as PoolAddress;
     Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);
     this.#control[slotAt + SLOT_RECORD_COUNT] -= 1;
     this.#control[this.#keysAddedAt] -= 1;
     // From here on no table leads to the key.
     this.#order?.remove(record);
-    this.tell(this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE);
   }
 
   /**
