@@ -78,6 +78,7 @@ export type {
 export type { WatchedEntries } from "./lib/store/key_watch.ts";
 export type { KeyChange } from "./lib/store/prefix_watch.ts";
 export type { WatchOptions } from "./lib/store/watch_options.ts";
+export { CommitOperations } from "./lib/store/commit_operations.ts";
 export type { AtomicCommit } from "./lib/store/atomic_commit.ts";
 export type { Transaction } from "./lib/store/transaction.ts";
 export type {

@@ -35,6 +35,30 @@ const OUTPUT: Readonly<Record<string, readonly string[]>> = {
     "remove-node: 2 -> 1",
     "keys: 100, requests in the last window: 0",
   ],
+  "queue.ts": [
+    "jobs: 4",
+    "sent: ada, edsger, grace",
+    "given up: nobody after 2 attempts: Error: no such mailbox",
+  ],
+  "deno_kv.ts": [
+    "true",
+    "true",
+    "false",
+    "users 9 Grace",
+    "users 10 Ada",
+    "grace is 9, of 2 users",
+  ],
+  "leaderboard.ts": [
+    "player 19999 19999, player 19998 19998, player 19997 19997",
+    "player 7 80007, player 5 50005, player 19999 19999",
+    "with 100 to 102 points: 3",
+  ],
+  "locks.ts": [
+    ...Array.from({ length: 3 }, () => ["printed: page 1 of 2", "printed: page 2 of 2"]).flat(),
+    "printed: the page of the next holder",
+    "refused: the page of one whose lease has ended",
+    "false true true",
+  ],
   "threads.ts": [
     "be 2, is 1, lines 2, not 1, or 1, question 1, that 1, the 1, to 2",
   ],

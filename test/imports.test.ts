@@ -14,6 +14,10 @@ import { PROJECT_ROOT } from "../scripts/runtimes.ts";
  * is a wing, far/, whose rooms stand beside those that they belong to.
  */
 const ORDER: readonly string[] = [
+  // What is built on the store, by its public interface.
+  "deno_kv",
+  "queue",
+  "lock",
   "cli",
   "far/store",
   "store",

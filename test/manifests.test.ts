@@ -15,6 +15,8 @@ interface Manifest {
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
   imports: Record<string, string>;
+  exports: Record<string, string | Record<string, string>>;
+  scripts: Record<string, string>;
 }
 
 const readManifest = (name: string): Manifest =>
@@ -26,6 +28,19 @@ const jsr = readManifest("deno.json");
 test("both name the same version and license", () => {
   assert.is(jsr.version, npm.version);
   assert.is(jsr.license, npm.license);
+});
+
+test("both have the same entry points, which are documented and can be imported by name", () => {
+  for (const [name, source] of Object.entries(jsr.exports) as [string, string][]) {
+    const { types, bun, default: built } = npm.exports[name] as Record<string, string>;
+    assert.is(bun, source);
+    assert.is(built, source.replace("./", "./dist/").replace(/\.ts$/, ".js"));
+    assert.is(types, built!.replace(/\.js$/, ".d.ts"));
+    assert.is(jsr.imports[name.replace(".", "dinomo")], source);
+    assert.ok(npm.scripts["docs:lint"]!.includes(source.slice(2)), source);
+  }
+  const names = Object.keys(npm.exports).filter((name) => name !== "./package.json");
+  assert.equal(names.sort(), Object.keys(jsr.exports).sort());
 });
 
 test("every npm import of deno.json has the range of package.json", () => {

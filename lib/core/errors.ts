@@ -35,8 +35,12 @@ export type DinomoErrorCode =
   | "DINOMO_DURABILITY"
   | "DINOMO_SNAPSHOT";
 
-/** Base class of everything the store refuses or reports. */
-export class DinomoError<Code extends DinomoErrorCode = DinomoErrorCode> extends Error {
+/**
+ * Base class of everything the store refuses or reports.
+ *
+ * @typeParam Code the code; what is built on the store, such as its locks, has codes of its own
+ */
+export class DinomoError<Code extends string = DinomoErrorCode> extends Error {
   static {
     this.prototype.name = "DinomoError";
   }

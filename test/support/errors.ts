@@ -4,13 +4,13 @@
  * @module
  */
 import * as assert from "uvu/assert";
-import { DinomoError, type DinomoErrorCode } from "../../mod.ts";
+import { DinomoError } from "../../mod.ts";
 
 /** What an error has to be. */
 export interface Refusal {
   // deno-lint-ignore no-explicit-any
-  readonly type: new (...args: any[]) => DinomoError;
-  readonly code: DinomoErrorCode;
+  readonly type: new (...args: any[]) => DinomoError<string>;
+  readonly code: string;
   /** What the message has to say: what was refused, by which rule, what was received. */
   readonly says: RegExp;
 }

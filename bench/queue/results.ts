@@ -1,0 +1,156 @@
+/**
+ * Measures queues of jobs under one runtime, in interleaved repetitions: two threads add jobs, two others do them.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { open } from "../../mod.ts";
+import { describeEnvironment, type Environment } from "../environment.ts";
+import { median } from "../measure/statistics.ts";
+import type { Size } from "../options.ts";
+import { startRedisServer } from "../peers/redis_server.ts";
+import { alignColumns, formatRate, threeDigits } from "../report/format.ts";
+import { BenchThread } from "../threads/bench_thread.ts";
+import { loadSqlite, type QueuePlace } from "./job_queue.ts";
+
+const THREADS = 2;
+/** Jobs that a producer adds at once. */
+const AT_ONCE = 100;
+
+/** Jobs in a second, of one queue. */
+export interface QueueFigures {
+  name: string;
+  jobs: number;
+  /** Jobs that were done more than once. */
+  again: number;
+}
+
+export interface QueueResults {
+  environment: Environment;
+  jobCount: number;
+  peers: QueueFigures[];
+  /** Queues that take no part, and why. */
+  omissions: string[];
+}
+
+interface Plan {
+  repetitionCount: number;
+  jobCount: number;
+}
+
+const PLANS: Record<Size, Plan> = {
+  smoke: { repetitionCount: 1, jobCount: 200 },
+  quick: { repetitionCount: 3, jobCount: 20_000 },
+  full: { repetitionCount: 5, jobCount: 100_000 },
+};
+
+/** A queue that is started anew for each repetition. */
+interface Contestant {
+  name: string;
+  /** Starts it in a folder. */
+  start(folder: string): Promise<{ place: QueuePlace; stop(): Promise<void> }>;
+}
+
+const CONTESTANTS: readonly Contestant[] = [
+  {
+    name: "Dinomo",
+    start: async (folder) => {
+      const store = await open({
+        path: join(folder, "pool"),
+        capacity: "256MiB",
+        durability: "os",
+        ordered: true,
+      });
+      return { place: { kind: "dinomo", handle: store.share() }, stop: () => store.close() };
+    },
+  },
+  {
+    name: "SQLite",
+    start: async (folder) => {
+      await loadSqlite();
+      const path = join(folder, "jobs.sqlite");
+      return { place: { kind: "sqlite", path }, stop: async () => {} };
+    },
+  },
+  {
+    name: "BullMQ (Redis)",
+    start: async (folder) => {
+      const moduleName = "bullmq";
+      await import(moduleName);
+      const server = await startRedisServer(folder, { appendonly: "yes" });
+      const { host, port } = server;
+      return { place: { kind: "bullmq", host, port }, stop: () => server.stop() };
+    },
+  },
+];
+
+export async function measureQueues(size: Size): Promise<QueueResults> {
+  const { repetitionCount, jobCount } = PLANS[size];
+  const rates = new Map<string, number[]>();
+  const again = new Map<string, number>();
+  const omissions = new Map<string, string>();
+  for (let i = 0; i < repetitionCount; i++) {
+    for (const contestant of CONTESTANTS) {
+      const { name } = contestant;
+      if (omissions.has(name)) continue;
+      try {
+        const done = await measure(contestant, jobCount);
+        rates.set(name, [...rates.get(name) ?? [], done.rate]);
+        again.set(name, (again.get(name) ?? 0) + done.again);
+      } catch (error) {
+        if (contestant === CONTESTANTS[0]) throw error;
+        omissions.set(name, error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+  const peers = [...rates].map(([name, list]) => {
+    return { name, jobs: median(list), again: again.get(name)! };
+  });
+  const left = [...omissions].map(([name, reason]) => `${name} takes no part: ${reason}`);
+  return { environment: describeEnvironment(), jobCount, peers, omissions: left };
+}
+
+export function formatQueues({ jobCount, peers, omissions }: QueueResults): string {
+  const head = [`${jobCount} jobs, 2 + 2 threads`, "jobs a second", "Dinomo to it", "done again"];
+  const dinomo = peers[0]!;
+  const lines = peers.map(({ name, jobs, again }) => {
+    return [name, formatRate(jobs), `${threeDigits(dinomo.jobs / jobs)} x`, String(again)];
+  });
+  return [alignColumns([head, ...lines]), ...omissions].join("\n");
+}
+
+async function measure(
+  { start }: Contestant,
+  jobCount: number,
+): Promise<{ rate: number; again: number }> {
+  const folder = mkdtempSync(join(tmpdir(), "dinomo-bench-"));
+  const { place, stop } = await start(folder);
+  const threads = await startThreads(place);
+  // How many jobs are done, and how often each.
+  const done = new Int32Array(new SharedArrayBuffer((jobCount + 1) * 4));
+  const producers = threads.slice(0, THREADS);
+  const consumers = threads.slice(THREADS);
+  const begin = performance.now();
+  for (const consumer of consumers) await consumer.call("consume", { done });
+  const count = jobCount / THREADS;
+  const produced = producers.map((producer, i) => {
+    return producer.call("produce", { from: i * count, count, atOnce: AT_ONCE });
+  });
+  await Promise.all(produced);
+  while (Atomics.load(done, 0) < jobCount) await setTimeout(1);
+  const rate = jobCount / (performance.now() - begin) * 1000;
+  for (const thread of threads) await thread.end();
+  await stop();
+  rmSync(folder, { recursive: true, force: true });
+  return { rate, again: done.subarray(1).filter((times) => times > 1).length };
+}
+
+function startThreads(place: QueuePlace): Promise<BenchThread[]> {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const module = new URL(`./queue_thread.${extension}`, import.meta.url);
+  const threads = Array.from({ length: 2 * THREADS }, () => BenchThread.start(module, place));
+  return Promise.all(threads);
+}

@@ -1,0 +1,259 @@
+/**
+ * Atomic operations of Deno KV: checks and mutations that are made together or not at all.
+ *
+ * Deno KV checks versionstamps, the store checks versions. So the keys that are checked, or whose
+ * numbers are changed, are read first: their versionstamps are compared here, and their versions are
+ * what the store checks. If one of them has changed in between, the keys are read again.
+ *
+ * @module
+ */
+import { describe } from "../core/errors.ts";
+import { ConflictError } from "../core/commit_errors.ts";
+import type { AtomicCommit } from "../store/atomic_commit.ts";
+import type { Entry } from "../store/entry.ts";
+import {
+  isStampText,
+  isU64,
+  KvU64,
+  type Stamp,
+  type StampClock,
+  storedOf,
+  type StoredValue,
+  textOfStamp,
+  valueOf,
+} from "./kv_values.ts";
+import type { EnqueueOptions, KvQueue } from "./kv_queue.ts";
+import { encodeKey, type KvKey } from "./tuple_key.ts";
+
+/** How often an operation is tried that others disturb. */
+const TRIES_MAX = 1000;
+const NUMBERS = 2n ** 64n;
+
+/** A versionstamp that a key must have, or null: it must not exist. */
+export interface AtomicCheck {
+  /** The key. */
+  key: KvKey;
+  /** Of an entry that was read, or null. */
+  versionstamp: string | null;
+}
+
+/** A change of a key. */
+export type KvMutation =
+  & { key: KvKey }
+  & (
+    | { type: "set"; value: unknown; expireIn?: number | undefined }
+    | { type: "delete" }
+    | { type: "sum" | "min" | "max"; value: KvU64 }
+  );
+
+/** Of an operation that was made. */
+export interface KvCommitResult {
+  /** It was made. */
+  ok: true;
+  /** The versionstamp that its keys have by it. */
+  versionstamp: string;
+}
+
+/** Of an operation one of whose checks did not hold. */
+export interface KvCommitError {
+  /** Nothing has changed. */
+  ok: false;
+}
+
+/** What an atomic operation needs of a store. */
+export interface CheckedStore {
+  getEntries(keys: Uint8Array[]): Promise<(Entry<StoredValue> | undefined)[]>;
+  atomic(): AtomicCommit<StoredValue, Uint8Array>;
+}
+
+/** A key of an operation, and what is to be done about it. */
+interface KeyPlan {
+  readonly bytes: Uint8Array;
+  readonly mutations: KvMutation[];
+  readonly stamps: (string | null)[];
+}
+
+/** Checks and mutations, as they are put together. */
+export class AtomicOperation {
+  readonly #store: CheckedStore;
+  readonly #clock: StampClock;
+  readonly #queue: KvQueue;
+  readonly #keys = new Map<string, KeyPlan>();
+  readonly #messages: { value: unknown; options: EnqueueOptions | undefined }[] = [];
+
+  /** Used by `Kv.atomic` only. */
+  constructor(store: CheckedStore, clock: StampClock, queue: KvQueue) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#queue = queue;
+  }
+
+  /**
+   * Has the operation made only if keys have the versionstamps that were read.
+   *
+   * @throws {TypeError} when one is none
+   */
+  check(...checks: AtomicCheck[]): this {
+    for (const { key, versionstamp } of checks) {
+      if (versionstamp !== null && !isStampText(versionstamp)) {
+        throw new TypeError(`versionstamp must be one of an entry, got ${describe(versionstamp)}`);
+      }
+      this.#plan(key).stamps.push(versionstamp);
+    }
+    return this;
+  }
+
+  /**
+   * Changes keys, in the order of the mutations.
+   *
+   * @throws {TypeError} when one is none
+   */
+  mutate(...mutations: KvMutation[]): this {
+    for (const mutation of mutations) {
+      assertMutation(mutation);
+      this.#plan(mutation.key).mutations.push(mutation);
+    }
+    return this;
+  }
+
+  /** Adds to a `KvU64`, modulo 2^64; sets it if the key does not exist. */
+  sum(key: KvKey, n: bigint): this {
+    return this.mutate({ type: "sum", key, value: new KvU64(n) });
+  }
+
+  /** Lowers a `KvU64` to a number, if it is larger; sets it if the key does not exist. */
+  min(key: KvKey, n: bigint): this {
+    return this.mutate({ type: "min", key, value: new KvU64(n) });
+  }
+
+  /** Raises a `KvU64` to a number, if it is less; sets it if the key does not exist. */
+  max(key: KvKey, n: bigint): this {
+    return this.mutate({ type: "max", key, value: new KvU64(n) });
+  }
+
+  /** Stores a value, for `expireIn` milliseconds if that is given. */
+  set(key: KvKey, value: unknown, options: { expireIn?: number | undefined } = {}): this {
+    return this.mutate({ type: "set", key, value, expireIn: options.expireIn });
+  }
+
+  /** Deletes a key. */
+  delete(key: KvKey): this {
+    return this.mutate({ type: "delete", key });
+  }
+
+  /** Adds a message to the queue. */
+  enqueue(value: unknown, options?: EnqueueOptions): this {
+    this.#queue.assertOptions(options);
+    this.#messages.push({ value, options });
+    return this;
+  }
+
+  /**
+   * Makes the operation.
+   *
+   * @throws {TypeError} when a number is to be changed that is no `KvU64`; nothing has changed
+   * @throws {ConflictError} when others have changed its keys each time that it was tried
+   */
+  async commit(): Promise<KvCommitResult | KvCommitError> {
+    const plans = [...this.#keys.values()];
+    const read = plans.filter(isRead);
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const entries = await this.#store.getEntries(read.map(({ bytes }) => bytes));
+      const commit = this.#store.atomic();
+      const stamp = this.#clock.next();
+      for (const [i, plan] of read.entries()) {
+        const entry = entries[i];
+        const text = entry === undefined ? null : textOfStamp(entry.value);
+        if (plan.stamps.some((expected) => expected !== text)) return { ok: false };
+        commit.check(plan.bytes, entry?.version ?? null);
+      }
+      for (const plan of plans) {
+        const entry = isRead(plan) ? entries[read.indexOf(plan)] : undefined;
+        change(commit, plan, entry?.value, stamp);
+      }
+      for (const { value, options } of this.#messages) this.#queue.addTo(commit, value, options);
+      if (await commit.commit() !== null) return { ok: true, versionstamp: textOfStamp(stamp) };
+    }
+    throw new ConflictError(
+      `an atomic operation must find its keys unchanged once in ${TRIES_MAX} tries, but others have changed them each time`,
+    );
+  }
+
+  #plan(key: KvKey): KeyPlan {
+    const bytes = encodeKey(key);
+    if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
+    const name = String.fromCharCode(...bytes);
+    let plan = this.#keys.get(name);
+    if (plan === undefined) this.#keys.set(name, plan = { bytes, mutations: [], stamps: [] });
+    return plan;
+  }
+}
+
+/** Whether it must be known what a key is: it is checked, or what it becomes depends on that. */
+function isRead({ stamps, mutations }: KeyPlan): boolean {
+  const first = mutations[0]?.type;
+  return stamps.length > 0 || (first !== undefined && first !== "set" && first !== "delete");
+}
+
+/** Has a commit do what a plan says, all in one: a key is changed once by a commit. */
+function change(
+  commit: AtomicCommit<StoredValue, Uint8Array>,
+  { bytes, mutations }: KeyPlan,
+  stored: StoredValue | undefined,
+  stamp: Stamp,
+): void {
+  if (mutations.length === 0) return;
+  let exists = stored !== undefined;
+  let value = stored && valueOf(stored);
+  let expireIn: number | undefined;
+  for (const mutation of mutations) {
+    if (mutation.type === "delete") exists = false;
+    else {
+      const old = exists ? value : undefined;
+      value = mutation.type === "set" ? mutation.value : combined(mutation, old, exists);
+      expireIn = mutation.type === "set" ? mutation.expireIn : undefined;
+      exists = true;
+    }
+  }
+  if (!exists) commit.delete(bytes);
+  else commit.put(bytes, storedOf(stamp, value), expireIn === undefined ? {} : { ttl: expireIn });
+}
+
+function combined(
+  { type, value }: KvMutation & { type: "sum" | "min" | "max" },
+  old: unknown,
+  exists: boolean,
+): KvU64 {
+  if (!exists) return value;
+  if (!isU64(old)) {
+    throw new TypeError(`${type} must be of a KvU64, but the key has ${describe(old)}`);
+  }
+  const [a, b] = [old.value, value.value];
+  if (type === "sum") return new KvU64((a + b) % NUMBERS);
+  if (type === "min") return a < b ? old : value;
+  return a > b ? old : value;
+}
+
+function assertMutation(mutation: KvMutation): void {
+  const { type } = mutation;
+  switch (type) {
+    case "set": {
+      const { expireIn } = mutation;
+      if (expireIn === undefined || (typeof expireIn === "number" && expireIn >= 0)) return;
+      throw new TypeError(
+        `expireIn must be a number of milliseconds from 0 on, got ${describe(expireIn)}`,
+      );
+    }
+    case "delete":
+      return;
+    case "sum":
+    case "min":
+    case "max":
+      if (isU64(mutation.value)) return;
+      throw new TypeError(`${type} must be given a KvU64, got ${describe(mutation.value)}`);
+    default:
+      throw new TypeError(
+        `the type of a mutation must be set, delete, sum, min or max, got ${describe(type)}`,
+      );
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Lists of Deno KV: entries in the order of their keys, from a cursor on.
+ *
+ * @module
+ */
+import { describe } from "../core/errors.ts";
+import { entryOf, type KvEntry } from "./kv_entry.ts";
+import { cursorOf, type KvListSelector, type KvRange, rangeBehind, rangeOf } from "./kv_range.ts";
+import type { StoredValue } from "./kv_values.ts";
+import { decodeKey } from "./tuple_key.ts";
+
+/** How consistent a read is to be; here all reads are strong. */
+export type KvConsistencyLevel = "strong" | "eventual";
+
+/** Options of a list. */
+export interface KvListOptions {
+  /** How many entries at most. @default all */
+  limit?: number | undefined;
+  /** Where to go on: the `cursor` of a list before. @default from the beginning */
+  cursor?: string | undefined;
+  /** Whether to begin with the last entry. @default false */
+  reverse?: boolean | undefined;
+  /** Has no effect: all reads are strong. */
+  consistency?: KvConsistencyLevel | undefined;
+  /** Has no effect: entries come one by one. */
+  batchSize?: number | undefined;
+}
+
+/** What a list reads from. */
+export interface ListedStore {
+  entries(options: {
+    gte: Uint8Array;
+    lt: Uint8Array;
+    reverse: boolean;
+    limit?: number;
+  }): AsyncIterableIterator<[Uint8Array, StoredValue]>;
+}
+
+/** Iterates over the entries of a list. */
+export class KvListIterator<T> implements AsyncIterableIterator<KvEntry<T>> {
+  readonly #entries: AsyncIterableIterator<[Uint8Array, StoredValue]>;
+  readonly #limit: number;
+  #count = 0;
+  #cursor = "";
+
+  /**
+   * Used by `Kv.list` only.
+   *
+   * @throws {TypeError} when the selector or an option is not what it must be
+   */
+  constructor(store: ListedStore, selector: KvListSelector, options: KvListOptions = {}) {
+    const { limit, cursor, reverse = false } = options;
+    if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
+      throw new TypeError(`limit must be a positive whole number, got ${describe(limit)}`);
+    }
+    const whole = rangeOf(selector);
+    const range: KvRange = cursor === undefined || cursor === ""
+      ? whole
+      : rangeBehind(whole, cursor, reverse);
+    const bounds = { gte: range.start, lt: range.end, reverse };
+    this.#limit = limit ?? Infinity;
+    this.#entries = store.entries(limit === undefined ? bounds : { ...bounds, limit });
+  }
+
+  /**
+   * Where a list with the same selector goes on behind the entry that was returned last; empty
+   * before the first one, and when there are no more.
+   */
+  get cursor(): string {
+    return this.#cursor;
+  }
+
+  /** The next entry. */
+  async next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    const next = await this.#entries.next();
+    if (next.done === true) {
+      // One that has come to its limit can go on; one that has come to the end cannot.
+      if (this.#count < this.#limit) this.#cursor = "";
+      return { done: true, value: undefined };
+    }
+    const [bytes, stored] = next.value;
+    const key = decodeKey(bytes);
+    this.#count += 1;
+    this.#cursor = cursorOf(key);
+    return { done: false, value: entryOf<T>(key, stored) };
+  }
+
+  /** Ends the list early. */
+  async return(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    await this.#entries.return?.();
+    return { done: true, value: undefined };
+  }
+
+  /** The list itself. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * A job that a consumer has taken.
+ *
+ * @module
+ */
+import { describe } from "../core/errors.ts";
+import { epochMs } from "../core/runtime.ts";
+import {
+  DEAD,
+  type DeadRecord,
+  idOf,
+  jobKey,
+  type JobRecord,
+  type QueueRecords,
+} from "./job_records.ts";
+import {
+  type AddOptions,
+  assertMs,
+  delayOf,
+  LEASE_MS_MIN,
+  type ResolvedQueueOptions,
+} from "./queue_options.ts";
+
+/** What a job needs of its queue. */
+export interface JobPlace<T> {
+  readonly records: QueueRecords<T>;
+  readonly options: ResolvedQueueOptions;
+}
+
+/**
+ * A job that this consumer has until its lease ends. It ends by {@linkcode ack}, and comes back by
+ * {@linkcode retry}, or by itself when the lease ends.
+ */
+export class Job<T> {
+  /** Its name in the queue. */
+  readonly id: string;
+  /** What was added. */
+  readonly value: T;
+  /** How often it was taken, this time included. */
+  readonly attempts: number;
+  /** When it was added, in milliseconds since the epoch. */
+  readonly addedAt: number;
+  readonly #place: JobPlace<T>;
+  readonly #key: string;
+  #version: number;
+  #leasedUntil: number;
+  /** The change that is under way: each expects the version by the one before. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Used by the queue only. */
+  constructor(place: JobPlace<T>, key: string, record: JobRecord<T>, version: number) {
+    this.#place = place;
+    this.#key = key;
+    this.id = idOf(key);
+    this.value = record.value;
+    this.attempts = record.attempts;
+    this.addedAt = record.addedAt;
+    this.#version = version;
+    this.#leasedUntil = record.leasedUntil;
+  }
+
+  /** Until when no other consumer gets the job, in milliseconds since the epoch. */
+  get leasedUntil(): number {
+    return this.#leasedUntil;
+  }
+
+  /**
+   * Says that the job is done: it will not come back.
+   *
+   * @returns false if the lease has ended, and another consumer has the job
+   */
+  async ack(): Promise<boolean> {
+    return await this.#inTurn(() => {
+      return this.#place.records.compareAndDelete(this.#key, this.#version);
+    });
+  }
+
+  /**
+   * Prolongs the lease, from now on.
+   *
+   * @param leaseMs how long it is to last; by default as long as the queue says
+   * @returns false if the lease has ended, and another consumer has the job
+   */
+  async extend(leaseMs: number = this.#place.options.leaseMs): Promise<boolean> {
+    assertMs("leaseMs", leaseMs, LEASE_MS_MIN);
+    return await this.#inTurn(() => this.#extend(leaseMs));
+  }
+
+  /**
+   * Gives the job back: it is due again after a pause, or becomes a dead letter if it was tried as
+   * often as the queue says.
+   *
+   * @param reason why, for those who look at dead letters; mostly what was thrown
+   * @param options when it is due; by default as the queue says
+   * @returns false if the lease has ended, and another consumer has the job
+   */
+  async retry(reason?: unknown, options?: AddOptions): Promise<boolean> {
+    const { attempts, backoffMs } = this.#place.options;
+    const pauseMs = options === undefined ? backoffMs(this.attempts) : delayOf(options);
+    if (this.attempts >= attempts) return await this.bury(reason);
+    return await this.#replace(jobKey(epochMs() + pauseMs, this.id), this.#record(0));
+  }
+
+  /**
+   * Makes a dead letter of the job at once.
+   *
+   * @param reason why, for those who look at dead letters
+   * @returns false if the lease has ended, and another consumer has the job
+   */
+  async bury(reason?: unknown): Promise<boolean> {
+    const { value, attempts, addedAt } = this;
+    const record: DeadRecord<T> = {
+      value,
+      attempts,
+      addedAt,
+      diedAt: epochMs(),
+      reason: reasonOf(reason),
+    };
+    return await this.#replace(DEAD + this.id, record);
+  }
+
+  async #extend(leaseMs: number): Promise<boolean> {
+    const leasedUntil = epochMs() + leaseMs;
+    const { records, options: { durability } } = this.#place;
+    const record = this.#record(leasedUntil);
+    const version = await records.compareAndSet(this.#key, this.#version, record, { durability });
+    if (version === undefined) return false;
+    this.#version = version;
+    this.#leasedUntil = leasedUntil;
+    return true;
+  }
+
+  #record(leasedUntil: number): JobRecord<T> {
+    const { value, attempts, addedAt } = this;
+    return { value, attempts, addedAt, leasedUntil };
+  }
+
+  /** Puts a record in the job's place, at another key: both or none. */
+  async #replace(key: string, record: JobRecord<T> | DeadRecord<T>): Promise<boolean> {
+    const { records, options: { durability } } = this.#place;
+    return await this.#inTurn(async () => {
+      const commit = records.atomic().check(this.#key, this.#version).put(key, record);
+      // A job that is due again at once may have the key that it had.
+      if (key !== this.#key) commit.delete(this.#key);
+      return await commit.commit({ durability }) !== null;
+    });
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function reasonOf(reason: unknown): string {
+  if (reason instanceof Error) return `${reason.name}: ${reason.message}`;
+  return typeof reason === "string" ? reason : describe(reason);
+}

@@ -1,0 +1,195 @@
+/**
+ * The interface of Deno KV: what it answers is what Deno's own answers, on every runtime; its queue delivers at least once, and its
+ * watches show the last state.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Kv, KvU64, openKv } from "../../lib/deno_kv/mod.ts";
+import { open } from "../../mod.ts";
+import { findRuntime, PROJECT_ROOT } from "../../scripts/runtimes.ts";
+import { errorOf } from "../support/errors.ts";
+import { runKvProgram, type TestedKv } from "../support/kv_program.ts";
+import { Random, SEED } from "../support/random.ts";
+import { temporaryPath } from "../support/temporary.ts";
+
+const STEPS = 1500;
+
+/** What Deno's own database answers to a program. */
+function answersOfDeno(seed: number): string[] {
+  const file = join(PROJECT_ROOT, "test/support/children/deno_kv.ts");
+  const args = ["run", "--allow-all", "--unstable-kv", "--no-check", file, `${seed}`, `${STEPS}`];
+  const { stdout, stderr, status } = spawnSync(findRuntime("deno"), args, { encoding: "utf8" });
+  assert.is(status, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+test("what it answers is what Deno's own database answers", async () => {
+  const expected = answersOfDeno(SEED);
+  assert.is(expected.length, STEPS);
+  assert.ok(expected.some((line) => line.includes("refused: TypeError")));
+  assert.ok(expected.some((line) => line.includes("1 checks: true")));
+  assert.ok(expected.some((line) => line.includes("1 checks: false")));
+  const kv = await openKv();
+  const answers = await runKvProgram(kv as unknown as TestedKv, KvU64, new Random(SEED), STEPS);
+  for (const [i, line] of answers.entries()) assert.is(line, expected[i], `seed ${SEED}`);
+  await kv.close();
+});
+
+test("all keys of an operation have its versionstamp, and later ones have larger ones", async () => {
+  const kv = await openKv(":memory:");
+  const commit = await kv.atomic().set(["a"], 1).set(["b"], 2).commit();
+  assert.ok(commit.ok);
+  assert.match(commit.versionstamp, /^[0-9a-f]{20}$/);
+  const [a, b] = await kv.getMany([["a"], ["b"]]);
+  assert.is(a.versionstamp, commit.versionstamp);
+  assert.is(b.versionstamp, commit.versionstamp);
+  let last = commit.versionstamp;
+  for (let i = 0; i < 200; i++) {
+    const { versionstamp } = await kv.set(["a"], i);
+    assert.ok(versionstamp > last, `${versionstamp} after ${last}`);
+    last = versionstamp;
+  }
+  assert.equal(await kv.atomic().check(a).set(["b"], 3).commit(), { ok: false });
+  assert.is((await kv.get(["b"])).value, 2);
+  await kv.close();
+});
+
+test("many at once add to one number, and none is lost", async () => {
+  const kv = await openKv();
+  const adds = Array.from({ length: 50 }, () => kv.atomic().sum(["n"], 1n).commit());
+  for (const { ok } of await Promise.all(adds)) assert.ok(ok);
+  assert.equal((await kv.get(["n"])).value, new KvU64(50n));
+  await kv.close();
+});
+
+test("values of all kinds come back, and expire", async () => {
+  const kv = await openKv();
+  const values = [undefined, null, new Map([[1, new Date(5)]]), new Uint8Array([1]), -0, 2n ** 70n];
+  for (const [i, value] of values.entries()) {
+    await kv.set(["v", i], value);
+    const entry = await kv.get(["v", i]);
+    assert.equal(entry.value, value);
+    assert.ok(entry.versionstamp !== null);
+  }
+  await kv.set(["short"], 1, { expireIn: 30 });
+  assert.is((await kv.get(["short"])).value, 1);
+  await setTimeout(60);
+  assert.equal(await kv.get(["short"]), { key: ["short"], value: null, versionstamp: null });
+  await kv.close();
+});
+
+test("a database in a directory is there again, and its messages, too", async () => {
+  const path = temporaryPath();
+  const first = await openKv(path);
+  await first.atomic().set(["a"], 1).enqueue({ to: "ada" }).commit();
+  await first.close();
+  const second = await openKv(path);
+  assert.is((await second.get(["a"])).value, 1);
+  assert.equal(await delivered(second, 1), [{ to: "ada" }]);
+  await second.close();
+});
+
+/** The messages that a listener gets, up to a number of them. */
+async function delivered(kv: Kv, count: number): Promise<unknown[]> {
+  const messages: unknown[] = [];
+  void kv.listenQueue((message) => {
+    messages.push(message);
+  });
+  for (let i = 0; i < 500 && messages.length < count; i++) await setTimeout(10);
+  return messages;
+}
+
+test("a message is delivered after its delay, again if its handler fails, and at last to its keys", async () => {
+  const kv = await openKv();
+  const calls: unknown[] = [];
+  const listening = kv.listenQueue((message) => {
+    calls.push(message);
+    if (
+      message === "bad" || (message === "once" && calls.filter((m) => m === "once").length === 1)
+    ) {
+      throw new Error("not now");
+    }
+  });
+  await kv.enqueue("bad", {
+    backoffSchedule: [5, 5],
+    keysIfUndelivered: [["lost", 1], ["lost", 2]],
+  });
+  await kv.enqueue("once", { backoffSchedule: [5] });
+  await kv.enqueue("later", { delay: 80 });
+  await setTimeout(20);
+  assert.not(calls.includes("later"));
+  for (let i = 0; i < 500 && !calls.includes("later"); i++) await setTimeout(10);
+  for (let i = 0; i < 500 && (await kv.get(["lost", 2])).value === null; i++) await setTimeout(10);
+  assert.is(calls.filter((message) => message === "bad").length, 3);
+  assert.is(calls.filter((message) => message === "once").length, 2);
+  assert.is(calls.filter((message) => message === "later").length, 1);
+  assert.is((await kv.get(["lost", 1])).value, "bad");
+  assert.is((await kv.get(["lost", 2])).value, "bad");
+  await kv.close();
+  await listening;
+});
+
+test("a watch shows how keys are, and again when one has changed", async () => {
+  const kv = await openKv();
+  await kv.set(["a"], 1);
+  const reader = kv.watch([["a"], ["b"]]).getReader();
+  const first = (await reader.read()).value!;
+  assert.equal(first.map(({ value }) => value), [1, null]);
+  await kv.atomic().set(["a"], 2).set(["b"], 3).commit();
+  let last: unknown[] = [];
+  for (let i = 0; i < 3 && last[1] !== 3; i++) {
+    last = (await reader.read()).value!.map(({ value }) => value);
+  }
+  assert.equal(last, [2, 3]);
+  await reader.cancel();
+  await kv.close();
+});
+
+test("several databases of one store have the same keys, and it is not closed with them", async () => {
+  await using store = await open({ capacity: "16MiB", ordered: true, keys: "mixed" });
+  const [one, other] = [await openKv(store), await openKv(store)];
+  await one.set(["a"], 1);
+  assert.is((await other.get(["a"])).value, 1);
+  await one.close();
+  await other.set(["a"], 2);
+  assert.is((await other.get(["a"])).value, 2);
+  await other.close();
+  assert.is(store.count, 1);
+});
+
+test("what makes no sense is refused with a TypeError", async () => {
+  const kv = await openKv();
+  // deno-lint-ignore no-explicit-any
+  const any = kv as any;
+  const bad: [() => unknown, RegExp][] = [
+    [() => any.set([], 1), /at least one part/],
+    [() => any.set("a", 1), /must be an array/],
+    [() => any.set(["a"], 1, { expireIn: -1 }), /expireIn must be/],
+    [() => any.get(["a"], { consistency: "weak" }), /consistency must be/],
+    [() => any.list({}), /must have a prefix/],
+    [() => any.list({ prefix: ["a"], start: ["b"] }), /must begin with its prefix/],
+    [() => any.list({ start: ["b"], end: ["a"] }), /must not be greater/],
+    [() => any.list({ prefix: [] }, { limit: 0 }), /limit must be/],
+    [() => any.list({ prefix: [] }, { cursor: "?" }), /cursor must be/],
+    [() => any.atomic().check({ key: ["a"], versionstamp: "1" }), /versionstamp must be/],
+    [() => any.atomic().sum(["a"], 1), /must be a bigint/],
+    [() => any.atomic().mutate({ type: "add", key: ["a"] }), /the type of a mutation/],
+    [() => any.enqueue(1, { delay: -1 }), /delay must be/],
+    [() => any.enqueue(1, { backoffSchedule: 5 }), /backoffSchedule must be/],
+    [() => any.listenQueue(5), /handler must be a function/],
+  ];
+  for (const [call, message] of bad) {
+    const error = await errorOf(async () => await call());
+    assert.instance(error, TypeError, String(error));
+    assert.match((error as Error).message, message);
+  }
+  assert.throws(() => new KvU64(-1n), (error: unknown) => error instanceof RangeError);
+  await kv.close();
+});
+
+test.run();

@@ -1,0 +1,319 @@
+/**
+ * Queues: each job is done at least once, whoever dies; it comes when it is due, and not while another consumer has it.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Job, Queue } from "../../lib/queue/mod.ts";
+import { InvalidArgumentError, open, type Store } from "../../mod.ts";
+import { assertRejects, assertThrows, errorOf } from "../support/errors.ts";
+import { temporaryPath } from "../support/temporary.ts";
+import type { QueueClientData } from "../support/workers/queue_client.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const INVALID = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" } as const;
+
+const openStore = () => open({ capacity: "16MiB", ordered: true });
+
+async function takeAll<T>(queue: Queue<T>): Promise<Job<T>[]> {
+  const jobs: Job<T>[] = [];
+  for (let job = await queue.take(); job !== undefined; job = await queue.take()) jobs.push(job);
+  return jobs;
+}
+
+async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (await isSo()) return;
+    await setTimeout(10);
+  }
+  throw new Error(`not in time: ${what}`);
+}
+
+test("jobs come in the order in which they were added, each to one consumer", async () => {
+  await using store = await openStore();
+  const queue = new Queue<number>(store, "a");
+  const ids = [...await queue.addMany([0, 1, 2]), await queue.add(3)];
+  for (let i = 4; i < 200; i++) ids.push(await queue.add(i));
+  assert.equal(await queue.counts(), { jobs: 200, dead: 0 });
+  const others = new Queue<number>(store, "a");
+  const first = await queue.take();
+  assert.is(first!.value, 0);
+  assert.is(first!.attempts, 1);
+  assert.is(first!.id, ids[0]);
+  const rest = await takeAll(others);
+  assert.equal(rest.map(({ value }) => value), Array.from({ length: 199 }, (_, i) => i + 1));
+  assert.equal(rest.map(({ id }) => id), ids.slice(1));
+  assert.is(await queue.take(), undefined);
+  for (const job of [first!, ...rest]) assert.is(await job.ack(), true);
+  assert.is(await first!.ack(), false, "a job ends once");
+  assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
+});
+
+test("queues of one store know nothing of each other, nor of its other keys", async () => {
+  await using store = await openStore();
+  await store.put("queue:a", 1);
+  await store.put("z", 2);
+  const [a, ab] = [new Queue<string>(store, "a"), new Queue<string>(store, "ab")];
+  const inner = new Queue<string>(store.namespace("inner:"), "a");
+  await a.add("of a");
+  await ab.add("of ab");
+  await inner.add("of inner");
+  assert.equal((await takeAll(a)).map(({ value }) => value), ["of a"]);
+  assert.equal((await takeAll(ab)).map(({ value }) => value), ["of ab"]);
+  assert.equal((await takeAll(inner)).map(({ value }) => value), ["of inner"]);
+});
+
+test("a job with a delay is not due before, and one that was taken comes back when its lease ends", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "a", { leaseMs: 80 });
+  await queue.add("later", { delayMs: 60 });
+  await queue.add("now");
+  const now = (await queue.take())!;
+  assert.is(now.value, "now");
+  assert.is(await queue.take(), undefined);
+  await setTimeout(70);
+  const later = (await queue.take())!;
+  assert.is(later.value, "later");
+  assert.is(await later.extend(60_000), true);
+  await setTimeout(60);
+  const again = (await queue.take())!;
+  assert.is(again.value, "now");
+  assert.is(again.attempts, 2);
+  assert.is(await now.ack(), false, "another consumer has it");
+  assert.is(await now.extend(), false);
+  assert.is(await now.retry(), false);
+  assert.is(await now.bury(), false);
+  assert.is(await again.ack(), true);
+  assert.is(await later.ack(), true);
+  assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
+});
+
+test("a job that fails is tried again after a pause, and becomes a dead letter at last", async () => {
+  await using store = await openStore();
+  const pauses: number[] = [];
+  const backoffMs = (attempts: number) => {
+    pauses.push(attempts);
+    return 15 * attempts;
+  };
+  const queue = new Queue<string>(store, "a", { attempts: 3, backoffMs });
+  const id = await queue.add("bad");
+  const addedAt = (await queue.take())!;
+  assert.is(await addedAt.retry(new TypeError("no")), true);
+  assert.is(await queue.take(), undefined, "not before the pause");
+  await setTimeout(25);
+  const second = (await queue.take())!;
+  assert.is(second.attempts, 2);
+  assert.is(second.addedAt, addedAt.addedAt);
+  assert.is(await second.retry("at once", { delayMs: 0 }), true);
+  const third = (await queue.take())!;
+  assert.is(await third.retry(new RangeError("never")), true);
+  assert.equal(pauses.slice(0, 1), [1]);
+  assert.equal(await queue.counts(), { jobs: 0, dead: 1 });
+  const letters = [];
+  for await (const letter of queue.deadLetters()) letters.push(letter);
+  assert.is(letters.length, 1);
+  const { diedAt, ...letter } = letters[0]!;
+  assert.ok(diedAt >= addedAt.addedAt);
+  const expected = { id, value: "bad", attempts: 3, addedAt: addedAt.addedAt };
+  assert.equal(letter, { ...expected, reason: "RangeError: never" });
+  assert.is(await queue.revive("another"), false);
+  assert.is(await queue.revive(id), true);
+  const revived = (await queue.take())!;
+  assert.is(revived.attempts, 1);
+  assert.is(revived.id, id);
+  assert.is(await revived.bury("enough"), true);
+  assert.is(await queue.discard(id), true);
+  assert.is(await queue.discard(id), false);
+  assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
+});
+
+test("a job whose consumers die again and again becomes a dead letter", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "a", { attempts: 2, leaseMs: 15 });
+  await queue.add("deadly");
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    assert.is((await queue.take())?.attempts, attempt);
+    await setTimeout(25);
+  }
+  assert.is(await queue.take(), undefined);
+  assert.equal(await queue.counts(), { jobs: 0, dead: 1 });
+});
+
+test("a job is added exactly if the commit is made", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "a");
+  const commit = store.atomic().check("user", null).put("user", "Ada");
+  const id = queue.addTo(commit, "welcome");
+  assert.ok(await commit.commit() !== null);
+  const again = store.atomic().check("user", null).put("user", "Ada");
+  queue.addTo(again, "welcome");
+  assert.is(await again.commit(), null);
+  assert.equal((await takeAll(queue)).map((job) => job.id), [id]);
+});
+
+test("a consumer waits for jobs, and gets them as they are added or become due", async () => {
+  await using store = await openStore();
+  const queue = new Queue<number>(store, "a");
+  const producer = new Queue<number>(store, "a");
+  const values: number[] = [];
+  void (async () => {
+    await setTimeout(30);
+    await producer.add(1);
+    await producer.add(3, { delayMs: 90 });
+    await setTimeout(30);
+    await producer.add(2);
+  })();
+  for await (const job of queue.jobs()) {
+    values.push(job.value);
+    await job.ack();
+    if (values.length === 3) break;
+  }
+  assert.equal(values, [1, 2, 3]);
+});
+
+test("a thread consumes more queues than it can watch", async () => {
+  await using store = await openStore();
+  const queues = Array.from({ length: 24 }, (_, i) => new Queue<number>(store, `queue ${i}`));
+  const stop = new AbortController();
+  const done = new Set<number>();
+  const processing = queues.map((queue) => {
+    return queue.process((job) => void done.add(job.value), { signal: stop.signal });
+  });
+  await setTimeout(30);
+  for (const [i, queue] of queues.entries()) await queue.add(i);
+  await until(() => done.size === queues.length, "a job of each queue");
+  stop.abort();
+  await Promise.all(processing);
+});
+
+test("waiting ends by a signal, and by the end of the store", async () => {
+  const store = await openStore();
+  const queue = new Queue<number>(store, "a");
+  const controller = new AbortController();
+  const aborted = errorOf(async () => {
+    for await (const _ of queue.jobs({ signal: controller.signal }));
+  });
+  const closed = errorOf(async () => {
+    for await (const _ of queue.jobs());
+  });
+  const processed = errorOf(() => queue.process(() => {}));
+  await setTimeout(20);
+  controller.abort(new Error("enough"));
+  assert.is(((await aborted) as Error).message, "enough");
+  await store.close();
+  assert.is(((await closed) as { code?: string }).code, "DINOMO_CLOSED");
+  assert.is(((await processed) as { code?: string }).code, "DINOMO_CLOSED");
+});
+
+test("workers do all jobs, so many at once, renew leases, and retry what has failed", async () => {
+  await using store = await openStore();
+  const queue = new Queue<number>(store, "a", { leaseMs: 60, backoffMs: 5, attempts: 3 });
+  await queue.addMany(Array.from({ length: 40 }, (_, i) => i));
+  const done = new Set<number>();
+  const errors: string[] = [];
+  let running = 0;
+  let most = 0;
+  const stop = new AbortController();
+  const processing = queue.process(async (job, lost) => {
+    running += 1;
+    most = Math.max(most, running);
+    // One takes longer than a lease.
+    await setTimeout(job.value === 5 ? 200 : 1);
+    assert.not(lost.aborted);
+    running -= 1;
+    if (job.value === 7) throw new Error("always");
+    if (job.value === 8 && job.attempts === 1) throw new Error("once");
+    assert.not(done.has(job.value), `job ${job.value} is done once`);
+    done.add(job.value);
+  }, {
+    concurrency: 4,
+    signal: stop.signal,
+    onError: (error, id) => {
+      errors.push(`${(error as Error).message}`);
+      assert.type(id, "string");
+    },
+  });
+  await until(async () => done.size === 39 && (await queue.counts()).dead === 1, "39 jobs");
+  stop.abort();
+  await processing;
+  assert.is(most, 4);
+  assert.equal(errors.sort(), ["always", "always", "always", "once"]);
+  assert.equal(await queue.counts(), { jobs: 0, dead: 1 });
+});
+
+test("threads of which some die do every job at least once", async () => {
+  await using store = await openStore();
+  const JOBS = 400;
+  const done = new Int32Array(new SharedArrayBuffer(JOBS * 4));
+  const start = async (diesAfter: number) => {
+    const data: QueueClientData = { handle: store.share(), done, leaseMs: 200, diesAfter };
+    const url = new URL(`../support/workers/queue_client.${EXTENSION}`, import.meta.url);
+    const worker = new Worker(url, { workerData: data });
+    await once(worker, "message");
+    return worker;
+  };
+  const queue = new Queue<number>(store, "jobs");
+  const threads = [await start(Infinity), await start(20), await start(35)];
+  const half = Array.from({ length: JOBS / 2 }, (_, i) => i);
+  await queue.addMany(half);
+  for (const i of half) await queue.add(JOBS / 2 + i);
+  await until(() => done.every((count) => count > 0), "every job");
+  await until(async () => (await queue.counts()).jobs === 0, "no job is left");
+  const exited = once(threads[0]!, "exit");
+  threads[0]!.postMessage("stop");
+  await exited;
+});
+
+test("jobs and dead letters are there in the next life", async () => {
+  const path = temporaryPath();
+  const options = { path, capacity: "16MiB", ordered: true, durability: "os" } as const;
+  for (let life = 0; life < 3; life++) {
+    await using store: Store<unknown> = await open(options);
+    const queue = new Queue<string>(store, "a", { leaseMs: 10 });
+    if (life > 0) {
+      await setTimeout(15);
+      const jobs = await takeAll(queue);
+      assert.equal(jobs.map(({ value }) => value), [`taken ${life - 1}`, `waits ${life - 1}`]);
+      for (const job of jobs) await job.ack();
+    }
+    assert.equal(await queue.counts(), { jobs: 0, dead: life });
+    await queue.add(`dead ${life}`);
+    await (await queue.take())!.bury();
+    await queue.add(`taken ${life}`);
+    await queue.take();
+    await queue.add(`waits ${life}`);
+  }
+});
+
+test("names and options that are none, or not what they must be, are refused", async () => {
+  await using store = await openStore();
+  for (const name of ["", "a:b", 5]) {
+    assertThrows(() => new Queue(store, name as string), { ...INVALID, says: /name must be/ });
+  }
+  const bad: [object, RegExp][] = [
+    [{ leaseMs: 1 }, /leaseMs must be from 10/],
+    [{ attempts: 0 }, /attempts must be a whole number from 1/],
+    [{ backoffMs: -1 }, /backoffMs must be/],
+    [{ retries: 5 }, /options must be among/],
+  ];
+  for (const [options, says] of bad) {
+    assertThrows(() => new Queue(store, "a", options), { ...INVALID, says });
+  }
+  const queue = new Queue<number>(store, "a");
+  await assertRejects(() => queue.add(1, { delayMs: NaN }), { ...INVALID, says: /delayMs must/ });
+  await assertRejects(() => queue.process(5 as never), { ...INVALID, says: /handler must/ });
+  const badly = (options: object) => queue.process(() => {}, options);
+  await assertRejects(() => badly({ concurrency: 0 }), { ...INVALID, says: /concurrency must/ });
+  await assertRejects(() => badly({ onError: 1 }), { ...INVALID, says: /onError must/ });
+  await assertRejects(() => badly({ keepAlive: 1 }), { ...INVALID, says: /keepAlive must/ });
+  await assertRejects(() => badly({ signal: 1 }), { ...INVALID, says: /signal must/ });
+  await queue.add(1);
+  const job = (await queue.take())!;
+  await assertRejects(() => job.extend(1), { ...INVALID, says: /leaseMs must/ });
+});
+
+test.run();
