@@ -289,6 +289,12 @@ test("jobs and dead letters are there in the next life", async () => {
   }
 });
 
+test("a store without order is refused by what needs the order", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const queue = new Queue<number>(store, "a");
+  await assertRejects(() => queue.take(), { ...INVALID, says: /ordered: true/ });
+});
+
 test("names and options that are none, or not what they must be, are refused", async () => {
   await using store = await openStore();
   for (const name of ["", "a:b", 5]) {
