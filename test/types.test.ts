@@ -25,11 +25,11 @@ import {
   type OpenOptions,
   type Picked,
   type PickedView,
+  type RangeOptions,
   type ScaleReport,
   Store,
   type StoreHandle,
   StoreOperations,
-  type RangeOptions,
   type StoreStats,
 } from "../mod.ts";
 
