@@ -22,8 +22,8 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     edits: [
       ["if (!this.enterOrder(address)) return false;", ""],
       [
-        "markKey(this.#pool, hash); return true;",
-        "markKey(this.#pool, hash); this.#order?.insert(address); return true;",
+        "this.tell(hash, address, ChangeKind.PUT);",
+        "this.enterOrder(address); this.tell(hash, address, ChangeKind.PUT);",
       ],
     ],
     caughtBy: [FAILOVERS],
