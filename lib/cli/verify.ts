@@ -24,8 +24,8 @@ wrong, in which file and at which byte. Starts no threads and writes nothing.
 Damage in the checkpoint, or in what the checkpoint covers, ends the check; damage behind
 it is listed to the end.
 
-With --ordered the order of the keys is found, as by opening the pool with ordered: true, and
-checked against the index.
+With --ordered the order of the keys is found, as the option of open does, and checked
+against the index.
 
 With --values every value is decoded, too. Those of an application's own codec are bytes
 here, of which only the application knows whether they are right.`,

@@ -153,6 +153,7 @@ test("a pool that is open is refused with exit code 3, and one that was left loc
   }
   await store.close();
   assert.is((await dinomo(["verify", path])).exitCode, 0);
+  assert.is((await dinomoHere(["verify", path, "--ordered"])).exitCode, 0);
   assert.equal(readdirSync(path).sort(), ["checkpoint", "image-1"], "the lock is gone");
 });
 
