@@ -160,7 +160,10 @@ test("a signal is an AbortSignal, and nothing else", async (store) => {
     }
   }
   const unknown = { ...refusal, says: /^options must be among signal, got the string "signals"/ };
-  await assertRejects(() => store.clear({ signals: 1 } as object), unknown);
+  await assertRejects(() => store.clear({ signals: 1 } as object), {
+    ...refusal,
+    says: /^options must be among prefix, .*, signal, got the string "signals"/,
+  });
   await assertRejects(() => store.scale(1, { signals: 1 } as object), unknown);
   await assertRejects(() => store.snapshot({ signals: 1 } as object), unknown);
   assertThrows(() => [...store.entriesSync({ signal: undefined } as object)], {

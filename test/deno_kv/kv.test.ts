@@ -76,9 +76,9 @@ test("values of all kinds come back, and expire", async () => {
     assert.equal(entry.value, value);
     assert.ok(entry.versionstamp !== null);
   }
-  await kv.set(["short"], 1, { expireIn: 30 });
+  await kv.set(["short"], 1, { expireIn: 400 });
   assert.is((await kv.get(["short"])).value, 1);
-  await setTimeout(60);
+  await setTimeout(420);
   assert.equal(await kv.get(["short"]), { key: ["short"], value: null, versionstamp: null });
   await kv.close();
 });
@@ -120,7 +120,7 @@ test("a message is delivered after its delay, again if its handler fails, and at
     keysIfUndelivered: [["lost", 1], ["lost", 2]],
   });
   await kv.enqueue("once", { backoffSchedule: [5] });
-  await kv.enqueue("later", { delay: 80 });
+  await kv.enqueue("later", { delay: 500 });
   await setTimeout(20);
   assert.not(calls.includes("later"));
   for (let i = 0; i < 500 && !calls.includes("later"); i++) await setTimeout(10);

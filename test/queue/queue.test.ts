@@ -69,17 +69,17 @@ test("queues of one store know nothing of each other, nor of its other keys", as
 
 test("a job with a delay is not due before, and one that was taken comes back when its lease ends", async () => {
   await using store = await openStore();
-  const queue = new Queue<string>(store, "a", { leaseMs: 80 });
-  await queue.add("later", { delayMs: 60 });
+  const queue = new Queue<string>(store, "a", { leaseMs: 1500 });
+  await queue.add("later", { delayMs: 400 });
   await queue.add("now");
   const now = (await queue.take())!;
   assert.is(now.value, "now");
   assert.is(await queue.take(), undefined);
-  await setTimeout(70);
+  await setTimeout(410);
   const later = (await queue.take())!;
   assert.is(later.value, "later");
   assert.is(await later.extend(60_000), true);
-  await setTimeout(60);
+  await setTimeout(Math.max(0, now.leasedUntil - Date.now() + 10));
   const again = (await queue.take())!;
   assert.is(again.value, "now");
   assert.is(again.attempts, 2);
@@ -97,14 +97,14 @@ test("a job that fails is tried again after a pause, and becomes a dead letter a
   const pauses: number[] = [];
   const backoffMs = (attempts: number) => {
     pauses.push(attempts);
-    return 15 * attempts;
+    return 300 * attempts;
   };
   const queue = new Queue<string>(store, "a", { attempts: 3, backoffMs });
   const id = await queue.add("bad");
   const addedAt = (await queue.take())!;
   assert.is(await addedAt.retry(new TypeError("no")), true);
   assert.is(await queue.take(), undefined, "not before the pause");
-  await setTimeout(25);
+  await setTimeout(320);
   const second = (await queue.take())!;
   assert.is(second.attempts, 2);
   assert.is(second.addedAt, addedAt.addedAt);
@@ -163,7 +163,7 @@ test("a consumer waits for jobs, and gets them as they are added or become due",
   void (async () => {
     await setTimeout(30);
     await producer.add(1);
-    await producer.add(3, { delayMs: 90 });
+    await producer.add(3, { delayMs: 900 });
     await setTimeout(30);
     await producer.add(2);
   })();
@@ -211,7 +211,7 @@ test("waiting ends by a signal, and by the end of the store", async () => {
 
 test("workers do all jobs, so many at once, renew leases, and retry what has failed", async () => {
   await using store = await openStore();
-  const queue = new Queue<number>(store, "a", { leaseMs: 60, backoffMs: 5, attempts: 3 });
+  const queue = new Queue<number>(store, "a", { leaseMs: 600, backoffMs: 5, attempts: 3 });
   await queue.addMany(Array.from({ length: 40 }, (_, i) => i));
   const done = new Set<number>();
   const errors: string[] = [];
@@ -222,7 +222,7 @@ test("workers do all jobs, so many at once, renew leases, and retry what has fai
     running += 1;
     most = Math.max(most, running);
     // One takes longer than a lease.
-    await setTimeout(job.value === 5 ? 200 : 1);
+    await setTimeout(job.value === 5 ? 1000 : 1);
     assert.not(lost.aborted);
     running -= 1;
     if (job.value === 7) throw new Error("always");

@@ -1,0 +1,107 @@
+/**
+ * Planted bugs in what is built on the store: locks, queues, and the interface of Deno KV.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const LOCK = "test/lock/lock.test.ts";
+const QUEUE = "test/queue/queue.test.ts";
+const KV = "test/deno_kv/kv.test.ts";
+const TUPLES = "test/deno_kv/tuple_key.test.ts";
+
+/** Bugs in modules. */
+export const MODULE_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a lock that is held is taken from its holder",
+    breaks: "one holder at a time",
+    file: "lib/lock/lock.ts",
+    edits: [[
+      "version = await records.compareAndSet(name, null, record, { expiresAt, durability });",
+      "version = await records.put(name, record, { expiresAt, durability });",
+    ]],
+    caughtBy: [LOCK],
+    inTest: "not given to others",
+  },
+  {
+    name: "a holder releases a lock that another one has by now",
+    breaks: "one holder at a time",
+    file: "lib/lock/lock.ts",
+    edits: [[
+      "async (version) => await this.#records.compareAndDelete(this.name, version),",
+      "async () => await this.#records.delete(this.name),",
+    ]],
+    caughtBy: [LOCK],
+    inTest: "a lease is renewed",
+  },
+  {
+    name: "the token of a lock changes when its lease is renewed, and not with its holder",
+    breaks: "fencing",
+    file: "lib/lock/lock.ts",
+    edits: [["this.token = this.#version = version;", "this.#version = version; this.token = 1;"]],
+    caughtBy: [LOCK],
+    inTest: "not given to others",
+  },
+  {
+    name: "a job is taken by two consumers that have read it at the same time",
+    breaks: "a job has one consumer",
+    file: "lib/queue/consumer.ts",
+    edits: [[
+      "if (record.leasedUntil > nowMs) {",
+      "if (false) {",
+    ]],
+    caughtBy: [QUEUE],
+    inTest: "each to one consumer",
+  },
+  {
+    name: "a consumer does not look at jobs in front of those that it has read",
+    breaks: "at least once",
+    file: "lib/queue/consumer.ts",
+    edits: [["if (monotonicMs() - this.#begunMs > BEGIN_EVERY_MS) this.#begin();", ""], [
+      "if (hasBegun) return undefined; hasBegun = true; this.#begin();",
+      "if (hasBegun) return undefined; hasBegun = true;",
+    ], [
+      "this.#last = keys.at(-1);",
+      "this.#last = keys.at(-1) ?? this.#last ?? JOB;",
+    ], [
+      "await this.#readWindow();",
+      "await this.#readWindow(); if (this.#window.length === 0) return undefined;",
+    ]],
+    caughtBy: [QUEUE],
+    inTest: "comes back when its lease ends",
+  },
+  {
+    name: "a job that is given back keeps its old place, too",
+    breaks: "a job is one job",
+    file: "lib/queue/job.ts",
+    edits: [["if (key !== this.#key) commit.delete(this.#key);", ""]],
+    caughtBy: [QUEUE],
+    inTest: "tried again after a pause",
+  },
+  {
+    name: "an atomic operation of Deno KV does not look at versionstamps",
+    breaks: "checks",
+    file: "lib/deno_kv/kv_atomic.ts",
+    edits: [[
+      "if (plan.stamps.some((expected) => expected !== text)) return { ok: false };",
+      "",
+    ]],
+    caughtBy: [KV],
+    inTest: "all keys of an operation",
+  },
+  {
+    name: "a sum of Deno KV does not see that the key has changed since it was read",
+    breaks: "atomic sums",
+    file: "lib/deno_kv/kv_atomic.ts",
+    edits: [["commit.check(plan.bytes, entry?.version ?? null);", ""]],
+    caughtBy: [KV],
+    inTest: "many at once add",
+  },
+  {
+    name: "negative numbers in keys sort by their size",
+    breaks: "order of keys",
+    file: "lib/deno_kv/tuple_key.ts",
+    edits: [["if (isNegative) return INVERTED;", "if (isNegative) return index === 0 ? SIGN : 0;"]],
+    caughtBy: [TUPLES],
+  },
+];
