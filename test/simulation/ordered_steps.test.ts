@@ -57,4 +57,27 @@ test("a queue of ever increasing keys takes no more pages than it needs", () => 
   });
 });
 
+test("a long queue leaves no thin pages behind, whatever the seed", () => {
+  let keyCount = 0;
+  let leafCount = 0;
+  for (let seed = 1; seed <= 4; seed++) {
+    const world = new OrderedWorld({
+      random: new Random(seed),
+      make: KEY_MAKERS["ever increasing"]!,
+      keyCount: 1800,
+      writerCount: 2,
+      scannerCount: 1,
+      entriesMax: 4,
+      interruptShare: 0,
+      deathShare: 0,
+      isQueue: true,
+    });
+    world.run(2500);
+    leafCount += world.check().leaves;
+    keyCount += world.keys.filter(({ isPresent }) => isPresent).length;
+  }
+  // About 0.4 leaves a key are seen, and 1.1 where inner pages with one child stay.
+  require(leafCount < 0.7 * keyCount, `${keyCount} keys take ${leafCount} leaves`);
+});
+
 test.run();
