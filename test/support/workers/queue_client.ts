@@ -32,4 +32,4 @@ await queue.process(async ({ value }) => {
   Atomics.add(done, value, 1);
 }, { concurrency: 4, signal: stop.signal });
 await store.close();
-parentPort!.close?.();
+process.exit(0);
