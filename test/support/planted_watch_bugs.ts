@@ -19,9 +19,8 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     breaks: "I13",
     file: "lib/index/slot_table.ts",
     edits: [[
-      "Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS);",
-      "tellChange(this.#pool, this.#space.agent, this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE); " +
-      "Atomics.store(this.#foundRegion, this.#foundAt, NO_ADDRESS); if (slotAt > 0) return;",
+      "this.takeOut(slotAt); this.tell(this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE);",
+      "this.tell(this.#foundRegion[this.#foundAt - 1], record, ChangeKind.DELETE); this.takeOut(slotAt);",
     ]],
     caughtBy: [STEPS],
     inTest: "a look at any access",
