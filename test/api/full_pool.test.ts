@@ -163,11 +163,11 @@ for (const { nodes, lengths } of SETUPS) {
     }
     const cleanedBefore = store.stats().segmentsCleaned;
     const hasCleaned = () => store.stats().segmentsCleaned > cleanedBefore;
-    // Most segments empty themselves, and a DPM processor counts when it has ended: one round may see none that was cleaned.
+    // Keys in no order, so that segments do not empty themselves; and a DPM processor counts when it has ended.
     for (let i = 0; i < 3000 || (i < 60_000 && !hasCleaned());) {
       const puts: Promise<unknown>[] = [];
       for (let j = 0; j < 50; j++, i++) {
-        const key = keys[(i * 31) % keys.length]!;
+        const key = keys[(Math.imul(i, 0x9e3779b1) >>> 7) % keys.length]!;
         puts.push(store.put(key, valueOf(i, 120)));
         model.set(key, i);
       }
