@@ -26,7 +26,7 @@ const UNCHANGED_TIMEOUT_MS = 150_000;
 /** Copies that are used at the same time. */
 const COPY_COUNT = 2;
 /** Of so many bugs one is tried in a run. */
-const PARTS = 8;
+const PARTS = 12;
 /** What every test file prints that ran to its end. */
 const SUMMARY = /Total: +\d+/;
 const NAME_IS_GONE = /is not defined|Can't find variable|is not a function/;
