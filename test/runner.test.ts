@@ -145,7 +145,7 @@ test("files take turns through the runtimes, and everything else runs on all", (
   const twice = RUNTIMES.flatMap((runtime) => [runtime, runtime]);
   assert.equal(runs("test/api/batches.test.ts").sort(), twice);
   assert.equal(runtimesOf("test/bench.test.ts", 7, RUNTIMES, undefined), RUNTIMES);
-  assert.equal(runtimesOf("test/api/conditional.test.ts", 7, RUNTIMES, 1), RUNTIMES);
+  assert.equal(runtimesOf("test/api/bad_input.test.ts", 7, RUNTIMES, 1), RUNTIMES);
 });
 
 test("what takes turns is there", () => {
