@@ -20,6 +20,7 @@
 import { randomUUID } from "node:crypto";
 import { TooManyWatchersError, UnavailableError } from "../core/errors.ts";
 import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
+import { Serial } from "../core/serial.ts";
 import { untilAborted } from "../store/abort.ts";
 import type { Namespace } from "../store/store_operations.ts";
 import { LockLostError, LockTimeoutError } from "./lock_errors.ts";
@@ -93,8 +94,8 @@ export class Lock {
   #expiresAt: number;
   #isReleased = false;
   #timer: Timer | undefined;
-  /** The change that is under way: they follow each other. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Its changes, each of which expects the version by the one before. */
+  readonly #changes = new Serial();
 
   /** Used by {@linkcode acquireLock} only. */
   constructor(
@@ -140,12 +141,12 @@ export class Lock {
    */
   async extend(leaseMs: number = this.#options.leaseMs): Promise<void> {
     assertLease(leaseMs);
-    await this.#inTurn(() => this.#renew(leaseMs));
+    await this.#changes.run(() => this.#renew(leaseMs));
   }
 
   /** Lets go of the lock. Resolves to whether it was still held until now. */
   async release(): Promise<boolean> {
-    return await this.#inTurn(async () => {
+    return await this.#changes.run(async () => {
       if (this.#isReleased) return false;
       this.#isReleased = true;
       this.#timer?.stop();
@@ -209,7 +210,7 @@ export class Lock {
 
   async #renewInTime(): Promise<void> {
     try {
-      await this.#inTurn(async () => {
+      await this.#changes.run(async () => {
         if (!this.#isReleased) await this.#renew(this.#options.leaseMs);
       });
     } catch {
@@ -229,13 +230,6 @@ export class Lock {
 
   get #label(): string {
     return JSON.stringify(this.name);
-  }
-
-  /** Makes one change after the other: each expects the version by the one before. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { describe } from "../core/errors.ts";
 import { epochMs } from "../core/runtime.ts";
+import { Serial } from "../core/serial.ts";
 import {
   DEAD,
   type DeadRecord,
@@ -44,8 +45,8 @@ export class Job<T> {
   readonly #key: string;
   #version: number;
   #leasedUntil: number;
-  /** The change that is under way: each expects the version by the one before. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Its changes, each of which expects the version by the one before. */
+  readonly #changes = new Serial();
 
   /** Used by the queue only. */
   constructor(place: JobPlace<T>, key: string, record: JobRecord<T>, version: number) {
@@ -70,7 +71,7 @@ export class Job<T> {
    * @returns false if the lease has ended, and another consumer has the job
    */
   async ack(): Promise<boolean> {
-    return await this.#inTurn(() => {
+    return await this.#changes.run(() => {
       return this.#place.records.compareAndDelete(this.#key, this.#version);
     });
   }
@@ -83,7 +84,7 @@ export class Job<T> {
    */
   async extend(leaseMs: number = this.#place.options.leaseMs): Promise<boolean> {
     assertMs("leaseMs", leaseMs, LEASE_MS_MIN);
-    return await this.#inTurn(() => this.#extend(leaseMs));
+    return await this.#changes.run(() => this.#extend(leaseMs));
   }
 
   /**
@@ -138,18 +139,12 @@ export class Job<T> {
   /** Puts a record in the job's place, at another key: both or none. */
   async #replace(key: string, record: JobRecord<T> | DeadRecord<T>): Promise<boolean> {
     const { records, options: { durability } } = this.#place;
-    return await this.#inTurn(async () => {
+    return await this.#changes.run(async () => {
       const commit = records.atomic().check(this.#key, this.#version).put(key, record);
       // A job that is due again at once may have the key that it had.
       if (key !== this.#key) commit.delete(this.#key);
       return await commit.commit({ durability }) !== null;
     });
-  }
-
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 }
 

@@ -9,6 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { epochMs } from "../core/runtime.ts";
+import { Serial } from "../core/serial.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Consumer } from "./consumer.ts";
 import type { Job, JobPlace } from "./job.ts";
@@ -103,8 +104,8 @@ export class Queue<T> {
   /** Makes the ids of this producer differ from others', and sort as they were added. */
   readonly #producer = randomUUID().slice(0, 8);
   #addedCount = 0;
-  /** The job that is being taken: one after the other. */
-  #taking: Promise<unknown> = Promise.resolve();
+  /** Jobs are taken one after the other. */
+  readonly #takes = new Serial();
 
   /**
    * Makes a queue, or opens it: that is the same.
@@ -183,9 +184,7 @@ export class Queue<T> {
    * ends, which {@linkcode Job.extend} prolongs.
    */
   take(): Promise<Job<T> | undefined> {
-    const taken = this.#taking.then(() => this.#consumer.take());
-    this.#taking = taken.catch(() => {});
-    return taken;
+    return this.#takes.run(() => this.#consumer.take());
   }
 
   /**
