@@ -12,7 +12,7 @@ import { type KvConsistencyLevel, KvListIterator, type KvListOptions } from "./k
 import { type EnqueueOptions, KvQueue } from "./kv_queue.ts";
 import type { KvListSelector } from "./kv_range.ts";
 import { StampClock, type StoredValue } from "./kv_values.ts";
-import { encodeKey, type KvKey } from "./tuple_key.ts";
+import { encodeKey, encodeStoredKey, type KvKey } from "./tuple_key.ts";
 
 /**
  * A store that can be used as a Deno KV: opened with `ordered: true` and `keys: "mixed"`, of the
@@ -61,7 +61,7 @@ export class Kv implements Disposable {
     options?: { consistency?: KvConsistencyLevel },
   ): Promise<{ [I in keyof T]: KvEntryMaybe<T[I]> }> {
     assertConsistency(options);
-    const bytes = (keys as readonly KvKey[]).map(nonEmpty);
+    const bytes = (keys as readonly KvKey[]).map(encodeStoredKey);
     const stored = await this.#store.getMany(bytes, { consistent: true });
     const entries = (keys as readonly KvKey[]).map((key, i) => entryMaybeOf(key, stored[i]));
     return entries as { [I in keyof T]: KvEntryMaybe<T[I]> };
@@ -83,7 +83,7 @@ export class Kv implements Disposable {
 
   /** Deletes a key. */
   async delete(key: KvKey): Promise<void> {
-    await this.#store.delete(nonEmpty(key));
+    await this.#store.delete(encodeStoredKey(key));
   }
 
   /**
@@ -129,7 +129,7 @@ export class Kv implements Disposable {
     _options?: { raw?: boolean },
   ): ReadableStream<{ [I in keyof T]: KvEntryMaybe<T[I]> }> {
     const list = keys as readonly KvKey[];
-    const bytes = list.map(nonEmpty);
+    const bytes = list.map(encodeStoredKey);
     const changes = this.#store.watch(bytes, { signal: this.#closing.signal, keepAlive: true });
     return new ReadableStream({
       async pull(controller) {
@@ -185,12 +185,6 @@ export async function openKv(source?: string | KvStore): Promise<Kv> {
   const isInMemory = source === undefined || source === ":memory:";
   const store = isInMemory ? await open(options) : await open({ ...options, path: source });
   return new Kv(store as KvStore, true);
-}
-
-function nonEmpty(key: KvKey): Uint8Array {
-  const bytes = encodeKey(key);
-  if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
-  return bytes;
 }
 
 function assertConsistency(

@@ -23,7 +23,7 @@ import {
   valueOf,
 } from "./kv_values.ts";
 import type { EnqueueOptions, KvQueue } from "./kv_queue.ts";
-import { encodeKey, type KvKey } from "./tuple_key.ts";
+import { encodeStoredKey, type KvKey } from "./tuple_key.ts";
 
 /** How often an operation is tried that others disturb. */
 const TRIES_MAX = 1000;
@@ -180,8 +180,7 @@ export class AtomicOperation {
   }
 
   #plan(key: KvKey): KeyPlan {
-    const bytes = encodeKey(key);
-    if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
+    const bytes = encodeStoredKey(key);
     const name = String.fromCharCode(...bytes);
     let plan = this.#keys.get(name);
     if (plan === undefined) this.#keys.set(name, plan = { bytes, mutations: [], stamps: [] });

@@ -62,6 +62,17 @@ export function encodeKey(key: KvKey): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/**
+ * Encodes a key that has a value.
+ *
+ * @throws {TypeError} when it is no array of parts, or has none
+ */
+export function encodeStoredKey(key: KvKey): Uint8Array {
+  const bytes = encodeKey(key);
+  if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
+  return bytes;
+}
+
 /** The bytes behind those of every key that begins with the parts of another, which has these. */
 export function endOfPrefix(key: Uint8Array): Uint8Array {
   const end = new Uint8Array(key.length + 1);
