@@ -287,12 +287,12 @@ test("an option that is undefined is as if it were absent", async () => {
   store.addEventListener("nodeadded", listener, { once: none, signal: none });
 });
 
-test("a store has what the README says, and nothing else that an application sees", () => {
-  const readme = readFileSync(join(PROJECT_ROOT, "README.md"), "utf8");
+test("a store has what docs/operations.md says, and nothing else that is seen", () => {
+  const page = readFileSync(join(PROJECT_ROOT, "docs", "operations.md"), "utf8");
   for (const prototype of [Store.prototype, StoreOperations.prototype, Namespace.prototype]) {
     for (const name of Object.getOwnPropertyNames(prototype)) {
       if (name === "constructor") continue;
-      assert.ok(new RegExp(`\\b${name}\\b`).test(readme), `${name} is described`);
+      assert.ok(new RegExp(`\\b${name}\\b`).test(page), `${name} is described`);
     }
   }
 });
