@@ -6,6 +6,9 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { SegmentId } from "../../lib/core/brands.ts";
+import { SegmentState } from "../../lib/pool/segment_state.ts";
+import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { DurableWorld, keptAtPowerLoss } from "../support/durable_world.ts";
@@ -22,6 +25,16 @@ const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
 /** Drops what can be dropped, in some steps. */
 function clean(world: DurableWorld, stepCount: number): void {
   for (let i = 0; i < stepCount && !world.isDown; i++) world.clean();
+}
+
+/** Segments that a put may open at once. */
+function freeCount({ pool }: DurableWorld): number {
+  const segments = new SegmentTable(pool);
+  let count = 0;
+  for (let i = 0; i < pool.segmentLimit; i++) {
+    if (segments.state(i as SegmentId) === SegmentState.FREE) count += 1;
+  }
+  return count;
 }
 
 /** Lets a store live and end several times; returns how many records were dropped. */
@@ -96,6 +109,26 @@ test("a key that was dropped and deleted stays away, one that was only dropped m
   assert.is(world.find(deleted!), undefined, "what was deleted");
   assert.ok(world.find(dropped!) !== undefined, "what was dropped is in the checkpoint");
   world.checkRecovered("acknowledged");
+});
+
+test("a segment that was emptied is free when a checkpoint knows that it is empty", () => {
+  for (const level of LEVELS) {
+    const world = new DurableWorld({ seed: 1, level, evicts: true, segmentCount: 16 });
+    assert.ok(world.open());
+    for (let i = 0; i < 40; i++) {
+      for (const model of world.models) world.put(model, 180);
+      world.drain();
+      if (i % 4 === 0) assert.ok(world.checkpoint());
+    }
+    assert.ok(world.checkpoint());
+    const freeBefore = freeCount(world);
+    clean(world, 100);
+    assert.ok(droppedCount(world.pool) > 0);
+    assert.ok(freeCount(world) <= freeBefore, "none is free that the checkpoint has records of");
+    const freeAfter = freeCount(world);
+    assert.ok(world.checkpoint());
+    assert.ok(freeCount(world) > freeAfter, "what was emptied is free now");
+  }
 });
 
 test.run();

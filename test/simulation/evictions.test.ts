@@ -6,7 +6,10 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { droppedCount } from "../support/evicting_pool.ts";
+import { NO_ADDRESS } from "../../lib/core/brands.ts";
+import { droppedCount, evictingFixture } from "../support/evicting_pool.ts";
+import { valueOf } from "../support/pool_fixture.ts";
+import { interruptAt } from "../support/sim_duel.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { SimWorld } from "../support/sim_world.ts";
 
@@ -49,5 +52,18 @@ for (const share of [0.003, 0.02]) {
     });
   });
 }
+
+test("a reader that raises a count puts nothing back that is dropped meanwhile", () => {
+  let found = 0;
+  let missed = 0;
+  for (let at = 0;; at++) {
+    const f = evictingFixture();
+    assert.ok(f.put("key", valueOf(1)));
+    const read = () => void (f.get("key") === undefined ? missed++ : found++);
+    if (!interruptAt(at, read, () => assert.ok(f.delete("key")))) break;
+    assert.is(f.find("key"), NO_ADDRESS, `dropped at access ${at}`);
+  }
+  assert.ok(found > 0 && missed > 0, `found ${found} times, missed ${missed} times`);
+});
 
 test.run();

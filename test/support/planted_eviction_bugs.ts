@@ -166,10 +166,16 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
     name: "a segment that a cache has emptied is reused before a checkpoint knows that it is empty",
     breaks: "I10",
     file: "lib/pool/segment_table.ts",
-    edits: [[
-      "if (!isDeferred || this.isStaging(segment)) this.#release(segment, at);",
-      "if (!isDeferred || this.isStaging(segment) || this.#pool.ghosts !== undefined) this.#release(segment, at);",
-    ]],
+    edits: [
+      [
+        'import { DeferFree, SegmentState } from "./segment_state.ts";',
+        'import { DeferFree, SegmentState } from "./segment_state.ts";\nimport { evicts } from "./when_full.ts";',
+      ],
+      [
+        "if (!isDeferred || this.isStaging(segment)) this.#release(segment, at);",
+        "if (!isDeferred || this.isStaging(segment) || evicts(this.#pool)) this.#release(segment, at);",
+      ],
+    ],
     caughtBy: [LOGGED],
   },
   {
