@@ -34,6 +34,7 @@ export { StoreEvent } from "./lib/store/events.ts";
 export type {
   StoreEventDetails,
   StoreEventListener,
+  StoreEventMessage,
   StoreEventType,
   StoreListenerOptions,
 } from "./lib/store/events.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Channel, channel } from "node:diagnostics_channel";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
 import type {
@@ -111,9 +112,27 @@ export interface StoreListenerOptions {
  * of the newest.
  */
 const EVENTS_QUEUED_MAX = 1024;
+/**
+ * The channel of each type. They are held here: Bun forgets a channel, and who has subscribed to it,
+ * when the garbage collector finds that nothing else holds it.
+ */
+const CHANNELS: ReadonlyMap<StoreEventType, Channel> = new Map(
+  Object.keys(EVENT_TYPES).map((type) => [type as StoreEventType, channel(`dinomo:${type}`)]),
+);
 
 /**
- * The events of one store.
+ * What is published to the channels `dinomo:nodefailed` and so on, of `node:diagnostics_channel`,
+ * for monitoring that does not have the store at hand.
+ */
+export interface StoreEventMessage<Type extends StoreEventType = StoreEventType> {
+  /** The store, which may be told from others by this only. */
+  readonly store: object;
+  /** What has happened, as a listener gets it. */
+  readonly detail: StoreEventDetails[Type];
+}
+
+/**
+ * The events of one store, which are published to the channels of the process, too.
  *
  * They are dispatched as a microtask. Much of what they tell of is found out in the middle of an
  * operation: while a thread blocks, it looks after KNs and the pool. A listener that used the store
@@ -122,8 +141,14 @@ const EVENTS_QUEUED_MAX = 1024;
 export class StoreEvents {
   /** Where listeners are added. */
   readonly target: EventTarget = new EventTarget();
+  readonly #store: object;
   readonly #queue: StoreEvent[] = [];
   #isScheduled = false;
+
+  /** Events of a store, of which there are none yet. */
+  constructor(store: object) {
+    this.#store = store;
+  }
 
   /** Dispatches an event when the thread's current task or microtask has ended. */
   emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void {
@@ -136,7 +161,12 @@ export class StoreEvents {
 
   #dispatch(): void {
     this.#isScheduled = false;
-    for (const event of this.#queue.splice(0)) this.target.dispatchEvent(event);
+    for (const event of this.#queue.splice(0)) {
+      this.target.dispatchEvent(event);
+      const { type, detail } = event;
+      const message: StoreEventMessage = { store: this.#store, detail };
+      CHANNELS.get(type as StoreEventType)!.publish(message);
+    }
   }
 }
 

@@ -85,7 +85,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   readonly #access: KeyAccess<V>;
   readonly #lifetime: StoreLifetime;
   readonly #recovery: RecoveryReport | undefined;
-  readonly #events = new StoreEvents();
+  readonly #events = new StoreEvents(this);
   #keepAlive: Timer | undefined;
   #closed: Promise<void> | undefined;
 

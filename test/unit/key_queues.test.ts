@@ -29,7 +29,7 @@ test("a synchronous call within another one has a completion of its own", () => 
 });
 
 test("events are dispatched after what is being done, in their order", async () => {
-  const events = new StoreEvents();
+  const events = new StoreEvents({});
   const seen: number[] = [];
   events.target.addEventListener("nodeadded", (event) => {
     seen.push((event as unknown as { detail: { node: number } }).detail.node);
