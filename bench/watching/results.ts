@@ -1,6 +1,12 @@
 /**
- * How soon a watcher learns of a change that another thread makes, beside a message of that thread: from before the call that changes
- * the key until the watcher has the value.
+ * How soon a watcher learns of a change that another thread makes, beside a message of that thread.
+ *
+ * It ends when the value is in the body of the watcher's loop, or the message in its listener. It begins before the call (of `put`,
+ * `putSync` or `postMessage`), and a second time at the end of that call, when a put was awaited: what the watcher needs after that is
+ * what it takes from the moment at which all threads can read the value, or less, as a put is visible shortly before its end.
+ *
+ * A message alone tells less than a watched put, which also stores the value. What an application does instead of watching is to await a
+ * put and then post a message, which is measured, too.
  *
  * The watcher is awake when changes follow each other at once, and asleep when there are milliseconds between them.
  *
@@ -9,17 +15,29 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { type Entry, open, type Store } from "../../mod.ts";
 import { describeEnvironment, type Environment } from "../environment.ts";
-import { type LatencyFigures, LatencyRecorder } from "../measure/latency_recorder.ts";
-import { median } from "../measure/statistics.ts";
+import { median, quantileOfSorted } from "../measure/statistics.ts";
 import type { Size } from "../options.ts";
 import { alignColumns, threeDigits } from "../report/format.ts";
 import { BenchThread } from "../threads/bench_thread.ts";
 import { clockOffsetUs, makeSharedClock, nowUs } from "./clock.ts";
-import type { Way, WriteOrder, WritingThreadData } from "./writing_thread.ts";
+import type { Delivered, Way, WriteOrder, WritingThreadData } from "./writing_thread.ts";
 
-export const WAYS: readonly Way[] = ["putSync", "put awaited", "postMessage"];
+export const WAYS: readonly Way[] = [
+  "putSync",
+  "put awaited",
+  "put awaited, postMessage",
+  "postMessage",
+];
 /** Between two changes, so that the watcher sleeps. */
 const GAP_MS = 4;
+
+/** Medians and a quantile, in microseconds. */
+export interface LatencyFigures {
+  p50Us: number;
+  p99Us: number;
+  /** Median since the end of the call. */
+  sinceEndUs: number;
+}
 
 export interface WatchingFigures {
   way: Way;
@@ -47,9 +65,9 @@ const PLANS: Record<Size, Plan> = {
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const THREAD = new URL(`./writing_thread.${EXTENSION}`, import.meta.url);
 
-/** Takes what comes, by whichever way, and notes how long it took. */
+/** Takes what comes, by whichever way, and says when. */
 class Receiver {
-  readonly recorder = new LatencyRecorder();
+  /** What the clock of the other thread shows more. */
   offsetUs = 0;
   readonly #data: WritingThreadData;
 
@@ -58,9 +76,9 @@ class Receiver {
   }
 
   take(number: number): void {
-    const { changedUs, seen } = this.#data;
+    const { seenUs, seen } = this.#data;
     if (number <= Atomics.load(seen, 0)) return;
-    this.recorder.record((nowUs() - (changedUs[0]! - this.offsetUs)) / 1000);
+    seenUs[0] = nowUs();
     Atomics.store(seen, 0, number);
     Atomics.notify(seen, 0);
   }
@@ -71,7 +89,7 @@ export async function measureWatching(size: Size): Promise<WatchingResults> {
   const data: WritingThreadData = {
     handle: store.share(),
     clock: makeSharedClock(),
-    changedUs: new Float64Array(new SharedArrayBuffer(8)),
+    seenUs: new Float64Array(new SharedArrayBuffer(8)),
     seen: new Int32Array(new SharedArrayBuffer(4)),
   };
   const thread = await BenchThread.start(THREAD, data);
@@ -128,19 +146,26 @@ async function measure(
   store: Store<number>,
   thread: BenchThread,
   receiver: Receiver,
-  order: WriteOrder,
+  { way, count, gapMs }: Omit<WriteOrder, "offsetUs">,
 ): Promise<LatencyFigures> {
-  receiver.recorder.reset();
-  if (order.way === "postMessage") await thread.call("write", order);
-  else {
-    const watch = store.watch(["key"], { keepAlive: true });
-    await watch.next();
-    const watching = takeAll(watch, receiver);
-    await thread.call("write", order);
-    await watch.return!();
-    await watching;
-  }
-  return receiver.recorder.figures();
+  const order: WriteOrder = { way, count, gapMs, offsetUs: receiver.offsetUs };
+  if (way.endsWith("postMessage")) return figuresOf(await thread.call("write", order));
+  const watch = store.watch(["key"], { keepAlive: true });
+  await watch.next();
+  const watching = takeAll(watch, receiver);
+  const delivered = await thread.call<Delivered>("write", order);
+  await watch.return!();
+  await watching;
+  return figuresOf(delivered);
+}
+
+function figuresOf({ sinceCallUs, sinceEndUs }: Delivered): LatencyFigures {
+  const sorted = Float64Array.from(sinceCallUs).sort();
+  return {
+    p50Us: quantileOfSorted(sorted, 0.5),
+    p99Us: quantileOfSorted(sorted, 0.99),
+    sinceEndUs: median(sinceEndUs),
+  };
 }
 
 async function takeAll(
@@ -154,14 +179,19 @@ function medians(figures: readonly LatencyFigures[]): LatencyFigures {
   return {
     p50Us: median(figures.map(({ p50Us }) => p50Us)),
     p99Us: median(figures.map(({ p99Us }) => p99Us)),
+    sinceEndUs: median(figures.map(({ sinceEndUs }) => sinceEndUs)),
   };
 }
 
 export function formatWatching({ environment, ways }: WatchingResults): string {
-  const head = ["from a change to the watcher, us", "awake p50", "p99", "asleep p50", "p99"];
+  const columns = ["p50", "p99", "since its end"];
+  const head = ["from the call to the watcher, us", "awake", ...columns, "asleep", ...columns];
   const lines = ways.map(({ way, awake, asleep }) => [
     way,
-    ...[awake.p50Us, awake.p99Us, asleep.p50Us, asleep.p99Us].map(threeDigits),
+    "",
+    ...[awake.p50Us, awake.p99Us, awake.sinceEndUs].map(threeDigits),
+    "",
+    ...[asleep.p50Us, asleep.p99Us, asleep.sinceEndUs].map(threeDigits),
   ]);
   return `${environment.runtime}\n${alignColumns([head, ...lines])}`;
 }

@@ -12,36 +12,52 @@ import { answerClock, nowUs, type SharedClock } from "./clock.ts";
 export interface WritingThreadData {
   handle: StoreHandle;
   clock: SharedClock;
-  /** The time of the last change; and a word that counts what the watcher has seen. */
-  changedUs: Float64Array;
+  /** When the watcher had what was sent last, by its own clock; and the number of that. */
+  seenUs: Float64Array;
   seen: Int32Array;
 }
 
 /** How a number is brought to the other thread. */
-export type Way = "putSync" | "put awaited" | "postMessage";
+export type Way = "putSync" | "put awaited" | "put awaited, postMessage" | "postMessage";
 
 export interface WriteOrder {
   way: Way;
   count: number;
   /** Milliseconds between what the watcher has seen and the next change. */
   gapMs: number;
+  /** What the watcher's clock shows less than this thread's, in microseconds. */
+  offsetUs: number;
 }
 
-const { handle, clock, changedUs, seen } = workerData as WritingThreadData;
+/** When the watcher had each number, in microseconds. */
+export interface Delivered {
+  /** Since before the call. */
+  sinceCallUs: number[];
+  /** Since its end, when the put was awaited: all threads can read the value by then. Below 0 if the watcher was sooner. */
+  sinceEndUs: number[];
+}
+
+const { handle, clock, seenUs, seen } = workerData as WritingThreadData;
 const store = await attach<number>(handle);
 let port: MessagePort;
 let sent = 0;
 
-async function write({ way, count, gapMs }: WriteOrder): Promise<void> {
+async function write({ way, count, gapMs, offsetUs }: WriteOrder): Promise<Delivered> {
+  const delivered: Delivered = { sinceCallUs: [], sinceEndUs: [] };
   for (let i = 0; i < count; i++) {
     if (gapMs > 0) await stayAwake(gapMs);
     sent += 1;
-    changedUs[0] = nowUs();
+    const calledUs = nowUs();
     if (way === "putSync") store.putSync("key", sent);
-    else if (way === "postMessage") port.postMessage(sent);
-    else await store.put("key", sent);
+    else if (way !== "postMessage") await store.put("key", sent);
+    if (way.endsWith("postMessage")) port.postMessage(sent);
+    const endedUs = nowUs();
     while (Atomics.load(seen, 0) < sent) Atomics.wait(seen, 0, Atomics.load(seen, 0), 1);
+    const deliveredUs = seenUs[0]! + offsetUs;
+    delivered.sinceCallUs.push(deliveredUs - calledUs);
+    delivered.sinceEndUs.push(deliveredUs - endedUs);
   }
+  return delivered;
 }
 
 /** Lets time pass in which this thread does not sleep: what is measured is the watcher's sleep. */

@@ -3,11 +3,10 @@
  * docs/protocols/watching.md for what the words are for.
  *
  * ```text
- *   CHANNEL       1 line: a random name for the bells, and how many threads have rung one
  *   PLACE 0..31   line 0  OWNER             swapped by the watcher, and by the M-node
  *                 line 1  SLEEPING          stored by the watcher, swapped by the agent that rings
  *                 line 2  PENDING           stored by agents, taken by the watcher
- *                 line 3  HEARS             stored by the watcher, loaded by agents that ring
+ *                 line 3  BELL              added to by agents that ring, waited on by the watcher
  *                         DIRTY    128 words, a bit for each slot: like PENDING
  *                         MARKS   4096 words, a bit for each part of a slot: like PENDING
  *                         WANTED  4096 words, likewise: stored by the watcher, loaded by agents
@@ -34,21 +33,14 @@ import {
 } from "../core/limits.ts";
 import { LINE_WORDS } from "./lines.ts";
 
-/** A random number in the names of the bells, so that no two stores have the same; 0: none yet. */
-export const WATCH_CHANNEL = 0;
-/** Counted by threads that ring a bell for the first time: their numbers. */
-export const WATCH_RINGERS = 1;
-const PLACES = LINE_WORDS;
-
 /** 0, or 1 + the client that watches, as `packRecordClient` names it. */
 export const PLACE_OWNER = 0;
 /** 1 while the watcher sleeps, and no agent is about to ring its bell. */
 export const PLACE_SLEEPING = LINE_WORDS;
 /** 1 if there may be a bit in DIRTY. */
 export const PLACE_PENDING = 2 * LINE_WORDS;
-/** A bit for each thread, by its number, on whose own channel the watcher listens. */
-export const PLACE_HEARS = 3 * LINE_WORDS;
-export const PLACE_HEARS_WORDS = 8;
+/** How often the bell was rung; wraps at 2^32. */
+export const PLACE_BELL = 3 * LINE_WORDS;
 /** A bit for each slot that may have a mark. */
 export const PLACE_DIRTY = 4 * LINE_WORDS;
 export const PLACE_DIRTY_WORDS = SLOT_COUNT / 32;
@@ -80,7 +72,7 @@ function roundToLine(word: number): number {
 
 /** Index of a place's words. */
 export function placeAt(place: number): number {
-  return PLACES + place * PLACE_WORDS;
+  return place * PLACE_WORDS;
 }
 
 /** Index of a prefix among the words of its place. */
@@ -88,7 +80,7 @@ export function prefixAt(prefix: number): number {
   return PREFIXES + prefix * PREFIX_WORDS;
 }
 
-/** Bytes of the buffer up to the end of a place; with -1, of what is before all places. */
+/** Bytes of the buffer up to the end of a place; with -1, of a buffer without places. */
 export function watchBytes(place: number): number {
   return placeAt(place + 1) * 4;
 }

@@ -6,7 +6,7 @@
  */
 import { TooManyWatchersError } from "../core/errors.ts";
 import { WATCH_PLACE_COUNT, WATCHED_PREFIXES_MAX, WATCHES_MAX } from "../core/limits.ts";
-import { monotonicMs, runMicrotask, runNextTurn, startTimer, type Timer } from "../core/runtime.ts";
+import { monotonicMs, runNextTurn } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
@@ -16,7 +16,6 @@ import {
   setStoreState,
   StoreState,
 } from "../routing/client_registry.ts";
-import { Bells } from "../watch/bells.ts";
 import type { TakenChange } from "../watch/change_ring.ts";
 import { WatchPlace } from "../watch/watch_place.ts";
 import type { StoreLifetime } from "./lifetime.ts";
@@ -57,12 +56,11 @@ export class WatchHub {
   /** The watches of prefixes, and their numbers at the place. */
   readonly #prefixes = new Map<HubWatch, number>();
   #place: WatchPlace | undefined;
-  #unlisten: (() => void) | undefined;
   /** When something was noted last, or the first consumer began to wait. */
   #sinceMs = 0;
   #isLooking = false;
-  /** While this thread sleeps: looks without a bell. */
-  #asleep: Timer | undefined;
+  /** The place, while this thread sleeps. */
+  #asleep: WatchPlace | undefined;
 
   /** The hub of a client. */
   constructor(pool: Pool, clientId: number, lifetime: StoreLifetime) {
@@ -126,11 +124,8 @@ export class WatchHub {
 
   #releaseIfUnused(): void {
     if (this.#watches.size > 0) return;
-    this.#asleep?.stop();
-    this.#asleep = undefined;
-    this.#unlisten!();
     this.#place!.release();
-    this.#place = this.#unlisten = undefined;
+    this.#place = this.#asleep = undefined;
   }
 
   /** Tells watches what has changed. Throws when the store cannot be used any more. */
@@ -174,19 +169,17 @@ export class WatchHub {
 
   /** Lets go of everything that leads to the pool: an application may keep a watch that has ended. */
   letGo(): void {
-    Bells.of(this.#pool).close();
     this.#pool = undefined as never;
   }
 
   #claim(): WatchPlace {
     const owner = packRecordClient(this.#pool, this.#clientId);
-    const place = WatchPlace.claim(this.#pool, owner, Math.random() * 2 ** 32);
+    const place = WatchPlace.claim(this.#pool, owner);
     if (place === undefined) {
       throw new TooManyWatchersError(
         `at most ${WATCH_PLACE_COUNT} threads may watch keys at one time, and as many do`,
       );
     }
-    this.#unlisten = Bells.of(this.#pool).listen(place.place, this.#onBell);
     return place;
   }
 
@@ -204,35 +197,34 @@ export class WatchHub {
     if (this.#place === undefined || !this.#hasWaiting()) return;
     const isAwake = monotonicMs() - this.#sinceMs < AWAKE_MS;
     if (!isAwake && this.#place.trySleep()) {
-      this.#asleep = startTimer(this.#onLongSleep, ASLEEP_MS_MAX, { keepsAlive: false });
+      void this.#sleep(this.#place);
       return;
     }
     this.#isLooking = true;
     runNextTurn(this.#turn);
   };
 
+  async #sleep(place: WatchPlace): Promise<void> {
+    this.#asleep = place;
+    const isRung = await place.sleep(ASLEEP_MS_MAX);
+    // Otherwise all watches have ended meanwhile.
+    if (this.#asleep !== place) return;
+    this.#asleep = undefined;
+    place.wake();
+    if (!isRung) this.#lookForHost();
+    this.#turn();
+  }
+
+  #lookForHost(): void {
+    const isOrphaned = this.#clientId !== HOST_CLIENT &&
+      hasThreadEnded(clientThread(this.#pool, HOST_CLIENT));
+    if (isOrphaned) setStoreState(this.#pool, StoreState.ORPHANED);
+  }
+
   #hasWaiting(): boolean {
     for (const watch of this.#watches) if (watch.isWaiting) return true;
     return false;
   }
-
-  /** May be called in the middle of an operation of this thread. */
-  readonly #onBell = (): void => runMicrotask(this.#wake);
-
-  readonly #onLongSleep = (): void => {
-    const isOrphaned = this.#clientId !== HOST_CLIENT &&
-      hasThreadEnded(clientThread(this.#pool, HOST_CLIENT));
-    if (isOrphaned) setStoreState(this.#pool, StoreState.ORPHANED);
-    this.#wake();
-  };
-
-  readonly #wake = (): void => {
-    if (this.#asleep === undefined) return;
-    this.#asleep.stop();
-    this.#asleep = undefined;
-    this.#place!.wake();
-    this.#turn();
-  };
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {

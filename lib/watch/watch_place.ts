@@ -18,6 +18,7 @@ import {
 import { SLOT_WATCHERS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
+  PLACE_BELL,
   PLACE_DIRTY,
   PLACE_DIRTY_WORDS,
   PLACE_MARKS,
@@ -30,9 +31,8 @@ import {
   PREFIX_BYTES,
   PREFIX_LENGTH,
   prefixAt,
-  WATCH_CHANNEL,
 } from "../pool/watch_layout.ts";
-import { placesWithMemory } from "./bells.ts";
+import { placesWithMemory, ring } from "./bells.ts";
 import { takeChanges, type TakenChange } from "./change_ring.ts";
 
 /** Parts of a slot. */
@@ -49,6 +49,8 @@ export class WatchPlace {
   readonly #counts = new Map<number, number>();
   /** Which of the prefixes are used. */
   readonly #prefixes: boolean[] = new Array(WATCHED_PREFIXES_MAX).fill(false);
+  /** How often the bell had been rung before this thread said that it sleeps. */
+  #bell = 0;
 
   private constructor(pool: Pool, place: number) {
     this.place = place;
@@ -61,14 +63,12 @@ export class WatchPlace {
    * Takes a place; undefined if all are taken.
    *
    * @param owner the client, as records name it
-   * @param random a number for the names of the bells, if they have none yet
    */
-  static claim(pool: Pool, owner: number, random: number): WatchPlace | undefined {
+  static claim(pool: Pool, owner: number): WatchPlace | undefined {
     for (let place = 0; place < WATCH_PLACE_COUNT; place++) {
       const words = pool.watchWordsOf(place);
       const ownerAt = placeAt(place) + PLACE_OWNER;
       if (Atomics.compareExchange(words, ownerAt, 0, owner + 1) !== 0) continue;
-      Atomics.compareExchange(words, WATCH_CHANNEL, 0, random | 1);
       // Marks that are left of an earlier watcher cost a look.
       return new WatchPlace(pool, place);
     }
@@ -164,10 +164,22 @@ export class WatchPlace {
    * one rings the bell.
    */
   trySleep(): boolean {
+    this.#bell = Atomics.load(this.#words, this.#at + PLACE_BELL);
     Atomics.store(this.#words, this.#at + PLACE_SLEEPING, 1);
     if (Atomics.load(this.#words, this.#at + PLACE_PENDING) === 0) return true;
     this.wake();
     return false;
+  }
+
+  /** Whether the bell was rung since this thread has said that it sleeps. */
+  get isRung(): boolean {
+    return Atomics.load(this.#words, this.#at + PLACE_BELL) !== this.#bell;
+  }
+
+  /** Waits until the bell is rung, or for a time; returns whether it was rung. */
+  async sleep(msMax: number): Promise<boolean> {
+    const { value } = Atomics.waitAsync(this.#words, this.#at + PLACE_BELL, this.#bell, msMax);
+    return await value !== "timed-out";
   }
 
   /** Says that this thread is awake: no bell is to be rung. */
@@ -175,8 +187,9 @@ export class WatchPlace {
     Atomics.store(this.#words, this.#at + PLACE_SLEEPING, 0);
   }
 
-  /** Gives the place back, in which nothing is watched any more. */
+  /** Gives the place back, in which nothing is watched any more; a sleep ends. */
   release(): void {
+    ring(this.#words, this.place);
     Atomics.store(this.#words, this.#at + PLACE_OWNER, 0);
   }
 

@@ -90,12 +90,12 @@ class World {
   }
 
   newWatcher(): SimWatcher {
-    return new SimWatcher(this.pools, KEYS);
+    return new SimWatcher(this.pools[0]!, KEYS);
   }
 
   /** One who watches the prefix of all keys. */
   mirror(): SimMirror {
-    const mirror = new SimMirror(this.pools, KEYS);
+    const mirror = new SimMirror(this.pools[0]!, KEYS);
     mirror.begin();
     return mirror;
   }
@@ -125,11 +125,9 @@ class World {
    * What the M-node does about a changer that has died while it had the slots locked. What that one
    * was about to do when it left its step is not done.
    */
-  recover(mirror?: SimMirror): void {
+  recover(): void {
     const [, , pool] = this.pools;
     const successor = Pool.attach(pool!.handle);
-    this.watcher.hear(successor);
-    mirror?.hear(successor);
     this.#changer = new Changer(successor);
     for (const slot of SLOTS) {
       this.#changer.table.repair(pool!.slotAt(slot));
@@ -297,7 +295,7 @@ testSeeds("changes of a prefix that may be missing are said to be", (world) => {
     mirror.check(true);
     if (world.random.next() < 0.8) mirror.sleep();
     if (dieAt(at, world.change())) {
-      world.recover(mirror);
+      world.recover();
       resyncs -= mirror.resyncCount;
       failing(at, () => mirror.check(false));
       resyncs += mirror.resyncCount;

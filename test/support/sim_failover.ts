@@ -288,7 +288,7 @@ export class SimFailover {
   /** Has a watcher of all keys, which sleeps until it is woken. */
   watch(): void {
     const keys = KEYS.map(({ text }) => ({ text, hash: this.#encoder.encode(text) }));
-    this.#watcher = new SimWatcher([this.pool], keys, () => this.#nowMs);
+    this.#watcher = new SimWatcher(this.pool, keys, () => this.#nowMs);
     this.#watcher.begin();
     this.#watcher.sleep();
   }

@@ -6,7 +6,6 @@
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
-import { Bells } from "../../lib/watch/bells.ts";
 import type { TakenChange } from "../../lib/watch/change_ring.ts";
 import { WatchPlace } from "../../lib/watch/watch_place.ts";
 import { require } from "./sim_model.ts";
@@ -16,7 +15,7 @@ const text = new TextDecoder();
 
 /** Watches the prefix that all keys begin with: nothing. */
 export class SimMirror {
-  readonly #pools: readonly Pool[];
+  readonly #pool: Pool;
   readonly #keys: readonly WatchedKey[];
   readonly #reader: OneSidedReader;
   readonly #encoder: KeyEncoder;
@@ -26,30 +25,23 @@ export class SimMirror {
   readonly #highest = new Map<string, number>();
   #place!: WatchPlace;
   #isAsleep = false;
-  #isRung = false;
   /** How often it had to read the keys again. */
   resyncCount = 0;
 
-  /** Makes one that does not watch yet; `pools` are those of all parties, its own first. */
-  constructor(pools: readonly Pool[], keys: readonly WatchedKey[]) {
-    this.#pools = pools;
+  /** Makes one that does not watch yet; the pool is as its own thread sees it. */
+  constructor(pool: Pool, keys: readonly WatchedKey[]) {
+    this.#pool = pool;
     this.#keys = keys;
-    this.#reader = new OneSidedReader(pools[0]!, () => 0);
-    this.#encoder = new KeyEncoder(...pools[0]!.hashKey);
+    this.#reader = new OneSidedReader(pool, () => 0);
+    this.#encoder = new KeyEncoder(...pool.hashKey);
   }
 
   /** Begins to watch, and reads the keys. */
   begin(): void {
-    this.#place = WatchPlace.claim(this.#pools[0]!, 1, 1)!;
-    for (const pool of this.#pools) this.hear(pool);
+    this.#place = WatchPlace.claim(this.#pool, 1)!;
     this.#place.wantPrefix(new Uint8Array(0));
     this.#place.takeChanges(() => {});
     this.#versions = this.#readAll();
-  }
-
-  /** Hears its bell also when a new party rings it. */
-  hear(pool: Pool): void {
-    Bells.of(pool).listenHere(this.#place.place, () => this.#isRung = true);
   }
 
   /** Takes what it is told. */
@@ -63,14 +55,13 @@ export class SimMirror {
 
   /** Goes to sleep, unless there is something to do. */
   sleep(): void {
-    this.#isRung = false;
     this.#isAsleep = this.#place.trySleep();
   }
 
   /** Lets it go on if it is awake, or was woken, and compares; nothing may be missing if `isWhole`. */
   check(isWhole: boolean): void {
     const before = this.resyncCount;
-    if (!this.#isAsleep || this.#isRung) {
+    if (!this.#isAsleep || this.#place.isRung) {
       this.#isAsleep = false;
       this.#place.wake();
       this.look();

@@ -7,7 +7,6 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { partOf } from "../../lib/pool/watch_layout.ts";
-import { Bells } from "../../lib/watch/bells.ts";
 import { WatchPlace } from "../../lib/watch/watch_place.ts";
 import { require } from "./sim_model.ts";
 
@@ -20,7 +19,7 @@ export interface WatchedKey {
 /** Watches some keys. */
 export class SimWatcher {
   readonly #keys: readonly WatchedKey[];
-  readonly #pools: readonly Pool[];
+  readonly #pool: Pool;
   readonly #clock: () => number;
   readonly #reader: OneSidedReader;
   readonly #encoder: KeyEncoder;
@@ -29,22 +28,19 @@ export class SimWatcher {
   readonly #highest: number[];
   readonly #expiries: number[];
   #place: WatchPlace | undefined;
-  #unlisten: (() => void)[] = [];
   #isAsleep = false;
-  /** Whether its bell was rung since it went to sleep. */
-  isRung = false;
 
   /**
    * Makes a watcher that does not watch yet.
    *
-   * @param pools of all parties, which ring its bell; its own first
+   * @param pool as its own thread sees it
    */
-  constructor(pools: readonly Pool[], keys: readonly WatchedKey[], clock: () => number = () => 0) {
-    this.#pools = pools;
+  constructor(pool: Pool, keys: readonly WatchedKey[], clock: () => number = () => 0) {
+    this.#pool = pool;
     this.#keys = keys;
     this.#clock = clock;
-    this.#reader = new OneSidedReader(pools[0]!, clock);
-    this.#encoder = new KeyEncoder(...pools[0]!.hashKey);
+    this.#reader = new OneSidedReader(pool, clock);
+    this.#encoder = new KeyEncoder(...pool.hashKey);
     this.#versions = keys.map(() => 0);
     this.#highest = keys.map(() => 0);
     this.#expiries = keys.map(() => Infinity);
@@ -52,23 +48,20 @@ export class SimWatcher {
 
   /** Begins to watch: says so, then reads. */
   begin(): void {
-    const place = this.#place = WatchPlace.claim(this.#pools[0]!, 0, 1)!;
-    for (const pool of this.#pools) this.hear(pool);
+    const place = this.#place = WatchPlace.claim(this.#pool, 0)!;
     for (const { hash } of this.#keys) place.want(partOf(hash));
     for (const number of this.#keys.keys()) this.#read(number);
   }
 
-  /** Hears its bell also when a new party rings it. */
-  hear(pool: Pool): void {
-    const ring = () => this.isRung = true;
-    this.#unlisten.push(Bells.of(pool).listenHere(this.#place!.place, ring));
+  /** Whether its bell was rung since it went to sleep. */
+  get isRung(): boolean {
+    return this.#place!.isRung;
   }
 
   /** Ends in an orderly way. */
   end(): void {
     for (const { hash } of this.#keys) this.#place!.unwant(partOf(hash));
     this.#place!.release();
-    for (const unlisten of this.#unlisten) unlisten();
   }
 
   /** Reads what it was told to, and what has expired. */
@@ -85,7 +78,6 @@ export class SimWatcher {
 
   /** Goes to sleep, unless there is something to do. */
   sleep(): void {
-    this.isRung = false;
     this.#isAsleep = this.#place!.trySleep();
   }
 

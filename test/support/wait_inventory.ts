@@ -252,6 +252,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "key_watch.ts KeyWatch.take": 2,
       "watch.ts Watch.#next": 3,
       "watch.ts Watch.#wait": 1,
+      "watch_hub.ts WatchHub.#sleep": 1,
+      "watch_place.ts WatchPlace.sleep": 2,
     },
   },
   {

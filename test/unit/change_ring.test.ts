@@ -35,7 +35,7 @@ const AGENT = 3;
 /** A pool, and the ring of its first place. */
 class RingFixture {
   readonly fixture = new PoolFixture({ segmentCount: 64, segmentBytes: 64 * 1024 });
-  readonly place: WatchPlace = WatchPlace.claim(this.fixture.pool, 0, 1)!;
+  readonly place: WatchPlace = WatchPlace.claim(this.fixture.pool, 0)!;
   readonly words: Int32Array = this.fixture.pool.watchWordsOf(0);
   readonly at: number = placeAt(0);
 
