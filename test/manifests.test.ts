@@ -37,7 +37,9 @@ test("both have the same entry points, which are documented and can be imported 
     assert.is(built, source.replace("./", "./dist/").replace(/\.ts$/, ".js"));
     assert.is(types, built!.replace(/\.js$/, ".d.ts"));
     assert.is(jsr.imports[name.replace(".", "dinomo")], source);
-    assert.ok(npm.scripts["docs:lint"]!.includes(source.slice(2)), source);
+    for (const script of ["docs:lint", "docs:html"]) {
+      assert.ok(npm.scripts[script]!.includes(` ${source.slice(2)}`), `${script}: ${source}`);
+    }
   }
   const names = Object.keys(npm.exports).filter((name) => name !== "./package.json");
   assert.equal(names.sort(), Object.keys(jsr.exports).sort());
