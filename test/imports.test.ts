@@ -15,6 +15,7 @@ import { PROJECT_ROOT } from "../scripts/runtimes.ts";
  */
 const ORDER: readonly string[] = [
   // What is built on the store, by its public interface.
+  "inspector",
   "metrics",
   "deno_kv",
   "queue",

@@ -38,6 +38,8 @@ import { NearReads } from "./near_reads.ts";
 import type { StoreReads } from "./reads.ts";
 import { operationStats, threadStats } from "./operation_stats.ts";
 import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
+import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
+import { pictureOf, type PoolPicture } from "./pool_picture.ts";
 import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
 
@@ -52,6 +54,10 @@ export interface StoreControls {
   emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void;
   /** Ends the store because it cannot go on. */
   fail(error: DinomoError): void;
+  /** Of which types the keys are; undefined when the store is closed. */
+  keyTypes(): KeyTypes | undefined;
+  /** What the pool looks like now; undefined when the store is closed. */
+  picture(): PoolPicture | undefined;
 }
 
 /** The controls of a store. */
@@ -77,6 +83,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     },
     emit: (type, detail) => this.#events.emit(type, detail),
     fail: (error) => this.#fail(error),
+    keyTypes: () => this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.keyTypes),
+    picture: () => this.#lifetime.isLetGo ? undefined : pictureOf(this.#parts.pool),
   };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;
