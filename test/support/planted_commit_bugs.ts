@@ -126,7 +126,10 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: "lib/dpm/cleaner.ts",
     edits: [
-      ["this.#isSynced(victim) && this.#canFinish(victim);", "this.#canFinish(victim);"],
+      [
+        "#mayClean = (victim: SegmentId): boolean => this.#isSynced(victim) &&",
+        "#mayClean = (victim: SegmentId): boolean =>",
+      ],
       ["if (!this.#isSynced(best)) {", "if (best === NO_SEGMENT) {"],
     ],
     caughtBy: [POWER_LOSS],
