@@ -51,6 +51,12 @@
  * SegmentTable.reopen}), and begins with a victim for which there is room. Puts never use such a
  * tail up.
  *
+ * **What is logged is on the disk before it is moved.** A cleaner takes a victim only when all of it
+ * has been synced (pool/synced_bytes.ts). Otherwise power might go when the disk has the copy of one
+ * record of a commit, and not the frame with all of them (docs/protocols/commits.md). If there is no
+ * other victim, it says so ({@linkcode Cleaner.needsSync}), and its caller syncs the image, outside
+ * of the step where it can. One sync makes victims of all that was sealed by then.
+ *
  * **In a pool that evicts** there is always a victim, and what was not read for long is dropped
  * instead of moved; when there is no room for what is to be kept, that is dropped, too. So a cleaner
  * of such a pool needs no room to finish a victim (eviction.ts). Only the store's own key is never
@@ -96,9 +102,11 @@ import {
   SLOT_EXPIRING_COUNT,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
+import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { largestUnfilled, unfilledBytes } from "../pool/segment_tails.ts";
+import { isSynced } from "../pool/synced_bytes.ts";
 import { swingCells } from "../routing/cells.ts";
 import { lockAnySlot, unlockSlot } from "../routing/ownership.ts";
 import { Eviction } from "./eviction.ts";
@@ -124,7 +132,11 @@ export class Cleaner {
   readonly #clock: () => number;
   readonly #victims: VictimPolicy;
   readonly #agentAt: number;
-  readonly #canFinishOne = (victim: SegmentId): boolean => this.#canFinish(victim);
+  readonly #mayClean = (victim: SegmentId): boolean =>
+    this.#isSynced(victim) && this.#canFinish(victim);
+  readonly #mayCleanWhenSynced = (victim: SegmentId): boolean =>
+    !this.#isSynced(victim) && this.#canFinish(victim);
+  #needsSync = false;
   #victim: SegmentId = NO_SEGMENT;
   /** Next record to look at, and the end of the victim, as offsets in address units. */
   #next = 0;
@@ -159,6 +171,14 @@ export class Cleaner {
   /** Whether a segment is being cleaned. */
   get isCleaning(): boolean {
     return this.#victim !== NO_SEGMENT;
+  }
+
+  /**
+   * Whether there was nothing to clean for {@linkcode doWork} but what would be lost with the power:
+   * after a sync of the image there is.
+   */
+  get needsSync(): boolean {
+    return this.#needsSync;
   }
 
   /** Goes on with the victim that another thread has left that cleaned as the same agent. */
@@ -234,15 +254,23 @@ export class Cleaner {
   }
 
   #claimVictim(): boolean {
+    this.#needsSync = false;
     for (;;) {
-      const best = this.#victims.next(this.#canFinishOne);
+      const best = this.#victims.next(this.#mayClean);
       if (best === NO_SEGMENT) {
         this.#noteVictim(NO_SEGMENT);
+        this.#needsSync = isLogged(this.#pool) &&
+          this.#victims.next(this.#mayCleanWhenSynced) !== NO_SEGMENT;
         return false;
       }
       // Before it is claimed: if this thread dies, the M-node must find what it was cleaning.
       this.#noteVictim(best);
       if (!this.#segments.claimForCleaning(best)) continue;
+      // It may have begun another life before it was claimed.
+      if (!this.#isSynced(best)) {
+        this.#segments.seal(best);
+        continue;
+      }
       this.#eviction?.begin();
       this.#victim = best;
       const start = this.#pool.segmentAddress(best) >>> 0;
@@ -252,8 +280,13 @@ export class Cleaner {
     }
   }
 
+  #isSynced(victim: SegmentId): boolean {
+    return !isLogged(this.#pool) || isSynced(this.#pool, this.#segments, victim);
+  }
+
   #canFinish(victim: SegmentId): boolean {
-    if (this.#segments.freeCount > 0) return true;
+    // Where records are dropped no room is needed.
+    if (this.#segments.freeCount > 0 || this.#eviction !== undefined) return true;
     // Frames, and ends of segments that the next record does not fit, take a little more than was
     // live.
     const neededBytes = this.#segments.liveBytes(victim) * ROOM_FACTOR + ROOM_SLACK_BYTES;

@@ -42,7 +42,7 @@ export class EmptiestVictims implements VictimPolicy {
     this.#budget = new SpaceBudget(pool, segments);
   }
 
-  next(): SegmentId {
+  next(mayClean: (segment: SegmentId) => boolean): SegmentId {
     if (this.#segments.freeCount <= this.#budget.dueCount) return NO_SEGMENT;
     let best = NO_SEGMENT;
     let bestGain = PACKING_GAIN_MIN;
@@ -50,7 +50,7 @@ export class EmptiestVictims implements VictimPolicy {
       const segment = i as SegmentId;
       if (!isMovable(this.#segments, segment)) continue;
       const gain = gainShareOf(this.#pool, this.#segments, segment);
-      if (gain <= bestGain) continue;
+      if (gain <= bestGain || !mayClean(segment)) continue;
       best = segment;
       bestGain = gain;
     }
@@ -72,14 +72,14 @@ export class DownwardVictims implements VictimPolicy {
     this.#end = pool.segmentLimit;
   }
 
-  next(): SegmentId {
+  next(mayClean: (segment: SegmentId) => boolean): SegmentId {
     const segments = this.#segments;
     if (segments.freeCount <= this.#budget.dueCount) return NO_SEGMENT;
     const target = segments.nextFree;
     if (target === NO_SEGMENT) return NO_SEGMENT;
     while (--this.#end > target) {
       const segment = this.#end as SegmentId;
-      if (isMovable(segments, segment)) return segment;
+      if (isMovable(segments, segment) && mayClean(segment)) return segment;
     }
     return NO_SEGMENT;
   }

@@ -181,7 +181,8 @@ function clean(pool: Pool, opened: Log | undefined): number {
     }
     const work = cleaner.doWork();
     gate.leave();
-    if (work === 0) break;
+    // Outside of the step, so that no pause waits for the disk.
+    if (work === 0 && !(cleaner.needsSync && opened?.file.sync())) break;
   }
   gate.enterAfterPause();
   cleaner.abandon();
@@ -220,6 +221,8 @@ function compact(pool: Pool, opened: Log | undefined): number {
   shared.seal();
   let count = 0;
   for (const policy of [EmptiestVictims, DownwardVictims]) {
+    // What is not on the disk is not moved.
+    file?.sync();
     const victims = new policy(pool, segments);
     const cleaner = new Cleaner(pool, segments, table, log, epochMs, victims);
     gate.enterAfterPause();

@@ -76,8 +76,8 @@ export class Eviction implements VictimPolicy {
     return ghosts && new Eviction(pool, segments, agent, ghosts);
   }
 
-  /** The next victim; `NO_SEGMENT` if no segment is sealed. */
-  next(): SegmentId {
+  /** The next victim; `NO_SEGMENT` if no segment is sealed that may be cleaned. */
+  next(mayClean: (segment: SegmentId) => boolean): SegmentId {
     const { control } = this.#pool;
     const segments = this.#segments;
     const search = this.#search;
@@ -89,7 +89,7 @@ export class Eviction implements VictimPolicy {
       const isMain = segments.isOfCleaner(segment);
       const usedBytes = segments.usedBytes(segment);
       const mayBe = state === SegmentState.SEALED && !segments.isPinned(segment) &&
-        segment !== this.#unfinished && !segments.isStaging(segment);
+        segment !== this.#unfinished && !segments.isStaging(segment) && mayClean(segment);
       if (mayBe) {
         const birth = control[this.#pool.segmentAt(segment) + SEGMENT_BIRTH];
         search.see(segment, isMain, birth, segments.liveBytes(segment), usedBytes);

@@ -28,7 +28,12 @@ import { IndexSpace } from "../index/index_space.ts";
 import { liveTable } from "../agent/live_table.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import type { LogSink } from "../log/log_sink.ts";
-import { AGENT_CLEANERS, AGENT_EXECUTOR, AGENT_STEPS } from "../pool/control_layout.ts";
+import {
+  AGENT_CLEANERS,
+  AGENT_EXECUTOR,
+  AGENT_IN_SYSTEM_CALL,
+  AGENT_STEPS,
+} from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { sharedCleanerCount } from "../pool/space_budget.ts";
@@ -65,11 +70,15 @@ export class SharedCleaners {
   /** Made when they are needed: most KNs never clean. */
   readonly #cleaners: SharedCleaner[] = [];
   readonly #stepsAt: number;
+  readonly #callAt: number;
+  #needsSync = false;
 
   /** Takes part; claims nothing. */
   constructor(options: SharedCleanersOptions) {
     this.#options = options;
-    this.#stepsAt = options.pool.agentAt(options.agent) + AGENT_STEPS;
+    const agentAt = options.pool.agentAt(options.agent);
+    this.#stepsAt = agentAt + AGENT_STEPS;
+    this.#callAt = agentAt + AGENT_IN_SYSTEM_CALL;
   }
 
   /**
@@ -78,6 +87,7 @@ export class SharedCleaners {
    */
   doWork(): number {
     const { control } = this.#options.pool;
+    this.#needsSync = false;
     for (let i = 0, count = this.#count; i < count; i++) {
       const { cleaner, log, step } = this.#cleaners[i] ??= this.#make(i);
       if (!step.begin()) continue;
@@ -86,6 +96,7 @@ export class SharedCleaners {
       cleaner.resume();
       const { cleanedCount, movedBytes } = cleaner;
       const work = cleaner.doWork();
+      this.#needsSync = cleaner.needsSync;
       this.cleanedCount += cleaner.cleanedCount - cleanedCount;
       this.movedBytes += cleaner.movedBytes - movedBytes;
       // A snapshot between two steps must find everything that was moved within the used bytes.
@@ -95,6 +106,25 @@ export class SharedCleaners {
       return work;
     }
     return 0;
+  }
+
+  /**
+   * Syncs the image if that is what the last step was missing (`Cleaner.needsSync`).
+   *
+   * A KN does so only when it cannot go on without a segment: the DPM processors clean ahead, and
+   * are the first to come here.
+   *
+   * @returns whether there is something to clean now
+   */
+  sync(): boolean {
+    const { pool, file } = this.#options;
+    if (!this.#needsSync || file === undefined) return false;
+    this.#needsSync = false;
+    // The M-node does not take this thread for stalled while it waits for a disk.
+    pool.control[this.#callAt] = 1;
+    const isSynced = file.sync();
+    pool.control[this.#callAt] = 0;
+    return isSynced;
   }
 
   /** Seals what they hold open, as far as no other thread is in a step of them. */

@@ -30,11 +30,11 @@ export interface VictimPolicy {
   /**
    * The next victim.
    *
-   * @param canFinish whether there is room for what is live in a segment
+   * @param mayClean whether a segment may be cleaned now, and there is room for what is live in it
    * @returns a sealed segment, which another cleaner may claim first; `NO_SEGMENT` if cleaning none
    *   gains anything
    */
-  next(canFinish: (segment: SegmentId) => boolean): SegmentId;
+  next(mayClean: (segment: SegmentId) => boolean): SegmentId;
 }
 
 /** Takes victims by cost and benefit. */
@@ -48,7 +48,7 @@ export class CostBenefit implements VictimPolicy {
     this.#segments = segments;
   }
 
-  next(canFinish: (segment: SegmentId) => boolean): SegmentId {
+  next(mayClean: (segment: SegmentId) => boolean): SegmentId {
     let best = NO_SEGMENT;
     let bestScore = 0;
     const now = Atomics.load(this.#pool.control, SEGMENTS_OPENED);
@@ -57,7 +57,7 @@ export class CostBenefit implements VictimPolicy {
       if (this.#segments.state(segment) !== SegmentState.SEALED) continue;
       if (this.#segments.isPinned(segment)) continue;
       const score = this.#scoreOf(segment, now);
-      if (score <= bestScore || !canFinish(segment)) continue;
+      if (score <= bestScore || !mayClean(segment)) continue;
       best = segment;
       bestScore = score;
     }

@@ -63,13 +63,13 @@ export class CleaningSpace implements LogSpace {
   }
 
   /**
-   * Cleans until a victim has been passed, or there is a free segment; false when there is nothing
-   * to clean now, or others clean.
+   * Cleans until a victim has been passed, or there is a free segment, or something can be cleaned
+   * that could not before; false when there is nothing to clean now, or others clean.
    */
   #cleanOne(segmentReserve: number): boolean {
     const before = this.#cleaners.cleanedCount;
     do {
-      if (this.#cleaners.doWork() === 0) return false;
+      if (this.#cleaners.doWork() === 0) return this.#cleaners.sync();
     } while (
       this.#cleaners.cleanedCount === before && this.#segments.freeCount <= segmentReserve
     );

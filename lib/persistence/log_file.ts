@@ -27,8 +27,9 @@ import {
   unsyncedBytes,
 } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
+import { SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
-import { packSynced, syncedBytesOf } from "../pool/synced_bytes.ts";
+import { isSynced, packSynced, syncedBytesOf } from "../pool/synced_bytes.ts";
 import { type FileSystem, writeFully } from "./file_system.ts";
 
 /**
@@ -37,7 +38,7 @@ import { type FileSystem, writeFully } from "./file_system.ts";
  */
 const OVERDUE_MS = 1500;
 
-/** How far one life of a segment is filled. */
+/** How far one life of a segment is filled; it says so when that is synced. */
 interface UsedBytes {
   readonly segment: SegmentId;
   readonly generation: number;
@@ -126,7 +127,7 @@ export class LogFile implements LogSink {
     const { control } = this.#pool;
     if (this.hasFailed) return false;
     const written = Atomics.load(control, UNITS_WRITTEN);
-    const used = this.#usedBytes();
+    const used = this.#unsynced();
     const startMs = this.#clock();
     try {
       this.#files.sync(this.#file);
@@ -167,18 +168,25 @@ export class LogFile implements LogSink {
   }
 
   /**
-   * How far the segments that are appended to are filled, as far as that is published, and so is
-   * written.
+   * How far segments are filled that are not known to be synced, as far as that is published, and so
+   * is written.
    */
-  #usedBytes(): UsedBytes[] {
-    return this.#segments.openSegments().flatMap((segment) => {
+  #unsynced(): UsedBytes[] {
+    const segments = this.#segments;
+    const unsynced: UsedBytes[] = [];
+    for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
+      const segment = i as SegmentId;
+      const state = segments.state(segment);
+      if (state === SegmentState.FREE || state === SegmentState.FREE_PENDING) continue;
       const generation = this.#pool.loadGeneration(segment);
-      const bytes = this.#segments.usedBytes(segment);
+      const bytes = segments.usedBytes(segment);
+      if (isSynced(this.#pool, segments, segment)) continue;
       // If it still is the same life, the bytes are of this one.
-      return this.#pool.loadGeneration(segment) === generation
-        ? [{ segment, generation, bytes }]
-        : [];
-    });
+      if (this.#pool.loadGeneration(segment) === generation) {
+        unsynced.push({ segment, generation, bytes });
+      }
+    }
+    return unsynced;
   }
 
   /** The count of synced units only grows; syncs may end in another order than they began. */

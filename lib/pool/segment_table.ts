@@ -106,20 +106,11 @@ export class SegmentTable {
     return Atomics.load(this.#control, FREE_PENDING_COUNT);
   }
 
-  /** The segments that are appended to, those of staged values apart. */
-  openSegments(): SegmentId[] {
-    return this.#segmentsIn(SegmentState.OPEN).filter((segment) => !this.isStaging(segment));
-  }
-
   /** The segments that wait to be freed. */
   pendingSegments(): SegmentId[] {
-    return this.#segmentsIn(SegmentState.FREE_PENDING);
-  }
-
-  #segmentsIn(state: number): SegmentId[] {
     const found: SegmentId[] = [];
     for (let i = 0, end = this.#pool.segmentLimit; i < end; i++) {
-      if (this.state(i as SegmentId) === state) found.push(i as SegmentId);
+      if (this.state(i as SegmentId) === SegmentState.FREE_PENDING) found.push(i as SegmentId);
     }
     return found;
   }

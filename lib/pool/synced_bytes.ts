@@ -17,7 +17,11 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
+import type { SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SEGMENT_BYTES_MAX } from "../core/limits.ts";
+import { SEGMENT_SYNCED_BYTES } from "./control_layout.ts";
+import type { Pool } from "./pool.ts";
+import type { SegmentTable } from "./segment_table.ts";
 
 const UNIT_BITS = 28;
 const UNITS_MASK = 2 ** UNIT_BITS - 1;
@@ -31,6 +35,16 @@ export function packSynced(generation: number, bytes: number): number {
 export function syncedBytesOf(word: number, generation: number): number {
   if (((word >>> UNIT_BITS) ^ generation) << UNIT_BITS !== 0) return 0;
   return (word & UNITS_MASK) * ADDRESS_UNIT_BYTES;
+}
+
+/**
+ * Whether the disk is known to have all of a segment's used bytes. What is staged is in no file, and
+ * so never waits for one.
+ */
+export function isSynced(pool: Pool, segments: SegmentTable, segment: SegmentId): boolean {
+  const word = Atomics.load(pool.control, pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES);
+  const bytes = syncedBytesOf(word, pool.loadGeneration(segment));
+  return bytes >= segments.usedBytes(segment) || segments.isStaging(segment);
 }
 
 assert(SEGMENT_BYTES_MAX / ADDRESS_UNIT_BYTES <= UNITS_MASK, "the units of a segment fit");

@@ -216,7 +216,12 @@ export class NearReads<V> implements StoreReads<V> {
         if (!walk.isAtKey) continue;
         const key = walk.take(this.#key);
         const mustWait = this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot);
-        if (mustWait) await this.#encodeReadable(key);
+        if (mustWait) {
+          await this.#whenReadable(key);
+          this.#lifetime.assertOpen();
+          // With nothing between this and the read: other operations encode their keys, too.
+          this.#key.encode(key);
+        }
         const item = read(key, mustWait ? NO_KEYS : walk);
         if (withValue) bytes = this.#reader.valueBytes;
         if (item === undefined) continue;
@@ -370,13 +375,6 @@ export class NearReads<V> implements StoreReads<V> {
   /** Encodes a key; false if a read has to wait. */
   #encodeIfReadable(key: Key): boolean {
     return !this.#mustWait((this.#key.encode(key) >>> SLOT_SHIFT) as Slot);
-  }
-
-  /** Encodes the key of an iteration when a read need not wait any more. */
-  async #encodeReadable(key: Key): Promise<void> {
-    await this.#whenReadable(key);
-    this.#lifetime.assertOpen();
-    this.#key.encode(key);
   }
 
   /** Whether a read of the encoded key may have to wait for operations of this thread. */

@@ -34,6 +34,22 @@ test("every key once, with its value", async (store) => {
   assert.equal((values as number[]).sort((a, b) => a - b), expected.map(([, value]) => value));
 });
 
+test("a key that was waited for is read, and not what others read meanwhile", async (store) => {
+  const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+  await store.putMany(keys.map((key) => [key, key]));
+  const entries = store.entries()[Symbol.asyncIterator]();
+  for (let next = await entries.next(); !next.done;) {
+    assert.is(next.value[1], next.value[0]);
+    // All of them are on their way, and their ends are learned of together.
+    const puts = keys.map((key) => store.put(key, key));
+    const reading = entries.next();
+    const gets = keys.map((key) => store.get(key));
+    next = await reading;
+    assert.equal(await Promise.all(gets), keys);
+    await Promise.all(puts);
+  }
+});
+
 test("a prefix selects, as a string or as bytes", async (store) => {
   const keys = ["user:1", "user:2", "user:10", "users", "use", "other", "日本", "日曜"];
   await store.putMany(keys.map((key) => [key, key]));

@@ -51,6 +51,8 @@ test("KNs and clients die and stall under load", async () => {
   assert.ok(tally.operations >= 500, `${tally.operations} operations`);
   assert.ok(tally.scales > 0, "KNs came and went");
   assert.ok(tally.watched > 10, `${tally.watched} items were delivered to watchers`);
+  assert.ok(tally.commits > 20, `${tally.commits} commits`);
+  assert.ok(tally.sums > 2 && tally.scans > 2, `${tally.sums} sums, ${tally.scans} ranges`);
 });
 
 test("far KNs and clients die and stall under load", async () => {

@@ -13,6 +13,7 @@ import * as assert from "uvu/assert";
 import { SEGMENT_COUNT_MIN } from "../../lib/core/limits.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
+import type { DurableKey } from "../support/durable_model.ts";
 import { DurableWorld, keptAtPowerLoss } from "../support/durable_world.ts";
 import { SHARE_COUNT } from "../support/campaign.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
@@ -22,6 +23,9 @@ const IS_REPLAY = (process.env["DINOMO_SEED"] ?? "") !== "";
 const SYNC_SEED_COUNT = 12;
 const GROWING_SEED_COUNT = 12;
 const GENERATION_COUNT = 5;
+/** Of the worlds' segments, and of values, of which a few fill one. */
+const SEGMENT_BYTES = 4096;
+const RECORD_BYTES = 900;
 const LEVELS = [DurabilityLevel.OS, DurabilityLevel.DISK] as const;
 
 /** What has happened in all worlds, so that a test that tests nothing is noticed. */
@@ -182,6 +186,89 @@ test("a group for which the index has no room takes nothing away from others", (
     fullCount += world.ended.get(Status.INDEX_FULL) ?? 0;
   });
   assert.ok(fullCount > 0 || IS_REPLAY, "the index was full");
+});
+
+/**
+ * A store of one node's keys, in which a commit stands in a segment that is worth cleaning: one key of it is live there, and the
+ * other is not, as it is deleted by the commit, or was put again.
+ */
+class TornCommit {
+  readonly world = new DurableWorld({
+    seed: 1,
+    level: DurabilityLevel.OS,
+    segmentCount: 12,
+    intrudes: false,
+  });
+  readonly #keys = this.world.models.filter(({ key }) =>
+    key.slot === this.world.models[0]!.key.slot
+  );
+  /** The key that a cleaner moves. */
+  readonly moved = this.#keys[0]!;
+
+  constructor(deletes: boolean) {
+    const { world, moved } = this;
+    const [, other, filler] = this.#keys;
+    assert.ok(world.open());
+    this.#put(other!);
+    assert.ok(world.flush());
+    world.commit(deletes ? [moved] : [moved, other!], deletes ? [other!] : [], RECORD_BYTES);
+    world.drain();
+    for (let i = 0; i < 6; i++) this.#put(filler!);
+    if (!deletes) this.#put(other!);
+  }
+
+  #put(model: DurableKey): void {
+    this.world.put(model, RECORD_BYTES);
+    this.world.drain();
+  }
+
+  /** Cleans until nothing is left to clean; the power goes when what was moved has arrived on the disk, and nothing else. */
+  cleanAndLosePower(): { readonly looked: number } {
+    const { world } = this;
+    let looked = 0;
+    for (let step = world.cleanStep(); step > 0; step = world.cleanStep()) looked += step;
+    const start = world.cleanerSegment * SEGMENT_BYTES;
+    world.end();
+    world.disk.losePowerExcept((position) => position >= start && position < start + SEGMENT_BYTES);
+    assert.ok(world.open());
+    world.checkRecovered("durable");
+    return { looked };
+  }
+}
+
+for (const deletes of [true, false]) {
+  const which = deletes ? "that deletes a key" : "of which a key was put again";
+  test(`a commit ${which} is not torn when the copy of its other key arrives first`, () => {
+    const torn = new TornCommit(deletes);
+    torn.cleanAndLosePower();
+    assert.is(torn.world.find(torn.moved), undefined, "nothing of it had been synced");
+  });
+
+  test(`a commit ${which} is cleaned, and is whole, when it has been synced`, () => {
+    const torn = new TornCommit(deletes);
+    assert.ok(torn.world.flush());
+    assert.ok(torn.cleanAndLosePower().looked > 0, "it is cleaned");
+    assert.is.not(torn.world.find(torn.moved), undefined);
+  });
+}
+
+test("a KN syncs what it cannot go on without cleaning, when no other thread does", () => {
+  const world = new DurableWorld({
+    seed: 1,
+    level: DurabilityLevel.OS,
+    segmentCount: 12,
+    intrudes: false,
+  });
+  assert.ok(world.open());
+  const [hot, ...cold] = world.models.filter(({ key }) => key.slot === world.models[0]!.key.slot);
+  const puts = cold.flatMap((model) => [model, hot!, hot!, hot!]);
+  // In each segment something is live, so that none is free before it has been cleaned.
+  for (const model of [...puts, ...puts.map(() => hot!)]) {
+    world.put(model, RECORD_BYTES);
+    world.drain();
+    assert.equal([...world.ended.keys()], [Status.OK]);
+  }
+  world.checkVisible();
 });
 
 test("that was about something", () => {

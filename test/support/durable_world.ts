@@ -8,7 +8,7 @@ import { SEGMENT_COUNT_MIN } from "../../lib/core/limits.ts";
 import { Client } from "../../lib/client/client.ts";
 import type { ClientWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
-import type { NodeId, Slot } from "../../lib/core/brands.ts";
+import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
@@ -280,9 +280,20 @@ export class DurableWorld implements ClientWaiter {
     return isSynced;
   }
 
-  /** Cleans one step. */
+  /** Cleans one step, and syncs what keeps something from being cleaned, in one of two cases; as a DPM processor does. */
   clean(): void {
-    this.#cleaner.doWork();
+    if (this.cleanStep() > 0 || !this.#cleaner.needsSync || this.random.below(2) === 0) return;
+    this.flush();
+  }
+
+  /** Cleans one step; returns how many records were looked at. */
+  cleanStep(): number {
+    return this.#cleaner.doWork();
+  }
+
+  /** The segment that the cleaner appends to. */
+  get cleanerSegment(): SegmentId {
+    return this.#cleanerLog.segment;
   }
 
   /** Writes a checkpoint; false if that fails. */

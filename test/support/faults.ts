@@ -12,11 +12,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { exitForGood } from "../../scripts/exit_for_good.ts";
-import type { Slot } from "../../lib/core/brands.ts";
+import { NO_ADDRESS, type Slot } from "../../lib/core/brands.ts";
 import { NODE_COUNT_MAX } from "../../lib/core/limits.ts";
 import { Executor } from "../../lib/agent/executor.ts";
 import { LINE_WORDS } from "../../lib/pool/lines.ts";
-import { AGENT_BLOCK_WORDS, AGENT_EXECUTOR, SLOT_LOCK } from "../../lib/pool/control_layout.ts";
+import {
+  AGENT_BLOCK_WORDS,
+  AGENT_COMMIT_FIRST,
+  AGENT_EXECUTOR,
+  SLOT_LOCK,
+} from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { holderOf } from "../../lib/routing/ownership.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
@@ -53,10 +58,21 @@ const FIRED_AT_MS = 6;
 const WOKEN = 7;
 /** Slot that has to be locked for the agent when the order is carried out, plus 1; 0 if it does not matter. */
 const SLOT = 8;
+/** Orders that were carried out in the middle of an atomic commit. */
+const COMMITS_HIT = 9;
 
 /** Milliseconds of the wall clock, in as many bits as a word has; the same on all threads. */
 export function wallClockMs(): number {
   return Date.now() & 0x7fffffff;
+}
+
+/** In the place of a slot: whatever the slot, in the middle of an atomic commit. */
+export const IN_COMMIT = -2;
+
+/** Whether an agent makes an atomic commit, or has left one behind. */
+export function hasCommit(pool: Pool, agent: number): boolean {
+  // Plain, since the accesses of the library are what is counted.
+  return pool.control[pool.agentAt(agent) + AGENT_COMMIT_FIRST] !== NO_ADDRESS;
 }
 
 /** A fault that was carried out. */
@@ -89,9 +105,15 @@ export class FaultOrders {
 
   /**
    * Orders a fault at so many atomic accesses from now, counted in steps only; with a slot, only those are counted at which the
-   * agent has it locked.
+   * agent has it locked, with {@linkcode IN_COMMIT} those in atomic commits.
    */
-  give(agent: number, kind: number, accesses: number, durationMs = 0, slot: Slot | -1 = -1): void {
+  give(
+    agent: number,
+    kind: number,
+    accesses: number,
+    durationMs = 0,
+    slot: Slot | -1 | typeof IN_COMMIT = -1,
+  ): void {
     const at = this.#pool.agentAt(agent) + WORDS_AT;
     this.#pool.control[at + COUNTDOWN] = accesses;
     this.#pool.control[at + DURATION_MS] = durationMs;
@@ -102,6 +124,17 @@ export class FaultOrders {
   /** Whether an order waits to be carried out. */
   isWaiting(agent: number): boolean {
     return Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + WORDS_AT + KIND) !== 0;
+  }
+
+  /** Whether an order waits for an atomic commit, which may not come. */
+  waitsForCommit(agent: number): boolean {
+    const at = this.#pool.agentAt(agent) + WORDS_AT;
+    return this.isWaiting(agent) && this.#pool.control[at + SLOT] === IN_COMMIT + 1;
+  }
+
+  /** How many orders have hit the holders of an agent block in the middle of an atomic commit. */
+  commitsHit(agent: number): number {
+    return Atomics.load(this.#pool.control, this.#pool.agentAt(agent) + WORDS_AT + COMMITS_HIT);
   }
 
   /** How many orders the holders of an agent block have carried out. */
@@ -159,7 +192,9 @@ export class FaultTaker {
     const kind = control[at + KIND];
     if (kind === Fault.NONE) return;
     const slot = control[at + SLOT];
-    if (slot !== 0) {
+    if (slot === IN_COMMIT + 1) {
+      if (!hasCommit(this.#pool, this.#agent)) return;
+    } else if (slot !== 0) {
       const word = control[this.#pool.slotAt((slot - 1) as Slot) + SLOT_LOCK];
       if (holderOf(word) !== this.#agent) return;
     }
@@ -168,6 +203,7 @@ export class FaultTaker {
     control[at + FIRED_KIND] = kind;
     control[at + FIRED_NODE] = this.#node;
     control[at + FIRED_AT_MS] = wallClockMs();
+    if (hasCommit(this.#pool, this.#agent)) this.#add(control, at + COMMITS_HIT, 1);
     this.#add(control, at + FIRED, 1);
     if (kind === Fault.THROW) throw new Error("planted failure");
     if (kind === Fault.EXIT) return exitForGood(exit);

@@ -38,11 +38,10 @@ class FileNode {
     this.#pending = [];
   }
 
-  /** Keeps, of what was not synced, the changes and parts of them that `random` says. */
-  losePower(random: Random): void {
+  /** Keeps, of what was not synced, the changes and parts of them that `survivorsOf` says. */
+  losePower(survivorsOf: (change: Write) => readonly Write[]): void {
     for (const change of this.#pending) {
-      if (random.below(2) === 0) continue;
-      for (const piece of survivors(change, random)) this.#synced.apply(piece);
+      for (const piece of survivorsOf(change)) this.#synced.apply(piece);
     }
     this.#pending = [];
     this.current.become(this.#synced);
@@ -139,7 +138,16 @@ export class MemoryDisk implements FileSystem {
   /** Forgets, of everything that was not synced, what `random` says. Open files are closed. */
   losePower(random: Random): void {
     for (const change of this.#pending) if (random.below(2) === 0) change(this.#synced);
-    for (const node of new Set(this.#synced.values())) node.losePower(random);
+    this.#lose((change) => random.below(2) === 0 ? [] : survivors(change, random));
+  }
+
+  /** Forgets what was not synced, but for writes at positions that `keeps` tells. Open files are closed. */
+  losePowerExcept(keeps: (position: number) => boolean): void {
+    this.#lose((change) => keeps(change.position) ? [change] : []);
+  }
+
+  #lose(survivorsOf: (change: Write) => readonly Write[]): void {
+    for (const node of new Set(this.#synced.values())) node.losePower(survivorsOf);
     this.#entries = new Map(this.#synced);
     this.#pending = [];
     this.#open.clear();

@@ -9,6 +9,7 @@ const FAILOVERS = "test/simulation/failovers_commits.test.ts";
 const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
 const READS = "test/simulation/reads_of_commits.test.ts";
 const COMMITS = "test/api/commits.test.ts";
+const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const TRANSACTIONS = "test/api/transactions.test.ts";
 
 /** Bugs by which a commit is torn, lost, out of order, or made although a check does not hold. */
@@ -119,6 +120,36 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     edits: [["if (!admission.holds(change, old))", "if (old < -1)"]],
     caughtBy: [COMMITS],
     inTest: "check fails changes nothing",
+  },
+  {
+    name: "a record of a commit is moved before the commit is on the disk",
+    breaks: "I3",
+    file: "lib/dpm/cleaner.ts",
+    edits: [
+      [
+        "#mayClean = (victim: SegmentId): boolean => this.#isSynced(victim) &&",
+        "#mayClean = (victim: SegmentId): boolean =>",
+      ],
+      ["if (!this.#isSynced(best)) {", "if (best === NO_SEGMENT) {"],
+    ],
+    caughtBy: [POWER_LOSS],
+    inTest: "when the copy of its other key arrives first",
+  },
+  {
+    name: "a segment that was left before a sync is never known to be synced",
+    breaks: "I14",
+    file: "lib/persistence/log_file.ts",
+    edits: [["state === SegmentState.FREE_PENDING", "state !== SegmentState.OPEN"]],
+    caughtBy: [POWER_LOSS],
+    inTest: "is whole, when it has been synced",
+  },
+  {
+    name: "a KN waits for a sync that no thread makes",
+    breaks: "I14",
+    file: "lib/node/cleaning_space.ts",
+    edits: [["return this.#cleaners.sync();", "return false;"]],
+    caughtBy: [POWER_LOSS],
+    inTest: "when no other thread does",
   },
   {
     name: "a commit that is refused leaves records that count as live",

@@ -128,7 +128,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "batches.ts issueBatch": 2,
       "near_reads.ts NearReads.#whenReadable": 2,
       "near_reads.ts NearReads.#whenSettled": 1,
-      "near_reads.ts NearReads.#encodeReadable": 1,
       "near_reads.ts NearReads.#readEach": 3,
     },
   },

@@ -315,7 +315,10 @@ export class FarNode {
   #keepUp(mustMerge: boolean, mustClean: boolean, sweepIsDue: boolean): number {
     let work = 0;
     if (mustMerge) work += this.#merger.doWork();
-    if (mustClean && !this.#segmentWait.isForCheckpoint) work += this.#cleaners.doWork();
+    if (mustClean && !this.#segmentWait.isForCheckpoint) {
+      const cleaned = this.#cleaners.doWork();
+      work += cleaned > 0 || !this.#cleaners.sync() ? cleaned : 1;
+    }
     if (sweepIsDue) work += this.#sweeper.sweep();
     this.#counters.set(AgentCounter.SEGMENTS_CLEANED, this.#cleaners.cleanedCount);
     this.#counters.set(AgentCounter.BYTES_MOVED, this.#cleaners.movedBytes);

@@ -9,6 +9,7 @@ import type { Pool } from "../../../lib/pool/pool.ts";
 import type { Store } from "../../../mod.ts";
 import type { HistoryRecorder } from "../linearizability/history_recorder.ts";
 import type { Random } from "../random.ts";
+import { Accounts } from "./accounts.ts";
 import type { Workload } from "./chaos_settings.ts";
 import { churn, iterate } from "./fillers.ts";
 import { OwnKeys } from "./own_keys.ts";
@@ -25,6 +26,8 @@ export interface ChaosClientOptions {
   readonly workload: Workload;
   readonly recorder: HistoryRecorder;
   readonly slow: SlowList;
+  /** What all clients of a round have traded. */
+  readonly traded: Int32Array;
   /** Called between two turns. */
   readonly isStopWanted: () => boolean;
   /** Called between two turns; may throw. */
@@ -35,18 +38,24 @@ export interface ChaosClientOptions {
 const TURN_OPERATIONS_MAX = 200;
 /** Operations that follow from each other in one turn. */
 const LANE_OPERATIONS = 10;
+/** Of so many turns one is trading, where that is done; and so much is traded in one. */
+const TRADE_EVERY = 4;
+const TRADES_MAX = 12;
 
 /** Works on a store until it is told to stop. */
 export class ChaosClient {
   readonly #options: ChaosClientOptions;
   readonly #shared: SharedKeys;
   readonly #own: OwnKeys;
+  readonly #accounts: Accounts;
 
   /** Prepares a client. */
   constructor(options: ChaosClientOptions) {
     this.#options = options;
     this.#shared = new SharedKeys(options);
     this.#own = new OwnKeys(options);
+    const { isOrdered } = options.workload;
+    this.#accounts = new Accounts({ ...options, isOrdered });
   }
 
   /** Resolves when it was told to stop and all of its operations have ended; rejects if one of them was wrong. */
@@ -66,9 +75,15 @@ export class ChaosClient {
     return this.#shared.readAll();
   }
 
+  /** Looks whether nothing was lost in trading, at the end of a round. */
+  checkSums(): Promise<void> {
+    return this.#accounts.checkSums();
+  }
+
   async #turn(): Promise<void> {
     const { random, store, workload } = this.#options;
     const { concurrentMax } = workload;
+    if (workload.trades && random.below(TRADE_EVERY) === 0) return await this.#trade(concurrentMax);
     const kind = random.below(100);
     if (kind < 35) {
       for (let i = random.between(1, 150); i > 0; i--) this.#shared.issueSync();
@@ -83,8 +98,17 @@ export class ChaosClient {
     } else if (kind < 99 || random.below(10) > 0) {
       await churn(store, random, workload);
     } else {
-      await iterate(store);
+      await iterate(store, workload);
     }
+  }
+
+  async #trade(lanes: number): Promise<void> {
+    const lane = async () => {
+      for (let i = this.#options.random.between(1, TRADES_MAX); i > 0; i--) {
+        await this.#accounts.turn();
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
   }
 
   /** Several operations at a time, the end of each giving way to the next. */

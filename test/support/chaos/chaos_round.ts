@@ -22,6 +22,7 @@ import { HistoryRecorder } from "../linearizability/history_recorder.ts";
 import { type HistoryTape, makeTape } from "../linearizability/history_tape.ts";
 import { makeClockWord, SharedClock } from "../linearizability/shared_clock.ts";
 import { Random } from "../random.ts";
+import { ACCOUNT_PREFIX, makeTradedWords, openAccounts, Traded, TRADED_KEYS } from "./accounts.ts";
 import { ChaosClient } from "./chaos_client.ts";
 import { type ChaosSettings, drawSettings } from "./chaos_settings.ts";
 import type { ChaosTally } from "./chaos_tally.ts";
@@ -41,6 +42,7 @@ import {
   contentsOf,
   untilQuiet,
 } from "./quiet_checks.ts";
+import { SHARED_KEYS, SHARED_PREFIX } from "./shared_keys.ts";
 import { makeSlowList, settlingTimesMs, type SlowList } from "./slow_operations.ts";
 
 /** What a round is run with. */
@@ -113,6 +115,7 @@ class ChaosRound {
   readonly #clockWord = makeClockWord();
   readonly #tape = makeTape(HOST, HOST_TAPE_ROWS);
   readonly #slow: SlowList = makeSlowList();
+  readonly #traded = makeTradedWords();
   readonly #faults: { readonly fault: FiredFault; readonly isStall: boolean }[] = [];
   readonly #recoveries: NodeRecovery[] = [];
   #isOver = false;
@@ -153,7 +156,12 @@ class ChaosRound {
       onViolation: this.#report,
       onFault: (fault: FiredFault, isStall: boolean) => void this.#faults.push({ fault, isStall }),
     };
-    const crew = new Crew({ ...shared, random: this.#random, clockWord: this.#clockWord });
+    const crew = new Crew({
+      ...shared,
+      random: this.#random,
+      clockWord: this.#clockWord,
+      traded: this.#traded,
+    });
     const director = new Director({
       ...shared,
       crew,
@@ -161,9 +169,14 @@ class ChaosRound {
       clientThreads,
       hasPath: path !== undefined,
       isFar: this.#options.placement === "far",
+      hasCommits: workload.trades,
     });
     const host = this.#makeHost();
-    const watcher = new ChaosWatcher(store, this.#report);
+    const watchers = [new ChaosWatcher(store, SHARED_KEYS, SHARED_PREFIX, this.#report)];
+    if (workload.trades) {
+      watchers.push(new ChaosWatcher(store, TRADED_KEYS, ACCOUNT_PREFIX, this.#report));
+      await openAccounts(store);
+    }
     await fill(store, workload);
     const working = host.run().catch(this.#report);
     const { nodeFaultsMin = 0 } = this.#options;
@@ -172,7 +185,7 @@ class ChaosRound {
     await crew.stop();
     this.#isOver = true;
     await working;
-    await this.#check(host, director, crew, watcher);
+    await this.#check(host, director, crew, watchers);
     this.#noteRecoveries();
     if (this.#settings.isRoomy) this.#noteTimes([this.#slow, ...crew.slowLists]);
   }
@@ -210,18 +223,24 @@ class ChaosRound {
     host: ChaosClient,
     director: Director,
     crew: Crew,
-    watcher: ChaosWatcher,
+    watchers: readonly ChaosWatcher[],
   ): Promise<void> {
     const { tally } = this.#options;
     const store = this.#store;
     const pool = this.#pool;
-    const { path, options } = this.#settings;
+    const { path, options, workload } = this.#settings;
     await untilQuiet(store, pool, options.clients!);
     director.collect();
     await host.readAll();
-    await watcher.end();
-    tally.watched += watcher.items;
-    const { evicts } = this.#settings.workload;
+    for (const watcher of watchers) {
+      await watcher.end();
+      tally.watched += watcher.items;
+    }
+    if (workload.trades) await host.checkSums();
+    tally.commits += this.#traded[Traded.COMMITS]!;
+    tally.sums += this.#traded[Traded.SUMS]!;
+    tally.scans += this.#traded[Traded.SCANS]!;
+    const { evicts } = workload;
     const tapes = [this.#tape, ...crew.tapes];
     tally.operations += assertLinearizable(tapes, { evicts });
     if (evicts) this.#noteEvictions(tapes);
@@ -256,6 +275,7 @@ class ChaosRound {
       workload: this.#settings.workload,
       recorder: new HistoryRecorder(this.#tape, new SharedClock(this.#clockWord)),
       slow: this.#slow,
+      traded: this.#traded,
       isStopWanted: () => this.#isOver,
       onTurn: () => {},
     });

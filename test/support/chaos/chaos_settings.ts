@@ -47,6 +47,10 @@ export interface Workload {
   readonly cacheBytes: number;
   /** Whether the store drops records when it is full. */
   readonly evicts: boolean;
+  /** Whether clients trade by atomic commits: where there are such, and nothing is dropped. */
+  readonly trades: boolean;
+  /** Whether the store knows the order of its keys. */
+  readonly isOrdered: boolean;
 }
 
 /** How a round is disturbed. */
@@ -94,6 +98,7 @@ function drawEvicting(random: Random, settings: ChaosSettings): ChaosSettings {
       fillerKeys: Math.floor(capacity * fillShare / (fillerBytes + 60)),
       fillerBytes,
       evicts: true,
+      trades: false,
     },
   };
 }
@@ -117,6 +122,7 @@ export function drawSettings(
   // In a far pool it is the KNs that have caches.
   const cacheBytes = placement === "far" ? 0 : random.pick([0, 4096, 65_536]);
   const fillShare = random.pick([0.3, 0.6, 0.8, 1]);
+  const isOrdered = random.below(3) > 0;
   const settings: ChaosSettings = {
     durability,
     path,
@@ -136,6 +142,7 @@ export function drawSettings(
       inFlight: random.pick([8, 16, 64]),
       help: random.below(3) > 0 && placement === "near",
       ...(placement === "far" ? { placement, cache: "16KiB", backlog: 4 * segmentBytes } : {}),
+      ordered: isOrdered,
       workers: { node: workerUrl },
       ...random.pick(SCALED_BY),
       ...cacheOption(cacheBytes),
@@ -149,6 +156,8 @@ export function drawSettings(
       // In a far pool the caches are the KNs'.
       cacheBytes: placement === "far" ? 0 : cacheBytes,
       evicts: false,
+      trades: placement === "near",
+      isOrdered,
     },
   };
   return evicts ? drawEvicting(random, settings) : settings;

@@ -29,8 +29,14 @@ export class ChaosTally {
    */
   evicted = 0;
   keysMissed = 0;
-  /** Items that watchers of the shared keys have got. */
+  /** Items that watchers have got. */
   watched = 0;
+  /** Commits, reads of all accounts at one moment, and ranges, by all clients. */
+  commits = 0;
+  sums = 0;
+  scans = 0;
+  /** Faults in the middle of an atomic commit. */
+  commitsHit = 0;
   /** From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs that stalled. */
   readonly deathRecoveryMs: number[] = [];
   /** See {@linkcode deathRecoveryMs}. */
@@ -86,6 +92,11 @@ export class ChaosTally {
       ["keys given to other KNs", `${this.replications}`],
       ["records evicted", `${this.evicted}`],
       ["shared keys seen evicted", `${this.keysMissed}`],
+      ["items told to watchers", `${this.watched}`],
+      ["atomic commits and transactions", `${this.commits}`],
+      ["  of which faults have hit", `${this.commitsHit}`],
+      ["reads of all accounts", `${this.sums}`],
+      ["ranges read", `${this.scans}`],
       ["from nodefailed to noderecovered, deaths", timesOf(this.deathRecoveryMs)],
       ["from nodefailed to noderecovered, stalls", timesOf(this.stallRecoveryMs)],
       ["from a death to the end of a pending operation, with help", timesOf(this.settledHelpedMs)],
@@ -113,6 +124,7 @@ export const CLIENT_FAULT_NAMES: Readonly<Record<number, string>> = {
   [ClientFault.THROW_HELPING]: "helper throws",
   [ClientFault.STALL_HELPING]: "helper stalls",
   [ClientFault.THROW]: "client throws",
+  [ClientFault.EXIT_COMMITTING]: "helper exits in a commit",
 };
 
 function timesOf(times: readonly number[]): string {

@@ -13,7 +13,7 @@ import type { Pool } from "../../../lib/pool/pool.ts";
 import { ClientState, clientState, clientThread } from "../../../lib/routing/client_registry.ts";
 import { nodeOfAgent } from "../../../lib/routing/node_directory.ts";
 import { exitForGood } from "../../../scripts/exit_for_good.ts";
-import { type FiredFault, wallClockMs } from "../faults.ts";
+import { type FiredFault, hasCommit, wallClockMs } from "../faults.ts";
 
 /** What happens to a client's thread. */
 export const ClientFault = {
@@ -28,6 +28,8 @@ export const ClientFault = {
   STALL_HELPING: 4,
   /** It throws between two operations, and ends. */
   THROW: 5,
+  /** It calls `process.exit` in the middle of an atomic commit that it executes for a KN. */
+  EXIT_COMMITTING: 6,
 } as const;
 
 /** What a client's thread is doing, in the word STATE. */
@@ -43,6 +45,7 @@ const FIRED_KIND = 6;
 const FIRED_NODE = 7;
 const FIRED_AT_MS = 8;
 const WOKEN = 9;
+const HAS_HIT_COMMIT = 10;
 const WORDS = 16;
 const NO_KN = -1;
 
@@ -87,6 +90,11 @@ export class ClientOrders {
   get lastFired(): FiredFault {
     const words = this.#words;
     return { kind: words[FIRED_KIND], node: words[FIRED_NODE], atMs: words[FIRED_AT_MS] };
+  }
+
+  /** Whether the last order that was carried out has hit an atomic commit. */
+  get hasHitCommit(): boolean {
+    return this.#words[HAS_HIT_COMMIT] !== 0;
   }
 
   /** Asks the thread to end its operations and to detach; an order that waits is taken back. */
@@ -139,6 +147,7 @@ export class ClientOrderTaker {
     if (kind === ClientFault.NONE || kind === ClientFault.THROW) return;
     const agent = this.#agentHelped();
     if (agent === undefined && kind !== ClientFault.EXIT) return;
+    if (kind === ClientFault.EXIT_COMMITTING && !hasCommit(this.#pool, agent!)) return;
     if (--words[COUNTDOWN] > 0) return;
     this.#fire(kind, agent);
     if (kind === ClientFault.THROW_HELPING) throw new Error("planted failure");
@@ -164,6 +173,7 @@ export class ClientOrderTaker {
     words[FIRED_KIND] = kind;
     words[FIRED_AT_MS] = wallClockMs();
     words[FIRED_NODE] = agent === undefined ? NO_KN : nodeOfAgent(this.#pool, agent);
+    words[HAS_HIT_COMMIT] = agent !== undefined && hasCommit(this.#pool, agent) ? 1 : 0;
     this.#add(words, FIRED, 1);
   }
 

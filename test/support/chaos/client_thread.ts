@@ -27,6 +27,7 @@ export interface ClientThreadData {
   readonly tape: HistoryTape;
   readonly clockWord: Int32Array;
   readonly slow: SlowList;
+  readonly traded: Int32Array;
   readonly words: ClientWords;
 }
 

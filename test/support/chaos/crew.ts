@@ -31,6 +31,7 @@ export interface CrewOptions {
   readonly workload: Workload;
   readonly disturbances: Disturbances;
   readonly clockWord: Int32Array;
+  readonly traded: Int32Array;
   readonly tally: ChaosTally;
   /** Describes the pool, for the report of something that does not end. */
   readonly describeState: () => string;
@@ -69,7 +70,7 @@ export class Crew {
 
   /** Starts a thread. */
   add(): void {
-    const { store, workload, clockWord, random, onViolation } = this.#options;
+    const { store, workload, clockWord, traded, random, onViolation } = this.#options;
     const client = this.#nextClient++;
     const words = makeClientWords();
     const tape = makeTape(client, TAPE_ROWS);
@@ -85,6 +86,7 @@ export class Crew {
       tape,
       clockWord,
       slow,
+      traded,
       words,
     };
     const worker = new Worker(CLIENT_URL, { workerData });
@@ -106,7 +108,7 @@ export class Crew {
 
   /** Orders one of the threads to die, stall, or leave. */
   disturb(): void {
-    const { random, disturbances } = this.#options;
+    const { random, disturbances, workload } = this.#options;
     const running = this.#members.filter(({ orders, isKilled }) =>
       orders.phase === ClientPhase.RUNNING && !orders.isWaiting && !isKilled
     );
@@ -116,6 +118,7 @@ export class Crew {
     let kind = random.below(kinds.length + 2);
     const isStall = kind === ClientFault.STALL_HELPING;
     if (isStall && random.below(disturbances.stallEvery) > 2) kind = ClientFault.THROW_HELPING;
+    if (kind === ClientFault.EXIT_COMMITTING && !workload.trades) kind = ClientFault.EXIT_HELPING;
     const accesses = random.between(1, 10 ** random.between(1, 3));
     const durationMs = random.between(1200, 2500);
     if (kind === ClientFault.NONE) return member.orders.stop();
@@ -164,6 +167,7 @@ export class Crew {
     member.firedSeen = orders.firedCount;
     const fault = orders.lastFired;
     tally.countFault(CLIENT_FAULT_NAMES[fault.kind]!);
+    if (orders.hasHitCommit) tally.commitsHit += 1;
     if (fault.node >= 0) onFault(fault, fault.kind === ClientFault.STALL_HELPING);
   }
 

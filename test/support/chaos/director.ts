@@ -7,7 +7,7 @@
 import { setTimeout } from "node:timers/promises";
 import { CELL_KEY_BYTES_MAX } from "../../../lib/core/limits.ts";
 import { SnapshotError, type Store } from "../../../mod.ts";
-import { Fault, FaultOrders, type FiredFault } from "../faults.ts";
+import { Fault, FaultOrders, type FiredFault, IN_COMMIT } from "../faults.ts";
 import type { Random } from "../random.ts";
 import { type Disturbances, NODES_MAX } from "./chaos_settings.ts";
 import { type ChaosTally, FAULT_NAMES } from "./chaos_tally.ts";
@@ -24,6 +24,8 @@ export interface DirectorOptions {
   readonly disturbances: Disturbances;
   readonly hasPath: boolean;
   readonly isFar: boolean;
+  /** Whether clients make atomic commits. */
+  readonly hasCommits: boolean;
   /** Describes the pool, for the report of something that does not end. */
   readonly describeState: () => string;
   /** Called with what must not be. */
@@ -45,6 +47,9 @@ const LONG_STALL_MS = 4000;
 const LONG_STALL_EVERY = 12;
 /** Atomic accesses until a fault, at most: a step makes from ten to some thousands. */
 const ACCESSES_MAX = 4000;
+/** The same in atomic commits, which some faults are to hit. */
+const COMMIT_ACCESSES_MAX = 150;
+const COMMIT_EVERY = 3;
 /** How much longer a round goes on when too little has happened. */
 const MORE_MS_MAX = 60_000;
 /** Keys that are short enough to be owned by several KNs. */
@@ -57,6 +62,7 @@ export class Director {
   readonly #options: DirectorOptions;
   readonly #orders: FaultOrders;
   readonly #firedSeen = new Map<number, number>();
+  #commitsHitSeen = 0;
   #wokenSeen = 0;
   #actCount = 0;
   /** Maintenance that goes on: one thing at a time. */
@@ -105,6 +111,10 @@ export class Director {
       tally.countFault(FAULT_NAMES[fault.kind]!);
       onFault(fault, fault.kind === Fault.STALL || fault.kind === Fault.LOOP);
     }
+    const commitsHit = this.#orders.allAgents
+      .reduce((count, agent) => count + this.#orders.commitsHit(agent), 0);
+    tally.commitsHit += commitsHit - this.#commitsHitSeen;
+    this.#commitsHitSeen = commitsHit;
     const woken = this.#orders.wokenCount();
     tally.zombiesWoken += woken - this.#wokenSeen;
     this.#wokenSeen = woken;
@@ -145,7 +155,7 @@ export class Director {
     const needsFaults = tally.nodeFaults < nodeFaultsMin;
     const kind = disturbances.stallEvery === 1 ? Fault.STALL : Fault.THROW;
     for (const agent of needsFaults ? this.#orders.agents : []) {
-      if (!this.#orders.isWaiting(agent)) this.#orders.give(agent, kind, 1, STALL_MS.min);
+      if (this.#mayOrder(agent)) this.#orders.give(agent, kind, 1, STALL_MS.min);
     }
     const needsScale = tally.scales === 0;
     if (needsScale && this.#maintenance === undefined) this.#scale(random.between(1, NODES_MAX));
@@ -160,9 +170,13 @@ export class Director {
     });
   }
 
+  #mayOrder(agent: number): boolean {
+    return !this.#orders.isWaiting(agent) || this.#orders.waitsForCommit(agent);
+  }
+
   #orderFault(): void {
-    const { random, disturbances } = this.#options;
-    const agents = this.#orders.agents.filter((agent) => !this.#orders.isWaiting(agent));
+    const { random, disturbances, hasCommits } = this.#options;
+    const agents = this.#orders.agents.filter((agent) => this.#mayOrder(agent));
     if (agents.length === 0) return;
     const agent = random.pick(agents);
     const isStall = random.below(disturbances.stallEvery) === 0;
@@ -170,7 +184,10 @@ export class Director {
     const durationMs = random.below(LONG_STALL_EVERY) === 0
       ? LONG_STALL_MS
       : random.between(STALL_MS.min, STALL_MS.max);
-    this.#orders.give(agent, kind, random.between(1, random.between(1, ACCESSES_MAX)), durationMs);
+    const isAimed = hasCommits && random.below(COMMIT_EVERY) === 0;
+    const accessesMax = isAimed ? COMMIT_ACCESSES_MAX : ACCESSES_MAX;
+    const accesses = random.between(1, random.between(1, accessesMax));
+    this.#orders.give(agent, kind, accesses, durationMs, isAimed ? IN_COMMIT : -1);
   }
 
   #maintain(what: string, task: () => Promise<void>): void {

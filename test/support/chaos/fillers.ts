@@ -46,13 +46,18 @@ export async function fill(
   }
 }
 
-/** Iterates over the fillers; throws if one is there twice, or holds what is not its own. */
-export async function iterate(store: Store<unknown>): Promise<void> {
+/**
+ * Iterates over the fillers; throws if one is there twice, holds what is not its own, or is not in its place in an ordered store.
+ */
+export async function iterate(store: Store<unknown>, { isOrdered }: Workload): Promise<void> {
   const seen = new Set<string>();
+  let last = "";
   for await (const [key, value] of store.entries({ prefix: PREFIX })) {
     const name = key as string;
     if (seen.has(name)) throw new Error(`${name} must be seen once in an iteration`);
     seen.add(name);
+    if (isOrdered && name < last) throw new Error(`${name} must not come behind ${last}`);
+    last = name;
     checkFiller(Number(name.slice(PREFIX.length)), value);
   }
 }

@@ -29,10 +29,14 @@ const LONG_KEY_CHARS = 300;
 const WINDOW_KEYS = 3;
 const WINDOW_MS = 100;
 
+/** What their names begin with. */
+export const SHARED_PREFIX = "shared/";
+
 /** Names of the shared keys, by number. */
 export const SHARED_KEYS: readonly string[] = Array.from(
   { length: PAYLOAD_KEYS + COUNTER_KEYS },
-  (_, key) => `shared/${key}${key % LONG_KEY_EVERY === 0 ? "-".repeat(LONG_KEY_CHARS) : ""}`,
+  (_, key) =>
+    `${SHARED_PREFIX}${key}${key % LONG_KEY_EVERY === 0 ? "-".repeat(LONG_KEY_CHARS) : ""}`,
 );
 
 /** What a client issues operations with. */
