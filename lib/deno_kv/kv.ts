@@ -3,16 +3,24 @@
  *
  * @module
  */
-import { describe } from "../core/errors.ts";
+import { describe, StoreClosedError } from "../core/errors.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { AtomicOperation, type KvCommitResult } from "./kv_atomic.ts";
+import { assertExpireIn, AtomicOperation, type KvCommitResult, lifetimeOf } from "./kv_atomic.ts";
 import { entryMaybeOf, type KvEntryMaybe } from "./kv_entry.ts";
 import { type KvConsistencyLevel, KvListIterator, type KvListOptions } from "./kv_list.ts";
 import { type EnqueueOptions, KvQueue } from "./kv_queue.ts";
 import type { KvListSelector } from "./kv_range.ts";
-import { StampClock, type StoredValue } from "./kv_values.ts";
-import { encodeKey, encodeStoredKey, type KvKey } from "./tuple_key.ts";
+import { StampClock, storedOf, type StoredValue, textOfStamp } from "./kv_values.ts";
+import {
+  COMMIT_VERSIONSTAMP,
+  encodeReadKey,
+  encodeStampedKey,
+  encodeStoredKey,
+  endsWithStamp,
+  type KvKey,
+  withStamp,
+} from "./tuple_key.ts";
 
 /**
  * A store that can be used as a Deno KV: opened with `ordered: true` and `keys: "mixed"`, of the
@@ -47,8 +55,8 @@ export class Kv implements Disposable {
     options?: { consistency?: KvConsistencyLevel },
   ): Promise<KvEntryMaybe<T>> {
     assertConsistency(options);
-    const stored = key.length === 0 ? undefined : await this.#store.get(encodeKey(key));
-    return entryMaybeOf<T>(key, stored);
+    this.#assertOpen();
+    return entryMaybeOf<T>(key, await this.#store.get(encodeReadKey(key)));
   }
 
   /**
@@ -61,14 +69,16 @@ export class Kv implements Disposable {
     options?: { consistency?: KvConsistencyLevel },
   ): Promise<{ [I in keyof T]: KvEntryMaybe<T[I]> }> {
     assertConsistency(options);
-    const bytes = (keys as readonly KvKey[]).map(encodeStoredKey);
+    this.#assertOpen();
+    const bytes = (keys as readonly KvKey[]).map(encodeReadKey);
     const stored = await this.#store.getMany(bytes, { consistent: true });
     const entries = (keys as readonly KvKey[]).map((key, i) => entryMaybeOf(key, stored[i]));
     return entries as { [I in keyof T]: KvEntryMaybe<T[I]> };
   }
 
   /**
-   * Stores a value, for `expireIn` milliseconds if that is given.
+   * Stores a value, for `expireIn` milliseconds if that is given. The last part of the key may be
+   * what {@linkcode Kv.commitVersionstamp} returns.
    *
    * @throws {TypeError} when it is no key, or an option is not what it must be
    * @throws {InvalidValueError} when the value would not come back
@@ -78,11 +88,20 @@ export class Kv implements Disposable {
     value: unknown,
     options?: { expireIn?: number },
   ): Promise<KvCommitResult> {
-    return await this.atomic().set(key, value, options).commit() as KvCommitResult;
+    assertExpireIn(options?.expireIn);
+    this.#assertOpen();
+    const stamp = this.#clock.next();
+    const versionstamp = textOfStamp(stamp);
+    const bytes = endsWithStamp(key)
+      ? withStamp(encodeStampedKey(key), versionstamp)
+      : encodeStoredKey(key);
+    await this.#store.put(bytes, storedOf(stamp, value), lifetimeOf(options?.expireIn));
+    return { ok: true, versionstamp };
   }
 
   /** Deletes a key. */
   async delete(key: KvKey): Promise<void> {
+    this.#assertOpen();
     await this.#store.delete(encodeStoredKey(key));
   }
 
@@ -94,11 +113,13 @@ export class Kv implements Disposable {
    */
   list<T = unknown>(selector: KvListSelector, options?: KvListOptions): KvListIterator<T> {
     assertConsistency(options);
+    this.#assertOpen();
     return new KvListIterator<T>(this.#store, selector, options);
   }
 
   /** Begins an atomic operation. */
   atomic(): AtomicOperation {
+    this.#assertOpen();
     return new AtomicOperation(this.#store, this.#clock, this.#queue);
   }
 
@@ -111,7 +132,9 @@ export class Kv implements Disposable {
    * Delivers the messages of the queue to a handler, one of all listeners in all threads each, until
    * this is closed. The process does not wait for it.
    */
-  async listenQueue(handler: (value: unknown) => unknown): Promise<void> {
+  // deno-lint-ignore no-explicit-any
+  async listenQueue(handler: (value: any) => unknown): Promise<void> {
+    this.#assertOpen();
     if (typeof handler !== "function") {
       throw new TypeError(`handler must be a function, got ${describe(handler)}`);
     }
@@ -128,8 +151,9 @@ export class Kv implements Disposable {
     keys: readonly [...{ [I in keyof T]: KvKey }],
     _options?: { raw?: boolean },
   ): ReadableStream<{ [I in keyof T]: KvEntryMaybe<T[I]> }> {
+    this.#assertOpen();
     const list = keys as readonly KvKey[];
-    const bytes = list.map(encodeStoredKey);
+    const bytes = list.map(encodeReadKey);
     const changes = this.#store.watch(bytes, { signal: this.#closing.signal, keepAlive: true });
     return new ReadableStream({
       async pull(controller) {
@@ -145,8 +169,17 @@ export class Kv implements Disposable {
   }
 
   /**
-   * Ends it: its listeners and watches end. A store that {@linkcode openKv} has opened is closed,
-   * one that it was given is not.
+   * What stands for the versionstamp of a commit as the last part of a key that it sets: there it
+   * becomes the string that the commit returns.
+   */
+  commitVersionstamp(): symbol {
+    return COMMIT_VERSIONSTAMP;
+  }
+
+  /**
+   * Ends it: its listeners and watches end, and what is called later is refused with a
+   * `StoreClosedError`. A store that {@linkcode openKv} has opened is closed, one that it was given
+   * is not.
    */
   close(): Promise<void> {
     this.#closing.abort();
@@ -156,6 +189,11 @@ export class Kv implements Disposable {
   /** Ends it: for `using`. */
   [Symbol.dispose](): void {
     void this.close();
+  }
+
+  #assertOpen(): void {
+    if (!this.#closing.signal.aborted) return;
+    throw new StoreClosedError("a database must be used before its close(), got a call after it");
   }
 }
 

@@ -8,7 +8,7 @@ import type { Job } from "../queue/job.ts";
 import { Queue, type QueueStore } from "../queue/queue.ts";
 import type { AtomicCommit } from "../store/atomic_commit.ts";
 import { type StampClock, storedOf, type StoredValue } from "./kv_values.ts";
-import { encodeKey, type KvKey } from "./tuple_key.ts";
+import { encodeStoredKey, type KvKey } from "./tuple_key.ts";
 
 /** How a message is delivered. */
 export interface EnqueueOptions {
@@ -61,7 +61,7 @@ export class KvQueue {
     }
     const isRight = Array.isArray(backoffSchedule) && backoffSchedule.every((ms) => ms >= 0);
     if (!isRight) throw new TypeError("backoffSchedule must be an array of milliseconds");
-    for (const key of keysIfUndelivered) encodeKey(key);
+    for (const key of keysIfUndelivered) encodeStoredKey(key);
   }
 
   /** Has a commit add a message. */
@@ -71,7 +71,7 @@ export class KvQueue {
     options: EnqueueOptions = {},
   ): void {
     const { delay = 0, keysIfUndelivered = [], backoffSchedule = BACKOFF_SCHEDULE } = options;
-    const keys = keysIfUndelivered.map(encodeKey);
+    const keys = keysIfUndelivered.map(encodeStoredKey);
     const message: Message = { value, keysIfUndelivered: keys, backoffSchedule };
     this.#queue.addTo(commit as never, message, { delayMs: delay });
   }
