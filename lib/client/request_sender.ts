@@ -15,13 +15,7 @@ import { copyWords } from "../core/copy_words.ts";
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { HELD_BYTES_MAX } from "../core/limits.ts";
-import {
-  metaKeyBytes,
-  RECORD_HASH,
-  RECORD_KEY,
-  RECORD_META,
-  RECORD_REQUEST_POSITION,
-} from "../log/record_layout.ts";
+import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
 import type { EntryBuffer } from "../rings/commit_words.ts";
 import {
@@ -45,7 +39,7 @@ import type { NodeConnection } from "./node_connection.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
 import { RequestWriter } from "./request_writer.ts";
-import type { KeyPlace, Router } from "./router.ts";
+import { keyOfRequest, type KeyPlace, type Router } from "./router.ts";
 import type { SentRequests } from "./sent_requests.ts";
 
 /** What a sender needs. */
@@ -190,16 +184,11 @@ export class RequestSender {
     const isGathered = gathering.gather(slots);
     const isLarge = length > this.#requestWordsMax;
     const isCrowded = this.#sent.isCrowded;
-    if (isGathered && !isLarge && !isCrowded) {
-      if (this.#write(slot, sequence, words, length, gathering)) return;
-    }
-    const whole = {
-      slot,
-      sequence,
-      words: words.slice(0, length),
-      completion: gathering,
-      gathering,
-    };
+    const isSent = isGathered && !isLarge && !isCrowded &&
+      this.#write(slot, sequence, words, length, gathering);
+    if (isSent) return;
+    const own = words.slice(0, length);
+    const whole = { slot, sequence, words: own, completion: gathering, gathering };
     const request = isLarge ? splitCommit(whole) : whole;
     if (isGathered && isCrowded && !isLarge) return this.#defer(request);
     if (isGathered) return this.#hold(request);
@@ -451,14 +440,4 @@ export class RequestSender {
     this.#operations.fail(request, unavailable("was not made"));
     return true;
   }
-}
-
-/** Where the key of a request is that is held. */
-function keyOfRequest(words: Int32Array): KeyPlace {
-  return {
-    hash: words[REQUEST_RECORD + RECORD_HASH],
-    words,
-    start: REQUEST_RECORD + RECORD_KEY,
-    byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
-  };
 }
