@@ -29,6 +29,8 @@ import {
 // deno-lint-ignore no-explicit-any
 export type KvStore = Store<any, string | Uint8Array>;
 
+const ENDED = { done: true, value: undefined } as const;
+
 /** A database with the interface of `Deno.Kv`. */
 export class Kv implements Disposable {
   readonly #store: Store<StoredValue, Uint8Array>;
@@ -143,7 +145,8 @@ export class Kv implements Disposable {
 
   /**
    * Watches some keys: a stream of all their entries, as they are, and again when one has changed.
-   * States that come and go before the consumer looks are not seen.
+   * States that come and go before the consumer looks are not seen. It keeps the process alive until
+   * it is cancelled, or this is closed.
    *
    * @throws {TypeError} when one is no key
    */
@@ -154,10 +157,14 @@ export class Kv implements Disposable {
     this.#assertOpen();
     const list = keys as readonly KvKey[];
     const bytes = list.map(encodeReadKey);
-    const changes = this.#store.watch(bytes, { signal: this.#closing.signal, keepAlive: true });
+    const { signal } = this.#closing;
+    const changes = this.#store.watch(bytes, { signal, keepAlive: true });
     return new ReadableStream({
       async pull(controller) {
-        const next = await changes.next();
+        const next = await changes.next().catch((error: unknown) => {
+          if (signal.aborted) return ENDED;
+          throw error;
+        });
         if (next.done === true) return controller.close();
         const entries = list.map((key, i) => entryMaybeOf(key, next.value[i]?.value));
         controller.enqueue(entries as { [I in keyof T]: KvEntryMaybe<T[I]> });

@@ -28,6 +28,7 @@ import {
   encodeStoredKey,
   endsWithStamp,
   type KvKey,
+  nameOfKey,
   withStamp,
 } from "./tuple_key.ts";
 
@@ -200,20 +201,13 @@ export class AtomicOperation {
   }
 
   #plan(bytes: Uint8Array, isStamped: boolean): KeyPlan {
-    const name = nameOf(bytes);
+    const name = nameOfKey(bytes);
     let plan = this.#keys.get(name);
     if (plan === undefined) {
       this.#keys.set(name, plan = { bytes, isStamped, mutations: [], stamps: [] });
     }
     return plan;
   }
-}
-
-/** A string for each key. */
-function nameOf(bytes: Uint8Array): string {
-  let name = "";
-  for (let i = 0; i < bytes.length; i++) name += String.fromCharCode(bytes[i]!);
-  return name;
 }
 
 /** Whether it must be known what a key is: it is checked, or what it becomes depends on that. */

@@ -101,9 +101,8 @@ function toBase64Url(bytes: Uint8Array): string {
 
 /** What both begin with. */
 function commonStart(a: Uint8Array, b: Uint8Array): Uint8Array {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return a.subarray(0, length);
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a.subarray(0, i);
+  return a;
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -20,6 +20,7 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
+import { KEY_BYTES_MAX } from "../core/limits.ts";
 
 /** A part of a key; a symbol only as {@linkcode Kv.commitVersionstamp} returns it. */
 export type KvKeyPart = Uint8Array | string | number | bigint | boolean | symbol;
@@ -47,7 +48,7 @@ const SIGN = 0x80;
 const INVERTED = 0xff;
 const ASCII_MAX = 0x7f;
 /** Most keys have fewer bytes; the memory that a longer one took is let go. */
-const USUAL_BYTES = 2048;
+const USUAL_BYTES = KEY_BYTES_MAX;
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -78,7 +79,7 @@ export function encodeReadKey(key: KvKey): Uint8Array {
 /**
  * Encodes a key that has a value.
  *
- * @throws {TypeError} when it is no array of parts, or has none
+ * @throws {TypeError} when it is no array of parts, has none, or is too long
  */
 export function encodeStoredKey(key: KvKey): Uint8Array {
   return storedKey(encodeKey(key));
@@ -92,7 +93,7 @@ export function endsWithStamp(key: KvKey): boolean {
 /**
  * Encodes such a key as far as it is known before the commit, with an end that no other key has.
  *
- * @throws {TypeError} when it is no array of parts, or has no other part
+ * @throws {TypeError} when it is no array of parts, has no other part, or is too long
  */
 export function encodeStampedKey(key: KvKey): Uint8Array {
   return withEnd(storedKey(encodeParts(key, key.length - 1)));
@@ -100,7 +101,19 @@ export function encodeStampedKey(key: KvKey): Uint8Array {
 
 function storedKey(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
+  if (bytes.length > KEY_BYTES_MAX) {
+    throw new TypeError(
+      `key must have at most ${KEY_BYTES_MAX} bytes, got one that takes ${bytes.length}`,
+    );
+  }
   return bytes;
+}
+
+/** A string for each key. */
+export function nameOfKey(bytes: Uint8Array): string {
+  let name = "";
+  for (let i = 0; i < bytes.length; i++) name += String.fromCharCode(bytes[i]!);
+  return name;
 }
 
 /** The key that {@linkcode encodeStampedKey} has encoded, with a versionstamp. */
