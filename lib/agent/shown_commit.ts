@@ -74,6 +74,8 @@ export class ShownCommit {
   readonly #control: Int32Array;
   readonly #agentAt: number;
   readonly #slots: SlotWriter;
+  readonly #pointAt = (address: PoolAddress): void => this.#point(address);
+  readonly #settleAt = (address: PoolAddress): void => this.#settle(address);
 
   /** The commit of an agent, whose slots are changed by a writer. */
   constructor(pool: Pool, agent: number, slots: SlotWriter) {
@@ -105,11 +107,11 @@ export class ShownCommit {
     const control = this.#control;
     if (Atomics.load(control, stateAt) !== CommitState.DONE) {
       Atomics.store(control, stateAt, CommitState.PENDING);
-      this.forEach((address) => this.#point(address));
+      this.forEach(this.#pointAt);
       // The moment. Pairs with the readers' load behind the one of a pending kind.
       Atomics.store(control, stateAt, CommitState.DONE);
     }
-    this.forEach((address) => this.#settle(address));
+    this.forEach(this.#settleAt);
   }
 
   /** Forgets it, when it has been answered. */

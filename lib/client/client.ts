@@ -19,7 +19,7 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { commitHeadWords, entriesBytes } from "../rings/commit_words.ts";
+import { commitHeadWords, entriesBytes, type EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { recordClient } from "../routing/client_registry.ts";
@@ -236,9 +236,9 @@ export class Client {
     this.#operations.end(sequence);
   }
 
-  /** Makes the words of a request that is to be an entry of an atomic commit. */
-  copy(draft: RequestDraft): Int32Array {
-    return this.#sender.copy(draft);
+  /** Writes a request that is to be an entry of an atomic commit; returns where it begins. */
+  writeEntry(draft: RequestDraft, buffer: EntryBuffer): number {
+    return this.#sender.writeEntry(draft, buffer);
   }
 
   /**
@@ -246,7 +246,7 @@ export class Client {
    * applies before it, and what is issued later, later.
    *
    * @param slots of its keys, ascending
-   * @param words the whole request
+   * @param words the whole request, and perhaps more behind it; it is the caller's again afterwards
    * @throws {CommitTooLargeError} when its records would not fit a segment; nothing has been issued
    */
   commit(
@@ -264,10 +264,8 @@ export class Client {
       );
     }
     const sequence = begun === 0 ? this.#operations.issue() : begun;
-    const slot = slots[0]!;
-    const additions = this.#additions;
-    this.#sender.issueGathered({ slot, sequence, words, completion }, slots.slice(1));
-    additions.forgetAll();
+    this.#sender.issueGathered(slots, sequence, words, completion);
+    this.#additions.forgetAll();
     if (begun !== 0) this.#operations.leaveOpen();
   }
 

@@ -23,10 +23,13 @@ export interface HeldRequest {
   readonly gathering?: SlotGathering;
 }
 
-/** A request that has its place in the orders of several slots: see gathered_slots.ts. */
-export interface SlotGathering {
-  /** The request. */
-  readonly request: HeldRequest;
+/**
+ * A request that has its place in the orders of several slots, and its completion: see
+ * gathered_slots.ts.
+ */
+export interface SlotGathering extends Completion {
+  /** The slot that the request is one of. */
+  readonly slot: Slot;
   /** Whether it waits for its turn in another slot than its own. */
   readonly isGathering: boolean;
   /** Why it cannot be sent any more. */
@@ -42,7 +45,7 @@ export interface LargeValue {
 
 /** Whether what is held is no request, but stands for one in the order of another slot. */
 export function isMark(held: HeldRequest): boolean {
-  return held.gathering !== undefined && held.gathering.request !== held;
+  return held.gathering !== undefined && held.completion !== held.gathering;
 }
 
 /**

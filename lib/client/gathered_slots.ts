@@ -19,7 +19,7 @@
  */
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
-import type { Completion, HeldRequest, SlotGathering } from "./completions.ts";
+import type { Completion, SlotGathering } from "./completions.ts";
 import type { HeldSlots } from "./held_slots.ts";
 import type { Router } from "./router.ts";
 
@@ -33,16 +33,12 @@ export interface GatheringParts {
 
 const NO_WORDS = new Int32Array(0);
 
-/** One such request, until it has ended. */
+/** One such request, until it has ended: its completion, by which it lets go of its slots. */
 export class GatheredSlots implements SlotGathering {
-  /** The request, with a completion that lets go of the slots. */
-  readonly request: HeldRequest;
+  readonly slot: Slot;
   readonly #parts: GatheringParts;
-  /** The completion of all marks, which no KN answers. */
-  readonly #mark: Completion = {
-    settle: () => {},
-    fail: (error) => this.#failMark(error),
-  };
+  readonly #sequence: number;
+  readonly #completion: Completion;
   /** Slots whose marks have had their turn. */
   readonly #arrived: Slot[] = [];
   #missingCount = 0;
@@ -50,23 +46,20 @@ export class GatheredSlots implements SlotGathering {
   #hasEnded = false;
 
   /** Makes one; {@linkcode gather} puts marks into the orders of the other slots. */
-  constructor(parts: GatheringParts, request: HeldRequest) {
+  constructor(parts: GatheringParts, slot: Slot, sequence: number, completion: Completion) {
     this.#parts = parts;
-    const { completion } = request;
-    this.request = { ...request, completion: this.#watch(completion), gathering: this };
+    this.slot = slot;
+    this.#sequence = sequence;
+    this.#completion = completion;
   }
 
-  /** Takes a place in the order of each slot but the request's own; whether all have come. */
-  gather(others: readonly Slot[]): boolean {
-    const { held, router } = this.#parts;
-    const { sequence } = this.request;
-    for (const slot of others) {
-      if (!router.isPending(slot)) {
-        this.#enter(slot);
-        continue;
-      }
-      this.#missingCount += 1;
-      held.keep({ slot, sequence, words: NO_WORDS, completion: this.#mark, gathering: this });
+  /** Takes a place in the order of each slot behind the request's own; whether all have come. */
+  gather(slots: readonly Slot[]): boolean {
+    const { router } = this.#parts;
+    for (let i = 1; i < slots.length; i++) {
+      const slot = slots[i]!;
+      if (router.isPending(slot)) this.#wait(slot);
+      else this.#enter(slot);
     }
     return this.#missingCount === 0;
   }
@@ -87,13 +80,37 @@ export class GatheredSlots implements SlotGathering {
     return this.#missingCount === 0 && !this.#hasEnded;
   }
 
+  settle(
+    status: number,
+    address: number,
+    versionLow: number,
+    versionHigh: number,
+    ring: Int32Array,
+    requestAt: number,
+  ): void {
+    this.#completion.settle(status, address, versionLow, versionHigh, ring, requestAt);
+    this.#end();
+  }
+
+  fail(error: DinomoError): void {
+    this.#completion.fail(error);
+    this.#end();
+  }
+
+  /** Puts a mark behind what is pending of a slot. No KN answers it. */
+  #wait(slot: Slot): void {
+    this.#missingCount += 1;
+    const completion = { settle: () => {}, fail: (error: DinomoError) => this.#failMark(error) };
+    const sequence = this.#sequence;
+    this.#parts.held.keep({ slot, sequence, words: NO_WORDS, completion, gathering: this });
+  }
+
   /** A mark was given up, as its slot was: the request is given up in its turn. */
   #failMark(error: DinomoError): void {
     const { held, router } = this.#parts;
     this.#missingCount -= 1;
     this.#failure ??= error;
-    const { slot } = this.request;
-    if (this.#missingCount === 0 && !router.isInFlight(slot)) held.markReady(slot);
+    if (this.#missingCount === 0 && !router.isInFlight(this.slot)) held.markReady(this.slot);
   }
 
   #enter(slot: Slot): void {
@@ -102,22 +119,12 @@ export class GatheredSlots implements SlotGathering {
     this.#arrived.push(slot);
   }
 
-  /** Lets go of the slots when the request has ended. */
-  #watch(completion: Completion): Completion {
-    return {
-      settle: (status, address, low, high, ring, requestAt) => {
-        completion.settle(status, address, low, high, ring, requestAt);
-        this.#end();
-      },
-      fail: (error) => {
-        completion.fail(error);
-        this.#end();
-      },
-    };
-  }
-
+  /** Lets go of the slots. */
   #end(): void {
     this.#hasEnded = true;
-    for (const slot of this.#arrived.splice(0)) this.#parts.leave(slot);
+    const arrived = this.#arrived;
+    for (let slot = arrived.pop(); slot !== undefined; slot = arrived.pop()) {
+      this.#parts.leave(slot);
+    }
   }
 }

@@ -11,18 +11,19 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
+import { copyWords } from "../core/copy_words.ts";
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { HELD_BYTES_MAX } from "../core/limits.ts";
-import {
-  metaKeyBytes,
-  RECORD_HASH,
-  RECORD_KEY,
-  RECORD_META,
-  RECORD_REQUEST_POSITION,
-} from "../log/record_layout.ts";
+import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
-import { REQUEST_OPERATION, REQUEST_OWNER_WORD, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import type { EntryBuffer } from "../rings/commit_words.ts";
+import {
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_OWNER_WORD,
+  REQUEST_RECORD,
+} from "../rings/ring_layout.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
 import {
   type Completion,
@@ -36,9 +37,9 @@ import type { HeldSlots } from "./held_slots.ts";
 import { type LargeValues, splitCommit } from "./large_values.ts";
 import type { NodeConnection } from "./node_connection.ts";
 import type { PendingOperations } from "./pending_operations.ts";
-import type { RequestDraft } from "./request_draft.ts";
+import { type RequestDraft, requestLength } from "./request_draft.ts";
 import { RequestWriter } from "./request_writer.ts";
-import type { KeyPlace, Router } from "./router.ts";
+import { keyOfRequest, type KeyPlace, type Router } from "./router.ts";
 import type { SentRequests } from "./sent_requests.ts";
 
 /** What a sender needs. */
@@ -147,9 +148,13 @@ export class RequestSender {
     return connection;
   }
 
-  /** Makes the words of a request that is not sent by itself. */
-  copy(draft: RequestDraft): Int32Array {
-    return this.#writer.copy(draft);
+  /** Writes a request that is an entry of an atomic commit; returns where it begins. */
+  writeEntry(draft: RequestDraft, buffer: EntryBuffer): number {
+    const at = buffer.claim(requestLength(draft));
+    const { words, bytes } = buffer;
+    this.#writer.write(draft, words, bytes, at);
+    words[at + REQUEST_OWNER_WORD] = words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = 0;
+    return at;
   }
 
   /**
@@ -164,15 +169,30 @@ export class RequestSender {
   /**
    * The same for a request that has its place in the orders of several slots.
    *
-   * @param others the slots but the request's own, which is lower than they are
+   * @param slots ascending; the request is one of the lowest
+   * @param words the request, and perhaps more behind it; it is the caller's again afterwards
    */
-  issueGathered(request: HeldRequest, others: readonly Slot[]): void {
-    const isLarge = request.words.length > this.#requestWordsMax;
-    const gathered = new GatheredSlots(this.#gathering, isLarge ? splitCommit(request) : request);
-    const isGathered = gathered.gather(others);
-    if (isGathered && !isLarge) return this.issueWords(gathered.request);
-    if (isGathered) return this.#hold(gathered.request);
-    this.#held.keep(gathered.request);
+  issueGathered(
+    slots: readonly Slot[],
+    sequence: number,
+    words: Int32Array,
+    completion: Completion,
+  ): void {
+    const slot = slots[0]!;
+    const length = words[REQUEST_LENGTH];
+    const gathering = new GatheredSlots(this.#gathering, slot, sequence, completion);
+    const isGathered = gathering.gather(slots);
+    const isLarge = length > this.#requestWordsMax;
+    const isCrowded = this.#sent.isCrowded;
+    const isSent = isGathered && !isLarge && !isCrowded &&
+      this.#write(slot, sequence, words, length, gathering);
+    if (isSent) return;
+    const own = words.slice(0, length);
+    const whole = { slot, sequence, words: own, completion: gathering, gathering };
+    const request = isLarge ? splitCommit(whole) : whole;
+    if (isGathered && isCrowded && !isLarge) return this.#defer(request);
+    if (isGathered) return this.#hold(request);
+    this.#held.keep(request);
     this.scheduleFlush();
   }
 
@@ -284,15 +304,25 @@ export class RequestSender {
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
   #send(request: HeldRequest): boolean {
     const { slot, sequence, words, completion } = request;
-    const key = keyOfRequest(words);
-    const connection = this.#acquire(slot, key, sequence, words.length, completion);
+    return this.#write(slot, sequence, words, words.length, completion);
+  }
+
+  #write(
+    slot: Slot,
+    sequence: number,
+    words: Int32Array,
+    length: number,
+    completion: Completion,
+  ): boolean {
+    const connection = this.#acquire(slot, keyOfRequest(words), sequence, length, completion);
     if (connection === undefined) return false;
     const target = connection.producer.words;
-    for (let i = REQUEST_OPERATION; i < words.length; i++) {
-      if (i !== REQUEST_OWNER_WORD && i !== REQUEST_RECORD + RECORD_REQUEST_POSITION) {
-        target[this.#claimedAt + i] = words[i];
-      }
-    }
+    const at = this.#claimedAt;
+    const owner = target[at + REQUEST_OWNER_WORD];
+    const position = target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION];
+    copyWords(words, REQUEST_OPERATION, target, at + REQUEST_OPERATION, length - REQUEST_OPERATION);
+    target[at + REQUEST_OWNER_WORD] = owner;
+    target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
     this.#schedule(connection);
     return true;
   }
@@ -382,7 +412,7 @@ export class RequestSender {
 
   /** The turn of a mark: the request that it stands for may be sent, or has ended. */
   #arrive(slot: Slot, gathering: SlotGathering): void {
-    if (gathering.arrive(slot)) this.#gathered.push(gathering.request.slot);
+    if (gathering.arrive(slot)) this.#gathered.push(gathering.slot);
   }
 
   /** Sends the requests that have come to their turns everywhere meanwhile. */
@@ -410,14 +440,4 @@ export class RequestSender {
     this.#operations.fail(request, unavailable("was not made"));
     return true;
   }
-}
-
-/** Where the key of a request is that is held. */
-function keyOfRequest(words: Int32Array): KeyPlace {
-  return {
-    hash: words[REQUEST_RECORD + RECORD_HASH],
-    words,
-    start: REQUEST_RECORD + RECORD_KEY,
-    byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
-  };
 }

@@ -16,8 +16,10 @@
  */
 import type { OwnerWord, Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
+import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
+import { REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { cellsEnd, chooseOwner, findRoute, isCellWord, NO_ROUTE } from "../routing/cells.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
 import { HOLDER_MASK, loadOwner, LOCK_POLLS_MAX, MOVING, ownerOf } from "../routing/ownership.ts";
@@ -30,6 +32,16 @@ export interface KeyPlace {
   readonly words: Int32Array;
   readonly start: number;
   readonly byteLength: number;
+}
+
+/** Where the key of a request is. */
+export function keyOfRequest(words: Int32Array): KeyPlace {
+  return {
+    hash: words[REQUEST_RECORD + RECORD_HASH],
+    words,
+    start: REQUEST_RECORD + RECORD_KEY,
+    byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
+  };
 }
 
 /** Chooses the connection that a slot's next request goes by. */

@@ -3,16 +3,24 @@
  *
  * @module
  */
-import { describe } from "../core/errors.ts";
+import { describe, StoreClosedError } from "../core/errors.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { AtomicOperation, type KvCommitResult } from "./kv_atomic.ts";
+import { assertExpireIn, AtomicOperation, type KvCommitResult, lifetimeOf } from "./kv_atomic.ts";
 import { entryMaybeOf, type KvEntryMaybe } from "./kv_entry.ts";
 import { type KvConsistencyLevel, KvListIterator, type KvListOptions } from "./kv_list.ts";
 import { type EnqueueOptions, KvQueue } from "./kv_queue.ts";
 import type { KvListSelector } from "./kv_range.ts";
-import { StampClock, type StoredValue } from "./kv_values.ts";
-import { encodeKey, encodeStoredKey, type KvKey } from "./tuple_key.ts";
+import { StampClock, storedOf, type StoredValue, textOfStamp } from "./kv_values.ts";
+import {
+  COMMIT_VERSIONSTAMP,
+  encodeReadKey,
+  encodeStampedKey,
+  encodeStoredKey,
+  endsWithStamp,
+  type KvKey,
+  withStamp,
+} from "./tuple_key.ts";
 
 /**
  * A store that can be used as a Deno KV: opened with `ordered: true` and `keys: "mixed"`, of the
@@ -20,6 +28,8 @@ import { encodeKey, encodeStoredKey, type KvKey } from "./tuple_key.ts";
  */
 // deno-lint-ignore no-explicit-any
 export type KvStore = Store<any, string | Uint8Array>;
+
+const ENDED = { done: true, value: undefined } as const;
 
 /** A database with the interface of `Deno.Kv`. */
 export class Kv implements Disposable {
@@ -47,8 +57,8 @@ export class Kv implements Disposable {
     options?: { consistency?: KvConsistencyLevel },
   ): Promise<KvEntryMaybe<T>> {
     assertConsistency(options);
-    const stored = key.length === 0 ? undefined : await this.#store.get(encodeKey(key));
-    return entryMaybeOf<T>(key, stored);
+    this.#assertOpen();
+    return entryMaybeOf<T>(key, await this.#store.get(encodeReadKey(key)));
   }
 
   /**
@@ -61,14 +71,16 @@ export class Kv implements Disposable {
     options?: { consistency?: KvConsistencyLevel },
   ): Promise<{ [I in keyof T]: KvEntryMaybe<T[I]> }> {
     assertConsistency(options);
-    const bytes = (keys as readonly KvKey[]).map(encodeStoredKey);
+    this.#assertOpen();
+    const bytes = (keys as readonly KvKey[]).map(encodeReadKey);
     const stored = await this.#store.getMany(bytes, { consistent: true });
     const entries = (keys as readonly KvKey[]).map((key, i) => entryMaybeOf(key, stored[i]));
     return entries as { [I in keyof T]: KvEntryMaybe<T[I]> };
   }
 
   /**
-   * Stores a value, for `expireIn` milliseconds if that is given.
+   * Stores a value, for `expireIn` milliseconds if that is given. The last part of the key may be
+   * what {@linkcode Kv.commitVersionstamp} returns.
    *
    * @throws {TypeError} when it is no key, or an option is not what it must be
    * @throws {InvalidValueError} when the value would not come back
@@ -78,11 +90,20 @@ export class Kv implements Disposable {
     value: unknown,
     options?: { expireIn?: number },
   ): Promise<KvCommitResult> {
-    return await this.atomic().set(key, value, options).commit() as KvCommitResult;
+    assertExpireIn(options?.expireIn);
+    this.#assertOpen();
+    const stamp = this.#clock.next();
+    const versionstamp = textOfStamp(stamp);
+    const bytes = endsWithStamp(key)
+      ? withStamp(encodeStampedKey(key), versionstamp)
+      : encodeStoredKey(key);
+    await this.#store.put(bytes, storedOf(stamp, value), lifetimeOf(options?.expireIn));
+    return { ok: true, versionstamp };
   }
 
   /** Deletes a key. */
   async delete(key: KvKey): Promise<void> {
+    this.#assertOpen();
     await this.#store.delete(encodeStoredKey(key));
   }
 
@@ -94,11 +115,13 @@ export class Kv implements Disposable {
    */
   list<T = unknown>(selector: KvListSelector, options?: KvListOptions): KvListIterator<T> {
     assertConsistency(options);
+    this.#assertOpen();
     return new KvListIterator<T>(this.#store, selector, options);
   }
 
   /** Begins an atomic operation. */
   atomic(): AtomicOperation {
+    this.#assertOpen();
     return new AtomicOperation(this.#store, this.#clock, this.#queue);
   }
 
@@ -111,7 +134,9 @@ export class Kv implements Disposable {
    * Delivers the messages of the queue to a handler, one of all listeners in all threads each, until
    * this is closed. The process does not wait for it.
    */
-  async listenQueue(handler: (value: unknown) => unknown): Promise<void> {
+  // deno-lint-ignore no-explicit-any
+  async listenQueue(handler: (value: any) => unknown): Promise<void> {
+    this.#assertOpen();
     if (typeof handler !== "function") {
       throw new TypeError(`handler must be a function, got ${describe(handler)}`);
     }
@@ -120,7 +145,8 @@ export class Kv implements Disposable {
 
   /**
    * Watches some keys: a stream of all their entries, as they are, and again when one has changed.
-   * States that come and go before the consumer looks are not seen.
+   * States that come and go before the consumer looks are not seen. It keeps the process alive until
+   * it is cancelled, or this is closed.
    *
    * @throws {TypeError} when one is no key
    */
@@ -128,12 +154,17 @@ export class Kv implements Disposable {
     keys: readonly [...{ [I in keyof T]: KvKey }],
     _options?: { raw?: boolean },
   ): ReadableStream<{ [I in keyof T]: KvEntryMaybe<T[I]> }> {
+    this.#assertOpen();
     const list = keys as readonly KvKey[];
-    const bytes = list.map(encodeStoredKey);
-    const changes = this.#store.watch(bytes, { signal: this.#closing.signal, keepAlive: true });
+    const bytes = list.map(encodeReadKey);
+    const { signal } = this.#closing;
+    const changes = this.#store.watch(bytes, { signal, keepAlive: true });
     return new ReadableStream({
       async pull(controller) {
-        const next = await changes.next();
+        const next = await changes.next().catch((error: unknown) => {
+          if (signal.aborted) return ENDED;
+          throw error;
+        });
         if (next.done === true) return controller.close();
         const entries = list.map((key, i) => entryMaybeOf(key, next.value[i]?.value));
         controller.enqueue(entries as { [I in keyof T]: KvEntryMaybe<T[I]> });
@@ -145,8 +176,17 @@ export class Kv implements Disposable {
   }
 
   /**
-   * Ends it: its listeners and watches end. A store that {@linkcode openKv} has opened is closed,
-   * one that it was given is not.
+   * What stands for the versionstamp of a commit as the last part of a key that it sets: there it
+   * becomes the string that the commit returns.
+   */
+  commitVersionstamp(): symbol {
+    return COMMIT_VERSIONSTAMP;
+  }
+
+  /**
+   * Ends it: its listeners and watches end, and what is called later is refused with a
+   * `StoreClosedError`. A store that {@linkcode openKv} has opened is closed, one that it was given
+   * is not.
    */
   close(): Promise<void> {
     this.#closing.abort();
@@ -156,6 +196,11 @@ export class Kv implements Disposable {
   /** Ends it: for `using`. */
   [Symbol.dispose](): void {
     void this.close();
+  }
+
+  #assertOpen(): void {
+    if (!this.#closing.signal.aborted) return;
+    throw new StoreClosedError("a database must be used before its close(), got a call after it");
   }
 }
 

@@ -23,11 +23,20 @@ import {
   valueOf,
 } from "./kv_values.ts";
 import type { EnqueueOptions, KvQueue } from "./kv_queue.ts";
-import { encodeStoredKey, type KvKey } from "./tuple_key.ts";
+import {
+  encodeStampedKey,
+  encodeStoredKey,
+  endsWithStamp,
+  type KvKey,
+  nameOfKey,
+  withStamp,
+} from "./tuple_key.ts";
 
 /** How often an operation is tried that others disturb. */
 const TRIES_MAX = 1000;
 const NUMBERS = 2n ** 64n;
+/** Of an operation that does not have to know any. */
+const NO_ENTRIES: readonly undefined[] = [];
 
 /** A versionstamp that a key must have, or null: it must not exist. */
 export interface AtomicCheck {
@@ -69,6 +78,8 @@ export interface CheckedStore {
 /** A key of an operation, and what is to be done about it. */
 interface KeyPlan {
   readonly bytes: Uint8Array;
+  /** Whether the versionstamp of the commit is the last part of the key. */
+  readonly isStamped: boolean;
   readonly mutations: KvMutation[];
   readonly stamps: (string | null)[];
 }
@@ -98,7 +109,7 @@ export class AtomicOperation {
       if (versionstamp !== null && !isStampText(versionstamp)) {
         throw new TypeError(`versionstamp must be one of an entry, got ${describe(versionstamp)}`);
       }
-      this.#plan(key).stamps.push(versionstamp);
+      this.#plan(encodeStoredKey(key), false).stamps.push(versionstamp);
     }
     return this;
   }
@@ -111,7 +122,10 @@ export class AtomicOperation {
   mutate(...mutations: KvMutation[]): this {
     for (const mutation of mutations) {
       assertMutation(mutation);
-      this.#plan(mutation.key).mutations.push(mutation);
+      const { type, key } = mutation;
+      const isStamped = type === "set" && endsWithStamp(key);
+      const bytes = isStamped ? encodeStampedKey(key) : encodeStoredKey(key);
+      this.#plan(bytes, isStamped).mutations.push(mutation);
     }
     return this;
   }
@@ -131,7 +145,10 @@ export class AtomicOperation {
     return this.mutate({ type: "max", key, value: new KvU64(n) });
   }
 
-  /** Stores a value, for `expireIn` milliseconds if that is given. */
+  /**
+   * Stores a value, for `expireIn` milliseconds if that is given. The last part of the key may be
+   * what {@linkcode Kv.commitVersionstamp} returns.
+   */
   set(key: KvKey, value: unknown, options: { expireIn?: number | undefined } = {}): this {
     return this.mutate({ type: "set", key, value, expireIn: options.expireIn });
   }
@@ -158,7 +175,9 @@ export class AtomicOperation {
     const plans = [...this.#keys.values()];
     const read = plans.filter(isRead);
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const entries = await this.#store.getEntries(read.map(({ bytes }) => bytes));
+      const entries = read.length === 0
+        ? NO_ENTRIES
+        : await this.#store.getEntries(read.map(({ bytes }) => bytes));
       const commit = this.#store.atomic();
       const stamp = this.#clock.next();
       for (const [i, plan] of read.entries()) {
@@ -167,8 +186,10 @@ export class AtomicOperation {
         if (plan.stamps.some((expected) => expected !== text)) return { ok: false };
         commit.check(plan.bytes, entry?.version ?? null);
       }
+      let reads = 0;
       for (const plan of plans) {
-        const entry = isRead(plan) ? entries[read.indexOf(plan)] : undefined;
+        // In the order in which they were read.
+        const entry = isRead(plan) ? entries[reads++] : undefined;
         change(commit, plan, entry?.value, stamp);
       }
       for (const { value, options } of this.#messages) this.#queue.addTo(commit, value, options);
@@ -179,11 +200,12 @@ export class AtomicOperation {
     );
   }
 
-  #plan(key: KvKey): KeyPlan {
-    const bytes = encodeStoredKey(key);
-    const name = String.fromCharCode(...bytes);
+  #plan(bytes: Uint8Array, isStamped: boolean): KeyPlan {
+    const name = nameOfKey(bytes);
     let plan = this.#keys.get(name);
-    if (plan === undefined) this.#keys.set(name, plan = { bytes, mutations: [], stamps: [] });
+    if (plan === undefined) {
+      this.#keys.set(name, plan = { bytes, isStamped, mutations: [], stamps: [] });
+    }
     return plan;
   }
 }
@@ -197,7 +219,7 @@ function isRead({ stamps, mutations }: KeyPlan): boolean {
 /** Has a commit do what a plan says, all in one: a key is changed once by a commit. */
 function change(
   commit: AtomicCommit<StoredValue, Uint8Array>,
-  { bytes, mutations }: KeyPlan,
+  { bytes, isStamped, mutations }: KeyPlan,
   stored: StoredValue | undefined,
   stamp: Stamp,
 ): void {
@@ -214,8 +236,9 @@ function change(
       exists = true;
     }
   }
-  if (!exists) commit.delete(bytes);
-  else commit.put(bytes, storedOf(stamp, value), expireIn === undefined ? {} : { ttl: expireIn });
+  const key = isStamped ? withStamp(bytes, textOfStamp(stamp)) : bytes;
+  if (!exists) commit.delete(key);
+  else commit.put(key, storedOf(stamp, value), lifetimeOf(expireIn));
 }
 
 function combined(
@@ -233,16 +256,24 @@ function combined(
   return a > b ? old : value;
 }
 
+/** Options by which the store lets a key expire. */
+export function lifetimeOf(expireIn: number | undefined): { ttl: number } | undefined {
+  return expireIn === undefined ? undefined : { ttl: expireIn };
+}
+
+/** Checks how long a value is to be there. */
+export function assertExpireIn(expireIn: unknown): void {
+  if (expireIn === undefined || (typeof expireIn === "number" && expireIn >= 0)) return;
+  throw new TypeError(
+    `expireIn must be a number of milliseconds from 0 on, got ${describe(expireIn)}`,
+  );
+}
+
 function assertMutation(mutation: KvMutation): void {
   const { type } = mutation;
   switch (type) {
-    case "set": {
-      const { expireIn } = mutation;
-      if (expireIn === undefined || (typeof expireIn === "number" && expireIn >= 0)) return;
-      throw new TypeError(
-        `expireIn must be a number of milliseconds from 0 on, got ${describe(expireIn)}`,
-      );
-    }
+    case "set":
+      return assertExpireIn(mutation.expireIn);
     case "delete":
       return;
     case "sum":

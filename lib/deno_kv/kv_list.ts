@@ -5,7 +5,13 @@
  */
 import { describe } from "../core/errors.ts";
 import { entryOf, type KvEntry } from "./kv_entry.ts";
-import { cursorOf, type KvListSelector, type KvRange, rangeBehind, rangeOf } from "./kv_range.ts";
+import {
+  cursorBehind,
+  type KvListSelector,
+  type KvRange,
+  rangeBehind,
+  rangeOf,
+} from "./kv_range.ts";
 import type { StoredValue } from "./kv_values.ts";
 import { decodeKey } from "./tuple_key.ts";
 
@@ -39,9 +45,12 @@ export interface ListedStore {
 /** Iterates over the entries of a list. */
 export class KvListIterator<T> implements AsyncIterableIterator<KvEntry<T>> {
   readonly #entries: AsyncIterableIterator<[Uint8Array, StoredValue]>;
+  readonly #range: KvRange;
+  readonly #reverse: boolean;
   readonly #limit: number;
   #count = 0;
-  #cursor = "";
+  /** The key of the entry that was returned last. */
+  #last: Uint8Array | undefined;
 
   /**
    * Used by `Kv.list` only.
@@ -54,9 +63,11 @@ export class KvListIterator<T> implements AsyncIterableIterator<KvEntry<T>> {
       throw new TypeError(`limit must be a positive whole number, got ${describe(limit)}`);
     }
     const whole = rangeOf(selector);
-    const range: KvRange = cursor === undefined || cursor === ""
+    const range = cursor === undefined || cursor === ""
       ? whole
       : rangeBehind(whole, cursor, reverse);
+    this.#range = whole;
+    this.#reverse = reverse;
     const bounds = { gte: range.start, lt: range.end, reverse };
     this.#limit = limit ?? Infinity;
     this.#entries = store.entries(limit === undefined ? bounds : { ...bounds, limit });
@@ -64,10 +75,11 @@ export class KvListIterator<T> implements AsyncIterableIterator<KvEntry<T>> {
 
   /**
    * Where a list with the same selector goes on behind the entry that was returned last; empty
-   * before the first one, and when there are no more.
+   * before the first one, and when it has come to the end, not to its limit. So a list that reaches
+   * its limit with the last entry may have a cursor to an empty one, as with Deno's own.
    */
   get cursor(): string {
-    return this.#cursor;
+    return this.#last === undefined ? "" : cursorBehind(this.#range, this.#last, this.#reverse);
   }
 
   /** The next entry. */
@@ -75,14 +87,13 @@ export class KvListIterator<T> implements AsyncIterableIterator<KvEntry<T>> {
     const next = await this.#entries.next();
     if (next.done === true) {
       // One that has come to its limit can go on; one that has come to the end cannot.
-      if (this.#count < this.#limit) this.#cursor = "";
+      if (this.#count < this.#limit) this.#last = undefined;
       return { done: true, value: undefined };
     }
     const [bytes, stored] = next.value;
-    const key = decodeKey(bytes);
     this.#count += 1;
-    this.#cursor = cursorOf(key);
-    return { done: false, value: entryOf<T>(key, stored) };
+    this.#last = bytes;
+    return { done: false, value: entryOf<T>(decodeKey(bytes), stored) };
   }
 
   /** Ends the list early. */

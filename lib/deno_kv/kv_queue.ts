@@ -8,15 +8,18 @@ import type { Job } from "../queue/job.ts";
 import { Queue, type QueueStore } from "../queue/queue.ts";
 import type { AtomicCommit } from "../store/atomic_commit.ts";
 import { type StampClock, storedOf, type StoredValue } from "./kv_values.ts";
-import { encodeKey, type KvKey } from "./tuple_key.ts";
+import { encodeStoredKey, type KvKey, nameOfKey } from "./tuple_key.ts";
 
 /** How a message is delivered. */
 export interface EnqueueOptions {
-  /** Milliseconds after which it is delivered. @default 0 */
+  /** Milliseconds after which it is delivered, 30 days at most. @default 0 */
   delay?: number | undefined;
   /** Keys that are set to the message if no handler succeeds. @default none */
   keysIfUndelivered?: KvKey[] | undefined;
-  /** Milliseconds to wait before each further try. @default 100, 1000, 5000, 30000, 60000 */
+  /**
+   * Milliseconds to wait before each further try, 30 days at most each.
+   * @default 100, 1000, 5000, 30000, 60000
+   */
   backoffSchedule?: number[] | undefined;
 }
 
@@ -32,6 +35,8 @@ export interface KvQueueStore extends QueueStore {
   atomic(): AtomicCommit<StoredValue, Uint8Array>;
 }
 
+/** 30 days, as for Deno's own. */
+const DELAY_MS_MAX = 30 * 24 * 60 * 60 * 1000;
 const BACKOFF_SCHEDULE = [100, 1000, 5000, 30_000, 60_000];
 /** Messages that one listener has at once. */
 const CONCURRENCY = 64;
@@ -54,14 +59,18 @@ export class KvQueue {
   /** Checks how a message is to be delivered. */
   assertOptions(options: EnqueueOptions = {}): void {
     const { delay = 0, backoffSchedule = [], keysIfUndelivered = [] } = options;
-    if (typeof delay !== "number" || !(delay >= 0)) {
+    if (!isDelay(delay)) {
       throw new TypeError(
-        `delay must be a number of milliseconds from 0 on, got ${describe(delay)}`,
+        `delay must be a number of milliseconds from 0 to ${DELAY_MS_MAX}, got ${describe(delay)}`,
       );
     }
-    const isRight = Array.isArray(backoffSchedule) && backoffSchedule.every((ms) => ms >= 0);
-    if (!isRight) throw new TypeError("backoffSchedule must be an array of milliseconds");
-    for (const key of keysIfUndelivered) encodeKey(key);
+    const isRight = Array.isArray(backoffSchedule) && backoffSchedule.every(isDelay);
+    if (!isRight) {
+      throw new TypeError(
+        `backoffSchedule must be an array of milliseconds from 0 to ${DELAY_MS_MAX}`,
+      );
+    }
+    for (const key of keysIfUndelivered) encodeStoredKey(key);
   }
 
   /** Has a commit add a message. */
@@ -71,8 +80,13 @@ export class KvQueue {
     options: EnqueueOptions = {},
   ): void {
     const { delay = 0, keysIfUndelivered = [], backoffSchedule = BACKOFF_SCHEDULE } = options;
-    const keys = keysIfUndelivered.map(encodeKey);
-    const message: Message = { value, keysIfUndelivered: keys, backoffSchedule };
+    // Each once: a commit changes a key once.
+    const keys = new Map<string, Uint8Array>();
+    for (const key of keysIfUndelivered) {
+      const bytes = encodeStoredKey(key);
+      keys.set(nameOfKey(bytes), bytes);
+    }
+    const message: Message = { value, keysIfUndelivered: [...keys.values()], backoffSchedule };
     this.#queue.addTo(commit as never, message, { delayMs: delay });
   }
 
@@ -105,4 +119,8 @@ export class KvQueue {
     for (const key of keysIfUndelivered) commit.put(key, storedOf(stamp, value));
     await commit.commit();
   }
+}
+
+function isDelay(ms: unknown): boolean {
+  return typeof ms === "number" && ms >= 0 && ms <= DELAY_MS_MAX;
 }

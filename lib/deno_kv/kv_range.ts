@@ -4,7 +4,7 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
-import { decodeKey, encodeKey, endOfPrefix, type KvKey } from "./tuple_key.ts";
+import { encodeKey, endOfPrefix, type KvKey } from "./tuple_key.ts";
 
 /** Which keys to list: those that begin with the parts of one, or from one to another. */
 export type KvListSelector =
@@ -17,7 +17,12 @@ export type KvListSelector =
 export interface KvRange {
   readonly start: Uint8Array;
   readonly end: Uint8Array;
+  /** What all keys in it begin with, and cursors leave out. */
+  readonly common: Uint8Array;
 }
+
+/** Behind a key, and in front of all that begin with it: no part of a key begins so. */
+const NO_PART = Uint8Array.of(0);
 
 /**
  * The range of a selector.
@@ -37,35 +42,48 @@ export function rangeOf(selector: KvListSelector): KvRange {
       // The key that is the prefix itself does not begin with it.
       start: start === undefined ? behind(bytes) : encodeKey(start),
       end: end === undefined ? endOfPrefix(bytes) : encodeKey(end),
+      common: bytes,
     };
   }
   if (start === undefined || end === undefined) {
     throw new TypeError("a selector must have a prefix, or both start and end");
   }
-  const range = { start: encodeKey(start), end: encodeKey(end) };
-  if (compareBytes(range.start, range.end) > 0) {
+  const [from, to] = [encodeKey(start), encodeKey(end)];
+  if (compareBytes(from, to) > 0) {
     throw new TypeError("the start of a selector must not be greater than its end");
   }
-  return range;
+  return { start: from, end: to, common: commonStart(from, to) };
 }
 
-/** The rest of a range behind the key of a cursor. */
+/**
+ * The rest of a range behind the key of a cursor.
+ *
+ * @throws {TypeError} when it is no cursor, or one of another range
+ */
 export function rangeBehind(range: KvRange, cursor: string, reverse: boolean): KvRange {
-  const key = keyOfCursor(cursor);
-  return reverse ? { start: range.start, end: key } : { start: behind(key), end: range.end };
+  const { common } = range;
+  const key = joined(common, bytesOfCursor(cursor));
+  const rest = reverse ? { ...range, end: key } : { ...range, start: behind(key) };
+  const isWithin = compareBytes(rest.start, range.start) >= 0 &&
+    compareBytes(rest.end, range.end) <= 0 && compareBytes(rest.start, rest.end) <= 0;
+  if (!isWithin) throw new TypeError("cursor must be one of a list with the same selector");
+  return rest;
 }
 
-/** A cursor: where a list has come to. */
-export function cursorOf(key: KvKey): string {
-  return toBase64Url(encodeKey(key));
+/**
+ * The cursor behind a key, as Deno's own: what the key has beyond what all keys of the range have. It
+ * is empty when no key can follow.
+ */
+export function cursorBehind({ common }: KvRange, key: Uint8Array, reverse: boolean): string {
+  // The first key of a range may be what all others begin with. For Deno's own a list ends with it.
+  if (key.length === common.length) return reverse ? "" : toBase64Url(NO_PART);
+  return toBase64Url(key.subarray(common.length));
 }
 
-function keyOfCursor(cursor: string): Uint8Array {
+function bytesOfCursor(cursor: string): Uint8Array {
   try {
     const base64 = cursor.replaceAll("-", "+").replaceAll("_", "/");
-    const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-    decodeKey(bytes);
-    return bytes;
+    return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
   } catch (cause) {
     throw new TypeError(`cursor must be one of a list, got ${describe(cursor)}`, { cause });
   }
@@ -73,14 +91,25 @@ function keyOfCursor(cursor: string): Uint8Array {
 
 /** The first bytes behind some. */
 function behind(bytes: Uint8Array): Uint8Array {
-  const next = new Uint8Array(bytes.length + 1);
-  next.set(bytes);
-  return next;
+  return joined(bytes, NO_PART);
 }
 
 function toBase64Url(bytes: Uint8Array): string {
   const base64 = btoa(String.fromCharCode(...bytes));
   return base64.replaceAll("+", "-").replaceAll("/", "_");
+}
+
+/** What both begin with. */
+function commonStart(a: Uint8Array, b: Uint8Array): Uint8Array {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a.subarray(0, i);
+  return a;
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(a.length + b.length);
+  bytes.set(a);
+  bytes.set(b, a.length);
+  return bytes;
 }
 
 function assertBegins(name: string, key: KvKey | undefined, prefix: KvKey): void {

@@ -10,7 +10,8 @@ const U64_MAX = 2n ** 64n - 1n;
 const STAMP_DIGITS = 20;
 /** Digits of the milliseconds, and of what tells the commits of one millisecond apart. */
 const MS_DIGITS = 12;
-const NUMBER_DIGITS = STAMP_DIGITS - MS_DIGITS;
+/** More than every number that tells them apart: it has one digit more than these are to have. */
+const NUMBERS_END = 16 ** (STAMP_DIGITS - MS_DIGITS);
 /** Commits of one thread in a millisecond that have different numbers. */
 const NUMBERS = 2 ** 16;
 
@@ -62,10 +63,17 @@ export class StampClock {
   }
 }
 
+/** The text of a time: many stamps in a row have the same one. */
+let shownMs = -1;
+let msText = "";
+
 /** A versionstamp as Deno KV writes it: 20 hexadecimal digits, which sort as the stamps do. */
 export function textOfStamp([ms, number]: Stamp | StoredValue): string {
-  return ms.toString(16).padStart(MS_DIGITS, "0") +
-    number.toString(16).padStart(NUMBER_DIGITS, "0");
+  if (ms !== shownMs) {
+    shownMs = ms;
+    msText = ms.toString(16).padStart(MS_DIGITS, "0");
+  }
+  return msText + (NUMBERS_END + number).toString(16).slice(1);
 }
 
 /** Whether an application may have it from an entry. */

@@ -20,9 +20,10 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
+import { KEY_BYTES_MAX } from "../core/limits.ts";
 
-/** A part of a key. */
-export type KvKeyPart = Uint8Array | string | number | bigint | boolean;
+/** A part of a key; a symbol only as {@linkcode Kv.commitVersionstamp} returns it. */
+export type KvKeyPart = Uint8Array | string | number | bigint | boolean | symbol;
 /** A key: its parts, from the most significant one on. */
 export type KvKey = readonly KvKeyPart[];
 
@@ -45,10 +46,16 @@ const SHORT_BYTES = 8;
 const BIGINT_BYTES_MAX = 255;
 const SIGN = 0x80;
 const INVERTED = 0xff;
+const ASCII_MAX = 0x7f;
+/** Most keys have fewer bytes; the memory that a longer one took is let go. */
+const USUAL_BYTES = KEY_BYTES_MAX;
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const double = new DataView(new ArrayBuffer(8));
+
+/** Stands for the versionstamp of the commit, as the last part of a key that is set. */
+export const COMMIT_VERSIONSTAMP: symbol = Symbol("KvCommitVersionstamp");
 
 /**
  * Encodes a key.
@@ -56,25 +63,78 @@ const double = new DataView(new ArrayBuffer(8));
  * @throws {TypeError} when it is no array of parts
  */
 export function encodeKey(key: KvKey): Uint8Array {
-  if (!Array.isArray(key)) throw new TypeError(`key must be an array, got ${describe(key)}`);
-  const bytes: number[] = [];
-  for (const part of key as KvKey) encodePart(bytes, part);
-  return Uint8Array.from(bytes);
+  return encodeParts(key, Array.isArray(key) ? key.length : 0);
+}
+
+/**
+ * Encodes a key that is read. The one without parts, which has no value, becomes one that no key is.
+ *
+ * @throws {TypeError} when it is no array of parts
+ */
+export function encodeReadKey(key: KvKey): Uint8Array {
+  const bytes = encodeKey(key);
+  return bytes.length === 0 ? withEnd(bytes) : bytes;
 }
 
 /**
  * Encodes a key that has a value.
  *
- * @throws {TypeError} when it is no array of parts, or has none
+ * @throws {TypeError} when it is no array of parts, has none, or is too long
  */
 export function encodeStoredKey(key: KvKey): Uint8Array {
-  const bytes = encodeKey(key);
+  return storedKey(encodeKey(key));
+}
+
+/** Whether the last part of a key is the versionstamp of the commit that sets it. */
+export function endsWithStamp(key: KvKey): boolean {
+  return Array.isArray(key) && key.at(-1) === COMMIT_VERSIONSTAMP;
+}
+
+/**
+ * Encodes such a key as far as it is known before the commit, with an end that no other key has.
+ *
+ * @throws {TypeError} when it is no array of parts, has no other part, or is too long
+ */
+export function encodeStampedKey(key: KvKey): Uint8Array {
+  return withEnd(storedKey(encodeParts(key, key.length - 1)));
+}
+
+function storedKey(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
+  if (bytes.length > KEY_BYTES_MAX) {
+    throw new TypeError(
+      `key must have at most ${KEY_BYTES_MAX} bytes, got one that takes ${bytes.length}`,
+    );
+  }
   return bytes;
 }
 
-/** The bytes behind those of every key that begins with the parts of another, which has these. */
+/** A string for each key. */
+export function nameOfKey(bytes: Uint8Array): string {
+  let name = "";
+  for (let i = 0; i < bytes.length; i++) name += String.fromCharCode(bytes[i]!);
+  return name;
+}
+
+/** The key that {@linkcode encodeStampedKey} has encoded, with a versionstamp. */
+export function withStamp(stamped: Uint8Array, versionstamp: string): Uint8Array {
+  const part = encodeKey([versionstamp]);
+  const bytes = new Uint8Array(stamped.length - 1 + part.length);
+  bytes.set(stamped.subarray(0, -1));
+  bytes.set(part, stamped.length - 1);
+  return bytes;
+}
+
+/**
+ * The bytes behind those of every key that begins with the parts of another, which has these. Behind
+ * all keys comes what the store holds beside them: the keys of the queue are strings of letters.
+ */
 export function endOfPrefix(key: Uint8Array): Uint8Array {
+  return key.length === 0 ? Uint8Array.of(TRUE + 1) : withEnd(key);
+}
+
+/** What no key has, and sorts behind all that begin with another. */
+function withEnd(key: Uint8Array): Uint8Array {
   const end = new Uint8Array(key.length + 1);
   end.set(key);
   end[key.length] = BEHIND_PARTS;
@@ -89,24 +149,44 @@ export function decodeKey(bytes: Uint8Array): KvKeyPart[] {
   return parts;
 }
 
-function encodePart(bytes: number[], part: unknown): void {
+/** Where keys are encoded, one after the other, and the end of what is there of the present one. */
+let scratch = new Uint8Array(USUAL_BYTES);
+let end = 0;
+
+function encodeParts(key: KvKey, count: number): Uint8Array {
+  if (!Array.isArray(key)) throw new TypeError(`key must be an array, got ${describe(key)}`);
+  end = 0;
+  for (let i = 0; i < count; i++) encodePart(key[i]);
+  const bytes = scratch.slice(0, end);
+  if (scratch.length > USUAL_BYTES) scratch = new Uint8Array(USUAL_BYTES);
+  return bytes;
+}
+
+/** Sees to it that there is room for some bytes more. */
+function makeRoom(count: number): void {
+  if (end + count <= scratch.length) return;
+  const larger = new Uint8Array(2 * (end + count));
+  larger.set(scratch.subarray(0, end));
+  scratch = larger;
+}
+
+function encodePart(part: unknown): void {
   switch (typeof part) {
     case "string":
-      if (!part.isWellFormed()) throw new TypeError("a string in a key must be well-formed");
-      bytes.push(STRING);
-      return pushEscaped(bytes, textEncoder.encode(part));
+      return pushString(part);
     case "number":
-      bytes.push(NUMBER);
-      return pushNumber(bytes, part);
+      return pushNumber(part);
     case "bigint":
-      return pushBigInt(bytes, part);
+      return pushBigInt(part);
     case "boolean":
-      bytes.push(part ? TRUE : FALSE);
+      makeRoom(1);
+      scratch[end++] = part ? TRUE : FALSE;
       return;
   }
   if (ArrayBuffer.isView(part)) {
-    bytes.push(BYTES);
-    return pushEscaped(bytes, new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    makeRoom(1);
+    scratch[end++] = BYTES;
+    return pushEscaped(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
   throw new TypeError(
     `a part of a key must be a string, number, bigint, boolean or Uint8Array, got ${
@@ -115,18 +195,37 @@ function encodePart(bytes: number[], part: unknown): void {
   );
 }
 
-function pushEscaped(bytes: number[], content: Uint8Array): void {
-  for (const byte of content) {
-    bytes.push(byte);
-    if (byte === 0) bytes.push(ESCAPED);
+function pushString(part: string): void {
+  if (!part.isWellFormed()) throw new TypeError("a string in a key must be well-formed");
+  makeRoom(part.length + 2);
+  scratch[end++] = STRING;
+  const start = end;
+  for (let i = 0; i < part.length; i++) {
+    const code = part.charCodeAt(i);
+    if (code === 0 || code > ASCII_MAX) {
+      end = start;
+      return pushEscaped(textEncoder.encode(part));
+    }
+    scratch[end++] = code;
   }
-  bytes.push(0);
+  scratch[end++] = 0;
 }
 
-function pushNumber(bytes: number[], number: number): void {
+function pushEscaped(content: Uint8Array): void {
+  makeRoom(2 * content.length + 1);
+  for (const byte of content) {
+    scratch[end++] = byte;
+    if (byte === 0) scratch[end++] = ESCAPED;
+  }
+  scratch[end++] = 0;
+}
+
+function pushNumber(number: number): void {
+  makeRoom(9);
+  scratch[end++] = NUMBER;
   double.setFloat64(0, number);
   const isNegative = (double.getUint8(0) & SIGN) !== 0;
-  for (let i = 0; i < 8; i++) bytes.push(double.getUint8(i) ^ maskOf(isNegative, i));
+  for (let i = 0; i < 8; i++) scratch[end++] = double.getUint8(i) ^ maskOf(isNegative, i);
 }
 
 /** What the bytes of a double are changed by, so that they sort as the numbers do. */
@@ -135,7 +234,7 @@ function maskOf(isNegative: boolean, index: number): number {
   return index === 0 ? SIGN : 0;
 }
 
-function pushBigInt(bytes: number[], value: bigint): void {
+function pushBigInt(value: bigint): void {
   const isNegative = value < 0n;
   const magnitude = value === 0n ? [] : magnitudeOf(isNegative ? -value : value);
   const { length } = magnitude;
@@ -145,9 +244,13 @@ function pushBigInt(bytes: number[], value: bigint): void {
     );
   }
   const mask = isNegative ? INVERTED : 0;
-  if (length <= SHORT_BYTES) bytes.push(isNegative ? ZERO - length : ZERO + length);
-  else bytes.push(isNegative ? LARGE_NEGATIVE : LARGE_POSITIVE, length ^ mask);
-  for (const byte of magnitude) bytes.push(byte ^ mask);
+  makeRoom(length + 2);
+  if (length <= SHORT_BYTES) scratch[end++] = isNegative ? ZERO - length : ZERO + length;
+  else {
+    scratch[end++] = isNegative ? LARGE_NEGATIVE : LARGE_POSITIVE;
+    scratch[end++] = length ^ mask;
+  }
+  for (const byte of magnitude) scratch[end++] = byte ^ mask;
 }
 
 /** Bytes of a positive number, the most significant one first. */
@@ -176,11 +279,27 @@ class PartReader {
   next(): KvKeyPart {
     const type = this.#bytes[this.#at++]!;
     if (type === BYTES) return this.#escaped();
-    if (type === STRING) return textDecoder.decode(this.#escaped());
+    if (type === STRING) return this.#text();
     if (type === NUMBER) return this.#number();
     if (type === FALSE || type === TRUE) return type === TRUE;
     if (type >= LARGE_NEGATIVE && type <= LARGE_POSITIVE) return this.#bigInt(type);
     throw new TypeError(`a key of Deno KV has no part of the type ${type}`);
+  }
+
+  /** The text up to the end of the part, if it has nothing but ASCII; most have. */
+  #text(): string {
+    const bytes = this.#bytes;
+    let text = "";
+    for (let at = this.#at; at < bytes.length; at++) {
+      const byte = bytes[at]!;
+      if (byte === 0 && bytes[at + 1] !== ESCAPED) {
+        this.#at = at + 1;
+        return text;
+      }
+      if (byte === 0 || byte > ASCII_MAX) break;
+      text += String.fromCharCode(byte);
+    }
+    return textDecoder.decode(this.#escaped());
   }
 
   #escaped(): Uint8Array {

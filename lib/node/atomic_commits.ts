@@ -109,12 +109,6 @@ export interface AtomicCommitsOptions {
   readonly leavesDisk: () => boolean;
 }
 
-/** A slot that is locked, and the owner word to unlock it with. */
-interface LockedSlot {
-  readonly slot: Slot;
-  readonly owner: OwnerWord;
-}
-
 /** Makes the atomic commits of one executor, one at a time. */
 export class AtomicCommits {
   readonly #options: AtomicCommitsOptions;
@@ -123,7 +117,9 @@ export class AtomicCommits {
   readonly #groupStateAt: number;
   readonly #shown: ShownCommit;
   readonly #change = new Change();
-  readonly #locked: LockedSlot[] = [];
+  /** Slots that are locked, and the owner words to unlock them with. */
+  readonly #lockedSlots: Slot[] = [];
+  readonly #owners: OwnerWord[] = [];
   /** The entries: where they begin, and how many there are. */
   #words: Int32Array = new Int32Array(0);
   #start = 0;
@@ -133,6 +129,8 @@ export class AtomicCommits {
   #recordWords = 0;
   /** Number of the entry of each record. */
   readonly #entryOf: number[] = [];
+  /** Whether there are records of keys that the index does not have. */
+  #hasNewKeys = false;
   /** The entry that a commit was refused for. */
   #refused = 0;
 
@@ -176,6 +174,7 @@ export class AtomicCommits {
   #read(ring: Int32Array, at: number, staged: PoolAddress): void {
     this.#count = entryCount(ring, at);
     this.#first = NO_ADDRESS;
+    this.#hasNewKeys = false;
     this.#recordWords = this.#refused = this.#entryOf.length = 0;
     if (staged === NO_ADDRESS) {
       this.#words = ring;
@@ -190,13 +189,15 @@ export class AtomicCommits {
   /** Sees to it that the log has room for all records in one segment; false if there is none. */
   #reserve(): boolean {
     const { space, log } = this.#options;
+    const change = this.#change;
     let words = 0;
     let segmentReserve = DELETE_SEGMENT_RESERVE;
-    this.#forEachEntry((change) => {
-      if (change.operation === Operation.PAD) return;
+    for (let entry = 0, at = this.#start; entry < this.#count; entry++) {
+      at = this.#take(at);
+      if (change.operation === Operation.PAD) continue;
       words += change.length;
       if (change.isPut) segmentReserve = PUT_SEGMENT_RESERVE;
-    });
+    }
     if (words === 0) return true;
     const address = space.reserve(log, words, segmentReserve);
     if (address === NO_ADDRESS) return false;
@@ -209,24 +210,28 @@ export class AtomicCommits {
   #lock(routedBy: OwnerWord): number {
     const { nodeId, agent } = this.#options;
     let last = -1;
-    let status: number = Status.OK;
-    this.#forEachEntry(({ slot, slotAt }) => {
-      if (status !== Status.OK || slot === last) return;
+    for (let entry = 0, at = this.#start; entry < this.#count; entry++) {
+      at = this.#take(at);
+      const { slot, slotAt } = this.#change;
+      if (slot === last) continue;
       const lockAt = slotAt + SLOT_LOCK;
-      let owner: OwnerWord | undefined = routedBy;
-      if (last === -1) {
+      let owner: OwnerWord | undefined;
+      if (last !== -1) owner = lockAnySlot(this.#control, lockAt, agent);
+      else {
         const lock = ownerOf(routedBy) !== nodeId
           ? Lock.MOVED
           : lockSlot(this.#control, lockAt, routedBy, agent);
-        if (lock === Lock.MOVED) status = Status.MOVED;
-        else if (lock !== Lock.TAKEN) owner = undefined;
-      } else owner = lockAnySlot(this.#control, lockAt, agent);
+        if (lock === Lock.MOVED) return Status.MOVED;
+        if (lock === Lock.TAKEN) owner = routedBy;
+      }
+      if (owner === undefined) {
+        return isUnavailable(this.#pool, slot) ? Status.UNAVAILABLE : Outcome.WAITS;
+      }
+      this.#lockedSlots.push(slot);
+      this.#owners.push(owner);
       last = slot;
-      if (status !== Status.OK) return;
-      if (owner !== undefined) this.#locked.push({ slot, owner });
-      else status = isUnavailable(this.#pool, slot) ? Status.UNAVAILABLE : Outcome.WAITS;
-    });
-    return status;
+    }
+    return Status.OK;
   }
 
   /**
@@ -254,25 +259,35 @@ export class AtomicCommits {
    * `Outcome` to wait for.
    */
   #append(ring: Int32Array, at: number): number {
-    const { table, admission } = this.#options;
-    let status: number = Status.OK;
-    this.#forEachEntry((change, entry) => {
-      if (status !== Status.OK) return;
-      const { slotAt, hash, words, start, byteLength, operation } = change;
+    const change = this.#change;
+    for (let entry = 0, next = this.#start; entry < this.#count; entry++) {
+      next = this.#take(next);
       leaveVersion(ring, at, entry, 0, 0);
-      const old = table.find(slotAt, hash, words, start, byteLength);
-      if (!admission.holds(change, old)) status = Status.UNMET;
-      else if (operation === Operation.DELETE) {
-        if (admission.isLogged(old)) this.#place(change, entry);
-      } else if (operation !== Operation.PAD) {
-        this.#place(change, entry);
-        status = admission.admit(change, old);
-      }
-      if (status !== Status.OK) this.#refused = entry;
-      if (change.address === NO_ADDRESS) return;
-      change.record[change.to + RECORD_REPLACES] = old;
-      this.#recordWords += change.length;
-    });
+      const status = this.#appendOne(change, entry);
+      if (status === Status.OK) continue;
+      this.#refused = entry;
+      return status;
+    }
+    return Status.OK;
+  }
+
+  #appendOne(change: Change, entry: number): number {
+    const { table, admission } = this.#options;
+    const { slotAt, hash, words, start, byteLength, operation } = change;
+    const old = table.find(slotAt, hash, words, start, byteLength);
+    if (!admission.holds(change, old)) return Status.UNMET;
+    if (operation === Operation.PAD) return Status.OK;
+    let status: number = Status.OK;
+    if (operation === Operation.DELETE) {
+      if (!admission.isLogged(old)) return Status.OK;
+      this.#place(change, entry);
+    } else {
+      this.#place(change, entry);
+      status = admission.admit(change, old);
+      if (old === NO_ADDRESS) this.#hasNewKeys = true;
+    }
+    change.record[change.to + RECORD_REPLACES] = old;
+    this.#recordWords += change.length;
     return status;
   }
 
@@ -288,6 +303,7 @@ export class AtomicCommits {
 
   /** Sees to it that the index has room for all new keys; false if there is none. */
   #makeRoom(): boolean {
+    if (!this.#hasNewKeys) return true;
     const { table } = this.#options;
     let slotAt = 0;
     let hashes: number[] = [];
@@ -348,35 +364,36 @@ export class AtomicCommits {
 
   /** Address behind the last record. */
   get #endAddress(): PoolAddress {
-    return ((this.#first >>> 0) + (this.#recordWords >>> 1) | 0) as PoolAddress;
+    return this.#recordAt(this.#recordWords);
   }
 
   /** Gives the records their versions, and leaves those in the request. */
   #stamp(ring: Int32Array, at: number): void {
     const { segments, slots } = this.#options;
-    let number = 0;
-    this.#forEachRecord((words, to, address, length) => {
-      slots.stamp(
-        this.#slotAtOf(words[to + RECORD_HASH]),
-        words,
-        to,
-        words[to + RECORD_REPLACES] as PoolAddress,
-      );
+    const words = this.#pool.wordsOf(this.#first);
+    const first = this.#pool.wordAt(this.#first);
+    for (let done = 0, number = 0; done < this.#recordWords; number++) {
+      const to = first + done;
+      const slotAt = this.#slotAtOf(words[to + RECORD_HASH]);
+      slots.stamp(slotAt, words, to, words[to + RECORD_REPLACES] as PoolAddress);
       const meta = words[to + RECORD_META];
-      if (metaKind(meta) === RecordKind.PUT) segments.addLive(address, length * 4);
+      const length = recordWords(meta, words[to + RECORD_VALUE_BYTES]);
+      if (metaKind(meta) === RecordKind.PUT) segments.addLive(this.#recordAt(done), length * 4);
       const low = words[to + RECORD_VERSION_LOW];
-      leaveVersion(ring, at, this.#entryOf[number++]!, low, metaVersionHigh(meta));
-    });
+      leaveVersion(ring, at, this.#entryOf[number]!, low, metaVersionHigh(meta));
+      done += length;
+    }
   }
 
   /** Ends the commit, when it has been answered. */
   #unlock(): void {
     const hasCommitted = this.#first !== NO_ADDRESS;
     if (hasCommitted) this.#shown.end();
-    for (const { slot, owner } of this.#locked) {
-      unlockSlot(this.#control, this.#pool.slotAt(slot) + SLOT_LOCK, owner);
+    for (let i = 0; i < this.#owners.length; i++) {
+      const lockAt = this.#pool.slotAt(this.#lockedSlots[i]!) + SLOT_LOCK;
+      unlockSlot(this.#control, lockAt, this.#owners[i]!);
     }
-    this.#locked.length = 0;
+    this.#lockedSlots.length = this.#owners.length = 0;
     if (!hasCommitted || this.#options.file === undefined) return;
     this.#options.log.settle();
     this.#setGroupState(GroupState.NONE);
@@ -387,14 +404,13 @@ export class AtomicCommits {
     Atomics.store(this.#control, this.#groupStateAt, state);
   }
 
-  /** Shows each entry, as a change that has not been placed. */
-  #forEachEntry(visit: (change: Change, entry: number) => void): void {
-    let at = this.#start;
-    for (let entry = 0; entry < this.#count; entry++) {
-      this.#change.read(this.#pool, this.#words, at);
-      at += this.#words[at + REQUEST_LENGTH];
-      visit(this.#change, entry);
-    }
+  /**
+   * Takes the entry at an index, as a change that has not been placed; returns where the next one
+   * begins.
+   */
+  #take(at: number): number {
+    this.#change.read(this.#pool, this.#words, at);
+    return at + this.#words[at + REQUEST_LENGTH];
   }
 
   /** Shows each record that has been appended. */
@@ -407,9 +423,14 @@ export class AtomicCommits {
     for (let done = 0; done < this.#recordWords;) {
       const at = first + done;
       const length = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]);
-      visit(words, at, ((this.#first >>> 0) + (done >>> 1) | 0) as PoolAddress, length);
+      visit(words, at, this.#recordAt(done), length);
       done += length;
     }
+  }
+
+  /** Address of the record that begins so many words behind the first one. */
+  #recordAt(words: number): PoolAddress {
+    return ((this.#first >>> 0) + (words >>> 1) | 0) as PoolAddress;
   }
 
   #slotAtOf(hash: number): number {

@@ -18,6 +18,7 @@
  *
  * @module
  */
+import { copyWords } from "../core/copy_words.ts";
 import {
   packMeta,
   RECORD_CLIENT,
@@ -37,9 +38,47 @@ import {
   REQUEST_VERSION_LOW,
 } from "./ring_layout.ts";
 
+const NO_MEMORY = new Int32Array(0);
 const HEAD_META = packMeta(0, RecordKind.PUT, 0);
 const RESULTS = REQUEST_RECORD + recordWords(HEAD_META, 0);
 const RESULT_WORDS = 2;
+/** Words of a buffer for entries, at first: most commits have few keys, and small values. */
+const BUFFER_WORDS = 256;
+
+/**
+ * Entries as they are collected, one behind the other. The memory of one commit is used again by
+ * others.
+ */
+export class EntryBuffer {
+  /** The same memory as words and as bytes. */
+  words: Int32Array = new Int32Array(BUFFER_WORDS);
+  bytes: Uint8Array = new Uint8Array(this.words.buffer);
+  #end = 0;
+
+  /** Makes room for an entry of so many words; returns where it begins. */
+  claim(length: number): number {
+    const at = this.#end;
+    this.#end += length;
+    if (this.#end > this.words.length) {
+      const words = new Int32Array(2 * this.#end);
+      words.set(this.words.subarray(0, at));
+      this.words = words;
+      this.bytes = new Uint8Array(words.buffer);
+    }
+    this.words[at + REQUEST_LENGTH] = length;
+    return at;
+  }
+
+  /** Lets go of all entries. */
+  clear(): void {
+    this.#end = 0;
+  }
+}
+
+/** Where an entry begins in its buffer. */
+export interface EntryPlace {
+  readonly at: number;
+}
 
 /** Number of entries of the request at an index of a ring. */
 export function entryCount(ring: Int32Array, at: number): number {
@@ -56,23 +95,38 @@ export function entriesBytes(ring: Int32Array, at: number): number {
   return ring[at + REQUEST_RECORD + RECORD_VALUE_BYTES];
 }
 
-/** Makes a request of its entries, which are in the order of their slots. */
-export function commitRequest(entries: readonly Int32Array[], mustSync: boolean): Int32Array {
-  const entryWords = entries.reduce((sum, entry) => sum + entry.length, 0);
-  let next = commitHeadWords(entries.length);
-  const words = new Int32Array(next + entryWords);
-  for (const entry of entries) {
-    words.set(entry, next);
-    next += entry.length;
+/**
+ * Makes a request of its entries, which are in the order of their slots.
+ *
+ * @param memory where it is made, if it is large enough
+ * @returns the memory that it is in; its first word is its length
+ */
+export function commitRequest(
+  { words: source }: EntryBuffer,
+  entries: readonly EntryPlace[],
+  mustSync: boolean,
+  memory: Int32Array = NO_MEMORY,
+): Int32Array {
+  const headWords = commitHeadWords(entries.length);
+  let length = headWords;
+  for (let i = 0; i < entries.length; i++) length += source[entries[i]!.at + REQUEST_LENGTH]!;
+  const words = length <= memory.length ? memory : new Int32Array(length);
+  words.fill(0, 0, headWords);
+  let next = headWords;
+  for (let i = 0; i < entries.length; i++) {
+    const { at } = entries[i]!;
+    const entryWords = source[at + REQUEST_LENGTH]!;
+    copyWords(source, at, words, next, entryWords);
+    next += entryWords;
   }
-  const first = entries[0]!;
-  words[REQUEST_LENGTH] = words.length;
+  const first = headWords + REQUEST_RECORD;
+  words[REQUEST_LENGTH] = length;
   words[REQUEST_OPERATION] = packOperation(Operation.ATOMIC, Condition.NONE, mustSync);
   words[REQUEST_VERSION_LOW] = entries.length;
-  words[REQUEST_RECORD + RECORD_VALUE_BYTES] = entryWords * 4;
+  words[REQUEST_RECORD + RECORD_VALUE_BYTES] = (length - headWords) * 4;
   words[REQUEST_RECORD + RECORD_META] = HEAD_META;
-  words[REQUEST_RECORD + RECORD_HASH] = first[REQUEST_RECORD + RECORD_HASH];
-  words[REQUEST_RECORD + RECORD_CLIENT] = first[REQUEST_RECORD + RECORD_CLIENT];
+  words[REQUEST_RECORD + RECORD_HASH] = words[first + RECORD_HASH]!;
+  words[REQUEST_RECORD + RECORD_CLIENT] = words[first + RECORD_CLIENT]!;
   return words;
 }
 

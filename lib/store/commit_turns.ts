@@ -38,14 +38,9 @@ export class CommitTurns {
     this.#issue = issue;
   }
 
-  /** Takes a turn for each key, if one of them has a queue, or issues the commit at once. */
+  /** Takes a turn for each key. */
   take(keys: readonly Key[], encoder: KeyEncoder): void {
     const queues = this.#queues;
-    const mustWait = queues.count !== 0 && keys.some((key) => {
-      encoder.encode(key);
-      return queues.find(encoder) !== undefined;
-    });
-    if (!mustWait) return this.#issue(0);
     this.#missingCount = keys.length;
     try {
       for (const key of keys) {
@@ -112,6 +107,18 @@ export class CommitTurns {
       this.#completion.fail(error);
     }
   }
+}
+
+/** Whether one of some keys has a queue. */
+export function hasQueue(
+  queues: KeyQueues,
+  keys: readonly Key[],
+  encoder: KeyEncoder,
+): boolean {
+  return keys.some((key) => {
+    encoder.encode(key);
+    return queues.find(encoder) !== undefined;
+  });
 }
 
 /** The turn in one queue. */

@@ -25,7 +25,7 @@ import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
-import { commitRequest, versionLeft } from "../rings/commit_words.ts";
+import { commitRequest, EntryBuffer, versionLeft } from "../rings/commit_words.ts";
 import { DerivationWords } from "../rings/derivation_words.ts";
 import {
   Condition,
@@ -38,7 +38,7 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { askToAdd, expiryOf, mustSyncOf, ownKey, versionOf } from "./arguments.ts";
-import { CommitTurns } from "./commit_turns.ts";
+import { CommitTurns, hasQueue } from "./commit_turns.ts";
 import type {
   Commit,
   CommitIncrementOptions,
@@ -57,8 +57,8 @@ interface KeyChange {
   readonly key: Key;
   /** The slot, and what it is sorted by. */
   readonly hash: number;
-  /** The request that the change would be alone; a PAD as long as there is none. */
-  words: Int32Array;
+  /** Where the request is that the change would be alone; a PAD as long as there is none. */
+  at: number;
   condition: number;
   expectedVersion: number;
   /** Which of the changes it is, from 0; -1 as long as the key is only checked. */
@@ -67,15 +67,25 @@ interface KeyChange {
 
 /** Keys from which on they are looked up by their hashes: most commits have few. */
 const LOOKED_UP_MIN = 16;
+/** The memory of commits up to so many words is used again. */
+const MEMORY_WORDS_MAX = 4096;
+const NO_MEMORY = new Int32Array(0);
 
 /** What is collected for a commit that has not been issued. */
 export class CommitDraft {
   /** What is to be done about each key. */
   readonly keys: KeyChange[] = [];
+  /** Their requests, until it is issued. */
+  buffer: EntryBuffer;
   /** The same by hash, a list where several keys have the same one; once there are many. */
   byHash: Map<number, KeyChange[]> | undefined;
   changeCount = 0;
   isIssued = false;
+
+  /** Collects in a buffer that is empty. */
+  constructor(buffer: EntryBuffer) {
+    this.buffer = buffer;
+  }
 }
 
 /** Issues the atomic commits of one thread. */
@@ -90,6 +100,9 @@ export class CommitWrites<V> {
   readonly #lifetime: StoreLifetime;
   /** The store's durability, one of `DurabilityLevel`. */
   readonly #level: number;
+  /** Memory of commits that have been issued, for the next ones. */
+  #buffer: EntryBuffer | undefined;
+  #words: Int32Array = NO_MEMORY;
 
   /** Writes with a store's parts. */
   constructor(parts: OperationParts<V>) {
@@ -107,7 +120,11 @@ export class CommitWrites<V> {
   /** Begins a commit. */
   begin(method: string): CommitDraft {
     this.#lifetime.assertOpen();
-    if (!isFar(this.#pool)) return new CommitDraft();
+    if (!isFar(this.#pool)) {
+      const buffer = this.#buffer ?? new EntryBuffer();
+      this.#buffer = undefined;
+      return new CommitDraft(buffer);
+    }
     throw new NearOnlyError(
       `${method} must be called on a store with placement "near", got a far one: ` +
         "there a change counts when its KN has logged it, and no KN can do that for several at once",
@@ -120,7 +137,7 @@ export class CommitWrites<V> {
     this.#begin(draft);
     this.#key.encode(key);
     const change = this.#find(draft) ??
-      this.#add(draft, key, this.#client.copy(draftOfKey(Operation.PAD, this.#key)));
+      this.#add(draft, key, this.#write(draft, draftOfKey(Operation.PAD, this.#key)));
     if (change.condition !== Condition.NONE) throw twice("checked", key);
     change.condition = expected === null ? Condition.ABSENT : Condition.VERSION;
     change.expectedVersion = expected ?? 0;
@@ -179,20 +196,39 @@ export class CommitWrites<V> {
   }
 
   #issue(draft: CommitDraft, mustSync: boolean): Promise<Commit | null> {
-    const changes = draft.keys.sort((one, other) => (one.hash >>> 0) - (other.hash >>> 0));
-    const words = commitRequest(changes.map(entryOf), mustSync);
+    const { buffer, changeCount } = draft;
+    const changes = draft.keys.sort(byHash);
     const slots: Slot[] = [];
-    for (const { hash } of changes) {
-      const slot = (hash >>> SLOT_SHIFT) as Slot;
-      if (slots.at(-1) !== slot) slots.push(slot);
+    let last = -1;
+    for (let i = 0; i < changes.length; i++) {
+      const change = changes[i]!;
+      finishEntry(buffer.words, change);
+      const slot = change.hash >>> SLOT_SHIFT;
+      if (slot !== last) slots.push(slot as Slot);
+      last = slot;
     }
-    const completion = new CommitCompletion(changes, draft.changeCount);
-    const client = this.#client;
-    const turns = new CommitTurns(this.#queues, completion, (sequence) => {
-      client.commit(slots, words, completion, sequence);
-    });
-    turns.take(changes.map(({ key }) => key), this.#key);
+    const completion = new CommitCompletion(changes, changeCount);
+    // While it is issued, other commits may be: this one's memory is not theirs.
+    const words = commitRequest(buffer, changes, mustSync, this.#words);
+    this.#words = NO_MEMORY;
+    buffer.clear();
+    if (this.#queues.count === 0) this.#client.commit(slots, words, completion);
+    else this.#issueInTurn(slots, words, completion);
+    if (words.length <= MEMORY_WORDS_MAX) this.#words = words;
+    if (buffer.words.length <= MEMORY_WORDS_MAX) this.#buffer = buffer;
     return completion.promise;
+  }
+
+  /** Issues a commit some of whose keys may be being updated. */
+  #issueInTurn(slots: readonly Slot[], words: Int32Array, completion: CommitCompletion): void {
+    const client = this.#client;
+    const keys = completion.changes.map(({ key }) => key);
+    if (!hasQueue(this.#queues, keys, this.#key)) return client.commit(slots, words, completion);
+    const own = words.slice();
+    const turns = new CommitTurns(this.#queues, completion, (sequence) => {
+      client.commit(slots, own, completion, sequence);
+    });
+    turns.take(keys, this.#key);
   }
 
   /** Lets go of everything that leads to the pool. */
@@ -218,18 +254,19 @@ export class CommitWrites<V> {
   /** What is collected for the encoded key, if there is anything. */
   #find(draft: CommitDraft): KeyChange | undefined {
     const { hash, words, start, byteLength } = this.#key;
+    const requests = draft.buffer.words;
     const candidates = draft.byHash === undefined ? draft.keys : draft.byHash.get(hash) ?? [];
     for (let i = 0; i < candidates.length; i++) {
       const change = candidates[i]!;
       const isSame = change.hash === hash &&
-        keyEquals(change.words, REQUEST_RECORD, words, start, byteLength);
+        keyEquals(requests, change.at + REQUEST_RECORD, words, start, byteLength);
       if (isSame) return change;
     }
     return undefined;
   }
 
   /** Begins with the encoded key. */
-  #add(draft: CommitDraft, key: Key, words: Int32Array): KeyChange {
+  #add(draft: CommitDraft, key: Key, at: number): KeyChange {
     if (draft.keys.length === COMMIT_KEYS_MAX) {
       throw new CommitTooLargeError(
         `an atomic commit must have at most ${COMMIT_KEYS_MAX} keys, got one more`,
@@ -240,7 +277,7 @@ export class CommitWrites<V> {
     const change: KeyChange = {
       key: ownKey(key),
       hash,
-      words,
+      at,
       condition,
       expectedVersion: 0,
       number: -1,
@@ -252,11 +289,15 @@ export class CommitWrites<V> {
 
   /** Adds a change of the encoded key. */
   #change(draft: CommitDraft, key: Key, request: RequestDraft): void {
-    const words = this.#client.copy(request);
-    const change = this.#find(draft) ?? this.#add(draft, key, words);
+    const at = this.#write(draft, request);
+    const change = this.#find(draft) ?? this.#add(draft, key, at);
     if (change.number !== -1) throw twice("changed", key);
     change.number = draft.changeCount++;
-    change.words = words;
+    change.at = at;
+  }
+
+  #write(draft: CommitDraft, request: RequestDraft): number {
+    return this.#client.writeEntry(request, draft.buffer);
   }
 }
 
@@ -271,12 +312,15 @@ function noteByHash(draft: CommitDraft, added: KeyChange): void {
   }
 }
 
-/** The entry of a key in a request. */
-function entryOf({ words, condition, expectedVersion }: KeyChange): Int32Array {
-  words[REQUEST_OPERATION] = packOperation(words[REQUEST_OPERATION], condition);
-  words[REQUEST_VERSION_LOW] = expectedVersion | 0;
-  words[REQUEST_VERSION_HIGH] = Math.floor(expectedVersion / 2 ** 32);
-  return words;
+function byHash(one: KeyChange, other: KeyChange): number {
+  return (one.hash >>> 0) - (other.hash >>> 0);
+}
+
+/** Adds to an entry what its key is checked for. */
+function finishEntry(words: Int32Array, { at, condition, expectedVersion }: KeyChange): void {
+  words[at + REQUEST_OPERATION] = packOperation(words[at + REQUEST_OPERATION], condition);
+  words[at + REQUEST_VERSION_LOW] = expectedVersion | 0;
+  words[at + REQUEST_VERSION_HIGH] = Math.floor(expectedVersion / 2 ** 32);
 }
 
 function twice(done: string, key: Key): InvalidArgumentError {
@@ -288,13 +332,14 @@ function twice(done: string, key: Key): InvalidArgumentError {
 /** Settles the promise of a commit. */
 class CommitCompletion implements Completion {
   readonly promise: Promise<Commit | null>;
-  readonly #changes: readonly KeyChange[];
+  /** In the order of their slots. */
+  readonly changes: readonly KeyChange[];
   readonly #changeCount: number;
   #resolve!: (commit: Commit | null) => void;
   #reject!: (reason: unknown) => void;
 
   constructor(changes: readonly KeyChange[], changeCount: number) {
-    this.#changes = changes;
+    this.changes = changes;
     this.#changeCount = changeCount;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -316,8 +361,8 @@ class CommitCompletion implements Completion {
     if (error !== undefined) return this.#reject(error);
     if (status === Status.UNMET) return this.#resolve(null);
     const versions = new Array<number | undefined>(this.#changeCount).fill(undefined);
-    for (let entry = 0; entry < this.#changes.length; entry++) {
-      const { number } = this.#changes[entry]!;
+    for (let entry = 0; entry < this.changes.length; entry++) {
+      const { number } = this.changes[entry]!;
       if (number === -1) continue;
       const version = versionLeft(ring, requestAt, entry);
       versions[number] = version === 0 ? undefined : version;
@@ -330,7 +375,7 @@ class CommitCompletion implements Completion {
   }
 
   #notANumber(entry: number): DinomoError {
-    const key = this.#changes[entry]?.key;
+    const key = this.changes[entry]?.key;
     return new NotANumberError(
       `increment must add to a number and stay finite, got a value with which it does not at ${
         describe(key)

@@ -51,7 +51,8 @@ function compareParts(a: KvKeyPart, b: KvKeyPart): number {
   if (typeof a === "string") return compareBytes(text.encode(a), text.encode(b as string));
   if (typeof a === "object") return compareBytes(a, b as Uint8Array);
   if (typeof a === "number") return compareNumbers(a, b as number);
-  return a < b ? -1 : Number(a > b);
+  if (typeof a === "symbol") throw new TypeError("no key has a symbol");
+  return a < (b as typeof a) ? -1 : Number(a > (b as typeof a));
 }
 
 /** As IEEE 754 orders all of them: -0 before 0, and NaN behind everything. */

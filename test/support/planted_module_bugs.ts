@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LOCK = "test/lock/lock.test.ts";
 const QUEUE = "test/queue/queue.test.ts";
 const KV = "test/deno_kv/kv.test.ts";
+const KV_INTERFACE = "test/deno_kv/kv_interface.test.ts";
 const TUPLES = "test/deno_kv/tuple_key.test.ts";
 
 /** Bugs in modules. */
@@ -103,5 +104,29 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     file: "lib/deno_kv/tuple_key.ts",
     edits: [["if (isNegative) return INVERTED;", "if (isNegative) return index === 0 ? SIGN : 0;"]],
     caughtBy: [TUPLES],
+  },
+  {
+    name: "a list of all keys of Deno KV comes to the messages of its queue",
+    breaks: "lists",
+    file: "lib/deno_kv/tuple_key.ts",
+    edits: [["key.length === 0 ? Uint8Array.of(TRUE + 1) : withEnd(key)", "withEnd(key)"]],
+    caughtBy: [KV_INTERFACE],
+    inTest: "messages and other keys",
+  },
+  {
+    name: "a list of Deno KV ends at a start that its end begins with",
+    breaks: "cursors",
+    file: "lib/deno_kv/kv_range.ts",
+    edits: [['return reverse ? "" : toBase64Url(NO_PART);', 'return "";']],
+    caughtBy: [KV_INTERFACE],
+    inTest: "goes on behind a key",
+  },
+  {
+    name: "a key of a dead message of Deno KV is set twice by one commit",
+    breaks: "undelivered messages",
+    file: "lib/deno_kv/kv_queue.ts",
+    edits: [["keys.set(nameOfKey(bytes), bytes);", "keys.set(`${keys.size}`, bytes);"]],
+    caughtBy: [KV_INTERFACE],
+    inTest: "a key is set once",
   },
 ];

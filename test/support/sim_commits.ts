@@ -9,7 +9,7 @@ import { draftOfKey, draftPut } from "../../lib/client/request_draft.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
-import { commitRequest } from "../../lib/rings/commit_words.ts";
+import { commitRequest, EntryBuffer } from "../../lib/rings/commit_words.ts";
 import { Condition, Operation } from "../../lib/rings/ring_layout.ts";
 import { HASH_KEY, type SimKey } from "./sim_keys.ts";
 import { makeValue, VALUE_BYTES_MIN } from "./sim_values.ts";
@@ -28,6 +28,7 @@ export function issueCommit(
   completion: Completion,
 ): SimKey[] {
   const encoder = new KeyEncoder(...HASH_KEY);
+  const buffer = new EntryBuffer();
   const entries = changes.map(({ key, bytes }) => {
     encoder.encode(key.text);
     const value = {
@@ -38,9 +39,9 @@ export function issueCommit(
     const draft = bytes === 0
       ? draftOfKey(Operation.DELETE, encoder)
       : draftPut(encoder, value, Infinity, Condition.NONE, 0, false);
-    return { key, hash: encoder.hash >>> 0, words: client.copy(draft) };
+    return { key, hash: encoder.hash >>> 0, at: client.writeEntry(draft, buffer) };
   }).sort((one, other) => one.hash - other.hash);
   const slots = new Set(entries.map(({ hash }) => (hash >>> SLOT_SHIFT) as Slot));
-  client.commit([...slots], commitRequest(entries.map(({ words }) => words), false), completion);
+  client.commit([...slots], commitRequest(buffer, entries, false), completion);
   return entries.map(({ key }) => key);
 }

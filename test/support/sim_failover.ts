@@ -59,7 +59,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { evictWhenFull } from "../../lib/pool/when_full.ts";
-import { commitRequest } from "../../lib/rings/commit_words.ts";
+import { commitRequest, EntryBuffer, type EntryPlace } from "../../lib/rings/commit_words.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import type { JoinableCompletion } from "../../lib/client/joinable_additions.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
@@ -624,10 +624,11 @@ export class SimFailover {
 
   #commit(step: ScriptStep & { kind: "commit" }, number: number, completion: Completion): void {
     const encoder = this.#encoder;
-    const entries: Int32Array[] = [];
+    const buffer = new EntryBuffer();
+    const entries: EntryPlace[] = [];
     const add = (text: string, draft: () => RequestDraft) => {
       encoder.encode(text);
-      entries.push(this.#client.copy(draft()));
+      entries.push({ at: this.#client.writeEntry(draft(), buffer) });
     };
     for (const key of step.absent) {
       add(KEYS[key]!.text, () => draftOfKey(Operation.PAD, encoder, Condition.ABSENT));
@@ -646,10 +647,10 @@ export class SimFailover {
       this.#asked.askToAdd(NumberForm.MSGPACK, by, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
       add(SUM_KEYS[slot]!.text, () => draftDerived(Operation.ADD, encoder, this.#asked, false));
     }
-    const hashOf = (entry: Int32Array) => entry[REQUEST_RECORD + RECORD_HASH]! >>> 0;
+    const hashOf = ({ at }: EntryPlace) => buffer.words[at + REQUEST_RECORD + RECORD_HASH]! >>> 0;
     entries.sort((one, other) => hashOf(one) - hashOf(other));
     const slots = new Set(entries.map((entry) => (hashOf(entry) >>> SLOT_SHIFT) as Slot));
-    this.#client.commit([...slots], commitRequest(entries, false), completion);
+    this.#client.commit([...slots], commitRequest(buffer, entries, false), completion);
   }
 
   /**
