@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { PoolAddress } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
-import { OneSidedReader } from "../index/one_sided_reader.ts";
+import { type IndexPlace, OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ClientStatistics } from "../statistics/client_statistics.ts";
 import type { HotKeySketch } from "../statistics/hot_key_sketch.ts";
@@ -31,11 +30,10 @@ export class SampledReader extends OneSidedReader {
 
   override readFound(
     key: KeyEncoder,
-    address: PoolAddress,
-    generation: number,
+    place: IndexPlace,
     withValue: boolean,
   ): boolean | undefined {
-    const isThere = super.readFound(key, address, generation, withValue);
+    const isThere = super.readFound(key, place, withValue);
     // Otherwise it is read, and counted then.
     if (isThere !== undefined) this.#count(key);
     return isThere;

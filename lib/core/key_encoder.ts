@@ -34,8 +34,16 @@ export function keyOf({ bytes, isBinary }: StoredKey): Key {
 /** Whether this machine stores the low byte first, as the pool's words and the image files do. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
+/** A key as words, the last one padded with zeros. */
+export interface EncodedKey {
+  readonly words: Int32Array;
+  readonly byteLength: number;
+  readonly isBinary: boolean;
+  readonly hash: number;
+}
+
 /** Encodes one key at a time; the result stays valid until the next call. */
-export class KeyEncoder {
+export class KeyEncoder implements EncodedKey {
   /** The key's bytes as little-endian words; the last word is padded with zeros. */
   readonly words: Int32Array = new Int32Array(KEY_BYTES_MAX / 4 + 1);
   /** Index of the key's first word. */
@@ -143,8 +151,8 @@ export class KeyEncoder {
     return this.#bytes.slice(0, this.byteLength);
   }
 
-  /** Takes over the key that another encoder of the same pool holds. */
-  copy(other: KeyEncoder): void {
+  /** Takes over an encoded key of the same pool. */
+  copy(other: EncodedKey): void {
     const { words, byteLength } = other;
     const wordCount = (byteLength + 3) >>> 2;
     for (let i = 0; i < wordCount; i++) this.words[i] = words[i]!;

@@ -90,6 +90,16 @@ const SCRATCH_BYTES_MIN = 4096;
 /** Largest scratch buffer that is kept between reads. */
 const SCRATCH_BYTES_KEPT = 1024 * 1024;
 
+/** Where a record was found. */
+export interface IndexPlace {
+  /** Where the pair has its address: a region of the index, and the index of a word in it. */
+  readonly region: Int32Array;
+  readonly pairAt: number;
+  readonly address: PoolAddress;
+  /** Generation of the record's segment then. */
+  readonly generation: number;
+}
+
 /** Reads one record at a time; the fields describe the last one found. */
 export class OneSidedReader {
   /** The value's bytes start at 0; longer than the value. Valid until the next read. */
@@ -209,20 +219,16 @@ export class OneSidedReader {
   }
 
   /**
-   * Reads a record that this thread has just found in the index, without a look at the index. As it
-   * was the key's newest record when it was found, that was the moment of the read.
+   * Reads a record that this thread has found in the index, without a search. If the pair still
+   * leads to it, that is the second load of the address, and the moment of the read.
    *
-   * @param generation of the record's segment then
    * @param withValue false to find out only whether there is one
    * @returns whether it has not expired, if so the fields describe it; undefined if the key has to
-   *   be read: the record is of a commit that is being made, or its memory has been reused
+   *   be read: its record is another one by now, or of a commit that is being made
    */
-  readFound(
-    _key: KeyEncoder,
-    address: PoolAddress,
-    generation: number,
-    withValue: boolean,
-  ): boolean | undefined {
+  readFound(_key: KeyEncoder, place: IndexPlace, withValue: boolean): boolean | undefined {
+    const { address, generation } = place;
+    if (Atomics.load(place.region, place.pairAt) !== address) return undefined;
     const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
     if (metaKind(meta) !== RecordKind.PUT) return undefined;
     const outcome = this.#take(address, generation, withValue);

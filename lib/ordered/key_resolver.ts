@@ -9,15 +9,7 @@ import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/
 import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
-import {
-  FLAG_BINARY_KEY,
-  metaKeyBytes,
-  possibleRecordBytes,
-  RECORD_HASH,
-  RECORD_KEY,
-  RECORD_META,
-  RecordKind,
-} from "../log/record_layout.ts";
+import { possibleRecordBytes, RECORD_HASH, RecordKind } from "../log/record_layout.ts";
 import {
   AGENT_COMMIT_END,
   AGENT_COMMIT_FIRST,
@@ -26,33 +18,13 @@ import {
   SLOT_WORDS,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { compareKeys, KeyBuffer } from "./key_order.ts";
+import { FoundKey, NO_REGION } from "./found_key.ts";
+import { compareKeys } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import { AGENT_ANNOUNCED, agentWord, TABLE_ACTIVE, TABLE_ACTIVE_WORDS } from "./page_layout.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
-
-/** Entries that are touched at one time, at most. */
-export const TOUCHED_MAX = 16;
-
-/** A key that was found. */
-export class FoundKey extends KeyBuffer {
-  hash = 0;
-  isBinary = false;
-  /** Where its record was, and the generation of the segment. */
-  address: PoolAddress = NO_ADDRESS;
-  generation = 0;
-
-  /** Takes over another one. */
-  take(other: FoundKey): void {
-    this.copy(other);
-    this.hash = other.hash;
-    this.isBinary = other.isBinary;
-    this.address = other.address;
-    this.generation = other.generation;
-  }
-}
 
 /** Finds the keys of one hash after the other. */
 export class KeyResolver {
@@ -62,7 +34,6 @@ export class KeyResolver {
   readonly #pool: Pool;
   readonly #memory: OrderedMemory;
   readonly #fence = new Int32Array(1);
-  readonly #touched = new Int32Array(TOUCHED_MAX);
 
   /** Looks into the hash index of a pool. */
   constructor(pool: Pool, memory: OrderedMemory) {
@@ -73,40 +44,6 @@ export class KeyResolver {
   /** Finds the keys of a hash that are in the hash index at one moment; returns how many. */
   find(hash: number): number {
     return this.#find(hash, false);
-  }
-
-  /**
-   * Touches what {@linkcode find} will read for the hashes of some entries: first all their buckets,
-   * then all their records. So the processor waits for many of them at one time.
-   *
-   * @param hashes words of which every so many-th, from an index on, is a hash
-   * @returns a number that means nothing, so that no compiler leaves it out
-   */
-  touch(hashes: Int32Array, from: number, stride: number, count: number): number {
-    const pool = this.#pool;
-    const { control } = pool;
-    let seen = 0;
-    for (let i = 0; i < count; i++) {
-      const hash = hashes[from + i * stride];
-      const slotAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
-      const bucket = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
-      this.#touched[i] = bucket;
-      if (bucket !== NO_BUCKET) seen ^= bucketRegion(pool, bucket)[bucketWord(bucket)];
-    }
-    for (let i = 0; i < count; i++) {
-      const bucket = this.#touched[i] as BucketId;
-      if (bucket === NO_BUCKET) continue;
-      const hash = hashes[from + i * stride];
-      const region = bucketRegion(pool, bucket);
-      const at = bucketWord(bucket);
-      for (let word = at; word < at + PAIR_WORDS; word += 2) {
-        if (region[word] !== hash) continue;
-        const address = region[word + 1] as PoolAddress;
-        seen ^= pool.wordsOf(address)[pool.wordAt(address) + RECORD_KEY];
-        break;
-      }
-    }
-    return seen;
   }
 
   /** Finds those, and the keys that are about to come. */
@@ -138,7 +75,7 @@ export class KeyResolver {
         if (address === NO_ADDRESS) continue;
         const generation = this.#generationOf(address);
         if (Atomics.load(region, word + 1) !== address) return false;
-        if (!this.#add(hash, address, generation)) return false;
+        if (!this.#add(hash, region, word + 1, address, generation)) return false;
       }
       bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
     }
@@ -146,18 +83,17 @@ export class KeyResolver {
   }
 
   /** Copies the key of a record, unless it is there already; false if the record was not whole. */
-  #add(hash: number, address: PoolAddress, generation: number): boolean {
+  #add(
+    hash: number,
+    region: Int32Array,
+    pairAt: number,
+    address: PoolAddress,
+    generation: number,
+  ): boolean {
     const { found, count } = this;
     if (count === found.length) found.push(new FoundKey());
     const key = found[count]!;
-    const words = this.#pool.wordsOf(address);
-    const at = this.#pool.wordAt(address);
-    const meta = words[at + RECORD_META];
-    key.set(words, at + RECORD_KEY, metaKeyBytes(meta));
-    key.hash = hash;
-    key.isBinary = (meta & FLAG_BINARY_KEY) !== 0;
-    key.address = address;
-    key.generation = generation;
+    key.copyRecord(this.#pool, hash, region, pairAt, address, generation);
     if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
     if (this.#generationOf(address) !== generation) return false;
     for (let i = 0; i < count; i++) {
@@ -186,7 +122,7 @@ export class KeyResolver {
     const generation = this.#generationOf(address);
     if (pool.wordsOf(address)[pool.wordAt(address) + RECORD_HASH] !== hash) return;
     // One that is overwritten was announced long ago: its key has come since, or never will.
-    this.#add(hash, address, generation);
+    this.#add(hash, NO_REGION, 0, address, generation);
   }
 
   /** All keys of an agent's atomic commit are announced until it has been made. */

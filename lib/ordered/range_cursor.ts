@@ -10,13 +10,13 @@
  *
  * @module
  */
-import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
-import { KeyEncoder } from "../core/key_encoder.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
-import { compareKeys, compareWithPrefix, KeyBuffer, keySlice, wordsOfBytes } from "./key_order.ts";
-import { FoundKey, KeyResolver, TOUCHED_MAX } from "./key_resolver.ts";
+import { FoundKey } from "./found_key.ts";
+import { KeyLookahead } from "./key_lookahead.ts";
+import { compareKeys, compareWithPrefix, KeyBuffer, keySlice } from "./key_order.ts";
+import { KeyResolver } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
   ENTRY_HIGH,
@@ -29,18 +29,16 @@ import { PageSpace } from "./page_space.ts";
 import type { KeyText, PageView } from "./page_view.ts";
 import { Side, TreeWalk } from "./tree_walk.ts";
 
+/** How many keys are looked for at one time, at most. */
+const BATCH_MAX = 16;
+
 /** One scan after the other; the fields describe the key that it is at. */
 export class RangeCursor {
-  /** The key, as an encoder of the pool would hold it. Valid until the next step. */
-  readonly key: KeyEncoder;
-  /** Where its record was when it was found. */
-  address: PoolAddress = NO_ADDRESS;
-  /** Generation of the record's segment then. */
-  generation = 0;
-  /** Whether that was in the last step, and not in one before it. */
-  isFresh = false;
+  /** The key, and where it was found. Valid until the next step. */
+  key: FoundKey = new FoundKey();
 
   readonly #walk: TreeWalk;
+  readonly #lookahead: KeyLookahead;
   readonly #resolver: KeyResolver;
   readonly #lower = new Bound();
   readonly #upper = new Bound();
@@ -54,24 +52,21 @@ export class RangeCursor {
   #count = 0;
   /** The next entry. */
   #next = 0;
-  /** Keys of entries that have the same slice, and the next of them. */
-  readonly #group: FoundKey[] = [];
-  #groupCount = 0;
-  #groupNext = 0;
+  /** Keys of the last entries, in the order in which they are gone through, and the next of them. */
+  readonly #keys: FoundKey[] = [];
+  #keyCount = 0;
+  #nextKey = 0;
   #isReverse = false;
-  /** Entries that have been touched end there; how many keys are still wanted. */
-  #touchedEnd = 0;
+  /** How many keys are still wanted. */
   #wanted = 0;
-  /** What has been touched, which means nothing. */
-  touched = 0;
   #isAtEnd = true;
 
   /** Scans a pool that is ordered. */
   constructor(pool: Pool) {
     const { memory } = PageSpace.of(pool);
     this.#walk = new TreeWalk(memory);
+    this.#lookahead = new KeyLookahead(pool, ENTRIES_MAX);
     this.#resolver = new KeyResolver(pool, memory);
-    this.key = new KeyEncoder(...pool.hashKey);
   }
 
   /**
@@ -89,8 +84,8 @@ export class RangeCursor {
     this.#isAtEnd = this.#upper.excludesAbove(this.#lower);
     this.#count =
       this.#next =
-      this.#groupCount =
-      this.#groupNext =
+      this.#keyCount =
+      this.#nextKey =
         0;
     this.#from.copy(this.#lower);
     this.#to.copy(this.#upper);
@@ -100,13 +95,11 @@ export class RangeCursor {
   /** Goes to the next key; false at the end of the range. */
   next(): boolean {
     for (;;) {
-      if (this.#groupNext < this.#groupCount) {
-        const index = this.#groupNext++;
-        this.isFresh = index === 0;
-        this.#show(this.#group[this.#isReverse ? this.#groupCount - 1 - index : index]!);
+      if (this.#nextKey < this.#keyCount) {
+        this.key = this.#keys[this.#nextKey++]!;
         return true;
       }
-      if (this.#next < this.#count) this.#loadGroup();
+      if (this.#next < this.#count) this.#findKeys();
       else if (this.#isAtEnd) return false;
       else this.#loadNextLeaf();
     }
@@ -157,7 +150,7 @@ export class RangeCursor {
     // Until then the bounds stay as they are: they are needed for another try.
     if (!view.isIntact) return false;
     this.#count = count;
-    this.#next = this.#touchedEnd = 0;
+    this.#next = 0;
     this.#isAtEnd = !hasEdge ||
       (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;
@@ -166,44 +159,75 @@ export class RangeCursor {
     return true;
   }
 
-  /** Finds the keys of the next entry, and of those that have the same slice. */
-  #loadGroup(): void {
-    this.#groupCount = this.#groupNext = 0;
+  /** Finds the keys of the next entries. */
+  #findKeys(): void {
     const first = this.#next;
-    if (first >= this.#touchedEnd) this.#touch(first);
-    do this.#resolve(this.#next++); while (
-      this.#next < this.#count && this.#isTied(first, this.#next)
-    );
-    if (this.#groupCount < 2) return;
-    const group = this.#group.slice(0, this.#groupCount).sort(compareTexts);
-    for (let i = 0; i < group.length; i++) this.#group[i] = group[i]!;
-  }
-
-  #touch(first: number): void {
-    const count = Math.min(TOUCHED_MAX, this.#count - first, Math.max(1, this.#wanted));
-    this.#wanted -= count;
-    this.#touchedEnd = first + count;
+    const end = this.#batchEnd(first);
     const stride = this.#isReverse ? -ENTRY_WORDS : ENTRY_WORDS;
     const from = this.#entryAt(first) + ENTRY_VALUE;
-    this.touched ^= this.#resolver.touch(this.#entries, from, stride, count);
+    this.#lookahead.look(this.#entries, from, stride, end - first);
+    this.#wanted -= end - first;
+    this.#next = end;
+    this.#keyCount = this.#nextKey = 0;
+    let isSorted = true;
+    for (let index = first; index < end; index++) {
+      const count = this.#keyCount;
+      this.#resolve(index, index - first);
+      if (this.#keyCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
+        isSorted = false;
+      }
+    }
+    if (!isSorted) this.#sort();
   }
 
-  #resolve(index: number): void {
-    const at = this.#entryAt(index);
-    const entries = this.#entries;
+  /** Entries that have the same slice are not divided: their keys are in no order. */
+  #batchEnd(first: number): number {
+    let end = Math.min(this.#count, first + Math.min(BATCH_MAX, Math.max(1, this.#wanted)));
+    while (end < this.#count && this.#isTied(end - 1, end)) end += 1;
+    return end;
+  }
+
+  #sort(): void {
+    const sign = this.#isReverse ? -1 : 1;
+    const keys = this.#keys.slice(0, this.#keyCount).sort((a, b) => sign * compareTexts(a, b));
+    for (let i = 0; i < keys.length; i++) this.#keys[i] = keys[i]!;
+  }
+
+  /** Adds the keys of an entry. */
+  #resolve(index: number, looked: number): void {
+    if (this.#lookahead.take(looked, this.#keyAt(this.#keyCount))) {
+      if (this.#isWanted(index, this.#keys[this.#keyCount]!)) this.#keyCount += 1;
+      return;
+    }
     const resolver = this.#resolver;
-    const found = resolver.find(entries[at + ENTRY_VALUE]!);
-    const { words: prefix, byteLength: offset } = this.#prefix;
+    const found = resolver.find(this.#entries[this.#entryAt(index) + ENTRY_VALUE]!);
     for (let i = 0; i < found; i++) {
       const key = resolver.found[i]!;
-      const { words, byteLength } = key;
-      const isOfEntry = compareWithPrefix(words, 0, byteLength, prefix, 0, offset) === 0 &&
-        keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
-        keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW];
-      if (!isOfEntry || this.#from.isAbove(key) || this.#to.isBelow(key)) continue;
-      if (this.#groupCount === this.#group.length) this.#group.push(new FoundKey());
-      this.#group[this.#groupCount++]!.take(key);
+      if (this.#isWanted(index, key)) this.#keyAt(this.#keyCount++).take(key);
     }
+  }
+
+  #keyAt(index: number): FoundKey {
+    const keys = this.#keys;
+    if (index === keys.length) keys.push(new FoundKey());
+    return keys[index]!;
+  }
+
+  /** Whether a key is one of an entry, and within the bounds. */
+  #isWanted(index: number, key: FoundKey): boolean {
+    const at = this.#entryAt(index);
+    const entries = this.#entries;
+    const { words, byteLength } = key;
+    const { words: prefix, byteLength: offset } = this.#prefix;
+    return compareWithPrefix(words, 0, byteLength, prefix, 0, offset) === 0 &&
+      keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
+      keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW] &&
+      (this.#isInner(index) || !(this.#from.isAbove(key) || this.#to.isBelow(key)));
+  }
+
+  /** Whether the slice alone tells that the keys of an entry are within the bounds. */
+  #isInner(index: number): boolean {
+    return !this.#isTied(0, index) && !this.#isTied(this.#count - 1, index);
   }
 
   #isTied(a: number, b: number): boolean {
@@ -217,18 +241,6 @@ export class RangeCursor {
   /** Index of an entry, in the order in which they are gone through. */
   #entryAt(index: number): number {
     return (this.#isReverse ? this.#count - 1 - index : index) * ENTRY_WORDS;
-  }
-
-  #show(found: FoundKey): void {
-    const { key } = this;
-    const { words, byteLength } = found;
-    const count = wordsOfBytes(byteLength);
-    for (let i = 0; i < count; i++) key.words[i] = words[i]!;
-    key.byteLength = byteLength;
-    key.isBinary = found.isBinary;
-    key.hash = found.hash;
-    this.address = found.address;
-    this.generation = found.generation;
   }
 }
 

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { NO_ADDRESS, type PoolAddress, type Slot } from "../core/brands.ts";
+import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { keysOfSlot } from "../index/key_count.ts";
-import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import type { IndexPlace, OneSidedReader } from "../index/one_sided_reader.ts";
 import { RangeCursor } from "../ordered/range_cursor.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { KeyRange } from "./key_range.ts";
@@ -24,13 +24,8 @@ export interface KeyWalk {
   readonly isAtKey: boolean;
   /** What the last step has cost, as bytes that are copied. */
   readonly stepBytes: number;
-  /**
-   * Where the last step has found the record of the key, and the generation of the record's segment;
-   * `NO_ADDRESS` if it has not looked for it.
-   */
-  readonly address: PoolAddress;
-  /** See {@linkcode address}. */
-  readonly generation: number;
+  /** Where the record of the key was found; undefined if it has not been looked for. */
+  readonly place: IndexPlace | undefined;
   /** Goes on; false at the end. */
   step(): boolean;
   /** Encodes the key that it is at, which is returned as the application writes it. */
@@ -43,8 +38,7 @@ export interface KeyWalk {
 export const NO_KEYS: KeyWalk = {
   isAtKey: false,
   stepBytes: 0,
-  address: NO_ADDRESS,
-  generation: 0,
+  place: undefined,
   step: () => false,
   take: (encoder) => encoder.keyOf(encoder),
   end: () => {},
@@ -53,8 +47,7 @@ export const NO_KEYS: KeyWalk = {
 /** Slot by slot: in no order, and every key is looked at. */
 export class SlotWalk implements KeyWalk {
   stepBytes = 0;
-  readonly address = NO_ADDRESS;
-  readonly generation = 0;
+  readonly place = undefined;
   readonly #pool: Pool;
   readonly #reader: OneSidedReader;
   readonly #range: KeyRange;
@@ -135,8 +128,6 @@ export class Cursors {
 export class OrderedWalk implements KeyWalk {
   readonly isAtKey = true;
   readonly stepBytes = 0;
-  address: PoolAddress = NO_ADDRESS;
-  generation = 0;
   readonly #cursor: RangeCursor;
   readonly #cursors: Cursors;
 
@@ -147,12 +138,12 @@ export class OrderedWalk implements KeyWalk {
     this.#cursor.seek({ lower: from, upper: to }, isReverse, limit);
   }
 
+  get place(): IndexPlace {
+    return this.#cursor.key;
+  }
+
   step(): boolean {
-    const cursor = this.#cursor;
-    if (!cursor.next()) return false;
-    this.address = cursor.isFresh ? cursor.address : NO_ADDRESS;
-    this.generation = cursor.generation;
-    return true;
+    return this.#cursor.next();
   }
 
   take(encoder: KeyEncoder): Key {

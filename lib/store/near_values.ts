@@ -8,7 +8,6 @@ import type { CachedRecord, ClientCache } from "../client/client_cache.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import { DecodeError } from "../core/errors.ts";
-import { NO_ADDRESS } from "../core/brands.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
@@ -70,10 +69,10 @@ export class NearValues<V> {
   }
 
   /** The same of a key that a walk has just come to. */
-  existsAt({ address, generation }: KeyWalk): boolean {
-    if (address === NO_ADDRESS) return this.exists();
+  existsAt({ place }: KeyWalk): boolean {
+    if (place === undefined) return this.exists();
     const reader = this.#reader;
-    const isThere = reader.readFound(this.#key, address, generation, false) ??
+    const isThere = reader.readFound(this.#key, place, false) ??
       reader.read(this.#key, false);
     this.#counters.read(isThere, 0);
     return isThere;
@@ -82,14 +81,12 @@ export class NearValues<V> {
   /** Reads a key that a walk has just come to; undefined also if that fails, and is passed over. */
   readAtOrPassOver(
     key: Key,
-    { address, generation }: KeyWalk,
+    { place }: KeyWalk,
     options: ReadOptions | undefined,
   ): V | undefined {
-    if (address === NO_ADDRESS || this.#cache !== undefined) {
-      return this.readOrPassOver(key, options);
-    }
+    if (place === undefined || this.#cache !== undefined) return this.readOrPassOver(key, options);
     const reader = this.#reader;
-    const isThere = reader.readFound(this.#key, address, generation, true) ??
+    const isThere = reader.readFound(this.#key, place, true) ??
       reader.read(this.#key, true);
     this.#counters.read(isThere, reader.valueBytes);
     if (!isThere) return undefined;

@@ -231,13 +231,14 @@ export abstract class ReadOperations<V, K extends Key = string> {
   async #end(options: EndOptions | undefined, reverse: boolean): Promise<[K, V] | undefined> {
     this.#reads.assertOrdered(reverse ? "last" : "first");
     assertEndOptions(options, false);
-    const entries = this.entries({ ...options, reverse, limit: 1 });
-    return (await entries.next()).value;
+    for await (const entry of this.entries({ ...options, reverse, limit: 1 })) return entry;
+    return undefined;
   }
 
   #endSync(options: EndSyncOptions | undefined, reverse: boolean): [K, V] | undefined {
     this.#reads.assertOrdered(reverse ? "lastSync" : "firstSync");
     assertEndOptions(options, true);
-    return this.entriesSync({ ...options, reverse, limit: 1 }).next().value;
+    for (const entry of this.entriesSync({ ...options, reverse, limit: 1 })) return entry;
+    return undefined;
   }
 }

@@ -13,6 +13,7 @@ const WALK = "lib/ordered/tree_walk.ts";
 const WRITER = "lib/ordered/ordered_writer.ts";
 const CURSOR = "lib/ordered/range_cursor.ts";
 const RESOLVER = "lib/ordered/key_resolver.ts";
+const LOOKAHEAD = "lib/ordered/key_lookahead.ts";
 
 const KEYS = "test/property/ordered_keys.test.ts";
 const STEPS = "test/simulation/ordered_steps.test.ts";
@@ -74,10 +75,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "a scan yields keys of an entry that belong to another page",
     breaks: "a scan sees no key twice",
     file: CURSOR,
-    edits: [[
-      "if (!isOfEntry || this.#from.isAbove(key) || this.#to.isBelow(key)) continue;",
-      "if (!isOfEntry) continue;",
-    ]],
+    edits: [["!(this.#from.isAbove(key) || this.#to.isBelow(key))", "true"]],
     caughtBy: [KEYS],
   },
   {
@@ -115,7 +113,22 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "keys that a slice does not tell apart are not sorted",
     breaks: "the order of keys",
     file: CURSOR,
-    edits: [["if (this.#groupCount < 2) return;", "return;"]],
+    edits: [["if (!isSorted) this.#sort();", ""]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "keys that a slice does not tell apart are looked for at different times",
+    breaks: "the order of keys",
+    file: CURSOR,
+    edits: [["while (end < this.#count && this.#isTied(end - 1, end)) end += 1;", ""]],
+    caughtBy: [INDEX],
+    inTest: "does not tell apart",
+  },
+  {
+    name: "of several keys of one hash only one is taken",
+    breaks: "a scan sees every key",
+    file: LOOKAHEAD,
+    edits: [["isOnly ? word + 1 : 0", "word + 1"]],
     caughtBy: [KEYS],
   },
   {

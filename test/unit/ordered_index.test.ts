@@ -40,6 +40,25 @@ test("a pool is ordered or not, and says so", () => {
   assert.ok(pool.sharedBytes > orderedFigures(pool).sharedBytes);
 });
 
+test("keys that a slice does not tell apart come in order wherever they are in a page", () => {
+  const cursors = Array.from({ length: 40 }, (_, before) => {
+    const fixture = OrderedFixture.make(SIZES);
+    const agent = fixture.writer(0);
+    const first = Array.from({ length: before }, (_, i) => `a${String(i).padStart(2, "0")}`);
+    const tied = Array.from({ length: 20 }, (_, i) => `b: the same bytes ${i + 10}`);
+    const keys = [...first, ...tied, "c"];
+    for (const key of keys) agent.insert(fixture.record(bytesOfText(key)));
+    return { keys, cursor: new RangeCursor(fixture.pool) };
+  });
+  for (const { keys, cursor } of cursors) {
+    assert.equal(scan(cursor, {}), keys);
+    assert.equal(scan(cursor, {}, true), keys.toReversed());
+    cursor.seek({ lower: bytesOfText("b") }, false, 1);
+    assert.ok(cursor.next());
+    assert.equal(cursor.key.bytes, bytesOfText("b: the same bytes 10"));
+  }
+});
+
 test(
   "a key for which there is no page is refused before anything changes",
   seeded((random) => {
