@@ -50,6 +50,24 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     caughtBy: [INDEX],
   },
   {
+    name:
+      "a version that was read before it was held is believed though its block was filled again",
+    breaks: "no change is lost",
+    file: EDITOR,
+    edits: [[
+      "return memory.loadPage(view.page) === view.word && view.isIntact;",
+      "return memory.loadPage(view.page) === view.word;",
+    ]],
+    caughtBy: [INDEX],
+  },
+  {
+    name: "a key goes to the page of the last ones without a look at the fences",
+    breaks: "a key that exists has an entry",
+    file: WRITER,
+    edits: [["&& view.level === 0 && this.#walk.contains(view, key, Side.AT);", ";"]],
+    caughtBy: [KEYS],
+  },
+  {
     name: "the page word is not looked at again after the generation was loaded",
     breaks: "I6",
     file: "lib/ordered/page_view.ts",
