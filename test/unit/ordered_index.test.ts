@@ -233,6 +233,40 @@ test("a half that has lost all entries is still a page", () => {
   assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
 });
 
+test("keys that slices do not tell apart stay in one page when it is divided", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  // The middle of the five is between two of the three.
+  const texts = ["m00000001", "a", "z", "m00000002", "m00000003"];
+  for (const text of texts) assert.ok(agent.insert(fixture.record(bytesOfText(text))));
+  const { leaves, problems } = checkOrderedIndex(fixture.pool);
+  assert.equal(problems, []);
+  assert.is(leaves, 2);
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
+});
+
+test("entries that a shorter prefix does not tell apart any more are in the order of their hashes", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 8 });
+  const agent = fixture.writer(0);
+  const texts: string[] = [];
+  const insert = (text: string, hash: number) => {
+    assert.ok(agent.insert(fixture.record(bytesOfText(text), hash)));
+    texts.push(text);
+  };
+  // Nine keys with one slice: the page is divided, and what they have in common is its prefix now.
+  for (const i of [1, 2, 3, 4, 6, 7, 8, 9, 5]) insert(`same beginning ${i}`, 1000 - 100 * i);
+  // Two of one hash.
+  insert("same beginning 22", 800);
+  const before = checkOrderedIndex(fixture.pool);
+  assert.is(before.leaves, 2);
+  // Their slices are what they were at first.
+  insert("same", 1);
+  const after = checkOrderedIndex(fixture.pool);
+  assert.equal(after.problems, []);
+  assert.is(after.entries, before.entries);
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
+});
+
 test("the lock of the free pages is taken from the dead, and from no one else", () => {
   const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
   const agent = fixture.writer(3);
