@@ -28,7 +28,8 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "a key that exists has an entry",
     file: RESOLVER,
     edits: [["if (withAnnounced) this.#scanAnnounced(hash);", ""]],
-    caughtBy: [KEYS],
+    caughtBy: [INDEX],
+    inTest: "shorter prefix",
   },
   {
     name: "a block is filled again that a hazard word names",
@@ -106,6 +107,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     file: SPLIT,
     edits: [["if (isLeaf && image.isTied(index - 1, index)) return false;", ""]],
     caughtBy: [INDEX],
+    inTest: "stay in one page",
   },
   {
     name: "a search does not compare a key with the low fence",
