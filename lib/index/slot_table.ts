@@ -6,18 +6,10 @@
  * - *Insert* fills an empty pair, tag first and address last: until the address is there the pair
  *   is empty.
  * - *Update* replaces an address by an address; *remove* replaces it by 0.
- * - *Doubling* fills the new extent first, where no reader looks, then publishes META, then removes
- *   the moved pairs from the old buckets. A reader with the old META that misses a moved pair sees
- *   the new META when it checks, and starts over. A reader with the new META looks where the pair
- *   has been put already.
- * - *Compaction* moves pairs from overflow buckets into holes of the bucket they continue: copy,
- *   publish META, then clear the original; a reader that looked at the hole too early and at the
- *   original too late has an old META. Empty overflow buckets are unlinked, META is published once
- *   more, and only then they are reused, so a reader that stands in one of them notices too.
+ * - A table that becomes too full *doubles*: see table_growth.ts.
  *
- * A pair that does not belong to its bucket (its hash selects another one) is a leftover of a
- * doubling that was interrupted between the publication and the removal. No reader looks for it
- * there; it is skipped here.
+ * A pair that does not belong to its bucket is a leftover of a doubling that was interrupted. No
+ * reader looks for it there; it is skipped here.
  *
  * A thread that dies in any of this leaves a table in which readers find everything (I8), but which
  * no writer may change before it has been repaired: see table_repair.ts.
@@ -29,19 +21,16 @@ import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/
 import { keyEquals } from "../log/record_layout.ts";
 import {
   AGENT_KEYS_ADDED,
-  SLOT_EXTENT_COUNT,
   SLOT_EXTENTS,
   SLOT_META,
-  SLOT_OVERFLOW_COUNT,
   SLOT_RECORD_COUNT,
 } from "../pool/control_layout.ts";
-import { REGION_BUCKETS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { ChangeKind } from "../watch/change_ring.ts";
 import { tellChange } from "../watch/watch_marks.ts";
+import { insertIntoChain } from "./bucket_chain.ts";
 import {
   BUCKET_OVERFLOW,
-  BUCKET_PAIRS,
   bucketRegion,
   bucketWord,
   PAIR_WORDS,
@@ -50,14 +39,9 @@ import {
 } from "./bucket_layout.ts";
 import { makeChainRoom } from "./chain_room.ts";
 import type { IndexSpace } from "./index_space.ts";
-import { bucketAt, bucketIndex, metaLog2, nextMeta } from "./slot_extents.ts";
+import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
+import { TableGrowth } from "./table_growth.ts";
 import { repairTable } from "./table_repair.ts";
-
-/**
- * Keys per bucket at which a table doubles, of 7 pairs. At 5.25 about 15 % of the buckets have an
- * overflow bucket just before, and tables are 56 % full on average; at 7 half of them would.
- */
-const DOUBLING_LOAD = 5.25;
 
 /**
  * What keeps the keys of a pool in order, beside the tables: told of each key that comes or goes,
@@ -81,6 +65,7 @@ export class SlotTable {
   readonly #pool: Pool;
   readonly #control: Int32Array;
   readonly #space: IndexSpace;
+  readonly #growth: TableGrowth;
   readonly #order: KeyOrder | undefined;
   /** Where the agent counts the keys that it adds: see key_count.ts. */
   readonly #keysAddedAt: number;
@@ -98,6 +83,7 @@ export class SlotTable {
     this.#order = order;
     this.#control = pool.control;
     this.#space = space;
+    this.#growth = new TableGrowth(pool, space);
     this.#keysAddedAt = pool.agentAt(space.agent) + AGENT_KEYS_ADDED;
     this.#foundRegion = pool.index[0];
   }
@@ -210,7 +196,7 @@ export class SlotTable {
    * @returns false when the index has no room, or the order; nothing has changed then
    */
   insert(slotAt: number, hash: number, address: PoolAddress, count = 0): boolean {
-    if (!this.#prepare(slotAt, 1)) return false;
+    if (!this.#growth.makeRoom(slotAt, 1)) return false;
     // Before a reader can find the key it has its place in the order.
     if (!this.enterOrder(address)) return false;
     if (!this.insertPrepared(slotAt, hash, address, count)) {
@@ -230,7 +216,7 @@ export class SlotTable {
     const home = bucketAt(control, slotAt, bucketIndex(hash, control[slotAt + SLOT_META]));
     // Before readers can find it: they pass over slots that have none.
     control[slotAt + SLOT_RECORD_COUNT] += 1;
-    if (!this.#insertIntoChain(slotAt, home, hash, address, count, false)) {
+    if (!insertIntoChain(this.#pool, this.#space, slotAt, home, hash, address, count, false)) {
       control[slotAt + SLOT_RECORD_COUNT] -= 1;
       return false;
     }
@@ -243,7 +229,7 @@ export class SlotTable {
    * false when the index has none.
    */
   makeRoom(slotAt: number, hashes: readonly number[]): boolean {
-    return this.#prepare(slotAt, hashes.length) &&
+    return this.#growth.makeRoom(slotAt, hashes.length) &&
       makeChainRoom(this.#pool, this.#space, slotAt, hashes);
   }
 
@@ -255,20 +241,6 @@ export class SlotTable {
   /** Takes it back. */
   leaveOrder(address: PoolAddress): void {
     this.#order?.remove(address);
-  }
-
-  /** Has the slot a table that is large enough for so many keys more; false if it gets none. */
-  #prepare(slotAt: number, added: number): boolean {
-    const control = this.#control;
-    if (control[slotAt + SLOT_EXTENTS] === NO_BUCKET && !this.#createTable(slotAt)) return false;
-    const count = control[slotAt + SLOT_RECORD_COUNT] + added - 1;
-    for (;;) {
-      const log2 = metaLog2(control[slotAt + SLOT_META]);
-      if (count < DOUBLING_LOAD * (1 << log2)) return true;
-      // Without room for a larger table the buckets' chains get longer instead.
-      this.#double(slotAt);
-      if (metaLog2(control[slotAt + SLOT_META]) === log2) return true;
-    }
   }
 
   /**
@@ -315,206 +287,4 @@ export class SlotTable {
   repair(slotAt: number): void {
     repairTable(this.#pool, slotAt);
   }
-
-  #createTable(slotAt: number): boolean {
-    const extent = this.#space.allocateExtent(1);
-    if (extent === NO_BUCKET) return false;
-    Atomics.store(this.#control, slotAt + SLOT_EXTENTS, extent);
-    this.#publishMeta(slotAt, 0);
-    return true;
-  }
-
-  #insertIntoChain(
-    slotAt: number,
-    home: BucketId,
-    hash: number,
-    address: PoolAddress,
-    count: number,
-    isDoubling: boolean,
-  ): boolean {
-    let bucket = home;
-    for (;;) {
-      const region = bucketRegion(this.#pool, bucket);
-      const at = bucketWord(bucket);
-      for (let word = at; word < at + PAIR_WORDS; word += 2) {
-        if (region[word + 1] === NO_ADDRESS) {
-          region[word] = hash;
-          setPairCount(region, word + 1, count);
-          // Publishes the tag and the record; pairs with the readers' load of the address.
-          Atomics.store(region, word + 1, address);
-          return true;
-        }
-      }
-      const next = region[at + BUCKET_OVERFLOW] as BucketId;
-      if (next === NO_BUCKET) {
-        const overflow = isDoubling
-          ? this.#space.allocateOverflowForDoubling()
-          : this.#space.allocateOverflow();
-        return this.#appendOverflow(slotAt, region, at, overflow, hash, address, count);
-      }
-      bucket = next;
-    }
-  }
-
-  #appendOverflow(
-    slotAt: number,
-    region: Int32Array,
-    at: number,
-    overflow: BucketId,
-    hash: number,
-    address: PoolAddress,
-    count: number,
-  ): boolean {
-    if (overflow === NO_BUCKET) return false;
-    const target = bucketRegion(this.#pool, overflow);
-    const first = bucketWord(overflow);
-    target[first] = hash;
-    setPairCount(target, first + 1, count);
-    Atomics.store(target, first + 1, address);
-    // Publishes the overflow bucket, which is filled by now.
-    Atomics.store(region, at + BUCKET_OVERFLOW, overflow);
-    this.#control[slotAt + SLOT_OVERFLOW_COUNT] += 1;
-    return true;
-  }
-
-  #publishMeta(slotAt: number, log2: number): void {
-    const meta = nextMeta(this.#control[slotAt + SLOT_META], log2);
-    Atomics.store(this.#control, slotAt + SLOT_META, meta);
-  }
-
-  #double(slotAt: number): void {
-    const control = this.#control;
-    const log2 = metaLog2(control[slotAt + SLOT_META]);
-    const bucketCount = 1 << log2;
-    if (log2 + 1 >= SLOT_EXTENT_COUNT) return;
-    const extent = this.#space.allocateForDoubling(bucketCount);
-    if (extent === NO_BUCKET) return;
-    const moved: number[] = [];
-    for (let index = 0; index < bucketCount; index++) {
-      if (!this.#copyMoving(slotAt, index, bucketCount, (extent + index) as BucketId, moved)) {
-        this.#emptyExtent(slotAt, extent, bucketCount);
-        return;
-      }
-    }
-    Atomics.store(control, slotAt + SLOT_EXTENTS + log2 + 1, extent);
-    // From here on readers look for the moved pairs in the new extent.
-    this.#publishMeta(slotAt, log2 + 1);
-    for (let i = 0; i < moved.length; i += 2) {
-      Atomics.store(this.#pool.index[moved[i]], moved[i + 1], NO_ADDRESS);
-    }
-    if (control[slotAt + SLOT_OVERFLOW_COUNT] > 0) this.#compact(slotAt, bucketCount);
-  }
-
-  /** Copies the pairs of one old bucket that belong to `target`, and notes where they were. */
-  #copyMoving(
-    slotAt: number,
-    index: number,
-    bucketCount: number,
-    target: BucketId,
-    moved: number[],
-  ): boolean {
-    let bucket = bucketAt(this.#control, slotAt, index);
-    while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool, bucket);
-      const regionIndex = bucket >>> REGION_BUCKETS_LOG2;
-      const at = bucketWord(bucket);
-      for (let word = at; word < at + PAIR_WORDS; word += 2) {
-        const hash = region[word];
-        const address = region[word + 1] as PoolAddress;
-        if (address === NO_ADDRESS || (hash & (2 * bucketCount - 1)) !== index + bucketCount) {
-          continue;
-        }
-        const count = pairCount(region, word + 1);
-        if (!this.#insertIntoChain(slotAt, target, hash, address, count, true)) return false;
-        moved.push(regionIndex, word + 1);
-      }
-      bucket = region[at + BUCKET_OVERFLOW] as BucketId;
-    }
-    return true;
-  }
-
-  /**
-   * Undoes a doubling that ran out of overflow buckets; the unpublished extent is leaked, empty.
-   */
-  #emptyExtent(slotAt: number, extent: BucketId, bucketCount: number): void {
-    for (let index = 0; index < bucketCount; index++) {
-      const bucket = (extent + index) as BucketId;
-      const at = bucketWord(bucket);
-      const region = bucketRegion(this.#pool, bucket);
-      let overflow = region[at + BUCKET_OVERFLOW] as BucketId;
-      region.fill(0, at, at + PAIR_WORDS + 1);
-      while (overflow !== NO_BUCKET) {
-        const next = bucketRegion(this.#pool, overflow)[
-          bucketWord(overflow) + BUCKET_OVERFLOW
-        ] as BucketId;
-        this.#space.freeOverflow(overflow);
-        this.#control[slotAt + SLOT_OVERFLOW_COUNT] -= 1;
-        overflow = next;
-      }
-    }
-  }
-
-  /** Shortens the chains of the first `bucketCount` buckets after half of their pairs have left. */
-  #compact(slotAt: number, bucketCount: number): void {
-    const emptied: { region: Int32Array; at: number; first: BucketId }[] = [];
-    const originals: { region: Int32Array; word: number }[] = [];
-    for (let index = 0; index < bucketCount; index++) {
-      const home = bucketAt(this.#control, slotAt, index);
-      const region = bucketRegion(this.#pool, home);
-      const at = bucketWord(home);
-      const first = region[at + BUCKET_OVERFLOW] as BucketId;
-      if (first !== NO_BUCKET && this.#copyIntoHoles(region, at, first, originals)) {
-        emptied.push({ region, at, first });
-      }
-    }
-    if (emptied.length === 0) return;
-    const log2 = metaLog2(this.#control[slotAt + SLOT_META]);
-    this.#publishMeta(slotAt, log2);
-    for (const { region, word } of originals) Atomics.store(region, word, NO_ADDRESS);
-    for (const { region, at } of emptied) Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);
-    this.#publishMeta(slotAt, log2);
-    for (const { first } of emptied) {
-      for (let bucket = first; bucket !== NO_BUCKET;) {
-        const overflow = bucketRegion(this.#pool, bucket);
-        const next = overflow[bucketWord(bucket) + BUCKET_OVERFLOW] as BucketId;
-        this.#space.freeOverflow(bucket);
-        this.#control[slotAt + SLOT_OVERFLOW_COUNT] -= 1;
-        bucket = next;
-      }
-    }
-  }
-
-  /**
-   * Copies what is in the overflow buckets into the home bucket; false when it does not all fit.
-   */
-  #copyIntoHoles(
-    region: Int32Array,
-    at: number,
-    first: BucketId,
-    originals: { region: Int32Array; word: number }[],
-  ): boolean {
-    const holes: number[] = [];
-    for (let word = at; word < at + PAIR_WORDS; word += 2) {
-      if (region[word + 1] === NO_ADDRESS) holes.push(word);
-    }
-    const found: { region: Int32Array; word: number }[] = [];
-    for (let bucket = first; bucket !== NO_BUCKET;) {
-      const overflow = bucketRegion(this.#pool, bucket);
-      const start = bucketWord(bucket);
-      for (let word = start; word < start + PAIR_WORDS; word += 2) {
-        if (overflow[word + 1] !== NO_ADDRESS) found.push({ region: overflow, word });
-      }
-      bucket = overflow[start + BUCKET_OVERFLOW] as BucketId;
-    }
-    if (found.length > holes.length) return false;
-    found.forEach((original, i) => {
-      region[holes[i]!] = original.region[original.word];
-      setPairCount(region, holes[i]! + 1, pairCount(original.region, original.word + 1));
-      Atomics.store(region, holes[i]! + 1, original.region[original.word + 1]);
-      originals.push({ region: original.region, word: original.word + 1 });
-    });
-    return true;
-  }
 }
-
-assert(BUCKET_PAIRS > DOUBLING_LOAD, "a table doubles before its buckets are full on average");

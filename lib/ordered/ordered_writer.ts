@@ -35,6 +35,9 @@ export class OrderedWriter {
   readonly #key = new RecordKey();
   readonly #announcedAt: number;
   readonly #holder: number;
+  /** The page that the last key went to, and whether the one before has gone there, too. */
+  #lastPage: number = NO_PAGE;
+  #isRepeated = false;
 
   /** Changes the index of a pool that is ordered, in the name of an agent. */
   constructor(pool: Pool, agent: number) {
@@ -65,9 +68,15 @@ export class OrderedWriter {
     // Before the entry is there: a page that is built anew keeps the entries of announced keys.
     Atomics.store(this.#memory.table, this.#announcedAt, record);
     for (;;) {
-      const page = this.#walk.find(key, 0, Side.AT).page;
-      const { linkedPage, frozenPage } = this.#walk;
-      const edit = this.#insertInto(page);
+      const isLast = this.#isRepeated && this.#holdLast(key);
+      const view = isLast ? this.#view : this.#walk.find(key, 0, Side.AT);
+      const linkedPage = isLast ? NO_PAGE : this.#walk.linkedPage;
+      const frozenPage = isLast ? NO_PAGE : this.#walk.frozenPage;
+      const isHeld = isLast || this.#editor.holdShown(HAZARD_REPLACED, view);
+      const { page } = view;
+      const edit = isHeld ? this.#insertInto(view) : Edit.LOST;
+      this.#isRepeated = edit === Edit.DONE && page === this.#lastPage;
+      this.#lastPage = page;
       if (edit === Edit.LOST) continue;
       if (edit === Edit.NO_ROOM) return false;
       if (edit === Edit.SPLIT) this.#structure.addToParent(this.#editor.newPage);
@@ -110,12 +119,20 @@ export class OrderedWriter {
     this.#space.returnAll(this.#holder);
   }
 
-  #insertInto(page: number): Edit {
-    const key = this.#key;
+  /**
+   * Holds the page that the last two keys went to, if it is the leaf of this one, too: its fences say
+   * so, and no search is needed.
+   */
+  #holdLast(key: RecordKey): boolean {
     const view = this.#view;
-    if (!this.#editor.hold(HAZARD_REPLACED, view, page)) return Edit.LOST;
-    if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) return Edit.LOST;
-    if (view.isFrozen) return this.#structure.takeOut(page) ? Edit.LOST : Edit.NO_ROOM;
+    return this.#editor.hold(HAZARD_REPLACED, view, this.#lastPage) && view.level === 0 &&
+      this.#walk.contains(view, key, Side.AT);
+  }
+
+  /** Inserts into the leaf of the key, which is held. */
+  #insertInto(view: PageView): Edit {
+    const key = this.#key;
+    if (view.isFrozen) return this.#structure.takeOut(view.page) ? Edit.LOST : Edit.NO_ROOM;
     const image = this.#image;
     const isRoomy = view.count < view.room && view.count < this.#editor.entriesMax;
     if (isRoomy && view.comparePrefix(key) === 0) {

@@ -13,7 +13,6 @@ import {
   BLOCK_ENTRIES,
   BLOCK_GENERATION,
   BLOCK_KIND,
-  BLOCK_LENGTHS,
   BLOCK_WORDS,
   DORMANT,
   ENTRY_HIGH,
@@ -27,7 +26,6 @@ import {
   TABLE_ACTIVE,
   TABLE_ENTRIES_MAX,
   TEXT_BLOCK_WORDS,
-  TEXT_BLOCKS_MAX,
 } from "./page_layout.ts";
 import type { PageSpace } from "./page_space.ts";
 import { Division, PageSplit } from "./page_split.ts";
@@ -75,6 +73,18 @@ export class PageEditor {
   }
 
   /**
+   * Names the block of a version that was read without a hazard, so that it stays as it is.
+   *
+   * @returns false if the page has changed meanwhile
+   */
+  holdShown(hazard: number, view: PageView): boolean {
+    const memory = this.#memory;
+    Atomics.store(memory.table, this.#agentAt + hazard, view.word);
+    // The same word may name the block anew, filled again: then the generation is another one.
+    return memory.loadPage(view.page) === view.word && view.isIntact;
+  }
+
+  /**
    * Shows the present version of a page, which stays as it is until the hazard names another block.
    *
    * @param hazard which of the hazard words to use
@@ -119,7 +129,7 @@ export class PageEditor {
     if (block === 0) return Edit.NO_ROOM;
     const words = this.#memory.regionOf(block);
     const at = this.#memory.wordOf(block);
-    copyVersion(view, words, at, index, index, 1);
+    copyVersion(view, words, at, index, 1);
     const entry = at + BLOCK_ENTRIES + index * ENTRY_WORDS;
     const { start, byteLength } = key;
     words[entry + ENTRY_HIGH] = keySlice(key.words, start, byteLength, view.prefixBytes);
@@ -133,7 +143,7 @@ export class PageEditor {
     const block = this.space.takeBlock();
     if (block === 0) return Edit.NO_ROOM;
     const words = this.#memory.regionOf(block);
-    copyVersion(view, words, this.#memory.wordOf(block), index, index + 1, -1);
+    copyVersion(view, words, this.#memory.wordOf(block), index + 1, -1);
     return this.#publishCopy(view, block);
   }
 
@@ -299,35 +309,30 @@ export class PageEditor {
   }
 }
 
-/**
- * Copies a version to a block: the entries before `keptEnd`, and those from `resumedAt` on, moved by
- * as many as there are more.
- */
+/** Copies a version to a block: the entries from one on are moved by as many as there are more. */
 function copyVersion(
   view: PageView,
   to: Int32Array,
   at: number,
-  keptEnd: number,
-  resumedAt: number,
+  movedFrom: number,
   more: number,
 ): void {
-  const { words } = view;
+  // All but the generation: two calls that copy more than they have to take less time than loops.
+  copy(view.words, view.at + BLOCK_KIND, to, at + BLOCK_KIND, BLOCK_WORDS - BLOCK_KIND);
   to[at + BLOCK_KIND] = packKind(view.level, view.isFrozen, view.count + more);
-  copy(words, view.at + BLOCK_LENGTHS, to, at + BLOCK_LENGTHS, BLOCK_ENTRIES - BLOCK_LENGTHS);
-  copy(words, view.entryAt(0), to, at + BLOCK_ENTRIES, keptEnd * ENTRY_WORDS);
-  copy(
-    words,
-    view.entryAt(resumedAt),
-    to,
-    at + BLOCK_ENTRIES + (resumedAt + more) * ENTRY_WORDS,
-    (view.count - resumedAt) * ENTRY_WORDS,
-  );
-  const texts = view.textBlocks === 0 ? view.textWords : TEXT_BLOCKS_MAX;
-  copy(words, view.at + BLOCK_WORDS - texts, to, at + BLOCK_WORDS - texts, texts);
+  const entries = at + BLOCK_ENTRIES;
+  if (movedFrom < view.count) {
+    to.copyWithin(
+      entries + (movedFrom + more) * ENTRY_WORDS,
+      entries + movedFrom * ENTRY_WORDS,
+      entries + view.count * ENTRY_WORDS,
+    );
+  }
 }
 
 function copy(from: Int32Array, fromAt: number, to: Int32Array, toAt: number, count: number): void {
-  for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i];
+  if (from === to) to.copyWithin(toAt, fromAt, fromAt + count);
+  else for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i];
 }
 
 /** Makes a root with two children. */

@@ -22,8 +22,12 @@ import {
 } from "./page_layout.ts";
 import { type KeyText, PageView } from "./page_view.ts";
 
-/** Bytes of a slice that all entries of a half have in common, at which the keys are fetched. */
+/**
+ * Slices of a half are poor, and the keys are fetched, if all of them have so many bytes in common,
+ * and one entry of so many has the slice of the one before it.
+ */
 const POOR_BYTES = 4;
+const POOR_SHARE = 8;
 /** Entries that fit beside the longest texts which are not in blocks of their own. */
 const SAFE_ENTRIES = 62;
 
@@ -189,7 +193,7 @@ export class PageSplit {
 
   /** Makes the prefix of a half longer if its slices have too much in common. */
   #enrich(image: PageImage): void {
-    if (image.count < 2 || image.commonOf(0, image.count - 1) < POOR_BYTES) return;
+    if (!isPoor(image)) return;
     this.#fetch(image);
     // Nothing is gained if the longer prefix, or keys that one entry has stood for, need more room.
     if (this.#count <= SAFE_ENTRIES) this.#build(image, 0, this.#count);
@@ -253,6 +257,14 @@ export class PageSplit {
     to.set(child.text, child.textAt, child.lowBytes);
     return child.isIntact;
   }
+}
+
+/** Whether a longer prefix would tell entries of a leaf apart that have the same slice now. */
+function isPoor(image: PageImage): boolean {
+  if (image.count < 2 || image.commonOf(0, image.count - 1) < POOR_BYTES) return false;
+  let tied = 0;
+  for (let i = 1; i < image.count; i++) if (image.isTied(i - 1, i)) tied += 1;
+  return tied * POOR_SHARE >= image.count;
 }
 
 /** A page of one key is the first of many like it. */

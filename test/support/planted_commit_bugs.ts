@@ -10,6 +10,7 @@ const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
 const READS = "test/simulation/reads_of_commits.test.ts";
 const COMMITS = "test/api/commits.test.ts";
 const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
+const VALUES = "test/unit/near_values.test.ts";
 const TRANSACTIONS = "test/api/transactions.test.ts";
 
 /** Bugs by which a commit is torn, lost, out of order, or made although a check does not hold. */
@@ -51,6 +52,30 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     ]],
     caughtBy: [READS],
     inTest: "no commit by half",
+  },
+  {
+    name: "a scan that has found a record of a commit takes it though the commit is not made",
+    breaks: "I4",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [["if (metaKind(meta) !== RecordKind.PUT) return undefined;", ""]],
+    caughtBy: [VALUES],
+  },
+  {
+    name: "a scan takes a key for gone whose record has been moved since it was found",
+    breaks: "a scan sees every key that was there all the time",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [[
+      "return outcome === RACED ? undefined : outcome === FOUND;",
+      "return outcome === FOUND;",
+    ]],
+    caughtBy: [VALUES],
+  },
+  {
+    name: "a key of a commit that is being made is passed over by a scan that has found its record",
+    breaks: "a scan sees every key that was there all the time",
+    file: "lib/store/near_values.ts",
+    edits: [["?? reader.read(this.#key, true);", "?? false;"]],
+    caughtBy: [VALUES],
   },
   {
     name: "what a commit replaces is counted as dead before the commit has been made",

@@ -87,7 +87,7 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
   {
     name: "a pair that doubling moves loses its count",
     breaks: "the policy",
-    file: "lib/index/slot_table.ts",
+    file: "lib/index/table_growth.ts",
     edits: [["const count = pairCount(region, word + 1);", "const count = 0;"]],
     caughtBy: [COUNTS],
   },

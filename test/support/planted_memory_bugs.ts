@@ -15,7 +15,7 @@ const DEATH_IN_SEGMENTS = "test/simulation/death_in_segments.test.ts";
 const DEATH_IN_TABLES = "test/simulation/death_in_tables.test.ts";
 const PAUSES = "test/simulation/pauses.test.ts";
 const READER = "lib/index/one_sided_reader.ts";
-const SLOT_TABLE = "lib/index/slot_table.ts";
+const TABLE_GROWTH = "lib/index/table_growth.ts";
 const SEGMENT_TABLE = "lib/pool/segment_table.ts";
 const FREE_SEGMENTS = "lib/pool/free_segments.ts";
 const CLEANER = "lib/dpm/cleaner.ts";
@@ -86,7 +86,7 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
   {
     name: "doubling removes the moved pairs before it publishes META",
     breaks: "I8",
-    file: SLOT_TABLE,
+    file: TABLE_GROWTH,
     edits: [[
       "this.#publishMeta(slotAt, log2 + 1);",
       "for (let i = 0; i < moved.length; i += 2) Atomics.store(this.#pool.index[moved[i]], moved[i + 1], NO_ADDRESS); this.#publishMeta(slotAt, log2 + 1);",
@@ -96,7 +96,7 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
   {
     name: "compaction removes the originals without publishing META first",
     breaks: "I6",
-    file: SLOT_TABLE,
+    file: TABLE_GROWTH,
     edits: [[
       "this.#publishMeta(slotAt, log2); for (const { region, word } of originals)",
       "for (const { region, word } of originals)",
@@ -106,7 +106,7 @@ export const MEMORY_BUGS: readonly PlantedBug[] = [
   {
     name: "overflow buckets are reused without META being published after they were unlinked",
     breaks: "I6",
-    file: SLOT_TABLE,
+    file: TABLE_GROWTH,
     edits: [[
       "Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET); this.#publishMeta(slotAt, log2);",
       "Atomics.store(region, at + BUCKET_OVERFLOW, NO_BUCKET);",

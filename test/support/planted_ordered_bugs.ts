@@ -6,6 +6,7 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const EDITOR = "lib/ordered/page_editor.ts";
+const IMAGE = "lib/ordered/page_image.ts";
 const SPACE = "lib/ordered/page_space.ts";
 const SPLIT = "lib/ordered/page_split.ts";
 const STRUCTURE = "lib/ordered/tree_structure.ts";
@@ -18,6 +19,7 @@ const LOOKAHEAD = "lib/ordered/key_lookahead.ts";
 const KEYS = "test/property/ordered_keys.test.ts";
 const STEPS = "test/simulation/ordered_steps.test.ts";
 const INDEX = "test/unit/ordered_index.test.ts";
+const INTERLEAVINGS = "test/simulation/ordered_interleavings.test.ts";
 const DEATHS = "test/simulation/death_in_trees.test.ts";
 
 /** Bugs of the ordered index. */
@@ -27,7 +29,8 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "a key that exists has an entry",
     file: RESOLVER,
     edits: [["if (withAnnounced) this.#scanAnnounced(hash);", ""]],
-    caughtBy: [KEYS],
+    caughtBy: [INDEX],
+    inTest: "shorter prefix",
   },
   {
     name: "a block is filled again that a hazard word names",
@@ -49,6 +52,24 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     file: EDITOR,
     edits: [["if (memory.loadPage(page) !== word) return false; view.show", "view.show"]],
     caughtBy: [INDEX],
+  },
+  {
+    name:
+      "a version that was read before it was held is believed though its block was filled again",
+    breaks: "no change is lost",
+    file: EDITOR,
+    edits: [[
+      "return memory.loadPage(view.page) === view.word && view.isIntact;",
+      "return memory.loadPage(view.page) === view.word;",
+    ]],
+    caughtBy: [INDEX],
+  },
+  {
+    name: "a key goes to the page of the last ones without a look at the fences",
+    breaks: "a key that exists has an entry",
+    file: WRITER,
+    edits: [["&& view.level === 0 && this.#walk.contains(view, key, Side.AT);", ";"]],
+    caughtBy: [KEYS],
   },
   {
     name: "the page word is not looked at again after the generation was loaded",
@@ -83,14 +104,46 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "the leaves divide all keys among them",
     file: SPLIT,
     edits: [["if (isLeaf && image.isTied(index - 1, index)) return false;", ""]],
-    caughtBy: [KEYS],
+    caughtBy: [INDEX],
+    inTest: "stay in one page",
   },
   {
     name: "a search does not compare a key with the low fence",
     breaks: "a search is not led astray",
     file: WALK,
     edits: [["if (side === Side.AT ? below < 0 : below <= 0) return false;", ""]],
-    caughtBy: [STEPS],
+    caughtBy: [INTERLEAVINGS],
+  },
+  {
+    name: "a page gets an entry without a look at it after its parent was held",
+    breaks: "no entry leads to a page that is gone",
+    file: STRUCTURE,
+    edits: [["if (before < 0 || !this.#isStill(page, separator, level - 1)) continue;", ""]],
+    caughtBy: [INTERLEAVINGS],
+  },
+  {
+    name: "a parent is not published again when a page is taken out that has no entry in it",
+    breaks: "no entry leads to a page that is gone",
+    file: STRUCTURE,
+    edits: [[
+      "const edit = editor.replace(view, image); if (edit === Edit.LOST) continue; if (edit === Edit.NO_ROOM) return NO_PAGE;",
+      "const edit = index < 0 ? Edit.DONE : editor.replace(view, image); if (edit === Edit.LOST) continue; if (edit === Edit.NO_ROOM) return NO_PAGE;",
+    ]],
+    caughtBy: [INTERLEAVINGS],
+  },
+  {
+    name: "entries stay as they are when a shorter prefix makes their slices the same",
+    breaks: "the order of entries",
+    file: IMAGE,
+    edits: [["if (this.level === 0) this.#sortTies();", ""]],
+    caughtBy: [INDEX],
+  },
+  {
+    name: "entries that a shorter prefix makes the same are all kept",
+    breaks: "one entry stands for all keys of one hash that have the same slice",
+    file: IMAGE,
+    edits: [["if (place >= 0) continue;", ""]],
+    caughtBy: [INDEX],
   },
   {
     name: "a page that has lost all entries while it was divided is left out",

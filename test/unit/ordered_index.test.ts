@@ -9,6 +9,7 @@ import type { PoolAddress } from "../../lib/core/brands.ts";
 import { boundsOfPrefix, intersectBounds } from "../../lib/ordered/key_bounds.ts";
 import { isOrdered } from "../../lib/ordered/ordered_index.ts";
 import {
+  agentWord,
   BLOCK_BYTES,
   BLOCK_GENERATION,
   GENERATION_MAX,
@@ -189,6 +190,34 @@ test("a block that a writer holds is not filled again, whenever others have come
   }
 });
 
+test("what was read before its block was held counts only if it was not filled again", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  const record = fixture.record("key");
+  assert.ok(agent.insert(fixture.record("other")));
+  const space = PageSpace.of(fixture.writer(1).pool);
+  const { memory } = space;
+  const editor = new PageEditor(space, 1, new KeyResolver(fixture.pool, memory));
+  const view = new PageView(memory);
+  const word = memory.loadPage(1);
+  assert.ok(view.begin(1, word));
+  agent.ordered.insert(record);
+  assert.not(editor.holdShown(0, view), "the page has another version");
+  // What names a block that is not the page's version keeps it from being filled again.
+  Atomics.store(memory.table, agentWord(1), 0);
+  let isBack = false;
+  for (let i = 0; i < 200 && !isBack; i++) {
+    agent.ordered.insert(record);
+    isBack = memory.loadPage(1) === word;
+  }
+  assert.ok(isBack, "the block is the page's version again");
+  assert.not(editor.holdShown(0, view));
+  assert.ok(view.begin(1, word));
+  assert.ok(editor.holdShown(0, view));
+  replaceAgainAndAgain(agent, record);
+  assert.is(memory.loadGeneration(view.block), view.generation);
+});
+
 test("entries whose keys are gone are dropped, and harm no other", () => {
   const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
   const agent = fixture.writer(0);
@@ -210,16 +239,50 @@ test("entries whose keys are gone are dropped, and harm no other", () => {
 test("a half that has lost all entries is still a page", () => {
   const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
   const agent = fixture.writer(0);
-  // The last ones have so much in common that their keys are looked for, and none is found.
-  for (const text of ["m0001", "m0002", "m0003", "a", "b"]) {
+  // The last ones have the same slice, so that their keys are looked for, and none is found.
+  for (const text of ["m00000001", "m00000002", "m00000003", "a", "b"]) {
     assert.ok(agent.ordered.insert(fixture.record(text)));
   }
   const { leaves, entries, problems } = checkOrderedIndex(fixture.pool);
   assert.equal(problems, []);
   assert.is(leaves, 2);
   assert.is(entries, 2);
-  const texts = ["m0002", "c", "n"];
+  const texts = ["m00000002", "c", "n"];
   for (const text of texts) assert.ok(agent.insert(fixture.record(text)));
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
+});
+
+test("keys that slices do not tell apart stay in one page when it is divided", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  // The middle of the five is between two of the three.
+  const texts = ["m00000001", "a", "z", "m00000002", "m00000003"];
+  for (const text of texts) assert.ok(agent.insert(fixture.record(bytesOfText(text))));
+  const { leaves, problems } = checkOrderedIndex(fixture.pool);
+  assert.equal(problems, []);
+  assert.is(leaves, 2);
+  assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
+});
+
+test("entries that a shorter prefix does not tell apart any more are in the order of their hashes", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 8 });
+  const agent = fixture.writer(0);
+  const texts: string[] = [];
+  const insert = (text: string, hash: number) => {
+    assert.ok(agent.insert(fixture.record(bytesOfText(text), hash)));
+    texts.push(text);
+  };
+  // Nine keys with one slice: the page is divided, and what they have in common is its prefix now.
+  for (const i of [1, 2, 3, 4, 6, 7, 8, 9, 5]) insert(`same beginning ${i}`, 1000 - 100 * i);
+  // Two of one hash.
+  insert("same beginning 22", 800);
+  const before = checkOrderedIndex(fixture.pool);
+  assert.is(before.leaves, 2);
+  // Their slices are what they were at first.
+  insert("same", 1);
+  const after = checkOrderedIndex(fixture.pool);
+  assert.equal(after.problems, []);
+  assert.is(after.entries, before.entries);
   assert.equal(scan(new RangeCursor(fixture.pool), {}), sorted(texts));
 });
 

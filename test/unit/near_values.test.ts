@@ -1,0 +1,106 @@
+/**
+ * Values that are read where a walk over the keys has just found their records: those of an atomic commit that is being made, and
+ * records whose memory has been reused, are read by their keys.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { GarbageMeter } from "../../lib/client/garbage_meter.ts";
+import { NO_ADDRESS, type PoolAddress } from "../../lib/core/brands.ts";
+import {
+  metaAsPending,
+  metaAsShown,
+  RECORD_META,
+  RECORD_REPLACES,
+} from "../../lib/log/record_layout.ts";
+import { CommitState } from "../../lib/pool/commit_state.ts";
+import { AGENT_COMMIT_STATE, GENERATIONS } from "../../lib/pool/control_layout.ts";
+import { OperationCounters } from "../../lib/pool/operation_counters.ts";
+import type { KeyWalk } from "../../lib/store/key_walk.ts";
+import { NearValues } from "../../lib/store/near_values.ts";
+import type { ReadParts } from "../../lib/store/store_parts.ts";
+import { PoolFixture } from "../support/pool_fixture.ts";
+
+const AGENT = 0;
+const KEY = "key";
+const text = new TextDecoder();
+
+/** A key whose record has a value, and one that reads it. */
+class Scene {
+  readonly fixture = new PoolFixture();
+  readonly values: NearValues<string>;
+
+  constructor(value: string | undefined) {
+    const { pool, reader, keys } = this.fixture;
+    const parts: Partial<ReadParts<string>> = {
+      pool,
+      reader,
+      key: keys,
+      codec: { decode: (bytes, length) => text.decode(bytes.slice(0, length)) },
+      cache: undefined,
+      garbage: new GarbageMeter(() => 0, undefined),
+      counters: new OperationCounters(pool, 0),
+    };
+    this.values = new NearValues(parts as ReadParts<string>);
+    if (value !== undefined) assert.ok(this.fixture.put(KEY, new TextEncoder().encode(value)));
+  }
+
+  /** What is read where a walk has come to a record, and whether it is there. */
+  at(address: PoolAddress, generation = this.generationOf(address)): [string | undefined, boolean] {
+    this.fixture.encode(KEY);
+    const walk = { address, generation } as KeyWalk;
+    const value = this.values.readAtOrPassOver(KEY, walk, undefined);
+    return [value, this.values.existsAt(walk)];
+  }
+
+  generationOf(address: PoolAddress): number {
+    const { pool } = this.fixture;
+    return pool.control[GENERATIONS + pool.segmentOf(address)]!;
+  }
+
+  /** Points the key at a record of a commit, as far as the commit has come. */
+  point(record: PoolAddress, change: (meta: number) => number, state: number): void {
+    const { pool, table } = this.fixture;
+    const old = this.fixture.find(KEY);
+    const words = pool.wordsOf(record);
+    const at = pool.wordAt(record);
+    if (old !== NO_ADDRESS && old !== record) {
+      words[at + RECORD_REPLACES] = old;
+      table.move(old, record);
+    } else if (old === NO_ADDRESS) {
+      const { hash } = this.fixture.encode(KEY);
+      assert.ok(table.insert(this.fixture.slotAt(hash), hash, record));
+    }
+    words[at + RECORD_META] = change(words[at + RECORD_META]!);
+    pool.control[pool.agentAt(AGENT) + AGENT_COMMIT_STATE] = state;
+  }
+}
+
+test("a record of a commit that is being made is read by its key", () => {
+  for (const old of ["old", undefined]) {
+    const scene = new Scene(old);
+    const record = scene.fixture.append(KEY, new TextEncoder().encode("new"));
+    scene.point(record, metaAsPending, CommitState.PENDING);
+    assert.equal(scene.at(record), [old, old !== undefined]);
+    scene.point(record, (meta) => meta, CommitState.DONE);
+    assert.equal(scene.at(record), ["new", true]);
+    scene.point(record, metaAsShown, CommitState.NONE);
+    assert.equal(scene.at(record), ["new", true]);
+  }
+});
+
+test("a record whose memory has been reused since it was found is read by its key", () => {
+  const scene = new Scene("first");
+  const record = scene.fixture.find(KEY);
+  const generation = scene.generationOf(record);
+  assert.equal(scene.at(record), ["first", true]);
+  // What was found is of a generation before.
+  assert.equal(scene.at(record, generation - 1), ["first", true]);
+  // The moment of the read is that at which the walk has found the record.
+  assert.ok(scene.fixture.put(KEY, new TextEncoder().encode("second")));
+  assert.equal(scene.at(record), ["first", true]);
+  assert.equal(scene.at(record, generation - 1), ["second", true]);
+});
+
+test.run();
