@@ -1,72 +1,84 @@
 /**
- * How a consumer without a job waits: until a key of the queue changes, or a time is over.
+ * How a consumer without a job waits: until there may be one, or a time is over.
+ *
+ * It watches the keys of jobs, whose changes are mostly what consumers do to them: a job that has
+ * been taken or has ended is none to wake up for. So it looks at the job of each change, which costs
+ * less than to look for jobs.
  *
  * A thread may watch 16 prefixes. One that consumes more queues looks at the others from time to time.
  *
  * @module
  */
 import { TooManyWatchersError } from "../core/errors.ts";
-import { sleep } from "../core/runtime.ts";
-import { JOB, type QueueRecords } from "./job_records.ts";
+import { epochMs, sleep } from "../core/runtime.ts";
+import type { KeyChange } from "../store/prefix_watch.ts";
+import { dueOf, JOB, type JobRecord, type QueueRecords } from "./job_records.ts";
 
 /** How often a consumer looks that is not told of changes, in milliseconds. */
 const POLL_MS = 20;
 
-/** Tells one consumer of changes. */
+type NextChange = IteratorResult<KeyChange<string>, undefined>;
+
+/** Tells one consumer of jobs that it may take. */
 export class Arrivals<T> {
-  readonly #changes: AsyncIterableIterator<unknown>;
+  readonly #records: QueueRecords<T>;
   readonly #keepsAlive: boolean;
-  #isArmed = false;
-  #pending: Promise<unknown> | undefined;
-  /** Why the watch has ended. */
-  #error: unknown;
+  readonly #changes: AsyncIterator<KeyChange<string>, undefined>;
   /** Whether so much is watched in this thread that the queue is not. */
   #isUnwatched = false;
+  /** A change that is waited for. */
+  #pending: Promise<NextChange> | undefined;
 
-  /** Watches nothing before {@linkcode arm}. */
+  /** Watches nothing before {@linkcode begin}. */
   constructor(records: QueueRecords<T>, keepsAlive: boolean) {
+    this.#records = records;
     this.#keepsAlive = keepsAlive;
-    this.#changes = records.watch({ prefix: JOB });
+    this.#changes = records.watch({ prefix: JOB }) as AsyncIterator<KeyChange<string>, undefined>;
   }
 
-  /**
-   * Changes from now on end the next {@linkcode wait}, also those that come before it.
-   *
-   * @returns whether changes were told of before: if not, some may have been missed
-   */
-  arm(): boolean {
-    const wasArmed = this.#isArmed;
-    this.#isArmed = true;
-    if (this.#isUnwatched || this.#error !== undefined) return true;
-    this.#pending ??= this.#changes.next().then(
-      () => {
-        this.#pending = undefined;
-      },
-      (error: unknown) => {
-        this.#pending = undefined;
-        if (error instanceof TooManyWatchersError) this.#isUnwatched = true;
-        else this.#error = error;
-      },
-    );
-    return wasArmed;
+  /** Begins to watch. Changes from now on end {@linkcode wait}, also if they come before it. */
+  async begin(): Promise<void> {
+    try {
+      await this.#changes.next();
+    } catch (error) {
+      if (!(error instanceof TooManyWatchersError)) throw error;
+      this.#isUnwatched = true;
+    }
   }
 
-  /** Waits for a change, or for some milliseconds, or for a signal. After {@linkcode arm}. */
+  /** Waits until a job may be taken, or for some milliseconds, or for a signal. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#pending !== undefined || this.#isUnwatched) {
-      const end = new AbortController();
-      const timer = sleep(this.#isUnwatched ? Math.min(ms, POLL_MS) : ms, {
-        keepsAlive: this.#keepsAlive,
-        signal: AbortSignal.any([end.signal, signal]),
-      });
-      await (this.#pending === undefined ? timer : Promise.race([this.#pending, timer]));
+    const end = new AbortController();
+    const timer = sleep(this.#isUnwatched ? Math.min(ms, POLL_MS) : ms, {
+      keepsAlive: this.#keepsAlive,
+      signal: AbortSignal.any([end.signal, signal]),
+    });
+    if (this.#isUnwatched) return await timer;
+    const untilMs = epochMs() + ms;
+    try {
+      for (;;) {
+        this.#pending ??= this.#changes.next();
+        const change = await Promise.race([this.#pending, timer]);
+        if (change === undefined) return;
+        this.#pending = undefined;
+        if (change.done === true || await this.#isNews(change.value, untilMs)) return;
+      }
+    } finally {
       end.abort();
     }
-    if (this.#error !== undefined) throw this.#error;
   }
 
   /** Ends the watch. */
   async close(): Promise<void> {
     await this.#changes.return?.();
+  }
+
+  /** Whether a change means that there may be a job to take before a time. */
+  async #isNews(change: KeyChange<string>, untilMs: number): Promise<boolean> {
+    if (change.kind !== "put") return change.kind === "resync";
+    const { key } = change;
+    if (dueOf(key) >= untilMs) return false;
+    const entry = await this.#records.getEntry(key);
+    return entry !== undefined && (entry.value as JobRecord<T>).leasedUntil < untilMs;
   }
 }

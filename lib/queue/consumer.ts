@@ -1,15 +1,16 @@
 /**
  * How a consumer finds jobs.
  *
- * The next jobs are the first keys. A consumer reads a *window* of them, and takes one after the
- * other, by a compare-and-set that expects what it has read. Those that others have taken it passes
- * over; having lost one to another consumer, it goes on at a random place of the window, so that
- * two that have read the same do not race for each job. Behind its window it reads the next one.
+ * The next jobs are the first keys. A consumer reads a *window* of them, and takes some, those that
+ * others have not, by compare-and-sets that expect what it has just read. All of these are on their
+ * way at once: what a request costs by itself, a step of a KN, a write to the log, is shared by them.
+ * Having lost one to another consumer, it goes on at a random place of the window, so that two that
+ * have read the same do not race for each job. Behind its window it reads the next one.
  *
  * Jobs may become due in front of a window: others add them, and leases end. So a consumer begins
  * with the first key again when it has come to the last, before it waits, and every
- * {@linkcode BEGIN_EVERY_MS} anyway. It waits until a key of the queue changes, or until the
- * next job becomes due or the next lease ends, whichever is first.
+ * {@linkcode BEGIN_EVERY_MS} anyway. It waits until a job may be taken, or until the next job
+ * becomes due or the next lease ends, whichever is first.
  *
  * @module
  */
@@ -18,8 +19,8 @@ import type { Entry } from "../store/entry.ts";
 import { BEHIND_JOBS, behindDue, dueOf, JOB, type JobRecord } from "./job_records.ts";
 import { Job, type JobPlace } from "./job.ts";
 
-/** Jobs that are read at once. */
-const WINDOW_JOBS = 64;
+/** Keys that are read at once. */
+const WINDOW_KEYS = 256;
 /** After so many milliseconds it begins with the first key again, though there are more. */
 const BEGIN_EVERY_MS = 250;
 /** The longest wait, in milliseconds: others may have another clock. */
@@ -28,17 +29,18 @@ const WAIT_MS_MAX = 60_000;
 /** Of a job whose consumers have died, or have let its lease end. */
 const LOST = "its lease has ended as often as it may be tried";
 
-/** A job as it was read. */
-interface ReadJob<T> {
-  readonly key: string;
-  readonly entry: Entry<JobRecord<T>>;
+/** What a consumer has taken. */
+export interface Taken<T> {
+  readonly jobs: readonly Job<T>[];
+  /** Without jobs: milliseconds until there may be one that is not now, as far as is known. */
+  readonly waitMs: number;
 }
 
-/** Takes jobs of one queue, one after the other. */
+/** Takes jobs of one queue; one call at a time. */
 export class Consumer<T> {
   readonly #place: JobPlace<T>;
-  #window: ReadJob<T>[] = [];
-  #next = 0;
+  /** Keys that were read, and not yet looked at. */
+  #window: string[] = [];
   /** The last key that was read; undefined to begin with the first one. */
   #last: string | undefined;
   /** When it has begun with the first key, by a monotonic clock. */
@@ -51,76 +53,89 @@ export class Consumer<T> {
     this.#place = place;
   }
 
-  /** Takes the next job that is due; undefined if there is none. */
-  async take(): Promise<Job<T> | undefined> {
+  /** Takes the next jobs that are due, up to so many; none if there is none. */
+  async take(count: number): Promise<Taken<T>> {
     if (monotonicMs() - this.#begunMs > BEGIN_EVERY_MS) this.#begin();
+    const jobs: Job<T>[] = [];
     let hasBegun = false;
-    for (;;) {
-      while (this.#next < this.#window.length) {
-        const job = await this.#claim(this.#window[this.#next++]!);
-        if (job !== undefined) return job;
+    while (jobs.length < count) {
+      if (this.#window.length > 0) {
+        await this.#claimNext(count - jobs.length, jobs);
+        continue;
       }
+      // A few at once are better than all later.
+      if (jobs.length > 0) break;
       if (this.#last === undefined) {
-        if (hasBegun) return undefined;
+        if (hasBegun) break;
         hasBegun = true;
         this.#begin();
       }
       await this.#readWindow();
     }
-  }
-
-  /** Milliseconds until a job may be due that is not now, as far as is known. */
-  get waitMs(): number {
-    return Math.max(0, Math.min(WAIT_MS_MAX, this.#soonestMs - epochMs()));
+    const waitMs = Math.max(0, Math.min(WAIT_MS_MAX, this.#soonestMs - epochMs()));
+    return { jobs, waitMs };
   }
 
   /** Goes on with the first key. */
   #begin(): void {
     this.#begunMs = monotonicMs();
     this.#window = [];
-    this.#next = 0;
     this.#last = undefined;
     this.#soonestMs = Infinity;
   }
 
   /** Reads the next keys that are due. */
   async #readWindow(): Promise<void> {
-    const { records } = this.#place;
     const nowMs = epochMs();
-    const keys: string[] = [];
-    const range = { gt: this.#last ?? JOB, lt: BEHIND_JOBS, limit: WINDOW_JOBS };
-    for await (const key of records.keys(range)) {
-      if (key >= behindDue(nowMs)) {
+    const range = { gt: this.#last ?? JOB, lt: BEHIND_JOBS, limit: WINDOW_KEYS };
+    const behind = behindDue(nowMs);
+    this.#window = [];
+    for await (const key of this.#place.records.keys(range)) {
+      if (key >= behind) {
         this.#soonestMs = Math.min(this.#soonestMs, dueOf(key));
         break;
       }
-      keys.push(key);
+      this.#window.push(key);
     }
-    const entries = await records.getEntries(keys);
-    this.#window = [];
-    this.#next = 0;
+    this.#last = this.#window.at(-1);
+  }
+
+  /** Looks at the next keys of the window, up to so many, and takes those that others have not. */
+  async #claimNext(count: number, jobs: Job<T>[]): Promise<void> {
+    const keys = this.#window.splice(0, count);
+    const entries = await this.#place.records.getEntries(keys);
+    const nowMs = epochMs();
+    const claims: Promise<Job<T> | undefined>[] = [];
     for (const [i, key] of keys.entries()) {
       const entry = entries[i] as Entry<JobRecord<T>> | undefined;
-      if (entry !== undefined) this.#window.push({ key, entry });
+      if (entry === undefined) continue;
+      const { leasedUntil } = entry.value;
+      if (leasedUntil > nowMs) this.#soonestMs = Math.min(this.#soonestMs, leasedUntil);
+      else claims.push(this.#claim(key, entry, nowMs));
     }
-    this.#last = keys.at(-1);
+    const outcomes = await Promise.allSettled(claims);
+    let failure: PromiseRejectedResult | undefined;
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") failure ??= outcome;
+      else if (outcome.value !== undefined) jobs.push(outcome.value);
+    }
+    // Of a job whose claim has failed it is unknown who has it: it comes back when its lease ends.
+    if (failure !== undefined && jobs.length === 0) throw failure.reason;
   }
 
   /** Takes a job as it was read, unless another consumer has it. */
-  async #claim({ key, entry }: ReadJob<T>): Promise<Job<T> | undefined> {
+  async #claim(
+    key: string,
+    { value: record, version }: Entry<JobRecord<T>>,
+    nowMs: number,
+  ): Promise<Job<T> | undefined> {
     const { records, options: { leaseMs, attempts, durability } } = this.#place;
-    const { value: record, version } = entry;
-    const nowMs = epochMs();
-    if (record.leasedUntil > nowMs) {
-      this.#soonestMs = Math.min(this.#soonestMs, record.leasedUntil);
-      return undefined;
-    }
     const leasedUntil = nowMs + leaseMs;
     const leased = { ...record, attempts: record.attempts + 1, leasedUntil };
     const taken = await records.compareAndSet(key, version, leased, { durability });
     if (taken === undefined) {
       this.#soonestMs = Math.min(this.#soonestMs, leasedUntil);
-      this.#next += Math.floor(Math.random() * (this.#window.length - this.#next));
+      this.#goElsewhere();
       return undefined;
     }
     const job = new Job(this.#place, key, leased, taken);
@@ -128,5 +143,11 @@ export class Consumer<T> {
     // It has been tried as often as it may be, and was never given back.
     await job.bury(LOST);
     return undefined;
+  }
+
+  /** Goes on at a random place of the window; what is in front of it comes at its end. */
+  #goElsewhere(): void {
+    const keys = this.#window;
+    this.#window = keys.splice(Math.floor(Math.random() * keys.length)).concat(keys);
   }
 }

@@ -71,9 +71,17 @@ export class Job<T> {
    * @returns false if the lease has ended, and another consumer has the job
    */
   async ack(): Promise<boolean> {
-    return await this.#changes.run(() => {
-      return this.#place.records.compareAndDelete(this.#key, this.#version);
-    });
+    return await this.#changes.run(() => deleteRecord(this.#place, this.#key, this.#version));
+  }
+
+  /**
+   * Gives the job back as if it had not been taken: it is due at once, and was tried once less.
+   *
+   * @returns false if the lease has ended, and another consumer has the job
+   */
+  async release(): Promise<boolean> {
+    const record = { ...this.#record(0), attempts: this.attempts - 1 };
+    return await this.#changes.run(async () => await this.#set(record) !== undefined);
   }
 
   /**
@@ -122,13 +130,17 @@ export class Job<T> {
 
   async #extend(leaseMs: number): Promise<boolean> {
     const leasedUntil = epochMs() + leaseMs;
-    const { records, options: { durability } } = this.#place;
-    const record = this.#record(leasedUntil);
-    const version = await records.compareAndSet(this.#key, this.#version, record, { durability });
+    const version = await this.#set(this.#record(leasedUntil));
     if (version === undefined) return false;
     this.#version = version;
     this.#leasedUntil = leasedUntil;
     return true;
+  }
+
+  /** Puts another record at the job's key; its version. */
+  async #set(record: JobRecord<T>): Promise<number | undefined> {
+    const { records, options: { durability } } = this.#place;
+    return await records.compareAndSet(this.#key, this.#version, record, { durability });
   }
 
   #record(leasedUntil: number): JobRecord<T> {
@@ -146,6 +158,18 @@ export class Job<T> {
       return await commit.commit({ durability }) !== null;
     });
   }
+}
+
+/** Deletes a record of a queue at a version, as durably as the queue says; false if it has another. */
+export async function deleteRecord<T>(
+  { records, options: { durability } }: JobPlace<T>,
+  key: string,
+  version: number,
+): Promise<boolean> {
+  if (durability === undefined) return await records.compareAndDelete(key, version);
+  // Only a commit can be more durable than the store is.
+  const commit = records.atomic().check(key, version).delete(key);
+  return await commit.commit({ durability }) !== null;
 }
 
 function reasonOf(reason: unknown): string {

@@ -1,10 +1,15 @@
 /**
  * Works on the jobs of a queue, some of them at once.
  *
+ * As many jobs are taken at once as workers are free, and a worker is free when its handler has
+ * ended: the end of its job is stored while it works on the next one. So what quick handlers do in
+ * one turn of the event loop is stored together.
+ *
  * @module
  */
-import { epochMs, startTimer, type Timer } from "../core/runtime.ts";
+import { epochMs, startTimer } from "../core/runtime.ts";
 import type { Job } from "./job.ts";
+import { type JobSource, JobStream } from "./job_stream.ts";
 import {
   type ProcessOptions,
   processOptionsOf,
@@ -13,22 +18,23 @@ import {
 
 /** How often a lease is renewed within itself. */
 const RENEWALS = 3;
-
-/** Where jobs come from. */
-interface JobSource<T> {
-  jobs(options: { signal: AbortSignal; keepAlive: boolean }): AsyncIterable<Job<T>>;
-}
+/** Jobs that have not ended, by what may be worked on at once: the others are being stored. */
+const OPEN_BY_CONCURRENCY = 2;
 
 /** The workers of one call of `process`. */
 export class JobWorkers<T> {
-  readonly #source: JobSource<T>;
   readonly #handler: (job: Job<T>, lost: AbortSignal) => unknown;
-  readonly #signal: AbortSignal;
+  readonly #signal: AbortSignal | undefined;
   readonly #leaseMs: number;
   readonly #concurrency: number;
-  readonly #keepsAlive: boolean;
   readonly #onError: (error: unknown, jobId: string) => void;
-  readonly #running = new Set<Promise<void>>();
+  readonly #jobs: JobStream<T>;
+  /** The jobs whose handlers run, and what tells these that one is lost. */
+  readonly #running = new Map<Job<T>, AbortController>();
+  /** Those whose end is being stored, too. */
+  #openCount = 0;
+  /** Called when a worker becomes free, or a job has ended. */
+  #onProgress = () => {};
 
   /** Workers that do not work yet. */
   constructor(
@@ -38,59 +44,77 @@ export class JobWorkers<T> {
     { leaseMs }: ResolvedQueueOptions,
   ) {
     const { keepsAlive, concurrency, onError } = processOptionsOf(options);
-    this.#source = source;
     this.#handler = handler;
-    this.#signal = options?.signal ?? new AbortController().signal;
+    this.#signal = options?.signal;
     this.#leaseMs = leaseMs;
     this.#concurrency = concurrency;
-    this.#keepsAlive = keepsAlive;
     this.#onError = onError;
+    this.#jobs = new JobStream(source, options?.signal, keepsAlive);
   }
 
   /** Works until the signal is aborted, and what has begun by then has ended. */
   async run(): Promise<void> {
+    const renewing = startTimer(() => this.#renewAll(), this.#leaseMs / RENEWALS, {
+      isRepeated: true,
+      keepsAlive: false,
+    });
     try {
-      const jobs = this.#source.jobs({ signal: this.#signal, keepAlive: this.#keepsAlive });
-      for await (const job of jobs) {
-        const work = this.#work(job).finally(() => this.#running.delete(work));
-        this.#running.add(work);
-        // Another job is taken only when there is a worker for it: its lease has begun then.
-        if (this.#running.size >= this.#concurrency) await Promise.race(this.#running);
+      for (;;) {
+        for (const job of await this.#jobs.next(this.#freeCount)) void this.#work(job);
+        while (this.#freeCount <= 0) await this.#progress();
       }
     } catch (error) {
-      if (!this.#signal.aborted) throw error;
+      if (this.#signal?.aborted !== true) throw error;
     } finally {
-      await Promise.all(this.#running);
+      while (this.#openCount > 0) await this.#progress();
+      renewing.stop();
+      await this.#jobs.close();
     }
+  }
+
+  /** How many jobs may be taken: another one only when there is a worker for it. */
+  get #freeCount(): number {
+    return Math.min(
+      this.#concurrency - this.#running.size,
+      this.#concurrency * OPEN_BY_CONCURRENCY - this.#openCount,
+    );
+  }
+
+  #progress(): Promise<void> {
+    return new Promise((resolve) => this.#onProgress = resolve);
   }
 
   /** Never rejects: what goes wrong with one job is its own. */
   async #work(job: Job<T>): Promise<void> {
+    this.#openCount += 1;
     const lost = new AbortController();
-    const timer = this.#renew(job, lost);
+    this.#running.set(job, lost);
     try {
       await this.#handler(job, lost.signal);
-      timer.stop();
+      this.#leave(job);
       await job.ack();
     } catch (error) {
-      timer.stop();
+      this.#leave(job);
       this.#tell(error, job);
       await job.retry(error).catch((reason: unknown) => this.#tell(reason, job));
     }
+    this.#openCount -= 1;
+    this.#onProgress();
   }
 
-  /** Renews the lease of a job as long as it is worked on. */
-  #renew(job: Job<T>, lost: AbortController): Timer {
-    return startTimer(
-      () => {
-        const renewed = job.extend().catch(() => epochMs() < job.leasedUntil);
-        void renewed.then((isHeld) => {
-          if (!isHeld) lost.abort(new Error(`the lease of job ${job.id} has ended`));
-        });
-      },
-      this.#leaseMs / RENEWALS,
-      { isRepeated: true, keepsAlive: false },
-    );
+  #leave(job: Job<T>): void {
+    this.#running.delete(job);
+    this.#onProgress();
+  }
+
+  /** Renews the leases of the jobs that are worked on. */
+  #renewAll(): void {
+    for (const [job, lost] of this.#running) {
+      const renewed = job.extend().catch(() => epochMs() < job.leasedUntil);
+      void renewed.then((isHeld) => {
+        if (!isHeld) lost.abort(new Error(`the lease of job ${job.id} has ended`));
+      });
+    }
   }
 
   #tell(error: unknown, job: Job<T>): void {

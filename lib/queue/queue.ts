@@ -10,9 +10,8 @@ import { randomUUID } from "node:crypto";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { epochMs } from "../core/runtime.ts";
 import { Serial } from "../core/serial.ts";
-import { Arrivals } from "./arrivals.ts";
-import { Consumer } from "./consumer.ts";
-import type { Job, JobPlace } from "./job.ts";
+import { Consumer, type Taken } from "./consumer.ts";
+import { deleteRecord, type Job, type JobPlace } from "./job.ts";
 import {
   DEAD,
   type DeadRecord,
@@ -30,6 +29,7 @@ import {
   type QueueOptions,
   queueOptionsOf,
 } from "./queue_options.ts";
+import { type JobSource, JobStream } from "./job_stream.ts";
 import { JobWorkers } from "./job_workers.ts";
 
 /** What the keys of all queues begin with. */
@@ -104,8 +104,9 @@ export class Queue<T> {
   /** Makes the ids of this producer differ from others', and sort as they were added. */
   readonly #producer = randomUUID().slice(0, 8);
   #addedCount = 0;
-  /** Jobs are taken one after the other. */
+  /** Jobs are taken by one call after the other. */
   readonly #takes = new Serial();
+  readonly #source: JobSource<T>;
 
   /**
    * Makes a queue, or opens it: that is the same.
@@ -126,6 +127,7 @@ export class Queue<T> {
     this.#records = store.namespace(PREFIX + name + SEPARATOR) as QueueRecords<T>;
     this.#place = { records: this.#records, options: queueOptionsOf(options) };
     this.#consumer = new Consumer(this.#place);
+    this.#source = { records: this.#records, take: (count) => this.#take(count) };
   }
 
   /**
@@ -183,8 +185,13 @@ export class Queue<T> {
    * Takes the next job that is due; undefined if there is none. The consumer has it until its lease
    * ends, which {@linkcode Job.extend} prolongs.
    */
-  take(): Promise<Job<T> | undefined> {
-    return this.#takes.run(() => this.#consumer.take());
+  async take(): Promise<Job<T> | undefined> {
+    const { jobs } = await this.#take(1);
+    return jobs[0];
+  }
+
+  #take(count: number): Promise<Taken<T>> {
+    return this.#takes.run(() => this.#consumer.take(count));
   }
 
   /**
@@ -210,18 +217,11 @@ export class Queue<T> {
    */
   async *jobs(options?: JobsOptions): AsyncGenerator<Job<T>, void, undefined> {
     const { keepsAlive } = jobsOptionsOf(options);
-    const signal = options?.signal ?? new AbortController().signal;
-    const arrivals = new Arrivals(this.#records, keepsAlive);
+    const jobs = new JobStream(this.#source, options?.signal, keepsAlive);
     try {
-      for (;;) {
-        signal.throwIfAborted();
-        const isWatched = arrivals.arm();
-        const job = await this.take();
-        if (job !== undefined) yield job;
-        else if (isWatched) await arrivals.wait(this.#consumer.waitMs, signal);
-      }
+      for (;;) yield* await jobs.next(1);
     } finally {
-      await arrivals.close();
+      await jobs.close();
     }
   }
 
@@ -258,7 +258,7 @@ export class Queue<T> {
     if (typeof handler !== "function") {
       throw new InvalidArgumentError(`handler must be a function, got ${describe(handler)}`);
     }
-    const workers = new JobWorkers(this, handler, options, this.#place.options);
+    const workers = new JobWorkers(this.#source, handler, options, this.#place.options);
     await workers.run();
   }
 
@@ -291,7 +291,9 @@ export class Queue<T> {
 
   /** Deletes a dead letter; false if there is none. */
   async discard(id: string): Promise<boolean> {
-    return await this.#records.delete(DEAD + id);
+    const key = DEAD + id;
+    const entry = await this.#records.getEntry(key);
+    return entry !== undefined && await deleteRecord(this.#place, key, entry.version);
   }
 
   #newJob(value: T, delayMs: number): [key: string, record: JobRecord<T>, id: string] {

@@ -17,6 +17,10 @@ import type { QueueClientData } from "../support/workers/queue_client.ts";
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const INVALID = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" } as const;
 
+/** Methods of a namespace that change keys, and the one of a commit that does. */
+const CHANGES = ["put", "putMany", "compareAndSet", "compareAndDelete", "delete", "deleteMany"];
+const COMMITS = ["commit"];
+
 const openStore = () => open({ capacity: "16MiB", ordered: true });
 
 async function takeAll<T>(queue: Queue<T>): Promise<Job<T>[]> {
@@ -90,6 +94,76 @@ test("a job with a delay is not due before, and one that was taken comes back wh
   assert.is(await again.ack(), true);
   assert.is(await later.ack(), true);
   assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
+});
+
+test("a job that is given back as it was comes at once, as often tried as before", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "a", { attempts: 1 });
+  await queue.add("a");
+  const first = (await queue.take())!;
+  assert.is(await first.release(), true);
+  assert.is(await first.release(), false, "once");
+  assert.is(await first.ack(), false, "it has it no more");
+  const second = (await queue.take())!;
+  assert.is(second.id, first.id);
+  assert.is(second.attempts, 1);
+  assert.is(await second.ack(), true);
+  assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
+});
+
+test("every change of a job is as durable as its queue says", async () => {
+  const asked: [name: unknown, durability: unknown][] = [];
+  // What a queue asks of its namespace, with the options of each change.
+  const recorded = (target: object, names: readonly string[]): object =>
+    new Proxy(target, {
+      get(object, name) {
+        const value = Reflect.get(object, name);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (names.includes(String(name))) {
+            asked.push([name, (args.at(-1) as { durability?: string } | undefined)?.durability]);
+          }
+          const result = value.apply(object, args);
+          return name === "atomic" || result === object ? recorded(result, COMMITS) : result;
+        };
+      },
+    });
+  await using store = await openStore();
+  const space = { namespace: (prefix: string) => recorded(store.namespace(prefix), CHANGES) };
+  const queue = new Queue<string>(space, "a", { durability: "memory", backoffMs: 0 });
+  await queue.addMany(["a", "b"]);
+  await queue.add("c");
+  const [a, b, c] = await takeAll(queue);
+  await a!.extend();
+  await a!.ack();
+  await b!.release();
+  await c!.retry();
+  const [again, other] = await takeAll(queue);
+  await again!.bury();
+  await other!.bury();
+  await queue.revive(again!.id);
+  await queue.discard(other!.id);
+  assert.equal(asked.filter(([, durability]) => durability !== "memory"), []);
+  const made = new Set(asked.map(([name]) => name));
+  assert.equal([...made].sort(), ["commit", "compareAndSet", "put", "putMany"]);
+});
+
+test("jobs that are taken after the signal was aborted are given back", async () => {
+  await using store = await openStore();
+  const queue = new Queue<number>(store, "a");
+  await queue.addMany([0, 1, 2, 3, 4, 5, 6, 7]);
+  const stop = new AbortController();
+  const begun: number[] = [];
+  const processing = queue.process((job) => void begun.push(job.value), {
+    concurrency: 4,
+    signal: stop.signal,
+  });
+  stop.abort();
+  await processing;
+  assert.equal(begun, []);
+  const left = await takeAll(queue);
+  assert.equal(left.map(({ value }) => value).sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.ok(left.every(({ attempts }) => attempts === 1));
 });
 
 test("a job that fails is tried again after a pause, and becomes a dead letter at last", async () => {

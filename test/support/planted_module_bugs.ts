@@ -48,8 +48,8 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     breaks: "a job has one consumer",
     file: "lib/queue/consumer.ts",
     edits: [[
-      "if (record.leasedUntil > nowMs) {",
-      "if (false) {",
+      "if (leasedUntil > nowMs) this.#soonestMs",
+      "if (leasedUntil < 0) this.#soonestMs",
     ]],
     caughtBy: [QUEUE],
     inTest: "each to one consumer",
@@ -59,14 +59,14 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     breaks: "at least once",
     file: "lib/queue/consumer.ts",
     edits: [["if (monotonicMs() - this.#begunMs > BEGIN_EVERY_MS) this.#begin();", ""], [
-      "if (hasBegun) return undefined; hasBegun = true; this.#begin();",
-      "if (hasBegun) return undefined; hasBegun = true;",
+      "if (hasBegun) break; hasBegun = true; this.#begin();",
+      "if (hasBegun) break; hasBegun = true;",
     ], [
-      "this.#last = keys.at(-1);",
-      "this.#last = keys.at(-1) ?? this.#last ?? JOB;",
+      "this.#last = this.#window.at(-1);",
+      "this.#last = this.#window.at(-1) ?? this.#last ?? JOB;",
     ], [
       "await this.#readWindow();",
-      "await this.#readWindow(); if (this.#window.length === 0) return undefined;",
+      "await this.#readWindow(); if (this.#window.length === 0) break;",
     ]],
     caughtBy: [QUEUE],
     inTest: "comes back when its lease ends",

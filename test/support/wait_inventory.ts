@@ -176,23 +176,32 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   },
   {
     ends:
-      "Operations of the store, which end; a consumer without a job waits until a change, the end of " +
-      "its signal, or the end of the store, and looks every WAIT_MS_MAX; an atomic operation is tried " +
+      "Operations of the store, which end, and handlers of the application; a consumer without a job " +
+      "waits until a change, the end of its signal, or the end of the store, and looks every WAIT_MS_MAX; an atomic operation is tried " +
       "TRIES_MAX times",
     places: {
       "arrivals.ts Arrivals.close": 1,
-      "arrivals.ts Arrivals.wait": 1,
+      "arrivals.ts Arrivals.#isNews": 1,
+      "arrivals.ts Arrivals.begin": 1,
+      "arrivals.ts Arrivals.wait": 4,
       "consumer.ts Consumer.#claim": 2,
-      "consumer.ts Consumer.#readWindow": 2,
-      "consumer.ts Consumer.take": 4,
+      "consumer.ts Consumer.#claimNext": 2,
+      "consumer.ts Consumer.#readWindow": 1,
+      "consumer.ts Consumer.take": 3,
       "job.ts Job.#extend": 1,
       "job.ts Job.#replace": 2,
+      "job.ts Job.#set": 1,
       "job.ts Job.ack": 1,
       "job.ts Job.bury": 1,
       "job.ts Job.extend": 1,
+      "job.ts Job.release": 2,
       "job.ts Job.retry": 2,
+      "job.ts deleteRecord": 2,
+      "job_stream.ts JobStream.close": 1,
+      "job_stream.ts JobStream.next": 6,
+      "job_workers.ts JobWorkers.#progress": 1,
       "job_workers.ts JobWorkers.#work": 3,
-      "job_workers.ts JobWorkers.run": 3,
+      "job_workers.ts JobWorkers.run": 7,
       "kv.ts Kv.delete": 1,
       "kv.ts Kv.enqueue": 1,
       "kv.ts Kv.get": 1,
@@ -210,10 +219,11 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "queue.ts Queue.addMany": 1,
       "queue.ts Queue.counts": 2,
       "queue.ts Queue.deadLetters": 1,
-      "queue.ts Queue.discard": 1,
-      "queue.ts Queue.jobs": 4,
+      "queue.ts Queue.discard": 2,
+      "queue.ts Queue.jobs": 3,
       "queue.ts Queue.process": 1,
       "queue.ts Queue.revive": 2,
+      "queue.ts Queue.take": 1,
     },
   },
   {
