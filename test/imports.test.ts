@@ -16,6 +16,7 @@ import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 const ORDER: readonly string[] = [
   // What is built on the store, by its public interface.
   "metrics",
+  "adapters",
   "deno_kv",
   "queue",
   "lock",

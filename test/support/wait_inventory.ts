@@ -218,6 +218,26 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends:
+      "Operations of the store that an adapter was given or has opened, and opening and closing " +
+      "it, which end",
+    places: {
+      "keyv.ts KeyvDinomo.#open": 1,
+      "keyv.ts KeyvDinomo.#set": 4,
+      "keyv.ts KeyvDinomo.clear": 2,
+      "keyv.ts KeyvDinomo.delete": 2,
+      "keyv.ts KeyvDinomo.deleteMany": 2,
+      "keyv.ts KeyvDinomo.disconnect": 1,
+      "keyv.ts KeyvDinomo.getMany": 2,
+      "keyv.ts KeyvDinomo.has": 2,
+      "keyv.ts KeyvDinomo.hasMany": 2,
+      "keyv.ts KeyvDinomo.iterator": 2,
+      "keyv.ts KeyvDinomo.setMany": 3,
+      "store_source.ts StoreSource.close": 2,
+      "store_source.ts StoreSource.open": 1,
+    },
+  },
+  {
     ends: "An operation of the store, which ends; a lock is waited for until `waitMs` is over",
     places: {
       "lock.ts Lock.#renew": 1,
