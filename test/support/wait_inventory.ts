@@ -222,6 +222,14 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "Operations of the store that an adapter was given or has opened, and opening and closing " +
       "it, which end",
     places: {
+      "express_session.ts Sessions.all": 2,
+      "express_session.ts Sessions.clear": 2,
+      "express_session.ts Sessions.close": 1,
+      "express_session.ts Sessions.count": 2,
+      "express_session.ts Sessions.destroy": 2,
+      "express_session.ts Sessions.get": 2,
+      "express_session.ts Sessions.set": 3,
+      "express_session.ts Sessions.touch": 3,
       "keyv.ts KeyvDinomo.#open": 1,
       "keyv.ts KeyvDinomo.#set": 4,
       "keyv.ts KeyvDinomo.clear": 2,
