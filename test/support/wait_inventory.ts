@@ -255,6 +255,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "level.ts keysAsEntries": 1,
       "store_source.ts StoreSource.close": 2,
       "store_source.ts StoreSource.open": 1,
+      "unstorage.ts dinomoDriver": 21,
     },
   },
   {
@@ -290,6 +291,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "ASLEEP_MS_MAX. Reads: as above",
     places: {
       "key_watch.ts KeyWatch.take": 2,
+      "unstorage.ts tellChanges": 2,
       "watch.ts Watch.#next": 3,
       "watch.ts Watch.#wait": 1,
       "watch_hub.ts WatchHub.#sleep": 1,
