@@ -17,6 +17,7 @@ const ORDER: readonly string[] = [
   // What is built on the store, by its public interface.
   "inspector",
   "metrics",
+  "adapters",
   "deno_kv",
   "queue",
   "lock",

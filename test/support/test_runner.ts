@@ -146,6 +146,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/simulation/death_in_evictions.test.ts", 1],
   ["test/simulation/failovers_far_logged.test.ts", 1],
   ["test/simulation/failovers_logged.test.ts", 1],
+  ["test/adapters/", 1],
   ["test/lock/", 1],
   ["test/queue/", 1],
   ["test/deno_kv/kv.test.ts", 1],
