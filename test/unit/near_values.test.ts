@@ -17,6 +17,7 @@ import {
 import { CommitState } from "../../lib/pool/commit_state.ts";
 import { AGENT_COMMIT_STATE, GENERATIONS } from "../../lib/pool/control_layout.ts";
 import { OperationCounters } from "../../lib/pool/operation_counters.ts";
+import type { IndexPlace } from "../../lib/index/one_sided_reader.ts";
 import type { KeyWalk } from "../../lib/store/key_walk.ts";
 import { NearValues } from "../../lib/store/near_values.ts";
 import type { ReadParts } from "../../lib/store/store_parts.ts";
@@ -49,9 +50,20 @@ class Scene {
   /** What is read where a walk has come to a record, and whether it is there. */
   at(address: PoolAddress, generation = this.generationOf(address)): [string | undefined, boolean] {
     this.fixture.encode(KEY);
-    const walk = { address, generation } as KeyWalk;
+    const walk = { place: { ...this.pair, address, generation } } as KeyWalk;
     const value = this.values.readAtOrPassOver(KEY, walk, undefined);
     return [value, this.values.existsAt(walk)];
+  }
+
+  /** Where the key's pair has its address. */
+  get pair(): Pick<IndexPlace, "region" | "pairAt"> {
+    const { pool } = this.fixture;
+    const address = this.fixture.find(KEY);
+    for (const region of pool.index) {
+      const pairAt = region.findIndex((word, i) => i % 2 === 1 && word === address);
+      if (address !== NO_ADDRESS && pairAt >= 0) return { region, pairAt };
+    }
+    throw new Error("the key has no pair");
   }
 
   generationOf(address: PoolAddress): number {
@@ -97,9 +109,9 @@ test("a record whose memory has been reused since it was found is read by its ke
   assert.equal(scene.at(record), ["first", true]);
   // What was found is of a generation before.
   assert.equal(scene.at(record, generation - 1), ["first", true]);
-  // The moment of the read is that at which the walk has found the record.
+  // The pair leads elsewhere by now, though the record that was found is still in memory.
   assert.ok(scene.fixture.put(KEY, new TextEncoder().encode("second")));
-  assert.equal(scene.at(record), ["first", true]);
+  assert.equal(scene.at(record), ["second", true]);
   assert.equal(scene.at(record, generation - 1), ["second", true]);
 });
 
