@@ -174,7 +174,7 @@ test("what is delivered is in the files, and changes of a store that evicts are 
 test("closing the store ends watches with an error that says so", async () => {
   const store = await open<number>(SMALL);
   const other = await attach<number>(store.share());
-  const watches = [store, other].map((one) => new WatchedItems(one.watch(["a"])));
+  const watches = [store, other].map((one) => new WatchedItems(one.watch(["a"], KEEP_ALIVE)));
   await Promise.all(watches.map((watch) => watch.until(() => true)));
   await store.close();
   await Promise.all(watches.map(({ ended }) => ended));
