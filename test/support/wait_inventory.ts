@@ -432,7 +432,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "task_threads.ts TaskThreads.#runOnce": 2,
       "task_threads.ts TaskThreads.run": 3,
-      "task_threads.ts ThreadPool.run": 1,
+      "bare_pool.ts BarePool.run": 1,
+      "bare_pool.ts BarePool.#start": 1,
+      "piscina_pool.ts PiscinaPool.run": 1,
     },
   },
   {
@@ -440,7 +442,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "task_threads.ts TaskThreads.#makePool": 1,
       "task_threads.ts TaskThreads.close": 2,
-      "task_threads.ts ThreadPool.end": 1,
+      "task_threads.ts loadPiscina": 1,
+      "bare_pool.ts BarePool.end": 1,
+      "piscina_pool.ts PiscinaPool.end": 1,
     },
   },
   {
@@ -555,7 +559,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "scaling.ts Scaling.#scale": 4,
       "scaling.ts Scaling.retire": 1,
       "scaling.ts Scaling.scale": 1,
-      "open.ts open": 4,
+      "open.ts open": 5,
+      "open.ts prepareThreads": 1,
+      "worker_loader.ts OwnWorker.prepare": 1,
       "open.ts startStore": 2,
       "open_path.ts openPath": 10,
       "open_path.ts makeSmallerPool": 1,
@@ -760,7 +766,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "table_growth.ts TableGrowth.#emptyExtent": 1,
       "table_growth.ts TableGrowth.makeRoom": 1,
       "table_repair.ts repairChain": 1,
-      "task_threads.ts ThreadPool.#look": 1,
+      "piscina_pool.ts PiscinaPool.#look": 1,
       "tuple_key.ts decodeKey": 1,
       "tuple_key.ts PartReader.#escaped": 1,
       "unmerged_log.ts UnmergedLog.drop": 2,
