@@ -107,6 +107,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/runner.test.ts", 1],
   ["test/demo.test.ts", 1],
   ["test/documentation.test.ts", 1],
+  ["test/bundlers.test.ts", 1],
   ["test/chaos/", 1],
   ["test/outcomes/", 1],
   ["test/api/cached_threads.test.ts", 1],
