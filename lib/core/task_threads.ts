@@ -8,6 +8,8 @@
  *
  * @module
  */
+import { createRequire } from "node:module";
+import type { Piscina } from "piscina";
 import { BarePool } from "./bare_pool.ts";
 import { THREAD_RETRY_MS, THREAD_STARTS_URGENT_MAX } from "./limits.ts";
 import { PiscinaPool } from "./piscina_pool.ts";
@@ -27,7 +29,7 @@ const QUIET_MS_MAX = 10_000;
 /** Runs tasks; starts threads with the first of them. */
 export class TaskThreads<Task, Result> {
   readonly #options: TaskThreadsOptions;
-  #pool: Promise<TaskPool<Task, Result>> | undefined;
+  #pool: TaskPool<Task, Result> | undefined;
   /** The last one that was made. */
   #made: TaskPool<Task, Result> | undefined;
   #failureCount = 0;
@@ -76,21 +78,20 @@ export class TaskThreads<Task, Result> {
 
   /** Ends all threads; the tasks have ended. */
   async close(): Promise<void> {
-    const pool = await this.#pool?.catch(() => undefined);
+    const pool = this.#pool;
     this.#pool = undefined;
     await pool?.end();
   }
 
   async #runOnce(task: Task): Promise<Result> {
-    const making = this.#pool ??= this.#makePool();
+    const pool = this.#pool ??= this.#makePool();
     try {
-      const pool = await making;
       const result = await pool.run(task);
       this.#failureCount = 0;
       return result;
     } catch (error) {
       // The next task, or the next attempt, gets a new one.
-      if (error instanceof ThreadStartError && this.#pool === making) this.#pool = undefined;
+      if (error instanceof ThreadStartError && this.#pool === pool) this.#pool = undefined;
       throw error;
     }
   }
@@ -101,11 +102,11 @@ export class TaskThreads<Task, Result> {
     this.#quietUntilMs = monotonicMs() + Math.min(quietMs, QUIET_MS_MAX);
   }
 
-  async #makePool(): Promise<TaskPool<Task, Result>> {
+  #makePool(): TaskPool<Task, Result> {
     try {
       // Loading modules takes descriptors, too.
       assertThreadFits();
-      const PiscinaClass = this.#mayUsePiscina ? await loadPiscina() : undefined;
+      const PiscinaClass = this.#mayUsePiscina ? loadPiscina() : undefined;
       return this.#made = PiscinaClass === undefined
         ? new BarePool<Task, Result>(this.#options)
         : new PiscinaPool<Task, Result>(PiscinaClass, this.#options);
@@ -121,11 +122,9 @@ export class TaskThreads<Task, Result> {
 }
 
 /** Loads Piscina, unseen by bundlers; undefined where it is not installed. */
-async function loadPiscina() {
-  const name = "piscina";
+function loadPiscina(): typeof Piscina | undefined {
   try {
-    const loaded = await import(/* @vite-ignore */ /* webpackIgnore: true */ name);
-    return (loaded as typeof import("piscina")).Piscina;
+    return (createRequire(import.meta.url)("piscina") as typeof import("piscina")).Piscina;
   } catch {
     return undefined;
   }

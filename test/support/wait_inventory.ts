@@ -430,7 +430,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "within THREAD_START_MS_MAX, or it ends before, the task fails. After that it is tried " +
       "again, THREAD_STARTS_URGENT_MAX times",
     places: {
-      "task_threads.ts TaskThreads.#runOnce": 2,
+      "task_threads.ts TaskThreads.#runOnce": 1,
       "task_threads.ts TaskThreads.run": 3,
       "bare_pool.ts BarePool.run": 1,
       "bare_pool.ts BarePool.#start": 1,
@@ -438,11 +438,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends: "Loading a module, and END_MS_MAX",
+    ends: "END_MS_MAX",
     places: {
-      "task_threads.ts TaskThreads.#makePool": 1,
-      "task_threads.ts TaskThreads.close": 2,
-      "task_threads.ts loadPiscina": 1,
+      "task_threads.ts TaskThreads.close": 1,
       "bare_pool.ts BarePool.end": 1,
       "piscina_pool.ts PiscinaPool.end": 1,
     },
