@@ -35,7 +35,8 @@ export interface Recipe {
 
 const webpackFile = (packageName: string, output: string) => `
 import bundler from ${JSON.stringify(packageName)};
-const rest = { mode: "production", target: "node", entry: "./main.mjs", context: process.cwd() };
+const optimization = { minimize: !process.argv.includes("--quick") };
+const rest = { mode: "production", optimization, target: "node", entry: "./main.mjs", context: process.cwd() };
 const { experiments, ...output } = ${output};
 const config = { ...rest, experiments, output: { path: process.cwd() + "/out", ...output } };
 bundler.webpack(config, (error, stats) => {
@@ -190,18 +191,24 @@ main(process.argv.at(-1)).catch((error) => {
 /** How long a bundler, or what it has made, may take. */
 const COMMAND_MS_MAX = 120_000;
 
-/** Tries one bundler; returns why it fails on each of the runtimes, undefined where it works. */
+/**
+ * Tries one bundler; returns why it fails on each of the runtimes, undefined where it works.
+ *
+ * @param isQuick without what takes a bundler most of its time, and does not concern the package
+ */
 export function tryBundler(
   recipe: Recipe,
   modules: string,
   runtimes: readonly Runtime[] = RUNTIMES,
+  isQuick = false,
 ): Map<Runtime, string | undefined> {
   const root = mkdtempSync(join(tmpdir(), "dinomo-bundled-"));
   try {
     const app = join(root, "app");
     makeApplication(app, recipe, modules);
     const [program, ...args] = recipe.command as [string, ...string[]];
-    run(app, [...programOf(program, modules), ...args]);
+    const quick = isQuick && recipe.files?.["build.mjs"] !== undefined ? ["--quick"] : [];
+    run(app, [...programOf(program, modules), ...args, ...quick]);
     const out = join(root, "out");
     cpSync(join(app, "out"), out, { recursive: true });
     cpSync(join(app, "package.json"), join(out, "package.json"));
