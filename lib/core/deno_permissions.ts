@@ -9,7 +9,8 @@
 export type Permission =
   | { readonly name: "env"; readonly variable?: string }
   | { readonly name: "read" | "write"; readonly path: string }
-  | { readonly name: "ffi" };
+  | { readonly name: "sys"; readonly kind: "uid" }
+  | { readonly name: "ffi" | "run" };
 
 interface Permissions {
   readonly permissions: { querySync(permission: Permission): { readonly state: string } };
