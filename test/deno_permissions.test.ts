@@ -45,7 +45,10 @@ function run(
   const config = module === SOURCES
     ? ["--config", join(PROJECT_ROOT, "deno.json")]
     : ["--no-config"];
-  const words = ["run", "--no-prompt", "--no-check", ...config, ...granted, file, ...args];
+  // Denying something grants nothing; Deno gives a Deno that it starts all permissions if no flag of
+  // its command is about them.
+  const flags = ["--no-prompt", "--no-check", "--deny-ffi", ...config, ...granted];
+  const words = ["run", ...flags, file, ...args];
   return spawnSync(findRuntime("deno"), words, { encoding: "utf8", timeout: 60_000 });
 }
 
