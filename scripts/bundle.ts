@@ -32,6 +32,13 @@ function readEntries(): Record<string, string> {
   return { ...Object.fromEntries(entries), dinomo: "bin/dinomo.ts" };
 }
 
+/** The packages that adapters extend: the application's own. */
+function readPeers(): string[] {
+  const text = readFileSync(join(PROJECT_ROOT, "package.json"), "utf8");
+  const { peerDependencies = {} } = JSON.parse(text) as { peerDependencies?: object };
+  return Object.keys(peerDependencies);
+}
+
 const WORKERS: Readonly<Record<WorkerName, string>> = {
   node: "workers/kn.ts",
   dpm: "workers/dpm.ts",
@@ -134,6 +141,7 @@ export async function makeBundle(): Promise<void> {
     outdir: BUNDLE_FOLDER,
     chunkNames: "chunk-[hash]",
     splitting: true,
+    external: readPeers(),
     sourcemap: true,
     plugins: [
       withNames,
