@@ -3,21 +3,33 @@
  *
  * @module
  */
+import { execSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ENTRIES } from "../scripts/bundle.ts";
 import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 
 interface Manifest {
   version: string;
   license: string;
+  bin: Record<string, string>;
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
   imports: Record<string, string>;
   exports: Record<string, string | Record<string, string>>;
   scripts: Record<string, string>;
 }
+
+/** What `npm pack` says of a package. */
+interface Pack {
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** With what it depends on it stays below 5 MB. */
+const PACKAGE_BYTES_MAX = 4_400_000;
 
 const readManifest = (name: string): Manifest =>
   JSON.parse(readFileSync(join(PROJECT_ROOT, name), "utf8"));
@@ -32,10 +44,14 @@ test("both name the same version and license", () => {
 
 test("both have the same entry points, which are documented and can be imported by name", () => {
   for (const [name, source] of Object.entries(jsr.exports) as [string, string][]) {
-    const { types, bun, default: built } = npm.exports[name] as Record<string, string>;
-    assert.is(bun, source);
-    assert.is(built, source.replace("./", "./dist/").replace(/\.ts$/, ".js"));
-    assert.is(types, built!.replace(/\.js$/, ".d.ts"));
+    const { types, require, ...built } = npm.exports[name] as Record<string, string>;
+    const bundled = Object.keys(ENTRIES).find((entry) => `./${ENTRIES[entry]}` === source);
+    assert.equal([...new Set(Object.values(built))], [`./dist/bundle/${bundled}.js`]);
+    assert.is(types, source.replace("./", "./dist/").replace(/\.ts$/, ".d.ts"));
+    // Only what does not know "module-sync", and so no ES modules either, gets that far.
+    const conditions = Object.keys(npm.exports[name]!);
+    assert.ok(conditions.indexOf("module-sync") < conditions.indexOf("require"));
+    assert.is(require, "./dist/bundle/require.cjs");
     assert.is(jsr.imports[name.replace(".", "dinomo")], source);
     for (const script of ["docs:lint", "docs:html"]) {
       assert.ok(npm.scripts[script]!.includes(` ${source.slice(2)}`), `${script}: ${source}`);
@@ -56,6 +72,38 @@ test("every npm import of deno.json has the range of package.json", () => {
 
 test("every runtime dependency is imported from npm by deno.json", () => {
   for (const name of Object.keys(npm.dependencies)) assert.ok(name in jsr.imports, name);
+});
+
+test("the package has what it names, and is small", () => {
+  const command = "npm pack --dry-run --json --ignore-scripts";
+  const [pack] = JSON.parse(execSync(command, { cwd: PROJECT_ROOT, encoding: "utf8" })) as [Pack];
+  const paths = new Set(pack.files.map(({ path }) => `./${path}`));
+  for (const entry of Object.values(npm.exports)) {
+    for (const path of typeof entry === "string" ? [entry] : Object.values(entry)) {
+      assert.ok(paths.has(path), path);
+    }
+  }
+  for (const path of Object.values(npm.bin)) assert.ok(paths.has(path), path);
+  const bundled = [...paths].filter((path) => /^\.\/dist\/bundle\/.*\.js$/.test(path));
+  for (const path of bundled) assert.ok(paths.has(`${path}.map`), `${path} has a source map`);
+  for (const worker of [/\/kn-[0-9a-f]{8}\.js$/, /\/dpm-[0-9a-f]{8}\.js$/]) {
+    assert.is(bundled.filter((path) => worker.test(path)).length, 1, String(worker));
+  }
+  for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) assert.ok(paths.has(`./${name}`));
+  assert.ok([...paths].every((path) => !/\/(?:test|bench|scripts)\//.test(path)));
+  assert.ok(pack.unpackedSize < PACKAGE_BYTES_MAX, `${pack.unpackedSize} bytes`);
+});
+
+test("what the package takes from npm is in it, or one of at most five packages", () => {
+  const modules = join(PROJECT_ROOT, "node_modules");
+  const names = new Set(Object.keys(npm.dependencies));
+  for (const name of names) {
+    const manifest = JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8"));
+    for (const other of Object.keys(manifest.dependencies ?? {})) names.add(other);
+    const scripts = Object.keys(manifest.scripts ?? {});
+    assert.not.ok(scripts.some((script) => /^(?:pre|post)?install$/.test(script)), name);
+  }
+  assert.ok(names.size <= 4, [...names].join());
 });
 
 test.run();

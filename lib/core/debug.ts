@@ -11,6 +11,7 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { threadId } from "node:worker_threads";
+import { isGranted } from "./deno_permissions.ts";
 import { epochMs } from "./runtime.ts";
 
 /** What can be traced. */
@@ -41,12 +42,6 @@ export function trace(topic: Topic, text: string): void {
 
 /** The variable's value, unless the process may not look at it: Deno would stop and ask. */
 function wanted(): string {
-  const { Deno } = globalThis as { Deno?: { permissions: PermissionQueries } };
-  const query = { name: "env", variable: "DINOMO_DEBUG" };
-  if (Deno !== undefined && Deno.permissions.querySync(query).state !== "granted") return "";
-  return process.env["DINOMO_DEBUG"] ?? "";
-}
-
-interface PermissionQueries {
-  querySync(query: { name: string; variable: string }): { state: string };
+  const variable = "DINOMO_DEBUG";
+  return isGranted({ name: "env", variable }) ? process.env[variable] ?? "" : "";
 }

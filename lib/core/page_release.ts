@@ -10,6 +10,7 @@
  */
 import { createRequire } from "node:module";
 import process from "node:process";
+import { isGranted } from "./deno_permissions.ts";
 
 /** Bytes of a page. Larger ones than this are refused by the system, and stay. */
 const PAGE_BYTES = 4096;
@@ -30,7 +31,6 @@ interface BunFfi {
 
 /** What is used of `Deno`. */
 interface DenoFfi {
-  readonly permissions: { querySync(descriptor: { name: "ffi" }): { readonly state: string } };
   dlopen(
     library: string,
     symbols: {
@@ -82,7 +82,7 @@ function findRelease(): Release | null {
 }
 
 function releaseOfBun(): Release {
-  const { dlopen, ptr } = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+  const { dlopen, ptr } = createRequire(process.execPath)("bun:ffi") as BunFfi;
   const { symbols } = dlopen(LIBRARY, {
     madvise: { args: ["ptr", "usize", "i32"], returns: "i32" },
   });
@@ -93,9 +93,8 @@ function releaseOfBun(): Release {
 }
 
 function releaseOfDeno(): Release | null {
+  if (!isGranted({ name: "ffi" })) return null;
   const deno = (globalThis as unknown as { readonly Deno: DenoFfi }).Deno;
-  // It would ask the user otherwise.
-  if (deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
   const { symbols } = deno.dlopen(LIBRARY, {
     madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   });

@@ -10,6 +10,7 @@
  * @module
  */
 import { readFileSync, readlinkSync } from "node:fs";
+import { isGranted } from "./deno_permissions.ts";
 
 /** A thread of this process. */
 export interface ThreadIdentity {
@@ -27,6 +28,7 @@ const START_FIELD = 19;
 
 /** The calling thread. */
 export function thisThread(): ThreadIdentity {
+  if (!isGranted({ name: "read", path: "/proc" })) return UNKNOWN;
   try {
     // "self/task/<number>", with the process's number for self.
     const number = Number(readlinkSync("/proc/thread-self").split("/")[2]);

@@ -14,6 +14,7 @@ import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { isGranted } from "./deno_permissions.ts";
 
 /** Options for the constructor of `Worker`. */
 export interface WorkerOptions {
@@ -65,18 +66,21 @@ const startedIn = isNode ? process.cwd() : "";
  * modules.
  */
 const DESCRIPTOR_COUNT = 32;
+const DESCRIPTOR_FILE = "/dev/null";
 
 /**
  * Throws when there are no descriptors for another thread. Where a thread finds none for its event
  * loop, Bun ends the process, and Deno panics; Node reports it.
  */
 export function assertThreadFits(): void {
+  // Where the file may not be read, nothing is known.
+  if (!isGranted({ name: "read", path: DESCRIPTOR_FILE })) return;
   const taken: number[] = [];
   try {
-    for (let i = 0; i < DESCRIPTOR_COUNT; i++) taken.push(openSync("/dev/null", "r"));
+    for (let i = 0; i < DESCRIPTOR_COUNT; i++) taken.push(openSync(DESCRIPTOR_FILE, "r"));
   } catch (error) {
     const { code } = error as { code?: unknown };
-    // Where there is no such file, or it may not be read, nothing is known.
+    // Where there is no such file, nothing is known either.
     if (code !== "EMFILE" && code !== "ENFILE") return;
     throw new Error(
       `${code}: a thread needs up to ${DESCRIPTOR_COUNT} file descriptors, and there are ${taken.length}`,
@@ -89,7 +93,8 @@ export function assertThreadFits(): void {
 
 /** Options for a thread that is about to be started. */
 export function workerOptions(): WorkerOptions {
-  if (isDeno) return mayReadEnvironment() ? {} : { env: {} };
+  // Piscina's threads look at it, and would end without the permission.
+  if (isDeno) return isGranted({ name: "env" }) ? {} : { env: {} };
   if (!isNode) return {};
   const execArgv = inheritedFlags(process.execArgv, startedIn);
   const env = withoutInputType(process.env);
@@ -150,15 +155,4 @@ function withoutInputType(
     string,
     string
   >;
-}
-
-/**
- * Whether a thread may look at the environment, as Piscina's does: without the permission it would
- * end.
- */
-function mayReadEnvironment(): boolean {
-  const { Deno } = globalThis as unknown as {
-    Deno: { permissions: { querySync(of: { name: "env" }): { state: string } } };
-  };
-  return Deno.permissions.querySync({ name: "env" }).state === "granted";
 }

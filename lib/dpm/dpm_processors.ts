@@ -39,7 +39,9 @@ import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import { forgetDeath, hasDied } from "../agent/liveness.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
-import { TaskThreads, ThreadStartError } from "../core/task_threads.ts";
+import { ThreadStartError } from "../core/task_pool.ts";
+import { TaskThreads } from "../core/task_threads.ts";
+import type { WorkerCode } from "../core/worker_loader.ts";
 import { abandonMergers, endMerging, hasUnmerged } from "../far/log/log_merger.ts";
 import { resultOf } from "../core/task_failure.ts";
 
@@ -76,7 +78,7 @@ const CHECKPOINT_BYTES_DEFAULT = 256 * 1024 * 1024;
 
 /** How the DPM processors of a store work. */
 export interface DpmOptions {
-  readonly workerUrl: string | URL;
+  readonly workerCode: WorkerCode;
   readonly threadCount: number;
   readonly prefault: boolean | "auto";
   /** Where writes are logged; undefined if they are not. */
@@ -124,8 +126,8 @@ export class DpmProcessors {
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#isFar = isFar(pool);
-    const { workerUrl, threadCount } = options;
-    this.#threads = new TaskThreads({ workerUrl, threadCount, idleTimeoutMs: IDLE_TIMEOUT_MS });
+    const { workerCode, threadCount } = options;
+    this.#threads = new TaskThreads({ workerCode, threadCount, idleTimeoutMs: IDLE_TIMEOUT_MS });
   }
 
   /**

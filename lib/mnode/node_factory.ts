@@ -71,7 +71,7 @@ export class NodeFactory {
   }
 
   #make(agent: number, givenPlace?: NodeId, failures = 0): ManagedNode {
-    const { ringBytes, inFlightMax, region, spinMicros, log, statistics, workerUrl, far } =
+    const { ringBytes, inFlightMax, region, spinMicros, log, statistics, workerCode, far } =
       this.#options;
     const { pool } = this.#nodes;
     const nodeId = this.#takeId();
@@ -103,7 +103,7 @@ export class NodeFactory {
       failures,
       startedAtMs: monotonicMs(),
       ring,
-      thread: new NodeThread({ pool, workerUrl, start, onEnd }),
+      thread: new NodeThread({ pool, workerCode, start, onEnd }),
       stalls: new StallDetector({
         stallMsMax: STALL_MS_MAX,
         systemCallMsMax: SYSTEM_CALL_MS_MAX,

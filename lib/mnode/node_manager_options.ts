@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WorkerCode } from "../core/worker_loader.ts";
 import type { FarSettings } from "../node/far_settings.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -13,7 +14,7 @@ import type { NodeEvents } from "./node_events.ts";
 /** How KNs are run. */
 export interface NodeManagerOptions {
   readonly pool: Pool;
-  readonly workerUrl: string | URL;
+  readonly workerCode: WorkerCode;
   readonly ringBytes: number;
   readonly inFlightMax: number;
   /** The rings of the threads that attach. */

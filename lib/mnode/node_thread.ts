@@ -16,6 +16,7 @@ import {
 } from "../core/limits.ts";
 import { settlesWithin } from "../core/settles_within.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
+import { startUrlOf, type WorkerCode } from "../core/worker_loader.ts";
 import { assertThreadFits, workerOptions } from "../core/worker_options.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { LifeState, lifeState, setLifeState, threadOf } from "../agent/liveness.ts";
@@ -45,7 +46,7 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256 };
 /** What a thread is started with. */
 export interface NodeThreadOptions {
   readonly pool: Pool;
-  readonly workerUrl: string | URL;
+  readonly workerCode: WorkerCode;
   readonly start: NodeStart;
   /** Called once when the thread ends that was not asked to; not while it is being started. */
   readonly onEnd: (reason: string, cause: unknown) => void;
@@ -273,11 +274,11 @@ export class NodeThread {
   }
 
   #makeWorker(): Worker {
-    const { workerUrl, start } = this.#options;
+    const { workerCode, start } = this.#options;
     let worker: Worker;
     try {
       assertThreadFits();
-      worker = new Worker(workerUrl instanceof URL ? workerUrl : new URL(workerUrl), {
+      worker = new Worker(startUrlOf(workerCode), {
         ...workerOptions(),
         workerData: start,
         resourceLimits: RESOURCE_LIMITS,

@@ -6,6 +6,7 @@
  */
 import { resultOf } from "../core/task_failure.ts";
 import { TaskThreads } from "../core/task_threads.ts";
+import type { WorkerCode } from "../core/worker_loader.ts";
 import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/control_layout.ts";
 import type { PoolHandle } from "../pool/pool.ts";
 import type { SegmentFindings } from "./index_check.ts";
@@ -40,7 +41,7 @@ export type RestoreTask =
 /** How it is done. */
 export interface ParallelRestoreOptions {
   /** The worker module of the DPM processors. */
-  readonly workerUrl: string | URL;
+  readonly workerCode: WorkerCode;
   readonly threadCount: number;
   readonly onProgress: ((share: number) => void) | undefined;
   /** Bytes of segments from which on it is done. @default 128 MiB */
@@ -60,9 +61,9 @@ export async function restoreInParallel(
   const { bytesMin = BYTES_MIN } = options;
   const storedBytes = pool.geometry.segmentBytes * source.segmentCount;
   if (options.threadCount < 2 || storedBytes < bytesMin) return restoreAlone(restore);
-  const { workerUrl, threadCount } = options;
+  const { workerCode, threadCount } = options;
   const threads = new TaskThreads<RestoreTask, unknown>({
-    workerUrl,
+    workerCode,
     threadCount,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
   });

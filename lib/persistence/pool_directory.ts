@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import { isGranted } from "../core/deno_permissions.ts";
 import { PathError } from "../core/errors.ts";
 import type { FileSystem } from "./file_system.ts";
 import { withPathError } from "./path_error.ts";
@@ -109,7 +110,8 @@ export function assertOutsideOf(
       }
       // Not by cutting off the path's end: that may be a symbolic link.
       at += "/..";
-      const parent = files.info(at);
+      // What may not be looked at is above all that was granted, and so above the pool.
+      const parent = isGranted({ name: "read", path: at }) ? files.info(at) : undefined;
       const isRoot = parent?.device === info.device && parent.inode === info.inode;
       info = isRoot ? undefined : parent;
     }
@@ -139,13 +141,18 @@ function assertNotInPool(files: FileSystem, path: string): void {
 
 function nearestExisting(files: FileSystem, path: string): string {
   const parent = dirname(path);
-  return parent === path || files.info(path) !== undefined ? path : nearestExisting(files, parent);
+  return parent === path || exists(files, path) ? path : nearestExisting(files, parent);
+}
+
+/** Whether there is something at a path; one that Deno may not look at is taken for that. */
+function exists(files: FileSystem, path: string): boolean {
+  return !isGranted({ name: "read", path }) || files.info(path) !== undefined;
 }
 
 /** The directories on the way to a path that do not exist, from the top. */
 function missingDirectories(files: FileSystem, path: string): string[] {
   const parent = dirname(path);
-  if (parent === path || files.info(path) !== undefined) return [];
+  if (parent === path || exists(files, path)) return [];
   return [...missingDirectories(files, parent), path];
 }
 

@@ -195,7 +195,7 @@ function nameOf({ device, inode }: Pick<OpenDirectory, "device" | "inode">): str
 async function takeSocket(
   { files, path, device, inode }: OpenDirectory,
 ): Promise<PoolSocket | undefined> {
-  const socket = await listen(socketName(device, inode));
+  const socket = await listen(socketName(device, inode), path);
   if (socket === "in use") throw lockedError(path, describeHolder(readLockHolder(files, path)));
   return socket === "unavailable" ? undefined : socket;
 }

@@ -11,10 +11,15 @@
  * - `node:net` of Deno 2.9 lets every process that is started inherit what it listens on, which
  *   would keep the pool locked as long as that lives. `Deno.listen` does not.
  *
+ * Deno listens on a name only if it may read and write any file of the directory where the process
+ * is. Where it may not, an exclusive `flock` of the pool's directory does the same: the kernel gives
+ * it to one open file at a time, and takes it back when the process ends.
+ *
  * @module
  */
 import { createServer } from "node:net";
 import process from "node:process";
+import { isGranted } from "../core/deno_permissions.ts";
 
 /** A socket that this thread has, and no other thread on this runtime. */
 export interface PoolSocket {
@@ -25,7 +30,13 @@ export interface PoolSocket {
 
 /** The part of `Deno` that is used here. */
 interface DenoNamespace {
+  openSync(path: string): DenoFile;
   listen(options: { transport: "unix"; path: string }): DenoListener;
+}
+
+interface DenoFile {
+  tryLockSync(isExclusive: boolean): boolean;
+  close(): void;
 }
 
 interface DenoListener extends AsyncIterable<{ close(): void }> {
@@ -48,13 +59,20 @@ export function socketName(device: bigint, inode: bigint): string {
 /**
  * Listens, without keeping the process alive.
  *
+ * @param directory the pool's
  * @returns the socket, or why there is none: "unavailable" if that does not depend on what others
  *   do
  */
-export async function listen(name: string): Promise<PoolSocket | "in use" | "unavailable"> {
+export async function listen(
+  name: string,
+  directory: string,
+): Promise<PoolSocket | "in use" | "unavailable"> {
   const deno = (globalThis as { Deno?: DenoNamespace }).Deno;
   try {
-    return deno === undefined ? await listenOnNode(name) : listenOnDeno(deno, name);
+    if (deno === undefined) return await listenOnNode(name);
+    const mayListen = isGranted({ name: "read", path: name }) &&
+      isGranted({ name: "write", path: name });
+    return mayListen ? listenOnDeno(deno, name) : lockOnDeno(deno, name, directory);
   } catch (error) {
     return (error as { code?: unknown }).code === "EADDRINUSE" ? "in use" : "unavailable";
   }
@@ -80,6 +98,15 @@ function listenOnNode(name: string): Promise<PoolSocket> {
       });
     });
   });
+}
+
+function lockOnDeno(deno: DenoNamespace, name: string, directory: string): PoolSocket | "in use" {
+  const file = deno.openSync(directory);
+  if (file.tryLockSync(true)) {
+    return { name: `flock:${name}`, close: () => Promise.resolve(file.close()) };
+  }
+  file.close();
+  return "in use";
 }
 
 function listenOnDeno(deno: DenoNamespace, name: string): PoolSocket {

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { isGranted } from "../core/deno_permissions.ts";
 
 /** A process; what the system does not tell is null. */
 export interface ProcessIdentity {
@@ -57,13 +58,13 @@ export function livenessOf(identity: ProcessIdentity): Liveness {
 
 function livenessOfPid(pid: number): Liveness {
   if (pid === process.pid) return "running";
+  if (!isGranted({ name: "run" })) return "unknown";
   try {
     process.kill(pid, 0);
     return "running";
   } catch (error) {
     const { code } = error as { code?: unknown };
     if (code === "ESRCH") return "ended";
-    // Deno asks for a permission, and has no code for that.
     return code === "EPERM" ? "running" : "unknown";
   }
 }
@@ -83,11 +84,9 @@ function readBootId(): string | null {
   return readText(BOOT_ID_FILE)?.trim() || null;
 }
 
-/**
- * Undefined when there is no such file, or this process may not read it (Deno asks for a
- * permission).
- */
+/** Undefined when there is no such file, or this process may not read it. */
 function readText(path: string): string | undefined {
+  if (!isGranted({ name: "read", path })) return undefined;
   try {
     return readFileSync(path, "latin1");
   } catch {

@@ -6,12 +6,14 @@
 import { monotonicMs } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
+import { NodeFailedError } from "../core/errors.ts";
 import { type Key, LITTLE_ENDIAN } from "../core/key_encoder.ts";
 import type { KeyOf, KeyTypes } from "../core/key_types.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
 import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
+import { OwnWorker } from "../core/worker_loader.ts";
 import { recountKeys } from "../index/key_count.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
@@ -151,6 +153,7 @@ export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
+  await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the
   // last snapshot.
@@ -165,6 +168,21 @@ export async function open<V, K extends Key>(
     // What has failed first is what the caller should know.
     await opened.lock?.release().catch(() => {});
     throw error;
+  }
+}
+
+/**
+ * Loads what threads are started from, where it is no file.
+ *
+ * @throws {NodeFailedError} when there is nothing to start them from
+ */
+async function prepareThreads({ workers }: ResolvedOptions<unknown>): Promise<void> {
+  try {
+    for (const code of [workers.node, workers.dpm]) {
+      if (code instanceof OwnWorker) await code.prepare();
+    }
+  } catch (cause) {
+    throw new NodeFailedError(`no KN can be started: ${String(cause)}`, { cause });
   }
 }
 
@@ -194,7 +212,7 @@ async function startStore<V, K extends Key>(
   }
   if (resolved.ordered) await orderPool(pool, orderingPart(resolved.onProgress));
   const dpm: DpmProcessors = new DpmProcessors(pool, {
-    workerUrl: workers.dpm,
+    workerCode: workers.dpm,
     threadCount: dpmThreads,
     prefault,
     log: log?.place,
@@ -221,7 +239,7 @@ async function startStore<V, K extends Key>(
   } = {};
   const nodes: NodeManager = new NodeManager({
     pool,
-    workerUrl: workers.node,
+    workerCode: workers.node,
     ringBytes: resolved.ringBytes,
     inFlightMax: resolved.inFlight,
     region,

@@ -130,7 +130,7 @@ async function readPool(
     const { restoreInParallel } = await import("../persistence/parallel_restore.ts");
     const restore = new PoolRestore(files, path, { ...options, codec }, { ...options, isLogged });
     await restoreInParallel(restore, {
-      workerUrl: options.workers.dpm,
+      workerCode: options.workers.dpm,
       threadCount: Math.min(options.processorCount, RESTORE_THREADS_MAX),
       onProgress: options.onProgress,
     });

@@ -163,7 +163,7 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   cache?: Bytes | undefined;
   /** Whether the open store keeps the process alive while it is idle. @default false */
   keepAlive?: boolean | undefined;
-  /** Worker modules, for bundles. @default the modules beside the library */
+  /** Modules that threads run in place of the library's own. @default the library's own */
   workers?: { readonly [Name in keyof WorkerUrls]?: WorkerUrls[Name] | undefined } | undefined;
   /**
    * Where the pool is thought to be. `"near"`: in this memory; every thread reads it directly.

@@ -24,7 +24,7 @@ import {
 } from "../core/limits.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
 import type { Bytes } from "../core/units.ts";
-import { defaultWorkerUrls, type WorkerUrls } from "../core/worker_loader.ts";
+import { OWN_WORKERS, type WorkerCode, type WorkerUrls } from "../core/worker_loader.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts";
 import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";
@@ -67,7 +67,7 @@ export interface ResolvedOptions<V> {
   /** Budget of the client cache; undefined for none. */
   readonly cacheBytes: number | undefined;
   readonly keepAlive: boolean;
-  readonly workers: WorkerUrls;
+  readonly workers: Readonly<Record<keyof WorkerUrls, WorkerCode>>;
   readonly processorCount: number;
   /** Set in the far placement. */
   readonly far: FarOptions | undefined;
@@ -359,7 +359,9 @@ function keysOf(value: KeyTypes | undefined): KeyTypes {
   return value;
 }
 
-function workersOf(value: NonNullable<OpenOptions["workers"]>): WorkerUrls {
+function workersOf(
+  value: NonNullable<OpenOptions["workers"]>,
+): ResolvedOptions<unknown>["workers"] {
   requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
   for (const [name, url] of Object.entries(value)) {
     requireThat(
@@ -372,6 +374,5 @@ function workersOf(value: NonNullable<OpenOptions["workers"]>): WorkerUrls {
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  const own = defaultWorkerUrls();
-  return { node: value.node ?? own.node, dpm: value.dpm ?? own.dpm };
+  return { node: value.node ?? OWN_WORKERS.node, dpm: value.dpm ?? OWN_WORKERS.dpm };
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CorruptionError, open } from "../../mod.ts";
-import { defaultWorkerUrls } from "../../lib/core/worker_loader.ts";
+import { OWN_WORKERS } from "../../lib/core/worker_loader.ts";
 import { nodeFileSystem } from "../../lib/persistence/file_system.ts";
 import { restoreInParallel } from "../../lib/persistence/parallel_restore.ts";
 import { PoolRestore, type RestoredPool } from "../../lib/persistence/snapshot_reader.ts";
@@ -42,7 +42,7 @@ async function restored(path: string, shares: number[] = []): Promise<RestoredPo
   const requested = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
   const restore = new PoolRestore(nodeFileSystem, path, requested, {});
   await restoreInParallel(restore, {
-    workerUrl: defaultWorkerUrls().dpm,
+    workerCode: OWN_WORKERS.dpm,
     threadCount: 2,
     onProgress: (share) => shares.push(share),
     bytesMin: 0,

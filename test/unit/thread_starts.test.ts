@@ -11,7 +11,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId } from "../../lib/core/brands.ts";
 import { NodeFailedError } from "../../lib/core/errors.ts";
-import { TaskThreads, ThreadStartError } from "../../lib/core/task_threads.ts";
+import { ThreadStartError } from "../../lib/core/task_pool.ts";
+import { TaskThreads } from "../../lib/core/task_threads.ts";
+import { textUrl } from "../../lib/core/worker_loader.ts";
 import { LifeState, lifeState } from "../../lib/agent/liveness.ts";
 import { NodeThread } from "../../lib/mnode/node_thread.ts";
 import { AGENT_EXECUTOR, AGENT_THREAD } from "../../lib/pool/control_layout.ts";
@@ -34,13 +36,24 @@ function moduleOf(text: string): string {
   return path;
 }
 
-function threadsOf(path: string, threadCount = 1): TaskThreads<string, string> {
-  const workerUrl = pathToFileURL(path);
-  return new TaskThreads({ workerUrl, threadCount, idleTimeoutMs: 100 });
+type Kind = "Piscina" | "the pool without it";
+
+function threadsOf(
+  kind: Kind,
+  path: string,
+  given: { threadCount?: number; startMsMax?: number } = {},
+): TaskThreads<string, string> {
+  return new TaskThreads({
+    workerCode: pathToFileURL(path),
+    threadCount: 1,
+    idleTimeoutMs: 100,
+    usesPiscina: kind === "Piscina",
+    ...given,
+  });
 }
 
 function nodeThread(
-  workerUrl: string,
+  workerCode: string,
   startMsMax?: number,
   pool = Pool.create(geometryOf(64 * 1024, 4096), [1, 2]),
 ): NodeThread {
@@ -55,7 +68,7 @@ function nodeThread(
   };
   return new NodeThread({
     pool,
-    workerUrl,
+    workerCode,
     start,
     onEnd: () => {},
     ...(startMsMax && { startMsMax }),
@@ -107,68 +120,92 @@ test("one that is stopped while it starts runs nothing, and its start has not fa
   assert.is(pool.control[at + AGENT_THREAD], 0);
 });
 
-test("a task whose thread does not come up in time fails", async () => {
-  const threads = new TaskThreads<string, string>({
-    workerUrl: pathToFileURL(moduleOf(NEVER_READY)),
-    threadCount: 2,
-    idleTimeoutMs: 100,
-    startMsMax: START_MS_MAX,
+for (const kind of ["Piscina", "the pool without it"] as const) {
+  test(`a task whose thread does not come up in time fails, by ${kind}`, async () => {
+    const given = { threadCount: 2, startMsMax: START_MS_MAX };
+    const threads = threadsOf(kind, moduleOf(NEVER_READY), given);
+    const errors = await Promise.all(
+      ["a", "b", "c"].map((task) => errorOf(() => threads.run(task))),
+    );
+    for (const error of errors) {
+      assert.instance(error, ThreadStartError);
+      assert.is((error as Error).message, `a thread did not start within ${START_MS_MAX} ms`);
+    }
+    assert.ok(threads.areFailing);
+    await threads.close();
   });
-  const errors = await Promise.all(
-    ["a", "b", "c"].map((task) => errorOf(() => threads.run(task))),
-  );
-  for (const error of errors) {
-    assert.instance(error, ThreadStartError);
-    assert.is((error as Error).message, `a thread did not start within ${START_MS_MAX} ms`);
-  }
-  assert.ok(threads.areFailing);
-  await threads.close();
-});
 
-test("starting a thread for a task is tried again", async () => {
-  const marker = JSON.stringify(temporaryPath("marker"));
-  const threads = threadsOf(moduleOf(`
+  test(`starting a thread for a task is tried again, by ${kind}`, async () => {
+    const marker = JSON.stringify(temporaryPath("marker"));
+    const threads = threadsOf(
+      kind,
+      moduleOf(`
     import { existsSync, readFileSync, writeFileSync } from "node:fs";
     import { threadId } from "node:worker_threads";
     if (!existsSync(${marker})) writeFileSync(${marker}, String(threadId));
     // Piscina loads a module twice where the first way fails.
     if (readFileSync(${marker}, "utf8") === String(threadId)) throw new Error("planted");
-    export default (task) => task;`));
-  assert.is(await threads.run("a"), "a");
-  assert.not.ok(threads.areFailing);
-  await threads.close();
-});
-
-test("a task whose thread cannot be started fails with the cause", async () => {
-  for (
-    const [text, says] of [["throw new Error('planted');", /planted/], [
-      "import process from 'node:process'; process.exit(3);",
-      /could not be started/,
-    ]] as const
-  ) {
-    const threads = threadsOf(moduleOf(text));
-    const error = await errorOf(() => threads.run("a"));
-    assert.instance(error, ThreadStartError);
-    assert.match((error as Error).message, says);
-    // At once from now on: a store would try again with each of its writes.
-    assert.is(await errorOf(() => threads.run("b")), error);
+    export default (task) => task;`),
+    );
+    assert.is(await threads.run("a"), "a");
+    assert.not.ok(threads.areFailing);
     await threads.close();
-  }
-});
+  });
 
-for (const threadCount of [1, 2]) {
-  test(`tasks that wait for one that ends its thread are run, with ${threadCount} threads`, async () => {
-    const threads = threadsOf(moduleOf(RUNS_TASKS), threadCount);
-    const tasks = ["a", "die", "b", "die", "c", "d"];
-    const ends = await Promise.allSettled(tasks.map((task) => threads.run(task)));
-    ends.forEach((end, i) => {
-      assert.is(end.status, tasks[i] === "die" ? "rejected" : "fulfilled", `${i}: ${tasks[i]}`);
-      if (end.status === "fulfilled") assert.is(end.value, tasks[i]);
-      else assert.not.instance(end.reason, ThreadStartError);
+  test(`a task whose thread cannot be started fails with the cause, by ${kind}`, async () => {
+    for (
+      const [text, says] of [["throw new Error('planted');", /planted/], [
+        "import process from 'node:process'; process.exit(3);",
+        /could not be started/,
+      ]] as const
+    ) {
+      const threads = threadsOf(kind, moduleOf(text));
+      const error = await errorOf(() => threads.run("a"));
+      assert.instance(error, ThreadStartError);
+      assert.match((error as Error).message, says);
+      // At once from now on: a store would try again with each of its writes.
+      assert.is(await errorOf(() => threads.run("b")), error);
+      await threads.close();
+    }
+  });
+
+  for (const threadCount of [1, 2]) {
+    test(`tasks that wait for one that ends its thread are run, with ${threadCount} threads, by ${kind}`, async () => {
+      const threads = threadsOf(kind, moduleOf(RUNS_TASKS), { threadCount });
+      const tasks = ["a", "die", "b", "die", "c", "d"];
+      const ends = await Promise.allSettled(tasks.map((task) => threads.run(task)));
+      ends.forEach((end, i) => {
+        assert.is(end.status, tasks[i] === "die" ? "rejected" : "fulfilled", `${i}: ${tasks[i]}`);
+        if (end.status === "fulfilled") assert.is(end.value, tasks[i]);
+        else assert.not.instance(end.reason, ThreadStartError);
+      });
+      await threads.close();
     });
+  }
+
+  test(`a thread ends when it has had no task for a while, by ${kind}`, async () => {
+    const threads = threadsOf(
+      kind,
+      moduleOf('import { threadId } from "node:worker_threads"; export default () => threadId;'),
+    );
+    const first = await threads.run("a");
+    assert.is(await threads.run("b"), first);
+    let waitMs = 200;
+    do await setTimeout(waitMs *= 2); while (await threads.run("c") === first && waitMs < 20_000);
+    assert.is.not(await threads.run("d"), first);
     await threads.close();
   });
 }
+
+test("tasks of a module that is no file are run without Piscina", async () => {
+  const threads = new TaskThreads<string, string>({
+    workerCode: textUrl("export default (task) => `did ${task}`;"),
+    threadCount: 1,
+    idleTimeoutMs: 100,
+  });
+  assert.is(await threads.run("a"), "did a");
+  await threads.close();
+});
 
 // Threads that are being started keep no process alive.
 const busy = setInterval(() => {}, 1000);

@@ -1,0 +1,156 @@
+/**
+ * Makes the JavaScript of the published package, in `dist/bundle/`: one module for each entry, what
+ * they share in modules beside them, and source maps.
+ *
+ * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
+ * a hash of its text in its name, and the text is in a module of its own, which the library imports
+ * where the file is not: so bundlers of applications take it along.
+ *
+ * @module
+ */
+import { build, type BuildOptions, type Plugin } from "esbuild";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
+import { PROJECT_ROOT } from "./runtimes.ts";
+
+/** Where everything goes; flat, since the library finds its workers from where its code is. */
+export const BUNDLE_FOLDER: string = join(PROJECT_ROOT, "dist/bundle");
+
+/** What an application imports, as deno.json has it, or runs, and the module that it becomes. */
+export const ENTRIES: Readonly<Record<string, string>> = readEntries();
+
+function readEntries(): Record<string, string> {
+  const text = readFileSync(join(PROJECT_ROOT, "deno.json"), "utf8");
+  const { exports } = JSON.parse(text) as { exports: Record<string, string> };
+  const entries = Object.entries(exports).map(([name, path]) => {
+    return [name === "." ? "mod" : name.slice(2), path.slice(2)];
+  });
+  return { ...Object.fromEntries(entries), dinomo: "bin/dinomo.ts" };
+}
+
+/** The packages that adapters extend: the application's own. */
+function readPeers(): string[] {
+  const text = readFileSync(join(PROJECT_ROOT, "package.json"), "utf8");
+  const { peerDependencies = {} } = JSON.parse(text) as { peerDependencies?: object };
+  return Object.keys(peerDependencies);
+}
+
+const WORKERS: Readonly<Record<WorkerName, string>> = {
+  node: "workers/kn.ts",
+  dpm: "workers/dpm.ts",
+};
+
+const COMMON = {
+  absWorkingDir: PROJECT_ROOT,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "es2022",
+  legalComments: "none",
+  // For the places in stack traces; with the sources the maps were most of the package.
+  sourcesContent: false,
+  minify: true,
+} as const satisfies BuildOptions;
+
+/** What `require` gets from a Node that does not load ES modules by it. */
+const REQUIRE_STUB = `"use strict";
+const says = "dinomo is an ES module, which require() takes from Node 20.19 and 22.12 on; this is " +
+  process.version + ': use await import("dinomo")';
+throw Object.assign(new Error(says), { code: "ERR_REQUIRE_ESM" });
+`;
+
+const MODULE = /\/built_workers\.ts$/;
+const TEXTS = "dinomo:worker-texts";
+const NAMESPACE = "workers";
+
+/** Puts the texts of the workers, and the names of their files, in place of a module. */
+function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerTexts): Plugin {
+  const contents: Readonly<Record<string, string>> = {
+    [TEXTS]: `export const node = ${JSON.stringify(texts.node)};
+      export const dpm = ${JSON.stringify(texts.dpm)};`,
+    built: `export const WORKER_FILES = ${JSON.stringify(files)};
+      export const loadWorkerTexts = () => import(${JSON.stringify(TEXTS)});`,
+  };
+  return {
+    name: "workers",
+    setup: ({ onResolve, onLoad }) => {
+      onResolve({ filter: MODULE }, () => ({ path: "built", namespace: NAMESPACE }));
+      onResolve({ filter: /^dinomo:/ }, ({ path }) => ({ path, namespace: NAMESPACE }));
+      onLoad(
+        { filter: /^/, namespace: NAMESPACE },
+        ({ path }) => ({ contents: contents[path]!, loader: "js" }),
+      );
+    },
+  };
+}
+
+/** Gives what an entry exports its names back, which minifying takes from classes. */
+const withNames: Plugin = {
+  name: "names",
+  setup: ({ onResolve, onLoad }) => {
+    const namespace = "entry";
+    onResolve({ filter: /^entry:/ }, ({ path }) => ({ path: path.slice(6), namespace }));
+    onLoad({ filter: /^/, namespace }, ({ path }) => ({
+      resolveDir: PROJECT_ROOT,
+      contents: `
+        import * as all from "./${path}";
+        for (const [name, value] of Object.entries(all)) {
+          if (typeof value === "function") Object.defineProperty(value, "name", { value: name });
+        }
+        export * from "./${path}";`,
+    }));
+  },
+};
+
+/** Bundles a worker, writes it, and returns its name without the extension, and its text. */
+async function bundleWorker(entry: string): Promise<{ file: string; text: string }> {
+  const { outputFiles } = await build({
+    ...COMMON,
+    entryPoints: [entry],
+    outfile: join(BUNDLE_FOLDER, "worker.js"),
+    sourcemap: "external",
+    write: false,
+  });
+  const textOf = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))!.text;
+  const text = textOf(".js");
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  const name = entry.replace(/^.*\//, "").replace(/\.ts$/, `-${hash}`);
+  const file = join(BUNDLE_FOLDER, `${name}.js`);
+  writeFileSync(file, `${text}//# sourceMappingURL=${name}.js.map\n`);
+  writeFileSync(`${file}.map`, textOf(".map"));
+  return { file: `./${name}`, text };
+}
+
+/** Makes the bundle. */
+export async function makeBundle(): Promise<void> {
+  rmSync(BUNDLE_FOLDER, { recursive: true, force: true });
+  mkdirSync(BUNDLE_FOLDER, { recursive: true });
+  const node = await bundleWorker(WORKERS.node);
+  const dpm = await bundleWorker(WORKERS.dpm);
+  await build({
+    ...COMMON,
+    entryPoints: Object.fromEntries(
+      Object.entries(ENTRIES).map(([name, path]) => {
+        return [name, path.startsWith("bin/") ? path : `entry:${path}`];
+      }),
+    ),
+    outdir: BUNDLE_FOLDER,
+    chunkNames: "chunk-[hash]",
+    splitting: true,
+    external: readPeers(),
+    sourcemap: true,
+    plugins: [
+      withNames,
+      withWorkers({ node: node.file, dpm: dpm.file }, { node: node.text, dpm: dpm.text }),
+    ],
+  });
+  writeFileSync(join(BUNDLE_FOLDER, "require.cjs"), REQUIRE_STUB);
+  const license = readFileSync(join(PROJECT_ROOT, "node_modules/msgpackr/LICENSE"), "utf8");
+  writeFileSync(join(BUNDLE_FOLDER, "msgpackr.LICENSE.txt"), license);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await makeBundle();
