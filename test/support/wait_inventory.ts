@@ -784,4 +784,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "w_tiny_lfu_cache.ts WTinyLfuCache.place": 1,
     },
   },
+  {
+    ends: "A request to the inspector: its operation of the store ends, a search for keys by " +
+      "SEARCH_MS_MAX; the server listens or says why not, and closes when its connections are " +
+      "closed, which it does itself",
+    places: {
+      "inspector.ts Inspector.close": 1,
+      "inspector.ts serveInspector": 2,
+      "inspector.ts respond": 1,
+      "inspector.ts answer": 3,
+      "inspector.ts keysOf": 1,
+      "inspector.ts valueOf": 1,
+    },
+  },
 ];
