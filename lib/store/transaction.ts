@@ -179,7 +179,8 @@ export class Transaction<V, K extends Key = string> {
       if (this.#reads.has(name) || this.#changes.has(name)) continue;
       const read = await this.#read(key);
       this.#assertRuns();
-      this.#reads.set(name, read);
+      // Another call may have read it meanwhile: the first read counts for both.
+      if (!this.#reads.has(name)) this.#reads.set(name, read);
       readCount += 1;
     }
     if (readCount > 0 && this.#reads.size > 1) this.#lookAgain();

@@ -65,9 +65,9 @@ export abstract class WatchOperations<V, K extends Key = string> extends Derived
    *
    * The first item is of the kind `"resync"`: what is there already is not told. Another one comes
    * when changes may be missing, as the consumer was slower than the changes for too long (4,096 of
-   * them wait, and 64 KiB more), or a KN has failed that may not have told all. Where the keys
-   * themselves matter they are to be read then; a change that comes after it may be of before, which
-   * its version shows.
+   * them wait, and those that come between two of its steps have to fit into 64 KiB), or a KN has
+   * failed that may not have told all. Where the keys themselves matter they are to be read then; a
+   * change that comes after it may be of before, which its version shows.
    *
    * @param filter the prefix, of which a thread may watch 16 at one time; empty for all keys
    * @throws {InvalidArgumentError} when the prefix or an option is none

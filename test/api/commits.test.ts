@@ -116,6 +116,26 @@ suite(
   },
 );
 
+suite("an increment in a commit has the options of one alone", async (store) => {
+  const expiresAt = Date.now() + 3_600_000;
+  await store.putMany([["a", 1], ["b", 9], ["c", 1]]);
+  const commit = () =>
+    store.atomic()
+      .increment("a", 2, { expiresAt })
+      .increment("b", 1, { max: 10 })
+      .increment("c", 1, { ttl: 3_600_000 })
+      .increment("a's other", 0.5, { min: 0, max: 1, ttlIfNew: 3_600_000 })
+      .commit();
+  assert.ok(await commit());
+  const entries = await store.getEntries(["a", "b", "c", "a's other"]);
+  assert.equal(entries.map((entry) => entry!.value), [3, 10, 2, 0.5]);
+  assert.is(entries[0]!.expiresAt, expiresAt);
+  assert.is(entries[1]!.expiresAt, undefined);
+  for (const entry of [entries[2]!, entries[3]!]) assert.ok(entry.expiresAt! > Date.now());
+  assert.is(await commit(), null, "b would be above its maximum");
+  assert.equal(await store.getEntries(["a", "b", "c", "a's other"]), entries);
+});
+
 suite("operations of one thread apply in the order of their issue", async (store, random) => {
   for (let round = 0; round < 12; round++) {
     const pending: Promise<unknown>[] = [];

@@ -25,6 +25,7 @@ import { whilePaused } from "../../lib/pool/gate.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { checkHandle } from "../../lib/store/handle.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
+import { seeded } from "../support/random.ts";
 import { checkRange, compareKeys, listOf } from "../support/range_model.ts";
 import { SETUPS, storeSuite } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -263,6 +264,28 @@ single("stats tell what the order takes, and that a store without one has none",
     await store.close();
   }
 });
+
+/** Bytes of the order for each key of 16 bytes, from and to, by the order in which the keys come. */
+const ORDER_BYTES = { ascending: [13, 17], random: [18, 24], descending: [24, 29] } as const;
+
+single(
+  "the order of keys of 16 bytes takes as much as is said",
+  seeded(async (random) => {
+    for (const [how, [least, most]] of Object.entries(ORDER_BYTES)) {
+      const store = await open<number>({ capacity: "16MiB", ordered: true });
+      const keys = Array.from({ length: 20_000 }, (_, i) => `user:${String(i).padStart(11, "0")}`);
+      if (how === "descending") keys.reverse();
+      for (let i = 0; how === "random" && i < keys.length; i++) {
+        const other = random.between(i, keys.length - 1);
+        [keys[i], keys[other]] = [keys[other]!, keys[i]!];
+      }
+      store.putManySync(keys.map((key, i) => [key, i]));
+      const each = store.stats().orderBytes / keys.length;
+      assert.ok(each >= least && each <= most, `${how}: ${each} bytes`);
+      await store.close();
+    }
+  }),
+);
 
 single("ordered is a boolean", async () => {
   await assertRejects(() => open({ ordered: 1 as never }), {

@@ -14,12 +14,14 @@ import { activeNodes } from "../../lib/routing/node_directory.ts";
 import { slotOwner } from "../../lib/routing/ownership.ts";
 import { checkHandle } from "../../lib/store/handle.ts";
 import {
+  attach,
   DinomoError,
   NodeFailedError,
   open,
   type OpenOptions,
   PoolLockedError,
   type Store,
+  UnavailableError,
 } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
 import { Fault, FaultOrders, Hang } from "../support/faults.ts";
@@ -152,6 +154,37 @@ test("whatever is asked of a store ends while one of its KNs is stalled", () =>
     }
     await store.close();
   }));
+
+test("a scan passes a KN that holds a slot, and a commit that needs it changes nothing", async () => {
+  const stalled = await StalledStore.make({ ordered: true });
+  const { store } = stalled;
+  try {
+    // Its own thread has a put that is pending, for which it would wait.
+    await using other = await attach<number>(store.share());
+    const expected = Array.from({ length: KEY_COUNT }, (_, i) => `key ${i}`).sort();
+    assert.equal([...other.keysSync()], expected);
+    const keys: string[] = [];
+    for await (const [key] of other.entries({ reverse: true })) keys.push(key);
+    assert.equal(keys, expected.toReversed());
+    const others = expected.filter((key) => key !== HELD_KEY);
+    const before = await other.getEntries(others);
+    const commit = other.atomic().put(HELD_KEY, -1).put("key new", -1);
+    for (const key of others.slice(0, 20)) commit.increment(key);
+    const error = await errorOf(() => commit.commit());
+    assert.instance(error, UnavailableError, String(error));
+    assert.equal(await other.getEntries(others), before);
+    assert.equal([...other.keysSync()], expected);
+    stalled.goOn();
+    await stalled.put;
+    await until(() => store.stats().zombies === 0);
+    assert.equal(await other.getEntries(others), before, "nor afterwards");
+    assert.ok([0, 1000].includes((await other.get(HELD_KEY))!));
+    assert.not(await other.has("key new"));
+  } finally {
+    stalled.goOn();
+  }
+  await store.close();
+});
 
 test("a store can be closed while one of its KNs is stalled, and loses nothing", () =>
   forEachVariant(async (name, options) => {

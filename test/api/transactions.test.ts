@@ -103,6 +103,31 @@ suite(
   },
 );
 
+suite("calls that read one key at once have read the same", async (store) => {
+  await store.put("a", 1);
+  let runs = 0;
+  const read = await store.transaction((tx) => {
+    runs += 1;
+    const one = tx.getMany(["a"]);
+    if (runs === 1) store.putSync("a", 2);
+    return Promise.all([one, tx.getMany(["a", "a"])]);
+  });
+  const [[first]] = read;
+  assert.equal(read, [[first], [first, first]], `${runs} runs`);
+});
+
+suite("what is put is encoded when the function has ended", async (store) => {
+  const list = [1];
+  await store.transaction(async (tx) => {
+    tx.put("list", list);
+    list.push(2);
+    await tx.get("other");
+    list.push(3);
+  });
+  list.push(4);
+  assert.equal(await store.get("list"), [1, 2, 3]);
+});
+
 suite("a function cannot hide that its run is over", async (store) => {
   await store.putMany([["a", 1], ["b", 1]]);
   let runs = 0;

@@ -9,11 +9,25 @@ import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Slot } from "../../lib/core/brands.ts";
-import { SLOT_COUNT, WATCH_PLACE_COUNT, WATCHES_MAX } from "../../lib/core/limits.ts";
+import {
+  CHANGE_RING_BYTES,
+  SLOT_COUNT,
+  WAITING_CHANGES_MAX,
+  WATCH_PLACE_COUNT,
+  WATCHES_MAX,
+} from "../../lib/core/limits.ts";
 import { SLOT_WATCHERS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { checkHandle } from "../../lib/store/handle.ts";
-import { attach, open, type OpenOptions, type Store, TooManyWatchersError } from "../../mod.ts";
+import {
+  attach,
+  type Entry,
+  type KeyChange,
+  open,
+  type OpenOptions,
+  type Store,
+  TooManyWatchersError,
+} from "../../mod.ts";
 import { runChild } from "../support/child.ts";
 import type { LifecycleMode } from "../support/children/lifecycle.ts";
 import { assertRefusal } from "../support/errors.ts";
@@ -28,6 +42,8 @@ const WATCHER = new URL(`../support/workers/watching_client.${EXTENSION}`, impor
 const MORTAL_KN = new URL(`../support/workers/mortal_kn.${EXTENSION}`, import.meta.url);
 const KEEP_ALIVE = { keepAlive: true };
 const SMALL: OpenOptions<number> = { capacity: "1MiB", segmentBytes: "16KiB" };
+
+type WatchedValues = (Entry<number> | undefined)[];
 
 /** A thread that watches. */
 class WatchingThread {
@@ -111,6 +127,115 @@ test("a thread that ends, or its watch, costs nothing any more", async () => {
   assert.is(watchedSlotCount(store), 1);
   await watch.return!();
   assert.is(watchedSlotCount(store), 0);
+  for await (const _ of store.watch(["a", "b"], KEEP_ALIVE)) {
+    assert.is(watchedSlotCount(store), 2);
+    break;
+  }
+  assert.is(watchedSlotCount(store), 0);
+  for await (const _ of store.watch({ prefix: "a" }, KEEP_ALIVE)) {
+    assert.is(watchedSlotCount(store), SLOT_COUNT);
+    break;
+  }
+  assert.is(watchedSlotCount(store), 0);
+  await store.close();
+});
+
+test("a thousand keys are watched at once, and only what has changed is new", async () => {
+  const store = await open<number>({ ...SMALL, capacity: "4MiB", nodes: 2 });
+  const keys = Array.from({ length: 1000 }, (_, i) => `key ${i}`);
+  const watch = store.watch(keys, KEEP_ALIVE);
+  let before = (await watch.next()).value as WatchedValues;
+  assert.is(before.length, keys.length);
+  for (let round = 0; round < 30; round++) {
+    const at = (round * 379) % keys.length;
+    await store.put(keys[at]!, round);
+    const entries = (await watch.next()).value as WatchedValues;
+    assert.is(entries[at]!.value, round);
+    for (const [i, entry] of entries.entries()) if (i !== at) assert.is(entry, before[i]);
+    before = entries;
+  }
+  await watch.return!();
+  await store.close();
+});
+
+/** Takes so many items of a watch, and counts them by their kinds. */
+async function kindsOf(
+  watch: AsyncIterator<KeyChange<string>>,
+  count: number,
+): Promise<Record<string, number>> {
+  const kinds: Record<string, number> = {};
+  for (let i = 0; i < count; i++) {
+    const { kind } = (await watch.next()).value as KeyChange<string>;
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
+
+test("so many changes of a prefix wait as is said, and then a resync is told", async () => {
+  const store = await open<number>(SMALL);
+  const watch = store.watch({ prefix: "k" }, KEEP_ALIVE);
+  assert.equal(await kindsOf(watch, 1), { resync: 1 });
+  // With a key of eight bytes a change takes 24 bytes of the ring.
+  const inRing = Math.floor(CHANGE_RING_BYTES / 24);
+  const put = (count: number) => {
+    for (let i = 0; i < count; i++) store.putSync(`k ${100_000 + i % 50}`, i);
+  };
+  put(inRing);
+  assert.equal(await kindsOf(watch, inRing), { put: inRing }, "what fits into the ring");
+  put(inRing);
+  assert.equal(await kindsOf(watch, 1), { put: 1 });
+  const more = WAITING_CHANGES_MAX - (inRing - 1);
+  put(more);
+  assert.equal(
+    await kindsOf(watch, WAITING_CHANGES_MAX),
+    { put: WAITING_CHANGES_MAX },
+    "what fits into the queue",
+  );
+  put(inRing + 1);
+  assert.equal(await kindsOf(watch, 1), { resync: 1 }, "more than fits into the ring");
+  put(inRing);
+  assert.equal(await kindsOf(watch, 1), { put: 1 });
+  put(more + 1);
+  assert.equal(await kindsOf(watch, 1), { resync: 1 }, "more than fits into the queue");
+  put(1);
+  assert.equal(await kindsOf(watch, 1), { put: 1 }, "what comes after it is told again");
+  await watch.return!();
+  await store.close();
+});
+
+test("a copy that follows a prefix of a store that evicts has what the store has", async () => {
+  const store = await open<string>({
+    capacity: "256KiB",
+    segmentBytes: "4KiB",
+    whenFull: "evict",
+  });
+  const copy = new Map<string, number>();
+  let toldCount = 0;
+  const watch = store.watch({ prefix: "" }, KEEP_ALIVE);
+  const copying = (async () => {
+    for await (const change of watch) {
+      if (change.kind === "resync") {
+        copy.clear();
+        for (const [key] of store.entriesSync()) {
+          const entry = store.getEntrySync(key);
+          if (entry !== undefined) copy.set(key, entry.version);
+        }
+      } else if (change.kind === "put") {
+        if (change.version >= (copy.get(change.key) ?? 0)) copy.set(change.key, change.version);
+      } else {
+        toldCount += 1;
+        if (copy.get(change.key) === change.version) copy.delete(change.key);
+      }
+    }
+  })();
+  for (let i = 0; i < 1200; i++) await store.put(`key ${i % 600}`, "x".repeat(700));
+  await until(() => {
+    const keys = [...store.keysSync()].sort();
+    return JSON.stringify([...copy.keys()].sort()) === JSON.stringify(keys);
+  });
+  assert.ok(store.stats().evicted > 100 && toldCount > 100, `${toldCount} told`);
+  await watch.return!();
+  await copying;
   await store.close();
 });
 

@@ -16,6 +16,7 @@ import {
   readLock,
   tryAcquireLock,
 } from "../../lib/lock/mod.ts";
+import { sleepSync } from "../../lib/core/sleep_sync.ts";
 import { InvalidArgumentError, open, type OpenOptions, type Store } from "../../mod.ts";
 import { assertRejects, errorOf } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -125,6 +126,33 @@ test("a lease is renewed as long as its holder lives, and ends if it is not", as
   assert.is(renewed.token, token, "a token stays as long as the lock is held");
   assert.is(await renewed.release(), true);
   assert.is(await extended.release(), true);
+});
+
+test("a holder whose event loop stood still for longer than its lease has lost the lock", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const lock = await acquireLock(store, "a", { leaseMs: 60 });
+  sleepSync(120);
+  assert.not(lock.isHeld, "it knows by the clock");
+  const next = (await tryAcquireLock(store, "a"))!;
+  assert.ok(next.token > lock.token);
+  await assertRejects(() => lock.extend(), { ...LOST, says: /its lease ended/ });
+  assert.ok(lock.signal.aborted);
+  assert.is(await lock.release(), false);
+  assert.ok(next.isHeld && await refused(store, "a"));
+  await next.release();
+});
+
+test("a lease lasts ten seconds unless it is said, and its key expires with it", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const before = Date.now();
+  const lock = await acquireLock(store, "a");
+  assert.ok(lock.expiresAt >= before + 10_000 && lock.expiresAt <= Date.now() + 10_000);
+  assert.is((await store.getEntry("lock:a"))!.expiresAt, lock.expiresAt);
+  assert.equal(await readLock(store, "a"), { owner: undefined, expiresAt: lock.expiresAt });
+  await lock.extend(86_400_000);
+  assert.is((await store.getEntry("lock:a"))!.expiresAt, lock.expiresAt);
+  assert.ok(lock.expiresAt >= before + 86_400_000);
+  await lock.release();
 });
 
 test("a holder whose record was taken away learns it when it renews", async () => {

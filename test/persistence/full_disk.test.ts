@@ -76,6 +76,12 @@ for (const durability of disk === undefined ? [] : ["os", "disk"] as const) {
     const change = await errorOf(() => reader.put("more", "of it"));
     assert.instance(change, DurabilityError);
     assert.is((change as DurabilityError).systemCode, "ENOSPC");
+    const [first] = acknowledged;
+    const commit = await errorOf(() =>
+      reader.atomic().put("one", "1").put("other", "2").delete(first!).commit()
+    );
+    assert.instance(commit, DurabilityError);
+    assert.equal(reader.getManySync(["one", "other", first!]), [undefined, undefined, VALUE]);
     assert.is(reader.stats().durability.failure, "checkpoint");
     assert.instance(await errorOf(() => reader.close()), DurabilityError);
 

@@ -94,12 +94,13 @@ function checkRefusals(world: DurableWorld, context: string): void {
   for (const model of world.models.slice(0, 5)) world.put(model, 40);
   world.delete(world.models[6]!);
   world.put(world.models[7]!, 2300);
+  world.commit([world.models[8]!, world.models[9]!], [world.models[10]!], 40);
   world.drain();
   world.checkVisible();
   assert.is(countOk(world), before, `${context}: nothing is acknowledged`);
   assert.is(
     (world.ended.get(Status.NOT_DURABLE) ?? 0) - refusals,
-    7,
+    8,
     `${context}: all are refused`,
   );
   assert.is(world.flush(), false, `${context}: a sync fails`);

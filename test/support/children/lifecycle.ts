@@ -54,6 +54,11 @@ switch (mode) {
     const keepAlive = mode === "watchingAlive";
     const watch = store.watch(["a"], { keepAlive });
     await watch.next();
+    if (!keepAlive) {
+      const changes = store.watch({ prefix: "" });
+      await changes.next();
+      void changes.next();
+    }
     say("watching");
     void watch.next().then(async () => {
       say("told");
