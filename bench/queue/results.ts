@@ -38,13 +38,15 @@ export interface QueueResults {
 
 interface Plan {
   repetitionCount: number;
+  /** Jobs that are done first: until then the runtime is compiling, in each of the threads. */
+  warmUpCount: number;
   jobCount: number;
 }
 
 const PLANS: Record<Size, Plan> = {
-  smoke: { repetitionCount: 1, jobCount: 200 },
-  quick: { repetitionCount: 3, jobCount: 20_000 },
-  full: { repetitionCount: 5, jobCount: 100_000 },
+  smoke: { repetitionCount: 1, warmUpCount: 100, jobCount: 200 },
+  quick: { repetitionCount: 3, warmUpCount: 20_000, jobCount: 20_000 },
+  full: { repetitionCount: 5, warmUpCount: 20_000, jobCount: 100_000 },
 };
 
 /** A queue that is started anew for each repetition. */
@@ -88,7 +90,8 @@ const CONTESTANTS: readonly Contestant[] = [
 ];
 
 export async function measureQueues(size: Size): Promise<QueueResults> {
-  const { repetitionCount, jobCount } = PLANS[size];
+  const plan = PLANS[size];
+  const { repetitionCount, jobCount } = plan;
   const rates = new Map<string, number[]>();
   const again = new Map<string, number>();
   const omissions = new Map<string, string>();
@@ -97,7 +100,7 @@ export async function measureQueues(size: Size): Promise<QueueResults> {
       const { name } = contestant;
       if (omissions.has(name)) continue;
       try {
-        const done = await measure(contestant, jobCount);
+        const done = await measure(contestant, plan);
         rates.set(name, [...rates.get(name) ?? [], done.rate]);
         again.set(name, (again.get(name) ?? 0) + done.again);
       } catch (error) {
@@ -124,28 +127,39 @@ export function formatQueues({ jobCount, peers, omissions }: QueueResults): stri
 
 async function measure(
   { start }: Contestant,
-  jobCount: number,
+  { warmUpCount, jobCount }: Plan,
 ): Promise<{ rate: number; again: number }> {
   const folder = mkdtempSync(join(tmpdir(), "dinomo-bench-"));
   const { place, stop } = await start(folder);
   const threads = await startThreads(place);
   // How many jobs are done, and how often each.
-  const done = new Int32Array(new SharedArrayBuffer((jobCount + 1) * 4));
+  const done = new Int32Array(new SharedArrayBuffer((warmUpCount + jobCount + 1) * 4));
   const producers = threads.slice(0, THREADS);
   const consumers = threads.slice(THREADS);
-  const begin = performance.now();
   for (const consumer of consumers) await consumer.call("consume", { done });
-  const count = jobCount / THREADS;
-  const produced = producers.map((producer, i) => {
-    return producer.call("produce", { from: i * count, count, atOnce: AT_ONCE });
-  });
-  await Promise.all(produced);
-  while (Atomics.load(done, 0) < jobCount) await setTimeout(1);
+  await doJobs(producers, done, 0, warmUpCount);
+  const begin = performance.now();
+  await doJobs(producers, done, warmUpCount, jobCount);
   const rate = jobCount / (performance.now() - begin) * 1000;
   for (const thread of threads) await thread.end();
   await stop();
   rmSync(folder, { recursive: true, force: true });
   return { rate, again: done.subarray(1).filter((times) => times > 1).length };
+}
+
+/** Has jobs added, behind those that are done, and waits until they are done, too. */
+async function doJobs(
+  producers: BenchThread[],
+  done: Int32Array,
+  from: number,
+  jobCount: number,
+): Promise<void> {
+  const count = jobCount / producers.length;
+  const produced = producers.map((producer, i) => {
+    return producer.call("produce", { from: from + i * count, count, atOnce: AT_ONCE });
+  });
+  await Promise.all(produced);
+  while (Atomics.load(done, 0) < from + jobCount) await setTimeout(1);
 }
 
 function startThreads(place: QueuePlace): Promise<BenchThread[]> {
