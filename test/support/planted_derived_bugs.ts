@@ -111,7 +111,10 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
     name: "an increment joins one from before a clear",
     breaks: "I4",
     file: "lib/client/client.ts",
-    edits: [["this.#additions.forgetAll();", ""]],
+    edits: [[
+      "words, completion }); this.#additions.forgetAll();",
+      "words, completion });",
+    ]],
     caughtBy: ["test/unit/joinable_additions.test.ts"],
   },
   {

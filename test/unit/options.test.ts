@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { InvalidOptionError } from "../../lib/core/errors.ts";
 import type { OpenOptions } from "../../lib/store/options.ts";
 import { nodeCountMax, sizesOf } from "../../lib/store/pool_sizes.ts";
+import { OWN_WORKERS } from "../../lib/core/worker_loader.ts";
 import { type ResolvedOptions, resolveOptions } from "../../lib/store/resolved_options.ts";
 import { assertThrows } from "../support/errors.ts";
 
@@ -143,8 +144,8 @@ test("the defaults are what the documentation of the options says", () => {
     keys: "string",
   });
   assert.ok(processorCount >= 1);
-  assert.match(String(workers.node), /workers\/kn\.(ts|js)$/);
-  assert.match(String(workers.dpm), /workers\/dpm\.(ts|js)$/);
+  assert.is(workers.node, OWN_WORKERS.node);
+  assert.is(workers.dpm, OWN_WORKERS.dpm);
 });
 
 test("bytes cannot be frozen, so the codec for them goes without a cache", () => {
@@ -180,7 +181,7 @@ test("only a near pool evicts", () => {
 test("workers are replaced one by one", () => {
   const node = new URL("file:///app/kn.js");
   assert.is(resolveOptions({ workers: { node } }).workers.node, node);
-  assert.match(String(resolveOptions({ workers: { node } }).workers.dpm), /dpm\.(ts|js)$/);
+  assert.is(resolveOptions({ workers: { node } }).workers.dpm, OWN_WORKERS.dpm);
   const dpm = "data:text/javascript,";
   assert.is(resolveOptions({ workers: { dpm } }).workers.dpm, dpm);
 });
