@@ -2,20 +2,16 @@
  * Threads that run tasks, by the means of the runtime alone: where Piscina cannot start its own.
  *
  * A thread is a `data:` URL: it imports the module that runs tasks, wherever that is, says that it
- * is ready, and answers each task that it is sent. It has one at a time. Each task ends: while tasks
- * wait, and no thread is ready or comes up in time, all of them fail.
+ * is ready, and answers each task that it is sent. It has one at a time.
  *
  * @module
  */
 import { Worker } from "node:worker_threads";
-import { THREAD_START_MS_MAX } from "./limits.ts";
 import { startTimer, type Timer } from "./runtime.ts";
 import { settlesWithin } from "./settles_within.ts";
+import { StartingPool } from "./starting_pool.ts";
 import {
   END_MS_MAX,
-  notInTime,
-  notStarted,
-  type TaskPool,
   type TaskThreadsOptions,
   type ThreadStartError,
   type WaitingTask,
@@ -54,36 +50,17 @@ interface PoolThread<Task, Result> {
 }
 
 /** Some threads, until one could not be started. */
-export class BarePool<Task, Result> implements TaskPool<Task, Result> {
+export class BarePool<Task, Result> extends StartingPool<Task, Result> {
   readonly #options: TaskThreadsOptions;
-  readonly #startMsMax: number;
-  readonly #waiting: WaitingTask<Task, Result>[] = [];
   readonly #threads = new Set<PoolThread<Task, Result>>();
-  #threadsMax: number;
-  #lastError: unknown;
-  #failure: ThreadStartError | undefined;
-  /** Runs while tasks wait and no thread is ready. */
-  #timer: Timer | undefined;
 
   /** Makes a pool; starts no thread. */
   constructor(options: TaskThreadsOptions) {
+    super(options);
     this.#options = options;
-    this.#startMsMax = options.startMsMax ?? THREAD_START_MS_MAX;
-    this.#threadsMax = options.threadCount;
   }
 
-  /** Runs a task. */
-  run(task: Task): Promise<Result> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ task, resolve, reject });
-      this.#look();
-    });
-  }
-
-  /** Ends the threads; waits for them, but not for ever. */
-  async end(): Promise<void> {
-    this.#timer?.stop();
+  protected async endThreads(): Promise<void> {
     const threads = [...this.#threads];
     for (const thread of threads) this.#dismiss(thread);
     const ended = Promise.all(threads.map(({ ended }) => ended));
@@ -91,27 +68,21 @@ export class BarePool<Task, Result> implements TaskPool<Task, Result> {
     for (const { worker } of threads) void worker.terminate();
   }
 
-  /** Hands over what it can, and sees to it that what waits does not wait for ever. */
-  #look(): void {
-    if (this.#failure !== undefined) return;
+  protected handOver(): void {
     const threads = [...this.#threads];
     for (const thread of threads) {
-      if (thread.isReady && thread.task === undefined) this.#give(thread, this.#waiting.shift());
+      if (thread.isReady && thread.task === undefined) this.#give(thread, this.waiting.shift());
     }
     const isStarting = threads.some(({ isReady }) => !isReady);
-    if (this.#waiting.length > 0 && !isStarting && threads.length < this.#threadsMax) this.#start();
-    const mustStart = this.#waiting.length > 0 && !threads.some(({ isReady }) => isReady);
-    if (!mustStart) {
-      this.#timer?.stop();
-      this.#timer = undefined;
-    } else if (this.#threads.size === 0) {
-      this.#fail(notStarted(this.#lastError));
-    } else {
-      this.#timer ??= startTimer(
-        () => this.#fail(notInTime(this.#startMsMax, this.#lastError)),
-        this.#startMsMax,
-      );
-    }
+    if (this.waiting.length > 0 && !isStarting && threads.length < this.threadsMax) this.#start();
+  }
+
+  protected get mustStart(): boolean {
+    return this.waiting.length > 0 && ![...this.#threads].some(({ isReady }) => isReady);
+  }
+
+  protected get threadCount(): number {
+    return this.#threads.size;
   }
 
   #give(thread: PoolThread<Task, Result>, waiting: WaitingTask<Task, Result> | undefined): void {
@@ -138,8 +109,8 @@ export class BarePool<Task, Result> implements TaskPool<Task, Result> {
         workerData: moduleUrlOf(this.#options.workerCode).href,
       });
     } catch (error) {
-      this.#lastError = error;
-      this.#threadsMax = this.#threads.size;
+      this.lastError = error;
+      this.threadsMax = this.#threads.size;
       return;
     }
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
@@ -163,17 +134,17 @@ export class BarePool<Task, Result> implements TaskPool<Task, Result> {
     if (message === "ready") thread.isReady = true;
     else if ("result" in message) task?.resolve(message.result);
     else task?.reject(message.error);
-    this.#look();
+    this.look();
   }
 
   #hearEnd(thread: PoolThread<Task, Result>, code: number): void {
     thread.idle?.stop();
     this.#threads.delete(thread);
     // Another one would hardly fare better: those that there are do what they can.
-    if (!thread.isReady) this.#threadsMax = this.#threads.size;
-    this.#lastError = thread.error ?? new Error(`a thread has ended with exit code ${code}`);
-    thread.task?.reject(this.#lastError);
-    this.#look();
+    if (!thread.isReady) this.threadsMax = this.#threads.size;
+    this.lastError = thread.error ?? new Error(`a thread has ended with exit code ${code}`);
+    thread.task?.reject(this.lastError);
+    this.look();
   }
 
   /** Ends a thread that is ready; one that still loads its modules would take the process along. */
@@ -185,11 +156,10 @@ export class BarePool<Task, Result> implements TaskPool<Task, Result> {
     this.#threads.delete(thread);
   }
 
-  #fail(error: ThreadStartError): void {
-    this.#failure = error;
-    this.#timer?.stop();
-    const given = [...this.#threads].flatMap(({ task }) => task === undefined ? [] : [task]);
-    for (const { reject } of [...this.#waiting, ...given]) reject(error);
-    for (const { worker } of this.#threads) void worker.terminate();
+  protected giveUp(error: ThreadStartError): void {
+    for (const { worker, task } of this.#threads) {
+      task?.reject(error);
+      void worker.terminate();
+    }
   }
 }

@@ -2,20 +2,16 @@
  * Threads that run tasks, by Piscina.
  *
  * Piscina says nothing of a task that waits for a thread which never comes: one whose module cannot
- * be loaded, or that ends, or hangs, before it is ready. Here each task ends: while tasks wait and
- * there is no thread, or none is ready in time, all of them fail.
+ * be loaded, or that ends, or hangs, before it is ready. Here each task ends (starting_pool.ts).
  *
  * @module
  */
 import type { Piscina } from "piscina";
-import { THREAD_START_MS_MAX } from "./limits.ts";
-import { runMicrotask, runNextTurn, startTimer, type Timer } from "./runtime.ts";
+import { runMicrotask, runNextTurn } from "./runtime.ts";
 import { settlesWithin } from "./settles_within.ts";
+import { StartingPool } from "./starting_pool.ts";
 import {
   END_MS_MAX,
-  notInTime,
-  notStarted,
-  type TaskPool,
   type TaskThreadsOptions,
   type ThreadStartError,
   type WaitingTask,
@@ -63,24 +59,16 @@ class OneTaskQueue implements TaskQueue {
  * started: so it makes workers in `run` alone, never in an event, where no caller would catch what
  * the runtime throws.
  */
-export class PiscinaPool<Task, Result> implements TaskPool<Task, Result> {
+export class PiscinaPool<Task, Result> extends StartingPool<Task, Result> {
   readonly #piscina: Piscina;
-  readonly #startMsMax: number;
   readonly #queued = new OneTaskQueue();
-  /** Tasks that Piscina has not been given, and those that it has. */
-  readonly #waiting: WaitingTask<Task, Result>[] = [];
+  /** Tasks that Piscina has been given. */
   readonly #given = new Set<WaitingTask<Task, Result>>();
   #ready: readonly { readonly destroyed: boolean }[] = [];
-  #threadsMax: number;
-  #lastError: unknown;
-  #failure: ThreadStartError | undefined;
-  /** Runs while tasks wait and no thread is ready. */
-  #timer: Timer | undefined;
 
   /** Makes a pool; starts no thread. */
   constructor(PiscinaClass: typeof Piscina, options: TaskThreadsOptions) {
-    this.#startMsMax = options.startMsMax ?? THREAD_START_MS_MAX;
-    this.#threadsMax = options.threadCount;
+    super(options);
     this.#piscina = new PiscinaClass({
       ...workerOptions(),
       filename: moduleUrlOf(options.workerCode).href,
@@ -93,58 +81,42 @@ export class PiscinaPool<Task, Result> implements TaskPool<Task, Result> {
     });
     // Of a thread that has no task, and so of one that is not ready; without a listener it would
     // end the process.
-    this.#piscina.on("error", (error) => this.#lastError = error);
+    this.#piscina.on("error", (error) => this.lastError = error);
     this.#piscina.on("workerCreate", (thread) => {
       this.#ready = [...this.#ready, thread];
-      runMicrotask(() => this.#look());
+      runMicrotask(() => this.look());
     });
     this.#piscina.on("workerDestroy", () => {
       this.#ready = this.#ready.filter(({ destroyed }) => !destroyed);
       // What it was doing fails first, and its error is reported.
-      runNextTurn(() => this.#look());
+      runNextTurn(() => this.look());
     });
   }
 
-  /** Runs a task. */
-  run(task: Task): Promise<Result> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ task, resolve, reject });
-      this.#look();
-    });
-  }
-
-  /** Ends the threads; waits for them, but not for ever. */
-  async end(): Promise<void> {
-    this.#timer?.stop();
+  protected async endThreads(): Promise<void> {
     // Not `close`, which leaves a timer behind for half a minute.
     await settlesWithin(this.#piscina.destroy(), END_MS_MAX);
   }
 
-  /** Hands over what it can, and sees to it that what waits does not wait for ever. */
-  #look(): void {
-    if (this.#failure !== undefined) return;
-    while (this.#waiting.length > 0 && this.#mayGive()) {
-      if (!this.#give(this.#waiting.shift()!)) break;
+  protected handOver(): void {
+    while (this.waiting.length > 0 && this.#mayGive()) {
+      if (!this.#give(this.waiting.shift()!)) break;
     }
-    const mustStart = this.#waiting.length + this.#queued.size > 0 && this.#ready.length === 0;
-    if (!mustStart) {
-      this.#timer?.stop();
-      this.#timer = undefined;
-    } else if (this.#piscina.threads.length === 0) {
-      this.#fail(notStarted(this.#lastError));
-    } else {
-      this.#timer ??= startTimer(() => {
-        this.#fail(notInTime(this.#startMsMax, this.#lastError));
-      }, this.#startMsMax);
-    }
+  }
+
+  protected get mustStart(): boolean {
+    return this.waiting.length + this.#queued.size > 0 && this.#ready.length === 0;
+  }
+
+  protected get threadCount(): number {
+    return this.#piscina.threads.length;
   }
 
   #mayGive(): boolean {
     if (this.#queued.size > 0) return false;
     const threads = this.#piscina.threads.length;
     const hasIdle = this.#given.size < this.#ready.length;
-    return hasIdle || (threads === this.#ready.length && threads < this.#threadsMax);
+    return hasIdle || (threads === this.#ready.length && threads < this.threadsMax);
   }
 
   /** Has Piscina run a task; false if it does not take it now. */
@@ -161,22 +133,20 @@ export class PiscinaPool<Task, Result> implements TaskPool<Task, Result> {
       // do what they can.
       this.#queued.takeBack();
       this.#given.delete(waiting);
-      this.#waiting.unshift(waiting);
-      this.#lastError = error;
-      this.#threadsMax = this.#ready.length;
+      this.waiting.unshift(waiting);
+      this.lastError = error;
+      this.threadsMax = this.#ready.length;
       return false;
     }
     running.then(resolve, reject).finally(() => {
       this.#given.delete(waiting);
-      this.#look();
+      this.look();
     });
     return true;
   }
 
-  #fail(error: ThreadStartError): void {
-    this.#failure = error;
-    this.#timer?.stop();
-    for (const { reject } of [...this.#waiting, ...this.#given]) reject(error);
+  protected giveUp(error: ThreadStartError): void {
+    for (const { reject } of this.#given) reject(error);
     this.#piscina.destroy().catch(() => {});
   }
 }

@@ -176,8 +176,8 @@ export class Kv implements Disposable {
   }
 
   /**
-   * What stands for the versionstamp of a commit as the last part of a key that it sets: there it
-   * becomes the string that the commit returns.
+   * A placeholder for the versionstamp of a commit, as the last part of a key that the commit sets:
+   * there it becomes the string that the commit returns.
    */
   commitVersionstamp(): symbol {
     return COMMIT_VERSIONSTAMP;

@@ -432,17 +432,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "task_threads.ts TaskThreads.#runOnce": 1,
       "task_threads.ts TaskThreads.run": 3,
-      "bare_pool.ts BarePool.run": 1,
+      "starting_pool.ts StartingPool.run": 1,
       "bare_pool.ts BarePool.#start": 1,
-      "piscina_pool.ts PiscinaPool.run": 1,
     },
   },
   {
     ends: "END_MS_MAX",
     places: {
       "task_threads.ts TaskThreads.close": 1,
-      "bare_pool.ts BarePool.end": 1,
-      "piscina_pool.ts PiscinaPool.end": 1,
+      "starting_pool.ts StartingPool.end": 1,
+      "bare_pool.ts BarePool.endThreads": 1,
+      "piscina_pool.ts PiscinaPool.endThreads": 1,
     },
   },
   {
@@ -764,7 +764,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "table_growth.ts TableGrowth.#emptyExtent": 1,
       "table_growth.ts TableGrowth.makeRoom": 1,
       "table_repair.ts repairChain": 1,
-      "piscina_pool.ts PiscinaPool.#look": 1,
+      "piscina_pool.ts PiscinaPool.handOver": 1,
       "tuple_key.ts decodeKey": 1,
       "tuple_key.ts PartReader.#escaped": 1,
       "unmerged_log.ts UnmergedLog.drop": 2,
