@@ -37,6 +37,16 @@ function freeCount({ pool }: DurableWorld): number {
   return count;
 }
 
+/** Puts so much that segments are left, and can be victims, and a checkpoint knows all of it. */
+function fill(world: DurableWorld): void {
+  for (let i = 0; i < 40; i++) {
+    for (const model of world.models) world.put(model, 180);
+    world.drain();
+    if (i % 4 === 0) assert.ok(world.checkpoint());
+  }
+  assert.ok(world.checkpoint());
+}
+
 /** Lets a store live and end several times; returns how many records were dropped. */
 function runGenerations(seed: number, mayLosePower: boolean): number {
   const level = LEVELS[seed % 2]!;
@@ -88,13 +98,7 @@ test("a key that was dropped and deleted stays away, one that was only dropped m
     segmentCount: 16,
   });
   assert.ok(world.open());
-  // So many that their segments are left, and can be victims.
-  for (let i = 0; i < 40; i++) {
-    for (const model of world.models) world.put(model, 180);
-    world.drain();
-    if (i % 4 === 0) assert.ok(world.checkpoint());
-  }
-  assert.ok(world.checkpoint());
+  fill(world);
   clean(world, 100);
   const gone = world.models.filter((model) => world.find(model) === undefined);
   assert.ok(gone.length >= 2, `${gone.length} keys were dropped`);
@@ -115,12 +119,7 @@ test("a segment that was emptied is free when a checkpoint knows that it is empt
   for (const level of LEVELS) {
     const world = new DurableWorld({ seed: 1, level, evicts: true, segmentCount: 16 });
     assert.ok(world.open());
-    for (let i = 0; i < 40; i++) {
-      for (const model of world.models) world.put(model, 180);
-      world.drain();
-      if (i % 4 === 0) assert.ok(world.checkpoint());
-    }
-    assert.ok(world.checkpoint());
+    fill(world);
     const freeBefore = freeCount(world);
     clean(world, 100);
     assert.ok(droppedCount(world.pool) > 0);
