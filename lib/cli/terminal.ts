@@ -40,10 +40,11 @@ export function processTerminal(): Terminal {
     isInteractive: isatty(STANDARD_ERROR),
     isOutputInteractive: isatty(STANDARD_OUTPUT),
     outputSize: () => {
-      const { columns = 80, rows = 24 } = process.stdout;
-      return { columns, rows };
+      const { columns, rows } = process.stdout;
+      // A terminal may not know its size.
+      return { columns: columns || 80, rows: rows || 24 };
     },
-    errorSize: () => ({ columns: process.stderr.columns ?? 80 }),
+    errorSize: () => ({ columns: process.stderr.columns || 80 }),
     write: (bytes) => writeAll(STANDARD_OUTPUT, bytes),
     writeError: (bytes) => {
       try {

@@ -23,9 +23,9 @@ export const watchCommand: Command = {
   name: "watch",
   summary: "prints the values of keys, and again when they change",
   details:
-    `Prints a line for each key, and another one whenever it has changed: the line that dump would
-write, or { "key": ..., "gone": true }. Changes that come faster than they are printed are
-left out, but not the last one.
+    `Prints a line for each key, and another one whenever it has changed: the line that dump
+would write, or { "key": ..., "gone": true }. Changes that come faster than they are printed
+are left out, but not the last one.
 
 With --prefix it prints all changes of keys that begin with it, from now on:
   { "kind": "put" or "delete", "key": ..., "version": ... }

@@ -28,7 +28,7 @@ import { isTrusted, livePlaceOf } from "./live_place.ts";
 /** Frames that may wait to be taken before the socket is not read any more. */
 const WAITING_FRAMES_MAX = 64;
 /** Codes of a place where no process listens. */
-const NOBODY: readonly unknown[] = ["ENOENT", "ECONNREFUSED", "ENOTSOCK"];
+const NOBODY: readonly unknown[] = ["ENOENT", "ENOTDIR", "ECONNREFUSED", "ENOTSOCK"];
 
 /** What the process that has the pool open has refused, or failed in. */
 export class LiveError extends Error {
@@ -65,7 +65,7 @@ export class LiveClient {
    */
   static async connect(path: string): Promise<LiveClient | undefined> {
     const directory = resolve(path);
-    const info = statSync(directory, { bigint: true, throwIfNoEntry: false });
+    const info = infoOf(directory);
     if (info === undefined) return undefined;
     const place = livePlaceOf({ path: directory, device: info.dev, inode: info.ino });
     if (!isTrusted(place, join(directory, LOCK_FILE))) return undefined;
@@ -189,6 +189,15 @@ class Line {
       } ${how}`,
       { cause: this.#failure },
     );
+  }
+}
+
+/** What is known of a directory; undefined if there is none that may be looked at. */
+function infoOf(directory: string): { readonly dev: bigint; readonly ino: bigint } | undefined {
+  try {
+    return statSync(directory, { bigint: true });
+  } catch {
+    return undefined;
   }
 }
 
