@@ -22,8 +22,7 @@ const KEYS_MAX = 1024;
 export const watchCommand: Command = {
   name: "watch",
   summary: "prints the values of keys, and again when they change",
-  details:
-    `Prints a line for each key, and another one whenever it has changed: the line that dump
+  details: `Prints a line for each key, and another one whenever it has changed: the line that dump
 would write, or { "key": ..., "gone": true }. Changes that come faster than they are printed
 are left out, but not the last one.
 
