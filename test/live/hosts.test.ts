@@ -107,6 +107,14 @@ for (const runtime of RUNTIMES) {
   });
 }
 
+for (const runtime of RUNTIMES) {
+  test(`the socket does not keep a process of ${runtime} alive`, async () => {
+    const host = { path: temporaryPath(), inspect: true, isIdle: true };
+    const end = await new Child("inspected_host", host, runtime).ended();
+    assert.equal([end.exitCode, end.messages], [0, ["ready"]], end.output);
+  });
+}
+
 test("top prints a line each second where no terminal is", async () => {
   const path = temporaryPath();
   const host = await startHost({ path, inspect: true }, "node");

@@ -17,7 +17,11 @@ import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidOptionError, open, PathError, type Store } from "../../mod.ts";
-import { LIVE_CONNECTIONS_MAX, LIVE_IDLE_MS_MAX } from "../../lib/core/limits.ts";
+import {
+  LIVE_ANSWER_BYTES_MAX,
+  LIVE_CONNECTIONS_MAX,
+  LIVE_IDLE_MS_MAX,
+} from "../../lib/core/limits.ts";
 import { monotonicMs } from "../../lib/core/runtime.ts";
 import { LiveClient } from "../../lib/live/live_client.ts";
 import { LiveConnection } from "../../lib/live/live_connection.ts";
@@ -149,7 +153,7 @@ test("a connection that owes a request is ended after a time, one that watches i
   assert.ok(isDestroyed, "it has begun a request");
 });
 
-test("thousands of keys, and a value that is too long for an answer", () =>
+test("thousands of keys, and a value that is too long for a request", () =>
   withStore(async (path, store) => {
     await store.putMany(Array.from({ length: 3000 }, (_, i) => [`key ${i}`, i]));
     const client = (await LiveClient.connect(path))!;
@@ -164,6 +168,22 @@ test("thousands of keys, and a value that is too long for an answer", () =>
     assert.is(codeOf(tooLong), "DINOMO_VALUE_TOO_LARGE");
     client.close();
   }));
+
+test("a value that is too long for an answer is a failure that says so", async () => {
+  const path = temporaryPath();
+  await using store = await open<unknown>({
+    path,
+    capacity: "256MiB",
+    segmentBytes: "32MiB",
+    inspect: true,
+  });
+  await store.put("long", "x".repeat(LIVE_ANSWER_BYTES_MAX));
+  const client = (await LiveClient.connect(path))!;
+  const error = await rejection(client.askOnce({ op: "get", key: "long" }));
+  assert.match(String(error), /an answer must have at most 16777216 bytes, got 16777\d\d\d/);
+  assert.is(await client.askOnce({ op: "get", key: "short" }), undefined);
+  client.close();
+});
 
 test("only the user may connect, and a closed store has no socket", async () => {
   const path = temporaryPath();

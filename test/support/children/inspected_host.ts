@@ -10,9 +10,11 @@ import { childArguments, heard, say } from "../child.ts";
 export interface InspectedHost {
   readonly path: string;
   readonly inspect: OpenOptions["inspect"];
+  /** Whether it has nothing more to do once its store is filled. */
+  readonly isIdle?: boolean;
 }
 
-const { path, inspect } = childArguments<InspectedHost>();
+const { path, inspect, isIdle = false } = childArguments<InspectedHost>();
 const store = await open<unknown>({
   path,
   inspect,
@@ -24,9 +26,13 @@ await store.put("user:1", { name: "Ada", born: new Date(-4_842_288_000_000) });
 await store.put("user:2", { name: "Eve" });
 await store.put(Uint8Array.of(255), 1n);
 say("ready");
-for await (const _ of heard()) {
-  // Whatever is said: the next state.
-  await store.increment("count");
+if (!isIdle) await work();
+
+async function work(): Promise<void> {
+  for await (const _ of heard()) {
+    // Whatever is said: the next state.
+    await store.increment("count");
+  }
+  await store.close();
+  say("closed");
 }
-await store.close();
-say("closed");
