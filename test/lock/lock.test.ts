@@ -128,6 +128,17 @@ test("a lease is renewed as long as its holder lives, and ends if it is not", as
   assert.is(await extended.release(), true);
 });
 
+test("those who wait for a lock are woken when it is free, and do not ask again and again", async () => {
+  await using store = await open({ capacity: "8MiB", statistics: true });
+  const first = await acquireLock(store, "a", { renew: false, leaseMs: 60_000 });
+  const waiting = acquireLock(store, "a");
+  await setTimeout(300);
+  const { hits, misses, updates } = store.stats().operations;
+  await first.release();
+  await (await waiting).release();
+  assert.ok(hits + misses + updates < 10, `${hits} hits, ${misses} misses, ${updates} updates`);
+});
+
 test("renewing does not cut a lease short that was extended further", async () => {
   await using store = await open({ capacity: "8MiB" });
   const lock = await acquireLock(store, "a", { leaseMs: 90 });
