@@ -283,9 +283,9 @@ export const STRUCTURE_KEYS_MAX = 64;
 /** Characters of all key names of one shared structure. */
 export const STRUCTURE_CHARS_MAX = 512;
 
-/** Connections to the socket of an open store at one time: persons at terminals, and their scripts. */
+/** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
-/** Bytes of a request on it: with 16 connections 16 MiB at most are taken for what may be rubbish. */
+/** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */
 export const LIVE_REQUEST_BYTES_MAX = 2 ** 20;
 /** Bytes of one answer: more than a person reads, and one of each connection at a time. */
 export const LIVE_ANSWER_BYTES_MAX = 16 * 2 ** 20;

@@ -1,9 +1,9 @@
 /**
  * What is said on the socket of an open store: requests, and what answers them.
  *
- * A connection carries one request at a time. It is answered by any number of items, and then by an
- * end, or by a failure in its place. Each message is a frame (wire/frame.ts) whose body is JSON with
- * tags (codec/tagged_json.ts), so keys and values of every type go through.
+ * A connection carries one request at a time. It is answered by any number of items, and then by
+ * an end, or by a failure in its place. Each message is a frame (wire/frame.ts) whose body is JSON
+ * with tags (codec/tagged_json.ts), so keys and values of every type go through.
  *
  * @module
  */

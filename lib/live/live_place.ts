@@ -8,8 +8,8 @@
  * directory of that name before, so it is used only if it belongs to the process that listens, and
  * nobody else may enter it. On Windows it is a named pipe.
  *
- * A process that is killed leaves the socket's name behind. The next one that opens the pool removes
- * it, while it holds the pool's lock, so it is nobody's.
+ * A process that is killed leaves the socket's name behind. The next one that opens the pool
+ * removes it, while it holds the pool's lock, so it is nobody's.
  *
  * @module
  */
@@ -106,8 +106,8 @@ export function clearPlace(place: LivePlace, directory: PlacedDirectory): void {
 }
 
 /**
- * Whether a socket apart from its pool's directory is that of the process that has the pool open: it
- * belongs to the owner of the lock file, and is in a directory that nobody else may enter.
+ * Whether a socket apart from its pool's directory is that of the process that has the pool open:
+ * it belongs to the owner of the lock file, and is in a directory that nobody else may enter.
  */
 export function isTrusted({ path, isApart }: LivePlace, lockFile: string): boolean {
   if (!isApart) return true;
@@ -117,7 +117,7 @@ export function isTrusted({ path, isApart }: LivePlace, lockFile: string): boole
     folder.uid === lock.uid && (folder.mode & 0o077) === 0;
 }
 
-/** Makes a directory that nobody else may enter, or takes the one that is there if it is like that. */
+/** Makes a directory that nobody else may enter, or takes one that is there and is like that. */
 function makeFolder(folder: string): void {
   mkdirSync(folder, { mode: 0o700, recursive: true });
   const info = lstatSync(folder);

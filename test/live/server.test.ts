@@ -93,7 +93,7 @@ const sendRubbish = (random: Random) =>
 
 test("rubbish ends its connection, and disturbs no other", seeded(sendRubbish));
 
-test("a request that cannot be answered is a failure with its code, and the next one is answered", () =>
+test("a request that cannot be answered is a failure, and the next one is answered", () =>
   withStore(async (path, store) => {
     const client = (await LiveClient.connect(path))!;
     const failures = [
