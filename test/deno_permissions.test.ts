@@ -4,7 +4,7 @@
  * @module
  */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
@@ -95,6 +95,7 @@ test("to be inspected takes one more, which the error of open names", () => {
   const needed = `--allow-net=unix:${join(path, "socket")}`;
   assert.match(missing.stdout, `PathError inspect must be false, or Deno must be allowed`);
   assert.match(missing.stdout, needed);
+  assert.not(existsSync(path), "nothing was done");
   const { stdout, stderr } = run([...forDirectory(path), needed], ["inspected", path]);
   assert.is(stdout, "DINOMO_LOCKED\n1\n", stderr);
 });

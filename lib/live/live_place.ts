@@ -52,12 +52,17 @@ export function livePlaceOf({ path, device, inode }: PlacedDirectory): LivePlace
 }
 
 /**
- * Makes the place ready for a socket; the caller holds the pool's lock.
+ * Checks that Deno may listen in the directory of a pool, before anything is done there. A socket
+ * that is apart has no name yet if there is no directory.
  *
- * @throws {PathError} when Deno may not listen there, or somebody else has the place
+ * @throws {PathError} when it may not
  */
-export function preparePlace(place: LivePlace): void {
-  const { path, isApart } = place;
+export function assertMayListen(directory: string): void {
+  const place = livePlaceOf({ path: directory, device: 0n, inode: 0n });
+  if (!place.isApart) assertGranted(place.path);
+}
+
+function assertGranted(path: string): void {
   const needed = [
     ["--allow-read", { name: "read", path: dirname(path) }],
     ["--allow-write", { name: "write", path: dirname(path) }],
@@ -70,6 +75,15 @@ export function preparePlace(place: LivePlace): void {
       `inspect must be false, or Deno must be allowed to listen: it needs ${flag}=${granted}`,
     );
   }
+}
+
+/**
+ * Makes the place ready for a socket; the caller holds the pool's lock.
+ *
+ * @throws {PathError} when Deno may not listen there, or somebody else has the place
+ */
+export function preparePlace({ path, isApart }: LivePlace): void {
+  assertGranted(path);
   if (process.platform === "win32") return;
   whenUsable(path, () => {
     if (isApart) makeFolder(dirname(path));

@@ -15,7 +15,7 @@ import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import { OwnWorker } from "../core/worker_loader.ts";
 import { recountKeys } from "../index/key_count.ts";
-import type { LiveServer, LiveStore } from "../live/live_server.ts";
+import type { LiveServer } from "../live/live_server.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
@@ -156,6 +156,7 @@ export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
+  if (resolved.inspect !== undefined) await assertInspectable(resolved.path!);
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the
@@ -401,6 +402,17 @@ async function startStore<V, K extends Key>(
 }
 
 /**
+ * Checks what can be known about a store's socket before anything is done.
+ *
+ * @throws {PathError} when Deno may not listen where it will be
+ */
+async function assertInspectable(path: string): Promise<void> {
+  const { resolve } = await import("node:path");
+  const { assertMayListen } = await import("../live/live_place.ts");
+  assertMayListen(resolve(path));
+}
+
+/**
  * Lets other processes look at a store.
  *
  * @throws {PathError} when it cannot be; the store is closed then
@@ -414,7 +426,7 @@ async function serve<V, K extends Key>(
   try {
     const { serveLive } = await import("../live/live_server.ts");
     const keys = controlsOf(store).keyTypes()!;
-    return await serveLive(store as unknown as LiveStore, {
+    return await serveLive(store, {
       directory: lock.held,
       keys,
       codec,
