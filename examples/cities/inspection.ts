@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { open, type Store } from "dinomo";
 import { type Inspector, serveInspector } from "dinomo/inspector";
 import type { StoredCity } from "./cities.ts";
@@ -31,12 +30,19 @@ export class Inspection {
   }
 }
 
+/** What is shown in the end. */
+export interface LastPicture {
+  readonly path: string;
+  readonly model: CityModel;
+  readonly clientCount: number;
+  readonly inspection: Inspection;
+  /** Resolves at Ctrl-C. */
+  readonly stopped: Promise<void>;
+}
+
 /** Opens the pool once more, and lets clients work until Ctrl-C; then checks every city again. */
 export async function showUntilStopped(
-  path: string,
-  model: CityModel,
-  clientCount: number,
-  inspection: Inspection,
+  { path, model, clientCount, inspection, stopped }: LastPicture,
 ): Promise<void> {
   const store = await open<StoredCity>({ path, statistics: true });
   try {
@@ -44,7 +50,7 @@ export async function showUntilStopped(
     const clients = load.startClients(clientCount);
     await inspection.begin(store);
     console.log("clients read and update until Ctrl-C; the slider on the page scales the store");
-    await clients.during(new Latencies(""), stopped);
+    await clients.during(new Latencies(""), () => stopped);
     await clients.stop();
     load.checkAll(() => {});
     console.log("\nevery field of every city is what it must be");
@@ -52,8 +58,4 @@ export async function showUntilStopped(
     await inspection.end();
     await store.close();
   }
-}
-
-function stopped(): Promise<void> {
-  return new Promise((resolve) => process.once("SIGINT", () => resolve()));
 }

@@ -81,11 +81,11 @@ async function main(): Promise<void> {
   const remove = () => {
     if (values.path === undefined) rmSync(path, { recursive: true, force: true });
   };
-  const interrupt = () => {
+  let interrupt = () => {
     remove();
     process.exit(130);
   };
-  process.once("SIGINT", interrupt);
+  process.on("SIGINT", () => interrupt());
   try {
     if (values.check) {
       await checkPool({ path, seed, cityCount, updateCount });
@@ -96,8 +96,8 @@ async function main(): Promise<void> {
       const inspection = values.inspect ? new Inspection() : undefined;
       const model = await demonstrate({ path, seed, inspection, ...size });
       if (inspection !== undefined) {
-        process.off("SIGINT", interrupt);
-        await showUntilStopped(path, model, CLIENT_COUNT, inspection);
+        const stopped = new Promise<void>((resolve) => interrupt = resolve);
+        await showUntilStopped({ path, model, clientCount: CLIENT_COUNT, inspection, stopped });
       }
     }
   } catch (error) {

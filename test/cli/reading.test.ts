@@ -196,7 +196,7 @@ test("progress on a terminal is redrawn, and removed", async () => {
   for (const command of ["verify", "dump"]) {
     const { stderr } = await dinomoHere([command, path], true);
     const drawn = stderr.replaceAll("\r\x1b[K", "|");
-    assert.match(drawn, /^(\|dinomo: (verify|dump): \d+ %)*\|?$/);
+    assert.match(drawn, /^(\|dinomo: (verify|dump): \[#*-*\] \d+ %[^|]*)*\|?$/);
   }
 });
 
