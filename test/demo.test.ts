@@ -137,7 +137,8 @@ test("with --inspect it is shown until Ctrl-C, at one address", async () => {
     const answer = await fetch(`${origin}/sample`, { headers });
     const sample = await answer.json() as { keys: number };
     assert.is(sample.keys, 3000);
-    child.kill("SIGINT");
+    // Not child.kill: Deno says then that the signal has ended it.
+    process.kill(child.pid!, "SIGINT");
   }
   assert.equal(urls, [urls[0], urls[0]], stdout);
   assert.match(stdout, /every field of every city is what it must be\n$/);

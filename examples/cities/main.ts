@@ -81,7 +81,7 @@ async function main(): Promise<void> {
   const remove = () => {
     if (values.path === undefined) rmSync(path, { recursive: true, force: true });
   };
-  let interrupt = () => {
+  let interrupt = (): void => {
     remove();
     process.exit(130);
   };
