@@ -172,7 +172,8 @@ export class RangeCursor {
     let isSorted = true;
     for (let index = first; index < end; index++) {
       const count = this.#keyCount;
-      this.#resolve(index, index - first);
+      if (this.#lookahead.isFound(index - first)) this.#add(index, this.#lookahead.keys[index - first]!);
+      else this.#resolve(index);
       if (this.#keyCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
         isSorted = false;
       }
@@ -193,24 +194,19 @@ export class RangeCursor {
     for (let i = 0; i < keys.length; i++) this.#keys[i] = keys[i]!;
   }
 
-  /** Adds the keys of an entry. */
-  #resolve(index: number, looked: number): void {
-    if (this.#lookahead.take(looked, this.#keyAt(this.#keyCount))) {
-      if (this.#isWanted(index, this.#keys[this.#keyCount]!)) this.#keyCount += 1;
-      return;
-    }
+  #add(index: number, key: FoundKey): void {
+    if (this.#isWanted(index, key)) this.#keys[this.#keyCount++] = key;
+  }
+
+  /** Adds the keys of an entry that are not to be seen at one glance. */
+  #resolve(index: number): void {
     const resolver = this.#resolver;
     const found = resolver.find(this.#entries[this.#entryAt(index) + ENTRY_VALUE]!);
     for (let i = 0; i < found; i++) {
-      const key = resolver.found[i]!;
-      if (this.#isWanted(index, key)) this.#keyAt(this.#keyCount++).take(key);
+      const key = new FoundKey();
+      key.take(resolver.found[i]!);
+      this.#add(index, key);
     }
-  }
-
-  #keyAt(index: number): FoundKey {
-    const keys = this.#keys;
-    if (index === keys.length) keys.push(new FoundKey());
-    return keys[index]!;
   }
 
   /** Whether a key is one of an entry, and within the bounds. */
