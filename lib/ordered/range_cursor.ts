@@ -15,7 +15,13 @@ import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
 import { FoundKey } from "./found_key.ts";
 import { KeyLookahead } from "./key_lookahead.ts";
-import { compareKeys, compareWithPrefix, KeyBuffer, keySlice } from "./key_order.ts";
+import {
+  commonSliceBytes,
+  compareKeys,
+  compareWithPrefix,
+  KeyBuffer,
+  keySlice,
+} from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
@@ -29,6 +35,8 @@ import { PageSpace } from "./page_space.ts";
 import type { KeyText, PageView } from "./page_view.ts";
 import { Side, TreeWalk } from "./tree_walk.ts";
 
+/** Bytes of a slice. */
+const SLICE_BYTES = 8;
 /** How many keys are looked for at one time, at most. */
 const BATCH_MAX = 16;
 
@@ -56,6 +64,8 @@ export class RangeCursor {
   readonly #keys: FoundKey[] = [];
   #keyCount = 0;
   #nextKey = 0;
+  /** Whether the leaf has more entries within the bounds. */
+  #isCut = false;
   #isReverse = false;
   /** How many keys are still wanted. */
   #wanted = 0;
@@ -72,7 +82,7 @@ export class RangeCursor {
   /**
    * Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one.
    *
-   * @param wanted about how many keys will be gone to, so that no more is looked up ahead
+   * @param wanted about how many keys will be gone to, from 1, so that no more is looked up ahead
    */
   seek(bounds: KeyBounds, isReverse: boolean, wanted = Infinity): void {
     this.#wanted = wanted;
@@ -117,7 +127,7 @@ export class RangeCursor {
       this.#from.copy(this.#to);
       this.#from.isInclusive = true;
       this.#to.copy(this.#upper);
-      this.#loadLeaf(next);
+      this.#loadLeaf(this.#isCut ? NO_PAGE : next);
     }
   }
 
@@ -139,23 +149,57 @@ export class RangeCursor {
   #copy(view: PageView): boolean {
     const first = firstEntry(view, this.#from);
     const end = endOfEntries(view, this.#to);
-    const count = end > first ? end - first : 0;
-    const from = view.entryAt(first);
+    const cut = this.#cutOf(view, first, end);
+    const isCut = cut >= 0;
+    const begin = isCut && this.#isReverse ? cut : first;
+    const count = Math.max(0, (isCut && !this.#isReverse ? cut : end) - begin);
+    const from = view.entryAt(begin);
     for (let i = 0; i < count * ENTRY_WORDS; i++) this.#entries[i] = view.words[from + i]!;
     this.#prefix.set(view.text, view.prefixAt, view.prefixBytes);
-    const edge = this.#edge;
-    const hasEdge = this.#isReverse ? view.lowBytes > 0 : view.highBytes >= 0;
-    if (this.#isReverse) edge.set(view.text, view.textAt, view.lowBytes);
-    else if (hasEdge) edge.set(view.text, view.highAt, view.highBytes);
+    const hasEdge = isCut ? this.#setEdgeBefore(view, cut) : this.#setEdge(view);
     // Until then the bounds stay as they are: they are needed for another try.
     if (!view.isIntact) return false;
+    const edge = this.#edge;
     this.#count = count;
     this.#next = 0;
+    this.#isCut = isCut;
     this.#isAtEnd = !hasEdge ||
       (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;
     if (this.#isReverse) this.#from.setText(edge, true);
     else this.#to.setText(edge, false);
+    return true;
+  }
+
+  /**
+   * Where the entries of a leaf are divided because no more of them are wanted; -1 if they are not.
+   * What slices cannot tell apart is not divided.
+   */
+  #cutOf(view: PageView, first: number, end: number): number {
+    const wanted = this.#wanted;
+    if (end - first <= wanted) return -1;
+    const step = this.#isReverse ? -1 : 1;
+    let cut = this.#isReverse ? end - wanted : first + wanted;
+    while (cut > first && cut < end && commonBytesAt(view, cut) === SLICE_BYTES) cut += step;
+    return cut > first && cut < end ? cut : -1;
+  }
+
+  /** Takes the fence at which a leaf ends; false if there is none. */
+  #setEdge(view: PageView): boolean {
+    const edge = this.#edge;
+    const hasEdge = this.#isReverse ? view.lowBytes > 0 : view.highBytes >= 0;
+    if (this.#isReverse) edge.set(view.text, view.textAt, view.lowBytes);
+    else if (hasEdge) edge.set(view.text, view.highAt, view.highBytes);
+    return hasEdge;
+  }
+
+  /** Takes the shortest text that divides the keys of an entry from those before it. */
+  #setEdgeBefore(view: PageView, index: number): boolean {
+    const at = view.entryAt(index);
+    const { words } = view;
+    this.#edge.copy(this.#prefix);
+    const bytes = Math.min(SLICE_BYTES, commonBytesAt(view, index) + 1);
+    this.#edge.append(words[at + ENTRY_HIGH], words[at + ENTRY_LOW], bytes);
     return true;
   }
 
@@ -167,6 +211,8 @@ export class RangeCursor {
     const from = this.#entryAt(first) + ENTRY_VALUE;
     this.#lookahead.look(this.#entries, from, stride, end - first);
     this.#wanted -= end - first;
+    // Some keys were gone, or have expired.
+    if (this.#wanted <= 0) this.#wanted = BATCH_MAX;
     this.#next = end;
     this.#keyCount = this.#nextKey = 0;
     let isSorted = true;
@@ -183,7 +229,7 @@ export class RangeCursor {
 
   /** Entries that have the same slice are not divided: their keys are in no order. */
   #batchEnd(first: number): number {
-    let end = Math.min(this.#count, first + Math.min(BATCH_MAX, Math.max(1, this.#wanted)));
+    let end = Math.min(this.#count, first + Math.min(BATCH_MAX, this.#wanted));
     while (end < this.#count && this.#isTied(end - 1, end)) end += 1;
     return end;
   }
@@ -292,6 +338,19 @@ class Bound extends KeyBuffer {
   excludesBelow(fence: KeyText): boolean {
     return compareTexts(this, fence) >= 0;
   }
+}
+
+/** How many bytes the slices of an entry and of the one before it have in common. */
+function commonBytesAt(view: PageView, index: number): number {
+  const { words } = view;
+  const a = view.entryAt(index - 1);
+  const b = view.entryAt(index);
+  return commonSliceBytes(
+    words[a + ENTRY_HIGH],
+    words[a + ENTRY_LOW],
+    words[b + ENTRY_HIGH],
+    words[b + ENTRY_LOW],
+  );
 }
 
 /** The first entry whose key may be at or above a bound. */

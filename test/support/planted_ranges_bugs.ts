@@ -137,8 +137,8 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "an iteration goes on behind its limit",
     breaks: "the meaning of limit",
-    file: "lib/store/near_reads.ts",
-    edits: [["if (withValue) bytes = this.#reader.valueBytes;", "left += 1;"]],
+    file: "lib/store/near_scan.ts",
+    edits: [["if (item !== undefined) this.#left -= 1;", ""]],
     caughtBy: ["test/api/ranges.test.ts"],
     inTest: "limit",
   },

@@ -232,7 +232,12 @@ export class OrderedWorld {
     // Those that are being changed just now may be seen or not.
     const scanning: Scan = { touched: new Set(this.#inChange) };
     this.#scans.add(scanning);
-    const found = scan(cursor, { lower: bytesOfText(lower) }, isReverse);
+    const found = scan(
+      cursor,
+      { lower: bytesOfText(lower) },
+      isReverse,
+      random.pick([1, 3, Infinity]),
+    );
     this.#scans.delete(scanning);
     if (isReverse) found.reverse();
     const seen = new Set(found);
