@@ -64,8 +64,6 @@ export class RangeCursor {
   readonly #keys: FoundKey[] = [];
   #keyCount = 0;
   #nextKey = 0;
-  /** Whether the leaf has more entries within the bounds. */
-  #isCut = false;
   #isReverse = false;
   /** How many keys are still wanted. */
   #wanted = 0;
@@ -127,7 +125,7 @@ export class RangeCursor {
       this.#from.copy(this.#to);
       this.#from.isInclusive = true;
       this.#to.copy(this.#upper);
-      this.#loadLeaf(this.#isCut ? NO_PAGE : next);
+      this.#loadLeaf(next);
     }
   }
 
@@ -162,7 +160,6 @@ export class RangeCursor {
     const edge = this.#edge;
     this.#count = count;
     this.#next = 0;
-    this.#isCut = isCut;
     this.#isAtEnd = !hasEdge ||
       (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;

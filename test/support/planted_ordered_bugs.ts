@@ -190,7 +190,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "a scan sees every key",
     file: LOOKAHEAD,
     edits: [["if (overflow !== NO_BUCKET || count > 1) {", "if (count > 1) {"]],
-    caughtBy: [KEYS],
+    caughtBy: [AHEAD],
   },
   {
     name: "a key is looked up ahead in a table that is being changed",
@@ -217,10 +217,10 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     caughtBy: [KEYS],
   },
   {
-    name: "a scan goes on behind the leaf that it has taken a part of",
+    name: "a leaf is divided by a text that is above keys behind it",
     breaks: "a scan sees every key",
     file: CURSOR,
-    edits: [["this.#isCut ? NO_PAGE : next", "next"]],
+    edits: [["Math.min(SLICE_BYTES, commonBytesAt(view, index) + 1)", "SLICE_BYTES"]],
     caughtBy: [KEYS],
   },
   {
