@@ -6,7 +6,13 @@
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { EncodedKey } from "../core/key_encoder.ts";
 import type { IndexPlace } from "../index/one_sided_reader.ts";
-import { FLAG_BINARY_KEY, metaKeyBytes, RECORD_KEY, RECORD_META, RECORD_VALUE_BYTES } from "../log/record_layout.ts";
+import {
+  FLAG_BINARY_KEY,
+  metaKeyBytes,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+} from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { KeyBuffer } from "./key_order.ts";
 

@@ -215,8 +215,9 @@ export class RangeCursor {
     let isSorted = true;
     for (let index = first; index < end; index++) {
       const count = this.#keyCount;
-      if (this.#lookahead.isFound(index - first)) this.#add(index, this.#lookahead.keys[index - first]!);
-      else this.#resolve(index);
+      if (this.#lookahead.isFound(index - first)) {
+        this.#add(index, this.#lookahead.keys[index - first]!);
+      } else this.#resolve(index);
       if (this.#keyCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
         isSorted = false;
       }

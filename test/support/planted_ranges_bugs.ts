@@ -143,6 +143,17 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     inTest: "limit",
   },
   {
+    name: "a step of an iteration does not wait for the one before it",
+    breaks: "the order of keys",
+    file: "lib/store/near_scan.ts",
+    edits: [[
+      "if (this.#waiting !== undefined) return this.#afterWaiting(() => this.#stepWaiting());",
+      "",
+    ]],
+    caughtBy: ["test/unit/near_scan.test.ts"],
+    inTest: "in their order",
+  },
+  {
     name: "a walk takes the encoder of another key for its own",
     breaks: "the value is that of the key",
     file: "lib/store/key_walk.ts",
