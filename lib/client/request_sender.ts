@@ -144,7 +144,7 @@ export class RequestSender {
       return undefined;
     }
     this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
-    this.#schedule(connection);
+    this.scheduleFlush();
     return connection;
   }
 
@@ -196,9 +196,13 @@ export class RequestSender {
     this.scheduleFlush();
   }
 
-  /** Publishes everything issued so far, and wakes the KNs that sleep. */
-  flush(): void {
-    this.#sent.publish();
+  /**
+   * Publishes everything issued so far, and wakes the KNs that sleep.
+   *
+   * @param isPatient see `SentRequests.publish`
+   */
+  flush(isPatient = false): void {
+    this.#sent.publish(isPatient);
     this.#onFlush();
   }
 
@@ -250,7 +254,7 @@ export class RequestSender {
   readonly #flushScheduled = (): void => {
     this.#isFlushScheduled = false;
     try {
-      this.flush();
+      this.flush(true);
     } finally {
       if (this.#operations.requestCount > 0) this.#waiter.waitLater(this.#pollPending);
     }
@@ -265,7 +269,7 @@ export class RequestSender {
     }
     if (this.#operations.requestCount === 0) return PollResult.IDLE;
     // What the settled ones have issued must not wait for the next tick.
-    this.flush();
+    this.flush(!mayHelp);
     return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
   };
 
@@ -296,11 +300,6 @@ export class RequestSender {
     }
   }
 
-  #schedule(connection: NodeConnection): void {
-    this.#sent.publishBurst(connection);
-    this.scheduleFlush();
-  }
-
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
   #send(request: HeldRequest): boolean {
     const { slot, sequence, words, completion } = request;
@@ -323,7 +322,7 @@ export class RequestSender {
     copyWords(words, REQUEST_OPERATION, target, at + REQUEST_OPERATION, length - REQUEST_OPERATION);
     target[at + REQUEST_OWNER_WORD] = owner;
     target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
-    this.#schedule(connection);
+    this.scheduleFlush();
     return true;
   }
 

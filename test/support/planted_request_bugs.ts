@@ -9,6 +9,7 @@ const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
 const INTERRUPTED_STEPS = "test/simulation/interrupted_steps.test.ts";
 const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
 const WAKE_UPS = "test/simulation/wake_ups.test.ts";
+const HAND_OVER = "test/unit/hand_over.test.ts";
 const NODE = "lib/node/kvs_node.ts";
 const ROUTER = "lib/client/router.ts";
 const SENDER = "lib/client/request_sender.ts";
@@ -193,6 +194,27 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
       "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",
     ]],
     caughtBy: [WAKE_UPS],
+  },
+  {
+    name: "a client waits for another one that never ends its step",
+    breaks: "I14",
+    file: SENDER,
+    edits: [["this.flush(!mayHelp);", "this.flush(true);"]],
+    caughtBy: [HAND_OVER],
+  },
+  {
+    name: "a client waits for a step of a KN that has ended",
+    breaks: "I14",
+    file: "lib/client/sent_requests.ts",
+    edits: [["+ AGENT_EXECUTOR) > Executor.NOBODY;", "+ AGENT_EXECUTOR) !== Executor.NOBODY;"]],
+    caughtBy: [HAND_OVER],
+  },
+  {
+    name: "a burst is published for a KN that sleeps, and nothing is left that has it executed",
+    breaks: "I5",
+    file: "lib/client/sent_requests.ts",
+    edits: [["producer.publish(); wake(control, agentAt);", "producer.publish();"]],
+    caughtBy: [HAND_OVER],
   },
   {
     name: "a KN looks for a waiting client before it publishes",
