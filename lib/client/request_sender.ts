@@ -196,13 +196,9 @@ export class RequestSender {
     this.scheduleFlush();
   }
 
-  /**
-   * Publishes everything issued so far, and wakes the KNs that sleep.
-   *
-   * @param isPatient see `SentRequests.publish`
-   */
-  flush(isPatient = false): void {
-    this.#sent.publish(isPatient);
+  /** Publishes everything issued so far, and wakes the KNs that sleep. */
+  flush(): void {
+    this.#sent.publish();
     this.#onFlush();
   }
 
@@ -254,7 +250,7 @@ export class RequestSender {
   readonly #flushScheduled = (): void => {
     this.#isFlushScheduled = false;
     try {
-      this.flush(true);
+      this.flush();
     } finally {
       if (this.#operations.requestCount > 0) this.#waiter.waitLater(this.#pollPending);
     }
@@ -269,7 +265,7 @@ export class RequestSender {
     }
     if (this.#operations.requestCount === 0) return PollResult.IDLE;
     // What the settled ones have issued must not wait for the next tick.
-    this.flush(!mayHelp);
+    this.flush();
     return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
   };
 

@@ -12,10 +12,8 @@ import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { Executor } from "../agent/executor.ts";
 import { isAsleep, wake } from "../node/idle_strategy.ts";
 import { durabilityWord, syncsAlways } from "../pool/durability.ts";
-import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
 import {
@@ -134,16 +132,10 @@ export class SentRequests {
     return at;
   }
 
-  /**
-   * Has everything executed, or publishes it and wakes the KNs that sleep.
-   *
-   * @param isPatient whether this is called again soon, so that requests may stay unpublished while
-   *   another client executes for their KN: to wake the KN's thread takes longer, and there would
-   *   be one thread more that wants to execute
-   */
-  publish(isPatient: boolean): void {
+  /** Has everything executed, or publishes it and wakes the KNs that sleep. */
+  publish(): void {
     for (const connection of this.#connections) {
-      if (connection.producer.hasUnpublished) this.#handOver(connection, isPatient);
+      if (connection.producer.hasUnpublished) this.#handOver(connection);
     }
   }
 
@@ -206,21 +198,15 @@ export class SentRequests {
   }
 
   /** Has requests executed: by this thread, if they are few, or by the KN's. */
-  #handOver(connection: NodeConnection, isPatient: boolean): void {
+  #handOver(connection: NodeConnection): void {
     const { producer } = connection;
     if (producer.inFlightCount <= HELP_MAX) {
       while (connection.help() > 0 && producer.unansweredCount > 0);
-      if (isPatient && producer.hasUnpublished && this.#isExecutedFor(connection)) return;
     }
     if (producer.hasUnpublished) producer.publish();
     if (producer.unansweredCount === 0) return;
     connection.start?.();
     wake(this.#pool.control, connection.agentAt);
-  }
-
-  /** Whether a thread is in a step of the KN. */
-  #isExecutedFor({ agentAt }: NodeConnection): boolean {
-    return Atomics.load(this.#pool.control, agentAt + AGENT_EXECUTOR) > Executor.NOBODY;
   }
 
   #takeCompletions(connection: NodeConnection): number {

@@ -196,24 +196,20 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     caughtBy: [WAKE_UPS],
   },
   {
-    name: "a client waits for another one that never ends its step",
-    breaks: "I14",
-    file: SENDER,
-    edits: [["this.flush(!mayHelp);", "this.flush(true);"]],
-    caughtBy: [HAND_OVER],
-  },
-  {
-    name: "a client waits for a step of a KN that has ended",
-    breaks: "I14",
-    file: "lib/client/sent_requests.ts",
-    edits: [["+ AGENT_EXECUTOR) > Executor.NOBODY;", "+ AGENT_EXECUTOR) !== Executor.NOBODY;"]],
-    caughtBy: [HAND_OVER],
-  },
-  {
-    name: "a burst is published for a KN that sleeps, and nothing is left that has it executed",
+    name: "a burst that is worth a thread wakes none",
     breaks: "I5",
     file: "lib/client/sent_requests.ts",
     edits: [["producer.publish(); wake(control, agentAt);", "producer.publish();"]],
+    caughtBy: [HAND_OVER],
+  },
+  {
+    name: "a burst is published for a KN that sleeps on",
+    breaks: "I5",
+    file: "lib/client/sent_requests.ts",
+    edits: [[
+      "if (producer.inFlightCount < HELP_MAX && isAsleep(control, agentAt)) return; producer.publish(); wake(control, agentAt);",
+      "producer.publish(); if (producer.inFlightCount >= HELP_MAX) wake(control, agentAt);",
+    ]],
     caughtBy: [HAND_OVER],
   },
   {

@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { clientExecutor, enterExecutor, Executor, leaveExecutor } from "../../lib/agent/executor.ts";
+import { clientExecutor, enterExecutor } from "../../lib/agent/executor.ts";
 import { Client } from "../../lib/client/client.ts";
 import { SyncCompletion } from "../../lib/client/completions.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
@@ -24,7 +24,7 @@ import { HASH_KEY } from "../support/sim_keys.ts";
 const NODE = 0 as NodeId;
 /** Requests that a client executes itself, see HELP_MAX in sent_requests.ts. */
 const OWN_MAX = 128;
-/** The other client. */
+/** Another client that may execute. */
 const OTHER = clientExecutor(1);
 
 /** A client that may execute for its KN, whose thread sleeps or not. */
@@ -36,8 +36,6 @@ class World {
   readonly #key = new KeyEncoder(...HASH_KEY);
   readonly #completions: SyncCompletion[] = [];
   #atTickEnd: () => void = () => {};
-  /** What the client has left to its waiter. */
-  pollLater: ((mayHelp: boolean) => number) | undefined;
 
   constructor(isAsleep: boolean) {
     const { pool } = this;
@@ -46,7 +44,7 @@ class World {
     const ring = createRing(64 * 1024, 1024);
     const waiter = {
       schedule: (task: () => void) => void (this.#atTickEnd = task),
-      waitLater: (poll: (mayHelp: boolean) => number) => void (this.pollLater = poll),
+      waitLater: () => {},
       waitSync: () => {},
     };
     this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
@@ -88,17 +86,13 @@ class World {
     return Atomics.load(this.pool.control, this.#agentAt + AGENT_SLEEPING) === 1;
   }
 
-  /** Requests that the KN's thread can see. */
+  /** Whether there are requests that the KN's thread cannot see. */
   get hasUnpublished(): boolean {
     return this.connection.producer.hasUnpublished;
   }
 
-  enter(executor: number): void {
-    assert.ok(enterExecutor(this.pool.control, this.#agentAt + AGENT_EXECUTOR, executor));
-  }
-
-  leave(executor: number): void {
-    leaveExecutor(this.pool.control, this.#agentAt + AGENT_EXECUTOR, executor);
+  enterAsOther(): void {
+    assert.ok(enterExecutor(this.pool.control, this.#agentAt + AGENT_EXECUTOR, OTHER));
   }
 }
 
@@ -132,47 +126,12 @@ test("a thread that is awake sees requests before the tick has ended, and not th
   assert.is(world.connection.producer.isUnpublished(16), true);
 });
 
-for (const [name, executor] of [["client", OTHER], ["KN", Executor.OWN_THREAD]] as const) {
-  test(`while a ${name}'s thread executes, requests wait a moment before the KN is woken`, () => {
-    const world = new World(true);
-    world.enter(executor);
-    world.issue(3);
-    world.endTick();
-    assert.ok(world.isAsleep && world.hasUnpublished);
-    world.pollLater!(false);
-    assert.ok(world.isAsleep && world.hasUnpublished);
-    world.leave(executor);
-    world.pollLater!(false);
-    world.client.poll();
-    assert.is(world.settledCount, 3);
-    assert.ok(world.isAsleep);
-  });
-
-  test(`a ${name}'s thread that stays in its step is not waited for`, () => {
-    const world = new World(true);
-    world.enter(executor);
-    world.issue(3);
-    world.endTick();
-    world.pollLater!(true);
-    assert.not(world.hasUnpublished);
-    assert.not(world.isAsleep);
-  });
-}
-
-test("a caller that blocks has the KN woken at once", () => {
+test("while another thread executes, the KN is woken and has the requests", () => {
   const world = new World(true);
-  world.enter(OTHER);
-  world.issue(1);
-  world.client.flush();
-  assert.not(world.isAsleep || world.hasUnpublished);
-});
-
-test("where no thread may enter a KN any more, nothing waits for one", () => {
-  const world = new World(true);
-  Atomics.store(world.pool.control, world.pool.agentAt(0) + AGENT_EXECUTOR, Executor.LEFT);
-  world.issue(1);
+  world.enterAsOther();
+  world.issue(3);
   world.endTick();
-  assert.not(world.hasUnpublished);
+  assert.not(world.isAsleep || world.hasUnpublished);
 });
 
 test.run();
