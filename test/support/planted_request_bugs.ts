@@ -203,16 +203,6 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     caughtBy: [HAND_OVER],
   },
   {
-    name: "a burst is published for a KN that sleeps on",
-    breaks: "I5",
-    file: "lib/client/sent_requests.ts",
-    edits: [[
-      "if (producer.inFlightCount < HELP_MAX && isAsleep(control, agentAt)) return; producer.publish(); wake(control, agentAt);",
-      "producer.publish(); if (producer.inFlightCount >= HELP_MAX) wake(control, agentAt);",
-    ]],
-    caughtBy: [HAND_OVER],
-  },
-  {
     name: "a KN looks for a waiting client before it publishes",
     breaks: "I5",
     file: "lib/rings/request_consumer.ts",
