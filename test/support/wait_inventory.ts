@@ -700,6 +700,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "when it begins, or makes room in a cache, until there are none",
     places: {
       "free_bucket_links.ts moveLinksForFile": 1,
+      "sent_requests.ts SentRequests.#handOver": 1,
       "sent_requests.ts SentRequests.#takeCompletions": 1,
       "sent_requests.ts SentRequests.failAll": 1,
       "dac_cache.ts DacCache.#evictFor": 1,
