@@ -6,7 +6,7 @@
 import { formatBytes } from "../core/units.ts";
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
-import { counted, describeDamage, formatCount, withPool } from "./pool_access.ts";
+import { counted, describeDamage, formatCount, readPool } from "./pool_access.ts";
 import { gatherInfo, type PoolInfo } from "./pool_info.ts";
 import { printLine, printMessage } from "./terminal.ts";
 
@@ -20,16 +20,15 @@ export const infoCommand: Command = {
 threads and writes nothing, but reads the whole pool, into as much memory as an open
 store takes.`,
   rules: { json: { help: "print one JSON object instead of text" } },
-  run: ({ path, options }, terminal) =>
-    withPool(path, (directory) => {
-      const info = gatherInfo(directory);
-      printLine(terminal, options.has("json") ? JSON.stringify(info, null, 2) : describeInfo(info));
-      for (const damage of info.damages) {
-        const isWhole = info.behindCheckpoint === null;
-        printMessage(terminal, isWhole ? damage.reason : describeDamage(damage));
-      }
-      return info.damages.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;
-    }),
+  async run({ path, options }, terminal) {
+    const info = await readPool(path, gatherInfo);
+    printLine(terminal, options.has("json") ? JSON.stringify(info, null, 2) : describeInfo(info));
+    for (const damage of info.damages) {
+      const isWhole = info.behindCheckpoint === null;
+      printMessage(terminal, isWhole ? damage.reason : describeDamage(damage));
+    }
+    return info.damages.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;
+  },
 };
 
 function describeInfo(info: PoolInfo): string {

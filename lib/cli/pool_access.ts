@@ -1,49 +1,28 @@
 /**
- * How commands get at a pool without opening it: they restore it in memory, as `open` would, start
- * no threads, and write nothing but the lock file, which they remove.
+ * How commands get at a pool without opening it: they restore it in memory, as `open` would, and
+ * start no threads. They write nothing, and take no lock; a repair opens the pool for what it writes.
  *
  * @module
  */
 import { resolve } from "node:path";
-import { PathError } from "../core/errors.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import type { Damage } from "../persistence/frame_replay.ts";
-import { CHECKPOINT_FILE } from "../persistence/pool_directory.ts";
-import { PoolLock } from "../persistence/pool_lock.ts";
 import { readSnapshot, type RestoredPool } from "../persistence/snapshot_reader.ts";
+import { readUnlocked } from "../persistence/unlocked_read.ts";
 
 /**
- * Does something with the files of a pool while no other process or thread may change them.
+ * Reads the files of a pool that no store has open. Writes nothing, and is in no opener's way.
  *
- * @param action gets the absolute path of the pool's directory
+ * @param read gets the absolute path of the pool's directory
  * @throws {PathError} when there is no pool that can be read
  * @throws {PoolLockedError} when it is open
  */
-export async function withPool<Result>(
+export async function readPool<Result>(
   path: string,
-  action: (directory: string) => Result | Promise<Result>,
+  read: (directory: string) => Result | Promise<Result>,
 ): Promise<Result> {
   const directory = resolve(path);
-  assertPool(directory);
-  const lock = await lockOf(directory);
-  try {
-    return await action(directory);
-  } finally {
-    await lock?.release();
-  }
-}
-
-/**
- * The lock of a directory; none where this process could not write, so that a pool on a disk that
- * is read-only can be read.
- */
-async function lockOf(directory: string): Promise<PoolLock | undefined> {
-  try {
-    nodeFileSystem.assertWritable(directory);
-  } catch {
-    return undefined;
-  }
-  return await PoolLock.acquire(directory);
+  return await readUnlocked(nodeFileSystem, directory, () => read(directory));
 }
 
 /**
@@ -74,34 +53,4 @@ export function formatCount(count: number): string {
 /** A count with its noun. */
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function assertPool(directory: string): void {
-  const shown = JSON.stringify(directory);
-  const names = whenReadable(directory, () => {
-    const info = nodeFileSystem.info(directory);
-    if (info === undefined) throw new PathError(`path must be a pool, and ${shown} does not exist`);
-    if (info.kind !== "directory") {
-      throw new PathError(`path must be the directory of a pool, got ${shown}, which is a file`);
-    }
-    return nodeFileSystem.list(directory);
-  });
-  if (!names.includes(CHECKPOINT_FILE)) {
-    throw new PathError(
-      `path must be the directory of a pool, got ${shown}, which holds no file "${CHECKPOINT_FILE}"`,
-    );
-  }
-}
-
-function whenReadable<Result>(path: string, action: () => Result): Result {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof PathError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new PathError(
-      `path must be a directory that can be read, failed at ${JSON.stringify(path)}: ${reason}`,
-      { cause: error },
-    );
-  }
 }

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { checkOrderedIndex } from "../ordered/tree_check.ts";
 import type { Pool } from "../pool/pool.ts";
-import { counted, describeDamage, restoreInMemory, withPool } from "./pool_access.ts";
+import { counted, describeDamage, readPool, restoreInMemory } from "./pool_access.ts";
 import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
 import { countKeys } from "./pool_info.ts";
 import { orderPool } from "../store/ordered_pool.ts";
@@ -34,42 +35,42 @@ here, of which only the application knows whether they are right.`,
     values: { help: "decode every value, and name the keys where that fails" },
     progress: { help: "say how far it is, also where no terminal is" },
   },
-  run: ({ path, options }, terminal) =>
-    withPool(path, async (directory) => {
-      const progress = new Progress(terminal, "verify: ", options.has("progress"));
-      try {
-        const { pool, codec, recovery } = restoreInMemory(directory, (share) =>
-          progress.update(share));
-        progress.end();
-        for (const damage of recovery.damages) {
-          printMessage(terminal, describeDamage(damage));
-        }
-        if (recovery.damages.length > 0) {
-          return ExitCode.BAD_DATA;
-        }
-        const problems = options.has("ordered") ? await problemsOfOrder(pool) : [];
-        for (const problem of problems) {
-          printMessage(terminal, problem);
-        }
-        if (problems.length > 0) {
-          return ExitCode.BAD_DATA;
-        }
-        const undecodable = options.has("values") ? await undecodableKeys(pool, codec) : [];
-        reportUndecodable(terminal, undecodable);
-        if (undecodable.length > 0) {
-          return ExitCode.BAD_DATA;
-        }
-        const found = [
-          counted(countKeys(pool), "key"),
-          counted(recovery.frames, "frame"),
-          `${counted(recovery.records, "record")} behind the checkpoint`,
-        ];
-        printLine(terminal, `${directory}: no damage: ${found.join(", ")}`);
-        return ExitCode.FINE;
-      } finally {
-        progress.end();
+  async run({ path, options }, terminal) {
+    const progress = new Progress(terminal, "verify: ", options.has("progress"));
+    try {
+      const restore = (directory: string) =>
+        restoreInMemory(directory, (share) => progress.update(share));
+      const { pool, codec, recovery } = await readPool(path, restore);
+      progress.end();
+      for (const damage of recovery.damages) {
+        printMessage(terminal, describeDamage(damage));
       }
-    }),
+      if (recovery.damages.length > 0) {
+        return ExitCode.BAD_DATA;
+      }
+      const problems = options.has("ordered") ? await problemsOfOrder(pool) : [];
+      for (const problem of problems) {
+        printMessage(terminal, problem);
+      }
+      if (problems.length > 0) {
+        return ExitCode.BAD_DATA;
+      }
+      const undecodable = options.has("values") ? await undecodableKeys(pool, codec) : [];
+      reportUndecodable(terminal, undecodable);
+      if (undecodable.length > 0) {
+        return ExitCode.BAD_DATA;
+      }
+      const found = [
+        counted(countKeys(pool), "key"),
+        counted(recovery.frames, "frame"),
+        `${counted(recovery.records, "record")} behind the checkpoint`,
+      ];
+      printLine(terminal, `${resolve(path)}: no damage: ${found.join(", ")}`);
+      return ExitCode.FINE;
+    } finally {
+      progress.end();
+    }
+  },
 };
 
 /** What is wrong with the order of a pool's keys, which it gets by this. */

@@ -33,6 +33,7 @@ export type DinomoErrorCode =
   | "DINOMO_FORMAT"
   | "DINOMO_CORRUPTION"
   | "DINOMO_DURABILITY"
+  | "DINOMO_READ_ONLY"
   | "DINOMO_SNAPSHOT";
 
 /**
@@ -371,6 +372,18 @@ export class DurabilityError extends DinomoError<"DINOMO_DURABILITY"> {
   /** Makes the error; `cause` is the system error, if it is known. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_DURABILITY", message, options);
+  }
+}
+
+/** A change, or something that is written to the files, of a store that was opened with `readOnly`. */
+export class ReadOnlyError extends DinomoError<"DINOMO_READ_ONLY"> {
+  static {
+    this.prototype.name = "ReadOnlyError";
+  }
+
+  /** Makes the error; the message names the method. */
+  constructor(message: string) {
+    super("DINOMO_READ_ONLY", message);
   }
 }
 

@@ -116,6 +116,15 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   repair?: boolean | undefined;
+  /**
+   * Whether the pool at `path` is only read: nothing in its directory is written, and no lock is
+   * taken. The store has what was there at one moment of the opening, in memory, and refuses every
+   * change with `ReadOnlyError`. What says how a pool is made or written must be left out then:
+   * `capacity`, `capacityMax`, `segmentBytes`, `whenFull`, `maxEntries`, `durability`,
+   * `checkpointBytes` and `backlog`.
+   * @default false
+   */
+  readOnly?: boolean | undefined;
   /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
   onProgress?: ((share: number) => void) | undefined;
   /**

@@ -52,6 +52,7 @@ export interface ResolvedOptions<V> {
   /** Undefined unless given. */
   readonly checkpointBytes: number | undefined;
   readonly repair: boolean;
+  readonly readOnly: boolean;
   readonly onProgress: ((share: number) => void) | undefined;
   readonly spinMicros: number;
   readonly help: boolean;
@@ -91,6 +92,17 @@ const IN_FLIGHT_MAX = 65_536;
 const DPM_THREADS_MAX = 8;
 /** The number of keys is counted in a word. */
 const ENTRIES_MAX_MAX = 2 ** 31 - 1;
+/** Options of a pool that is made, or written. */
+const WRITE_ONLY = [
+  "capacity",
+  "capacityMax",
+  "segmentBytes",
+  "whenFull",
+  "maxEntries",
+  "durability",
+  "checkpointBytes",
+  "backlog",
+] as const;
 /** Options that only the far placement has. */
 const FAR_ONLY = ["roundTripMicros", "cachePolicy", "backlog"] as const;
 const ROUND_TRIP_MICROS_MAX = 1_000_000;
@@ -122,6 +134,7 @@ const KNOWN = new Set<string>(
     "durability",
     "checkpointBytes",
     "repair",
+    "readOnly",
     "onProgress",
     "spin",
     "help",
@@ -153,8 +166,9 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
       );
     }
   }
+  const readOnly = readOnlyOf(options);
   const {
-    durability = options.path === undefined ? "memory" : "os",
+    durability = options.path === undefined || readOnly ? "memory" : "os",
     repair = false,
     onProgress,
     clients = CLIENT_COUNT_MAX,
@@ -224,6 +238,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
       CHECKPOINT_BYTES_MAX,
     ),
     repair: booleanOf("repair", repair),
+    readOnly,
     onProgress,
     spinMicros: spinOf(spin),
     help: booleanOf("help", help),
@@ -244,6 +259,17 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     processorCount: availableParallelism(),
     far: farOf(options, help),
   };
+}
+
+function readOnlyOf<V>(options: OpenOptions<V, KeyTypes>): boolean {
+  const { readOnly = false, path } = options;
+  if (!booleanOf("readOnly", readOnly)) return false;
+  requireThat(path !== undefined, "readOnly", "must be false without a path", readOnly);
+  for (const name of WRITE_ONLY) {
+    const given = options[name];
+    requireThat(given === undefined, name, "must be left out with readOnly", given);
+  }
+  return true;
 }
 
 function evictionOf<V>(options: OpenOptions<V, KeyTypes>): number | undefined {

@@ -124,6 +124,11 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     return this.#recovery;
   }
 
+  /** Whether the store was opened with `readOnly`, and refuses every change. */
+  get readOnly(): boolean {
+    return this.#lifetime.isReadOnly;
+  }
+
   /** Number of KNs. */
   get nodes(): number {
     if (this.#lifetime.isLetGo) return 0;
@@ -194,7 +199,10 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * @throws {SnapshotError} when a file operation fails; the previous snapshot is still valid then
    */
   snapshot(options?: AbortOptions): Promise<SnapshotReport> {
-    return abortable(options, async () => await this.#maintain().snapshot(options?.signal));
+    return abortable(options, async () => {
+      this.#lifetime.assertWritable("snapshot");
+      return await this.#maintenance.snapshot(options?.signal);
+    });
   }
 
   /**
@@ -266,8 +274,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * ```
    */
   async grow(capacity: Bytes): Promise<number> {
-    const maintenance = this.#maintain();
-    return await maintenance.grow(capacityOf(capacity));
+    this.#lifetime.assertWritable("grow");
+    return await this.#maintenance.grow(capacityOf(capacity));
   }
 
   /**
