@@ -40,6 +40,7 @@ import {
 } from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
+import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { FarStoreReads } from "../far/store/far_store_reads.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { OperationParts, StoreParts } from "./store_parts.ts";
@@ -160,6 +161,16 @@ export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
+  if (!resolved.reuse) return await openAnew<V, K>(resolved);
+  const { resolve } = await import("node:path");
+  return await findOrOpen<Store<V, K>>(resolve(resolved.path!), openedWithOf(resolved), {
+    open: () => openAnew<V, K>(resolved),
+    isOpen: (store) => controlsOf(store).isOpen(),
+    close: (store) => store.close(),
+  });
+}
+
+async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the

@@ -125,6 +125,14 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   readOnly?: boolean | undefined;
+  /**
+   * Whether the store at `path` is the one that this thread has opened with this option before, if
+   * that is still open: for code that is loaded again while it runs (`bun --hot`, vite). The other
+   * options must be the same, but for `onProgress` and the functions of a codec, which stay those
+   * of the first opening. `close` closes it for all that have it.
+   * @default false
+   */
+  reuse?: boolean | undefined;
   /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
   onProgress?: ((share: number) => void) | undefined;
   /**

@@ -53,6 +53,7 @@ export interface ResolvedOptions<V> {
   readonly checkpointBytes: number | undefined;
   readonly repair: boolean;
   readonly readOnly: boolean;
+  readonly reuse: boolean;
   readonly onProgress: ((share: number) => void) | undefined;
   readonly spinMicros: number;
   readonly help: boolean;
@@ -135,6 +136,7 @@ const KNOWN = new Set<string>(
     "checkpointBytes",
     "repair",
     "readOnly",
+    "reuse",
     "onProgress",
     "spin",
     "help",
@@ -239,6 +241,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     ),
     repair: booleanOf("repair", repair),
     readOnly,
+    reuse: reuseOf(options),
     onProgress,
     spinMicros: spinOf(spin),
     help: booleanOf("help", help),
@@ -269,6 +272,13 @@ function readOnlyOf<V>(options: OpenOptions<V, KeyTypes>): boolean {
     const given = options[name];
     requireThat(given === undefined, name, "must be left out with readOnly", given);
   }
+  return true;
+}
+
+function reuseOf<V>({ reuse = false, path, readOnly }: OpenOptions<V, KeyTypes>): boolean {
+  if (!booleanOf("reuse", reuse)) return false;
+  requireThat(path !== undefined, "reuse", "must be false without a path", reuse);
+  requireThat(readOnly !== true, "reuse", "must be false with readOnly", reuse);
   return true;
 }
 

@@ -54,6 +54,8 @@ export interface StoreControls {
   emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void;
   /** Ends the store because it cannot go on. */
   fail(error: DinomoError): void;
+  /** Whether the store can be used: it has neither failed nor been closed. */
+  isOpen(): boolean;
   /** Of which types the keys are; undefined when the store is closed. */
   keyTypes(): KeyTypes | undefined;
   /** What the pool looks like now; undefined when the store is closed. */
@@ -83,6 +85,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     },
     emit: (type, detail) => this.#events.emit(type, detail),
     fail: (error) => this.#fail(error),
+    isOpen: () => !this.#lifetime.isClosing && !this.#lifetime.hasFailed,
     keyTypes: () => this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.keyTypes),
     picture: () => this.#lifetime.isLetGo ? undefined : pictureOf(this.#parts.pool),
   };
