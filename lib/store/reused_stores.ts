@@ -52,9 +52,11 @@ export async function findOrOpen<S>(
 ): Promise<S> {
   const stores = storesOf<S>();
   for (let found = stores.get(path); found !== undefined; found = stores.get(path)) {
-    assertSame(openedWith, found.openedWith, path);
     const store = await found.opened;
-    if (found.isOpen(store)) return store;
+    if (found.isOpen(store)) {
+      assertSame(openedWith, found.openedWith, path);
+      return store;
+    }
     // Its lock is free when it is closed. What fails then, the next opening tells.
     await found.close(store).catch(() => {});
     if (stores.get(path) === found) stores.delete(path);
