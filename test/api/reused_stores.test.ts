@@ -137,10 +137,16 @@ test("another copy of the library finds it, and its errors and symbols are the s
   await store.put("a", 1);
   const found = await again.open<number>({ ...SIZES, path, reuse: true });
   assert.is(found as unknown, store);
-  assert.is(await found.update("a", (): typeof library.DELETE => again.DELETE as typeof library.DELETE), undefined);
+  assert.is(
+    await found.update("a", (): typeof library.DELETE => again.DELETE as typeof library.DELETE),
+    undefined,
+  );
   assert.is(await store.get("a"), undefined);
   await found.put("a", 2);
-  assert.is(await found.update("a", (): typeof library.KEEP => again.KEEP as typeof library.KEEP), 2);
+  assert.is(
+    await found.update("a", (): typeof library.KEEP => again.KEEP as typeof library.KEEP),
+    2,
+  );
   const error = await errorOf(() => found.put("", 1));
   assert.is(error instanceof library.InvalidKeyError, true);
   assert.is(error instanceof again.InvalidKeyError, true);

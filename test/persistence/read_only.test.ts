@@ -345,7 +345,10 @@ test("options of pools that are made or written are refused", async () => {
   const refused = { type: InvalidOptionError, code: "DINOMO_INVALID_OPTION" };
   for (const options of given) {
     const says = new RegExp(`^${Object.keys(options).at(-1)} must be left out with readOnly, got`);
-    await assertRejects(() => open({ path: pool, readOnly: true, ...options }), { ...refused, says });
+    await assertRejects(() => open({ path: pool, readOnly: true, ...options }), {
+      ...refused,
+      says,
+    });
     // False is as if it were left out: the one that is refused comes next.
     const path = join(pool, "none");
     await assertRejects(() => open({ path, readOnly: false, ...options, spin: -1 }), {
@@ -378,29 +381,32 @@ async function change(store: Store<number>, model: Map<string, number>, random: 
   }
 }
 
-test("lives with stores between them that only read", seeded(async (random) => {
-  let path = temporaryPath();
-  const model = new Map<string, number>();
-  const expected = () => JSON.stringify([...model].sort());
-  for (let life = 0; life < 8; life++) {
-    const store = await open<number>({ ...SIZES, path });
-    assert.is(contentsOf(store), expected(), `life ${life}: writer`);
-    await change(store, model, random);
-    if (random.below(3) === 0) await store.snapshot();
-    const isKilled = random.below(2) === 0;
-    const next = isKilled ? temporaryPath() : path;
-    if (isKilled) cpSync(path, next, { recursive: true });
-    await store.close();
-    path = next;
-    for (let readers = random.below(3); readers > 0; readers--) {
-      const state = stateOf(path);
-      await using reader = await open<number>({ path, readOnly: true, nodes: 1 + readers });
-      assert.is(contentsOf(reader), expected(), `life ${life}: reader`);
-      assert.instance(await errorOf(() => reader.put("key 1", -1)), ReadOnlyError);
-      await reader.close();
-      assert.equal(stateOf(path), state, `life ${life}`);
+test(
+  "lives with stores between them that only read",
+  seeded(async (random) => {
+    let path = temporaryPath();
+    const model = new Map<string, number>();
+    const expected = () => JSON.stringify([...model].sort());
+    for (let life = 0; life < 8; life++) {
+      const store = await open<number>({ ...SIZES, path });
+      assert.is(contentsOf(store), expected(), `life ${life}: writer`);
+      await change(store, model, random);
+      if (random.below(3) === 0) await store.snapshot();
+      const isKilled = random.below(2) === 0;
+      const next = isKilled ? temporaryPath() : path;
+      if (isKilled) cpSync(path, next, { recursive: true });
+      await store.close();
+      path = next;
+      for (let readers = random.below(3); readers > 0; readers--) {
+        const state = stateOf(path);
+        await using reader = await open<number>({ path, readOnly: true, nodes: 1 + readers });
+        assert.is(contentsOf(reader), expected(), `life ${life}: reader`);
+        assert.instance(await errorOf(() => reader.put("key 1", -1)), ReadOnlyError);
+        await reader.close();
+        assert.equal(stateOf(path), state, `life ${life}`);
+      }
     }
-  }
-}));
+  }),
+);
 
 test.run();
