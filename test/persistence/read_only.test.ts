@@ -270,6 +270,24 @@ test("it is refused while a store has the pool open, and is in no other's way", 
   }
 });
 
+test("a lock file is believed as long as it is not known better", async () => {
+  const path = await poolAsKilled();
+  const tryIt = async () => await (await open<number>({ path, readOnly: true })).close();
+  const says = /has had open since/;
+  for (const socket of [null, "of another runtime"]) {
+    // Another thread of this process, which may have ended.
+    writeFileSync(join(path, "lock"), lockText(path, { socket }));
+    await assertRejects(tryIt, { ...LOCKED, says });
+  }
+  const ended = [{ directory: "copied from another one" }, { pid: FREE_PID }];
+  for (const holder of ended) {
+    writeFileSync(join(path, "lock"), lockText(path, holder));
+    await tryIt();
+  }
+  writeFileSync(join(path, "lock"), "torn");
+  await tryIt();
+});
+
 test("what changes while it is read is read again, and is given up in the end", async () => {
   const path = await poolAsKilled();
   let attempts = 0;

@@ -6,7 +6,6 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const READ_ONLY_TEST = "test/persistence/read_only.test.ts";
-const POOL_LOCK_TEST = "test/persistence/pool_lock.test.ts";
 const REUSE_TEST = "test/api/reused_stores.test.ts";
 const UNLOCKED_READ = "lib/persistence/unlocked_read.ts";
 const LOCK_FILE = "lib/persistence/lock_file.ts";
@@ -32,8 +31,8 @@ export const OPENING_BUGS: readonly PlantedBug[] = [
     breaks: "I3",
     file: UNLOCKED_READ,
     edits: [["path) === false)", "path) !== true)"]],
-    caughtBy: [POOL_LOCK_TEST],
-    inTest: "who reads without a lock",
+    caughtBy: [READ_ONLY_TEST],
+    inTest: "a lock file is believed",
   },
   {
     name: "the lock file of a process that was killed keeps readers away",
