@@ -16,7 +16,7 @@ import { temporaryPath } from "./temporary.ts";
 /** Begins a line that the program says. */
 const MARK = "@said ";
 /** A change that was not seen is made again after this time, as long as the next one. */
-const CHANGE_MS = 3000;
+const CHANGE_MS = 8000;
 const WAIT_MS_MAX = 60_000;
 
 /** A program that runs. */
