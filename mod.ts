@@ -146,6 +146,7 @@ export {
   PathError,
   PoolFullError,
   PoolLockedError,
+  ReadOnlyError,
   ReentrantCallError,
   SnapshotError,
   StoreClosedError,

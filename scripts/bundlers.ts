@@ -45,6 +45,46 @@ bundler.webpack(config, (error, stats) => {
 const CJS_OUTPUT = '{ filename: "main.cjs" }';
 const ESM_OUTPUT = '{ filename: "main.mjs", module: true, experiments: { outputModule: true } }';
 
+/** A program that counts how often it is loaded. */
+const RELOADED = `
+import { open } from "dinomo";
+const options = { path: "pool", capacity: "1MiB", nodes: 3, help: false, reuse: true };
+export const store = await open(options);
+export const count = await store.increment("count");
+`;
+
+/** Has Vite load it as often as it changes, by itself and together with the library. */
+const RELOAD = `
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer } from "vite";
+
+const threads = () => readdirSync("/proc/self/task").length;
+const check = (condition, what) => {
+  if (!condition) throw new Error(what);
+};
+let loads = 0;
+for (const ssr of [{}, { noExternal: true }]) {
+  const server = { middlewareMode: true, hmr: false, ws: false };
+  const vite = await createServer({ appType: "custom", configFile: false, server, ssr });
+  let last;
+  let before;
+  for (let i = 0; i < 4; i++) {
+    last = await vite.ssrLoadModule("/server.mjs");
+    check(last.count === ++loads, \`load \${loads}: it has counted \${last.count}\`);
+    before ??= threads();
+    appendFileSync("server.mjs", "// again\\n");
+    vite.moduleGraph.invalidateAll();
+  }
+  const added = threads() - before;
+  check(added < 3 * 3 - 2, \`\${added} threads have come with it\`);
+  await last.store.close();
+  await vite.close();
+}
+mkdirSync("out");
+writeFileSync("out/main.mjs", 'console.log("works")');
+process.exit(0);
+`;
+
 /** The bundlers. */
 export const RECIPES: readonly Recipe[] = [
   {
@@ -104,6 +144,15 @@ export const RECIPES: readonly Recipe[] = [
     files: { "vite.config.mjs": "export default { ssr: { noExternal: true } };" },
     command: "vite build --ssr main.mjs --outDir out --logLevel error".split(" "),
     output: "main.js",
+  },
+  {
+    // Loads the program again and again, in one process: what it makes only says how that went.
+    name: "vite, server",
+    packages: ["vite"],
+    runtimes: ["node"],
+    files: { "reload.mjs": RELOAD, "server.mjs": RELOADED },
+    command: ["node", "reload.mjs"],
+    output: "main.mjs",
   },
   {
     name: "tsup",

@@ -19,7 +19,11 @@ const SOURCES = pathToFileURL(join(PROJECT_ROOT, "mod.ts")).href;
 const PROGRAM = (module: string) => `
 import { open } from ${JSON.stringify(module)};
 const [mode, path] = Deno.args;
-try {
+if (mode === "read") {
+  const store = await open({ path, readOnly: true });
+  console.log(store.getSync("key"));
+  await store.close();
+} else try {
   const inspect = mode === "inspected";
   const store = await open({ capacity: "4MiB", ...(path && { path }), inspect });
   await store.put("key", (store.getSync("key") ?? 0) + 1);
@@ -69,6 +73,15 @@ test("a path takes those to read and to write it, whether it exists or not", () 
       const { stdout, stderr } = run(forDirectory(path), ["closed", path]);
       assert.is(stdout, `DINOMO_LOCKED\n${times}\n`, stderr);
     }
+  }
+});
+
+test("a path that is only read takes the one to read it, also after a process that was killed", () => {
+  const path = temporaryPath();
+  for (const mode of ["closed", "killed"]) {
+    assert.is(run(forDirectory(path), [mode, path]).status, 0);
+    const { stdout, stderr } = run([`--allow-read=${path}`], ["read", path]);
+    assert.is(stdout, mode === "closed" ? "1\n" : "2\n", stderr);
   }
 });
 

@@ -13,7 +13,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
 import { BadDataError, ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
-import { keysOf, restoreInMemory, withPool } from "./pool_access.ts";
+import { keysOf, readClosedPool, restoreInMemory } from "./pool_access.ts";
 import { entriesOf, reportUndecodable, valueReader } from "./pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
 import { toTaggedJson } from "../codec/tagged_json.ts";
@@ -60,14 +60,14 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
     const prefix = new TextEncoder().encode(options.get("prefix") ?? "");
     const skipped: string[] | undefined = options.has("skip-undecodable") ? [] : undefined;
     try {
-      await withPool(path, async (directory) => {
+      const { pool, codec, recovery } = await readClosedPool(path, (directory) => {
         if (output !== undefined) assertOutside(directory, output);
-        const { pool, codec, recovery } = restoreInMemory(directory);
-        requireWhole(recovery.damages);
-        const dumped = { pool, codec, prefix, skipped };
-        const progress = new Progress(terminal, "dump: ", options, keysOf(countKeys(pool)));
-        await writeTo(output, terminal, (write) => dump(dumped, progress, write));
+        return restoreInMemory(directory);
       });
+      requireWhole(recovery.damages);
+      const dumped = { pool, codec, prefix, skipped };
+      const progress = new Progress(terminal, "dump: ", options, keysOf(countKeys(pool)));
+      await writeTo(output, terminal, (write) => dump(dumped, progress, write));
       reportUndecodable(terminal, skipped ?? []);
       return ExitCode.FINE;
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * How commands get at a pool without opening it: they restore it in memory, as `open` would, start
- * no threads, and write nothing but the lock file, which they remove.
+ * How commands get at a pool without opening it: they restore it in memory, as `open` would, and
+ * start no threads. They write nothing, and take no lock; a repair opens the pool for what it writes.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { formatBytes } from "../core/units.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import type { Damage } from "../persistence/frame_replay.ts";
 import { CHECKPOINT_FILE, imageNumber } from "../persistence/pool_directory.ts";
-import { PoolLock } from "../persistence/pool_lock.ts";
 import { readSnapshot, type RestoredPool } from "../persistence/snapshot_reader.ts";
+import { readUnlocked } from "../persistence/unlocked_read.ts";
 import type { Measure } from "./progress.ts";
 import { printMessage, type Terminal } from "./terminal.ts";
 
@@ -24,27 +24,23 @@ const READINGS_MAX = 8;
 const READ_AGAIN_MS = 100;
 
 /**
- * Does something with the files of a pool while no other process or thread may change them.
+ * Reads the files of a pool that no store has open. Writes nothing, and is in no opener's way.
  *
- * @param action gets the absolute path of the pool's directory
+ * @param read gets the absolute path of the pool's directory; is called again if the files have
+ *   changed meanwhile
  * @throws {PathError} when there is no pool that can be read
  * @throws {PoolLockedError} when it is open
  */
-export async function withPool<Result>(
+export async function readClosedPool<Result>(
   path: string,
-  action: (directory: string) => Result | Promise<Result>,
+  read: (directory: string) => Result | Promise<Result>,
 ): Promise<Result> {
-  const directory = assertPool(path);
-  const lock = await lockOf(directory);
-  try {
-    return await action(directory);
-  } finally {
-    await lock?.release();
-  }
+  const directory = resolve(path);
+  return await readUnlocked(nodeFileSystem, directory, () => read(directory));
 }
 
 /**
- * Reads the files of a pool, also while a process has it open: then without its lock.
+ * Reads the files of a pool, also while a process has it open.
  *
  * What a checkpoint names stays as it is until the next one is in its place (I10), and what is
  * appended behind it is whole in its place in the end. So damage that is found counts only if it is
@@ -53,7 +49,7 @@ export async function withPool<Result>(
  *
  * @param read reads all of it, and says what is damaged; or throws `CorruptionError`
  * @throws {PathError} when there is no pool that can be read, or it changes faster than that
- * @throws {PoolLockedError} never, unlike {@linkcode withPool}
+ * @throws {PoolLockedError} never, unlike {@linkcode readClosedPool}
  */
 export async function readPool<Result>(
   path: string,
@@ -61,11 +57,11 @@ export async function readPool<Result>(
   read: (directory: string) => Reading<Result> | Promise<Reading<Result>>,
 ): Promise<Result> {
   try {
-    return await withPool(path, async (directory) => (await read(directory)).result);
+    return await readClosedPool(path, async (directory) => (await read(directory)).result);
   } catch (error) {
     if (!(error instanceof PoolLockedError)) throw error;
   }
-  const directory = assertPool(path);
+  const directory = resolve(path);
   printMessage(terminal, `${directory} is open: what is said is as of about now`);
   let before: { readonly reading: Outcome<Result>; readonly checkpoint: string } | undefined;
   for (let attempt = 0; attempt < READINGS_MAX; attempt++) {
@@ -139,19 +135,6 @@ function imageBytes(path: string): number {
 }
 
 /**
- * The lock of a directory; none where this process could not write, so that a pool on a disk that
- * is read-only can be read.
- */
-async function lockOf(directory: string): Promise<PoolLock | undefined> {
-  try {
-    nodeFileSystem.assertWritable(directory);
-  } catch {
-    return undefined;
-  }
-  return await PoolLock.acquire(directory);
-}
-
-/**
  * Restores a pool in memory. Damage behind the checkpoint is left out and reported; nothing changes
  * in the files.
  *
@@ -189,41 +172,4 @@ export function bytesOfImage(path: string): Measure {
 /** A count with its noun. */
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/**
- * Checks that a path is that of a pool; returns it, absolute.
- *
- * @throws {PathError} when it is not
- */
-export function assertPool(path: string): string {
-  const directory = resolve(path);
-  const shown = JSON.stringify(directory);
-  const names = whenReadable(directory, () => {
-    const info = nodeFileSystem.info(directory);
-    if (info === undefined) throw new PathError(`path must be a pool, and ${shown} does not exist`);
-    if (info.kind !== "directory") {
-      throw new PathError(`path must be the directory of a pool, got ${shown}, which is a file`);
-    }
-    return nodeFileSystem.list(directory);
-  });
-  if (!names.includes(CHECKPOINT_FILE)) {
-    throw new PathError(
-      `path must be the directory of a pool, got ${shown}, which holds no file "${CHECKPOINT_FILE}"`,
-    );
-  }
-  return directory;
-}
-
-function whenReadable<Result>(path: string, action: () => Result): Result {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof PathError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new PathError(
-      `path must be a directory that can be read, failed at ${JSON.stringify(path)}: ${reason}`,
-      { cause: error },
-    );
-  }
 }

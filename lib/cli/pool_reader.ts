@@ -4,13 +4,16 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { PathError, PoolLockedError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import { epochMs } from "../core/runtime.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { LiveClient } from "../live/live_client.ts";
-import { assertPool, restoreInMemory, withPool } from "./pool_access.ts";
+import { nodeFileSystem } from "../persistence/file_system.ts";
+import { assertPool } from "../persistence/pool_directory.ts";
+import { readClosedPool, restoreInMemory } from "./pool_access.ts";
 import { entriesOf, valueReader } from "./pool_entries.ts";
 import { requireWhole } from "./pool_info.ts";
 
@@ -42,7 +45,7 @@ export async function withHost<Result>(
 ): Promise<Result> {
   const host = await LiveClient.connect(path);
   if (host === undefined) {
-    assertPool(path);
+    assertPool(nodeFileSystem, resolve(path));
     throw new PathError(
       "path must be a pool that a process has open with the option inspect, got " +
         JSON.stringify(path),
@@ -74,7 +77,7 @@ export async function withReader<Result>(
     }
   }
   try {
-    return await withPool(path, async (directory) => await action(await readFiles(directory)));
+    return await action(await readClosedPool(path, readFiles));
   } catch (error) {
     if (!(error instanceof PoolLockedError)) throw error;
     throw new PoolLockedError(

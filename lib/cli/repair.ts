@@ -9,7 +9,7 @@ import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Damage, RecoveryReport } from "../persistence/frame_replay.ts";
 import type { Command } from "./command.ts";
 import { BadDataError, ExitCode } from "./exit_codes.ts";
-import { counted, describeDamage, restoreInMemory, withPool } from "./pool_access.ts";
+import { counted, describeDamage, readClosedPool, restoreInMemory } from "./pool_access.ts";
 import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
 import { BYTES_OF_CUSTOM_CODEC } from "./restore.ts";
 import { printLine, printMessage, type Terminal } from "./terminal.ts";
@@ -31,7 +31,7 @@ code is 1: delete or overwrite them before you store anything else.`,
   rules: { "dry-run": { help: "only say what would be dropped" } },
   async run({ path, options }, terminal) {
     const isDryRun = options.has("dry-run");
-    const { directory, codec, keys, recovery, lost } = await withPool(path, restoreDamaged);
+    const { directory, codec, keys, recovery, lost } = await readClosedPool(path, restoreDamaged);
     if (recovery.damages.length === 0) {
       printLine(terminal, `${directory}: nothing to repair${describeTorn(recovery)}`);
       return ExitCode.FINE;
@@ -45,7 +45,7 @@ code is 1: delete or overwrite them before you store anything else.`,
     const damages = await repair(directory, codec, keys);
     report(terminal, damages, "dropped");
     // Read again, from the files: what was repaired must be whole.
-    const repaired = await withPool(directory, restoreRepaired);
+    const repaired = await readClosedPool(directory, restoreRepaired);
     printLine(terminal, `${directory}: repaired, and a new checkpoint written`);
     reportUndecodable(terminal, repaired.lost);
     return repaired.lost.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;

@@ -21,6 +21,7 @@ import {
   type PathError,
   type PoolFullError,
   type PoolLockedError,
+  type ReadOnlyError,
   type ReentrantCallError,
   type SnapshotError,
   type StoreClosedError,
@@ -51,6 +52,7 @@ export type AnyDinomoError =
   | PathError
   | PoolFullError
   | PoolLockedError
+  | ReadOnlyError
   | ReentrantCallError
   | SnapshotError
   | StoreClosedError

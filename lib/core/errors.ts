@@ -33,16 +33,35 @@ export type DinomoErrorCode =
   | "DINOMO_FORMAT"
   | "DINOMO_CORRUPTION"
   | "DINOMO_DURABILITY"
+  | "DINOMO_READ_ONLY"
   | "DINOMO_SNAPSHOT";
 
+/** What all errors of this kind have, of whichever copy of the library that a program has loaded. */
+const BRAND = Symbol.for("dinomo.error");
+
 /**
- * Base class of everything the store refuses or reports.
+ * Base class of everything the store refuses or reports. `instanceof` is true for errors of another
+ * copy of the library, too: a program may have loaded it twice, as `bun --hot` does.
  *
  * @typeParam Code the code; what is built on the store, such as its locks, has codes of its own
  */
 export class DinomoError<Code extends string = DinomoErrorCode> extends Error {
   static {
     this.prototype.name = "DinomoError";
+    Object.defineProperty(this.prototype, BRAND, { value: true });
+  }
+
+  /** Whether something is an error of this class, or of the one of the same name in another copy. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    const isKnown = value instanceof Error && BRAND in value;
+    // A class that an application has derived has no name of its own there.
+    if (!isKnown || !Object.hasOwn(this.prototype, "name")) return false;
+    const { name } = this.prototype;
+    for (let at = Object.getPrototypeOf(value); BRAND in at; at = Object.getPrototypeOf(at)) {
+      if (Object.hasOwn(at, "name") && at.name === name) return true;
+    }
+    return false;
   }
 
   /** Stable identifier of the kind of error, safe to compare against. */
@@ -371,6 +390,18 @@ export class DurabilityError extends DinomoError<"DINOMO_DURABILITY"> {
   /** Makes the error; `cause` is the system error, if it is known. */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_DURABILITY", message, options);
+  }
+}
+
+/** A change, or something that is written to the files, of a store that was opened with `readOnly`. */
+export class ReadOnlyError extends DinomoError<"DINOMO_READ_ONLY"> {
+  static {
+    this.prototype.name = "ReadOnlyError";
+  }
+
+  /** Makes the error; the message names the method. */
+  constructor(message: string) {
+    super("DINOMO_READ_ONLY", message);
   }
 }
 

@@ -237,18 +237,9 @@ export class LockFile {
 
   #isStale({ holder, modifiedMs }: SeenFile): boolean {
     if (holder === undefined) return isOld(modifiedMs) || this.#hasLinks();
-    if (this.#isVoid(holder)) return true;
-    // A thread of this process, which may have ended by itself, or a process that this one may not
-    // ask about.
-    const isUnclear = livenessOf(holder) === "unknown" || isSameProcess(holder, this.#holder);
-    // Then the kernel has the answer: it has given the holder's socket to this thread.
-    return isUnclear && holder.socket !== null && holder.socket === this.#holder.socket;
-  }
-
-  /** Whether a holder has ended, or is one of another directory, from which the file was copied. */
-  #isVoid(holder: LockHolder): boolean {
-    return holder.directory !== this.#holder.directory || leftBehind.has(holder.token) ||
-      livenessOf(holder) === "ended";
+    if (isVoid(holder, this.#holder.directory)) return true;
+    // When it is unclear the kernel has the answer: it has given the holder's socket to this thread.
+    return isUnclear(holder) && holder.socket !== null && holder.socket === this.#holder.socket;
   }
 
   /** Whether the file system has hard links. */
@@ -276,8 +267,9 @@ export class LockFile {
         if (seen === undefined) continue;
         // One that is not readable may be another opener's draft, half written.
         const { holder, modifiedMs } = seen;
-        const isVoid = holder === undefined ? isOld(modifiedMs) : this.#isVoid(holder);
-        if (isVoid) removeIfThere(this.#files, path);
+        const { directory } = this.#holder;
+        const isLeft = holder === undefined ? isOld(modifiedMs) : isVoid(holder, directory);
+        if (isLeft) removeIfThere(this.#files, path);
       } catch {
         // It is in no opener's way, and the pool is open.
       }
@@ -315,6 +307,36 @@ export function readLockHolder(files: FileSystem, directory: string): LockHolder
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Which opener has a pool according to its lock file, for those who take no lock: undefined if it
+ * has certainly ended, or there is none.
+ *
+ * @param name of the directory, see {@linkcode LockHolder.directory}
+ */
+export function possibleHolder(
+  files: FileSystem,
+  directory: string,
+  name: string,
+): { readonly holder: LockHolder; readonly isUnclear: boolean } | undefined {
+  const holder = readLock(files, join(directory, LOCK_FILE))?.holder;
+  if (holder === undefined || isVoid(holder, name)) return undefined;
+  return { holder, isUnclear: isUnclear(holder) };
+}
+
+/** Whether a holder has ended, or is one of another directory, from which the file was copied. */
+function isVoid(holder: LockHolder, directory: string): boolean {
+  return holder.directory !== directory || leftBehind.has(holder.token) ||
+    livenessOf(holder) === "ended";
+}
+
+/**
+ * Whether a holder is a thread of this process, which may have ended by itself, or a process that
+ * this one may not ask about.
+ */
+function isUnclear(holder: LockHolder): boolean {
+  return livenessOf(holder) === "unknown" || isSameProcess(holder, ownProcess());
 }
 
 /** Token of the lock file of a directory; undefined if there is none that can be read. */

@@ -27,11 +27,12 @@ export function withPathError<Result>(path: string, action: () => Result): Resul
 export async function withPathErrors<Result>(
   path: string,
   action: () => Promise<Result>,
+  needs: "read and written" | "read" = "read and written",
 ): Promise<Result> {
   try {
     return await action();
   } catch (error) {
-    throw pathErrorOf(path, error);
+    throw pathErrorOf(path, error, needs);
   }
 }
 
@@ -40,13 +41,13 @@ export async function withPathErrors<Result>(
  * That a checkpoint cannot be written, or the log, is about the path as long as the store is not
  * open.
  */
-function pathErrorOf(path: string, error: unknown): unknown {
+function pathErrorOf(path: string, error: unknown, needs = "read and written"): unknown {
   const isOfFiles = error instanceof SnapshotError || error instanceof DurabilityError;
   if (error instanceof AssertionError) return error;
   if (error instanceof DinomoError && !isOfFiles) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new PathError(
-    `path must be a directory whose files can be read and written, failed at ${
+    `path must be a directory whose files can be ${needs}, failed at ${
       JSON.stringify(path)
     }: ${reason}`,
     { cause: error },

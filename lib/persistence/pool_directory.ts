@@ -78,6 +78,40 @@ export function inspectPoolDirectory(files: FileSystem, path: string): boolean {
 }
 
 /**
+ * Checks that there is a pool at a path, to be read.
+ *
+ * @throws {PathError} when there is none, or it cannot be looked at
+ */
+export function assertPool(files: FileSystem, path: string): void {
+  const shown = JSON.stringify(path);
+  const names = whenReadable(path, () => {
+    const info = files.info(path);
+    if (info === undefined) throw new PathError(`path must be a pool, and ${shown} does not exist`);
+    if (info.kind !== "directory") {
+      throw new PathError(`path must be the directory of a pool, got ${shown}, which is a file`);
+    }
+    return files.list(path);
+  });
+  if (names.includes(CHECKPOINT_FILE)) return;
+  throw new PathError(
+    `path must be the directory of a pool, got ${shown}, which holds no file "${CHECKPOINT_FILE}"`,
+  );
+}
+
+function whenReadable<Result>(path: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof PathError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PathError(
+      `path must be a directory that can be read, failed at ${JSON.stringify(path)}: ${reason}`,
+      { cause: error },
+    );
+  }
+}
+
+/**
  * Creates the directory of a new pool, if it does not exist.
  *
  * @throws {PathError} when it cannot be created

@@ -1,7 +1,7 @@
 /**
  * The socket of a pool: an abstract UNIX socket of Linux, on which at most one thread of the
- * machine listens. The kernel frees it when the process ends, however it does. No process is meant
- * to connect.
+ * machine listens. The kernel frees it when the process ends, however it does. Only those connect
+ * that want to know whether there is one, and are sent away.
  *
  * Two things about the runtimes:
  *
@@ -17,7 +17,7 @@
  *
  * @module
  */
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import process from "node:process";
 import { isGranted } from "../core/deno_permissions.ts";
 
@@ -70,12 +70,52 @@ export async function listen(
   const deno = (globalThis as { Deno?: DenoNamespace }).Deno;
   try {
     if (deno === undefined) return await listenOnNode(name);
-    const mayListen = isGranted({ name: "read", path: name }) &&
-      isGranted({ name: "write", path: name });
-    return mayListen ? listenOnDeno(deno, name) : lockOnDeno(deno, name, directory);
+    return mayUse(name) ? listenOnDeno(deno, name) : lockOnDeno(deno, name, directory);
   } catch (error) {
     return (error as { code?: unknown }).code === "EADDRINUSE" ? "in use" : "unavailable";
   }
+}
+
+/**
+ * Whether a thread has a socket, or what stands in its place, which nobody else can have.
+ *
+ * @param shown the name of it that its lock file has
+ * @param directory the pool's
+ * @returns undefined if that cannot be found out: the thread is on another runtime, perhaps
+ */
+export async function isTaken(
+  shown: string | null,
+  name: string,
+  directory: string,
+): Promise<boolean | undefined> {
+  const deno = (globalThis as { Deno?: DenoNamespace }).Deno;
+  if (shown === name && mayUse(name)) return await answers(name);
+  if (shown !== flockName(name) || deno === undefined) return undefined;
+  const file = deno.openSync(directory);
+  try {
+    return !file.tryLockSync(false);
+  } finally {
+    file.close();
+  }
+}
+
+/** Whether Deno lets this process use a socket; on other runtimes it may. */
+function mayUse(name: string): boolean {
+  return isGranted({ name: "read", path: name }) && isGranted({ name: "write", path: name });
+}
+
+/** Whether a thread listens; undefined if that cannot be said. */
+function answers(name: string): Promise<boolean | undefined> {
+  return new Promise((resolve) => {
+    const connection = connect({ path: `\0${name}` });
+    connection.on("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.on("error", (error) => {
+      resolve((error as { code?: unknown }).code === "ECONNREFUSED" ? false : undefined);
+    });
+  });
 }
 
 function listenOnNode(name: string): Promise<PoolSocket> {
@@ -100,10 +140,15 @@ function listenOnNode(name: string): Promise<PoolSocket> {
   });
 }
 
+/** What a lock file says of a directory that is locked instead. */
+function flockName(name: string): string {
+  return `flock:${name}`;
+}
+
 function lockOnDeno(deno: DenoNamespace, name: string, directory: string): PoolSocket | "in use" {
   const file = deno.openSync(directory);
   if (file.tryLockSync(true)) {
-    return { name: `flock:${name}`, close: () => Promise.resolve(file.close()) };
+    return { name: flockName(name), close: () => Promise.resolve(file.close()) };
   }
   file.close();
   return "in use";

@@ -52,6 +52,11 @@ export const HEADER_HASH_KEY_1 = HEADER + 3;
  * thread sees the pool, and constant from then on.
  */
 export const HEADER_KEY_TYPES = HEADER + 4;
+/**
+ * 1 if the store was opened to be read only. Written before any other thread sees the pool, and
+ * constant from then on.
+ */
+export const HEADER_IS_READ_ONLY = HEADER + 5;
 
 export const CONTROL_MAGIC = 0x4f4d4e44;
 export const CONTROL_LAYOUT_VERSION = 6;

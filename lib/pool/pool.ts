@@ -30,6 +30,7 @@ import {
   GENERATIONS,
   HEADER_HASH_KEY_0,
   HEADER_HASH_KEY_1,
+  HEADER_IS_READ_ONLY,
   HEADER_KEY_TYPES,
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
@@ -202,6 +203,11 @@ export class Pool {
   /** Types of the keys, one of `KEY_TYPE_NUMBERS`. */
   get keyTypes(): number {
     return this.control[HEADER_KEY_TYPES] || KEY_TYPE_NUMBERS.mixed;
+  }
+
+  /** Whether the store was opened to be read only: applications change nothing. */
+  get isReadOnly(): boolean {
+    return this.control[HEADER_IS_READ_ONLY] === 1;
   }
 
   /** The random words that key the hash. */

@@ -148,6 +148,7 @@ export class CommitWrites<V> {
     if (options !== undefined) assertOptions(options, PUT_OPTIONS);
     const expiresAtMs = expiryOf(options);
     this.#begin(draft);
+    this.#lifetime.assertWritable("put");
     const codec = this.#codec;
     codec.encode(value);
     this.#key.encode(key);
@@ -160,6 +161,7 @@ export class CommitWrites<V> {
   /** Adds a delete. */
   delete(draft: CommitDraft, key: Key): void {
     this.#begin(draft);
+    this.#lifetime.assertWritable("delete");
     this.#key.encode(key);
     this.#change(draft, key, draftOfKey(Operation.DELETE, this.#key));
     this.#counters.delete();
@@ -176,6 +178,7 @@ export class CommitWrites<V> {
     const asked = new DerivationWords();
     askToAdd(asked, this.#codec.numberForm, by ?? 1, options);
     this.#begin(draft);
+    this.#lifetime.assertWritable("increment");
     this.#key.encode(key);
     this.#change(draft, key, draftDerived(Operation.ADD, this.#key, asked, false));
     this.#counters.update();

@@ -124,12 +124,14 @@ export class DerivedWrites {
 
   /** Prepares an addition; returns whether it must be synced. */
   #askToAdd(by: number | undefined, options: BoundedIncrementOptions | undefined): boolean {
+    this.#lifetime.assertWritable("increment");
     askToAdd(this.#asked, this.#numberForm, by === undefined ? 1 : by, options);
     return mustSyncOf(options, this.#level);
   }
 
   /** Prepares a touch; returns whether it must be synced. */
   #askToTouch(options: TouchOptions): boolean {
+    this.#lifetime.assertWritable("touch");
     this.#asked.askToTouch(touchExpiryOf(options));
     return mustSyncOf(options, this.#level);
   }
@@ -162,7 +164,6 @@ export class DerivedWrites {
   }
 
   #begin(key: Key): void {
-    this.#lifetime.assertOpen();
     this.#key.encode(key);
     this.#counters.update();
   }
@@ -186,7 +187,6 @@ export class DerivedWrites {
     resultOf: ResultOf<Result>,
     mustSync: boolean,
   ): Result {
-    this.#lifetime.assertOpen();
     const asked = this.#asked;
     if (this.#queues.count !== 0) {
       // Functions of the application are called, which may ask for others.

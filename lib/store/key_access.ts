@@ -174,6 +174,7 @@ export class KeyAccess<V> {
 
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */
   async clear(options: KeysOptions | undefined): Promise<void> {
+    this.#lifetime.assertWritable("clear");
     assertKeysOptions(options, false);
     if (this.#isWhole(options)) return await this.writes.clear();
     let keys: Key[] = [];
@@ -187,6 +188,7 @@ export class KeyAccess<V> {
 
   /** Like {@linkcode clear}, before it returns. */
   clearSync(options: RangeOptions | undefined): void {
+    this.#lifetime.assertWritable("clearSync");
     assertKeysOptions(options, true);
     if (this.#isWhole(options)) this.syncBatches.clear();
     else this.syncBatches.deleteMany([...this.reads.keysSync(options)]);

@@ -3,13 +3,15 @@
  *
  * @module
  */
-import { type DinomoError, StoreClosedError } from "../core/errors.ts";
+import { type DinomoError, ReadOnlyError, StoreClosedError } from "../core/errors.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isStoreOpen } from "../routing/client_registry.ts";
 import { closedByHost } from "./handle.ts";
 
 /** The life of one thread's store. */
 export class StoreLifetime {
+  /** Whether the store was opened to be read only. */
+  readonly isReadOnly: boolean;
   #pool: Pool;
   #failure: DinomoError | undefined;
   #isClosing = false;
@@ -18,6 +20,7 @@ export class StoreLifetime {
   /** Begins the life of a store with a pool. */
   constructor(pool: Pool) {
     this.#pool = pool;
+    this.isReadOnly = pool.isReadOnly;
   }
 
   /** Whether the store cannot go on. */
@@ -57,6 +60,20 @@ export class StoreLifetime {
     if (!this.#isClosing && isStoreOpen(this.#pool)) return;
     if (!this.#isClosing) throw closedByHost(this.#pool);
     throw new StoreClosedError("the store must be open, and has been closed");
+  }
+
+  /**
+   * Throws when the store cannot be used, or must not be changed.
+   *
+   * @param method what would change it
+   */
+  assertWritable(method: string): void {
+    this.assertOpen();
+    if (!this.isReadOnly) return;
+    throw new ReadOnlyError(
+      `${method} must be called on a store that may be changed, ` +
+        "got a call on one that was opened with readOnly",
+    );
   }
 
   /** Throws when operations that were issued before cannot end. */

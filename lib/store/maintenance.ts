@@ -71,12 +71,14 @@ export interface MaintainedParts {
   readonly nodes: NodeManager;
   readonly dpm: DpmProcessors;
   readonly monitor: Monitor;
-  /** Absolute; undefined for a pool in memory only. */
+  /** Where it is written, absolute; undefined for a pool in memory, or to be read only. */
   readonly path: string | undefined;
   /** The log, if writes are logged. */
   readonly log: StartedLog | undefined;
   /** Keeps others from the directory; undefined without a path. */
   readonly lock: PoolLock | undefined;
+  /** The directory that the pool was restored from, or is in. */
+  readonly source: { readonly device: bigint; readonly inode: bigint } | undefined;
   readonly codecName: CodecName;
   /** Number of the last snapshot; 0 without one. */
   readonly snapshotNumber: number;
@@ -334,8 +336,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
         `directory must be empty or not exist yet, got ${given}, which holds a pool`,
       );
     };
-    const { client, dpm, codecName, lock } = this.#parts;
-    if (lock !== undefined) target.assertOutsideOf(nodeFileSystem, path, lock.held);
+    const { client, dpm, codecName, source } = this.#parts;
+    if (source !== undefined) target.assertOutsideOf(nodeFileSystem, path, source);
     assertEmpty();
     target.createPoolDirectory(nodeFileSystem, path);
     const targetLock = await PoolLock.acquire(path);

@@ -34,9 +34,16 @@ import { keepMonitor, makeHandle } from "./handle.ts";
 import { StoreKeyActuator } from "./key_actuator.ts";
 import { Maintenance } from "./maintenance.ts";
 import { orderingPart, orderPool, restoringPart } from "./ordered_pool.ts";
-import { assertNodesFit, createPool, type OpenedPool, openPath } from "./open_path.ts";
+import {
+  assertNodesFit,
+  createPool,
+  type OpenedPool,
+  openPath,
+  openPathToRead,
+} from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
+import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { FarStoreReads } from "../far/store/far_store_reads.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { OperationParts, StoreParts } from "./store_parts.ts";
@@ -50,6 +57,7 @@ const IN_MEMORY = {
   number: 0,
   path: undefined,
   lock: undefined,
+  source: undefined,
   recovery: undefined,
   log: undefined,
 };
@@ -156,15 +164,23 @@ export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
+  if (!resolved.reuse) return await openAnew<V, K>(resolved);
+  const { resolve } = await import("node:path");
+  return await findOrOpen<Store<V, K>>(resolve(resolved.path!), openedWithOf(resolved), {
+    open: () => openAnew<V, K>(resolved),
+    isOpen: (store) => controlsOf(store).isOpen(),
+    close: (store) => store.close(),
+  });
+}
+
+async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
   if (resolved.inspect !== undefined) await assertInspectable(resolved.path!);
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the
   // last snapshot.
   if (resolved.path !== undefined) await loadTasks();
-  const opened = resolved.path === undefined
-    ? { ...IN_MEMORY, pool: createPool(resolved) }
-    : await openPath(resolved.path, { ...resolved, onProgress: restoringPart(resolved) });
+  const opened = await openPool(resolved);
   try {
     return await startStore<V, K>(resolved, opened);
   } catch (error) {
@@ -173,6 +189,13 @@ export async function open<V, K extends Key>(
     await opened.lock?.release().catch(() => {});
     throw error;
   }
+}
+
+async function openPool<V>(resolved: ResolvedOptions<V>): Promise<OpenedPool> {
+  const { path, readOnly } = resolved;
+  if (path === undefined) return { ...IN_MEMORY, pool: createPool(resolved) };
+  const options = { ...resolved, onProgress: restoringPart(resolved) };
+  return readOnly ? await openPathToRead(path, options) : await openPath(path, options);
 }
 
 /**
@@ -199,7 +222,7 @@ async function startStore<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   opened: OpenedPool,
 ): Promise<Store<V, K>> {
-  const { pool, number, path, lock, recovery, log } = opened;
+  const { pool, number, lock, source, recovery, log } = opened;
   const { autoscale } = resolved;
   assertNodesFit("nodes", resolved.nodes, pool.segmentLimit);
   if (autoscale !== undefined) {
@@ -345,9 +368,11 @@ async function startStore<V, K extends Key>(
         nodes,
         dpm,
         monitor,
-        path,
+        // A store that is read only writes nothing there.
+        path: resolved.readOnly ? undefined : opened.path,
         log,
         lock,
+        source,
         codecName: codec,
         snapshotNumber: number,
         onClosing: () => {

@@ -13,7 +13,7 @@ import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { DURABILITY_LEVELS, DurabilityFailure, loseDurability } from "../pool/durability.ts";
-import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
+import { HEADER_IS_READ_ONLY, HEADER_KEY_TYPES } from "../pool/control_layout.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import { codecName } from "./client_parts.ts";
@@ -31,6 +31,8 @@ export interface OpenedPool {
   /** Absolute; undefined for a pool in memory only. */
   readonly path: string | undefined;
   readonly lock: PoolLock | undefined;
+  /** The directory at the path; undefined for a pool in memory only. */
+  readonly source: { readonly device: bigint; readonly inode: bigint } | undefined;
   readonly recovery: RecoveryReport | undefined;
   readonly log: StartedLog | undefined;
 }
@@ -106,12 +108,44 @@ export async function openPath(
       // Again: another process that had it open until now may have written the first snapshot.
       const isRestored = directory.inspectPoolDirectory(files, path);
       const pool = isRestored ? undefined : fresh ?? createPool(options);
-      return { ...await readPool(heldFiles(files, lock.held), lock, pool, options), path, lock };
+      const read = await readPool(heldFiles(files, lock.held), lock, pool, options);
+      return { ...read, path, lock, source: lock.held };
     });
   } catch (error) {
     await lock.release().catch(() => {});
     throw error;
   }
+}
+
+/**
+ * Restores the pool at a path to be read only, as it is at one moment. Nothing is written, and
+ * nothing is held of the directory afterwards.
+ *
+ * @param files where the path is
+ * @throws {PathError} when there is no pool at the path, or it cannot be read
+ * @throws {PoolLockedError} when a store has it open to be changed
+ */
+export async function openPathToRead(
+  relativePath: string,
+  options: PoolOptions,
+  files?: FileSystem,
+): Promise<OpenedPool> {
+  const { resolve } = await import("node:path");
+  const { nodeFileSystem } = await import("../persistence/file_system.ts");
+  const { withPathErrors } = await import("../persistence/path_error.ts");
+  const { readUnlocked } = await import("../persistence/unlocked_read.ts");
+  const path = resolve(relativePath);
+  const used = files ?? nodeFileSystem;
+  return await withPathErrors(path, async () => {
+    const read = async () => {
+      const { device, inode } = used.info(path)!;
+      return { ...await restorePool(used, path, options, false), source: { device, inode } };
+    };
+    const { pool, number, recovery, source } = await readUnlocked(used, path, read);
+    pool.control[HEADER_IS_READ_ONLY] = 1;
+    const report = reportOf(recovery);
+    return { pool, number, recovery: report, source, path, lock: undefined, log: undefined };
+  }, "read");
 }
 
 /** Restores the pool of a locked directory, unless there is a fresh one, and starts its log. */
@@ -120,22 +154,13 @@ async function readPool(
   lock: PoolLock,
   fresh: Pool | undefined,
   options: PoolOptions,
-): Promise<Omit<OpenedPool, "path" | "lock">> {
+): Promise<Omit<OpenedPool, "path" | "lock" | "source">> {
   const { path } = lock.held;
   const codec = codecName(options.codec);
   const isLogged = options.durability !== "memory";
-  let restored: RestoredPool | undefined;
-  if (fresh === undefined) {
-    const { PoolRestore } = await import("../persistence/snapshot_reader.ts");
-    const { restoreInParallel } = await import("../persistence/parallel_restore.ts");
-    const restore = new PoolRestore(files, path, { ...options, codec }, { ...options, isLogged });
-    await restoreInParallel(restore, {
-      workerCode: options.workers.dpm,
-      threadCount: Math.min(options.processorCount, RESTORE_THREADS_MAX),
-      onProgress: options.onProgress,
-    });
-    restored = restore.finish();
-  }
+  let restored = fresh === undefined
+    ? await restorePool(files, path, options, isLogged)
+    : undefined;
   const recovery = restored && reportOf(restored.recovery);
   if (restored !== undefined && isLessWanted(options, restored.pool)) {
     restored = await makeSmallerPool(restored, files, lock, options);
@@ -150,6 +175,25 @@ async function readPool(
   const place = { directory: path, codec, held: lock.held };
   const log = startLog(pool, place, level, restored, files);
   return { pool, number, recovery, log };
+}
+
+/** Restores the pool of a directory. */
+async function restorePool(
+  files: FileSystem,
+  path: string,
+  options: PoolOptions,
+  isLogged: boolean,
+): Promise<RestoredPool> {
+  const { PoolRestore } = await import("../persistence/snapshot_reader.ts");
+  const { restoreInParallel } = await import("../persistence/parallel_restore.ts");
+  const codec = codecName(options.codec);
+  const restore = new PoolRestore(files, path, { ...options, codec }, { ...options, isLogged });
+  await restoreInParallel(restore, {
+    workerCode: options.workers.dpm,
+    threadCount: Math.min(options.processorCount, RESTORE_THREADS_MAX),
+    onProgress: options.onProgress,
+  });
+  return restore.finish();
 }
 
 /** Whether a pool is to have less capacity than it has. */

@@ -116,6 +116,23 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   repair?: boolean | undefined;
+  /**
+   * Whether the pool at `path` is only read: nothing in its directory is written, and no lock is
+   * taken. The store has what was there at one moment of the opening, in memory, and refuses every
+   * change with `ReadOnlyError`. What says how a pool is made or written must be left out then:
+   * `capacity`, `capacityMax`, `segmentBytes`, `whenFull`, `maxEntries`, `durability`,
+   * `checkpointBytes` and `backlog`.
+   * @default false
+   */
+  readOnly?: boolean | undefined;
+  /**
+   * Whether the store at `path` is the one that this thread has opened with this option before, if
+   * that is still open: for code that is loaded again while it runs (`bun --hot`, vite). The other
+   * options must be the same, but for `onProgress` and the functions of a codec, which stay those
+   * of the first opening. `close` closes it for all that have it.
+   * @default false
+   */
+  reuse?: boolean | undefined;
   /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
   onProgress?: ((share: number) => void) | undefined;
   /**

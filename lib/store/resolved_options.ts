@@ -52,6 +52,8 @@ export interface ResolvedOptions<V> {
   /** Undefined unless given. */
   readonly checkpointBytes: number | undefined;
   readonly repair: boolean;
+  readonly readOnly: boolean;
+  readonly reuse: boolean;
   readonly onProgress: ((share: number) => void) | undefined;
   readonly spinMicros: number;
   readonly help: boolean;
@@ -93,6 +95,17 @@ const IN_FLIGHT_MAX = 65_536;
 const DPM_THREADS_MAX = 8;
 /** The number of keys is counted in a word. */
 const ENTRIES_MAX_MAX = 2 ** 31 - 1;
+/** Options of a pool that is made, or written. */
+const WRITE_ONLY = [
+  "capacity",
+  "capacityMax",
+  "segmentBytes",
+  "whenFull",
+  "maxEntries",
+  "durability",
+  "checkpointBytes",
+  "backlog",
+] as const;
 /** Options that only the far placement has. */
 const FAR_ONLY = ["roundTripMicros", "cachePolicy", "backlog"] as const;
 const ROUND_TRIP_MICROS_MAX = 1_000_000;
@@ -124,6 +137,8 @@ const KNOWN = new Set<string>(
     "durability",
     "checkpointBytes",
     "repair",
+    "readOnly",
+    "reuse",
     "onProgress",
     "spin",
     "help",
@@ -156,8 +171,9 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
       );
     }
   }
+  const readOnly = readOnlyOf(options);
   const {
-    durability = options.path === undefined ? "memory" : "os",
+    durability = options.path === undefined || readOnly ? "memory" : "os",
     repair = false,
     onProgress,
     clients = CLIENT_COUNT_MAX,
@@ -227,6 +243,8 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
       CHECKPOINT_BYTES_MAX,
     ),
     repair: booleanOf("repair", repair),
+    readOnly,
+    reuse: reuseOf(options),
     onProgress,
     spinMicros: spinOf(spin),
     help: booleanOf("help", help),
@@ -248,6 +266,24 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     processorCount: availableParallelism(),
     far: farOf(options, help),
   };
+}
+
+function readOnlyOf<V>(options: OpenOptions<V, KeyTypes>): boolean {
+  const { readOnly = false, path } = options;
+  if (!booleanOf("readOnly", readOnly)) return false;
+  requireThat(path !== undefined, "readOnly", "must be false without a path", readOnly);
+  for (const name of WRITE_ONLY) {
+    const given = options[name];
+    requireThat(given === undefined, name, "must be left out with readOnly", given);
+  }
+  return true;
+}
+
+function reuseOf<V>({ reuse = false, path, readOnly }: OpenOptions<V, KeyTypes>): boolean {
+  if (!booleanOf("reuse", reuse)) return false;
+  requireThat(path !== undefined, "reuse", "must be false without a path", reuse);
+  requireThat(readOnly !== true, "reuse", "must be false with readOnly", reuse);
+  return true;
 }
 
 function evictionOf<V>(options: OpenOptions<V, KeyTypes>): number | undefined {

@@ -22,6 +22,7 @@ import type { LoadLeases } from "../routing/load_leases.ts";
 import { ownKey } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import { type LoadContext, type LoadOptions, type LoadPlan, loadPlanOf } from "./load_options.ts";
+import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { StoreWrites } from "./writes.ts";
@@ -63,6 +64,7 @@ export class SingleFlight<V> {
   readonly #writes: StoreWrites<V>;
   readonly #leases: LoadLeases;
   readonly #key: KeyEncoder;
+  readonly #lifetime: StoreLifetime;
   /** By the bytes of the key, one character for each. */
   readonly #flights: Map<string, Flight<V>>;
 
@@ -78,6 +80,7 @@ export class SingleFlight<V> {
     this.#writes = writes;
     this.#leases = parts.leases;
     this.#key = parts.key;
+    this.#lifetime = parts.lifetime;
   }
 
   async getOrPut(
@@ -94,7 +97,7 @@ export class SingleFlight<V> {
     }
     const entry = await this.#reads.getEntry(own);
     if (entry === undefined) return await this.#join(own, plan);
-    if (isStale(entry, plan)) this.#refresh(own, plan);
+    if (isStale(entry, plan) && !this.#lifetime.isReadOnly) this.#refresh(own, plan);
     return entry.value;
   }
 
@@ -114,6 +117,8 @@ export class SingleFlight<V> {
 
   /** Waits for the flight of a key, or begins it. */
   async #join(key: Key, plan: LoadPlan<V>): Promise<V> {
+    // What cannot be stored is not loaded.
+    this.#lifetime.assertWritable("getOrPut");
     const flight = this.#find(key);
     if (flight === undefined) return await this.#begin(key, plan, false).wait(plan.signal);
     const isGivenUp = flight.controller.signal.aborted;

@@ -54,6 +54,8 @@ export interface StoreControls {
   emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void;
   /** Ends the store because it cannot go on. */
   fail(error: DinomoError): void;
+  /** Whether the store can be used: it has neither failed nor been closed. */
+  isOpen(): boolean;
   /** Of which types the keys are; undefined when the store is closed. */
   keyTypes(): KeyTypes | undefined;
   /** What the pool looks like now; undefined when the store is closed. */
@@ -83,6 +85,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     },
     emit: (type, detail) => this.#events.emit(type, detail),
     fail: (error) => this.#fail(error),
+    isOpen: () => !this.#lifetime.isClosing && !this.#lifetime.hasFailed,
     keyTypes: () => this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.keyTypes),
     picture: () => this.#lifetime.isLetGo ? undefined : pictureOf(this.#parts.pool),
   };
@@ -122,6 +125,11 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    */
   get recovery(): RecoveryReport | undefined {
     return this.#recovery;
+  }
+
+  /** Whether the store was opened with `readOnly`, and refuses every change. */
+  get readOnly(): boolean {
+    return this.#lifetime.isReadOnly;
   }
 
   /** Number of KNs. */
@@ -194,7 +202,10 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * @throws {SnapshotError} when a file operation fails; the previous snapshot is still valid then
    */
   snapshot(options?: AbortOptions): Promise<SnapshotReport> {
-    return abortable(options, async () => await this.#maintain().snapshot(options?.signal));
+    return abortable(options, async () => {
+      this.#lifetime.assertWritable("snapshot");
+      return await this.#maintenance.snapshot(options?.signal);
+    });
   }
 
   /**
@@ -266,8 +277,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * ```
    */
   async grow(capacity: Bytes): Promise<number> {
-    const maintenance = this.#maintain();
-    return await maintenance.grow(capacityOf(capacity));
+    this.#lifetime.assertWritable("grow");
+    return await this.#maintenance.grow(capacityOf(capacity));
   }
 
   /**

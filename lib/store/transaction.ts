@@ -166,6 +166,7 @@ export class Transaction<V, K extends Key = string> {
 
   #change(key: Key, change: KeyChange<V>): void {
     this.#assertRuns();
+    this.#parts.lifetime.assertWritable(change.kind);
     this.#changes.set(this.#nameOf(key), change);
   }
 

@@ -18,10 +18,10 @@ import { SELF_CHANGES_MAX } from "../core/limits.ts";
 import type { Entry } from "./entry.ts";
 
 /** Returned by the `change` of an update: the key is deleted. */
-export const DELETE: unique symbol = Symbol("dinomo.DELETE");
+export const DELETE: unique symbol = Symbol.for("dinomo.DELETE");
 
 /** Returned by the `change` of an update: the key stays as it is. */
-export const KEEP: unique symbol = Symbol("dinomo.KEEP");
+export const KEEP: unique symbol = Symbol.for("dinomo.KEEP");
 
 /** What the `change` of an update returns, or resolves to. */
 export type Changed<V> = V | typeof DELETE | typeof KEEP;

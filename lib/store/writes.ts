@@ -81,10 +81,11 @@ export class StoreWrites<V> {
 
   put(key: Key, value: V, options?: PutOptions): Promise<number> {
     try {
+      this.#lifetime.assertWritable("put");
       const completion = new PutCompletion<number>();
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      this.#encode(key, value);
+      this.#encodePair(key, value);
       this.#put(expiresAtMs, Condition.NONE, 0, completion, mustSync);
       return completion.promise;
     } catch (error) {
@@ -93,21 +94,23 @@ export class StoreWrites<V> {
   }
 
   putSync(key: Key, value: V, options?: PutOptions): number {
-    return this.#putSync(key, value, Condition.NONE, 0, options)!;
+    return this.#putSync("putSync", key, value, Condition.NONE, 0, options)!;
   }
 
   #putSync(
+    method: string,
     key: Key,
     value: V,
     condition: number,
     version: number,
     options: PutOptions | undefined,
   ): number | undefined {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertWritable(method);
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
-    this.#encode(key, value);
+    this.#lifetime.assertOpen();
+    this.#encodePair(key, value);
     const completion = this.#syncs.take();
     this.#client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
     this.#client.waitFor(completion);
@@ -117,6 +120,7 @@ export class StoreWrites<V> {
   }
 
   async putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
+    this.#lifetime.assertWritable("putMany");
     const { each, signal } = putManyOptionsOf(options);
     const own = new EntryOptions(each, this.#level);
     await this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
@@ -130,7 +134,7 @@ export class StoreWrites<V> {
 
   delete(key: Key): Promise<boolean> {
     try {
-      this.#lifetime.assertOpen();
+      this.#lifetime.assertWritable("delete");
       this.#key.encode(key);
       const completion = new OutcomeCompletion();
       this.#delete(completion);
@@ -141,13 +145,13 @@ export class StoreWrites<V> {
   }
 
   deleteSync(key: Key): boolean {
-    return this.#deleteSync(key, Condition.NONE, 0);
+    return this.#deleteSync("deleteSync", key, Condition.NONE, 0);
   }
 
   compareAndDelete(key: Key, version: number): Promise<boolean> {
     try {
+      this.#lifetime.assertWritable("compareAndDelete");
       const expected = presentVersionOf(version);
-      this.#lifetime.assertOpen();
       this.#key.encode(key);
       const completion = new OutcomeCompletion();
       this.#delete(completion, Condition.VERSION, expected);
@@ -158,11 +162,12 @@ export class StoreWrites<V> {
   }
 
   compareAndDeleteSync(key: Key, version: number): boolean {
-    return this.#deleteSync(key, Condition.VERSION, presentVersionOf(version));
+    const expected = presentVersionOf(version);
+    return this.#deleteSync("compareAndDeleteSync", key, Condition.VERSION, expected);
   }
 
-  #deleteSync(key: Key, condition: number, version: number): boolean {
-    this.#lifetime.assertOpen();
+  #deleteSync(method: string, key: Key, condition: number, version: number): boolean {
+    this.#lifetime.assertWritable(method);
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
     this.#counters.delete();
@@ -175,6 +180,7 @@ export class StoreWrites<V> {
   }
 
   async deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    this.#lifetime.assertWritable("deleteMany");
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#key.encode(key);
@@ -191,10 +197,11 @@ export class StoreWrites<V> {
     options?: PutOptions,
   ): Promise<number | undefined> {
     try {
+      this.#lifetime.assertWritable("compareAndSet");
       const expected = versionOf(version);
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      this.#encode(key, value);
+      this.#encodePair(key, value);
       const completion = new PutCompletion<number | undefined>();
       const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
       this.#put(expiresAtMs, condition, expected ?? 0, completion, mustSync);
@@ -212,7 +219,7 @@ export class StoreWrites<V> {
   ): number | undefined {
     const expected = versionOf(version);
     const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
-    return this.#putSync(key, value, condition, expected ?? 0, options);
+    return this.#putSync("compareAndSetSync", key, value, condition, expected ?? 0, options);
   }
 
   update(
@@ -221,6 +228,7 @@ export class StoreWrites<V> {
     options?: PutOptions,
   ): Promise<V | undefined> {
     try {
+      this.#lifetime.assertWritable("update");
       assertChange(change);
       return this.#update(key, change, this.#updateOptionsOf(options));
     } catch (error) {
@@ -233,11 +241,13 @@ export class StoreWrites<V> {
     change: (old: V | undefined) => Changed<V>,
     options?: PutOptions,
   ): V | undefined {
+    this.#lifetime.assertWritable("updateSync");
     assertChange(change);
     return this.#updateSync(key, change, this.#updateOptionsOf(options));
   }
 
   async getAndDelete(key: Key): Promise<V | undefined> {
+    this.#lifetime.assertWritable("getAndDelete");
     let taken: V | undefined;
     const take = (old: V | undefined): typeof DELETE => {
       taken = old;
@@ -248,6 +258,7 @@ export class StoreWrites<V> {
   }
 
   getAndDeleteSync(key: Key): V | undefined {
+    this.#lifetime.assertWritable("getAndDeleteSync");
     let taken: V | undefined;
     const take = (old: V | undefined): typeof DELETE => {
       taken = old;
@@ -262,7 +273,6 @@ export class StoreWrites<V> {
     change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
     options: UpdateOptions,
   ): Promise<V | undefined> {
-    this.#lifetime.assertOpen();
     this.#key.encode(key);
     this.#counters.update();
     const turn = new UpdateTurn<V>(this.#updated, change, options);
@@ -275,7 +285,6 @@ export class StoreWrites<V> {
     change: (old: V | undefined) => Changed<V>,
     options: UpdateOptions,
   ): V | undefined {
-    this.#lifetime.assertOpen();
     this.#key.encode(key);
     this.#counters.update();
     return new SyncUpdate<V>(this.#updated, change, options).makeInTurn(this.#queues, this.#key);
@@ -322,11 +331,6 @@ export class StoreWrites<V> {
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */
-  #encode(key: Key, value: V): void {
-    this.#lifetime.assertOpen();
-    this.#encodePair(key, value);
-  }
-
   #encodePair(key: Key, value: V): void {
     this.#codec.encode(value);
     this.#key.encode(key);

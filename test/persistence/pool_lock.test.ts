@@ -32,9 +32,11 @@ import {
   PoolLockedError,
   SnapshotError,
 } from "../../mod.ts";
+import { nodeFileSystem } from "../../lib/persistence/file_system.ts";
 import { PoolLock, type PoolLockOptions } from "../../lib/persistence/pool_lock.ts";
 import { socketName } from "../../lib/persistence/pool_socket.ts";
 import { ownProcess } from "../../lib/persistence/process_identity.ts";
+import { readUnlocked } from "../../lib/persistence/unlocked_read.ts";
 import { type Runtime, RUNTIMES } from "../../scripts/runtimes.ts";
 import { Child, currentRuntime } from "../support/child.ts";
 import type { LockOrder, LockUse, SoakReport } from "../support/children/lock_user.ts";
@@ -204,6 +206,35 @@ test("processes on other runtimes are refused too", async () => {
     await user.end();
   }
   await lock.release();
+});
+
+test("who reads without a lock is refused by a holder that may live, and by no other", async () => {
+  const path = newDirectory();
+  writeFileSync(join(path, "checkpoint"), "");
+  const read = () => readUnlocked(nodeFileSystem, path, () => readdirSync(path).sort().join());
+  const refused = (says: RegExp) => assertRejects(read, { ...LOCKED, says });
+  const others = RUNTIMES.map((runtime) => new LockUser(path, {}, runtime));
+  for (const options of VARIANTS) {
+    const lock = await PoolLock.acquire(path, options);
+    await refused(/this thread has had open since/);
+    const answers = await Promise.all(others.map((other) => other.do({ order: "read" })));
+    assert.equal(answers, ["refused", "refused", "refused"]);
+    await lock.release();
+    assert.is(await read(), "checkpoint");
+  }
+  for (const other of others) {
+    assert.is(await other.do({ order: "read" }), "read");
+    await other.end();
+  }
+  const user = new LockUser(path);
+  assert.is(await user.do({ order: "acquire", atMs: 0 }), "held");
+  await refused(new RegExp(`process ${user.child.pid} has had open since`));
+  user.child.kill();
+  await user.child.ended();
+  assert.is(await read(), "checkpoint,lock");
+  if (!isLinux) return;
+  await openInThread({ path, mode: "leave" });
+  assert.is(await read(), "checkpoint,lock", "only its thread has ended");
 });
 
 test("a process that the holder has started does not inherit the lock", async () => {

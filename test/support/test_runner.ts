@@ -127,6 +127,8 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/deno_permissions.test.ts", 1],
   ["test/jsr.test.ts", 1],
   ["test/require.test.ts", 1],
+  ["test/api/hot_reload.test.ts", 1],
+  ["test/persistence/read_only.test.ts", 2],
   ["test/chaos/", 1],
   ["test/outcomes/", 1],
   ["test/live/hosts.test.ts", 1],

@@ -30,6 +30,7 @@ const CODES = {
   TooManyWatchersError: "DINOMO_TOO_MANY_WATCHERS",
   UnavailableError: "DINOMO_UNAVAILABLE",
   PoolLockedError: "DINOMO_LOCKED",
+  ReadOnlyError: "DINOMO_READ_ONLY",
   FormatError: "DINOMO_FORMAT",
   DurabilityError: "DINOMO_DURABILITY",
   SnapshotError: "DINOMO_SNAPSHOT",

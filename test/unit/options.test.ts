@@ -81,6 +81,8 @@ const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
   ["inspect", ["true", 1, null, [], { read: true }, { write: 1 }, true]],
   ["keepAlive", ["true", 0, null]],
   ["statistics", ["true", 0, null, {}]],
+  ["readOnly", [true, "true", 0, null]],
+  ["reuse", [true, "true", 0, null]],
   ["autoscale", [null, true, 4, {}, { max: 4 }, { slo: { meanMicros: 1 } }]],
   ["workers", [null, "file:///x.js", 5, { kn: "file:///x.js" }, { node: "./x.js" }, { dpm: 1 }]],
 ];
@@ -133,6 +135,8 @@ test("the defaults are what the documentation of the options says", () => {
     checkpointBytes: undefined,
     capacityBytesMax: undefined,
     repair: false,
+    readOnly: false,
+    reuse: false,
     onProgress: undefined,
     spinMicros: 100,
     help: true,

@@ -9,7 +9,9 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { open } from "../../../mod.ts";
 import { PoolLockedError } from "../../../lib/core/errors.ts";
+import { nodeFileSystem } from "../../../lib/persistence/file_system.ts";
 import { PoolLock, type PoolLockOptions } from "../../../lib/persistence/pool_lock.ts";
+import { readUnlocked } from "../../../lib/persistence/unlocked_read.ts";
 import { childArguments, heard, say } from "../child.ts";
 import { abandonLock } from "../locks.ts";
 
@@ -23,6 +25,8 @@ export interface LockUse {
 export type LockOrder =
   /** At a time in milliseconds since the epoch; answers "held" or "refused". */
   | { readonly order: "acquire"; readonly atMs: number }
+  /** Reads without a lock; answers "read" or "refused". */
+  | { readonly order: "read" }
   /** Answers "released". */
   | { readonly order: "release" }
   /** Opens a store instead, and answers "open". */
@@ -49,6 +53,15 @@ async function tryAcquire(): Promise<PoolLock | undefined> {
     return await PoolLock.acquire(path, options);
   } catch (error) {
     if (error instanceof PoolLockedError) return undefined;
+    throw error;
+  }
+}
+
+async function tryRead(): Promise<"read" | "refused"> {
+  try {
+    return await readUnlocked(nodeFileSystem, path, () => "read" as const);
+  } catch (error) {
+    if (error instanceof PoolLockedError) return "refused";
     throw error;
   }
 }
@@ -88,6 +101,8 @@ async function obey(order: LockOrder): Promise<unknown> {
       while (Date.now() < order.atMs);
       lock = await tryAcquire();
       return lock === undefined ? "refused" : "held";
+    case "read":
+      return await tryRead();
     case "release":
       await lock?.release();
       lock = undefined;
