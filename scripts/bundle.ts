@@ -1,12 +1,11 @@
 /**
  * Makes the JavaScript of the published package, in `dist/bundle/`: one module for each entry, and
- * what they share in modules beside them. Each module that is loaded costs about half a
- * millisecond, and so do 20 KB. So what every import of the library loads is one module, and what
- * `open` and `attach` load another one.
+ * what they share in modules beside them. To load a module takes Node about half a millisecond, and
+ * as much for every 10 KB. So what is loaded together is in few modules; see TOGETHER.
  *
  * Beside the modules are source maps, which are not published, and which no module names: without
- * the sources they would help little, with them they are most of the package, and Deno takes 15 ms
- * to read the large ones. Names of classes and functions are kept, for stack traces.
+ * the sources they would help little, with them they would be most of the package, and Deno takes
+ * 15 ms to read the large ones. Names of classes and functions are kept, for stack traces.
  *
  * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
  * a hash of its text in its name, and the text is in a module of its own, which the library imports
@@ -16,7 +15,7 @@
  */
 import { build, type BuildOptions } from "esbuild";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -51,6 +50,12 @@ const WORKERS: Readonly<Record<WorkerName, string>> = {
   dpm: "workers/dpm.ts",
 };
 
+/**
+ * Says to Bun that there is nothing to translate: where it cannot keep what it has translated, as in
+ * a container, that took longer than all else. A comment for everyone else.
+ */
+const BANNER = "// @bun";
+
 const COMMON = {
   absWorkingDir: PROJECT_ROOT,
   bundle: true,
@@ -58,9 +63,9 @@ const COMMON = {
   platform: "node",
   target: "es2022",
   legalComments: "none",
-  // For the places in stack traces; with the sources the maps were most of the package.
   sourcesContent: false,
   minify: true,
+  banner: { js: BANNER },
 } as const satisfies BuildOptions;
 
 /** What `require` gets from a Node that does not load ES modules by it. */
@@ -91,13 +96,15 @@ function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerT
 }
 
 /**
- * What is loaded together is in one module: what the entry `mod` imports, and what its first `open`
- * or `attach` does. An entry that needs a part of it loads all of it.
+ * What is loaded together: by an import, what every thread has that uses a store, and the methods of
+ * a store; by the first `open` or `attach`, what that does. An entry that needs a part of a module
+ * loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [
-    groupOf("core", 2, ["mod.ts"]),
-    groupOf("store", 1, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
+    groupOf("client", 3, ["lib/store/client_parts.ts"]),
+    groupOf("operations", 2, ["mod.ts"]),
+    groupOf("opening", 1, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
   ],
 };
 
@@ -164,9 +171,11 @@ export async function makeBundle(): Promise<void> {
     chunkFileNames: "chunk-[hash].js",
     codeSplitting: TOGETHER,
     sourcemap: "hidden",
+    postBanner: BANNER,
     minify: { mangle: { keepNames: { class: true, function: true } }, compress: true },
     comments: false,
   });
+  chmodSync(join(BUNDLE_FOLDER, "dinomo.js"), 0o755);
   writeFileSync(join(BUNDLE_FOLDER, "require.cjs"), REQUIRE_STUB);
   const license = readFileSync(join(PROJECT_ROOT, "node_modules/msgpackr/LICENSE"), "utf8");
   writeFileSync(join(BUNDLE_FOLDER, "msgpackr.LICENSE.txt"), license);

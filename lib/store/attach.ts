@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "./client_parts.ts";
 import type { CodecOption } from "../codec/codec.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { Bytes } from "../core/units.ts";

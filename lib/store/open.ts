@@ -3,6 +3,8 @@
  *
  * @module
  */
+// What every thread has that uses a store is loaded at once: so much less is left for `open`.
+import "./client_parts.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyOf, KeyTypes } from "../core/key_types.ts";
 import type { OpenOptions } from "./options.ts";
@@ -109,7 +111,7 @@ export function open<V = unknown>(options?: OpenOptions<V>): Promise<Store<V>>;
 export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
-  // A module that imports this one, and opens no store or a later one, waits for none of it.
+  // What starts threads and looks after them: programs that only import the library do without.
   const { openStore } = await import("./open_store.ts");
   return await openStore(options);
 }

@@ -234,7 +234,8 @@ async function startStore<V, K extends Key>(
     statistics,
   });
   keepMonitor(handle, monitor);
-  recountKeys(pool);
+  // A new pool has none, and nobody has touched its slots.
+  if (recovery !== undefined) recountKeys(pool);
   await nodes.start(resolved.nodes);
   const storeParts: StoreParts<V> = {
     pool,

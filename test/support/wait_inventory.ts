@@ -105,7 +105,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "declared their slots unavailable (UNAVAILABLE_AFTER_MS after it has seen a KN fail), " +
       "or the store fails, closes, or loses its host, which fails them all",
     places: {
-      "attach.ts AttachedMaintenance.close": 2,
+      "attach_store.ts AttachedMaintenance.close": 2,
       "request_sender.ts RequestSender.#acquire": 1,
       "request_sender.ts RequestSender.#hold": 1,
       "request_sender.ts RequestSender.whenRoom": 1,
@@ -540,7 +540,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "Calls of functions that are listed here",
     places: {
-      "attach.ts attach": 1,
+      "attach.ts attach": 2,
+      "attach_store.ts attachStore": 3,
       "commit_operations.ts CommitOperations.transaction": 1,
       "transaction.ts Transaction.get": 1,
       "transaction.ts Transaction.has": 1,
@@ -557,10 +558,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "scaling.ts Scaling.#scale": 4,
       "scaling.ts Scaling.retire": 1,
       "scaling.ts Scaling.scale": 1,
-      "open.ts open": 5,
-      "open.ts prepareThreads": 1,
+      "client_parts.ts makeClientParts": 1,
+      "open.ts open": 2,
+      "open_store.ts openStore": 5,
+      "open_store.ts prepareThreads": 1,
       "worker_loader.ts OwnWorker.prepare": 1,
-      "open.ts startStore": 2,
+      "open_store.ts startStore": 7,
       "open_path.ts openPath": 10,
       "open_path.ts makeSmallerPool": 1,
       "open_path.ts readPool": 5,
@@ -591,7 +594,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "kn.ts start": 1,
       "line_reader.ts linesOf": 1,
       "maintenance.ts loadFiles": 3,
-      "open.ts loadTasks": 1,
+      "open_store.ts loadTasks": 1,
       "pool_lock.ts PoolLock.#release": 1,
       "pool_lock.ts PoolLock.acquire": 2,
       "pool_lock.ts takeSocket": 1,
