@@ -4,24 +4,10 @@
  * @module
  */
 import "./client_parts.ts";
-import type { CodecOption } from "../codec/codec.ts";
 import type { Key } from "../core/key_encoder.ts";
-import type { Bytes } from "../core/units.ts";
+import type { AttachOptions } from "./attach_options.ts";
 import type { StoreHandle } from "./handle.ts";
 import type { Store } from "./store.ts";
-
-/** What `attach` takes beside the handle. */
-export interface AttachOptions<V = unknown> {
-  /**
-   * The codec, if the store was opened with one of the application's own: functions cannot be sent
-   * to another thread.
-   */
-  codec?: CodecOption<V> | undefined;
-  /** Bytes of decoded values that this thread keeps, like the option of `open`. @default none */
-  cache?: Bytes | undefined;
-  /** Whether the attached store keeps this thread alive while it is idle. @default false */
-  keepAlive?: boolean | undefined;
-}
 
 /**
  * Attaches this thread to a store that another thread of the process has opened.

@@ -29,7 +29,7 @@ import {
   StoreState,
   storeState,
 } from "../routing/client_registry.ts";
-import type { AttachOptions } from "./attach.ts";
+import type { AttachOptions } from "./attach_options.ts";
 import { cacheBytesOf, codecOf } from "./resolved_options.ts";
 import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
 import {

@@ -86,9 +86,7 @@ export async function makeClientParts<V>(options: ClientPartsOptions<V>): Promis
   const { pool, clientId, ringOf, help, file, checkpointer } = options;
   const { onFlush, onBlocked, onPoll, onHandOver, onHelpFailed } = options;
   const { statistics, cacheBytes } = options;
-  const caching = cacheBytes === undefined
-    ? undefined
-    : await import("../client/client_cache.ts");
+  const caching = cacheBytes === undefined ? undefined : await import("../client/client_cache.ts");
   const now = monotonicMs;
   const spinner = new Spinner(
     pool,
