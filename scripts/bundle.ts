@@ -5,7 +5,8 @@
  *
  * Beside the modules are source maps, which are not published, and which no module names: without
  * the sources they would help little, with them they would be most of the package, and Deno takes
- * 15 ms to read the large ones. Names of classes and functions are kept, for stack traces.
+ * 15 ms to read the large ones. So stack traces have to be read without: names of classes and
+ * functions are kept, and lines, of which Node prints the one that has thrown.
  *
  * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
  * a hash of its text in its name, and the text is in a module of its own, which the library imports
@@ -172,7 +173,11 @@ export async function makeBundle(): Promise<void> {
     codeSplitting: TOGETHER,
     sourcemap: "hidden",
     postBanner: BANNER,
-    minify: { mangle: { keepNames: { class: true, function: true } }, compress: true },
+    minify: {
+      mangle: { keepNames: { class: true, function: true } },
+      compress: true,
+      codegen: { removeWhitespace: false },
+    },
     comments: false,
   });
   chmodSync(join(BUNDLE_FOLDER, "dinomo.js"), 0o755);
