@@ -172,6 +172,8 @@ export async function makeBundle(): Promise<void> {
     chunkFileNames: "chunk-[hash].js",
     codeSplitting: TOGETHER,
     sourcemap: "hidden",
+    // Where a program is bundled as CommonJS there is no URL to make a `require` from.
+    polyfillRequire: false,
     postBanner: BANNER,
     minify: {
       mangle: { keepNames: { class: true, function: true } },
