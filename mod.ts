@@ -27,7 +27,8 @@
  *
  * @module
  */
-export { attach, type AttachOptions } from "./lib/store/attach.ts";
+export { attach } from "./lib/store/attach.ts";
+export type { AttachOptions } from "./lib/store/attach_options.ts";
 export { open } from "./lib/store/open.ts";
 export type { StoreHandle } from "./lib/store/handle.ts";
 export { StoreEvent } from "./lib/store/events.ts";

@@ -1,6 +1,12 @@
 /**
- * Makes the JavaScript of the published package, in `dist/bundle/`: one module for each entry, what
- * they share in modules beside them, and source maps.
+ * Makes the JavaScript of the published package, in `dist/bundle/`: one module for each entry, and
+ * what they share in modules beside them. To load a module takes Node about half a millisecond, and
+ * as much for every 10 KB. So what is loaded together is in few modules; see TOGETHER.
+ *
+ * Beside the modules are source maps, which are not published, and which no module names: without
+ * the sources they would help little, with them they would be most of the package, and Deno takes
+ * 15 ms to read the large ones. So stack traces have to be read without: names of classes and
+ * functions are kept, and lines, of which Node prints the one that has thrown.
  *
  * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
  * a hash of its text in its name, and the text is in a module of its own, which the library imports
@@ -8,12 +14,13 @@
  *
  * @module
  */
-import { build, type BuildOptions, type Plugin } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type CodeSplittingOptions, type Plugin, rolldown } from "rolldown";
 import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
 
@@ -44,6 +51,12 @@ const WORKERS: Readonly<Record<WorkerName, string>> = {
   dpm: "workers/dpm.ts",
 };
 
+/**
+ * Says to Bun that there is nothing to translate: where it cannot keep what it has translated, as in
+ * a container, that took longer than all else. A comment for everyone else.
+ */
+const BANNER = "// @bun";
+
 const COMMON = {
   absWorkingDir: PROJECT_ROOT,
   bundle: true,
@@ -51,9 +64,9 @@ const COMMON = {
   platform: "node",
   target: "es2022",
   legalComments: "none",
-  // For the places in stack traces; with the sources the maps were most of the package.
   sourcesContent: false,
   minify: true,
+  banner: { js: BANNER },
 } as const satisfies BuildOptions;
 
 /** What `require` gets from a Node that does not load ES modules by it. */
@@ -65,46 +78,58 @@ throw Object.assign(new Error(says), { code: "ERR_REQUIRE_ESM" });
 
 const MODULE = /\/built_workers\.ts$/;
 const TEXTS = "dinomo:worker-texts";
-const NAMESPACE = "workers";
 
 /** Puts the texts of the workers, and the names of their files, in place of a module. */
 function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerTexts): Plugin {
-  const contents: Readonly<Record<string, string>> = {
-    [TEXTS]: `export const node = ${JSON.stringify(texts.node)};
-      export const dpm = ${JSON.stringify(texts.dpm)};`,
-    built: `export const WORKER_FILES = ${JSON.stringify(files)};
-      export const loadWorkerTexts = () => import(${JSON.stringify(TEXTS)});`,
-  };
   return {
     name: "workers",
-    setup: ({ onResolve, onLoad }) => {
-      onResolve({ filter: MODULE }, () => ({ path: "built", namespace: NAMESPACE }));
-      onResolve({ filter: /^dinomo:/ }, ({ path }) => ({ path, namespace: NAMESPACE }));
-      onLoad(
-        { filter: /^/, namespace: NAMESPACE },
-        ({ path }) => ({ contents: contents[path]!, loader: "js" }),
-      );
+    resolveId: (id) => id === TEXTS ? id : undefined,
+    load(id) {
+      if (id === TEXTS) {
+        return `export const node = ${JSON.stringify(texts.node)};
+          export const dpm = ${JSON.stringify(texts.dpm)};`;
+      }
+      if (!MODULE.test(id)) return undefined;
+      return `export const WORKER_FILES = ${JSON.stringify(files)};
+        export const loadWorkerTexts = () => import(${JSON.stringify(TEXTS)});`;
     },
   };
 }
 
-/** Gives what an entry exports its names back, which minifying takes from classes. */
-const withNames: Plugin = {
-  name: "names",
-  setup: ({ onResolve, onLoad }) => {
-    const namespace = "entry";
-    onResolve({ filter: /^entry:/ }, ({ path }) => ({ path: path.slice(6), namespace }));
-    onLoad({ filter: /^/, namespace }, ({ path }) => ({
-      resolveDir: PROJECT_ROOT,
-      contents: `
-        import * as all from "./${path}";
-        for (const [name, value] of Object.entries(all)) {
-          if (typeof value === "function") Object.defineProperty(value, "name", { value: name });
-        }
-        export * from "./${path}";`,
-    }));
-  },
+/**
+ * What is loaded together: by an import, what every thread has that uses a store, and the methods of
+ * a store; by the first `open` or `attach`, what that does. An entry that needs a part of a module
+ * loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
+ */
+const TOGETHER: CodeSplittingOptions = {
+  groups: [
+    groupOf("client", 3, ["lib/store/client_parts.ts"]),
+    groupOf("operations", 2, ["mod.ts"]),
+    groupOf("opening", 1, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
+  ],
 };
+
+/** The group of all modules that some import, by whatever way, but not on demand. */
+function groupOf(name: string, priority: number, roots: readonly string[]) {
+  const members = new Set<string>();
+  return {
+    name: (id: string, modules: Modules) => {
+      const add = (member: string): void => {
+        if (members.has(member)) return;
+        members.add(member);
+        for (const imported of modules.getModuleInfo(member)?.importedIds ?? []) add(imported);
+      };
+      for (const root of roots) add(join(PROJECT_ROOT, root));
+      return members.has(id) ? name : null;
+    },
+    debugName: name,
+    priority,
+  };
+}
+
+interface Modules {
+  getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null;
+}
 
 /** Bundles a worker, writes it, and returns its name without the extension, and its text. */
 async function bundleWorker(entry: string): Promise<{ file: string; text: string }> {
@@ -120,7 +145,7 @@ async function bundleWorker(entry: string): Promise<{ file: string; text: string
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
   const name = entry.replace(/^.*\//, "").replace(/\.ts$/, `-${hash}`);
   const file = join(BUNDLE_FOLDER, `${name}.js`);
-  writeFileSync(file, `${text}//# sourceMappingURL=${name}.js.map\n`);
+  writeFileSync(file, text);
   writeFileSync(`${file}.map`, textOf(".map"));
   return { file: `./${name}`, text };
 }
@@ -131,23 +156,33 @@ export async function makeBundle(): Promise<void> {
   mkdirSync(BUNDLE_FOLDER, { recursive: true });
   const node = await bundleWorker(WORKERS.node);
   const dpm = await bundleWorker(WORKERS.dpm);
-  await build({
-    ...COMMON,
-    entryPoints: Object.fromEntries(
-      Object.entries(ENTRIES).map(([name, path]) => {
-        return [name, path.startsWith("bin/") ? path : `entry:${path}`];
-      }),
-    ),
-    outdir: BUNDLE_FOLDER,
-    chunkNames: "chunk-[hash]",
-    splitting: true,
+  const texts = { node: node.text, dpm: dpm.text };
+  const bundle = await rolldown({
+    cwd: PROJECT_ROOT,
+    input: ENTRIES,
+    platform: "node",
     external: readPeers(),
-    sourcemap: true,
-    plugins: [
-      withNames,
-      withWorkers({ node: node.file, dpm: dpm.file }, { node: node.text, dpm: dpm.text }),
-    ],
+    plugins: [withWorkers({ node: node.file, dpm: dpm.file }, texts)],
+    transform: { target: COMMON.target },
+    // The command loads what it needs on demand, and other entries import that.
+    checks: { ineffectiveDynamicImport: false },
   });
+  await bundle.write({
+    dir: BUNDLE_FOLDER,
+    chunkFileNames: "chunk-[hash].js",
+    codeSplitting: TOGETHER,
+    sourcemap: "hidden",
+    // Where a program is bundled as CommonJS there is no URL to make a `require` from.
+    polyfillRequire: false,
+    postBanner: BANNER,
+    minify: {
+      mangle: { keepNames: { class: true, function: true } },
+      compress: true,
+      codegen: { removeWhitespace: false },
+    },
+    comments: false,
+  });
+  chmodSync(join(BUNDLE_FOLDER, "dinomo.js"), 0o755);
   writeFileSync(join(BUNDLE_FOLDER, "require.cjs"), REQUIRE_STUB);
   const license = readFileSync(join(PROJECT_ROOT, "node_modules/msgpackr/LICENSE"), "utf8");
   writeFileSync(join(BUNDLE_FOLDER, "msgpackr.LICENSE.txt"), license);

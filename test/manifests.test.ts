@@ -6,9 +6,10 @@
 import { execSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ENTRIES } from "../scripts/bundle.ts";
+import { BUNDLE_FOLDER, ENTRIES } from "../scripts/bundle.ts";
 import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 
 interface Manifest {
@@ -29,7 +30,7 @@ interface Pack {
 }
 
 /** With what it depends on it stays below 5 MB. */
-const PACKAGE_BYTES_MAX = 4_400_000;
+const PACKAGE_BYTES_MAX = 2_600_000;
 
 const readManifest = (name: string): Manifest =>
   JSON.parse(readFileSync(join(PROJECT_ROOT, name), "utf8"));
@@ -85,13 +86,51 @@ test("the package has what it names, and is small", () => {
   }
   for (const path of Object.values(npm.bin)) assert.ok(paths.has(path), path);
   const bundled = [...paths].filter((path) => /^\.\/dist\/bundle\/.*\.js$/.test(path));
-  for (const path of bundled) assert.ok(paths.has(`${path}.map`), `${path} has a source map`);
+  assert.not.ok([...paths].some((path) => path.endsWith(".map")), "no source maps");
+  for (const path of bundled) {
+    const text = readFileSync(join(PROJECT_ROOT, path), "utf8");
+    assert.not.match(text, /sourceMappingURL/, path);
+    // Then Bun does not translate it.
+    assert.match(text, /^(?:#!.*\n)?\/\/ @bun\n/, path);
+  }
   for (const worker of [/\/kn-[0-9a-f]{8}\.js$/, /\/dpm-[0-9a-f]{8}\.js$/]) {
     assert.is(bundled.filter((path) => worker.test(path)).length, 1, String(worker));
   }
   for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) assert.ok(paths.has(`./${name}`));
   assert.ok([...paths].every((path) => !/\/(?:test|bench|scripts)\//.test(path)));
   assert.ok(pack.unpackedSize < PACKAGE_BYTES_MAX, `${pack.unpackedSize} bytes`);
+});
+
+/** The modules in dist/bundle/ that one loads at once, itself included. */
+function loadedWith(file: string, found = new Map<string, string>()): Map<string, string> {
+  if (found.has(file)) return found;
+  const text = readFileSync(join(BUNDLE_FOLDER, file), "utf8");
+  found.set(file, text);
+  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;]*?"\.\/([^"]+)";$/gm)) {
+    loadedWith(name!, found);
+  }
+  return found;
+}
+
+test("an import of the package loads few modules, and none of what opens a store", () => {
+  const loaded = loadedWith("mod.js");
+  const texts = [...loaded.values()];
+  assert.ok(loaded.size >= 3 && loaded.size <= 6, [...loaded.keys()].join());
+  // Larger ones are slow to load on Deno.
+  for (const [name, text] of loaded) assert.ok(text.length < 400_000, `${name}: ${text.length}`);
+  const isIn = (word: string) => texts.some((text) => text.includes(word));
+  assert.ok(isIn("StoreOperations"));
+  for (const word of ["NodeManager", "Autoscaler", "FarStoreReads", "ClientCache {", "node:zlib"]) {
+    assert.not.ok(isIn(word), word);
+  }
+});
+
+test("stack traces name the functions of the package", async () => {
+  const bundle = pathToFileURL(join(BUNDLE_FOLDER, "mod.js")).href;
+  const { open } = await import(bundle) as typeof import("../mod.ts");
+  const error: Error = await open({ capacity: 1 }).catch((error) => error);
+  // Bun takes the maps that stand beside the modules here, but not in the package.
+  assert.match(error.stack!, /openStore \(\S*(?:\/dist\/bundle\/chunk-\S+\.js|\.ts):\d+/);
 });
 
 test("what the package takes from npm is in it, or one of at most five packages", () => {

@@ -9,9 +9,9 @@
  * @module
  */
 import { writeSync } from "node:fs";
-import process from "node:process";
 import { isMainThread, threadId } from "node:worker_threads";
 import { isGranted } from "./deno_permissions.ts";
+import { process } from "./process.ts";
 import { epochMs } from "./runtime.ts";
 
 /** What can be traced. */

@@ -7,8 +7,7 @@
  *
  * @module
  */
-
-import process from "node:process";
+import { process } from "./process.ts";
 
 /** What a runtime offers. */
 export interface GarbageCollector {

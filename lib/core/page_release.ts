@@ -9,8 +9,8 @@
  * @module
  */
 import { createRequire } from "node:module";
-import process from "node:process";
 import { isGranted } from "./deno_permissions.ts";
+import { process } from "./process.ts";
 
 /** Bytes of a page. Larger ones than this are refused by the system, and stay. */
 const PAGE_BYTES = 4096;

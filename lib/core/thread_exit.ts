@@ -3,7 +3,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { process } from "./process.ts";
 
 const leavers = new Set<() => void>();
 let isListening = false;

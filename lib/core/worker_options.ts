@@ -12,9 +12,9 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
-import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { isGranted } from "./deno_permissions.ts";
+import { process } from "./process.ts";
 
 /** Options for the constructor of `Worker`. */
 export interface WorkerOptions {

@@ -17,7 +17,8 @@ import { lockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lo
 import type { LogPlace } from "../persistence/checkpointer.ts";
 import type { HeldDirectory } from "../persistence/held_files.ts";
 import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
-import { abandonCopying, type SnapshotReport } from "../persistence/snapshot_writer.ts";
+import { abandonCopying } from "../persistence/deferral.ts";
+import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import {
   AGENT_COPIER,
   AGENT_DPM,

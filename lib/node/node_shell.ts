@@ -3,9 +3,9 @@
  *
  * @module
  */
-import process from "node:process";
 import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
+import { process } from "../core/process.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientThread, HOST_CLIENT } from "../routing/client_registry.ts";

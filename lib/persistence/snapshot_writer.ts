@@ -26,7 +26,6 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
-  REPAIR_WANTED,
   SEGMENT_CRC,
   SEGMENT_CRC_BYTES,
   SLOT_EXPIRING_COUNT,
@@ -39,13 +38,12 @@ import {
 } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import { mergeInPause, mergeLogs } from "../far/log/merged_pause.ts";
-import { breakPause, whilePaused } from "../pool/gate.ts";
+import { whilePaused } from "../pool/gate.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { wantedSegments } from "../pool/segment_growth.ts";
 import { DeferFree, SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
-import { releaseCheckpoints } from "./checkpoint_lock.ts";
 import {
   CHECKPOINT_CRC,
   CHECKPOINT_CRC_START,
@@ -67,6 +65,7 @@ import {
   SLOT_ENTRY_VERSION_LOW,
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
+import { endDeferral } from "./deferral.ts";
 import { segmentCountOf, type SnapshotIdentity, writeHeader } from "./checkpoint_header.ts";
 import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
@@ -119,29 +118,6 @@ export function writeSnapshot(
   } finally {
     endDeferral(pool);
   }
-}
-
-/**
- * Gives back what a thread has held that died while it wrote a snapshot, a checkpoint or a backup:
- * the pause, the lock, and the segments that were not freed meanwhile. Does nothing if it held
- * nothing. No other thread of that agent may be writing one. Its mergers are given up separately.
- */
-export function abandonCopying(pool: Pool, agent: number): void {
-  breakPause(pool, agent);
-  releaseCheckpoints(pool, agent);
-  // It may have been freeing segments.
-  Atomics.store(pool.control, REPAIR_WANTED, 1);
-  // Where writes are logged, segments always wait for a checkpoint.
-  if (!isLogged(pool)) endDeferral(pool);
-}
-
-/** Frees what was not freed during a snapshot. */
-function endDeferral(pool: Pool): void {
-  if (Atomics.load(pool.control, GATE_DEFER_FREE) === DeferFree.NO) return;
-  Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.RELEASING);
-  new SegmentTable(pool).releasePending();
-  Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
-  Atomics.notify(pool.control, GATE_DEFER_FREE);
 }
 
 /**

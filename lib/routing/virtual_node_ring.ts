@@ -27,6 +27,8 @@ const RING_KEYS = { node: [0x6e6f6465, 1], slot: [0x736c6f74, 2] } as const;
  * @returns the owner of each of the 4096 slots
  */
 export function assignSlots(nodes: readonly NodeId[]): NodeId[] {
+  // Most stores are opened with one KN, and hashing all positions takes as long as all else then.
+  if (nodes.length === 1) return new Array<NodeId>(SLOT_COUNT).fill(nodes[0]!);
   const message = new Int32Array(2);
   const points: { position: number; node: NodeId }[] = [];
   for (const node of nodes) {

@@ -6,7 +6,7 @@
 import { loopTurn } from "../core/loop_turn.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
 import { Client } from "../client/client.ts";
-import { ClientCache } from "../client/client_cache.ts";
+import type { ClientCache } from "../client/client_cache.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
 import { RequestProbe } from "../client/request_probe.ts";
@@ -82,10 +82,11 @@ export interface ClientParts<V> {
 }
 
 /** Makes a thread's parts. */
-export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<V> {
+export async function makeClientParts<V>(options: ClientPartsOptions<V>): Promise<ClientParts<V>> {
   const { pool, clientId, ringOf, help, file, checkpointer } = options;
   const { onFlush, onBlocked, onPoll, onHandOver, onHelpFailed } = options;
-  const { statistics } = options;
+  const { statistics, cacheBytes } = options;
+  const caching = cacheBytes === undefined ? undefined : await import("../client/client_cache.ts");
   const now = monotonicMs;
   const spinner = new Spinner(
     pool,
@@ -124,9 +125,7 @@ export function makeClientParts<V>(options: ClientPartsOptions<V>): ClientParts<
     ? new SampledReader(pool, epochMs, figures)
     : new OneSidedReader(pool, epochMs);
   const codec = makeCodec(options.codec, pool, client, reads);
-  const cache = options.cacheBytes === undefined
-    ? undefined
-    : new ClientCache<V>(reader, codec, options.cacheBytes, epochMs);
+  const cache = caching && new caching.ClientCache<V>(reader, codec, cacheBytes!, epochMs);
   const leases = new LoadLeases(pool, options.leases, clientId);
   const counters = new OperationCounters(pool, clientId);
   return { client, connector, reader, codec, cache, leases, reads, clientId, counters };

@@ -18,6 +18,7 @@ import { addOrderedIndex } from "../ordered/ordered_index.ts";
 import { TreeLoader } from "../ordered/tree_loader.ts";
 import { AGENT_HOST } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { Progress } from "./opening_progress.ts";
 
 /** Share of the time that sorting takes; the rest is for building. */
 const SORTING_SHARE = 0.7;
@@ -25,25 +26,6 @@ const SORTING_SHARE = 0.7;
 const KEYS_PER_STEP = 1024;
 /** A step costs as much as so many bytes that are copied, or much more. */
 const STEP_BYTES = 64 * 1024;
-
-/** Share of the time that restoring a pool takes of it and ordering its keys. */
-const RESTORING_SHARE = 0.4;
-
-type Progress = (share: number) => void;
-
-/** What is told how far a pool is restored, when its keys are ordered after that or not. */
-export function restoringPart(
-  { ordered, onProgress }: { ordered: boolean; onProgress: Progress | undefined },
-): Progress | undefined {
-  if (!ordered || onProgress === undefined) return onProgress;
-  return (share) => onProgress(RESTORING_SHARE * share);
-}
-
-/** What is told how far the keys of a pool are ordered that was restored before. */
-export function orderingPart(onProgress: Progress | undefined): Progress {
-  if (onProgress === undefined) return () => {};
-  return (share) => onProgress(RESTORING_SHARE + (1 - RESTORING_SHARE) * share);
-}
 
 /**
  * Orders the keys of a pool, and lets the event loop have its turns meanwhile.

@@ -1,0 +1,374 @@
+/**
+ * Puts the parts of a store together. Loaded by the first `open`.
+ *
+ * @module
+ */
+import { monotonicMs } from "../core/runtime.ts";
+import { MsgpackCodec } from "../codec/msgpack_codec.ts";
+import { assert } from "../core/assert.ts";
+import { NodeFailedError } from "../core/errors.ts";
+import { type Key, LITTLE_ENDIAN } from "../core/key_encoder.ts";
+import type { KeyTypes } from "../core/key_types.ts";
+import { DpmProcessors } from "../dpm/dpm_processors.ts";
+import type { DpmTask } from "../dpm/dpm_tasks.ts";
+import { onThreadExit } from "../core/thread_exit.ts";
+import { thisThread } from "../core/thread_identity.ts";
+import { OwnWorker } from "../core/worker_loader.ts";
+import { recountKeys } from "../index/key_count.ts";
+import type { LiveServer } from "../live/live_server.ts";
+import { ClientWatch } from "../mnode/client_watch.ts";
+import { Monitor } from "../mnode/monitor.ts";
+import { NodeManager } from "../mnode/node_manager.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { PoolLock } from "../persistence/pool_lock.ts";
+import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
+import { DURABILITY_FAILURES } from "../pool/durability.ts";
+import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
+import { createRingRegion } from "../rings/ring_region.ts";
+import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
+import { createLeases } from "../routing/load_leases.ts";
+import { createStatistics } from "../statistics/statistics_region.ts";
+import { makeCache } from "./cache_pool.ts";
+import { codecName, makeClientParts } from "./client_parts.ts";
+import { keepMonitor, makeHandle } from "./handle.ts";
+import { Maintenance } from "./maintenance.ts";
+import { orderingPart, restoringPart } from "./opening_progress.ts";
+import {
+  assertNodesFit,
+  createPool,
+  type OpenedPool,
+  openPath,
+  openPathToRead,
+} from "./open_path.ts";
+import type { OpenOptions } from "./options.ts";
+import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
+import { findOrOpen, openedWithOf } from "./reused_stores.ts";
+import { controlsOf, Store, type StoreControls } from "./store.ts";
+import type { OperationParts, StoreParts } from "./store_parts.ts";
+import type { StoreStatistics } from "./store_statistics.ts";
+
+/** Share of the capacity that the cache of a far KN takes unless told otherwise. */
+const CACHE_SHARE = 0.01;
+
+/** What a pool without a path has of these. */
+const IN_MEMORY = {
+  number: 0,
+  path: undefined,
+  lock: undefined,
+  source: undefined,
+  recovery: undefined,
+  log: undefined,
+};
+
+/** Opens a store, as `open` says. */
+export async function openStore<V, K extends Key>(
+  options?: OpenOptions<V, KeyTypes>,
+): Promise<Store<V, K>> {
+  const resolved = resolveOptions(options);
+  if (!resolved.reuse) return await openAnew<V, K>(resolved);
+  const { resolve } = await import("node:path");
+  return await findOrOpen<Store<V, K>>(resolve(resolved.path!), openedWithOf(resolved), {
+    open: () => openAnew<V, K>(resolved),
+    isOpen: (store) => controlsOf(store).isOpen(),
+    close: (store) => store.close(),
+  });
+}
+
+async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
+  if (resolved.inspect !== undefined) await assertInspectable(resolved.path!);
+  await prepareThreads(resolved);
+  assert(LITTLE_ENDIAN, "the processor is little-endian");
+  // At the end the library's files may be gone, and then no thread can be started that writes the
+  // last snapshot.
+  if (resolved.path !== undefined) await loadTasks();
+  const opened = await openPool(resolved);
+  try {
+    return await startStore<V, K>(resolved, opened);
+  } catch (error) {
+    opened.log?.file.close();
+    // What has failed first is what the caller should know.
+    await opened.lock?.release().catch(() => {});
+    throw error;
+  }
+}
+
+async function openPool<V>(resolved: ResolvedOptions<V>): Promise<OpenedPool> {
+  const { path, readOnly } = resolved;
+  if (path === undefined) return { ...IN_MEMORY, pool: createPool(resolved) };
+  const options = { ...resolved, onProgress: restoringPart(resolved) };
+  return readOnly ? await openPathToRead(path, options) : await openPath(path, options);
+}
+
+/**
+ * Loads what threads are started from, where it is no file.
+ *
+ * @throws {NodeFailedError} when there is nothing to start them from
+ */
+async function prepareThreads({ workers }: ResolvedOptions<unknown>): Promise<void> {
+  try {
+    for (const code of [workers.node, workers.dpm]) {
+      if (code instanceof OwnWorker) await code.prepare();
+    }
+  } catch (cause) {
+    throw new NodeFailedError(`no KN can be started: ${String(cause)}`, { cause });
+  }
+}
+
+/** What does a DPM processor's tasks in this thread, if no other can be started. */
+async function loadTasks(): Promise<(task: DpmTask) => unknown> {
+  return (await import("../dpm/dpm_tasks.ts")).performTask;
+}
+
+async function startStore<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  opened: OpenedPool,
+): Promise<Store<V, K>> {
+  const { pool, number, lock, source, recovery, log } = opened;
+  const { autoscale } = resolved;
+  assertNodesFit("nodes", resolved.nodes, pool.segmentLimit);
+  if (autoscale !== undefined) {
+    assertNodesFit("autoscale.max", autoscale.settings.max, pool.segmentLimit);
+  }
+  pool.control[GATE_PROCESSOR_COUNT] = resolved.processorCount;
+  const { prefault, dpmThreads, workers, spinMicros, help } = resolved;
+  const { capacityBytes } = pool;
+  if (resolved.evictedEntriesMax !== undefined) makeCache(pool, resolved.evictedEntriesMax);
+  const { far } = resolved;
+  if (far !== undefined) {
+    const backlogDefault = defaultBacklogBytes(capacityBytes, pool.geometry.segmentBytes);
+    placeFar(pool, far.backlogBytes ?? backlogDefault);
+  }
+  if (resolved.ordered) {
+    const { orderPool } = await import("./ordered_pool.ts");
+    await orderPool(pool, orderingPart(resolved.onProgress));
+  }
+  const dpm: DpmProcessors = new DpmProcessors(pool, {
+    workerCode: workers.dpm,
+    threadCount: dpmThreads,
+    prefault,
+    log: log?.place,
+    checkpointBytes: resolved.checkpointBytes,
+    onCleaningFailed: () => nodes.endCleaning(),
+    loadTasks,
+  });
+  const region = createRingRegion(
+    resolved.clients,
+    resolved.ringBytes,
+    resolved.inFlight,
+    far !== undefined,
+  );
+  const statistics = resolved.statistics || autoscale !== undefined
+    ? createStatistics(resolved.clients, resolved.statistics)
+    : undefined;
+  // What only some stores have is loaded for those alone.
+  const collecting = statistics && await import("./store_statistics.ts");
+  const actuating = far && await import("./key_actuator.ts");
+  const reading = far && await import("../far/store/far_store_reads.ts");
+  claimClient(pool, 1, thisThread());
+  const leases = createLeases();
+  // KNs may fail before there is a store to tell of it.
+  const opening: {
+    store?: StoreControls;
+    live?: LiveServer;
+    statistics?: StoreStatistics;
+    maintenance?: Maintenance;
+  } = {};
+  const nodes: NodeManager = new NodeManager({
+    pool,
+    workerCode: workers.node,
+    ringBytes: resolved.ringBytes,
+    inFlightMax: resolved.inFlight,
+    region,
+    spinMicros,
+    startsLazily: resolved.startsLazily,
+    help,
+    log,
+    statistics,
+    far: far && {
+      settings: {
+        roundTripMicros: far.roundTripMicros,
+        cacheBytes: far.cacheBytes ?? Math.floor(capacityBytes * CACHE_SHARE),
+        cachePolicy: far.cachePolicy,
+      },
+      mergeLogs: () => dpm.mergeLogs(),
+    },
+    events: {
+      onNodeAdded: (node) => {
+        opening.statistics?.noteChange();
+        opening.store?.emit("nodeadded", { node });
+      },
+      onNodeRemoved: (node) => {
+        opening.statistics?.noteChange();
+        opening.store?.emit("noderemoved", { node });
+      },
+      onNodeFailed: (failure) => opening.store?.emit("nodefailed", failure),
+      onNodeRecovered: (recovery) => opening.store?.emit("noderecovered", recovery),
+      onSlotsMoved: (report) => opening.store?.emit("slotsmoved", report),
+      onThreadless: (failure) => opening.store?.emit("threadfailed", failure),
+      onHopeless: (error) => {
+        opening.statistics?.stop();
+        setStoreState(pool, StoreState.FAILED);
+        opening.store?.fail(error);
+      },
+    },
+  });
+  const monitor = new Monitor({
+    pool,
+    nodes,
+    clients: new ClientWatch({
+      pool,
+      region,
+      nodes,
+      onLost: (client) => opening.store?.emit("clientlost", { client }),
+    }),
+    dpm,
+    now: monotonicMs,
+    onDurabilityLost: (failure) =>
+      opening.store?.emit("durabilitylost", { failure: DURABILITY_FAILURES[failure]! }),
+    onNearlyFull: (liveBytes, liveBytesMax) =>
+      opening.store?.emit("poolnearlyfull", { liveBytes, liveBytesMax }),
+    onSparse: () => opening.maintenance?.compactUnasked(),
+  });
+  const parts = await makeClientParts({
+    pool,
+    clientId: HOST_CLIENT,
+    leases,
+    codec: resolved.codec,
+    ringOf: (agent) => nodes.ringOf(HOST_CLIENT, agent),
+    help,
+    spinMicros,
+    cacheBytes: resolved.cacheBytes,
+    file: log?.file,
+    checkpointer: log?.checkpointer,
+    statistics,
+    onFlush: () => {
+      dpm.upkeep();
+      monitor.lookAfterFlush();
+    },
+    onBlocked: () => monitor.lookWhileBlocked(),
+    onPoll: () => {},
+    onHandOver: (agent) => nodes.startThread(agent),
+    onHelpFailed: (agent, error) => nodes.noteHelpFailure(agent, error),
+  });
+  const codec = codecName(resolved.codec);
+  const handle = makeHandle({
+    pool: pool.handle,
+    region,
+    leases,
+    codec,
+    help,
+    spinMicros,
+    log: log?.place,
+    statistics,
+  });
+  keepMonitor(handle, monitor);
+  // A new pool has none, and nobody has touched its slots.
+  if (recovery !== undefined) recountKeys(pool);
+  await nodes.start(resolved.nodes);
+  const storeParts: StoreParts<V> = {
+    pool,
+    ...parts,
+    recovery,
+    handle,
+    maintenance: (assertWorks) => {
+      const maintenance = opening.maintenance = new Maintenance({
+        pool,
+        client: parts.client,
+        nodes,
+        dpm,
+        monitor,
+        // A store that is read only writes nothing there.
+        path: resolved.readOnly ? undefined : opened.path,
+        log,
+        lock,
+        source,
+        codecName: codec,
+        snapshotNumber: number,
+        onClosing: () => {
+          opening.statistics?.stop();
+          // Under the pool's lock, which its next owner needs before it makes a socket there.
+          opening.live?.close();
+        },
+        onClosed: onThreadExit(() => {
+          setStoreState(pool, StoreState.ORPHANED);
+          // Under `deno --watch` a program is replaced in a process that goes on, and so would its
+          // threads.
+          nodes.abandon();
+          dpm.abandon();
+        }),
+      }, assertWorks);
+      if (statistics !== undefined) {
+        opening.statistics = new collecting!.StoreStatistics({
+          pool,
+          region: statistics,
+          autoscale,
+          nodes: maintenance,
+          keys: actuating && new actuating.StoreKeyActuator(
+            pool,
+            (key, ownerCount) => maintenance.replicate(key, ownerCount),
+          ),
+          onDecision: (decision) => opening.store?.emit("decision", decision),
+        });
+      }
+      return maintenance;
+    },
+    nodeBounds: autoscale?.settings,
+    hostStats: () => ({
+      nodesFailed: nodes.failureCount,
+      zombies: nodes.zombieCount,
+      window: opening.statistics?.window,
+    }),
+  };
+  const { reads } = parts;
+  const makeReads = reads &&
+    ((used: OperationParts<V>) => new reading!.FarStoreReads(used, reads));
+  const store = new Store<V, K>(storeParts, makeReads);
+  opening.store = controlsOf(store);
+  parts.connector.update(parts.client);
+  monitor.start();
+  if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
+    parts.codec.closeStructures();
+  }
+  if (resolved.inspect !== undefined) {
+    opening.live = await serve(store, resolved.inspect.isWritable, lock!, codec);
+  }
+  if (resolved.keepAlive) opening.store.keepAlive();
+  return store;
+}
+
+/**
+ * Checks what can be known about a store's socket before anything is done.
+ *
+ * @throws {PathError} when Deno may not listen where it will be
+ */
+async function assertInspectable(path: string): Promise<void> {
+  const { resolve } = await import("node:path");
+  const { assertMayListen } = await import("../live/live_place.ts");
+  assertMayListen(resolve(path));
+}
+
+/**
+ * Lets other processes look at a store.
+ *
+ * @throws {PathError} when it cannot be; the store is closed then
+ */
+async function serve<V, K extends Key>(
+  store: Store<V, K>,
+  isWritable: boolean,
+  lock: PoolLock,
+  codec: CodecName,
+): Promise<LiveServer> {
+  try {
+    const { serveLive } = await import("../live/live_server.ts");
+    const keys = controlsOf(store).keyTypes()!;
+    return await serveLive(store, {
+      directory: lock.held,
+      keys,
+      codec,
+      isWritable,
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
