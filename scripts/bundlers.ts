@@ -18,7 +18,8 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { PROGRAM, type Recipe, RECIPES, WORK } from "./bundler_recipes.ts";
-import { findRuntime, PROJECT_ROOT, type Runtime, RUNTIMES } from "./runtimes.ts";
+import { installPackage } from "./installed_package.ts";
+import { findRuntime, type Runtime, RUNTIMES } from "./runtimes.ts";
 
 /** How long a bundler, or what it has made, may take. */
 const COMMAND_MS_MAX = 120_000;
@@ -60,10 +61,7 @@ export async function tryBundler(
 
 /** An application with the package as npm would install it. */
 function makeApplication(app: string, recipe: Recipe): void {
-  const home = join(app, "node_modules/dinomo");
-  mkdirSync(home, { recursive: true });
-  cpSync(join(PROJECT_ROOT, "package.json"), join(home, "package.json"));
-  cpSync(join(PROJECT_ROOT, "dist/bundle"), join(home, "dist/bundle"), { recursive: true });
+  installPackage(app);
   writeFileSync(join(app, "package.json"), '{ "type": "module", "devDependencies": {} }');
   const files = { ...recipe.files, "work.mjs": WORK, "main.mjs": PROGRAM };
   for (const [name, text] of Object.entries(files)) {

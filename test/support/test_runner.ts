@@ -124,6 +124,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/simulation/reads_of_reused_segments.test.ts", 1],
   ["test/documentation.test.ts", 1],
   ["test/bundlers.test.ts", 1],
+  ["test/foreign_runners.test.ts", 1],
   ["test/frameworks.test.ts", 1],
   ["test/deno_permissions.test.ts", 1],
   ["test/jsr.test.ts", 1],
