@@ -8,6 +8,8 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { type Browser, chromium } from "playwright-core";
 
+const HELP =
+  "apt-get install chromium, npx playwright-core install chromium, or set DINOMO_BROWSER";
 /** Names under which it is found in PATH, and where it is on systems that do not put it there. */
 const NAMES = ["chromium-headless-shell", "google-chrome", "chromium", "chromium-browser"];
 const PLACES = [
@@ -25,12 +27,15 @@ export async function startBrowser(): Promise<Browser> {
  *
  * @throws {Error} that says how to get one
  */
-export function findBrowser(environment: Readonly<Record<string, string | undefined>>): string {
+export function findBrowser(
+  environment: Readonly<Record<string, string | undefined>>,
+  places: readonly string[] = [...PLACES, chromium.executablePath()],
+): string {
   const given = environment["DINOMO_BROWSER"];
   if (given !== undefined) return given;
   const folders = (environment["PATH"] ?? "").split(delimiter);
   const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
-  const found = [...paths, ...PLACES].find((path) => existsSync(path));
+  const found = [...paths, ...places].find((path) => existsSync(path));
   if (found !== undefined) return found;
-  throw new Error("no Chromium: apt-get install chromium, or set DINOMO_BROWSER to its path");
+  throw new Error(`there is no Chromium: ${HELP}`);
 }
