@@ -126,6 +126,8 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/bundlers.test.ts", 1],
   ["test/foreign_runners.test.ts", 1],
   ["test/frameworks.test.ts", 1],
+  ["test/installed.test.ts", 1],
+  ["test/inspector/page.test.ts", 1],
   ["test/deno_permissions.test.ts", 1],
   ["test/jsr.test.ts", 1],
   ["test/require.test.ts", 1],
