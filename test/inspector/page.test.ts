@@ -103,6 +103,17 @@ async function waitForColour(page: Page, id: string, colour: string): Promise<vo
   }
 }
 
+/** What ends to the right of the window. */
+function findOverflow(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(`(() => {
+    const { clientWidth } = document.documentElement;
+    return [document.documentElement, ...document.querySelectorAll("body *")]
+      .filter((element) => element.getBoundingClientRect().right > clientWidth + 1 ||
+        element === document.documentElement && element.scrollWidth > clientWidth)
+      .map(({ tagName, id }) => tagName + " " + id);
+  })()`);
+}
+
 test("it shows the KNs, their slots, and what changes under load", async () => {
   await using store = await openStore(2);
   await using inspector = await serveInspector(store);
@@ -126,7 +137,8 @@ test("it shows the KNs, their slots, and what changes under load", async () => {
     // A line takes three samples.
     await waitForColour(page, "operations", "--writes");
     await waitForColour(page, "operations", "--reads");
-    await waitForColour(page, "segments", "--good");
+    await page.locator("#states").filter({ hasText: /open [1-9]/ }).waitFor();
+    assert.ok(await countColours(page, "segments") > 2, "segments are drawn by what is in them");
     assert.equal(opened.complaints, []);
   } finally {
     stop.abort();
@@ -194,20 +206,18 @@ test("it fits narrow and wide windows, light and dark, with long keys and values
       await page.locator("#nodes tr:nth-child(3)").waitFor();
       await page.getByRole("button", { name: long }).click();
       await page.locator("#value").filter({ hasText: "vvv" }).waitFor();
-      const seen = await page.evaluate<{ wide: string[]; ground: number; ink: number }>(`(() => {
-        const { clientWidth } = document.documentElement;
-        const all = [document.documentElement, ...document.querySelectorAll("body *")];
-        const isWide = (element) => element.getBoundingClientRect().right > clientWidth + 1 ||
-          element === document.documentElement && element.scrollWidth > clientWidth;
+      assert.equal(await findOverflow(page), [], `${width} pixels, ${colorScheme}`);
+      const [ground, ink] = await page.evaluate<[number, number]>(`(() => {
         const style = getComputedStyle(document.body);
-        const light = (text) => text.match(/\\d+/g).slice(0, 3).reduce((sum, n) => sum + +n, 0);
-        return { wide: all.filter(isWide).map(({ tagName, id }) => tagName + " " + id),
-          ground: light(style.backgroundColor), ink: light(style.color) };
+        return [style.backgroundColor, style.color].map((colour) =>
+          colour.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)
+        );
       })()`);
-      assert.equal(seen.wide, [], `${width} pixels, ${colorScheme}`);
-      assert.is(seen.ground > seen.ink, colorScheme === "light");
+      assert.is(ground > ink, colorScheme === "light");
+      await page.evaluate('document.getElementById("tiles").style.width = "2000px"');
+      assert.ok((await findOverflow(page)).includes("DIV tiles"), "an overflow would be seen");
       assert.equal(opened.complaints, []);
-      grounds.push(seen.ground);
+      grounds.push(ground);
     }
     assert.is.not(grounds[0], grounds[1]);
   }
