@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
@@ -34,17 +33,15 @@ interface Answer {
   readonly thread: number;
 }
 
-/** Finds a port that is free, as is the one after it. */
+/** Finds a port that is free, as is the one after it; not one that systems give to connections. */
 async function findFreePorts(): Promise<number> {
   for (;;) {
-    const first = createServer().listen(0);
-    await once(first, "listening");
-    const { port } = first.address() as AddressInfo;
-    const second = createServer().listen(port + 1);
-    const isFree = await once(second, "listening").then(() => true, () => false);
-    first.close();
-    second.close();
-    if (isFree) return port;
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const servers = [port, port + 1].map((each) => createServer().listen(each));
+    const listening = servers.map((server) => once(server, "listening"));
+    const ends = await Promise.allSettled(listening);
+    for (const server of servers) server.close();
+    if (ends.every(({ status }) => status === "fulfilled")) return port;
   }
 }
 
@@ -56,15 +53,15 @@ async function ask(port: number): Promise<Answer> {
   return await response.json() as Answer;
 }
 
-/** Waits until something listens. */
-async function waitForPort(port: number): Promise<void> {
+/** Waits until something listens, or the program has ended. */
+async function waitForPort(port: number, child: ChildProcess): Promise<void> {
   const endMs = performance.now() + START_MS_MAX;
   for (;;) {
     try {
       await fetch(`http://localhost:${port}/visits/nothing`);
       return;
     } catch (error) {
-      if (performance.now() > endMs) throw error;
+      if (performance.now() > endMs || child.exitCode !== null) throw error;
       await delay(20);
     }
   }
@@ -82,7 +79,7 @@ for (const [file, runtime] of PROGRAMS) {
     child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
     child.stdout.resume();
     try {
-      await Promise.all(ports.map(waitForPort));
+      await Promise.all(ports.map((each) => waitForPort(each, child)));
       const threads = new Set<number>();
       for (let i = 0; i < REQUESTS_MIN || threads.size < THREADS; i++) {
         const { visits, thread } = await ask(ports[i % ports.length]!);
@@ -90,9 +87,12 @@ for (const [file, runtime] of PROGRAMS) {
         threads.add(thread);
         assert.ok(i < REQUESTS_MAX, "one thread has answered all requests");
       }
+    } catch (error) {
+      throw new Error(`${String(error)}\n${errors}`, { cause: error });
     } finally {
       // Deno says that a child whose own `kill` was called has died of it, however it has ended.
-      process.kill(child.pid!, "SIGTERM");
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      if (!hasEnded) process.kill(child.pid!, "SIGTERM");
       // Of a program that does not end the assertion below says so.
       const timer = setTimeout(() => child.kill("SIGKILL"), START_MS_MAX);
       await ended;

@@ -31,6 +31,8 @@ main();`;
 function makeProgram(): string {
   const folder = temporaryPath("program");
   installPackage(folder);
+  // Without one Deno imports no package by its name.
+  writeFileSync(join(folder, "package.json"), '{ "type": "commonjs" }');
   writeFileSync(join(folder, "main.cjs"), PROGRAM);
   return folder;
 }
