@@ -3,15 +3,21 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { RECIPES, tryBundler } from "../scripts/bundlers.ts";
+import { RECIPES } from "../scripts/bundler_recipes.ts";
+import { tryBundler } from "../scripts/bundlers.ts";
 import { PROJECT_ROOT, RUNTIMES } from "../scripts/runtimes.ts";
+import { temporaryPath } from "./support/temporary.ts";
 
 const MODULES = join(PROJECT_ROOT, "node_modules");
+const ROOT = temporaryPath("bundled");
+mkdirSync(ROOT);
+symlinkSync(MODULES, join(ROOT, "node_modules"), "junction");
+
 /** These take most of the time, and one like them is tried anyhow. */
 const RARELY = [
   "webpack, CommonJS",
@@ -29,8 +35,8 @@ const TRIED = RECIPES.filter(({ name, packages }) => {
 for (const [i, recipe] of TRIED.entries()) {
   const { name, runtimes = RUNTIMES } = recipe;
   const runtime = runtimes[i % runtimes.length]!;
-  test(`a program works as ${name} bundles it, on ${runtime}`, () => {
-    const ends = tryBundler(recipe, MODULES, [runtime], true);
+  test(`a program works as ${name} bundles it, on ${runtime}`, async () => {
+    const ends = await tryBundler(recipe, ROOT, [runtime], true);
     assert.equal([...ends], [[runtime, undefined]]);
   });
 }

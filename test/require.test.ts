@@ -4,11 +4,12 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { findRuntime, PROJECT_ROOT, type Runtime, RUNTIMES } from "../scripts/runtimes.ts";
+import { installPackage } from "../scripts/installed_package.ts";
+import { findRuntime, type Runtime, RUNTIMES } from "../scripts/runtimes.ts";
 import { temporaryPath } from "./support/temporary.ts";
 
 const PROGRAM = `
@@ -29,10 +30,9 @@ main();`;
 /** A program and the package, as npm would install it. */
 function makeProgram(): string {
   const folder = temporaryPath("program");
-  const home = join(folder, "node_modules/dinomo");
-  mkdirSync(home, { recursive: true });
-  cpSync(join(PROJECT_ROOT, "package.json"), join(home, "package.json"));
-  cpSync(join(PROJECT_ROOT, "dist/bundle"), join(home, "dist/bundle"), { recursive: true });
+  installPackage(folder);
+  // Without one Deno imports no package by its name.
+  writeFileSync(join(folder, "package.json"), '{ "type": "commonjs" }');
   writeFileSync(join(folder, "main.cjs"), PROGRAM);
   return folder;
 }

@@ -1,0 +1,79 @@
+/**
+ * What the README tells a newcomer to do with the package, once it is installed.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { installPackage } from "../scripts/installed_package.ts";
+import { findRuntime, PROJECT_ROOT, type Runtime, RUNTIMES } from "../scripts/runtimes.ts";
+import { currentRuntime } from "./support/program.ts";
+import { plainOutput, snippetsOf } from "./support/snippets.ts";
+import { temporaryPath } from "./support/temporary.ts";
+
+const MODULES = join(PROJECT_ROOT, "node_modules");
+const README = readFileSync(join(PROJECT_ROOT, "README.md"), "utf8");
+const APP = temporaryPath("newcomer");
+installPackage(APP);
+for (const name of ["piscina", "@napi-rs"]) {
+  if (!existsSync(join(MODULES, name))) continue;
+  symlinkSync(join(MODULES, name), join(APP, "node_modules", name), "junction");
+}
+// As `npm init --yes` makes it, with the type that is the less likely one to work.
+writeFileSync(join(APP, "package.json"), '{ "name": "app", "type": "commonjs" }');
+const MAIN = "main.mts";
+
+/** Runs the program as the README says. */
+function run(runtime: Runtime): string {
+  const args = { bun: [MAIN], deno: ["run", "-A", MAIN], node: [MAIN] }[runtime];
+  const program = findRuntime(runtime);
+  const options = { cwd: APP, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } } as const;
+  if (runtime === "node" && !takesTypes(program)) {
+    const compiler = join(MODULES, "typescript/bin/tsc");
+    const words = ["--noCheck", "--module", "nodenext", "--target", "es2022"];
+    const { status, stdout } = spawnSync(program, [compiler, ...words, MAIN], options);
+    assert.is(status, 0, stdout);
+    args[0] = "main.mjs";
+  }
+  const { status, stdout, stderr } = spawnSync(program, args, { ...options, timeout: 60_000 });
+  assert.is(status, 0, stderr);
+  return plainOutput(stdout);
+}
+
+function takesTypes(node: string): boolean {
+  const { stdout } = spawnSync(node, ["--version"], { encoding: "utf8" });
+  return Number(/^v(\d+)/.exec(stdout)![1]) >= 24;
+}
+
+test("the README names the file, and the commands", () => {
+  const text = README.replace(/\s+/g, " ");
+  for (
+    const words of ["`main.mts`", "`bun main.mts`", "`deno run -A main.mts`", "`node main.mts`"]
+  ) {
+    assert.ok(text.includes(words), words);
+  }
+});
+
+const snippets = snippetsOf(README);
+for (const { line, source, expected } of snippets) {
+  // All runtimes for what needs a thread, to which the program has to be a file.
+  const runtimes = source.includes("new Worker") ? RUNTIMES : [currentRuntime()];
+  for (const runtime of runtimes) {
+    test(`line ${line} of the README, on ${runtime}`, () => {
+      rmSync(join(APP, "main.mjs"), { force: true });
+      writeFileSync(join(APP, MAIN), source);
+      const printed = run(runtime);
+      for (const text of expected) assert.ok(printed.includes(text), `${text} in ${printed}`);
+    });
+  }
+}
+
+test("one of them shares a value", () => {
+  assert.ok(snippets.some(({ source }) => source.includes("new Worker")));
+});
+
+test.run();
