@@ -35,21 +35,18 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { NO_RECORD_CLIENT } from "../routing/client_registry.ts";
+import type { RequestEnds } from "./carrier.ts";
 import type { HeldRequest, LargeValue } from "./completions.ts";
-import type { HeldSlots } from "./held_slots.ts";
-import type { PendingOperations } from "./pending_operations.ts";
 
 /** Takes large values into the pool, for one client. */
 export class LargeValues {
   readonly #pool: Pool;
-  readonly #held: HeldSlots;
-  readonly #operations: PendingOperations;
+  readonly #ends: RequestEnds;
 
-  /** Takes values whose requests wait among those that are held. */
-  constructor(pool: Pool, held: HeldSlots, operations: PendingOperations) {
+  /** Takes values for the client that is told the ends of its requests. */
+  constructor(pool: Pool, ends: RequestEnds) {
     this.#pool = pool;
-    this.#held = held;
-    this.#operations = operations;
+    this.#ends = ends;
   }
 
   /** The reservation of a large value, whose end puts the commit first in the slot's queue. */
@@ -70,13 +67,13 @@ export class LargeValues {
         settle: (status, address, _low, _high, ring, requestAt) => {
           if (status !== Status.OK) {
             completion.settle(status, address, 0, 0, ring, requestAt);
-            return this.#operations.noteEnd(sequence);
+            return this.#ends.stop(sequence);
           }
           this.#write(words, large.bytes, address as PoolAddress);
           const commit = words.slice();
           commit[REQUEST_OPERATION] = packOperation(operation, condition, mustSync);
           commit[REQUEST_ARGUMENT] = address;
-          this.#held.add({ slot, sequence, words: commit, completion });
+          this.#ends.goOn({ slot, sequence, words: commit, completion });
         },
         fail: (error) => completion.fail(error),
       },

@@ -380,7 +380,7 @@ async function startStore<V, K extends Key>(
   const makeReads = reads && ((used: OperationParts<V>) => new FarStoreReads(used, reads));
   const store = new Store<V, K>(storeParts, makeReads);
   opening.store = controlsOf(store);
-  parts.connector.update(parts.client);
+  parts.connector.update(parts.client.carrier);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();

@@ -75,8 +75,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client sends on while requests of the slot are held",
     breaks: "I4",
-    file: ROUTER,
-    edits: [["if (this.#held.isHeld(slot)) return undefined;", ""]],
+    file: SENDER,
+    edits: [["while (!this.#held.isHeld(slot)) {", "for (;;) {"]],
     caughtBy: [WHOLE_STEPS],
   },
   {
@@ -84,7 +84,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: ROUTER,
     edits: [[
-      "if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;",
+      "if (this.#inFlight.has(slot) && this.#sentUnder[slot] !== word) return undefined;",
       "",
     ]],
     caughtBy: [WHOLE_STEPS],
@@ -187,7 +187,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client wakes the KN before it publishes",
     breaks: "I5",
-    file: "lib/client/sent_requests.ts",
+    file: "lib/client/ring_carrier.ts",
     edits: [[
       "if (producer.hasUnpublished) producer.publish(); if (producer.unansweredCount === 0) return; connection.start?.(); wake(this.#pool.control, connection.agentAt);",
       "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",

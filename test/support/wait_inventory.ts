@@ -697,8 +697,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "when it begins, or makes room in a cache, until there are none",
     places: {
       "free_bucket_links.ts moveLinksForFile": 1,
-      "sent_requests.ts SentRequests.#takeCompletions": 1,
-      "sent_requests.ts SentRequests.failAll": 1,
+      "ring_carrier.ts RingCarrier.#takeCompletions": 1,
+      "ring_carrier.ts RingCarrier.failAll": 1,
       "dac_cache.ts DacCache.#evictFor": 1,
       "dac_cache.ts DacCache.makeRoomFor": 1,
       "dac_cache.ts DacCache.place": 1,
