@@ -16,7 +16,7 @@ import { BadDataError, ExitCode, OutputClosedError, UsageError } from "./exit_co
 import { restoreInMemory, withPool } from "./pool_access.ts";
 import { entriesOf, reportUndecodable, valueReader } from "./pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
-import { toTaggedJson } from "./tagged_json.ts";
+import { toTaggedJson } from "../codec/tagged_json.ts";
 import { printLine, Progress, type Terminal, writeAll } from "./terminal.ts";
 
 /** Characters that are collected before they are written. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { DinomoError } from "../core/errors.ts";
+export { BadDataError } from "../codec/bad_data_error.ts";
 
 /** Exit codes, as `dinomo --help` lists them. */
 export const ExitCode = {
@@ -19,16 +20,6 @@ export const ExitCode = {
 export class UsageError extends Error {
   static {
     this.prototype.name = "UsageError";
-  }
-}
-
-/**
- * Data that cannot be used: an input that is not a dump, a value that a dump cannot hold, damage
- * that was found.
- */
-export class BadDataError extends Error {
-  static {
-    this.prototype.name = "BadDataError";
   }
 }
 

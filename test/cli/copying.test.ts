@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseDumpLine } from "../../lib/cli/dump_line.ts";
-import { toTaggedJson } from "../../lib/cli/tagged_json.ts";
+import { toTaggedJson } from "../../lib/codec/tagged_json.ts";
 import { open, type OpenOptions } from "../../mod.ts";
 import { closedPool, SMALL } from "../support/cli_pools.ts";
 import { contentsOfDump, dinomo, dinomoHere, stateOf } from "../support/command.ts";

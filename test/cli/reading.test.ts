@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CHECKPOINT_VERSION } from "../../lib/persistence/checkpoint_layout.ts";
 import type { PoolInfo } from "../../lib/cli/pool_info.ts";
-import { toTaggedJson } from "../../lib/cli/tagged_json.ts";
+import { toTaggedJson } from "../../lib/codec/tagged_json.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { closedPool, killedPool } from "../support/cli_pools.ts";
 import { contentsOfDump, dinomo, dinomoHere, stateOf } from "../support/command.ts";
