@@ -25,6 +25,7 @@ const ORDER: readonly string[] = [
   "far/store",
   "store",
   // The roles.
+  "gateway",
   "mnode",
   "recovery",
   "far/mnode",
@@ -48,6 +49,7 @@ const ORDER: readonly string[] = [
   "cache",
   "eviction",
   "pool",
+  "wire",
   "core",
 ];
 

@@ -17,7 +17,7 @@ import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
+import { FRAME_HEADER_BYTES, RECORD_HASH, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import { commitHeadWords, entriesBytes, type EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
@@ -49,7 +49,7 @@ export interface ClientOptions<Carries extends Carrier> {
   readonly segmentBytes: number;
   /** Name of this client, for the records it causes. */
   readonly clientId: number;
-  /** Decides how to wait; the tests' waiter runs the KNs instead. */
+  /** Decides how to wait. */
   readonly waiter: ClientWaiter;
   /** Called once per flush; starts upkeep when the pool asks for it. */
   readonly onFlush: () => void;
@@ -195,6 +195,17 @@ export class Client<Carries extends Carrier = Carrier> {
   get(key: KeyEncoder, withValue: boolean, completion: Completion, sequence = 0): void {
     const operation = withValue ? Operation.GET : Operation.HAS;
     this.#issue(draftOfKey(operation, key), completion, sequence);
+  }
+
+  /**
+   * Issues a request that came from another process, in the name of this client; its words are the
+   * client's from now on.
+   */
+  forward(words: Int32Array, completion: Completion): void {
+    const hash = words[REQUEST_RECORD + RECORD_HASH];
+    const sequence = this.#operations.issue();
+    this.#sender.forward({ slot: (hash >>> SLOT_SHIFT) as Slot, words, completion, sequence });
+    this.#additions.forgetAll();
   }
 
   /**

@@ -29,14 +29,11 @@
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import { keyEquals, RECORD_META } from "../log/record_layout.ts";
-import type { DerivationWords } from "../rings/derivation_words.ts";
+import { type DerivationWords, TIMES_MAX } from "../rings/derivation_words.ts";
 import { Operation, REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import type { Lane } from "./carrier.ts";
 import type { Completion } from "./completions.ts";
 import { draftDerived } from "./request_draft.ts";
-
-/** Most additions in one request: they are made under the lock of the key's slot. */
-const TIMES_MAX = 1024;
 
 /** Places of the table, a power of two; a key's place is by its hash. */
 const PLACES = 64;

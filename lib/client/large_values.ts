@@ -115,8 +115,20 @@ export class LargeValues {
 /** An atomic commit that is too large for a ring: its entries travel like a large value. */
 export function splitCommit(request: HeldRequest): HeldRequest {
   const headWords = commitHeadWords(entryCount(request.words, 0));
+  return split(request, headWords, (request.words.length - headWords) * 4);
+}
+
+/** A whole put that is too large for a ring. */
+export function splitPut(request: HeldRequest): HeldRequest {
+  const { words } = request;
+  const headWords = REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]);
+  return split(request, headWords, words[REQUEST_RECORD + RECORD_VALUE_BYTES]);
+}
+
+function split(request: HeldRequest, headWords: number, byteLength: number): HeldRequest {
+  const { buffer, byteOffset } = request.words;
   const words = request.words.slice(0, headWords);
   words[REQUEST_LENGTH] = headWords;
-  const bytes = new Uint8Array(request.words.buffer, headWords * 4);
+  const bytes = new Uint8Array(buffer, byteOffset + headWords * 4, byteLength);
   return { ...request, words, large: { bytes } };
 }

@@ -35,7 +35,7 @@ import {
 import { GatheredSlots, type GatheringParts } from "./gathered_slots.ts";
 import type { HeldSlots } from "./held_slots.ts";
 import { keyOfRequest, type KeyPlace } from "./key_place.ts";
-import { splitCommit } from "./large_values.ts";
+import { splitCommit, splitPut } from "./large_values.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
 import { RequestWriter } from "./request_writer.ts";
@@ -155,6 +155,13 @@ export class RequestSender {
   issueWords(request: HeldRequest): void {
     if (this.#carrier.isCrowded) this.#defer(request);
     else if (!this.#send(request)) this.#hold(request);
+  }
+
+  /** The same for a request that another client has written, which may be of any length. */
+  forward(request: HeldRequest): void {
+    this.#writer.sign(request.words);
+    if (request.words.length <= this.#carrier.requestWordsMax) this.issueWords(request);
+    else this.#hold(splitPut(request));
   }
 
   /**

@@ -6,6 +6,7 @@
 import type { Pool } from "../pool/pool.ts";
 import { recordClient } from "../routing/client_registry.ts";
 import { Client, type ClientOptions } from "./client.ts";
+import type { RingWaiter } from "./client_waiter.ts";
 import { RingCarrier } from "./ring_carrier.ts";
 
 /** Such a client. */
@@ -15,6 +16,8 @@ export type RingClient = Client<RingCarrier>;
 export interface RingClientOptions
   extends Omit<ClientOptions<RingCarrier>, "carry" | "segmentBytes"> {
   readonly pool: Pool;
+  /** Decides how to wait; the tests' waiter runs the KNs instead. */
+  readonly waiter: RingWaiter;
 }
 
 /** Makes a client without connections. */

@@ -797,4 +797,18 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "inspector.ts valueOf": 1,
     },
   },
+  {
+    ends: "The bytes that have come are taken",
+    places: {
+      "frame.ts FrameReader.read": 1,
+    },
+  },
+  {
+    ends: "The requests or answers that have come in a frame are taken, as far as they may be now",
+    places: {
+      "gateway_session.ts GatewaySession.#work": 1,
+      "request_frames.ts decodeRequests": 1,
+      "request_frames.ts decodeAnswers": 1,
+    },
+  },
 ];
