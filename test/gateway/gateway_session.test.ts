@@ -18,10 +18,12 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
+import { decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
 import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
-import { Condition, Operation, Status } from "../../lib/rings/ring_layout.ts";
-import { FrameError } from "../../lib/wire/frame.ts";
+import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
+import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
+import { FrameError, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { attachClient } from "../support/attached_client.ts";
 import { addition, GatewayPair } from "../support/gateway_pair.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
@@ -29,7 +31,7 @@ import { type Random, seeded } from "../support/random.ts";
 
 const OPTIONS = { capacity: "16MiB", codec: "binary" } as const;
 const KEYS = ["a", "b", "user:é", "d"];
-const OPERATIONS = 2000 * CAMPAIGN_FACTOR;
+const OPERATIONS = 2000 * Math.max(1, CAMPAIGN_FACTOR);
 const PIPELINED_MAX = 40;
 /** Longer than what fits the ring of an attached thread, and than what a connection may have on its way. */
 const LARGE_BYTES = 1_500_000;
@@ -248,6 +250,23 @@ test(
   }),
 );
 
+test("no more requests are on their way than may be", () => {
+  const frames: Uint8Array[] = [];
+  const client = makeRemoteClient({ segmentBytes: 4096, write: (bytes) => frames.push(bytes) });
+  const keys = new KeyEncoder(1, 2);
+  for (let i = 0; i < 2 * REMOTE_REQUESTS_MAX; i++) {
+    keys.encode(`${i}`);
+    client.get(keys, true, { settle: () => {}, fail: () => {} });
+  }
+  client.flush();
+  let count = 0;
+  for (const frame of frames) {
+    const body = frame.slice(WIRE_HEADER_BYTES);
+    count += decodeRequests(body, count + 1, rulesOf([1, 2])).length;
+  }
+  assert.is(count, REMOTE_REQUESTS_MAX);
+});
+
 test(
   "another side that sends more than it may is refused, and nothing grows",
   seeded(async () => {
@@ -278,10 +297,14 @@ test(
     for (const frame of frames) session.receive(frame);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(answeredBytes < 3_000_000, `${answeredBytes} bytes of answers`);
-    // A client that does not wait for answers.
-    const rude = makeRemoteClient({ segmentBytes, write: (bytes) => void session.receive(bytes) });
-    rude.get(keys, true, { settle: () => {}, fail: () => {} });
-    assert.throws(() => rude.flush(), (error: unknown) => error instanceof FrameError);
+    // As many again, of a client that does not wait for answers.
+    const [again] = decodeRequests(frames[0]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey));
+    const more = Array.from({ length: REMOTE_REQUESTS_MAX }, (_, i) => {
+      const words = again!.slice();
+      words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = REMOTE_REQUESTS_MAX + 1 + i;
+      return words;
+    });
+    assert.throws(() => session.receive(encodeRequests(more)), /must wait for answers/);
     await session.close();
     await host.close();
   }),
@@ -297,6 +320,10 @@ test("errors keep their class, code and message", () => {
   assert.throws(() => decodeError(new TextEncoder().encode("DINOMO_NEVER no")), FrameErrorOf);
   assert.throws(() => decodeError(new Uint8Array(0)), FrameErrorOf);
 });
+
+function rulesOf(hashKey: readonly [number, number]) {
+  return { hashKey, keyTypes: KEY_TYPE_NUMBERS.mixed };
+}
 
 const FrameErrorOf = (error: unknown) => error instanceof FrameError;
 

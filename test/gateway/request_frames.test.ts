@@ -55,7 +55,7 @@ const BODY_BYTES_MAX = 64 * 1024;
 const RULES = { hashKey: HASH_KEY, keyTypes: KEY_TYPE_NUMBERS.mixed };
 /** Cuts streams into pieces. */
 const CUTS = new Random(SEED);
-const ROUNDS = 2000 * CAMPAIGN_FACTOR;
+const ROUNDS = 2000 * Math.max(1, CAMPAIGN_FACTOR);
 
 const IGNORED: Completion = { settle: () => {}, fail: () => {} };
 

@@ -59,10 +59,13 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     inTest: "after the end of a session",
   },
   {
-    name: "a value that fits no ring is sent as one request",
-    breaks: "I5",
-    file: "lib/client/request_sender.ts",
-    edits: [["else this.#hold(splitPut(request));", "else this.issueWords(request);"]],
+    name: "a value that fits no ring comes without its end",
+    breaks: "I2",
+    file: "lib/client/large_values.ts",
+    edits: [[
+      "return split(request, headWords, words[REQUEST_RECORD + RECORD_VALUE_BYTES]);",
+      "return split(request, headWords, words[REQUEST_RECORD + RECORD_VALUE_BYTES] - 1);",
+    ]],
     caughtBy: [SESSION_TEST],
     inTest: "fit no ring",
   },
@@ -80,7 +83,7 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     file: CARRIER,
     edits: [["size === REMOTE_REQUESTS_MAX ||", ""]],
     caughtBy: [SESSION_TEST],
-    inTest: "more requests than may wait",
+    inTest: "no more requests are on their way",
   },
   {
     name: "the hash of a key is believed",
