@@ -7,7 +7,7 @@
  * the KNs of this process (ring_carrier.ts).
  *
  * ```text
- *   RequestSender --- claim, noteWritten, publish ---> Carrier ---> KN
+ *   RequestSender --- claim, publish --------------> Carrier ---> KN
  *   RequestEnds <---- settle, sendAgain, fail -------- Carrier <--- KN
  * ```
  *
@@ -90,6 +90,7 @@ export interface Carrier {
   /**
    * Chooses a lane for the next request of a slot, and claims room there. It is in flight from then
    * on, and has its length, its owner word and its position; the caller writes the rest at once.
+   * Those claimed before have been written, and may be published, if they are many.
    *
    * @param length in words
    * @returns where it begins in the lane's words, {@linkcode NO_ROOM} or {@linkcode NO_LANE}
@@ -102,8 +103,6 @@ export interface Carrier {
     completion: Completion,
   ): number;
 
-  /** The request that was claimed last has been written. It may be published, if they are many. */
-  noteWritten(): void;
   /** Publishes everything that was written. */
   publish(): void;
   /** Executes what is in flight, as far as it can be done in this thread. */

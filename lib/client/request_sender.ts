@@ -135,7 +135,7 @@ export class RequestSender {
       return undefined;
     }
     this.#writer.write(draft, lane.words, lane.bytes, this.#claimedAt);
-    this.#schedule();
+    this.scheduleFlush();
     return lane;
   }
 
@@ -292,11 +292,6 @@ export class RequestSender {
     return undefined;
   }
 
-  #schedule(): void {
-    this.#carrier.noteWritten();
-    this.scheduleFlush();
-  }
-
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
   #send(request: HeldRequest): boolean {
     const { slot, sequence, words, completion } = request;
@@ -319,7 +314,7 @@ export class RequestSender {
     copyWords(words, REQUEST_OPERATION, target, at + REQUEST_OPERATION, length - REQUEST_OPERATION);
     target[at + REQUEST_OWNER_WORD] = owner;
     target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
-    this.#schedule();
+    this.scheduleFlush();
     return true;
   }
 

@@ -140,6 +140,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
+    if (this.#unsentBytes >= BURST_BYTES) this.publish();
     const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
     this.#number = nextNumber(this.#number);
     parcel.words[REQUEST_LENGTH] = length;
@@ -150,10 +151,6 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#bytes += length * 4;
     this.#unsentBytes += length * 4;
     return 0;
-  }
-
-  noteWritten(): void {
-    if (this.#unsentBytes >= BURST_BYTES) this.publish();
   }
 
   publish(): void {
