@@ -24,6 +24,8 @@ const ORDER: readonly string[] = [
   "cli",
   "far/store",
   "store",
+  // What other processes ask of a store.
+  "live",
   // The roles.
   "gateway",
   "mnode",

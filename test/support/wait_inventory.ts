@@ -560,10 +560,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "scaling.ts Scaling.#scale": 4,
       "scaling.ts Scaling.retire": 1,
       "scaling.ts Scaling.scale": 1,
-      "open.ts open": 5,
+      "open.ts open": 6,
       "open.ts prepareThreads": 1,
       "worker_loader.ts OwnWorker.prepare": 1,
-      "open.ts startStore": 2,
+      "open.ts startStore": 3,
+      "open.ts serve": 3,
+      "open.ts assertInspectable": 2,
       "open_path.ts openPath": 10,
       "open_path.ts makeSmallerPool": 1,
       "open_path.ts readPool": 5,
@@ -610,6 +612,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "dump.ts dump": 1,
       "dump.ts dumpCommand": 2,
       "dump.ts writeTo": 2,
+      "info.ts infoCommand": 1,
       "main.ts run": 1,
       "main.ts runCommandLine": 1,
       "pool_access.ts lockOf": 1,
@@ -628,6 +631,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "restore_writer.ts RestoreWriter.add": 1,
       "restore_writer.ts RestoreWriter.flush": 2,
       "verify.ts problemsOfOrder": 1,
+      "verify.ts verify": 2,
       "verify.ts verifyCommand": 2,
       "ordered_pool.ts orderPool": 1,
     },
@@ -804,6 +808,13 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "READINGS_MAX readings of a pool's files, READ_AGAIN_MS apart; each reads what there is",
+    places: {
+      "pool_access.ts readPool": 4,
+      "pool_access.ts outcomeOf": 1,
+    },
+  },
+  {
     ends: "The bytes that have come are taken",
     places: {
       "frame.ts FrameReader.read": 1,
@@ -815,6 +826,51 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "gateway_session.ts GatewaySession.#work": 1,
       "request_frames.ts decodeRequests": 1,
       "request_frames.ts decodeAnswers": 1,
+    },
+  },
+  {
+    ends: "The other side takes what was sent, or the connection ends: it is closed when it has " +
+      "taken nothing for LIVE_IDLE_MS_MAX, and by the store's end",
+    places: {
+      "live_connection.ts LiveConnection.#send": 2,
+    },
+  },
+  {
+    ends: "A request on the socket of an open store: its operation ends, and a watch or an " +
+      "iteration when the connection does, which aborts its signal; listening succeeds or fails",
+    places: {
+      "live_connection.ts LiveConnection.#respond": 4,
+      "live_server.ts serveLive": 2,
+      "live_server.ts itemsFor": 2,
+      "live_server.ts keysFor": 1,
+      "live_server.ts putFor": 1,
+    },
+  },
+  {
+    ends:
+      "The process that has the pool open answers, or closes the connection, or LIVE_ANSWER_MS_MAX " +
+      "passes without a word; a watch goes on until that process or the command is ended, or for " +
+      "its --count; top until then, too, unless --once",
+    places: {
+      "live_client.ts LiveClient.connect": 2,
+      "live_client.ts LiveClient.askOnce": 1,
+      "live_client.ts Line.ask": 2,
+      "live_client.ts Line.#next": 1,
+      "live_client.ts Line.#change": 1,
+      "live_client.ts connectTo": 1,
+      "live_client.ts collect": 1,
+      "get.ts getCommand": 1,
+      "keys.ts keysCommand": 1,
+      "pool_reader.ts withHost": 2,
+      "pool_reader.ts withReader": 5,
+      "pool_reader.ts HostReader.get": 1,
+      "pool_reader.ts readFiles": 1,
+      "put.ts putCommand": 1,
+      "top.ts topCommand": 4,
+      "top.ts look": 1,
+      "watch.ts watchCommand": 1,
+      "watch.ts linesOfKeys": 1,
+      "watch.ts linesOfPrefix": 1,
     },
   },
 ];
