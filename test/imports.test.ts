@@ -27,6 +27,7 @@ const ORDER: readonly string[] = [
   // What other processes ask of a store.
   "live",
   // The roles.
+  "gateway",
   "mnode",
   "recovery",
   "far/mnode",

@@ -1,10 +1,10 @@
 /**
  * The client of one thread: its operations become requests to the KNs that own their slots.
  *
- * Its parts, each in a file of its own: which KN a request goes to (router.ts), how it gets there
- * in its order (request_sender.ts), requests that must wait (held_slots.ts) or are in flight
- * (sent_requests.ts), values that do not fit a ring (large_values.ts), and how many operations have
- * not ended (pending_operations.ts).
+ * Its parts, each in a file of its own: how requests are sent in their order (request_sender.ts),
+ * those that must wait (held_slots.ts), are in flight (slots_in_flight.ts) or have ended
+ * (ended_requests.ts), how many operations have not ended (pending_operations.ts), and who carries
+ * requests to those that execute them (carrier.ts).
  *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in
  * flight waits for them, so that a program sees its own writes in the order in which it issued
@@ -17,18 +17,16 @@ import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
-import type { Pool } from "../pool/pool.ts";
+import { FRAME_HEADER_BYTES, RECORD_HASH, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import { commitHeadWords, entriesBytes, type EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
-import { recordClient } from "../routing/client_registry.ts";
+import type { Carrier, Lane, RequestEnds } from "./carrier.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
 import type { Completion } from "./completions.ts";
+import { EndedRequests } from "./ended_requests.ts";
 import { HeldSlots } from "./held_slots.ts";
 import { JoinableAdditions, type JoinableCompletion } from "./joinable_additions.ts";
-import { LargeValues } from "./large_values.ts";
-import type { NodeConnection } from "./node_connection.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import {
   draftDerived,
@@ -41,15 +39,17 @@ import {
 } from "./request_draft.ts";
 import type { RequestProbe } from "./request_probe.ts";
 import { RequestSender } from "./request_sender.ts";
-import { Router } from "./router.ts";
-import { SentRequests } from "./sent_requests.ts";
+import { SlotsInFlight } from "./slots_in_flight.ts";
 
 /** What a client is made of. */
-export interface ClientOptions {
-  readonly pool: Pool;
-  /** Number of this client, for the records it causes. */
+export interface ClientOptions<Carries extends Carrier> {
+  /** Makes what carries the requests, which tells `ends` what becomes of them. */
+  readonly carry: (inFlight: SlotsInFlight, ends: RequestEnds) => Carries;
+  /** Bytes of the pool's segments. */
+  readonly segmentBytes: number;
+  /** Name of this client, for the records it causes. */
   readonly clientId: number;
-  /** Decides how to wait; the tests' waiter runs the KNs instead. */
+  /** Decides how to wait. */
   readonly waiter: ClientWaiter;
   /** Called once per flush; starts upkeep when the pool asks for it. */
   readonly onFlush: () => void;
@@ -65,29 +65,29 @@ export interface ClientOptions {
 }
 
 /** Issues the operations of one thread. */
-export class Client {
+export class Client<Carries extends Carrier = Carrier> {
+  /** Carries its requests. */
+  readonly carrier: Carries;
   readonly #recordBytesMax: number;
   readonly #segmentBytes: number;
   readonly #operations: PendingOperations;
-  readonly #router: Router;
-  readonly #sent: SentRequests;
+  readonly #inFlight: SlotsInFlight;
   readonly #sender: RequestSender;
   readonly #additions = new JoinableAdditions();
   readonly #probe: RequestProbe | undefined;
 
-  /** Makes a client without connections. */
-  constructor(options: ClientOptions) {
-    const { pool, clientId, waiter, onFlush, onBlocked, onPoll = () => {} } = options;
-    this.#segmentBytes = pool.geometry.segmentBytes;
+  /** Makes a client, and its carrier. */
+  constructor(options: ClientOptions<Carries>) {
+    const { segmentBytes, clientId, waiter, onFlush, onBlocked, onPoll = () => {} } = options;
+    this.#segmentBytes = segmentBytes;
     this.#recordBytesMax = this.#segmentBytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES;
     const operations = this.#operations = new PendingOperations();
     const held = new HeldSlots(operations);
-    const router = this.#router = new Router(pool, held, recordClient(clientId).client);
-    const largeValues = new LargeValues(pool, held, operations);
-    const parts = { operations, held, router, largeValues };
-    const sent = this.#sent = new SentRequests(pool, parts);
-    const callbacks = { waiter, onFlush, onBlocked, onPoll };
-    this.#sender = new RequestSender({ clientId, ...parts, sent, ...callbacks });
+    const inFlight = this.#inFlight = new SlotsInFlight(held);
+    const ends = new EndedRequests(operations, held, inFlight);
+    const carrier = this.carrier = options.carry(inFlight, ends);
+    const parts = { operations, held, inFlight, leave: ends.leave, carrier };
+    this.#sender = new RequestSender({ clientId, ...parts, waiter, onFlush, onBlocked, onPoll });
     this.#probe = options.probe;
   }
 
@@ -96,33 +96,9 @@ export class Client {
     return this.#operations.count;
   }
 
-  /** The open connections. */
-  get connections(): readonly NodeConnection[] {
-    return this.#sent.connections;
-  }
-
-  /** Adds the connection to a KN that has started. */
-  connect(connection: NodeConnection): void {
-    this.#sender.connect(connection);
-  }
-
-  /** Removes the connection to a KN that owns nothing any more, and has answered everything. */
-  disconnect(connection: NodeConnection): void {
-    this.#sent.disconnect(connection);
-  }
-
-  /**
-   * Takes leave of a KN that answers nothing any more: requests that it has answered are settled,
-   * the others are sent to the owners that their slots have now. Those whose slots it has not let
-   * go wait until it does, or are given up.
-   */
-  retire(connection: NodeConnection): void {
-    this.#sent.retire(connection);
-  }
-
   /** Whether this client has requests for a slot that have not ended. */
   isSlotPending(slot: Slot): boolean {
-    return this.#router.isPending(slot);
+    return this.#inFlight.isPending(slot);
   }
 
   /**
@@ -191,8 +167,8 @@ export class Client {
     sequence = 0,
   ): void {
     const draft = draftDerived(Operation.ADD, key, asked, mustSync);
-    const connection = this.#issue(draft, completion, sequence);
-    if (connection !== undefined) this.#additions.note(connection, key.hash, completion);
+    const lane = this.#issue(draft, completion, sequence);
+    if (lane !== undefined) this.#additions.note(lane, key.hash, completion);
   }
 
   /**
@@ -219,6 +195,17 @@ export class Client {
   get(key: KeyEncoder, withValue: boolean, completion: Completion, sequence = 0): void {
     const operation = withValue ? Operation.GET : Operation.HAS;
     this.#issue(draftOfKey(operation, key), completion, sequence);
+  }
+
+  /**
+   * Issues a request that came from another process, in the name of this client; its words are the
+   * client's from now on.
+   */
+  forward(words: Int32Array, completion: Completion): void {
+    const hash = words[REQUEST_RECORD + RECORD_HASH];
+    const sequence = this.#operations.issue();
+    this.#sender.forward({ slot: (hash >>> SLOT_SHIFT) as Slot, words, completion, sequence });
+    this.#additions.forgetAll();
   }
 
   /**
@@ -289,7 +276,7 @@ export class Client {
     return this.#sender.whenRoom();
   }
 
-  /** Publishes everything issued so far, and wakes the KNs that sleep. */
+  /** Publishes everything issued so far. */
   flush(): void {
     this.#sender.flush();
   }
@@ -339,8 +326,8 @@ export class Client {
   }
 
   /**
-   * Lets go of all rings: nothing is taken from them any more, no KN is connected to, and none
-   * retired. They may be another client's by the time that a poll comes which was scheduled before.
+   * Lets go of all lanes: nothing is sent or settled any more, no KN is connected to, and none
+   * retired.
    */
   close(): void {
     this.#sender.close();
@@ -354,19 +341,19 @@ export class Client {
     this.#sender.failAll(error);
   }
 
-  /** Issues a request; returns its connection if it is in a ring. */
-  #issue(draft: RequestDraft, caller: Completion, begun: number): NodeConnection | undefined {
+  /** Issues a request; returns its lane if it is in one. */
+  #issue(draft: RequestDraft, caller: Completion, begun: number): Lane | undefined {
     const length = requestLength(draft);
     if ((length - REQUEST_RECORD) * 4 > this.#recordBytesMax) throw this.#tooLarge(draft);
     const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
-    const connection = this.#sender.issue(sequence, slot, length, draft, completion);
+    const lane = this.#sender.issue(sequence, slot, length, draft, completion);
     // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
     this.#additions.forget(hash);
     if (begun !== 0) this.#operations.leaveOpen();
-    return connection;
+    return lane;
   }
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {

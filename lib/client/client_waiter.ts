@@ -43,6 +43,10 @@ export interface ClientWaiter {
    *   requests itself
    */
   waitLater(poll: (mayHelp: boolean) => number): void;
+}
+
+/** Decides how the client of a thread waits that has rings. */
+export interface RingWaiter extends ClientWaiter {
   /**
    * Blocks until there may be a completion; the producer is one with requests in flight, if any.
    */
@@ -57,7 +61,7 @@ const TURNS_MS_MAX = 2;
 const SYNC_WAIT_MS_MAX = 5;
 
 /** Waits with the real clock and the real event loop. */
-export class EventLoopWaiter implements ClientWaiter {
+export class EventLoopWaiter implements RingWaiter {
   readonly #spinner: Spinner;
   readonly #now: () => number;
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;

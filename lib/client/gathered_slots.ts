@@ -21,12 +21,12 @@ import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import type { Completion, SlotGathering } from "./completions.ts";
 import type { HeldSlots } from "./held_slots.ts";
-import type { Router } from "./router.ts";
+import type { SlotsInFlight } from "./slots_in_flight.ts";
 
 /** What a request of several slots needs of its client. */
 export interface GatheringParts {
   readonly held: HeldSlots;
-  readonly router: Router;
+  readonly inFlight: SlotsInFlight;
   /** A slot has no mark any more that is counted as in flight. */
   readonly leave: (slot: Slot) => void;
 }
@@ -55,10 +55,10 @@ export class GatheredSlots implements SlotGathering {
 
   /** Takes a place in the order of each slot behind the request's own; whether all have come. */
   gather(slots: readonly Slot[]): boolean {
-    const { router } = this.#parts;
+    const { inFlight } = this.#parts;
     for (let i = 1; i < slots.length; i++) {
       const slot = slots[i]!;
-      if (router.isPending(slot)) this.#wait(slot);
+      if (inFlight.isPending(slot)) this.#wait(slot);
       else this.#enter(slot);
     }
     return this.#missingCount === 0;
@@ -107,15 +107,15 @@ export class GatheredSlots implements SlotGathering {
 
   /** A mark was given up, as its slot was: the request is given up in its turn. */
   #failMark(error: DinomoError): void {
-    const { held, router } = this.#parts;
+    const { held, inFlight } = this.#parts;
     this.#missingCount -= 1;
     this.#failure ??= error;
-    if (this.#missingCount === 0 && !router.isInFlight(this.slot)) held.markReady(this.slot);
+    if (this.#missingCount === 0 && !inFlight.has(this.slot)) held.markReady(this.slot);
   }
 
   #enter(slot: Slot): void {
     this.#parts.held.hold(slot);
-    this.#parts.router.noteSent(slot);
+    this.#parts.inFlight.add(slot);
     this.#arrived.push(slot);
   }
 

@@ -29,14 +29,11 @@
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import { keyEquals, RECORD_META } from "../log/record_layout.ts";
-import type { DerivationWords } from "../rings/derivation_words.ts";
+import { type DerivationWords, TIMES_MAX } from "../rings/derivation_words.ts";
 import { Operation, REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import type { Lane } from "./carrier.ts";
 import type { Completion } from "./completions.ts";
-import type { NodeConnection } from "./node_connection.ts";
 import { draftDerived } from "./request_draft.ts";
-
-/** Most additions in one request: they are made under the lock of the key's slot. */
-const TIMES_MAX = 1024;
 
 /** Places of the table, a power of two; a key's place is by its hash. */
 const PLACES = 64;
@@ -52,8 +49,8 @@ class Place {
   /** Hash of its key; no key has NO_HASH. */
   hash: number = NO_HASH;
   completion!: JoinableCompletion;
-  connection!: NodeConnection;
-  /** Its index among the requests in flight of the connection, and what stands there for it. */
+  lane!: Lane;
+  /** Its index among the requests in flight of the lane, and what stands there for it. */
   index = 0;
   watched!: Completion;
 }
@@ -65,14 +62,14 @@ const NO_HASH = 0.5;
 export class JoinableAdditions {
   readonly #places: readonly Place[] = Array.from({ length: PLACES }, () => new Place());
 
-  /** Notes the newest request of a connection: an addition that others may join. */
-  note(connection: NodeConnection, hash: number, completion: JoinableCompletion): void {
+  /** Notes the newest request of a lane: an addition that others may join. */
+  note(lane: Lane, hash: number, completion: JoinableCompletion): void {
     const place = this.#places[hash & (PLACES - 1)]!;
     place.hash = hash;
     place.completion = completion;
-    place.connection = connection;
-    place.index = connection.producer.newestIndex;
-    place.watched = connection.completions[place.index]!;
+    place.lane = lane;
+    place.index = lane.newestIndex;
+    place.watched = lane.completions[place.index]!;
   }
 
   /** Another request is issued for a key. */
@@ -95,13 +92,12 @@ export class JoinableAdditions {
     asked: DerivationWords,
     mustSync: boolean,
   ): JoinableCompletion | undefined {
-    const { hash, connection, index, watched, completion } = this.#places[key.hash & (PLACES - 1)]!;
+    const { hash, lane, index, watched, completion } = this.#places[key.hash & (PLACES - 1)]!;
     if (hash !== key.hash) return undefined;
-    const { producer, completions } = connection;
     // Another request may have the index by now.
-    if (completions[index] !== watched || !producer.isUnpublished(index)) return undefined;
-    const { words } = producer;
-    const at = producer.requestAt(index);
+    if (lane.completions[index] !== watched || !lane.isUnpublished(index)) return undefined;
+    const { words } = lane;
+    const at = lane.requestAt(index);
     const record = at + REQUEST_RECORD;
     const { operation, meta } = draftDerived(Operation.ADD, key, asked, mustSync);
     if (words[at + REQUEST_OPERATION] !== operation) return undefined;

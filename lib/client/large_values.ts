@@ -35,21 +35,18 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { NO_RECORD_CLIENT } from "../routing/client_registry.ts";
+import type { RequestEnds } from "./carrier.ts";
 import type { HeldRequest, LargeValue } from "./completions.ts";
-import type { HeldSlots } from "./held_slots.ts";
-import type { PendingOperations } from "./pending_operations.ts";
 
 /** Takes large values into the pool, for one client. */
 export class LargeValues {
   readonly #pool: Pool;
-  readonly #held: HeldSlots;
-  readonly #operations: PendingOperations;
+  readonly #ends: RequestEnds;
 
-  /** Takes values whose requests wait among those that are held. */
-  constructor(pool: Pool, held: HeldSlots, operations: PendingOperations) {
+  /** Takes values for the client that is told the ends of its requests. */
+  constructor(pool: Pool, ends: RequestEnds) {
     this.#pool = pool;
-    this.#held = held;
-    this.#operations = operations;
+    this.#ends = ends;
   }
 
   /** The reservation of a large value, whose end puts the commit first in the slot's queue. */
@@ -70,13 +67,13 @@ export class LargeValues {
         settle: (status, address, _low, _high, ring, requestAt) => {
           if (status !== Status.OK) {
             completion.settle(status, address, 0, 0, ring, requestAt);
-            return this.#operations.noteEnd(sequence);
+            return this.#ends.stop(sequence);
           }
           this.#write(words, large.bytes, address as PoolAddress);
           const commit = words.slice();
           commit[REQUEST_OPERATION] = packOperation(operation, condition, mustSync);
           commit[REQUEST_ARGUMENT] = address;
-          this.#held.add({ slot, sequence, words: commit, completion });
+          this.#ends.goOn({ slot, sequence, words: commit, completion });
         },
         fail: (error) => completion.fail(error),
       },
@@ -118,8 +115,20 @@ export class LargeValues {
 /** An atomic commit that is too large for a ring: its entries travel like a large value. */
 export function splitCommit(request: HeldRequest): HeldRequest {
   const headWords = commitHeadWords(entryCount(request.words, 0));
+  return split(request, headWords, (request.words.length - headWords) * 4);
+}
+
+/** A whole put that is too large for a ring. */
+export function splitPut(request: HeldRequest): HeldRequest {
+  const { words } = request;
+  const headWords = REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]);
+  return split(request, headWords, words[REQUEST_RECORD + RECORD_VALUE_BYTES]);
+}
+
+function split(request: HeldRequest, headWords: number, byteLength: number): HeldRequest {
+  const { buffer, byteOffset } = request.words;
   const words = request.words.slice(0, headWords);
   words[REQUEST_LENGTH] = headWords;
-  const bytes = new Uint8Array(request.words.buffer, headWords * 4);
+  const bytes = new Uint8Array(buffer, byteOffset + headWords * 4, byteLength);
   return { ...request, words, large: { bytes } };
 }

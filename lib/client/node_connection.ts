@@ -9,15 +9,16 @@
 import type { NodeId } from "../core/brands.ts";
 import { RequestProducer } from "../rings/request_producer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
+import type { Lane } from "./carrier.ts";
 import type { Completion } from "./completions.ts";
 
 /** One client's connection to one KN. */
-export class NodeConnection {
+export class NodeConnection implements Lane {
   readonly nodeId: NodeId;
   /** The KN's agent block, by which it is woken. */
   readonly agentAt: number;
   readonly producer: RequestProducer;
-  /** The ring as bytes, for values. */
+  readonly words: Int32Array;
   readonly bytes: Uint8Array;
   /** By number modulo the ring's size: slot, sequence and completion of each request in flight. */
   readonly slots: Uint16Array;
@@ -46,10 +47,22 @@ export class NodeConnection {
     this.producer = new RequestProducer(handle);
     const publish = () => this.producer.publish();
     this.help = () => execute(publish);
-    const { words } = this.producer;
+    const words = this.words = this.producer.words;
     this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     this.slots = new Uint16Array(handle.inFlightMax);
     this.sequences = new Float64Array(handle.inFlightMax);
     this.completions = new Array<Completion | undefined>(handle.inFlightMax).fill(undefined);
+  }
+
+  get newestIndex(): number {
+    return this.producer.newestIndex;
+  }
+
+  requestAt(index: number): number {
+    return this.producer.requestAt(index);
+  }
+
+  isUnpublished(index: number): boolean {
+    return this.producer.isUnpublished(index);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Keeps a client connected to the KNs that the node directory lists (routing/node_directory.ts).
+ * Keeps the rings of a client connected to the KNs that the node directory lists (routing/node_directory.ts).
  *
  * @module
  */
@@ -23,8 +23,8 @@ import {
   nodeStateOf,
 } from "../routing/node_directory.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
-import type { Client } from "./client.ts";
 import { NodeConnection } from "./node_connection.ts";
+import type { RingCarrier } from "./ring_carrier.ts";
 
 /** What a connector is made of. */
 export interface NodeConnectorOptions {
@@ -67,7 +67,7 @@ export class NodeConnector {
   /**
    * Connects KNs that are new, and takes leave of those that are gone; one load if there are none.
    */
-  update(client: Client): void {
+  update(carrier: RingCarrier): void {
     const { pool } = this.#options;
     if (isNodesEpoch(pool, this.#epoch)) return;
     this.#epoch = nodesEpoch(pool);
@@ -80,10 +80,10 @@ export class NodeConnector {
         this.#connections[agent] = this.#helpers[agent] = undefined;
         gone.push(connection);
       }
-      if (isActive && this.#connections[agent] === undefined) this.#connect(client, agent, nodeId);
+      if (isActive && this.#connections[agent] === undefined) this.#connect(carrier, agent, nodeId);
     }
     // Afterwards: what they have not answered is sent to the new ones.
-    for (const connection of gone) client.retire(connection);
+    for (const connection of gone) carrier.retire(connection);
   }
 
   /** Lets go of all rings: nothing is in flight, or nothing will be answered any more. */
@@ -95,7 +95,7 @@ export class NodeConnector {
     this.#connections.length = 0;
   }
 
-  #connect(client: Client, agent: number, nodeId: NodeId): void {
+  #connect(carrier: RingCarrier, agent: number, nodeId: NodeId): void {
     const { pool, ringOf, onHandOver } = this.#options;
     const ring = ringOf(agent);
     const helper = this.#helpers[agent] = this.#makeHelper(agent, nodeId, ring);
@@ -112,7 +112,7 @@ export class NodeConnector {
     };
     this.#options.onConnect?.(agent, ring);
     this.#connections[agent] = connection;
-    client.connect(connection);
+    carrier.connect(connection);
   }
 
   /** What executes this client's requests in the KN's place. */

@@ -1,10 +1,10 @@
 /**
- * Requests on their way to the KNs.
+ * Requests on their way to those who execute them.
  *
- * A request that has no route is held (router.ts). When nothing of its slot is in flight any more,
+ * A request that the carrier has no lane for is held (carrier.ts). When nothing of its slot is in flight any more,
  * refused and held ones are sent in the order in which they were issued (I4).
  *
- * Sending may have to wait for space in a ring. The thread then settles what has ended, by which
+ * Sending may have to wait for room. The thread then settles what has ended, by which
  * requests of other slots may become ready to be sent. So all of it is one object: no request of a
  * slot is sent while another one of the same slot is on its way here.
  *
@@ -16,7 +16,6 @@ import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { HELD_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { RING_FULL } from "../rings/request_producer.ts";
 import type { EntryBuffer } from "../rings/commit_words.ts";
 import {
   REQUEST_LENGTH,
@@ -24,6 +23,7 @@ import {
   REQUEST_OWNER_WORD,
   REQUEST_RECORD,
 } from "../rings/ring_layout.ts";
+import { type Carrier, type Lane, NO_LANE, NO_ROOM } from "./carrier.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
 import {
   type Completion,
@@ -34,22 +34,22 @@ import {
 } from "./completions.ts";
 import { GatheredSlots, type GatheringParts } from "./gathered_slots.ts";
 import type { HeldSlots } from "./held_slots.ts";
-import { type LargeValues, splitCommit } from "./large_values.ts";
-import type { NodeConnection } from "./node_connection.ts";
+import { keyOfRequest, type KeyPlace } from "./key_place.ts";
+import { splitCommit, splitPut } from "./large_values.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
 import { RequestWriter } from "./request_writer.ts";
-import { keyOfRequest, type KeyPlace, type Router } from "./router.ts";
-import type { SentRequests } from "./sent_requests.ts";
+import type { SlotsInFlight } from "./slots_in_flight.ts";
 
 /** What a sender needs. */
 export interface RequestSenderOptions {
   readonly clientId: number;
   readonly operations: PendingOperations;
   readonly held: HeldSlots;
-  readonly router: Router;
-  readonly largeValues: LargeValues;
-  readonly sent: SentRequests;
+  readonly inFlight: SlotsInFlight;
+  /** See `EndedRequests.leave`. */
+  readonly leave: (slot: Slot) => void;
+  readonly carrier: Carrier;
   readonly waiter: ClientWaiter;
   /** See `ClientOptions`. */
   readonly onFlush: () => void;
@@ -62,9 +62,8 @@ export class RequestSender {
   readonly #writer: RequestWriter;
   readonly #operations: PendingOperations;
   readonly #held: HeldSlots;
-  readonly #router: Router;
-  readonly #largeValues: LargeValues;
-  readonly #sent: SentRequests;
+  readonly #inFlight: SlotsInFlight;
+  readonly #carrier: Carrier;
   readonly #waiter: ClientWaiter;
   readonly #onFlush: () => void;
   readonly #onBlocked: () => void;
@@ -78,7 +77,6 @@ export class RequestSender {
   readonly #gathered: Slot[] = [];
   #isFlushScheduled = false;
   #isPumping = false;
-  #requestWordsMax = 0;
   #claimedAt = 0;
 
   /** Makes a sender that has nothing to send. */
@@ -86,43 +84,36 @@ export class RequestSender {
     this.#writer = new RequestWriter(options.clientId);
     this.#operations = options.operations;
     this.#held = options.held;
-    this.#router = options.router;
-    this.#largeValues = options.largeValues;
-    this.#sent = options.sent;
+    this.#inFlight = options.inFlight;
+    this.#carrier = options.carrier;
     this.#waiter = options.waiter;
     this.#onFlush = options.onFlush;
     this.#onBlocked = options.onBlocked;
     this.#onPoll = options.onPoll;
-    const { held, router, sent } = options;
-    this.#gathering = { held, router, leave: (slot) => sent.leave(slot) };
+    const { held, inFlight, leave } = options;
+    this.#gathering = { held, inFlight, leave };
   }
 
-  /** Adds the connection to a KN that has started. */
-  connect(connection: NodeConnection): void {
-    this.#sent.connect(connection);
-    this.#requestWordsMax = connection.producer.requestWordsMax;
-  }
-
-  /** Lets go of all rings. */
+  /** Lets go of all lanes. */
   close(): void {
     this.#onPoll = () => {};
-    this.#sent.close();
+    this.#carrier.close();
   }
 
   /** Fails every request that has not ended, and those that come later. */
   failAll(error: DinomoError): void {
     this.#held.refuse(error);
     this.#onPoll = () => {};
-    this.#sent.failAll(error);
+    this.#carrier.failAll(error);
     this.#held.failAll(error);
     this.#operations.endAll();
     this.#noteRoom();
   }
 
   /**
-   * Writes a request into the ring of the slot's owner, or holds it.
+   * Writes a request into the lane of its slot, or holds it.
    *
-   * @returns the connection in whose ring it is, or undefined if it is held
+   * @returns the lane, or undefined if it is held
    */
   issue(
     sequence: number,
@@ -130,22 +121,22 @@ export class RequestSender {
     length: number,
     draft: RequestDraft,
     completion: Completion,
-  ): NodeConnection | undefined {
-    assert(this.#requestWordsMax > 0, "a client has been connected before it is used");
-    if (length > this.#requestWordsMax) {
+  ): Lane | undefined {
+    assert(this.#carrier.requestWordsMax > 0, "a client has been connected before it is used");
+    if (length > this.#carrier.requestWordsMax) {
       const bytes = new Uint8Array(draft.value.bytes.subarray(draft.value.start, draft.value.end));
       const words = this.#writer.copyWithoutValue(draft);
       this.#hold({ slot, sequence, words, completion, large: { bytes } });
       return undefined;
     }
-    const connection = this.#acquire(slot, draft.key, sequence, length, completion);
-    if (connection === undefined) {
+    const lane = this.#acquire(slot, draft.key, sequence, length, completion);
+    if (lane === undefined) {
       this.#hold({ slot, sequence, words: this.#writer.copy(draft), completion });
       return undefined;
     }
-    this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
+    this.#writer.write(draft, lane.words, lane.bytes, this.#claimedAt);
     this.scheduleFlush();
-    return connection;
+    return lane;
   }
 
   /** Writes a request that is an entry of an atomic commit; returns where it begins. */
@@ -162,8 +153,15 @@ export class RequestSender {
    * requests to all slots are many, and the thread does not block for them.
    */
   issueWords(request: HeldRequest): void {
-    if (this.#sent.isCrowded) this.#defer(request);
+    if (this.#carrier.isCrowded) this.#defer(request);
     else if (!this.#send(request)) this.#hold(request);
+  }
+
+  /** The same for a request that another client has written, which may be of any length. */
+  forward(request: HeldRequest): void {
+    this.#writer.sign(request.words);
+    if (request.words.length <= this.#carrier.requestWordsMax) this.issueWords(request);
+    else this.#hold(splitPut(request));
   }
 
   /**
@@ -182,8 +180,8 @@ export class RequestSender {
     const length = words[REQUEST_LENGTH];
     const gathering = new GatheredSlots(this.#gathering, slot, sequence, completion);
     const isGathered = gathering.gather(slots);
-    const isLarge = length > this.#requestWordsMax;
-    const isCrowded = this.#sent.isCrowded;
+    const isLarge = length > this.#carrier.requestWordsMax;
+    const isCrowded = this.#carrier.isCrowded;
     const isSent = isGathered && !isLarge && !isCrowded &&
       this.#write(slot, sequence, words, length, gathering);
     if (isSent) return;
@@ -196,9 +194,9 @@ export class RequestSender {
     this.scheduleFlush();
   }
 
-  /** Publishes everything issued so far, and wakes the KNs that sleep. */
+  /** Publishes everything issued so far. */
   flush(): void {
-    this.#sent.publish();
+    this.#carrier.publish();
     this.#onFlush();
   }
 
@@ -209,9 +207,9 @@ export class RequestSender {
     this.#waiter.schedule(this.#flushScheduled);
   }
 
-  /** Whether the next requests may have to wait for space, in a ring or among those held. */
+  /** Whether the next requests may have to wait for room, on their way or among those held. */
   get isCrowded(): boolean {
-    return this.#sent.isCrowded || this.#held.bytes > HELD_BYTES_MAX / 2;
+    return this.#carrier.isCrowded || this.#held.bytes > HELD_BYTES_MAX / 2;
   }
 
   /** Resolves when that is so no more, or every request has been failed. */
@@ -223,7 +221,7 @@ export class RequestSender {
   /** Settles what has been completed, and sends what may be sent then; returns how many. */
   poll(): number {
     this.#onPoll();
-    const settled = this.#sent.settle();
+    const settled = this.#carrier.settle();
     if (this.#held.hasReady) this.#pump();
     if (this.#deferred.length > 0 && !this.#isPumping) this.#sendDeferred();
     if (this.#roomWaiters.length > 0 && !this.isCrowded) this.#noteRoom();
@@ -240,10 +238,7 @@ export class RequestSender {
     // Polling may also send what was held, and no KN answers what is not published.
     this.flush();
     if (settled > 0) return;
-    const connection = this.#sent.findBusy();
-    if (connection !== undefined && connection.help() > 0) return;
-    this.#waiter.waitSync(connection?.producer);
-    this.#onBlocked();
+    if (!this.#carrier.wait()) this.#onBlocked();
   }
 
   /** Runs at the tick's end: publishes, spins for quick answers, leaves the rest to the waiter. */
@@ -260,7 +255,7 @@ export class RequestSender {
   readonly #pollPending = (mayHelp: boolean): number => {
     let settled = this.poll();
     if (settled === 0 && mayHelp) {
-      this.#sent.help();
+      this.#carrier.help();
       settled = this.poll();
     }
     if (this.#operations.requestCount === 0) return PollResult.IDLE;
@@ -270,10 +265,9 @@ export class RequestSender {
   };
 
   /**
-   * Routes a request and claims ring space for it, at {@linkcode #claimedAt}; blocks while the ring
-   * is full.
+   * Claims room for a request, at {@linkcode #claimedAt}; blocks while there is none.
    *
-   * @returns the connection, or undefined when the request has to be held
+   * @returns the lane, or undefined when the request has to be held
    */
   #acquire(
     slot: Slot,
@@ -281,19 +275,21 @@ export class RequestSender {
     sequence: number,
     length: number,
     completion: Completion,
-  ): NodeConnection | undefined {
-    for (;;) {
-      const connection = this.#router.route(slot, key);
-      if (connection === undefined) return undefined;
-      const at = this.#sent.claim(connection, slot, sequence, length, completion);
-      if (at !== RING_FULL) {
+  ): Lane | undefined {
+    while (!this.#held.isHeld(slot)) {
+      const at = this.#carrier.claim(slot, key, sequence, length, completion);
+      if (at === NO_LANE) return undefined;
+      if (at !== NO_ROOM) {
         this.#claimedAt = at;
-        return connection;
+        this.#inFlight.add(slot);
+        this.#operations.sentCount += 1;
+        return this.#carrier.lane;
       }
       // What is settled meanwhile may change where requests of the slot go: it is routed afresh.
       this.flush();
       this.wait();
     }
+    return undefined;
   }
 
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
@@ -309,9 +305,9 @@ export class RequestSender {
     length: number,
     completion: Completion,
   ): boolean {
-    const connection = this.#acquire(slot, keyOfRequest(words), sequence, length, completion);
-    if (connection === undefined) return false;
-    const target = connection.producer.words;
+    const lane = this.#acquire(slot, keyOfRequest(words), sequence, length, completion);
+    if (lane === undefined) return false;
+    const target = lane.words;
     const at = this.#claimedAt;
     const owner = target[at + REQUEST_OWNER_WORD];
     const position = target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION];
@@ -332,10 +328,10 @@ export class RequestSender {
 
   #sendDeferred(): void {
     let next = 0;
-    while (next < this.#deferred.length && !this.#sent.isCrowded) {
+    while (next < this.#deferred.length && !this.#carrier.isCrowded) {
       const slot = this.#deferred[next++]!;
       // Where requests are in flight, the last one that ends has it sent.
-      if (!this.#held.isHeld(slot) || this.#router.isInFlight(slot)) continue;
+      if (!this.#held.isHeld(slot) || this.#inFlight.has(slot)) continue;
       this.#held.markReady(slot);
       this.#pump();
     }
@@ -345,7 +341,7 @@ export class RequestSender {
   #hold(request: HeldRequest): void {
     this.#held.keep(request);
     if (this.#held.hasFailed) return;
-    if (!this.#router.isInFlight(request.slot)) this.#held.markReady(request.slot);
+    if (!this.#inFlight.has(request.slot)) this.#held.markReady(request.slot);
     this.scheduleFlush();
     this.#pump();
     if (this.#held.bytes <= HELD_BYTES_MAX) return;
@@ -376,12 +372,12 @@ export class RequestSender {
 
   #sendHeld(slot: Slot): void {
     this.#held.release(slot);
-    if (this.#router.isSlotGivenUp(slot)) this.#giveUp(slot);
+    if (this.#carrier.isGivenUp(slot)) this.#giveUp(slot);
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
       const { gathering } = request;
       if (gathering !== undefined) {
         const stands = isMark(request);
-        const waits = stands ? this.#router.isInFlight(slot) : gathering.isGathering;
+        const waits = stands ? this.#inFlight.has(slot) : gathering.isGathering;
         if (waits) this.#held.keep(request);
         else if (stands) this.#arrive(slot, gathering);
         else if (gathering.failure) this.#operations.fail(request, gathering.failure);
@@ -391,7 +387,7 @@ export class RequestSender {
       }
       if (this.#isGivenUp(request)) continue;
       const isSent = this.#send(
-        request.large ? this.#largeValues.reservationOf(request, request.large) : request,
+        request.large ? this.#carrier.firstOf(request, request.large) : request,
       );
       if (isSent && !request.large) continue;
       // After a reservation everything else waits for its commit. A request that could not be sent
@@ -399,10 +395,10 @@ export class RequestSender {
       if (!isSent) this.#held.keep(request);
       if (this.#held.hasFailed) return;
       this.#held.hold(slot);
-      if (!this.#router.isInFlight(slot)) this.#held.markReady(slot);
+      if (!this.#inFlight.has(slot)) this.#held.markReady(slot);
       return;
     }
-    if (!this.#router.isInFlight(slot)) this.#operations.noteSettled(slot);
+    if (!this.#inFlight.has(slot)) this.#operations.noteSettled(slot);
   }
 
   /** The turn of a mark: the request that it stands for may be sent, or has ended. */
@@ -414,11 +410,11 @@ export class RequestSender {
   #sendGathered(): void {
     for (let slot = this.#gathered.pop(); slot !== undefined; slot = this.#gathered.pop()) {
       // Where requests are in flight, the last one that ends has it sent.
-      if (this.#held.isHeld(slot) && !this.#router.isInFlight(slot)) this.#sendHeld(slot);
+      if (this.#held.isHeld(slot) && !this.#inFlight.has(slot)) this.#sendHeld(slot);
     }
   }
 
-  /** Refuses what was held for a slot that no KN can write. */
+  /** Refuses what was held for a slot that cannot be written. */
   #giveUp(slot: Slot): void {
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
       const error = unavailable("was not made");
@@ -427,11 +423,9 @@ export class RequestSender {
     }
   }
 
-  /** Refuses a request for a key that no KN can write, while others of its slot can be written. */
+  /** Refuses a request for a key that cannot be written, while others of its slot can. */
   #isGivenUp(request: HeldRequest): boolean {
-    if (!this.#router.hasCells) return false;
-    if (!this.#router.isKeyGivenUp(keyOfRequest(request.words))) return false;
-    this.#largeValues.disown(request.words);
+    if (!this.#carrier.givesUp(request.words)) return false;
     this.#operations.fail(request, unavailable("was not made"));
     return true;
   }

@@ -57,6 +57,11 @@ export class RequestWriter {
     }
   }
 
+  /** Puts the name of the client into a request that another one has written. */
+  sign(words: Int32Array): void {
+    words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+  }
+
   /** Makes a request outside the ring, to be held. */
   copy(draft: RequestDraft): Int32Array {
     const words = new Int32Array(requestLength(draft));

@@ -16,46 +16,26 @@
  */
 import type { OwnerWord, Slot } from "../core/brands.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
-import { REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { cellsEnd, chooseOwner, findRoute, isCellWord, NO_ROUTE } from "../routing/cells.ts";
 import { NO_NODE } from "../routing/node_directory.ts";
 import { HOLDER_MASK, loadOwner, LOCK_POLLS_MAX, MOVING, ownerOf } from "../routing/ownership.ts";
-import type { HeldSlots } from "./held_slots.ts";
+import type { KeyPlace } from "./key_place.ts";
 import type { NodeConnection } from "./node_connection.ts";
-
-/** A key: its hash, and its bytes as words, zero-padded, from an index. A `KeyEncoder` is one. */
-export interface KeyPlace {
-  readonly hash: number;
-  readonly words: Int32Array;
-  readonly start: number;
-  readonly byteLength: number;
-}
-
-/** Where the key of a request is. */
-export function keyOfRequest(words: Int32Array): KeyPlace {
-  return {
-    hash: words[REQUEST_RECORD + RECORD_HASH],
-    words,
-    start: REQUEST_RECORD + RECORD_KEY,
-    byteLength: metaKeyBytes(words[REQUEST_RECORD + RECORD_META]),
-  };
-}
+import type { SlotsInFlight } from "./slots_in_flight.ts";
 
 /** Chooses the connection that a slot's next request goes by. */
 export class Router {
   readonly #pool: Pool;
-  readonly #held: HeldSlots;
+  readonly #inFlight: SlotsInFlight;
   /** Whether keys may have cells. */
   readonly #isFar: boolean;
   /** Counts the choices of an owner. */
   #choices: number;
   /** Connections by KN identity. */
   readonly #byNode: (NodeConnection | undefined)[] = [];
-  /** Per slot: requests in flight, and the owner word they were sent under. */
-  readonly #inFlight: Int32Array = new Int32Array(SLOT_COUNT);
+  /** Per slot: the owner word that the requests in flight were sent under. */
   readonly #sentUnder: Int32Array = new Int32Array(SLOT_COUNT);
   /** Per slot: the KN that they were sent to, if they were routed by a cell. */
   readonly #sentTo: Int16Array = new Int16Array(SLOT_COUNT);
@@ -63,12 +43,12 @@ export class Router {
   /**
    * Makes a router without connections.
    *
-   * @param held where requests that have no route are kept
+   * @param inFlight the requests that the client has in flight
    * @param firstChoice which owner of a key that several KNs own is chosen first
    */
-  constructor(pool: Pool, held: HeldSlots, firstChoice: number) {
+  constructor(pool: Pool, inFlight: SlotsInFlight, firstChoice: number) {
     this.#pool = pool;
-    this.#held = held;
+    this.#inFlight = inFlight;
     this.#isFar = isFar(pool);
     this.#choices = firstChoice;
   }
@@ -88,34 +68,13 @@ export class Router {
     this.#byNode.length = 0;
   }
 
-  /** Whether requests of a slot are in flight. */
-  isInFlight(slot: Slot): boolean {
-    return this.#inFlight[slot] !== 0;
-  }
-
-  /** Whether requests of a slot are in flight or held. */
-  isPending(slot: Slot): boolean {
-    return this.#inFlight[slot] !== 0 || this.#held.isHeld(slot);
-  }
-
   /** The word by which a slot's last request was routed. */
   wordOf(slot: Slot): number {
     return this.#sentUnder[slot];
   }
 
-  /** A request has been sent to where its slot was routed last. */
-  noteSent(slot: Slot): void {
-    this.#inFlight[slot] += 1;
-  }
-
-  /** A request in flight has ended, or was refused; returns whether it was its slot's last one. */
-  noteEnd(slot: Slot): boolean {
-    return --this.#inFlight[slot] <= 0;
-  }
-
   /** The connection to send a slot's request by, or undefined when it has to be held. */
   route(slot: Slot, key: KeyPlace): NodeConnection | undefined {
-    if (this.#held.isHeld(slot)) return undefined;
     let word = loadOwner(this.#pool, slot);
     if ((word & HOLDER_MASK) === MOVING) {
       word = this.#waitForMove(slot);
@@ -127,7 +86,7 @@ export class Router {
       const route = findRoute(this.#pool, hash, words, start, byteLength);
       if (route !== NO_ROUTE) return this.#routeByCell(slot, route);
     }
-    if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;
+    if (this.#inFlight.has(slot) && this.#sentUnder[slot] !== word) return undefined;
     const connection = this.#byNode[ownerOf(word)];
     if (connection === undefined) return undefined;
     this.#sentUnder[slot] = word;
@@ -165,7 +124,7 @@ export class Router {
   /** The connection for a key that several KNs own, by the word of its cell. */
   #routeByCell(slot: Slot, route: OwnerWord): NodeConnection | undefined {
     if (!isCellWord(route) || (route & HOLDER_MASK) === MOVING) return undefined;
-    if (this.#inFlight[slot] !== 0) {
+    if (this.#inFlight.has(slot)) {
       return this.#sentUnder[slot] === route ? this.#byNode[this.#sentTo[slot]] : undefined;
     }
     const node = chooseOwner(this.#pool, route, this.#choices++);

@@ -283,6 +283,13 @@ export const STRUCTURE_KEYS_MAX = 64;
 /** Characters of all key names of one shared structure. */
 export const STRUCTURE_CHARS_MAX = 512;
 
+/** Requests of a connection to another process that are not answered: as many as a ring holds. */
+export const REMOTE_REQUESTS_MAX = 4096;
+/**
+ * Bytes of requests of such a connection that are not answered, and bytes of answers that are not
+ * taken, before it has to wait. One request or answer may be longer.
+ */
+export const REMOTE_BYTES_MAX = 1024 * 1024;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

@@ -24,6 +24,7 @@
  *
  * @module
  */
+import { EXPIRY_MS_MAX } from "../core/limits.ts";
 import { RECORD_META, valueWord } from "../log/record_layout.ts";
 
 const FORM_WORD = 0;
@@ -36,10 +37,16 @@ const NEW_EXPIRES_AT = 5;
 const BEFORE = 6;
 const EXPIRY = 7;
 
+/** The largest of `NumberForm`. */
+const FORM_MAX = 2;
+
 /** Numbers in the request. */
 export const DERIVATION_NUMBERS = 8;
 /** Bytes that they take. */
 export const DERIVATION_BYTES: number = DERIVATION_NUMBERS * 8;
+
+/** Most additions in one request: they are made under the lock of the key's slot. */
+export const TIMES_MAX = 1024;
 
 /** In the place of a time: the expiry time stays. */
 export const KEEP_EXPIRY = -1;
@@ -153,4 +160,22 @@ export class DerivationWords {
 
 function placeOf(ring: Int32Array, recordAt: number): number {
   return recordAt + valueWord(ring[recordAt + RECORD_META]);
+}
+
+/** What is to be looked at of a request that came from elsewhere. */
+const foreign = new DerivationWords();
+
+/**
+ * Whether a request asks for what a client may ask for. Its record has as many bytes of value as it
+ * should.
+ */
+export function isPossibleDerivation(ring: Int32Array, recordAt: number): boolean {
+  foreign.read(ring, recordAt);
+  const { form, times, numbers } = foreign;
+  const isTime = (ms: number) =>
+    ms === Infinity || (Number.isInteger(ms) && ms >= 0 && ms <= EXPIRY_MS_MAX);
+  return form >= 0 && form <= FORM_MAX && times >= 1 && times <= TIMES_MAX &&
+    Number.isFinite(numbers[ADDEND]) && !Number.isNaN(numbers[SUM_MIN]) &&
+    !Number.isNaN(numbers[SUM_MAX]) && isTime(numbers[NEW_EXPIRES_AT]) &&
+    (numbers[EXPIRES_AT] === KEEP_EXPIRY || isTime(numbers[EXPIRES_AT]));
 }

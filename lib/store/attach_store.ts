@@ -109,7 +109,7 @@ export async function attachStore<V, K extends Key>(
     };
     const store: Store<V, K> = new Store<V, K>(storeParts, makeReads);
     // Before the first operation: how much fits a ring is known when there is one.
-    parts.connector.update(parts.client);
+    parts.connector.update(parts.client.carrier);
     if (options.keepAlive) controlsOf(store).keepAlive();
     return store;
   } catch (error) {

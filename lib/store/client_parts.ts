@@ -5,11 +5,12 @@
  */
 import { loopTurn } from "../core/loop_turn.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
-import { Client } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
 import { RequestProbe } from "../client/request_probe.ts";
+import { makeRingClient, type RingClient } from "../client/ring_client.ts";
 import { SampledReader } from "../client/sampled_reader.ts";
 import { RoutedReads } from "../far/client/routed_reads.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
@@ -68,7 +69,7 @@ export interface ClientPartsOptions<V> {
 
 /** The parts. */
 export interface ClientParts<V> {
-  readonly client: Client;
+  readonly client: RingClient;
   readonly connector: NodeConnector;
   readonly reader: OneSidedReader;
   readonly codec: ValueCodec<V>;
@@ -109,14 +110,14 @@ export async function makeClientParts<V>(options: ClientPartsOptions<V>): Promis
     onHelpFailed,
   });
   const figures = statistics && new ClientStatistics(statistics, clientId);
-  const client: Client = new Client({
+  const client: RingClient = makeRingClient({
     pool,
     clientId: packRecordClient(pool, clientId),
     waiter: new EventLoopWaiter(spinner, now, loopTurn),
     onFlush,
     onBlocked,
     onPoll: () => {
-      connector.update(client);
+      connector.update(client.carrier);
       onPoll();
     },
     probe: figures && new RequestProbe(figures, now),

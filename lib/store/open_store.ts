@@ -324,7 +324,7 @@ async function startStore<V, K extends Key>(
     ((used: OperationParts<V>) => new reading!.FarStoreReads(used, reads));
   const store = new Store<V, K>(storeParts, makeReads);
   opening.store = controlsOf(store);
-  parts.connector.update(parts.client);
+  parts.connector.update(parts.client.carrier);
   monitor.start();
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();

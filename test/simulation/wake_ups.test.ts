@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { EventLoopWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import { SyncCompletion } from "../../lib/client/completions.ts";
@@ -35,7 +35,7 @@ class Asleep extends Error {}
 class Pair {
   readonly pool = Pool.create(geometryOf(64 * 1024, 4096), HASH_KEY);
   readonly consumer: RequestConsumer;
-  readonly client: Client;
+  readonly client: RingClient;
   readonly waiter: EventLoopWaiter;
   readonly connection: NodeConnection;
   readonly node: KvsNode;
@@ -54,9 +54,15 @@ class Pair {
     this.node.doWork();
     this.waiter = new EventLoopWaiter(new Spinner(pool, "client", 0, now), now);
     const waiter = { ...this.waiter, schedule: () => {}, waitLater: () => {}, waitSync: () => {} };
-    this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
+    this.client = makeRingClient({
+      pool,
+      clientId: 0,
+      waiter,
+      onFlush: () => {},
+      onBlocked: () => {},
+    });
     this.connection = new NodeConnection(nodeId, this.#agentAt, ring, () => 0);
-    this.client.connect(this.connection);
+    this.client.carrier.connect(this.connection);
     initialiseOwner(pool, SLOT, nodeId);
     const key = new KeyEncoder(...HASH_KEY);
     key.encode(KEY!.text);

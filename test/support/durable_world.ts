@@ -5,7 +5,7 @@
  * @module
  */
 import { SEGMENT_COUNT_MIN } from "../../lib/core/limits.ts";
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import type { ClientWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
@@ -109,7 +109,7 @@ export class DurableWorld implements ClientWaiter {
   isDown = false;
   pool!: Pool;
   log!: StartedLog;
-  client!: Client;
+  client!: RingClient;
   /** Operations by the status that they have ended with. */
   readonly ended = new Map<number, number>();
   checkpointCount = 0;
@@ -455,7 +455,7 @@ export class DurableWorld implements ClientWaiter {
     this.#reader = new OneSidedReader(pool, this.#clock);
     this.#tickEnd = [];
     this.#pendingCount = 0;
-    this.client = new Client({
+    this.client = makeRingClient({
       pool,
       clientId: 0,
       waiter: this,
@@ -494,7 +494,7 @@ export class DurableWorld implements ClientWaiter {
       const mayHelp = random.next() < 0.4;
       return mayHelp ? helper.doWork(publish) : 0;
     };
-    this.client.connect(new NodeConnection(nodeId, pool.agentAt(nodeId), ring, execute));
+    this.client.carrier.connect(new NodeConnection(nodeId, pool.agentAt(nodeId), ring, execute));
   }
 
   #runNode(node: KvsNode): void {

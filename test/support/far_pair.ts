@@ -5,7 +5,7 @@
  */
 import { createCache } from "../../lib/cache/create_cache.ts";
 import { AdditionCompletion } from "../../lib/client/addition_completion.ts";
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
@@ -43,7 +43,7 @@ export interface Ending {
 
 /** One of the clients. */
 export class FarPairClient {
-  readonly #client: Client;
+  readonly #client: RingClient;
   readonly #connector: NodeConnector;
   readonly #reads: RoutedReads;
   readonly #keys: KeyEncoder;
@@ -53,13 +53,13 @@ export class FarPairClient {
     this.#connector = connector;
     this.#reads = reads;
     this.#keys = new KeyEncoder(...pool.hashKey);
-    this.#client = new Client({
+    this.#client = makeRingClient({
       pool,
       clientId,
       waiter: { schedule: () => {}, waitLater: () => {}, waitSync: () => {} },
       onFlush: () => {},
       onBlocked: () => {},
-      onPoll: () => this.#connector.update(this.#client),
+      onPoll: () => this.#connector.update(this.#client.carrier),
     });
     this.poll();
   }

@@ -132,7 +132,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: "lib/client/request_sender.ts",
     edits: [[
-      "const waits = stands ? this.#router.isInFlight(slot) : gathering.isGathering;",
+      "const waits = stands ? this.#inFlight.has(slot) : gathering.isGathering;",
       "const waits = stands ? false : gathering.isGathering;",
     ]],
     caughtBy: [FAILOVERS],

@@ -25,10 +25,10 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
   {
     name: "the result of an addition to a retired KN is taken from before it was made",
     breaks: "I5",
-    file: "lib/client/sent_requests.ts",
+    file: "lib/client/ring_carrier.ts",
     edits: [[
-      "completion.settle(status, detail, versionLow, versionHigh, ring, request.requestAt);",
-      "completion.settle(status, detail, versionLow, versionHigh, words, 0);",
+      "versionHigh, ring, request.requestAt, );",
+      "versionHigh, words, 0, );",
     ]],
     caughtBy: [FAILOVERS],
   },
@@ -97,7 +97,7 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
     name: "an increment joins one that another thread may have seen",
     breaks: "I5",
     file: JOINABLE,
-    edits: [[" || !producer.isUnpublished(index)", ""]],
+    edits: [[" || !lane.isUnpublished(index)", ""]],
     caughtBy: [WHOLE_STEPS, "test/unit/joinable_additions.test.ts"],
   },
   {

@@ -169,7 +169,7 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
     name: "a reservation that was refused is asked for, and nothing after it",
     breaks: "I5",
-    file: "lib/client/sent_requests.ts",
+    file: "lib/client/ended_requests.ts",
     edits: [[
       "this.#held.keep(request.completion.restart ?? request);",
       "this.#held.keep(request);",

@@ -76,8 +76,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client sends on while requests of the slot are held",
     breaks: "I4",
-    file: ROUTER,
-    edits: [["if (this.#held.isHeld(slot)) return undefined;", ""]],
+    file: SENDER,
+    edits: [["while (!this.#held.isHeld(slot)) {", "for (;;) {"]],
     caughtBy: [WHOLE_STEPS],
   },
   {
@@ -85,7 +85,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: ROUTER,
     edits: [[
-      "if (this.#inFlight[slot] !== 0 && this.#sentUnder[slot] !== word) return undefined;",
+      "if (this.#inFlight.has(slot) && this.#sentUnder[slot] !== word) return undefined;",
       "",
     ]],
     caughtBy: [WHOLE_STEPS],
@@ -188,7 +188,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client wakes the KN before it publishes",
     breaks: "I5",
-    file: "lib/client/sent_requests.ts",
+    file: "lib/client/ring_carrier.ts",
     edits: [[
       "if (producer.hasUnpublished) producer.publish(); if (producer.unansweredCount === 0) return; connection.start?.(); wake(this.#pool.control, connection.agentAt);",
       "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",
@@ -198,7 +198,7 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a burst that is worth a thread wakes none",
     breaks: "I5",
-    file: "lib/client/sent_requests.ts",
+    file: "lib/client/ring_carrier.ts",
     edits: [["producer.publish(); wake(control, agentAt);", "producer.publish();"]],
     caughtBy: [HAND_OVER],
   },

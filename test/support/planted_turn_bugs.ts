@@ -34,7 +34,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
     name: "clear blocks until there is room for its requests",
     breaks: "turns of the event loop",
     file: "lib/client/request_sender.ts",
-    edits: [["if (this.#sent.isCrowded) this.#defer(request); else if", "if"]],
+    edits: [["if (this.#carrier.isCrowded) this.#defer(request); else if", "if"]],
     caughtBy: [EVENT_LOOP],
     inTest: "clear does not block",
   },

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { Completion } from "../../lib/client/completions.ts";
@@ -48,7 +48,7 @@ type Awaited = { readonly isSettled: boolean };
 export class SimClient implements SimAgent, ClientWaiter {
   readonly name: string;
   isActive = false;
-  readonly client: Client;
+  readonly client: RingClient;
   readonly #world: SimWorld;
   readonly #models: readonly KeyModel[];
   readonly #hotModels: readonly KeyModel[];
@@ -77,7 +77,7 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#ownSlots = ownSlots;
     this.#eyes = new SimEyes(world.pool, world.clock);
     this.reads = new RoutedReads(world.pool);
-    this.client = new Client({
+    this.client = makeRingClient({
       pool: world.pool,
       clientId,
       waiter: this,
@@ -136,7 +136,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   /** Whether a step that only polls, or issues one small request, cannot block. */
   get #isRoomy(): boolean {
     let inFlightCount = 0;
-    for (const { producer } of this.client.connections) {
+    for (const { producer } of this.client.carrier.connections) {
       if (producer.inFlightCount > 3) return false;
       inFlightCount += producer.inFlightCount;
     }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { Completion } from "../../lib/client/completions.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
@@ -54,7 +54,7 @@ export class SimDuel {
   readonly nodes: readonly KvsNode[];
   readonly eyes: SimEyes;
   readonly #otherEyes: SimEyes;
-  readonly client: Client;
+  readonly client: RingClient;
   readonly #cleaner: Cleaner;
   readonly #cleanerLog: LogWriter;
   readonly #encoder = new KeyEncoder(...HASH_KEY);
@@ -65,7 +65,13 @@ export class SimDuel {
     const { pool } = this;
     const clock = () => NOW_MS;
     const waiter = { schedule: () => {}, waitLater: () => {}, waitSync: () => {} };
-    this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
+    this.client = makeRingClient({
+      pool,
+      clientId: 0,
+      waiter,
+      onFlush: () => {},
+      onBlocked: () => {},
+    });
     pool.control[GATE_NODE_COUNT] = SLOTS.length;
     this.nodes = SLOTS.map((slot, i) => {
       const nodeId = i as NodeId;
@@ -79,7 +85,7 @@ export class SimDuel {
         executor: clientExecutor(0),
       });
       const execute = (publish: () => void) => this.#isHelping ? helper.doWork(publish) : 0;
-      this.client.connect(new NodeConnection(nodeId, pool.agentAt(i), ring, execute));
+      this.client.carrier.connect(new NodeConnection(nodeId, pool.agentAt(i), ring, execute));
       initialiseOwner(pool, slot, nodeId);
       return new KvsNode({ pool, nodeId, agent: i, consumers: [new RequestConsumer(ring)], clock });
     });
@@ -149,7 +155,7 @@ export class SimDuel {
   /** Lets the client execute what it has sent to the first KN. */
   help(): void {
     this.#isHelping = true;
-    this.client.connections[0]!.help();
+    this.client.carrier.connections[0]!.help();
     this.#isHelping = false;
   }
 

@@ -9,7 +9,7 @@
  */
 import type { Cache } from "../../lib/cache/cache.ts";
 import { createCache } from "../../lib/cache/create_cache.ts";
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { Completion } from "../../lib/client/completions.ts";
@@ -184,7 +184,7 @@ export class SimFailover {
   readonly victim: KvsNode | FarNode;
   readonly #disk = new MemoryDisk();
   readonly #log: StartedLog | undefined;
-  readonly #client: Client;
+  readonly #client: RingClient;
   readonly #connector: NodeConnector;
   readonly #successor: KvsNode | FarNode;
   readonly #reads: RoutedReads;
@@ -240,13 +240,13 @@ export class SimFailover {
       file: undefined,
       ...(isFar ? { onConnect: (agent, ring) => this.#reads.connect(agent, ring) } : {}),
     });
-    this.#client = new Client({
+    this.#client = makeRingClient({
       pool,
       clientId: 0,
       waiter: { schedule: () => {}, waitLater: () => {}, waitSync: () => {} },
       onFlush: () => {},
       onBlocked: () => {},
-      onPoll: () => this.#connector.update(this.#client),
+      onPoll: () => this.#connector.update(this.#client.carrier),
     });
     [this.victim, this.#successor] = [VICTIM, SUCCESSOR].map((agent) => {
       const parts = {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import type { ClientWaiter } from "../../lib/client/client_waiter.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, SegmentId } from "../../lib/core/brands.ts";
@@ -127,7 +127,7 @@ export class LivesWorld implements ClientWaiter {
   #log: StartedLog | undefined;
   #nodes: LivingNode[] = [];
   #nextNode = 0;
-  #client!: Client;
+  #client!: RingClient;
   #cleaner!: Cleaner;
   #cleanerLog!: LogWriter;
   #reader!: OneSidedReader;
@@ -511,13 +511,13 @@ export class LivesWorld implements ClientWaiter {
 
   #connect({ id, ring, consumers }: LivingNode): void {
     consumers.push(new RequestConsumer(ring));
-    this.#client.connect(new NodeConnection(id, this.#pool.agentAt(id), ring, () => 0));
+    this.#client.carrier.connect(new NodeConnection(id, this.#pool.agentAt(id), ring, () => 0));
   }
 
   /** A client that knows nothing of what was issued before. */
   #connectAnew(): void {
     this.#tickEnd = [];
-    this.#client = new Client({
+    this.#client = makeRingClient({
       pool: this.#pool,
       clientId: 0,
       waiter: this,

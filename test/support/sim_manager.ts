@@ -203,7 +203,7 @@ export class SimManager implements SimAgent {
     const node = new SimNode(this.#world, this.#nextId++ as NodeId, agent);
     setNode(pool, agent, node.nodeId, NodeState.ACTIVE);
     this.nodes = [...this.nodes, node];
-    clients.forEach(({ client }, i) => client.connect(node.connections[i]!));
+    clients.forEach(({ client }, i) => client.carrier.connect(node.connections[i]!));
     Atomics.store(pool.control, GATE_NODE_COUNT, this.nodes.length);
   }
 
@@ -323,7 +323,7 @@ export class SimManager implements SimAgent {
     const isMerged = !this.#world.isFar || !hasUnmerged(pool, leaving.agent) ||
       this.farMoves.mergeAll(leaving.agent);
     if (!isMerged) return;
-    clients.forEach(({ client }, i) => client.disconnect(leaving.connections[i]!));
+    clients.forEach(({ client }, i) => client.carrier.disconnect(leaving.connections[i]!));
     leaving.node.close();
     if (this.#world.isFar) sealMerged(pool, leaving.agent);
     setNode(pool, leaving.agent, NO_NODE, NodeState.NONE);

@@ -715,9 +715,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "when it begins, or makes room in a cache, until there are none",
     places: {
       "free_bucket_links.ts moveLinksForFile": 1,
-      "sent_requests.ts SentRequests.#handOver": 1,
-      "sent_requests.ts SentRequests.#takeCompletions": 1,
-      "sent_requests.ts SentRequests.failAll": 1,
+      "ring_carrier.ts RingCarrier.#handOver": 1,
+      "ring_carrier.ts RingCarrier.#takeCompletions": 1,
+      "ring_carrier.ts RingCarrier.failAll": 1,
       "dac_cache.ts DacCache.#evictFor": 1,
       "dac_cache.ts DacCache.makeRoomFor": 1,
       "dac_cache.ts DacCache.place": 1,
@@ -829,6 +829,14 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "The bytes that have come are taken",
     places: {
       "frame.ts FrameReader.read": 1,
+    },
+  },
+  {
+    ends: "The requests or answers that have come in a frame are taken, as far as they may be now",
+    places: {
+      "gateway_session.ts GatewaySession.#work": 1,
+      "request_frames.ts decodeRequests": 1,
+      "request_frames.ts decodeAnswers": 1,
     },
   },
   {

@@ -6,7 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { clientExecutor, enterExecutor } from "../../lib/agent/executor.ts";
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { SyncCompletion } from "../../lib/client/completions.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
@@ -22,7 +22,7 @@ import { initialiseOwner } from "../../lib/routing/ownership.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 
 const NODE = 0 as NodeId;
-/** Requests that a client executes itself, see HELP_MAX in sent_requests.ts. */
+/** Requests that a client executes itself, see HELP_MAX in ring_carrier.ts. */
 const OWN_MAX = 128;
 /** Another client that may execute. */
 const OTHER = clientExecutor(1);
@@ -30,7 +30,7 @@ const OTHER = clientExecutor(1);
 /** A client that may execute for its KN, whose thread sleeps or not. */
 class World {
   readonly pool = Pool.create(geometryOf(64 * 1024, 4096), HASH_KEY);
-  readonly client: Client;
+  readonly client: RingClient;
   readonly connection: NodeConnection;
   readonly #agentAt = this.pool.agentAt(0);
   readonly #key = new KeyEncoder(...HASH_KEY);
@@ -47,7 +47,13 @@ class World {
       waitLater: () => {},
       waitSync: () => {},
     };
-    this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
+    this.client = makeRingClient({
+      pool,
+      clientId: 0,
+      waiter,
+      onFlush: () => {},
+      onBlocked: () => {},
+    });
     const helper = new KvsNode({
       pool,
       nodeId: NODE,
@@ -58,7 +64,7 @@ class World {
     });
     const execute = (publish: () => void) => helper.doWork(publish);
     this.connection = new NodeConnection(NODE, this.#agentAt, ring, execute);
-    this.client.connect(this.connection);
+    this.client.carrier.connect(this.connection);
   }
 
   issue(count: number): void {

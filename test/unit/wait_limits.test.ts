@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Client } from "../../lib/client/client.ts";
+import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { NodeConnection } from "../../lib/client/node_connection.ts";
 import { SyncCompletion } from "../../lib/client/completions.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
@@ -58,7 +58,7 @@ function makePool(): Pool {
 /** One client and one KN, which take turns. */
 class Pair {
   readonly pool = makePool();
-  readonly client: Client;
+  readonly client: RingClient;
   readonly node: KvsNode;
 
   constructor() {
@@ -67,8 +67,14 @@ class Pair {
     const consumers = [new RequestConsumer(ring)];
     this.node = new KvsNode({ pool, nodeId: NODE, agent: 0, consumers, clock: () => 0 });
     const waiter = { schedule: () => {}, waitLater: () => {}, waitSync: () => {} };
-    this.client = new Client({ pool, clientId: 0, waiter, onFlush: () => {}, onBlocked: () => {} });
-    this.client.connect(new NodeConnection(NODE, pool.agentAt(0), ring, () => 0));
+    this.client = makeRingClient({
+      pool,
+      clientId: 0,
+      waiter,
+      onFlush: () => {},
+      onBlocked: () => {},
+    });
+    this.client.carrier.connect(new NodeConnection(NODE, pool.agentAt(0), ring, () => 0));
   }
 
   /** Issues a delete of the key, whose slot is the one of these tests. */

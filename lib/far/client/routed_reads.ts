@@ -20,8 +20,17 @@ import { type ReadValue, ResponseReader } from "../../rings/response_ring.ts";
 import { type RingHandle, Status } from "../../rings/ring_layout.ts";
 import { type Completion, errorOf } from "../../client/completions.ts";
 
+/** Where the values are that came back for reads. */
+export interface ReadSource {
+  /**
+   * Takes what was read, from where the words of a completion say it is; undefined if there was
+   * nothing.
+   */
+  take(status: number, address: number, end: number, agent: number): ReadValue | undefined;
+}
+
 /** A client's ends of its response rings, by the KNs' agent blocks. */
-export class RoutedReads {
+export class RoutedReads implements ReadSource {
   readonly #pool: Pool;
   readonly #readers: (ResponseReader | undefined)[] = [];
 
@@ -35,10 +44,6 @@ export class RoutedReads {
     this.#readers[agent] = new ResponseReader(ring);
   }
 
-  /**
-   * Takes what was read, from where the words of a completion say it is; undefined if there was
-   * nothing.
-   */
   take(status: number, address: number, end: number, agent: number): ReadValue | undefined {
     if (status === Status.FOUND) return this.#readers[agent]!.take(address, end);
     if (status === Status.FOUND_STAGED) return this.#takeStaged(address as PoolAddress);
@@ -69,7 +74,7 @@ export class ReadCompletion implements Completion {
   exists = false;
   /** What was found; undefined for a read without the value. */
   value: ReadValue | undefined;
-  readonly #reads: RoutedReads;
+  readonly #reads: ReadSource;
   readonly #onEnd: ((completion: ReadCompletion) => void) | undefined;
   /** What the read ended with instead of an answer. */
   error: DinomoError | undefined;
@@ -78,7 +83,7 @@ export class ReadCompletion implements Completion {
    * Makes a completion; `onEnd` is called when the read has ended, in the middle of a poll: it must
    * not use the client.
    */
-  constructor(reads: RoutedReads, onEnd?: (completion: ReadCompletion) => void) {
+  constructor(reads: ReadSource, onEnd?: (completion: ReadCompletion) => void) {
     this.#reads = reads;
     this.#onEnd = onEnd;
   }

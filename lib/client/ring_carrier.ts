@@ -1,10 +1,8 @@
 /**
- * Requests from the moment at which they have a place in a ring until they have ended.
+ * Carries requests to the KNs of this process, by rings in shared memory.
  *
- * Completions come in the order of the requests of a ring. One that was refused (MOVED) is held, to
- * be sent again: it can not be followed by an accepted one of the same slot, because all in flight
- * carry the same, outdated owner word (I4). What becomes of requests to a KN that is
- * retired (I5): retired_requests.ts.
+ * Which ring: router.ts. Completions come in the order of the requests of a ring. What becomes of
+ * requests to a KN that is retired (I5): retired_requests.ts.
  *
  * @module
  */
@@ -15,6 +13,7 @@ import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { isAsleep, wake } from "../node/idle_strategy.ts";
 import { durabilityWord, syncsAlways } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { RequestProducer } from "../rings/request_producer.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
 import {
   COMPLETION_ADDRESS,
@@ -27,13 +26,14 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
-import { type Completion, type HeldRequest, unavailable } from "./completions.ts";
-import type { HeldSlots } from "./held_slots.ts";
-import type { LargeValues } from "./large_values.ts";
+import { type Carrier, type Lane, NO_LANE, NO_ROOM, type RequestEnds } from "./carrier.ts";
+import { type Completion, type HeldRequest, type LargeValue, unavailable } from "./completions.ts";
+import { keyOfRequest, type KeyPlace } from "./key_place.ts";
+import { LargeValues } from "./large_values.ts";
 import type { NodeConnection } from "./node_connection.ts";
-import type { PendingOperations } from "./pending_operations.ts";
 import { RetiredRequests } from "./retired_requests.ts";
-import type { Router } from "./router.ts";
+import { Router } from "./router.ts";
+import type { SlotsInFlight } from "./slots_in_flight.ts";
 
 /**
  * Requests after which a burst is published although the tick goes on, so that a KN that is awake
@@ -47,34 +47,50 @@ const PUBLISH_EVERY = 16;
  */
 const HELP_MAX = 128;
 
-/** The parts of a client that it changes when requests end. */
-export interface SentRequestsParts {
-  readonly operations: PendingOperations;
-  readonly held: HeldSlots;
-  readonly router: Router;
-  readonly largeValues: LargeValues;
-}
-
-/** The requests of one client that have been sent, until they have ended. */
-export class SentRequests {
+/** The rings of one client. */
+export class RingCarrier implements Carrier {
   readonly #pool: Pool;
-  readonly #operations: PendingOperations;
-  readonly #held: HeldSlots;
+  readonly #ends: RequestEnds;
+  readonly #waitSync: (producer: RequestProducer | undefined) => void;
   readonly #router: Router;
   readonly #largeValues: LargeValues;
   readonly #retired: RetiredRequests;
   readonly #publishEvery: number;
   #connections: NodeConnection[] = [];
+  /** The connection of the request that was claimed last. */
+  #newest!: NodeConnection;
+  #requestWordsMax = 0;
 
-  /** Makes no connection yet. */
-  constructor(pool: Pool, parts: SentRequestsParts) {
+  /**
+   * Makes no connection yet.
+   *
+   * @param inFlight the requests that the client has in flight
+   * @param ends is told what has ended
+   * @param place of the client, by which clients differ in their choices
+   * @param waitSync blocks until a ring may have a completion, or for a short time
+   */
+  constructor(
+    pool: Pool,
+    inFlight: SlotsInFlight,
+    ends: RequestEnds,
+    place: number,
+    waitSync: (producer: RequestProducer | undefined) => void,
+  ) {
     this.#pool = pool;
-    this.#operations = parts.operations;
-    this.#held = parts.held;
-    this.#router = parts.router;
-    this.#largeValues = parts.largeValues;
+    this.#ends = ends;
+    this.#waitSync = waitSync;
+    this.#router = new Router(pool, inFlight, place);
+    this.#largeValues = new LargeValues(pool, ends);
     this.#retired = new RetiredRequests(pool);
     this.#publishEvery = syncsAlways(pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
+  }
+
+  get requestWordsMax(): number {
+    return this.#requestWordsMax;
+  }
+
+  get lane(): Lane {
+    return this.#newest;
   }
 
   /** The open connections. */
@@ -86,6 +102,7 @@ export class SentRequests {
   connect(connection: NodeConnection): void {
     this.#router.connect(connection);
     this.#connections = [...this.#connections, connection];
+    this.#requestWordsMax = connection.producer.requestWordsMax;
   }
 
   /** Removes the connection to a KN that owns nothing any more, and has answered everything. */
@@ -94,7 +111,11 @@ export class SentRequests {
     this.#connections = this.#connections.filter((other) => other !== connection);
   }
 
-  /** Takes leave of a KN that answers nothing any more: see `Client.retire`. */
+  /**
+   * Takes leave of a KN that answers nothing any more: requests that it has answered are settled,
+   * the others are sent to the owners that their slots have now. Those whose slots it has not let
+   * go wait until it does, or are given up.
+   */
   retire(connection: NodeConnection): void {
     this.disconnect(connection);
     this.#takeCompletions(connection);
@@ -102,69 +123,81 @@ export class SentRequests {
     this.#settleRetired();
   }
 
-  /** Lets go of all rings. */
+  /** They may be another client's by the time that a poll comes which was scheduled before. */
   close(): void {
     this.#connections = [];
     this.#router.close();
   }
 
-  /** Claims space in a ring for a routed request; returns where, or RING_FULL. */
   claim(
-    connection: NodeConnection,
     slot: Slot,
+    key: KeyPlace,
     sequence: number,
     length: number,
     completion: Completion,
   ): number {
+    const connection = this.#router.route(slot, key);
+    if (connection === undefined) return NO_LANE;
     const { producer } = connection;
     const isBurst = producer.inFlightCount % this.#publishEvery === 0 && producer.hasUnpublished;
     if (isBurst) this.#publishBurst(connection);
     const at = producer.claim(length);
-    if (at === RING_FULL) return at;
+    if (at === RING_FULL) return NO_ROOM;
+    this.#newest = connection;
     const index = producer.newestIndex;
     connection.slots[index] = slot;
     connection.sequences[index] = sequence;
     connection.completions[index] = completion;
-    this.#router.noteSent(slot);
-    this.#operations.sentCount += 1;
     producer.words[at + REQUEST_OWNER_WORD] = this.#router.wordOf(slot);
     producer.words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = producer.claimedCount;
     return at;
   }
 
-  /** Has everything executed, or publishes it and wakes the KNs that sleep. */
   publish(): void {
     for (const connection of this.#connections) {
       if (connection.producer.hasUnpublished) this.#handOver(connection);
     }
   }
 
-  /** Executes what is in flight, as far as it can be done in this thread. */
   help(): void {
     for (const connection of this.#connections) {
       if (connection.producer.inFlightCount > 0) connection.help();
     }
   }
 
-  /** Whether requests may soon have to wait for space in a ring. */
   get isCrowded(): boolean {
     for (const { producer } of this.#connections) if (producer.isCrowded) return true;
     return false;
   }
 
-  /** A connection with requests in flight. */
-  findBusy(): NodeConnection | undefined {
-    return this.#connections.find((other) => other.producer.inFlightCount !== 0);
+  wait(): boolean {
+    const busy = this.#connections.find((other) => other.producer.inFlightCount !== 0);
+    if (busy !== undefined && busy.help() > 0) return true;
+    this.#waitSync(busy?.producer);
+    return false;
   }
 
-  /** Settles what has ended; returns how many requests. */
+  isGivenUp(slot: Slot): boolean {
+    return this.#router.isSlotGivenUp(slot);
+  }
+
+  givesUp(words: Int32Array): boolean {
+    if (!this.#router.hasCells) return false;
+    if (!this.#router.isKeyGivenUp(keyOfRequest(words))) return false;
+    this.#largeValues.disown(words);
+    return true;
+  }
+
+  firstOf(request: HeldRequest, large: LargeValue): HeldRequest {
+    return this.#largeValues.reservationOf(request, large);
+  }
+
   settle(): number {
     let settled = this.#retired.count === 0 ? 0 : this.#settleRetired();
     for (const connection of this.#connections) settled += this.#takeCompletions(connection);
     return settled;
   }
 
-  /** Lets go of all rings, and fails every request. */
   failAll(error: DinomoError): void {
     const connections = this.#connections;
     this.close();
@@ -172,16 +205,15 @@ export class SentRequests {
       const { producer } = connection;
       while (producer.inFlightCount !== 0) {
         const index = producer.oldestIndex;
-        const completion = connection.completions[index];
+        const completion = connection.completions[index]!;
         connection.completions[index] = undefined;
         producer.settle();
-        this.#noteEnd(connection.slots[index] as Slot);
-        completion?.fail(error);
+        const slot = connection.slots[index] as Slot;
+        this.#ends.fail(slot, connection.sequences[index], completion, error);
       }
     }
-    for (const request of this.#retired.takeAll()) {
-      this.#noteEnd(request.slot);
-      request.completion.fail(error);
+    for (const { slot, sequence, completion } of this.#retired.takeAll()) {
+      this.#ends.fail(slot, sequence, completion, error);
     }
   }
 
@@ -218,12 +250,14 @@ export class SentRequests {
       const status = statusOf(words[at + COMPLETION_STATUS]);
       const index = producer.oldestIndex;
       const completion = connection.completions[index]!;
-      const slot = connection.slots[index] as Slot;
       connection.completions[index] = undefined;
       if (status === Status.MOVED) {
         this.#takeBack(connection, index, completion);
       } else {
-        completion.settle(
+        this.#ends.settle(
+          connection.slots[index] as Slot,
+          connection.sequences[index],
+          completion,
           status,
           this.#detailOf(status, words[at + COMPLETION_ADDRESS]),
           words[at + COMPLETION_VERSION_LOW],
@@ -231,10 +265,8 @@ export class SentRequests {
           words,
           producer.oldestRequestAt(),
         );
-        if (completion.restart === undefined) this.#operations.noteEnd(connection.sequences[index]);
       }
       producer.settle();
-      this.#noteEnd(slot);
       count += 1;
     }
     return count;
@@ -249,18 +281,26 @@ export class SentRequests {
     for (const request of decided) {
       const { slot, sequence, words, completion, answer } = request;
       if (answer === "unknown") {
-        this.#operations.fail(request, unavailable("may or may not have been made"));
+        this.#ends.fail(slot, sequence, completion, unavailable("may or may not have been made"));
       } else if (answer === "none") {
-        this.#holdAgain({ slot, sequence, words, completion });
+        this.#ends.sendAgain({ slot, sequence, words, completion });
       } else {
         this.#largeValues.disown(words);
         const { status, address, versionLow, versionHigh } = answer;
         const detail = this.#detailOf(status, address);
         const ring = request.connection.producer.words;
-        completion.settle(status, detail, versionLow, versionHigh, ring, request.requestAt);
-        if (completion.restart === undefined) this.#operations.noteEnd(sequence);
+        this.#ends.settle(
+          slot,
+          sequence,
+          completion,
+          status,
+          detail,
+          versionLow,
+          versionHigh,
+          ring,
+          request.requestAt,
+        );
       }
-      this.#noteEnd(slot);
     }
     return decided.length;
   }
@@ -270,29 +310,12 @@ export class SentRequests {
     return status === Status.NOT_DURABLE ? durabilityWord(this.#pool) : address;
   }
 
-  /** A request is in flight no longer. */
-  #noteEnd(slot: Slot): void {
-    this.#operations.sentCount -= 1;
-    this.leave(slot);
-  }
-
-  /** A slot has one fewer that counts as in flight: a request, or a mark of one. */
-  leave(slot: Slot): void {
-    if (!this.#router.noteEnd(slot)) return;
-    if (this.#held.isHeld(slot)) this.#held.markReady(slot);
-    else this.#operations.noteSettled(slot);
-  }
-
-  /** Keeps a refused request, to be sent again. */
+  /** Gives a refused request back, to be sent again. */
   #takeBack(connection: NodeConnection, index: number, completion: Completion): void {
     const { producer } = connection;
     const at = producer.oldestRequestAt();
     const words = producer.words.slice(at, at + producer.words[at + REQUEST_LENGTH]);
     const slot = connection.slots[index] as Slot;
-    this.#holdAgain({ slot, sequence: connection.sequences[index], words, completion });
-  }
-
-  #holdAgain(request: HeldRequest): void {
-    this.#held.keep(request.completion.restart ?? request);
+    this.#ends.sendAgain({ slot, sequence: connection.sequences[index], words, completion });
   }
 }

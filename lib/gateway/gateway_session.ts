@@ -1,0 +1,239 @@
+/**
+ * One connection from another process, at the end of the process that has the pool.
+ *
+ * A session executes requests like a thread that uses the store: it has a client with rings, whose
+ * seam the requests cross as they came (client.ts, `forward`), and reads one-sidedly.
+ *
+ * Order (I4). Requests are issued in the order in which they came, and the client keeps it for each
+ * slot. A read waits until nothing of its slot is pending, and everything behind it waits with it:
+ * so it sees what was issued before it, and nothing that was issued later.
+ *
+ * Bounds. The other side may have {@linkcode REMOTE_REQUESTS_MAX} requests and {@linkcode
+ * REMOTE_BYTES_MAX} bytes of them without an answer, or one longer request. Nothing is executed
+ * while so many bytes of answers wait to be sent, or while the client's rings are crowded, so the
+ * thread never blocks. The other side is not believed: whatever breaks a rule ends the connection,
+ * before a request of the same frame is executed.
+ *
+ * @module
+ */
+import type { Client } from "../client/client.ts";
+import type { Completion } from "../client/completions.ts";
+import type { Slot } from "../core/brands.ts";
+import type { DinomoError } from "../core/errors.ts";
+import { KeyEncoder } from "../core/key_encoder.ts";
+import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../core/limits.ts";
+import { runMicrotask } from "../core/runtime.ts";
+import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import {
+  FLAG_BINARY_KEY,
+  metaKeyBytes,
+  RECORD_HASH,
+  RECORD_KEY,
+  RECORD_META,
+  valueWord,
+} from "../log/record_layout.ts";
+import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
+import { FrameError, FrameReader } from "../wire/frame.ts";
+import { encodeError } from "./carried_errors.ts";
+import { isRead, type RequestRules } from "./request_check.ts";
+import {
+  decodeRequests,
+  encodeAnswer,
+  encodeAnswers,
+  nextNumber,
+  numberOf,
+  REFUSED,
+  RequestFrame,
+} from "./request_frames.ts";
+
+/** What a session is made of. */
+export interface GatewaySessionOptions extends RequestRules {
+  /** A client of its own. */
+  readonly client: Client;
+  readonly reader: OneSidedReader;
+  /** Bytes of the pool's segments. */
+  readonly segmentBytes: number;
+  /** Sends bytes; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
+  readonly write: (bytes: Uint8Array) => boolean;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Executes the requests of one connection. */
+export class GatewaySession {
+  readonly #options: GatewaySessionOptions;
+  readonly #client: Client;
+  readonly #frames: FrameReader;
+  readonly #key: KeyEncoder;
+  /** Requests that have come and are not issued yet. */
+  #waiting: Int32Array[] = [];
+  #next = nextNumber(0);
+  /** Requests without an answer that was sent, and their bytes. */
+  #openCount = 0;
+  #openBytes = 0;
+  #answers: Int32Array[] = [];
+  #answerBytes = 0;
+  #isFlushScheduled = false;
+  #canWrite = true;
+  /** Whether something is waited for, after which the next request is issued. */
+  #isParked = false;
+  #isOpen = true;
+
+  /** Makes a session for a connection on which nothing has come yet. */
+  constructor(options: GatewaySessionOptions) {
+    this.#options = options;
+    this.#client = options.client;
+    this.#frames = new FrameReader(options.segmentBytes + REMOTE_BYTES_MAX);
+    this.#key = new KeyEncoder(...options.hashKey);
+  }
+
+  /**
+   * Takes bytes that have come, and issues the requests in them.
+   *
+   * @throws {FrameError} when they are not what they must be: the connection is to be closed
+   */
+  receive(bytes: Uint8Array): void {
+    if (!this.#isOpen) return;
+    for (const { kind, body } of this.#frames.read(bytes)) {
+      if (kind !== RequestFrame.REQUESTS) throw new FrameError("a frame must be one of requests");
+      const requests = decodeRequests(body, this.#next, this.#options);
+      this.#admit(requests, body.length);
+    }
+    this.#work();
+  }
+
+  /** What was written has been taken: the next bytes can be. */
+  drain(): void {
+    this.#canWrite = true;
+    this.#flush();
+    this.#work();
+  }
+
+  /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
+  close(): Promise<void> {
+    this.#isOpen = false;
+    this.#waiting = [];
+    this.#answers = [];
+    return this.#client.whenIdle();
+  }
+
+  #admit(requests: readonly Int32Array[], bytes: number): void {
+    this.#openCount += requests.length;
+    this.#openBytes += bytes;
+    const isTooMuch = this.#openCount > REMOTE_REQUESTS_MAX ||
+      (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
+    if (isTooMuch) throw new FrameError("a connection must wait for answers");
+    this.#next = (this.#next + requests.length) >>> 0;
+    this.#waiting.push(...requests);
+  }
+
+  readonly #work = (): void => {
+    const requests = this.#waiting;
+    let issued = 0;
+    while (issued < requests.length && this.#canIssue()) this.#issue(requests[issued++]!);
+    requests.splice(0, issued);
+  };
+
+  #canIssue(): boolean {
+    if (this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX) return false;
+    if (!this.#client.isCrowded) return true;
+    this.#park(this.#client.whenRoom());
+    return false;
+  }
+
+  /** Issues nothing until a promise has resolved. */
+  #park(until: Promise<void>, then = () => {}): void {
+    this.#isParked = true;
+    void until.then(() => {
+      if (!this.#isOpen) return;
+      this.#isParked = false;
+      then();
+      this.#work();
+    });
+  }
+
+  #issue(words: Int32Array): void {
+    if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
+      return this.#client.forward(words, this.#completionOf(words));
+    }
+    const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
+    if (!this.#client.isSlotPending(slot)) this.#read(words);
+    else this.#park(this.#client.whenSlotSettled(slot), () => this.#read(words));
+  }
+
+  #read(words: Int32Array): void {
+    const { reader } = this.#options;
+    const key = this.#key;
+    const meta = words[REQUEST_RECORD + RECORD_META]!;
+    key.copy({
+      words: words.subarray(REQUEST_RECORD + RECORD_KEY),
+      byteLength: metaKeyBytes(meta),
+      isBinary: (meta & FLAG_BINARY_KEY) !== 0,
+      hash: words[REQUEST_RECORD + RECORD_HASH]!,
+    });
+    const withValue = operationOf(words[REQUEST_OPERATION]!) === Operation.GET;
+    if (!reader.read(key, withValue)) return this.#answer(words, Status.UNMET);
+    if (!withValue) return this.#answer(words, Status.OK);
+    const { version, expiresAtMs, value, valueBytes } = reader;
+    const high = Math.floor(version / 2 ** 32);
+    const content = value.subarray(0, valueBytes);
+    this.#answer(words, Status.FOUND, version | 0, high, content, expiresAtMs);
+  }
+
+  #completionOf(words: Int32Array): Completion {
+    const operation = operationOf(words[REQUEST_OPERATION]!);
+    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
+    return {
+      settle: (status, detail, versionLow, versionHigh, ring, requestAt) => {
+        const low = status === Status.NOT_DURABLE ? detail : versionLow;
+        const content = isDerived ? derivationOf(ring, requestAt) : NOTHING;
+        this.#answer(words, status, low, versionHigh, content);
+      },
+      fail: (error: DinomoError) => this.#answer(words, REFUSED, 0, 0, encodeError(error)),
+    };
+  }
+
+  #answer(
+    request: Int32Array,
+    status: number,
+    versionLow = 0,
+    versionHigh = 0,
+    content: Uint8Array = NOTHING,
+    expiresAtMs = Infinity,
+  ): void {
+    if (!this.#isOpen) return;
+    const number = numberOf(request, 0);
+    const words = encodeAnswer({ number, status, versionLow, versionHigh, expiresAtMs, content });
+    this.#answers.push(words);
+    this.#answerBytes += words.byteLength;
+    this.#openCount -= 1;
+    this.#openBytes -= request.byteLength;
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    runMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false;
+    if (!this.#canWrite || this.#answers.length === 0) return;
+    const answers = this.#answers;
+    this.#answers = [];
+    this.#answerBytes = 0;
+    this.#canWrite = this.#options.write(encodeAnswers(answers));
+    if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
+  };
+}
+
+/** The bytes of what was derived, in a request that has been answered. */
+function derivationOf(ring: Int32Array, requestAt: number): Uint8Array {
+  const record = requestAt + REQUEST_RECORD;
+  const at = record + valueWord(ring[record + RECORD_META]!);
+  return new Uint8Array(ring.buffer, ring.byteOffset + at * 4, DERIVATION_BYTES);
+}

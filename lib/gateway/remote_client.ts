@@ -1,0 +1,50 @@
+/**
+ * The client of a thread in another process than the one that has the pool: a socket carries its
+ * requests.
+ *
+ * It waits for answers in the event loop: it polls when bytes have come, and at no other time.
+ *
+ * @module
+ */
+import { Client } from "../client/client.ts";
+import { type ClientWaiter, PollResult } from "../client/client_waiter.ts";
+import { runMicrotask } from "../core/runtime.ts";
+import { SocketCarrier, type SocketCarrierOptions } from "./socket_carrier.ts";
+
+/** Such a client. */
+export type RemoteClient = Client<SocketCarrier>;
+
+class ArrivalWaiter implements ClientWaiter {
+  #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
+
+  schedule(task: () => void): void {
+    runMicrotask(task);
+  }
+
+  waitLater(poll: (mayHelp: boolean) => number): void {
+    this.#poll = poll;
+  }
+
+  arrive(): void {
+    this.#poll(false);
+  }
+}
+
+/** Records are signed by the client that forwards them. */
+const UNSIGNED = 0;
+
+/** Makes a client for a connection that has just been made. */
+export function makeRemoteClient(
+  options: Omit<SocketCarrierOptions, "onArrival">,
+): RemoteClient {
+  const waiter = new ArrivalWaiter();
+  const onArrival = () => waiter.arrive();
+  return new Client({
+    segmentBytes: options.segmentBytes,
+    clientId: UNSIGNED,
+    waiter,
+    onFlush: () => {},
+    onBlocked: () => {},
+    carry: (_inFlight, ends) => new SocketCarrier(ends, { ...options, onArrival }),
+  });
+}

@@ -1,0 +1,132 @@
+/**
+ * Planted bugs in what processes send each other.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const CARRIER = "lib/gateway/socket_carrier.ts";
+const CHECK = "lib/gateway/request_check.ts";
+const FRAMES = "lib/gateway/request_frames.ts";
+const SESSION = "lib/gateway/gateway_session.ts";
+const FRAMES_TEST = "test/gateway/request_frames.test.ts";
+const SESSION_TEST = "test/gateway/gateway_session.test.ts";
+
+/** Bugs by which another process is believed, or is told what is not so. */
+export const GATEWAY_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a read does not wait for the changes before it",
+    breaks: "I4",
+    file: SESSION,
+    edits: [[
+      "if (!this.#client.isSlotPending(slot)) this.#read(words);",
+      "if (slot >= 0) this.#read(words);",
+    ]],
+    caughtBy: [SESSION_TEST],
+  },
+  {
+    name: "a change overtakes a read that waits",
+    breaks: "I4",
+    file: SESSION,
+    edits: [["if (this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX) return false;", ""]],
+    caughtBy: [SESSION_TEST],
+  },
+  {
+    name: "answers are made while none can be sent",
+    breaks: "I14",
+    file: SESSION,
+    edits: [["this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX", "this.#isParked"]],
+    caughtBy: [SESSION_TEST],
+    inTest: "nothing grows",
+  },
+  {
+    name: "another process may have any number of requests without answers",
+    breaks: "I14",
+    file: SESSION,
+    edits: [["if (isTooMuch) throw", "if (isTooMuch && bytes < 0) throw"]],
+    caughtBy: [SESSION_TEST],
+    inTest: "sends more than it may",
+  },
+  {
+    name: "a session goes on after its end",
+    breaks: "I5",
+    file: SESSION,
+    edits: [[
+      "receive(bytes: Uint8Array): void { if (!this.#isOpen) return;",
+      "receive(bytes: Uint8Array): void {",
+    ]],
+    caughtBy: [SESSION_TEST],
+    inTest: "after the end of a session",
+  },
+  {
+    name: "a value that fits no ring comes without its end",
+    breaks: "I2",
+    file: "lib/client/large_values.ts",
+    edits: [[
+      "return split(request, headWords, words[REQUEST_RECORD + RECORD_VALUE_BYTES]);",
+      "return split(request, headWords, words[REQUEST_RECORD + RECORD_VALUE_BYTES] - 1);",
+    ]],
+    caughtBy: [SESSION_TEST],
+    inTest: "fit no ring",
+  },
+  {
+    name: "requests that were sent end as if they had not been",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["isSent ? unknownOutcome() : error", "error"]],
+    caughtBy: [SESSION_TEST],
+    inTest: "outcome that is not known",
+  },
+  {
+    name: "a connection has more on its way than it may",
+    breaks: "I14",
+    file: CARRIER,
+    edits: [["size === REMOTE_REQUESTS_MAX ||", ""]],
+    caughtBy: [SESSION_TEST],
+    inTest: "no more requests are on their way",
+  },
+  {
+    name: "the hash of a key is believed",
+    breaks: "I4",
+    file: CHECK,
+    edits: [[
+      "return halfSipHash13(key0, key1, words, keyAt, keyBytes) === hash",
+      "return key0 !== undefined && key1 !== undefined",
+    ]],
+    caughtBy: [FRAMES_TEST],
+  },
+  {
+    name: "what stands behind a key is not looked at",
+    breaks: "I4",
+    file: CHECK,
+    edits: [[
+      "if (!isZero(words, keyAt * 4 + keyBytes, expiryAt * 4)) return",
+      "if (expiryAt < 0) return",
+    ]],
+    caughtBy: [FRAMES_TEST],
+  },
+  {
+    name: "a request may be shorter than its record",
+    breaks: "I2",
+    file: CHECK,
+    edits: [["REQUEST_RECORD + recordWords(meta, valueBytes) === length;", "true;"]],
+    caughtBy: [FRAMES_TEST],
+  },
+  {
+    name: "a request comes twice",
+    breaks: "I5",
+    file: FRAMES,
+    edits: [["if (numberOf(words, at) !== number) {", "if (numberOf(words, at) > number) {"]],
+    caughtBy: [FRAMES_TEST],
+  },
+  {
+    name: "the CRC of a frame is not compared",
+    breaks: "I2",
+    file: "lib/wire/frame.ts",
+    edits: [[
+      "if (this.#headerView.getUint32(AT_CRC, true) !== crcOf(this.#header, body)) {",
+      "if (body.length < 0) {",
+    ]],
+    caughtBy: [FRAMES_TEST],
+  },
+];
