@@ -350,13 +350,13 @@ class CommitCompletion implements Completion {
   settle(
     status: number,
     detail: number,
-    _low: number,
+    low: number,
     _high: number,
     ring: Int32Array,
     requestAt: number,
   ): void {
     const error = status === Status.NOT_A_NUMBER
-      ? this.#notANumber(detail)
+      ? this.#notANumber(low)
       : errorOf(status, detail);
     if (error !== undefined) return this.#reject(error);
     if (status === Status.UNMET) return this.#resolve(null);
