@@ -8,6 +8,8 @@ import type { PlantedBug } from "./planted_bug.ts";
 const FAILOVERS = "test/simulation/failovers_commits.test.ts";
 const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
 const READS = "test/simulation/reads_of_commits.test.ts";
+const GROUPED = "test/unit/grouped_commits.test.ts";
+const DISK_FAILURES = "test/persistence/logged_disk_failures.test.ts";
 const COMMITS = "test/api/commits.test.ts";
 const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const VALUES = "test/unit/near_values.test.ts";
@@ -115,8 +117,79 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a commit shows itself before its frame is in the file",
     breaks: "I3",
-    file: "lib/node/atomic_commits.ts",
-    edits: [["log.endFrame();", "shown.show();\n      log.endFrame();"]],
+    file: "lib/node/logged_commit.ts",
+    edits: [["log.endFrame();", "this.#options.set.show();\n    log.endFrame();"]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a change joins a group though a commit of that has its slot",
+    breaks: "I4",
+    file: "lib/node/logged_commit.ts",
+    edits: [[
+      "return change.operation !== Operation.CLEAR_SLOT && this.mayLock(change.slot);",
+      "return true;",
+    ]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "commits of two segments are in one set",
+    breaks: "I12",
+    file: "lib/node/shown_set.ts",
+    edits: [["return this.isEmpty || this.#pool.segmentOf", "return true || this.#pool.segmentOf"]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "of a set nothing is shown but its first commit",
+    breaks: "I5",
+    file: "lib/node/shown_set.ts",
+    edits: [[
+      "this.#shown.note(this.isEmpty ? first : this.#first, (end | 0) as PoolAddress);",
+      "if (this.isEmpty) this.#shown.note(first, (end | 0) as PoolAddress);",
+    ]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "the commits of a set are shown one after the other, each with all before it",
+    breaks: "I5",
+    file: "lib/node/shown_set.ts",
+    edits: [["if (this.#isShown) return;", "if (this.#isShown) this.#shown.end();"]],
+    caughtBy: [LOGGED],
+  },
+  {
+    name: "a commit that is refused for want of room in the index is shown with the others",
+    breaks: "I12",
+    file: "lib/node/shown_set.ts",
+    edits: [["else this.#shown.note(this.#first, (this.#end | 0) as PoolAddress);", ""]],
+    caughtBy: [GROUPED],
+    inTest: "has no room",
+  },
+  {
+    name: "the slots of a commit are let go before its group is written",
+    breaks: "I1",
+    file: "lib/node/logged_commit.ts",
+    edits: [["this.#group.adopt(slots[i]!, owners[i]!);", "void [slots, owners];"]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "a delete of nothing that joins a set is answered as if it had deleted something",
+    breaks: "I4",
+    file: "lib/node/logged_commit.ts",
+    edits: [["if (isIdle || !set.mayHold(address))", "if (!set.mayHold(address))"]],
+    caughtBy: [GROUPED],
+    inTest: "nothing to delete",
+  },
+  {
+    name: "what a set that cannot be written was to put counts as live for ever",
+    breaks: "I10",
+    file: "lib/node/logged_commit.ts",
+    edits: [["this.#options.set.bury();", ""]],
+    caughtBy: [DISK_FAILURES],
+  },
+  {
+    name: "of a set that a dead thread had prepared the first commit alone is made as one",
+    breaks: "I12",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [["const isCommit = this.#shown.has(address);", "const isCommit = address !== NO_ADDRESS && address === this.#shown.first;"]],
     caughtBy: [LOGGED],
   },
   {
@@ -191,8 +264,8 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "I10",
     file: "lib/node/atomic_commits.ts",
     edits: [[
-      "if (this.#recordWords > 0) this.#options.log.cancel(this.#first, this.#recordWords);",
-      "this.#forEachRecord((_, __, address, length) => this.#options.segments.addLive(address, length * 4));",
+      "log.cancel(this.#first, this.#recordWords);",
+      "this.#options.segments.addLive(this.#first, this.#recordWords * 4);",
     ]],
     caughtBy: [FAILOVERS, LOGGED],
   },

@@ -126,6 +126,8 @@ const COMMIT_SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
     { kind: "commit", absent: [], puts: [0], deletes: [2], adds: [], bytes: 60 },
     { kind: "touch", key: 6 },
     { kind: "put-expiring", key: 12, bytes: 40 },
+
+    { kind: "put-absent", key: 2, bytes: 40 },
   ],
   "sets of commits that do not fit a segment": [
     { kind: "commit", absent: [], puts: [0, 2], deletes: [1], adds: [0], bytes: 700 },
