@@ -9,7 +9,6 @@ const FAILOVERS = "test/simulation/failovers_commits.test.ts";
 const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
 const READS = "test/simulation/reads_of_commits.test.ts";
 const GROUPED = "test/unit/grouped_commits.test.ts";
-const DISK_FAILURES = "test/persistence/logged_disk_failures.test.ts";
 const COMMITS = "test/api/commits.test.ts";
 const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const VALUES = "test/unit/near_values.test.ts";
@@ -177,13 +176,6 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     edits: [["if (isIdle || !set.mayHold(address))", "if (!set.mayHold(address))"]],
     caughtBy: [GROUPED],
     inTest: "nothing to delete",
-  },
-  {
-    name: "what a set that cannot be written was to put counts as live for ever",
-    breaks: "I10",
-    file: "lib/node/logged_commit.ts",
-    edits: [["this.#options.set.bury();", ""]],
-    caughtBy: [DISK_FAILURES],
   },
   {
     name: "of a set that a dead thread had prepared the first commit alone is made as one",
