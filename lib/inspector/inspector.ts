@@ -109,6 +109,8 @@ export async function serveInspector<V, K extends Key>(
       resolve();
     });
   });
+  // A connection that cannot be accepted, for want of descriptors, is lost to the browser only.
+  server.on("error", () => {});
   server.unref();
   const { port } = server.address() as AddressInfo;
   return new Inspector(server, `http://${LOOPBACK}:${port}/#${resolved.token}`);
@@ -123,8 +125,9 @@ async function respond<V, K extends Key>(
   response.setHeader("cache-control", "no-store");
   response.setHeader("x-content-type-options", "nosniff");
   response.setHeader("referrer-policy", "no-referrer");
-  const url = new URL(request.url ?? "/", `http://${LOOPBACK}`);
   if (!isLocal(request)) return send(response, { status: 403, body: { error: "wrong host" } });
+  const url = urlOf(request);
+  if (url === undefined) return send(response, NOT_FOUND);
   if (request.method === "GET" && url.pathname === "/") {
     response.setHeader("content-type", "text/html; charset=utf-8");
     response.setHeader("content-security-policy", PAGE_POLICY);
@@ -199,6 +202,12 @@ function textOf(key: Key): string {
 function keyFrom<V, K extends Key>(store: Store<V, K>, text: string): K {
   const isBytes = /^0x(?:[0-9a-f]{2})*$/.test(text) && controlsOf(store).keyTypes() !== "string";
   return (isBytes ? new Uint8Array(Buffer.from(text.slice(2), "hex")) : text) as K;
+}
+
+/** What is asked for; undefined if that is no path: anybody on the machine can send anything. */
+function urlOf({ url = "/" }: IncomingMessage): URL | undefined {
+  const address = `http://${LOOPBACK}${url}`;
+  return url.startsWith("/") && URL.canParse(address) ? new URL(address) : undefined;
 }
 
 /** Whether a request was made for an address of loopback, by whatever name. */

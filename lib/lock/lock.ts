@@ -211,7 +211,9 @@ export class Lock {
   async #renewInTime(): Promise<void> {
     try {
       await this.#changes.run(async () => {
-        if (!this.#isReleased) await this.#renew(this.#options.leaseMs);
+        // A lease that was extended further is not cut short.
+        const leaseMs = Math.max(this.#options.leaseMs, this.#expiresAt - epochMs());
+        if (!this.#isReleased) await this.#renew(leaseMs);
       });
     } catch {
       // Lost, which the signal says; or not renewed for once: there is time for another attempt.

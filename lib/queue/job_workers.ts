@@ -107,10 +107,11 @@ export class JobWorkers<T> {
     this.#onProgress();
   }
 
-  /** Renews the leases of the jobs that are worked on. */
+  /** Renews the leases of the jobs that are worked on; one that was extended further stays so. */
   #renewAll(): void {
     for (const [job, lost] of this.#running) {
-      const renewed = job.extend().catch(() => epochMs() < job.leasedUntil);
+      const leaseMs = Math.max(this.#leaseMs, job.leasedUntil - epochMs());
+      const renewed = job.extend(leaseMs).catch(() => epochMs() < job.leasedUntil);
       void renewed.then((isHeld) => {
         if (!isHeld) lost.abort(new Error(`the lease of job ${job.id} has ended`));
       });

@@ -267,7 +267,10 @@ export async function runTransaction<V, K extends Key, Result>(
   );
 }
 
-/** How long to wait, at most, before the next run: long enough, in the end, for many others. */
-function backOffMs(number: number): number {
-  return Math.random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** number);
+/**
+ * How long to wait after so many runs: a share of a time that doubles with each, long enough in the
+ * end for many others.
+ */
+export function backOffMs(runs: number, share: number = Math.random()): number {
+  return share * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** runs);
 }

@@ -15,8 +15,10 @@ import {
   type Store,
   type Transaction,
 } from "../../mod.ts";
+import { backOffMs } from "../../lib/store/transaction.ts";
 import { assertRejects, errorOf } from "../support/errors.ts";
 import { NEAR_SETUPS, storeSuite } from "../support/store_suite.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 const suite = storeSuite("transactions", NEAR_SETUPS);
 const REFUSAL = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" } as const;
@@ -213,6 +215,28 @@ test("transactions of several stores move ones between accounts, and none is los
   const sum = (await store.getMany(keys)).reduce((total, value) => total! + value!, 0);
   assert.is(sum, 400);
   assert.ok(runs > 80, `${runs} runs`);
+});
+
+test("the wait before another run grows, up to a bound", () => {
+  const waits = Array.from({ length: 63 }, (_, i) => backOffMs(i + 1, 1));
+  assert.equal(waits.slice(0, 7), [0.5, 1, 2, 4, 8, 16, 16]);
+  assert.is(Math.max(...waits), 16);
+  for (let i = 0; i < 100; i++) assert.ok(backOffMs(5) <= 8);
+});
+
+test("a transaction is as durable as it is told to be", async () => {
+  await using store = await open<number>({ path: temporaryPath(), capacity: "1MiB" });
+  await store.transaction((tx) => tx.put("a", 1));
+  const before = store.stats().durability;
+  assert.ok(before.unsyncedBytes > 0);
+  const result = await store.transaction(async (tx) => {
+    tx.put("a", (await tx.get("a"))! + 1);
+    return "done";
+  }, { durability: "disk" });
+  assert.is(result, "done");
+  const { syncs, unsyncedBytes } = store.stats().durability;
+  assert.is(unsyncedBytes, 0);
+  assert.ok(syncs.count > before.syncs.count);
 });
 
 test("one that is disturbed each time gives up after 64 runs", async () => {

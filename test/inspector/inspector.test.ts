@@ -140,6 +140,19 @@ test("a request without the token, or by another name, gets nothing", async () =
   assert.match(inspector.url, /^http:\/\/127\.0\.0\.1:\d+\/#[\w-]{24}$/);
 });
 
+test("what is no path is answered, and ends nobody", async () => {
+  await using store = await open({ capacity: "1MiB" });
+  await using inspector = await serveInspector(store);
+  const statuses: number[] = [];
+  for (const path of ["//", "//?", "/%", "http://[", "*", "/\\"]) {
+    const { status } = await ask(inspector, path, { headers: { authorization: "" } });
+    statuses.push(status);
+  }
+  // 400: of the server of the runtime.
+  assert.ok(statuses.every((status) => [400, 401, 404].includes(status)), statuses.join());
+  assert.is((await ask(inspector, "/sample")).status, 200, "it goes on");
+});
+
 test("the store is scaled if that is allowed, and only then", async () => {
   await using store = await open({ capacity: "1MiB" });
   await using reading = await serveInspector(store);

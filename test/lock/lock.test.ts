@@ -128,6 +128,32 @@ test("a lease is renewed as long as its holder lives, and ends if it is not", as
   assert.is(await extended.release(), true);
 });
 
+test("those who wait for a lock are woken when it is free, and do not ask again and again", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const first = await acquireLock(store, "a", { renew: false, leaseMs: 60_000 });
+  const waiting = acquireLock(store, "a");
+  await setTimeout(300);
+  const requests = store.stats().nodes.reduce((sum, node) => sum + node.requests, 0);
+  await first.release();
+  await (await waiting).release();
+  assert.ok(requests < 10, `${requests} requests`);
+});
+
+test("renewing does not cut a lease short that was extended further", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const lock = await acquireLock(store, "a", { leaseMs: 90 });
+  await lock.extend(900);
+  const { expiresAt } = lock;
+  const { version } = (await store.getEntry("lock:a"))!;
+  for (let i = 0; i < 500; i++) {
+    if ((await store.getEntry("lock:a"))!.version !== version) break;
+    await setTimeout(10);
+  }
+  assert.is.not((await store.getEntry("lock:a"))!.version, version, "it was renewed");
+  assert.ok(lock.expiresAt >= expiresAt, `${lock.expiresAt} was ${expiresAt}`);
+  await lock.release();
+});
+
 test("a holder whose event loop stood still for longer than its lease has lost the lock", async () => {
   await using store = await open({ capacity: "8MiB" });
   const lock = await acquireLock(store, "a", { leaseMs: 60 });

@@ -319,6 +319,25 @@ test("workers do all jobs, so many at once, renew leases, and retry what has fai
   assert.equal(await queue.counts(), { jobs: 0, dead: 1 });
 });
 
+test("a worker does not cut a lease short that its handler has extended further", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "long", { leaseMs: 60 });
+  await queue.add("job");
+  const stop = new AbortController();
+  let isShorter = false;
+  await queue.process(async (job) => {
+    await job.extend(60_000);
+    const extendedTo = job.leasedUntil;
+    // Renewed meanwhile, several times.
+    for (let i = 0; i < 20 && !isShorter; i++) {
+      await setTimeout(10);
+      isShorter = job.leasedUntil < extendedTo;
+    }
+    stop.abort();
+  }, { signal: stop.signal });
+  assert.not(isShorter);
+});
+
 test("threads of which some die do every job at least once", async () => {
   await using store = await openStore();
   const JOBS = 400;

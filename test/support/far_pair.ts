@@ -64,10 +64,10 @@ export class FarPairClient {
     this.poll();
   }
 
-  /** Publishes a put of so many bytes, all of them `value`. */
-  put(key: string, value: number, length = 8): Ending {
+  /** Publishes a put of so many bytes, all of them `value`; `undefined`: of the store's own key. */
+  put(key: string | undefined, value: number, length = 8): Ending {
     const ending: Ending = {};
-    this.#keys.encode(key);
+    this.#encode(key);
     const bytes = new Uint8Array(length).fill(value);
     const source = { bytes, start: 0, end: length };
     const completion = completionOf(ending);
@@ -108,10 +108,10 @@ export class FarPairClient {
     return this.#client.pendingCount;
   }
 
-  /** Publishes a read. */
-  get(key: string): Ending {
+  /** Publishes a read, without a key one of the store's own. */
+  get(key: string | undefined): Ending {
     const ending: Ending = {};
-    this.#keys.encode(key);
+    this.#encode(key);
     const completion = new ReadCompletion(this.#reads, ({ value }) => {
       ending.status = 0;
       ending.value = value?.bytes[0];
@@ -125,6 +125,11 @@ export class FarPairClient {
   poll(): void {
     this.#client.poll();
     this.#client.flush();
+  }
+
+  #encode(key: string | undefined): void {
+    if (key === undefined) this.#keys.encodeSystemKey();
+    else this.#keys.encode(key);
   }
 }
 
@@ -191,15 +196,16 @@ export class FarPair {
     });
   }
 
-  /** A key as requests have it. */
-  encode(key: string): KeyEncoder {
+  /** A key as requests have it, the store's own if it is undefined. */
+  encode(key: string | undefined): KeyEncoder {
     const keys = new KeyEncoder(...this.pool.hashKey);
-    keys.encode(key);
+    if (key === undefined) keys.encodeSystemKey();
+    else keys.encode(key);
     return keys;
   }
 
   /** The slot of a key. */
-  slotOf(key: string): Slot {
+  slotOf(key: string | undefined): Slot {
     return (this.encode(key).hash >>> SLOT_SHIFT) as Slot;
   }
 }

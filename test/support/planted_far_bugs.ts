@@ -29,7 +29,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: LOOKUP,
     edits: [["if (key.byteLength > 0 && this.#unmerged", "if (this.#unmerged"]],
-    caughtBy: ["test/api/iteration.test.ts"],
+    caughtBy: [FAR_NODE],
   },
   {
     name: "the segments of a log are merged in another order",
@@ -229,7 +229,7 @@ export const FAR_BUGS: readonly PlantedBug[] = [
     file: "lib/recovery/step_recovery.ts",
     edits: [["this.#log.publishLoggedEnd();", ""]],
     caughtBy: [FAILOVERS],
-    inTest: "reads between changes",
+    inTest: "reads between changes: a KN dies",
   },
   {
     name: "a put waits for somebody else to merge what other KNs have logged",

@@ -70,6 +70,29 @@ test("a KN to which a slot comes back knows nothing of the time before", () => {
   assert.is(read.value, 2);
 });
 
+test("a clear that is not merged yet leaves the store's own key alone", () => {
+  const pair = new FarPair(BACKLOG_BYTES);
+  const [node] = pair.nodes;
+  const [client] = pair.clients;
+  client!.put(undefined, 3);
+  node!.doWork();
+  client!.poll();
+  assert.ok(pair.moves.mergeAll(0), "so that the index alone has it");
+  // A node that takes its slot anew has nothing of it in its cache.
+  const slot = pair.slotOf(undefined);
+  assert.ok(pair.moves.move(slot, SECOND));
+  assert.ok(pair.moves.move(slot, FIRST));
+  client!.clearSlot(slot);
+  const read = client!.get(undefined);
+  // The first time the client only learns whose the slot is.
+  for (let i = 0; i < 2; i++) {
+    node!.doWork();
+    client!.poll();
+  }
+  assert.is(read.status, 0);
+  assert.is(read.value, 3);
+});
+
 /** A pair whose second KN has logged so much that the first one cannot promise a bucket before it is merged. */
 function pairWithFullIndex(): { pair: FarPair; put: Ending } {
   const pair = new FarPair(BACKLOG_BYTES, BUCKET_COUNT);
