@@ -355,9 +355,7 @@ class CommitCompletion implements Completion {
     ring: Int32Array,
     requestAt: number,
   ): void {
-    const error = status === Status.NOT_A_NUMBER
-      ? this.#notANumber(low)
-      : errorOf(status, detail);
+    const error = status === Status.NOT_A_NUMBER ? this.#notANumber(low) : errorOf(status, detail);
     if (error !== undefined) return this.#reject(error);
     if (status === Status.UNMET) return this.#resolve(null);
     const versions = new Array<number | undefined>(this.#changeCount).fill(undefined);

@@ -472,7 +472,9 @@ export class DurableWorld implements ClientWaiter {
     pool.control[GATE_NODE_COUNT] = this.#nodeCount;
     this.#nodes = [];
     for (let i = 0; i < this.#nodeCount; i++) this.#addNode(i as NodeId);
-    for (const slot of SLOTS) initialiseOwner(pool, slot, this.random.below(this.#nodeCount) as NodeId);
+    for (const slot of SLOTS) {
+      initialiseOwner(pool, slot, this.random.below(this.#nodeCount) as NodeId);
+    }
     const segments = new SegmentTable(pool);
     const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
     this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM, { file: this.#openImage() });

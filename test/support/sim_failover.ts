@@ -671,7 +671,9 @@ export class SimFailover {
       KEYS.map((key) => eyes.look(key)?.operation),
       SUM_KEYS.map((key) => eyes.lookAtSum(key)),
     );
-    for (const moment of seen) require(this.#moments.has(moment), `a commit is seen by half: ${moment}`);
+    for (const moment of seen) {
+      require(this.#moments.has(moment), `a commit is seen by half: ${moment}`);
+    }
   }
 
   #noteMoment(): void {

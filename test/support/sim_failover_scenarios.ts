@@ -109,9 +109,9 @@ const COMMIT_SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
   ],
   // Those between two empty lines share no slot, and so are in one set where writes are logged.
   "sets of commits": [
-    { kind: "commit", absent: [], puts: [3, 9], deletes: [7], adds: [0], bytes: 40 },
     { kind: "commit", absent: [8], puts: [5], deletes: [], adds: [], bytes: 40 },
     { kind: "commit", absent: [], puts: [4], deletes: [1], adds: [2], bytes: 40 },
+    { kind: "commit", absent: [], puts: [3, 9], deletes: [7], adds: [0], bytes: 40 },
     { kind: "commit", absent: [2], puts: [2, 6], deletes: [10], adds: [1], bytes: 40 },
 
     { kind: "commit", absent: [7], puts: [13], deletes: [], adds: [0], bytes: 40 },
