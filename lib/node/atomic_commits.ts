@@ -22,10 +22,10 @@
  * 7. **Show** it: all keys change at one moment (agent/shown_commit.ts). Answer, and unlock.
  *
  * Where writes are logged the commit joins the group of the step after 5, and 6 and 7 are done with
- * all of it (logged_commit.ts). It does not join a group that has one of its slots, or none but of
- * another segment; that is ended first, and the commit tries again. Slots of one commit are locked in
- * ascending order. An owner whose group is open may hold higher ones and wait for a lower one; as all
- * wait with a bound, and let go of all then, all go on.
+ * all of it (logged_commit.ts). A group that has one of its slots, or commits in another segment, is
+ * ended first, and the commit tries again. Slots of one commit are locked in ascending order. An
+ * owner whose group is open may hold higher ones and wait for a lower one; as all wait with a bound,
+ * and let go of all then, all go on.
  *
  * **When the thread dies** (recovery/step_recovery.ts): before 5 nothing of the commit counts; after
  * 6, or after 5 in a pool without a file, it is made. In between it is made if its group was SEALED,
