@@ -39,7 +39,7 @@ export type {
   StoreListenerOptions,
 } from "./lib/store/events.ts";
 export type { CachePolicy } from "./lib/cache/cache.ts";
-export type { OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
+export type { InspectOptions, OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
 export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";

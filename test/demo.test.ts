@@ -3,15 +3,21 @@
  *
  * @module
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type City, differenceOf, loadCities, revise } from "../examples/cities/cities.ts";
 import { CityModel, MismatchError } from "../examples/cities/city_model.ts";
+import { describeSteps, nodeCountsFor } from "../examples/cities/node_counts.ts";
 import { createRandom, createZipfian } from "../examples/cities/zipfian.ts";
-import { type ProgramEnd, runProgram } from "./support/program.ts";
+import { PROJECT_ROOT, runtimeCommand } from "../scripts/runtimes.ts";
+import { currentRuntime, type ProgramEnd, runProgram } from "./support/program.ts";
 
 const DEMO = "examples/cities/main.ts";
 const SEED = 3;
@@ -43,15 +49,14 @@ test("it shows progress without a terminal", ({ end }) => {
   assert.not.match(end.stdout, "\x1b");
 });
 
-test("it scales 1 -> 2 -> 4 -> 1 and moves no bytes", ({ end }) => {
+test("it scales to the number of processors and back, and moves no bytes", ({ end }) => {
   const reports = [...end.stdout.matchAll(
     /^ {2}(\d) -> (\d) KNs?: (\d+) slots and (\d+) bytes moved .* longest pause of a slot (\d+) us$/gm,
   )];
-  assert.equal(reports.map((report) => [report[1], report[2]]), [
-    ["1", "2"],
-    ["2", "4"],
-    ["4", "1"],
-  ]);
+  const counts = nodeCountsFor(availableParallelism()).map(String);
+  const steps = counts.slice(1).map((count, i) => [counts[i], count]);
+  assert.equal(reports.map((report) => [report[1], report[2]]), steps);
+  assert.match(end.stdout, /^ {2}from 1 KN to \d on \d+ processors?: \w+/m);
   for (const report of reports) {
     assert.ok(Number(report[3]) > 0, "slots moved");
     assert.is(report[4], "0", "bytes moved");
@@ -74,7 +79,6 @@ test("its table has a row with figures for every phase", ({ end }) => {
     "update, awaited",
     "64 clients, 1 KN",
     "64 clients, 2 KNs",
-    "64 clients, 4 KNs",
     "64 clients, while scaling",
   ];
   for (const phase of phases) {
@@ -104,6 +108,41 @@ test("a temporary pool is removed, also after a failure", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("there are no more KNs than processors, but two at least, and eight at most", () => {
+  assert.equal(nodeCountsFor(1), [1, 2, 1]);
+  assert.equal(nodeCountsFor(2), [1, 2, 1]);
+  assert.equal(nodeCountsFor(7), [1, 2, 4, 1]);
+  assert.equal(nodeCountsFor(64), [1, 2, 4, 8, 1]);
+  assert.match(describeSteps(2), /^from 1 KN to 2 on 2 processors: more KNs than processors take/);
+});
+
+test("with --inspect it is shown until Ctrl-C, at one address", async () => {
+  const command = runtimeCommand(currentRuntime(), DEMO);
+  const child = spawn(process.execPath, [...command.args, "--smoke", "--inspect"], {
+    cwd: PROJECT_ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  let stdout = "";
+  const urls: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    stdout += `${line}\n`;
+    const url = /^inspector: open (\S+)$/.exec(line)?.[1];
+    if (url !== undefined) urls.push(url);
+    if (!line.startsWith("clients read and update until Ctrl-C")) continue;
+    const { origin, hash } = new URL(urls[0]!);
+    const headers = { authorization: `Bearer ${hash.slice(1)}` };
+    const answer = await fetch(`${origin}/sample`, { headers });
+    const sample = await answer.json() as { keys: number };
+    assert.is(sample.keys, 3000);
+    // Not child.kill: Deno says then that the signal has ended it.
+    process.kill(child.pid!, "SIGINT");
+  }
+  assert.equal(urls, [urls[0], urls[0]], stdout);
+  assert.match(stdout, /every field of every city is what it must be\n$/);
+  assert.equal(await ended, [0, null]);
 });
 
 test("options that mean nothing are refused", async () => {

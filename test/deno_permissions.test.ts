@@ -4,7 +4,7 @@
  * @module
  */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
@@ -20,7 +20,8 @@ const PROGRAM = (module: string) => `
 import { open } from ${JSON.stringify(module)};
 const [mode, path] = Deno.args;
 try {
-  const store = await open({ capacity: "4MiB", ...(path && { path }) });
+  const inspect = mode === "inspected";
+  const store = await open({ capacity: "4MiB", ...(path && { path }), inspect });
   await store.put("key", (store.getSync("key") ?? 0) + 1);
   await store.scale(2);
   if (path !== undefined) {
@@ -86,6 +87,17 @@ test("one that is missing is named by the error of open", () => {
     const { stdout, stderr } = run([granted], ["closed", path]);
     assert.match(stdout, new RegExp(`^PathError path must be .*${flag}`), stderr);
   }
+});
+
+test("to be inspected takes one more, which the error of open names", () => {
+  const path = temporaryPath();
+  const missing = run(forDirectory(path), ["inspected", path]);
+  const needed = `--allow-net=unix:${join(path, "socket")}`;
+  assert.match(missing.stdout, `PathError inspect must be false, or Deno must be allowed`);
+  assert.match(missing.stdout, needed);
+  assert.not(existsSync(path), "nothing was done");
+  const { stdout, stderr } = run([...forDirectory(path), needed], ["inspected", path]);
+  assert.is(stdout, "DINOMO_LOCKED\n1\n", stderr);
 });
 
 test("from sources the modules that threads run have to be readable", () => {

@@ -24,6 +24,8 @@ const ORDER: readonly string[] = [
   "cli",
   "far/store",
   "store",
+  // What other processes ask of a store.
+  "live",
   // The roles.
   "mnode",
   "recovery",
@@ -48,6 +50,7 @@ const ORDER: readonly string[] = [
   "cache",
   "eviction",
   "pool",
+  "wire",
   "core",
 ];
 

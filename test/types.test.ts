@@ -254,6 +254,7 @@ test("an option that is undefined is as if it were absent", async () => {
     dpmThreads: none,
     prefault: none,
     cache: none,
+    inspect: none,
     keepAlive: none,
     workers: none,
     placement: none,

@@ -1,11 +1,13 @@
 /**
  * Dinomo on real data: stores every city of the world, reads and updates them by Zipf's law while the number of KNs
- * goes from 1 to 2 to 4 to 1, checks every field, snapshots, closes, and checks every field again in a second process.
+ * goes up to that of the processors and back to 1, checks every field, snapshots, closes, and checks every field again in
+ * a second process.
  *
  * ```sh
  * npm run demo        # Node
  * npm run demo:bun    # or: bun examples/cities/main.ts
  * npm run demo:deno   # or: deno run -A examples/cities/main.ts
+ * npm run demo -- --inspect   # with a page that shows it, until Ctrl-C
  * ```
  *
  * Exits with 1 as soon as anything is not what it must be.
@@ -22,7 +24,9 @@ import { open, type ScaleReport, type Store } from "dinomo";
 import { loadCities, type StoredCity } from "./cities.ts";
 import { CityLoad } from "./city_load.ts";
 import { CityModel } from "./city_model.ts";
+import { Inspection, showUntilStopped } from "./inspection.ts";
 import { formatCount, formatTable, Latencies } from "./latencies.ts";
+import { describeSteps, nodeCountsFor } from "./node_counts.ts";
 import { Progress } from "./progress.ts";
 import { checkInSecondProcess, checkPool } from "./second_process.ts";
 
@@ -31,6 +35,7 @@ const HELP = `usage: examples/cities/main.ts [options]
   --smoke        3,000 cities and short phases, for tests
   --cities N     so many cities; all of them without it
   --seed N       which cities are popular; 1 without it
+  --inspect      show the store in a browser, and stay until Ctrl-C
   --path DIR     keep the pool in DIR, which must be empty; a temporary directory without it
   --check        only check the pool at --path: that it has --cities, after --updates, by --seed
   --updates N    see --check`;
@@ -42,12 +47,12 @@ interface Settings {
   /** Time of a phase with one operation at a time, and of one with many clients. */
   readonly phaseMs: number;
   readonly stageMs: number;
+  /** Undefined unless the store is shown. */
+  readonly inspection: Inspection | undefined;
 }
 
 /** Clients that work at once while the store is scaled. */
 const CLIENT_COUNT = 64;
-/** Numbers of KNs, one after the other. */
-const NODE_COUNTS = [1, 2, 4, 1];
 const CAPACITY = "256MiB";
 /** More than the package has. */
 const CITY_COUNT_MAX = 1_000_000;
@@ -63,6 +68,7 @@ async function main(): Promise<void> {
       path: { type: "string" },
       check: { type: "boolean", default: false },
       updates: { type: "string", default: "0" },
+      inspect: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -75,10 +81,11 @@ async function main(): Promise<void> {
   const remove = () => {
     if (values.path === undefined) rmSync(path, { recursive: true, force: true });
   };
-  process.once("SIGINT", () => {
+  let interrupt = (): void => {
     remove();
     process.exit(130);
-  });
+  };
+  process.on("SIGINT", () => interrupt());
   try {
     if (values.check) {
       await checkPool({ path, seed, cityCount, updateCount });
@@ -86,7 +93,12 @@ async function main(): Promise<void> {
       const size = values.smoke
         ? { cityCount: Math.min(cityCount, 3000), phaseMs: 40, stageMs: 60 }
         : { cityCount, phaseMs: 1500, stageMs: 1000 };
-      await demonstrate({ path, seed, ...size });
+      const inspection = values.inspect ? new Inspection() : undefined;
+      const model = await demonstrate({ path, seed, inspection, ...size });
+      if (inspection !== undefined) {
+        const stopped = new Promise<void>((resolve) => interrupt = resolve);
+        await showUntilStopped({ path, model, clientCount: CLIENT_COUNT, inspection, stopped });
+      }
     }
   } catch (error) {
     console.error(`\nFAILED: ${error instanceof Error ? error.stack ?? error.message : error}`);
@@ -96,8 +108,8 @@ async function main(): Promise<void> {
   }
 }
 
-async function demonstrate(settings: Settings): Promise<void> {
-  const { path, seed } = settings;
+async function demonstrate(settings: Settings): Promise<CityModel> {
+  const { path, seed, inspection } = settings;
   const startMs = performance.now();
   const cities = loadCities(settings.cityCount);
   if (cities.length === 0) throw new TypeError("--cities must be at least 1");
@@ -108,8 +120,10 @@ async function demonstrate(settings: Settings): Promise<void> {
     } cities, ${runtimeName()}, ${availableParallelism()} processors, seed ${seed}\n`,
   );
   const phases: Latencies[] = [];
-  const store = await open<StoredCity>({ path, capacity: CAPACITY });
+  const statistics = inspection !== undefined;
+  const store = await open<StoredCity>({ path, capacity: CAPACITY, statistics });
   try {
+    await inspection?.begin(store);
     const load = new CityLoad(store, model, seed + 1);
     await fill(load, model, phases);
     await operateOneByOne(load, settings, phases);
@@ -117,6 +131,7 @@ async function demonstrate(settings: Settings): Promise<void> {
     check(load, model);
     await snapshot(store);
   } finally {
+    await inspection?.end();
     await store.close();
   }
   console.log("closed; opening again in a second process");
@@ -128,6 +143,7 @@ async function demonstrate(settings: Settings): Promise<void> {
   const operationCount = phases.reduce((sum, phase) => sum + phase.operationCount, 0);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   console.log(`${formatCount(operationCount)} operations, 0 mismatches, ${seconds} s`);
+  return model;
 }
 
 async function fill(load: CityLoad, model: CityModel, phases: Latencies[]): Promise<void> {
@@ -168,10 +184,11 @@ async function scaleUnderLoad(
   phases: Latencies[],
 ): Promise<void> {
   console.log(`reading and updating, ${CLIENT_COUNT} clients, half of it updates`);
+  console.log(`  ${describeSteps(availableParallelism()).replace("\n", "\n  ")}`);
   const clients = load.startClients(CLIENT_COUNT);
   const scaling = new Latencies(`${CLIENT_COUNT} clients, while scaling`);
   await clients.during(new Latencies("warm-up"), () => delay(stageMs));
-  for (const nodeCount of NODE_COUNTS) {
+  for (const nodeCount of nodeCountsFor(availableParallelism())) {
     if (nodeCount !== store.nodes) {
       const report = await clients.during(scaling, () => store.scale(nodeCount));
       console.log(`  ${describeScale(report)}`);

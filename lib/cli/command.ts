@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Invocation, OptionRules } from "./command_line.ts";
+import type { Invocation, Operands, OptionRules } from "./command_line.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** One command of `dinomo`. */
@@ -13,6 +13,8 @@ export interface Command {
   readonly summary: string;
   /** What there is to know about it, as lines of at most 90 characters. */
   readonly details: string;
+  /** What follows the path; nothing unless it is given. */
+  readonly operands?: Operands;
   readonly rules: OptionRules;
   /**
    * Runs it.

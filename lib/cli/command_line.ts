@@ -16,10 +16,22 @@ export interface OptionRule {
   readonly help: string;
 }
 
+/** The words that follow the path. */
+export interface Operands {
+  /** What they stand for, as the help shows it, such as "<key>". */
+  readonly usage: string;
+  readonly countMin: number;
+  readonly countMax: number;
+}
+
+const NO_OPERANDS: Operands = { usage: "", countMin: 0, countMax: 0 };
+
 /** What a command was called with. */
 export interface Invocation {
   /** The pool's directory. */
   readonly path: string;
+  /** What follows it. */
+  readonly words: readonly string[];
   /** Values by option; "" for an option without one. */
   readonly options: ReadonlyMap<string, string>;
 }
@@ -57,17 +69,37 @@ export function readArguments(
 /**
  * Reads the arguments of a command that works on one pool.
  *
- * @throws {UsageError} as {@linkcode readArguments}, and unless there is exactly one path
+ * @throws {UsageError} as {@linkcode readArguments}, and unless there is exactly one path, and as
+ *   many words behind it as the command takes
  */
-export function readInvocation(args: readonly string[], rules: OptionRules): Invocation {
-  const { words, options } = readArguments(args, rules);
-  const [path] = words;
-  if (options.has("help")) return { path: "", options };
-  if (words.length !== 1 || path === "") {
-    const got = words.length === 0 ? "nothing" : words.map((word) => `"${word}"`).join(" ");
-    throw new UsageError(`arguments must be the path of one pool, got ${got}`);
+export function readInvocation(
+  args: readonly string[],
+  rules: OptionRules,
+  { usage, countMin, countMax }: Operands = NO_OPERANDS,
+): Invocation {
+  const { words: [path, ...words], options } = readArguments(args, rules);
+  if (options.has("help")) return { path: "", words, options };
+  if (path === undefined || path === "" || words.length < countMin || words.length > countMax) {
+    const got = path === undefined
+      ? "nothing"
+      : [path, ...words].map((word) => `"${word}"`).join(" ");
+    const behind = usage === "" ? "" : ` and ${usage}`;
+    throw new UsageError(`arguments must be the path of one pool${behind}, got ${got}`);
   }
-  return { path, options };
+  return { path, words, options };
+}
+
+/** The value of an option that takes a whole number; `otherwise` without it. */
+export function wholeNumberOf(
+  options: ReadonlyMap<string, string>,
+  name: string,
+  otherwise: number,
+): number {
+  const given = options.get(name);
+  if (given === undefined) return otherwise;
+  const isNumber = /^\d{1,15}$/.test(given) && Number(given) >= 1;
+  if (!isNumber) throw new UsageError(`--${name} must be a whole number from 1, got "${given}"`);
+  return Number(given);
 }
 
 /** The value of an option that takes one of several. */

@@ -13,11 +13,12 @@ import type { Pool } from "../pool/pool.ts";
 import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
 import { BadDataError, ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
-import { restoreInMemory, withPool } from "./pool_access.ts";
+import { keysOf, restoreInMemory, withPool } from "./pool_access.ts";
 import { entriesOf, reportUndecodable, valueReader } from "./pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
-import { toTaggedJson } from "./tagged_json.ts";
-import { printLine, Progress, type Terminal, writeAll } from "./terminal.ts";
+import { toTaggedJson } from "../codec/tagged_json.ts";
+import { Progress, PROGRESS_RULES } from "./progress.ts";
+import { printLine, type Terminal, writeAll } from "./terminal.ts";
 
 /** Characters that are collected before they are written. */
 const CHUNK_CHARS = 64 * 1024;
@@ -52,11 +53,10 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
       help: "leave out values that cannot be decoded, and name their keys",
     },
     output: { value: "<file>", help: "write to a file instead of the standard output" },
-    progress: { help: "say how far it is, also where no terminal is" },
+    ...PROGRESS_RULES,
   },
   async run({ path, options }, terminal) {
     const output = options.get("output");
-    const progress = new Progress(terminal, "dump: ", options.has("progress"));
     const prefix = new TextEncoder().encode(options.get("prefix") ?? "");
     const skipped: string[] | undefined = options.has("skip-undecodable") ? [] : undefined;
     try {
@@ -65,6 +65,7 @@ Reads the whole pool into memory; starts no threads, and writes nothing into the
         const { pool, codec, recovery } = restoreInMemory(directory);
         requireWhole(recovery.damages);
         const dumped = { pool, codec, prefix, skipped };
+        const progress = new Progress(terminal, "dump: ", options, keysOf(countKeys(pool)));
         await writeTo(output, terminal, (write) => dump(dumped, progress, write));
       });
       reportUndecodable(terminal, skipped ?? []);
@@ -94,7 +95,6 @@ async function dump(
   write: Write,
 ): Promise<void> {
   const values = await valueReader(pool, codec);
-  const total = Math.max(1, countKeys(pool));
   let chunk = "";
   let count = 0;
   try {
@@ -106,12 +106,12 @@ async function dump(
         if (skipped === undefined || !isUndecodable) throw error;
         skipped.push(toTaggedJson(entry.key));
       }
-      if (++count % PROGRESS_KEYS === 0) progress.update(count / total);
+      if (++count % PROGRESS_KEYS === 0) progress.update(count);
       if (chunk.length < CHUNK_CHARS) continue;
       write(Buffer.from(chunk));
       chunk = "";
     }
-    progress.update(1);
+    progress.update(count);
   } finally {
     progress.end();
     write(Buffer.from(chunk));

@@ -8,7 +8,7 @@ import type { Key } from "../core/key_encoder.ts";
 import { EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
 import { BadDataError, messageOf } from "./exit_codes.ts";
 import type { PoolEntry } from "./pool_entries.ts";
-import { TagReader, toTaggedJson } from "./tagged_json.ts";
+import { TagReader, toTaggedJson } from "../codec/tagged_json.ts";
 
 /** What a line says. */
 export interface DumpLine {

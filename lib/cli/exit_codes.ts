@@ -4,6 +4,9 @@
  * @module
  */
 import { DinomoError } from "../core/errors.ts";
+import { LiveError } from "../live/live_client.ts";
+
+export { BadDataError } from "../codec/bad_data_error.ts";
 
 /** Exit codes, as `dinomo --help` lists them. */
 export const ExitCode = {
@@ -22,16 +25,6 @@ export class UsageError extends Error {
   }
 }
 
-/**
- * Data that cannot be used: an input that is not a dump, a value that a dump cannot hold, damage
- * that was found.
- */
-export class BadDataError extends Error {
-  static {
-    this.prototype.name = "BadDataError";
-  }
-}
-
 /** The process that read the output has gone away, such as `head`. */
 export class OutputClosedError extends Error {
   static {
@@ -42,6 +35,8 @@ export class OutputClosedError extends Error {
 /** By `DinomoError.code`; the others are about data. */
 const CODES: Readonly<Record<string, number>> = {
   DINOMO_INVALID_OPTION: ExitCode.USAGE,
+  DINOMO_INVALID_ARGUMENT: ExitCode.USAGE,
+  DINOMO_INVALID_KEY: ExitCode.USAGE,
   DINOMO_POOL_FULL: ExitCode.USAGE,
   DINOMO_PATH: ExitCode.UNUSABLE_PATH,
   DINOMO_FORMAT: ExitCode.UNUSABLE_PATH,
@@ -54,7 +49,9 @@ const CODES: Readonly<Record<string, number>> = {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof OutputClosedError) return ExitCode.FINE;
   if (error instanceof UsageError) return ExitCode.USAGE;
-  if (error instanceof DinomoError) return CODES[error.code] ?? ExitCode.BAD_DATA;
+  if (error instanceof DinomoError || error instanceof LiveError) {
+    return CODES[error.code] ?? ExitCode.BAD_DATA;
+  }
   return isSystemError(error) ? ExitCode.UNUSABLE_PATH : ExitCode.BAD_DATA;
 }
 

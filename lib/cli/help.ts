@@ -15,10 +15,12 @@ const LABEL_WIDTH = 26;
 export function generalHelp(commands: readonly Command[]): string {
   return `Usage: dinomo <command> <path> [options]
 
-Works on the pool in a directory, while no process has it open.
+Works on the pool in a directory. The first five commands reach a pool that a process has open
+with the option inspect; info and verify read any pool, and the others one that no process has
+open.
 
 Commands:
-${rows(commands.map(({ name, summary }) => [`${name} <path>`, summary]))}
+${rows(commands.map((command) => [usageOf(command), command.summary]))}
 ${rows([["help <command>", "says more about a command"]])}
 
 Options:
@@ -26,10 +28,10 @@ ${rows([["-h, --help", "this text"], ["--version", "the version of dinomo"]])}
 
 Exit codes:
   0  all is well
-  1  the pool is damaged, or the input of restore is bad
+  1  the pool is damaged, the input of restore is bad, or the key of get is not there
   2  the command line means nothing
   3  the path cannot be used: it does not exist, is not a pool, has another format version,
-     is open in another process, or may not be read or written`;
+     is open in another process, or may not be read or written; or no process answers`;
 }
 
 /** The help on one command. */
@@ -39,12 +41,16 @@ export function commandHelp(command: Command): string {
     value === undefined ? `--${name}` : `--${name} ${value}`,
     help,
   ]);
-  return `Usage: dinomo ${command.name} <path> [options]
+  return `Usage: dinomo ${usageOf(command)} [options]
 
 ${command.details}
 
 Options:
 ${rows(options)}`;
+}
+
+function usageOf({ name, operands }: Command): string {
+  return `${name} <path>${operands === undefined ? "" : ` ${operands.usage}`}`;
 }
 
 /** The version in package.json, whether this module runs from lib/ or from dist/lib/. */

@@ -6,8 +6,9 @@
 import { formatBytes } from "../core/units.ts";
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
-import { counted, describeDamage, formatCount, withPool } from "./pool_access.ts";
+import { bytesOfImage, counted, describeDamage, formatCount, readPool } from "./pool_access.ts";
 import { gatherInfo, type PoolInfo } from "./pool_info.ts";
+import { Progress, PROGRESS_RULES } from "./progress.ts";
 import { printLine, printMessage } from "./terminal.ts";
 
 const LABEL_WIDTH = 20;
@@ -18,18 +19,29 @@ export const infoCommand: Command = {
   summary: "says what a pool is: sizes, codec, keys, files",
   details: `Says what the pool at a path is, and how much was logged after its checkpoint. Starts no
 threads and writes nothing, but reads the whole pool, into as much memory as an open
-store takes.`,
-  rules: { json: { help: "print one JSON object instead of text" } },
-  run: ({ path, options }, terminal) =>
-    withPool(path, (directory) => {
-      const info = gatherInfo(directory);
-      printLine(terminal, options.has("json") ? JSON.stringify(info, null, 2) : describeInfo(info));
-      for (const damage of info.damages) {
-        const isWhole = info.behindCheckpoint === null;
-        printMessage(terminal, isWhole ? damage.reason : describeDamage(damage));
+store takes. A pool that a process has open is read beside it, as of about now.`,
+  rules: {
+    json: { help: "print one JSON object instead of text" },
+    ...PROGRESS_RULES,
+  },
+  async run({ path, options }, terminal) {
+    const info = await readPool(path, terminal, (directory) => {
+      const measure = bytesOfImage(directory);
+      const progress = new Progress(terminal, "info: ", options, measure);
+      try {
+        const result = gatherInfo(directory, (share) => progress.update(share * measure.total!));
+        return { result, damage: result.damages.map(describeDamage).join("\n") };
+      } finally {
+        progress.end();
       }
-      return info.damages.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;
-    }),
+    });
+    printLine(terminal, options.has("json") ? JSON.stringify(info, null, 2) : describeInfo(info));
+    for (const damage of info.damages) {
+      const isWhole = info.behindCheckpoint === null;
+      printMessage(terminal, isWhole ? damage.reason : describeDamage(damage));
+    }
+    return info.damages.length === 0 ? ExitCode.FINE : ExitCode.BAD_DATA;
+  },
 };
 
 function describeInfo(info: PoolInfo): string {

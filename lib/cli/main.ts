@@ -9,14 +9,24 @@ import { readArguments, readInvocation } from "./command_line.ts";
 import { dumpCommand } from "./dump.ts";
 import { ExitCode, exitCodeOf, messageOf, OutputClosedError, UsageError } from "./exit_codes.ts";
 import { commandHelp, generalHelp, packageVersion } from "./help.ts";
+import { getCommand } from "./get.ts";
 import { infoCommand } from "./info.ts";
+import { keysCommand } from "./keys.ts";
+import { putCommand } from "./put.ts";
 import { repairCommand } from "./repair.ts";
 import { restoreCommand } from "./restore.ts";
 import { printLine, printMessage, processTerminal, type Terminal } from "./terminal.ts";
+import { topCommand } from "./top.ts";
 import { verifyCommand } from "./verify.ts";
+import { watchCommand } from "./watch.ts";
 
 /** All commands, in the order in which the help lists them. */
 export const COMMANDS: readonly Command[] = [
+  topCommand,
+  getCommand,
+  keysCommand,
+  watchCommand,
+  putCommand,
   infoCommand,
   verifyCommand,
   dumpCommand,
@@ -50,7 +60,7 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   if (name === "help") return runHelp(others, terminal);
   const command = findCommand(name);
   const rules = { ...command.rules, help: { help: "" } };
-  const invocation = readInvocation(others, rules);
+  const invocation = readInvocation(others, rules, command.operands);
   if (!invocation.options.has("help")) return await command.run(invocation, terminal);
   printLine(terminal, commandHelp(command));
   return ExitCode.FINE;

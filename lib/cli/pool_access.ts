@@ -4,13 +4,24 @@
  *
  * @module
  */
-import { resolve } from "node:path";
-import { PathError } from "../core/errors.ts";
+import * as fs from "node:fs";
+import { join, resolve } from "node:path";
+import { CorruptionError, PathError, PoolLockedError } from "../core/errors.ts";
+import { sleep } from "../core/runtime.ts";
+import { systemCodeOf } from "../core/system_code.ts";
+import { formatBytes } from "../core/units.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import type { Damage } from "../persistence/frame_replay.ts";
-import { CHECKPOINT_FILE } from "../persistence/pool_directory.ts";
+import { CHECKPOINT_FILE, imageNumber } from "../persistence/pool_directory.ts";
 import { PoolLock } from "../persistence/pool_lock.ts";
 import { readSnapshot, type RestoredPool } from "../persistence/snapshot_reader.ts";
+import type { Measure } from "./progress.ts";
+import { printMessage, type Terminal } from "./terminal.ts";
+
+/** How often a pool that is open is read, at most, to find the same damage twice. */
+const READINGS_MAX = 8;
+/** Time between two of them. */
+const READ_AGAIN_MS = 100;
 
 /**
  * Does something with the files of a pool while no other process or thread may change them.
@@ -23,13 +34,107 @@ export async function withPool<Result>(
   path: string,
   action: (directory: string) => Result | Promise<Result>,
 ): Promise<Result> {
-  const directory = resolve(path);
-  assertPool(directory);
+  const directory = assertPool(path);
   const lock = await lockOf(directory);
   try {
     return await action(directory);
   } finally {
     await lock?.release();
+  }
+}
+
+/**
+ * Reads the files of a pool, also while a process has it open: then without its lock.
+ *
+ * What a checkpoint names stays as it is until the next one is in its place (I10), and what is
+ * appended behind it is whole in its place in the end. So damage that is found counts only if it is
+ * found again, at the same place and under the same checkpoint; what was found in a file that was
+ * being written is gone then. A reading that was not disturbed is right at once.
+ *
+ * @param read reads all of it, and says what is damaged; or throws `CorruptionError`
+ * @throws {PathError} when there is no pool that can be read, or it changes faster than that
+ * @throws {PoolLockedError} never, unlike {@linkcode withPool}
+ */
+export async function readPool<Result>(
+  path: string,
+  terminal: Terminal,
+  read: (directory: string) => Reading<Result> | Promise<Reading<Result>>,
+): Promise<Result> {
+  try {
+    return await withPool(path, async (directory) => (await read(directory)).result);
+  } catch (error) {
+    if (!(error instanceof PoolLockedError)) throw error;
+  }
+  const directory = assertPool(path);
+  printMessage(terminal, `${directory} is open: what is said is as of about now`);
+  let before: { readonly reading: Outcome<Result>; readonly checkpoint: string } | undefined;
+  for (let attempt = 0; attempt < READINGS_MAX; attempt++) {
+    const checkpoint = checkpointIdentity(directory);
+    const reading = await outcomeOf(() => read(directory));
+    if (reading.damage === "") return reading.result();
+    const isUndisturbed = checkpointIdentity(directory) === checkpoint;
+    const isAgain = before?.checkpoint === checkpoint && before.reading.damage === reading.damage;
+    if (isUndisturbed && isAgain) return reading.result();
+    before = { reading, checkpoint };
+    await sleep(READ_AGAIN_MS);
+  }
+  throw new PathError(
+    `path must be a pool that does not change faster than it is read, got ${
+      JSON.stringify(directory)
+    }: try again when less is written, or when it is closed`,
+  );
+}
+
+/** What was read, and the damage that was found, as a text; "" if there is none. */
+export interface Reading<Result> {
+  readonly result: Result;
+  readonly damage: string;
+}
+
+/** How a reading has ended. */
+interface Outcome<Result> {
+  readonly damage: string;
+  /** Returns the result, or throws what the reading has thrown. */
+  readonly result: () => Result;
+}
+
+async function outcomeOf<Result>(
+  read: () => Reading<Result> | Promise<Reading<Result>>,
+): Promise<Outcome<Result>> {
+  try {
+    const { result, damage } = await read();
+    return { damage, result: () => result };
+  } catch (error) {
+    // Of a file that is gone, too: another checkpoint has taken its place.
+    const isOfFiles = error instanceof CorruptionError || error instanceof PathError ||
+      systemCodeOf(error) !== undefined;
+    if (!isOfFiles) throw error;
+    return {
+      damage: String(error),
+      result: () => {
+        throw error;
+      },
+    };
+  }
+}
+
+/** Which checkpoint is in its place: each is a file of its own. */
+function checkpointIdentity(directory: string): string {
+  const info = fs.statSync(join(directory, CHECKPOINT_FILE), {
+    bigint: true,
+    throwIfNoEntry: false,
+  });
+  return info === undefined ? "" : `${info.ino} ${info.mtimeNs} ${info.size}`;
+}
+
+/** Bytes of the image that a reading reads; 0 if that cannot be told. */
+function imageBytes(path: string): number {
+  try {
+    const directory = resolve(path);
+    const images = fs.readdirSync(directory).filter((name) => imageNumber(name) !== undefined);
+    return Math.max(0, ...images.map((name) => fs.statSync(join(directory, name)).size));
+  } catch {
+    return 0;
   }
 }
 
@@ -71,12 +176,28 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** What is counted where keys are. */
+export function keysOf(total: number | undefined): Measure {
+  return { total, format: (count) => counted(count, "key") };
+}
+
+/** What is counted where the image of a pool is read. */
+export function bytesOfImage(path: string): Measure {
+  return { total: Math.max(1, imageBytes(path)), format: formatBytes };
+}
+
 /** A count with its noun. */
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function assertPool(directory: string): void {
+/**
+ * Checks that a path is that of a pool; returns it, absolute.
+ *
+ * @throws {PathError} when it is not
+ */
+export function assertPool(path: string): string {
+  const directory = resolve(path);
   const shown = JSON.stringify(directory);
   const names = whenReadable(directory, () => {
     const info = nodeFileSystem.info(directory);
@@ -91,6 +212,7 @@ function assertPool(directory: string): void {
       `path must be the directory of a pool, got ${shown}, which holds no file "${CHECKPOINT_FILE}"`,
     );
   }
+  return directory;
 }
 
 function whenReadable<Result>(path: string, action: () => Result): Result {

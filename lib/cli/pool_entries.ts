@@ -14,7 +14,7 @@ import { SLOT_COUNT } from "../core/limits.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { toTaggedJson } from "./tagged_json.ts";
+import { toTaggedJson } from "../codec/tagged_json.ts";
 import { printMessage, type Terminal } from "./terminal.ts";
 
 /** A key with what a pool has under it. */

@@ -67,7 +67,10 @@ export interface BehindCheckpoint {
  * @throws {FormatError} when the checkpoint is not of this format
  * @throws {CorruptionError} when the checkpoint is damaged; any other damage is reported
  */
-export function gatherInfo(directory: string): PoolInfo {
+export function gatherInfo(
+  directory: string,
+  onProgress?: (share: number) => void,
+): PoolInfo {
   const checkpoint = readCheckpoint(nodeFileSystem, directory);
   const { format, number, image, codec, segmentBytes, segmentCount } = checkpoint;
   return {
@@ -79,7 +82,7 @@ export function gatherInfo(directory: string): PoolInfo {
     keyTypes: checkpoint.keys,
     capacityBytes: segmentBytes * segmentCount,
     segmentBytes,
-    ...contentsOf(directory, checkpoint),
+    ...contentsOf(directory, checkpoint, onProgress),
     files: filesOf(directory),
   };
 }
@@ -89,9 +92,13 @@ type Contents = Pick<
   "segments" | "keys" | "indexBytes" | "behindCheckpoint" | "damages"
 >;
 
-function contentsOf(directory: string, checkpoint: StoredCheckpoint): Contents {
+function contentsOf(
+  directory: string,
+  checkpoint: StoredCheckpoint,
+  onProgress: ((share: number) => void) | undefined,
+): Contents {
   try {
-    const { pool, recovery } = restoreInMemory(directory);
+    const { pool, recovery } = restoreInMemory(directory, onProgress);
     return restoredContents(pool, recovery, checkpoint);
   } catch (error) {
     if (!(error instanceof CorruptionError)) throw error;

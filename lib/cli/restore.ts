@@ -30,7 +30,8 @@ import { ExitCode } from "./exit_codes.ts";
 import { linesOf } from "./line_reader.ts";
 import { counted } from "./pool_access.ts";
 import { RestoreWriter } from "./restore_writer.ts";
-import { printLine, printMessage, Progress } from "./terminal.ts";
+import { Progress, PROGRESS_RULES } from "./progress.ts";
+import { printLine, printMessage } from "./terminal.ts";
 
 /** Lines after which the progress is shown. */
 const PROGRESS_LINES = 10_000;
@@ -67,7 +68,7 @@ left. A restore that was killed leaves "<path>.restoring": remove it, and start 
       value: "<level>",
       help: "memory, os or disk, while it is made; default: memory",
     },
-    progress: { help: "say how far it is, also where no terminal is" },
+    ...PROGRESS_RULES,
   },
   async run({ path, options }, terminal) {
     const codec = choiceOf(options, "codec", CODECS, "msgpack");
@@ -78,7 +79,10 @@ left. A restore that was killed leaves "<path>.restoring": remove it, and start 
     // A pool with anything else in its directory cannot be opened.
     assertNothing(join(dirname(directory), CHECKPOINT_FILE), "path must not be inside of a pool");
     const input = openInput(options.get("input"));
-    const progress = new Progress(terminal, "restore: ", options.has("progress"));
+    const progress = new Progress(terminal, "restore: ", options, {
+      total: undefined,
+      format: (count) => counted(count, "line"),
+    });
     const { keys, expired } = await intoDirectory(unfinished, directory, async () => {
       const store = await openNew(unfinished, codec, options);
       return await fill(store, codec, input, progress, options.has("keys"));
@@ -124,7 +128,7 @@ async function fill(
   try {
     for await (const line of linesOf(input)) {
       await writer.add(line);
-      if (line.number % PROGRESS_LINES === 0) progress.count(line.number, "lines");
+      if (line.number % PROGRESS_LINES === 0) progress.update(line.number);
     }
     await writer.flush();
     if (!areKeysGiven) setKeyTypes(store, writer.keyTypes);

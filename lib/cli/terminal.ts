@@ -8,8 +8,8 @@
  */
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
+import process from "node:process";
 import { isatty } from "node:tty";
-import { monotonicMs } from "../core/runtime.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { OutputClosedError } from "./exit_codes.ts";
 
@@ -17,15 +17,17 @@ const STANDARD_OUTPUT = 1;
 const STANDARD_ERROR = 2;
 /** How long to wait for a reader whose pipe is full and does not block. */
 const RETRY_MS = 1;
-/** Time between two drawings of a progress. */
-const REDRAW_MS = 100;
-/** Share after which a progress that is not on a terminal says more. */
-const STEP_PERCENT = 10;
 
 /** Where the command writes to; the tests take what is written. */
 export interface Terminal {
   /** Whether messages are read by a person who waits. */
   readonly isInteractive: boolean;
+  /** Whether results are read by a person at a terminal. */
+  readonly isOutputInteractive: boolean;
+  /** How large the terminal is that results go to, in characters. */
+  outputSize(): { readonly columns: number; readonly rows: number };
+  /** The same of the terminal that messages go to. */
+  errorSize(): { readonly columns: number };
   /** Writes to the standard output. */
   write(bytes: Uint8Array): void;
   /** Writes to the standard error. */
@@ -36,6 +38,13 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   return {
     isInteractive: isatty(STANDARD_ERROR),
+    isOutputInteractive: isatty(STANDARD_OUTPUT),
+    outputSize: () => {
+      const { columns, rows } = process.stdout;
+      // A terminal may not know its size.
+      return { columns: columns || 80, rows: rows || 24 };
+    },
+    errorSize: () => ({ columns: process.stderr.columns || 80 }),
     write: (bytes) => writeAll(STANDARD_OUTPUT, bytes),
     writeError: (bytes) => {
       try {
@@ -73,56 +82,4 @@ export function printLine(terminal: Terminal, text: string): void {
 /** Writes a message. */
 export function printMessage(terminal: Terminal, text: string): void {
   terminal.writeError(Buffer.from(`dinomo: ${text}\n`));
-}
-
-/** Shows how far a command is: redrawn in place on a terminal, and lines anywhere else. */
-export class Progress {
-  readonly #terminal: Terminal;
-  readonly #label: string;
-  readonly #isShown: boolean;
-  #drawnMs = monotonicMs();
-  #shownPercent = 0;
-  #isLineOpen = false;
-
-  /**
-   * Shows nothing yet.
-   *
-   * @param isWanted whether to show it although no person waits at a terminal
-   */
-  constructor(terminal: Terminal, label: string, isWanted: boolean) {
-    this.#terminal = terminal;
-    this.#label = label;
-    this.#isShown = isWanted || terminal.isInteractive;
-  }
-
-  /** Shows the share that is done, 0 to 1. */
-  update(share: number): void {
-    const percent = Math.floor(share * 100);
-    if (this.#terminal.isInteractive) this.#draw(`${percent} %`);
-    else if (percent >= this.#shownPercent + STEP_PERCENT || percent === 100) {
-      this.#shownPercent = percent;
-      this.#draw(`${percent} %`);
-    }
-  }
-
-  /** Shows how many have been done, where it is not known how many there are. */
-  count(done: number, what: string): void {
-    this.#draw(`${done} ${what}`);
-  }
-
-  /** Leaves the line, so that messages can follow. */
-  end(): void {
-    if (this.#isLineOpen) this.#terminal.writeError(Buffer.from("\r\x1b[K"));
-    this.#isLineOpen = false;
-  }
-
-  #draw(text: string): void {
-    if (!this.#isShown) return;
-    if (!this.#terminal.isInteractive) return printMessage(this.#terminal, this.#label + text);
-    const nowMs = monotonicMs();
-    if (nowMs - this.#drawnMs < REDRAW_MS) return;
-    this.#drawnMs = nowMs;
-    this.#isLineOpen = true;
-    this.#terminal.writeError(Buffer.from(`\r\x1b[Kdinomo: ${this.#label}${text}`));
-  }
 }

@@ -3,8 +3,8 @@
  *
  * Asynchronously: spin for a few microseconds at the end of the tick, which is when a KN that is
  * awake answers; then poll once per turn of the event loop; then once per millisecond.
- * (`Atomics.waitAsync` takes up to 50 ms on Node, and a pending one keeps no process alive; timers
- * do both better.)
+ * (`Atomics.waitAsync` takes 60 to 120 µs, as a message does, and a pending one keeps no process
+ * alive; turns and timers do both better.)
  *
  * What is settled at the end of a tick resolves promises, whose continuations may issue the next
  * operations in the same turn of the event loop, and so on without an end. So that timers and

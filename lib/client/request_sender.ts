@@ -144,7 +144,7 @@ export class RequestSender {
       return undefined;
     }
     this.#writer.write(draft, connection.producer.words, connection.bytes, this.#claimedAt);
-    this.#schedule(connection);
+    this.scheduleFlush();
     return connection;
   }
 
@@ -296,11 +296,6 @@ export class RequestSender {
     }
   }
 
-  #schedule(connection: NodeConnection): void {
-    this.#sent.publishBurst(connection);
-    this.scheduleFlush();
-  }
-
   /** Sends a request that is complete but for its owner word; false when it has to be held. */
   #send(request: HeldRequest): boolean {
     const { slot, sequence, words, completion } = request;
@@ -323,7 +318,7 @@ export class RequestSender {
     copyWords(words, REQUEST_OPERATION, target, at + REQUEST_OPERATION, length - REQUEST_OPERATION);
     target[at + REQUEST_OWNER_WORD] = owner;
     target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
-    this.#schedule(connection);
+    this.scheduleFlush();
     return true;
   }
 

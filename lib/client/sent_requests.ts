@@ -12,7 +12,7 @@ import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { GROUP_REQUESTS_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { wake } from "../node/idle_strategy.ts";
+import { isAsleep, wake } from "../node/idle_strategy.ts";
 import { durabilityWord, syncsAlways } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
@@ -36,13 +36,16 @@ import { RetiredRequests } from "./retired_requests.ts";
 import type { Router } from "./router.ts";
 
 /**
- * Requests after which a burst is published although the tick goes on, so that the KN can begin.
- * Where each group is synced, that would cost more than it gains.
+ * Requests after which a burst is published although the tick goes on, so that a KN that is awake
+ * can begin. Where each group is synced, that would cost more than it gains.
  */
 const PUBLISH_EVERY = 16;
 
-/** Requests in flight up to which a client executes them itself: more are worth a thread. */
-const HELP_MAX = 32;
+/**
+ * Requests in flight up to which a client executes them itself, and leaves a KN asleep: waking a
+ * thread takes about as long as executing so many.
+ */
+const HELP_MAX = 128;
 
 /** The parts of a client that it changes when requests end. */
 export interface SentRequestsParts {
@@ -114,6 +117,8 @@ export class SentRequests {
     completion: Completion,
   ): number {
     const { producer } = connection;
+    const isBurst = producer.inFlightCount % this.#publishEvery === 0 && producer.hasUnpublished;
+    if (isBurst) this.#publishBurst(connection);
     const at = producer.claim(length);
     if (at === RING_FULL) return at;
     const index = producer.newestIndex;
@@ -127,15 +132,7 @@ export class SentRequests {
     return at;
   }
 
-  /** Publishes the requests of a ring when they are many. */
-  publishBurst(connection: NodeConnection): void {
-    const { producer } = connection;
-    if (producer.inFlightCount % this.#publishEvery !== 0) return;
-    producer.publish();
-    wake(this.#pool.control, connection.agentAt);
-  }
-
-  /** Publishes everything, and wakes the KNs that sleep. */
+  /** Has everything executed, or publishes it and wakes the KNs that sleep. */
   publish(): void {
     for (const connection of this.#connections) {
       if (connection.producer.hasUnpublished) this.#handOver(connection);
@@ -188,10 +185,24 @@ export class SentRequests {
     }
   }
 
+  /**
+   * Publishes what a ring has when there are many requests, for a KN that is awake, or is worth
+   * waking. Another request follows: so there is something left at the end of the tick, by which
+   * this thread comes to execute them all if the KN does not.
+   */
+  #publishBurst({ producer, agentAt }: NodeConnection): void {
+    const { control } = this.#pool;
+    if (producer.inFlightCount < HELP_MAX && isAsleep(control, agentAt)) return;
+    producer.publish();
+    wake(control, agentAt);
+  }
+
   /** Has requests executed: by this thread, if they are few, or by the KN's. */
   #handOver(connection: NodeConnection): void {
     const { producer } = connection;
-    if (producer.inFlightCount <= HELP_MAX) connection.help();
+    if (producer.inFlightCount <= HELP_MAX) {
+      while (connection.help() > 0 && producer.unansweredCount > 0);
+    }
     if (producer.hasUnpublished) producer.publish();
     if (producer.unansweredCount === 0) return;
     connection.start?.();

@@ -10,7 +10,7 @@
  */
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { threadId } from "node:worker_threads";
+import { isMainThread, threadId } from "node:worker_threads";
 import { isGranted } from "./deno_permissions.ts";
 import { epochMs } from "./runtime.ts";
 
@@ -22,19 +22,39 @@ export type Topic = (typeof TOPICS)[number];
 
 /** The topics that are on. */
 export const TRACED: Readonly<Record<Topic, boolean>> = readTopics(wanted());
+tellUnknown(wanted());
 
-/** Which topics a value of the variable turns on; unknown names are passed over. */
+/** Which topics a value of the variable turns on. */
 export function readTopics(value: string): Record<Topic, boolean> {
   const names = value.split(",").map((name) => name.trim());
   const isOn = (topic: Topic) => names.includes(topic) || names.includes("all");
   return Object.fromEntries(TOPICS.map((topic) => [topic, isOn(topic)])) as Record<Topic, boolean>;
 }
 
+/** What a value of the variable names that is no topic. */
+export function unknownTopics(value: string): string[] {
+  const names = value.split(",").map((name) => name.trim());
+  const known: readonly string[] = [...TOPICS, "all", ""];
+  return names.filter((name) => !known.includes(name));
+}
+
+/** Says once, in the thread that all others come from, what is asked for in vain. */
+function tellUnknown(value: string): void {
+  const unknown = unknownTopics(value);
+  if (unknown.length === 0 || !isMainThread) return;
+  const rule = `DINOMO_DEBUG must name some of ${TOPICS.join(", ")}, or all`;
+  write(`dinomo: ${rule}, got ${JSON.stringify(unknown.join(","))}`);
+}
+
 /** Writes a line with time and thread; the caller has looked whether the topic is on. */
 export function trace(topic: Topic, text: string): void {
   const time = new Date(epochMs()).toISOString();
+  write(`${time} thread ${threadId} ${topic}: ${text}`);
+}
+
+function write(line: string): void {
   try {
-    writeSync(2, `${time} thread ${threadId} ${topic}: ${text}\n`);
+    writeSync(2, `${line}\n`);
   } catch {
     // A full pipe, or none: a trace must not change what happens.
   }

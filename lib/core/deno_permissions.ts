@@ -9,6 +9,7 @@
 export type Permission =
   | { readonly name: "env"; readonly variable?: string }
   | { readonly name: "read" | "write"; readonly path: string }
+  | { readonly name: "net"; readonly host: string }
   | { readonly name: "sys"; readonly kind: "uid" }
   | { readonly name: "ffi" | "run" };
 

@@ -283,6 +283,17 @@ export const STRUCTURE_KEYS_MAX = 64;
 /** Characters of all key names of one shared structure. */
 export const STRUCTURE_CHARS_MAX = 512;
 
+/** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
+export const LIVE_CONNECTIONS_MAX = 16;
+/** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */
+export const LIVE_REQUEST_BYTES_MAX = 2 ** 20;
+/** Bytes of one answer: more than a person reads, and one of each connection at a time. */
+export const LIVE_ANSWER_BYTES_MAX = 16 * 2 ** 20;
+/** How long a connection may be silent that owes a request, or does not take its answer. */
+export const LIVE_IDLE_MS_MAX = 60_000;
+/** How long a command waits for an answer: the host's thread may be busy, but not for that long. */
+export const LIVE_ANSWER_MS_MAX = 10_000;
+
 assert(SLOT_COUNT === 4096, "slots are hash >>> 20");
 assert(REGION_BYTES / ADDRESS_UNIT_BYTES * REGION_COUNT_MAX === 2 ** 32, "a u32 reaches the pool");
 assert(

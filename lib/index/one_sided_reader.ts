@@ -98,6 +98,9 @@ export interface IndexPlace {
   readonly address: PoolAddress;
   /** Generation of the record's segment then. */
   readonly generation: number;
+  /** Words of the record, which are the same as long as the generation is. */
+  readonly meta: number;
+  readonly valueBytes: number;
 }
 
 /** Reads one record at a time; the fields describe the last one found. */
@@ -227,12 +230,26 @@ export class OneSidedReader {
    *   be read: its record is another one by now, or of a commit that is being made
    */
   readFound(_key: KeyEncoder, place: IndexPlace, withValue: boolean): boolean | undefined {
-    const { address, generation } = place;
-    if (Atomics.load(place.region, place.pairAt) !== address) return undefined;
-    const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
+    const { address, generation, meta, valueBytes } = place;
+    // A record that is a put stays one; what is pending becomes one, or does not.
     if (metaKind(meta) !== RecordKind.PUT) return undefined;
-    const outcome = this.#take(address, generation, withValue);
-    return outcome === RACED ? undefined : outcome === FOUND;
+    if (Atomics.load(place.region, place.pairAt) !== address) return undefined;
+    const words = this.#pool.wordsOf(address);
+    const recordAt = this.#pool.wordAt(address);
+    const version = recordVersion(meta, words[recordAt + RECORD_VERSION_LOW]);
+    const expiresAtMs = recordExpiry(words, recordAt);
+    // How much is copied is known: the length is that of the record of this generation.
+    if (withValue) this.#copyValue(words, recordAt + valueWord(meta), valueBytes);
+    if (!this.#isUnchanged(GENERATIONS + this.#pool.segmentOf(address), generation)) {
+      return undefined;
+    }
+    if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return false;
+    this.valueBytes = valueBytes;
+    this.version = version;
+    this.expiresAtMs = expiresAtMs;
+    this.address = address;
+    this.generation = generation;
+    return true;
   }
 
   /**

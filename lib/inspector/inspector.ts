@@ -17,12 +17,12 @@
  * @module
  */
 import { timingSafeEqual } from "node:crypto";
-import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { isDinomoError } from "../core/any_error.ts";
 import type { Key } from "../core/key_encoder.ts";
+import { keyOfText, textOfKey } from "../core/key_text.ts";
 import { controlsOf, type Store } from "../store/store.ts";
 import { sampleOf } from "./inspected_sample.ts";
 import { INSPECTOR_PAGE, PAGE_POLICY } from "./inspector_page.ts";
@@ -181,7 +181,7 @@ async function keysOf<V, K extends Key>(
   const keys: string[] = [];
   const signal = AbortSignal.timeout(SEARCH_MS_MAX);
   const found = store.keys({ prefix: keyFrom(store, prefix), limit: limit + 1, signal });
-  for await (const key of found) keys.push(textOf(key));
+  for await (const key of found) keys.push(textOfKey(key));
   return { keys: keys.slice(0, limit), isMore: keys.length > limit };
 }
 
@@ -193,15 +193,9 @@ async function valueOf<V, K extends Key>(store: Store<V, K>, key: K): Promise<An
   return { status: 200, body: { text: text.slice(0, TEXT_MAX), version, expiresAt } };
 }
 
-/** Bytes are shown as `0x` and hexadecimal digits. */
-function textOf(key: Key): string {
-  return typeof key === "string" ? key : `0x${Buffer.from(key).toString("hex")}`;
-}
-
-/** The key that is meant, as the page shows it; in a store of strings all are what they look like. */
+/** The key that is meant, as the page shows it. */
 function keyFrom<V, K extends Key>(store: Store<V, K>, text: string): K {
-  const isBytes = /^0x(?:[0-9a-f]{2})*$/.test(text) && controlsOf(store).keyTypes() !== "string";
-  return (isBytes ? new Uint8Array(Buffer.from(text.slice(2), "hex")) : text) as K;
+  return keyOfText(text, controlsOf(store).keyTypes()) as K;
 }
 
 /** What is asked for; undefined if that is no path: anybody on the machine can send anything. */

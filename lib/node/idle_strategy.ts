@@ -178,6 +178,11 @@ export function sleepUnless(
   return sleeps;
 }
 
+/** Whether an agent sleeps, or is about to. */
+export function isAsleep(control: Int32Array, agentAt: number): boolean {
+  return Atomics.load(control, agentAt + AGENT_SLEEPING) !== 0;
+}
+
 /** Wakes an agent if it sleeps. One load if it does not. */
 export function wake(control: Int32Array, agentAt: number): void {
   const word = agentAt + AGENT_SLEEPING;

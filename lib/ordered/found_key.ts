@@ -6,7 +6,13 @@
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import type { EncodedKey } from "../core/key_encoder.ts";
 import type { IndexPlace } from "../index/one_sided_reader.ts";
-import { FLAG_BINARY_KEY, metaKeyBytes, RECORD_KEY, RECORD_META } from "../log/record_layout.ts";
+import {
+  FLAG_BINARY_KEY,
+  metaKeyBytes,
+  RECORD_KEY,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+} from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { KeyBuffer } from "./key_order.ts";
 
@@ -18,6 +24,8 @@ export class FoundKey extends KeyBuffer implements EncodedKey, IndexPlace {
   pairAt = 0;
   address: PoolAddress = NO_ADDRESS;
   generation = 0;
+  meta = 0;
+  valueBytes = 0;
 
   /**
    * Copies the key of a record that a pair leads to. It is whole if the generation is the same
@@ -35,6 +43,8 @@ export class FoundKey extends KeyBuffer implements EncodedKey, IndexPlace {
     const at = pool.wordAt(address);
     const meta = words[at + RECORD_META];
     this.set(words, at + RECORD_KEY, metaKeyBytes(meta));
+    this.meta = meta;
+    this.valueBytes = words[at + RECORD_VALUE_BYTES];
     this.hash = hash;
     this.isBinary = (meta & FLAG_BINARY_KEY) !== 0;
     this.region = region;
@@ -52,6 +62,8 @@ export class FoundKey extends KeyBuffer implements EncodedKey, IndexPlace {
     this.pairAt = other.pairAt;
     this.address = other.address;
     this.generation = other.generation;
+    this.meta = other.meta;
+    this.valueBytes = other.valueBytes;
   }
 
   /** A copy of the key's bytes. */

@@ -4,7 +4,11 @@
  * time, where it would wait for one after the other.
  *
  * It finds a key that is the only one of its hash, as nearly all are; the others have to be
- * resolved. What is different about the protocol is only that more time passes between its steps.
+ * resolved. The protocol is that of index/one_sided_reader.ts. What is different is that more time
+ * passes between its steps, and that the loads within a step are plain ones: an atomic load makes
+ * the processor wait for those before it on some runtimes, and is a call on others. That they stay
+ * in their step is seen to by one atomic operation between two steps, which neither the compilers
+ * of V8 and JSC nor, where it is a read-modify-write, a processor moves a load across.
  *
  * @module
  */
@@ -15,9 +19,9 @@ import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { FoundKey } from "./found_key.ts";
+import { FoundKey, NO_REGION } from "./found_key.ts";
 
-/** Whether plain loads can be delayed past a later atomic load on this processor. */
+/** Whether a plain load can be delayed past a later one on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
 
 /** Words of a cache line. */
@@ -25,25 +29,31 @@ const CACHE_LINE_WORDS = 16;
 
 /** Looks for some keys after others. */
 export class KeyLookahead {
+  /** The keys that were found, by the numbers of their entries: see {@linkcode isFound}. */
+  readonly keys: FoundKey[] = [];
   /** What has been touched, which means nothing: so no compiler leaves it out. */
   touched = 0;
   readonly #pool: Pool;
-  readonly #hashes: Int32Array;
   readonly #metas: Int32Array;
   readonly #buckets: Int32Array;
-  /** Where the address of the only pair of a hash is in its region; 0 if there is none. */
+  /** Of the only pair of a hash: the index of its address's word, or 0 if there is none. */
   readonly #pairs: Int32Array;
+  /** A bucket that shows that the first one is not enough. */
+  readonly #overflows: Int32Array;
   readonly #addresses: Int32Array;
-  readonly #fence = new Int32Array(1);
+  readonly #generations: Int32Array;
+  readonly #regions: Int32Array[] = [];
+  readonly #step = new Int32Array(1);
 
   /** Looks for so many keys of a pool at one time, at most. */
   constructor(pool: Pool, countMax: number) {
     this.#pool = pool;
-    this.#hashes = new Int32Array(countMax);
     this.#metas = new Int32Array(countMax);
     this.#buckets = new Int32Array(countMax);
     this.#pairs = new Int32Array(countMax);
+    this.#overflows = new Int32Array(countMax);
     this.#addresses = new Int32Array(countMax);
+    this.#generations = new Int32Array(countMax);
   }
 
   /**
@@ -52,22 +62,110 @@ export class KeyLookahead {
    * @param hashes words of which every so many-th, from an index on, is a hash
    */
   look(hashes: Int32Array, from: number, stride: number, count: number): void {
+    while (this.keys.length < count) {
+      this.keys.push(new FoundKey());
+      this.#regions.push(NO_REGION);
+    }
+    this.#findBuckets(hashes, from, stride, count);
+    this.#endStep();
+    for (let i = 0; i < count; i++) this.#findPair(i, hashes[from + i * stride]);
+    for (let i = 0; i < count; i++) {
+      if (this.#overflows[i] !== NO_BUCKET) this.#findPairInChain(i, hashes[from + i * stride]);
+    }
+    this.#touchRecords(count);
+    this.#endStep();
+    for (let i = 0; i < count; i++) this.#copyKey(i, hashes[from + i * stride]);
+    this.#endStep();
+    for (let i = 0; i < count; i++) this.#confirm(i, hashes[from + i * stride]);
+  }
+
+  /** False if there is no key of a hash, or several, or if something has changed meanwhile. */
+  isFound(i: number): boolean {
+    return this.#pairs[i] !== 0;
+  }
+
+  #findBuckets(hashes: Int32Array, from: number, stride: number, count: number): void {
     const pool = this.#pool;
-    const { control } = pool;
+    const { control, slots } = pool;
     let seen = 0;
     for (let i = 0; i < count; i++) {
+      seen ^= control[slots + (hashes[from + i * stride] >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META];
+    }
+    for (let i = 0; i < count; i++) {
       const hash = hashes[from + i * stride];
-      const slotAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
-      const meta = Atomics.load(control, slotAt + SLOT_META);
+      const slotAt = slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
+      const meta = control[slotAt + SLOT_META];
       const bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
-      this.#hashes[i] = hash;
       this.#metas[i] = meta;
       this.#buckets[i] = bucket;
       if (bucket !== NO_BUCKET) seen ^= bucketRegion(pool, bucket)[bucketWord(bucket)];
     }
+    this.touched ^= seen;
+  }
+
+  /**
+   * Finds the pair of a hash in its first bucket, without a branch that depends on where it is: the
+   * processor would guess wrong nearly each time, and give up what it has begun for the next keys.
+   */
+  #findPair(i: number, hash: number): void {
+    const pool = this.#pool;
+    const bucket = this.#buckets[i] as BucketId;
+    this.#pairs[i] = 0;
+    this.#overflows[i] = NO_BUCKET;
+    if (bucket === NO_BUCKET) return;
+    const region = bucketRegion(pool, bucket);
+    const at = bucketWord(bucket);
+    let count = 0;
+    let found = 0;
+    for (let word = at; word < at + PAIR_WORDS; word += 2) {
+      const difference = region[word] ^ hash;
+      const isSame = ~(difference | -difference) >>> 31;
+      count += isSame;
+      found += isSame * word;
+    }
+    const overflow = region[at + BUCKET_OVERFLOW] as BucketId;
+    if (overflow !== NO_BUCKET || count > 1) {
+      this.#overflows[i] = overflow === NO_BUCKET ? bucket : overflow;
+      this.touched ^= bucketRegion(pool, this.#overflows[i] as BucketId)[
+        bucketWord(this.#overflows[i] as BucketId)
+      ];
+    } else if (count === 1) {
+      this.#take(i, region, found + 1);
+    }
+  }
+
+  /** Finds the only pair of a hash that has several buckets, or tags. */
+  #findPairInChain(i: number, hash: number): void {
+    let pairCount = 0;
+    for (let bucket = this.#buckets[i] as BucketId; bucket !== NO_BUCKET;) {
+      const region = bucketRegion(this.#pool, bucket);
+      const at = bucketWord(bucket);
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        if (region[word] !== hash || region[word + 1] === NO_ADDRESS) continue;
+        pairCount += 1;
+        this.#take(i, region, word + 1);
+      }
+      bucket = region[at + BUCKET_OVERFLOW] as BucketId;
+      // The region of the next bucket may have grown before that was linked here.
+      this.#endStep();
+    }
+    if (pairCount !== 1) this.#pairs[i] = 0;
+  }
+
+  #take(i: number, region: Int32Array, pairAt: number): void {
+    const address = region[pairAt];
+    this.#regions[i] = region;
+    this.#addresses[i] = address;
+    this.#pairs[i] = address === NO_ADDRESS ? 0 : pairAt;
+  }
+
+  #touchRecords(count: number): void {
+    const pool = this.#pool;
+    let seen = 0;
     for (let i = 0; i < count; i++) {
-      this.#findPair(i);
       const address = this.#addresses[i] as PoolAddress;
+      if (this.#pairs[i] === 0) continue;
+      this.#generations[i] = pool.control[GENERATIONS + pool.segmentOf(address)];
       const words = pool.wordsOf(address);
       const at = pool.wordAt(address);
       // Most records end in the line behind the one in which they begin.
@@ -76,49 +174,30 @@ export class KeyLookahead {
     this.touched ^= seen;
   }
 
-  /**
-   * Takes the only key of one of the hashes.
-   *
-   * @returns false if there is none, or several, or if something has changed meanwhile
-   */
-  take(i: number, key: FoundKey): boolean {
-    const pool = this.#pool;
-    const { control } = pool;
+  #copyKey(i: number, hash: number): void {
     const pairAt = this.#pairs[i];
-    if (pairAt === 0) return false;
-    const hash = this.#hashes[i];
+    if (pairAt === 0) return;
+    const region = this.#regions[i]!;
     const address = this.#addresses[i] as PoolAddress;
-    const region = bucketRegion(pool, this.#buckets[i] as BucketId);
-    const generationAt = GENERATIONS + pool.segmentOf(address);
-    const generation = Atomics.load(control, generationAt);
     // Without this second load the generation could be one in which the record was already gone.
-    if (Atomics.load(region, pairAt) !== address) return false;
-    key.copyRecord(pool, hash, region, pairAt, address, generation);
-    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
-    if (Atomics.load(control, generationAt) !== generation) return false;
-    // Else there could be another key of the hash, which has moved.
-    const metaAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META;
-    return Atomics.load(control, metaAt) === this.#metas[i];
+    if (region[pairAt] !== address) this.#pairs[i] = 0;
+    else this.keys[i]!.copyRecord(this.#pool, hash, region, pairAt, address, this.#generations[i]);
   }
 
-  #findPair(i: number): void {
+  /** Forgets a key that was not whole, or beside which there may be another one of its hash. */
+  #confirm(i: number, hash: number): void {
     const pool = this.#pool;
-    const hash = this.#hashes[i];
-    this.#pairs[i] = 0;
-    this.#addresses[i] = NO_ADDRESS;
-    for (let bucket = this.#buckets[i] as BucketId; bucket !== NO_BUCKET;) {
-      const region = bucketRegion(pool, bucket);
-      const at = bucketWord(bucket);
-      for (let word = at; word < at + PAIR_WORDS; word += 2) {
-        if (region[word] !== hash) continue;
-        const address = Atomics.load(region, word + 1) as PoolAddress;
-        if (address === NO_ADDRESS) continue;
-        const isOnly = this.#addresses[i] === NO_ADDRESS;
-        this.#pairs[i] = isOnly ? word + 1 : 0;
-        this.#addresses[i] = address;
-        this.#buckets[i] = bucket;
-      }
-      bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
+    const { control } = pool;
+    const generationAt = GENERATIONS + pool.segmentOf(this.#addresses[i] as PoolAddress);
+    const metaAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META;
+    if (control[generationAt] !== this.#generations[i] || control[metaAt] !== this.#metas[i]) {
+      this.#pairs[i] = 0;
     }
+  }
+
+  /** What is loaded afterwards is not loaded before. */
+  #endStep(): void {
+    if (NEEDS_FENCE) Atomics.add(this.#step, 0, 0);
+    else Atomics.load(this.#step, 0);
   }
 }

@@ -15,7 +15,13 @@ import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
 import { FoundKey } from "./found_key.ts";
 import { KeyLookahead } from "./key_lookahead.ts";
-import { compareKeys, compareWithPrefix, KeyBuffer, keySlice } from "./key_order.ts";
+import {
+  commonSliceBytes,
+  compareKeys,
+  compareWithPrefix,
+  KeyBuffer,
+  keySlice,
+} from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
@@ -29,6 +35,8 @@ import { PageSpace } from "./page_space.ts";
 import type { KeyText, PageView } from "./page_view.ts";
 import { Side, TreeWalk } from "./tree_walk.ts";
 
+/** Bytes of a slice. */
+const SLICE_BYTES = 8;
 /** How many keys are looked for at one time, at most. */
 const BATCH_MAX = 16;
 
@@ -72,7 +80,7 @@ export class RangeCursor {
   /**
    * Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one.
    *
-   * @param wanted about how many keys will be gone to, so that no more is looked up ahead
+   * @param wanted about how many keys will be gone to, from 1, so that no more is looked up ahead
    */
   seek(bounds: KeyBounds, isReverse: boolean, wanted = Infinity): void {
     this.#wanted = wanted;
@@ -139,16 +147,17 @@ export class RangeCursor {
   #copy(view: PageView): boolean {
     const first = firstEntry(view, this.#from);
     const end = endOfEntries(view, this.#to);
-    const count = end > first ? end - first : 0;
-    const from = view.entryAt(first);
+    const cut = this.#cutOf(view, first, end);
+    const isCut = cut >= 0;
+    const begin = isCut && this.#isReverse ? cut : first;
+    const count = Math.max(0, (isCut && !this.#isReverse ? cut : end) - begin);
+    const from = view.entryAt(begin);
     for (let i = 0; i < count * ENTRY_WORDS; i++) this.#entries[i] = view.words[from + i]!;
     this.#prefix.set(view.text, view.prefixAt, view.prefixBytes);
-    const edge = this.#edge;
-    const hasEdge = this.#isReverse ? view.lowBytes > 0 : view.highBytes >= 0;
-    if (this.#isReverse) edge.set(view.text, view.textAt, view.lowBytes);
-    else if (hasEdge) edge.set(view.text, view.highAt, view.highBytes);
+    const hasEdge = isCut ? this.#setEdgeBefore(view, cut) : this.#setEdge(view);
     // Until then the bounds stay as they are: they are needed for another try.
     if (!view.isIntact) return false;
+    const edge = this.#edge;
     this.#count = count;
     this.#next = 0;
     this.#isAtEnd = !hasEdge ||
@@ -156,6 +165,38 @@ export class RangeCursor {
     if (this.#isAtEnd) return true;
     if (this.#isReverse) this.#from.setText(edge, true);
     else this.#to.setText(edge, false);
+    return true;
+  }
+
+  /**
+   * Where the entries of a leaf are divided because no more of them are wanted; -1 if they are not.
+   * What slices cannot tell apart is not divided.
+   */
+  #cutOf(view: PageView, first: number, end: number): number {
+    const wanted = this.#wanted;
+    if (end - first <= wanted) return -1;
+    const step = this.#isReverse ? -1 : 1;
+    let cut = this.#isReverse ? end - wanted : first + wanted;
+    while (cut > first && cut < end && commonBytesAt(view, cut) === SLICE_BYTES) cut += step;
+    return cut > first && cut < end ? cut : -1;
+  }
+
+  /** Takes the fence at which a leaf ends; false if there is none. */
+  #setEdge(view: PageView): boolean {
+    const edge = this.#edge;
+    const hasEdge = this.#isReverse ? view.lowBytes > 0 : view.highBytes >= 0;
+    if (this.#isReverse) edge.set(view.text, view.textAt, view.lowBytes);
+    else if (hasEdge) edge.set(view.text, view.highAt, view.highBytes);
+    return hasEdge;
+  }
+
+  /** Takes the shortest text that divides the keys of an entry from those before it. */
+  #setEdgeBefore(view: PageView, index: number): boolean {
+    const at = view.entryAt(index);
+    const { words } = view;
+    this.#edge.copy(this.#prefix);
+    const bytes = Math.min(SLICE_BYTES, commonBytesAt(view, index) + 1);
+    this.#edge.append(words[at + ENTRY_HIGH], words[at + ENTRY_LOW], bytes);
     return true;
   }
 
@@ -167,12 +208,16 @@ export class RangeCursor {
     const from = this.#entryAt(first) + ENTRY_VALUE;
     this.#lookahead.look(this.#entries, from, stride, end - first);
     this.#wanted -= end - first;
+    // Some keys were gone, or have expired.
+    if (this.#wanted <= 0) this.#wanted = BATCH_MAX;
     this.#next = end;
     this.#keyCount = this.#nextKey = 0;
     let isSorted = true;
     for (let index = first; index < end; index++) {
       const count = this.#keyCount;
-      this.#resolve(index, index - first);
+      if (this.#lookahead.isFound(index - first)) {
+        this.#add(index, this.#lookahead.keys[index - first]!);
+      } else this.#resolve(index);
       if (this.#keyCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
         isSorted = false;
       }
@@ -182,7 +227,7 @@ export class RangeCursor {
 
   /** Entries that have the same slice are not divided: their keys are in no order. */
   #batchEnd(first: number): number {
-    let end = Math.min(this.#count, first + Math.min(BATCH_MAX, Math.max(1, this.#wanted)));
+    let end = Math.min(this.#count, first + Math.min(BATCH_MAX, this.#wanted));
     while (end < this.#count && this.#isTied(end - 1, end)) end += 1;
     return end;
   }
@@ -193,24 +238,19 @@ export class RangeCursor {
     for (let i = 0; i < keys.length; i++) this.#keys[i] = keys[i]!;
   }
 
-  /** Adds the keys of an entry. */
-  #resolve(index: number, looked: number): void {
-    if (this.#lookahead.take(looked, this.#keyAt(this.#keyCount))) {
-      if (this.#isWanted(index, this.#keys[this.#keyCount]!)) this.#keyCount += 1;
-      return;
-    }
+  #add(index: number, key: FoundKey): void {
+    if (this.#isWanted(index, key)) this.#keys[this.#keyCount++] = key;
+  }
+
+  /** Adds the keys of an entry that are not to be seen at one glance. */
+  #resolve(index: number): void {
     const resolver = this.#resolver;
     const found = resolver.find(this.#entries[this.#entryAt(index) + ENTRY_VALUE]!);
     for (let i = 0; i < found; i++) {
-      const key = resolver.found[i]!;
-      if (this.#isWanted(index, key)) this.#keyAt(this.#keyCount++).take(key);
+      const key = new FoundKey();
+      key.take(resolver.found[i]!);
+      this.#add(index, key);
     }
-  }
-
-  #keyAt(index: number): FoundKey {
-    const keys = this.#keys;
-    if (index === keys.length) keys.push(new FoundKey());
-    return keys[index]!;
   }
 
   /** Whether a key is one of an entry, and within the bounds. */
@@ -296,6 +336,19 @@ class Bound extends KeyBuffer {
   excludesBelow(fence: KeyText): boolean {
     return compareTexts(this, fence) >= 0;
   }
+}
+
+/** How many bytes the slices of an entry and of the one before it have in common. */
+function commonBytesAt(view: PageView, index: number): number {
+  const { words } = view;
+  const a = view.entryAt(index - 1);
+  const b = view.entryAt(index);
+  return commonSliceBytes(
+    words[a + ENTRY_HIGH],
+    words[a + ENTRY_LOW],
+    words[b + ENTRY_HIGH],
+    words[b + ENTRY_LOW],
+  );
 }
 
 /** The first entry whose key may be at or above a bound. */

@@ -14,6 +14,8 @@ export const CHECKPOINT_FILE = "checkpoint";
 const IMAGE_PREFIX = "image-";
 /** Says which process has the pool open. */
 export const LOCK_FILE = "lock";
+/** The socket of an open store that is inspected: see lib/live. */
+export const SOCKET_FILE = "socket";
 const LOCK_DRAFT_PREFIX = `${LOCK_FILE}.new-`;
 const LOCK_CLAIM_PREFIX = `${LOCK_FILE}.claim-`;
 
@@ -194,5 +196,6 @@ const HARMLESS =
 
 function isPoolFile(name: string): boolean {
   return HARMLESS.test(name) || name === CHECKPOINT_FILE || name === `${CHECKPOINT_FILE}.new` ||
-    imageNumber(name) !== undefined || name === LOCK_FILE || isLockHelperFile(name);
+    imageNumber(name) !== undefined || name === LOCK_FILE || name === SOCKET_FILE ||
+    isLockHelperFile(name);
 }

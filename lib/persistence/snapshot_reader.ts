@@ -156,10 +156,14 @@ export class PoolRestore {
   /** Reads all segments. */
   load(): void {
     const { onProgress } = this.#options;
-    const { segmentCount } = this.source;
-    const step = Math.max(1, Math.ceil(segmentCount / PROGRESS_STEPS));
+    const { segmentCount, imagePath } = this.source;
+    // Segments behind the end of the image are free, and take no time.
+    const imageBytes = this.#files.info(imagePath)?.size ?? 0;
+    const storedCount = Math.ceil(imageBytes / this.pool.geometry.segmentBytes);
+    const readCount = Math.min(segmentCount, Math.max(1, storedCount));
+    const step = Math.ceil(readCount / PROGRESS_STEPS);
     for (let from = 0; from < segmentCount; from += step) {
-      onProgress?.(from / segmentCount);
+      onProgress?.(Math.min(1, from / readCount));
       const to = Math.min(segmentCount, from + step);
       loadSegments(this.pool, this.#files, this.source, from, to);
     }

@@ -97,10 +97,13 @@ export function compareBytes(one: Uint8Array, other: Uint8Array): number {
 }
 
 const NONE = new Uint8Array(0);
+/** The first string that has a byte. Nobody writes to it. */
+const FIRST = new Uint8Array(1);
 const textEncoder = new TextEncoder();
 
 /** The string of bytes that comes behind another one, with none between. */
 function next(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === 0) return FIRST;
   const behind = new Uint8Array(bytes.length + 1);
   behind.set(bytes);
   return behind;

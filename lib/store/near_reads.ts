@@ -27,8 +27,9 @@ import type {
 import { lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import type { Entry } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
-import { type KeyWalk, NO_KEYS } from "./key_walk.ts";
+import type { KeyWalk } from "./key_walk.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import { Scan, type ScanParts, SyncScan } from "./near_scan.ts";
 import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
 import type { ReadParts } from "./store_parts.ts";
@@ -44,6 +45,7 @@ export class NearReads<V> implements StoreReads<V> {
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
+  readonly #scans: ScanParts;
 
   /** Reads with a store's parts. */
   constructor(parts: ReadParts<V>) {
@@ -55,6 +57,18 @@ export class NearReads<V> implements StoreReads<V> {
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#indexed = parts.indexedKeys;
+    this.#scans = {
+      key: this.#key,
+      assertOpen: () => this.#lifetime.assertOpen(),
+      begin: (range) => this.#indexed.walkSettled(range),
+      beginSync: (range) => {
+        this.#settleAll();
+        return this.#indexed.walk(range);
+      },
+      mustWait: (slot) => this.#mustWait(slot),
+      whenReadable: (key) => this.#whenReadable(key),
+      encodeSettled: (key) => this.#encodeSettled(key),
+    };
   }
 
   get(key: Key): Promise<V | undefined> {
@@ -128,19 +142,34 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return this.#scan(options, (key, walk) => this.#entryAt(key, walk, options), true);
+    return new Scan(this.#scans, {
+      range: () => this.#indexed.rangeOf(options, false),
+      make: (key, walk) => this.#entryAt(key, walk, options),
+      itemBytes: () => this.#reader.valueBytes,
+      signal: options?.signal,
+    });
   }
 
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return this.#scan(options, (key, walk) => this.#values.existsAt(walk) ? key : undefined, false);
+    return new Scan(this.#scans, {
+      range: () => this.#indexed.rangeOf(options, false),
+      make: (key, walk) => this.#values.existsAt(walk) ? key : undefined,
+      signal: options?.signal,
+    });
   }
 
   entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    return this.#scanSync(options, (key, walk) => this.#entryAt(key, walk, options));
+    return new SyncScan(this.#scans, {
+      range: () => this.#indexed.rangeOf(options, true),
+      make: (key, walk) => this.#entryAt(key, walk, options),
+    });
   }
 
   keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
-    return this.#scanSync(options, (key, walk) => this.#values.existsAt(walk) ? key : undefined);
+    return new SyncScan(this.#scans, {
+      range: () => this.#indexed.rangeOf(options, true),
+      make: (key, walk) => this.#values.existsAt(walk) ? key : undefined,
+    });
   }
 
   count(): number {
@@ -190,72 +219,6 @@ export class NearReads<V> implements StoreReads<V> {
       this.#reader =
       this.#queues =
         undefined as never;
-  }
-
-  /**
-   * Passes through the keys of a range.
-   *
-   * @param read makes an item of the encoded key, which a walk has come to, if it exists
-   */
-  async *#scan<Item>(
-    options: IterationOptions | undefined,
-    read: (key: Key, walk: KeyWalk) => Item | undefined,
-    withValue: boolean,
-  ): AsyncIterableIterator<Item> {
-    const range = this.#indexed.rangeOf(options, false);
-    const walk = await this.#indexed.walkSettled(range);
-    let left = range.limit;
-    let bytes = 0;
-    try {
-      for (;;) {
-        options?.signal?.throwIfAborted();
-        if (loopTurn.count(bytes + walk.stepBytes)) await loopTurn.next();
-        bytes = 0;
-        this.#lifetime.assertOpen();
-        if (!walk.step()) return;
-        if (!walk.isAtKey) continue;
-        const key = walk.take(this.#key);
-        const mustWait = this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot);
-        if (mustWait) {
-          await this.#whenReadable(key);
-          this.#lifetime.assertOpen();
-          // With nothing between this and the read: other operations encode their keys, too.
-          this.#key.encode(key);
-        }
-        const item = read(key, mustWait ? NO_KEYS : walk);
-        if (withValue) bytes = this.#reader.valueBytes;
-        if (item === undefined) continue;
-        yield item;
-        if (--left === 0) return;
-      }
-    } finally {
-      walk.end();
-    }
-  }
-
-  *#scanSync<Item>(
-    options: IterationSyncOptions | undefined,
-    read: (key: Key, walk: KeyWalk) => Item | undefined,
-  ): IterableIterator<Item> {
-    const range = this.#indexed.rangeOf(options, true);
-    this.#settleAll();
-    const walk = this.#indexed.walk(range);
-    let left = range.limit;
-    try {
-      while (walk.step()) {
-        this.#lifetime.assertOpen();
-        if (!walk.isAtKey) continue;
-        const key = walk.take(this.#key);
-        const mustWait = this.#mustWait((this.#key.hash >>> SLOT_SHIFT) as Slot);
-        if (mustWait) this.#encodeSettled(key);
-        const item = read(key, mustWait ? NO_KEYS : walk);
-        if (item === undefined) continue;
-        yield item;
-        if (--left === 0) return;
-      }
-    } finally {
-      walk.end();
-    }
   }
 
   /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */

@@ -15,9 +15,12 @@ import { onThreadExit } from "../core/thread_exit.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import { OwnWorker } from "../core/worker_loader.ts";
 import { recountKeys } from "../index/key_count.ts";
+import type { LiveServer } from "../live/live_server.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
+import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { PoolLock } from "../persistence/pool_lock.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
@@ -153,6 +156,7 @@ export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
+  if (resolved.inspect !== undefined) await assertInspectable(resolved.path!);
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the
@@ -234,6 +238,7 @@ async function startStore<V, K extends Key>(
   // KNs may fail before there is a store to tell of it.
   const opening: {
     store?: StoreControls;
+    live?: LiveServer;
     statistics?: StoreStatistics;
     maintenance?: Maintenance;
   } = {};
@@ -345,7 +350,11 @@ async function startStore<V, K extends Key>(
         lock,
         codecName: codec,
         snapshotNumber: number,
-        onClosing: () => opening.statistics?.stop(),
+        onClosing: () => {
+          opening.statistics?.stop();
+          // Under the pool's lock, which its next owner needs before it makes a socket there.
+          opening.live?.close();
+        },
         onClosed: onThreadExit(() => {
           setStoreState(pool, StoreState.ORPHANED);
           // Under `deno --watch` a program is replaced in a process that goes on, and so would its
@@ -385,6 +394,46 @@ async function startStore<V, K extends Key>(
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();
   }
+  if (resolved.inspect !== undefined) {
+    opening.live = await serve(store, resolved.inspect.isWritable, lock!, codec);
+  }
   if (resolved.keepAlive) opening.store.keepAlive();
   return store;
+}
+
+/**
+ * Checks what can be known about a store's socket before anything is done.
+ *
+ * @throws {PathError} when Deno may not listen where it will be
+ */
+async function assertInspectable(path: string): Promise<void> {
+  const { resolve } = await import("node:path");
+  const { assertMayListen } = await import("../live/live_place.ts");
+  assertMayListen(resolve(path));
+}
+
+/**
+ * Lets other processes look at a store.
+ *
+ * @throws {PathError} when it cannot be; the store is closed then
+ */
+async function serve<V, K extends Key>(
+  store: Store<V, K>,
+  isWritable: boolean,
+  lock: PoolLock,
+  codec: CodecName,
+): Promise<LiveServer> {
+  try {
+    const { serveLive } = await import("../live/live_server.ts");
+    const keys = controlsOf(store).keyTypes()!;
+    return await serveLive(store, {
+      directory: lock.held,
+      keys,
+      codec,
+      isWritable,
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }

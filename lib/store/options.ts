@@ -161,6 +161,13 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default none; in the far placement 1 % of the capacity
    */
   cache?: Bytes | undefined;
+  /**
+   * Whether `dinomo top`, `get`, `keys` and `watch` in other processes of this user may look at the
+   * store while it is open, by a socket in the directory at `path`; with `{ write: true }` they may
+   * change it, too, by `dinomo put`. Needs a path.
+   * @default false
+   */
+  inspect?: boolean | InspectOptions | undefined;
   /** Whether the open store keeps the process alive while it is idle. @default false */
   keepAlive?: boolean | undefined;
   /** Modules that threads run in place of the library's own. @default the library's own */
@@ -184,6 +191,12 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default 1/64 of the capacity, at most "8MiB"
    */
   backlog?: Bytes | undefined;
+}
+
+/** What other processes may do to a store. */
+export interface InspectOptions {
+  /** Whether they may change it. @default false */
+  write?: boolean | undefined;
 }
 
 /** What happens when a pool is full. */

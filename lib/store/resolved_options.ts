@@ -66,6 +66,8 @@ export interface ResolvedOptions<V> {
   readonly prefault: "auto" | boolean;
   /** Budget of the client cache; undefined for none. */
   readonly cacheBytes: number | undefined;
+  /** Undefined unless other processes may look at the store. */
+  readonly inspect: { readonly isWritable: boolean } | undefined;
   readonly keepAlive: boolean;
   readonly workers: Readonly<Record<keyof WorkerUrls, WorkerCode>>;
   readonly processorCount: number;
@@ -130,6 +132,7 @@ const KNOWN = new Set<string>(
     "dpmThreads",
     "prefault",
     "cache",
+    "inspect",
     "keepAlive",
     "workers",
     "placement",
@@ -239,6 +242,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     prefault: prefaultOf(prefault),
     // In the far placement it is the KNs that have caches.
     cacheBytes: options.placement === "far" ? undefined : cacheBytesOf(options.cache, codec),
+    inspect: inspectOf(options.inspect, options.path !== undefined),
     keepAlive: booleanOf("keepAlive", keepAlive),
     workers: workersOf(workers),
     processorCount: availableParallelism(),
@@ -291,6 +295,22 @@ function farOf<V>(options: OpenOptions<V, KeyTypes>, help: boolean): FarOptions 
       ? undefined
       : bytesWithin("backlog", options.backlog, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
   };
+}
+
+function inspectOf(
+  value: OpenOptions["inspect"],
+  hasPath: boolean,
+): ResolvedOptions<unknown>["inspect"] {
+  if (value === undefined || value === false) return undefined;
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  requireThat(value === true || isObject, "inspect", "must be a boolean or { write }", value);
+  const rule = "must be left out without a path, which is where other processes find the store";
+  requireThat(hasPath, "inspect", rule, value);
+  if (value === true) return { isWritable: false };
+  for (const name of Object.keys(value)) {
+    requireThat(name === "write", "inspect", 'may have "write" only', name);
+  }
+  return { isWritable: booleanOf("inspect.write", value.write ?? false) };
 }
 
 function nodesOf(value: unknown, autoscale: ResolvedAutoscale | undefined): number {

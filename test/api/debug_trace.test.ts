@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readTopics, TOPICS } from "../../lib/core/debug.ts";
+import { readTopics, TOPICS, unknownTopics } from "../../lib/core/debug.ts";
 import { runProgram } from "../support/program.ts";
 
 const PROGRAM = "test/support/children/traced_store.ts";
@@ -18,6 +18,17 @@ test("each topic is turned on by its name, all of them by one", () => {
   assert.equal(on(""), []);
   assert.equal(on("kn, cleaning,unheard"), ["kn", "cleaning"]);
   assert.equal(on("all"), [...TOPICS]);
+});
+
+test("a name that is none is said once, in one line, and the others are traced", async () => {
+  assert.equal(unknownTopics("kn, unheard,all,,checkpoints"), ["unheard", "checkpoints"]);
+  const { exitCode, stderr } = await run("slots,unheard");
+  assert.is(exitCode, 0, stderr);
+  const lines = stderr.trimEnd().split("\n");
+  const says =
+    'dinomo: DINOMO_DEBUG must name some of slots, kn, cleaning, checkpoint, or all, got "unheard"';
+  assert.is(lines[0], says);
+  assert.ok(lines.length > 1 && lines.slice(1).every((line) => LINE.test(line)), stderr);
 });
 
 test("a trace of what was asked for, from the threads that do it", async () => {

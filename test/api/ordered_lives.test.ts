@@ -36,9 +36,9 @@ class OrderedLives {
   ): Promise<void> {
     const store = await open<number>({ ...options, path: this.#path });
     this.#check(store, options);
-    for (let i = 0; i < CHANGE_COUNT / 2; i++) await this.#change(store);
+    for (let i = 0; i < CHANGE_COUNT / 2; i++) await this.#change(store, options);
     await act(store);
-    for (let i = 0; i < CHANGE_COUNT / 2; i++) await this.#change(store);
+    for (let i = 0; i < CHANGE_COUNT / 2; i++) await this.#change(store, options);
     this.#check(store, options);
     await store.close();
   }
@@ -52,13 +52,13 @@ class OrderedLives {
     assert.is(signal, "SIGKILL", output);
     this.#count = messages.at(-1) as number + 1;
     const store = await open<number>({ ...options, path: this.#path });
-    await this.#change(store);
+    await this.#change(store, options);
     this.#check(store, options);
     await store.close();
   }
 
-  async #change(store: Store<number>): Promise<void> {
-    await changeOrdered(store, this.#count);
+  async #change(store: Store<number>, options: OpenOptions<number>): Promise<void> {
+    await changeOrdered(store, this.#count, options);
     this.#count += 1;
   }
 
@@ -81,6 +81,7 @@ class OrderedLives {
 }
 
 const ORDERED: OpenOptions<number> = { ...SIZES, ordered: true };
+const FAR: OpenOptions<number> = { placement: "far", ordered: true };
 
 /** Sequences of lives. */
 const SEQUENCES: readonly (readonly [string, (lives: OrderedLives) => Promise<void>])[] = [
@@ -106,7 +107,40 @@ const SEQUENCES: readonly (readonly [string, (lives: OrderedLives) => Promise<vo
     await lives.live({ capacity: "512KiB", ordered: true, nodes: 2 });
     await lives.live({ capacity: "512KiB" });
   }],
+  ["far with an order, killed, and near and far by turns", async (lives) => {
+    await lives.live({ ...SIZES, ...FAR, nodes: 2 });
+    await lives.die({ ...SIZES, ...FAR });
+    await lives.live(ORDERED);
+    await lives.live({ ...FAR }, async (store) => void await store.scale(2));
+  }],
+  ["far without an order, killed, and with it", async (lives) => {
+    await lives.live({ ...SIZES, placement: "far" });
+    await lives.die({ ...SIZES, placement: "far" });
+    await lives.live({ ...FAR, nodes: 2 }, async (store) => void await store.scale(1));
+  }],
 ];
+
+/** Round trips to the pool that all KNs have made. */
+function roundTripsOf(store: Store<number>): number {
+  return store.stats().nodes.reduce((sum, { far }) => sum + far!.roundTrips, 0);
+}
+
+test("a scan of a far pool makes no round trip for keys that the KNs have in their caches", async () => {
+  const store = await open<number>({ ...SIZES, ...FAR, nodes: 2, cache: "1MiB" });
+  const keys = Array.from({ length: 200 }, (_, i) => `key ${1000 + (i * 37) % 200}`);
+  await store.putMany(keys.map((key, i) => [key, i]));
+  assert.equal([...store.keysSync()], keys.toSorted());
+  const before = roundTripsOf(store);
+  assert.ok(before > 0, "writing to the log makes round trips");
+  assert.equal([...store.keysSync({ gte: "key 1010", limit: 2 })], ["key 1010", "key 1011"]);
+  assert.is(await store.countKeys({ prefix: "key 10" }), 100);
+  assert.is((await store.last())?.[0], "key 1199");
+  let count = 0;
+  for await (const _ of store.entries({ reverse: true })) count += 1;
+  assert.is(count, 200);
+  assert.is(roundTripsOf(store), before);
+  await store.close();
+});
 
 for (const [name, run] of runtimeShare(SEQUENCES)) test(name, () => run(new OrderedLives()));
 

@@ -24,7 +24,18 @@ import { closedPool } from "../support/cli_pools.ts";
 import { dinomo, dinomoHere } from "../support/command.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
-const NAMES = ["info", "verify", "dump", "restore", "repair"];
+const NAMES = [
+  "top",
+  "get",
+  "keys",
+  "watch",
+  "put",
+  "info",
+  "verify",
+  "dump",
+  "restore",
+  "repair",
+];
 const isRoot = process.getuid?.() === 0;
 
 interface Manifest {
@@ -52,7 +63,7 @@ test("--help lists every command and every exit code, on the standard output", a
   const end = await dinomo(["--help"]);
   assert.is(end.exitCode, 0);
   assert.is(end.stderr, "");
-  for (const name of NAMES) assert.match(end.stdout, new RegExp(`^  ${name} <path>  +\\w`, "m"));
+  for (const name of NAMES) assert.match(end.stdout, new RegExp(`^  ${name} <path>.*  +\\w`, "m"));
   for (const code of [0, 1, 2, 3]) assert.match(end.stdout, new RegExp(`^  ${code}  \\w`, "m"));
   for (const args of [["-h"], ["help"]]) {
     assert.is((await dinomoHere(args)).stdout, end.stdout);
@@ -94,7 +105,7 @@ test("a command line that means nothing is refused with exit code 2", async () =
   const end = await dinomo(["inform", "x"]);
   assert.is(end.exitCode, 2);
   assert.is(end.stdout, "");
-  assert.match(end.stderr, /^dinomo: command must be one of info, .*, got "inform"; see .*\n$/);
+  assert.match(end.stderr, /^dinomo: command must be one of top, .*, got "inform"; see .*\n$/);
   const cases: [string[], RegExp][] = [
     [[], /command must come first/],
     [["--json", "info"], /options must be among --help, --version, got --json/],
@@ -104,11 +115,19 @@ test("a command line that means nothing is refused with exit code 2", async () =
     [["info"], /the path of one pool, got nothing/],
     [["info", ""], /the path of one pool, got ""/],
     [["info", "a", "b"], /the path of one pool, got "a" "b"/],
-    [["info", "a", "--prefix", "x"], /among --json, --help, got --prefix/],
+    [["info", "a", "--prefix", "x"], /among --json, --progress, --quiet, --help, got --prefix/],
     [["info", "a", "--constructor"], /got --constructor/],
     [["info", "a", "-j"], /got -j/],
     [["info", "a", "--json", "--json"], /--json must be given once/],
     [["info", "a", "--json=yes"], /--json must have no value, got "yes"/],
+    [["get", "a"], /the path of one pool and <key>, got "a"/],
+    [["get", "a", "b", "c"], /the path of one pool and <key>, got "a" "b" "c"/],
+    [["put", "a", "b", "c"], /value must be JSON, or a string with --text: /],
+    [["put", "a", "b", '{"$date":"x"}'], /value must be JSON, .* must be a tag/],
+    [["put", "a", "b", "1", "--ttl", "0"], /--ttl must be a whole number from 1, got "0"/],
+    [["keys", "a", "--limit", "many"], /--limit must be a whole number from 1, got "many"/],
+    [["watch", "a"], /watch must be given keys, or --prefix, and not both/],
+    [["watch", "a", "b", "--prefix", "c"], /watch must be given keys, or --prefix, and not both/],
     [["dump", "a", "--prefix"], /--prefix must have a value/],
     [["restore", "a", "--codec", "xml"], /--codec must be one of msgpack, .*, got "xml"/],
     [["restore", temporaryPath(), "--capacity", "much"], /capacity must be a positive whole/],
@@ -131,12 +150,26 @@ test("a path without a pool is refused with exit code 3, by every command", asyn
   const foreign = temporaryPath("foreign");
   mkdirSync(foreign);
   writeFileSync(join(foreign, "checkpoint"), "something else, and not short");
-  for (const command of ["info", "verify", "dump", "repair"]) {
-    await assertRefused([command, missing], 3, /does not exist/);
-    await assertRefused([command, empty], 3, /holds no file "checkpoint"/);
-    await assertRefused([command, file], 3, /which is a file/);
-    await assertRefused([command, join(file, "x")], 3, /failed at/);
-    await assertRefused([command, foreign], 3, /must begin with "DINOMOCP", got "somethin"/);
+  const commands = [
+    "info",
+    "verify",
+    "dump",
+    "repair",
+    "get k",
+    "keys",
+    "top",
+    "watch k",
+    "put k 1",
+  ];
+  for (const [command, ...words] of commands.map((line) => line.split(" ") as [string])) {
+    const refused = (path: string, says: RegExp) =>
+      assertRefused([command, path, ...words], 3, says);
+    await refused(missing, /does not exist/);
+    await refused(empty, /holds no file "checkpoint"/);
+    await refused(file, /which is a file/);
+    await refused(join(file, "x"), /failed at/);
+    const isOfFiles = !["top", "watch", "put"].includes(command);
+    await refused(foreign, isOfFiles ? /must begin with "DINOMOCP", got "somethin"/ : /inspect/);
   }
   for (const path of [empty, file, foreign]) await assertRefused(["restore", path], 3, /exists/);
   await assertRefused(["restore", temporaryPath(), "--input", missing], 3, /--input .* ENOENT/);
@@ -144,14 +177,20 @@ test("a path without a pool is refused with exit code 3, by every command", asyn
   await assertRefused(["restore", join(missing, "x"), "--input", file], 1, /line 1/);
 });
 
-test("a pool that is open is refused with exit code 3, and one that was left locked is not", async () => {
+test("what needs the pool, or its process, is refused with exit code 3 without it", async () => {
   const path = temporaryPath();
   const store = await open({ path, capacity: "1MiB" });
-  for (const command of ["info", "verify", "dump", "repair"]) {
+  for (const command of ["dump", "repair"]) {
     const end = await dinomo([command, path]);
     assert.is(end.exitCode, 3, end.stderr);
     assert.match(end.stderr, /^dinomo: [^\n]* open[^\n]*\n$/);
     await assertRefused([command, path], 3, / open/);
+  }
+  for (const args of [["get", path, "a"], ["keys", path]]) {
+    await assertRefused(args, 3, / open.* with the option inspect of open it can be looked at/);
+  }
+  for (const args of [["top", path], ["watch", path, "a"], ["put", path, "a", "1"]]) {
+    await assertRefused(args, 3, /a pool that a process has open with the option inspect, got/);
   }
   await store.close();
   assert.is((await dinomo(["verify", path])).exitCode, 0);

@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CHECKPOINT_VERSION } from "../../lib/persistence/checkpoint_layout.ts";
 import type { PoolInfo } from "../../lib/cli/pool_info.ts";
-import { toTaggedJson } from "../../lib/cli/tagged_json.ts";
+import { toTaggedJson } from "../../lib/codec/tagged_json.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { closedPool, killedPool } from "../support/cli_pools.ts";
 import { contentsOfDump, dinomo, dinomoHere, stateOf } from "../support/command.ts";
@@ -128,6 +128,32 @@ test("a dump has the versions of the store, and of a prefix only its keys", asyn
   assert.equal(none, { exitCode: 0, stdout: "", stderr: "" });
 });
 
+test("get and keys read the files of a pool that nobody has open", async () => {
+  const path = await closedPool<unknown>({}, async (store) => {
+    await store.put("a:1", [1n]);
+    await store.put("a:2", 2, { ttl: 86_400_000 });
+    await store.put("-x", 3);
+    await store.put(Uint8Array.of(1), 4);
+    await store.put("gone", 5, { ttl: 1 });
+  });
+  const before = stateOf(path);
+  const says = async (...args: string[]) => {
+    const end = await dinomoHere(args);
+    assert.equal([end.exitCode, end.stderr], [0, ""], args.join(" "));
+    return end.stdout;
+  };
+  assert.is(await says("get", path, "a:1"), '[{"$bigint":"1"}]\n');
+  assert.match(await says("get", path, "a:2", "--json"), /^{"key":"a:2","value":2,.*"expiresAt":/);
+  assert.is(await says("get", path, "--", "-x"), "3\n");
+  assert.is(await says("get", path, "0x01"), "4\n");
+  assert.equal((await says("keys", path)).trim().split("\n").sort(), ["-x", "0x01", "a:1", "a:2"]);
+  assert.is((await says("keys", path, "a:", "--limit", "1")).split("\n").length, 2);
+  assert.is(await says("keys", path, "0x01", "--json"), '{"$bytes":"AQ=="}\n');
+  const gone = await dinomoHere(["get", path, "gone"]);
+  assert.equal(gone, { exitCode: 1, stdout: "", stderr: 'dinomo: key "gone" is not there\n' });
+  assert.equal(stateOf(path), before);
+});
+
 test("values of each codec", async () => {
   const json = await closedPool<unknown>({ codec: "json" }, (store) => {
     return store.put("a", { $date: 1, b: [1.5, "x", null] });
@@ -170,7 +196,7 @@ test("progress on a terminal is redrawn, and removed", async () => {
   for (const command of ["verify", "dump"]) {
     const { stderr } = await dinomoHere([command, path], true);
     const drawn = stderr.replaceAll("\r\x1b[K", "|");
-    assert.match(drawn, /^(\|dinomo: (verify|dump): \d+ %)*\|?$/);
+    assert.match(drawn, /^(\|dinomo: (verify|dump): \[#*-*\] \d+ %[^|]*)*\|?$/);
   }
 });
 

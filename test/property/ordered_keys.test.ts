@@ -19,6 +19,8 @@ import { type Random, seeded } from "../support/random.ts";
 const CHANGE_COUNT = 260;
 const RANGES_PER_LOOK = 3;
 const ENTRIES = [4, 5, 9, 83] as const;
+/** How many keys a cursor is told that it will be asked for, though it is asked for all. */
+const WANTED = [1, 2, 7, Infinity] as const;
 const SIZES = { segmentCount: 400, segmentBytes: 16_384 };
 
 /** What is in a pool, and its records. */
@@ -52,7 +54,7 @@ class Model {
     assert.equal(report.problems, []);
     assert.is(report.keys, this.records.size);
     const keys = sorted(this.records.keys());
-    this.#compare({}, keys, () => true);
+    this.#compare(random, {}, keys, () => true);
     for (let i = 0; keys.length > 0 && i < RANGES_PER_LOOK; i++) {
       const ends = sorted([this.#someText(random, keys), this.#someText(random, keys)]);
       const [lower, upper] = random.next() < 0.1 ? ends.reverse() : ends;
@@ -67,11 +69,12 @@ class Model {
           (key === lower! && bounds.lowerInclusive !== false)) &&
         (bounds.upper === undefined || key < upper! ||
           (key === upper! && bounds.upperInclusive === true));
-      this.#compare(bounds, keys, isInside);
+      this.#compare(random, bounds, keys, isInside);
       const prefix = lower!.slice(0, random.below(lower!.length + 1));
       const ofPrefix = boundsOfPrefix(bytesOfText(prefix));
-      this.#compare(ofPrefix, keys, (key) => key.startsWith(prefix));
+      this.#compare(random, ofPrefix, keys, (key) => key.startsWith(prefix));
       this.#compare(
+        random,
         intersectBounds(bounds, ofPrefix),
         keys,
         (key) => key.startsWith(prefix) && isInside(key),
@@ -79,10 +82,16 @@ class Model {
     }
   }
 
-  #compare(bounds: KeyBounds, keys: readonly string[], isInside: (key: string) => boolean): void {
+  #compare(
+    random: Random,
+    bounds: KeyBounds,
+    keys: readonly string[],
+    isInside: (key: string) => boolean,
+  ): void {
     const expected = keys.filter(isInside);
-    assert.equal(scan(this.#cursor, bounds), expected);
-    assert.equal(scan(this.#cursor, bounds, true), expected.reverse());
+    const wanted = random.pick(WANTED);
+    assert.equal(scan(this.#cursor, bounds, false, wanted), expected);
+    assert.equal(scan(this.#cursor, bounds, true, wanted), expected.reverse());
   }
 
   /** A key, or one that is not there, but near one. */

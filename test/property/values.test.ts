@@ -7,7 +7,7 @@ import fc from "fast-check";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { TagReader, toTaggedJson } from "../../lib/cli/tagged_json.ts";
+import { TagReader, toTaggedJson } from "../../lib/codec/tagged_json.ts";
 import { MsgpackCodec } from "../../lib/codec/msgpack_codec.ts";
 import { MsgpackPicker } from "../../lib/codec/msgpack_picker.ts";
 import { partsAt } from "../../lib/codec/picked_parts.ts";

@@ -41,6 +41,9 @@ export async function dinomoHere(
   let stderr = "";
   const exitCode = await runCommandLine(args, {
     isInteractive,
+    isOutputInteractive: isInteractive,
+    outputSize: () => ({ columns: 100, rows: 40 }),
+    errorSize: () => ({ columns: 100 }),
     write: (bytes) => void (stdout += Buffer.from(bytes).toString()),
     writeError: (bytes) => void (stderr += Buffer.from(bytes).toString()),
   });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Store } from "../../mod.ts";
+import type { OpenOptions, Store } from "../../mod.ts";
 
 const KEY_COUNT = 97;
 /** Its product with numbers visits the keys in no order. */
@@ -30,10 +30,17 @@ function changeOf(number: number): NumberedChange {
     : { puts: [keyAt(number)], deletes: [] };
 }
 
-/** Makes a change. */
-export async function changeOrdered(store: Store<number>, number: number): Promise<void> {
+/** Makes a change; in a far pool, which has no commits, one key after the other. */
+export async function changeOrdered(
+  store: Store<number>,
+  number: number,
+  { placement }: Pick<OpenOptions<number>, "placement">,
+): Promise<void> {
   const { puts, deletes } = changeOf(number);
-  if (number % COMMIT_EVERY === 0) {
+  if (placement === "far") {
+    for (const key of puts) await store.put(key, number);
+    for (const key of deletes) await store.delete(key);
+  } else if (number % COMMIT_EVERY === 0) {
     const commit = store.atomic();
     for (const key of puts) commit.put(key, number);
     for (const key of deletes) commit.delete(key);

@@ -106,10 +106,19 @@ export class OrderedAgent {
   }
 }
 
-/** Keys of a range, as latin-1 text, one character for each byte. */
-export function scan(cursor: RangeCursor, bounds: KeyBounds, isReverse = false): string[] {
+/**
+ * Keys of a range, as latin-1 text, one character for each byte.
+ *
+ * @param wanted how many the cursor expects to be asked for, which it may be wrong about
+ */
+export function scan(
+  cursor: RangeCursor,
+  bounds: KeyBounds,
+  isReverse = false,
+  wanted = Infinity,
+): string[] {
   const keys: string[] = [];
-  cursor.seek(bounds, isReverse);
+  cursor.seek(bounds, isReverse, wanted);
   while (cursor.next()) keys.push(textOfBytes(cursor.key.bytes));
   return keys;
 }

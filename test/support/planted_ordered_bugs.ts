@@ -19,6 +19,7 @@ const LOOKAHEAD = "lib/ordered/key_lookahead.ts";
 const KEYS = "test/property/ordered_keys.test.ts";
 const STEPS = "test/simulation/ordered_steps.test.ts";
 const INDEX = "test/unit/ordered_index.test.ts";
+const AHEAD = "test/unit/key_lookahead.test.ts";
 const INTERLEAVINGS = "test/simulation/ordered_interleavings.test.ts";
 const DEATHS = "test/simulation/death_in_trees.test.ts";
 
@@ -181,7 +182,45 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "of several keys of one hash only one is taken",
     breaks: "a scan sees every key",
     file: LOOKAHEAD,
-    edits: [["isOnly ? word + 1 : 0", "word + 1"]],
+    edits: [["if (pairCount !== 1) this.#pairs[i] = 0;", ""]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "a key that is looked up ahead is looked for in its first bucket only",
+    breaks: "a scan sees every key",
+    file: LOOKAHEAD,
+    edits: [["if (overflow !== NO_BUCKET || count > 1) {", "if (count > 1) {"]],
+    caughtBy: [AHEAD],
+  },
+  {
+    name: "a key is looked up ahead in a table that is being changed",
+    breaks: "a scan sees every key",
+    file: LOOKAHEAD,
+    edits: [["|| control[metaAt] !== this.#metas[i]", ""]],
+    caughtBy: [AHEAD],
+  },
+  {
+    name: "a key that is looked up ahead may have been torn",
+    breaks: "none is seen that was never there",
+    file: LOOKAHEAD,
+    edits: [["control[generationAt] !== this.#generations[i] ||", ""]],
+    caughtBy: [AHEAD],
+  },
+  {
+    name: "a leaf is divided between keys that slices do not tell apart",
+    breaks: "the order of keys",
+    file: CURSOR,
+    edits: [[
+      "while (cut > first && cut < end && commonBytesAt(view, cut) === SLICE_BYTES) cut += step;",
+      "",
+    ]],
+    caughtBy: [KEYS],
+  },
+  {
+    name: "a leaf is divided by a text that is above keys behind it",
+    breaks: "a scan sees every key",
+    file: CURSOR,
+    edits: [["Math.min(SLICE_BYTES, commonBytesAt(view, index) + 1)", "SLICE_BYTES"]],
     caughtBy: [KEYS],
   },
   {

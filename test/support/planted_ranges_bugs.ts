@@ -137,10 +137,21 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "an iteration goes on behind its limit",
     breaks: "the meaning of limit",
-    file: "lib/store/near_reads.ts",
-    edits: [["if (withValue) bytes = this.#reader.valueBytes;", "left += 1;"]],
+    file: "lib/store/near_scan.ts",
+    edits: [["if (item !== undefined) this.#left -= 1;", ""]],
     caughtBy: ["test/api/ranges.test.ts"],
     inTest: "limit",
+  },
+  {
+    name: "a step of an iteration does not wait for the one before it",
+    breaks: "a scan that is left gives what it was asked for",
+    file: "lib/store/near_scan.ts",
+    edits: [[
+      "if (this.#waiting !== undefined) return this.#afterWaiting(() => this.#stepWaiting());",
+      "",
+    ]],
+    caughtBy: ["test/unit/near_scan.test.ts"],
+    inTest: "is left",
   },
   {
     name: "a walk takes the encoder of another key for its own",

@@ -9,6 +9,7 @@ const WHOLE_STEPS = "test/simulation/whole_steps.test.ts";
 const INTERRUPTED_STEPS = "test/simulation/interrupted_steps.test.ts";
 const ONE_INTERRUPTION = "test/simulation/one_interruption.test.ts";
 const WAKE_UPS = "test/simulation/wake_ups.test.ts";
+const HAND_OVER = "test/unit/hand_over.test.ts";
 const NODE = "lib/node/kvs_node.ts";
 const ROUTER = "lib/client/router.ts";
 const SENDER = "lib/client/request_sender.ts";
@@ -193,6 +194,13 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
       "if (producer.unansweredCount > 0) wake(this.#pool.control, connection.agentAt); if (producer.hasUnpublished) producer.publish();",
     ]],
     caughtBy: [WAKE_UPS],
+  },
+  {
+    name: "a burst that is worth a thread wakes none",
+    breaks: "I5",
+    file: "lib/client/sent_requests.ts",
+    edits: [["producer.publish(); wake(control, agentAt);", "producer.publish();"]],
+    caughtBy: [HAND_OVER],
   },
   {
     name: "a KN looks for a waiting client before it publishes",

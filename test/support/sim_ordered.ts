@@ -17,6 +17,8 @@ import { require } from "./sim_model.ts";
 
 const SIZES = { segmentCount: 64, segmentBytes: 16_384 };
 const DEPTH_MAX = 4;
+/** How many keys a cursor is told that it will be asked for, though it is asked for all. */
+const WANTED = [1, 3, Infinity] as const;
 /** Steps of a long interruption, and their share. */
 const LONG_STEPS = 40;
 const LONG_SHARE = 0.1;
@@ -232,7 +234,12 @@ export class OrderedWorld {
     // Those that are being changed just now may be seen or not.
     const scanning: Scan = { touched: new Set(this.#inChange) };
     this.#scans.add(scanning);
-    const found = scan(cursor, { lower: bytesOfText(lower) }, isReverse);
+    const found = scan(
+      cursor,
+      { lower: bytesOfText(lower) },
+      isReverse,
+      WANTED[this.stepCount % WANTED.length],
+    );
     this.#scans.delete(scanning);
     if (isReverse) found.reverse();
     const seen = new Set(found);

@@ -129,6 +129,8 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/require.test.ts", 1],
   ["test/chaos/", 1],
   ["test/outcomes/", 1],
+  ["test/live/hosts.test.ts", 1],
+  ["test/live/reading.test.ts", 1],
   ["test/api/cached_threads.test.ts", 1],
   ["test/api/conditional.test.ts", 1],
   ["test/api/debug_trace.test.ts", 1],

@@ -121,6 +121,17 @@ test("a string and its UTF-8 bytes are the same key, told apart by a flag", () =
   assert.is(keys.isBinary, true);
 });
 
+test("the key that it holds reads as it was written", () => {
+  const keys = encoder();
+  for (const length of [1, 2, 3, 4, 5, 13, 23, 24, 25, 26, 100]) {
+    for (const last of ["x", "\0", "\x7f", "\x80", "é", "\ufeff", "\u{10ffff}"]) {
+      const key = "k".repeat(length - 1) + last;
+      keys.encode(key);
+      assert.is(keys.key, key);
+    }
+  }
+});
+
 test("keys that end in zero bytes differ from shorter ones", () => {
   const keys = encoder();
   const hashes = ["a", "a\0", "a\0\0", "a\0\0\0"].map((key) => keys.encode(key));

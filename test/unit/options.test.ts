@@ -56,6 +56,7 @@ const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unkn
   ["prefault", false, "prefault", false],
   ["cache", 4 * KIB, "cacheBytes", 4 * KIB],
   ["cache", "64MiB", "cacheBytes", 64 * MIB],
+  ["inspect", false, "inspect", undefined],
   ["keepAlive", true, "keepAlive", true],
   ["keepAlive", false, "keepAlive", false],
   ["statistics", true, "statistics", true],
@@ -77,6 +78,7 @@ const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
   ["dpmThreads", [0, 9, 1.5, "1", null]],
   ["prefault", ["yes", 1, null]],
   ["cache", [0, 4095, "1KiB", "17GiB", "much", true, null]],
+  ["inspect", ["true", 1, null, [], { read: true }, { write: 1 }, true]],
   ["keepAlive", ["true", 0, null]],
   ["statistics", ["true", 0, null, {}]],
   ["autoscale", [null, true, 4, {}, { max: 4 }, { slo: { meanMicros: 1 } }]],
@@ -140,6 +142,7 @@ test("the defaults are what the documentation of the options says", () => {
     dpmThreads: 1,
     prefault: "auto",
     cacheBytes: undefined,
+    inspect: undefined,
     keepAlive: false,
     keys: "string",
   });

@@ -1,5 +1,5 @@
 /**
- * Lives in the pool at a path: makes numbered changes, some of them in atomic commits, until it is killed.
+ * Lives in the pool at a path: makes numbered changes, some of them in atomic commits unless it is far, until it is killed.
  *
  * @module
  */
@@ -10,6 +10,6 @@ import { changeOrdered } from "../ordered_changes.ts";
 const { next, ...options } = childArguments<OpenOptions<number> & { next: number }>();
 const store = await open<number>(options);
 for (let number = next;; number++) {
-  await changeOrdered(store, number);
+  await changeOrdered(store, number, options);
   say(number);
 }

@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { TagReader, toTaggedJson } from "../../lib/cli/tagged_json.ts";
+import { TagReader, toTaggedJson } from "../../lib/codec/tagged_json.ts";
 import { type Random, seeded } from "../support/random.ts";
 
 /** A value, and how it is written. */

@@ -7,15 +7,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import {
-  errorFrom,
-  type ErrorParts,
-  exceptionFrom,
-  isException,
-  partsOf,
-} from "../codec/error_parts.ts";
+import { errorFrom, type ErrorParts, exceptionFrom, isException, partsOf } from "./error_parts.ts";
 import { describe } from "../core/errors.ts";
-import { BadDataError } from "./exit_codes.ts";
+import { BadDataError } from "./bad_data_error.ts";
 
 /** Names of what `$typed` can hold, beside `ArrayBuffer` and `DataView`. */
 const TYPED_ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBufferView>> = {

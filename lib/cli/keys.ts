@@ -1,0 +1,39 @@
+/**
+ * `dinomo keys`: the keys of a pool.
+ *
+ * @module
+ */
+import { toTaggedJson } from "../codec/tagged_json.ts";
+import { keyOfText, textOfKey } from "../core/key_text.ts";
+import type { Command } from "./command.ts";
+import { wholeNumberOf } from "./command_line.ts";
+import { ExitCode } from "./exit_codes.ts";
+import { withReader } from "./pool_reader.ts";
+import { printLine } from "./terminal.ts";
+
+/** The command. */
+export const keysCommand: Command = {
+  name: "keys",
+  summary: "prints the keys of a pool, or those with a prefix",
+  details:
+    `Prints a key on each line, in the order of the keys if the store is ordered, and in no order
+if it is not. Keys that are bytes are 0x and hexadecimal digits.
+
+Asks the process that has the pool open with the option inspect; keys that come or go
+meanwhile may be there or not. If none has it open, the files are read.`,
+  operands: { usage: "[prefix]", countMin: 0, countMax: 1 },
+  rules: {
+    limit: { value: "<count>", help: "at most so many" },
+    json: { help: "keys as dump writes them: JSON strings, or { $bytes }" },
+  },
+  run: ({ path, words: [prefix = ""], options }, terminal) => {
+    const limit = wholeNumberOf(options, "limit", Infinity);
+    return withReader(path, async (reader) => {
+      const shown = options.has("json") ? toTaggedJson : textOfKey;
+      for await (const keys of reader.keys(keyOfText(prefix, reader.keyTypes), limit)) {
+        for (const key of keys) printLine(terminal, shown(key));
+      }
+      return ExitCode.FINE;
+    });
+  },
+};

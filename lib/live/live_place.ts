@@ -1,0 +1,159 @@
+/**
+ * Where the socket of an open store is: `socket` in the pool's directory.
+ *
+ * So whoever may use the directory finds it, from wherever it is mounted and with whatever
+ * environment, and nobody else gets there. A path that is too long for a socket has it in a
+ * directory of its own, `/tmp/dinomo-<device>-<inode>`, not in that of `TMPDIR` or
+ * `XDG_RUNTIME_DIR`: those need not be the same in two processes. There anybody could have made a
+ * directory of that name before, so it is used only if it belongs to the process that listens, and
+ * nobody else may enter it. On Windows it is a named pipe.
+ *
+ * A process that is killed leaves the socket's name behind. The next one that opens the pool
+ * removes it, while it holds the pool's lock, so it is nobody's.
+ *
+ * @module
+ */
+import { chmodSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { isGranted } from "../core/deno_permissions.ts";
+import { PathError } from "../core/errors.ts";
+import { SOCKET_FILE } from "../persistence/pool_directory.ts";
+
+/** Bytes of a path that a socket can have on every system, the NUL at its end not included. */
+const PATH_BYTES_MAX = 103;
+const FALLBACK_FOLDER = "/tmp";
+
+/** The directory of a pool: where it is, and which one it is. */
+export interface PlacedDirectory {
+  /** Absolute. */
+  readonly path: string;
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
+/** Where a pool's socket is. */
+export interface LivePlace {
+  /** Path of the socket, or name of the pipe. */
+  readonly path: string;
+  /** Whether its directory was made for it. */
+  readonly isApart: boolean;
+}
+
+/** Where the socket of the pool in a directory is, whether it is open or not. */
+export function livePlaceOf({ path, device, inode }: PlacedDirectory): LivePlace {
+  const name = `dinomo-${device}-${inode}`;
+  if (process.platform === "win32") return { path: `\\\\.\\pipe\\${name}`, isApart: false };
+  const inside = join(path, SOCKET_FILE);
+  if (new TextEncoder().encode(inside).length <= PATH_BYTES_MAX) {
+    return { path: inside, isApart: false };
+  }
+  return { path: join(FALLBACK_FOLDER, name, SOCKET_FILE), isApart: true };
+}
+
+/**
+ * Checks that Deno may listen in the directory of a pool, before anything is done there. A socket
+ * that is apart has no name yet if there is no directory.
+ *
+ * @throws {PathError} when it may not
+ */
+export function assertMayListen(directory: string): void {
+  const place = livePlaceOf({ path: directory, device: 0n, inode: 0n });
+  if (!place.isApart) assertGranted(place.path);
+}
+
+function assertGranted(path: string): void {
+  const needed = [
+    ["--allow-read", { name: "read", path: dirname(path) }],
+    ["--allow-write", { name: "write", path: dirname(path) }],
+    ["--allow-net", { name: "net", host: `unix:${path}` }],
+  ] as const;
+  for (const [flag, permission] of needed) {
+    if (isGranted(permission)) continue;
+    const granted = permission.name === "net" ? permission.host : permission.path;
+    throw new PathError(
+      `inspect must be false, or Deno must be allowed to listen: it needs ${flag}=${granted}`,
+    );
+  }
+}
+
+/**
+ * Makes the place ready for a socket; the caller holds the pool's lock.
+ *
+ * @throws {PathError} when Deno may not listen there, or somebody else has the place
+ */
+export function preparePlace({ path, isApart }: LivePlace): void {
+  assertGranted(path);
+  if (process.platform === "win32") return;
+  whenUsable(path, () => {
+    if (isApart) makeFolder(dirname(path));
+    rmSync(path, { force: true });
+  });
+}
+
+/**
+ * Lets nobody but the user connect, and makes sure that the socket is where it was made.
+ *
+ * @throws {PathError} when another user owns the directory
+ */
+export function securePlace({ path, isApart }: LivePlace): void {
+  if (process.platform === "win32") return;
+  whenUsable(path, () => {
+    chmodSync(path, 0o600);
+    if (isApart && lstatSync(path).uid !== lstatSync(dirname(path)).uid) {
+      throw new Error("another user owns its directory");
+    }
+  });
+}
+
+/** Removes the socket, unless another directory is at the pool's path by now. */
+export function clearPlace(place: LivePlace, directory: PlacedDirectory): void {
+  if (process.platform === "win32") return;
+  try {
+    const { dev, ino } = statSync(directory.path, { bigint: true });
+    if (!place.isApart && (dev !== directory.device || ino !== directory.inode)) return;
+    rmSync(place.path, { force: true });
+    if (place.isApart) rmdirSync(dirname(place.path));
+  } catch {
+    // What is left is removed by the next one that opens the pool.
+  }
+}
+
+/**
+ * Whether a socket apart from its pool's directory is that of the process that has the pool open:
+ * it belongs to the owner of the lock file, and is in a directory that nobody else may enter.
+ */
+export function isTrusted({ path, isApart }: LivePlace, lockFile: string): boolean {
+  if (!isApart) return true;
+  const folder = lstatSync(dirname(path), { throwIfNoEntry: false });
+  const lock = lstatSync(lockFile, { throwIfNoEntry: false });
+  return folder !== undefined && lock !== undefined && folder.isDirectory() &&
+    folder.uid === lock.uid && (folder.mode & 0o077) === 0;
+}
+
+/** Makes a directory that nobody else may enter, or takes one that is there and is like that. */
+function makeFolder(folder: string): void {
+  mkdirSync(folder, { mode: 0o700, recursive: true });
+  const info = lstatSync(folder);
+  if (info.isDirectory() && (info.mode & 0o077) === 0) return;
+  throw new Error("it must be a directory that nobody else may enter");
+}
+
+function whenUsable(path: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw placeError(path, error);
+  }
+}
+
+/** Says that no socket can be at its place. */
+export function placeError(path: string, cause: unknown): PathError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new PathError(
+    `inspect must be false, or there must be a place for its socket, failed at ${
+      JSON.stringify(path)
+    }: ${reason}`,
+    { cause },
+  );
+}

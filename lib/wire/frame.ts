@@ -1,0 +1,160 @@
+/**
+ * Frames of a byte stream between two processes: what is sent has a beginning, an end, a bound and
+ * a checksum.
+ *
+ *     byte 0        4         5      6      8            12       16
+ *          +--------+---------+------+------+------------+--------+------ - - -
+ *          | magic  | version | kind | zero | body bytes | CRC-32 | body
+ *          +--------+---------+------+------+------------+--------+------ - - -
+ *
+ * Words are little-endian. The CRC is that of the 12 bytes before it and of the body. What a kind
+ * means, and what is in a body, is for those to say that use this.
+ *
+ * A reader takes bytes as they come, in pieces of any size, and believes nothing: a header is
+ * checked before any memory is taken for its body, which is never more than the reader was told.
+ * After one error the stream means nothing any more: there is no place to begin again.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+
+/** "DNMO", little-endian. */
+const MAGIC = 0x4f4d4e44;
+/** A reader refuses every other one. */
+export const FRAME_VERSION = 1;
+/** Bytes in front of a body. */
+export const WIRE_HEADER_BYTES = 16;
+
+const AT_VERSION = 4;
+const AT_KIND = 5;
+const AT_ZERO = 6;
+const AT_BODY_BYTES = 8;
+const AT_CRC = 12;
+const KIND_MAX = 255;
+
+/** Bytes that are no frame. */
+export class FrameError extends Error {
+  static {
+    this.prototype.name = "FrameError";
+  }
+}
+
+/** A frame that has come whole. */
+export interface Frame {
+  /** 0 to 255. */
+  readonly kind: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Makes a frame.
+ *
+ * @param kind 0 to 255
+ */
+export function encodeFrame(kind: number, body: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (!Number.isInteger(kind) || kind < 0 || kind > KIND_MAX) {
+    throw new FrameError(`kind must be 0 to ${KIND_MAX}, got ${kind}`);
+  }
+  const frame = new Uint8Array(WIRE_HEADER_BYTES + body.length);
+  const header = new DataView(frame.buffer);
+  header.setUint32(0, MAGIC, true);
+  header.setUint8(AT_VERSION, FRAME_VERSION);
+  header.setUint8(AT_KIND, kind);
+  header.setUint32(AT_BODY_BYTES, body.length, true);
+  frame.set(body, WIRE_HEADER_BYTES);
+  header.setUint32(AT_CRC, crcOf(frame, body), true);
+  return frame;
+}
+
+/** Takes frames out of a stream of bytes. */
+export class FrameReader {
+  readonly #bodyBytesMax: number;
+  readonly #header = new Uint8Array(WIRE_HEADER_BYTES);
+  readonly #headerView = new DataView(this.#header.buffer);
+  #headerBytes = 0;
+  /** The body of the frame whose header is complete. */
+  #body: Uint8Array<ArrayBuffer> | undefined;
+  #bodyBytes = 0;
+  #failure: FrameError | undefined;
+
+  /** Refuses frames whose body has more bytes. */
+  constructor(bodyBytesMax: number) {
+    this.#bodyBytesMax = bodyBytesMax;
+  }
+
+  /** Whether a frame has begun and is not complete. */
+  get isInFrame(): boolean {
+    return this.#headerBytes > 0;
+  }
+
+  /**
+   * Takes the next bytes; returns the frames that they complete.
+   *
+   * @throws {FrameError} when they are no frame, or one was refused before
+   */
+  read(bytes: Uint8Array): Frame[] {
+    if (this.#failure !== undefined) throw this.#failure;
+    const frames: Frame[] = [];
+    let from = 0;
+    while (from < bytes.length) {
+      from += this.#body === undefined
+        ? this.#takeHeader(bytes.subarray(from))
+        : this.#takeBody(this.#body, bytes.subarray(from));
+      if (this.#body?.length === this.#bodyBytes) frames.push(this.#endFrame(this.#body));
+    }
+    return frames;
+  }
+
+  #takeHeader(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, WIRE_HEADER_BYTES - this.#headerBytes);
+    this.#header.set(taken, this.#headerBytes);
+    this.#headerBytes += taken.length;
+    if (this.#headerBytes < WIRE_HEADER_BYTES) return taken.length;
+    const bodyBytes = this.#checkHeader();
+    this.#body = new Uint8Array(bodyBytes);
+    this.#bodyBytes = 0;
+    return taken.length;
+  }
+
+  #takeBody(body: Uint8Array, bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, body.length - this.#bodyBytes);
+    body.set(taken, this.#bodyBytes);
+    this.#bodyBytes += taken.length;
+    return taken.length;
+  }
+
+  #checkHeader(): number {
+    const view = this.#headerView;
+    const magic = view.getUint32(0, true);
+    const version = view.getUint8(AT_VERSION);
+    const bodyBytes = view.getUint32(AT_BODY_BYTES, true);
+    if (magic !== MAGIC) this.#refuse(`must begin with its magic, got ${magic.toString(16)}`);
+    if (version !== FRAME_VERSION) {
+      this.#refuse(`must have version ${FRAME_VERSION}, got ${version}`);
+    }
+    if (view.getUint16(AT_ZERO, true) !== 0) this.#refuse("must have zeros where nothing is");
+    if (bodyBytes > this.#bodyBytesMax) {
+      this.#refuse(`must have at most ${this.#bodyBytesMax} bytes, got ${bodyBytes}`);
+    }
+    return bodyBytes;
+  }
+
+  #endFrame(body: Uint8Array): Frame {
+    if (this.#headerView.getUint32(AT_CRC, true) !== crcOf(this.#header, body)) {
+      this.#refuse("must have the CRC of its bytes");
+    }
+    this.#headerBytes = 0;
+    this.#body = undefined;
+    return { kind: this.#header[AT_KIND]!, body };
+  }
+
+  #refuse(rule: string): never {
+    this.#failure = new FrameError(`a frame ${rule}`);
+    this.#body = undefined;
+    throw this.#failure;
+  }
+}
+
+function crcOf(header: Uint8Array, body: Uint8Array): number {
+  return crc32(body, crc32(header.subarray(0, AT_CRC)));
+}

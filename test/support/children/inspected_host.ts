@@ -1,0 +1,38 @@
+/**
+ * Has a pool open with the option inspect, and writes to it, until it is killed or told to close.
+ *
+ * @module
+ */
+import { open, type OpenOptions } from "../../../mod.ts";
+import { childArguments, heard, say } from "../child.ts";
+
+/** What the host does. */
+export interface InspectedHost {
+  readonly path: string;
+  readonly inspect: OpenOptions["inspect"];
+  /** Whether it has nothing more to do once its store is filled. */
+  readonly isIdle?: boolean;
+}
+
+const { path, inspect, isIdle = false } = childArguments<InspectedHost>();
+const store = await open<unknown>({
+  path,
+  inspect,
+  capacity: "4MiB",
+  keys: "mixed",
+  statistics: true,
+});
+await store.put("user:1", { name: "Ada", born: new Date(-4_842_288_000_000) });
+await store.put("user:2", { name: "Eve" });
+await store.put(Uint8Array.of(255), 1n);
+say("ready");
+if (!isIdle) await work();
+
+async function work(): Promise<void> {
+  for await (const _ of heard()) {
+    // Whatever is said: the next state.
+    await store.increment("count");
+  }
+  await store.close();
+  say("closed");
+}
