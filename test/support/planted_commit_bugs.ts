@@ -76,8 +76,8 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "a scan sees every key that was there all the time",
     file: "lib/index/one_sided_reader.ts",
     edits: [[
-      "if (!this.#isUnchanged(GENERATIONS + this.#pool.segmentOf(address), generation)) {\n      return undefined;",
-      "if (!this.#isUnchanged(GENERATIONS + this.#pool.segmentOf(address), generation)) {\n      return false;",
+      "if (Atomics.load(place.region, place.pairAt) !== address) return undefined;",
+      "if (Atomics.load(place.region, place.pairAt) !== address) return false;",
     ]],
     caughtBy: [VALUES],
   },
