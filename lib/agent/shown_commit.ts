@@ -1,5 +1,7 @@
 /**
- * How the keys of an atomic commit change at one moment, for readers that take no lock.
+ * How the keys of an atomic commit change at one moment, for readers that take no lock. What is said
+ * of a commit here is true of a set of them as well, whose records stand one behind the other
+ * (node/shown_set.ts).
  *
  * The committing agent holds the locks of all slots of the commit, whichever KNs own them. Its
  * records are complete, stamped and, where writes are logged, in the file; nothing points at them.
@@ -95,9 +97,16 @@ export class ShownCommit {
     return Atomics.load(this.#control, this.#agentAt + AGENT_COMMIT_STATE);
   }
 
+  /** Whether a record is one of it. */
+  has(address: PoolAddress): boolean {
+    const { first } = this;
+    const end = this.#control[this.#agentAt + AGENT_COMMIT_END] >>> 0;
+    return first !== NO_ADDRESS && address >>> 0 >= first >>> 0 && address >>> 0 < end;
+  }
+
   /** Says which records it has, before new keys get their places in the order of the keys. */
   note(first: PoolAddress, end: PoolAddress): void {
-    this.#control[this.#agentAt + AGENT_COMMIT_END] = end;
+    Atomics.store(this.#control, this.#agentAt + AGENT_COMMIT_END, end);
     Atomics.store(this.#control, this.#agentAt + AGENT_COMMIT_FIRST, first);
   }
 

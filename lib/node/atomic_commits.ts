@@ -21,14 +21,15 @@
  *    whole or not at all, so after a crash the commit is there or not.
  * 7. **Show** it: all keys change at one moment (agent/shown_commit.ts). Answer, and unlock.
  *
- * A group that is open is ended first (commit_policy.ts): a commit is alone between the locking and
- * the unlocking of its slots, so that locks are taken in ascending order, and each agent that waits
- * for one holds lower ones only. An owner whose group is open may hold higher ones and wait for a
- * lower one; as both wait with a bound, and let go of all then, both go on.
+ * Where writes are logged the commit joins the group of the step after 5, and 6 and 7 are done with
+ * all of it (logged_commit.ts). A group that has one of its slots, or commits in another segment, is
+ * ended first, and the commit tries again. Slots of one commit are locked in ascending order. An
+ * owner whose group is open may hold higher ones and wait for a lower one; as all wait with a bound,
+ * and let go of all then, all go on.
  *
  * **When the thread dies** (recovery/step_recovery.ts): before 5 nothing of the commit counts; after
- * 6, or after 5 in a pool without a file, it is made. In between it is made if its frame was SEALED,
- * which is written once more then.
+ * 6, or after 5 in a pool without a file, it is made. In between it is made if its group was SEALED,
+ * whose frame is written once more then.
  *
  * @module
  */
@@ -57,7 +58,7 @@ import {
   valueWord,
 } from "../log/record_layout.ts";
 import type { LogFile } from "../persistence/log_file.ts";
-import { AGENT_GROUP_STATE, SLOT_LOCK } from "../pool/control_layout.ts";
+import { SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { commitHeadWords, entryCount, leaveVersion } from "../rings/commit_words.ts";
@@ -79,12 +80,12 @@ import {
   ownerOf,
   unlockSlot,
 } from "../routing/ownership.ts";
-import { ShownCommit } from "../agent/shown_commit.ts";
 import type { SlotWriter } from "../agent/slot_writer.ts";
 import type { Admission } from "./admission.ts";
 import { Change } from "./change.ts";
-import { type CommitPolicy, type LogSpace, Outcome } from "./commit_policy.ts";
-import { GroupState } from "./request_group.ts";
+import { type LogSpace, Outcome } from "./commit_policy.ts";
+import type { LoggedCommit } from "./logged_commit.ts";
+import type { ShownSet } from "./shown_set.ts";
 import { giveBackStaged } from "./staged_record.ts";
 
 /** What commits are made with: the parts of a KN. */
@@ -99,12 +100,11 @@ export interface AtomicCommitsOptions {
   readonly admission: Admission;
   readonly log: LogWriter;
   readonly space: LogSpace;
-  /** What other changes are committed with, perhaps in a group that is open. */
-  readonly commit: CommitPolicy;
-  /** The image, if what is written has to be logged there. */
+  /** What is shown at one moment. */
+  readonly set: ShownSet;
+  /** The group that commits join, and the image, where writes are logged. */
+  readonly group: LoggedCommit | undefined;
   readonly file: LogFile | undefined;
-  /** Whether every commit is synced. */
-  readonly syncsAlways: boolean;
   /** Whether what waits for a disk is left to the KN's own thread. */
   readonly leavesDisk: () => boolean;
 }
@@ -114,8 +114,6 @@ export class AtomicCommits {
   readonly #options: AtomicCommitsOptions;
   readonly #pool: Pool;
   readonly #control: Int32Array;
-  readonly #groupStateAt: number;
-  readonly #shown: ShownCommit;
   readonly #change = new Change();
   /** Slots that are locked, and the owner words to unlock them with. */
   readonly #lockedSlots: Slot[] = [];
@@ -129,27 +127,22 @@ export class AtomicCommits {
   #recordWords = 0;
   /** Number of the entry of each record. */
   readonly #entryOf: number[] = [];
-  /** Whether there are records of keys that the index does not have. */
-  #hasNewKeys = false;
   /** The entry that a commit was refused for. */
   #refused = 0;
 
   /** Makes commits with the parts of a KN. */
   constructor(options: AtomicCommitsOptions) {
-    const { pool, agent, slots } = options;
     this.#options = options;
-    this.#pool = pool;
-    this.#control = pool.control;
-    this.#groupStateAt = pool.agentAt(agent) + AGENT_GROUP_STATE;
-    this.#shown = new ShownCommit(pool, agent, slots);
+    this.#pool = options.pool;
+    this.#control = options.pool.control;
   }
 
   /** Executes the request at an index of a ring. */
   execute(consumer: RequestConsumer, at: number): Outcome {
-    const { commit, leavesDisk, file, space } = this.#options;
+    const { leavesDisk, file, space } = this.#options;
     const ring = consumer.words;
     const mustSync = mustSyncOf(ring[at + REQUEST_OPERATION]);
-    if (commit.isOpen || (mustSync && leavesDisk())) return Outcome.WAITS;
+    if (mustSync && leavesDisk()) return Outcome.WAITS;
     const staged = ring[at + REQUEST_ARGUMENT] as PoolAddress;
     this.#read(ring, at, staged);
     let status: number = file?.hasFailed ? Status.NOT_DURABLE : Status.OK;
@@ -158,23 +151,20 @@ export class AtomicCommits {
       if (status === Outcome.DONE) status = Status.LOG_FULL;
     }
     if (status === Status.OK) status = this.#lock(ring[at + REQUEST_OWNER_WORD] as OwnerWord);
-    if (status === Status.OK) status = this.#make(consumer, ring, at, mustSync);
-    if (status === Status.OK && this.#first !== NO_ADDRESS) consumer.completePrepared();
-    else if (status >= Status.OK) consumer.complete(status, this.#refused, 0, 0);
-    this.#unlock();
-    if (status < Status.OK) return status as Outcome;
-    // A client whose slot has moved will have it made by the new owner.
-    if (staged !== NO_ADDRESS && status !== Status.MOVED) {
-      giveBackStaged(this.#pool, this.#options.segments, staged);
+    if (status === Status.OK) status = this.#make(ring, at);
+    if (status === Status.OK && this.#first !== NO_ADDRESS) {
+      this.#commit(consumer, mustSync, staged);
+      return Outcome.DONE;
     }
-    return Outcome.DONE;
+    if (status >= Status.OK) this.#answer(consumer, status, staged);
+    this.#unlock();
+    return status < Status.OK ? status as Outcome : Outcome.DONE;
   }
 
   /** Takes over where the entries are. */
   #read(ring: Int32Array, at: number, staged: PoolAddress): void {
     this.#count = entryCount(ring, at);
     this.#first = NO_ADDRESS;
-    this.#hasNewKeys = false;
     this.#recordWords = this.#refused = this.#entryOf.length = 0;
     if (staged === NO_ADDRESS) {
       this.#words = ring;
@@ -188,7 +178,7 @@ export class AtomicCommits {
 
   /** Sees to it that the log has room for all records in one segment; false if there is none. */
   #reserve(): boolean {
-    const { space, log } = this.#options;
+    const { space, log, set } = this.#options;
     const change = this.#change;
     let words = 0;
     let segmentReserve = DELETE_SEGMENT_RESERVE;
@@ -203,17 +193,19 @@ export class AtomicCommits {
     if (address === NO_ADDRESS) return false;
     // They are reserved one by one, when it is known how long each of them is.
     log.cancel(address, words);
-    return true;
+    // Otherwise the group, which is open, ends first.
+    return set.mayHold(address);
   }
 
   /** Locks the slots; a `Status`, or an `Outcome` to wait for. */
   #lock(routedBy: OwnerWord): number {
-    const { nodeId, agent } = this.#options;
+    const { nodeId, agent, group } = this.#options;
     let last = -1;
     for (let entry = 0, at = this.#start; entry < this.#count; entry++) {
       at = this.#take(at);
       const { slot, slotAt } = this.#change;
       if (slot === last) continue;
+      if (group !== undefined && !group.mayLock(slot)) return Outcome.WAITS;
       const lockAt = slotAt + SLOT_LOCK;
       let owner: OwnerWord | undefined;
       if (last !== -1) owner = lockAnySlot(this.#control, lockAt, agent);
@@ -235,23 +227,23 @@ export class AtomicCommits {
   }
 
   /**
-   * Makes the commit, whose slots are locked; a `Status`, or an `Outcome` to wait for. The answer is
-   * prepared if it changes anything.
+   * Makes the records of the commit, whose slots are locked, and sees to it that nothing can fail
+   * any more; a `Status`, or an `Outcome` to wait for. The log and the set have none of them if
+   * there is one to wait for, or the commit is refused.
    */
-  #make(consumer: RequestConsumer, ring: Int32Array, at: number, mustSync: boolean): number {
+  #make(ring: Int32Array, at: number): number {
+    const { log, set } = this.#options;
     let status = this.#append(ring, at);
-    if (status === Status.OK) {
-      // From here on who builds a page of the order anew keeps the places of its keys.
-      if (this.#first !== NO_ADDRESS) this.#shown.note(this.#first, this.#endAddress);
-      if (!this.#makeRoom()) status = Status.INDEX_FULL;
+    if (this.#first === NO_ADDRESS) return status;
+    if (status === Status.OK && !set.add(this.#first, this.#recordWords)) {
+      status = Status.INDEX_FULL;
     }
-    if (status !== Status.OK) {
-      this.#shown.end();
-      if (this.#recordWords > 0) this.#options.log.cancel(this.#first, this.#recordWords);
+    if (status === Status.OK) this.#stamp(ring, at);
+    else {
+      log.cancel(this.#first, this.#recordWords);
       this.#first = NO_ADDRESS;
-      return status;
     }
-    return this.#first === NO_ADDRESS ? status : this.#commit(consumer, ring, at, mustSync);
+    return status;
   }
 
   /**
@@ -284,7 +276,6 @@ export class AtomicCommits {
     } else {
       this.#place(change, entry);
       status = admission.admit(change, old);
-      if (old === NO_ADDRESS) this.#hasNewKeys = true;
     }
     change.record[change.to + RECORD_REPLACES] = old;
     this.#recordWords += change.length;
@@ -301,70 +292,36 @@ export class AtomicCommits {
     copyWords(change.source, change.from, change.record, change.to, change.length);
   }
 
-  /** Sees to it that the index has room for all new keys; false if there is none. */
-  #makeRoom(): boolean {
-    if (!this.#hasNewKeys) return true;
-    const { table } = this.#options;
-    let slotAt = 0;
-    let hashes: number[] = [];
-    let hasRoom = true;
-    const makeRoom = () => hasRoom &&= hashes.length === 0 || table.makeRoom(slotAt, hashes);
-    this.#forEachNewKey((hash) => {
-      const ownAt = this.#slotAtOf(hash);
-      if (ownAt !== slotAt) {
-        makeRoom();
-        hashes = [];
-        slotAt = ownAt;
-      }
-      hashes.push(hash);
-    });
-    return makeRoom() && this.#enterOrder();
-  }
-
-  /** Gives all new keys their places in the order of the keys, if there is one. */
-  #enterOrder(): boolean {
-    const { table } = this.#options;
-    const entered: PoolAddress[] = [];
-    let hasRoom = true;
-    this.#forEachNewKey((_, address) => {
-      hasRoom &&= table.enterOrder(address);
-      if (hasRoom) entered.push(address);
-    });
-    if (!hasRoom) { for (const address of entered) table.leaveOrder(address); }
-    return hasRoom;
-  }
-
-  #forEachNewKey(visit: (hash: number, address: PoolAddress) => void): void {
-    this.#forEachRecord((words, at, address) => {
-      const isNew = words[at + RECORD_REPLACES] === NO_ADDRESS &&
-        metaKind(words[at + RECORD_META]) === RecordKind.PUT;
-      if (isNew) visit(words[at + RECORD_HASH], address);
-    });
-  }
-
-  #commit(consumer: RequestConsumer, ring: Int32Array, at: number, mustSync: boolean): number {
-    const { file, log, slots, syncsAlways } = this.#options;
-    this.#stamp(ring, at);
-    const shown = this.#shown;
-    if (file !== undefined) this.#setGroupState(GroupState.APPENDING);
-    consumer.prepare(Status.OK, this.#first, 0, 0);
-    if (file !== undefined) {
-      log.endFrame();
-      this.#setGroupState(GroupState.SEALED);
-      if (!log.write(mustSync || syncsAlways)) {
-        this.#forEachRecord((words, at, address) => {
-          if (metaKind(words[at + RECORD_META]) === RecordKind.PUT) slots.bury(address);
-        });
-        return Status.NOT_DURABLE;
-      }
+  /** Commits the records, with the answer: now, or with the group. */
+  #commit(consumer: RequestConsumer, mustSync: boolean, staged: PoolAddress): void {
+    const { group, set } = this.#options;
+    if (group !== undefined) {
+      group.addCommit(consumer, this.#first, mustSync, staged, this.#lockedSlots, this.#owners);
+      this.#lockedSlots.length = this.#owners.length = 0;
+      return;
     }
-    shown.show();
-    return Status.OK;
+    consumer.prepare(Status.OK, this.#first, 0, 0);
+    set.show();
+    consumer.completePrepared();
+    set.end();
+    this.#unlock();
+    this.#giveBack(staged, Status.OK);
   }
 
-  /** Address behind the last record. */
-  get #endAddress(): PoolAddress {
-    return this.#recordAt(this.#recordWords);
+  /** Answers a request that changes nothing. */
+  #answer(consumer: RequestConsumer, status: number, staged: PoolAddress): void {
+    const { group } = this.#options;
+    if (group !== undefined) group.refuseCommit(consumer, status, this.#refused, staged);
+    else {
+      consumer.complete(status, 0, this.#refused, 0);
+      this.#giveBack(staged, status);
+    }
+  }
+
+  /** Gives back what was staged. A client whose slot has moved will have it made by the new owner. */
+  #giveBack(staged: PoolAddress, status: number): void {
+    if (staged === NO_ADDRESS || status === Status.MOVED) return;
+    giveBackStaged(this.#pool, this.#options.segments, staged);
   }
 
   /** Gives the records their versions, and leaves those in the request. */
@@ -385,23 +342,12 @@ export class AtomicCommits {
     }
   }
 
-  /** Ends the commit, when it has been answered. */
   #unlock(): void {
-    const hasCommitted = this.#first !== NO_ADDRESS;
-    if (hasCommitted) this.#shown.end();
     for (let i = 0; i < this.#owners.length; i++) {
       const lockAt = this.#pool.slotAt(this.#lockedSlots[i]!) + SLOT_LOCK;
       unlockSlot(this.#control, lockAt, this.#owners[i]!);
     }
     this.#lockedSlots.length = this.#owners.length = 0;
-    if (!hasCommitted || this.#options.file === undefined) return;
-    this.#options.log.settle();
-    this.#setGroupState(GroupState.NONE);
-  }
-
-  /** Publishes how far the commit is, for the M-node; as for a group. */
-  #setGroupState(state: number): void {
-    Atomics.store(this.#control, this.#groupStateAt, state);
   }
 
   /**
@@ -411,21 +357,6 @@ export class AtomicCommits {
   #take(at: number): number {
     this.#change.read(this.#pool, this.#words, at);
     return at + this.#words[at + REQUEST_LENGTH];
-  }
-
-  /** Shows each record that has been appended. */
-  #forEachRecord(
-    visit: (words: Int32Array, at: number, address: PoolAddress, length: number) => void,
-  ): void {
-    if (this.#recordWords === 0) return;
-    const words = this.#pool.wordsOf(this.#first);
-    const first = this.#pool.wordAt(this.#first);
-    for (let done = 0; done < this.#recordWords;) {
-      const at = first + done;
-      const length = recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]);
-      visit(words, at, this.#recordAt(done), length);
-      done += length;
-    }
   }
 
   /** Address of the record that begins so many words behind the first one. */

@@ -49,6 +49,7 @@ import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
 import { RequestPipeline } from "./request_pipeline.ts";
 import { SegmentWait } from "./segment_wait.ts";
+import { ShownSet } from "./shown_set.ts";
 import { StepMeter } from "../agent/step_meter.ts";
 
 /** Failed attempts in a row after which to wait for the executor, and how long. */
@@ -141,7 +142,8 @@ export class KvsNode {
     this.#segmentWait = segmentWait;
     const derived = new DerivedRecords(pool, log);
     const admission = new Admission(slots, budget, derived);
-    const parts = { pool, nodeId, agent, segments, table, slots, admission, log };
+    const set = new ShownSet(pool, agent, table, slots);
+    const parts = { pool, nodeId, agent, segments, table, slots, admission, log, set };
     const leavesDisk = this.#isHelper ? hasThread : () => false;
     const disk = { syncsAlways: syncsAlways(pool), leavesDisk };
     let staging = log;
@@ -153,7 +155,7 @@ export class KvsNode {
     const room = { cleaners, segments, segmentWait, counters, commit, pool };
     const space = new CleaningSpace(room);
     const records = { log, derived };
-    const atomic = new AtomicCommits({ ...parts, ...disk, space, commit, file });
+    const atomic = new AtomicCommits({ ...parts, ...disk, space, group: this.#group, file });
     this.#pipeline = new RequestPipeline({
       pool,
       segments,

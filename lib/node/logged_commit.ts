@@ -14,6 +14,10 @@
  * 3. **Publish.** In the order of the requests: point the index at the records, count what they
  *    replace as dead, and answer the requests; then unlock the slots.
  *
+ * **Atomic commits** join the group as well. From the first of them on, all that joins is a set of
+ * records that are published at one moment (shown_set.ts). So what joins shares no slot with the
+ * group, and its record stands in the set's segment; docs/protocols/commits.md has the reasons.
+ *
  * If writing fails nothing is published, and everything that would have been applied is answered
  * NOT_DURABLE.
  *
@@ -27,16 +31,16 @@
  *
  * @module
  */
-import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
+import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../core/brands.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
-import { metaKind, RECORD_META, RecordKind } from "../log/record_layout.ts";
+import { metaKind, RECORD_META, RECORD_REPLACES, RecordKind } from "../log/record_layout.ts";
 import type { RequestConsumer } from "../rings/request_consumer.ts";
 import { Operation, Status } from "../rings/ring_layout.ts";
 import { Applied, applyRecord } from "../agent/apply_record.ts";
 import type { Admission } from "./admission.ts";
 import type { Change } from "./change.ts";
-import type { CommitPolicy } from "./commit_policy.ts";
+import { type CommitPolicy, Outcome } from "./commit_policy.ts";
 import {
   GroupState,
   type Member,
@@ -44,6 +48,7 @@ import {
   type RequestGroupOptions,
 } from "./request_group.ts";
 import type { SlotWriter } from "../agent/slot_writer.ts";
+import type { ShownSet } from "./shown_set.ts";
 
 /** What changes are committed with: the parts of a KN. */
 export interface LoggedCommitOptions extends RequestGroupOptions {
@@ -51,6 +56,8 @@ export interface LoggedCommitOptions extends RequestGroupOptions {
   readonly slots: SlotWriter;
   readonly admission: Admission;
   readonly log: LogWriter;
+  /** What of the group is shown at one moment. */
+  readonly set: ShownSet;
   /** Whether every group is synced. */
   readonly syncsAlways: boolean;
   /**
@@ -78,7 +85,15 @@ export class LoggedCommit implements CommitPolicy {
   }
 
   mayJoin(change: Change): boolean {
-    return !(change.mustSync && this.#options.leavesDisk()) && this.#group.mayChange(change);
+    const { set, leavesDisk } = this.#options;
+    if (change.mustSync && leavesDisk()) return false;
+    if (set.isEmpty) return this.#group.mayChange(change);
+    return change.operation !== Operation.CLEAR_SLOT && this.mayLock(change.slot);
+  }
+
+  /** Whether no request of the group is for a slot. */
+  mayLock(slot: Slot): boolean {
+    return !this.#group.hasLocked(slot);
   }
 
   lock({ slot, routedBy }: Change): number {
@@ -87,7 +102,8 @@ export class LoggedCommit implements CommitPolicy {
 
   admit(change: Change): number {
     if (change.operation === Operation.CLEAR_SLOT) return Status.OK;
-    return this.#options.admission.admit(change, this.#find(change));
+    const status = this.#options.admission.admit(change, this.#find(change));
+    return status !== Status.OK || this.#options.set.isEmpty ? status : this.#enterSet(change);
   }
 
   commit(consumer: RequestConsumer, change: Change): void {
@@ -95,6 +111,32 @@ export class LoggedCommit implements CommitPolicy {
     slots.stamp(change.slotAt, change.record, change.to, change.old);
     if (change.isPut) segments.addLive(change.address, change.length * 4);
     this.#group.addRecord(consumer, change, false);
+  }
+
+  /**
+   * Adds an atomic commit whose records have been stamped, and are in the set; takes over the slots
+   * that are locked for it.
+   */
+  addCommit(
+    consumer: RequestConsumer,
+    first: PoolAddress,
+    mustSync: boolean,
+    staged: PoolAddress,
+    slots: readonly Slot[],
+    owners: readonly OwnerWord[],
+  ): void {
+    this.#group.addCommit(consumer, first, mustSync, staged);
+    for (let i = 0; i < slots.length; i++) this.#group.adopt(slots[i]!, owners[i]!);
+  }
+
+  /** Adds an atomic commit that changes nothing; `entry` is the one that it was refused for. */
+  refuseCommit(
+    consumer: RequestConsumer,
+    status: number,
+    entry: number,
+    staged: PoolAddress,
+  ): void {
+    this.#group.addAnswer(consumer, status, staged, 0, entry);
   }
 
   release(): void {
@@ -117,15 +159,21 @@ export class LoggedCommit implements CommitPolicy {
     if (group.recordCount > 0) group.setState(GroupState.SEALED);
     if (log.write(group.mustSync || syncsAlways)) return;
     for (const member of group.members) if (member.isRecord) this.#giveUp(member);
+    this.#options.set.bury();
   }
 
   /** Phase 3. */
   publish(): void {
+    const { set } = this.#options;
     const group = this.#group;
     for (const member of group.members) {
-      if (member.isRecord && member.status === Status.OK) this.#apply(member);
+      if (member.isRecord && member.status === Status.OK) {
+        if (set.has(member.address as PoolAddress)) set.show();
+        else this.#apply(member);
+      }
       group.answer(member);
     }
+    set.end();
     group.unlock();
     this.#options.log.settle();
     group.end();
@@ -140,9 +188,21 @@ export class LoggedCommit implements CommitPolicy {
     return this.#isPut(newest) ? newest : NO_ADDRESS;
   }
 
+  /** Has a change that was admitted shown with the set. */
+  #enterSet(change: Change): number {
+    const { set } = this.#options;
+    const { address, old } = change;
+    // Logged though there is nothing to delete: it is not answered as it was prepared.
+    const isIdle = change.operation === Operation.DELETE && old === NO_ADDRESS;
+    if (isIdle || !set.mayHold(address)) return Outcome.WAITS;
+    change.record[change.to + RECORD_REPLACES] = old;
+    return set.add(address, change.length) ? Status.OK : Status.INDEX_FULL;
+  }
+
   #giveUp(member: Member): void {
     member.status = Status.NOT_DURABLE;
     const address = member.address as PoolAddress;
+    if (this.#options.set.has(address)) return;
     if (this.#isPut(address)) this.#options.slots.bury(address);
   }
 

@@ -150,27 +150,60 @@ export class RequestGroup {
     if (ownerOf(owner) !== nodeId) return Lock.MOVED;
     const lock = lockSlot(this.#control, this.#pool.slotAt(slot) + SLOT_LOCK, owner, agent);
     if (lock !== Lock.TAKEN) return lock;
+    this.adopt(slot, owner);
+    return lock;
+  }
+
+  /**
+   * Takes over a slot that was locked for an atomic commit, and the word to unlock it with: it is
+   * unlocked at the end of the group.
+   */
+  adopt(slot: Slot, owner: OwnerWord): void {
     this.#isLocked[slot] = 1;
     this.#lockedUnder[slot] = owner;
     this.#locked.push(slot);
-    return lock;
   }
 
   /** Adds a change whose record has been stamped; `isShared` if its key has a cell. */
   addRecord(consumer: RequestConsumer, change: Change, isShared: boolean): void {
     const { address, record, to, hash, slot, staged } = change;
-    // Before the answer is prepared: that of an unfinished group does not count.
-    if (this.recordCount === 0) this.setState(GroupState.APPENDING);
     const low = record[to + RECORD_VERSION_LOW];
     const high = metaVersionHigh(record[to + RECORD_META]);
+    this.#add(consumer, address, low, high, isShared, staged, change.mustSync);
+    if (change.operation === Operation.CLEAR_SLOT) this.#isCleared[slot] = 1;
+    else this.#newest.set(hash, address);
+    this.recordBytes += change.length * 4;
+  }
+
+  /**
+   * Adds an atomic commit, whose records have been stamped, the first at an address. No other
+   * request of the group is for one of its slots.
+   */
+  addCommit(
+    consumer: RequestConsumer,
+    first: PoolAddress,
+    mustSync: boolean,
+    staged: PoolAddress,
+  ): void {
+    this.#add(consumer, first, 0, 0, false, staged, mustSync);
+  }
+
+  #add(
+    consumer: RequestConsumer,
+    address: PoolAddress,
+    low: number,
+    high: number,
+    isShared: boolean,
+    staged: PoolAddress,
+    mustSync: boolean,
+  ): void {
+    // Before the answer is prepared: that of an unfinished group does not count.
+    if (this.recordCount === 0) this.setState(GroupState.APPENDING);
     consumer.prepare(Status.OK, address, low, high);
     const status = Status.OK;
     this.members.push({ consumer, status, address, low, high, isRecord: true, isShared, staged });
-    if (change.operation === Operation.CLEAR_SLOT) this.#isCleared[slot] = 1;
-    else this.#newest.set(hash, address);
     this.recordCount += 1;
-    this.recordBytes += change.length * 4;
-    if (change.mustSync) this.mustSync = true;
+    if (mustSync) this.mustSync = true;
   }
 
   /** Adds a request that changes nothing, with its answer; what it had staged is given back. */

@@ -21,9 +21,11 @@
  * take up stays unused, behind the end of their segment. Frames of a cleaner, which no group has,
  * hold records that the index points at already: they are completed and written.
  *
- * **An atomic commit** is made like a prepared change, all of its keys at one moment. One that was
- * being shown already is shown to its end before anything else: its records have kinds of their own
- * meanwhile, with which they were not written (agent/shown_commit.ts).
+ * **Atomic commits** are made like prepared changes, all keys of all that are in the group at one
+ * moment, with the first of them that is prepared; and so are changes of one key that have joined
+ * that set (node/shown_set.ts). One that was being shown already is shown to its end before anything
+ * else: its records have kinds of their own meanwhile, with which they were not written
+ * (agent/shown_commit.ts).
  *
  * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts:
  * see log_recovery.ts and far/node/merged_commit.ts. A group that was SEALED is in its
@@ -314,7 +316,7 @@ export class StepRecovery {
   /** Makes a change that was prepared, and answers it. */
   #complete({ words, at, number, address }: Prepared, isDurable: boolean): void {
     let status = statusOf(words[at + COMPLETION_STATUS]);
-    const isCommit = address !== NO_ADDRESS && address === this.#shown.first;
+    const isCommit = this.#shown.has(address);
     if (isCommit && this.#shown.state === CommitState.DONE) {
       // It was in the file before it was begun to be shown.
     } else if (address !== NO_ADDRESS && !isDurable) status = Status.NOT_DURABLE;

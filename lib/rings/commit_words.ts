@@ -13,8 +13,8 @@
  *                      change would be alone, a PUT, DELETE or ADD; or a PAD, for a check
  * ```
  *
- * The address in the completion of a commit that was refused is the number of the entry that it was
- * refused for.
+ * The version's low word in the completion of a commit that was refused is the number of the entry
+ * that it was refused for.
  *
  * @module
  */

@@ -353,14 +353,12 @@ class CommitCompletion implements Completion {
   settle(
     status: number,
     detail: number,
-    _low: number,
+    low: number,
     _high: number,
     ring: Int32Array,
     requestAt: number,
   ): void {
-    const error = status === Status.NOT_A_NUMBER
-      ? this.#notANumber(detail)
-      : errorOf(status, detail);
+    const error = status === Status.NOT_A_NUMBER ? this.#notANumber(low) : errorOf(status, detail);
     if (error !== undefined) return this.#reject(error);
     if (status === Status.UNMET) return this.#resolve(null);
     const versions = new Array<number | undefined>(this.#changeCount).fill(undefined);

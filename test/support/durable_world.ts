@@ -63,6 +63,8 @@ export interface DurableOptions {
   readonly livesPerSync?: number;
   /** Whether the pool drops records: whenever the cleaner works. @default false */
   readonly evicts?: boolean;
+  /** KNs. @default 2 */
+  readonly nodeCount?: number;
   /** Whether the pool begins with few segments, and gets more of them now and then. @default false */
   readonly grows?: boolean;
 }
@@ -128,6 +130,7 @@ export class DurableWorld implements ClientWaiter {
   readonly #livesPerSync: number;
   readonly #evicts: boolean;
   readonly #grows: boolean;
+  readonly #nodeCount: number;
   /** Segments that the pool had when they were last looked at: it never has fewer again. */
   segmentsSeen = 0;
   /** Bytes of every value, so that frames begin where others did before; 0 for many sizes. */
@@ -153,6 +156,7 @@ export class DurableWorld implements ClientWaiter {
     this.random = new Random(options.seed);
     this.#evicts = options.evicts ?? false;
     this.#grows = options.grows ?? false;
+    this.#nodeCount = options.nodeCount ?? NODE_COUNT;
     this.models = KEYS.map((key) => new DurableKey(key, this.#evicts));
     this.disk = options.disk ?? new MemoryDisk();
     this.level = options.level;
@@ -410,7 +414,10 @@ export class DurableWorld implements ClientWaiter {
 
   #issueCommit(): void {
     const { random } = this;
-    const some = [0, 1, 2].map(() => random.pick(this.models));
+    // Those of one slot share a group with those of others.
+    const slot = random.next() < 0.6 ? random.pick(SLOTS) : undefined;
+    const models = this.models.filter(({ key }) => slot === undefined || key.slot === slot);
+    const some = [0, 1, 2].map(() => random.pick(models));
     const [one, other, third] = [...new Set(some)];
     const byteLength = Math.min(this.#valueBytes(), 900);
     if (other === undefined) return this.commit([one!], [], byteLength);
@@ -462,10 +469,12 @@ export class DurableWorld implements ClientWaiter {
       onFlush: () => {},
       onBlocked: () => {},
     });
-    pool.control[GATE_NODE_COUNT] = NODE_COUNT;
+    pool.control[GATE_NODE_COUNT] = this.#nodeCount;
     this.#nodes = [];
-    for (let i = 0; i < NODE_COUNT; i++) this.#addNode(i as NodeId);
-    for (const slot of SLOTS) initialiseOwner(pool, slot, this.random.below(NODE_COUNT) as NodeId);
+    for (let i = 0; i < this.#nodeCount; i++) this.#addNode(i as NodeId);
+    for (const slot of SLOTS) {
+      initialiseOwner(pool, slot, this.random.below(this.#nodeCount) as NodeId);
+    }
     const segments = new SegmentTable(pool);
     const table = liveTable(pool, new IndexSpace(pool, AGENT_DPM));
     this.#cleanerLog = new LogWriter(pool, segments, AGENT_DPM, { file: this.#openImage() });
@@ -570,7 +579,7 @@ export class DurableWorld implements ClientWaiter {
   #move(): void {
     const slot = this.random.pick(SLOTS);
     const owner = ownerOf(loadOwner(this.pool, slot));
-    tryMoveSlot(this.pool, slot, (NODE_COUNT - 1 - owner) as NodeId);
+    tryMoveSlot(this.pool, slot, (this.#nodeCount - 1 - owner) as NodeId);
   }
 
   #checkpoint(): void {

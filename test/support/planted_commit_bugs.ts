@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const FAILOVERS = "test/simulation/failovers_commits.test.ts";
 const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
 const READS = "test/simulation/reads_of_commits.test.ts";
+const GROUPED = "test/unit/grouped_commits.test.ts";
 const COMMITS = "test/api/commits.test.ts";
 const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const VALUES = "test/unit/near_values.test.ts";
@@ -75,8 +76,8 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "a scan sees every key that was there all the time",
     file: "lib/index/one_sided_reader.ts",
     edits: [[
-      "return outcome === RACED ? undefined : outcome === FOUND;",
-      "return outcome === FOUND;",
+      "if (Atomics.load(place.region, place.pairAt) !== address) return undefined;",
+      "if (Atomics.load(place.region, place.pairAt) !== address) return false;",
     ]],
     caughtBy: [VALUES],
   },
@@ -115,9 +116,70 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a commit shows itself before its frame is in the file",
     breaks: "I3",
-    file: "lib/node/atomic_commits.ts",
-    edits: [["log.endFrame();", "shown.show();\n      log.endFrame();"]],
+    file: "lib/node/logged_commit.ts",
+    edits: [["log.endFrame();", "this.#options.set.show();\n    log.endFrame();"]],
     caughtBy: [LOGGED],
+  },
+  {
+    name: "a change joins a group though a commit of that has its slot",
+    breaks: "I4",
+    file: "lib/node/logged_commit.ts",
+    edits: [[
+      "return change.operation !== Operation.CLEAR_SLOT && this.mayLock(change.slot);",
+      "return true;",
+    ]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "commits of two segments are in one set",
+    breaks: "I12",
+    file: "lib/node/shown_set.ts",
+    edits: [["return this.isEmpty || this.#pool.segmentOf", "return true || this.#pool.segmentOf"]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "of a set nothing is shown but its first commit",
+    breaks: "I5",
+    file: "lib/node/shown_set.ts",
+    edits: [[
+      "this.#shown.note(this.isEmpty ? first : this.#first, (end | 0) as PoolAddress);",
+      "if (this.isEmpty) this.#shown.note(first, (end | 0) as PoolAddress);",
+    ]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "a commit that is refused for want of room in the index is shown with the others",
+    breaks: "I12",
+    file: "lib/node/shown_set.ts",
+    edits: [["else this.#shown.note(this.#first, (this.#end | 0) as PoolAddress);", ""]],
+    caughtBy: [GROUPED],
+    inTest: "has no room",
+  },
+  {
+    name: "the slots of a commit are let go before its group is written",
+    breaks: "I1",
+    file: "lib/node/logged_commit.ts",
+    edits: [["this.#group.adopt(slots[i]!, owners[i]!);", "void [slots, owners];"]],
+    caughtBy: [GROUPED, LOGGED],
+  },
+  {
+    name: "a delete of nothing that joins a set is answered as if it had deleted something",
+    breaks: "I4",
+    file: "lib/node/logged_commit.ts",
+    edits: [["if (isIdle || !set.mayHold(address))", "if (!set.mayHold(address))"]],
+    caughtBy: [GROUPED],
+    inTest: "nothing to delete",
+  },
+  {
+    name: "of a set that a dead thread had prepared the first commit alone is made as one",
+    breaks: "I12",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [[
+      "const isCommit = this.#shown.has(address);",
+      "const isCommit = address !== NO_ADDRESS && address === this.#shown.first;",
+    ]],
+    caughtBy: [LOGGED],
+    inTest: "when its group is sealed",
   },
   {
     name: "a commit that waits for one slot does not keep its place in another",
@@ -191,8 +253,8 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "I10",
     file: "lib/node/atomic_commits.ts",
     edits: [[
-      "if (this.#recordWords > 0) this.#options.log.cancel(this.#first, this.#recordWords);",
-      "this.#forEachRecord((_, __, address, length) => this.#options.segments.addLive(address, length * 4));",
+      "log.cancel(this.#first, this.#recordWords);",
+      "this.#options.segments.addLive(this.#first, this.#recordWords * 4);",
     ]],
     caughtBy: [FAILOVERS, LOGGED],
   },

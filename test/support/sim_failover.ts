@@ -171,6 +171,11 @@ export interface FailoverOptions {
   readonly isFar?: boolean;
   /** Whether the pool would drop records if it were full: deletes of keys that are not there are logged. @default false */
   readonly evicts?: boolean;
+  /**
+   * Whether each operation is of one slot: those of several slots may overtake each other then, when slots get another KN.
+   * @default false
+   */
+  readonly isBySlot?: boolean;
   /** Whether the pool knows the order of its keys. @default by the process's seed */
   readonly isOrdered?: boolean;
   /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
@@ -662,16 +667,30 @@ export class SimFailover {
    */
   checkMoment(): void {
     const eyes = new SimEyes(this.pool, () => this.#nowMs);
-    const seen = [
-      ...KEYS.map((key) => eyes.look(key)?.operation),
-      ...SUM_KEYS.map((key) => eyes.lookAtSum(key)),
-    ].join();
-    require(this.#moments.has(seen), `a commit is seen by half: ${seen}`);
+    const seen = this.#momentsOf(
+      KEYS.map((key) => eyes.look(key)?.operation),
+      SUM_KEYS.map((key) => eyes.lookAtSum(key)),
+    );
+    for (const moment of seen) {
+      require(this.#moments.has(moment), `a commit is seen by half: ${moment}`);
+    }
   }
 
   #noteMoment(): void {
-    const contents = [...KEYS.map(({ number }) => this.#expected.get(number)), ...this.#sums];
-    this.#moments.add(contents.join());
+    const contents = KEYS.map(({ number }) => this.#expected.get(number));
+    for (const moment of this.#momentsOf(contents, this.#sums)) this.#moments.add(moment);
+  }
+
+  /** What must be of one moment: all of the contents, or those of each slot. */
+  #momentsOf(
+    contents: readonly (number | undefined)[],
+    sums: readonly (number | undefined)[],
+  ): string[] {
+    if (!(this.#options.isBySlot ?? false)) return [[...contents, ...sums].join()];
+    return SLOTS.map((slot, i) => {
+      const ofSlot = contents.filter((_, number) => KEYS[number]!.slot === slot);
+      return `slot ${slot}: ${[...ofSlot, sums[i]].join()}`;
+    });
   }
 
   /** Two additions, if both can be in one request; the status is the sum, far above a `Status`. */

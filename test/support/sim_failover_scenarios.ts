@@ -107,6 +107,36 @@ const COMMIT_SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
     { kind: "commit", absent: [2], puts: [2, 0, 13], deletes: [5], adds: [], bytes: 900 },
     { kind: "commit", absent: [9], puts: [9, 6], deletes: [2, 12], adds: [1], bytes: 1500 },
   ],
+  // Those between two empty lines share no slot, and so are in one set where writes are logged.
+  "sets of commits": [
+    { kind: "commit", absent: [8], puts: [5], deletes: [], adds: [], bytes: 40 },
+    { kind: "commit", absent: [], puts: [4], deletes: [1], adds: [2], bytes: 40 },
+    { kind: "commit", absent: [], puts: [3, 9], deletes: [7], adds: [0], bytes: 40 },
+    { kind: "commit", absent: [2], puts: [2, 6], deletes: [10], adds: [1], bytes: 40 },
+
+    { kind: "commit", absent: [7], puts: [13], deletes: [], adds: [0], bytes: 40 },
+    { kind: "delete", key: 12 },
+
+    { kind: "commit", absent: [2], puts: [11], deletes: [], adds: [], bytes: 40 },
+    { kind: "commit", absent: [], puts: [7, 14], deletes: [], adds: [], bytes: 40 },
+    { kind: "commit", absent: [6], puts: [10], deletes: [], adds: [], bytes: 40 },
+
+    { kind: "put-absent", key: 2, bytes: 40 },
+    { kind: "commit", absent: [], puts: [3], deletes: [13], adds: [], bytes: 300 },
+
+    { kind: "commit", absent: [], puts: [10], deletes: [2], adds: [], bytes: 60 },
+    { kind: "touch", key: 14 },
+
+    { kind: "put-absent", key: 2, bytes: 40 },
+    { kind: "put-expiring", key: 13, bytes: 40 },
+  ],
+  "sets of commits that do not fit a segment": [
+    { kind: "commit", absent: [], puts: [3, 9], deletes: [7], adds: [0], bytes: 700 },
+    { kind: "put", key: 6, bytes: 900 },
+    { kind: "commit", absent: [], puts: [4], deletes: [1], adds: [2], bytes: 900 },
+    { kind: "commit", absent: [], puts: [13], deletes: [3], adds: [], bytes: 900 },
+    { kind: "delete", key: 12 },
+  ],
 };
 
 /** The scenarios of atomic commits, in a near pool. */
@@ -114,7 +144,7 @@ export function commitScenarios(isLogged: boolean): Scenario[] {
   const options = { isLogged, segmentCount: ROOMY_SEGMENT_COUNT, ringBytes: 8 * 1024 };
   const scenarios = Object.entries(COMMIT_SCRIPTS).map(([name, script]) => ({
     name,
-    options,
+    options: { ...options, isBySlot: name.startsWith("sets") },
     before: BEFORE,
     script,
   }));

@@ -7,7 +7,10 @@
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { AGENT_COMMIT_STATE } from "../../lib/pool/control_layout.ts";
+import { GroupState } from "../../lib/node/request_group.ts";
+import { CommitState } from "../../lib/pool/commit_state.ts";
+import { AGENT_COMMIT_STATE, AGENT_GROUP_STATE } from "../../lib/pool/control_layout.ts";
+import type { Pool } from "../../lib/pool/pool.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import { SEED } from "./random.ts";
 import { SHARE_COUNT, SHARE_FIRST } from "./campaign.ts";
@@ -47,6 +50,7 @@ function runUntil(
   { before, script, shared, isWatched }: Scenario,
   at: number,
   onAccess: () => void,
+  counts: (pool: Pool) => boolean = () => true,
 ): boolean {
   for (const step of before) {
     world.issue([step]);
@@ -59,7 +63,7 @@ function runUntil(
   let isDone = false;
   const hooks = {
     onAccess: () => {
-      if (isLooking || isDone || count++ !== at) return;
+      if (isLooking || isDone || !counts(world.pool) || count++ !== at) return;
       isDone = true;
       onAccess();
     },
@@ -71,11 +75,17 @@ function runUntil(
   return isDone;
 }
 
-function dies(world: SimFailover, scenario: Scenario, at: number): boolean {
+function dies(
+  world: SimFailover,
+  scenario: Scenario,
+  at: number,
+  counts?: (pool: Pool) => boolean,
+): boolean {
+  const die = () => {
+    throw new Death();
+  };
   try {
-    return runUntil(world, scenario, at, () => {
-      throw new Death();
-    });
+    return runUntil(world, scenario, at, die, counts);
   } catch (error) {
     if (error instanceof Death) return true;
     throw error;
@@ -115,7 +125,33 @@ export function runCommitFailovers(isLogged: boolean): void {
   const scenarios = commitScenarios(isLogged);
   defineFailovers(scenarios, false, COMMIT_FACTOR);
   for (const scenario of scenarios) defineWholeness(scenario);
+  if (isLogged) defineSealedDeaths(scenarios.find(({ name }) => name === "sets of commits")!);
   test.run();
+}
+
+/** Whether the first KN's group is in the file, perhaps, and nothing of it has been begun to be shown. */
+function isSealed(pool: Pool): boolean {
+  const { control } = pool;
+  const agentAt = pool.agentAt(0);
+  return control[agentAt + AGENT_GROUP_STATE] === GroupState.SEALED &&
+    control[agentAt + AGENT_COMMIT_STATE] === CommitState.NONE;
+}
+
+/** Defines the test of KNs that die between two accesses of which there are few. */
+function defineSealedDeaths(scenario: Scenario): void {
+  test(`${scenario.name}: a KN dies when its group is sealed`, () => {
+    let deaths = 0;
+    for (;; deaths++) {
+      const world = new SimFailover(scenario.options);
+      if (!dies(world, scenario, deaths, isSealed)) break;
+      failing("death", deaths, () => {
+        world.die();
+        watch(world, () => world.failOver());
+        world.finish();
+      });
+    }
+    assert.ok(deaths > 10, `${deaths} deaths`);
+  });
 }
 
 /** Defines the test of what can be seen while a KN makes commits, dies in one, and another one takes its place. */
