@@ -110,7 +110,7 @@ test(
   "operations end as in the order of their issue, however the bytes come",
   seeded(async (random) => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     await checkAgainstModel(pair, random);
     await pair.close();
   }),
@@ -120,7 +120,7 @@ test(
   "numbers are added to once for each request, and the number before comes back",
   seeded(async (random) => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     const results = await Promise.all(
       Array.from({ length: 500 }, () => pair.derive(Operation.ADD, "n", addition(2))),
     );
@@ -141,7 +141,7 @@ test(
       capacity: "128MiB",
       segmentBytes: "8MiB",
     });
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     const values = Array.from({ length: 5 }, () => random.bytes(LARGE_BYTES));
     const keys = values.map((_, i) => `large ${i}`);
     const puts = keys.map((key, i) => pair.put(key, values[i]!));
@@ -157,7 +157,7 @@ test(
   "a clear of a slot clears it",
   seeded(async (random) => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     await store.put("a", Uint8Array.of(1));
     const keys = new KeyEncoder(...pair.host.pool.hashKey);
     const slot = (keys.encode("a") >>> SLOT_SHIFT) as Slot;
@@ -177,7 +177,7 @@ test(
       capacity: "2MiB",
       segmentBytes: "64KiB",
     });
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     const puts = Array.from({ length: 400 }, (_, i) => pair.put(`${i}`, new Uint8Array(10_000)));
     const ends = await Promise.allSettled(puts);
     const errors = ends.flatMap((end) => end.status === "rejected" ? [end.reason] : []);
@@ -191,7 +191,7 @@ test(
   "what waits when a connection ends has an outcome that is not known",
   seeded(async (random) => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     await pair.put("a", Uint8Array.of(1));
     const sent = pair.put("a", Uint8Array.of(2));
     pair.client.flush();
@@ -214,7 +214,7 @@ test(
   "what comes after the end of a session is not executed",
   seeded(async (random) => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     await pair.put("a", Uint8Array.of(1));
     await pair.session.close();
     void pair.put("a", Uint8Array.of(2)).catch(() => {});
@@ -238,7 +238,7 @@ test(
   "more requests than may wait are held, and end when others have",
   seeded(async (random) => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const pair = new GatewayPair(store.share(), random);
+    const pair = await GatewayPair.connect(store.share(), random);
     const puts = Array.from(
       { length: REMOTE_REQUESTS_MAX + 1000 },
       (_, i) => pair.put(`${i % 3000}`, Uint8Array.of(i)),
@@ -271,7 +271,7 @@ test(
   "another side that sends more than it may is refused, and nothing grows",
   seeded(async () => {
     await using store = await open<Uint8Array>(OPTIONS);
-    const host = attachClient(store.share());
+    const host = await attachClient(store.share());
     const { hashKey, geometry: { segmentBytes } } = host.pool;
     let answeredBytes = 0;
     const session = new GatewaySession({
@@ -334,12 +334,12 @@ test(
     const directory = mkdtempSync(join(tmpdir(), "dinomo-gateway-"));
     const path = join(directory, "socket");
     const sessions: Promise<void>[] = [];
-    const server = createServer((socket) => serve(socket, store.share(), sessions));
+    const server = createServer((socket) => sessions.push(serve(socket, store.share())));
     server.listen(path);
     await once(server, "listening");
 
     const [rude, polite] = [connect(path), connect(path)];
-    const { hashKey, geometry: { segmentBytes } } = attachOnce(store.share());
+    const { hashKey, geometry: { segmentBytes } } = await attachOnce(store.share());
     const client = makeRemoteClient({ segmentBytes, write: (bytes) => void polite.write(bytes) });
     polite.on("data", (bytes) => client.carrier.receive(bytes));
     rude.resume();
@@ -364,19 +364,17 @@ test(
   }),
 );
 
-function attachOnce(handle: Parameters<typeof attachClient>[0]) {
-  const { pool, close } = attachClient(handle);
-  void close();
+async function attachOnce(handle: Parameters<typeof attachClient>[0]) {
+  const { pool, close } = await attachClient(handle);
+  await close();
   return pool;
 }
 
-/** What a gateway does with a connection. */
-function serve(
-  socket: Socket,
-  handle: Parameters<typeof attachClient>[0],
-  sessions: Promise<void>[],
-): void {
-  const host = attachClient(handle);
+/** What a gateway does with a connection, until that ends. */
+async function serve(socket: Socket, handle: Parameters<typeof attachClient>[0]): Promise<void> {
+  const closed = once(socket, "close");
+  socket.pause();
+  const host = await attachClient(handle);
   const { hashKey, geometry: { segmentBytes } } = host.pool;
   const session = new GatewaySession({
     hashKey,
@@ -394,7 +392,10 @@ function serve(
       socket.destroy();
     }
   });
-  sessions.push(once(socket, "close").then(() => session.close()).then(() => host.close()));
+  socket.resume();
+  await closed;
+  await session.close();
+  await host.close();
 }
 
 test.run();

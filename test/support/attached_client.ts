@@ -24,13 +24,15 @@ export interface AttachedClient {
 }
 
 /** Takes a place among the clients of a store. */
-export function attachClient<V, K extends Key>(handle: StoreHandle<V, K>): AttachedClient {
+export async function attachClient<V, K extends Key>(
+  handle: StoreHandle<V, K>,
+): Promise<AttachedClient> {
   const shared = checkHandle(handle);
   const { region } = shared;
   const pool = Pool.attach(shared.pool);
   const clientId = claimClient(pool, region.clientCount, thisThread())!;
   const file = shared.log === undefined ? undefined : openLogFile(pool, shared.log);
-  const { client, connector } = makeClientParts({
+  const { client, connector } = await makeClientParts({
     pool,
     clientId,
     leases: shared.leases,

@@ -67,8 +67,12 @@ export class GatewayPair {
   readonly #keys: KeyEncoder;
 
   /** Connects to a store. */
-  constructor(handle: StoreHandle<Uint8Array, Key>, random: Random) {
-    const host = this.host = attachClient(handle);
+  static async connect(handle: StoreHandle<Uint8Array, Key>, random: Random): Promise<GatewayPair> {
+    return new GatewayPair(await attachClient(handle), random);
+  }
+
+  private constructor(host: AttachedClient, random: Random) {
+    this.host = host;
     const { pool, client, reader } = host;
     const { segmentBytes } = pool.geometry;
     const { hashKey } = pool;
