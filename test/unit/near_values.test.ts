@@ -13,6 +13,7 @@ import {
   metaAsShown,
   RECORD_META,
   RECORD_REPLACES,
+  RECORD_VALUE_BYTES,
 } from "../../lib/log/record_layout.ts";
 import { CommitState } from "../../lib/pool/commit_state.ts";
 import { AGENT_COMMIT_STATE, GENERATIONS } from "../../lib/pool/control_layout.ts";
@@ -48,9 +49,16 @@ class Scene {
   }
 
   /** What is read where a walk has come to a record, and whether it is there. */
-  at(address: PoolAddress, generation = this.generationOf(address)): [string | undefined, boolean] {
+  at(
+    address: PoolAddress,
+    generation = this.generationOf(address),
+    valueBytes = this.#valueBytesOf(address),
+  ): [string | undefined, boolean] {
+    const { pool } = this.fixture;
     this.fixture.encode(KEY);
-    const walk = { place: { ...this.pair, address, generation } } as KeyWalk;
+    const [words, recordAt] = [pool.wordsOf(address), pool.wordAt(address)];
+    const meta = words[recordAt + RECORD_META]!;
+    const walk = { place: { ...this.pair, address, generation, meta, valueBytes } } as KeyWalk;
     const value = this.values.readAtOrPassOver(KEY, walk, undefined);
     return [value, this.values.existsAt(walk)];
   }
@@ -69,6 +77,11 @@ class Scene {
   generationOf(address: PoolAddress): number {
     const { pool } = this.fixture;
     return pool.control[GENERATIONS + pool.segmentOf(address)]!;
+  }
+
+  #valueBytesOf(address: PoolAddress): number {
+    const { pool } = this.fixture;
+    return pool.wordsOf(address)[pool.wordAt(address) + RECORD_VALUE_BYTES]!;
   }
 
   /** Points the key at a record of a commit, as far as the commit has come. */
@@ -107,8 +120,8 @@ test("a record whose memory has been reused since it was found is read by its ke
   const record = scene.fixture.find(KEY);
   const generation = scene.generationOf(record);
   assert.equal(scene.at(record), ["first", true]);
-  // What was found is of a generation before.
-  assert.equal(scene.at(record, generation - 1), ["first", true]);
+  // What was found is of a generation before, in which the record that was there was shorter.
+  assert.equal(scene.at(record, generation - 1, 2), ["first", true]);
   // The pair leads elsewhere by now, though the record that was found is still in memory.
   assert.ok(scene.fixture.put(KEY, new TextEncoder().encode("second")));
   assert.equal(scene.at(record), ["second", true]);
