@@ -9,7 +9,7 @@ const READ_ONLY_TEST = "test/persistence/read_only.test.ts";
 const REUSE_TEST = "test/api/reused_stores.test.ts";
 const UNLOCKED_READ = "lib/persistence/unlocked_read.ts";
 const LOCK_FILE = "lib/persistence/lock_file.ts";
-const OPEN = "lib/store/open.ts";
+const OPEN = "lib/store/open_store.ts";
 const REUSED = "lib/store/reused_stores.ts";
 const FLIGHT = "lib/store/single_flight.ts";
 
