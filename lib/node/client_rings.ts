@@ -4,10 +4,20 @@
  * @module
  */
 import { RequestConsumer } from "../rings/request_consumer.ts";
-import type { RingHandle } from "../rings/ring_layout.ts";
+import { REQUEST_TAIL, type RingHandle } from "../rings/ring_layout.ts";
 import { attachedRing, type RingRegion } from "../rings/ring_region.ts";
 import { clientsEpoch, HOST_CLIENT, isClientThere } from "../routing/client_registry.ts";
 import type { Pool } from "../pool/pool.ts";
+
+/** For how long a client counts as busy that has sent something. */
+const BUSY_MS = 5;
+
+/** What was seen of a ring. */
+interface Seen {
+  tail: number;
+  /** When the tail was another one than before. */
+  movedMs: number;
+}
 
 /** The rings of one KN, as its own thread sees them. */
 export class ClientRings {
@@ -18,6 +28,7 @@ export class ClientRings {
   readonly #region: RingRegion;
   readonly #host: RequestConsumer;
   readonly #attached: (RequestConsumer | undefined)[] = [];
+  readonly #seen = new Map<RequestConsumer, Seen>();
   #epoch = 0;
 
   /** The rings of the KN that has an agent block. */
@@ -43,5 +54,25 @@ export class ClientRings {
       );
       this.consumers.push(consumer);
     }
+  }
+
+  /**
+   * How many clients have sent requests within the last milliseconds, whoever has executed them.
+   *
+   * @param nowMs by a monotonic clock
+   */
+  busyCount(nowMs: number): number {
+    let count = 0;
+    for (const consumer of this.consumers) {
+      const tail = Atomics.load(consumer.words, REQUEST_TAIL);
+      const seen = this.#seen.get(consumer);
+      if (seen === undefined) this.#seen.set(consumer, { tail, movedMs: -Infinity });
+      else if (seen.tail !== tail) {
+        seen.tail = tail;
+        seen.movedMs = nowMs;
+      }
+      if (seen !== undefined && nowMs - seen.movedMs < BUSY_MS) count += 1;
+    }
+    return count;
   }
 }

@@ -5,9 +5,9 @@
  * spinning pays while requests come quickly. It must not take a processor away from the thread that
  * would send the next request:
  *
- * - A thread spins only if a processor is left for one more thread beside all that spin already.
- *   They are a set, not a count, so that one that dies while it spins can be taken out: see
- *   {@linkcode forgetSpinner}.
+ * - A KN spins only if a processor is left for each client that has sent it requests of late, and
+ *   for one at least, beside all that spin already. Those are a set, not a count, so that one that
+ *   dies while it spins can be taken out: see {@linkcode forgetSpinner}.
  * - How long it spins follows what has paid: the time doubles whenever a sleep turned out to be
  *   short, and returns to its minimum after a long one. So a client that prepares large batches
  *   does not pay for a wake-up with each.
@@ -56,6 +56,7 @@ export class Spinner {
   readonly #bit: number;
   readonly #spinMs: number;
   readonly #now: () => number;
+  readonly #busyClients: (nowMs: number) => number;
   #growth = 1;
   #preemptionCount = 0;
   #backoffMs = BACKOFF_MS_MIN;
@@ -68,13 +69,21 @@ export class Spinner {
    *   client waits for a KN that is at work
    * @param spinMicros how long to spin at most; 0 never spins
    * @param now a monotonic clock in milliseconds
+   * @param busyClients how many clients have sent requests of late
    */
-  constructor(pool: Pool, role: number | "client", spinMicros: number, now: () => number) {
+  constructor(
+    pool: Pool,
+    role: number | "client",
+    spinMicros: number,
+    now: () => number,
+    busyClients: (nowMs: number) => number = () => 0,
+  ) {
     this.#control = pool.control;
     this.#word = role === "client" ? SPINNERS : spinnerWord(role);
     this.#bit = role === "client" ? 0 : spinnerBit(role);
     this.#spinMs = spinMicros / 1000;
     this.#now = now;
+    this.#busyClients = busyClients;
   }
 
   /** Polls `isReady` until it is true or the time is up; returns what it said last. */
@@ -82,7 +91,7 @@ export class Spinner {
     if (isReady()) return true;
     if (this.#spinMs === 0) return false;
     const startMs = this.#now();
-    if (startMs < this.#offUntilMs || !this.#begin()) return false;
+    if (startMs < this.#offUntilMs || !this.#begin(startMs)) return false;
     const ready = this.#poll(isReady, startMs);
     if (this.#bit !== 0) Atomics.and(this.#control, this.#word, ~this.#bit);
     if (ready) {
@@ -97,15 +106,14 @@ export class Spinner {
     this.#growth = sleptMs < SHORT_SLEEP_MS ? Math.min(SPIN_GROWTH_MAX, this.#growth * 2) : 1;
   }
 
-  /**
-   * Takes a place among the spinners, if one processor is left for the thread that is waited for.
-   */
-  #begin(): boolean {
+  /** Takes a place among the spinners, if processors are left for those that are waited for. */
+  #begin(nowMs: number): boolean {
     const processorCount = Atomics.load(this.#control, GATE_PROCESSOR_COUNT);
     if (this.#bit === 0) return processorCount > 1;
     // Joins before it counts: of several that come at once, at most too many give up.
     Atomics.or(this.#control, this.#word, this.#bit);
-    if (spinnerCount(this.#control) < processorCount) return true;
+    const wanted = Math.max(1, this.#busyClients(nowMs));
+    if (spinnerCount(this.#control) + wanted <= processorCount) return true;
     Atomics.and(this.#control, this.#word, ~this.#bit);
     return false;
   }

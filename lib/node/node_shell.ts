@@ -128,7 +128,8 @@ function loop(
     ? new KvsNode(parts)
     : modules.makeFarNode!(parts, start.far);
   const now = monotonicMs;
-  const spinner = new Spinner(pool, start.agent, start.spinMicros, now);
+  const busyClients = (nowMs: number) => rings.busyCount(nowMs);
+  const spinner = new Spinner(pool, start.agent, start.spinMicros, now, busyClients);
   const stopIsWanted = () => Atomics.load(control, agentAt + AGENT_STOP_WANTED) !== 0;
   const mayWork = () => node.canExecute() || stopIsWanted();
   // A request that another executor seems to be taking may be one that it has just missed.

@@ -93,6 +93,21 @@ test("a KN spins only if a processor is left for somebody else", () => {
   });
 });
 
+test("a KN leaves a processor to each client that has sent it something of late", () => {
+  for (
+    const [busy, mayHave] of [[0, true], [1, true], [3, true], [4, false], [9, false]] as const
+  ) {
+    const { isReady } = readyAfter(200);
+    let askedMs = 0;
+    const spinner = new Spinner(poolWith(4), AGENT, 100, new Clock().now, (nowMs) => {
+      askedMs = nowMs;
+      return busy;
+    });
+    assert.is(spinner.spin(isReady), mayHave, `${busy} clients`);
+    assert.ok(askedMs > 1000, "by the spinner's clock");
+  }
+});
+
 test("on a single processor neither KNs nor clients spin", () => {
   for (const role of [AGENT, "client"] as const) {
     const { isReady, looks } = readyAfter(10);
