@@ -15,6 +15,7 @@ import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 interface Manifest {
   version: string;
   license: string;
+  engines: Record<string, string>;
   bin: Record<string, string>;
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
@@ -41,6 +42,12 @@ const jsr = readManifest("deno.json");
 test("both name the same version and license", () => {
   assert.is(jsr.version, npm.version);
   assert.is(jsr.license, npm.license);
+});
+
+test("the README names the oldest Node that package.json allows", () => {
+  // The first one whose node:zlib has the CRC-32 of frames.
+  assert.is(npm.engines["node"], ">=20.15.0");
+  assert.match(readFileSync(join(PROJECT_ROOT, "README.md"), "utf8"), "Node 20.15 and newer");
 });
 
 test("both have the same entry points, which are documented and can be imported by name", () => {
