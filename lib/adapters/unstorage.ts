@@ -101,7 +101,10 @@ export interface DinomoDriver {
   clear(base?: string): Promise<void>;
   /** Ends the driver and its watches; closes the store if the driver has opened it. */
   dispose(): Promise<void>;
-  /** Calls back for each change of an item, in whichever thread, until what it returns is called. */
+  /**
+   * Calls back for each change of an item, in whichever thread, until what it returns is called. If
+   * changes come faster than they are taken, some are left out.
+   */
   watch(callback: (event: "update" | "remove", key: string) => unknown): Promise<() => void>;
 }
 
