@@ -32,5 +32,6 @@ console.log(formatRanges(
     keyCount: Number(values.keys),
     roundCount: Number(values.rounds),
     rangeCount: Number(values.ranges),
+    onPhase: (phase) => console.error(`${phase} ...`),
   }),
 ));

@@ -19,6 +19,8 @@ export interface RangesPlan {
   readonly roundCount: number;
   /** Ranges of a turn. */
   readonly rangeCount: number;
+  /** Called with what is done next: with many keys each of these takes a while. */
+  readonly onPhase?: (phase: string) => void;
 }
 
 /** Microseconds for each thing. */
@@ -121,15 +123,17 @@ async function openLmdb(numbers: readonly number[]): Promise<[Subject, () => Pro
 
 /** Measures everything of a plan. */
 export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
-  const { keyCount, roundCount, rangeCount } = plan;
+  const { keyCount, roundCount, rangeCount, onPhase = () => {} } = plan;
   const turns = new Turns();
   const capacity = Math.max(64 * 2 ** 20, keyCount * 300);
   const numbers = scattered(keyCount);
   await timePuts(turns, plan, numbers, capacity);
+  onPhase("filling both stores");
   const store = await open<Value>({ capacity, ordered: true });
   store.putManySync(numbers.map((number) => [keyOf(number), valueOf(number)]));
   const [lmdb, closeLmdb] = await openLmdb(numbers);
   const subjects = Object.entries({ dinomo: subjectOf(store), lmdb });
+  onPhase("ranges");
   for (let round = 0; round < roundCount; round++) {
     const from = (i: number) => keyOf(numbers[(i * 31 + round * 7919) % keyCount]!);
     const time = (name: string, run: (subject: Subject, i: number) => unknown, share = 1) => {
@@ -145,6 +149,7 @@ export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
     time("range of 100 with values", (subject, i) => subject.range(from(i), 100), 10);
     time("last entry", (subject) => subject.last());
   }
+  onPhase("passes over all keys");
   for (let round = 0; round < PASSES; round++) {
     for (const [of, subject] of subjects) {
       turns.time(`pass over all with values, per key, ${of}`, keyCount, () => {
@@ -160,7 +165,7 @@ export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
 /** Puts keys into a store with an order and into one without, in turns. */
 async function timePuts(
   turns: Turns,
-  { keyCount, rangeCount }: RangesPlan,
+  { keyCount, rangeCount, onPhase = () => {} }: RangesPlan,
   numbers: readonly number[],
   capacity: number,
 ): Promise<void> {
@@ -169,6 +174,7 @@ async function timePuts(
     ["ordered", await open<Value>({ capacity, ordered: true })],
   ] as const;
   const timeAll = (name: string, keys: readonly number[]) => {
+    onPhase(name);
     for (let at = 0; at < keys.length; at += rangeCount) {
       const some = keys.slice(at, at + rangeCount);
       for (const [of, store] of stores) {
