@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { cpSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { Slot } from "../../../lib/core/brands.ts";
+import type { NodeId, Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../../lib/core/limits.ts";
 import { IndexSpace } from "../../../lib/index/index_space.ts";
 import { SlotTable } from "../../../lib/index/slot_table.ts";
@@ -70,14 +70,18 @@ export async function checkOwners(pool: Pool): Promise<void> {
   for (let i = 0; i < SLOT_COUNT; i++) {
     const slot = i as Slot;
     const lock = pool.slotAt(slot) + SLOT_LOCK;
-    await holdsWithin(QUIET_MS_MAX, () => holderOf(Atomics.load(pool.control, lock)) < 0);
-    const word = Atomics.load(pool.control, lock);
-    const owner = slotOwner(pool, slot);
-    const isRight = holderOf(word) < 0 && active.has(owner) && word === loadOwner(pool, slot);
-    if (isRight) continue;
+    let word = 0;
+    let owner: NodeId;
+    const isRight = () => {
+      word = Atomics.load(pool.control, lock);
+      owner = slotOwner(pool, slot);
+      return holderOf(word) < 0 && active.has(owner) && word === loadOwner(pool, slot);
+    };
+    // Looked at as a whole each time: whoever cleans may lock it again behind a look at its lock.
+    if (await holdsWithin(QUIET_MS_MAX, isRight)) continue;
     throw new Error(
       `I1: slot ${slot} must be unlocked and belong to a KN that runs (${[...active]}), ` +
-        `got owner ${owner}, holder ${holderOf(word)}, table word ${
+        `got owner ${owner!}, holder ${holderOf(word)}, table word ${
           loadOwner(pool, slot)
         }, lock word ${word}`,
     );
