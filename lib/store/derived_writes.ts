@@ -164,6 +164,8 @@ export class DerivedWrites {
   }
 
   #begin(key: Key): void {
+    // Options have been read since the first look, which may have closed the store.
+    this.#lifetime.assertOpen();
     this.#key.encode(key);
     this.#counters.update();
   }
@@ -187,6 +189,7 @@ export class DerivedWrites {
     resultOf: ResultOf<Result>,
     mustSync: boolean,
   ): Result {
+    this.#lifetime.assertOpen();
     const asked = this.#asked;
     if (this.#queues.count !== 0) {
       // Functions of the application are called, which may ask for others.

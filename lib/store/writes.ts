@@ -85,7 +85,7 @@ export class StoreWrites<V> {
       const completion = new PutCompletion<number>();
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      this.#encodePair(key, value);
+      this.#encode(key, value);
       this.#put(expiresAtMs, Condition.NONE, 0, completion, mustSync);
       return completion.promise;
     } catch (error) {
@@ -109,8 +109,7 @@ export class StoreWrites<V> {
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
-    this.#lifetime.assertOpen();
-    this.#encodePair(key, value);
+    this.#encode(key, value);
     const completion = this.#syncs.take();
     this.#client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
     this.#client.waitFor(completion);
@@ -201,7 +200,7 @@ export class StoreWrites<V> {
       const expected = versionOf(version);
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
-      this.#encodePair(key, value);
+      this.#encode(key, value);
       const completion = new PutCompletion<number | undefined>();
       const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
       this.#put(expiresAtMs, condition, expected ?? 0, completion, mustSync);
@@ -273,6 +272,7 @@ export class StoreWrites<V> {
     change: (old: V | undefined) => Changed<V> | Promise<Changed<V>>,
     options: UpdateOptions,
   ): Promise<V | undefined> {
+    this.#lifetime.assertOpen();
     this.#key.encode(key);
     this.#counters.update();
     const turn = new UpdateTurn<V>(this.#updated, change, options);
@@ -285,6 +285,7 @@ export class StoreWrites<V> {
     change: (old: V | undefined) => Changed<V>,
     options: UpdateOptions,
   ): V | undefined {
+    this.#lifetime.assertOpen();
     this.#key.encode(key);
     this.#counters.update();
     return new SyncUpdate<V>(this.#updated, change, options).makeInTurn(this.#queues, this.#key);
@@ -328,6 +329,12 @@ export class StoreWrites<V> {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     return issueBatch(this.#client, this.#lifetime, items, issue, signal);
+  }
+
+  /** Encodes both for a change whose options have been read, which may have closed the store. */
+  #encode(key: Key, value: V): void {
+    this.#lifetime.assertOpen();
+    this.#encodePair(key, value);
   }
 
   /** Encodes value and key; the value first: that may store a structure under another key. */

@@ -85,6 +85,34 @@ test("every operation is refused as soon as close has been called", async () => 
   }
 });
 
+test("an option that closes the store as it is read leaves no change that is made after that", async () => {
+  type Lifetime = { readonly ttl: number };
+  const changes: Record<string, (store: Store<unknown>, options: Lifetime) => unknown> = {
+    put: (store, options) => store.put("a", 1, options),
+    putSync: (store, options) => store.putSync("a", 1, options),
+    compareAndSet: (store, options) => store.compareAndSet("a", null, 1, options),
+    compareAndSetSync: (store, options) => store.compareAndSetSync("a", null, 1, options),
+    update: (store, options) => store.update("a", () => 1, options),
+    updateSync: (store, options) => store.updateSync("a", () => 1, options),
+    increment: (store, options) => store.increment("a", 1, options),
+    incrementSync: (store, options) => store.incrementSync("a", 1, options),
+    touch: (store, options) => store.touch("a", options),
+    touchSync: (store, options) => store.touchSync("a", options),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    const store = await open<unknown>(SIZES);
+    let closed: Promise<void> | undefined;
+    const options = {
+      get ttl() {
+        closed ??= store.close();
+        return 60_000;
+      },
+    };
+    assertRefusal(await errorOf(async () => await change(store, options)), CLOSED, name);
+    await closed;
+  }
+});
+
 test("what was issued before close ends with its result", async () => {
   const store = await open<unknown>({ ...SIZES, nodes: 2 });
   const puts = Array.from({ length: 1000 }, (_, i) => store.put(`key ${i}`, i));
