@@ -92,6 +92,11 @@ export class ShownCommit {
     return this.#control[this.#agentAt + AGENT_COMMIT_FIRST] as PoolAddress;
   }
 
+  /** The unit behind its last record, as an address; says nothing if there is none. */
+  get end(): PoolAddress {
+    return this.#control[this.#agentAt + AGENT_COMMIT_END] as PoolAddress;
+  }
+
   /** One of {@linkcode CommitState}. */
   get state(): number {
     return Atomics.load(this.#control, this.#agentAt + AGENT_COMMIT_STATE);
@@ -99,9 +104,8 @@ export class ShownCommit {
 
   /** Whether a record is one of it. */
   has(address: PoolAddress): boolean {
-    const { first } = this;
-    const end = this.#control[this.#agentAt + AGENT_COMMIT_END] >>> 0;
-    return first !== NO_ADDRESS && address >>> 0 >= first >>> 0 && address >>> 0 < end;
+    const { first, end } = this;
+    return first !== NO_ADDRESS && address >>> 0 >= first >>> 0 && address >>> 0 < end >>> 0;
   }
 
   /** Says which records it has, before new keys get their places in the order of the keys. */
@@ -124,16 +128,15 @@ export class ShownCommit {
   }
 
   /** Forgets it, when it has been answered. */
-  end(): void {
+  forget(): void {
     this.#control[this.#agentAt + AGENT_COMMIT_FIRST] = NO_ADDRESS;
     Atomics.store(this.#control, this.#agentAt + AGENT_COMMIT_STATE, CommitState.NONE);
   }
 
-  /** Calls `visit` with the address of each of its records. */
-  forEach(visit: (address: PoolAddress) => void): void {
-    const { first } = this;
-    const end = first === NO_ADDRESS ? 0 : this.#control[this.#agentAt + AGENT_COMMIT_END] >>> 0;
-    for (let next = first >>> 0; next < end;) {
+  /** Calls `visit` with the address of each of its records, or of those from one of them on. */
+  forEach(visit: (address: PoolAddress) => void, from: PoolAddress = this.first): void {
+    const end = from === NO_ADDRESS ? 0 : this.end >>> 0;
+    for (let next = from >>> 0; next < end;) {
       const address = (next | 0) as PoolAddress;
       const words = this.#pool.wordsOf(address);
       const at = this.#pool.wordAt(address);

@@ -23,25 +23,17 @@ import {
   RECORD_HASH,
   RECORD_META,
   RECORD_REPLACES,
-  RECORD_VALUE_BYTES,
   RecordKind,
-  recordWords,
 } from "../log/record_layout.ts";
+import { CommitState } from "../pool/commit_state.ts";
 import type { Pool } from "../pool/pool.ts";
 
-/** What is done with the record at an index of some words. */
-type Visit = (words: Int32Array, at: number, address: PoolAddress) => void;
-
-/** The set of one executor; empty between two steps. */
+/** The set of one executor, which the agent's words say; empty between two steps. */
 export class ShownSet {
   readonly #pool: Pool;
   readonly #table: SlotTable;
   readonly #slots: SlotWriter;
   readonly #shown: ShownCommit;
-  /** The first record, and the unit behind the last one. */
-  #first: PoolAddress = NO_ADDRESS;
-  #end = 0;
-  #isShown = false;
 
   /** Makes a set without records, of an agent whose slots are changed by a writer. */
   constructor(pool: Pool, agent: number, table: SlotTable, slots: SlotWriter) {
@@ -53,17 +45,18 @@ export class ShownSet {
 
   /** Whether there is nothing to show. */
   get isEmpty(): boolean {
-    return this.#first === NO_ADDRESS;
+    return this.#shown.first === NO_ADDRESS;
   }
 
   /** Whether a record is one of the set. */
   has(address: PoolAddress): boolean {
-    return address >>> 0 < this.#end && address >>> 0 >= this.#first >>> 0;
+    return this.#shown.has(address);
   }
 
   /** Whether a record that was reserved behind all others stands in the set's segment. */
   mayHold(address: PoolAddress): boolean {
-    return this.isEmpty || this.#pool.segmentOf(address) === this.#pool.segmentOf(this.#first);
+    return this.isEmpty ||
+      this.#pool.segmentOf(address) === this.#pool.segmentOf(this.#shown.first);
   }
 
   /**
@@ -75,50 +68,42 @@ export class ShownSet {
    * @returns false when the index has no room for new keys; they are not added then
    */
   add(first: PoolAddress, words: number): boolean {
-    const end = (first >>> 0) + (words >>> 1);
-    assert(this.isEmpty || first >>> 0 === this.#end, "a set is one range of the log");
+    const shown = this.#shown;
+    const { isEmpty } = this;
+    const { first: begin, end } = shown;
+    assert(isEmpty || first === end, "a set is one range of the log");
     // From here on who builds a page of the order anew keeps the places of their keys.
-    this.#shown.note(this.isEmpty ? first : this.#first, (end | 0) as PoolAddress);
-    if (!this.#makeRoom(first, end)) {
-      if (this.isEmpty) this.#shown.end();
-      else this.#shown.note(this.#first, (this.#end | 0) as PoolAddress);
-      return false;
-    }
-    if (this.isEmpty) this.#first = first;
-    this.#end = end;
-    return true;
+    shown.note(isEmpty ? first : begin, ((first + (words >>> 1)) | 0) as PoolAddress);
+    if (this.#makeRoom(first)) return true;
+    if (isEmpty) shown.forget();
+    else shown.note(begin, end);
+    return false;
   }
 
   /** Has all keys changed, at one moment; they are durable by then. */
   show(): void {
-    if (this.#isShown) return;
-    this.#isShown = true;
-    this.#shown.show();
+    if (this.#shown.state !== CommitState.DONE) this.#shown.show();
   }
 
   /** Counts the records as dead, which will not be shown. */
   bury(): void {
-    this.#forEach(this.#first, this.#end, (words, at, address) => {
-      if (metaKind(words[at + RECORD_META]) === RecordKind.PUT) this.#slots.bury(address);
+    this.#shown.forEach((address) => {
+      if (this.#isPut(address)) this.#slots.bury(address);
     });
   }
 
   /** Forgets all of it, when it has been answered. */
   end(): void {
-    if (this.isEmpty) return;
-    this.#shown.end();
-    this.#first = NO_ADDRESS;
-    this.#end = 0;
-    this.#isShown = false;
+    if (!this.isEmpty) this.#shown.forget();
   }
 
   /** Sees to it that the index has room for all new keys; false if there is none. */
-  #makeRoom(first: PoolAddress, end: number): boolean {
+  #makeRoom(first: PoolAddress): boolean {
     let slotAt = 0;
     let hashes: number[] = [];
     let hasRoom = true;
     const makeRoom = () => hasRoom &&= hashes.length === 0 || this.#table.makeRoom(slotAt, hashes);
-    this.#forEachNewKey(first, end, (hash) => {
+    this.#forEachNewKey(first, (hash) => {
       const ownAt = this.#pool.slotAt((hash >>> SLOT_SHIFT) as Slot);
       if (ownAt !== slotAt) {
         makeRoom();
@@ -127,15 +112,15 @@ export class ShownSet {
       }
       hashes.push(hash);
     });
-    return makeRoom() && (slotAt === 0 || this.#enterOrder(first, end));
+    return makeRoom() && (slotAt === 0 || this.#enterOrder(first));
   }
 
   /** Gives all new keys their places in the order of the keys, if there is one. */
-  #enterOrder(first: PoolAddress, end: number): boolean {
+  #enterOrder(first: PoolAddress): boolean {
     const table = this.#table;
     const entered: PoolAddress[] = [];
     let hasRoom = true;
-    this.#forEachNewKey(first, end, (_, address) => {
+    this.#forEachNewKey(first, (_, address) => {
       hasRoom &&= table.enterOrder(address);
       if (hasRoom) entered.push(address);
     });
@@ -143,25 +128,18 @@ export class ShownSet {
     return hasRoom;
   }
 
-  #forEachNewKey(
-    first: PoolAddress,
-    end: number,
-    visit: (hash: number, address: PoolAddress) => void,
-  ): void {
-    this.#forEach(first, end, (words, at, address) => {
-      const isNew = words[at + RECORD_REPLACES] === NO_ADDRESS &&
-        metaKind(words[at + RECORD_META]) === RecordKind.PUT;
-      if (isNew) visit(words[at + RECORD_HASH], address);
-    });
-  }
-
-  #forEach(first: PoolAddress, end: number, visit: Visit): void {
-    for (let next = first >>> 0; next < end;) {
-      const address = (next | 0) as PoolAddress;
+  /** Calls `visit` for each new key of the records from one of them on. */
+  #forEachNewKey(first: PoolAddress, visit: (hash: number, address: PoolAddress) => void): void {
+    this.#shown.forEach((address) => {
       const words = this.#pool.wordsOf(address);
       const at = this.#pool.wordAt(address);
-      next += recordWords(words[at + RECORD_META], words[at + RECORD_VALUE_BYTES]) >>> 1;
-      visit(words, at, address);
-    }
+      if (words[at + RECORD_REPLACES] !== NO_ADDRESS || !this.#isPut(address)) return;
+      visit(words[at + RECORD_HASH], address);
+    }, first);
+  }
+
+  #isPut(address: PoolAddress): boolean {
+    const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
+    return metaKind(meta) === RecordKind.PUT;
   }
 }

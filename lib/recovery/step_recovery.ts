@@ -204,7 +204,7 @@ export class StepRecovery {
       this.#shown.forEach((address) => replaced.push(this.#replacedBy(address)));
       miscounted = this.#livesOf([...this.#log.seal(), ...replaced.flat()]);
     }
-    this.#shown.end();
+    this.#shown.forget();
     for (const cell of cells) {
       markSlot(this.#pool, (hashOfCell(this.#pool, cell) >>> SLOT_SHIFT) as Slot);
       unlockCell(this.#pool, cell);

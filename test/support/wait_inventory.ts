@@ -773,7 +773,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "range_cursor.ts endOfEntries": 1,
       "tree_walk.ts TreeWalk.childFor": 1,
       "shown_commit.ts ShownCommit.forEach": 1,
-      "shown_set.ts ShownSet.#forEach": 1,
       "slot_table.ts SlotTable.find": 1,
       "slot_table.ts SlotTable.findAddress": 1,
       "slot_table.ts SlotTable.forEach": 1,
