@@ -234,22 +234,8 @@ export class OneSidedReader {
     // A record that is a put stays one; what is pending becomes one, or does not.
     if (metaKind(meta) !== RecordKind.PUT) return undefined;
     if (Atomics.load(place.region, place.pairAt) !== address) return undefined;
-    const words = this.#pool.wordsOf(address);
-    const recordAt = this.#pool.wordAt(address);
-    const version = recordVersion(meta, words[recordAt + RECORD_VERSION_LOW]);
-    const expiresAtMs = recordExpiry(words, recordAt);
-    // How much is copied is known: the length is that of the record of this generation.
-    if (withValue) this.#copyValue(words, recordAt + valueWord(meta), valueBytes);
-    if (!this.#isUnchanged(GENERATIONS + this.#pool.segmentOf(address), generation)) {
-      return undefined;
-    }
-    if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return false;
-    this.valueBytes = valueBytes;
-    this.version = version;
-    this.expiresAtMs = expiresAtMs;
-    this.address = address;
-    this.generation = generation;
-    return true;
+    const outcome = this.#takeKnown(address, generation, meta, valueBytes, withValue);
+    return outcome === RACED ? undefined : outcome === FOUND;
   }
 
   /**
@@ -288,25 +274,41 @@ export class OneSidedReader {
 
   /** Takes a record that was live in a generation of its segment. */
   #take(address: PoolAddress, generation: number, withValue: boolean): Outcome {
-    const generationAt = GENERATIONS + this.#pool.segmentOf(address);
     const words = this.#pool.wordsOf(address);
     const recordAt = this.#pool.wordAt(address);
     const meta = words[recordAt + RECORD_META];
     const valueBytes = words[recordAt + RECORD_VALUE_BYTES];
+    // Before as much is copied as it says.
+    if (withValue && !this.#isOfLife(address, generation)) return RACED;
+    return this.#takeKnown(address, generation, meta, valueBytes, withValue);
+  }
+
+  /** The same of one whose meta word and length are known to be of that generation, or need not be. */
+  #takeKnown(
+    address: PoolAddress,
+    generation: number,
+    meta: number,
+    valueBytes: number,
+    withValue: boolean,
+  ): Outcome {
+    const words = this.#pool.wordsOf(address);
+    const recordAt = this.#pool.wordAt(address);
     const version = recordVersion(meta, words[recordAt + RECORD_VERSION_LOW]);
     const expiresAtMs = recordExpiry(words, recordAt);
-    if (!this.#isUnchanged(generationAt, generation)) return RACED;
+    if (withValue) this.#copyValue(words, recordAt + valueWord(meta), valueBytes);
+    if (!this.#isOfLife(address, generation)) return RACED;
     if (expiresAtMs !== Infinity && expiresAtMs <= this.#clock()) return GONE;
-    if (withValue) {
-      this.#copyValue(words, recordAt + valueWord(meta), valueBytes);
-      if (!this.#isUnchanged(generationAt, generation)) return RACED;
-    }
     this.valueBytes = valueBytes;
     this.version = version;
     this.expiresAtMs = expiresAtMs;
     this.address = address;
     this.generation = generation;
     return FOUND;
+  }
+
+  /** Whether the record at an address is in memory as it was in a generation of its segment. */
+  #isOfLife(address: PoolAddress, generation: number): boolean {
+    return this.#isUnchanged(GENERATIONS + this.#pool.segmentOf(address), generation);
   }
 
   /**

@@ -86,8 +86,8 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: "lib/index/one_sided_reader.ts",
     edits: [[
-      "if (!this.#isUnchanged(GENERATIONS + this.#pool.segmentOf(address), generation)) {",
-      "if (address === NO_ADDRESS) {",
+      "if (!this.#isOfLife(address, generation)) return RACED;",
+      "if (address === NO_ADDRESS) return RACED;",
     ]],
     caughtBy: [VALUES],
   },
