@@ -17,7 +17,7 @@
  *   lane, and are executed in the order in which they were claimed. Where that is not possible,
  *   {@linkcode Carrier.claim} finds {@linkcode NO_LANE}, and the client holds the request until no
  *   other one of its slot is in flight.
- * - Each request that was claimed ends once: settled with the answer of whoever has executed it,
+ * - Each request that was claimed ends once: settled with the answer of its executor,
  *   failed, or given back to be sent again, which is done only if it has not been executed and
  *   never will be.
  *

@@ -20,7 +20,7 @@
  *            the derivation words with their results; of REFUSED code and message of the error
  * ```
  *
- * Whoever reads one believes nothing: what is not so is a `FrameError`, and the end of the
+ * The reader of one believes nothing: what is not so is a `FrameError`, and the end of the
  * connection. No body is looked at before the CRC of its frame was right.
  *
  * @module

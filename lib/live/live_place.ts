@@ -1,7 +1,7 @@
 /**
  * Where the socket of an open store is: `socket` in the pool's directory.
  *
- * So whoever may use the directory finds it, from wherever it is mounted and with whatever
+ * So a command that may use the directory finds it, from wherever it is mounted and with whatever
  * environment, and nobody else gets there. A path that is too long for a socket has it in a
  * directory of its own, `/tmp/dinomo-<device>-<inode>`, not in that of `TMPDIR` or
  * `XDG_RUNTIME_DIR`: those need not be the same in two processes. There anybody could have made a
@@ -80,7 +80,7 @@ function assertGranted(path: string): void {
 /**
  * Makes the place ready for a socket; the caller holds the pool's lock.
  *
- * @throws {PathError} when Deno may not listen there, or somebody else has the place
+ * @throws {PathError} when Deno may not listen there, or another user has the place
  */
 export function preparePlace({ path, isApart }: LivePlace): void {
   assertGranted(path);

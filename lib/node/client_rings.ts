@@ -57,7 +57,8 @@ export class ClientRings {
   }
 
   /**
-   * How many clients have sent requests within the last milliseconds, whoever has executed them.
+   * How many clients have sent requests within the last milliseconds. The clients may have executed
+   * them themselves.
    *
    * @param nowMs by a monotonic clock
    */
