@@ -112,7 +112,10 @@ export class Child {
 
   /** Kills it, without a chance to do anything. */
   kill(): void {
-    this.#process.kill("SIGKILL");
+    // Not by the method of the child: Deno's closes the pipes first, and a child that listens would
+    // have time to end by itself.
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) process.kill(this.pid, "SIGKILL");
   }
 
   /** Resolves when it has ended. */
