@@ -94,7 +94,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "versions begin again with each owner",
     breaks: "I9",
     file: TABLE,
-    edits: [["Math.max(this.#versionMax[slot], record.version)", "this.#versionMax[slot]"]],
+    edits: [["Math.max(this.#versionMax[slot]!, record.version)", "this.#versionMax[slot]!"]],
     caughtBy: [SIMULATION],
   },
   {

@@ -59,7 +59,7 @@ export class SimEngine {
   readonly random: Random;
   readonly faults: EngineFaults;
   /** Until then there is no leader. */
-  electionUntilMs = 0;
+  electionUntilMs = -Infinity;
   /** By how much each replica is behind. */
   readonly lagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
   readonly #streams = new Map<string, SimStream>();
