@@ -13,6 +13,8 @@ const MOVES = "lib/cluster/node/slot_moves.ts";
 const SUCCESSION = "lib/cluster/node/succession.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const STATE = "lib/cluster/control/control_state.ts";
+const PARTS = "test/cluster/cluster_parts.test.ts";
+const NODES = "test/cluster/cluster_node.test.ts";
 const SIMULATION = "test/cluster/cluster_simulation.test.ts";
 
 /** Bugs by which an acknowledged write is lost, or what does not count is seen. */
@@ -22,42 +24,46 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: REPLAY,
     edits: [["} else if (entry.term === this.#term) {", "} else {"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "under the highest term",
   },
   {
     name: "a fence that comes late ends a newer term",
     breaks: "I15",
     file: REPLAY,
     edits: [["if (entry.term > this.#term) this.#term = entry.term;", "this.#term = entry.term;"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS, SIMULATION],
   },
   {
     name: "the lease is looked at before the append, and not after it",
     breaks: "I15",
     file: WRITER,
     edits: [["if (!lease.holds()) return void clock.after(RETRY_MS, settle);", ""]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "when the lease has ended",
   },
   {
     name: "an append whose outcome is unknown is taken for stored",
     breaks: "I15",
     file: WRITER,
     edits: [["clock.after(RETRY_MS, () => {", "return stored(); clock.after(RETRY_MS, () => {"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS, SIMULATION],
   },
   {
     name: "records are written before their term has begun",
     breaks: "I15",
     file: WRITER,
     edits: [["#isReady = false;", "#isReady = true;"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "a term begins",
   },
   {
     name: "the holder of a lease counts from when its renewal has come back",
     breaks: "I15",
     file: LEASE,
     edits: [["this.#since = since;", "this.#since = this.#now();"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "counted from",
   },
   {
     name: "a lease is ended before it is over",
@@ -71,7 +77,8 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: LEASE,
     edits: [["now.epochMs - this.#since.epochMs,", "0,"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "counted from",
   },
   {
     name: "a read does not ask for the lease",
@@ -102,28 +109,31 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: MOVES,
     edits: [["if (this.#coming.size > 0 && this.#isRead())", "if (this.#coming.size > 0)"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS, NODES],
   },
   {
     name: "a slot is served while it leaves",
     breaks: "I1",
     file: MOVES,
     edits: [["&& !this.#leaving.has(slot)", ""]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "not while it leaves",
   },
   {
     name: "a slot is given away while a change of it is on its way",
     breaks: "I1",
     file: NODE,
     edits: [["leaving.size === 0 || writer.isBusyWith(leaving)", "leaving.size === 0"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [NODES],
+    inTest: "on its way",
   },
   {
     name: "a slot is given away without the end of its log",
     breaks: "I15",
     file: NODE,
     edits: [["barriers: [[node, writer.storedSequence]],", "barriers: [[node, 1]],"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [NODES],
+    inTest: "reads late",
   },
   {
     name: "the log of a node whose lease was ended is not fenced",
@@ -137,13 +147,15 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: STATE,
     edits: [["lease?.holder === undefined || follows !== lease.sequence", "!lease?.holder"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "a lease is its holder",
   },
   {
     name: "an assignment counts that does not know of the last one",
     breaks: "I1",
     file: STATE,
     edits: [["follows !== this.mapSequence || !this", "!this"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS],
+    inTest: "knows of the last one",
   },
 ];

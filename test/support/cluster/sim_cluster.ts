@@ -67,6 +67,14 @@ export const USUAL_FAULTS: EngineFaults = {
   lateRequest: 0.02,
 };
 
+/** One that is slow, and stores many messages when their senders have gone. */
+export const LATE_FAULTS: EngineFaults = {
+  lostRequest: 0.03,
+  lostAnswer: 0.05,
+  doubledRequest: 0.05,
+  lateRequest: 0.15,
+};
+
 /** What has come of a run. */
 export interface SimResult {
   /** Undefined: everything that the clients saw has an order. */
@@ -144,7 +152,7 @@ export class SimCluster {
 
   /** Everything: clients, faults, and a quiet time after which each key has to be served. */
   runAll(): void {
-    const { clientCount = 3, nemeses = [] } = this.#plan;
+    const { clientCount = 4, nemeses = [] } = this.#plan;
     for (let client = 0; client < clientCount; client++) {
       this.time.after(this.random.between(500, 2500), () => this.#operate(client));
     }

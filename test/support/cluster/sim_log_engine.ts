@@ -62,6 +62,8 @@ export class SimEngine {
   electionUntilMs = -Infinity;
   /** By how much each replica is behind. */
   readonly lagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
+  /** By how much the followers of a stream are behind beside that. */
+  readonly slowMs = new Map<string, number>();
   readonly #streams = new Map<string, SimStream>();
 
   constructor(time: SimTime, random: Random, faults: EngineFaults = NO_FAULTS) {
@@ -115,7 +117,10 @@ export class SimEngine {
     const sequence = stream.messages.length + 1;
     stream.messages.push({ sequence, subject, body: body.slice() });
     stream.storedAtMs.push(this.time.nowMs);
-    for (const follower of stream.followers) this.#pass(stream, follower, sequence);
+    const slowMs = this.slowMs.get(name) ?? 0;
+    for (const follower of stream.followers) {
+      this.time.after(slowMs, () => this.#pass(stream, follower, sequence));
+    }
     return { status: "stored", sequence };
   }
 
