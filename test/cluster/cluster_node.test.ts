@@ -5,6 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { decodeEntry, encodeBatch } from "../../lib/cluster/messages/log_codec.ts";
 import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
 import type { WriteOutcome } from "../../lib/cluster/node/requests.ts";
@@ -37,12 +38,22 @@ function writeAll(made: SimCluster, number: number): WriteOutcome[] {
   return outcomes;
 }
 
-/** The first byte of what a node has under each key; undefined where it refuses. */
+/** The first byte of what a node has under each key, 0 for nothing; undefined where it refuses. */
 function readAll(node: ClusterNode): (number | undefined)[] {
   return KEYS.map((key) => {
     const answer = node.get(key);
-    return answer.status === "found" ? answer.value?.[0] : undefined;
+    return answer.status === "found" ? answer.value?.[0] ?? 0 : undefined;
   });
+}
+
+/** All that a node answers for some time. */
+function watch(made: SimCluster, node: ClusterNode, ms: number): (number | undefined)[] {
+  const seen = new Set<number | undefined>();
+  for (let passedMs = 0; passedMs < ms; passedMs += 10) {
+    made.time.run(10);
+    for (const number of readAll(node)) seen.add(number);
+  }
+  return [...seen];
 }
 
 /** Gives all slots of a node to another one. */
@@ -88,12 +99,7 @@ test("slots that move take along what was written, though their new owner reads 
   writeAll(made, 7);
   made.time.run(100);
   giveAll(nodeOf(made, 0), 1);
-  const seen = new Set<number | undefined>();
-  for (let ms = 0; ms < 2000; ms += 10) {
-    made.time.run(10);
-    for (const number of readAll(nodeOf(made, 1))) seen.add(number);
-  }
-  assert.equal([...seen], [undefined, 7]);
+  assert.equal(watch(made, nodeOf(made, 1), 2000), [undefined, 7]);
   assert.equal(readAll(nodeOf(made, 1)), allOf(7));
   assert.equal(readAll(nodeOf(made, 0)), allOf(undefined));
 });
@@ -105,7 +111,7 @@ test("slots are given away when what is on its way to them was written", () => {
   made.engine.slowMs.set(logStream(0), 800);
   const outcomes = writeAll(made, 8);
   giveAll(nodeOf(made, 0), 1);
-  made.time.run(3000);
+  assert.equal(watch(made, nodeOf(made, 1), 3000), [undefined, 8]);
   assert.ok(statusesOf(outcomes).every((status) => status === "written"));
   assert.equal(readAll(nodeOf(made, 1)), allOf(8));
 });
@@ -132,6 +138,18 @@ test("an owner that is killed is succeeded when its lease has ended, and not bef
   made.startNode(1);
   made.time.run(2000);
   assert.ok(nodeOf(made, 1).servedSlotCount > SLOT_COUNT / 4, "it gets its share again");
+});
+
+test("what an owner that was succeeded has sent is stored after it, and does not count", () => {
+  const made = cluster(2);
+  writeAll(made, 3);
+  made.time.run(500);
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs + 2000);
+  const { term } = decodeEntry(made.engine.messagesOf(logStream(1))[0]!.body);
+  const records = KEYS.map((key) => ({ key, version: 1000, value: value(66) }));
+  made.engine.store(logStream(1), "records", encodeBatch(term, records), undefined);
+  assert.equal(watch(made, nodeOf(made, 0), 500), [3]);
 });
 
 test("an owner that cannot reach the engine refuses when its lease has ended", () => {

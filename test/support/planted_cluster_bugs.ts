@@ -125,7 +125,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     file: NODE,
     edits: [["leaving.size === 0 || writer.isBusyWith(leaving)", "leaving.size === 0"]],
     caughtBy: [NODES],
-    inTest: "on its way",
+    inTest: "what is on its way to them",
   },
   {
     name: "a slot is given away without the end of its log",
@@ -140,7 +140,8 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: SUCCESSION,
     edits: [["encodeOwn(term), undefined, (outcome)", "encodeOwn(1), undefined, (outcome)"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [NODES],
+    inTest: "does not count",
   },
   {
     name: "a revocation ends a lease that was renewed in between",
