@@ -48,7 +48,8 @@ test(
   seeded((random) => {
     const batch = encodeBatch(5, [{ key: "a", version: 7, value: value(1) }]);
     const command = encode({ kind: "revoke", node: 3, follows: 8 });
-    const isRefused = (read: () => unknown) => assert.throws(read, (e: Error) => e instanceof FrameError);
+    const isRefused = (read: () => unknown) =>
+      assert.throws(read, (e: Error) => e instanceof FrameError);
     for (let i = 0; i < 300; i++) {
       const bytes = random.pick([batch, command]).slice();
       bytes[random.below(bytes.length)]! ^= 1 << random.below(8);

@@ -41,7 +41,9 @@ test("slots that move take everything with them", () => {
 });
 
 /** In how many of some runs the checker finds something. */
-function countViolations(ratesOf: (random: Random) => { monotonic: number; epoch: number }): number {
+function countViolations(
+  ratesOf: (random: Random) => { monotonic: number; epoch: number },
+): number {
   const nemeses = ["cut", "suspend", "freeze", "lag"] as const;
   let count = 0;
   for (let seed = 1; seed <= 40 && count === 0; seed++) {

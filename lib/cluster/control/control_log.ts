@@ -40,6 +40,8 @@ export class ControlLog {
   readonly #following: Following;
   #holder: string;
   #renewedAtMs = -Infinity;
+  /** Kind and node of the commands whose appends were not answered yet. */
+  readonly #onTheirWay = new Set<string>();
 
   constructor(parts: ControlLogParts) {
     this.#parts = parts;
@@ -77,7 +79,8 @@ export class ControlLog {
     const lease = this.state.leaseOf(node);
     const isOthers = lease?.holder !== undefined && lease.holder !== this.#holder;
     const nowMs = clock.monotonicMs();
-    if (isOthers || nowMs - this.#renewedAtMs < times.leaseMs / RENEWALS_PER_LEASE) return;
+    if (isOthers || this.#onTheirWay.has(`renew ${node}`)) return;
+    if (nowMs - this.#renewedAtMs < times.leaseMs / RENEWALS_PER_LEASE) return;
     this.#renewedAtMs = nowMs;
     const number = this.lease.beforeSending();
     const follows = lease?.sequence ?? 0;
@@ -102,10 +105,15 @@ export class ControlLog {
     if (holder === this.#holder) this.send({ kind: "revoke", node, follows: sequence });
   }
 
-  /** Appends a command. */
+  /** Appends a command, unless one like it is on its way: an engine that is gone is not flooded. */
   send(command: Command): void {
+    const about = `${command.kind} ${command.node}`;
+    if (this.#onTheirWay.has(about)) return;
+    this.#onTheirWay.add(about);
     const subject = subjectOf(command);
-    this.#parts.engine.append(CONTROL_STREAM, subject, encode(command), undefined, () => {});
+    this.#parts.engine.append(CONTROL_STREAM, subject, encode(command), undefined, () => {
+      this.#onTheirWay.delete(about);
+    });
   }
 
   /** Follows no more. */

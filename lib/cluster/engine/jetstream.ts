@@ -13,7 +13,7 @@
  */
 import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { sleep } from "../../core/runtime.ts";
+import { runNextTurn, sleep } from "../../core/runtime.ts";
 import type {
   AppendOutcome,
   Expectation,
@@ -40,8 +40,8 @@ const TIMEOUT_MS_DEFAULT = 1000;
 const RETRY_MS = 100;
 /** A consumer asks for messages so often at least, and notices in half of that when it gets none. */
 const PULL_MS = 2000;
-/** Messages of one stream that are on their way to a follower. */
-const PULL_MESSAGES = 256;
+/** Bytes of one stream that are on their way to a follower, at most. */
+const PULL_BYTES = 4 * 1024 * 1024;
 /** The server's number for a condition that is not met. */
 const WRONG_LAST_SEQUENCE = 10071;
 
@@ -71,6 +71,8 @@ class JetStreamEngine implements LogEngine {
   readonly #manager: JetStreamManager;
   readonly #options: Required<JetStreamOptions>;
   readonly #followings = new Set<StreamFollowing>();
+  /** Without a connection nothing is sent: the client would keep it all, without a bound. */
+  #isConnected = true;
 
   constructor(
     connection: NatsConnection,
@@ -82,6 +84,7 @@ class JetStreamEngine implements LogEngine {
     this.#client = client;
     this.#manager = manager;
     this.#options = options;
+    void this.#watch();
   }
 
   createStream(stream: string, done: (isThere: boolean) => void): void {
@@ -102,6 +105,7 @@ class JetStreamEngine implements LogEngine {
     expectation: Expectation | undefined,
     done: (outcome: AppendOutcome) => void,
   ): void {
+    if (!this.#isConnected) return runNextTurn(() => done({ status: "unknown" }));
     const options = expectation === undefined ? { retries: 0 } : {
       retries: 0,
       expect: {
@@ -130,7 +134,13 @@ class JetStreamEngine implements LogEngine {
 
   follow(stream: string, from: number, take: (message: LogMessage) => void): Following {
     const subjectAt = this.#subjectOf(stream, "").length;
-    const following = new StreamFollowing(this.#client, this.#nameOf(stream), subjectAt, from, take);
+    const following = new StreamFollowing(
+      this.#client,
+      this.#nameOf(stream),
+      subjectAt,
+      from,
+      take,
+    );
     this.#followings.add(following);
     return {
       stop: () => {
@@ -143,6 +153,13 @@ class JetStreamEngine implements LogEngine {
   async close(): Promise<void> {
     for (const following of this.#followings) following.stop();
     await this.#connection.close();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === "disconnect") this.#isConnected = false;
+      if (type === "reconnect") this.#isConnected = true;
+    }
   }
 
   #read(
@@ -222,7 +239,7 @@ class StreamFollowing implements Following {
   /** Passes on messages until one is missing, or the consumer ends. */
   async #consume(consumer: Consumer): Promise<void> {
     const messages = await consumer.consume({
-      max_messages: PULL_MESSAGES,
+      max_bytes: PULL_BYTES,
       expires: PULL_MS,
       idle_heartbeat: PULL_MS / 2,
     });

@@ -46,7 +46,9 @@ export class Succession {
     const live = this.#control.liveMembers();
     if (live[0] !== this.#node || !state.hasOrphans) return;
     for (const [node, term] of state.unfenced) this.#fence(node, term);
-    const fences = [...state.unfenced.keys()].map((node) => [node, this.#fences.get(node)!] as const);
+    const fences = [...state.unfenced.keys()].map((node) =>
+      [node, this.#fences.get(node)!] as const
+    );
     if (fences.some(([, { sequence }]) => sequence === undefined)) return;
     this.#control.send({
       kind: "assign",

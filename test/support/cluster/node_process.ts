@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import type { LeaseTimes } from "../../../lib/cluster/node/lease.ts";
 import { Child } from "../child.ts";
 
@@ -57,8 +58,14 @@ export class NodeProcess {
     });
   }
 
+  /** Has it stand still, or go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    process.kill(this.#child.pid, signal);
+  }
+
   /** Kills it. */
   kill(): void {
+    if (this.#isEnded) return;
     this.#isEnded = true;
     this.#child.kill();
   }

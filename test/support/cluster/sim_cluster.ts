@@ -7,12 +7,7 @@
 import { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
 import type { Change, ReadAnswer, WriteOutcome } from "../../../lib/cluster/node/requests.ts";
 import { checkHistory, renderViolation } from "../linearizability/check_history.ts";
-import {
-  ABSENT,
-  historyOf,
-  type Operation,
-  OperationKind,
-} from "../linearizability/operation.ts";
+import { ABSENT, historyOf, type Operation, OperationKind } from "../linearizability/operation.ts";
 import { Random } from "../random.ts";
 import { type EngineFaults, NO_FAULTS, SimEngine } from "./sim_log_engine.ts";
 import { type ClockRates, SimProcess, SimTime } from "./sim_processes.ts";
@@ -159,6 +154,7 @@ export class SimCluster {
     if (nemeses.length > 0) this.time.after(3000, () => this.#hurt(nemeses));
     this.time.run(this.#ms);
     this.engine.lagMs.fill(0);
+    this.engine.faults = NO_FAULTS;
     this.time.run(20_000);
     this.#unserved = this.keys.filter((key) => !this.#readLast(key));
   }

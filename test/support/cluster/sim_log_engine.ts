@@ -57,7 +57,7 @@ interface SimStream {
 export class SimEngine {
   readonly time: SimTime;
   readonly random: Random;
-  readonly faults: EngineFaults;
+  faults: EngineFaults;
   /** Until then there is no leader. */
   electionUntilMs = -Infinity;
   /** By how much each replica is behind. */
