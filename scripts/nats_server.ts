@@ -3,7 +3,7 @@
  * apt of its own, unpacked into node_modules/.cache.
  *
  * ```sh
- * npx bun scripts/nats_server.ts   # prints the path, or says in one line what is missing and how to get it
+ * npm run nats-server   # prints the path, or says in one line what is missing and how to get it
  * ```
  *
  * @module
