@@ -58,7 +58,7 @@ export function natsServer(): string {
 function isNewEnough(path: string): boolean {
   if (!existsSync(path)) return false;
   const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
-  const [, major, minor] = /v(\d+)\.(\d+)\./.exec(stdout ?? "") ?? [];
+  const [, major, minor] = /^nats-server: v(\d+)\.(\d+)\./.exec(stdout ?? "") ?? [];
   const [majorMin, minorMin] = VERSION_MIN;
   return Number(major) > majorMin || Number(major) === majorMin && Number(minor) >= minorMin;
 }
