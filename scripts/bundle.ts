@@ -163,6 +163,10 @@ export async function makeBundle(): Promise<void> {
     platform: "node",
     external: readPeers(),
     plugins: [withWorkers({ node: node.file, dpm: dpm.file }, texts)],
+    // All that is used of it; in Node's conditions its name stands for the whole package.
+    resolve: {
+      alias: { "msgpackr/unpack": join(PROJECT_ROOT, "node_modules/msgpackr/unpack.js") },
+    },
     transform: { target: COMMON.target },
     // The command loads what it needs on demand, and other entries import that.
     checks: { ineffectiveDynamicImport: false },
