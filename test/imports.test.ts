@@ -27,6 +27,7 @@ const ORDER: readonly string[] = [
   // What other processes ask of a store.
   "live",
   // The roles.
+  "cluster",
   "gateway",
   "mnode",
   "recovery",

@@ -105,6 +105,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/bench", 1],
   ["test/experiments/", 1],
   ["test/runner.test.ts", 1],
+  ["test/cluster/real_cluster.test.ts", 1],
   ["test/demo.test.ts", 1],
   ["test/persistence/other_runtimes.test.ts", 1],
   ["test/simulation/failovers_cells_logged.test.ts", 1],

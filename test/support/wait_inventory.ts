@@ -16,6 +16,27 @@ export interface WaitEnding {
 /** All of them. */
 export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
+    ends: "The client of the engine gives up after timeoutMs",
+    places: {
+      "jetstream.ts connectJetStream": 4,
+    },
+  },
+  {
+    ends: "This end closes the connection, at once: what waits for it or listens to it ends then",
+    places: {
+      "jetstream.ts JetStreamEngine.close": 1,
+      "jetstream.ts JetStreamEngine.#watch": 1,
+    },
+  },
+  {
+    ends: "A stream is followed until it is not any more (Following.stop), which ends the " +
+      "consumer and the pause, too; the request for a consumer ends after timeoutMs",
+    places: {
+      "jetstream.ts StreamFollowing.#run": 4,
+      "jetstream.ts StreamFollowing.#consume": 2,
+    },
+  },
+  {
     ends: "The thread of a KN: until the M-node wants it to stop, or the host has ended. It " +
       "sleeps for IDLE_WAIT_MS_MAX at most",
     places: {

@@ -1,0 +1,107 @@
+/**
+ * Commands: what nodes write into the control stream.
+ *
+ * Each names the message that it follows. That is a compare-and-swap which the readers decide, see
+ * {@linkcode ControlState}.
+ *
+ * @module
+ */
+import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
+import { decodeCommand, encodeCommand } from "../messages/log_codec.ts";
+import { FrameError } from "../../wire/frame.ts";
+
+/** A slot and the node that is to own it. */
+export type Move = readonly [slot: number, node: number];
+/** A node's log, and the sequence up to which a new owner has to have read it. */
+export type Barrier = readonly [node: number, sequence: number];
+/** A node whose lease was ended, and the sequence of the message that ended it. */
+export type Fenced = readonly [node: number, term: number];
+
+/** A node takes its lease, or prolongs it. */
+export interface Renew {
+  readonly kind: "renew";
+  readonly node: number;
+  /** Names one life of the node: no other one has the same. */
+  readonly holder: string;
+  /** Number of the renewal within that life: by it the holder knows when it sent it. */
+  readonly number: number;
+  /** Sequence of the last command that counts about this lease, 0 for none. */
+  readonly follows: number;
+}
+
+/** A node ends a lease that is over, or its own. */
+export interface Revoke {
+  readonly kind: "revoke";
+  readonly node: number;
+  /** As in {@linkcode Renew.follows}. */
+  readonly follows: number;
+}
+
+/** A node gives its own slots to others, or slots that have no owner to anybody. */
+export interface Assign {
+  readonly kind: "assign";
+  /** Who gives. */
+  readonly node: number;
+  readonly holder: string;
+  /** Sequence of the last command that changed who owns what, 0 for none. */
+  readonly follows: number;
+  readonly moves: readonly Move[];
+  readonly barriers: readonly Barrier[];
+  /** The logs that were fenced; a barrier stands behind each fence. */
+  readonly fenced: readonly Fenced[];
+}
+
+/** A message of the control stream. */
+export type Command = Renew | Revoke | Assign;
+
+/** The subject of a command. */
+export function subjectOf(command: Command): string {
+  return command.kind === "assign" ? "map" : `lease.${command.node}`;
+}
+
+/** A command as a message. */
+export function encode(command: Command): Uint8Array {
+  return encodeCommand(command);
+}
+
+/**
+ * Reads a command.
+ *
+ * @throws {FrameError} when it is none
+ */
+export function decode(bytes: Uint8Array): Command {
+  const value = decodeCommand(bytes) as Record<string, unknown> | null;
+  if (typeof value === "object" && value !== null && isCommand(value)) return value;
+  throw new FrameError("a command must be one");
+}
+
+function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
+  const { kind, node, holder, number, follows, moves, barriers, fenced } = value;
+  if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
+  switch (kind) {
+    case "renew":
+      return typeof holder === "string" && isWhole(number);
+    case "revoke":
+      return true;
+    case "assign":
+      return typeof holder === "string" &&
+        isPairs(moves, (slot, to) => isBelow(slot, SLOT_COUNT) && isBelow(to, NODE_ID_COUNT)) &&
+        isPairs(barriers, (of, sequence) => isBelow(of, NODE_ID_COUNT) && isWhole(sequence)) &&
+        isPairs(fenced, (of, term) => isBelow(of, NODE_ID_COUNT) && isWhole(term));
+    default:
+      return false;
+  }
+}
+
+function isPairs(value: unknown, isPair: (first: unknown, second: unknown) => boolean): boolean {
+  return Array.isArray(value) &&
+    value.every((pair) => Array.isArray(pair) && pair.length === 2 && isPair(pair[0], pair[1]));
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isBelow(value: unknown, limit: number): value is number {
+  return isWhole(value) && value < limit;
+}

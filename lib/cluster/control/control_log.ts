@@ -1,0 +1,138 @@
+/**
+ * A node's view of the control stream: it follows it, keeps its own lease, and sends commands.
+ *
+ * Nothing is concluded from the outcome of an append. What a command has come to is seen when it is
+ * read, like everything else that counts.
+ *
+ * @module
+ */
+import type { Following, LogEngine } from "../engine/log_engine.ts";
+import type { ClusterClock } from "../node/cluster_clock.ts";
+import { HeldLease, type LeaseTimes, SeenLeases } from "../node/lease.ts";
+import { type Command, decode, encode, subjectOf } from "./command.ts";
+import { ControlState } from "./control_state.ts";
+
+/** Name of the control stream. */
+export const CONTROL_STREAM = "control";
+/** A lease is renewed so many times before it ends. */
+const RENEWALS_PER_LEASE = 4;
+
+/** What a node has to do with the control stream. */
+export interface ControlLogParts {
+  readonly engine: LogEngine;
+  readonly clock: ClusterClock;
+  readonly times: LeaseTimes;
+  readonly node: number;
+  /** Makes a name that no other life of any node has. */
+  readonly nameLife: () => string;
+  /** A command that counts has just been applied. */
+  readonly changed: (command: Command) => void;
+  /** The stream has something in it that is no command. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Follows the control stream from its beginning. */
+export class ControlLog {
+  readonly state = new ControlState();
+  readonly lease: HeldLease;
+  readonly #parts: ControlLogParts;
+  readonly #seen: SeenLeases;
+  readonly #following: Following;
+  #holder: string;
+  #renewedAtMs = -Infinity;
+  /** Kind and node of the commands whose appends were not answered yet. */
+  readonly #onTheirWay = new Set<string>();
+
+  constructor(parts: ControlLogParts) {
+    this.#parts = parts;
+    this.lease = new HeldLease(parts.clock, parts.times);
+    this.#seen = new SeenLeases(parts.clock, parts.times);
+    this.#holder = parts.nameLife();
+    this.#following = parts.engine.follow(CONTROL_STREAM, 1, ({ sequence, body }) => {
+      try {
+        this.#take(sequence, decode(body));
+      } catch (error) {
+        parts.failed(error);
+      }
+    });
+  }
+
+  /** Name of this life of the node. */
+  get holder(): string {
+    return this.#holder;
+  }
+
+  /** The term of this life; undefined before it has a lease, and after it was ended. */
+  get term(): number | undefined {
+    const lease = this.state.leaseOf(this.#parts.node);
+    return lease?.holder === this.#holder ? lease.term : undefined;
+  }
+
+  /** Members whose leases are not over, as far as this node has seen. */
+  liveMembers(): number[] {
+    return this.state.members().filter((member) => !this.#seen.isOver(member));
+  }
+
+  /** Takes the lease or prolongs it, when it is time to. */
+  renew(): void {
+    const { node, clock, times } = this.#parts;
+    const lease = this.state.leaseOf(node);
+    const isOthers = lease?.holder !== undefined && lease.holder !== this.#holder;
+    const nowMs = clock.monotonicMs();
+    if (isOthers || this.#onTheirWay.has(`renew ${node}`)) return;
+    if (nowMs - this.#renewedAtMs < times.leaseMs / RENEWALS_PER_LEASE) return;
+    this.#renewedAtMs = nowMs;
+    const number = this.lease.beforeSending();
+    const follows = lease?.sequence ?? 0;
+    this.send({ kind: "renew", node, holder: this.#holder, number, follows });
+  }
+
+  /** Ends the leases that are over; that of this node, too, if an earlier life had it. */
+  revokeEnded(): void {
+    for (const node of this.state.members()) {
+      const { sequence, holder } = this.state.leaseOf(node)!;
+      if (holder !== this.#holder && this.#seen.isOver(node)) {
+        this.send({ kind: "revoke", node, follows: sequence });
+      }
+    }
+  }
+
+  /** Ends the lease of this node, which does nothing under it any more. */
+  resign(): void {
+    this.lease.end();
+    const { node } = this.#parts;
+    const { sequence, holder } = this.state.leaseOf(node) ?? { sequence: 0, holder: undefined };
+    if (holder === this.#holder) this.send({ kind: "revoke", node, follows: sequence });
+  }
+
+  /** Appends a command, unless one like it is on its way: an engine that is gone is not flooded. */
+  send(command: Command): void {
+    const about = `${command.kind} ${command.node}`;
+    if (this.#onTheirWay.has(about)) return;
+    this.#onTheirWay.add(about);
+    const subject = subjectOf(command);
+    this.#parts.engine.append(CONTROL_STREAM, subject, encode(command), undefined, () => {
+      this.#onTheirWay.delete(about);
+    });
+  }
+
+  /** Follows no more. */
+  stop(): void {
+    this.#following.stop();
+  }
+
+  #take(sequence: number, command: Command): void {
+    if (!this.state.apply(sequence, command)) return;
+    const { node, nameLife, changed } = this.#parts;
+    if (command.kind === "renew") {
+      this.#seen.renewed(command.node);
+      if (command.holder === this.#holder) this.lease.granted(command.number);
+    }
+    changed(command);
+    if (command.kind === "revoke" && command.node === node) {
+      this.lease.end();
+      this.#holder = nameLife();
+      this.#renewedAtMs = -Infinity;
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Who holds which lease, and who owns which slot: what the messages of the control stream add up
+ * to.
+ *
+ * Every node reads the whole stream, in order, and applies the same rules to it. So all agree on
+ * which commands count, and a command's author learns it as the others do. A command that was lost,
+ * was sent twice, comes late, or got past a condition of the engine that should have kept it away,
+ * does no harm: it follows a message that is not the last one any more, and does not count.
+ *
+ * What counts:
+ *
+ * - A renewal, if it follows the last command that counts about its lease, and the lease is free or
+ *   its holder's own. The sequence of a holder's first renewal is its **term**.
+ * - A revocation, if it follows the last command that counts about its lease. The slots of the node
+ *   have no owner then, and its log is unfenced until an assignment says that it was fenced.
+ * - An assignment, if it follows the last command that changed owners, its author holds a lease, as
+ *   do the nodes that get slots, each slot is the author's own or has no owner, and, if one has
+ *   none, every unfenced log was fenced.
+ *
+ * Terms grow, as all are sequences of one stream.
+ *
+ * @module
+ */
+import { SLOT_COUNT } from "../../core/limits.ts";
+import type { Assign, Command, Renew, Revoke } from "./command.ts";
+
+/** Owner of a slot that has none. */
+export const NO_OWNER = -1;
+
+/** What is known of the lease of a node. */
+export interface LeaseState {
+  /** Sequence of the last command that counts about it. */
+  readonly sequence: number;
+  /** Undefined: it is free. */
+  readonly holder: string | undefined;
+  /** Of the holder, or of the revocation. */
+  readonly term: number;
+}
+
+/** The state after a part of the control stream. */
+export class ControlState {
+  /** Sequence of the last message that was applied. */
+  sequence = 0;
+  /** Sequence of the last command that changed owners. */
+  mapSequence = 0;
+  /** The owner of each slot, or {@linkcode NO_OWNER}. */
+  readonly owners: Int32Array = new Int32Array(SLOT_COUNT).fill(NO_OWNER);
+  /** Up to where a new owner has to have read each log, by the node that writes it. */
+  readonly barriers = new Map<number, number>();
+  /** Nodes whose log is to be fenced before slots without an owner get one, with the term for it. */
+  readonly unfenced = new Map<number, number>();
+  readonly #leases = new Map<number, LeaseState>();
+
+  /** The lease of a node; undefined if it never had one. */
+  leaseOf(node: number): LeaseState | undefined {
+    return this.#leases.get(node);
+  }
+
+  /** All nodes that ever had a lease. */
+  nodes(): Iterable<number> {
+    return this.#leases.keys();
+  }
+
+  /** Nodes that hold a lease, the smallest first. */
+  members(): number[] {
+    const held = [...this.#leases].filter(([, lease]) => lease.holder !== undefined);
+    return held.map(([node]) => node).sort((a, b) => a - b);
+  }
+
+  /** Whether some slot has no owner. */
+  get hasOrphans(): boolean {
+    return this.owners.includes(NO_OWNER);
+  }
+
+  /** Whether a node is a member, and alive in the life that is named. */
+  isHeldBy(node: number, holder: string): boolean {
+    return this.#leases.get(node)?.holder === holder;
+  }
+
+  /**
+   * Applies the next message; returns whether it counts.
+   *
+   * @param sequence of the message, larger than the one before
+   */
+  apply(sequence: number, command: Command): boolean {
+    this.sequence = sequence;
+    switch (command.kind) {
+      case "renew":
+        return this.#renew(sequence, command);
+      case "revoke":
+        return this.#revoke(sequence, command);
+      case "assign":
+        return this.#assign(sequence, command);
+    }
+  }
+
+  #renew(sequence: number, { node, holder, follows }: Renew): boolean {
+    const lease = this.#leases.get(node);
+    if (follows !== (lease?.sequence ?? 0)) return false;
+    const isFree = lease?.holder === undefined;
+    if (!isFree && lease.holder !== holder) return false;
+    this.#leases.set(node, { sequence, holder, term: isFree ? sequence : lease.term });
+    return true;
+  }
+
+  #revoke(sequence: number, { node, follows }: Revoke): boolean {
+    const lease = this.#leases.get(node);
+    if (lease?.holder === undefined || follows !== lease.sequence) return false;
+    this.#leases.set(node, { sequence, holder: undefined, term: sequence });
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.owners[slot] === node) this.owners[slot] = NO_OWNER;
+    }
+    this.unfenced.set(node, sequence);
+    this.mapSequence = sequence;
+    return true;
+  }
+
+  #assign(sequence: number, command: Assign): boolean {
+    if (!this.#mayAssign(command)) return false;
+    for (const [slot, node] of command.moves) this.owners[slot] = node;
+    for (const [node, barrier] of command.barriers) {
+      this.barriers.set(node, Math.max(barrier, this.barriers.get(node) ?? 0));
+    }
+    for (const [node, term] of command.fenced) {
+      if (this.unfenced.get(node) === term) this.unfenced.delete(node);
+    }
+    this.mapSequence = sequence;
+    return true;
+  }
+
+  #mayAssign({ node, holder, follows, moves, barriers, fenced }: Assign): boolean {
+    if (follows !== this.mapSequence || !this.isHeldBy(node, holder)) return false;
+    const hasBarrier = (of: number) => barriers.some(([with_]) => with_ === of);
+    const isFenced = ([of, term]: readonly [number, number]) =>
+      hasBarrier(of) && fenced.some(([log, under]) => log === of && under === term);
+    const takesOrphans = moves.some(([slot]) => this.owners[slot] === NO_OWNER);
+    if (takesOrphans && ![...this.unfenced].every(isFenced)) return false;
+    return moves.every(([slot, to]) => {
+      const owner = this.owners[slot];
+      const isMember = this.#leases.get(to)?.holder !== undefined;
+      return isMember && (owner === NO_OWNER || owner === node && hasBarrier(node));
+    });
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * NATS JetStream as the log engine.
+ *
+ * Streams are kept in files, by as many servers as there are replicas. The name of the cluster is in
+ * front of the names of its streams and subjects. What the engine leaves open (log_engine.ts) is
+ * what JetStream leaves open: a publish that times out, and one that is sent again when a connection
+ * is there again; direct reads, which any replica answers; conditions, which a cluster checks before
+ * it proposes.
+ *
+ * The client packages are loaded when they are used. They are pure JavaScript.
+ *
+ * @module
+ */
+import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { runNextTurn, sleep } from "../../core/runtime.ts";
+import type {
+  AppendOutcome,
+  Expectation,
+  Following,
+  LogEngine,
+  LogMessage,
+  ReadOutcome,
+} from "./log_engine.ts";
+
+/** How JetStream is reached. */
+export interface JetStreamOptions {
+  /** Addresses of servers, as "nats://127.0.0.1:4222" or "127.0.0.1:4222". */
+  readonly servers: readonly string[];
+  /** Name of the cluster: letters, digits, `-` and `_`. */
+  readonly name: string;
+  /** How many servers keep each stream: 1, 3 or 5. */
+  readonly replicas: number;
+  /** After so many milliseconds an append or a read is unknown. @default 1000 */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS_DEFAULT = 1000;
+/** Between two attempts to connect, and to follow. */
+const RETRY_MS = 100;
+/** A consumer asks for messages so often at least, and notices in half of that when it gets none. */
+const PULL_MS = 2000;
+/** Bytes of one stream that are on their way to a follower, at most. */
+const PULL_BYTES = 4 * 1024 * 1024;
+/** The server's number for a condition that is not met. */
+const WRONG_LAST_SEQUENCE = 10071;
+
+/** Connects to the servers, and goes on trying when they are gone later. */
+export async function connectJetStream(options: JetStreamOptions): Promise<LogEngine> {
+  const { servers, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
+  const { connect } = await import("@nats-io/transport-node");
+  const { jetstream, jetstreamManager } = await import("@nats-io/jetstream");
+  const connection = await connect({
+    servers: [...servers],
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RETRY_MS,
+    reconnectJitter: 0,
+    timeout: timeoutMs,
+    pingInterval: PULL_MS,
+  });
+  const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
+  return new JetStreamEngine(connection, jetstream(connection, { timeout: timeoutMs }), manager, {
+    ...options,
+    timeoutMs,
+  });
+}
+
+class JetStreamEngine implements LogEngine {
+  readonly #connection: NatsConnection;
+  readonly #client: JetStreamClient;
+  readonly #manager: JetStreamManager;
+  readonly #options: Required<JetStreamOptions>;
+  readonly #followings = new Set<StreamFollowing>();
+  /** Without a connection nothing is sent: the client would keep it all, without a bound. */
+  #isConnected = true;
+
+  constructor(
+    connection: NatsConnection,
+    client: JetStreamClient,
+    manager: JetStreamManager,
+    options: Required<JetStreamOptions>,
+  ) {
+    this.#connection = connection;
+    this.#client = client;
+    this.#manager = manager;
+    this.#options = options;
+    void this.#watch();
+  }
+
+  createStream(stream: string, done: (isThere: boolean) => void): void {
+    const { name, replicas } = this.#options;
+    const config = {
+      name: this.#nameOf(stream),
+      subjects: [`${name}.${stream}.>`],
+      num_replicas: replicas,
+      allow_direct: true,
+    };
+    this.#manager.streams.add(config).then(() => done(true), () => done(false));
+  }
+
+  append(
+    stream: string,
+    subject: string,
+    body: Uint8Array,
+    expectation: Expectation | undefined,
+    done: (outcome: AppendOutcome) => void,
+  ): void {
+    if (!this.#isConnected) return runNextTurn(() => done({ status: "unknown" }));
+    const options = expectation === undefined ? { retries: 0 } : {
+      retries: 0,
+      expect: {
+        lastSubjectSequence: expectation.sequence,
+        ...(expectation.subject === subject ? {} : {
+          lastSubjectSequenceSubject: this.#subjectOf(stream, expectation.subject),
+        }),
+      },
+    };
+    this.#client.publish(this.#subjectOf(stream, subject), body, options).then(
+      ({ seq }) => done({ status: "stored", sequence: seq }),
+      (cause) => {
+        const isRefused = (cause as { code?: unknown }).code === WRONG_LAST_SEQUENCE;
+        done(isRefused ? { status: "refused" } : { status: "unknown", cause });
+      },
+    );
+  }
+
+  get(stream: string, sequence: number, done: (outcome: ReadOutcome) => void): void {
+    this.#read(stream, { seq: sequence }, done);
+  }
+
+  last(stream: string, subject: string, done: (outcome: ReadOutcome) => void): void {
+    this.#read(stream, { last_by_subj: this.#subjectOf(stream, subject) }, done);
+  }
+
+  follow(stream: string, from: number, take: (message: LogMessage) => void): Following {
+    const subjectAt = this.#subjectOf(stream, "").length;
+    const following = new StreamFollowing(
+      this.#client,
+      this.#nameOf(stream),
+      subjectAt,
+      from,
+      take,
+    );
+    this.#followings.add(following);
+    return {
+      stop: () => {
+        following.stop();
+        this.#followings.delete(following);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const following of this.#followings) following.stop();
+    await this.#connection.close();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === "disconnect") this.#isConnected = false;
+      if (type === "reconnect") this.#isConnected = true;
+    }
+  }
+
+  #read(
+    stream: string,
+    query: { seq: number } | { last_by_subj: string },
+    done: (outcome: ReadOutcome) => void,
+  ): void {
+    const subjectAt = this.#subjectOf(stream, "").length;
+    const found = (message: StoredMsg | null): ReadOutcome => {
+      if (message === null) return { status: "absent" };
+      const { seq, subject, data } = message;
+      return {
+        status: "found",
+        message: { sequence: seq, subject: subject.slice(subjectAt), body: data.slice() },
+      };
+    };
+    this.#manager.direct.getMessage(this.#nameOf(stream), query).then(
+      (message) => done(found(message)),
+      (cause) => done({ status: "unknown", cause }),
+    );
+  }
+
+  #nameOf(stream: string): string {
+    return `${this.#options.name}-${stream}`;
+  }
+
+  #subjectOf(stream: string, subject: string): string {
+    return `${this.#options.name}.${stream}.${subject}`;
+  }
+}
+
+/** Follows one stream, by one ordered consumer after the other. */
+class StreamFollowing implements Following {
+  readonly #client: JetStreamClient;
+  readonly #stream: string;
+  /** Where in a subject of the server that of the engine begins. */
+  readonly #subjectAt: number;
+  readonly #take: (message: LogMessage) => void;
+  readonly #end = new AbortController();
+  #next: number;
+
+  constructor(
+    client: JetStreamClient,
+    stream: string,
+    subjectAt: number,
+    from: number,
+    take: (message: LogMessage) => void,
+  ) {
+    this.#client = client;
+    this.#stream = stream;
+    this.#subjectAt = subjectAt;
+    this.#next = from;
+    this.#take = take;
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#end.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      try {
+        const consumer = await this.#client.consumers.get(this.#stream, {
+          deliver_policy: "by_start_sequence",
+          opt_start_seq: this.#next,
+        });
+        await this.#consume(consumer);
+      } catch {
+        // The server is not there, or has no such stream: it may be soon.
+      }
+      if (!signal.aborted) await sleep(RETRY_MS, { keepsAlive: false, signal });
+    }
+  }
+
+  /** Passes on messages until one is missing, or the consumer ends. */
+  async #consume(consumer: Consumer): Promise<void> {
+    const messages = await consumer.consume({
+      max_bytes: PULL_BYTES,
+      expires: PULL_MS,
+      idle_heartbeat: PULL_MS / 2,
+    });
+    const stop = () => messages.stop();
+    this.#end.signal.addEventListener("abort", stop);
+    try {
+      for await (const { seq, subject, data } of messages) {
+        if (this.#end.signal.aborted || seq > this.#next) return;
+        if (seq < this.#next) continue;
+        this.#next += 1;
+        this.#take({ sequence: seq, subject: subject.slice(this.#subjectAt), body: data.slice() });
+      }
+    } finally {
+      this.#end.signal.removeEventListener("abort", stop);
+      messages.stop();
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * The clocks that a node of a cluster lives by. They are passed in: a simulation has its own.
+ *
+ * @module
+ */
+import { epochMs, monotonicMs, startTimer, type Timer } from "../../core/runtime.ts";
+
+/** The clocks of a process. */
+export interface ClusterClock {
+  /** Never runs backwards. It may stand still while a virtual machine is suspended. */
+  monotonicMs(): number;
+  /** The time of day. It may be set, in either direction. */
+  epochMs(): number;
+  /** Runs a task after some milliseconds. */
+  after(ms: number, task: () => void): Timer;
+}
+
+/** Those of the runtime. */
+export const RUNTIME_CLOCK: ClusterClock = {
+  monotonicMs,
+  epochMs,
+  after: (ms, task) => startTimer(task, ms, { keepsAlive: false }),
+};

@@ -1,0 +1,51 @@
+/**
+ * Reads the log of one node, and decides what in it counts.
+ *
+ * The log has one writer at a time, the holder of the node's lease, and whoever ends that lease
+ * fences it. Both begin with an `own` message that names their term. An `own` counts if its term is
+ * higher than that of the last one that counts; a batch counts if it names the term of the last
+ * `own` that counts before it. So what a node sends after it has lost its lease may be stored, and
+ * is ignored by every reader in the same way; and a fence that comes late, when its author has lost
+ * its own lease, ends no newer term.
+ *
+ * @module
+ */
+import { FrameError } from "../../wire/frame.ts";
+import type { LogMessage } from "../engine/log_engine.ts";
+import { decodeEntry } from "../messages/log_codec.ts";
+import type { KeyTable } from "./key_table.ts";
+
+/** Reads one log, from its first message. */
+export class LogReplay {
+  readonly #table: KeyTable;
+  #sequence = 0;
+  #term = 0;
+
+  /** Merges into a table what counts. */
+  constructor(table: KeyTable) {
+    this.#table = table;
+  }
+
+  /** Sequence of the last message that was read. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /**
+   * Reads the next message.
+   *
+   * @throws {FrameError} when it is damaged, or not the next one: nothing after it can be judged
+   */
+  take({ sequence, body }: LogMessage): void {
+    if (sequence !== this.#sequence + 1) {
+      throw new FrameError(`message ${this.#sequence + 1} of a log must come, got ${sequence}`);
+    }
+    this.#sequence = sequence;
+    const entry = decodeEntry(body);
+    if (entry.kind === "own") {
+      if (entry.term > this.#term) this.#term = entry.term;
+    } else if (entry.term === this.#term) {
+      for (const record of entry.records) this.#table.merge(record);
+    }
+  }
+}

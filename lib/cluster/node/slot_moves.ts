@@ -1,0 +1,78 @@
+/**
+ * Slots that come to this node and slots that leave it, and what each of them waits for.
+ *
+ * A slot that comes is served when all logs have been read up to the barriers that stood in the map
+ * when it came: whatever was written to it, by whomever, is in the table then. A slot that leaves is
+ * not served from the moment on when this node decides to give it away; when nothing of it is on its
+ * way any more, the assignment is sent, with the end of this node's log as its barrier.
+ *
+ * @module
+ */
+import type { Move } from "../control/command.ts";
+import type { ControlState } from "../control/control_state.ts";
+
+/** The slots of one node that are on the move. */
+export class SlotMoves {
+  readonly #node: number;
+  readonly #state: ControlState;
+  /** How far this node has read a log. */
+  readonly #sequenceOf: (node: number) => number;
+  #coming = new Set<number>();
+  #barriers: ReadonlyMap<number, number> = new Map();
+  #leaving = new Map<number, number>();
+
+  constructor(node: number, state: ControlState, sequenceOf: (node: number) => number) {
+    this.#node = node;
+    this.#state = state;
+    this.#sequenceOf = sequenceOf;
+  }
+
+  /** Slots that leave, with the node that each is for. */
+  get leaving(): ReadonlyMap<number, number> {
+    return this.#leaving;
+  }
+
+  /** Whether this node owns a slot, has all of it, and is not giving it away. */
+  isServed(slot: number): boolean {
+    return this.#state.owners[slot] === this.#node && !this.#coming.has(slot) &&
+      !this.#leaving.has(slot);
+  }
+
+  /** An assignment counts. */
+  assigned(moves: readonly Move[]): void {
+    const come = moves.filter(([, to]) => to === this.#node).map(([slot]) => slot);
+    for (const [slot] of moves) this.#leaving.delete(slot);
+    if (come.length === 0) return;
+    for (const slot of come) this.#coming.add(slot);
+    this.#barriers = new Map(this.#state.barriers);
+    this.logRead();
+  }
+
+  /** A log was read further. */
+  logRead(): void {
+    if (this.#coming.size > 0 && this.#isRead()) this.#coming = new Set();
+  }
+
+  /** Gives away slots that are served; others stay. */
+  leave(moves: readonly Move[]): void {
+    for (const [slot, to] of moves) {
+      if (to !== this.#node && this.isServed(slot)) this.#leaving.set(slot, to);
+    }
+  }
+
+  /** Where the slots that leave go: to a member, or back to this node if theirs is none any more. */
+  nextMoves(): Move[] {
+    const members = new Set(this.#state.members());
+    return [...this.#leaving].map(([slot, to]) => [slot, members.has(to) ? to : this.#node]);
+  }
+
+  /** The term has ended. */
+  clear(): void {
+    this.#coming = new Set();
+    this.#leaving = new Map();
+  }
+
+  #isRead(): boolean {
+    return [...this.#barriers].every(([node, sequence]) => this.#sequenceOf(node) >= sequence);
+  }
+}

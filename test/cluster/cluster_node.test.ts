@@ -1,0 +1,180 @@
+/**
+ * Nodes of a cluster over a simulated engine in which nothing goes wrong but what a test wants: joining, moves, leaving, failures.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { decodeEntry, encodeBatch } from "../../lib/cluster/messages/log_codec.ts";
+import { logStream } from "../../lib/cluster/node/log_streams.ts";
+import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
+import type { WriteOutcome } from "../../lib/cluster/node/requests.ts";
+import { InvalidKeyError } from "../../lib/core/errors.ts";
+import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
+
+const KEYS = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+const value = (number: number) => new Uint8Array([number]);
+
+/** A cluster in which a test does everything itself. */
+function cluster(nodeCount: number): SimCluster {
+  const rates = { monotonic: 1, epoch: 1 };
+  const made = new SimCluster({ seed: 1, nodeCount, ratesOf: () => rates });
+  made.time.run(2000);
+  return made;
+}
+
+function nodeOf(made: SimCluster, number: number): ClusterNode {
+  return made.nodes[number]!.node;
+}
+
+/** Writes a value under every key, at whichever node owns it; returns what will have become of each. */
+function writeAll(made: SimCluster, number: number): WriteOutcome[] {
+  const outcomes: WriteOutcome[] = [];
+  KEYS.forEach((key, i) => {
+    const node = nodeOf(made, nodeOf(made, made.nodes.length - 1).ownerOf(key));
+    node.write(key, { kind: "put", value: value(number) }, (outcome) => outcomes[i] = outcome);
+  });
+  return outcomes;
+}
+
+/** The first byte of what a node has under each key, 0 for nothing; undefined where it refuses. */
+function readAll(node: ClusterNode): (number | undefined)[] {
+  return KEYS.map((key) => {
+    const answer = node.get(key);
+    return answer.status === "found" ? answer.value?.[0] ?? 0 : undefined;
+  });
+}
+
+/** All that a node answers for some time. */
+function watch(made: SimCluster, node: ClusterNode, ms: number): (number | undefined)[] {
+  const seen = new Set<number | undefined>();
+  for (let passedMs = 0; passedMs < ms; passedMs += 10) {
+    made.time.run(10);
+    for (const number of readAll(node)) seen.add(number);
+  }
+  return [...seen];
+}
+
+/** Gives all slots of a node to another one. */
+function giveAll(node: ClusterNode, to: number): void {
+  node.handOver(Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, to]));
+}
+
+const allOf = (number: number | undefined) => KEYS.map(() => number);
+const statusesOf = (outcomes: readonly WriteOutcome[]) => outcomes.map(({ status }) => status);
+
+test("members share the slots, each has one owner, and others refuse", () => {
+  const made = cluster(3);
+  const served = made.nodes.map(({ node }) => node.servedSlotCount);
+  assert.is(served.reduce((sum, count) => sum + count, 0), SLOT_COUNT);
+  assert.ok(served.every((count) => count > SLOT_COUNT / 5), served.join());
+  const outcomes = writeAll(made, 7);
+  made.time.run(500);
+  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  const answers = made.nodes.map(({ node }) => readAll(node));
+  KEYS.forEach((key, i) => {
+    const owner = nodeOf(made, 0).ownerOf(key);
+    assert.equal(answers.map((of) => of[i]), made.nodes.map((_, n) => n === owner ? 7 : undefined));
+    const other = nodeOf(made, (owner + 1) % 3);
+    other.write(key, { kind: "delete" }, (outcome) => assert.is(outcome.status, "refused"));
+  });
+});
+
+test("what is no key is refused with an error, before anything happens", () => {
+  const node = nodeOf(cluster(1), 0);
+  const isRefused = (call: () => unknown) =>
+    assert.throws(call, (error: Error) => error instanceof InvalidKeyError);
+  isRefused(() => node.get(""));
+  isRefused(() => node.ownerOf("x".repeat(2049)));
+  isRefused(() => node.write("\ud800", { kind: "delete" }, () => {}));
+});
+
+test("slots that move take along what was written, though their new owner reads late", () => {
+  const made = cluster(2);
+  giveAll(nodeOf(made, 1), 0);
+  made.time.run(1000);
+  assert.is(nodeOf(made, 0).servedSlotCount, SLOT_COUNT);
+  made.engine.slowMs.set(logStream(0), 800);
+  writeAll(made, 7);
+  made.time.run(100);
+  giveAll(nodeOf(made, 0), 1);
+  assert.equal(watch(made, nodeOf(made, 1), 2000), [undefined, 7]);
+  assert.equal(readAll(nodeOf(made, 1)), allOf(7));
+  assert.equal(readAll(nodeOf(made, 0)), allOf(undefined));
+});
+
+test("slots are given away when what is on its way to them was written", () => {
+  const made = cluster(2);
+  giveAll(nodeOf(made, 1), 0);
+  made.time.run(1000);
+  made.engine.slowMs.set(logStream(0), 800);
+  const outcomes = writeAll(made, 8);
+  giveAll(nodeOf(made, 0), 1);
+  assert.equal(watch(made, nodeOf(made, 1), 3000), [undefined, 8]);
+  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  assert.equal(readAll(nodeOf(made, 1)), allOf(8));
+});
+
+test("a node that leaves gives up its lease, and the others need not wait for its end", () => {
+  const made = cluster(2);
+  const outcomes = writeAll(made, 9);
+  nodeOf(made, 1).leave();
+  made.time.run(SIM_LEASE.leaseMs / 2);
+  assert.ok(nodeOf(made, 1).hasLeft);
+  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  assert.equal(readAll(nodeOf(made, 0)), allOf(9));
+});
+
+test("an owner that is killed is succeeded when its lease has ended, and not before", () => {
+  const made = cluster(2);
+  writeAll(made, 3);
+  made.time.run(500);
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs - 1000);
+  assert.ok(nodeOf(made, 0).servedSlotCount < SLOT_COUNT);
+  made.time.run(2000);
+  assert.equal(readAll(nodeOf(made, 0)), allOf(3));
+  made.startNode(1);
+  made.time.run(2000);
+  assert.ok(nodeOf(made, 1).servedSlotCount > SLOT_COUNT / 4, "it gets its share again");
+});
+
+test("what an owner that was succeeded has sent is stored after it, and does not count", () => {
+  const made = cluster(2);
+  writeAll(made, 3);
+  made.time.run(500);
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs + 2000);
+  const { term } = decodeEntry(made.engine.messagesOf(logStream(1))[0]!.body);
+  const records = KEYS.map((key) => ({ key, version: 1000, value: value(66) }));
+  made.engine.store(logStream(1), "records", encodeBatch(term, records), undefined);
+  assert.equal(watch(made, nodeOf(made, 0), 500), [3]);
+});
+
+test("an owner that cannot reach the engine refuses when its lease has ended", () => {
+  const made = cluster(1);
+  writeAll(made, 3);
+  made.time.run(500);
+  made.nodes[0]!.process.cutUntilMs = made.time.nowMs + 10_000;
+  assert.equal(readAll(nodeOf(made, 0)), allOf(3));
+  made.time.run(SIM_LEASE.leaseMs);
+  assert.equal(readAll(nodeOf(made, 0)), allOf(undefined));
+  made.time.run(10_000);
+  assert.equal(readAll(nodeOf(made, 0)), allOf(3), "nobody was there to take over");
+});
+
+test("a node that reads what is damaged answers nothing any more, and keeps why", () => {
+  const made = cluster(2);
+  const outcomes = writeAll(made, 4);
+  made.time.run(500);
+  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  made.engine.store(logStream(0), "records", new Uint8Array(30), undefined);
+  made.time.run(500);
+  for (const { node } of made.nodes) {
+    assert.match(String(node.failure), /whole frame/);
+    assert.equal(readAll(node), allOf(undefined));
+  }
+});
+
+test.run();

@@ -1,0 +1,341 @@
+/**
+ * The parts of a node of a cluster, each by itself: messages, leases, the control state, replay, the writer of the log, slots that move.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Assign, type Command, decode, encode } from "../../lib/cluster/control/command.ts";
+import { ControlState, NO_OWNER } from "../../lib/cluster/control/control_state.ts";
+import {
+  decodeEntry,
+  encodeBatch,
+  encodeOwn,
+  type LogEntry,
+} from "../../lib/cluster/messages/log_codec.ts";
+import { KeyTable } from "../../lib/cluster/node/key_table.ts";
+import { HeldLease, SeenLeases } from "../../lib/cluster/node/lease.ts";
+import { LogReplay } from "../../lib/cluster/node/log_replay.ts";
+import { LogWriter, WAITING_BYTES_MAX } from "../../lib/cluster/node/log_writer.ts";
+import type { WriteOutcome } from "../../lib/cluster/node/requests.ts";
+import { SlotMoves } from "../../lib/cluster/node/slot_moves.ts";
+import { FrameError } from "../../lib/wire/frame.ts";
+import { seeded } from "../support/random.ts";
+import { ToldClock, ToldEngine } from "../support/cluster/told_engine.ts";
+
+const TIMES = { leaseMs: 3000, marginMs: 300 };
+const value = (number: number) => new Uint8Array([number]);
+const putOf = (number: number) => ({ kind: "put", value: value(number) } as const);
+
+test("messages come back as they were", () => {
+  const records = [
+    { key: "a", version: 7, value: value(1) },
+    { key: "ключ", version: 2 ** 40, value: undefined },
+    { key: "b", version: 1, value: new Uint8Array() },
+  ];
+  assert.equal(decodeEntry(encodeBatch(5, records)), { kind: "batch", term: 5, records });
+  assert.equal(decodeEntry(encodeOwn(9)), { kind: "own", term: 9 });
+  const commands: Command[] = [
+    { kind: "renew", node: 3, holder: "a life", number: 2, follows: 0 },
+    { kind: "revoke", node: 3, follows: 8 },
+    assignment({ moves: [[4095, 3]], barriers: [[3, 9]], fenced: [[3, 8]] }),
+  ];
+  for (const command of commands) assert.equal(decode(encode(command)), command);
+});
+
+test(
+  "a message that is damaged, cut, or another one is refused with a FrameError",
+  seeded((random) => {
+    const batch = encodeBatch(5, [{ key: "a", version: 7, value: value(1) }]);
+    const command = encode({ kind: "revoke", node: 3, follows: 8 });
+    const isRefused = (read: () => unknown) =>
+      assert.throws(read, (e: Error) => e instanceof FrameError);
+    for (let i = 0; i < 300; i++) {
+      const bytes = random.pick([batch, command]).slice();
+      bytes[random.below(bytes.length)]! ^= 1 << random.below(8);
+      isRefused(() => decodeEntry(bytes));
+      isRefused(() => decode(bytes));
+      isRefused(() => decodeEntry(batch.subarray(0, random.below(batch.length))));
+      isRefused(() => decodeEntry(random.bytes(random.below(60))));
+    }
+    isRefused(() => decodeEntry(command));
+    isRefused(() => decode(batch));
+    const none = [null, 1, [], {}, { kind: "renew", node: 3, follows: 0 }];
+    const far = [assignment({ moves: [[4096, 1]] }), { kind: "revoke", node: 1024, follows: 0 }];
+    for (const other of [...none, ...far]) isRefused(() => decode(encode(other as Command)));
+  }),
+);
+
+test("a lease is counted from before its renewal is sent, by the clock that has moved further", () => {
+  const clock = new ToldClock();
+  const lease = new HeldLease(clock, TIMES);
+  assert.is(lease.holds(), false);
+  const number = lease.beforeSending();
+  clock.pass(1000);
+  lease.granted(number);
+  clock.pass(1699);
+  assert.is(lease.holds(), true);
+  clock.pass(1);
+  assert.is(lease.holds(), false);
+
+  const next = lease.beforeSending();
+  lease.granted(next);
+  clock.dayMs += 2700;
+  assert.is(lease.holds(), false, "the machine has stood still, with its monotonic clock");
+  clock.dayMs -= 5000;
+  assert.is(lease.holds(), true);
+  clock.nowMs += 2700;
+  assert.is(lease.holds(), false, "the time of day was set back");
+});
+
+test("an earlier renewal that counts late is counted from when it was sent", () => {
+  const clock = new ToldClock();
+  const lease = new HeldLease(clock, TIMES);
+  const first = lease.beforeSending();
+  clock.pass(2000);
+  lease.beforeSending();
+  lease.granted(first);
+  clock.pass(699);
+  assert.is(lease.holds(), true);
+  clock.pass(1);
+  assert.is(lease.holds(), false);
+  lease.granted(first);
+  assert.is(lease.holds(), false, "a renewal counts once");
+});
+
+test("others wait for the whole lease, from when they saw it renewed", () => {
+  const clock = new ToldClock();
+  const seen = new SeenLeases(clock, TIMES);
+  assert.is(seen.isOver(1), false, "never seen");
+  seen.renewed(1);
+  clock.pass(2999);
+  assert.is(seen.isOver(1), false);
+  clock.dayMs += 1e6;
+  assert.is(seen.isOver(1), false, "the time of day was set");
+  clock.pass(1);
+  assert.is(seen.isOver(1), true);
+  seen.renewed(1);
+  assert.is(seen.isOver(1), false);
+});
+
+test("under the highest term only counts what is written, whatever comes late", () => {
+  const table = new KeyTable([1, 2]);
+  const replay = new LogReplay(table);
+  let sequence = 0;
+  const take = (body: Uint8Array) => replay.take({ sequence: ++sequence, subject: "", body });
+  const batch = (term: number, version: number) =>
+    encodeBatch(term, [{ key: "a", version, value: value(version) }]);
+  const versionOf = () => table.recordOf("a")?.version;
+  take(batch(5, 1));
+  assert.is(versionOf(), undefined, "before its term");
+  take(encodeOwn(5));
+  take(batch(5, 2));
+  assert.is(versionOf(), 2);
+  take(encodeOwn(8));
+  take(batch(5, 3));
+  assert.is(versionOf(), 2, "behind a fence");
+  take(encodeOwn(9));
+  take(batch(9, 4));
+  take(encodeOwn(8));
+  take(batch(9, 5));
+  assert.is(versionOf(), 5, "a fence that comes late ends no newer term");
+  take(batch(9, 4));
+  assert.is(versionOf(), 5, "a batch that is there twice");
+  const gap = { sequence: 99, subject: "", body: encodeOwn(10) };
+  assert.throws(() => replay.take(gap), (error: Error) => error instanceof FrameError);
+});
+
+/** A writer over an engine that the test tells what to do. */
+function openWriter() {
+  const engine = new ToldEngine();
+  const clock = new ToldClock();
+  const lease = new HeldLease(clock, TIMES);
+  const table = new KeyTable([1, 2]);
+  lease.granted(lease.beforeSending());
+  const writer = new LogWriter({ engine, clock, stream: "log-1", term: 4, table, lease });
+  const outcomes: WriteOutcome[] = [];
+  const put = (key: string, number: number) =>
+    writer.write(table.slotOf(key), key, putOf(number), (outcome) => outcomes.push(outcome));
+  const last = (): LogEntry => decodeEntry(engine.appends.at(-1)!.body);
+  let stored = 0;
+  const store = () => engine.appends.at(-1)!.done({ status: "stored", sequence: ++stored });
+  return { engine, clock, lease, table, writer, outcomes, put, last, store };
+}
+
+test("a term begins before anything is written under it", () => {
+  const { engine, put, last, store, clock, outcomes } = openWriter();
+  put("a", 1);
+  put("b", 2);
+  assert.equal([engine.appends.length, last()], [1, { kind: "own", term: 4 }]);
+  engine.appends[0]!.done({ status: "unknown" });
+  clock.pass(100);
+  assert.equal([engine.appends.length, last()], [2, { kind: "own", term: 4 }]);
+  store();
+  const entry = last();
+  assert.is(entry.kind === "batch" && entry.records.length, 2, "both in one append");
+  assert.equal(outcomes, []);
+  store();
+  assert.equal(outcomes.map(({ status }) => status), ["written", "written"]);
+});
+
+test("an append whose outcome is unknown is sent again as it was, and answered when it is stored", () => {
+  const { engine, put, store, clock, outcomes, table } = openWriter();
+  store();
+  put("a", 1);
+  put("a", 2);
+  assert.is(engine.appends.length, 2, "one is on its way, the next one waits");
+  const { body, done } = engine.appends[1]!;
+  done({ status: "unknown" });
+  assert.equal(outcomes, []);
+  clock.pass(100);
+  assert.equal(engine.appends[2]!.body, body);
+  assert.equal([outcomes, table.recordOf("a")], [[], undefined]);
+  store();
+  assert.equal(outcomes.length, 1);
+  assert.equal(table.recordOf("a")!.value, value(1));
+});
+
+test("what is stored when the lease has ended is answered when it was renewed, or never", () => {
+  const { put, store, clock, lease, outcomes, table, writer } = openWriter();
+  store();
+  put("a", 1);
+  clock.pass(2700);
+  store();
+  assert.equal([outcomes, table.recordOf("a")], [[], undefined], "the lease does not hold");
+  lease.granted(lease.beforeSending());
+  clock.pass(100);
+  assert.equal(outcomes.map(({ status }) => status), ["written"]);
+  put("a", 2);
+  put("a", 3);
+  clock.pass(2700);
+  store();
+  writer.close();
+  assert.equal(outcomes.slice(1).map(({ status }) => status), ["refused", "unknown"]);
+  lease.granted(lease.beforeSending());
+  clock.pass(100);
+  assert.is(outcomes.length, 3);
+  put("a", 4);
+  assert.is(outcomes.at(-1)!.status, "refused");
+});
+
+test("conditions are decided in the order of the requests, with what is on its way", () => {
+  const { put, store, outcomes, table, writer } = openWriter();
+  put("a", 1);
+  const slot = table.slotOf("a");
+  const change = (change: Parameters<LogWriter["write"]>[2]) =>
+    writer.write(slot, "a", change, (outcome) => outcomes.push(outcome));
+  change({ kind: "compareAndSet", version: undefined, value: value(9) });
+  change({ kind: "compareAndSet", version: 1, value: value(2) });
+  change({ kind: "delete" });
+  change({ kind: "delete" });
+  store();
+  store();
+  const statuses = outcomes.map(({ status }) => status);
+  assert.equal(statuses, ["written", "unmet", "written", "written", "unmet"]);
+  assert.is(table.recordOf("a")!.value, undefined);
+});
+
+test("what waits is bounded in bytes, and more is refused", () => {
+  const { writer, outcomes } = openWriter();
+  const bytes = new Uint8Array(100_000);
+  const count = Math.ceil(WAITING_BYTES_MAX / bytes.length);
+  for (let i = 0; i < count + 5; i++) {
+    writer.write(0, "a", { kind: "put", value: bytes }, (outcome) => outcomes.push(outcome));
+  }
+  assert.ok(outcomes.length >= 5 && outcomes.every(({ status }) => status === "refused"));
+  const huge = new Uint8Array(600_000);
+  outcomes.length = 0;
+  openWriter().writer.write(0, "a", { kind: "put", value: huge }, (o) => outcomes.push(o));
+  assert.equal(outcomes, [{ status: "refused" }], "larger than a message");
+});
+
+function assignment(parts: Partial<Assign>): Assign {
+  const none = { moves: [], barriers: [], fenced: [] };
+  return { kind: "assign", node: 1, holder: "one", follows: 0, ...none, ...parts };
+}
+
+/** A state in which nodes 1 and 2 hold leases, and node 1 owns slots 0 to 9. */
+function shared(): { state: ControlState; apply: (command: Command) => boolean } {
+  const state = new ControlState();
+  const apply = (command: Command) => state.apply(state.sequence + 1, command);
+  assert.ok(apply({ kind: "renew", node: 1, holder: "one", number: 1, follows: 0 }));
+  assert.ok(apply({ kind: "renew", node: 2, holder: "two", number: 1, follows: 0 }));
+  const moves = Array.from({ length: 10 }, (_, slot) => [slot, 1] as const);
+  assert.ok(apply(assignment({ moves })));
+  return { state, apply };
+}
+
+test("a lease is its holder's, until a revocation that knows of its last renewal", () => {
+  const { state, apply } = shared();
+  assert.not.ok(apply({ kind: "renew", node: 1, holder: "other", number: 1, follows: 1 }));
+  assert.ok(apply({ kind: "renew", node: 1, holder: "one", number: 2, follows: 1 }));
+  const renewedAt = state.sequence;
+  assert.is(state.leaseOf(1)!.term, 1, "the term is that of the first renewal");
+  assert.not.ok(apply({ kind: "renew", node: 1, holder: "one", number: 3, follows: 1 }));
+  assert.not.ok(apply({ kind: "revoke", node: 1, follows: 1 }), "it was renewed since");
+  assert.equal([state.owners[0], state.members()], [1, [1, 2]]);
+  assert.ok(apply({ kind: "revoke", node: 1, follows: renewedAt }));
+  const revokedAt = state.sequence;
+  assert.not.ok(apply({ kind: "revoke", node: 1, follows: renewedAt }));
+  assert.not.ok(apply({ kind: "renew", node: 1, holder: "one", number: 4, follows: renewedAt }));
+  assert.equal([state.owners[0], state.members()], [NO_OWNER, [2]]);
+  assert.equal([...state.unfenced], [[1, revokedAt]]);
+  assert.ok(apply({ kind: "renew", node: 1, holder: "new", number: 1, follows: revokedAt }));
+  assert.ok(state.leaseOf(1)!.term > revokedAt);
+  assert.is(state.owners[0], NO_OWNER, "a new life owns nothing");
+});
+
+test("an assignment knows of the last one, and gives its author's slots to members", () => {
+  const { state, apply } = shared();
+  const follows = state.mapSequence;
+  const barriers = [[1, 7]] as const;
+  const give = (parts: Partial<Assign>) => apply(assignment({ follows, barriers, ...parts }));
+  assert.not.ok(give({ follows: 0, moves: [[3, 2]] }), "follows another one");
+  assert.not.ok(give({ holder: "other", moves: [[3, 2]] }), "an earlier life");
+  assert.not.ok(give({ node: 2, holder: "two", moves: [[3, 2]] }), "not its own");
+  assert.not.ok(give({ moves: [[3, 9]] }), "to one that is no member");
+  assert.not.ok(give({ moves: [[3, 2]], barriers: [] }), "without a barrier");
+  assert.ok(give({ moves: [[3, 2]] }));
+  assert.not.ok(give({ moves: [[3, 2]] }), "twice");
+  assert.equal([state.owners[3], state.owners[4], state.barriers.get(1)], [2, 1, 7]);
+});
+
+test("slots without an owner are given when the logs of all who lost theirs were fenced", () => {
+  const { state, apply } = shared();
+  assert.ok(apply({ kind: "revoke", node: 1, follows: 1 }));
+  const term = state.sequence;
+  const give = (parts: Partial<Assign>) =>
+    apply(assignment({ node: 2, holder: "two", follows: term, moves: [[3, 2]], ...parts }));
+  assert.not.ok(give({}));
+  assert.not.ok(give({ fenced: [[1, term]] }), "without a barrier");
+  assert.not.ok(give({ fenced: [[1, term - 1]], barriers: [[1, 5]] }), "an earlier fence");
+  assert.ok(give({ fenced: [[1, term]], barriers: [[1, 5]] }));
+  assert.equal([state.owners[3], state.unfenced.size, state.barriers.get(1)], [2, 0, 5]);
+});
+
+test("a slot is served when the logs were read, and not while it leaves", () => {
+  const { state, apply } = shared();
+  const read = new Map<number, number>();
+  const moves = new SlotMoves(2, state, (node) => read.get(node) ?? 0);
+  const give: Assign = assignment({
+    follows: state.mapSequence,
+    moves: [[3, 2]],
+    barriers: [[1, 7]],
+  });
+  apply(give);
+  moves.assigned(give.moves);
+  assert.is(moves.isServed(3), false);
+  read.set(1, 6);
+  moves.logRead();
+  assert.is(moves.isServed(3), false);
+  read.set(1, 7);
+  moves.logRead();
+  assert.equal([moves.isServed(3), moves.isServed(4)], [true, false]);
+  moves.leave([[3, 1], [4, 1]]);
+  assert.is(moves.isServed(3), false);
+  assert.equal(moves.nextMoves(), [[3, 1]]);
+  apply({ kind: "revoke", node: 1, follows: 1 });
+  assert.equal(moves.nextMoves(), [[3, 2]], "it stays where it is, as the other one has gone");
+});
+
+test.run();

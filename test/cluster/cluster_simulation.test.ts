@@ -1,0 +1,69 @@
+/**
+ * Nodes of a cluster and their clients over a simulated engine, in simulated time: requests and answers are slow, lost and doubled, replicas
+ * lag, leaders change, nodes stand still, are cut off, are killed, leave and come back, and slots move. What the clients see is linearizable,
+ * and when it is over every key is served.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { forEachSeed } from "../support/sim_seeds.ts";
+import {
+  ALL_NEMESES,
+  LATE_FAULTS,
+  type SimPlan,
+  simulateCluster,
+  USUAL_FAULTS,
+} from "../support/cluster/sim_cluster.ts";
+import type { Random } from "../support/random.ts";
+
+function check(plan: SimPlan): void {
+  const { violation, unserved, failures, answeredCount } = simulateCluster(plan);
+  assert.is(violation, undefined);
+  assert.equal(failures, []);
+  assert.equal(unserved, [], "keys without an owner after the faults have ended");
+  assert.ok(answeredCount > 50, `${answeredCount} answers`);
+}
+
+test("what clients see is linearizable, whatever goes wrong", () => {
+  forEachSeed(72, (seed) => check({ seed, faults: USUAL_FAULTS, nemeses: ALL_NEMESES }));
+});
+
+test("owners that are cut off or stand still change nothing behind their successors", () => {
+  const nemeses = ["cut", "suspend", "freeze", "lag"] as const;
+  const plan = { nodeCount: 2, keyCount: 2, faults: LATE_FAULTS, nemeses };
+  forEachSeed(36, (seed) => check({ seed, ...plan }));
+});
+
+test("slots that move take everything with them", () => {
+  const nemeses = ["move", "move", "move", "lag", "leave"] as const;
+  forEachSeed(36, (seed) => check({ seed, faults: LATE_FAULTS, nemeses }));
+});
+
+/** In how many of some runs the checker finds something. */
+function countViolations(
+  ratesOf: (random: Random) => { monotonic: number; epoch: number },
+): number {
+  const nemeses = ["cut", "suspend", "freeze", "lag"] as const;
+  let count = 0;
+  for (let seed = 1; seed <= 40 && count === 0; seed++) {
+    const plan = { seed, faults: USUAL_FAULTS, nemeses, ratesOf };
+    if (simulateCluster(plan).violation !== undefined) count += 1;
+  }
+  return count;
+}
+
+test("the checker finds clocks whose rates differ by more than the margin", () => {
+  const found = countViolations((random) => {
+    const rate = random.pick([0.5, 1.2]);
+    return { monotonic: rate, epoch: rate };
+  });
+  assert.ok(found > 0);
+});
+
+test("the checker finds machines that are frozen with both of their clocks", () => {
+  const found = countViolations(() => ({ monotonic: 1, epoch: 0 }));
+  assert.ok(found > 0);
+});
+
+test.run();

@@ -1,0 +1,9 @@
+/**
+ * Bugs in the protocol of a cluster, which the tests that are there for it must catch: see test/support/planted_trials.ts.
+ *
+ * @module
+ */
+import { CLUSTER_BUGS } from "../support/planted_cluster_bugs.ts";
+import { definePlantedTests } from "../support/planted_trials.ts";
+
+definePlantedTests(CLUSTER_BUGS, "bun");

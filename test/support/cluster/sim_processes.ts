@@ -1,0 +1,133 @@
+/**
+ * Simulated time, and processes in it: each with clocks of its own, and each may stand still, or be killed.
+ *
+ * Everything that happens is an event of one queue, so a run depends on its seed alone.
+ *
+ * @module
+ */
+import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
+
+interface SimEvent {
+  readonly atMs: number;
+  readonly number: number;
+  readonly task: () => void;
+}
+
+/** The time that all processes share and none of them knows. */
+export class SimTime {
+  nowMs = 0;
+  #events: SimEvent[] = [];
+  #count = 0;
+
+  /** Has a task run after some milliseconds. */
+  after(ms: number, task: () => void): void {
+    const event = { atMs: this.nowMs + Math.max(0, ms), number: this.#count++, task };
+    let low = 0;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#events[middle]!.atMs > event.atMs) low = middle + 1;
+      else high = middle;
+    }
+    // The next event is the last one; of those at one moment the earliest made.
+    this.#events.splice(low, 0, event);
+  }
+
+  /** Runs what happens in the next milliseconds. */
+  run(ms: number): void {
+    const endMs = this.nowMs + ms;
+    while (this.#events.length > 0 && this.#events.at(-1)!.atMs <= endMs) this.step();
+    this.nowMs = endMs;
+  }
+
+  /** Runs the next event; returns whether there was one. */
+  step(): boolean {
+    const event = this.#events.pop();
+    if (event === undefined) return false;
+    this.nowMs = event.atMs;
+    event.task();
+    return true;
+  }
+}
+
+/** How the clocks of a process go. */
+export interface ClockRates {
+  /** 1: as fast as time. */
+  readonly monotonic: number;
+  readonly epoch: number;
+}
+
+/** A process, or a machine with one process. */
+export class SimProcess implements ClusterClock {
+  readonly time: SimTime;
+  readonly #rates: ClockRates;
+  /** For how long its monotonic clock has stood still. */
+  #frozenMs = 0;
+  #isSuspended = false;
+  #isKilled = false;
+  #suspendedAtMs = 0;
+  #waiting: (() => void)[] = [];
+  /** Until then it cannot reach the engine. */
+  cutUntilMs = 0;
+
+  constructor(time: SimTime, rates: ClockRates = { monotonic: 1, epoch: 1 }) {
+    this.time = time;
+    this.#rates = rates;
+  }
+
+  get isSuspended(): boolean {
+    return this.#isSuspended;
+  }
+
+  get isCut(): boolean {
+    return this.time.nowMs < this.cutUntilMs;
+  }
+
+  monotonicMs(): number {
+    return (this.time.nowMs - this.#frozenMs) * this.#rates.monotonic;
+  }
+
+  epochMs(): number {
+    return 1e12 + this.time.nowMs * this.#rates.epoch;
+  }
+
+  after(ms: number, task: () => void): { stop(): void } {
+    let isStopped = false;
+    this.time.after(ms / this.#rates.monotonic, () => {
+      this.deliver(() => {
+        if (!isStopped) task();
+      });
+    });
+    return { stop: () => void (isStopped = true) };
+  }
+
+  /** Something reaches the process: it happens now, or when the process goes on. */
+  deliver(task: () => void): void {
+    if (this.#isKilled) return;
+    if (this.#isSuspended) this.#waiting.push(task);
+    else task();
+  }
+
+  /** Stands still for a time; its monotonic clock, too, if it is a virtual machine that is frozen. */
+  suspend(ms: number, isFrozen: boolean): void {
+    if (this.#isSuspended || this.#isKilled) return;
+    this.#isSuspended = true;
+    this.#suspendedAtMs = this.time.nowMs;
+    this.time.after(ms, () => this.#resume(isFrozen));
+  }
+
+  /** Ends. */
+  kill(): void {
+    this.#isKilled = true;
+    this.#waiting = [];
+  }
+
+  #resume(isFrozen: boolean): void {
+    if (this.#isKilled) return;
+    this.#isSuspended = false;
+    if (isFrozen) this.#frozenMs += this.time.nowMs - this.#suspendedAtMs;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const task of waiting) this.deliver(task);
+  }
+}
