@@ -348,8 +348,8 @@ async function startStore<V, K extends Key>(
  */
 async function assertInspectable(path: string): Promise<void> {
   const { resolve } = await import("node:path");
-  const { assertMayListen } = await import("../live/live_place.ts");
-  assertMayListen(resolve(path));
+  const { assertMayListen, INSPECTED } = await import("../persistence/socket_place.ts");
+  assertMayListen(resolve(path), INSPECTED);
 }
 
 /**
