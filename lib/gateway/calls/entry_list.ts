@@ -29,6 +29,8 @@ const ENTRY_KEY = 8;
 
 const FLAG_BINARY = 1;
 const FLAG_WANTED = 2;
+const FLAG_GONE = 4;
+const FLAGS = FLAG_BINARY | FLAG_WANTED | FLAG_GONE;
 
 const NO_VALUE = -1;
 /** Words that a list has room for, at first. */
@@ -47,13 +49,19 @@ export interface ListedEntry {
   readonly expiresAtMs: number;
   /** Whether the value is asked for. */
   readonly isWanted: boolean;
+  /** Of a change: whether the key is gone. */
+  readonly isGone: boolean;
 }
+
+/** A key as words, the last of which is padded with zeros. */
+export type ListedKey = Pick<EncodedKey, "words" | "byteLength" | "isBinary">;
 
 /** What is said of a key beside its value. */
 export interface EntryFacts {
   readonly version?: number;
   readonly expiresAtMs?: number;
   readonly isWanted?: boolean;
+  readonly isGone?: boolean;
 }
 
 /** Makes a list. */
@@ -70,9 +78,9 @@ export class EntryListWriter {
 
   /** Adds an entry; all that is given is copied. */
   add(
-    { words: key, byteLength, isBinary }: Omit<EncodedKey, "hash">,
+    { words: key, byteLength, isBinary }: ListedKey,
     value: Uint8Array | undefined,
-    { version = 0, expiresAtMs = Infinity, isWanted = false }: EntryFacts,
+    { version = 0, expiresAtMs = Infinity, isWanted = false, isGone = false }: EntryFacts,
   ): void {
     const at = this.#claim(byteLength, value?.length ?? 0);
     const words = this.#words;
@@ -84,7 +92,8 @@ export class EntryListWriter {
       words[at + ENTRY_EXPIRY] = expiresAtMs | 0;
       words[at + ENTRY_EXPIRY + 1] = Math.floor(expiresAtMs / 2 ** 32);
     }
-    words[at + ENTRY_FLAGS] = (isBinary ? FLAG_BINARY : 0) | (isWanted ? FLAG_WANTED : 0);
+    words[at + ENTRY_FLAGS] = (isBinary ? FLAG_BINARY : 0) | (isWanted ? FLAG_WANTED : 0) |
+      (isGone ? FLAG_GONE : 0);
     const keyWords = (byteLength + 3) >>> 2;
     for (let i = 0; i < keyWords; i++) words[at + ENTRY_KEY + i] = key[i]!;
     if (value !== undefined) this.#bytes.set(value, valueAt(at, byteLength));
@@ -140,7 +149,7 @@ function decodeEntry(words: Int32Array, at: number): ListedEntry | undefined {
   const isPossible = keyBytes >= 1 && keyBytes <= KEY_BYTES_MAX && valueBytes >= NO_VALUE &&
     valueBytes <= words.byteLength && length <= words.length - at &&
     length === entryWords(keyBytes, Math.max(0, valueBytes)) &&
-    (flags & ~(FLAG_BINARY | FLAG_WANTED)) === 0 && version >= 0 && version <= VERSION_MAX &&
+    (flags & ~FLAGS) === 0 && version >= 0 && version <= VERSION_MAX &&
     expiry >= 0 && expiry <= EXPIRY_MS_MAX;
   if (!isPossible) return undefined;
   const all = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
@@ -154,6 +163,7 @@ function decodeEntry(words: Int32Array, at: number): ListedEntry | undefined {
     version,
     expiresAtMs: expiry === 0 ? Infinity : expiry,
     isWanted: (flags & FLAG_WANTED) !== 0,
+    isGone: (flags & FLAG_GONE) !== 0,
   };
 }
 
