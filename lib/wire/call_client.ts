@@ -37,6 +37,12 @@ export interface CallOptions {
 
 type Step = IteratorResult<Uint8Array, undefined>;
 
+/** The items that answer a call. */
+export interface CallItems extends AsyncIterableIterator<Uint8Array> {
+  /** Begins before the first `next`; returns whether the call has been sent. */
+  start(): boolean;
+}
+
 /** Makes the calls of one connection. */
 export class CallClient {
   readonly #options: CallClientOptions;
@@ -55,7 +61,7 @@ export class CallClient {
   }
 
   /** Asks for something; the call begins with the first `next`. */
-  call(content: Uint8Array, options: CallOptions = {}): AsyncIterableIterator<Uint8Array> {
+  call(content: Uint8Array, options: CallOptions = {}): CallItems {
     const { signal, creditBytes = CALL_CREDIT_BYTES } = options;
     return new Call(this, content, creditBytes, signal);
   }
@@ -130,7 +136,7 @@ export class CallClient {
 }
 
 /** A call, as its caller sees it. */
-class Call implements AsyncIterableIterator<Uint8Array> {
+class Call implements CallItems {
   /** 0 as long as it has no place. */
   number = 0;
   readonly content: Uint8Array;
@@ -161,10 +167,15 @@ class Call implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
+  start(): boolean {
+    if (this.#state === "new") this.#begin();
+    return this.number > 0;
+  }
+
   next(): Promise<Step> {
     return new Promise((resolve, reject) => {
       this.#steps.push({ resolve, reject });
-      if (this.#state === "new") this.#begin();
+      this.start();
       this.#settle();
     });
   }

@@ -18,8 +18,8 @@ import { type Frame, FrameError } from "./frame.ts";
 /** What answers calls. */
 export interface CallServerOptions {
   /**
-   * Answers a call by items. What it does until it first waits is done before anything that comes
-   * later on the connection; it ends early when the signal is aborted.
+   * Answers a call by items. What is done in this call itself is done before anything that comes
+   * later on the connection; all of it ends early when the signal is aborted.
    */
   readonly answer: (content: Uint8Array, signal: AbortSignal) => AsyncIterable<Uint8Array>;
   /** What is sent of an error. */

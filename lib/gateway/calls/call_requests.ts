@@ -39,15 +39,29 @@ export interface PageRequest {
   readonly withValues: boolean;
 }
 
+/** Items are the numbers of parts in which keys have changed, until the call is given up. */
+export interface PartsRequest {
+  readonly op: "parts";
+  readonly parts: readonly number[];
+  /** Whether something may have changed before: then all of them come first. */
+  readonly isAgain: boolean;
+}
+
+/** Items are changes of keys with a prefix, until the call is given up. */
+export interface ChangesRequest {
+  readonly op: "changes";
+  readonly prefix: Uint8Array;
+  /** Whether there may have been changes before: then it is said first that some are missing. */
+  readonly isAgain: boolean;
+}
+
 /** What can be asked for. */
 export type CallRequest =
   | PageRequest
   /** The keys of the list as of one moment: items are lists, in its order. */
   | { readonly op: "moment" }
-  /** Items are the numbers of parts in which keys have changed, until the call is given up. */
-  | { readonly op: "parts"; readonly parts: readonly number[] }
-  /** Items are changes of keys with a prefix, until the call is given up. */
-  | { readonly op: "changes"; readonly prefix: Uint8Array }
+  | PartsRequest
+  | ChangesRequest
   | HostRequest;
 
 /** What the thread is asked for that has opened the pool: one item, what its method returns. */

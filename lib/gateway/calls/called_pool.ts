@@ -49,9 +49,9 @@ export function answerCalls({ direct, watches, askHost }: CalledPoolOptions): An
       case "moment":
         return readMoment(direct, list, signal);
       case "parts":
-        return watchParts(watches, head.parts, signal);
+        return watchParts(watches, head, signal);
       case "changes":
-        return watchChanges(prefixes, head.prefix, signal);
+        return watchChanges(prefixes, head, signal);
       default:
         return isForHost(head) ? askHost(content, signal) : refuse();
     }

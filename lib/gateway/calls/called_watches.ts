@@ -17,6 +17,7 @@ import {
 import { WATCH_PARTS } from "../../pool/watch_layout.ts";
 import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
 import type { TakenChange } from "../../watch/change_ring.ts";
+import type { ChangesRequest, PartsRequest } from "./call_requests.ts";
 import { encodeChanges, encodeParts } from "./watch_items.ts";
 import type { PrefixSource, PrefixWatch } from "./prefix_source.ts";
 
@@ -33,10 +34,24 @@ abstract class CalledWatch {
     this.resume();
   }
 
-  /** Sends as it comes, until the signal is aborted. */
-  async *items(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const wake = () => this.resume();
-    signal.addEventListener("abort", wake);
+  /**
+   * What is to be sent, as it comes, until the signal is aborted.
+   *
+   * @param end ends the watch; may be called twice
+   */
+  items(signal: AbortSignal, end: () => void): AsyncIterable<Uint8Array> {
+    const stop = () => {
+      end();
+      this.resume();
+    };
+    signal.addEventListener("abort", stop);
+    return this.#items(signal, () => {
+      signal.removeEventListener("abort", stop);
+      end();
+    });
+  }
+
+  async *#items(signal: AbortSignal, end: () => void): AsyncGenerator<Uint8Array> {
     try {
       while (!signal.aborted) {
         if (this.#error !== undefined) throw this.#error.reason;
@@ -45,7 +60,7 @@ abstract class CalledWatch {
         else await new Promise<void>((resolve) => this.#resume = resolve);
       }
     } finally {
-      signal.removeEventListener("abort", wake);
+      end();
     }
   }
 
@@ -124,41 +139,43 @@ class ChangesWatch extends CalledWatch implements PrefixWatch {
   }
 }
 
-/** Tells of parts in which keys have changed; the watch has begun when this returns. */
-export async function* watchParts(
+/**
+ * Tells of parts in which keys have changed; the watch has begun when this returns.
+ *
+ * @throws {TooManyWatchersError} when there are as many as may be
+ */
+export function watchParts(
   source: WatchSource,
-  parts: unknown,
+  { parts, isAgain }: PartsRequest,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncIterable<Uint8Array> {
   const isList = Array.isArray(parts) && parts.length > 0 && parts.length <= WATCH_KEYS_MAX &&
     parts.every((part) => Number.isInteger(part) && part >= 0 && part < WATCH_PARTS);
   if (!isList) throw new InvalidArgumentError("parts must be numbers of parts of the keys");
-  const watch = new PartsWatch(new Set(parts as number[]));
+  const watch = new PartsWatch(new Set(parts));
   source.add(watch);
-  try {
-    source.wait();
-    yield* watch.items(signal);
-  } finally {
-    source.remove(watch);
-  }
+  source.wait();
+  if (isAgain) { for (const part of parts) watch.note(part); }
+  return watch.items(signal, () => source.remove(watch));
 }
 
-/** Tells of changes of keys with a prefix. */
-export async function* watchChanges(
+/**
+ * Tells of changes of keys with a prefix; the watch has begun when this returns.
+ *
+ * @throws {TooManyWatchersError} when there are as many as may be
+ */
+export function watchChanges(
   source: PrefixSource,
-  prefix: unknown,
+  { prefix, isAgain }: ChangesRequest,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncIterable<Uint8Array> {
   if (!(prefix instanceof Uint8Array) || prefix.length > KEY_BYTES_MAX) {
     throw new InvalidArgumentError("prefix must be one that keys can have");
   }
   const watch = new ChangesWatch(prefix);
   source.add(watch);
-  try {
-    yield* watch.items(signal);
-  } finally {
-    source.remove(watch);
-  }
+  if (isAgain) watch.noteLost();
+  return watch.items(signal, () => source.remove(watch));
 }
 
 /** What a change takes of the memory for those that wait. */
