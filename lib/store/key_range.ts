@@ -85,7 +85,9 @@ export function isLimited(options: RangeOptions | undefined): boolean {
 }
 
 /** Whether a range has no key for the way that it is given. */
-export function isEmptyRange({ from, to, limit }: Pick<KeyRange, "from" | "to" | "limit">): boolean {
+export function isEmptyRange(
+  { from, to, limit }: Pick<KeyRange, "from" | "to" | "limit">,
+): boolean {
   return limit === 0 || (to !== undefined && compareBytes(from, to) >= 0);
 }
 

@@ -84,7 +84,9 @@ export function encodeCall(
  */
 export function decodeCall({ kind, body }: Frame): CallMessage {
   if (!isCallFrame(kind)) throw new FrameError(`a frame must be one of a call, got kind ${kind}`);
-  if (body.length < CALL_HEADER_BYTES) throw new FrameError("a frame of a call must have its header");
+  if (body.length < CALL_HEADER_BYTES) {
+    throw new FrameError("a frame of a call must have its header");
+  }
   const header = new DataView(body.buffer, body.byteOffset, CALL_HEADER_BYTES);
   const number = header.getUint32(AT_NUMBER, true);
   const credit = header.getUint32(AT_CREDIT, true);
@@ -92,7 +94,11 @@ export function decodeCall({ kind, body }: Frame): CallMessage {
   const hasCredit = kind === CallFrame.CALL || kind === CallFrame.CREDIT;
   const hasContent = kind !== CallFrame.CREDIT && kind !== CallFrame.CANCEL &&
     kind !== CallFrame.END;
-  if (hasCredit !== credit > 0) throw new FrameError("a frame must have credit where it grants any");
-  if (!hasContent && content.length > 0) throw new FrameError("a frame must say no more than it can");
+  if (hasCredit !== credit > 0) {
+    throw new FrameError("a frame must have credit where it grants any");
+  }
+  if (!hasContent && content.length > 0) {
+    throw new FrameError("a frame must say no more than it can");
+  }
   return { kind, number, credit, content };
 }

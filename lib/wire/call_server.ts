@@ -149,7 +149,10 @@ export class CallServer {
       this.#send(call, encodeCall(CallFrame.END, call.number, 0));
     } catch (error) {
       hasEnded = true;
-      this.#send(call, encodeCall(CallFrame.FAILURE, call.number, 0, this.#options.failureOf(error)));
+      this.#send(
+        call,
+        encodeCall(CallFrame.FAILURE, call.number, 0, this.#options.failureOf(error)),
+      );
     }
     // Not awaited: a step that is given up may still be under way.
     if (!hasEnded) void items?.return?.().catch(() => {});

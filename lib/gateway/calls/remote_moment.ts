@@ -38,7 +38,9 @@ export async function readAtOneMoment(
   }
   const items = await calls.read({ op: "moment" }, list.bytes, signal);
   const found = items.flatMap(decodeEntries);
-  if (found.length !== keys.length) throw new FrameError("an answer must have the keys of the call");
+  if (found.length !== keys.length) {
+    throw new FrameError("an answer must have the keys of the call");
+  }
   return found.map(({ version, expiresAtMs, value }) =>
     version === 0 ? undefined : { version, expiresAtMs, bytes: value ?? NO_BYTES }
   );

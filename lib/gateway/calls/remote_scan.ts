@@ -65,7 +65,14 @@ export async function* scanRemotely<Item>(
   lifetime.assertOpen();
   const signal = options?.signal;
   let left = range.limit;
-  let next: Promise<AskedPage> | undefined = askPage(parts, range, withValues, left, undefined, signal);
+  let next: Promise<AskedPage> | undefined = askPage(
+    parts,
+    range,
+    withValues,
+    left,
+    undefined,
+    signal,
+  );
   try {
     while (next !== undefined) {
       const asked: AskedPage = await next;

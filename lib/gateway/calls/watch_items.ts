@@ -67,4 +67,3 @@ export function wordsOf(bytes: Uint8Array, isBinary: boolean): ListedKey {
   new Uint8Array(words.buffer).set(bytes);
   return { words, byteLength: bytes.length, isBinary };
 }
-
