@@ -212,6 +212,16 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
+   * The same for an atomic commit.
+   *
+   * @throws {CommitTooLargeError} as {@linkcode commit} does
+   */
+  forwardCommit(slots: readonly Slot[], words: Int32Array, completion: Completion): void {
+    this.#sender.signCommit(words);
+    this.commit(slots, words, completion);
+  }
+
+  /**
    * Begins an operation that is not a request yet. It counts as pending until {@linkcode end}, or
    * until it has become a request and that has ended.
    *

@@ -164,6 +164,11 @@ export class RequestSender {
     else this.#hold(splitPut(request));
   }
 
+  /** Puts the name of this client into an atomic commit that another one has written. */
+  signCommit(words: Int32Array): void {
+    this.#writer.signCommit(words);
+  }
+
   /**
    * The same for a request that has its place in the orders of several slots.
    *

@@ -27,7 +27,15 @@
  */
 import { EXPIRY_MS_MAX, REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
+import { entryCount } from "../rings/commit_words.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
@@ -80,6 +88,15 @@ export function nextNumber(number: number): number {
   return (number + 1) >>> 0;
 }
 
+/**
+ * How many numbers a request has: each entry of an atomic commit has one of its own, of which the
+ * request's is the first.
+ */
+export function numberCount(words: Int32Array, at: number): number {
+  const isAtomic = operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC;
+  return isAtomic ? entryCount(words, at) : 1;
+}
+
 /** Number of a request. */
 export function numberOf(words: Int32Array, at: number): number {
   return words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION]! >>> 0;
@@ -105,15 +122,16 @@ export function encodeRequests(requests: readonly Int32Array[]): Uint8Array {
 export function decodeRequests(body: Uint8Array, next: number, rules: RequestRules): Int32Array[] {
   const words = wordsOf(body);
   const requests: Int32Array[] = [];
+  let number = next;
   for (let at = 0; at < words.length;) {
     const rule = brokenRule(words, at, words.length, rules);
     if (rule !== undefined) throw new FrameError(`a request must ${rule}`);
-    const number = (next + requests.length) >>> 0;
     if (numberOf(words, at) !== number) {
       throw new FrameError(`a request must have number ${number}, got ${numberOf(words, at)}`);
     }
     const end = at + words[at + REQUEST_LENGTH]!;
     requests.push(words.subarray(at, end));
+    number = (number + numberCount(words, at)) >>> 0;
     at = end;
   }
   return requests;

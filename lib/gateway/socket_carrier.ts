@@ -19,9 +19,10 @@ import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
-import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
+import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import {
@@ -39,7 +40,7 @@ import {
   type Answer,
   decodeAnswers,
   encodeRequests,
-  nextNumber,
+  numberCount,
   REFUSED,
 } from "./request_frames.ts";
 
@@ -110,7 +111,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
     this.#onArrival = options.onArrival;
-    this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
+    // The results of a commit are beside what is to fit a segment.
+    this.requestWordsMax = commitHeadWords(COMMIT_KEYS_MAX) + options.segmentBytes / 4;
   }
 
   get isCrowded(): boolean {
@@ -142,8 +144,8 @@ export class SocketCarrier implements Carrier, ReadSource {
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || this.#write === undefined) return NO_LANE;
     if (this.#unsentBytes >= BURST_BYTES) this.publish();
+    this.#number = this.#next();
     const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
-    this.#number = nextNumber(this.#number);
     parcel.words[REQUEST_LENGTH] = length;
     parcel.words[REQUEST_OWNER_WORD] = 0;
     parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#number;
@@ -241,6 +243,12 @@ export class SocketCarrier implements Carrier, ReadSource {
     }
   }
 
+  /** The number of the next request: behind those of the one that was claimed last. */
+  #next(): number {
+    const isFirst = this.#number === 0;
+    return (this.#number + (isFirst ? 1 : numberCount(this.#newest.words, 0))) >>> 0;
+  }
+
   #takeAll(): Parcel[] {
     const parcels = [...this.#parcels.values()];
     this.#parcels.clear();
@@ -257,11 +265,10 @@ export class SocketCarrier implements Carrier, ReadSource {
     }
     const { operation } = parcel;
     const { status, content } = answer;
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     const isRight = status === REFUSED ||
       (status === Status.FOUND
         ? operation === Operation.GET
-        : content.length === (isDerived ? DERIVATION_BYTES : 0));
+        : content.length === contentBytes(parcel.words, status));
     if (!isRight) throw new FrameError("an answer must have what its request asks for");
     if (status === REFUSED) parcel.error = decodeError(content);
     parcel.answer = answer;
@@ -277,6 +284,7 @@ export class SocketCarrier implements Carrier, ReadSource {
       return this.#ends.fail(slot, sequence, completion, parcel.error);
     }
     if (status === Status.FOUND) this.#read = readValueOf(answer);
+    else if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
     else if (content.length > 0) {
       bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
     }
@@ -294,6 +302,14 @@ export class SocketCarrier implements Carrier, ReadSource {
     );
     this.#read = undefined;
   }
+}
+
+/** Bytes of what a KN leaves in a request. */
+function contentBytes(words: Int32Array, status: number): number {
+  const operation = operationOf(words[REQUEST_OPERATION]!);
+  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(words, 0).length : 0;
 }
 
 function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
