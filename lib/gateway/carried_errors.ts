@@ -33,9 +33,10 @@ import { FrameError } from "../wire/frame.ts";
 
 type ErrorClass = new (message: string, options?: ErrorOptions) => DinomoError;
 
-/** The classes of errors with which a request can end. */
+/** The classes of errors with which a request can end, or a handshake. */
 const OF_REQUESTS: readonly ErrorClass[] = [
   DurabilityError,
+  InvalidOptionError,
   NodeFailedError,
   PoolFullError,
   StoreClosedError,
@@ -51,7 +52,6 @@ const OF_CALLS: readonly ErrorClass[] = [
   HostOnlyError,
   InvalidArgumentError,
   InvalidKeyError,
-  InvalidOptionError,
   InvalidValueError,
   NearOnlyError,
   NotANumberError,

@@ -83,6 +83,7 @@ export class GatewaySession {
   #parkedSlot: Slot | undefined;
   #unpark = () => {};
   #onIdle = () => {};
+  #onSent = () => {};
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -130,6 +131,7 @@ export class GatewaySession {
     this.#isFinishing = true;
     await this.#whenIdle();
     this.#flush();
+    if (this.#answers.length > 0) await new Promise<void>((resolve) => this.#onSent = resolve);
   }
 
   /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
@@ -137,6 +139,7 @@ export class GatewaySession {
     this.#isOpen = false;
     this.#waiting = [];
     this.#answers = [];
+    this.#onSent();
     return this.#whenIdle();
   }
 
@@ -287,6 +290,7 @@ export class GatewaySession {
     this.#answers = [];
     this.#answerBytes = 0;
     this.#canWrite = this.#options.write(encodeAnswers(answers));
+    this.#onSent();
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };
 }

@@ -6,11 +6,11 @@
  */
 import type { Key } from "../../lib/core/key_encoder.ts";
 import { keyOf } from "../../lib/core/key_encoder.ts";
-import { answerCalls, type CalledPoolOptions } from "../../lib/gateway/calls/called_pool.ts";
-import { RemoteCalls } from "../../lib/gateway/calls/remote_calls.ts";
-import type { RemoteScanParts, ScanItems } from "../../lib/gateway/calls/remote_scan.ts";
-import { scanRemotely } from "../../lib/gateway/calls/remote_scan.ts";
-import { RemoteWatches } from "../../lib/gateway/calls/remote_watches.ts";
+import { answerCalls, type CalledPoolOptions } from "../../lib/remote/calls/called_pool.ts";
+import { RemoteCalls } from "../../lib/remote/remote_calls.ts";
+import type { RemoteScanParts, ScanItems } from "../../lib/remote/calls/remote_scan.ts";
+import { scanRemotely } from "../../lib/remote/calls/remote_scan.ts";
+import { RemoteWatches } from "../../lib/remote/calls/remote_watches.ts";
 import { encodeFailure } from "../../lib/gateway/carried_errors.ts";
 import type { StoreHandle } from "../../lib/store/handle.ts";
 import { StoreLifetime } from "../../lib/store/lifetime.ts";

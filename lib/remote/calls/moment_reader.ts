@@ -8,7 +8,7 @@ import { KeyEncoder, keyOf } from "../../core/key_encoder.ts";
 import { CONSISTENT_KEYS_MAX, MOMENT_BYTES_MAX, PAGE_BYTES } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
 import { lookUntilFound, NearMoment } from "../../store/consistent_reads.ts";
-import type { DirectPool } from "../../store/store_pool.ts";
+import type { DirectPool } from "../../store/used_pool.ts";
 import { decodeEntries, EntryListWriter } from "./entry_list.ts";
 
 /**

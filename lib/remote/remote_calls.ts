@@ -8,12 +8,12 @@
  *
  * @module
  */
-import { type DinomoError, UnavailableError } from "../../core/errors.ts";
-import { CALLS_MAX } from "../../core/limits.ts";
-import { CallClient, type CallItems, type CallOptions } from "../../wire/call_client.ts";
-import type { Frame } from "../../wire/frame.ts";
-import { decodeFailure } from "../carried_errors.ts";
-import { type CallRequest, decodeContent, encodeRequest } from "./call_requests.ts";
+import { type DinomoError, UnavailableError } from "../core/errors.ts";
+import { CALLS_MAX } from "../core/limits.ts";
+import { CallClient, type CallItems, type CallOptions } from "../wire/call_client.ts";
+import type { Frame } from "../wire/frame.ts";
+import { decodeFailure } from "../gateway/carried_errors.ts";
+import { type CallRequest, decodeContent, encodeRequest } from "./calls/call_requests.ts";
 
 /** The connection has ended before the call. */
 export class ConnectionEndedError extends UnavailableError {

@@ -20,7 +20,7 @@ import type { IterationOptions } from "../../store/method_options.ts";
 import type { PagePosition, PageRequest } from "./call_requests.ts";
 import type { ListedEntry } from "./entry_list.ts";
 import { decodePage, type KeyPage } from "./key_page.ts";
-import type { RemoteCalls } from "./remote_calls.ts";
+import type { RemoteCalls } from "../remote_calls.ts";
 
 /** What a thread's iterations need. */
 export interface RemoteScanParts {

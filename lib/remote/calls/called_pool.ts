@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError } from "../../core/errors.ts";
-import type { DirectPool } from "../../store/store_pool.ts";
+import type { DirectPool } from "../../store/used_pool.ts";
 import type { WatchSource } from "../../store/watch_source.ts";
 import { type CallRequest, decodeRequest, type HostRequest } from "./call_requests.ts";
 import { watchChanges, watchParts } from "./called_watches.ts";

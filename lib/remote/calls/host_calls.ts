@@ -14,7 +14,7 @@ import type { StoreStats } from "../../store/stats.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { CallServer } from "../../wire/call_server.ts";
 import { FrameReader } from "../../wire/frame.ts";
-import { decodeFailure, encodeFailure } from "../carried_errors.ts";
+import { decodeFailure, encodeFailure } from "../../gateway/carried_errors.ts";
 import { decodeRequest, encodeContent, type HostRequest } from "./call_requests.ts";
 
 /** Events that wait to be sent to one other process; the oldest are dropped beyond them. */

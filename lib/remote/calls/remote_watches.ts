@@ -20,7 +20,7 @@ import { WATCH_CREDIT_BYTES, WATCHES_MAX } from "../../core/limits.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
 import type { CallRequest } from "./call_requests.ts";
-import { ConnectionEndedError, type RemoteCalls } from "./remote_calls.ts";
+import { ConnectionEndedError, type RemoteCalls } from "../remote_calls.ts";
 import { decodeChanges, decodeParts } from "./watch_items.ts";
 
 /** Tells watches of what the process says that has the pool. */
