@@ -25,7 +25,7 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX, REMOTE_BYTES_MAX } from "../core/limits.ts";
+import { CALL_BYTES_MAX, EXPIRY_MS_MAX, REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { entryCount } from "../rings/commit_words.ts";
 import {
@@ -60,9 +60,12 @@ export function isCallFrame(kind: number): boolean {
   return kind >= RequestFrame.CALL && kind <= RequestFrame.CREDIT;
 }
 
-/** Bytes of a frame to the process that has the pool: one request may be as long as a segment. */
+/**
+ * Bytes of a frame to the process that has the pool: one request may be as long as a segment, and a
+ * call as long as it may be.
+ */
 export function requestFrameBytesMax(segmentBytes: number): number {
-  return segmentBytes + REMOTE_BYTES_MAX;
+  return Math.max(segmentBytes, CALL_BYTES_MAX) + REMOTE_BYTES_MAX;
 }
 
 /** Bytes of a frame from there: an answer may have a value, and others with it. */

@@ -9,6 +9,7 @@
  * @module
  */
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
+import type { CallEnd } from "../gateway/call_end.ts";
 import { CALLS_MAX } from "../core/limits.ts";
 import { CallClient, type CallItems, type CallOptions } from "../wire/call_client.ts";
 import type { Frame } from "../wire/frame.ts";
@@ -27,7 +28,7 @@ export class ConnectionEndedError extends UnavailableError {
 }
 
 /** Makes calls, over the connection that there is, or will be. */
-export class RemoteCalls {
+export class RemoteCalls implements CallEnd {
   #client: CallClient | undefined;
   #failure: DinomoError | undefined;
   /** Calls that wait for a connection. */
@@ -48,8 +49,11 @@ export class RemoteCalls {
     this.#client?.receive(frame);
   }
 
+  /** What is asked for is not held back: it is little, and bounded. */
+  drain(): void {}
+
   /** The connection has ended; there may be another one. */
-  disconnect(): void {
+  close(): void {
     const client = this.#client;
     this.#client = undefined;
     client?.failAll(new ConnectionEndedError());
@@ -106,6 +110,12 @@ export class RemoteCalls {
         if (!(error instanceof ConnectionEndedError)) throw error;
       }
     }
+  }
+
+  /** The same for what is answered by one item of data. */
+  async readOnce(request: CallRequest, signal?: AbortSignal): Promise<unknown> {
+    const [item] = await this.read(request, undefined, signal);
+    return item && decodeContent(item);
   }
 
   async #connected(signal: AbortSignal | undefined): Promise<CallClient> {

@@ -80,10 +80,15 @@ export const EVENT_TYPES = Object.keys(IS_EVENT) as readonly StoreEventType[];
  * @throws {InvalidArgumentError} when there are not
  */
 export function assertEventType(type: unknown): void {
-  if (typeof type === "string" && Object.hasOwn(IS_EVENT, type)) return;
+  if (isEventType(type)) return;
   throw new InvalidArgumentError(
     `type must be among ${EVENT_TYPES.join(", ")}, got ${describe(type)}`,
   );
+}
+
+/** Whether there are events of a type. */
+export function isEventType(type: unknown): type is StoreEventType {
+  return typeof type === "string" && Object.hasOwn(IS_EVENT, type);
 }
 
 /** An event of a store. */

@@ -25,6 +25,7 @@ import { ATTACHED_STATS, gatherStats, type HostStats, type StoreStats } from "./
 import type { OperationParts, ReadParts } from "./store_parts.ts";
 import type { StorePool } from "./store_pool.ts";
 import type { DirectPool, PoolFacts } from "./used_pool.ts";
+import { DirectTransactionReads } from "./transaction_reads.ts";
 import { WatchHub } from "./watch_hub.ts";
 
 /** What reads a pool, with what a store has in common with all others. */
@@ -111,8 +112,11 @@ export class LocalPool implements StorePool {
     );
   }
 
-  directly(): DirectPool {
-    return this.#options;
+  makeTransactionReads<V>(
+    { client, lifetime, makeKey }: ReadParts<V>,
+    reads: StoreReads<V>,
+  ): DirectTransactionReads<V> {
+    return new DirectTransactionReads(this.#options, { client, lifetime, reads, key: makeKey() });
   }
 
   encodeReplicable(key: Key): KeyEncoder {
@@ -131,6 +135,11 @@ export class LocalPool implements StorePool {
       pending,
       cache: cache?.stats(),
     };
+  }
+
+  // deno-lint-ignore require-await
+  async readStats(pending: number): Promise<StoreStats> {
+    return this.stats(pending);
   }
 
   picture(): PoolPicture {

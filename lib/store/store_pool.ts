@@ -34,8 +34,14 @@ export interface StorePool extends UsedPool, PoolLife {
    * @throws {DinomoError} when there can be none
    */
   encodeReplicable(key: Key): KeyEncoder;
-  /** Figures; `pending` operations of this thread have not ended. */
+  /**
+   * Figures; `pending` operations of this thread have not ended.
+   *
+   * @throws {DinomoError} when they have to be waited for
+   */
   stats(pending: number): StoreStats;
+  /** The same, wherever the pool is. */
+  readStats(pending: number): Promise<StoreStats>;
   /** What it looks like; undefined from where it cannot be seen. */
   picture(): PoolPicture | undefined;
   /**

@@ -91,7 +91,7 @@ export class CalledStore {
   disconnect(): void {
     this.#server?.close();
     this.#server = undefined;
-    this.calls.disconnect();
+    this.calls.close();
   }
 
   /** What an iteration uses of a thread that changes nothing. */

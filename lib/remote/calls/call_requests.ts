@@ -73,7 +73,6 @@ export type HostRequest =
   | { readonly op: "backup"; readonly path: string }
   | { readonly op: "compact" }
   | { readonly op: "grow"; readonly capacityBytes: number }
-  | { readonly op: "replicate"; readonly key: string | Uint8Array; readonly owners: number }
   /** Items are events, until the call is given up. */
   | { readonly op: "events" };
 

@@ -33,7 +33,6 @@ const HOST_OPERATIONS: Readonly<Record<HostRequest["op"], true>> = {
   backup: true,
   compact: true,
   grow: true,
-  replicate: true,
   events: true,
 };
 

@@ -1,15 +1,12 @@
 /**
  * What only the thread can do that has opened the pool: calls of the gateway thread to it, in the
- * frames in which other processes make theirs, over a `MessagePort`.
+ * frames in which other processes make theirs, posted as messages.
  *
  * @module
  */
-import type { MessagePort } from "node:worker_threads";
-import { InvalidArgumentError } from "../../core/errors.ts";
-import type { Key } from "../../core/key_encoder.ts";
+import { InvalidArgumentError, UnavailableError } from "../../core/errors.ts";
 import { CALL_BYTES_MAX } from "../../core/limits.ts";
-import type { StoreEvent, StoreEventType } from "../../store/events.ts";
-import { EVENT_TYPES } from "../../store/events.ts";
+import { EVENT_TYPES, type StoreEvent, type StoreEventType } from "../../store/events.ts";
 import type { StoreStats } from "../../store/stats.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { CallServer } from "../../wire/call_server.ts";
@@ -29,49 +26,59 @@ export interface HostStore {
   backup(path: string, options: { signal: AbortSignal }): Promise<object>;
   compact(): Promise<object>;
   grow(capacityBytes: number): Promise<number>;
-  replicate(key: Key, owners: number): Promise<void>;
   addEventListener(type: StoreEventType, listener: (event: StoreEvent) => void): void;
   removeEventListener(type: StoreEventType, listener: (event: StoreEvent) => void): void;
 }
 
-/** Answers the calls of the gateway thread, until the port is closed. */
-export function serveHostCalls(port: MessagePort, store: HostStore): void {
+/** One end of the calls of the gateway thread. */
+export interface HostEnd {
+  /** Takes what the other thread has posted. */
+  receive(bytes: Uint8Array): void;
+  /** The other thread has ended. */
+  close(): void;
+}
+
+/** Answers the calls of the gateway thread. */
+export function serveHostCalls(store: HostStore, post: (bytes: Uint8Array) => void): HostEnd {
   const frames = new FrameReader(CALL_BYTES_MAX);
+  const events = new HostEvents(store);
   const calls = new CallServer({
-    answer: (content, signal) => answer(store, decodeRequest(content).head as HostRequest, signal),
+    answer: (content, signal) => {
+      const request = decodeRequest(content).head as HostRequest;
+      return request.op === "events" ? events.items(signal) : answer(store, request, signal);
+    },
     failureOf: encodeFailure,
     write: (bytes) => {
-      port.postMessage(bytes);
+      post(bytes);
       return true;
     },
   });
-  port.on("message", (bytes: Uint8Array) => {
-    for (const frame of frames.read(bytes)) calls.receive(frame);
-  });
-  port.on("close", () => calls.close());
-  port.unref();
+  return {
+    receive: (bytes) => {
+      for (const frame of frames.read(bytes)) calls.receive(frame);
+    },
+    close: () => calls.close(),
+  };
 }
 
 /** Makes calls to the thread that has opened the pool. */
-export function connectHost(port: MessagePort): CallClient {
+export function connectHost(post: (bytes: Uint8Array) => void): HostEnd & { calls: CallClient } {
   const frames = new FrameReader(CALL_BYTES_MAX);
-  const calls = new CallClient({
-    errorOf: decodeFailure,
-    write: (bytes) => port.postMessage(bytes),
-  });
-  port.on("message", (bytes: Uint8Array) => {
-    for (const frame of frames.read(bytes)) calls.receive(frame);
-  });
-  port.unref();
-  return calls;
+  const calls = new CallClient({ errorOf: decodeFailure, write: post });
+  return {
+    calls,
+    receive: (bytes) => {
+      for (const frame of frames.read(bytes)) calls.receive(frame);
+    },
+    close: () => calls.failAll(new UnavailableError("the process that has the pool open must answer")),
+  };
 }
 
 async function* answer(
   store: HostStore,
-  request: HostRequest,
+  request: Exclude<HostRequest, { op: "events" }>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  if (request.op === "events") return yield* tellEvents(store, signal);
   yield encodeContent(await askStore(store, request, signal));
 }
 
@@ -95,34 +102,63 @@ async function askStore(
       return await store.compact();
     case "grow":
       return await store.grow(request.capacityBytes);
-    case "replicate":
-      return await store.replicate(request.key, request.owners);
     default:
       throw new InvalidArgumentError("op must be one that this version knows");
   }
 }
 
-/** The events of a store, as long as they are wanted. */
-async function* tellEvents(store: HostStore, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let queue: StoreEvent[] = [];
-  let resume = () => {};
-  const wake = () => resume();
-  const note = (event: StoreEvent) => {
-    if (queue.length === EVENTS_MAX) queue.shift();
-    queue.push(event);
-    wake();
+/** The events of a store, for all who want them. */
+class HostEvents {
+  readonly #store: HostStore;
+  readonly #listeners = new Set<(item: Uint8Array) => void>();
+
+  constructor(store: HostStore) {
+    this.#store = store;
+  }
+
+  /** Events from now on. */
+  items(signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const queue: Uint8Array[] = [];
+    const waiting = { resume: () => {} };
+    const note = (item: Uint8Array) => {
+      if (queue.length === EVENTS_MAX) queue.shift();
+      queue.push(item);
+      waiting.resume();
+    };
+    const end = () => {
+      this.#remove(note);
+      waiting.resume();
+    };
+    this.#add(note);
+    signal.addEventListener("abort", end);
+    return takeItems(queue, waiting, signal);
+  }
+
+  #add(listener: (item: Uint8Array) => void): void {
+    this.#listeners.add(listener);
+    if (this.#listeners.size > 1) return;
+    for (const type of EVENT_TYPES) this.#store.addEventListener(type, this.#tell);
+  }
+
+  #remove(listener: (item: Uint8Array) => void): void {
+    if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
+    for (const type of EVENT_TYPES) this.#store.removeEventListener(type, this.#tell);
+  }
+
+  readonly #tell = ({ type, detail }: StoreEvent): void => {
+    const item = encodeContent({ type, detail });
+    for (const listener of this.#listeners) listener(item);
   };
-  for (const type of EVENT_TYPES) store.addEventListener(type, note);
-  signal.addEventListener("abort", wake);
-  try {
-    while (!signal.aborted) {
-      const events = queue;
-      queue = [];
-      for (const { type, detail } of events) yield encodeContent({ type, detail });
-      if (queue.length === 0) await new Promise<void>((resolve) => resume = resolve);
-    }
-  } finally {
-    signal.removeEventListener("abort", wake);
-    for (const type of EVENT_TYPES) store.removeEventListener(type, note);
+}
+
+async function* takeItems(
+  queue: Uint8Array[],
+  waiting: { resume: () => void },
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  while (!signal.aborted) {
+    const item = queue.shift();
+    if (item !== undefined) yield item;
+    else await new Promise<void>((resolve) => waiting.resume = resolve);
   }
 }
