@@ -46,10 +46,8 @@ export class RemotePool implements StorePool {
     throw notAtOnce("nodes", "readStats(), whose nodes is a list of them,");
   }
 
-  /** The process that has the pool says whether there are too few. */
-  get segmentLimit(): number {
-    return Infinity;
-  }
+  /** The process that has the pool does it. */
+  assertNodeCount(): void {}
 
   closedError(): DinomoError {
     return new StoreClosedError("the store must be open, and has been closed");

@@ -13,7 +13,7 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
-import { assertNodeCount, assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
+import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
   type StoreEventDetails,
@@ -138,7 +138,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   scale(nodes: number, options?: AbortOptions): Promise<ScaleReport> {
     return abortable(options, async () => {
       const maintenance = this.#maintain();
-      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.segmentLimit);
+      this.#parts.pool.assertNodeCount(nodes, this.#parts.nodeBounds);
       return await maintenance.scale(nodes, options?.signal);
     });
   }

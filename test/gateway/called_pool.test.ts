@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { WATCHED_PREFIXES_MAX } from "../../lib/core/limits.ts";
-import { nextTurn, sleep } from "../../lib/core/runtime.ts";
+import { nextTurn, sleep, startTimer } from "../../lib/core/runtime.ts";
 import { encodeRequest } from "../../lib/remote/calls/call_requests.ts";
 import { decodeEntries, EntryListWriter } from "../../lib/remote/calls/entry_list.ts";
 import { decodePage } from "../../lib/remote/calls/key_page.ts";
@@ -314,4 +314,7 @@ test(
   }),
 );
 
+// Nothing else keeps the process alive while a watch waits.
+const alive = startTimer(() => {}, 1000, { isRepeated: true });
+test.after(() => alive.stop());
 test.run();
