@@ -11,10 +11,16 @@
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import type { CallEnd } from "../gateway/call_end.ts";
 import { CALLS_MAX } from "../core/limits.ts";
+import { startTimer, type Timer } from "../core/runtime.ts";
 import { CallClient, type CallItems, type CallOptions } from "../wire/call_client.ts";
 import type { Frame } from "../wire/frame.ts";
 import { decodeFailure } from "../gateway/carried_errors.ts";
 import { type CallRequest, decodeContent, encodeRequest } from "./calls/call_requests.ts";
+
+/** A timer far enough away never to fire; it keeps the process alive. */
+const KEEP_ALIVE_MS = 2 ** 30;
+/** Calls that end when they are given up. */
+const ENDLESS: ReadonlySet<string> = new Set(["parts", "changes", "events"]);
 
 /** The connection has ended before the call. */
 export class ConnectionEndedError extends UnavailableError {
@@ -33,6 +39,9 @@ export class RemoteCalls implements CallEnd {
   #failure: DinomoError | undefined;
   /** Calls that wait for a connection. */
   readonly #waiting = new Set<() => void>();
+  /** Calls that the process waits for: the connection itself does not keep it alive. */
+  #waitedCount = 0;
+  #keepAlive: Timer | undefined;
 
   /** A connection has been made. */
   connect(write: (bytes: Uint8Array) => void): void {
@@ -79,8 +88,14 @@ export class RemoteCalls implements CallEnd {
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
     const content = encodeRequest(request, list);
-    const client = this.#client ?? await this.#connected(options.signal);
-    yield* client.call(content, options);
+    const isWaitedFor = !ENDLESS.has(request.op);
+    if (isWaitedFor) this.#stay(1);
+    try {
+      const client = this.#client ?? await this.#connected(options.signal);
+      yield* client.call(content, options);
+    } finally {
+      if (isWaitedFor) this.#stay(-1);
+    }
   }
 
   /**
@@ -116,6 +131,17 @@ export class RemoteCalls implements CallEnd {
   async readOnce(request: CallRequest, signal?: AbortSignal): Promise<unknown> {
     const [item] = await this.read(request, undefined, signal);
     return item && decodeContent(item);
+  }
+
+  /** The process waits for calls that are waited for. */
+  #stay(change: 1 | -1): void {
+    this.#waitedCount += change;
+    if (this.#waitedCount > 0) {
+      this.#keepAlive ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
+      return;
+    }
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
   }
 
   async #connected(signal: AbortSignal | undefined): Promise<CallClient> {
