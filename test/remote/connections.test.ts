@@ -49,6 +49,11 @@ async function connectTo(path: string): Promise<Socket> {
   return socket;
 }
 
+/** Resolves when a connection has ended, however that is. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
 /** Connects, and says what comes first. */
 async function greet(path: string): Promise<{ socket: Socket; welcome: Welcome }> {
   const socket = await connectTo(path);
@@ -77,11 +82,11 @@ test(
       const strange = await connectTo(path);
       strange.resume();
       strange.write(make(random));
-      await once(strange, "close");
+      await closed(strange);
       const { socket } = await greet(path);
       socket.resume();
       socket.write(make(random));
-      if (make !== rubbish[1]) await once(socket, "close");
+      if (make !== rubbish[1]) await closed(socket);
       else socket.destroy();
       await remote.put("a", 1);
     }
@@ -108,7 +113,7 @@ test("there may be so many connections, and no more", async () => {
   for (let i = 1; i < GATEWAY_CONNECTIONS_MAX; i++) sockets.push((await greet(path)).socket);
   const more = await connectTo(path);
   more.resume();
-  await once(more, "close");
+  await closed(more);
   await remote.put("a", 1);
   for (const socket of sockets) socket.destroy();
   assert.is(await host.get("a"), 1);
