@@ -12,11 +12,10 @@ import { DURABILITY_LEVELS } from "../pool/durability.ts";
 import type { StoreHandle } from "../store/handle.ts";
 import type { StoreReads } from "../store/reads.ts";
 import type { StoreStats } from "../store/stats.ts";
-import type { OperationParts, ReadParts } from "../store/store_parts.ts";
+import type { OperationParts } from "../store/store_parts.ts";
 import type { StorePool } from "../store/store_pool.ts";
 import { nearReplication } from "../store/arguments.ts";
 import type { StoreLifetime } from "../store/lifetime.ts";
-import type { TransactionReads } from "../store/transaction_reads.ts";
 import type { PoolFacts } from "../store/used_pool.ts";
 import type { WatchSource } from "../store/watch_source.ts";
 import { RemoteWatches } from "./calls/remote_watches.ts";
@@ -70,10 +69,6 @@ export class RemotePool implements StorePool {
 
   /** Commits are requests. */
   assertCommits(): void {}
-
-  makeTransactionReads<V>(parts: ReadParts<V>, reads: StoreReads<V>): TransactionReads<V> {
-    return (reads as RemoteReads<V>).forTransactions(parts);
-  }
 
   encodeReplicable(key: Key): KeyEncoder {
     const { hashKey, keyTypes } = this.facts;

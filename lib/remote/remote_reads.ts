@@ -60,6 +60,7 @@ export class RemoteReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   #counters: OperationCounters;
   readonly #key: KeyEncoder;
+  readonly #makeKey: () => KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #prefix: Uint8Array;
 
@@ -70,6 +71,7 @@ export class RemoteReads<V> implements StoreReads<V> {
     this.#codec = parts.codec;
     this.#queues = parts.queues;
     this.#counters = parts.counters;
+    this.#makeKey = parts.makeKey;
     this.#key = parts.makeKey();
     this.#lifetime = parts.lifetime;
     this.#prefix = parts.prefix;
@@ -231,12 +233,12 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   /** What transactions read by. */
-  forTransactions({ makeKey }: ReadParts<V>): TransactionReads<V> {
+  forTransactions(): TransactionReads<V> {
     return new RemoteTransactionReads({
       calls: this.#source.calls,
       client: this.#client,
       lifetime: this.#lifetime,
-      key: makeKey(),
+      key: this.#makeKey(),
       getEntry: (key) => this.getEntry(key),
       decode: async (found, key) =>
         found &&

@@ -162,10 +162,9 @@ export class KeyAccess<V> {
   /** What a transaction works with. */
   get transactionParts(): TransactionParts<V> {
     this.#lifetime.assertOpen();
-    const { pool, lifetime, makeKey } = this.#parts;
+    const { lifetime, makeKey } = this.#parts;
     const { reads, commits } = this;
-    const source = pool.makeTransactionReads(this.#parts, reads);
-    return { source, key: makeKey(), lifetime, commits };
+    return { reads, key: makeKey(), lifetime, commits };
   }
 
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */

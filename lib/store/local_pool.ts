@@ -25,7 +25,6 @@ import { ATTACHED_STATS, gatherStats, type HostStats, type StoreStats } from "./
 import type { OperationParts, ReadParts } from "./store_parts.ts";
 import type { StorePool } from "./store_pool.ts";
 import type { DirectPool, PoolFacts } from "./used_pool.ts";
-import { DirectTransactionReads } from "./transaction_reads.ts";
 import { WatchHub } from "./watch_hub.ts";
 
 /** What reads a pool, with what a store has in common with all others. */
@@ -110,13 +109,6 @@ export class LocalPool implements StorePool {
       `${method} must be called on a store with placement "near", got a far one: ` +
         "there a change counts when its KN has logged it, and no KN can do that for several at once",
     );
-  }
-
-  makeTransactionReads<V>(
-    { client, lifetime, makeKey }: ReadParts<V>,
-    reads: StoreReads<V>,
-  ): DirectTransactionReads<V> {
-    return new DirectTransactionReads(this.#options, { client, lifetime, reads, key: makeKey() });
   }
 
   encodeReplicable(key: Key): KeyEncoder {

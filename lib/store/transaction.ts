@@ -30,6 +30,7 @@ import type { CommitIncrementOptions, CommitOptions, EntryLifetime } from "./com
 import type { CommitDraft, CommitWrites } from "./commit_writes.ts";
 import type { Entry } from "./entry.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import type { StoreReads } from "./reads.ts";
 import type { KeyRead, TransactionReads } from "./transaction_reads.ts";
 
 /** Longest wait before the second run; it doubles with each run, up to so many milliseconds. */
@@ -38,7 +39,7 @@ const BACKOFF_MS_MAX = 16;
 
 /** What transactions of one thread read and commit with. */
 export interface TransactionParts<V> {
-  readonly source: TransactionReads<V>;
+  readonly reads: StoreReads<V>;
   readonly key: KeyEncoder;
   readonly lifetime: StoreLifetime;
   readonly commits: CommitWrites<V>;
@@ -71,6 +72,7 @@ class Disturbed extends ConflictError {
  */
 export class Transaction<V, K extends Key = string> {
   readonly #parts: TransactionParts<V>;
+  readonly #source: TransactionReads<V>;
   readonly #reads = new Map<string, KeyRead<V>>();
   readonly #changes = new Map<string, KeyChange<V>>();
   #isOver = false;
@@ -79,6 +81,8 @@ export class Transaction<V, K extends Key = string> {
   /** Used by the store only. */
   constructor(parts: TransactionParts<V>) {
     this.#parts = parts;
+    parts.lifetime.assertOpen();
+    this.#source = parts.reads.forTransactions();
   }
 
   /** Reads a value; undefined if the key does not exist. */
@@ -170,7 +174,7 @@ export class Transaction<V, K extends Key = string> {
 
   /** Reads keys; ends the run if one that was read before has changed since. */
   async #readMore(names: readonly string[], keys: readonly Key[]): Promise<void> {
-    const { source } = this.#parts;
+    const source = this.#source;
     const known = [...this.#reads.values()];
     const { reads, isOfOneMoment } = await source.read(keys, known);
     this.#assertRuns();

@@ -12,7 +12,6 @@ import type { Pool } from "../pool/pool.ts";
 import { type AbsenceMark, markAbsence, wasAbsent } from "./absence.ts";
 import type { Entry } from "./entry.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import type { StoreReads } from "./reads.ts";
 import type { DirectPool } from "./used_pool.ts";
 
 /** A key that a transaction has read. */
@@ -42,9 +41,9 @@ export interface TransactionReads<V> {
 interface DirectParts<V> {
   readonly client: Client;
   readonly lifetime: StoreLifetime;
-  readonly reads: StoreReads<V>;
   /** Of the reads' own. */
   readonly key: KeyEncoder;
+  readonly getEntry: (key: Key) => Promise<Entry<V> | undefined>;
 }
 
 /** Reads of a pool in this process: see transaction.ts for why they are of one moment. */
@@ -79,7 +78,7 @@ export class DirectTransactionReads<V> implements TransactionReads<V> {
   }
 
   async #read(key: Key): Promise<KeyRead<V>> {
-    const { client, key: encoder, lifetime, reads } = this.#parts;
+    const { client, key: encoder, lifetime, getEntry } = this.#parts;
     lifetime.assertOpen();
     const slot = (encoder.encode(key) >>> SLOT_SHIFT) as Slot;
     // What this thread has issued changes the slot, too.
@@ -87,6 +86,6 @@ export class DirectTransactionReads<V> implements TransactionReads<V> {
     lifetime.assertOpen();
     encoder.encode(key);
     const mark = markAbsence(this.#pool, encoder);
-    return { key, mark, entry: await reads.getEntry(key) };
+    return { key, mark, entry: await getEntry(key) };
   }
 }

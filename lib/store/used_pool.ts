@@ -5,9 +5,6 @@
  */
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { StoreReads } from "./reads.ts";
-import type { ReadParts } from "./store_parts.ts";
-import type { TransactionReads } from "./transaction_reads.ts";
 
 /** What does not change about a pool, and every thread has to know. */
 export interface PoolFacts {
@@ -33,6 +30,4 @@ export interface UsedPool {
    * @throws {DinomoError} unless it can be done with this pool, from here
    */
   assertCommits(method: string): void;
-  /** Makes what transactions read by, with the parts and the reads of a store or a namespace. */
-  makeTransactionReads<V>(parts: ReadParts<V>, reads: StoreReads<V>): TransactionReads<V>;
 }
