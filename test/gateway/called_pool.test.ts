@@ -8,14 +8,16 @@ import * as assert from "uvu/assert";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { WATCHED_PREFIXES_MAX } from "../../lib/core/limits.ts";
 import { nextTurn, sleep, startTimer } from "../../lib/core/runtime.ts";
-import { encodeRequest } from "../../lib/remote/calls/call_requests.ts";
+import { encodeContent, encodeRequest } from "../../lib/remote/calls/call_requests.ts";
 import { decodeEntries, EntryListWriter } from "../../lib/remote/calls/entry_list.ts";
 import { decodePage } from "../../lib/remote/calls/key_page.ts";
 import { readAtOneMoment } from "../../lib/remote/calls/remote_moment.ts";
 import { scanRemotely } from "../../lib/remote/calls/remote_scan.ts";
 import { partOf } from "../../lib/pool/watch_layout.ts";
+import { NearMoment } from "../../lib/store/consistent_reads.ts";
 import { PrefixWatch } from "../../lib/store/prefix_watch.ts";
-import { open, type Store } from "../../mod.ts";
+import { open, type Store, UnavailableError, ValueTooLargeError } from "../../mod.ts";
+import { attachClient } from "../support/attached_client.ts";
 import { CalledStore } from "../support/called_store.ts";
 import { errorOf } from "../support/errors.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
@@ -191,6 +193,43 @@ test("a read of one moment never sees half of a commit", async () => {
   }
   isOver = true;
   await writing;
+  await remote.close();
+});
+
+test("a read of one moment has no more bytes than it may", async () => {
+  await using store = await openStore();
+  await store.putMany([["x", new Uint8Array(600)], ["y", new Uint8Array(600)]]);
+  const { pool, reader, close } = await attachClient(store.share() as never);
+  const encoder = new KeyEncoder(...pool.hashKey);
+  const look = (bytesMax: number) =>
+    new NearMoment(pool, reader, encoder, bytesMax).look(["x", "y"], 0);
+  assert.is(look(1200)!.length, 2);
+  assert.throws(() => look(1199), (error: unknown) => error instanceof ValueTooLargeError);
+  await close();
+});
+
+test("what is asked of the host's thread is asked once, and what only reads again", async () => {
+  await using store = await openStore();
+  let asked = 0;
+  let isOver = false;
+  const askHost = async function* (): AsyncGenerator<Uint8Array> {
+    asked += 1;
+    while (!isOver) await nextTurn();
+    yield encodeContent(asked);
+  };
+  const remote = await CalledStore.connect(store.share() as never, RANDOM, false, askHost);
+  const scaled = errorOf(() => remote.calls.askOnce({ op: "scale", nodes: 2 }));
+  const read = remote.calls.readOnce({ op: "stats" });
+  while (asked < 2) await nextTurn();
+  remote.reconnect();
+  const error = await scaled;
+  assert.ok(error instanceof UnavailableError);
+  assert.match(String(error), "may or may not have been done");
+  while (asked < 3) await nextTurn();
+  isOver = true;
+  assert.is(await read, 3);
+  remote.calls.failAll(new UnavailableError("over"));
+  assert.match(String(await errorOf(() => remote.calls.readOnce({ op: "stats" }))), "over");
   await remote.close();
 });
 

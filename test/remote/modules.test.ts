@@ -37,7 +37,7 @@ test("queues, locks and adapters work in another process, with those of the host
   const theirs = new Queue<number>(remote, "numbers");
   const taken: number[] = [];
   const ended = new AbortController();
-  const working = theirs.process(async (job) => {
+  const working = theirs.process((job) => {
     taken.push(job.value);
     if (taken.length === 6) ended.abort();
   }, { signal: ended.signal });
