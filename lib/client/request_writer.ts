@@ -67,7 +67,11 @@ export class RequestWriter {
   signCommit(words: Int32Array): void {
     this.sign(words);
     const end = words[REQUEST_LENGTH];
-    for (let at = commitHeadWords(entryCount(words, 0)); at < end; at += words[at + REQUEST_LENGTH]) {
+    for (
+      let at = commitHeadWords(entryCount(words, 0));
+      at < end;
+      at += words[at + REQUEST_LENGTH]
+    ) {
       words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
     }
   }
