@@ -228,6 +228,14 @@ test("changes of a prefix are told in another process, in their order", async ()
   assert.equal(seen, ["resync", "put job:1", "put job:2", "delete job:1", "delete job:2"]);
 });
 
+test("closing waits for what was asked for", async () => {
+  const { path } = await openCommon();
+  const remote = await open<unknown>({ path, processes: true, capacity: CAPACITY });
+  const written = remote.snapshot();
+  await remote.close();
+  assert.type((await written).number, "number");
+});
+
 test("a watch that waits ends with its store, and by its signal", async () => {
   const { path } = await openCommon();
   const remote = await open<unknown>({ path, processes: true, capacity: CAPACITY });
