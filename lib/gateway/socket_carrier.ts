@@ -183,7 +183,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   connect(write: (bytes: Uint8Array) => void): void {
     this.#write = write;
     this.#number = 0;
-    this.#onArrival();
+    // When what has been issued in this tick waits, too.
+    runMicrotask(this.#onArrival);
   }
 
   /**
