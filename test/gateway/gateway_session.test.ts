@@ -249,6 +249,23 @@ test(
   }),
 );
 
+test(
+  "what was not sent when a connection ends is sent by the next one",
+  seeded(async (random) => {
+    await using store = await open<Uint8Array>(OPTIONS);
+    const pair = await GatewayPair.connect(store.share(), random);
+    await pair.put("a", Uint8Array.of(1));
+    const ends = ["b", "c", "b"].map((key, i) => pair.put(key, Uint8Array.of(i)));
+    pair.client.carrier.disconnect();
+    ends.push(pair.put("b", Uint8Array.of(3)));
+    await pair.connectAgain(random);
+    for (const { status } of await Promise.all(ends)) assert.is(status, Status.OK);
+    assert.equal(store.getSync("b"), Uint8Array.of(3));
+    assert.equal(store.getSync("c"), Uint8Array.of(1));
+    await pair.close();
+  }),
+);
+
 test("what waits for a connection is bounded, and sent when there is one", async () => {
   const client = makeRemoteClient({ segmentBytes: 2 ** 20 });
   const keys = new KeyEncoder(1, 2);
