@@ -183,9 +183,10 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   /** Sends what comes, and what is held, over a connection that has just been made. */
   connect(write: (bytes: Uint8Array) => void): void {
+    // When what has been issued in this tick waits, too.
+    runMicrotask(this.#onArrival);
     this.#write = write;
     this.#number = 0;
-    this.#onArrival();
   }
 
   /**
