@@ -299,9 +299,9 @@ test("what cannot wait says what does", async () => {
     [() => remote.stats(), /await readStats\(\)/],
     [() => remote.count, /await countKeys\(\)/],
     [() => remote.nodes, /await readStats\(\)/],
-    [() => [...remote.entriesSync()], /await entries/],
-    [() => [...remote.keysSync()], /await keys/],
-    [() => remote.getManySync(["a"], { consistent: true }), /await getMany/],
+    [() => [...remote.entriesSync()], /await entries\(\)/],
+    [() => [...remote.keysSync()], /await keys\(\)/],
+    [() => remote.getManySync(["a"], { consistent: true }), /await getMany\(\)/],
   ];
   for (const [action, message] of refused) {
     const error = await errorOf(async () => await action());
