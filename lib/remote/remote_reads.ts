@@ -280,8 +280,7 @@ export class RemoteReads<V> implements StoreReads<V> {
     try {
       for (const key of list) await this.#whenReadable(key);
       const wanted = list.map((key) => ({ key, withValue: true }));
-      const { signal } = options!;
-      const found = await readAtOneMoment(this.#source.calls, wanted, this.#key, signal);
+      const found = await readAtOneMoment(calls, wanted, this.#key, options?.signal);
       const results: (Result | undefined)[] = [];
       for (const [i, one] of found.entries()) {
         const key = list[i]!;
