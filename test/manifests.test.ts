@@ -33,7 +33,7 @@ interface Pack {
 }
 
 /** With what it depends on it stays below 6 MB. */
-const PACKAGE_BYTES_MAX = 5_500_000;
+const PACKAGE_BYTES_MAX = 5_650_000;
 /** Modules that are no longer have nothing of a source: they import and export. */
 const GLUE_CHARACTERS = 2000;
 
