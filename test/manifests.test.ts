@@ -32,8 +32,8 @@ interface Pack {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** With what it depends on it stays below 5 MB. */
-const PACKAGE_BYTES_MAX = 4_400_000;
+/** With what it depends on it stays below 6 MB. */
+const PACKAGE_BYTES_MAX = 5_650_000;
 /** Modules that are no longer have nothing of a source: they import and export. */
 const GLUE_CHARACTERS = 2000;
 
@@ -105,7 +105,8 @@ test("the package has what it names, and is small", () => {
     // Then Bun does not translate it.
     assert.match(text, /^(?:#!.*\n)?\/\/ @bun\n/, path);
   }
-  for (const worker of [/\/kn-[0-9a-f]{8}\.js$/, /\/dpm-[0-9a-f]{8}\.js$/]) {
+  for (const name of ["kn", "dpm", "gateway"]) {
+    const worker = new RegExp(`/${name}-[0-9a-f]{8}\\.js$`);
     assert.is(bundled.filter((path) => worker.test(path)).length, 1, String(worker));
   }
   for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) assert.ok(paths.has(`./${name}`));

@@ -20,7 +20,7 @@ import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, RECORD_HASH, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import { commitHeadWords, entriesBytes, type EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
-import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import { Condition, Operation, operationOf, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import type { Carrier, Lane, RequestEnds } from "./carrier.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
 import type { Completion } from "./completions.ts";
@@ -75,6 +75,7 @@ export class Client<Carries extends Carrier = Carrier> {
   readonly #sender: RequestSender;
   readonly #additions = new JoinableAdditions();
   readonly #probe: RequestProbe | undefined;
+  #changeCount = 0;
 
   /** Makes a client, and its carrier. */
   constructor(options: ClientOptions<Carries>) {
@@ -94,6 +95,11 @@ export class Client<Carries extends Carrier = Carrier> {
   /** Requests that have not ended, held ones included, and operations that have begun. */
   get pendingCount(): number {
     return this.#operations.count;
+  }
+
+  /** How many changes it has issued; those that were refused may be counted, too. */
+  get changeCount(): number {
+    return this.#changeCount;
   }
 
   /** Whether this client has requests for a slot that have not ended. */
@@ -209,6 +215,16 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
+   * The same for an atomic commit.
+   *
+   * @throws {CommitTooLargeError} as {@linkcode commit} does
+   */
+  forwardCommit(slots: readonly Slot[], words: Int32Array, completion: Completion): void {
+    this.#sender.signCommit(words);
+    this.commit(slots, words, completion);
+  }
+
+  /**
    * Begins an operation that is not a request yet. It counts as pending until {@linkcode end}, or
    * until it has become a request and that has ended.
    *
@@ -250,6 +266,7 @@ export class Client<Carries extends Carrier = Carrier> {
           `got ${bytes} bytes; raise segmentBytes to make larger ones`,
       );
     }
+    this.#changeCount += 1;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     this.#sender.issueGathered(slots, sequence, words, completion);
     this.#additions.forgetAll();
@@ -348,6 +365,7 @@ export class Client<Carries extends Carrier = Carrier> {
     const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
+    if (!isReading(draft)) this.#changeCount += 1;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
     // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
@@ -358,6 +376,7 @@ export class Client<Carries extends Carrier = Carrier> {
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
     const words = slotRequest(operation, slot);
+    this.#changeCount += 1;
     this.#sender.issueWords({ slot, sequence: this.#operations.issue(), words, completion });
     this.#additions.forgetAll();
   }
@@ -368,4 +387,9 @@ export class Client<Carries extends Carrier = Carrier> {
         `got a value of ${value.end - value.start} bytes; raise segmentBytes to store it`,
     );
   }
+}
+
+function isReading({ operation }: RequestDraft): boolean {
+  const code = operationOf(operation);
+  return code === Operation.GET || code === Operation.HAS;
 }

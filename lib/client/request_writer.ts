@@ -15,6 +15,7 @@ import {
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
@@ -60,6 +61,19 @@ export class RequestWriter {
   /** Puts the name of the client into a request that another one has written. */
   sign(words: Int32Array): void {
     words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+  }
+
+  /** The same of an atomic commit. */
+  signCommit(words: Int32Array): void {
+    this.sign(words);
+    const end = words[REQUEST_LENGTH];
+    for (
+      let at = commitHeadWords(entryCount(words, 0));
+      at < end;
+      at += words[at + REQUEST_LENGTH]
+    ) {
+      words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+    }
   }
 
   /** Makes a request outside the ring, to be held. */

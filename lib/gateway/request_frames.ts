@@ -25,14 +25,53 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX } from "../core/limits.ts";
+import { CALL_BYTES_MAX, EXPIRY_MS_MAX, REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
+import { entryCount } from "../rings/commit_words.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
-/** Kinds of frames. */
-export const RequestFrame = { REQUESTS: 16, ANSWERS: 17 } as const;
+/** Kinds of frames of a connection between processes; others are not taken. */
+export const RequestFrame = {
+  REQUESTS: 16,
+  ANSWERS: 17,
+  /** The first one of the process that has connected, and of the one that has the pool. */
+  HELLO: 18,
+  WELCOME: 19,
+  /** Of what is not a request of one key: see call_frames.ts. */
+  CALL: 20,
+  ITEM: 21,
+  END: 22,
+  FAILURE: 23,
+  CANCEL: 24,
+  CREDIT: 25,
+} as const;
+
+/** Whether a frame is one of a call. */
+export function isCallFrame(kind: number): boolean {
+  return kind >= RequestFrame.CALL && kind <= RequestFrame.CREDIT;
+}
+
+/**
+ * Bytes of a frame to the process that has the pool: one request may be as long as a segment, and a
+ * call as long as it may be.
+ */
+export function requestFrameBytesMax(segmentBytes: number): number {
+  return Math.max(segmentBytes, CALL_BYTES_MAX) + REMOTE_BYTES_MAX;
+}
+
+/** Bytes of a frame from there: an answer may have a value, and others with it. */
+export function answerFrameBytesMax(segmentBytes: number): number {
+  return segmentBytes + 2 * REMOTE_BYTES_MAX;
+}
 
 /** Status of a request that has ended with an error that no other status stands for. */
 export const REFUSED = 64;
@@ -50,6 +89,15 @@ const ANSWER_CONTENT = 8;
 /** The number after another one. */
 export function nextNumber(number: number): number {
   return (number + 1) >>> 0;
+}
+
+/**
+ * How many numbers a request has: each entry of an atomic commit has one of its own, of which the
+ * request's is the first.
+ */
+export function numberCount(words: Int32Array, at: number): number {
+  const isAtomic = operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC;
+  return isAtomic ? entryCount(words, at) : 1;
 }
 
 /** Number of a request. */
@@ -77,15 +125,16 @@ export function encodeRequests(requests: readonly Int32Array[]): Uint8Array {
 export function decodeRequests(body: Uint8Array, next: number, rules: RequestRules): Int32Array[] {
   const words = wordsOf(body);
   const requests: Int32Array[] = [];
+  let number = next;
   for (let at = 0; at < words.length;) {
     const rule = brokenRule(words, at, words.length, rules);
     if (rule !== undefined) throw new FrameError(`a request must ${rule}`);
-    const number = (next + requests.length) >>> 0;
     if (numberOf(words, at) !== number) {
       throw new FrameError(`a request must have number ${number}, got ${numberOf(words, at)}`);
     }
     const end = at + words[at + REQUEST_LENGTH]!;
     requests.push(words.subarray(at, end));
+    number = (number + numberCount(words, at)) >>> 0;
     at = end;
   }
   return requests;

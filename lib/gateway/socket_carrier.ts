@@ -19,9 +19,11 @@ import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
-import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
+import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import {
@@ -33,29 +35,24 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
 import { decodeError } from "./carried_errors.ts";
 import {
   type Answer,
   decodeAnswers,
   encodeRequests,
-  nextNumber,
+  numberCount,
   REFUSED,
-  RequestFrame,
 } from "./request_frames.ts";
 
 /** Bytes that are written after which a burst is sent although the tick goes on. */
 const BURST_BYTES = 64 * 1024;
-/** Bytes of an answer beside a value, and of answers that may be with it in a frame. */
-const ANSWER_FRAME_BYTES = 2 * REMOTE_BYTES_MAX;
 
 /** What a socket carrier is made of. */
 export interface SocketCarrierOptions {
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
-  /** Sends bytes. */
-  readonly write: (bytes: Uint8Array) => void;
-  /** Called when there is something to settle. */
+  /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
 }
 
@@ -88,8 +85,9 @@ class Parcel implements Lane {
     return 0;
   }
 
+  /** Nothing joins it: the answer would have the sum of all. */
   isUnpublished(): boolean {
-    return !this.isSent;
+    return false;
   }
 }
 
@@ -97,9 +95,8 @@ class Parcel implements Lane {
 export class SocketCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number;
   readonly #ends: RequestEnds;
-  readonly #write: (bytes: Uint8Array) => void;
+  #write: ((bytes: Uint8Array) => void) | undefined;
   readonly #onArrival: () => void;
-  readonly #frames: FrameReader;
   /** Requests in flight, by their numbers, and the bytes that they take. */
   readonly #parcels = new Map<number, Parcel>();
   #bytes = 0;
@@ -110,19 +107,26 @@ export class SocketCarrier implements Carrier, ReadSource {
   #answered: Parcel[] = [];
   /** What the request has read that is just being settled. */
   #read: ReadValue | undefined;
-  #isOpen = true;
 
-  /** Carries requests over a connection that has just been made; `ends` is told what has ended. */
+  /** Carries nothing before it is connected; `ends` is told what has ended. */
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
-    this.#write = options.write;
     this.#onArrival = options.onArrival;
-    this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
-    this.#frames = new FrameReader(options.segmentBytes + ANSWER_FRAME_BYTES);
+    // The results of a commit are beside what is to fit a segment.
+    this.requestWordsMax = commitHeadWords(COMMIT_KEYS_MAX) + options.segmentBytes / 4;
   }
 
   get isCrowded(): boolean {
     return this.#parcels.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+  }
+
+  get isFull(): boolean {
+    return this.#write === undefined || this.#parcels.size >= REMOTE_REQUESTS_MAX ||
+      this.#bytes >= REMOTE_BYTES_MAX;
+  }
+
+  get canBlock(): boolean {
+    return false;
   }
 
   get lane(): Lane {
@@ -139,10 +143,10 @@ export class SocketCarrier implements Carrier, ReadSource {
     const { size } = this.#parcels;
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
-    if (isFull || !this.#isOpen) return NO_LANE;
+    if (isFull || this.#write === undefined) return NO_LANE;
     if (this.#unsentBytes >= BURST_BYTES) this.publish();
+    this.#number = this.#next();
     const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
-    this.#number = nextNumber(this.#number);
     parcel.words[REQUEST_LENGTH] = length;
     parcel.words[REQUEST_OWNER_WORD] = 0;
     parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#number;
@@ -155,7 +159,7 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   publish(): void {
     const parcels = this.#unsent;
-    if (parcels.length === 0) return;
+    if (parcels.length === 0 || this.#write === undefined) return;
     this.#unsent = [];
     this.#unsentBytes = 0;
     for (const parcel of parcels) parcel.isSent = true;
@@ -166,18 +170,39 @@ export class SocketCarrier implements Carrier, ReadSource {
   help(): void {}
 
   /**
-   * Takes bytes that have come.
+   * Takes the body of a frame of answers.
    *
    * @throws {FrameError} when they are no answers to requests in flight; the connection is of no
    *   use any more
    */
-  receive(bytes: Uint8Array): void {
-    if (!this.#isOpen) return;
-    for (const { kind, body } of this.#frames.read(bytes)) {
-      if (kind !== RequestFrame.ANSWERS) throw new FrameError("a frame must be one of answers");
-      for (const answer of decodeAnswers(body)) this.#note(answer);
-    }
+  receive(body: Uint8Array): void {
+    if (this.#write === undefined) return;
+    for (const answer of decodeAnswers(body)) this.#note(answer);
     if (this.#answered.length > 0) this.#onArrival();
+  }
+
+  /** Sends what comes, and what is held, over a connection that has just been made. */
+  connect(write: (bytes: Uint8Array) => void): void {
+    // When what has been issued in this tick waits, too.
+    runMicrotask(this.#onArrival);
+    this.#write = write;
+    this.#number = 0;
+  }
+
+  /**
+   * The connection has ended: what was sent fails, as it is not known what has come of it; what was
+   * not is held until there is another one.
+   */
+  disconnect(): void {
+    if (this.#write === undefined) return;
+    this.#write = undefined;
+    if (this.#answered.length > 0) this.#onArrival();
+    for (const parcel of this.#takeAll()) {
+      const { slot, sequence, words, completions: [completion], isSent } = parcel;
+      if (isSent) this.#ends.fail(slot, sequence, completion, unknownOutcome());
+      else this.#ends.sendAgain({ slot, sequence, words, completion });
+    }
+    this.#onArrival();
   }
 
   settle(): number {
@@ -211,19 +236,31 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   close(): void {
-    this.#isOpen = false;
+    this.#write = undefined;
   }
 
   failAll(error: DinomoError): void {
     this.close();
+    for (const { slot, sequence, completions, isSent } of this.#takeAll()) {
+      this.#ends.fail(slot, sequence, completions[0], isSent ? unknownOutcome() : error);
+    }
+    // When what is held has failed, too.
+    runMicrotask(this.#onArrival);
+  }
+
+  /** The number of the next request: behind those of the one that was claimed last. */
+  #next(): number {
+    const isFirst = this.#number === 0;
+    return (this.#number + (isFirst ? 1 : numberCount(this.#newest.words, 0))) >>> 0;
+  }
+
+  #takeAll(): Parcel[] {
     const parcels = [...this.#parcels.values()];
     this.#parcels.clear();
     this.#unsent = [];
     this.#answered = [];
     this.#bytes = this.#unsentBytes = 0;
-    for (const { slot, sequence, completions, isSent } of parcels) {
-      this.#ends.fail(slot, sequence, completions[0], isSent ? unknownOutcome() : error);
-    }
+    return parcels;
   }
 
   #note(answer: Answer): void {
@@ -233,11 +270,10 @@ export class SocketCarrier implements Carrier, ReadSource {
     }
     const { operation } = parcel;
     const { status, content } = answer;
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     const isRight = status === REFUSED ||
       (status === Status.FOUND
         ? operation === Operation.GET
-        : content.length === (isDerived ? DERIVATION_BYTES : 0));
+        : content.length === contentBytes(parcel.words, status));
     if (!isRight) throw new FrameError("an answer must have what its request asks for");
     if (status === REFUSED) parcel.error = decodeError(content);
     parcel.answer = answer;
@@ -253,6 +289,7 @@ export class SocketCarrier implements Carrier, ReadSource {
       return this.#ends.fail(slot, sequence, completion, parcel.error);
     }
     if (status === Status.FOUND) this.#read = readValueOf(answer);
+    else if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
     else if (content.length > 0) {
       bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
     }
@@ -270,6 +307,14 @@ export class SocketCarrier implements Carrier, ReadSource {
     );
     this.#read = undefined;
   }
+}
+
+/** Bytes of what a KN leaves in a request. */
+function contentBytes(words: Int32Array, status: number): number {
+  const operation = operationOf(words[REQUEST_OPERATION]!);
+  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(words, 0).length : 0;
 }
 
 function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {

@@ -3,8 +3,8 @@
  *
  * Changes are told through a ring of limited size, and wait here in a queue of limited length. Where
  * either is too short, or an agent has died that may not have told all, the consumer is told to read
- * the keys again. So is it in the beginning: from that item on nothing is missing until the next
- * one of its kind.
+ * the keys again. So is it in the beginning, when the watch has begun: from that item on nothing is
+ * missing until the next one of its kind.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { WAITING_CHANGES_MAX } from "../core/limits.ts";
 import type { TakenChange } from "../watch/change_ring.ts";
 import { Watch } from "./watch.ts";
-import type { WatchHub } from "./watch_hub.ts";
+import type { WatchSource } from "./watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /** A change of a key with a watched prefix, or the word that changes may be missing. */
@@ -38,7 +38,8 @@ export class PrefixWatch extends Watch<KeyChange> {
   #queue: TakenChange[] = [];
   /** How many of the queue have been delivered. */
   #takenCount = 0;
-  #isLost = false;
+  /** Whether the consumer is to be told that changes may be missing. */
+  #isLost: boolean;
 
   /**
    * Makes a watch, which begins with the first call of `next`.
@@ -48,13 +49,14 @@ export class PrefixWatch extends Watch<KeyChange> {
    * @param keyBytesMin bytes of its shortest key
    */
   constructor(
-    hub: WatchHub,
+    hub: WatchSource,
     encoder: KeyEncoder,
     prefix: Uint8Array,
     keyBytesMin: number,
     options: WatchOptions,
   ) {
     super(hub, options);
+    this.#isLost = hub.beginsAtOnce;
     this.#encoder = encoder;
     this.prefix = prefix;
     this.#keyBytesMin = keyBytesMin;
@@ -82,8 +84,8 @@ export class PrefixWatch extends Watch<KeyChange> {
     return this.#isLost || this.#queue.length > 0;
   }
 
-  protected override take(isFirst: boolean): KeyChange | undefined {
-    if (isFirst || this.#isLost) {
+  protected override take(): KeyChange | undefined {
+    if (this.#isLost) {
       this.#isLost = false;
       return { kind: "resync" };
     }

@@ -30,6 +30,7 @@ import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts
 import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";
 import type { OpenOptions } from "./options.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
+import { processesOf } from "./process_options.ts";
 
 /** The options after validation. */
 export interface ResolvedOptions<V> {
@@ -70,6 +71,8 @@ export interface ResolvedOptions<V> {
   readonly cacheBytes: number | undefined;
   /** Undefined unless other processes may look at the store. */
   readonly inspect: { readonly isWritable: boolean } | undefined;
+  /** Whether other processes may use the store. */
+  readonly processes: boolean;
   readonly keepAlive: boolean;
   readonly workers: Readonly<Record<keyof WorkerUrls, WorkerCode>>;
   readonly processorCount: number;
@@ -148,6 +151,7 @@ const KNOWN = new Set<string>(
     "prefault",
     "cache",
     "inspect",
+    "processes",
     "keepAlive",
     "workers",
     "placement",
@@ -261,6 +265,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     // In the far placement it is the KNs that have caches.
     cacheBytes: options.placement === "far" ? undefined : cacheBytesOf(options.cache, codec),
     inspect: inspectOf(options.inspect, options.path !== undefined),
+    processes: processesOf(options, durability),
     keepAlive: booleanOf("keepAlive", keepAlive),
     workers: workersOf(workers),
     processorCount: availableParallelism(),
@@ -421,14 +426,15 @@ function workersOf(
   requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
   for (const [name, url] of Object.entries(value)) {
     requireThat(
-      name === "node" || name === "dpm",
+      Object.hasOwn(OWN_WORKERS, name),
       "workers",
-      'may have "node" and "dpm" only',
+      'may have "node", "dpm" and "gateway" only',
       name,
     );
     if (url === undefined) continue;
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  return { node: value.node ?? OWN_WORKERS.node, dpm: value.dpm ?? OWN_WORKERS.dpm };
+  const { node = OWN_WORKERS.node, dpm = OWN_WORKERS.dpm, gateway = OWN_WORKERS.gateway } = value;
+  return { node, dpm, gateway };
 }

@@ -12,10 +12,12 @@ import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { runNextTurn } from "../../lib/core/runtime.ts";
 import { ReadCompletion } from "../../lib/far/client/routed_reads.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
+import { answerFrameBytesMax, requestFrameBytesMax } from "../../lib/gateway/request_frames.ts";
 import { makeRemoteClient, type RemoteClient } from "../../lib/gateway/remote_client.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import type { ReadValue } from "../../lib/rings/response_ring.ts";
 import { Condition, Operation } from "../../lib/rings/ring_layout.ts";
+import { FrameReader } from "../../lib/wire/frame.ts";
 import type { StoreHandle } from "../../lib/store/handle.ts";
 import { attachClient, type AttachedClient } from "./attached_client.ts";
 import type { Random } from "./random.ts";
@@ -62,7 +64,7 @@ class Pipe {
 /** The two ends, and operations of the first one. */
 export class GatewayPair {
   readonly client: RemoteClient;
-  readonly session: GatewaySession;
+  session: GatewaySession;
   readonly host: AttachedClient;
   readonly #keys: KeyEncoder;
 
@@ -73,25 +75,42 @@ export class GatewayPair {
 
   private constructor(host: AttachedClient, random: Random) {
     this.host = host;
-    const { pool, client, reader } = host;
-    const { segmentBytes } = pool.geometry;
-    const { hashKey } = pool;
+    const { hashKey, geometry: { segmentBytes } } = host.pool;
     this.#keys = new KeyEncoder(...hashKey);
+    this.client = makeRemoteClient({ segmentBytes });
+    this.session = this.#link(random);
+  }
+
+  /** Connects again, to another session. */
+  async connectAgain(random: Random): Promise<void> {
+    await this.session.close();
+    this.session = this.#link(random);
+  }
+
+  #link(random: Random): GatewaySession {
+    const { pool, client, reader } = this.host;
+    const { hashKey, geometry: { segmentBytes } } = pool;
+    const answerFrames = new FrameReader(answerFrameBytesMax(segmentBytes));
     const answers = new Pipe(
       random,
-      (bytes) => this.client.carrier.receive(bytes),
-      () => this.session.drain(),
+      (bytes) => {
+        for (const { body } of answerFrames.read(bytes)) this.client.carrier.receive(body);
+      },
+      () => session.drain(),
     );
-    const requests = new Pipe(random, (bytes) => this.session.receive(bytes), () => {});
-    this.session = new GatewaySession({
+    const requestFrames = new FrameReader(requestFrameBytesMax(segmentBytes));
+    const requests = new Pipe(random, (bytes) => {
+      for (const { body } of requestFrames.read(bytes)) session.receive(body);
+    }, () => {});
+    const session = new GatewaySession({
       hashKey,
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client,
       reader,
-      segmentBytes,
       write: (bytes) => answers.write(bytes),
     });
-    this.client = makeRemoteClient({ segmentBytes, write: (bytes) => requests.write(bytes) });
+    this.client.carrier.connect((bytes) => requests.write(bytes));
+    return session;
   }
 
   put(
@@ -138,6 +157,16 @@ export class GatewayPair {
     await this.session.close();
     await this.host.close();
   }
+}
+
+/** A client whose frames are given to a function. */
+export function makeConnected(
+  segmentBytes: number,
+  write: (bytes: Uint8Array) => void,
+): RemoteClient {
+  const client = makeRemoteClient({ segmentBytes });
+  client.carrier.connect(write);
+  return client;
 }
 
 /** Adds to a number in the form of MessagePack. */

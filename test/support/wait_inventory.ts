@@ -563,17 +563,156 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends:
+      "Both ends of a connection between processes: a hello is answered within HELLO_MS_MAX, and " +
+      "a connection by a path is made or refused at once; what a session has issued ends, or the " +
+      "connection does, which the gateway ends GATEWAY_CLOSE_MS_MAX after the store begins to close",
+    places: {
+      "gateway_connection.ts GatewayConnection.constructor": 1,
+      "gateway_connection.ts GatewayConnection.finish": 2,
+      "gateway_session.ts GatewaySession.finish": 3,
+      "gateway_session.ts GatewaySession.#whenIdle": 1,
+      "gateway_server.ts GatewayServer.listen": 1,
+      "gateway_server.ts GatewayServer.close": 1,
+      "host_connection.ts HostConnection.connect": 2,
+      "host_connection.ts shakeHands": 1,
+      "host_connection.ts connectTo": 2,
+    },
+  },
+  {
+    ends: "Another process has the pool open, or this one gets it, or HOST_WAIT_MS_MAX passes; a " +
+      "store that is closed ends the search, too",
+    places: {
+      "find_host.ts findHost": 4,
+      "host_link.ts HostLink.close": 2,
+      "host_link.ts HostLink.#seek": 3,
+      "open_shared.ts openShared": 3,
+      "open_shared.ts openRemote": 2,
+    },
+  },
+  {
+    ends: "Requests to the process that has the pool open: they are answered, or fail when there " +
+      "is none within HOST_WAIT_MS_MAX; structures are saved at once or by another process",
+    places: {
+      "remote_structures.ts RemoteStructures.#read": 2,
+      "remote_structures.ts RemoteStructures.#saveWanted": 3,
+      "remote_maintenance.ts RemoteMaintenance.close": 3,
+      "remote_reads.ts RemoteReads.hasMany": 1,
+      "remote_reads.ts RemoteReads.#readDecoded": 2,
+      "remote_reads.ts RemoteReads.#readMany": 2,
+      "remote_reads.ts RemoteReads.#readEach": 4,
+      "remote_reads.ts RemoteReads.#issueRead": 1,
+    },
+  },
+  {
+    ends: "The answer of the process that has the pool to a call, or the end of the connection; " +
+      "without a connection as above, by HOST_WAIT_MS_MAX. What it asks its own thread for ends " +
+      "as there: scale, snapshots and the like",
+    places: {
+      "remote_maintenance.ts RemoteMaintenance.scale": 1,
+      "remote_maintenance.ts RemoteMaintenance.snapshot": 1,
+      "remote_maintenance.ts RemoteMaintenance.backup": 1,
+      "remote_maintenance.ts RemoteMaintenance.compact": 1,
+      "remote_maintenance.ts RemoteMaintenance.grow": 1,
+      "remote_maintenance.ts RemoteMaintenance.sync": 1,
+      "remote_pool.ts RemotePool.readStats": 1,
+      "store.ts Store.readStats": 1,
+      "remote_calls.ts RemoteCalls.ask": 1,
+      "remote_calls.ts RemoteCalls.askOnce": 1,
+      "remote_calls.ts RemoteCalls.read": 2,
+      "remote_calls.ts RemoteCalls.readOnce": 1,
+      "remote_calls.ts RemoteCalls.whenIdle": 1,
+      "remote_calls.ts RemoteCalls.#connected": 2,
+      "remote_calls.ts RemoteCalls.#change": 1,
+      "remote_moment.ts readAtOneMoment": 1,
+      "remote_reads.ts RemoteReads.forTransactions": 1,
+      "remote_reads.ts RemoteReads.#readMoment": 4,
+      "remote_reads.ts RemoteReads.#whenReadable": 2,
+      "remote_reads.ts RemoteReads.#iterated": 2,
+      "remote_iteration.ts iterateEntries": 3,
+      "remote_iteration.ts iterateKeys": 1,
+      "remote_scan.ts scanRemotely": 5,
+      "remote_scan.ts askPage": 1,
+      "remote_transaction.ts RemoteTransactionReads.read": 4,
+      "remote_transaction.ts RemoteTransactionReads.check": 1,
+      "remote_transaction.ts RemoteTransactionReads.#whenSettled": 1,
+    },
+  },
+  {
+    ends: "The store is closed or fails, or the watch is ended, which aborts its signal; between " +
+      "connections as above",
+    places: {
+      "remote_watches.ts RemoteWatches.#listen": 2,
+      "remote_watches.ts tellAll": 1,
+      "remote_events.ts tellEvents": 2,
+    },
+  },
+  {
+    ends: "An item, the end or the failure of a call comes, it is given up, or the connection ends",
+    places: {
+      "call_client.ts Call.next": 1,
+      "call_client.ts Call.#settle": 1,
+    },
+  },
+  {
+    ends: "The caller grants credit and takes what was sent, or cancels the call, or its " +
+      "connection ends: these abort its signal, and what answers it ends then",
+    places: {
+      "call_server.ts CallServer.#answer": 6,
+      "call_server.ts CallServer.#change": 1,
+      "call_server.ts orAborted": 1,
+      "called_pool.ts once": 1,
+      "called_watches.ts CalledWatch.#items": 3,
+      "host_calls.ts answer": 1,
+      "host_calls.ts askStore": 6,
+      "host_calls.ts takeItems": 3,
+    },
+  },
+  {
+    ends: "A page is full, the keys are at their end, or the signal of its call is aborted; a " +
+      "moment is found or given up after UNAVAILABLE_AFTER_MS; then the list is at its end",
+    places: {
+      "page_reader.ts PageReader.read": 2,
+      "page_reader.ts SlotPageWalk.#collect": 1,
+      "moment_reader.ts readMoment": 2,
+      "called_watches.ts ChangesWatch.take": 1,
+      "entry_list.ts decodeEntries": 1,
+      "commit_check.ts slotsOf": 1,
+    },
+  },
+  {
+    ends: "The reads of a transaction, each of which ends as any read",
+    places: {
+      "transaction_reads.ts DirectTransactionReads.read": 1,
+      "transaction_reads.ts DirectTransactionReads.#read": 2,
+      "transaction.ts Transaction.#readMore": 2,
+    },
+  },
+  {
+    ends: "The thread of a gateway: it listens or has failed after THREAD_START_MS_MAX, and is " +
+      "terminated GATEWAY_CLOSE_MS_MAX after it was asked to end; it is started again until then",
+    places: {
+      "gateway.ts module": 1,
+      "gateway_shell.ts runGateway": 1,
+      "gateway_shell.ts startGateway": 3,
+      "gateway_thread.ts GatewayThread.start": 1,
+      "gateway_thread.ts GatewayThread.close": 3,
+      "gateway_thread.ts GatewayThread.#run": 4,
+      "gateway_thread.ts GatewayThread.#runAgain": 2,
+    },
+  },
+  {
     ends: "Calls of functions that are listed here",
     places: {
       "attach.ts attach": 2,
-      "attach_store.ts attachStore": 3,
+      "attach_store.ts attachStore": 2,
+      "attached_thread.ts AttachedThread.take": 2,
       "commit_operations.ts CommitOperations.transaction": 1,
       "transaction.ts Transaction.get": 1,
       "transaction.ts Transaction.has": 1,
       "transaction.ts Transaction.getMany": 1,
       "transaction.ts Transaction.end": 1,
       "transaction.ts Transaction.#readAll": 1,
-      "transaction.ts Transaction.#read": 2,
       "far_store_reads.ts FarStoreReads.hasMany": 1,
       "far_store_reads.ts FarStoreReads.#look": 2,
       "far_store_reads.ts FarStoreReads.#readMany": 3,
@@ -586,13 +725,15 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "client_parts.ts makeClientParts": 1,
       "open.ts open": 2,
       "open_store.ts openStore": 3,
-      "open_store.ts openAnew": 6,
+      "open_store.ts openAnew": 3,
+      "open_store.ts openHere": 7,
       "open_store.ts openPool": 2,
       "open_store.ts prepareThreads": 1,
       "worker_loader.ts OwnWorker.prepare": 1,
-      "open_store.ts startStore": 8,
+      "open_store.ts startStore": 10,
       "open_store.ts serve": 3,
-      "open_store.ts assertInspectable": 2,
+      "open_store.ts assertMayListenAt": 2,
+      "open_store.ts admit": 4,
       "open_path.ts openPath": 10,
       "open_path.ts makeSmallerPool": 1,
       "open_path.ts readPool": 3,
@@ -872,7 +1013,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "iteration when the connection does, which aborts its signal; listening succeeds or fails",
     places: {
       "live_connection.ts LiveConnection.#respond": 4,
-      "live_server.ts serveLive": 2,
+      "live_server.ts serveLive": 1,
+      "socket_place.ts listenAt": 2,
       "live_server.ts itemsFor": 2,
       "live_server.ts keysFor": 1,
       "live_server.ts putFor": 1,

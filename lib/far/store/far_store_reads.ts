@@ -7,6 +7,7 @@ import type { Client } from "../../client/client.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueDecoder } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
+import { assert } from "../../core/assert.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
@@ -43,10 +44,7 @@ import { LogMerge } from "./log_merge.ts";
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
-/**
- * The same of a `getMany`: enough to keep KNs busy, and few enough to leave the event loop its
- * turns.
- */
+/** The same of a `getMany`: enough to keep KNs busy, and few enough to let the event loop turn. */
 const KEYS_PER_READ = 256;
 /**
  * Reads of a far pool by one thread.
@@ -70,8 +68,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #scan: FarScan;
 
   /** Reads with a store's parts. */
-  constructor(parts: ReadParts<V>, routed: RoutedReads) {
-    this.#pool = parts.pool;
+  constructor(parts: ReadParts<V>, pool: Pool, indexed: IndexedKeys, routed: RoutedReads) {
+    this.#pool = pool;
     this.#client = parts.client;
     this.#codec = parts.codec;
     this.#queues = parts.queues;
@@ -79,8 +77,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#key = parts.makeKey();
     this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
-    this.#indexed = parts.indexedKeys;
-    this.#merge = new LogMerge(parts);
+    this.#indexed = indexed;
+    this.#merge = new LogMerge(parts, pool);
     this.#scan = new FarScan(this.#indexed, this.#merge, this.#lifetime, this.#key);
   }
 
@@ -142,7 +140,12 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   within<V2>(parts: ReadParts<V2>): FarStoreReads<V2> {
-    return new FarStoreReads(parts, this.#routed);
+    const { key, prefix } = parts;
+    return new FarStoreReads(parts, this.#pool, this.#indexed.narrow(key, prefix), this.#routed);
+  }
+
+  forTransactions(): never {
+    assert(false, "what makes commits has said that a far pool has no transactions");
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
