@@ -47,9 +47,11 @@ import {
   decodeRequests,
   encodeAnswer,
   encodeAnswers,
+  isBehind,
   nextNumber,
   numberOf,
   REFUSED,
+  REQUESTS_HEAD_BYTES,
   RequestFrame,
 } from "./request_frames.ts";
 
@@ -60,6 +62,8 @@ export interface GatewaySessionOptions extends RequestRules {
   readonly reader: OneSidedReader;
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
+  /** Called with the number up to which the other side has all answers, by each of its frames. */
+  readonly onConfirmed: (number: number) => void;
   /** Sends bytes; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
 }
@@ -75,6 +79,8 @@ export class GatewaySession {
   /** Requests that have come and are not issued yet. */
   #waiting: Int32Array[] = [];
   #next = nextNumber(0);
+  /** The number up to which the other side has all answers. */
+  #confirmed = 0;
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -103,7 +109,8 @@ export class GatewaySession {
     if (!this.#isOpen) return;
     for (const { kind, body } of this.#frames.read(bytes)) {
       if (kind !== RequestFrame.REQUESTS) throw new FrameError("a frame must be one of requests");
-      const requests = decodeRequests(body, this.#next, this.#options);
+      const { confirmed, requests } = decodeRequests(body, this.#next, this.#options);
+      this.#confirm(confirmed);
       this.#admit(requests, body.length);
     }
     this.#work();
@@ -124,10 +131,19 @@ export class GatewaySession {
     return this.#client.whenIdle();
   }
 
+  #confirm(number: number): void {
+    if (isBehind(this.#confirmed, number) || !isBehind(this.#next, number)) {
+      throw new FrameError(`answers must have been given to be confirmed, got ${number}`);
+    }
+    this.#confirmed = number;
+    this.#options.onConfirmed(number);
+  }
+
   #admit(requests: readonly Int32Array[], bytes: number): void {
     this.#openCount += requests.length;
-    this.#openBytes += bytes;
-    const isTooMuch = this.#openCount > REMOTE_REQUESTS_MAX ||
+    this.#openBytes += bytes - REQUESTS_HEAD_BYTES;
+    const unconfirmed = (this.#next - 1 - this.#confirmed + requests.length) >>> 0;
+    const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX ||
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
     this.#next = (this.#next + requests.length) >>> 0;

@@ -19,7 +19,7 @@ import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
 import { decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
-import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
+import { makeRemoteClient, type RemoteClient } from "../../lib/gateway/remote_client.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
@@ -227,7 +227,7 @@ test(
 );
 
 test("a call that would block is refused", () => {
-  const client = makeRemoteClient({ segmentBytes: 4096, write: () => {} });
+  const client = connected(4096, () => {});
   let isSettled = false;
   client.clearSlot(0 as Slot, { settle: () => void (isSettled = true), fail: () => {} });
   assert.throws(() => client.settleAll(), (error: unknown) => error instanceof HostOnlyError);
@@ -252,7 +252,7 @@ test(
 
 test("no more requests are on their way than may be", () => {
   const frames: Uint8Array[] = [];
-  const client = makeRemoteClient({ segmentBytes: 4096, write: (bytes) => frames.push(bytes) });
+  const client = connected(4096, (bytes) => void frames.push(bytes));
   const keys = new KeyEncoder(1, 2);
   for (let i = 0; i < 2 * REMOTE_REQUESTS_MAX; i++) {
     keys.encode(`${i}`);
@@ -262,7 +262,7 @@ test("no more requests are on their way than may be", () => {
   let count = 0;
   for (const frame of frames) {
     const body = frame.slice(WIRE_HEADER_BYTES);
-    count += decodeRequests(body, count + 1, rulesOf([1, 2])).length;
+    count += decodeRequests(body, count + 1, rulesOf([1, 2])).requests.length;
   }
   assert.is(count, REMOTE_REQUESTS_MAX);
 });
@@ -280,6 +280,7 @@ test(
       client: host.client,
       reader: host.reader,
       segmentBytes,
+      onConfirmed: () => {},
       // It takes the first frame of answers, and then nothing.
       write: (bytes) => {
         answeredBytes += bytes.length;
@@ -288,7 +289,7 @@ test(
     });
     await store.put("large", new Uint8Array(100_000));
     const frames: Uint8Array[] = [];
-    const client = makeRemoteClient({ segmentBytes, write: (bytes) => void frames.push(bytes) });
+    const client = connected(segmentBytes, (bytes) => void frames.push(bytes));
     const keys = new KeyEncoder(...hashKey);
     keys.encode("large");
     const get = () => client.get(keys, true, { settle: () => {}, fail: () => {} });
@@ -298,13 +299,14 @@ test(
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(answeredBytes < 3_000_000, `${answeredBytes} bytes of answers`);
     // As many again, of a client that does not wait for answers.
-    const [again] = decodeRequests(frames[0]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey));
+    const [again] =
+      decodeRequests(frames[1]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey)).requests;
     const more = Array.from({ length: REMOTE_REQUESTS_MAX }, (_, i) => {
       const words = again!.slice();
       words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = REMOTE_REQUESTS_MAX + 1 + i;
       return words;
     });
-    assert.throws(() => session.receive(encodeRequests(more)), /must wait for answers/);
+    assert.throws(() => session.receive(encodeRequests(more, 0)), /must wait for answers/);
     await session.close();
     await host.close();
   }),
@@ -340,7 +342,7 @@ test(
 
     const [rude, polite] = [connect(path), connect(path)];
     const { hashKey, geometry: { segmentBytes } } = await attachOnce(store.share());
-    const client = makeRemoteClient({ segmentBytes, write: (bytes) => void polite.write(bytes) });
+    const client = connected(segmentBytes, (bytes) => void polite.write(bytes));
     polite.on("data", (bytes) => client.carrier.receive(bytes));
     rude.resume();
     rude.write(random.bytes(500));
@@ -364,6 +366,12 @@ test(
   }),
 );
 
+function connected(segmentBytes: number, write: (bytes: Uint8Array) => void): RemoteClient {
+  const client = makeRemoteClient({ segmentBytes });
+  client.carrier.connect({ session: 1, write });
+  return client;
+}
+
 async function attachOnce(handle: Parameters<typeof attachClient>[0]) {
   const { pool, close } = await attachClient(handle);
   await close();
@@ -382,6 +390,7 @@ async function serve(socket: Socket, handle: Parameters<typeof attachClient>[0])
     client: host.client,
     reader: host.reader,
     segmentBytes,
+    onConfirmed: () => {},
     write: (bytes) => socket.write(bytes),
   });
   socket.on("drain", () => session.drain());

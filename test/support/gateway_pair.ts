@@ -89,9 +89,11 @@ export class GatewayPair {
       client,
       reader,
       segmentBytes,
+      onConfirmed: () => {},
       write: (bytes) => answers.write(bytes),
     });
-    this.client = makeRemoteClient({ segmentBytes, write: (bytes) => requests.write(bytes) });
+    this.client = makeRemoteClient({ segmentBytes });
+    this.client.carrier.connect({ session: 1, write: (bytes) => requests.write(bytes) });
   }
 
   put(
