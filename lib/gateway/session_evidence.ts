@@ -4,26 +4,19 @@
  * @module
  */
 
-/** How a request has ended that was applied. */
-export interface SessionOutcome {
-  /** One of `Status`. */
+/** What became of a request that was applied. */
+export interface Outcome {
   readonly status: number;
+  /** Version that its key has by it. */
   readonly version: number;
-  /** Of ADD and TOUCH: the derivation words with their results. */
-  readonly derivation?: Uint8Array;
+  /** What an addition, or another expiry time, has come to. */
+  readonly derivation: Derivation;
 }
 
-/** What is known of the requests of a pool's sessions, those of hosts before this one included. */
-export interface SessionEvidence {
-  /** A number that no session of the pool has or had. */
-  claimSession(): number;
-  /** The other process has the answers up to a number. */
-  confirmAnswers(session: number, number: number): void;
-  /** Nothing of a session is asked for any more; it is not known from now on. */
-  endSession(session: number): void;
-  /** Whether all is known of a session that was not confirmed: it was claimed, and has not ended. */
-  isKnown(session: number): boolean;
-  /** How a request was applied; undefined if it was not. */
-  outcomeOf(session: number, number: number): SessionOutcome | undefined;
+/** What a record says that a KN has made. */
+export interface Derivation {
+  /** The number that is stored: the sum; NaN if what was stored is no number. */
+  readonly number: number;
+  /** In milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
 }
-

@@ -13,26 +13,17 @@
  *
  * @module
  */
-import { FrameError } from "../wire/frame.ts";
-import { answersBody, encodeAnswer } from "./request_frames.ts";
-import type { SessionEvidence } from "./session_evidence.ts";
-import { REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { UnavailableError } from "../core/errors.ts";
+import type { Outcome } from "./session_evidence.ts";
+import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
 
-/** What a process asks about its session before, in its HELLO. */
-export interface PreviousSession {
-  readonly session: number;
-  /** The number up to which all answers have come, or are not waited for. */
-  readonly confirmed: number;
-  /** Numbers of the requests that were to change something, and have no answer; ascending. */
-  readonly numbers: readonly number[];
-}
-
-/** What the WELCOME says about them. */
-export interface SessionVerdicts {
-  /** Whether it is known which were applied; if not, any may have been. */
-  readonly isKnown: boolean;
-  /** The body of a frame of answers: of those that were applied, by their numbers. */
-  readonly answers: Uint8Array;
+/** What is known of sessions, those of hosts before this one included; see session_evidence.ts. */
+export interface SessionEvidence {
+  confirmAnswers(session: number, number: number): void;
+  keepSession(session: number): void;
+  endSession(session: number): void;
+  /** @throws {UnavailableError} when it is not known */
+  outcomeOf(session: number, number: number): Outcome | undefined;
 }
 
 /** What can be stopped of a session. */
@@ -46,12 +37,7 @@ interface Entry {
   readonly session: StoppableSession;
   /** The one whose evidence is kept until this one is used. */
   before: number | undefined;
-  /** When its connection has ended. */
-  leftAtMs: number | undefined;
 }
-
-/** How long a process may take to come back and ask, in milliseconds. */
-export const SESSION_KEPT_MS = 120_000;
 
 /** Knows the sessions of a host. */
 export class SessionRegister {
@@ -67,30 +53,20 @@ export class SessionRegister {
    * Stops a session before, and says what came of its requests. The connection that asks may have
    * ended when this resolves.
    */
-  async judge(previous: PreviousSession): Promise<SessionVerdicts> {
-    const { session, confirmed, numbers } = previous;
-    const evidence = this.#evidence;
+  async judge({ session, confirmed, numbers }: PreviousSession): Promise<SessionVerdicts> {
     this.#adopt(session);
     await this.#entries.get(session)?.session.close();
-    const isKnown = evidence.isKnown(session);
-    if (!isKnown) return { isKnown, answers: answersBody([]) };
-    evidence.confirmAnswers(session, confirmed);
-    const answers: Int32Array[] = [];
-    for (const number of numbers) {
-      const outcome = evidence.outcomeOf(session, number);
-      if (outcome === undefined) continue;
-      const { status, version, derivation: content = NOTHING } = outcome;
-      const versionLow = version | 0;
-      const versionHigh = Math.floor(version / 2 ** 32);
-      const expiresAtMs = Infinity;
-      answers.push(encodeAnswer({ number, status, versionLow, versionHigh, expiresAtMs, content }));
+    try {
+      return { isKnown: true, verdicts: this.#verdicts(session, confirmed, numbers) };
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      return { isKnown: false, verdicts: [] };
     }
-    return { isKnown, answers: answersBody(answers) };
   }
 
-  /** A session begins whose number was claimed; it may follow one that was judged. */
+  /** A session begins; it may follow one that was judged. */
   enter(number: number, session: StoppableSession, before?: number): void {
-    this.#entries.set(number, { session, before, leftAtMs: undefined });
+    this.#entries.set(number, { session, before });
   }
 
   /** A frame of a session has come, which confirms answers. */
@@ -100,66 +76,31 @@ export class SessionRegister {
   }
 
   /** The connection of a session has ended; it may still be asked about. */
-  leave(session: number, nowMs: number): void {
+  async leave(session: number): Promise<void> {
     const entry = this.#entries.get(session);
     if (entry === undefined) return;
-    entry.leftAtMs = nowMs;
-    void entry.session.close();
+    await entry.session.close();
+    if (this.#entries.delete(session)) this.#evidence.keepSession(session);
   }
 
-  /** Forgets sessions that have not been asked about for too long. */
-  sweep(nowMs: number): void {
-    for (const [session, { before, leftAtMs }] of this.#entries) {
-      if (leftAtMs === undefined || nowMs - leftAtMs < SESSION_KEPT_MS) continue;
-      if (before !== undefined) this.#end(before);
-      this.#end(session);
+  #verdicts(session: number, confirmed: number, numbers: readonly number[]): Verdict[] {
+    const verdicts: Verdict[] = [];
+    for (const number of numbers) {
+      const outcome = this.#evidence.outcomeOf(session, number);
+      if (outcome === undefined) continue;
+      const { version, derivation: { number: stored, expiresAtMs } } = outcome;
+      verdicts.push({ number, version, stored, expiresAtMs });
     }
+    this.#evidence.confirmAnswers(session, confirmed);
+    return verdicts;
   }
 
   /** The other process has had the WELCOME of a session. */
   #adopt(session: number): void {
     const entry = this.#entries.get(session);
     if (entry?.before === undefined) return;
-    this.#end(entry.before);
+    this.#entries.delete(entry.before);
+    this.#evidence.endSession(entry.before);
     entry.before = undefined;
   }
-
-  #end(session: number): void {
-    this.#entries.delete(session);
-    this.#evidence.endSession(session);
-  }
-}
-
-const NOTHING = new Uint8Array(0);
-
-/**
- * Takes what another process asks about its session before.
- *
- * @throws {FrameError} when it is not what it must be
- */
-export function readPrevious(value: unknown): PreviousSession | undefined {
-  if (value === undefined) return undefined;
-  const { session, confirmed, numbers } = Object(value) as Partial<PreviousSession>;
-  const isRight = isWord(session) && isWord(confirmed) && Array.isArray(numbers) &&
-    numbers.length <= REMOTE_REQUESTS_MAX && numbers.every(isWord);
-  if (!isRight) throw new FrameError("a session before must be told by its numbers");
-  return { session, confirmed, numbers };
-}
-
-/**
- * Takes what a host says about a session before.
- *
- * @throws {FrameError} when it is not what it must be
- */
-export function readVerdicts(value: unknown): SessionVerdicts | undefined {
-  if (value === undefined) return undefined;
-  const { isKnown, answers } = Object(value) as Partial<SessionVerdicts>;
-  if (typeof isKnown !== "boolean" || !(answers instanceof Uint8Array)) {
-    throw new FrameError("verdicts must have answers");
-  }
-  return { isKnown, answers };
-}
-
-function isWord(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
 }

@@ -38,8 +38,9 @@ import {
 } from "../rings/ring_layout.ts";
 import { FrameError, FrameReader } from "../wire/frame.ts";
 import { decodeError } from "./carried_errors.ts";
+import { contentOf } from "./derived_content.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
-import type { PreviousSession, SessionVerdicts } from "./session_register.ts";
+import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
 import {
   type Answer,
   decodeAnswers,
@@ -364,10 +365,7 @@ export class SocketCarrier implements Carrier, ReadSource {
       if (parcels.some(isUnknown)) throw new FrameError("there must be verdicts");
       return;
     }
-    for (const answer of decodeAnswers(verdicts.answers)) {
-      // One that has waited too long meanwhile has ended.
-      if (this.#sent.has(answer.number)) this.#note(answer);
-    }
+    for (const verdict of verdicts.verdicts) this.#noteApplied(verdict);
     const changed = new Set<Slot>();
     for (const parcel of parcels.reverse()) {
       if (parcel.answer?.status === Status.OK) changed.add(parcel.slot);
@@ -375,6 +373,21 @@ export class SocketCarrier implements Carrier, ReadSource {
       else if (!verdicts.isKnown) this.#fail(parcel, unknownOutcome());
       else if (changed.has(parcel.slot)) this.#fail(parcel, failedBefore());
     }
+  }
+
+  #noteApplied({ number, version, stored, expiresAtMs }: Verdict): void {
+    const parcel = this.#sent.get(number);
+    // One that has waited too long meanwhile has ended.
+    if (parcel === undefined) return;
+    parcel.answer = {
+      number,
+      status: Status.OK,
+      versionLow: version | 0,
+      versionHigh: Math.floor(version / 2 ** 32),
+      expiresAtMs,
+      content: contentOf(parcel.words, { number: stored, expiresAtMs }),
+    };
+    this.#ended.push(parcel);
   }
 
   #fail(parcel: Parcel, error: DinomoError): void {

@@ -6,7 +6,9 @@
  *
  * @module
  */
-import type { SessionEvidence, SessionOutcome } from "../../lib/gateway/session_evidence.ts";
+import { UnavailableError } from "../../lib/core/errors.ts";
+import type { Outcome } from "../../lib/gateway/session_evidence.ts";
+import type { SessionEvidence } from "../../lib/gateway/session_register.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 
 /** One change of a key. */
@@ -19,12 +21,10 @@ export interface Change {
   readonly version: number;
   /** What the key holds by it; undefined if it was deleted. */
   readonly value: number | undefined;
-  /** Of an addition: the derivation words with what was there before. */
-  readonly derivation?: Uint8Array;
 }
 
 /** The entries of a ledger, by session and number. */
-export type Ledger = Map<number, Map<number, SessionOutcome>>;
+export type Ledger = Map<number, Map<number, Outcome>>;
 
 interface Checkpoint {
   readonly changes: readonly Change[];
@@ -76,11 +76,11 @@ export class TakeoverEvidence implements SessionEvidence {
   }
 
   /** A change was made. */
-  note({ session, number, version, derivation }: Change): void {
+  note({ session, number, version, value = NaN }: Change): void {
     let outcomes = this.ledger.get(session);
     if (outcomes === undefined) this.ledger.set(session, outcomes = new Map());
-    const outcome = { status: Status.OK, version };
-    outcomes.set(number, derivation === undefined ? outcome : { ...outcome, derivation });
+    const derivation = { number: value, expiresAtMs: Infinity };
+    outcomes.set(number, { status: Status.OK, version, derivation });
   }
 
   claimSession(): number {
@@ -98,11 +98,10 @@ export class TakeoverEvidence implements SessionEvidence {
     this.ended.add(session);
   }
 
-  isKnown(session: number): boolean {
-    return !this.ended.has(session);
-  }
+  keepSession(): void {}
 
-  outcomeOf(session: number, number: number): SessionOutcome | undefined {
+  outcomeOf(session: number, number: number): Outcome | undefined {
+    if (this.ended.has(session)) throw new UnavailableError("it is not known");
     return this.ledger.get(session)?.get(number);
   }
 }

@@ -11,11 +11,8 @@ import type { Slot } from "../../lib/core/brands.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
 import { numberOf } from "../../lib/gateway/request_frames.ts";
-import {
-  type PreviousSession,
-  SessionRegister,
-  type SessionVerdicts,
-} from "../../lib/gateway/session_register.ts";
+import { SessionRegister } from "../../lib/gateway/session_register.ts";
+import type { PreviousSession, SessionVerdicts } from "../../lib/gateway/session_verdicts.ts";
 import type { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
@@ -118,7 +115,7 @@ export class TakeoverHost {
   /** The end of a connection is seen. */
   end(link: HostLink): void {
     link.isOpen = false;
-    if (link.session !== 0) this.#register.leave(link.session, 0);
+    if (link.session !== 0) void this.#register.leave(link.session);
   }
 
   /** Executes the next request of a slot; `isFull` if there is no room for what it makes. */
@@ -141,7 +138,6 @@ export class TakeoverHost {
       key,
       version: this.#disk.changesOf(key).length + 1,
       value: made.value,
-      ...(isAddition ? { derivation: derivationOf(words) } : {}),
     };
     if (this.#disk.changes.some(({ name }) => name === change.name)) {
       throw new Error(`I5: ${change.name} is applied twice`);
@@ -248,10 +244,4 @@ function leave(words: Int32Array, before: number): void {
   const asked = new DerivationWords();
   asked.read(words, REQUEST_RECORD);
   asked.leave(words, REQUEST_RECORD, before, Infinity);
-}
-
-function derivationOf(words: Int32Array): Uint8Array {
-  const asked = new DerivationWords();
-  asked.read(words, REQUEST_RECORD);
-  return asked.bytes;
 }

@@ -13,7 +13,7 @@ import type { RequestEnds } from "../../lib/client/carrier.ts";
 import type { Completion } from "../../lib/client/completions.ts";
 import type { KeyPlace } from "../../lib/client/key_place.ts";
 import type { Slot } from "../../lib/core/brands.ts";
-import type { PreviousSession } from "../../lib/gateway/session_register.ts";
+import type { PreviousSession } from "../../lib/gateway/session_verdicts.ts";
 import { SocketCarrier } from "../../lib/gateway/socket_carrier.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_LENGTH, REQUEST_RECORD } from "../../lib/rings/ring_layout.ts";
@@ -225,6 +225,16 @@ export class TakeoverWorld {
     for (const { host } of this.#links) host.isOpen = false;
   }
 
+  /** Sessions that the host has something of. */
+  get knownSessions(): number {
+    return this.#host!.evidence.ledger.size;
+  }
+
+  /** Requests of which the host knows that they were applied. */
+  get knownRequests(): number {
+    return [...this.#host!.evidence.ledger.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** A name that no other state has which can go on in another way, or has ended otherwise. */
   get state(): string {
     const names = new Map<number, number>([[0, 0]]);
@@ -287,7 +297,7 @@ export class TakeoverWorld {
       toProcess.map((message) =>
         message instanceof Uint8Array
           ? sumOf(message)
-          : [rename(message.session), message.verdicts && sumOf(message.verdicts.answers)]
+          : [rename(message.session), message.verdicts?.verdicts]
       ),
     ];
   }
