@@ -44,6 +44,7 @@ import { FrameError, FrameReader } from "../wire/frame.ts";
 import { encodeError } from "./carried_errors.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
+  confirmedBy,
   decodeRequests,
   encodeAnswer,
   encodeAnswers,
@@ -60,6 +61,15 @@ export interface GatewaySessionOptions extends RequestRules {
   readonly reader: OneSidedReader;
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
+  /**
+   * The session's number in the pool's ledger (session_evidence.ts), which notes then what became of
+   * its requests.
+   *
+   * @default 0 nothing is noted
+   */
+  readonly session?: number;
+  /** Called with the number up to which the other process has the answers, when that has changed. */
+  readonly onConfirmed?: (number: number) => void;
   /** Sends bytes; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
 }
@@ -75,6 +85,7 @@ export class GatewaySession {
   /** Requests that have come and are not issued yet. */
   #waiting: Int32Array[] = [];
   #next = nextNumber(0);
+  #confirmed = 0;
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -131,6 +142,9 @@ export class GatewaySession {
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
     this.#next = (this.#next + requests.length) >>> 0;
+    const newest = requests.at(-1);
+    const confirmed = newest === undefined ? 0 : confirmedBy(newest);
+    if (confirmed > this.#confirmed) this.#options.onConfirmed?.(this.#confirmed = confirmed);
     this.#waiting.push(...requests);
   }
 
@@ -161,7 +175,8 @@ export class GatewaySession {
 
   #issue(words: Int32Array): void {
     if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
-      return this.#client.forward(words, this.#completionOf(words));
+      const { session } = this.#options;
+      return this.#client.forward(words, this.#completionOf(words), session);
     }
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
     if (!this.#client.isSlotPending(slot)) this.#read(words);

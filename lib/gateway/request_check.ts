@@ -39,7 +39,6 @@ import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
-  REQUEST_OWNER_WORD,
   REQUEST_RECORD,
   REQUEST_VERSION_HIGH,
   REQUEST_VERSION_LOW,
@@ -98,7 +97,6 @@ function brokenHeader(words: Int32Array, at: number): string | undefined {
   }
   const isChange = KINDS.get(operation) === RecordKind.PUT;
   if (mustSync && !isChange) return "not ask for a sync";
-  if (words[at + REQUEST_OWNER_WORD] !== 0) return "leave its routing to the host";
   const high = words[at + REQUEST_VERSION_HIGH]!;
   const low = words[at + REQUEST_VERSION_LOW]!;
   if (high < 0 || high > VERSION_MAX / 2 ** 32) return "expect a possible version";

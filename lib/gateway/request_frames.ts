@@ -2,8 +2,9 @@
  * What processes send each other: requests, all of a tick in one frame, and their answers.
  *
  * The body of a frame of requests has them one behind the other, each as in a ring
- * (rings/ring_layout.ts): its owner word is zero, and its record has the number of the request in
- * the word of the position. Numbers count from 1 without gaps, as u32.
+ * (rings/ring_layout.ts): its record has the number of the request in the word of the position.
+ * Numbers count from 1 without gaps, up to {@linkcode SESSION_REQUESTS_MAX}. Its owner word
+ * confirms answers: those to all requests up to that number have come.
  *
  * The body of a frame of answers has them one behind the other, too, in the words
  *
@@ -25,9 +26,14 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX } from "../core/limits.ts";
+import { EXPIRY_MS_MAX, REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
+import {
+  REQUEST_LENGTH,
+  REQUEST_OWNER_WORD,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
@@ -57,6 +63,11 @@ export function numberOf(words: Int32Array, at: number): number {
   return words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION]! >>> 0;
 }
 
+/** The number up to which the sender of a request has the answers. */
+export function confirmedBy(words: Int32Array): number {
+  return words[REQUEST_OWNER_WORD]! >>> 0;
+}
+
 /** Makes a frame of requests that are complete. */
 export function encodeRequests(requests: readonly Int32Array[]): Uint8Array {
   const body = new Int32Array(requests.reduce((sum, { length }) => sum + length, 0));
@@ -83,6 +94,16 @@ export function decodeRequests(body: Uint8Array, next: number, rules: RequestRul
     const number = (next + requests.length) >>> 0;
     if (numberOf(words, at) !== number) {
       throw new FrameError(`a request must have number ${number}, got ${numberOf(words, at)}`);
+    }
+    if (number > SESSION_REQUESTS_MAX) {
+      throw new FrameError(`a connection must have at most ${SESSION_REQUESTS_MAX} requests`);
+    }
+    const confirmed = words[at + REQUEST_OWNER_WORD]! >>> 0;
+    if (confirmed >= number || number - confirmed > REMOTE_REQUESTS_MAX) {
+      throw new FrameError(
+        `a request must confirm the answers up to ${REMOTE_REQUESTS_MAX} before it, and no later ` +
+          `ones, got ${confirmed} with number ${number}`,
+      );
     }
     const end = at + words[at + REQUEST_LENGTH]!;
     requests.push(words.subarray(at, end));

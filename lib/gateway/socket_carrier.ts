@@ -104,6 +104,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   readonly #parcels = new Map<number, Parcel>();
   #bytes = 0;
   #number = 0;
+  /** All requests up to this number have been settled, as far as that was looked at. */
+  #settled = 0;
   #newest!: Parcel;
   #unsent: Parcel[] = [];
   #unsentBytes = 0;
@@ -137,14 +139,13 @@ export class SocketCarrier implements Carrier, ReadSource {
     completion: Completion,
   ): number {
     const { size } = this.#parcels;
-    const isFull = size === REMOTE_REQUESTS_MAX ||
+    const isFull = size === REMOTE_REQUESTS_MAX || this.#isTooFarAhead ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
     if (this.#unsentBytes >= BURST_BYTES) this.publish();
     const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
     this.#number = nextNumber(this.#number);
     parcel.words[REQUEST_LENGTH] = length;
-    parcel.words[REQUEST_OWNER_WORD] = 0;
     parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#number;
     this.#parcels.set(this.#number, parcel);
     this.#unsent.push(parcel);
@@ -153,12 +154,29 @@ export class SocketCarrier implements Carrier, ReadSource {
     return 0;
   }
 
+  /** Whether the next request would be sent before an answer to one so far behind has come. */
+  get #isTooFarAhead(): boolean {
+    if (this.#number - this.#settled < REMOTE_REQUESTS_MAX) return false;
+    this.#lookForSettled();
+    return this.#number - this.#settled >= REMOTE_REQUESTS_MAX;
+  }
+
+  #lookForSettled(): void {
+    while (this.#settled < this.#number && !this.#parcels.has(this.#settled + 1)) {
+      this.#settled += 1;
+    }
+  }
+
   publish(): void {
     const parcels = this.#unsent;
     if (parcels.length === 0) return;
     this.#unsent = [];
     this.#unsentBytes = 0;
-    for (const parcel of parcels) parcel.isSent = true;
+    this.#lookForSettled();
+    for (const parcel of parcels) {
+      parcel.isSent = true;
+      parcel.words[REQUEST_OWNER_WORD] = this.#settled;
+    }
     this.#write(encodeRequests(parcels.map(({ words }) => words)));
   }
 
