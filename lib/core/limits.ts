@@ -300,7 +300,7 @@ export const SESSIONS_RESERVED = 256;
 /** Requests of one session: as no number comes twice, an old record is never taken for a new one. */
 export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
 /** How long a session is kept at least that has lost its connection, if its place is wanted. */
-export const SESSION_KEPT_MS = 120_000;
+export const SESSION_KEPT_MS = 30_000;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

@@ -75,6 +75,15 @@ export function keepSession(pool: Pool, session: number): void {
   ledgerOf(pool).keep(session, epochMs());
 }
 
+/** No session has a connection: the thread that had them has ended, and another one begins. */
+export function keepAllSessions(pool: Pool): void {
+  const ledger = ledgerOf(pool);
+  for (let place = 0; place < ledger.placeCount; place++) {
+    const { session } = ledger.sessionAt(place);
+    if (session !== 0) ledger.keep(session, epochMs());
+  }
+}
+
 /** Nothing of a session is asked for any more, and nothing of it is on its way. */
 export function endSession(pool: Pool, session: number): void {
   ledgerOf(pool).end(session);
@@ -141,11 +150,13 @@ export function nameCommit(words: Int32Array, session: number, first: number): n
 export function contentOf(request: Int32Array, { derivation }: Outcome): Uint8Array {
   const operation = operationOf(request[REQUEST_OPERATION]!);
   if (operation !== Operation.ADD && operation !== Operation.TOUCH) return new Uint8Array(0);
-  const asked = new DerivationWords();
-  asked.read(request, REQUEST_RECORD);
-  const before = operation === Operation.ADD ? numberBefore(asked, derivation.number) : 0;
   const answered = request.slice();
-  asked.leave(answered, REQUEST_RECORD, before, derivation.expiresAtMs);
+  if (operation === Operation.ADD) {
+    const asked = new DerivationWords();
+    asked.read(request, REQUEST_RECORD);
+    const before = numberBefore(asked, derivation.number);
+    asked.leave(answered, REQUEST_RECORD, before, derivation.expiresAtMs);
+  }
   const at = REQUEST_RECORD + valueWord(request[REQUEST_RECORD + RECORD_META]!);
   return new Uint8Array(answered.buffer, at * 4, DERIVATION_BYTES);
 }
@@ -173,7 +184,7 @@ function entryOf(pool: Pool, session: number, number: number): LedgerEntry | und
   const ledger = ledgerOf(pool);
   const place = ledger.placeOf(session);
   if (place !== NO_PLACE) return ledger.read(place, session, number);
-  if (session > ledger.forgotten) return undefined;
+  if (session > ledger.forgotten && session < ledger.next) return undefined;
   throw new UnavailableError(
     "what became of the change is not known any more; it may or may not have been made",
   );

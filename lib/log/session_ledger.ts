@@ -256,6 +256,22 @@ export class SessionLedger {
 
   /** The entry of a number of the session that has a place; undefined if there is none. */
   read(place: number, session: number, number: number): LedgerEntry | undefined {
+    const entry = this.#read(place, session, number);
+    return entry?.number === number ? entry : undefined;
+  }
+
+  /** Visits the entries of a place's session that are not confirmed. */
+  forEachEntry(place: number, visit: (entry: LedgerEntry) => void): void {
+    const { session, confirmed } = this.sessionAt(place);
+    // A confirmation that a checkpoint had may be older than a window.
+    for (let i = 0; i < this.window; i++) {
+      const entry = this.#read(place, session, i);
+      if (entry !== undefined && entry.number > confirmed) visit(entry);
+    }
+  }
+
+  /** What of a session stands where a number has its entry. */
+  #read(place: number, session: number, number: number): LedgerEntry | undefined {
     const words = this.#words;
     const at = ledgerEntryAt(words, place, number);
     const state = Atomics.load(words, at + ENTRY_STATE);
@@ -267,17 +283,10 @@ export class SessionLedger {
       expiresAtMs: this.#values[at / 2 + ENTRY_EXPIRES_NUMBER],
     };
     const isWhole = state !== 0 && state === Atomics.load(words, at + ENTRY_STATE);
-    const isIt = entry.session === session && entry.number === number;
-    return isWhole && isIt && words[at + ENTRY_NUMBER] >>> 0 === number ? entry : undefined;
-  }
-
-  /** Visits the entries of a place's session that are not confirmed. */
-  forEachEntry(place: number, visit: (entry: LedgerEntry) => void): void {
-    const { session, confirmed } = this.sessionAt(place);
-    for (let ahead = 1; ahead <= this.window; ahead++) {
-      const entry = this.read(place, session, (confirmed + ahead) >>> 0);
-      if (entry !== undefined) visit(entry);
-    }
+    // Another entry may have been written meanwhile, with the same state.
+    const isSame = words[at + ENTRY_NUMBER] >>> 0 === entry.number &&
+      words[at + ENTRY_SESSION] === entry.session;
+    return isWhole && isSame && entry.session === session ? entry : undefined;
   }
 
   /** A free place; that of the session which is without a connection for longest, if that is long. */

@@ -92,7 +92,7 @@ export function startLog(
   restored: RestoredPool | undefined,
   files: FileSystem = nodeFileSystem,
   clock: () => number = epochMs,
-  ledger?: LedgerSizes,
+  ledger: LedgerSizes | undefined = undefined,
 ): StartedLog {
   const { control } = pool;
   if (ledger !== undefined && pool.ledger === undefined) {
