@@ -11,12 +11,12 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CHECKPOINT_VERSION } from "../lib/persistence/checkpoint_layout.ts";
+import { CHECKPOINT_VERSION_PLAIN } from "../lib/persistence/checkpoint_layout.ts";
 import { Child } from "../test/support/child.ts";
 import { FIXTURE_KINDS, fixtureName, packPool } from "../test/support/format_fixture.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
 
-const folder = join(PROJECT_ROOT, "test", "fixtures", `format-v${CHECKPOINT_VERSION}`);
+const folder = join(PROJECT_ROOT, "test", "fixtures", `format-v${CHECKPOINT_VERSION_PLAIN}`);
 mkdirSync(folder, { recursive: true });
 const scratch = mkdtempSync(join(tmpdir(), "dinomo-fixtures-"));
 try {

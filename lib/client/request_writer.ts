@@ -10,8 +10,10 @@ import {
   RECORD_KEY,
   RECORD_META,
   RECORD_REPLACES,
+  RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
+  sessionName,
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
@@ -29,6 +31,12 @@ import { type RequestDraft, requestLength, type ValueBytes } from "./request_dra
  * Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first.
  */
 const LOOP_COPY_BYTES = 128;
+
+/** Puts the name of a session, and its number there, into a request that begins at an index. */
+export function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
+  words[at + REQUEST_RECORD + RECORD_CLIENT] = sessionName(session);
+  words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
+}
 
 /** Writes the requests of one client. */
 export class RequestWriter {

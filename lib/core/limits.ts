@@ -290,6 +290,17 @@ export const REMOTE_REQUESTS_MAX = 4096;
  * taken, before it has to wait. One request or answer may be longer.
  */
 export const REMOTE_BYTES_MAX = 1024 * 1024;
+/**
+ * Sessions of other processes that a pool's ledger has room for: those that are connected, and those
+ * whose processes may come back after their host has ended.
+ */
+export const LEDGER_PLACES = 512;
+/** Numbers for sessions that a checkpoint reserves: so many connections may come before the next. */
+export const SESSIONS_RESERVED = 256;
+/** Requests of one session: as no number comes twice, an old record is never taken for a new one. */
+export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
+/** How long a session is kept at least that has lost its connection, if its place is wanted. */
+export const SESSION_KEPT_MS = 30_000;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

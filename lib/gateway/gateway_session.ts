@@ -62,6 +62,13 @@ export interface GatewaySessionOptions extends RequestRules {
   readonly reader: OneSidedReader;
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
+  /**
+   * The session's number in the pool's ledger (session_evidence.ts), which notes then what became of
+   * its requests.
+   *
+   * @default 0 nothing is noted
+   */
+  readonly session?: number;
   /** Called with the number up to which the other side has all answers, by each of its frames. */
   readonly onConfirmed: (number: number) => void;
   /** Sends bytes; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
@@ -177,7 +184,7 @@ export class GatewaySession {
 
   #issue(words: Int32Array): void {
     if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
-      return this.#client.forward(words, this.#completionOf(words));
+      return this.#client.forward(words, this.#completionOf(words), this.#options.session);
     }
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
     if (!this.#client.isSlotPending(slot)) this.#read(words);

@@ -4,8 +4,8 @@
  * The body of a frame of requests begins with two words: the number up to which all answers have
  * come, 0 for none, and a zero. Then it has requests one behind the other, each as in a ring
  * (rings/ring_layout.ts): its owner word is zero, and its record has the number of the request in
- * the word of the position. Numbers count from 1 without gaps, as u32. A frame without a request
- * only confirms answers.
+ * the word of the position. Numbers count from 1 without gaps, up to {@linkcode
+ * SESSION_REQUESTS_MAX}. A frame without a request only confirms answers.
  *
  * The body of a frame of answers has them one behind the other, too, in the words
  *
@@ -27,7 +27,7 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX } from "../core/limits.ts";
+import { EXPIRY_MS_MAX, SESSION_REQUESTS_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
@@ -105,6 +105,10 @@ export function decodeRequests(body: Uint8Array, next: number, rules: RequestRul
     const number = (next + requests.length) >>> 0;
     if (numberOf(words, at) !== number) {
       throw new FrameError(`a request must have number ${number}, got ${numberOf(words, at)}`);
+    }
+    // The other side sends it again on its next connection.
+    if (number > SESSION_REQUESTS_MAX) {
+      throw new FrameError(`a connection must have at most ${SESSION_REQUESTS_MAX} requests`);
     }
     const end = at + words[at + REQUEST_LENGTH]!;
     requests.push(words.subarray(at, end));

@@ -38,8 +38,8 @@ import {
 } from "../rings/ring_layout.ts";
 import { FrameError, FrameReader } from "../wire/frame.ts";
 import { decodeError } from "./carried_errors.ts";
-import { contentOf } from "./derived_content.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
+import { contentOf } from "./session_evidence.ts";
 import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
 import {
   type Answer,
@@ -379,13 +379,15 @@ export class SocketCarrier implements Carrier, ReadSource {
     const parcel = this.#sent.get(number);
     // One that has waited too long meanwhile has ended.
     if (parcel === undefined) return;
+    const status = Status.OK;
+    const outcome = { status, version, derivation: { number: stored, expiresAtMs } };
     parcel.answer = {
       number,
-      status: Status.OK,
+      status,
       versionLow: version | 0,
       versionHigh: Math.floor(version / 2 ** 32),
       expiresAtMs,
-      content: contentOf(parcel.words, { number: stored, expiresAtMs }),
+      content: contentOf(parcel.words, outcome),
     };
     this.#ended.push(parcel);
   }
