@@ -23,7 +23,6 @@ import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
-import { monotonicMs } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
@@ -36,7 +35,7 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
 import { decodeError } from "./carried_errors.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
 import { contentOf } from "./session_evidence.ts";
@@ -47,13 +46,10 @@ import {
   encodeRequests,
   nextNumber,
   REFUSED,
-  RequestFrame,
 } from "./request_frames.ts";
 
 /** Bytes that are written after which a burst is sent although the tick goes on. */
 const BURST_BYTES = 64 * 1024;
-/** Bytes of an answer beside a value, and of answers that may be with it in a frame. */
-const ANSWER_FRAME_BYTES = 2 * REMOTE_BYTES_MAX;
 
 /** A connection, from the other side's WELCOME on. */
 export interface CarrierLink {
@@ -67,7 +63,7 @@ export interface CarrierLink {
 export interface SocketCarrierOptions {
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
-  /** Called when there is something to settle. */
+  /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
 }
 
@@ -81,25 +77,16 @@ class Parcel implements Lane {
   readonly newestIndex = 0;
   /** Whether the other side may have it. */
   isSent = false;
-  /** Since when it has waited for a connection. */
-  waitsSinceMs: number;
   answer: Answer | undefined;
   /** What it has ended with, if that is an error. */
   error: DinomoError | undefined;
 
-  constructor(
-    slot: Slot,
-    sequence: number,
-    length: number,
-    completion: Completion,
-    nowMs: number,
-  ) {
+  constructor(slot: Slot, sequence: number, length: number, completion: Completion) {
     this.slot = slot;
     this.sequence = sequence;
     this.words = new Int32Array(length);
     this.bytes = new Uint8Array(this.words.buffer);
     this.completions = [completion];
-    this.waitsSinceMs = nowMs;
   }
 
   get operation(): number {
@@ -125,8 +112,6 @@ export class SocketCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number;
   readonly #ends: RequestEnds;
   readonly #onArrival: () => void;
-  readonly #answerBytesMax: number;
-  #frames: FrameReader;
   #link: CarrierLink | undefined;
   /** Number of the newest session. */
   #session: number | undefined;
@@ -152,12 +137,18 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#ends = ends;
     this.#onArrival = options.onArrival;
     this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
-    this.#answerBytesMax = options.segmentBytes + ANSWER_FRAME_BYTES;
-    this.#frames = new FrameReader(this.#answerBytesMax);
   }
 
   get isCrowded(): boolean {
     return this.#open.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= REMOTE_REQUESTS_MAX || this.#bytes >= REMOTE_BYTES_MAX;
+  }
+
+  get canBlock(): boolean {
+    return false;
   }
 
   get lane(): Lane {
@@ -190,8 +181,7 @@ export class SocketCarrier implements Carrier, ReadSource {
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
     if (this.#claimedBytes >= BURST_BYTES) this.publish();
-    const nowMs = this.#link === undefined ? monotonicMs() : 0;
-    const parcel = this.#newest = new Parcel(slot, sequence, length, completion, nowMs);
+    const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
     parcel.words[REQUEST_LENGTH] = length;
     this.#open.add(parcel);
     this.#claimed.push(parcel);
@@ -223,7 +213,6 @@ export class SocketCarrier implements Carrier, ReadSource {
     if (!this.#isOpen) return;
     this.disconnect();
     this.#judge(verdicts);
-    this.#frames = new FrameReader(this.#answerBytesMax);
     this.#link = link;
     this.#session = link.session;
     this.#number = 0;
@@ -233,7 +222,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.publish();
     // The other side may forget the session before when it has a frame of this one.
     if (this.#number === 0) this.#send(link);
-    if (this.#ended.length > 0) this.#onArrival();
+    this.#onArrival();
   }
 
   /** The connection has ended: requests wait for the next one. */
@@ -242,35 +231,18 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#link = undefined;
     this.#order.clear();
     this.#admitted = [];
-    const nowMs = monotonicMs();
-    for (const parcel of this.#open) parcel.waitsSinceMs = nowMs;
-  }
-
-  /** Fails the requests that have waited for a connection since then or for longer. */
-  expire(sinceMs: number): void {
-    if (this.#link !== undefined) return;
-    for (const parcel of this.#open) {
-      if (parcel.hasEnded || parcel.waitsSinceMs > sinceMs) continue;
-      parcel.error = isUnknown(parcel) ? unknownOutcome() : noHost();
-      this.#ended.push(parcel);
-    }
-    for (const [number, parcel] of this.#sent) if (parcel.hasEnded) this.#sent.delete(number);
-    if (this.#ended.length > 0) this.#onArrival();
   }
 
   /**
-   * Takes bytes that have come.
+   * Takes the body of a frame of answers.
    *
    * @throws {FrameError} when they are no answers to requests in flight; the connection is of no
    *   use any more
    */
-  receive(bytes: Uint8Array): void {
+  receive(body: Uint8Array): void {
     if (!this.#isOpen || this.#link === undefined) return;
-    for (const { kind, body } of this.#frames.read(bytes)) {
-      if (kind !== RequestFrame.ANSWERS) throw new FrameError("a frame must be one of answers");
-      for (const answer of decodeAnswers(body)) {
-        this.#order.end(this.#note(answer), this.#admitted);
-      }
+    for (const answer of decodeAnswers(body)) {
+      this.#order.end(this.#note(answer), this.#admitted);
     }
     if (this.#ended.length > 0) this.#onArrival();
   }
@@ -377,8 +349,7 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   #noteApplied({ number, version, stored, expiresAtMs }: Verdict): void {
     const parcel = this.#sent.get(number);
-    // One that has waited too long meanwhile has ended.
-    if (parcel === undefined) return;
+    if (parcel === undefined) throw new FrameError("a verdict must be one that was asked for");
     const status = Status.OK;
     const outcome = { status, version, derivation: { number: stored, expiresAtMs } };
     parcel.answer = {
@@ -437,12 +408,6 @@ function unknownOutcome(): UnavailableError {
   return new UnavailableError(
     "the process that has the pool open must answer, but the connection to it has ended; " +
       "the change may or may not have been made",
-  );
-}
-
-function noHost(): UnavailableError {
-  return new UnavailableError(
-    "a process must have the pool open, but none has for too long; nothing was done",
   );
 }
 

@@ -16,6 +16,7 @@ import type { PreviousSession, SessionVerdicts } from "../../lib/gateway/session
 import type { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
+import { WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { type Change, copyLedger, type TakeoverDisk, type TakeoverEvidence } from "./takeover_disk.ts";
 import { applied, bytesOf, HASH_KEY, keyOfHash, seen, slotOf } from "./takeover_operations.ts";
 
@@ -94,7 +95,6 @@ export class TakeoverHost {
     const gateway = link.gateway = new GatewaySession({
       hashKey: HASH_KEY,
       keyTypes: KEY_TYPE_NUMBERS.mixed,
-      segmentBytes: SEGMENT_BYTES,
       client: this.#clientOf(link),
       reader: this.#reader(),
       onConfirmed: (number) => this.#register.confirm(session, number),
@@ -109,7 +109,7 @@ export class TakeoverHost {
 
   /** Bytes of a connection have come. */
   receive(link: HostLink, bytes: Uint8Array): void {
-    link.gateway!.receive(bytes);
+    link.gateway!.receive(bytes.slice(WIRE_HEADER_BYTES));
   }
 
   /** The end of a connection is seen. */

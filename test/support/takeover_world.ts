@@ -17,6 +17,7 @@ import type { PreviousSession } from "../../lib/gateway/session_verdicts.ts";
 import { SocketCarrier } from "../../lib/gateway/socket_carrier.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_LENGTH, REQUEST_RECORD } from "../../lib/rings/ring_layout.ts";
+import { WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { TakeoverDisk } from "./takeover_disk.ts";
 import { type HostLink, nameOf, SEGMENT_BYTES, TakeoverHost, type Welcome } from "./takeover_host.ts";
@@ -203,7 +204,7 @@ export class TakeoverWorld {
   #take(link: Link): void {
     const message = link.toProcess.shift()!;
     const { carrier } = link.process;
-    if (message instanceof Uint8Array) carrier.receive(message);
+    if (message instanceof Uint8Array) carrier.receive(message.slice(WIRE_HEADER_BYTES));
     else {
       const write = (bytes: Uint8Array) => void (link.isUsed && link.toHost.push(bytes));
       carrier.connect({ session: message.session, write }, message.verdicts);
