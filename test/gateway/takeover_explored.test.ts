@@ -36,7 +36,8 @@ const SMALL: readonly TakeoverBounds[] = [
   bounds("get, put", { deaths: 1 }),
   bounds("put, get", { deaths: 1 }),
   bounds("version, put", { deaths: 1 }),
-  bounds("limited, put", { deaths: 1 }),
+  bounds("put, limited, delete", { deaths: 1 }),
+  bounds("absent, put, get", {}),
   bounds("delete, add", { deaths: 1 }),
   bounds("add, add", { deaths: 1 }),
   bounds("put, put b", { deaths: 1 }),
@@ -101,6 +102,8 @@ test("what a host knows of a session ends with its answers, or with the next ses
   }
   await finish(world, ["issue 0"]);
   await world.step("cut 0");
+  await finish(world, ["issue 0"]);
+  assert.is(world.knownSessions, 0);
   for (let i = 0; i < 2; i++) {
     await finish(world, ["issue 0"]);
     await world.step("issue 0");

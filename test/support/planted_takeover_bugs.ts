@@ -9,7 +9,7 @@ const CARRIER = "lib/gateway/socket_carrier.ts";
 const ORDER = "lib/gateway/request_order.ts";
 const REGISTER = "lib/gateway/session_register.ts";
 const EXPLORED = "test/gateway/takeover_explored.test.ts";
-const EACH = "apply each once";
+const EACH = "each once";
 const FEW = "of a few requests";
 const KNOWN = "what a host knows";
 
@@ -67,7 +67,7 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     name: "requests are not sent again",
     breaks: "I5",
     file: CARRIER,
-    edits: [["this.#claimed = [...this.#open].filter(", "if (this.#number === 0) this.#claimed = [...this.#open].filter("]],
+    edits: [["this.#claimed = [...this.#open].filter(", "this.#claimed = [...this.#open].filter((parcel) => !parcel.isSent).filter("]],
     caughtBy: [EXPLORED],
     inTest: FEW,
   },

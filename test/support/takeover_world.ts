@@ -102,6 +102,11 @@ export class TakeoverWorld {
     this.processes = bounds.scripts.map((script, index) => makeProcess(script, index, this));
   }
 
+  /** Whether operations may have failed. */
+  get mayFail(): boolean {
+    return this.#fulls > 0;
+  }
+
   /** What can happen next. */
   steps(): string[] {
     const { deaths, cuts, checkpoints, fulls } = this.#bounds;
