@@ -93,6 +93,7 @@ export class GatewaySession {
   #unpark = () => {};
   #onIdle = () => {};
   #idle: Promise<void> | undefined;
+  #onSent = () => {};
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -141,6 +142,7 @@ export class GatewaySession {
     this.#isFinishing = true;
     await this.#whenIdle();
     this.#flush();
+    if (this.#answers.length > 0) await new Promise<void>((resolve) => this.#onSent = resolve);
   }
 
   /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
@@ -148,6 +150,7 @@ export class GatewaySession {
     this.#isOpen = false;
     this.#waiting = [];
     this.#answers = [];
+    this.#onSent();
     return this.#whenIdle();
   }
 
@@ -290,6 +293,7 @@ export class GatewaySession {
     this.#answers = [];
     this.#answerBytes = 0;
     this.#canWrite = this.#options.write(encodeAnswers(answers));
+    this.#onSent();
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };
 }

@@ -23,6 +23,7 @@ import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
@@ -244,7 +245,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     for (const answer of decodeAnswers(body)) {
       this.#order.end(this.#note(answer), this.#admitted);
     }
-    if (this.#ended.length > 0) this.#onArrival();
+    this.#onArrival();
   }
 
   settle(): number {
@@ -287,12 +288,16 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#open.clear();
     this.#sent.clear();
     this.#order.clear();
-    this.#claimed = this.#admitted = this.#ended = [];
+    this.#claimed = [];
+    this.#admitted = [];
+    this.#ended = [];
     this.#bytes = this.#claimedBytes = 0;
     for (const parcel of parcels) {
       const { slot, sequence, completions } = parcel;
       this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? unknownOutcome() : error);
     }
+    // When what is held has failed, too.
+    runMicrotask(this.#onArrival);
   }
 
   /** Sends what may be sent, as far as the other side keeps in mind how it ends. */

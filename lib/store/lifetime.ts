@@ -74,6 +74,17 @@ export class StoreLifetime {
     );
   }
 
+  /**
+   * Throws when the store cannot be used, or this thread cannot wait for it without a turn of the
+   * event loop.
+   *
+   * @param method what would block
+   */
+  assertBlocks(method: string): void {
+    this.assertOpen();
+    this.#pool.assertBlocks(method);
+  }
+
   /** Throws when operations that were issued before cannot end. */
   assertNotFailed(): void {
     if (this.#failure === undefined) return;

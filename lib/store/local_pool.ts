@@ -100,6 +100,8 @@ export class LocalPool implements StorePool {
     return new WatchHub(this.#pool, this.#options.clientId, lifetime);
   }
 
+  assertBlocks(): void {}
+
   assertCommits(method: string): void {
     if (!isFar(this.#pool)) return;
     throw new NearOnlyError(

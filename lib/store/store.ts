@@ -13,12 +13,7 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
-import {
-  assertNodeCount,
-  assertOwnerCount,
-  backupPathOf,
-  capacityOf,
-} from "./arguments.ts";
+import { assertNodeCount, assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
   type StoreEventDetails,
@@ -81,7 +76,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     emit: (type, detail) => this.#events.emit(type, detail),
     fail: (error) => this.#fail(error),
     isOpen: () => !this.#lifetime.isClosing && !this.#lifetime.hasFailed,
-    keyTypes: () => this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.facts.keyTypes),
+    keyTypes: () =>
+      this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.facts.keyTypes),
     picture: () => this.#lifetime.isLetGo ? undefined : this.#parts.pool.picture(),
   };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.

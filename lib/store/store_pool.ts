@@ -52,6 +52,12 @@ export interface StorePool {
   /** Makes what tells the watches of this thread of changes. */
   makeWatches(lifetime: StoreLifetime): WatchSource;
   /**
+   * Refuses a method that blocks.
+   *
+   * @throws {DinomoError} when this thread cannot wait for answers but in the event loop
+   */
+  assertBlocks(method: string): void;
+  /**
    * Refuses a method that makes several changes together.
    *
    * @throws {DinomoError} unless it can be done with this pool, from here
