@@ -301,6 +301,19 @@ export const SESSIONS_RESERVED = 256;
 export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
 /** How long a session is kept at least that has lost its connection, if its place is wanted. */
 export const SESSION_KEPT_MS = 30_000;
+/** Connections of other processes to an open store, one for each of their threads that uses it. */
+export const GATEWAY_CONNECTIONS_MAX = 256;
+/** Bytes of the first frame of such a connection. */
+export const HELLO_BYTES_MAX = 128 * 1024;
+/** How long either side of such a connection waits for the first frame of the other one. */
+export const HELLO_MS_MAX = 10_000;
+/**
+ * How long operations and openers wait for a process that has the pool open, while it opens, or
+ * after the one before has ended.
+ */
+export const HOST_WAIT_MS_MAX = 60_000;
+/** How long a store that is closed waits for its gateway to answer what it has begun. */
+export const GATEWAY_CLOSE_MS_MAX = 5000;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

@@ -39,6 +39,7 @@ import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
+  REQUEST_OWNER_WORD,
   REQUEST_RECORD,
   REQUEST_VERSION_HIGH,
   REQUEST_VERSION_LOW,
@@ -97,6 +98,7 @@ function brokenHeader(words: Int32Array, at: number): string | undefined {
   }
   const isChange = KINDS.get(operation) === RecordKind.PUT;
   if (mustSync && !isChange) return "not ask for a sync";
+  if (words[at + REQUEST_OWNER_WORD] !== 0) return "leave its routing to the host";
   const high = words[at + REQUEST_VERSION_HIGH]!;
   const low = words[at + REQUEST_VERSION_LOW]!;
   if (high < 0 || high > VERSION_MAX / 2 ** 32) return "expect a possible version";
@@ -138,9 +140,12 @@ function brokenKey(words: Int32Array, at: number, rules: RequestRules): string |
       hash === slot << SLOT_SHIFT && words[keyAt] === 0;
     return isSlot ? undefined : "name its slot";
   }
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return `have 1 to ${KEY_BYTES_MAX} bytes of key`;
+  const isSystem = keyBytes === 0 && isForCodec(words[at + REQUEST_OPERATION]!, meta);
+  if ((keyBytes === 0 && !isSystem) || keyBytes > KEY_BYTES_MAX) {
+    return `have 1 to ${KEY_BYTES_MAX} bytes of key`;
+  }
   const type = (meta & FLAG_BINARY_KEY) !== 0 ? KEY_TYPE_NUMBERS.bytes : KEY_TYPE_NUMBERS.string;
-  if ((rules.keyTypes & type) === 0) return "have a key of the store's type";
+  if ((rules.keyTypes & type) === 0 && !isSystem) return "have a key of the store's type";
   const expiryAt = record + valueWord(meta) - ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0);
   if (!isZero(words, keyAt * 4 + keyBytes, expiryAt * 4)) return "have zeros behind its key";
   const bytes = new Uint8Array(words.buffer, words.byteOffset + keyAt * 4, keyBytes);
@@ -149,6 +154,17 @@ function brokenKey(words: Int32Array, at: number, rules: RequestRules): string |
   return halfSipHash13(key0, key1, words, keyAt, keyBytes) === hash
     ? undefined
     : "have the hash of its key";
+}
+
+/**
+ * Whether a request without a key may be for the one under which the codec keeps what it has to: it
+ * reads it, or changes it if it has not been changed meanwhile.
+ */
+function isForCodec(operationWord: number, meta: number): boolean {
+  const operation = operationOf(operationWord);
+  const isChange = operation === Operation.PUT && conditionOf(operationWord) !== Condition.NONE;
+  return (operation === Operation.GET || isChange) &&
+    (meta & (FLAG_BINARY_KEY | FLAG_EXPIRES)) === FLAG_BINARY_KEY;
 }
 
 function brokenValue(words: Int32Array, at: number): string | undefined {

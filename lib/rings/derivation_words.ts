@@ -79,6 +79,11 @@ export class DerivationWords {
     return Number.isFinite(sum) && sum >= numbers[SUM_MIN] && sum <= numbers[SUM_MAX];
   }
 
+  /** Whether every finite sum is allowed. */
+  get isUnbounded(): boolean {
+    return this.numbers[SUM_MIN] === -Infinity && this.numbers[SUM_MAX] === Infinity;
+  }
+
   /** When a key expires that has expired at `old` until now; undefined if it does not exist. */
   expiryAfter(old: number | undefined): number {
     if (old === undefined) return this.numbers[NEW_EXPIRES_AT];
