@@ -20,7 +20,7 @@ import { readSnapshot, type RequestedPool } from "../../lib/persistence/snapshot
 import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
-import { LEDGER_SIZES } from "../../lib/pool/ledger_layout.ts";
+import { LEDGER_SIZES, type LedgerSizes } from "../../lib/pool/ledger_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { createRing } from "../../lib/rings/ring_layout.ts";
@@ -33,6 +33,7 @@ const SEGMENT_BYTES = 64 * 1024;
 const CAPACITY_BYTES = 2 ** 20;
 const RING_BYTES = 32 * 1024;
 const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
+const SIZES: LedgerSizes = { ...LEDGER_SIZES, placeCount: 16 };
 const AS_STORED: RequestedPool = {
   codec: "msgpack",
   capacityBytes: undefined,
@@ -51,11 +52,11 @@ export class SessionHost {
   constructor(disk: MemoryDisk, { usesProcesses = true, requested = AS_STORED } = {}) {
     const restored = disk.info(CHECKPOINT_PATH) === undefined
       ? undefined
-      : readSnapshot(disk, DIRECTORY, requested, { isLogged: true });
+      : readSnapshot(disk, DIRECTORY, requested, { isLogged: true, ledgerSizes: SIZES });
     const pool = this.pool = restored?.pool ??
       Pool.create(geometryOf(CAPACITY_BYTES, SEGMENT_BYTES), HASH_KEY);
     const { OS } = DurabilityLevel;
-    const ledger = usesProcesses ? LEDGER_SIZES : undefined;
+    const ledger = usesProcesses ? SIZES : undefined;
     this.log = startLog(pool, PLACE, OS, restored, disk, () => Date.now(), ledger);
     recountKeys(pool);
     this.reader = new OneSidedReader(pool, () => Date.now());
@@ -89,7 +90,6 @@ export class SessionHost {
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client,
       reader,
-      segmentBytes: SEGMENT_BYTES,
       session: number,
       onConfirmed: (confirmed) => confirmAnswers(pool, number, confirmed),
       write,
