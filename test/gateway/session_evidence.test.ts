@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { CorruptionError, FormatError, UnavailableError } from "../../lib/core/errors.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { SESSION_KEPT_MS, SESSIONS_RESERVED } from "../../lib/core/limits.ts";
+import { SESSION_KEPT_MS, SESSION_REQUESTS_MAX, SESSIONS_RESERVED } from "../../lib/core/limits.ts";
 import {
   claimSession,
   confirmAnswers,
@@ -24,6 +24,7 @@ import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
 import { decodeAnswers, decodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
+import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { SessionLedger } from "../../lib/log/session_ledger.ts";
 import {
   CHECKPOINT_CRC,
@@ -255,6 +256,20 @@ test("additions of another process do not join: each has its own sum", async () 
   assert.is(remote.client.join(keys, asked, false), undefined);
   await remote.execute();
   assert.is(outcomeOf(host.pool, remote.session.number, 1)!.derivation.number, 1);
+});
+
+test("a connection ends before one of its numbers would come twice", async () => {
+  const remote = new Remote(new SessionHost(new MemoryDisk()));
+  remote.put("a", Uint8Array.of(1));
+  await remote.execute();
+  const words = remote.sent.get(1)!;
+  const bodyWith = (number: number): Uint8Array => {
+    words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
+    return new Uint8Array(Int32Array.from([number - 1, 0, ...words]).buffer);
+  };
+  const max = SESSION_REQUESTS_MAX;
+  assert.is(decodeRequests(bodyWith(max), max, RULES).requests.length, 1);
+  assert.throws(() => decodeRequests(bodyWith(max + 1), max + 1, RULES), /must have at most/);
 });
 
 test("no session's number is given twice, whenever hosts end", () => {
