@@ -80,7 +80,9 @@ test("interleavings of more requests apply each once", async () => {
   for (const [i, each] of wide.entries()) {
     const { states, ends, steps, isWhole } = await exploreTakeovers(each, WIDE_STATES_MAX);
     if (isCampaign) {
-      console.log(`case ${i}: ${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`);
+      console.log(
+        `case ${i}: ${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`,
+      );
     }
     assert.ok(ends > 0);
   }

@@ -11,7 +11,7 @@ import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { type Ending, SessionWorld } from "../support/session_world.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 
-const SEED_COUNT = Number(process.env["DINOMO_SESSION_SEEDS"] ?? 250);
+const SEED_COUNT = Number(process.env["DINOMO_SESSION_SEEDS"] ?? 120);
 const IS_REPLAY = (process.env["DINOMO_SEED"] ?? "") !== "";
 const LIVES = 6;
 

@@ -333,7 +333,9 @@ export class SessionWorld implements ClientWaiter {
 
   /** A process comes to a host, which tells it what has become of its requests: if that arrives. */
   #connect(process: SimProcess): void {
-    if (sessionsLeft(this.pool) === 0) return this.#checkpoint();
+    if (sessionsLeft(this.pool) === 0) {
+      return this.#isCheckpointing ? undefined : this.#checkpoint();
+    }
     for (const ended of process.ended.splice(0)) endSession(this.pool, ended);
     const verdicts = process.flights.map((flight) => this.#effectsNow(process, flight));
     if (this.random.next() < 0.25) return;
@@ -497,7 +499,7 @@ export class SessionWorld implements ClientWaiter {
     const isLocked = SLOTS.some((slot) => isHeld(this.pool, slot));
     if (isLocked) return;
     this.#isIntruding = true;
-    for (const process of this.#processes) if (process.isConnected) this.#use(process);
+    for (const process of this.#processes) this.#use(process);
     this.#endTick();
     for (const node of this.#nodes) node.doWork();
     if (!this.isDown) this.#client.poll();

@@ -709,7 +709,10 @@ export class SimFailover {
       );
       if (step.kind !== "add") continue;
       const sum = outcomeOf(pool, this.#session, first)!.derivation.number;
-      require(sum === status, `I5: operation ${number} has come to ${sum}, and ended with ${status}`);
+      require(
+        sum === status,
+        `I5: operation ${number} has come to ${sum}, and ended with ${status}`,
+      );
     }
   }
 

@@ -17,7 +17,12 @@ import type { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
 import { WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
-import { type Change, copyLedger, type TakeoverDisk, type TakeoverEvidence } from "./takeover_disk.ts";
+import {
+  type Change,
+  copyLedger,
+  type TakeoverDisk,
+  type TakeoverEvidence,
+} from "./takeover_disk.ts";
 import { applied, bytesOf, HASH_KEY, keyOfHash, seen, slotOf } from "./takeover_operations.ts";
 
 export const SEGMENT_BYTES = 4096;

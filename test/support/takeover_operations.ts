@@ -16,11 +16,7 @@ import {
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
-import {
-  RECORD_HASH,
-  RECORD_META,
-  valueWord,
-} from "../../lib/log/record_layout.ts";
+import { RECORD_HASH, RECORD_META, valueWord } from "../../lib/log/record_layout.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import {
   Condition,

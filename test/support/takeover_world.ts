@@ -20,7 +20,13 @@ import { REQUEST_LENGTH, REQUEST_RECORD } from "../../lib/rings/ring_layout.ts";
 import { WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { TakeoverDisk } from "./takeover_disk.ts";
-import { type HostLink, nameOf, SEGMENT_BYTES, TakeoverHost, type Welcome } from "./takeover_host.ts";
+import {
+  type HostLink,
+  nameOf,
+  SEGMENT_BYTES,
+  TakeoverHost,
+  type Welcome,
+} from "./takeover_host.ts";
 import { requestOf, type ScriptedOperation, seen, slotOf } from "./takeover_operations.ts";
 
 /** What is explored. */
@@ -279,7 +285,9 @@ export class TakeoverWorld {
             positionOf(words),
           ]),
         ]),
-        host.links.filter((link) => isOfUse(link, host)).map(({ process, previous, session, isOpen }) => [
+        host.links.filter((link) => isOfUse(link, host)).map((
+          { process, previous, session, isOpen },
+        ) => [
           process,
           rename(previous ?? 0),
           rename(session),
@@ -336,7 +344,15 @@ function makeProcess(
     const words = requestOf(scripted, isPut ? PUT_VALUE + of : of);
     const { kind, value } = seen(words);
     const name = nameOf(index, kind, value);
-    return { ...scripted, name, words, slot: slotOf(words), issuedAt: -1, parcel: undefined, ended: undefined };
+    return {
+      ...scripted,
+      name,
+      words,
+      slot: slotOf(words),
+      issuedAt: -1,
+      parcel: undefined,
+      ended: undefined,
+    };
   });
   const end = (sequence: number, ended: Omit<TakeoverEnd, "changes">) => {
     const operation = operations[sequence - 1]!;
@@ -347,7 +363,9 @@ function makeProcess(
     settle: (_slot, sequence, _completion, status, _detail, version, _high, words) => {
       const { kind } = operations[sequence - 1]!;
       const read = carrier.take();
-      const value = read === undefined ? beforeOf(kind, words) : new Int32Array(read.bytes.buffer)[0];
+      const value = read === undefined
+        ? beforeOf(kind, words)
+        : new Int32Array(read.bytes.buffer)[0];
       end(sequence, { status, version: read?.version ?? version, value, error: undefined });
     },
     fail: (_slot, sequence, _completion, error) => {
