@@ -168,6 +168,11 @@ export class RequestSender {
     else this.#hold(splitPut(request));
   }
 
+  /** Puts the name of this client, or of a session, into an atomic commit from elsewhere. */
+  signCommit(words: Int32Array, session: number): void {
+    this.#writer.signCommit(words, session);
+  }
+
   /**
    * The same for a request that has its place in the orders of several slots.
    *

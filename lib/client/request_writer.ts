@@ -17,6 +17,7 @@ import {
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
@@ -68,6 +69,22 @@ export class RequestWriter {
   /** Puts the name of the client into a request that another one has written. */
   sign(words: Int32Array): void {
     words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+  }
+
+  /**
+   * The same of an atomic commit.
+   *
+   * @param session in whose name its entries are, with numbers from that of the commit on; 0: in the
+   *   name of the client
+   */
+  signCommit(words: Int32Array, session: number): void {
+    this.sign(words);
+    const end = words[REQUEST_LENGTH];
+    let number = words[REQUEST_RECORD + RECORD_REQUEST_POSITION];
+    for (let at = commitHeadWords(entryCount(words, 0)); at < end; at += words[at + REQUEST_LENGTH]) {
+      if (session === 0) words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+      else nameRequest(words, at, session, number++);
+    }
   }
 
   /** Makes a request outside the ring, to be held. */

@@ -22,10 +22,11 @@ import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
-import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
+import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import {
@@ -37,15 +38,15 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
+import { appliedAnswer } from "./applied_answer.ts";
 import { decodeError } from "./carried_errors.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
-import { contentOf } from "./session_evidence.ts";
-import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
+import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
 import {
   type Answer,
   decodeAnswers,
   encodeRequests,
-  nextNumber,
+  numberCount,
   REFUSED,
 } from "./request_frames.ts";
 
@@ -137,7 +138,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
     this.#onArrival = options.onArrival;
-    this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
+    // The results of a commit are beside what is to fit a segment.
+    this.requestWordsMax = commitHeadWords(COMMIT_KEYS_MAX) + options.segmentBytes / 4;
   }
 
   get isCrowded(): boolean {
@@ -159,14 +161,15 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** What the next host is to be asked, and is told; undefined before the first connection. */
   get previous(): PreviousSession | undefined {
     if (this.#session === undefined) return undefined;
-    const changes = [...this.#sent].filter(([, parcel]) => !isReading(parcel));
-    const numbers = changes.map(([number]) => number);
+    const numbers = [...this.#sent].flatMap(([number, parcel]) =>
+      isReading(parcel) ? [] : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => number + i)
+    );
     return { session: this.#session, confirmed: this.#confirmed, numbers };
   }
 
   /** The number up to which all answers have come. */
   get #confirmed(): number {
-    for (const oldest of this.#sent.keys()) return (oldest - 1) >>> 0;
+    for (const oldest of this.#sent.keys()) return oldest - 1;
     return this.#number;
   }
 
@@ -303,15 +306,19 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** Sends what may be sent, as far as the other side keeps in mind how it ends. */
   #send(link: CarrierLink): void {
     const confirmed = this.#confirmed;
-    const room = REMOTE_REQUESTS_MAX - ((this.#number - confirmed) >>> 0);
-    const parcels = this.#admitted.splice(0, room);
-    if (parcels.length === 0 && this.#number > 0) return;
-    for (const parcel of parcels) {
-      this.#number = nextNumber(this.#number);
-      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#number;
+    const parcels: Parcel[] = [];
+    for (const parcel of this.#admitted) {
+      const count = numberCount(parcel.words, 0);
+      if (this.#number + count - confirmed > REMOTE_REQUESTS_MAX) break;
+      const number = this.#number + 1;
+      this.#number += count;
+      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
       parcel.isSent = true;
-      this.#sent.set(this.#number, parcel);
+      this.#sent.set(number, parcel);
+      parcels.push(parcel);
     }
+    this.#admitted.splice(0, parcels.length);
+    if (parcels.length === 0 && this.#number > 0) return;
     link.write(encodeRequests(parcels.map(({ words }) => words), confirmed));
   }
 
@@ -322,11 +329,10 @@ export class SocketCarrier implements Carrier, ReadSource {
     }
     const { operation } = parcel;
     const { status, content } = answer;
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     const isRight = status === REFUSED ||
       (status === Status.FOUND
         ? operation === Operation.GET
-        : content.length === (isDerived ? DERIVATION_BYTES : 0));
+        : content.length === contentBytes(parcel.words, status));
     if (!isRight) throw new FrameError("an answer must have what its request asks for");
     if (status === REFUSED) parcel.error = decodeError(content);
     parcel.answer = answer;
@@ -336,41 +342,19 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   /** Ends those of the session before that need not be sent again. */
-  #judge(verdicts: SessionVerdicts | undefined): void {
-    const parcels = [...this.#sent.values()];
-    if (verdicts === undefined) {
-      if (parcels.some(isUnknown)) throw new FrameError("there must be verdicts");
-      return;
-    }
-    for (const verdict of verdicts.verdicts) this.#noteApplied(verdict);
+  #judge(given: SessionVerdicts | undefined): void {
+    const sent = [...this.#sent].filter(([, parcel]) => isUnknown(parcel));
+    if (sent.length === 0) return;
+    if (given === undefined) throw new FrameError("a session before must be judged");
+    const verdicts = new Map(given.verdicts.map((verdict) => [verdict.number, verdict]));
     const changed = new Set<Slot>();
-    for (const parcel of parcels.reverse()) {
-      if (parcel.answer?.status === Status.OK) changed.add(parcel.slot);
-      else if (isReading(parcel)) continue;
-      else if (!verdicts.isKnown) this.#fail(parcel, unknownOutcome());
-      else if (changed.has(parcel.slot)) this.#fail(parcel, failedBefore());
+    for (const [number, parcel] of sent.reverse()) {
+      parcel.answer = appliedAnswer(parcel.words, number, verdicts);
+      if (parcel.answer !== undefined) changed.add(parcel.slot);
+      else if (!given.isKnown) parcel.error = unknownOutcome();
+      else if (changed.has(parcel.slot)) parcel.error = failedBefore();
     }
-  }
-
-  #noteApplied({ number, version, stored, expiresAtMs }: Verdict): void {
-    const parcel = this.#sent.get(number);
-    if (parcel === undefined) throw new FrameError("a verdict must be one that was asked for");
-    const status = Status.OK;
-    const outcome = { status, version, derivation: { number: stored, expiresAtMs } };
-    parcel.answer = {
-      number,
-      status,
-      versionLow: version | 0,
-      versionHigh: Math.floor(version / 2 ** 32),
-      expiresAtMs,
-      content: contentOf(parcel.words, outcome),
-    };
-    this.#ended.push(parcel);
-  }
-
-  #fail(parcel: Parcel, error: DinomoError): void {
-    parcel.error = error;
-    this.#ended.push(parcel);
+    for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#ended.push(parcel);
   }
 
   #settle(parcel: Parcel): void {
@@ -380,6 +364,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
     const { status, versionLow, versionHigh, content } = answer!;
     if (status === Status.FOUND) this.#read = readValueOf(answer!);
+    else if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
     else if (content.length > 0) {
       bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
     }
@@ -397,6 +382,14 @@ export class SocketCarrier implements Carrier, ReadSource {
     );
     this.#read = undefined;
   }
+}
+
+/** Bytes of what a KN leaves in a request. */
+function contentBytes(words: Int32Array, status: number): number {
+  const operation = operationOf(words[REQUEST_OPERATION]!);
+  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(words, 0).length : 0;
 }
 
 function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
