@@ -81,7 +81,11 @@ export class RequestWriter {
     this.sign(words);
     const end = words[REQUEST_LENGTH];
     let number = words[REQUEST_RECORD + RECORD_REQUEST_POSITION];
-    for (let at = commitHeadWords(entryCount(words, 0)); at < end; at += words[at + REQUEST_LENGTH]) {
+    for (
+      let at = commitHeadWords(entryCount(words, 0));
+      at < end;
+      at += words[at + REQUEST_LENGTH]
+    ) {
       if (session === 0) words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
       else nameRequest(words, at, session, number++);
     }

@@ -44,7 +44,9 @@ function commitAnswer(
   );
   if (versions.every((version) => version === 0)) return undefined;
   const results = new Int32Array(resultsOf(words, 0).length / 4);
-  versions.forEach((version, i) => results.set([version | 0, Math.floor(version / 2 ** 32)], 2 * i));
+  versions.forEach((version, i) =>
+    results.set([version | 0, Math.floor(version / 2 ** 32)], 2 * i)
+  );
   return answerOf(first, 0, new Uint8Array(results.buffer));
 }
 

@@ -66,7 +66,9 @@ export function brokenCommitRule(
     if (words[next + REQUEST_RECORD + RECORD_REQUEST_POSITION] !== 0) {
       return "number no entry of a commit";
     }
-    if (previous >= 0 && !isBehind(words, previous, next)) return "have the keys of a commit in order";
+    if (previous >= 0 && !isBehind(words, previous, next)) {
+      return "have the keys of a commit in order";
+    }
     previous = next;
     next += words[next + REQUEST_LENGTH]!;
   }

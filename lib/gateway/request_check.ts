@@ -93,7 +93,8 @@ export function brokenRule(
   if (operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC) {
     return brokenCommitRule(words, at, (_, entry, last) => brokenEntry(words, entry, last, rules));
   }
-  return brokenHeader(words, at, KINDS) ?? brokenRecord(words, at, KINDS) ?? brokenKey(words, at, rules) ??
+  return brokenHeader(words, at, KINDS) ?? brokenRecord(words, at, KINDS) ??
+    brokenKey(words, at, rules) ??
     brokenValue(words, at);
 }
 

@@ -162,7 +162,9 @@ export class SocketCarrier implements Carrier, ReadSource {
   get previous(): PreviousSession | undefined {
     if (this.#session === undefined) return undefined;
     const numbers = [...this.#sent].flatMap(([number, parcel]) =>
-      isReading(parcel) ? [] : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => number + i)
+      isReading(parcel)
+        ? []
+        : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => number + i)
     );
     return { session: this.#session, confirmed: this.#confirmed, numbers };
   }

@@ -42,7 +42,10 @@ export class RemoteMaintenance implements StoreMaintenance {
 
   async backup(path: string, signal?: AbortSignal): Promise<SnapshotReport> {
     // Relative to where this process is.
-    return await this.#calls.askOnce({ op: "backup", path: resolve(path) }, signal) as SnapshotReport;
+    return await this.#calls.askOnce(
+      { op: "backup", path: resolve(path) },
+      signal,
+    ) as SnapshotReport;
   }
 
   async compact(): Promise<CompactReport> {

@@ -18,7 +18,14 @@ import type { RemoteClient } from "../gateway/remote_client.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import type { AbortOptions } from "../store/abort.ts";
-import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver, unordered } from "../store/arguments.ts";
+import {
+  isConsistent,
+  keysOfMoment,
+  ownKey,
+  ownKeys,
+  passOver,
+  unordered,
+} from "../store/arguments.ts";
 import { ownKeysInTurns } from "../store/batches.ts";
 import { type Entry, entryOf } from "../store/entry.ts";
 import type { StoreLifetime } from "../store/lifetime.ts";

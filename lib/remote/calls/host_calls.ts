@@ -70,7 +70,8 @@ export function connectHost(post: (bytes: Uint8Array) => void): HostEnd & { call
     receive: (bytes) => {
       for (const frame of frames.read(bytes)) calls.receive(frame);
     },
-    close: () => calls.failAll(new UnavailableError("the process that has the pool open must answer")),
+    close: () =>
+      calls.failAll(new UnavailableError("the process that has the pool open must answer")),
   };
 }
 
