@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,6 +14,7 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SESSION_KEPT_MS, SESSION_REQUESTS_MAX, SESSIONS_RESERVED } from "../../lib/core/limits.ts";
 import {
   claimSession,
+  commitOutcomeOf,
   confirmAnswers,
   contentOf,
   endSession,
@@ -43,10 +46,13 @@ import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ri
 import { FrameReader } from "../../lib/wire/frame.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { seeded } from "../support/random.ts";
+import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
+import { FIXTURE_SESSION, fixtureAsks, unpackSessionFixture } from "../support/session_fixture.ts";
 import { SessionHost } from "../support/session_host.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 import { CHECKPOINT_PATH, DIRECTORY } from "../support/snapshots.ts";
 
+const FIXTURES = join(PROJECT_ROOT, "test", "fixtures");
 const SEGMENT_BYTES = 64 * 1024;
 const RULES = { hashKey: HASH_KEY, keyTypes: KEY_TYPE_NUMBERS.mixed };
 const AS_STORED = { codec: "msgpack", capacityBytes: undefined, segmentBytes: undefined } as const;
@@ -218,6 +224,33 @@ test("what is known is known to a pool with less capacity, too", async () => {
   });
   assert.is(checkOutcomes(smaller.pool, remote), CHANGE_COUNT);
   assert.is(checkOutcomes(new SessionHost(disk).pool, remote), CHANGE_COUNT);
+});
+
+for (const name of readdirSync(FIXTURES).filter((name) => name.startsWith("sessions-v"))) {
+  test(`${name}: what a version has noted is known`, () => {
+    const { pool } = new SessionHost(unpackSessionFixture(readFileSync(join(FIXTURES, name))));
+    const sums = [2.5, 3.5, 6, 7];
+    for (const { ask: { isCommit, wishes }, number } of fixtureAsks()) {
+      const isAbsent = wishes[0]!.kind === "delete";
+      if (!isCommit) {
+        const outcome = outcomeOf(pool, FIXTURE_SESSION, number);
+        assert.is(outcome === undefined, isAbsent, `request ${number}`);
+        if (wishes[0]!.kind === "add") assert.is(outcome!.derivation.number, sums.shift());
+        continue;
+      }
+      const versions = commitOutcomeOf(pool, FIXTURE_SESSION, number, wishes.length)!;
+      assert.ok(versions.every((version) => version > 0), `request ${number}`);
+      const added = number + wishes.findIndex(({ kind }) => kind === "add");
+      assert.is(outcomeOf(pool, FIXTURE_SESSION, added)!.derivation.number, sums.shift());
+    }
+    assert.is(sums.length, 0);
+    assert.ok(claimSession(pool) > FIXTURE_SESSION);
+  });
+}
+
+test("there is a fixture of the present format", () => {
+  const file = join(FIXTURES, `sessions-v${CHECKPOINT_VERSION}.json.gz`);
+  assert.ok(existsSync(file), 'run "npm run fixtures"');
 });
 
 test("an answer is confirmed by the next request, and its outcome is not kept", async () => {
