@@ -9,7 +9,7 @@
 import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { PathError, UnavailableError } from "../core/errors.ts";
+import { PathError } from "../core/errors.ts";
 import { HELLO_BYTES_MAX, HELLO_MS_MAX } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
@@ -18,8 +18,16 @@ import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import { decodeWelcome, encodeHello, type Hello, type Welcome } from "./handshake.ts";
 import { answerFrameBytesMax } from "./request_frames.ts";
 
-/** Codes of a place where no process listens. */
-const NOBODY: readonly unknown[] = ["ENOENT", "ENOTDIR", "ECONNREFUSED", "ENOTSOCK", "ECONNRESET"];
+/** Codes of a place where no process listens, or not now. */
+const NOBODY: readonly unknown[] = [
+  "ENOENT",
+  "ENOTDIR",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOTSOCK",
+  // Too many connect at this moment.
+  "EAGAIN",
+];
 
 /** Who takes what comes. */
 export interface HostConnectionEnds {
@@ -52,7 +60,8 @@ export class HostConnection {
   }
 
   /**
-   * Connects to the process that has the pool in a directory open; undefined if none listens there.
+   * Connects to the process that has the pool in a directory open; undefined if none listens there,
+   * or none answers that speaks this language.
    *
    * @param directory absolute
    * @throws {PathError} when the socket may not be used
@@ -67,7 +76,10 @@ export class HostConnection {
     const frames = new FrameReader(HELLO_BYTES_MAX);
     try {
       const [first, ...others] = await shakeHands(socket, frames, hello());
-      if (first === undefined) return undefined;
+      if (first === undefined) {
+        socket.destroy();
+        return undefined;
+      }
       const welcome = decodeWelcome(first);
       frames.bodyBytesMax = answerFrameBytesMax(welcome.segmentBytes);
       const connection = new HostConnection(socket, frames, welcome);
@@ -76,7 +88,8 @@ export class HostConnection {
       return connection;
     } catch (error) {
       socket.destroy();
-      throw error instanceof FrameError ? strange(error) : error;
+      if (error instanceof FrameError) return undefined;
+      throw error;
     }
   }
 
@@ -139,13 +152,7 @@ export class HostConnection {
 /** The first frames that come; none if the connection ends before. */
 function shakeHands(socket: Socket, frames: FrameReader, hello: Hello): Promise<Frame[]> {
   return new Promise((resolve, reject) => {
-    const timer = startTimer(() => {
-      reject(
-        new UnavailableError(
-          `the process that has the pool open must answer, but said nothing for ${HELLO_MS_MAX} ms`,
-        ),
-      );
-    }, HELLO_MS_MAX);
+    const timer = startTimer(() => end([]), HELLO_MS_MAX);
     const end = (come: Frame[]) => {
       timer.stop();
       resolve(come);
@@ -190,10 +197,4 @@ async function connectTo(directory: string): Promise<Socket | undefined> {
       resolve(socket);
     });
   });
-}
-
-function strange(cause: FrameError): UnavailableError {
-  return new UnavailableError(
-    `the process that has the pool open must speak the same language: ${cause.message}`,
-  );
 }

@@ -46,7 +46,7 @@ import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
-import type { StoreParts } from "./store_parts.ts";
+import type { StoreParts } from "./opened_parts.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */

@@ -30,7 +30,8 @@ import type { StoreMaintenance } from "./maintenance.ts";
 import type { StoreStats } from "./stats.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import type { PoolPicture } from "./pool_picture.ts";
-import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
+import { makeOperationParts, type StoreParts } from "./opened_parts.ts";
+import type { OperationParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */

@@ -47,6 +47,7 @@ import {
 import { encodeFrame, FrameError, FrameReader, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { addition } from "../support/gateway_pair.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
+import { StoreClosedError } from "../../lib/core/errors.ts";
 import { makeConnected } from "../support/gateway_pair.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
 
@@ -69,6 +70,7 @@ function sent(
   frames.length = 0;
   issue(client, new KeyEncoder(...HASH_KEY));
   client.flush();
+  client.failAll(new StoreClosedError("nobody answers"));
   assert.is(frames.length, 1);
   return frames[0]!;
 }
