@@ -100,10 +100,7 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
     name: "answers are confirmed that have not come",
     breaks: "I5",
     file: CARRIER,
-    edits: [[
-      "parcel.words[REQUEST_OWNER_WORD] = this.#settled;",
-      "parcel.words[REQUEST_OWNER_WORD] = parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION]! - 1;",
-    ]],
+    edits: [["for (const oldest of this.#sent.keys()) return (oldest - 1) >>> 0;", ""]],
     caughtBy: [EVIDENCE],
   },
   {
