@@ -38,12 +38,15 @@ const tally = await runProcessesChaos({
   onFault: (so) => process.stdout.write(`\r${line(so)}   `),
 });
 const gapsMs = tally.gapsMs.sort((a, b) => a - b);
-const at = (share: number) => gapsMs[Math.min(gapsMs.length - 1, Math.floor(gapsMs.length * share))];
+const at = (share: number) =>
+  gapsMs[Math.min(gapsMs.length - 1, Math.floor(gapsMs.length * share))];
 console.log(
   `\n${line(tally)}; ${tally.answered} operations on shared keys were answered; ` +
     `${Math.round((performance.now() - startMs) / 1000)} s`,
 );
-console.log(`without an answer after a kill: median ${at(0.5)} ms, 90 % ${at(0.9)} ms, most ${at(1)} ms`);
+console.log(
+  `without an answer after a kill: median ${at(0.5)} ms, 90 % ${at(0.9)} ms, most ${at(1)} ms`,
+);
 for (const what of tally.wrong.slice(0, 20)) console.error(what);
 console.log(`${tally.wrong.length} wrong`);
 process.exit(tally.wrong.length === 0 ? 0 : 1);

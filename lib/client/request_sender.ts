@@ -38,7 +38,7 @@ import { keyOfRequest, type KeyPlace } from "./key_place.ts";
 import { splitCommit, splitPut } from "./large_values.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
-import { nameRequest, RequestWriter } from "./request_writer.ts";
+import { nameCommit, nameRequest, RequestWriter } from "./request_writer.ts";
 import type { SlotsInFlight } from "./slots_in_flight.ts";
 
 /** Where the number of a session's request stands in it. */
@@ -166,6 +166,12 @@ export class RequestSender {
     else nameRequest(request.words, 0, session, request.words[NUMBER]);
     if (request.words.length <= this.#carrier.requestWordsMax) this.issueWords(request);
     else this.#hold(splitPut(request));
+  }
+
+  /** Puts a session's name, or this client's, into an atomic commit that another one has written. */
+  signCommit(words: Int32Array, session: number): void {
+    if (session === 0) this.#writer.signCommit(words);
+    else nameCommit(words, session, words[NUMBER]);
   }
 
   /**

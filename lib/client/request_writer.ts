@@ -17,6 +17,7 @@ import {
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
@@ -36,6 +37,22 @@ const LOOP_COPY_BYTES = 128;
 export function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
   words[at + REQUEST_RECORD + RECORD_CLIENT] = sessionName(session);
   words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
+}
+
+/**
+ * Puts the name of a session into an atomic commit, before it is issued (`Client.commit`): each of
+ * its entries has a number of its own, from one on. None of them is used by another request.
+ *
+ * @returns the next number that is free
+ */
+export function nameCommit(words: Int32Array, session: number, first: number): number {
+  const count = entryCount(words, 0);
+  let at = commitHeadWords(count);
+  for (let entry = 0; entry < count; entry++) {
+    nameRequest(words, at, session, first + entry);
+    at += words[at + REQUEST_LENGTH]!;
+  }
+  return first + count;
 }
 
 /** Writes the requests of one client. */
@@ -68,6 +85,19 @@ export class RequestWriter {
   /** Puts the name of the client into a request that another one has written. */
   sign(words: Int32Array): void {
     words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+  }
+
+  /** The same of an atomic commit. */
+  signCommit(words: Int32Array): void {
+    this.sign(words);
+    const end = words[REQUEST_LENGTH];
+    for (
+      let at = commitHeadWords(entryCount(words, 0));
+      at < end;
+      at += words[at + REQUEST_LENGTH]
+    ) {
+      words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+    }
   }
 
   /** Makes a request outside the ring, to be held. */

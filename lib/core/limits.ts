@@ -301,6 +301,28 @@ export const SESSIONS_RESERVED = 256;
 export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
 /** How long a session is kept at least that has lost its connection, if its place is wanted. */
 export const SESSION_KEPT_MS = 30_000;
+/** Bytes of a page of keys, beside one value: it is made in less than a millisecond. */
+export const PAGE_BYTES = 48 * 1024;
+/**
+ * Bytes of all values of a consistent read of another process: until they are sent, this process
+ * has them in memory.
+ */
+export const MOMENT_BYTES_MAX = 64 * 2 ** 20;
+/** Bytes of changes that wait for a watch of another process; beyond them it is told to resync. */
+export const WAITING_CHANGES_BYTES_MAX = 256 * 1024;
+/**
+ * Calls of such a connection at a time: each watch of a thread is one, and there is as much room for
+ * others.
+ */
+export const CALLS_MAX = 8192;
+/** Bytes of what a call asks for: the keys of a consistent read, most of all. */
+export const CALL_BYTES_MAX = 9 * 2 ** 20;
+/** Bytes of items of a call that wait to be taken, beside one item: two pages of keys. */
+export const CALL_CREDIT_BYTES = 128 * 1024;
+/** The same of a watch: the numbers of a thousand keys, or some dozens of changes. */
+export const WATCH_CREDIT_BYTES = 4 * 1024;
+/** The same of all calls of a connection: half of it is enough for as many watches as may be. */
+export const CALL_CREDITS_MAX = 32 * 2 ** 20;
 /** Connections of other processes to an open store, one for each of their threads that uses it. */
 export const GATEWAY_CONNECTIONS_MAX = 256;
 /** Bytes of the first frame of such a connection. */

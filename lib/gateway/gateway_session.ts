@@ -21,6 +21,7 @@ import type { Client } from "../client/client.ts";
 import type { Completion } from "../client/completions.ts";
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
+import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
@@ -33,6 +34,7 @@ import {
   RECORD_META,
   valueWord,
 } from "../log/record_layout.ts";
+import { resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import {
   Operation,
@@ -43,6 +45,7 @@ import {
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
 import { encodeError } from "./carried_errors.ts";
+import { slotsOf } from "./commit_check.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
   decodeRequests,
@@ -50,6 +53,7 @@ import {
   encodeAnswers,
   isBehind,
   nextNumber,
+  numberCount,
   numberOf,
   REFUSED,
   REQUESTS_HEAD_BYTES,
@@ -170,11 +174,13 @@ export class GatewaySession {
   #admit(requests: readonly Int32Array[], bytes: number): void {
     this.#openCount += requests.length;
     this.#openBytes += bytes - REQUESTS_HEAD_BYTES;
-    const unconfirmed = (this.#next - 1 - this.#confirmed + requests.length) >>> 0;
+    let next = this.#next;
+    for (const request of requests) next += numberCount(request, 0);
+    const unconfirmed = next - 1 - this.#confirmed;
     const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX ||
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
-    this.#next = (this.#next + requests.length) >>> 0;
+    this.#next = next;
     if (this.#isFinishing) return;
     for (const request of requests) this.#waiting.push(request);
   }
@@ -206,16 +212,35 @@ export class GatewaySession {
   }
 
   #issue(words: Int32Array): void {
+    const operation = operationOf(words[REQUEST_OPERATION]!);
+    if (operation === Operation.ATOMIC) return this.#commit(words);
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
-    const pending = this.#pending.get(slot) ?? 0;
-    if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
-      this.#pending.set(slot, pending + 1);
-      this.#pendingCount += 1;
-      return this.#client.forward(words, this.#completionOf(words, slot), this.#options.session);
+    if (!isRead(operation)) {
+      this.#noteBegin(slot);
+      const completion = this.#completionOf(words, [slot]);
+      return this.#client.forward(words, completion, this.#options.session);
     }
-    if (pending === 0) return this.#read(words);
+    if (!this.#pending.has(slot)) return this.#read(words);
     this.#parkedSlot = slot;
     this.#park(() => this.#read(words));
+  }
+
+  #commit(words: Int32Array): void {
+    const slots = slotsOf(words);
+    for (const slot of slots) this.#noteBegin(slot);
+    const completion = this.#completionOf(words, slots);
+    try {
+      this.#client.forwardCommit(slots, words, completion, this.#options.session);
+    } catch (error) {
+      // It does not fit a segment: nothing has been issued.
+      if (!(error instanceof CommitTooLargeError)) throw error;
+      completion.fail(error);
+    }
+  }
+
+  #noteBegin(slot: Slot): void {
+    this.#pending.set(slot, (this.#pending.get(slot) ?? 0) + 1);
+    this.#pendingCount += 1;
   }
 
   /** A change of a slot has ended; in the middle of a poll, in which the client is not used. */
@@ -249,19 +274,18 @@ export class GatewaySession {
     this.#answer(words, Status.FOUND, version | 0, high, content, expiresAtMs);
   }
 
-  #completionOf(words: Int32Array, slot: Slot): Completion {
+  #completionOf(words: Int32Array, slots: readonly Slot[]): Completion {
     const operation = operationOf(words[REQUEST_OPERATION]!);
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     return {
       settle: (status, detail, versionLow, versionHigh, ring, requestAt) => {
         const low = status === Status.NOT_DURABLE ? detail : versionLow;
-        const content = isDerived ? derivationOf(ring, requestAt) : NOTHING;
+        const content = contentOf(operation, status, ring, requestAt);
         this.#answer(words, status, low, versionHigh, content);
-        this.#noteEnd(slot);
+        for (const slot of slots) this.#noteEnd(slot);
       },
       fail: (error: DinomoError) => {
         this.#answer(words, REFUSED, 0, 0, encodeError(error));
-        this.#noteEnd(slot);
+        for (const slot of slots) this.#noteEnd(slot);
       },
     };
   }
@@ -296,6 +320,20 @@ export class GatewaySession {
     this.#onSent();
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };
+}
+
+/** What a KN has left in a request that it has answered. */
+function contentOf(
+  operation: number,
+  status: number,
+  ring: Int32Array,
+  requestAt: number,
+): Uint8Array {
+  if (operation === Operation.ADD || operation === Operation.TOUCH) {
+    return derivationOf(ring, requestAt);
+  }
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(ring, requestAt) : NOTHING;
 }
 
 /** The bytes of what was derived, in a request that has been answered. */

@@ -27,9 +27,22 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX, REMOTE_BYTES_MAX, SESSION_REQUESTS_MAX } from "../core/limits.ts";
+import {
+  CALL_BYTES_MAX,
+  EXPIRY_MS_MAX,
+  REMOTE_BYTES_MAX,
+  SESSION_REQUESTS_MAX,
+} from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
+import { entryCount } from "../rings/commit_words.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
@@ -54,9 +67,12 @@ export function isCallFrame(kind: number): boolean {
   return kind >= RequestFrame.CALL && kind <= RequestFrame.CREDIT;
 }
 
-/** Bytes of a frame to the process that has the pool: one request may be as long as a segment. */
+/**
+ * Bytes of a frame to the process that has the pool: one request may be as long as a segment, and a
+ * call as long as it may be.
+ */
 export function requestFrameBytesMax(segmentBytes: number): number {
-  return segmentBytes + REMOTE_BYTES_MAX;
+  return Math.max(segmentBytes, CALL_BYTES_MAX) + REMOTE_BYTES_MAX;
 }
 
 /** Bytes of a frame from there: an answer may have a value, and others with it. */
@@ -84,6 +100,15 @@ const ANSWER_CONTENT = 8;
 /** The number after another one. */
 export function nextNumber(number: number): number {
   return (number + 1) >>> 0;
+}
+
+/**
+ * How many numbers a request has: each entry of an atomic commit has one of its own, of which the
+ * request's is the first.
+ */
+export function numberCount(words: Int32Array, at: number): number {
+  const isAtomic = operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC;
+  return isAtomic ? entryCount(words, at) : 1;
 }
 
 /** Number of a request. */
@@ -127,10 +152,10 @@ export function decodeRequests(body: Uint8Array, next: number, rules: RequestRul
     throw new FrameError("requests must begin with what is confirmed");
   }
   const requests: Int32Array[] = [];
+  let number = next;
   for (let at = REQUESTS_HEAD; at < words.length;) {
     const rule = brokenRule(words, at, words.length, rules);
     if (rule !== undefined) throw new FrameError(`a request must ${rule}`);
-    const number = (next + requests.length) >>> 0;
     if (numberOf(words, at) !== number) {
       throw new FrameError(`a request must have number ${number}, got ${numberOf(words, at)}`);
     }
@@ -140,6 +165,7 @@ export function decodeRequests(body: Uint8Array, next: number, rules: RequestRul
     }
     const end = at + words[at + REQUEST_LENGTH]!;
     requests.push(words.subarray(at, end));
+    number = (number + numberCount(words, at)) >>> 0;
     at = end;
   }
   return { confirmed: words[0]! >>> 0, requests };

@@ -22,10 +22,11 @@ import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
-import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
+import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import {
@@ -39,13 +40,14 @@ import {
 import { FrameError } from "../wire/frame.ts";
 import { decodeError } from "./carried_errors.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
-import { contentOf } from "./session_evidence.ts";
+import { contentOf, resultsBytes } from "./session_evidence.ts";
 import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
 import {
   type Answer,
   decodeAnswers,
   encodeRequests,
   nextNumber,
+  numberCount,
   REFUSED,
 } from "./request_frames.ts";
 
@@ -137,7 +139,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
     this.#onArrival = options.onArrival;
-    this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
+    // The results of a commit are beside what is to fit a segment.
+    this.requestWordsMax = commitHeadWords(COMMIT_KEYS_MAX) + options.segmentBytes / 4;
   }
 
   get isCrowded(): boolean {
@@ -160,7 +163,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   get previous(): PreviousSession | undefined {
     if (this.#session === undefined) return undefined;
     const changes = [...this.#sent].filter(([, parcel]) => !isReading(parcel));
-    const numbers = changes.map(([number]) => number);
+    const numbers = changes.flatMap(([number, parcel]) => numbersOf(number, parcel));
     return { session: this.#session, confirmed: this.#confirmed, numbers };
   }
 
@@ -303,15 +306,19 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** Sends what may be sent, as far as the other side keeps in mind how it ends. */
   #send(link: CarrierLink): void {
     const confirmed = this.#confirmed;
-    const room = REMOTE_REQUESTS_MAX - ((this.#number - confirmed) >>> 0);
-    const parcels = this.#admitted.splice(0, room);
-    if (parcels.length === 0 && this.#number > 0) return;
-    for (const parcel of parcels) {
-      this.#number = nextNumber(this.#number);
-      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#number;
+    let count = 0;
+    for (const parcel of this.#admitted) {
+      const last = this.#number + numberCount(parcel.words, 0);
+      if (last - confirmed > REMOTE_REQUESTS_MAX) break;
+      const number = nextNumber(this.#number);
+      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
       parcel.isSent = true;
-      this.#sent.set(this.#number, parcel);
+      this.#sent.set(number, parcel);
+      this.#number = last;
+      count += 1;
     }
+    if (count === 0 && this.#number > 0) return;
+    const parcels = this.#admitted.splice(0, count);
     link.write(encodeRequests(parcels.map(({ words }) => words), confirmed));
   }
 
@@ -322,11 +329,10 @@ export class SocketCarrier implements Carrier, ReadSource {
     }
     const { operation } = parcel;
     const { status, content } = answer;
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     const isRight = status === REFUSED ||
       (status === Status.FOUND
         ? operation === Operation.GET
-        : content.length === (isDerived ? DERIVATION_BYTES : 0));
+        : content.length === contentBytes(parcel.words, status));
     if (!isRight) throw new FrameError("an answer must have what its request asks for");
     if (status === REFUSED) parcel.error = decodeError(content);
     parcel.answer = answer;
@@ -342,7 +348,13 @@ export class SocketCarrier implements Carrier, ReadSource {
       if (parcels.some(isUnknown)) throw new FrameError("there must be verdicts");
       return;
     }
-    for (const verdict of verdicts.verdicts) this.#noteApplied(verdict);
+    const applied = new Map(verdicts.verdicts.map((verdict) => [verdict.number, verdict]));
+    for (const [number, parcel] of this.#sent) {
+      const ofParcel = numbersOf(number, parcel).map((each) => applied.get(each));
+      if (ofParcel.some((verdict) => verdict !== undefined)) this.#noteApplied(parcel, ofParcel);
+      for (const verdict of ofParcel) if (verdict !== undefined) applied.delete(verdict.number);
+    }
+    if (applied.size > 0) throw new FrameError("a verdict must be one that was asked for");
     const changed = new Set<Slot>();
     for (const parcel of parcels.reverse()) {
       if (parcel.answer?.status === Status.OK) changed.add(parcel.slot);
@@ -352,18 +364,22 @@ export class SocketCarrier implements Carrier, ReadSource {
     }
   }
 
-  #noteApplied({ number, version, stored, expiresAtMs }: Verdict): void {
-    const parcel = this.#sent.get(number);
-    if (parcel === undefined) throw new FrameError("a verdict must be one that was asked for");
+  /** @param verdicts those of each of its numbers; undefined for an entry that changed nothing */
+  #noteApplied(parcel: Parcel, verdicts: readonly (Verdict | undefined)[]): void {
+    const { words } = parcel;
     const status = Status.OK;
+    const isCommit = parcel.operation === Operation.ATOMIC;
+    const { number, version, stored, expiresAtMs } = verdicts.find((each) => each !== undefined)!;
     const outcome = { status, version, derivation: { number: stored, expiresAtMs } };
     parcel.answer = {
       number,
       status,
-      versionLow: version | 0,
-      versionHigh: Math.floor(version / 2 ** 32),
+      versionLow: isCommit ? 0 : version | 0,
+      versionHigh: isCommit ? 0 : Math.floor(version / 2 ** 32),
       expiresAtMs,
-      content: contentOf(parcel.words, outcome),
+      content: isCommit
+        ? resultsBytes(verdicts.map((verdict) => verdict?.version ?? 0))
+        : contentOf(words, outcome),
     };
     this.#ended.push(parcel);
   }
@@ -380,6 +396,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
     const { status, versionLow, versionHigh, content } = answer!;
     if (status === Status.FOUND) this.#read = readValueOf(answer!);
+    else if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
     else if (content.length > 0) {
       bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
     }
@@ -397,6 +414,19 @@ export class SocketCarrier implements Carrier, ReadSource {
     );
     this.#read = undefined;
   }
+}
+
+/** The numbers of a request, from its own on. */
+function numbersOf(first: number, { words }: Parcel): number[] {
+  return Array.from({ length: numberCount(words, 0) }, (_, i) => first + i);
+}
+
+/** Bytes of what a KN leaves in a request. */
+function contentBytes(words: Int32Array, status: number): number {
+  const operation = operationOf(words[REQUEST_OPERATION]!);
+  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(words, 0).length : 0;
 }
 
 function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {

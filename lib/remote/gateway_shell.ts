@@ -5,10 +5,10 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import { DinomoError, type DinomoErrorCode } from "../core/errors.ts";
+import type { DinomoError, DinomoErrorCode } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
 import { epochMs } from "../core/runtime.ts";
-import type { CallEnd, WriteFrame } from "../gateway/call_end.ts";
+import { encodeFailure } from "../gateway/carried_errors.ts";
 import type { GatewayParts } from "../gateway/gateway_connection.ts";
 import { GatewayServer } from "../gateway/gateway_server.ts";
 import { assertAlike, PROCESS_FORMAT, type SharedOptions } from "../gateway/handshake.ts";
@@ -27,7 +27,12 @@ import type { PlacedDirectory } from "../persistence/socket_place.ts";
 import { GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
 import { AttachedThread } from "../store/attached_thread.ts";
 import { checkHandle, type StoreHandle } from "../store/handle.ts";
-import { FrameError } from "../wire/frame.ts";
+import { StoreLifetime } from "../store/lifetime.ts";
+import { LocalPool } from "../store/local_pool.ts";
+import type { CallClient } from "../wire/call_client.ts";
+import { CallServer } from "../wire/call_server.ts";
+import { type Answer, answerCalls } from "./calls/called_pool.ts";
+import { connectHost } from "./calls/host_calls.ts";
 
 /** What the thread of a gateway is started with. */
 export interface GatewayStart {
@@ -41,18 +46,27 @@ export interface GatewayStart {
 export type GatewayReport =
   | { readonly kind: "listening" }
   | { readonly kind: "failed"; readonly code: DinomoErrorCode | ""; readonly message: string }
-  | { readonly kind: "closed" };
+  | { readonly kind: "closed" }
+  | HostCall;
 
 /** What the host's thread tells it. */
-export type GatewayOrder = { readonly kind: "close" };
+export type GatewayOrder = { readonly kind: "close" } | HostCall;
+
+/** A frame of a call to the host's thread, or of its answer. */
+export interface HostCall {
+  readonly kind: "call";
+  readonly bytes: Uint8Array;
+}
 
 /** Runs until the host's thread terminates it. */
 export async function runGateway(start: GatewayStart, port: MessagePort): Promise<void> {
   const report = (message: GatewayReport) => port.postMessage(message);
   try {
-    const gateway = await startGateway(start);
+    const host = connectHost((bytes) => report({ kind: "call", bytes }));
+    const gateway = await startGateway(start, host.calls);
     port.on("message", (order: GatewayOrder) => {
-      if (order.kind === "close") void gateway.close().finally(() => report({ kind: "closed" }));
+      if (order.kind === "call") host.receive(order.bytes);
+      else void gateway.close().finally(() => report({ kind: "closed" }));
     });
     report({ kind: "listening" });
   } catch (error) {
@@ -63,6 +77,7 @@ export async function runGateway(start: GatewayStart, port: MessagePort): Promis
 
 async function startGateway(
   { handle, directory, shared }: GatewayStart,
+  hostCalls: CallClient,
 ): Promise<{ close(): Promise<void> }> {
   const thread = await AttachedThread.take(checkHandle(handle), {
     codec: "binary",
@@ -71,9 +86,15 @@ async function startGateway(
   });
   const { pool, parts: { client } } = thread;
   const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
+  const reader = new OneSidedReader(pool, epochMs);
+  const direct = { pool, reader };
+  const local = new LocalPool({ ...direct, clientId: thread.clientId, cache: undefined, handle });
+  const watches = local.makeWatches(new StoreLifetime(local));
+  const askHost: Answer = (content, signal) => hostCalls.call(content, { signal });
+  const answer = answerCalls({ direct, watches, askHost });
   const parts: GatewayParts = {
     client,
-    reader: new OneSidedReader(pool, epochMs),
+    reader,
     hashKey,
     keyTypes,
     segmentBytes,
@@ -82,7 +103,7 @@ async function startGateway(
       const session = claimSession(pool);
       return { ...shared, format: PROCESS_FORMAT, segmentBytes, hashKey, session };
     },
-    makeCalls: (write) => new NoCalls(write),
+    makeCalls: (write) => new CallServer({ answer, failureOf: encodeFailure, write }),
     register: new SessionRegister(evidenceOf(pool)),
   };
   const server = await GatewayServer.listen(socketPlaceOf(directory, GATEWAY), parts)
@@ -107,19 +128,6 @@ function evidenceOf(pool: Pool): SessionEvidence {
     endSession: (session) => endSession(pool, session),
     outcomeOf: (session, number) => outcomeOf(pool, session, number),
   };
-}
-
-/** The end of calls of a gateway that takes none. */
-class NoCalls implements CallEnd {
-  constructor(_write: WriteFrame) {}
-
-  receive(): void {
-    throw new FrameError("a frame must be one that is due, got one of a call");
-  }
-
-  drain(): void {}
-
-  close(): void {}
 }
 
 function codeOf(error: unknown): DinomoErrorCode {

@@ -12,6 +12,7 @@ import { settlesWithin } from "../core/settles_within.ts";
 import { startUrlOf, type WorkerCode } from "../core/worker_loader.ts";
 import { assertThreadFits, workerOptions } from "../core/worker_options.ts";
 import { clearPlace, GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
+import { type HostStore, serveHostCalls } from "./calls/host_calls.ts";
 import type { GatewayOrder, GatewayReport, GatewayStart } from "./gateway_shell.ts";
 
 /** Longest wait between two starts; it doubles with each that fails. */
@@ -21,22 +22,29 @@ const RETRY_MS_MAX = 10_000;
 export class GatewayThread {
   readonly #code: WorkerCode;
   readonly #start: GatewayStart;
+  readonly #store: HostStore;
   readonly #ended = new AbortController();
   #worker: Worker | undefined;
 
-  private constructor(code: WorkerCode, start: GatewayStart) {
+  private constructor(code: WorkerCode, start: GatewayStart, store: HostStore) {
     this.#code = code;
     this.#start = start;
+    this.#store = store;
   }
 
   /**
    * Starts the thread; resolves when it listens.
    *
+   * @param store does what only this thread can do
    * @throws {PathError} when it cannot listen
    * @throws {NodeFailedError} when it cannot be started
    */
-  static async start(code: WorkerCode, start: GatewayStart): Promise<GatewayThread> {
-    const thread = new GatewayThread(code, start);
+  static async start(
+    code: WorkerCode,
+    start: GatewayStart,
+    store: HostStore,
+  ): Promise<GatewayThread> {
+    const thread = new GatewayThread(code, start, store);
     await thread.#run();
     return thread;
   }
@@ -76,8 +84,19 @@ export class GatewayThread {
       throw failureOf(report);
     }
     this.#worker = worker;
+    this.#answerCalls(worker, ended);
     worker.unref();
     void ended.then(() => this.#runAgain());
+  }
+
+  /** Does what other processes ask of the thread that has opened the pool. */
+  #answerCalls(worker: Worker, ended: Promise<void>): void {
+    const post = (bytes: Uint8Array) => worker.postMessage({ kind: "call", bytes });
+    const calls = serveHostCalls(this.#store, post);
+    worker.on("message", (report: GatewayReport) => {
+      if (report.kind === "call") calls.receive(report.bytes);
+    });
+    void ended.then(() => calls.close());
   }
 
   async #runAgain(): Promise<void> {

@@ -15,6 +15,7 @@ import type { Leases } from "../routing/load_leases.ts";
 import { makeCodec } from "../store/client_parts.ts";
 import type { ResolvedOptions } from "../store/resolved_options.ts";
 import { controlsOf, Store } from "../store/store.ts";
+import { tellEvents } from "./calls/remote_events.ts";
 import { findHost } from "./find_host.ts";
 import { HostLink, type OwnHost } from "./host_link.ts";
 import { RemoteCalls } from "./remote_calls.ts";
@@ -80,7 +81,10 @@ async function openRemote<V, K extends Key>(
     client,
     calls,
     onConnected: () => void structures?.refresh().catch(() => {}),
-    onLost: (error) => controlsOf(store).fail(error),
+    onLost: (error) => {
+      calls.failAll(error);
+      controlsOf(store).fail(error);
+    },
   }, connection);
   const source = { client, calls, structures, isOrdered: ordered };
   const store: Store<V, K> = new Store<V, K>({
@@ -99,6 +103,7 @@ async function openRemote<V, K extends Key>(
     await store.close();
     throw error;
   }
+  void tellEvents(calls, controlsOf(store).emit);
   if (resolved.keepAlive) controlsOf(store).keepAlive();
   return store;
 }

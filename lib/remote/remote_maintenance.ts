@@ -3,7 +3,13 @@
  *
  * @module
  */
+import { resolve } from "node:path";
+import { StoreClosedError } from "../core/errors.ts";
 import type { RemoteClient } from "../gateway/remote_client.ts";
+import type { ScaleReport } from "../mnode/node_manager.ts";
+import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
+import { nearReplication } from "../store/arguments.ts";
+import type { CompactReport } from "../store/compaction.ts";
 import type { StoreMaintenance } from "../store/maintenance.ts";
 import type { HostLink } from "./host_link.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
@@ -21,32 +27,38 @@ export class RemoteMaintenance implements StoreMaintenance {
     this.#link = link;
   }
 
-  async scale(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("scale"));
+  async scale(nodes: number, signal?: AbortSignal): Promise<ScaleReport> {
+    return await this.#calls.askOnce({ op: "scale", nodes }, signal) as ScaleReport;
   }
 
-  async replicate(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("replicate"));
+  /** Processes share near pools only. */
+  replicate(): Promise<never> {
+    return Promise.reject(nearReplication());
   }
 
-  async snapshot(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("snapshot"));
+  async snapshot(signal?: AbortSignal): Promise<SnapshotReport> {
+    return await this.#calls.askOnce({ op: "snapshot" }, signal) as SnapshotReport;
   }
 
-  async backup(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("backup"));
+  async backup(path: string, signal?: AbortSignal): Promise<SnapshotReport> {
+    // Relative to where this process is.
+    return await this.#calls.askOnce(
+      { op: "backup", path: resolve(path) },
+      signal,
+    ) as SnapshotReport;
   }
 
-  async compact(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("compact"));
+  async compact(): Promise<CompactReport> {
+    return await this.#calls.askOnce({ op: "compact" }) as CompactReport;
   }
 
-  async grow(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("grow"));
+  async grow(capacityBytes: number): Promise<number> {
+    return await this.#calls.askOnce({ op: "grow", capacityBytes }) as number;
   }
 
+  /** What another host has not synced, the next one does. */
   async sync(): Promise<void> {
-    return await Promise.resolve(this.#calls.refuse("flush"));
+    await this.#calls.readOnce({ op: "sync" });
   }
 
   async close(hasFailed: () => boolean): Promise<void> {
@@ -55,6 +67,7 @@ export class RemoteMaintenance implements StoreMaintenance {
     await Promise.resolve();
     if (!hasFailed()) await this.#client.whenIdle();
     this.#client.close();
+    this.#calls.failAll(new StoreClosedError("the store must be open, and has been closed"));
     await this.#link.close();
   }
 }

@@ -5,7 +5,7 @@
  */
 import { HostOnlyError, StoreClosedError } from "../core/errors.ts";
 import type { DinomoError } from "../core/errors.ts";
-import type { KeyEncoder } from "../core/key_encoder.ts";
+import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import type { Welcome } from "../gateway/handshake.ts";
 import { DURABILITY_LEVELS } from "../pool/durability.ts";
@@ -14,9 +14,11 @@ import type { StoreReads } from "../store/reads.ts";
 import type { StoreStats } from "../store/stats.ts";
 import type { OperationParts } from "../store/store_parts.ts";
 import type { StorePool } from "../store/store_pool.ts";
-import type { DirectPool, PoolFacts } from "../store/used_pool.ts";
-import type { HubWatch, WatchSource } from "../store/watch_source.ts";
-import type { RemoteCalls } from "./remote_calls.ts";
+import { nearReplication } from "../store/arguments.ts";
+import type { StoreLifetime } from "../store/lifetime.ts";
+import type { PoolFacts } from "../store/used_pool.ts";
+import type { WatchSource } from "../store/watch_source.ts";
+import { RemoteWatches } from "./calls/remote_watches.ts";
 import { RemoteReads, type RemoteSource } from "./remote_reads.ts";
 
 /** A pool that a store of this thread asks for. */
@@ -40,12 +42,11 @@ export class RemotePool implements StorePool {
   }
 
   get nodeCount(): number {
-    return this.#source.calls.refuse("nodes");
+    throw notAtOnce("nodes", "readStats(), whose nodes is a list of them,");
   }
 
-  get segmentLimit(): number {
-    return this.#source.calls.refuse("scale");
-  }
+  /** The process that has the pool does it. */
+  assertNodeCount(): void {}
 
   closedError(): DinomoError {
     return new StoreClosedError("the store must be open, and has been closed");
@@ -55,8 +56,8 @@ export class RemotePool implements StorePool {
     return new RemoteReads(parts, this.#source);
   }
 
-  makeWatches(): WatchSource {
-    return new RemoteWatches(this.#source.calls);
+  makeWatches(lifetime: StoreLifetime): WatchSource {
+    return new RemoteWatches(this.#source.calls, lifetime);
   }
 
   assertBlocks(method: string): void {
@@ -66,20 +67,22 @@ export class RemotePool implements StorePool {
     );
   }
 
-  assertCommits(method: string): void {
-    this.#source.calls.refuse(method);
-  }
+  /** Commits are requests. */
+  assertCommits(): void {}
 
-  directly(method: string): DirectPool {
-    return this.#source.calls.refuse(method);
-  }
-
-  encodeReplicable(): KeyEncoder {
-    return this.#source.calls.refuse("replicate");
+  encodeReplicable(key: Key): KeyEncoder {
+    const { hashKey, keyTypes } = this.facts;
+    new KeyEncoder(...hashKey, keyTypes).encode(key);
+    throw nearReplication();
   }
 
   stats(): StoreStats {
-    return this.#source.calls.refuse("stats");
+    throw notAtOnce("stats", "readStats()");
+  }
+
+  async readStats(pending: number): Promise<StoreStats> {
+    const stats = await this.#source.calls.readOnce({ op: "stats" }) as StoreStats;
+    return { ...stats, pending, cache: undefined };
   }
 
   picture(): undefined {
@@ -98,25 +101,10 @@ export class RemotePool implements StorePool {
   }
 }
 
-/** Tells watches nothing. */
-class RemoteWatches implements WatchSource {
-  readonly #calls: RemoteCalls;
-
-  constructor(calls: RemoteCalls) {
-    this.#calls = calls;
-  }
-
-  add(_watch: HubWatch): void {
-    this.#calls.refuse("watch");
-  }
-
-  remove(): void {}
-
-  look(): void {}
-
-  wait(): void {}
-
-  end(): void {}
-
-  letGo(): void {}
+/** What cannot be known without asking another process, in a method that does not wait. */
+function notAtOnce(method: string, instead: string): HostOnlyError {
+  return new HostOnlyError(
+    `${method} must be used in the process that has the pool open, got a use in another one, which ` +
+      `has to ask for it: await ${instead} instead`,
+  );
 }

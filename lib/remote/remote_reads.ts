@@ -9,28 +9,40 @@
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
-import { DecodeError } from "../core/errors.ts";
-import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import { DecodeError, HostOnlyError } from "../core/errors.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import { ReadCompletion } from "../far/client/routed_reads.ts";
 import type { RemoteClient } from "../gateway/remote_client.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import type { AbortOptions } from "../store/abort.ts";
-import { isConsistent, ownKey, ownKeys, passOver } from "../store/arguments.ts";
+import {
+  isConsistent,
+  keysOfMoment,
+  ownKey,
+  ownKeys,
+  passOver,
+  unordered,
+} from "../store/arguments.ts";
 import { ownKeysInTurns } from "../store/batches.ts";
 import { type Entry, entryOf } from "../store/entry.ts";
 import type { StoreLifetime } from "../store/lifetime.ts";
 import type {
   IterationOptions,
-  IterationSyncOptions,
   ReadManyOptions,
   ReadManySyncOptions,
   ReadOptions,
 } from "../store/method_options.ts";
 import type { StoreReads } from "../store/reads.ts";
 import type { ReadParts } from "../store/store_parts.ts";
+import type { TransactionReads } from "../store/transaction_reads.ts";
 import type { PendingRead } from "../store/update_turn.ts";
+import type { ListedEntry } from "./calls/entry_list.ts";
+import { readAtOneMoment } from "./calls/remote_moment.ts";
+import { type RemoteScanParts, scanRemotely } from "./calls/remote_scan.ts";
+import { RemoteTransactionReads } from "./calls/remote_transaction.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 import { decodeWhole, type RemoteStructures } from "./remote_structures.ts";
 
@@ -55,7 +67,9 @@ export class RemoteReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   #counters: OperationCounters;
   readonly #key: KeyEncoder;
+  readonly #makeKey: () => KeyEncoder;
   readonly #lifetime: StoreLifetime;
+  readonly #prefix: Uint8Array;
 
   /** Reads with a store's parts. */
   constructor(parts: ReadParts<V>, source: RemoteSource) {
@@ -64,8 +78,10 @@ export class RemoteReads<V> implements StoreReads<V> {
     this.#codec = parts.codec;
     this.#queues = parts.queues;
     this.#counters = parts.counters;
+    this.#makeKey = parts.makeKey;
     this.#key = parts.makeKey();
     this.#lifetime = parts.lifetime;
+    this.#prefix = parts.prefix;
   }
 
   letGo(): void {
@@ -173,34 +189,68 @@ export class RemoteReads<V> implements StoreReads<V> {
     };
   }
 
-  entries(_options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return this.#source.calls.refuse("entries");
+  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    const toEntry = (key: Key, value: V | undefined): [Key, V] | undefined =>
+      value === undefined ? undefined : [key, value];
+    return scanRemotely(this.#scan, options, {
+      withValues: true,
+      make: async (key, entry) => toEntry(key, await this.#take(foundIn(entry), key, options)),
+      read: async (key) => {
+        const { value } = this.#counted(await this.#issueRead(key, true));
+        return toEntry(key, await this.#take(value, key, options));
+      },
+    });
   }
 
-  keys(_options?: IterationOptions): AsyncIterableIterator<Key> {
-    return this.#source.calls.refuse("keys");
+  keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    return scanRemotely(this.#scan, options, {
+      withValues: false,
+      make: (key) => key,
+      read: async (key) => {
+        const { exists } = this.#counted(await this.#issueRead(key, false));
+        return exists ? key : undefined;
+      },
+    });
   }
 
-  entriesSync(_options?: IterationSyncOptions): IterableIterator<[Key, V]> {
-    return this.#source.calls.refuse("entriesSync");
+  entriesSync(): IterableIterator<[Key, V]> {
+    return this.#refuseSync("entriesSync");
   }
 
-  keysSync(_options?: IterationSyncOptions): IterableIterator<Key> {
-    return this.#source.calls.refuse("keysSync");
+  keysSync(): IterableIterator<Key> {
+    return this.#refuseSync("keysSync");
   }
 
   count(): number {
     this.#lifetime.assertOpen();
-    return this.#source.calls.refuse("count");
+    throw new HostOnlyError(
+      "count must be used in the process that has the pool open, got a use in another one, which " +
+        "has to ask for it: await countKeys() instead",
+    );
   }
 
   assertOrdered(method: string): void {
     this.#lifetime.assertOpen();
-    this.#source.calls.refuse(method);
+    if (!this.#source.isOrdered) throw unordered(method);
   }
 
+  /** Which of them have keys only the process knows that has the pool. */
   usedSlots(): readonly Slot[] {
-    return this.#source.calls.refuse("clear");
+    return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+  }
+
+  /** What transactions read by. */
+  forTransactions(): TransactionReads<V> {
+    return new RemoteTransactionReads({
+      calls: this.#source.calls,
+      client: this.#client,
+      lifetime: this.#lifetime,
+      key: this.#makeKey(),
+      getEntry: (key) => this.getEntry(key),
+      decode: async (found, key) =>
+        found &&
+        await decodeWhole(this.#source.structures, () => this.#entryOf(found, key)),
+    });
   }
 
   /** Reads a key; until it has been decoded, the operation is pending. */
@@ -227,12 +277,79 @@ export class RemoteReads<V> implements StoreReads<V> {
     decode: (found: ReadValue, key: Key) => Result,
   ): Promise<(Result | undefined)[]> {
     this.#lifetime.assertOpen();
-    if (isConsistent(options, false)) return this.#source.calls.refuse("getMany");
+    if (isConsistent(options, false)) return await this.#readMoment(keys, options, decode);
     return await this.#readEach(
       keys,
       options,
       true,
       ({ value }, key) => value && this.#orPassOver(options, () => decode(value, key)),
+    );
+  }
+
+  /** Reads keys that are all of one moment. */
+  async #readMoment<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Promise<(Result | undefined)[]> {
+    const list = keysOfMoment(keys);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      for (const key of list) await this.#whenReadable(key);
+      const wanted = list.map((key) => ({ key, withValue: true }));
+      const { calls } = this.#source;
+      const found = await readAtOneMoment(calls, wanted, this.#key, options?.signal);
+      const results: (Result | undefined)[] = [];
+      for (const [i, one] of found.entries()) {
+        const key = list[i]!;
+        this.#counters.read(one !== undefined, one?.bytes.length ?? 0);
+        results.push(one && await this.#orPassOver(options, () => decode(one, key)));
+        if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  /** Resolves when all has ended that this thread has issued for a key before. */
+  async #whenReadable(key: Key): Promise<void> {
+    this.#lifetime.assertNotFailed();
+    const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
+    const isQueued = this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined;
+    // Behind what waits for its turn, and then for what is on its way.
+    if (isQueued) await this.#issueRead(key, false);
+    else if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
+  }
+
+  get #scan(): RemoteScanParts {
+    const { calls, isOrdered } = this.#source;
+    return {
+      calls,
+      isOrdered,
+      client: this.#client,
+      queues: this.#queues,
+      lifetime: this.#lifetime,
+      prefix: this.#prefix,
+      keyOf: (stored) => this.#key.keyOf(stored),
+    };
+  }
+
+  /** Decodes what an iteration has come to. */
+  #take(
+    found: ReadValue | undefined,
+    key: Key,
+    options: ReadOptions | undefined,
+  ): V | undefined | Promise<V | undefined> {
+    return found && this.#orPassOver(options, () => this.#decode(found, key));
+  }
+
+  #refuseSync(method: string): never {
+    this.#lifetime.assertOpen();
+    throw new HostOnlyError(
+      `${method} must be called in the process that has the pool open, got a call in another one: ` +
+        `await ${method.replace("Sync", "")} instead`,
     );
   }
 
@@ -273,7 +390,7 @@ export class RemoteReads<V> implements StoreReads<V> {
     decode: (found: ReadValue, key: Key) => Result,
   ): (Result | undefined)[] {
     this.#lifetime.assertOpen();
-    if (isConsistent(options, true)) return this.#source.calls.refuse(method);
+    if (isConsistent(options, true)) return this.#refuseSync(method);
     return ownKeys(keys).map((key) => {
       const { value } = this.#readSync(method, key, true);
       if (value === undefined) return undefined;
@@ -352,4 +469,9 @@ export class RemoteReads<V> implements StoreReads<V> {
       throw DecodeError.at(key, error);
     }
   }
+}
+
+/** What a page has of a key. */
+function foundIn({ value, version, expiresAtMs }: ListedEntry): ReadValue {
+  return { bytes: value!, version, expiresAtMs };
 }

@@ -162,10 +162,9 @@ export class KeyAccess<V> {
   /** What a transaction works with. */
   get transactionParts(): TransactionParts<V> {
     this.#lifetime.assertOpen();
-    const { client, lifetime, makeKey } = this.#parts;
+    const { lifetime, makeKey } = this.#parts;
     const { reads, commits } = this;
-    const { pool, reader } = this.#parts.pool.directly("transaction");
-    return { pool, client, reader, key: makeKey(), lifetime, reads, commits };
+    return { reads, key: makeKey(), lifetime, commits };
   }
 
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */

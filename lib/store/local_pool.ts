@@ -13,7 +13,7 @@ import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isStoreOpen } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
-import { encodeReplicable } from "./arguments.ts";
+import { assertNodeCount, encodeReplicable } from "./arguments.ts";
 import { closedByHost, type StoreHandle } from "./handle.ts";
 import { IndexedKeys } from "./indexed_keys.ts";
 import type { StoreLifetime } from "./lifetime.ts";
@@ -82,8 +82,8 @@ export class LocalPool implements StorePool {
     return activeNodes(this.#pool).length;
   }
 
-  get segmentLimit(): number {
-    return this.#pool.segmentLimit;
+  assertNodeCount(nodes: number, bounds?: { readonly min: number; readonly max: number }): void {
+    assertNodeCount(nodes, bounds, this.#pool.segmentLimit);
   }
 
   closedError(): DinomoError {
@@ -111,10 +111,6 @@ export class LocalPool implements StorePool {
     );
   }
 
-  directly(): DirectPool {
-    return this.#options;
-  }
-
   encodeReplicable(key: Key): KeyEncoder {
     return encodeReplicable(key, this.#pool);
   }
@@ -131,6 +127,11 @@ export class LocalPool implements StorePool {
       pending,
       cache: cache?.stats(),
     };
+  }
+
+  // deno-lint-ignore require-await
+  async readStats(pending: number): Promise<StoreStats> {
+    return this.stats(pending);
   }
 
   picture(): PoolPicture {

@@ -33,6 +33,7 @@ import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
 import type { ReadParts } from "./store_parts.ts";
 import type { DirectPool } from "./used_pool.ts";
+import { DirectTransactionReads, type TransactionReads } from "./transaction_reads.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
@@ -43,6 +44,7 @@ export class NearReads<V> implements StoreReads<V> {
   #queues: KeyQueues;
   readonly #values: NearValues<V>;
   readonly #key: KeyEncoder;
+  readonly #makeKey: () => KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
   readonly #scans: ScanParts;
@@ -55,6 +57,7 @@ export class NearReads<V> implements StoreReads<V> {
     this.#queues = parts.queues;
     this.#values = new NearValues(parts, direct.reader);
     this.#key = parts.key;
+    this.#makeKey = parts.makeKey;
     this.#lifetime = parts.lifetime;
     this.#indexed = indexed;
     this.#scans = {
@@ -187,6 +190,15 @@ export class NearReads<V> implements StoreReads<V> {
   within<V2>(parts: ReadParts<V2>): NearReads<V2> {
     const indexed = this.#indexed.narrow(parts.key, parts.prefix);
     return new NearReads(parts, this.#direct, indexed);
+  }
+
+  forTransactions(): TransactionReads<V> {
+    return new DirectTransactionReads(this.#direct, {
+      client: this.#client,
+      lifetime: this.#lifetime,
+      key: this.#makeKey(),
+      getEntry: (key) => this.getEntry(key),
+    });
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {

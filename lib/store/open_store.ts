@@ -388,7 +388,7 @@ async function admit<V, K extends Key>(
       handle: store.share() as StoreHandle,
       directory: { path, device, inode },
       shared: sharedOptionsOf(resolved),
-    });
+    }, store);
   } catch (error) {
     await store.close();
     throw error;

@@ -13,7 +13,7 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
-import { assertNodeCount, assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
+import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
   type StoreEventDetails,
@@ -138,7 +138,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   scale(nodes: number, options?: AbortOptions): Promise<ScaleReport> {
     return abortable(options, async () => {
       const maintenance = this.#maintain();
-      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.segmentLimit);
+      this.#parts.pool.assertNodeCount(nodes, this.#parts.nodeBounds);
       return await maintenance.scale(nodes, options?.signal);
     });
   }
@@ -316,11 +316,35 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     this.#events.target.removeEventListener(type, listener as (event: Event) => void);
   }
 
-  /** Figures about the store. */
+  /**
+   * Figures about the store.
+   *
+   * @throws {HostOnlyError} with `processes` in a process that does not have the pool: {@linkcode
+   *   readStats} asks the one that has
+   */
   stats(): StoreStats {
     this.#lifetime.assertOpen();
     const { pool, client } = this.#parts;
     return pool.stats(client.pendingCount);
+  }
+
+  /**
+   * Figures about the store, wherever its pool is: those that the thread has which opened it, except
+   * for `pending`, which is this thread's.
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * await store.put("answer", 42);
+   * console.log((await store.readStats()).count); // 1
+   * ```
+   */
+  async readStats(): Promise<StoreStats> {
+    this.#lifetime.assertOpen();
+    const { pool, client } = this.#parts;
+    return await pool.readStats(client.pendingCount);
   }
 
   /**

@@ -22,8 +22,13 @@ export interface StorePool extends UsedPool, PoolLife {
   readonly goneBytes: number;
   /** Number of KNs. */
   readonly nodeCount: number;
-  /** Most segments that it may have. */
-  readonly segmentLimit: number;
+  /**
+   * Checks a number of KNs that is wanted, as far as that can be done from here.
+   *
+   * @param bounds of autoscale, if the M-node decides about their number, too
+   * @throws {InvalidArgumentError} when there cannot be so many
+   */
+  assertNodeCount(nodes: number, bounds?: { readonly min: number; readonly max: number }): void;
   /** Makes what reads it. */
   makeReads<V>(parts: OperationParts<V>): StoreReads<V>;
   /** Makes what tells the watches of this thread of changes. */
@@ -34,8 +39,14 @@ export interface StorePool extends UsedPool, PoolLife {
    * @throws {DinomoError} when there can be none
    */
   encodeReplicable(key: Key): KeyEncoder;
-  /** Figures; `pending` operations of this thread have not ended. */
+  /**
+   * Figures; `pending` operations of this thread have not ended.
+   *
+   * @throws {DinomoError} when they have to be waited for
+   */
   stats(pending: number): StoreStats;
+  /** The same, wherever the pool is. */
+  readStats(pending: number): Promise<StoreStats>;
   /** What it looks like; undefined from where it cannot be seen. */
   picture(): PoolPicture | undefined;
   /**

@@ -82,7 +82,7 @@ export class SyncBatches<V> {
   }
 
   clear(): void {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertBlocks("clearSync");
     // No update may be between its read and its compare-and-set when the key goes.
     if (this.#queues.count !== 0) this.#queues.settleAll(true);
     this.#issueAll(this.#reads.usedSlots(), (slot, batch) => {

@@ -30,10 +30,4 @@ export interface UsedPool {
    * @throws {DinomoError} unless it can be done with this pool, from here
    */
   assertCommits(method: string): void;
-  /**
-   * The pool itself, for a method that looks at it.
-   *
-   * @throws {DinomoError} when this thread does not read it
-   */
-  directly(method: string): DirectPool;
 }

@@ -129,7 +129,9 @@ class Chaos {
     const first = await child.message(0) as LoadMessage | undefined;
     if (first?.kind !== "open") {
       const { output } = await child.ended();
-      throw new Error(`process ${id} on ${runtime} did not open: ${JSON.stringify(first)} ${output}`);
+      throw new Error(
+        `process ${id} on ${runtime} did not open: ${JSON.stringify(first)} ${output}`,
+      );
     }
   }
 

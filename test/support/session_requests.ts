@@ -12,11 +12,10 @@ import {
   type RequestDraft,
   slotRequest,
 } from "../../lib/client/request_draft.ts";
-import { RequestWriter } from "../../lib/client/request_writer.ts";
+import { nameCommit, RequestWriter } from "../../lib/client/request_writer.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { nameCommit } from "../../lib/gateway/session_evidence.ts";
 import { RECORD_HASH, RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { commitRequest, EntryBuffer, versionLeft } from "../../lib/rings/commit_words.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";

@@ -7,6 +7,7 @@ import type { Client } from "../../client/client.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueDecoder } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
+import { assert } from "../../core/assert.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
@@ -144,6 +145,10 @@ export class FarStoreReads<V> implements StoreReads<V> {
   within<V2>(parts: ReadParts<V2>): FarStoreReads<V2> {
     const { key, prefix } = parts;
     return new FarStoreReads(parts, this.#pool, this.#indexed.narrow(key, prefix), this.#routed);
+  }
+
+  forTransactions(): never {
+    assert(false, "what makes commits has said that a far pool has no transactions");
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {

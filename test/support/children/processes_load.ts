@@ -66,7 +66,9 @@ let link: { version: number; value: number } | undefined;
 async function goOnWithChain(): Promise<void> {
   for (let i = 0; i < 3; i++) {
     const value = (link?.value ?? 0) + 1;
-    const version = answered(await store.compareAndSet(`chain ${id}`, link?.version ?? null, value));
+    const version = answered(
+      await store.compareAndSet(`chain ${id}`, link?.version ?? null, value),
+    );
     check(version !== undefined, `link ${value} of a chain was not put`);
     if (version !== undefined) link = { version, value };
   }
@@ -88,7 +90,9 @@ async function keepOrder(round: number): Promise<void> {
     const value = round * 4 + i;
     ends.push(store.put(key, value));
     const isRight = (read: number | undefined) => read !== undefined && read >= value;
-    ends.push(store.get(key).then((read) => check(isRight(read), `${key} is ${read}, not ${value}`)));
+    ends.push(
+      store.get(key).then((read) => check(isRight(read), `${key} is ${read}, not ${value}`)),
+    );
   }
   await Promise.all(ends);
 }
