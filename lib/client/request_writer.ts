@@ -34,7 +34,7 @@ import { type RequestDraft, requestLength, type ValueBytes } from "./request_dra
 const LOOP_COPY_BYTES = 128;
 
 /** Puts the name of a session, and its number there, into a request that begins at an index. */
-export function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
+function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
   words[at + REQUEST_RECORD + RECORD_CLIENT] = sessionName(session);
   words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
 }
@@ -82,14 +82,22 @@ export class RequestWriter {
     }
   }
 
-  /** Puts the name of the client into a request that another one has written. */
-  sign(words: Int32Array): void {
-    words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+  /**
+   * Puts a name into a request that another one has written: that of a session, with the number that
+   * it has there, or of the client, for session 0.
+   */
+  sign(words: Int32Array, session: number): void {
+    const name = session === 0 ? this.#clientId : sessionName(session);
+    words[REQUEST_RECORD + RECORD_CLIENT] = name;
   }
 
-  /** The same of an atomic commit. */
-  signCommit(words: Int32Array): void {
-    this.sign(words);
+  /** The same for an atomic commit, of which each entry has a number in a session. */
+  signCommit(words: Int32Array, session: number): void {
+    if (session !== 0) {
+      nameCommit(words, session, words[REQUEST_RECORD + RECORD_REQUEST_POSITION]);
+      return;
+    }
+    this.sign(words, session);
     const end = words[REQUEST_LENGTH];
     for (
       let at = commitHeadWords(entryCount(words, 0));

@@ -21,7 +21,7 @@ import type { Completion } from "../client/completions.ts";
 import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
-import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
+import { type DinomoError, HostOnlyError } from "../core/errors.ts";
 import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
@@ -38,7 +38,7 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
-import { decodeError } from "./carried_errors.ts";
+import { decodeError, failedBefore, unknownOutcome } from "./carried_errors.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
 import { contentOf, resultsBytes } from "./session_evidence.ts";
 import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
@@ -437,19 +437,4 @@ function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer):
 /** Whether a request may have changed something. */
 function isUnknown(parcel: Parcel): boolean {
   return parcel.isSent && !isReading(parcel);
-}
-
-function unknownOutcome(): UnavailableError {
-  return new UnavailableError(
-    "the process that has the pool open must answer, but the connection to it has ended; " +
-      "the change may or may not have been made",
-  );
-}
-
-/** For a change without a record, of which a later one of the same client has one. */
-function failedBefore(): UnavailableError {
-  return new UnavailableError(
-    "the process that had the pool open has ended before it could say why the change failed; " +
-      "the change was not made",
-  );
 }

@@ -6,9 +6,9 @@
 import type { Slot } from "../../lib/core/brands.ts";
 import { commitOutcomeOf, outcomeOf } from "../../lib/gateway/session_evidence.ts";
 import { SLOT_LOCK } from "../../lib/pool/control_layout.ts";
-import { Pool } from "../../lib/pool/pool.ts";
+import type { Pool } from "../../lib/pool/pool.ts";
 import { HOLDER_MASK } from "../../lib/routing/ownership.ts";
-import { type Ask, type Effect } from "./session_history.ts";
+import type { Ask, Effect } from "./session_history.ts";
 import { isCertain, numbersOf } from "./session_requests.ts";
 
 /** A request that was sent, and of whose end its process does not know yet. */

@@ -19,7 +19,7 @@ import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.t
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import { Condition, Operation } from "../../lib/rings/ring_layout.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
-import { SessionHost } from "./session_host.ts";
+import type { SessionHost } from "./session_host.ts";
 import { HASH_KEY } from "./sim_keys.ts";
 
 /** What becomes of the operations is not looked at. */
