@@ -215,13 +215,18 @@ test("a commit may have many keys, and large values; one that fits no segment is
   await pair.close();
 });
 
-test("a commit whose outcome is not known says so; one that was not sent is made later", async () => {
+test("a commit of which the next host does not know whether it was made says so", async () => {
   await using store = await openStore();
   const pair = await GatewayPair.connect(store.share() as never, RANDOM);
   const { carrier } = pair.client;
   const commits = commitsOf(pair.client, pair.host.pool.hashKey);
   const sent = errorOf(() => issue(commits, [{ kind: "put", key: "a", value: 1 }]));
   pair.client.flush();
+  // From the end of the tick on it waits for what comes.
+  await Promise.resolve();
+  carrier.disconnect();
+  carrier.connect({ session: 2, write: () => {} }, { isKnown: false, verdicts: [] });
+  // What the one before has answered still comes.
   carrier.disconnect();
   const error = await sent;
   assert.ok(error instanceof UnavailableError);
