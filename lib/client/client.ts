@@ -215,7 +215,7 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
-   * The same for an atomic commit, which has a number for each of its entries, from one on.
+   * The same for an atomic commit, whose entries have numbers one after the other, from its own on.
    *
    * @throws {CommitTooLargeError} as {@linkcode commit} does
    */

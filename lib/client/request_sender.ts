@@ -38,8 +38,11 @@ import { keyOfRequest, type KeyPlace } from "./key_place.ts";
 import { splitCommit, splitPut } from "./large_values.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
-import { RequestWriter } from "./request_writer.ts";
+import { nameRequest, RequestWriter } from "./request_writer.ts";
 import type { SlotsInFlight } from "./slots_in_flight.ts";
+
+/** Where the number of a session's request stands in it. */
+const NUMBER = REQUEST_RECORD + RECORD_REQUEST_POSITION;
 
 /** What a sender needs. */
 export interface RequestSenderOptions {
@@ -159,12 +162,13 @@ export class RequestSender {
 
   /** The same for a request that another client has written, which may be of any length. */
   forward(request: HeldRequest, session: number): void {
-    this.#writer.sign(request.words, session);
+    if (session === 0) this.#writer.sign(request.words);
+    else nameRequest(request.words, 0, session, request.words[NUMBER]);
     if (request.words.length <= this.#carrier.requestWordsMax) this.issueWords(request);
     else this.#hold(splitPut(request));
   }
 
-  /** Puts a session's name, or this client's, into an atomic commit that another one has written. */
+  /** Puts the name of this client, or of a session, into an atomic commit from elsewhere. */
   signCommit(words: Int32Array, session: number): void {
     this.#writer.signCommit(words, session);
   }

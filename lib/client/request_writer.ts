@@ -34,25 +34,9 @@ import { type RequestDraft, requestLength, type ValueBytes } from "./request_dra
 const LOOP_COPY_BYTES = 128;
 
 /** Puts the name of a session, and its number there, into a request that begins at an index. */
-function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
+export function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
   words[at + REQUEST_RECORD + RECORD_CLIENT] = sessionName(session);
   words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
-}
-
-/**
- * Puts the name of a session into an atomic commit, before it is issued (`Client.commit`): each of
- * its entries has a number of its own, from one on. None of them is used by another request.
- *
- * @returns the next number that is free
- */
-export function nameCommit(words: Int32Array, session: number, first: number): number {
-  const count = entryCount(words, 0);
-  let at = commitHeadWords(count);
-  for (let entry = 0; entry < count; entry++) {
-    nameRequest(words, at, session, first + entry);
-    at += words[at + REQUEST_LENGTH]!;
-  }
-  return first + count;
 }
 
 /** Writes the requests of one client. */
@@ -82,29 +66,28 @@ export class RequestWriter {
     }
   }
 
-  /**
-   * Puts a name into a request that another one has written: that of a session, with the number that
-   * it has there, or of the client, for session 0.
-   */
-  sign(words: Int32Array, session: number): void {
-    const name = session === 0 ? this.#clientId : sessionName(session);
-    words[REQUEST_RECORD + RECORD_CLIENT] = name;
+  /** Puts the name of the client into a request that another one has written. */
+  sign(words: Int32Array): void {
+    words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
   }
 
-  /** The same for an atomic commit, of which each entry has a number in a session. */
+  /**
+   * The same of an atomic commit.
+   *
+   * @param session in whose name its entries are, with numbers from that of the commit on; 0: in the
+   *   name of the client
+   */
   signCommit(words: Int32Array, session: number): void {
-    if (session !== 0) {
-      nameCommit(words, session, words[REQUEST_RECORD + RECORD_REQUEST_POSITION]);
-      return;
-    }
-    this.sign(words, session);
+    this.sign(words);
     const end = words[REQUEST_LENGTH];
+    let number = words[REQUEST_RECORD + RECORD_REQUEST_POSITION];
     for (
       let at = commitHeadWords(entryCount(words, 0));
       at < end;
       at += words[at + REQUEST_LENGTH]
     ) {
-      words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+      if (session === 0) words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+      else nameRequest(words, at, session, number++);
     }
   }
 

@@ -325,8 +325,10 @@ export const WATCH_CREDIT_BYTES = 4 * 1024;
 export const CALL_CREDITS_MAX = 32 * 2 ** 20;
 /** Connections of other processes to an open store, one for each of their threads that uses it. */
 export const GATEWAY_CONNECTIONS_MAX = 256;
-/** Bytes of the first frame of such a connection. */
+/** Bytes of the first frame of such a connection: as many numbers as may be without an answer. */
 export const HELLO_BYTES_MAX = 128 * 1024;
+/** Bytes of the frame that answers it: what became of as many requests. */
+export const WELCOME_BYTES_MAX = 512 * 1024;
 /** How long either side of such a connection waits for the first frame of the other one. */
 export const HELLO_MS_MAX = 10_000;
 /**

@@ -131,19 +131,3 @@ function partsOf(bytes: Uint8Array): readonly (string | undefined)[] {
     return [];
   }
 }
-
-/** For a change whose process will not hear what became of it. */
-export function unknownOutcome(): UnavailableError {
-  return new UnavailableError(
-    "the process that has the pool open must answer, but the connection to it has ended; " +
-      "the change may or may not have been made",
-  );
-}
-
-/** For a change without a record, of which a later one of the same client has one. */
-export function failedBefore(): UnavailableError {
-  return new UnavailableError(
-    "the process that had the pool open has ended before it could say why the change failed; " +
-      "the change was not made",
-  );
-}

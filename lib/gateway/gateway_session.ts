@@ -174,13 +174,12 @@ export class GatewaySession {
   #admit(requests: readonly Int32Array[], bytes: number): void {
     this.#openCount += requests.length;
     this.#openBytes += bytes - REQUESTS_HEAD_BYTES;
-    let next = this.#next;
-    for (const request of requests) next += numberCount(request, 0);
-    const unconfirmed = next - 1 - this.#confirmed;
+    const numbers = requests.reduce((sum, request) => sum + numberCount(request, 0), 0);
+    const unconfirmed = (this.#next - 1 - this.#confirmed + numbers) >>> 0;
     const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX ||
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
-    this.#next = next;
+    this.#next = (this.#next + numbers) >>> 0;
     if (this.#isFinishing) return;
     for (const request of requests) this.#waiting.push(request);
   }

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { nameRequest } from "../client/request_writer.ts";
 import { assert } from "../core/assert.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { epochMs } from "../core/runtime.ts";
@@ -16,10 +17,12 @@ import { RECORD_META, valueWord } from "../log/record_layout.ts";
 import { type LedgerEntry, NO_PLACE, SessionLedger } from "../log/session_ledger.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
 import {
   Operation,
   operationOf,
+  REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_RECORD,
   Status,
@@ -101,8 +104,8 @@ export function outcomeOf(pool: Pool, session: number, number: number): Outcome 
 }
 
 /**
- * What became of an atomic commit, whose entries have numbers one after the other
- * (`nameCommit`): the versions of its keys, 0 for those that it has left as they were.
+ * What became of an atomic commit, whose entries have numbers one after the other ({@linkcode
+ * nameCommit}): the versions of its keys, 0 for those that it has left as they were.
  *
  * @param first number of its first entry
  * @param count how many entries it has
@@ -122,10 +125,20 @@ export function commitOutcomeOf(
   return versions.some((version) => version !== 0) ? versions : undefined;
 }
 
-/** What is answered to an atomic commit: the versions of its keys, as its executor leaves them. */
-export function resultsBytes(versions: readonly number[]): Uint8Array {
-  const words = versions.flatMap((version) => [version | 0, Math.floor(version / 2 ** 32)]);
-  return new Uint8Array(Int32Array.from(words).buffer);
+/**
+ * Puts the name of a session into an atomic commit, before it is issued (`Client.commit`): each of
+ * its entries has a number of its own, from one on. None of them is used by another request.
+ *
+ * @returns the next number that is free
+ */
+export function nameCommit(words: Int32Array, session: number, first: number): number {
+  const count = entryCount(words, 0);
+  let at = commitHeadWords(count);
+  for (let entry = 0; entry < count; entry++) {
+    nameRequest(words, at, session, first + entry);
+    at += words[at + REQUEST_LENGTH]!;
+  }
+  return first + count;
 }
 
 /**

@@ -21,7 +21,7 @@ import type { Completion } from "../client/completions.ts";
 import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
-import { type DinomoError, HostOnlyError } from "../core/errors.ts";
+import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
 import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
@@ -38,15 +38,14 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
-import { decodeError, failedBefore, unknownOutcome } from "./carried_errors.ts";
+import { appliedAnswer } from "./applied_answer.ts";
+import { decodeError } from "./carried_errors.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
-import { contentOf, resultsBytes } from "./session_evidence.ts";
-import type { PreviousSession, SessionVerdicts, Verdict } from "./session_verdicts.ts";
+import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
 import {
   type Answer,
   decodeAnswers,
   encodeRequests,
-  nextNumber,
   numberCount,
   REFUSED,
 } from "./request_frames.ts";
@@ -162,14 +161,17 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** What the next host is to be asked, and is told; undefined before the first connection. */
   get previous(): PreviousSession | undefined {
     if (this.#session === undefined) return undefined;
-    const changes = [...this.#sent].filter(([, parcel]) => !isReading(parcel));
-    const numbers = changes.flatMap(([number, parcel]) => numbersOf(number, parcel));
+    const numbers = [...this.#sent].flatMap(([number, parcel]) =>
+      isReading(parcel)
+        ? []
+        : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => number + i)
+    );
     return { session: this.#session, confirmed: this.#confirmed, numbers };
   }
 
   /** The number up to which all answers have come. */
   get #confirmed(): number {
-    for (const oldest of this.#sent.keys()) return (oldest - 1) >>> 0;
+    for (const oldest of this.#sent.keys()) return oldest - 1;
     return this.#number;
   }
 
@@ -306,19 +308,19 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** Sends what may be sent, as far as the other side keeps in mind how it ends. */
   #send(link: CarrierLink): void {
     const confirmed = this.#confirmed;
-    let count = 0;
+    const parcels: Parcel[] = [];
     for (const parcel of this.#admitted) {
-      const last = this.#number + numberCount(parcel.words, 0);
-      if (last - confirmed > REMOTE_REQUESTS_MAX) break;
-      const number = nextNumber(this.#number);
+      const count = numberCount(parcel.words, 0);
+      if (this.#number + count - confirmed > REMOTE_REQUESTS_MAX) break;
+      const number = this.#number + 1;
+      this.#number += count;
       parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
       parcel.isSent = true;
       this.#sent.set(number, parcel);
-      this.#number = last;
-      count += 1;
+      parcels.push(parcel);
     }
-    if (count === 0 && this.#number > 0) return;
-    const parcels = this.#admitted.splice(0, count);
+    this.#admitted.splice(0, parcels.length);
+    if (parcels.length === 0 && this.#number > 0) return;
     link.write(encodeRequests(parcels.map(({ words }) => words), confirmed));
   }
 
@@ -342,51 +344,19 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   /** Ends those of the session before that need not be sent again. */
-  #judge(verdicts: SessionVerdicts | undefined): void {
-    const parcels = [...this.#sent.values()];
-    if (verdicts === undefined) {
-      if (parcels.some(isUnknown)) throw new FrameError("there must be verdicts");
-      return;
-    }
-    const applied = new Map(verdicts.verdicts.map((verdict) => [verdict.number, verdict]));
-    for (const [number, parcel] of this.#sent) {
-      const ofParcel = numbersOf(number, parcel).map((each) => applied.get(each));
-      if (ofParcel.some((verdict) => verdict !== undefined)) this.#noteApplied(parcel, ofParcel);
-      for (const verdict of ofParcel) if (verdict !== undefined) applied.delete(verdict.number);
-    }
-    if (applied.size > 0) throw new FrameError("a verdict must be one that was asked for");
+  #judge(given: SessionVerdicts | undefined): void {
+    const sent = [...this.#sent].filter(([, parcel]) => isUnknown(parcel));
+    if (sent.length === 0) return;
+    if (given === undefined) throw new FrameError("a session before must be judged");
+    const verdicts = new Map(given.verdicts.map((verdict) => [verdict.number, verdict]));
     const changed = new Set<Slot>();
-    for (const parcel of parcels.reverse()) {
-      if (parcel.answer?.status === Status.OK) changed.add(parcel.slot);
-      else if (isReading(parcel)) continue;
-      else if (!verdicts.isKnown) this.#fail(parcel, unknownOutcome());
-      else if (changed.has(parcel.slot)) this.#fail(parcel, failedBefore());
+    for (const [number, parcel] of sent.reverse()) {
+      parcel.answer = appliedAnswer(parcel.words, number, verdicts);
+      if (parcel.answer !== undefined) changed.add(parcel.slot);
+      else if (!given.isKnown) parcel.error = unknownOutcome();
+      else if (changed.has(parcel.slot)) parcel.error = failedBefore();
     }
-  }
-
-  /** @param verdicts those of each of its numbers; undefined for an entry that changed nothing */
-  #noteApplied(parcel: Parcel, verdicts: readonly (Verdict | undefined)[]): void {
-    const { words } = parcel;
-    const status = Status.OK;
-    const isCommit = parcel.operation === Operation.ATOMIC;
-    const { number, version, stored, expiresAtMs } = verdicts.find((each) => each !== undefined)!;
-    const outcome = { status, version, derivation: { number: stored, expiresAtMs } };
-    parcel.answer = {
-      number,
-      status,
-      versionLow: isCommit ? 0 : version | 0,
-      versionHigh: isCommit ? 0 : Math.floor(version / 2 ** 32),
-      expiresAtMs,
-      content: isCommit
-        ? resultsBytes(verdicts.map((verdict) => verdict?.version ?? 0))
-        : contentOf(words, outcome),
-    };
-    this.#ended.push(parcel);
-  }
-
-  #fail(parcel: Parcel, error: DinomoError): void {
-    parcel.error = error;
-    this.#ended.push(parcel);
+    for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#ended.push(parcel);
   }
 
   #settle(parcel: Parcel): void {
@@ -416,11 +386,6 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 }
 
-/** The numbers of a request, from its own on. */
-function numbersOf(first: number, { words }: Parcel): number[] {
-  return Array.from({ length: numberCount(words, 0) }, (_, i) => first + i);
-}
-
 /** Bytes of what a KN leaves in a request. */
 function contentBytes(words: Int32Array, status: number): number {
   const operation = operationOf(words[REQUEST_OPERATION]!);
@@ -437,4 +402,19 @@ function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer):
 /** Whether a request may have changed something. */
 function isUnknown(parcel: Parcel): boolean {
   return parcel.isSent && !isReading(parcel);
+}
+
+function unknownOutcome(): UnavailableError {
+  return new UnavailableError(
+    "the process that has the pool open must answer, but the connection to it has ended; " +
+      "the change may or may not have been made",
+  );
+}
+
+/** For a change without a record, of which a later one of the same client has one. */
+function failedBefore(): UnavailableError {
+  return new UnavailableError(
+    "the process that had the pool open has ended before it could say why the change failed; " +
+      "the change was not made",
+  );
 }

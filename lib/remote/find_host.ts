@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { PoolLockedError } from "../core/errors.ts";
+import { PoolLockedError, UnavailableError } from "../core/errors.ts";
 import { HOST_WAIT_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, sleep } from "../core/runtime.ts";
 import type { Hello } from "../gateway/handshake.ts";
@@ -59,7 +59,11 @@ export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHos
   const { directory, hello, open, signal, isOpening } = search;
   const deadlineMs = monotonicMs() + HOST_WAIT_MS_MAX;
   for (let ms = ATTEMPT_MS_MIN;; ms = Math.min(2 * ms, ATTEMPT_MS_MAX)) {
-    const connection = await HostConnection.connect(directory, hello);
+    const connection = await HostConnection.connect(directory, hello).catch((error) => {
+      // One that is refused for now comes again, unless an application waits for an answer.
+      if (isOpening || !(error instanceof UnavailableError)) throw error;
+      return undefined;
+    });
     if (connection !== undefined) return { connection };
     const holder = readLockHolder(nodeFileSystem, directory);
     if (mayHaveEnded(holder)) {

@@ -12,7 +12,8 @@ import {
   type RequestDraft,
   slotRequest,
 } from "../../lib/client/request_draft.ts";
-import { nameCommit, RequestWriter } from "../../lib/client/request_writer.ts";
+import { RequestWriter } from "../../lib/client/request_writer.ts";
+import { nameCommit } from "../../lib/gateway/session_evidence.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";

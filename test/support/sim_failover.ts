@@ -20,7 +20,8 @@ import {
   type RequestDraft,
   slotRequest,
 } from "../../lib/client/request_draft.ts";
-import { nameCommit, RequestWriter } from "../../lib/client/request_writer.ts";
+import { RequestWriter } from "../../lib/client/request_writer.ts";
+import { nameCommit } from "../../lib/gateway/session_evidence.ts";
 import { claimSession, commitOutcomeOf, outcomeOf } from "../../lib/gateway/session_evidence.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
