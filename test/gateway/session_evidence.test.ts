@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,6 +14,7 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SESSION_KEPT_MS, SESSION_REQUESTS_MAX, SESSIONS_RESERVED } from "../../lib/core/limits.ts";
 import {
   claimSession,
+  commitOutcomeOf,
   confirmAnswers,
   contentOf,
   endSession,
@@ -20,7 +23,6 @@ import {
   outcomeOf,
   sessionsLeft,
 } from "../../lib/gateway/session_evidence.ts";
-import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
 import { decodeAnswers, decodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
@@ -43,88 +45,25 @@ import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ri
 import { FrameReader } from "../../lib/wire/frame.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { seeded } from "../support/random.ts";
+import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
+import { FIXTURE_SESSION, fixtureAsks, unpackSessionFixture } from "../support/session_fixture.ts";
 import { SessionHost } from "../support/session_host.ts";
+import { endRemotes, Remote } from "../support/session_remote.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 import { CHECKPOINT_PATH, DIRECTORY } from "../support/snapshots.ts";
 
+const FIXTURES = join(PROJECT_ROOT, "test", "fixtures");
 const SEGMENT_BYTES = 64 * 1024;
 const RULES = { hashKey: HASH_KEY, keyTypes: KEY_TYPE_NUMBERS.mixed };
 const AS_STORED = { codec: "msgpack", capacityBytes: undefined, segmentBytes: undefined } as const;
 
-/** What becomes of the operations is not looked at. */
-const COMPLETION = { settle: () => {}, fail: () => {} };
+test.after.each(endRemotes);
 
-/** They end with the test. */
-const remotes: Remote[] = [];
-test.after.each(() => {
-  for (const { client } of remotes.splice(0)) client.failAll(new UnavailableError("it is over"));
-});
-
-/** A client in another process: what it sends, and what is answered, on its way there. */
-class Remote {
-  readonly sent = new Map<number, Int32Array>();
-  readonly answers: Uint8Array[] = [];
-  readonly session: ReturnType<SessionHost["connect"]>;
-  readonly client = makeRemoteClient({ segmentBytes: SEGMENT_BYTES });
-  /** Number up to which the host knows that the answers have come. */
-  confirmed = 0;
-  readonly #keys = new KeyEncoder(...HASH_KEY);
-  readonly #frames = new FrameReader(4 * SEGMENT_BYTES);
-
-  constructor(host: SessionHost) {
-    this.session = host.connect((bytes) => {
-      this.answers.push(bytes);
-      return true;
-    });
-    remotes.push(this);
-    const { number } = this.session;
-    this.client.carrier.connect({ session: number, write: (bytes) => this.#send(bytes) });
-  }
-
-  put(key: string, bytes: Uint8Array, condition = Condition.NONE as number): void {
-    this.#keys.encode(key);
-    const value = { bytes, start: 0, end: bytes.length };
-    this.client.put(this.#keys, value, Infinity, condition, 0, COMPLETION);
-  }
-
-  delete(key: string): void {
-    this.#keys.encode(key);
-    this.client.delete(this.#keys, COMPLETION);
-  }
-
-  derive(operation: number, key: string, asked: DerivationWords): void {
-    this.#keys.encode(key);
-    this.client.derive(operation, this.#keys, asked, COMPLETION, false);
-  }
-
-  add(key: string, addend: number): void {
-    const asked = new DerivationWords();
-    asked.askToAdd(NumberForm.MSGPACK, addend, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
-    this.derive(Operation.ADD, key, asked);
-  }
-
-  /** Lets everything be executed; the answers stay on their way. */
-  async execute(): Promise<void> {
-    this.client.flush();
-    for (let i = 0; i < 20; i++) await Promise.resolve();
-  }
-
-  /** The answers come. */
-  receive(): void {
-    for (const bytes of this.answers.splice(0)) {
-      for (const { body } of this.#frames.read(bytes)) this.client.carrier.receive(body);
-    }
-  }
-
-  #send(bytes: Uint8Array): void {
-    for (const { body } of new FrameReader(4 * SEGMENT_BYTES).read(bytes)) {
-      const first = this.sent.size + 1;
-      const { confirmed, requests } = decodeRequests(body, first, RULES);
-      requests.forEach((words, i) => this.sent.set(first + i, words.slice()));
-      this.confirmed = confirmed;
-      this.session.receive(body);
-    }
-  }
+/** Version of what a key holds. */
+function versionOf({ reader }: SessionHost, key: string): number | undefined {
+  const keys = new KeyEncoder(...HASH_KEY);
+  keys.encode(key);
+  return reader.read(keys, true) ? reader.version : undefined;
 }
 
 /** Requests of all kinds, of which some change nothing: none waits for the answer to another one. */
@@ -218,6 +157,63 @@ test("what is known is known to a pool with less capacity, too", async () => {
   });
   assert.is(checkOutcomes(smaller.pool, remote), CHANGE_COUNT);
   assert.is(checkOutcomes(new SessionHost(disk).pool, remote), CHANGE_COUNT);
+});
+
+for (const isApplied of [true, false]) {
+  test(`a commit is settled with its versions by the next host: ${isApplied}`, async () => {
+    const disk = new MemoryDisk();
+    const remote = new Remote(new SessionHost(disk));
+    remote.put("b", Uint8Array.of(1));
+    await remote.execute();
+    remote.receive();
+    const ended: number[][] = [];
+    remote.commit(["a", "b", "c", "none"], (status, versions) => ended.push([status, ...versions]));
+    // What comes behind it for a slot of its waits for its answer.
+    remote.add("n", 1);
+    if (isApplied) await remote.execute();
+    assert.is(remote.numbersSent, isApplied ? 6 : 1);
+    const host = new SessionHost(disk);
+    remote.reconnect(host);
+    await remote.execute();
+    remote.receive();
+    assert.is(ended.length, 1);
+    const [status, ...versions] = ended[0]!;
+    assert.is(status, Status.OK);
+    assert.is(versions.length, 4);
+    assert.is(versions.filter((version) => version > 0).length, 3);
+    for (const key of ["a", "b", "c"]) {
+      assert.ok(versions.includes(versionOf(host, key)!), "what was told is what is there");
+    }
+    assert.is(versionOf(host, "none"), undefined);
+    assert.is(versionOf(host, "a"), 1, "once");
+  });
+}
+
+for (const name of readdirSync(FIXTURES).filter((name) => name.startsWith("sessions-v"))) {
+  test(`${name}: what a version has noted is known`, () => {
+    const { pool } = new SessionHost(unpackSessionFixture(readFileSync(join(FIXTURES, name))));
+    const sums = [2.5, 3.5, 6, 7];
+    for (const { ask: { isCommit, wishes }, number } of fixtureAsks()) {
+      const isAbsent = wishes[0]!.kind === "delete";
+      if (!isCommit) {
+        const outcome = outcomeOf(pool, FIXTURE_SESSION, number);
+        assert.is(outcome === undefined, isAbsent, `request ${number}`);
+        if (wishes[0]!.kind === "add") assert.is(outcome!.derivation.number, sums.shift());
+        continue;
+      }
+      const versions = commitOutcomeOf(pool, FIXTURE_SESSION, number, wishes.length)!;
+      assert.ok(versions.every((version) => version > 0), `request ${number}`);
+      const added = number + wishes.findIndex(({ kind }) => kind === "add");
+      assert.is(outcomeOf(pool, FIXTURE_SESSION, added)!.derivation.number, sums.shift());
+    }
+    assert.is(sums.length, 0);
+    assert.ok(claimSession(pool) > FIXTURE_SESSION);
+  });
+}
+
+test("there is a fixture of the present format", () => {
+  const file = join(FIXTURES, `sessions-v${CHECKPOINT_VERSION}.json.gz`);
+  assert.ok(existsSync(file), 'run "npm run fixtures"');
 });
 
 test("an answer is confirmed by the next request, and its outcome is not kept", async () => {

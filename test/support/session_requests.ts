@@ -13,11 +13,11 @@ import {
   slotRequest,
 } from "../../lib/client/request_draft.ts";
 import { RequestWriter } from "../../lib/client/request_writer.ts";
+import { nameCommit } from "../../lib/gateway/session_evidence.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { nameCommit } from "../../lib/gateway/session_evidence.ts";
-import { RECORD_HASH, RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
+import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { commitRequest, EntryBuffer, versionLeft } from "../../lib/rings/commit_words.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
@@ -187,9 +187,4 @@ export function effectsOf(
   if (kind !== "add") return [{ version }];
   left.read(ring, requestAt + REQUEST_RECORD);
   return [{ version, number: left.before + addend, expiresAtMs: left.expiresAtMs }];
-}
-
-/** Hash of the first key of a request, by which its slot is found. */
-export function hashOf(words: Int32Array): number {
-  return words[REQUEST_RECORD + RECORD_HASH]!;
 }

@@ -17,11 +17,9 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import {
   claimSession,
-  commitOutcomeOf,
   confirmAnswers,
   endSession,
   keepSession,
-  outcomeOf,
   sessionsLeft,
 } from "../../lib/gateway/session_evidence.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
@@ -34,12 +32,7 @@ import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
 import { type StartedLog, startLog } from "../../lib/persistence/open_log.ts";
 import { readSnapshot } from "../../lib/persistence/snapshot_reader.ts";
-import {
-  AGENT_DPM,
-  GATE_NODE_COUNT,
-  GATE_PAUSED,
-  SLOT_LOCK,
-} from "../../lib/pool/control_layout.ts";
+import { AGENT_DPM, GATE_NODE_COUNT, GATE_PAUSED } from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import type { LedgerSizes } from "../../lib/pool/ledger_layout.ts";
@@ -47,16 +40,18 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { createRing, Status } from "../../lib/rings/ring_layout.ts";
-import {
-  HOLDER_MASK,
-  initialiseOwner,
-  loadOwner,
-  ownerOf,
-  tryMoveSlot,
-} from "../../lib/routing/ownership.ts";
+import { initialiseOwner, loadOwner, ownerOf, tryMoveSlot } from "../../lib/routing/ownership.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";
 import { type Ask, type Effect, type Held, SessionHistory } from "./session_history.ts";
+import {
+  effectsNow,
+  type Flight,
+  isHeld,
+  maySend,
+  sharesSlot,
+  SimProcess,
+} from "./session_process.ts";
 import {
   effectsOf,
   isCertain,
@@ -88,42 +83,13 @@ const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
 const REQUESTED = { codec: "msgpack", capacityBytes: undefined, segmentBytes: undefined } as const;
 
-/** A request that was sent, and of whose end its process does not know yet. */
-interface Flight {
-  readonly ask: Ask;
-  readonly number: number;
-  /** On its way back; undefined if it has not been answered. */
-  answer: { readonly status: number; readonly effects: readonly Effect[] } | undefined;
-}
-
-/** Another process, with one connection at a time. */
-class SimProcess {
-  readonly number: number;
-  /** Of its newest connection; 0 before there is one. */
-  session = 0;
-  isConnected = false;
-  next = 1;
-  flights: Flight[] = [];
-  /** Sessions that it has asked about for the last time. */
-  ended: number[] = [];
-
-  constructor(number: number) {
-    this.number = number;
-  }
-
-  /** The number up to which all answers have come. */
-  get confirmed(): number {
-    return (this.flights[0]?.number ?? this.next) - 1;
-  }
-}
-
 /** The store, its hosts, and the processes. */
 export class SessionWorld implements ClientWaiter {
   readonly random: Random;
   readonly disk = new MemoryDisk();
   readonly history = new SessionHistory();
   /** What has happened, so that a test that tests nothing is noticed. */
-  readonly seen = { found: 0, resent: 0, refused: 0, checkpoints: 0, commits: 0, reconnections: 0 };
+  readonly seen = { found: 0, resent: 0 };
   pool!: Pool;
   isDown = true;
   readonly #level: number;
@@ -278,17 +244,10 @@ export class SessionWorld implements ClientWaiter {
       process.number,
       (key) => this.#find(key),
     );
-    if (this.#maySend(process, ask)) {
+    if (maySend(process, ask, SIZES.window)) {
       this.#askCount += 1;
       this.#send(process, ask);
     }
-  }
-
-  #maySend({ next, flights, confirmed }: SimProcess, ask: Ask): boolean {
-    if (next + numbersOf(ask) - 1 - confirmed > SIZES.window) return false;
-    const slots = new Set(ask.wishes.map(({ slot }) => slot));
-    const isBehind = ({ wishes }: Ask) => wishes.some(({ slot }) => slots.has(slot));
-    return flights.every((other) => isCertain(other.ask) || !isBehind(other.ask));
   }
 
   #send(process: SimProcess, ask: Ask): void {
@@ -318,7 +277,6 @@ export class SessionWorld implements ClientWaiter {
     const { ask, answer } = this.random.pick(answered);
     process.flights = process.flights.filter((flight) => flight.ask !== ask);
     if (answer!.status === Status.OK) this.history.apply(ask, answer!.effects);
-    else this.seen.refused += 1;
   }
 
   /** The connection of a process ends, the host goes on: what was issued ends without it. */
@@ -337,7 +295,7 @@ export class SessionWorld implements ClientWaiter {
       return this.#isCheckpointing ? undefined : this.#checkpoint();
     }
     for (const ended of process.ended.splice(0)) endSession(this.pool, ended);
-    const verdicts = process.flights.map((flight) => this.#effectsNow(process, flight));
+    const verdicts = process.flights.map((flight) => effectsNow(this.pool, process, flight));
     if (this.random.next() < 0.25) return;
     const session = claimSession(this.pool);
     require(!this.#sessions.has(session), `session ${session} is given twice`);
@@ -345,12 +303,10 @@ export class SessionWorld implements ClientWaiter {
     if (process.session !== 0) process.ended.push(process.session);
     const { flights } = process;
     Object.assign(process, { session, isConnected: true, next: 1, flights: [] });
-    this.seen.reconnections += 1;
     flights.forEach(({ ask }, i) => {
       const effects = verdicts[i];
       if (effects !== undefined) {
         this.seen.found += 1;
-        if (ask.isCommit) this.seen.commits += 1;
         return this.history.apply(ask, effects);
       }
       // One that leaves a record if it is applied has been refused if a later one of its slot was applied.
@@ -364,28 +320,13 @@ export class SessionWorld implements ClientWaiter {
     });
   }
 
-  /** What the host knows of a request; undefined if it was not applied. */
-  #effectsNow({ session }: SimProcess, { ask, number }: Flight): readonly Effect[] | undefined {
-    if (ask.isCommit) {
-      const versions = commitOutcomeOf(this.pool, session, number, ask.wishes.length);
-      return versions?.map((version, i) => ({
-        version,
-        number: ask.wishes[i]!.kind === "add"
-          ? outcomeOf(this.pool, session, number + i)!.derivation.number
-          : NaN,
-      }));
-    }
-    const outcome = outcomeOf(this.pool, session, number);
-    return outcome && [{ version: outcome.version, ...outcome.derivation }];
-  }
-
   /** What was found is what was applied: what processes know, and what they will be told. */
   #checkRecovered(): void {
     const unknown = this.#processes.flatMap((process) => {
       process.isConnected = false;
       return process.flights.flatMap((flight) => {
         flight.answer = undefined;
-        const effects = this.#effectsNow(process, flight);
+        const effects = effectsNow(this.pool, process, flight);
         return effects === undefined ? [] : [[flight.ask, effects] as const];
       });
     });
@@ -480,8 +421,7 @@ export class SessionWorld implements ClientWaiter {
     const onAccess = () => this.random.next() < 0.002 && this.#workMeanwhile();
     const { checkpointer } = this.#log;
     try {
-      const isWritten = withAtomicHooks({ onAccess }, () => checkpointer.tryCheckpoint());
-      if (isWritten) this.seen.checkpoints += 1;
+      withAtomicHooks({ onAccess }, () => checkpointer.tryCheckpoint());
     } catch (error) {
       if (!this.isDown) throw error;
     }
@@ -508,13 +448,4 @@ export class SessionWorld implements ClientWaiter {
     this.#isIntruding = false;
     if (this.isDown) throw new HostEnd("while a checkpoint is written");
   }
-}
-
-/** Whether the checkpoint copies a slot just now. */
-function isHeld(pool: Pool, slot: Slot): boolean {
-  return (pool.control[pool.slotAt(slot) + SLOT_LOCK]! & HOLDER_MASK) !== 0;
-}
-
-function sharesSlot(one: Ask, other: Ask): boolean {
-  return one.wishes.some(({ slot }) => other.wishes.some((wish) => wish.slot === slot));
 }

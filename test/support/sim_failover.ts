@@ -21,12 +21,8 @@ import {
   slotRequest,
 } from "../../lib/client/request_draft.ts";
 import { RequestWriter } from "../../lib/client/request_writer.ts";
-import {
-  claimSession,
-  commitOutcomeOf,
-  nameCommit,
-  outcomeOf,
-} from "../../lib/gateway/session_evidence.ts";
+import { nameCommit } from "../../lib/gateway/session_evidence.ts";
+import { claimSession, commitOutcomeOf, outcomeOf } from "../../lib/gateway/session_evidence.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
