@@ -100,7 +100,7 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
     name: "answers are confirmed that have not come",
     breaks: "I5",
     file: CARRIER,
-    edits: [["for (const oldest of this.#sent.keys()) return (oldest - 1) >>> 0;", ""]],
+    edits: [["for (const oldest of this.#sent.keys()) return oldest - 1;", ""]],
     caughtBy: [EVIDENCE],
   },
   {
