@@ -19,7 +19,7 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: SESSION,
     edits: [[
-      "if (pending === 0) return this.#read(words);",
+      "if (!this.#pending.has(slot)) return this.#read(words);",
       "if (slot >= 0) return this.#read(words);",
     ]],
     caughtBy: [SESSION_TEST],
