@@ -16,6 +16,7 @@ import {
   PathError,
   type Store,
 } from "../../mod.ts";
+import { RUNTIMES, THIS_RUNTIME } from "../../scripts/runtimes.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { errorOf } from "../support/errors.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
@@ -347,24 +348,30 @@ test("an iteration, a watch and a transaction go on when the host is killed", as
   await remote.close();
 });
 
-test("processes of all kinds share what calls give", async () => {
+test("processes on other runtimes get what calls give", async () => {
   const path = temporaryPath();
   const options = { path, processes: true, capacity: CAPACITY, ordered: true } as const;
   const store = await open<unknown>(options);
-  await store.putMany([["a", 1], ["b", 2], ["c", 3]]);
-  const other = await SharedStore.open(options);
-  assert.equal(await other.call("getMany", ["a", "x", "c"], { consistent: true }), [
-    1,
-    undefined,
-    3,
-  ]);
-  assert.equal(await other.call("last"), ["c", 3]);
-  assert.is(await other.call("countKeys", { gt: "a" }), 2);
-  await other.call("clear", { prefix: "b" });
-  assert.equal(await collect(store.keys()), ["a", "c"]);
-  await other.call("scale", 2);
-  assert.is(store.nodes, 2);
-  await other.end();
+  const others = await Promise.all(
+    RUNTIMES.filter((runtime) => runtime !== THIS_RUNTIME).map((runtime) =>
+      SharedStore.open(options, runtime)
+    ),
+  );
+  for (const [i, other] of others.entries()) {
+    await store.putMany([["a", 1], ["b", 2], ["c", { since: new Date(i) }]]);
+    assert.equal(
+      await other.call("getMany", ["a", "x", "c"], { consistent: true }),
+      [1, undefined, { since: new Date(i) }],
+    );
+    assert.equal(await other.call("first"), ["a", 1]);
+    assert.is(await other.call("countKeys", { gt: "a" }), 2);
+    await other.call("clear", { prefix: "b" });
+    assert.equal(await collect(store.keys()), ["a", "c"]);
+    await other.call("scale", 2 + i);
+    assert.is(store.nodes, 2 + i);
+    assert.match(String(await errorOf(() => other.call("grow", 1))), "InvalidArgumentError");
+    await other.end();
+  }
   await store.close();
 });
 

@@ -46,17 +46,6 @@ export const CALL_BUGS: readonly PlantedBug[] = [
     inTest: "break a rule",
   },
   {
-    name: "what is taken is never granted again",
-    breaks: "I14",
-    file: CLIENT,
-    edits: [[
-      "if (2 * this.#takenBytes < this.creditBytes) return;",
-      "if (this.creditBytes > 0) return;",
-    ]],
-    caughtBy: [CALLS_TEST],
-    inTest: "beyond the credit",
-  },
-  {
     name: "a call that is given up goes on",
     breaks: "I14",
     file: CLIENT,

@@ -122,7 +122,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     name: "the prefix of a namespace is a key of the namespace",
     breaks: "the meaning of namespaces",
     file: "lib/store/key_range.ts",
-    edits: [["given.length === 0 ? next(prefix) : whole", "whole"]],
+    edits: [["given.length === 0 ? nextBytes(prefix) : whole", "whole"]],
     caughtBy: [RANGE, API],
     inTest: "namespace",
   },
