@@ -204,23 +204,31 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
-   * Issues a request that came from another process, in the name of this client; its words are the
-   * client's from now on.
+   * Issues a request that came from another process; its words are the client's from now on.
+   *
+   * @param session in whose name it is, with the number that it has: what it changes is noted in the
+   *   pool's ledger (log/session_ledger.ts). 0: in the name of this client
    */
-  forward(words: Int32Array, completion: Completion): void {
+  forward(words: Int32Array, completion: Completion, session = 0): void {
     const hash = words[REQUEST_RECORD + RECORD_HASH];
     const sequence = this.#operations.issue();
-    this.#sender.forward({ slot: (hash >>> SLOT_SHIFT) as Slot, words, completion, sequence });
+    const request = { slot: (hash >>> SLOT_SHIFT) as Slot, words, completion, sequence };
+    this.#sender.forward(request, session);
     this.#additions.forgetAll();
   }
 
   /**
-   * The same for an atomic commit.
+   * The same for an atomic commit, whose entries have numbers one after the other, from its own on.
    *
    * @throws {CommitTooLargeError} as {@linkcode commit} does
    */
-  forwardCommit(slots: readonly Slot[], words: Int32Array, completion: Completion): void {
-    this.#sender.signCommit(words);
+  forwardCommit(
+    slots: readonly Slot[],
+    words: Int32Array,
+    completion: Completion,
+    session = 0,
+  ): void {
+    this.#sender.signCommit(words, session);
     this.commit(slots, words, completion);
   }
 

@@ -290,6 +290,17 @@ export const REMOTE_REQUESTS_MAX = 4096;
  * taken, before it has to wait. One request or answer may be longer.
  */
 export const REMOTE_BYTES_MAX = 1024 * 1024;
+/**
+ * Sessions of other processes that a pool's ledger has room for: those that are connected, and those
+ * whose processes may come back after their host has ended.
+ */
+export const LEDGER_PLACES = 512;
+/** Numbers for sessions that a checkpoint reserves: so many connections may come before the next. */
+export const SESSIONS_RESERVED = 256;
+/** Requests of one session: as no number comes twice, an old record is never taken for a new one. */
+export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
+/** How long a session is kept at least that has lost its connection, if its place is wanted. */
+export const SESSION_KEPT_MS = 30_000;
 /** Bytes of a page of keys, beside one value: it is made in less than a millisecond. */
 export const PAGE_BYTES = 48 * 1024;
 /**
@@ -314,8 +325,10 @@ export const WATCH_CREDIT_BYTES = 4 * 1024;
 export const CALL_CREDITS_MAX = 32 * 2 ** 20;
 /** Connections of other processes to an open store, one for each of their threads that uses it. */
 export const GATEWAY_CONNECTIONS_MAX = 256;
-/** Bytes of the first frame of such a connection. */
+/** Bytes of the first frame of such a connection: as many numbers as may be without an answer. */
 export const HELLO_BYTES_MAX = 128 * 1024;
+/** Bytes of the frame that answers it: what became of as many requests. */
+export const WELCOME_BYTES_MAX = 512 * 1024;
 /** How long either side of such a connection waits for the first frame of the other one. */
 export const HELLO_MS_MAX = 10_000;
 /**

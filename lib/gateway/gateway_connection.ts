@@ -23,21 +23,24 @@ import {
   type Welcome,
 } from "./handshake.ts";
 import { isCallFrame, RequestFrame, requestFrameBytesMax } from "./request_frames.ts";
+import type { SessionRegister } from "./session_register.ts";
+import type { SessionVerdicts } from "./session_verdicts.ts";
 
 /** What all connections of a gateway have in common. */
-export interface GatewayParts extends Omit<GatewaySessionOptions, "write"> {
+export interface GatewayParts
+  extends Omit<GatewaySessionOptions, "write" | "session" | "onConfirmed"> {
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
+  /** The sessions of the gateway. */
+  readonly register: SessionRegister;
   /**
    * Begins a session for a process.
    *
    * @throws {DinomoError} when it cannot use the pool
    */
-  welcome(hello: Hello): Welcome;
+  welcome(hello: Hello): Omit<Welcome, "verdicts">;
   /** Makes the end of a connection's calls. */
   makeCalls(write: WriteFrame): CallEnd;
-  /** A session has ended, and all that it had issued. */
-  onEnd(welcome: Welcome): void;
 }
 
 /** A connection, as long as it is open. */
@@ -48,6 +51,8 @@ export class GatewayConnection {
   readonly #openedMs = monotonicMs();
   #session: GatewaySession | undefined;
   #calls: CallEnd | undefined;
+  /** Whether the first frame has come. */
+  #hasBegun = false;
   #isOpen = true;
   readonly #closed: Promise<void>;
 
@@ -101,28 +106,43 @@ export class GatewayConnection {
   }
 
   #take(frame: Frame): void {
-    if (this.#session === undefined) return this.#begin(decodeHello(frame));
+    if (!this.#hasBegun) return this.#begin(decodeHello(frame));
+    if (this.#session === undefined) throw new FrameError("a hello must be answered first");
     if (frame.kind === RequestFrame.REQUESTS) this.#session.receive(frame.body);
     else if (isCallFrame(frame.kind)) this.#calls!.receive(frame);
     else throw new FrameError(`a frame must be one that is due, got kind ${frame.kind}`);
   }
 
   #begin(hello: Hello): void {
+    this.#hasBegun = true;
+    const { previous } = hello;
+    if (previous === undefined) return this.#welcome(hello, undefined);
+    // What is still in progress for the session before, in this process, ends first.
+    void this.#parts.register.judge(previous).then((verdicts) => {
+      if (this.#isOpen) this.#welcome(hello, verdicts);
+    }).catch(() => this.close());
+  }
+
+  #welcome(hello: Hello, verdicts: SessionVerdicts | undefined): void {
     const parts = this.#parts;
+    const { register } = parts;
     const write = (bytes: Uint8Array) => this.#isOpen && this.#socket.write(bytes);
     let welcome: Welcome;
     try {
-      welcome = parts.welcome(hello);
+      welcome = { ...parts.welcome(hello), verdicts };
     } catch (error) {
       if (!isDinomoError(error)) throw error;
       this.#isOpen = false;
       this.#socket.end(encodeRefusal(error as DinomoError));
       return;
     }
-    this.#session = new GatewaySession({ ...parts, write });
+    const { session } = welcome;
+    const onConfirmed = (number: number) => register.confirm(session, number);
+    this.#session = new GatewaySession({ ...parts, session, onConfirmed, write });
+    register.enter(session, this.#session, hello.previous?.session);
     this.#calls = parts.makeCalls(write);
     this.#frames.bodyBytesMax = requestFrameBytesMax(parts.segmentBytes);
-    void this.#closed.then(() => parts.onEnd(welcome));
+    void this.#closed.then(() => register.leave(session));
     write(encodeWelcome(welcome));
   }
 }

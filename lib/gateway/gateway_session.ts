@@ -51,10 +51,12 @@ import {
   decodeRequests,
   encodeAnswer,
   encodeAnswers,
+  isBehind,
   nextNumber,
   numberCount,
   numberOf,
   REFUSED,
+  REQUESTS_HEAD_BYTES,
 } from "./request_frames.ts";
 
 /** What a session is made of. */
@@ -62,6 +64,15 @@ export interface GatewaySessionOptions extends RequestRules {
   /** The client that all sessions have in common. */
   readonly client: Client;
   readonly reader: OneSidedReader;
+  /**
+   * The session's number in the pool's ledger (session_evidence.ts), which notes then what became of
+   * its requests.
+   *
+   * @default 0 nothing is noted
+   */
+  readonly session?: number;
+  /** Called with the number up to which the other side has all answers, by each of its frames. */
+  readonly onConfirmed: (number: number) => void;
   /** Sends a frame; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
 }
@@ -76,6 +87,8 @@ export class GatewaySession {
   /** Requests that have come and are not issued yet. */
   #waiting: Int32Array[] = [];
   #next = nextNumber(0);
+  /** The number up to which the other side has all answers. */
+  #confirmed = 0;
   /** How many changes of each slot are issued and have not ended. */
   readonly #pending = new Map<Slot, number>();
   #pendingCount = 0;
@@ -83,6 +96,7 @@ export class GatewaySession {
   #parkedSlot: Slot | undefined;
   #unpark = () => {};
   #onIdle = () => {};
+  #idle: Promise<void> | undefined;
   #onSent = () => {};
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
@@ -110,7 +124,8 @@ export class GatewaySession {
    */
   receive(body: Uint8Array): void {
     if (!this.#isOpen) return;
-    const requests = decodeRequests(body, this.#next, this.#options);
+    const { confirmed, requests } = decodeRequests(body, this.#next, this.#options);
+    this.#confirm(confirmed);
     this.#admit(requests, body.length);
     this.#work();
   }
@@ -145,16 +160,26 @@ export class GatewaySession {
 
   #whenIdle(): Promise<void> {
     if (this.#pendingCount === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#onIdle = resolve);
+    return this.#idle ??= new Promise((resolve) => this.#onIdle = resolve);
+  }
+
+  #confirm(number: number): void {
+    if (isBehind(this.#confirmed, number) || !isBehind(this.#next, number)) {
+      throw new FrameError(`answers must have been given to be confirmed, got ${number}`);
+    }
+    this.#confirmed = number;
+    this.#options.onConfirmed(number);
   }
 
   #admit(requests: readonly Int32Array[], bytes: number): void {
     this.#openCount += requests.length;
-    this.#openBytes += bytes;
-    const isTooMuch = this.#openCount > REMOTE_REQUESTS_MAX ||
+    this.#openBytes += bytes - REQUESTS_HEAD_BYTES;
+    const numbers = requests.reduce((sum, request) => sum + numberCount(request, 0), 0);
+    const unconfirmed = (this.#next - 1 - this.#confirmed + numbers) >>> 0;
+    const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX ||
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
-    for (const request of requests) this.#next = (this.#next + numberCount(request, 0)) >>> 0;
+    this.#next = (this.#next + numbers) >>> 0;
     if (this.#isFinishing) return;
     for (const request of requests) this.#waiting.push(request);
   }
@@ -191,7 +216,8 @@ export class GatewaySession {
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
     if (!isRead(operation)) {
       this.#noteBegin(slot);
-      return this.#client.forward(words, this.#completionOf(words, [slot]));
+      const completion = this.#completionOf(words, [slot]);
+      return this.#client.forward(words, completion, this.#options.session);
     }
     if (!this.#pending.has(slot)) return this.#read(words);
     this.#parkedSlot = slot;
@@ -203,7 +229,7 @@ export class GatewaySession {
     for (const slot of slots) this.#noteBegin(slot);
     const completion = this.#completionOf(words, slots);
     try {
-      this.#client.forwardCommit(slots, words, completion);
+      this.#client.forwardCommit(slots, words, completion, this.#options.session);
     } catch (error) {
       // It does not fit a segment: nothing has been issued.
       if (!(error instanceof CommitTooLargeError)) throw error;

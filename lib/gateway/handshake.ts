@@ -12,6 +12,13 @@ import { encodeFrame, type Frame, FrameError } from "../wire/frame.ts";
 import { decodeError, encodeError } from "./carried_errors.ts";
 import { decodeMessage, encodeMessage } from "./json_frames.ts";
 import { RequestFrame } from "./request_frames.ts";
+import {
+  encodeVerdicts,
+  type PreviousSession,
+  readPrevious,
+  readVerdicts,
+  type SessionVerdicts,
+} from "./session_verdicts.ts";
 
 /** Changes whenever two versions of the library would not understand each other. */
 export const PROCESS_FORMAT = 1;
@@ -27,6 +34,8 @@ export interface SharedOptions {
 /** What a process says that has connected. */
 export interface Hello extends SharedOptions {
   readonly format: number;
+  /** Of its connection before, if it has had one. */
+  readonly previous?: PreviousSession | undefined;
 }
 
 /** What it has to know of the pool. */
@@ -36,16 +45,21 @@ export interface Welcome extends SharedOptions {
   readonly hashKey: readonly [number, number];
   /** Number of the session. */
   readonly session: number;
+  /** On the session before. */
+  readonly verdicts?: SessionVerdicts | undefined;
 }
 
 /** Makes the first frame of a connection. */
 export function encodeHello(hello: Hello): Uint8Array {
-  return encodeMessage(RequestFrame.HELLO, hello);
+  const { previous, ...others } = hello;
+  return encodeMessage(RequestFrame.HELLO, previous === undefined ? others : hello);
 }
 
 /** Makes the frame that answers it. */
 export function encodeWelcome(welcome: Welcome): Uint8Array {
-  return encodeMessage(RequestFrame.WELCOME, welcome);
+  const { verdicts, ...others } = welcome;
+  if (verdicts === undefined) return encodeMessage(RequestFrame.WELCOME, others);
+  return encodeMessage(RequestFrame.WELCOME, { ...others, verdicts: encodeVerdicts(verdicts) });
 }
 
 /** Makes the frame in its place that says why there is none. */
@@ -64,7 +78,7 @@ export function decodeHello(frame: Frame): Hello {
   const isHello = typeof hello === "object" && hello !== null &&
     typeof hello.format === "number" && typeof hello.codec === "string" && isShared(hello);
   if (!isHello) throw new FrameError("a hello must say what its process wants");
-  return hello;
+  return { ...hello, previous: readPrevious(hello.previous) };
 }
 
 /**
@@ -83,7 +97,7 @@ export function decodeWelcome(frame: Frame): Welcome {
     segmentBytes <= SEGMENT_BYTES_MAX && segmentBytes % 4096 === 0 &&
     Array.isArray(hashKey) && hashKey.length === 2 && hashKey.every(Number.isInteger);
   if (!isWelcome) throw new FrameError("a welcome must say what there is to know of the pool");
-  return welcome;
+  return { ...welcome, verdicts: readVerdicts(welcome.verdicts) };
 }
 
 /**

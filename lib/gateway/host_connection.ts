@@ -10,7 +10,7 @@ import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { PathError } from "../core/errors.ts";
-import { HELLO_BYTES_MAX, HELLO_MS_MAX } from "../core/limits.ts";
+import { HELLO_MS_MAX, WELCOME_BYTES_MAX } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
 import { assertGranted, GATEWAY, isTrusted, socketPlaceOf } from "../persistence/socket_place.ts";
@@ -67,12 +67,15 @@ export class HostConnection {
    * @throws {PathError} when the socket may not be used
    * @throws {DinomoError} when the other side refuses it
    */
-  static async connect(directory: string, hello: Hello): Promise<HostConnection | undefined> {
+  static async connect(
+    directory: string,
+    hello: () => Hello,
+  ): Promise<HostConnection | undefined> {
     const socket = await connectTo(directory);
     if (socket === undefined) return undefined;
-    const frames = new FrameReader(HELLO_BYTES_MAX);
+    const frames = new FrameReader(WELCOME_BYTES_MAX);
     try {
-      const [first, ...others] = await shakeHands(socket, frames, hello);
+      const [first, ...others] = await shakeHands(socket, frames, hello());
       if (first === undefined) {
         socket.destroy();
         return undefined;

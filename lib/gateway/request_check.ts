@@ -219,8 +219,8 @@ function brokenValue(words: Int32Array, at: number): string | undefined {
   if (operation !== Operation.ADD && operation !== Operation.TOUCH) {
     return valueBytes === 0 ? undefined : "have no value";
   }
-  const isPossible = valueBytes === DERIVATION_BYTES && isPossibleDerivation(words, record);
-  return isPossible ? undefined : "say what to derive";
+  const isPossible = valueBytes === DERIVATION_BYTES && isPossibleDerivation(words, record, 1);
+  return isPossible ? undefined : "say what to derive, once";
 }
 
 function isZero(words: Int32Array, startByte: number, endByte: number): boolean {

@@ -62,6 +62,7 @@ import { SegmentState } from "../pool/segment_state.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import { openPoolFile } from "./pool_directory.ts";
+import type { ReplayedSessions } from "./ledger_copy.ts";
 import { ReplayedSlots } from "./replayed_slots.ts";
 
 const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
@@ -124,6 +125,7 @@ export interface Damage {
  *
  * @param storedCount segments that the image has; the pool may have more
  * @param repair whether damage is dropped and reported
+ * @param sessions takes what the records say of other processes' requests, if the pool has a ledger
  * @throws {CorruptionError} for damage, and for frames that cannot be right although their CRCs are
  */
 export function replayFrames(
@@ -132,9 +134,10 @@ export function replayFrames(
   path: string,
   storedCount: number,
   repair: boolean,
+  sessions?: ReplayedSessions,
 ): ReplayReport {
   const file = openPoolFile(files, path);
-  const replay = new Replay(pool, files, file, path, repair);
+  const replay = new Replay(pool, files, file, path, repair, sessions);
   try {
     for (let segment = 0; segment < storedCount; segment++) replay.load(segment as SegmentId);
   } finally {
@@ -152,6 +155,7 @@ class Replay {
   readonly #file: number;
   readonly #path: string;
   readonly #repair: boolean;
+  readonly #sessions: ReplayedSessions | undefined;
   readonly #slots: ReplayedSlots;
   readonly #searched = new Int32Array(SEARCHED_BYTES / 4);
   #frames = 0;
@@ -165,8 +169,16 @@ class Replay {
   /** What was read behind the checkpoint, as offsets in the segments. */
   readonly #loaded: { segment: SegmentId; start: number; end: number }[] = [];
 
-  constructor(pool: Pool, files: FileSystem, file: number, path: string, repair: boolean) {
+  constructor(
+    pool: Pool,
+    files: FileSystem,
+    file: number,
+    path: string,
+    repair: boolean,
+    sessions: ReplayedSessions | undefined,
+  ) {
     this.#pool = pool;
+    this.#sessions = sessions;
     this.#files = files;
     this.#file = file;
     this.#path = path;
@@ -380,6 +392,7 @@ class Replay {
       const length = possibleRecordBytes(words, at, bytesLeft, RecordKind.CLEAR);
       this.#require(length > 0, segment, next);
       this.#require(this.#apply(address, words, at), segment, next);
+      this.#sessions?.note(address);
       next += length / ADDRESS_UNIT_BYTES;
       this.#records += 1;
     }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { PoolLockedError } from "../core/errors.ts";
+import { PoolLockedError, UnavailableError } from "../core/errors.ts";
 import { HOST_WAIT_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, sleep } from "../core/runtime.ts";
 import type { Hello } from "../gateway/handshake.ts";
@@ -37,7 +37,8 @@ export type FoundHost<Host> =
 export interface HostSearch<Host> {
   /** The pool's, absolute. */
   readonly directory: string;
-  readonly hello: Hello;
+  /** What is said to a host that is found. */
+  readonly hello: () => Hello;
   /** Opens the pool. @throws {PoolLockedError} when another opener has it */
   readonly open: () => Promise<Host>;
   /** Ends the search. */
@@ -61,7 +62,11 @@ export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHos
   const deadlineMs = monotonicMs() + HOST_WAIT_MS_MAX;
   let nextOpenMs = 0;
   for (let ms = ATTEMPT_MS_MIN;; ms = Math.min(2 * ms, ATTEMPT_MS_MAX)) {
-    const connection = await HostConnection.connect(directory, hello);
+    const connection = await HostConnection.connect(directory, hello).catch((error) => {
+      // One that is refused for now comes again, unless an application waits for an answer.
+      if (isOpening || !(error instanceof UnavailableError)) throw error;
+      return undefined;
+    });
     if (connection !== undefined) return { connection };
     const holder = readLockHolder(nodeFileSystem, directory);
     if (holder === undefined || (mayHaveEnded(holder) && monotonicMs() >= nextOpenMs)) {

@@ -12,6 +12,16 @@ import { encodeFailure } from "../gateway/carried_errors.ts";
 import type { GatewayParts } from "../gateway/gateway_connection.ts";
 import { GatewayServer } from "../gateway/gateway_server.ts";
 import { assertAlike, PROCESS_FORMAT, type SharedOptions } from "../gateway/handshake.ts";
+import {
+  claimSession,
+  confirmAnswers,
+  endSession,
+  keepSession,
+  loseSessions,
+  outcomeOf,
+} from "../gateway/session_evidence.ts";
+import { type SessionEvidence, SessionRegister } from "../gateway/session_register.ts";
+import type { Pool } from "../pool/pool.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { PlacedDirectory } from "../persistence/socket_place.ts";
 import { GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
@@ -76,7 +86,6 @@ async function startGateway(
   });
   const { pool, parts: { client } } = thread;
   const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
-  let sessionCount = 0;
   const reader = new OneSidedReader(pool, epochMs);
   const direct = { pool, reader };
   const local = new LocalPool({ ...direct, clientId: thread.clientId, cache: undefined, handle });
@@ -91,11 +100,11 @@ async function startGateway(
     segmentBytes,
     welcome: (hello) => {
       assertAlike(hello, shared);
-      const session = ++sessionCount;
+      const session = claimSession(pool);
       return { ...shared, format: PROCESS_FORMAT, segmentBytes, hashKey, session };
     },
     makeCalls: (write) => new CallServer({ answer, failureOf: encodeFailure, write }),
-    onEnd: () => {},
+    register: new SessionRegister(evidenceOf(pool)),
   };
   const server = await GatewayServer.listen(socketPlaceOf(directory, GATEWAY), parts)
     .catch((error) => {
@@ -107,6 +116,17 @@ async function startGateway(
       await server.close();
       thread.leave();
     },
+  };
+}
+
+/** What the pool's ledger says. */
+function evidenceOf(pool: Pool): SessionEvidence {
+  loseSessions(pool);
+  return {
+    confirmAnswers: (session, number) => confirmAnswers(pool, session, number),
+    keepSession: (session) => keepSession(pool, session),
+    endSession: (session) => endSession(pool, session),
+    outcomeOf: (session, number) => outcomeOf(pool, session, number),
   };
 }
 

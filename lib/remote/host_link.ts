@@ -76,7 +76,8 @@ export class HostLink {
     if (!connection.isOpen) return;
     const write = (bytes: Uint8Array) => connection.write(bytes);
     calls.connect(write);
-    client.carrier.connect(write);
+    const { session, verdicts } = connection.welcome;
+    client.carrier.connect({ session, write }, verdicts);
   }
 
   #lose(connection: HostConnection): void {

@@ -45,20 +45,24 @@ export async function openShared<V, K extends Key>(
   const directory = resolve(resolved.path!);
   assertMayListen(directory, GATEWAY);
   const hello: Hello = { ...sharedOptionsOf(resolved), format: PROCESS_FORMAT };
-  const search = { directory, hello };
+  const search = { directory, hello: () => hello };
   const found = await findHost({ ...search, open: openHere, isOpening: true });
   if (found.host !== undefined) return found.host;
   const openAgain = async (): Promise<OwnHost> => {
     const host = await openHere();
     return { isOpen: () => controlsOf(host).isOpen(), close: () => host.close() };
   };
-  return await openRemote(resolved, found.connection, { ...search, open: openAgain });
+  return await openRemote(resolved, found.connection, { directory, hello, open: openAgain });
 }
 
 async function openRemote<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   connection: HostConnection,
-  search: ConstructorParameters<typeof HostLink>[0]["search"],
+  { directory, hello, open }: {
+    readonly directory: string;
+    readonly hello: Hello;
+    readonly open: () => Promise<OwnHost>;
+  },
 ): Promise<Store<V, K>> {
   const { welcome } = connection;
   const { segmentBytes, hashKey, ordered } = welcome;
@@ -71,8 +75,9 @@ async function openRemote<V, K extends Key>(
   const codec = makeCodec(resolved.codec, () => {
     return structures = new RemoteStructures(client, hashKey, updateCodec);
   });
+  const ask = () => ({ ...hello, previous: client.carrier.previous });
   const link = new HostLink({
-    search,
+    search: { directory, hello: ask, open },
     client,
     calls,
     onConnected: () => void structures?.refresh().catch(() => {}),

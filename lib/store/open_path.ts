@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { epochMs } from "../core/runtime.ts";
 import { collectGone } from "../client/garbage_meter.ts";
 import { InvalidOptionError, PathError } from "../core/errors.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
@@ -173,9 +174,11 @@ async function readPool(
   // Nothing may be written without a lock file; what is there can be read.
   if (lock.fault !== undefined) loseDurability(pool, DurabilityFailure.CHECKPOINT, lock.fault);
   const { startLog } = await import("../persistence/open_log.ts");
+  const { LEDGER_SIZES } = await import("../pool/ledger_layout.ts");
   const level = DURABILITY_LEVELS[options.durability];
   const place = { directory: path, codec, held: lock.held };
-  const log = startLog(pool, place, level, restored, files);
+  const ledger = options.processes ? LEDGER_SIZES : undefined;
+  const log = startLog(pool, place, level, restored, files, epochMs, ledger);
   return { pool, number, recovery, log };
 }
 

@@ -281,7 +281,7 @@ test("what waits for a connection is bounded, and sent when there is one", async
   assert.ok(errors.length > 10 && errors.length < 25, `${errors.length} are refused`);
   for (const error of errors) assert.instance(error, UnavailableError);
   let sentBytes = 0;
-  client.carrier.connect((bytes) => sentBytes += bytes.length);
+  client.carrier.connect({ session: 1, write: (bytes) => void (sentBytes += bytes.length) });
   await new Promise((resolve) => setTimeout(resolve, 1));
   assert.ok(sentBytes > 500_000, `${sentBytes} bytes are sent`);
   client.failAll(OVER);
@@ -299,7 +299,7 @@ test("no more requests are on their way than may be", () => {
   let count = 0;
   for (const frame of frames) {
     const body = frame.slice(WIRE_HEADER_BYTES);
-    count += decodeRequests(body, count + 1, rulesOf([1, 2])).length;
+    count += decodeRequests(body, count + 1, rulesOf([1, 2])).requests.length;
   }
   assert.is(count, REMOTE_REQUESTS_MAX);
   client.failAll(OVER);
@@ -317,6 +317,7 @@ test(
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client: host.client,
       reader: host.reader,
+      onConfirmed: () => {},
       // It takes the first frame of answers, and then nothing.
       write: (bytes) => {
         answeredBytes += bytes.length;
@@ -335,14 +336,15 @@ test(
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(answeredBytes < 3_000_000, `${answeredBytes} bytes of answers`);
     // As many again, of a client that does not wait for answers.
-    const [again] = decodeRequests(frames[0]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey));
+    const [again] =
+      decodeRequests(frames[1]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey)).requests;
     const more = Array.from({ length: REMOTE_REQUESTS_MAX }, (_, i) => {
       const words = again!.slice();
       words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = REMOTE_REQUESTS_MAX + 1 + i;
       return words;
     });
     assert.throws(
-      () => session.receive(encodeRequests(more).slice(WIRE_HEADER_BYTES)),
+      () => session.receive(encodeRequests(more, 0).slice(WIRE_HEADER_BYTES)),
       /must wait for answers/,
     );
     client.failAll(OVER);

@@ -107,9 +107,10 @@ export class GatewayPair {
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client,
       reader,
+      onConfirmed: () => {},
       write: (bytes) => answers.write(bytes),
     });
-    this.client.carrier.connect((bytes) => requests.write(bytes));
+    this.client.carrier.connect({ session: 1, write: (bytes) => requests.write(bytes) });
     return session;
   }
 
@@ -165,7 +166,7 @@ export function makeConnected(
   write: (bytes: Uint8Array) => void,
 ): RemoteClient {
   const client = makeRemoteClient({ segmentBytes });
-  client.carrier.connect(write);
+  client.carrier.connect({ session: 1, write });
   return client;
 }
 
