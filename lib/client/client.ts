@@ -75,6 +75,7 @@ export class Client<Carries extends Carrier = Carrier> {
   readonly #sender: RequestSender;
   readonly #additions = new JoinableAdditions();
   readonly #probe: RequestProbe | undefined;
+  #changeCount = 0;
 
   /** Makes a client, and its carrier. */
   constructor(options: ClientOptions<Carries>) {
@@ -97,7 +98,9 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /** How many changes it has issued; those that were refused may be counted, too. */
-  changeCount = 0;
+  get changeCount(): number {
+    return this.#changeCount;
+  }
 
   /** Whether this client has requests for a slot that have not ended. */
   isSlotPending(slot: Slot): boolean {
@@ -271,7 +274,7 @@ export class Client<Carries extends Carrier = Carrier> {
           `got ${bytes} bytes; raise segmentBytes to make larger ones`,
       );
     }
-    this.changeCount += 1;
+    this.#changeCount += 1;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     this.#sender.issueGathered(slots, sequence, words, completion);
     this.#additions.forgetAll();
@@ -370,7 +373,7 @@ export class Client<Carries extends Carrier = Carrier> {
     const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
-    if (!isReading(draft)) this.changeCount += 1;
+    if (!isReading(draft)) this.#changeCount += 1;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
     // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
@@ -381,7 +384,7 @@ export class Client<Carries extends Carrier = Carrier> {
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
     const words = slotRequest(operation, slot);
-    this.changeCount += 1;
+    this.#changeCount += 1;
     this.#sender.issueWords({ slot, sequence: this.#operations.issue(), words, completion });
     this.#additions.forgetAll();
   }

@@ -75,12 +75,15 @@ export function keepSession(pool: Pool, session: number): void {
   ledgerOf(pool).keep(session, epochMs());
 }
 
-/** No session has a connection: the thread that had them has ended, and another one begins. */
-export function keepAllSessions(pool: Pool): void {
+/**
+ * The thread that had the connections of this host has ended, if one had, and another one begins.
+ * What the first one has issued may still be on its way in its rings, and no verdict waits for that
+ * (session_register.ts): so its sessions are not known any more.
+ */
+export function loseSessions(pool: Pool): void {
   const ledger = ledgerOf(pool);
   for (let place = 0; place < ledger.placeCount; place++) {
-    const { session } = ledger.sessionAt(place);
-    if (session !== 0) ledger.keep(session, epochMs());
+    if (ledger.sessionAt(place).session !== 0 && ledger.isConnected(place)) ledger.forget(place);
   }
 }
 

@@ -228,7 +228,8 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.publish();
     // The other side may forget the session before when it has a frame of this one.
     if (this.#number === 0) this.#send(link);
-    this.#onArrival();
+    // When what has been issued in this tick waits, too.
+    runMicrotask(this.#onArrival);
   }
 
   /** The connection has ended: requests wait for the next one. */

@@ -260,6 +260,11 @@ export class SessionLedger {
     return entry?.number === number ? entry : undefined;
   }
 
+  /** Whether the session of a place has a connection, as far as was said. */
+  isConnected(place: number): boolean {
+    return this.#values[ledgerPlaceAt(place) / 2 + PLACE_KEPT_SINCE_NUMBER] === 0;
+  }
+
   /** Visits the entries of a place's session that are not confirmed. */
   forEachEntry(place: number, visit: (entry: LedgerEntry) => void): void {
     const { session, confirmed } = this.sessionAt(place);

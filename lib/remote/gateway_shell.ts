@@ -16,8 +16,8 @@ import {
   claimSession,
   confirmAnswers,
   endSession,
-  keepAllSessions,
   keepSession,
+  loseSessions,
   outcomeOf,
 } from "../gateway/session_evidence.ts";
 import { type SessionEvidence, SessionRegister } from "../gateway/session_register.ts";
@@ -121,7 +121,7 @@ async function startGateway(
 
 /** What the pool's ledger says. */
 function evidenceOf(pool: Pool): SessionEvidence {
-  keepAllSessions(pool);
+  loseSessions(pool);
   return {
     confirmAnswers: (session, number) => confirmAnswers(pool, session, number),
     keepSession: (session) => keepSession(pool, session),

@@ -42,6 +42,7 @@ export class RemoteCalls implements CallEnd {
   /** Calls that the process waits for: the connection itself does not keep it alive. */
   #waitedCount = 0;
   #keepAlive: Timer | undefined;
+  readonly #idleWaiters: (() => void)[] = [];
 
   /** A connection has been made. */
   connect(write: (bytes: Uint8Array) => void): void {
@@ -133,6 +134,12 @@ export class RemoteCalls implements CallEnd {
     return item && decodeContent(item);
   }
 
+  /** Resolves when there is no call that is waited for. */
+  whenIdle(): Promise<void> {
+    if (this.#waitedCount === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
   /** The process waits for calls that are waited for. */
   #stay(change: 1 | -1): void {
     this.#waitedCount += change;
@@ -142,6 +149,7 @@ export class RemoteCalls implements CallEnd {
     }
     this.#keepAlive?.stop();
     this.#keepAlive = undefined;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
   async #connected(signal: AbortSignal | undefined): Promise<CallClient> {

@@ -65,7 +65,7 @@ export class RemoteMaintenance implements StoreMaintenance {
     // Code that the store has called in the middle of an operation may have called this: the
     // operation is issued first.
     await Promise.resolve();
-    if (!hasFailed()) await this.#client.whenIdle();
+    if (!hasFailed()) await Promise.all([this.#client.whenIdle(), this.#calls.whenIdle()]);
     this.#client.close();
     this.#calls.failAll(new StoreClosedError("the store must be open, and has been closed"));
     await this.#link.close();

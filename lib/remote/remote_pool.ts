@@ -19,6 +19,7 @@ import type { StoreLifetime } from "../store/lifetime.ts";
 import type { PoolFacts } from "../store/used_pool.ts";
 import type { WatchSource } from "../store/watch_source.ts";
 import { RemoteWatches } from "./calls/remote_watches.ts";
+import { notAtOnce } from "./refusals.ts";
 import { RemoteReads, type RemoteSource } from "./remote_reads.ts";
 
 /** A pool that a store of this thread asks for. */
@@ -99,12 +100,4 @@ export class RemotePool implements StorePool {
   letGo(): void {
     this.#source = undefined as never;
   }
-}
-
-/** What cannot be known without asking another process, in a method that does not wait. */
-function notAtOnce(method: string, instead: string): HostOnlyError {
-  return new HostOnlyError(
-    `${method} must be used in the process that has the pool open, got a use in another one, which ` +
-      `has to ask for it: await ${instead} instead`,
-  );
 }

@@ -9,7 +9,7 @@
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
-import { DecodeError, HostOnlyError } from "../core/errors.ts";
+import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
@@ -39,11 +39,12 @@ import type { StoreReads } from "../store/reads.ts";
 import type { ReadParts } from "../store/store_parts.ts";
 import type { TransactionReads } from "../store/transaction_reads.ts";
 import type { PendingRead } from "../store/update_turn.ts";
-import type { ListedEntry } from "./calls/entry_list.ts";
+import { type IteratedReads, iterateEntries, iterateKeys } from "./calls/remote_iteration.ts";
 import { readAtOneMoment } from "./calls/remote_moment.ts";
-import { type RemoteScanParts, scanRemotely } from "./calls/remote_scan.ts";
+import type { RemoteScanParts } from "./calls/remote_scan.ts";
 import { RemoteTransactionReads } from "./calls/remote_transaction.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
+import { notAtOnce } from "./refusals.ts";
 import { decodeWhole, type RemoteStructures } from "./remote_structures.ts";
 
 /** Keys of a `getMany` that are asked for at one time: enough to keep both processes busy. */
@@ -190,27 +191,11 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    const toEntry = (key: Key, value: V | undefined): [Key, V] | undefined =>
-      value === undefined ? undefined : [key, value];
-    return scanRemotely(this.#scan, options, {
-      withValues: true,
-      make: async (key, entry) => toEntry(key, await this.#take(foundIn(entry), key, options)),
-      read: async (key) => {
-        const { value } = this.#counted(await this.#issueRead(key, true));
-        return toEntry(key, await this.#take(value, key, options));
-      },
-    });
+    return iterateEntries(this.#scan, this.#iterated, options);
   }
 
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return scanRemotely(this.#scan, options, {
-      withValues: false,
-      make: (key) => key,
-      read: async (key) => {
-        const { exists } = this.#counted(await this.#issueRead(key, false));
-        return exists ? key : undefined;
-      },
-    });
+    return iterateKeys(this.#scan, this.#iterated, options);
   }
 
   entriesSync(): IterableIterator<[Key, V]> {
@@ -223,10 +208,7 @@ export class RemoteReads<V> implements StoreReads<V> {
 
   count(): number {
     this.#lifetime.assertOpen();
-    throw new HostOnlyError(
-      "count must be used in the process that has the pool open, got a use in another one, which " +
-        "has to ask for it: await countKeys() instead",
-    );
+    throw notAtOnce("count", "countKeys()");
   }
 
   assertOrdered(method: string): void {
@@ -293,12 +275,11 @@ export class RemoteReads<V> implements StoreReads<V> {
     decode: (found: ReadValue, key: Key) => Result,
   ): Promise<(Result | undefined)[]> {
     const list = keysOfMoment(keys);
-    const client = this.#client;
+    const { client, calls } = this.#source;
     const operation = client.begin();
     try {
       for (const key of list) await this.#whenReadable(key);
       const wanted = list.map((key) => ({ key, withValue: true }));
-      const { calls } = this.#source;
       const found = await readAtOneMoment(calls, wanted, this.#key, options?.signal);
       const results: (Result | undefined)[] = [];
       for (const [i, one] of found.entries()) {
@@ -336,21 +317,17 @@ export class RemoteReads<V> implements StoreReads<V> {
     };
   }
 
-  /** Decodes what an iteration has come to. */
-  #take(
-    found: ReadValue | undefined,
-    key: Key,
-    options: ReadOptions | undefined,
-  ): V | undefined | Promise<V | undefined> {
-    return found && this.#orPassOver(options, () => this.#decode(found, key));
+  get #iterated(): IteratedReads<V> {
+    return {
+      decode: (found, key, options) => this.#orPassOver(options, () => this.#decode(found, key)),
+      read: async (key) => this.#counted(await this.#issueRead(key, true)).value,
+      exists: async (key) => this.#counted(await this.#issueRead(key, false)).exists,
+    };
   }
 
   #refuseSync(method: string): never {
     this.#lifetime.assertOpen();
-    throw new HostOnlyError(
-      `${method} must be called in the process that has the pool open, got a call in another one: ` +
-        `await ${method.replace("Sync", "")} instead`,
-    );
+    throw notAtOnce(method, `${method.replace("Sync", "")}()`);
   }
 
   /** Reads each of some keys, many at a time. */
@@ -469,9 +446,4 @@ export class RemoteReads<V> implements StoreReads<V> {
       throw DecodeError.at(key, error);
     }
   }
-}
-
-/** What a page has of a key. */
-function foundIn({ value, version, expiresAtMs }: ListedEntry): ReadValue {
-  return { bytes: value!, version, expiresAtMs };
 }

@@ -3,8 +3,8 @@
  *
  * Changes are told through a ring of limited size, and wait here in a queue of limited length. Where
  * either is too short, or an agent has died that may not have told all, the consumer is told to read
- * the keys again. So is it in the beginning: from that item on nothing is missing until the next
- * one of its kind.
+ * the keys again. So is it in the beginning, when the watch has begun: from that item on nothing is
+ * missing until the next one of its kind.
  *
  * @module
  */
@@ -38,7 +38,8 @@ export class PrefixWatch extends Watch<KeyChange> {
   #queue: TakenChange[] = [];
   /** How many of the queue have been delivered. */
   #takenCount = 0;
-  #isLost = false;
+  /** Whether the consumer is to be told that changes may be missing. */
+  #isLost: boolean;
 
   /**
    * Makes a watch, which begins with the first call of `next`.
@@ -55,6 +56,7 @@ export class PrefixWatch extends Watch<KeyChange> {
     options: WatchOptions,
   ) {
     super(hub, options);
+    this.#isLost = hub.beginsAtOnce;
     this.#encoder = encoder;
     this.prefix = prefix;
     this.#keyBytesMin = keyBytesMin;
@@ -82,8 +84,8 @@ export class PrefixWatch extends Watch<KeyChange> {
     return this.#isLost || this.#queue.length > 0;
   }
 
-  protected override take(isFirst: boolean): KeyChange | undefined {
-    if (isFirst || this.#isLost) {
+  protected override take(): KeyChange | undefined {
+    if (this.#isLost) {
       this.#isLost = false;
       return { kind: "resync" };
     }

@@ -30,6 +30,7 @@ const ASLEEP_MS_MAX = 1000;
 
 /** The watches of one thread. */
 export class WatchHub implements WatchSource {
+  readonly beginsAtOnce = true;
   #pool: Pool;
   readonly #clientId: number;
   readonly #lifetime: StoreLifetime;

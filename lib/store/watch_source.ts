@@ -26,6 +26,11 @@ export interface HubWatch {
 /** Tells the watches of one thread. */
 export interface WatchSource {
   /**
+   * Whether a watch of a prefix has begun when it was added. Otherwise it is told when it has, by
+   * `noteLost`.
+   */
+  readonly beginsAtOnce: boolean;
+  /**
    * Begins a watch. What it reads for the first time it reads after this.
    *
    * @throws {TooManyWatchersError} when there are as many as may be

@@ -253,6 +253,7 @@ test("frames that break a rule are refused by the called side", () => {
 test("the called side has no more calls than it may", () => {
   const forever = async function* (): AsyncGenerator<Uint8Array> {
     await new Promise(() => {});
+    yield ASKED;
   };
   const { server, tell } = makeServer(forever);
   const begin = () => {

@@ -36,6 +36,7 @@ import {
   NotANumberError,
   open,
   type Store,
+  StoreClosedError,
   UnavailableError,
 } from "../../mod.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
@@ -263,6 +264,7 @@ function sampleCommit(): Int32Array {
     { kind: "increment", key: "four", by: 2 },
   ]).catch(() => {});
   client.flush();
+  client.failAll(new StoreClosedError("nobody answers"));
   // The first frame has no request.
   const [{ body, kind }] = new FrameReader(2 ** 20).read(frames[1]!) as [
     { body: Uint8Array; kind: number },

@@ -219,7 +219,6 @@ test("changes of a prefix are told in another process, in their order", async ()
     }
   })();
   while (seen.length === 0) await sleep(1);
-  await sleep(20);
   await host.put("job:1", 1);
   await host.put("other", 1);
   await remote.put("job:2", 1);
@@ -227,6 +226,14 @@ test("changes of a prefix are told in another process, in their order", async ()
   await remote.clear();
   await watching;
   assert.equal(seen, ["resync", "put job:1", "put job:2", "delete job:1", "delete job:2"]);
+});
+
+test("closing waits for what was asked for", async () => {
+  const { path } = await openCommon();
+  const remote = await open<unknown>({ path, processes: true, capacity: CAPACITY });
+  const written = remote.snapshot();
+  await remote.close();
+  assert.type((await written).number, "number");
 });
 
 test("a watch that waits ends with its store, and by its signal", async () => {
@@ -292,9 +299,9 @@ test("what cannot wait says what does", async () => {
     [() => remote.stats(), /await readStats\(\)/],
     [() => remote.count, /await countKeys\(\)/],
     [() => remote.nodes, /await readStats\(\)/],
-    [() => [...remote.entriesSync()], /await entries/],
-    [() => [...remote.keysSync()], /await keys/],
-    [() => remote.getManySync(["a"], { consistent: true }), /await getMany/],
+    [() => [...remote.entriesSync()], /await entries\(\)/],
+    [() => [...remote.keysSync()], /await keys\(\)/],
+    [() => remote.getManySync(["a"], { consistent: true }), /await getMany\(\)/],
   ];
   for (const [action, message] of refused) {
     const error = await errorOf(async () => await action());

@@ -49,9 +49,9 @@ export const CALL_BUGS: readonly PlantedBug[] = [
     name: "what is taken is never granted again",
     breaks: "I14",
     file: CLIENT,
-    edits: [["if (2 * this.#takenBytes < this.creditBytes) return;", "if (bytesAre) return;"], [
-      "this.#takenBytes += costOf(item);",
-      "const bytesAre = costOf(item) > 0;",
+    edits: [[
+      "if (2 * this.#takenBytes < this.creditBytes) return;",
+      "if (this.creditBytes > 0) return;",
     ]],
     caughtBy: [CALLS_TEST],
     inTest: "beyond the credit",
@@ -61,17 +61,6 @@ export const CALL_BUGS: readonly PlantedBug[] = [
     breaks: "I14",
     file: CLIENT,
     edits: [["if (wasOpen) this.#client.cancel(this);", "if (wasOpen) this.#items = [];"]],
-    caughtBy: [CALLS_TEST],
-    inTest: "given up",
-  },
-  {
-    name: "the place of a call that is given up is given away before its end",
-    breaks: "I14",
-    file: CLIENT,
-    edits: [[
-      "this.#options.write(encodeCall(CallFrame.CANCEL, call.number, 0));",
-      "this.#options.write(encodeCall(CallFrame.CANCEL, call.number, 0)); this.#calls.delete(call.number);",
-    ]],
     caughtBy: [CALLS_TEST],
     inTest: "given up",
   },
@@ -165,17 +154,11 @@ export const CALL_BUGS: readonly PlantedBug[] = [
     inTest: "damaged",
   },
   {
-    name: "a read does not wait for a commit before it in all of its slots",
+    name: "a consumer is told to read before its watch has begun",
     breaks: "I4",
-    file: "lib/gateway/gateway_session.ts",
-    edits: [[
-      "for (const slot of slots) this.#noteBegin(slot);",
-      "for (const slot of slots.slice(0, 1)) this.#noteBegin(slot);",
-    ], [
-      "this.#completionOf(words, slots);",
-      "this.#completionOf(words, slots.slice(0, 1));",
-    ]],
-    caughtBy: [COMMITS_TEST],
-    inTest: "in the order",
+    file: REMOTE_WATCHES,
+    edits: [["beginsAtOnce = false;", "beginsAtOnce = true;"]],
+    caughtBy: [POOL_TEST],
+    inTest: "changes of prefixes",
   },
 ];

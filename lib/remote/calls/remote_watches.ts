@@ -3,7 +3,8 @@
  *
  * Each watch is a call, which says that something has changed; what it is, the watch reads then.
  *
- * **Why no change is missed.** If the call can be sent before the watch reads for the first time, the
+ * **Why no change is missed.** Of a watch of a prefix the host says when it has begun; then its
+ * consumer is told to read. Of one of keys: if the call can be sent before the watch reads for the first time, the
  * host has begun to watch before it executes that read, which comes later on the connection: so a
  * change that the read did not see is told. If not, and whenever the call is made again, of the next
  * host after the end of a connection, the host says first that everything may have changed; what is
@@ -25,6 +26,7 @@ import { decodeChanges, decodeParts } from "./watch_items.ts";
 
 /** Tells watches of what the process says that has the pool. */
 export class RemoteWatches implements WatchSource {
+  readonly beginsAtOnce = false;
   readonly #calls: RemoteCalls;
   readonly #lifetime: StoreLifetime;
   readonly #watches = new Map<HubWatch, AbortController>();
@@ -75,10 +77,9 @@ export class RemoteWatches implements WatchSource {
   async #listen(watch: HubWatch, signal: AbortSignal): Promise<void> {
     const options = { signal, creditBytes: WATCH_CREDIT_BYTES };
     try {
-      let items: AsyncIterable<Uint8Array> | undefined = this.#calls.askNow(
-        requestOf(watch, false),
-        options,
-      );
+      let items: AsyncIterable<Uint8Array> | undefined = watch.prefix === undefined
+        ? this.#calls.askNow(requestOf(watch, false), options)
+        : undefined;
       while (!signal.aborted) {
         items ??= this.#calls.ask(requestOf(watch, true), undefined, options);
         await tellAll(watch, items);
