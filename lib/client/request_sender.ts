@@ -13,7 +13,7 @@
 import { assert } from "../core/assert.ts";
 import { copyWords } from "../core/copy_words.ts";
 import type { Slot } from "../core/brands.ts";
-import type { DinomoError } from "../core/errors.ts";
+import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { HELD_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import type { EntryBuffer } from "../rings/commit_words.ts";
@@ -339,19 +339,22 @@ export class RequestSender {
   }
 
   #hold(request: HeldRequest): void {
+    if (this.#held.bytes > HELD_BYTES_MAX && !this.#carrier.canBlock) {
+      return this.#operations.fail(request, tooManyHeld());
+    }
     this.#held.keep(request);
     if (this.#held.hasFailed) return;
     if (!this.#inFlight.has(request.slot)) this.#held.markReady(request.slot);
     this.scheduleFlush();
     this.#pump();
-    if (this.#held.bytes <= HELD_BYTES_MAX) return;
+    if (this.#held.bytes <= HELD_BYTES_MAX || !this.#carrier.canBlock) return;
     this.flush();
     while (this.#held.bytes > HELD_BYTES_MAX) this.wait();
   }
 
   /** Sends what was held for slots that have nothing in flight any more. */
   #pump(): void {
-    if (this.#isPumping) return;
+    if (this.#isPumping || this.#carrier.isFull) return;
     this.#isPumping = true;
     const ready = this.#held.takeReady();
     try {
@@ -429,4 +432,11 @@ export class RequestSender {
     this.#operations.fail(request, unavailable("was not made"));
     return true;
   }
+}
+
+function tooManyHeld(): UnavailableError {
+  return new UnavailableError(
+    `a thread must not have more than ${HELD_BYTES_MAX} bytes of changes waiting to be sent, ` +
+      "and the change was not made: await some of them",
+  );
 }

@@ -165,6 +165,14 @@ export class RingCarrier implements Carrier {
     }
   }
 
+  get isFull(): boolean {
+    return false;
+  }
+
+  get canBlock(): boolean {
+    return true;
+  }
+
   get isCrowded(): boolean {
     for (const { producer } of this.#connections) if (producer.isCrowded) return true;
     return false;

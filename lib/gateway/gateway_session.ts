@@ -1,12 +1,13 @@
 /**
  * One connection from another process, at the end of the process that has the pool.
  *
- * A session executes requests like a thread that uses the store: it has a client with rings, whose
- * seam the requests cross as they came (client.ts, `forward`), and reads one-sidedly.
+ * All sessions of a gateway execute their requests by one client with rings, whose seam the requests
+ * cross as they came (client.ts, `forward`), and read one-sidedly.
  *
  * Order (I4). Requests are issued in the order in which they came, and the client keeps it for each
- * slot. A read waits until nothing of its slot is pending, and everything behind it waits with it:
- * so it sees what was issued before it, and nothing that was issued later.
+ * slot. A read waits until nothing of its slot is pending that came by this connection, and
+ * everything behind it waits with it: so it sees what was issued before it, and nothing that was
+ * issued later. What other sessions have issued for the slot it does not wait for.
  *
  * Bounds. The other side may have {@linkcode REMOTE_REQUESTS_MAX} requests and {@linkcode
  * REMOTE_BYTES_MAX} bytes of them without an answer, or one longer request. Nothing is executed
@@ -40,7 +41,7 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
 import { encodeError } from "./carried_errors.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
@@ -50,17 +51,14 @@ import {
   nextNumber,
   numberOf,
   REFUSED,
-  RequestFrame,
 } from "./request_frames.ts";
 
 /** What a session is made of. */
 export interface GatewaySessionOptions extends RequestRules {
-  /** A client of its own. */
+  /** The client that all sessions have in common. */
   readonly client: Client;
   readonly reader: OneSidedReader;
-  /** Bytes of the pool's segments. */
-  readonly segmentBytes: number;
-  /** Sends bytes; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
+  /** Sends a frame; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
 }
 
@@ -70,11 +68,17 @@ const NOTHING = new Uint8Array(0);
 export class GatewaySession {
   readonly #options: GatewaySessionOptions;
   readonly #client: Client;
-  readonly #frames: FrameReader;
   readonly #key: KeyEncoder;
   /** Requests that have come and are not issued yet. */
   #waiting: Int32Array[] = [];
   #next = nextNumber(0);
+  /** How many changes of each slot are issued and have not ended. */
+  readonly #pending = new Map<Slot, number>();
+  #pendingCount = 0;
+  /** What goes on when nothing of a slot is pending any more, and who waits for the end of all. */
+  #parkedSlot: Slot | undefined;
+  #unpark = () => {};
+  #onIdle = () => {};
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -84,28 +88,25 @@ export class GatewaySession {
   #canWrite = true;
   /** Whether something is waited for, after which the next request is issued. */
   #isParked = false;
+  #isFinishing = false;
   #isOpen = true;
 
   /** Makes a session for a connection on which nothing has come yet. */
   constructor(options: GatewaySessionOptions) {
     this.#options = options;
     this.#client = options.client;
-    this.#frames = new FrameReader(options.segmentBytes + REMOTE_BYTES_MAX);
     this.#key = new KeyEncoder(...options.hashKey);
   }
 
   /**
-   * Takes bytes that have come, and issues the requests in them.
+   * Takes the body of a frame of requests, and issues those.
    *
    * @throws {FrameError} when they are not what they must be: the connection is to be closed
    */
-  receive(bytes: Uint8Array): void {
+  receive(body: Uint8Array): void {
     if (!this.#isOpen) return;
-    for (const { kind, body } of this.#frames.read(bytes)) {
-      if (kind !== RequestFrame.REQUESTS) throw new FrameError("a frame must be one of requests");
-      const requests = decodeRequests(body, this.#next, this.#options);
-      this.#admit(requests, body.length);
-    }
+    const requests = decodeRequests(body, this.#next, this.#options);
+    this.#admit(requests, body.length);
     this.#work();
   }
 
@@ -116,12 +117,28 @@ export class GatewaySession {
     this.#work();
   }
 
+  /**
+   * Issues nothing more; resolves when what was issued has ended, and its answers are written as far
+   * as the other side takes them.
+   */
+  async finish(): Promise<void> {
+    this.#waiting = [];
+    this.#isFinishing = true;
+    await this.#whenIdle();
+    this.#flush();
+  }
+
   /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
   close(): Promise<void> {
     this.#isOpen = false;
     this.#waiting = [];
     this.#answers = [];
-    return this.#client.whenIdle();
+    return this.#whenIdle();
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#pendingCount === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle = resolve);
   }
 
   #admit(requests: readonly Int32Array[], bytes: number): void {
@@ -131,7 +148,8 @@ export class GatewaySession {
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
     this.#next = (this.#next + requests.length) >>> 0;
-    this.#waiting.push(...requests);
+    if (this.#isFinishing) return;
+    for (const request of requests) this.#waiting.push(request);
   }
 
   readonly #work = (): void => {
@@ -144,28 +162,45 @@ export class GatewaySession {
   #canIssue(): boolean {
     if (this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX) return false;
     if (!this.#client.isCrowded) return true;
-    this.#park(this.#client.whenRoom());
+    this.#park();
+    void this.#client.whenRoom().then(this.#unpark);
     return false;
   }
 
-  /** Issues nothing until a promise has resolved. */
-  #park(until: Promise<void>, then = () => {}): void {
+  /** Issues nothing until {@linkcode #unpark} is called. */
+  #park(then = () => {}): void {
     this.#isParked = true;
-    void until.then(() => {
+    this.#unpark = () => {
       if (!this.#isOpen) return;
       this.#isParked = false;
       then();
       this.#work();
-    });
+    };
   }
 
   #issue(words: Int32Array): void {
-    if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
-      return this.#client.forward(words, this.#completionOf(words));
-    }
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
-    if (!this.#client.isSlotPending(slot)) this.#read(words);
-    else this.#park(this.#client.whenSlotSettled(slot), () => this.#read(words));
+    const pending = this.#pending.get(slot) ?? 0;
+    if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
+      this.#pending.set(slot, pending + 1);
+      this.#pendingCount += 1;
+      return this.#client.forward(words, this.#completionOf(words, slot));
+    }
+    if (pending === 0) return this.#read(words);
+    this.#parkedSlot = slot;
+    this.#park(() => this.#read(words));
+  }
+
+  /** A change of a slot has ended; in the middle of a poll, in which the client is not used. */
+  #noteEnd(slot: Slot): void {
+    const pending = this.#pending.get(slot)! - 1;
+    this.#pendingCount -= 1;
+    if (this.#pendingCount === 0) this.#onIdle();
+    if (pending > 0) return void this.#pending.set(slot, pending);
+    this.#pending.delete(slot);
+    if (slot !== this.#parkedSlot) return;
+    this.#parkedSlot = undefined;
+    runMicrotask(this.#unpark);
   }
 
   #read(words: Int32Array): void {
@@ -187,7 +222,7 @@ export class GatewaySession {
     this.#answer(words, Status.FOUND, version | 0, high, content, expiresAtMs);
   }
 
-  #completionOf(words: Int32Array): Completion {
+  #completionOf(words: Int32Array, slot: Slot): Completion {
     const operation = operationOf(words[REQUEST_OPERATION]!);
     const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     return {
@@ -195,8 +230,12 @@ export class GatewaySession {
         const low = status === Status.NOT_DURABLE ? detail : versionLow;
         const content = isDerived ? derivationOf(ring, requestAt) : NOTHING;
         this.#answer(words, status, low, versionHigh, content);
+        this.#noteEnd(slot);
       },
-      fail: (error: DinomoError) => this.#answer(words, REFUSED, 0, 0, encodeError(error)),
+      fail: (error: DinomoError) => {
+        this.#answer(words, REFUSED, 0, 0, encodeError(error));
+        this.#noteEnd(slot);
+      },
     };
   }
 

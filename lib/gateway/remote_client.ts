@@ -33,7 +33,7 @@ class ArrivalWaiter implements ClientWaiter {
 /** Records are signed by the client that forwards them. */
 const UNSIGNED = 0;
 
-/** Makes a client for a connection that has just been made. */
+/** Makes a client that is not connected yet. */
 export function makeRemoteClient(
   options: Omit<SocketCarrierOptions, "onArrival">,
 ): RemoteClient {

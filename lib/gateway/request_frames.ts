@@ -25,14 +25,42 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX } from "../core/limits.ts";
+import { EXPIRY_MS_MAX, REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
-/** Kinds of frames. */
-export const RequestFrame = { REQUESTS: 16, ANSWERS: 17 } as const;
+/** Kinds of frames of a connection between processes; others are not taken. */
+export const RequestFrame = {
+  REQUESTS: 16,
+  ANSWERS: 17,
+  /** The first one of the process that has connected, and of the one that has the pool. */
+  HELLO: 18,
+  WELCOME: 19,
+  /** Of what is not a request of one key: see call_frames.ts. */
+  CALL: 20,
+  ITEM: 21,
+  END: 22,
+  FAILURE: 23,
+  CANCEL: 24,
+  CREDIT: 25,
+} as const;
+
+/** Whether a frame is one of a call. */
+export function isCallFrame(kind: number): boolean {
+  return kind >= RequestFrame.CALL && kind <= RequestFrame.CREDIT;
+}
+
+/** Bytes of a frame to the process that has the pool: one request may be as long as a segment. */
+export function requestFrameBytesMax(segmentBytes: number): number {
+  return segmentBytes + REMOTE_BYTES_MAX;
+}
+
+/** Bytes of a frame from there: an answer may have a value, and others with it. */
+export function answerFrameBytesMax(segmentBytes: number): number {
+  return segmentBytes + 2 * REMOTE_BYTES_MAX;
+}
 
 /** Status of a request that has ended with an error that no other status stands for. */
 export const REFUSED = 64;

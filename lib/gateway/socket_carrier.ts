@@ -33,7 +33,7 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
 import { decodeError } from "./carried_errors.ts";
 import {
   type Answer,
@@ -41,21 +41,16 @@ import {
   encodeRequests,
   nextNumber,
   REFUSED,
-  RequestFrame,
 } from "./request_frames.ts";
 
 /** Bytes that are written after which a burst is sent although the tick goes on. */
 const BURST_BYTES = 64 * 1024;
-/** Bytes of an answer beside a value, and of answers that may be with it in a frame. */
-const ANSWER_FRAME_BYTES = 2 * REMOTE_BYTES_MAX;
 
 /** What a socket carrier is made of. */
 export interface SocketCarrierOptions {
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
-  /** Sends bytes. */
-  readonly write: (bytes: Uint8Array) => void;
-  /** Called when there is something to settle. */
+  /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
 }
 
@@ -88,8 +83,9 @@ class Parcel implements Lane {
     return 0;
   }
 
+  /** Nothing joins it: the answer would have the sum of all. */
   isUnpublished(): boolean {
-    return !this.isSent;
+    return false;
   }
 }
 
@@ -97,9 +93,8 @@ class Parcel implements Lane {
 export class SocketCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number;
   readonly #ends: RequestEnds;
-  readonly #write: (bytes: Uint8Array) => void;
+  #write: ((bytes: Uint8Array) => void) | undefined;
   readonly #onArrival: () => void;
-  readonly #frames: FrameReader;
   /** Requests in flight, by their numbers, and the bytes that they take. */
   readonly #parcels = new Map<number, Parcel>();
   #bytes = 0;
@@ -110,19 +105,25 @@ export class SocketCarrier implements Carrier, ReadSource {
   #answered: Parcel[] = [];
   /** What the request has read that is just being settled. */
   #read: ReadValue | undefined;
-  #isOpen = true;
 
-  /** Carries requests over a connection that has just been made; `ends` is told what has ended. */
+  /** Carries nothing before it is connected; `ends` is told what has ended. */
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
-    this.#write = options.write;
     this.#onArrival = options.onArrival;
     this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
-    this.#frames = new FrameReader(options.segmentBytes + ANSWER_FRAME_BYTES);
   }
 
   get isCrowded(): boolean {
     return this.#parcels.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+  }
+
+  get isFull(): boolean {
+    return this.#write === undefined || this.#parcels.size >= REMOTE_REQUESTS_MAX ||
+      this.#bytes >= REMOTE_BYTES_MAX;
+  }
+
+  get canBlock(): boolean {
+    return false;
   }
 
   get lane(): Lane {
@@ -139,7 +140,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     const { size } = this.#parcels;
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
-    if (isFull || !this.#isOpen) return NO_LANE;
+    if (isFull || this.#write === undefined) return NO_LANE;
     if (this.#unsentBytes >= BURST_BYTES) this.publish();
     const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
     this.#number = nextNumber(this.#number);
@@ -155,7 +156,7 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   publish(): void {
     const parcels = this.#unsent;
-    if (parcels.length === 0) return;
+    if (parcels.length === 0 || this.#write === undefined) return;
     this.#unsent = [];
     this.#unsentBytes = 0;
     for (const parcel of parcels) parcel.isSent = true;
@@ -166,18 +167,37 @@ export class SocketCarrier implements Carrier, ReadSource {
   help(): void {}
 
   /**
-   * Takes bytes that have come.
+   * Takes the body of a frame of answers.
    *
    * @throws {FrameError} when they are no answers to requests in flight; the connection is of no
    *   use any more
    */
-  receive(bytes: Uint8Array): void {
-    if (!this.#isOpen) return;
-    for (const { kind, body } of this.#frames.read(bytes)) {
-      if (kind !== RequestFrame.ANSWERS) throw new FrameError("a frame must be one of answers");
-      for (const answer of decodeAnswers(body)) this.#note(answer);
-    }
+  receive(body: Uint8Array): void {
+    if (this.#write === undefined) return;
+    for (const answer of decodeAnswers(body)) this.#note(answer);
     if (this.#answered.length > 0) this.#onArrival();
+  }
+
+  /** Sends what comes, and what is held, over a connection that has just been made. */
+  connect(write: (bytes: Uint8Array) => void): void {
+    this.#write = write;
+    this.#number = 0;
+    this.#onArrival();
+  }
+
+  /**
+   * The connection has ended: what was sent fails, as it is not known what has come of it; what was
+   * not is held until there is another one.
+   */
+  disconnect(): void {
+    if (this.#write === undefined) return;
+    this.#write = undefined;
+    if (this.#answered.length > 0) this.#onArrival();
+    for (const parcel of this.#takeAll()) {
+      const { slot, sequence, words, completions: [completion], isSent } = parcel;
+      if (isSent) this.#ends.fail(slot, sequence, completion, unknownOutcome());
+      else this.#ends.sendAgain({ slot, sequence, words, completion });
+    }
   }
 
   settle(): number {
@@ -211,19 +231,23 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   close(): void {
-    this.#isOpen = false;
+    this.#write = undefined;
   }
 
   failAll(error: DinomoError): void {
     this.close();
+    for (const { slot, sequence, completions, isSent } of this.#takeAll()) {
+      this.#ends.fail(slot, sequence, completions[0], isSent ? unknownOutcome() : error);
+    }
+  }
+
+  #takeAll(): Parcel[] {
     const parcels = [...this.#parcels.values()];
     this.#parcels.clear();
     this.#unsent = [];
     this.#answered = [];
     this.#bytes = this.#unsentBytes = 0;
-    for (const { slot, sequence, completions, isSent } of parcels) {
-      this.#ends.fail(slot, sequence, completions[0], isSent ? unknownOutcome() : error);
-    }
+    return parcels;
   }
 
   #note(answer: Answer): void {

@@ -23,7 +23,7 @@ import {
   type LiveRequest,
   MessageKind,
 } from "./live_messages.ts";
-import { isTrusted, livePlaceOf } from "./live_place.ts";
+import { INSPECTED, isTrusted, socketPlaceOf } from "../persistence/socket_place.ts";
 
 /** Frames that may wait to be taken before the socket is not read any more. */
 const WAITING_FRAMES_MAX = 64;
@@ -67,7 +67,10 @@ export class LiveClient {
     const directory = resolve(path);
     const info = infoOf(directory);
     if (info === undefined) return undefined;
-    const place = livePlaceOf({ path: directory, device: info.dev, inode: info.ino });
+    const place = socketPlaceOf(
+      { path: directory, device: info.dev, inode: info.ino },
+      INSPECTED,
+    );
     if (!isTrusted(place, join(directory, LOCK_FILE))) return undefined;
     const socket = await connectTo(place.path);
     if (socket === undefined) return undefined;

@@ -15,17 +15,18 @@ import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import { LIVE_CONNECTIONS_MAX, LIVE_IDLE_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
-import { LiveConnection } from "./live_connection.ts";
-import type { LiveDescription, LiveRequest } from "./live_messages.ts";
 import {
   clearPlace,
-  type LivePlace,
-  livePlaceOf,
+  INSPECTED,
   type PlacedDirectory,
   placeError,
   preparePlace,
   securePlace,
-} from "./live_place.ts";
+  type SocketPlace,
+  socketPlaceOf,
+} from "../persistence/socket_place.ts";
+import { LiveConnection } from "./live_connection.ts";
+import type { LiveDescription, LiveRequest } from "./live_messages.ts";
 
 const KEYS_PER_ITEM = 256;
 
@@ -51,7 +52,7 @@ export interface LiveOptions {
 /** A store that is served. */
 export class LiveServer {
   readonly #server: Server;
-  readonly #place: LivePlace;
+  readonly #place: SocketPlace;
   readonly #directory: PlacedDirectory;
   readonly #connections: Set<LiveConnection>;
   readonly #sweep: Timer;
@@ -59,7 +60,7 @@ export class LiveServer {
   /** Used by {@linkcode serveLive}. */
   constructor(
     server: Server,
-    place: LivePlace,
+    place: SocketPlace,
     directory: PlacedDirectory,
     connections: Set<LiveConnection>,
   ) {
@@ -90,7 +91,7 @@ export class LiveServer {
  */
 export async function serveLive(store: LiveStore, options: LiveOptions): Promise<LiveServer> {
   const { directory } = options;
-  const place = livePlaceOf(directory);
+  const place = socketPlaceOf(directory, INSPECTED);
   preparePlace(place);
   const connections = new Set<LiveConnection>();
   const answer = (request: LiveRequest, signal: AbortSignal) =>
@@ -114,7 +115,7 @@ export async function serveLive(store: LiveStore, options: LiveOptions): Promise
       server.listen(place.path, resolve);
     });
   } catch (error) {
-    throw placeError(place.path, error);
+    throw placeError(place, error);
   }
   server.unref();
   const live = new LiveServer(server, place, directory, connections);

@@ -40,9 +40,9 @@ import {
   type StoreHandle,
 } from "./handle.ts";
 import { HostWatch } from "./host_watch.ts";
+import { LocalPool } from "./local_pool.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
 import { controlsOf, Store } from "./store.ts";
-import type { OperationParts } from "./store_parts.ts";
 
 const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof AttachOptions)[]);
 
@@ -76,7 +76,7 @@ export async function attachStore<V, K extends Key>(
       const { openLogFile } = await import("../persistence/open_log.ts");
       file = openLogFile(pool, shared.log);
     }
-    const reading = isFar(pool) ? await import("../far/store/far_store_reads.ts") : undefined;
+    const reading = isFar(pool) ? await import("../far/store/make_far_reads.ts") : undefined;
     const parts = await makeClientParts<V>({
       pool,
       clientId,
@@ -97,17 +97,15 @@ export async function attachStore<V, K extends Key>(
         if (storeState(pool) >= StoreState.CLOSED) controlsOf(store).fail(closedByHost(pool));
       },
     });
-    const { reads } = parts;
-    const makeReads = reads &&
-      ((used: OperationParts<V>) => new reading!.FarStoreReads(used, reads));
+    const { reads, reader, cache } = parts;
+    const makeReads = reads && reading!.makeFarReads(reads);
     const storeParts = {
-      pool,
       ...parts,
+      pool: new LocalPool({ pool, reader, clientId, cache, handle, makeReads }),
       recovery: undefined,
-      handle,
       maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
     };
-    const store: Store<V, K> = new Store<V, K>(storeParts, makeReads);
+    const store: Store<V, K> = new Store<V, K>(storeParts);
     // Before the first operation: how much fits a ring is known when there is one.
     parts.connector.update(parts.client.carrier);
     if (options.keepAlive) controlsOf(store).keepAlive();

@@ -4,21 +4,19 @@
  * @module
  */
 import { type DinomoError, ReadOnlyError, StoreClosedError } from "../core/errors.ts";
-import type { Pool } from "../pool/pool.ts";
-import { isStoreOpen } from "../routing/client_registry.ts";
-import { closedByHost } from "./handle.ts";
+import type { StorePool } from "./store_pool.ts";
 
 /** The life of one thread's store. */
 export class StoreLifetime {
   /** Whether the store was opened to be read only. */
   readonly isReadOnly: boolean;
-  #pool: Pool;
+  #pool: StorePool;
   #failure: DinomoError | undefined;
   #isClosing = false;
   #isLetGo = false;
 
   /** Begins the life of a store with a pool. */
-  constructor(pool: Pool) {
+  constructor(pool: StorePool) {
     this.#pool = pool;
     this.isReadOnly = pool.isReadOnly;
   }
@@ -57,8 +55,8 @@ export class StoreLifetime {
   /** Throws when the store cannot be used. */
   assertOpen(): void {
     this.assertNotFailed();
-    if (!this.#isClosing && isStoreOpen(this.#pool)) return;
-    if (!this.#isClosing) throw closedByHost(this.#pool);
+    if (!this.#isClosing && this.#pool.isOpen) return;
+    if (!this.#isClosing) throw this.#pool.closedError();
     throw new StoreClosedError("the store must be open, and has been closed");
   }
 

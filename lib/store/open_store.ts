@@ -31,6 +31,7 @@ import { createStatistics } from "../statistics/statistics_region.ts";
 import { makeCache } from "./cache_pool.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
 import { keepMonitor, makeHandle } from "./handle.ts";
+import { LocalPool } from "./local_pool.ts";
 import { Maintenance } from "./maintenance.ts";
 import { orderingPart, restoringPart } from "./opening_progress.ts";
 import {
@@ -44,7 +45,7 @@ import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
-import type { OperationParts, StoreParts } from "./store_parts.ts";
+import type { StoreParts } from "./store_parts.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
@@ -163,7 +164,7 @@ async function startStore<V, K extends Key>(
   // What only some stores have is loaded for those alone.
   const collecting = statistics && await import("./store_statistics.ts");
   const actuating = far && await import("./key_actuator.ts");
-  const reading = far && await import("../far/store/far_store_reads.ts");
+  const reading = far && await import("../far/store/make_far_reads.ts");
   claimClient(pool, 1, thisThread());
   const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
@@ -265,11 +266,23 @@ async function startStore<V, K extends Key>(
   // A new pool has none, and nobody has touched its slots.
   if (recovery !== undefined) recountKeys(pool);
   await nodes.start(resolved.nodes);
+  const { reads, reader, clientId, cache } = parts;
   const storeParts: StoreParts<V> = {
-    pool,
     ...parts,
+    pool: new LocalPool({
+      pool,
+      reader,
+      clientId,
+      cache,
+      handle,
+      makeReads: reads && reading!.makeFarReads(reads),
+      hostStats: () => ({
+        nodesFailed: nodes.failureCount,
+        zombies: nodes.zombieCount,
+        window: opening.statistics?.window,
+      }),
+    }),
     recovery,
-    handle,
     maintenance: (assertWorks) => {
       const maintenance = opening.maintenance = new Maintenance({
         pool,
@@ -313,16 +326,8 @@ async function startStore<V, K extends Key>(
       return maintenance;
     },
     nodeBounds: autoscale?.settings,
-    hostStats: () => ({
-      nodesFailed: nodes.failureCount,
-      zombies: nodes.zombieCount,
-      window: opening.statistics?.window,
-    }),
   };
-  const { reads } = parts;
-  const makeReads = reads &&
-    ((used: OperationParts<V>) => new reading!.FarStoreReads(used, reads));
-  const store = new Store<V, K>(storeParts, makeReads);
+  const store = new Store<V, K>(storeParts);
   opening.store = controlsOf(store);
   parts.connector.update(parts.client.carrier);
   monitor.start();
@@ -343,8 +348,8 @@ async function startStore<V, K extends Key>(
  */
 async function assertInspectable(path: string): Promise<void> {
   const { resolve } = await import("node:path");
-  const { assertMayListen } = await import("../live/live_place.ts");
-  assertMayListen(resolve(path));
+  const { assertMayListen, INSPECTED } = await import("../persistence/socket_place.ts");
+  assertMayListen(resolve(path), INSPECTED);
 }
 
 /**

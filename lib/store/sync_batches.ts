@@ -10,7 +10,6 @@ import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import { iterable } from "./arguments.ts";
@@ -43,7 +42,7 @@ export class SyncBatches<V> {
     this.#queues = parts.queues;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
-    this.#level = parts.pool.control[DURABILITY_LEVEL];
+    this.#level = parts.pool.facts.level;
   }
 
   putMany(entries: Iterable<PutEntry<V>>, options?: PutOptions): void {

@@ -9,7 +9,7 @@ import { KeyEncoder, keyOf } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import type { Completion } from "../../lib/client/completions.ts";
-import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
+import type { RemoteClient } from "../../lib/gateway/remote_client.ts";
 import {
   decodeAnswers,
   decodeRequests,
@@ -47,6 +47,7 @@ import {
 import { encodeFrame, FrameError, FrameReader, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { addition } from "../support/gateway_pair.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
+import { makeConnected } from "../support/gateway_pair.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
 
 const HASH_KEY = [0x1234567, -0x7654321] as const;
@@ -61,13 +62,10 @@ const IGNORED: Completion = { settle: () => {}, fail: () => {} };
 
 /** What a client sends that issues something in one tick. */
 function sent(
-  issue: (client: ReturnType<typeof makeRemoteClient>, keys: KeyEncoder) => void,
+  issue: (client: RemoteClient, keys: KeyEncoder) => void,
 ): Uint8Array {
   const frames: Uint8Array[] = [];
-  const client = makeRemoteClient({
-    segmentBytes: SEGMENT_BYTES,
-    write: (bytes) => frames.push(bytes),
-  });
+  const client = makeConnected(SEGMENT_BYTES, (bytes) => void frames.push(bytes));
   issue(client, new KeyEncoder(...HASH_KEY));
   client.flush();
   assert.is(frames.length, 1);

@@ -70,8 +70,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #scan: FarScan;
 
   /** Reads with a store's parts. */
-  constructor(parts: ReadParts<V>, routed: RoutedReads) {
-    this.#pool = parts.pool;
+  constructor(parts: ReadParts<V>, pool: Pool, indexed: IndexedKeys, routed: RoutedReads) {
+    this.#pool = pool;
     this.#client = parts.client;
     this.#codec = parts.codec;
     this.#queues = parts.queues;
@@ -79,8 +79,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#key = parts.makeKey();
     this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
-    this.#indexed = parts.indexedKeys;
-    this.#merge = new LogMerge(parts);
+    this.#indexed = indexed;
+    this.#merge = new LogMerge(parts, pool);
     this.#scan = new FarScan(this.#indexed, this.#merge, this.#lifetime, this.#key);
   }
 
@@ -142,7 +142,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   within<V2>(parts: ReadParts<V2>): FarStoreReads<V2> {
-    return new FarStoreReads(parts, this.#routed);
+    const { key, prefix } = parts;
+    return new FarStoreReads(parts, this.#pool, this.#indexed.narrow(key, prefix), this.#routed);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
