@@ -6,10 +6,17 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FrameError } from "../wire/frame.ts";
+import { process } from "../core/process.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 
 /** Not on Windows, where there are no FIFOs either. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_WRONLY } = constants;
+
+/**
+ * So much is written whole or not at all (PIPE_BUF). Of more, a part may be written before the FIFO
+ * is full, and not every runtime says how much.
+ */
+const WRITE_BYTES = process.platform === "linux" ? 4096 : 512;
 
 /** The end of a FIFO that is written. */
 export class FifoWriter {
@@ -67,7 +74,7 @@ export class FifoWriter {
 
   #write(frame: Uint8Array): number {
     try {
-      return writeSync(this.#file, frame);
+      return writeSync(this.#file, frame.subarray(0, WRITE_BYTES));
     } catch (error) {
       if (systemCodeOf(error) === "EAGAIN") return 0;
       // The other process has closed it, and ends the connection, too.

@@ -20,7 +20,7 @@ import { startTimer, type Timer } from "../core/runtime.ts";
 import { FrameError, FrameReader } from "../wire/frame.ts";
 import type { FifoWriter } from "./fifo_writer.ts";
 import { decodeFifo, decodeLine, encodeLine, LineFrame, Way } from "./line_frames.ts";
-import { RECEIVED_BYTES, RECEIVED_FRAMES } from "./paced_writer.ts";
+import { PIECE_BYTES, RECEIVED_BYTES, RECEIVED_FRAMES } from "./paced_writer.ts";
 
 /** What such an end is made of. */
 export interface GatewayLineOptions {
@@ -43,6 +43,8 @@ const FULL_MS = 1;
 export class GatewayLine {
   readonly #options: GatewayLineOptions;
   readonly #frames: FrameReader;
+  /** Frames that come in parts. */
+  readonly #parts: FrameReader;
   /** Frames that are not taken; the number of the first one, u32; their bytes. */
   #untaken: Uint8Array[] = [];
   #takenCount = 0;
@@ -60,7 +62,8 @@ export class GatewayLine {
   /** An end of a connection that has just been made. */
   constructor(options: GatewayLineOptions) {
     this.#options = options;
-    this.#frames = new FrameReader(options.bodyBytesMax);
+    this.#frames = new FrameReader(PIECE_BYTES);
+    this.#parts = new FrameReader(options.bodyBytesMax);
   }
 
   /**
@@ -77,6 +80,8 @@ export class GatewayLine {
     for (const { kind, body } of frames) {
       if (kind === LineFrame.TAKEN) this.#noteTaken(body);
       else if (kind === LineFrame.FIFO) this.#openFifo(body);
+      else if (kind === LineFrame.PART) this.#takePart(body);
+      else if (this.#parts.isInFrame) throw new FrameError("a frame must have all of its parts");
       else this.#options.onFrame(kind, body);
     }
     if (this.#untoldBytes >= RECEIVED_BYTES || this.#untoldFrames >= RECEIVED_FRAMES) {
@@ -121,6 +126,10 @@ export class GatewayLine {
   get #isFull(): boolean {
     const isSlow = this.#way === Way.SOCKET && !this.#canWrite;
     return isSlow || this.#untakenBytes > REMOTE_BYTES_MAX;
+  }
+
+  #takePart(bytes: Uint8Array): void {
+    for (const { kind, body } of this.#parts.read(bytes)) this.#options.onFrame(kind, body);
   }
 
   #noteTaken(body: Uint8Array): void {

@@ -4,6 +4,7 @@
  * ```text
  *   FIFO      to the gateway     the name of a FIFO of the pool's directory, in UTF-8
  *   TAKEN     to the gateway     u32 frames taken since the beginning; u32 way, one of Way
+ *   PART      to the gateway     the next bytes of a frame that is longer than a piece
  *   RESUME    from the gateway   u32 number of the frame that comes next on this way; u32 0
  *   RECEIVED  from the gateway   u32 bytes that have come since the beginning; u32 0
  * ```
@@ -13,7 +14,7 @@
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 
 /** Their kinds; those of requests are in request_frames.ts. */
-export const LineFrame = { FIFO: 26, TAKEN: 27, RESUME: 28, RECEIVED: 29 } as const;
+export const LineFrame = { FIFO: 26, TAKEN: 27, RESUME: 28, RECEIVED: 29, PART: 30 } as const;
 
 /** By what the other process wants its answers. */
 export const Way = { SOCKET: 0, FIFO: 1 } as const;

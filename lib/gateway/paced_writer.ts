@@ -8,28 +8,32 @@
  * socket's buffer holds, and the rest is written when it says what it has received, which it
  * does by the way on which it answers.
  *
- * Why it is never held by `node:net`. Linux counts the memory of what is in a socket, not its
+ * Why nothing is ever held by `node:net`. Linux counts the memory of what is in a socket, not its
  * bytes: for a write of n bytes up to 1.58 n + 1 KiB, by the sizes in which memory is handed out,
  * and as long as one write is received in parts, all of it, at most 48 KiB. With {@linkcode
- * WINDOW_BYTES} of writes that count 1 KiB more than they have, that is 200 KiB; a buffer has 208
+ * WINDOW_BYTES} of writes that count 1 KiB more than they have, that is 187 KiB; a buffer has 208
  * (net.core.wmem_default). Where buffers are smaller, the line finds bytes that are held, and
  * refuses to block.
  *
  * Why it never stands still. The gateway reads always, and says what it has received after
  * {@linkcode RECEIVED_BYTES} or {@linkcode RECEIVED_FRAMES}. What is received and not said counts
- * less than 33 KiB, so that a piece of {@linkcode PIECE_BYTES} has room beside it.
+ * less than 33 KiB, so that a piece of {@linkcode PIECE_BYTES} has room beside it. And that it can
+ * say so: which way it is to answer by is said in frames that wait for nothing ({@linkcode
+ * PacedWriter.writeNow}). They find their place between frames, as a long one is cut into parts that
+ * are frames. A thread has two or three of them on their way, for which the buffer has room.
  *
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { FrameError } from "../wire/frame.ts";
+import { encodeFrame, FrameError, WIRE_HEADER_BYTES } from "../wire/frame.ts";
+import { LineFrame } from "./line_frames.ts";
 
 /** What may have been written and not received, with {@linkcode WRITE_BYTES} for each write. */
-export const WINDOW_BYTES = 96 * 1024;
+export const WINDOW_BYTES = 88 * 1024;
 /** Memory that the kernel takes for a write beside its bytes. */
 const WRITE_BYTES = 1024;
-/** Frames are cut into pieces of at least so many bytes. */
-const PIECE_BYTES = 32 * 1024;
+/** Longer frames are cut into parts of so many bytes. */
+export const PIECE_BYTES = 32 * 1024;
 /** The gateway says what it has received after so many bytes. */
 export const RECEIVED_BYTES = 16 * 1024;
 /** The same in frames. */
@@ -43,8 +47,9 @@ assert(
 /** One direction of a connection. */
 export class PacedWriter {
   readonly #write: (bytes: Uint8Array) => void;
-  /** Frames that are not written yet, the first one perhaps in part. */
+  /** Frames that are not written yet, and how much of the first one is. */
   readonly #waiting: Uint8Array[] = [];
+  #cutAt = 0;
   /** Where writes end that are not received, as counts of bytes since the beginning, u32. */
   readonly #ends: number[] = [];
   #writtenBytes = 0;
@@ -57,10 +62,18 @@ export class PacedWriter {
 
   /** Writes a frame, as soon as there is room for it. */
   write(frame: Uint8Array): void {
-    if (this.#waiting.length > 0 || frame.length > this.#room) {
-      this.#waiting.push(frame);
-      this.#writeWaiting();
-    } else this.#writePiece(frame);
+    if (this.#waiting.length === 0 && frame.length <= PIECE_BYTES && this.#hasRoom(frame.length)) {
+      return this.writeNow(frame);
+    }
+    this.#waiting.push(frame);
+    this.#writeWaiting();
+  }
+
+  /** Writes a frame, before those that wait. */
+  writeNow(frame: Uint8Array): void {
+    this.#writtenBytes = (this.#writtenBytes + frame.length) >>> 0;
+    this.#ends.push(this.#writtenBytes);
+    this.#write(frame);
   }
 
   /**
@@ -83,27 +96,30 @@ export class PacedWriter {
     return (this.#writtenBytes - this.#receivedBytes) >>> 0;
   }
 
-  /** Bytes that the next write may have. */
-  get #room(): number {
-    return WINDOW_BYTES - this.#openBytes - (this.#ends.length + 1) * WRITE_BYTES;
-  }
-
-  #writePiece(bytes: Uint8Array): void {
-    this.#writtenBytes = (this.#writtenBytes + bytes.length) >>> 0;
-    this.#ends.push(this.#writtenBytes);
-    this.#write(bytes);
+  #hasRoom(bytes: number): boolean {
+    return this.#openBytes + bytes + (this.#ends.length + 1) * WRITE_BYTES <= WINDOW_BYTES;
   }
 
   #writeWaiting(): void {
-    const waiting = this.#waiting;
-    while (waiting.length > 0) {
-      const [frame] = waiting as [Uint8Array];
-      const room = this.#room;
-      if (frame.length > room && room < PIECE_BYTES) return;
-      const piece = frame.subarray(0, room);
-      if (piece.length === frame.length) waiting.shift();
-      else waiting[0] = frame.subarray(piece.length);
-      this.#writePiece(piece);
+    while (this.#waiting.length > 0) {
+      const piece = this.#nextPiece(this.#waiting[0]!);
+      if (!this.#hasRoom(Math.min(piece.length + WIRE_HEADER_BYTES, PIECE_BYTES))) return;
+      this.#takePiece(this.#waiting[0]!, piece);
     }
+  }
+
+  #nextPiece(frame: Uint8Array): Uint8Array {
+    if (frame.length <= PIECE_BYTES) return frame;
+    return frame.subarray(this.#cutAt, this.#cutAt + PIECE_BYTES - WIRE_HEADER_BYTES);
+  }
+
+  #takePiece(frame: Uint8Array, piece: Uint8Array): void {
+    const isWhole = piece === frame;
+    this.#cutAt = isWhole ? 0 : this.#cutAt + piece.length;
+    if (isWhole || this.#cutAt === frame.length) {
+      this.#waiting.shift();
+      this.#cutAt = 0;
+    }
+    this.writeNow(isWhole ? frame : encodeFrame(LineFrame.PART, piece));
   }
 }

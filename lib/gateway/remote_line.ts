@@ -98,7 +98,7 @@ export class RemoteLine {
   prepareToBlock(): void {
     if (this.#fifo === undefined) {
       this.#fifo = this.#options.makeFifo();
-      this.send(encodeFifo(this.#fifo.name));
+      this.#writer.writeNow(encodeFifo(this.#fifo.name));
     }
     if (this.#options.heldBytes() > 0) throw tooMuchHeld(this.#options.heldBytes());
   }
@@ -145,7 +145,8 @@ export class RemoteLine {
 
   #tell(): void {
     this.#untoldCount = this.#untoldBytes = 0;
-    this.send(encodeLine(LineFrame.TAKEN, this.#takenCount, this.#way));
+    if (!this.#isOpen) return;
+    this.#writer.writeNow(encodeLine(LineFrame.TAKEN, this.#takenCount, this.#way));
   }
 
   #take(way: Arrivals, bytes: Uint8Array): void {
