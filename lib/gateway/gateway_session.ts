@@ -42,15 +42,16 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
+import { FrameWriter } from "../wire/frame_writer.ts";
 import { encodeError } from "./carried_errors.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
   decodeRequests,
-  encodeAnswer,
-  encodeAnswers,
   nextNumber,
   numberOf,
   REFUSED,
+  RequestFrame,
+  writeAnswer,
 } from "./request_frames.ts";
 
 /** What a session is made of. */
@@ -82,7 +83,7 @@ export class GatewaySession {
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
-  #answers: Int32Array[] = [];
+  readonly #answers = new FrameWriter();
   #answerBytes = 0;
   #isFlushScheduled = false;
   #canWrite = true;
@@ -132,7 +133,6 @@ export class GatewaySession {
   close(): Promise<void> {
     this.#isOpen = false;
     this.#waiting = [];
-    this.#answers = [];
     return this.#whenIdle();
   }
 
@@ -249,9 +249,8 @@ export class GatewaySession {
   ): void {
     if (!this.#isOpen) return;
     const number = numberOf(request, 0);
-    const words = encodeAnswer({ number, status, versionLow, versionHigh, expiresAtMs, content });
-    this.#answers.push(words);
-    this.#answerBytes += words.byteLength;
+    const answer = { number, status, versionLow, versionHigh, expiresAtMs, content };
+    this.#answerBytes += writeAnswer(this.#answers, answer);
     this.#openCount -= 1;
     this.#openBytes -= request.byteLength;
     if (this.#isFlushScheduled) return;
@@ -261,11 +260,11 @@ export class GatewaySession {
 
   readonly #flush = (): void => {
     this.#isFlushScheduled = false;
-    if (!this.#canWrite || this.#answers.length === 0) return;
-    const answers = this.#answers;
-    this.#answers = [];
+    if (!this.#isOpen || !this.#canWrite) return;
+    const frame = this.#answers.end(RequestFrame.ANSWERS);
+    if (frame === undefined) return;
     this.#answerBytes = 0;
-    this.#canWrite = this.#options.write(encodeAnswers(answers));
+    this.#canWrite = this.#options.write(frame);
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };
 }

@@ -28,7 +28,8 @@
 import { EXPIRY_MS_MAX, REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
-import { encodeFrame, FrameError } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
+import type { FrameWriter } from "../wire/frame_writer.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
 /** Kinds of frames of a connection between processes; others are not taken. */
@@ -85,17 +86,6 @@ export function numberOf(words: Int32Array, at: number): number {
   return words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION]! >>> 0;
 }
 
-/** Makes a frame of requests that are complete. */
-export function encodeRequests(requests: readonly Int32Array[]): Uint8Array {
-  const body = new Int32Array(requests.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const words of requests) {
-    body.set(words, at);
-    at += words.length;
-  }
-  return encodeFrame(RequestFrame.REQUESTS, new Uint8Array(body.buffer));
-}
-
 /**
  * Takes the requests of a body, as views of it.
  *
@@ -136,33 +126,24 @@ function answerWords(bytes: number): number {
   return ANSWER_CONTENT + (((bytes + 7) >>> 3) << 1);
 }
 
-/** Makes an answer's words. */
-export function encodeAnswer(answer: Answer): Int32Array {
+/** Writes an answer into a frame; returns its length in bytes. */
+export function writeAnswer(frame: FrameWriter, answer: Answer): number {
   const { expiresAtMs, content } = answer;
-  const words = new Int32Array(answerWords(content.length));
-  words[ANSWER_LENGTH] = words.length;
-  words[ANSWER_NUMBER] = answer.number;
-  words[ANSWER_STATUS] = answer.status;
-  words[ANSWER_VERSION_LOW] = answer.versionLow;
-  words[ANSWER_VERSION_HIGH] = answer.versionHigh;
-  words[ANSWER_BYTES] = content.length;
+  const length = answerWords(content.length);
+  const at = frame.claim(length);
+  const { words } = frame;
+  words[at + ANSWER_LENGTH] = length;
+  words[at + ANSWER_NUMBER] = answer.number;
+  words[at + ANSWER_STATUS] = answer.status;
+  words[at + ANSWER_VERSION_LOW] = answer.versionLow;
+  words[at + ANSWER_VERSION_HIGH] = answer.versionHigh;
+  words[at + ANSWER_BYTES] = content.length;
   if (expiresAtMs !== Infinity) {
-    words[ANSWER_EXPIRY_LOW] = expiresAtMs | 0;
-    words[ANSWER_EXPIRY_HIGH] = Math.floor(expiresAtMs / 2 ** 32);
+    words[at + ANSWER_EXPIRY_LOW] = expiresAtMs | 0;
+    words[at + ANSWER_EXPIRY_HIGH] = Math.floor(expiresAtMs / 2 ** 32);
   }
-  new Uint8Array(words.buffer).set(content, ANSWER_CONTENT * 4);
-  return words;
-}
-
-/** Makes a frame of answers. */
-export function encodeAnswers(answers: readonly Int32Array[]): Uint8Array {
-  const body = new Int32Array(answers.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const words of answers) {
-    body.set(words, at);
-    at += words.length;
-  }
-  return encodeFrame(RequestFrame.ANSWERS, new Uint8Array(body.buffer));
+  frame.bytes.set(content, (at + ANSWER_CONTENT) * 4);
+  return length * 4;
 }
 
 /**

@@ -34,17 +34,21 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
+import { FrameWriter } from "../wire/frame_writer.ts";
 import { decodeError } from "./carried_errors.ts";
 import {
   type Answer,
   decodeAnswers,
-  encodeRequests,
   nextNumber,
   REFUSED,
+  RequestFrame,
 } from "./request_frames.ts";
 
-/** Bytes that are written after which a burst is sent although the tick goes on. */
-const BURST_BYTES = 64 * 1024;
+/**
+ * Bytes that are written after which a burst is sent although the tick goes on. With one that is
+ * not much longer it is a piece of the line (paced_writer.ts).
+ */
+const BURST_BYTES = 28 * 1024;
 
 /** What a socket carrier is made of. */
 export interface SocketCarrierOptions {
@@ -67,11 +71,19 @@ class Parcel implements Lane {
   /** What it has ended with, if the answer is an error. */
   error: DinomoError | undefined;
 
-  constructor(slot: Slot, sequence: number, length: number, completion: Completion) {
+  /** Its words are at `at` in a frame that is being written, and are used for nothing else. */
+  constructor(
+    slot: Slot,
+    sequence: number,
+    { words, bytes }: FrameWriter,
+    at: number,
+    length: number,
+    completion: Completion,
+  ) {
     this.slot = slot;
     this.sequence = sequence;
-    this.words = new Int32Array(length);
-    this.bytes = new Uint8Array(this.words.buffer);
+    this.words = words.subarray(at, at + length);
+    this.bytes = bytes.subarray(at * 4, (at + length) * 4);
     this.completions = [completion];
   }
 
@@ -101,7 +113,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   #number = 0;
   #newest!: Parcel;
   #unsent: Parcel[] = [];
-  #unsentBytes = 0;
+  #frame = new FrameWriter();
   #answered: Parcel[] = [];
   /** What the request has read that is just being settled. */
   #read: ReadValue | undefined;
@@ -141,8 +153,9 @@ export class SocketCarrier implements Carrier, ReadSource {
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || this.#write === undefined) return NO_LANE;
-    if (this.#unsentBytes >= BURST_BYTES) this.publish();
-    const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
+    if (this.#frame.bodyBytes >= BURST_BYTES) this.publish();
+    const at = this.#frame.claim(length);
+    const parcel = this.#newest = new Parcel(slot, sequence, this.#frame, at, length, completion);
     this.#number = nextNumber(this.#number);
     parcel.words[REQUEST_LENGTH] = length;
     parcel.words[REQUEST_OWNER_WORD] = 0;
@@ -150,7 +163,6 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#parcels.set(this.#number, parcel);
     this.#unsent.push(parcel);
     this.#bytes += length * 4;
-    this.#unsentBytes += length * 4;
     return 0;
   }
 
@@ -158,9 +170,8 @@ export class SocketCarrier implements Carrier, ReadSource {
     const parcels = this.#unsent;
     if (parcels.length === 0 || this.#write === undefined) return;
     this.#unsent = [];
-    this.#unsentBytes = 0;
     for (const parcel of parcels) parcel.isSent = true;
-    this.#write(encodeRequests(parcels.map(({ words }) => words)));
+    this.#write(this.#frame.end(RequestFrame.REQUESTS)!);
   }
 
   /** Nothing can be done for requests that another process executes. */
@@ -246,7 +257,8 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#parcels.clear();
     this.#unsent = [];
     this.#answered = [];
-    this.#bytes = this.#unsentBytes = 0;
+    this.#frame = new FrameWriter();
+    this.#bytes = 0;
     return parcels;
   }
 

@@ -13,13 +13,14 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
-import { decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
+import { decodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
 import { FrameError, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { attachClient } from "../support/attached_client.ts";
 import { addition, GatewayPair, makeConnected } from "../support/gateway_pair.ts";
+import { encodeRequests } from "../support/made_frames.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { type Random, seeded } from "../support/random.ts";
 
