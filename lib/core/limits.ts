@@ -290,6 +290,19 @@ export const REMOTE_REQUESTS_MAX = 4096;
  * taken, before it has to wait. One request or answer may be longer.
  */
 export const REMOTE_BYTES_MAX = 1024 * 1024;
+/** Connections of other processes to an open store, one for each of their threads that uses it. */
+export const GATEWAY_CONNECTIONS_MAX = 256;
+/** Bytes of the first frame of such a connection. */
+export const HELLO_BYTES_MAX = 128 * 1024;
+/** How long either side of such a connection waits for the first frame of the other one. */
+export const HELLO_MS_MAX = 10_000;
+/**
+ * How long operations and openers wait for a process that has the pool open, while it opens, or
+ * after the one before has ended.
+ */
+export const HOST_WAIT_MS_MAX = 60_000;
+/** How long a store that is closed waits for its gateway to answer what it has begun. */
+export const GATEWAY_CLOSE_MS_MAX = 5000;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

@@ -7,6 +7,7 @@
 import {
   type DinomoError,
   DurabilityError,
+  InvalidOptionError,
   NodeFailedError,
   PoolFullError,
   StoreClosedError,
@@ -15,9 +16,10 @@ import {
 } from "../core/errors.ts";
 import { FrameError } from "../wire/frame.ts";
 
-/** The classes of errors with which a request can end. */
+/** The classes of errors with which a request can end, or a handshake. */
 const CLASSES: readonly (new (message: string) => DinomoError)[] = [
   DurabilityError,
+  InvalidOptionError,
   NodeFailedError,
   PoolFullError,
   StoreClosedError,

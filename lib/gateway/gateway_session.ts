@@ -80,6 +80,7 @@ export class GatewaySession {
   #parkedSlot: Slot | undefined;
   #unpark = () => {};
   #onIdle = () => {};
+  #onSent = () => {};
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -127,12 +128,14 @@ export class GatewaySession {
     this.#isFinishing = true;
     await this.#whenIdle();
     this.#flush();
+    if (this.#answerBytes > 0) await new Promise<void>((resolve) => this.#onSent = resolve);
   }
 
   /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
   close(): Promise<void> {
     this.#isOpen = false;
     this.#waiting = [];
+    this.#onSent();
     return this.#whenIdle();
   }
 
@@ -265,6 +268,7 @@ export class GatewaySession {
     if (frame === undefined) return;
     this.#answerBytes = 0;
     this.#canWrite = this.#options.write(frame);
+    this.#onSent();
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };
 }

@@ -140,9 +140,12 @@ function brokenKey(words: Int32Array, at: number, rules: RequestRules): string |
       hash === slot << SLOT_SHIFT && words[keyAt] === 0;
     return isSlot ? undefined : "name its slot";
   }
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return `have 1 to ${KEY_BYTES_MAX} bytes of key`;
+  const isSystem = keyBytes === 0 && isForCodec(words[at + REQUEST_OPERATION]!, meta);
+  if ((keyBytes === 0 && !isSystem) || keyBytes > KEY_BYTES_MAX) {
+    return `have 1 to ${KEY_BYTES_MAX} bytes of key`;
+  }
   const type = (meta & FLAG_BINARY_KEY) !== 0 ? KEY_TYPE_NUMBERS.bytes : KEY_TYPE_NUMBERS.string;
-  if ((rules.keyTypes & type) === 0) return "have a key of the store's type";
+  if ((rules.keyTypes & type) === 0 && !isSystem) return "have a key of the store's type";
   const expiryAt = record + valueWord(meta) - ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0);
   if (!isZero(words, keyAt * 4 + keyBytes, expiryAt * 4)) return "have zeros behind its key";
   const bytes = new Uint8Array(words.buffer, words.byteOffset + keyAt * 4, keyBytes);
@@ -151,6 +154,17 @@ function brokenKey(words: Int32Array, at: number, rules: RequestRules): string |
   return halfSipHash13(key0, key1, words, keyAt, keyBytes) === hash
     ? undefined
     : "have the hash of its key";
+}
+
+/**
+ * Whether a request without a key may be for the one under which the codec keeps what it has to: it
+ * reads it, or changes it if it has not been changed meanwhile.
+ */
+function isForCodec(operationWord: number, meta: number): boolean {
+  const operation = operationOf(operationWord);
+  const isChange = operation === Operation.PUT && conditionOf(operationWord) !== Condition.NONE;
+  return (operation === Operation.GET || isChange) &&
+    (meta & (FLAG_BINARY_KEY | FLAG_EXPIRES)) === FLAG_BINARY_KEY;
 }
 
 function brokenValue(words: Int32Array, at: number): string | undefined {

@@ -20,6 +20,7 @@ import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
@@ -209,6 +210,7 @@ export class SocketCarrier implements Carrier, ReadSource {
       if (isSent) this.#ends.fail(slot, sequence, completion, unknownOutcome());
       else this.#ends.sendAgain({ slot, sequence, words, completion });
     }
+    this.#onArrival();
   }
 
   settle(): number {
@@ -250,6 +252,8 @@ export class SocketCarrier implements Carrier, ReadSource {
     for (const { slot, sequence, completions, isSent } of this.#takeAll()) {
       this.#ends.fail(slot, sequence, completions[0], isSent ? unknownOutcome() : error);
     }
+    // When what is held has failed, too.
+    runMicrotask(this.#onArrival);
   }
 
   #takeAll(): Parcel[] {

@@ -14,10 +14,9 @@ import {
 } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
+import { decodeMessage, encodeMessage } from "../gateway/json_frames.ts";
 import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import {
-  decodeMessage,
-  encodeMessage,
   type LiveDescription,
   type LiveFailure,
   type LiveRequest,

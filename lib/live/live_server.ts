@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { createServer, type Server } from "node:net";
+import type { Server } from "node:net";
 import process from "node:process";
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
@@ -18,10 +18,8 @@ import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
 import {
   clearPlace,
   INSPECTED,
+  listenAt,
   type PlacedDirectory,
-  placeError,
-  preparePlace,
-  securePlace,
   type SocketPlace,
   socketPlaceOf,
 } from "../persistence/socket_place.ts";
@@ -92,11 +90,10 @@ export class LiveServer {
 export async function serveLive(store: LiveStore, options: LiveOptions): Promise<LiveServer> {
   const { directory } = options;
   const place = socketPlaceOf(directory, INSPECTED);
-  preparePlace(place);
   const connections = new Set<LiveConnection>();
   const answer = (request: LiveRequest, signal: AbortSignal) =>
     itemsFor(store, options, request, signal);
-  const server = createServer((socket) => {
+  const server = await listenAt(place, (socket) => {
     if (connections.size >= LIVE_CONNECTIONS_MAX) {
       socket.destroy();
       return;
@@ -108,24 +105,7 @@ export async function serveLive(store: LiveStore, options: LiveOptions): Promise
     );
     connections.add(connection);
   });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      // Stays: that a connection could not be accepted must not end the process.
-      server.on("error", reject);
-      server.listen(place.path, resolve);
-    });
-  } catch (error) {
-    throw placeError(place, error);
-  }
-  server.unref();
-  const live = new LiveServer(server, place, directory, connections);
-  try {
-    securePlace(place);
-  } catch (error) {
-    live.close();
-    throw error;
-  }
-  return live;
+  return new LiveServer(server, place, directory, connections);
 }
 
 async function* itemsFor(

@@ -15,6 +15,7 @@
  * @module
  */
 import { chmodSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { isGranted } from "../core/deno_permissions.ts";
@@ -108,7 +109,7 @@ export function assertGranted({ path, use }: SocketPlace): void {
  *
  * @throws {PathError} when Deno may not listen there, or another user has the place
  */
-export function preparePlace(place: SocketPlace): void {
+function preparePlace(place: SocketPlace): void {
   const { path, isApart } = place;
   assertGranted(place);
   if (process.platform === "win32") return;
@@ -123,7 +124,7 @@ export function preparePlace(place: SocketPlace): void {
  *
  * @throws {PathError} when another user owns the directory
  */
-export function securePlace(place: SocketPlace): void {
+function securePlace(place: SocketPlace): void {
   const { path, isApart } = place;
   if (process.platform === "win32") return;
   whenUsable(place, () => {
@@ -132,6 +133,36 @@ export function securePlace(place: SocketPlace): void {
       throw new Error("another user owns its directory");
     }
   });
+}
+
+/**
+ * Listens at a place, without keeping the process alive; the caller holds the pool's lock.
+ *
+ * @throws {PathError} when there is no place for the socket, or Deno may not listen there
+ */
+export async function listenAt(
+  place: SocketPlace,
+  onSocket: (socket: Socket) => void,
+): Promise<Server> {
+  preparePlace(place);
+  const server = createServer(onSocket);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      // Stays: that a connection could not be accepted must not end the process.
+      server.on("error", reject);
+      server.listen(place.path, resolve);
+    });
+  } catch (error) {
+    throw placeError(place, error);
+  }
+  server.unref();
+  try {
+    securePlace(place);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return server;
 }
 
 /** Removes the socket, unless another directory is at the pool's path by now. */
@@ -176,7 +207,7 @@ function whenUsable(place: SocketPlace, action: () => void): void {
 }
 
 /** Says that no socket can be at its place. */
-export function placeError({ path, use }: SocketPlace, cause: unknown): PathError {
+function placeError({ path, use }: SocketPlace, cause: unknown): PathError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new PathError(
     `${use.option} must be false, or there must be a place for its socket, failed at ${

@@ -45,7 +45,7 @@ import type {
 import { assertOptions } from "./option_names.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { OperationParts } from "./store_parts.ts";
-import type { StorePool } from "./store_pool.ts";
+import type { UsedPool } from "./used_pool.ts";
 
 const PUT_OPTIONS = ["ttl", "expiresAt"];
 const INCREMENT_OPTIONS = [...PUT_OPTIONS, "ttlIfNew", "min", "max"];
@@ -88,7 +88,7 @@ export class CommitDraft {
 
 /** Issues the atomic commits of one thread. */
 export class CommitWrites<V> {
-  #pool: StorePool;
+  #pool: UsedPool;
   #client: Client;
   #codec: ValueCodec<V>;
   #garbage: GarbageMeter;

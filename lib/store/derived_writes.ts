@@ -188,7 +188,7 @@ export class DerivedWrites {
     resultOf: ResultOf<Result>,
     mustSync: boolean,
   ): Result {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertBlocks(operation === Operation.ADD ? "incrementSync" : "touchSync");
     const asked = this.#asked;
     if (this.#queues.count !== 0) {
       // Functions of the application are called, which may ask for others.

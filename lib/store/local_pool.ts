@@ -23,7 +23,8 @@ import { pictureOf, type PoolPicture } from "./pool_picture.ts";
 import type { StoreReads } from "./reads.ts";
 import { ATTACHED_STATS, gatherStats, type HostStats, type StoreStats } from "./stats.ts";
 import type { OperationParts, ReadParts } from "./store_parts.ts";
-import type { DirectPool, PoolFacts, StorePool } from "./store_pool.ts";
+import type { StorePool } from "./store_pool.ts";
+import type { DirectPool, PoolFacts } from "./used_pool.ts";
 import { WatchHub } from "./watch_hub.ts";
 
 /** What reads a pool, with what a store has in common with all others. */
@@ -99,6 +100,8 @@ export class LocalPool implements StorePool {
   makeWatches(lifetime: StoreLifetime): WatchHub {
     return new WatchHub(this.#pool, this.#options.clientId, lifetime);
   }
+
+  assertBlocks(): void {}
 
   assertCommits(method: string): void {
     if (!isFar(this.#pool)) return;

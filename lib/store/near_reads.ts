@@ -32,7 +32,7 @@ import { Scan, type ScanParts, SyncScan } from "./near_scan.ts";
 import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
 import type { ReadParts } from "./store_parts.ts";
-import type { DirectPool } from "./store_pool.ts";
+import type { DirectPool } from "./used_pool.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */

@@ -53,6 +53,7 @@ export type PoolOptions =
     | "onProgress"
     | "processorCount"
     | "workers"
+    | "processes"
   >
   & {
     /** Which KNs there may be later, if that is decided by itself. */
@@ -102,7 +103,8 @@ export async function openPath(
   const isPool = directory.inspectPoolDirectory(files, path);
   const fresh = isPool ? undefined : createPool(options);
   if (!isPool) directory.createPoolDirectory(files, path);
-  const lock = await PoolLock.acquire(path, { ...lockOptions, mayOnlyRead: isPool });
+  const { processes } = options;
+  const lock = await PoolLock.acquire(path, { ...lockOptions, mayOnlyRead: isPool, processes });
   try {
     return await withPathErrors(path, async () => {
       // Again: another process that had it open until now may have written the first snapshot.

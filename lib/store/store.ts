@@ -13,12 +13,7 @@ import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/frame_replay.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
-import {
-  assertNodeCount,
-  assertOwnerCount,
-  backupPathOf,
-  capacityOf,
-} from "./arguments.ts";
+import { assertNodeCount, assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
   type StoreEventDetails,
@@ -35,7 +30,8 @@ import type { StoreMaintenance } from "./maintenance.ts";
 import type { StoreStats } from "./stats.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import type { PoolPicture } from "./pool_picture.ts";
-import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
+import { makeOperationParts, type StoreParts } from "./opened_parts.ts";
+import type { OperationParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
@@ -81,7 +77,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     emit: (type, detail) => this.#events.emit(type, detail),
     fail: (error) => this.#fail(error),
     isOpen: () => !this.#lifetime.isClosing && !this.#lifetime.hasFailed,
-    keyTypes: () => this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.facts.keyTypes),
+    keyTypes: () =>
+      this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.facts.keyTypes),
     picture: () => this.#lifetime.isLetGo ? undefined : this.#parts.pool.picture(),
   };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.

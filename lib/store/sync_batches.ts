@@ -47,6 +47,7 @@ export class SyncBatches<V> {
 
   putMany(entries: Iterable<PutEntry<V>>, options?: PutOptions): void {
     this.#lifetime.assertWritable("putManySync");
+    this.#lifetime.assertBlocks("putManySync");
     const own = new EntryOptions(options, this.#level);
     this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
       own.take(entry);
@@ -67,6 +68,7 @@ export class SyncBatches<V> {
 
   deleteMany(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertWritable("deleteManySync");
+    this.#lifetime.assertBlocks("deleteManySync");
     const outcomes: boolean[] = [];
     this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#settleQueue(key);

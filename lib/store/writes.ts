@@ -105,6 +105,7 @@ export class StoreWrites<V> {
     options: PutOptions | undefined,
   ): number | undefined {
     this.#lifetime.assertWritable(method);
+    this.#lifetime.assertBlocks(method);
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
@@ -166,6 +167,7 @@ export class StoreWrites<V> {
 
   #deleteSync(method: string, key: Key, condition: number, version: number): boolean {
     this.#lifetime.assertWritable(method);
+    this.#lifetime.assertBlocks(method);
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
     this.#counters.delete();
@@ -240,6 +242,7 @@ export class StoreWrites<V> {
     options?: PutOptions,
   ): V | undefined {
     this.#lifetime.assertWritable("updateSync");
+    this.#lifetime.assertBlocks("updateSync");
     assertChange(change);
     return this.#updateSync(key, change, this.#updateOptionsOf(options));
   }
@@ -257,6 +260,7 @@ export class StoreWrites<V> {
 
   getAndDeleteSync(key: Key): V | undefined {
     this.#lifetime.assertWritable("getAndDeleteSync");
+    this.#lifetime.assertBlocks("getAndDeleteSync");
     let taken: V | undefined;
     const take = (old: V | undefined): typeof DELETE => {
       taken = old;

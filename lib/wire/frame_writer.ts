@@ -10,7 +10,7 @@
 import { sealFrame, WIRE_HEADER_BYTES } from "./frame.ts";
 
 /** Memory for frames; a longer one has memory of its own. */
-const CHUNK_BYTES = 16 * 1024;
+const CHUNK_BYTES = 32 * 1024;
 const HEADER_WORDS = WIRE_HEADER_BYTES / 4;
 
 /** Makes one frame after the other. */

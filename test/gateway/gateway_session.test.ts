@@ -298,7 +298,10 @@ test(
       words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = REMOTE_REQUESTS_MAX + 1 + i;
       return words;
     });
-    assert.throws(() => session.receive(encodeRequests(more).slice(WIRE_HEADER_BYTES)), /must wait for answers/);
+    assert.throws(
+      () => session.receive(encodeRequests(more).slice(WIRE_HEADER_BYTES)),
+      /must wait for answers/,
+    );
     await session.close();
     await host.close();
   }),

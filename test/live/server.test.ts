@@ -25,7 +25,8 @@ import {
 import { monotonicMs } from "../../lib/core/runtime.ts";
 import { LiveClient } from "../../lib/live/live_client.ts";
 import { LiveConnection } from "../../lib/live/live_connection.ts";
-import { encodeMessage, MessageKind } from "../../lib/live/live_messages.ts";
+import { encodeMessage } from "../../lib/gateway/json_frames.ts";
+import { MessageKind } from "../../lib/live/live_messages.ts";
 import { INSPECTED, socketPlaceOf } from "../../lib/persistence/socket_place.ts";
 import { encodeFrame } from "../../lib/wire/frame.ts";
 import { type Random, seeded } from "../support/random.ts";

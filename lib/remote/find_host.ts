@@ -1,0 +1,74 @@
+/**
+ * How an opener finds the process that has a pool open, or becomes it.
+ *
+ * Whoever gets the lock of the pool's directory is the host; who does not connects to it. Between
+ * the two there may be nobody who answers: the host is just opening, or has just ended. So an opener
+ * tries one after the other until one of them works, for a limited time.
+ *
+ * @module
+ */
+import { PoolLockedError } from "../core/errors.ts";
+import { HOST_WAIT_MS_MAX } from "../core/limits.ts";
+import { monotonicMs, sleep } from "../core/runtime.ts";
+import type { Hello } from "../gateway/handshake.ts";
+import { HostConnection } from "../gateway/host_connection.ts";
+import { nodeFileSystem } from "../persistence/file_system.ts";
+import { describeHolder, lockedError, readLockHolder } from "../persistence/lock_file.ts";
+
+/** Longest and shortest wait between two attempts. */
+const ATTEMPT_MS_MIN = 2;
+const ATTEMPT_MS_MAX = 50;
+
+/** What an opener has found. */
+export type FoundHost<Host> =
+  | { readonly connection: HostConnection; readonly host?: never }
+  /** It has become the host itself. */
+  | { readonly host: Host; readonly connection?: never };
+
+/** How a host is looked for. */
+export interface HostSearch<Host> {
+  /** The pool's, absolute. */
+  readonly directory: string;
+  readonly hello: Hello;
+  /** Opens the pool. @throws {PoolLockedError} when another opener has it */
+  readonly open: () => Promise<Host>;
+  /** Ends the search. */
+  readonly signal?: AbortSignal;
+  /** Whether the search keeps the process alive. */
+  readonly keepsAlive: boolean;
+}
+
+/**
+ * Finds the process that has a pool open, or becomes it.
+ *
+ * @throws {PoolLockedError} when a process has it open that does not let others use it, or does not
+ *   answer in time
+ * @throws {DinomoError} when that process refuses this one, or the pool cannot be opened
+ */
+export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHost<Host>> {
+  const { directory, hello, open, signal, keepsAlive } = search;
+  const deadlineMs = monotonicMs() + HOST_WAIT_MS_MAX;
+  for (let ms = ATTEMPT_MS_MIN;; ms = Math.min(2 * ms, ATTEMPT_MS_MAX)) {
+    const connection = await HostConnection.connect(directory, hello);
+    if (connection !== undefined) return { connection };
+    const holder = readLockHolder(nodeFileSystem, directory);
+    if (holder?.processes === false) {
+      throw lockedError(directory, `${describeHolder(holder)}, without the option processes`);
+    }
+    if (holder === undefined) {
+      try {
+        return { host: await open() };
+      } catch (error) {
+        if (!(error instanceof PoolLockedError)) throw error;
+      }
+    }
+    signal?.throwIfAborted();
+    if (monotonicMs() > deadlineMs) {
+      throw lockedError(
+        directory,
+        `${describeHolder(holder)}, and which has not answered for ${HOST_WAIT_MS_MAX} ms`,
+      );
+    }
+    await sleep(ms, { keepsAlive, ...(signal && { signal }) });
+  }
+}
