@@ -17,7 +17,7 @@
  */
 import { REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import type { FifoWriter } from "./fifo_writer.ts";
 import { decodeFifo, decodeLine, encodeLine, LineFrame, Way } from "./line_frames.ts";
 import { PIECE_BYTES, RECEIVED_BYTES, RECEIVED_FRAMES } from "./paced_writer.ts";
@@ -31,7 +31,7 @@ export interface GatewayLineOptions {
   /** Opens a FIFO of the pool's directory, by its name. */
   readonly openFifo: (name: string) => FifoWriter;
   /** Takes a frame that has come. */
-  readonly onFrame: (kind: number, body: Uint8Array) => void;
+  readonly onFrame: (frame: Frame) => void;
   /** Called when more can be sent after {@linkcode GatewayLine.send} has said no. */
   readonly onDrain: () => void;
 }
@@ -77,12 +77,9 @@ export class GatewayLine {
     this.#receivedBytes = (this.#receivedBytes + bytes.length) >>> 0;
     this.#untoldBytes += bytes.length;
     this.#untoldFrames += frames.length;
-    for (const { kind, body } of frames) {
-      if (kind === LineFrame.TAKEN) this.#noteTaken(body);
-      else if (kind === LineFrame.FIFO) this.#openFifo(body);
-      else if (kind === LineFrame.PART) this.#takePart(body);
-      else if (this.#parts.isInFrame) throw new FrameError("a frame must have all of its parts");
-      else this.#options.onFrame(kind, body);
+    for (const frame of frames) {
+      if (!this.#isOpen) return;
+      this.#take(frame);
     }
     if (this.#untoldBytes >= RECEIVED_BYTES || this.#untoldFrames >= RECEIVED_FRAMES) {
       this.#untoldBytes = this.#untoldFrames = 0;
@@ -102,6 +99,11 @@ export class GatewayLine {
     }
     this.#isDrainOwed ||= this.#isFull;
     return !this.#isFull;
+  }
+
+  /** Bytes that the body of a frame may have which comes from now on. */
+  set bodyBytesMax(bytes: number) {
+    this.#parts.bodyBytesMax = bytes;
   }
 
   /** Bytes of the frames that the other end has not said that it has taken. */
@@ -128,8 +130,17 @@ export class GatewayLine {
     return isSlow || this.#untakenBytes > REMOTE_BYTES_MAX;
   }
 
+  #take(frame: Frame): void {
+    const { kind, body } = frame;
+    if (kind === LineFrame.TAKEN) this.#noteTaken(body);
+    else if (kind === LineFrame.FIFO) this.#openFifo(body);
+    else if (kind === LineFrame.PART) this.#takePart(body);
+    else if (this.#parts.isInFrame) throw new FrameError("a frame must have all of its parts");
+    else this.#options.onFrame(frame);
+  }
+
   #takePart(bytes: Uint8Array): void {
-    for (const { kind, body } of this.#parts.read(bytes)) this.#options.onFrame(kind, body);
+    for (const frame of this.#parts.read(bytes)) this.#options.onFrame(frame);
   }
 
   #noteTaken(body: Uint8Array): void {

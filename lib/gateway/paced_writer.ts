@@ -47,6 +47,7 @@ assert(
 /** One direction of a connection. */
 export class PacedWriter {
   readonly #write: (bytes: Uint8Array) => void;
+  readonly #onDrain: () => void;
   /** Frames that are not written yet, and how much of the first one is. */
   readonly #waiting: Uint8Array[] = [];
   #cutAt = 0;
@@ -55,18 +56,25 @@ export class PacedWriter {
   #writtenBytes = 0;
   #receivedBytes = 0;
 
-  /** Writes by a function that takes any number of bytes. */
-  constructor(write: (bytes: Uint8Array) => void) {
+  /**
+   * Writes by a function that takes any number of bytes.
+   *
+   * @param onDrain called when what has waited is written
+   */
+  constructor(write: (bytes: Uint8Array) => void, onDrain: () => void) {
     this.#write = write;
+    this.#onDrain = onDrain;
   }
 
-  /** Writes a frame, as soon as there is room for it. */
-  write(frame: Uint8Array): void {
+  /** Writes a frame, as soon as there is room for it; false if it waits. */
+  write(frame: Uint8Array): boolean {
     if (this.#waiting.length === 0 && frame.length <= PIECE_BYTES && this.#hasRoom(frame.length)) {
-      return this.writeNow(frame);
+      this.writeNow(frame);
+      return true;
     }
     this.#waiting.push(frame);
     this.#writeWaiting();
+    return this.#waiting.length === 0;
   }
 
   /** Writes a frame, before those that wait. */
@@ -89,7 +97,9 @@ export class PacedWriter {
     while (this.#ends.length > 0 && ((this.#writtenBytes - this.#ends[0]!) >>> 0) >= left) {
       this.#ends.shift();
     }
+    if (this.#waiting.length === 0) return;
     this.#writeWaiting();
+    if (this.#waiting.length === 0) this.#onDrain();
   }
 
   get #openBytes(): number {

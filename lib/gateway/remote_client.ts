@@ -18,6 +18,8 @@ export type RemoteClient = Client<SocketCarrier>;
 const KEEP_ALIVE_MS = 2 ** 30;
 
 class ArrivalWaiter implements ClientWaiter {
+  /** Called when answers are waited for here. */
+  onWait = (): void => {};
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
   /** Runs while requests are waited for: the connection itself does not keep the process alive. */
   #stay: Timer | undefined;
@@ -28,6 +30,7 @@ class ArrivalWaiter implements ClientWaiter {
 
   waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
+    this.onWait();
     this.#stay ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
   }
 
@@ -47,7 +50,7 @@ export function makeRemoteClient(
 ): RemoteClient {
   const waiter = new ArrivalWaiter();
   const onArrival = () => waiter.arrive();
-  return new Client({
+  const client: RemoteClient = new Client({
     segmentBytes: options.segmentBytes,
     clientId: UNSIGNED,
     waiter,
@@ -55,4 +58,6 @@ export function makeRemoteClient(
     onBlocked: () => {},
     carry: (_inFlight, ends) => new SocketCarrier(ends, { ...options, onArrival }),
   });
+  waiter.onWait = () => client.carrier.listen();
+  return client;
 }

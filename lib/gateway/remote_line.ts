@@ -16,7 +16,7 @@
  */
 import { HostOnlyError, UnavailableError } from "../core/errors.ts";
 import { runMicrotask } from "../core/runtime.ts";
-import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
+import { type Frame, FrameError, FrameReader, kindOf } from "../wire/frame.ts";
 import type { AnswerFifo } from "./answer_fifo.ts";
 import { decodeLine, encodeFifo, encodeLine, LineFrame, Way } from "./line_frames.ts";
 import { PacedWriter } from "./paced_writer.ts";
@@ -33,7 +33,9 @@ export interface RemoteLineOptions {
   /** Makes the FIFO, when the thread blocks for the first time. */
   readonly makeFifo: () => AnswerFifo;
   /** Takes a frame that has come. */
-  readonly onFrame: (kind: number, body: Uint8Array) => void;
+  readonly onFrame: (frame: Frame) => void;
+  /** Called when {@linkcode RemoteLine.send} has said no, and what was sent has been written. */
+  readonly onDrain: () => void;
 }
 
 /** After so many frames or bytes the other end is told what was taken. */
@@ -66,19 +68,28 @@ export class RemoteLine {
   /** What has come while the thread blocked, and waits for the end of the tick. */
   #deferred: Frame[] = [];
   #isBlocking = false;
+  /** Calls that have not ended: something may come that this thread does not wait for. */
+  #callCount = 0;
   #isOpen = true;
 
   /** An end of a connection that has just been made. */
   constructor(options: RemoteLineOptions) {
     this.#options = options;
-    this.#writer = new PacedWriter(options.write);
+    this.#writer = new PacedWriter(options.write, options.onDrain);
     this.#bySocket = new Arrivals(options.bodyBytesMax);
     this.#byFifo = new Arrivals(options.bodyBytesMax);
   }
 
-  /** Sends a frame. */
-  send(frame: Uint8Array): void {
-    if (this.#isOpen) this.#writer.write(frame);
+  /** Bytes that the body of a frame may have which comes from now on. */
+  set bodyBytesMax(bytes: number) {
+    this.#bySocket.frames.bodyBytesMax = this.#byFifo.frames.bodyBytesMax = bytes;
+  }
+
+  /** Sends a frame; false if nothing more should be sent before `onDrain` is called. */
+  send(frame: Uint8Array): boolean {
+    if (!this.#isOpen) return true;
+    if (kindOf(frame) === RequestFrame.CALL) this.#callCount += 1;
+    return this.#writer.write(frame);
   }
 
   /**
@@ -123,6 +134,7 @@ export class RemoteLine {
     } finally {
       this.#isBlocking = false;
     }
+    if (this.#callCount > 0) runMicrotask(this.#listenAgain);
   }
 
   /** Has everything come by the socket again: this thread waits in its event loop. */
@@ -168,7 +180,7 @@ export class RemoteLine {
     this.#untoldCount += 1;
     this.#untoldBytes += frame.body.length;
     if (frame.kind === LineFrame.RECEIVED) this.#writer.noteReceived(decodeLine(frame.body).count);
-    else if (this.#mayHandOver(frame)) this.#options.onFrame(frame.kind, frame.body);
+    else if (this.#mayHandOver(frame)) this.#handOver(frame);
     else this.#defer(frame);
   }
 
@@ -180,13 +192,23 @@ export class RemoteLine {
 
   #defer(frame: Frame): void {
     this.#deferred.push(frame);
-    if (this.#deferred.length === 1) runMicrotask(this.#handOver);
+    if (this.#deferred.length === 1) runMicrotask(this.#handOverDeferred);
   }
 
-  readonly #handOver = (): void => {
+  #handOver(frame: Frame): void {
+    const { kind } = frame;
+    if (kind === RequestFrame.END || kind === RequestFrame.FAILURE) this.#callCount -= 1;
+    this.#options.onFrame(frame);
+  }
+
+  readonly #handOverDeferred = (): void => {
     const frames = this.#deferred;
     this.#deferred = [];
-    for (const { kind, body } of frames) if (this.#isOpen) this.#options.onFrame(kind, body);
+    for (const frame of frames) if (this.#isOpen) this.#handOver(frame);
+  };
+
+  readonly #listenAgain = (): void => {
+    if (this.#isOpen) this.listen();
   };
 }
 

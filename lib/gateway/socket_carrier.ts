@@ -18,7 +18,7 @@ import type { Completion } from "../client/completions.ts";
 import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
-import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
+import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
@@ -57,6 +57,13 @@ export interface SocketCarrierOptions {
   readonly segmentBytes: number;
   /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
+}
+
+/** How a thread blocks until answers come: see remote_line.ts. */
+export interface BlockingLine {
+  prepareToBlock(): void;
+  block(): void;
+  listen(): void;
 }
 
 /** A request from its claim until it is settled. */
@@ -107,6 +114,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number;
   readonly #ends: RequestEnds;
   #write: ((bytes: Uint8Array) => void) | undefined;
+  #line: BlockingLine | undefined;
   readonly #onArrival: () => void;
   /** Requests in flight, by their numbers, and the bytes that they take. */
   readonly #parcels = new Map<number, Parcel>();
@@ -190,9 +198,14 @@ export class SocketCarrier implements Carrier, ReadSource {
     if (this.#answered.length > 0) this.#onArrival();
   }
 
-  /** Sends what comes, and what is held, over a connection that has just been made. */
-  connect(write: (bytes: Uint8Array) => void): void {
+  /**
+   * Sends what comes, and what is held, over a connection that has just been made.
+   *
+   * @param line by which this thread blocks, if it can
+   */
+  connect(write: (bytes: Uint8Array) => void, line?: BlockingLine): void {
     this.#write = write;
+    this.#line = line;
     this.#number = 0;
     this.#onArrival();
   }
@@ -225,9 +238,30 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   wait(): boolean {
-    throw new HostOnlyError(
-      "calls that block must be made in the process that has the pool open, got one in another; " +
-        "await what the asynchronous method returns",
+    this.#blockingLine().block();
+    return false;
+  }
+
+  /**
+   * Makes sure that this thread can block for what it issues next.
+   *
+   * @throws {HostOnlyError} when it can never do so
+   * @throws {UnavailableError} when no process has the pool open
+   */
+  prepareToBlock(): void {
+    this.#blockingLine().prepareToBlock();
+  }
+
+  /** This thread waits in its event loop. */
+  listen(): void {
+    if (this.#write !== undefined) this.#line?.listen();
+  }
+
+  #blockingLine(): BlockingLine {
+    if (this.#write !== undefined && this.#line !== undefined) return this.#line;
+    throw new UnavailableError(
+      "a process must have the pool open for calls that block, but the one that had it has ended; " +
+        "await what the asynchronous method returns: it waits for the next one",
     );
   }
 

@@ -8,6 +8,7 @@ import type { MessagePort } from "node:worker_threads";
 import { DinomoError, type DinomoErrorCode } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
 import { epochMs } from "../core/runtime.ts";
+import { removeFifos } from "../gateway/answer_fifo.ts";
 import type { CallEnd, WriteFrame } from "../gateway/call_end.ts";
 import type { GatewayParts } from "../gateway/gateway_connection.ts";
 import { GatewayServer } from "../gateway/gateway_server.ts";
@@ -67,12 +68,14 @@ async function startGateway(
   const { pool, parts: { client } } = thread;
   const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
   let sessionCount = 0;
+  removeFifos(directory.path);
   const parts: GatewayParts = {
     client,
     reader: new OneSidedReader(pool, epochMs),
     hashKey,
     keyTypes,
     segmentBytes,
+    directory: directory.path,
     welcome: (hello) => {
       assertAlike(hello, shared);
       const session = ++sessionCount;

@@ -76,7 +76,7 @@ export class HostLink {
     if (!connection.isOpen) return;
     const write = (bytes: Uint8Array) => connection.write(bytes);
     calls.connect(write);
-    client.carrier.connect(write);
+    client.carrier.connect(write, connection);
   }
 
   #lose(connection: HostConnection): void {

@@ -32,7 +32,7 @@ import type { StoreReads } from "../store/reads.ts";
 import type { ReadParts } from "../store/store_parts.ts";
 import type { PendingRead } from "../store/update_turn.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
-import { decodeWhole, type RemoteStructures } from "./remote_structures.ts";
+import { decodeWhole, decodeWholeSync, type RemoteStructures } from "./remote_structures.ts";
 
 /** Keys of a `getMany` that are asked for at one time: enough to keep both processes busy. */
 const KEYS_PER_READ = 1024;
@@ -96,12 +96,12 @@ export class RemoteReads<V> implements StoreReads<V> {
 
   getSync(key: Key): V | undefined {
     const { value } = this.#readSync("getSync", key, true);
-    return value && this.#decode(value, key);
+    return value && this.#decodeSync(() => this.#decode(value, key));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
     const { value } = this.#readSync("getEntrySync", key, true);
-    return value && this.#entryOf(value, key);
+    return value && this.#decodeSync(() => this.#entryOf(value, key));
   }
 
   hasSync(key: Key): boolean {
@@ -166,7 +166,7 @@ export class RemoteReads<V> implements StoreReads<V> {
         const { error, value } = completion;
         end ??= () => {
           if (error !== undefined) throw error;
-          return value && this.#entryOf(value, name);
+          return value && this.#decodeSync(() => this.#entryOf(value, name));
         };
       },
       take: () => end!(),
@@ -278,7 +278,7 @@ export class RemoteReads<V> implements StoreReads<V> {
       const { value } = this.#readSync(method, key, true);
       if (value === undefined) return undefined;
       try {
-        return decode(value, key);
+        return this.#decodeSync(() => decode(value, key));
       } catch (error) {
         return passOver(error, options);
       }
@@ -325,6 +325,10 @@ export class RemoteReads<V> implements StoreReads<V> {
   #counted(ended: ReadCompletion): ReadCompletion {
     this.#counters.read(ended.exists, ended.value?.bytes.length ?? 0);
     return ended;
+  }
+
+  #decodeSync<Result>(decode: () => Result): Result {
+    return decodeWholeSync(this.#source.structures, decode);
   }
 
   #entryOf(found: ReadValue, key: Key): Entry<V> {

@@ -61,6 +61,11 @@ export function encodeFrame(kind: number, body: Uint8Array): Uint8Array<ArrayBuf
   return frame;
 }
 
+/** The kind of a frame that was made. */
+export function kindOf(frame: Uint8Array): number {
+  return frame[AT_KIND]!;
+}
+
 /** Writes the header of a frame whose body is complete behind it. */
 export function sealFrame(frame: Uint8Array, kind: number): void {
   const { buffer, byteOffset, length } = frame;

@@ -57,12 +57,14 @@ test(
     let receivedBytes = 0;
     let sentBytes = 0;
     let came = 0;
+    let drainCount = 0;
+    let waitCount = 0;
     const frames = new FrameReader(PIECE_BYTES);
     const writer = new PacedWriter((bytes) => {
       written.push(bytes);
       const openBytes = written.reduce((sum, { length }) => sum + length + 1024, 0);
       assert.ok(openBytes <= WINDOW_BYTES, `${openBytes} bytes are on their way`);
-    });
+    }, () => void (drainCount += 1));
     const large = encodeFrame(0, new Uint8Array(2 ** 21));
     const receive = () => {
       const [{ kind, body }] = frames.read(written[0]!) as [Frame];
@@ -73,12 +75,13 @@ test(
     for (let i = 0; i < 2000; i++) {
       const body = random.below(random.pick([50, 100_000]));
       const frame = i % 100 === 0 ? large : encodeFrame(0, new Uint8Array(body));
-      writer.write(frame);
+      if (!writer.write(frame)) waitCount += 1;
       sentBytes += frame.length;
       while (written.length > random.below(40)) receive();
     }
     while (written.length > 0) receive();
     assert.is(came, sentBytes);
+    assert.ok(drainCount > 0 && drainCount <= waitCount);
     assert.throws(() => writer.noteReceived((receivedBytes + 1) % 2 ** 32), /than was sent/);
   }),
 );
@@ -107,10 +110,11 @@ class Host implements AsyncDisposable {
       },
       heldBytes: () => socket.writableLength,
       makeFifo: () => new AnswerFifo(host.directory, silenceMs),
-      onFrame: (kind, body) => {
+      onFrame: ({ kind, body }) => {
         assert.ok(body.every((byte) => byte === body.length % 251));
         host.came.push([kind, body.length]);
       },
+      onDrain: () => {},
     });
     socket.on("data", (bytes) => line.receive(bytes));
     return host;

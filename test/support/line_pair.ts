@@ -73,7 +73,8 @@ export class LinePair {
       write: (bytes) => this.#up.push(bytes),
       heldBytes: () => 0,
       makeFifo: () => this.#makeFifo(),
-      onFrame: (_kind, body) => this.answered.push(this.#numberOf(body)),
+      onFrame: ({ body }) => this.answered.push(this.#numberOf(body)),
+      onDrain: () => {},
     });
     this.#gateway = new GatewayLine({
       bodyBytesMax: BODY_BYTES_MAX,
@@ -82,7 +83,7 @@ export class LinePair {
         return true;
       },
       openFifo: () => this.#openFifo(),
-      onFrame: (_kind, body) => {
+      onFrame: ({ body }) => {
         const number = this.#numberOf(body);
         this.received.push(number);
         this.#open.push(number);

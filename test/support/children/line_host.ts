@@ -25,7 +25,7 @@ const server = createServer((socket) => {
     bodyBytesMax,
     write: (bytes) => socket.write(bytes),
     openFifo: (name) => new FifoWriter(directory, name),
-    onFrame: (kind, body) => {
+    onFrame: ({ kind, body }) => {
       const end = body.indexOf(0);
       const { bytes, sleepMs } = JSON.parse(new TextDecoder().decode(body.subarray(0, end)));
       if (sleepMs !== undefined) sleepSync(sleepMs);
