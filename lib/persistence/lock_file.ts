@@ -284,7 +284,7 @@ export function lockedError(directory: string, who: string): PoolLockedError {
   return new PoolLockedError(
     `path must be of a pool that is not open anywhere else, got ${
       JSON.stringify(directory)
-    }, which ${who}`,
+    }, which ${who}; opened with processes: true by each of them, several can use it at one time`,
   );
 }
 

@@ -13,7 +13,13 @@ import { monotonicMs, sleep } from "../core/runtime.ts";
 import type { Hello } from "../gateway/handshake.ts";
 import { HostConnection } from "../gateway/host_connection.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
-import { describeHolder, lockedError, readLockHolder } from "../persistence/lock_file.ts";
+import {
+  describeHolder,
+  lockedError,
+  type LockHolder,
+  readLockHolder,
+} from "../persistence/lock_file.ts";
+import { isSameProcess, livenessOf, ownProcess } from "../persistence/process_identity.ts";
 
 /** Longest and shortest wait between two attempts. */
 const ATTEMPT_MS_MIN = 2;
@@ -34,8 +40,11 @@ export interface HostSearch<Host> {
   readonly open: () => Promise<Host>;
   /** Ends the search. */
   readonly signal?: AbortSignal;
-  /** Whether the search keeps the process alive. */
-  readonly keepsAlive: boolean;
+  /**
+   * Whether an application waits for it: the process stays alive, and a store that others may not
+   * use is not waited for.
+   */
+  readonly isOpening: boolean;
 }
 
 /**
@@ -46,16 +55,13 @@ export interface HostSearch<Host> {
  * @throws {DinomoError} when that process refuses this one, or the pool cannot be opened
  */
 export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHost<Host>> {
-  const { directory, hello, open, signal, keepsAlive } = search;
+  const { directory, hello, open, signal, isOpening } = search;
   const deadlineMs = monotonicMs() + HOST_WAIT_MS_MAX;
   for (let ms = ATTEMPT_MS_MIN;; ms = Math.min(2 * ms, ATTEMPT_MS_MAX)) {
     const connection = await HostConnection.connect(directory, hello);
     if (connection !== undefined) return { connection };
     const holder = readLockHolder(nodeFileSystem, directory);
-    if (holder?.processes === false) {
-      throw lockedError(directory, `${describeHolder(holder)}, without the option processes`);
-    }
-    if (holder === undefined) {
+    if (mayHaveEnded(holder)) {
       try {
         return { host: await open() };
       } catch (error) {
@@ -63,12 +69,24 @@ export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHos
       }
     }
     signal?.throwIfAborted();
+    if (holder?.processes === false && isOpening) {
+      throw lockedError(directory, `${describeHolder(holder)}, without that option`);
+    }
     if (monotonicMs() > deadlineMs) {
       throw lockedError(
         directory,
         `${describeHolder(holder)}, and which has not answered for ${HOST_WAIT_MS_MAX} ms`,
       );
     }
-    await sleep(ms, { keepsAlive, ...(signal && { signal }) });
+    await sleep(ms, { keepsAlive: isOpening, ...(signal && { signal }) });
   }
+}
+
+/**
+ * Whether the lock may be free, as far as its file says: it does not say whether a thread of this
+ * process has ended, and not every process may be asked about.
+ */
+function mayHaveEnded(holder: LockHolder | undefined): boolean {
+  return holder === undefined || livenessOf(holder) !== "running" ||
+    isSameProcess(holder, ownProcess());
 }

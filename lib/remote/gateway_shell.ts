@@ -37,23 +37,18 @@ export type GatewayReport =
 /** What the host's thread tells it. */
 export type GatewayOrder = { readonly kind: "close" };
 
-/** Runs until the host's thread says that it is over. */
+/** Runs until the host's thread terminates it. */
 export async function runGateway(start: GatewayStart, port: MessagePort): Promise<void> {
   const report = (message: GatewayReport) => port.postMessage(message);
   try {
     const gateway = await startGateway(start);
     port.on("message", (order: GatewayOrder) => {
-      if (order.kind !== "close") return;
-      void gateway.close().finally(() => {
-        report({ kind: "closed" });
-        port.close();
-      });
+      if (order.kind === "close") void gateway.close().finally(() => report({ kind: "closed" }));
     });
     report({ kind: "listening" });
   } catch (error) {
     const { message } = error as Error;
     report({ kind: "failed", code: isDinomoError(error) ? codeOf(error) : "", message });
-    port.close();
   }
 }
 

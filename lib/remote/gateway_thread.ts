@@ -47,9 +47,13 @@ export class GatewayThread {
     const worker = this.#worker;
     if (worker !== undefined) {
       worker.ref();
-      const closed = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+      const closed = new Promise<void>((resolve) => {
+        worker.on("message", ({ kind }: GatewayReport) => kind === "closed" && resolve());
+        worker.once("exit", () => resolve());
+      });
       worker.postMessage({ kind: "close" } satisfies GatewayOrder);
-      if (!await settlesWithin(closed, GATEWAY_CLOSE_MS_MAX)) await worker.terminate();
+      await settlesWithin(closed, GATEWAY_CLOSE_MS_MAX);
+      await worker.terminate();
     }
     const { directory } = this.#start;
     clearPlace(socketPlaceOf(directory, GATEWAY), directory);

@@ -100,7 +100,7 @@ export class HostLink {
         await this.#host.close().catch(() => {});
         this.#host = undefined;
       }
-      const { connection, host } = await findHost({ ...search, signal, keepsAlive: false });
+      const { connection, host } = await findHost({ ...search, signal, isOpening: false });
       if (host !== undefined) {
         this.#host = host;
         if (signal.aborted) return;

@@ -45,7 +45,7 @@ export async function openShared<V, K extends Key>(
   assertMayListen(directory, GATEWAY);
   const hello: Hello = { ...sharedOptionsOf(resolved), format: PROCESS_FORMAT };
   const search = { directory, hello };
-  const found = await findHost({ ...search, open: openHere, keepsAlive: true });
+  const found = await findHost({ ...search, open: openHere, isOpening: true });
   if (found.host !== undefined) return found.host;
   const openAgain = async (): Promise<OwnHost> => {
     const host = await openHere();

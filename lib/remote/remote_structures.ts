@@ -24,7 +24,9 @@ export class RemoteStructures implements StructureStore {
   readonly #key: KeyEncoder;
   readonly #onChange: () => void;
   #stored: { readonly json: string; readonly version: number } | undefined;
-  #reading: Promise<void> | undefined;
+  /** The reading that has begun last, which never fails, and the one that is to begin. */
+  #reading: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
   #wanted: (readonly string[])[] = [];
   #isSaving = false;
 
@@ -54,9 +56,14 @@ export class RemoteStructures implements StructureStore {
     void this.#saveWanted().catch(() => {}).finally(() => this.#isSaving = false);
   }
 
-  /** Reads them again. */
+  /** Reads them again: a reading that has begun before may not have what is needed now. */
   refresh(): Promise<void> {
-    return this.#reading ??= this.#read().finally(() => this.#reading = undefined);
+    return this.#next ??= this.#reading.then(() => {
+      this.#next = undefined;
+      const reading = this.#read();
+      this.#reading = reading.catch(() => {});
+      return reading;
+    });
   }
 
   /** Reads them again, while this thread blocks. */

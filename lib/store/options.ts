@@ -190,7 +190,7 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * has it open, and the others ask that one, by a socket in the directory. When it ends, one of the
    * others takes its place. Needs a path, and a durability other than `"memory"`; not with
    * `readOnly`, and not in the far placement. The options `keys`, `codec`, `ordered` and `durability`
-   * must be the same in all of them; a process that asks another one has no `cache`. See
+   * must be the same in all of them, and there is no `cache`. See
    * [processes](./docs/processes.md).
    * @default false
    */

@@ -291,7 +291,7 @@ function reuseOf<V>({ reuse = false, path, readOnly }: OpenOptions<V, KeyTypes>)
 }
 
 function processesOf<V>(
-  { processes = false, path, readOnly, placement }: OpenOptions<V, KeyTypes>,
+  { processes = false, path, readOnly, placement, cache }: OpenOptions<V, KeyTypes>,
   durability: Durability,
 ): boolean {
   if (!booleanOf("processes", processes)) return false;
@@ -305,6 +305,7 @@ function processesOf<V>(
     processes,
   );
   requireThat(placement !== "far", "processes", "must be false in the far placement", processes);
+  requireThat(cache === undefined, "cache", "must be left out with processes", cache);
   return true;
 }
 

@@ -31,6 +31,9 @@ const PIPELINED_MAX = 40;
 /** Longer than what fits the ring of an attached thread, and than what a connection may have on its way. */
 const LARGE_BYTES = 1_500_000;
 
+/** Ends what nobody answers. */
+const OVER = new StoreClosedError("the test is over");
+
 /** What a key should hold. */
 interface Held {
   readonly bytes: Uint8Array;
@@ -227,6 +230,7 @@ test("a call that would block is refused", () => {
   client.clearSlot(0 as Slot, { settle: () => void (isSettled = true), fail: () => {} });
   assert.throws(() => client.settleAll(), (error: unknown) => error instanceof HostOnlyError);
   assert.is(isSettled, false);
+  client.failAll(OVER);
 });
 
 test(
@@ -260,6 +264,7 @@ test("no more requests are on their way than may be", () => {
     count += decodeRequests(body, count + 1, rulesOf([1, 2])).length;
   }
   assert.is(count, REMOTE_REQUESTS_MAX);
+  client.failAll(OVER);
 });
 
 test(
@@ -302,6 +307,7 @@ test(
       () => session.receive(encodeRequests(more).slice(WIRE_HEADER_BYTES)),
       /must wait for answers/,
     );
+    client.failAll(OVER);
     await session.close();
     await host.close();
   }),

@@ -45,6 +45,7 @@ import { encodeFrame, FrameError, FrameReader, WIRE_HEADER_BYTES } from "../../l
 import { addition } from "../support/gateway_pair.ts";
 import { encodeAnswers, encodeRequests } from "../support/made_frames.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
+import { StoreClosedError } from "../../lib/core/errors.ts";
 import { makeConnected } from "../support/gateway_pair.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
 
@@ -66,6 +67,7 @@ function sent(
   const client = makeConnected(SEGMENT_BYTES, (bytes) => void frames.push(bytes));
   issue(client, new KeyEncoder(...HASH_KEY));
   client.flush();
+  client.failAll(new StoreClosedError("nobody answers"));
   assert.is(frames.length, 1);
   return frames[0]!;
 }
