@@ -123,13 +123,16 @@ export class HostConnection {
   }
 
   /**
-   * Blocks until something has come, and takes it.
+   * Blocks until something has come, and takes it; returns as well when the connection has ended.
    *
-   * @throws {UnavailableError} when the connection has ended, or is silent
+   * @throws {UnavailableError} when nothing comes for too long
    */
   block(): void {
-    this.#guard(() => this.#line.block());
-    if (this.#failure !== undefined) throw strange(this.#failure);
+    let isOpen = false;
+    this.#guard(() => isOpen = this.#line.block());
+    if (isOpen) return;
+    this.close();
+    this.#end();
   }
 
   /** Takes what comes from the event loop again. */
@@ -148,15 +151,18 @@ export class HostConnection {
     socket.removeAllListeners();
     socket.on("error", () => socket.destroy());
     socket.on("drain", () => this.#ends.onDrain());
-    socket.on("close", () => {
-      this.#isOpen = false;
-      this.#line.close();
-      if (this.#early === undefined) this.#ends.onEnd(this.#failure);
-    });
+    socket.on("close", () => this.#end());
     socket.on("data", (bytes) => {
       if (!this.#isOpen) return;
       this.#guard(() => this.#line.receive(bytes));
     });
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#line.close();
+    if (this.#early === undefined) this.#ends.onEnd(this.#failure);
   }
 
   #take(frame: Frame): void {

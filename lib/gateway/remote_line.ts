@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { HostOnlyError, UnavailableError } from "../core/errors.ts";
+import { HostOnlyError } from "../core/errors.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import { type Frame, FrameError, FrameReader, kindOf } from "../wire/frame.ts";
 import type { AnswerFifo } from "./answer_fifo.ts";
@@ -115,19 +115,19 @@ export class RemoteLine {
   }
 
   /**
-   * Blocks until something has come, and takes it.
+   * Blocks until something has come, and takes it; false if the connection has ended.
    *
    * @throws {HostOnlyError} when this thread cannot block
-   * @throws {UnavailableError} when the connection has ended, or is silent
+   * @throws {UnavailableError} when nothing comes for too long
    * @throws {FrameError} when the connection is to be closed
    */
-  block(): void {
-    if (!this.#isOpen) throw ended();
+  block(): boolean {
+    if (!this.#isOpen) return false;
     this.prepareToBlock();
     this.#use(Way.FIFO);
     if (this.#options.heldBytes() > 0) throw tooMuchHeld(this.#options.heldBytes());
     const bytes = this.#fifo!.read();
-    if (bytes === undefined) throw ended();
+    if (bytes === undefined) return false;
     this.#isBlocking = true;
     try {
       this.#take(this.#byFifo, bytes);
@@ -135,6 +135,7 @@ export class RemoteLine {
       this.#isBlocking = false;
     }
     if (this.#callCount > 0) runMicrotask(this.#listenAgain);
+    return true;
   }
 
   /** Has everything come by the socket again: this thread waits in its event loop. */
@@ -210,13 +211,6 @@ export class RemoteLine {
   readonly #listenAgain = (): void => {
     if (this.#isOpen) this.listen();
   };
-}
-
-function ended(): UnavailableError {
-  return new UnavailableError(
-    "the process that has the pool open must answer a call that blocks, but the connection to it " +
-      "has ended; the change may or may not have been made",
-  );
 }
 
 function tooMuchHeld(bytes: number): HostOnlyError {

@@ -238,7 +238,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   wait(): boolean {
-    this.#blockingLine().block();
+    if (this.#write === undefined || this.#line === undefined) throw unknownOutcome();
+    this.#line.block();
     return false;
   }
 
@@ -249,20 +250,16 @@ export class SocketCarrier implements Carrier, ReadSource {
    * @throws {UnavailableError} when no process has the pool open
    */
   prepareToBlock(): void {
-    this.#blockingLine().prepareToBlock();
+    if (this.#write !== undefined && this.#line !== undefined) return this.#line.prepareToBlock();
+    throw new UnavailableError(
+      "a process must have the pool open for calls that block, but the one that had it has ended; " +
+        "await what the asynchronous method returns: it waits for the next one",
+    );
   }
 
   /** This thread waits in its event loop. */
   listen(): void {
     if (this.#write !== undefined) this.#line?.listen();
-  }
-
-  #blockingLine(): BlockingLine {
-    if (this.#write !== undefined && this.#line !== undefined) return this.#line;
-    throw new UnavailableError(
-      "a process must have the pool open for calls that block, but the one that had it has ended; " +
-        "await what the asynchronous method returns: it waits for the next one",
-    );
   }
 
   isGivenUp(): boolean {

@@ -134,7 +134,8 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   hasManySync(keys: Iterable<Key>): boolean[] {
-    return ownKeys(keys).map((key) => this.#readSync("hasManySync", key, false).exists);
+    this.#lifetime.assertBlocks("hasManySync");
+    return this.#readEachSync(ownKeys(keys), false).map(({ exists }) => exists);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -272,13 +273,13 @@ export class RemoteReads<V> implements StoreReads<V> {
     options: ReadManySyncOptions | undefined,
     decode: (found: ReadValue, key: Key) => Result,
   ): (Result | undefined)[] {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertBlocks(method);
     if (isConsistent(options, true)) return this.#source.calls.refuse(method);
-    return ownKeys(keys).map((key) => {
-      const { value } = this.#readSync(method, key, true);
+    const list = ownKeys(keys);
+    return this.#readEachSync(list, true).map(({ value }, i) => {
       if (value === undefined) return undefined;
       try {
-        return this.#decodeSync(() => decode(value, key));
+        return this.#decodeSync(() => decode(value, list[i]!));
       } catch (error) {
         return passOver(error, options);
       }
@@ -307,8 +308,23 @@ export class RemoteReads<V> implements StoreReads<V> {
     });
   }
 
+  /** Reads each of some keys, many at a time. */
+  #readEachSync(keys: readonly Key[], withValue: boolean): ReadCompletion[] {
+    const reads: ReadCompletion[] = [];
+    for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
+      const burst = keys.slice(at, at + KEYS_PER_READ);
+      const issued = burst.map((key) => this.#issueReadSync(key, withValue));
+      for (const read of issued) reads.push(this.#whenRead(read));
+    }
+    return reads;
+  }
+
   #readSync(method: string, key: Key, withValue: boolean): ReadCompletion {
     this.#lifetime.assertBlocks(method);
+    return this.#whenRead(this.#issueReadSync(key, withValue));
+  }
+
+  #issueReadSync(key: Key, withValue: boolean): ReadCompletion {
     this.#key.encode(key);
     if (this.#queues.count !== 0) {
       this.#queues.settle(this.#key, false);
@@ -317,6 +333,11 @@ export class RemoteReads<V> implements StoreReads<V> {
     }
     const completion = new ReadCompletion(this.#client.carrier);
     this.#client.get(this.#key, withValue, completion);
+    return completion;
+  }
+
+  /** Blocks until a read has ended. */
+  #whenRead(completion: ReadCompletion): ReadCompletion {
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
     return this.#counted(completion);
