@@ -9,7 +9,7 @@
 import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { PathError, UnavailableError } from "../core/errors.ts";
+import { PathError } from "../core/errors.ts";
 import { BLOCKED_SILENCE_MS_MAX, HELLO_BYTES_MAX, HELLO_MS_MAX } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
@@ -20,8 +20,16 @@ import { decodeWelcome, encodeHello, type Hello, type Welcome } from "./handshak
 import { RemoteLine } from "./remote_line.ts";
 import { answerFrameBytesMax } from "./request_frames.ts";
 
-/** Codes of a place where no process listens. */
-const NOBODY: readonly unknown[] = ["ENOENT", "ENOTDIR", "ECONNREFUSED", "ENOTSOCK", "ECONNRESET"];
+/** Codes of a place where no process listens, or not now. */
+const NOBODY: readonly unknown[] = [
+  "ENOENT",
+  "ENOTDIR",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOTSOCK",
+  // Too many connect at this moment.
+  "EAGAIN",
+];
 
 /** Who takes what comes. */
 export interface HostConnectionEnds {
@@ -54,7 +62,8 @@ export class HostConnection {
   }
 
   /**
-   * Connects to the process that has the pool in a directory open; undefined if none listens there.
+   * Connects to the process that has the pool in a directory open; undefined if none listens there,
+   * or none answers that speaks this language.
    *
    * @param directory absolute
    * @throws {PathError} when the socket may not be used
@@ -81,7 +90,10 @@ export class HostConnection {
     try {
       await shakeHands(socket, line, hello, () => come.length > 0);
       const first = come.shift();
-      if (first === undefined) return undefined;
+      if (first === undefined) {
+        socket.destroy();
+        return undefined;
+      }
       const welcome = decodeWelcome(first);
       line.bodyBytesMax = answerFrameBytesMax(welcome.segmentBytes);
       connection = new HostConnection(socket, line, welcome);
@@ -90,7 +102,8 @@ export class HostConnection {
       return connection;
     } catch (error) {
       socket.destroy();
-      throw error instanceof FrameError ? strange(error) : error;
+      if (error instanceof FrameError) return undefined;
+      throw error;
     }
   }
 
@@ -189,13 +202,7 @@ function shakeHands(
   hasCome: () => boolean,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = startTimer(() => {
-      reject(
-        new UnavailableError(
-          `the process that has the pool open must answer, but said nothing for ${HELLO_MS_MAX} ms`,
-        ),
-      );
-    }, HELLO_MS_MAX);
+    const timer = startTimer(() => end(), HELLO_MS_MAX);
     const end = () => {
       timer.stop();
       resolve();
@@ -240,10 +247,4 @@ async function connectTo(directory: string): Promise<Socket | undefined> {
       resolve(socket);
     });
   });
-}
-
-function strange(cause: FrameError): UnavailableError {
-  return new UnavailableError(
-    `the process that has the pool open must speak the same language: ${cause.message}`,
-  );
 }

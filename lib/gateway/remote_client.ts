@@ -23,6 +23,7 @@ class ArrivalWaiter implements ClientWaiter {
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
   /** Runs while requests are waited for: the connection itself does not keep the process alive. */
   #stay: Timer | undefined;
+  #isOver = false;
 
   schedule(task: () => void): void {
     runMicrotask(task);
@@ -31,11 +32,21 @@ class ArrivalWaiter implements ClientWaiter {
   waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
     this.onWait();
+    if (this.#isOver) return;
     this.#stay ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
   }
 
   arrive(): void {
-    if (this.#poll(false) !== PollResult.IDLE) return;
+    if (this.#poll(false) === PollResult.IDLE) this.#leave();
+  }
+
+  /** Nothing is waited for any more, whatever is issued: it will not be answered. */
+  end(): void {
+    this.#isOver = true;
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#stay?.stop();
     this.#stay = undefined;
   }
@@ -46,17 +57,18 @@ const UNSIGNED = 0;
 
 /** Makes a client that is not connected yet. */
 export function makeRemoteClient(
-  options: Omit<SocketCarrierOptions, "onArrival">,
+  options: Omit<SocketCarrierOptions, "onArrival" | "onClose">,
 ): RemoteClient {
   const waiter = new ArrivalWaiter();
   const onArrival = () => waiter.arrive();
+  const onClose = () => waiter.end();
   const client: RemoteClient = new Client({
     segmentBytes: options.segmentBytes,
     clientId: UNSIGNED,
     waiter,
     onFlush: () => {},
     onBlocked: () => {},
-    carry: (_inFlight, ends) => new SocketCarrier(ends, { ...options, onArrival }),
+    carry: (_inFlight, ends) => new SocketCarrier(ends, { ...options, onArrival, onClose }),
   });
   waiter.onWait = () => client.carrier.listen();
   return client;

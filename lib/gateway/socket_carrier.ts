@@ -57,6 +57,8 @@ export interface SocketCarrierOptions {
   readonly segmentBytes: number;
   /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
+  /** Called when nothing is settled any more. */
+  readonly onClose: () => void;
 }
 
 /** How a thread blocks until answers come: see remote_line.ts. */
@@ -116,6 +118,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   #write: ((bytes: Uint8Array) => void) | undefined;
   #line: BlockingLine | undefined;
   readonly #onArrival: () => void;
+  readonly #onClose: () => void;
   /** Requests in flight, by their numbers, and the bytes that they take. */
   readonly #parcels = new Map<number, Parcel>();
   #bytes = 0;
@@ -131,6 +134,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
     this.#onArrival = options.onArrival;
+    this.#onClose = options.onClose;
     this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
   }
 
@@ -276,6 +280,7 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   close(): void {
     this.#write = undefined;
+    this.#onClose();
   }
 
   failAll(error: DinomoError): void {
