@@ -15,9 +15,6 @@ import { keyOf, SIZES, valueOf } from "./keys.ts";
 
 /** Operations in flight where many are. */
 const AT_ONCE = 128;
-/** Operations between two looks at the clock. */
-const CHUNK = 32;
-
 /** Microseconds for an operation, of each contestant that has it. */
 export interface ProcessFigures {
   readonly way: string;
@@ -110,22 +107,29 @@ function compared(own: number, other: number | undefined): string[] {
   return [threeDigits(other), `${threeDigits(other / own)} x`];
 }
 
+/** The median of single operations, which other processes of the machine disturb least. */
 async function oneByOne(run: (i: number) => Promise<unknown>, ms: number): Promise<number> {
-  const beginMs = performance.now();
-  let count = 0;
-  while (performance.now() - beginMs < ms) {
-    for (const end = count + CHUNK; count < end; count++) await run(count);
+  const micros: number[] = [];
+  let nowMs = performance.now();
+  for (const endMs = nowMs + ms; nowMs < endMs;) {
+    const beginMs = nowMs;
+    await run(micros.length);
+    nowMs = performance.now();
+    micros.push((nowMs - beginMs) * 1000);
   }
-  return microsEach(beginMs, count);
+  return median(micros);
 }
 
 function blocking(run: (i: number) => unknown, ms: number): Promise<number> {
-  const beginMs = performance.now();
-  let count = 0;
-  while (performance.now() - beginMs < ms) {
-    for (const end = count + CHUNK; count < end; count++) run(count);
+  const micros: number[] = [];
+  let nowMs = performance.now();
+  for (const endMs = nowMs + ms; nowMs < endMs;) {
+    const beginMs = nowMs;
+    run(micros.length);
+    nowMs = performance.now();
+    micros.push((nowMs - beginMs) * 1000);
   }
-  return Promise.resolve(microsEach(beginMs, count));
+  return Promise.resolve(median(micros));
 }
 
 async function atOnce(run: (i: number) => Promise<unknown>, ms: number): Promise<number> {
@@ -135,9 +139,5 @@ async function atOnce(run: (i: number) => Promise<unknown>, ms: number): Promise
     while (performance.now() - beginMs < ms) await run(count++);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return microsEach(beginMs, count);
-}
-
-function microsEach(beginMs: number, count: number): number {
   return (performance.now() - beginMs) * 1000 / count;
 }

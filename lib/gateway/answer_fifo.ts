@@ -27,9 +27,11 @@ import { isFifoName } from "./line_frames.ts";
 
 /** How long to read again and again before the first nap. */
 const SPIN_MS = 0.1;
-/** Naps become longer, up to this. */
+/** How long a nap is at first, and later on. */
 const NAP_MS_MIN = 0.05;
 const NAP_MS_MAX = 1;
+/** After this time naps are long ones. */
+const SHORT_NAPS_MS = 2;
 /** How long the gateway may take to open a FIFO. */
 const OPENING_MS_MAX = 10_000;
 /** A pipe of Linux holds as many. */
@@ -70,7 +72,6 @@ export class AnswerFifo {
    */
   read(): Uint8Array | undefined {
     const beginMs = monotonicMs();
-    let napMs = NAP_MS_MIN;
     for (;;) {
       const count = this.#tryRead();
       if (count > 0) {
@@ -81,8 +82,7 @@ export class AnswerFifo {
       const waitedMs = monotonicMs() - beginMs;
       if (waitedMs > (this.#isWritten ? this.#silenceMsMax : this.#openingMsMax)) throw tooSilent();
       if (waitedMs < SPIN_MS) continue;
-      sleepSync(napMs);
-      napMs = Math.min(napMs * 2, NAP_MS_MAX);
+      sleepSync(waitedMs < SHORT_NAPS_MS ? NAP_MS_MIN : NAP_MS_MAX);
     }
   }
 
