@@ -25,7 +25,13 @@ if (mode === "read") {
   await store.close();
 } else try {
   const inspect = mode === "inspected";
-  const store = await open({ capacity: "4MiB", ...(path && { path }), inspect });
+  const processes = mode === "shared";
+  const store = await open({ capacity: "4MiB", ...(path && { path }), inspect, processes });
+  if (processes) {
+    const other = await open({ path, processes });
+    console.log(await other.increment("shared"));
+    await other.close();
+  }
   await store.put("key", (store.getSync("key") ?? 0) + 1);
   await store.scale(2);
   if (path !== undefined) {
@@ -111,6 +117,17 @@ test("to be inspected takes one more, which the error of open names", () => {
   assert.not(existsSync(path), "nothing was done");
   const { stdout, stderr } = run([...forDirectory(path), needed], ["inspected", path]);
   assert.is(stdout, "DINOMO_LOCKED\n1\n", stderr);
+});
+
+test("to be used by several processes takes one more, which the error of open names", () => {
+  const path = temporaryPath();
+  const missing = run(forDirectory(path), ["shared", path]);
+  const needed = `--allow-net=unix:${join(path, "gateway")}`;
+  assert.match(missing.stdout, `PathError processes must be false, or Deno must be allowed`);
+  assert.match(missing.stdout, needed);
+  assert.not(existsSync(path), "nothing was done");
+  const { stdout, stderr } = run([...forDirectory(path), needed], ["shared", path]);
+  assert.is(stdout, "1\nDINOMO_LOCKED\n1\n", stderr);
 });
 
 test("from sources the modules that threads run have to be readable", () => {

@@ -208,10 +208,11 @@ export class SocketCarrier implements Carrier, ReadSource {
    * @param line by which this thread blocks, if it can
    */
   connect(write: (bytes: Uint8Array) => void, line?: BlockingLine): void {
+    // When what has been issued in this tick waits, too.
+    runMicrotask(this.#onArrival);
     this.#write = write;
     this.#line = line;
     this.#number = 0;
-    this.#onArrival();
   }
 
   /**

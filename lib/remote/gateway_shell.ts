@@ -5,7 +5,7 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import { DinomoError, type DinomoErrorCode } from "../core/errors.ts";
+import type { DinomoError, DinomoErrorCode } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
 import { epochMs } from "../core/runtime.ts";
 import { removeFifos } from "../gateway/answer_fifo.ts";

@@ -10,7 +10,7 @@ import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
-import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import { ReadCompletion } from "../far/client/routed_reads.ts";
 import type { RemoteClient } from "../gateway/remote_client.ts";

@@ -291,7 +291,7 @@ function reuseOf<V>({ reuse = false, path, readOnly }: OpenOptions<V, KeyTypes>)
 }
 
 function processesOf<V>(
-  { processes = false, path, readOnly, placement, cache }: OpenOptions<V, KeyTypes>,
+  { processes = false, path, readOnly, placement, cache, clients }: OpenOptions<V, KeyTypes>,
   durability: Durability,
 ): boolean {
   if (!booleanOf("processes", processes)) return false;
@@ -306,6 +306,8 @@ function processesOf<V>(
   );
   requireThat(placement !== "far", "processes", "must be false in the far placement", processes);
   requireThat(cache === undefined, "cache", "must be left out with processes", cache);
+  // The thread that serves the others is one.
+  requireThat(clients !== 1, "clients", "must be at least 2 with processes", clients);
   return true;
 }
 

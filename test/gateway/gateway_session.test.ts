@@ -13,6 +13,7 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
+import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
 import { decodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
@@ -248,6 +249,44 @@ test(
     await pair.close();
   }),
 );
+
+test(
+  "what was not sent when a connection ends is sent by the next one",
+  seeded(async (random) => {
+    await using store = await open<Uint8Array>(OPTIONS);
+    const pair = await GatewayPair.connect(store.share(), random);
+    await pair.put("a", Uint8Array.of(1));
+    const ends = ["b", "c", "b"].map((key, i) => pair.put(key, Uint8Array.of(i)));
+    pair.client.carrier.disconnect();
+    ends.push(pair.put("b", Uint8Array.of(3)));
+    await pair.connectAgain(random);
+    for (const { status } of await Promise.all(ends)) assert.is(status, Status.OK);
+    assert.equal(store.getSync("b"), Uint8Array.of(3));
+    assert.equal(store.getSync("c"), Uint8Array.of(1));
+    await pair.close();
+  }),
+);
+
+test("what waits for a connection is bounded, and sent when there is one", async () => {
+  const client = makeRemoteClient({ segmentBytes: 2 ** 20 });
+  const keys = new KeyEncoder(1, 2);
+  const value = { bytes: new Uint8Array(500_000), start: 0, end: 500_000 };
+  const errors: unknown[] = [];
+  for (let i = 0; i < 50; i++) {
+    keys.encode(`${i % 7}`);
+    client.put(keys, value, Infinity, 0, 0, {
+      settle: () => {},
+      fail: (error) => void errors.push(error),
+    });
+  }
+  assert.ok(errors.length > 10 && errors.length < 25, `${errors.length} are refused`);
+  for (const error of errors) assert.instance(error, UnavailableError);
+  let sentBytes = 0;
+  client.carrier.connect((bytes) => sentBytes += bytes.length);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.ok(sentBytes > 500_000, `${sentBytes} bytes are sent`);
+  client.failAll(OVER);
+});
 
 test("no more requests are on their way than may be", () => {
   const frames: Uint8Array[] = [];

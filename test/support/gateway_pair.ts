@@ -64,7 +64,7 @@ class Pipe {
 /** The two ends, and operations of the first one. */
 export class GatewayPair {
   readonly client: RemoteClient;
-  readonly session: GatewaySession;
+  session: GatewaySession;
   readonly host: AttachedClient;
   readonly #keys: KeyEncoder;
 
@@ -75,31 +75,42 @@ export class GatewayPair {
 
   private constructor(host: AttachedClient, random: Random) {
     this.host = host;
-    const { pool, client, reader } = host;
-    const { segmentBytes } = pool.geometry;
-    const { hashKey } = pool;
+    const { hashKey, geometry: { segmentBytes } } = host.pool;
     this.#keys = new KeyEncoder(...hashKey);
+    this.client = makeRemoteClient({ segmentBytes });
+    this.session = this.#link(random);
+  }
+
+  /** Connects again, to another session. */
+  async connectAgain(random: Random): Promise<void> {
+    await this.session.close();
+    this.session = this.#link(random);
+  }
+
+  #link(random: Random): GatewaySession {
+    const { pool, client, reader } = this.host;
+    const { hashKey, geometry: { segmentBytes } } = pool;
     const answerFrames = new FrameReader(answerFrameBytesMax(segmentBytes));
     const answers = new Pipe(
       random,
       (bytes) => {
         for (const { body } of answerFrames.read(bytes)) this.client.carrier.receive(body);
       },
-      () => this.session.drain(),
+      () => session.drain(),
     );
     const requestFrames = new FrameReader(requestFrameBytesMax(segmentBytes));
     const requests = new Pipe(random, (bytes) => {
-      for (const { body } of requestFrames.read(bytes)) this.session.receive(body);
+      for (const { body } of requestFrames.read(bytes)) session.receive(body);
     }, () => {});
-    this.session = new GatewaySession({
+    const session = new GatewaySession({
       hashKey,
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client,
       reader,
       write: (bytes) => answers.write(bytes),
     });
-    this.client = makeRemoteClient({ segmentBytes });
     this.client.carrier.connect((bytes) => requests.write(bytes));
+    return session;
   }
 
   put(

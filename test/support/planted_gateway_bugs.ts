@@ -19,8 +19,8 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: SESSION,
     edits: [[
-      "if (!this.#client.isSlotPending(slot)) this.#read(words);",
-      "if (slot >= 0) this.#read(words);",
+      "if (pending === 0) return this.#read(words);",
+      "if (slot >= 0) return this.#read(words);",
     ]],
     caughtBy: [SESSION_TEST],
   },
@@ -52,8 +52,8 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: SESSION,
     edits: [[
-      "receive(bytes: Uint8Array): void { if (!this.#isOpen) return;",
-      "receive(bytes: Uint8Array): void {",
+      "receive(body: Uint8Array): void { if (!this.#isOpen) return;",
+      "receive(body: Uint8Array): void {",
     ]],
     caughtBy: [SESSION_TEST],
     inTest: "after the end of a session",
@@ -68,6 +68,36 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     ]],
     caughtBy: [SESSION_TEST],
     inTest: "fit no ring",
+  },
+  {
+    name: "a connection ends, and what was not sent is lost",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [[
+      "else this.#ends.sendAgain({ slot, sequence, words, completion });",
+      "",
+    ]],
+    caughtBy: [SESSION_TEST],
+    inTest: "what was not sent when a connection ends",
+  },
+  {
+    name: "what waits for a connection is not sent when there is one",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["runMicrotask(this.#onArrival); this.#write = write;", "this.#write = write;"]],
+    caughtBy: [SESSION_TEST],
+    inTest: "what waits for a connection",
+  },
+  {
+    name: "what waits for a connection grows without a bound",
+    breaks: "I14",
+    file: "lib/client/request_sender.ts",
+    edits: [[
+      "if (this.#held.bytes > HELD_BYTES_MAX && !this.#carrier.canBlock) {",
+      "if (this.#held.bytes < 0) {",
+    ]],
+    caughtBy: [SESSION_TEST],
+    inTest: "what waits for a connection",
   },
   {
     name: "requests that were sent end as if they had not been",

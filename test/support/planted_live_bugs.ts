@@ -27,7 +27,7 @@ export const LIVE_BUGS: readonly PlantedBug[] = [
     name: "memory is taken for whatever length a header names",
     breaks: "frames",
     file: FRAME,
-    edits: [["if (bodyBytes > this.#bodyBytesMax)", "if (false)"]],
+    edits: [["if (bodyBytes > this.bodyBytesMax)", "if (false)"]],
     caughtBy: [FRAME_TEST],
   },
   {

@@ -122,6 +122,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/simulation/whole_steps.test.ts", 1],
   ["test/simulation/death_in_segments.test.ts", 1],
   ["test/simulation/reads_of_reused_segments.test.ts", 1],
+  ["test/remote/", 1],
   ["test/documentation.test.ts", 1],
   ["test/bundlers.test.ts", 1],
   ["test/foreign_runners.test.ts", 1],
