@@ -91,7 +91,11 @@ export function formatProcesses({ environment, figures, omissions }: ProcessResu
   const peers = Object.keys(figures[0]!.micros);
   const rows = figures.map(({ way, micros }) => {
     const own = micros["Dinomo"]!;
-    return [way, threeDigits(own), ...peers.slice(1).flatMap((peer) => compared(own, micros[peer]))];
+    return [
+      way,
+      threeDigits(own),
+      ...peers.slice(1).flatMap((peer) => compared(own, micros[peer])),
+    ];
   });
   const head = ["µs", "Dinomo", ...peers.slice(1).flatMap((peer) => [peer, ""])];
   const { runtime, runtimeVersion } = environment;

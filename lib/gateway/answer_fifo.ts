@@ -120,14 +120,31 @@ export function removeFifos(directory: string): void {
 
 function makeFifo(path: string): number {
   if (process.platform === "win32") throw noFifo("Windows has no FIFOs");
-  if (!isGranted({ name: "run", command: "mkfifo" })) throw noFifo("that takes the permission --allow-run=mkfifo");
+  if (!isGranted({ name: "run", command: "mkfifo" })) {
+    throw noFifo("that takes the permission --allow-run=mkfifo");
+  }
   try {
-    execFileSync("mkfifo", ["-m", "600", path], { stdio: "ignore" });
+    runMkfifo(["-m", "600", path]);
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     rmSync(path, { force: true });
     throw noFifo(`making one failed with ${systemCodeOf(error) ?? error}`, error);
   }
+}
+
+interface DenoCommands {
+  readonly Command: new (
+    program: string,
+    options: { args: readonly string[]; stdout: "null"; stderr: "null" },
+  ) => { outputSync(): { readonly success: boolean } };
+}
+
+/** Deno's own way takes no permission to read the environment. */
+function runMkfifo(args: readonly string[]): void {
+  const { Deno } = globalThis as { Deno?: DenoCommands };
+  if (Deno === undefined) return void execFileSync("mkfifo", args, { stdio: "ignore" });
+  const command = new Deno.Command("mkfifo", { args, stdout: "null", stderr: "null" });
+  if (!command.outputSync().success) throw new Error("mkfifo has failed");
 }
 
 function noFifo(why: string, cause?: unknown): HostOnlyError {

@@ -37,13 +37,7 @@ import {
 import { FrameError } from "../wire/frame.ts";
 import { FrameWriter } from "../wire/frame_writer.ts";
 import { decodeError } from "./carried_errors.ts";
-import {
-  type Answer,
-  decodeAnswers,
-  nextNumber,
-  REFUSED,
-  RequestFrame,
-} from "./request_frames.ts";
+import { type Answer, decodeAnswers, nextNumber, REFUSED, RequestFrame } from "./request_frames.ts";
 
 /**
  * Bytes that are written after which a burst is sent although the tick goes on. With one that is

@@ -20,7 +20,13 @@ import { encodeFifo, encodeLine, LineFrame, Way } from "../../lib/gateway/line_f
 import { PacedWriter, PIECE_BYTES, WINDOW_BYTES } from "../../lib/gateway/paced_writer.ts";
 import { RemoteLine } from "../../lib/gateway/remote_line.ts";
 import { RequestFrame } from "../../lib/gateway/request_frames.ts";
-import { encodeFrame, type Frame, FrameError, FrameReader, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
+import {
+  encodeFrame,
+  type Frame,
+  FrameError,
+  FrameReader,
+  WIRE_HEADER_BYTES,
+} from "../../lib/wire/frame.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { Child } from "../support/child.ts";
 import { LinePair } from "../support/line_pair.ts";
@@ -36,8 +42,9 @@ test(
     const pair = new LinePair(random);
     for (let step = 0; step < STEPS; step++) {
       const kind = random.below(10);
-      if (kind <= 3) pair.request(random.below(20) === 0 ? random.below(200_000) : random.below(300));
-      else if (kind === 4) pair.block();
+      if (kind <= 3) {
+        pair.request(random.below(20) === 0 ? random.below(200_000) : random.below(300));
+      } else if (kind === 4) pair.block();
       else if (kind === 5) pair.line.listen();
       else pair.turn();
     }
@@ -89,7 +96,10 @@ test(
 /** A host in another process, and a line to it. */
 class Host implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "dinomo-line-"));
-  readonly child = new Child("line_host", { directory: this.directory, bodyBytesMax: BODY_BYTES_MAX });
+  readonly child = new Child("line_host", {
+    directory: this.directory,
+    bodyBytesMax: BODY_BYTES_MAX,
+  });
   socket!: Socket;
   line!: RemoteLine;
   /** What has come: kinds and numbers of bytes. */
@@ -233,7 +243,8 @@ test("a host that stands still is waited for only so long, and answers later", a
   host.blockUntil(1);
   host.sleep(300);
   host.ask(2);
-  const isSilent = (error: Error) => error instanceof UnavailableError && /silent/.test(error.message);
+  const isSilent = (error: Error) =>
+    error instanceof UnavailableError && /silent/.test(error.message);
   assert.throws(() => host.blockUntil(2), isSilent);
   host.line.listen();
   await host.until(2);

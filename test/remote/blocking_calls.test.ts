@@ -105,7 +105,10 @@ test(
 test("whatever is not awaited, a call that blocks ends", async () => {
   const { host, remote } = await openBoth();
   const many: Promise<unknown>[] = [];
-  const cases: [count: number, bytes: number][] = [[5000, 10], [500, 1729], [20, 100_000], [5, 400_000]];
+  const cases: [count: number, bytes: number][] = [[5000, 10], [500, 1729], [20, 100_000], [
+    5,
+    400_000,
+  ]];
   for (const [count, bytes] of cases) {
     for (let i = 0; i < count; i++) many.push(remote.put(`${i % 50}`, "x".repeat(bytes)));
     for (let i = 0; i < 500; i++) many.push(remote.get(`${i % 50}`));
