@@ -105,7 +105,8 @@ test("the package has what it names, and is small", () => {
     // Then Bun does not translate it.
     assert.match(text, /^(?:#!.*\n)?\/\/ @bun\n/, path);
   }
-  for (const worker of [/\/kn-[0-9a-f]{8}\.js$/, /\/dpm-[0-9a-f]{8}\.js$/]) {
+  for (const name of ["kn", "dpm", "gateway"]) {
+    const worker = new RegExp(`/${name}-[0-9a-f]{8}\\.js$`);
     assert.is(bundled.filter((path) => worker.test(path)).length, 1, String(worker));
   }
   for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) assert.ok(paths.has(`./${name}`));

@@ -222,8 +222,17 @@ function shakeHands(
   });
 }
 
+/** What is known of a directory; undefined if there is none that may be looked at. */
+function infoOf(directory: string): { readonly dev: bigint; readonly ino: bigint } | undefined {
+  try {
+    return statSync(directory, { bigint: true });
+  } catch {
+    return undefined;
+  }
+}
+
 async function connectTo(directory: string): Promise<Socket | undefined> {
-  const info = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  const info = infoOf(directory);
   if (info === undefined) return undefined;
   const place = socketPlaceOf({ path: directory, device: info.dev, inode: info.ino }, GATEWAY);
   assertGranted(place);

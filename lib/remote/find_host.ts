@@ -21,9 +21,11 @@ import {
 } from "../persistence/lock_file.ts";
 import { isSameProcess, livenessOf, ownProcess } from "../persistence/process_identity.ts";
 
-/** Longest and shortest wait between two attempts. */
+/** Shortest and longest wait between two attempts to connect. */
 const ATTEMPT_MS_MIN = 2;
 const ATTEMPT_MS_MAX = 50;
+/** Wait between two attempts to open: each reserves the memory of a pool that does not exist yet. */
+const OPEN_MS = 100;
 
 /** What an opener has found. */
 export type FoundHost<Host> =
@@ -57,11 +59,13 @@ export interface HostSearch<Host> {
 export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHost<Host>> {
   const { directory, hello, open, signal, isOpening } = search;
   const deadlineMs = monotonicMs() + HOST_WAIT_MS_MAX;
+  let nextOpenMs = 0;
   for (let ms = ATTEMPT_MS_MIN;; ms = Math.min(2 * ms, ATTEMPT_MS_MAX)) {
     const connection = await HostConnection.connect(directory, hello);
     if (connection !== undefined) return { connection };
     const holder = readLockHolder(nodeFileSystem, directory);
-    if (mayHaveEnded(holder)) {
+    if (holder === undefined || (mayHaveEnded(holder) && monotonicMs() >= nextOpenMs)) {
+      nextOpenMs = monotonicMs() + OPEN_MS;
       try {
         return { host: await open() };
       } catch (error) {
@@ -86,7 +90,7 @@ export async function findHost<Host>(search: HostSearch<Host>): Promise<FoundHos
  * Whether the lock may be free, as far as its file says: it does not say whether a thread of this
  * process has ended, and not every process may be asked about.
  */
-function mayHaveEnded(holder: LockHolder | undefined): boolean {
-  return holder === undefined || livenessOf(holder) !== "running" ||
+function mayHaveEnded(holder: LockHolder): boolean {
+  return livenessOf(holder) !== "running" ||
     isSameProcess(holder, ownProcess());
 }

@@ -21,32 +21,32 @@ export class RemoteMaintenance implements StoreMaintenance {
     this.#link = link;
   }
 
-  async scale(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("scale"));
+  scale(): Promise<never> {
+    return this.#refuse("scale");
   }
 
-  async replicate(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("replicate"));
+  replicate(): Promise<never> {
+    return this.#refuse("replicate");
   }
 
-  async snapshot(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("snapshot"));
+  snapshot(): Promise<never> {
+    return this.#refuse("snapshot");
   }
 
-  async backup(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("backup"));
+  backup(): Promise<never> {
+    return this.#refuse("backup");
   }
 
-  async compact(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("compact"));
+  compact(): Promise<never> {
+    return this.#refuse("compact");
   }
 
-  async grow(): Promise<never> {
-    return await Promise.resolve(this.#calls.refuse("grow"));
+  grow(): Promise<never> {
+    return this.#refuse("grow");
   }
 
-  async sync(): Promise<void> {
-    return await Promise.resolve(this.#calls.refuse("flush"));
+  sync(): Promise<void> {
+    return this.#refuse("flush");
   }
 
   async close(hasFailed: () => boolean): Promise<void> {
@@ -56,5 +56,9 @@ export class RemoteMaintenance implements StoreMaintenance {
     if (!hasFailed()) await this.#client.whenIdle();
     this.#client.close();
     await this.#link.close();
+  }
+
+  #refuse(method: string): Promise<never> {
+    return new Promise(() => this.#calls.refuse(method));
   }
 }

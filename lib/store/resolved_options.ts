@@ -30,6 +30,7 @@ import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts
 import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";
 import type { OpenOptions } from "./options.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
+import { processesOf } from "./process_options.ts";
 
 /** The options after validation. */
 export interface ResolvedOptions<V> {
@@ -287,27 +288,6 @@ function reuseOf<V>({ reuse = false, path, readOnly }: OpenOptions<V, KeyTypes>)
   if (!booleanOf("reuse", reuse)) return false;
   requireThat(path !== undefined, "reuse", "must be false without a path", reuse);
   requireThat(readOnly !== true, "reuse", "must be false with readOnly", reuse);
-  return true;
-}
-
-function processesOf<V>(
-  { processes = false, path, readOnly, placement, cache, clients }: OpenOptions<V, KeyTypes>,
-  durability: Durability,
-): boolean {
-  if (!booleanOf("processes", processes)) return false;
-  requireThat(path !== undefined, "processes", "must be false without a path", processes);
-  requireThat(readOnly !== true, "processes", "must be false with readOnly", processes);
-  requireThat(
-    durability !== "memory",
-    "processes",
-    'must be false at the durability "memory", as a process that ends would take with it what ' +
-      "others have been told is stored",
-    processes,
-  );
-  requireThat(placement !== "far", "processes", "must be false in the far placement", processes);
-  requireThat(cache === undefined, "cache", "must be left out with processes", cache);
-  // The thread that serves the others is one.
-  requireThat(clients !== 1, "clients", "must be at least 2 with processes", clients);
   return true;
 }
 

@@ -5,11 +5,12 @@
  * @module
  */
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { open, type Store } from "../../mod.ts";
+import { NodeFailedError, open, type Store } from "../../mod.ts";
 import { GATEWAY_CONNECTIONS_MAX, REMOTE_REQUESTS_MAX } from "../../lib/core/limits.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import {
@@ -26,6 +27,7 @@ import { type Random, seeded } from "../support/random.ts";
 import { SharedStore } from "../support/shared_store.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const HELLO = {
   format: PROCESS_FORMAT,
   keys: "string",
@@ -208,6 +210,36 @@ test("what listens at the place of the socket without the lock is not believed",
     server.close();
     await once(server, "close");
   }
+});
+
+test("a gateway that cannot be started is an error of open, and the pool can be opened again", async () => {
+  const path = temporaryPath();
+  const broken = "data:text/javascript,throw new Error('planted')";
+  for (const gateway of [broken, "file:///there/is/none.js"]) {
+    await open({ path, processes: true, capacity: "16MiB", workers: { gateway } }).then(
+      () => assert.unreachable(),
+      (error) => assert.instance(error, NodeFailedError),
+    );
+  }
+  await (await open({ path })).close();
+});
+
+test("a gateway that ends by itself is started again, and stores go on", async () => {
+  const path = temporaryPath();
+  const options = { path, processes: true, capacity: "16MiB" } as const;
+  const gateway = new URL(`../support/workers/mortal_gateway${EXTENSION}`, import.meta.url);
+  const host = await open<number>({ ...options, workers: { gateway } });
+  const first = await open<number>(options);
+  await first.put("a", 1);
+  // Its connection is the end of the first gateway.
+  const second = await open<number>(options);
+  assert.ok(existsSync(`${path}.died`));
+  // One that was on its way to the first gateway has no answer.
+  assert.is(await first.get("a").catch(() => first.get("a")), 1);
+  assert.is(await second.get("a"), 1);
+  await first.close();
+  await second.close();
+  await host.close();
 });
 
 test.run();

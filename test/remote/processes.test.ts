@@ -98,23 +98,22 @@ test("objects of new shapes go both ways, with structures and without", async ()
 });
 
 test("values of every codec, keys of every type, large values", async () => {
-  for (const codec of ["json", "binary", "msgpack"] as const) {
-    for (const keys of ["string", "bytes", "mixed"] as const) {
-      const { host, remote } = await openBoth({ codec, keys, segmentBytes: "2MiB" });
-      const key = (keys === "bytes" ? Uint8Array.of(1, 0, 255) : "é") as string;
-      const value = codec === "binary" ? Uint8Array.of(1, 2) : "v";
-      await remote.put(key, value);
-      assert.equal(await host.get(key), value);
-      assert.equal(await remote.get(key), value);
-      const large = codec === "binary" ? new Uint8Array(1_500_000).fill(7) : "x".repeat(1_500_000);
-      await remote.put(key, large);
-      assert.equal(await host.get(key), large);
-      assert.equal(await remote.get(key), large);
-      const wrong = (keys === "string" ? Uint8Array.of(1) : 5) as unknown as string;
-      assert.is((await failureOf(() => remote.put(wrong, value))).code, "DINOMO_INVALID_KEY");
-      await remote.close();
-      await host.close();
-    }
+  const kinds = [["json", "string"], ["binary", "bytes"], ["msgpack", "mixed"]] as const;
+  for (const [codec, keys] of kinds) {
+    const { host, remote } = await openBoth({ codec, keys, segmentBytes: "2MiB" });
+    const key = (keys === "bytes" ? Uint8Array.of(1, 0, 255) : "é") as string;
+    const value = codec === "binary" ? Uint8Array.of(1, 2) : "v";
+    await remote.put(key, value);
+    assert.equal(await host.get(key), value);
+    assert.equal(await remote.get(key), value);
+    const large = codec === "binary" ? new Uint8Array(1_500_000).fill(7) : "x".repeat(1_500_000);
+    await remote.put(key, large);
+    assert.equal(await host.get(key), large);
+    assert.equal(await remote.get(key), large);
+    const wrong = (keys === "string" ? Uint8Array.of(1) : 5) as unknown as string;
+    assert.is((await failureOf(() => remote.put(wrong, value))).code, "DINOMO_INVALID_KEY");
+    await remote.close();
+    await host.close();
   }
 });
 
@@ -256,6 +255,52 @@ test("what is on its way when the connection ends has an outcome that is not kno
   const missing = (await store.getMany(keys)).filter((value) => value === undefined).length;
   assert.ok(missing <= unknown, `${missing} are missing`);
   await store.close();
+});
+
+test("close waits for what was issued, and ends this thread's part alone", async () => {
+  const { host, remote } = await openBoth();
+  const puts = Array.from({ length: 6000 }, (_, i) => remote.put(`${i}`, i));
+  const closed = remote.close();
+  assert.is((await failureOf(() => remote.put("late", 1))).code, "DINOMO_CLOSED");
+  await Promise.all([...puts, closed]);
+  assert.is(host.count, 6000);
+  assert.is(await host.get("5999"), 5999);
+  await host.close();
+});
+
+test("a host that is closed under load answers what it has begun, and others go on", async () => {
+  const path = temporaryPath();
+  const options = { path, processes: true, capacity: CAPACITY };
+  const host = await open<number>(options);
+  const remote = await open<number>(options);
+  let unknown = 0;
+  const puts = Array.from({ length: 3000 }, (_, i) =>
+    remote.put(`${i}`, i).catch((error) => {
+      assert.instance(error, UnavailableError);
+      assert.match(error.message, "may or may not have been made");
+      unknown += 1;
+    }));
+  await puts[0];
+  await host.close();
+  await Promise.all(puts);
+  const read = await remote.getMany(Array.from({ length: 3000 }, (_, i) => `${i}`));
+  assert.ok(read.filter((value) => value === undefined).length <= unknown);
+  assert.is(await remote.put("after", 1) > 0, true);
+  await remote.close();
+});
+
+test("getOrPut loads once in a thread, for all that wait there", async () => {
+  const { host, remote } = await openBoth();
+  let loads = 0;
+  const load = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return ++loads;
+  };
+  const values = await Promise.all([remote.getOrPut("a", load), remote.getOrPut("a", load)]);
+  assert.equal(values, [1, 1]);
+  assert.is(await host.get("a"), 1);
+  await remote.close();
+  await host.close();
 });
 
 test("processes that open at the same moment share the pool", async () => {

@@ -542,10 +542,67 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends:
+      "Both ends of a connection between processes: a hello is answered within HELLO_MS_MAX, and " +
+      "a connection by a path is made or refused at once; what a session has issued ends, or the " +
+      "connection does, which the gateway ends GATEWAY_CLOSE_MS_MAX after the store begins to close",
+    places: {
+      "gateway_connection.ts GatewayConnection.constructor": 1,
+      "gateway_connection.ts GatewayConnection.finish": 2,
+      "gateway_session.ts GatewaySession.finish": 3,
+      "gateway_session.ts GatewaySession.#whenIdle": 1,
+      "gateway_server.ts GatewayServer.listen": 1,
+      "gateway_server.ts GatewayServer.close": 1,
+      "host_connection.ts HostConnection.connect": 2,
+      "host_connection.ts shakeHands": 1,
+      "host_connection.ts connectTo": 2,
+    },
+  },
+  {
+    ends: "Another process has the pool open, or this one gets it, or HOST_WAIT_MS_MAX passes; a " +
+      "store that is closed ends the search, too",
+    places: {
+      "find_host.ts findHost": 4,
+      "host_link.ts HostLink.close": 2,
+      "host_link.ts HostLink.#seek": 3,
+      "open_shared.ts openShared": 3,
+      "open_shared.ts openRemote": 2,
+    },
+  },
+  {
+    ends: "Requests to the process that has the pool open: they are answered, or fail when there " +
+      "is none within HOST_WAIT_MS_MAX; structures are saved at once or by another process",
+    places: {
+      "remote_structures.ts RemoteStructures.#read": 2,
+      "remote_structures.ts RemoteStructures.#saveWanted": 3,
+      "remote_maintenance.ts RemoteMaintenance.close": 3,
+      "remote_maintenance.ts RemoteMaintenance.#refuse": 1,
+      "remote_reads.ts RemoteReads.hasMany": 1,
+      "remote_reads.ts RemoteReads.#readDecoded": 2,
+      "remote_reads.ts RemoteReads.#readMany": 1,
+      "remote_reads.ts RemoteReads.#readEach": 4,
+      "remote_reads.ts RemoteReads.#issueRead": 1,
+    },
+  },
+  {
+    ends: "The thread of a gateway: it listens or has failed after THREAD_START_MS_MAX, and is " +
+      "terminated GATEWAY_CLOSE_MS_MAX after it was asked to end; it is started again until then",
+    places: {
+      "gateway.ts module": 1,
+      "gateway_shell.ts runGateway": 1,
+      "gateway_shell.ts startGateway": 3,
+      "gateway_thread.ts GatewayThread.start": 1,
+      "gateway_thread.ts GatewayThread.close": 3,
+      "gateway_thread.ts GatewayThread.#run": 4,
+      "gateway_thread.ts GatewayThread.#runAgain": 2,
+    },
+  },
+  {
     ends: "Calls of functions that are listed here",
     places: {
       "attach.ts attach": 2,
-      "attach_store.ts attachStore": 3,
+      "attach_store.ts attachStore": 2,
+      "attached_thread.ts AttachedThread.take": 2,
       "commit_operations.ts CommitOperations.transaction": 1,
       "transaction.ts Transaction.get": 1,
       "transaction.ts Transaction.has": 1,
@@ -565,13 +622,15 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "client_parts.ts makeClientParts": 1,
       "open.ts open": 2,
       "open_store.ts openStore": 3,
-      "open_store.ts openAnew": 6,
+      "open_store.ts openAnew": 3,
+      "open_store.ts openHere": 7,
       "open_store.ts openPool": 2,
       "open_store.ts prepareThreads": 1,
       "worker_loader.ts OwnWorker.prepare": 1,
-      "open_store.ts startStore": 8,
+      "open_store.ts startStore": 10,
       "open_store.ts serve": 3,
-      "open_store.ts assertInspectable": 2,
+      "open_store.ts assertMayListenAt": 2,
+      "open_store.ts admit": 4,
       "open_path.ts openPath": 10,
       "open_path.ts makeSmallerPool": 1,
       "open_path.ts readPool": 3,
@@ -851,7 +910,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "iteration when the connection does, which aborts its signal; listening succeeds or fails",
     places: {
       "live_connection.ts LiveConnection.#respond": 4,
-      "live_server.ts serveLive": 2,
+      "live_server.ts serveLive": 1,
+      "socket_place.ts listenAt": 2,
       "live_server.ts itemsFor": 2,
       "live_server.ts keysFor": 1,
       "live_server.ts putFor": 1,

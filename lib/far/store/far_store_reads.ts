@@ -43,10 +43,7 @@ import { LogMerge } from "./log_merge.ts";
 
 /** Keys of an iteration that KNs are asked for at one time: each alone would cost a round trip. */
 const KEYS_PER_BURST = 64;
-/**
- * The same of a `getMany`: enough to keep KNs busy, and few enough to leave the event loop its
- * turns.
- */
+/** The same of a `getMany`: enough to keep KNs busy, and few enough to let the event loop turn. */
 const KEYS_PER_READ = 256;
 /**
  * Reads of a far pool by one thread.
