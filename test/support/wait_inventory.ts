@@ -563,6 +563,21 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "An answer, the end of the host's process, BLOCKED_SILENCE_MS_MAX without a byte, or " +
+      "OPENING_MS_MAX if the gateway does not open the FIFO",
+    places: {
+      "answer_fifo.ts AnswerFifo.read": 2,
+    },
+  },
+  {
+    ends: "Frames are finite, and each round writes one, or stops as there is no room",
+    places: {
+      "fifo_writer.ts FifoWriter.flush": 1,
+      "paced_writer.ts PacedWriter.noteReceived": 1,
+      "paced_writer.ts PacedWriter.#writeWaiting": 1,
+    },
+  },
+  {
     ends:
       "Both ends of a connection between processes: a hello is answered within HELLO_MS_MAX, and " +
       "a connection by a path is made or refused at once; what a session has issued ends, or the " +
