@@ -32,6 +32,8 @@ const NAP_MS_MIN = 0.05;
 const NAP_MS_MAX = 1;
 /** After this time naps are long ones. */
 const SHORT_NAPS_MS = 2;
+/** The kernel closes what a process has open one after the other. */
+const ENDING_MS_MAX = 2;
 /** How long the gateway may take to open a FIFO. */
 const OPENING_MS_MAX = 10_000;
 /** A pipe of Linux holds as many. */
@@ -48,6 +50,8 @@ export class AnswerFifo {
   readonly #openingMsMax: number;
   #isWritten = false;
   #isOpen = true;
+  /** Bytes in the buffer that {@linkcode hasEnded} has found. */
+  #foundCount = 0;
 
   /**
    * Makes a FIFO in a directory.
@@ -73,7 +77,8 @@ export class AnswerFifo {
   read(): Uint8Array | undefined {
     const beginMs = monotonicMs();
     for (;;) {
-      const count = this.#tryRead();
+      const count = this.#foundCount > 0 ? this.#foundCount : this.#tryRead();
+      this.#foundCount = 0;
       if (count > 0) {
         this.#noteWritten();
         return this.#buffer.subarray(0, count);
@@ -84,6 +89,17 @@ export class AnswerFifo {
       if (waitedMs < SPIN_MS) continue;
       sleepSync(waitedMs < SHORT_NAPS_MS ? NAP_MS_MIN : NAP_MS_MAX);
     }
+  }
+
+  /** Whether the other end is closed, for good: it is, or will be at once, if its process has ended. */
+  hasEnded(): boolean {
+    const beginMs = monotonicMs();
+    while (this.#isWritten && this.#foundCount === 0 && monotonicMs() - beginMs < ENDING_MS_MAX) {
+      const count = this.#tryRead();
+      if (count === 0) return true;
+      this.#foundCount = Math.max(count, 0);
+    }
+    return false;
   }
 
   /** Closes it, and removes its name. */

@@ -11,6 +11,7 @@ import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HostOnlyError, open, type OpenOptions, type Store, UnavailableError } from "../../mod.ts";
+import { sleep } from "../../lib/core/runtime.ts";
 import { isFifoName } from "../../lib/gateway/line_frames.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { seeded } from "../support/random.ts";
@@ -128,6 +129,7 @@ test("what is awaited is settled while a thread blocks again and again", async (
   for (let i = 0; i < 100; i++) remote.putSync("b", i);
   assert.is(isSettled, false, "it is settled afterwards");
   await put;
+  assert.is(await Promise.race([remote.get("b"), sleep(5000)]), 99);
   await remote.close();
   await host.close();
 });

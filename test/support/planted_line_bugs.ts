@@ -49,8 +49,8 @@ export const LINE_BUGS: readonly PlantedBug[] = [
   {
     name: "the rest of a frame in the FIFO is forgotten",
     breaks: "I5",
-    file: GATEWAY,
-    edits: [["this.#fifo!.forgetUnbegun();", ""]],
+    file: FIFO,
+    edits: [["this.#frames.length = this.#isBegun ? 1 : 0;", "this.#frames.length = 0;"]],
     caughtBy: [LINES_TEST],
     inTest: "each frame comes once",
   },

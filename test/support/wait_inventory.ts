@@ -117,6 +117,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "A bounded time of spinning",
     places: {
+      "answer_fifo.ts AnswerFifo.hasEnded": 1,
       "client_waiter.ts EventLoopWaiter.#drain": 1,
       "idle_strategy.ts Spinner.#poll": 1,
     },
