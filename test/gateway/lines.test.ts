@@ -253,6 +253,27 @@ test("a host that stands still is waited for only so long, and answers later", a
   assert.equal(host.came.map(([, bytes]) => bytes), [1, 2, 3]);
 });
 
+test("the rest of a frame that has begun comes by the FIFO, whatever is forgotten", () => {
+  const directory = mkdtempSync(join(tmpdir(), "dinomo-line-"));
+  const fifo = new AnswerFifo(directory, SILENCE_MS);
+  const writer = new FifoWriter(directory, fifo.name);
+  const frame = new Uint8Array(1 << 20);
+  writer.write(frame);
+  writer.write(new Uint8Array(8));
+  assert.is(writer.flush(), false, "a FIFO has no room for it");
+  writer.forgetUnbegun();
+  let count = 0;
+  while (count < frame.length) {
+    count += fifo.read()!.length;
+    writer.flush();
+  }
+  assert.is(count, frame.length);
+  writer.close();
+  assert.is(fifo.read(), undefined);
+  fifo.close();
+  rmSync(directory, { recursive: true });
+});
+
 test("a FIFO that does not exist, or is none, ends the connection", () => {
   const directory = mkdtempSync(join(tmpdir(), "dinomo-line-"));
   const fifo = new AnswerFifo(directory, SILENCE_MS);

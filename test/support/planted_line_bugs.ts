@@ -52,7 +52,7 @@ export const LINE_BUGS: readonly PlantedBug[] = [
     file: FIFO,
     edits: [["this.#frames.length = this.#isBegun ? 1 : 0;", "this.#frames.length = 0;"]],
     caughtBy: [LINES_TEST],
-    inTest: "each frame comes once",
+    inTest: "the rest of a frame",
   },
   {
     name: "frames that are taken are kept",
@@ -108,8 +108,8 @@ export const LINE_BUGS: readonly PlantedBug[] = [
   {
     name: "a thread that has blocked is never answered by the socket again",
     breaks: "I4",
-    file: "lib/gateway/remote_client.ts",
-    edits: [["waiter.onWait = () => client.carrier.listen();", ""]],
+    file: REMOTE,
+    edits: [["this.#use(Way.SOCKET);", ""]],
     caughtBy: [CALLS_TEST],
     inTest: "what is awaited is settled",
   },
