@@ -40,6 +40,7 @@ export type {
   StoreListenerOptions,
 } from "./lib/store/events.ts";
 export type { CachePolicy } from "./lib/cache/cache.ts";
+export type { StandbyOptions } from "./lib/store/standby_options.ts";
 export type { InspectOptions, OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";

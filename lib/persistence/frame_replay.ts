@@ -99,6 +99,11 @@ export interface ReplayReport extends RecoveryReport {
    * must not be found another time.
    */
   readonly lostFrames: readonly LostFrames[];
+  /**
+   * Whether another replay would find the same again, and what is logged from now on behind it: so
+   * there need not be a checkpoint before that.
+   */
+  readonly isRepeatable: boolean;
 }
 
 /** Bytes of frames behind the end of a segment's log. In the pool they are zero. */
@@ -167,14 +172,17 @@ export class FrameReplay {
 
   /** What was found so far. */
   get report(): ReplayReport {
+    const isChanged = this.#abandoned > 0 || this.#damages.length > 0 ||
+      this.#lostFrames.length > 0;
     return {
       frames: this.#frames,
       records: this.#records,
       droppedBytes: this.#droppedBytes,
       damages: this.#damages,
       lostFrames: this.#lostFrames,
-      mustCheckpoint: this.#records > 0 || this.#abandoned > 0 || this.#damages.length > 0 ||
-        this.#lostFrames.length > 0,
+      mustCheckpoint: this.#records > 0 || isChanged,
+      // The end of the log is that of the last whole frame: no bytes of a torn one are behind it.
+      isRepeatable: !isChanged && this.#droppedBytes === 0,
     };
   }
 
@@ -205,7 +213,7 @@ export class FrameReplay {
     const frames = new FramesAhead(this.#pool, this.#files, this.file);
     const parts: SegmentPart[] = [];
     for (let i = 0; i < this.#storedCount; i++) {
-      const part = frames.read(i as SegmentId);
+      const part = frames.read(i as SegmentId, loaded);
       if (part !== undefined) parts.push(part);
     }
     for (const { segment, start, end } of parts) {

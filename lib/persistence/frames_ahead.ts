@@ -12,7 +12,12 @@
 import { Buffer } from "node:buffer";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
-import { checkFrame, hasSegmentHeader, looksLikeFrame } from "../log/frame_layout.ts";
+import {
+  checkFrame,
+  frameSyncedBytes,
+  hasSegmentHeader,
+  looksLikeFrame,
+} from "../log/frame_layout.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import { SEGMENT_USED_BYTES } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -48,7 +53,7 @@ export class FramesAhead {
   }
 
   /** Reads the whole frames behind what a segment says is used; undefined if there is none. */
-  read(segment: SegmentId): SegmentPart | undefined {
+  read(segment: SegmentId, loaded: LoadedSegments): SegmentPart | undefined {
     const pool = this.#pool;
     const { segmentBytes } = pool.geometry;
     const generation = pool.loadGeneration(segment);
@@ -63,8 +68,10 @@ export class FramesAhead {
       if (used === 0 && !hasSegmentHeader(pool, segment, generation)) break;
       const from = next;
       for (;;) {
-        const payload = checkFrame(pool, this.#addressAt(segment, next), generation, end - next);
+        const address = this.#addressAt(segment, next);
+        const payload = checkFrame(pool, address, generation, end - next);
         if (payload < 0) break;
+        loaded.noteSynced(segment, frameSyncedBytes(pool, address));
         next += FRAME_HEADER_BYTES + payload;
       }
       // A frame may be longer than what is read at a time; none is longer than a segment.
@@ -75,12 +82,16 @@ export class FramesAhead {
     return next === start ? undefined : { segment, start, end: next };
   }
 
-  /** Whether the image has, to the byte, what was read ahead behind a checkpoint's segments. */
+  /**
+   * Whether the image has, to the byte, what was read ahead and may never have got to the disk: what
+   * neither the checkpoint covers, nor a frame says had been synced.
+   */
   hasAll(loaded: LoadedSegments, { entries, segmentCount }: SegmentSource): boolean {
     const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
     for (let i = 0; i < segmentCount; i++) {
       const segment = i as SegmentId;
-      const start = entryUsedBytes(view.getUint32(i * SEGMENT_ENTRY_WORDS * 4, true));
+      const used = entryUsedBytes(view.getUint32(i * SEGMENT_ENTRY_WORDS * 4, true));
+      const start = Math.max(used, loaded.syncedBytes(segment));
       if (!this.#hasPart({ segment, start, end: loaded.readBytes(segment) })) return false;
     }
     return true;

@@ -20,6 +20,7 @@ export class LoadedSegments {
   readonly #readBytes: Int32Array;
   readonly #crcs: Uint32Array;
   readonly #walkedBytes: Int32Array;
+  readonly #syncedBytes: Int32Array;
 
   /** Nothing of so many segments. */
   constructor(segmentCount: number) {
@@ -27,6 +28,7 @@ export class LoadedSegments {
     this.#readBytes = new Int32Array(segmentCount);
     this.#crcs = new Uint32Array(segmentCount);
     this.#walkedBytes = new Int32Array(segmentCount);
+    this.#syncedBytes = new Int32Array(segmentCount);
   }
 
   /** Whether what is in memory of a segment is of this life of it. */
@@ -49,10 +51,16 @@ export class LoadedSegments {
     return this.#walkedBytes[segment];
   }
 
+  /** Bytes from the segment's start of which a frame says that they had been synced. */
+  syncedBytes(segment: SegmentId): number {
+    return this.#syncedBytes[segment];
+  }
+
   /** Forgets a segment, before its memory is written anew from the start. */
   forget(segment: SegmentId, generation: number): void {
     this.#generations[segment] = generation;
     this.#readBytes[segment] = this.#crcs[segment] = this.#walkedBytes[segment] = 0;
+    this.#syncedBytes[segment] = 0;
   }
 
   /** Notes how much of a segment is in memory; what is behind that is written anew. */
@@ -60,6 +68,11 @@ export class LoadedSegments {
     this.#readBytes[segment] = bytes;
     this.#crcs[segment] = crc;
     this.#walkedBytes[segment] = Math.min(this.#walkedBytes[segment], bytes);
+  }
+
+  /** Notes what a frame says. */
+  noteSynced(segment: SegmentId, bytes: number): void {
+    this.#syncedBytes[segment] = Math.max(this.#syncedBytes[segment], bytes);
   }
 
   /** Notes that the records up to an offset have been looked at. */

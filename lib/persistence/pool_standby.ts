@@ -10,9 +10,9 @@
 import { join } from "node:path";
 import { CorruptionError, FormatError, PathError } from "../core/errors.ts";
 import { systemCodeOf } from "../core/system_code.ts";
-import { CHECKPOINT_HEADER_BYTES } from "./checkpoint_layout.ts";
+import { CHECKPOINT_HEADER_BYTES, CHECKPOINT_IMAGE } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
-import { CHECKPOINT_FILE, openPoolFile } from "./pool_directory.ts";
+import { CHECKPOINT_FILE, imageFile, openPoolFile } from "./pool_directory.ts";
 import {
   PoolRestore,
   type RequestedPool,
@@ -142,7 +142,10 @@ export class PoolStandby {
     return { isWarm: false, reason, hasReadCheckpoint, records: 0 };
   }
 
-  /** What tells one checkpoint, and its image, from every other: number and CRC are in its header. */
+  /**
+   * What tells one checkpoint from every other: number and CRC are in its header; and the files that
+   * it and its image are in.
+   */
   #markOf(files: FileSystem): string {
     const path = join(this.#directory, CHECKPOINT_FILE);
     const header = new Uint8Array(CHECKPOINT_HEADER_BYTES);
@@ -150,7 +153,9 @@ export class PoolStandby {
     try {
       readFully(files, file, header, 0);
       const { device, inode } = files.infoOf(file);
-      return `${device}:${inode} ${header.join(" ")}`;
+      const number = new DataView(header.buffer).getUint32(CHECKPOINT_IMAGE, true);
+      const image = files.info(join(this.#directory, imageFile(number)));
+      return `${device}:${inode} ${image?.device}:${image?.inode} ${header.join(" ")}`;
     } finally {
       files.close(file);
     }

@@ -59,6 +59,8 @@ export interface RestoredPool {
   /** Codec that its values were written with. */
   readonly codec: layout.CodecName;
   readonly recovery: ReplayReport;
+  /** Whether it was restored ahead, so that it is to be ready soon. */
+  readonly isAhead: boolean;
 }
 
 /** How a pool is restored. */
@@ -211,7 +213,11 @@ export class PoolRestore {
     // replayed.
     const hasGrown = this.pool.segmentLimit > this.source.segmentCount;
     const { report } = this.#replay!;
-    this.#recovery = { ...report, mustCheckpoint: report.mustCheckpoint || hasGrown };
+    this.#recovery = {
+      ...report,
+      mustCheckpoint: report.mustCheckpoint || hasGrown,
+      isRepeatable: report.isRepeatable && !hasGrown,
+    };
   }
 
   /**
@@ -284,6 +290,7 @@ export class PoolRestore {
       image: this.#checkpoint.image,
       codec: this.#checkpoint.codec,
       recovery: this.#recovery!,
+      isAhead: this.#options.isStandby ?? false,
     };
   }
 }

@@ -178,36 +178,58 @@ class PairCheck {
 
   /** Looks the pairs of a slot up in what was checked. */
   #lookUp(slot: Slot): void {
-    const pool = this.#pool;
-    const { control } = pool;
-    const at = pool.slotAt(slot);
+    const { control } = this.#pool;
+    const at = this.#pool.slotAt(slot);
     if (control[at + SLOT_EXTENTS] === NO_BUCKET) return;
     const knownAt = slot * SLOT_WORDS;
     const mayBeKnown = this.#slots[knownAt + SLOT_EXTENTS] !== NO_BUCKET &&
       slotVersion(control, at) >= slotVersion(this.#slots, knownAt);
-    const count = 1 << metaLog2(control[at + SLOT_META]);
-    for (let index = 0; index < count; index++) {
+    const log2 = metaLog2(control[at + SLOT_META]);
+    // Mostly a pair is where it was: in the same bucket of the table, in the same place.
+    const isAlike = mayBeKnown && metaLog2(this.#slots[knownAt + SLOT_META]) === log2;
+    for (let index = 0; index < 1 << log2; index++) {
+      let known = isAlike ? bucketAt(this.#slots, knownAt, index) : NO_BUCKET;
       for (let bucket = bucketAt(control, at, index); bucket !== NO_BUCKET;) {
-        const region = bucketRegion(pool, bucket);
-        const word = bucketWord(bucket);
-        const facts = this.facts[bucket >>> REGION_BUCKETS_LOG2];
-        for (let pair = word; pair < word + PAIR_WORDS; pair += 2) {
-          const address = region[pair + 1] as PoolAddress;
-          if (address === NO_ADDRESS) continue;
-          const fact = mayBeKnown ? this.#knownFact(knownAt, region[pair], address) : 0;
-          if (fact === 0) this.#want(address);
-          else this.#count(slot, address, fact);
-          facts[pair >>> 1] = fact;
-        }
-        bucket = region[word + BUCKET_OVERFLOW] as BucketId;
+        bucket = this.#lookUpBucket(slot, bucket, known, mayBeKnown ? knownAt : -1);
+        if (known !== NO_BUCKET) known = this.#nextKnown(known);
       }
     }
   }
 
-  /** What was found of a pair the last time; 0 if it was not there, or memory has changed. */
+  /** Looks up the pairs of one bucket; returns the next one of the chain. */
+  #lookUpBucket(slot: Slot, bucket: BucketId, alike: BucketId, knownAt: number): BucketId {
+    const region = bucketRegion(this.#pool, bucket);
+    const word = bucketWord(bucket);
+    const facts = this.facts[bucket >>> REGION_BUCKETS_LOG2];
+    const knownWords = this.#buckets[alike >>> REGION_BUCKETS_LOG2];
+    const knownFacts = this.#known[alike >>> REGION_BUCKETS_LOG2];
+    const offset = bucketWord(alike) - word;
+    for (let pair = word; pair < word + PAIR_WORDS; pair += 2) {
+      const address = region[pair + 1] as PoolAddress;
+      if (address === NO_ADDRESS) continue;
+      const hash = region[pair];
+      let fact = 0;
+      if (knownAt >= 0 && this.#isWalked(address)) {
+        const isThere = alike !== NO_BUCKET && knownWords[pair + offset + 1] === address &&
+          knownWords[pair + offset] === hash;
+        fact = isThere
+          ? knownFacts[(pair + offset) >>> 1]
+          : this.#knownFact(knownAt, hash, address);
+      }
+      if (fact === 0) this.#want(address);
+      else this.#count(slot, address, fact);
+      facts[pair >>> 1] = fact;
+    }
+    return region[word + BUCKET_OVERFLOW] as BucketId;
+  }
+
+  #nextKnown(bucket: BucketId): BucketId {
+    const words = this.#buckets[bucket >>> REGION_BUCKETS_LOG2];
+    return words[bucketWord(bucket) + BUCKET_OVERFLOW] as BucketId;
+  }
+
+  /** What was found of a pair the last time; 0 if it was not there. */
   #knownFact(slotAt: number, hash: number, address: PoolAddress): number {
-    const segment = this.#pool.segmentOf(address);
-    if (this.#offsetIn(segment, address) >= this.#loaded.walkedBytes(segment)) return 0;
     const meta = this.#slots[slotAt + SLOT_META];
     let bucket = bucketAt(this.#slots, slotAt, bucketIndex(hash, meta));
     while (bucket !== NO_BUCKET) {
@@ -223,13 +245,16 @@ class PairCheck {
     return 0;
   }
 
+  /** Whether a record is in memory that was walked, and not written anew since then. */
+  #isWalked(address: PoolAddress): boolean {
+    const segment = this.#pool.segmentOf(address);
+    return this.#offsetIn(segment, address) < this.#loaded.walkedBytes(segment);
+  }
+
   /** Notes a pair that has to be met on a walk. */
   #want(address: PoolAddress): void {
-    const segment = this.#pool.segmentOf(address);
     this.#newCount += 1;
-    if (this.#offsetIn(segment, address) < this.#loaded.walkedBytes(segment)) {
-      this.#isWanted[segment] = 1;
-    }
+    if (this.#isWalked(address)) this.#isWanted[this.#pool.segmentOf(address)] = 1;
   }
 
   #count(slot: Slot, address: PoolAddress, fact: number): void {
