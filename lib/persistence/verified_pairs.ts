@@ -285,7 +285,9 @@ class PairCheck {
       this.#require(bytes > 0, `a record in segment ${segment}`);
       const kind = metaKind(words[word + RECORD_META]);
       if (kind === RecordKind.PUT) this.#meet(address, words, word, bytes);
-      else if (mayHaveDeletes && kind === RecordKind.DELETE) this.#meetDelete(address, words[word + RECORD_HASH]);
+      else if (mayHaveDeletes && kind === RecordKind.DELETE) {
+        this.#meetDelete(address, words[word + RECORD_HASH]);
+      }
       next += bytes / ADDRESS_UNIT_BYTES;
     }
     this.#loaded.noteWalked(segment, used);

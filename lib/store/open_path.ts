@@ -8,7 +8,7 @@ import { InvalidOptionError, PathError } from "../core/errors.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import type { FileSystem } from "../persistence/file_system.ts";
-import type { RecoveryReport, ReplayReport } from "../persistence/frame_replay.ts";
+import type { RecoveryReport, ReplayReport } from "../persistence/replay_report.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
@@ -92,7 +92,7 @@ export async function openPath(
   relativePath: string,
   options: PoolOptions,
   lockOptions: PoolLockOptions = {},
-  standby?: Standby,
+  standby: Standby | undefined = undefined,
 ): Promise<OpenedPool> {
   const { resolve } = await import("node:path");
   const { nodeFileSystem } = await import("../persistence/file_system.ts");

@@ -11,7 +11,7 @@ import { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec, ValueDecoder } from "../codec/codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { LoadLeases } from "../routing/load_leases.ts";

@@ -23,7 +23,11 @@ const SIZES: OpenOptions<number> = { capacity: "4MiB", segmentBytes: "16KiB" };
 function waitFor(path: string, options: StandbyOptions = {}) {
   let tell = () => {};
   const warm = new Promise<void>((resolve) => tell = resolve);
-  const opened = open<number>({ ...SIZES, path, standby: { refreshMs: 10, onWarm: tell, ...options } });
+  const opened = open<number>({
+    ...SIZES,
+    path,
+    standby: { refreshMs: 10, onWarm: tell, ...options },
+  });
   return { warm, opened };
 }
 

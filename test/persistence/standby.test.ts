@@ -66,7 +66,6 @@ test("what a disk has forgotten is not taken over", () => {
   forEachSeed(Math.ceil(SEED_COUNT / 2), (seed) => live(seed + 2_000_000, ["power", "kill"]));
 });
 
-if (process.env["SHOW"]) test.after(() => console.log(JSON.stringify(seen)));
 test("most were warm, and were taken over", () => {
   assert.ok(IS_REPLAY || seen.warm > seen.refreshes / 2, JSON.stringify(seen));
   assert.ok(IS_REPLAY || seen.takenOver > seen.restoredAnew, JSON.stringify(seen));

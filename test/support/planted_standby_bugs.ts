@@ -44,14 +44,17 @@ export const STANDBY_BUGS: readonly PlantedBug[] = [
     name: "a checkpoint that has appeared meanwhile is not noticed",
     breaks: "I3",
     file: STANDBY,
-    edits: [["if (mark !== this.#mark) this.#restoreAnew(files);", "if (mark === \"\") return undefined;"]],
+    edits: [[
+      "if (mark !== this.#mark) this.#restoreAnew(files);",
+      'if (mark === "") return undefined;',
+    ]],
     caughtBy: [LIVES_TEST],
   },
   {
     name: "what was read of two checkpoints is gone on with",
     breaks: "I3",
     file: STANDBY,
-    edits: [["if (this.#markOf(this.#files) !== mark) return", "if (mark === \"\") return"], [
+    edits: [["if (this.#markOf(this.#files) !== mark) return", 'if (mark === "") return'], [
       "      this.#mark = mark;",
       "      this.#mark = this.#markOf(this.#files);",
     ]],
@@ -85,7 +88,10 @@ export const STANDBY_BUGS: readonly PlantedBug[] = [
     name: "pairs are known although memory was written anew under them",
     breaks: "I2",
     file: LOADED,
-    edits: [["this.#readBytes[segment] = this.#crcs[segment] = this.#walkedBytes[segment] = 0;", "this.#readBytes[segment] = this.#crcs[segment] = 0;"]],
+    edits: [[
+      "this.#readBytes[segment] = this.#crcs[segment] = this.#walkedBytes[segment] = 0;",
+      "this.#readBytes[segment] = this.#crcs[segment] = 0;",
+    ]],
     caughtBy: [LIVES_TEST],
   },
   {
