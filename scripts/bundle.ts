@@ -49,6 +49,7 @@ function readPeers(): string[] {
 const WORKERS: Readonly<Record<WorkerName, string>> = {
   node: "workers/kn.ts",
   dpm: "workers/dpm.ts",
+  gateway: "workers/gateway.ts",
 };
 
 /**
@@ -86,8 +87,9 @@ function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerT
     resolveId: (id) => id === TEXTS ? id : undefined,
     load(id) {
       if (id === TEXTS) {
-        return `export const node = ${JSON.stringify(texts.node)};
-          export const dpm = ${JSON.stringify(texts.dpm)};`;
+        return Object.entries(texts)
+          .map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`)
+          .join("\n");
       }
       if (!MODULE.test(id)) return undefined;
       return `export const WORKER_FILES = ${JSON.stringify(files)};
@@ -156,13 +158,15 @@ export async function makeBundle(): Promise<void> {
   mkdirSync(BUNDLE_FOLDER, { recursive: true });
   const node = await bundleWorker(WORKERS.node);
   const dpm = await bundleWorker(WORKERS.dpm);
-  const texts = { node: node.text, dpm: dpm.text };
+  const gateway = await bundleWorker(WORKERS.gateway);
+  const texts = { node: node.text, dpm: dpm.text, gateway: gateway.text };
+  const files = { node: node.file, dpm: dpm.file, gateway: gateway.file };
   const bundle = await rolldown({
     cwd: PROJECT_ROOT,
     input: ENTRIES,
     platform: "node",
     external: readPeers(),
-    plugins: [withWorkers({ node: node.file, dpm: dpm.file }, texts)],
+    plugins: [withWorkers(files, texts)],
     transform: { target: COMMON.target },
     // The command loads what it needs on demand, and other entries import that.
     checks: { ineffectiveDynamicImport: false },

@@ -11,13 +11,24 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CHECKPOINT_VERSION } from "../lib/persistence/checkpoint_layout.ts";
+import {
+  CHECKPOINT_VERSION,
+  CHECKPOINT_VERSION_PLAIN,
+} from "../lib/persistence/checkpoint_layout.ts";
 import { Child } from "../test/support/child.ts";
 import { FIXTURE_KINDS, fixtureName, packPool } from "../test/support/format_fixture.ts";
+import { packSessionFixture } from "../test/support/session_fixture.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
 
-const folder = join(PROJECT_ROOT, "test", "fixtures", `format-v${CHECKPOINT_VERSION}`);
+const folder = join(PROJECT_ROOT, "test", "fixtures", `format-v${CHECKPOINT_VERSION_PLAIN}`);
 mkdirSync(folder, { recursive: true });
+const ofSessions = join(
+  PROJECT_ROOT,
+  "test",
+  "fixtures",
+  `sessions-v${CHECKPOINT_VERSION}.json.gz`,
+);
+if (!existsSync(ofSessions)) writeFileSync(ofSessions, await packSessionFixture());
 const scratch = mkdtempSync(join(tmpdir(), "dinomo-fixtures-"));
 try {
   for (const kind of FIXTURE_KINDS) {

@@ -22,6 +22,8 @@ const ORDER: readonly string[] = [
   "queue",
   "lock",
   "cli",
+  // Stores of pools that another process has open, and the thread that serves them.
+  "remote",
   "far/store",
   "store",
   // What other processes ask of a store.
@@ -63,6 +65,7 @@ const EXCEPTIONS: readonly {
 }[] = [
   // Who opens a store chooses its kind.
   { from: "store", to: "far/store", count: 2 },
+  { from: "store", to: "remote", count: 4 },
 ];
 
 /** The files that each file imports, by their paths relative to the project's folder. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describe, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
+import { describe, HostOnlyError, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import type { Durability } from "../pool/durability.ts";
@@ -112,8 +112,14 @@ export class StoreSource<V, K extends Key = string> {
 export function natureOf(source: object): { level: Durability; isNear: boolean } | undefined {
   const { stats } = source as { stats?: () => StoreStats };
   if (typeof stats !== "function") return undefined;
-  const { durability, nodes } = stats.call(source);
-  return { level: durability.level, isNear: nodes.every(({ far }) => far === undefined) };
+  try {
+    const { durability, nodes } = stats.call(source);
+    return { level: durability.level, isNear: nodes.every(({ far }) => far === undefined) };
+  } catch (error) {
+    if (!(error instanceof HostOnlyError)) throw error;
+    // What another process has open is in files, and near.
+    return { level: "os", isNear: true };
+  }
 }
 
 function isStore(source: object): boolean {

@@ -84,6 +84,10 @@ export interface Carrier {
   readonly requestWordsMax: number;
   /** Whether requests may soon have to wait for room. */
   readonly isCrowded: boolean;
+  /** Whether no request can be claimed now, of whichever slot: what is held stays so. */
+  readonly isFull: boolean;
+  /** Whether this thread can block until there are answers. */
+  readonly canBlock: boolean;
   /** The lane of the request that was claimed last. */
   readonly lane: Lane;
 

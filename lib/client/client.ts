@@ -20,7 +20,7 @@ import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, RECORD_HASH, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import { commitHeadWords, entriesBytes, type EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
-import { Condition, Operation, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import { Condition, Operation, operationOf, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import type { Carrier, Lane, RequestEnds } from "./carrier.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
 import type { Completion } from "./completions.ts";
@@ -95,6 +95,9 @@ export class Client<Carries extends Carrier = Carrier> {
   get pendingCount(): number {
     return this.#operations.count;
   }
+
+  /** How many changes it has issued; those that were refused may be counted, too. */
+  changeCount = 0;
 
   /** Whether this client has requests for a slot that have not ended. */
   isSlotPending(slot: Slot): boolean {
@@ -198,14 +201,32 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
-   * Issues a request that came from another process, in the name of this client; its words are the
-   * client's from now on.
+   * Issues a request that came from another process; its words are the client's from now on.
+   *
+   * @param session in whose name it is, with the number that it has: what it changes is noted in the
+   *   pool's ledger (log/session_ledger.ts). 0: in the name of this client
    */
-  forward(words: Int32Array, completion: Completion): void {
+  forward(words: Int32Array, completion: Completion, session = 0): void {
     const hash = words[REQUEST_RECORD + RECORD_HASH];
     const sequence = this.#operations.issue();
-    this.#sender.forward({ slot: (hash >>> SLOT_SHIFT) as Slot, words, completion, sequence });
+    const request = { slot: (hash >>> SLOT_SHIFT) as Slot, words, completion, sequence };
+    this.#sender.forward(request, session);
     this.#additions.forgetAll();
+  }
+
+  /**
+   * The same for an atomic commit, whose entries have numbers one after the other, from its own on.
+   *
+   * @throws {CommitTooLargeError} as {@linkcode commit} does
+   */
+  forwardCommit(
+    slots: readonly Slot[],
+    words: Int32Array,
+    completion: Completion,
+    session = 0,
+  ): void {
+    this.#sender.signCommit(words, session);
+    this.commit(slots, words, completion);
   }
 
   /**
@@ -250,6 +271,7 @@ export class Client<Carries extends Carrier = Carrier> {
           `got ${bytes} bytes; raise segmentBytes to make larger ones`,
       );
     }
+    this.changeCount += 1;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     this.#sender.issueGathered(slots, sequence, words, completion);
     this.#additions.forgetAll();
@@ -348,6 +370,7 @@ export class Client<Carries extends Carrier = Carrier> {
     const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
+    if (!isReading(draft)) this.changeCount += 1;
     const sequence = begun === 0 ? this.#operations.issue() : begun;
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
     // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
@@ -358,6 +381,7 @@ export class Client<Carries extends Carrier = Carrier> {
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
     const words = slotRequest(operation, slot);
+    this.changeCount += 1;
     this.#sender.issueWords({ slot, sequence: this.#operations.issue(), words, completion });
     this.#additions.forgetAll();
   }
@@ -368,4 +392,9 @@ export class Client<Carries extends Carrier = Carrier> {
         `got a value of ${value.end - value.start} bytes; raise segmentBytes to store it`,
     );
   }
+}
+
+function isReading({ operation }: RequestDraft): boolean {
+  const code = operationOf(operation);
+  return code === Operation.GET || code === Operation.HAS;
 }

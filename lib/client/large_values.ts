@@ -42,10 +42,16 @@ import type { HeldRequest, LargeValue } from "./completions.ts";
 export class LargeValues {
   readonly #pool: Pool;
   readonly #ends: RequestEnds;
+  readonly #clientId: number;
 
-  /** Takes values for the client that is told the ends of its requests. */
-  constructor(pool: Pool, ends: RequestEnds) {
+  /**
+   * Takes values for the client that is told the ends of its requests.
+   *
+   * @param clientId its name, which reservations have, also for sessions
+   */
+  constructor(pool: Pool, ends: RequestEnds, clientId: number) {
     this.#pool = pool;
+    this.#clientId = clientId;
     this.#ends = ends;
   }
 
@@ -58,6 +64,7 @@ export class LargeValues {
     const isAtomic = operationOf(words[REQUEST_OPERATION]) === Operation.ATOMIC;
     const operation = isAtomic ? Operation.ATOMIC : Operation.COMMIT;
     words[REQUEST_OPERATION] = packOperation(Operation.RESERVE, Condition.NONE);
+    words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
     return {
       slot,
       sequence,
@@ -70,7 +77,7 @@ export class LargeValues {
             return this.#ends.stop(sequence);
           }
           this.#write(words, large.bytes, address as PoolAddress);
-          const commit = words.slice();
+          const commit = request.words.slice();
           commit[REQUEST_OPERATION] = packOperation(operation, condition, mustSync);
           commit[REQUEST_ARGUMENT] = address;
           this.#ends.goOn({ slot, sequence, words: commit, completion });
@@ -93,7 +100,7 @@ export class LargeValues {
     const words = this.#pool.wordsOf(address);
     const at = this.#pool.wordAt(address);
     const isMine = metaKind(words[at + RECORD_META]) === RecordKind.RESERVATION &&
-      words[at + RECORD_CLIENT] === request[REQUEST_RECORD + RECORD_CLIENT] &&
+      words[at + RECORD_CLIENT] === this.#clientId &&
       words[at + RECORD_HASH] === request[REQUEST_RECORD + RECORD_HASH] &&
       words[at + RECORD_VALUE_BYTES] === request[REQUEST_RECORD + RECORD_VALUE_BYTES];
     if (!isMine) return;

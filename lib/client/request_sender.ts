@@ -13,9 +13,9 @@
 import { assert } from "../core/assert.ts";
 import { copyWords } from "../core/copy_words.ts";
 import type { Slot } from "../core/brands.ts";
-import type { DinomoError } from "../core/errors.ts";
+import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { HELD_BYTES_MAX } from "../core/limits.ts";
-import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
+import { RECORD_CLIENT, RECORD_REQUEST_POSITION, sessionOf } from "../log/record_layout.ts";
 import type { EntryBuffer } from "../rings/commit_words.ts";
 import {
   REQUEST_LENGTH,
@@ -38,8 +38,11 @@ import { keyOfRequest, type KeyPlace } from "./key_place.ts";
 import { splitCommit, splitPut } from "./large_values.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
-import { RequestWriter } from "./request_writer.ts";
+import { nameRequest, RequestWriter } from "./request_writer.ts";
 import type { SlotsInFlight } from "./slots_in_flight.ts";
+
+/** Where the number of a session's request stands in it. */
+const NUMBER = REQUEST_RECORD + RECORD_REQUEST_POSITION;
 
 /** What a sender needs. */
 export interface RequestSenderOptions {
@@ -158,10 +161,16 @@ export class RequestSender {
   }
 
   /** The same for a request that another client has written, which may be of any length. */
-  forward(request: HeldRequest): void {
-    this.#writer.sign(request.words);
+  forward(request: HeldRequest, session: number): void {
+    if (session === 0) this.#writer.sign(request.words);
+    else nameRequest(request.words, 0, session, request.words[NUMBER]);
     if (request.words.length <= this.#carrier.requestWordsMax) this.issueWords(request);
     else this.#hold(splitPut(request));
+  }
+
+  /** Puts the name of this client, or of a session, into an atomic commit from elsewhere. */
+  signCommit(words: Int32Array, session: number): void {
+    this.#writer.signCommit(words, session);
   }
 
   /**
@@ -313,7 +322,9 @@ export class RequestSender {
     const position = target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION];
     copyWords(words, REQUEST_OPERATION, target, at + REQUEST_OPERATION, length - REQUEST_OPERATION);
     target[at + REQUEST_OWNER_WORD] = owner;
-    target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
+    // That of a session's request is its number.
+    const isOwn = sessionOf(words[REQUEST_RECORD + RECORD_CLIENT]) === 0;
+    if (isOwn) target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
     this.scheduleFlush();
     return true;
   }
@@ -339,19 +350,22 @@ export class RequestSender {
   }
 
   #hold(request: HeldRequest): void {
+    if (this.#held.bytes > HELD_BYTES_MAX && !this.#carrier.canBlock) {
+      return this.#operations.fail(request, tooManyHeld());
+    }
     this.#held.keep(request);
     if (this.#held.hasFailed) return;
     if (!this.#inFlight.has(request.slot)) this.#held.markReady(request.slot);
     this.scheduleFlush();
     this.#pump();
-    if (this.#held.bytes <= HELD_BYTES_MAX) return;
+    if (this.#held.bytes <= HELD_BYTES_MAX || !this.#carrier.canBlock) return;
     this.flush();
     while (this.#held.bytes > HELD_BYTES_MAX) this.wait();
   }
 
   /** Sends what was held for slots that have nothing in flight any more. */
   #pump(): void {
-    if (this.#isPumping) return;
+    if (this.#isPumping || this.#carrier.isFull) return;
     this.#isPumping = true;
     const ready = this.#held.takeReady();
     try {
@@ -429,4 +443,11 @@ export class RequestSender {
     this.#operations.fail(request, unavailable("was not made"));
     return true;
   }
+}
+
+function tooManyHeld(): UnavailableError {
+  return new UnavailableError(
+    `a thread must not have more than ${HELD_BYTES_MAX} bytes of changes waiting to be sent, ` +
+      "and the change was not made: await some of them",
+  );
 }

@@ -10,11 +10,14 @@ import {
   RECORD_KEY,
   RECORD_META,
   RECORD_REPLACES,
+  RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
   RECORD_VERSION_LOW,
+  sessionName,
   valueWord,
   writeExpiry,
 } from "../log/record_layout.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
@@ -29,6 +32,12 @@ import { type RequestDraft, requestLength, type ValueBytes } from "./request_dra
  * Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first.
  */
 const LOOP_COPY_BYTES = 128;
+
+/** Puts the name of a session, and its number there, into a request that begins at an index. */
+export function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
+  words[at + REQUEST_RECORD + RECORD_CLIENT] = sessionName(session);
+  words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
+}
 
 /** Writes the requests of one client. */
 export class RequestWriter {
@@ -60,6 +69,26 @@ export class RequestWriter {
   /** Puts the name of the client into a request that another one has written. */
   sign(words: Int32Array): void {
     words[REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+  }
+
+  /**
+   * The same of an atomic commit.
+   *
+   * @param session in whose name its entries are, with numbers from that of the commit on; 0: in the
+   *   name of the client
+   */
+  signCommit(words: Int32Array, session: number): void {
+    this.sign(words);
+    const end = words[REQUEST_LENGTH];
+    let number = words[REQUEST_RECORD + RECORD_REQUEST_POSITION];
+    for (
+      let at = commitHeadWords(entryCount(words, 0));
+      at < end;
+      at += words[at + REQUEST_LENGTH]
+    ) {
+      if (session === 0) words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
+      else nameRequest(words, at, session, number++);
+    }
   }
 
   /** Makes a request outside the ring, to be held. */

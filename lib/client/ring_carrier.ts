@@ -26,6 +26,7 @@ import {
   Status,
   statusOf,
 } from "../rings/ring_layout.ts";
+import { recordClient } from "../routing/client_registry.ts";
 import { type Carrier, type Lane, NO_LANE, NO_ROOM, type RequestEnds } from "./carrier.ts";
 import { type Completion, type HeldRequest, type LargeValue, unavailable } from "./completions.ts";
 import { keyOfRequest, type KeyPlace } from "./key_place.ts";
@@ -66,21 +67,22 @@ export class RingCarrier implements Carrier {
    *
    * @param inFlight the requests that the client has in flight
    * @param ends is told what has ended
-   * @param place of the client, by which clients differ in their choices
+   * @param clientId name of the client in records; its place, in that, is by what clients differ in
+   *   their choices
    * @param waitSync blocks until a ring may have a completion, or for a short time
    */
   constructor(
     pool: Pool,
     inFlight: SlotsInFlight,
     ends: RequestEnds,
-    place: number,
+    clientId: number,
     waitSync: (producer: RequestProducer | undefined) => void,
   ) {
     this.#pool = pool;
     this.#ends = ends;
     this.#waitSync = waitSync;
-    this.#router = new Router(pool, inFlight, place);
-    this.#largeValues = new LargeValues(pool, ends);
+    this.#router = new Router(pool, inFlight, recordClient(clientId).client);
+    this.#largeValues = new LargeValues(pool, ends, clientId);
     this.#retired = new RetiredRequests(pool);
     this.#publishEvery = syncsAlways(pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
   }
@@ -163,6 +165,14 @@ export class RingCarrier implements Carrier {
     for (const connection of this.#connections) {
       if (connection.producer.inFlightCount > 0) connection.help();
     }
+  }
+
+  get isFull(): boolean {
+    return false;
+  }
+
+  get canBlock(): boolean {
+    return true;
   }
 
   get isCrowded(): boolean {

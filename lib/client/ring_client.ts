@@ -4,7 +4,6 @@
  * @module
  */
 import type { Pool } from "../pool/pool.ts";
-import { recordClient } from "../routing/client_registry.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import type { RingWaiter } from "./client_waiter.ts";
 import { RingCarrier } from "./ring_carrier.ts";
@@ -23,11 +22,10 @@ export interface RingClientOptions
 /** Makes a client without connections. */
 export function makeRingClient(options: RingClientOptions): RingClient {
   const { pool, clientId, waiter } = options;
-  const place = recordClient(clientId).client;
   return new Client({
     ...options,
     segmentBytes: pool.geometry.segmentBytes,
     carry: (inFlight, ends) =>
-      new RingCarrier(pool, inFlight, ends, place, (producer) => waiter.waitSync(producer)),
+      new RingCarrier(pool, inFlight, ends, clientId, (producer) => waiter.waitSync(producer)),
   });
 }

@@ -125,6 +125,11 @@ export class MsgpackCodec<V> implements ValueCodec<V>, MsgpackSource {
     return this.#structures.load();
   }
 
+  /** Uses the structures that the pool has now. */
+  updateStructures(): void {
+    this.#structures.update();
+  }
+
   /** Adds no structures any more, for ever: some may have been lost. */
   closeStructures(): void {
     this.#structures.close();

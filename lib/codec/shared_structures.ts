@@ -23,6 +23,11 @@ export interface StructureStore {
    * Saves structures if the stored version is still `version`, or if there are none and it is null.
    */
   save(json: string, version: number | null): boolean;
+  /**
+   * Saves names later, where a thread cannot wait for it: until then objects that have them are
+   * written without a structure. Undefined where {@linkcode save} does it at once.
+   */
+  saveLater?(names: readonly string[]): void;
 }
 
 /** No structure has these names. */
@@ -113,6 +118,10 @@ export class SharedStructures {
     if (known !== undefined && known.id !== UNSHARED) return known.id;
     const isFull = this.#isClosed || this.#structures.length >= STRUCTURES_MAX;
     if (isFull || !isShareable(names)) return UNSHARED;
+    if (this.#store.saveLater !== undefined) {
+      this.#store.saveLater(names);
+      return UNSHARED;
+    }
     return this.root.reach(names).id = this.#structures.push(names) - 1;
   }
 
@@ -130,6 +139,11 @@ export class SharedStructures {
     if (isSaved) this.#savedCount = this.#structures.length;
     else this.#takeOver(this.load());
     return isSaved;
+  }
+
+  /** Takes over what the pool has now. */
+  update(): void {
+    this.#takeOver(this.load());
   }
 
   /** Forgets those behind the first `count` that have not been saved. */
@@ -176,6 +190,24 @@ export class SharedStructures {
     this.#savedCount = structures.length;
     structures.forEach((names, id) => this.root.reach(names).id = id);
   }
+}
+
+/**
+ * Stored structures with some more; undefined if nothing is to be added, or can be.
+ *
+ * @param json as it is stored; undefined for none
+ */
+export function withNames(
+  json: string | undefined,
+  added: readonly (readonly string[])[],
+): string | undefined {
+  const structures = json === undefined ? [] : JSON.parse(json) as (readonly string[])[];
+  if (structures.at(-1)?.[0] === CLOSED) return undefined;
+  const known = new Set(structures.map((names) => JSON.stringify(names)));
+  const fresh = added.filter((names) => !known.has(JSON.stringify(names)));
+  const room = Math.max(0, STRUCTURES_MAX - structures.length);
+  if (fresh.length === 0 || room === 0) return undefined;
+  return JSON.stringify([...structures, ...fresh.slice(0, room)]);
 }
 
 /** Dictionaries have key sets that rarely repeat; sharing them would only use up the structures. */

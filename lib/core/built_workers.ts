@@ -11,7 +11,7 @@
  */
 
 /** One of the library's own workers. */
-export type WorkerName = "node" | "dpm";
+export type WorkerName = "node" | "dpm" | "gateway";
 
 /** The text of each worker: a module that imports nothing but the runtime's own. */
 export type WorkerTexts = Readonly<Record<WorkerName, string>>;
@@ -22,6 +22,7 @@ const FOLDER = "../../workers";
 export const WORKER_FILES: Readonly<Record<WorkerName, string>> = {
   node: `${FOLDER}/kn`,
   dpm: `${FOLDER}/dpm`,
+  gateway: `${FOLDER}/gateway`,
 };
 
 /** Loads the texts; undefined where there are none. */

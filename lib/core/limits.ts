@@ -290,6 +290,54 @@ export const REMOTE_REQUESTS_MAX = 4096;
  * taken, before it has to wait. One request or answer may be longer.
  */
 export const REMOTE_BYTES_MAX = 1024 * 1024;
+/**
+ * Sessions of other processes that a pool's ledger has room for: those that are connected, and those
+ * whose processes may come back after their host has ended.
+ */
+export const LEDGER_PLACES = 512;
+/** Numbers for sessions that a checkpoint reserves: so many connections may come before the next. */
+export const SESSIONS_RESERVED = 256;
+/** Requests of one session: as no number comes twice, an old record is never taken for a new one. */
+export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
+/** How long a session is kept at least that has lost its connection, if its place is wanted. */
+export const SESSION_KEPT_MS = 30_000;
+/** Bytes of a page of keys, beside one value: it is made in less than a millisecond. */
+export const PAGE_BYTES = 48 * 1024;
+/**
+ * Bytes of all values of a consistent read of another process: until they are sent, this process
+ * has them in memory.
+ */
+export const MOMENT_BYTES_MAX = 64 * 2 ** 20;
+/** Bytes of changes that wait for a watch of another process; beyond them it is told to resync. */
+export const WAITING_CHANGES_BYTES_MAX = 256 * 1024;
+/**
+ * Calls of such a connection at a time: each watch of a thread is one, and there is as much room for
+ * others.
+ */
+export const CALLS_MAX = 8192;
+/** Bytes of what a call asks for: the keys of a consistent read, most of all. */
+export const CALL_BYTES_MAX = 9 * 2 ** 20;
+/** Bytes of items of a call that wait to be taken, beside one item: two pages of keys. */
+export const CALL_CREDIT_BYTES = 128 * 1024;
+/** The same of a watch: the numbers of a thousand keys, or some dozens of changes. */
+export const WATCH_CREDIT_BYTES = 4 * 1024;
+/** The same of all calls of a connection: half of it is enough for as many watches as may be. */
+export const CALL_CREDITS_MAX = 32 * 2 ** 20;
+/** Connections of other processes to an open store, one for each of their threads that uses it. */
+export const GATEWAY_CONNECTIONS_MAX = 256;
+/** Bytes of the first frame of such a connection: as many numbers as may be without an answer. */
+export const HELLO_BYTES_MAX = 128 * 1024;
+/** Bytes of the frame that answers it: what became of as many requests. */
+export const WELCOME_BYTES_MAX = 512 * 1024;
+/** How long either side of such a connection waits for the first frame of the other one. */
+export const HELLO_MS_MAX = 10_000;
+/**
+ * How long operations and openers wait for a process that has the pool open, while it opens, or
+ * after the one before has ended.
+ */
+export const HOST_WAIT_MS_MAX = 60_000;
+/** How long a store that is closed waits for its gateway to answer what it has begun. */
+export const GATEWAY_CLOSE_MS_MAX = 5000;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

@@ -23,6 +23,8 @@ export interface WorkerUrls {
   readonly node: string | URL;
   /** The module that runs the tasks of a DPM processor. @default the library's own */
   readonly dpm: string | URL;
+  /** The module that runs a gateway, see the option `processes`. @default the library's own */
+  readonly gateway: string | URL;
 }
 
 /** What a thread is started from: the URL of a module, or one of the library's own workers. */
@@ -97,6 +99,7 @@ export class OwnWorker {
 export const OWN_WORKERS: Readonly<Record<WorkerName, OwnWorker>> = {
   node: new OwnWorker("node"),
   dpm: new OwnWorker("dpm"),
+  gateway: new OwnWorker("gateway"),
 };
 
 /**

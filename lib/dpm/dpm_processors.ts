@@ -10,8 +10,9 @@
  */
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
-import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES, SESSIONS_RESERVED } from "../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
+import { SessionLedger } from "../log/session_ledger.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import { lockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
@@ -349,7 +350,10 @@ export class DpmProcessors {
       this.#segments.freeCount < this.#budget.dueCount;
     const { checkpointBytes = Math.min(CHECKPOINT_BYTES_DEFAULT, this.#pool.capacityBytes / 4) } =
       this.#options;
-    if (bytes < checkpointBytes && !frees) return;
+    const ledger = SessionLedger.of(this.#pool);
+    const needsSessions = ledger !== undefined &&
+      ledger.reserved - ledger.next < SESSIONS_RESERVED / 2;
+    if (bytes < checkpointBytes && !frees && !needsSessions) return;
     this.#isCheckpointing = true;
     // A checkpoint that fails ends durability, which every later write reports.
     this.checkpoint(log).catch(() => {}).finally(() => this.#isCheckpointing = false);

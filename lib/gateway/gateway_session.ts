@@ -1,12 +1,13 @@
 /**
  * One connection from another process, at the end of the process that has the pool.
  *
- * A session executes requests like a thread that uses the store: it has a client with rings, whose
- * seam the requests cross as they came (client.ts, `forward`), and reads one-sidedly.
+ * All sessions of a gateway execute their requests by one client with rings, whose seam the requests
+ * cross as they came (client.ts, `forward`), and read one-sidedly.
  *
  * Order (I4). Requests are issued in the order in which they came, and the client keeps it for each
- * slot. A read waits until nothing of its slot is pending, and everything behind it waits with it:
- * so it sees what was issued before it, and nothing that was issued later.
+ * slot. A read waits until nothing of its slot is pending that came by this connection, and
+ * everything behind it waits with it: so it sees what was issued before it, and nothing that was
+ * issued later. What other sessions have issued for the slot it does not wait for.
  *
  * Bounds. The other side may have {@linkcode REMOTE_REQUESTS_MAX} requests and {@linkcode
  * REMOTE_BYTES_MAX} bytes of them without an answer, or one longer request. Nothing is executed
@@ -20,6 +21,7 @@ import type { Client } from "../client/client.ts";
 import type { Completion } from "../client/completions.ts";
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
+import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
@@ -32,6 +34,7 @@ import {
   RECORD_META,
   valueWord,
 } from "../log/record_layout.ts";
+import { resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import {
   Operation,
@@ -40,27 +43,37 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
 import { encodeError } from "./carried_errors.ts";
+import { slotsOf } from "./commit_check.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
   decodeRequests,
   encodeAnswer,
   encodeAnswers,
+  isBehind,
   nextNumber,
+  numberCount,
   numberOf,
   REFUSED,
-  RequestFrame,
+  REQUESTS_HEAD_BYTES,
 } from "./request_frames.ts";
 
 /** What a session is made of. */
 export interface GatewaySessionOptions extends RequestRules {
-  /** A client of its own. */
+  /** The client that all sessions have in common. */
   readonly client: Client;
   readonly reader: OneSidedReader;
-  /** Bytes of the pool's segments. */
-  readonly segmentBytes: number;
-  /** Sends bytes; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
+  /**
+   * The session's number in the pool's ledger (session_evidence.ts), which notes then what became of
+   * its requests.
+   *
+   * @default 0 nothing is noted
+   */
+  readonly session?: number;
+  /** Called with the number up to which the other side has all answers, by each of its frames. */
+  readonly onConfirmed: (number: number) => void;
+  /** Sends a frame; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
 }
 
@@ -70,11 +83,21 @@ const NOTHING = new Uint8Array(0);
 export class GatewaySession {
   readonly #options: GatewaySessionOptions;
   readonly #client: Client;
-  readonly #frames: FrameReader;
   readonly #key: KeyEncoder;
   /** Requests that have come and are not issued yet. */
   #waiting: Int32Array[] = [];
   #next = nextNumber(0);
+  /** The number up to which the other side has all answers. */
+  #confirmed = 0;
+  /** How many changes of each slot are issued and have not ended. */
+  readonly #pending = new Map<Slot, number>();
+  #pendingCount = 0;
+  /** What goes on when nothing of a slot is pending any more, and who waits for the end of all. */
+  #parkedSlot: Slot | undefined;
+  #unpark = () => {};
+  #onIdle = () => {};
+  #idle: Promise<void> | undefined;
+  #onSent = () => {};
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
@@ -84,28 +107,26 @@ export class GatewaySession {
   #canWrite = true;
   /** Whether something is waited for, after which the next request is issued. */
   #isParked = false;
+  #isFinishing = false;
   #isOpen = true;
 
   /** Makes a session for a connection on which nothing has come yet. */
   constructor(options: GatewaySessionOptions) {
     this.#options = options;
     this.#client = options.client;
-    this.#frames = new FrameReader(options.segmentBytes + REMOTE_BYTES_MAX);
     this.#key = new KeyEncoder(...options.hashKey);
   }
 
   /**
-   * Takes bytes that have come, and issues the requests in them.
+   * Takes the body of a frame of requests, and issues those.
    *
    * @throws {FrameError} when they are not what they must be: the connection is to be closed
    */
-  receive(bytes: Uint8Array): void {
+  receive(body: Uint8Array): void {
     if (!this.#isOpen) return;
-    for (const { kind, body } of this.#frames.read(bytes)) {
-      if (kind !== RequestFrame.REQUESTS) throw new FrameError("a frame must be one of requests");
-      const requests = decodeRequests(body, this.#next, this.#options);
-      this.#admit(requests, body.length);
-    }
+    const { confirmed, requests } = decodeRequests(body, this.#next, this.#options);
+    this.#confirm(confirmed);
+    this.#admit(requests, body.length);
     this.#work();
   }
 
@@ -116,22 +137,51 @@ export class GatewaySession {
     this.#work();
   }
 
+  /**
+   * Issues nothing more; resolves when what was issued has ended, and its answers are written as far
+   * as the other side takes them.
+   */
+  async finish(): Promise<void> {
+    this.#waiting = [];
+    this.#isFinishing = true;
+    await this.#whenIdle();
+    this.#flush();
+    if (this.#answers.length > 0) await new Promise<void>((resolve) => this.#onSent = resolve);
+  }
+
   /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
   close(): Promise<void> {
     this.#isOpen = false;
     this.#waiting = [];
     this.#answers = [];
-    return this.#client.whenIdle();
+    this.#onSent();
+    return this.#whenIdle();
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#pendingCount === 0) return Promise.resolve();
+    return this.#idle ??= new Promise((resolve) => this.#onIdle = resolve);
+  }
+
+  #confirm(number: number): void {
+    if (isBehind(this.#confirmed, number) || !isBehind(this.#next, number)) {
+      throw new FrameError(`answers must have been given to be confirmed, got ${number}`);
+    }
+    this.#confirmed = number;
+    this.#options.onConfirmed(number);
   }
 
   #admit(requests: readonly Int32Array[], bytes: number): void {
     this.#openCount += requests.length;
-    this.#openBytes += bytes;
-    const isTooMuch = this.#openCount > REMOTE_REQUESTS_MAX ||
+    this.#openBytes += bytes - REQUESTS_HEAD_BYTES;
+    const numbers = requests.reduce((sum, request) => sum + numberCount(request, 0), 0);
+    const unconfirmed = (this.#next - 1 - this.#confirmed + numbers) >>> 0;
+    const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX ||
       (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
-    this.#next = (this.#next + requests.length) >>> 0;
-    this.#waiting.push(...requests);
+    this.#next = (this.#next + numbers) >>> 0;
+    if (this.#isFinishing) return;
+    for (const request of requests) this.#waiting.push(request);
   }
 
   readonly #work = (): void => {
@@ -144,28 +194,64 @@ export class GatewaySession {
   #canIssue(): boolean {
     if (this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX) return false;
     if (!this.#client.isCrowded) return true;
-    this.#park(this.#client.whenRoom());
+    this.#park();
+    void this.#client.whenRoom().then(this.#unpark);
     return false;
   }
 
-  /** Issues nothing until a promise has resolved. */
-  #park(until: Promise<void>, then = () => {}): void {
+  /** Issues nothing until {@linkcode #unpark} is called. */
+  #park(then = () => {}): void {
     this.#isParked = true;
-    void until.then(() => {
+    this.#unpark = () => {
       if (!this.#isOpen) return;
       this.#isParked = false;
       then();
       this.#work();
-    });
+    };
   }
 
   #issue(words: Int32Array): void {
-    if (!isRead(operationOf(words[REQUEST_OPERATION]!))) {
-      return this.#client.forward(words, this.#completionOf(words));
-    }
+    const operation = operationOf(words[REQUEST_OPERATION]!);
+    if (operation === Operation.ATOMIC) return this.#commit(words);
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
-    if (!this.#client.isSlotPending(slot)) this.#read(words);
-    else this.#park(this.#client.whenSlotSettled(slot), () => this.#read(words));
+    if (!isRead(operation)) {
+      this.#noteBegin(slot);
+      const completion = this.#completionOf(words, [slot]);
+      return this.#client.forward(words, completion, this.#options.session);
+    }
+    if (!this.#pending.has(slot)) return this.#read(words);
+    this.#parkedSlot = slot;
+    this.#park(() => this.#read(words));
+  }
+
+  #commit(words: Int32Array): void {
+    const slots = slotsOf(words);
+    for (const slot of slots) this.#noteBegin(slot);
+    const completion = this.#completionOf(words, slots);
+    try {
+      this.#client.forwardCommit(slots, words, completion, this.#options.session);
+    } catch (error) {
+      // It does not fit a segment: nothing has been issued.
+      if (!(error instanceof CommitTooLargeError)) throw error;
+      completion.fail(error);
+    }
+  }
+
+  #noteBegin(slot: Slot): void {
+    this.#pending.set(slot, (this.#pending.get(slot) ?? 0) + 1);
+    this.#pendingCount += 1;
+  }
+
+  /** A change of a slot has ended; in the middle of a poll, in which the client is not used. */
+  #noteEnd(slot: Slot): void {
+    const pending = this.#pending.get(slot)! - 1;
+    this.#pendingCount -= 1;
+    if (this.#pendingCount === 0) this.#onIdle();
+    if (pending > 0) return void this.#pending.set(slot, pending);
+    this.#pending.delete(slot);
+    if (slot !== this.#parkedSlot) return;
+    this.#parkedSlot = undefined;
+    runMicrotask(this.#unpark);
   }
 
   #read(words: Int32Array): void {
@@ -187,16 +273,19 @@ export class GatewaySession {
     this.#answer(words, Status.FOUND, version | 0, high, content, expiresAtMs);
   }
 
-  #completionOf(words: Int32Array): Completion {
+  #completionOf(words: Int32Array, slots: readonly Slot[]): Completion {
     const operation = operationOf(words[REQUEST_OPERATION]!);
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     return {
       settle: (status, detail, versionLow, versionHigh, ring, requestAt) => {
         const low = status === Status.NOT_DURABLE ? detail : versionLow;
-        const content = isDerived ? derivationOf(ring, requestAt) : NOTHING;
+        const content = contentOf(operation, status, ring, requestAt);
         this.#answer(words, status, low, versionHigh, content);
+        for (const slot of slots) this.#noteEnd(slot);
       },
-      fail: (error: DinomoError) => this.#answer(words, REFUSED, 0, 0, encodeError(error)),
+      fail: (error: DinomoError) => {
+        this.#answer(words, REFUSED, 0, 0, encodeError(error));
+        for (const slot of slots) this.#noteEnd(slot);
+      },
     };
   }
 
@@ -227,8 +316,23 @@ export class GatewaySession {
     this.#answers = [];
     this.#answerBytes = 0;
     this.#canWrite = this.#options.write(encodeAnswers(answers));
+    this.#onSent();
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };
+}
+
+/** What a KN has left in a request that it has answered. */
+function contentOf(
+  operation: number,
+  status: number,
+  ring: Int32Array,
+  requestAt: number,
+): Uint8Array {
+  if (operation === Operation.ADD || operation === Operation.TOUCH) {
+    return derivationOf(ring, requestAt);
+  }
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(ring, requestAt) : NOTHING;
 }
 
 /** The bytes of what was derived, in a request that has been answered. */

@@ -8,14 +8,19 @@
  */
 import { Client } from "../client/client.ts";
 import { type ClientWaiter, PollResult } from "../client/client_waiter.ts";
-import { runMicrotask } from "../core/runtime.ts";
+import { runMicrotask, startTimer, type Timer } from "../core/runtime.ts";
 import { SocketCarrier, type SocketCarrierOptions } from "./socket_carrier.ts";
 
 /** Such a client. */
 export type RemoteClient = Client<SocketCarrier>;
 
+/** A timer far enough away never to fire; it keeps the process alive. */
+const KEEP_ALIVE_MS = 2 ** 30;
+
 class ArrivalWaiter implements ClientWaiter {
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
+  /** Runs while requests are waited for: the connection itself does not keep the process alive. */
+  #stay: Timer | undefined;
 
   schedule(task: () => void): void {
     runMicrotask(task);
@@ -23,17 +28,20 @@ class ArrivalWaiter implements ClientWaiter {
 
   waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
+    this.#stay ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
   }
 
   arrive(): void {
-    this.#poll(false);
+    if (this.#poll(false) !== PollResult.IDLE) return;
+    this.#stay?.stop();
+    this.#stay = undefined;
   }
 }
 
 /** Records are signed by the client that forwards them. */
 const UNSIGNED = 0;
 
-/** Makes a client for a connection that has just been made. */
+/** Makes a client that is not connected yet. */
 export function makeRemoteClient(
   options: Omit<SocketCarrierOptions, "onArrival">,
 ): RemoteClient {

@@ -28,6 +28,7 @@ import {
   recordWords,
   valueWord,
 } from "../log/record_layout.ts";
+import { brokenCommitRule } from "./commit_check.ts";
 import { DERIVATION_BYTES, isPossibleDerivation } from "../rings/derivation_words.ts";
 import {
   Condition,
@@ -66,6 +67,14 @@ const KINDS = new Map<number, number>([
   [Operation.CLEAR_SLOT, RecordKind.CLEAR],
 ]);
 
+/** The same of the entries of an atomic commit. */
+const ENTRY_KINDS = new Map<number, number>([
+  [Operation.PUT, RecordKind.PUT],
+  [Operation.DELETE, RecordKind.DELETE],
+  [Operation.ADD, RecordKind.PUT],
+  [Operation.PAD, RecordKind.DELETE],
+]);
+
 /** Whether an operation only reads. */
 export function isRead(operation: number): boolean {
   return operation === Operation.GET || operation === Operation.HAS;
@@ -81,22 +90,46 @@ export function brokenRule(
   if (end - at < REQUEST_WORDS_MIN) return "have its header";
   const length = words[at + REQUEST_LENGTH]!;
   if (length < REQUEST_WORDS_MIN || length > end - at) return "be as long as it says";
-  return brokenHeader(words, at) ?? brokenRecord(words, at) ?? brokenKey(words, at, rules) ??
+  if (operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC) {
+    return brokenCommitRule(words, at, (_, entry, last) => brokenEntry(words, entry, last, rules));
+  }
+  return brokenHeader(words, at, KINDS) ?? brokenRecord(words, at, KINDS) ??
+    brokenKey(words, at, rules) ??
     brokenValue(words, at);
 }
 
-function brokenHeader(words: Int32Array, at: number): string | undefined {
+/** The rule that an entry of a commit breaks. */
+function brokenEntry(
+  words: Int32Array,
+  at: number,
+  end: number,
+  rules: RequestRules,
+): string | undefined {
+  if (end - at < REQUEST_WORDS_MIN) return "have its header";
+  const length = words[at + REQUEST_LENGTH]!;
+  if (length < REQUEST_WORDS_MIN || length > end - at) return "be as long as it says";
+  return brokenHeader(words, at, ENTRY_KINDS) ?? brokenRecord(words, at, ENTRY_KINDS) ??
+    brokenKey(words, at, rules) ?? brokenValue(words, at);
+}
+
+function brokenHeader(
+  words: Int32Array,
+  at: number,
+  kinds: ReadonlyMap<number, number>,
+): string | undefined {
   const word = words[at + REQUEST_OPERATION]!;
   const operation = operationOf(word);
   const condition = conditionOf(word);
   const mustSync = mustSyncOf(word);
-  if (!KINDS.has(operation)) return "be an operation for other processes";
+  if (!kinds.has(operation)) return "be an operation for other processes";
   if (packOperation(operation, condition, mustSync) !== word) return "have no other flags";
-  const takesCondition = operation === Operation.PUT || operation === Operation.DELETE;
+  const isEntry = kinds === ENTRY_KINDS;
+  const takesCondition = isEntry || operation === Operation.PUT || operation === Operation.DELETE;
   if (condition > (takesCondition ? Condition.VERSION : Condition.NONE)) {
     return "have a condition that its operation takes";
   }
-  const isChange = KINDS.get(operation) === RecordKind.PUT;
+  if (operation === Operation.PAD && condition === Condition.NONE) return "check something";
+  const isChange = kinds.get(operation) === RecordKind.PUT && !isEntry;
   if (mustSync && !isChange) return "not ask for a sync";
   if (words[at + REQUEST_OWNER_WORD] !== 0) return "leave its routing to the host";
   const high = words[at + REQUEST_VERSION_HIGH]!;
@@ -108,14 +141,18 @@ function brokenHeader(words: Int32Array, at: number): string | undefined {
   return argument >>> 0 < slots ? undefined : "have a possible argument";
 }
 
-function brokenRecord(words: Int32Array, at: number): string | undefined {
+function brokenRecord(
+  words: Int32Array,
+  at: number,
+  kinds: ReadonlyMap<number, number>,
+): string | undefined {
   const record = at + REQUEST_RECORD;
   const operation = operationOf(words[at + REQUEST_OPERATION]!);
   const meta = words[record + RECORD_META]!;
   const keyBytes = metaKeyBytes(meta);
   const flags = meta & (FLAG_BINARY_KEY | FLAG_EXPIRES);
   const kind = metaKind(meta);
-  if (kind !== KINDS.get(operation)) return "have the record of its operation";
+  if (kind !== kinds.get(operation)) return "have the record of its operation";
   if (packMeta(keyBytes, kind, flags) !== meta) return "have no other bits in its record";
   if ((flags & FLAG_EXPIRES) !== 0 && operation !== Operation.PUT) return "not expire";
   const isEmpty = words[record + RECORD_VERSION_LOW] === 0 &&
@@ -140,9 +177,12 @@ function brokenKey(words: Int32Array, at: number, rules: RequestRules): string |
       hash === slot << SLOT_SHIFT && words[keyAt] === 0;
     return isSlot ? undefined : "name its slot";
   }
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return `have 1 to ${KEY_BYTES_MAX} bytes of key`;
+  const isSystem = keyBytes === 0 && isForCodec(words[at + REQUEST_OPERATION]!, meta);
+  if ((keyBytes === 0 && !isSystem) || keyBytes > KEY_BYTES_MAX) {
+    return `have 1 to ${KEY_BYTES_MAX} bytes of key`;
+  }
   const type = (meta & FLAG_BINARY_KEY) !== 0 ? KEY_TYPE_NUMBERS.bytes : KEY_TYPE_NUMBERS.string;
-  if ((rules.keyTypes & type) === 0) return "have a key of the store's type";
+  if ((rules.keyTypes & type) === 0 && !isSystem) return "have a key of the store's type";
   const expiryAt = record + valueWord(meta) - ((meta & FLAG_EXPIRES) !== 0 ? 2 : 0);
   if (!isZero(words, keyAt * 4 + keyBytes, expiryAt * 4)) return "have zeros behind its key";
   const bytes = new Uint8Array(words.buffer, words.byteOffset + keyAt * 4, keyBytes);
@@ -151,6 +191,17 @@ function brokenKey(words: Int32Array, at: number, rules: RequestRules): string |
   return halfSipHash13(key0, key1, words, keyAt, keyBytes) === hash
     ? undefined
     : "have the hash of its key";
+}
+
+/**
+ * Whether a request without a key may be for the one under which the codec keeps what it has to: it
+ * reads it, or changes it if it has not been changed meanwhile.
+ */
+function isForCodec(operationWord: number, meta: number): boolean {
+  const operation = operationOf(operationWord);
+  const isChange = operation === Operation.PUT && conditionOf(operationWord) !== Condition.NONE;
+  return (operation === Operation.GET || isChange) &&
+    (meta & (FLAG_BINARY_KEY | FLAG_EXPIRES)) === FLAG_BINARY_KEY;
 }
 
 function brokenValue(words: Int32Array, at: number): string | undefined {
@@ -168,8 +219,8 @@ function brokenValue(words: Int32Array, at: number): string | undefined {
   if (operation !== Operation.ADD && operation !== Operation.TOUCH) {
     return valueBytes === 0 ? undefined : "have no value";
   }
-  const isPossible = valueBytes === DERIVATION_BYTES && isPossibleDerivation(words, record);
-  return isPossible ? undefined : "say what to derive";
+  const isPossible = valueBytes === DERIVATION_BYTES && isPossibleDerivation(words, record, 1);
+  return isPossible ? undefined : "say what to derive, once";
 }
 
 function isZero(words: Int32Array, startByte: number, endByte: number): boolean {

@@ -1,9 +1,11 @@
 /**
  * What processes send each other: requests, all of a tick in one frame, and their answers.
  *
- * The body of a frame of requests has them one behind the other, each as in a ring
+ * The body of a frame of requests begins with two words: the number up to which all answers have
+ * come, 0 for none, and a zero. Then it has requests one behind the other, each as in a ring
  * (rings/ring_layout.ts): its owner word is zero, and its record has the number of the request in
- * the word of the position. Numbers count from 1 without gaps, as u32.
+ * the word of the position. Numbers count from 1 without gaps, up to {@linkcode
+ * SESSION_REQUESTS_MAX}. A frame without a request only confirms answers.
  *
  * The body of a frame of answers has them one behind the other, too, in the words
  *
@@ -25,17 +27,65 @@
  *
  * @module
  */
-import { EXPIRY_MS_MAX } from "../core/limits.ts";
+import {
+  CALL_BYTES_MAX,
+  EXPIRY_MS_MAX,
+  REMOTE_BYTES_MAX,
+  SESSION_REQUESTS_MAX,
+} from "../core/limits.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
-import { REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
+import { entryCount } from "../rings/commit_words.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
-/** Kinds of frames. */
-export const RequestFrame = { REQUESTS: 16, ANSWERS: 17 } as const;
+/** Kinds of frames of a connection between processes; others are not taken. */
+export const RequestFrame = {
+  REQUESTS: 16,
+  ANSWERS: 17,
+  /** The first one of the process that has connected, and of the one that has the pool. */
+  HELLO: 18,
+  WELCOME: 19,
+  /** Of what is not a request of one key: see call_frames.ts. */
+  CALL: 20,
+  ITEM: 21,
+  END: 22,
+  FAILURE: 23,
+  CANCEL: 24,
+  CREDIT: 25,
+} as const;
+
+/** Whether a frame is one of a call. */
+export function isCallFrame(kind: number): boolean {
+  return kind >= RequestFrame.CALL && kind <= RequestFrame.CREDIT;
+}
+
+/**
+ * Bytes of a frame to the process that has the pool: one request may be as long as a segment, and a
+ * call as long as it may be.
+ */
+export function requestFrameBytesMax(segmentBytes: number): number {
+  return Math.max(segmentBytes, CALL_BYTES_MAX) + REMOTE_BYTES_MAX;
+}
+
+/** Bytes of a frame from there: an answer may have a value, and others with it. */
+export function answerFrameBytesMax(segmentBytes: number): number {
+  return segmentBytes + 2 * REMOTE_BYTES_MAX;
+}
 
 /** Status of a request that has ended with an error that no other status stands for. */
 export const REFUSED = 64;
+
+/** Words in front of the requests of a frame. */
+const REQUESTS_HEAD = 2;
+export const REQUESTS_HEAD_BYTES: number = REQUESTS_HEAD * 4;
 
 const ANSWER_LENGTH = 0;
 const ANSWER_NUMBER = 1;
@@ -52,15 +102,29 @@ export function nextNumber(number: number): number {
   return (number + 1) >>> 0;
 }
 
+/**
+ * How many numbers a request has: each entry of an atomic commit has one of its own, of which the
+ * request's is the first.
+ */
+export function numberCount(words: Int32Array, at: number): number {
+  const isAtomic = operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC;
+  return isAtomic ? entryCount(words, at) : 1;
+}
+
 /** Number of a request. */
 export function numberOf(words: Int32Array, at: number): number {
   return words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION]! >>> 0;
 }
 
-/** Makes a frame of requests that are complete. */
-export function encodeRequests(requests: readonly Int32Array[]): Uint8Array {
-  const body = new Int32Array(requests.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
+/**
+ * Makes a frame of requests that are complete.
+ *
+ * @param confirmed the number up to which all answers have come
+ */
+export function encodeRequests(requests: readonly Int32Array[], confirmed: number): Uint8Array {
+  const body = new Int32Array(requests.reduce((sum, { length }) => sum + length, REQUESTS_HEAD));
+  body[0] = confirmed;
+  let at = REQUESTS_HEAD;
   for (const words of requests) {
     body.set(words, at);
     at += words.length;
@@ -68,27 +132,43 @@ export function encodeRequests(requests: readonly Int32Array[]): Uint8Array {
   return encodeFrame(RequestFrame.REQUESTS, new Uint8Array(body.buffer));
 }
 
+/** What stands in a frame of requests. */
+export interface RequestsBody {
+  /** The number up to which all answers have come. */
+  readonly confirmed: number;
+  /** Views of the body. */
+  readonly requests: Int32Array[];
+}
+
 /**
- * Takes the requests of a body, as views of it.
+ * Takes the requests of a body.
  *
  * @param next the number that the first one must have
  * @throws {FrameError} when one of them breaks a rule; none may be executed then
  */
-export function decodeRequests(body: Uint8Array, next: number, rules: RequestRules): Int32Array[] {
+export function decodeRequests(body: Uint8Array, next: number, rules: RequestRules): RequestsBody {
   const words = wordsOf(body);
+  if (words.length < REQUESTS_HEAD || words[1] !== 0) {
+    throw new FrameError("requests must begin with what is confirmed");
+  }
   const requests: Int32Array[] = [];
-  for (let at = 0; at < words.length;) {
+  let number = next;
+  for (let at = REQUESTS_HEAD; at < words.length;) {
     const rule = brokenRule(words, at, words.length, rules);
     if (rule !== undefined) throw new FrameError(`a request must ${rule}`);
-    const number = (next + requests.length) >>> 0;
     if (numberOf(words, at) !== number) {
       throw new FrameError(`a request must have number ${number}, got ${numberOf(words, at)}`);
     }
+    // The other side sends it again on its next connection.
+    if (number > SESSION_REQUESTS_MAX) {
+      throw new FrameError(`a connection must have at most ${SESSION_REQUESTS_MAX} requests`);
+    }
     const end = at + words[at + REQUEST_LENGTH]!;
     requests.push(words.subarray(at, end));
+    number = (number + numberCount(words, at)) >>> 0;
     at = end;
   }
-  return requests;
+  return { confirmed: words[0]! >>> 0, requests };
 }
 
 /** How a request has ended. */
@@ -128,13 +208,18 @@ export function encodeAnswer(answer: Answer): Int32Array {
 
 /** Makes a frame of answers. */
 export function encodeAnswers(answers: readonly Int32Array[]): Uint8Array {
+  return encodeFrame(RequestFrame.ANSWERS, answersBody(answers));
+}
+
+/** Makes the body of a frame of answers. */
+export function answersBody(answers: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
   const body = new Int32Array(answers.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const words of answers) {
     body.set(words, at);
     at += words.length;
   }
-  return encodeFrame(RequestFrame.ANSWERS, new Uint8Array(body.buffer));
+  return new Uint8Array(body.buffer);
 }
 
 /**
@@ -175,8 +260,14 @@ function decodeAnswer(words: Int32Array): Answer {
   };
 }
 
-/** A body as words; it has memory of its own, as `FrameReader` makes it. */
+/** Whether a number is behind another one, as both wrap. */
+export function isBehind(number: number, other: number): boolean {
+  return ((number - other) | 0) > 0;
+}
+
+/** A body as words; a copy where it does not begin at a word. */
 function wordsOf(body: Uint8Array): Int32Array {
   if (body.length % 8 !== 0) throw new FrameError("a body must be whole requests or answers");
+  if (body.byteOffset % 4 !== 0) return wordsOf(body.slice());
   return new Int32Array(body.buffer, body.byteOffset, body.length / 4);
 }

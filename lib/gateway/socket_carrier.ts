@@ -1,14 +1,17 @@
 /**
  * Carries requests to the process that has the pool, by a stream of bytes such as a socket.
  *
- * Every request has words of its own, which stay until it is answered. What was written in a tick is
+ * Every request has words of its own, which stay until it has ended. What was written in a tick is
  * one frame. The process at the other end has a session for this connection
  * (gateway_session.ts), which executes the requests of a slot in their order (I4), and answers each
- * once (I5). Requests in flight are bounded by number and by bytes; where there is no room the
- * client holds what comes, and is crowded before.
+ * once (I5). Requests are bounded by number and by bytes; where there is no room the client holds
+ * what comes, and is crowded before.
  *
- * When the connection ends, the outcome of the requests in flight is not known, and they end with
- * an error that says so. docs/protocols/processes.md has what is to be done instead.
+ * A carrier outlives its connections (docs/protocols/processes.md, "Takeover"). When one ends, its
+ * requests stay. The next one begins with a question, {@linkcode SocketCarrier.previous}: which of
+ * them have been applied? Those end, all others are sent again, in the order of their claims, in a
+ * new session and with new numbers; so are those that have come meanwhile. What may be sent behind
+ * what is decided by request_order.ts.
  *
  * @module
  */
@@ -19,9 +22,11 @@ import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
-import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
+import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import {
@@ -29,33 +34,38 @@ import {
   operationOf,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
-  REQUEST_OWNER_WORD,
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { FrameError } from "../wire/frame.ts";
+import { appliedAnswer } from "./applied_answer.ts";
 import { decodeError } from "./carried_errors.ts";
+import { isReading, RequestOrder } from "./request_order.ts";
+import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
 import {
   type Answer,
   decodeAnswers,
   encodeRequests,
-  nextNumber,
+  numberCount,
   REFUSED,
-  RequestFrame,
 } from "./request_frames.ts";
 
 /** Bytes that are written after which a burst is sent although the tick goes on. */
 const BURST_BYTES = 64 * 1024;
-/** Bytes of an answer beside a value, and of answers that may be with it in a frame. */
-const ANSWER_FRAME_BYTES = 2 * REMOTE_BYTES_MAX;
+
+/** A connection, from the other side's WELCOME on. */
+export interface CarrierLink {
+  /** Number of the session at the other end. */
+  readonly session: number;
+  /** Sends bytes. */
+  readonly write: (bytes: Uint8Array) => void;
+}
 
 /** What a socket carrier is made of. */
 export interface SocketCarrierOptions {
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
-  /** Sends bytes. */
-  readonly write: (bytes: Uint8Array) => void;
-  /** Called when there is something to settle. */
+  /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
 }
 
@@ -67,9 +77,10 @@ class Parcel implements Lane {
   readonly bytes: Uint8Array;
   readonly completions: readonly [Completion];
   readonly newestIndex = 0;
+  /** Whether the other side may have it. */
   isSent = false;
   answer: Answer | undefined;
-  /** What it has ended with, if the answer is an error. */
+  /** What it has ended with, if that is an error. */
   error: DinomoError | undefined;
 
   constructor(slot: Slot, sequence: number, length: number, completion: Completion) {
@@ -84,12 +95,17 @@ class Parcel implements Lane {
     return operationOf(this.words[REQUEST_OPERATION]!);
   }
 
+  get hasEnded(): boolean {
+    return this.answer !== undefined || this.error !== undefined;
+  }
+
   requestAt(): number {
     return 0;
   }
 
+  /** No addition joins another one: only the last sum would be known after a takeover. */
   isUnpublished(): boolean {
-    return !this.isSent;
+    return false;
   }
 }
 
@@ -97,36 +113,66 @@ class Parcel implements Lane {
 export class SocketCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number;
   readonly #ends: RequestEnds;
-  readonly #write: (bytes: Uint8Array) => void;
   readonly #onArrival: () => void;
-  readonly #frames: FrameReader;
-  /** Requests in flight, by their numbers, and the bytes that they take. */
-  readonly #parcels = new Map<number, Parcel>();
+  #link: CarrierLink | undefined;
+  /** Number of the newest session. */
+  #session: number | undefined;
+  /** Requests that have not been settled, in the order of their claims, and their bytes. */
+  readonly #open = new Set<Parcel>();
   #bytes = 0;
+  /** Those that are sent and have no answer, by their numbers in the newest session. */
+  readonly #sent = new Map<number, Parcel>();
   #number = 0;
   #newest!: Parcel;
-  #unsent: Parcel[] = [];
-  #unsentBytes = 0;
-  #answered: Parcel[] = [];
+  #claimed: Parcel[] = [];
+  #claimedBytes = 0;
+  readonly #order = new RequestOrder<Parcel>();
+  /** Those that may be sent. */
+  #admitted: Parcel[] = [];
+  #ended: Parcel[] = [];
   /** What the request has read that is just being settled. */
   #read: ReadValue | undefined;
   #isOpen = true;
 
-  /** Carries requests over a connection that has just been made; `ends` is told what has ended. */
+  /** Makes a carrier that waits for a connection; `ends` is told what has ended. */
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
-    this.#write = options.write;
     this.#onArrival = options.onArrival;
-    this.requestWordsMax = REQUEST_RECORD + options.segmentBytes / 4;
-    this.#frames = new FrameReader(options.segmentBytes + ANSWER_FRAME_BYTES);
+    // The results of a commit are beside what is to fit a segment.
+    this.requestWordsMax = commitHeadWords(COMMIT_KEYS_MAX) + options.segmentBytes / 4;
   }
 
   get isCrowded(): boolean {
-    return this.#parcels.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+    return this.#open.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= REMOTE_REQUESTS_MAX || this.#bytes >= REMOTE_BYTES_MAX;
+  }
+
+  get canBlock(): boolean {
+    return false;
   }
 
   get lane(): Lane {
     return this.#newest;
+  }
+
+  /** What the next host is to be asked, and is told; undefined before the first connection. */
+  get previous(): PreviousSession | undefined {
+    if (this.#session === undefined) return undefined;
+    const numbers = [...this.#sent].flatMap(([number, parcel]) =>
+      isReading(parcel)
+        ? []
+        : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => number + i)
+    );
+    return { session: this.#session, confirmed: this.#confirmed, numbers };
+  }
+
+  /** The number up to which all answers have come. */
+  get #confirmed(): number {
+    for (const oldest of this.#sent.keys()) return oldest - 1;
+    return this.#number;
   }
 
   claim(
@@ -136,55 +182,82 @@ export class SocketCarrier implements Carrier, ReadSource {
     length: number,
     completion: Completion,
   ): number {
-    const { size } = this.#parcels;
+    const { size } = this.#open;
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
-    if (this.#unsentBytes >= BURST_BYTES) this.publish();
+    if (this.#claimedBytes >= BURST_BYTES) this.publish();
     const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
-    this.#number = nextNumber(this.#number);
     parcel.words[REQUEST_LENGTH] = length;
-    parcel.words[REQUEST_OWNER_WORD] = 0;
-    parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#number;
-    this.#parcels.set(this.#number, parcel);
-    this.#unsent.push(parcel);
+    this.#open.add(parcel);
+    this.#claimed.push(parcel);
     this.#bytes += length * 4;
-    this.#unsentBytes += length * 4;
+    this.#claimedBytes += length * 4;
     return 0;
   }
 
   publish(): void {
-    const parcels = this.#unsent;
-    if (parcels.length === 0) return;
-    this.#unsent = [];
-    this.#unsentBytes = 0;
-    for (const parcel of parcels) parcel.isSent = true;
-    this.#write(encodeRequests(parcels.map(({ words }) => words)));
+    if (this.#link === undefined) return;
+    const claimed = this.#claimed;
+    this.#claimed = [];
+    this.#claimedBytes = 0;
+    for (const parcel of claimed) if (this.#order.admit(parcel)) this.#admitted.push(parcel);
+    if (this.#admitted.length > 0) this.#send(this.#link);
   }
 
   /** Nothing can be done for requests that another process executes. */
   help(): void {}
 
   /**
-   * Takes bytes that have come.
+   * Goes on with a new connection: ends what has been applied by the session before, and sends the
+   * rest again.
+   *
+   * @param verdicts what the other side says about {@linkcode previous}
+   * @throws {FrameError} when they are not about it; the connection is of no use
+   */
+  connect(link: CarrierLink, verdicts?: SessionVerdicts): void {
+    if (!this.#isOpen) return;
+    this.disconnect();
+    this.#judge(verdicts);
+    this.#link = link;
+    this.#session = link.session;
+    this.#number = 0;
+    this.#sent.clear();
+    this.#claimed = [...this.#open].filter((parcel) => !parcel.hasEnded);
+    for (const parcel of this.#claimed) parcel.isSent = false;
+    this.publish();
+    // The other side may forget the session before when it has a frame of this one.
+    if (this.#number === 0) this.#send(link);
+    this.#onArrival();
+  }
+
+  /** The connection has ended: requests wait for the next one. */
+  disconnect(): void {
+    if (this.#link === undefined) return;
+    this.#link = undefined;
+    this.#order.clear();
+    this.#admitted = [];
+  }
+
+  /**
+   * Takes the body of a frame of answers.
    *
    * @throws {FrameError} when they are no answers to requests in flight; the connection is of no
    *   use any more
    */
-  receive(bytes: Uint8Array): void {
-    if (!this.#isOpen) return;
-    for (const { kind, body } of this.#frames.read(bytes)) {
-      if (kind !== RequestFrame.ANSWERS) throw new FrameError("a frame must be one of answers");
-      for (const answer of decodeAnswers(body)) this.#note(answer);
+  receive(body: Uint8Array): void {
+    if (!this.#isOpen || this.#link === undefined) return;
+    for (const answer of decodeAnswers(body)) {
+      this.#order.end(this.#note(answer), this.#admitted);
     }
-    if (this.#answered.length > 0) this.#onArrival();
+    this.#onArrival();
   }
 
   settle(): number {
-    const answered = this.#answered;
-    this.#answered = [];
-    for (const parcel of answered) this.#settle(parcel, parcel.answer!);
-    return answered.length;
+    const ended = this.#ended;
+    this.#ended = [];
+    for (const parcel of ended) this.#settle(parcel);
+    return ended.length;
   }
 
   take(): ReadValue | undefined {
@@ -216,43 +289,84 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   failAll(error: DinomoError): void {
     this.close();
-    const parcels = [...this.#parcels.values()];
-    this.#parcels.clear();
-    this.#unsent = [];
-    this.#answered = [];
-    this.#bytes = this.#unsentBytes = 0;
-    for (const { slot, sequence, completions, isSent } of parcels) {
-      this.#ends.fail(slot, sequence, completions[0], isSent ? unknownOutcome() : error);
+    const parcels = [...this.#open];
+    this.#open.clear();
+    this.#sent.clear();
+    this.#order.clear();
+    this.#claimed = [];
+    this.#admitted = [];
+    this.#ended = [];
+    this.#bytes = this.#claimedBytes = 0;
+    for (const parcel of parcels) {
+      const { slot, sequence, completions } = parcel;
+      this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? unknownOutcome() : error);
     }
+    // When what is held has failed, too.
+    runMicrotask(this.#onArrival);
   }
 
-  #note(answer: Answer): void {
-    const parcel = this.#parcels.get(answer.number);
-    if (parcel === undefined || !parcel.isSent || parcel.answer !== undefined) {
+  /** Sends what may be sent, as far as the other side keeps in mind how it ends. */
+  #send(link: CarrierLink): void {
+    const confirmed = this.#confirmed;
+    const parcels: Parcel[] = [];
+    for (const parcel of this.#admitted) {
+      const count = numberCount(parcel.words, 0);
+      if (this.#number + count - confirmed > REMOTE_REQUESTS_MAX) break;
+      const number = this.#number + 1;
+      this.#number += count;
+      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
+      parcel.isSent = true;
+      this.#sent.set(number, parcel);
+      parcels.push(parcel);
+    }
+    this.#admitted.splice(0, parcels.length);
+    if (parcels.length === 0 && this.#number > 0) return;
+    link.write(encodeRequests(parcels.map(({ words }) => words), confirmed));
+  }
+
+  #note(answer: Answer): Parcel {
+    const parcel = this.#sent.get(answer.number);
+    if (parcel === undefined) {
       throw new FrameError(`an answer must be to a request in flight, got ${answer.number}`);
     }
     const { operation } = parcel;
     const { status, content } = answer;
-    const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
     const isRight = status === REFUSED ||
       (status === Status.FOUND
         ? operation === Operation.GET
-        : content.length === (isDerived ? DERIVATION_BYTES : 0));
+        : content.length === contentBytes(parcel.words, status));
     if (!isRight) throw new FrameError("an answer must have what its request asks for");
     if (status === REFUSED) parcel.error = decodeError(content);
     parcel.answer = answer;
-    this.#answered.push(parcel);
+    this.#sent.delete(answer.number);
+    this.#ended.push(parcel);
+    return parcel;
   }
 
-  #settle(parcel: Parcel, answer: Answer): void {
-    const { slot, sequence, words, bytes, completions: [completion] } = parcel;
-    const { status, versionLow, versionHigh, content } = answer;
-    this.#parcels.delete(answer.number);
-    this.#bytes -= words.byteLength;
-    if (parcel.error !== undefined) {
-      return this.#ends.fail(slot, sequence, completion, parcel.error);
+  /** Ends those of the session before that need not be sent again. */
+  #judge(given: SessionVerdicts | undefined): void {
+    const sent = [...this.#sent].filter(([, parcel]) => isUnknown(parcel));
+    if (sent.length === 0) return;
+    if (given === undefined) throw new FrameError("a session before must be judged");
+    const verdicts = new Map(given.verdicts.map((verdict) => [verdict.number, verdict]));
+    const changed = new Set<Slot>();
+    for (const [number, parcel] of sent.reverse()) {
+      parcel.answer = appliedAnswer(parcel.words, number, verdicts);
+      if (parcel.answer !== undefined) changed.add(parcel.slot);
+      else if (!given.isKnown) parcel.error = unknownOutcome();
+      else if (changed.has(parcel.slot)) parcel.error = failedBefore();
     }
-    if (status === Status.FOUND) this.#read = readValueOf(answer);
+    for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#ended.push(parcel);
+  }
+
+  #settle(parcel: Parcel): void {
+    const { slot, sequence, words, bytes, completions: [completion], answer, error } = parcel;
+    this.#open.delete(parcel);
+    this.#bytes -= words.byteLength;
+    if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
+    const { status, versionLow, versionHigh, content } = answer!;
+    if (status === Status.FOUND) this.#read = readValueOf(answer!);
+    else if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
     else if (content.length > 0) {
       bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
     }
@@ -272,14 +386,35 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 }
 
+/** Bytes of what a KN leaves in a request. */
+function contentBytes(words: Int32Array, status: number): number {
+  const operation = operationOf(words[REQUEST_OPERATION]!);
+  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(words, 0).length : 0;
+}
+
 function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
   const version = versionHigh * 2 ** 32 + (versionLow >>> 0);
   return { bytes: content.slice(), version, expiresAtMs };
+}
+
+/** Whether a request may have changed something. */
+function isUnknown(parcel: Parcel): boolean {
+  return parcel.isSent && !isReading(parcel);
 }
 
 function unknownOutcome(): UnavailableError {
   return new UnavailableError(
     "the process that has the pool open must answer, but the connection to it has ended; " +
       "the change may or may not have been made",
+  );
+}
+
+/** For a change without a record, of which a later one of the same client has one. */
+function failedBefore(): UnavailableError {
+  return new UnavailableError(
+    "the process that had the pool open has ended before it could say why the change failed; " +
+      "the change was not made",
   );
 }

@@ -14,16 +14,15 @@ import {
 } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
+import { decodeMessage, encodeMessage } from "../gateway/json_frames.ts";
 import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import {
-  decodeMessage,
-  encodeMessage,
   type LiveDescription,
   type LiveFailure,
   type LiveRequest,
   MessageKind,
 } from "./live_messages.ts";
-import { isTrusted, livePlaceOf } from "./live_place.ts";
+import { INSPECTED, isTrusted, socketPlaceOf } from "../persistence/socket_place.ts";
 
 /** Frames that may wait to be taken before the socket is not read any more. */
 const WAITING_FRAMES_MAX = 64;
@@ -67,7 +66,10 @@ export class LiveClient {
     const directory = resolve(path);
     const info = infoOf(directory);
     if (info === undefined) return undefined;
-    const place = livePlaceOf({ path: directory, device: info.dev, inode: info.ino });
+    const place = socketPlaceOf(
+      { path: directory, device: info.dev, inode: info.ino },
+      INSPECTED,
+    );
     if (!isTrusted(place, join(directory, LOCK_FILE))) return undefined;
     const socket = await connectTo(place.path);
     if (socket === undefined) return undefined;

@@ -11,14 +11,9 @@ import type { Socket } from "node:net";
 import { isDinomoError } from "../core/any_error.ts";
 import { LIVE_ANSWER_BYTES_MAX, LIVE_IDLE_MS_MAX, LIVE_REQUEST_BYTES_MAX } from "../core/limits.ts";
 import { monotonicMs } from "../core/runtime.ts";
+import { decodeMessage, encodeMessage } from "../gateway/json_frames.ts";
 import { FrameError, FrameReader } from "../wire/frame.ts";
-import {
-  decodeMessage,
-  encodeMessage,
-  type LiveFailure,
-  type LiveRequest,
-  MessageKind,
-} from "./live_messages.ts";
+import { type LiveFailure, type LiveRequest, MessageKind } from "./live_messages.ts";
 
 /** Answers a request by items; ends early when the signal is aborted. */
 export type Answer = (request: LiveRequest, signal: AbortSignal) => AsyncIterable<unknown>;

@@ -2,16 +2,12 @@
  * What is said on the socket of an open store: requests, and what answers them.
  *
  * A connection carries one request at a time. It is answered by any number of items, and then by
- * an end, or by a failure in its place. Each message is a frame (wire/frame.ts) whose body is JSON
- * with tags (codec/tagged_json.ts), so keys and values of every type go through.
+ * an end, or by a failure in its place. Each message is a frame of JSON (gateway/json_frames.ts).
  *
  * @module
  */
-import { BadDataError } from "../codec/bad_data_error.ts";
-import { TagReader, toTaggedJson } from "../codec/tagged_json.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
-import { encodeFrame, type Frame, FrameError } from "../wire/frame.ts";
 
 /** Kinds of frames. */
 export const MessageKind = { REQUEST: 1, ITEM: 2, END: 3, FAILURE: 4 } as const;
@@ -57,29 +53,4 @@ export interface LiveFailure {
   /** The code of a `DinomoError`; "" for any other error. */
   readonly code: string;
   readonly message: string;
-}
-
-/**
- * Makes a frame of a message.
- *
- * @throws {BadDataError} for a value that JSON with tags cannot hold, such as a class's instance
- */
-export function encodeMessage(kind: number, content: unknown): Uint8Array {
-  return encodeFrame(kind, new TextEncoder().encode(toTaggedJson(content)));
-}
-
-/**
- * What a frame says.
- *
- * @throws {FrameError} when its body is not JSON with tags
- */
-export function decodeMessage({ body }: Frame): unknown {
-  try {
-    return new TagReader().read(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)));
-  } catch (error) {
-    const isBad = error instanceof SyntaxError || error instanceof TypeError ||
-      error instanceof BadDataError;
-    if (!isBad) throw error;
-    throw new FrameError("the body of a frame must be JSON", { cause: error });
-  }
 }

@@ -8,24 +8,23 @@
  *
  * @module
  */
-import { createServer, type Server } from "node:net";
+import type { Server } from "node:net";
 import process from "node:process";
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import { LIVE_CONNECTIONS_MAX, LIVE_IDLE_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
-import { LiveConnection } from "./live_connection.ts";
-import type { LiveDescription, LiveRequest } from "./live_messages.ts";
 import {
   clearPlace,
-  type LivePlace,
-  livePlaceOf,
+  INSPECTED,
+  listenAt,
   type PlacedDirectory,
-  placeError,
-  preparePlace,
-  securePlace,
-} from "./live_place.ts";
+  type SocketPlace,
+  socketPlaceOf,
+} from "../persistence/socket_place.ts";
+import { LiveConnection } from "./live_connection.ts";
+import type { LiveDescription, LiveRequest } from "./live_messages.ts";
 
 const KEYS_PER_ITEM = 256;
 
@@ -51,7 +50,7 @@ export interface LiveOptions {
 /** A store that is served. */
 export class LiveServer {
   readonly #server: Server;
-  readonly #place: LivePlace;
+  readonly #place: SocketPlace;
   readonly #directory: PlacedDirectory;
   readonly #connections: Set<LiveConnection>;
   readonly #sweep: Timer;
@@ -59,7 +58,7 @@ export class LiveServer {
   /** Used by {@linkcode serveLive}. */
   constructor(
     server: Server,
-    place: LivePlace,
+    place: SocketPlace,
     directory: PlacedDirectory,
     connections: Set<LiveConnection>,
   ) {
@@ -90,12 +89,11 @@ export class LiveServer {
  */
 export async function serveLive(store: LiveStore, options: LiveOptions): Promise<LiveServer> {
   const { directory } = options;
-  const place = livePlaceOf(directory);
-  preparePlace(place);
+  const place = socketPlaceOf(directory, INSPECTED);
   const connections = new Set<LiveConnection>();
   const answer = (request: LiveRequest, signal: AbortSignal) =>
     itemsFor(store, options, request, signal);
-  const server = createServer((socket) => {
+  const server = await listenAt(place, (socket) => {
     if (connections.size >= LIVE_CONNECTIONS_MAX) {
       socket.destroy();
       return;
@@ -107,24 +105,7 @@ export async function serveLive(store: LiveStore, options: LiveOptions): Promise
     );
     connections.add(connection);
   });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      // Stays: that a connection could not be accepted must not end the process.
-      server.on("error", reject);
-      server.listen(place.path, resolve);
-    });
-  } catch (error) {
-    throw placeError(place.path, error);
-  }
-  server.unref();
-  const live = new LiveServer(server, place, directory, connections);
-  try {
-    securePlace(place);
-  } catch (error) {
-    live.close();
-    throw error;
-  }
-  return live;
+  return new LiveServer(server, place, directory, connections);
 }
 
 async function* itemsFor(

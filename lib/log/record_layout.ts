@@ -7,9 +7,10 @@
  *            (16-30) | key length bit 11 (31): a key of 2048 bytes is the only one to need it
  *   word 2   hash of the key; its top 12 bits are the slot
  *   word 3   version bits 0-31
- *   word 4   position of the request that wrote it, in its client's ring (for I5)
- *   word 5   client that sent that request: bits 0-7 its place, the others which of the place's
- *            clients it is
+ *   word 4   position of the request that wrote it, in its client's ring (for I5); of a session's
+ *            request its number
+ *   word 5   client that sent that request: bits 0-7 its place, bits 8-30 which of the place's
+ *            clients it is; or, with bit 31, the session of another process, in bits 0-30
  *   word 6   address of the record that it replaced, 0 for none
  *   word 7   key bytes, zero-padded to whole words
  *   ...      expiry time, 2 words, only with the flag EXPIRES: milliseconds, low 32 and high 16
@@ -67,6 +68,11 @@ export const FLAG_EXPIRES = 1 << 15;
 const VERSION_HIGH_SHIFT = 16;
 const VERSION_HIGH_MASK = 0x7fff;
 const LOW_HALF = 0xffff;
+/** Bit of the client word: it names a session. All bits of it name no client. */
+const SESSION_BIT = 1 << 31;
+
+/** The largest number that a session can have; they count from 1. */
+export const SESSION_MAX: number = 2 ** 31 - 2;
 
 /**
  * Bytes at the start of a segment that hold no record: its header, see {@linkcode SEGMENT_MAGIC}.
@@ -89,6 +95,16 @@ assert(
 );
 assert(VERSION_MAX < (VERSION_HIGH_MASK + 1) * 2 ** 32, "the header holds every version");
 assert(SEGMENT_HEADER_BYTES % 8 === 0, "the first record is aligned");
+
+/** The client word of the requests and records of a session. */
+export function sessionName(session: number): number {
+  return session | SESSION_BIT;
+}
+
+/** The session that a client word names; 0 if it names a client of the process itself. */
+export function sessionOf(clientWord: number): number {
+  return clientWord < 0 && clientWord !== -1 ? clientWord & ~SESSION_BIT : 0;
+}
 
 /** Packs word 1 of a record. */
 export function packMeta(keyBytes: number, kind: number, flags: number): number {

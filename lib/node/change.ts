@@ -8,9 +8,11 @@ import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../core
 import { SLOT_SHIFT } from "../core/limits.ts";
 import {
   metaKeyBytes,
+  RECORD_CLIENT,
   RECORD_HASH,
   RECORD_KEY,
   RECORD_META,
+  RECORD_REQUEST_POSITION,
   RECORD_VALUE_BYTES,
   recordWords,
 } from "../log/record_layout.ts";
@@ -109,6 +111,13 @@ export class Change implements KeyWords {
     this.byteLength = metaKeyBytes(meta);
     // Only puts have a value; of the others the word says nothing.
     this.length = recordWords(meta, this.isPut ? ring[from + RECORD_VALUE_BYTES] : 0);
+  }
+
+  /** Has the record name who asks for the change: where it was staged it names who has reserved. */
+  takeName(): void {
+    const from = this.start - RECORD_KEY;
+    this.record[this.to + RECORD_CLIENT] = this.words[from + RECORD_CLIENT];
+    this.record[this.to + RECORD_REQUEST_POSITION] = this.words[from + RECORD_REQUEST_POSITION];
   }
 
   /** Says where the record is in the log. */

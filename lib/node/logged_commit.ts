@@ -34,6 +34,7 @@
 import { NO_ADDRESS, type OwnerWord, type PoolAddress, type Slot } from "../core/brands.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
+import { SessionLedger } from "../log/session_ledger.ts";
 import { metaKind, RECORD_META, RECORD_REPLACES, RecordKind } from "../log/record_layout.ts";
 import type { RequestConsumer } from "../rings/request_consumer.ts";
 import { Operation, Status } from "../rings/ring_layout.ts";
@@ -72,10 +73,13 @@ export class LoggedCommit implements CommitPolicy {
   readonly staging: LogWriter;
   readonly #options: LoggedCommitOptions;
   readonly #group: RequestGroup;
+  /** If other processes use the pool. */
+  readonly #ledger: SessionLedger | undefined;
 
   /** Commits with the parts of a KN. */
   constructor(options: LoggedCommitOptions) {
     this.staging = options.staging;
+    this.#ledger = SessionLedger.of(options.pool);
     this.#options = options;
     this.#group = new RequestGroup(options);
   }
@@ -167,10 +171,7 @@ export class LoggedCommit implements CommitPolicy {
     const { set } = this.#options;
     const group = this.#group;
     for (const member of group.members) {
-      if (member.isRecord && member.status === Status.OK) {
-        if (set.has(member.address as PoolAddress)) set.show();
-        else this.#apply(member);
-      }
+      if (member.isRecord && member.status === Status.OK) this.#take(member);
       group.answer(member);
     }
     set.end();
@@ -204,6 +205,18 @@ export class LoggedCommit implements CommitPolicy {
     const address = member.address as PoolAddress;
     if (this.#options.set.has(address)) return;
     if (this.#isPut(address)) this.#options.slots.bury(address);
+  }
+
+  /** Makes a change that is durable, and notes that for the process that has asked for it. */
+  #take(member: Member): void {
+    const { set } = this.#options;
+    const address = member.address as PoolAddress;
+    if (!set.has(address)) {
+      this.#apply(member);
+      if (member.status === Status.OK) this.#ledger?.note(address);
+    } else if (set.show() && this.#ledger !== undefined) {
+      set.forEach((record) => this.#ledger!.note(record));
+    }
   }
 
   #apply(member: Member): void {

@@ -183,6 +183,7 @@ export class RequestPipeline {
     if (staged !== NO_ADDRESS) {
       const at = change.to + RECORD_META;
       change.record[at] = metaWithKind(change.record[at], RecordKind.PUT);
+      change.takeName();
     }
     return true;
   }

@@ -80,9 +80,20 @@ export class ShownSet {
     return false;
   }
 
-  /** Has all keys changed, at one moment; they are durable by then. */
-  show(): void {
-    if (this.#shown.state !== CommitState.DONE) this.#shown.show();
+  /**
+   * Has all keys changed, at one moment, unless that was done; they are durable by then.
+   *
+   * @returns whether it was not done
+   */
+  show(): boolean {
+    if (this.#shown.state === CommitState.DONE) return false;
+    this.#shown.show();
+    return true;
+  }
+
+  /** Calls `visit` with the address of each record. */
+  forEach(visit: (address: PoolAddress) => void): void {
+    this.#shown.forEach(visit);
   }
 
   /** Counts the records as dead, which will not be shown. */

@@ -11,12 +11,14 @@ import {
   CHECKPOINT_IMAGE,
   CHECKPOINT_INDEX_NEXT,
   CHECKPOINT_KEY_TYPES,
+  CHECKPOINT_LEDGER_BYTES,
   CHECKPOINT_LENGTH,
   CHECKPOINT_MAGIC,
   CHECKPOINT_NUMBER,
   CHECKPOINT_SEGMENT_BYTES,
   CHECKPOINT_SEGMENT_COUNT,
   CHECKPOINT_VERSION,
+  CHECKPOINT_VERSION_PLAIN,
   checkpointParts,
   CODEC_NUMBERS,
   type CodecName,
@@ -32,8 +34,8 @@ export interface SnapshotIdentity {
 }
 
 /**
- * Writes the header of a checkpoint with so many segments and buckets, but for its CRC and the list
- * of free buckets.
+ * Writes the header of a checkpoint with so many segments and buckets, and bytes of ledger, but for
+ * its CRC and the list of free buckets.
  */
 export function writeHeader(
   pool: Pool,
@@ -41,11 +43,14 @@ export function writeHeader(
   bytes: Uint8Array,
   segmentCount: number,
   bucketCount: number,
+  ledgerBytes: number,
 ): DataView {
   bytes.fill(0, 0, checkpointParts(segmentCount, bucketCount).slots);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   bytes.set(new TextEncoder().encode(CHECKPOINT_MAGIC));
-  view.setUint32(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, true);
+  const version = ledgerBytes > 0 ? CHECKPOINT_VERSION : CHECKPOINT_VERSION_PLAIN;
+  view.setUint32(CHECKPOINT_FORMAT, version, true);
+  view.setUint32(CHECKPOINT_LEDGER_BYTES, ledgerBytes, true);
   view.setUint32(CHECKPOINT_LENGTH, bytes.length % 2 ** 32, true);
   view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
   view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
@@ -58,6 +63,13 @@ export function writeHeader(
   view.setInt32(CHECKPOINT_HASH_KEY + 4, pool.hashKey[1], true);
   view.setUint32(CHECKPOINT_INDEX_NEXT, bucketCount, true);
   return view;
+}
+
+/** The ledger in a checkpoint; no bytes if it has none. */
+export function ledgerOf(checkpoint: Uint8Array): Uint8Array {
+  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+  const length = view.getUint32(CHECKPOINT_LEDGER_BYTES, true);
+  return checkpoint.slice(checkpoint.length - length);
 }
 
 /** Segments that a checkpoint names. */

@@ -16,14 +16,18 @@
  *   56    codec of the values, u32: 1 msgpack, 2 json, 3 binary, 4 the application's own
  *   60    number of its image, the file "image-<number>", u32
  *   64    types of the keys, u32: 1 strings, 2 bytes, 3 both; since version 3, before that 0: both
- *   68    reserved, zero, up to byte 128
+ *   68    bytes of the ledger, a multiple of 8, u32; since version 4, 0 in a pool without one
+ *   72    reserved, zero, up to byte 128
  *   128   slots: 4096 entries of 128 bytes: META, extents, version, counts
  *   ...   segments: one entry of 16 bytes each: used bytes, live bytes, generation, CRC-32 of its
  *         used bytes; a segment without used bytes has the generation of its next life. Used bytes
  *         are a multiple of 8: bit 0 says that the segment is full, so that what is left of it is
  *         lost; bits 1 and 2 are zero
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
+ *   ...   the ledger: see ledger_copy.ts
  * ```
+ *
+ * A pool without a ledger is written as version 3, which earlier releases read.
  *
  * The image beside it holds the segments: file offset = pool address in bytes, sparse, only used
  * bytes are written. The image of a snapshot does not change any more. That of a pool whose writes
@@ -37,8 +41,10 @@ import { SLOT_COUNT } from "../core/limits.ts";
 import { SLOT_EXTENT_COUNT } from "../pool/control_layout.ts";
 
 export const CHECKPOINT_MAGIC = "DINOMOCP";
-/** Version 3 has the types of keys, and keys of more than 1024 bytes. */
-export const CHECKPOINT_VERSION = 3;
+/** The newest version, of pools that have a ledger. */
+export const CHECKPOINT_VERSION = 4;
+/** The version of pools without one: it has the types of keys, and keys of more than 1024 bytes. */
+export const CHECKPOINT_VERSION_PLAIN = 3;
 /** The first version that says of which types keys are. */
 export const CHECKPOINT_VERSION_KEY_TYPES = 3;
 /** The oldest version that can be read. */
@@ -59,6 +65,7 @@ export const CHECKPOINT_INDEX_FREE_COUNT = 52;
 export const CHECKPOINT_CODEC = 56;
 export const CHECKPOINT_IMAGE = 60;
 export const CHECKPOINT_KEY_TYPES = 64;
+export const CHECKPOINT_LEDGER_BYTES = 68;
 export const CHECKPOINT_HEADER_BYTES = 128;
 
 /** Numbers of the codecs, by the names that `open` takes. */
@@ -103,16 +110,18 @@ export function isEntryFull(word: number): boolean {
 export const LIVE_UNKNOWN = -1;
 
 /** Where the parts of a checkpoint begin. */
-export function checkpointParts(segmentCount: number, bucketCount: number): {
+export function checkpointParts(segmentCount: number, bucketCount: number, ledgerBytes = 0): {
   readonly slots: number;
   readonly segments: number;
   readonly buckets: number;
+  readonly ledger: number;
   readonly length: number;
 } {
   const slots = CHECKPOINT_HEADER_BYTES;
   const segments = slots + SLOT_COUNT * SLOT_ENTRY_WORDS * 4;
   const buckets = Math.ceil((segments + segmentCount * SEGMENT_ENTRY_WORDS * 4) / 64) * 64;
-  return { slots, segments, buckets, length: buckets + bucketCount * 64 };
+  const ledger = buckets + bucketCount * 64;
+  return { slots, segments, buckets, ledger, length: ledger + ledgerBytes };
 }
 
 assert(SLOT_ENTRY_OVERFLOW_COUNT < SLOT_ENTRY_WORDS, "a slot entry holds its words");

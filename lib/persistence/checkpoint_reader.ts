@@ -22,6 +22,8 @@ import { formatBytes } from "../core/units.ts";
 import { geometryOf } from "../pool/geometry.ts";
 import * as layout from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
+import { ledgerOf } from "./checkpoint_header.ts";
+import { isPossibleCopy, LEDGER_COPY_BYTES_MAX } from "./ledger_copy.ts";
 import { CHECKPOINT_FILE, openPoolFile } from "./pool_directory.ts";
 
 /** A checkpoint file that was read, and whose header is possible. */
@@ -37,6 +39,8 @@ export interface StoredCheckpoint {
   readonly segmentCount: number;
   /** Buckets of the index, the unused bucket 0 included. */
   readonly bucketCount: number;
+  /** What became of other processes' requests: see ledger_copy.ts; no bytes if there is none. */
+  readonly ledger: Uint8Array;
 }
 
 /**
@@ -61,6 +65,18 @@ export function readCheckpoint(files: FileSystem, directory: string): StoredChec
         `got ${keyTypes} with version ${format}`,
     );
   }
+  const ledger = ledgerOf(bytes);
+  // The CRC does not cover the version.
+  if ((format < layout.CHECKPOINT_VERSION) !== (ledger.length === 0)) {
+    throw new FormatError(
+      `${path} must have a ledger since format version ${layout.CHECKPOINT_VERSION}, ` +
+        `got one of ${ledger.length} bytes with version ${format}`,
+    );
+  }
+  if (ledger.length > 0 && !isPossibleCopy(ledger)) {
+    const offset = bytes.length - ledger.length;
+    throw new CorruptionError(path, offset, "its ledger is impossible");
+  }
   return {
     path,
     bytes,
@@ -72,6 +88,7 @@ export function readCheckpoint(files: FileSystem, directory: string): StoredChec
     segmentBytes,
     segmentCount,
     bucketCount,
+    ledger,
   };
 }
 
@@ -94,7 +111,7 @@ function readCheckpointFile(files: FileSystem, path: string): Uint8Array<ArrayBu
     const format = view.getUint32(layout.CHECKPOINT_FORMAT, true);
     if (format < layout.CHECKPOINT_VERSION_MIN || format > layout.CHECKPOINT_VERSION) {
       throw new FormatError(
-        `${path} must have format version ${layout.CHECKPOINT_VERSION_MIN} or ${layout.CHECKPOINT_VERSION}, got version ${format}; ` +
+        `${path} must have format version ${layout.CHECKPOINT_VERSION_MIN} to ${layout.CHECKPOINT_VERSION}, got version ${format}; ` +
           "it was written by another release of dinomo",
       );
     }
@@ -112,6 +129,7 @@ function readCheckpointFile(files: FileSystem, path: string): Uint8Array<ArrayBu
       view.getUint32(layout.CHECKPOINT_SEGMENT_BYTES, true),
       view.getUint32(layout.CHECKPOINT_SEGMENT_COUNT, true),
       view.getUint32(layout.CHECKPOINT_INDEX_NEXT, true),
+      view.getUint32(layout.CHECKPOINT_LEDGER_BYTES, true),
       length,
     );
     const bytes = allocateBytes(path, size);
@@ -139,14 +157,18 @@ function checkSizes(
   segmentBytes: number,
   segmentCount: number,
   bucketCount: number,
+  ledgerBytes: number,
   length: number,
 ): void {
   const isPossible = Math.log2(segmentBytes) % 1 === 0 && segmentBytes >= SEGMENT_BYTES_MIN &&
     segmentBytes <= SEGMENT_BYTES_MAX && segmentCount >= SEGMENT_COUNT_MIN &&
     segmentCount <= SEGMENT_COUNT_MAX && segmentCount * segmentBytes <= CAPACITY_BYTES_MAX &&
     bucketCount >= 1 &&
-    bucketCount <= geometryOf(segmentCount * segmentBytes, segmentBytes).bucketCount;
-  if (!isPossible || layout.checkpointParts(segmentCount, bucketCount).length !== length) {
+    bucketCount <= geometryOf(segmentCount * segmentBytes, segmentBytes).bucketCount &&
+    ledgerBytes % 8 === 0 && ledgerBytes <= LEDGER_COPY_BYTES_MAX;
+  const hasLength = isPossible &&
+    layout.checkpointParts(segmentCount, bucketCount, ledgerBytes).length === length;
+  if (!hasLength) {
     throw new CorruptionError(
       path,
       layout.CHECKPOINT_SEGMENT_BYTES,

@@ -65,6 +65,7 @@ import { type FileSystem, readFully } from "./file_system.ts";
 import { FramesAhead, type SegmentPart } from "./frames_ahead.ts";
 import type { LoadedSegments } from "./loaded_segments.ts";
 import type { Damage, LostFrames, ReplayReport } from "./replay_report.ts";
+import type { ReplayedSessions } from "./ledger_copy.ts";
 import { ReplayedSlots } from "./replayed_slots.ts";
 
 const FRAME_HEADER_UNITS = FRAME_HEADER_BYTES / ADDRESS_UNIT_BYTES;
@@ -82,6 +83,7 @@ export class FrameReplay {
   readonly #path: string;
   readonly #storedCount: number;
   readonly #repair: boolean;
+  readonly #sessions: ReplayedSessions | undefined;
   readonly #slots: ReplayedSlots;
   readonly #searched = new Int32Array(SEARCHED_BYTES / 4);
   #frames = 0;
@@ -101,6 +103,8 @@ export class FrameReplay {
    * @param path the image
    * @param storedCount segments that the image has; the pool may have more
    * @param repair whether damage is dropped and reported
+   * @param sessions takes what the records say of other processes' requests, if the pool has a
+   *   ledger
    */
   constructor(
     pool: Pool,
@@ -108,8 +112,10 @@ export class FrameReplay {
     path: string,
     storedCount: number,
     repair: boolean,
+    sessions: ReplayedSessions | undefined,
   ) {
     this.#pool = pool;
+    this.#sessions = sessions;
     this.#files = files;
     this.#path = path;
     this.#storedCount = storedCount;
@@ -362,6 +368,7 @@ export class FrameReplay {
       const length = possibleRecordBytes(words, at, bytesLeft, RecordKind.CLEAR);
       this.#require(length > 0, segment, next);
       this.#require(this.#apply(address, words, at), segment, next);
+      this.#sessions?.note(address);
       next += length / ADDRESS_UNIT_BYTES;
       this.#records += 1;
     }

@@ -74,6 +74,8 @@ export interface LockHolder extends ProcessIdentity {
    * known.
    */
   readonly thread?: number | undefined;
+  /** Whether other processes may use the pool through its holder; left out where that is unknown. */
+  readonly processes?: boolean | undefined;
 }
 
 /** A lock file or claim as it was read. */
@@ -282,7 +284,7 @@ export function lockedError(directory: string, who: string): PoolLockedError {
   return new PoolLockedError(
     `path must be of a pool that is not open anywhere else, got ${
       JSON.stringify(directory)
-    }, which ${who}`,
+    }, which ${who}; opened with processes: true by each of them, several can use it at one time`,
   );
 }
 
@@ -389,10 +391,11 @@ function parseHolder(text: string): LockHolder | undefined {
     return undefined;
   }
   if (typeof parsed !== "object" || parsed === null) return undefined;
-  const { token, pid, startTime, bootId, directory, since, socket, thread } = parsed as Record<
-    string,
-    unknown
-  >;
+  const { token, pid, startTime, bootId, directory, since, socket, thread, processes } =
+    parsed as Record<
+      string,
+      unknown
+    >;
   // A pid of 0 or less would be a group of processes.
   if (!Number.isInteger(pid) || (pid as number) < 1 || (pid as number) >= 2 ** 31) return undefined;
   // The token becomes a part of a file name.
@@ -403,7 +406,18 @@ function parseHolder(text: string): LockHolder | undefined {
   if (typeof directory !== "string") return undefined;
   if (typeof socket !== "string" && socket !== null) return undefined;
   if (thread !== undefined && typeof thread !== "number") return undefined;
-  return { token, pid: pid as number, startTime, bootId, directory, since, socket, thread };
+  if (processes !== undefined && typeof processes !== "boolean") return undefined;
+  return {
+    token,
+    pid: pid as number,
+    startTime,
+    bootId,
+    directory,
+    since,
+    socket,
+    thread,
+    processes,
+  };
 }
 
 /** Creates a file with a holder in it; false if there is one. */

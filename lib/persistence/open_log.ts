@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NumberForm } from "../codec/stored_numbers.ts";
 import type { PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { epochMs } from "../core/runtime.ts";
@@ -16,8 +17,10 @@ import {
   IMAGE_NUMBER_WORD,
 } from "../pool/control_layout.ts";
 import { DurabilityFailure, loseDurability } from "../pool/durability.ts";
+import type { LedgerSizes } from "../pool/ledger_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree } from "../pool/segment_state.ts";
+import type { CodecName } from "./checkpoint_layout.ts";
 import { Checkpointer, imagePath, type LogPlace } from "./checkpointer.ts";
 import { createAnew, type FileSystem, nodeFileSystem } from "./file_system.ts";
 import { heldFiles } from "./held_files.ts";
@@ -86,6 +89,8 @@ const FIRST_IMAGE = 1;
  *
  * @param level one of `DurabilityLevel`, not MEMORY
  * @param restored what the pool was restored from; undefined for a new one
+ * @param ledger sizes of the pool's ledger, if it is to have one (`LEDGER_SIZES`): other
+ *   processes are to use it. There is a checkpoint then before any session has a number
  */
 export function startLog(
   pool: Pool,
@@ -94,8 +99,12 @@ export function startLog(
   restored: RestoredPool | undefined,
   files: FileSystem = nodeFileSystem,
   clock: () => number = epochMs,
+  ledger: LedgerSizes | undefined = undefined,
 ): StartedLog {
   const { control } = pool;
+  if (ledger !== undefined && pool.ledger === undefined) {
+    pool.addLedger(numberFormOf(place.codec), ledger);
+  }
   control[DURABILITY_LEVEL] = level;
   control[IMAGE_NUMBER_WORD] = restored?.image ?? FIRST_IMAGE;
   control[CHECKPOINT_NUMBER_WORD] = restored?.number ?? 0;
@@ -113,8 +122,10 @@ export function startLog(
     for (const { offset, bytes } of [...damages, ...lostFrames]) {
       file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
     }
-    const mustCheckpoint = restored === undefined || restored.recovery.mustCheckpoint;
-    isCheckpointDue = mustCheckpoint && restored?.isAhead === true &&
+    // Before any session has a number there is a checkpoint that says up to which they may be given.
+    const mustCheckpoint = restored === undefined || restored.recovery.mustCheckpoint ||
+      ledger !== undefined;
+    isCheckpointDue = mustCheckpoint && ledger === undefined && restored?.isAhead === true &&
       restored.recovery.isRepeatable && file.sync();
     if (mustCheckpoint && !isCheckpointDue) checkpointer.checkpoint();
     // The process that renamed the checkpoint may have been killed before it was durable under its
@@ -128,4 +139,10 @@ export function startLog(
     loseDurability(pool, DurabilityFailure.CHECKPOINT, error);
   }
   return { place, file, checkpointer, isCheckpointDue };
+}
+
+/** How a codec stores numbers. */
+function numberFormOf(codec: CodecName): number {
+  if (codec === "msgpack") return NumberForm.MSGPACK;
+  return codec === "json" ? NumberForm.JSON : NumberForm.NONE;
 }

@@ -16,6 +16,8 @@ const IMAGE_PREFIX = "image-";
 export const LOCK_FILE = "lock";
 /** The socket of an open store that is inspected: see lib/live. */
 export const SOCKET_FILE = "socket";
+/** The socket of an open store that other processes use: see lib/gateway. */
+export const GATEWAY_FILE = "gateway";
 const LOCK_DRAFT_PREFIX = `${LOCK_FILE}.new-`;
 const LOCK_CLAIM_PREFIX = `${LOCK_FILE}.claim-`;
 
@@ -231,5 +233,6 @@ const HARMLESS =
 function isPoolFile(name: string): boolean {
   return HARMLESS.test(name) || name === CHECKPOINT_FILE || name === `${CHECKPOINT_FILE}.new` ||
     imageNumber(name) !== undefined || name === LOCK_FILE || name === SOCKET_FILE ||
+    name === GATEWAY_FILE ||
     isLockHelperFile(name);
 }

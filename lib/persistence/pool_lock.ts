@@ -52,6 +52,8 @@ export interface PoolLockOptions {
    * false
    */
   readonly mayOnlyRead?: boolean;
+  /** Whether other processes may use the pool through this one. @default false */
+  readonly processes?: boolean;
   /** False: as on a system without abstract sockets. */
   readonly useSocket?: boolean;
   /** False: as on a file system without hard links. */
@@ -108,13 +110,13 @@ export class PoolLock {
    */
   static async acquire(path: string, options: PoolLockOptions = {}): Promise<PoolLock> {
     const { useSocket = process.platform === "linux", useLinks = true } = options;
-    const { files = nodeFileSystem, mayOnlyRead = false } = options;
+    const { files = nodeFileSystem, mayOnlyRead = false, processes = false } = options;
     // Before the first await: opens of one thread see each other.
     const directory = withPathError(path, () => holdDirectory(files, path));
     let socket: PoolSocket | undefined;
     try {
       if (useSocket) socket = await takeSocket(directory);
-      const holder = newHolder(directory, socket);
+      const holder = newHolder(directory, socket, processes);
       const file = new LockFile(files, path, holder, useLinks);
       const fault = takeFile(file, mayOnlyRead && socket !== undefined);
       return new PoolLock(directory, socket, file, holder.token, fault);
@@ -200,7 +202,11 @@ async function takeSocket(
   return socket === "unavailable" ? undefined : socket;
 }
 
-function newHolder(directory: OpenDirectory, socket: PoolSocket | undefined): LockHolder {
+function newHolder(
+  directory: OpenDirectory,
+  socket: PoolSocket | undefined,
+  processes: boolean,
+): LockHolder {
   const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
   const token = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return {
@@ -210,5 +216,6 @@ function newHolder(directory: OpenDirectory, socket: PoolSocket | undefined): Lo
     since: new Date(epochMs()).toISOString(),
     socket: socket?.name ?? null,
     thread: thisThread().number || undefined,
+    processes,
   };
 }

@@ -22,6 +22,7 @@ import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { liveBytesMax } from "../pool/space_budget.ts";
 import type { FileSystem } from "./file_system.ts";
+import { handOverLedger } from "./ledger_copy.ts";
 import { copyLive, dropRule, neededSpace } from "./pool_copy.ts";
 import type { RestoredPool } from "./snapshot_reader.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
@@ -70,6 +71,7 @@ export function makeSmaller(restored: RestoredPool, options: SmallerPoolOptions)
   const sizes = { segmentBytes, segmentCount: count, capacityBytesMax };
   const pool = allocatePool(sizes, from.hashKey);
   pool.control[HEADER_KEY_TYPES] = from.control[HEADER_KEY_TYPES];
+  handOverLedger(from, pool);
   const bytesMax = liveBytesMax(count, segmentBytes, nodes);
   const keptBytes = space.occupiedBytes <= bytesMax ? Infinity : bytesMax * FILLED_SHARE;
   const rule = evicts ? dropRule(space, keptBytes) : undefined;

@@ -13,6 +13,7 @@ import { assert } from "../core/assert.ts";
 import type { BucketId, SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError, InvalidOptionError } from "../core/errors.ts";
 import { REGION_BYTES, SEGMENT_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 import { formatBytes } from "../core/units.ts";
 import {
   GATE_DEFER_FREE,
@@ -32,6 +33,7 @@ import {
 import { BUCKET_WORDS, bucketRegion, bucketWord } from "../index/bucket_layout.ts";
 import { FreeSegments } from "../pool/free_segments.ts";
 import { allocatePool, type PoolSizes } from "../pool/allocate_pool.ts";
+import { LEDGER_SIZES, type LedgerSizes } from "../pool/ledger_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree, SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
@@ -41,6 +43,7 @@ import { FrameReplay } from "./frame_replay.ts";
 import { FramesAhead } from "./frames_ahead.ts";
 import { moveLinksFromFile } from "./free_bucket_links.ts";
 import { IndexCheck } from "./index_check.ts";
+import { ReplayedSessions, restoreLedger } from "./ledger_copy.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { ReplayReport } from "./replay_report.ts";
 import { LoadedSegments } from "./loaded_segments.ts";
@@ -77,6 +80,8 @@ export interface RestoreOptions {
   readonly isStandby?: boolean | undefined;
   /** Called now and then with the share that is done, 0 to 1. */
   readonly onProgress?: ((share: number) => void) | undefined;
+  /** Sizes of the ledger, if the pool has one: those of the pool that is restored, or larger ones. */
+  readonly ledgerSizes?: LedgerSizes | undefined;
 }
 
 /** What `open` was asked for; undefined means "whatever the snapshot has". */
@@ -122,6 +127,7 @@ export class PoolRestore {
   readonly #options: RestoreOptions;
   readonly #checkpoint: StoredCheckpoint;
   #replay: FrameReplay | undefined;
+  #sessions: ReplayedSessions | undefined;
   #recovery: ReplayReport | undefined;
   /** The check of the tables before the replay. */
   #checked: IndexCheck | undefined;
@@ -159,7 +165,10 @@ export class PoolRestore {
       (options.isStandby ? new LoadedSegments(this.pool.geometry.segmentCount) : undefined);
     this.pool.control[HEADER_KEY_TYPES] = KEY_TYPE_NUMBERS[checkpoint.keys];
     restoreSlots(this.pool, bytes);
-    restoreIndex(this.pool, bytes, segmentCount, checkpoint.bucketCount);
+    restoreIndex(this.pool, bytes, segmentCount, checkpoint);
+    if (checkpoint.ledger.length > 0) {
+      restoreLedger(this.pool, checkpoint.ledger, epochMs(), options.ledgerSizes ?? LEDGER_SIZES);
+    }
     const entriesAt = layout.checkpointParts(segmentCount, 0).segments;
     const entriesEnd = entriesAt + segmentCount * layout.SEGMENT_ENTRY_WORDS * 4;
     this.source = {
@@ -182,10 +191,10 @@ export class PoolRestore {
   reusedFor(
     sizes: PoolSizes,
     [key0, key1]: readonly [number, number],
-    { image }: StoredCheckpoint,
+    { image, ledger }: StoredCheckpoint,
   ): PoolRestore | undefined {
     const { pool, loaded } = this;
-    const fits = loaded !== undefined && image === this.#checkpoint.image &&
+    const fits = loaded !== undefined && (pool.ledger === undefined || ledger.length > 0) && image === this.#checkpoint.image &&
       pool.hashKey[0] === key0 && pool.hashKey[1] === key1 &&
       pool.geometry.segmentBytes === sizes.segmentBytes && pool.segmentLimit === sizes.segmentCount;
     return fits ? this : undefined;
@@ -210,6 +219,7 @@ export class PoolRestore {
   /** Replays what is behind the checkpoint. */
   replay(): void {
     this.#withReplay((replay) => replay.run());
+    this.#sessions?.finish();
     // A checkpoint that does not know the segments of a larger capacity would not have them
     // replayed.
     const hasGrown = this.pool.segmentLimit > this.source.segmentCount;
@@ -248,7 +258,15 @@ export class PoolRestore {
       this.#checked = new IndexCheck(this.pool, checkpointPath);
       this.#checked.checkTables();
       const repair = this.#options.repair ?? false;
-      this.#replay = new FrameReplay(this.pool, this.#files, imagePath, segmentCount, repair);
+      this.#sessions = ReplayedSessions.of(this.pool, epochMs());
+      this.#replay = new FrameReplay(
+        this.pool,
+        this.#files,
+        imagePath,
+        segmentCount,
+        repair,
+        this.#sessions,
+      );
     }
     const file = openPoolFile(this.#files, imagePath);
     try {
@@ -371,19 +389,20 @@ function restoreIndex(
   pool: Pool,
   checkpoint: Uint8Array<ArrayBuffer>,
   segmentCount: number,
-  bucketCount: number,
+  { bucketCount, ledger }: StoredCheckpoint,
 ): void {
   const view = new DataView(checkpoint.buffer);
+  const end = checkpoint.length - ledger.length;
   let from = layout.checkpointParts(segmentCount, bucketCount).buckets;
   // From then on all regions reach as far as they are used.
   pool.seeBucket((bucketCount - 1) as BucketId);
   for (const region of pool.handle.index) {
-    const count = Math.min(REGION_BYTES, checkpoint.length - from);
+    const count = Math.min(REGION_BYTES, end - from);
     if (count <= 0) break;
     new Uint8Array(region, 0, count).set(checkpoint.subarray(from, from + count));
     from += count;
   }
-  assert(from === checkpoint.length, "the index of a checkpoint fits into that of its pool");
+  assert(from === end, "the index of a checkpoint fits into that of its pool");
   pool.control[INDEX_SPACE_NEXT] = bucketCount;
   pool.control[INDEX_SPACE_FREE] = view.getUint32(layout.CHECKPOINT_INDEX_FREE, true);
   pool.control[INDEX_SPACE_FREE_COUNT] = view.getUint32(layout.CHECKPOINT_INDEX_FREE_COUNT, true);

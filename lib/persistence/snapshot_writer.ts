@@ -66,6 +66,7 @@ import {
   SLOT_ENTRY_WORDS,
 } from "./checkpoint_layout.ts";
 import { endDeferral } from "./deferral.ts";
+import { copyLedger } from "./ledger_copy.ts";
 import { segmentCountOf, type SnapshotIdentity, writeHeader } from "./checkpoint_header.ts";
 import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
@@ -149,13 +150,15 @@ export function captureForReplay(
   copy.run();
   // A cleaner points the index at what it has moved, and writes that at the end of its step.
   whilePaused(pool, agent, () => {});
-  const parts = checkpointParts(segmentCount, copy.bucketCount);
+  const ledger = copyLedger(pool);
+  const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);
   const checkpoint = new Uint8Array(parts.length);
-  writeHeader(pool, identity, checkpoint, segmentCount, copy.bucketCount);
+  writeHeader(pool, identity, checkpoint, segmentCount, copy.bucketCount, ledger.length);
   const words = new Int32Array(checkpoint.buffer);
   words.set(copy.slots, parts.slots / 4);
   words.set(segments, parts.segments / 4);
   checkpoint.set(copy.bytes, parts.buckets);
+  checkpoint.set(ledger, parts.ledger);
   return { checkpoint, pauseMs };
 }
 
@@ -182,9 +185,14 @@ export function captureCheckpoint(
     mergeInPause(pool, AGENT_DPM);
     // Now, as the pool may have grown meanwhile: no less than any agent has taken segments of.
     const segmentCount = wantedSegments(pool);
-    const { length } = checkpointParts(segmentCount, pool.control[INDEX_SPACE_NEXT]);
+    const ledger = copyLedger(pool);
+    const { length } = checkpointParts(
+      segmentCount,
+      pool.control[INDEX_SPACE_NEXT],
+      ledger.length,
+    );
     const bytes = length <= spare.length ? spare.subarray(0, length) : new Uint8Array(length);
-    captureInto(pool, identity, segmentCount, bytes);
+    captureInto(pool, identity, segmentCount, bytes, ledger);
     return bytes;
   });
   return { checkpoint, pauseMs: monotonicMs() - pauseStartMs };
@@ -195,11 +203,12 @@ function captureInto(
   identity: SnapshotIdentity,
   segmentCount: number,
   bytes: Uint8Array,
+  ledger: Uint8Array,
 ): void {
   const control = pool.control;
   const bucketCount = control[INDEX_SPACE_NEXT];
-  const parts = checkpointParts(segmentCount, bucketCount);
-  const view = writeHeader(pool, identity, bytes, segmentCount, bucketCount);
+  const parts = checkpointParts(segmentCount, bucketCount, ledger.length);
+  const view = writeHeader(pool, identity, bytes, segmentCount, bucketCount, ledger.length);
   view.setUint32(CHECKPOINT_INDEX_FREE, control[INDEX_SPACE_FREE], true);
   view.setUint32(CHECKPOINT_INDEX_FREE_COUNT, control[INDEX_SPACE_FREE_COUNT], true);
 
@@ -225,6 +234,7 @@ function captureInto(
     at += count;
   }
   moveLinksForFile(words, parts.buckets / 4, control[INDEX_SPACE_FREE]);
+  bytes.set(ledger, parts.ledger);
 }
 
 /** Copies the segment table into zeroed entries. */

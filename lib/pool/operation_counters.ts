@@ -43,9 +43,14 @@ export class OperationCounters {
   readonly #first: number;
 
   /** The counters of a client's place. */
-  constructor(pool: Pool, client: number) {
+  constructor(pool: Pick<Pool, "counters">, client: number) {
     this.#values = pool.counters;
     this.#first = firstOf(client);
+  }
+
+  /** Counters that no other thread sees. */
+  static apart(): OperationCounters {
+    return new OperationCounters({ counters: new Float64Array(firstOf(1)) }, 0);
   }
 
   /** Counts a read; `bytes` of a value that was copied. */

@@ -51,6 +51,16 @@ import {
   REGION_UNITS_MASK,
 } from "./geometry.ts";
 import { allocateGrowable, growTo } from "./growable_buffer.ts";
+import {
+  LEDGER_FORM,
+  LEDGER_NEXT,
+  LEDGER_PLACE_COUNT,
+  LEDGER_RESERVED,
+  LEDGER_SIZES,
+  LEDGER_WINDOW,
+  ledgerBytes,
+  type LedgerSizes,
+} from "./ledger_layout.ts";
 import { WATCH_BYTES_MAX, watchBytes } from "./watch_layout.ts";
 
 const NO_MEMORY = "the operating system has no memory for what the pool is to hold";
@@ -69,6 +79,8 @@ export interface PoolHandle {
   readonly watch: SharedArrayBuffer;
   /** The tree of the keys, in a pool that is ordered; see ordered/. */
   readonly ordered?: OrderedHandle;
+  /** What became of other processes' requests, if it was opened for them; see ledger_layout.ts. */
+  readonly ledger?: SharedArrayBuffer;
 }
 
 /** Buffers of the ordered index; see ordered/page_layout.ts. */
@@ -109,6 +121,7 @@ export class Pool {
    */
   afterStep: (() => void) | undefined;
   #watch: Int32Array;
+  #ledger: Int32Array | undefined;
 
   private constructor(handle: PoolHandle) {
     this.#handle = handle;
@@ -125,6 +138,7 @@ export class Pool {
     this.segmentShift = handle.geometry.segmentShift;
     this.afterStep = undefined;
     this.#watch = wordsOfBuffer(handle.watch);
+    this.#ledger = handle.ledger && wordsOfBuffer(handle.ledger);
     assert(this.control[HEADER_MAGIC] === CONTROL_MAGIC, "the handle is of a pool");
     assert(this.control[HEADER_LAYOUT_VERSION] === CONTROL_LAYOUT_VERSION, "same control layout");
   }
@@ -142,6 +156,26 @@ export class Pool {
   /** Adds the ordered index, before any other thread sees the pool. */
   addOrdered(ordered: OrderedHandle): void {
     this.#handle = { ...this.#handle, ordered };
+  }
+
+  /**
+   * Adds the ledger, before any other thread sees the pool.
+   *
+   * @param form how the pool's codec stores numbers, one of `NumberForm`
+   */
+  addLedger(form: number, sizes: LedgerSizes = LEDGER_SIZES): void {
+    const ledger = new SharedArrayBuffer(ledgerBytes(sizes));
+    this.#handle = { ...this.#handle, ledger };
+    const words = this.#ledger = wordsOfBuffer(ledger);
+    words[LEDGER_NEXT] = words[LEDGER_RESERVED] = 1;
+    words[LEDGER_FORM] = form;
+    words[LEDGER_PLACE_COUNT] = sizes.placeCount;
+    words[LEDGER_WINDOW] = sizes.window;
+  }
+
+  /** The words of the ledger, if the pool has one; see ledger_layout.ts. */
+  get ledger(): Int32Array | undefined {
+    return this.#ledger;
   }
 
   /** The table of ghosts of a pool that evicts, as long as it is now. */
@@ -239,9 +273,10 @@ export class Pool {
 
   /** Bytes of all buffers, as they are counted by a runtime: as far as they have grown. */
   get sharedBytes(): number {
-    const { control, index, log, watch, ordered } = this.handle;
+    const { control, index, log, watch, ordered, ledger } = this.handle;
     const tree = ordered === undefined ? [] : [ordered.table, ...ordered.blocks];
-    return [control, watch, ...index, ...log, ...tree].reduce(
+    const sessions = ledger === undefined ? [] : [ledger];
+    return [control, watch, ...index, ...log, ...tree, ...sessions].reduce(
       (sum, { byteLength }) => sum + byteLength,
       0,
     );

@@ -90,6 +90,8 @@ export const WATCH_BYTES_MAX: number = watchBytes(WATCH_PLACE_COUNT - 1);
 
 /** The bits of a hash behind those of its slot that say in which of the slot's 32 parts it is. */
 const PART_SHIFT = SLOT_SHIFT - 5;
+/** Number of parts. */
+export const WATCH_PARTS: number = 2 ** (32 - PART_SHIFT);
 
 /** The part that a hash is in, as a bit of its slot's words. */
 export function partBit(hash: number): number {

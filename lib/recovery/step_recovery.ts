@@ -27,6 +27,9 @@
  * else: its records have kinds of their own meanwhile, with which they were not written
  * (agent/shown_commit.ts).
  *
+ * **Changes that another process has asked for** are noted in the ledger like by their executor,
+ * before they are answered (log/session_ledger.ts): what was answered has been noted.
+ *
  * **A KN of a far pool** has changed nothing but its log, and there the used bytes say what counts:
  * see log_recovery.ts and far/node/merged_commit.ts. A group that was SEALED is in its
  * segments completely: its frames are written once more, and its bytes are used from then on. The
@@ -58,6 +61,7 @@ import {
   RecordKind,
   recordVersion,
 } from "../log/record_layout.ts";
+import { SessionLedger } from "../log/session_ledger.ts";
 import { Executor } from "../agent/executor.ts";
 import { GroupState } from "../node/request_group.ts";
 import { ShownCommit } from "../agent/shown_commit.ts";
@@ -156,6 +160,7 @@ export class StepRecovery {
   readonly #table: SlotTable;
   readonly #slots: SlotWriter;
   readonly #log: LogRecovery;
+  readonly #ledger: SessionLedger | undefined;
   /** The atomic commit that it was making. */
   readonly #shown: ShownCommit;
 
@@ -164,6 +169,7 @@ export class StepRecovery {
     const { pool, agent, file, clock } = options;
     this.#options = options;
     this.#pool = pool;
+    this.#ledger = SessionLedger.of(pool);
     this.#control = pool.control;
     this.#agentAt = pool.agentAt(agent);
     this.#segments = new SegmentTable(pool);
@@ -322,7 +328,16 @@ export class StepRecovery {
     } else if (address !== NO_ADDRESS && !isDurable) status = Status.NOT_DURABLE;
     else if (isCommit) this.#shown.show();
     else if (address !== NO_ADDRESS) status = this.#make(address, status);
+    if (address !== NO_ADDRESS && status === Status.OK) this.#note(address, isCommit);
     Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));
+  }
+
+  /** Notes that a change was made, or all that are shown together. */
+  #note(address: PoolAddress, isCommit: boolean): void {
+    const ledger = this.#ledger;
+    if (ledger === undefined) return;
+    if (isCommit) this.#shown.forEach((record) => ledger.note(record));
+    else ledger.note(address);
   }
 
   /** Makes the change that a record says; returns the status of its request. */

@@ -130,6 +130,12 @@ export function commitRequest(
   return words;
 }
 
+/** The results of a commit, as bytes: a view. */
+export function resultsOf(ring: Int32Array, at: number): Uint8Array {
+  const bytes = entryCount(ring, at) * RESULT_WORDS * 4;
+  return new Uint8Array(ring.buffer, ring.byteOffset + (at + RESULTS) * 4, bytes);
+}
+
 /** Leaves the version that an entry's key has been given. */
 export function leaveVersion(
   ring: Int32Array,

@@ -79,6 +79,11 @@ export class DerivationWords {
     return Number.isFinite(sum) && sum >= numbers[SUM_MIN] && sum <= numbers[SUM_MAX];
   }
 
+  /** Whether every finite sum is allowed. */
+  get isUnbounded(): boolean {
+    return this.numbers[SUM_MIN] === -Infinity && this.numbers[SUM_MAX] === Infinity;
+  }
+
   /** When a key expires that has expired at `old` until now; undefined if it does not exist. */
   expiryAfter(old: number | undefined): number {
     if (old === undefined) return this.numbers[NEW_EXPIRES_AT];
@@ -166,15 +171,19 @@ function placeOf(ring: Int32Array, recordAt: number): number {
 const foreign = new DerivationWords();
 
 /**
- * Whether a request asks for what a client may ask for. Its record has as many bytes of value as it
- * should.
+ * Whether a request asks for what a client may ask for, at most `timesMax` times. Its record has as
+ * many bytes of value as it should.
  */
-export function isPossibleDerivation(ring: Int32Array, recordAt: number): boolean {
+export function isPossibleDerivation(
+  ring: Int32Array,
+  recordAt: number,
+  timesMax: number,
+): boolean {
   foreign.read(ring, recordAt);
   const { form, times, numbers } = foreign;
   const isTime = (ms: number) =>
     ms === Infinity || (Number.isInteger(ms) && ms >= 0 && ms <= EXPIRY_MS_MAX);
-  return form >= 0 && form <= FORM_MAX && times >= 1 && times <= TIMES_MAX &&
+  return form >= 0 && form <= FORM_MAX && times >= 1 && times <= timesMax &&
     Number.isFinite(numbers[ADDEND]) && !Number.isNaN(numbers[SUM_MIN]) &&
     !Number.isNaN(numbers[SUM_MAX]) && isTime(numbers[NEW_EXPIRES_AT]) &&
     (numbers[EXPIRES_AT] === KEEP_EXPIRY || isTime(numbers[EXPIRES_AT]));

@@ -81,9 +81,12 @@ export function clientState(pool: Pool, client: number): number {
   return Atomics.load(pool.control, blockOf(client) + CLIENT_STATE);
 }
 
+/** Bits that a record's client word has for the life: its highest one says that it is no client's. */
+const LIFE_MASK = 0x7fffff;
+
 /** Tells the clients that have had a place from each other. */
 export function clientLife(pool: Pool, client: number): number {
-  return Atomics.load(pool.control, blockOf(client) + CLIENT_LIFE) & 0xffffff;
+  return Atomics.load(pool.control, blockOf(client) + CLIENT_LIFE) & LIFE_MASK;
 }
 
 /** How a client is named in records: by its place, and by which of the place's clients it is. */

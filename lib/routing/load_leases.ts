@@ -42,7 +42,23 @@ export function createLeases(): SharedArrayBuffer {
 }
 
 /** The leases of a store, as one client takes them. */
-export class LoadLeases {
+export interface Leases {
+  /**
+   * Takes the lease of a key by its hash; false when another thread has it.
+   *
+   * @param asks whether to ask the operating system if that thread still runs: ten microseconds
+   */
+  take(hash: number, asks?: boolean): boolean;
+  /** Gives a lease back that this client has taken. */
+  give(hash: number): void;
+  /** Whether the lease of a key, which another client has, was taken for another key. */
+  isOfOtherKey(hash: number): boolean;
+  /** Lets go of the pool, of a store that is closed. */
+  letGo(): void;
+}
+
+/** Leases in shared memory. */
+export class LoadLeases implements Leases {
   readonly #words: Int32Array;
   readonly #name: number;
   #pool: Pool;
@@ -56,11 +72,6 @@ export class LoadLeases {
     this.#name = (client + 1) | (clientLife(pool, client) << LIFE_SHIFT);
   }
 
-  /**
-   * Takes the lease of a key by its hash; false when another thread has it.
-   *
-   * @param asks whether to ask the operating system if that thread still runs: ten microseconds
-   */
   take(hash: number, asks = false): boolean {
     const at = placeOf(hash);
     const count = this.#taken.get(at) ?? 0;
@@ -70,7 +81,6 @@ export class LoadLeases {
     return true;
   }
 
-  /** Gives a lease back that this client has taken. */
   give(hash: number): void {
     const at = placeOf(hash);
     const count = this.#taken.get(at)! - 1;
@@ -80,12 +90,10 @@ export class LoadLeases {
     Atomics.compareExchange(this.#words, at + OWNER, this.#name, NOBODY);
   }
 
-  /** Whether the lease of a key, which another client has, was taken for another key. */
   isOfOtherKey(hash: number): boolean {
     return Atomics.load(this.#words, placeOf(hash) + HASH) !== hash;
   }
 
-  /** Lets go of the pool, of a store that is closed. */
   letGo(): void {
     this.#pool = undefined as never;
   }

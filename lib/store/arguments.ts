@@ -102,13 +102,18 @@ export function encodeReplicable(key: Key, pool: Pool): KeyEncoder {
   const encoder = new KeyEncoder(...pool.hashKey, pool.keyTypes);
   encoder.encode(key);
   if (!isFar(pool)) {
-    throw new FarOnlyError(
-      'replicate must be called on a store with placement "far", got a near one: ' +
-        "there every thread reads every key itself",
-    );
+    throw nearReplication();
   }
   assertReplicable(encoder.byteLength);
   return encoder;
+}
+
+/** The error for a key of a near pool. */
+export function nearReplication(): FarOnlyError {
+  return new FarOnlyError(
+    'replicate must be called on a store with placement "far", got a near one: ' +
+      "there every thread reads every key itself",
+  );
 }
 
 /** A key that its caller cannot change while an operation waits. */
@@ -407,4 +412,11 @@ export function iterable<T>(name: string, value: unknown): Iterable<T> {
     throw new InvalidArgumentError(`${name} must be an iterable, got ${describe(value)}`);
   }
   return value as Iterable<T>;
+}
+
+/** The error for a method that needs an order, of a store that has none. */
+export function unordered(method: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `${method} must be called on a store that is opened with ordered: true, got one without`,
+  );
 }

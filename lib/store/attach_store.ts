@@ -5,44 +5,21 @@
  * @module
  */
 import type { CodecOption } from "../codec/codec.ts";
-import {
-  describe,
-  HostOnlyError,
-  InvalidOptionError,
-  TooManyClientsError,
-} from "../core/errors.ts";
+import { describe, HostOnlyError, InvalidOptionError } from "../core/errors.ts";
 import { onThreadExit } from "../core/thread_exit.ts";
-import { thisThread } from "../core/thread_identity.ts";
 import type { Key } from "../core/key_encoder.ts";
-import type { LogFile } from "../persistence/log_file.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";
 import { isFar } from "../pool/placement.ts";
 import { Pool } from "../pool/pool.ts";
-import { attachedRing } from "../rings/ring_region.ts";
-import {
-  claimClient,
-  ClientState,
-  clientState,
-  markClientDead,
-  releaseClient,
-  setStoreState,
-  StoreState,
-  storeState,
-} from "../routing/client_registry.ts";
+import { ClientState, clientState, markClientDead } from "../routing/client_registry.ts";
 import type { AttachOptions } from "./attach_options.ts";
-import { cacheBytesOf, codecOf } from "./resolved_options.ts";
-import { type ClientParts, codecName, makeClientParts } from "./client_parts.ts";
-import {
-  checkHandle,
-  closedByHost,
-  localMonitor,
-  type SharedParts,
-  type StoreHandle,
-} from "./handle.ts";
-import { HostWatch } from "./host_watch.ts";
+import { AttachedThread } from "./attached_thread.ts";
+import { codecName } from "./client_parts.ts";
+import { checkHandle, closedByHost, type SharedParts, type StoreHandle } from "./handle.ts";
+import { LocalPool } from "./local_pool.ts";
 import { NOT_DURABLE, type StoreMaintenance } from "./maintenance.ts";
+import { cacheBytesOf, codecOf } from "./resolved_options.ts";
 import { controlsOf, Store } from "./store.ts";
-import type { OperationParts } from "./store_parts.ts";
 
 const KNOWN = new Set<string>(["codec", "cache", "keepAlive"] satisfies (keyof AttachOptions)[]);
 
@@ -52,86 +29,38 @@ export async function attachStore<V, K extends Key>(
   options: AttachOptions<V>,
 ): Promise<Store<V, K>> {
   const shared = checkHandle(handle);
-  const { region } = shared;
   const codec = attachedCodec(shared, options);
   const pool = Pool.attach(shared.pool);
-  assertOpen(pool);
-  if (isFar(pool) && options.cache !== undefined) {
+  const isPoolFar = isFar(pool);
+  if (isPoolFar && options.cache !== undefined) {
     throw new InvalidOptionError(
       "cache must be left out by threads that attach to a far pool: its KNs have the caches",
     );
   }
   const cacheBytes = cacheBytesOf(options.cache, codec);
-  const clientId = claimClient(pool, region.clientCount, thisThread());
-  if (clientId === undefined) {
-    throw new TooManyClientsError(
-      `at most ${region.clientCount} threads may use the store, the one that opened it included, ` +
-        "and all places are taken: close the store in another thread, or open it with more clients",
-    );
-  }
-  let file: LogFile | undefined;
-  const host = new HostWatch(pool);
-  try {
-    if (shared.log !== undefined) {
-      const { openLogFile } = await import("../persistence/open_log.ts");
-      file = openLogFile(pool, shared.log);
-    }
-    const reading = isFar(pool) ? await import("../far/store/far_store_reads.ts") : undefined;
-    const parts = await makeClientParts<V>({
-      pool,
-      clientId,
-      leases: shared.leases,
-      codec,
-      ringOf: (agent) => attachedRing(region, clientId, agent),
-      help: shared.help,
-      spinMicros: shared.spinMicros,
-      cacheBytes,
-      file,
-      statistics: shared.statistics,
-      onFlush: () => {},
-      // In the host's thread the monitor could not look after the KNs meanwhile.
-      onBlocked: () => localMonitor(shared)?.lookWhileBlocked(),
-      onPoll: () => {
-        // The others hear of it, too, and no operation begins that would wait for the M-node.
-        if (host.hasEnded()) setStoreState(pool, StoreState.ORPHANED);
-        if (storeState(pool) >= StoreState.CLOSED) controlsOf(store).fail(closedByHost(pool));
-      },
-    });
-    const { reads } = parts;
-    const makeReads = reads &&
-      ((used: OperationParts<V>) => new reading!.FarStoreReads(used, reads));
-    const storeParts = {
-      pool,
-      ...parts,
-      recovery: undefined,
-      handle,
-      maintenance: () => new AttachedMaintenance(pool, clientId, parts, file),
-    };
-    const store: Store<V, K> = new Store<V, K>(storeParts, makeReads);
-    // Before the first operation: how much fits a ring is known when there is one.
-    parts.connector.update(parts.client.carrier);
-    if (options.keepAlive) controlsOf(store).keepAlive();
-    return store;
-  } catch (error) {
-    file?.close();
-    releaseClient(pool, clientId);
-    throw error;
-  }
+  const reading = isPoolFar ? await import("../far/store/make_far_reads.ts") : undefined;
+  const onClosed = () => controlsOf(store).fail(closedByHost(pool));
+  const thread = await AttachedThread.take<V>(shared, { codec, cacheBytes, onClosed });
+  const { clientId, parts } = thread;
+  const { reads, reader, cache } = parts;
+  const makeReads = reads && reading!.makeFarReads(reads);
+  const store: Store<V, K> = new Store<V, K>({
+    ...parts,
+    pool: new LocalPool({ pool, reader, clientId, cache, handle, makeReads }),
+    recovery: undefined,
+    maintenance: () => new AttachedMaintenance(thread),
+  });
+  if (options.keepAlive) controlsOf(store).keepAlive();
+  return store;
 }
 
 /** What an attached thread can do for a store as a whole: little. */
 class AttachedMaintenance<V> implements StoreMaintenance {
-  readonly #pool: Pool;
-  readonly #clientId: number;
-  readonly #parts: ClientParts<V>;
-  readonly #file: LogFile | undefined;
+  readonly #thread: AttachedThread<V>;
   readonly #stay: () => void;
 
-  constructor(pool: Pool, clientId: number, parts: ClientParts<V>, file: LogFile | undefined) {
-    this.#pool = pool;
-    this.#clientId = clientId;
-    this.#parts = parts;
-    this.#file = file;
+  constructor(thread: AttachedThread<V>) {
+    this.#thread = thread;
     this.#stay = onThreadExit(this.#leave);
   }
 
@@ -160,28 +89,24 @@ class AttachedMaintenance<V> implements StoreMaintenance {
   }
 
   sync(): Promise<void> {
-    if (this.#file === undefined || this.#file.sync()) return Promise.resolve();
-    return Promise.reject(durabilityError(NOT_DURABLE, durabilityWord(this.#pool)));
+    const { file, pool } = this.#thread;
+    if (file === undefined || file.sync()) return Promise.resolve();
+    return Promise.reject(durabilityError(NOT_DURABLE, durabilityWord(pool)));
   }
 
   async close(hasFailed: () => boolean): Promise<void> {
-    const { client, connector } = this.#parts;
     // Code that the store has called in the middle of an operation may have called this: the
     // operation is issued first.
     await Promise.resolve();
-    if (!hasFailed()) await client.whenIdle();
+    if (!hasFailed()) await this.#thread.parts.client.whenIdle();
     this.#stay();
-    client.close();
-    connector.close();
-    this.#file?.close();
-    releaseClient(this.#pool, this.#clientId);
+    this.#thread.leave();
   }
 
   /** The thread ends, between two operations: the host frees its place. */
   readonly #leave = (): void => {
-    if (clientState(this.#pool, this.#clientId) === ClientState.ACTIVE) {
-      markClientDead(this.#pool, this.#clientId);
-    }
+    const { pool, clientId } = this.#thread;
+    if (clientState(pool, clientId) === ClientState.ACTIVE) markClientDead(pool, clientId);
   };
 }
 
@@ -191,10 +116,6 @@ function refuse(method: string): Promise<never> {
       `${method} must be called in the thread that opened the store, got a call in an attached one`,
     ),
   );
-}
-
-function assertOpen(pool: Pool): void {
-  if (storeState(pool) !== StoreState.OPEN) throw closedByHost(pool);
 }
 
 function attachedCodec<V>(handle: SharedParts, options: AttachOptions<V>): CodecOption<V> {

@@ -5,7 +5,6 @@
  */
 import { loopTurn } from "../core/loop_turn.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
-import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
 import { EventLoopWaiter } from "../client/client_waiter.ts";
 import { NodeConnector } from "../client/node_connector.ts";
@@ -15,6 +14,7 @@ import { SampledReader } from "../client/sampled_reader.ts";
 import { RoutedReads } from "../far/client/routed_reads.ts";
 import type { CodecOption, ValueCodec } from "../codec/codec.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
+import type { StructureStore } from "../codec/shared_structures.ts";
 import { BinaryCodec, CustomCodecAdapter, JsonCodec } from "../codec/plain_codecs.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { Spinner } from "../node/idle_strategy.ts";
@@ -125,7 +125,7 @@ export async function makeClientParts<V>(options: ClientPartsOptions<V>): Promis
   const reader = figures !== undefined && statistics?.countsReads
     ? new SampledReader(pool, epochMs, figures)
     : new OneSidedReader(pool, epochMs);
-  const codec = makeCodec(options.codec, pool, client, reads);
+  const codec = makeCodec(options.codec, () => new StoredStructures(pool, client, reads));
   const cache = caching && new caching.ClientCache<V>(reader, codec, cacheBytes!, epochMs);
   const leases = new LoadLeases(pool, options.leases, clientId);
   const counters = new OperationCounters(pool, clientId);
@@ -137,15 +137,14 @@ export function codecName<V>(codec: CodecOption<V>): CodecName {
   return typeof codec === "string" ? codec : "custom";
 }
 
-function makeCodec<V>(
+/** Makes a codec; one that shares structures keeps them where it is told. */
+export function makeCodec<V>(
   option: CodecOption<V>,
-  pool: Pool,
-  client: Client,
-  reads: RoutedReads | undefined,
+  makeStructures: () => StructureStore,
 ): ValueCodec<V> {
   switch (option) {
     case "msgpack":
-      return new MsgpackCodec<V>(new StoredStructures(pool, client, reads));
+      return new MsgpackCodec<V>(makeStructures());
     case "json":
       return new JsonCodec<V>();
     case "binary":

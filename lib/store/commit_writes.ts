@@ -11,7 +11,7 @@ import type { KeyQueues } from "../client/key_queues.ts";
 import { draftDerived, draftOfKey, draftPut, type RequestDraft } from "../client/request_draft.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
-import { CommitTooLargeError, NearOnlyError } from "../core/commit_errors.ts";
+import { CommitTooLargeError } from "../core/commit_errors.ts";
 import {
   describe,
   type DinomoError,
@@ -21,10 +21,7 @@ import {
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { COMMIT_KEYS_MAX, SLOT_SHIFT } from "../core/limits.ts";
 import { keyEquals } from "../log/record_layout.ts";
-import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
-import { isFar } from "../pool/placement.ts";
-import type { Pool } from "../pool/pool.ts";
 import { commitRequest, EntryBuffer, versionLeft } from "../rings/commit_words.ts";
 import { DerivationWords } from "../rings/derivation_words.ts";
 import {
@@ -48,6 +45,7 @@ import type {
 import { assertOptions } from "./option_names.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { OperationParts } from "./store_parts.ts";
+import type { UsedPool } from "./used_pool.ts";
 
 const PUT_OPTIONS = ["ttl", "expiresAt"];
 const INCREMENT_OPTIONS = [...PUT_OPTIONS, "ttlIfNew", "min", "max"];
@@ -90,7 +88,7 @@ export class CommitDraft {
 
 /** Issues the atomic commits of one thread. */
 export class CommitWrites<V> {
-  #pool: Pool;
+  #pool: UsedPool;
   #client: Client;
   #codec: ValueCodec<V>;
   #garbage: GarbageMeter;
@@ -114,21 +112,16 @@ export class CommitWrites<V> {
     this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
-    this.#level = parts.pool.control[DURABILITY_LEVEL];
+    this.#level = parts.pool.facts.level;
   }
 
   /** Begins a commit. */
   begin(method: string): CommitDraft {
     this.#lifetime.assertOpen();
-    if (!isFar(this.#pool)) {
-      const buffer = this.#buffer ?? new EntryBuffer();
-      this.#buffer = undefined;
-      return new CommitDraft(buffer);
-    }
-    throw new NearOnlyError(
-      `${method} must be called on a store with placement "near", got a far one: ` +
-        "there a change counts when its KN has logged it, and no KN can do that for several at once",
-    );
+    this.#pool.assertCommits(method);
+    const buffer = this.#buffer ?? new EntryBuffer();
+    this.#buffer = undefined;
+    return new CommitDraft(buffer);
   }
 
   /** Adds the condition that a key has a version, or that it does not exist. */

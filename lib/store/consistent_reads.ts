@@ -27,7 +27,7 @@
  *
  * @module
  */
-import { UnavailableError } from "../core/errors.ts";
+import { UnavailableError, ValueTooLargeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { UNAVAILABLE_AFTER_MS } from "../core/limits.ts";
 import { monotonicMs, nextTurn } from "../core/runtime.ts";
@@ -57,15 +57,25 @@ export class NearMoment {
   readonly #pool: Pool;
   readonly #reader: OneSidedReader;
   readonly #key: KeyEncoder;
+  readonly #bytesMax: number;
 
-  /** Reads through a reader; `key` holds one key after the other. */
-  constructor(pool: Pool, reader: OneSidedReader, key: KeyEncoder) {
+  /**
+   * Reads through a reader; `key` holds one key after the other.
+   *
+   * @param bytesMax bytes that all values may have together
+   */
+  constructor(pool: Pool, reader: OneSidedReader, key: KeyEncoder, bytesMax = Infinity) {
     this.#pool = pool;
     this.#reader = reader;
     this.#key = key;
+    this.#bytesMax = bytesMax;
   }
 
-  /** Looks once, from the look with this number on in a pause; undefined if something changed. */
+  /**
+   * Looks once, from the look with this number on in a pause; undefined if something changed.
+   *
+   * @throws {ValueTooLargeError} when the values have too many bytes together
+   */
   look(keys: readonly Key[], number: number): Found[] | undefined {
     if (number >= LOOKS_MAX) return this.#lookInPause(keys);
     return this.#readTwice(keys, keys.map((key) => this.#mark(key)));
@@ -73,7 +83,13 @@ export class NearMoment {
 
   /** Reads all keys twice; without marks if the pool is paused. */
   #readTwice(keys: readonly Key[], marks: readonly AbsenceMark[] | undefined): Found[] | undefined {
-    const found = keys.map((key) => this.#read(key));
+    let bytes = 0;
+    const found = keys.map((key) => {
+      const one = this.#read(key);
+      bytes += one?.bytes.length ?? 0;
+      if (bytes > this.#bytesMax) throw tooMuch(this.#bytesMax);
+      return one;
+    });
     const isOfOneMoment = keys.every((key, i) => this.#isUnchanged(key, found[i], marks?.[i]));
     return isOfOneMoment ? found : undefined;
   }
@@ -160,6 +176,13 @@ export function lookUntilFoundSync(look: (number: number) => Found[] | undefined
     if (monotonicMs() > deadlineMs) throw changesTooOften();
     sleepSync(NAP_MS);
   }
+}
+
+function tooMuch(bytesMax: number): ValueTooLargeError {
+  return new ValueTooLargeError(
+    `the values of a consistent read in another process than that which has the pool open must ` +
+      `have at most ${bytesMax} bytes together, got more; read fewer keys at a time`,
+  );
 }
 
 function changesTooOften(): UnavailableError {

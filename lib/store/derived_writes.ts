@@ -10,7 +10,6 @@ import type { Completion } from "../client/completions.ts";
 import { DerivedCompletion, type ResultOf } from "../client/derived_completion.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
 import { Operation } from "../rings/ring_layout.ts";
@@ -43,7 +42,7 @@ export class DerivedWrites {
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
     this.#numberForm = parts.codec.numberForm;
-    this.#level = parts.pool.control[DURABILITY_LEVEL];
+    this.#level = parts.pool.facts.level;
   }
 
   increment(
@@ -189,7 +188,7 @@ export class DerivedWrites {
     resultOf: ResultOf<Result>,
     mustSync: boolean,
   ): Result {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertBlocks(operation === Operation.ADD ? "incrementSync" : "touchSync");
     const asked = this.#asked;
     if (this.#queues.count !== 0) {
       // Functions of the application are called, which may ask for others.

@@ -59,7 +59,7 @@ export interface StoreEventDetails {
 /** The types of events. */
 export type StoreEventType = keyof StoreEventDetails;
 
-const EVENT_TYPES: Readonly<Record<StoreEventType, true>> = {
+const IS_EVENT: Readonly<Record<StoreEventType, true>> = {
   nodeadded: true,
   noderemoved: true,
   nodefailed: true,
@@ -71,6 +71,8 @@ const EVENT_TYPES: Readonly<Record<StoreEventType, true>> = {
   durabilitylost: true,
   poolnearlyfull: true,
 };
+/** All types of events. */
+export const EVENT_TYPES = Object.keys(IS_EVENT) as readonly StoreEventType[];
 
 /**
  * Checks that there are events of a type.
@@ -78,10 +80,15 @@ const EVENT_TYPES: Readonly<Record<StoreEventType, true>> = {
  * @throws {InvalidArgumentError} when there are not
  */
 export function assertEventType(type: unknown): void {
-  if (typeof type === "string" && Object.hasOwn(EVENT_TYPES, type)) return;
+  if (isEventType(type)) return;
   throw new InvalidArgumentError(
-    `type must be among ${Object.keys(EVENT_TYPES).join(", ")}, got ${describe(type)}`,
+    `type must be among ${EVENT_TYPES.join(", ")}, got ${describe(type)}`,
   );
+}
+
+/** Whether there are events of a type. */
+export function isEventType(type: unknown): type is StoreEventType {
+  return typeof type === "string" && Object.hasOwn(IS_EVENT, type);
 }
 
 /** An event of a store. */
@@ -117,7 +124,7 @@ const EVENTS_QUEUED_MAX = 1024;
  * when the garbage collector finds that nothing else holds it.
  */
 const CHANNELS: ReadonlyMap<StoreEventType, Channel> = new Map(
-  Object.keys(EVENT_TYPES).map((type) => [type as StoreEventType, channel(`dinomo:${type}`)]),
+  EVENT_TYPES.map((type) => [type, channel(`dinomo:${type}`)]),
 );
 
 /**

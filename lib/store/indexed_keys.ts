@@ -5,7 +5,6 @@
  */
 import type { Client } from "../client/client.ts";
 import type { Slot } from "../core/brands.ts";
-import { InvalidArgumentError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { keyCount, keysOfSlot } from "../index/key_count.ts";
@@ -13,7 +12,7 @@ import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import { isOrdered } from "../ordered/ordered_index.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
-import { assertIterationOptions } from "./arguments.ts";
+import { assertIterationOptions, unordered } from "./arguments.ts";
 import { isEmptyRange, type KeyRange, rangeOf } from "./key_range.ts";
 import { Cursors, type KeyWalk, NO_KEYS, OrderedWalk, SlotWalk } from "./key_walk.ts";
 import type { IterationOptions, IterationSyncOptions } from "./method_options.ts";
@@ -94,9 +93,7 @@ export class IndexedKeys {
   assertOrdered(method: string): void {
     this.#lifetime.assertOpen();
     if (this.#cursors !== undefined) return;
-    throw new InvalidArgumentError(
-      `${method} must be called on a store that is opened with ordered: true, got one without`,
-    );
+    throw unordered(method);
   }
 
   /** A way through a range, when all that this thread has issued before has ended. */

@@ -112,8 +112,8 @@ export class KeyAccess<V> {
    */
   narrow(given: Key): KeyAccess<V> {
     this.#lifetime.assertOpen();
-    const { pool, indexedKeys } = this.#parts;
-    assertPrefix(given, pool.keyTypes);
+    const { hashKey, keyTypes } = this.#parts.pool.facts;
+    assertPrefix(given, keyTypes);
     const prefix = this.#prefix === undefined ? given : joinKeys(this.#prefix, given);
     const bytes = toBytes(prefix);
     if (bytes.length >= KEY_BYTES_MAX) {
@@ -122,14 +122,9 @@ export class KeyAccess<V> {
       );
     }
     const own = isBytes(prefix) ? bytes.slice() : prefix;
-    const makeKey = () => new PrefixedKeyEncoder(...pool.hashKey, pool.keyTypes, own);
+    const makeKey = () => new PrefixedKeyEncoder(...hashKey, keyTypes, own);
     const key = makeKey();
-    const parts: OperationParts<V> = {
-      ...this.#parts,
-      key,
-      makeKey,
-      indexedKeys: indexedKeys.narrow(key, bytes.slice()),
-    };
+    const parts: OperationParts<V> = { ...this.#parts, key, makeKey, prefix: bytes.slice() };
     const access = new KeyAccess(parts, this.reads.within(parts), own, this);
     this.#views.add(access);
     return access;
@@ -155,21 +150,21 @@ export class KeyAccess<V> {
   ): KeyWatch<V> | PrefixWatch {
     this.#lifetime.assertOpen();
     assertWatchOptions(options);
-    const { hub, key, makeKey } = this.#parts;
+    const { watches, key, makeKey } = this.#parts;
     const own = this.#prefix === undefined ? new Uint8Array(0) : toBytes(this.#prefix);
     const prefix = watchedPrefixOf(keys, own);
     if (prefix === undefined) {
-      return new KeyWatch(hub, this.reads, key, watchedKeysOf(keys as Iterable<Key>), options);
+      return new KeyWatch(watches, this.reads, key, watchedKeysOf(keys as Iterable<Key>), options);
     }
-    return new PrefixWatch(hub, makeKey(), prefix, own.length + 1, options);
+    return new PrefixWatch(watches, makeKey(), prefix, own.length + 1, options);
   }
 
   /** What a transaction works with. */
   get transactionParts(): TransactionParts<V> {
     this.#lifetime.assertOpen();
-    const { pool, client, reader, lifetime, makeKey } = this.#parts;
+    const { lifetime, makeKey } = this.#parts;
     const { reads, commits } = this;
-    return { pool, client, reader, key: makeKey(), lifetime, reads, commits };
+    return { reads, key: makeKey(), lifetime, commits };
   }
 
   /** Deletes the keys of a range: all of a store slot by slot, others one by one. */

@@ -58,13 +58,13 @@ export function rangeOf(
   const given = options.prefix === undefined ? NONE : bytesOf("prefix", options.prefix);
   const whole = joinBytes(prefix, given);
   // The prefix alone is a key of the store, and none of the namespace; no key has no byte.
-  let from = given.length === 0 ? next(prefix) : whole;
+  let from = given.length === 0 ? nextBytes(prefix) : whole;
   let to = afterPrefix(whole);
   if (whole.length > KEY_BYTES_MAX) to = from = NONE;
   for (const name of BOUNDS) {
     if (options[name] === undefined) continue;
     const bound = joinBytes(prefix, boundOf(name, options[name], prefix.length));
-    const end = name === "gt" || name === "lte" ? next(bound) : bound;
+    const end = name === "gt" || name === "lte" ? nextBytes(bound) : bound;
     if (name === "gt" || name === "gte") {
       if (compareBytes(end, from) > 0) from = end;
     } else if (to === undefined || compareBytes(end, to) < 0) to = end;
@@ -85,7 +85,9 @@ export function isLimited(options: RangeOptions | undefined): boolean {
 }
 
 /** Whether a range has no key for the way that it is given. */
-export function isEmptyRange({ from, to, limit }: KeyRange): boolean {
+export function isEmptyRange(
+  { from, to, limit }: Pick<KeyRange, "from" | "to" | "limit">,
+): boolean {
   return limit === 0 || (to !== undefined && compareBytes(from, to) >= 0);
 }
 
@@ -102,7 +104,7 @@ const FIRST = new Uint8Array(1);
 const textEncoder = new TextEncoder();
 
 /** The string of bytes that comes behind another one, with none between. */
-function next(bytes: Uint8Array): Uint8Array {
+export function nextBytes(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) return FIRST;
   const behind = new Uint8Array(bytes.length + 1);
   behind.set(bytes);

@@ -15,7 +15,7 @@ import { partOf } from "../pool/watch_layout.ts";
 import type { Entry } from "./entry.ts";
 import type { StoreReads } from "./reads.ts";
 import { Watch } from "./watch.ts";
-import type { WatchHub } from "./watch_hub.ts";
+import type { WatchSource } from "./watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /** Entries of some keys, in their order; undefined for a key that does not exist. */
@@ -35,7 +35,7 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
 
   /** Makes a watch, which begins with the first call of `next`. */
   constructor(
-    hub: WatchHub,
+    hub: WatchSource,
     reads: StoreReads<V>,
     encoder: KeyEncoder,
     keys: readonly Key[],

@@ -4,21 +4,32 @@
  * @module
  */
 import { type DinomoError, ReadOnlyError, StoreClosedError } from "../core/errors.ts";
-import type { Pool } from "../pool/pool.ts";
-import { isStoreOpen } from "../routing/client_registry.ts";
-import { closedByHost } from "./handle.ts";
+
+/** Whether a store is open for all who use it, by its pool. */
+export interface PoolLife {
+  readonly isReadOnly: boolean;
+  readonly isOpen: boolean;
+  /** Why the store is not open, although this thread has not closed it. */
+  closedError(): DinomoError;
+  /**
+   * Refuses a method that blocks.
+   *
+   * @throws {DinomoError} when this thread cannot wait for answers but in the event loop
+   */
+  assertBlocks(method: string): void;
+}
 
 /** The life of one thread's store. */
 export class StoreLifetime {
   /** Whether the store was opened to be read only. */
   readonly isReadOnly: boolean;
-  #pool: Pool;
+  #pool: PoolLife;
   #failure: DinomoError | undefined;
   #isClosing = false;
   #isLetGo = false;
 
   /** Begins the life of a store with a pool. */
-  constructor(pool: Pool) {
+  constructor(pool: PoolLife) {
     this.#pool = pool;
     this.isReadOnly = pool.isReadOnly;
   }
@@ -57,8 +68,8 @@ export class StoreLifetime {
   /** Throws when the store cannot be used. */
   assertOpen(): void {
     this.assertNotFailed();
-    if (!this.#isClosing && isStoreOpen(this.#pool)) return;
-    if (!this.#isClosing) throw closedByHost(this.#pool);
+    if (!this.#isClosing && this.#pool.isOpen) return;
+    if (!this.#isClosing) throw this.#pool.closedError();
     throw new StoreClosedError("the store must be open, and has been closed");
   }
 
@@ -74,6 +85,17 @@ export class StoreLifetime {
       `${method} must be called on a store that may be changed, ` +
         "got a call on one that was opened with readOnly",
     );
+  }
+
+  /**
+   * Throws when the store cannot be used, or this thread cannot wait for it without a turn of the
+   * event loop.
+   *
+   * @param method what would block
+   */
+  assertBlocks(method: string): void {
+    this.assertOpen();
+    this.#pool.assertBlocks(method);
   }
 
   /** Throws when operations that were issued before cannot end. */

@@ -84,9 +84,9 @@ export interface MaintainedParts {
   readonly snapshotNumber: number;
   /**
    * Called when the store is about to be closed: nothing is done to it of its own accord from then
-   * on.
+   * on. When it resolves, other processes have got their answers.
    */
-  readonly onClosing: () => void;
+  readonly onClosing: () => Promise<void>;
   /** Called when the store is closed for every thread. */
   readonly onClosed: () => void;
 }
@@ -244,8 +244,8 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
    */
   close(hasFailed: () => boolean): Promise<void> {
     this.#isClosing = true;
-    this.#parts.onClosing();
-    const run = () => this.#close(hasFailed());
+    const left = this.#parts.onClosing();
+    const run = () => left.then(() => this.#close(hasFailed()));
     return this.#last.then(run, run);
   }
 

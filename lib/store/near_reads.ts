@@ -13,7 +13,6 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import type { Pool } from "../pool/pool.ts";
 import type { AbortOptions } from "./abort.ts";
 import { isConsistent, keysOfMoment, ownKey, ownKeys } from "./arguments.ts";
 import { ownKeysInTurns } from "./batches.ts";
@@ -33,30 +32,34 @@ import { Scan, type ScanParts, SyncScan } from "./near_scan.ts";
 import { NearValues } from "./near_values.ts";
 import type { StoreReads } from "./reads.ts";
 import type { ReadParts } from "./store_parts.ts";
+import type { DirectPool } from "./used_pool.ts";
+import { DirectTransactionReads, type TransactionReads } from "./transaction_reads.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
 export class NearReads<V> implements StoreReads<V> {
-  #pool: Pool;
+  #direct: DirectPool;
   #client: Client;
   #reader: OneSidedReader;
   #queues: KeyQueues;
   readonly #values: NearValues<V>;
   readonly #key: KeyEncoder;
+  readonly #makeKey: () => KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
   readonly #scans: ScanParts;
 
-  /** Reads with a store's parts. */
-  constructor(parts: ReadParts<V>) {
-    this.#pool = parts.pool;
+  /** Reads with a store's parts; `indexed` are its keys, or those of a namespace. */
+  constructor(parts: ReadParts<V>, direct: DirectPool, indexed: IndexedKeys) {
+    this.#direct = direct;
     this.#client = parts.client;
-    this.#reader = parts.reader;
+    this.#reader = direct.reader;
     this.#queues = parts.queues;
-    this.#values = new NearValues(parts);
+    this.#values = new NearValues(parts, direct.reader);
     this.#key = parts.key;
+    this.#makeKey = parts.makeKey;
     this.#lifetime = parts.lifetime;
-    this.#indexed = parts.indexedKeys;
+    this.#indexed = indexed;
     this.#scans = {
       key: this.#key,
       assertOpen: () => this.#lifetime.assertOpen(),
@@ -185,7 +188,17 @@ export class NearReads<V> implements StoreReads<V> {
   }
 
   within<V2>(parts: ReadParts<V2>): NearReads<V2> {
-    return new NearReads(parts);
+    const indexed = this.#indexed.narrow(parts.key, parts.prefix);
+    return new NearReads(parts, this.#direct, indexed);
+  }
+
+  forTransactions(): TransactionReads<V> {
+    return new DirectTransactionReads(this.#direct, {
+      client: this.#client,
+      lifetime: this.#lifetime,
+      key: this.#makeKey(),
+      getEntry: (key) => this.getEntry(key),
+    });
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -214,7 +227,7 @@ export class NearReads<V> implements StoreReads<V> {
   letGo(): void {
     this.#values.letGo();
     this.#indexed.letGo();
-    this.#pool =
+    this.#direct =
       this.#client =
       this.#reader =
       this.#queues =
@@ -252,7 +265,7 @@ export class NearReads<V> implements StoreReads<V> {
     const operation = client.begin();
     try {
       for (const key of list) await this.#whenReadable(key);
-      const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+      const moment = new NearMoment(this.#direct.pool, this.#reader, this.#key);
       const found = await lookUntilFound((number) => {
         options?.signal?.throwIfAborted();
         this.#lifetime.assertNotFailed();
@@ -279,7 +292,7 @@ export class NearReads<V> implements StoreReads<V> {
     if (!isConsistent(options, true)) return this.#readEachSync(ownKeys(keys), read);
     const list = keysOfMoment(keys);
     for (const key of list) this.#encodeSettled(key);
-    const moment = new NearMoment(this.#pool, this.#reader, this.#key);
+    const moment = new NearMoment(this.#direct.pool, this.#reader, this.#key);
     const found = lookUntilFoundSync((number) => moment.look(list, number));
     return found.map((one, i) => this.#values.decodeFound(one, list[i]!, options, take));
   }

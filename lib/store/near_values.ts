@@ -28,8 +28,8 @@ export class NearValues<V> {
   readonly #key: KeyEncoder;
 
   /** Reads with a store's parts. */
-  constructor(parts: ReadParts<V>) {
-    this.#reader = parts.reader;
+  constructor(parts: ReadParts<V>, reader: OneSidedReader) {
+    this.#reader = reader;
     this.#codec = parts.codec;
     this.#cache = parts.cache;
     this.#garbage = parts.garbage;

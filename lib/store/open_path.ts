@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { epochMs } from "../core/runtime.ts";
 import { collectGone } from "../client/garbage_meter.ts";
 import { InvalidOptionError, PathError } from "../core/errors.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
@@ -55,6 +56,7 @@ export type PoolOptions =
     | "onProgress"
     | "processorCount"
     | "workers"
+    | "processes"
   >
   & {
     /** Which KNs there may be later, if that is decided by itself. */
@@ -106,7 +108,8 @@ export async function openPath(
   const isPool = directory.inspectPoolDirectory(files, path);
   const fresh = isPool ? undefined : createPool(options);
   if (!isPool) directory.createPoolDirectory(files, path);
-  const lock = await PoolLock.acquire(path, { ...lockOptions, mayOnlyRead: isPool });
+  const { processes } = options;
+  const lock = await PoolLock.acquire(path, { ...lockOptions, mayOnlyRead: isPool, processes });
   try {
     return await withPathErrors(path, async () => {
       // Again: another process that had it open until now may have written the first snapshot.
@@ -208,9 +211,11 @@ async function readPool(
   // Nothing may be written without a lock file; what is there can be read.
   if (lock.fault !== undefined) loseDurability(pool, DurabilityFailure.CHECKPOINT, lock.fault);
   const { startLog } = await import("../persistence/open_log.ts");
+  const { LEDGER_SIZES } = await import("../pool/ledger_layout.ts");
   const level = DURABILITY_LEVELS[options.durability];
   const place = { directory: path, codec, held: lock.held };
-  const log = startLog(pool, place, level, restored, files);
+  const ledger = options.processes ? LEDGER_SIZES : undefined;
+  const log = startLog(pool, place, level, restored, files, epochMs, ledger);
   return { pool, number, recovery, log };
 }
 

@@ -20,6 +20,7 @@ import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
+import type { GatewayThread } from "../remote/gateway_thread.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES } from "../pool/durability.ts";
@@ -30,7 +31,8 @@ import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { makeCache } from "./cache_pool.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
-import { keepMonitor, makeHandle } from "./handle.ts";
+import { keepMonitor, makeHandle, type StoreHandle } from "./handle.ts";
+import { LocalPool } from "./local_pool.ts";
 import { Maintenance } from "./maintenance.ts";
 import { orderingPart, restoringPart } from "./opening_progress.ts";
 import {
@@ -45,7 +47,7 @@ import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
-import type { OperationParts, StoreParts } from "./store_parts.ts";
+import type { StoreParts } from "./opened_parts.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
@@ -75,8 +77,18 @@ export async function openStore<V, K extends Key>(
   });
 }
 
+/** Opens a store that is not open in this thread, or not to be found. */
 async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
-  if (resolved.inspect !== undefined) await assertInspectable(resolved.path!);
+  if (!resolved.processes) return await openHere<V, K>(resolved);
+  // A process that asks another one does without what opens pools.
+  const { openShared } = await import("../remote/open_shared.ts");
+  return await openShared<V, K>(resolved, () => openHere<V, K>(resolved));
+}
+
+/** Opens a store whose pool is in this process. */
+async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
+  if (resolved.inspect !== undefined) await assertMayListenAt(resolved.path!, "INSPECTED");
+  if (resolved.processes) await assertMayListenAt(resolved.path!, "GATEWAY");
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
   // At the end the library's files may be gone, and then no thread can be started that writes the
@@ -106,9 +118,12 @@ async function openPool<V>(resolved: ResolvedOptions<V>): Promise<OpenedPool> {
  *
  * @throws {NodeFailedError} when there is nothing to start them from
  */
-async function prepareThreads({ workers }: ResolvedOptions<unknown>): Promise<void> {
+async function prepareThreads(
+  { workers, processes }: ResolvedOptions<unknown>,
+): Promise<void> {
   try {
-    for (const code of [workers.node, workers.dpm]) {
+    const gateway = processes ? [workers.gateway] : [];
+    for (const code of [workers.node, workers.dpm, ...gateway]) {
       if (code instanceof OwnWorker) await code.prepare();
     }
   } catch (cause) {
@@ -165,13 +180,14 @@ async function startStore<V, K extends Key>(
   // What only some stores have is loaded for those alone.
   const collecting = statistics && await import("./store_statistics.ts");
   const actuating = far && await import("./key_actuator.ts");
-  const reading = far && await import("../far/store/far_store_reads.ts");
+  const reading = far && await import("../far/store/make_far_reads.ts");
   claimClient(pool, 1, thisThread());
   const leases = createLeases();
   // KNs may fail before there is a store to tell of it.
   const opening: {
     store?: StoreControls;
     live?: LiveServer;
+    gateway?: GatewayThread;
     statistics?: StoreStatistics;
     maintenance?: Maintenance;
   } = {};
@@ -267,11 +283,23 @@ async function startStore<V, K extends Key>(
   // A new pool has none, and nobody has touched its slots.
   if (recovery !== undefined) recountKeys(pool);
   await nodes.start(resolved.nodes);
+  const { reads, reader, clientId, cache } = parts;
   const storeParts: StoreParts<V> = {
-    pool,
     ...parts,
+    pool: new LocalPool({
+      pool,
+      reader,
+      clientId,
+      cache,
+      handle,
+      makeReads: reads && reading!.makeFarReads(reads),
+      hostStats: () => ({
+        nodesFailed: nodes.failureCount,
+        zombies: nodes.zombieCount,
+        window: opening.statistics?.window,
+      }),
+    }),
     recovery,
-    handle,
     maintenance: (assertWorks) => {
       const maintenance = opening.maintenance = new Maintenance({
         pool,
@@ -286,10 +314,11 @@ async function startStore<V, K extends Key>(
         source,
         codecName: codec,
         snapshotNumber: number,
-        onClosing: () => {
+        onClosing: async () => {
           opening.statistics?.stop();
           // Under the pool's lock, which its next owner needs before it makes a socket there.
           opening.live?.close();
+          await opening.gateway?.close();
         },
         onClosed: onThreadExit(() => {
           setStoreState(pool, StoreState.ORPHANED);
@@ -315,16 +344,8 @@ async function startStore<V, K extends Key>(
       return maintenance;
     },
     nodeBounds: autoscale?.settings,
-    hostStats: () => ({
-      nodesFailed: nodes.failureCount,
-      zombies: nodes.zombieCount,
-      window: opening.statistics?.window,
-    }),
   };
-  const { reads } = parts;
-  const makeReads = reads &&
-    ((used: OperationParts<V>) => new reading!.FarStoreReads(used, reads));
-  const store = new Store<V, K>(storeParts, makeReads);
+  const store = new Store<V, K>(storeParts);
   opening.store = controlsOf(store);
   parts.connector.update(parts.client.carrier);
   monitor.start();
@@ -336,6 +357,7 @@ async function startStore<V, K extends Key>(
   if (resolved.inspect !== undefined) {
     opening.live = await serve(store, resolved.inspect.isWritable, lock!, codec);
   }
+  if (resolved.processes) opening.gateway = await admit(store, resolved, lock!);
   if (resolved.keepAlive) opening.store.keepAlive();
   return store;
 }
@@ -345,10 +367,36 @@ async function startStore<V, K extends Key>(
  *
  * @throws {PathError} when Deno may not listen where it will be
  */
-async function assertInspectable(path: string): Promise<void> {
+async function assertMayListenAt(path: string, use: "INSPECTED" | "GATEWAY"): Promise<void> {
   const { resolve } = await import("node:path");
-  const { assertMayListen } = await import("../live/live_place.ts");
-  assertMayListen(resolve(path));
+  const places = await import("../persistence/socket_place.ts");
+  places.assertMayListen(resolve(path), places[use]);
+}
+
+/**
+ * Lets other processes use a store.
+ *
+ * @throws {PathError} when it cannot be; the store is closed then
+ * @throws {NodeFailedError} when the thread for it cannot be started; the same
+ */
+async function admit<V, K extends Key>(
+  store: Store<V, K>,
+  resolved: ResolvedOptions<V>,
+  lock: PoolLock,
+): Promise<GatewayThread> {
+  try {
+    const { GatewayThread } = await import("../remote/gateway_thread.ts");
+    const { sharedOptionsOf } = await import("../remote/shared_options.ts");
+    const { path, device, inode } = lock.held;
+    return await GatewayThread.start(resolved.workers.gateway, {
+      handle: store.share() as StoreHandle,
+      directory: { path, device, inode },
+      shared: sharedOptionsOf(resolved),
+    }, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /**

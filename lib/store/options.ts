@@ -195,6 +195,16 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   inspect?: boolean | InspectOptions | undefined;
+  /**
+   * Whether several processes use the pool at `path`, each by the same line: whichever comes first
+   * has it open, and the others ask that one, by a socket in the directory. When it ends, one of the
+   * others takes its place. Needs a path, and a durability other than `"memory"`; not with
+   * `readOnly`, and not in the far placement. The options `keys`, `codec`, `ordered` and `durability`
+   * must be the same in all of them, and there is no `cache`. See
+   * [processes](./docs/processes.md).
+   * @default false
+   */
+  processes?: boolean | undefined;
   /** Whether the open store keeps the process alive while it is idle. @default false */
   keepAlive?: boolean | undefined;
   /** Modules that threads run in place of the library's own. @default the library's own */

@@ -15,6 +15,7 @@ import type {
 } from "./method_options.ts";
 import type { Entry } from "./entry.ts";
 import type { ReadParts } from "./store_parts.ts";
+import type { TransactionReads } from "./transaction_reads.ts";
 import type { PendingRead } from "./update_turn.ts";
 
 /** The methods of a store that read: see there. */
@@ -42,6 +43,8 @@ export interface StoreReads<V> {
   usedSlots(): readonly Slot[];
   /** Reads with the parts of a namespace, or with another codec. */
   within<V2>(parts: ReadParts<V2>): StoreReads<V2>;
+  /** Makes what a transaction reads by. */
+  forTransactions(): TransactionReads<V>;
   /** Begins the read of an update: of a value that is the update's own, and not from the cache. */
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V>;
   /** Lets go of everything that leads to the pool. */

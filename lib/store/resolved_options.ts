@@ -72,6 +72,8 @@ export interface ResolvedOptions<V> {
   readonly cacheBytes: number | undefined;
   /** Undefined unless other processes may look at the store. */
   readonly inspect: { readonly isWritable: boolean } | undefined;
+  /** Whether other processes may use the store. */
+  readonly processes: boolean;
   readonly keepAlive: boolean;
   readonly workers: Readonly<Record<keyof WorkerUrls, WorkerCode>>;
   readonly processorCount: number;
@@ -151,6 +153,7 @@ const KNOWN = new Set<string>(
     "prefault",
     "cache",
     "inspect",
+    "processes",
     "keepAlive",
     "workers",
     "placement",
@@ -265,6 +268,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     // In the far placement it is the KNs that have caches.
     cacheBytes: options.placement === "far" ? undefined : cacheBytesOf(options.cache, codec),
     inspect: inspectOf(options.inspect, options.path !== undefined),
+    processes: processesOf(options, durability),
     keepAlive: booleanOf("keepAlive", keepAlive),
     workers: workersOf(workers),
     processorCount: availableParallelism(),
@@ -287,6 +291,25 @@ function reuseOf<V>({ reuse = false, path, readOnly }: OpenOptions<V, KeyTypes>)
   if (!booleanOf("reuse", reuse)) return false;
   requireThat(path !== undefined, "reuse", "must be false without a path", reuse);
   requireThat(readOnly !== true, "reuse", "must be false with readOnly", reuse);
+  return true;
+}
+
+function processesOf<V>(
+  { processes = false, path, readOnly, placement, cache }: OpenOptions<V, KeyTypes>,
+  durability: Durability,
+): boolean {
+  if (!booleanOf("processes", processes)) return false;
+  requireThat(path !== undefined, "processes", "must be false without a path", processes);
+  requireThat(readOnly !== true, "processes", "must be false with readOnly", processes);
+  requireThat(
+    durability !== "memory",
+    "processes",
+    'must be false at the durability "memory", as a process that ends would take with it what ' +
+      "others have been told is stored",
+    processes,
+  );
+  requireThat(placement !== "far", "processes", "must be false in the far placement", processes);
+  requireThat(cache === undefined, "cache", "must be left out with processes", cache);
   return true;
 }
 
@@ -425,14 +448,15 @@ function workersOf(
   requireThat(typeof value === "object" && value !== null, "workers", "must be an object", value);
   for (const [name, url] of Object.entries(value)) {
     requireThat(
-      name === "node" || name === "dpm",
+      Object.hasOwn(OWN_WORKERS, name),
       "workers",
-      'may have "node" and "dpm" only',
+      'may have "node", "dpm" and "gateway" only',
       name,
     );
     if (url === undefined) continue;
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  return { node: value.node ?? OWN_WORKERS.node, dpm: value.dpm ?? OWN_WORKERS.dpm };
+  const { node = OWN_WORKERS.node, dpm = OWN_WORKERS.dpm, gateway = OWN_WORKERS.gateway } = value;
+  return { node, dpm, gateway };
 }

@@ -18,7 +18,7 @@
  */
 import { epochMs, sleep } from "../core/runtime.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import type { LoadLeases } from "../routing/load_leases.ts";
+import type { Leases } from "../routing/load_leases.ts";
 import { ownKey } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import { type LoadContext, type LoadOptions, type LoadPlan, loadPlanOf } from "./load_options.ts";
@@ -62,7 +62,7 @@ class Flight<V> {
 export class SingleFlight<V> {
   readonly #reads: StoreReads<V>;
   readonly #writes: StoreWrites<V>;
-  readonly #leases: LoadLeases;
+  readonly #leases: Leases;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   /** By the bytes of the key, one character for each. */

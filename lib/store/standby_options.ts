@@ -49,13 +49,19 @@ const NAMES = ["waitMs", "refreshMs", "onWarm", "signal"];
  */
 export function standbyOf(
   value: boolean | StandbyOptions | undefined,
-  { path, readOnly }: { readonly path?: unknown; readonly readOnly?: boolean | undefined },
+  { path, readOnly, processes }: {
+    readonly path?: unknown;
+    readonly readOnly?: boolean | undefined;
+    readonly processes?: boolean | undefined;
+  },
 ): ResolvedStandby | undefined {
   if (value === undefined || value === false) return undefined;
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   requireThat(value === true || isObject, "standby", "must be a boolean or an object", value);
   requireThat(path !== undefined, "standby", "must be false without a path", value);
   requireThat(readOnly !== true, "standby", "must be false with readOnly", value);
+  // A process that is not the host asks it, instead of waiting for it to end.
+  requireThat(processes !== true, "standby", "must be false with processes", value);
   const given = value === true ? {} : value;
   for (const name of Object.keys(given)) {
     requireThat(NAMES.includes(name), "standby", `may have ${NAMES.join(", ")} only`, name);

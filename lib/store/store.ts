@@ -12,15 +12,8 @@ import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
-import { activeNodes } from "../routing/node_directory.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
-import {
-  assertNodeCount,
-  assertOwnerCount,
-  backupPathOf,
-  capacityOf,
-  encodeReplicable,
-} from "./arguments.ts";
+import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
   type StoreEventDetails,
@@ -34,13 +27,11 @@ import { KeyAccess } from "./key_access.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { CompactReport } from "./compaction.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
-import { NearReads } from "./near_reads.ts";
-import type { StoreReads } from "./reads.ts";
-import { operationStats, threadStats } from "./operation_stats.ts";
-import { ATTACHED_STATS, gatherStats, type StoreStats } from "./stats.ts";
+import type { StoreStats } from "./stats.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
-import { pictureOf, type PoolPicture } from "./pool_picture.ts";
-import { makeOperationParts, type OperationParts, type StoreParts } from "./store_parts.ts";
+import type { PoolPicture } from "./pool_picture.ts";
+import { makeOperationParts, type StoreParts } from "./opened_parts.ts";
+import type { OperationParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
@@ -86,8 +77,9 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     emit: (type, detail) => this.#events.emit(type, detail),
     fail: (error) => this.#fail(error),
     isOpen: () => !this.#lifetime.isClosing && !this.#lifetime.hasFailed,
-    keyTypes: () => this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.keyTypes),
-    picture: () => this.#lifetime.isLetGo ? undefined : pictureOf(this.#parts.pool),
+    keyTypes: () =>
+      this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.facts.keyTypes),
+    picture: () => this.#lifetime.isLetGo ? undefined : this.#parts.pool.picture(),
   };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;
@@ -100,16 +92,12 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   #keepAlive: Timer | undefined;
   #closed: Promise<void> | undefined;
 
-  /**
-   * Used by `open` and `attach` only.
-   *
-   * @param makeReads makes what reads the pool, unless this thread does
-   */
-  constructor(parts: StoreParts<V>, makeReads?: (parts: OperationParts<V>) => StoreReads<V>) {
+  /** Used by `open` and `attach` only. */
+  constructor(parts: StoreParts<V>) {
     const lifetime = new StoreLifetime(parts.pool);
     const maintenance = parts.maintenance(() => lifetime.assertNotFailed());
     const used = makeOperationParts(parts, lifetime);
-    const access = new KeyAccess(used, makeReads?.(used) ?? new NearReads(used));
+    const access = new KeyAccess(used, parts.pool.makeReads(used));
     super(access);
     this.#access = access;
     this.#lifetime = lifetime;
@@ -135,7 +123,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   /** Number of KNs. */
   get nodes(): number {
     if (this.#lifetime.isLetGo) return 0;
-    return activeNodes(this.#parts.pool).length;
+    return this.#parts.pool.nodeCount;
   }
 
   /**
@@ -150,7 +138,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   scale(nodes: number, options?: AbortOptions): Promise<ScaleReport> {
     return abortable(options, async () => {
       const maintenance = this.#maintain();
-      assertNodeCount(nodes, this.#parts.nodeBounds, this.#parts.pool.segmentLimit);
+      this.#parts.pool.assertNodeCount(nodes, this.#parts.nodeBounds);
       return await maintenance.scale(nodes, options?.signal);
     });
   }
@@ -188,7 +176,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    */
   async replicate(key: K, owners: number): Promise<void> {
     const maintenance = this.#maintain();
-    const encoder = encodeReplicable(key, this.#parts.pool);
+    const encoder = this.#parts.pool.encodeReplicable(key);
     assertOwnerCount(owners, this.nodes);
     await maintenance.replicate(encoder, owners);
   }
@@ -297,7 +285,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    */
   share(): StoreHandle<V, K> {
     this.#lifetime.assertOpen();
-    return this.#parts.handle as StoreHandle<V, K>;
+    return this.#parts.pool.share() as StoreHandle<V, K>;
   }
 
   /**
@@ -328,20 +316,35 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     this.#events.target.removeEventListener(type, listener as (event: Event) => void);
   }
 
-  /** Figures about the store. */
+  /**
+   * Figures about the store.
+   *
+   * @throws {HostOnlyError} with `processes` in a process that does not have the pool: {@linkcode
+   *   readStats} asks the one that has
+   */
   stats(): StoreStats {
     this.#lifetime.assertOpen();
-    const { pool, client, clientId, reader, cache, hostStats } = this.#parts;
-    return {
-      count: this.#used.indexedKeys.count(),
-      ...gatherStats(pool, activeNodes(pool)),
-      ...(hostStats?.() ?? ATTACHED_STATS),
-      operations: operationStats(pool),
-      threads: threadStats(pool, clientId),
-      readRetries: reader.retryCount,
-      pending: client.pendingCount,
-      cache: cache?.stats(),
-    };
+    const { pool, client } = this.#parts;
+    return pool.stats(client.pendingCount);
+  }
+
+  /**
+   * Figures about the store, wherever its pool is: those that the thread has which opened it, except
+   * for `pending`, which is this thread's.
+   *
+   * @example
+   * ```ts
+   * import { open } from "dinomo";
+   *
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * await store.put("answer", 42);
+   * console.log((await store.readStats()).count); // 1
+   * ```
+   */
+  async readStats(): Promise<StoreStats> {
+    this.#lifetime.assertOpen();
+    const { pool, client } = this.#parts;
+    return await pool.readStats(client.pendingCount);
   }
 
   /**
@@ -355,13 +358,12 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     this.#closed = this.#maintenance.close(() => this.#lifetime.hasFailed)
       .finally(() => {
         this.#keepAlive?.stop();
-        const isHost = this.#parts.hostStats !== undefined;
-        const { sharedBytes } = this.#parts.pool;
+        const { goneBytes } = this.#parts.pool;
         this.#letGo();
-        if (isHost) collectGone(sharedBytes, garbageCollector);
+        if (goneBytes > 0) collectGone(goneBytes, garbageCollector);
       });
     this.#lifetime.beginClosing();
-    this.#used.hub.end();
+    this.#used.watches.end();
     return this.#closed;
   }
 
@@ -372,7 +374,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   #letGo(): void {
     this.#lifetime.letGo();
     this.#access.letGo();
-    this.#used.hub.letGo();
+    this.#used.watches.letGo();
+    this.#parts.pool.letGo();
     this.#parts = this.#used = this.#maintenance = undefined as never;
   }
 
@@ -386,7 +389,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     if (this.#lifetime.isLetGo) return;
     this.#used.client.failAll(error);
     this.#used.queues.failAll(error);
-    this.#used.hub.end();
+    this.#used.watches.end();
   }
 
   /** Maintenance of a store that is open. */

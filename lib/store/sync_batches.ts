@@ -10,7 +10,6 @@ import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import { iterable } from "./arguments.ts";
@@ -43,11 +42,12 @@ export class SyncBatches<V> {
     this.#queues = parts.queues;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
-    this.#level = parts.pool.control[DURABILITY_LEVEL];
+    this.#level = parts.pool.facts.level;
   }
 
   putMany(entries: Iterable<PutEntry<V>>, options?: PutOptions): void {
     this.#lifetime.assertWritable("putManySync");
+    this.#lifetime.assertBlocks("putManySync");
     const own = new EntryOptions(options, this.#level);
     this.#issueAll(iterable<PutEntry<V>>("entries", entries), (entry, batch) => {
       own.take(entry);
@@ -68,6 +68,7 @@ export class SyncBatches<V> {
 
   deleteMany(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertWritable("deleteManySync");
+    this.#lifetime.assertBlocks("deleteManySync");
     const outcomes: boolean[] = [];
     this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
       this.#settleQueue(key);
@@ -81,7 +82,7 @@ export class SyncBatches<V> {
   }
 
   clear(): void {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertBlocks("clearSync");
     // No update may be between its read and its compare-and-set when the key goes.
     if (this.#queues.count !== 0) this.#queues.settleAll(true);
     this.#issueAll(this.#reads.usedSlots(), (slot, batch) => {

@@ -20,22 +20,18 @@
  *
  * @module
  */
-import type { Client } from "../client/client.ts";
 import { ConflictError } from "../core/commit_errors.ts";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { SLOT_SHIFT, TRANSACTION_RUNS_MAX } from "../core/limits.ts";
+import { TRANSACTION_RUNS_MAX } from "../core/limits.ts";
 import { sleep } from "../core/runtime.ts";
-import type { Slot } from "../core/brands.ts";
-import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import type { Pool } from "../pool/pool.ts";
-import { type AbsenceMark, markAbsence, wasAbsent } from "./absence.ts";
 import { ownKey } from "./arguments.ts";
 import type { CommitIncrementOptions, CommitOptions, EntryLifetime } from "./commit_options.ts";
 import type { CommitDraft, CommitWrites } from "./commit_writes.ts";
 import type { Entry } from "./entry.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { StoreReads } from "./reads.ts";
+import type { KeyRead, TransactionReads } from "./transaction_reads.ts";
 
 /** Longest wait before the second run; it doubles with each run, up to so many milliseconds. */
 const BACKOFF_MS_MIN = 0.25;
@@ -43,20 +39,10 @@ const BACKOFF_MS_MAX = 16;
 
 /** What transactions of one thread read and commit with. */
 export interface TransactionParts<V> {
-  readonly pool: Pool;
-  readonly client: Client;
-  readonly reader: OneSidedReader;
+  readonly reads: StoreReads<V>;
   readonly key: KeyEncoder;
   readonly lifetime: StoreLifetime;
-  readonly reads: StoreReads<V>;
   readonly commits: CommitWrites<V>;
-}
-
-/** A key that a transaction has read. */
-interface KeyRead<V> {
-  readonly key: Key;
-  readonly mark: AbsenceMark;
-  readonly entry: Entry<V> | undefined;
 }
 
 /** What a transaction is to do about a key. */
@@ -86,6 +72,7 @@ class Disturbed extends ConflictError {
  */
 export class Transaction<V, K extends Key = string> {
   readonly #parts: TransactionParts<V>;
+  readonly #source: TransactionReads<V>;
   readonly #reads = new Map<string, KeyRead<V>>();
   readonly #changes = new Map<string, KeyChange<V>>();
   #isOver = false;
@@ -94,6 +81,8 @@ export class Transaction<V, K extends Key = string> {
   /** Used by the store only. */
   constructor(parts: TransactionParts<V>) {
     this.#parts = parts;
+    parts.lifetime.assertOpen();
+    this.#source = parts.reads.forTransactions();
   }
 
   /** Reads a value; undefined if the key does not exist. */
@@ -173,47 +162,35 @@ export class Transaction<V, K extends Key = string> {
   /** Reads what was not read before; undefined for keys that the transaction has changed itself. */
   async #readAll(keys: readonly Key[]): Promise<(Entry<V> | undefined)[]> {
     this.#assertRuns();
+    this.#parts.lifetime.assertOpen();
+    const wanted = new Map(keys.map((key) => [this.#nameOf(key), key]));
     const names = keys.map((key) => this.#nameOf(key));
-    let readCount = 0;
-    for (const [i, key] of keys.entries()) {
-      const name = names[i]!;
-      if (this.#reads.has(name) || this.#changes.has(name)) continue;
-      const read = await this.#read(key);
-      this.#assertRuns();
-      // Another call may have read it meanwhile: the first read counts for both.
-      if (!this.#reads.has(name)) this.#reads.set(name, read);
-      readCount += 1;
+    for (const name of wanted.keys()) {
+      if (this.#reads.has(name) || this.#changes.has(name)) wanted.delete(name);
     }
-    if (readCount > 0 && this.#reads.size > 1) this.#lookAgain();
+    if (wanted.size > 0) await this.#readMore([...wanted.keys()], [...wanted.values()]);
     return names.map((name) => this.#reads.get(name)?.entry);
   }
 
-  async #read(key: Key): Promise<KeyRead<V>> {
-    const { pool, client, key: encoder, lifetime, reads } = this.#parts;
-    lifetime.assertOpen();
-    const slot = (encoder.encode(key) >>> SLOT_SHIFT) as Slot;
-    // What this thread has issued changes the slot, too.
-    if (client.isSlotPending(slot)) await client.whenSlotSettled(slot);
-    lifetime.assertOpen();
-    encoder.encode(key);
-    const mark = markAbsence(pool, encoder);
-    return { key, mark, entry: await reads.getEntry(key) };
-  }
-
-  /** Ends the run if one of the keys that it has read has changed since. */
-  #lookAgain(): void {
-    const { pool, key: encoder, reader, lifetime } = this.#parts;
-    lifetime.assertOpen();
-    for (const { key, mark, entry } of this.#reads.values()) {
-      encoder.encode(key);
-      const exists = reader.read(encoder, false);
-      const isSame = entry === undefined
-        ? !exists && wasAbsent(mark, markAbsence(pool, encoder))
-        : exists && reader.version === entry.version;
-      if (isSame) continue;
-      this.#isDisturbed = true;
-      throw new Disturbed();
+  /** Reads keys; ends the run if one that was read before has changed since. */
+  async #readMore(names: readonly string[], keys: readonly Key[]): Promise<void> {
+    const source = this.#source;
+    const known = [...this.#reads.values()];
+    const { reads, isOfOneMoment } = await source.read(keys, known);
+    this.#assertRuns();
+    for (const [i, read] of reads.entries()) {
+      // Another call may have read it meanwhile: the first read counts for both.
+      if (!this.#reads.has(names[i]!)) this.#reads.set(names[i]!, read);
     }
+    const isAlone = this.#reads.size === known.length + reads.length;
+    let isRight = isOfOneMoment;
+    if (isRight !== false && !(isRight === true && isAlone) && this.#reads.size > 1) {
+      isRight = await source.check([...this.#reads.values()]);
+      this.#assertRuns();
+    }
+    if (isRight !== false) return;
+    this.#isDisturbed = true;
+    throw new Disturbed();
   }
 
   #assertRuns(): void {

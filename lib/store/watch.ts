@@ -9,7 +9,7 @@
  */
 import { epochMs, startTimer, type Timer } from "../core/runtime.ts";
 import type { TakenChange } from "../watch/change_ring.ts";
-import type { HubWatch, WatchHub } from "./watch_hub.ts";
+import type { HubWatch, WatchSource } from "./watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
@@ -20,7 +20,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** What watches have in common. */
 export abstract class Watch<Item> implements AsyncIterableIterator<Item>, HubWatch {
   abstract readonly parts: Iterable<number>;
-  readonly #hub: WatchHub;
+  readonly #hub: WatchSource;
   readonly #options: WatchOptions;
   #state: "new" | "open" | "ended" = "new";
   #error: { readonly reason: unknown } | undefined;
@@ -32,7 +32,7 @@ export abstract class Watch<Item> implements AsyncIterableIterator<Item>, HubWat
   #last: Promise<unknown> | undefined;
 
   /** Makes a watch that has not begun. */
-  constructor(hub: WatchHub, options: WatchOptions) {
+  constructor(hub: WatchSource, options: WatchOptions) {
     this.#hub = hub;
     this.#options = options;
   }

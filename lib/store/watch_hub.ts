@@ -16,9 +16,9 @@ import {
   setStoreState,
   StoreState,
 } from "../routing/client_registry.ts";
-import type { TakenChange } from "../watch/change_ring.ts";
 import { WatchPlace } from "../watch/watch_place.ts";
 import type { StoreLifetime } from "./lifetime.ts";
+import type { HubWatch, WatchSource } from "./watch_source.ts";
 
 /** For how long after a change a thread looks for the next one in every turn of its event loop. */
 const AWAKE_MS = 1;
@@ -28,26 +28,8 @@ const AWAKE_MS = 1;
  */
 const ASLEEP_MS_MAX = 1000;
 
-/** A watch, as the hub sees it. */
-export interface HubWatch {
-  /** The parts of its keys, each once. */
-  readonly parts: Iterable<number>;
-  /** What the keys begin with that it watches beside those. */
-  readonly prefix?: Uint8Array;
-  /** Something in a part may have changed. */
-  note(part: number): void;
-  /** A key with its prefix has changed. */
-  noteChange(change: TakenChange): void;
-  /** Changes of keys with its prefix may be missing. */
-  noteLost(): void;
-  /** Ends the watch because the store cannot go on. */
-  fail(error: unknown): void;
-  /** Whether its consumer waits, and has nothing to take. */
-  readonly isWaiting: boolean;
-}
-
 /** The watches of one thread. */
-export class WatchHub {
+export class WatchHub implements WatchSource {
   #pool: Pool;
   readonly #clientId: number;
   readonly #lifetime: StoreLifetime;

@@ -19,7 +19,6 @@ import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { DURABILITY_LEVEL } from "../pool/control_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import type { AbortOptions } from "./abort.ts";
@@ -74,7 +73,7 @@ export class StoreWrites<V> {
     this.#counters = parts.counters;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
-    this.#level = parts.pool.control[DURABILITY_LEVEL];
+    this.#level = parts.pool.facts.level;
     this.#updated = this.#makeUpdated(reads);
     this.#reads = reads;
   }
@@ -106,6 +105,7 @@ export class StoreWrites<V> {
     options: PutOptions | undefined,
   ): number | undefined {
     this.#lifetime.assertWritable(method);
+    this.#lifetime.assertBlocks(method);
     const expiresAtMs = expiryOf(options);
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
@@ -167,6 +167,7 @@ export class StoreWrites<V> {
 
   #deleteSync(method: string, key: Key, condition: number, version: number): boolean {
     this.#lifetime.assertWritable(method);
+    this.#lifetime.assertBlocks(method);
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#key.encode(key);
     this.#counters.delete();
@@ -241,6 +242,7 @@ export class StoreWrites<V> {
     options?: PutOptions,
   ): V | undefined {
     this.#lifetime.assertWritable("updateSync");
+    this.#lifetime.assertBlocks("updateSync");
     assertChange(change);
     return this.#updateSync(key, change, this.#updateOptionsOf(options));
   }
@@ -258,6 +260,7 @@ export class StoreWrites<V> {
 
   getAndDeleteSync(key: Key): V | undefined {
     this.#lifetime.assertWritable("getAndDeleteSync");
+    this.#lifetime.assertBlocks("getAndDeleteSync");
     let taken: V | undefined;
     const take = (old: V | undefined): typeof DELETE => {
       taken = old;

@@ -68,7 +68,8 @@ export function encodeFrame(kind: number, body: Uint8Array): Uint8Array<ArrayBuf
 
 /** Takes frames out of a stream of bytes. */
 export class FrameReader {
-  readonly #bodyBytesMax: number;
+  /** Bytes that a body may have at most. */
+  bodyBytesMax: number;
   readonly #header = new Uint8Array(WIRE_HEADER_BYTES);
   readonly #headerView = new DataView(this.#header.buffer);
   #headerBytes = 0;
@@ -79,7 +80,7 @@ export class FrameReader {
 
   /** Refuses frames whose body has more bytes. */
   constructor(bodyBytesMax: number) {
-    this.#bodyBytesMax = bodyBytesMax;
+    this.bodyBytesMax = bodyBytesMax;
   }
 
   /** Whether a frame has begun and is not complete. */
@@ -133,8 +134,8 @@ export class FrameReader {
       this.#refuse(`must have version ${FRAME_VERSION}, got ${version}`);
     }
     if (view.getUint16(AT_ZERO, true) !== 0) this.#refuse("must have zeros where nothing is");
-    if (bodyBytes > this.#bodyBytesMax) {
-      this.#refuse(`must have at most ${this.#bodyBytesMax} bytes, got ${bodyBytes}`);
+    if (bodyBytes > this.bodyBytesMax) {
+      this.#refuse(`must have at most ${this.bodyBytesMax} bytes, got ${bodyBytes}`);
     }
     return bodyBytes;
   }

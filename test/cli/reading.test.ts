@@ -8,7 +8,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { CHECKPOINT_VERSION } from "../../lib/persistence/checkpoint_layout.ts";
+import { CHECKPOINT_VERSION_PLAIN } from "../../lib/persistence/checkpoint_layout.ts";
 import type { PoolInfo } from "../../lib/cli/pool_info.ts";
 import { toTaggedJson } from "../../lib/codec/tagged_json.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
@@ -42,7 +42,7 @@ test("a pool of snapshots: info, verify and dump say what is there", async () =>
   const files = info.files.map(({ name }) => name);
   assert.equal([info.path, info.format, info.checkpoint, info.image], [
     path,
-    CHECKPOINT_VERSION,
+    CHECKPOINT_VERSION_PLAIN,
     1,
     1,
   ]);

@@ -3,11 +3,6 @@
  *
  * @module
  */
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, PoolFullError, UnavailableError } from "../../mod.ts";
@@ -19,13 +14,12 @@ import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
 import { decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
-import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
 import { FrameError, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { attachClient } from "../support/attached_client.ts";
-import { addition, GatewayPair } from "../support/gateway_pair.ts";
+import { addition, GatewayPair, makeConnected } from "../support/gateway_pair.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { type Random, seeded } from "../support/random.ts";
 
@@ -35,6 +29,9 @@ const OPERATIONS = 2000 * Math.max(1, CAMPAIGN_FACTOR);
 const PIPELINED_MAX = 40;
 /** Longer than what fits the ring of an attached thread, and than what a connection may have on its way. */
 const LARGE_BYTES = 1_500_000;
+
+/** Ends what nobody answers. */
+const OVER = new StoreClosedError("the test is over");
 
 /** What a key should hold. */
 interface Held {
@@ -227,11 +224,12 @@ test(
 );
 
 test("a call that would block is refused", () => {
-  const client = makeRemoteClient({ segmentBytes: 4096, write: () => {} });
+  const client = makeConnected(4096, () => {});
   let isSettled = false;
   client.clearSlot(0 as Slot, { settle: () => void (isSettled = true), fail: () => {} });
   assert.throws(() => client.settleAll(), (error: unknown) => error instanceof HostOnlyError);
   assert.is(isSettled, false);
+  client.failAll(OVER);
 });
 
 test(
@@ -252,7 +250,7 @@ test(
 
 test("no more requests are on their way than may be", () => {
   const frames: Uint8Array[] = [];
-  const client = makeRemoteClient({ segmentBytes: 4096, write: (bytes) => frames.push(bytes) });
+  const client = makeConnected(4096, (bytes) => void frames.push(bytes));
   const keys = new KeyEncoder(1, 2);
   for (let i = 0; i < 2 * REMOTE_REQUESTS_MAX; i++) {
     keys.encode(`${i}`);
@@ -262,9 +260,10 @@ test("no more requests are on their way than may be", () => {
   let count = 0;
   for (const frame of frames) {
     const body = frame.slice(WIRE_HEADER_BYTES);
-    count += decodeRequests(body, count + 1, rulesOf([1, 2])).length;
+    count += decodeRequests(body, count + 1, rulesOf([1, 2])).requests.length;
   }
   assert.is(count, REMOTE_REQUESTS_MAX);
+  client.failAll(OVER);
 });
 
 test(
@@ -279,7 +278,7 @@ test(
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client: host.client,
       reader: host.reader,
-      segmentBytes,
+      onConfirmed: () => {},
       // It takes the first frame of answers, and then nothing.
       write: (bytes) => {
         answeredBytes += bytes.length;
@@ -288,23 +287,28 @@ test(
     });
     await store.put("large", new Uint8Array(100_000));
     const frames: Uint8Array[] = [];
-    const client = makeRemoteClient({ segmentBytes, write: (bytes) => void frames.push(bytes) });
+    const client = makeConnected(segmentBytes, (bytes) => void frames.push(bytes));
     const keys = new KeyEncoder(...hashKey);
     keys.encode("large");
     const get = () => client.get(keys, true, { settle: () => {}, fail: () => {} });
     for (let i = 0; i < REMOTE_REQUESTS_MAX; i++) get();
     client.flush();
-    for (const frame of frames) session.receive(frame);
+    for (const frame of frames) session.receive(frame.slice(WIRE_HEADER_BYTES));
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(answeredBytes < 3_000_000, `${answeredBytes} bytes of answers`);
     // As many again, of a client that does not wait for answers.
-    const [again] = decodeRequests(frames[0]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey));
+    const [again] =
+      decodeRequests(frames[1]!.slice(WIRE_HEADER_BYTES), 1, rulesOf(hashKey)).requests;
     const more = Array.from({ length: REMOTE_REQUESTS_MAX }, (_, i) => {
       const words = again!.slice();
       words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = REMOTE_REQUESTS_MAX + 1 + i;
       return words;
     });
-    assert.throws(() => session.receive(encodeRequests(more)), /must wait for answers/);
+    assert.throws(
+      () => session.receive(encodeRequests(more, 0).slice(WIRE_HEADER_BYTES)),
+      /must wait for answers/,
+    );
+    client.failAll(OVER);
     await session.close();
     await host.close();
   }),
@@ -326,76 +330,5 @@ function rulesOf(hashKey: readonly [number, number]) {
 }
 
 const FrameErrorOf = (error: unknown) => error instanceof FrameError;
-
-test(
-  "over a UNIX socket, rubbish ends one connection, and no other",
-  seeded(async (random) => {
-    await using store = await open<Uint8Array>(OPTIONS);
-    const directory = mkdtempSync(join(tmpdir(), "dinomo-gateway-"));
-    const path = join(directory, "socket");
-    const sessions: Promise<void>[] = [];
-    const server = createServer((socket) => sessions.push(serve(socket, store.share())));
-    server.listen(path);
-    await once(server, "listening");
-
-    const [rude, polite] = [connect(path), connect(path)];
-    const { hashKey, geometry: { segmentBytes } } = await attachOnce(store.share());
-    const client = makeRemoteClient({ segmentBytes, write: (bytes) => void polite.write(bytes) });
-    polite.on("data", (bytes) => client.carrier.receive(bytes));
-    rude.resume();
-    rude.write(random.bytes(500));
-    await once(rude, "close");
-
-    const keys = new KeyEncoder(...hashKey);
-    const value = random.bytes(100_000);
-    keys.encode("a");
-    const status = await new Promise((resolve, reject) => {
-      const source = { bytes: value, start: 0, end: value.length };
-      client.put(keys, source, Infinity, 0, 0, { settle: resolve, fail: reject });
-    });
-    assert.is(status, Status.OK);
-    assert.equal(store.getSync("a"), value);
-    polite.end();
-    await once(polite, "close");
-    server.close();
-    await once(server, "close");
-    await Promise.all(sessions);
-    rmSync(directory, { recursive: true });
-  }),
-);
-
-async function attachOnce(handle: Parameters<typeof attachClient>[0]) {
-  const { pool, close } = await attachClient(handle);
-  await close();
-  return pool;
-}
-
-/** What a gateway does with a connection, until that ends. */
-async function serve(socket: Socket, handle: Parameters<typeof attachClient>[0]): Promise<void> {
-  const closed = once(socket, "close");
-  socket.pause();
-  const host = await attachClient(handle);
-  const { hashKey, geometry: { segmentBytes } } = host.pool;
-  const session = new GatewaySession({
-    hashKey,
-    keyTypes: KEY_TYPE_NUMBERS.mixed,
-    client: host.client,
-    reader: host.reader,
-    segmentBytes,
-    write: (bytes) => socket.write(bytes),
-  });
-  socket.on("drain", () => session.drain());
-  socket.on("data", (bytes) => {
-    try {
-      session.receive(bytes);
-    } catch {
-      socket.destroy();
-    }
-  });
-  socket.resume();
-  await closed;
-  await session.close();
-  await host.close();
-}
 
 test.run();

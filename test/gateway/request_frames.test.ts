@@ -9,7 +9,7 @@ import { KeyEncoder, keyOf } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import type { Completion } from "../../lib/client/completions.ts";
-import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
+import type { RemoteClient } from "../../lib/gateway/remote_client.ts";
 import {
   decodeAnswers,
   decodeRequests,
@@ -47,6 +47,8 @@ import {
 import { encodeFrame, FrameError, FrameReader, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { addition } from "../support/gateway_pair.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
+import { StoreClosedError } from "../../lib/core/errors.ts";
+import { makeConnected } from "../support/gateway_pair.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
 
 const HASH_KEY = [0x1234567, -0x7654321] as const;
@@ -61,15 +63,14 @@ const IGNORED: Completion = { settle: () => {}, fail: () => {} };
 
 /** What a client sends that issues something in one tick. */
 function sent(
-  issue: (client: ReturnType<typeof makeRemoteClient>, keys: KeyEncoder) => void,
+  issue: (client: RemoteClient, keys: KeyEncoder) => void,
 ): Uint8Array {
   const frames: Uint8Array[] = [];
-  const client = makeRemoteClient({
-    segmentBytes: SEGMENT_BYTES,
-    write: (bytes) => frames.push(bytes),
-  });
+  const client = makeConnected(SEGMENT_BYTES, (bytes) => void frames.push(bytes));
+  frames.length = 0;
   issue(client, new KeyEncoder(...HASH_KEY));
   client.flush();
+  client.failAll(new StoreClosedError("nobody answers"));
   assert.is(frames.length, 1);
   return frames[0]!;
 }
@@ -81,6 +82,7 @@ function sampleFrame(): Uint8Array {
     const value = { bytes, start: 0, end: bytes.length };
     keys.encode("user:é");
     client.put(keys, value, 1_700_000_000_123, 2, 2 ** 40 + 5, IGNORED, true);
+    keys.encode("another");
     client.put(keys, { ...value, end: 0 }, Infinity, 1, 0, IGNORED);
     keys.encode(Uint8Array.of(1, 2, 0, 255));
     client.delete(keys, IGNORED, 0, 2, 77);
@@ -104,7 +106,7 @@ function received(bytes: Uint8Array): { requests: Int32Array[]; error: unknown }
       const to = from + CUTS.between(1, bytes.length);
       for (const { kind, body } of reader.read(bytes.slice(from, to))) {
         if (kind !== RequestFrame.REQUESTS) throw new FrameError("another kind");
-        requests.push(...decodeRequests(body, requests.length + 1, RULES));
+        requests.push(...decodeRequests(body, requests.length + 1, RULES).requests);
       }
       from = to;
     }
@@ -127,7 +129,7 @@ function assertNothingElse(bytes: Uint8Array, what: string): void {
 
 test("a frame of all kinds of requests comes as it was sent", () => {
   assert.is(SENT.length, 8);
-  assert.equal(encodeRequests(SENT), SAMPLE);
+  assert.equal(encodeRequests(SENT, 0), SAMPLE);
 });
 
 test(

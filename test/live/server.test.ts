@@ -25,8 +25,9 @@ import {
 import { monotonicMs } from "../../lib/core/runtime.ts";
 import { LiveClient } from "../../lib/live/live_client.ts";
 import { LiveConnection } from "../../lib/live/live_connection.ts";
-import { encodeMessage, MessageKind } from "../../lib/live/live_messages.ts";
-import { livePlaceOf } from "../../lib/live/live_place.ts";
+import { encodeMessage } from "../../lib/gateway/json_frames.ts";
+import { MessageKind } from "../../lib/live/live_messages.ts";
+import { INSPECTED, socketPlaceOf } from "../../lib/persistence/socket_place.ts";
 import { encodeFrame } from "../../lib/wire/frame.ts";
 import { type Random, seeded } from "../support/random.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -213,7 +214,7 @@ test("a path that is too long has its socket apart, in a directory of its own", 
   const store = await openAt(path);
   await store.put("a", 1);
   const { dev: device, ino: inode } = statSync(path, { bigint: true });
-  const place = livePlaceOf({ path, device, inode });
+  const place = socketPlaceOf({ path, device, inode }, INSPECTED);
   const folder = dirname(place.path);
   assert.ok(place.isApart && place.path.length < 104, place.path);
   assert.is(statSync(folder).mode & 0o777, 0o700);

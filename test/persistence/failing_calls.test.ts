@@ -54,7 +54,8 @@ const OPTIONS: PoolOptions = {
   repair: false,
   onProgress: undefined,
   processorCount: 1,
-  workers: { node: "", dpm: "" },
+  processes: false,
+  workers: { node: "", dpm: "", gateway: "" },
 };
 const NEW: PoolOptions = { ...OPTIONS, capacityBytes: 64 * 1024, segmentBytes: 4096 };
 

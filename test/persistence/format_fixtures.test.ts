@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { CHECKPOINT_VERSION } from "../../lib/persistence/checkpoint_layout.ts";
+import { CHECKPOINT_VERSION_PLAIN } from "../../lib/persistence/checkpoint_layout.ts";
 import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
 import { open } from "../../mod.ts";
 import { dinomoHere } from "../support/command.ts";
@@ -25,7 +25,7 @@ const FOLDER = join(PROJECT_ROOT, "test", "fixtures");
 const VERSIONS = readdirSync(FOLDER).filter((name) => name.startsWith("format-v"));
 
 test("there are fixtures of the present format", () => {
-  assert.ok(VERSIONS.includes(`format-v${CHECKPOINT_VERSION}`), 'run "npm run fixtures"');
+  assert.ok(VERSIONS.includes(`format-v${CHECKPOINT_VERSION_PLAIN}`), 'run "npm run fixtures"');
 });
 
 for (const version of VERSIONS) {

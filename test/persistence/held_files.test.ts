@@ -32,7 +32,8 @@ const OPTIONS: PoolOptions = {
   repair: false,
   onProgress: undefined,
   processorCount: 1,
-  workers: { node: "", dpm: "" },
+  processes: false,
+  workers: { node: "", dpm: "", gateway: "" },
 };
 
 async function close({ log, lock }: OpenedPool): Promise<void> {

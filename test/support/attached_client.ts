@@ -20,6 +20,7 @@ export interface AttachedClient {
   readonly pool: Pool;
   readonly client: Client;
   readonly reader: OneSidedReader;
+  readonly clientId: number;
   close(): Promise<void>;
 }
 
@@ -55,5 +56,5 @@ export async function attachClient<V, K extends Key>(
     file?.close();
     releaseClient(pool, clientId);
   };
-  return { pool, client, reader: new OneSidedReader(pool, epochMs), close };
+  return { pool, client, reader: new OneSidedReader(pool, epochMs), clientId, close };
 }

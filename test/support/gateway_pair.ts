@@ -12,10 +12,12 @@ import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { runNextTurn } from "../../lib/core/runtime.ts";
 import { ReadCompletion } from "../../lib/far/client/routed_reads.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
+import { answerFrameBytesMax, requestFrameBytesMax } from "../../lib/gateway/request_frames.ts";
 import { makeRemoteClient, type RemoteClient } from "../../lib/gateway/remote_client.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import type { ReadValue } from "../../lib/rings/response_ring.ts";
 import { Condition, Operation } from "../../lib/rings/ring_layout.ts";
+import { FrameReader } from "../../lib/wire/frame.ts";
 import type { StoreHandle } from "../../lib/store/handle.ts";
 import { attachClient, type AttachedClient } from "./attached_client.ts";
 import type { Random } from "./random.ts";
@@ -77,21 +79,28 @@ export class GatewayPair {
     const { segmentBytes } = pool.geometry;
     const { hashKey } = pool;
     this.#keys = new KeyEncoder(...hashKey);
+    const answerFrames = new FrameReader(answerFrameBytesMax(segmentBytes));
     const answers = new Pipe(
       random,
-      (bytes) => this.client.carrier.receive(bytes),
+      (bytes) => {
+        for (const { body } of answerFrames.read(bytes)) this.client.carrier.receive(body);
+      },
       () => this.session.drain(),
     );
-    const requests = new Pipe(random, (bytes) => this.session.receive(bytes), () => {});
+    const requestFrames = new FrameReader(requestFrameBytesMax(segmentBytes));
+    const requests = new Pipe(random, (bytes) => {
+      for (const { body } of requestFrames.read(bytes)) this.session.receive(body);
+    }, () => {});
     this.session = new GatewaySession({
       hashKey,
       keyTypes: KEY_TYPE_NUMBERS.mixed,
       client,
       reader,
-      segmentBytes,
+      onConfirmed: () => {},
       write: (bytes) => answers.write(bytes),
     });
-    this.client = makeRemoteClient({ segmentBytes, write: (bytes) => requests.write(bytes) });
+    this.client = makeRemoteClient({ segmentBytes });
+    this.client.carrier.connect({ session: 1, write: (bytes) => requests.write(bytes) });
   }
 
   put(
@@ -138,6 +147,16 @@ export class GatewayPair {
     await this.session.close();
     await this.host.close();
   }
+}
+
+/** A client whose frames are given to a function. */
+export function makeConnected(
+  segmentBytes: number,
+  write: (bytes: Uint8Array) => void,
+): RemoteClient {
+  const client = makeRemoteClient({ segmentBytes });
+  client.carrier.connect({ session: 1, write });
+  return client;
 }
 
 /** Adds to a number in the form of MessagePack. */

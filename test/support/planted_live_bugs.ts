@@ -8,7 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const FRAME = "lib/wire/frame.ts";
 const CONNECTION = "lib/live/live_connection.ts";
 const SERVER = "lib/live/live_server.ts";
-const PLACE = "lib/live/live_place.ts";
+const PLACE = "lib/persistence/socket_place.ts";
 const ACCESS = "lib/cli/pool_access.ts";
 const FRAME_TEST = "test/unit/frame.test.ts";
 const SERVER_TEST = "test/live/server.test.ts";

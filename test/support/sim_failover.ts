@@ -18,7 +18,11 @@ import {
   draftOfKey,
   draftPut,
   type RequestDraft,
+  slotRequest,
 } from "../../lib/client/request_draft.ts";
+import { RequestWriter } from "../../lib/client/request_writer.ts";
+import { nameCommit } from "../../lib/gateway/session_evidence.ts";
+import { claimSession, commitOutcomeOf, outcomeOf } from "../../lib/gateway/session_evidence.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
@@ -28,7 +32,7 @@ import { abandonMergers, LogMerger } from "../../lib/far/log/log_merger.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { liveTable } from "../../lib/agent/live_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
-import { RECORD_HASH } from "../../lib/log/record_layout.ts";
+import { RECORD_HASH, RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { cellsHeldBy } from "../../lib/recovery/cell_recovery.ts";
 import { StepRecovery } from "../../lib/recovery/step_recovery.ts";
 import { endDeadCleaners } from "../../lib/recovery/cleaner_recovery.ts";
@@ -54,6 +58,7 @@ import {
 } from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
+import type { LedgerSizes } from "../../lib/pool/ledger_layout.ts";
 import { placeFar } from "../../lib/pool/placement.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentState } from "../../lib/pool/segment_state.ts";
@@ -137,7 +142,8 @@ const LONG_WAITS = 3;
 /** Status of an operation that was refused: whether it was applied need not be known. */
 const REFUSED = -1;
 const TURNS_MAX = 1000;
-const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
+const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
+const LEDGER_SIZES: LedgerSizes = { placeCount: 4, window: 256 };
 const VICTIM = 0;
 const SUCCESSOR = 1;
 /** In a far pool: what a read that finds nothing comes to; so few bytes that large values are staged; and that KNs merge in their steps. */
@@ -150,6 +156,8 @@ const GHOST_WORDS = 64;
 interface Issued {
   readonly step: Exclude<ScriptStep, { kind: "wait" }>;
   readonly number: number;
+  /** Of a session: its first number there, and how many it has. */
+  sent: { readonly first: number; readonly count: number };
   expected: number;
   status: number | undefined;
 }
@@ -178,6 +186,11 @@ export interface FailoverOptions {
   readonly isBySlot?: boolean;
   /** Whether the pool knows the order of its keys. @default by the process's seed */
   readonly isOrdered?: boolean;
+  /**
+   * Whether the operations are those of another process: then the ledger must say what has become of them, also when the pool has
+   * been opened again. Only in a logged pool. @default false
+   */
+  readonly isOfSession?: boolean;
   /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
   readonly ringBytes: number;
 }
@@ -205,6 +218,10 @@ export class SimFailover {
     readonly agent: number;
     readonly thread: { readonly hasEnded: boolean; readonly hasGivenUp: boolean };
   }>;
+  /** 0: the operations are the client's own. */
+  #session = 0;
+  #nextNumber = 1;
+  readonly #writer = new RequestWriter(0);
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   readonly #asked = new DerivationWords();
   readonly #issued: Issued[] = [];
@@ -228,8 +245,17 @@ export class SimFailover {
     orderSome(pool, SEED, options.isOrdered);
     const clock = () => this.#nowMs;
     this.#log = options.isLogged
-      ? startLog(pool, PLACE, DurabilityLevel.OS, undefined, this.#disk, clock)
+      ? startLog(
+        pool,
+        PLACE,
+        DurabilityLevel.OS,
+        undefined,
+        this.#disk,
+        clock,
+        options.isOfSession ? LEDGER_SIZES : undefined,
+      )
       : undefined;
+    if (options.isOfSession) this.#session = claimSession(pool);
     const isFar = options.isFar ?? false;
     if (isFar) placeFar(pool, BACKLOG_BYTES);
     if (options.evicts) evictWhenFull(pool, 0, GHOST_WORDS);
@@ -451,6 +477,7 @@ export class SimFailover {
         `I5: operation ${number}, ${step.kind}, ended with ${status}, not ${expected}`,
       );
     }
+    this.#checkOutcomes(this.pool);
     this.#mergeAll();
     if (this.#keys !== undefined) checkCells(this.pool);
     this.#checkContents(this.pool);
@@ -499,12 +526,14 @@ export class SimFailover {
   /** The process ends now: what is in the files is what was acknowledged. */
   #checkFiles(): void {
     const requested = {
-      codec: "binary",
+      codec: "msgpack",
       capacityBytes: undefined,
       segmentBytes: undefined,
     } as const;
-    const { pool } = readSnapshot(this.#disk, DIRECTORY, requested, { isLogged: true });
+    const options = { isLogged: true, ledgerSizes: LEDGER_SIZES };
+    const { pool } = readSnapshot(this.#disk, DIRECTORY, requested, options);
     this.#checkContents(pool);
+    this.#checkOutcomes(pool);
   }
 
   #checkContents(pool: Pool): void {
@@ -596,6 +625,7 @@ export class SimFailover {
     const issued: Issued = {
       step,
       number,
+      sent: { first: this.#nextNumber, count: 1 },
       expected: this.#expect(step, number),
       status: undefined,
     };
@@ -613,8 +643,9 @@ export class SimFailover {
         issued.status = REFUSED;
       },
     };
+    if (step.kind === "commit") return this.#commit(step, issued, completion);
+    if (this.#session !== 0) return this.#forward(step, number, completion);
     if (step.kind === "clear") return this.#client.clearSlot(SLOTS[step.slot]!, completion);
-    if (step.kind === "commit") return this.#commit(step, number, completion);
     if (step.kind === "add") return this.#add(issued, step.slot, completion);
     const key = KEYS[step.key]!;
     this.#encoder.encode(key.text);
@@ -631,7 +662,58 @@ export class SimFailover {
     this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, completion);
   }
 
-  #commit(step: ScriptStep & { kind: "commit" }, number: number, completion: Completion): void {
+  /** Issues an operation as the gateway does for another process. */
+  #forward(step: Issued["step"], number: number, completion: Completion): void {
+    const words = step.kind === "clear"
+      ? slotRequest(Operation.CLEAR_SLOT, SLOTS[step.slot]!)
+      : this.#writer.copy(this.#draftOf(step, number));
+    words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = this.#nextNumber++;
+    this.#client.forward(words, completion, this.#session);
+  }
+
+  #draftOf(step: Issued["step"], number: number): RequestDraft {
+    const encoder = this.#encoder;
+    if (step.kind === "add") {
+      const by = SUM_MIN + number;
+      encoder.encode(SUM_KEYS[step.slot]!.text);
+      this.#asked.askToAdd(NumberForm.MSGPACK, by, -Infinity, Infinity, KEEP_EXPIRY, Infinity);
+      return draftDerived(Operation.ADD, encoder, this.#asked, false);
+    }
+    const { key } = step as { readonly key: number };
+    encoder.encode(KEYS[key]!.text);
+    if (step.kind === "delete") return draftOfKey(Operation.DELETE, encoder);
+    if (step.kind === "touch") {
+      this.#asked.askToTouch(Infinity);
+      return draftDerived(Operation.TOUCH, encoder, this.#asked, false);
+    }
+    const bytes = makeValue(key, number, (step as { readonly bytes: number }).bytes);
+    const value = { bytes, start: 0, end: bytes.length };
+    const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
+    const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
+    return draftPut(encoder, value, expiresAtMs, condition, 0, false);
+  }
+
+  /** What the ledger says is what the operations came to: those that have changed something are in it, and no others. */
+  #checkOutcomes(pool: Pool): void {
+    if (this.#session === 0) return;
+    for (const { step, status, number, sent: { first, count } } of this.#issued) {
+      const versions = commitOutcomeOf(pool, this.#session, first, count);
+      const isOk = status === Status.OK || step.kind === "add";
+      require(
+        (versions !== undefined) === isOk,
+        `I5: operation ${number}, ${step.kind}, has versions ${versions} in the ledger, and ended with ${status}`,
+      );
+      if (step.kind !== "add") continue;
+      const sum = outcomeOf(pool, this.#session, first)!.derivation.number;
+      require(
+        sum === status,
+        `I5: operation ${number} has come to ${sum}, and ended with ${status}`,
+      );
+    }
+  }
+
+  #commit(step: ScriptStep & { kind: "commit" }, issued: Issued, completion: Completion): void {
+    const { number } = issued;
     const encoder = this.#encoder;
     const buffer = new EntryBuffer();
     const entries: EntryPlace[] = [];
@@ -659,7 +741,12 @@ export class SimFailover {
     const hashOf = ({ at }: EntryPlace) => buffer.words[at + REQUEST_RECORD + RECORD_HASH]! >>> 0;
     entries.sort((one, other) => hashOf(one) - hashOf(other));
     const slots = new Set(entries.map((entry) => (hashOf(entry) >>> SLOT_SHIFT) as Slot));
-    this.#client.commit([...slots], commitRequest(buffer, entries, false), completion);
+    const words = commitRequest(buffer, entries, false);
+    if (this.#session !== 0) {
+      issued.sent = { first: this.#nextNumber, count: entries.length };
+      this.#nextNumber = nameCommit(words, this.#session, this.#nextNumber);
+    }
+    this.#client.commit([...slots], words, completion);
   }
 
   /**

@@ -37,6 +37,8 @@ const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 31;
 const COMMIT_FACTOR = SHARE_COUNT === 1 ? 1 : 5;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 8;
+/** What a failover is has been tried without sessions. */
+const SESSION_FACTOR = SHARE_COUNT === 1 ? 3 : 12;
 /** Watchers change little in what a failover is: of the accesses that are tried without, one in so many. */
 const WATCHED_STRIDE = 4;
 /** Each of these tries takes longer, as so much is looked at. */
@@ -106,6 +108,17 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
   defineFailovers(scenariosOf(isLogged, isFar), isFar);
   if (isFar) defineDyingMergers(scenariosOf(isLogged, true), isLogged);
   else defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
+  test.run();
+}
+
+/** The same for what another process has asked for: the ledger says what has become of each request, also in the next life. */
+export function runSessionFailovers(): void {
+  const scenarios = [...scenariosOf(true, false), ...commitScenarios(true)];
+  const ofSessions = scenarios.map(({ options, ...rest }) => ({
+    ...rest,
+    options: { ...options, isOfSession: true },
+  }));
+  defineFailovers(ofSessions, false, SESSION_FACTOR);
   test.run();
 }
 

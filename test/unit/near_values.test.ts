@@ -36,15 +36,13 @@ class Scene {
   constructor(value: string | undefined) {
     const { pool, reader, keys } = this.fixture;
     const parts: Partial<ReadParts<string>> = {
-      pool,
-      reader,
       key: keys,
       codec: { decode: (bytes, length) => text.decode(bytes.slice(0, length)) },
       cache: undefined,
       garbage: new GarbageMeter(() => 0, undefined),
       counters: new OperationCounters(pool, 0),
     };
-    this.values = new NearValues(parts as ReadParts<string>);
+    this.values = new NearValues(parts as ReadParts<string>, reader);
     if (value !== undefined) assert.ok(this.fixture.put(KEY, new TextEncoder().encode(value)));
   }
 

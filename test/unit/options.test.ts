@@ -58,6 +58,7 @@ const ACCEPTED: readonly [keyof OpenOptions, unknown, keyof ResolvedOptions<unkn
   ["cache", "64MiB", "cacheBytes", 64 * MIB],
   ["inspect", false, "inspect", undefined],
   ["standby", false, "standby", undefined],
+  ["processes", false, "processes", false],
   ["keepAlive", true, "keepAlive", true],
   ["keepAlive", false, "keepAlive", false],
   ["statistics", true, "statistics", true],
@@ -80,6 +81,7 @@ const REFUSED: readonly [keyof OpenOptions, readonly unknown[]][] = [
   ["prefault", ["yes", 1, null]],
   ["cache", [0, 4095, "1KiB", "17GiB", "much", true, null]],
   ["inspect", ["true", 1, null, [], { read: true }, { write: 1 }, true]],
+  ["processes", ["true", 0, null, true]],
   ["keepAlive", ["true", 0, null]],
   ["statistics", ["true", 0, null, {}]],
   ["readOnly", [true, "true", 0, null]],
@@ -150,12 +152,14 @@ test("the defaults are what the documentation of the options says", () => {
     prefault: "auto",
     cacheBytes: undefined,
     inspect: undefined,
+    processes: false,
     keepAlive: false,
     keys: "string",
   });
   assert.ok(processorCount >= 1);
   assert.is(workers.node, OWN_WORKERS.node);
   assert.is(workers.dpm, OWN_WORKERS.dpm);
+  assert.is(workers.gateway, OWN_WORKERS.gateway);
 });
 
 test("bytes cannot be frozen, so the codec for them goes without a cache", () => {

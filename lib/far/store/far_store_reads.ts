@@ -7,6 +7,7 @@ import type { Client } from "../../client/client.ts";
 import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueDecoder } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
+import { assert } from "../../core/assert.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
@@ -70,8 +71,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
   readonly #scan: FarScan;
 
   /** Reads with a store's parts. */
-  constructor(parts: ReadParts<V>, routed: RoutedReads) {
-    this.#pool = parts.pool;
+  constructor(parts: ReadParts<V>, pool: Pool, indexed: IndexedKeys, routed: RoutedReads) {
+    this.#pool = pool;
     this.#client = parts.client;
     this.#codec = parts.codec;
     this.#queues = parts.queues;
@@ -79,8 +80,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#key = parts.makeKey();
     this.#counters = parts.counters;
     this.#lifetime = parts.lifetime;
-    this.#indexed = parts.indexedKeys;
-    this.#merge = new LogMerge(parts);
+    this.#indexed = indexed;
+    this.#merge = new LogMerge(parts, pool);
     this.#scan = new FarScan(this.#indexed, this.#merge, this.#lifetime, this.#key);
   }
 
@@ -142,7 +143,12 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   within<V2>(parts: ReadParts<V2>): FarStoreReads<V2> {
-    return new FarStoreReads(parts, this.#routed);
+    const { key, prefix } = parts;
+    return new FarStoreReads(parts, this.#pool, this.#indexed.narrow(key, prefix), this.#routed);
+  }
+
+  forTransactions(): never {
+    assert(false, "what makes commits has said that a far pool has no transactions");
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {

@@ -50,8 +50,8 @@ export class LogMerge {
   readonly #lifetime: StoreLifetime;
 
   /** Asks with a store's parts. */
-  constructor(parts: ReadParts<unknown>) {
-    this.#pool = parts.pool;
+  constructor(parts: ReadParts<unknown>, pool: Pool) {
+    this.#pool = pool;
     this.#client = parts.client;
     this.#queues = parts.queues;
     this.#lifetime = parts.lifetime;

@@ -1,8 +1,9 @@
 /**
- * Where the socket of an open store is: `socket` in the pool's directory.
+ * Where the sockets of an open store are: in the pool's directory, `socket` for commands that
+ * inspect it, `gateway` for other processes that use it.
  *
- * So a command that may use the directory finds it, from wherever it is mounted and with whatever
- * environment, and nobody else gets there. A path that is too long for a socket has it in a
+ * So a process that may use the directory finds it, from wherever it is mounted and with whatever
+ * environment, and nobody else gets there. A path that is too long for sockets has them in a
  * directory of its own, `/tmp/dinomo-<device>-<inode>`, not in that of `TMPDIR` or
  * `XDG_RUNTIME_DIR`: those need not be the same in two processes. There anybody could have made a
  * directory of that name before, so it is used only if it belongs to the process that listens, and
@@ -14,11 +15,12 @@
  * @module
  */
 import { chmodSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { isGranted } from "../core/deno_permissions.ts";
 import { PathError } from "../core/errors.ts";
-import { SOCKET_FILE } from "../persistence/pool_directory.ts";
+import { GATEWAY_FILE, SOCKET_FILE } from "./pool_directory.ts";
 
 /** Bytes of a path that a socket can have on every system, the NUL at its end not included. */
 const PATH_BYTES_MAX = 103;
@@ -32,23 +34,42 @@ export interface PlacedDirectory {
   readonly inode: bigint;
 }
 
-/** Where a pool's socket is. */
-export interface LivePlace {
+/** What a socket of a pool is for. */
+export interface SocketUse {
+  /** Its name in the directory. */
+  readonly file: string;
+  /** The option of `open` without which it is not needed. */
+  readonly option: string;
+}
+
+/** Commands look at the store. */
+export const INSPECTED: SocketUse = { file: SOCKET_FILE, option: "inspect" };
+/** Other processes use the store. */
+export const GATEWAY: SocketUse = { file: GATEWAY_FILE, option: "processes" };
+
+/** Where a socket of a pool is. */
+export interface SocketPlace {
+  readonly use: SocketUse;
   /** Path of the socket, or name of the pipe. */
   readonly path: string;
   /** Whether its directory was made for it. */
   readonly isApart: boolean;
 }
 
-/** Where the socket of the pool in a directory is, whether it is open or not. */
-export function livePlaceOf({ path, device, inode }: PlacedDirectory): LivePlace {
+/** Where a socket of the pool in a directory is, whether it is open or not. */
+export function socketPlaceOf(
+  { path, device, inode }: PlacedDirectory,
+  use: SocketUse,
+): SocketPlace {
   const name = `dinomo-${device}-${inode}`;
-  if (process.platform === "win32") return { path: `\\\\.\\pipe\\${name}`, isApart: false };
-  const inside = join(path, SOCKET_FILE);
-  if (new TextEncoder().encode(inside).length <= PATH_BYTES_MAX) {
-    return { path: inside, isApart: false };
+  if (process.platform === "win32") {
+    return { use, path: `\\\\.\\pipe\\${name}-${use.file}`, isApart: false };
   }
-  return { path: join(FALLBACK_FOLDER, name, SOCKET_FILE), isApart: true };
+  const inside = join(path, use.file);
+  if (new TextEncoder().encode(inside).length <= PATH_BYTES_MAX) {
+    return { use, path: inside, isApart: false };
+  }
+  return { use, path: join(FALLBACK_FOLDER, name, use.file), isApart: true };
 }
 
 /**
@@ -57,12 +78,17 @@ export function livePlaceOf({ path, device, inode }: PlacedDirectory): LivePlace
  *
  * @throws {PathError} when it may not
  */
-export function assertMayListen(directory: string): void {
-  const place = livePlaceOf({ path: directory, device: 0n, inode: 0n });
-  if (!place.isApart) assertGranted(place.path);
+export function assertMayListen(directory: string, use: SocketUse): void {
+  const place = socketPlaceOf({ path: directory, device: 0n, inode: 0n }, use);
+  if (!place.isApart) assertGranted(place);
 }
 
-function assertGranted(path: string): void {
+/**
+ * Checks that Deno may use a socket.
+ *
+ * @throws {PathError} when it may not
+ */
+export function assertGranted({ path, use }: SocketPlace): void {
   const needed = [
     ["--allow-read", { name: "read", path: dirname(path) }],
     ["--allow-write", { name: "write", path: dirname(path) }],
@@ -72,7 +98,8 @@ function assertGranted(path: string): void {
     if (isGranted(permission)) continue;
     const granted = permission.name === "net" ? permission.host : permission.path;
     throw new PathError(
-      `inspect must be false, or Deno must be allowed to listen: it needs ${flag}=${granted}`,
+      `${use.option} must be false, or Deno must be allowed to use its socket: ` +
+        `it needs ${flag}=${granted}`,
     );
   }
 }
@@ -82,10 +109,11 @@ function assertGranted(path: string): void {
  *
  * @throws {PathError} when Deno may not listen there, or another user has the place
  */
-export function preparePlace({ path, isApart }: LivePlace): void {
-  assertGranted(path);
+function preparePlace(place: SocketPlace): void {
+  const { path, isApart } = place;
+  assertGranted(place);
   if (process.platform === "win32") return;
-  whenUsable(path, () => {
+  whenUsable(place, () => {
     if (isApart) makeFolder(dirname(path));
     rmSync(path, { force: true });
   });
@@ -96,9 +124,10 @@ export function preparePlace({ path, isApart }: LivePlace): void {
  *
  * @throws {PathError} when another user owns the directory
  */
-export function securePlace({ path, isApart }: LivePlace): void {
+function securePlace(place: SocketPlace): void {
+  const { path, isApart } = place;
   if (process.platform === "win32") return;
-  whenUsable(path, () => {
+  whenUsable(place, () => {
     chmodSync(path, 0o600);
     if (isApart && lstatSync(path).uid !== lstatSync(dirname(path)).uid) {
       throw new Error("another user owns its directory");
@@ -106,8 +135,38 @@ export function securePlace({ path, isApart }: LivePlace): void {
   });
 }
 
+/**
+ * Listens at a place, without keeping the process alive; the caller holds the pool's lock.
+ *
+ * @throws {PathError} when there is no place for the socket, or Deno may not listen there
+ */
+export async function listenAt(
+  place: SocketPlace,
+  onSocket: (socket: Socket) => void,
+): Promise<Server> {
+  preparePlace(place);
+  const server = createServer(onSocket);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      // Stays: that a connection could not be accepted must not end the process.
+      server.on("error", reject);
+      server.listen(place.path, resolve);
+    });
+  } catch (error) {
+    throw placeError(place, error);
+  }
+  server.unref();
+  try {
+    securePlace(place);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return server;
+}
+
 /** Removes the socket, unless another directory is at the pool's path by now. */
-export function clearPlace(place: LivePlace, directory: PlacedDirectory): void {
+export function clearPlace(place: SocketPlace, directory: PlacedDirectory): void {
   if (process.platform === "win32") return;
   try {
     const { dev, ino } = statSync(directory.path, { bigint: true });
@@ -123,7 +182,7 @@ export function clearPlace(place: LivePlace, directory: PlacedDirectory): void {
  * Whether a socket apart from its pool's directory is that of the process that has the pool open:
  * it belongs to the owner of the lock file, and is in a directory that nobody else may enter.
  */
-export function isTrusted({ path, isApart }: LivePlace, lockFile: string): boolean {
+export function isTrusted({ path, isApart }: SocketPlace, lockFile: string): boolean {
   if (!isApart) return true;
   const folder = lstatSync(dirname(path), { throwIfNoEntry: false });
   const lock = lstatSync(lockFile, { throwIfNoEntry: false });
@@ -139,19 +198,19 @@ function makeFolder(folder: string): void {
   throw new Error("it must be a directory that nobody else may enter");
 }
 
-function whenUsable(path: string, action: () => void): void {
+function whenUsable(place: SocketPlace, action: () => void): void {
   try {
     action();
   } catch (error) {
-    throw placeError(path, error);
+    throw placeError(place, error);
   }
 }
 
 /** Says that no socket can be at its place. */
-export function placeError(path: string, cause: unknown): PathError {
+function placeError({ path, use }: SocketPlace, cause: unknown): PathError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new PathError(
-    `inspect must be false, or there must be a place for its socket, failed at ${
+    `${use.option} must be false, or there must be a place for its socket, failed at ${
       JSON.stringify(path)
     }: ${reason}`,
     { cause },

@@ -1,0 +1,200 @@
+/**
+ * The evidence with which a host answers: was this request of another process applied, and with what
+ * result? What it is made of, and why it is right: docs/protocols/processes.md.
+ *
+ * A session is the name under which one connection's requests are known, for as long as the process
+ * at its other end may ask about them: also after the connection, and after the host.
+ *
+ * The thread that has the connections, and only that one, calls these functions.
+ *
+ * @module
+ */
+import { nameRequest } from "../client/request_writer.ts";
+import { assert } from "../core/assert.ts";
+import { UnavailableError } from "../core/errors.ts";
+import { epochMs } from "../core/runtime.ts";
+import { RECORD_META, valueWord } from "../log/record_layout.ts";
+import { type LedgerEntry, NO_PLACE, SessionLedger } from "../log/session_ledger.ts";
+import { durabilityError, durabilityWord } from "../pool/durability.ts";
+import type { Pool } from "../pool/pool.ts";
+import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
+import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_LENGTH,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
+
+/** What became of a request that was applied. */
+export interface Outcome {
+  /** `Status.OK`: requests that have ended otherwise have changed nothing, and have no outcome. */
+  readonly status: number;
+  /** Version that its key has by it. */
+  readonly version: number;
+  /** What an addition, or another expiry time, has come to. */
+  readonly derivation: Derivation;
+}
+
+/** What a record says that a KN has made. */
+export interface Derivation {
+  /** The number that is stored: the sum; NaN if what was stored is no number. */
+  readonly number: number;
+  /** In milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Gives a new connection the number of its session, which no other one has or had.
+ *
+ * @throws {UnavailableError} when there have been too many since the last checkpoint, or too many
+ *   are known: after the next checkpoint, or some time, there is one
+ * @throws {DurabilityError} when durability is lost: nothing would be known of a session
+ */
+export function claimSession(pool: Pool): number {
+  const word = durabilityWord(pool);
+  if (word !== 0) throw durabilityError("durability is lost", word);
+  return ledgerOf(pool).claim(epochMs());
+}
+
+/** Numbers that are left before another checkpoint: few of them are a reason to write one. */
+export function sessionsLeft(pool: Pool): number {
+  const ledger = ledgerOf(pool);
+  return ledger.reserved - ledger.next;
+}
+
+/** The other process has the answers to all requests of a session up to a number. */
+export function confirmAnswers(pool: Pool, session: number, number: number): void {
+  ledgerOf(pool).confirm(session, number);
+}
+
+/** The connection of a session has ended, and so has all that was issued for it; it may be asked for. */
+export function keepSession(pool: Pool, session: number): void {
+  ledgerOf(pool).keep(session, epochMs());
+}
+
+/** No session has a connection: the thread that had them has ended, and another one begins. */
+export function keepAllSessions(pool: Pool): void {
+  const ledger = ledgerOf(pool);
+  for (let place = 0; place < ledger.placeCount; place++) {
+    const { session } = ledger.sessionAt(place);
+    if (session !== 0) ledger.keep(session, epochMs());
+  }
+}
+
+/** Nothing of a session is asked for any more, and nothing of it is on its way. */
+export function endSession(pool: Pool, session: number): void {
+  ledgerOf(pool).end(session);
+}
+
+/**
+ * What became of a request of a session that has no connection any more, and of which nothing is on
+ * its way: one from before the pool was opened, or one whose connection has ended.
+ *
+ * @returns undefined if it was not applied, and never will be unless it is sent again
+ * @throws {UnavailableError} when that is not known any more: it may or may not have been applied
+ */
+export function outcomeOf(pool: Pool, session: number, number: number): Outcome | undefined {
+  const entry = entryOf(pool, session, number);
+  if (entry === undefined) return undefined;
+  const { version, stored, expiresAtMs } = entry;
+  return { status: Status.OK, version, derivation: { number: stored, expiresAtMs } };
+}
+
+/**
+ * What became of an atomic commit, whose entries have numbers one after the other ({@linkcode
+ * nameCommit}): the versions of its keys, 0 for those that it has left as they were.
+ *
+ * @param first number of its first entry
+ * @param count how many entries it has
+ * @returns undefined if it was not applied, or has changed nothing
+ * @throws {UnavailableError} as {@linkcode outcomeOf}
+ */
+export function commitOutcomeOf(
+  pool: Pool,
+  session: number,
+  first: number,
+  count: number,
+): readonly number[] | undefined {
+  const versions = Array.from(
+    { length: count },
+    (_, i) => entryOf(pool, session, first + i)?.version ?? 0,
+  );
+  return versions.some((version) => version !== 0) ? versions : undefined;
+}
+
+/**
+ * Puts the name of a session into an atomic commit, before it is issued (`Client.commit`): each of
+ * its entries has a number of its own, from one on. None of them is used by another request.
+ *
+ * @returns the next number that is free
+ */
+export function nameCommit(words: Int32Array, session: number, first: number): number {
+  const count = entryCount(words, 0);
+  let at = commitHeadWords(count);
+  for (let entry = 0; entry < count; entry++) {
+    nameRequest(words, at, session, first + entry);
+    at += words[at + REQUEST_LENGTH]!;
+  }
+  return first + count;
+}
+
+/**
+ * What is answered to a request with the outcome that it had, in the place of what its KN would have
+ * left there: for an addition the number before it, which with the addend makes the sum.
+ *
+ * @param request as it was sent
+ */
+export function contentOf(request: Int32Array, { derivation }: Outcome): Uint8Array {
+  const operation = operationOf(request[REQUEST_OPERATION]!);
+  if (operation !== Operation.ADD && operation !== Operation.TOUCH) return new Uint8Array(0);
+  const answered = request.slice();
+  if (operation === Operation.ADD) {
+    const asked = new DerivationWords();
+    asked.read(request, REQUEST_RECORD);
+    const before = numberBefore(asked, derivation.number);
+    asked.leave(answered, REQUEST_RECORD, before, derivation.expiresAtMs);
+  }
+  const at = REQUEST_RECORD + valueWord(request[REQUEST_RECORD + RECORD_META]!);
+  return new Uint8Array(answered.buffer, at * 4, DERIVATION_BYTES);
+}
+
+/** A number of which one addition makes a sum; one that was there may differ in its last bit. */
+function numberBefore(asked: DerivationWords, sum: number): number {
+  const near = sum - (asked.sumAfter(0));
+  for (const number of [near, nextTo(near, 1), nextTo(near, -1)]) {
+    if (asked.sumAfter(number) === sum) return number;
+  }
+  return near;
+}
+
+const bits = new BigInt64Array(1);
+const numbers = new Float64Array(bits.buffer);
+
+/** The number next to another one, away from zero or towards it. */
+function nextTo(number: number, steps: 1 | -1): number {
+  numbers[0] = number;
+  bits[0]! += BigInt(steps);
+  return numbers[0]!;
+}
+
+function entryOf(pool: Pool, session: number, number: number): LedgerEntry | undefined {
+  const ledger = ledgerOf(pool);
+  const place = ledger.placeOf(session);
+  if (place !== NO_PLACE) return ledger.read(place, session, number);
+  if (session > ledger.forgotten && session < ledger.next) return undefined;
+  throw new UnavailableError(
+    "what became of the change is not known any more; it may or may not have been made",
+  );
+}
+
+const ledgers = new WeakMap<Pool, SessionLedger>();
+
+function ledgerOf(pool: Pool): SessionLedger {
+  const ledger = ledgers.get(pool) ?? SessionLedger.of(pool);
+  assert(ledger !== undefined, "a pool that other processes use has a ledger");
+  ledgers.set(pool, ledger);
+  return ledger;
+}

@@ -1,0 +1,268 @@
+/**
+ * The ledger in a checkpoint, and how it is made again of that and of the frames behind it.
+ *
+ * ```text
+ *   word 0   NEXT when the copy was begun: sessions from it on may have been given since
+ *   word 1   RESERVED: numbers from it on have not been given when this checkpoint is the newest
+ *   word 2   FORGOTTEN
+ *   word 3   FORM
+ *   word 4   sessions
+ *   word 5   entries
+ *   words 6 and 7   zero
+ *   sessions   2 words each: number, CONFIRMED
+ *   entries    8 words each, as in pool/ledger_layout.ts
+ * ```
+ *
+ * **Nothing is missing.** The copy is made when all changes before the checkpoint's cut have been
+ * made, and their entries with them. An entry that it lacks was confirmed, or is of a record behind
+ * the cut, whose frame is replayed. NEXT is loaded first: a session below it that has no place in
+ * the copy was ended, and one from it on is known by its frames.
+ *
+ * **Nothing is in it too early.** An entry is made when its frame has been written, and the image is
+ * synced between the copy and the moment at which the checkpoint counts.
+ *
+ * **What a replay finds of old records.** A cleaner moves records word for word, with the names of
+ * sessions that have ended, and of numbers that were confirmed long ago. The first are those below
+ * NEXT without a place; the second are not above CONFIRMED, or below a later number that has the same
+ * entry, as no number of a session comes twice. A session is named only by records that were made
+ * while it had a place.
+ *
+ * @module
+ */
+import type { PoolAddress } from "../core/brands.ts";
+import { LEDGER_PLACES, REMOTE_REQUESTS_MAX, SESSIONS_RESERVED } from "../core/limits.ts";
+import {
+  metaKind,
+  RECORD_CLIENT,
+  RECORD_META,
+  RECORD_REPLACES,
+  RECORD_REQUEST_POSITION,
+  RecordKind,
+  SESSION_MAX,
+  sessionOf,
+} from "../log/record_layout.ts";
+import { type LedgerEntry, NO_PLACE, SessionLedger } from "../log/session_ledger.ts";
+import {
+  LEDGER_FORM,
+  LEDGER_SIZES,
+  type LedgerSizes,
+  ledgerSizesOf,
+} from "../pool/ledger_layout.ts";
+import type { Pool } from "../pool/pool.ts";
+
+const COPY_NEXT = 0;
+const COPY_RESERVED = 1;
+const COPY_FORGOTTEN = 2;
+const COPY_FORM = 3;
+const COPY_SESSION_COUNT = 4;
+const COPY_ENTRY_COUNT = 5;
+const COPY_SESSIONS = 8;
+const SESSION_WORDS = 2;
+const ENTRY_WORDS = 8;
+/** The largest of `NumberForm`. */
+const FORM_MAX = 2;
+/** Bits 32-46 of the largest version. */
+const VERSION_HIGH_MAX = 0x7fff;
+
+/** Bytes of the largest copy. */
+export const LEDGER_COPY_BYTES_MAX: number =
+  (COPY_SESSIONS + LEDGER_PLACES * (SESSION_WORDS + REMOTE_REQUESTS_MAX * ENTRY_WORDS)) * 4;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Copies the ledger of a pool for a checkpoint; no bytes if it has none. */
+export function copyLedger(pool: Pool): Uint8Array {
+  const ledger = SessionLedger.of(pool);
+  if (ledger === undefined) return NO_BYTES;
+  const { next } = ledger;
+  const sessions: number[] = [];
+  const entries: LedgerEntry[] = [];
+  for (let place = 0; place < ledger.placeCount; place++) {
+    const { session, confirmed } = ledger.sessionAt(place);
+    if (session === 0) continue;
+    sessions.push(session, confirmed);
+    ledger.forEachEntry(place, (entry) => entries.push(entry));
+  }
+  const words = new Int32Array(
+    COPY_SESSIONS + sessions.length + entries.length * ENTRY_WORDS,
+  );
+  words[COPY_NEXT] = next;
+  words[COPY_RESERVED] = Math.min(next + SESSIONS_RESERVED, SESSION_MAX);
+  words[COPY_FORGOTTEN] = ledger.forgotten;
+  words[COPY_FORM] = pool.ledger![LEDGER_FORM];
+  words[COPY_SESSION_COUNT] = sessions.length / SESSION_WORDS;
+  words[COPY_ENTRY_COUNT] = entries.length;
+  words.set(sessions, COPY_SESSIONS);
+  const values = new Float64Array(words.buffer);
+  entries.forEach((entry, i) => {
+    const at = COPY_SESSIONS + sessions.length + i * ENTRY_WORDS;
+    words[at] = 1 | (Math.floor(entry.version / 2 ** 32) << 1);
+    words[at + 1] = entry.session;
+    words[at + 2] = entry.number;
+    words[at + 3] = entry.version | 0;
+    values[at / 2 + 2] = entry.stored;
+    values[at / 2 + 3] = entry.expiresAtMs;
+  });
+  return new Uint8Array(words.buffer);
+}
+
+/** The first number that may not be given as long as a copy is the newest. */
+export function reservedBy(copy: Uint8Array): number {
+  return wordsOf(copy)[COPY_RESERVED];
+}
+
+/** Whether bytes can be a copy that {@linkcode copyLedger} has made. */
+export function isPossibleCopy(copy: Uint8Array): boolean {
+  const words = wordsOf(copy);
+  const sessionCount = words[COPY_SESSION_COUNT];
+  const entryCount = words[COPY_ENTRY_COUNT];
+  const isWhole = words.length >= COPY_SESSIONS && sessionCount >= 0 && entryCount >= 0 &&
+    sessionCount <= LEDGER_PLACES && entryCount <= LEDGER_PLACES * REMOTE_REQUESTS_MAX &&
+    words.length === COPY_SESSIONS + sessionCount * SESSION_WORDS + entryCount * ENTRY_WORDS;
+  if (!isWhole) return false;
+  const [next, reserved] = [words[COPY_NEXT], words[COPY_RESERVED]];
+  const isInOrder = next >= 1 && reserved >= next && reserved <= SESSION_MAX &&
+    words[COPY_FORGOTTEN] >= 0 && words[COPY_FORGOTTEN] < next &&
+    words[COPY_FORM] >= 0 && words[COPY_FORM] <= FORM_MAX;
+  return isInOrder && hasPossibleSessions(words, sessionCount, entryCount);
+}
+
+function hasPossibleSessions(
+  words: Int32Array,
+  sessionCount: number,
+  entryCount: number,
+): boolean {
+  const sessions = new Set<number>();
+  for (let i = 0; i < sessionCount; i++) {
+    const session = words[COPY_SESSIONS + i * SESSION_WORDS];
+    if (session < 1 || session > SESSION_MAX) return false;
+    sessions.add(session);
+  }
+  const first = COPY_SESSIONS + sessionCount * SESSION_WORDS;
+  for (let i = 0; i < entryCount; i++) {
+    const state = words[first + i * ENTRY_WORDS];
+    const isPossible = (state & 1) === 1 && state >>> 1 <= VERSION_HIGH_MAX &&
+      sessions.has(words[first + i * ENTRY_WORDS + 1]);
+    if (!isPossible) return false;
+  }
+  return sessions.size === sessionCount;
+}
+
+/** Gives a pool that is being restored the ledger of a checkpoint, whose copy is possible. */
+export function restoreLedger(
+  pool: Pool,
+  copy: Uint8Array,
+  nowMs: number,
+  sizes: LedgerSizes = LEDGER_SIZES,
+): void {
+  const words = wordsOf(copy);
+  pool.addLedger(words[COPY_FORM], sizes);
+  const ledger = SessionLedger.of(pool)!;
+  ledger.begin(words[COPY_NEXT], words[COPY_FORGOTTEN]);
+  ledger.reserve(words[COPY_RESERVED]);
+  const places = new Map<number, number>();
+  const sessionCount = words[COPY_SESSION_COUNT];
+  for (let i = 0; i < sessionCount; i++) {
+    const at = COPY_SESSIONS + i * SESSION_WORDS;
+    ledger.take(i, { session: words[at], confirmed: words[at + 1] >>> 0 }, nowMs);
+    places.set(words[at], i);
+  }
+  const values = new Float64Array(words.buffer, words.byteOffset, words.length >>> 1);
+  const first = COPY_SESSIONS + sessionCount * SESSION_WORDS;
+  for (let i = 0; i < words[COPY_ENTRY_COUNT]; i++) {
+    const at = first + i * ENTRY_WORDS;
+    ledger.write(places.get(words[at + 1])!, {
+      session: words[at + 1],
+      number: words[at + 2] >>> 0,
+      version: (words[at] >>> 1) * 2 ** 32 + (words[at + 3] >>> 0),
+      stored: values[at / 2 + 2],
+      expiresAtMs: values[at / 2 + 3],
+    });
+  }
+}
+
+/** Takes what replayed records say of sessions into the ledger of a pool that is being restored. */
+export class ReplayedSessions {
+  readonly #pool: Pool;
+  readonly #ledger: SessionLedger;
+  readonly #nowMs: number;
+  /** The largest session that a record names. */
+  #largest = 0;
+
+  /** For a pool whose ledger is that of its checkpoint; undefined if it has none. */
+  static of(pool: Pool, nowMs: number): ReplayedSessions | undefined {
+    const ledger = SessionLedger.of(pool);
+    return ledger && new ReplayedSessions(pool, ledger, nowMs);
+  }
+
+  private constructor(pool: Pool, ledger: SessionLedger, nowMs: number) {
+    this.#pool = pool;
+    this.#ledger = ledger;
+    this.#nowMs = nowMs;
+  }
+
+  /** Notes a record of a whole frame. */
+  note(address: PoolAddress): void {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const session = sessionOf(words[at + RECORD_CLIENT]);
+    if (session === 0) return;
+    this.#largest = Math.max(this.#largest, session);
+    const place = this.#placeOf(session);
+    if (place === NO_PLACE) return;
+    const number = words[at + RECORD_REQUEST_POSITION] >>> 0;
+    if (number <= this.#ledger.sessionAt(place).confirmed) return;
+    // Logged though there was nothing to delete (pool/when_full.ts): it has changed nothing.
+    const isIdle = metaKind(words[at + RECORD_META]) === RecordKind.DELETE &&
+      words[at + RECORD_REPLACES] === 0;
+    if (!isIdle) this.#ledger.noteAt(place, address);
+  }
+
+  /**
+   * Ends the replay: sessions of which no request was applied need no place, and the next session is
+   * larger than all that may have been given.
+   */
+  finish(): void {
+    const ledger = this.#ledger;
+    for (let place = 0; place < ledger.placeCount; place++) {
+      const { session } = ledger.sessionAt(place);
+      if (session === 0) continue;
+      let count = 0;
+      ledger.forEachEntry(place, () => count += 1);
+      if (count === 0) ledger.end(session);
+    }
+    ledger.begin(Math.max(ledger.reserved, this.#largest + 1), ledger.forgotten);
+  }
+
+  #placeOf(session: number): number {
+    const ledger = this.#ledger;
+    const known = ledger.placeOf(session);
+    if (known !== NO_PLACE || session < ledger.next || session > SESSION_MAX) return known;
+    let free = ledger.placeOf(0);
+    if (free === NO_PLACE) free = this.#forgetSmallest();
+    ledger.take(free, { session, confirmed: 0 }, this.#nowMs);
+    return free;
+  }
+
+  /** More sessions than there are places: of the oldest one nothing is known from now on. */
+  #forgetSmallest(): number {
+    const ledger = this.#ledger;
+    let smallest = 0;
+    for (let place = 1; place < ledger.placeCount; place++) {
+      if (ledger.sessionAt(place).session < ledger.sessionAt(smallest).session) smallest = place;
+    }
+    ledger.forget(smallest);
+    return smallest;
+  }
+}
+
+/** Gives a pool the ledger of another one, of which it is a copy. */
+export function handOverLedger(from: Pool, to: Pool): void {
+  if (from.ledger === undefined) return;
+  to.addLedger(from.ledger[LEDGER_FORM], ledgerSizesOf(from.ledger));
+  to.ledger!.set(from.ledger);
+}
+
+function wordsOf(copy: Uint8Array): Int32Array {
+  return new Int32Array(copy.buffer, copy.byteOffset, copy.length >>> 2);
+}

@@ -1,0 +1,135 @@
+/**
+ * The thread of a gateway: attached like any thread that uses the store, it executes what other
+ * processes ask for. See docs/protocols/processes.md.
+ *
+ * @module
+ */
+import type { MessagePort } from "node:worker_threads";
+import type { DinomoError, DinomoErrorCode } from "../core/errors.ts";
+import { isDinomoError } from "../core/any_error.ts";
+import { epochMs } from "../core/runtime.ts";
+import { encodeFailure } from "../gateway/carried_errors.ts";
+import type { GatewayParts } from "../gateway/gateway_connection.ts";
+import { GatewayServer } from "../gateway/gateway_server.ts";
+import { assertAlike, PROCESS_FORMAT, type SharedOptions } from "../gateway/handshake.ts";
+import {
+  claimSession,
+  confirmAnswers,
+  endSession,
+  keepAllSessions,
+  keepSession,
+  outcomeOf,
+} from "../gateway/session_evidence.ts";
+import { type SessionEvidence, SessionRegister } from "../gateway/session_register.ts";
+import type { Pool } from "../pool/pool.ts";
+import { OneSidedReader } from "../index/one_sided_reader.ts";
+import type { PlacedDirectory } from "../persistence/socket_place.ts";
+import { GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
+import { AttachedThread } from "../store/attached_thread.ts";
+import { checkHandle, type StoreHandle } from "../store/handle.ts";
+import { StoreLifetime } from "../store/lifetime.ts";
+import { LocalPool } from "../store/local_pool.ts";
+import type { CallClient } from "../wire/call_client.ts";
+import { CallServer } from "../wire/call_server.ts";
+import { type Answer, answerCalls } from "./calls/called_pool.ts";
+import { connectHost } from "./calls/host_calls.ts";
+
+/** What the thread of a gateway is started with. */
+export interface GatewayStart {
+  readonly handle: StoreHandle;
+  /** The pool's directory, which its process has locked. */
+  readonly directory: PlacedDirectory;
+  readonly shared: SharedOptions;
+}
+
+/** What it tells the host's thread. */
+export type GatewayReport =
+  | { readonly kind: "listening" }
+  | { readonly kind: "failed"; readonly code: DinomoErrorCode | ""; readonly message: string }
+  | { readonly kind: "closed" }
+  | HostCall;
+
+/** What the host's thread tells it. */
+export type GatewayOrder = { readonly kind: "close" } | HostCall;
+
+/** A frame of a call to the host's thread, or of its answer. */
+export interface HostCall {
+  readonly kind: "call";
+  readonly bytes: Uint8Array;
+}
+
+/** Runs until the host's thread terminates it. */
+export async function runGateway(start: GatewayStart, port: MessagePort): Promise<void> {
+  const report = (message: GatewayReport) => port.postMessage(message);
+  try {
+    const host = connectHost((bytes) => report({ kind: "call", bytes }));
+    const gateway = await startGateway(start, host.calls);
+    port.on("message", (order: GatewayOrder) => {
+      if (order.kind === "call") host.receive(order.bytes);
+      else void gateway.close().finally(() => report({ kind: "closed" }));
+    });
+    report({ kind: "listening" });
+  } catch (error) {
+    const { message } = error as Error;
+    report({ kind: "failed", code: isDinomoError(error) ? codeOf(error) : "", message });
+  }
+}
+
+async function startGateway(
+  { handle, directory, shared }: GatewayStart,
+  hostCalls: CallClient,
+): Promise<{ close(): Promise<void> }> {
+  const thread = await AttachedThread.take(checkHandle(handle), {
+    codec: "binary",
+    cacheBytes: undefined,
+    onClosed: () => {},
+  });
+  const { pool, parts: { client } } = thread;
+  const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
+  const reader = new OneSidedReader(pool, epochMs);
+  const direct = { pool, reader };
+  const local = new LocalPool({ ...direct, clientId: thread.clientId, cache: undefined, handle });
+  const watches = local.makeWatches(new StoreLifetime(local));
+  const askHost: Answer = (content, signal) => hostCalls.call(content, { signal });
+  const answer = answerCalls({ direct, watches, askHost });
+  const parts: GatewayParts = {
+    client,
+    reader,
+    hashKey,
+    keyTypes,
+    segmentBytes,
+    welcome: (hello) => {
+      assertAlike(hello, shared);
+      const session = claimSession(pool);
+      return { ...shared, format: PROCESS_FORMAT, segmentBytes, hashKey, session };
+    },
+    makeCalls: (write) => new CallServer({ answer, failureOf: encodeFailure, write }),
+    register: new SessionRegister(evidenceOf(pool)),
+  };
+  const server = await GatewayServer.listen(socketPlaceOf(directory, GATEWAY), parts)
+    .catch((error) => {
+      thread.leave();
+      throw error;
+    });
+  return {
+    close: async () => {
+      await server.close();
+      thread.leave();
+    },
+  };
+}
+
+/** What the pool's ledger says. */
+function evidenceOf(pool: Pool): SessionEvidence {
+  keepAllSessions(pool);
+  return {
+    confirmAnswers: (session, number) => confirmAnswers(pool, session, number),
+    keepSession: (session) => keepSession(pool, session),
+    endSession: (session) => endSession(pool, session),
+    outcomeOf: (session, number) => outcomeOf(pool, session, number),
+  };
+}
+
+function codeOf(error: unknown): DinomoErrorCode {
+  return (error as DinomoError).code;
+}

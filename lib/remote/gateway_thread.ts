@@ -1,0 +1,134 @@
+/**
+ * The thread of a gateway, as the host's thread sees it: started with the store, and again if it
+ * ends by itself; ended before the store's files are.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import { NodeFailedError, PathError } from "../core/errors.ts";
+import { GATEWAY_CLOSE_MS_MAX, THREAD_RETRY_MS, THREAD_START_MS_MAX } from "../core/limits.ts";
+import { sleep } from "../core/runtime.ts";
+import { settlesWithin } from "../core/settles_within.ts";
+import { startUrlOf, type WorkerCode } from "../core/worker_loader.ts";
+import { assertThreadFits, workerOptions } from "../core/worker_options.ts";
+import { clearPlace, GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
+import { type HostStore, serveHostCalls } from "./calls/host_calls.ts";
+import type { GatewayOrder, GatewayReport, GatewayStart } from "./gateway_shell.ts";
+
+/** Longest wait between two starts; it doubles with each that fails. */
+const RETRY_MS_MAX = 10_000;
+
+/** A gateway that runs, or is started again. */
+export class GatewayThread {
+  readonly #code: WorkerCode;
+  readonly #start: GatewayStart;
+  readonly #store: HostStore;
+  readonly #ended = new AbortController();
+  #worker: Worker | undefined;
+
+  private constructor(code: WorkerCode, start: GatewayStart, store: HostStore) {
+    this.#code = code;
+    this.#start = start;
+    this.#store = store;
+  }
+
+  /**
+   * Starts the thread; resolves when it listens.
+   *
+   * @param store does what only this thread can do
+   * @throws {PathError} when it cannot listen
+   * @throws {NodeFailedError} when it cannot be started
+   */
+  static async start(
+    code: WorkerCode,
+    start: GatewayStart,
+    store: HostStore,
+  ): Promise<GatewayThread> {
+    const thread = new GatewayThread(code, start, store);
+    await thread.#run();
+    return thread;
+  }
+
+  /** Has what was begun answered, ends the thread, and removes the socket. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      worker.ref();
+      const closed = new Promise<void>((resolve) => {
+        worker.on("message", ({ kind }: GatewayReport) => kind === "closed" && resolve());
+        worker.once("exit", () => resolve());
+      });
+      worker.postMessage({ kind: "close" } satisfies GatewayOrder);
+      await settlesWithin(closed, GATEWAY_CLOSE_MS_MAX);
+      await worker.terminate();
+    }
+    const { directory } = this.#start;
+    clearPlace(socketPlaceOf(directory, GATEWAY), directory);
+  }
+
+  /** Resolves when a thread listens. */
+  async #run(): Promise<void> {
+    const worker = this.#makeWorker();
+    const ended = new Promise<void>((resolve) => {
+      worker.on("error", () => resolve());
+      worker.on("exit", () => resolve());
+    });
+    const report = await new Promise<GatewayReport | undefined>((resolve) => {
+      worker.once("message", resolve);
+      void ended.then(() => resolve(undefined));
+      void sleep(THREAD_START_MS_MAX, { keepsAlive: false }).then(() => resolve(undefined));
+    });
+    if (report?.kind !== "listening") {
+      await worker.terminate();
+      throw failureOf(report);
+    }
+    this.#worker = worker;
+    this.#answerCalls(worker, ended);
+    worker.unref();
+    void ended.then(() => this.#runAgain());
+  }
+
+  /** Does what other processes ask of the thread that has opened the pool. */
+  #answerCalls(worker: Worker, ended: Promise<void>): void {
+    const post = (bytes: Uint8Array) => worker.postMessage({ kind: "call", bytes });
+    const calls = serveHostCalls(this.#store, post);
+    worker.on("message", (report: GatewayReport) => {
+      if (report.kind === "call") calls.receive(report.bytes);
+    });
+    void ended.then(() => calls.close());
+  }
+
+  async #runAgain(): Promise<void> {
+    const { signal } = this.#ended;
+    this.#worker = undefined;
+    for (let ms = THREAD_RETRY_MS; !signal.aborted; ms = Math.min(2 * ms, RETRY_MS_MAX)) {
+      await sleep(ms, { keepsAlive: false, signal });
+      if (signal.aborted) return;
+      try {
+        return await this.#run();
+      } catch {
+        // What is missing may be there later: descriptors, memory.
+      }
+    }
+  }
+
+  #makeWorker(): Worker {
+    try {
+      assertThreadFits();
+      const options = { ...workerOptions(), workerData: this.#start };
+      return new Worker(startUrlOf(this.#code), options);
+    } catch (cause) {
+      throw new NodeFailedError(`the gateway could not be started: ${String(cause)}`, { cause });
+    }
+  }
+}
+
+function failureOf(report: GatewayReport | undefined): PathError | NodeFailedError {
+  if (report?.kind !== "failed") {
+    return new NodeFailedError("the gateway ended before it had started");
+  }
+  return report.code === "DINOMO_PATH"
+    ? new PathError(report.message)
+    : new NodeFailedError(`the gateway could not be started: ${report.message}`);
+}

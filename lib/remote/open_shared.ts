@@ -1,0 +1,109 @@
+/**
+ * Opens a store whose pool several processes use: in this one, or in the one that has it open.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { MsgpackCodec } from "../codec/msgpack_codec.ts";
+import type { Key } from "../core/key_encoder.ts";
+import { type Hello, PROCESS_FORMAT } from "../gateway/handshake.ts";
+import type { HostConnection } from "../gateway/host_connection.ts";
+import { makeRemoteClient } from "../gateway/remote_client.ts";
+import { assertMayListen, GATEWAY } from "../persistence/socket_place.ts";
+import { OperationCounters } from "../pool/operation_counters.ts";
+import type { Leases } from "../routing/load_leases.ts";
+import { makeCodec } from "../store/client_parts.ts";
+import type { ResolvedOptions } from "../store/resolved_options.ts";
+import { controlsOf, Store } from "../store/store.ts";
+import { tellEvents } from "./calls/remote_events.ts";
+import { findHost } from "./find_host.ts";
+import { HostLink, type OwnHost } from "./host_link.ts";
+import { RemoteCalls } from "./remote_calls.ts";
+import { RemoteMaintenance } from "./remote_maintenance.ts";
+import { RemotePool } from "./remote_pool.ts";
+import { RemoteStructures } from "./remote_structures.ts";
+import { sharedOptionsOf } from "./shared_options.ts";
+
+/** Loads in other processes are not waited for. */
+const NO_LEASES: Leases = {
+  take: () => true,
+  give: () => {},
+  isOfOtherKey: () => false,
+  letGo: () => {},
+};
+
+/**
+ * Opens a store.
+ *
+ * @param openHere opens it if no other process has it open
+ * @throws {PoolLockedError} when a process has it open that does not let others use it
+ */
+export async function openShared<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  openHere: () => Promise<Store<V, K>>,
+): Promise<Store<V, K>> {
+  const directory = resolve(resolved.path!);
+  assertMayListen(directory, GATEWAY);
+  const hello: Hello = { ...sharedOptionsOf(resolved), format: PROCESS_FORMAT };
+  const search = { directory, hello: () => hello };
+  const found = await findHost({ ...search, open: openHere, isOpening: true });
+  if (found.host !== undefined) return found.host;
+  const openAgain = async (): Promise<OwnHost> => {
+    const host = await openHere();
+    return { isOpen: () => controlsOf(host).isOpen(), close: () => host.close() };
+  };
+  return await openRemote(resolved, found.connection, { directory, hello, open: openAgain });
+}
+
+async function openRemote<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  connection: HostConnection,
+  { directory, hello, open }: {
+    readonly directory: string;
+    readonly hello: Hello;
+    readonly open: () => Promise<OwnHost>;
+  },
+): Promise<Store<V, K>> {
+  const { welcome } = connection;
+  const { segmentBytes, hashKey, ordered } = welcome;
+  const client = makeRemoteClient({ segmentBytes });
+  const calls = new RemoteCalls();
+  const updateCodec = () => {
+    if (codec instanceof MsgpackCodec) codec.updateStructures();
+  };
+  let structures: RemoteStructures | undefined;
+  const codec = makeCodec(resolved.codec, () => {
+    return structures = new RemoteStructures(client, hashKey, updateCodec);
+  });
+  const ask = () => ({ ...hello, previous: client.carrier.previous });
+  const link = new HostLink({
+    search: { directory, hello: ask, open },
+    client,
+    calls,
+    onConnected: () => void structures?.refresh().catch(() => {}),
+    onLost: (error) => {
+      calls.failAll(error);
+      controlsOf(store).fail(error);
+    },
+  }, connection);
+  const source = { client, calls, structures, isOrdered: ordered };
+  const store: Store<V, K> = new Store<V, K>({
+    pool: new RemotePool(welcome, source),
+    client,
+    codec,
+    cache: undefined,
+    leases: NO_LEASES,
+    counters: OperationCounters.apart(),
+    recovery: undefined,
+    maintenance: () => new RemoteMaintenance(client, calls, link),
+  });
+  try {
+    await structures?.refresh();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  void tellEvents(calls, controlsOf(store).emit);
+  if (resolved.keepAlive) controlsOf(store).keepAlive();
+  return store;
+}

@@ -1,0 +1,477 @@
+/**
+ * Reads of a pool that another process has open: those of one key are requests, the others calls.
+ *
+ * Values are decoded when the answers have been taken from the connection: decoding may need
+ * another read.
+ *
+ * @module
+ */
+import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
+import type { ValueDecoder } from "../codec/codec.ts";
+import type { Slot } from "../core/brands.ts";
+import { DecodeError, HostOnlyError } from "../core/errors.ts";
+import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
+import { loopTurn } from "../core/loop_turn.ts";
+import { ReadCompletion } from "../far/client/routed_reads.ts";
+import type { RemoteClient } from "../gateway/remote_client.ts";
+import type { OperationCounters } from "../pool/operation_counters.ts";
+import type { ReadValue } from "../rings/response_ring.ts";
+import type { AbortOptions } from "../store/abort.ts";
+import {
+  isConsistent,
+  keysOfMoment,
+  ownKey,
+  ownKeys,
+  passOver,
+  unordered,
+} from "../store/arguments.ts";
+import { ownKeysInTurns } from "../store/batches.ts";
+import { type Entry, entryOf } from "../store/entry.ts";
+import type { StoreLifetime } from "../store/lifetime.ts";
+import type {
+  IterationOptions,
+  ReadManyOptions,
+  ReadManySyncOptions,
+  ReadOptions,
+} from "../store/method_options.ts";
+import type { StoreReads } from "../store/reads.ts";
+import type { ReadParts } from "../store/store_parts.ts";
+import type { TransactionReads } from "../store/transaction_reads.ts";
+import type { PendingRead } from "../store/update_turn.ts";
+import type { ListedEntry } from "./calls/entry_list.ts";
+import { readAtOneMoment } from "./calls/remote_moment.ts";
+import { type RemoteScanParts, scanRemotely } from "./calls/remote_scan.ts";
+import { RemoteTransactionReads } from "./calls/remote_transaction.ts";
+import type { RemoteCalls } from "./remote_calls.ts";
+import { decodeWhole, type RemoteStructures } from "./remote_structures.ts";
+
+/** Keys of a `getMany` that are asked for at one time: enough to keep both processes busy. */
+const KEYS_PER_READ = 1024;
+
+/** What reads share. */
+export interface RemoteSource {
+  readonly client: RemoteClient;
+  readonly calls: RemoteCalls;
+  /** Those of the codec, if it has any. */
+  readonly structures: RemoteStructures | undefined;
+  /** Whether the pool knows the order of its keys. */
+  readonly isOrdered: boolean;
+}
+
+/** Reads by one thread. */
+export class RemoteReads<V> implements StoreReads<V> {
+  #source: RemoteSource;
+  #client: RemoteClient;
+  #codec: ValueDecoder<V>;
+  #queues: KeyQueues;
+  #counters: OperationCounters;
+  readonly #key: KeyEncoder;
+  readonly #makeKey: () => KeyEncoder;
+  readonly #lifetime: StoreLifetime;
+  readonly #prefix: Uint8Array;
+
+  /** Reads with a store's parts. */
+  constructor(parts: ReadParts<V>, source: RemoteSource) {
+    this.#source = source;
+    this.#client = source.client;
+    this.#codec = parts.codec;
+    this.#queues = parts.queues;
+    this.#counters = parts.counters;
+    this.#makeKey = parts.makeKey;
+    this.#key = parts.makeKey();
+    this.#lifetime = parts.lifetime;
+    this.#prefix = parts.prefix;
+  }
+
+  letGo(): void {
+    const gone = undefined as never;
+    this.#source =
+      this.#client =
+      this.#codec =
+      this.#queues =
+      this.#counters =
+        gone;
+  }
+
+  within<V2>(parts: ReadParts<V2>): RemoteReads<V2> {
+    return new RemoteReads(parts, this.#source);
+  }
+
+  get(key: Key): Promise<V | undefined> {
+    return this.#readDecoded(key, true, ({ value }, own) => value && this.#decode(value, own));
+  }
+
+  getEntry(key: Key): Promise<Entry<V> | undefined> {
+    return this.#readDecoded(key, true, ({ value }, own) => value && this.#entryOf(value, own));
+  }
+
+  has(key: Key): Promise<boolean> {
+    return this.#readDecoded(key, false, ({ exists }) => exists);
+  }
+
+  getSync(key: Key): V | undefined {
+    const { value } = this.#readSync("getSync", key, true);
+    return value && this.#decode(value, key);
+  }
+
+  getEntrySync(key: Key): Entry<V> | undefined {
+    const { value } = this.#readSync("getEntrySync", key, true);
+    return value && this.#entryOf(value, key);
+  }
+
+  hasSync(key: Key): boolean {
+    return this.#readSync("hasSync", key, false).exists;
+  }
+
+  getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
+    return this.#readMany(keys, options, (found, key) => this.#decode(found, key));
+  }
+
+  getEntries(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
+    return this.#readMany(keys, options, (found, key) => this.#entryOf(found, key));
+  }
+
+  async hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
+    this.#lifetime.assertOpen();
+    return await this.#readEach(keys, options, false, ({ exists }) => exists);
+  }
+
+  getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
+    return this.#readManySync("getManySync", keys, options, (found, key) => {
+      return this.#decode(found, key);
+    });
+  }
+
+  getEntriesSync(keys: Iterable<Key>, options?: ReadManySyncOptions): (Entry<V> | undefined)[] {
+    return this.#readManySync("getEntriesSync", keys, options, (found, key) => {
+      return this.#entryOf(found, key);
+    });
+  }
+
+  hasManySync(keys: Iterable<Key>): boolean[] {
+    return ownKeys(keys).map((key) => this.#readSync("hasManySync", key, false).exists);
+  }
+
+  beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
+    const client = this.#client;
+    const name = this.#key.keyOf(key);
+    let end: (() => Entry<V> | undefined) | undefined;
+    const completion = new ReadCompletion(client.carrier, (ended) => {
+      const { error, value } = ended;
+      // Afterwards: this is in the middle of a poll.
+      void Promise.resolve()
+        .then(() => {
+          if (error !== undefined) throw error;
+          return decodeWhole(this.#source.structures, () => value && this.#entryOf(value, name));
+        })
+        .then((entry) => end = () => entry, (failure) => {
+          end = () => {
+            throw failure;
+          };
+        })
+        .then(wake);
+    });
+    client.get(key, true, completion);
+    return {
+      get isSettled() {
+        return end !== undefined;
+      },
+      block: () => {
+        client.waitFor(completion);
+        const { error, value } = completion;
+        end ??= () => {
+          if (error !== undefined) throw error;
+          return value && this.#entryOf(value, name);
+        };
+      },
+      take: () => end!(),
+    };
+  }
+
+  entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
+    const toEntry = (key: Key, value: V | undefined): [Key, V] | undefined =>
+      value === undefined ? undefined : [key, value];
+    return scanRemotely(this.#scan, options, {
+      withValues: true,
+      make: async (key, entry) => toEntry(key, await this.#take(foundIn(entry), key, options)),
+      read: async (key) => {
+        const { value } = this.#counted(await this.#issueRead(key, true));
+        return toEntry(key, await this.#take(value, key, options));
+      },
+    });
+  }
+
+  keys(options?: IterationOptions): AsyncIterableIterator<Key> {
+    return scanRemotely(this.#scan, options, {
+      withValues: false,
+      make: (key) => key,
+      read: async (key) => {
+        const { exists } = this.#counted(await this.#issueRead(key, false));
+        return exists ? key : undefined;
+      },
+    });
+  }
+
+  entriesSync(): IterableIterator<[Key, V]> {
+    return this.#refuseSync("entriesSync");
+  }
+
+  keysSync(): IterableIterator<Key> {
+    return this.#refuseSync("keysSync");
+  }
+
+  count(): number {
+    this.#lifetime.assertOpen();
+    throw new HostOnlyError(
+      "count must be used in the process that has the pool open, got a use in another one, which " +
+        "has to ask for it: await countKeys() instead",
+    );
+  }
+
+  assertOrdered(method: string): void {
+    this.#lifetime.assertOpen();
+    if (!this.#source.isOrdered) throw unordered(method);
+  }
+
+  /** Which of them have keys only the process knows that has the pool. */
+  usedSlots(): readonly Slot[] {
+    return Array.from({ length: SLOT_COUNT }, (_, slot) => slot as Slot);
+  }
+
+  /** What transactions read by. */
+  forTransactions(): TransactionReads<V> {
+    return new RemoteTransactionReads({
+      calls: this.#source.calls,
+      client: this.#client,
+      lifetime: this.#lifetime,
+      key: this.#makeKey(),
+      getEntry: (key) => this.getEntry(key),
+      decode: async (found, key) =>
+        found &&
+        await decodeWhole(this.#source.structures, () => this.#entryOf(found, key)),
+    });
+  }
+
+  /** Reads a key; until it has been decoded, the operation is pending. */
+  async #readDecoded<Result>(
+    key: Key,
+    withValue: boolean,
+    decode: (ended: ReadCompletion, key: Key) => Result,
+  ): Promise<Result> {
+    this.#lifetime.assertOpen();
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const own = ownKey(key);
+      const ended = this.#counted(await this.#issueRead(own, withValue));
+      return await decodeWhole(this.#source.structures, () => decode(ended, own));
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  async #readMany<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Promise<(Result | undefined)[]> {
+    this.#lifetime.assertOpen();
+    if (isConsistent(options, false)) return await this.#readMoment(keys, options, decode);
+    return await this.#readEach(
+      keys,
+      options,
+      true,
+      ({ value }, key) => value && this.#orPassOver(options, () => decode(value, key)),
+    );
+  }
+
+  /** Reads keys that are all of one moment. */
+  async #readMoment<Result>(
+    keys: Iterable<Key>,
+    options: ReadManyOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): Promise<(Result | undefined)[]> {
+    const list = keysOfMoment(keys);
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      for (const key of list) await this.#whenReadable(key);
+      const wanted = list.map((key) => ({ key, withValue: true }));
+      const { calls } = this.#source;
+      const found = await readAtOneMoment(calls, wanted, this.#key, options?.signal);
+      const results: (Result | undefined)[] = [];
+      for (const [i, one] of found.entries()) {
+        const key = list[i]!;
+        this.#counters.read(one !== undefined, one?.bytes.length ?? 0);
+        results.push(one && await this.#orPassOver(options, () => decode(one, key)));
+        if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  /** Resolves when all has ended that this thread has issued for a key before. */
+  async #whenReadable(key: Key): Promise<void> {
+    this.#lifetime.assertNotFailed();
+    const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
+    const isQueued = this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined;
+    // Behind what waits for its turn, and then for what is on its way.
+    if (isQueued) await this.#issueRead(key, false);
+    else if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
+  }
+
+  get #scan(): RemoteScanParts {
+    const { calls, isOrdered } = this.#source;
+    return {
+      calls,
+      isOrdered,
+      client: this.#client,
+      queues: this.#queues,
+      lifetime: this.#lifetime,
+      prefix: this.#prefix,
+      keyOf: (stored) => this.#key.keyOf(stored),
+    };
+  }
+
+  /** Decodes what an iteration has come to. */
+  #take(
+    found: ReadValue | undefined,
+    key: Key,
+    options: ReadOptions | undefined,
+  ): V | undefined | Promise<V | undefined> {
+    return found && this.#orPassOver(options, () => this.#decode(found, key));
+  }
+
+  #refuseSync(method: string): never {
+    this.#lifetime.assertOpen();
+    throw new HostOnlyError(
+      `${method} must be called in the process that has the pool open, got a call in another one: ` +
+        `await ${method.replace("Sync", "")} instead`,
+    );
+  }
+
+  /** Reads each of some keys, many at a time. */
+  async #readEach<Result>(
+    keys: Iterable<Key>,
+    options: AbortOptions | undefined,
+    withValue: boolean,
+    take: (ended: ReadCompletion, key: Key) => Result | Promise<Result>,
+  ): Promise<Result[]> {
+    const client = this.#client;
+    const operation = client.begin();
+    try {
+      const taken = ownKeysInTurns(keys, options?.signal);
+      const list = Array.isArray(taken) ? taken : await taken;
+      const results: Result[] = [];
+      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
+        options?.signal?.throwIfAborted();
+        const burst = list.slice(at, at + KEYS_PER_READ);
+        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, withValue)));
+        for (const [i, read] of reads.entries()) {
+          this.#counted(read);
+          const result = take(read, burst[i]!);
+          results.push(result instanceof Promise ? await result : result);
+          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
+        }
+      }
+      return results;
+    } finally {
+      client.end(operation);
+    }
+  }
+
+  #readManySync<Result>(
+    method: string,
+    keys: Iterable<Key>,
+    options: ReadManySyncOptions | undefined,
+    decode: (found: ReadValue, key: Key) => Result,
+  ): (Result | undefined)[] {
+    this.#lifetime.assertOpen();
+    if (isConsistent(options, true)) return this.#refuseSync(method);
+    return ownKeys(keys).map((key) => {
+      const { value } = this.#readSync(method, key, true);
+      if (value === undefined) return undefined;
+      try {
+        return decode(value, key);
+      } catch (error) {
+        return passOver(error, options);
+      }
+    });
+  }
+
+  /** Issues a read, or has it wait for its turn. */
+  #issueRead(key: Key, withValue: boolean): Promise<ReadCompletion> {
+    return new Promise((resolve, reject) => {
+      this.#lifetime.assertNotFailed();
+      this.#key.encode(key);
+      const client = this.#client;
+      const completion = new ReadCompletion(client.carrier, (ended) => {
+        if (ended.error) return reject(ended.error);
+        resolve(ended);
+      });
+      if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+        return client.get(this.#key, withValue, completion);
+      }
+      const turn = new InstantTurn(
+        0,
+        ({ queue, sequence }) => client.get(queue.key, withValue, completion, sequence),
+        reject,
+      );
+      this.#queues.add(this.#key, turn);
+    });
+  }
+
+  #readSync(method: string, key: Key, withValue: boolean): ReadCompletion {
+    this.#lifetime.assertBlocks(method);
+    this.#key.encode(key);
+    if (this.#queues.count !== 0) {
+      this.#queues.settle(this.#key, false);
+      // The functions of updates that are called by that may use the encoder.
+      this.#key.encode(key);
+    }
+    const completion = new ReadCompletion(this.#client.carrier);
+    this.#client.get(this.#key, withValue, completion);
+    this.#client.waitFor(completion);
+    if (completion.error) throw completion.error;
+    return this.#counted(completion);
+  }
+
+  #counted(ended: ReadCompletion): ReadCompletion {
+    this.#counters.read(ended.exists, ended.value?.bytes.length ?? 0);
+    return ended;
+  }
+
+  #entryOf(found: ReadValue, key: Key): Entry<V> {
+    return entryOf(this.#decode(found, key), found.version, found.expiresAtMs);
+  }
+
+  /** What a read has found; undefined if it cannot be decoded, and that is wanted. */
+  #orPassOver<Result>(
+    options: ReadOptions | undefined,
+    decode: () => Result,
+  ): Result | undefined | Promise<Result | undefined> {
+    try {
+      const result = decodeWhole(this.#source.structures, decode);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error) => passOver(error, options));
+    } catch (error) {
+      return passOver(error, options);
+    }
+  }
+
+  #decode({ bytes }: ReadValue, key: Key): V {
+    try {
+      return this.#codec.decode(bytes, bytes.length);
+    } catch (error) {
+      throw DecodeError.at(key, error);
+    }
+  }
+}
+
+/** What a page has of a key. */
+function foundIn({ value, version, expiresAtMs }: ListedEntry): ReadValue {
+  return { bytes: value!, version, expiresAtMs };
+}

@@ -1,0 +1,128 @@
+/**
+ * Takeovers, explored: hosts die and connections are cut at any step, and each request is applied once, in its order, and told so.
+ *
+ * Each run tries every interleaving of the small cases that are its runtime's, and random ones of the large case. With DINOMO_CAMPAIGN=1
+ * it tries all of them, and of the wide cases as many states as it has time for; the number is printed.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { CAMPAIGN_FACTOR, runtimeShare, SHARE_COUNT } from "../support/campaign.ts";
+import { Random, seeded } from "../support/random.ts";
+import { exploreTakeovers, tryTakeovers } from "../support/takeover_explorer.ts";
+import type { OperationKind, ScriptedOperation } from "../support/takeover_operations.ts";
+import { checkTakeover } from "../support/takeover_rules.ts";
+import { type TakeoverBounds, TakeoverWorld } from "../support/takeover_world.ts";
+
+type Limits = Partial<Omit<TakeoverBounds, "scripts">>;
+
+/** Scripts as "put, add b | delete": operations of processes, on key "a" if they name none. */
+function bounds(scripts: string, limits: Limits): TakeoverBounds {
+  return {
+    scripts: scripts.split("|").map((script) => script.split(",").map(operation)),
+    ...{ deaths: 0, cuts: 0, checkpoints: 0, fulls: 0, ...limits },
+  };
+}
+
+function operation(text: string): ScriptedOperation {
+  const [kind, key = "a"] = text.trim().split(" ");
+  return { kind: kind as OperationKind, key };
+}
+
+const SMALL: readonly TakeoverBounds[] = [
+  bounds("put, put", { deaths: 1, fulls: 1 }),
+  bounds("absent, put", { deaths: 1 }),
+  bounds("get, put", { deaths: 1 }),
+  bounds("put, get", { deaths: 1 }),
+  bounds("version, put", { deaths: 1 }),
+  bounds("put, limited, delete", { deaths: 1 }),
+  bounds("absent, put, get", {}),
+  bounds("delete, add", { deaths: 1 }),
+  bounds("add, add", { deaths: 1 }),
+  bounds("put, put b", { deaths: 1 }),
+  bounds("put, put", { cuts: 1 }),
+  bounds("add", { cuts: 2 }),
+  bounds("add", { deaths: 2, checkpoints: 1 }),
+  bounds("add", { deaths: 1, cuts: 1 }),
+];
+
+const WIDE: readonly TakeoverBounds[] = [
+  bounds("put, add, delete", { deaths: 1, cuts: 1 }),
+  bounds("put, absent, put", { deaths: 1, cuts: 1, fulls: 1 }),
+  bounds("add, limited, put b", { deaths: 1, cuts: 1, checkpoints: 1 }),
+  bounds("add | add", { deaths: 2, checkpoints: 1 }),
+  bounds("put, absent | delete, add", { deaths: 1 }),
+  bounds("put, version | delete, get", { deaths: 1, cuts: 1 }),
+  bounds("put, limited | add, put b", { deaths: 1, checkpoints: 1 }),
+];
+
+const LARGE = bounds("put, limited, get, put b, put | delete, add, absent, add b", {
+  deaths: 3,
+  cuts: 3,
+  checkpoints: 2,
+  fulls: 1,
+});
+const LARGE_COUNT = 250;
+
+const isCampaign = SHARE_COUNT === 1 && CAMPAIGN_FACTOR > 0;
+const WIDE_STATES_MAX = isCampaign ? 60_000 * CAMPAIGN_FACTOR : 500;
+
+test("every interleaving of a few requests applies each once", async () => {
+  for (const small of runtimeShare(SMALL)) {
+    const { isWhole, ends } = await exploreTakeovers(small);
+    assert.ok(isWhole && ends > 1);
+  }
+});
+
+test("interleavings of more requests apply each once", async () => {
+  const wide = SHARE_COUNT === 1 && CAMPAIGN_FACTOR === 0 ? [] : runtimeShare(WIDE);
+  for (const [i, each] of wide.entries()) {
+    const { states, ends, steps, isWhole } = await exploreTakeovers(each, WIDE_STATES_MAX);
+    if (isCampaign) {
+      console.log(
+        `case ${i}: ${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`,
+      );
+    }
+    assert.ok(ends > 0);
+  }
+});
+
+test(
+  "random interleavings of many requests apply each once",
+  seeded(async (random) => {
+    const isAlwaysAlike = CAMPAIGN_FACTOR === 0;
+    const count = isAlwaysAlike ? LARGE_COUNT : LARGE_COUNT * CAMPAIGN_FACTOR;
+    await tryTakeovers(LARGE, isAlwaysAlike ? new Random(1) : random, count);
+  }),
+);
+
+test("what a host knows of a session ends with its answers, or with the next session", async () => {
+  const world = new TakeoverWorld(bounds("put, put, put, put", { cuts: 1 }));
+  for (const step of ["lock", "open", "connect 0", "hear 0", "take 0", "issue 0", "issue 0"]) {
+    await world.step(step);
+  }
+  await finish(world, ["issue 0"]);
+  await world.step("cut 0");
+  await finish(world, ["issue 0"]);
+  assert.is(world.knownSessions, 0);
+  for (let i = 0; i < 2; i++) {
+    await finish(world, ["issue 0"]);
+    await world.step("issue 0");
+  }
+  await finish(world, []);
+  assert.is(world.knownSessions, 1);
+  assert.is(world.knownRequests, 1);
+  checkTakeover(world);
+});
+
+/** Takes steps until there are none but those that are left out, and cuts. */
+async function finish(world: TakeoverWorld, without: readonly string[]): Promise<void> {
+  for (;;) {
+    const next = world.steps().find((step) => !without.includes(step) && !step.startsWith("cut"));
+    if (next === undefined) return;
+    await world.step(next);
+  }
+}
+
+test.run();

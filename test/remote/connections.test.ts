@@ -1,0 +1,213 @@
+/**
+ * The socket at which other processes use a store: rubbish, too many connections, those that say nothing or do not read,
+ * many processes, and processes of all runtimes.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { open, type Store } from "../../mod.ts";
+import { GATEWAY_CONNECTIONS_MAX, REMOTE_REQUESTS_MAX } from "../../lib/core/limits.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import {
+  decodeWelcome,
+  encodeHello,
+  PROCESS_FORMAT,
+  type Welcome,
+} from "../../lib/gateway/handshake.ts";
+import { RequestFrame } from "../../lib/gateway/request_frames.ts";
+import { encodeFrame, FrameReader } from "../../lib/wire/frame.ts";
+import { RUNTIMES } from "../../scripts/runtimes.ts";
+import { makeConnected } from "../support/gateway_pair.ts";
+import { type Random, seeded } from "../support/random.ts";
+import { SharedStore } from "../support/shared_store.ts";
+import { temporaryPath } from "../support/temporary.ts";
+
+const HELLO = {
+  format: PROCESS_FORMAT,
+  keys: "string",
+  codec: "msgpack",
+  ordered: false,
+  durability: "os",
+} as const;
+
+/** A store that other processes may use, and one that asks it. */
+async function openBoth(): Promise<{ host: Store<unknown>; remote: Store<unknown>; path: string }> {
+  const path = temporaryPath();
+  const options = { path, processes: true, capacity: "16MiB" } as const;
+  const host = await open<unknown>(options);
+  return { host, remote: await open<unknown>(options), path };
+}
+
+async function connectTo(path: string): Promise<Socket> {
+  const socket = connect(join(path, "gateway"));
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Resolves when a connection has ended, however that is. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
+/** Connects, and says what comes first. */
+async function greet(path: string): Promise<{ socket: Socket; welcome: Welcome }> {
+  const socket = await connectTo(path);
+  const reader = new FrameReader(2 ** 20);
+  socket.write(encodeHello(HELLO));
+  for (;;) {
+    const [bytes] = await once(socket, "data") as [Uint8Array];
+    const [frame] = reader.read(bytes);
+    if (frame !== undefined) return { socket, welcome: decodeWelcome(frame) };
+  }
+}
+
+test(
+  "rubbish ends its connection, before a hello and after it, and disturbs no other",
+  seeded(async (random) => {
+    const { host, remote, path } = await openBoth();
+    const rubbish: ((random: Random) => Uint8Array)[] = [
+      () => random.bytes(200),
+      () => encodeFrame(RequestFrame.REQUESTS, new Uint8Array(0)),
+      () => encodeFrame(RequestFrame.HELLO, new TextEncoder().encode('{"format":')),
+      () => encodeFrame(RequestFrame.HELLO, new TextEncoder().encode('{"format":1}')),
+      () => encodeFrame(RequestFrame.HELLO, new Uint8Array(200_000)),
+      () => encodeFrame(200, random.bytes(8)),
+    ];
+    for (const make of rubbish) {
+      const strange = await connectTo(path);
+      strange.resume();
+      strange.write(make(random));
+      await closed(strange);
+      const { socket } = await greet(path);
+      socket.resume();
+      socket.write(make(random));
+      if (make !== rubbish[1]) await closed(socket);
+      else socket.destroy();
+      await remote.put("a", 1);
+    }
+    assert.is(await host.get("a"), 1);
+    await remote.close();
+    await host.close();
+  }),
+);
+
+test("a process with another version of the library is told so", async () => {
+  const { host, remote, path } = await openBoth();
+  const socket = await connectTo(path);
+  socket.write(encodeHello({ ...HELLO, format: PROCESS_FORMAT + 1 }));
+  const [bytes] = await once(socket, "data") as [Uint8Array];
+  const [frame] = new FrameReader(2 ** 20).read(bytes);
+  assert.throws(() => decodeWelcome(frame!), /the same version of the library/);
+  await remote.close();
+  await host.close();
+});
+
+test("there may be so many connections, and no more", async () => {
+  const { host, remote, path } = await openBoth();
+  const sockets: Socket[] = [];
+  for (let i = 1; i < GATEWAY_CONNECTIONS_MAX; i++) sockets.push((await greet(path)).socket);
+  const more = await connectTo(path);
+  more.resume();
+  await closed(more);
+  await remote.put("a", 1);
+  for (const socket of sockets) socket.destroy();
+  assert.is(await host.get("a"), 1);
+  await remote.close();
+  await host.close();
+});
+
+test("a process that does not read its answers holds up no other, and no end", async () => {
+  const { host, remote, path } = await openBoth();
+  await host.put("large", "x".repeat(100_000));
+  const { socket, welcome } = await greet(path);
+  socket.pause();
+  const client = makeConnected(welcome.segmentBytes, (bytes) => void socket.write(bytes));
+  const keys = new KeyEncoder(...welcome.hashKey);
+  keys.encode("large");
+  let answers = 0;
+  const count = { settle: () => void (answers += 1), fail: () => {} };
+  for (let i = 0; i < REMOTE_REQUESTS_MAX; i++) client.get(keys, true, count);
+  client.flush();
+  for (let i = 0; i < 200; i++) await remote.put(`${i}`, i);
+  assert.is(await host.get("199"), 199);
+  assert.is(answers, 0);
+  await remote.close();
+  await host.close();
+  client.close();
+  socket.destroy();
+});
+
+test("sixteen processes write beside one another, and see what the others have written", async () => {
+  const path = temporaryPath();
+  const options = { path, processes: true, capacity: "16MiB" } as const;
+  const store = await open<number>(options);
+  const others = await Promise.all(Array.from({ length: 16 }, () => SharedStore.open(options)));
+  await Promise.all(others.map((other) => other.call("addByUpdates", "sum", 5)));
+  await Promise.all(others.map((other, i) => other.call("put", `${i}`, i)));
+  for (const other of others) assert.is(await other.call("get", "sum"), 80);
+  assert.equal(
+    await others[0]!.call("getMany", others.map((_, i) => `${i}`)),
+    others.map((_, i) => i),
+  );
+  await Promise.all(others.map((other) => other.end()));
+  await store.close();
+});
+
+test("processes of all runtimes share a pool, whichever has it", async () => {
+  const path = temporaryPath();
+  const options = { path, processes: true, capacity: "16MiB" } as const;
+  const value = { text: "é", when: new Date(5), big: 2n ** 70n, bytes: Uint8Array.of(1, 2) };
+  let stores: SharedStore[] = [];
+  for (const runtime of RUNTIMES) stores.push(await SharedStore.open(options, runtime));
+  for (const store of stores) {
+    await store.call("put", "value", value);
+    for (const other of stores) assert.equal(await other.call("get", "value"), value);
+  }
+  while (stores.length > 1) {
+    await stores[0]!.kill();
+    stores = stores.slice(1);
+    for (const store of stores) {
+      assert.equal(await store.call("get", "value"), value);
+      await store.call("put", "value", value);
+    }
+  }
+  await stores[0]!.end();
+});
+
+test("a socket that a killed process has left is no hindrance", async () => {
+  const path = temporaryPath();
+  const options = { path, processes: true, capacity: "16MiB" } as const;
+  const first = await SharedStore.open(options);
+  await first.call("put", "a", 1);
+  await first.kill();
+  const store = await open<number>(options);
+  const other = await SharedStore.open(options);
+  assert.is(await other.call("get", "a"), 1);
+  await other.end();
+  await store.close();
+});
+
+test("what listens at the place of the socket without the lock is not believed", async () => {
+  const path = temporaryPath();
+  await (await open({ path, capacity: "16MiB" })).close();
+  for (const answer of ["no", "x".repeat(100)]) {
+    const server = createServer((socket) => void socket.resume().end(answer));
+    server.listen(join(path, "gateway"));
+    await once(server, "listening");
+    const store = await open<number>({ path, processes: true });
+    const other = await open<number>({ path, processes: true });
+    await other.put("a", 1);
+    assert.is(await store.get("a"), 1);
+    await other.close();
+    await store.close();
+    server.close();
+    await once(server, "close");
+  }
+});
+
+test.run();

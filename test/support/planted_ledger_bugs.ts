@@ -1,0 +1,192 @@
+/**
+ * Planted bugs in what a host knows of the requests of other processes.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const LIVES = "test/simulation/session_lives.test.ts";
+const FAILOVERS = "test/simulation/failovers_sessions.test.ts";
+const EVIDENCE = "test/gateway/session_evidence.test.ts";
+const LEDGER = "lib/log/session_ledger.ts";
+const COPY = "lib/persistence/ledger_copy.ts";
+const SNAPSHOT = "lib/persistence/snapshot_writer.ts";
+const LOGGED = "lib/node/logged_commit.ts";
+const CARRIER = "lib/gateway/socket_carrier.ts";
+
+/** Bugs in the ledger. */
+export const LEDGER_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a checkpoint has no entries of the ledger",
+    breaks: "I5",
+    file: COPY,
+    edits: [["ledger.forEachEntry(place, (entry) => entries.push(entry));", ""]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "the ledger is copied before the cut of the checkpoint",
+    breaks: "I5",
+    file: SNAPSHOT,
+    edits: [
+      [
+        "mergeLogs(pool, agent); whilePaused(pool, agent, () => {",
+        "const ledger = copyLedger(pool); mergeLogs(pool, agent); whilePaused(pool, agent, () => {",
+      ],
+      [
+        "const ledger = copyLedger(pool); const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);",
+        "const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);",
+      ],
+    ],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "the next session's number is looked at when the sessions have been copied",
+    breaks: "I5",
+    file: COPY,
+    edits: [["words[COPY_NEXT] = next;", "words[COPY_NEXT] = ledger.next;"]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "a replay does not look at the sessions that records name",
+    breaks: "I5",
+    file: "lib/persistence/frame_replay.ts",
+    edits: [["this.#sessions?.note(address);", ""]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "an entry is made when the request has been answered",
+    breaks: "I5",
+    file: LOGGED,
+    edits: [
+      ["if (member.status === Status.OK) this.#ledger?.note(address);", ""],
+      [
+        "group.answer(member); }",
+        "group.answer(member); if (member.isRecord) this.#ledger?.note(member.address as PoolAddress); }",
+      ],
+    ],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "the M-node completes a change, and does not note it",
+    breaks: "I5",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [[
+      "if (address !== NO_ADDRESS && status === Status.OK) this.#note(address, isCommit);",
+      "",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "of what is shown together the M-node notes one record",
+    breaks: "I12",
+    file: "lib/recovery/step_recovery.ts",
+    edits: [[
+      "if (isCommit) this.#shown.forEach((record) => ledger.note(record));",
+      "if (isCommit) ledger.note(address);",
+    ]],
+    caughtBy: [FAILOVERS],
+  },
+  {
+    name: "of what is shown together one record is noted",
+    breaks: "I12",
+    file: LOGGED,
+    edits: [[
+      "set.forEach((record) => this.#ledger!.note(record));",
+      "this.#ledger.note(address);",
+    ]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "answers are confirmed that have not come",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["for (const oldest of this.#sent.keys()) return oldest - 1;", ""]],
+    caughtBy: [EVIDENCE],
+  },
+  {
+    name: "an addition of another process joins one before it",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [[
+      "isUnpublished(): boolean { return false; }",
+      "isUnpublished(): boolean { return !this.isSent; }",
+    ]],
+    caughtBy: [EVIDENCE],
+  },
+  {
+    name: "a host begins with sessions that the one before may have given",
+    breaks: "I5",
+    file: COPY,
+    edits: [[
+      "ledger.begin(Math.max(ledger.reserved, this.#largest + 1), ledger.forgotten);",
+      "ledger.begin(Math.max(ledger.next, this.#largest + 1), ledger.forgotten);",
+    ]],
+    caughtBy: [LIVES, EVIDENCE],
+  },
+  {
+    name: "sessions are given that no checkpoint has reserved",
+    breaks: "I5",
+    file: LEDGER,
+    edits: [["session >= Math.min(this.reserved, SESSION_MAX)", "session >= SESSION_MAX"]],
+    caughtBy: [EVIDENCE],
+  },
+  {
+    name: "a record that a cleaner has moved hides a later request",
+    breaks: "I5",
+    file: LEDGER,
+    edits: [["if (isOfSession && words[at + ENTRY_NUMBER] >>> 0 > number) return;", ""]],
+    caughtBy: [EVIDENCE],
+  },
+  {
+    name: "entries beyond a window from the confirmation are not copied",
+    breaks: "I5",
+    file: LEDGER,
+    edits: [[
+      "if (entry !== undefined && entry.number > confirmed) visit(entry);",
+      "if (entry !== undefined && entry.number > confirmed && entry.number <= confirmed + this.window) visit(entry);",
+    ]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "a session that is forgotten counts as one that has changed nothing",
+    breaks: "I5",
+    file: LEDGER,
+    edits: [[
+      "Atomics.store(this.#words, LEDGER_FORGOTTEN, Math.max(this.forgotten, session));",
+      "",
+    ]],
+    caughtBy: [EVIDENCE],
+  },
+  {
+    name: "the record of a large value names its reservation",
+    breaks: "I5",
+    file: "lib/node/request_pipeline.ts",
+    edits: [["change.takeName();", ""]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "a request of a session has its position in the ring for its number",
+    breaks: "I5",
+    file: "lib/client/request_sender.ts",
+    edits: [["if (isOwn) target", "if (isOwn !== undefined) target"]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "a delete that found nothing counts as applied after a restart",
+    breaks: "I5",
+    file: COPY,
+    edits: [[
+      "if (!isIdle) this.#ledger.noteAt(place, address);",
+      "this.#ledger.noteAt(place, address);",
+    ]],
+    caughtBy: [FAILOVERS],
+    inTest: "deletes in a cache",
+  },
+  {
+    name: "a pool with less capacity knows nothing of other processes",
+    breaks: "I5",
+    file: "lib/persistence/smaller_pool.ts",
+    edits: [["handOverLedger(from, pool);", ""]],
+    caughtBy: [EVIDENCE],
+  },
+];

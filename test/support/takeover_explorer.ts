@@ -1,0 +1,114 @@
+/**
+ * Explores the interleavings of simulated takeovers: all within bounds, or random ones.
+ *
+ * A state machine of objects cannot be copied, so a state is made again by the steps that led to it. One that has been seen before, by its
+ * name, is not gone on from.
+ *
+ * @module
+ */
+import type { Random } from "./random.ts";
+import { checkTakeover } from "./takeover_rules.ts";
+import { sumOf, type TakeoverBounds, TakeoverWorld } from "./takeover_world.ts";
+
+/** A step, and those before it. */
+interface Trail {
+  readonly step: string;
+  readonly before: Trail | undefined;
+}
+
+/** What was explored. */
+export interface Exploration {
+  readonly states: number;
+  readonly ends: number;
+  readonly steps: number;
+  /** Whether there was nothing left. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * Explores every interleaving within bounds, up to a number of states.
+ *
+ * @throws {Error} what is wrong, with the steps that lead to it
+ */
+export async function exploreTakeovers(
+  bounds: TakeoverBounds,
+  statesMax = Infinity,
+): Promise<Exploration> {
+  const known = new Set<number>();
+  const open: (Trail | undefined)[] = [undefined];
+  let ends = 0;
+  let steps = 0;
+  while (open.length > 0 && known.size < statesMax) {
+    let trail = open.pop();
+    const world = new TakeoverWorld(bounds);
+    steps += await follow(world, trail);
+    for (;;) {
+      const name = sumOf(world.state);
+      if (known.has(name)) break;
+      known.add(name);
+      const next = world.steps();
+      if (next.length === 0) {
+        ends += 1;
+        checked(trail, () => checkTakeover(world));
+        break;
+      }
+      const before = trail;
+      for (let i = 1; i < next.length; i++) open.push({ step: next[i]!, before });
+      trail = { step: next[0]!, before };
+      await tried(world, trail);
+      steps += 1;
+    }
+  }
+  return { states: known.size, ends, steps, isWhole: open.length === 0 };
+}
+
+/** Takes random steps to the end, so many times; see {@linkcode exploreTakeovers}. */
+export async function tryTakeovers(
+  bounds: TakeoverBounds,
+  random: Random,
+  count: number,
+): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const world = new TakeoverWorld(bounds);
+    let trail: Trail | undefined;
+    for (let next = world.steps(); next.length > 0; next = world.steps()) {
+      trail = { step: random.pick(next), before: trail };
+      await tried(world, trail);
+    }
+    checked(trail, () => checkTakeover(world));
+  }
+}
+
+async function follow(world: TakeoverWorld, trail: Trail | undefined): Promise<number> {
+  const steps = stepsOf(trail);
+  for (const step of steps.slice(0, -1)) await world.step(step);
+  if (trail !== undefined) await tried(world, trail);
+  return steps.length;
+}
+
+async function tried(world: TakeoverWorld, trail: Trail): Promise<void> {
+  try {
+    await world.step(trail.step);
+  } catch (error) {
+    throw wrong(trail, error);
+  }
+}
+
+function checked(trail: Trail | undefined, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw wrong(trail, error);
+  }
+}
+
+function wrong(trail: Trail | undefined, cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`${message}\nafter: ${stepsOf(trail).join(", ")}`, { cause });
+}
+
+function stepsOf(trail: Trail | undefined): string[] {
+  const steps: string[] = [];
+  for (let at = trail; at !== undefined; at = at.before) steps.push(at.step);
+  return steps.reverse();
+}
