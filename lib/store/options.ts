@@ -10,6 +10,7 @@ import type { Bytes } from "../core/units.ts";
 import type { WorkerUrls } from "../core/worker_loader.ts";
 import type { Durability } from "../pool/durability.ts";
 import type { AutoscaleOptions } from "./autoscale_options.ts";
+import type { StandbyOptions } from "./standby_options.ts";
 
 /**
  * What `open` takes. Every option has a default, which one that is undefined has, too.
@@ -133,6 +134,15 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   reuse?: boolean | undefined;
+  /**
+   * Whether `open` waits while another process has the pool at `path` open, and reads its files
+   * ahead meanwhile, so that the store is there soon after that one has closed it or has ended: for
+   * deployments that start the new process before they end the old one. While it waits the process
+   * has the pool in memory, and its index twice. After `waitMs` it is `PoolLockedError`, as it is
+   * at once without this option.
+   * @default false
+   */
+  standby?: boolean | StandbyOptions | undefined;
   /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
   onProgress?: ((share: number) => void) | undefined;
   /**
