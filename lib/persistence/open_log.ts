@@ -119,7 +119,7 @@ export function startLog(
     if (mustCheckpoint && !isCheckpointDue) checkpointer.checkpoint();
     // The process that renamed the checkpoint may have been killed before it was durable under its
     // name.
-    if (!mustCheckpoint || isCheckpointDue) files.syncDirectory(place.directory);
+    else files.syncDirectory(place.directory);
   } catch (error) {
     if (restored === undefined || !isDiskFull(error)) {
       file.close();
