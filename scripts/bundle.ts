@@ -3,10 +3,9 @@
  * what they share in modules beside them. To load a module takes Node about half a millisecond, and
  * as much for every 10 KB. So what is loaded together is in few modules; see TOGETHER.
  *
- * Beside the modules are source maps, which are not published, and which no module names: without
- * the sources they would help little, with them they would be most of the package, and Deno takes
- * 15 ms to read the large ones. So stack traces have to be read without: names of classes and
- * functions are kept, and lines, of which Node prints the one that has thrown.
+ * Beside the modules are source maps, which no module names (source_maps.ts): Bun finds them. Stack
+ * traces of the others have to be read without: names of classes and functions are kept, and lines,
+ * of which Node prints the one that has thrown.
  *
  * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
  * a hash of its text in its name, and the text is in a module of its own, which the library imports
@@ -16,13 +15,14 @@
  */
 import { build, type BuildOptions } from "esbuild";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type CodeSplittingOptions, type Plugin, rolldown } from "rolldown";
 import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
+import { shrinkMap } from "./source_maps.ts";
 
 /** Where everything goes; flat, since the library finds its workers from where its code is. */
 export const BUNDLE_FOLDER: string = join(PROJECT_ROOT, "dist/bundle");
@@ -163,6 +163,10 @@ export async function makeBundle(): Promise<void> {
     platform: "node",
     external: readPeers(),
     plugins: [withWorkers({ node: node.file, dpm: dpm.file }, texts)],
+    // All that is used of it; in Node's conditions its name stands for the whole package.
+    resolve: {
+      alias: { "msgpackr/unpack": join(PROJECT_ROOT, "node_modules/msgpackr/unpack.js") },
+    },
     transform: { target: COMMON.target },
     // The command loads what it needs on demand, and other entries import that.
     checks: { ineffectiveDynamicImport: false },
@@ -182,6 +186,10 @@ export async function makeBundle(): Promise<void> {
     },
     comments: false,
   });
+  for (const name of readdirSync(BUNDLE_FOLDER).filter((name) => name.endsWith(".map"))) {
+    const path = join(BUNDLE_FOLDER, name);
+    writeFileSync(path, shrinkMap(readFileSync(path, "utf8")));
+  }
   chmodSync(join(BUNDLE_FOLDER, "dinomo.js"), 0o755);
   writeFileSync(join(BUNDLE_FOLDER, "require.cjs"), REQUIRE_STUB);
   const license = readFileSync(join(PROJECT_ROOT, "node_modules/msgpackr/LICENSE"), "utf8");

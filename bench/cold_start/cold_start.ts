@@ -99,7 +99,6 @@ function writePrograms(folder: string): void {
   cpSync(join(PROJECT_ROOT, "package.json"), join(modules, "dinomo/package.json"));
   cpSync(join(PROJECT_ROOT, "dist/bundle"), join(modules, "dinomo/dist/bundle"), {
     recursive: true,
-    filter: (path) => !path.endsWith(".map"),
   });
   symlinkSync(join(PROJECT_ROOT, "node_modules/lmdb"), join(modules, "lmdb"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));

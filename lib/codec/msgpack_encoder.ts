@@ -13,7 +13,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { types } from "node:util";
+import * as types from "node:util/types";
 import { NESTING_MAX } from "../core/limits.ts";
 import { isException, partsOf } from "./error_parts.ts";
 import {

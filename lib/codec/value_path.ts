@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { types } from "node:util";
+import * as types from "node:util/types";
 
 /** Levels that are searched. */
 const DEPTH_MAX = 64;

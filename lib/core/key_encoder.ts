@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { types } from "node:util";
+import * as types from "node:util/types";
 import { describe, InvalidKeyError } from "./errors.ts";
 import { halfSipHash13 } from "./half_sip_hash.ts";
 import { KEY_TYPE_NUMBERS } from "./key_types.ts";

@@ -19,7 +19,6 @@ import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout } from "node:timers";
 import { clearInterval, clearTimeout, setInterval } from "node:timers";
 import { scheduler } from "node:timers/promises";
-import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 
 /** Something that happens later. */
@@ -39,8 +38,11 @@ export interface TimerOptions {
 /** Bun's own fakes are a state of its native functions, which shows as a property of this one. */
 const isBunsOwn = "Bun" in globalThis && isNative(setTimeout);
 
+/** `util.promisify.custom`; the module of that takes Bun longer to load than all others here. */
+const PROMISIFIED = Symbol.for("nodejs.util.promisify.custom");
+
 /** Whether fakes came first: sinon's have a clock as a property, others lack the promised form. */
-const hadFakes = !isBunsOwn && ("clock" in setTimeout || !(promisify.custom in setTimeout));
+const hadFakes = !isBunsOwn && ("clock" in setTimeout || !(PROMISIFIED in setTimeout));
 
 const wait: (ms: number, options: { ref: boolean; signal: AbortSignal }) => Promise<void> =
   scheduler.wait.bind(scheduler);

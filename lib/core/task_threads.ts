@@ -47,7 +47,8 @@ export class TaskThreads<Task, Result> {
    * now.
    */
   get areFailing(): boolean {
-    return monotonicMs() < this.#quietUntilMs;
+    // Asked with every put; mostly none has ever failed.
+    return this.#quietUntilMs !== 0 && monotonicMs() < this.#quietUntilMs;
   }
 
   /**

@@ -33,7 +33,6 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { arch } from "node:os";
 import {
   type BucketId,
   NO_ADDRESS,
@@ -44,6 +43,7 @@ import {
 import { copyWords } from "../core/copy_words.ts";
 import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
+import { process } from "../core/process.ts";
 import {
   FLAG_BINARY_KEY,
   isPending,
@@ -80,7 +80,7 @@ import {
 import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
+const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
 /** Turns any bytes into a string, one character per byte. */
 const latin1 = new TextDecoder("latin1");

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { arch } from "node:os";
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
+import { process } from "../core/process.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { possibleRecordBytes, RECORD_HASH, RecordKind } from "../log/record_layout.ts";
@@ -24,7 +24,7 @@ import type { OrderedMemory } from "./ordered_memory.ts";
 import { AGENT_ANNOUNCED, agentWord, TABLE_ACTIVE, TABLE_ACTIVE_WORDS } from "./page_layout.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
+const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
 /** Finds the keys of one hash after the other. */
 export class KeyResolver {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { arch } from "node:os";
+import { process } from "../core/process.ts";
 import { compareKeys, compareWithPrefix, keySlice, wordsOfBytes } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import {
@@ -35,7 +35,7 @@ import {
 } from "./page_layout.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(arch());
+const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
 /** A key to look for. */
 export interface KeyText {

@@ -4,8 +4,11 @@
  * The next jobs are the first keys. A consumer reads a *window* of them, and takes some, those that
  * others have not, by compare-and-sets that expect what it has just read. All of these are on their
  * way at once: what a request costs by itself, a step of a KN, a write to the log, is shared by them.
- * Having lost one to another consumer, it goes on at a random place of the window, so that two that
- * have read the same do not race for each job. Behind its window it reads the next one.
+ * Behind its window it reads the next one.
+ *
+ * Having lost one to another consumer, it keeps out of the way of the others: it begins at random
+ * places of its windows, goes elsewhere when it sees that most has been taken, and leaves what is
+ * left of a window in which there is nothing. Alone, it takes jobs exactly in their order.
  *
  * Jobs may become due in front of a window: others add them, and leases end. So a consumer begins
  * with the first key again when it has come to the last, before it waits, and every
@@ -23,6 +26,8 @@ import { Job, type JobPlace } from "./job.ts";
 const WINDOW_KEYS = 256;
 /** After so many milliseconds it begins with the first key again, though there are more. */
 const BEGIN_EVERY_MS = 250;
+/** After so many looks in vain it leaves the rest of a window to others. */
+const IN_VAIN_MAX = 2;
 /** The longest wait, in milliseconds: others may have another clock. */
 const WAIT_MS_MAX = 60_000;
 
@@ -47,6 +52,12 @@ export class Consumer<T> {
   #begunMs = 0;
   /** When a job becomes due, or a lease ends, of those that it has passed over. */
   #soonestMs = Infinity;
+  /** Whether others have been met since it has begun with the first key. */
+  #hasRivals = false;
+  /** Whether it has left keys to others since then. */
+  #hasLeftSome = false;
+  /** How often, one after the other, there was nothing to take where it looked. */
+  #inVain = 0;
 
   /** A consumer that has read nothing yet. */
   constructor(place: JobPlace<T>) {
@@ -56,17 +67,16 @@ export class Consumer<T> {
   /** Takes the next jobs that are due, up to so many; none if there is none. */
   async take(count: number): Promise<Taken<T>> {
     if (monotonicMs() - this.#begunMs > BEGIN_EVERY_MS) this.#begin();
-    const jobs: Job<T>[] = [];
+    let jobs: Job<T>[] = [];
     let hasBegun = false;
-    while (jobs.length < count) {
+    // A few at once are better than all later.
+    while (jobs.length === 0) {
       if (this.#window.length > 0) {
-        await this.#claimNext(count - jobs.length, jobs);
+        jobs = await this.#claimNext(count);
         continue;
       }
-      // A few at once are better than all later.
-      if (jobs.length > 0) break;
       if (this.#last === undefined) {
-        if (hasBegun) break;
+        if (hasBegun && !this.#hasLeftSome) break;
         hasBegun = true;
         this.#begin();
       }
@@ -82,6 +92,7 @@ export class Consumer<T> {
     this.#window = [];
     this.#last = undefined;
     this.#soonestMs = Infinity;
+    this.#hasRivals = this.#hasLeftSome = false;
   }
 
   /** Reads the next keys that are due. */
@@ -98,51 +109,80 @@ export class Consumer<T> {
       this.#window.push(key);
     }
     this.#last = this.#window.at(-1);
+    this.#inVain = 0;
+    if (this.#hasRivals) this.#goElsewhere();
   }
 
-  /** Looks at the next keys of the window, up to so many, and takes those that others have not. */
-  async #claimNext(count: number, jobs: Job<T>[]): Promise<void> {
-    const keys = this.#window.splice(0, count);
-    const entries = await this.#place.records.getEntries(keys);
-    const nowMs = epochMs();
-    const claims: Promise<Job<T> | undefined>[] = [];
-    for (const [i, key] of keys.entries()) {
-      const entry = entries[i] as Entry<JobRecord<T>> | undefined;
-      if (entry === undefined) continue;
-      const { leasedUntil } = entry.value;
-      if (leasedUntil > nowMs) this.#soonestMs = Math.min(this.#soonestMs, leasedUntil);
-      else claims.push(this.#claim(key, entry, nowMs));
+  /** Takes jobs of the window that others have not, up to so many. */
+  async #claimNext(count: number): Promise<Job<T>[]> {
+    const { records, options: { leaseMs, durability } } = this.#place;
+    const free = await this.#findFree(count);
+    const leasedUntil = epochMs() + leaseMs;
+    const leased: JobRecord<T>[] = [];
+    const versions: Promise<number | undefined>[] = [];
+    for (const [key, { value, version }] of free) {
+      const record = { ...value, attempts: value.attempts + 1, leasedUntil };
+      leased.push(record);
+      versions.push(records.compareAndSet(key, version, record, { durability }));
     }
-    const outcomes = await Promise.allSettled(claims);
+    const jobs: Job<T>[] = [];
     let failure: PromiseRejectedResult | undefined;
-    for (const outcome of outcomes) {
+    for (const [i, outcome] of (await Promise.allSettled(versions)).entries()) {
       if (outcome.status === "rejected") failure ??= outcome;
-      else if (outcome.value !== undefined) jobs.push(outcome.value);
+      else if (outcome.value === undefined) this.#noteRival(leasedUntil);
+      else jobs.push(new Job(this.#place, free[i]![0], leased[i]!, outcome.value));
     }
     // Of a job whose claim has failed it is unknown who has it: it comes back when its lease ends.
     if (failure !== undefined && jobs.length === 0) throw failure.reason;
+    return await this.#withoutLost(jobs);
   }
 
-  /** Takes a job as it was read, unless another consumer has it. */
-  async #claim(
-    key: string,
-    { value: record, version }: Entry<JobRecord<T>>,
-    nowMs: number,
-  ): Promise<Job<T> | undefined> {
-    const { records, options: { leaseMs, attempts, durability } } = this.#place;
-    const leasedUntil = nowMs + leaseMs;
-    const leased = { ...record, attempts: record.attempts + 1, leasedUntil };
-    const taken = await records.compareAndSet(key, version, leased, { durability });
-    if (taken === undefined) {
-      this.#soonestMs = Math.min(this.#soonestMs, leasedUntil);
-      this.#goElsewhere();
-      return undefined;
+  /** Keys of the window that no consumer has, up to so many, as they are now. */
+  async #findFree(count: number): Promise<[key: string, entry: Entry<JobRecord<T>>][]> {
+    const free: [string, Entry<JobRecord<T>>][] = [];
+    while (free.length < count && this.#window.length > 0) {
+      const keys = this.#window.splice(0, count - free.length);
+      const entries = await this.#place.records.getEntries(keys);
+      const nowMs = epochMs();
+      const before = free.length;
+      for (const [i, key] of keys.entries()) {
+        const entry = entries[i] as Entry<JobRecord<T>> | undefined;
+        if (entry === undefined) continue;
+        const { leasedUntil } = entry.value;
+        if (leasedUntil > nowMs) this.#soonestMs = Math.min(this.#soonestMs, leasedUntil);
+        else free.push([key, entry]);
+      }
+      if (this.#hasRivals) this.#noteShare(free.length - before, keys.length);
     }
-    const job = new Job(this.#place, key, leased, taken);
-    if (record.attempts < attempts) return job;
-    // It has been tried as often as it may be, and was never given back.
-    await job.bury(LOST);
-    return undefined;
+    return free;
+  }
+
+  /** Makes dead letters of jobs that have been tried as often as they may be; the others. */
+  async #withoutLost(jobs: Job<T>[]): Promise<Job<T>[]> {
+    const { attempts } = this.#place.options;
+    const lost = jobs.filter((job) => job.attempts > attempts);
+    if (lost.length === 0) return jobs;
+    // One that cannot be made one now comes again when its lease ends.
+    await Promise.allSettled(lost.map((job) => job.bury(LOST)));
+    return jobs.filter((job) => job.attempts <= attempts);
+  }
+
+  /** Another consumer has taken what this one has just read. */
+  #noteRival(leasedUntil: number): void {
+    this.#soonestMs = Math.min(this.#soonestMs, leasedUntil);
+    if (!this.#hasRivals) this.#goElsewhere();
+    this.#hasRivals = true;
+  }
+
+  /** Goes where others are not, by how many keys that were next no consumer has. */
+  #noteShare(free: number, looked: number): void {
+    if (free * 2 >= looked) return;
+    this.#goElsewhere();
+    this.#inVain = free === 0 ? this.#inVain + 1 : 0;
+    if (this.#inVain < IN_VAIN_MAX || this.#window.length === 0) return;
+    // What is left has probably been taken; what has not is found from the first key on.
+    this.#window = [];
+    this.#hasLeftSome = true;
   }
 
   /** Goes on at a random place of the window; what is in front of it comes at its end. */

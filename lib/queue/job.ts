@@ -45,8 +45,11 @@ export class Job<T> {
   readonly #key: string;
   #version: number;
   #leasedUntil: number;
-  /** Its changes, each of which expects the version by the one before. */
-  readonly #changes = new Serial();
+  /** From the first time that it was asked for: most handlers do not, and one costs a lot. */
+  #lost: AbortController | undefined;
+  #isLost = false;
+  /** From the first time that it was extended: a change expects the version by the one before. */
+  #extensions: Serial | undefined;
 
   /** Used by the queue only. */
   constructor(place: JobPlace<T>, key: string, record: JobRecord<T>, version: number) {
@@ -66,12 +69,22 @@ export class Job<T> {
   }
 
   /**
+   * A signal that is aborted when {@linkcode extend}, or `process` as it renews the lease, finds that
+   * the lease has ended: another consumer may have the job.
+   */
+  get lost(): AbortSignal {
+    this.#lost ??= new AbortController();
+    if (this.#isLost) this.#abort(this.#lost);
+    return this.#lost.signal;
+  }
+
+  /**
    * Says that the job is done: it will not come back.
    *
    * @returns false if the lease has ended, and another consumer has the job
    */
-  async ack(): Promise<boolean> {
-    return await this.#changes.run(() => deleteRecord(this.#place, this.#key, this.#version));
+  ack(): Promise<boolean> {
+    return this.#change(() => deleteRecord(this.#place, this.#key, this.#version));
   }
 
   /**
@@ -81,7 +94,7 @@ export class Job<T> {
    */
   async release(): Promise<boolean> {
     const record = { ...this.#record(0), attempts: this.attempts - 1 };
-    return await this.#changes.run(async () => await this.#set(record) !== undefined);
+    return await this.#change(async () => await this.#set(record) !== undefined);
   }
 
   /**
@@ -92,7 +105,8 @@ export class Job<T> {
    */
   async extend(leaseMs: number = this.#place.options.leaseMs): Promise<boolean> {
     assertMs("leaseMs", leaseMs, LEASE_MS_MIN);
-    return await this.#changes.run(() => this.#extend(leaseMs));
+    this.#extensions ??= new Serial();
+    return await this.#extensions.run(() => this.#extend(leaseMs));
   }
 
   /**
@@ -128,10 +142,37 @@ export class Job<T> {
     return await this.#replace(DEAD + this.id, record);
   }
 
+  /** Renews the lease, unless it lasts longer already; used by the queue only. Never rejects. */
+  async renew(): Promise<void> {
+    const leaseMs = Math.max(this.#place.options.leaseMs, this.#leasedUntil - epochMs());
+    try {
+      await this.extend(leaseMs);
+    } catch {
+      if (epochMs() >= this.#leasedUntil) this.#noteLost();
+    }
+  }
+
+  #noteLost(): void {
+    this.#isLost = true;
+    if (this.#lost !== undefined) this.#abort(this.#lost);
+  }
+
+  #abort(lost: AbortController): void {
+    if (!lost.signal.aborted) lost.abort(new Error(`the lease of job ${this.id} has ended`));
+  }
+
+  /** Makes a change when the lease is not being prolonged. */
+  #change(work: () => Promise<boolean>): Promise<boolean> {
+    return this.#extensions === undefined ? work() : this.#extensions.run(work);
+  }
+
   async #extend(leaseMs: number): Promise<boolean> {
     const leasedUntil = epochMs() + leaseMs;
     const version = await this.#set(this.#record(leasedUntil));
-    if (version === undefined) return false;
+    if (version === undefined) {
+      this.#noteLost();
+      return false;
+    }
     this.#version = version;
     this.#leasedUntil = leasedUntil;
     return true;
@@ -151,7 +192,7 @@ export class Job<T> {
   /** Puts a record in the job's place, at another key: both or none. */
   async #replace(key: string, record: JobRecord<T> | DeadRecord<T>): Promise<boolean> {
     const { records, options: { durability } } = this.#place;
-    return await this.#changes.run(async () => {
+    return await this.#change(async () => {
       const commit = records.atomic().check(this.#key, this.#version).put(key, record);
       // A job that is due again at once may have the key that it had.
       if (key !== this.#key) commit.delete(this.#key);
@@ -161,15 +202,15 @@ export class Job<T> {
 }
 
 /** Deletes a record of a queue at a version, as durably as the queue says; false if it has another. */
-export async function deleteRecord<T>(
+export function deleteRecord<T>(
   { records, options: { durability } }: JobPlace<T>,
   key: string,
   version: number,
 ): Promise<boolean> {
-  if (durability === undefined) return await records.compareAndDelete(key, version);
+  if (durability === undefined) return records.compareAndDelete(key, version);
   // Only a commit can be more durable than the store is.
   const commit = records.atomic().check(key, version).delete(key);
-  return await commit.commit({ durability }) !== null;
+  return commit.commit({ durability }).then((made) => made !== null);
 }
 
 function reasonOf(reason: unknown): string {

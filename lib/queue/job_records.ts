@@ -68,6 +68,14 @@ export function idOf(key: string): string {
   return key.slice(JOB.length + TIME_DIGITS);
 }
 
-function timeDigits(ms: number): string {
-  return Math.ceil(ms).toString(36).padStart(TIME_DIGITS, "0");
+/** Digits of the last time that was asked for: of many jobs it is the same. */
+const last = { ms: -1, digits: "" };
+
+function timeDigits(dueAt: number): string {
+  const ms = Math.ceil(dueAt);
+  if (ms !== last.ms) {
+    last.ms = ms;
+    last.digits = ms.toString(36).padStart(TIME_DIGITS, "0");
+  }
+  return last.digits;
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { epochMs, startTimer } from "../core/runtime.ts";
+import { startTimer } from "../core/runtime.ts";
 import type { Job } from "./job.ts";
 import { type JobSource, JobStream } from "./job_stream.ts";
 import {
@@ -23,14 +23,14 @@ const OPEN_BY_CONCURRENCY = 2;
 
 /** The workers of one call of `process`. */
 export class JobWorkers<T> {
-  readonly #handler: (job: Job<T>, lost: AbortSignal) => unknown;
+  readonly #handler: (job: Job<T>) => unknown;
   readonly #signal: AbortSignal | undefined;
   readonly #leaseMs: number;
   readonly #concurrency: number;
   readonly #onError: (error: unknown, jobId: string) => void;
   readonly #jobs: JobStream<T>;
-  /** The jobs whose handlers run, and what tells these that one is lost. */
-  readonly #running = new Map<Job<T>, AbortController>();
+  /** The jobs whose handlers run. */
+  readonly #running = new Set<Job<T>>();
   /** Those whose end is being stored, too. */
   #openCount = 0;
   /** Called when a worker becomes free, or a job has ended. */
@@ -39,7 +39,7 @@ export class JobWorkers<T> {
   /** Workers that do not work yet. */
   constructor(
     source: JobSource<T>,
-    handler: (job: Job<T>, lost: AbortSignal) => unknown,
+    handler: (job: Job<T>) => unknown,
     options: ProcessOptions | undefined,
     { leaseMs }: ResolvedQueueOptions,
   ) {
@@ -87,10 +87,11 @@ export class JobWorkers<T> {
   /** Never rejects: what goes wrong with one job is its own. */
   async #work(job: Job<T>): Promise<void> {
     this.#openCount += 1;
-    const lost = new AbortController();
-    this.#running.set(job, lost);
+    this.#running.add(job);
     try {
-      await this.#handler(job, lost.signal);
+      const result = this.#handler(job);
+      // Without a turn if it has ended: then as many jobs are taken next as are free.
+      if (isThenable(result)) await result;
       this.#leave(job);
       await job.ack();
     } catch (error) {
@@ -107,15 +108,9 @@ export class JobWorkers<T> {
     this.#onProgress();
   }
 
-  /** Renews the leases of the jobs that are worked on; one that was extended further stays so. */
+  /** Renews the leases of the jobs that are worked on. */
   #renewAll(): void {
-    for (const [job, lost] of this.#running) {
-      const leaseMs = Math.max(this.#leaseMs, job.leasedUntil - epochMs());
-      const renewed = job.extend(leaseMs).catch(() => epochMs() < job.leasedUntil);
-      void renewed.then((isHeld) => {
-        if (!isHeld) lost.abort(new Error(`the lease of job ${job.id} has ended`));
-      });
-    }
+    for (const job of this.#running) void job.renew();
   }
 
   #tell(error: unknown, job: Job<T>): void {
@@ -125,4 +120,9 @@ export class JobWorkers<T> {
       // What it throws itself concerns no job.
     }
   }
+}
+
+function isThenable(value: unknown): boolean {
+  return (typeof value === "object" && value !== null || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function";
 }

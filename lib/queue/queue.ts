@@ -230,8 +230,7 @@ export class Queue<T> {
    * throws is tried again after a pause, or becomes a dead letter. Leases are renewed as long as
    * handlers run. Resolves when the signal has been aborted, and the handlers have ended that ran.
    *
-   * @param handler gets a job, and a signal that is aborted when the job was lost to another
-   *   consumer
+   * @param handler gets a job, whose signal `lost` is aborted when another consumer may have it
    * @throws {StoreClosedError} when the store is closed
    *
    * @example
@@ -252,7 +251,7 @@ export class Queue<T> {
    * ```
    */
   async process(
-    handler: (job: Job<T>, lost: AbortSignal) => unknown,
+    handler: (job: Job<T>) => unknown,
     options?: ProcessOptions,
   ): Promise<void> {
     if (typeof handler !== "function") {

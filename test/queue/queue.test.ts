@@ -57,6 +57,67 @@ test("jobs come in the order in which they were added, each to one consumer", as
   assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
 });
 
+test("a consumer that keeps out of the way of others leaves them nothing that they have not taken", async () => {
+  // Another consumer takes all jobs but one at the moment when this one wants its first.
+  for (let left = 0; left < 200; left += 9) {
+    await using store = await openStore();
+    const jobs = store.namespace("queue:a:");
+    let hasRival = true;
+    const rival = (target: object): object =>
+      new Proxy(target, {
+        get(object, name) {
+          const value = Reflect.get(object, name);
+          if (typeof value !== "function") return value;
+          return (...args: unknown[]) => {
+            if (name === "compareAndSet" && hasRival) {
+              hasRival = false;
+              for (const key of keys) if (key !== keys[left]) jobs.deleteSync(key);
+            }
+            return value.apply(object, args);
+          };
+        },
+      });
+    const queue = new Queue<number>({ namespace: () => rival(jobs) }, "a");
+    await queue.addMany(Array.from({ length: 200 }, (_, i) => i));
+    const keys = [...jobs.keysSync()];
+    assert.equal((await takeAll(queue)).map(({ value }) => value), [left]);
+    assert.not(hasRival);
+  }
+});
+
+test("what is asked of a job while its lease is prolonged comes after that", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "a");
+  const changes = ["ack", "release", "retry", "bury"] as const;
+  for (const change of changes) {
+    await queue.add(change);
+    const job = (await queue.take())!;
+    const outcomes = await Promise.all([job.extend(), job.extend(), job[change]()]);
+    assert.equal(outcomes, [true, true, true], change);
+    if (change === "release") await (await queue.take())!.ack();
+  }
+});
+
+test("a job's signal is aborted when its lease has ended, whether it was asked for before or not", async () => {
+  await using store = await openStore();
+  const queue = new Queue<string>(store, "a", { leaseMs: 10 });
+  for (const isBefore of [true, false]) {
+    await queue.add("slow");
+    const job = (await queue.take())!;
+    const before = isBefore ? job.lost : undefined;
+    assert.is(before?.aborted ?? false, false);
+    await setTimeout(20);
+    const other = (await queue.take())!;
+    assert.is(await job.extend(), false);
+    assert.is(job.lost.aborted, true);
+    assert.is(job.lost, before ?? job.lost);
+    assert.match((job.lost.reason as Error).message, `job ${job.id}`);
+    assert.is(other.lost.aborted, false);
+    await other.extend(60_000);
+    await other.ack();
+  }
+});
+
 test("queues of one store know nothing of each other, nor of its other keys", async () => {
   await using store = await openStore();
   await store.put("queue:a", 1);
@@ -292,12 +353,12 @@ test("workers do all jobs, so many at once, renew leases, and retry what has fai
   let running = 0;
   let most = 0;
   const stop = new AbortController();
-  const processing = queue.process(async (job, lost) => {
+  const processing = queue.process(async (job) => {
     running += 1;
     most = Math.max(most, running);
     // One takes longer than a lease.
     await setTimeout(job.value === 5 ? 1000 : 1);
-    assert.not(lost.aborted);
+    assert.not(job.lost.aborted);
     running -= 1;
     if (job.value === 7) throw new Error("always");
     if (job.value === 8 && job.attempts === 1) throw new Error("once");

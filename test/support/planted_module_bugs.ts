@@ -59,7 +59,7 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     breaks: "at least once",
     file: "lib/queue/consumer.ts",
     edits: [["if (monotonicMs() - this.#begunMs > BEGIN_EVERY_MS) this.#begin();", ""], [
-      "if (hasBegun) break; hasBegun = true; this.#begin();",
+      "if (hasBegun && !this.#hasLeftSome) break; hasBegun = true; this.#begin();",
       "if (hasBegun) break; hasBegun = true;",
     ], [
       "this.#last = this.#window.at(-1);",
@@ -70,6 +70,41 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     ]],
     caughtBy: [QUEUE],
     inTest: "comes back when its lease ends",
+  },
+  {
+    name: "a consumer does not come back to the jobs that it has left to others",
+    breaks: "every job is found",
+    file: "lib/queue/consumer.ts",
+    edits: [["if (hasBegun && !this.#hasLeftSome) break;", "if (hasBegun) break;"]],
+    caughtBy: [QUEUE],
+    inTest: "keeps out of the way",
+  },
+  {
+    name: "a job is ended by a consumer that has it no more",
+    breaks: "a job has one consumer",
+    file: "lib/queue/job.ts",
+    edits: [["return records.compareAndDelete(key, version);", "return records.delete(key);"]],
+    caughtBy: [QUEUE],
+    inTest: "comes back when its lease ends",
+  },
+  {
+    name: "the end of a job does not wait for the lease that is being prolonged",
+    breaks: "a job ends by its consumer",
+    file: "lib/queue/job.ts",
+    edits: [[
+      "return this.#extensions === undefined ? work() : this.#extensions.run(work);",
+      "return work();",
+    ]],
+    caughtBy: [QUEUE],
+    inTest: "comes after that",
+  },
+  {
+    name: "a handler is not told that its job is lost",
+    breaks: "a job has one consumer",
+    file: "lib/queue/job.ts",
+    edits: [["this.#noteLost(); return false;", "return false;"]],
+    caughtBy: [QUEUE],
+    inTest: "signal is aborted",
   },
   {
     name: "a job that is given back keeps its old place, too",

@@ -177,26 +177,27 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends:
       "Operations of the store, which end, and handlers of the application; a consumer without a job " +
-      "waits until a change, the end of its signal, or the end of the store, and looks every WAIT_MS_MAX; an atomic operation is tried " +
+      "waits until a change, the end of its signal, or the end of the store, and looks every WAIT_MS_MAX; it begins with the first key again only as others have taken what it has just read; " +
+      "an atomic operation is tried " +
       "TRIES_MAX times",
     places: {
       "arrivals.ts Arrivals.close": 1,
       "arrivals.ts Arrivals.#isNews": 1,
       "arrivals.ts Arrivals.begin": 1,
       "arrivals.ts Arrivals.wait": 4,
-      "consumer.ts Consumer.#claim": 2,
-      "consumer.ts Consumer.#claimNext": 2,
+      "consumer.ts Consumer.#claimNext": 3,
+      "consumer.ts Consumer.#findFree": 2,
       "consumer.ts Consumer.#readWindow": 1,
+      "consumer.ts Consumer.#withoutLost": 1,
       "consumer.ts Consumer.take": 3,
       "job.ts Job.#extend": 1,
       "job.ts Job.#replace": 2,
       "job.ts Job.#set": 1,
-      "job.ts Job.ack": 1,
       "job.ts Job.bury": 1,
       "job.ts Job.extend": 1,
       "job.ts Job.release": 2,
+      "job.ts Job.renew": 1,
       "job.ts Job.retry": 2,
-      "job.ts deleteRecord": 2,
       "job_stream.ts JobStream.close": 1,
       "job_stream.ts JobStream.next": 6,
       "job_workers.ts JobWorkers.#progress": 1,
