@@ -194,7 +194,8 @@ export class PoolRestore {
     { image, ledger }: StoredCheckpoint,
   ): PoolRestore | undefined {
     const { pool, loaded } = this;
-    const fits = loaded !== undefined && (pool.ledger === undefined || ledger.length > 0) && image === this.#checkpoint.image &&
+    const fits = loaded !== undefined && (pool.ledger === undefined || ledger.length > 0) &&
+      image === this.#checkpoint.image &&
       pool.hashKey[0] === key0 && pool.hashKey[1] === key1 &&
       pool.geometry.segmentBytes === sizes.segmentBytes && pool.segmentLimit === sizes.segmentCount;
     return fits ? this : undefined;

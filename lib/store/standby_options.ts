@@ -60,7 +60,7 @@ export function standbyOf(
   requireThat(value === true || isObject, "standby", "must be a boolean or an object", value);
   requireThat(path !== undefined, "standby", "must be false without a path", value);
   requireThat(readOnly !== true, "standby", "must be false with readOnly", value);
-  // A process that is not the host asks it, instead of waiting for it to end.
+  // A process that is not the host asks it, instead of waiting for its end.
   requireThat(processes !== true, "standby", "must be false with processes", value);
   const given = value === true ? {} : value;
   for (const name of Object.keys(given)) {
