@@ -19,6 +19,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { deflateRawSync } from "node:zlib";
 import { type CodeSplittingOptions, type Plugin, rolldown } from "rolldown";
 import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
@@ -87,15 +88,25 @@ function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerT
     resolveId: (id) => id === TEXTS ? id : undefined,
     load(id) {
       if (id === TEXTS) {
-        return Object.entries(texts)
-          .map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`)
-          .join("\n");
+        return textsModule(texts);
       }
       if (!MODULE.test(id)) return undefined;
       return `export const WORKER_FILES = ${JSON.stringify(files)};
         export const loadWorkerTexts = () => import(${JSON.stringify(TEXTS)});`;
     },
   };
+}
+
+/** A module with the texts of the workers. They are deflated: they are a tenth of the package. */
+function textsModule(texts: WorkerTexts): string {
+  const exports = Object.entries(texts).map(([name, text]) => {
+    const deflated = deflateRawSync(text, { level: 9 }).toString("base64");
+    return `export const ${name} = inflate(${JSON.stringify(deflated)});`;
+  });
+  return `import { Buffer } from "node:buffer";
+    import { inflateRawSync } from "node:zlib";
+    const inflate = (text) => inflateRawSync(Buffer.from(text, "base64")).toString();
+    ${exports.join("\n")}`;
 }
 
 /**

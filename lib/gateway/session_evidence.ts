@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { nameRequest } from "../client/request_writer.ts";
 import { assert } from "../core/assert.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { epochMs } from "../core/runtime.ts";
@@ -17,12 +16,10 @@ import { RECORD_META, valueWord } from "../log/record_layout.ts";
 import { type LedgerEntry, NO_PLACE, SessionLedger } from "../log/session_ledger.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
-import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";
 import {
   Operation,
   operationOf,
-  REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_RECORD,
   Status,
@@ -104,44 +101,6 @@ export function outcomeOf(pool: Pool, session: number, number: number): Outcome 
   if (entry === undefined) return undefined;
   const { version, stored, expiresAtMs } = entry;
   return { status: Status.OK, version, derivation: { number: stored, expiresAtMs } };
-}
-
-/**
- * What became of an atomic commit, whose entries have numbers one after the other ({@linkcode
- * nameCommit}): the versions of its keys, 0 for those that it has left as they were.
- *
- * @param first number of its first entry
- * @param count how many entries it has
- * @returns undefined if it was not applied, or has changed nothing
- * @throws {UnavailableError} as {@linkcode outcomeOf}
- */
-export function commitOutcomeOf(
-  pool: Pool,
-  session: number,
-  first: number,
-  count: number,
-): readonly number[] | undefined {
-  const versions = Array.from(
-    { length: count },
-    (_, i) => entryOf(pool, session, first + i)?.version ?? 0,
-  );
-  return versions.some((version) => version !== 0) ? versions : undefined;
-}
-
-/**
- * Puts the name of a session into an atomic commit, before it is issued (`Client.commit`): each of
- * its entries has a number of its own, from one on. None of them is used by another request.
- *
- * @returns the next number that is free
- */
-export function nameCommit(words: Int32Array, session: number, first: number): number {
-  const count = entryCount(words, 0);
-  let at = commitHeadWords(count);
-  for (let entry = 0; entry < count; entry++) {
-    nameRequest(words, at, session, first + entry);
-    at += words[at + REQUEST_LENGTH]!;
-  }
-  return first + count;
 }
 
 /**

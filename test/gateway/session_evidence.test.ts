@@ -14,7 +14,6 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SESSION_KEPT_MS, SESSION_REQUESTS_MAX, SESSIONS_RESERVED } from "../../lib/core/limits.ts";
 import {
   claimSession,
-  commitOutcomeOf,
   confirmAnswers,
   contentOf,
   endSession,
@@ -43,6 +42,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
+import { commitOutcomeOf } from "../support/session_commits.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { seeded } from "../support/random.ts";
 import { PROJECT_ROOT } from "../../scripts/runtimes.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Slot } from "../../lib/core/brands.ts";
-import { commitOutcomeOf, outcomeOf } from "../../lib/gateway/session_evidence.ts";
+import { outcomeOf } from "../../lib/gateway/session_evidence.ts";
+import { commitOutcomeOf } from "./session_commits.ts";
 import { SLOT_LOCK } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { HOLDER_MASK } from "../../lib/routing/ownership.ts";

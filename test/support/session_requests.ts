@@ -13,7 +13,7 @@ import {
   slotRequest,
 } from "../../lib/client/request_draft.ts";
 import { RequestWriter } from "../../lib/client/request_writer.ts";
-import { nameCommit } from "../../lib/gateway/session_evidence.ts";
+import { nameCommit } from "./session_commits.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";

@@ -21,8 +21,8 @@ import {
   slotRequest,
 } from "../../lib/client/request_draft.ts";
 import { RequestWriter } from "../../lib/client/request_writer.ts";
-import { nameCommit } from "../../lib/gateway/session_evidence.ts";
-import { claimSession, commitOutcomeOf, outcomeOf } from "../../lib/gateway/session_evidence.ts";
+import { claimSession, outcomeOf } from "../../lib/gateway/session_evidence.ts";
+import { commitOutcomeOf, nameCommit } from "./session_commits.ts";
 import type { NodeId, SegmentId, Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
