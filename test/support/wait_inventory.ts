@@ -750,7 +750,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "open_store.ts admit": 4,
       "open_path.ts openPath": 10,
       "open_path.ts makeSmallerPool": 1,
-      "open_path.ts readPool": 4,
+      "open_path.ts readPool": 5,
       "open_path.ts openPathWhenFree": 3,
       "open_path.ts openPathToRead": 7,
       "open_path.ts restorePool": 3,
