@@ -6,6 +6,7 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const LIVES_TEST = "test/persistence/standby.test.ts";
+const SESSION_LIVES = "test/simulation/session_lives.test.ts";
 const STANDBY = "lib/persistence/pool_standby.ts";
 const LOADER = "lib/persistence/segment_loader.ts";
 const LOADED = "lib/persistence/loaded_segments.ts";
@@ -83,6 +84,17 @@ export const STANDBY_BUGS: readonly PlantedBug[] = [
     file: SNAPSHOT,
     edits: [["if (reused !== undefined) emptyPool(this.pool, checkpoint.bucketCount);", ""]],
     caughtBy: [LIVES_TEST],
+  },
+  {
+    name: "of sessions the pool has what an older checkpoint says",
+    breaks: "I5",
+    file: SNAPSHOT,
+    edits: [[
+      "if (checkpoint.ledger.length > 0) {",
+      "if (checkpoint.ledger.length > 0 && reused === undefined) {",
+    ]],
+    caughtBy: [SESSION_LIVES],
+    inTest: "restored ahead",
   },
   {
     name: "pairs are known although memory was written anew under them",
