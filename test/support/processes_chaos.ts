@@ -236,6 +236,8 @@ class Chaos {
       const sum = store.getSync(key) ?? 0;
       if (sum < least || sum > most) wrong.push(`${key} is ${sum}, not ${least} to ${most}`);
     }
+    const accounts = store.getManySync(["account 1", "account 2"]);
+    if (accounts[0] !== -accounts[1]!) wrong.push(`the accounts have ${accounts}`);
     const last = store.getSync("chain") ?? 0;
     if (last < linked.size || last > linked.size + linking) {
       wrong.push(`the chain has ${last} links, not ${linked.size} to ${linked.size + linking}`);

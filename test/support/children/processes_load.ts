@@ -110,6 +110,31 @@ async function deleteOwn(): Promise<void> {
   check(read === undefined, `${key} is ${read} after its deletion`);
 }
 
+let page: number | null = null;
+let pages = 0;
+async function commitOwn(): Promise<void> {
+  const keys = [`page ${id}`, `leaves ${id}`];
+  const commit = store.atomic().check(keys[0]!, page).put(keys[0]!, pages + 1).increment(keys[1]!);
+  const made = answered(await commit.commit());
+  check(made !== null, `commit ${pages + 1} found what it had not made`);
+  if (made === null) return;
+  page = made.versions[0]!;
+  pages += 1;
+  const read = await store.getMany(keys, { consistent: true });
+  check(read[0] === pages && read[1] === pages, `commit ${pages} has left ${read}`);
+}
+
+/** What one account has more the other one has less, at each moment. */
+async function moveBetweenAccounts(): Promise<void> {
+  await store.transaction(async (tx) => {
+    const [from, to] = [await tx.get("account 1") ?? 0, await tx.get("account 2") ?? 0];
+    check(from === -to, `the accounts have ${from} and ${to}`);
+    tx.put("account 1", from - 1);
+    tx.put("account 2", to + 1);
+  });
+  answered(undefined);
+}
+
 async function run(): Promise<void> {
   for (let round = 0; isWanted; round++) {
     await Promise.all([
@@ -120,6 +145,8 @@ async function run(): Promise<void> {
       goOnWithSharedChain(),
       keepOrder(round),
       deleteOwn(),
+      commitOwn(),
+      moveBetweenAccounts(),
     ]);
   }
 }
