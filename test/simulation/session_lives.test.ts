@@ -34,7 +34,7 @@ const { OS, DISK } = DurabilityLevel;
 
 test("hosts take over a pool that was restored ahead, with its sessions", () => {
   let [found, resent, takenOver] = [0, 0, 0];
-  forEachSeed(Math.ceil(SEED_COUNT * 0.3), (seed) => {
+  forEachSeed(Math.ceil(SEED_COUNT * 0.1), (seed) => {
     const world = new SessionWorld(seed, [OS, DISK][seed % 2]!, true);
     world.live(["kill", "close"], LIVES);
     found += world.seen.found;
