@@ -30,6 +30,11 @@ if (mode === "read") {
   if (processes) {
     const other = await open({ path, processes });
     console.log(await other.increment("shared"));
+    try {
+      console.log(other.getSync("shared"));
+    } catch (error) {
+      console.log(error.name);
+    }
     await other.close();
   }
   await store.put("key", (store.getSync("key") ?? 0) + 1);
@@ -126,8 +131,11 @@ test("to be used by several processes takes one more, which the error of open na
   assert.match(missing.stdout, `PathError processes must be false, or Deno must be allowed`);
   assert.match(missing.stdout, needed);
   assert.not(existsSync(path), "nothing was done");
-  const { stdout, stderr } = run([...forDirectory(path), needed], ["shared", path]);
-  assert.is(stdout, "1\nDINOMO_LOCKED\n1\n", stderr);
+  const granted = [...forDirectory(path), needed];
+  const { stdout, stderr } = run(granted, ["shared", path]);
+  assert.is(stdout, "1\nHostOnlyError\nDINOMO_LOCKED\n1\n", stderr);
+  const blocking = run([...granted, "--allow-run=mkfifo"], ["shared", path]);
+  assert.is(blocking.stdout, "2\n2\nDINOMO_LOCKED\n2\n", blocking.stderr);
 });
 
 test("from sources the modules that threads run have to be readable", () => {

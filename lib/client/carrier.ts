@@ -115,6 +115,12 @@ export interface Carrier {
   settle(): number;
   /** Blocks until there may be answers; true if this thread has executed requests instead. */
   wait(): boolean;
+  /**
+   * Ends the requests of a call for which {@linkcode wait} has failed: none is sent any more.
+   *
+   * @param completion of the call, or of all of its requests
+   */
+  withdraw(completion: object, error: DinomoError): void;
 
   /** Whether nothing can be changed in a slot, for good. */
   isGivenUp(slot: Slot): boolean;

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { isDinomoError } from "../core/any_error.ts";
 import type { Slot } from "../core/brands.ts";
 import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
@@ -71,6 +72,7 @@ export class Client<Carries extends Carrier = Carrier> {
   readonly #recordBytesMax: number;
   readonly #segmentBytes: number;
   readonly #operations: PendingOperations;
+  readonly #held: HeldSlots;
   readonly #inFlight: SlotsInFlight;
   readonly #sender: RequestSender;
   readonly #additions = new JoinableAdditions();
@@ -83,7 +85,7 @@ export class Client<Carries extends Carrier = Carrier> {
     this.#segmentBytes = segmentBytes;
     this.#recordBytesMax = this.#segmentBytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES;
     const operations = this.#operations = new PendingOperations();
-    const held = new HeldSlots(operations);
+    const held = this.#held = new HeldSlots(operations);
     const inFlight = this.#inFlight = new SlotsInFlight(held);
     const ends = new EndedRequests(operations, held, inFlight);
     const carrier = this.carrier = options.carry(inFlight, ends);
@@ -311,10 +313,23 @@ export class Client<Carries extends Carrier = Carrier> {
     return this.#sender.poll();
   }
 
-  /** Blocks until `completion` is settled. */
+  /**
+   * Blocks until `completion` is settled.
+   *
+   * @throws {DinomoError} when the carrier has no way to wait any more, and the end is not known
+   */
   waitFor(completion: { readonly isSettled: boolean }): void {
     this.#sender.flush();
-    while (!completion.isSettled) this.#sender.wait();
+    try {
+      while (!completion.isSettled) this.#sender.wait();
+    } catch (error) {
+      if (!isDinomoError(error)) throw error;
+      // What was answered before ends as it was answered.
+      this.#sender.poll();
+      this.carrier.withdraw(completion, error as DinomoError);
+      this.#held.withdraw(completion, error as DinomoError);
+      if (!completion.isSettled) throw error;
+    }
   }
 
   /** Blocks until nothing of a slot is pending. */

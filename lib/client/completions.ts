@@ -57,6 +57,8 @@ export interface Completion {
    * refused.
    */
   readonly restart?: HeldRequest;
+  /** Whose end it is a part of, if its request is one of many. */
+  readonly batch?: Batch;
   /**
    * Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}.
    *
@@ -72,6 +74,11 @@ export interface Completion {
   ): void;
   /** Takes the reason why the request will never be answered. */
   fail(error: DinomoError): void;
+}
+
+/** Whether a request's completion is one, or a part of it. */
+export function isOf(own: Completion, whole: object): boolean {
+  return own === whole || own.batch === whole;
 }
 
 /**
@@ -256,24 +263,24 @@ export class SyncBatch implements Batch {
 
 /** One of the requests of a batch, whose own outcome counts. */
 export class ItemCompletion implements Completion {
-  readonly #batch: Batch;
+  readonly batch: Batch;
   readonly #outcomes: boolean[];
   readonly #index: number;
 
   /** Writes whether the request was applied into a list. */
   constructor(batch: Batch, outcomes: boolean[], index: number) {
-    this.#batch = batch;
+    this.batch = batch;
     this.#outcomes = outcomes;
     this.#index = index;
   }
 
   settle(status: number, detail = 0): void {
     this.#outcomes[this.#index] = status === Status.OK;
-    this.#batch.settle(status, detail);
+    this.batch.settle(status, detail);
   }
 
   fail(error: unknown): void {
-    this.#batch.fail(error);
+    this.batch.fail(error);
   }
 }
 

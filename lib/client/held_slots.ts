@@ -10,7 +10,7 @@
 import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { type HeldRequest, isMark } from "./completions.ts";
+import { type HeldRequest, isMark, isOf } from "./completions.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 
 /** The queue of held requests of each slot that has any. */
@@ -94,6 +94,17 @@ export class HeldSlots {
     const ready = this.#ready;
     this.#ready = new Set();
     return ready;
+  }
+
+  /** Fails the requests of one call. */
+  withdraw(completion: object, error: DinomoError): void {
+    for (const requests of this.#slots.values()) {
+      for (const request of requests.filter((held) => isOf(held.completion, completion))) {
+        requests.splice(requests.indexOf(request), 1);
+        this.#count(request, -1);
+        this.#operations.fail(request, error);
+      }
+    }
   }
 
   /** Has every request failed that comes from now on. */

@@ -187,6 +187,9 @@ export class RingCarrier implements Carrier {
     return false;
   }
 
+  /** Waiting does not fail here. */
+  withdraw(): void {}
+
   isGivenUp(slot: Slot): boolean {
     return this.#router.isSlotGivenUp(slot);
   }

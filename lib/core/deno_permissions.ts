@@ -11,7 +11,8 @@ export type Permission =
   | { readonly name: "read" | "write"; readonly path: string }
   | { readonly name: "net"; readonly host: string }
   | { readonly name: "sys"; readonly kind: "uid" }
-  | { readonly name: "ffi" | "run" };
+  | { readonly name: "run"; readonly command?: string }
+  | { readonly name: "ffi" };
 
 interface Permissions {
   readonly permissions: { querySync(permission: Permission): { readonly state: string } };

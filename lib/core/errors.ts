@@ -225,9 +225,9 @@ export class HostOnlyError extends DinomoError<"DINOMO_HOST_ONLY"> {
     this.prototype.name = "HostOnlyError";
   }
 
-  /** Makes the error; the message names the method. */
-  constructor(message: string) {
-    super("DINOMO_HOST_ONLY", message);
+  /** Makes the error; the message names the method. `cause` is what stood in the way, if anything. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_HOST_ONLY", message, options);
   }
 }
 

@@ -338,6 +338,8 @@ export const HELLO_MS_MAX = 10_000;
 export const HOST_WAIT_MS_MAX = 60_000;
 /** How long a store that is closed waits for its gateway to answer what it has begun. */
 export const GATEWAY_CLOSE_MS_MAX = 5000;
+/** How long a thread blocks for an answer of another process when nothing at all comes. */
+export const BLOCKED_SILENCE_MS_MAX = 30_000;
 /** Connections to the socket of an open store at one time: persons at terminals, and scripts. */
 export const LIVE_CONNECTIONS_MAX = 16;
 /** Bytes of a request on it: with 16 connections 16 MiB at most may be taken for rubbish. */

@@ -12,8 +12,10 @@ import { isDinomoError } from "../core/any_error.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { HELLO_BYTES_MAX, HELLO_MS_MAX } from "../core/limits.ts";
 import { monotonicMs } from "../core/runtime.ts";
-import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
+import { type Frame, FrameError } from "../wire/frame.ts";
 import type { CallEnd, WriteFrame } from "./call_end.ts";
+import { FifoWriter } from "./fifo_writer.ts";
+import { GatewayLine } from "./gateway_line.ts";
 import { GatewaySession, type GatewaySessionOptions } from "./gateway_session.ts";
 import {
   decodeHello,
@@ -29,6 +31,8 @@ import type { SessionVerdicts } from "./session_verdicts.ts";
 /** What all connections of a gateway have in common. */
 export interface GatewayParts
   extends Omit<GatewaySessionOptions, "write" | "session" | "onConfirmed"> {
+  /** Of the pool: there are the FIFOs of other processes. */
+  readonly directory: string;
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
   /** The sessions of the gateway. */
@@ -47,7 +51,7 @@ export interface GatewayParts
 export class GatewayConnection {
   readonly #socket: Socket;
   readonly #parts: GatewayParts;
-  readonly #frames = new FrameReader(HELLO_BYTES_MAX);
+  readonly #line: GatewayLine;
   readonly #openedMs = monotonicMs();
   #session: GatewaySession | undefined;
   #calls: CallEnd | undefined;
@@ -60,15 +64,23 @@ export class GatewayConnection {
   constructor(socket: Socket, parts: GatewayParts, onClosed: () => void) {
     this.#socket = socket;
     this.#parts = parts;
-    socket.on("error", () => socket.destroy());
-    socket.on("drain", () => {
-      this.#session?.drain();
-      this.#calls?.drain();
+    this.#line = new GatewayLine({
+      bodyBytesMax: HELLO_BYTES_MAX,
+      write: (bytes) => socket.write(bytes),
+      openFifo: (name) => new FifoWriter(parts.directory, name),
+      onFrame: (frame) => this.#take(frame),
+      onDrain: () => {
+        this.#session?.drain();
+        this.#calls?.drain();
+      },
     });
+    socket.on("error", () => socket.destroy());
+    socket.on("drain", () => this.#line.drain());
     socket.on("data", (bytes) => this.#receive(bytes));
     this.#closed = new Promise((resolve) => {
       socket.on("close", () => {
         this.#isOpen = false;
+        this.#line.close();
         this.#calls?.close();
         void (this.#session?.close() ?? Promise.resolve()).then(resolve);
       });
@@ -97,7 +109,7 @@ export class GatewayConnection {
   #receive(bytes: Uint8Array): void {
     if (!this.#isOpen) return;
     try {
-      for (const frame of this.#frames.read(bytes)) this.#take(frame);
+      this.#line.receive(bytes);
     } catch {
       // The other side speaks another language.
       this.#isOpen = false;
@@ -126,7 +138,7 @@ export class GatewayConnection {
   #welcome(hello: Hello, verdicts: SessionVerdicts | undefined): void {
     const parts = this.#parts;
     const { register } = parts;
-    const write = (bytes: Uint8Array) => this.#isOpen && this.#socket.write(bytes);
+    const write = (bytes: Uint8Array) => this.#isOpen && this.#line.send(bytes);
     let welcome: Welcome;
     try {
       welcome = { ...parts.welcome(hello), verdicts };
@@ -141,7 +153,7 @@ export class GatewayConnection {
     this.#session = new GatewaySession({ ...parts, session, onConfirmed, write });
     register.enter(session, this.#session, hello.previous?.session);
     this.#calls = parts.makeCalls(write);
-    this.#frames.bodyBytesMax = requestFrameBytesMax(parts.segmentBytes);
+    this.#line.bodyBytesMax = requestFrameBytesMax(parts.segmentBytes);
     void this.#closed.then(() => register.leave(session));
     write(encodeWelcome(welcome));
   }

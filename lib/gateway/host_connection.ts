@@ -10,12 +10,14 @@ import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { PathError } from "../core/errors.ts";
-import { HELLO_MS_MAX, WELCOME_BYTES_MAX } from "../core/limits.ts";
+import { BLOCKED_SILENCE_MS_MAX, HELLO_MS_MAX, WELCOME_BYTES_MAX } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
 import { assertGranted, GATEWAY, isTrusted, socketPlaceOf } from "../persistence/socket_place.ts";
-import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
+import { type Frame, FrameError } from "../wire/frame.ts";
+import { AnswerFifo } from "./answer_fifo.ts";
 import { decodeWelcome, encodeHello, type Hello, type Welcome } from "./handshake.ts";
+import { RemoteLine } from "./remote_line.ts";
 import { answerFrameBytesMax } from "./request_frames.ts";
 
 /** Codes of a place where no process listens, or not now. */
@@ -46,16 +48,16 @@ export class HostConnection {
   /** What was answered. */
   readonly welcome: Welcome;
   readonly #socket: Socket;
-  readonly #frames: FrameReader;
+  readonly #line: RemoteLine;
   #ends: HostConnectionEnds = IGNORED;
   /** Frames that have come before anybody has taken them. */
   #early: Frame[] | undefined = [];
   #isOpen = true;
   #failure: FrameError | undefined;
 
-  private constructor(socket: Socket, frames: FrameReader, welcome: Welcome) {
+  private constructor(socket: Socket, line: RemoteLine, welcome: Welcome) {
     this.#socket = socket;
-    this.#frames = frames;
+    this.#line = line;
     this.welcome = welcome;
   }
 
@@ -73,17 +75,32 @@ export class HostConnection {
   ): Promise<HostConnection | undefined> {
     const socket = await connectTo(directory);
     if (socket === undefined) return undefined;
-    const frames = new FrameReader(WELCOME_BYTES_MAX);
+    const come: Frame[] = [];
+    let connection: HostConnection | undefined;
+    const line = new RemoteLine({
+      bodyBytesMax: WELCOME_BYTES_MAX,
+      write: (bytes) => void socket.write(bytes),
+      heldBytes: () => socket.writableLength,
+      makeFifo: () => new AnswerFifo(directory, BLOCKED_SILENCE_MS_MAX),
+      onFrame: (frame) => {
+        if (connection === undefined) come.push(frame);
+        else connection.#take(frame);
+      },
+      onDrain: () => {
+        if (connection !== undefined) connection.#ends.onDrain();
+      },
+    });
     try {
-      const [first, ...others] = await shakeHands(socket, frames, hello());
+      await shakeHands(socket, line, hello(), () => come.length > 0);
+      const first = come.shift();
       if (first === undefined) {
         socket.destroy();
         return undefined;
       }
       const welcome = decodeWelcome(first);
-      frames.bodyBytesMax = answerFrameBytesMax(welcome.segmentBytes);
-      const connection = new HostConnection(socket, frames, welcome);
-      connection.#early!.push(...others);
+      line.bodyBytesMax = answerFrameBytesMax(welcome.segmentBytes);
+      connection = new HostConnection(socket, line, welcome);
+      connection.#early!.push(...come);
       connection.#listen();
       return connection;
     } catch (error) {
@@ -109,7 +126,39 @@ export class HostConnection {
 
   /** Sends bytes; false if they have not all been taken. */
   write(bytes: Uint8Array): boolean {
-    return this.#isOpen && this.#socket.write(bytes);
+    return this.#isOpen && this.#line.send(bytes);
+  }
+
+  /**
+   * Makes what is needed for blocking until something comes.
+   *
+   * @throws {HostOnlyError} when this thread cannot block: nothing was sent
+   */
+  prepareToBlock(): void {
+    this.#line.prepareToBlock();
+  }
+
+  /**
+   * Blocks until something has come, and takes it; returns as well when the connection has ended.
+   *
+   * @throws {UnavailableError} when nothing comes for too long; the connection has ended then
+   */
+  block(): void {
+    let isOpen = false;
+    try {
+      this.#guard(() => isOpen = this.#line.block());
+    } finally {
+      // Also when this thread has given up: the next connection asks what has come of its requests.
+      if (!isOpen) {
+        this.close();
+        this.#end();
+      }
+    }
+  }
+
+  /** Takes what comes from the event loop again. */
+  listen(): void {
+    this.#line.listen();
   }
 
   /** Ends it. */
@@ -123,19 +172,23 @@ export class HostConnection {
     socket.removeAllListeners();
     socket.on("error", () => socket.destroy());
     socket.on("drain", () => this.#ends.onDrain());
-    socket.on("close", () => {
-      this.#isOpen = false;
-      if (this.#early === undefined) this.#ends.onEnd(this.#failure);
-    });
+    socket.on("close", () => this.#end());
     socket.on("data", (bytes) => {
       if (!this.#isOpen) return;
-      this.#guard(() => {
-        for (const frame of this.#frames.read(bytes)) {
-          if (this.#early === undefined) this.#ends.onFrame(frame);
-          else this.#early.push(frame);
-        }
-      });
+      this.#guard(() => this.#line.receive(bytes));
     });
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#line.close();
+    if (this.#early === undefined) this.#ends.onEnd(this.#failure);
+  }
+
+  #take(frame: Frame): void {
+    if (this.#early === undefined) this.#ends.onFrame(frame);
+    else this.#early.push(frame);
   }
 
   #guard(take: () => void): void {
@@ -149,26 +202,31 @@ export class HostConnection {
   }
 }
 
-/** The first frames that come; none if the connection ends before. */
-function shakeHands(socket: Socket, frames: FrameReader, hello: Hello): Promise<Frame[]> {
+/** Resolves when a frame has come, or the connection has ended. */
+function shakeHands(
+  socket: Socket,
+  line: RemoteLine,
+  hello: Hello,
+  hasCome: () => boolean,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = startTimer(() => end([]), HELLO_MS_MAX);
-    const end = (come: Frame[]) => {
+    const timer = startTimer(() => end(), HELLO_MS_MAX);
+    const end = () => {
       timer.stop();
-      resolve(come);
+      resolve();
     };
     socket.on("error", () => socket.destroy());
-    socket.on("close", () => end([]));
+    socket.on("close", end);
     socket.on("data", (bytes) => {
       try {
-        const come = frames.read(bytes);
-        if (come.length > 0) end(come);
+        line.receive(bytes);
+        if (hasCome()) end();
       } catch (error) {
         timer.stop();
         reject(error);
       }
     });
-    socket.write(encodeHello(hello));
+    line.send(encodeHello(hello));
   });
 }
 

@@ -8,19 +8,19 @@
  */
 import { Client } from "../client/client.ts";
 import { type ClientWaiter, PollResult } from "../client/client_waiter.ts";
-import { runMicrotask, startTimer, type Timer } from "../core/runtime.ts";
+import { ProcessHold, runMicrotask } from "../core/runtime.ts";
 import { SocketCarrier, type SocketCarrierOptions } from "./socket_carrier.ts";
 
 /** Such a client. */
 export type RemoteClient = Client<SocketCarrier>;
 
-/** A timer far enough away never to fire; it keeps the process alive. */
-const KEEP_ALIVE_MS = 2 ** 30;
-
 class ArrivalWaiter implements ClientWaiter {
+  /** Called when answers are waited for here. */
+  onWait = (): void => {};
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
-  /** Runs while requests are waited for: the connection itself does not keep the process alive. */
-  #stay: Timer | undefined;
+  /** While requests are waited for: the connection itself does not keep the process alive. */
+  readonly #process = new ProcessHold();
+  #isOver = false;
 
   schedule(task: () => void): void {
     runMicrotask(task);
@@ -28,13 +28,19 @@ class ArrivalWaiter implements ClientWaiter {
 
   waitLater(poll: (mayHelp: boolean) => number): void {
     this.#poll = poll;
-    this.#stay ??= startTimer(() => {}, KEEP_ALIVE_MS, { isRepeated: true });
+    this.onWait();
+    if (this.#isOver) return;
+    this.#process.hold();
   }
 
   arrive(): void {
-    if (this.#poll(false) !== PollResult.IDLE) return;
-    this.#stay?.stop();
-    this.#stay = undefined;
+    if (this.#poll(false) === PollResult.IDLE) this.#process.release();
+  }
+
+  /** Nothing is waited for any more, whatever is issued: it will not be answered. */
+  end(): void {
+    this.#isOver = true;
+    this.#process.end();
   }
 }
 
@@ -43,16 +49,19 @@ const UNSIGNED = 0;
 
 /** Makes a client that is not connected yet. */
 export function makeRemoteClient(
-  options: Omit<SocketCarrierOptions, "onArrival">,
+  options: Omit<SocketCarrierOptions, "onArrival" | "onClose">,
 ): RemoteClient {
   const waiter = new ArrivalWaiter();
   const onArrival = () => waiter.arrive();
-  return new Client({
+  const onClose = () => waiter.end();
+  const client: RemoteClient = new Client({
     segmentBytes: options.segmentBytes,
     clientId: UNSIGNED,
     waiter,
     onFlush: () => {},
     onBlocked: () => {},
-    carry: (_inFlight, ends) => new SocketCarrier(ends, { ...options, onArrival }),
+    carry: (_inFlight, ends) => new SocketCarrier(ends, { ...options, onArrival, onClose }),
   });
+  waiter.onWait = () => client.carrier.listen();
+  return client;
 }

@@ -17,29 +17,30 @@
  */
 import type { Carrier, Lane, RequestEnds } from "../client/carrier.ts";
 import { NO_LANE } from "../client/carrier.ts";
-import type { Completion } from "../client/completions.ts";
+import { type Completion, isOf } from "../client/completions.ts";
 import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
-import { type DinomoError, HostOnlyError, UnavailableError } from "../core/errors.ts";
+import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
 import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
-import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
-import {
-  Operation,
-  operationOf,
-  REQUEST_LENGTH,
-  REQUEST_OPERATION,
-  REQUEST_RECORD,
-  Status,
-} from "../rings/ring_layout.ts";
+import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
 import { appliedAnswer } from "./applied_answer.ts";
 import { decodeError } from "./carried_errors.ts";
+import {
+  contentBytes,
+  failedBefore,
+  isUnknown,
+  NOBODY,
+  Parcel,
+  readValueOf,
+  unknownOutcome,
+} from "./parcel.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
 import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
 import {
@@ -50,8 +51,19 @@ import {
   REFUSED,
 } from "./request_frames.ts";
 
-/** Bytes that are written after which a burst is sent although the tick goes on. */
-const BURST_BYTES = 64 * 1024;
+/**
+ * Bytes that are written after which a burst is sent although the tick goes on. With one that is
+ * not much longer it is a piece of the line (paced_writer.ts).
+ */
+const BURST_BYTES = 28 * 1024;
+
+/** How a thread blocks until answers come: see remote_line.ts. */
+export interface BlockingLine {
+  prepareToBlock(): void;
+  /** When the connection has ended, the carrier has been told so. */
+  block(): void;
+  listen(): void;
+}
 
 /** A connection, from the other side's WELCOME on. */
 export interface CarrierLink {
@@ -59,6 +71,8 @@ export interface CarrierLink {
   readonly session: number;
   /** Sends bytes. */
   readonly write: (bytes: Uint8Array) => void;
+  /** By which this thread blocks, if it can. */
+  readonly line?: BlockingLine;
 }
 
 /** What a socket carrier is made of. */
@@ -67,46 +81,8 @@ export interface SocketCarrierOptions {
   readonly segmentBytes: number;
   /** Called when there is something to settle, or something can be sent again. */
   readonly onArrival: () => void;
-}
-
-/** A request from its claim until it is settled. */
-class Parcel implements Lane {
-  readonly slot: Slot;
-  readonly sequence: number;
-  readonly words: Int32Array;
-  readonly bytes: Uint8Array;
-  readonly completions: readonly [Completion];
-  readonly newestIndex = 0;
-  /** Whether the other side may have it. */
-  isSent = false;
-  answer: Answer | undefined;
-  /** What it has ended with, if that is an error. */
-  error: DinomoError | undefined;
-
-  constructor(slot: Slot, sequence: number, length: number, completion: Completion) {
-    this.slot = slot;
-    this.sequence = sequence;
-    this.words = new Int32Array(length);
-    this.bytes = new Uint8Array(this.words.buffer);
-    this.completions = [completion];
-  }
-
-  get operation(): number {
-    return operationOf(this.words[REQUEST_OPERATION]!);
-  }
-
-  get hasEnded(): boolean {
-    return this.answer !== undefined || this.error !== undefined;
-  }
-
-  requestAt(): number {
-    return 0;
-  }
-
-  /** No addition joins another one: only the last sum would be known after a takeover. */
-  isUnpublished(): boolean {
-    return false;
-  }
+  /** Called when nothing is settled any more. */
+  readonly onClose: () => void;
 }
 
 /** The requests of one client on their way to another process. */
@@ -114,6 +90,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number;
   readonly #ends: RequestEnds;
   readonly #onArrival: () => void;
+  readonly #onClose: () => void;
   #link: CarrierLink | undefined;
   /** Number of the newest session. */
   #session: number | undefined;
@@ -138,6 +115,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
     this.#onArrival = options.onArrival;
+    this.#onClose = options.onClose;
     // The results of a commit are beside what is to fit a segment.
     this.requestWordsMax = commitHeadWords(COMMIT_KEYS_MAX) + options.segmentBytes / 4;
   }
@@ -266,10 +244,50 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   wait(): boolean {
-    throw new HostOnlyError(
-      "calls that block must be made in the process that has the pool open, got one in another; " +
-        "await what the asynchronous method returns",
+    const line = this.#link?.line;
+    if (line === undefined) throw unknownOutcome();
+    line.block();
+    return false;
+  }
+
+  /**
+   * Ends the requests of a call that has blocked, when the connection has ended. Those that may have
+   * been made are asked about like all others, since that says something of those before them.
+   */
+  withdraw(completion: object, error: DinomoError): void {
+    assert(this.#link === undefined, "a request may be withdrawn between connections");
+    for (const parcel of [...this.#open]) {
+      const { slot, sequence, completions: [own] } = parcel;
+      if (parcel.hasEnded || !isOf(own, completion)) continue;
+      if (isUnknown(parcel)) {
+        parcel.isWithdrawn = true;
+        parcel.completions[0] = NOBODY;
+        own.fail(unknownOutcome());
+      } else {
+        this.#forget(parcel);
+        this.#ends.fail(slot, sequence, own, error);
+      }
+    }
+  }
+
+  /**
+   * Makes sure that this thread can block for what it issues next.
+   *
+   * @throws {HostOnlyError} when it can never do so
+   * @throws {UnavailableError} when no process has the pool open
+   */
+  prepareToBlock(): void {
+    const line = this.#link?.line;
+    if (line !== undefined) return line.prepareToBlock();
+    throw new UnavailableError(
+      "a process must have the pool open for calls that block, but the one that had it has ended; " +
+        "await what the asynchronous method returns: it waits for the next one",
     );
+  }
+
+  /** This thread waits in its event loop. */
+  listen(): void {
+    this.#link?.line?.listen();
   }
 
   isGivenUp(): boolean {
@@ -286,6 +304,7 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   close(): void {
     this.#isOpen = false;
+    this.#onClose();
   }
 
   failAll(error: DinomoError): void {
@@ -354,16 +373,20 @@ export class SocketCarrier implements Carrier, ReadSource {
     for (const [number, parcel] of sent.reverse()) {
       parcel.answer = appliedAnswer(parcel.words, number, verdicts);
       if (parcel.answer !== undefined) changed.add(parcel.slot);
-      else if (!given.isKnown) parcel.error = unknownOutcome();
+      else if (!given.isKnown || parcel.isWithdrawn) parcel.error = unknownOutcome();
       else if (changed.has(parcel.slot)) parcel.error = failedBefore();
     }
     for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#ended.push(parcel);
   }
 
+  #forget(parcel: Parcel): void {
+    this.#open.delete(parcel);
+    this.#bytes -= parcel.words.byteLength;
+  }
+
   #settle(parcel: Parcel): void {
     const { slot, sequence, words, bytes, completions: [completion], answer, error } = parcel;
-    this.#open.delete(parcel);
-    this.#bytes -= words.byteLength;
+    this.#forget(parcel);
     if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
     const { status, versionLow, versionHigh, content } = answer!;
     if (status === Status.FOUND) this.#read = readValueOf(answer!);
@@ -385,37 +408,4 @@ export class SocketCarrier implements Carrier, ReadSource {
     );
     this.#read = undefined;
   }
-}
-
-/** Bytes of what a KN leaves in a request. */
-function contentBytes(words: Int32Array, status: number): number {
-  const operation = operationOf(words[REQUEST_OPERATION]!);
-  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
-  const isMade = operation === Operation.ATOMIC && status === Status.OK;
-  return isMade ? resultsOf(words, 0).length : 0;
-}
-
-function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
-  const version = versionHigh * 2 ** 32 + (versionLow >>> 0);
-  return { bytes: content.slice(), version, expiresAtMs };
-}
-
-/** Whether a request may have changed something. */
-function isUnknown(parcel: Parcel): boolean {
-  return parcel.isSent && !isReading(parcel);
-}
-
-function unknownOutcome(): UnavailableError {
-  return new UnavailableError(
-    "the process that has the pool open must answer, but the connection to it has ended; " +
-      "the change may or may not have been made",
-  );
-}
-
-/** For a change without a record, of which a later one of the same client has one. */
-function failedBefore(): UnavailableError {
-  return new UnavailableError(
-    "the process that had the pool open has ended before it could say why the change failed; " +
-      "the change was not made",
-  );
 }

@@ -9,6 +9,7 @@ import type { DinomoError, DinomoErrorCode } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
 import { epochMs } from "../core/runtime.ts";
 import { encodeFailure } from "../gateway/carried_errors.ts";
+import { removeFifos } from "../gateway/answer_fifo.ts";
 import type { GatewayParts } from "../gateway/gateway_connection.ts";
 import { GatewayServer } from "../gateway/gateway_server.ts";
 import { assertAlike, PROCESS_FORMAT, type SharedOptions } from "../gateway/handshake.ts";
@@ -86,6 +87,7 @@ async function startGateway(
   });
   const { pool, parts: { client } } = thread;
   const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
+  removeFifos(directory.path);
   const reader = new OneSidedReader(pool, epochMs);
   const direct = { pool, reader };
   const local = new LocalPool({ ...direct, clientId: thread.clientId, cache: undefined, handle });
@@ -98,6 +100,7 @@ async function startGateway(
     hashKey,
     keyTypes,
     segmentBytes,
+    directory: directory.path,
     welcome: (hello) => {
       assertAlike(hello, shared);
       const session = claimSession(pool);

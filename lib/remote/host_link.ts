@@ -77,7 +77,7 @@ export class HostLink {
     const write = (bytes: Uint8Array) => connection.write(bytes);
     calls.connect(write);
     const { session, verdicts } = connection.welcome;
-    client.carrier.connect({ session, write }, verdicts);
+    client.carrier.connect({ session, write, line: connection }, verdicts);
   }
 
   #lose(connection: HostConnection): void {

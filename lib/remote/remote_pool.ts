@@ -62,10 +62,16 @@ export class RemotePool implements StorePool {
   }
 
   assertBlocks(method: string): void {
-    throw new HostOnlyError(
-      `${method} must be called in the process that has the pool open, got a call in another one, ` +
-        `which cannot block: await ${method.replace("Sync", "")} instead`,
-    );
+    try {
+      this.#source.client.carrier.prepareToBlock();
+    } catch (error) {
+      if (!(error instanceof HostOnlyError)) throw error;
+      throw new HostOnlyError(
+        `${method} must be called in the process that has the pool open, got a call in another one, ` +
+          `which cannot block: await ${method.replace("Sync", "")} instead; ${error.message}`,
+        { cause: error },
+      );
+    }
   }
 
   /** Commits are requests. */

@@ -45,7 +45,7 @@ import type { RemoteScanParts } from "./calls/remote_scan.ts";
 import { RemoteTransactionReads } from "./calls/remote_transaction.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 import { notAtOnce } from "./refusals.ts";
-import { decodeWhole, type RemoteStructures } from "./remote_structures.ts";
+import { decodeWhole, decodeWholeSync, type RemoteStructures } from "./remote_structures.ts";
 
 /** Keys of a `getMany` that are asked for at one time: enough to keep both processes busy. */
 const KEYS_PER_READ = 1024;
@@ -113,12 +113,12 @@ export class RemoteReads<V> implements StoreReads<V> {
 
   getSync(key: Key): V | undefined {
     const { value } = this.#readSync("getSync", key, true);
-    return value && this.#decode(value, key);
+    return value && this.#decodeSync(() => this.#decode(value, key));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
     const { value } = this.#readSync("getEntrySync", key, true);
-    return value && this.#entryOf(value, key);
+    return value && this.#decodeSync(() => this.#entryOf(value, key));
   }
 
   hasSync(key: Key): boolean {
@@ -151,7 +151,8 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   hasManySync(keys: Iterable<Key>): boolean[] {
-    return ownKeys(keys).map((key) => this.#readSync("hasManySync", key, false).exists);
+    this.#lifetime.assertBlocks("hasManySync");
+    return this.#readEachSync(ownKeys(keys), false).map(({ exists }) => exists);
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -183,7 +184,7 @@ export class RemoteReads<V> implements StoreReads<V> {
         const { error, value } = completion;
         end ??= () => {
           if (error !== undefined) throw error;
-          return value && this.#entryOf(value, name);
+          return value && this.#decodeSync(() => this.#entryOf(value, name));
         };
       },
       take: () => end!(),
@@ -366,13 +367,13 @@ export class RemoteReads<V> implements StoreReads<V> {
     options: ReadManySyncOptions | undefined,
     decode: (found: ReadValue, key: Key) => Result,
   ): (Result | undefined)[] {
-    this.#lifetime.assertOpen();
+    this.#lifetime.assertBlocks(method);
     if (isConsistent(options, true)) return this.#refuseSync(method);
-    return ownKeys(keys).map((key) => {
-      const { value } = this.#readSync(method, key, true);
+    const list = ownKeys(keys);
+    return this.#readEachSync(list, true).map(({ value }, i) => {
       if (value === undefined) return undefined;
       try {
-        return decode(value, key);
+        return this.#decodeSync(() => decode(value, list[i]!));
       } catch (error) {
         return passOver(error, options);
       }
@@ -401,8 +402,23 @@ export class RemoteReads<V> implements StoreReads<V> {
     });
   }
 
+  /** Reads each of some keys, many at a time. */
+  #readEachSync(keys: readonly Key[], withValue: boolean): ReadCompletion[] {
+    const reads: ReadCompletion[] = [];
+    for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
+      const burst = keys.slice(at, at + KEYS_PER_READ);
+      const issued = burst.map((key) => this.#issueReadSync(key, withValue));
+      for (const read of issued) reads.push(this.#whenRead(read));
+    }
+    return reads;
+  }
+
   #readSync(method: string, key: Key, withValue: boolean): ReadCompletion {
     this.#lifetime.assertBlocks(method);
+    return this.#whenRead(this.#issueReadSync(key, withValue));
+  }
+
+  #issueReadSync(key: Key, withValue: boolean): ReadCompletion {
     this.#key.encode(key);
     if (this.#queues.count !== 0) {
       this.#queues.settle(this.#key, false);
@@ -411,6 +427,11 @@ export class RemoteReads<V> implements StoreReads<V> {
     }
     const completion = new ReadCompletion(this.#client.carrier);
     this.#client.get(this.#key, withValue, completion);
+    return completion;
+  }
+
+  /** Blocks until a read has ended. */
+  #whenRead(completion: ReadCompletion): ReadCompletion {
     this.#client.waitFor(completion);
     if (completion.error) throw completion.error;
     return this.#counted(completion);
@@ -419,6 +440,10 @@ export class RemoteReads<V> implements StoreReads<V> {
   #counted(ended: ReadCompletion): ReadCompletion {
     this.#counters.read(ended.exists, ended.value?.bytes.length ?? 0);
     return ended;
+  }
+
+  #decodeSync<Result>(decode: () => Result): Result {
+    return decodeWholeSync(this.#source.structures, decode);
   }
 
   #entryOf(found: ReadValue, key: Key): Entry<V> {

@@ -66,10 +66,23 @@ export class RemoteStructures implements StructureStore {
     });
   }
 
+  /** Reads them again, while this thread blocks. */
+  refreshSync(): void {
+    const read = new ReadCompletion(this.#client.carrier);
+    this.#client.get(this.#key, true, read);
+    this.#client.waitFor(read);
+    this.#take(read);
+  }
+
   async #read(): Promise<void> {
-    const read = await new Promise<ReadCompletion>((resolve) => {
-      this.#client.get(this.#key, true, new ReadCompletion(this.#client.carrier, resolve));
-    });
+    this.#take(
+      await new Promise<ReadCompletion>((resolve) => {
+        this.#client.get(this.#key, true, new ReadCompletion(this.#client.carrier, resolve));
+      }),
+    );
+  }
+
+  #take(read: ReadCompletion): void {
     if (read.error) throw read.error;
     const { value } = read;
     if (value?.version === this.#stored?.version) return;
@@ -107,6 +120,27 @@ export function decodeWhole<Result>(
   structures: RemoteStructures | undefined,
   decode: () => Result,
 ): Result | Promise<Result> {
+  const whole = decodeKnown(structures, decode);
+  return whole === UNKNOWN ? structures!.refresh().then(decode) : whole;
+}
+
+/** The same while this thread blocks. */
+export function decodeWholeSync<Result>(
+  structures: RemoteStructures | undefined,
+  decode: () => Result,
+): Result {
+  const whole = decodeKnown(structures, decode);
+  if (whole !== UNKNOWN) return whole;
+  structures!.refreshSync();
+  return decode();
+}
+
+const UNKNOWN = Symbol("needs structures that are not known here");
+
+function decodeKnown<Result>(
+  structures: RemoteStructures | undefined,
+  decode: () => Result,
+): Result | typeof UNKNOWN {
   if (structures === undefined) return decode();
   structures.wasAsked = false;
   try {
@@ -115,7 +149,7 @@ export function decodeWhole<Result>(
   } catch (error) {
     if (!structures.wasAsked) throw error;
   }
-  return structures.refresh().then(decode);
+  return UNKNOWN;
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -56,14 +56,25 @@ export function encodeFrame(kind: number, body: Uint8Array): Uint8Array<ArrayBuf
     throw new FrameError(`kind must be 0 to ${KIND_MAX}, got ${kind}`);
   }
   const frame = new Uint8Array(WIRE_HEADER_BYTES + body.length);
-  const header = new DataView(frame.buffer);
+  frame.set(body, WIRE_HEADER_BYTES);
+  sealFrame(frame, kind);
+  return frame;
+}
+
+/** The kind of a frame that was made. */
+export function kindOf(frame: Uint8Array): number {
+  return frame[AT_KIND]!;
+}
+
+/** Writes the header of a frame whose body is complete behind it. */
+export function sealFrame(frame: Uint8Array, kind: number): void {
+  const { buffer, byteOffset, length } = frame;
+  const header = new DataView(buffer, byteOffset, WIRE_HEADER_BYTES);
   header.setUint32(0, MAGIC, true);
   header.setUint8(AT_VERSION, FRAME_VERSION);
   header.setUint8(AT_KIND, kind);
-  header.setUint32(AT_BODY_BYTES, body.length, true);
-  frame.set(body, WIRE_HEADER_BYTES);
-  header.setUint32(AT_CRC, crcOf(frame, body), true);
-  return frame;
+  header.setUint32(AT_BODY_BYTES, length - WIRE_HEADER_BYTES, true);
+  header.setUint32(AT_CRC, crcOf(frame, frame.subarray(WIRE_HEADER_BYTES)), true);
 }
 
 /** Takes frames out of a stream of bytes. */

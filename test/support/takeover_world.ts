@@ -376,7 +376,8 @@ function makeProcess(
     stop: () => {},
   };
   const onArrival = () => void carrier.settle();
-  const carrier = new SocketCarrier(ends, { segmentBytes: SEGMENT_BYTES, onArrival });
+  const onClose = () => {};
+  const carrier = new SocketCarrier(ends, { segmentBytes: SEGMENT_BYTES, onArrival, onClose });
   return { index, operations, carrier, link: undefined, issued: 0 };
 }
 

@@ -107,6 +107,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/runner.test.ts", 1],
   ["test/cluster/real_cluster.test.ts", 1],
   ["test/demo.test.ts", 1],
+  ["test/remote/blocking_calls.test.ts", 1],
   ["test/persistence/other_runtimes.test.ts", 1],
   ["test/simulation/failovers_cells_logged.test.ts", 1],
   ["test/simulation/one_interruption.test.ts", 1],

@@ -117,6 +117,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "A bounded time of spinning",
     places: {
+      "answer_fifo.ts AnswerFifo.hasEnded": 1,
       "client_waiter.ts EventLoopWaiter.#drain": 1,
       "idle_strategy.ts Spinner.#poll": 1,
     },
@@ -572,6 +573,21 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "near_scan.ts Scan.#stepWaiting": 4,
       "near_scan.ts Scan.#tryStep": 1,
       "near_scan.ts SyncScan.#step": 1,
+    },
+  },
+  {
+    ends: "An answer, the end of the host's process, BLOCKED_SILENCE_MS_MAX without a byte, or " +
+      "OPENING_MS_MAX if the gateway does not open the FIFO",
+    places: {
+      "answer_fifo.ts AnswerFifo.read": 2,
+    },
+  },
+  {
+    ends: "Frames are finite, and each round writes one, or stops as there is no room",
+    places: {
+      "fifo_writer.ts FifoWriter.flush": 1,
+      "paced_writer.ts PacedWriter.noteReceived": 1,
+      "paced_writer.ts PacedWriter.#writeWaiting": 1,
     },
   },
   {

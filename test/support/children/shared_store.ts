@@ -3,6 +3,8 @@
  *
  * @module
  */
+import process from "node:process";
+import { setTimeout } from "node:timers";
 import { KEEP, open, type OpenOptions } from "../../../mod.ts";
 import { TagReader, toTaggedJson } from "../../../lib/codec/tagged_json.ts";
 import { childArguments, heard, say } from "../child.ts";
@@ -33,6 +35,8 @@ if (store !== undefined) {
       }
     },
     keepByUpdate: (key) => store.update(key as string, () => KEEP),
+    /** Is killed after some milliseconds, without another word. */
+    dieIn: (ms) => void setTimeout(() => process.kill(process.pid, "SIGKILL"), ms as number),
     shareIt: () => void store.share(),
     flood: async (count) => {
       const puts = Array.from({ length: count as number }, (_, i) => store.put(`flood ${i}`, i));

@@ -1,0 +1,95 @@
+/**
+ * One request on its way to another process, and how it may end.
+ *
+ * @module
+ */
+import type { Lane } from "../client/carrier.ts";
+import type { Completion } from "../client/completions.ts";
+import type { Slot } from "../core/brands.ts";
+import { type DinomoError, UnavailableError } from "../core/errors.ts";
+import { resultsOf } from "../rings/commit_words.ts";
+import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
+import type { ReadValue } from "../rings/response_ring.ts";
+import { Operation, operationOf, REQUEST_OPERATION, Status } from "../rings/ring_layout.ts";
+import type { Answer } from "./request_frames.ts";
+import { isReading } from "./request_order.ts";
+
+/** A request from its claim until it is settled. */
+export class Parcel implements Lane {
+  readonly slot: Slot;
+  readonly sequence: number;
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly completions: [Completion];
+  readonly newestIndex = 0;
+  /** Whether the other side may have it. */
+  isSent = false;
+  /** Whether its call has ended, and it is not to be sent again. */
+  isWithdrawn = false;
+  answer: Answer | undefined;
+  /** What it has ended with, if that is an error. */
+  error: DinomoError | undefined;
+
+  constructor(slot: Slot, sequence: number, length: number, completion: Completion) {
+    this.slot = slot;
+    this.sequence = sequence;
+    this.words = new Int32Array(length);
+    this.bytes = new Uint8Array(this.words.buffer);
+    this.completions = [completion];
+  }
+
+  get operation(): number {
+    return operationOf(this.words[REQUEST_OPERATION]!);
+  }
+
+  get hasEnded(): boolean {
+    return this.answer !== undefined || this.error !== undefined;
+  }
+
+  requestAt(): number {
+    return 0;
+  }
+
+  /** No addition joins another one: only the last sum would be known after a takeover. */
+  isUnpublished(): boolean {
+    return false;
+  }
+}
+
+/** Whom nothing is told any more. */
+export const NOBODY: Completion = { settle: () => {}, fail: () => {} };
+
+/** Bytes of what a KN leaves in a request. */
+export function contentBytes(words: Int32Array, status: number): number {
+  const operation = operationOf(words[REQUEST_OPERATION]!);
+  if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
+  const isMade = operation === Operation.ATOMIC && status === Status.OK;
+  return isMade ? resultsOf(words, 0).length : 0;
+}
+
+/** What a request has read, by its answer. */
+export function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
+  const version = versionHigh * 2 ** 32 + (versionLow >>> 0);
+  return { bytes: content.slice(), version, expiresAtMs };
+}
+
+/** Whether a request may have changed something. */
+export function isUnknown(parcel: Parcel): boolean {
+  return parcel.isSent && !isReading(parcel);
+}
+
+/** For a change of which nobody can say what became of it. */
+export function unknownOutcome(): UnavailableError {
+  return new UnavailableError(
+    "the process that has the pool open must answer, but the connection to it has ended; " +
+      "the change may or may not have been made",
+  );
+}
+
+/** For a change without a record, of which a later one of the same client has one. */
+export function failedBefore(): UnavailableError {
+  return new UnavailableError(
+    "the process that had the pool open has ended before it could say why the change failed; " +
+      "the change was not made",
+  );
+}
