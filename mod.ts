@@ -40,6 +40,7 @@ export type {
   StoreListenerOptions,
 } from "./lib/store/events.ts";
 export type { CachePolicy } from "./lib/cache/cache.ts";
+export type { StandbyOptions } from "./lib/store/standby_options.ts";
 export type { InspectOptions, OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
@@ -122,7 +123,7 @@ export type { CompactReport } from "./lib/store/compaction.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
 export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";
-export type { Damage, RecoveryReport } from "./lib/persistence/frame_replay.ts";
+export type { Damage, RecoveryReport } from "./lib/persistence/replay_report.ts";
 export type { DurabilityStats } from "./lib/store/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
 export type { Bytes, ByteUnit } from "./lib/core/units.ts";

@@ -11,7 +11,7 @@ import { sleep } from "../core/runtime.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 import { formatBytes } from "../core/units.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
-import type { Damage } from "../persistence/frame_replay.ts";
+import type { Damage } from "../persistence/replay_report.ts";
 import { CHECKPOINT_FILE, imageNumber } from "../persistence/pool_directory.ts";
 import { readSnapshot, type RestoredPool } from "../persistence/snapshot_reader.ts";
 import { readUnlocked } from "../persistence/unlocked_read.ts";

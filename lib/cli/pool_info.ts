@@ -15,7 +15,7 @@ import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
 import * as layout from "../persistence/checkpoint_layout.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
-import type { Damage, RecoveryReport } from "../persistence/frame_replay.ts";
+import type { Damage, RecoveryReport } from "../persistence/replay_report.ts";
 import { isLockHelperFile, LOCK_FILE } from "../persistence/pool_directory.ts";
 import { readCheckpoint, type StoredCheckpoint } from "../persistence/checkpoint_reader.ts";
 import { BUCKET_BYTES } from "../pool/geometry.ts";

@@ -6,7 +6,7 @@
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import { CorruptionError } from "../core/errors.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
-import type { Damage, RecoveryReport } from "../persistence/frame_replay.ts";
+import type { Damage, RecoveryReport } from "../persistence/replay_report.ts";
 import type { Command } from "./command.ts";
 import { BadDataError, ExitCode } from "./exit_codes.ts";
 import { counted, describeDamage, readClosedPool, restoreInMemory } from "./pool_access.ts";

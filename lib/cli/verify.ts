@@ -6,7 +6,7 @@
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { checkOrderedIndex } from "../ordered/tree_check.ts";
-import type { Damage } from "../persistence/frame_replay.ts";
+import type { Damage } from "../persistence/replay_report.ts";
 import type { Pool } from "../pool/pool.ts";
 import { bytesOfImage, counted, describeDamage, readPool, restoreInMemory } from "./pool_access.ts";
 import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";

@@ -18,6 +18,7 @@ import { type FileSystem, nodeFileSystem } from "../persistence/file_system.ts";
 import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
 import { type Log, openLog } from "../persistence/open_log.ts";
 import type { RestoreTask } from "../persistence/parallel_restore.ts";
+import type { StandbyReport } from "../persistence/pool_standby.ts";
 import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
 import { type SnapshotReport, writeSnapshot } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
@@ -41,6 +42,7 @@ import { Cleaner } from "./cleaner.ts";
 import { DownwardVictims, EmptiestVictims } from "./compaction.ts";
 import { releaseMemory } from "./memory_release.ts";
 import { SharedCleaners } from "./shared_cleaners.ts";
+import { performStandbyTask, type StandbyTask, type TakenOverPool } from "./standby_tasks.ts";
 import { type TaskFailure, taskFailureOf } from "../core/task_failure.ts";
 
 /** What a DPM processor can be asked to do. */
@@ -53,6 +55,7 @@ export type DpmTask =
   | { readonly kind: "release"; readonly pool: PoolHandle }
   | { readonly kind: "sync" | "checkpoint"; readonly pool: PoolHandle; readonly log: LogPlace }
   | RestoreTask
+  | StandbyTask
   | {
     readonly kind: "backup";
     readonly pool: PoolHandle;
@@ -82,10 +85,16 @@ const LINGER_POLL_MS = 1;
 const CLEAN_MS_MAX = 1000;
 
 /**
- * What a task comes to: the report of a snapshot, what a check has found, or a number of segments
- * gained or bytes touched.
+ * What a task comes to: the report of a snapshot, what a check has found, what a standby knows, or a
+ * number of segments gained or bytes touched.
  */
-export type DpmResult = SnapshotReport | SegmentFindings | number;
+export type DpmResult =
+  | SnapshotReport
+  | SegmentFindings
+  | StandbyReport
+  | TakenOverPool
+  | number
+  | undefined;
 
 /** Runs one task for another thread; returns what it came to, or why it has failed. */
 export function runDpmTask(task: DpmTask): DpmResult | TaskFailure {
@@ -98,6 +107,7 @@ export function runDpmTask(task: DpmTask): DpmResult | TaskFailure {
 
 /** Runs one task; returns what it came to. */
 export function performTask(task: DpmTask): DpmResult {
+  if (task.kind === "refresh" || task.kind === "takeOver") return performStandbyTask(task);
   const pool = Pool.attach(task.pool);
   // One at a time (dpm_processors.ts).
   const copy = <Result>(write: () => Result) => actFor(pool, AGENT_COPIER, write);

@@ -19,6 +19,7 @@
  *
  * @module
  */
+import { crc32 } from "node:zlib";
 import { Applied, applyRecord } from "../agent/apply_record.ts";
 import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
@@ -61,7 +62,9 @@ import { raiseSlotVersion } from "../pool/slot_version.ts";
 import { SegmentState } from "../pool/segment_state.ts";
 import { LIVE_UNKNOWN } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
-import { openPoolFile } from "./pool_directory.ts";
+import { FramesAhead, type SegmentPart } from "./frames_ahead.ts";
+import type { LoadedSegments } from "./loaded_segments.ts";
+import type { Damage, LostFrames, ReplayReport } from "./replay_report.ts";
 import type { ReplayedSessions } from "./ledger_copy.ts";
 import { ReplayedSlots } from "./replayed_slots.ts";
 
@@ -71,89 +74,14 @@ const SEARCHES_MAX = 64;
 /** Bytes of an unused segment that are searched at a time. */
 const SEARCHED_BYTES = 64 * 1024;
 
-/** What was found behind a checkpoint. */
-export interface RecoveryReport {
-  /** Whole frames, and records in them. */
-  readonly frames: number;
-  /** See {@linkcode frames}. */
-  readonly records: number;
-  /**
-   * Bytes of frames that were not whole at the ends of segments: they had not been acknowledged as
-   * durable.
-   */
-  readonly droppedBytes: number;
-  /** Damage that a repair has dropped. */
-  readonly damages: readonly Damage[];
-  /**
-   * Whether what was found differs from the checkpoint, so that nothing may be logged before there
-   * is a new one.
-   */
-  readonly mustCheckpoint: boolean;
-}
-
-/** What a replay came to, for those who begin to log where it has ended. */
-export interface ReplayReport extends RecoveryReport {
-  /**
-   * Where whole frames that had been written and not synced stand behind one that was lost: they
-   * must not be found another time.
-   */
-  readonly lostFrames: readonly LostFrames[];
-}
-
-/** Bytes of frames behind the end of a segment's log. In the pool they are zero. */
-export interface LostFrames {
-  /** Where they begin in the image, in bytes. */
-  readonly offset: number;
-  /** How many bytes they take. */
-  readonly bytes: number;
-}
-
-/** Bytes that had been durable and are not readable any more. */
-export interface Damage {
-  /** The image. */
-  readonly file: string;
-  /** Where in it, in bytes. */
-  readonly offset: number;
-  /** How many bytes were dropped. */
-  readonly bytes: number;
-  /** What is wrong with them. */
-  readonly reason: string;
-}
-
-/**
- * Replays the frames in an image.
- *
- * @param storedCount segments that the image has; the pool may have more
- * @param repair whether damage is dropped and reported
- * @param sessions takes what the records say of other processes' requests, if the pool has a ledger
- * @throws {CorruptionError} for damage, and for frames that cannot be right although their CRCs are
- */
-export function replayFrames(
-  pool: Pool,
-  files: FileSystem,
-  path: string,
-  storedCount: number,
-  repair: boolean,
-  sessions?: ReplayedSessions,
-): ReplayReport {
-  const file = openPoolFile(files, path);
-  const replay = new Replay(pool, files, file, path, repair, sessions);
-  try {
-    for (let segment = 0; segment < storedCount; segment++) replay.load(segment as SegmentId);
-  } finally {
-    files.close(file);
-  }
-  replay.run();
-  replay.finish();
-  return replay.report;
-}
-
-/** Replays one image. */
-class Replay {
+/** Replays one image, at once or ahead. */
+export class FrameReplay {
+  /** The image, opened; while frames are read. */
+  file = -1;
   readonly #pool: Pool;
   readonly #files: FileSystem;
-  readonly #file: number;
   readonly #path: string;
+  readonly #storedCount: number;
   readonly #repair: boolean;
   readonly #sessions: ReplayedSessions | undefined;
   readonly #slots: ReplayedSlots;
@@ -167,39 +95,91 @@ class Replay {
   readonly #damages: Damage[] = [];
   readonly #lostFrames: LostFrames[] = [];
   /** What was read behind the checkpoint, as offsets in the segments. */
-  readonly #loaded: { segment: SegmentId; start: number; end: number }[] = [];
+  #loaded: SegmentPart[] = [];
 
+  /**
+   * Replays into a pool that was restored from a checkpoint.
+   *
+   * @param path the image
+   * @param storedCount segments that the image has; the pool may have more
+   * @param repair whether damage is dropped and reported
+   * @param sessions takes what the records say of other processes' requests, if the pool has a
+   *   ledger
+   */
   constructor(
     pool: Pool,
     files: FileSystem,
-    file: number,
     path: string,
+    storedCount: number,
     repair: boolean,
     sessions: ReplayedSessions | undefined,
   ) {
     this.#pool = pool;
     this.#sessions = sessions;
     this.#files = files;
-    this.#file = file;
     this.#path = path;
+    this.#storedCount = storedCount;
     this.#repair = repair;
     this.#slots = new ReplayedSlots(pool);
   }
 
+  /** What was found so far. */
   get report(): ReplayReport {
+    const isChanged = this.#abandoned > 0 || this.#damages.length > 0 ||
+      this.#lostFrames.length > 0;
     return {
       frames: this.#frames,
       records: this.#records,
       droppedBytes: this.#droppedBytes,
       damages: this.#damages,
       lostFrames: this.#lostFrames,
-      mustCheckpoint: this.#records > 0 || this.#abandoned > 0 || this.#damages.length > 0 ||
-        this.#lostFrames.length > 0,
+      mustCheckpoint: this.#records > 0 || isChanged,
+      // The end of the log is that of the last whole frame: no bytes of a torn one are behind it.
+      isRepeatable: !isChanged && this.#droppedBytes === 0,
     };
   }
 
-  /** Reads what a segment has behind the checkpoint. */
-  load(segment: SegmentId): void {
+  /**
+   * Replays all frames that have not been replayed. All are read before: the index of the
+   * checkpoint may point at records behind it, and their keys are compared.
+   *
+   * @throws {CorruptionError} for damage, and for frames that cannot be right although their CRCs
+   *   are
+   */
+  run(): void {
+    this.#loaded = [];
+    for (let segment = 0; segment < this.#storedCount; segment++) this.#load(segment as SegmentId);
+    for (const { segment, start, end } of this.#loaded) this.#replaySegment(segment, start, end);
+    this.#finish();
+  }
+
+  /**
+   * Replays the whole frames that follow those that have been replayed, while another process may
+   * write behind them, and leaves all that is not a whole frame for later: it may be one that is
+   * being written, or be read while it is.
+   *
+   * @returns records that were replayed
+   * @throws {CorruptionError} as {@linkcode run}; also when a segment is used again meanwhile
+   */
+  follow(loaded: LoadedSegments): number {
+    const before = this.#records;
+    const frames = new FramesAhead(this.#pool, this.#files, this.file);
+    const parts: SegmentPart[] = [];
+    for (let i = 0; i < this.#storedCount; i++) {
+      const part = frames.read(i as SegmentId, loaded);
+      if (part !== undefined) parts.push(part);
+    }
+    for (const { segment, start, end } of parts) {
+      this.#replay(segment, this.#pool.loadGeneration(segment), start, end);
+      this.#setUsed(segment, end);
+      const from = loaded.readBytes(segment);
+      const crc = crc32(frames.bytes(segment, from, end), loaded.crc(segment));
+      loaded.noteRead(segment, end, crc);
+    }
+    return this.#records - before;
+  }
+
+  #load(segment: SegmentId): void {
     const pool = this.#pool;
     const { segmentBytes } = pool.geometry;
     const used = pool.control[pool.segmentAt(segment) + SEGMENT_USED_BYTES];
@@ -210,17 +190,8 @@ class Replay {
     this.#loaded.push({ segment, start, end: end & ~(ADDRESS_UNIT_BYTES - 1) });
   }
 
-  /**
-   * Replays what has been read. All of it has been: the index of the checkpoint may point at
-   * records behind it, and their keys are compared.
-   */
-  run(): void {
-    for (const { segment, start, end } of this.#loaded) this.#replaySegment(segment, start, end);
-  }
-
   #replaySegment(segment: SegmentId, start: number, end: number): void {
     const pool = this.#pool;
-    const at = pool.segmentAt(segment);
     const generation = pool.loadGeneration(segment);
     this.#hasLostFrames = false;
     const replayedTo = this.#replay(segment, generation, start, end);
@@ -240,16 +211,21 @@ class Replay {
       const offset = (this.#addressAt(segment, replayedTo) >>> 0) * ADDRESS_UNIT_BYTES;
       this.#lostFrames.push({ offset, bytes: end - replayedTo });
     }
-    if (replayedTo === start) return;
-    pool.control[at + SEGMENT_STATE] = SegmentState.SEALED;
-    pool.control[at + SEGMENT_USED_BYTES] = replayedTo;
-    pool.control[at + SEGMENT_LOST_BYTES] = 0;
-    pool.control[at + SEGMENT_TOUCHED_BYTES] = replayedTo;
-    pool.control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
+    if (replayedTo !== start) this.#setUsed(segment, replayedTo);
+  }
+
+  #setUsed(segment: SegmentId, bytes: number): void {
+    const { control } = this.#pool;
+    const at = this.#pool.segmentAt(segment);
+    control[at + SEGMENT_STATE] = SegmentState.SEALED;
+    control[at + SEGMENT_USED_BYTES] = bytes;
+    control[at + SEGMENT_LOST_BYTES] = 0;
+    control[at + SEGMENT_TOUCHED_BYTES] = bytes;
+    control[at + SEGMENT_LIVE_BYTES] = LIVE_UNKNOWN;
   }
 
   /** Ends the replay, when everything is in the index. */
-  finish(): void {
+  #finish(): void {
     this.#slots.finish();
     if (this.#records === 0) return;
     // Live bytes have changed in segments that the log did not touch.
@@ -275,7 +251,7 @@ class Replay {
         0,
         Math.min(SEARCHED_BYTES, segmentBytes - offset),
       );
-      const length = readFully(this.#files, this.#file, bytes, start + offset);
+      const length = readFully(this.#files, this.file, bytes, start + offset);
       if (offset === 0 && words[0] === SEGMENT_MAGIC && words[2] === generation) return true;
       for (let at = 0; at * 4 + FRAME_HEADER_BYTES <= length; at += 2) {
         if (looksLikeFrame(words, at, generation)) return true;
@@ -426,7 +402,7 @@ class Replay {
     const from = this.#pool.wordAt(address) * 4 + offset;
     const bytes = this.#pool.bytesOf(address).subarray(from, from + byteLength);
     const position = (address >>> 0) * ADDRESS_UNIT_BYTES + offset;
-    return readFully(this.#files, this.#file, bytes, position);
+    return readFully(this.#files, this.file, bytes, position);
   }
 
   /** Clears what was read behind the log's end. */

@@ -104,16 +104,6 @@ export class IndexCheck {
   }
 
   /**
-   * Checks everything, and sets the live bytes of segments where the snapshot did not know them.
-   *
-   * @throws {CorruptionError} when something is impossible
-   */
-  run(): void {
-    this.checkTables();
-    this.checkRecords();
-  }
-
-  /**
    * Checks the structure of the index: from then on no thread runs in circles in it, or out of it.
    *
    * @throws {CorruptionError} when something is impossible

@@ -70,6 +70,8 @@ export function openLogFile(pool: Pool, place: LogPlace): LogFile {
 /** The log of a pool, opened by the host. */
 export interface StartedLog extends Log {
   readonly place: LogPlace;
+  /** Whether a checkpoint of what was replayed is to be written, now that others can work. */
+  readonly isCheckpointDue: boolean;
 }
 
 const FIRST_IMAGE = 1;
@@ -79,6 +81,11 @@ const FIRST_IMAGE = 1;
  * writes a checkpoint where there is none or where what was recovered differs from it. If there is
  * no room for it on the disk, a pool that was recovered can be read: durability is lost from the
  * start, and the files stay as they were.
+ *
+ * The checkpoint of a pool that was restored ahead is left for later, if another replay of the same
+ * log would come to the same. What is logged from now on is behind that, in segments that the old
+ * checkpoint says are free; nothing is freed before there is a new one. But what was replayed may
+ * not have been synced, and may be read from now on, so that is done here (I3).
  *
  * @param level one of `DurabilityLevel`, not MEMORY
  * @param restored what the pool was restored from; undefined for a new one
@@ -107,6 +114,7 @@ export function startLog(
   if (restored === undefined) files.close(createAnew(files, imagePath(pool, place)));
   const file = new LogFile(pool, files, imagePath(pool, place), clock);
   const checkpointer = new Checkpointer(pool, files, place, file, AGENT_HOST);
+  let isCheckpointDue = false;
   try {
     // What stands in the place of damage, and of lost frames, is only in the pool so far, and the
     // checkpoint's CRCs are of the pool.
@@ -114,9 +122,12 @@ export function startLog(
     for (const { offset, bytes } of [...damages, ...lostFrames]) {
       file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
     }
+    // Before any session has a number there is a checkpoint that says up to which they may be given.
     const mustCheckpoint = restored === undefined || restored.recovery.mustCheckpoint ||
       ledger !== undefined;
-    if (mustCheckpoint) checkpointer.checkpoint();
+    isCheckpointDue = mustCheckpoint && ledger === undefined && restored?.isAhead === true &&
+      restored.recovery.isRepeatable && file.sync();
+    if (mustCheckpoint && !isCheckpointDue) checkpointer.checkpoint();
     // The process that renamed the checkpoint may have been killed before it was durable under its
     // name.
     else files.syncDirectory(place.directory);
@@ -127,7 +138,7 @@ export function startLog(
     }
     loseDurability(pool, DurabilityFailure.CHECKPOINT, error);
   }
-  return { place, file, checkpointer };
+  return { place, file, checkpointer, isCheckpointDue };
 }
 
 /** How a codec stores numbers. */

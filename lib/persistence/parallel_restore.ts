@@ -74,7 +74,6 @@ export async function restoreInParallel(
     if (!await inPieces(threads, options, restore, load)) restore.load();
     restore.replay();
     const check = restore.makeCheck();
-    check.checkTables();
     const { mustCount } = restore;
     const path = source.checkpointPath;
     const makeTask = (from: number, to: number): RestoreTask => {

@@ -21,6 +21,7 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
+  SEGMENT_WORDS,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_META,
@@ -29,6 +30,7 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
+import { BUCKET_WORDS, bucketRegion, bucketWord } from "../index/bucket_layout.ts";
 import { FreeSegments } from "../pool/free_segments.ts";
 import { allocatePool, type PoolSizes } from "../pool/allocate_pool.ts";
 import { LEDGER_SIZES, type LedgerSizes } from "../pool/ledger_layout.ts";
@@ -37,12 +39,15 @@ import { DeferFree, SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import * as layout from "./checkpoint_layout.ts";
 import { readCheckpoint, type StoredCheckpoint } from "./checkpoint_reader.ts";
-import { replayFrames, type ReplayReport } from "./frame_replay.ts";
+import { FrameReplay } from "./frame_replay.ts";
+import { FramesAhead } from "./frames_ahead.ts";
 import { moveLinksFromFile } from "./free_bucket_links.ts";
 import { IndexCheck } from "./index_check.ts";
 import { ReplayedSessions, restoreLedger } from "./ledger_copy.ts";
 import type { FileSystem } from "./file_system.ts";
-import { imageFile } from "./pool_directory.ts";
+import type { ReplayReport } from "./replay_report.ts";
+import { LoadedSegments } from "./loaded_segments.ts";
+import { imageFile, openPoolFile } from "./pool_directory.ts";
 import { loadSegments, type SegmentSource } from "./segment_loader.ts";
 
 /** How often progress is reported while segments are read. */
@@ -58,6 +63,8 @@ export interface RestoredPool {
   /** Codec that its values were written with. */
   readonly codec: layout.CodecName;
   readonly recovery: ReplayReport;
+  /** Whether it was restored ahead, so that it is to be ready soon. */
+  readonly isAhead: boolean;
 }
 
 /** How a pool is restored. */
@@ -69,6 +76,8 @@ export interface RestoreOptions {
    * reused before a checkpoint.
    */
   readonly isLogged?: boolean | undefined;
+  /** Whether another process may have the pool open, so that it is restored ahead: a standby. */
+  readonly isStandby?: boolean | undefined;
   /** Called now and then with the share that is done, 0 to 1. */
   readonly onProgress?: ((share: number) => void) | undefined;
   /** Sizes of the ledger, if the pool has one: those of the pool that is restored, or larger ones. */
@@ -112,17 +121,29 @@ export class PoolRestore {
   readonly pool: Pool;
   /** Where the segments are, for {@linkcode loadSegments}. */
   readonly source: SegmentSource;
+  /** What memory has of them; kept for restores that go on with it. */
+  readonly loaded: LoadedSegments | undefined;
   readonly #files: FileSystem;
   readonly #options: RestoreOptions;
   readonly #checkpoint: StoredCheckpoint;
+  #replay: FrameReplay | undefined;
+  #sessions: ReplayedSessions | undefined;
   #recovery: ReplayReport | undefined;
+  /** The check of the tables before the replay. */
+  #checked: IndexCheck | undefined;
 
-  /** Reads the checkpoint, and restores what is in it. */
+  /**
+   * Reads the checkpoint, and restores what is in it.
+   *
+   * @param before what was restored of an earlier checkpoint by a standby: this goes on with its
+   *   memory, if it fits, and `before` cannot be used any more
+   */
   constructor(
     files: FileSystem,
     directory: string,
     requested: RequestedPool,
     options: RestoreOptions,
+    before?: PoolRestore,
   ) {
     const checkpoint = readCheckpoint(files, directory);
     const { path, bytes, segmentBytes, segmentCount } = checkpoint;
@@ -133,10 +154,15 @@ export class PoolRestore {
     checkKeys(checkpoint.keys, requested.keys);
     const sizes = sizesOf(requested, segmentBytes, segmentCount);
     const view = new DataView(bytes.buffer);
-    this.pool = allocatePool(sizes, [
+    const hashKey = [
       view.getInt32(layout.CHECKPOINT_HASH_KEY, true),
       view.getInt32(layout.CHECKPOINT_HASH_KEY + 4, true),
-    ]);
+    ] as const;
+    const reused = before?.reusedFor(sizes, hashKey, checkpoint);
+    this.pool = reused?.pool ?? allocatePool(sizes, hashKey);
+    if (reused !== undefined) emptyPool(this.pool, checkpoint.bucketCount);
+    this.loaded = reused?.loaded ??
+      (options.isStandby ? new LoadedSegments(this.pool.geometry.segmentCount) : undefined);
     this.pool.control[HEADER_KEY_TYPES] = KEY_TYPE_NUMBERS[checkpoint.keys];
     restoreSlots(this.pool, bytes);
     restoreIndex(this.pool, bytes, segmentCount, checkpoint);
@@ -161,6 +187,20 @@ export class PoolRestore {
     }
   }
 
+  /** This restore, if what it has in memory can be what another checkpoint is restored into. */
+  reusedFor(
+    sizes: PoolSizes,
+    [key0, key1]: readonly [number, number],
+    { image, ledger }: StoredCheckpoint,
+  ): PoolRestore | undefined {
+    const { pool, loaded } = this;
+    const fits = loaded !== undefined && (pool.ledger === undefined || ledger.length > 0) &&
+      image === this.#checkpoint.image &&
+      pool.hashKey[0] === key0 && pool.hashKey[1] === key1 &&
+      pool.geometry.segmentBytes === sizes.segmentBytes && pool.segmentLimit === sizes.segmentCount;
+    return fits ? this : undefined;
+  }
+
   /** Reads all segments. */
   load(): void {
     const { onProgress } = this.#options;
@@ -173,45 +213,88 @@ export class PoolRestore {
     for (let from = 0; from < segmentCount; from += step) {
       onProgress?.(Math.min(1, from / readCount));
       const to = Math.min(segmentCount, from + step);
-      loadSegments(this.pool, this.#files, this.source, from, to);
+      loadSegments(this.pool, this.#files, this.source, from, to, this.loaded);
     }
   }
 
   /** Replays what is behind the checkpoint. */
   replay(): void {
-    const { imagePath, checkpointPath, segmentCount } = this.source;
-    // A replay looks keys up, so nothing in the index may lead it astray.
-    new IndexCheck(this.pool, checkpointPath).checkTables();
-    const repair = this.#options.repair ?? false;
-    const sessions = ReplayedSessions.of(this.pool, epochMs());
-    const replayed = replayFrames(
-      this.pool,
-      this.#files,
-      imagePath,
-      segmentCount,
-      repair,
-      sessions,
-    );
-    sessions?.finish();
+    this.#withReplay((replay) => replay.run());
+    this.#sessions?.finish();
     // A checkpoint that does not know the segments of a larger capacity would not have them
     // replayed.
-    const hasGrown = this.pool.segmentLimit > segmentCount;
-    this.#recovery = { ...replayed, mustCheckpoint: replayed.mustCheckpoint || hasGrown };
+    const hasGrown = this.pool.segmentLimit > this.source.segmentCount;
+    const { report } = this.#replay!;
+    this.#recovery = {
+      ...report,
+      mustCheckpoint: report.mustCheckpoint || hasGrown,
+      isRepeatable: report.isRepeatable && !hasGrown,
+    };
   }
 
-  /** A check of what has been restored. */
+  /**
+   * Replays whole frames behind the checkpoint while another process may write there.
+   *
+   * @returns how many records they had
+   */
+  follow(): number {
+    return this.#withReplay((replay) => replay.follow(this.loaded!));
+  }
+
+  /** Whether the image still has what was followed. */
+  isAsFollowed(): boolean {
+    const { pool, source } = this;
+    const file = openPoolFile(this.#files, source.imagePath);
+    try {
+      return new FramesAhead(pool, this.#files, file).hasAll(this.loaded!, source);
+    } finally {
+      this.#files.close(file);
+    }
+  }
+
+  #withReplay<Result>(use: (replay: FrameReplay) => Result): Result {
+    const { imagePath, checkpointPath, segmentCount } = this.source;
+    if (this.#replay === undefined) {
+      // A replay looks keys up, so nothing in the index may lead it astray.
+      this.#checked = new IndexCheck(this.pool, checkpointPath);
+      this.#checked.checkTables();
+      const repair = this.#options.repair ?? false;
+      this.#sessions = ReplayedSessions.of(this.pool, epochMs());
+      this.#replay = new FrameReplay(
+        this.pool,
+        this.#files,
+        imagePath,
+        segmentCount,
+        repair,
+        this.#sessions,
+      );
+    }
+    const file = openPoolFile(this.#files, imagePath);
+    try {
+      this.#replay.file = file;
+      return use(this.#replay);
+    } finally {
+      this.#files.close(file);
+    }
+  }
+
+  /** A check of the records that have been restored, whose tables are right. */
   makeCheck(): IndexCheck {
-    return new IndexCheck(this.pool, this.source.checkpointPath, this.mustCount);
+    // Without a record nothing in the index has changed.
+    if (!this.mustCount && this.#checked !== undefined) return this.#checked;
+    const check = new IndexCheck(this.pool, this.source.checkpointPath, this.mustCount);
+    check.checkTables();
+    return check;
   }
 
   /** Whether counts have to be set, as the replay has changed what they count. */
   get mustCount(): boolean {
-    return this.#recovery!.records > 0;
+    return (this.#replay?.report.records ?? 0) > 0;
   }
 
   /** Checks everything that has been restored. */
   check(): void {
-    this.makeCheck().run();
+    this.makeCheck().checkRecords();
   }
 
   /** Makes the pool ready for use. */
@@ -227,7 +310,19 @@ export class PoolRestore {
       image: this.#checkpoint.image,
       codec: this.#checkpoint.codec,
       recovery: this.#recovery!,
+      isAhead: this.#options.isStandby ?? false,
     };
+  }
+}
+
+/** Empties what a checkpoint with so many buckets is restored into, but for the log. */
+function emptyPool(pool: Pool, bucketCount: number): void {
+  const { control } = pool;
+  control.fill(0, pool.segments, pool.segments + pool.geometry.segmentCount * SEGMENT_WORDS);
+  // What is handed out of the index's untouched end is zero.
+  for (let bucket = bucketCount; bucket < control[INDEX_SPACE_NEXT]; bucket++) {
+    const at = bucketWord(bucket as BucketId);
+    bucketRegion(pool, bucket as BucketId).fill(0, at, at + BUCKET_WORDS);
   }
 }
 

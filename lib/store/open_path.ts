@@ -9,7 +9,7 @@ import { InvalidOptionError, PathError } from "../core/errors.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import type { FileSystem } from "../persistence/file_system.ts";
-import type { RecoveryReport, ReplayReport } from "../persistence/frame_replay.ts";
+import type { RecoveryReport, ReplayReport } from "../persistence/replay_report.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { PoolLock, PoolLockOptions } from "../persistence/pool_lock.ts";
 import type { RestoredPool } from "../persistence/snapshot_reader.ts";
@@ -20,6 +20,8 @@ import type { Pool } from "../pool/pool.ts";
 import { codecName } from "./client_parts.ts";
 import { nodeCountMax, segmentCountFor, sizesOf } from "./pool_sizes.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
+import type { Standby } from "./standby.ts";
+import type { ResolvedStandby } from "./standby_options.ts";
 
 /** Threads that restore a large pool, at most. */
 const RESTORE_THREADS_MAX = 8;
@@ -84,6 +86,7 @@ export function createPool(options: PoolOptions): Pool {
  * on demand: they take 10 MiB, which a store without a path need not spend.
  *
  * @param lockOptions where the path is, and for tests how it is locked
+ * @param standby what has been restored ahead
  * @throws {PathError} for everything that a call of the operating system fails with; the directory
  *   can be opened again then
  */
@@ -91,6 +94,7 @@ export async function openPath(
   relativePath: string,
   options: PoolOptions,
   lockOptions: PoolLockOptions = {},
+  standby: Standby | undefined = undefined,
 ): Promise<OpenedPool> {
   const { resolve } = await import("node:path");
   const { nodeFileSystem } = await import("../persistence/file_system.ts");
@@ -111,7 +115,7 @@ export async function openPath(
       // Again: another process that had it open until now may have written the first snapshot.
       const isRestored = directory.inspectPoolDirectory(files, path);
       const pool = isRestored ? undefined : fresh ?? createPool(options);
-      const read = await readPool(heldFiles(files, lock.held), lock, pool, options);
+      const read = await readPool(heldFiles(files, lock.held), lock, pool, options, standby);
       return { ...read, path, lock, source: lock.held };
     });
   } catch (error) {
@@ -151,18 +155,51 @@ export async function openPathToRead(
   }, "read");
 }
 
+/**
+ * Opens the pool at a path when no other process has it open any more, and restores it ahead until
+ * then.
+ *
+ * @throws {PoolLockedError} when it has not been free in time
+ */
+export async function openPathWhenFree(
+  path: string,
+  options: PoolOptions,
+  standby: ResolvedStandby,
+): Promise<OpenedPool> {
+  const { resolve } = await import("node:path");
+  const { openWhenFree, Standby } = await import("./standby.ts");
+  const place = {
+    directory: resolve(path),
+    requested: {
+      keys: options.keys,
+      codec: codecName(options.codec),
+      capacityBytes: options.capacityBytes,
+      capacityBytesMax: options.capacityBytesMax,
+      segmentBytes: options.segmentBytes,
+    },
+    isLogged: options.durability !== "memory",
+    repair: options.repair,
+  };
+  return await openWhenFree(
+    standby,
+    (ahead) => openPath(path, options, {}, ahead),
+    () => new Standby(place, options.workers.dpm),
+  );
+}
+
 /** Restores the pool of a locked directory, unless there is a fresh one, and starts its log. */
 async function readPool(
   files: FileSystem,
   lock: PoolLock,
   fresh: Pool | undefined,
   options: PoolOptions,
+  standby: Standby | undefined,
 ): Promise<Omit<OpenedPool, "path" | "lock" | "source">> {
   const { path } = lock.held;
   const codec = codecName(options.codec);
   const isLogged = options.durability !== "memory";
   let restored = fresh === undefined
-    ? await restorePool(files, path, options, isLogged)
+    ? await standby?.takeOver(lock.held) ?? await restorePool(files, path, options, isLogged)
     : undefined;
   const recovery = restored && reportOf(restored.recovery);
   if (restored !== undefined && isLessWanted(options, restored.pool)) {
@@ -235,7 +272,7 @@ async function makeSmallerPool(
 }
 
 /** What an application is told of a replay. */
-function reportOf({ lostFrames: _, ...report }: ReplayReport): RecoveryReport {
+function reportOf({ lostFrames: _, isRepeatable: __, ...report }: ReplayReport): RecoveryReport {
   return report;
 }
 

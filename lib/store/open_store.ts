@@ -41,6 +41,7 @@ import {
   type OpenedPool,
   openPath,
   openPathToRead,
+  openPathWhenFree,
 } from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
@@ -105,9 +106,10 @@ async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
 }
 
 async function openPool<V>(resolved: ResolvedOptions<V>): Promise<OpenedPool> {
-  const { path, readOnly } = resolved;
+  const { path, readOnly, standby } = resolved;
   if (path === undefined) return { ...IN_MEMORY, pool: createPool(resolved) };
   const options = { ...resolved, onProgress: restoringPart(resolved) };
+  if (standby !== undefined) return await openPathWhenFree(path, options, standby);
   return readOnly ? await openPathToRead(path, options) : await openPath(path, options);
 }
 
@@ -347,6 +349,8 @@ async function startStore<V, K extends Key>(
   opening.store = controlsOf(store);
   parts.connector.update(parts.client.carrier);
   monitor.start();
+  // One that fails ends durability, as later ones do.
+  if (log?.isCheckpointDue === true) dpm.checkpoint(log.place).catch(() => {});
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();
   }

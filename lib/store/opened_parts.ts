@@ -10,7 +10,7 @@ import { GarbageMeter } from "../client/garbage_meter.ts";
 import { KeyQueues } from "../client/key_queues.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
-import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Leases } from "../routing/load_leases.ts";
 import type { StoreLifetime } from "./lifetime.ts";

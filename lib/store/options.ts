@@ -10,6 +10,7 @@ import type { Bytes } from "../core/units.ts";
 import type { WorkerUrls } from "../core/worker_loader.ts";
 import type { Durability } from "../pool/durability.ts";
 import type { AutoscaleOptions } from "./autoscale_options.ts";
+import type { StandbyOptions } from "./standby_options.ts";
 
 /**
  * What `open` takes. Every option has a default, which one that is undefined has, too.
@@ -133,6 +134,16 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   reuse?: boolean | undefined;
+  /**
+   * Whether `open` waits while another process has the pool at `path` open, and reads its files
+   * ahead meanwhile, so that the store is there soon after that one has closed it or has ended: for
+   * deployments that start the new process before they end the old one. While it waits the process
+   * has the pool in memory, and its index twice. After `waitMs` it is `PoolLockedError`, as it is
+   * at once without this option. Needs a path; not with `readOnly`, and not with `processes`, where
+   * the new process uses the pool at once.
+   * @default false
+   */
+  standby?: boolean | StandbyOptions | undefined;
   /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
   onProgress?: ((share: number) => void) | undefined;
   /**
@@ -189,7 +200,7 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * Whether several processes use the pool at `path`, each by the same line: whichever comes first
    * has it open, and the others ask that one, by a socket in the directory. When it ends, one of the
    * others takes its place. Needs a path, and a durability other than `"memory"`; not with
-   * `readOnly`, and not in the far placement. The options `keys`, `codec`, `ordered` and `durability`
+   * `readOnly` or `standby`, and not in the far placement. The options `keys`, `codec`, `ordered` and `durability`
    * must be the same in all of them, and there is no `cache`. See
    * [processes](./docs/processes.md).
    * @default false

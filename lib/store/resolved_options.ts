@@ -28,6 +28,7 @@ import { OWN_WORKERS, type WorkerCode, type WorkerUrls } from "../core/worker_lo
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts";
 import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";
+import { type ResolvedStandby, standbyOf } from "./standby_options.ts";
 import type { OpenOptions } from "./options.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
 import { processesOf } from "./process_options.ts";
@@ -54,6 +55,7 @@ export interface ResolvedOptions<V> {
   readonly checkpointBytes: number | undefined;
   readonly repair: boolean;
   readonly readOnly: boolean;
+  readonly standby: ResolvedStandby | undefined;
   readonly reuse: boolean;
   readonly onProgress: ((share: number) => void) | undefined;
   readonly spinMicros: number;
@@ -141,6 +143,7 @@ const KNOWN = new Set<string>(
     "checkpointBytes",
     "repair",
     "readOnly",
+    "standby",
     "reuse",
     "onProgress",
     "spin",
@@ -248,6 +251,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     ),
     repair: booleanOf("repair", repair),
     readOnly,
+    standby: standbyOf(options.standby, options),
     reuse: reuseOf(options),
     onProgress,
     spinMicros: spinOf(spin),

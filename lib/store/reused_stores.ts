@@ -79,6 +79,7 @@ export function openedWithOf<V>(resolved: ResolvedOptions<V>): OpenedWith {
     reuse: _reuse,
     // Told while the first one is opened.
     onProgress: _onProgress,
+    standby: _standby,
     // Made of others, or the machine's.
     startsLazily: _startsLazily,
     processorCount: _processorCount,

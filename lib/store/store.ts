@@ -10,7 +10,7 @@ import type { Key } from "../core/key_encoder.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
 import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
-import type { RecoveryReport } from "../persistence/frame_replay.ts";
+import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
 import { abortable, type AbortOptions } from "./abort.ts";
 import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";

@@ -123,7 +123,7 @@ const OTHERS = [
   ...["countKeysSync", "entries", "entriesSync", "keys", "keysSync", "values", "valuesSync"],
   ...["first", "firstSync", "last", "lastSync", "watch", "pick", "namespace", "atomic"],
   ...["transaction", "recovery", "readOnly", "nodes", "scale", "replicate", "backup", "compact"],
-  ...["flush", "share", "addEventListener", "removeEventListener", "stats", "close"],
+  ...["flush", "share", "addEventListener", "removeEventListener", "stats", "readStats", "close"],
 ];
 
 function methodsOf(store: object): string[] {

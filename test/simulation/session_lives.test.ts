@@ -31,6 +31,20 @@ function testEndings(name: string, level: number, endings: readonly Ending[], sh
 }
 
 const { OS, DISK } = DurabilityLevel;
+
+test("hosts take over a pool that was restored ahead, with its sessions", () => {
+  let [found, resent, takenOver] = [0, 0, 0];
+  forEachSeed(Math.ceil(SEED_COUNT * 0.1), (seed) => {
+    const world = new SessionWorld(seed, [OS, DISK][seed % 2]!, true);
+    world.live(["kill", "close"], LIVES);
+    found += world.seen.found;
+    resent += world.seen.resent;
+    takenOver += world.standby!.takenOver;
+  });
+  const says = `${found} found, ${resent} resent, ${takenOver} taken over`;
+  assert.ok(IS_REPLAY || (found > 0 && resent > 0 && takenOver > 0), says);
+});
+
 testEndings("hosts are killed at level os", OS, ["kill"], 0.4);
 testEndings("hosts are killed or closed at level os", OS, ["kill", "close"], 0.2);
 testEndings("the power goes at level disk", DISK, ["power", "kill", "close"], 0.4);

@@ -115,6 +115,10 @@ export class DurableWorld implements ClientWaiter {
   /** Operations by the status that they have ended with. */
   readonly ended = new Map<number, number>();
   checkpointCount = 0;
+  /** Restores the pool in place of an ordinary opening; undefined: as one does. */
+  takeOver: (() => RestoredPool | undefined) | undefined;
+  /** What another process does between two calls of this one. */
+  beside: (() => void) | undefined;
   /** Commits that were found whole when the store was opened again. */
   wholeCommits = 0;
   /** Those of this life. */
@@ -196,7 +200,7 @@ export class DurableWorld implements ClientWaiter {
       require(!isNew || !this.#hasOpened, "I3: the checkpoint is gone");
       const restored = isNew
         ? undefined
-        : readSnapshot(this.disk, DIRECTORY, REQUESTED, { isLogged: true });
+        : this.takeOver?.() ?? readSnapshot(this.disk, DIRECTORY, REQUESTED, { isLogged: true });
       const geometry = geometryOf(this.#segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
       const bucketCount = this.#bucketCount ?? geometry.bucketCount;
       const sizes = { ...geometry, bucketCount };
@@ -604,6 +608,7 @@ export class DurableWorld implements ClientWaiter {
     if (call === endAtCall.call && --endAtCall.count === 0) this.isDown = true;
     if (number > this.#endAt) this.isDown = true;
     if (this.isDown) throw new ProcessEnd(`${call} after the end`);
+    this.beside?.();
     if (!this.#intrudes || this.#isIntruding) return;
     if (this.#isCheckpointing) this.#workMeanwhile();
     else if (this.#isFlushing && call === "sync") this.#liveMeanwhile();

@@ -56,8 +56,8 @@ export const SPACE_BUGS: readonly PlantedBug[] = [
     edits: [
       ["const bucketsExpected =", "const wanted = wantedSegments(pool); const bucketsExpected ="],
       [
-        "const segmentCount = wantedSegments(pool); const { length }",
-        "const segmentCount = wanted; const { length }",
+        "const segmentCount = wantedSegments(pool); const ledger",
+        "const segmentCount = wanted; const ledger",
       ],
     ],
     caughtBy: [SEGMENT_GROWTH],

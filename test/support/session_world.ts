@@ -67,6 +67,7 @@ import { HASH_KEY, type SimKey } from "./sim_keys.ts";
 import { require } from "./sim_model.ts";
 import { readValue, sumIn } from "./sim_values.ts";
 import { CHECKPOINT_PATH, DIRECTORY } from "./snapshots.ts";
+import { SessionStandby } from "./session_standby.ts";
 
 /** How a host ends. */
 export type Ending = "kill" | "power" | "close";
@@ -82,6 +83,7 @@ const SIZES: LedgerSizes = { placeCount: 128, window: 16 };
 const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
 const REQUESTED = { codec: "msgpack", capacityBytes: undefined, segmentBytes: undefined } as const;
+const RESTORE_OPTIONS = { isLogged: true, ledgerSizes: SIZES } as const;
 
 /** The store, its hosts, and the processes. */
 export class SessionWorld implements ClientWaiter {
@@ -90,6 +92,8 @@ export class SessionWorld implements ClientWaiter {
   readonly history = new SessionHistory();
   /** What has happened, so that a test that tests nothing is noticed. */
   readonly seen = { found: 0, resent: 0 };
+  /** Restores the pool ahead of the next host; undefined: each restores it from the beginning. */
+  readonly standby: SessionStandby | undefined;
   pool!: Pool;
   isDown = true;
   readonly #level: number;
@@ -112,9 +116,13 @@ export class SessionWorld implements ClientWaiter {
   /** Tells requests of this host's life from those of the ones before. */
   #life = 0;
 
-  constructor(seed: number, level: number) {
+  constructor(seed: number, level: number, hasStandby = false) {
     this.random = new Random(seed);
     this.#level = level;
+    if (hasStandby) {
+      const { disk, random } = this;
+      this.standby = new SessionStandby(disk, random, REQUESTED, RESTORE_OPTIONS);
+    }
     this.#segmentCount = this.random.between(10, 24);
     this.disk.beforeCall = (_, number) => this.#beforeCall(number);
   }
@@ -169,7 +177,7 @@ export class SessionWorld implements ClientWaiter {
     require(!isNew || this.#life === 0, "I3: the checkpoint is gone");
     const restored = isNew
       ? undefined
-      : readSnapshot(this.disk, DIRECTORY, REQUESTED, { isLogged: true, ledgerSizes: SIZES });
+      : this.standby?.takeOver() ?? readSnapshot(this.disk, DIRECTORY, REQUESTED, RESTORE_OPTIONS);
     const geometry = geometryOf(this.#segmentCount * SEGMENT_BYTES, SEGMENT_BYTES);
     const pool = this.pool = restored?.pool ?? Pool.create(geometry, HASH_KEY);
     this.#log = startLog(pool, PLACE, this.#level, restored, this.disk, this.#clock, SIZES);
@@ -220,6 +228,7 @@ export class SessionWorld implements ClientWaiter {
   }
 
   #step(): void {
+    this.standby?.look();
     const { random } = this;
     const process = random.pick(this.#processes);
     const choice = random.next();

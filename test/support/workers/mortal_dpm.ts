@@ -25,7 +25,7 @@ const HOLDING: readonly DpmTask["kind"][] = [
 
 /** Runs one task. */
 export default function runMortalTask(task: DpmTask): ReturnType<typeof runDpmTask> {
-  if (!HOLDING.includes(task.kind)) return runDpmTask(task);
+  if (!HOLDING.includes(task.kind) || !("pool" in task)) return runDpmTask(task);
   const taker = new FaultTaker(Pool.attach(task.pool), AGENT_DPM, NODE);
   const unhook = hookAtomics({ onAccess: () => taker.onAccess(() => process.exit(3)) });
   try {
