@@ -19,8 +19,8 @@ export const getCommand: Command = {
     `Prints the value of a key as JSON, with the tags of dump for what JSON cannot say. Ends with
 exit code 1 if the key is not there.
 
-Asks the process that has the pool open with the option inspect. If none has it open, the
-files are read, into as much memory as an open store takes.
+Asks the process that has the pool open with the option inspect or processes. If none has it
+open, the files are read, into as much memory as an open store takes.
 
 A key of bytes is 0x and hexadecimal digits, unless the keys of the pool are strings.`,
   operands: { usage: "<key>", countMin: 1, countMax: 1 },

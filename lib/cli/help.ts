@@ -16,8 +16,8 @@ export function generalHelp(commands: readonly Command[]): string {
   return `Usage: dinomo <command> <path> [options]
 
 Works on the pool in a directory. The first five commands reach a pool that a process has open
-with the option inspect; info and verify read any pool, and the others one that no process has
-open.
+with the option inspect or processes; info and verify read any pool, and the others one that no
+process has open.
 
 Commands:
 ${rows(commands.map((command) => [usageOf(command), command.summary]))}

@@ -19,8 +19,8 @@ export const keysCommand: Command = {
     `Prints a key on each line, in the order of the keys if the store is ordered, and in no order
 if it is not. Keys that are bytes are 0x and hexadecimal digits.
 
-Asks the process that has the pool open with the option inspect; keys that come or go
-meanwhile may be there or not. If none has it open, the files are read.`,
+Asks the process that has the pool open with the option inspect or processes; keys that come
+or go meanwhile may be there or not. If none has it open, the files are read.`,
   operands: { usage: "[prefix]", countMin: 0, countMax: 1 },
   rules: {
     limit: { value: "<count>", help: "at most so many" },

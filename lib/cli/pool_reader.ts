@@ -47,7 +47,7 @@ export async function withHost<Result>(
   if (host === undefined) {
     assertPool(nodeFileSystem, resolve(path));
     throw new PathError(
-      "path must be a pool that a process has open with the option inspect, got " +
+      "path must be a pool that a process has open with the option inspect or processes, got " +
         JSON.stringify(path),
     );
   }
@@ -81,7 +81,7 @@ export async function withReader<Result>(
   } catch (error) {
     if (!(error instanceof PoolLockedError)) throw error;
     throw new PoolLockedError(
-      `${error.message}; with the option inspect of open it can be looked at while it is open`,
+      `${error.message}; with the option inspect or processes of open it can be looked at while it is open`,
     );
   }
 }

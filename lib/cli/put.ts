@@ -19,7 +19,8 @@ export const putCommand: Command = {
     `Stores a value, which is JSON with the tags of dump, and prints its version. It is durable
 when the command ends, as the store is.
 
-The process that has the pool open must allow it: open({ inspect: { write: true } }).`,
+The process that has the pool open must allow it: open({ inspect: { write: true } }), or
+open({ processes: true }) without inspect.`,
   operands: { usage: "<key> <value>", countMin: 2, countMax: 2 },
   rules: {
     text: { help: "the value is a string as it stands, not JSON" },

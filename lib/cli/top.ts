@@ -27,7 +27,8 @@ once a second: a table on a terminal, and a line of name=value anywhere else. Th
 in a line are free/open/sealed/cleaning. Latencies and occupancies are known if the store
 was opened with the option statistics.
 
-The process must have the pool open with the option inspect. Ends with it, or by Ctrl-C.`,
+The process must have the pool open with the option inspect or processes. Ends with it,
+or by Ctrl-C.`,
   rules: {
     once: { help: "look for one second, print that, and end" },
     json: { help: "print JSON objects, one on each line" },

@@ -30,7 +30,8 @@ With --prefix it prints all changes of keys that begin with it, from now on:
   { "kind": "put" or "delete", "key": ..., "version": ... }
 and { "kind": "resync" } where some may be missing, and in the beginning.
 
-The process must have the pool open with the option inspect. Ends with it, or by Ctrl-C.`,
+The process must have the pool open with the option inspect or processes. Ends with it,
+or by Ctrl-C.`,
   operands: { usage: "[key...]", countMin: 0, countMax: KEYS_MAX },
   rules: {
     prefix: { value: "<text>", help: "changes of all keys that begin with this, instead of keys" },

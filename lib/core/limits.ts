@@ -350,6 +350,8 @@ export const LIVE_ANSWER_BYTES_MAX = 16 * 2 ** 20;
 export const LIVE_IDLE_MS_MAX = 60_000;
 /** How long a command waits for an answer: the host's thread may be busy, but not for that long. */
 export const LIVE_ANSWER_MS_MAX = 10_000;
+/** How long a gateway waits for the figures of the host's thread before it does without them. */
+export const LIVE_HOST_MS_MAX = 1_000;
 
 assert(SLOT_COUNT === 4096, "slots are hash >>> 20");
 assert(REGION_BYTES / ADDRESS_UNIT_BYTES * REGION_COUNT_MAX === 2 ** 32, "a u32 reaches the pool");

@@ -45,6 +45,12 @@ export interface GatewayParts
   welcome(hello: Hello): Omit<Welcome, "verdicts">;
   /** Makes the end of a connection's calls. */
   makeCalls(write: WriteFrame): CallEnd;
+  /**
+   * Takes a connection whose first frame is no hello: perhaps a command has connected.
+   *
+   * @throws {FrameError} when the frame is nobody's
+   */
+  takeOver(socket: Socket, first: Frame): void;
 }
 
 /** A connection, as long as it is open. */
@@ -58,6 +64,8 @@ export class GatewayConnection {
   /** Whether the first frame has come. */
   #hasBegun = false;
   #isOpen = true;
+  /** Whether the frames are another one's, who reads the socket itself. */
+  #isTakenOver = false;
   readonly #closed: Promise<void>;
 
   /** Takes what comes; `onClosed` is called once, when nothing of it is in progress any more. */
@@ -90,6 +98,7 @@ export class GatewayConnection {
 
   /** Ends it if it has not begun for long. */
   closeIfIdle(nowMs: number): void {
+    if (this.#isTakenOver) return;
     if (this.#session === undefined && nowMs - this.#openedMs > HELLO_MS_MAX) this.close();
   }
 
@@ -107,7 +116,7 @@ export class GatewayConnection {
   }
 
   #receive(bytes: Uint8Array): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || this.#isTakenOver) return;
     try {
       this.#line.receive(bytes);
     } catch {
@@ -118,11 +127,18 @@ export class GatewayConnection {
   }
 
   #take(frame: Frame): void {
+    if (!this.#hasBegun && frame.kind !== RequestFrame.HELLO) return this.#giveAway(frame);
     if (!this.#hasBegun) return this.#begin(decodeHello(frame));
     if (this.#session === undefined) throw new FrameError("a hello must be answered first");
     if (frame.kind === RequestFrame.REQUESTS) this.#session.receive(frame.body);
     else if (isCallFrame(frame.kind)) this.#calls!.receive(frame);
     else throw new FrameError(`a frame must be one that is due, got kind ${frame.kind}`);
+  }
+
+  #giveAway(frame: Frame): void {
+    this.#hasBegun = true;
+    this.#isTakenOver = true;
+    this.#parts.takeOver(this.#socket, frame);
   }
 
   #begin(hello: Hello): void {

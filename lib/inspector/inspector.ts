@@ -21,6 +21,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { isDinomoError } from "../core/any_error.ts";
+import { HostOnlyError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
 import { controlsOf, type Store } from "../store/store.ts";
@@ -80,8 +81,9 @@ export class Inspector {
  * Serves a page that shows a store: who owns which part of the keys, operations per second,
  * latencies, how full it is, and keys with their values. It does not keep the process alive.
  *
- * @param store a store of this thread
+ * @param store a store of this thread, whose pool is in this process
  * @throws {InvalidOptionError} when an option is not what it must be
+ * @throws {HostOnlyError} when another process has the pool
  * @throws {Error} with the system's code, such as `EADDRINUSE`, when the port cannot be had
  *
  * @example
@@ -99,6 +101,7 @@ export async function serveInspector<V, K extends Key>(
   options?: InspectorOptions,
 ): Promise<Inspector> {
   const resolved = inspectorOptionsOf(options);
+  assertVisible(store);
   const server = createServer((request, response) => {
     void respond(store, resolved, request, response);
   });
@@ -114,6 +117,15 @@ export async function serveInspector<V, K extends Key>(
   server.unref();
   const { port } = server.address() as AddressInfo;
   return new Inspector(server, `http://${LOOPBACK}:${port}/#${resolved.token}`);
+}
+
+function assertVisible<V, K extends Key>(store: Store<V, K>): void {
+  const controls = controlsOf(store);
+  if (!controls.isOpen() || controls.picture() !== undefined) return;
+  throw new HostOnlyError(
+    "serveInspector must be called in the process that has the pool open, got a call in another " +
+      "one: dinomo top shows the figures",
+  );
 }
 
 async function respond<V, K extends Key>(

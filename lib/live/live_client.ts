@@ -22,7 +22,14 @@ import {
   type LiveRequest,
   MessageKind,
 } from "./live_messages.ts";
-import { INSPECTED, isTrusted, socketPlaceOf } from "../persistence/socket_place.ts";
+import {
+  GATEWAY,
+  INSPECTED,
+  isTrusted,
+  type PlacedDirectory,
+  socketPlaceOf,
+  type SocketUse,
+} from "../persistence/socket_place.ts";
 
 /** Frames that may wait to be taken before the socket is not read any more. */
 const WAITING_FRAMES_MAX = 64;
@@ -66,14 +73,9 @@ export class LiveClient {
     const directory = resolve(path);
     const info = infoOf(directory);
     if (info === undefined) return undefined;
-    const place = socketPlaceOf(
-      { path: directory, device: info.dev, inode: info.ino },
-      INSPECTED,
-    );
-    if (!isTrusted(place, join(directory, LOCK_FILE))) return undefined;
-    const socket = await connectTo(place.path);
-    if (socket === undefined) return undefined;
-    const line = new Line(socket, place.path);
+    const placed = { path: directory, device: info.dev, inode: info.ino };
+    const line = await lineTo(placed, INSPECTED) ?? await lineTo(placed, GATEWAY);
+    if (line === undefined) return undefined;
     try {
       const [description] = await collect(line.ask({ op: "describe" }));
       return new LiveClient(line, description as LiveDescription);
@@ -201,6 +203,13 @@ function infoOf(directory: string): { readonly dev: bigint; readonly ino: bigint
   } catch {
     return undefined;
   }
+}
+
+async function lineTo(directory: PlacedDirectory, use: SocketUse): Promise<Line | undefined> {
+  const place = socketPlaceOf(directory, use);
+  if (!isTrusted(place, join(directory.path, LOCK_FILE))) return undefined;
+  const socket = await connectTo(place.path);
+  return socket && new Line(socket, place.path);
 }
 
 function connectTo(path: string): Promise<Socket | undefined> {

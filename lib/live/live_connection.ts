@@ -12,7 +12,7 @@ import { isDinomoError } from "../core/any_error.ts";
 import { LIVE_ANSWER_BYTES_MAX, LIVE_IDLE_MS_MAX, LIVE_REQUEST_BYTES_MAX } from "../core/limits.ts";
 import { monotonicMs } from "../core/runtime.ts";
 import { decodeMessage, encodeMessage } from "../gateway/json_frames.ts";
-import { FrameError, FrameReader } from "../wire/frame.ts";
+import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import { type LiveFailure, type LiveRequest, MessageKind } from "./live_messages.ts";
 
 /** Answers a request by items; ends early when the signal is aborted. */
@@ -39,7 +39,21 @@ export class LiveConnection {
       this.#ended.abort();
       onClosed();
     });
-    socket.on("data", (bytes) => this.#take(bytes));
+    socket.on("data", (bytes) => this.#receive(bytes));
+  }
+
+  /**
+   * Answers a request that has come.
+   *
+   * @throws {FrameError} when it is none, or comes too early
+   */
+  take(frame: Frame): void {
+    if (frame.kind !== MessageKind.REQUEST || this.#isAnswering) {
+      throw new FrameError("a frame must be a request, after the end of the one before");
+    }
+    const request = requestOf(decodeMessage(frame));
+    this.#isAnswering = true;
+    void this.#respond(request);
   }
 
   /** Ends it. */
@@ -55,16 +69,10 @@ export class LiveConnection {
     if (nowMs - this.#activeMs > LIVE_IDLE_MS_MAX) this.close();
   }
 
-  #take(bytes: Uint8Array): void {
+  #receive(bytes: Uint8Array): void {
     this.#activeMs = monotonicMs();
     try {
-      for (const frame of this.#frames.read(bytes)) {
-        if (frame.kind !== MessageKind.REQUEST || this.#isAnswering) {
-          throw new FrameError("a frame must be a request, after the end of the one before");
-        }
-        this.#isAnswering = true;
-        void this.#respond(requestOf(decodeMessage(frame)));
-      }
+      for (const frame of this.#frames.read(bytes)) this.take(frame);
     } catch {
       // The other side speaks another language.
       this.close();

@@ -34,6 +34,7 @@ import type { CallClient } from "../wire/call_client.ts";
 import { CallServer } from "../wire/call_server.ts";
 import { type Answer, answerCalls } from "./calls/called_pool.ts";
 import { connectHost } from "./calls/host_calls.ts";
+import { GatewayCommands } from "./gateway_commands.ts";
 
 /** What the thread of a gateway is started with. */
 export interface GatewayStart {
@@ -94,6 +95,7 @@ async function startGateway(
   const watches = local.makeWatches(new StoreLifetime(local));
   const askHost: Answer = (content, signal) => hostCalls.call(content, { signal });
   const answer = answerCalls({ direct, watches, askHost });
+  const commands = new GatewayCommands({ handle, path: directory.path, shared, hostCalls });
   const parts: GatewayParts = {
     client,
     reader,
@@ -107,16 +109,18 @@ async function startGateway(
       return { ...shared, format: PROCESS_FORMAT, segmentBytes, hashKey, session };
     },
     makeCalls: (write) => new CallServer({ answer, failureOf: encodeFailure, write }),
+    takeOver: (socket, first) => commands.take(socket, first),
     register: new SessionRegister(evidenceOf(pool)),
   };
   const server = await GatewayServer.listen(socketPlaceOf(directory, GATEWAY), parts)
     .catch((error) => {
+      void commands.close();
       thread.leave();
       throw error;
     });
   return {
     close: async () => {
-      await server.close();
+      await Promise.all([commands.close(), server.close()]);
       thread.leave();
     },
   };

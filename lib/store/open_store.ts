@@ -413,11 +413,13 @@ async function serve<V, K extends Key>(
   try {
     const { serveLive } = await import("../live/live_server.ts");
     const keys = controlsOf(store).keyTypes()!;
-    return await serveLive(store, {
-      directory: lock.held,
+    return await serveLive(lock.held, {
+      path: lock.held.path,
       keys,
       codec,
       isWritable,
+      useStore: () => Promise.resolve(store),
+      readStats: () => store.readStats(),
     });
   } catch (error) {
     await store.close();

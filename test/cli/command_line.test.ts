@@ -187,10 +187,18 @@ test("what needs the pool, or its process, is refused with exit code 3 without i
     await assertRefused([command, path], 3, / open/);
   }
   for (const args of [["get", path, "a"], ["keys", path]]) {
-    await assertRefused(args, 3, / open.* with the option inspect of open it can be looked at/);
+    await assertRefused(
+      args,
+      3,
+      / open.* with the option inspect or processes of open it can be looked at/,
+    );
   }
   for (const args of [["top", path], ["watch", path, "a"], ["put", path, "a", "1"]]) {
-    await assertRefused(args, 3, /a pool that a process has open with the option inspect, got/);
+    await assertRefused(
+      args,
+      3,
+      /a pool that a process has open with the option inspect or processes, got/,
+    );
   }
   await store.close();
   assert.is((await dinomo(["verify", path])).exitCode, 0);

@@ -7,9 +7,10 @@ import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidOptionError, open } from "dinomo";
+import { HostOnlyError, InvalidOptionError, open } from "dinomo";
 import { type Inspector, type InspectorOptions, serveInspector } from "dinomo/inspector";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 const TOKEN = "a-token_of-16-letters";
 
@@ -46,6 +47,20 @@ function ask(
 const rejection = (promise: Promise<unknown>) => promise.then(() => undefined, (error) => error);
 
 const bytesOf = (text: string) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+test("a store whose pool another process has is refused, as there is nothing to see", async () => {
+  const options = { path: temporaryPath(), processes: true, capacity: "4MiB" } as const;
+  await using host = await open(options);
+  await using remote = await open(options);
+  const error = await rejection(serveInspector(remote));
+  assert.instance(error, HostOnlyError);
+  assert.match(
+    String(error),
+    /serveInspector must be called in the process that has the pool open/,
+  );
+  await using inspector = await serveInspector(host);
+  assert.is((await ask(inspector, "/sample")).status, 200);
+});
 
 test("the page needs no token, loads nothing, and may do nothing else", async () => {
   await using store = await open({ capacity: "1MiB" });

@@ -12,6 +12,8 @@ import { createInterface } from "node:readline";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TopFigures } from "../../lib/cli/top_figures.ts";
+import { LiveClient } from "../../lib/live/live_client.ts";
+import type { StoreStats } from "../../mod.ts";
 import { findRuntime, PROJECT_ROOT, runtimeCommand, RUNTIMES } from "../../scripts/runtimes.ts";
 import { Child } from "../support/child.ts";
 import type { InspectedHost } from "../support/children/inspected_host.ts";
@@ -104,6 +106,40 @@ for (const runtime of RUNTIMES) {
     const end = await next.ended();
     assert.equal([end.exitCode, end.messages], [0, ["ready", "closed"]], end.output);
     assert.not(existsSync(socket), "a store that is closed leaves nothing");
+  });
+}
+
+for (const runtime of RUNTIMES) {
+  test(`a pool that ${runtime} shares with other processes, whose thread is blocked`, async () => {
+    const path = temporaryPath();
+    const host = await startHost({ path, processes: true }, runtime);
+    host.tell("block");
+    assert.is(await host.message(1), "blocked");
+    const says = async (...args: string[]) => {
+      const end = await dinomoHere(args);
+      assert.is(end.exitCode, 0, args.join(" ") + end.stderr);
+      return end.stdout;
+    };
+    assert.is(await says("get", path, "user:1"), `${ADA}\n`);
+    assert.is(await says("get", path, "0xff"), '{"$bigint":"1"}\n');
+    assert.equal((await says("keys", path, "user:")).trim().split("\n").sort(), [
+      "user:1",
+      "user:2",
+    ]);
+    const watch = dinomoOnNode(["watch", path, "go on", "--count", "2"]);
+    assert.is(await watch.next(), '{"key":"go on","gone":true}');
+    const client = (await LiveClient.connect(path))!;
+    const stats = await client.askOnce({ op: "stats" }) as StoreStats;
+    assert.equal([stats.count, stats.nodesFailed], [3, undefined], "what all threads can see");
+    client.close();
+    assert.is(host.messages.length, 2, "it is blocked still");
+    await says("put", path, "go on", "1");
+    assert.is(await watch.next(), '{"key":"go on","value":1,"version":1}');
+    assert.is(await watch.ended, 0);
+    assert.is(await host.message(2), "goes on");
+    host.tellNoMore();
+    const end = await host.ended();
+    assert.equal([end.exitCode, end.messages[3]], [0, "closed"], end.output);
   });
 }
 

@@ -7,10 +7,14 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const FRAME = "lib/wire/frame.ts";
 const CONNECTION = "lib/live/live_connection.ts";
-const SERVER = "lib/live/live_server.ts";
+const CONNECTIONS = "lib/live/live_connections.ts";
+const ANSWERS = "lib/live/live_answers.ts";
 const PLACE = "lib/persistence/socket_place.ts";
 const ACCESS = "lib/cli/pool_access.ts";
 const FRAME_TEST = "test/unit/frame.test.ts";
+const GATEWAY_CONNECTION = "lib/gateway/gateway_connection.ts";
+const COMMANDS = "lib/remote/gateway_commands.ts";
+const GATEWAY_TEST = "test/live/gateway.test.ts";
 const SERVER_TEST = "test/live/server.test.ts";
 const READING_TEST = "test/live/reading.test.ts";
 
@@ -67,18 +71,50 @@ export const LIVE_BUGS: readonly PlantedBug[] = [
   {
     name: "there are any number of connections",
     breaks: "live",
-    file: SERVER,
-    edits: [["connections.size >= LIVE_CONNECTIONS_MAX", "false"]],
+    file: CONNECTIONS,
+    edits: [["this.#connections.size >= LIVE_CONNECTIONS_MAX", "false"]],
     caughtBy: [SERVER_TEST],
     inTest: "so many connections",
   },
   {
     name: "a store that may only be looked at is written to",
     breaks: "live",
-    file: SERVER,
+    file: ANSWERS,
     edits: [["if (isWritable) return", "if (true) return"]],
     caughtBy: [SERVER_TEST],
     inTest: "cannot be answered",
+  },
+  {
+    name: "a gateway reads on where a command has connected",
+    breaks: "live",
+    file: GATEWAY_CONNECTION,
+    edits: [["if (!this.#isOpen || this.#isTakenOver) return;", "if (!this.#isOpen) return;"]],
+    caughtBy: [GATEWAY_TEST],
+    inTest: "are answered without the option",
+  },
+  {
+    name: "a command must say hello within the time of a process",
+    breaks: "live",
+    file: GATEWAY_CONNECTION,
+    edits: [["if (this.#isTakenOver) return;\n", ""]],
+    caughtBy: [GATEWAY_TEST],
+    inTest: "not ended as one",
+  },
+  {
+    name: "a command puts what the application's codec cannot read",
+    breaks: "live",
+    file: COMMANDS,
+    edits: [['isWritable: codec !== "custom"', "isWritable: true"]],
+    caughtBy: [GATEWAY_TEST],
+    inTest: "own codec",
+  },
+  {
+    name: "a command that found no place is told so for ever",
+    breaks: "live",
+    file: COMMANDS,
+    edits: [["      this.#store = undefined;\n", ""]],
+    caughtBy: [GATEWAY_TEST],
+    inTest: "without a place",
   },
   {
     name: "what a killed process has left is in the way of the next one",

@@ -1053,9 +1053,13 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "live_connection.ts LiveConnection.#respond": 4,
       "live_server.ts serveLive": 1,
       "socket_place.ts listenAt": 2,
-      "live_server.ts itemsFor": 2,
-      "live_server.ts keysFor": 1,
-      "live_server.ts putFor": 1,
+      "live_answers.ts itemsFor": 4,
+      "live_answers.ts keysFor": 1,
+      "live_answers.ts putFor": 1,
+      "gateway_commands.ts GatewayCommands.close": 2,
+      "gateway_commands.ts GatewayCommands.#useStore": 1,
+      "gateway_commands.ts GatewayCommands.#readStats": 2,
+      "gateway_commands.ts attachToRead": 2,
     },
   },
   {
@@ -1064,7 +1068,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "passes without a word; a watch goes on until that process or the command is ended, or for " +
       "its --count; top until then, too, unless --once",
     places: {
-      "live_client.ts LiveClient.connect": 2,
+      "live_client.ts LiveClient.connect": 3,
+      "live_client.ts lineTo": 1,
       "live_client.ts LiveClient.askOnce": 1,
       "live_client.ts Line.ask": 2,
       "live_client.ts Line.#next": 1,

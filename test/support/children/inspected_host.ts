@@ -1,23 +1,26 @@
 /**
- * Has a pool open with the option inspect, and writes to it, until it is killed or told to close.
+ * Has a pool open that commands may reach, and writes to it, until it is killed or told to close.
  *
  * @module
  */
 import { open, type OpenOptions } from "../../../mod.ts";
+import { sleepSync } from "../../../lib/core/sleep_sync.ts";
 import { childArguments, heard, say } from "../child.ts";
 
 /** What the host does. */
 export interface InspectedHost {
   readonly path: string;
-  readonly inspect: OpenOptions["inspect"];
+  readonly inspect?: OpenOptions["inspect"];
+  readonly processes?: boolean;
   /** Whether it has nothing more to do once its store is filled. */
   readonly isIdle?: boolean;
 }
 
-const { path, inspect, isIdle = false } = childArguments<InspectedHost>();
+const { path, inspect, processes, isIdle = false } = childArguments<InspectedHost>();
 const store = await open<unknown>({
   path,
   inspect,
+  processes,
   capacity: "4MiB",
   keys: "mixed",
   statistics: true,
@@ -29,10 +32,18 @@ say("ready");
 if (!isIdle) await work();
 
 async function work(): Promise<void> {
-  for await (const _ of heard()) {
-    // Whatever is said: the next state.
-    await store.increment("count");
+  for await (const word of heard<string>()) {
+    if (word === "block") block();
+    // Whatever else is said: the next state.
+    else await store.increment("count");
   }
   await store.close();
   say("closed");
+}
+
+/** Does nothing else until another process has put a key. */
+function block(): void {
+  say("blocked");
+  while (store.getSync("go on") === undefined) sleepSync(1);
+  say("goes on");
 }

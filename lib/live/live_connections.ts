@@ -1,0 +1,46 @@
+/**
+ * The connections of commands to one pool: how many there may be, and how long one may be silent.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { LIVE_CONNECTIONS_MAX, LIVE_IDLE_MS_MAX } from "../core/limits.ts";
+import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
+import { type Answer, LiveConnection } from "./live_connection.ts";
+
+/** Those that are open. */
+export class LiveConnections {
+  readonly #answer: Answer;
+  readonly #connections = new Set<LiveConnection>();
+  readonly #sweep: Timer;
+  #isOpen = true;
+
+  /** Has requests answered. */
+  constructor(answer: Answer) {
+    this.#answer = answer;
+    const sweep = () => {
+      const nowMs = monotonicMs();
+      for (const connection of this.#connections) connection.closeIfIdle(nowMs);
+    };
+    this.#sweep = startTimer(sweep, LIVE_IDLE_MS_MAX / 4, { isRepeated: true, keepsAlive: false });
+  }
+
+  /** Answers what comes by a socket; undefined if that is ended, since there are too many. */
+  take(socket: Socket): LiveConnection | undefined {
+    if (!this.#isOpen || this.#connections.size >= LIVE_CONNECTIONS_MAX) {
+      socket.destroy();
+      return undefined;
+    }
+    const onClosed = () => void this.#connections.delete(connection);
+    const connection: LiveConnection = new LiveConnection(socket, this.#answer, onClosed);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** Ends all of them, and takes no more. */
+  close(): void {
+    this.#isOpen = false;
+    this.#sweep.stop();
+    for (const connection of this.#connections) connection.close();
+  }
+}
