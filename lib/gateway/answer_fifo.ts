@@ -151,12 +151,12 @@ function makeFifo(path: string): number {
 interface DenoCommands {
   readonly Command: new (
     program: string,
-    options: { args: readonly string[]; stdout: "null"; stderr: "null" },
+    options: { args: string[]; stdout: "null"; stderr: "null" },
   ) => { outputSync(): { readonly success: boolean } };
 }
 
 /** Deno's own way takes no permission to read the environment. */
-function runMkfifo(args: readonly string[]): void {
+function runMkfifo(args: string[]): void {
   const { Deno } = globalThis as { Deno?: DenoCommands };
   if (Deno === undefined) return void execFileSync("mkfifo", args, { stdio: "ignore" });
   const command = new Deno.Command("mkfifo", { args, stdout: "null", stderr: "null" });

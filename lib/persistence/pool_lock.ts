@@ -27,7 +27,7 @@
  * @module
  */
 import process from "node:process";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
 import { isDiskFull } from "../core/system_code.ts";
 import { thisThread } from "../core/thread_identity.ts";
 import { type FileSystem, nodeFileSystem } from "./file_system.ts";
@@ -66,6 +66,13 @@ const heldDirectories = new Set<string>();
 /** Enough that no two openings ever draw the same. */
 const TOKEN_BYTES = 8;
 
+/**
+ * How long a socket is waited for of which no running process says that it has it. On a busy machine
+ * one was seen to be there a little longer than its process.
+ */
+const UNNAMED_MS_MAX = 1000;
+const ATTEMPT_MS = 5;
+
 /** A directory that is open: no other directory has its device and inode. */
 interface OpenDirectory {
   readonly files: FileSystem;
@@ -102,7 +109,8 @@ export class PoolLock {
   }
 
   /**
-   * Locks a directory, or refuses at once. Does not keep the process alive.
+   * Locks a directory, or refuses: at once, if the process that has it runs. Does not keep the
+   * process alive.
    *
    * @throws {PoolLockedError} when it is open already: in another process, thread, or store of this
    *   thread
@@ -193,13 +201,24 @@ function nameOf({ device, inode }: Pick<OpenDirectory, "device" | "inode">): str
   return `${device}:${inode}`;
 }
 
-/** Undefined where there is no such socket, and the lock file has to do. */
+/**
+ * Undefined where there is no such socket, and the lock file has to do. If nobody who runs has the
+ * lock file, whoever has the socket has ended, or is just opening or closing: the kernel is about to
+ * free it, or the file says soon who has it.
+ */
 async function takeSocket(
   { files, path, device, inode }: OpenDirectory,
 ): Promise<PoolSocket | undefined> {
-  const socket = await listen(socketName(device, inode), path);
-  if (socket === "in use") throw lockedError(path, describeHolder(readLockHolder(files, path)));
-  return socket === "unavailable" ? undefined : socket;
+  const deadlineMs = monotonicMs() + UNNAMED_MS_MAX;
+  for (;;) {
+    const socket = await listen(socketName(device, inode), path);
+    if (socket !== "in use") return socket === "unavailable" ? undefined : socket;
+    const holder = readLockHolder(files, path);
+    if (holder !== undefined || monotonicMs() > deadlineMs) {
+      throw lockedError(path, describeHolder(holder));
+    }
+    await sleep(ATTEMPT_MS);
+  }
 }
 
 function newHolder(

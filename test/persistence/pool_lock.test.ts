@@ -34,7 +34,7 @@ import {
 } from "../../mod.ts";
 import { nodeFileSystem } from "../../lib/persistence/file_system.ts";
 import { PoolLock, type PoolLockOptions } from "../../lib/persistence/pool_lock.ts";
-import { socketName } from "../../lib/persistence/pool_socket.ts";
+import { listen, type PoolSocket, socketName } from "../../lib/persistence/pool_socket.ts";
 import { ownProcess } from "../../lib/persistence/process_identity.ts";
 import { readUnlocked } from "../../lib/persistence/unlocked_read.ts";
 import { type Runtime, RUNTIMES } from "../../scripts/runtimes.ts";
@@ -235,6 +235,31 @@ test("who reads without a lock is refused by a holder that may live, and by no o
   if (!isLinux) return;
   await openInThread({ path, mode: "leave" });
   assert.is(await read(), "checkpoint,lock", "only its thread has ended");
+});
+
+test("a socket is waited for while nobody says that it is his", async () => {
+  if (!isLinux) return;
+  const path = newDirectory();
+  const { dev, ino } = statSync(path, { bigint: true });
+  const take = async () => await listen(socketName(dev, ino), path) as PoolSocket;
+  abandonLock(path);
+  const ended = await take();
+  const acquired = PoolLock.acquire(path);
+  await setTimeout(20);
+  await ended.close();
+  await (await acquired).release();
+
+  const user = new LockUser(path);
+  assert.is(await user.do({ order: "acquire", atMs: 0 }), "held");
+  const says = new RegExp(`process ${user.child.pid} has had open`);
+  await assertRejects(() => PoolLock.acquire(path), { ...LOCKED, says });
+  user.child.kill();
+  await user.child.ended();
+  await (await PoolLock.acquire(path)).release();
+  const stranger = await take();
+  const isOpening = /another process has open, or is opening or closing/;
+  await assertRejects(() => PoolLock.acquire(path), { ...LOCKED, says: isOpening });
+  await stranger.close();
 });
 
 test("a process that the holder has started does not inherit the lock", async () => {

@@ -801,7 +801,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "open_store.ts loadTasks": 1,
       "pool_lock.ts PoolLock.#release": 1,
       "pool_lock.ts PoolLock.acquire": 2,
-      "pool_lock.ts takeSocket": 1,
+      "pool_lock.ts takeSocket": 3,
       "pool_socket.ts answers": 1,
       "pool_socket.ts isTaken": 1,
       "pool_socket.ts listen": 1,
