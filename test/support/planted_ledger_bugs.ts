@@ -106,7 +106,7 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
   {
     name: "an addition of another process joins one before it",
     breaks: "I5",
-    file: CARRIER,
+    file: "lib/gateway/parcel.ts",
     edits: [[
       "isUnpublished(): boolean { return false; }",
       "isUnpublished(): boolean { return !this.isSent; }",
