@@ -111,7 +111,8 @@ test("only what was marked is read, however many marks there were", async () => 
 });
 
 test("changes that wait for a slow consumer are bounded, and what is missing is said", async () => {
-  const hub = { add: () => {}, remove: () => {}, look: () => {}, wait: () => {} };
+  const nothing = () => {};
+  const hub = { add: nothing, remove: nothing, look: nothing, wait: nothing, beginsAtOnce: true };
   const encoder = new KeyEncoder(1, 2);
   const watch = new PrefixWatch(hub as unknown as WatchHub, encoder, Uint8Array.of(97), 1, {});
   const change = (version: number): TakenChange => ({
