@@ -148,15 +148,18 @@ for (const ordered of [false, true]) {
     seeded(async () => {
       const { host, remote } = await openBoth({ ordered });
       await using local = await open<unknown>({ capacity: CAPACITY, ordered });
+      const early: Promise<unknown>[] = [];
       for (let i = 0; i < OPERATIONS; i++) {
         const step = randomStep(i, ordered);
         // Operations that nobody waits for are in their order, too.
         if (RANDOM.below(3) === 0) {
           const key = RANDOM.pick(KEYS);
-          for (const store of [remote, local]) void store.put(key, { early: i });
+          for (const store of [remote, local]) early.push(store.put(key, { early: i }));
         }
         assert.equal(await step(remote), await step(local), `step ${i}`);
       }
+      // The host sees what has ended.
+      await Promise.all(early);
       assert.equal(
         sorted(await collect(host.entries()), ordered),
         sorted(await collect(local.entries()), ordered),
