@@ -147,14 +147,14 @@ export class RangeCursor {
   #copy(view: PageView): boolean {
     const first = firstEntry(view, this.#from);
     const end = endOfEntries(view, this.#to);
+    this.#prefix.set(view.text, view.prefixAt, view.prefixBytes);
     const cut = this.#cutOf(view, first, end);
-    const isCut = cut >= 0;
+    const isCut = cut >= 0 && this.#setEdgeBefore(view, cut);
     const begin = isCut && this.#isReverse ? cut : first;
     const count = Math.max(0, (isCut && !this.#isReverse ? cut : end) - begin);
     const from = view.entryAt(begin);
     for (let i = 0; i < count * ENTRY_WORDS; i++) this.#entries[i] = view.words[from + i]!;
-    this.#prefix.set(view.text, view.prefixAt, view.prefixBytes);
-    const hasEdge = isCut ? this.#setEdgeBefore(view, cut) : this.#setEdge(view);
+    const hasEdge = isCut || this.#setEdge(view);
     // Until then the bounds stay as they are: they are needed for another try.
     if (!view.isIntact) return false;
     const edge = this.#edge;
@@ -190,14 +190,18 @@ export class RangeCursor {
     return hasEdge;
   }
 
-  /** Takes the shortest text that divides the keys of an entry from those before it. */
+  /**
+   * Takes the shortest text that divides the keys of an entry from those before it; false if it is
+   * not within the bounds. A scan backwards that has ended at that text, before keys that slices do
+   * not tell apart, would end there again and again.
+   */
   #setEdgeBefore(view: PageView, index: number): boolean {
     const at = view.entryAt(index);
     const { words } = view;
     this.#edge.copy(this.#prefix);
     const bytes = Math.min(SLICE_BYTES, commonBytesAt(view, index) + 1);
     this.#edge.append(words[at + ENTRY_HIGH], words[at + ENTRY_LOW], bytes);
-    return true;
+    return !this.#to.isBelow(this.#edge);
   }
 
   /** Finds the keys of the next entries. */

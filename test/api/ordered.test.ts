@@ -49,6 +49,20 @@ async function fill(store: Store<unknown, Key>): Promise<void> {
   await store.putMany(WORDS.map((key) => [key, { of: key }]));
 }
 
+test("keys by day are gone through backwards, page by page from wherever one has ended", async (store) => {
+  const days = ["20261128", "20261129"];
+  const keys = days.flatMap((day) =>
+    Array.from({ length: 20 }, (_, i) => `${day}:${String(i).padStart(4, "0")}`)
+  );
+  await store.putMany(["0", ...keys].map((key) => [key, key]));
+  for (const limit of [1, 5, 16, 30]) {
+    for (let end = 1; end <= keys.length; end++) {
+      const page = [...store.keysSync({ reverse: true, prefix: "2", lt: keys[end]!, limit })];
+      assert.equal(page, keys.slice(Math.max(0, end - limit), end).reverse(), `${limit} to ${end}`);
+    }
+  }
+});
+
 test("all ranges of a few keys, as a sorted array has them", async (store) => {
   await fill(store);
   const sorted = sortedWords();

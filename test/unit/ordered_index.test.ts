@@ -57,6 +57,12 @@ test("keys that a slice does not tell apart come in order wherever they are in a
     cursor.seek({ lower: bytesOfText("b") }, false, 1);
     assert.ok(cursor.next());
     assert.equal(cursor.key.bytes, bytesOfText("b: the same bytes 10"));
+    for (const wanted of [1, 3, 16]) {
+      for (let end = 0; end < keys.length; end++) {
+        const upper = bytesOfText(keys[end]!);
+        assert.equal(scan(cursor, { upper }, true, wanted), keys.slice(0, end).reverse());
+      }
+    }
   }
 });
 
