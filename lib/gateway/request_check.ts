@@ -87,28 +87,33 @@ export function brokenRule(
   end: number,
   rules: RequestRules,
 ): string | undefined {
-  if (end - at < REQUEST_WORDS_MIN) return "have its header";
-  const length = words[at + REQUEST_LENGTH]!;
-  if (length < REQUEST_WORDS_MIN || length > end - at) return "be as long as it says";
-  if (operationOf(words[at + REQUEST_OPERATION]!) === Operation.ATOMIC) {
-    return brokenCommitRule(words, at, (_, entry, last) => brokenEntry(words, entry, last, rules));
+  const brokenLength = brokenLengthRule(words, at, end);
+  if (brokenLength !== undefined) return brokenLength;
+  if (operationOf(words[at + REQUEST_OPERATION]!) !== Operation.ATOMIC) {
+    return brokenPart(words, at, KINDS, rules);
   }
-  return brokenHeader(words, at, KINDS) ?? brokenRecord(words, at, KINDS) ??
-    brokenKey(words, at, rules) ??
-    brokenValue(words, at);
+  return brokenCommitRule(
+    words,
+    at,
+    (_, entry, last) =>
+      brokenLengthRule(words, entry, last) ?? brokenPart(words, entry, ENTRY_KINDS, rules),
+  );
 }
 
-/** The rule that an entry of a commit breaks. */
-function brokenEntry(
-  words: Int32Array,
-  at: number,
-  end: number,
-  rules: RequestRules,
-): string | undefined {
+function brokenLengthRule(words: Int32Array, at: number, end: number): string | undefined {
   if (end - at < REQUEST_WORDS_MIN) return "have its header";
   const length = words[at + REQUEST_LENGTH]!;
-  if (length < REQUEST_WORDS_MIN || length > end - at) return "be as long as it says";
-  return brokenHeader(words, at, ENTRY_KINDS) ?? brokenRecord(words, at, ENTRY_KINDS) ??
+  return length < REQUEST_WORDS_MIN || length > end - at ? "be as long as it says" : undefined;
+}
+
+/** The rule that a request breaks which has its length, or an entry of a commit. */
+function brokenPart(
+  words: Int32Array,
+  at: number,
+  kinds: ReadonlyMap<number, number>,
+  rules: RequestRules,
+): string | undefined {
+  return brokenHeader(words, at, kinds) ?? brokenRecord(words, at, kinds) ??
     brokenKey(words, at, rules) ?? brokenValue(words, at);
 }
 

@@ -202,9 +202,9 @@ function nameOf({ device, inode }: Pick<OpenDirectory, "device" | "inode">): str
 }
 
 /**
- * Undefined where there is no such socket, and the lock file has to do. If nobody who runs has the
- * lock file, whoever has the socket has ended, or is just opening or closing: the kernel is about to
- * free it, or the file says soon who has it.
+ * Undefined where there is no such socket, and the lock file has to do. If no running process has the
+ * lock file, the holder of the socket has ended, or is just opening or closing: the kernel is about
+ * to free the socket, or the file names its holder soon.
  */
 async function takeSocket(
   { files, path, device, inode }: OpenDirectory,

@@ -1,9 +1,9 @@
 /**
  * How an opener finds the process that has a pool open, or becomes it.
  *
- * Whoever gets the lock of the pool's directory is the host; who does not connects to it. Between
- * the two there may be nobody who answers: the host is just opening, or has just ended. So an opener
- * tries one after the other until one of them works, for a limited time.
+ * The opener that gets the lock of the pool's directory is the host; the others connect to it.
+ * Between the two there may be nobody who answers: the host is just opening, or has just ended. So
+ * an opener tries one after the other until one of them works, for a limited time.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
+import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
@@ -15,7 +15,6 @@ import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import { ReadCompletion } from "../far/client/routed_reads.ts";
 import type { RemoteClient } from "../gateway/remote_client.ts";
-import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import type { AbortOptions } from "../store/abort.ts";
 import {
@@ -26,7 +25,6 @@ import {
   passOver,
   unordered,
 } from "../store/arguments.ts";
-import { ownKeysInTurns } from "../store/batches.ts";
 import { type Entry, entryOf } from "../store/entry.ts";
 import type { StoreLifetime } from "../store/lifetime.ts";
 import type {
@@ -36,6 +34,7 @@ import type {
   ReadOptions,
 } from "../store/method_options.ts";
 import type { StoreReads } from "../store/reads.ts";
+import { RequestedReads } from "../store/requested_reads.ts";
 import type { ReadParts } from "../store/store_parts.ts";
 import type { TransactionReads } from "../store/transaction_reads.ts";
 import type { PendingRead } from "../store/update_turn.ts";
@@ -66,7 +65,7 @@ export class RemoteReads<V> implements StoreReads<V> {
   #client: RemoteClient;
   #codec: ValueDecoder<V>;
   #queues: KeyQueues;
-  #counters: OperationCounters;
+  #requested: RequestedReads;
   readonly #key: KeyEncoder;
   readonly #makeKey: () => KeyEncoder;
   readonly #lifetime: StoreLifetime;
@@ -78,9 +77,9 @@ export class RemoteReads<V> implements StoreReads<V> {
     this.#client = source.client;
     this.#codec = parts.codec;
     this.#queues = parts.queues;
-    this.#counters = parts.counters;
     this.#makeKey = parts.makeKey;
     this.#key = parts.makeKey();
+    this.#requested = new RequestedReads(parts, this.#key, source.client.carrier, KEYS_PER_READ);
     this.#lifetime = parts.lifetime;
     this.#prefix = parts.prefix;
   }
@@ -91,7 +90,7 @@ export class RemoteReads<V> implements StoreReads<V> {
       this.#client =
       this.#codec =
       this.#queues =
-      this.#counters =
+      this.#requested =
         gone;
   }
 
@@ -112,17 +111,20 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   getSync(key: Key): V | undefined {
-    const { value } = this.#readSync("getSync", key, true);
+    this.#lifetime.assertBlocks("getSync");
+    const { value } = this.#requested.readSync(key, true);
     return value && this.#decodeSync(() => this.#decode(value, key));
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
-    const { value } = this.#readSync("getEntrySync", key, true);
+    this.#lifetime.assertBlocks("getEntrySync");
+    const { value } = this.#requested.readSync(key, true);
     return value && this.#decodeSync(() => this.#entryOf(value, key));
   }
 
   hasSync(key: Key): boolean {
-    return this.#readSync("hasSync", key, false).exists;
+    this.#lifetime.assertBlocks("hasSync");
+    return this.#requested.readSync(key, false).exists;
   }
 
   getMany(keys: Iterable<Key>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
@@ -135,7 +137,12 @@ export class RemoteReads<V> implements StoreReads<V> {
 
   async hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     this.#lifetime.assertOpen();
-    return await this.#readEach(keys, options, false, ({ exists }) => exists);
+    return await this.#requested.each(
+      keys,
+      options,
+      false,
+      (ended) => this.#requested.counted(ended).exists,
+    );
   }
 
   getManySync(keys: Iterable<Key>, options?: ReadManySyncOptions): (V | undefined)[] {
@@ -152,7 +159,11 @@ export class RemoteReads<V> implements StoreReads<V> {
 
   hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertBlocks("hasManySync");
-    return this.#readEachSync(ownKeys(keys), false).map(({ exists }) => exists);
+    return this.#requested.eachSync(
+      ownKeys(keys),
+      false,
+      (ended) => this.#requested.counted(ended).exists,
+    );
   }
 
   beginRead(key: KeyEncoder, wake: () => void): PendingRead<V> {
@@ -247,7 +258,7 @@ export class RemoteReads<V> implements StoreReads<V> {
     const operation = client.begin();
     try {
       const own = ownKey(key);
-      const ended = this.#counted(await this.#issueRead(own, withValue));
+      const ended = this.#requested.counted(await this.#requested.issue(own, withValue));
       return await decodeWhole(this.#source.structures, () => decode(ended, own));
     } finally {
       client.end(operation);
@@ -261,12 +272,10 @@ export class RemoteReads<V> implements StoreReads<V> {
   ): Promise<(Result | undefined)[]> {
     this.#lifetime.assertOpen();
     if (isConsistent(options, false)) return await this.#readMoment(keys, options, decode);
-    return await this.#readEach(
-      keys,
-      options,
-      true,
-      ({ value }, key) => value && this.#orPassOver(options, () => decode(value, key)),
-    );
+    return await this.#requested.each(keys, options, true, (ended, key) => {
+      const { value } = this.#requested.counted(ended);
+      return value && this.#orPassOver(options, () => decode(value, key));
+    });
   }
 
   /** Reads keys that are all of one moment. */
@@ -285,7 +294,7 @@ export class RemoteReads<V> implements StoreReads<V> {
       const results: (Result | undefined)[] = [];
       for (const [i, one] of found.entries()) {
         const key = list[i]!;
-        this.#counters.read(one !== undefined, one?.bytes.length ?? 0);
+        this.#requested.count(one !== undefined, one);
         results.push(one && await this.#orPassOver(options, () => decode(one, key)));
         if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
       }
@@ -301,7 +310,7 @@ export class RemoteReads<V> implements StoreReads<V> {
     const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
     const isQueued = this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined;
     // Behind what waits for its turn, and then for what is on its way.
-    if (isQueued) await this.#issueRead(key, false);
+    if (isQueued) await this.#requested.issue(key, false);
     else if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
   }
 
@@ -321,44 +330,15 @@ export class RemoteReads<V> implements StoreReads<V> {
   get #iterated(): IteratedReads<V> {
     return {
       decode: (found, key, options) => this.#orPassOver(options, () => this.#decode(found, key)),
-      read: async (key) => this.#counted(await this.#issueRead(key, true)).value,
-      exists: async (key) => this.#counted(await this.#issueRead(key, false)).exists,
+      read: async (key) => this.#requested.counted(await this.#requested.issue(key, true)).value,
+      exists: async (key) =>
+        this.#requested.counted(await this.#requested.issue(key, false)).exists,
     };
   }
 
   #refuseSync(method: string): never {
     this.#lifetime.assertOpen();
     throw notAtOnce(method, `${method.replace("Sync", "")}()`);
-  }
-
-  /** Reads each of some keys, many at a time. */
-  async #readEach<Result>(
-    keys: Iterable<Key>,
-    options: AbortOptions | undefined,
-    withValue: boolean,
-    take: (ended: ReadCompletion, key: Key) => Result | Promise<Result>,
-  ): Promise<Result[]> {
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const taken = ownKeysInTurns(keys, options?.signal);
-      const list = Array.isArray(taken) ? taken : await taken;
-      const results: Result[] = [];
-      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
-        options?.signal?.throwIfAborted();
-        const burst = list.slice(at, at + KEYS_PER_READ);
-        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, withValue)));
-        for (const [i, read] of reads.entries()) {
-          this.#counted(read);
-          const result = take(read, burst[i]!);
-          results.push(result instanceof Promise ? await result : result);
-          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
-        }
-      }
-      return results;
-    } finally {
-      client.end(operation);
-    }
   }
 
   #readManySync<Result>(
@@ -370,7 +350,8 @@ export class RemoteReads<V> implements StoreReads<V> {
     this.#lifetime.assertBlocks(method);
     if (isConsistent(options, true)) return this.#refuseSync(method);
     const list = ownKeys(keys);
-    return this.#readEachSync(list, true).map(({ value }, i) => {
+    const reads = this.#requested.eachSync(list, true, (ended) => this.#requested.counted(ended));
+    return reads.map(({ value }, i) => {
       if (value === undefined) return undefined;
       try {
         return this.#decodeSync(() => decode(value, list[i]!));
@@ -378,68 +359,6 @@ export class RemoteReads<V> implements StoreReads<V> {
         return passOver(error, options);
       }
     });
-  }
-
-  /** Issues a read, or has it wait for its turn. */
-  #issueRead(key: Key, withValue: boolean): Promise<ReadCompletion> {
-    return new Promise((resolve, reject) => {
-      this.#lifetime.assertNotFailed();
-      this.#key.encode(key);
-      const client = this.#client;
-      const completion = new ReadCompletion(client.carrier, (ended) => {
-        if (ended.error) return reject(ended.error);
-        resolve(ended);
-      });
-      if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-        return client.get(this.#key, withValue, completion);
-      }
-      const turn = new InstantTurn(
-        0,
-        ({ queue, sequence }) => client.get(queue.key, withValue, completion, sequence),
-        reject,
-      );
-      this.#queues.add(this.#key, turn);
-    });
-  }
-
-  /** Reads each of some keys, many at a time. */
-  #readEachSync(keys: readonly Key[], withValue: boolean): ReadCompletion[] {
-    const reads: ReadCompletion[] = [];
-    for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
-      const burst = keys.slice(at, at + KEYS_PER_READ);
-      const issued = burst.map((key) => this.#issueReadSync(key, withValue));
-      for (const read of issued) reads.push(this.#whenRead(read));
-    }
-    return reads;
-  }
-
-  #readSync(method: string, key: Key, withValue: boolean): ReadCompletion {
-    this.#lifetime.assertBlocks(method);
-    return this.#whenRead(this.#issueReadSync(key, withValue));
-  }
-
-  #issueReadSync(key: Key, withValue: boolean): ReadCompletion {
-    this.#key.encode(key);
-    if (this.#queues.count !== 0) {
-      this.#queues.settle(this.#key, false);
-      // The functions of updates that are called by that may use the encoder.
-      this.#key.encode(key);
-    }
-    const completion = new ReadCompletion(this.#client.carrier);
-    this.#client.get(this.#key, withValue, completion);
-    return completion;
-  }
-
-  /** Blocks until a read has ended. */
-  #whenRead(completion: ReadCompletion): ReadCompletion {
-    this.#client.waitFor(completion);
-    if (completion.error) throw completion.error;
-    return this.#counted(completion);
-  }
-
-  #counted(ended: ReadCompletion): ReadCompletion {
-    this.#counters.read(ended.exists, ended.value?.bytes.length ?? 0);
-    return ended;
   }
 
   #decodeSync<Result>(decode: () => Result): Result {

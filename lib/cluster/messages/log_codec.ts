@@ -36,7 +36,7 @@ const RECORD_HEADER_BYTES = 15;
 /** A change of one key. */
 export interface LogRecord {
   readonly key: string;
-  /** Grows with every change of a key, whoever makes it. */
+  /** Grows with every change of a key, by any node. */
   readonly version: number;
   /** Undefined: the key is deleted. */
   readonly value: Uint8Array | undefined;

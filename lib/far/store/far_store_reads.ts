@@ -4,7 +4,6 @@
  * @module
  */
 import type { Client } from "../../client/client.ts";
-import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { ValueDecoder } from "../../codec/codec.ts";
 import type { Slot } from "../../core/brands.ts";
 import { assert } from "../../core/assert.ts";
@@ -12,13 +11,11 @@ import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
-import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import type { AbortOptions } from "../../store/abort.ts";
 import { type AbsenceMark, markAbsence } from "../../store/absence.ts";
 import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver } from "../../store/arguments.ts";
-import { ownKeysInTurns } from "../../store/batches.ts";
 import type {
   IterationOptions,
   IterationSyncOptions,
@@ -36,6 +33,7 @@ import { type Entry, entryOf } from "../../store/entry.ts";
 import type { IndexedKeys } from "../../store/indexed_keys.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import type { StoreReads } from "../../store/reads.ts";
+import { RequestedReads } from "../../store/requested_reads.ts";
 import type { ReadParts } from "../../store/store_parts.ts";
 import type { PendingRead } from "../../store/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
@@ -57,10 +55,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #pool: Pool;
   #client: Client;
   #codec: ValueDecoder<V>;
-  #queues: KeyQueues;
   /** What comes back for reads. */
   #routed: RoutedReads;
-  #counters: OperationCounters;
+  #requested: RequestedReads;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
@@ -72,10 +69,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#pool = pool;
     this.#client = parts.client;
     this.#codec = parts.codec;
-    this.#queues = parts.queues;
     this.#routed = routed;
     this.#key = parts.makeKey();
-    this.#counters = parts.counters;
+    this.#requested = new RequestedReads(parts, this.#key, routed, KEYS_PER_READ);
     this.#lifetime = parts.lifetime;
     this.#indexed = indexed;
     this.#merge = new LogMerge(parts, pool);
@@ -89,8 +85,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#pool =
       this.#client =
       this.#codec =
-      this.#counters =
-      this.#queues =
+      this.#requested =
       this.#routed =
         gone;
   }
@@ -100,7 +95,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   getSync(key: Key): V | undefined {
-    const { value } = this.#readSync(key, true);
+    const { value } = this.#requested.readSync(key, true);
     return value && this.#decode(value, key);
   }
 
@@ -122,12 +117,21 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   async hasMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     this.#lifetime.assertOpen();
-    return await this.#readEach(keys, options, false, (ended) => this.#counted(ended).exists);
+    return await this.#requested.each(
+      keys,
+      options,
+      false,
+      (ended) => this.#requested.counted(ended).exists,
+    );
   }
 
   hasManySync(keys: Iterable<Key>): boolean[] {
     this.#lifetime.assertOpen();
-    return this.#readEachSync(ownKeys(keys), false, (ended) => this.#counted(ended).exists);
+    return this.#requested.eachSync(
+      ownKeys(keys),
+      false,
+      (ended) => this.#requested.counted(ended).exists,
+    );
   }
 
   getEntry(key: Key): Promise<Entry<V> | undefined> {
@@ -135,7 +139,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   getEntrySync(key: Key): Entry<V> | undefined {
-    const { value } = this.#readSync(key, true);
+    const { value } = this.#requested.readSync(key, true);
     return value && this.#entryOf(value, key);
   }
 
@@ -169,14 +173,14 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   hasSync(key: Key): boolean {
-    return this.#readSync(key, false).exists;
+    return this.#requested.readSync(key, false).exists;
   }
 
   async *entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
     const range = this.#indexed.rangeOf(options, false);
     let left = range.limit;
     for await (const key of this.#scan.keys(range, options?.signal)) {
-      const { value: found } = this.#counted(await this.#issueRead(key, true));
+      const { value: found } = this.#requested.counted(await this.#requested.issue(key, true));
       this.#lifetime.assertOpen();
       const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
       if (value === undefined) continue;
@@ -203,7 +207,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
 
   entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]> {
     return this.#scan.itemsSync(options, (key) => {
-      const { value: found } = this.#readSync(key, true);
+      const { value: found } = this.#requested.readSync(key, true);
       const value = this.#orPassOver(found, key, options, (read) => this.#decode(read, key));
       return value === undefined ? undefined : [key, value];
     });
@@ -212,7 +216,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
   keysSync(options?: IterationSyncOptions): IterableIterator<Key> {
     return this.#scan.itemsSync(
       options,
-      (key) => this.#readSync(key, false).exists ? key : undefined,
+      (key) => this.#requested.readSync(key, false).exists ? key : undefined,
     );
   }
 
@@ -235,8 +239,8 @@ export class FarStoreReads<V> implements StoreReads<V> {
   /** Those of some keys that exist. */
   async #existing(burst: readonly Key[]): Promise<Key[]> {
     this.#lifetime.assertOpen();
-    const reads = await Promise.all(burst.map((key) => this.#issueRead(key, false)));
-    return burst.filter((_, i) => this.#counted(reads[i]!).exists);
+    const reads = await Promise.all(burst.map((key) => this.#requested.issue(key, false)));
+    return burst.filter((_, i) => this.#requested.counted(reads[i]!).exists);
   }
 
   /** Reads a key; until it has been decoded, the operation is pending. */
@@ -250,7 +254,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     const operation = client.begin();
     try {
       const own = ownKey(key);
-      return decode(this.#counted(await this.#issueRead(own, withValue)), own);
+      return decode(this.#requested.counted(await this.#requested.issue(own, withValue)), own);
     } finally {
       client.end(operation);
     }
@@ -264,8 +268,9 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
     if (!isConsistent(options, false)) {
-      const each = (ended: ReadCompletion, key: Key) => take(this.#counted(ended).value, key);
-      return await this.#readEach(keys, options, true, each);
+      const each = (ended: ReadCompletion, key: Key) =>
+        take(this.#requested.counted(ended).value, key);
+      return await this.#requested.each(keys, options, true, each);
     }
     const list = keysOfMoment(keys);
     const client = this.#client;
@@ -274,7 +279,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
       const found = await lookUntilFound(() => this.#look(list, options));
       const results: (Result | undefined)[] = [];
       for (const [i, one] of found.entries()) {
-        this.#count(one !== undefined, one);
+        this.#requested.count(one !== undefined, one);
         results.push(take(one, list[i]!));
         if (loopTurn.count(one?.bytes.length ?? 0)) await loopTurn.next();
       }
@@ -292,13 +297,14 @@ export class FarStoreReads<V> implements StoreReads<V> {
     this.#lifetime.assertOpen();
     const take = (found: Found, key: Key) => this.#orPassOver(found, key, options, decode);
     if (!isConsistent(options, true)) {
-      const each = (ended: ReadCompletion, key: Key) => take(this.#counted(ended).value, key);
-      return this.#readEachSync(ownKeys(keys), true, each);
+      const each = (ended: ReadCompletion, key: Key) =>
+        take(this.#requested.counted(ended).value, key);
+      return this.#requested.eachSync(ownKeys(keys), true, each);
     }
     const list = keysOfMoment(keys);
     const found = lookUntilFoundSync(() => this.#lookSync(list));
     return found.map((one, i) => {
-      this.#count(one !== undefined, one);
+      this.#requested.count(one !== undefined, one);
       return take(one, list[i]!);
     });
   }
@@ -309,16 +315,16 @@ export class FarStoreReads<V> implements StoreReads<V> {
     options: AbortOptions | undefined,
   ): Promise<Found[] | undefined> {
     const marks = keys.map((key) => this.#markAbsence(key));
-    const found = await this.#readEach(keys, options, true, ({ value }) => value);
-    const again = await this.#readEach(keys, options, true, ({ value }) => value);
+    const found = await this.#requested.each(keys, options, true, ({ value }) => value);
+    const again = await this.#requested.each(keys, options, true, ({ value }) => value);
     const isOfOne = isOfOneMoment(found, again, marks, (i) => this.#markAbsence(keys[i]!));
     return isOfOne ? found : undefined;
   }
 
   #lookSync(keys: readonly Key[]): Found[] | undefined {
     const marks = keys.map((key) => this.#markAbsence(key));
-    const found = this.#readEachSync(keys, true, ({ value }) => value);
-    const again = this.#readEachSync(keys, true, ({ value }) => value);
+    const found = this.#requested.eachSync(keys, true, ({ value }) => value);
+    const again = this.#requested.eachSync(keys, true, ({ value }) => value);
     const isOfOne = isOfOneMoment(found, again, marks, (i) => this.#markAbsence(keys[i]!));
     return isOfOne ? found : undefined;
   }
@@ -326,103 +332,6 @@ export class FarStoreReads<V> implements StoreReads<V> {
   #markAbsence(key: Key): AbsenceMark {
     this.#key.encode(key);
     return markAbsence(this.#pool, this.#key);
-  }
-
-  /** Reads each of some keys, many at a time. */
-  async #readEach<Result>(
-    keys: Iterable<Key>,
-    options: AbortOptions | undefined,
-    withValue: boolean,
-    take: (ended: ReadCompletion, key: Key) => Result,
-  ): Promise<Result[]> {
-    const client = this.#client;
-    const operation = client.begin();
-    try {
-      const taken = ownKeysInTurns(keys, options?.signal);
-      const list = Array.isArray(taken) ? taken : await taken;
-      const results: Result[] = [];
-      for (let at = 0; at < list.length; at += KEYS_PER_READ) {
-        options?.signal?.throwIfAborted();
-        const burst = list.slice(at, at + KEYS_PER_READ);
-        const reads = await Promise.all(burst.map((key) => this.#issueRead(key, withValue)));
-        for (const [i, read] of reads.entries()) {
-          results.push(take(read, burst[i]!));
-          if (loopTurn.count(read.value?.bytes.length ?? 0)) await loopTurn.next();
-        }
-      }
-      return results;
-    } finally {
-      client.end(operation);
-    }
-  }
-
-  #readEachSync<Result>(
-    keys: readonly Key[],
-    withValue: boolean,
-    take: (ended: ReadCompletion, key: Key) => Result,
-  ): Result[] {
-    const results: Result[] = [];
-    for (let at = 0; at < keys.length; at += KEYS_PER_READ) {
-      const burst = keys.slice(at, at + KEYS_PER_READ);
-      const reads = burst.map((key) => this.#beginReadSync(key, withValue));
-      reads.forEach((read, i) => results.push(take(this.#endReadSync(read), burst[i]!)));
-    }
-    return results;
-  }
-
-  /** Issues a read, or has it wait for its turn. */
-  #issueRead(key: Key, withValue: boolean): Promise<ReadCompletion> {
-    return new Promise((resolve, reject) => {
-      this.#lifetime.assertNotFailed();
-      this.#key.encode(key);
-      const completion = new ReadCompletion(this.#routed, (ended) => {
-        if (ended.error) return reject(ended.error);
-        resolve(ended);
-      });
-      const client = this.#client;
-      if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-        return client.get(this.#key, withValue, completion);
-      }
-      const turn = new InstantTurn(
-        0,
-        ({ queue, sequence }) => client.get(queue.key, withValue, completion, sequence),
-        reject,
-      );
-      this.#queues.add(this.#key, turn);
-    });
-  }
-
-  #readSync(key: Key, withValue: boolean): ReadCompletion {
-    return this.#counted(this.#endReadSync(this.#beginReadSync(key, withValue)));
-  }
-
-  #beginReadSync(key: Key, withValue: boolean): ReadCompletion {
-    this.#lifetime.assertOpen();
-    this.#key.encode(key);
-    if (this.#queues.count !== 0) {
-      this.#queues.settle(this.#key, false);
-      // The functions of updates that are called by that may use the encoder.
-      this.#key.encode(key);
-    }
-    const completion = new ReadCompletion(this.#routed);
-    this.#client.get(this.#key, withValue, completion);
-    return completion;
-  }
-
-  #endReadSync(completion: ReadCompletion): ReadCompletion {
-    this.#client.waitFor(completion);
-    if (completion.error) throw completion.error;
-    return completion;
-  }
-
-  /** Counts a read that the application has asked for: a look at one moment reads keys twice. */
-  #counted(ended: ReadCompletion): ReadCompletion {
-    this.#count(ended.exists, ended.value);
-    return ended;
-  }
-
-  #count(exists: boolean, found: Found): void {
-    this.#counters.read(exists, found?.bytes.length ?? 0);
   }
 
   #entryOf(found: ReadValue, key: Key | KeyEncoder): Entry<V> {

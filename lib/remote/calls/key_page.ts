@@ -9,8 +9,8 @@
  *   4  that key, padded with zeros to 8 bytes; and then the entries (entry_list.ts)
  * ```
  *
- * Whoever asks for the next page names the position of the last one; the host's process remembers
- * nothing. So an iteration may take any time, and goes on at another host.
+ * The process that asks for the next page names the position of the last one; the host's process
+ * remembers nothing. So an iteration may take any time, and goes on at another host.
  *
  * @module
  */
