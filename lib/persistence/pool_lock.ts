@@ -202,8 +202,8 @@ function nameOf({ device, inode }: Pick<OpenDirectory, "device" | "inode">): str
 }
 
 /**
- * Undefined where there is no such socket, and the lock file has to do. If no running process has the
- * lock file, the holder of the socket has ended, or is just opening or closing: the kernel is about
+ * Undefined where there is no such socket, and the lock file has to do. If no running process has
+ * the lock file, the holder of the socket has ended, or is just opening or closing: the kernel is about
  * to free the socket, or the file names its holder soon.
  */
 async function takeSocket(

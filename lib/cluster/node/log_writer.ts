@@ -9,9 +9,9 @@
  *
  * A request is answered when its record is stored **and the lease holds then**, not before the
  * append and not while it is on its way. The node that takes over ends the lease first and fences
- * the log then, so what was answered stands before the fence, and counts. While the lease does not hold, the
- * answer waits, and with it what comes next: either the lease is renewed, which says that nobody has
- * ended it in between, or the term is over, and the outcome unknown.
+ * the log then, so what was answered stands before the fence, and counts. While the lease does not
+ * hold, the answer waits, and with it what comes next: either the lease is renewed, which says that
+ * nobody has ended it in between, or the term is over, and the outcome unknown.
  *
  * @module
  */
