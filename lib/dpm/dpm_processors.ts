@@ -116,6 +116,7 @@ export class DpmProcessors {
   #copying: Promise<unknown> = Promise.resolve();
   #isClosing = false;
   readonly #isFar: boolean;
+  readonly #ledger: SessionLedger | undefined;
   /** Merging tasks, by the agent blocks of the KNs. */
   readonly #merging = new Map<number, Promise<unknown>>();
   #mergeAfterMs = 0;
@@ -128,6 +129,7 @@ export class DpmProcessors {
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#isFar = isFar(pool);
+    this.#ledger = SessionLedger.of(pool);
     const { workerCode, threadCount } = options;
     this.#threads = new TaskThreads({ workerCode, threadCount, idleTimeoutMs: IDLE_TIMEOUT_MS });
   }
@@ -350,9 +352,8 @@ export class DpmProcessors {
       this.#segments.freeCount < this.#budget.dueCount;
     const { checkpointBytes = Math.min(CHECKPOINT_BYTES_DEFAULT, this.#pool.capacityBytes / 4) } =
       this.#options;
-    const ledger = SessionLedger.of(this.#pool);
-    const needsSessions = ledger !== undefined &&
-      ledger.reserved - ledger.next < SESSIONS_RESERVED / 2;
+    const numbersLeft = this.#ledger?.numbersLeft ?? Infinity;
+    const needsSessions = numbersLeft < SESSIONS_RESERVED / 2;
     if (bytes < checkpointBytes && !frees && !needsSessions) return;
     this.#isCheckpointing = true;
     // A checkpoint that fails ends durability, which every later write reports.

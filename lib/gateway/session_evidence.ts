@@ -56,12 +56,6 @@ export function claimSession(pool: Pool): number {
   return ledgerOf(pool).claim(epochMs());
 }
 
-/** Numbers that are left before another checkpoint: few of them are a reason to write one. */
-export function sessionsLeft(pool: Pool): number {
-  const ledger = ledgerOf(pool);
-  return ledger.reserved - ledger.next;
-}
-
 /** The other process has the answers to all requests of a session up to a number. */
 export function confirmAnswers(pool: Pool, session: number, number: number): void {
   ledgerOf(pool).confirm(session, number);

@@ -106,6 +106,11 @@ export class SessionLedger {
     return Atomics.load(this.#words, LEDGER_RESERVED);
   }
 
+  /** Numbers that are left before another checkpoint: few of them are a reason to write one. */
+  get numbersLeft(): number {
+    return this.reserved - this.next;
+  }
+
   /** Of sessions up to this number that have no place nothing is known. */
   get forgotten(): number {
     return Atomics.load(this.#words, LEDGER_FORGOTTEN);

@@ -20,7 +20,6 @@ import {
   keepSession,
   loseSessions,
   outcomeOf,
-  sessionsLeft,
 } from "../../lib/gateway/session_evidence.ts";
 import { decodeAnswers, decodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
@@ -287,10 +286,11 @@ test("after many sessions there is another one when there is another checkpoint"
   const host = new SessionHost(new MemoryDisk());
   const { pool } = host;
   for (let i = 0; i < SESSIONS_RESERVED; i++) endSession(pool, claimSession(pool));
-  assert.is(sessionsLeft(pool), 0);
+  const ledger = SessionLedger.of(pool)!;
+  assert.is(ledger.numbersLeft, 0);
   assert.throws(() => claimSession(pool), (error: unknown) => error instanceof UnavailableError);
   host.log.checkpointer.checkpoint();
-  assert.is(sessionsLeft(pool), SESSIONS_RESERVED);
+  assert.is(ledger.numbersLeft, SESSIONS_RESERVED);
   assert.is(claimSession(pool), SESSIONS_RESERVED + 1);
 });
 

@@ -20,13 +20,13 @@ import {
   confirmAnswers,
   endSession,
   keepSession,
-  sessionsLeft,
 } from "../../lib/gateway/session_evidence.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { recountKeys } from "../../lib/index/key_count.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { liveTable } from "../../lib/agent/live_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
+import { SessionLedger } from "../../lib/log/session_ledger.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
@@ -300,7 +300,7 @@ export class SessionWorld implements ClientWaiter {
 
   /** A process comes to a host, which tells it what has become of its requests: if that arrives. */
   #connect(process: SimProcess): void {
-    if (sessionsLeft(this.pool) === 0) {
+    if (SessionLedger.of(this.pool)!.numbersLeft === 0) {
       return this.#isCheckpointing ? undefined : this.#checkpoint();
     }
     for (const ended of process.ended.splice(0)) endSession(this.pool, ended);
