@@ -28,12 +28,12 @@ export interface RequestedReadsParts {
 
 /** The reads of one thread. */
 export class RequestedReads {
-  readonly #client: Client;
-  readonly #queues: KeyQueues;
-  readonly #counters: OperationCounters;
+  #client: Client;
+  #queues: KeyQueues;
+  #counters: OperationCounters;
   readonly #lifetime: StoreLifetime;
   readonly #key: KeyEncoder;
-  readonly #source: ReadSource;
+  #source: ReadSource;
   readonly #keysPerRead: number;
 
   /**
@@ -56,6 +56,12 @@ export class RequestedReads {
     this.#key = key;
     this.#source = source;
     this.#keysPerRead = keysPerRead;
+  }
+
+  /** Lets go of what leads to a pool, as a store that has closed does: reads throw from now on. */
+  letGo(): void {
+    const gone = undefined as never;
+    this.#client = this.#queues = this.#counters = this.#source = gone;
   }
 
   /** Issues a read, or has it wait for its turn. */

@@ -79,13 +79,13 @@ export class FarStoreReads<V> implements StoreReads<V> {
   }
 
   letGo(): void {
+    this.#requested.letGo();
     this.#merge.letGo();
     this.#indexed.letGo();
     const gone = undefined as never;
     this.#pool =
       this.#client =
       this.#codec =
-      this.#requested =
       this.#routed =
         gone;
   }
