@@ -61,7 +61,11 @@ export class RequestedReads {
   /** Lets go of what leads to a pool, as a store that has closed does: reads throw from now on. */
   letGo(): void {
     const gone = undefined as never;
-    this.#client = this.#queues = this.#counters = this.#source = gone;
+    this.#client =
+      this.#queues =
+      this.#counters =
+      this.#source =
+        gone;
   }
 
   /** Issues a read, or has it wait for its turn. */

@@ -20,6 +20,11 @@ export interface Flight {
   answer: { readonly status: number; readonly effects: readonly Effect[] } | undefined;
 }
 
+/** Whether a request has no answer yet. */
+export function isOpen(flight: Flight): boolean {
+  return flight.answer === undefined;
+}
+
 /** Another process, with one connection at a time. */
 export class SimProcess {
   readonly number: number;

@@ -48,6 +48,7 @@ import {
   effectsNow,
   type Flight,
   isHeld,
+  isOpen,
   maySend,
   sharesSlot,
   SimProcess,
@@ -80,6 +81,8 @@ const RING_BYTES = 8192;
 const NODE_COUNT = 2;
 const PROCESS_COUNT = 3;
 const SIZES: LedgerSizes = { placeCount: 128, window: 16 };
+/** No more than so many sessions end while checkpoints are written: each keeps its place. */
+const SESSIONS_MEANWHILE_MAX = SIZES.placeCount / 2;
 const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
 const REQUESTED = { codec: "msgpack", capacityBytes: undefined, segmentBytes: undefined } as const;
@@ -369,8 +372,7 @@ export class SessionWorld implements ClientWaiter {
 
   /** Lets everything end that a process has issued. */
   #drain(process: SimProcess): void {
-    const isOpen = () => process.flights.some(({ answer }) => answer === undefined);
-    for (let i = 0; isOpen() && !this.isDown; i++) {
+    for (let i = 0; process.flights.some(isOpen) && !this.isDown; i++) {
       require(i < TURNS_MAX, "what was issued ends");
       this.#endTick();
       this.#client.flush();
@@ -427,7 +429,11 @@ export class SessionWorld implements ClientWaiter {
   /** Others work while it is written, at any access to shared memory outside of its pauses. */
   #checkpoint(): void {
     this.#isCheckpointing = true;
-    const onAccess = () => this.random.next() < 0.002 && this.#workMeanwhile();
+    const { ledger } = this.pool;
+    // The ledger is copied by few accesses, and sessions end and begin between them.
+    const onAccess = (_isWrite: boolean, words: unknown) => {
+      if (this.random.next() < (words === ledger ? 0.05 : 0.002)) this.#workMeanwhile();
+    };
     const { checkpointer } = this.#log;
     try {
       withAtomicHooks({ onAccess }, () => checkpointer.tryCheckpoint());
@@ -448,6 +454,9 @@ export class SessionWorld implements ClientWaiter {
     const isLocked = SLOTS.some((slot) => isHeld(this.pool, slot));
     if (isLocked) return;
     this.#isIntruding = true;
+    const idle = this.#processes.filter((process) => !process.flights.some(isOpen));
+    const mayEnd = idle.length > 0 && this.#sessions.size < SESSIONS_MEANWHILE_MAX;
+    if (mayEnd && this.random.next() < 0.3) this.#disconnect(this.random.pick(idle));
     for (const process of this.#processes) this.#use(process);
     this.#endTick();
     for (const node of this.#nodes) node.doWork();
