@@ -346,7 +346,7 @@ test("waiting ends by a signal, and by the end of the store", async () => {
 
 test("workers do all jobs, so many at once, renew leases, and retry what has failed", async () => {
   await using store = await openStore();
-  const queue = new Queue<number>(store, "a", { leaseMs: 600, backoffMs: 5, attempts: 3 });
+  const queue = new Queue<number>(store, "a", { leaseMs: 1200, backoffMs: 5, attempts: 3 });
   await queue.addMany(Array.from({ length: 40 }, (_, i) => i));
   const done = new Set<number>();
   const errors: string[] = [];
@@ -357,7 +357,7 @@ test("workers do all jobs, so many at once, renew leases, and retry what has fai
     running += 1;
     most = Math.max(most, running);
     // One takes longer than a lease.
-    await setTimeout(job.value === 5 ? 1000 : 1);
+    await setTimeout(job.value === 5 ? 1300 : 1);
     assert.not(job.lost.aborted);
     running -= 1;
     if (job.value === 7) throw new Error("always");
