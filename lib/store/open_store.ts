@@ -42,12 +42,14 @@ import {
   openPath,
   openPathToRead,
   openPathWhenFree,
+  prepareStandby,
 } from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { StoreParts } from "./opened_parts.ts";
+import type { Standby } from "./standby.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
@@ -82,11 +84,21 @@ async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   if (!resolved.processes) return await openHere<V, K>(resolved);
   // A process that asks another one does without what opens pools.
   const { openShared } = await import("../remote/open_shared.ts");
-  return await openShared<V, K>(resolved, () => openHere<V, K>(resolved));
+  return await openShared<V, K>(resolved, {
+    openHere: (standby) => openHere<V, K>(resolved, standby),
+    prepareStandby: () => prepareStandby(resolved.path!, resolved),
+  });
 }
 
-/** Opens a store whose pool is in this process. */
-async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
+/**
+ * Opens a store whose pool is in this process.
+ *
+ * @param standby what has been restored ahead of it, if that is known already
+ */
+async function openHere<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  standby?: Standby,
+): Promise<Store<V, K>> {
   if (resolved.inspect !== undefined) await assertMayListenAt(resolved.path!, "INSPECTED");
   if (resolved.processes) await assertMayListenAt(resolved.path!, "GATEWAY");
   await prepareThreads(resolved);
@@ -94,7 +106,7 @@ async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   // At the end the library's files may be gone, and then no thread can be started that writes the
   // last snapshot.
   if (resolved.path !== undefined) await loadTasks();
-  const opened = await openPool(resolved);
+  const opened = await openPool(resolved, standby);
   try {
     return await startStore<V, K>(resolved, opened);
   } catch (error) {
@@ -105,12 +117,18 @@ async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   }
 }
 
-async function openPool<V>(resolved: ResolvedOptions<V>): Promise<OpenedPool> {
-  const { path, readOnly, standby } = resolved;
+async function openPool<V>(
+  resolved: ResolvedOptions<V>,
+  ahead: Standby | undefined,
+): Promise<OpenedPool> {
+  const { path, readOnly, standby, processes } = resolved;
   if (path === undefined) return { ...IN_MEMORY, pool: createPool(resolved) };
   const options = { ...resolved, onProgress: restoringPart(resolved) };
-  if (standby !== undefined) return await openPathWhenFree(path, options, standby);
-  return readOnly ? await openPathToRead(path, options) : await openPath(path, options);
+  if (readOnly) return await openPathToRead(path, options);
+  // Where several processes use the pool, those that do not have it open do not wait for it.
+  const waits = standby !== undefined && !processes;
+  if (waits) return await openPathWhenFree(path, options, standby);
+  return await openPath(path, options, {}, ahead);
 }
 
 /**
