@@ -5,7 +5,7 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import type { DinomoError, DinomoErrorCode } from "../core/errors.ts";
+import { type DinomoError, type DinomoErrorCode, UnavailableError } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
 import { epochMs } from "../core/runtime.ts";
 import { encodeFailure } from "../gateway/carried_errors.ts";
@@ -22,9 +22,12 @@ import {
   outcomeOf,
 } from "../gateway/session_evidence.ts";
 import { type SessionEvidence, SessionRegister } from "../gateway/session_register.ts";
+import { SessionLedger } from "../log/session_ledger.ts";
 import type { Pool } from "../pool/pool.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
-import type { PlacedDirectory } from "../persistence/socket_place.ts";
+import { nodeFileSystem } from "../persistence/file_system.ts";
+import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
+import { SessionNumbers } from "../persistence/session_numbers.ts";
 import { GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
 import { AttachedThread } from "../store/attached_thread.ts";
 import { checkHandle, type StoreHandle } from "../store/handle.ts";
@@ -40,7 +43,7 @@ import { GatewayCommands } from "./gateway_commands.ts";
 export interface GatewayStart {
   readonly handle: StoreHandle;
   /** The pool's directory, which its process has locked. */
-  readonly directory: PlacedDirectory;
+  readonly directory: HeldDirectory;
   readonly shared: SharedOptions;
 }
 
@@ -88,6 +91,8 @@ async function startGateway(
   });
   const { pool, parts: { client } } = thread;
   const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
+  const ledger = SessionLedger.of(pool)!;
+  const numbers = new SessionNumbers(heldFiles(nodeFileSystem, directory), directory.path);
   removeFifos(directory.path);
   const reader = new OneSidedReader(pool, epochMs);
   const direct = { pool, reader };
@@ -105,6 +110,7 @@ async function startGateway(
     directory: directory.path,
     welcome: (hello) => {
       assertAlike(hello, shared);
+      if (ledger.numbersLeft === 0) reserveSessions(numbers, ledger);
       const session = claimSession(pool);
       return { ...shared, format: PROCESS_FORMAT, segmentBytes, hashKey, session };
     },
@@ -124,6 +130,16 @@ async function startGateway(
       thread.leave();
     },
   };
+}
+
+/** @throws {UnavailableError} when that cannot be: a connection is refused, and tried again */
+function reserveSessions(numbers: SessionNumbers, ledger: SessionLedger): void {
+  try {
+    numbers.reserve(ledger);
+  } catch (cause) {
+    const why = "a connection must wait until numbers of sessions can be written";
+    throw new UnavailableError(`${why}, got ${String(cause)}`, { cause });
+  }
 }
 
 /** What the pool's ledger says. */

@@ -405,10 +405,9 @@ async function admit<V, K extends Key>(
   try {
     const { GatewayThread } = await import("../remote/gateway_thread.ts");
     const { sharedOptionsOf } = await import("../remote/shared_options.ts");
-    const { path, device, inode } = lock.held;
     return await GatewayThread.start(resolved.workers.gateway, {
       handle: store.share() as StoreHandle,
-      directory: { path, device, inode },
+      directory: lock.held,
       shared: sharedOptionsOf(resolved),
     }, store);
   } catch (error) {
