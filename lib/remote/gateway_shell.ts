@@ -39,7 +39,7 @@ import { type Answer, answerCalls } from "./calls/called_pool.ts";
 import { connectHost } from "./calls/host_calls.ts";
 import { GatewayCommands } from "./gateway_commands.ts";
 
-/** What the thread of a gateway is started with. */
+/** What a gateway is started with, when its thread is there. */
 export interface GatewayStart {
   readonly handle: StoreHandle;
   /** The pool's directory, which its process has locked. */
@@ -54,8 +54,11 @@ export type GatewayReport =
   | { readonly kind: "closed" }
   | HostCall;
 
-/** What the host's thread tells it. */
-export type GatewayOrder = { readonly kind: "close" } | HostCall;
+/** What the host's thread tells it; the first order is to start. */
+export type GatewayOrder =
+  | { readonly kind: "start"; readonly start: GatewayStart }
+  | { readonly kind: "close" }
+  | HostCall;
 
 /** A frame of a call to the host's thread, or of its answer. */
 export interface HostCall {
@@ -63,21 +66,31 @@ export interface HostCall {
   readonly bytes: Uint8Array;
 }
 
-/** Runs until the host's thread terminates it. */
-export async function runGateway(start: GatewayStart, port: MessagePort): Promise<void> {
+/** Runs from when the host's thread says so until that terminates it. */
+export function runGateway(port: MessagePort): void {
   const report = (message: GatewayReport) => port.postMessage(message);
-  try {
-    const host = connectHost((bytes) => report({ kind: "call", bytes }));
-    const gateway = await startGateway(start, host.calls);
-    port.on("message", (order: GatewayOrder) => {
-      if (order.kind === "call") host.receive(order.bytes);
-      else void gateway.close().finally(() => report({ kind: "closed" }));
-    });
-    report({ kind: "listening" });
-  } catch (error) {
-    const { message } = error as Error;
-    report({ kind: "failed", code: isDinomoError(error) ? codeOf(error) : "", message });
-  }
+  const host = connectHost((bytes) => report({ kind: "call", bytes }));
+  let gateway: Promise<{ close(): Promise<void> } | undefined> = Promise.resolve(undefined);
+  port.on("message", (order: GatewayOrder) => {
+    switch (order.kind) {
+      case "start":
+        gateway = startGateway(order.start, host.calls);
+        gateway.then(() => report({ kind: "listening" }), (error) => report(failureOf(error)));
+        break;
+      case "call":
+        host.receive(order.bytes);
+        break;
+      case "close":
+        void gateway.then((started) => started?.close())
+          .catch(() => {})
+          .finally(() => report({ kind: "closed" }));
+    }
+  });
+}
+
+function failureOf(error: unknown): GatewayReport {
+  const code = isDinomoError(error) ? (error as DinomoError).code : "";
+  return { kind: "failed", code, message: (error as Error).message };
 }
 
 async function startGateway(
@@ -151,8 +164,4 @@ function evidenceOf(pool: Pool): SessionEvidence {
     endSession: (session) => endSession(pool, session),
     outcomeOf: (session, number) => outcomeOf(pool, session, number),
   };
-}
-
-function codeOf(error: unknown): DinomoErrorCode {
-  return (error as DinomoError).code;
 }

@@ -24,7 +24,7 @@ import { RemoteMaintenance } from "./remote_maintenance.ts";
 import { RemotePool } from "./remote_pool.ts";
 import { RemoteStructures } from "./remote_structures.ts";
 import { sharedOptionsOf } from "./shared_options.ts";
-import { Successor } from "./successor.ts";
+import { type ReadyHost, Successor } from "./successor.ts";
 
 /** Loads in other processes are not waited for. */
 const NO_LEASES: Leases = {
@@ -37,7 +37,7 @@ const NO_LEASES: Leases = {
 /** How a store is opened whose pool is in this process. */
 export interface HereOpening<V, K extends Key> {
   /** Opens it. @throws {PoolLockedError} when another process has it open */
-  readonly openHere: (standby?: Standby) => Promise<Store<V, K>>;
+  readonly openHere: (ready?: ReadyHost) => Promise<Store<V, K>>;
   /** Prepares what restores it ahead. */
   readonly prepareStandby: () => Promise<Standby>;
 }
@@ -58,11 +58,15 @@ export async function openShared<V, K extends Key>(
   const found = await findHost({ ...search, open: () => openHere(), isOpening: true });
   if (found.host !== undefined) return found.host;
   const successor = new Successor({
-    open: async (standby) => {
-      const host = await openHere(standby);
+    open: async (ready) => {
+      const host = await openHere(ready);
       return { isOpen: () => controlsOf(host).isOpen(), close: () => host.close() };
     },
-    prepareStandby,
+    prepare: async () => {
+      const { IdleGateway } = await import("./gateway_thread.ts");
+      const standby = await prepareStandby();
+      return { standby, gateway: new IdleGateway(resolved.workers.gateway) };
+    },
   }, resolved.standby);
   return await openRemote(resolved, found.connection, { directory, hello, successor });
 }

@@ -3,28 +3,36 @@
  * lock when that one has ended.
  *
  * With the option `standby` it reads the pool's files ahead as long as another process is the host,
- * so that the opening replays only what is new (docs/protocols/standby.md).
+ * so that the opening replays only what is new (docs/protocols/standby.md), and has the thread of
+ * its gateway ready.
  *
  * @module
  */
 import { PoolLockedError } from "../core/errors.ts";
 import type { Standby } from "../store/standby.ts";
 import type { ResolvedStandby } from "../store/standby_options.ts";
+import type { IdleGateway } from "./gateway_thread.ts";
 import type { OwnHost } from "./host_link.ts";
+
+/** What a process has ready that may be the next host. */
+export interface ReadyHost {
+  readonly standby: Standby;
+  readonly gateway: IdleGateway;
+}
 
 /** How a process becomes the host. */
 export interface Succession {
   /** Opens the pool. @throws {PoolLockedError} when another process has it open */
-  readonly open: (standby: Standby | undefined) => Promise<OwnHost>;
-  /** Prepares what reads it ahead. */
-  readonly prepareStandby: () => Promise<Standby>;
+  readonly open: (ready: ReadyHost | undefined) => Promise<OwnHost>;
+  /** Prepares to open it. */
+  readonly prepare: () => Promise<ReadyHost>;
 }
 
 /** One process, or thread, that may be the next host. */
 export class Successor {
   readonly #succession: Succession;
   readonly #options: ResolvedStandby | undefined;
-  #standby: Promise<Standby> | undefined;
+  #ready: Promise<ReadyHost> | undefined;
   #host: OwnHost | undefined;
   /** Told when the files have been read for the first time. */
   #onWarm: (() => void) | undefined;
@@ -41,12 +49,12 @@ export class Successor {
   follow(): void {
     if (this.#options === undefined || this.#isClosed || this.#host?.isOpen()) return;
     const { refreshMs } = this.#options;
-    this.#standby ??= this.#succession.prepareStandby().then((standby) => {
-      void standby.keepWarm(refreshMs, () => {
+    this.#ready ??= this.#succession.prepare().then((ready) => {
+      void ready.standby.keepWarm(refreshMs, () => {
         this.#onWarm?.();
         this.#onWarm = undefined;
       });
-      return standby;
+      return ready;
     });
   }
 
@@ -58,7 +66,7 @@ export class Successor {
   async open(): Promise<OwnHost> {
     let isOther = false;
     try {
-      return this.#host = await this.#succession.open(await this.#standby);
+      return this.#host = await this.#succession.open(await this.#ready);
     } catch (error) {
       isOther = error instanceof PoolLockedError;
       throw error;
@@ -74,8 +82,10 @@ export class Successor {
   }
 
   #letGo(): void {
-    // Nobody need wait for the end of its thread.
-    void this.#standby?.then((standby) => standby.close());
-    this.#standby = undefined;
+    // Nobody need wait for the end of the threads.
+    void this.#ready?.then(({ standby, gateway }) =>
+      Promise.all([standby.close(), gateway.close()])
+    );
+    this.#ready = undefined;
   }
 }

@@ -20,7 +20,8 @@ import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
-import type { GatewayThread } from "../remote/gateway_thread.ts";
+import type { GatewayThread, IdleGateway } from "../remote/gateway_thread.ts";
+import type { ReadyHost } from "../remote/successor.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES } from "../pool/durability.ts";
@@ -85,7 +86,7 @@ async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   // A process that asks another one does without what opens pools.
   const { openShared } = await import("../remote/open_shared.ts");
   return await openShared<V, K>(resolved, {
-    openHere: (standby) => openHere<V, K>(resolved, standby),
+    openHere: (ready) => openHere<V, K>(resolved, ready),
     prepareStandby: () => prepareStandby(resolved.path!, resolved),
   });
 }
@@ -93,11 +94,11 @@ async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
 /**
  * Opens a store whose pool is in this process.
  *
- * @param standby what has been restored ahead of it, if that is known already
+ * @param ready what has been prepared for it
  */
 async function openHere<V, K extends Key>(
   resolved: ResolvedOptions<V>,
-  standby?: Standby,
+  ready?: ReadyHost,
 ): Promise<Store<V, K>> {
   if (resolved.inspect !== undefined) await assertMayListenAt(resolved.path!, "INSPECTED");
   if (resolved.processes) await assertMayListenAt(resolved.path!, "GATEWAY");
@@ -106,9 +107,9 @@ async function openHere<V, K extends Key>(
   // At the end the library's files may be gone, and then no thread can be started that writes the
   // last snapshot.
   if (resolved.path !== undefined) await loadTasks();
-  const opened = await openPool(resolved, standby);
+  const opened = await openPool(resolved, ready?.standby);
   try {
-    return await startStore<V, K>(resolved, opened);
+    return await startStore<V, K>(resolved, opened, ready?.gateway);
   } catch (error) {
     opened.log?.file.close();
     // What has failed first is what the caller should know.
@@ -157,6 +158,7 @@ async function loadTasks(): Promise<(task: DpmTask) => unknown> {
 async function startStore<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   opened: OpenedPool,
+  idle: IdleGateway | undefined,
 ): Promise<Store<V, K>> {
   const { pool, number, lock, source, recovery, log } = opened;
   const { autoscale } = resolved;
@@ -375,7 +377,7 @@ async function startStore<V, K extends Key>(
   if (resolved.inspect !== undefined) {
     opening.live = await serve(store, resolved.inspect.isWritable, lock!, codec);
   }
-  if (resolved.processes) opening.gateway = await admit(store, resolved, lock!);
+  if (resolved.processes) opening.gateway = await admit(store, resolved, lock!, idle);
   if (resolved.keepAlive) opening.store.keepAlive();
   return store;
 }
@@ -401,15 +403,21 @@ async function admit<V, K extends Key>(
   store: Store<V, K>,
   resolved: ResolvedOptions<V>,
   lock: PoolLock,
+  idle: IdleGateway | undefined,
 ): Promise<GatewayThread> {
   try {
     const { GatewayThread } = await import("../remote/gateway_thread.ts");
     const { sharedOptionsOf } = await import("../remote/shared_options.ts");
-    return await GatewayThread.start(resolved.workers.gateway, {
-      handle: store.share() as StoreHandle,
-      directory: lock.held,
-      shared: sharedOptionsOf(resolved),
-    }, store);
+    return await GatewayThread.start(
+      resolved.workers.gateway,
+      {
+        handle: store.share() as StoreHandle,
+        directory: lock.held,
+        shared: sharedOptionsOf(resolved),
+      },
+      store,
+      idle,
+    );
   } catch (error) {
     await store.close();
     throw error;

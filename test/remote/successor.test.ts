@@ -7,8 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidOptionError, open, type OpenOptions, PoolLockedError } from "../../mod.ts";
 import type { OwnHost } from "../../lib/remote/host_link.ts";
-import { type Succession, Successor } from "../../lib/remote/successor.ts";
-import type { Standby } from "../../lib/store/standby.ts";
+import { type ReadyHost, type Succession, Successor } from "../../lib/remote/successor.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { assertRejects, errorOf } from "../support/errors.ts";
 import { SharedStore } from "../support/shared_store.ts";
@@ -81,22 +80,22 @@ class MadeUp implements Succession {
   error: Error | undefined;
   #count = 0;
 
-  open = (standby: Standby | undefined): Promise<OwnHost> => {
-    this.seen.push(
-      `open by ${standby === undefined ? "itself" : (standby as unknown as { name: string }).name}`,
-    );
+  open = (ready: ReadyHost | undefined): Promise<OwnHost> => {
+    const by = ready && (ready.standby as unknown as { name: string }).name;
+    this.seen.push(`open by ${by ?? "itself"}`);
     if (this.error !== undefined) return Promise.reject(this.error);
     return Promise.resolve({ isOpen: () => true, close: () => Promise.resolve() });
   };
 
-  prepareStandby = (): Promise<Standby> => {
+  prepare = (): Promise<ReadyHost> => {
     const name = `standby ${++this.#count}`;
     const standby = {
       name,
       keepWarm: () => Promise.resolve(void this.seen.push(`${name} reads`)),
       close: () => Promise.resolve(void this.seen.push(`${name} ends`)),
     };
-    return Promise.resolve(standby as unknown as Standby);
+    const gateway = { close: () => Promise.resolve(void this.seen.push("its gateway ends")) };
+    return Promise.resolve({ standby, gateway } as unknown as ReadyHost);
   };
 }
 
@@ -124,10 +123,12 @@ test("what is read ahead stays until this process is the host, or is closed", as
     "open by standby 1",
     "open by standby 1",
     "standby 1 ends",
+    "its gateway ends",
     "open by itself",
     "standby 2 reads",
     "open by standby 2",
     "standby 2 ends",
+    "its gateway ends",
   ]);
 });
 
