@@ -616,7 +616,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "find_host.ts findHost": 4,
       "host_link.ts HostLink.close": 2,
       "host_link.ts HostLink.#seek": 3,
-      "open_shared.ts openShared": 3,
+      "open_shared.ts openShared": 5,
+      "successor.ts Successor.open": 2,
       "open_shared.ts openRemote": 2,
     },
   },
@@ -720,9 +721,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "The thread of a gateway: it listens or has failed after THREAD_START_MS_MAX, and is " +
       "terminated GATEWAY_CLOSE_MS_MAX after it was asked to end; it is started again until then",
     places: {
-      "gateway.ts module": 1,
-      "gateway_shell.ts runGateway": 1,
       "gateway_shell.ts startGateway": 3,
+      "gateway_thread.ts IdleGateway.close": 1,
       "gateway_thread.ts GatewayThread.start": 1,
       "gateway_thread.ts GatewayThread.close": 3,
       "gateway_thread.ts GatewayThread.#run": 4,
@@ -766,6 +766,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "open_path.ts makeSmallerPool": 1,
       "open_path.ts readPool": 5,
       "open_path.ts openPathWhenFree": 3,
+      "open_path.ts prepareStandby": 2,
       "open_path.ts openPathToRead": 7,
       "open_path.ts restorePool": 3,
       "reused_stores.ts findOrOpen": 3,
