@@ -20,7 +20,6 @@ import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
-import type { GatewayThread, IdleGateway } from "../remote/gateway_thread.ts";
 import type { ReadyHost } from "../remote/successor.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
@@ -55,6 +54,11 @@ import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
+
+/** The thread for other processes. */
+interface Gateway {
+  close(): Promise<void>;
+}
 
 /** What a pool without a path has of these. */
 const IN_MEMORY = {
@@ -158,7 +162,7 @@ async function loadTasks(): Promise<(task: DpmTask) => unknown> {
 async function startStore<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   opened: OpenedPool,
-  idle: IdleGateway | undefined,
+  idle: ReadyHost["gateway"] | undefined,
 ): Promise<Store<V, K>> {
   const { pool, number, lock, source, recovery, log } = opened;
   const { autoscale } = resolved;
@@ -207,7 +211,7 @@ async function startStore<V, K extends Key>(
   const opening: {
     store?: StoreControls;
     live?: LiveServer;
-    gateway?: GatewayThread;
+    gateway?: Gateway;
     statistics?: StoreStatistics;
     maintenance?: Maintenance;
   } = {};
@@ -403,8 +407,8 @@ async function admit<V, K extends Key>(
   store: Store<V, K>,
   resolved: ResolvedOptions<V>,
   lock: PoolLock,
-  idle: IdleGateway | undefined,
-): Promise<GatewayThread> {
+  idle: ReadyHost["gateway"] | undefined,
+): Promise<Gateway> {
   try {
     const { GatewayThread } = await import("../remote/gateway_thread.ts");
     const { sharedOptionsOf } = await import("../remote/shared_options.ts");
