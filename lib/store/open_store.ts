@@ -19,9 +19,7 @@ import type { LiveServer } from "../live/live_server.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
-import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { ReadyHost } from "../remote/successor.ts";
-import type { PoolLock } from "../persistence/pool_lock.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
@@ -31,7 +29,7 @@ import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { makeCache } from "./cache_pool.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
-import { keepMonitor, makeHandle, type StoreHandle } from "./handle.ts";
+import { keepMonitor, makeHandle } from "./handle.ts";
 import { LocalPool } from "./local_pool.ts";
 import { Maintenance } from "./maintenance.ts";
 import { orderingPart, restoringPart } from "./opening_progress.ts";
@@ -50,15 +48,11 @@ import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { StoreParts } from "./opened_parts.ts";
 import type { Standby } from "./standby.ts";
+import { admit, assertMayListenAt, type Gateway, serve } from "./store_sockets.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
-
-/** The thread for other processes. */
-interface Gateway {
-  close(): Promise<void>;
-}
 
 /** What a pool without a path has of these. */
 const IN_MEMORY = {
@@ -384,74 +378,4 @@ async function startStore<V, K extends Key>(
   if (resolved.processes) opening.gateway = await admit(store, resolved, lock!, idle);
   if (resolved.keepAlive) opening.store.keepAlive();
   return store;
-}
-
-/**
- * Checks what can be known about a store's socket before anything is done.
- *
- * @throws {PathError} when Deno may not listen where it will be
- */
-async function assertMayListenAt(path: string, use: "INSPECTED" | "GATEWAY"): Promise<void> {
-  const { resolve } = await import("node:path");
-  const places = await import("../persistence/socket_place.ts");
-  places.assertMayListen(resolve(path), places[use]);
-}
-
-/**
- * Lets other processes use a store.
- *
- * @throws {PathError} when it cannot be; the store is closed then
- * @throws {NodeFailedError} when the thread for it cannot be started; the same
- */
-async function admit<V, K extends Key>(
-  store: Store<V, K>,
-  resolved: ResolvedOptions<V>,
-  lock: PoolLock,
-  idle: ReadyHost["gateway"] | undefined,
-): Promise<Gateway> {
-  try {
-    const { GatewayThread } = await import("../remote/gateway_thread.ts");
-    const { sharedOptionsOf } = await import("../remote/shared_options.ts");
-    return await GatewayThread.start(
-      resolved.workers.gateway,
-      {
-        handle: store.share() as StoreHandle,
-        directory: lock.held,
-        shared: sharedOptionsOf(resolved),
-      },
-      store,
-      idle,
-    );
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-/**
- * Lets other processes look at a store.
- *
- * @throws {PathError} when it cannot be; the store is closed then
- */
-async function serve<V, K extends Key>(
-  store: Store<V, K>,
-  isWritable: boolean,
-  lock: PoolLock,
-  codec: CodecName,
-): Promise<LiveServer> {
-  try {
-    const { serveLive } = await import("../live/live_server.ts");
-    const keys = controlsOf(store).keyTypes()!;
-    return await serveLive(lock.held, {
-      path: lock.held.path,
-      keys,
-      codec,
-      isWritable,
-      useStore: () => Promise.resolve(store),
-      readStats: () => store.readStats(),
-    });
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
 }
