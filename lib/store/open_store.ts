@@ -19,7 +19,6 @@ import type { LiveServer } from "../live/live_server.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
-import type { ReadyHost } from "../remote/successor.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
@@ -48,7 +47,7 @@ import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { StoreParts } from "./opened_parts.ts";
 import type { Standby } from "./standby.ts";
-import { admit, assertMayListenAt, type Gateway, serve } from "./store_sockets.ts";
+import { admit, assertMayListenAt, type Gateway, type ReadyHost, serve } from "./store_sockets.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */

@@ -12,6 +12,8 @@ import type { StoreHandle } from "./handle.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import { controlsOf, type Store } from "./store.ts";
 
+export type { ReadyHost };
+
 /** The thread for other processes. */
 export interface Gateway {
   close(): Promise<void>;
