@@ -44,6 +44,15 @@ const BATCH_MAX = 16;
 export class RangeCursor {
   /** The key, and where it was found. Valid until the next step. */
   key: FoundKey = new FoundKey();
+  /**
+   * Keys that were found at one time, in the order in which they are gone to: the first {@linkcode
+   * foundCount} of these. The cursor is at the one whose number is {@linkcode foundAt}.
+   */
+  readonly found: FoundKey[] = [];
+  foundCount = 0;
+  foundAt = -1;
+  /** Grows each time that others are found. */
+  batch = 0;
 
   readonly #walk: TreeWalk;
   readonly #lookahead: KeyLookahead;
@@ -60,10 +69,6 @@ export class RangeCursor {
   #count = 0;
   /** The next entry. */
   #next = 0;
-  /** Keys of the last entries, in the order in which they are gone through, and the next of them. */
-  readonly #keys: FoundKey[] = [];
-  #keyCount = 0;
-  #nextKey = 0;
   #isReverse = false;
   /** How many keys are still wanted. */
   #wanted = 0;
@@ -90,11 +95,8 @@ export class RangeCursor {
     this.#upper.isUnbounded = upper === undefined;
     this.#isReverse = isReverse;
     this.#isAtEnd = this.#upper.excludesAbove(this.#lower);
-    this.#count =
-      this.#next =
-      this.#keyCount =
-      this.#nextKey =
-        0;
+    this.#count = this.#next = this.foundCount = 0;
+    this.foundAt = -1;
     this.#from.copy(this.#lower);
     this.#to.copy(this.#upper);
     if (!this.#isAtEnd) this.#loadLeaf(NO_PAGE);
@@ -103,8 +105,8 @@ export class RangeCursor {
   /** Goes to the next key; false at the end of the range. */
   next(): boolean {
     for (;;) {
-      if (this.#nextKey < this.#keyCount) {
-        this.key = this.#keys[this.#nextKey++]!;
+      if (this.foundAt + 1 < this.foundCount) {
+        this.key = this.found[++this.foundAt]!;
         return true;
       }
       if (this.#next < this.#count) this.#findKeys();
@@ -215,14 +217,16 @@ export class RangeCursor {
     // Some keys were gone, or have expired.
     if (this.#wanted <= 0) this.#wanted = BATCH_MAX;
     this.#next = end;
-    this.#keyCount = this.#nextKey = 0;
+    this.foundCount = 0;
+    this.foundAt = -1;
+    this.batch += 1;
     let isSorted = true;
     for (let index = first; index < end; index++) {
-      const count = this.#keyCount;
+      const count = this.foundCount;
       if (this.#lookahead.isFound(index - first)) {
         this.#add(index, this.#lookahead.keys[index - first]!);
       } else this.#resolve(index);
-      if (this.#keyCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
+      if (this.foundCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
         isSorted = false;
       }
     }
@@ -238,12 +242,12 @@ export class RangeCursor {
 
   #sort(): void {
     const sign = this.#isReverse ? -1 : 1;
-    const keys = this.#keys.slice(0, this.#keyCount).sort((a, b) => sign * compareTexts(a, b));
-    for (let i = 0; i < keys.length; i++) this.#keys[i] = keys[i]!;
+    const keys = this.found.slice(0, this.foundCount).sort((a, b) => sign * compareTexts(a, b));
+    for (let i = 0; i < keys.length; i++) this.found[i] = keys[i]!;
   }
 
   #add(index: number, key: FoundKey): void {
-    if (this.#isWanted(index, key)) this.#keys[this.#keyCount++] = key;
+    if (this.#isWanted(index, key)) this.found[this.foundCount++] = key;
   }
 
   /** Adds the keys of an entry that are not to be seen at one glance. */
