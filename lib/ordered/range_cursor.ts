@@ -18,7 +18,7 @@ import { KeyLookahead } from "./key_lookahead.ts";
 import {
   commonSliceBytes,
   compareKeys,
-  compareWithPrefix,
+  hasPrefix,
   KeyBuffer,
   keySlice,
 } from "./key_order.ts";
@@ -67,6 +67,9 @@ export class RangeCursor {
   readonly #edge = new KeyBuffer();
   readonly #entries = new Int32Array(ENTRIES_MAX * ENTRY_WORDS);
   #count = 0;
+  /** Of the entries those whose slices alone tell that their keys are within the bounds. */
+  #innerFirst = 0;
+  #innerEnd = 0;
   /** The next entry. */
   #next = 0;
   #isReverse = false;
@@ -162,6 +165,12 @@ export class RangeCursor {
     const edge = this.#edge;
     this.#count = count;
     this.#next = 0;
+    let innerFirst = 1;
+    while (innerFirst < count && this.#isTied(0, innerFirst)) innerFirst += 1;
+    let innerEnd = count - 1;
+    while (innerEnd > innerFirst && this.#isTied(count - 1, innerEnd - 1)) innerEnd -= 1;
+    this.#innerFirst = innerFirst;
+    this.#innerEnd = innerEnd;
     this.#isAtEnd = !hasEdge ||
       (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;
@@ -221,14 +230,17 @@ export class RangeCursor {
     this.foundAt = -1;
     this.batch += 1;
     let isSorted = true;
-    for (let index = first; index < end; index++) {
+    const entries = this.#entries;
+    const lookahead = this.#lookahead;
+    let at = this.#entryAt(first);
+    for (let index = first; index < end; index++, at += stride) {
       const count = this.foundCount;
-      if (this.#lookahead.isFound(index - first)) {
-        this.#add(index, this.#lookahead.keys[index - first]!);
-      } else this.#resolve(index);
-      if (this.foundCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
-        isSorted = false;
-      }
+      if (lookahead.isFound(index - first)) this.#add(index, at, lookahead.keys[index - first]!);
+      else this.#resolve(index, at);
+      const before = at - stride;
+      const isTied = index > first && entries[at + ENTRY_LOW] === entries[before + ENTRY_LOW] &&
+        entries[at + ENTRY_HIGH] === entries[before + ENTRY_HIGH];
+      if (isTied || this.foundCount > count + 1) isSorted = false;
     }
     if (!isSorted) this.#sort();
   }
@@ -246,36 +258,30 @@ export class RangeCursor {
     for (let i = 0; i < keys.length; i++) this.found[i] = keys[i]!;
   }
 
-  #add(index: number, key: FoundKey): void {
-    if (this.#isWanted(index, key)) this.found[this.foundCount++] = key;
+  #add(index: number, at: number, key: FoundKey): void {
+    if (this.#isWanted(index, at, key)) this.found[this.foundCount++] = key;
   }
 
   /** Adds the keys of an entry that are not to be seen at one glance. */
-  #resolve(index: number): void {
+  #resolve(index: number, at: number): void {
     const resolver = this.#resolver;
-    const found = resolver.find(this.#entries[this.#entryAt(index) + ENTRY_VALUE]!);
+    const found = resolver.find(this.#entries[at + ENTRY_VALUE]!);
     for (let i = 0; i < found; i++) {
       const key = new FoundKey();
       key.take(resolver.found[i]!);
-      this.#add(index, key);
+      this.#add(index, at, key);
     }
   }
 
   /** Whether a key is one of an entry, and within the bounds. */
-  #isWanted(index: number, key: FoundKey): boolean {
-    const at = this.#entryAt(index);
+  #isWanted(index: number, at: number, key: FoundKey): boolean {
     const entries = this.#entries;
     const { words, byteLength } = key;
     const { words: prefix, byteLength: offset } = this.#prefix;
-    return compareWithPrefix(words, 0, byteLength, prefix, 0, offset) === 0 &&
+    return hasPrefix(words, byteLength, prefix, offset) &&
       keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
       keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW] &&
-      (this.#isInner(index) || !(this.#from.isAbove(key) || this.#to.isBelow(key)));
-  }
-
-  /** Whether the slice alone tells that the keys of an entry are within the bounds. */
-  #isInner(index: number): boolean {
-    return !this.#isTied(0, index) && !this.#isTied(this.#count - 1, index);
+      ((index >= this.#innerFirst && index < this.#innerEnd) || !(this.#from.isAbove(key) || this.#to.isBelow(key)));
   }
 
   #isTied(a: number, b: number): boolean {
