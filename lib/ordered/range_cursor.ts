@@ -15,13 +15,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
 import { FoundKey } from "./found_key.ts";
 import { KeyLookahead } from "./key_lookahead.ts";
-import {
-  commonSliceBytes,
-  compareKeys,
-  hasPrefix,
-  KeyBuffer,
-  keySlice,
-} from "./key_order.ts";
+import { commonSliceBytes, compareKeys, hasPrefix, KeyBuffer, keySlice } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
@@ -281,7 +275,8 @@ export class RangeCursor {
     return hasPrefix(words, byteLength, prefix, offset) &&
       keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
       keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW] &&
-      ((index >= this.#innerFirst && index < this.#innerEnd) || !(this.#from.isAbove(key) || this.#to.isBelow(key)));
+      ((index >= this.#innerFirst && index < this.#innerEnd) ||
+        !(this.#from.isAbove(key) || this.#to.isBelow(key)));
   }
 
   #isTied(a: number, b: number): boolean {

@@ -72,7 +72,9 @@ export class NearReads<V> implements StoreReads<V> {
         this.#settleAll();
         return this.#indexed.walk(range);
       },
-      isBusy: (slot) => this.#queues.count !== 0 || this.#client.isSlotPending(slot),
+      isBusy: (slot) =>
+        this.#queues.count !== 0 ||
+        (this.#client.pendingCount !== 0 && this.#client.isSlotPending(slot)),
       mustWait: (slot) => this.#mustWait(slot),
       whenReadable: (key) => this.#whenReadable(key),
       encodeSettled: (key) => this.#encodeSettled(key),
