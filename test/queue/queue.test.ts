@@ -486,7 +486,7 @@ test("jobs and dead letters are there in the next life", async () => {
     const queue = new Queue<string>(store, "a", { leaseMs: 10 });
     if (life > 0) {
       await setTimeout(15);
-      const jobs = await takeAll(queue);
+      const jobs = await takeAll(new Queue<string>(store, "a"));
       assert.equal(jobs.map(({ value }) => value), [`taken ${life - 1}`, `waits ${life - 1}`]);
       for (const job of jobs) await job.ack();
     }
