@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../core/crc32.ts";
 
 /** "DNMO", little-endian. */
 const MAGIC = 0x4f4d4e44;
