@@ -149,7 +149,7 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I2",
     file: "lib/wire/frame.ts",
     edits: [[
-      "if (this.#headerView.getUint32(AT_CRC, true) !== crcOf(this.#header, body)) {",
+      "if (wordAt(header, at + AT_CRC) !== crc32(body, crc32(header.subarray(at, at + AT_CRC)))) {",
       "if (body.length < 0) {",
     ]],
     caughtBy: [FRAMES_TEST],
