@@ -127,7 +127,9 @@ export class FrameReader {
     const body = at + WIRE_HEADER_BYTES;
     if (body > bytes.length) return undefined;
     const end = body + this.#checkHeader(bytes, at);
-    return end > bytes.length ? undefined : bytes.subarray(body, end);
+    if (end > bytes.length) return undefined;
+    // No Buffer, whose methods do not copy.
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + body, end - body);
   }
 
   #takeHeader(bytes: Uint8Array): number {
@@ -186,7 +188,8 @@ export class FrameReader {
 }
 
 function wordAt(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>>
+    0;
 }
 
 function writeWord(bytes: Uint8Array, at: number, word: number): void {
