@@ -32,6 +32,8 @@ const AT_ZERO = 6;
 const AT_BODY_BYTES = 8;
 const AT_CRC = 12;
 const KIND_MAX = 255;
+/** Bodies are read as words. */
+const WORD_BYTES = 8;
 
 /** Bytes that are no frame. */
 export class FrameError extends Error {
@@ -44,7 +46,10 @@ export class FrameError extends Error {
 export interface Frame {
   /** 0 to 255. */
   readonly kind: number;
-  /** Perhaps a view of the bytes that have come, which are not changed any more. */
+  /**
+   * Perhaps a view of the bytes that have come, which are not changed any more; it begins at a
+   * multiple of 8 in its buffer.
+   */
   readonly body: Uint8Array;
 }
 
@@ -129,7 +134,8 @@ export class FrameReader {
     const end = body + this.#checkHeader(bytes, at);
     if (end > bytes.length) return undefined;
     // No Buffer, whose methods do not copy.
-    return new Uint8Array(bytes.buffer, bytes.byteOffset + body, end - body);
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + body, end - body);
+    return view.byteOffset % WORD_BYTES === 0 ? view : view.slice();
   }
 
   #takeHeader(bytes: Uint8Array): number {

@@ -28,7 +28,10 @@ test("a body of what a socket has brought is no Buffer, whose slices are no copi
   const came = Buffer.concat([encodeFrame(1, bodyOf(5)), encodeFrame(2, bodyOf(8))]);
   const frames = reader.read(came);
   assert.is(frames.length, 2);
-  for (const { body } of frames) assert.is(body.constructor, Uint8Array);
+  for (const { body } of frames) {
+    assert.is(body.constructor, Uint8Array);
+    assert.is(body.byteOffset % 8, 0, "it can be read as words");
+  }
   const copy = frames[1]!.body.slice();
   came.fill(0);
   assert.equal(copy, bodyOf(8));
