@@ -39,6 +39,8 @@ export interface ClusterNodeOptions {
   readonly hashKey: readonly [number, number];
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
+  /** Where it takes requests, as `host:port`, if it does. */
+  readonly address?: string | undefined;
 }
 
 /** A log that is read. */
@@ -153,17 +155,26 @@ export class ClusterNode {
     for (const { following } of this.#logs.values()) following.stop();
   }
 
+  /**
+   * Sequence of the assignment by which a slot came to this node; 0 if it does not serve it: then no
+   * request for it may be executed.
+   */
+  servedSince(slot: number): number {
+    return this.#mayAnswer(slot) ? this.#control!.state.assignedAt[slot]! : 0;
+  }
+
   #mayAnswer(slot: number): boolean {
     return this.isActive && this.#moves!.isServed(slot);
   }
 
   #join(): void {
-    const { engine, clock, times, node, nameLife } = this.#options;
+    const { engine, clock, times, node, address, nameLife } = this.#options;
     const control = this.#control = new ControlLog({
       engine,
       clock,
       times,
       node,
+      address,
       nameLife,
       changed: (command) => this.#changed(command),
       failed: (error) => this.#fail(error),
