@@ -225,9 +225,13 @@ export function answersBody(answers: readonly Int32Array[]): Uint8Array<ArrayBuf
 /**
  * Takes the answers of a body; their contents are views of it.
  *
+ * @param isOther whether a status is one that only these answers may have
  * @throws {FrameError} when one of them breaks a rule
  */
-export function decodeAnswers(body: Uint8Array): Answer[] {
+export function decodeAnswers(
+  body: Uint8Array,
+  isOther: (status: number) => boolean = () => false,
+): Answer[] {
   const words = wordsOf(body);
   const answers: Answer[] = [];
   for (let at = 0; at < words.length;) {
@@ -235,17 +239,17 @@ export function decodeAnswers(body: Uint8Array): Answer[] {
     const isWhole = words.length - at >= ANSWER_CONTENT && length >= ANSWER_CONTENT &&
       length <= words.length - at;
     if (!isWhole) throw new FrameError("an answer must be as long as it says");
-    answers.push(decodeAnswer(words.subarray(at, at + length)));
+    answers.push(decodeAnswer(words.subarray(at, at + length), isOther));
     at += length;
   }
   return answers;
 }
 
-function decodeAnswer(words: Int32Array): Answer {
+function decodeAnswer(words: Int32Array, isOther: (status: number) => boolean): Answer {
   const bytes = words[ANSWER_BYTES]!;
   const status = words[ANSWER_STATUS]!;
   const expiry = words[ANSWER_EXPIRY_HIGH]! * 2 ** 32 + (words[ANSWER_EXPIRY_LOW]! >>> 0);
-  const isStatus = status === REFUSED || (status >= 0 && status <= Status.NOT_A_NUMBER &&
+  const isStatus = status === REFUSED || isOther(status) || (status >= 0 && status <= Status.NOT_A_NUMBER &&
     status !== Status.MOVED && status !== Status.FOUND_STAGED);
   const isPossible = isStatus && expiry >= 0 && expiry <= EXPIRY_MS_MAX && bytes >= 0 &&
     answerWords(bytes) === words.length;

@@ -102,7 +102,7 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
   switch (kind) {
     case "renew":
       return typeof holder === "string" && isWhole(number) &&
-        (address === undefined || typeof address === "string");
+        (address === undefined || isAddress(address));
     case "revoke":
       return true;
     case "assign":
@@ -113,6 +113,11 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
     default:
       return false;
   }
+}
+
+function isAddress(value: unknown): boolean {
+  const port = typeof value === "string" ? /.:([0-9]{1,5})$/.exec(value)?.[1] : undefined;
+  return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
 }
 
 function isSettings(value: Record<string, unknown>): boolean {
