@@ -54,13 +54,12 @@ import {
   Status,
 } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
+import { RESEND_MS } from "../node/requests.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 import { ClusterParcel, NodePeers, type Peer } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
 
-/** How long after its issue a request is sent again, at most. */
-export const RESEND_MS = 30_000;
 /** How often what is on its way, or waits for an owner, is looked after. */
 const LOOK_MS = 25;
 /**
@@ -280,14 +279,15 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #sendTo(peer: Peer, parcel: ClusterParcel): void {
-    const { slot, words, number } = parcel;
+    const { slot, words, number, issuedMs } = parcel;
     if (parcel.isSent) this.resentCount += 1;
     parcel.isSent = true;
     const assignedAt = this.#view.assignedAt[slot]!;
     this.#inFlight[slot]! += 1;
     this.#routedAt[slot] = assignedAt;
     peer.sent.set(number, parcel);
-    peer.outgoing.push({ assignedAt, words });
+    const ageMs = Math.ceil(monotonicMs() - issuedMs);
+    peer.outgoing.push({ assignedAt, ageMs, words });
   }
 
   #receive(peer: Peer, body: Uint8Array): void {

@@ -10,7 +10,9 @@
  *   then requests, one behind the other:
  *     word 0   sequence of the assignment by which the sender knows the owner, bits 0-31
  *     word 1   the same, bits 32-47
- *     word 2   the request, as in a ring; its record has its number in the word of the position
+ *     word 2   time since its issue, in milliseconds
+ *     word 3   0
+ *     word 4   the request, as in a ring; its record has its number in the word of the position
  * ```
  *
  * A request keeps its number, and its session, for as long as it has no answer, whichever nodes it
@@ -21,11 +23,13 @@
 import { SESSION_REQUESTS_MAX } from "../../core/limits.ts";
 import { brokenRule, type RequestRules } from "../../gateway/request_check.ts";
 import { numberOf, RequestFrame } from "../../gateway/request_frames.ts";
+import { metaKeyBytes, RECORD_META } from "../../log/record_layout.ts";
 import {
   Operation,
   operationOf,
   REQUEST_LENGTH,
   REQUEST_OPERATION,
+  REQUEST_RECORD,
 } from "../../rings/ring_layout.ts";
 import { encodeFrame, FrameError } from "../../wire/frame.ts";
 
@@ -35,13 +39,15 @@ export const NOT_OWNER = 65;
 export const UNKNOWN = 66;
 
 const HEAD = 2;
-const PREFIX = 2;
+const PREFIX = 4;
 const HIGH = 2 ** 32;
 
 /** A request with what it was routed by. */
 export interface RoutedRequest {
   /** Sequence of the assignment. */
   readonly assignedAt: number;
+  /** Time since its issue, in milliseconds. */
+  readonly ageMs: number;
   readonly words: Int32Array;
 }
 
@@ -64,9 +70,10 @@ export function encodeRouted({ confirmed, returned, requests }: RoutedRequests):
   body[0] = confirmed;
   body[1] = returned;
   let at = HEAD;
-  for (const { assignedAt, words } of requests) {
+  for (const { assignedAt, ageMs, words } of requests) {
     body[at] = assignedAt | 0;
     body[at + 1] = Math.floor(assignedAt / HIGH);
+    body[at + 2] = ageMs;
     body.set(words, at + PREFIX);
     at += PREFIX + words.length;
   }
@@ -91,7 +98,8 @@ export function decodeRouted(body: Uint8Array, rules: RequestRules): RoutedReque
     if (rule !== undefined) throw new FrameError(`a request must ${rule}`);
     const end = start + words[start + REQUEST_LENGTH]!;
     const assignedAt = words[at + 1]! * HIGH + (words[at]! >>> 0);
-    requests.push({ assignedAt, words: words.subarray(start, end) });
+    const ageMs = words[at + 2]! >>> 0;
+    requests.push({ assignedAt, ageMs, words: words.subarray(start, end) });
     at = end;
   }
   return { confirmed: words[0]! >>> 0, returned: words[1]! >>> 0, requests };
@@ -101,7 +109,8 @@ function ruleOf(words: Int32Array, at: number, rules: RequestRules): string | un
   const rule = brokenRule(words, at, words.length, rules);
   if (rule !== undefined) return rule;
   const operation = operationOf(words[at + REQUEST_OPERATION]!);
-  if (operation === Operation.ATOMIC || operation === Operation.CLEAR_SLOT) {
+  const isOfOneKey = operation !== Operation.ATOMIC && operation !== Operation.CLEAR_SLOT;
+  if (!isOfOneKey || metaKeyBytes(words[at + REQUEST_RECORD + RECORD_META]!) === 0) {
     return "be about one key";
   }
   const number = numberOf(words, at);

@@ -69,6 +69,11 @@ export class NodeConnection {
     return this.#session?.isIdle !== false && this.#socket.writableLength === 0;
   }
 
+  /** The node is not crowded any more. */
+  resume(): void {
+    this.#session?.resume();
+  }
+
   /** Ends it if it has not begun for long. */
   closeIfIdle(nowMs: number): void {
     if (this.#session === undefined && nowMs - this.#openedMs > HELLO_MS_MAX) this.close();

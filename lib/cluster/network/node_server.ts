@@ -46,6 +46,11 @@ export class NodeServer {
     return this.#connections.size;
   }
 
+  /** The node is not crowded any more. */
+  resume(): void {
+    for (const connection of this.#connections) connection.resume();
+  }
+
   /** Takes no more connections, and ends those that there are when all is answered, or soon. */
   async close(): Promise<void> {
     this.#sweep.stop();

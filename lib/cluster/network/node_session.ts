@@ -1,16 +1,12 @@
 /**
  * The requests of one connection, at the node that executes them.
  *
- * Order (I4). Requests of a slot are given to the node in the order in which they came. A read waits
- * until the changes of its slot have ended that came before it by this connection, and everything of
- * that slot behind it waits with it.
+ * Order (I4). Requests are given to the node in the order in which they came, and it keeps the order
+ * of those of a slot.
  *
  * When a request comes back (NOT_OWNER, UNKNOWN), everything of its slot that was sent before the
  * other side knew of that comes back, too: the other side says how many have come back to it. So
  * no later request of a slot is executed before an earlier one is sent again.
- *
- * A request is executed only if its sender knows the owner by the assignment by which the node
- * serves the slot now. One that comes late, when others have owned the slot in between, is not.
  *
  * Bounds: see gateway_session.ts, which does the same for processes of one machine.
  *
@@ -19,11 +15,12 @@
 import type { Slot } from "../../core/brands.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../core/limits.ts";
 import { runMicrotask } from "../../core/runtime.ts";
-import { isRead, type RequestRules } from "../../gateway/request_check.ts";
+import type { RequestRules } from "../../gateway/request_check.ts";
 import { encodeAnswer, encodeAnswers, numberOf } from "../../gateway/request_frames.ts";
 import { RECORD_HASH } from "../../log/record_layout.ts";
-import { operationOf, REQUEST_OPERATION, REQUEST_RECORD } from "../../rings/ring_layout.ts";
+import { REQUEST_RECORD } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
+import { RESEND_MS } from "../node/requests.ts";
 import { decodeRouted, isReturned, NOT_OWNER } from "./cluster_frames.ts";
 
 /** How a request has ended. */
@@ -37,8 +34,12 @@ export interface ExecutedAnswer {
   readonly content: Uint8Array;
 }
 
-/** In whose name a request is executed. */
-export interface RequestName {
+/** What comes with a request. */
+export interface RequestFacts {
+  /** By which the sender knows the owner: `ControlState.assignedAt`. */
+  readonly assignedAt: number;
+  /** When it is too late to execute it, by {@linkcode RequestExecutor.clockMs}. */
+  readonly untilMs: number;
   readonly session: number;
   readonly number: number;
   /** The number up to which all answers have come. */
@@ -47,10 +48,12 @@ export interface RequestName {
 
 /** Executes requests: a node. */
 export interface RequestExecutor {
-  /** Sequence of the assignment by which it serves a slot, or 0. */
-  servedSince(slot: Slot): number;
+  /** The time by which requests come too late. */
+  clockMs(): number;
+  /** Whether nothing is to be executed before {@linkcode NodeSession.resume} is called. */
+  readonly isCrowded: boolean;
   /** Executes a request, whose words may be kept; `done` is called once, perhaps at once. */
-  execute(words: Int32Array, name: RequestName, done: (answer: ExecutedAnswer) => void): void;
+  execute(words: Int32Array, facts: RequestFacts, done: (answer: ExecutedAnswer) => void): void;
 }
 
 /** What a session is made of. */
@@ -64,17 +67,10 @@ export interface NodeSessionParts {
 
 interface Item {
   readonly words: Int32Array;
-  readonly assignedAt: number;
+  readonly facts: RequestFacts;
   readonly slot: Slot;
   /** How many requests had come back to the other side when it sent this one. */
   readonly returned: number;
-  readonly confirmed: number;
-}
-
-/** What of a slot has not ended. */
-interface SlotWork {
-  changes: number;
-  readonly waiting: Item[];
 }
 
 const NOTHING = new Uint8Array(0);
@@ -90,7 +86,6 @@ export class NodeSession {
   readonly #parts: NodeSessionParts;
   /** What has come and was not begun. */
   #come: Item[] = [];
-  readonly #slots = new Map<Slot, SlotWork>();
   /** How many requests had come back when the last one of a slot did. */
   readonly #returnedAt = new Map<Slot, number>();
   #returned = 0;
@@ -116,10 +111,14 @@ export class NodeSession {
     if (!this.#isOpen) return;
     const { confirmed, returned, requests } = decodeRouted(body, this.#parts.rules);
     if (returned > this.#returned) throw new FrameError("no more can come back than was sent");
-    for (const { words, assignedAt } of requests) {
+    const { session, executor } = this.#parts;
+    const lastMs = executor.clockMs() + RESEND_MS;
+    for (const { words, assignedAt, ageMs } of requests) {
       this.#admit(words);
       const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
-      this.#come.push({ words, assignedAt, slot, returned, confirmed });
+      const number = numberOf(words, 0);
+      const facts = { assignedAt, untilMs: lastMs - ageMs, session, number, confirmed };
+      this.#come.push({ words, facts, slot, returned });
     }
     this.#work();
   }
@@ -131,11 +130,15 @@ export class NodeSession {
     this.#work();
   }
 
+  /** The node is not crowded any more. */
+  resume(): void {
+    this.#work();
+  }
+
   /** Executes nothing more and answers nothing. */
   close(): void {
     this.#isOpen = false;
     this.#come = [];
-    this.#slots.clear();
     this.#answers = [];
   }
 
@@ -157,49 +160,23 @@ export class NodeSession {
   readonly #work = (): void => {
     const come = this.#come;
     let begun = 0;
-    while (begun < come.length && this.#answerBytes <= REMOTE_BYTES_MAX) this.#take(come[begun++]!);
+    while (begun < come.length && this.#mayBegin()) this.#begin(come[begun++]!);
     come.splice(0, begun);
   };
 
-  #take(item: Item): void {
-    const work = this.#slots.get(item.slot);
-    if (work === undefined) return this.#begin(item);
-    const waits = work.waiting.length > 0 || (isReadOf(item) && work.changes > 0);
-    if (waits) work.waiting.push(item);
-    else this.#begin(item);
+  #mayBegin(): boolean {
+    return this.#answerBytes <= REMOTE_BYTES_MAX && !this.#parts.executor.isCrowded;
   }
 
   #begin(item: Item): void {
-    const { words, slot, assignedAt, returned, confirmed } = item;
-    const { executor, session } = this.#parts;
-    const isBehind = returned < (this.#returnedAt.get(slot) ?? 0);
-    if (isBehind || executor.servedSince(slot) !== assignedAt) return this.#end(item, RETURNED);
-    const isChange = !isReadOf(item);
-    if (isChange) this.#noteBegin(slot);
-    executor.execute(words, { session, number: numberOf(words, 0), confirmed }, (answer) => {
-      if (!this.#isOpen) return;
-      this.#end(item, answer);
-      if (isChange) this.#noteEnd(slot);
+    const { words, slot, facts, returned } = item;
+    if (returned < (this.#returnedAt.get(slot) ?? 0)) return this.#end(item, RETURNED);
+    this.#parts.executor.execute(words, facts, (answer) => {
+      if (this.#isOpen) this.#end(item, answer);
     });
   }
 
-  #noteBegin(slot: Slot): void {
-    const work = this.#slots.get(slot);
-    if (work === undefined) this.#slots.set(slot, { changes: 1, waiting: [] });
-    else work.changes += 1;
-  }
-
-  #noteEnd(slot: Slot): void {
-    const work = this.#slots.get(slot)!;
-    work.changes -= 1;
-    while (work.waiting.length > 0 && (work.changes === 0 || !isReadOf(work.waiting[0]!))) {
-      this.#begin(work.waiting.shift()!);
-    }
-    if (work.changes === 0 && work.waiting.length === 0) this.#slots.delete(slot);
-  }
-
-  #end({ words, slot }: Item, answer: ExecutedAnswer): void {
-    const number = numberOf(words, 0);
+  #end({ words, slot, facts: { number } }: Item, answer: ExecutedAnswer): void {
     const { status, version, expiresAtMs, content } = answer;
     if (isReturned(status)) this.#returnedAt.set(slot, ++this.#returned);
     const versionLow = version | 0;
@@ -223,8 +200,4 @@ export class NodeSession {
     this.#canWrite = this.#parts.write(encodeAnswers(answers));
     if (this.#come.length > 0) runMicrotask(this.#work);
   };
-}
-
-function isReadOf({ words }: Item): boolean {
-  return isRead(operationOf(words[REQUEST_OPERATION]!));
 }

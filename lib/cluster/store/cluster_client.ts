@@ -1,0 +1,43 @@
+/**
+ * The client of an application thread in a cluster.
+ *
+ * @module
+ */
+import { Client } from "../../client/client.ts";
+import { ArrivalWaiter } from "../../gateway/remote_client.ts";
+import { ClusterCarrier } from "../client/cluster_carrier.ts";
+import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
+
+/** Such a client. */
+export type ClusterClient = Client<ClusterCarrier>;
+
+/** Records are signed by sessions. */
+const UNSIGNED = 0;
+/** Bits of the two halves of a session's number. */
+const HIGH_BITS = 21;
+const HIGH = 2 ** 32;
+
+/** Makes a client that knows no owner yet. */
+export function makeClusterClient(secret: string | undefined): ClusterClient {
+  const waiter = new ArrivalWaiter();
+  return new Client({
+    segmentBytes: CLUSTER_SEGMENT_BYTES,
+    clientId: UNSIGNED,
+    waiter,
+    onFlush: () => {},
+    onBlocked: () => {},
+    carry: (_inFlight, ends) =>
+      new ClusterCarrier(ends, {
+        secret,
+        makeSession,
+        onArrival: () => waiter.arrive(),
+        onClose: () => waiter.end(),
+      }),
+  });
+}
+
+/** A random number of 53 bits, which no session has had. */
+function makeSession(): number {
+  const [low, high] = crypto.getRandomValues(new Uint32Array(2));
+  return (high! >>> (32 - HIGH_BITS)) * HIGH + low! || makeSession();
+}
