@@ -49,8 +49,9 @@ export class ControlState {
   /** The owner of each slot, or {@linkcode NO_OWNER}. */
   readonly owners: Int32Array = new Int32Array(SLOT_COUNT).fill(NO_OWNER);
   /**
-   * Sequence of the assignment by which each slot came to its owner: a request names it, and is
-   * executed by the owner of that time alone.
+   * Sequence of the command by which each slot came to its owner, or lost it; 0 before there was
+   * one. No other owner of the slot, and no other time of the same one, has it: requests that name
+   * it are for the owner that its sender has meant.
    */
   readonly assignedAt: Float64Array = new Float64Array(SLOT_COUNT);
   /** What all must have alike; undefined before the first command that says it. */
@@ -123,7 +124,7 @@ export class ControlState {
     if (lease?.holder === undefined || follows !== lease.sequence) return false;
     this.#leases.set(node, { sequence, holder: undefined, term: sequence });
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.owners[slot] === node) this.owners[slot] = NO_OWNER;
+      if (this.owners[slot] === node) this.#assignSlot(slot, NO_OWNER, sequence);
     }
     this.unfenced.set(node, sequence);
     this.mapSequence = sequence;
@@ -132,10 +133,7 @@ export class ControlState {
 
   #assign(sequence: number, command: Assign): boolean {
     if (!this.#mayAssign(command)) return false;
-    for (const [slot, node] of command.moves) {
-      this.owners[slot] = node;
-      this.assignedAt[slot] = sequence;
-    }
+    for (const [slot, node] of command.moves) this.#assignSlot(slot, node, sequence);
     for (const [node, barrier] of command.barriers) {
       this.barriers.set(node, Math.max(barrier, this.barriers.get(node) ?? 0));
     }
@@ -144,6 +142,11 @@ export class ControlState {
     }
     this.mapSequence = sequence;
     return true;
+  }
+
+  #assignSlot(slot: number, owner: number, sequence: number): void {
+    this.owners[slot] = owner;
+    this.assignedAt[slot] = sequence;
   }
 
   #mayAssign({ node, holder, follows, moves, barriers, fenced }: Assign): boolean {
