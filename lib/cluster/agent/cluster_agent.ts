@@ -11,10 +11,10 @@ import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import { type OwnerView, viewOf } from "../client/owner_view.ts";
-import type { Settings } from "../control/command.ts";
+import { encode, type Settings } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { connectJetStream } from "../engine/jetstream.ts";
-import type { LogEngine } from "../engine/log_engine.ts";
+import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
 import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
@@ -52,8 +52,8 @@ const NOBODY = -1;
 /** The margin of a lease is so much of it: what the rates of two clocks may differ by. */
 const MARGIN_SHARE = 0.1;
 const LEASE_MS_DEFAULT = 3000;
-/** A cluster without settings gets them after so many milliseconds, and again and again. */
-const SETTINGS_MS = 300;
+/** Pause between two proposals of settings. */
+const PROPOSE_MS = 100;
 /** How long is waited for settings, and for a node's first lease: longer than any lease. */
 export const JOIN_MS_MAX = 30_000;
 /** How often is looked for what is waited for. */
@@ -126,24 +126,36 @@ export class ClusterAgent {
     await this.#engine.close();
   }
 
+  /**
+   * Proposes settings, and waits until it has read what counts. The proposal of a process that is
+   * not the first one does not count, but where it stands says how far is to be read.
+   */
   async #agree(): Promise<Settings> {
     const { keys, codec, replicas, leaseMs = LEASE_MS_DEFAULT, secret } = this.#options;
     const { state } = this.#control;
     const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
     const hashKey = [key0!, key1!] as const;
     const proof = settingsProof(secret, hashKey);
-    const kind = "settings" as const;
-    this.#engine.createStream(CONTROL_STREAM, () => {});
-    let nextMs = monotonicMs() + SETTINGS_MS;
-    await this.#until("the settings of the cluster must be read", () => {
-      if (state.settings !== undefined) return true;
-      if (monotonicMs() < nextMs) return false;
-      nextMs = monotonicMs() + SETTINGS_MS;
-      this.#engine.createStream(CONTROL_STREAM, () => {});
-      this.#control.send({ kind, hashKey, keys, codec, replicas, leaseMs, proof });
-      return false;
-    });
+    const proposal = { kind: "settings", hashKey, keys, codec, replicas, leaseMs, proof } as const;
+    let readTo = Infinity;
+    void this.#propose(encode(proposal), (sequence) => readTo = sequence);
+    await this.#until("the settings of the cluster must be read", () => state.sequence >= readTo);
     return state.settings!;
+  }
+
+  /** Appends to the control stream until that is known to be stored. */
+  async #propose(proposal: Uint8Array, stored: (sequence: number) => void): Promise<void> {
+    const engine = this.#engine;
+    const deadlineMs = monotonicMs() + JOIN_MS_MAX;
+    while (monotonicMs() < deadlineMs) {
+      // It may be there already, with as many replicas as others have wanted.
+      await new Promise<void>((resolve) => engine.createStream(CONTROL_STREAM, () => resolve()));
+      const outcome = await new Promise<AppendOutcome>((resolve) => {
+        engine.append(CONTROL_STREAM, "settings", proposal, undefined, resolve);
+      });
+      if (outcome.status === "stored") return stored(outcome.sequence);
+      await sleep(PROPOSE_MS, { keepsAlive: false });
+    }
   }
 
   async #join(settings: Settings, wanted: number | true): Promise<void> {

@@ -221,7 +221,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#bytes = 0;
     for (const parcel of parcels) {
       const { slot, sequence, completions } = parcel;
-      this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? notKnown() : error);
+      this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? notKnown(error) : error);
     }
     // When what is held has failed, too.
     runMicrotask(this.#options.onArrival);
@@ -421,11 +421,12 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 }
 
-function notKnown(): UnavailableError {
-  return new UnavailableError(
-    `a node of the cluster must answer within ${RESEND_MS} ms, but none did; ` +
-      "the change may or may not have been made",
-  );
+function notKnown(
+  { message: why }: { readonly message: string } = {
+    message: `a node of the cluster must answer within ${RESEND_MS} ms, but none did`,
+  },
+): UnavailableError {
+  return new UnavailableError(`${why}; the change may or may not have been made`);
 }
 
 function notMade(): UnavailableError {

@@ -94,6 +94,7 @@ export class NodeSession {
   #answers: Int32Array[] = [];
   #answerBytes = 0;
   #isFlushScheduled = false;
+  #isWorking = false;
   #canWrite = true;
   #isOpen = true;
 
@@ -158,10 +159,14 @@ export class NodeSession {
   }
 
   readonly #work = (): void => {
+    // The node may say in the middle of a request that it is not crowded any more.
+    if (this.#isWorking) return;
+    this.#isWorking = true;
     const come = this.#come;
     let begun = 0;
     while (begun < come.length && this.#mayBegin()) this.#begin(come[begun++]!);
     come.splice(0, begun);
+    this.#isWorking = false;
   };
 
   #mayBegin(): boolean {

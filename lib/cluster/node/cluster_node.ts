@@ -104,10 +104,11 @@ export class ClusterNode {
   start(): void {
     const { engine, clock, node, times } = this.#options;
     this.#timer = clock.after(times.leaseMs / STEPS_PER_LEASE, () => this.start());
+    const mayJoin = () => !this.#isStopped && this.#control === undefined;
     engine.createStream(CONTROL_STREAM, (isThere) => {
-      if (!isThere || this.#control !== undefined) return;
+      if (!isThere || !mayJoin()) return;
       engine.createStream(logStream(node), (isLogThere) => {
-        if (isLogThere && this.#control === undefined) this.#join();
+        if (isLogThere && mayJoin()) this.#join();
       });
     });
   }
