@@ -35,7 +35,7 @@ import {
   SESSION_REQUESTS_MAX,
   SLOT_COUNT,
 } from "../../core/limits.ts";
-import { monotonicMs, runMicrotask, startTimer, type Timer } from "../../core/runtime.ts";
+import { runMicrotask, type Timer } from "../../core/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { decodeError } from "../../gateway/carried_errors.ts";
 import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
@@ -54,6 +54,8 @@ import {
   Status,
 } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
+import type { Connect } from "../network/node_link.ts";
+import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
@@ -77,6 +79,8 @@ export interface ClusterCarrierOptions {
   readonly onArrival: () => void;
   /** Called when nothing is settled any more. */
   readonly onClose: () => void;
+  readonly clock: ClusterClock;
+  readonly connect: Connect;
 }
 
 /** Carries requests to nodes. */
@@ -149,6 +153,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     if (isFull || !this.#isOpen) return NO_LANE;
     const parcel = this.#newest = new ClusterParcel(slot, sequence, length, completion);
     parcel.words[REQUEST_LENGTH] = length;
+    parcel.issuedMs = this.#options.clock.monotonicMs();
     this.#open.add(parcel);
     this.#claimed.push(parcel);
     this.#bytes += length * 4;
@@ -234,7 +239,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #makePeers(): NodePeers {
-    return new NodePeers(this.#options.makeSession(), this.#options.secret, {
+    const session = this.#options.makeSession();
+    return new NodePeers({ ...this.#options, session }, {
       onOpen: () => this.#resumeAll(),
       onAnswers: (peer, body) => this.#receive(peer, body),
       onLost: (peer) => {
@@ -286,7 +292,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#inFlight[slot]! += 1;
     this.#routedAt[slot] = assignedAt;
     peer.sent.set(number, parcel);
-    const ageMs = Math.ceil(monotonicMs() - issuedMs);
+    const ageMs = Math.ceil(this.#options.clock.monotonicMs() - issuedMs);
     peer.outgoing.push({ assignedAt, ageMs, words });
   }
 
@@ -356,7 +362,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Sends what waits of a slot, if nothing of it is on its way, and its owner takes it. */
   #resume(slot: Slot): void {
     if (this.#inFlight[slot]! > 0) return;
-    const earliestMs = monotonicMs() - RESEND_MS;
+    const earliestMs = this.#options.clock.monotonicMs() - RESEND_MS;
     const parcels = this.#stalled.get(slot)!.sort((a, b) => a.number - b.number);
     const live = parcels.filter(({ issuedMs }) => issuedMs >= earliestMs);
     for (const parcel of parcels) if (parcel.issuedMs < earliestMs) this.#giveUp(parcel);
@@ -373,15 +379,15 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   #lookLater(): void {
     if (this.#named.size === 0 || this.#timer !== undefined || !this.#isOpen) return;
-    this.#timer = startTimer(() => {
+    this.#timer = this.#options.clock.after(LOOK_MS, () => {
       this.#timer = undefined;
       this.#look();
-    }, LOOK_MS, { keepsAlive: false });
+    });
   }
 
   /** Ends connections that will not answer any more, and tries again to send what waits. */
   #look(): void {
-    const nowMs = monotonicMs();
+    const nowMs = this.#options.clock.monotonicMs();
     for (const peer of [...this.#peers.all()]) {
       let isLate = false;
       let isSuperseded = false;

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Slot } from "../../core/brands.ts";
-import { monotonicMs } from "../../core/runtime.ts";
 import { Parcel } from "../../gateway/parcel.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
-import { NodeLink } from "../network/node_link.ts";
+import { type Connect, NodeLink } from "../network/node_link.ts";
+import type { ClusterClock } from "../node/cluster_clock.ts";
 import type { OwnerView } from "./owner_view.ts";
 
 /** Pause between two attempts to connect to a node. */
@@ -18,7 +18,7 @@ export class ClusterParcel extends Parcel {
   /** Its number in the session; 0 before it has one. */
   number = 0;
   /** When it was claimed. */
-  readonly issuedMs: number = monotonicMs();
+  issuedMs = 0;
 }
 
 /** A node, while there is a connection to it. */
@@ -45,18 +45,24 @@ export interface PeerEnds {
   onLost(peer: Peer): void;
 }
 
+/** How connections are made. */
+export interface PeerOptions {
+  readonly session: number;
+  readonly secret: string | undefined;
+  readonly clock: ClusterClock;
+  readonly connect: Connect;
+}
+
 /** Connections of one session. */
 export class NodePeers {
-  readonly #session: number;
-  readonly #secret: string | undefined;
+  readonly #options: PeerOptions;
   readonly #ends: PeerEnds;
   readonly #peers = new Map<number, Peer>();
   readonly #attemptMs = new Map<number, number>();
   #isOpen = true;
 
-  constructor(session: number, secret: string | undefined, ends: PeerEnds) {
-    this.#session = session;
-    this.#secret = secret;
+  constructor(options: PeerOptions, ends: PeerEnds) {
+    this.#options = options;
     this.#ends = ends;
   }
 
@@ -96,14 +102,16 @@ export class NodePeers {
   }
 
   #connect(node: number, address: string): void {
-    const nowMs = monotonicMs();
+    const { session, secret, clock, connect } = this.#options;
+    const nowMs = clock.monotonicMs();
     if (!this.#isOpen || nowMs - (this.#attemptMs.get(node) ?? -Infinity) < CONNECT_MS) return;
     this.#attemptMs.set(node, nowMs);
     const link = new NodeLink({
       address,
       node,
-      session: this.#session,
-      secret: this.#secret,
+      session,
+      secret,
+      connect,
       ends: {
         onOpen: () => this.#ends.onOpen(),
         onAnswers: (body) => this.#ends.onAnswers(peer, body),

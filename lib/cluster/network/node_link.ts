@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { connect, type Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { HELLO_MS_MAX, REMOTE_BYTES_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
 import { startTimer, type Timer } from "../../core/runtime.ts";
 import { RequestFrame } from "../../gateway/request_frames.ts";
@@ -34,8 +34,15 @@ export interface NodeLinkEnds {
   onEnd(): void;
 }
 
+/** Makes a connection; in tests one that is simulated. */
+export type Connect = (host: string, port: number) => Socket;
+
+/** By TCP. */
+export const CONNECT_TCP: Connect = (host, port) => connectTcp({ host, port, noDelay: true });
+
 /** How a node is reached. */
 export interface NodeLinkOptions {
+  readonly connect: Connect;
   /** As `host:port`. */
   readonly address: string;
   readonly node: number;
@@ -57,11 +64,11 @@ export class NodeLink {
 
   /** Connects. */
   constructor(options: NodeLinkOptions) {
-    const { address, node, session } = options;
+    const { connect, address, node, session } = options;
     this.#options = options;
     this.#hello = { format: CLUSTER_FORMAT, session, node, nonce: makeNonce() };
     this.#timer = startTimer(() => this.close(), HELLO_MS_MAX, { keepsAlive: false });
-    const socket = this.#socket = connect({ ...placeOf(address), noDelay: true });
+    const socket = this.#socket = connect(...placeOf(address));
     socket.unref();
     socket.on("error", () => socket.destroy());
     socket.on("connect", () => void socket.write(encodeClusterHello(this.#hello)));
@@ -122,8 +129,8 @@ export class NodeLink {
 }
 
 /** Host and port of an address; an address that is none is of no host. */
-function placeOf(address: string): { readonly host: string; readonly port: number } {
+function placeOf(address: string): [host: string, port: number] {
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: Number(address.slice(colon + 1)) };
+  return [host, Number(address.slice(colon + 1))];
 }

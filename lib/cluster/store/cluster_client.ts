@@ -5,7 +5,9 @@
  */
 import { Client } from "../../client/client.ts";
 import { ArrivalWaiter } from "../../gateway/remote_client.ts";
-import { ClusterCarrier } from "../client/cluster_carrier.ts";
+import { ClusterCarrier, type ClusterCarrierOptions } from "../client/cluster_carrier.ts";
+import { CONNECT_TCP } from "../network/node_link.ts";
+import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 
 /** Such a client. */
@@ -17,8 +19,18 @@ const UNSIGNED = 0;
 const HIGH_BITS = 21;
 const HIGH = 2 ** 32;
 
-/** Makes a client that knows no owner yet. */
-export function makeClusterClient(secret: string | undefined): ClusterClient {
+/**
+ * Makes a client that knows no owner yet.
+ *
+ * @param way how nodes are reached, and by which clock they are waited for; for tests
+ */
+export function makeClusterClient(
+  secret: string | undefined,
+  way: Pick<ClusterCarrierOptions, "clock" | "connect"> = {
+    clock: RUNTIME_CLOCK,
+    connect: CONNECT_TCP,
+  },
+): ClusterClient {
   const waiter = new ArrivalWaiter();
   return new Client({
     segmentBytes: CLUSTER_SEGMENT_BYTES,
@@ -28,6 +40,7 @@ export function makeClusterClient(secret: string | undefined): ClusterClient {
     onBlocked: () => {},
     carry: (_inFlight, ends) =>
       new ClusterCarrier(ends, {
+        ...way,
         secret,
         makeSession,
         onArrival: () => waiter.arrive(),
