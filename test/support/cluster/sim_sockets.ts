@@ -7,6 +7,9 @@ import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { type Random } from "../random.ts";
 
+/** A connection that the thread has given up has a turn so many times less often. */
+const SLOW = 10;
+
 /** One end of a connection. */
 export class SimSocket extends EventEmitter {
   readonly writableLength = 0;
@@ -49,6 +52,8 @@ export class SimConnection {
 
   /** Has something come, or nothing. */
   step(random: Random, accept: (socket: Socket) => void): void {
+    // What comes late comes when others have been told more.
+    if (!this.thread.isOpen && random.below(SLOW) > 0) return;
     if (!this.#isAccepted) {
       this.#isAccepted = true;
       accept(this.node as unknown as Socket);

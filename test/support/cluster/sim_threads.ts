@@ -136,11 +136,11 @@ export class SimThreads {
         this.#listeners[connection.nodeNumber]!.emit("connection", socket);
       });
     }
-    this.#execute(random.below(NODES));
+    if (random.below(2) === 0) this.#execute(random.below(NODES));
     if (!hasTroubles) return;
-    if (this.#frozen < 0 && random.below(300) === 0) this.#freeze(slots);
-    if (random.below(25) === 0) this.#move(random.pick(slots));
-    if (random.below(40) === 0) connection?.cut();
+    if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
+    if (random.below(50) === 0) this.#move(random.pick(slots));
+    if (random.below(120) === 0) connection?.cut();
   }
 
   /** Ends what has timers of the runtime. */
@@ -160,7 +160,7 @@ export class SimThreads {
   ): void {
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
     // Sometimes it has too much to do.
-    const isBusy = this.#random.below(40) === 0;
+    const isBusy = this.#random.below(20) === 0;
     if (isBusy || !this.#isFor(node, slot, facts)) return done(ending(NOT_OWNER));
     this.#held[node]!.push({ words, facts, done, slot });
   }
