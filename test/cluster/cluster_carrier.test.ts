@@ -56,7 +56,7 @@ class Program {
     const name = `request ${++this.#count} of ${KEYS[at]}`;
     this.#key.encode(KEYS[at]!);
     this.open += 1;
-    switch (this.#random.below(4)) {
+    switch (this.#random.below(8)) {
       case 0:
         return this.#read(name, known.value);
       case 1: {
@@ -112,8 +112,8 @@ async function simulate(random: Random): Promise<void> {
     client.carrier.update(sim.view());
     for (let i = 0; i < STEPS; i++) {
       if (random.below(2) === 0 && program.open < 20) program.issue();
-      sim.step(program.slots, true);
-      if (random.below(4) === 0) client.carrier.update(sim.view());
+      const hasMoved = sim.step(program.slots, true);
+      if (random.below(hasMoved ? 2 : 8) === 0) client.carrier.update(sim.view());
       await turn();
       assert.equal(program.wrong, []);
     }

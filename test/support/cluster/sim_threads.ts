@@ -122,8 +122,8 @@ export class SimThreads {
     return { owners: this.#owners.slice(), assignedAt: this.#assignedAt.slice(), addresses };
   }
 
-  /** Something happens, with troubles or without. */
-  step(slots: readonly Slot[], hasTroubles: boolean): void {
+  /** Something happens, with troubles or without; returns whether owners have changed. */
+  step(slots: readonly Slot[], hasTroubles: boolean): boolean {
     const random = this.#random;
     this.nowMs += random.below(10);
     const due = this.#timers.filter(({ atMs }) => atMs <= this.nowMs);
@@ -137,7 +137,13 @@ export class SimThreads {
       });
     }
     if (random.below(2) === 0) this.#execute(random.below(NODES));
-    if (!hasTroubles) return;
+    const before = this.#sequence;
+    if (hasTroubles) this.#trouble(slots, connection);
+    return this.#sequence > before;
+  }
+
+  #trouble(slots: readonly Slot[], connection: SimConnection | undefined): void {
+    const random = this.#random;
     if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
     if (random.below(50) === 0) this.#move(random.pick(slots));
     if (random.below(120) === 0) connection?.cut();
