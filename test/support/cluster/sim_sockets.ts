@@ -60,7 +60,11 @@ export class SimConnection {
       this.thread.emit("connect");
       return;
     }
-    const [from, to] = random.below(2) === 0 ? [this.thread, this.node] : [this.node, this.thread];
+    const { length: sent } = this.thread.onTheirWay;
+    const { length: answered } = this.node.onTheirWay;
+    const isAnswer = answered > 0 && (sent === 0 || random.below(2) === 0);
+    const isEnd = sent + answered === 0 && !this.node.isOpen;
+    const [from, to] = isAnswer || isEnd ? [this.node, this.thread] : [this.thread, this.node];
     const bytes = from.onTheirWay.shift();
     if (bytes === undefined) {
       // The end comes behind all that was sent.

@@ -145,7 +145,7 @@ export class SimThreads {
   #trouble(slots: readonly Slot[], connection: SimConnection | undefined): void {
     const random = this.#random;
     if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
-    if (random.below(50) === 0) this.#move(random.pick(slots));
+    if (random.below(30) === 0) this.#move(random.pick(slots));
     if (random.below(120) === 0) connection?.cut();
   }
 
