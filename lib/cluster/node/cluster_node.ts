@@ -53,6 +53,12 @@ export interface ClusterNodeOptions {
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
   /**
+   * How long what became of a request is kept in mind, in milliseconds.
+   *
+   * @default twice as long as requests may come
+   */
+  readonly evidenceMs?: number;
+  /**
    * What is known of keys.
    *
    * @default all of it is in memory
@@ -94,7 +100,7 @@ export class ClusterNode {
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
     this.#table = options.table ?? new KeyTable(options.hashKey);
-    this.#evidence = new SessionEvidence(options.clock);
+    this.#evidence = new SessionEvidence(options.clock, options.evidenceMs);
     this.#requestClock = new RequestClock(options.clock);
   }
 
