@@ -10,15 +10,18 @@
  *
  * @module
  */
+import { KeyEncoder } from "../../core/key_encoder.ts";
+import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";
 import type { Following, LogEngine } from "../engine/log_engine.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
-import { KeyTable } from "./key_table.ts";
+import { hashOf, KeyTable } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import type { LeaseTimes } from "./lease.ts";
+import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
 import { LogReplay } from "./log_replay.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
@@ -32,6 +35,7 @@ import {
   type ClusterRequest,
   ClusterStatus,
   isReading,
+  readOf,
   slotOf,
 } from "./requests.ts";
 import { SessionEvidence } from "./session_evidence.ts";
@@ -55,6 +59,12 @@ export interface ClusterNodeOptions {
   /** Where it takes requests, as `host:port`, if it does. */
   readonly address?: string | undefined;
   /**
+   * How long what became of a request is kept in mind, in milliseconds.
+   *
+   * @default twice as long as requests may come
+   */
+  readonly evidenceMs?: number;
+  /**
    * What is known of keys.
    *
    * @default all of it is in memory
@@ -62,8 +72,16 @@ export interface ClusterNodeOptions {
   readonly table?: RecordTable;
   /** Called when requests that waited have been answered: there may be room for others. */
   readonly settled?: () => void;
-  /** Called when a key of a slot that this node serves has been changed, before that is answered. */
+  /**
+   * Called when a key of a slot that this node serves has been changed, before that is answered.
+   * That one has expired is told when its owner has noticed it.
+   */
   readonly written?: (record: LogRecord) => void;
+  /**
+   * Called when this node serves other slots than before. Of what has come, everything may have
+   * changed since another node has told what was written.
+   */
+  readonly moved?: () => void;
 }
 
 /** Bytes of requests that wait for their slots or for their appends, at most. */
@@ -82,6 +100,7 @@ export class ClusterNode {
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
   readonly #held = new HeldRequests();
+  readonly #pages: KeyPageParts;
   readonly #logs = new Map<number, ReadLog>();
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
@@ -96,8 +115,15 @@ export class ClusterNode {
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
     this.#table = options.table ?? new KeyTable(options.hashKey);
-    this.#evidence = new SessionEvidence(options.clock);
+    this.#evidence = new SessionEvidence(options.clock, options.evidenceMs);
     this.#requestClock = new RequestClock(options.clock);
+    const encoder = new KeyEncoder(...options.hashKey);
+    this.#pages = {
+      table: this.#table,
+      epochMs: () => options.clock.epochMs(),
+      servedSince: (slot) => this.#servedSince(slot),
+      expired: (record) => this.#expire(record, hashOf(encoder, record.key)),
+    };
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
@@ -157,6 +183,20 @@ export class ClusterNode {
     if (this.#waitingBytes + bytes > WAITING_BYTES_MAX) return done(answerOf(ClusterStatus.BUSY));
     if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
     else this.#execute(request, done);
+  }
+
+  /** Lists keys of slots. */
+  page(request: KeyPageRequest, done: (page: KeyPage) => void): void {
+    readPage(this.#pages, request, done);
+  }
+
+  /** About how many keys there are in the slots that it serves, those included that have expired. */
+  get keyCount(): number {
+    let count = 0;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#servedSince(slot) !== 0) count += this.#table.keyCount(slot);
+    }
+    return count;
   }
 
   /** Gives slots to other members; those that this node does not serve stay where they are. */
@@ -226,6 +266,18 @@ export class ClusterNode {
       if (isPut && old === undefined) return this.#writer!.add(request, done);
       done(outcomeOf(request, old).answer);
     });
+  }
+
+  /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
+  #servedSince(slot: number): number {
+    const isServed = this.isActive && this.#moves!.isServed(slot);
+    return isServed ? this.#control!.state.assignedAt[slot]! : 0;
+  }
+
+  /** Deletes a key that has expired, as a read of it does. */
+  #expire({ key }: LogRecord, hash: number): void {
+    if (this.isCrowded || !this.isActive) return;
+    this.#writer!.add(readOf(key, hash), () => {});
   }
 
   /** Requests that waited may be for this node now, or not. */
@@ -320,11 +372,17 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return this.#release();
+        return this.#moved();
       case "assign":
         this.#moves!.assigned(command.moves);
-        this.#release();
+        this.#moved();
     }
+  }
+
+  /** Slots have come or gone. */
+  #moved(): void {
+    this.#release();
+    this.#options.moved?.();
   }
 
   /** A node has joined: gives it what the ring says. */
@@ -373,7 +431,7 @@ export class ClusterNode {
     const following = this.#options.engine.follow(logStream(node), 1, (message) => {
       try {
         replay.take(message);
-        if (this.#moves!.logRead()) this.#release();
+        if (this.#moves!.logRead()) this.#moved();
       } catch (error) {
         this.#fail(error);
       }
