@@ -205,11 +205,11 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return iterateEntries(this.#scan, this.#iterated, options);
+    return iterateEntries(this.scanParts(), this.#iterated, options);
   }
 
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return iterateKeys(this.#scan, this.#iterated, options);
+    return iterateKeys(this.scanParts(), this.#iterated, options);
   }
 
   entriesSync(): IterableIterator<[Key, V]> {
@@ -316,7 +316,8 @@ export class RemoteReads<V> implements StoreReads<V> {
     else if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
   }
 
-  get #scan(): RemoteScanParts {
+  /** What iterations ask by. */
+  protected scanParts(): RemoteScanParts {
     const { calls, isOrdered } = this.#source;
     return {
       calls,

@@ -21,7 +21,7 @@ import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
-import { NodeExecutor } from "./node_executor.ts";
+import { answerPage, NodeExecutor } from "./node_executor.ts";
 
 /** What an agent is started with; structured-cloneable. */
 export interface AgentOptions {
@@ -185,6 +185,7 @@ export class ClusterAgent {
       node: number,
       secret: this.#options.secret,
       executor: new NodeExecutor(node),
+      answer: (content) => answerPage(node, content),
       rules: { hashKey, keyTypes },
     });
     node.start();

@@ -59,7 +59,7 @@ import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
-import { ClusterParcel, NodePeers, type Peer } from "./node_peers.ts";
+import { ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
 
 /** How often what is on its way, or waits for an owner, is looked after. */
@@ -174,6 +174,31 @@ export class ClusterCarrier implements Carrier, ReadSource {
   update(view: OwnerView): void {
     this.#view = view;
     this.#resumeAll();
+  }
+
+  /** Who owns what, as far as this thread knows. */
+  get view(): OwnerView {
+    return this.#view;
+  }
+
+  /**
+   * Asks the owner of a slot, once; undefined if it cannot be asked now.
+   *
+   * @throws {DinomoError} with which it has answered
+   */
+  async ask(
+    slot: number,
+    content: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const calls = this.#peers.ownerOf(slot as Slot, this.#view)?.calls;
+    if (calls === undefined) return undefined;
+    try {
+      for await (const item of calls.call(content, { signal })) return item;
+    } catch (error) {
+      if (!(error instanceof PeerLostError)) throw error;
+    }
+    return undefined;
   }
 
   settle(): number {

@@ -4,7 +4,10 @@
  * @module
  */
 import type { Slot } from "../../core/brands.ts";
+import { StoreClosedError } from "../../core/errors.ts";
+import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Parcel } from "../../gateway/parcel.ts";
+import { CallClient } from "../../wire/call_client.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
 import { type Connect, NodeLink } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
@@ -12,6 +15,9 @@ import type { OwnerView } from "./owner_view.ts";
 
 /** Pause between two attempts to connect to a node. */
 const CONNECT_MS = 50;
+
+/** The connection to a node has ended before a call. */
+export class PeerLostError extends Error {}
 
 /** A request of a cluster. */
 export class ClusterParcel extends Parcel {
@@ -26,6 +32,8 @@ export interface Peer {
   readonly node: number;
   readonly address: string;
   readonly link: NodeLink;
+  /** Of what is not a request of one key. */
+  readonly calls: CallClient;
   /** What was sent there and is not answered, by its number. */
   readonly sent: Map<number, ClusterParcel>;
   /** How many requests have come back from there. */
@@ -97,7 +105,10 @@ export class NodePeers {
   /** Ends all connections; nobody is told. */
   close(): void {
     this.#isOpen = false;
-    for (const { link } of this.#peers.values()) link.close();
+    for (const { link, calls } of this.#peers.values()) {
+      link.close();
+      calls.failAll(new StoreClosedError("the store must be open, and has been closed"));
+    }
     this.#peers.clear();
   }
 
@@ -115,6 +126,7 @@ export class NodePeers {
       ends: {
         onOpen: () => this.#ends.onOpen(),
         onAnswers: (body) => this.#ends.onAnswers(peer, body),
+        onCall: (frame) => peer.calls.receive(frame),
         onEnd: () => this.#lose(peer),
       },
     });
@@ -122,6 +134,7 @@ export class NodePeers {
       node,
       address,
       link,
+      calls: new CallClient({ write: (bytes) => link.write(bytes), errorOf: decodeFailure }),
       sent: new Map(),
       returned: 0,
       outgoing: [],
@@ -131,6 +144,7 @@ export class NodePeers {
   }
 
   #lose(peer: Peer): void {
+    peer.calls.failAll(new PeerLostError());
     if (!this.#isOpen || this.#peers.get(peer.node) !== peer) return;
     this.#peers.delete(peer.node);
     this.#ends.onLost(peer);

@@ -10,8 +10,10 @@ import type { Socket } from "node:net";
 import { HELLO_BYTES_MAX, HELLO_MS_MAX, REMOTE_BYTES_MAX } from "../../core/limits.ts";
 import { monotonicMs } from "../../core/runtime.ts";
 import type { RequestRules } from "../../gateway/request_check.ts";
-import { RequestFrame } from "../../gateway/request_frames.ts";
+import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
+import { encodeFailure } from "../../gateway/carried_errors.ts";
 import { encodeMessage } from "../../gateway/json_frames.ts";
+import { CallServer, type CallServerOptions } from "../../wire/call_server.ts";
 import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
 import {
   checkProof,
@@ -30,6 +32,8 @@ export interface NodeConnectionParts {
   readonly secret: string | undefined;
   readonly executor: RequestExecutor;
   readonly rules: RequestRules;
+  /** Answers a call by items; see call_server.ts. */
+  readonly answer: CallServerOptions["answer"];
   /** A connection has shown that it may send requests, in the name of a session. */
   readonly onBegin: (connection: NodeConnection, session: number) => void;
 }
@@ -43,6 +47,7 @@ export class NodeConnection {
   #hello: ClusterHello | undefined;
   #nonce = "";
   #session: NodeSession | undefined;
+  #calls: CallServer | undefined;
   #isOpen = true;
 
   /** Takes what comes; `onClosed` is called once. */
@@ -51,7 +56,10 @@ export class NodeConnection {
     this.#parts = parts;
     socket.setNoDelay(true);
     socket.on("error", () => socket.destroy());
-    socket.on("drain", () => this.#session?.drain());
+    socket.on("drain", () => {
+      this.#session?.drain();
+      this.#calls?.drain();
+    });
     socket.on("data", (bytes) => this.#receive(bytes));
     socket.on("close", () => {
       this.close();
@@ -83,6 +91,7 @@ export class NodeConnection {
   close(): void {
     this.#isOpen = false;
     this.#session?.close();
+    this.#calls?.close();
     this.#socket.destroy();
   }
 
@@ -101,6 +110,7 @@ export class NodeConnection {
 
   #take(frame: Frame): void {
     if (this.#session !== undefined) {
+      if (isCallFrame(frame.kind)) return this.#calls!.receive(frame);
       if (frame.kind !== RequestFrame.REQUESTS) throw new FrameError("a frame must be one that is due");
       return this.#session.receive(frame.body);
     }
@@ -123,11 +133,12 @@ export class NodeConnection {
   }
 
   #begin(): void {
-    const { executor, rules, onBegin } = this.#parts;
+    const { executor, rules, answer, onBegin } = this.#parts;
     const { session } = this.#hello!;
     onBegin(this, session);
     const write = (bytes: Uint8Array) => this.#write(bytes);
     this.#session = new NodeSession({ session, executor, rules, write });
+    this.#calls = new CallServer({ answer, failureOf: encodeFailure, write });
     this.#reader.bodyBytesMax = CLUSTER_SEGMENT_BYTES + REMOTE_BYTES_MAX;
     this.#write(encodeMessage(RequestFrame.WELCOME, {}));
   }

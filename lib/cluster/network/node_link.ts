@@ -8,7 +8,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { HELLO_MS_MAX, REMOTE_BYTES_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
 import { startTimer, type Timer } from "../../core/runtime.ts";
-import { RequestFrame } from "../../gateway/request_frames.ts";
+import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
 import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
 import {
   answerChallenge,
@@ -30,6 +30,12 @@ export interface NodeLinkEnds {
    * @throws {FrameError} when it is none: the connection is ended
    */
   onAnswers(body: Uint8Array): void;
+  /**
+   * Takes a frame of a call.
+   *
+   * @throws {FrameError} when it is none that is due: the connection is ended
+   */
+  onCall(frame: Frame): void;
   /** It has ended; called once, and not before the call that has made it returns. */
   onEnd(): void;
 }
@@ -111,6 +117,7 @@ export class NodeLink {
   #take(frame: Frame): void {
     const { secret, ends } = this.#options;
     if (this.#isWelcome) {
+      if (isCallFrame(frame.kind)) return ends.onCall(frame);
       if (frame.kind !== RequestFrame.ANSWERS) throw new FrameError("a frame must be one that is due");
       return ends.onAnswers(frame.body);
     }

@@ -70,7 +70,7 @@ export class ClusterPool implements StorePool {
   }
 
   makeReads<V>(parts: OperationParts<V>): StoreReads<V> {
-    return new ClusterReads(parts, this.#options.client);
+    return new ClusterReads(parts, this.#options.client, this.facts.hashKey);
   }
 
   makeWatches(lifetime: StoreLifetime): WatchSource {

@@ -5,26 +5,30 @@
  */
 import type { Slot } from "../../core/brands.ts";
 import type { Key } from "../../core/key_encoder.ts";
+import type { RemoteScanParts } from "../../remote/calls/remote_scan.ts";
 import { RemoteReads } from "../../remote/remote_reads.ts";
 import { isConsistent } from "../../store/arguments.ts";
 import type { Entry } from "../../store/entry.ts";
 import type { ReadManyOptions } from "../../store/method_options.ts";
 import type { ReadParts } from "../../store/store_parts.ts";
 import type { ClusterClient } from "./cluster_client.ts";
+import { ClusterScan } from "./cluster_scan.ts";
 import { notBlocking, notInCluster } from "./refusals.ts";
 
 /** Reads by one thread. */
 export class ClusterReads<V> extends RemoteReads<V> {
   readonly #client: ClusterClient;
+  readonly #hashKey: readonly [number, number];
 
   /** Reads with a store's parts. */
-  constructor(parts: ReadParts<V>, client: ClusterClient) {
+  constructor(parts: ReadParts<V>, client: ClusterClient, hashKey: readonly [number, number]) {
     super(parts, { client, calls: undefined as never, structures: undefined, isOrdered: false });
     this.#client = client;
+    this.#hashKey = hashKey;
   }
 
   override within<V2>(parts: ReadParts<V2>): ClusterReads<V2> {
-    return new ClusterReads(parts, this.#client);
+    return new ClusterReads(parts, this.#client, this.#hashKey);
   }
 
   override async getMany(
@@ -43,14 +47,6 @@ export class ClusterReads<V> extends RemoteReads<V> {
     return await super.getEntries(keys, options);
   }
 
-  override entries(): never {
-    throw notInCluster("entries", NO_LIST);
-  }
-
-  override keys(): never {
-    throw notInCluster("keys", NO_LIST);
-  }
-
   override entriesSync(): never {
     throw notBlocking("entriesSync");
   }
@@ -60,7 +56,11 @@ export class ClusterReads<V> extends RemoteReads<V> {
   }
 
   override count(): never {
-    throw notInCluster("count", "nodes do not count their keys");
+    throw notInCluster("count", "nodes are asked for it, await countKeys() instead");
+  }
+
+  protected override scanParts(): RemoteScanParts {
+    return { ...super.scanParts(), calls: new ClusterScan(this.#client.carrier, this.#hashKey) };
   }
 
   override assertOrdered(method: string): never {
@@ -68,11 +68,9 @@ export class ClusterReads<V> extends RemoteReads<V> {
   }
 
   override usedSlots(): readonly Slot[] {
-    throw notInCluster("clear", "delete keys one by one");
+    throw notInCluster("clear", "delete the keys that keys() lists");
   }
 }
-
-const NO_LIST = "keys are read by their names";
 
 function assertNotConsistent(method: string, options: ReadManyOptions | undefined): void {
   if (!isConsistent(options, false)) return;

@@ -92,7 +92,11 @@ export class SimThreads {
         execute: (words, facts, done) => this.#take(node, words, facts, done),
       };
       const rules = { hashKey, keyTypes: 1 };
-      return NodeServer.serve(listener as unknown as Server, { node, secret: SECRET, executor, rules });
+      const answer = () => {
+        throw new Error("nobody calls");
+      };
+      const parts = { node, secret: SECRET, executor, rules, answer };
+      return NodeServer.serve(listener as unknown as Server, parts);
     });
   }
 
