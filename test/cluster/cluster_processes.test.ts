@@ -15,6 +15,7 @@ import { NatsServers } from "../support/cluster/nats_servers.ts";
 const SLOT_COUNT = 4096;
 const KEYS = Array.from({ length: 16 }, (_, i) => `own ${i}`);
 const ROUNDS = 12;
+const LISTED = Array.from({ length: 200 }, (_, i) => `listed ${i}`);
 
 /** The runtimes, the one that runs this last. */
 const OTHERS: readonly Runtime[] = [
@@ -33,7 +34,7 @@ class Load {
 
   constructor(store: Store<number>) {
     this.#store = store;
-    this.#running = KEYS.map((_, i) => this.#run(i));
+    this.#running = [...KEYS.map((_, i) => this.#run(i)), this.#list()];
   }
 
   /** Resolves when each key has been used so many times more. */
@@ -55,6 +56,20 @@ class Load {
   async check(): Promise<void> {
     assert.equal(await this.#store.getMany(KEYS), this.sums);
     assert.is(await this.#store.get("shared"), this.shared);
+  }
+
+  /** Lists keys that are there all the time. */
+  async #list(): Promise<void> {
+    try {
+      while (!this.#isOver) {
+        const found: string[] = [];
+        for await (const key of this.#store.keys({ prefix: "listed " })) found.push(key);
+        const isRight = found.length === LISTED.length && new Set(found).size === found.length;
+        if (!isRight) this.wrong.push(`${found.length} keys are listed: ${found.sort().join()}`);
+      }
+    } catch (error) {
+      this.wrong.push(String(error));
+    }
   }
 
   async #run(i: number): Promise<void> {
@@ -108,6 +123,7 @@ async function tryCluster(): Promise<void> {
     const first = await start(0, OTHERS[0]!);
     store = await open<number>({ cluster: asked });
     assert.is(store.stats().cluster!.node, undefined);
+    await store.putMany(LISTED.map((key) => [key, 0]));
     const load = new Load(store);
     await load.goOn(2);
     const second = await start(1, OTHERS[1]!);
