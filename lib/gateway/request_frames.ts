@@ -249,8 +249,9 @@ function decodeAnswer(words: Int32Array, isOther: (status: number) => boolean): 
   const bytes = words[ANSWER_BYTES]!;
   const status = words[ANSWER_STATUS]!;
   const expiry = words[ANSWER_EXPIRY_HIGH]! * 2 ** 32 + (words[ANSWER_EXPIRY_LOW]! >>> 0);
-  const isStatus = status === REFUSED || isOther(status) || (status >= 0 && status <= Status.NOT_A_NUMBER &&
-    status !== Status.MOVED && status !== Status.FOUND_STAGED);
+  const isStatus = status === REFUSED || isOther(status) ||
+    (status >= 0 && status <= Status.NOT_A_NUMBER &&
+      status !== Status.MOVED && status !== Status.FOUND_STAGED);
   const isPossible = isStatus && expiry >= 0 && expiry <= EXPIRY_MS_MAX && bytes >= 0 &&
     answerWords(bytes) === words.length;
   if (!isPossible) throw new FrameError("an answer must have possible words");

@@ -34,7 +34,10 @@ export class RemotePool implements StorePool {
   #source: RemoteSource & { readonly client: RemoteClient };
 
   /** As another process has described it. */
-  constructor({ hashKey, keys, durability }: Welcome, source: RemoteSource & { readonly client: RemoteClient }) {
+  constructor(
+    { hashKey, keys, durability }: Welcome,
+    source: RemoteSource & { readonly client: RemoteClient },
+  ) {
     this.facts = {
       hashKey,
       keyTypes: KEY_TYPE_NUMBERS[keys],

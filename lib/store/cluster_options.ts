@@ -158,6 +158,11 @@ function secretOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   const isLong = typeof value === "string" && value.length >= SECRET_CHARS_MIN;
   // It is not told, not even in part.
-  requireThat(isLong, "cluster.secret", `must have at least ${SECRET_CHARS_MIN} characters`, "another one");
+  requireThat(
+    isLong,
+    "cluster.secret",
+    `must have at least ${SECRET_CHARS_MIN} characters`,
+    "another one",
+  );
   return value as string;
 }

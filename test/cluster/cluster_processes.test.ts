@@ -156,6 +156,9 @@ async function tryCluster(): Promise<void> {
   }
 }
 
-test("nothing is lost and nothing is done twice when an owner is killed, and when one closes", tryCluster);
+test(
+  "nothing is lost and nothing is done twice when an owner is killed, and when one closes",
+  tryCluster,
+);
 
 test.run();

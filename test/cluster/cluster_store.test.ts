@@ -65,7 +65,7 @@ test("options are checked before anything is done", async () => {
   assert.match(await of({ replicas: 2 }), "cluster.replicas must be 1, 3 or 5");
   assert.match(await of({ leaseMs: 1 }), "cluster.leaseMs must be");
   assert.match(await of({ port: 70_000 }), "cluster.port must be");
-  assert.match(await of({ members: 3 }), 'cluster must have options among servers, name, node');
+  assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
   assert.match(await of({ host: "10.0.0.1" }), "cluster.host must be a loopback address");
   const short = await of({ secret: "0123" });
   assert.match(short, "cluster.secret must have at least 16 characters");
@@ -90,7 +90,10 @@ test("servers that cannot be reached are told", async () => {
 test("all openers of a cluster must want the same", async () => {
   const of = (other: OpenOptions, changed: object = {}) =>
     refused({ ...other, cluster: { ...cluster, ...changed } });
-  assert.match(await of({ codec: "json" }), 'codec must be what the cluster was made with, "msgpack"');
+  assert.match(
+    await of({ codec: "json" }),
+    'codec must be what the cluster was made with, "msgpack"',
+  );
   assert.match(await of({ keys: "mixed" } as object), "keys must be what the cluster");
   assert.match(await of({}, { leaseMs: 3000 }), "cluster.leaseMs must be what the cluster");
   assert.match(await of({}, { replicas: 3 }), "cluster.replicas must be what the cluster");
@@ -115,7 +118,10 @@ test("operations of keys do what they do on one machine", async () => {
   assert.is(await store.delete("count"), false);
   await store.putMany(Array.from({ length: 300 }, (_, i) => [`many ${i}`, i]));
   const names = Array.from({ length: 301 }, (_, i) => `many ${i}`);
-  assert.equal(await store.getMany(names), [...Array.from({ length: 300 }, (_, i) => i), undefined]);
+  assert.equal(await store.getMany(names), [
+    ...Array.from({ length: 300 }, (_, i) => i),
+    undefined,
+  ]);
   assert.equal(await store.deleteMany(names), names.map((_, i) => i < 300));
   await store.put("soon", 1, { expiresAt: Date.now() - 1 });
   assert.is(await store.get("soon"), undefined);
@@ -199,7 +205,8 @@ test("what a cluster does not have is refused", async () => {
 });
 
 function isRefusal(error: Error): boolean {
-  return error instanceof NotInClusterError && /^[\w ]+ must be called on a store of one/.test(error.message);
+  return error instanceof NotInClusterError &&
+    /^[\w ]+ must be called on a store of one/.test(error.message);
 }
 
 test("its figures say who owns what", async () => {
@@ -236,10 +243,16 @@ test("who says rubbish, or does not know the secret, is cut off, and nobody is d
   assert.equal(await say(encodeClusterHello({ ...hello, session: 0 })), []);
   const proofs = ["", "é".repeat(43), "x".repeat(43)];
   for (const proof of proofs) {
-    const kinds = await say(encodeClusterHello(hello), encodeMessage(ClusterFrame.PROOF, { proof }));
+    const kinds = await say(
+      encodeClusterHello(hello),
+      encodeMessage(ClusterFrame.PROOF, { proof }),
+    );
     assert.equal(kinds, [ClusterFrame.CHALLENGE]);
   }
-  const early = await say(encodeClusterHello(hello), encodeFrame(RequestFrame.REQUESTS, new Uint8Array(8)));
+  const early = await say(
+    encodeClusterHello(hello),
+    encodeFrame(RequestFrame.REQUESTS, new Uint8Array(8)),
+  );
   assert.equal(early, [ClusterFrame.CHALLENGE]);
   assert.is(await store.increment("undisturbed"), 1);
 });

@@ -54,12 +54,10 @@ export class AgentThread {
     ends: AgentEnds,
   ): Promise<AgentThread> {
     const worker = makeWorker(code, options);
-    let thread: AgentThread | undefined;
-    let view: OwnerView | undefined;
-    let cause: unknown;
+    const known: { view?: OwnerView; isStarted?: true; cause?: unknown } = {};
     const ended = new Promise<void>((resolve) => {
       worker.on("error", (error) => {
-        cause = error;
+        known.cause = error;
         resolve();
       });
       worker.on("exit", () => resolve());
@@ -67,27 +65,28 @@ export class AgentThread {
     const report = await new Promise<AgentReport | undefined>((resolve) => {
       const msMax = THREAD_START_MS_MAX + 2 * JOIN_MS_MAX;
       const timer = startTimer(() => resolve(undefined), msMax);
-      worker.on("message", (message: AgentReport) => {
-        if (message.kind === "view") view = message.view;
-        if (message.kind === "joined") view = message.facts.view;
-        if (message.kind === "view") return void (thread !== undefined && ends.onView(view!));
+      const end = (message?: AgentReport) => {
         timer.stop();
         resolve(message);
+      };
+      worker.on("message", (message: AgentReport) => {
+        if (message.kind !== "view") return end(message);
+        known.view = message.view;
+        if (known.isStarted) ends.onView(message.view);
       });
-      void ended.then(() => {
-        timer.stop();
-        resolve(undefined);
-      });
+      void ended.then(() => end());
     });
     if (report?.kind !== "joined") {
       await worker.terminate();
-      throw failureOf(report, cause);
+      throw failureOf(report, known.cause);
     }
-    thread = new AgentThread(worker, ended, report.facts);
+    const thread = new AgentThread(worker, ended, report.facts);
     worker.unref();
-    ends.onView(view!);
+    known.isStarted = true;
+    // What was told last is newest.
+    ends.onView(known.view ?? report.facts.view);
     void ended.then(() => {
-      if (!thread!.#isClosing) ends.onLost(lost(cause));
+      if (!thread.#isClosing) ends.onLost(lost(known.cause));
     });
     return thread;
   }

@@ -256,9 +256,10 @@ export class ClusterAgent {
     const hasEnded = () => isSo() || failure() !== undefined;
     if (await settlesWithin(this.#wait(hasEnded), JOIN_MS_MAX) && isSo()) return;
     throw new UnavailableError(
-      `${rule} within ${JOIN_MS_MAX} ms: ` + (failure() === undefined
-        ? "the servers must have JetStream enabled, and as many of them must run as keep a stream"
-        : String(failure())),
+      `${rule} within ${JOIN_MS_MAX} ms: ` +
+        (failure() === undefined
+          ? "the servers must have JetStream enabled, and as many of them must run as keep a stream"
+          : String(failure())),
       { cause: failure() },
     );
   }
@@ -270,14 +271,18 @@ export class ClusterAgent {
 
   /** A command counts: tells what has changed, together with what comes soon. */
   #changed(): void {
-    this.#timer ??= startTimer(() => {
-      this.#timer = undefined;
-      const view = viewOf(this.#control.state);
-      const told = JSON.stringify([this.#control.state.mapSequence, ...view.addresses]);
-      if (told === this.#told) return;
-      this.#told = told;
-      this.#tell(view);
-    }, VIEW_MS, { keepsAlive: false });
+    this.#timer ??= startTimer(
+      () => {
+        this.#timer = undefined;
+        const view = viewOf(this.#control.state);
+        const told = JSON.stringify([this.#control.state.mapSequence, ...view.addresses]);
+        if (told === this.#told) return;
+        this.#told = told;
+        this.#tell(view);
+      },
+      VIEW_MS,
+      { keepsAlive: false },
+    );
   }
 }
 

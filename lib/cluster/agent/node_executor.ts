@@ -59,7 +59,10 @@ export class NodeExecutor implements RequestExecutor {
 }
 
 /** Answers a call for a page of keys. */
-export async function* answerPage(node: ClusterNode, content: Uint8Array) {
+export async function* answerPage(
+  node: ClusterNode,
+  content: Uint8Array,
+): AsyncGenerator<Uint8Array> {
   const call = decodePageCall(content);
   const page = await new Promise<KeyPage>((resolve) => node.page(call, resolve));
   yield encodePageAnswer(page, call.withValues);

@@ -41,18 +41,9 @@ import { decodeError } from "../../gateway/carried_errors.ts";
 import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
 import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
-import {
-  RECORD_META,
-  RECORD_REQUEST_POSITION,
-  valueWord,
-} from "../../log/record_layout.ts";
+import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import {
-  Operation,
-  REQUEST_LENGTH,
-  REQUEST_RECORD,
-  Status,
-} from "../../rings/ring_layout.ts";
+import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";

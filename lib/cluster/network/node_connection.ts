@@ -111,7 +111,9 @@ export class NodeConnection {
   #take(frame: Frame): void {
     if (this.#session !== undefined) {
       if (isCallFrame(frame.kind)) return this.#calls!.receive(frame);
-      if (frame.kind !== RequestFrame.REQUESTS) throw new FrameError("a frame must be one that is due");
+      if (frame.kind !== RequestFrame.REQUESTS) {
+        throw new FrameError("a frame must be one that is due");
+      }
       return this.#session.receive(frame.body);
     }
     const { secret } = this.#parts;

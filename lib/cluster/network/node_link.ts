@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { HELLO_MS_MAX, REMOTE_BYTES_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
 import { startTimer, type Timer } from "../../core/runtime.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
@@ -44,7 +44,9 @@ export interface NodeLinkEnds {
 export type Connect = (host: string, port: number) => Socket;
 
 /** By TCP. */
-export const CONNECT_TCP: Connect = (host, port) => connectTcp({ host, port, noDelay: true });
+export function connectTcp(host: string, port: number): Socket {
+  return connect({ host, port, noDelay: true });
+}
 
 /** How a node is reached. */
 export interface NodeLinkOptions {
@@ -70,11 +72,11 @@ export class NodeLink {
 
   /** Connects. */
   constructor(options: NodeLinkOptions) {
-    const { connect, address, node, session } = options;
+    const { address, node, session } = options;
     this.#options = options;
     this.#hello = { format: CLUSTER_FORMAT, session, node, nonce: makeNonce() };
     this.#timer = startTimer(() => this.close(), HELLO_MS_MAX, { keepsAlive: false });
-    const socket = this.#socket = connect(...placeOf(address));
+    const socket = this.#socket = options.connect(...placeOf(address));
     socket.unref();
     socket.on("error", () => socket.destroy());
     socket.on("connect", () => void socket.write(encodeClusterHello(this.#hello)));
@@ -118,7 +120,9 @@ export class NodeLink {
     const { secret, ends } = this.#options;
     if (this.#isWelcome) {
       if (isCallFrame(frame.kind)) return ends.onCall(frame);
-      if (frame.kind !== RequestFrame.ANSWERS) throw new FrameError("a frame must be one that is due");
+      if (frame.kind !== RequestFrame.ANSWERS) {
+        throw new FrameError("a frame must be one that is due");
+      }
       return ends.onAnswers(frame.body);
     }
     if (frame.kind === ClusterFrame.CHALLENGE && secret !== undefined && !this.#wasChallenged) {
@@ -126,7 +130,8 @@ export class NodeLink {
       this.write(answerChallenge(frame, secret, this.#hello));
       return;
     }
-    const isDue = frame.kind === RequestFrame.WELCOME && this.#wasChallenged === (secret !== undefined);
+    const isDue = frame.kind === RequestFrame.WELCOME &&
+      this.#wasChallenged === (secret !== undefined);
     if (!isDue) throw new FrameError("a hello must be answered");
     this.#isWelcome = true;
     this.#timer.stop();

@@ -8,11 +8,7 @@
  */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import {
-  GATEWAY_CLOSE_MS_MAX,
-  GATEWAY_CONNECTIONS_MAX,
-  HELLO_MS_MAX,
-} from "../../core/limits.ts";
+import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { NodeConnection, type NodeConnectionParts } from "./node_connection.ts";
 

@@ -6,7 +6,7 @@
 import { Client } from "../../client/client.ts";
 import { ArrivalWaiter } from "../../gateway/remote_client.ts";
 import { ClusterCarrier, type ClusterCarrierOptions } from "../client/cluster_carrier.ts";
-import { CONNECT_TCP } from "../network/node_link.ts";
+import { connectTcp } from "../network/node_link.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 
@@ -28,7 +28,7 @@ export function makeClusterClient(
   secret: string | undefined,
   way: Pick<ClusterCarrierOptions, "clock" | "connect"> = {
     clock: RUNTIME_CLOCK,
-    connect: CONNECT_TCP,
+    connect: connectTcp,
   },
 ): ClusterClient {
   const waiter = new ArrivalWaiter();

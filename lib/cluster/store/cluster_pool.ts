@@ -82,7 +82,10 @@ export class ClusterPool implements StorePool {
   }
 
   assertCommits(method: string): never {
-    throw notInCluster(method, "keys of several nodes change one by one, use compareAndSet or update");
+    throw notInCluster(
+      method,
+      "keys of several nodes change one by one, use compareAndSet or update",
+    );
   }
 
   encodeReplicable(): KeyEncoder {
@@ -91,7 +94,12 @@ export class ClusterPool implements StorePool {
 
   stats(pending: number): StoreStats {
     const { name, facts, client: { carrier }, counters, view } = this.#options;
-    const own = { name, node: facts.node, connected: carrier.connected(), resent: carrier.resentCount };
+    const own = {
+      name,
+      node: facts.node,
+      connected: carrier.connected(),
+      resent: carrier.resentCount,
+    };
     const operations = operationStatsApart(counters);
     return storeStats(clusterStats(view(), own), { pending, operations });
   }

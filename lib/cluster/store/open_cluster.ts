@@ -49,7 +49,7 @@ export async function openCluster<V, K extends Key>(
   const client = makeClusterClient(cluster.secret);
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
-  let store: Store<V, K> | undefined;
+  const opening: { store?: Store<V, K> } = {};
   const options = { ...cluster, keys, codec: codecName(codec) };
   const agent = await AgentThread.start(workers.cluster, options, {
     onView: (newest) => {
@@ -58,12 +58,12 @@ export async function openCluster<V, K extends Key>(
     },
     onLost: (error) => {
       client.failAll(error);
-      if (store !== undefined) controlsOf(store).fail(error);
+      if (opening.store !== undefined) controlsOf(opening.store).fail(error);
     },
   });
   const { facts } = agent;
   const counters = OperationCounters.apart();
-  store = new Store<V, K>({
+  const store = opening.store = new Store<V, K>({
     pool: new ClusterPool({ name: cluster.name, facts, client, counters, view: () => view }),
     client,
     codec: makeCodec(codec, () => NO_STRUCTURES),
@@ -81,6 +81,8 @@ async function prepareThread({ workers: { cluster } }: ResolvedOptions<unknown>)
   try {
     if (cluster instanceof OwnWorker) await cluster.prepare();
   } catch (cause) {
-    throw new NodeFailedError(`the cluster's thread cannot be started: ${String(cause)}`, { cause });
+    throw new NodeFailedError(`the cluster's thread cannot be started: ${String(cause)}`, {
+      cause,
+    });
   }
 }

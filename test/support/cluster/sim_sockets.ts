@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
-import { type Random } from "../random.ts";
+import type { Random } from "../random.ts";
 
 /** A connection that the thread has given up has a turn so many times less often. */
 const SLOW = 10;

@@ -11,6 +11,7 @@ import { EventEmitter } from "node:events";
 import type { Server, Socket } from "node:net";
 import type { Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../../lib/core/limits.ts";
+import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
 import type { OwnerView } from "../../../lib/cluster/client/owner_view.ts";
 import { NOT_OWNER, UNKNOWN } from "../../../lib/cluster/network/cluster_frames.ts";
 import { NodeServer } from "../../../lib/cluster/network/node_server.ts";
@@ -101,14 +102,16 @@ export class SimThreads {
   }
 
   /** The clock of the thread. */
-  get clock() {
+  get clock(): ClusterClock {
     return {
       monotonicMs: () => this.nowMs,
       epochMs: () => this.nowMs,
       after: (ms: number, task: () => void): Timer => {
         const timer = { atMs: this.nowMs + ms, task };
         this.#timers.push(timer);
-        return { stop: () => void (this.#timers = this.#timers.filter((one) => one !== timer)) } as Timer;
+        return {
+          stop: () => void (this.#timers = this.#timers.filter((one) => one !== timer)),
+        } as Timer;
       },
     };
   }
@@ -122,7 +125,9 @@ export class SimThreads {
 
   /** Who owns what. */
   view(): OwnerView {
-    const addresses = new Map(Array.from({ length: NODES }, (_, node) => [node, `sim:${node + 1}`]));
+    const addresses = new Map(
+      Array.from({ length: NODES }, (_, node) => [node, `sim:${node + 1}`]),
+    );
     return { owners: this.#owners.slice(), assignedAt: this.#assignedAt.slice(), addresses };
   }
 
@@ -225,7 +230,12 @@ export class SimThreads {
     const operation = operationOf(words[REQUEST_OPERATION]!);
     if (operation === Operation.GET) {
       if (old === undefined) return ending(Status.UNMET);
-      return { status: Status.FOUND, version: old.version, expiresAtMs: Infinity, content: old.value };
+      return {
+        status: Status.FOUND,
+        version: old.version,
+        expiresAtMs: Infinity,
+        content: old.value,
+      };
     }
     const condition = conditionOf(words[REQUEST_OPERATION]!);
     const expected = words[REQUEST_VERSION_HIGH]! * 2 ** 32 + (words[REQUEST_VERSION_LOW]! >>> 0);
