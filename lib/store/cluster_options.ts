@@ -3,11 +3,9 @@
  *
  * @module
  */
-import type { KeyTypes } from "../core/key_types.ts";
 import { NODE_ID_COUNT } from "../core/limits.ts";
 import { describe, InvalidOptionError } from "../core/errors.ts";
 import { requireThat, wholeNumber } from "./option_rules.ts";
-import type { OpenOptions } from "./options.ts";
 
 /** A cluster, and what this process is to be in it. */
 export interface ClusterOptions {
@@ -79,7 +77,7 @@ const BESIDE: readonly string[] = [
   "codec",
   "keepAlive",
   "workers",
-] satisfies (keyof OpenOptions)[];
+];
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LEASE_MS_MIN = 500;
 const LEASE_MS_MAX = 60_000;
@@ -93,7 +91,9 @@ const LOOPBACK = /^(?:127(?:\.[0-9]{1,3}){3}|::1|localhost)$/;
  *
  * @throws {InvalidOptionError} when it is given, and cannot be
  */
-export function clusterOf<V>(options: OpenOptions<V, KeyTypes>): ResolvedCluster | undefined {
+export function clusterOf(
+  options: { readonly cluster?: ClusterOptions | undefined },
+): ResolvedCluster | undefined {
   const { cluster } = options;
   if (cluster === undefined) return undefined;
   const isObject = typeof cluster === "object" && cluster !== null;

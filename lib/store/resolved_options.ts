@@ -444,7 +444,6 @@ function workersOf(
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  const { node = OWN_WORKERS.node, dpm = OWN_WORKERS.dpm, gateway = OWN_WORKERS.gateway } = value;
-  const { cluster = OWN_WORKERS.cluster } = value;
-  return { node, dpm, gateway, cluster };
+  const given = Object.entries(value).filter(([, url]) => url !== undefined);
+  return { ...OWN_WORKERS, ...Object.fromEntries(given) };
 }

@@ -28,7 +28,7 @@ import type { Completion } from "../../client/completions.ts";
 import type { KeyPlace } from "../../client/key_place.ts";
 import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
-import { type DinomoError, UnavailableError } from "../../core/errors.ts";
+import type { DinomoError } from "../../core/errors.ts";
 import {
   REMOTE_BYTES_MAX,
   REMOTE_REQUESTS_MAX,
@@ -52,6 +52,7 @@ import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 import { ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
+import { notKnown, notMade } from "./unanswered.ts";
 
 /** How often what is on its way, or waits for an owner, is looked after. */
 const LOOK_MS = 25;
@@ -441,19 +442,4 @@ export class ClusterCarrier implements Carrier, ReadSource {
     );
     this.#read = undefined;
   }
-}
-
-function notKnown(
-  { message: why }: { readonly message: string } = {
-    message: `a node of the cluster must answer within ${RESEND_MS} ms, but none did`,
-  },
-): UnavailableError {
-  return new UnavailableError(`${why}; the change may or may not have been made`);
-}
-
-function notMade(): UnavailableError {
-  return new UnavailableError(
-    `the cluster must have a node that can be reached within ${RESEND_MS} ms, but there was none; ` +
-      "the request was not executed",
-  );
 }
