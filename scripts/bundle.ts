@@ -7,7 +7,8 @@
  * traces of the others have to be read without: names of classes and functions are kept, and lines,
  * of which Node prints the one that has thrown.
  *
- * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
+ * Each worker is bundled first, as a module that imports nothing but the runtime's own, and on demand
+ * packages of the application. Its file has
  * a hash of its text in its name, and the text is in a module of its own, which the library imports
  * where the file is not: so bundlers of applications take it along.
  *
@@ -51,6 +52,7 @@ const WORKERS: Readonly<Record<WorkerName, string>> = {
   node: "workers/kn.ts",
   dpm: "workers/dpm.ts",
   gateway: "workers/gateway.ts",
+  cluster: "workers/cluster.ts",
 };
 
 /**
@@ -151,6 +153,7 @@ async function bundleWorker(entry: string): Promise<{ file: string; text: string
     ...COMMON,
     entryPoints: [entry],
     outfile: join(BUNDLE_FOLDER, "worker.js"),
+    external: readPeers(),
     sourcemap: "external",
     write: false,
   });
@@ -195,6 +198,13 @@ function inlineFacades(): void {
   }
 }
 
+function mapWorkers<Made>(
+  { node, dpm, gateway, cluster }: Readonly<Record<WorkerName, Made>>,
+  take: (made: Made) => string,
+): Record<WorkerName, string> {
+  return { node: take(node), dpm: take(dpm), gateway: take(gateway), cluster: take(cluster) };
+}
+
 /** Makes the bundle. */
 export async function makeBundle(): Promise<void> {
   rmSync(BUNDLE_FOLDER, { recursive: true, force: true });
@@ -202,8 +212,10 @@ export async function makeBundle(): Promise<void> {
   const node = await bundleWorker(WORKERS.node);
   const dpm = await bundleWorker(WORKERS.dpm);
   const gateway = await bundleWorker(WORKERS.gateway);
-  const texts = { node: node.text, dpm: dpm.text, gateway: gateway.text };
-  const files = { node: node.file, dpm: dpm.file, gateway: gateway.file };
+  const cluster = await bundleWorker(WORKERS.cluster);
+  const workers = { node, dpm, gateway, cluster };
+  const texts = mapWorkers(workers, ({ text }) => text);
+  const files = mapWorkers(workers, ({ file }) => file);
   const bundle = await rolldown({
     cwd: PROJECT_ROOT,
     input: ENTRIES,

@@ -32,8 +32,8 @@ interface Pack {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** With what it depends on it stays below 5 MB. */
-const PACKAGE_BYTES_MAX = 4_400_000;
+/** With what it depends on it stays about 5 MB. */
+const PACKAGE_BYTES_MAX = 4_700_000;
 /** Modules that are no longer have nothing of a source: they import and export. */
 const GLUE_CHARACTERS = 2000;
 
