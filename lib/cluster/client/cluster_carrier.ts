@@ -40,7 +40,6 @@ import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { decodeError } from "../../gateway/carried_errors.ts";
 import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
 import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
-import { RequestMemory } from "../../gateway/request_memory.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
@@ -49,6 +48,7 @@ import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
+import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 import { ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
@@ -88,8 +88,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   #peers: NodePeers;
   /** Requests that have not been settled, in the order of their claims, and their bytes. */
   readonly #open = new Set<ClusterParcel>();
-  readonly #memory = new RequestMemory();
   #bytes = 0;
+  readonly #memory = new RequestMemory();
   #newest!: ClusterParcel;
   #claimed: ClusterParcel[] = [];
   readonly #order = new RequestOrder<ClusterParcel>();

@@ -185,8 +185,8 @@ export class NodeSession {
     if (isReturned(status)) this.#returnedAt.set(slot, ++this.#returned);
     const versionLow = version | 0;
     const versionHigh = Math.floor(version / 2 ** 32);
-    const bytes = content.length;
-    this.#answers.add(number, status, versionLow, versionHigh, expiresAtMs, content, bytes);
+    const { length } = content;
+    this.#answers.add(number, status, versionLow, versionHigh, expiresAtMs, content, length);
     this.#open.delete(number);
     this.#openBytes -= words.byteLength;
     if (this.#isFlushScheduled) return;
