@@ -1033,6 +1033,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The requests or answers that have come in a frame are taken, as far as they may be now",
     places: {
+      "gateway_session.ts GatewaySession.#detach": 1,
       "gateway_session.ts GatewaySession.#work": 1,
       "request_order.ts RequestOrder.end": 1,
       "request_frames.ts decodeRequests": 1,
