@@ -149,8 +149,18 @@ export class KeyEncoder implements EncodedKey {
   /** What is behind so many bytes of the key that it holds. */
   protected keyFrom(byte: number): Key {
     if (this.isBinary) return this.#bytes.slice(byte, this.byteLength);
-    return (READS_TEXT ? this.#shortText(byte) : undefined) ??
-      this.#buffer.toString("utf8", byte, this.byteLength);
+    if (READS_TEXT) {
+      return this.#shortText(byte) ?? this.#buffer.toString("utf8", byte, this.byteLength);
+    }
+    return this.#buffer.toString(this.#isAscii() ? "latin1" : "utf8", byte, this.byteLength);
+  }
+
+  /** Whether the key has no byte above 0x7f: padding has none. */
+  #isAscii(): boolean {
+    const { words, byteLength } = this;
+    let seen = 0;
+    for (let i = 0; i < byteLength >>> 2; i++) seen |= words[i]!;
+    return ((seen | words[byteLength >>> 2]!) & 0x80808080) === 0;
   }
 
   /** Text behind so many bytes, if it is ASCII and short. */
