@@ -188,12 +188,16 @@ export class KeyEncoder implements EncodedKey {
 
   /** Takes over an encoded key of the same pool. */
   copy(other: EncodedKey): void {
-    const { words, byteLength } = other;
+    this.take(other.words, 0, other.byteLength, other.isBinary, other.hash);
+  }
+
+  /** The same for one that begins somewhere in some words. */
+  take(words: Int32Array, at: number, byteLength: number, isBinary: boolean, hash: number): void {
     const wordCount = (byteLength + 3) >>> 2;
-    for (let i = 0; i < wordCount; i++) this.words[i] = words[i]!;
+    for (let i = 0; i < wordCount; i++) this.words[i] = words[at + i]!;
     this.byteLength = byteLength;
-    this.isBinary = other.isBinary;
-    this.hash = other.hash;
+    this.isBinary = isBinary;
+    this.hash = hash;
   }
 
   /** Whether another encoder of the same pool holds the same key. */

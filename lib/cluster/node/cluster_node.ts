@@ -10,18 +10,35 @@
  *
  * @module
  */
+import { KeyEncoder } from "../../core/key_encoder.ts";
+import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";
 import type { Following, LogEngine } from "../engine/log_engine.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
-import { KeyTable } from "./key_table.ts";
+import { hashOf, KeyTable } from "./key_table.ts";
+import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import type { LeaseTimes } from "./lease.ts";
+import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
 import { LogReplay } from "./log_replay.ts";
 import { logStream } from "./log_streams.ts";
-import { LogWriter } from "./log_writer.ts";
-import type { Change, ReadAnswer, WriteOutcome } from "./requests.ts";
+import { bytesOf, LogWriter } from "./log_writer.ts";
+import { HeldRequests } from "./held_requests.ts";
+import type { RecordAddress, RecordTable } from "./record_table.ts";
+import { RequestClock } from "./request_clock.ts";
+import { isThere, outcomeOf } from "./request_outcome.ts";
+import {
+  type Answered,
+  answerOf,
+  type ClusterRequest,
+  ClusterStatus,
+  isReading,
+  readOf,
+  slotOf,
+} from "./requests.ts";
+import { SessionEvidence } from "./session_evidence.ts";
 import { SlotMoves } from "./slot_moves.ts";
 import { Succession, surplusMoves } from "./succession.ts";
 
@@ -39,7 +56,36 @@ export interface ClusterNodeOptions {
   readonly hashKey: readonly [number, number];
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
+  /** Where it takes requests, as `host:port`, if it does. */
+  readonly address?: string | undefined;
+  /**
+   * How long what became of a request is kept in mind, in milliseconds.
+   *
+   * @default twice as long as requests may come
+   */
+  readonly evidenceMs?: number;
+  /**
+   * What is known of keys.
+   *
+   * @default all of it is in memory
+   */
+  readonly table?: RecordTable;
+  /** Called when requests that waited have been answered: there may be room for others. */
+  readonly settled?: () => void;
+  /**
+   * Called when a key of a slot that this node serves has been changed, before that is answered.
+   * That one has expired is told when its owner has noticed it.
+   */
+  readonly written?: (record: LogRecord) => void;
+  /**
+   * Called when this node serves other slots than before. Of what has come, everything may have
+   * changed since another node has told what was written.
+   */
+  readonly moved?: () => void;
 }
+
+/** Bytes of requests that wait for their slots or for their appends, at most. */
+export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
 
 /** A log that is read. */
 interface ReadLog {
@@ -50,7 +96,11 @@ interface ReadLog {
 /** Owner of a part of the slots. */
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
-  readonly #table: KeyTable;
+  readonly #table: RecordTable;
+  readonly #evidence: SessionEvidence;
+  readonly #requestClock: RequestClock;
+  readonly #held = new HeldRequests();
+  readonly #pages: KeyPageParts;
   readonly #logs = new Map<number, ReadLog>();
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
@@ -59,21 +109,32 @@ export class ClusterNode {
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
   #isLeaving = false;
+  #isStopped = false;
   #failure: unknown;
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
-    this.#table = new KeyTable(options.hashKey);
+    this.#table = options.table ?? new KeyTable(options.hashKey);
+    this.#evidence = new SessionEvidence(options.clock, options.evidenceMs);
+    this.#requestClock = new RequestClock(options.clock);
+    const encoder = new KeyEncoder(...options.hashKey);
+    this.#pages = {
+      table: this.#table,
+      epochMs: () => options.clock.epochMs(),
+      servedSince: (slot) => this.#servedSince(slot),
+      expired: (record) => this.#expire(record, hashOf(encoder, record.key)),
+    };
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
   start(): void {
     const { engine, clock, node, times } = this.#options;
     this.#timer = clock.after(times.leaseMs / STEPS_PER_LEASE, () => this.start());
+    const mayJoin = () => !this.#isStopped && this.#control === undefined;
     engine.createStream(CONTROL_STREAM, (isThere) => {
-      if (!isThere || this.#control !== undefined) return;
+      if (!isThere || !mayJoin()) return;
       engine.createStream(logStream(node), (isLogThere) => {
-        if (isLogThere && this.#control === undefined) this.#join();
+        if (isLogThere && mayJoin()) this.#join();
       });
     });
   }
@@ -95,37 +156,47 @@ export class ClusterNode {
     return this.#control!.state.owners.reduce((sum, _, slot) => sum + +moves.isServed(slot), 0);
   }
 
-  /**
-   * The node that owns a key, or NO_OWNER, as far as this one knows.
-   *
-   * @throws {InvalidKeyError} when it is no key
-   */
-  ownerOf(key: string): number {
-    return this.#control?.state.owners[this.#table.slotOf(key)] ?? NO_OWNER;
+  /** Who owns a slot, as far as this node knows: where to send requests of it, and what they name. */
+  routeOf(slot: number): { readonly owner: number; readonly routedBy: number } {
+    const state = this.#control?.state;
+    if (state === undefined) return { owner: NO_OWNER, routedBy: 0 };
+    return { owner: state.owners[slot]!, routedBy: state.assignedAt[slot]! };
+  }
+
+  /** The time by which requests come too late: see `ClusterRequest.untilMs`. */
+  requestClockMs(): number {
+    return this.#requestClock.nowMs();
+  }
+
+  /** Whether so much waits that nothing is to be executed before `settled` is called. */
+  get isCrowded(): boolean {
+    return this.#waitingBytes > WAITING_BYTES_MAX / 2;
   }
 
   /**
-   * Reads a key.
-   *
-   * @throws {InvalidKeyError} when it is no key
+   * Executes a request. `done` is called once, maybe at once, but not in bounded time: while the
+   * engine cannot be reached, it waits.
    */
-  get(key: string): ReadAnswer {
-    if (!this.#mayAnswer(this.#table.slotOf(key))) return { status: "refused" };
-    const record = this.#table.recordOf(key);
-    if (record?.value === undefined) return { status: "found", value: undefined, version: 0 };
-    return { status: "found", value: record.value, version: record.version };
+  execute(request: ClusterRequest, done: Answered): void {
+    this.#evidence.confirm(request.session, request.confirmed);
+    const bytes = bytesOf(request);
+    if (this.#waitingBytes + bytes > WAITING_BYTES_MAX) return done(answerOf(ClusterStatus.BUSY));
+    if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
+    else this.#execute(request, done);
   }
 
-  /**
-   * Changes a key; `done` is called in any case, but not in bounded time: while the engine cannot
-   * be reached, it waits.
-   *
-   * @throws {InvalidKeyError} when it is no key
-   */
-  write(key: string, change: Change, done: (outcome: WriteOutcome) => void): void {
-    const slot = this.#table.slotOf(key);
-    if (!this.#mayAnswer(slot)) return done({ status: "refused" });
-    this.#writer!.write(slot, key, change, done);
+  /** Lists keys of slots. */
+  page(request: KeyPageRequest, done: (page: KeyPage) => void): void {
+    readPage(this.#pages, request, done);
+  }
+
+  /** About how many keys there are in the slots that it serves, those included that have expired. */
+  get keyCount(): number {
+    let count = 0;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#servedSince(slot) !== 0) count += this.#table.keyCount(slot);
+    }
+    return count;
   }
 
   /** Gives slots to other members; those that this node does not serve stay where they are. */
@@ -147,23 +218,93 @@ export class ClusterNode {
 
   /** Does nothing any more, like one that was killed. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.stop();
     this.#control?.stop();
     this.#writer?.close();
+    this.#release();
     for (const { following } of this.#logs.values()) following.stop();
   }
 
-  #mayAnswer(slot: number): boolean {
-    return this.isActive && this.#moves!.isServed(slot);
+  get #waitingBytes(): number {
+    return this.#held.bytes + (this.#writer?.waitingBytes ?? 0);
+  }
+
+  /** Whether this node cannot say yet whether a request is for it. */
+  #mustWait(request: ClusterRequest): boolean {
+    const slot = slotOf(request);
+    if (this.#isStopped) return false;
+    if (this.#held.has(slot)) return true;
+    const { sequence = 0 } = this.#control?.state ?? {};
+    return request.routedBy > sequence || (this.#isFor(request) && this.#moves!.isComing(slot));
+  }
+
+  /** Whether this node owns the slot of a request, by the assignment that its sender knows. */
+  #isFor(request: ClusterRequest): boolean {
+    const slot = slotOf(request);
+    const { owner, routedBy } = this.routeOf(slot);
+    return this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node &&
+      routedBy === request.routedBy && !this.#moves!.leaving.has(slot);
+  }
+
+  #execute(request: ClusterRequest, done: Answered): void {
+    const slot = slotOf(request);
+    if (!this.#isFor(request)) {
+      return done(answerOf(ClusterStatus.NOT_OWNER, { owner: this.routeOf(slot).owner }));
+    }
+    const isBehind = this.#writer!.hasPending(slot, request.session);
+    if (isReading(request) && !isBehind && this.isActive) this.#read(request, done);
+    else this.#writer!.add(request, done);
+  }
+
+  #read(request: ClusterRequest, done: Answered): void {
+    this.#table.find(request.key, request.hash, (record) => {
+      if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
+      const isPut = record?.value !== undefined;
+      const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
+      // That it has expired is written before it is told.
+      if (isPut && old === undefined) return this.#writer!.add(request, done);
+      done(outcomeOf(request, old).answer);
+    });
+  }
+
+  /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
+  #servedSince(slot: number): number {
+    const isServed = this.isActive && this.#moves!.isServed(slot);
+    return isServed ? this.#control!.state.assignedAt[slot]! : 0;
+  }
+
+  /** Deletes a key that has expired, as a read of it does. */
+  #expire({ key }: LogRecord, hash: number): void {
+    if (this.isCrowded || !this.isActive) return;
+    this.#writer!.add(readOf(key, hash), () => {});
+  }
+
+  /** Requests that waited may be for this node now, or not. */
+  #release(): void {
+    const nowMs = this.#requestClock.nowMs();
+    for (const held of this.#held.takeAll()) {
+      const { request, done } = held;
+      if (request.untilMs < nowMs) done(answerOf(ClusterStatus.UNKNOWN));
+      else if (this.#mustWait(request)) this.#held.add(held);
+      else this.#execute(request, done);
+    }
+  }
+
+  /** A record counts. */
+  #take(record: LogRecord, address: RecordAddress): void {
+    this.#table.merge(record, address);
+    this.#evidence.note(record);
   }
 
   #join(): void {
-    const { engine, clock, times, node, nameLife } = this.#options;
+    const { engine, clock, times, node, address, nameLife } = this.#options;
     const control = this.#control = new ControlLog({
       engine,
       clock,
       times,
       node,
+      address,
       nameLife,
       changed: (command) => this.#changed(command),
       failed: (error) => this.#fail(error),
@@ -184,6 +325,7 @@ export class ClusterNode {
   /** Does what can be done now. */
   #step(): void {
     const control = this.#control;
+    this.#release();
     if (control === undefined || this.#failure !== undefined) return;
     if (this.#isLeaving) {
       if (this.#writer?.isIdle !== false) control.resign();
@@ -230,10 +372,17 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return;
+        return this.#moved();
       case "assign":
         this.#moves!.assigned(command.moves);
+        this.#moved();
     }
+  }
+
+  /** Slots have come or gone. */
+  #moved(): void {
+    this.#release();
+    this.#options.moved?.();
   }
 
   /** A node has joined: gives it what the ring says. */
@@ -245,15 +394,28 @@ export class ClusterNode {
 
   #beginTerm(term: number): void {
     if (this.#writer !== undefined) return;
-    const { engine, clock, node } = this.#options;
+    const { engine, clock, node, written } = this.#options;
     this.#writer = new LogWriter({
       engine,
       clock,
+      requestClockMs: () => this.#requestClock.nowMs(),
+      node,
       stream: logStream(node),
       term,
       table: this.#table,
+      evidence: this.#evidence,
       lease: this.#control!.lease,
+      written: (record, address) => {
+        this.#take(record, address);
+        written?.(record);
+      },
+      settled: () => this.#settled(),
     });
+  }
+
+  #settled(): void {
+    if (this.#moves!.leaving.size > 0 && !this.#isLeaving) this.#sendLeaving();
+    this.#options.settled?.();
   }
 
   #endTerm(): void {
@@ -265,11 +427,11 @@ export class ClusterNode {
   /** Reads the log of a node from now on. */
   #follow(node: number): void {
     if (this.#logs.has(node)) return;
-    const replay = new LogReplay(this.#table);
+    const replay = new LogReplay(node, (record, address) => this.#take(record, address));
     const following = this.#options.engine.follow(logStream(node), 1, (message) => {
       try {
         replay.take(message);
-        this.#moves!.logRead();
+        if (this.#moves!.logRead()) this.#moved();
       } catch (error) {
         this.#fail(error);
       }

@@ -55,12 +55,19 @@ export interface ClockRates {
   /** 1: as fast as time. */
   readonly monotonic: number;
   readonly epoch: number;
+  /**
+   * By how much the time of day is ahead, in milliseconds.
+   *
+   * @default 0
+   */
+  readonly aheadMs?: number;
 }
 
 /** A process, or a machine with one process. */
 export class SimProcess implements ClusterClock {
   readonly time: SimTime;
   readonly #rates: ClockRates;
+  #aheadMs: number;
   /** For how long its monotonic clock has stood still. */
   #frozenMs = 0;
   #isSuspended = false;
@@ -73,6 +80,12 @@ export class SimProcess implements ClusterClock {
   constructor(time: SimTime, rates: ClockRates = { monotonic: 1, epoch: 1 }) {
     this.time = time;
     this.#rates = rates;
+    this.#aheadMs = rates.aheadMs ?? 0;
+  }
+
+  /** Sets the time of day. */
+  setAheadMs(ms: number): void {
+    this.#aheadMs = ms;
   }
 
   get isSuspended(): boolean {
@@ -88,7 +101,7 @@ export class SimProcess implements ClusterClock {
   }
 
   epochMs(): number {
-    return 1e12 + this.time.nowMs * this.#rates.epoch;
+    return 1e12 + this.#aheadMs + this.time.nowMs * this.#rates.epoch;
   }
 
   after(ms: number, task: () => void): { stop(): void } {
