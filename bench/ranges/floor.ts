@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Packr, Unpackr } from "msgpackr";
+import { Packr, type Unpackr } from "msgpackr";
 
 /** Bytes of a key in the index and the log. */
 const KEY_MEMORY_BYTES = 112;

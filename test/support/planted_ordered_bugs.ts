@@ -189,7 +189,7 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "a key that is looked up ahead is looked for in its first bucket only",
     breaks: "a scan sees every key",
     file: LOOKAHEAD,
-    edits: [["if (overflow !== NO_BUCKET || count > 1) {", "if (count > 1) {"]],
+    edits: [["if (overflow !== NO_BUCKET || tags > 1) {", "if (tags > 1) {"]],
     caughtBy: [AHEAD],
   },
   {

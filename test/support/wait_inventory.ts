@@ -969,6 +969,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "page_view.ts PageView.lowerBound": 1,
       "page_view.ts PageView.placeOf": 1,
       "range_cursor.ts RangeCursor.#batchEnd": 1,
+      "range_cursor.ts RangeCursor.#copy": 2,
       "range_cursor.ts RangeCursor.#cutOf": 1,
       "range_cursor.ts endOfEntries": 1,
       "tree_walk.ts TreeWalk.childFor": 1,
