@@ -110,30 +110,11 @@ export function contentOf(request: Int32Array, { derivation }: Outcome): Uint8Ar
   if (operation === Operation.ADD) {
     const asked = new DerivationWords();
     asked.read(request, REQUEST_RECORD);
-    const before = numberBefore(asked, derivation.number);
+    const before = asked.numberBefore(derivation.number);
     asked.leave(answered, REQUEST_RECORD, before, derivation.expiresAtMs);
   }
   const at = REQUEST_RECORD + valueWord(request[REQUEST_RECORD + RECORD_META]!);
   return new Uint8Array(answered.buffer, at * 4, DERIVATION_BYTES);
-}
-
-/** A number of which one addition makes a sum; one that was there may differ in its last bit. */
-function numberBefore(asked: DerivationWords, sum: number): number {
-  const near = sum - (asked.sumAfter(0));
-  for (const number of [near, nextTo(near, 1), nextTo(near, -1)]) {
-    if (asked.sumAfter(number) === sum) return number;
-  }
-  return near;
-}
-
-const bits = new BigInt64Array(1);
-const numbers = new Float64Array(bits.buffer);
-
-/** The number next to another one, away from zero or towards it. */
-function nextTo(number: number, steps: 1 | -1): number {
-  numbers[0] = number;
-  bits[0]! += BigInt(steps);
-  return numbers[0]!;
 }
 
 function entryOf(pool: Pool, session: number, number: number): LedgerEntry | undefined {

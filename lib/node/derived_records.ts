@@ -83,9 +83,7 @@ export class DerivedRecords {
     }
     const expiresAtMs = asked.expiryAfter(old?.expiresAtMs);
     asked.leave(change.source, change.from, before, expiresAtMs);
-    if (count === 0) {
-      return Number.isFinite(asked.sumAfter(before)) ? Status.UNMET : Status.NOT_A_NUMBER;
-    }
+    if (count === 0) return asked.refusalAfter(before);
     const { record, to } = change;
     const valueAt = to + this.#writeHead(change, expiresAtMs);
     const valueBytes = this.#numbers.write(form, number, record, valueAt);

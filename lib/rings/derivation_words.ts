@@ -26,6 +26,7 @@
  */
 import { EXPIRY_MS_MAX } from "../core/limits.ts";
 import { RECORD_META, valueWord } from "../log/record_layout.ts";
+import { Status } from "./ring_layout.ts";
 
 const FORM_WORD = 0;
 const TIMES_WORD = 1;
@@ -77,6 +78,20 @@ export class DerivationWords {
   allows(sum: number): boolean {
     const { numbers } = this;
     return Number.isFinite(sum) && sum >= numbers[SUM_MIN] && sum <= numbers[SUM_MAX];
+  }
+
+  /** How an addition to a number ends that makes no sum which is allowed. */
+  refusalAfter(before: number): number {
+    return Number.isFinite(this.sumAfter(before)) ? Status.UNMET : Status.NOT_A_NUMBER;
+  }
+
+  /** A number of which one addition makes a sum; one that was there may differ in its last bit. */
+  numberBefore(sum: number): number {
+    const near = sum - this.sumAfter(0);
+    for (const number of [near, nextTo(near, 1), nextTo(near, -1)]) {
+      if (this.sumAfter(number) === sum) return number;
+    }
+    return near;
   }
 
   /** Whether every finite sum is allowed. */
@@ -161,6 +176,16 @@ export class DerivationWords {
     const given = numbers[EXPIRES_AT];
     return numbers[NEW_EXPIRES_AT] <= nowMs || (given !== KEEP_EXPIRY && given <= nowMs);
   }
+}
+
+const bits = new BigInt64Array(1);
+const doubles = new Float64Array(bits.buffer);
+
+/** The number next to another one, away from zero or towards it. */
+function nextTo(number: number, steps: 1 | -1): number {
+  doubles[0] = number;
+  bits[0]! += BigInt(steps);
+  return doubles[0]!;
 }
 
 function placeOf(ring: Int32Array, recordAt: number): number {

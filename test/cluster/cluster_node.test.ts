@@ -5,12 +5,20 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeEntry, encodeBatch } from "../../lib/cluster/messages/log_codec.ts";
+import { decodeEntry, encodeBatch, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
 import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
-import type { WriteOutcome } from "../../lib/cluster/node/requests.ts";
-import { InvalidKeyError } from "../../lib/core/errors.ts";
+import { type ClusterAnswer, ClusterStatus } from "../../lib/cluster/node/requests.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { Status } from "../../lib/rings/ring_layout.ts";
+import {
+  answerNow,
+  ask,
+  deleteOf,
+  getOf,
+  ownerOf,
+  putOf,
+} from "../support/cluster/cluster_requests.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
 
 const KEYS = Array.from({ length: 20 }, (_, i) => `key ${i}`);
@@ -29,20 +37,21 @@ function nodeOf(made: SimCluster, number: number): ClusterNode {
 }
 
 /** Writes a value under every key, at whichever node owns it; returns what will have become of each. */
-function writeAll(made: SimCluster, number: number): WriteOutcome[] {
-  const outcomes: WriteOutcome[] = [];
+function writeAll(made: SimCluster, number: number): ClusterAnswer[] {
+  const answers: ClusterAnswer[] = [];
   KEYS.forEach((key, i) => {
-    const node = nodeOf(made, nodeOf(made, made.nodes.length - 1).ownerOf(key));
-    node.write(key, { kind: "put", value: value(number) }, (outcome) => outcomes[i] = outcome);
+    const node = nodeOf(made, ownerOf(nodeOf(made, made.nodes.length - 1), key));
+    ask(node, putOf(key, value(number)), (answer) => answers[i] = answer);
   });
-  return outcomes;
+  return answers;
 }
 
 /** The first byte of what a node has under each key, 0 for nothing; undefined where it refuses. */
 function readAll(node: ClusterNode): (number | undefined)[] {
   return KEYS.map((key) => {
-    const answer = node.get(key);
-    return answer.status === "found" ? answer.value?.[0] ?? 0 : undefined;
+    const answer = answerNow(node, getOf(key));
+    if (answer?.status === Status.FOUND) return answer.value[0];
+    return answer?.status === Status.UNMET ? 0 : undefined;
   });
 }
 
@@ -62,7 +71,8 @@ function giveAll(node: ClusterNode, to: number): void {
 }
 
 const allOf = (number: number | undefined) => KEYS.map(() => number);
-const statusesOf = (outcomes: readonly WriteOutcome[]) => outcomes.map(({ status }) => status);
+const isAllWritten = (answers: readonly ClusterAnswer[]) =>
+  KEYS.every((_, i) => answers[i]?.status === Status.OK);
 
 test("members share the slots, each has one owner, and others refuse", () => {
   const made = cluster(3);
@@ -71,23 +81,15 @@ test("members share the slots, each has one owner, and others refuse", () => {
   assert.ok(served.every((count) => count > SLOT_COUNT / 5), served.join());
   const outcomes = writeAll(made, 7);
   made.time.run(500);
-  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  assert.ok(isAllWritten(outcomes));
   const answers = made.nodes.map(({ node }) => readAll(node));
   KEYS.forEach((key, i) => {
-    const owner = nodeOf(made, 0).ownerOf(key);
+    const owner = ownerOf(nodeOf(made, 0), key);
     assert.equal(answers.map((of) => of[i]), made.nodes.map((_, n) => n === owner ? 7 : undefined));
     const other = nodeOf(made, (owner + 1) % 3);
-    other.write(key, { kind: "delete" }, (outcome) => assert.is(outcome.status, "refused"));
+    const refused = answerNow(other, deleteOf(key))!;
+    assert.equal([refused.status, refused.owner], [ClusterStatus.NOT_OWNER, owner]);
   });
-});
-
-test("what is no key is refused with an error, before anything happens", () => {
-  const node = nodeOf(cluster(1), 0);
-  const isRefused = (call: () => unknown) =>
-    assert.throws(call, (error: Error) => error instanceof InvalidKeyError);
-  isRefused(() => node.get(""));
-  isRefused(() => node.ownerOf("x".repeat(2049)));
-  isRefused(() => node.write("\ud800", { kind: "delete" }, () => {}));
 });
 
 test("slots that move take along what was written, though their new owner reads late", () => {
@@ -112,7 +114,7 @@ test("slots are given away when what is on its way to them was written", () => {
   const outcomes = writeAll(made, 8);
   giveAll(nodeOf(made, 0), 1);
   assert.equal(watch(made, nodeOf(made, 1), 3000), [undefined, 8]);
-  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  assert.ok(isAllWritten(outcomes));
   assert.equal(readAll(nodeOf(made, 1)), allOf(8));
 });
 
@@ -122,7 +124,7 @@ test("a node that leaves gives up its lease, and the others need not wait for it
   nodeOf(made, 1).leave();
   made.time.run(SIM_LEASE.leaseMs / 2);
   assert.ok(nodeOf(made, 1).hasLeft);
-  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  assert.ok(isAllWritten(outcomes));
   assert.equal(readAll(nodeOf(made, 0)), allOf(9));
 });
 
@@ -147,8 +149,12 @@ test("what an owner that was succeeded has sent is stored after it, and does not
   made.nodes[1]!.process.kill();
   made.time.run(SIM_LEASE.leaseMs + 2000);
   const { term } = decodeEntry(made.engine.messagesOf(logStream(1))[0]!.body);
-  const records = KEYS.map((key) => ({ key, version: 1000, value: value(66) }));
-  made.engine.store(logStream(1), "records", encodeBatch(term, records), undefined);
+  const records = KEYS.map((name) => {
+    const { key, expiresAtMs } = getOf(name);
+    return { key, version: 1000, value: value(66), expiresAtMs, origin: NO_ORIGIN };
+  });
+  const { bytes } = encodeBatch(term, records);
+  made.engine.store(logStream(1), "records", bytes, undefined);
   assert.equal(watch(made, nodeOf(made, 0), 500), [3]);
 });
 
@@ -168,7 +174,7 @@ test("a node that reads what is damaged answers nothing any more, and keeps why"
   const made = cluster(2);
   const outcomes = writeAll(made, 4);
   made.time.run(500);
-  assert.ok(statusesOf(outcomes).every((status) => status === "written"));
+  assert.ok(isAllWritten(outcomes));
   made.engine.store(logStream(0), "records", new Uint8Array(30), undefined);
   made.time.run(500);
   for (const { node } of made.nodes) {

@@ -9,31 +9,64 @@ import { type Assign, type Command, decode, encode } from "../../lib/cluster/con
 import { ControlState, NO_OWNER } from "../../lib/cluster/control/control_state.ts";
 import {
   decodeEntry,
+  decodeRecordAt,
   encodeBatch,
   encodeOwn,
   type LogEntry,
+  type LogRecord,
+  NO_ORIGIN,
 } from "../../lib/cluster/messages/log_codec.ts";
 import { KeyTable } from "../../lib/cluster/node/key_table.ts";
 import { HeldLease, SeenLeases } from "../../lib/cluster/node/lease.ts";
 import { LogReplay } from "../../lib/cluster/node/log_replay.ts";
-import { LogWriter, WAITING_BYTES_MAX } from "../../lib/cluster/node/log_writer.ts";
-import type { WriteOutcome } from "../../lib/cluster/node/requests.ts";
+import { LogWriter } from "../../lib/cluster/node/log_writer.ts";
+import {
+  type ClusterAnswer,
+  type ClusterRequest,
+  ClusterStatus,
+} from "../../lib/cluster/node/requests.ts";
+import { SessionEvidence } from "../../lib/cluster/node/session_evidence.ts";
 import { SlotMoves } from "../../lib/cluster/node/slot_moves.ts";
+import { Status } from "../../lib/rings/ring_layout.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
+import {
+  compareAndSetOf,
+  deleteOf,
+  getOf,
+  HASH_KEY,
+  putOf,
+} from "../support/cluster/cluster_requests.ts";
 import { seeded } from "../support/random.ts";
 import { ToldClock, ToldEngine } from "../support/cluster/told_engine.ts";
 
 const TIMES = { leaseMs: 3000, marginMs: 300 };
 const value = (number: number) => new Uint8Array([number]);
-const putOf = (number: number) => ({ kind: "put", value: value(number) } as const);
+
+/** A record that no request has made. */
+function recordOf(name: string, version: number, bytes: Uint8Array | undefined): LogRecord {
+  const { key, expiresAtMs } = getOf(name);
+  return { key, version, value: bytes, expiresAtMs, origin: NO_ORIGIN };
+}
+
+/** What a table has of a key. */
+function found(table: KeyTable, key: string): LogRecord | undefined {
+  let record: LogRecord | undefined;
+  const asked = getOf(key);
+  table.find(asked.key, asked.hash, (newest) => record = newest);
+  return record;
+}
 
 test("messages come back as they were", () => {
+  const origin = { session: 2 ** 53 - 1, number: 2 ** 31, confirmed: 7, isSum: true };
   const records = [
-    { key: "a", version: 7, value: value(1) },
-    { key: "ключ", version: 2 ** 40, value: undefined },
-    { key: "b", version: 1, value: new Uint8Array() },
+    { ...recordOf("a", 7, value(1)), origin },
+    recordOf("ключ", 2 ** 40, undefined),
+    { ...recordOf("b", 1, new Uint8Array()), expiresAtMs: 2 ** 48 - 1 },
+    { ...recordOf("c", 1, value(3)), key: { bytes: value(200), isBinary: true } },
   ];
-  assert.equal(decodeEntry(encodeBatch(5, records)), { kind: "batch", term: 5, records });
+  const { bytes, places } = encodeBatch(5, records);
+  assert.equal(decodeEntry(bytes), { kind: "batch", term: 5, records, places });
+  assert.equal(places.map((place) => decodeRecordAt(bytes, place)), records);
   assert.equal(decodeEntry(encodeOwn(9)), { kind: "own", term: 9 });
   const commands: Command[] = [
     { kind: "renew", node: 3, holder: "a life", number: 2, follows: 0 },
@@ -46,7 +79,7 @@ test("messages come back as they were", () => {
 test(
   "a message that is damaged, cut, or another one is refused with a FrameError",
   seeded((random) => {
-    const batch = encodeBatch(5, [{ key: "a", version: 7, value: value(1) }]);
+    const batch = encodeBatch(5, [recordOf("a", 7, value(1))]).bytes;
     const command = encode({ kind: "revoke", node: 3, follows: 8 });
     const isRefused = (read: () => unknown) =>
       assert.throws(read, (e: Error) => e instanceof FrameError);
@@ -119,13 +152,13 @@ test("others wait for the whole lease, from when they saw it renewed", () => {
 });
 
 test("under the highest term only counts what is written, whatever comes late", () => {
-  const table = new KeyTable([1, 2]);
-  const replay = new LogReplay(table);
+  const table = new KeyTable(HASH_KEY);
+  const replay = new LogReplay(3, (record, address) => table.merge(record, address));
   let sequence = 0;
   const take = (body: Uint8Array) => replay.take({ sequence: ++sequence, subject: "", body });
   const batch = (term: number, version: number) =>
-    encodeBatch(term, [{ key: "a", version, value: value(version) }]);
-  const versionOf = () => table.recordOf("a")?.version;
+    encodeBatch(term, [recordOf("a", version, value(version))]).bytes;
+  const versionOf = () => found(table, "a")?.version;
   take(batch(5, 1));
   assert.is(versionOf(), undefined, "before its term");
   take(encodeOwn(5));
@@ -150,20 +183,37 @@ function openWriter() {
   const engine = new ToldEngine();
   const clock = new ToldClock();
   const lease = new HeldLease(clock, TIMES);
-  const table = new KeyTable([1, 2]);
+  const table = new KeyTable(HASH_KEY);
+  const evidence = new SessionEvidence(clock);
   lease.granted(lease.beforeSending());
-  const writer = new LogWriter({ engine, clock, stream: "log-1", term: 4, table, lease });
-  const outcomes: WriteOutcome[] = [];
-  const put = (key: string, number: number) =>
-    writer.write(table.slotOf(key), key, putOf(number), (outcome) => outcomes.push(outcome));
+  const writer = new LogWriter({
+    engine,
+    clock,
+    requestClockMs: () => clock.nowMs,
+    node: 1,
+    stream: "log-1",
+    term: 4,
+    table,
+    evidence,
+    lease,
+    written: (record, address) => {
+      table.merge(record, address);
+      evidence.note(record);
+    },
+    settled: () => {},
+  });
+  const answers: ClusterAnswer[] = [];
+  const add = (request: ClusterRequest) => writer.add(request, (answer) => answers.push(answer));
+  const put = (key: string, number: number) => add(putOf(key, value(number)));
   const last = (): LogEntry => decodeEntry(engine.appends.at(-1)!.body);
   let stored = 0;
   const store = () => engine.appends.at(-1)!.done({ status: "stored", sequence: ++stored });
-  return { engine, clock, lease, table, writer, outcomes, put, last, store };
+  const statuses = () => answers.map(({ status }) => status);
+  return { engine, clock, lease, table, writer, answers, statuses, add, put, last, store };
 }
 
 test("a term begins before anything is written under it", () => {
-  const { engine, put, last, store, clock, outcomes } = openWriter();
+  const { engine, put, last, store, clock, statuses } = openWriter();
   put("a", 1);
   put("b", 2);
   assert.equal([engine.appends.length, last()], [1, { kind: "own", term: 4 }]);
@@ -173,80 +223,68 @@ test("a term begins before anything is written under it", () => {
   store();
   const entry = last();
   assert.is(entry.kind === "batch" && entry.records.length, 2, "both in one append");
-  assert.equal(outcomes, []);
+  assert.equal(statuses(), []);
   store();
-  assert.equal(outcomes.map(({ status }) => status), ["written", "written"]);
+  assert.equal(statuses(), [Status.OK, Status.OK]);
 });
 
 test("an append whose outcome is unknown is sent again as it was, and answered when it is stored", () => {
-  const { engine, put, store, clock, outcomes, table } = openWriter();
+  const { engine, put, store, clock, answers, table } = openWriter();
   store();
   put("a", 1);
   put("a", 2);
   assert.is(engine.appends.length, 2, "one is on its way, the next one waits");
   const { body, done } = engine.appends[1]!;
   done({ status: "unknown" });
-  assert.equal(outcomes, []);
+  assert.equal(answers, []);
   clock.pass(100);
   assert.equal(engine.appends[2]!.body, body);
-  assert.equal([outcomes, table.recordOf("a")], [[], undefined]);
+  assert.equal([answers, found(table, "a")], [[], undefined]);
   store();
-  assert.equal(outcomes.length, 1);
-  assert.equal(table.recordOf("a")!.value, value(1));
+  assert.equal(answers.length, 1);
+  assert.equal(found(table, "a")!.value, value(1));
 });
 
 test("what is stored when the lease has ended is answered when it was renewed, or never", () => {
-  const { put, store, clock, lease, outcomes, table, writer } = openWriter();
+  const { put, store, clock, lease, statuses, table, writer } = openWriter();
   store();
   put("a", 1);
   clock.pass(2700);
   store();
-  assert.equal([outcomes, table.recordOf("a")], [[], undefined], "the lease does not hold");
+  assert.equal([statuses(), found(table, "a")], [[], undefined], "the lease does not hold");
   lease.granted(lease.beforeSending());
   clock.pass(100);
-  assert.equal(outcomes.map(({ status }) => status), ["written"]);
+  assert.equal(statuses(), [Status.OK]);
   put("a", 2);
   put("a", 3);
   clock.pass(2700);
   store();
   writer.close();
-  assert.equal(outcomes.slice(1).map(({ status }) => status), ["refused", "unknown"]);
+  assert.equal(statuses().slice(1), [ClusterStatus.UNKNOWN, ClusterStatus.NOT_OWNER]);
   lease.granted(lease.beforeSending());
   clock.pass(100);
-  assert.is(outcomes.length, 3);
+  assert.is(statuses().length, 3);
   put("a", 4);
-  assert.is(outcomes.at(-1)!.status, "refused");
+  assert.is(statuses().at(-1), ClusterStatus.NOT_OWNER);
 });
 
 test("conditions are decided in the order of the requests, with what is on its way", () => {
-  const { put, store, outcomes, table, writer } = openWriter();
+  const { put, add, store, statuses, table } = openWriter();
   put("a", 1);
-  const slot = table.slotOf("a");
-  const change = (change: Parameters<LogWriter["write"]>[2]) =>
-    writer.write(slot, "a", change, (outcome) => outcomes.push(outcome));
-  change({ kind: "compareAndSet", version: undefined, value: value(9) });
-  change({ kind: "compareAndSet", version: 1, value: value(2) });
-  change({ kind: "delete" });
-  change({ kind: "delete" });
+  add(compareAndSetOf("a", undefined, value(9)));
+  add(compareAndSetOf("a", 1, value(2)));
+  add(deleteOf("a"));
+  add(deleteOf("a"));
   store();
   store();
-  const statuses = outcomes.map(({ status }) => status);
-  assert.equal(statuses, ["written", "unmet", "written", "written", "unmet"]);
-  assert.is(table.recordOf("a")!.value, undefined);
+  assert.equal(statuses(), [Status.OK, Status.UNMET, Status.OK, Status.OK, Status.UNMET]);
+  assert.is(found(table, "a")!.value, undefined);
 });
 
-test("what waits is bounded in bytes, and more is refused", () => {
-  const { writer, outcomes } = openWriter();
-  const bytes = new Uint8Array(100_000);
-  const count = Math.ceil(WAITING_BYTES_MAX / bytes.length);
-  for (let i = 0; i < count + 5; i++) {
-    writer.write(0, "a", { kind: "put", value: bytes }, (outcome) => outcomes.push(outcome));
-  }
-  assert.ok(outcomes.length >= 5 && outcomes.every(({ status }) => status === "refused"));
-  const huge = new Uint8Array(600_000);
-  outcomes.length = 0;
-  openWriter().writer.write(0, "a", { kind: "put", value: huge }, (o) => outcomes.push(o));
-  assert.equal(outcomes, [{ status: "refused" }], "larger than a message");
+test("a record that is larger than a message is refused", () => {
+  const { add, statuses } = openWriter();
+  add(putOf("a", new Uint8Array(600_000)));
+  assert.equal(statuses(), [ClusterStatus.TOO_LARGE]);
 });
 
 function assignment(parts: Partial<Assign>): Assign {

@@ -96,8 +96,8 @@ class Load {
 }
 
 function outputOf({ status, value }: NodeAnswer): number {
-  if (status !== "found") return 0;
-  return value === undefined ? ABSENT : Number(value);
+  if (status === "absent") return ABSENT;
+  return status === "found" ? Number(value) : 0;
 }
 
 async function servedBy(node: NodeProcess): Promise<number> {

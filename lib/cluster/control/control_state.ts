@@ -45,6 +45,12 @@ export class ControlState {
   mapSequence = 0;
   /** The owner of each slot, or {@linkcode NO_OWNER}. */
   readonly owners: Int32Array = new Int32Array(SLOT_COUNT).fill(NO_OWNER);
+  /**
+   * Sequence of the command by which each slot came to its owner, or lost it; 0 before there was
+   * one. No other owner of the slot, and no other time of the same one, has it: requests that name
+   * it are for the owner that its sender has meant.
+   */
+  readonly assignedAt: Float64Array = new Float64Array(SLOT_COUNT);
   /** Up to where a new owner has to have read each log, by the node that writes it. */
   readonly barriers = new Map<number, number>();
   /** Nodes whose log is to be fenced before slots without an owner get one, with the term for it. */
@@ -108,7 +114,7 @@ export class ControlState {
     if (lease?.holder === undefined || follows !== lease.sequence) return false;
     this.#leases.set(node, { sequence, holder: undefined, term: sequence });
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.owners[slot] === node) this.owners[slot] = NO_OWNER;
+      if (this.owners[slot] === node) this.#assignSlot(slot, NO_OWNER, sequence);
     }
     this.unfenced.set(node, sequence);
     this.mapSequence = sequence;
@@ -117,7 +123,7 @@ export class ControlState {
 
   #assign(sequence: number, command: Assign): boolean {
     if (!this.#mayAssign(command)) return false;
-    for (const [slot, node] of command.moves) this.owners[slot] = node;
+    for (const [slot, node] of command.moves) this.#assignSlot(slot, node, sequence);
     for (const [node, barrier] of command.barriers) {
       this.barriers.set(node, Math.max(barrier, this.barriers.get(node) ?? 0));
     }
@@ -126,6 +132,11 @@ export class ControlState {
     }
     this.mapSequence = sequence;
     return true;
+  }
+
+  #assignSlot(slot: number, owner: number, sequence: number): void {
+    this.owners[slot] = owner;
+    this.assignedAt[slot] = sequence;
   }
 
   #mayAssign({ node, holder, follows, moves, barriers, fenced }: Assign): boolean {

@@ -4,50 +4,100 @@
  *
  * A batch of records:
  *
- *     byte 0        8           12
- *          +--------+-----------+--------+--------+ - - -
- *          | term   | records   | record | record |
- *          +--------+-----------+--------+--------+ - - -
+ *     byte 0        8           12         16
+ *          +--------+-----------+----------+--------+--------+ - - -
+ *          | term   | records   | format   | record | record |
+ *          +--------+-----------+----------+--------+--------+ - - -
  *
  * and each record, without padding:
  *
- *     byte 0         8           12         13          15
- *          +---------+-----------+----------+-----------+-----+-------+
- *          | version | value     | 1: is a  | key bytes | key | value |
- *          |         | bytes     | delete   |           |     |       |
- *          +---------+-----------+----------+-----------+-----+-------+
+ *     byte 0         8         16       20          24      28      30      32
+ *          +---------+---------+--------+-----------+-------+-------+-------+
+ *          | version | session | number | confirmed | value | key   | flags |
+ *          |         |         |        |           | bytes | bytes |       |
+ *          +---------+---------+--------+-----------+-------+-------+-------+
+ *          | expiry time, 8 bytes, with the flag EXPIRES | key | value |
+ *          +---------------------------------------------+-----+-------+
  *
- * Terms and versions are doubles, and whole numbers; everything is little-endian.
+ * Terms, versions, sessions and times are doubles, and whole numbers; everything is little-endian.
  *
  * @module
  */
-import { KEY_BYTES_MAX } from "../../core/limits.ts";
+import type { StoredKey } from "../../core/key_encoder.ts";
+import { EXPIRY_MS_MAX, KEY_BYTES_MAX } from "../../core/limits.ts";
 import { encodeFrame, FrameError, FrameReader } from "../../wire/frame.ts";
 
 /** Most bytes of a message: half of what nats-server takes unless it is told otherwise. */
 export const MESSAGE_BYTES_MAX: number = 512 * 1024;
+/** Bytes of the records of one message; the frame needs some more. */
+export const BATCH_BYTES_MAX: number = MESSAGE_BYTES_MAX - 1024;
 
 const MessageKind = { OWN: 16, BATCH: 17, COMMAND: 18 } as const;
 
+/** Of batches: one that this code does not know was written by a later release. */
+const FORMAT = 1;
+
 const OWN_BYTES = 8;
-const BATCH_HEADER_BYTES = 12;
-const RECORD_HEADER_BYTES = 15;
+const BATCH_HEADER_BYTES = 16;
+const RECORD_HEADER_BYTES = 32;
+const EXPIRY_BYTES = 8;
+
+const Flag = {
+  DELETE: 1,
+  /** The key was given as bytes, not as a string. */
+  BINARY_KEY: 2,
+  EXPIRES: 4,
+  /** The value is a sum, which its request has to be told. */
+  SUM: 8,
+} as const;
+const FLAGS = Flag.DELETE | Flag.BINARY_KEY | Flag.EXPIRES | Flag.SUM;
+
+/** The request that made a record. */
+export interface RecordOrigin {
+  /** The client's session, from 1; 0: nobody asks what has become of the request. */
+  readonly session: number;
+  /** Of the request in its session. */
+  readonly number: number;
+  /** The number up to which the session had all answers when it sent the request. */
+  readonly confirmed: number;
+  /** Whether the value is a sum, which the request has to be told. */
+  readonly isSum: boolean;
+}
 
 /** A change of one key. */
 export interface LogRecord {
-  readonly key: string;
+  readonly key: StoredKey;
   /** Grows with every change of a key, by any node. */
   readonly version: number;
   /** Undefined: the key is deleted. */
   readonly value: Uint8Array | undefined;
+  /** In milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
+  readonly origin: RecordOrigin;
 }
+
+/** A record that no request has made, or one of which nobody asks. */
+export const NO_ORIGIN: RecordOrigin = { session: 0, number: 0, confirmed: 0, isSum: false };
 
 /** What a message of a log says. */
 export type LogEntry =
   /** Who has this term writes from here on, or nobody. */
   | { readonly kind: "own"; readonly term: number }
   /** What was written under a term. */
-  | { readonly kind: "batch"; readonly term: number; readonly records: readonly LogRecord[] };
+  | {
+    readonly kind: "batch";
+    readonly term: number;
+    readonly records: readonly LogRecord[];
+    /** Where each record begins in the message, in bytes. */
+    readonly places: readonly number[];
+  };
+
+/** A message of records, and where in it each of them is. */
+export interface EncodedBatch {
+  readonly bytes: Uint8Array;
+  /** In bytes. */
+  readonly places: readonly number[];
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -59,34 +109,55 @@ export function encodeOwn(term: number): Uint8Array {
   return encodeFrame(MessageKind.OWN, body);
 }
 
-/** Bytes that a record takes in a batch, at most. */
-export function recordBytesMax(key: string, value: Uint8Array | undefined): number {
-  return RECORD_HEADER_BYTES + key.length * 3 + (value?.length ?? 0);
+/** Bytes that a record takes in a batch. */
+export function recordBytes(
+  { key, value, expiresAtMs }: Pick<LogRecord, "key" | "value" | "expiresAtMs">,
+): number {
+  return RECORD_HEADER_BYTES + key.bytes.length + (value?.length ?? 0) +
+    (expiresAtMs === Infinity ? 0 : EXPIRY_BYTES);
+}
+
+/** Bytes that a record of a key and a value of such lengths takes, at most. */
+export function recordBytesMax(keyBytes: number, valueBytes: number): number {
+  return RECORD_HEADER_BYTES + EXPIRY_BYTES + keyBytes + valueBytes;
 }
 
 /** Makes a message of records. */
-export function encodeBatch(term: number, records: readonly LogRecord[]): Uint8Array {
-  const keys = records.map(({ key }) => encoder.encode(key));
-  const bytes = records.reduce(
-    (sum, { value }, i) => sum + RECORD_HEADER_BYTES + keys[i]!.length + (value?.length ?? 0),
-    BATCH_HEADER_BYTES,
-  );
-  const body = new Uint8Array(bytes);
+export function encodeBatch(term: number, records: readonly LogRecord[]): EncodedBatch {
+  const places: number[] = [];
+  let at = BATCH_HEADER_BYTES;
+  for (const record of records) {
+    places.push(at);
+    at += recordBytes(record);
+  }
+  const body = new Uint8Array(at);
   const view = new DataView(body.buffer);
   view.setFloat64(0, term, true);
   view.setUint32(8, records.length, true);
-  let at = BATCH_HEADER_BYTES;
-  records.forEach(({ version, value }, i) => {
-    const key = keys[i]!;
-    view.setFloat64(at, version, true);
-    view.setUint32(at + 8, value?.length ?? 0, true);
-    view.setUint8(at + 12, value === undefined ? 1 : 0);
-    view.setUint16(at + 13, key.length, true);
-    body.set(key, at + RECORD_HEADER_BYTES);
-    if (value !== undefined) body.set(value, at + RECORD_HEADER_BYTES + key.length);
-    at += RECORD_HEADER_BYTES + key.length + (value?.length ?? 0);
-  });
-  return encodeFrame(MessageKind.BATCH, body);
+  view.setUint32(12, FORMAT, true);
+  records.forEach((record, i) => putRecord(view, places[i]!, record));
+  const bytes = encodeFrame(MessageKind.BATCH, body);
+  const head = bytes.length - body.length;
+  return { bytes, places: places.map((place) => place + head) };
+}
+
+function putRecord(view: DataView, at: number, record: LogRecord): void {
+  const { key, version, value, expiresAtMs, origin } = record;
+  const expires = expiresAtMs !== Infinity;
+  view.setFloat64(at, version, true);
+  view.setFloat64(at + 8, origin.session, true);
+  view.setUint32(at + 16, origin.number, true);
+  view.setUint32(at + 20, origin.confirmed, true);
+  view.setUint32(at + 24, value?.length ?? 0, true);
+  view.setUint16(at + 28, key.bytes.length, true);
+  const flags = (value === undefined ? Flag.DELETE : 0) | (key.isBinary ? Flag.BINARY_KEY : 0) |
+    (expires ? Flag.EXPIRES : 0) | (origin.isSum ? Flag.SUM : 0);
+  view.setUint16(at + 30, flags, true);
+  if (expires) view.setFloat64(at + RECORD_HEADER_BYTES, expiresAtMs, true);
+  const keyAt = at + RECORD_HEADER_BYTES + (expires ? EXPIRY_BYTES : 0);
+  const bytes = new Uint8Array(view.buffer);
+  bytes.set(key.bytes, keyAt);
+  if (value !== undefined) bytes.set(value, keyAt + key.bytes.length);
 }
 
 /** Makes a message of the control stream. */
@@ -105,7 +176,9 @@ export function decodeEntry(bytes: Uint8Array): LogEntry {
   if (kind === MessageKind.OWN && body.length === OWN_BYTES) {
     return { kind: "own", term: wholeNumber(view.getFloat64(0, true)) };
   }
-  if (kind === MessageKind.BATCH && body.length >= BATCH_HEADER_BYTES) return decodeBatch(view);
+  if (kind === MessageKind.BATCH && body.length >= BATCH_HEADER_BYTES) {
+    return decodeBatch(view, bytes.length - body.length);
+  }
   throw new FrameError(`a message of a log must be one, got kind ${kind}`);
 }
 
@@ -138,28 +211,68 @@ function decodeFrame(bytes: Uint8Array): { kind: number; body: Uint8Array } {
   throw new FrameError("a message of the cluster must be one frame");
 }
 
-function decodeBatch(view: DataView): LogEntry {
+function decodeBatch(view: DataView, head: number): LogEntry {
   const term = wholeNumber(view.getFloat64(0, true));
   const count = view.getUint32(8, true);
+  const format = view.getUint32(12, true);
+  if (format !== FORMAT) {
+    throw new FrameError(
+      `a batch must have format ${FORMAT}, as this release writes, got ${format}`,
+    );
+  }
   const records: LogRecord[] = [];
+  const places: number[] = [];
   let at = BATCH_HEADER_BYTES;
   for (let i = 0; i < count; i++) {
-    if (at + RECORD_HEADER_BYTES > view.byteLength) throw cutShort();
-    const version = wholeNumber(view.getFloat64(at, true));
-    const valueBytes = view.getUint32(at + 8, true);
-    const isDelete = view.getUint8(at + 12) === 1;
-    const keyBytes = view.getUint16(at + 13, true);
-    const keyAt = at + RECORD_HEADER_BYTES;
-    const valueAt = keyAt + keyBytes;
-    at = valueAt + valueBytes;
-    if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX || at > view.byteLength) throw cutShort();
-    const bytesAt = (from: number, length: number) =>
-      new Uint8Array(view.buffer, view.byteOffset + from, length);
-    const value = isDelete ? undefined : bytesAt(valueAt, valueBytes);
-    records.push({ key: textOf(bytesAt(keyAt, keyBytes)), version, value });
+    const record = takeRecord(view, at);
+    records.push(record);
+    places.push(at + head);
+    at += recordBytes(record);
   }
   if (at !== view.byteLength) throw cutShort();
-  return { kind: "batch", term, records };
+  return { kind: "batch", term, records, places };
+}
+
+/**
+ * Reads the record at a place of a message; key and value are views of it.
+ *
+ * @throws {FrameError} when there is none
+ */
+export function decodeRecordAt(message: Uint8Array, place: number): LogRecord {
+  return takeRecord(new DataView(message.buffer, message.byteOffset, message.byteLength), place);
+}
+
+function takeRecord(view: DataView, at: number): LogRecord {
+  if (at + RECORD_HEADER_BYTES > view.byteLength) throw cutShort();
+  const version = wholeNumber(view.getFloat64(at, true));
+  const session = view.getFloat64(at + 8, true);
+  const valueBytes = view.getUint32(at + 24, true);
+  const keyBytes = view.getUint16(at + 28, true);
+  const flags = view.getUint16(at + 30, true);
+  const expires = (flags & Flag.EXPIRES) !== 0;
+  const keyAt = at + RECORD_HEADER_BYTES + (expires ? EXPIRY_BYTES : 0);
+  const end = keyAt + keyBytes + valueBytes;
+  if (keyBytes > KEY_BYTES_MAX || end > view.byteLength) throw cutShort();
+  const expiresAtMs = expires ? view.getFloat64(at + RECORD_HEADER_BYTES, true) : Infinity;
+  const isDelete = (flags & Flag.DELETE) !== 0;
+  const isPossible = (flags & ~FLAGS) === 0 && isWhole(session) &&
+    (!expires || isWhole(expiresAtMs) && expiresAtMs <= EXPIRY_MS_MAX) &&
+    !(isDelete && (valueBytes > 0 || expires));
+  if (!isPossible) throw new FrameError("a record must have possible words");
+  const bytesAt = (from: number, length: number) =>
+    new Uint8Array(view.buffer, view.byteOffset + from, length);
+  return {
+    key: { bytes: bytesAt(keyAt, keyBytes), isBinary: (flags & Flag.BINARY_KEY) !== 0 },
+    version,
+    value: isDelete ? undefined : bytesAt(keyAt + keyBytes, valueBytes),
+    expiresAtMs,
+    origin: {
+      session,
+      number: view.getUint32(at + 16, true),
+      confirmed: view.getUint32(at + 20, true),
+      isSum: (flags & Flag.SUM) !== 0,
+    },
+  };
 }
 
 function textOf(bytes: Uint8Array): string {
@@ -171,8 +284,12 @@ function textOf(bytes: Uint8Array): string {
 }
 
 function wholeNumber(value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value;
+  if (isWhole(value) && value > 0) return value;
   throw new FrameError(`terms and versions must be whole numbers, got ${value}`);
+}
+
+function isWhole(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function cutShort(): FrameError {

@@ -17,11 +17,24 @@ import { NO_OWNER } from "../control/control_state.ts";
 import type { Following, LogEngine } from "../engine/log_engine.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import { KeyTable } from "./key_table.ts";
+import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import type { LeaseTimes } from "./lease.ts";
 import { LogReplay } from "./log_replay.ts";
 import { logStream } from "./log_streams.ts";
-import { LogWriter } from "./log_writer.ts";
-import type { Change, ReadAnswer, WriteOutcome } from "./requests.ts";
+import { bytesOf, LogWriter } from "./log_writer.ts";
+import { HeldRequests } from "./held_requests.ts";
+import type { RecordAddress, RecordTable } from "./record_table.ts";
+import { RequestClock } from "./request_clock.ts";
+import { isThere, outcomeOf } from "./request_outcome.ts";
+import {
+  type Answered,
+  answerOf,
+  type ClusterRequest,
+  ClusterStatus,
+  isReading,
+  slotOf,
+} from "./requests.ts";
+import { SessionEvidence } from "./session_evidence.ts";
 import { SlotMoves } from "./slot_moves.ts";
 import { Succession, surplusMoves } from "./succession.ts";
 
@@ -39,7 +52,20 @@ export interface ClusterNodeOptions {
   readonly hashKey: readonly [number, number];
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
+  /**
+   * What is known of keys.
+   *
+   * @default all of it is in memory
+   */
+  readonly table?: RecordTable;
+  /** Called when requests that waited have been answered: there may be room for others. */
+  readonly settled?: () => void;
+  /** Called when a key of a slot that this node serves has been changed, before that is answered. */
+  readonly written?: (record: LogRecord) => void;
 }
+
+/** Bytes of requests that wait for their slots or for their appends, at most. */
+export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
 
 /** A log that is read. */
 interface ReadLog {
@@ -50,7 +76,10 @@ interface ReadLog {
 /** Owner of a part of the slots. */
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
-  readonly #table: KeyTable;
+  readonly #table: RecordTable;
+  readonly #evidence: SessionEvidence;
+  readonly #requestClock: RequestClock;
+  readonly #held = new HeldRequests();
   readonly #logs = new Map<number, ReadLog>();
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
@@ -59,11 +88,14 @@ export class ClusterNode {
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
   #isLeaving = false;
+  #isStopped = false;
   #failure: unknown;
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
-    this.#table = new KeyTable(options.hashKey);
+    this.#table = options.table ?? new KeyTable(options.hashKey);
+    this.#evidence = new SessionEvidence(options.clock);
+    this.#requestClock = new RequestClock(options.clock);
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
@@ -95,37 +127,33 @@ export class ClusterNode {
     return this.#control!.state.owners.reduce((sum, _, slot) => sum + +moves.isServed(slot), 0);
   }
 
-  /**
-   * The node that owns a key, or NO_OWNER, as far as this one knows.
-   *
-   * @throws {InvalidKeyError} when it is no key
-   */
-  ownerOf(key: string): number {
-    return this.#control?.state.owners[this.#table.slotOf(key)] ?? NO_OWNER;
+  /** Who owns a slot, as far as this node knows: where to send requests of it, and what they name. */
+  routeOf(slot: number): { readonly owner: number; readonly routedBy: number } {
+    const state = this.#control?.state;
+    if (state === undefined) return { owner: NO_OWNER, routedBy: 0 };
+    return { owner: state.owners[slot]!, routedBy: state.assignedAt[slot]! };
+  }
+
+  /** The time by which requests come too late: see `ClusterRequest.untilMs`. */
+  requestClockMs(): number {
+    return this.#requestClock.nowMs();
+  }
+
+  /** Whether so much waits that nothing is to be executed before `settled` is called. */
+  get isCrowded(): boolean {
+    return this.#waitingBytes > WAITING_BYTES_MAX / 2;
   }
 
   /**
-   * Reads a key.
-   *
-   * @throws {InvalidKeyError} when it is no key
+   * Executes a request. `done` is called once, maybe at once, but not in bounded time: while the
+   * engine cannot be reached, it waits.
    */
-  get(key: string): ReadAnswer {
-    if (!this.#mayAnswer(this.#table.slotOf(key))) return { status: "refused" };
-    const record = this.#table.recordOf(key);
-    if (record?.value === undefined) return { status: "found", value: undefined, version: 0 };
-    return { status: "found", value: record.value, version: record.version };
-  }
-
-  /**
-   * Changes a key; `done` is called in any case, but not in bounded time: while the engine cannot
-   * be reached, it waits.
-   *
-   * @throws {InvalidKeyError} when it is no key
-   */
-  write(key: string, change: Change, done: (outcome: WriteOutcome) => void): void {
-    const slot = this.#table.slotOf(key);
-    if (!this.#mayAnswer(slot)) return done({ status: "refused" });
-    this.#writer!.write(slot, key, change, done);
+  execute(request: ClusterRequest, done: Answered): void {
+    this.#evidence.confirm(request.session, request.confirmed);
+    const bytes = bytesOf(request);
+    if (this.#waitingBytes + bytes > WAITING_BYTES_MAX) return done(answerOf(ClusterStatus.BUSY));
+    if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
+    else this.#execute(request, done);
   }
 
   /** Gives slots to other members; those that this node does not serve stay where they are. */
@@ -147,14 +175,71 @@ export class ClusterNode {
 
   /** Does nothing any more, like one that was killed. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.stop();
     this.#control?.stop();
     this.#writer?.close();
+    this.#release();
     for (const { following } of this.#logs.values()) following.stop();
   }
 
-  #mayAnswer(slot: number): boolean {
-    return this.isActive && this.#moves!.isServed(slot);
+  get #waitingBytes(): number {
+    return this.#held.bytes + (this.#writer?.waitingBytes ?? 0);
+  }
+
+  /** Whether this node cannot say yet whether a request is for it. */
+  #mustWait(request: ClusterRequest): boolean {
+    const slot = slotOf(request);
+    if (this.#isStopped) return false;
+    if (this.#held.has(slot)) return true;
+    const { sequence = 0 } = this.#control?.state ?? {};
+    return request.routedBy > sequence || (this.#isFor(request) && this.#moves!.isComing(slot));
+  }
+
+  /** Whether this node owns the slot of a request, by the assignment that its sender knows. */
+  #isFor(request: ClusterRequest): boolean {
+    const slot = slotOf(request);
+    const { owner, routedBy } = this.routeOf(slot);
+    return this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node &&
+      routedBy === request.routedBy && !this.#moves!.leaving.has(slot);
+  }
+
+  #execute(request: ClusterRequest, done: Answered): void {
+    const slot = slotOf(request);
+    if (!this.#isFor(request)) {
+      return done(answerOf(ClusterStatus.NOT_OWNER, { owner: this.routeOf(slot).owner }));
+    }
+    const isBehind = this.#writer!.hasPending(slot, request.session);
+    if (isReading(request) && !isBehind && this.isActive) this.#read(request, done);
+    else this.#writer!.add(request, done);
+  }
+
+  #read(request: ClusterRequest, done: Answered): void {
+    this.#table.find(request.key, request.hash, (record) => {
+      if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
+      const isPut = record?.value !== undefined;
+      const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
+      // That it has expired is written before it is told.
+      if (isPut && old === undefined) return this.#writer!.add(request, done);
+      done(outcomeOf(request, old).answer);
+    });
+  }
+
+  /** Requests that waited may be for this node now, or not. */
+  #release(): void {
+    const nowMs = this.#requestClock.nowMs();
+    for (const held of this.#held.takeAll()) {
+      const { request, done } = held;
+      if (request.untilMs < nowMs) done(answerOf(ClusterStatus.UNKNOWN));
+      else if (this.#mustWait(request)) this.#held.add(held);
+      else this.#execute(request, done);
+    }
+  }
+
+  /** A record counts. */
+  #take(record: LogRecord, address: RecordAddress): void {
+    this.#table.merge(record, address);
+    this.#evidence.note(record);
   }
 
   #join(): void {
@@ -184,6 +269,7 @@ export class ClusterNode {
   /** Does what can be done now. */
   #step(): void {
     const control = this.#control;
+    this.#release();
     if (control === undefined || this.#failure !== undefined) return;
     if (this.#isLeaving) {
       if (this.#writer?.isIdle !== false) control.resign();
@@ -230,9 +316,10 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return;
+        return this.#release();
       case "assign":
         this.#moves!.assigned(command.moves);
+        this.#release();
     }
   }
 
@@ -245,15 +332,28 @@ export class ClusterNode {
 
   #beginTerm(term: number): void {
     if (this.#writer !== undefined) return;
-    const { engine, clock, node } = this.#options;
+    const { engine, clock, node, written } = this.#options;
     this.#writer = new LogWriter({
       engine,
       clock,
+      requestClockMs: () => this.#requestClock.nowMs(),
+      node,
       stream: logStream(node),
       term,
       table: this.#table,
+      evidence: this.#evidence,
       lease: this.#control!.lease,
+      written: (record, address) => {
+        this.#take(record, address);
+        written?.(record);
+      },
+      settled: () => this.#settled(),
     });
+  }
+
+  #settled(): void {
+    if (this.#moves!.leaving.size > 0 && !this.#isLeaving) this.#sendLeaving();
+    this.#options.settled?.();
   }
 
   #endTerm(): void {
@@ -265,11 +365,11 @@ export class ClusterNode {
   /** Reads the log of a node from now on. */
   #follow(node: number): void {
     if (this.#logs.has(node)) return;
-    const replay = new LogReplay(this.#table);
+    const replay = new LogReplay(node, (record, address) => this.#take(record, address));
     const following = this.#options.engine.follow(logStream(node), 1, (message) => {
       try {
         replay.take(message);
-        this.#moves!.logRead();
+        if (this.#moves!.logRead()) this.#release();
       } catch (error) {
         this.#fail(error);
       }

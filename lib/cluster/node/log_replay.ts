@@ -12,18 +12,23 @@
  */
 import { FrameError } from "../../wire/frame.ts";
 import type { LogMessage } from "../engine/log_engine.ts";
-import { decodeEntry } from "../messages/log_codec.ts";
-import type { KeyTable } from "./key_table.ts";
+import { decodeEntry, type LogRecord } from "../messages/log_codec.ts";
+import type { RecordAddress } from "./record_table.ts";
+
+/** Called with each record that counts. */
+export type TakeRecord = (record: LogRecord, address: RecordAddress) => void;
 
 /** Reads one log, from its first message. */
 export class LogReplay {
-  readonly #table: KeyTable;
+  readonly #node: number;
+  readonly #take: TakeRecord;
   #sequence = 0;
   #term = 0;
 
-  /** Merges into a table what counts. */
-  constructor(table: KeyTable) {
-    this.#table = table;
+  /** Reads the log of a node, and passes on what counts. */
+  constructor(node: number, take: TakeRecord) {
+    this.#node = node;
+    this.#take = take;
   }
 
   /** Sequence of the last message that was read. */
@@ -45,7 +50,10 @@ export class LogReplay {
     if (entry.kind === "own") {
       if (entry.term > this.#term) this.#term = entry.term;
     } else if (entry.term === this.#term) {
-      for (const record of entry.records) this.#table.merge(record);
+      const node = this.#node;
+      entry.records.forEach((record, i) =>
+        this.#take(record, { node, sequence, place: entry.places[i]! })
+      );
     }
   }
 }

@@ -13,61 +13,75 @@
  * hold, the answer waits, and with it what comes next: either the lease is renewed, which says that
  * nobody has ended it in between, or the term is over, and the outcome unknown.
  *
+ * What a request does is decided when its append is made. Everything before it is in the table then,
+ * or in the same append; so is the evidence of requests that come a second time.
+ *
  * @module
  */
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import {
+  BATCH_BYTES_MAX,
   encodeBatch,
   encodeOwn,
   type LogRecord,
-  MESSAGE_BYTES_MAX,
   recordBytesMax,
 } from "../messages/log_codec.ts";
+import { BatchDecisions, type Ended } from "./batch_decisions.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
-import type { KeyTable } from "./key_table.ts";
+import { nameOf } from "./key_table.ts";
 import type { HeldLease } from "./lease.ts";
-import type { Change, WriteOutcome } from "./requests.ts";
+import { PendingRequests } from "./pending_requests.ts";
+import type { RecordAddress, RecordTable } from "./record_table.ts";
+import {
+  type Answered,
+  answerOf,
+  asksForOld,
+  type ClusterRequest,
+  ClusterStatus,
+  isReading,
+  slotOf,
+} from "./requests.ts";
+import type { SessionEvidence } from "./session_evidence.ts";
 
-/** Bytes of requests that wait, at most; more are refused. */
-export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
-/** Bytes of the records of one append; the frame needs some more. */
-export const BATCH_BYTES_MAX: number = MESSAGE_BYTES_MAX - 1024;
 /** Pause before an append is sent again, and before the lease is looked at again. */
 const RETRY_MS = 20;
 
 /** A request that waits. */
-interface Waiting {
-  readonly slot: number;
-  readonly key: string;
-  readonly change: Change;
+export interface Waiting {
+  readonly request: ClusterRequest;
   readonly bytes: number;
-  readonly done: (outcome: WriteOutcome) => void;
-}
-
-/** What an append answers when it is stored. */
-interface Answer {
-  readonly slot: number;
-  readonly done: (outcome: WriteOutcome) => void;
-  readonly outcome: WriteOutcome;
+  readonly done: Answered;
 }
 
 /** What the writer needs. */
 export interface LogWriterParts {
   readonly engine: LogEngine;
   readonly clock: ClusterClock;
+  /** Time by which requests come too late: see `ClusterRequest.untilMs`. */
+  readonly requestClockMs: () => number;
+  /** Number of this node, and its log. */
+  readonly node: number;
   readonly stream: string;
   readonly term: number;
-  readonly table: KeyTable;
+  readonly table: RecordTable;
+  readonly evidence: SessionEvidence;
   readonly lease: HeldLease;
+  /** A record counts: it is in the log, and the lease has held since. */
+  readonly written: (record: LogRecord, address: RecordAddress) => void;
+  /** Requests have been answered. */
+  readonly settled: () => void;
 }
 
 /** Writes under one term. */
 export class LogWriter {
   readonly #parts: LogWriterParts;
+  readonly #pending = new PendingRequests();
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
-  /** What is on its way; undefined if nothing is. */
-  #answers: readonly Answer[] | undefined;
+  /** Those of which the next append is made; undefined if there is none. */
+  #members: readonly Waiting[] | undefined;
+  /** Whether their append may have been sent. */
+  #isSent = false;
   #isReady = false;
   #isClosed = false;
   #storedSequence = 0;
@@ -91,23 +105,34 @@ export class LogWriter {
     return this.#storedSequence;
   }
 
+  /** Bytes of the requests that wait for their append. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Whether nothing waits or is on its way. */
   get isIdle(): boolean {
-    return this.#answers === undefined && this.#waiting.length === 0;
+    return this.#members === undefined && this.#waiting.length === 0;
   }
 
-  /** Whether something is on its way or waits that may change a slot. */
+  /** Whether something is on its way or waits that may change one of some slots. */
   isBusyWith(slots: ReadonlyMap<number, unknown>): boolean {
-    return this.#waiting.some(({ slot }) => slots.has(slot)) ||
-      this.#answers?.some(({ slot }) => slots.has(slot)) === true;
+    for (const slot of slots.keys()) if (this.#pending.hasAny(slot)) return true;
+    return false;
   }
 
-  /** Takes a change; it is answered later, in any case. */
-  write(slot: number, key: string, change: Change, done: (outcome: WriteOutcome) => void): void {
-    const bytes = recordBytesMax(key, change.kind === "delete" ? undefined : change.value);
-    const isTooMuch = bytes > BATCH_BYTES_MAX || this.#waitingBytes + bytes > WAITING_BYTES_MAX;
-    if (this.#isClosed || isTooMuch) return done({ status: "refused" });
-    this.#waiting.push({ slot, key, change, bytes, done });
+  /** Whether a session has sent changes of a slot that are not answered; never of session 0. */
+  hasPending(slot: number, session: number): boolean {
+    return session !== 0 && this.#pending.has(slot, session);
+  }
+
+  /** Takes a request; it is answered later, in any case. */
+  add(request: ClusterRequest, done: Answered): void {
+    if (this.#isClosed) return done(answerOf(ClusterStatus.NOT_OWNER));
+    const bytes = bytesOf(request);
+    if (bytes > BATCH_BYTES_MAX) return done(answerOf(ClusterStatus.TOO_LARGE));
+    this.#pending.begin(slotOf(request), request.session);
+    this.#waiting.push({ request, bytes, done });
     this.#waitingBytes += bytes;
     this.#flush();
   }
@@ -115,70 +140,107 @@ export class LogWriter {
   /** The term has ended. What waits was not written; of what is on its way nobody knows. */
   close(): void {
     this.#isClosed = true;
-    const answers = this.#answers ?? [];
+    const members = this.#members ?? [];
     const waiting = this.#waiting;
-    this.#answers = undefined;
+    this.#members = undefined;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    for (const { done } of waiting) done({ status: "refused" });
-    for (const { done } of answers) done({ status: "unknown" });
+    const status = this.#isSent ? ClusterStatus.UNKNOWN : ClusterStatus.NOT_OWNER;
+    for (const { done } of members) done(answerOf(status));
+    for (const { done } of waiting) done(answerOf(ClusterStatus.NOT_OWNER));
   }
 
   #flush(): void {
-    if (!this.#isReady || this.#isClosed || this.#answers !== undefined) return;
-    const { records, answers } = this.#takeBatch();
-    if (answers.length === 0) return;
-    this.#answers = answers;
-    const { term, table, lease, clock } = this.#parts;
-    const settle = () => {
+    if (!this.#isReady || this.#isClosed || this.#members !== undefined) return;
+    const members = this.#take();
+    if (members.length === 0) return;
+    this.#members = members;
+    this.#isSent = false;
+    this.#find(members, (found) => {
+      if (!this.#isClosed) this.#write(members, found);
+    });
+  }
+
+  /** Takes from what waits as much as one append may need. */
+  #take(): readonly Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#waiting.length) {
+      bytes += this.#waiting[count]!.bytes;
+      if (bytes > BATCH_BYTES_MAX) break;
+      count += 1;
+    }
+    const members = this.#waiting.splice(0, count);
+    for (const member of members) this.#waitingBytes -= member.bytes;
+    return members;
+  }
+
+  /** Finds what the keys hold for which that matters. */
+  #find(
+    members: readonly Waiting[],
+    done: (found: ReadonlyMap<string, LogRecord | undefined>) => void,
+  ): void {
+    const found = new Map<string, LogRecord | undefined>();
+    let missing = 1;
+    const end = () => {
+      missing -= 1;
+      if (missing === 0) done(found);
+    };
+    for (const { request } of members) {
+      const name = nameOf(request.key);
+      if (!asksForOld(request) || found.has(name)) continue;
+      missing += 1;
+      found.set(name, undefined);
+      this.#parts.table.find(request.key, request.hash, (record) => {
+        found.set(name, record);
+        end();
+      });
+    }
+    end();
+  }
+
+  #write(
+    members: readonly Waiting[],
+    found: ReadonlyMap<string, LogRecord | undefined>,
+  ): void {
+    const { term, node, lease, clock, written, settled } = this.#parts;
+    const batch = new BatchDecisions(this.#parts, found);
+    const rest = members.slice(batch.decide(members));
+    this.#members = members.slice(0, members.length - rest.length);
+    this.#waiting = [...rest, ...this.#waiting];
+    for (const { bytes } of rest) this.#waitingBytes += bytes;
+    const { records, ended } = batch;
+    const message = encodeBatch(term, records);
+    const settle = (sequence = 0) => {
       if (this.#isClosed) return;
-      if (!lease.holds()) return void clock.after(RETRY_MS, settle);
-      for (const record of records) table.merge(record);
-      this.#answers = undefined;
-      for (const { done, outcome } of answers) done(outcome);
+      if (!lease.holds()) return void clock.after(RETRY_MS, () => settle(sequence));
+      records.forEach((record, i) =>
+        written(record, { node, sequence, place: message.places[i]! })
+      );
+      this.#members = undefined;
+      for (const one of ended) this.#answer(one);
       this.#flush();
+      settled();
     };
     // Conditions that do not hold leave no record; what they have seen is in the table.
     if (records.length === 0) return settle();
-    this.#append("records", encodeBatch(term, records), settle);
+    this.#isSent = true;
+    this.#append("records", message.bytes, settle);
   }
 
-  /** Takes from what waits as much as fits, and decides what each request does. */
-  #takeBatch(): { records: LogRecord[]; answers: Answer[] } {
-    const { table } = this.#parts;
-    const records: LogRecord[] = [];
-    const answers: Answer[] = [];
-    /** What the records of this batch have made of their keys. */
-    const changed = new Map<string, LogRecord>();
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of this.#waiting) {
-      if (bytes + waiting.bytes > BATCH_BYTES_MAX) break;
-      const { slot, key, change, done } = waiting;
-      bytes += waiting.bytes;
-      count += 1;
-      const before = changed.get(key) ?? table.recordOf(key);
-      const outcome = outcomeOf(change, before, () => table.nextVersion(slot));
-      answers.push({ slot, done, outcome });
-      if (outcome.status !== "written") continue;
-      const value = change.kind === "delete" ? undefined : change.value;
-      const record = { key, version: outcome.version, value };
-      records.push(record);
-      changed.set(key, record);
-    }
-    this.#waiting = this.#waiting.slice(count);
-    this.#waitingBytes -= bytes;
-    return { records, answers };
+  #answer({ waiting: { request, done }, answer }: Ended): void {
+    this.#pending.end(slotOf(request), request.session);
+    done(answer);
   }
 
   /** Appends until it is known to be stored, or the term has ended. */
-  #append(subject: string, body: Uint8Array, stored: () => void): void {
+  #append(subject: string, body: Uint8Array, stored: (sequence: number) => void): void {
     const { engine, clock, stream } = this.#parts;
     const ended = (outcome: AppendOutcome) => {
       if (this.#isClosed) return;
       if (outcome.status === "stored") {
         this.#storedSequence = Math.max(this.#storedSequence, outcome.sequence);
-        return stored();
+        return stored(outcome.sequence);
       }
       clock.after(RETRY_MS, () => {
         if (!this.#isClosed) engine.append(stream, subject, body, undefined, ended);
@@ -188,24 +250,8 @@ export class LogWriter {
   }
 }
 
-/** What a change does to what is there. */
-function outcomeOf(
-  change: Change,
-  before: LogRecord | undefined,
-  nextVersion: () => number,
-): WriteOutcome {
-  const isPresent = before?.value !== undefined;
-  switch (change.kind) {
-    case "put":
-      return { status: "written", version: nextVersion() };
-    case "delete":
-      if (!isPresent) return { status: "unmet" };
-      return { status: "written", version: nextVersion() };
-    case "compareAndSet": {
-      const isMet = change.version === undefined
-        ? !isPresent
-        : isPresent && before.version === change.version;
-      return isMet ? { status: "written", version: nextVersion() } : { status: "unmet" };
-    }
-  }
+/** What a request counts for, as it waits: its record, or a small one. */
+export function bytesOf(request: ClusterRequest): number {
+  const valueBytes = isReading(request) ? 0 : request.value.length;
+  return recordBytesMax(request.key.bytes.length, valueBytes);
 }

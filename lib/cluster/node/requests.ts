@@ -1,39 +1,106 @@
 /**
- * What a node of a cluster is asked, and what it answers.
+ * What a node of a cluster is asked, and what it answers: the requests of the rings
+ * (rings/ring_layout.ts) of one key, as objects.
  *
  * @module
  */
+import type { StoredKey } from "../../core/key_encoder.ts";
+import { SLOT_SHIFT } from "../../core/limits.ts";
+import type { DerivationWords } from "../../rings/derivation_words.ts";
+import { Condition, Operation, Status } from "../../rings/ring_layout.ts";
 
-/** A change of one key. */
-export type Change =
-  | { readonly kind: "put"; readonly value: Uint8Array }
-  | { readonly kind: "delete" }
-  | {
-    readonly kind: "compareAndSet";
-    /** Undefined: only if the key is absent. */
-    readonly version: number | undefined;
-    readonly value: Uint8Array;
+/** How long after its issue a request may be executed, in milliseconds. */
+export const RESEND_MS = 30_000;
+
+/** A request of one key. */
+export interface ClusterRequest {
+  /** One of `Operation`: GET, HAS, PUT, DELETE, ADD or TOUCH. */
+  readonly operation: number;
+  readonly key: StoredKey;
+  /** Of the key, under the hash key of the cluster. */
+  readonly hash: number;
+  /** One of `Condition`; of PUT and DELETE. */
+  readonly condition: number;
+  /** For `Condition.VERSION`. */
+  readonly expectedVersion: number;
+  /** Of PUT: what is to be stored. Must not be changed before the answer. */
+  readonly value: Uint8Array;
+  /** Of PUT: in milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
+  /** Of ADD and TOUCH: what is to be derived, once. */
+  readonly derivation: DerivationWords | undefined;
+  /** By which the sender knows who owns the slot: `ControlState.assignedAt`. */
+  readonly routedBy: number;
+  /** The client's session, from 1; 0: the request is never sent twice. */
+  readonly session: number;
+  /** Of the request in its session, from 1. A request that is sent again has the same number. */
+  readonly number: number;
+  /** The number up to which the session has all answers. */
+  readonly confirmed: number;
+  /**
+   * When it is too late to execute it, {@linkcode RESEND_MS} after its issue, by
+   * `ClusterNode.requestClockMs`.
+   */
+  readonly untilMs: number;
+}
+
+/** Statuses of answers, beside those of the rings: see `Status`. */
+export const ClusterStatus = {
+  /** Not applied: this node does not own the slot, or not any more, as `Status.MOVED` says. */
+  NOT_OWNER: Status.MOVED,
+  /** Not applied: too much waits. It has not come to this where `isCrowded` is respected. */
+  BUSY: 80,
+  /** It may or may not have been applied, or will be. */
+  UNKNOWN: 81,
+  /** Not applied: the record would be larger than a message. */
+  TOO_LARGE: 82,
+} as const;
+
+/** What becomes of a request. */
+export interface ClusterAnswer {
+  /** One of `Status` or {@linkcode ClusterStatus}. */
+  readonly status: number;
+  /** Of what was read or written; 0 if there is nothing. */
+  readonly version: number;
+  /** Of FOUND: what was read. Valid until it is copied. */
+  readonly value: Uint8Array;
+  /** Of FOUND, ADD and TOUCH: when the key expires, in milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
+  /** Of ADD: the number before it, which with the addend makes the sum; NaN for what is none. */
+  readonly before: number;
+  /** Of NOT_OWNER: the owner of the slot as far as this node knows, or NO_OWNER. */
+  readonly owner: number | undefined;
+}
+
+/** Called once with the answer, maybe before the call that asked for it returns. */
+export type Answered = (answer: ClusterAnswer) => void;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Makes an answer. */
+export function answerOf(status: number, parts: Partial<ClusterAnswer> = {}): ClusterAnswer {
+  return {
+    status,
+    version: 0,
+    value: NO_BYTES,
+    expiresAtMs: Infinity,
+    before: 0,
+    owner: undefined,
+    ...parts,
   };
+}
 
-/** What has become of a change. */
-export type WriteOutcome =
-  /** It will not be lost. */
-  | { readonly status: "written"; readonly version: number }
-  /** There was nothing to delete, or the condition did not hold. */
-  | { readonly status: "unmet" }
-  /** It was not made, and will not be: this node does not own the key now, or has too much to do. */
-  | { readonly status: "refused" }
-  /** It was made, or will be, or neither. */
-  | { readonly status: "unknown" };
+/** The slot of a request. */
+export function slotOf({ hash }: { readonly hash: number }): number {
+  return hash >>> SLOT_SHIFT;
+}
 
-/** What a read has found. */
-export type ReadAnswer =
-  | {
-    readonly status: "found";
-    /** Undefined: the key is absent. */
-    readonly value: Uint8Array | undefined;
-    /** 0 if the key is absent. */
-    readonly version: number;
-  }
-  /** This node does not own the key now. */
-  | { readonly status: "refused" };
+/** Whether a request changes nothing. */
+export function isReading({ operation }: ClusterRequest): boolean {
+  return operation === Operation.GET || operation === Operation.HAS;
+}
+
+/** Whether what a request does depends on what the key holds. */
+export function asksForOld({ operation, condition }: ClusterRequest): boolean {
+  return operation !== Operation.PUT || condition !== Condition.NONE;
+}

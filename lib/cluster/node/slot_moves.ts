@@ -38,6 +38,11 @@ export class SlotMoves {
       !this.#leaving.has(slot);
   }
 
+  /** Whether this node owns a slot, and is still reading what there is of it. */
+  isComing(slot: number): boolean {
+    return this.#coming.has(slot);
+  }
+
   /** An assignment counts. */
   assigned(moves: readonly Move[]): void {
     const come = moves.filter(([, to]) => to === this.#node).map(([slot]) => slot);
@@ -48,9 +53,11 @@ export class SlotMoves {
     this.logRead();
   }
 
-  /** A log was read further. */
-  logRead(): void {
-    if (this.#coming.size > 0 && this.#isRead()) this.#coming = new Set();
+  /** A log was read further; returns whether slots are served now that were not. */
+  logRead(): boolean {
+    if (this.#coming.size === 0 || !this.#isRead()) return false;
+    this.#coming = new Set();
+    return true;
   }
 
   /** Gives away slots that are served; others stay. */

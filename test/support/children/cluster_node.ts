@@ -8,8 +8,10 @@ import process from "node:process";
 import { connectJetStream } from "../../../lib/cluster/engine/jetstream.ts";
 import { RUNTIME_CLOCK } from "../../../lib/cluster/node/cluster_clock.ts";
 import { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
-import type { ReadAnswer, WriteOutcome } from "../../../lib/cluster/node/requests.ts";
+import { type ClusterAnswer, ClusterStatus } from "../../../lib/cluster/node/requests.ts";
+import { Status } from "../../../lib/rings/ring_layout.ts";
 import { heard, say } from "../child.ts";
+import { ask, getOf, HASH_KEY, putOf } from "../cluster/cluster_requests.ts";
 import type { NodeAnswer, NodeArguments, NodeRequest } from "../cluster/node_process.ts";
 
 const { servers, replicas, node: number, times } = JSON.parse(
@@ -22,7 +24,7 @@ const node = new ClusterNode({
   clock: RUNTIME_CLOCK,
   times,
   node: number,
-  hashKey: [1, 2],
+  hashKey: HASH_KEY,
   nameLife: randomUUID,
 });
 node.start();
@@ -30,23 +32,28 @@ node.start();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-function answer(id: number, outcome: ReadAnswer | WriteOutcome): void {
-  const isFound = outcome.status === "found" && outcome.value !== undefined;
-  const value = isFound ? decoder.decode(outcome.value) : undefined;
-  say({ id, ...outcome, value } satisfies NodeAnswer);
+const STATUSES = new Map<number, string>([
+  [Status.OK, "written"],
+  [Status.FOUND, "found"],
+  [Status.UNMET, "absent"],
+  [ClusterStatus.NOT_OWNER, "refused"],
+  [ClusterStatus.UNKNOWN, "unknown"],
+]);
+
+function answer(id: number, { status, value }: ClusterAnswer): void {
+  const found = status === Status.FOUND ? decoder.decode(value) : undefined;
+  say({ id, status: STATUSES.get(status)!, value: found } satisfies NodeAnswer);
 }
 
 for await (const request of heard<NodeRequest>()) {
   const { id, key } = request;
   switch (request.kind) {
     case "get":
-      answer(id, node.get(key));
+      ask(node, getOf(key), (given) => answer(id, given));
       break;
-    case "put": {
-      const value = encoder.encode(request.value);
-      node.write(key, { kind: "put", value }, (outcome) => answer(id, outcome));
+    case "put":
+      ask(node, putOf(key, encoder.encode(request.value)), (given) => answer(id, given));
       break;
-    }
     case "leave":
       node.leave();
       say({ id, status: "left" } satisfies NodeAnswer);

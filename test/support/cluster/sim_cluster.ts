@@ -5,15 +5,28 @@
  * @module
  */
 import { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
-import type { Change, ReadAnswer, WriteOutcome } from "../../../lib/cluster/node/requests.ts";
+import {
+  type ClusterAnswer,
+  type ClusterRequest,
+  ClusterStatus,
+} from "../../../lib/cluster/node/requests.ts";
+import { Status } from "../../../lib/rings/ring_layout.ts";
 import { checkHistory, renderViolation } from "../linearizability/check_history.ts";
 import { ABSENT, historyOf, type Operation, OperationKind } from "../linearizability/operation.ts";
 import { Random } from "../random.ts";
+import {
+  ask,
+  compareAndSetOf,
+  deleteOf,
+  getOf,
+  HASH_KEY,
+  ownerOf,
+  putOf,
+} from "./cluster_requests.ts";
 import { type EngineFaults, NO_FAULTS, SimEngine } from "./sim_log_engine.ts";
 import { type ClockRates, SimProcess, SimTime } from "./sim_processes.ts";
 
 export const SIM_LEASE = { leaseMs: 3000, marginMs: 300 } as const;
-const HASH_KEY = [11, 22] as const;
 /** A client takes a request for unanswered after that. */
 const PATIENCE_MS = 700;
 const THINK_MS_MAX = 60;
@@ -188,7 +201,7 @@ export class SimCluster {
     this.time.after(PATIENCE_MS, next);
     const { process, node } = this.#nodeFor(key);
     const call = this.#begin(client, key);
-    const answer = (outcome: ReadAnswer | WriteOutcome) => {
+    const answer = (outcome: ClusterAnswer) => {
       if (this.random.below(50) === 0) return;
       this.time.after(this.engine.delayMs(), () => {
         this.#end(key, call, outcome);
@@ -196,21 +209,18 @@ export class SimCluster {
       });
     };
     this.time.after(this.engine.delayMs(), () => {
-      process.deliver(() => {
-        if (call.change === undefined) answer(node.get(key));
-        else node.write(key, call.change, answer);
-      });
+      process.deliver(() => ask(node, call.request, answer));
     });
   }
 
   /** Mostly the owner, as one of the nodes sees it; sometimes any. */
   #nodeFor(key: string): SimNode {
     const asked = this.random.pick(this.nodes);
-    const owner = asked.node.ownerOf(key);
+    const owner = ownerOf(asked.node, key);
     return this.random.below(4) === 0 ? this.random.pick(this.nodes) : this.nodes[owner] ?? asked;
   }
 
-  #begin(client: number, key: string): { row: number; change: Change | undefined } {
+  #begin(client: number, key: string): { row: number; request: ClusterRequest } {
     const operations = this.#operations.get(key)!;
     const kind = this.random.pick([
       ...[OperationKind.GET_ENTRY, OperationKind.GET_ENTRY, OperationKind.GET_ENTRY],
@@ -222,39 +232,41 @@ export class SimCluster {
     const input = writes ? ++this.#writes : 0;
     const version = kind === OperationKind.COMPARE_AND_SET ? known ?? ABSENT : 0;
     const value = new Uint8Array(new Float64Array([input]).buffer);
-    const change: Change | undefined = kind === OperationKind.GET_ENTRY
-      ? undefined
+    const request = kind === OperationKind.GET_ENTRY
+      ? getOf(key)
       : kind === OperationKind.PUT
-      ? { kind: "put", value }
+      ? putOf(key, value)
       : kind === OperationKind.DELETE
-      ? { kind: "delete" }
-      : { kind: "compareAndSet", version: known, value };
+      ? deleteOf(key)
+      : compareAndSetOf(key, known, value);
     const callAt = ++this.#ticks;
     operations.push({ client, kind, input, version, output: 0, callAt, returnAt: Infinity });
-    return { row: operations.length - 1, change };
+    return { row: operations.length - 1, request };
   }
 
-  #end(key: string, { row }: { row: number }, outcome: ReadAnswer | WriteOutcome): void {
+  #end(key: string, { row }: { row: number }, answer: ClusterAnswer): void {
     const operations = this.#operations.get(key)!;
     const operation = operations[row]!;
-    if (outcome.status === "unknown") return;
+    if (answer.status === ClusterStatus.UNKNOWN) return;
     const returnAt = ++this.#ticks;
-    switch (outcome.status) {
-      case "refused":
+    const { version, value } = answer;
+    const isRead = operation.kind === OperationKind.GET_ENTRY;
+    switch (answer.status) {
+      case ClusterStatus.NOT_OWNER:
         // Certain to have changed nothing: a read that was never made.
         operations[row] = { ...operation, kind: OperationKind.GET, input: 0, version: 0 };
         return;
-      case "found": {
-        const { value, version } = outcome;
-        const output = value === undefined ? ABSENT : new Float64Array(value.slice().buffer)[0]!;
-        if (value !== undefined) this.#versions.set(key, version);
+      case Status.FOUND: {
+        this.#versions.set(key, version);
+        const output = new Float64Array(value.slice().buffer)[0]!;
         operations[row] = { ...operation, output, version, returnAt };
         return;
       }
-      default: {
-        const output = outcome.status === "written" ? 1 : 0;
-        operations[row] = { ...operation, output, returnAt };
-      }
+      case Status.UNMET:
+        operations[row] = { ...operation, output: isRead ? ABSENT : 0, returnAt };
+        return;
+      default:
+        operations[row] = { ...operation, output: 1, returnAt };
     }
   }
 
@@ -309,8 +321,9 @@ export class SimCluster {
     const operations = this.#operations.get(key)!;
     for (const { node } of this.nodes) {
       const callAt = ++this.#ticks;
-      const answer = node.get(key);
-      if (answer.status === "refused") continue;
+      let answer: ClusterAnswer | undefined;
+      ask(node, getOf(key), (given) => answer = given);
+      if (answer === undefined || answer.status === ClusterStatus.NOT_OWNER) continue;
       const kind = OperationKind.GET_ENTRY;
       operations.push(
         { client: 99, kind, input: 0, version: 0, output: 0, callAt, returnAt: Infinity },
