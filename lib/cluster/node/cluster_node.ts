@@ -6,7 +6,8 @@
  *
  * Why nothing that was answered is lost, and nothing else is seen, is in
  * docs/protocols/cluster.md; the parts are in the files that this one puts together. Values are in
- * memory, and each node reads all logs from their beginning: an index is to come.
+ * memory, and each node reads all logs from their beginning; or, with an index, values and index are
+ * in the engine, and a bounded part of them in memory.
  *
  * @module
  */
@@ -14,16 +15,17 @@ import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";
-import type { Following, LogEngine } from "../engine/log_engine.ts";
+import type { LogEngine } from "../engine/log_engine.ts";
+import { IndexKeeper, type IndexOptions } from "../index/index_keeper.ts";
+import type { IndexStats } from "../index/indexed_table.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
-import { KeyTable } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import type { LeaseTimes } from "./lease.ts";
-import { LogReplay } from "./log_replay.ts";
+import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
 import { HeldRequests } from "./held_requests.ts";
-import type { RecordAddress, RecordTable } from "./record_table.ts";
+import type { RecordAddress } from "./record_table.ts";
 import { RequestClock } from "./request_clock.ts";
 import { isThere, outcomeOf } from "./request_outcome.ts";
 import {
@@ -35,6 +37,7 @@ import {
   slotOf,
 } from "./requests.ts";
 import { SessionEvidence } from "./session_evidence.ts";
+import type { SlotLoader } from "./slot_loader.ts";
 import { SlotMoves } from "./slot_moves.ts";
 import { Succession, surplusMoves } from "./succession.ts";
 
@@ -53,11 +56,11 @@ export interface ClusterNodeOptions {
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
   /**
-   * What is known of keys.
+   * Keeps the index in the engine. All nodes of a cluster do, or none.
    *
-   * @default all of it is in memory
+   * @default all is in memory
    */
-  readonly table?: RecordTable;
+  readonly index?: IndexOptions;
   /** Called when requests that waited have been answered: there may be room for others. */
   readonly settled?: () => void;
   /** Called when a key of a slot that this node serves has been changed, before that is answered. */
@@ -67,20 +70,13 @@ export interface ClusterNodeOptions {
 /** Bytes of requests that wait for their slots or for their appends, at most. */
 export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
 
-/** A log that is read. */
-interface ReadLog {
-  readonly replay: LogReplay;
-  readonly following: Following;
-}
-
 /** Owner of a part of the slots. */
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
-  readonly #table: RecordTable;
+  readonly #loader: SlotLoader;
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
   readonly #held = new HeldRequests();
-  readonly #logs = new Map<number, ReadLog>();
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
   #moves: SlotMoves | undefined;
@@ -93,7 +89,10 @@ export class ClusterNode {
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
-    this.#table = options.table ?? new KeyTable(options.hashKey);
+    const { engine, clock, node, hashKey, index } = options;
+    this.#loader = index === undefined
+      ? new LogFollowing(engine, hashKey)
+      : new IndexKeeper(engine, clock, node, hashKey, index);
     this.#evidence = new SessionEvidence(options.clock);
     this.#requestClock = new RequestClock(options.clock);
   }
@@ -105,7 +104,10 @@ export class ClusterNode {
     engine.createStream(CONTROL_STREAM, (isThere) => {
       if (!isThere || this.#control !== undefined) return;
       engine.createStream(logStream(node), (isLogThere) => {
-        if (isLogThere && this.#control === undefined) this.#join();
+        if (!isLogThere || this.#control !== undefined) return;
+        this.#loader.createStreams((areThere) => {
+          if (areThere && this.#control === undefined) this.#join();
+        });
       });
     });
   }
@@ -180,7 +182,12 @@ export class ClusterNode {
     this.#control?.stop();
     this.#writer?.close();
     this.#release();
-    for (const { following } of this.#logs.values()) following.stop();
+    this.#loader.stop();
+  }
+
+  /** How reads went, with an index. */
+  get indexStats(): IndexStats | undefined {
+    return this.#loader instanceof IndexKeeper ? this.#loader.table.stats : undefined;
   }
 
   get #waitingBytes(): number {
@@ -215,7 +222,7 @@ export class ClusterNode {
   }
 
   #read(request: ClusterRequest, done: Answered): void {
-    this.#table.find(request.key, request.hash, (record) => {
+    this.#loader.table.find(request.key, request.hash, (record) => {
       if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
       const isPut = record?.value !== undefined;
       const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
@@ -238,7 +245,7 @@ export class ClusterNode {
 
   /** A record counts. */
   #take(record: LogRecord, address: RecordAddress): void {
-    this.#table.merge(record, address);
+    this.#loader.table.merge(record, address);
     this.#evidence.note(record);
   }
 
@@ -253,8 +260,15 @@ export class ClusterNode {
       changed: (command) => this.#changed(command),
       failed: (error) => this.#fail(error),
     });
-    const readUpTo = (log: number) => this.#logs.get(log)?.replay.sequence ?? 0;
-    this.#moves = new SlotMoves(node, control.state, readUpTo);
+    this.#loader.join({
+      control,
+      take: (record, address) => this.#take(record, address),
+      loaded: () => {
+        if (this.#moves!.logRead()) this.#release();
+      },
+      failed: (error) => this.#fail(error),
+    });
+    this.#moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
     this.#succession = new Succession(engine, control, node);
     this.#timer?.stop();
     this.#tick();
@@ -283,6 +297,7 @@ export class ClusterNode {
     }
     this.#succession!.step();
     this.#sendLeaving();
+    this.#loader.step(this.#writer!);
   }
 
   #sendLeaving(): void {
@@ -307,7 +322,7 @@ export class ClusterNode {
     const { node } = this.#options;
     switch (command.kind) {
       case "renew": {
-        this.#follow(command.node);
+        this.#loader.seen(command.node);
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
@@ -318,8 +333,11 @@ export class ClusterNode {
         if (command.node === node) this.#endTerm();
         return this.#release();
       case "assign":
+        this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
         this.#release();
+        return;
+      case "checkpoint":
     }
   }
 
@@ -340,11 +358,12 @@ export class ClusterNode {
       node,
       stream: logStream(node),
       term,
-      table: this.#table,
+      table: this.#loader.table,
       evidence: this.#evidence,
       lease: this.#control!.lease,
       written: (record, address) => {
         this.#take(record, address);
+        this.#loader.written(address);
         written?.(record);
       },
       settled: () => this.#settled(),
@@ -360,21 +379,7 @@ export class ClusterNode {
     this.#moves!.clear();
     this.#writer?.close();
     this.#writer = undefined;
-  }
-
-  /** Reads the log of a node from now on. */
-  #follow(node: number): void {
-    if (this.#logs.has(node)) return;
-    const replay = new LogReplay(node, (record, address) => this.#take(record, address));
-    const following = this.#options.engine.follow(logStream(node), 1, (message) => {
-      try {
-        replay.take(message);
-        if (this.#moves!.logRead()) this.#release();
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
-    this.#logs.set(node, { replay, following });
+    this.#loader.endTerm();
   }
 
   /** Something was read that cannot be: this node cannot know what is right any more. */

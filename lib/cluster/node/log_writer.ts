@@ -95,6 +95,11 @@ export class LogWriter {
     });
   }
 
+  /** Under which it writes. */
+  get term(): number {
+    return this.#parts.term;
+  }
+
   /** Whether the term has begun. */
   get isReady(): boolean {
     return this.#isReady;

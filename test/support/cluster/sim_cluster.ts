@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { IndexOptions } from "../../../lib/cluster/index/index_keeper.ts";
 import { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
 import {
   type ClusterAnswer,
@@ -43,6 +44,8 @@ export interface SimPlan {
   /** What may happen to nodes and engine. */
   readonly nemeses?: readonly Nemesis[];
   readonly ratesOf?: (random: Random, node: number) => ClockRates;
+  /** Nodes keep their index in the engine. */
+  readonly index?: IndexOptions;
 }
 
 /** Something that goes wrong. */
@@ -153,6 +156,7 @@ export class SimCluster {
       node: number,
       hashKey: HASH_KEY,
       nameLife: () => `life ${++this.#lives}`,
+      ...(this.#plan.index === undefined ? {} : { index: this.#plan.index }),
     });
     this.nodes[number] = { process, node };
     node.start();
@@ -323,6 +327,9 @@ export class SimCluster {
       const callAt = ++this.#ticks;
       let answer: ClusterAnswer | undefined;
       ask(node, getOf(key), (given) => answer = given);
+      for (let waitedMs = 0; waitedMs < 2000 && answer === undefined; waitedMs += 10) {
+        this.time.run(10);
+      }
       if (answer === undefined || answer.status === ClusterStatus.NOT_OWNER) continue;
       const kind = OperationKind.GET_ENTRY;
       operations.push(
