@@ -12,7 +12,7 @@ import { indexStream, logStream } from "../node/log_streams.ts";
 import { type DirectoryRef, encodeCheckpoint, encodeDirectory } from "./index_codec.ts";
 import { runAll } from "./index_io.ts";
 import type { SlotIndex } from "./slot_index.ts";
-import { isMergeDue, mergeSlot, type SlotMergeParts } from "./slot_merge.ts";
+import { type CleaningTargets, isMergeDue, mergeSlot, type SlotMergeParts } from "./slot_merge.ts";
 
 const SLOTS_AT_A_TIME = 16;
 
@@ -33,7 +33,7 @@ export function writeCheckpoint(
   const { io, node, isOn, targets } = parts;
   const due = slots.filter((slot) => isMergeDue(slot, targets));
   runAll(due, SLOTS_AT_A_TIME, (slot, next) => mergeSlot(parts, slot, next), () => {
-    const changed = slots.filter((slot) => isDirectoryDue(slot, parts));
+    const changed = slots.filter((slot) => isDirectoryDue(slot, targets));
     runAll(changed, SLOTS_AT_A_TIME, (slot, next) => writeDirectory(parts, slot, next), () => {
       if (!isOn() || slots.some(({ isGone }) => isGone)) return done(undefined);
       const directories = slots.flatMap(({ slot, directory }): DirectoryRef[] =>
@@ -49,7 +49,7 @@ export function writeCheckpoint(
 }
 
 /** Whether a slot's directory is to be written; one to which nothing was ever written has none. */
-function isDirectoryDue(slot: SlotIndex, { targets }: SlotMergeParts): boolean {
+export function isDirectoryDue(slot: SlotIndex, targets: CleaningTargets): boolean {
   if (slot.version === 0) return false;
   const { directory } = slot;
   return directory === undefined || directory.sequence < targets.indexFrom(directory.node);

@@ -17,13 +17,13 @@ import type { LogWriter } from "../node/log_writer.ts";
 import type { RecordAddress } from "../node/record_table.ts";
 import { EVIDENCE_MS } from "../node/session_evidence.ts";
 import type { LoaderParts, SlotLoader } from "../node/slot_loader.ts";
-import { writeCheckpoint } from "./checkpoint_round.ts";
+import { isDirectoryDue, writeCheckpoint } from "./checkpoint_round.ts";
 import { CLEANING_DEFAULT, type CleaningRule, keptFrom, liveBytesOf } from "./cleaning.ts";
 import { IndexedTable } from "./indexed_table.ts";
 import { IndexIo, runAll } from "./index_io.ts";
 import { KeptTails } from "./kept_tails.ts";
 import { Purging } from "./purging.ts";
-import type { CleaningTargets } from "./slot_merge.ts";
+import { type CleaningTargets, isMergeDue } from "./slot_merge.ts";
 import { Takeover } from "./takeover.ts";
 
 /** Limits of a node's memory, and when it writes its index. */
@@ -68,6 +68,8 @@ export class IndexKeeper implements SlotLoader {
   #written = 0;
   #isWriting = false;
   #sent: Sent | undefined;
+  /** The last one that counts. */
+  #last: Sent | undefined;
   #checkpointAtMs: number;
 
   constructor(
@@ -153,7 +155,7 @@ export class IndexKeeper implements SlotLoader {
   endTerm(): void {
     this.#termNumber += 1;
     this.#written = 0;
-    this.#sent = undefined;
+    this.#sent = this.#last = undefined;
     this.#kept.clear();
     for (const takeover of this.#takeovers) takeover.stop();
     this.#takeovers.clear();
@@ -171,6 +173,7 @@ export class IndexKeeper implements SlotLoader {
     const { control } = this.#parts!;
     const { state, holder } = control;
     if (state.needs.checkpointOf(this.#node) >= sent.index) {
+      this.#last = sent;
       this.#sent = undefined;
       this.#checkpointAtMs = this.#clock.monotonicMs();
     } else if (state.mapSequence !== sent.follows) {
@@ -194,17 +197,29 @@ export class IndexKeeper implements SlotLoader {
     const node = this.#node;
     const { state } = this.#parts!.control;
     const slots = [...this.table.slots.values()];
+    const sequence = writer.isIdle ? writer.storedSequence : this.#written;
     const isWhole = slots.length === slotsOf(state.owners, node).length;
-    if (!isWhole || slots.some(({ isComing }) => isComing)) {
+    if (!isWhole || sequence === 0 || slots.some(({ isComing }) => isComing)) {
       this.#isWriting = false;
       return;
     }
     const { term } = writer;
     const nowMs = this.#clock.monotonicMs();
-    const sequence = writer.isIdle ? writer.storedSequence : this.#written;
-    if (sequence > 0) this.#kept.mark(nowMs, { sequence, term });
+    const end = { sequence, term };
+    this.#kept.mark(nowMs, end);
     const tails = this.#kept.tailsAt(nowMs) ?? new Map(state.needs.tailsOf(node));
+    // Without slots nothing is needed; what comes later is written later.
+    if (!tails.has(node)) tails.set(node, end);
     const follows = state.mapSequence;
+    const last = this.#last;
+    const isSame = last?.follows === follows &&
+      JSON.stringify(last.tails) === JSON.stringify(listOf(tails)) &&
+      !slots.some((slot) => isMergeDue(slot, targets) || isDirectoryDue(slot, targets));
+    if (isSame) {
+      this.#isWriting = false;
+      this.#checkpointAtMs = nowMs;
+      return;
+    }
     const pageBytes = this.#options.pageBytes ?? PAGE_BYTES_DEFAULT;
     const parts = { io: this.io, node, term, pageBytes, targets, isOn };
     writeCheckpoint(parts, slots, (checkpoint) => {

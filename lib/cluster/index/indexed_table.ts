@@ -30,7 +30,7 @@ import { SlotIndex } from "./slot_index.ts";
 /** Reads of one listing that are on their way at a time. */
 const LISTING_READS = 16;
 
-/** How reads went. */
+/** How reads went, and what is in memory. */
 export interface IndexStats {
   /** Reads of keys whose value was cached: no round trip. */
   valueHits: number;
@@ -46,6 +46,14 @@ export interface IndexStats {
   missRoundTrips: number;
   /** Records that were not at their shortcuts any more. */
   staleShortcuts: number;
+  /** Bytes of the cached values and shortcuts. */
+  cacheBytes: number;
+  /** About how much memory the keys take that are in no page. */
+  tailBytes: number;
+  /** Pages of the index that this node has the addresses of. */
+  pageCount: number;
+  /** Round trips of everything: reads, merging, cleaning, loading of slots. */
+  roundTrips: number;
 }
 
 /** What the table is made of. */
@@ -73,7 +81,7 @@ interface Lookup {
 /** Keys of the slots that this node owns. */
 export class IndexedTable implements RecordTable {
   readonly slots = new Map<number, SlotIndex>();
-  readonly stats: IndexStats = {
+  readonly #counted = {
     valueHits: 0,
     shortcutHits: 0,
     misses: 0,
@@ -97,6 +105,19 @@ export class IndexedTable implements RecordTable {
     let bytes = 0;
     for (const slot of this.slots.values()) bytes += slot.tailBytes;
     return bytes;
+  }
+
+  /** How reads went until now. */
+  get stats(): Readonly<IndexStats> {
+    let pageCount = 0;
+    for (const { pages } of this.slots.values()) pageCount += pages.length;
+    return {
+      ...this.#counted,
+      cacheBytes: this.#cache.usedBytes,
+      tailBytes: this.tailBytes,
+      pageCount,
+      roundTrips: this.#io.roundTrips,
+    };
   }
 
   /** A slot comes to this node. */
@@ -168,13 +189,13 @@ export class IndexedTable implements RecordTable {
     if (slot.isGone) return done(undefined);
     const changed = slot.changeOf(name);
     if (changed?.isDelete === true) {
-      this.stats.absent += 1;
+      this.#counted.absent += 1;
       return done(undefined);
     }
     hashOf(this.#encoder, lookup.key);
     const kind = this.#cache.lookup(this.#encoder);
     if (kind === CacheKind.VALUE) {
-      this.stats.valueHits += 1;
+      this.#counted.valueHits += 1;
       return done(this.#cache.payload);
     }
     if (kind === CacheKind.SHORTCUT) {
@@ -185,11 +206,11 @@ export class IndexedTable implements RecordTable {
   }
 
   #readShortcut(lookup: Lookup, address: RecordAddress): void {
-    this.stats.shortcutHits += 1;
-    this.stats.shortcutRoundTrips += 1;
+    this.#counted.shortcutHits += 1;
+    this.#counted.shortcutRoundTrips += 1;
     this.#readRecord(lookup, address, (record) => {
       if (record === undefined) {
-        this.stats.staleShortcuts += 1;
+        this.#counted.staleShortcuts += 1;
         return this.#findUncached(lookup);
       }
       if (this.#isNewest(lookup)) {
@@ -207,22 +228,22 @@ export class IndexedTable implements RecordTable {
     const changed = slot.changeOf(name);
     if (changed !== undefined) {
       if (changed.isDelete) return done(undefined);
-      this.stats.shortcutHits += 1;
-      this.stats.shortcutRoundTrips += 1;
+      this.#counted.shortcutHits += 1;
+      this.#counted.shortcutRoundTrips += 1;
       return this.#readFound(lookup, changed, 1);
     }
     const at = slot.pageAt(hash);
     if (at === undefined) {
-      this.stats.absent += 1;
+      this.#counted.absent += 1;
       return done(undefined);
     }
-    this.stats.misses += 1;
-    this.stats.missRoundTrips += 1;
+    this.#counted.misses += 1;
+    this.#counted.missRoundTrips += 1;
     this.#readPage(slot, at, (entries) => {
       if (entries === undefined) return this.#again(lookup);
       const entry = entries.find((other) => other.name === name);
       if (entry === undefined) return done(undefined);
-      this.stats.missRoundTrips += 1;
+      this.#counted.missRoundTrips += 1;
       this.#readFound(lookup, entry, 2);
     });
   }

@@ -186,7 +186,7 @@ export class ClusterNode {
   }
 
   /** How reads went, with an index. */
-  get indexStats(): IndexStats | undefined {
+  get indexStats(): Readonly<IndexStats> | undefined {
     return this.#loader instanceof IndexKeeper ? this.#loader.table.stats : undefined;
   }
 

@@ -68,6 +68,8 @@ export class SimEngine {
   readonly lagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
   /** By how much the followers of a stream are behind beside that. */
   readonly slowMs = new Map<string, number>();
+  /** Reads that have come to a replica. */
+  readCount = 0;
   readonly #streams = new Map<string, SimStream>();
 
   constructor(time: SimTime, random: Random, faults: EngineFaults = NO_FAULTS) {
@@ -132,6 +134,7 @@ export class SimEngine {
   read(name: string, find: (message: LogMessage) => boolean): LogMessage | undefined {
     const stream = this.#streams.get(name);
     if (stream === undefined) return undefined;
+    this.readCount += 1;
     const untilMs = this.time.nowMs - this.lagMs[this.random.below(REPLICA_COUNT)]!;
     return stream.messages.findLast((message, at) =>
       stream.storedAtMs[at]! <= untilMs && at >= stream.purgedTo && find(message)
