@@ -332,7 +332,7 @@ test("slots that move take along what is in pages, and what is not", () => {
 });
 
 test("a copy of a put that comes when its delete was merged does not bring the key back", () => {
-  const made = cluster(2, { evidenceMs: 1e9 });
+  const made = cluster(2);
   writeAll(made, 3);
   const puts = made.engine.messagesOf(logStream(1)).filter(({ subject }) => subject === "records");
   made.time.run(2000);

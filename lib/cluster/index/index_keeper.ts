@@ -47,6 +47,8 @@ export interface IndexOptions {
 const PAGE_BYTES_DEFAULT = 4096;
 const CHECKPOINT_MS_DEFAULT = 30_000;
 const TAIL_BYTES_DEFAULT = 32 * 1024 * 1024;
+/** When there are so many times as many bytes as are merged, nothing is written for a while. */
+const FULL_FACTOR = 2;
 
 /** A checkpoint that is stored, and has to be read in the control stream. */
 type Sent = Pick<Checkpoint, "follows" | "index" | "tails" | "floors">;
@@ -55,6 +57,7 @@ type Sent = Pick<Checkpoint, "follows" | "index" | "tails" | "floors">;
 export class IndexKeeper implements SlotLoader {
   readonly table: IndexedTable;
   readonly io: IndexIo;
+  isFull = false;
   readonly #engine: LogEngine;
   readonly #clock: ClusterClock;
   readonly #node: number;
@@ -148,6 +151,10 @@ export class IndexKeeper implements SlotLoader {
     this.#sendCheckpoint();
     const waitedMs = this.#clock.monotonicMs() - this.#checkpointAtMs;
     const { checkpointMs = CHECKPOINT_MS_DEFAULT, tailBytes = TAIL_BYTES_DEFAULT } = this.#options;
+    const isFull = this.table.tailBytes >= FULL_FACTOR * tailBytes;
+    const isEmptied = this.isFull && !isFull;
+    this.isFull = isFull;
+    if (isEmptied) this.#parts!.emptied();
     const isDue = waitedMs >= checkpointMs || this.table.tailBytes >= tailBytes;
     if (isDue && !this.#isWriting && this.#sent === undefined) this.#write(writer);
   }

@@ -103,6 +103,8 @@ export class Takeover {
     let isRead = false;
     const following = io.engine.follow(logStream(node), start.sequence + 1, (message) => {
       if (isRead || !this.#isWanted) return;
+      // What is needed is there. So these slots are not this node's any more, as it will read.
+      if (message.sequence > replay.sequence + 1) return this.stop();
       this.#guard(() => replay.take(message));
       isRead = replay.sequence >= barriers.get(node)!;
       if (!isRead) return;

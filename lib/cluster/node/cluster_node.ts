@@ -143,7 +143,7 @@ export class ClusterNode {
 
   /** Whether so much waits that nothing is to be executed before `settled` is called. */
   get isCrowded(): boolean {
-    return this.#waitingBytes > WAITING_BYTES_MAX / 2;
+    return this.#waitingBytes > WAITING_BYTES_MAX / 2 || this.#loader.isFull;
   }
 
   /**
@@ -153,7 +153,9 @@ export class ClusterNode {
   execute(request: ClusterRequest, done: Answered): void {
     this.#evidence.confirm(request.session, request.confirmed);
     const bytes = bytesOf(request);
-    if (this.#waitingBytes + bytes > WAITING_BYTES_MAX) return done(answerOf(ClusterStatus.BUSY));
+    const isTooMuch = this.#waitingBytes + bytes > WAITING_BYTES_MAX ||
+      (this.#loader.isFull && !isReading(request));
+    if (isTooMuch) return done(answerOf(ClusterStatus.BUSY));
     if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
     else this.#execute(request, done);
   }
@@ -266,6 +268,7 @@ export class ClusterNode {
       loaded: () => {
         if (this.#moves!.logRead()) this.#release();
       },
+      emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
     });
     this.#moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));

@@ -20,6 +20,7 @@ interface ReadLog {
 /** Follows all logs. */
 export class LogFollowing implements SlotLoader {
   readonly table: RecordTable;
+  readonly isFull = false;
   readonly #engine: LogEngine;
   readonly #logs = new Map<number, ReadLog>();
   #parts: LoaderParts | undefined;

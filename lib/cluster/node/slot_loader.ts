@@ -16,6 +16,8 @@ export interface LoaderParts {
   readonly take: (record: LogRecord, address: RecordAddress) => void;
   /** More was read: slots may be there. */
   readonly loaded: () => void;
+  /** There is room in memory again. */
+  readonly emptied: () => void;
   /** Something was read that cannot be. */
   readonly failed: (error: unknown) => void;
 }
@@ -24,6 +26,8 @@ export interface LoaderParts {
 export interface SlotLoader {
   /** What the node knows of the keys of its slots. */
   readonly table: RecordTable;
+  /** Whether so much is in memory that nothing is to be written before `loaded` is called. */
+  readonly isFull: boolean;
   /** Makes the streams that it needs. */
   createStreams(done: (areThere: boolean) => void): void;
   /** The node joins. */
