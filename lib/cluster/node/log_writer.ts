@@ -43,6 +43,11 @@ import {
 } from "./requests.ts";
 import type { SessionEvidence } from "./session_evidence.ts";
 
+/**
+ * Bytes of requests after which no more are added to an append: who reads one record reads its whole
+ * message.
+ */
+const APPEND_BYTES = 16 * 1024;
 /** Pause before an append is sent again, and before the lease is looked at again. */
 const RETRY_MS = 20;
 
@@ -172,7 +177,7 @@ export class LogWriter {
     let count = 0;
     while (count < this.#waiting.length) {
       bytes += this.#waiting[count]!.bytes;
-      if (bytes > BATCH_BYTES_MAX) break;
+      if (count > 0 && bytes > APPEND_BYTES) break;
       count += 1;
     }
     const members = this.#waiting.splice(0, count);
