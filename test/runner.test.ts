@@ -45,6 +45,14 @@ const HANGING: Record<string, string> = {
     test("a", () => { spawn(process.execPath, ["-e", beat]); }); test.run();`,
 };
 
+/** A file whose test fails, and leaves behind what its end would have closed. */
+const LEFT_OPEN: Record<string, string> = {
+  left_open: `test("a", () => {}); test("b", () => {
+    setInterval(() => {}, 1000);
+    assert.is(1, 2);
+  }); test.run();`,
+};
+
 const EXPECTED: Record<string, [passed: number, failed: number, failure?: RegExp]> = {
   passing: [2, 0],
   failing: [1, 1, /1 of 2 tests failed/],
@@ -56,8 +64,9 @@ const EXPECTED: Record<string, [passed: number, failed: number, failure?: RegExp
   no_test: [0, 1, /ran no test/],
   not_run: [0, 1, /without a summary/],
   empty: [0, 1, /without a summary/],
-  hanging: [0, 1, /did not end within 3.0 s/],
-  lingering: [1, 1, /did not end within 3.0 s/],
+  hanging: [0, 1, /did not end within 6.0 s/],
+  lingering: [1, 1, /did not end within 6.0 s/],
+  left_open: [1, 1, /^1 of 2 tests failed$/],
 };
 
 const root = mkdtempSync(join(tmpdir(), "dinomo-runner-"));
@@ -65,7 +74,7 @@ mkdirSync(join(root, "test", "nested"), { recursive: true });
 mkdirSync(join(root, "dist", "test"), { recursive: true });
 writeFileSync(join(root, "package.json"), `{ "type": "module" }`);
 symlinkSync(join(PROJECT_ROOT, "node_modules"), join(root, "node_modules"), "junction");
-for (const [name, body] of Object.entries({ ...ENDING, ...HANGING })) {
+for (const [name, body] of Object.entries({ ...ENDING, ...HANGING, ...LEFT_OPEN })) {
   const code = name === "empty" ? body : `${HEADER}\n${body}\n`;
   writeFileSync(join(root, "test", `${name}.test.ts`), code);
   writeFileSync(join(root, "dist", "test", `${name}.test.js`), code);
@@ -113,13 +122,19 @@ test("counts each file that ends as what it is", async () => {
 
 test("kills a file that does not end, with its children", async () => {
   const names = Object.keys(HANGING);
-  const [results, lines] = await run(names, 3000);
+  const [results, lines] = await run(names, 6000);
   checkResults(results, names);
   assert.is(lines.at(-1), "1 passed, 2 failed");
   const beats = readHeartbeat();
   assert.ok(beats > 0, "the child ran");
   await setTimeout(200);
   assert.is(readHeartbeat(), beats, "the child still runs");
+});
+
+test("does not wait for what a failed test has left open", async () => {
+  const [results, lines] = await run(Object.keys(LEFT_OPEN), 400_000);
+  checkResults(results, Object.keys(LEFT_OPEN));
+  assert.is(lines.at(-1), "1 passed, 1 failed");
 });
 
 test("passes when every file passes, and fails when no file matches", async () => {

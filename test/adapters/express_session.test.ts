@@ -154,8 +154,9 @@ test("a session expires with its cookie, to the millisecond, or after ttlMs", as
   await sessions.set("b", { cookie: { expires: null } });
   const { expiresAt } = (await store.getEntry("s:b"))!;
   assert.ok(expiresAt! >= before + 5_000 && expiresAt! <= Date.now() + 5_000);
-  await sessions.set("c", { cookie: { expires: new Date(Date.now() + 200) } });
+  await sessions.set("c", { cookie: { expires } });
   assert.is(await sessions.length(), 3);
+  await sessions.set("c", { cookie: { expires: new Date(Date.now() + 200) } });
   await setTimeout(220);
   assert.is(await sessions.get("c"), null);
   await sessions.touch("a", { cookie: { expires: new Date(1) } });

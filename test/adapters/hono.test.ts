@@ -92,22 +92,27 @@ test("a session that another thread has ended is not brought back", async () => 
 
 test("requests are limited, also those that come at once", async () => {
   await using store = await open({ capacity: "8MiB" });
-  const limits = new HonoRateLimitStore(store);
-  const app = new Hono();
-  app.use(rateLimiter({
-    store: limits as never,
-    windowMs: 300,
-    limit: 10,
-    keyGenerator: (c) => c.req.header("client") ?? "",
-  }));
-  app.get("/", (c) => c.text("ok"));
-  const ask = async (client: string) => (await app.request("/", { headers: { client } })).status;
+  /** What an app answers to those who ask it. */
+  const appOf = (prefix: string, windowMs: number, limit: number) => {
+    const app = new Hono();
+    app.use(rateLimiter({
+      store: new HonoRateLimitStore(store, { prefix }) as never,
+      windowMs,
+      limit,
+      keyGenerator: (c) => c.req.header("client") ?? "",
+    }));
+    app.get("/", (c) => c.text("ok"));
+    return async (client: string) => (await app.request("/", { headers: { client } })).status;
+  };
+  const ask = appOf("long:", 60_000, 10);
   const answers = await Promise.all(Array.from({ length: 30 }, () => ask("ada")));
   assert.is(answers.filter((status) => status === 200).length, 10);
   assert.is(answers.filter((status) => status === 429).length, 20);
   assert.is(await ask("bob"), 200);
-  await setTimeout(320);
-  assert.is(await ask("ada"), 200);
+  const askSoon = appOf("short:", 50, 1);
+  assert.is(await askSoon("ada"), 200);
+  await setTimeout(70);
+  assert.is(await askSoon("ada"), 200, "a window has ended");
 });
 
 test("a window begins with its first request and is counted in all threads", async () => {

@@ -89,15 +89,15 @@ test("of requests that come at once in two threads as many pass as there are poi
 
 test("a window ends to the millisecond, and does not move with later requests", async () => {
   await using store = await open<number>({ capacity: "8MiB" });
-  const limiter = new RateLimiterDinomo({ storeClient: store, points: 1, duration: 0.3 });
+  const limiter = new RateLimiterDinomo({ storeClient: store, points: 1, duration: 1.2 });
   const before = Date.now();
   await limiter.consume("a");
   const { expiresAt } = (await store.getEntry("rlflx:a"))!;
-  assert.ok(expiresAt! >= before + 300 && expiresAt! <= Date.now() + 300);
+  assert.ok(expiresAt! >= before + 1200 && expiresAt! <= Date.now() + 1200);
   const refused = await errorOf(() => limiter.consume("a")) as RateLimiterRes;
-  assert.ok(refused.msBeforeNext <= 300);
+  assert.ok(refused.msBeforeNext <= 1200);
   assert.is((await store.getEntry("rlflx:a"))!.expiresAt, expiresAt);
-  await setTimeout(320);
+  await setTimeout(1220);
   assert.is((await limiter.consume("a")).consumedPoints, 1);
 });
 

@@ -174,7 +174,7 @@ test("a key that is put and expires between two looks at its place was not absen
         isLooking = false;
       },
     });
-    writer.putSync("x", 1, { ttl: 50 });
+    writer.putSync("x", 1, { ttl: 1000 });
     restore();
     assert.ok(reader.hasSync("x"), "it exists for a while");
     assert.ok(marks.length > 10, "the put was looked at while it was made");

@@ -19,13 +19,13 @@ import {
 } from "../support/linearizability/operation.ts";
 import { type Random, seeded } from "../support/random.ts";
 
-const TIMES = { leaseMs: 1000, marginMs: 200 };
+const TIMES = { leaseMs: 2000, marginMs: 400 };
 const SLOT_COUNT = 4096;
 const KEYS = Array.from({ length: 12 }, (_, i) => `key ${i}`);
 const CLIENTS = 4;
 /** An answer that has not come after that is not waited for. */
 const PATIENCE_MS = 400;
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 60_000;
 
 /** Waits for something, which has to come. */
 async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
@@ -134,7 +134,10 @@ async function tryCluster(random: Random, count: 1 | 3): Promise<void> {
     const before = total();
     await until("writes have resumed", () => total() > before + 2 * KEYS.length);
     await load.stop();
-    for (const key of KEYS.keys()) assert.ok(await load.operate(99, key, false), KEYS[key]);
+    // An answer may come too late, on a busy machine.
+    for (const key of KEYS.keys()) {
+      await until(`${KEYS[key]} is read`, () => load.operate(99, key, false));
+    }
     for (const [key, operations] of load.histories.entries()) {
       const violation = checkHistory(historyOf(key, operations));
       assert.is(violation === undefined ? "" : renderViolation(violation), "");

@@ -104,9 +104,9 @@ test("a lock that is held is not given to others, and is when it is released", a
 
 test("a lease is renewed as long as its holder lives, and ends if it is not", async () => {
   await using store = await open({ capacity: "8MiB" });
-  const renewed = await acquireLock(store, "renewed", { leaseMs: 600 });
+  const renewed = await acquireLock(store, "renewed", { leaseMs: 1200 });
   const left = await acquireLock(store, "left", { leaseMs: 120, renew: false });
-  const extended = await acquireLock(store, "extended", { leaseMs: 120, renew: false });
+  const extended = await acquireLock(store, "extended", { leaseMs: 1200, renew: false });
   await extended.extend(60_000);
   await lostInTime(left);
   assert.not(left.isHeld);
@@ -141,8 +141,8 @@ test("those who wait for a lock are woken when it is free, and do not ask again 
 
 test("renewing does not cut a lease short that was extended further", async () => {
   await using store = await open({ capacity: "8MiB" });
-  const lock = await acquireLock(store, "a", { leaseMs: 90 });
-  await lock.extend(900);
+  const lock = await acquireLock(store, "a", { leaseMs: 600 });
+  await lock.extend(1500);
   const { expiresAt } = lock;
   const { version } = (await store.getEntry("lock:a"))!;
   for (let i = 0; i < 500; i++) {

@@ -332,6 +332,8 @@ test("an iteration, a watch and a transaction go on when the host is killed", as
       if (entry?.value === 2) return;
     }
   })();
+  // It is told of the state that was there first, and not only of the last one.
+  while (watched.length === 0) await sleep(1);
   const seen: string[] = [];
   for await (const key of remote.keys({ prefix: "k" })) {
     seen.push(key);

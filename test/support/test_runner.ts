@@ -75,6 +75,11 @@ const OUTPUT_CHARS_MAX = 1 << 20;
 /** Time between the end of a process and that of its output, which a surviving child may hold open. */
 const OUTPUT_DRAIN_MS = 2000;
 
+/** Time that a process has to end by itself when its tests have failed: what such a test left open is not waited for. */
+const FAILED_END_MS = 2000;
+/** The summary is within so many characters before the end of the output when it has just come. */
+const SUMMARY_CHARS_MAX = 1000;
+
 /** Lines of a test's message that are repeated in the list of what failed, and their length. */
 const FAILURE_LINES_MAX = 8;
 const FAILURE_CHARS_MAX = 300;
@@ -373,14 +378,19 @@ function describeFailure(
   timeoutMs: number,
 ): string | undefined {
   if (end.timedOut) return `did not end within ${formatSeconds(timeoutMs)} and was killed`;
-  if (end.signal !== null) return `was killed by ${end.signal}`;
-  if (summary === undefined) return `ended without a summary, exit code ${end.exitCode}`;
-  if (summary.passed < summary.total) {
+  // It may have been killed because of that, see runProcess.
+  if (summary !== undefined && hasFailed(summary)) {
     return `${summary.total - summary.passed} of ${summary.total} tests failed`;
   }
+  if (end.signal !== null) return `was killed by ${end.signal}`;
+  if (summary === undefined) return `ended without a summary, exit code ${end.exitCode}`;
   if (end.exitCode !== 0) return `exit code ${end.exitCode} although every test passed`;
   if (summary.total === 0) return "ran no test";
   return undefined;
+}
+
+function hasFailed({ passed, total }: Summary): boolean {
+  return passed < total;
 }
 
 function runProcess(
@@ -402,6 +412,7 @@ function runProcess(
     let output = "";
     let timedOut = false;
     let ended = false;
+    let failedTimer: ReturnType<typeof setTimeout> | undefined;
     const timer = setTimeout(() => {
       timedOut = true;
       killGroup(child);
@@ -409,6 +420,10 @@ function runProcess(
 
     function collect(text: string): void {
       output += text;
+      const summary = parseSummary(output.slice(-SUMMARY_CHARS_MAX));
+      if (summary !== undefined && hasFailed(summary)) {
+        failedTimer ??= setTimeout(() => killGroup(child), FAILED_END_MS);
+      }
       // The summary comes last: drop what is in the middle, not the end.
       const half = OUTPUT_CHARS_MAX >> 1;
       if (output.length > 2 * OUTPUT_CHARS_MAX) {
@@ -419,6 +434,7 @@ function runProcess(
       if (ended) return;
       ended = true;
       clearTimeout(timer);
+      clearTimeout(failedTimer);
       running.delete(child);
       killGroup(child);
       resolve({ output, exitCode, signal, timedOut });
