@@ -35,6 +35,7 @@ import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
 import { ask, deleteOf, getOf, ownerOf, putOf } from "../support/cluster/cluster_requests.ts";
+import { SIM_RESEND_MS } from "../support/cluster/sim_client.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
 import { SimEngine } from "../support/cluster/sim_log_engine.ts";
 import { SimProcess, SimTime } from "../support/cluster/sim_processes.ts";
@@ -200,6 +201,8 @@ test("what an owner has needed is needed by the next one, and is not purged", ()
   assert.equal(purgeable(), [32, 12], "the last one of a node that may come back");
 });
 
+/** When what is written now needs no evidence any more. */
+const SETTLED_MS = 3 * SIM_RESEND_MS;
 const CLEANING_ALWAYS = { ratio: 1, slackBytes: 0, share: 0.5 };
 
 /** A cluster with small pages, which are written all the time. */
@@ -209,7 +212,6 @@ function cluster(nodeCount: number, parts: Partial<IndexOptions> = {}): SimClust
     cacheBytes: 100_000,
     pageBytes: 200,
     checkpointMs: 300,
-    evidenceMs: 500,
     cleaning: CLEANING_ALWAYS,
     ...parts,
   };
@@ -267,7 +269,7 @@ for (
     const made = cluster(1, { cachePolicy: policy, cacheBytes, cleaning: CLEANING_DEFAULT });
     writeAll(made, 7);
     // Its index is written then, and nothing is to be merged or cleaned any more.
-    made.time.run(3000);
+    made.time.run(SETTLED_MS);
     const node = nodeOf(made, 0);
     assert.ok(node.indexStats!.pageCount > 0 && node.indexStats!.tailBytes === 0);
     const before = { ...node.indexStats! };
@@ -287,7 +289,7 @@ test("what is in memory does not grow with the keys, and logs not with the chang
   const made = cluster(1, { cacheBytes: 1000 });
   const keys = namesOf(300);
   for (let round = 1; round <= 8; round++) writeAll(made, round, keys);
-  made.time.run(3000);
+  made.time.run(SETTLED_MS);
   const { tailBytes, cacheBytes } = nodeOf(made, 0).indexStats!;
   assert.equal(tailBytes, 0);
   assert.ok(cacheBytes <= 1000, `${cacheBytes} bytes`);
@@ -309,7 +311,7 @@ test("an owner that is killed is succeeded by one that reads pages and the rest 
   const expected = KEYS.map((_, i) => i < 5 ? 0 : i < 10 ? 3 : 4);
   assert.equal(readAll(made, KEYS), expected);
   made.startNode(1);
-  made.time.run(5000);
+  made.time.run(SETTLED_MS);
   assert.ok(nodeOf(made, 1).servedSlotCount > SLOT_COUNT / 4);
   assert.equal(readAll(made, KEYS), expected);
   assert.ok(made.engine.extent(logStream(0))!.first > 1, "logs are purged");
@@ -331,13 +333,30 @@ test("slots that move take along what is in pages, and what is not", () => {
   }
 });
 
+test("slots are loaded from what a replica has that lags, when it has it", () => {
+  const made = cluster(2, { checkpointMs: 50 });
+  for (let round = 1; round <= 6; round++) {
+    const from = round % 2;
+    writeAll(made, round);
+    // The index that was written last is not everywhere.
+    made.engine.lagMs[round % 3] = 900;
+    const moves = Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1 - from] as const);
+    writeAll(made, round + 100, KEYS.slice(3));
+    nodeOf(made, from).handOver(moves);
+    made.time.run(2500);
+    made.engine.lagMs.fill(0);
+    made.time.run(1500);
+    assert.equal(readAll(made, KEYS), KEYS.map((_, i) => i < 3 ? round : round + 100));
+  }
+});
+
 test("a copy of a put that comes when its delete was merged does not bring the key back", () => {
   const made = cluster(2);
   writeAll(made, 3);
   const puts = made.engine.messagesOf(logStream(1)).filter(({ subject }) => subject === "records");
   made.time.run(2000);
   askAll(made, KEYS, (key) => deleteOf(key));
-  made.time.run(2000);
+  made.time.run(SETTLED_MS);
   for (const { body } of puts) made.engine.store(logStream(1), "records", body, undefined);
   made.time.run(1000);
   made.nodes[1]!.process.kill();
@@ -355,7 +374,7 @@ test(
     engine.create(logStream(0));
     engine.create(indexStream(0));
     const cachePolicy = "marginal";
-    const table = new IndexedTable({ io, hashKey: [0, 0], cacheBytes: 500, cachePolicy });
+    const table = new IndexedTable({ io, hashKey: [0, 0], cacheBytes: 0, cachePolicy });
     const encoder = new KeyEncoder(0, 0);
     const slot = encoder.encode("other") >>> SLOT_SHIFT;
     const index = table.begin(slot);

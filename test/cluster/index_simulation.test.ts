@@ -21,7 +21,6 @@ const INDEX = {
   pageBytes: 120,
   checkpointMs: 300,
   tailBytes: 1000,
-  evidenceMs: 2000,
   cleaning: { ratio: 1, slackBytes: 0, share: 0.5 },
 };
 

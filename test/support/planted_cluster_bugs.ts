@@ -37,14 +37,17 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "the lease is looked at before the append, and not after it",
     breaks: "I15",
     file: WRITER,
-    edits: [["if (!lease.holds()) return void clock.after(RETRY_MS, settle);", ""]],
+    edits: [[
+      "if (!lease.holds()) return void clock.after(RETRY_MS, () => settle(sequence));",
+      "",
+    ]],
     caughtBy: [PARTS, SIMULATION],
   },
   {
     name: "an append whose outcome is unknown is taken for stored",
     breaks: "I15",
     file: WRITER,
-    edits: [["clock.after(RETRY_MS, () => {", "return stored(); clock.after(RETRY_MS, () => {"]],
+    edits: [["clock.after(RETRY_MS, () => {", "return stored(0); clock.after(RETRY_MS, () => {"]],
     caughtBy: [PARTS, SIMULATION],
   },
   {
@@ -81,10 +84,10 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "a read does not ask for the lease",
     breaks: "I4",
     file: NODE,
-    edits: [[
-      'if (!this.#mayAnswer(this.#table.slotOf(key))) return { status: "refused" };',
-      'if (!this.#moves?.isServed(this.#table.slotOf(key))) return { status: "refused" };',
-    ]],
+    edits: [
+      ["&& !isBehind && this.isActive)", "&& !isBehind)"],
+      ["if (!this.isActive || !this.#isFor(request))", "if (!this.#isFor(request))"],
+    ],
     caughtBy: [SIMULATION],
   },
   {
@@ -105,7 +108,10 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "a slot is served before the logs were read up to its barriers",
     breaks: "I15",
     file: MOVES,
-    edits: [["if (this.#coming.size > 0 && this.#isRead())", "if (this.#coming.size > 0)"]],
+    edits: [[
+      "if (this.#coming.size === 0 || !this.#isRead()) return false;",
+      "if (this.#coming.size === 0) return false;",
+    ]],
     caughtBy: [NODES, SIMULATION],
   },
   {

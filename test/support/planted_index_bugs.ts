@@ -134,7 +134,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: KEEPER,
     edits: [["return this.#takeovers.size === 0 ? Infinity : -1;", "return Infinity;"]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [SIMULATION],
   },
   {
     name: "who begins to read in the middle of a log does not know under which term",

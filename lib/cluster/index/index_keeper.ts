@@ -15,7 +15,6 @@ import type { ClusterClock } from "../node/cluster_clock.ts";
 import { indexStream, logStream } from "../node/log_streams.ts";
 import type { LogWriter } from "../node/log_writer.ts";
 import type { RecordAddress } from "../node/record_table.ts";
-import { EVIDENCE_MS } from "../node/session_evidence.ts";
 import type { LoaderParts, SlotLoader } from "../node/slot_loader.ts";
 import { isDirectoryDue, writeCheckpoint } from "./checkpoint_round.ts";
 import { CLEANING_DEFAULT, type CleaningRule, keptFrom, liveBytesOf } from "./cleaning.ts";
@@ -40,8 +39,16 @@ export interface IndexOptions {
   readonly tailBytes?: number;
   /** When streams are cleaned. */
   readonly cleaning?: CleaningRule;
+}
+
+/** What a keeper is made of. */
+export interface IndexKeeperParts extends IndexOptions {
+  readonly engine: LogEngine;
+  readonly clock: ClusterClock;
+  readonly node: number;
+  readonly hashKey: readonly [number, number];
   /** How far back logs are read by who takes over: see `EVIDENCE_MS`. */
-  readonly evidenceMs?: number;
+  readonly evidenceMs: number;
 }
 
 const PAGE_BYTES_DEFAULT = 4096;
@@ -75,19 +82,14 @@ export class IndexKeeper implements SlotLoader {
   #last: Sent | undefined;
   #checkpointAtMs: number;
 
-  constructor(
-    engine: LogEngine,
-    clock: ClusterClock,
-    node: number,
-    hashKey: readonly [number, number],
-    options: IndexOptions,
-  ) {
+  constructor(parts: IndexKeeperParts) {
+    const { engine, clock, node, hashKey, evidenceMs } = parts;
     this.#engine = engine;
     this.#clock = clock;
     this.#node = node;
-    this.#options = options;
+    this.#options = parts;
     this.io = new IndexIo(engine, clock);
-    const { cacheBytes, cachePolicy = CACHE_POLICY_DEFAULT, evidenceMs = EVIDENCE_MS } = options;
+    const { cacheBytes, cachePolicy = CACHE_POLICY_DEFAULT } = parts;
     this.table = new IndexedTable({ io: this.io, hashKey, cacheBytes, cachePolicy });
     this.#kept = new KeptTails(node, evidenceMs);
     this.#purging = new Purging(engine, node);

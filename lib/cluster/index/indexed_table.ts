@@ -172,7 +172,13 @@ export class IndexedTable implements RecordTable {
           if (record !== undefined) records[i] = copyOf(record);
           next();
         } });
-      }, () => done({ records: records.filter((record) => record !== undefined), isLast }));
+      }, () => {
+        const found = records.filter((record) => record !== undefined);
+        const last = chosen.at(-1);
+        // All of them were deleted since: there is a record in each page but the last one.
+        if (found.length > 0 || isLast || last === undefined) done({ records: found, isLast });
+        else this.page({ ...request, after: last.key.bytes }, done);
+      });
     });
   }
 

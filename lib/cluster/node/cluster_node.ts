@@ -11,6 +11,8 @@
  *
  * @module
  */
+import { KeyEncoder } from "../../core/key_encoder.ts";
+import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
@@ -19,8 +21,10 @@ import type { LogEngine } from "../engine/log_engine.ts";
 import { IndexKeeper, type IndexOptions } from "../index/index_keeper.ts";
 import type { IndexStats } from "../index/indexed_table.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
+import { hashOf } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import type { LeaseTimes } from "./lease.ts";
+import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
 import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
@@ -34,9 +38,10 @@ import {
   type ClusterRequest,
   ClusterStatus,
   isReading,
+  readOf,
   slotOf,
 } from "./requests.ts";
-import { SessionEvidence } from "./session_evidence.ts";
+import { EVIDENCE_MS, SessionEvidence } from "./session_evidence.ts";
 import type { SlotLoader } from "./slot_loader.ts";
 import { SlotMoves } from "./slot_moves.ts";
 import { Succession, surplusMoves } from "./succession.ts";
@@ -56,6 +61,12 @@ export interface ClusterNodeOptions {
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
   /**
+   * How long what became of a request is kept in mind, in milliseconds.
+   *
+   * @default twice as long as requests may come
+   */
+  readonly evidenceMs?: number;
+  /**
    * Keeps the index in the engine. All nodes of a cluster do, or none.
    *
    * @default all is in memory
@@ -63,8 +74,16 @@ export interface ClusterNodeOptions {
   readonly index?: IndexOptions;
   /** Called when requests that waited have been answered: there may be room for others. */
   readonly settled?: () => void;
-  /** Called when a key of a slot that this node serves has been changed, before that is answered. */
+  /**
+   * Called when a key of a slot that this node serves has been changed, before that is answered.
+   * That one has expired is told when its owner has noticed it.
+   */
   readonly written?: (record: LogRecord) => void;
+  /**
+   * Called when this node serves other slots than before. Of what has come, everything may have
+   * changed since another node has told what was written.
+   */
+  readonly moved?: () => void;
 }
 
 /** Bytes of requests that wait for their slots or for their appends, at most. */
@@ -77,6 +96,7 @@ export class ClusterNode {
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
   readonly #held = new HeldRequests();
+  readonly #pages: KeyPageParts;
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
   #moves: SlotMoves | undefined;
@@ -89,12 +109,19 @@ export class ClusterNode {
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
-    const { engine, clock, node, hashKey, index } = options;
+    const { engine, clock, node, hashKey, index, evidenceMs = EVIDENCE_MS } = options;
     this.#loader = index === undefined
       ? new LogFollowing(engine, hashKey)
-      : new IndexKeeper(engine, clock, node, hashKey, index);
-    this.#evidence = new SessionEvidence(options.clock);
+      : new IndexKeeper({ engine, clock, node, hashKey, evidenceMs, ...index });
+    this.#evidence = new SessionEvidence(clock, evidenceMs);
     this.#requestClock = new RequestClock(options.clock);
+    const encoder = new KeyEncoder(...options.hashKey);
+    this.#pages = {
+      table: this.#loader.table,
+      epochMs: () => options.clock.epochMs(),
+      servedSince: (slot) => this.#servedSince(slot),
+      expired: (record) => this.#expire(record, hashOf(encoder, record.key)),
+    };
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
@@ -158,6 +185,20 @@ export class ClusterNode {
     if (isTooMuch) return done(answerOf(ClusterStatus.BUSY));
     if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
     else this.#execute(request, done);
+  }
+
+  /** Lists keys of slots. */
+  page(request: KeyPageRequest, done: (page: KeyPage) => void): void {
+    readPage(this.#pages, request, done);
+  }
+
+  /** About how many keys there are in the slots that it serves, those included that have expired. */
+  get keyCount(): number {
+    let count = 0;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#servedSince(slot) !== 0) count += this.#loader.table.keyCount(slot);
+    }
+    return count;
   }
 
   /** Gives slots to other members; those that this node does not serve stay where they are. */
@@ -234,6 +275,18 @@ export class ClusterNode {
     });
   }
 
+  /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
+  #servedSince(slot: number): number {
+    const isServed = this.isActive && this.#moves!.isServed(slot);
+    return isServed ? this.#control!.state.assignedAt[slot]! : 0;
+  }
+
+  /** Deletes a key that has expired, as a read of it does. */
+  #expire({ key }: LogRecord, hash: number): void {
+    if (this.isCrowded || !this.isActive) return;
+    this.#writer!.add(readOf(key, hash), () => {});
+  }
+
   /** Requests that waited may be for this node now, or not. */
   #release(): void {
     const nowMs = this.#requestClock.nowMs();
@@ -266,7 +319,7 @@ export class ClusterNode {
       control,
       take: (record, address) => this.#take(record, address),
       loaded: () => {
-        if (this.#moves!.logRead()) this.#release();
+        if (this.#moves!.logRead()) this.#moved();
       },
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
@@ -334,14 +387,20 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return this.#release();
+        return this.#moved();
       case "assign":
         this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
-        this.#release();
+        this.#moved();
         return;
       case "checkpoint":
     }
+  }
+
+  /** Slots have come or gone. */
+  #moved(): void {
+    this.#release();
+    this.#options.moved?.();
   }
 
   /** A node has joined: gives it what the ring says. */

@@ -17,6 +17,8 @@ export class KeyTable implements RecordTable {
   readonly #encoder: KeyEncoder;
   /** Of each slot the newest records, by the names of their keys. */
   readonly #slots = Array.from({ length: SLOT_COUNT }, () => new Map<string, LogRecord>());
+  /** How many of them are puts. */
+  readonly #keyCounts = new Int32Array(SLOT_COUNT);
   /** The highest version that was merged, or given away, in each slot. */
   readonly #versionMax = new Float64Array(SLOT_COUNT);
 
@@ -34,7 +36,10 @@ export class KeyTable implements RecordTable {
     this.#versionMax[slot] = Math.max(this.#versionMax[slot]!, record.version);
     const name = nameOf(record.key);
     const known = this.#slots[slot]!.get(name);
-    if (known === undefined || record.version > known.version) this.#slots[slot]!.set(name, record);
+    if (known === undefined || record.version > known.version) {
+      this.#slots[slot]!.set(name, record);
+      this.#keyCounts[slot]! += +(record.value !== undefined) - +(known?.value !== undefined);
+    }
   }
 
   page({ slot, prefix, after, bytesMax }: PageRequest, done: (page: RecordPage) => void): void {
@@ -54,7 +59,7 @@ export class KeyTable implements RecordTable {
   }
 
   keyCount(slot: number): number {
-    return this.#slots[slot]!.size;
+    return this.#keyCounts[slot]!;
   }
 
   nextVersion(slot: number): number {

@@ -90,6 +90,25 @@ export function answerOf(status: number, parts: Partial<ClusterAnswer> = {}): Cl
   };
 }
 
+/** A read that nobody waits for. */
+export function readOf(key: StoredKey, hash: number): ClusterRequest {
+  return {
+    operation: Operation.HAS,
+    key,
+    hash,
+    condition: Condition.NONE,
+    expectedVersion: 0,
+    value: NO_BYTES,
+    expiresAtMs: Infinity,
+    derivation: undefined,
+    routedBy: 0,
+    session: 0,
+    number: 0,
+    confirmed: 0,
+    untilMs: Infinity,
+  };
+}
+
 /** The slot of a request. */
 export function slotOf({ hash }: { readonly hash: number }): number {
   return hash >>> SLOT_SHIFT;

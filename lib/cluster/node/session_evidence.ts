@@ -37,13 +37,16 @@ interface Session {
 /** Known sessions. */
 export class SessionEvidence {
   readonly #clock: { monotonicMs(): number };
+  readonly #keptMs: number;
   /** Those of which something was read since the last turn, and those before. */
   #sessions = new Map<number, Session>();
   #earlier = new Map<number, Session>();
   #turnedAtMs: number;
 
-  constructor(clock: { monotonicMs(): number }) {
+  /** @param keptMs how long an entry is kept at least */
+  constructor(clock: { monotonicMs(): number }, keptMs: number = EVIDENCE_MS) {
     this.#clock = clock;
+    this.#keptMs = keptMs;
     this.#turnedAtMs = clock.monotonicMs();
   }
 
@@ -96,7 +99,7 @@ export class SessionEvidence {
 
   #turn(): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#turnedAtMs < EVIDENCE_MS) return;
+    if (nowMs - this.#turnedAtMs < this.#keptMs) return;
     this.#turnedAtMs = nowMs;
     this.#earlier = this.#sessions;
     this.#sessions = new Map();

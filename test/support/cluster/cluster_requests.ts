@@ -51,6 +51,11 @@ export function getOf(key: Key): ClusterRequest {
   return requestOf(Operation.GET, key);
 }
 
+/** Asks whether there is a key. */
+export function hasOf(key: Key): ClusterRequest {
+  return requestOf(Operation.HAS, key);
+}
+
 /** Stores bytes under a key. */
 export function putOf(key: Key, value: Uint8Array, expiresAtMs = Infinity): ClusterRequest {
   return requestOf(Operation.PUT, key, { value, expiresAtMs });

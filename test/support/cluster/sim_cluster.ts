@@ -6,31 +6,15 @@
  */
 import type { IndexOptions } from "../../../lib/cluster/index/index_keeper.ts";
 import { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
-import {
-  type ClusterAnswer,
-  type ClusterRequest,
-  ClusterStatus,
-} from "../../../lib/cluster/node/requests.ts";
-import { Status } from "../../../lib/rings/ring_layout.ts";
-import { checkHistory, renderViolation } from "../linearizability/check_history.ts";
-import { ABSENT, historyOf, type Operation, OperationKind } from "../linearizability/operation.ts";
+import { type ClusterAnswer, ClusterStatus } from "../../../lib/cluster/node/requests.ts";
 import { Random } from "../random.ts";
-import {
-  ask,
-  compareAndSetOf,
-  deleteOf,
-  getOf,
-  HASH_KEY,
-  ownerOf,
-  putOf,
-} from "./cluster_requests.ts";
+import { ask, getOf, HASH_KEY } from "./cluster_requests.ts";
+import { SIM_RESEND_MS, SimClient, type SimLink, type SimServer } from "./sim_client.ts";
+import { SimHistory } from "./sim_history.ts";
 import { type EngineFaults, NO_FAULTS, SimEngine } from "./sim_log_engine.ts";
 import { type ClockRates, SimProcess, SimTime } from "./sim_processes.ts";
 
 export const SIM_LEASE = { leaseMs: 3000, marginMs: 300 } as const;
-/** A client takes a request for unanswered after that. */
-const PATIENCE_MS = 700;
-const THINK_MS_MAX = 60;
 
 /** What a run is. */
 export interface SimPlan {
@@ -44,6 +28,8 @@ export interface SimPlan {
   /** What may happen to nodes and engine. */
   readonly nemeses?: readonly Nemesis[];
   readonly ratesOf?: (random: Random, node: number) => ClockRates;
+  /** Whether some of what is stored expires, by clocks that show different times. */
+  readonly expires?: boolean;
   /** Nodes keep their index in the engine. */
   readonly index?: IndexOptions;
 }
@@ -98,11 +84,6 @@ export interface SimResult {
   readonly failures: readonly unknown[];
 }
 
-interface SimNode {
-  readonly process: SimProcess;
-  readonly node: ClusterNode;
-}
-
 /** Rates that the margin allows: they differ by less than 10 %. */
 export function allowedRates(random: Random): ClockRates {
   const monotonic = 0.955 + random.next() * 0.085;
@@ -121,15 +102,11 @@ export class SimCluster {
   readonly time = new SimTime();
   readonly random: Random;
   readonly engine: SimEngine;
-  readonly nodes: SimNode[] = [];
+  readonly nodes: SimServer[] = [];
   readonly keys: readonly string[];
+  readonly history: SimHistory;
   readonly #plan: SimPlan;
   readonly #ms: number;
-  readonly #operations = new Map<string, Operation[]>();
-  readonly #versions = new Map<string, number>();
-  readonly #failures: unknown[] = [];
-  #ticks = 0;
-  #writes = 0;
   #lives = 0;
   #unserved: string[] = [];
 
@@ -140,7 +117,7 @@ export class SimCluster {
     this.random = new Random(seed);
     this.engine = new SimEngine(this.time, this.random, faults);
     this.keys = Array.from({ length: keyCount }, (_, i) => `key ${i}`);
-    for (const key of this.keys) this.#operations.set(key, []);
+    this.history = new SimHistory(this.keys, plan.expires === true);
     for (let node = 0; node < nodeCount; node++) this.startNode(node);
   }
 
@@ -148,7 +125,8 @@ export class SimCluster {
   startNode(number: number): void {
     this.#kill(number);
     const rates = (this.#plan.ratesOf ?? allowedRates)(this.random, number);
-    const process = new SimProcess(this.time, rates);
+    const aheadMs = this.#plan.expires === true ? this.random.between(-3000, 3000) : 0;
+    const process = new SimProcess(this.time, { ...rates, aheadMs });
     const node = new ClusterNode({
       engine: this.engine.connect(process),
       clock: process,
@@ -156,17 +134,22 @@ export class SimCluster {
       node: number,
       hashKey: HASH_KEY,
       nameLife: () => `life ${++this.#lives}`,
+      evidenceMs: 2 * SIM_RESEND_MS,
       ...(this.#plan.index === undefined ? {} : { index: this.#plan.index }),
     });
-    this.nodes[number] = { process, node };
+    this.nodes[number] = { process, node, links: new Map<number, SimLink>() };
     node.start();
   }
 
   /** Everything: clients, faults, and a quiet time after which each key has to be served. */
   runAll(): void {
-    const { clientCount = 4, nemeses = [] } = this.#plan;
-    for (let client = 0; client < clientCount; client++) {
-      this.time.after(this.random.between(500, 2500), () => this.#operate(client));
+    const { clientCount = 4, nemeses = [], expires = false } = this.#plan;
+    const { time, random, history, keys, nodes: servers } = this;
+    const delayMs = () => this.engine.delayMs();
+    const world = { time, random, history, keys, servers, ms: this.#ms, expires, delayMs };
+    for (let number = 0; number < clientCount; number++) {
+      const client = new SimClient(world, number);
+      time.after(random.between(500, 2500), () => client.operate());
     }
     if (nemeses.length > 0) this.time.after(3000, () => this.#hurt(nemeses));
     this.time.run(this.#ms);
@@ -178,100 +161,15 @@ export class SimCluster {
 
   /** What has come of it. */
   result(): SimResult {
-    const histories = [...this.#operations.values()];
-    const violations = histories
-      .map((operations, key) => checkHistory(historyOf(key, operations)))
-      .filter((violation) => violation !== undefined);
+    const { operations } = this.history;
     const failures = this.nodes.map(({ node }) => node.failure);
     return {
-      violation: violations.length === 0 ? undefined : renderViolation(violations[0]!),
+      violation: this.history.violation(),
       unserved: this.#unserved,
-      operationCount: histories.flat().length,
-      answeredCount: histories.flat().filter(({ returnAt }) => returnAt < Infinity).length,
-      failures: [...this.#failures, ...failures].filter((failure) => failure !== undefined),
+      operationCount: operations.length,
+      answeredCount: operations.filter(({ returnAt }) => returnAt < Infinity).length,
+      failures: failures.filter((failure) => failure !== undefined),
     };
-  }
-
-  /** The operation of a client, and then its next one. */
-  #operate(client: number): void {
-    if (this.time.nowMs > this.#ms) return;
-    const key = this.random.pick(this.keys);
-    let isOver = false;
-    const next = () => {
-      if (isOver) return;
-      isOver = true;
-      this.time.after(this.random.between(1, THINK_MS_MAX), () => this.#operate(client));
-    };
-    this.time.after(PATIENCE_MS, next);
-    const { process, node } = this.#nodeFor(key);
-    const call = this.#begin(client, key);
-    const answer = (outcome: ClusterAnswer) => {
-      if (this.random.below(50) === 0) return;
-      this.time.after(this.engine.delayMs(), () => {
-        this.#end(key, call, outcome);
-        next();
-      });
-    };
-    this.time.after(this.engine.delayMs(), () => {
-      process.deliver(() => ask(node, call.request, answer));
-    });
-  }
-
-  /** Mostly the owner, as one of the nodes sees it; sometimes any. */
-  #nodeFor(key: string): SimNode {
-    const asked = this.random.pick(this.nodes);
-    const owner = ownerOf(asked.node, key);
-    return this.random.below(4) === 0 ? this.random.pick(this.nodes) : this.nodes[owner] ?? asked;
-  }
-
-  #begin(client: number, key: string): { row: number; request: ClusterRequest } {
-    const operations = this.#operations.get(key)!;
-    const kind = this.random.pick([
-      ...[OperationKind.GET_ENTRY, OperationKind.GET_ENTRY, OperationKind.GET_ENTRY],
-      ...[OperationKind.PUT, OperationKind.PUT, OperationKind.PUT],
-      ...[OperationKind.DELETE, OperationKind.COMPARE_AND_SET],
-    ]);
-    const known = this.random.below(4) === 0 ? undefined : this.#versions.get(key);
-    const writes = kind === OperationKind.PUT || kind === OperationKind.COMPARE_AND_SET;
-    const input = writes ? ++this.#writes : 0;
-    const version = kind === OperationKind.COMPARE_AND_SET ? known ?? ABSENT : 0;
-    const value = new Uint8Array(new Float64Array([input]).buffer);
-    const request = kind === OperationKind.GET_ENTRY
-      ? getOf(key)
-      : kind === OperationKind.PUT
-      ? putOf(key, value)
-      : kind === OperationKind.DELETE
-      ? deleteOf(key)
-      : compareAndSetOf(key, known, value);
-    const callAt = ++this.#ticks;
-    operations.push({ client, kind, input, version, output: 0, callAt, returnAt: Infinity });
-    return { row: operations.length - 1, request };
-  }
-
-  #end(key: string, { row }: { row: number }, answer: ClusterAnswer): void {
-    const operations = this.#operations.get(key)!;
-    const operation = operations[row]!;
-    if (answer.status === ClusterStatus.UNKNOWN) return;
-    const returnAt = ++this.#ticks;
-    const { version, value } = answer;
-    const isRead = operation.kind === OperationKind.GET_ENTRY;
-    switch (answer.status) {
-      case ClusterStatus.NOT_OWNER:
-        // Certain to have changed nothing: a read that was never made.
-        operations[row] = { ...operation, kind: OperationKind.GET, input: 0, version: 0 };
-        return;
-      case Status.FOUND: {
-        this.#versions.set(key, version);
-        const output = new Float64Array(value.slice().buffer)[0]!;
-        operations[row] = { ...operation, output, version, returnAt };
-        return;
-      }
-      case Status.UNMET:
-        operations[row] = { ...operation, output: isRead ? ABSENT : 0, returnAt };
-        return;
-      default:
-        operations[row] = { ...operation, output: 1, returnAt };
-    }
   }
 
   /** Something goes wrong, and then the next thing. */
@@ -322,22 +220,14 @@ export class SimCluster {
 
   /** Reads a key in the end; returns whether a node answered. */
   #readLast(key: string): boolean {
-    const operations = this.#operations.get(key)!;
-    for (const { node } of this.nodes) {
-      const callAt = ++this.#ticks;
-      let answer: ClusterAnswer | undefined;
-      ask(node, getOf(key), (given) => answer = given);
-      for (let waitedMs = 0; waitedMs < 2000 && answer === undefined; waitedMs += 10) {
-        this.time.run(10);
-      }
-      if (answer === undefined || answer.status === ClusterStatus.NOT_OWNER) continue;
-      const kind = OperationKind.GET_ENTRY;
-      operations.push(
-        { client: 99, kind, input: 0, version: 0, output: 0, callAt, returnAt: Infinity },
-      );
-      this.#end(key, { row: operations.length - 1 }, answer);
-      return true;
-    }
-    return false;
+    const request = getOf(key);
+    const begun = this.history.begin(99, key, request);
+    const answers: ClusterAnswer[] = [];
+    for (const { node } of this.nodes) ask(node, request, (answer) => answers.push(answer));
+    // Of a key that has expired is written that it has.
+    this.time.run(1000);
+    const answer = answers.find(({ status }) => status !== ClusterStatus.NOT_OWNER);
+    if (answer !== undefined) this.history.end(begun, answer);
+    return answer !== undefined;
   }
 }

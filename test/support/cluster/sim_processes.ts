@@ -55,6 +55,12 @@ export interface ClockRates {
   /** 1: as fast as time. */
   readonly monotonic: number;
   readonly epoch: number;
+  /**
+   * By how much the time of day is ahead, in milliseconds.
+   *
+   * @default 0
+   */
+  readonly aheadMs?: number;
 }
 
 /** A process, or a machine with one process. */
@@ -88,7 +94,7 @@ export class SimProcess implements ClusterClock {
   }
 
   epochMs(): number {
-    return 1e12 + this.time.nowMs * this.#rates.epoch;
+    return 1e12 + (this.#rates.aheadMs ?? 0) + this.time.nowMs * this.#rates.epoch;
   }
 
   after(ms: number, task: () => void): { stop(): void } {

@@ -1,0 +1,260 @@
+/**
+ * A client of a simulated cluster: one session, with a connection to each node that it needs. It has several requests of a key on their
+ * way at one time, and sends again what was not answered, as one that uses the store does (docs/protocols/cluster.md, "Requests").
+ *
+ * @module
+ */
+import {
+  type ClusterAnswer,
+  type ClusterRequest,
+  ClusterStatus,
+  slotOf,
+} from "../../../lib/cluster/node/requests.ts";
+import type { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
+import { NO_OWNER } from "../../../lib/cluster/control/control_state.ts";
+import type { Random } from "../random.ts";
+import {
+  addOf,
+  compareAndSetOf,
+  deleteOf,
+  getOf,
+  hasOf,
+  putOf,
+  touchOf,
+} from "./cluster_requests.ts";
+import { type Begun, type SimHistory, valueOf } from "./sim_history.ts";
+import type { SimProcess, SimTime } from "./sim_processes.ts";
+
+/** A client takes a connection for broken that has not answered for so long. */
+const PATIENCE_MS = 700;
+const THINK_MS_MAX = 60;
+/** Of simulated clients: after so long a request is not sent again. */
+export const SIM_RESEND_MS = 6000;
+
+/** A node, and the connections that it has accepted, by session. */
+export interface SimServer {
+  readonly process: SimProcess;
+  readonly node: ClusterNode;
+  readonly links: Map<number, SimLink>;
+}
+
+/** What a client lives in. */
+export interface SimClientWorld {
+  readonly time: SimTime;
+  readonly random: Random;
+  readonly history: SimHistory;
+  readonly keys: readonly string[];
+  readonly servers: readonly SimServer[];
+  /** No operation is begun after that. */
+  readonly ms: number;
+  /** Whether what is stored expires, some of it. */
+  readonly expires: boolean;
+  delayMs(): number;
+}
+
+/** A connection: what is sent comes in its order, if it comes, maybe after its sender has gone. */
+export class SimLink {
+  readonly #world: SimClientWorld;
+  readonly #server: SimServer;
+  #toServerAtMs = 0;
+  #toClientAtMs = 0;
+  /** The client does not listen any more. */
+  isCut = false;
+  /** The server takes nothing any more. */
+  #isEnded = false;
+  #clockMs: number | undefined;
+  #welcomedAtMs = 0;
+  #onWelcome: (() => void)[] = [];
+
+  constructor(world: SimClientWorld, server: SimServer, session: number) {
+    this.#world = world;
+    this.#server = server;
+    this.#send(() => {
+      server.links.get(session)?.end();
+      server.links.set(session, this);
+      const clockMs = server.node.requestClockMs();
+      this.#answer(() => {
+        this.#clockMs = clockMs;
+        this.#welcomedAtMs = world.time.nowMs;
+        for (const task of this.#onWelcome) task();
+      });
+    });
+  }
+
+  /** Another connection of the session has come. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  whenWelcome(task: () => void): void {
+    if (this.#clockMs === undefined) this.#onWelcome.push(task);
+    else task();
+  }
+
+  /** When a request that was issued now comes too late, by the server's clock. */
+  untilMs(issuedAtMs: number): number {
+    return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + SIM_RESEND_MS;
+  }
+
+  ask(request: ClusterRequest, done: (answer: ClusterAnswer) => void): void {
+    this.#send(() => {
+      this.#server.node.execute(request, (answer) => this.#answer(() => done(answer)));
+    });
+  }
+
+  #send(task: () => void): void {
+    const { time, random } = this.#world;
+    const stallMs = random.below(40) === 0 ? random.between(300, 9000) : 0;
+    this.#toServerAtMs = Math.max(
+      this.#toServerAtMs,
+      time.nowMs + this.#world.delayMs() + stallMs,
+    );
+    time.after(this.#toServerAtMs - time.nowMs, () => {
+      this.#server.process.deliver(() => {
+        if (!this.#isEnded) task();
+      });
+    });
+  }
+
+  #answer(task: () => void): void {
+    const { time } = this.#world;
+    this.#toClientAtMs = Math.max(this.#toClientAtMs, time.nowMs + this.#world.delayMs());
+    time.after(this.#toClientAtMs - time.nowMs, () => {
+      if (!this.isCut) task();
+    });
+  }
+}
+
+interface Asked {
+  readonly begun: Begun;
+  readonly number: number;
+  isOnItsWay: boolean;
+  answer: ClusterAnswer | undefined;
+}
+
+/** One session. */
+export class SimClient {
+  readonly #world: SimClientWorld;
+  readonly #client: number;
+  readonly #session: number;
+  #number = 0;
+  readonly #links = new Map<SimServer, SimLink>();
+  #burst: Asked[] = [];
+  #issuedAtMs = 0;
+  #sendCount = 0;
+
+  constructor(world: SimClientWorld, client: number) {
+    this.#world = world;
+    this.#client = client;
+    this.#session = client + 1;
+  }
+
+  /** Issues some requests of a key, and goes on when all of them have ended. */
+  operate(): void {
+    const { time, random, keys, ms, history } = this.#world;
+    if (time.nowMs > ms) return;
+    const key = random.pick(keys);
+    this.#issuedAtMs = time.nowMs;
+    this.#burst = this.#requestsOf(key).map((request) => {
+      const number = ++this.#number;
+      const named = { ...request, session: this.#session, number };
+      return {
+        begun: history.begin(this.#client, key, named),
+        number,
+        isOnItsWay: false,
+        answer: undefined,
+      };
+    });
+    this.#send();
+  }
+
+  /** What may be on its way at one time: behind what may leave no record only reads. */
+  #requestsOf(key: string): ClusterRequest[] {
+    const { random, history, expires } = this.#world;
+    const put = () => putOf(key, valueOf(random.below(1e9) * 1000), this.#expiry());
+    const known = random.below(4) === 0 ? undefined : history.versionOf(key);
+    const certain = [put, put, () => addOf(key, random.between(1, 9))];
+    const uncertain = [
+      () => deleteOf(key),
+      () => known === undefined ? deleteOf(key) : deleteOf(key, known),
+      () => compareAndSetOf(key, known, valueOf(random.below(1e9) * 1000)),
+      () => touchOf(key, expires ? this.#expiry() : 2e12),
+    ];
+    const reads = [() => getOf(key), () => getOf(key), () => hasOf(key)];
+    const requests = random.pick([
+      ...[[reads], [reads], [reads, reads], [certain], [certain, certain], [uncertain]],
+      ...[[certain, certain, reads], [certain, uncertain, reads]],
+    ]);
+    return requests.map((of) => random.pick(of)());
+  }
+
+  #expiry(): number {
+    const { random, time, expires } = this.#world;
+    if (!expires || random.below(3) === 0) return Infinity;
+    return Math.round(1e12 + time.nowMs + random.between(-200, 4000));
+  }
+
+  #send(): void {
+    const { time, random, servers } = this.#world;
+    const open = this.#burst.filter(({ answer }) => answer === undefined);
+    if (open.length === 0) return this.#end();
+    // It may or may not have been made, and nobody asks again.
+    if (time.nowMs - this.#issuedAtMs >= SIM_RESEND_MS) return this.#end();
+    const slot = slotOf(open[0]!.begun.request);
+    const { owner, routedBy } = random.pick(servers).node.routeOf(slot);
+    if (owner === NO_OWNER) return time.after(random.between(20, 200), () => this.#send());
+    const link = this.#linkTo(servers[owner]!);
+    const sending = ++this.#sendCount;
+    time.after(PATIENCE_MS, () => this.#loseLink(link, sending));
+    link.whenWelcome(() => {
+      if (sending !== this.#sendCount) return;
+      for (const asked of open) this.#ask(link, asked, routedBy, sending);
+    });
+  }
+
+  #ask(link: SimLink, asked: Asked, routedBy: number, sending: number): void {
+    const confirmed = (this.#burst[0]?.number ?? this.#number + 1) - 1;
+    const untilMs = link.untilMs(this.#issuedAtMs);
+    asked.isOnItsWay = true;
+    link.ask({ ...asked.begun.request, routedBy, confirmed, untilMs }, (answer) => {
+      if (sending !== this.#sendCount) return;
+      asked.isOnItsWay = false;
+      const { NOT_OWNER, UNKNOWN, BUSY } = ClusterStatus;
+      if (![NOT_OWNER, UNKNOWN, BUSY].includes(answer.status as typeof NOT_OWNER)) {
+        asked.answer = answer;
+        this.#world.history.end(asked.begun, answer);
+      }
+      if (this.#burst.some(({ isOnItsWay }) => isOnItsWay)) return;
+      this.#sendCount += 1;
+      const isOver = this.#burst.every((of) => of.answer !== undefined);
+      this.#world.time.after(isOver ? 0 : this.#world.random.between(2, 100), () => this.#send());
+    });
+  }
+
+  #linkTo(server: SimServer): SimLink {
+    let link = this.#links.get(server);
+    if (link === undefined || link.isCut) {
+      link = new SimLink(this.#world, server, this.#session);
+      this.#links.set(server, link);
+    }
+    return link;
+  }
+
+  /** Nothing has come for too long. */
+  #loseLink(link: SimLink, sending: number): void {
+    if (sending !== this.#sendCount) return;
+    link.isCut = true;
+    this.#sendCount += 1;
+    for (const asked of this.#burst) asked.isOnItsWay = false;
+    this.#send();
+  }
+
+  #end(): void {
+    const { time, random, history } = this.#world;
+    this.#sendCount += 1;
+    const answered = this.#burst.filter(({ answer }) => answer !== undefined);
+    history.compareOrder(answered.map(({ begun, answer }) => ({ begun, answer: answer! })));
+    this.#burst = [];
+    time.after(random.between(1, THINK_MS_MAX), () => this.operate());
+  }
+}
