@@ -395,7 +395,7 @@ test(
     const merge = () => {
       const parts = { io, node: 0, term: 1, pageBytes: 100, targets: NO_CLEANING };
       mergeSlot({ ...parts, isOn: () => true }, index, () => {});
-      time.run(1000);
+      while (index.merging !== undefined) time.run(10);
     };
     const encoded = new TextEncoder();
     const list = (prefix: string, bytesMax: number) => {

@@ -17,18 +17,17 @@ import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";
-import type { LogEngine } from "../engine/log_engine.ts";
-import { IndexKeeper, type IndexOptions } from "../index/index_keeper.ts";
+import { IndexKeeper } from "../index/index_keeper.ts";
 import type { IndexStats } from "../index/indexed_table.ts";
-import type { ClusterClock } from "./cluster_clock.ts";
+import type { ClusterNodeOptions } from "./cluster_node_options.ts";
 import { hashOf } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
-import type { LeaseTimes } from "./lease.ts";
 import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
 import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
 import { HeldRequests } from "./held_requests.ts";
+import { PendingRequests } from "./pending_requests.ts";
 import type { RecordAddress } from "./record_table.ts";
 import { RequestClock } from "./request_clock.ts";
 import { isThere, outcomeOf } from "./request_outcome.ts";
@@ -49,42 +48,7 @@ import { Succession, surplusMoves } from "./succession.ts";
 /** A node looks after its lease, and those of others, so many times while one lasts. */
 const STEPS_PER_LEASE = 20;
 
-/** What a node is made of. */
-export interface ClusterNodeOptions {
-  readonly engine: LogEngine;
-  readonly clock: ClusterClock;
-  readonly times: LeaseTimes;
-  /** Number of the node, 0 to 1023, of which a cluster has one. */
-  readonly node: number;
-  /** Key of the hash that finds the slot of a key; the same in all nodes. */
-  readonly hashKey: readonly [number, number];
-  /** Makes a name that no other life of any node has. */
-  readonly nameLife: () => string;
-  /**
-   * How long what became of a request is kept in mind, in milliseconds.
-   *
-   * @default twice as long as requests may come
-   */
-  readonly evidenceMs?: number;
-  /**
-   * Keeps the index in the engine. All nodes of a cluster do, or none.
-   *
-   * @default all is in memory
-   */
-  readonly index?: IndexOptions;
-  /** Called when requests that waited have been answered: there may be room for others. */
-  readonly settled?: () => void;
-  /**
-   * Called when a key of a slot that this node serves has been changed, before that is answered.
-   * That one has expired is told when its owner has noticed it.
-   */
-  readonly written?: (record: LogRecord) => void;
-  /**
-   * Called when this node serves other slots than before. Of what has come, everything may have
-   * changed since another node has told what was written.
-   */
-  readonly moved?: () => void;
-}
+export type { ClusterNodeOptions } from "./cluster_node_options.ts";
 
 /** Bytes of requests that wait for their slots or for their appends, at most. */
 export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
@@ -96,6 +60,8 @@ export class ClusterNode {
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
   readonly #held = new HeldRequests();
+  /** Reads that wait for the engine. */
+  readonly #reading = new PendingRequests();
   readonly #pages: KeyPageParts;
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
@@ -241,7 +207,9 @@ export class ClusterNode {
   #mustWait(request: ClusterRequest): boolean {
     const slot = slotOf(request);
     if (this.#isStopped) return false;
-    if (this.#held.has(slot)) return true;
+    // What a read that is on its way finds is of when it began, or of later: see RecordTable.find.
+    const isBehindRead = request.session !== 0 && this.#reading.has(slot, request.session);
+    if (this.#held.has(slot) || isBehindRead) return true;
     const { sequence = 0 } = this.#control?.state ?? {};
     return request.routedBy > sequence || (this.#isFor(request) && this.#moves!.isComing(slot));
   }
@@ -265,14 +233,24 @@ export class ClusterNode {
   }
 
   #read(request: ClusterRequest, done: Answered): void {
+    const slot = slotOf(request);
+    let isReturned = false;
+    this.#reading.begin(slot, request.session);
     this.#loader.table.find(request.key, request.hash, (record) => {
-      if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
-      const isPut = record?.value !== undefined;
-      const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
-      // That it has expired is written before it is told.
-      if (isPut && old === undefined) return this.#writer!.add(request, done);
-      done(outcomeOf(request, old).answer);
+      this.#reading.end(slot, request.session);
+      this.#answerRead(request, record, done);
+      if (isReturned && this.#held.has(slot)) this.#release();
     });
+    isReturned = true;
+  }
+
+  #answerRead(request: ClusterRequest, record: LogRecord | undefined, done: Answered): void {
+    if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
+    const isPut = record?.value !== undefined;
+    const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
+    // That it has expired is written before it is told.
+    if (isPut && old === undefined) return this.#writer!.add(request, done);
+    done(outcomeOf(request, old).answer);
   }
 
   /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
