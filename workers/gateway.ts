@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parentPort, workerData } from "node:worker_threads";
-import { type GatewayStart, runGateway } from "../lib/remote/gateway_shell.ts";
+import { parentPort } from "node:worker_threads";
+import { runGateway } from "../lib/remote/gateway_shell.ts";
 
-await runGateway(workerData as GatewayStart, parentPort!);
+runGateway(parentPort!);

@@ -14,7 +14,7 @@ import { createInterface, type Interface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Runtime, runtimeCommand } from "../../scripts/runtimes.ts";
 import { alignColumns } from "../report/format.ts";
-import type { HandoverRole } from "./process.ts";
+import type { HandoverRole, HandoverWay } from "./process.ts";
 
 /** How much is measured. */
 export interface HandoverPlan {
@@ -30,7 +30,9 @@ export interface HandoverPlan {
 /** What one handover took, in milliseconds. */
 export interface Handover {
   readonly runtime: Runtime;
-  readonly way: "standby" | "opens after";
+  readonly way: HandoverWay;
+  /** Whether the processes used the pool together. */
+  readonly processes: boolean;
   readonly end: "closed" | "killed";
   /** From when the old process was told to close its store, or was killed, to its end. */
   readonly endMs: number;
@@ -46,8 +48,11 @@ export async function measureHandovers(plan: HandoverPlan): Promise<Handover[]> 
   try {
     const figures: Handover[] = [];
     for (const end of ["closed", "killed"] as const) {
-      for (const way of ["standby", "opens after"] as const) {
-        figures.push(await measureHandover(plan, join(folder, "pool"), way, end));
+      for (const processes of [false, true]) {
+        for (const way of ["standby", "opens after"] as const) {
+          const path = join(folder, processes ? "shared" : "pool");
+          figures.push(await measureHandover(plan, { path, processes, way, end }));
+        }
       }
     }
     return figures;
@@ -58,14 +63,13 @@ export async function measureHandovers(plan: HandoverPlan): Promise<Handover[]> 
 
 async function measureHandover(
   plan: HandoverPlan,
-  path: string,
-  way: Handover["way"],
-  end: Handover["end"],
+  { path, processes, way, end }: Pick<Handover, "processes" | "way" | "end"> & { path: string },
 ): Promise<Handover> {
   const { runtime } = plan;
-  const old = new ToldProcess(runtime, { ...plan, path, way: "old" });
+  const role = { ...plan, path, processes };
+  const old = new ToldProcess(runtime, { ...role, way: "old" });
   await old.line("serves");
-  const next = new ToldProcess(runtime, { ...plan, path, way });
+  const next = new ToldProcess(runtime, { ...role, way });
   try {
     await next.line("ready");
     await sleep(plan.servedMs);
@@ -76,11 +80,11 @@ async function measureHandover(
     else old.kill();
     await old.ended;
     const endMs = performance.now() - startMs;
-    if (way === "opens after") next.tell();
+    if (way === "opens after" || processes) next.tell();
     const { processorMs } = JSON.parse(await served) as { processorMs: number };
     const withoutServiceMs = performance.now() - startMs;
     await next.ended;
-    return { runtime, way, end, endMs, withoutServiceMs, processorMs };
+    return { runtime, way, processes, end, endMs, withoutServiceMs, processorMs };
   } finally {
     old.kill();
     next.kill();
@@ -132,10 +136,10 @@ export function formatHandovers(figures: readonly Handover[]): string {
       "without service, ms",
       "processor, ms",
     ],
-    ...figures.map(({ runtime, way, end, endMs, withoutServiceMs, processorMs }) => [
+    ...figures.map(({ runtime, way, processes, end, endMs, withoutServiceMs, processorMs }) => [
       runtime,
       end,
-      way,
+      processes ? `processes, ${way}` : way,
       ...[endMs, withoutServiceMs, processorMs].map((ms) => ms.toFixed(0)),
     ]),
   ]);

@@ -11,9 +11,14 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { open, type OpenOptions } from "../../mod.ts";
 
+/** How the new process comes to the pool. */
+export type HandoverWay = "standby" | "opens after";
+
 /** What the process is. */
 export interface HandoverRole {
-  readonly way: "old" | "standby" | "opens after";
+  readonly way: "old" | HandoverWay;
+  /** Whether the processes use the pool together: the new one has a store from its start on. */
+  readonly processes: boolean;
   readonly path: string;
   readonly keyCount: number;
   /** Keys that the old one changes, again and again with a rest between, as long as it serves. */
@@ -24,8 +29,10 @@ const VALUE = new Uint8Array(100);
 const FILLED_AT_ONCE = 1000;
 const REST_MS = 10;
 
-const { way, path, keyCount, changedKeys } = JSON.parse(process.argv.at(-1)!) as HandoverRole;
-const options: OpenOptions<Uint8Array> = { path, codec: "binary", keepAlive: true };
+const { way, path, processes, keyCount, changedKeys } = JSON.parse(
+  process.argv.at(-1)!,
+) as HandoverRole;
+const options: OpenOptions<Uint8Array> = { path, processes, codec: "binary", keepAlive: true };
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 const keyOf = (number: number) => `user:${String(number).padStart(11, "0")}`;
@@ -59,14 +66,15 @@ async function serveOld(): Promise<void> {
 
 /** Serves after the old one: from the first line on it has no service. */
 async function serveNext(): Promise<void> {
-  const opens = way === "standby"
-    ? open({ ...options, standby: { waitMs: Infinity, onWarm: () => console.log("ready") } })
-    : undefined;
-  if (opens === undefined) console.log("ready");
+  const onWarm = () => console.log("ready");
+  const isReadAhead = way === "standby";
+  const standby = processes ? { onWarm } : { waitMs: Infinity, onWarm };
+  const opens = isReadAhead ? open({ ...options, standby }) : processes ? open(options) : undefined;
+  if (!isReadAhead) console.log("ready");
   await lines.next();
   const startMs = processorMs();
   // The old one has ended.
-  if (opens === undefined) await lines.next();
+  if (!isReadAhead || processes) await lines.next();
   const store = await (opens ?? open(options));
   if (await store.get(keyOf(0)) === undefined) throw new Error("the pool is empty");
   console.log(JSON.stringify({ processorMs: processorMs() - startMs }));

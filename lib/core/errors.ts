@@ -214,8 +214,8 @@ export class UnavailableError extends DinomoError<"DINOMO_UNAVAILABLE"> {
   }
 
   /** Makes the error; the message says what is known about the change. */
-  constructor(message: string) {
-    super("DINOMO_UNAVAILABLE", message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("DINOMO_UNAVAILABLE", message, options);
   }
 }
 

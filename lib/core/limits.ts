@@ -295,7 +295,7 @@ export const REMOTE_BYTES_MAX = 1024 * 1024;
  * whose processes may come back after their host has ended.
  */
 export const LEDGER_PLACES = 512;
-/** Numbers for sessions that a checkpoint reserves: so many connections may come before the next. */
+/** Numbers for sessions that are reserved at one time: a file is written for so many connections. */
 export const SESSIONS_RESERVED = 256;
 /** Requests of one session: as no number comes twice, an old record is never taken for a new one. */
 export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;

@@ -10,9 +10,8 @@
  */
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
-import { ADDRESS_UNIT_BYTES, SESSIONS_RESERVED } from "../core/limits.ts";
+import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
-import { SessionLedger } from "../log/session_ledger.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import { lockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
@@ -116,7 +115,6 @@ export class DpmProcessors {
   #copying: Promise<unknown> = Promise.resolve();
   #isClosing = false;
   readonly #isFar: boolean;
-  readonly #ledger: SessionLedger | undefined;
   /** Merging tasks, by the agent blocks of the KNs. */
   readonly #merging = new Map<number, Promise<unknown>>();
   #mergeAfterMs = 0;
@@ -129,7 +127,6 @@ export class DpmProcessors {
     this.#segments = new SegmentTable(pool);
     this.#budget = new SpaceBudget(pool, this.#segments);
     this.#isFar = isFar(pool);
-    this.#ledger = SessionLedger.of(pool);
     const { workerCode, threadCount } = options;
     this.#threads = new TaskThreads({ workerCode, threadCount, idleTimeoutMs: IDLE_TIMEOUT_MS });
   }
@@ -352,9 +349,7 @@ export class DpmProcessors {
       this.#segments.freeCount < this.#budget.dueCount;
     const { checkpointBytes = Math.min(CHECKPOINT_BYTES_DEFAULT, this.#pool.capacityBytes / 4) } =
       this.#options;
-    const numbersLeft = this.#ledger?.numbersLeft ?? Infinity;
-    const needsSessions = numbersLeft < SESSIONS_RESERVED / 2;
-    if (bytes < checkpointBytes && !frees && !needsSessions) return;
+    if (bytes < checkpointBytes && !frees) return;
     this.#isCheckpointing = true;
     // A checkpoint that fails ends durability, which every later write reports.
     this.checkpoint(log).catch(() => {}).finally(() => this.#isCheckpointing = false);

@@ -46,8 +46,8 @@ export interface Derivation {
 /**
  * Gives a new connection the number of its session, which no other one has or had.
  *
- * @throws {UnavailableError} when there have been too many since the last checkpoint, or too many
- *   are known: after the next checkpoint, or some time, there is one
+ * @throws {UnavailableError} when no number is reserved, or too many sessions are known: after some
+ *   time there is one
  * @throws {DurabilityError} when durability is lost: nothing would be known of a session
  */
 export function claimSession(pool: Pool): number {

@@ -8,8 +8,7 @@
  * they have changed nothing, and may be executed again.
  *
  * Numbers of sessions are given out by one thread, the gateway's, and each once in the life of the
- * pool: the newest checkpoint says from which number on the next host begins, and no number from
- * there on is given before another checkpoint has said a higher one (persistence/ledger_copy.ts).
+ * pool: before any is given, a file says that it may have been (persistence/session_numbers.ts).
  *
  * A session's place is stored before NEXT says that its number was given. So who copies the ledger,
  * and loads NEXT first, has the places of all sessions below it that were not ended.
@@ -96,17 +95,17 @@ export class SessionLedger {
     this.#values = new Float64Array(words.buffer, words.byteOffset, words.length >>> 1);
   }
 
-  /** The next session's number, unless there is none before another checkpoint. */
+  /** The next session's number, as soon as it is reserved. */
   get next(): number {
     return Atomics.load(this.#words, LEDGER_NEXT);
   }
 
-  /** The first number that may not be given before another checkpoint. */
+  /** The first number that is not reserved. */
   get reserved(): number {
     return Atomics.load(this.#words, LEDGER_RESERVED);
   }
 
-  /** Numbers that are left before another checkpoint: few of them are a reason to write one. */
+  /** Numbers that are reserved, and have not been given. */
   get numbersLeft(): number {
     return this.reserved - this.next;
   }
@@ -130,13 +129,13 @@ export class SessionLedger {
    * Gives a new session its number. One thread of the process does that.
    *
    * @param nowMs milliseconds since the epoch
-   * @throws {UnavailableError} when there is no number before another checkpoint, or no place
+   * @throws {UnavailableError} when no number is reserved, or there is no place
    */
   claim(nowMs: number): number {
     const session = this.next;
     if (session >= Math.min(this.reserved, SESSION_MAX)) {
       throw new UnavailableError(
-        "a connection must wait for the next checkpoint: there have been very many since the last",
+        "a connection must have a number, and none is left: there have been very many",
       );
     }
     const place = this.#freePlace(nowMs);
@@ -151,7 +150,7 @@ export class SessionLedger {
     return session;
   }
 
-  /** Lets numbers up to one be given: a checkpoint that says so is in its place. */
+  /** Lets numbers up to one be given: the file says so. */
   reserve(end: number): void {
     Atomics.store(this.#words, LEDGER_RESERVED, end);
   }

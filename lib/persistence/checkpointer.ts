@@ -46,13 +46,11 @@ import type { Pool } from "../pool/pool.ts";
 import { admitSegments } from "../pool/segment_growth.ts";
 import { SegmentTable } from "../pool/segment_table.ts";
 import { WithheldSegments } from "../pool/withheld_segments.ts";
-import { SessionLedger } from "../log/session_ledger.ts";
-import { ledgerOf, segmentCountOf } from "./checkpoint_header.ts";
+import { segmentCountOf } from "./checkpoint_header.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
 import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { HeldDirectory } from "./held_files.ts";
-import { reservedBy } from "./ledger_copy.ts";
 import type { LogFile } from "./log_file.ts";
 import { imageFile } from "./pool_directory.ts";
 import {
@@ -164,7 +162,6 @@ export class Checkpointer {
       loseDurability(this.#pool, DurabilityFailure.CHECKPOINT, error);
       throw error;
     }
-    SessionLedger.of(this.#pool)?.reserve(reservedBy(ledgerOf(checkpoint)));
     control[CHECKPOINT_NUMBER_WORD] = number;
     control[CHECKPOINT_UNITS] = written;
     this.#segments.releasePending(pending);

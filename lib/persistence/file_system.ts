@@ -136,6 +136,25 @@ export function createAnew(files: FileSystem, path: string): number {
   return files.create(path);
 }
 
+/**
+ * Creates a file, has it filled, and syncs it. If that fails it is removed: a disk that is full may
+ * have room again by that.
+ */
+export function fillFile(files: FileSystem, path: string, fill: (file: number) => void): void {
+  const file = createAnew(files, path);
+  try {
+    try {
+      fill(file);
+      files.sync(file);
+    } finally {
+      files.close(file);
+    }
+  } catch (error) {
+    removeQuietly(files, path);
+    throw error;
+  }
+}
+
 /** Removes a file, if it is there. */
 export function removeIfThere(files: FileSystem, path: string): void {
   try {

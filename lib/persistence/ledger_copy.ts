@@ -3,12 +3,11 @@
  *
  * ```text
  *   word 0   NEXT when the copy was begun: sessions from it on may have been given since
- *   word 1   RESERVED: numbers from it on have not been given when this checkpoint is the newest
  *   word 2   FORGOTTEN
  *   word 3   FORM
  *   word 4   sessions
  *   word 5   entries
- *   words 6 and 7   zero
+ *   words 1, 6 and 7   zero
  *   sessions   2 words each: number, CONFIRMED
  *   entries    8 words each, as in pool/ledger_layout.ts
  * ```
@@ -30,7 +29,7 @@
  * @module
  */
 import type { PoolAddress } from "../core/brands.ts";
-import { LEDGER_PLACES, REMOTE_REQUESTS_MAX, SESSIONS_RESERVED } from "../core/limits.ts";
+import { LEDGER_PLACES, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import {
   metaKind,
   RECORD_CLIENT,
@@ -51,7 +50,6 @@ import {
 import type { Pool } from "../pool/pool.ts";
 
 const COPY_NEXT = 0;
-const COPY_RESERVED = 1;
 const COPY_FORGOTTEN = 2;
 const COPY_FORM = 3;
 const COPY_SESSION_COUNT = 4;
@@ -87,7 +85,6 @@ export function copyLedger(pool: Pool): Uint8Array {
     COPY_SESSIONS + sessions.length + entries.length * ENTRY_WORDS,
   );
   words[COPY_NEXT] = next;
-  words[COPY_RESERVED] = Math.min(next + SESSIONS_RESERVED, SESSION_MAX);
   words[COPY_FORGOTTEN] = ledger.forgotten;
   words[COPY_FORM] = pool.ledger![LEDGER_FORM];
   words[COPY_SESSION_COUNT] = sessions.length / SESSION_WORDS;
@@ -106,11 +103,6 @@ export function copyLedger(pool: Pool): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-/** The first number that may not be given as long as a copy is the newest. */
-export function reservedBy(copy: Uint8Array): number {
-  return wordsOf(copy)[COPY_RESERVED];
-}
-
 /** Whether bytes can be a copy that {@linkcode copyLedger} has made. */
 export function isPossibleCopy(copy: Uint8Array): boolean {
   const words = wordsOf(copy);
@@ -120,8 +112,8 @@ export function isPossibleCopy(copy: Uint8Array): boolean {
     sessionCount <= LEDGER_PLACES && entryCount <= LEDGER_PLACES * REMOTE_REQUESTS_MAX &&
     words.length === COPY_SESSIONS + sessionCount * SESSION_WORDS + entryCount * ENTRY_WORDS;
   if (!isWhole) return false;
-  const [next, reserved] = [words[COPY_NEXT], words[COPY_RESERVED]];
-  const isInOrder = next >= 1 && reserved >= next && reserved <= SESSION_MAX &&
+  const next = words[COPY_NEXT];
+  const isInOrder = next >= 1 && next <= SESSION_MAX &&
     words[COPY_FORGOTTEN] >= 0 && words[COPY_FORGOTTEN] < next &&
     words[COPY_FORM] >= 0 && words[COPY_FORM] <= FORM_MAX;
   return isInOrder && hasPossibleSessions(words, sessionCount, entryCount);
@@ -159,7 +151,6 @@ export function restoreLedger(
   pool.addLedger(words[COPY_FORM], sizes);
   const ledger = SessionLedger.of(pool)!;
   ledger.begin(words[COPY_NEXT], words[COPY_FORGOTTEN]);
-  ledger.reserve(words[COPY_RESERVED]);
   const places = new Map<number, number>();
   const sessionCount = words[COPY_SESSION_COUNT];
   for (let i = 0; i < sessionCount; i++) {
@@ -220,7 +211,7 @@ export class ReplayedSessions {
 
   /**
    * Ends the replay: sessions of which no request was applied need no place, and the next session is
-   * larger than all that may have been given.
+   * larger than all that records name.
    */
   finish(): void {
     const ledger = this.#ledger;
@@ -231,7 +222,7 @@ export class ReplayedSessions {
       ledger.forEachEntry(place, () => count += 1);
       if (count === 0) ledger.end(session);
     }
-    ledger.begin(Math.max(ledger.reserved, this.#largest + 1), ledger.forgotten);
+    ledger.begin(Math.max(ledger.next, this.#largest + 1), ledger.forgotten);
   }
 
   #placeOf(session: number): number {

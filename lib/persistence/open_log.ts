@@ -17,6 +17,7 @@ import {
   IMAGE_NUMBER_WORD,
 } from "../pool/control_layout.ts";
 import { DurabilityFailure, loseDurability } from "../pool/durability.ts";
+import { SessionLedger } from "../log/session_ledger.ts";
 import type { LedgerSizes } from "../pool/ledger_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DeferFree } from "../pool/segment_state.ts";
@@ -26,6 +27,7 @@ import { createAnew, type FileSystem, nodeFileSystem } from "./file_system.ts";
 import { heldFiles } from "./held_files.ts";
 import { LogFile, startSyncClock } from "./log_file.ts";
 import { withPathError } from "./path_error.ts";
+import { SessionNumbers } from "./session_numbers.ts";
 import type { RestoredPool } from "./snapshot_reader.ts";
 
 /** One thread's access to the log. */
@@ -90,7 +92,7 @@ const FIRST_IMAGE = 1;
  * @param level one of `DurabilityLevel`, not MEMORY
  * @param restored what the pool was restored from; undefined for a new one
  * @param ledger sizes of the pool's ledger, if it is to have one (`LEDGER_SIZES`): other
- *   processes are to use it. There is a checkpoint then before any session has a number
+ *   processes are to use it. There is a checkpoint with one then before any session has a number
  */
 export function startLog(
   pool: Pool,
@@ -102,9 +104,8 @@ export function startLog(
   ledger: LedgerSizes | undefined = undefined,
 ): StartedLog {
   const { control } = pool;
-  if (ledger !== undefined && pool.ledger === undefined) {
-    pool.addLedger(numberFormOf(place.codec), ledger);
-  }
+  const isFirstLedger = ledger !== undefined && pool.ledger === undefined;
+  if (isFirstLedger) pool.addLedger(numberFormOf(place.codec), ledger);
   control[DURABILITY_LEVEL] = level;
   control[IMAGE_NUMBER_WORD] = restored?.image ?? FIRST_IMAGE;
   control[CHECKPOINT_NUMBER_WORD] = restored?.number ?? 0;
@@ -122,15 +123,18 @@ export function startLog(
     for (const { offset, bytes } of [...damages, ...lostFrames]) {
       file.write(((offset / ADDRESS_UNIT_BYTES) | 0) as PoolAddress, bytes);
     }
-    // Before any session has a number there is a checkpoint that says up to which they may be given.
+    // A replay finds sessions only behind a checkpoint that has a ledger.
     const mustCheckpoint = restored === undefined || restored.recovery.mustCheckpoint ||
-      ledger !== undefined;
-    isCheckpointDue = mustCheckpoint && ledger === undefined && restored?.isAhead === true &&
+      isFirstLedger;
+    isCheckpointDue = mustCheckpoint && !isFirstLedger && restored?.isAhead === true &&
       restored.recovery.isRepeatable && file.sync();
     if (mustCheckpoint && !isCheckpointDue) checkpointer.checkpoint();
     // The process that renamed the checkpoint may have been killed before it was durable under its
     // name.
     else files.syncDirectory(place.directory);
+    if (ledger !== undefined) {
+      new SessionNumbers(files, place.directory).begin(SessionLedger.of(pool)!);
+    }
   } catch (error) {
     if (restored === undefined || !isDiskFull(error)) {
       file.close();

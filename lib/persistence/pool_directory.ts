@@ -14,6 +14,8 @@ export const CHECKPOINT_FILE = "checkpoint";
 const IMAGE_PREFIX = "image-";
 /** Says which process has the pool open. */
 export const LOCK_FILE = "lock";
+/** Which numbers of sessions may have been given: see session_numbers.ts. */
+export const SESSIONS_FILE = "sessions";
 /** The socket of an open store that is inspected: see lib/live. */
 export const SOCKET_FILE = "socket";
 /** The socket of an open store that other processes use: see lib/gateway. */
@@ -233,6 +235,6 @@ const HARMLESS =
 function isPoolFile(name: string): boolean {
   return HARMLESS.test(name) || name === CHECKPOINT_FILE || name === `${CHECKPOINT_FILE}.new` ||
     imageNumber(name) !== undefined || name === LOCK_FILE || name === SOCKET_FILE ||
-    name === GATEWAY_FILE ||
+    name === GATEWAY_FILE || name === SESSIONS_FILE || name === `${SESSIONS_FILE}.new` ||
     isLockHelperFile(name);
 }

@@ -68,7 +68,7 @@ import {
 import { endDeferral } from "./deferral.ts";
 import { copyLedger } from "./ledger_copy.ts";
 import { segmentCountOf, type SnapshotIdentity, writeHeader } from "./checkpoint_header.ts";
-import { createAnew, type FileSystem, removeQuietly, writeFully } from "./file_system.ts";
+import { type FileSystem, fillFile, writeFully } from "./file_system.ts";
 import { CHECKPOINT_FILE, imageFile, imageNumber } from "./pool_directory.ts";
 import { moveLinksForFile } from "./free_bucket_links.ts";
 import { SlotCopy } from "./slot_copy.ts";
@@ -321,25 +321,6 @@ export function writeImage(
     });
   });
   return imageBytes;
-}
-
-/**
- * Creates a file, has it filled, and syncs it. If that fails it is removed: a disk that is full may
- * have room again by that.
- */
-function fillFile(files: FileSystem, path: string, fill: (file: number) => void): void {
-  const file = createAnew(files, path);
-  try {
-    try {
-      fill(file);
-      files.sync(file);
-    } finally {
-      files.close(file);
-    }
-  } catch (error) {
-    removeQuietly(files, path);
-    throw error;
-  }
 }
 
 /**

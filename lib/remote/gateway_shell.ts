@@ -5,7 +5,7 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import type { DinomoError, DinomoErrorCode } from "../core/errors.ts";
+import { type DinomoError, type DinomoErrorCode, UnavailableError } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
 import { epochMs } from "../core/runtime.ts";
 import { encodeFailure } from "../gateway/carried_errors.ts";
@@ -22,9 +22,12 @@ import {
   outcomeOf,
 } from "../gateway/session_evidence.ts";
 import { type SessionEvidence, SessionRegister } from "../gateway/session_register.ts";
+import { SessionLedger } from "../log/session_ledger.ts";
 import type { Pool } from "../pool/pool.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
-import type { PlacedDirectory } from "../persistence/socket_place.ts";
+import { nodeFileSystem } from "../persistence/file_system.ts";
+import { type HeldDirectory, heldFiles } from "../persistence/held_files.ts";
+import { SessionNumbers } from "../persistence/session_numbers.ts";
 import { GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
 import { AttachedThread } from "../store/attached_thread.ts";
 import { checkHandle, type StoreHandle } from "../store/handle.ts";
@@ -36,11 +39,11 @@ import { type Answer, answerCalls } from "./calls/called_pool.ts";
 import { connectHost } from "./calls/host_calls.ts";
 import { GatewayCommands } from "./gateway_commands.ts";
 
-/** What the thread of a gateway is started with. */
+/** What a gateway is started with, when its thread is there. */
 export interface GatewayStart {
   readonly handle: StoreHandle;
   /** The pool's directory, which its process has locked. */
-  readonly directory: PlacedDirectory;
+  readonly directory: HeldDirectory;
   readonly shared: SharedOptions;
 }
 
@@ -51,8 +54,11 @@ export type GatewayReport =
   | { readonly kind: "closed" }
   | HostCall;
 
-/** What the host's thread tells it. */
-export type GatewayOrder = { readonly kind: "close" } | HostCall;
+/** What the host's thread tells it; the first order is to start. */
+export type GatewayOrder =
+  | { readonly kind: "start"; readonly start: GatewayStart }
+  | { readonly kind: "close" }
+  | HostCall;
 
 /** A frame of a call to the host's thread, or of its answer. */
 export interface HostCall {
@@ -60,21 +66,31 @@ export interface HostCall {
   readonly bytes: Uint8Array;
 }
 
-/** Runs until the host's thread terminates it. */
-export async function runGateway(start: GatewayStart, port: MessagePort): Promise<void> {
+/** Runs from when the host's thread says so until that terminates it. */
+export function runGateway(port: MessagePort): void {
   const report = (message: GatewayReport) => port.postMessage(message);
-  try {
-    const host = connectHost((bytes) => report({ kind: "call", bytes }));
-    const gateway = await startGateway(start, host.calls);
-    port.on("message", (order: GatewayOrder) => {
-      if (order.kind === "call") host.receive(order.bytes);
-      else void gateway.close().finally(() => report({ kind: "closed" }));
-    });
-    report({ kind: "listening" });
-  } catch (error) {
-    const { message } = error as Error;
-    report({ kind: "failed", code: isDinomoError(error) ? codeOf(error) : "", message });
-  }
+  const host = connectHost((bytes) => report({ kind: "call", bytes }));
+  let gateway: Promise<{ close(): Promise<void> } | undefined> = Promise.resolve(undefined);
+  port.on("message", (order: GatewayOrder) => {
+    switch (order.kind) {
+      case "start":
+        gateway = startGateway(order.start, host.calls);
+        gateway.then(() => report({ kind: "listening" }), (error) => report(failureOf(error)));
+        break;
+      case "call":
+        host.receive(order.bytes);
+        break;
+      case "close":
+        void gateway.then((started) => started?.close())
+          .catch(() => {})
+          .finally(() => report({ kind: "closed" }));
+    }
+  });
+}
+
+function failureOf(error: unknown): GatewayReport {
+  const code = isDinomoError(error) ? (error as DinomoError).code : "";
+  return { kind: "failed", code, message: (error as Error).message };
 }
 
 async function startGateway(
@@ -88,6 +104,8 @@ async function startGateway(
   });
   const { pool, parts: { client } } = thread;
   const { hashKey, keyTypes, geometry: { segmentBytes } } = pool;
+  const ledger = SessionLedger.of(pool)!;
+  const numbers = new SessionNumbers(heldFiles(nodeFileSystem, directory), directory.path);
   removeFifos(directory.path);
   const reader = new OneSidedReader(pool, epochMs);
   const direct = { pool, reader };
@@ -105,6 +123,7 @@ async function startGateway(
     directory: directory.path,
     welcome: (hello) => {
       assertAlike(hello, shared);
+      if (ledger.numbersLeft === 0) reserveSessions(numbers, ledger);
       const session = claimSession(pool);
       return { ...shared, format: PROCESS_FORMAT, segmentBytes, hashKey, session };
     },
@@ -126,6 +145,16 @@ async function startGateway(
   };
 }
 
+/** @throws {UnavailableError} when that cannot be: a connection is refused, and tried again */
+function reserveSessions(numbers: SessionNumbers, ledger: SessionLedger): void {
+  try {
+    numbers.reserve(ledger);
+  } catch (cause) {
+    const why = "a connection must wait until numbers of sessions can be written";
+    throw new UnavailableError(`${why}, got ${String(cause)}`, { cause });
+  }
+}
+
 /** What the pool's ledger says. */
 function evidenceOf(pool: Pool): SessionEvidence {
   loseSessions(pool);
@@ -135,8 +164,4 @@ function evidenceOf(pool: Pool): SessionEvidence {
     endSession: (session) => endSession(pool, session),
     outcomeOf: (session, number) => outcomeOf(pool, session, number),
   };
-}
-
-function codeOf(error: unknown): DinomoErrorCode {
-  return (error as DinomoError).code;
 }

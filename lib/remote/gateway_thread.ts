@@ -18,6 +18,36 @@ import type { GatewayOrder, GatewayReport, GatewayStart } from "./gateway_shell.
 /** Longest wait between two starts; it doubles with each that fails. */
 const RETRY_MS_MAX = 10_000;
 
+/** A thread of a gateway that has not been told to start, so that it need not be waited for. */
+export class IdleGateway {
+  readonly #worker: Worker;
+  #isThere = true;
+
+  /**
+   * Starts the thread.
+   *
+   * @throws {NodeFailedError} when it cannot be started
+   */
+  constructor(code: WorkerCode) {
+    const worker = this.#worker = makeWorker(code);
+    worker.on("error", () => this.#isThere = false);
+    worker.on("exit", () => this.#isThere = false);
+    worker.unref();
+  }
+
+  /** Gives it to its user, if it has not ended. */
+  take(): Worker | undefined {
+    const isThere = this.#isThere;
+    this.#isThere = false;
+    return isThere ? this.#worker : undefined;
+  }
+
+  /** Ends the thread, unless it was taken. */
+  async close(): Promise<void> {
+    await this.take()?.terminate();
+  }
+}
+
 /** A gateway that runs, or is started again. */
 export class GatewayThread {
   readonly #code: WorkerCode;
@@ -36,6 +66,7 @@ export class GatewayThread {
    * Starts the thread; resolves when it listens.
    *
    * @param store does what only this thread can do
+   * @param idle is used first, if there is one
    * @throws {PathError} when it cannot listen
    * @throws {NodeFailedError} when it cannot be started
    */
@@ -43,9 +74,10 @@ export class GatewayThread {
     code: WorkerCode,
     start: GatewayStart,
     store: HostStore,
+    idle?: IdleGateway,
   ): Promise<GatewayThread> {
     const thread = new GatewayThread(code, start, store);
-    await thread.#run();
+    await thread.#run(idle?.take());
     return thread;
   }
 
@@ -68,14 +100,15 @@ export class GatewayThread {
   }
 
   /** Resolves when a thread listens. */
-  async #run(): Promise<void> {
-    const worker = this.#makeWorker();
+  async #run(worker: Worker = makeWorker(this.#code)): Promise<void> {
+    worker.ref();
     const ended = new Promise<void>((resolve) => {
       worker.on("error", () => resolve());
       worker.on("exit", () => resolve());
     });
     const report = await new Promise<GatewayReport | undefined>((resolve) => {
       worker.once("message", resolve);
+      worker.postMessage({ kind: "start", start: this.#start } satisfies GatewayOrder);
       void ended.then(() => resolve(undefined));
       void sleep(THREAD_START_MS_MAX, { keepsAlive: false }).then(() => resolve(undefined));
     });
@@ -112,15 +145,14 @@ export class GatewayThread {
       }
     }
   }
+}
 
-  #makeWorker(): Worker {
-    try {
-      assertThreadFits();
-      const options = { ...workerOptions(), workerData: this.#start };
-      return new Worker(startUrlOf(this.#code), options);
-    } catch (cause) {
-      throw new NodeFailedError(`the gateway could not be started: ${String(cause)}`, { cause });
-    }
+function makeWorker(code: WorkerCode): Worker {
+  try {
+    assertThreadFits();
+    return new Worker(startUrlOf(code), workerOptions());
+  } catch (cause) {
+    throw new NodeFailedError(`the gateway could not be started: ${String(cause)}`, { cause });
   }
 }
 

@@ -32,6 +32,8 @@ export interface HostLinkOptions {
   readonly calls: CallEnd & { connect(write: WriteFrame): void };
   /** Called when there is another connection. */
   readonly onConnected: () => void;
+  /** Called when it is closed. */
+  readonly onClosing: () => void;
   /** Called when there can be none any more. */
   readonly onLost: (error: DinomoError) => void;
 }
@@ -56,6 +58,7 @@ export class HostLink {
   /** Ends the connection, and the host if it is here. */
   async close(): Promise<void> {
     this.#ended.abort();
+    this.#options.onClosing();
     this.#connection?.close();
     await this.#seeking?.catch(() => {});
     await this.#host?.close();

@@ -14,15 +14,17 @@ import { OperationCounters } from "../pool/operation_counters.ts";
 import type { Leases } from "../routing/load_leases.ts";
 import { makeCodec } from "../store/client_parts.ts";
 import type { ResolvedOptions } from "../store/resolved_options.ts";
+import type { Standby } from "../store/standby.ts";
 import { controlsOf, Store } from "../store/store.ts";
 import { tellEvents } from "./calls/remote_events.ts";
 import { findHost } from "./find_host.ts";
-import { HostLink, type OwnHost } from "./host_link.ts";
+import { HostLink } from "./host_link.ts";
 import { RemoteCalls } from "./remote_calls.ts";
 import { RemoteMaintenance } from "./remote_maintenance.ts";
 import { RemotePool } from "./remote_pool.ts";
 import { RemoteStructures } from "./remote_structures.ts";
 import { sharedOptionsOf } from "./shared_options.ts";
+import { type ReadyHost, Successor } from "./successor.ts";
 
 /** Loads in other processes are not waited for. */
 const NO_LEASES: Leases = {
@@ -32,36 +34,50 @@ const NO_LEASES: Leases = {
   letGo: () => {},
 };
 
+/** How a store is opened whose pool is in this process. */
+export interface HereOpening<V, K extends Key> {
+  /** Opens it. @throws {PoolLockedError} when another process has it open */
+  readonly openHere: (ready?: ReadyHost) => Promise<Store<V, K>>;
+  /** Prepares what restores it ahead. */
+  readonly prepareStandby: () => Promise<Standby>;
+}
+
 /**
  * Opens a store.
  *
- * @param openHere opens it if no other process has it open
  * @throws {PoolLockedError} when a process has it open that does not let others use it
  */
 export async function openShared<V, K extends Key>(
   resolved: ResolvedOptions<V>,
-  openHere: () => Promise<Store<V, K>>,
+  { openHere, prepareStandby }: HereOpening<V, K>,
 ): Promise<Store<V, K>> {
   const directory = resolve(resolved.path!);
   assertMayListen(directory, GATEWAY);
   const hello: Hello = { ...sharedOptionsOf(resolved), format: PROCESS_FORMAT };
   const search = { directory, hello: () => hello };
-  const found = await findHost({ ...search, open: openHere, isOpening: true });
+  const found = await findHost({ ...search, open: () => openHere(), isOpening: true });
   if (found.host !== undefined) return found.host;
-  const openAgain = async (): Promise<OwnHost> => {
-    const host = await openHere();
-    return { isOpen: () => controlsOf(host).isOpen(), close: () => host.close() };
-  };
-  return await openRemote(resolved, found.connection, { directory, hello, open: openAgain });
+  const successor = new Successor({
+    open: async (ready) => {
+      const host = await openHere(ready);
+      return { isOpen: () => controlsOf(host).isOpen(), close: () => host.close() };
+    },
+    prepare: async () => {
+      const { IdleGateway } = await import("./gateway_thread.ts");
+      const standby = await prepareStandby();
+      return { standby, gateway: new IdleGateway(resolved.workers.gateway) };
+    },
+  }, resolved.standby);
+  return await openRemote(resolved, found.connection, { directory, hello, successor });
 }
 
 async function openRemote<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   connection: HostConnection,
-  { directory, hello, open }: {
+  { directory, hello, successor }: {
     readonly directory: string;
     readonly hello: Hello;
-    readonly open: () => Promise<OwnHost>;
+    readonly successor: Successor;
   },
 ): Promise<Store<V, K>> {
   const { welcome } = connection;
@@ -77,11 +93,16 @@ async function openRemote<V, K extends Key>(
   });
   const ask = () => ({ ...hello, previous: client.carrier.previous });
   const link = new HostLink({
-    search: { directory, hello: ask, open },
+    search: { directory, hello: ask, open: () => successor.open() },
     client,
     calls,
-    onConnected: () => void structures?.refresh().catch(() => {}),
+    onConnected: () => {
+      successor.follow();
+      void structures?.refresh().catch(() => {});
+    },
+    onClosing: () => successor.close(),
     onLost: (error) => {
+      successor.close();
       calls.failAll(error);
       controlsOf(store).fail(error);
     },
@@ -103,6 +124,7 @@ async function openRemote<V, K extends Key>(
     await store.close();
     throw error;
   }
+  successor.follow();
   void tellEvents(calls, controlsOf(store).emit);
   if (resolved.keepAlive) controlsOf(store).keepAlive();
   return store;

@@ -166,8 +166,15 @@ export async function openPathWhenFree(
   options: PoolOptions,
   standby: ResolvedStandby,
 ): Promise<OpenedPool> {
+  const { openWhenFree } = await import("./standby.ts");
+  const ahead = await prepareStandby(path, options);
+  return await openWhenFree(standby, (standby) => openPath(path, options, {}, standby), ahead);
+}
+
+/** What may restore the pool at a path ahead; no thread is started yet. */
+export async function prepareStandby(path: string, options: PoolOptions): Promise<Standby> {
   const { resolve } = await import("node:path");
-  const { openWhenFree, Standby } = await import("./standby.ts");
+  const { Standby } = await import("./standby.ts");
   const place = {
     directory: resolve(path),
     requested: {
@@ -180,11 +187,7 @@ export async function openPathWhenFree(
     isLogged: options.durability !== "memory",
     repair: options.repair,
   };
-  return await openWhenFree(
-    standby,
-    (ahead) => openPath(path, options, {}, ahead),
-    () => new Standby(place, options.workers.dpm),
-  );
+  return new Standby(place, options.workers.dpm);
 }
 
 /** Restores the pool of a locked directory, unless there is a fresh one, and starts its log. */

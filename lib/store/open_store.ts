@@ -19,9 +19,6 @@ import type { LiveServer } from "../live/live_server.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";
 import { Monitor } from "../mnode/monitor.ts";
 import { NodeManager } from "../mnode/node_manager.ts";
-import type { CodecName } from "../persistence/checkpoint_layout.ts";
-import type { GatewayThread } from "../remote/gateway_thread.ts";
-import type { PoolLock } from "../persistence/pool_lock.ts";
 import { GATE_PROCESSOR_COUNT } from "../pool/control_layout.ts";
 import { DURABILITY_FAILURES } from "../pool/durability.ts";
 import { defaultBacklogBytes, placeFar } from "../pool/placement.ts";
@@ -31,7 +28,7 @@ import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
 import { makeCache } from "./cache_pool.ts";
 import { codecName, makeClientParts } from "./client_parts.ts";
-import { keepMonitor, makeHandle, type StoreHandle } from "./handle.ts";
+import { keepMonitor, makeHandle } from "./handle.ts";
 import { LocalPool } from "./local_pool.ts";
 import { Maintenance } from "./maintenance.ts";
 import { orderingPart, restoringPart } from "./opening_progress.ts";
@@ -42,12 +39,15 @@ import {
   openPath,
   openPathToRead,
   openPathWhenFree,
+  prepareStandby,
 } from "./open_path.ts";
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { findOrOpen, openedWithOf } from "./reused_stores.ts";
 import { controlsOf, Store, type StoreControls } from "./store.ts";
 import type { StoreParts } from "./opened_parts.ts";
+import type { Standby } from "./standby.ts";
+import { admit, assertMayListenAt, type Gateway, type ReadyHost, serve } from "./store_sockets.ts";
 import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
@@ -82,11 +82,21 @@ async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   if (!resolved.processes) return await openHere<V, K>(resolved);
   // A process that asks another one does without what opens pools.
   const { openShared } = await import("../remote/open_shared.ts");
-  return await openShared<V, K>(resolved, () => openHere<V, K>(resolved));
+  return await openShared<V, K>(resolved, {
+    openHere: (ready) => openHere<V, K>(resolved, ready),
+    prepareStandby: () => prepareStandby(resolved.path!, resolved),
+  });
 }
 
-/** Opens a store whose pool is in this process. */
-async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise<Store<V, K>> {
+/**
+ * Opens a store whose pool is in this process.
+ *
+ * @param ready what has been prepared for it
+ */
+async function openHere<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  ready?: ReadyHost,
+): Promise<Store<V, K>> {
   if (resolved.inspect !== undefined) await assertMayListenAt(resolved.path!, "INSPECTED");
   if (resolved.processes) await assertMayListenAt(resolved.path!, "GATEWAY");
   await prepareThreads(resolved);
@@ -94,9 +104,9 @@ async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   // At the end the library's files may be gone, and then no thread can be started that writes the
   // last snapshot.
   if (resolved.path !== undefined) await loadTasks();
-  const opened = await openPool(resolved);
+  const opened = await openPool(resolved, ready?.standby);
   try {
-    return await startStore<V, K>(resolved, opened);
+    return await startStore<V, K>(resolved, opened, ready?.gateway);
   } catch (error) {
     opened.log?.file.close();
     // What has failed first is what the caller should know.
@@ -105,12 +115,18 @@ async function openHere<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   }
 }
 
-async function openPool<V>(resolved: ResolvedOptions<V>): Promise<OpenedPool> {
-  const { path, readOnly, standby } = resolved;
+async function openPool<V>(
+  resolved: ResolvedOptions<V>,
+  ahead: Standby | undefined,
+): Promise<OpenedPool> {
+  const { path, readOnly, standby, processes } = resolved;
   if (path === undefined) return { ...IN_MEMORY, pool: createPool(resolved) };
   const options = { ...resolved, onProgress: restoringPart(resolved) };
-  if (standby !== undefined) return await openPathWhenFree(path, options, standby);
-  return readOnly ? await openPathToRead(path, options) : await openPath(path, options);
+  if (readOnly) return await openPathToRead(path, options);
+  // Where several processes use the pool, those that do not have it open do not wait for it.
+  const waits = standby !== undefined && !processes;
+  if (waits) return await openPathWhenFree(path, options, standby);
+  return await openPath(path, options, {}, ahead);
 }
 
 /**
@@ -139,6 +155,7 @@ async function loadTasks(): Promise<(task: DpmTask) => unknown> {
 async function startStore<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   opened: OpenedPool,
+  idle: ReadyHost["gateway"] | undefined,
 ): Promise<Store<V, K>> {
   const { pool, number, lock, source, recovery, log } = opened;
   const { autoscale } = resolved;
@@ -187,7 +204,7 @@ async function startStore<V, K extends Key>(
   const opening: {
     store?: StoreControls;
     live?: LiveServer;
-    gateway?: GatewayThread;
+    gateway?: Gateway;
     statistics?: StoreStatistics;
     maintenance?: Maintenance;
   } = {};
@@ -357,72 +374,7 @@ async function startStore<V, K extends Key>(
   if (resolved.inspect !== undefined) {
     opening.live = await serve(store, resolved.inspect.isWritable, lock!, codec);
   }
-  if (resolved.processes) opening.gateway = await admit(store, resolved, lock!);
+  if (resolved.processes) opening.gateway = await admit(store, resolved, lock!, idle);
   if (resolved.keepAlive) opening.store.keepAlive();
   return store;
-}
-
-/**
- * Checks what can be known about a store's socket before anything is done.
- *
- * @throws {PathError} when Deno may not listen where it will be
- */
-async function assertMayListenAt(path: string, use: "INSPECTED" | "GATEWAY"): Promise<void> {
-  const { resolve } = await import("node:path");
-  const places = await import("../persistence/socket_place.ts");
-  places.assertMayListen(resolve(path), places[use]);
-}
-
-/**
- * Lets other processes use a store.
- *
- * @throws {PathError} when it cannot be; the store is closed then
- * @throws {NodeFailedError} when the thread for it cannot be started; the same
- */
-async function admit<V, K extends Key>(
-  store: Store<V, K>,
-  resolved: ResolvedOptions<V>,
-  lock: PoolLock,
-): Promise<GatewayThread> {
-  try {
-    const { GatewayThread } = await import("../remote/gateway_thread.ts");
-    const { sharedOptionsOf } = await import("../remote/shared_options.ts");
-    const { path, device, inode } = lock.held;
-    return await GatewayThread.start(resolved.workers.gateway, {
-      handle: store.share() as StoreHandle,
-      directory: { path, device, inode },
-      shared: sharedOptionsOf(resolved),
-    }, store);
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-/**
- * Lets other processes look at a store.
- *
- * @throws {PathError} when it cannot be; the store is closed then
- */
-async function serve<V, K extends Key>(
-  store: Store<V, K>,
-  isWritable: boolean,
-  lock: PoolLock,
-  codec: CodecName,
-): Promise<LiveServer> {
-  try {
-    const { serveLive } = await import("../live/live_server.ts");
-    const keys = controlsOf(store).keyTypes()!;
-    return await serveLive(lock.held, {
-      path: lock.held.path,
-      keys,
-      codec,
-      isWritable,
-      useStore: () => Promise.resolve(store),
-      readStats: () => store.readStats(),
-    });
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
 }

@@ -139,8 +139,8 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * ahead meanwhile, so that the store is there soon after that one has closed it or has ended: for
    * deployments that start the new process before they end the old one. While it waits the process
    * has the pool in memory, and its index twice. After `waitMs` it is `PoolLockedError`, as it is
-   * at once without this option. Needs a path; not with `readOnly`, and not with `processes`, where
-   * the new process uses the pool at once.
+   * at once without this option. Needs a path; not with `readOnly`. With `processes` a
+   * process that comes second uses the pool at once, and reads its files ahead to have it next.
    * @default false
    */
   standby?: boolean | StandbyOptions | undefined;
@@ -200,8 +200,8 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * Whether several processes use the pool at `path`, each by the same line: whichever comes first
    * has it open, and the others ask that one, by a socket in the directory. When it ends, one of the
    * others takes its place. Needs a path, and a durability other than `"memory"`; not with
-   * `readOnly` or `standby`, and not in the far placement. The options `keys`, `codec`, `ordered` and `durability`
-   * must be the same in all of them, and there is no `cache`. See
+   * `readOnly`, and not in the far placement. The options `keys`, `codec`, `ordered` and
+   * `durability` must be the same in all of them, and there is no `cache`. See
    * [processes](./docs/processes.md).
    * @default false
    */

@@ -106,34 +106,33 @@ export class Standby {
 /**
  * Opens a pool when it is free, and reads it ahead until then.
  *
- * @param open opens it, by a standby if there is one; throws `PoolLockedError` while it is not free
- * @param makeStandby is called when it is not free
+ * @param open opens it, by a standby if it is not free at first; throws `PoolLockedError` while it
+ *   is not free
+ * @param standby what reads it ahead
  * @throws {PoolLockedError} when it has not been free for as long as `waitMs`
  */
 export async function openWhenFree<Opened>(
   { waitMs, refreshMs, onWarm, signal }: ResolvedStandby,
   open: (standby: Standby | undefined) => Promise<Opened>,
-  makeStandby: () => Standby,
+  standby: Standby,
 ): Promise<Opened> {
   const startMs = monotonicMs();
-  let standby: Standby | undefined;
+  let isReadAhead = false;
   try {
     for (;;) {
       signal?.throwIfAborted();
       try {
-        return await open(standby);
+        return await open(isReadAhead ? standby : undefined);
       } catch (error) {
         const isLate = monotonicMs() - startMs >= waitMs;
         if (!(error instanceof PoolLockedError) || isLate) throw error;
       }
-      if (standby === undefined) {
-        standby = makeStandby();
-        void standby.keepWarm(refreshMs, onWarm);
-      }
+      if (!isReadAhead) void standby.keepWarm(refreshMs, onWarm);
+      isReadAhead = true;
       await sleep(TRY_MS, signal === undefined ? {} : { signal });
     }
   } finally {
     // It has nothing to do any more, and the store need not wait for its end.
-    void standby?.close();
+    void standby.close();
   }
 }

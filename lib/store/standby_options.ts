@@ -6,7 +6,11 @@
 import { describe, InvalidOptionError } from "../core/errors.ts";
 import { requireThat, wholeNumber } from "./option_rules.ts";
 
-/** How `open` waits for a pool that another process, or thread, has open. */
+/**
+ * How `open` waits for a pool that another process, or thread, has open. With the option `processes`
+ * it does not wait, so `waitMs` and `signal` cannot be given: the store uses the other process, and
+ * reads its files ahead to take its place.
+ */
 export interface StandbyOptions {
   /**
    * How long it waits at most, in milliseconds; Infinity for as long as it takes.
@@ -41,6 +45,8 @@ const REFRESH_MS_DEFAULT = 1000;
 const REFRESH_MS_MIN = 10;
 const REFRESH_MS_MAX = 3_600_000;
 const NAMES = ["waitMs", "refreshMs", "onWarm", "signal"];
+/** Those of an opening that does not wait, as it uses the process that has the pool open. */
+const NAMES_OF_PROCESSES = ["refreshMs", "onWarm"];
 
 /**
  * Validates the option.
@@ -60,12 +66,10 @@ export function standbyOf(
   requireThat(value === true || isObject, "standby", "must be a boolean or an object", value);
   requireThat(path !== undefined, "standby", "must be false without a path", value);
   requireThat(readOnly !== true, "standby", "must be false with readOnly", value);
-  // A process that is not the host asks it, instead of waiting for its end.
-  requireThat(processes !== true, "standby", "must be false with processes", value);
   const given = value === true ? {} : value;
-  for (const name of Object.keys(given)) {
-    requireThat(NAMES.includes(name), "standby", `may have ${NAMES.join(", ")} only`, name);
-  }
+  const names = processes === true ? NAMES_OF_PROCESSES : NAMES;
+  const rule = `may have ${names.join(", ")} only${processes === true ? " with processes" : ""}`;
+  for (const name of Object.keys(given)) requireThat(names.includes(name), "standby", rule, name);
   const { waitMs = WAIT_MS_DEFAULT, refreshMs = REFRESH_MS_DEFAULT, onWarm, signal } = given;
   const isWait = typeof waitMs === "number" && waitMs >= 0;
   requireThat(isWait, "standby.waitMs", "must be a number of milliseconds from 0 on", waitMs);

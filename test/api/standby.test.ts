@@ -125,7 +125,10 @@ test("refuses what it cannot be", () => {
     const [options, says] of [
       [{ standby: true }, /^standby must be false without a path/],
       [{ path, standby: true, readOnly: true }, /^standby must be false with readOnly/],
-      [{ path, standby: true, processes: true }, /^standby must be false with processes/],
+      [
+        { path, standby: { waitMs: 1 }, processes: true },
+        /^standby may have refreshMs, onWarm only with processes/,
+      ],
       [{ path, standby: 1 }, /^standby must be a boolean or an object/],
       [{ path, standby: { wait: 1 } }, /^standby may have waitMs/],
       [{ path, standby: { waitMs: -1 } }, /^standby\.waitMs must be/],

@@ -215,7 +215,7 @@ function cluster(nodeCount: number, parts: Partial<IndexOptions> = {}): SimClust
     cleaning: CLEANING_ALWAYS,
     ...parts,
   };
-  const made = new SimCluster({ seed: 1, nodeCount, ratesOf: () => rates, index });
+  const made = new SimCluster({ seed: 1, nodeCount, ratesOf: () => rates, partsOf: () => ({ index }) });
   made.time.run(2000);
   return made;
 }
@@ -315,6 +315,22 @@ test("an owner that is killed is succeeded by one that reads pages and the rest 
   assert.ok(nodeOf(made, 1).servedSlotCount > SLOT_COUNT / 4);
   assert.equal(readAll(made, KEYS), expected);
   assert.ok(made.engine.extent(logStream(0))!.first > 1, "logs are purged");
+});
+
+test("a change that a session sends behind a read is not seen by that read", () => {
+  const made = cluster(1, { cacheBytes: 0 });
+  writeAll(made, 7);
+  // Pages and records are not at the replicas yet, so reads have to wait and begin again.
+  made.engine.lagMs.fill(1500);
+  const key = KEYS[0]!;
+  const node = nodeOf(made, 0);
+  const seen: (number | undefined)[] = [];
+  const asked = { session: 5, number: 1 };
+  ask(node, { ...getOf(key), ...asked }, ({ value }) => seen.push(value[0]));
+  ask(node, { ...putOf(key, value(8)), ...asked, number: 2 }, () => seen.push(undefined));
+  ask(node, { ...getOf(key), ...asked, number: 3 }, ({ value }) => seen.push(value[0]));
+  made.time.run(6000);
+  assert.equal(seen, [7, undefined, 8]);
 });
 
 test("slots that move take along what is in pages, and what is not", () => {

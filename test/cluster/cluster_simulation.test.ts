@@ -1,7 +1,8 @@
 /**
  * Nodes of a cluster and their clients over a simulated engine, in simulated time: requests and answers are slow, lost and doubled, replicas
- * lag, leaders change, nodes stand still, are cut off, are killed, leave and come back, and slots move. What the clients see is linearizable,
- * and when it is over every key is served.
+ * lag, leaders change, nodes stand still, are cut off, are killed, leave and come back, and slots move. Clients lose their connections, whose
+ * messages may come long after, and send again what was not answered. What they see is linearizable, so nothing is made twice; what each has
+ * on its way at one time is made in its order; and when it is over every key is served.
  *
  * @module
  */
@@ -38,6 +39,11 @@ test("owners that are cut off or stand still change nothing behind their success
 test("slots that move take everything with them", () => {
   const nemeses = ["move", "move", "move", "lag", "leave"] as const;
   forEachSeed(36, (seed) => check({ seed, faults: LATE_FAULTS, nemeses }));
+});
+
+test("keys that have expired for one owner are gone for all, though their clocks differ", () => {
+  const plan = { faults: USUAL_FAULTS, nemeses: ALL_NEMESES, expires: true };
+  forEachSeed(24, (seed) => check({ seed, ...plan }));
 });
 
 /** In how many of some runs the checker finds something. */

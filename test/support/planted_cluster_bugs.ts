@@ -13,8 +13,15 @@ const MOVES = "lib/cluster/node/slot_moves.ts";
 const SUCCESSION = "lib/cluster/node/succession.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const STATE = "lib/cluster/control/control_state.ts";
+const BATCH = "lib/cluster/node/batch_decisions.ts";
+const OUTCOME = "lib/cluster/node/request_outcome.ts";
+const EVIDENCE = "lib/cluster/node/session_evidence.ts";
+const CLOCK = "lib/cluster/node/request_clock.ts";
+const PAGES = "lib/cluster/node/key_pages.ts";
 const PARTS = "test/cluster/cluster_parts.test.ts";
 const NODES = "test/cluster/cluster_node.test.ts";
+const REQUESTS = "test/cluster/cluster_requests.test.ts";
+const OUTCOMES = "test/cluster/cluster_outcomes.test.ts";
 const SIMULATION = "test/cluster/cluster_simulation.test.ts";
 
 /** Bugs by which an acknowledged write is lost, or what does not count is seen. */
@@ -157,5 +164,133 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     edits: [["follows !== this.mapSequence || !this", "!this"]],
     caughtBy: [PARTS],
     inTest: "knows of the last one",
+  },
+];
+
+/** Bugs by which a request is made twice or in the wrong order, or ends as on no other store. */
+export const CLUSTER_REQUEST_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a request that is sent again is executed again",
+    breaks: "I5",
+    file: BATCH,
+    edits: [["if (applied !== undefined) return", "if (applied === null) return"]],
+    caughtBy: [REQUESTS, SIMULATION],
+  },
+  {
+    name: "a request is executed twice by one append",
+    breaks: "I5",
+    file: BATCH,
+    edits: [["if (twice !== undefined) return", "if (twice === null) return"]],
+    caughtBy: [REQUESTS, SIMULATION],
+  },
+  {
+    name: "a copy is executed of a request whose answer has come",
+    breaks: "I5",
+    file: BATCH,
+    edits: [["if (evidence.isConfirmed(session, number)) return", "if (!evidence) return"]],
+    caughtBy: [REQUESTS],
+    inTest: "has the answer to",
+  },
+  {
+    name: "a request is executed however late it comes",
+    breaks: "I5",
+    file: BATCH,
+    edits: [["requestClockMs() > untilMs", "requestClockMs() < 0 * untilMs"]],
+    caughtBy: [REQUESTS],
+    inTest: "too late",
+  },
+  {
+    name: "the clock of requests stands still with the machine",
+    breaks: "I5",
+    file: CLOCK,
+    edits: [["if (aheadMs >= JUMP_MS_MIN) this.#jumpsMs += aheadMs;", ""]],
+    caughtBy: [REQUESTS],
+    inTest: "the clock of requests",
+  },
+  {
+    name: "what became of requests is forgotten all at once",
+    breaks: "I5",
+    file: EVIDENCE,
+    edits: [["this.#earlier = this.#sessions;", "this.#earlier = new Map();"]],
+    caughtBy: [REQUESTS, SIMULATION],
+  },
+  {
+    name: "the next owner does not know who has made the records",
+    breaks: "I5",
+    file: NODE,
+    edits: [["this.#evidence.note(record);", ""]],
+    caughtBy: [REQUESTS, SIMULATION],
+  },
+  {
+    name: "an addition that is sent again is not told its sum",
+    breaks: "I5",
+    file: OUTCOME,
+    edits: [["expiresAtMs, isSum: true", "expiresAtMs, isSum: false"]],
+    caughtBy: [REQUESTS, SIMULATION],
+  },
+  {
+    name: "a request is taken that was meant for an earlier owner",
+    breaks: "I5",
+    file: NODE,
+    edits: [["routedBy === request.routedBy &&", ""]],
+    caughtBy: [REQUESTS],
+    inTest: "though the slot has come back",
+  },
+  {
+    name: "requests for an assignment that was not read are refused",
+    breaks: "I4",
+    file: NODE,
+    edits: [["return request.routedBy > sequence ||", "return sequence < 0 ||"]],
+    caughtBy: [REQUESTS],
+    inTest: "wait for it, in their order",
+  },
+  {
+    name: "a read does not wait for what its session has written before",
+    breaks: "I4",
+    file: NODE,
+    edits: [["= this.#writer!.hasPending(slot, request.session);", "= false;"]],
+    caughtBy: [REQUESTS, SIMULATION],
+  },
+  {
+    name: "that a key has expired is told by a read, and not written",
+    breaks: "I4",
+    file: NODE,
+    edits: [["if (isPut && old === undefined) return", "if (isPut && !record) return"]],
+    caughtBy: [REQUESTS],
+    inTest: "expired for one owner",
+  },
+  {
+    name: "that a key has expired is told by a change, and not written",
+    breaks: "I4",
+    file: BATCH,
+    edits: [["last?.value !== undefined && old === undefined;", "false;"]],
+    caughtBy: [REQUESTS],
+    inTest: "expired for one owner",
+  },
+  {
+    name: "a condition is not looked at by deletes",
+    breaks: "I4",
+    file: OUTCOME,
+    edits: [["old !== undefined && isMet(request, old)", "old !== undefined"]],
+    caughtBy: [OUTCOMES, SIMULATION],
+  },
+  {
+    name: "a page begins each slot at the key behind which the last one has ended",
+    breaks: "I4",
+    file: PAGES,
+    edits: [[
+      "this.#after = isLast ? undefined :",
+      "this.#after = records.length === 0 ? this.#after :",
+    ]],
+    caughtBy: [REQUESTS],
+    inTest: "pages have each key once",
+  },
+  {
+    name: "a page has slots that the node does not serve",
+    breaks: "I4",
+    file: PAGES,
+    edits: [["if (since === 0) return this.#end(true);", ""]],
+    caughtBy: [REQUESTS],
+    inTest: "pages have each key once",
   },
 ];

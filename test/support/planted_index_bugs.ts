@@ -14,6 +14,7 @@ const TABLE = "lib/cluster/index/indexed_table.ts";
 const KEEPER = "lib/cluster/index/index_keeper.ts";
 const TAILS = "lib/cluster/index/kept_tails.ts";
 const TAKEOVER = "lib/cluster/index/takeover.ts";
+const NODE = "lib/cluster/node/cluster_node.ts";
 const PARTS = "test/cluster/cluster_index.test.ts";
 const SIMULATION = "test/cluster/index_simulation.test.ts";
 
@@ -177,6 +178,14 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     file: TABLE,
     edits: [["this.#cache.dropSlot(slot);", ""]],
     caughtBy: [PARTS, SIMULATION],
+  },
+  {
+    name: "a change overtakes a read of its session that waits",
+    breaks: "I4",
+    file: NODE,
+    edits: [["this.#held.has(slot) || isBehindRead", "this.#held.has(slot)"]],
+    caughtBy: [PARTS],
+    inTest: "behind a read",
   },
   {
     name: "the records of requests that may come again are not read by who takes over",

@@ -10,6 +10,7 @@ const FAILOVERS = "test/simulation/failovers_sessions.test.ts";
 const EVIDENCE = "test/gateway/session_evidence.test.ts";
 const LEDGER = "lib/log/session_ledger.ts";
 const COPY = "lib/persistence/ledger_copy.ts";
+const NUMBERS = "lib/persistence/session_numbers.ts";
 const SNAPSHOT = "lib/persistence/snapshot_writer.ts";
 const LOGGED = "lib/node/logged_commit.ts";
 const CARRIER = "lib/gateway/socket_carrier.ts";
@@ -116,15 +117,19 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
   {
     name: "a host begins with sessions that the one before may have given",
     breaks: "I5",
-    file: COPY,
-    edits: [[
-      "ledger.begin(Math.max(ledger.reserved, this.#largest + 1), ledger.forgotten);",
-      "ledger.begin(Math.max(ledger.next, this.#largest + 1), ledger.forgotten);",
-    ]],
-    caughtBy: [LIVES, EVIDENCE],
+    file: NUMBERS,
+    edits: [["Math.max(ledger.next, this.#read())", "ledger.next"]],
+    caughtBy: [LIVES],
   },
   {
-    name: "sessions are given that no checkpoint has reserved",
+    name: "sessions are given of which the file does not say it",
+    breaks: "I5",
+    file: NUMBERS,
+    edits: [["    this.#write(end);\n", ""]],
+    caughtBy: [LIVES],
+  },
+  {
+    name: "sessions are given that have not been reserved",
     breaks: "I5",
     file: LEDGER,
     edits: [["session >= Math.min(this.reserved, SESSION_MAX)", "session >= SESSION_MAX"]],

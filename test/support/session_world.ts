@@ -31,6 +31,7 @@ import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { Checkpointer, imagePath } from "../../lib/persistence/checkpointer.ts";
 import { LogFile } from "../../lib/persistence/log_file.ts";
 import { type StartedLog, startLog } from "../../lib/persistence/open_log.ts";
+import { SessionNumbers } from "../../lib/persistence/session_numbers.ts";
 import { readSnapshot } from "../../lib/persistence/snapshot_reader.ts";
 import { AGENT_DPM, GATE_NODE_COUNT, GATE_PAUSED } from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
@@ -303,9 +304,8 @@ export class SessionWorld implements ClientWaiter {
 
   /** A process comes to a host, which tells it what has become of its requests: if that arrives. */
   #connect(process: SimProcess): void {
-    if (SessionLedger.of(this.pool)!.numbersLeft === 0) {
-      return this.#isCheckpointing ? undefined : this.#checkpoint();
-    }
+    const ledger = SessionLedger.of(this.pool)!;
+    if (ledger.numbersLeft === 0) new SessionNumbers(this.disk, DIRECTORY).reserve(ledger);
     for (const ended of process.ended.splice(0)) endSession(this.pool, ended);
     const verdicts = process.flights.map((flight) => effectsNow(this.pool, process, flight));
     if (this.random.next() < 0.25) return;

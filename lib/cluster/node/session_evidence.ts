@@ -1,7 +1,7 @@
 /**
  * Which requests were applied: what a node knows of the sessions of clients, from the records that
  * count. So a request that is sent again is answered, and not executed again (I5); the argument is
- * in docs/protocols/cluster.md.
+ * in docs/protocols/cluster_requests.md.
  *
  * The owner of a slot has read all that counts of it, so a request of the slot that is not known
  * here was not applied. An entry is kept until its session has confirmed that it has the answer, or

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { IndexOptions } from "../../../lib/cluster/index/index_keeper.ts";
-import { ClusterNode } from "../../../lib/cluster/node/cluster_node.ts";
+import { ClusterNode, type ClusterNodeOptions } from "../../../lib/cluster/node/cluster_node.ts";
 import { type ClusterAnswer, ClusterStatus } from "../../../lib/cluster/node/requests.ts";
 import { Random } from "../random.ts";
 import { ask, getOf, HASH_KEY } from "./cluster_requests.ts";
@@ -30,8 +29,8 @@ export interface SimPlan {
   readonly ratesOf?: (random: Random, node: number) => ClockRates;
   /** Whether some of what is stored expires, by clocks that show different times. */
   readonly expires?: boolean;
-  /** Nodes keep their index in the engine. */
-  readonly index?: IndexOptions;
+  /** More of what a node is made of. */
+  readonly partsOf?: (node: number) => Partial<ClusterNodeOptions>;
 }
 
 /** Something that goes wrong. */
@@ -135,7 +134,7 @@ export class SimCluster {
       hashKey: HASH_KEY,
       nameLife: () => `life ${++this.#lives}`,
       evidenceMs: 2 * SIM_RESEND_MS,
-      ...(this.#plan.index === undefined ? {} : { index: this.#plan.index }),
+      ...this.#plan.partsOf?.(number),
     });
     this.nodes[number] = { process, node, links: new Map<number, SimLink>() };
     node.start();

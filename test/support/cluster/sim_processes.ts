@@ -67,6 +67,7 @@ export interface ClockRates {
 export class SimProcess implements ClusterClock {
   readonly time: SimTime;
   readonly #rates: ClockRates;
+  #aheadMs: number;
   /** For how long its monotonic clock has stood still. */
   #frozenMs = 0;
   #isSuspended = false;
@@ -79,6 +80,12 @@ export class SimProcess implements ClusterClock {
   constructor(time: SimTime, rates: ClockRates = { monotonic: 1, epoch: 1 }) {
     this.time = time;
     this.#rates = rates;
+    this.#aheadMs = rates.aheadMs ?? 0;
+  }
+
+  /** Sets the time of day. */
+  setAheadMs(ms: number): void {
+    this.#aheadMs = ms;
   }
 
   get isSuspended(): boolean {
@@ -94,7 +101,7 @@ export class SimProcess implements ClusterClock {
   }
 
   epochMs(): number {
-    return 1e12 + (this.#rates.aheadMs ?? 0) + this.time.nowMs * this.#rates.epoch;
+    return 1e12 + this.#aheadMs + this.time.nowMs * this.#rates.epoch;
   }
 
   after(ms: number, task: () => void): { stop(): void } {

@@ -6,11 +6,13 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { Server } from "node:net";
 import process from "node:process";
-import { parentPort, workerData } from "node:worker_threads";
-import { type GatewayStart, runGateway } from "../../../lib/remote/gateway_shell.ts";
+import { parentPort } from "node:worker_threads";
+import { type GatewayOrder, runGateway } from "../../../lib/remote/gateway_shell.ts";
 
-const start = workerData as GatewayStart;
-const died = `${start.directory.path}.died`;
+let died = "";
+parentPort!.on("message", (order: GatewayOrder) => {
+  if (order.kind === "start") died = `${order.start.directory.path}.died`;
+});
 let connections = 0;
 const emit = Server.prototype.emit;
 Server.prototype.emit = function (this: Server, event: string, ...args: never[]): boolean {
@@ -21,4 +23,4 @@ Server.prototype.emit = function (this: Server, event: string, ...args: never[])
   return emit.apply(this, [event, ...args] as unknown as Parameters<typeof emit>);
 } as typeof emit;
 
-await runGateway(start, parentPort!);
+runGateway(parentPort!);
