@@ -39,14 +39,26 @@ test("what clients see is linearizable, while values and index are in the engine
 
 test("slots that move and owners that come back find what is theirs", () => {
   const nemeses = ["move", "move", "lag", "leave", "kill"] as const;
-  const plan = { nodeCount: 2, keyCount: 2, faults: LATE_FAULTS, nemeses, partsOf: () => ({ index: INDEX }) };
+  const plan = {
+    nodeCount: 2,
+    keyCount: 2,
+    faults: LATE_FAULTS,
+    nemeses,
+    partsOf: () => ({ index: INDEX }),
+  };
   forEachSeed(36, (seed) => check({ seed, ...plan }));
 });
 
 test("what is cached is the newest", () => {
   const nemeses = ["move", "elect", "lag", "lag"] as const;
   const index = { ...INDEX, cacheBytes: 100_000, cachePolicy: "dac" } as const;
-  const plan = { keyCount: 2, nodeCount: 2, faults: USUAL_FAULTS, nemeses, partsOf: () => ({ index }) };
+  const plan = {
+    keyCount: 2,
+    nodeCount: 2,
+    faults: USUAL_FAULTS,
+    nemeses,
+    partsOf: () => ({ index }),
+  };
   forEachSeed(12, (seed) => check({ seed, ...plan }));
 });
 

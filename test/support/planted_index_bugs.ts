@@ -15,7 +15,8 @@ const KEEPER = "lib/cluster/index/index_keeper.ts";
 const TAILS = "lib/cluster/index/kept_tails.ts";
 const TAKEOVER = "lib/cluster/index/takeover.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
-const PARTS = "test/cluster/cluster_index.test.ts";
+const PARTS = "test/cluster/index_parts.test.ts";
+const NODES = "test/cluster/cluster_index.test.ts";
 const SIMULATION = "test/cluster/index_simulation.test.ts";
 
 /** Bugs by which an acknowledged write is lost, or an old value is seen. */
@@ -25,8 +26,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I9",
     file: SLOT,
     edits: [["if (entry.version <= this.version) return;", ""]],
-    caughtBy: [PARTS],
-    inTest: "a copy of a put",
+    caughtBy: [PARTS, NODES],
   },
   {
     name: "the change that comes last wins, whatever its version",
@@ -51,28 +51,31 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
       "change.version > known.version) merged",
       "change.version > known.version) if (!change.isDelete) merged",
     ]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "a checkpoint names the directories of the one before",
     breaks: "I15",
     file: SLOT,
-    edits: [["this.merging = undefined;\n    this.directory = undefined;", "this.merging = undefined;"]],
-    caughtBy: [PARTS, SIMULATION],
+    edits: [[
+      "this.merging = undefined;\n    this.directory = undefined;",
+      "this.merging = undefined;",
+    ]],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "logs are purged before the records in them that pages name have moved",
     breaks: "I15",
     file: ROUND,
     edits: [["for (const [log, sequence] of page.floors) need(logStream(log), sequence);", ""]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "pages are purged that a checkpoint names",
     breaks: "I15",
     file: ROUND,
     edits: [["need(indexStream(page.node), page.sequence);", ""]],
-    caughtBy: [PARTS],
+    caughtBy: [NODES],
     inTest: "is succeeded",
   },
   {
@@ -98,14 +101,14 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
       "for (const [from, to] of this.#pairsOf(command)) this.needs.moved(from, to, NO_OWNER);",
       "",
     ]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "what slots without an owner need is forgotten",
     breaks: "I15",
     file: STATE,
     edits: [["this.needs.moved(node, NO_OWNER, NO_OWNER);", ""]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "a checkpoint counts for slots that it does not have",
@@ -128,7 +131,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: TAKEOVER,
     edits: [["isRead = replay.sequence >= barriers.get(node)!;", "isRead = true;"]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "a slot is served while it is loaded",
@@ -141,8 +144,11 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     name: "who begins to read in the middle of a log does not know under which term",
     breaks: "I15",
     file: TAKEOVER,
-    edits: [["new LogReplay(node, take, start)", "new LogReplay(node, take, { ...start, term: 0 })"]],
-    caughtBy: [PARTS, SIMULATION],
+    edits: [[
+      "new LogReplay(node, take, start)",
+      "new LogReplay(node, take, { ...start, term: 0 })",
+    ]],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "a directory that a replica does not have yet is taken for an empty one",
@@ -177,14 +183,14 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: TABLE,
     edits: [["this.#cache.dropSlot(slot);", ""]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "a change overtakes a read of its session that waits",
     breaks: "I4",
     file: NODE,
     edits: [["this.#held.has(slot) || isBehindRead", "this.#held.has(slot)"]],
-    caughtBy: [PARTS],
+    caughtBy: [NODES],
     inTest: "behind a read",
   },
   {

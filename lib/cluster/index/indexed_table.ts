@@ -168,10 +168,17 @@ export class IndexedTable implements RecordTable {
       const { chosen, isLast } = choose(entries, request);
       const records: LogRecord[] = [];
       runAll(chosen.entries(), LISTING_READS, ([i, { key, hash, name }], next) => {
-        this.#find({ slot, key, hash, name, changes, done: (record) => {
-          if (record !== undefined) records[i] = copyOf(record);
-          next();
-        } });
+        this.#find({
+          slot,
+          key,
+          hash,
+          name,
+          changes,
+          done: (record) => {
+            if (record !== undefined) records[i] = copyOf(record);
+            next();
+          },
+        });
       }, () => {
         const found = records.filter((record) => record !== undefined);
         const last = chosen.at(-1);
