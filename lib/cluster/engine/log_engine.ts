@@ -93,7 +93,7 @@ export interface LogEngine {
    */
   follow(stream: string, from: number, take: (message: LogMessage) => void): Following;
 
-  /** Removes all messages of a stream up to a sequence; numbers are not given again. */
+  /** Removes all messages of a stream up to one that was stored; numbers are not given again. */
   purge(stream: string, upTo: number, done: (isDone: boolean) => void): void;
 
   /** Tells what a stream has; undefined when that is unknown. */
