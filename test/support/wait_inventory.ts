@@ -907,6 +907,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "Finite: each turn takes or passes one of the items, bytes or bits that are there " +
       "when it begins, or makes room in a cache, until there are none",
     places: {
+      "slot_index.ts SlotIndex.pageAt": 1,
+      "index_io.ts runAll": 1,
       "free_bucket_links.ts moveLinksForFile": 1,
       "ring_carrier.ts RingCarrier.#handOver": 1,
       "ring_carrier.ts RingCarrier.#takeCompletions": 1,
