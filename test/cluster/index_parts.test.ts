@@ -31,7 +31,7 @@ import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
 import { SimEngine } from "../support/cluster/sim_log_engine.ts";
 import { SimProcess, SimTime } from "../support/cluster/sim_processes.ts";
-import { seeded } from "../support/random.ts";
+import { Random, seeded } from "../support/random.ts";
 
 const value = (number: number) => new Uint8Array([number]);
 
@@ -191,6 +191,30 @@ test("what an owner has needed is needed by the next one, and is not purged", ()
   assert.is(state.owners.indexOf(NO_OWNER), 2, "slots that nobody ever had");
   assert.ok(checkpoint(2, 8, 20, 18));
   assert.equal(purgeable(), [32, 12], "the last one of a node that may come back");
+});
+
+test("what no checkpoint has is not purged, though its author has a newer one", () => {
+  const { state, assign, checkpoint } = shared();
+  assert.ok(checkpoint(1, 9, 20, 25));
+  assert.is(state.needs.purgeableLog(1), 20);
+  assert.ok(assign(1, [1], 2, 30));
+  assert.ok(checkpoint(1, 15, 40, 45));
+  assert.is(state.needs.purgeableLog(1), 20, "node 2 may have to be succeeded");
+});
+
+test("what is changed while a slot is merged is not in its pages", () => {
+  const time = new SimTime();
+  const engine = new SimEngine(time, new Random(1));
+  const process = new SimProcess(time);
+  const io = new IndexIo(engine.connect(process), process);
+  engine.create(indexStream(0));
+  const slot = new SlotIndex(0);
+  slot.take(entryOf("a", 1));
+  const parts = { io, node: 0, term: 1, pageBytes: 100, targets: NO_CLEANING };
+  mergeSlot({ ...parts, isOn: () => true }, slot, () => {});
+  slot.take(entryOf("b", 2));
+  time.run(1000);
+  assert.equal([slot.version, slot.tail.size, slot.pages.length], [1, 1, 1]);
 });
 
 test(

@@ -41,7 +41,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: MERGE,
     edits: [["slot.endMerge(version, ", "slot.endMerge(slot.versionMax, "]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS, SIMULATION],
   },
   {
     name: "a delete is dropped before it has met the put",
@@ -91,7 +91,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: NEEDS,
     edits: [["upTo = Math.min(upTo, tails.get(node)?.sequence ?? Infinity);", ""]],
-    caughtBy: [SIMULATION],
+    caughtBy: [PARTS, SIMULATION],
   },
   {
     name: "slots come without what their last owner has needed",
