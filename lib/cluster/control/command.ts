@@ -27,6 +27,8 @@ export interface Renew {
   readonly number: number;
   /** Sequence of the last command that counts about this lease, 0 for none. */
   readonly follows: number;
+  /** Where the node takes requests, as `host:port`; left out if nowhere. */
+  readonly address?: string;
 }
 
 /** A node ends a lease that is over, or its own. */
@@ -71,12 +73,31 @@ export type Tail = readonly [node: number, sequence: number, term: number];
 /** A stream, and the sequence of the first message in it that is needed. */
 export type Floor = readonly [stream: string, sequence: number];
 
+/** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
+export interface Settings {
+  readonly kind: "settings";
+  /** Key of the hash that finds the slot of a key. */
+  readonly hashKey: readonly [number, number];
+  /** Types of the keys. */
+  readonly keys: string;
+  /** Name of the codec. */
+  readonly codec: string;
+  /** How many servers keep each stream. */
+  readonly replicas: number;
+  /** How long a lease is, in milliseconds. */
+  readonly leaseMs: number;
+  /** What only who knows the secret can make; empty if there is none. */
+  readonly proof: string;
+}
+
 /** A message of the control stream. */
-export type Command = Renew | Revoke | Assign | Checkpoint;
+export type Command = Renew | Revoke | Assign | Checkpoint | Settings;
 
 /** The subject of a command. */
 export function subjectOf(command: Command): string {
   switch (command.kind) {
+    case "settings":
+      return "settings";
     case "assign":
       return "map";
     case "checkpoint":
@@ -103,12 +124,14 @@ export function decode(bytes: Uint8Array): Command {
 }
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
-  const { kind, node, holder, number, follows, moves, barriers, fenced } = value;
+  const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
   const { index, tails, floors } = value;
+  if (kind === "settings") return isSettings(value);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
   switch (kind) {
     case "renew":
-      return typeof holder === "string" && isWhole(number);
+      return typeof holder === "string" && isWhole(number) &&
+        (address === undefined || isAddress(address));
     case "revoke":
       return true;
     case "assign":
@@ -128,6 +151,18 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
 function isTail(value: unknown): value is Tail {
   return Array.isArray(value) && value.length === 3 && isBelow(value[0], NODE_ID_COUNT) &&
     isWhole(value[1]) && isWhole(value[2]);
+}
+
+function isAddress(value: unknown): boolean {
+  const port = typeof value === "string" ? /.:([0-9]{1,5})$/.exec(value)?.[1] : undefined;
+  return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
+}
+
+function isSettings(value: Record<string, unknown>): boolean {
+  const { hashKey, keys, codec, replicas, leaseMs, proof } = value;
+  return Array.isArray(hashKey) && hashKey.length === 2 && hashKey.every(Number.isInteger) &&
+    [keys, codec, proof].every((text) => typeof text === "string") && isWhole(replicas) &&
+    isWhole(leaseMs);
 }
 
 function isPairs(value: unknown, isPair: (first: unknown, second: unknown) => boolean): boolean {

@@ -94,12 +94,13 @@ export class ClusterNode {
   start(): void {
     const { engine, clock, node, times } = this.#options;
     this.#timer = clock.after(times.leaseMs / STEPS_PER_LEASE, () => this.start());
+    const mayJoin = () => !this.#isStopped && this.#control === undefined;
     engine.createStream(CONTROL_STREAM, (isThere) => {
-      if (!isThere || this.#control !== undefined) return;
+      if (!isThere || !mayJoin()) return;
       engine.createStream(logStream(node), (isLogThere) => {
-        if (!isLogThere || this.#control !== undefined) return;
+        if (!isLogThere || !mayJoin()) return;
         this.#loader.createStreams((areThere) => {
-          if (areThere && this.#control === undefined) this.#join();
+          if (areThere && mayJoin()) this.#join();
         });
       });
     });
@@ -284,12 +285,13 @@ export class ClusterNode {
   }
 
   #join(): void {
-    const { engine, clock, times, node, nameLife } = this.#options;
+    const { engine, clock, times, node, address, nameLife } = this.#options;
     const control = this.#control = new ControlLog({
       engine,
       clock,
       times,
       node,
+      address,
       nameLife,
       changed: (command) => this.#changed(command),
       failed: (error) => this.#fail(error),

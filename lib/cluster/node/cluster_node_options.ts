@@ -20,6 +20,8 @@ export interface ClusterNodeOptions {
   readonly hashKey: readonly [number, number];
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
+  /** Where it takes requests, as `host:port`, if it does. */
+  readonly address?: string | undefined;
   /**
    * How long what became of a request is kept in mind, in milliseconds.
    *
