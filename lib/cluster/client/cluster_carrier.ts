@@ -48,6 +48,7 @@ import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
+import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 import { ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
@@ -88,6 +89,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Requests that have not been settled, in the order of their claims, and their bytes. */
   readonly #open = new Set<ClusterParcel>();
   #bytes = 0;
+  readonly #memory = new RequestMemory();
   #newest!: ClusterParcel;
   #claimed: ClusterParcel[] = [];
   readonly #order = new RequestOrder<ClusterParcel>();
@@ -143,7 +145,13 @@ export class ClusterCarrier implements Carrier, ReadSource {
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
-    const parcel = this.#newest = new ClusterParcel(slot, sequence, length, completion);
+    const parcel = this.#newest = new ClusterParcel(
+      slot,
+      sequence,
+      length,
+      completion,
+      this.#memory,
+    );
     parcel.words[REQUEST_LENGTH] = length;
     parcel.issuedMs = this.#options.clock.monotonicMs();
     this.#open.add(parcel);
