@@ -30,7 +30,10 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "everything in a log counts, under whatever term it was written",
     breaks: "I15",
     file: REPLAY,
-    edits: [["} else if (entry.term === this.#term) {", "} else {"]],
+    edits: [[
+      'entry.kind === "batch" && entry.term === this.#term',
+      'entry.kind === "batch"',
+    ]],
     caughtBy: [PARTS, NODES],
   },
   {

@@ -702,6 +702,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "A page is full, the keys are at their end, or the signal of its call is aborted; a " +
       "moment is found or given up after UNAVAILABLE_AFTER_MS; then the list is at its end",
     places: {
+      "key_pages.ts PageWalk.go": 1,
       "page_reader.ts PageReader.read": 2,
       "page_reader.ts SlotPageWalk.#collect": 1,
       "moment_reader.ts readMoment": 2,
@@ -908,6 +909,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "Finite: each turn takes or passes one of the items, bytes or bits that are there " +
       "when it begins, or makes room in a cache, until there are none",
     places: {
+      "slot_index.ts SlotIndex.pageAt": 1,
+      "index_io.ts runAll": 1,
       "free_bucket_links.ts moveLinksForFile": 1,
       "ring_carrier.ts RingCarrier.#handOver": 1,
       "ring_carrier.ts RingCarrier.#takeCompletions": 1,

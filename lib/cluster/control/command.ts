@@ -53,6 +53,26 @@ export interface Assign {
   readonly fenced: readonly Fenced[];
 }
 
+/** A node has written the index of all its slots. */
+export interface Checkpoint {
+  readonly kind: "checkpoint";
+  readonly node: number;
+  readonly holder: string;
+  /** As in {@linkcode Assign.follows}: the slots are those that the node owned then. */
+  readonly follows: number;
+  /** Sequence of the checkpoint in the index stream of the node. */
+  readonly index: number;
+  /** From where which logs are to be read for what the checkpoint does not have; its own among them. */
+  readonly tails: readonly Tail[];
+  /** The first message of each stream that is needed for what it has. */
+  readonly floors: readonly Floor[];
+}
+
+/** A log, the sequence up to which it need not be read, and the term that counts there. */
+export type Tail = readonly [node: number, sequence: number, term: number];
+/** A stream, and the sequence of the first message in it that is needed. */
+export type Floor = readonly [stream: string, sequence: number];
+
 /** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
 export interface Settings {
   readonly kind: "settings";
@@ -71,12 +91,20 @@ export interface Settings {
 }
 
 /** A message of the control stream. */
-export type Command = Renew | Revoke | Assign | Settings;
+export type Command = Renew | Revoke | Assign | Checkpoint | Settings;
 
 /** The subject of a command. */
 export function subjectOf(command: Command): string {
-  if (command.kind === "settings") return "settings";
-  return command.kind === "assign" ? "map" : `lease.${command.node}`;
+  switch (command.kind) {
+    case "settings":
+      return "settings";
+    case "assign":
+      return "map";
+    case "checkpoint":
+      return `index.${command.node}`;
+    default:
+      return `lease.${command.node}`;
+  }
 }
 
 /** A command as a message. */
@@ -97,6 +125,7 @@ export function decode(bytes: Uint8Array): Command {
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
+  const { index, tails, floors } = value;
   if (kind === "settings") return isSettings(value);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
   switch (kind) {
@@ -110,9 +139,18 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
         isPairs(moves, (slot, to) => isBelow(slot, SLOT_COUNT) && isBelow(to, NODE_ID_COUNT)) &&
         isPairs(barriers, (of, sequence) => isBelow(of, NODE_ID_COUNT) && isWhole(sequence)) &&
         isPairs(fenced, (of, term) => isBelow(of, NODE_ID_COUNT) && isWhole(term));
+    case "checkpoint":
+      return typeof holder === "string" && isWhole(index) && Array.isArray(tails) &&
+        tails.every(isTail) && tails.some(([of]) => of === node) &&
+        isPairs(floors, (stream, sequence) => typeof stream === "string" && isWhole(sequence));
     default:
       return false;
   }
+}
+
+function isTail(value: unknown): value is Tail {
+  return Array.isArray(value) && value.length === 3 && isBelow(value[0], NODE_ID_COUNT) &&
+    isWhole(value[1]) && isWhole(value[2]);
 }
 
 function isAddress(value: unknown): boolean {

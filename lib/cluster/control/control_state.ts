@@ -16,6 +16,8 @@
  * - An assignment, if it follows the last command that changed owners, its author holds a lease, as
  *   do the nodes that get slots, each slot is the author's own or has no owner, and, if one has
  *   none, every unfenced log was fenced.
+ * - A checkpoint, if it follows the last command that changed owners, its author holds its lease,
+ *   and it is newer than the author's last one.
  * - Settings, if none have counted before.
  *
  * Terms grow, as all are sequences of one stream.
@@ -23,7 +25,8 @@
  * @module
  */
 import { SLOT_COUNT } from "../../core/limits.ts";
-import type { Assign, Command, Renew, Revoke, Settings } from "./command.ts";
+import type { Assign, Checkpoint, Command, Renew, Revoke, Settings } from "./command.ts";
+import { LogNeeds } from "./log_needs.ts";
 
 /** Owner of a slot that has none. */
 export const NO_OWNER = -1;
@@ -60,6 +63,8 @@ export class ControlState {
   readonly barriers = new Map<number, number>();
   /** Nodes whose log is to be fenced before slots without an owner get one, with the term for it. */
   readonly unfenced = new Map<number, number>();
+  /** What of the logs is still needed. */
+  readonly needs: LogNeeds = new LogNeeds();
   readonly #leases = new Map<number, LeaseState>();
 
   /** The lease of a node; undefined if it never had one. */
@@ -102,6 +107,8 @@ export class ControlState {
         return this.#revoke(sequence, command);
       case "assign":
         return this.#assign(sequence, command);
+      case "checkpoint":
+        return this.#checkpoint(command);
       case "settings":
         if (this.settings !== undefined) return false;
         this.settings = command;
@@ -126,6 +133,8 @@ export class ControlState {
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (this.owners[slot] === node) this.#assignSlot(slot, NO_OWNER, sequence);
     }
+    this.needs.moved(node, NO_OWNER, NO_OWNER);
+    this.needs.forget(node);
     this.unfenced.set(node, sequence);
     this.mapSequence = sequence;
     return true;
@@ -133,7 +142,9 @@ export class ControlState {
 
   #assign(sequence: number, command: Assign): boolean {
     if (!this.#mayAssign(command)) return false;
+    for (const [from, to] of this.#pairsOf(command)) this.needs.moved(from, to, NO_OWNER);
     for (const [slot, node] of command.moves) this.#assignSlot(slot, node, sequence);
+    if (!this.hasOrphans) this.needs.forget(NO_OWNER);
     for (const [node, barrier] of command.barriers) {
       this.barriers.set(node, Math.max(barrier, this.barriers.get(node) ?? 0));
     }
@@ -141,6 +152,20 @@ export class ControlState {
       if (this.unfenced.get(node) === term) this.unfenced.delete(node);
     }
     this.mapSequence = sequence;
+    return true;
+  }
+
+  /** Who gives slots to whom. */
+  #pairsOf({ moves }: Assign): Iterable<readonly [from: number, to: number]> {
+    const pairs = moves.map(([slot, to]) => [this.owners[slot]!, to] as const);
+    return new Map(pairs.map((pair) => [pair.join(), pair])).values();
+  }
+
+  #checkpoint(command: Checkpoint): boolean {
+    const { node, holder, follows, index } = command;
+    const isNewer = index > this.needs.checkpointOf(node);
+    if (follows !== this.mapSequence || !isNewer || !this.isHeldBy(node, holder)) return false;
+    this.needs.checkpointed(command, slotsOf(this.owners, node));
     return true;
   }
 
@@ -162,4 +187,9 @@ export class ControlState {
       return isMember && (owner === NO_OWNER || owner === node && hasBarrier(node));
     });
   }
+}
+
+/** The slots of an owner. */
+export function slotsOf(owners: Int32Array, owner: number): number[] {
+  return [...owners.keys()].filter((slot) => owners[slot] === owner);
 }

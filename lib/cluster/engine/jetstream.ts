@@ -21,6 +21,7 @@ import type {
   LogEngine,
   LogMessage,
   ReadOutcome,
+  StreamExtent,
 } from "./log_engine.ts";
 
 /** How JetStream is reached. */
@@ -150,6 +151,21 @@ class JetStreamEngine implements LogEngine {
     };
   }
 
+  purge(stream: string, upTo: number, done: (isDone: boolean) => void): void {
+    // The server removes what is before the sequence that it is given.
+    this.#manager.streams.purge(this.#nameOf(stream), { seq: upTo + 1 })
+      .then(({ success }) => done(success), () => done(false));
+  }
+
+  extent(stream: string, done: (extent: StreamExtent | undefined) => void): void {
+    this.#manager.streams.info(this.#nameOf(stream)).then(
+      // A stream in which nothing was stored yet begins at 0, for the server.
+      ({ state }) =>
+        done({ first: Math.max(1, state.first_seq), last: state.last_seq, bytes: state.bytes }),
+      () => done(undefined),
+    );
+  }
+
   async close(): Promise<void> {
     for (const following of this.#followings) following.stop();
     await this.#connection.close();
@@ -236,7 +252,10 @@ class StreamFollowing implements Following {
     }
   }
 
-  /** Passes on messages until one is missing, or the consumer ends. */
+  /**
+   * Passes on messages until one is missing, or the consumer ends. Before the first message of a
+   * consumer none is missing: what was there was purged.
+   */
   async #consume(consumer: Consumer): Promise<void> {
     const messages = await consumer.consume({
       max_bytes: PULL_BYTES,
@@ -245,11 +264,13 @@ class StreamFollowing implements Following {
     });
     const stop = () => messages.stop();
     this.#end.signal.addEventListener("abort", stop);
+    let isFirst = true;
     try {
       for await (const { seq, subject, data } of messages) {
-        if (this.#end.signal.aborted || seq > this.#next) return;
+        if (this.#end.signal.aborted || (seq > this.#next && !isFirst)) return;
+        isFirst = false;
         if (seq < this.#next) continue;
-        this.#next += 1;
+        this.#next = seq + 1;
         this.#take({ sequence: seq, subject: subject.slice(this.#subjectAt), body: data.slice() });
       }
     } finally {

@@ -1,14 +1,15 @@
 /**
  * What a cluster needs of a replicated log: append, read by sequence, read the last message of a
- * subject, follow.
+ * subject, follow, purge.
  *
  * A stream is a sequence of messages, numbered from 1. Each has a subject, by which it can be found
- * again. What is stored stays, at its number, on a majority of servers. Everything else is left
- * open, and who uses an engine must not rely on it:
+ * again. What is stored stays, at its number, on a majority of servers, until it is purged.
+ * Everything else is left open, and who uses an engine must not rely on it:
  *
  * - An append whose outcome is unknown may have been stored, may be stored later, or never; one
  *   that is sent twice may be stored twice.
  * - A read may be answered by a replica that lags: what is "absent" may be there.
+ * - A purge whose outcome is unknown may be done later, or never.
  * - A condition keeps most of what does not meet it away. It is no proof: while the engine changes
  *   its leader, a message may get in beside one that it should have seen.
  *
@@ -49,6 +50,16 @@ export interface Expectation {
   readonly sequence: number;
 }
 
+/** What a stream has, as one of the servers sees it. */
+export interface StreamExtent {
+  /** Sequence of the first message that is there. */
+  readonly first: number;
+  /** Sequence of the last one; `first - 1` when there is none. */
+  readonly last: number;
+  /** Bytes that the messages take. */
+  readonly bytes: number;
+}
+
 /** A stream that is being followed. */
 export interface Following {
   /** No message is passed on any more. */
@@ -76,10 +87,17 @@ export interface LogEngine {
   last(stream: string, subject: string, done: (outcome: ReadOutcome) => void): void;
 
   /**
-   * Passes on the messages of a stream from a sequence on, in their order and without gaps, for as
-   * long as it is not stopped. They may come late, and after a long silence many at once.
+   * Passes on the messages of a stream from a sequence on, in their order and without gaps but for
+   * what was purged, for as long as it is not stopped. They may come late, and after a long silence
+   * many at once.
    */
   follow(stream: string, from: number, take: (message: LogMessage) => void): Following;
+
+  /** Removes all messages of a stream up to one that was stored; numbers are not given again. */
+  purge(stream: string, upTo: number, done: (isDone: boolean) => void): void;
+
+  /** Tells what a stream has; undefined when that is unknown. */
+  extent(stream: string, done: (extent: StreamExtent | undefined) => void): void;
 
   /** Ends all followings and the connection; what is still asked ends as unknown. */
   close(): Promise<void>;

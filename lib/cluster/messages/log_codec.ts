@@ -32,7 +32,7 @@ export const MESSAGE_BYTES_MAX: number = 512 * 1024;
 /** Bytes of the records of one message; the frame needs some more. */
 export const BATCH_BYTES_MAX: number = MESSAGE_BYTES_MAX - 1024;
 
-const MessageKind = { OWN: 16, BATCH: 17, COMMAND: 18 } as const;
+const MessageKind = { OWN: 16, BATCH: 17, COMMAND: 18, MOVED: 19 } as const;
 
 /** Of batches: one that this code does not know was written by a later release. */
 const FORMAT = 1;
@@ -83,9 +83,12 @@ export const NO_ORIGIN: RecordOrigin = { session: 0, number: 0, confirmed: 0, is
 export type LogEntry =
   /** Who has this term writes from here on, or nobody. */
   | { readonly kind: "own"; readonly term: number }
-  /** What was written under a term. */
+  /**
+   * What was written under a term; or records that were there before, moved here by who cleans: they
+   * are read by who knows their addresses, and change nothing.
+   */
   | {
-    readonly kind: "batch";
+    readonly kind: "batch" | "moved";
     readonly term: number;
     readonly records: readonly LogRecord[];
     /** Where each record begins in the message, in bytes. */
@@ -124,6 +127,15 @@ export function recordBytesMax(keyBytes: number, valueBytes: number): number {
 
 /** Makes a message of records. */
 export function encodeBatch(term: number, records: readonly LogRecord[]): EncodedBatch {
+  return encodeRecords(MessageKind.BATCH, term, records);
+}
+
+/** Makes a message of records that are moved. */
+export function encodeMoved(term: number, records: readonly LogRecord[]): EncodedBatch {
+  return encodeRecords(MessageKind.MOVED, term, records);
+}
+
+function encodeRecords(kind: number, term: number, records: readonly LogRecord[]): EncodedBatch {
   const places: number[] = [];
   let at = BATCH_HEADER_BYTES;
   for (const record of records) {
@@ -136,7 +148,7 @@ export function encodeBatch(term: number, records: readonly LogRecord[]): Encode
   view.setUint32(8, records.length, true);
   view.setUint32(12, FORMAT, true);
   records.forEach((record, i) => putRecord(view, places[i]!, record));
-  const bytes = encodeFrame(MessageKind.BATCH, body);
+  const bytes = encodeFrame(kind, body);
   const head = bytes.length - body.length;
   return { bytes, places: places.map((place) => place + head) };
 }
@@ -176,8 +188,9 @@ export function decodeEntry(bytes: Uint8Array): LogEntry {
   if (kind === MessageKind.OWN && body.length === OWN_BYTES) {
     return { kind: "own", term: wholeNumber(view.getFloat64(0, true)) };
   }
-  if (kind === MessageKind.BATCH && body.length >= BATCH_HEADER_BYTES) {
-    return decodeBatch(view, bytes.length - body.length);
+  const isBatch = kind === MessageKind.BATCH;
+  if ((isBatch || kind === MessageKind.MOVED) && body.length >= BATCH_HEADER_BYTES) {
+    return { ...decodeBatch(view, bytes.length - body.length), kind: isBatch ? "batch" : "moved" };
   }
   throw new FrameError(`a message of a log must be one, got kind ${kind}`);
 }
@@ -200,7 +213,12 @@ export function decodeCommand(bytes: Uint8Array): unknown {
   }
 }
 
-function decodeFrame(bytes: Uint8Array): { kind: number; body: Uint8Array } {
+/**
+ * Reads the one frame that a message is.
+ *
+ * @throws {FrameError} when it is none
+ */
+export function decodeFrame(bytes: Uint8Array): { kind: number; body: Uint8Array } {
   const reader = new FrameReader(MESSAGE_BYTES_MAX);
   try {
     const frames = reader.read(bytes);
@@ -211,7 +229,7 @@ function decodeFrame(bytes: Uint8Array): { kind: number; body: Uint8Array } {
   throw new FrameError("a message of the cluster must be one frame");
 }
 
-function decodeBatch(view: DataView, head: number): LogEntry {
+function decodeBatch(view: DataView, head: number) {
   const term = wholeNumber(view.getFloat64(0, true));
   const count = view.getUint32(8, true);
   const format = view.getUint32(12, true);
@@ -230,7 +248,7 @@ function decodeBatch(view: DataView, head: number): LogEntry {
     at += recordBytes(record);
   }
   if (at !== view.byteLength) throw cutShort();
-  return { kind: "batch", term, records, places };
+  return { term, records, places };
 }
 
 /**

@@ -6,7 +6,8 @@
  *
  * Why nothing that was answered is lost, and nothing else is seen, is in
  * docs/protocols/cluster.md; the parts are in the files that this one puts together. Values are in
- * memory, and each node reads all logs from their beginning: an index is to come.
+ * memory, and each node reads all logs from their beginning; or, with an index, values and index are
+ * in the engine, and a bounded part of them in memory.
  *
  * @module
  */
@@ -16,17 +17,18 @@ import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";
-import type { Following, LogEngine } from "../engine/log_engine.ts";
-import type { ClusterClock } from "./cluster_clock.ts";
-import { hashOf, KeyTable } from "./key_table.ts";
+import { IndexKeeper } from "../index/index_keeper.ts";
+import type { IndexStats } from "../index/indexed_table.ts";
+import type { ClusterNodeOptions } from "./cluster_node_options.ts";
+import { hashOf } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
-import type { LeaseTimes } from "./lease.ts";
 import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
-import { LogReplay } from "./log_replay.ts";
+import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
 import { HeldRequests } from "./held_requests.ts";
-import type { RecordAddress, RecordTable } from "./record_table.ts";
+import { PendingRequests } from "./pending_requests.ts";
+import type { RecordAddress } from "./record_table.ts";
 import { RequestClock } from "./request_clock.ts";
 import { isThere, outcomeOf } from "./request_outcome.ts";
 import {
@@ -38,70 +40,29 @@ import {
   readOf,
   slotOf,
 } from "./requests.ts";
-import { SessionEvidence } from "./session_evidence.ts";
+import { EVIDENCE_MS, SessionEvidence } from "./session_evidence.ts";
+import type { SlotLoader } from "./slot_loader.ts";
 import { SlotMoves } from "./slot_moves.ts";
 import { Succession, surplusMoves } from "./succession.ts";
 
 /** A node looks after its lease, and those of others, so many times while one lasts. */
 const STEPS_PER_LEASE = 20;
 
-/** What a node is made of. */
-export interface ClusterNodeOptions {
-  readonly engine: LogEngine;
-  readonly clock: ClusterClock;
-  readonly times: LeaseTimes;
-  /** Number of the node, 0 to 1023, of which a cluster has one. */
-  readonly node: number;
-  /** Key of the hash that finds the slot of a key; the same in all nodes. */
-  readonly hashKey: readonly [number, number];
-  /** Makes a name that no other life of any node has. */
-  readonly nameLife: () => string;
-  /** Where it takes requests, as `host:port`, if it does. */
-  readonly address?: string | undefined;
-  /**
-   * How long what became of a request is kept in mind, in milliseconds.
-   *
-   * @default twice as long as requests may come
-   */
-  readonly evidenceMs?: number;
-  /**
-   * What is known of keys.
-   *
-   * @default all of it is in memory
-   */
-  readonly table?: RecordTable;
-  /** Called when requests that waited have been answered: there may be room for others. */
-  readonly settled?: () => void;
-  /**
-   * Called when a key of a slot that this node serves has been changed, before that is answered.
-   * That one has expired is told when its owner has noticed it.
-   */
-  readonly written?: (record: LogRecord) => void;
-  /**
-   * Called when this node serves other slots than before. Of what has come, everything may have
-   * changed since another node has told what was written.
-   */
-  readonly moved?: () => void;
-}
+export type { ClusterNodeOptions } from "./cluster_node_options.ts";
 
 /** Bytes of requests that wait for their slots or for their appends, at most. */
 export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
 
-/** A log that is read. */
-interface ReadLog {
-  readonly replay: LogReplay;
-  readonly following: Following;
-}
-
 /** Owner of a part of the slots. */
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
-  readonly #table: RecordTable;
+  readonly #loader: SlotLoader;
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
   readonly #held = new HeldRequests();
+  /** Reads that wait for the engine. */
+  readonly #reading = new PendingRequests();
   readonly #pages: KeyPageParts;
-  readonly #logs = new Map<number, ReadLog>();
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
   #moves: SlotMoves | undefined;
@@ -114,12 +75,15 @@ export class ClusterNode {
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
-    this.#table = options.table ?? new KeyTable(options.hashKey);
-    this.#evidence = new SessionEvidence(options.clock, options.evidenceMs);
+    const { engine, clock, node, hashKey, index, evidenceMs = EVIDENCE_MS } = options;
+    this.#loader = index === undefined
+      ? new LogFollowing(engine, hashKey)
+      : new IndexKeeper({ engine, clock, node, hashKey, evidenceMs, ...index });
+    this.#evidence = new SessionEvidence(clock, evidenceMs);
     this.#requestClock = new RequestClock(options.clock);
     const encoder = new KeyEncoder(...options.hashKey);
     this.#pages = {
-      table: this.#table,
+      table: this.#loader.table,
       epochMs: () => options.clock.epochMs(),
       servedSince: (slot) => this.#servedSince(slot),
       expired: (record) => this.#expire(record, hashOf(encoder, record.key)),
@@ -134,7 +98,10 @@ export class ClusterNode {
     engine.createStream(CONTROL_STREAM, (isThere) => {
       if (!isThere || !mayJoin()) return;
       engine.createStream(logStream(node), (isLogThere) => {
-        if (isLogThere && mayJoin()) this.#join();
+        if (!isLogThere || !mayJoin()) return;
+        this.#loader.createStreams((areThere) => {
+          if (areThere && mayJoin()) this.#join();
+        });
       });
     });
   }
@@ -170,7 +137,7 @@ export class ClusterNode {
 
   /** Whether so much waits that nothing is to be executed before `settled` is called. */
   get isCrowded(): boolean {
-    return this.#waitingBytes > WAITING_BYTES_MAX / 2;
+    return this.#waitingBytes > WAITING_BYTES_MAX / 2 || this.#loader.isFull;
   }
 
   /**
@@ -180,7 +147,9 @@ export class ClusterNode {
   execute(request: ClusterRequest, done: Answered): void {
     this.#evidence.confirm(request.session, request.confirmed);
     const bytes = bytesOf(request);
-    if (this.#waitingBytes + bytes > WAITING_BYTES_MAX) return done(answerOf(ClusterStatus.BUSY));
+    const isTooMuch = this.#waitingBytes + bytes > WAITING_BYTES_MAX ||
+      (this.#loader.isFull && !isReading(request));
+    if (isTooMuch) return done(answerOf(ClusterStatus.BUSY));
     if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
     else this.#execute(request, done);
   }
@@ -194,7 +163,7 @@ export class ClusterNode {
   get keyCount(): number {
     let count = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.#servedSince(slot) !== 0) count += this.#table.keyCount(slot);
+      if (this.#servedSince(slot) !== 0) count += this.#loader.table.keyCount(slot);
     }
     return count;
   }
@@ -223,7 +192,12 @@ export class ClusterNode {
     this.#control?.stop();
     this.#writer?.close();
     this.#release();
-    for (const { following } of this.#logs.values()) following.stop();
+    this.#loader.stop();
+  }
+
+  /** How reads went, with an index. */
+  get indexStats(): Readonly<IndexStats> | undefined {
+    return this.#loader instanceof IndexKeeper ? this.#loader.table.stats : undefined;
   }
 
   get #waitingBytes(): number {
@@ -234,7 +208,9 @@ export class ClusterNode {
   #mustWait(request: ClusterRequest): boolean {
     const slot = slotOf(request);
     if (this.#isStopped) return false;
-    if (this.#held.has(slot)) return true;
+    // What a read that is on its way finds is of when it began, or of later: see RecordTable.find.
+    const isBehindRead = request.session !== 0 && this.#reading.has(slot, request.session);
+    if (this.#held.has(slot) || isBehindRead) return true;
     const { sequence = 0 } = this.#control?.state ?? {};
     return request.routedBy > sequence || (this.#isFor(request) && this.#moves!.isComing(slot));
   }
@@ -243,8 +219,9 @@ export class ClusterNode {
   #isFor(request: ClusterRequest): boolean {
     const slot = slotOf(request);
     const { owner, routedBy } = this.routeOf(slot);
-    return this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node &&
-      routedBy === request.routedBy && !this.#moves!.leaving.has(slot);
+    const isOwner = this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node;
+    return isOwner && routedBy === request.routedBy &&
+      (this.#moves!.isServed(slot) || this.#moves!.isComing(slot));
   }
 
   #execute(request: ClusterRequest, done: Answered): void {
@@ -258,14 +235,24 @@ export class ClusterNode {
   }
 
   #read(request: ClusterRequest, done: Answered): void {
-    this.#table.find(request.key, request.hash, (record) => {
-      if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
-      const isPut = record?.value !== undefined;
-      const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
-      // That it has expired is written before it is told.
-      if (isPut && old === undefined) return this.#writer!.add(request, done);
-      done(outcomeOf(request, old).answer);
+    const slot = slotOf(request);
+    let isReturned = false;
+    this.#reading.begin(slot, request.session);
+    this.#loader.table.find(request.key, request.hash, (record) => {
+      this.#reading.end(slot, request.session);
+      this.#answerRead(request, record, done);
+      if (isReturned && this.#held.has(slot)) this.#release();
     });
+    isReturned = true;
+  }
+
+  #answerRead(request: ClusterRequest, record: LogRecord | undefined, done: Answered): void {
+    if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
+    const isPut = record?.value !== undefined;
+    const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
+    // That it has expired is written before it is told.
+    if (isPut && old === undefined) return this.#writer!.add(request, done);
+    done(outcomeOf(request, old).answer);
   }
 
   /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
@@ -293,7 +280,7 @@ export class ClusterNode {
 
   /** A record counts. */
   #take(record: LogRecord, address: RecordAddress): void {
-    this.#table.merge(record, address);
+    this.#loader.table.merge(record, address);
     this.#evidence.note(record);
   }
 
@@ -309,8 +296,16 @@ export class ClusterNode {
       changed: (command) => this.#changed(command),
       failed: (error) => this.#fail(error),
     });
-    const readUpTo = (log: number) => this.#logs.get(log)?.replay.sequence ?? 0;
-    this.#moves = new SlotMoves(node, control.state, readUpTo);
+    this.#loader.join({
+      control,
+      take: (record, address) => this.#take(record, address),
+      loaded: () => {
+        if (this.#moves!.logRead()) this.#moved();
+      },
+      emptied: () => this.#options.settled?.(),
+      failed: (error) => this.#fail(error),
+    });
+    this.#moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
     this.#succession = new Succession(engine, control, node);
     this.#timer?.stop();
     this.#tick();
@@ -339,6 +334,7 @@ export class ClusterNode {
     }
     this.#succession!.step();
     this.#sendLeaving();
+    this.#loader.step(this.#writer!);
   }
 
   #sendLeaving(): void {
@@ -363,7 +359,7 @@ export class ClusterNode {
     const { node } = this.#options;
     switch (command.kind) {
       case "renew": {
-        this.#follow(command.node);
+        this.#loader.seen(command.node);
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
@@ -374,8 +370,11 @@ export class ClusterNode {
         if (command.node === node) this.#endTerm();
         return this.#moved();
       case "assign":
+        this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
         this.#moved();
+        return;
+      case "checkpoint":
     }
   }
 
@@ -402,11 +401,12 @@ export class ClusterNode {
       node,
       stream: logStream(node),
       term,
-      table: this.#table,
+      table: this.#loader.table,
       evidence: this.#evidence,
       lease: this.#control!.lease,
       written: (record, address) => {
         this.#take(record, address);
+        this.#loader.written(address);
         written?.(record);
       },
       settled: () => this.#settled(),
@@ -422,21 +422,7 @@ export class ClusterNode {
     this.#moves!.clear();
     this.#writer?.close();
     this.#writer = undefined;
-  }
-
-  /** Reads the log of a node from now on. */
-  #follow(node: number): void {
-    if (this.#logs.has(node)) return;
-    const replay = new LogReplay(node, (record, address) => this.#take(record, address));
-    const following = this.#options.engine.follow(logStream(node), 1, (message) => {
-      try {
-        replay.take(message);
-        if (this.#moves!.logRead()) this.#moved();
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
-    this.#logs.set(node, { replay, following });
+    this.#loader.endTerm();
   }
 
   /** Something was read that cannot be: this node cannot know what is right any more. */

@@ -11,6 +11,7 @@
  * @module
  */
 import { FrameError } from "../../wire/frame.ts";
+import type { LogStart } from "../control/log_needs.ts";
 import type { LogMessage } from "../engine/log_engine.ts";
 import { decodeEntry, type LogRecord } from "../messages/log_codec.ts";
 import type { RecordAddress } from "./record_table.ts";
@@ -18,17 +19,19 @@ import type { RecordAddress } from "./record_table.ts";
 /** Called with each record that counts. */
 export type TakeRecord = (record: LogRecord, address: RecordAddress) => void;
 
-/** Reads one log, from its first message. */
+/** Reads one log. */
 export class LogReplay {
   readonly #node: number;
   readonly #take: TakeRecord;
-  #sequence = 0;
-  #term = 0;
+  #sequence: number;
+  #term: number;
 
-  /** Reads the log of a node, and passes on what counts. */
-  constructor(node: number, take: TakeRecord) {
+  /** Reads the log of a node from somewhere on, and passes on what counts. */
+  constructor(node: number, take: TakeRecord, start: LogStart = { sequence: 0, term: 0 }) {
     this.#node = node;
     this.#take = take;
+    this.#sequence = start.sequence;
+    this.#term = start.term;
   }
 
   /** Sequence of the last message that was read. */
@@ -49,7 +52,7 @@ export class LogReplay {
     const entry = decodeEntry(body);
     if (entry.kind === "own") {
       if (entry.term > this.#term) this.#term = entry.term;
-    } else if (entry.term === this.#term) {
+    } else if (entry.kind === "batch" && entry.term === this.#term) {
       const node = this.#node;
       entry.records.forEach((record, i) =>
         this.#take(record, { node, sequence, place: entry.places[i]! })

@@ -11,6 +11,7 @@ import type {
   LogEngine,
   LogMessage,
   ReadOutcome,
+  StreamExtent,
 } from "../../../lib/cluster/engine/log_engine.ts";
 
 /** An engine that is tried. */
@@ -57,6 +58,14 @@ class Asked {
 
   last(stream: string, subject: string): Promise<ReadOutcome> {
     return this.#settle(new Promise((resolve) => this.engine.last(stream, subject, resolve)));
+  }
+
+  purge(stream: string, upTo: number): Promise<boolean> {
+    return this.#settle(new Promise((resolve) => this.engine.purge(stream, upTo, resolve)));
+  }
+
+  extent(stream: string): Promise<StreamExtent | undefined> {
+    return this.#settle(new Promise((resolve) => this.engine.extent(stream, resolve)));
   }
 
   /** The messages from a sequence on, up to so many. */
@@ -151,6 +160,29 @@ export function defineEngineContract(
     );
     assert.is(decoder.decode(messages[0]!.body), "old 3");
     assert.equal([messages[0]!.subject, messages.at(-1)!.subject], ["a", "b"]);
+  });
+
+  test(`${name}: what is purged is gone, and numbers go on`, async () => {
+    const { asked, stream, other } = await fresh();
+    const ends = async () => {
+      const { first, last } = (await asked.extent(stream))!;
+      return [first, last];
+    };
+    assert.equal(await ends(), [1, 0]);
+    for (let i = 1; i <= 5; i++) await asked.append(stream, "a", `text ${i}`);
+    assert.equal(await ends(), [1, 5]);
+    const { bytes } = (await asked.extent(stream))!;
+    assert.is(await other.purge(stream, 3), true);
+    assert.equal(await ends(), [4, 5]);
+    assert.ok((await asked.extent(stream))!.bytes < bytes);
+    assert.equal(await other.get(stream, 3), { status: "absent" });
+    assert.is((await other.get(stream, 4)).status, "found");
+    assert.is(await asked.purge(stream, 2), true, "once more, and less");
+    const followed = await other.follow(stream, 2, 2);
+    assert.equal(followed.map(({ sequence }) => sequence), [4, 5], "those that are left");
+    assert.is(await asked.purge(stream, 5), true);
+    assert.equal(await asked.append(stream, "a", "six"), { status: "stored", sequence: 6 });
+    assert.equal(await ends(), [6, 6]);
   });
 
   test(`${name}: what is not there is told, and no stream is made of it`, async () => {

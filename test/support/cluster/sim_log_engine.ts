@@ -14,6 +14,7 @@ import type {
   LogEngine,
   LogMessage,
   ReadOutcome,
+  StreamExtent,
 } from "../../../lib/cluster/engine/log_engine.ts";
 import type { Random } from "../random.ts";
 import type { SimProcess, SimTime } from "./sim_processes.ts";
@@ -48,7 +49,10 @@ interface SimFollower {
 }
 
 interface SimStream {
+  /** All that were ever stored. */
   readonly messages: LogMessage[];
+  /** Up to there they were purged. */
+  purgedTo: number;
   readonly storedAtMs: number[];
   readonly followers: SimFollower[];
 }
@@ -64,6 +68,8 @@ export class SimEngine {
   readonly lagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
   /** By how much the followers of a stream are behind beside that. */
   readonly slowMs = new Map<string, number>();
+  /** Reads that have come to a replica. */
+  readCount = 0;
   readonly #streams = new Map<string, SimStream>();
 
   constructor(time: SimTime, random: Random, faults: EngineFaults = NO_FAULTS) {
@@ -95,7 +101,7 @@ export class SimEngine {
   /** Makes a stream. */
   create(name: string): void {
     if (this.#streams.has(name)) return;
-    this.#streams.set(name, { messages: [], storedAtMs: [], followers: [] });
+    this.#streams.set(name, { messages: [], purgedTo: 0, storedAtMs: [], followers: [] });
   }
 
   /** An append has reached the leader; returns undefined when nobody knows of a stream, or there is no leader. */
@@ -128,10 +134,28 @@ export class SimEngine {
   read(name: string, find: (message: LogMessage) => boolean): LogMessage | undefined {
     const stream = this.#streams.get(name);
     if (stream === undefined) return undefined;
+    this.readCount += 1;
     const untilMs = this.time.nowMs - this.lagMs[this.random.below(REPLICA_COUNT)]!;
     return stream.messages.findLast((message, at) =>
-      stream.storedAtMs[at]! <= untilMs && find(message)
+      stream.storedAtMs[at]! <= untilMs && at >= stream.purgedTo && find(message)
     );
+  }
+
+  /** Removes messages. */
+  purge(name: string, upTo: number): boolean | undefined {
+    const stream = this.#streams.get(name);
+    if (stream === undefined || this.time.nowMs < this.electionUntilMs) return undefined;
+    stream.purgedTo = Math.max(stream.purgedTo, Math.min(upTo, stream.messages.length));
+    return true;
+  }
+
+  /** What is there. */
+  extent(name: string): StreamExtent | undefined {
+    const stream = this.#streams.get(name);
+    if (stream === undefined) return undefined;
+    const { messages, purgedTo } = stream;
+    const bytes = messages.slice(purgedTo).reduce((sum, { body }) => sum + body.length, 0);
+    return { first: purgedTo + 1, last: messages.length, bytes };
   }
 
   /** Passes on what is there and what will be. */
@@ -163,6 +187,7 @@ export class SimEngine {
         const ms = process.cutUntilMs - this.time.nowMs + this.delayMs();
         return this.time.after(ms, () => this.#pass(stream, follower, upTo));
       }
+      follower.next = Math.max(follower.next, stream.purgedTo + 1);
       while (follower.next <= upTo) {
         const message = stream.messages[follower.next - 1]!;
         follower.next += 1;
@@ -219,6 +244,14 @@ class SimConnection implements LogEngine {
     const following = this.#engine.follow(stream, from, this.#process, take);
     this.#followings.push(following);
     return following;
+  }
+
+  purge(stream: string, upTo: number, done: (isDone: boolean) => void): void {
+    this.#ask(() => this.#engine.purge(stream, upTo), false, done);
+  }
+
+  extent(stream: string, done: (extent: StreamExtent | undefined) => void): void {
+    this.#ask(() => this.#engine.extent(stream), undefined, done);
   }
 
   close(): Promise<void> {

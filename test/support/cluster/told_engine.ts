@@ -41,6 +41,10 @@ export class ToldEngine implements LogEngine {
 
   last(): void {}
 
+  purge(): void {}
+
+  extent(): void {}
+
   follow(_: string, __: number, take: (message: LogMessage) => void): Following {
     this.take = take;
     return { stop: () => {} };

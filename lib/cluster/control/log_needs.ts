@@ -1,0 +1,125 @@
+/**
+ * What of logs and index streams is still needed, by whom: from where a new owner of slots reads,
+ * and up to where messages may be purged.
+ *
+ * It is a part of {@linkcode ControlState}: all nodes come to the same by the commands that count.
+ * A checkpoint says what a node needs for all slots that it owns. When slots get another owner, that
+ * one needs what their last one needed, too, and its own log from its last checkpoint on. So what
+ * all owners need together never begins earlier than it did, and what is before it can go.
+ *
+ * @module
+ */
+import { SLOT_COUNT } from "../../core/limits.ts";
+import { indexStream, logStream } from "../node/log_streams.ts";
+import type { Checkpoint } from "./command.ts";
+
+/** From where a log is to be read. */
+export interface LogStart {
+  /** Of the last message that need not be read. */
+  readonly sequence: number;
+  /** Of the last `own` that counts up to there. */
+  readonly term: number;
+}
+
+/** Where a slot's index is. */
+export interface Keeper {
+  /** In whose index stream. */
+  readonly node: number;
+  /** Of the checkpoint in it. */
+  readonly sequence: number;
+}
+
+/** What the slots of one owner need. */
+interface Needs {
+  /** By node: from where its log has to be read, for all that no checkpoint has of these slots. */
+  readonly tails: Map<number, LogStart>;
+  /** By stream: the lowest sequence of a message that their checkpoints name. */
+  readonly floors: Map<string, number>;
+}
+
+/** A node's last checkpoint. */
+interface Position extends LogStart {
+  readonly index: number;
+}
+
+const BEGINNING: Position = { sequence: 0, term: 0, index: 0 };
+
+/** What all owners need. */
+export class LogNeeds {
+  readonly #needs = new Map<number, Needs>();
+  readonly #positions = new Map<number, Position>();
+  readonly #keepers = new Array<Keeper | undefined>(SLOT_COUNT).fill(undefined);
+
+  /** Where the index of a slot is; undefined if no checkpoint has it. */
+  keeperOf(slot: number): Keeper | undefined {
+    return this.#keepers[slot];
+  }
+
+  /** From where the logs have to be read for slots of an owner. */
+  tailsOf(owner: number): ReadonlyMap<number, LogStart> {
+    return this.#needs.get(owner)?.tails ?? new Map();
+  }
+
+  /** Sequence of a node's last checkpoint, 0 for none. */
+  checkpointOf(node: number): number {
+    return this.#positions.get(node)?.index ?? 0;
+  }
+
+  /** Slots of an owner have come to another one, or to none. */
+  moved(from: number, to: number, noOwner: number): void {
+    const given = this.#needs.get(from);
+    const needs = this.#needs.get(to) ?? { tails: new Map(), floors: new Map() };
+    this.#needs.set(to, needs);
+    for (const [node, start] of given?.tails ?? []) addStart(needs.tails, node, start);
+    for (const [stream, floor] of given?.floors ?? []) addFloor(needs.floors, stream, floor);
+    if (to === noOwner) return;
+    const position = this.#positions.get(to) ?? BEGINNING;
+    addStart(needs.tails, to, position);
+    addFloor(needs.floors, indexStream(to), position.index);
+  }
+
+  /** An owner has no slots any more. */
+  forget(owner: number): void {
+    this.#needs.delete(owner);
+  }
+
+  /** A checkpoint counts. */
+  checkpointed({ node, index, tails, floors }: Checkpoint, slots: Iterable<number>): void {
+    const starts = tails.map(([log, sequence, term]) => [log, { sequence, term }] as const);
+    const needs = { tails: new Map(starts), floors: new Map(floors) };
+    this.#needs.set(node, needs);
+    this.#positions.set(node, { ...needs.tails.get(node)!, index });
+    const keeper = { node, sequence: index };
+    for (const slot of slots) this.#keepers[slot] = keeper;
+  }
+
+  /** Up to where the log of a node is not needed. */
+  purgeableLog(node: number): number {
+    let upTo = this.#positions.get(node)?.sequence ?? 0;
+    for (const { tails, floors } of this.#needs.values()) {
+      upTo = Math.min(upTo, tails.get(node)?.sequence ?? Infinity);
+      upTo = Math.min(upTo, (floors.get(logStream(node)) ?? Infinity) - 1);
+    }
+    return Math.max(0, upTo);
+  }
+
+  /** Up to where the index stream of a node is not needed. */
+  purgeableIndex(node: number): number {
+    let upTo = (this.#positions.get(node)?.index ?? 1) - 1;
+    for (const { floors } of this.#needs.values()) {
+      upTo = Math.min(upTo, (floors.get(indexStream(node)) ?? Infinity) - 1);
+    }
+    return Math.max(0, upTo);
+  }
+}
+
+function addStart(tails: Map<number, LogStart>, node: number, start: LogStart): void {
+  const known = tails.get(node);
+  if (known === undefined || start.sequence < known.sequence) {
+    tails.set(node, { sequence: start.sequence, term: start.term });
+  }
+}
+
+function addFloor(floors: Map<string, number>, stream: string, floor: number): void {
+  floors.set(stream, Math.min(floor, floors.get(stream) ?? Infinity));
+}

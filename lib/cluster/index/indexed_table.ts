@@ -1,0 +1,363 @@
+/**
+ * The keys of a node whose index is in the engine: found by value in the cache, by address in the
+ * cache (a shortcut), or through a page of the index.
+ *
+ * Round trips (RTs) of a read, as in the paper: a value that is cached costs none, a shortcut one,
+ * the read of the record; what is in neither costs two, page and record. A key that is changed and
+ * not merged yet has its address in memory, and needs no page.
+ *
+ * An address never changes its meaning, so a shortcut cannot lead to a wrong record: when the record
+ * was moved by who cleans, and purged, there is nothing, and the index says where it is. Whatever is
+ * cached is of a slot that this node owns alone, and each change replaces it.
+ *
+ * @module
+ */
+import { type Cache, CacheKind } from "../../cache/cache.ts";
+import type { CachePolicy } from "../../cache/cache.ts";
+import { createCache } from "../../cache/create_cache.ts";
+import { KeyEncoder, type StoredKey } from "../../core/key_encoder.ts";
+import { SLOT_SHIFT } from "../../core/limits.ts";
+import { decodeEntry, type LogRecord, recordBytes } from "../messages/log_codec.ts";
+import { hashOf, nameOf } from "../node/key_table.ts";
+import { indexStream, logStream } from "../node/log_streams.ts";
+import type { PageRequest, RecordAddress, RecordPage, RecordTable } from "../node/record_table.ts";
+import { decodePage } from "./index_codec.ts";
+import type { IndexEntry } from "./index_entry.ts";
+import { type IndexIo, RETRY_MS, runAll } from "./index_io.ts";
+import { cachedAddress, isAtPlace, packAddress } from "./packed_address.ts";
+import { SlotIndex } from "./slot_index.ts";
+
+/** Reads of one listing that are on their way at a time. */
+const LISTING_READS = 16;
+
+/** How reads went, and what is in memory. */
+export interface IndexStats {
+  /** Reads of keys whose value was cached: no round trip. */
+  valueHits: number;
+  /** Reads of keys whose address was known. */
+  shortcutHits: number;
+  /** Reads that went through a page. */
+  misses: number;
+  /** Reads of keys that are absent, and known to be without a round trip. */
+  absent: number;
+  /** Round trips of reads by address. */
+  shortcutRoundTrips: number;
+  /** Round trips of reads through a page. */
+  missRoundTrips: number;
+  /** Records that were not at their shortcuts any more. */
+  staleShortcuts: number;
+  /** Bytes of the cached values and shortcuts. */
+  cacheBytes: number;
+  /** About how much memory the keys take that are in no page. */
+  tailBytes: number;
+  /** Pages of the index that this node has the addresses of. */
+  pageCount: number;
+  /** Round trips of everything: reads, merging, cleaning, loading of slots. */
+  roundTrips: number;
+}
+
+/** What the table is made of. */
+export interface IndexedTableOptions {
+  readonly io: IndexIo;
+  readonly hashKey: readonly [number, number];
+  /** Bytes for values and shortcuts. */
+  readonly cacheBytes: number;
+  readonly cachePolicy: CachePolicy;
+}
+
+type Found = (record: LogRecord | undefined) => void;
+
+/** A key that is looked up. */
+interface Lookup {
+  readonly slot: SlotIndex;
+  readonly key: StoredKey;
+  readonly hash: number;
+  readonly name: string;
+  /** Of the slot when it began: what was changed since is not to be cached. */
+  readonly changes: number;
+  readonly done: Found;
+}
+
+/** Keys of the slots that this node owns. */
+export class IndexedTable implements RecordTable {
+  readonly slots = new Map<number, SlotIndex>();
+  readonly #counted = {
+    valueHits: 0,
+    shortcutHits: 0,
+    misses: 0,
+    absent: 0,
+    shortcutRoundTrips: 0,
+    missRoundTrips: 0,
+    staleShortcuts: 0,
+  };
+  readonly #io: IndexIo;
+  readonly #encoder: KeyEncoder;
+  readonly #cache: Cache<LogRecord>;
+
+  constructor({ io, hashKey, cacheBytes, cachePolicy }: IndexedTableOptions) {
+    this.#io = io;
+    this.#encoder = new KeyEncoder(...hashKey);
+    this.#cache = createCache<LogRecord>(cachePolicy, { budgetBytes: cacheBytes, keep: copyOf });
+  }
+
+  /** About how much memory the keys take that are in no page. */
+  get tailBytes(): number {
+    let bytes = 0;
+    for (const slot of this.slots.values()) bytes += slot.tailBytes;
+    return bytes;
+  }
+
+  /** How reads went until now. */
+  get stats(): Readonly<IndexStats> {
+    let pageCount = 0;
+    for (const { pages } of this.slots.values()) pageCount += pages.length;
+    return {
+      ...this.#counted,
+      cacheBytes: this.#cache.usedBytes,
+      tailBytes: this.tailBytes,
+      pageCount,
+      roundTrips: this.#io.roundTrips,
+    };
+  }
+
+  /** A slot comes to this node. */
+  begin(slot: number): SlotIndex {
+    this.drop(slot);
+    const index = new SlotIndex(slot);
+    this.slots.set(slot, index);
+    return index;
+  }
+
+  /** A slot is not this node's any more. */
+  drop(slot: number): void {
+    const index = this.slots.get(slot);
+    if (index === undefined) return;
+    index.isGone = true;
+    this.slots.delete(slot);
+    this.#cache.dropSlot(slot);
+  }
+
+  find(key: StoredKey, hash: number, done: Found): void {
+    const slot = this.slots.get(hash >>> SLOT_SHIFT);
+    if (slot === undefined) return done(undefined);
+    const { changes } = slot;
+    this.#find({ slot, key, hash: hash >>> 0, name: nameOf(key), changes, done });
+  }
+
+  merge(record: LogRecord, address: RecordAddress): void {
+    const hash = hashOf(this.#encoder, record.key) >>> 0;
+    const slot = this.slots.get(hash >>> SLOT_SHIFT);
+    if (slot === undefined) return;
+    const { key, version, value } = record;
+    const bytes = recordBytes(record);
+    const isDelete = value === undefined;
+    // Keys are parts of messages, which are not to stay in memory for them.
+    const kept = { bytes: key.bytes.slice(), isBinary: key.isBinary };
+    const name = nameOf(key);
+    slot.take({ key: kept, name, hash, version, address, bytes, isDelete });
+    if (slot.isComing || slot.changeOf(name)?.version !== version) return;
+    if (isDelete) this.#cache.remove(this.#encoder);
+    else this.#cache.write(this.#encoder, ...packAddress(address), value.length, record);
+  }
+
+  page(request: PageRequest, done: (page: RecordPage) => void): void {
+    const slot = this.slots.get(request.slot);
+    if (slot === undefined) return done({ records: [], isLast: true });
+    const { changes } = slot;
+    this.#listSlot(slot, (entries) => {
+      const { chosen, isLast } = choose(entries, request);
+      const records: LogRecord[] = [];
+      runAll(chosen.entries(), LISTING_READS, ([i, { key, hash, name }], next) => {
+        this.#find({
+          slot,
+          key,
+          hash,
+          name,
+          changes,
+          done: (record) => {
+            if (record !== undefined) records[i] = copyOf(record);
+            next();
+          },
+        });
+      }, () => {
+        const found = records.filter((record) => record !== undefined);
+        const last = chosen.at(-1);
+        // All of them were deleted since: there is a record in each page but the last one.
+        if (found.length > 0 || isLast || last === undefined) done({ records: found, isLast });
+        else this.page({ ...request, after: last.key.bytes }, done);
+      });
+    });
+  }
+
+  keyCount(slot: number): number {
+    return this.slots.get(slot)?.keyCount ?? 0;
+  }
+
+  nextVersion(slot: number): number {
+    return this.slots.get(slot)!.nextVersion();
+  }
+
+  #find(lookup: Lookup): void {
+    const { slot, name, done } = lookup;
+    if (slot.isGone) return done(undefined);
+    const changed = slot.changeOf(name);
+    if (changed?.isDelete === true) {
+      this.#counted.absent += 1;
+      return done(undefined);
+    }
+    hashOf(this.#encoder, lookup.key);
+    const kind = this.#cache.lookup(this.#encoder);
+    if (kind === CacheKind.VALUE) {
+      this.#counted.valueHits += 1;
+      return done(this.#cache.payload);
+    }
+    if (kind === CacheKind.SHORTCUT) {
+      const { address, generation } = this.#cache;
+      return this.#readShortcut(lookup, cachedAddress(address, generation));
+    }
+    this.#findUncached(lookup);
+  }
+
+  #readShortcut(lookup: Lookup, address: RecordAddress): void {
+    this.#counted.shortcutHits += 1;
+    this.#counted.shortcutRoundTrips += 1;
+    this.#readRecord(lookup, address, (record) => {
+      if (record === undefined) {
+        this.#counted.staleShortcuts += 1;
+        return this.#findUncached(lookup);
+      }
+      if (this.#isNewest(lookup)) {
+        hashOf(this.#encoder, lookup.key);
+        const { length } = record.value!;
+        this.#cache.promote(this.#encoder, ...packAddress(address), length, record);
+      }
+      lookup.done(record);
+    });
+  }
+
+  #findUncached(lookup: Lookup): void {
+    const { slot, name, hash, done } = lookup;
+    if (slot.isGone) return done(undefined);
+    const changed = slot.changeOf(name);
+    if (changed !== undefined) {
+      if (changed.isDelete) return done(undefined);
+      this.#counted.shortcutHits += 1;
+      this.#counted.shortcutRoundTrips += 1;
+      return this.#readFound(lookup, changed, 1);
+    }
+    const at = slot.pageAt(hash);
+    if (at === undefined) {
+      this.#counted.absent += 1;
+      return done(undefined);
+    }
+    this.#counted.misses += 1;
+    this.#counted.missRoundTrips += 1;
+    this.#readPage(slot, at, (entries) => {
+      if (entries === undefined) return this.#again(lookup);
+      const entry = entries.find((other) => other.name === name);
+      if (entry === undefined) return done(undefined);
+      this.#counted.missRoundTrips += 1;
+      this.#readFound(lookup, entry, 2);
+    });
+  }
+
+  /** Reads the record of an entry, and caches it. */
+  #readFound(lookup: Lookup, { address }: IndexEntry, roundTrips: number): void {
+    this.#readRecord(lookup, address, (record) => {
+      if (record === undefined) return this.#again(lookup);
+      if (this.#isNewest(lookup)) {
+        hashOf(this.#encoder, lookup.key);
+        const { length } = record.value!;
+        this.#cache.admit(this.#encoder, ...packAddress(address), length, record, roundTrips);
+      }
+      lookup.done(record);
+    });
+  }
+
+  /** What was to be read is not there: a replica lags, or it was moved since, or the slot is gone. */
+  #again(lookup: Lookup): void {
+    this.#io.clock.after(RETRY_MS, () => this.#find(lookup));
+  }
+
+  #isNewest({ slot, changes }: Lookup): boolean {
+    return !slot.isGone && slot.changes === changes;
+  }
+
+  #readPage(
+    slot: SlotIndex,
+    at: number,
+    done: (entries: readonly IndexEntry[] | undefined) => void,
+  ): void {
+    const { node, sequence } = slot.pages[at]!;
+    const isWanted = () => !slot.isGone;
+    this.#io.readOnce(indexStream(node), sequence, isWanted, (message) => {
+      done(message === undefined ? undefined : decodePage(message.body));
+    });
+  }
+
+  #readRecord({ slot, name }: Lookup, address: RecordAddress, done: Found): void {
+    const isWanted = () => !slot.isGone;
+    this.#io.readOnce(logStream(address.node), address.sequence, isWanted, (message) => {
+      done(message === undefined ? undefined : recordAt(message.body, address.place, name));
+    });
+  }
+
+  /** All keys of a slot, of what it was at some moment. */
+  #listSlot(slot: SlotIndex, done: (entries: readonly IndexEntry[]) => void): void {
+    const { pages } = slot;
+    const changes = new Map([...slot.merging ?? [], ...slot.tail]);
+    const found = new Map<string, IndexEntry>();
+    let isWhole = true;
+    runAll(pages.keys(), LISTING_READS, (at, next) => {
+      const { node, sequence } = pages[at]!;
+      const isWanted = () => !slot.isGone;
+      this.#io.readOnce(indexStream(node), sequence, isWanted, (message) => {
+        if (message === undefined) isWhole = false;
+        else for (const entry of decodePage(message.body)) found.set(entry.name, entry);
+        next();
+      });
+    }, () => {
+      if (!isWhole && !slot.isGone) {
+        return void this.#io.clock.after(RETRY_MS, () => this.#listSlot(slot, done));
+      }
+      for (const [name, entry] of changes) found.set(name, entry);
+      done([...found.values()].filter(({ isDelete }) => !isDelete));
+    });
+  }
+}
+
+/** Those that a listing asks for, as many as fit. */
+function choose(entries: readonly IndexEntry[], { prefix, after, bytesMax }: PageRequest) {
+  const start = nameOf({ bytes: prefix, isBinary: true });
+  const behind = after === undefined ? undefined : nameOf({ bytes: after, isBinary: true });
+  const asked = entries
+    .filter(({ name }) => name.startsWith(start) && (behind === undefined || name > behind))
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+  let bytes = 0;
+  const end = asked.findIndex((entry, i) => {
+    if (i > 0 && bytes >= bytesMax) return true;
+    bytes += entry.bytes;
+    return false;
+  });
+  const chosen = end === -1 ? asked : asked.slice(0, end);
+  return { chosen, isLast: chosen.length === asked.length };
+}
+
+/** The record of a key at an address; undefined if there is another one, which cannot be. */
+function recordAt(message: Uint8Array, place: number, name: string): LogRecord | undefined {
+  const entry = decodeEntry(message);
+  if (entry.kind === "own") return undefined;
+  const at = entry.places.findIndex((other) => isAtPlace(other, place));
+  const record = entry.records[at];
+  return record !== undefined && nameOf(record.key) === name ? record : undefined;
+}
+
+/** A record that keeps nothing else in memory. */
+function copyOf(record: LogRecord): LogRecord {
+  const { key, value } = record;
+  return {
+    ...record,
+    key: { bytes: key.bytes.slice(), isBinary: key.isBinary },
+    value: value?.slice(),
+  };
+}

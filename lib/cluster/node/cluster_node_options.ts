@@ -1,0 +1,49 @@
+/**
+ * What a node of a cluster is made of.
+ *
+ * @module
+ */
+import type { LogEngine } from "../engine/log_engine.ts";
+import type { IndexOptions } from "../index/index_keeper.ts";
+import type { LogRecord } from "../messages/log_codec.ts";
+import type { ClusterClock } from "./cluster_clock.ts";
+import type { LeaseTimes } from "./lease.ts";
+
+/** What a node is made of. */
+export interface ClusterNodeOptions {
+  readonly engine: LogEngine;
+  readonly clock: ClusterClock;
+  readonly times: LeaseTimes;
+  /** Number of the node, 0 to 1023, of which a cluster has one. */
+  readonly node: number;
+  /** Key of the hash that finds the slot of a key; the same in all nodes. */
+  readonly hashKey: readonly [number, number];
+  /** Makes a name that no other life of any node has. */
+  readonly nameLife: () => string;
+  /** Where it takes requests, as `host:port`, if it does. */
+  readonly address?: string | undefined;
+  /**
+   * How long what became of a request is kept in mind, in milliseconds.
+   *
+   * @default twice as long as requests may come
+   */
+  readonly evidenceMs?: number;
+  /**
+   * Keeps the index in the engine. All nodes of a cluster do, or none.
+   *
+   * @default all is in memory
+   */
+  readonly index?: IndexOptions;
+  /** Called when requests that waited have been answered: there may be room for others. */
+  readonly settled?: () => void;
+  /**
+   * Called when a key of a slot that this node serves has been changed, before that is answered.
+   * That one has expired is told when its owner has noticed it.
+   */
+  readonly written?: (record: LogRecord) => void;
+  /**
+   * Called when this node serves other slots than before. Of what has come, everything may have
+   * changed since another node has told what was written.
+   */
+  readonly moved?: () => void;
+}

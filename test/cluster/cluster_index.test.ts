@@ -1,0 +1,211 @@
+/**
+ * Nodes that keep their index in the engine, over a simulated one in which nothing goes wrong but what a test wants: their memory is bounded,
+ * round trips are those of the paper, and slots that come are loaded.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { CLEANING_DEFAULT } from "../../lib/cluster/index/cleaning.ts";
+import type { IndexOptions } from "../../lib/cluster/index/index_keeper.ts";
+import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
+import { logStream } from "../../lib/cluster/node/log_streams.ts";
+import type { ClusterAnswer, ClusterRequest } from "../../lib/cluster/node/requests.ts";
+import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { Status } from "../../lib/rings/ring_layout.ts";
+import { ask, deleteOf, getOf, ownerOf, putOf } from "../support/cluster/cluster_requests.ts";
+import { SIM_RESEND_MS } from "../support/cluster/sim_client.ts";
+import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
+
+const value = (number: number) => new Uint8Array([number]);
+
+/** When what is written now needs no evidence any more. */
+const SETTLED_MS = 3 * SIM_RESEND_MS;
+const CLEANING_ALWAYS = { ratio: 1, slackBytes: 0, share: 0.5 };
+
+/** A cluster with small pages, which are written all the time. */
+function cluster(nodeCount: number, parts: Partial<IndexOptions> = {}): SimCluster {
+  const rates = { monotonic: 1, epoch: 1 };
+  const index = {
+    cacheBytes: 100_000,
+    pageBytes: 200,
+    checkpointMs: 300,
+    cleaning: CLEANING_ALWAYS,
+    ...parts,
+  };
+  const made = new SimCluster({
+    seed: 1,
+    nodeCount,
+    ratesOf: () => rates,
+    partsOf: () => ({ index }),
+  });
+  made.time.run(2000);
+  return made;
+}
+
+function nodeOf(made: SimCluster, number: number): ClusterNode {
+  return made.nodes[number]!.node;
+}
+
+/** Has the owners execute a request for each of some keys, and waits for the answers. */
+function askAll(
+  made: SimCluster,
+  keys: readonly string[],
+  requestFor: (key: string, i: number) => ClusterRequest,
+  at = 0,
+): ClusterAnswer[] {
+  const answers: ClusterAnswer[] = [];
+  keys.forEach((key, i) => {
+    const owner = nodeOf(made, ownerOf(nodeOf(made, at), key));
+    ask(owner, requestFor(key, i), (answer) => answers[i] = answer);
+  });
+  made.time.run(1000);
+  return answers;
+}
+
+/** What the keys hold, 0 for nothing; undefined where there was no answer. */
+function readAll(made: SimCluster, keys: readonly string[], at = 0): (number | undefined)[] {
+  const answers = askAll(made, keys, (key) => getOf(key), at);
+  const read = (answer: ClusterAnswer | undefined) => {
+    if (answer?.status === Status.FOUND) return answer.value[0];
+    return answer?.status === Status.UNMET ? 0 : undefined;
+  };
+  return keys.map((_, i) => read(answers[i]));
+}
+
+const namesOf = (count: number) => Array.from({ length: count }, (_, i) => `key ${i}`);
+const KEYS = namesOf(30);
+
+function writeAll(made: SimCluster, number: number, keys = KEYS, at = 0): void {
+  const answers = askAll(made, keys, (key) => putOf(key, value(number)), at);
+  assert.ok(keys.every((_, i) => answers[i]?.status === Status.OK), "all were written");
+}
+
+for (
+  const { kind, policy, cacheBytes, roundTrips } of [
+    {
+      kind: "a cached value costs no round trip",
+      policy: "values",
+      cacheBytes: 100_000,
+      roundTrips: 0,
+    },
+    { kind: "a shortcut costs one", policy: "shortcuts", cacheBytes: 100_000, roundTrips: 1 },
+    { kind: "a miss costs two", policy: "marginal", cacheBytes: 0, roundTrips: 2 },
+  ] as const
+) {
+  test(kind, () => {
+    const made = cluster(1, { cachePolicy: policy, cacheBytes, cleaning: CLEANING_DEFAULT });
+    writeAll(made, 7);
+    // Its index is written then, and nothing is to be merged or cleaned any more.
+    made.time.run(SETTLED_MS);
+    const node = nodeOf(made, 0);
+    assert.ok(node.indexStats!.pageCount > 0 && node.indexStats!.tailBytes === 0);
+    const before = { ...node.indexStats! };
+    const readsBefore = made.engine.readCount;
+    assert.equal(readAll(made, KEYS), KEYS.map(() => 7));
+    assert.is(made.engine.readCount - readsBefore, roundTrips * KEYS.length);
+    const after = node.indexStats!;
+    const grown = (name: keyof typeof after) => after[name] - before[name];
+    assert.equal(
+      [grown("valueHits"), grown("shortcutRoundTrips"), grown("missRoundTrips")],
+      [[KEYS.length, 0, 0], [0, KEYS.length, 0], [0, 0, 2 * KEYS.length]][roundTrips],
+    );
+  });
+}
+
+test("what is in memory does not grow with the keys, and logs not with the changes", () => {
+  const made = cluster(1, { cacheBytes: 1000 });
+  const keys = namesOf(100);
+  for (let round = 1; round <= 6; round++) writeAll(made, round, keys);
+  made.time.run(SETTLED_MS);
+  const { tailBytes, cacheBytes } = nodeOf(made, 0).indexStats!;
+  assert.equal(tailBytes, 0);
+  assert.ok(cacheBytes <= 1000, `${cacheBytes} bytes`);
+  const { bytes } = made.engine.extent(logStream(0))!;
+  const messages = made.engine.messagesOf(logStream(0));
+  const written = messages.reduce((sum, { body }) => sum + body.length, 0);
+  assert.ok(bytes < written / 2, `${bytes} of ${written} bytes are left`);
+  assert.equal(readAll(made, keys), keys.map(() => 6));
+});
+
+test("an owner that is killed is succeeded by one that reads pages and the rest of its log", () => {
+  const made = cluster(2);
+  writeAll(made, 3);
+  made.time.run(2000);
+  assert.equal(askAll(made, KEYS.slice(0, 5), (key) => deleteOf(key)).length, 5);
+  writeAll(made, 4, KEYS.slice(10));
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs + 2000);
+  const expected = KEYS.map((_, i) => i < 5 ? 0 : i < 10 ? 3 : 4);
+  assert.equal(readAll(made, KEYS), expected);
+  made.startNode(1);
+  made.time.run(SETTLED_MS);
+  assert.ok(nodeOf(made, 1).servedSlotCount > SLOT_COUNT / 4);
+  assert.equal(readAll(made, KEYS), expected);
+  assert.ok(made.engine.extent(logStream(0))!.first > 1, "logs are purged");
+});
+
+test("a change that a session sends behind a read is not seen by that read", () => {
+  const made = cluster(1, { cacheBytes: 0 });
+  writeAll(made, 7);
+  // Pages and records are not at the replicas yet, so reads have to wait and begin again.
+  made.engine.lagMs.fill(1500);
+  const key = KEYS[0]!;
+  const node = nodeOf(made, 0);
+  const seen: (number | undefined)[] = [];
+  const asked = { session: 5, number: 1 };
+  ask(node, { ...getOf(key), ...asked }, ({ value }) => seen.push(value[0]));
+  ask(node, { ...putOf(key, value(8)), ...asked, number: 2 }, () => seen.push(undefined));
+  ask(node, { ...getOf(key), ...asked, number: 3 }, ({ value }) => seen.push(value[0]));
+  made.time.run(6000);
+  assert.equal(seen, [7, undefined, 8]);
+});
+
+test("slots that move take along what is in pages, and what is not", () => {
+  const made = cluster(2, { checkpointMs: 1500 });
+  const giveAll = (from: number, to: number) => {
+    nodeOf(made, from).handOver(Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, to]));
+    made.time.run(700);
+  };
+  for (let round = 1; round <= 6; round++) {
+    writeAll(made, round, KEYS, round % 2);
+    giveAll(0, 1);
+    assert.equal(readAll(made, KEYS), KEYS.map(() => round));
+    writeAll(made, round + 100, KEYS.slice(3));
+    giveAll(1, 0);
+    assert.equal(readAll(made, KEYS), KEYS.map((_, i) => i < 3 ? round : round + 100));
+  }
+});
+
+test("slots are loaded from what a replica has that lags, when it has it", () => {
+  const made = cluster(2, { checkpointMs: 50 });
+  for (let round = 1; round <= 6; round++) {
+    const from = round % 2;
+    writeAll(made, round);
+    // The index that was written last is not everywhere.
+    made.engine.lagMs[round % 3] = 900;
+    const moves = Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1 - from] as const);
+    writeAll(made, round + 100, KEYS.slice(3));
+    nodeOf(made, from).handOver(moves);
+    made.time.run(2500);
+    made.engine.lagMs.fill(0);
+    made.time.run(1500);
+    assert.equal(readAll(made, KEYS), KEYS.map((_, i) => i < 3 ? round : round + 100));
+  }
+});
+
+test("a copy of a put that comes when its delete was merged does not bring the key back", () => {
+  const made = cluster(2);
+  writeAll(made, 3);
+  const puts = made.engine.messagesOf(logStream(1)).filter(({ subject }) => subject === "records");
+  made.time.run(2000);
+  askAll(made, KEYS, (key) => deleteOf(key));
+  made.time.run(SETTLED_MS);
+  for (const { body } of puts) made.engine.store(logStream(1), "records", body, undefined);
+  made.time.run(1000);
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs + 2000);
+  assert.equal(readAll(made, KEYS), KEYS.map(() => 0));
+});
+
+test.run();

@@ -1,0 +1,291 @@
+/**
+ * The parts of the index of a cluster, each by itself: messages, addresses, slots, what is needed of logs, merging and listing.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Command } from "../../lib/cluster/control/command.ts";
+import { decode, encode } from "../../lib/cluster/control/command.ts";
+import { ControlState, NO_OWNER } from "../../lib/cluster/control/control_state.ts";
+import { keptFrom, NO_CLEANING } from "../../lib/cluster/index/cleaning.ts";
+import {
+  decodeCheckpoint,
+  decodeDirectory,
+  decodePage,
+  encodeCheckpoint,
+  encodeDirectory,
+  encodePage,
+} from "../../lib/cluster/index/index_codec.ts";
+import type { IndexEntry } from "../../lib/cluster/index/index_entry.ts";
+import { IndexedTable } from "../../lib/cluster/index/indexed_table.ts";
+import { IndexIo, runAll } from "../../lib/cluster/index/index_io.ts";
+import { KeptTails } from "../../lib/cluster/index/kept_tails.ts";
+import { cachedAddress, isAtPlace, packAddress } from "../../lib/cluster/index/packed_address.ts";
+import { mergeSlot } from "../../lib/cluster/index/slot_merge.ts";
+import { SlotIndex } from "../../lib/cluster/index/slot_index.ts";
+import { encodeBatch, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
+import { indexStream, logStream } from "../../lib/cluster/node/log_streams.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { SLOT_SHIFT } from "../../lib/core/limits.ts";
+import { FrameError } from "../../lib/wire/frame.ts";
+import { SimEngine } from "../support/cluster/sim_log_engine.ts";
+import { SimProcess, SimTime } from "../support/cluster/sim_processes.ts";
+import { Random, seeded } from "../support/random.ts";
+
+const value = (number: number) => new Uint8Array([number]);
+
+function entryOf(name: string, version: number, parts: Partial<IndexEntry> = {}): IndexEntry {
+  const key = { bytes: new TextEncoder().encode(name), isBinary: false };
+  const address = { node: 1, sequence: version, place: 36 };
+  return { key, name, hash: version, version, address, bytes: 40, isDelete: false, ...parts };
+}
+
+test("messages of an index come back as they were, and damaged ones are refused", () => {
+  const entries = [entryOf("a", 7), entryOf("b", 2 ** 40, { hash: 2 ** 32 - 1 })];
+  const page = encodePage(entries);
+  assert.equal(decodePage(page), entries);
+  const floors = [[1, 7], [1023, 2 ** 35]] as const;
+  const pages = [{ from: 9, node: 3, sequence: 2 ** 36, count: 2, bytes: 80, floors }];
+  const directory = encodeDirectory({ version: 12, pages });
+  assert.equal(decodeDirectory(directory), { version: 12, pages });
+  const refs = [{ slot: 4095, node: 3, sequence: 8 }, { slot: 0, node: 0, sequence: 9 }];
+  const checkpoint = encodeCheckpoint(refs);
+  assert.equal(decodeCheckpoint(checkpoint), refs);
+  const isRefused = (read: () => unknown) =>
+    assert.throws(read, (error: Error) => error instanceof FrameError);
+  isRefused(() => decodePage(directory));
+  isRefused(() => decodeDirectory(checkpoint));
+  isRefused(() => decodeCheckpoint(page));
+  isRefused(() => decodePage(page.slice(0, -1)));
+  isRefused(() => decodePage(page.map((byte, i) => i === 30 ? byte ^ 1 : byte)));
+  isRefused(() => decodeCheckpoint(encodeCheckpoint([{ slot: 4096, node: 0, sequence: 1 }])));
+});
+
+test(
+  "addresses fit the words of a cache",
+  seeded((random) => {
+    for (let i = 0; i < 500; i++) {
+      const place = random.below(512 * 1024);
+      const address = { node: random.below(1024), sequence: random.below(2 ** 39), place };
+      const cached = cachedAddress(...packAddress(address));
+      assert.equal({ ...cached, place }, address);
+      assert.ok(isAtPlace(place, cached.place));
+      assert.not.ok(isAtPlace(place + 32, cached.place));
+    }
+  }),
+);
+
+test("tasks run so many at a time, and all of them, however they end", () => {
+  const waiting: (() => void)[] = [];
+  let ended = 0;
+  runAll(Array.from({ length: 10 }).keys(), 3, (i, next) => {
+    if (i % 2 === 0) next();
+    else waiting.push(next);
+    assert.ok(waiting.length <= 3);
+  }, () => ended += 1);
+  while (waiting.length > 0) waiting.shift()!();
+  runAll([], 3, () => {}, () => ended += 1);
+  assert.is(ended, 2);
+});
+
+test("a change that is in the pages, or older than what is known, changes nothing", () => {
+  const slot = new SlotIndex(1);
+  slot.take(entryOf("a", 5));
+  slot.take(entryOf("a", 4));
+  assert.is(slot.changeOf("a")!.version, 5);
+  const version = slot.beginMerge();
+  slot.take(entryOf("a", 3));
+  slot.take(entryOf("b", 6));
+  assert.equal([slot.changeOf("a")!.version, slot.changeOf("b")!.version], [5, 6]);
+  slot.endMerge(version, []);
+  slot.take(entryOf("a", 5));
+  assert.equal([slot.changeOf("a"), slot.changeOf("b")!.version], [undefined, 6]);
+  assert.is(slot.nextVersion(), 7);
+});
+
+test("who takes over reads as far back as requests may be sent again", () => {
+  const kept = new KeptTails(1, 100);
+  const start = (sequence: number) => ({ sequence, term: 1 });
+  kept.mark(0, start(10));
+  assert.is(kept.tailsAt(99), undefined, "as before");
+  kept.mark(50, start(20));
+  kept.inherit(60, new Map([[2, start(5)], [1, start(19)]]));
+  kept.mark(90, start(30));
+  assert.equal([...kept.tailsAt(149)!], [[1, start(10)], [2, start(5)]]);
+  assert.equal([...kept.tailsAt(150)!], [[1, start(19)], [2, start(5)]]);
+  kept.mark(120, start(40));
+  assert.equal([...kept.tailsAt(190)!], [[1, start(30)]]);
+});
+
+test("half of a log may be garbage, and its oldest part is cleaned", () => {
+  const rule = { ratio: 2, slackBytes: 100, share: 0.25 };
+  assert.is(keptFrom({ first: 11, last: 50, bytes: 300 }, 100, rule), 0);
+  assert.is(keptFrom({ first: 11, last: 50, bytes: 301 }, 100, rule), 21);
+});
+
+/** A state in which nodes 1 and 2 hold leases, and node 1 owns slots 0 and 1. */
+function shared() {
+  const state = new ControlState();
+  const apply = (command: Command) => state.apply(state.sequence + 1, decode(encode(command)));
+  assert.ok(apply({ kind: "renew", node: 1, holder: "one", number: 1, follows: 0 }));
+  assert.ok(apply({ kind: "renew", node: 2, holder: "two", number: 1, follows: 0 }));
+  const assign = (node: number, slots: readonly number[], to: number, barrier: number) =>
+    apply({
+      kind: "assign",
+      node,
+      holder: node === 1 ? "one" : "two",
+      follows: state.mapSequence,
+      moves: slots.map((slot) => [slot, to]),
+      barriers: [[1, barrier], [2, barrier]],
+      fenced: [...state.unfenced],
+    });
+  const checkpoint = (node: number, index: number, own: number, floor: number, follows?: number) =>
+    apply({
+      kind: "checkpoint",
+      node,
+      holder: node === 1 ? "one" : "two",
+      follows: follows ?? state.mapSequence,
+      index,
+      tails: [[node, own, 1]],
+      floors: [[`log-${node}`, floor], [`index-${node}`, index - 2]],
+    });
+  assert.ok(assign(1, [0, 1], 1, 1));
+  return { state, apply, assign, checkpoint };
+}
+
+test("a checkpoint counts for the owners that it knows, and once", () => {
+  const { state, assign, checkpoint } = shared();
+  const before = state.mapSequence;
+  assert.is(state.needs.keeperOf(0), undefined);
+  assert.ok(checkpoint(1, 9, 20, 4));
+  assert.equal(state.needs.keeperOf(0), { node: 1, sequence: 9 });
+  assert.not.ok(checkpoint(1, 9, 20, 4), "it is there");
+  assert.not.ok(checkpoint(1, 8, 30, 4), "an earlier one that comes late");
+  assert.ok(assign(1, [1], 2, 30));
+  assert.not.ok(checkpoint(1, 12, 30, 4, before), "it does not know who owns what");
+  assert.ok(checkpoint(2, 3, 7, 2));
+  assert.equal(state.needs.keeperOf(1), { node: 2, sequence: 3 });
+  assert.equal(state.needs.keeperOf(0), { node: 1, sequence: 9 });
+});
+
+test("what an owner has needed is needed by the next one, and is not purged", () => {
+  const { state, apply, assign, checkpoint } = shared();
+  const { needs } = state;
+  const purgeable = () => [needs.purgeableLog(1), needs.purgeableIndex(1)];
+  assert.equal(purgeable(), [0, 0], "no checkpoint yet");
+  assert.ok(checkpoint(1, 9, 20, 4));
+  assert.equal(purgeable(), [3, 6]);
+  assert.ok(assign(1, [1], 2, 30));
+  assert.equal([...needs.tailsOf(2)], [[1, { sequence: 20, term: 1 }], [2, {
+    sequence: 0,
+    term: 0,
+  }]]);
+  assert.ok(checkpoint(1, 15, 40, 33));
+  assert.equal(purgeable(), [3, 6], "for slot 1, which node 2 has not written yet");
+  assert.ok(checkpoint(2, 5, 10, 10));
+  assert.equal(purgeable(), [32, 12]);
+  assert.ok(apply({ kind: "revoke", node: 1, follows: 1 }));
+  assert.equal(purgeable(), [32, 12], "nobody owns slot 0");
+  assert.ok(assign(2, [0], 2, 50));
+  assert.is(state.owners.indexOf(NO_OWNER), 2, "slots that nobody ever had");
+  assert.ok(checkpoint(2, 8, 20, 18));
+  assert.equal(purgeable(), [32, 12], "the last one of a node that may come back");
+});
+
+test("what no checkpoint has is not purged, though its author has a newer one", () => {
+  const { state, assign, checkpoint } = shared();
+  assert.ok(checkpoint(1, 9, 20, 25));
+  assert.is(state.needs.purgeableLog(1), 20);
+  assert.ok(assign(1, [1], 2, 30));
+  assert.ok(checkpoint(1, 15, 40, 45));
+  assert.is(state.needs.purgeableLog(1), 20, "node 2 may have to be succeeded");
+});
+
+test("what is changed while a slot is merged is not in its pages", () => {
+  const time = new SimTime();
+  const engine = new SimEngine(time, new Random(1));
+  const process = new SimProcess(time);
+  const io = new IndexIo(engine.connect(process), process);
+  engine.create(indexStream(0));
+  const slot = new SlotIndex(0);
+  slot.take(entryOf("a", 1));
+  const parts = { io, node: 0, term: 1, pageBytes: 100, targets: NO_CLEANING };
+  mergeSlot({ ...parts, isOn: () => true }, slot, () => {});
+  slot.take(entryOf("b", 2));
+  time.run(1000);
+  assert.equal([slot.version, slot.tail.size, slot.pages.length], [1, 1, 1]);
+});
+
+test(
+  "keys of a slot are listed in the order of their bytes, from pages and beside them",
+  seeded((random) => {
+    const time = new SimTime();
+    const engine = new SimEngine(time, random);
+    const process = new SimProcess(time);
+    const io = new IndexIo(engine.connect(process), process);
+    engine.create(logStream(0));
+    engine.create(indexStream(0));
+    const cachePolicy = "marginal";
+    const table = new IndexedTable({ io, hashKey: [0, 0], cacheBytes: 0, cachePolicy });
+    const encoder = new KeyEncoder(0, 0);
+    const slot = encoder.encode("other") >>> SLOT_SHIFT;
+    const index = table.begin(slot);
+    index.isComing = false;
+    const names: string[] = [];
+    for (let i = 0; names.length < 12; i++) {
+      if (encoder.encode(`key ${i}`) >>> SLOT_SHIFT === slot) names.push(`key ${i}`);
+    }
+    const write = (name: string, bytes: Uint8Array | undefined) => {
+      const key = { bytes: new TextEncoder().encode(name), isBinary: false };
+      const version = table.nextVersion(slot);
+      const record = { key, version, value: bytes, expiresAtMs: Infinity, origin: NO_ORIGIN };
+      const message = encodeBatch(1, [record]);
+      const stored = engine.store(logStream(0), "records", message.bytes, undefined);
+      const sequence = stored?.status === "stored" ? stored.sequence : 0;
+      table.merge(record, { node: 0, sequence, place: message.places[0]! });
+    };
+    const merge = () => {
+      const parts = { io, node: 0, term: 1, pageBytes: 100, targets: NO_CLEANING };
+      mergeSlot({ ...parts, isOn: () => true }, index, () => {});
+      while (index.merging !== undefined) time.run(10);
+    };
+    const encoded = new TextEncoder();
+    const list = (prefix: string, bytesMax: number) => {
+      const listed: string[] = [];
+      let after: Uint8Array | undefined;
+      for (let isLast = false; !isLast;) {
+        table.page({ slot, prefix: encoded.encode(prefix), after, bytesMax }, (page) => {
+          listed.push(...page.records.map(({ key }) => new TextDecoder().decode(key.bytes)));
+          after = page.records.at(-1)?.key.bytes;
+          isLast = page.isLast;
+        });
+        time.run(1000);
+      }
+      return listed;
+    };
+    for (const name of [...names.slice(2), "other"]) write(name, value(1));
+    merge();
+    assert.ok(index.pages.length > 1 && index.tail.size === 0);
+    for (const name of names.slice(0, 5)) write(name, value(2));
+    write(names[5]!, undefined);
+    const expected = names.filter((_, i) => i !== 5).sort();
+    for (const bytesMax of [1, 200, 1e6]) assert.equal(list("key ", bytesMax), expected);
+    assert.equal(list("", 1e6), [...expected, "other"]);
+    merge();
+    assert.equal(list("key ", 100), expected);
+    assert.is(table.keyCount(slot), 12);
+    // A replica that lags does not have the pages yet.
+    engine.lagMs.fill(1500);
+    write(names[5]!, value(3));
+    merge();
+    let found: number | undefined;
+    table.find({ bytes: encoded.encode(names[0]!), isBinary: false }, encoder.encode(names[0]!), (
+      record,
+    ) => found = record?.value?.[0] ?? -1);
+    time.run(5000);
+    assert.is(found, 2);
+  }),
+);
+
+test.run();

@@ -1,0 +1,212 @@
+/**
+ * Planted bugs in the index of a cluster: merging, checkpoints, takeovers, cleaning, purging, caching.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const STATE = "lib/cluster/control/control_state.ts";
+const NEEDS = "lib/cluster/control/log_needs.ts";
+const SLOT = "lib/cluster/index/slot_index.ts";
+const MERGE = "lib/cluster/index/slot_merge.ts";
+const ROUND = "lib/cluster/index/checkpoint_round.ts";
+const TABLE = "lib/cluster/index/indexed_table.ts";
+const KEEPER = "lib/cluster/index/index_keeper.ts";
+const TAILS = "lib/cluster/index/kept_tails.ts";
+const TAKEOVER = "lib/cluster/index/takeover.ts";
+const NODE = "lib/cluster/node/cluster_node.ts";
+const PARTS = "test/cluster/index_parts.test.ts";
+const NODES = "test/cluster/cluster_index.test.ts";
+const SIMULATION = "test/cluster/index_simulation.test.ts";
+
+/** Bugs by which an acknowledged write is lost, or an old value is seen. */
+export const INDEX_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a change that is merged already is merged again",
+    breaks: "I9",
+    file: SLOT,
+    edits: [["if (entry.version <= this.version) return;", ""]],
+    caughtBy: [PARTS, NODES],
+  },
+  {
+    name: "the change that comes last wins, whatever its version",
+    breaks: "I9",
+    file: SLOT,
+    edits: [["known === undefined || entry.version > known.version", "known !== entry"]],
+    caughtBy: [PARTS],
+    inTest: "changes nothing",
+  },
+  {
+    name: "what is changed while a slot is merged counts as merged",
+    breaks: "I15",
+    file: MERGE,
+    edits: [["slot.endMerge(version, ", "slot.endMerge(slot.versionMax, "]],
+    caughtBy: [PARTS, SIMULATION],
+  },
+  {
+    name: "a delete is dropped before it has met the put",
+    breaks: "I4",
+    file: MERGE,
+    edits: [[
+      "change.version > known.version) merged",
+      "change.version > known.version) if (!change.isDelete) merged",
+    ]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "a checkpoint names the directories of the one before",
+    breaks: "I15",
+    file: SLOT,
+    edits: [[
+      "this.merging = undefined;\n    this.directory = undefined;",
+      "this.merging = undefined;",
+    ]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "logs are purged before the records in them that pages name have moved",
+    breaks: "I15",
+    file: ROUND,
+    edits: [["for (const [log, sequence] of page.floors) need(logStream(log), sequence);", ""]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "pages are purged that a checkpoint names",
+    breaks: "I15",
+    file: ROUND,
+    edits: [["need(indexStream(page.node), page.sequence);", ""]],
+    caughtBy: [NODES],
+    inTest: "is succeeded",
+  },
+  {
+    name: "what other owners need is purged",
+    breaks: "I15",
+    file: NEEDS,
+    edits: [["upTo = Math.min(upTo, (floors.get(logStream(node)) ?? Infinity) - 1);", ""]],
+    caughtBy: [PARTS],
+    inTest: "is not purged",
+  },
+  {
+    name: "the tail of a log is purged that no page has",
+    breaks: "I15",
+    file: NEEDS,
+    edits: [["upTo = Math.min(upTo, tails.get(node)?.sequence ?? Infinity);", ""]],
+    caughtBy: [PARTS, SIMULATION],
+  },
+  {
+    name: "slots come without what their last owner has needed",
+    breaks: "I15",
+    file: STATE,
+    edits: [[
+      "for (const [from, to] of this.#pairsOf(command)) this.needs.moved(from, to, NO_OWNER);",
+      "",
+    ]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "what slots without an owner need is forgotten",
+    breaks: "I15",
+    file: STATE,
+    edits: [["this.needs.moved(node, NO_OWNER, NO_OWNER);", ""]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "a checkpoint counts for slots that it does not have",
+    breaks: "I15",
+    file: STATE,
+    edits: [["follows !== this.mapSequence || !isNewer", "!isNewer"]],
+    caughtBy: [PARTS],
+    inTest: "a checkpoint counts",
+  },
+  {
+    name: "an earlier checkpoint that comes late counts",
+    breaks: "I15",
+    file: STATE,
+    edits: [["this.mapSequence || !isNewer ||", "this.mapSequence ||"]],
+    caughtBy: [PARTS],
+    inTest: "a checkpoint counts",
+  },
+  {
+    name: "a slot is served before the logs were read up to its barriers",
+    breaks: "I15",
+    file: TAKEOVER,
+    edits: [["isRead = replay.sequence >= barriers.get(node)!;", "isRead = true;"]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "a slot is served while it is loaded",
+    breaks: "I15",
+    file: KEEPER,
+    edits: [["return this.#takeovers.size === 0 ? Infinity : -1;", "return Infinity;"]],
+    caughtBy: [SIMULATION],
+  },
+  {
+    name: "who begins to read in the middle of a log does not know under which term",
+    breaks: "I15",
+    file: TAKEOVER,
+    edits: [[
+      "new LogReplay(node, take, start)",
+      "new LogReplay(node, take, { ...start, term: 0 })",
+    ]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "a directory that a replica does not have yet is taken for an empty one",
+    breaks: "I15",
+    file: TAKEOVER,
+    edits: [[
+      "this.#parts.io.read(indexStream(ref.node), ref.sequence",
+      "this.#parts.io.readOnce(indexStream(ref.node), ref.sequence",
+    ]],
+    caughtBy: [SIMULATION],
+  },
+  {
+    name: "a page that a replica does not have yet is taken for an empty one",
+    breaks: "I4",
+    file: TABLE,
+    edits: [[
+      "if (entries === undefined) return this.#again(lookup);",
+      "if (entries === undefined) return done(undefined);",
+    ]],
+    caughtBy: [PARTS],
+    inTest: "are listed",
+  },
+  {
+    name: "what was read is cached though it was changed in between",
+    breaks: "I4",
+    file: TABLE,
+    edits: [["return !slot.isGone && slot.changes === changes;", "return true;"]],
+    caughtBy: [SIMULATION],
+  },
+  {
+    name: "what is cached stays when its slot leaves",
+    breaks: "I4",
+    file: TABLE,
+    edits: [["this.#cache.dropSlot(slot);", ""]],
+    caughtBy: [NODES, SIMULATION],
+  },
+  {
+    name: "a change overtakes a read of its session that waits",
+    breaks: "I4",
+    file: NODE,
+    edits: [["this.#held.has(slot) || isBehindRead", "this.#held.has(slot)"]],
+    caughtBy: [NODES],
+    inTest: "behind a read",
+  },
+  {
+    name: "the records of requests that may come again are not read by who takes over",
+    breaks: "I5",
+    file: TAILS,
+    edits: [["atMs <= nowMs - this.#keptMs", "atMs <= nowMs"]],
+    caughtBy: [PARTS],
+    inTest: "as far back",
+  },
+  {
+    name: "those that came with slots are forgotten at the next checkpoint",
+    breaks: "I5",
+    file: TAILS,
+    edits: [["for (const inherited of this.#inherited) {", "for (const inherited of []) {"]],
+    caughtBy: [PARTS],
+    inTest: "as far back",
+  },
+];
