@@ -771,6 +771,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "A page is full, the keys are at their end, or the signal of its call is aborted; a " +
       "moment is found or given up after UNAVAILABLE_AFTER_MS; then the list is at its end",
     places: {
+      "key_pages.ts PageWalk.go": 1,
       "page_reader.ts PageReader.read": 2,
       "page_reader.ts SlotPageWalk.#collect": 1,
       "moment_reader.ts readMoment": 2,

@@ -14,7 +14,9 @@ import {
   type RecordOrigin,
 } from "../messages/log_codec.ts";
 import { nameOf } from "./key_table.ts";
-import type { LogWriterParts, Waiting } from "./log_writer.ts";
+import type { ClusterClock } from "./cluster_clock.ts";
+import type { RecordTable } from "./record_table.ts";
+import type { SessionEvidence } from "./session_evidence.ts";
 import { appliedAnswer, DELETED, isThere, outcomeOf, type Written } from "./request_outcome.ts";
 import {
   answerOf,
@@ -22,11 +24,21 @@ import {
   type ClusterRequest,
   ClusterStatus,
   slotOf,
+  type WaitingRequest,
 } from "./requests.ts";
+
+/** By what requests are decided. */
+export interface BatchParts {
+  readonly clock: ClusterClock;
+  /** Time by which requests come too late: see `ClusterRequest.untilMs`. */
+  readonly requestClockMs: () => number;
+  readonly table: RecordTable;
+  readonly evidence: SessionEvidence;
+}
 
 /** A request and its answer, which waits for the append. */
 export interface Ended {
-  readonly waiting: Waiting;
+  readonly waiting: WaitingRequest;
   readonly answer: ClusterAnswer;
 }
 
@@ -34,7 +46,7 @@ export interface Ended {
 export class BatchDecisions {
   readonly records: LogRecord[] = [];
   readonly ended: Ended[] = [];
-  readonly #parts: LogWriterParts;
+  readonly #parts: BatchParts;
   readonly #found: ReadonlyMap<string, LogRecord | undefined>;
   /** What the records of this append have made of their keys. */
   readonly #changed = new Map<string, LogRecord>();
@@ -43,19 +55,19 @@ export class BatchDecisions {
   #bytes = 0;
 
   /** @param found what the keys hold for which that matters */
-  constructor(parts: LogWriterParts, found: ReadonlyMap<string, LogRecord | undefined>) {
+  constructor(parts: BatchParts, found: ReadonlyMap<string, LogRecord | undefined>) {
     this.#parts = parts;
     this.#found = found;
   }
 
   /** Decides about requests, as many as fit one append; returns how many. */
-  decide(members: readonly Waiting[]): number {
+  decide(members: readonly WaitingRequest[]): number {
     const count = members.findIndex((waiting) => !this.#decideOne(waiting));
     return count === -1 ? members.length : count;
   }
 
   /** Decides about a request; false if its record does not fit. */
-  #decideOne(waiting: Waiting): boolean {
+  #decideOne(waiting: WaitingRequest): boolean {
     const { request } = waiting;
     const known = this.#answerKnown(waiting);
     if (known !== undefined) {
@@ -83,7 +95,7 @@ export class BatchDecisions {
   }
 
   /** The answer to a request that is not executed: it was before, or it comes too late. */
-  #answerKnown({ request }: Waiting): ClusterAnswer | undefined {
+  #answerKnown({ request }: WaitingRequest): ClusterAnswer | undefined {
     const { evidence, requestClockMs } = this.#parts;
     const { session, number, untilMs } = request;
     if (session !== 0) {

@@ -243,8 +243,9 @@ export class ClusterNode {
   #isFor(request: ClusterRequest): boolean {
     const slot = slotOf(request);
     const { owner, routedBy } = this.routeOf(slot);
-    return this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node &&
-      routedBy === request.routedBy && !this.#moves!.leaving.has(slot);
+    const isOwner = this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node;
+    return isOwner && routedBy === request.routedBy &&
+      (this.#moves!.isServed(slot) || this.#moves!.isComing(slot));
   }
 
   #execute(request: ClusterRequest, done: Answered): void {

@@ -7,19 +7,11 @@
  *
  * @module
  */
-import type { Answered, ClusterRequest } from "./requests.ts";
-import { slotOf } from "./requests.ts";
-
-/** A request that waits, with what it counts for. */
-export interface Held {
-  readonly request: ClusterRequest;
-  readonly bytes: number;
-  readonly done: Answered;
-}
+import { slotOf, type WaitingRequest } from "./requests.ts";
 
 /** Requests that wait, in the order in which they have come. */
 export class HeldRequests {
-  #held: Held[] = [];
+  #held: WaitingRequest[] = [];
   readonly #slots = new Map<number, number>();
   /** Of all of them. */
   bytes = 0;
@@ -30,7 +22,7 @@ export class HeldRequests {
   }
 
   /** Keeps a request. */
-  add(held: Held): void {
+  add(held: WaitingRequest): void {
     const slot = slotOf(held.request);
     this.#held.push(held);
     this.#slots.set(slot, (this.#slots.get(slot) ?? 0) + 1);
@@ -38,7 +30,7 @@ export class HeldRequests {
   }
 
   /** Takes all of them out. */
-  takeAll(): readonly Held[] {
+  takeAll(): readonly WaitingRequest[] {
     const held = this.#held;
     this.#held = [];
     this.#slots.clear();

@@ -26,12 +26,11 @@ import {
   type LogRecord,
   recordBytesMax,
 } from "../messages/log_codec.ts";
-import { BatchDecisions, type Ended } from "./batch_decisions.ts";
-import type { ClusterClock } from "./cluster_clock.ts";
+import { BatchDecisions, type BatchParts, type Ended } from "./batch_decisions.ts";
 import { nameOf } from "./key_table.ts";
 import type { HeldLease } from "./lease.ts";
 import { PendingRequests } from "./pending_requests.ts";
-import type { RecordAddress, RecordTable } from "./record_table.ts";
+import type { RecordAddress } from "./record_table.ts";
 import {
   type Answered,
   answerOf,
@@ -40,31 +39,19 @@ import {
   ClusterStatus,
   isReading,
   slotOf,
+  type WaitingRequest,
 } from "./requests.ts";
-import type { SessionEvidence } from "./session_evidence.ts";
 
 /** Pause before an append is sent again, and before the lease is looked at again. */
 const RETRY_MS = 20;
 
-/** A request that waits. */
-export interface Waiting {
-  readonly request: ClusterRequest;
-  readonly bytes: number;
-  readonly done: Answered;
-}
-
 /** What the writer needs. */
-export interface LogWriterParts {
+export interface LogWriterParts extends BatchParts {
   readonly engine: LogEngine;
-  readonly clock: ClusterClock;
-  /** Time by which requests come too late: see `ClusterRequest.untilMs`. */
-  readonly requestClockMs: () => number;
   /** Number of this node, and its log. */
   readonly node: number;
   readonly stream: string;
   readonly term: number;
-  readonly table: RecordTable;
-  readonly evidence: SessionEvidence;
   readonly lease: HeldLease;
   /** A record counts: it is in the log, and the lease has held since. */
   readonly written: (record: LogRecord, address: RecordAddress) => void;
@@ -76,10 +63,10 @@ export interface LogWriterParts {
 export class LogWriter {
   readonly #parts: LogWriterParts;
   readonly #pending = new PendingRequests();
-  #waiting: Waiting[] = [];
+  #waiting: WaitingRequest[] = [];
   #waitingBytes = 0;
   /** Those of which the next append is made; undefined if there is none. */
-  #members: readonly Waiting[] | undefined;
+  #members: readonly WaitingRequest[] | undefined;
   /** Whether their append may have been sent. */
   #isSent = false;
   #isReady = false;
@@ -162,22 +149,17 @@ export class LogWriter {
   }
 
   /** Takes from what waits as much as one append may need. */
-  #take(): readonly Waiting[] {
+  #take(): readonly WaitingRequest[] {
     let bytes = 0;
-    let count = 0;
-    while (count < this.#waiting.length) {
-      bytes += this.#waiting[count]!.bytes;
-      if (bytes > BATCH_BYTES_MAX) break;
-      count += 1;
-    }
-    const members = this.#waiting.splice(0, count);
+    const end = this.#waiting.findIndex((one) => (bytes += one.bytes) > BATCH_BYTES_MAX);
+    const members = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
     for (const member of members) this.#waitingBytes -= member.bytes;
     return members;
   }
 
   /** Finds what the keys hold for which that matters. */
   #find(
-    members: readonly Waiting[],
+    members: readonly WaitingRequest[],
     done: (found: ReadonlyMap<string, LogRecord | undefined>) => void,
   ): void {
     const found = new Map<string, LogRecord | undefined>();
@@ -200,7 +182,7 @@ export class LogWriter {
   }
 
   #write(
-    members: readonly Waiting[],
+    members: readonly WaitingRequest[],
     found: ReadonlyMap<string, LogRecord | undefined>,
   ): void {
     const { term, node, lease, clock, written, settled } = this.#parts;

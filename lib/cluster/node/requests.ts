@@ -75,6 +75,14 @@ export interface ClusterAnswer {
 /** Called once with the answer, maybe before the call that asked for it returns. */
 export type Answered = (answer: ClusterAnswer) => void;
 
+/** A request that waits. */
+export interface WaitingRequest {
+  readonly request: ClusterRequest;
+  /** What it counts for. */
+  readonly bytes: number;
+  readonly done: Answered;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Makes an answer. */
