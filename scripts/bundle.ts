@@ -113,14 +113,15 @@ function textsModule(texts: WorkerTexts): string {
 
 /**
  * What is loaded together: by an import, what every thread has that uses a store, and the methods of
- * a store; by the first `open` or `attach`, what that does. An entry that needs a part of a module
- * loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
+ * a store; by the first `open` or `attach`, what that does, and what a path takes. An entry that
+ * needs a part of a module loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [
     groupOf("client", 3, ["lib/store/client_parts.ts"]),
     groupOf("operations", 2, ["mod.ts"]),
     groupOf("opening", 1, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
+    groupOf("path", 0, ["lib/store/path_modules.ts"]),
   ],
 };
 
@@ -164,6 +165,37 @@ async function bundleWorker(entry: string): Promise<{ file: string; text: string
   writeFileSync(file, text);
   writeFileSync(`${file}.map`, textOf(".map"));
   return { file: `./${name}`, text };
+}
+
+/** A module that does nothing but to name what another one exports. */
+const FACADE = /^\/\/ @bun\nexport \{ ([^}]+) \} from "(\.\/[^"]+)";\s*$/;
+
+/**
+ * Has imports on demand load the module itself where rolldown has put one before it that names its
+ * exports: one module less to load.
+ */
+function inlineFacades(): void {
+  const names = readdirSync(BUNDLE_FOLDER).filter((name) => name.endsWith(".js"));
+  const read = (name: string) => readFileSync(join(BUNDLE_FOLDER, name), "utf8");
+  const places = new Map<string, string>();
+  for (const name of names.filter((name) => name.startsWith("chunk-"))) {
+    const [, exported, from] = FACADE.exec(read(name)) ?? [];
+    if (exported === undefined) continue;
+    const members = exported.split(", ").map((one) => {
+      const [inner, outer = inner] = one.split(" as ");
+      return `${outer}: m.${inner}`;
+    });
+    places.set(name, `import("${from}").then((m) => ({ ${members.join(", ")} }))`);
+    rmSync(join(BUNDLE_FOLDER, name));
+    rmSync(join(BUNDLE_FOLDER, `${name}.map`), { force: true });
+  }
+  for (const name of names.filter((name) => !places.has(name))) {
+    const inlined = read(name).replace(
+      /import\("\.\/(chunk-[^"]+)"\)/g,
+      (whole, facade: string) => places.get(facade) ?? whole,
+    );
+    writeFileSync(join(BUNDLE_FOLDER, name), inlined);
+  }
 }
 
 function mapWorkers<Made>(
@@ -213,6 +245,7 @@ export async function makeBundle(): Promise<void> {
     },
     comments: false,
   });
+  inlineFacades();
   for (const name of readdirSync(BUNDLE_FOLDER).filter((name) => name.endsWith(".map"))) {
     const path = join(BUNDLE_FOLDER, name);
     writeFileSync(path, shrinkMap(readFileSync(path, "utf8")));

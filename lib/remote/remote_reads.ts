@@ -261,7 +261,8 @@ export class RemoteReads<V> implements StoreReads<V> {
     try {
       const own = ownKey(key);
       const ended = this.#requested.counted(await this.#requested.issue(own, withValue));
-      return await decodeWhole(this.#source.structures, () => decode(ended, own));
+      const whole = decodeWhole(this.#source.structures, () => decode(ended, own));
+      return whole instanceof Promise ? await whole : whole;
     } finally {
       client.end(operation);
     }

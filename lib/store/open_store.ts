@@ -153,7 +153,7 @@ async function prepareThreads(
 
 /** What does a DPM processor's tasks in this thread, if no other can be started. */
 async function loadTasks(): Promise<(task: DpmTask) => unknown> {
-  return (await import("../dpm/dpm_tasks.ts")).performTask;
+  return (await import("./path_modules.ts")).performTask;
 }
 
 async function startStore<V, K extends Key>(
