@@ -301,33 +301,25 @@ export function decodeAnswers(
     const isWhole = words.length - at >= ANSWER_CONTENT && length >= ANSWER_CONTENT &&
       length <= words.length - at;
     if (!isWhole) throw new FrameError("an answer must be as long as it says");
-<<<<<<< HEAD
-    answers.push(decodeAnswer(words, at, length));
-=======
-    answers.push(decodeAnswer(words.subarray(at, at + length), isOther));
->>>>>>> cluster-open
+    answers.push(decodeAnswer(words, at, length, isOther));
     at += length;
   }
   return answers;
 }
 
-<<<<<<< HEAD
-function decodeAnswer(words: Int32Array, at: number, length: number): Answer {
+function decodeAnswer(
+  words: Int32Array,
+  at: number,
+  length: number,
+  isOther: (status: number) => boolean,
+): Answer {
   const bytes = words[at + ANSWER_BYTES]!;
   const status = words[at + ANSWER_STATUS]!;
   const expiryLow = words[at + ANSWER_EXPIRY_LOW]! >>> 0;
   const expiry = words[at + ANSWER_EXPIRY_HIGH]! * 2 ** 32 + expiryLow;
-  const isStatus = status === REFUSED || (status >= 0 && status <= Status.NOT_A_NUMBER &&
-    status !== Status.MOVED && status !== Status.FOUND_STAGED);
-=======
-function decodeAnswer(words: Int32Array, isOther: (status: number) => boolean): Answer {
-  const bytes = words[ANSWER_BYTES]!;
-  const status = words[ANSWER_STATUS]!;
-  const expiry = words[ANSWER_EXPIRY_HIGH]! * 2 ** 32 + (words[ANSWER_EXPIRY_LOW]! >>> 0);
   const isStatus = status === REFUSED || isOther(status) ||
     (status >= 0 && status <= Status.NOT_A_NUMBER &&
       status !== Status.MOVED && status !== Status.FOUND_STAGED);
->>>>>>> cluster-open
   const isPossible = isStatus && expiry >= 0 && expiry <= EXPIRY_MS_MAX && bytes >= 0 &&
     answerWords(bytes) === length;
   if (!isPossible) throw new FrameError("an answer must have possible words");

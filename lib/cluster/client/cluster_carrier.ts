@@ -40,6 +40,7 @@ import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { decodeError } from "../../gateway/carried_errors.ts";
 import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
 import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
+import { RequestMemory } from "../../gateway/request_memory.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
@@ -88,6 +89,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Requests that have not been settled, in the order of their claims, and their bytes. */
   readonly #open = new Set<ClusterParcel>();
   #bytes = 0;
+  readonly #memory = new RequestMemory();
   #newest!: ClusterParcel;
   #claimed: ClusterParcel[] = [];
   readonly #order = new RequestOrder<ClusterParcel>();
@@ -143,7 +145,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
-    const parcel = this.#newest = new ClusterParcel(slot, sequence, length, completion);
+    const parcel = new ClusterParcel(slot, sequence, length, completion, this.#memory);
+    this.#newest = parcel;
     parcel.words[REQUEST_LENGTH] = length;
     parcel.issuedMs = this.#options.clock.monotonicMs();
     this.#open.add(parcel);

@@ -16,7 +16,7 @@ import type { Slot } from "../../core/brands.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../core/limits.ts";
 import { runMicrotask } from "../../core/runtime.ts";
 import type { RequestRules } from "../../gateway/request_check.ts";
-import { encodeAnswer, encodeAnswers, numberOf } from "../../gateway/request_frames.ts";
+import { AnswerBuffer, numberOf } from "../../gateway/request_frames.ts";
 import { RECORD_HASH } from "../../log/record_layout.ts";
 import { REQUEST_RECORD } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
@@ -91,8 +91,7 @@ export class NodeSession {
   #returned = 0;
   readonly #open = new Set<number>();
   #openBytes = 0;
-  #answers: Int32Array[] = [];
-  #answerBytes = 0;
+  readonly #answers = new AnswerBuffer();
   #isFlushScheduled = false;
   #isWorking = false;
   #canWrite = true;
@@ -140,12 +139,12 @@ export class NodeSession {
   close(): void {
     this.#isOpen = false;
     this.#come = [];
-    this.#answers = [];
+    this.#answers.clear();
   }
 
   /** Whether everything that has come was answered, and the answers are written. */
   get isIdle(): boolean {
-    return this.#open.size === 0 && this.#answers.length === 0;
+    return this.#open.size === 0 && this.#answers.byteLength === 0;
   }
 
   #admit(words: Int32Array): void {
@@ -170,7 +169,7 @@ export class NodeSession {
   };
 
   #mayBegin(): boolean {
-    return this.#answerBytes <= REMOTE_BYTES_MAX && !this.#parts.executor.isCrowded;
+    return this.#answers.byteLength <= REMOTE_BYTES_MAX && !this.#parts.executor.isCrowded;
   }
 
   #begin(item: Item): void {
@@ -184,11 +183,9 @@ export class NodeSession {
   #end({ words, slot, facts: { number } }: Item, answer: ExecutedAnswer): void {
     const { status, version, expiresAtMs, content } = answer;
     if (isReturned(status)) this.#returnedAt.set(slot, ++this.#returned);
-    const versionLow = version | 0;
-    const versionHigh = Math.floor(version / 2 ** 32);
-    const bytes = encodeAnswer({ number, status, versionLow, versionHigh, expiresAtMs, content });
-    this.#answers.push(bytes);
-    this.#answerBytes += bytes.byteLength;
+    const high = Math.floor(version / 2 ** 32);
+    const { length } = content;
+    this.#answers.add(number, status, version | 0, high, expiresAtMs, content, length);
     this.#open.delete(number);
     this.#openBytes -= words.byteLength;
     if (this.#isFlushScheduled) return;
@@ -198,11 +195,8 @@ export class NodeSession {
 
   readonly #flush = (): void => {
     this.#isFlushScheduled = false;
-    if (!this.#isOpen || !this.#canWrite || this.#answers.length === 0) return;
-    const answers = this.#answers;
-    this.#answers = [];
-    this.#answerBytes = 0;
-    this.#canWrite = this.#parts.write(encodeAnswers(answers));
+    if (!this.#isOpen || !this.#canWrite || this.#answers.byteLength === 0) return;
+    this.#canWrite = this.#parts.write(this.#answers.take());
     if (this.#come.length > 0) runMicrotask(this.#work);
   };
 }
