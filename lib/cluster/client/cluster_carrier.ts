@@ -40,7 +40,6 @@ import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { decodeError } from "../../gateway/carried_errors.ts";
 import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
 import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
-import { RequestMemory } from "../../gateway/request_memory.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
 import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
@@ -49,6 +48,7 @@ import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
+import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 import { askOnce, ClusterParcel, NodePeers, type Peer } from "./node_peers.ts";
@@ -145,8 +145,13 @@ export class ClusterCarrier implements Carrier, ReadSource {
     const isFull = size === REMOTE_REQUESTS_MAX ||
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
-    const parcel = new ClusterParcel(slot, sequence, length, completion, this.#memory);
-    this.#newest = parcel;
+    const parcel = this.#newest = new ClusterParcel(
+      slot,
+      sequence,
+      length,
+      completion,
+      this.#memory,
+    );
     parcel.words[REQUEST_LENGTH] = length;
     parcel.issuedMs = this.#options.clock.monotonicMs();
     this.#open.add(parcel);

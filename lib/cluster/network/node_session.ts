@@ -183,9 +183,10 @@ export class NodeSession {
   #end({ words, slot, facts: { number } }: Item, answer: ExecutedAnswer): void {
     const { status, version, expiresAtMs, content } = answer;
     if (isReturned(status)) this.#returnedAt.set(slot, ++this.#returned);
-    const high = Math.floor(version / 2 ** 32);
+    const versionLow = version | 0;
+    const versionHigh = Math.floor(version / 2 ** 32);
     const { length } = content;
-    this.#answers.add(number, status, version | 0, high, expiresAtMs, content, length);
+    this.#answers.add(number, status, versionLow, versionHigh, expiresAtMs, content, length);
     this.#open.delete(number);
     this.#openBytes -= words.byteLength;
     if (this.#isFlushScheduled) return;
