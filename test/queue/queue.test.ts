@@ -29,12 +29,14 @@ async function takeAll<T>(queue: Queue<T>): Promise<Job<T>[]> {
   return jobs;
 }
 
-/** Takes a job that must not come before; on a busy machine it may be due when it is first asked for. */
+/** Takes a job as soon as it comes, which must not be before it is due. */
 async function takeWhenDue<T>(queue: Queue<T>, dueMs: number): Promise<Job<T>> {
-  const early = await queue.take();
-  if (early === undefined) await setTimeout(Math.max(0, dueMs - Date.now() + 10));
-  else assert.ok(Date.now() >= dueMs, `${dueMs - Date.now()} ms too early`);
-  return early ?? (await queue.take())!;
+  for (;; await setTimeout(5)) {
+    const job = await queue.take();
+    if (job === undefined) continue;
+    assert.ok(Date.now() >= dueMs, `${dueMs - Date.now()} ms too early`);
+    return job;
+  }
 }
 
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
