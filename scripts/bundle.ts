@@ -7,7 +7,8 @@
  * traces of the others have to be read without: names of classes and functions are kept, and lines,
  * of which Node prints the one that has thrown.
  *
- * Each worker is bundled first, as a module that imports nothing but the runtime's own. Its file has
+ * Each worker is bundled first, as a module that imports nothing but the runtime's own, and on demand
+ * packages of the application. Its file has
  * a hash of its text in its name, and the text is in a module of its own, which the library imports
  * where the file is not: so bundlers of applications take it along.
  *
@@ -51,6 +52,7 @@ const WORKERS: Readonly<Record<WorkerName, string>> = {
   node: "workers/kn.ts",
   dpm: "workers/dpm.ts",
   gateway: "workers/gateway.ts",
+  cluster: "workers/cluster.ts",
 };
 
 /**
@@ -111,14 +113,15 @@ function textsModule(texts: WorkerTexts): string {
 
 /**
  * What is loaded together: by an import, what every thread has that uses a store, and the methods of
- * a store; by the first `open` or `attach`, what that does. An entry that needs a part of a module
- * loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
+ * a store; by the first `open` or `attach`, what that does, and what a path takes. An entry that
+ * needs a part of a module loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [
     groupOf("client", 3, ["lib/store/client_parts.ts"]),
     groupOf("operations", 2, ["mod.ts"]),
     groupOf("opening", 1, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
+    groupOf("path", 0, ["lib/store/path_modules.ts"]),
   ],
 };
 
@@ -150,6 +153,7 @@ async function bundleWorker(entry: string): Promise<{ file: string; text: string
     ...COMMON,
     entryPoints: [entry],
     outfile: join(BUNDLE_FOLDER, "worker.js"),
+    external: readPeers(),
     sourcemap: "external",
     write: false,
   });
@@ -163,6 +167,44 @@ async function bundleWorker(entry: string): Promise<{ file: string; text: string
   return { file: `./${name}`, text };
 }
 
+/** A module that does nothing but to name what another one exports. */
+const FACADE = /^\/\/ @bun\nexport \{ ([^}]+) \} from "(\.\/[^"]+)";\s*$/;
+
+/**
+ * Has imports on demand load the module itself where rolldown has put one before it that names its
+ * exports: one module less to load.
+ */
+function inlineFacades(): void {
+  const names = readdirSync(BUNDLE_FOLDER).filter((name) => name.endsWith(".js"));
+  const read = (name: string) => readFileSync(join(BUNDLE_FOLDER, name), "utf8");
+  const places = new Map<string, string>();
+  for (const name of names.filter((name) => name.startsWith("chunk-"))) {
+    const [, exported, from] = FACADE.exec(read(name)) ?? [];
+    if (exported === undefined) continue;
+    const members = exported.split(", ").map((one) => {
+      const [inner, outer = inner] = one.split(" as ");
+      return `${outer}: m.${inner}`;
+    });
+    places.set(name, `import("${from}").then((m) => ({ ${members.join(", ")} }))`);
+    rmSync(join(BUNDLE_FOLDER, name));
+    rmSync(join(BUNDLE_FOLDER, `${name}.map`), { force: true });
+  }
+  for (const name of names.filter((name) => !places.has(name))) {
+    const inlined = read(name).replace(
+      /import\("\.\/(chunk-[^"]+)"\)/g,
+      (whole, facade: string) => places.get(facade) ?? whole,
+    );
+    writeFileSync(join(BUNDLE_FOLDER, name), inlined);
+  }
+}
+
+function mapWorkers<Made>(
+  { node, dpm, gateway, cluster }: Readonly<Record<WorkerName, Made>>,
+  take: (made: Made) => string,
+): Record<WorkerName, string> {
+  return { node: take(node), dpm: take(dpm), gateway: take(gateway), cluster: take(cluster) };
+}
+
 /** Makes the bundle. */
 export async function makeBundle(): Promise<void> {
   rmSync(BUNDLE_FOLDER, { recursive: true, force: true });
@@ -170,8 +212,10 @@ export async function makeBundle(): Promise<void> {
   const node = await bundleWorker(WORKERS.node);
   const dpm = await bundleWorker(WORKERS.dpm);
   const gateway = await bundleWorker(WORKERS.gateway);
-  const texts = { node: node.text, dpm: dpm.text, gateway: gateway.text };
-  const files = { node: node.file, dpm: dpm.file, gateway: gateway.file };
+  const cluster = await bundleWorker(WORKERS.cluster);
+  const workers = { node, dpm, gateway, cluster };
+  const texts = mapWorkers(workers, ({ text }) => text);
+  const files = mapWorkers(workers, ({ file }) => file);
   const bundle = await rolldown({
     cwd: PROJECT_ROOT,
     input: ENTRIES,
@@ -201,6 +245,7 @@ export async function makeBundle(): Promise<void> {
     },
     comments: false,
   });
+  inlineFacades();
   for (const name of readdirSync(BUNDLE_FOLDER).filter((name) => name.endsWith(".map"))) {
     const path = join(BUNDLE_FOLDER, name);
     writeFileSync(path, shrinkMap(readFileSync(path, "utf8")));

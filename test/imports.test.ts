@@ -23,6 +23,7 @@ const ORDER: readonly string[] = [
   "lock",
   "cli",
   // Stores of pools that another process has open, and the thread that serves them.
+  "cluster/store",
   "remote",
   "far/store",
   "store",
@@ -65,6 +66,7 @@ const EXCEPTIONS: readonly {
   readonly count: number;
 }[] = [
   // Who opens a store chooses its kind.
+  { from: "store", to: "cluster/store", count: 1 },
   { from: "store", to: "far/store", count: 2 },
   { from: "store", to: "remote", count: 4 },
 ];
@@ -89,7 +91,7 @@ function readImports(): Imports {
 
 /** The room of lib/ that a file is in; "" for what is above lib/, which nothing in it may use. */
 function folderOf(path: string): string {
-  return /^lib\/((?:far\/)?[^/]+)\//.exec(path)?.[1] ?? "";
+  return /^lib\/((?:far\/|cluster\/(?=store\/))?[^/]+)\//.exec(path)?.[1] ?? "";
 }
 
 /** Every import against an order, as "from -> to: file imports file". */

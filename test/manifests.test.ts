@@ -32,8 +32,8 @@ interface Pack {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** With what it depends on it stays below 5 MB. */
-const PACKAGE_BYTES_MAX = 4_400_000;
+/** With what it depends on it stays about 5 MB. */
+const PACKAGE_BYTES_MAX = 4_700_000;
 /** Modules that are no longer have nothing of a source: they import and export. */
 const GLUE_CHARACTERS = 2000;
 
@@ -49,9 +49,9 @@ test("both name the same version and license", () => {
 });
 
 test("the README names the oldest Node that package.json allows", () => {
-  // The first one whose node:zlib has the CRC-32 of frames.
-  assert.is(npm.engines["node"], ">=20.15.0");
-  assert.match(readFileSync(join(PROJECT_ROOT, "README.md"), "utf8"), "Node 20.15 and newer");
+  // The first one that has process.getBuiltinModule.
+  assert.is(npm.engines["node"], ">=20.16.0");
+  assert.match(readFileSync(join(PROJECT_ROOT, "README.md"), "utf8"), "Node 20.16 and newer");
 });
 
 test("both have the same entry points, which are documented and can be imported by name", () => {

@@ -11,6 +11,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open, type Store } from "../../mod.ts";
+import { RangeFloor } from "./floor.ts";
 
 /** How much is measured. */
 export interface RangesPlan {
@@ -132,6 +133,7 @@ export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
   const store = await open<Value>({ capacity, ordered: true });
   store.putManySync(numbers.map((number) => [keyOf(number), valueOf(number)]));
   const [lmdb, closeLmdb] = await openLmdb(numbers);
+  const floor = new RangeFloor(keyCount, keyOf(0), valueOf(keyCount));
   const subjects = Object.entries({ dinomo: subjectOf(store), lmdb });
   onPhase("ranges");
   for (let round = 0; round < roundCount; round++) {
@@ -148,6 +150,14 @@ export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
     time("range of 10, keys only", (subject, i) => subject.keys(from(i), 10));
     time("range of 100 with values", (subject, i) => subject.range(from(i), 100), 10);
     time("last entry", (subject) => subject.last());
+    const repeat = (name: string, run: () => number) => {
+      turns.time(name, rangeCount, () => {
+        for (let i = 0; i < rangeCount; i++) run();
+      });
+    };
+    repeat("floor of a range of 10: its lines of memory", () => floor.load());
+    repeat("floor of a range of 10: decoding its values", () => floor.decode());
+    repeat("floor of a range of 10: strings of its keys", () => floor.text());
   }
   onPhase("passes over all keys");
   for (let round = 0; round < PASSES; round++) {

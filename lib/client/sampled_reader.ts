@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KeyEncoder } from "../core/key_encoder.ts";
+import type { EncodedKey, KeyEncoder } from "../core/key_encoder.ts";
 import { type IndexPlace, OneSidedReader } from "../index/one_sided_reader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ClientStatistics } from "../statistics/client_statistics.ts";
@@ -39,7 +39,13 @@ export class SampledReader extends OneSidedReader {
     return isThere;
   }
 
-  #count(key: KeyEncoder): void {
+  override holdsFound(key: EncodedKey, place: IndexPlace): boolean {
+    const holds = super.holdsFound(key, place);
+    if (holds) this.#count(key);
+    return holds;
+  }
+
+  #count(key: EncodedKey): void {
     const weight = this.#reads.next();
     // The store's own key has no bytes.
     if (weight !== 0 && key.byteLength !== 0) this.#keys.offer(key, weight);

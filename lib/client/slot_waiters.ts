@@ -39,6 +39,7 @@ export class SlotWaiters {
 
   /** Says that nothing is pending. */
   notifyIdle(): void {
+    if (!this.hasWaiters) return;
     const waiters = [...this.#idleWaiters, ...[...this.#waiters.values()].flat()];
     this.#idleWaiters = [];
     this.#waiters.clear();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { NotInClusterError } from "./cluster_errors.ts";
 import type { CommitTooLargeError, ConflictError, NearOnlyError } from "./commit_errors.ts";
 import {
   type CorruptionError,
@@ -49,6 +50,7 @@ export type AnyDinomoError =
   | NearOnlyError
   | NodeFailedError
   | NotANumberError
+  | NotInClusterError
   | PathError
   | PoolFullError
   | PoolLockedError

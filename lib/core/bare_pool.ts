@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { builtin } from "./builtin.ts";
 import { startTimer, type Timer } from "./runtime.ts";
 import { settlesWithin } from "./settles_within.ts";
 import { StartingPool } from "./starting_pool.ts";
@@ -104,7 +105,7 @@ export class BarePool<Task, Result> extends StartingPool<Task, Result> {
     let worker: Worker;
     try {
       assertThreadFits();
-      worker = new Worker(textUrl(THREAD_TEXT), {
+      worker = new (builtin("node:worker_threads").Worker)(textUrl(THREAD_TEXT), {
         ...workerOptions(),
         workerData: moduleUrlOf(this.#options.workerCode).href,
       });

@@ -11,7 +11,7 @@
  */
 
 /** One of the library's own workers. */
-export type WorkerName = "node" | "dpm" | "gateway";
+export type WorkerName = "node" | "dpm" | "gateway" | "cluster";
 
 /** The text of each worker: a module that imports nothing but the runtime's own. */
 export type WorkerTexts = Readonly<Record<WorkerName, string>>;
@@ -23,6 +23,7 @@ export const WORKER_FILES: Readonly<Record<WorkerName, string>> = {
   node: `${FOLDER}/kn`,
   dpm: `${FOLDER}/dpm`,
   gateway: `${FOLDER}/gateway`,
+  cluster: `${FOLDER}/cluster`,
 };
 
 /** Loads the texts; undefined where there are none. */

@@ -9,7 +9,7 @@
  * @module
  */
 import { writeSync } from "node:fs";
-import { isMainThread, threadId } from "node:worker_threads";
+import { builtin } from "./builtin.ts";
 import { isGranted } from "./deno_permissions.ts";
 import { process } from "./process.ts";
 import { epochMs } from "./runtime.ts";
@@ -41,7 +41,7 @@ export function unknownTopics(value: string): string[] {
 /** Says once, in the thread that all others come from, what is asked for in vain. */
 function tellUnknown(value: string): void {
   const unknown = unknownTopics(value);
-  if (unknown.length === 0 || !isMainThread) return;
+  if (unknown.length === 0 || !builtin("node:worker_threads").isMainThread) return;
   const rule = `DINOMO_DEBUG must name some of ${TOPICS.join(", ")}, or all`;
   write(`dinomo: ${rule}, got ${JSON.stringify(unknown.join(","))}`);
 }
@@ -49,6 +49,7 @@ function tellUnknown(value: string): void {
 /** Writes a line with time and thread; the caller has looked whether the topic is on. */
 export function trace(topic: Topic, text: string): void {
   const time = new Date(epochMs()).toISOString();
+  const { threadId } = builtin("node:worker_threads");
   write(`${time} thread ${threadId} ${topic}: ${text}`);
 }
 

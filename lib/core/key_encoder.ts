@@ -149,8 +149,18 @@ export class KeyEncoder implements EncodedKey {
   /** What is behind so many bytes of the key that it holds. */
   protected keyFrom(byte: number): Key {
     if (this.isBinary) return this.#bytes.slice(byte, this.byteLength);
-    return (READS_TEXT ? this.#shortText(byte) : undefined) ??
-      this.#buffer.toString("utf8", byte, this.byteLength);
+    if (READS_TEXT) {
+      return this.#shortText(byte) ?? this.#buffer.toString("utf8", byte, this.byteLength);
+    }
+    return this.#buffer.toString(this.#isAscii() ? "latin1" : "utf8", byte, this.byteLength);
+  }
+
+  /** Whether the key has no byte above 0x7f: padding has none. */
+  #isAscii(): boolean {
+    const { words, byteLength } = this;
+    let seen = 0;
+    for (let i = 0; i < byteLength >>> 2; i++) seen |= words[i]!;
+    return ((seen | words[byteLength >>> 2]!) & 0x80808080) === 0;
   }
 
   /** Text behind so many bytes, if it is ASCII and short. */
@@ -178,12 +188,16 @@ export class KeyEncoder implements EncodedKey {
 
   /** Takes over an encoded key of the same pool. */
   copy(other: EncodedKey): void {
-    const { words, byteLength } = other;
+    this.take(other.words, 0, other.byteLength, other.isBinary, other.hash);
+  }
+
+  /** The same for one that begins somewhere in some words. */
+  take(words: Int32Array, at: number, byteLength: number, isBinary: boolean, hash: number): void {
     const wordCount = (byteLength + 3) >>> 2;
-    for (let i = 0; i < wordCount; i++) this.words[i] = words[i]!;
+    for (let i = 0; i < wordCount; i++) this.words[i] = words[at + i]!;
     this.byteLength = byteLength;
-    this.isBinary = other.isBinary;
-    this.hash = other.hash;
+    this.isBinary = isBinary;
+    this.hash = hash;
   }
 
   /** Whether another encoder of the same pool holds the same key. */

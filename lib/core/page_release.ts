@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
+import { builtin } from "./builtin.ts";
 import { isGranted } from "./deno_permissions.ts";
 import { process } from "./process.ts";
 
@@ -82,7 +82,8 @@ function findRelease(): Release | null {
 }
 
 function releaseOfBun(): Release {
-  const { dlopen, ptr } = createRequire(process.execPath)("bun:ffi") as BunFfi;
+  const require = builtin("node:module").createRequire(process.execPath);
+  const { dlopen, ptr } = require("bun:ffi") as BunFfi;
   const { symbols } = dlopen(LIBRARY, {
     madvise: { args: ["ptr", "usize", "i32"], returns: "i32" },
   });

@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
 import type { Piscina } from "piscina";
 import { BarePool } from "./bare_pool.ts";
+import { builtin } from "./builtin.ts";
 import { THREAD_RETRY_MS, THREAD_STARTS_URGENT_MAX } from "./limits.ts";
 import { PiscinaPool } from "./piscina_pool.ts";
 import { monotonicMs, sleep } from "./runtime.ts";
@@ -125,7 +125,8 @@ export class TaskThreads<Task, Result> {
 /** Loads Piscina, unseen by bundlers; undefined where it is not installed. */
 function loadPiscina(): typeof Piscina | undefined {
   try {
-    return (createRequire(import.meta.url)("piscina") as typeof import("piscina")).Piscina;
+    const require = builtin("node:module").createRequire(import.meta.url);
+    return (require("piscina") as typeof import("piscina")).Piscina;
   } catch {
     return undefined;
   }

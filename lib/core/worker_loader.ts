@@ -25,6 +25,8 @@ export interface WorkerUrls {
   readonly dpm: string | URL;
   /** The module that runs a gateway, see the option `processes`. @default the library's own */
   readonly gateway: string | URL;
+  /** The module that runs a cluster's agent, see the option `cluster`. @default the library's own */
+  readonly cluster: string | URL;
 }
 
 /** What a thread is started from: the URL of a module, or one of the library's own workers. */
@@ -100,6 +102,7 @@ export const OWN_WORKERS: Readonly<Record<WorkerName, OwnWorker>> = {
   node: new OwnWorker("node"),
   dpm: new OwnWorker("dpm"),
   gateway: new OwnWorker("gateway"),
+  cluster: new OwnWorker("cluster"),
 };
 
 /**

@@ -120,13 +120,7 @@ export class AtomicOperation {
    * @throws {TypeError} when one is none
    */
   mutate(...mutations: KvMutation[]): this {
-    for (const mutation of mutations) {
-      assertMutation(mutation);
-      const { type, key } = mutation;
-      const isStamped = type === "set" && endsWithStamp(key);
-      const bytes = isStamped ? encodeStampedKey(key) : encodeStoredKey(key);
-      this.#plan(bytes, isStamped).mutations.push(mutation);
-    }
+    for (const mutation of mutations) this.#mutate(mutation);
     return this;
   }
 
@@ -150,7 +144,7 @@ export class AtomicOperation {
    * what {@linkcode Kv.commitVersionstamp} returns.
    */
   set(key: KvKey, value: unknown, options: { expireIn?: number | undefined } = {}): this {
-    return this.mutate({ type: "set", key, value, expireIn: options.expireIn });
+    return this.#mutate({ type: "set", key, value, expireIn: options.expireIn });
   }
 
   /** Deletes a key. */
@@ -180,7 +174,8 @@ export class AtomicOperation {
         : await this.#store.getEntries(read.map(({ bytes }) => bytes));
       const commit = this.#store.atomic();
       const stamp = this.#clock.next();
-      for (const [i, plan] of read.entries()) {
+      for (let i = 0; i < read.length; i++) {
+        const plan = read[i]!;
         const entry = entries[i];
         const text = entry === undefined ? null : textOfStamp(entry.value);
         if (plan.stamps.some((expected) => expected !== text)) return { ok: false };
@@ -198,6 +193,15 @@ export class AtomicOperation {
     throw new ConflictError(
       `an atomic operation must find its keys unchanged once in ${TRIES_MAX} tries, but others have changed them each time`,
     );
+  }
+
+  #mutate(mutation: KvMutation): this {
+    assertMutation(mutation);
+    const { type, key } = mutation;
+    const isStamped = type === "set" && endsWithStamp(key);
+    const bytes = isStamped ? encodeStampedKey(key) : encodeStoredKey(key);
+    this.#plan(bytes, isStamped).mutations.push(mutation);
+    return this;
   }
 
   #plan(bytes: Uint8Array, isStamped: boolean): KeyPlan {

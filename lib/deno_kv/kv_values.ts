@@ -8,10 +8,10 @@ import { epochMs } from "../core/runtime.ts";
 
 const U64_MAX = 2n ** 64n - 1n;
 const STAMP_DIGITS = 20;
-/** Digits of the milliseconds, and of what tells the commits of one millisecond apart. */
+/** Digits of the milliseconds; the others tell the commits of one millisecond apart. */
 const MS_DIGITS = 12;
-/** More than every number that tells them apart: it has one digit more than these are to have. */
-const NUMBERS_END = 16 ** (STAMP_DIGITS - MS_DIGITS);
+/** The digits of each byte: `toString(16)` of a number takes five times as long. */
+const BYTE_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 /** Commits of one thread in a millisecond that have different numbers. */
 const NUMBERS = 2 ** 16;
 
@@ -73,7 +73,8 @@ export function textOfStamp([ms, number]: Stamp | StoredValue): string {
     shownMs = ms;
     msText = ms.toString(16).padStart(MS_DIGITS, "0");
   }
-  return msText + (NUMBERS_END + number).toString(16).slice(1);
+  return msText + BYTE_DIGITS[number >>> 24]! + BYTE_DIGITS[(number >>> 16) & 0xff]! +
+    BYTE_DIGITS[(number >>> 8) & 0xff]! + BYTE_DIGITS[number & 0xff]!;
 }
 
 /** Whether an application may have it from an entry. */

@@ -37,7 +37,9 @@ const ENDING_MS_MAX = 2;
 /** How long the gateway may take to open a FIFO. */
 const OPENING_MS_MAX = 10_000;
 /** A pipe of Linux holds as many. */
-const BUFFER_BYTES = 64 * 1024;
+const PIPE_BYTES = 64 * 1024;
+/** Bytes of a buffer that is begun, which are filled one read behind the other. */
+const BUFFER_BYTES = 2 * PIPE_BYTES;
 
 /** Answers for a thread that blocks. */
 export class AnswerFifo {
@@ -45,7 +47,9 @@ export class AnswerFifo {
   readonly name: string;
   readonly #path: string;
   readonly #file: number;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #buffer = new Uint8Array(BUFFER_BYTES);
+  /** Where the next bytes come. */
+  #nextAt = 0;
   readonly #silenceMsMax: number;
   readonly #openingMsMax: number;
   #isWritten = false;
@@ -71,7 +75,7 @@ export class AnswerFifo {
   /**
    * Blocks until something has come; undefined if the other end is closed, for good.
    *
-   * @returns bytes that are valid until the next call
+   * @returns bytes that are not changed any more
    * @throws {UnavailableError} when nothing has come for too long
    */
   read(): Uint8Array | undefined {
@@ -81,7 +85,7 @@ export class AnswerFifo {
       this.#foundCount = 0;
       if (count > 0) {
         this.#noteWritten();
-        return this.#buffer.subarray(0, count);
+        return this.#takeBytes(count);
       }
       if (count === 0 && this.#isWritten) return undefined;
       const waitedMs = monotonicMs() - beginMs;
@@ -113,11 +117,22 @@ export class AnswerFifo {
   /** Bytes that have come; 0 when nobody has the other end open, -1 when nothing has come. */
   #tryRead(): number {
     try {
-      return readSync(this.#file, this.#buffer);
+      return readSync(this.#file, this.#buffer, this.#nextAt, PIPE_BYTES, null);
     } catch (error) {
       if (systemCodeOf(error) !== "EAGAIN") throw error;
       return -1;
     }
+  }
+
+  #takeBytes(count: number): Uint8Array {
+    const buffer = this.#buffer;
+    const at = this.#nextAt;
+    this.#nextAt = at + count;
+    if (this.#nextAt > BUFFER_BYTES - PIPE_BYTES) {
+      this.#buffer = new Uint8Array(BUFFER_BYTES);
+      this.#nextAt = 0;
+    }
+    return buffer.subarray(at, at + count);
   }
 
   #noteWritten(): void {

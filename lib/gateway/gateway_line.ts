@@ -81,24 +81,54 @@ export class GatewayLine {
       if (!this.#isOpen) return;
       this.#take(frame);
     }
-    if (this.#untoldBytes >= RECEIVED_BYTES || this.#untoldFrames >= RECEIVED_FRAMES) {
-      this.#untoldBytes = this.#untoldFrames = 0;
-      this.send(encodeLine(LineFrame.RECEIVED, this.#receivedBytes));
-    }
+    if (this.#mustTell(1)) this.#sendOne(this.#told());
   }
 
   /** Sends a frame; false if nothing more should be sent before `onDrain` is called. */
   send(frame: Uint8Array): boolean {
     if (!this.#isOpen) return true;
-    this.#untaken.push(frame);
-    this.#untakenBytes += frame.length;
+    // With an answer it is no write more, and wakes the other process once.
+    if (this.#mustTell(2) && this.#way === Way.SOCKET) {
+      this.#sendTwo(frame, this.#told());
+    } else this.#sendOne(frame);
+    return !this.#isFull;
+  }
+
+  /** Whether an nth part of what may be received without being told is. */
+  #mustTell(part: number): boolean {
+    return this.#untoldBytes * part >= RECEIVED_BYTES ||
+      this.#untoldFrames * part >= RECEIVED_FRAMES;
+  }
+
+  /** The frame that tells what is received. */
+  #told(): Uint8Array {
+    this.#untoldBytes = this.#untoldFrames = 0;
+    return encodeLine(LineFrame.RECEIVED, this.#receivedBytes);
+  }
+
+  #sendOne(frame: Uint8Array): void {
+    this.#keep(frame);
     if (this.#way === Way.SOCKET) this.#canWrite = this.#options.write(frame);
     else {
       this.#fifo!.write(frame);
       this.#writeFifo();
     }
     this.#isDrainOwed ||= this.#isFull;
-    return !this.#isFull;
+  }
+
+  #sendTwo(frame: Uint8Array, second: Uint8Array): void {
+    this.#keep(frame);
+    this.#keep(second);
+    const both = new Uint8Array(frame.length + second.length);
+    both.set(frame);
+    both.set(second, frame.length);
+    this.#canWrite = this.#options.write(both);
+    this.#isDrainOwed ||= this.#isFull;
+  }
+
+  #keep(frame: Uint8Array): void {
+    this.#untaken.push(frame);
+    this.#untakenBytes += frame.length;
   }
 
   /** Bytes that the body of a frame may have which comes from now on. */

@@ -48,9 +48,8 @@ import { encodeError } from "./carried_errors.ts";
 import { slotsOf } from "./commit_check.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
+  AnswerBuffer,
   decodeRequests,
-  encodeAnswer,
-  encodeAnswers,
   isBehind,
   nextNumber,
   numberCount,
@@ -101,8 +100,7 @@ export class GatewaySession {
   /** Requests without an answer that was sent, and their bytes. */
   #openCount = 0;
   #openBytes = 0;
-  #answers: Int32Array[] = [];
-  #answerBytes = 0;
+  readonly #answers = new AnswerBuffer();
   #isFlushScheduled = false;
   #canWrite = true;
   /** Whether something is waited for, after which the next request is issued. */
@@ -128,6 +126,7 @@ export class GatewaySession {
     this.#confirm(confirmed);
     this.#admit(requests, body.length);
     this.#work();
+    this.#detach();
   }
 
   /** What was written has been taken: the next bytes can be. */
@@ -146,14 +145,14 @@ export class GatewaySession {
     this.#isFinishing = true;
     await this.#whenIdle();
     this.#flush();
-    if (this.#answers.length > 0) await new Promise<void>((resolve) => this.#onSent = resolve);
+    if (this.#answers.byteLength > 0) await new Promise<void>((resolve) => this.#onSent = resolve);
   }
 
   /** Issues nothing and answers nothing from now on; resolves when what was issued has ended. */
   close(): Promise<void> {
     this.#isOpen = false;
     this.#waiting = [];
-    this.#answers = [];
+    this.#answers.clear();
     this.#onSent();
     return this.#whenIdle();
   }
@@ -184,6 +183,16 @@ export class GatewaySession {
     for (const request of requests) this.#waiting.push(request);
   }
 
+  /** What waits does not keep all that has come with it. */
+  #detach(): void {
+    const waiting = this.#waiting;
+    for (let i = waiting.length; i-- > 0;) {
+      const words = waiting[i]!;
+      if (words.byteLength === words.buffer.byteLength) return;
+      waiting[i] = words.slice();
+    }
+  }
+
   readonly #work = (): void => {
     const requests = this.#waiting;
     let issued = 0;
@@ -192,7 +201,7 @@ export class GatewaySession {
   };
 
   #canIssue(): boolean {
-    if (this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX) return false;
+    if (this.#isParked || this.#answers.byteLength > REMOTE_BYTES_MAX) return false;
     if (!this.#client.isCrowded) return true;
     this.#park();
     void this.#client.whenRoom().then(this.#unpark);
@@ -258,19 +267,19 @@ export class GatewaySession {
     const { reader } = this.#options;
     const key = this.#key;
     const meta = words[REQUEST_RECORD + RECORD_META]!;
-    key.copy({
-      words: words.subarray(REQUEST_RECORD + RECORD_KEY),
-      byteLength: metaKeyBytes(meta),
-      isBinary: (meta & FLAG_BINARY_KEY) !== 0,
-      hash: words[REQUEST_RECORD + RECORD_HASH]!,
-    });
+    key.take(
+      words,
+      REQUEST_RECORD + RECORD_KEY,
+      metaKeyBytes(meta),
+      (meta & FLAG_BINARY_KEY) !== 0,
+      words[REQUEST_RECORD + RECORD_HASH]!,
+    );
     const withValue = operationOf(words[REQUEST_OPERATION]!) === Operation.GET;
     if (!reader.read(key, withValue)) return this.#answer(words, Status.UNMET);
     if (!withValue) return this.#answer(words, Status.OK);
     const { version, expiresAtMs, value, valueBytes } = reader;
     const high = Math.floor(version / 2 ** 32);
-    const content = value.subarray(0, valueBytes);
-    this.#answer(words, Status.FOUND, version | 0, high, content, expiresAtMs);
+    this.#answer(words, Status.FOUND, version | 0, high, value, valueBytes, expiresAtMs);
   }
 
   #completionOf(words: Int32Array, slots: readonly Slot[]): Completion {
@@ -295,13 +304,12 @@ export class GatewaySession {
     versionLow = 0,
     versionHigh = 0,
     content: Uint8Array = NOTHING,
+    bytes = content.length,
     expiresAtMs = Infinity,
   ): void {
     if (!this.#isOpen) return;
     const number = numberOf(request, 0);
-    const words = encodeAnswer({ number, status, versionLow, versionHigh, expiresAtMs, content });
-    this.#answers.push(words);
-    this.#answerBytes += words.byteLength;
+    this.#answers.add(number, status, versionLow, versionHigh, expiresAtMs, content, bytes);
     this.#openCount -= 1;
     this.#openBytes -= request.byteLength;
     if (this.#isFlushScheduled) return;
@@ -311,11 +319,8 @@ export class GatewaySession {
 
   readonly #flush = (): void => {
     this.#isFlushScheduled = false;
-    if (!this.#canWrite || this.#answers.length === 0) return;
-    const answers = this.#answers;
-    this.#answers = [];
-    this.#answerBytes = 0;
-    this.#canWrite = this.#options.write(encodeAnswers(answers));
+    if (!this.#canWrite || this.#answers.byteLength === 0) return;
+    this.#canWrite = this.#options.write(this.#answers.take());
     this.#onSent();
     if (this.#waiting.length > 0 && !this.#isParked) runMicrotask(this.#work);
   };

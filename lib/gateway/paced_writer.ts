@@ -17,7 +17,7 @@
  *
  * Why it never stands still. The gateway reads always, and says what it has received after
  * {@linkcode RECEIVED_BYTES} or {@linkcode RECEIVED_FRAMES}. What is received and not said counts
- * less than 33 KiB, so that a piece of {@linkcode PIECE_BYTES} has room beside it. And that it can
+ * less than 49 KiB, so that a piece of {@linkcode PIECE_BYTES} has room beside it. And that it can
  * say so: which way it is to answer by is said in frames that wait for nothing ({@linkcode
  * PacedWriter.writeNow}). They find their place between frames, as a long one is cut into parts that
  * are frames. A thread has two or three of them on their way, for which the buffer has room.
@@ -37,7 +37,7 @@ export const PIECE_BYTES = 32 * 1024;
 /** The gateway says what it has received after so many bytes. */
 export const RECEIVED_BYTES = 16 * 1024;
 /** The same in frames. */
-export const RECEIVED_FRAMES = 16;
+export const RECEIVED_FRAMES = 32;
 
 assert(
   RECEIVED_BYTES + (RECEIVED_FRAMES + 1) * WRITE_BYTES + PIECE_BYTES + WRITE_BYTES <= WINDOW_BYTES,

@@ -12,6 +12,7 @@ import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import { Operation, operationOf, REQUEST_OPERATION, Status } from "../rings/ring_layout.ts";
 import type { Answer } from "./request_frames.ts";
+import type { RequestMemory } from "./request_memory.ts";
 import { isReading } from "./request_order.ts";
 
 /** A request from its claim until it is settled. */
@@ -30,11 +31,17 @@ export class Parcel implements Lane {
   /** What it has ended with, if that is an error. */
   error: DinomoError | undefined;
 
-  constructor(slot: Slot, sequence: number, length: number, completion: Completion) {
+  constructor(
+    slot: Slot,
+    sequence: number,
+    length: number,
+    completion: Completion,
+    memory: RequestMemory,
+  ) {
     this.slot = slot;
     this.sequence = sequence;
-    this.words = new Int32Array(length);
-    this.bytes = new Uint8Array(this.words.buffer);
+    this.words = memory.wordsOf(length);
+    this.bytes = memory.bytesOf(this.words);
     this.completions = [completion];
   }
 
@@ -67,10 +74,10 @@ export function contentBytes(words: Int32Array, status: number): number {
   return isMade ? resultsOf(words, 0).length : 0;
 }
 
-/** What a request has read, by its answer. */
+/** What a request has read, by its answer, with which it shares the bytes. */
 export function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
   const version = versionHigh * 2 ** 32 + (versionLow >>> 0);
-  return { bytes: content.slice(), version, expiresAtMs };
+  return { bytes: content, version, expiresAtMs };
 }
 
 /** Whether a request may have changed something. */

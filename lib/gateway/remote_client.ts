@@ -14,7 +14,8 @@ import { SocketCarrier, type SocketCarrierOptions } from "./socket_carrier.ts";
 /** Such a client. */
 export type RemoteClient = Client<SocketCarrier>;
 
-class ArrivalWaiter implements ClientWaiter {
+/** Waits until something has come, and is told so. */
+export class ArrivalWaiter implements ClientWaiter {
   /** Called when answers are waited for here. */
   onWait = (): void => {};
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;

@@ -197,8 +197,9 @@ export class RemoteLine {
     return !this.#isBlocking && this.#deferred.length === 0;
   }
 
-  #defer(frame: Frame): void {
-    this.#deferred.push(frame);
+  #defer({ kind, body }: Frame): void {
+    // Not with all that has come beside it.
+    this.#deferred.push({ kind, body: body.slice() });
     if (this.#deferred.length === 1) runMicrotask(this.#handOverDeferred);
   }
 

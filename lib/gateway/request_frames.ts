@@ -33,6 +33,7 @@ import {
   REMOTE_BYTES_MAX,
   SESSION_REQUESTS_MAX,
 } from "../core/limits.ts";
+import { copyWords } from "../core/copy_words.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { entryCount } from "../rings/commit_words.ts";
 import {
@@ -43,7 +44,7 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { encodeFrame, FrameError } from "../wire/frame.ts";
+import { FrameError, sealFrame, WIRE_HEADER_BYTES } from "../wire/frame.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
 /** Kinds of frames of a connection between processes; others are not taken. */
@@ -97,6 +98,12 @@ const ANSWER_EXPIRY_LOW = 6;
 const ANSWER_EXPIRY_HIGH = 7;
 const ANSWER_CONTENT = 8;
 
+/** Words in front of the body of a frame. */
+const HEADER_WORDS = WIRE_HEADER_BYTES / 4;
+/** Bytes of a buffer for answers at first, and up to which it is kept. */
+const ANSWER_BUFFER_BYTES_MIN = 4096;
+const ANSWER_BUFFER_BYTES_KEPT = 256 * 1024;
+
 /** The number after another one. */
 export function nextNumber(number: number): number {
   return (number + 1) >>> 0;
@@ -122,14 +129,18 @@ export function numberOf(words: Int32Array, at: number): number {
  * @param confirmed the number up to which all answers have come
  */
 export function encodeRequests(requests: readonly Int32Array[], confirmed: number): Uint8Array {
-  const body = new Int32Array(requests.reduce((sum, { length }) => sum + length, REQUESTS_HEAD));
+  let length = REQUESTS_HEAD;
+  for (const words of requests) length += words.length;
+  const frame = new Uint8Array(WIRE_HEADER_BYTES + length * 4);
+  const body = new Int32Array(frame.buffer, WIRE_HEADER_BYTES, length);
   body[0] = confirmed;
   let at = REQUESTS_HEAD;
   for (const words of requests) {
-    body.set(words, at);
+    copyWords(words, 0, body, at, words.length);
     at += words.length;
   }
-  return encodeFrame(RequestFrame.REQUESTS, new Uint8Array(body.buffer));
+  sealFrame(frame, RequestFrame.REQUESTS);
+  return frame;
 }
 
 /** What stands in a frame of requests. */
@@ -179,7 +190,7 @@ export interface Answer {
   readonly versionHigh: number;
   /** Of what was read, in milliseconds since the epoch, or Infinity. */
   readonly expiresAtMs: number;
-  /** Valid until it is copied. */
+  /** A view of the body. */
   readonly content: Uint8Array;
 }
 
@@ -188,46 +199,101 @@ function answerWords(bytes: number): number {
   return ANSWER_CONTENT + (((bytes + 7) >>> 3) << 1);
 }
 
-/** Makes an answer's words. */
-export function encodeAnswer(answer: Answer): Int32Array {
-  const { expiresAtMs, content } = answer;
-  const words = new Int32Array(answerWords(content.length));
-  words[ANSWER_LENGTH] = words.length;
-  words[ANSWER_NUMBER] = answer.number;
-  words[ANSWER_STATUS] = answer.status;
-  words[ANSWER_VERSION_LOW] = answer.versionLow;
-  words[ANSWER_VERSION_HIGH] = answer.versionHigh;
-  words[ANSWER_BYTES] = content.length;
-  if (expiresAtMs !== Infinity) {
-    words[ANSWER_EXPIRY_LOW] = expiresAtMs | 0;
-    words[ANSWER_EXPIRY_HIGH] = Math.floor(expiresAtMs / 2 ** 32);
+const NOTHING = new Uint8Array(0);
+
+/** Answers that wait to be sent, as they stand in a frame. */
+export class AnswerBuffer {
+  #frame: Uint8Array = NOTHING;
+  #words: Int32Array = new Int32Array(0);
+  #length = HEADER_WORDS;
+
+  /** Bytes of the answers. */
+  get byteLength(): number {
+    return (this.#length - HEADER_WORDS) * 4;
   }
-  new Uint8Array(words.buffer).set(content, ANSWER_CONTENT * 4);
-  return words;
+
+  /**
+   * Adds an answer.
+   *
+   * @param contentBytes of the content, which may have more behind it
+   */
+  add(
+    number: number,
+    status: number,
+    versionLow: number,
+    versionHigh: number,
+    expiresAtMs: number,
+    content: Uint8Array,
+    contentBytes: number,
+  ): void {
+    const at = this.#length;
+    const length = answerWords(contentBytes);
+    this.#length += length;
+    if (this.#length > this.#words.length) this.#grow();
+    const words = this.#words;
+    words[at + ANSWER_LENGTH] = length;
+    words[at + ANSWER_NUMBER] = number;
+    words[at + ANSWER_STATUS] = status;
+    words[at + ANSWER_VERSION_LOW] = versionLow;
+    words[at + ANSWER_VERSION_HIGH] = versionHigh;
+    words[at + ANSWER_BYTES] = contentBytes;
+    const expires = expiresAtMs !== Infinity;
+    words[at + ANSWER_EXPIRY_LOW] = expires ? expiresAtMs | 0 : 0;
+    words[at + ANSWER_EXPIRY_HIGH] = expires ? Math.floor(expiresAtMs / 2 ** 32) : 0;
+    if (contentBytes === 0) return;
+    // Padding; older answers have been here.
+    words[at + length - 1] = words[at + length - 2] = 0;
+    const isWhole = content.length === contentBytes;
+    const own = isWhole ? content : content.subarray(0, contentBytes);
+    this.#frame.set(own, (at + ANSWER_CONTENT) * 4);
+  }
+
+  /** The frame of all answers, which do not wait any more. */
+  take(): Uint8Array {
+    const frame = this.#frame.slice(0, this.#length * 4);
+    this.clear();
+    sealFrame(frame, RequestFrame.ANSWERS);
+    return frame;
+  }
+
+  /** Forgets all answers. */
+  clear(): void {
+    this.#length = HEADER_WORDS;
+    if (this.#frame.length > ANSWER_BUFFER_BYTES_KEPT) this.#setFrame(NOTHING);
+  }
+
+  #grow(): void {
+    const bytes = Math.max(ANSWER_BUFFER_BYTES_MIN, this.#length * 4, this.#frame.length * 2);
+    const old = this.#frame;
+    this.#setFrame(new Uint8Array(bytes));
+    this.#frame.set(old);
+  }
+
+  #setFrame(frame: Uint8Array): void {
+    this.#frame = frame;
+    this.#words = new Int32Array(frame.buffer, 0, frame.length >>> 2);
+  }
 }
 
 /** Makes a frame of answers. */
-export function encodeAnswers(answers: readonly Int32Array[]): Uint8Array {
-  return encodeFrame(RequestFrame.ANSWERS, answersBody(answers));
-}
-
-/** Makes the body of a frame of answers. */
-export function answersBody(answers: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
-  const body = new Int32Array(answers.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const words of answers) {
-    body.set(words, at);
-    at += words.length;
+export function encodeAnswers(answers: readonly Answer[]): Uint8Array {
+  const buffer = new AnswerBuffer();
+  for (const { number, status, versionLow, versionHigh, expiresAtMs, content } of answers) {
+    buffer.add(number, status, versionLow, versionHigh, expiresAtMs, content, content.length);
   }
-  return new Uint8Array(body.buffer);
+  return buffer.take();
 }
 
 /**
  * Takes the answers of a body; their contents are views of it.
  *
+ * @param isOther whether a status is one that only these answers may have
  * @throws {FrameError} when one of them breaks a rule
  */
-export function decodeAnswers(body: Uint8Array): Answer[] {
+export function decodeAnswers(
+  body: Uint8Array,
+  isOther: (status: number) => boolean = () => false,
+): Answer[] {
   const words = wordsOf(body);
   const answers: Answer[] = [];
   for (let at = 0; at < words.length;) {
@@ -235,28 +301,36 @@ export function decodeAnswers(body: Uint8Array): Answer[] {
     const isWhole = words.length - at >= ANSWER_CONTENT && length >= ANSWER_CONTENT &&
       length <= words.length - at;
     if (!isWhole) throw new FrameError("an answer must be as long as it says");
-    answers.push(decodeAnswer(words.subarray(at, at + length)));
+    answers.push(decodeAnswer(words, at, length, isOther));
     at += length;
   }
   return answers;
 }
 
-function decodeAnswer(words: Int32Array): Answer {
-  const bytes = words[ANSWER_BYTES]!;
-  const status = words[ANSWER_STATUS]!;
-  const expiry = words[ANSWER_EXPIRY_HIGH]! * 2 ** 32 + (words[ANSWER_EXPIRY_LOW]! >>> 0);
-  const isStatus = status === REFUSED || (status >= 0 && status <= Status.NOT_A_NUMBER &&
-    status !== Status.MOVED && status !== Status.FOUND_STAGED);
+function decodeAnswer(
+  words: Int32Array,
+  at: number,
+  length: number,
+  isOther: (status: number) => boolean,
+): Answer {
+  const bytes = words[at + ANSWER_BYTES]!;
+  const status = words[at + ANSWER_STATUS]!;
+  const expiryLow = words[at + ANSWER_EXPIRY_LOW]! >>> 0;
+  const expiry = words[at + ANSWER_EXPIRY_HIGH]! * 2 ** 32 + expiryLow;
+  const isStatus = status === REFUSED || isOther(status) ||
+    (status >= 0 && status <= Status.NOT_A_NUMBER &&
+      status !== Status.MOVED && status !== Status.FOUND_STAGED);
   const isPossible = isStatus && expiry >= 0 && expiry <= EXPIRY_MS_MAX && bytes >= 0 &&
-    answerWords(bytes) === words.length;
+    answerWords(bytes) === length;
   if (!isPossible) throw new FrameError("an answer must have possible words");
+  const contentAt = words.byteOffset + (at + ANSWER_CONTENT) * 4;
   return {
-    number: words[ANSWER_NUMBER]! >>> 0,
+    number: words[at + ANSWER_NUMBER]! >>> 0,
     status,
-    versionLow: words[ANSWER_VERSION_LOW]!,
-    versionHigh: words[ANSWER_VERSION_HIGH]!,
+    versionLow: words[at + ANSWER_VERSION_LOW]!,
+    versionHigh: words[at + ANSWER_VERSION_HIGH]!,
     expiresAtMs: expiry === 0 ? Infinity : expiry,
-    content: new Uint8Array(words.buffer, words.byteOffset + ANSWER_CONTENT * 4, bytes),
+    content: bytes === 0 ? NOTHING : new Uint8Array(words.buffer, contentAt, bytes),
   };
 }
 

@@ -41,6 +41,7 @@ import {
   readValueOf,
   unknownOutcome,
 } from "./parcel.ts";
+import { RequestMemory } from "./request_memory.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
 import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
 import {
@@ -94,6 +95,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   #link: CarrierLink | undefined;
   /** Number of the newest session. */
   #session: number | undefined;
+  readonly #memory = new RequestMemory();
   /** Requests that have not been settled, in the order of their claims, and their bytes. */
   readonly #open = new Set<Parcel>();
   #bytes = 0;
@@ -165,7 +167,7 @@ export class SocketCarrier implements Carrier, ReadSource {
       (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
     if (isFull || !this.#isOpen) return NO_LANE;
     if (this.#claimedBytes >= BURST_BYTES) this.publish();
-    const parcel = this.#newest = new Parcel(slot, sequence, length, completion);
+    const parcel = this.#newest = new Parcel(slot, sequence, length, completion, this.#memory);
     parcel.words[REQUEST_LENGTH] = length;
     this.#open.add(parcel);
     this.#claimed.push(parcel);
@@ -328,7 +330,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** Sends what may be sent, as far as the other side keeps in mind how it ends. */
   #send(link: CarrierLink): void {
     const confirmed = this.#confirmed;
-    const parcels: Parcel[] = [];
+    const requests: Int32Array[] = [];
     for (const parcel of this.#admitted) {
       const count = numberCount(parcel.words, 0);
       if (this.#number + count - confirmed > REMOTE_REQUESTS_MAX) break;
@@ -337,11 +339,11 @@ export class SocketCarrier implements Carrier, ReadSource {
       parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
       parcel.isSent = true;
       this.#sent.set(number, parcel);
-      parcels.push(parcel);
+      requests.push(parcel.words);
     }
-    this.#admitted.splice(0, parcels.length);
-    if (parcels.length === 0 && this.#number > 0) return;
-    link.write(encodeRequests(parcels.map(({ words }) => words), confirmed));
+    this.#admitted.splice(0, requests.length);
+    if (requests.length === 0 && this.#number > 0) return;
+    link.write(encodeRequests(requests, confirmed));
   }
 
   #note(answer: Answer): Parcel {

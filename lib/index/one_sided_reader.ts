@@ -41,7 +41,7 @@ import {
   type Slot,
 } from "../core/brands.ts";
 import { copyWords } from "../core/copy_words.ts";
-import type { KeyEncoder, StoredKey } from "../core/key_encoder.ts";
+import type { EncodedKey, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { process } from "../core/process.ts";
 import {
@@ -101,6 +101,8 @@ export interface IndexPlace {
   /** Words of the record, which are the same as long as the generation is. */
   readonly meta: number;
   readonly valueBytes: number;
+  /** Milliseconds since the epoch; Infinity if the record does not expire. */
+  readonly expiresAtMs: number;
 }
 
 /** Reads one record at a time; the fields describe the last one found. */
@@ -236,6 +238,29 @@ export class OneSidedReader {
     if (Atomics.load(place.region, place.pairAt) !== address) return undefined;
     const outcome = this.#takeKnown(address, generation, meta, valueBytes, withValue);
     return outcome === RACED ? undefined : outcome === FOUND;
+  }
+
+  /**
+   * Copies the value of a record that this thread has found in the index; false if it has to be
+   * read by its key. That it is the key's value is said by {@linkcode holdsFound} alone.
+   */
+  copyFound({ address, generation, meta, valueBytes }: IndexPlace): boolean {
+    if (metaKind(meta) !== RecordKind.PUT) return false;
+    const recordAt = this.#pool.wordAt(address);
+    this.#copyValue(this.#pool.wordsOf(address), recordAt + valueWord(meta), valueBytes);
+    return this.#isOfLife(address, generation);
+  }
+
+  /**
+   * Whether a key holds what was found and copied before: its pair still leads to that record,
+   * which is the moment of the read, and the record, of the same generation, has not expired.
+   */
+  holdsFound(_key: EncodedKey, place: IndexPlace): boolean {
+    const { region, pairAt, address, generation, meta, expiresAtMs } = place;
+    return metaKind(meta) === RecordKind.PUT && Atomics.load(region, pairAt) === address &&
+      // Plain, and not before the load above: a generation that is the same now was so then.
+      this.#control[GENERATIONS + (address >>> this.#pool.segmentShift)] === generation &&
+      (expiresAtMs === Infinity || expiresAtMs > this.#clock());
   }
 
   /**

@@ -23,6 +23,7 @@ import {
   packRecordClient,
   releaseClient,
 } from "../routing/client_registry.ts";
+import { Bells } from "../watch/bells.ts";
 import { releasePlacesOf } from "../watch/watch_place.ts";
 import type { NodeManager } from "./node_manager.ts";
 
@@ -79,6 +80,8 @@ export class ClientWatch {
       if (isConnected(ring)) disconnectRing(ring);
     }
     releasePlacesOf(pool, packRecordClient(pool, client));
+    // It may have been about to ring some when it ended.
+    Bells.of(pool).ringAll();
     releaseClient(pool, client);
     onLost(client);
   }

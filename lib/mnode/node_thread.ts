@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { builtin } from "../core/builtin.ts";
 import { trace, TRACED } from "../core/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import { monotonicMs, sleep } from "../core/runtime.ts";
@@ -278,7 +279,7 @@ export class NodeThread {
     let worker: Worker;
     try {
       assertThreadFits();
-      worker = new Worker(startUrlOf(workerCode), {
+      worker = new (builtin("node:worker_threads").Worker)(startUrlOf(workerCode), {
         ...workerOptions(),
         workerData: start,
         resourceLimits: RESOURCE_LIMITS,

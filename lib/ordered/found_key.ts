@@ -8,10 +8,12 @@ import type { EncodedKey } from "../core/key_encoder.ts";
 import type { IndexPlace } from "../index/one_sided_reader.ts";
 import {
   FLAG_BINARY_KEY,
+  FLAG_EXPIRES,
   metaKeyBytes,
   RECORD_KEY,
   RECORD_META,
   RECORD_VALUE_BYTES,
+  recordExpiry,
 } from "../log/record_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { KeyBuffer } from "./key_order.ts";
@@ -26,6 +28,7 @@ export class FoundKey extends KeyBuffer implements EncodedKey, IndexPlace {
   generation = 0;
   meta = 0;
   valueBytes = 0;
+  expiresAtMs = Infinity;
 
   /**
    * Copies the key of a record that a pair leads to. It is whole if the generation is the same
@@ -45,6 +48,7 @@ export class FoundKey extends KeyBuffer implements EncodedKey, IndexPlace {
     this.set(words, at + RECORD_KEY, metaKeyBytes(meta));
     this.meta = meta;
     this.valueBytes = words[at + RECORD_VALUE_BYTES];
+    this.expiresAtMs = (meta & FLAG_EXPIRES) === 0 ? Infinity : recordExpiry(words, at);
     this.hash = hash;
     this.isBinary = (meta & FLAG_BINARY_KEY) !== 0;
     this.region = region;
@@ -64,6 +68,7 @@ export class FoundKey extends KeyBuffer implements EncodedKey, IndexPlace {
     this.generation = other.generation;
     this.meta = other.meta;
     this.valueBytes = other.valueBytes;
+    this.expiresAtMs = other.expiresAtMs;
   }
 
   /** A copy of the key's bytes. */

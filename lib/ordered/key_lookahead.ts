@@ -68,8 +68,8 @@ export class KeyLookahead {
     }
     this.#findBuckets(hashes, from, stride, count);
     this.#endStep();
-    for (let i = 0; i < count; i++) this.#findPair(i, hashes[from + i * stride]);
-    for (let i = 0; i < count; i++) {
+    const overflows = this.#findPairs(hashes, from, stride, count);
+    for (let i = 0; overflows && i < count; i++) {
       if (this.#overflows[i] !== NO_BUCKET) this.#findPairInChain(i, hashes[from + i * stride]);
     }
     this.#touchRecords(count);
@@ -87,51 +87,63 @@ export class KeyLookahead {
   #findBuckets(hashes: Int32Array, from: number, stride: number, count: number): void {
     const pool = this.#pool;
     const { control, slots } = pool;
+    const metas = this.#metas;
+    const buckets = this.#buckets;
     let seen = 0;
-    for (let i = 0; i < count; i++) {
-      seen ^= control[slots + (hashes[from + i * stride] >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META];
+    for (let i = 0, at = from; i < count; i++, at += stride) {
+      seen ^= control[slots + (hashes[at] >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META];
     }
-    for (let i = 0; i < count; i++) {
-      const hash = hashes[from + i * stride];
+    for (let i = 0, at = from; i < count; i++, at += stride) {
+      const hash = hashes[at];
       const slotAt = slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
       const meta = control[slotAt + SLOT_META];
       const bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
-      this.#metas[i] = meta;
-      this.#buckets[i] = bucket;
+      metas[i] = meta;
+      buckets[i] = bucket;
       if (bucket !== NO_BUCKET) seen ^= bucketRegion(pool, bucket)[bucketWord(bucket)];
     }
     this.touched ^= seen;
   }
 
   /**
-   * Finds the pair of a hash in its first bucket, without a branch that depends on where it is: the
-   * processor would guess wrong nearly each time, and give up what it has begun for the next keys.
+   * Finds the pairs of hashes in their first buckets, without a branch that depends on where they
+   * are: the processor would guess wrong nearly each time, and give up what it has begun for the
+   * next keys.
+   *
+   * @returns whether more buckets have to be looked at for some of them
    */
-  #findPair(i: number, hash: number): void {
+  #findPairs(hashes: Int32Array, from: number, stride: number, count: number): boolean {
     const pool = this.#pool;
-    const bucket = this.#buckets[i] as BucketId;
-    this.#pairs[i] = 0;
-    this.#overflows[i] = NO_BUCKET;
-    if (bucket === NO_BUCKET) return;
-    const region = bucketRegion(pool, bucket);
-    const at = bucketWord(bucket);
-    let count = 0;
-    let found = 0;
-    for (let word = at; word < at + PAIR_WORDS; word += 2) {
-      const difference = region[word] ^ hash;
-      const isSame = ~(difference | -difference) >>> 31;
-      count += isSame;
-      found += isSame * word;
+    const pairs = this.#pairs;
+    const overflows = this.#overflows;
+    let needsMore = false;
+    for (let i = 0, next = from; i < count; i++, next += stride) {
+      const hash = hashes[next];
+      const bucket = this.#buckets[i] as BucketId;
+      pairs[i] = 0;
+      overflows[i] = NO_BUCKET;
+      if (bucket === NO_BUCKET) continue;
+      const region = bucketRegion(pool, bucket);
+      const at = bucketWord(bucket);
+      let tags = 0;
+      let found = 0;
+      for (let word = at; word < at + PAIR_WORDS; word += 2) {
+        const difference = region[word] ^ hash;
+        const isSame = ~(difference | -difference) >>> 31;
+        tags += isSame;
+        found += isSame * word;
+      }
+      const overflow = region[at + BUCKET_OVERFLOW] as BucketId;
+      if (overflow !== NO_BUCKET || tags > 1) {
+        const more = overflow === NO_BUCKET ? bucket : overflow;
+        overflows[i] = more;
+        this.touched ^= bucketRegion(pool, more)[bucketWord(more)];
+        needsMore = true;
+      } else if (tags === 1) {
+        this.#take(i, region, found + 1);
+      }
     }
-    const overflow = region[at + BUCKET_OVERFLOW] as BucketId;
-    if (overflow !== NO_BUCKET || count > 1) {
-      this.#overflows[i] = overflow === NO_BUCKET ? bucket : overflow;
-      this.touched ^= bucketRegion(pool, this.#overflows[i] as BucketId)[
-        bucketWord(this.#overflows[i] as BucketId)
-      ];
-    } else if (count === 1) {
-      this.#take(i, region, found + 1);
-    }
+    return needsMore;
   }
 
   /** Finds the only pair of a hash that has several buckets, or tags. */

@@ -72,6 +72,20 @@ export function compareWithPrefix(
   return keyBytes < prefixBytes ? -1 : 0;
 }
 
+/** Whether a key begins with a prefix; both begin at the first word. */
+export function hasPrefix(
+  key: Int32Array,
+  keyBytes: number,
+  prefix: Int32Array,
+  prefixBytes: number,
+): boolean {
+  if (keyBytes < prefixBytes) return false;
+  const whole = prefixBytes >>> 2;
+  for (let i = 0; i < whole; i++) if (key[i] !== prefix[i]) return false;
+  const rest = prefixBytes & 3;
+  return rest === 0 || ((key[whole] ^ prefix[whole]) & ((1 << (rest << 3)) - 1)) === 0;
+}
+
 /** How many bytes two keys have in common at their beginnings. */
 export function commonBytes(
   a: Int32Array,

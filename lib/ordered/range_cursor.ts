@@ -15,13 +15,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
 import { FoundKey } from "./found_key.ts";
 import { KeyLookahead } from "./key_lookahead.ts";
-import {
-  commonSliceBytes,
-  compareKeys,
-  compareWithPrefix,
-  KeyBuffer,
-  keySlice,
-} from "./key_order.ts";
+import { commonSliceBytes, compareKeys, hasPrefix, KeyBuffer, keySlice } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
@@ -44,6 +38,15 @@ const BATCH_MAX = 16;
 export class RangeCursor {
   /** The key, and where it was found. Valid until the next step. */
   key: FoundKey = new FoundKey();
+  /**
+   * Keys that were found at one time, in the order in which they are gone to: the first {@linkcode
+   * foundCount} of these. The cursor is at the one whose number is {@linkcode foundAt}.
+   */
+  readonly found: FoundKey[] = [];
+  foundCount = 0;
+  foundAt = -1;
+  /** Grows each time that others are found. */
+  batch = 0;
 
   readonly #walk: TreeWalk;
   readonly #lookahead: KeyLookahead;
@@ -58,12 +61,11 @@ export class RangeCursor {
   readonly #edge = new KeyBuffer();
   readonly #entries = new Int32Array(ENTRIES_MAX * ENTRY_WORDS);
   #count = 0;
+  /** Of the entries those whose slices alone tell that their keys are within the bounds. */
+  #innerFirst = 0;
+  #innerEnd = 0;
   /** The next entry. */
   #next = 0;
-  /** Keys of the last entries, in the order in which they are gone through, and the next of them. */
-  readonly #keys: FoundKey[] = [];
-  #keyCount = 0;
-  #nextKey = 0;
   #isReverse = false;
   /** How many keys are still wanted. */
   #wanted = 0;
@@ -90,11 +92,8 @@ export class RangeCursor {
     this.#upper.isUnbounded = upper === undefined;
     this.#isReverse = isReverse;
     this.#isAtEnd = this.#upper.excludesAbove(this.#lower);
-    this.#count =
-      this.#next =
-      this.#keyCount =
-      this.#nextKey =
-        0;
+    this.#count = this.#next = this.foundCount = 0;
+    this.foundAt = -1;
     this.#from.copy(this.#lower);
     this.#to.copy(this.#upper);
     if (!this.#isAtEnd) this.#loadLeaf(NO_PAGE);
@@ -103,8 +102,8 @@ export class RangeCursor {
   /** Goes to the next key; false at the end of the range. */
   next(): boolean {
     for (;;) {
-      if (this.#nextKey < this.#keyCount) {
-        this.key = this.#keys[this.#nextKey++]!;
+      if (this.foundAt + 1 < this.foundCount) {
+        this.key = this.found[++this.foundAt]!;
         return true;
       }
       if (this.#next < this.#count) this.#findKeys();
@@ -160,6 +159,12 @@ export class RangeCursor {
     const edge = this.#edge;
     this.#count = count;
     this.#next = 0;
+    let innerFirst = 1;
+    while (innerFirst < count && this.#isTied(0, innerFirst)) innerFirst += 1;
+    let innerEnd = count - 1;
+    while (innerEnd > innerFirst && this.#isTied(count - 1, innerEnd - 1)) innerEnd -= 1;
+    this.#innerFirst = innerFirst;
+    this.#innerEnd = innerEnd;
     this.#isAtEnd = !hasEdge ||
       (this.#isReverse ? this.#lower.excludesBelow(edge) : this.#upper.isBelow(edge));
     if (this.#isAtEnd) return true;
@@ -215,16 +220,21 @@ export class RangeCursor {
     // Some keys were gone, or have expired.
     if (this.#wanted <= 0) this.#wanted = BATCH_MAX;
     this.#next = end;
-    this.#keyCount = this.#nextKey = 0;
+    this.foundCount = 0;
+    this.foundAt = -1;
+    this.batch += 1;
     let isSorted = true;
-    for (let index = first; index < end; index++) {
-      const count = this.#keyCount;
-      if (this.#lookahead.isFound(index - first)) {
-        this.#add(index, this.#lookahead.keys[index - first]!);
-      } else this.#resolve(index);
-      if (this.#keyCount > count + 1 || (index > first && this.#isTied(index - 1, index))) {
-        isSorted = false;
-      }
+    const entries = this.#entries;
+    const lookahead = this.#lookahead;
+    let at = this.#entryAt(first);
+    for (let index = first; index < end; index++, at += stride) {
+      const count = this.foundCount;
+      if (lookahead.isFound(index - first)) this.#add(index, at, lookahead.keys[index - first]!);
+      else this.#resolve(index, at);
+      const before = at - stride;
+      const isTied = index > first && entries[at + ENTRY_LOW] === entries[before + ENTRY_LOW] &&
+        entries[at + ENTRY_HIGH] === entries[before + ENTRY_HIGH];
+      if (isTied || this.foundCount > count + 1) isSorted = false;
     }
     if (!isSorted) this.#sort();
   }
@@ -238,40 +248,35 @@ export class RangeCursor {
 
   #sort(): void {
     const sign = this.#isReverse ? -1 : 1;
-    const keys = this.#keys.slice(0, this.#keyCount).sort((a, b) => sign * compareTexts(a, b));
-    for (let i = 0; i < keys.length; i++) this.#keys[i] = keys[i]!;
+    const keys = this.found.slice(0, this.foundCount).sort((a, b) => sign * compareTexts(a, b));
+    for (let i = 0; i < keys.length; i++) this.found[i] = keys[i]!;
   }
 
-  #add(index: number, key: FoundKey): void {
-    if (this.#isWanted(index, key)) this.#keys[this.#keyCount++] = key;
+  #add(index: number, at: number, key: FoundKey): void {
+    if (this.#isWanted(index, at, key)) this.found[this.foundCount++] = key;
   }
 
   /** Adds the keys of an entry that are not to be seen at one glance. */
-  #resolve(index: number): void {
+  #resolve(index: number, at: number): void {
     const resolver = this.#resolver;
-    const found = resolver.find(this.#entries[this.#entryAt(index) + ENTRY_VALUE]!);
+    const found = resolver.find(this.#entries[at + ENTRY_VALUE]!);
     for (let i = 0; i < found; i++) {
       const key = new FoundKey();
       key.take(resolver.found[i]!);
-      this.#add(index, key);
+      this.#add(index, at, key);
     }
   }
 
   /** Whether a key is one of an entry, and within the bounds. */
-  #isWanted(index: number, key: FoundKey): boolean {
-    const at = this.#entryAt(index);
+  #isWanted(index: number, at: number, key: FoundKey): boolean {
     const entries = this.#entries;
     const { words, byteLength } = key;
     const { words: prefix, byteLength: offset } = this.#prefix;
-    return compareWithPrefix(words, 0, byteLength, prefix, 0, offset) === 0 &&
+    return hasPrefix(words, byteLength, prefix, offset) &&
       keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
       keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW] &&
-      (this.#isInner(index) || !(this.#from.isAbove(key) || this.#to.isBelow(key)));
-  }
-
-  /** Whether the slice alone tells that the keys of an entry are within the bounds. */
-  #isInner(index: number): boolean {
-    return !this.#isTied(0, index) && !this.#isTied(this.#count - 1, index);
+      ((index >= this.#innerFirst && index < this.#innerEnd) ||
+        !(this.#from.isAbove(key) || this.#to.isBelow(key)));
   }
 
   #isTied(a: number, b: number): boolean {

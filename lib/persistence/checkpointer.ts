@@ -33,7 +33,6 @@ import {
   CHECKPOINT_NUMBER_WORD,
   CHECKPOINT_UNITS,
   IMAGE_NUMBER_WORD,
-  REPAIR_WANTED,
   UNITS_WRITTEN,
 } from "../pool/control_layout.ts";
 import {
@@ -48,7 +47,13 @@ import { SegmentTable } from "../pool/segment_table.ts";
 import { WithheldSegments } from "../pool/withheld_segments.ts";
 import { segmentCountOf } from "./checkpoint_header.ts";
 import type { CodecName } from "./checkpoint_layout.ts";
-import { lockCheckpoints, releaseCheckpoints, tryLockCheckpoints } from "./checkpoint_lock.ts";
+import {
+  abandonCheckpoints,
+  lockCheckpoints,
+  releaseCheckpoints,
+  tryLockCheckpoints,
+  unlockCheckpoints,
+} from "./checkpoint_lock.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { HeldDirectory } from "./held_files.ts";
 import type { LogFile } from "./log_file.ts";
@@ -107,14 +112,13 @@ export class Checkpointer {
     if (!tryLockCheckpoints(this.#pool, this.#agent)) return false;
     try {
       this.#write();
-      return true;
     } catch {
       // It may have been freeing segments.
-      Atomics.store(this.#pool.control, REPAIR_WANTED, 1);
+      abandonCheckpoints(this.#pool, this.#agent);
       return false;
-    } finally {
-      releaseCheckpoints(this.#pool, this.#agent);
     }
+    unlockCheckpoints(this.#pool);
+    return true;
   }
 
   /**
@@ -126,16 +130,17 @@ export class Checkpointer {
   checkpoint(): SnapshotReport {
     lockCheckpoints(this.#pool, this.#agent);
     try {
-      return this.#write();
+      const report = this.#write();
+      unlockCheckpoints(this.#pool);
+      return report;
     } catch (error) {
+      releaseCheckpoints(this.#pool, this.#agent);
       if (error instanceof DinomoError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new SnapshotError(
         `a checkpoint of ${this.#place.directory} was not written: ${reason}`,
         { cause: error },
       );
-    } finally {
-      releaseCheckpoints(this.#pool, this.#agent);
     }
   }
 

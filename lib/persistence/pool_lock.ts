@@ -26,7 +26,8 @@
  *
  * @module
  */
-import process from "node:process";
+import { process } from "../core/process.ts";
+import { fillRandomly } from "../core/random_bytes.ts";
 import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
 import { isDiskFull } from "../core/system_code.ts";
 import { thisThread } from "../core/thread_identity.ts";
@@ -226,7 +227,7 @@ function newHolder(
   socket: PoolSocket | undefined,
   processes: boolean,
 ): LockHolder {
-  const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
+  const bytes = fillRandomly(new Uint8Array(TOKEN_BYTES));
   const token = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return {
     ...ownProcess(),

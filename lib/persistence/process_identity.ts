@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import process from "node:process";
+import { process } from "../core/process.ts";
 import { isGranted } from "../core/deno_permissions.ts";
 
 /** A process; what the system does not tell is null. */

@@ -40,7 +40,13 @@ import {
 } from "../pool/control_layout.ts";
 import { BUCKET_BYTES, REGION_BUCKETS_LOG2, REGION_BUCKETS_MASK } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { isUnavailable, slotHolder, unlockSlot, waitForAnySlot } from "../routing/ownership.ts";
+import {
+  holderOf,
+  isUnavailable,
+  slotHolder,
+  unlockSlot,
+  waitForAnySlot,
+} from "../routing/ownership.ts";
 import {
   SLOT_ENTRY_EXPIRING_COUNT,
   SLOT_ENTRY_OVERFLOW_COUNT,
@@ -52,6 +58,16 @@ import {
 
 /** How often to look whether the M-node has said that the holder of a slot does not let go. */
 const LOCK_LOOK_MS = 250;
+
+/**
+ * Whether nothing has ever happened to a slot; its entry is zeros then. An agent that died with the
+ * slot's lock may have logged a record that the index does not have yet.
+ */
+function isUnused(control: Int32Array, slotAt: number): boolean {
+  return holderOf(Atomics.load(control, slotAt + SLOT_LOCK)) < 0 &&
+    control[slotAt + SLOT_EXTENTS] === NO_BUCKET && control[slotAt + SLOT_META] === 0 &&
+    control[slotAt + SLOT_VERSION_LOW] === 0 && control[slotAt + SLOT_VERSION_HIGH] === 0;
+}
 
 /** Copies one pool's slots. */
 export class SlotCopy {
@@ -83,6 +99,8 @@ export class SlotCopy {
     const { control } = this.#pool;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const slotAt = this.#pool.slotAt(slot as Slot);
+      // Of most slots of a small pool. What happens to them from now on is in the log.
+      if (isUnused(control, slotAt)) continue;
       const owner = this.#lock(slot as Slot);
       this.#copySlot(slotAt, slot * SLOT_ENTRY_WORDS);
       unlockSlot(control, slotAt + SLOT_LOCK, owner);

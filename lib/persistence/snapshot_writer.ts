@@ -14,7 +14,7 @@
  * @module
  */
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
+import { crc32 } from "../core/crc32.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, REGION_BYTES, SLOT_COUNT } from "../core/limits.ts";

@@ -127,9 +127,19 @@ export class Gate {
     while (!this.enter()) waitWhilePaused(this.#pool, PAUSED_WAIT_MS_MAX);
   }
 
-  /** Ends a step. Publishes everything done in it to the agent that pauses the pool. */
+  /** Ends a step, and does what is left to do afterwards. */
   leave(): void {
+    this.open();
+    this.finish();
+  }
+
+  /** Ends a step. Publishes everything done in it to the agent that pauses the pool. */
+  open(): void {
     Atomics.store(this.#control, this.#state, IDLE);
+  }
+
+  /** Does what is left to do after a step, when the agent has let go of all that others wait for. */
+  finish(): void {
     const { afterStep } = this.#pool;
     if (afterStep !== undefined) afterStep();
   }

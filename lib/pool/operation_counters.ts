@@ -53,6 +53,11 @@ export class OperationCounters {
     return new OperationCounters({ counters: new Float64Array(firstOf(1)) }, 0);
   }
 
+  /** What was counted. */
+  get(counter: number): number {
+    return this.#values[this.#first + counter]!;
+  }
+
   /** Counts a read; `bytes` of a value that was copied. */
   read(isThere: boolean, bytes: number): void {
     const values = this.#values;

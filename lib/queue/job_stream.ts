@@ -15,13 +15,25 @@ export interface JobSource<T> {
   take(count: number): Promise<Taken<T>>;
 }
 
-/** Takes jobs, and waits while there is none. */
+/** After so many takes without a wait a consumer is not told of changes until it waits again. */
+const TAKES_WATCHED_MAX = 32;
+
+/**
+ * Takes jobs, and waits while there is none.
+ *
+ * It is told what happens to jobs from its first wait on. While there is always another job that
+ * would be for nothing: all that happens to any job would be told, by those who make it happen, to
+ * every consumer. So a consumer that has not waited for some time is told nothing, until there is no
+ * job any more; it looks for one again when it has begun to be told, before it waits.
+ */
 export class JobStream<T> {
   readonly #source: JobSource<T>;
   readonly #signal: AbortSignal;
   readonly #keepsAlive: boolean;
-  /** From the first wait on. */
+  /** Since the last time that there was no job. */
   #arrivals: Arrivals<T> | undefined;
+  /** How often jobs were taken since the last wait. */
+  #takeCount = 0;
 
   /** A stream that ends by a signal. */
   constructor(source: JobSource<T>, signal: AbortSignal | undefined, keepsAlive: boolean) {
@@ -47,9 +59,23 @@ export class JobStream<T> {
       }
       const { jobs, waitMs } = taken;
       if (this.#signal.aborted) await Promise.allSettled(jobs.map((job) => job.release()));
-      else if (jobs.length > 0) return jobs;
-      else await this.#arrivals!.wait(waitMs, this.#signal);
+      else if (jobs.length > 0) {
+        await this.#noteTaken();
+        return jobs;
+      } else {
+        this.#takeCount = 0;
+        await this.#arrivals!.wait(waitMs, this.#signal);
+      }
     }
+  }
+
+  /** Stops watching if there has been no wait for long. */
+  async #noteTaken(): Promise<void> {
+    this.#takeCount += 1;
+    if (this.#takeCount < TAKES_WATCHED_MAX || this.#arrivals === undefined) return;
+    const arrivals = this.#arrivals;
+    this.#arrivals = undefined;
+    await arrivals.close();
   }
 
   /** Stops watching. */

@@ -8,6 +8,7 @@ import type { DinomoError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import type { Welcome } from "../gateway/handshake.ts";
+import type { RemoteClient } from "../gateway/remote_client.ts";
 import { DURABILITY_LEVELS } from "../pool/durability.ts";
 import type { StoreHandle } from "../store/handle.ts";
 import type { StoreReads } from "../store/reads.ts";
@@ -30,10 +31,13 @@ export class RemotePool implements StorePool {
   readonly isOpen = true;
   readonly sharedBytes = 0;
   readonly goneBytes = 0;
-  #source: RemoteSource;
+  #source: RemoteSource & { readonly client: RemoteClient };
 
   /** As another process has described it. */
-  constructor({ hashKey, keys, durability }: Welcome, source: RemoteSource) {
+  constructor(
+    { hashKey, keys, durability }: Welcome,
+    source: RemoteSource & { readonly client: RemoteClient },
+  ) {
     this.facts = {
       hashKey,
       keyTypes: KEY_TYPE_NUMBERS[keys],

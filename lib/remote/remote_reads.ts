@@ -6,6 +6,8 @@
  *
  * @module
  */
+import type { Carrier } from "../client/carrier.ts";
+import type { Client } from "../client/client.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import type { Slot } from "../core/brands.ts";
@@ -13,8 +15,8 @@ import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
-import { ReadCompletion } from "../far/client/routed_reads.ts";
-import type { RemoteClient } from "../gateway/remote_client.ts";
+import { ReadCompletion, type ReadSource } from "../far/client/routed_reads.ts";
+
 import type { ReadValue } from "../rings/response_ring.ts";
 import type { AbortOptions } from "../store/abort.ts";
 import {
@@ -51,7 +53,7 @@ const KEYS_PER_READ = 1024;
 
 /** What reads share. */
 export interface RemoteSource {
-  readonly client: RemoteClient;
+  readonly client: Client<Carrier & ReadSource>;
   readonly calls: RemoteCalls;
   /** Those of the codec, if it has any. */
   readonly structures: RemoteStructures | undefined;
@@ -62,7 +64,7 @@ export interface RemoteSource {
 /** Reads by one thread. */
 export class RemoteReads<V> implements StoreReads<V> {
   #source: RemoteSource;
-  #client: RemoteClient;
+  #client: Client<Carrier & ReadSource>;
   #codec: ValueDecoder<V>;
   #queues: KeyQueues;
   #requested: RequestedReads;
@@ -203,11 +205,11 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return iterateEntries(this.#scan, this.#iterated, options);
+    return iterateEntries(this.scanParts(), this.#iterated, options);
   }
 
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return iterateKeys(this.#scan, this.#iterated, options);
+    return iterateKeys(this.scanParts(), this.#iterated, options);
   }
 
   entriesSync(): IterableIterator<[Key, V]> {
@@ -259,7 +261,8 @@ export class RemoteReads<V> implements StoreReads<V> {
     try {
       const own = ownKey(key);
       const ended = this.#requested.counted(await this.#requested.issue(own, withValue));
-      return await decodeWhole(this.#source.structures, () => decode(ended, own));
+      const whole = decodeWhole(this.#source.structures, () => decode(ended, own));
+      return whole instanceof Promise ? await whole : whole;
     } finally {
       client.end(operation);
     }
@@ -314,7 +317,8 @@ export class RemoteReads<V> implements StoreReads<V> {
     else if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
   }
 
-  get #scan(): RemoteScanParts {
+  /** What iterations ask by. */
+  protected scanParts(): RemoteScanParts {
     const { calls, isOrdered } = this.#source;
     return {
       calls,

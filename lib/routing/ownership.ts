@@ -104,8 +104,8 @@ export function loadOwner(pool: Pool, slot: Slot): OwnerWord {
 /** Sets the first owner of a slot, before any other thread can see the pool. */
 export function initialiseOwner(pool: Pool, slot: Slot, owner: NodeId): void {
   const word = firstOwnerWord(owner);
-  Atomics.store(pool.control, pool.slotAt(slot) + SLOT_LOCK, word);
-  Atomics.store(pool.control, OWNER_TABLE + slot, word);
+  pool.control[pool.slotAt(slot) + SLOT_LOCK] = word;
+  pool.control[OWNER_TABLE + slot] = word;
 }
 
 /**

@@ -19,7 +19,7 @@
  *
  * @module
  */
-import type { KeyEncoder } from "../core/key_encoder.ts";
+import type { EncodedKey } from "../core/key_encoder.ts";
 import { HOT_KEY_COUNT } from "../core/limits.ts";
 import {
   SKETCH_COUNTS,
@@ -66,7 +66,7 @@ export class HotKeySketch {
    * @param weight how many operations it stands for
    * @returns the key's entry, valid until another offer
    */
-  offer(key: KeyEncoder, weight: number): number {
+  offer(key: EncodedKey, weight: number): number {
     const words = this.#words;
     const at = this.#at;
     this.#beginChange();
@@ -97,7 +97,7 @@ export class HotKeySketch {
   }
 
   /** The entry of a key, or -1. */
-  #find(key: KeyEncoder): number {
+  #find(key: EncodedKey): number {
     const words = this.#words;
     const size = words[this.#at + SKETCH_SIZE];
     const hashes = this.#at + SKETCH_HASHES;
@@ -107,7 +107,7 @@ export class HotKeySketch {
     return -1;
   }
 
-  #isKey(entry: number, key: KeyEncoder): boolean {
+  #isKey(entry: number, key: EncodedKey): boolean {
     const words = this.#words;
     if (words[this.#at + SKETCH_METAS + entry] !== metaOf(key)) return false;
     const keyAt = this.#at + SKETCH_KEYS + entry * SKETCH_KEY_WORDS;
@@ -117,7 +117,7 @@ export class HotKeySketch {
   }
 
   /** Gives a key a counter: one that is not in use, or the smallest. */
-  #replace(key: KeyEncoder): number {
+  #replace(key: EncodedKey): number {
     const words = this.#words;
     const at = this.#at;
     const size = words[at + SKETCH_SIZE];
@@ -254,7 +254,7 @@ function byCount(a: KeyCount, b: KeyCount): number {
   return b.count - a.count;
 }
 
-function metaOf(key: KeyEncoder): number {
+function metaOf(key: EncodedKey): number {
   return (key.byteLength << 1) | (key.isBinary ? 1 : 0);
 }
 

@@ -61,9 +61,12 @@ export function rangeOf(
   let from = given.length === 0 ? nextBytes(prefix) : whole;
   let to = afterPrefix(whole);
   if (whole.length > KEY_BYTES_MAX) to = from = NONE;
-  for (const name of BOUNDS) {
-    if (options[name] === undefined) continue;
-    const bound = joinBytes(prefix, boundOf(name, options[name], prefix.length));
+  const { gt, gte, lt, lte } = options;
+  for (let i = 0; i < BOUNDS.length; i++) {
+    const given = i === 0 ? gt : i === 1 ? gte : i === 2 ? lt : lte;
+    if (given === undefined) continue;
+    const name = BOUNDS[i]!;
+    const bound = joinBytes(prefix, boundOf(name, given, prefix.length));
     const end = name === "gt" || name === "lte" ? nextBytes(bound) : bound;
     if (name === "gt" || name === "gte") {
       if (compareBytes(end, from) > 0) from = end;
@@ -113,6 +116,7 @@ export function nextBytes(bytes: Uint8Array): Uint8Array {
 
 /** The first string of bytes behind all that begin with a prefix; undefined if none is. */
 function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
+  if (prefix.length === 0) return undefined;
   const last = prefix.findLastIndex((byte) => byte < 0xff);
   if (last < 0) return undefined;
   const behind = prefix.slice(0, last + 1);
@@ -143,8 +147,10 @@ function boundOf(name: string, bound: unknown, prefixBytes: number): Uint8Array 
 
 function bytesOf(name: string, value: unknown): Uint8Array {
   if (typeof value === "string") {
+    const bytes = bytesOfAscii(value);
+    if (bytes !== undefined) return bytes;
     // As U+FFFD, which the encoder would write, a lone surrogate would stand for another place.
-    if (value.isWellFormed()) return encodeText(value);
+    if (value.isWellFormed()) return textEncoder.encode(value);
     throw new InvalidArgumentError(
       `${name} must be a well-formed string, got one with a lone surrogate`,
     );
@@ -157,11 +163,11 @@ function bytesOf(name: string, value: unknown): Uint8Array {
 }
 
 /** What most bounds are is ASCII, and short: entering the TextEncoder would take most of the time. */
-function encodeText(text: string): Uint8Array {
+function bytesOfAscii(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0x7f) return textEncoder.encode(text);
+    if (code > 0x7f) return undefined;
     bytes[i] = code;
   }
   return bytes;

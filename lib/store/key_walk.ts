@@ -26,6 +26,8 @@ export interface KeyWalk {
   readonly stepBytes: number;
   /** Where the record of the key was found; undefined if it has not been looked for. */
   readonly place: IndexPlace | undefined;
+  /** What finds the keys, some at one time; undefined if each is looked for by itself. */
+  readonly cursor: RangeCursor | undefined;
   /** Goes on; false at the end. */
   step(): boolean;
   /** Encodes the key that it is at, which is returned as the application writes it. */
@@ -39,6 +41,7 @@ export const NO_KEYS: KeyWalk = {
   isAtKey: false,
   stepBytes: 0,
   place: undefined,
+  cursor: undefined,
   step: () => false,
   take: (encoder) => encoder.keyOf(encoder),
   end: () => {},
@@ -48,6 +51,7 @@ export const NO_KEYS: KeyWalk = {
 export class SlotWalk implements KeyWalk {
   stepBytes = 0;
   readonly place = undefined;
+  readonly cursor = undefined;
   readonly #pool: Pool;
   readonly #reader: OneSidedReader;
   readonly #range: KeyRange;
@@ -128,30 +132,30 @@ export class Cursors {
 export class OrderedWalk implements KeyWalk {
   readonly isAtKey = true;
   readonly stepBytes = 0;
-  readonly #cursor: RangeCursor;
+  readonly cursor: RangeCursor;
   readonly #cursors: Cursors;
 
   /** Goes through the keys of a range. */
   constructor(cursors: Cursors, { from, to, isReverse, limit }: KeyRange) {
     this.#cursors = cursors;
-    this.#cursor = cursors.take();
-    this.#cursor.seek({ lower: from, upper: to }, isReverse, limit);
+    this.cursor = cursors.take();
+    this.cursor.seek({ lower: from, upper: to }, isReverse, limit);
   }
 
   get place(): IndexPlace {
-    return this.#cursor.key;
+    return this.cursor.key;
   }
 
   step(): boolean {
-    return this.#cursor.next();
+    return this.cursor.next();
   }
 
   take(encoder: KeyEncoder): Key {
-    encoder.copy(this.#cursor.key);
+    encoder.copy(this.cursor.key);
     return encoder.key;
   }
 
   end(): void {
-    this.#cursors.giveBack(this.#cursor);
+    this.#cursors.giveBack(this.cursor);
   }
 }

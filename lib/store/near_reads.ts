@@ -13,6 +13,7 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import type { FoundKey } from "../ordered/found_key.ts";
 import type { AbortOptions } from "./abort.ts";
 import { isConsistent, keysOfMoment, ownKey, ownKeys } from "./arguments.ts";
 import { ownKeysInTurns } from "./batches.ts";
@@ -26,6 +27,7 @@ import type {
 import { lookUntilFound, lookUntilFoundSync, NearMoment } from "./consistent_reads.ts";
 import type { Entry } from "./entry.ts";
 import type { IndexedKeys } from "./indexed_keys.ts";
+import type { AheadMaker } from "./items_ahead.ts";
 import type { KeyWalk } from "./key_walk.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import { Scan, type ScanParts, SyncScan } from "./near_scan.ts";
@@ -48,6 +50,8 @@ export class NearReads<V> implements StoreReads<V> {
   readonly #lifetime: StoreLifetime;
   readonly #indexed: IndexedKeys;
   readonly #scans: ScanParts;
+  readonly #entriesAhead: AheadMaker<[Key, V]>;
+  readonly #keysAhead: AheadMaker<Key>;
 
   /** Reads with a store's parts; `indexed` are its keys, or those of a namespace. */
   constructor(parts: ReadParts<V>, direct: DirectPool, indexed: IndexedKeys) {
@@ -68,10 +72,26 @@ export class NearReads<V> implements StoreReads<V> {
         this.#settleAll();
         return this.#indexed.walk(range);
       },
+      isBusy: (slot) =>
+        this.#queues.count !== 0 ||
+        (this.#client.pendingCount !== 0 && this.#client.isSlotPending(slot)),
       mustWait: (slot) => this.#mustWait(slot),
       whenReadable: (key) => this.#whenReadable(key),
       encodeSettled: (key) => this.#encodeSettled(key),
     };
+    const values = this.#values;
+    const keyOf = (found: FoundKey) => {
+      this.#key.copy(found);
+      return this.#key.key;
+    };
+    this.#entriesAhead = {
+      make: (found) => {
+        const value = values.decodeAhead(found);
+        return value === undefined ? undefined : [keyOf(found), value];
+      },
+      read: (found) => values.readAhead(found, found.valueBytes),
+    };
+    this.#keysAhead = { make: keyOf, read: (found) => values.readAhead(found, 0) };
   }
 
   get(key: Key): Promise<V | undefined> {
@@ -148,6 +168,7 @@ export class NearReads<V> implements StoreReads<V> {
     return new Scan(this.#scans, {
       range: () => this.#indexed.rangeOf(options, false),
       make: (key, walk) => this.#entryAt(key, walk, options),
+      ahead: this.#entriesAhead,
       itemBytes: () => this.#reader.valueBytes,
       signal: options?.signal,
     });
@@ -157,6 +178,7 @@ export class NearReads<V> implements StoreReads<V> {
     return new Scan(this.#scans, {
       range: () => this.#indexed.rangeOf(options, false),
       make: (key, walk) => this.#values.existsAt(walk) ? key : undefined,
+      ahead: this.#keysAhead,
       signal: options?.signal,
     });
   }
@@ -165,6 +187,7 @@ export class NearReads<V> implements StoreReads<V> {
     return new SyncScan(this.#scans, {
       range: () => this.#indexed.rangeOf(options, true),
       make: (key, walk) => this.#entryAt(key, walk, options),
+      ahead: this.#entriesAhead,
     });
   }
 
@@ -172,6 +195,7 @@ export class NearReads<V> implements StoreReads<V> {
     return new SyncScan(this.#scans, {
       range: () => this.#indexed.rangeOf(options, true),
       make: (key, walk) => this.#values.existsAt(walk) ? key : undefined,
+      ahead: this.#keysAhead,
     });
   }
 

@@ -12,6 +12,7 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { KeyRange } from "./key_range.ts";
+import { type AheadMaker, ItemsAhead } from "./items_ahead.ts";
 import { type KeyWalk, NO_KEYS } from "./key_walk.ts";
 
 /** What a thread's scans need of its reads. */
@@ -23,6 +24,8 @@ export interface ScanParts {
   begin(range: KeyRange): Promise<KeyWalk>;
   /** The same; blocks until then. */
   beginSync(range: KeyRange): KeyWalk;
+  /** Whether a read of any key of a slot may have to wait for operations of this thread. */
+  isBusy(slot: Slot): boolean;
   /** Whether a read of the encoded key has to wait for operations of this thread. */
   mustWait(slot: Slot): boolean;
   /** Waits for those, and encodes the key. */
@@ -42,6 +45,8 @@ export interface ScanPlan<Item> {
   /** The range; called in the first step, which throws what is wrong with the options. */
   readonly range: () => KeyRange;
   readonly make: MakeItem<Item>;
+  /** Makes items of keys before the scan comes to them. */
+  readonly ahead?: AheadMaker<Item>;
   /** Bytes that the last item was made of: what costs time is counted. */
   readonly itemBytes?: () => number;
   readonly signal?: AbortSignal | undefined;
@@ -60,6 +65,7 @@ export class SyncScan<Item> implements IterableIterator<Item> {
   readonly #parts: ScanParts;
   readonly #plan: ScanPlan<Item>;
   readonly #make: MakeItem<Item>;
+  readonly #ahead: ItemsAhead<Item> | undefined;
   /** Undefined before the first step. */
   #walk: KeyWalk | undefined;
   #left = 0;
@@ -69,6 +75,7 @@ export class SyncScan<Item> implements IterableIterator<Item> {
     this.#parts = parts;
     this.#plan = plan;
     this.#make = plan.make;
+    this.#ahead = plan.ahead && new ItemsAhead(plan.ahead);
   }
 
   /** The iterator itself. */
@@ -102,15 +109,20 @@ export class SyncScan<Item> implements IterableIterator<Item> {
     while (walk.step()) {
       parts.assertOpen();
       if (!walk.isAtKey) continue;
-      const key = walk.take(parts.key);
-      const mustWait = parts.mustWait((parts.key.hash >>> SLOT_SHIFT) as Slot);
-      if (mustWait) parts.encodeSettled(key);
-      const item = this.#make(key, mustWait ? NO_KEYS : walk);
+      const item = takeAhead(parts, walk, this.#ahead) ?? this.#read(walk);
       if (item === undefined) continue;
       this.#left -= 1;
       return item;
     }
     return undefined;
+  }
+
+  #read(walk: KeyWalk): Item | undefined {
+    const parts = this.#parts;
+    const key = walk.take(parts.key);
+    const mustWait = parts.mustWait((parts.key.hash >>> SLOT_SHIFT) as Slot);
+    if (mustWait) parts.encodeSettled(key);
+    return this.#make(key, mustWait ? NO_KEYS : walk);
   }
 
   #begin(): KeyWalk {
@@ -126,12 +138,24 @@ export class SyncScan<Item> implements IterableIterator<Item> {
 }
 Object.setPrototypeOf(SyncScan.prototype, iteratorPrototype);
 
+/** The item of the key that a walk is at, if it was made ahead, and the key still holds that. */
+function takeAhead<Item>(
+  parts: ScanParts,
+  { cursor }: KeyWalk,
+  ahead: ItemsAhead<Item> | undefined,
+): Item | undefined {
+  if (cursor === undefined || ahead === undefined) return undefined;
+  if (parts.isBusy((cursor.key.hash >>> SLOT_SHIFT) as Slot)) return undefined;
+  return ahead.take(cursor);
+}
+
 type Step<Item> = IteratorResult<Item, undefined>;
 
 /** Passes through keys, with turns of the event loop when they are due. */
 export class Scan<Item> implements AsyncIterableIterator<Item> {
   readonly #parts: ScanParts;
   readonly #plan: ScanPlan<Item>;
+  readonly #ahead: ItemsAhead<Item> | undefined;
   /** Undefined before the first step has begun. */
   #walk: KeyWalk | undefined;
   #left = 0;
@@ -145,6 +169,7 @@ export class Scan<Item> implements AsyncIterableIterator<Item> {
   constructor(parts: ScanParts, plan: ScanPlan<Item>) {
     this.#parts = parts;
     this.#plan = plan;
+    this.#ahead = plan.ahead && new ItemsAhead(plan.ahead);
   }
 
   /** The iterator itself. */
@@ -183,6 +208,12 @@ export class Scan<Item> implements AsyncIterableIterator<Item> {
       parts.assertOpen();
       if (!walk.step()) break;
       if (!walk.isAtKey) continue;
+      const ahead = takeAhead(parts, walk, this.#ahead);
+      if (ahead !== undefined) {
+        this.#bytes = this.#plan.itemBytes === undefined ? 0 : walk.cursor!.key.valueBytes;
+        this.#left -= 1;
+        return { done: false, value: ahead };
+      }
       const key = walk.take(parts.key);
       if (parts.mustWait((parts.key.hash >>> SLOT_SHIFT) as Slot)) {
         this.#early = key;

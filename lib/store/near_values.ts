@@ -9,6 +9,7 @@ import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import { DecodeError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
+import type { FoundKey } from "../ordered/found_key.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { passOver } from "./arguments.ts";
@@ -17,6 +18,9 @@ import { type Entry, entryOf } from "./entry.ts";
 import type { KeyWalk } from "./key_walk.ts";
 import type { ReadOptions } from "./method_options.ts";
 import type { ReadParts } from "./store_parts.ts";
+
+/** Longer values are decoded when they are wanted: they may be many, and not be wanted. */
+const AHEAD_BYTES_MAX = 1024;
 
 /** Reads the key that the encoder of a store's parts holds. */
 export class NearValues<V> {
@@ -95,6 +99,30 @@ export class NearValues<V> {
     } catch (error) {
       return passOver(error, options);
     }
+  }
+
+  /**
+   * Decodes the value of a key that was found ahead; undefined if that is left to
+   * {@linkcode readAtOrPassOver}, which says why it fails.
+   */
+  decodeAhead(found: FoundKey): V | undefined {
+    const { valueBytes } = found;
+    if (this.#cache !== undefined || valueBytes > AHEAD_BYTES_MAX) return undefined;
+    if (!this.#reader.copyFound(found)) return undefined;
+    try {
+      const value = this.#codec.decode(this.#reader.value, valueBytes);
+      this.#garbage.count(valueBytes);
+      return value;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Reads a key, of which so many bytes have been decoded: whether it holds what was found. */
+  readAhead(found: FoundKey, bytes: number): boolean {
+    if (!this.#reader.holdsFound(found, found)) return false;
+    this.#counters.read(true, bytes);
+    return true;
   }
 
   /** Reads the encoded key; undefined also if the value cannot be decoded, and that is wanted. */

@@ -112,6 +112,10 @@ export async function open<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   // What starts threads and looks after them: programs that only import the library do without.
-  const { openStore } = await import("./open_store.ts");
+  const [{ openStore }] = await Promise.all([
+    import("./open_store.ts"),
+    // Read while the other is translated.
+    options?.path === undefined || options.processes ? undefined : import("./path_modules.ts"),
+  ]);
   return await openStore(options);
 }

@@ -8,6 +8,7 @@ import { collectGone } from "../client/garbage_meter.ts";
 import { InvalidOptionError, PathError } from "../core/errors.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
+import { fillRandomly } from "../core/random_bytes.ts";
 import type { FileSystem } from "../persistence/file_system.ts";
 import type { RecoveryReport, ReplayReport } from "../persistence/replay_report.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
@@ -16,6 +17,7 @@ import type { RestoredPool } from "../persistence/snapshot_reader.ts";
 import { DURABILITY_LEVELS, DurabilityFailure, loseDurability } from "../pool/durability.ts";
 import { HEADER_IS_READ_ONLY, HEADER_KEY_TYPES } from "../pool/control_layout.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";
+import { LEDGER_SIZES } from "../pool/ledger_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { codecName } from "./client_parts.ts";
 import { nodeCountMax, segmentCountFor, sizesOf } from "./pool_sizes.ts";
@@ -73,7 +75,7 @@ export function createPool(options: PoolOptions): Pool {
   const { capacityBytesMax } = options;
   const segmentCount = Math.floor(capacityBytes / segmentBytes);
   assertNodesFit("nodes", options.nodes, segmentCount);
-  const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
+  const [key0, key1] = fillRandomly(new Int32Array(2));
   const sizes = { segmentBytes, segmentCount, capacityBytesMax };
   const pool = allocatePool(sizes, [key0!, key1!]);
   pool.control[HEADER_KEY_TYPES] = KEY_TYPE_NUMBERS[options.keys];
@@ -82,8 +84,7 @@ export function createPool(options: PoolOptions): Pool {
 
 /**
  * Restores the pool at a path, or creates one there. If less capacity is wanted than it has, it is
- * copied into a smaller one. The modules for files and checksums are loaded
- * on demand: they take 10 MiB, which a store without a path need not spend.
+ * copied into a smaller one.
  *
  * @param lockOptions where the path is, and for tests how it is locked
  * @param standby what has been restored ahead
@@ -96,24 +97,20 @@ export async function openPath(
   lockOptions: PoolLockOptions = {},
   standby: Standby | undefined = undefined,
 ): Promise<OpenedPool> {
-  const { resolve } = await import("node:path");
-  const { nodeFileSystem } = await import("../persistence/file_system.ts");
-  const { heldFiles } = await import("../persistence/held_files.ts");
-  const { withPathErrors } = await import("../persistence/path_error.ts");
-  const directory = await import("../persistence/pool_directory.ts");
-  const { PoolLock } = await import("../persistence/pool_lock.ts");
-  const { files = nodeFileSystem } = lockOptions;
-  const path = resolve(relativePath);
+  const modules = await import("./path_modules.ts");
+  const { heldFiles, inspectPoolDirectory, PoolLock, withPathErrors } = modules;
+  const { files = modules.nodeFileSystem } = lockOptions;
+  const path = modules.resolve(relativePath);
   // A path or options that are refused leave no directory and no lock behind.
-  const isPool = directory.inspectPoolDirectory(files, path);
+  const isPool = inspectPoolDirectory(files, path);
   const fresh = isPool ? undefined : createPool(options);
-  if (!isPool) directory.createPoolDirectory(files, path);
+  if (!isPool) modules.createPoolDirectory(files, path);
   const { processes } = options;
   const lock = await PoolLock.acquire(path, { ...lockOptions, mayOnlyRead: isPool, processes });
   try {
     return await withPathErrors(path, async () => {
       // Again: another process that had it open until now may have written the first snapshot.
-      const isRestored = directory.inspectPoolDirectory(files, path);
+      const isRestored = inspectPoolDirectory(files, path);
       const pool = isRestored ? undefined : fresh ?? createPool(options);
       const read = await readPool(heldFiles(files, lock.held), lock, pool, options, standby);
       return { ...read, path, lock, source: lock.held };
@@ -137,9 +134,7 @@ export async function openPathToRead(
   options: PoolOptions,
   files?: FileSystem,
 ): Promise<OpenedPool> {
-  const { resolve } = await import("node:path");
-  const { nodeFileSystem } = await import("../persistence/file_system.ts");
-  const { withPathErrors } = await import("../persistence/path_error.ts");
+  const { nodeFileSystem, resolve, withPathErrors } = await import("./path_modules.ts");
   const { readUnlocked } = await import("../persistence/unlocked_read.ts");
   const path = resolve(relativePath);
   const used = files ?? nodeFileSystem;
@@ -173,7 +168,7 @@ export async function openPathWhenFree(
 
 /** What may restore the pool at a path ahead; no thread is started yet. */
 export async function prepareStandby(path: string, options: PoolOptions): Promise<Standby> {
-  const { resolve } = await import("node:path");
+  const { resolve } = await import("./path_modules.ts");
   const { Standby } = await import("./standby.ts");
   const place = {
     directory: resolve(path),
@@ -213,8 +208,7 @@ async function readPool(
   if (!isLogged) return { pool, number, recovery, log: undefined };
   // Nothing may be written without a lock file; what is there can be read.
   if (lock.fault !== undefined) loseDurability(pool, DurabilityFailure.CHECKPOINT, lock.fault);
-  const { startLog } = await import("../persistence/open_log.ts");
-  const { LEDGER_SIZES } = await import("../pool/ledger_layout.ts");
+  const { startLog } = await import("./path_modules.ts");
   const level = DURABILITY_LEVELS[options.durability];
   const place = { directory: path, codec, held: lock.held };
   const ledger = options.processes ? LEDGER_SIZES : undefined;

@@ -68,6 +68,10 @@ export async function openStore<V, K extends Key>(
   options?: OpenOptions<V, KeyTypes>,
 ): Promise<Store<V, K>> {
   const resolved = resolveOptions(options);
+  if (resolved.cluster !== undefined) {
+    const { openCluster } = await import("../cluster/store/open_cluster.ts");
+    return await openCluster<V, K>(resolved, resolved.cluster);
+  }
   if (!resolved.reuse) return await openAnew<V, K>(resolved);
   const { resolve } = await import("node:path");
   return await findOrOpen<Store<V, K>>(resolve(resolved.path!), openedWithOf(resolved), {
@@ -149,7 +153,7 @@ async function prepareThreads(
 
 /** What does a DPM processor's tasks in this thread, if no other can be started. */
 async function loadTasks(): Promise<(task: DpmTask) => unknown> {
-  return (await import("../dpm/dpm_tasks.ts")).performTask;
+  return (await import("./path_modules.ts")).performTask;
 }
 
 async function startStore<V, K extends Key>(

@@ -4,7 +4,12 @@
  * @module
  */
 import { CLIENT_COUNT_MAX } from "../core/limits.ts";
-import { countedBy, countedByAll, OperationCounter } from "../pool/operation_counters.ts";
+import {
+  countedBy,
+  countedByAll,
+  OperationCounter,
+  type OperationCounters,
+} from "../pool/operation_counters.ts";
 import type { Pool } from "../pool/pool.ts";
 import { ClientState, clientState } from "../routing/client_registry.ts";
 
@@ -59,6 +64,11 @@ export function threadStats(pool: Pool, own: number): ThreadStats[] {
     threads.push({ client, isThis: client === own, ...counted });
   }
   return threads;
+}
+
+/** What a thread has done whose counters no other one sees. */
+export function operationStatsApart(counters: OperationCounters): OperationStats {
+  return statsOf((counter) => counters.get(counter));
 }
 
 function statsOf(counted: (counter: number) => number): OperationStats {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ClusterOptions } from "./cluster_options.ts";
 import type { CachePolicy } from "../cache/cache.ts";
 import type { CodecOption } from "../codec/codec.ts";
 import type { KeyTypes } from "../core/key_types.ts";
@@ -206,6 +207,13 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   processes?: boolean | undefined;
+  /**
+   * The cluster that the store is one of: several machines, over servers of NATS JetStream. Beside
+   * it only `keys`, `codec`, `keepAlive` and `workers` may be given. Needs the packages
+   * `@nats-io/transport-node` and `@nats-io/jetstream`. See [clusters](./docs/cluster.md).
+   * @default none: the pool is on this machine
+   */
+  cluster?: ClusterOptions | undefined;
   /** Whether the open store keeps the process alive while it is idle. @default false */
   keepAlive?: boolean | undefined;
   /** Modules that threads run in place of the library's own. @default the library's own */

@@ -29,6 +29,7 @@ import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
 import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts";
 import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";
 import { type ResolvedStandby, standbyOf } from "./standby_options.ts";
+import { clusterOf, type ResolvedCluster } from "./cluster_options.ts";
 import type { OpenOptions } from "./options.ts";
 import { pathFrom, pathRule } from "./path_argument.ts";
 import { processesOf } from "./process_options.ts";
@@ -75,6 +76,8 @@ export interface ResolvedOptions<V> {
   readonly inspect: { readonly isWritable: boolean } | undefined;
   /** Whether other processes may use the store. */
   readonly processes: boolean;
+  /** Undefined unless the store is one of a cluster. */
+  readonly cluster: ResolvedCluster | undefined;
   readonly keepAlive: boolean;
   readonly workers: Readonly<Record<keyof WorkerUrls, WorkerCode>>;
   readonly processorCount: number;
@@ -155,6 +158,7 @@ const KNOWN = new Set<string>(
     "cache",
     "inspect",
     "processes",
+    "cluster",
     "keepAlive",
     "workers",
     "placement",
@@ -270,6 +274,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     cacheBytes: options.placement === "far" ? undefined : cacheBytesOf(options.cache, codec),
     inspect: inspectOf(options.inspect, options.path !== undefined),
     processes: processesOf(options, durability),
+    cluster: clusterOf(options),
     keepAlive: booleanOf("keepAlive", keepAlive),
     workers: workersOf(workers),
     processorCount: availableParallelism(),
@@ -432,13 +437,13 @@ function workersOf(
     requireThat(
       Object.hasOwn(OWN_WORKERS, name),
       "workers",
-      'may have "node", "dpm" and "gateway" only',
+      'may have "node", "dpm", "gateway" and "cluster" only',
       name,
     );
     if (url === undefined) continue;
     const isUrl = url instanceof URL || (typeof url === "string" && URL.canParse(url));
     requireThat(isUrl, `workers.${name}`, "must be an absolute URL", url);
   }
-  const { node = OWN_WORKERS.node, dpm = OWN_WORKERS.dpm, gateway = OWN_WORKERS.gateway } = value;
-  return { node, dpm, gateway };
+  const given = Object.entries(value).filter(([, url]) => url !== undefined);
+  return { ...OWN_WORKERS, ...Object.fromEntries(given) };
 }

@@ -166,8 +166,33 @@ export interface DurabilityStats {
   readonly bytesSinceCheckpoint: number;
 }
 
+/** What a thread knows of the cluster that its store is of. */
+export interface ClusterStats {
+  /** Its name. */
+  readonly name: string;
+  /** Number of this process's node; undefined if it has none. */
+  readonly node: number | undefined;
+  /** The members, and how many slots each owns; the address is undefined of one that has left. */
+  readonly nodes: readonly {
+    readonly node: number;
+    readonly slots: number;
+    readonly address: string | undefined;
+  }[];
+  /** Slots that no node owns now: their requests wait. */
+  readonly unownedSlots: number;
+  /** Nodes to which this thread has a connection. */
+  readonly connected: readonly number[];
+  /** Requests of this thread that were sent again. */
+  readonly resent: number;
+}
+
 /** Figures about a store. */
 export interface StoreStats {
+  /**
+   * What this thread knows of its cluster; undefined without one. With it, the figures of a pool are
+   * 0, as a cluster has none; `pending` and `operations` are this thread's.
+   */
+  readonly cluster?: ClusterStats | undefined;
   /**
    * Keys in the index: those included that have expired but were not removed yet; in the far
    * placement without what is not merged yet.

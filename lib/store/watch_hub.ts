@@ -20,8 +20,14 @@ import { WatchPlace } from "../watch/watch_place.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { HubWatch, WatchSource } from "./watch_source.ts";
 
-/** For how long after a change a thread looks for the next one in every turn of its event loop. */
-const AWAKE_MS = 1;
+/**
+ * For how long after a change a thread looks for the next one in every turn of its event loop: twice
+ * as long after a short sleep, which would better have been spent looking, and the shortest time
+ * after others. Whoever has made the change may need the processor, to return from its call.
+ */
+const AWAKE_MS_MIN = 0.05;
+const AWAKE_MS_MAX = 1;
+const SHORT_SLEEP_MS = 1;
 /**
  * How often a thread that sleeps looks without a bell: one may be lost with the thread that was to
  * ring it, and the host may have ended.
@@ -41,6 +47,8 @@ export class WatchHub implements WatchSource {
   #place: WatchPlace | undefined;
   /** When something was noted last, or the first consumer began to wait. */
   #sinceMs = 0;
+  /** For how long this thread looks then. */
+  #awakeMs = AWAKE_MS_MIN;
   #isLooking = false;
   /** The place, while this thread sleeps. */
   #asleep: WatchPlace | undefined;
@@ -178,7 +186,7 @@ export class WatchHub implements WatchSource {
     this.end();
     this.#take();
     if (this.#place === undefined || !this.#hasWaiting()) return;
-    const isAwake = monotonicMs() - this.#sinceMs < AWAKE_MS;
+    const isAwake = monotonicMs() - this.#sinceMs < this.#awakeMs;
     if (!isAwake && this.#place.trySleep()) {
       void this.#sleep(this.#place);
       return;
@@ -189,11 +197,14 @@ export class WatchHub implements WatchSource {
 
   async #sleep(place: WatchPlace): Promise<void> {
     this.#asleep = place;
-    const isRung = await place.sleep(ASLEEP_MS_MAX);
+    const startMs = monotonicMs();
+    const isRung = await place.sleep(ASLEEP_MS_MAX) !== "timed-out";
     // Otherwise all watches have ended meanwhile.
     if (this.#asleep !== place) return;
     this.#asleep = undefined;
     place.wake();
+    const isShort = monotonicMs() - startMs < SHORT_SLEEP_MS;
+    this.#awakeMs = isShort ? Math.min(2 * this.#awakeMs, AWAKE_MS_MAX) : AWAKE_MS_MIN;
     if (!isRung) this.#lookForHost();
     this.#turn();
   }

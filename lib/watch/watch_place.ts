@@ -176,10 +176,9 @@ export class WatchPlace {
     return Atomics.load(this.#words, this.#at + PLACE_BELL) !== this.#bell;
   }
 
-  /** Waits until the bell is rung, or for a time; returns whether it was rung. */
-  async sleep(msMax: number): Promise<boolean> {
-    const { value } = Atomics.waitAsync(this.#words, this.#at + PLACE_BELL, this.#bell, msMax);
-    return await value !== "timed-out";
+  /** Waits until the bell is rung, or for a time: it ends with `"timed-out"` then. */
+  sleep(msMax: number): Promise<string> | string {
+    return Atomics.waitAsync(this.#words, this.#at + PLACE_BELL, this.#bell, msMax).value;
   }
 
   /** Says that this thread is awake: no bell is to be rung. */

@@ -11,12 +11,13 @@
  * means, and what is in a body, is for those to say that use this.
  *
  * A reader takes bytes as they come, in pieces of any size, and believes nothing: a header is
- * checked before any memory is taken for its body, which is never more than the reader was told.
+ * checked before any memory is taken for its body, which is never more than the reader was told. A
+ * frame that comes in one piece, as most do, is not copied.
  * After one error the stream means nothing any more: there is no place to begin again.
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../core/crc32.ts";
 
 /** "DNMO", little-endian. */
 const MAGIC = 0x4f4d4e44;
@@ -31,6 +32,8 @@ const AT_ZERO = 6;
 const AT_BODY_BYTES = 8;
 const AT_CRC = 12;
 const KIND_MAX = 255;
+/** Bodies are read as words. */
+const WORD_BYTES = 8;
 
 /** Bytes that are no frame. */
 export class FrameError extends Error {
@@ -43,6 +46,10 @@ export class FrameError extends Error {
 export interface Frame {
   /** 0 to 255. */
   readonly kind: number;
+  /**
+   * Perhaps a view of the bytes that have come, which are not changed any more; it begins at a
+   * multiple of 8 in its buffer.
+   */
   readonly body: Uint8Array;
 }
 
@@ -68,13 +75,11 @@ export function kindOf(frame: Uint8Array): number {
 
 /** Writes the header of a frame whose body is complete behind it. */
 export function sealFrame(frame: Uint8Array, kind: number): void {
-  const { buffer, byteOffset, length } = frame;
-  const header = new DataView(buffer, byteOffset, WIRE_HEADER_BYTES);
-  header.setUint32(0, MAGIC, true);
-  header.setUint8(AT_VERSION, FRAME_VERSION);
-  header.setUint8(AT_KIND, kind);
-  header.setUint32(AT_BODY_BYTES, length - WIRE_HEADER_BYTES, true);
-  header.setUint32(AT_CRC, crcOf(frame, frame.subarray(WIRE_HEADER_BYTES)), true);
+  writeWord(frame, 0, MAGIC);
+  writeWord(frame, AT_VERSION, FRAME_VERSION | (kind << 8));
+  writeWord(frame, AT_BODY_BYTES, frame.length - WIRE_HEADER_BYTES);
+  const head = crc32(frame.subarray(0, AT_CRC));
+  writeWord(frame, AT_CRC, crc32(frame.subarray(WIRE_HEADER_BYTES), head));
 }
 
 /** Takes frames out of a stream of bytes. */
@@ -82,7 +87,6 @@ export class FrameReader {
   /** Bytes that a body may have at most. */
   bodyBytesMax: number;
   readonly #header = new Uint8Array(WIRE_HEADER_BYTES);
-  readonly #headerView = new DataView(this.#header.buffer);
   #headerBytes = 0;
   /** The body of the frame whose header is complete. */
   #body: Uint8Array<ArrayBuffer> | undefined;
@@ -109,6 +113,12 @@ export class FrameReader {
     const frames: Frame[] = [];
     let from = 0;
     while (from < bytes.length) {
+      const whole = this.#headerBytes === 0 ? this.#wholeBody(bytes, from) : undefined;
+      if (whole !== undefined) {
+        frames.push(this.#frameOf(bytes, from, whole));
+        from += WIRE_HEADER_BYTES + whole.length;
+        continue;
+      }
       from += this.#body === undefined
         ? this.#takeHeader(bytes.subarray(from))
         : this.#takeBody(this.#body, bytes.subarray(from));
@@ -117,12 +127,23 @@ export class FrameReader {
     return frames;
   }
 
+  /** The body of the frame that begins somewhere, if all of it is there. */
+  #wholeBody(bytes: Uint8Array, at: number): Uint8Array | undefined {
+    const body = at + WIRE_HEADER_BYTES;
+    if (body > bytes.length) return undefined;
+    const end = body + this.#checkHeader(bytes, at);
+    if (end > bytes.length) return undefined;
+    // No Buffer, whose methods do not copy.
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + body, end - body);
+    return view.byteOffset % WORD_BYTES === 0 ? view : view.slice();
+  }
+
   #takeHeader(bytes: Uint8Array): number {
     const taken = bytes.subarray(0, WIRE_HEADER_BYTES - this.#headerBytes);
     this.#header.set(taken, this.#headerBytes);
     this.#headerBytes += taken.length;
     if (this.#headerBytes < WIRE_HEADER_BYTES) return taken.length;
-    const bodyBytes = this.#checkHeader();
+    const bodyBytes = this.#checkHeader(this.#header, 0);
     this.#body = new Uint8Array(bodyBytes);
     this.#bodyBytes = 0;
     return taken.length;
@@ -135,16 +156,16 @@ export class FrameReader {
     return taken.length;
   }
 
-  #checkHeader(): number {
-    const view = this.#headerView;
-    const magic = view.getUint32(0, true);
-    const version = view.getUint8(AT_VERSION);
-    const bodyBytes = view.getUint32(AT_BODY_BYTES, true);
+  #checkHeader(header: Uint8Array, at: number): number {
+    const magic = wordAt(header, at);
+    const version = header[at + AT_VERSION]!;
+    const bodyBytes = wordAt(header, at + AT_BODY_BYTES);
     if (magic !== MAGIC) this.#refuse(`must begin with its magic, got ${magic.toString(16)}`);
     if (version !== FRAME_VERSION) {
       this.#refuse(`must have version ${FRAME_VERSION}, got ${version}`);
     }
-    if (view.getUint16(AT_ZERO, true) !== 0) this.#refuse("must have zeros where nothing is");
+    const zeros = header[at + AT_ZERO]! | header[at + AT_ZERO + 1]!;
+    if (zeros !== 0) this.#refuse("must have zeros where nothing is");
     if (bodyBytes > this.bodyBytesMax) {
       this.#refuse(`must have at most ${this.bodyBytesMax} bytes, got ${bodyBytes}`);
     }
@@ -152,12 +173,17 @@ export class FrameReader {
   }
 
   #endFrame(body: Uint8Array): Frame {
-    if (this.#headerView.getUint32(AT_CRC, true) !== crcOf(this.#header, body)) {
-      this.#refuse("must have the CRC of its bytes");
-    }
+    const frame = this.#frameOf(this.#header, 0, body);
     this.#headerBytes = 0;
     this.#body = undefined;
-    return { kind: this.#header[AT_KIND]!, body };
+    return frame;
+  }
+
+  #frameOf(header: Uint8Array, at: number, body: Uint8Array): Frame {
+    if (wordAt(header, at + AT_CRC) !== crc32(body, crc32(header.subarray(at, at + AT_CRC)))) {
+      this.#refuse("must have the CRC of its bytes");
+    }
+    return { kind: header[at + AT_KIND]!, body };
   }
 
   #refuse(rule: string): never {
@@ -167,6 +193,14 @@ export class FrameReader {
   }
 }
 
-function crcOf(header: Uint8Array, body: Uint8Array): number {
-  return crc32(body, crc32(header.subarray(0, AT_CRC)));
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>>
+    0;
+}
+
+function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word;
+  bytes[at + 1] = word >>> 8;
+  bytes[at + 2] = word >>> 16;
+  bytes[at + 3] = word >>> 24;
 }

@@ -50,7 +50,7 @@ for (const placement of ["near", "far"] as const) {
         stores.push(...await useAndClose({ placement, ...path }, buffers));
       }
       const left = () => buffers.filter((each) => each.deref() !== undefined).length;
-      for (let i = 0; i < 100 && left() > 0; i++) {
+      for (let i = 0; i < 500 && left() > 0; i++) {
         await setTimeout(20);
         collectGarbage();
       }

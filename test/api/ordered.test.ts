@@ -172,6 +172,21 @@ test("the value is that of the moment, and what is deleted ahead does not come",
   assert.ok(seen.slice(1).every(([, value]) => value === "new"));
 });
 
+test("what its thread has issued ahead of a scan is waited for", async (store) => {
+  const keys = Array.from({ length: 40 }, (_, i) => `key ${100 + i}`);
+  for (const isSync of [true, false]) {
+    await store.putMany(keys.map((key) => [key, "old"]));
+    const seen: unknown[] = [];
+    const see = (value: unknown) => {
+      if (seen.push(value) > 1) return;
+      for (const key of keys) void store.put(key, "new");
+    };
+    if (isSync) { for (const [, value] of store.entriesSync()) see(value); }
+    else for await (const [, value] of store.entries()) see(value);
+    assert.equal(seen, keys.map((_, i) => i === 0 ? "old" : "new"));
+  }
+});
+
 test("values of keys that eight bytes cannot tell apart are those of the moment, too", async (store) => {
   const keys = Array.from({ length: 8 }, (_, i) => `${"x".repeat(30)}${i}`);
   await store.putMany([["a", 0], ["zz", 0], ...keys.map((key): [string, string] => [key, "old"])]);

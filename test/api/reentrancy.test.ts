@@ -437,7 +437,7 @@ test("no acknowledged write is lost beside a listener that writes", async () => 
     const isStored = isDone(() => store.putSync(`key ${i}`, value));
     assert.is(store.hasSync(`key ${i}`), isStored);
   }
-  for (let i = 0; i < 100 && events === 0; i++) await setTimeout(20);
+  for (let i = 0; i < 1000 && events === 0; i++) await setTimeout(20);
   assert.ok(events > 0);
   await store.close();
 });

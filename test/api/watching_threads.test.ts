@@ -93,16 +93,17 @@ test("a watcher that sleeps is woken, and does not just look once in a second", 
   const store = await open<number>(SMALL);
   const thread = new WatchingThread({ handle: store.share(), keys: ["a"] });
   await thread.sees(undefined);
-  const startMs = performance.now();
-  const roundCount = 12;
-  for (let i = 0; i < roundCount; i++) {
+  const tookMs: number[] = [];
+  for (let i = 0; i < 13; i++) {
     await setTimeout(15);
+    const startMs = performance.now();
     await store.put("a", i);
     await thread.sees(i);
+    tookMs.push(performance.now() - startMs);
   }
-  // Each lost bell would cost a second.
-  const tookMs = performance.now() - startMs;
-  assert.ok(tookMs < 500 * roundCount, `${tookMs} ms for ${roundCount} changes`);
+  // Each lost bell would cost a second; on a busy machine some changes take as long.
+  const median = tookMs.toSorted((a, b) => a - b)[6]!;
+  assert.ok(median < 500, `${tookMs} ms`);
   await store.close();
   await thread.ended;
 });

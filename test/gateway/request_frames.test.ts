@@ -13,7 +13,6 @@ import type { RemoteClient } from "../../lib/gateway/remote_client.ts";
 import {
   decodeAnswers,
   decodeRequests,
-  encodeAnswer,
   encodeAnswers,
   encodeRequests,
   REFUSED,
@@ -255,7 +254,7 @@ test(
       { ...common, number: 2 ** 32 - 1, status: Status.OK, content: new Uint8Array(0) },
       { ...common, number: 3, status: REFUSED, content },
     ];
-    const frame = encodeAnswers(answers.map(encodeAnswer));
+    const frame = encodeAnswers(answers);
     const [{ kind, body }] = new FrameReader(BODY_BYTES_MAX).read(frame) as [
       { kind: number; body: Uint8Array },
     ];
@@ -273,7 +272,7 @@ test(
       else words[at >>> 2] = random.pick([0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 7, 9, 64]);
       try {
         const read = decodeAnswers(bytes);
-        const again = encodeAnswers(read.map(encodeAnswer)).slice(WIRE_HEADER_BYTES);
+        const again = encodeAnswers(read).slice(WIRE_HEADER_BYTES);
         assert.is(again.length, bytes.length);
       } catch (error) {
         assert.instance(error, FrameError);

@@ -55,7 +55,7 @@ const OPTIONS: PoolOptions = {
   onProgress: undefined,
   processorCount: 1,
   processes: false,
-  workers: { node: "", dpm: "", gateway: "" },
+  workers: { node: "", dpm: "", gateway: "", cluster: "" },
 };
 const NEW: PoolOptions = { ...OPTIONS, capacityBytes: 64 * 1024, segmentBytes: 4096 };
 

@@ -33,7 +33,7 @@ const OPTIONS: PoolOptions = {
   onProgress: undefined,
   processorCount: 1,
   processes: false,
-  workers: { node: "", dpm: "", gateway: "" },
+  workers: { node: "", dpm: "", gateway: "", cluster: "" },
 };
 
 async function close({ log, lock }: OpenedPool): Promise<void> {

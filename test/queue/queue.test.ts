@@ -29,6 +29,16 @@ async function takeAll<T>(queue: Queue<T>): Promise<Job<T>[]> {
   return jobs;
 }
 
+/** Takes a job as soon as it comes, which must not be before it is due. */
+async function takeWhenDue<T>(queue: Queue<T>, dueMs: number): Promise<Job<T>> {
+  for (;; await setTimeout(5)) {
+    const job = await queue.take();
+    if (job === undefined) continue;
+    assert.ok(Date.now() >= dueMs, `${dueMs - Date.now()} ms too early`);
+    return job;
+  }
+}
+
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let i = 0; i < 1000; i++) {
     if (await isSo()) return;
@@ -85,6 +95,62 @@ test("a consumer that keeps out of the way of others leaves them nothing that th
   }
 });
 
+test("a consumer that finds a job each time is told of no changes, and of all when it waits", async () => {
+  await using store = await openStore();
+  const jobs = store.namespace("queue:a:");
+  let watchCount = 0;
+  let onWatch = () => {};
+  const counted = new Proxy(jobs, {
+    get(object, name) {
+      const value = Reflect.get(object, name);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        if (name === "watch") onWatch();
+        const result = value.apply(object, args);
+        if (name !== "watch") return result;
+        watchCount += 1;
+        const end = result.return.bind(result);
+        result.return = () => {
+          watchCount -= 1;
+          return end();
+        };
+        return result;
+      };
+    },
+  });
+  const queue = new Queue<number>({ namespace: () => counted }, "a");
+  const done: number[] = [];
+  const watchCounts: number[] = [];
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => begin = resolve);
+  const stop = new AbortController();
+  const processing = queue.process(async ({ value }) => {
+    await begun;
+    done.push(value);
+    watchCounts.push(watchCount);
+  }, { signal: stop.signal });
+  await until(() => watchCount === 1, "it waits for a job");
+  const numbers = Array.from({ length: 100 }, (_, i) => i);
+  for (const number of numbers) await queue.add(number);
+  // Before it is told again, a job comes that it is not told of.
+  onWatch = () => {
+    onWatch = () => {};
+    const last = { value: 100, attempts: 0, addedAt: 0, leasedUntil: 0 };
+    jobs.putSync("j000000000last", last);
+  };
+  begin();
+  await until(() => done.length === 101, "it looks for a job again before it waits");
+  assert.equal(done, [...numbers, 100]);
+  assert.is(watchCounts[0], 1);
+  assert.is(watchCounts[99], 0);
+  await until(() => watchCount === 1, "it waits again");
+  await queue.add(101);
+  await until(() => done.length === 102, "it is told of a job");
+  stop.abort();
+  await processing;
+  assert.is(watchCount, 0);
+});
+
 test("what is asked of a job while its lease is prolonged comes after that", async () => {
   await using store = await openStore();
   const queue = new Queue<string>(store, "a");
@@ -135,13 +201,12 @@ test("queues of one store know nothing of each other, nor of its other keys", as
 test("a job with a delay is not due before, and one that was taken comes back when its lease ends", async () => {
   await using store = await openStore();
   const queue = new Queue<string>(store, "a", { leaseMs: 1500 });
+  const dueMs = Date.now() + 400;
   await queue.add("later", { delayMs: 400 });
   await queue.add("now");
   const now = (await queue.take())!;
   assert.is(now.value, "now");
-  assert.is(await queue.take(), undefined);
-  await setTimeout(410);
-  const later = (await queue.take())!;
+  const later = await takeWhenDue(queue, dueMs);
   assert.is(later.value, "later");
   assert.is(await later.extend(60_000), true);
   await setTimeout(Math.max(0, now.leasedUntil - Date.now() + 10));
@@ -237,10 +302,9 @@ test("a job that fails is tried again after a pause, and becomes a dead letter a
   const queue = new Queue<string>(store, "a", { attempts: 3, backoffMs });
   const id = await queue.add("bad");
   const addedAt = (await queue.take())!;
+  const dueMs = Date.now() + 300;
   assert.is(await addedAt.retry(new TypeError("no")), true);
-  assert.is(await queue.take(), undefined, "not before the pause");
-  await setTimeout(320);
-  const second = (await queue.take())!;
+  const second = await takeWhenDue(queue, dueMs);
   assert.is(second.attempts, 2);
   assert.is(second.addedAt, addedAt.addedAt);
   assert.is(await second.retry("at once", { delayMs: 0 }), true);
@@ -431,7 +495,7 @@ test("jobs and dead letters are there in the next life", async () => {
     const queue = new Queue<string>(store, "a");
     if (life > 0) {
       await setTimeout(15);
-      const jobs = await takeAll(queue);
+      const jobs = await takeAll(new Queue<string>(store, "a"));
       assert.equal(jobs.map(({ value }) => value), [`taken ${life - 1}`, `waits ${life - 1}`]);
       for (const job of jobs) await job.ack();
     }

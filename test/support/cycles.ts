@@ -41,7 +41,7 @@ export interface CycleKind {
 }
 
 /** How long to wait until usage is back to a baseline: threads end some time after they are told to. */
-const SETTLE_MS_MAX = 5000;
+const SETTLE_MS_MAX = 30_000;
 const SETTLE_STEP_MS = 50;
 
 /** How much more memory is still none: heaps of runtimes grow and shrink. */

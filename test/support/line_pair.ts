@@ -133,7 +133,7 @@ export class LinePair {
   }
 
   #numberOf(body: Uint8Array): number {
-    return new DataView(body.buffer).getUint32(0);
+    return new DataView(body.buffer, body.byteOffset).getUint32(0);
   }
 
   #makeFifo(): AnswerFifo {

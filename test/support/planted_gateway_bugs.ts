@@ -28,14 +28,17 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     name: "a change overtakes a read that waits",
     breaks: "I4",
     file: SESSION,
-    edits: [["if (this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX) return false;", ""]],
+    edits: [[
+      "if (this.#isParked || this.#answers.byteLength > REMOTE_BYTES_MAX) return false;",
+      "",
+    ]],
     caughtBy: [SESSION_TEST],
   },
   {
     name: "answers are made while none can be sent",
     breaks: "I14",
     file: SESSION,
-    edits: [["this.#isParked || this.#answerBytes > REMOTE_BYTES_MAX", "this.#isParked"]],
+    edits: [["this.#isParked || this.#answers.byteLength > REMOTE_BYTES_MAX", "this.#isParked"]],
     caughtBy: [SESSION_TEST],
     inTest: "nothing grows",
   },
@@ -149,9 +152,26 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I2",
     file: "lib/wire/frame.ts",
     edits: [[
-      "if (this.#headerView.getUint32(AT_CRC, true) !== crcOf(this.#header, body)) {",
+      "if (wordAt(header, at + AT_CRC) !== crc32(body, crc32(header.subarray(at, at + AT_CRC)))) {",
       "if (body.length < 0) {",
     ]],
     caughtBy: [FRAMES_TEST],
+  },
+  {
+    name: "a body is a Buffer, whose slices are no copies",
+    breaks: "I2",
+    file: "lib/wire/frame.ts",
+    edits: [[
+      "new Uint8Array(bytes.buffer, bytes.byteOffset + body, end - body);",
+      "bytes.subarray(body, end);",
+    ]],
+    caughtBy: ["test/unit/frame.test.ts"],
+  },
+  {
+    name: "a body begins between words",
+    breaks: "I2",
+    file: "lib/wire/frame.ts",
+    edits: [["view.byteOffset % WORD_BYTES === 0 ? view : view.slice();", "view;"]],
+    caughtBy: ["test/unit/frame.test.ts"],
   },
 ];

@@ -85,7 +85,10 @@ export const LINE_BUGS: readonly PlantedBug[] = [
     name: "nobody says what has been received",
     breaks: "I14",
     file: GATEWAY,
-    edits: [["this.send(encodeLine(LineFrame.RECEIVED, this.#receivedBytes));", ""]],
+    edits: [
+      ["if (this.#mustTell(1)) this.#sendOne(this.#told());", ""],
+      ["if (this.#mustTell(2) && this.#way === Way.SOCKET) {", "if (this.#way < 0) {"],
+    ],
     caughtBy: [LINES_TEST],
     inTest: "each frame comes once",
   },

@@ -80,6 +80,25 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     inTest: "keeps out of the way",
   },
   {
+    name: "a consumer is told of every change of a job, though it has always another one",
+    breaks: "a job costs those who change it nothing that nobody needs",
+    file: "lib/queue/job_stream.ts",
+    edits: [["this.#takeCount += 1;", ""]],
+    caughtBy: [QUEUE],
+    inTest: "told of no changes",
+  },
+  {
+    name: "a consumer that is told of changes again waits without another look",
+    breaks: "every job is found",
+    file: "lib/queue/job_stream.ts",
+    edits: [[
+      "await this.#arrivals.begin(); taken = await this.#source.take(count);",
+      "await this.#arrivals.begin();",
+    ]],
+    caughtBy: [QUEUE],
+    inTest: "told of no changes",
+  },
+  {
     name: "a job is ended by a consumer that has it no more",
     breaks: "a job has one consumer",
     file: "lib/queue/job.ts",

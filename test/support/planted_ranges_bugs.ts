@@ -12,6 +12,7 @@ const SORT = "test/unit/key_sort.test.ts";
 const RANGE = "test/unit/key_range.test.ts";
 const API = "test/api/ordered.test.ts";
 const MODEL = "test/property/ordered_model.test.ts";
+const VALUES = "test/unit/near_values.test.ts";
 
 /** Bugs around the order of the keys. */
 export const RANGES_BUGS: readonly PlantedBug[] = [
@@ -156,8 +157,8 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "a walk takes the encoder of another key for its own",
     breaks: "the value is that of the key",
-    file: "lib/store/key_walk.ts",
-    edits: [["encoder.copy(this.#cursor.key);", "encoder.encodeSystemKey();"]],
+    file: "lib/store/near_reads.ts",
+    edits: [["this.#key.copy(found);", "this.#key.encodeSystemKey();"]],
     caughtBy: [MODEL],
   },
   {
@@ -195,7 +196,52 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
       "if (Atomics.load(place.region, place.pairAt) !== address) return undefined;",
       "",
     ]],
+    caughtBy: [VALUES],
+    inTest: "reused",
+  },
+  {
+    name: "an item that was made ahead is yielded whatever its key holds by now",
+    breaks: "the value is that of the moment",
+    file: "lib/store/items_ahead.ts",
+    edits: [["item !== undefined && this.#maker.read(cursor.key) ? item : undefined", "item"]],
     caughtBy: [API],
-    inTest: "cannot tell apart",
+    inTest: "of the moment",
+  },
+  {
+    name: "items that were made ahead are those of the batch before",
+    breaks: "the value is that of the key",
+    file: "lib/store/items_ahead.ts",
+    edits: [["if (cursor.batch !== this.#batch)", "if (this.#batch === 0)"]],
+    caughtBy: [MODEL],
+  },
+  {
+    name: "a scan does not wait for what its thread has issued for a key ahead",
+    breaks: "a scan sees what its own thread has issued for a key before it comes there",
+    file: "lib/store/near_reads.ts",
+    edits: [[
+      "this.#queues.count !== 0 || (this.#client.pendingCount !== 0 && this.#client.isSlotPending(slot)),",
+      "false && slot > 0,",
+    ]],
+    caughtBy: [API],
+    inTest: "issued ahead",
+  },
+  {
+    name: "a record that was found is taken for that of its place in a later life of the memory",
+    breaks: "the value is that of the key",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [[
+      "(address >>> this.#pool.segmentShift)] === generation && (",
+      "(address >>> this.#pool.segmentShift)] >= 0 && (",
+    ]],
+    caughtBy: [VALUES],
+    inTest: "found ahead",
+  },
+  {
+    name: "a record that was found and has expired since is read",
+    breaks: "what has expired is not seen",
+    file: "lib/index/one_sided_reader.ts",
+    edits: [["(expiresAtMs === Infinity || expiresAtMs > this.#clock());", "expiresAtMs > 0;"]],
+    caughtBy: [VALUES],
+    inTest: "found ahead",
   },
 ];

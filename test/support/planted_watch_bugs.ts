@@ -143,6 +143,14 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     inTest: "does not just look",
   },
   {
+    name: "a KN has no other executor while one wakes a watcher",
+    breaks: "a step waits for steps only",
+    file: "lib/agent/step.ts",
+    edits: [["this.#gate.open();", "this.#gate.leave();"]],
+    caughtBy: ["test/unit/executor.test.ts"],
+    inTest: "keeps no other thread",
+  },
+  {
     name: "what has expired is not looked at when its time has come",
     breaks: "I13",
     file: "lib/store/watch.ts",

@@ -365,7 +365,7 @@ function makeProcess(
       const read = carrier.take();
       const value = read === undefined
         ? beforeOf(kind, words)
-        : new Int32Array(read.bytes.buffer)[0];
+        : new Int32Array(read.bytes.buffer, read.bytes.byteOffset)[0];
       end(sequence, { status, version: read?.version ?? version, value, error: undefined });
     },
     fail: (_slot, sequence, _completion, error) => {

@@ -221,7 +221,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "job.ts Job.renew": 1,
       "job.ts Job.retry": 2,
       "job_stream.ts JobStream.close": 1,
-      "job_stream.ts JobStream.next": 6,
+      "job_stream.ts JobStream.#noteTaken": 1,
+      "job_stream.ts JobStream.next": 7,
       "job_workers.ts JobWorkers.#progress": 1,
       "job_workers.ts JobWorkers.#work": 3,
       "job_workers.ts JobWorkers.run": 7,
@@ -342,7 +343,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "watch.ts Watch.#next": 3,
       "watch.ts Watch.#wait": 1,
       "watch_hub.ts WatchHub.#sleep": 1,
-      "watch_place.ts WatchPlace.sleep": 2,
+      "watch_place.ts WatchPlace.sleep": 1,
     },
   },
   {

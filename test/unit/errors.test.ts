@@ -24,6 +24,7 @@ const CODES = {
   TooManyClientsError: "DINOMO_TOO_MANY_CLIENTS",
   FarOnlyError: "DINOMO_FAR_ONLY",
   NearOnlyError: "DINOMO_NEAR_ONLY",
+  NotInClusterError: "DINOMO_NOT_IN_CLUSTER",
   CommitTooLargeError: "DINOMO_COMMIT_TOO_LARGE",
   ConflictError: "DINOMO_CONFLICT",
   TooManyReplicatedKeysError: "DINOMO_TOO_MANY_REPLICATED_KEYS",

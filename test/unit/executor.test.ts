@@ -15,6 +15,8 @@ import {
   hasLeft,
   leaveExecutor,
 } from "../../lib/agent/executor.ts";
+import { Step } from "../../lib/agent/step.ts";
+import { PoolFixture } from "../support/pool_fixture.ts";
 
 const AT = 3;
 const CLIENT = clientExecutor(5);
@@ -51,6 +53,17 @@ test("a KN that is fenced with nobody inside has been left", () => {
   const control = word();
   assert.is(fenceExecutor(control, AT), Executor.NOBODY);
   assert.is(hasLeft(control, AT), true);
+});
+
+test("what is left to do after a step keeps no other thread from executing", () => {
+  const { pool } = new PoolFixture();
+  const step = new Step({ pool, agent: 1, executor: CLIENT, logs: [], consumers: [] });
+  const wasFree: boolean[] = [];
+  assert.is(step.begin(), true);
+  pool.afterStep = () => wasFree.push(step.isFree);
+  assert.is(step.isFree, false);
+  step.end();
+  assert.equal(wasFree, [true]);
 });
 
 test("a thread gives up its own step only, fenced or not", () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { encodeFrame, FrameError, FrameReader, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
@@ -21,6 +22,20 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   }
   return bytes;
 }
+
+test("a body of what a socket has brought is no Buffer, whose slices are no copies", () => {
+  const reader = new FrameReader(BODY_BYTES_MAX);
+  const came = Buffer.concat([encodeFrame(1, bodyOf(5)), encodeFrame(2, bodyOf(8))]);
+  const frames = reader.read(came);
+  assert.is(frames.length, 2);
+  for (const { body } of frames) {
+    assert.is(body.constructor, Uint8Array);
+    assert.is(body.byteOffset % 8, 0, "it can be read as words");
+  }
+  const copy = frames[1]!.body.slice();
+  came.fill(0);
+  assert.equal(copy, bodyOf(8));
+});
 
 test("frames come out as they went in, in pieces of any size", () => {
   const sent = [0, 1, 17, BODY_BYTES_MAX, 0, 5].map((length, kind) => ({

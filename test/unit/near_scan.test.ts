@@ -34,6 +34,7 @@ class World {
       assertOpen: () => {},
       begin: () => Promise.resolve(this.#walk),
       beginSync: () => this.#walk,
+      isBusy: () => false,
       mustWait: () => this.pending.has(this.#keys[this.#at]!),
       whenReadable: async () => void await setTimeout(2),
       encodeSettled: (key) => void this.#key.encode(key),
@@ -50,6 +51,7 @@ class World {
       isAtKey: true,
       stepBytes: 0,
       place: undefined,
+      cursor: undefined,
       step: () => ++this.#at < this.#keys.length,
       take: (encoder) => {
         encoder.encode(this.#keys[this.#at]!);

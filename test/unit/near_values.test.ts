@@ -18,6 +18,7 @@ import {
 import { CommitState } from "../../lib/pool/commit_state.ts";
 import { AGENT_COMMIT_STATE, GENERATIONS } from "../../lib/pool/control_layout.ts";
 import { OperationCounters } from "../../lib/pool/operation_counters.ts";
+import { FoundKey } from "../../lib/ordered/found_key.ts";
 import type { IndexPlace } from "../../lib/index/one_sided_reader.ts";
 import type { KeyWalk } from "../../lib/store/key_walk.ts";
 import { NearValues } from "../../lib/store/near_values.ts";
@@ -37,7 +38,13 @@ class Scene {
     const { pool, reader, keys } = this.fixture;
     const parts: Partial<ReadParts<string>> = {
       key: keys,
-      codec: { decode: (bytes, length) => text.decode(bytes.slice(0, length)) },
+      codec: {
+        decode: (bytes, length) => {
+          const value = text.decode(bytes.slice(0, length));
+          if (value === "bad") throw new Error(value);
+          return value;
+        },
+      },
       cache: undefined,
       garbage: new GarbageMeter(() => 0, undefined),
       counters: new OperationCounters(pool, 0),
@@ -59,6 +66,18 @@ class Scene {
     const walk = { place: { ...this.pair, address, generation, meta, valueBytes } } as KeyWalk;
     const value = this.values.readAtOrPassOver(KEY, walk, undefined);
     return [value, this.values.existsAt(walk)];
+  }
+
+  /** What a walk has found of the key. */
+  foundNow(generation?: number): FoundKey {
+    const { pool } = this.fixture;
+    const { hash } = this.fixture.encode(KEY);
+    const { region, pairAt } = this.pair;
+    const address = this.fixture.find(KEY);
+    const found = new FoundKey();
+    const life = generation ?? this.generationOf(address);
+    found.copyRecord(pool, hash, region, pairAt, address, life);
+    return found;
   }
 
   /** Where the key's pair has its address. */
@@ -124,6 +143,46 @@ test("a record whose memory has been reused since it was found is read by its ke
   assert.ok(scene.fixture.put(KEY, new TextEncoder().encode("second")));
   assert.equal(scene.at(record), ["second", true]);
   assert.equal(scene.at(record, generation - 1), ["second", true]);
+});
+
+test("what was found ahead is read as long as its key holds it", () => {
+  const scene = new Scene("first");
+  const { fixture, values } = scene;
+  const first = scene.foundNow();
+  assert.equal([values.decodeAhead(first), values.readAhead(first, 5)], ["first", true]);
+  const late = scene.foundNow(first.generation - 1);
+  assert.equal([values.decodeAhead(late), values.readAhead(late, 5)], [undefined, false]);
+  assert.ok(fixture.put(KEY, new TextEncoder().encode("second")));
+  assert.is(values.readAhead(first, 5), false);
+  const second = scene.foundNow();
+  assert.equal([values.decodeAhead(second), values.readAhead(second, 6)], ["second", true]);
+});
+
+test("what was found ahead is not read when it has expired, nor while a commit is made", () => {
+  const expiring = new Scene(undefined);
+  const record = expiring.fixture.append(KEY, new Uint8Array(1), undefined, 2000);
+  expiring.point(record, (meta) => meta, CommitState.NONE);
+  const found = expiring.foundNow();
+  assert.is(expiring.values.readAhead(found, 1), true);
+  expiring.fixture.nowMs = 2000;
+  assert.is(expiring.values.readAhead(found, 1), false);
+  const scene = new Scene("old");
+  const next = scene.fixture.append(KEY, new TextEncoder().encode("new"));
+  scene.point(next, metaAsPending, CommitState.PENDING);
+  const pending = scene.foundNow();
+  assert.equal(
+    [scene.values.decodeAhead(pending), scene.values.readAhead(pending, 3)],
+    [undefined, false],
+  );
+});
+
+test("what is long, or cannot be decoded, is not decoded ahead", () => {
+  for (const length of [1024, 1025]) {
+    const scene = new Scene("x".repeat(length));
+    assert.is(scene.values.decodeAhead(scene.foundNow()) !== undefined, length === 1024);
+  }
+  const scene = new Scene("bad");
+  assert.is(scene.values.decodeAhead(scene.foundNow()), undefined);
 });
 
 test.run();

@@ -153,6 +153,7 @@ test("the defaults are what the documentation of the options says", () => {
     cacheBytes: undefined,
     inspect: undefined,
     processes: false,
+    cluster: undefined,
     keepAlive: false,
     keys: "string",
   });
@@ -160,6 +161,7 @@ test("the defaults are what the documentation of the options says", () => {
   assert.is(workers.node, OWN_WORKERS.node);
   assert.is(workers.dpm, OWN_WORKERS.dpm);
   assert.is(workers.gateway, OWN_WORKERS.gateway);
+  assert.is(workers.cluster, OWN_WORKERS.cluster);
 });
 
 test("bytes cannot be frozen, so the codec for them goes without a cache", () => {

@@ -27,6 +27,8 @@ export interface Renew {
   readonly number: number;
   /** Sequence of the last command that counts about this lease, 0 for none. */
   readonly follows: number;
+  /** Where the node takes requests, as `host:port`; left out if nowhere. */
+  readonly address?: string;
 }
 
 /** A node ends a lease that is over, or its own. */
@@ -51,11 +53,29 @@ export interface Assign {
   readonly fenced: readonly Fenced[];
 }
 
+/** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
+export interface Settings {
+  readonly kind: "settings";
+  /** Key of the hash that finds the slot of a key. */
+  readonly hashKey: readonly [number, number];
+  /** Types of the keys. */
+  readonly keys: string;
+  /** Name of the codec. */
+  readonly codec: string;
+  /** How many servers keep each stream. */
+  readonly replicas: number;
+  /** How long a lease is, in milliseconds. */
+  readonly leaseMs: number;
+  /** What only who knows the secret can make; empty if there is none. */
+  readonly proof: string;
+}
+
 /** A message of the control stream. */
-export type Command = Renew | Revoke | Assign;
+export type Command = Renew | Revoke | Assign | Settings;
 
 /** The subject of a command. */
 export function subjectOf(command: Command): string {
+  if (command.kind === "settings") return "settings";
   return command.kind === "assign" ? "map" : `lease.${command.node}`;
 }
 
@@ -76,11 +96,13 @@ export function decode(bytes: Uint8Array): Command {
 }
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
-  const { kind, node, holder, number, follows, moves, barriers, fenced } = value;
+  const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
+  if (kind === "settings") return isSettings(value);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
   switch (kind) {
     case "renew":
-      return typeof holder === "string" && isWhole(number);
+      return typeof holder === "string" && isWhole(number) &&
+        (address === undefined || isAddress(address));
     case "revoke":
       return true;
     case "assign":
@@ -91,6 +113,18 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
     default:
       return false;
   }
+}
+
+function isAddress(value: unknown): boolean {
+  const port = typeof value === "string" ? /.:([0-9]{1,5})$/.exec(value)?.[1] : undefined;
+  return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
+}
+
+function isSettings(value: Record<string, unknown>): boolean {
+  const { hashKey, keys, codec, replicas, leaseMs, proof } = value;
+  return Array.isArray(hashKey) && hashKey.length === 2 && hashKey.every(Number.isInteger) &&
+    [keys, codec, proof].every((text) => typeof text === "string") && isWhole(replicas) &&
+    isWhole(leaseMs);
 }
 
 function isPairs(value: unknown, isPair: (first: unknown, second: unknown) => boolean): boolean {

@@ -22,7 +22,10 @@ export interface ControlLogParts {
   readonly engine: LogEngine;
   readonly clock: ClusterClock;
   readonly times: LeaseTimes;
+  /** Number of the node; of who only follows, one that no node has. */
   readonly node: number;
+  /** Where the node takes requests, if it does. */
+  readonly address?: string | undefined;
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
   /** A command that counts has just been applied. */
@@ -75,7 +78,7 @@ export class ControlLog {
 
   /** Takes the lease or prolongs it, when it is time to. */
   renew(): void {
-    const { node, clock, times } = this.#parts;
+    const { node, address, clock, times } = this.#parts;
     const lease = this.state.leaseOf(node);
     const isOthers = lease?.holder !== undefined && lease.holder !== this.#holder;
     const nowMs = clock.monotonicMs();
@@ -84,7 +87,8 @@ export class ControlLog {
     this.#renewedAtMs = nowMs;
     const number = this.lease.beforeSending();
     const follows = lease?.sequence ?? 0;
-    this.send({ kind: "renew", node, holder: this.#holder, number, follows });
+    const renewal = { kind: "renew", node, holder: this.#holder, number, follows } as const;
+    this.send(address === undefined ? renewal : { ...renewal, address });
   }
 
   /** Ends the leases that are over; that of this node, too, if an earlier life had it. */
@@ -107,7 +111,7 @@ export class ControlLog {
 
   /** Appends a command, unless one like it is on its way: an engine that is gone is not flooded. */
   send(command: Command): void {
-    const about = `${command.kind} ${command.node}`;
+    const about = command.kind === "settings" ? "settings" : `${command.kind} ${command.node}`;
     if (this.#onTheirWay.has(about)) return;
     this.#onTheirWay.add(about);
     const subject = subjectOf(command);

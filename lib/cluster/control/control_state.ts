@@ -16,13 +16,14 @@
  * - An assignment, if it follows the last command that changed owners, its author holds a lease, as
  *   do the nodes that get slots, each slot is the author's own or has no owner, and, if one has
  *   none, every unfenced log was fenced.
+ * - Settings, if none have counted before.
  *
  * Terms grow, as all are sequences of one stream.
  *
  * @module
  */
 import { SLOT_COUNT } from "../../core/limits.ts";
-import type { Assign, Command, Renew, Revoke } from "./command.ts";
+import type { Assign, Command, Renew, Revoke, Settings } from "./command.ts";
 
 /** Owner of a slot that has none. */
 export const NO_OWNER = -1;
@@ -35,6 +36,8 @@ export interface LeaseState {
   readonly holder: string | undefined;
   /** Of the holder, or of the revocation. */
   readonly term: number;
+  /** Where the holder takes requests; undefined if nowhere. */
+  readonly address?: string | undefined;
 }
 
 /** The state after a part of the control stream. */
@@ -51,6 +54,8 @@ export class ControlState {
    * it are for the owner that its sender has meant.
    */
   readonly assignedAt: Float64Array = new Float64Array(SLOT_COUNT);
+  /** What all must have alike; undefined before the first command that says it. */
+  settings: Settings | undefined;
   /** Up to where a new owner has to have read each log, by the node that writes it. */
   readonly barriers = new Map<number, number>();
   /** Nodes whose log is to be fenced before slots without an owner get one, with the term for it. */
@@ -97,15 +102,20 @@ export class ControlState {
         return this.#revoke(sequence, command);
       case "assign":
         return this.#assign(sequence, command);
+      case "settings":
+        if (this.settings !== undefined) return false;
+        this.settings = command;
+        return true;
     }
   }
 
-  #renew(sequence: number, { node, holder, follows }: Renew): boolean {
+  #renew(sequence: number, { node, holder, follows, address }: Renew): boolean {
     const lease = this.#leases.get(node);
     if (follows !== (lease?.sequence ?? 0)) return false;
     const isFree = lease?.holder === undefined;
     if (!isFree && lease.holder !== holder) return false;
-    this.#leases.set(node, { sequence, holder, term: isFree ? sequence : lease.term });
+    const term = isFree ? sequence : lease.term;
+    this.#leases.set(node, { sequence, holder, term, address });
     return true;
   }
 

@@ -56,6 +56,8 @@ export interface ClusterNodeOptions {
   readonly hashKey: readonly [number, number];
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
+  /** Where it takes requests, as `host:port`, if it does. */
+  readonly address?: string | undefined;
   /**
    * How long what became of a request is kept in mind, in milliseconds.
    *
@@ -128,10 +130,11 @@ export class ClusterNode {
   start(): void {
     const { engine, clock, node, times } = this.#options;
     this.#timer = clock.after(times.leaseMs / STEPS_PER_LEASE, () => this.start());
+    const mayJoin = () => !this.#isStopped && this.#control === undefined;
     engine.createStream(CONTROL_STREAM, (isThere) => {
-      if (!isThere || this.#control !== undefined) return;
+      if (!isThere || !mayJoin()) return;
       engine.createStream(logStream(node), (isLogThere) => {
-        if (isLogThere && this.#control === undefined) this.#join();
+        if (isLogThere && mayJoin()) this.#join();
       });
     });
   }
@@ -296,12 +299,13 @@ export class ClusterNode {
   }
 
   #join(): void {
-    const { engine, clock, times, node, nameLife } = this.#options;
+    const { engine, clock, times, node, address, nameLife } = this.#options;
     const control = this.#control = new ControlLog({
       engine,
       clock,
       times,
       node,
+      address,
       nameLife,
       changed: (command) => this.#changed(command),
       failed: (error) => this.#fail(error),

@@ -24,7 +24,7 @@ import type { RemoteCalls } from "../remote_calls.ts";
 
 /** What a thread's iterations need. */
 export interface RemoteScanParts {
-  readonly calls: RemoteCalls;
+  readonly calls: Pick<RemoteCalls, "read">;
   readonly client: Client;
   readonly queues: KeyQueues;
   readonly lifetime: StoreLifetime;

@@ -18,7 +18,9 @@ const ADDITIONS = 8;
 const GAP_MS_MIN = 50;
 
 const { path, id, sharedCount } = childArguments<LoadOptions>();
-const store = await open<number>({ path, processes: true, capacity: "256MiB" });
+// Some of the next hosts have read ahead, and some have not.
+const standby = id % 2 === 1 ? { refreshMs: 50 } : false;
+const store = await open<number>({ path, processes: true, standby, capacity: "256MiB" });
 let isWanted = true;
 let answeredAtMs = Date.now();
 

@@ -1,0 +1,37 @@
+/**
+ * The thread of a cluster's agent: what it does for the thread that has started it.
+ *
+ * @module
+ */
+import type { MessagePort } from "node:worker_threads";
+import { isDinomoError } from "../../core/any_error.ts";
+import type { DinomoErrorCode } from "../../core/errors.ts";
+import type { OwnerView } from "../client/owner_view.ts";
+import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_agent.ts";
+
+/** What it tells the thread that has started it. */
+export type AgentReport =
+  | { readonly kind: "joined"; readonly facts: ClusterFacts }
+  | { readonly kind: "view"; readonly view: OwnerView }
+  | { readonly kind: "failed"; readonly code: DinomoErrorCode | ""; readonly message: string }
+  | { readonly kind: "closed" };
+
+/** What that thread tells it. */
+export interface AgentOrder {
+  readonly kind: "close";
+}
+
+/** Runs until the thread that has started it terminates it. */
+export async function runAgent(options: AgentOptions, port: MessagePort): Promise<void> {
+  const report = (message: AgentReport) => port.postMessage(message);
+  try {
+    const { agent, facts } = await ClusterAgent.start(options, (view) => {
+      report({ kind: "view", view });
+    });
+    port.on("message", () => void agent.close().finally(() => report({ kind: "closed" })));
+    report({ kind: "joined", facts });
+  } catch (error) {
+    const { message } = error as Error;
+    report({ kind: "failed", code: isDinomoError(error) ? error.code : "", message });
+  }
+}

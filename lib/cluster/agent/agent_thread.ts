@@ -1,0 +1,128 @@
+/**
+ * The thread of a cluster's agent, as the thread sees it that has started it.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import {
+  type DinomoError,
+  InvalidOptionError,
+  NodeFailedError,
+  UnavailableError,
+} from "../../core/errors.ts";
+import { GATEWAY_CLOSE_MS_MAX, THREAD_START_MS_MAX } from "../../core/limits.ts";
+import { startTimer } from "../../core/runtime.ts";
+import { settlesWithin } from "../../core/settles_within.ts";
+import { startUrlOf, type WorkerCode } from "../../core/worker_loader.ts";
+import { assertThreadFits, workerOptions } from "../../core/worker_options.ts";
+import type { OwnerView } from "../client/owner_view.ts";
+import type { AgentOrder, AgentReport } from "./agent_shell.ts";
+import { type AgentOptions, type ClusterFacts, JOIN_MS_MAX } from "./cluster_agent.ts";
+
+/** Whom the agent tells. */
+export interface AgentEnds {
+  /** Who owns what has changed. */
+  onView(view: OwnerView): void;
+  /** The thread has ended by itself. */
+  onLost(error: DinomoError): void;
+}
+
+/** A running agent. */
+export class AgentThread {
+  /** What it has found. */
+  readonly facts: ClusterFacts;
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  #isClosing = false;
+
+  private constructor(worker: Worker, ended: Promise<void>, facts: ClusterFacts) {
+    this.#worker = worker;
+    this.#ended = ended;
+    this.facts = facts;
+  }
+
+  /**
+   * Starts the thread; resolves when it has joined the cluster.
+   *
+   * @throws {InvalidOptionError} when the cluster has other settings, or what is needed is missing
+   * @throws {UnavailableError} when the servers cannot be reached
+   * @throws {NodeFailedError} when the thread cannot be started
+   */
+  static async start(
+    code: WorkerCode,
+    options: AgentOptions,
+    ends: AgentEnds,
+  ): Promise<AgentThread> {
+    const worker = makeWorker(code, options);
+    const known: { view?: OwnerView; isStarted?: true; cause?: unknown } = {};
+    const ended = new Promise<void>((resolve) => {
+      worker.on("error", (error) => {
+        known.cause = error;
+        resolve();
+      });
+      worker.on("exit", () => resolve());
+    });
+    const report = await new Promise<AgentReport | undefined>((resolve) => {
+      const msMax = THREAD_START_MS_MAX + 2 * JOIN_MS_MAX;
+      const timer = startTimer(() => resolve(undefined), msMax);
+      const end = (message?: AgentReport) => {
+        timer.stop();
+        resolve(message);
+      };
+      worker.on("message", (message: AgentReport) => {
+        if (message.kind !== "view") return end(message);
+        known.view = message.view;
+        if (known.isStarted) ends.onView(message.view);
+      });
+      void ended.then(() => end());
+    });
+    if (report?.kind !== "joined") {
+      await worker.terminate();
+      throw failureOf(report, known.cause);
+    }
+    const thread = new AgentThread(worker, ended, report.facts);
+    worker.unref();
+    known.isStarted = true;
+    // What was told last is newest.
+    ends.onView(known.view ?? report.facts.view);
+    void ended.then(() => {
+      if (!thread.#isClosing) ends.onLost(lost(known.cause));
+    });
+    return thread;
+  }
+
+  /** Has the node give its slots away and leave, and ends the thread. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const worker = this.#worker;
+    worker.ref();
+    const closed = new Promise<void>((resolve) => {
+      worker.on("message", ({ kind }: AgentReport) => kind === "closed" && resolve());
+      void this.#ended.then(resolve);
+    });
+    worker.postMessage({ kind: "close" } satisfies AgentOrder);
+    await settlesWithin(closed, 2 * GATEWAY_CLOSE_MS_MAX);
+    await worker.terminate();
+  }
+}
+
+function makeWorker(code: WorkerCode, options: AgentOptions): Worker {
+  try {
+    assertThreadFits();
+    return new Worker(startUrlOf(code), { ...workerOptions(), workerData: options });
+  } catch (cause) {
+    throw lost(cause);
+  }
+}
+
+function failureOf(report: AgentReport | undefined, cause: unknown): DinomoError {
+  if (report?.kind !== "failed") return lost(cause ?? "it has not answered");
+  const { code, message } = report;
+  if (code === "DINOMO_INVALID_OPTION") return new InvalidOptionError(message);
+  return code === "DINOMO_UNAVAILABLE" ? new UnavailableError(message) : lost(message);
+}
+
+function lost(cause: unknown): NodeFailedError {
+  const options = cause instanceof Error ? { cause } : undefined;
+  return new NodeFailedError(`the cluster's thread has failed: ${String(cause)}`, options);
+}

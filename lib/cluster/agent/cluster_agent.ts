@@ -1,0 +1,353 @@
+/**
+ * What a process does in a cluster: it follows the control stream, agrees on the settings, and, if
+ * it is to be a node, owns slots and takes requests of application threads.
+ *
+ * @module
+ */
+import type { Server } from "node:net";
+import { InvalidOptionError, UnavailableError } from "../../core/errors.ts";
+import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
+import { NODE_ID_COUNT } from "../../core/limits.ts";
+import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import { settlesWithin } from "../../core/settles_within.ts";
+import { type OwnerView, viewOf } from "../client/owner_view.ts";
+import { encode, type Settings } from "../control/command.ts";
+import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
+import { connectJetStream } from "../engine/jetstream.ts";
+import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
+import { settingsProof } from "../network/cluster_handshake.ts";
+import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
+import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
+import { ClusterNode } from "../node/cluster_node.ts";
+import type { LeaseTimes } from "../node/lease.ts";
+import { surplusMoves } from "../node/succession.ts";
+import { answerPage, NodeExecutor } from "./node_executor.ts";
+
+/** What an agent is started with; structured-cloneable. */
+export interface AgentOptions {
+  readonly servers: readonly string[];
+  readonly name: string;
+  readonly replicas: number;
+  readonly leaseMs: number | undefined;
+  /** Number of the node, or true for any that is free; false: only requests are sent. */
+  readonly node: number | boolean;
+  readonly host: string;
+  /** 0 for any. */
+  readonly port: number;
+  readonly secret: string | undefined;
+  readonly keys: KeyTypes;
+  readonly codec: string;
+}
+
+/** What all users of a cluster have alike, when it is known. */
+export interface ClusterFacts {
+  readonly settings: Settings;
+  readonly view: OwnerView;
+  /** Number of the node of this process; undefined if it has none. */
+  readonly node: number | undefined;
+}
+
+/** A node that no cluster has: who only follows the control stream. */
+const NOBODY = -1;
+/** The margin of a lease is so much of it: what the rates of two clocks may differ by. */
+const MARGIN_SHARE = 0.1;
+const LEASE_MS_DEFAULT = 3000;
+/** Pause between two proposals of settings. */
+const PROPOSE_MS = 100;
+/** How long is waited for settings, and for a node's first lease: longer than any lease. */
+export const JOIN_MS_MAX = 30_000;
+/** How often is looked for what is waited for. */
+const LOOK_MS = 10;
+/** Views are told after so many milliseconds: many commands come at a time. */
+const VIEW_MS = 5;
+/** How long a node that leaves waits for others to own its slots, and for its lease to end. */
+const LEAVE_MS_MAX = 2000;
+
+/** The agent of a process. */
+export class ClusterAgent {
+  readonly #options: AgentOptions;
+  readonly #engine: LogEngine;
+  readonly #control: ControlLog;
+  readonly #tell: (view: OwnerView) => void;
+  /** Names of the lives of this process's nodes. */
+  readonly #lives = new Set<string>();
+  #node: ClusterNode | undefined;
+  #number: number | undefined;
+  #server: NodeServer | undefined;
+  #failure: unknown;
+  #told = "";
+  #timer: Timer | undefined;
+
+  private constructor(options: AgentOptions, engine: LogEngine, tell: (view: OwnerView) => void) {
+    this.#options = options;
+    this.#engine = engine;
+    this.#tell = tell;
+    this.#control = new ControlLog({
+      engine,
+      clock: RUNTIME_CLOCK,
+      // Of the leases of others it only looks whether they are held.
+      times: timesOf(LEASE_MS_DEFAULT),
+      node: NOBODY,
+      nameLife: () => "",
+      changed: () => this.#changed(),
+      failed: (error) => this.#failure ??= error,
+    });
+  }
+
+  /**
+   * Joins a cluster, or makes it.
+   *
+   * @param tell is told who owns what, when it has changed
+   * @throws {UnavailableError} when the servers cannot be reached
+   * @throws {InvalidOptionError} when the cluster has other settings
+   */
+  static async start(
+    options: AgentOptions,
+    tell: (view: OwnerView) => void,
+  ): Promise<{ readonly agent: ClusterAgent; readonly facts: ClusterFacts }> {
+    const agent = new ClusterAgent(options, await connect(options), tell);
+    try {
+      const settings = await agent.#agree();
+      assertAgreed(options, settings);
+      if (options.node !== false) await agent.#join(settings, options.node);
+      const view = viewOf(agent.#control.state);
+      return { agent, facts: { settings, view, node: agent.#number } };
+    } catch (error) {
+      await agent.close();
+      throw error;
+    }
+  }
+
+  /** Gives the node's slots to others, leaves the cluster, and ends all connections. */
+  async close(): Promise<void> {
+    if (this.#node !== undefined) await this.#leave(this.#node);
+    this.#timer?.stop();
+    this.#control.stop();
+    await this.#engine.close();
+  }
+
+  /**
+   * Proposes settings, and waits until it has read what counts. The proposal of a process that is
+   * not the first one does not count, but where it stands says how far is to be read.
+   */
+  async #agree(): Promise<Settings> {
+    const { keys, codec, replicas, leaseMs = LEASE_MS_DEFAULT, secret } = this.#options;
+    const { state } = this.#control;
+    const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
+    const hashKey = [key0!, key1!] as const;
+    const proof = settingsProof(secret, hashKey);
+    const proposal = { kind: "settings", hashKey, keys, codec, replicas, leaseMs, proof } as const;
+    let readTo = Infinity;
+    void this.#propose(encode(proposal), (sequence) => readTo = sequence);
+    await this.#until("the settings of the cluster must be read", () => state.sequence >= readTo);
+    return state.settings!;
+  }
+
+  /** Appends to the control stream until that is known to be stored. */
+  async #propose(proposal: Uint8Array, stored: (sequence: number) => void): Promise<void> {
+    const engine = this.#engine;
+    const deadlineMs = monotonicMs() + JOIN_MS_MAX;
+    while (monotonicMs() < deadlineMs) {
+      // It may be there already, with as many replicas as others have wanted.
+      await new Promise<void>((resolve) => engine.createStream(CONTROL_STREAM, () => resolve()));
+      const outcome = await new Promise<AppendOutcome>((resolve) => {
+        engine.append(CONTROL_STREAM, "settings", proposal, undefined, resolve);
+      });
+      if (outcome.status === "stored") return stored(outcome.sequence);
+      await sleep(PROPOSE_MS, { keepsAlive: false });
+    }
+  }
+
+  async #join(settings: Settings, wanted: number | true): Promise<void> {
+    const { host, port } = this.#options;
+    while (this.#node === undefined) {
+      const listener = await listen(host, port);
+      try {
+        const number = wanted === true ? this.#freeNumber() : wanted;
+        await this.#tryNumber(settings, number, listener, wanted === true);
+      } finally {
+        if (this.#node === undefined) listener.close();
+      }
+    }
+  }
+
+  /** Becomes the node with a number; if it may be another one, not if another process has it. */
+  async #tryNumber(
+    settings: Settings,
+    number: number,
+    listener: Server,
+    mayBeOther: boolean,
+  ): Promise<void> {
+    const { hashKey, keys } = settings;
+    const node = this.#makeNode(settings, number, addressOf(listener));
+    const keyTypes = KEY_TYPE_NUMBERS[keys as KeyTypes];
+    this.#server = NodeServer.serve(listener, {
+      node: number,
+      secret: this.#options.secret,
+      executor: new NodeExecutor(node),
+      answer: (content) => answerPage(node, content),
+      rules: { hashKey, keyTypes },
+    });
+    node.start();
+    const isTaken = () => mayBeOther && this.#isOthers(number);
+    try {
+      await this.#until("a node must get its lease", () => node.isActive || isTaken());
+    } finally {
+      if (!node.isActive) {
+        node.stop();
+        await this.#server.close();
+      }
+    }
+    if (!node.isActive) return;
+    this.#node = node;
+    this.#number = number;
+  }
+
+  #makeNode(settings: Settings, number: number, address: string): ClusterNode {
+    return new ClusterNode({
+      engine: this.#engine,
+      clock: RUNTIME_CLOCK,
+      times: timesOf(settings.leaseMs),
+      node: number,
+      hashKey: settings.hashKey,
+      nameLife: () => {
+        const life = crypto.randomUUID();
+        this.#lives.add(life);
+        return life;
+      },
+      address,
+      settled: () => this.#server?.resume(),
+    });
+  }
+
+  /** The smallest number that no member has. */
+  #freeNumber(): number {
+    const members = new Set(this.#control.state.members());
+    for (let number = 0; number < NODE_ID_COUNT; number++) if (!members.has(number)) return number;
+    throw new UnavailableError(`a cluster must have at most ${NODE_ID_COUNT} nodes, got one more`);
+  }
+
+  /** Whether another process has been faster. */
+  #isOthers(number: number): boolean {
+    const holder = this.#control.state.leaseOf(number)?.holder;
+    return holder !== undefined && !this.#lives.has(holder);
+  }
+
+  async #leave(node: ClusterNode): Promise<void> {
+    const { state } = this.#control;
+    const isEmpty = () => !state.owners.includes(this.#number!);
+    const others = this.#control.liveMembers().filter((member) => member !== this.#number);
+    if (others.length > 0) {
+      const deadlineMs = monotonicMs() + LEAVE_MS_MAX;
+      while (!isEmpty() && node.isActive && monotonicMs() < deadlineMs) {
+        node.handOver(surplusMoves(state.owners, this.#number!, others));
+        await sleep(LOOK_MS, { keepsAlive: true });
+      }
+    }
+    await this.#server?.close();
+    node.leave();
+    await settlesWithin(this.#wait(() => node.hasLeft), LEAVE_MS_MAX);
+    node.stop();
+  }
+
+  /** Looks again and again. @throws {UnavailableError} when it is not so in time */
+  async #until(rule: string, isSo: () => boolean): Promise<void> {
+    const failure = () => this.#failure ?? this.#node?.failure;
+    const hasEnded = () => isSo() || failure() !== undefined;
+    if (await settlesWithin(this.#wait(hasEnded), JOIN_MS_MAX) && isSo()) return;
+    throw new UnavailableError(
+      `${rule} within ${JOIN_MS_MAX} ms: ` +
+        (failure() === undefined
+          ? "the servers must have JetStream enabled, and as many of them must run as keep a stream"
+          : String(failure())),
+      { cause: failure() },
+    );
+  }
+
+  async #wait(isSo: () => boolean): Promise<void> {
+    const deadlineMs = monotonicMs() + JOIN_MS_MAX;
+    while (!isSo() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
+  }
+
+  /** A command counts: tells what has changed, together with what comes soon. */
+  #changed(): void {
+    this.#timer ??= startTimer(
+      () => {
+        this.#timer = undefined;
+        const view = viewOf(this.#control.state);
+        const told = JSON.stringify([this.#control.state.mapSequence, ...view.addresses]);
+        if (told === this.#told) return;
+        this.#told = told;
+        this.#tell(view);
+      },
+      VIEW_MS,
+      { keepsAlive: false },
+    );
+  }
+}
+
+function timesOf(leaseMs: number): LeaseTimes {
+  return { leaseMs, marginMs: Math.ceil(leaseMs * MARGIN_SHARE) };
+}
+
+async function connect({ servers, name, replicas }: AgentOptions): Promise<LogEngine> {
+  try {
+    return await connectJetStream({ servers, name, replicas });
+  } catch (cause) {
+    if (isMissing(cause)) throw notInstalled(cause);
+    throw new UnavailableError(
+      `cluster.servers must name a server of NATS that can be reached, got ${
+        JSON.stringify(servers)
+      }: ${String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** Whether a package could not be found. */
+function isMissing(cause: unknown): boolean {
+  const { code, name, message = "" } = cause as { code?: string; name?: string; message?: string };
+  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" ||
+    name === "ResolveMessage" || /@nats-io\/.*not (?:found|in|a dependency)/.test(message);
+}
+
+function notInstalled(cause: unknown): InvalidOptionError {
+  return new InvalidOptionError(
+    "cluster must be used where the packages of NATS are installed: " +
+      "npm install @nats-io/transport-node @nats-io/jetstream",
+    { cause },
+  );
+}
+
+async function listen(host: string, port: number): Promise<Server> {
+  try {
+    return await listenTcp(host, port);
+  } catch (cause) {
+    throw new InvalidOptionError(
+      `cluster.host and cluster.port must be where this process may listen, got ${host}:${port}: ${
+        String(cause)
+      }`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Compares what an opener wants with what the cluster has.
+ *
+ * @throws {InvalidOptionError} when they differ
+ */
+function assertAgreed(options: AgentOptions, settings: Settings): void {
+  for (const name of ["keys", "codec", "replicas", "leaseMs"] as const) {
+    const [wanted, has] = [options[name], settings[name]];
+    if (wanted === undefined || wanted === has) continue;
+    const option = name === "keys" || name === "codec" ? name : `cluster.${name}`;
+    throw new InvalidOptionError(
+      `${option} must be what the cluster was made with, ${JSON.stringify(has)}, got ${
+        JSON.stringify(wanted)
+      }`,
+    );
+  }
+  if (settingsProof(options.secret, settings.hashKey) === settings.proof) return;
+  throw new InvalidOptionError("cluster.secret must be the one that the cluster was made with");
+}

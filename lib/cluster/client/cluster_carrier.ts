@@ -1,0 +1,453 @@
+/**
+ * Carries the requests of one application thread to the nodes that own their slots.
+ *
+ * A request has a name, (session, number), from when it is sent first until it has ended. A node
+ * that gets a request whose name stands in a record answers what that one has come to, and does not
+ * execute it again: so it may be sent again, to whichever node owns the slot by then (I5).
+ *
+ * Order (I4). What is on its way for a slot is on its way to one node, by one connection, routed by
+ * one assignment. If one of these requests comes back (its node does not own the slot, or cannot say
+ * what became of it), or the connection ends, the slot is *stalled*: nothing of it is sent until all
+ * that was on its way has been answered or has come back. Then all of that is sent again, in its
+ * order, before what has been issued since. The node sees to it that nothing that was sent behind a
+ * request that has come back is executed (node_session.ts), and what may be sent behind what is
+ * decided by request_order.ts, as for processes of one machine.
+ *
+ * What is sent again is executed by nobody else later on: by the node's session of an ended
+ * connection not, since that one stops taking when the thread connects again; and by a node that has
+ * lost the slot not, since a request names the assignment by which it was routed.
+ *
+ * A request is sent again for {@linkcode RESEND_MS} at most, as nodes keep in mind what they have
+ * applied for longer than that, and not for ever.
+ *
+ * @module
+ */
+import type { Carrier, Lane, RequestEnds } from "../../client/carrier.ts";
+import { NO_LANE } from "../../client/carrier.ts";
+import type { Completion } from "../../client/completions.ts";
+import type { KeyPlace } from "../../client/key_place.ts";
+import { assert } from "../../core/assert.ts";
+import type { Slot } from "../../core/brands.ts";
+import type { DinomoError } from "../../core/errors.ts";
+import {
+  REMOTE_BYTES_MAX,
+  REMOTE_REQUESTS_MAX,
+  SESSION_REQUESTS_MAX,
+  SLOT_COUNT,
+} from "../../core/limits.ts";
+import { runMicrotask, type Timer } from "../../core/runtime.ts";
+import type { ReadSource } from "../../far/client/routed_reads.ts";
+import { decodeError } from "../../gateway/carried_errors.ts";
+import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
+import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
+import { RequestOrder } from "../../gateway/request_order.ts";
+import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../../log/record_layout.ts";
+import type { ReadValue } from "../../rings/response_ring.ts";
+import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
+import { FrameError } from "../../wire/frame.ts";
+import type { Connect } from "../network/node_link.ts";
+import type { ClusterClock } from "../node/cluster_clock.ts";
+import { RESEND_MS } from "../node/requests.ts";
+import { RequestMemory } from "../../gateway/request_memory.ts";
+import { isReturned } from "../network/cluster_frames.ts";
+import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
+import { ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
+import { NO_VIEW, type OwnerView } from "./owner_view.ts";
+import { notKnown, notMade } from "./unanswered.ts";
+
+/** How often what is on its way, or waits for an owner, is looked after. */
+const LOOK_MS = 25;
+/**
+ * How long a node that has lost a slot may take to answer what it was sent before: one that stands
+ * still never does.
+ */
+const SUPERSEDED_MS_MAX = 500;
+
+/** What a carrier is made of. */
+export interface ClusterCarrierOptions {
+  readonly secret: string | undefined;
+  /** Makes the number of a session, that no other one ever has. */
+  readonly makeSession: () => number;
+  /** Called when there is something to settle. */
+  readonly onArrival: () => void;
+  /** Called when nothing is settled any more. */
+  readonly onClose: () => void;
+  readonly clock: ClusterClock;
+  readonly connect: Connect;
+}
+
+/** Carries requests to nodes. */
+export class ClusterCarrier implements Carrier, ReadSource {
+  readonly requestWordsMax: number = REQUEST_RECORD + CLUSTER_SEGMENT_BYTES / 4;
+  readonly canBlock = false;
+  /** How many requests were sent again. */
+  resentCount = 0;
+  readonly #options: ClusterCarrierOptions;
+  readonly #ends: RequestEnds;
+  #view: OwnerView = NO_VIEW;
+  #peers: NodePeers;
+  /** Requests that have not been settled, in the order of their claims, and their bytes. */
+  readonly #open = new Set<ClusterParcel>();
+  #bytes = 0;
+  readonly #memory = new RequestMemory();
+  #newest!: ClusterParcel;
+  #claimed: ClusterParcel[] = [];
+  readonly #order = new RequestOrder<ClusterParcel>();
+  /** Those that may be sent and have no number yet. */
+  #admitted: ClusterParcel[] = [];
+  /** Those that have a number and have not ended, in the order of their numbers. */
+  readonly #named = new Map<number, ClusterParcel>();
+  #number = 0;
+  /** How many requests of each slot are on their way, and by which assignment. */
+  readonly #inFlight = new Int32Array(SLOT_COUNT);
+  readonly #routedAt = new Float64Array(SLOT_COUNT);
+  /** What waits to be sent, or to be sent again, of slots whose owner does not take it now. */
+  readonly #stalled = new Map<Slot, ClusterParcel[]>();
+  #ended: ClusterParcel[] = [];
+  /** What the request has read that is just being settled. */
+  #read: ReadValue | undefined;
+  #timer: Timer | undefined;
+  #isOpen = true;
+
+  /** Makes a carrier that knows no owner yet; `ends` is told what has ended. */
+  constructor(ends: RequestEnds, options: ClusterCarrierOptions) {
+    this.#ends = ends;
+    this.#options = options;
+    this.#peers = this.#makePeers();
+  }
+
+  get isCrowded(): boolean {
+    return this.#open.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= REMOTE_REQUESTS_MAX || this.#bytes >= REMOTE_BYTES_MAX;
+  }
+
+  get lane(): Lane {
+    return this.#newest;
+  }
+
+  /** Nodes to which there are connections. */
+  connected(): number[] {
+    const open = [...this.#peers.all()].filter(({ link }) => link.isWelcome);
+    return open.map(({ node }) => node).sort((a, b) => a - b);
+  }
+
+  claim(
+    slot: Slot,
+    _key: KeyPlace,
+    sequence: number,
+    length: number,
+    completion: Completion,
+  ): number {
+    const { size } = this.#open;
+    const isFull = size === REMOTE_REQUESTS_MAX ||
+      (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
+    if (isFull || !this.#isOpen) return NO_LANE;
+    const parcel = this.#newest = new ClusterParcel(
+      slot,
+      sequence,
+      length,
+      completion,
+      this.#memory,
+    );
+    parcel.words[REQUEST_LENGTH] = length;
+    parcel.issuedMs = this.#options.clock.monotonicMs();
+    this.#open.add(parcel);
+    this.#claimed.push(parcel);
+    this.#bytes += length * 4;
+    return 0;
+  }
+
+  publish(): void {
+    const claimed = this.#claimed;
+    this.#claimed = [];
+    for (const parcel of claimed) if (this.#order.admit(parcel)) this.#admitted.push(parcel);
+    this.#send();
+  }
+
+  /** Nothing can be done for requests that nodes execute. */
+  help(): void {}
+
+  /** The agent knows more of who owns what. */
+  update(view: OwnerView): void {
+    this.#view = view;
+    this.#resumeAll();
+  }
+
+  /** Who owns what, as far as this thread knows. */
+  get view(): OwnerView {
+    return this.#view;
+  }
+
+  /**
+   * Asks the owner of a slot, once; undefined if it cannot be asked now.
+   *
+   * @throws {DinomoError} with which it has answered
+   */
+  async ask(
+    slot: number,
+    content: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const calls = this.#peers.ownerOf(slot as Slot, this.#view)?.calls;
+    if (calls === undefined) return undefined;
+    try {
+      for await (const item of calls.call(content, { signal })) return item;
+    } catch (error) {
+      if (!(error instanceof PeerLostError)) throw error;
+    }
+    return undefined;
+  }
+
+  settle(): number {
+    const ended = this.#ended;
+    this.#ended = [];
+    for (const parcel of ended) this.#settle(parcel);
+    return ended.length;
+  }
+
+  take(): ReadValue | undefined {
+    return this.#read;
+  }
+
+  wait(): never {
+    assert(false, "calls that block are refused before");
+  }
+
+  withdraw(): never {
+    assert(false, "calls that block are refused before");
+  }
+
+  isGivenUp(): boolean {
+    return false;
+  }
+
+  givesUp(): boolean {
+    return false;
+  }
+
+  firstOf(): never {
+    assert(false, "a request of any length is carried as one");
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.#timer?.stop();
+    this.#timer = undefined;
+    this.#peers.close();
+    this.#options.onClose();
+  }
+
+  failAll(error: DinomoError): void {
+    this.close();
+    const parcels = [...this.#open];
+    this.#open.clear();
+    this.#named.clear();
+    this.#stalled.clear();
+    this.#order.clear();
+    this.#claimed = this.#admitted = this.#ended = [];
+    this.#bytes = 0;
+    for (const parcel of parcels) {
+      const { slot, sequence, completions } = parcel;
+      this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? notKnown(error) : error);
+    }
+    // When what is held has failed, too.
+    runMicrotask(this.#options.onArrival);
+  }
+
+  /** The number up to which all answers have come. */
+  get #confirmed(): number {
+    for (const oldest of this.#named.keys()) return oldest - 1;
+    return this.#number;
+  }
+
+  #makePeers(): NodePeers {
+    const session = this.#options.makeSession();
+    return new NodePeers({ ...this.#options, session }, {
+      onOpen: () => this.#resumeAll(),
+      onAnswers: (peer, body) => this.#receive(peer, body),
+      onLost: (peer) => {
+        for (const parcel of peer.sent.values()) this.#comeBack(parcel);
+        this.#resumeAll();
+      },
+    });
+  }
+
+  /** Gives what may be sent its numbers, as far as nodes keep in mind how it ends, and routes it. */
+  #send(): void {
+    if (this.#admitted.length > 0 && this.#number === SESSION_REQUESTS_MAX) this.#renewSession();
+    const last = Math.min(this.#confirmed + REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX);
+    const count = Math.min(last - this.#number, this.#admitted.length);
+    for (const parcel of this.#admitted.splice(0, count)) {
+      parcel.number = ++this.#number;
+      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = parcel.number;
+      this.#named.set(parcel.number, parcel);
+      this.#route(parcel);
+    }
+    this.#peers.flush(this.#confirmed);
+    this.#lookLater();
+  }
+
+  /** No number is left; when all that have one have ended, there is another session. */
+  #renewSession(): void {
+    if (this.#named.size > 0) return;
+    this.#peers.close();
+    this.#peers = this.#makePeers();
+    this.#number = 0;
+  }
+
+  #route(parcel: ClusterParcel): void {
+    const { slot } = parcel;
+    const stalled = this.#stalled.get(slot);
+    if (stalled !== undefined) return void stalled.push(parcel);
+    const peer = this.#peers.ownerOf(slot, this.#view);
+    const isOtherWay = this.#inFlight[slot]! > 0 &&
+      this.#routedAt[slot] !== this.#view.assignedAt[slot];
+    if (peer === undefined || isOtherWay) return void this.#stalled.set(slot, [parcel]);
+    this.#sendTo(peer, parcel);
+  }
+
+  #sendTo(peer: Peer, parcel: ClusterParcel): void {
+    const { slot, words, number, issuedMs } = parcel;
+    if (parcel.isSent) this.resentCount += 1;
+    parcel.isSent = true;
+    const assignedAt = this.#view.assignedAt[slot]!;
+    this.#inFlight[slot]! += 1;
+    this.#routedAt[slot] = assignedAt;
+    peer.sent.set(number, parcel);
+    const ageMs = Math.ceil(this.#options.clock.monotonicMs() - issuedMs);
+    peer.outgoing.push({ assignedAt, ageMs, words });
+  }
+
+  #receive(peer: Peer, body: Uint8Array): void {
+    if (!this.#isOpen) return;
+    for (const answer of decodeAnswers(body, isReturned)) {
+      const parcel = peer.sent.get(answer.number);
+      if (parcel === undefined) {
+        throw new FrameError(`an answer must be to a request in flight, got ${answer.number}`);
+      }
+      peer.sent.delete(answer.number);
+      if (isReturned(answer.status)) {
+        peer.returned += 1;
+        this.#comeBack(parcel);
+        if (this.#routedAt[parcel.slot] !== this.#view.assignedAt[parcel.slot]) {
+          this.#resume(parcel.slot);
+        }
+      } else {
+        this.#note(parcel, answer);
+      }
+    }
+    this.#send();
+    this.#options.onArrival();
+  }
+
+  /** A request that was sent has come back. */
+  #comeBack(parcel: ClusterParcel): void {
+    const { slot } = parcel;
+    this.#inFlight[slot]! -= 1;
+    const stalled = this.#stalled.get(slot);
+    if (stalled === undefined) this.#stalled.set(slot, [parcel]);
+    else stalled.push(parcel);
+  }
+
+  #note(parcel: ClusterParcel, answer: Answer): void {
+    const { operation, slot } = parcel;
+    const { status, content } = answer;
+    const isRight = status === REFUSED ||
+      (status === Status.FOUND
+        ? operation === Operation.GET
+        : content.length === contentBytes(parcel.words, status));
+    if (!isRight) {
+      // It goes the way of all that the connection has not answered.
+      this.#comeBack(parcel);
+      throw new FrameError("an answer must have what its request asks for");
+    }
+    this.#inFlight[slot]! -= 1;
+    if (status === REFUSED) parcel.error = decodeError(content);
+    parcel.answer = answer;
+    this.#end(parcel);
+    if (this.#inFlight[slot] === 0 && this.#stalled.has(slot)) this.#resume(slot);
+  }
+
+  #end(parcel: ClusterParcel): void {
+    this.#named.delete(parcel.number);
+    this.#ended.push(parcel);
+    this.#order.end(parcel, this.#admitted);
+  }
+
+  #resumeAll(): void {
+    if (!this.#isOpen) return;
+    for (const slot of [...this.#stalled.keys()]) this.#resume(slot);
+    this.#send();
+    if (this.#ended.length > 0) this.#options.onArrival();
+  }
+
+  /** Sends what waits of a slot, if nothing of it is on its way, and its owner takes it. */
+  #resume(slot: Slot): void {
+    if (this.#inFlight[slot]! > 0) return;
+    const earliestMs = this.#options.clock.monotonicMs() - RESEND_MS;
+    const parcels = this.#stalled.get(slot)!.sort((a, b) => a.number - b.number);
+    const live = parcels.filter(({ issuedMs }) => issuedMs >= earliestMs);
+    for (const parcel of parcels) if (parcel.issuedMs < earliestMs) this.#giveUp(parcel);
+    const peer = live.length > 0 ? this.#peers.ownerOf(slot, this.#view) : undefined;
+    if (live.length > 0 && peer === undefined) return void this.#stalled.set(slot, live);
+    this.#stalled.delete(slot);
+    for (const parcel of live) this.#sendTo(peer!, parcel);
+  }
+
+  #giveUp(parcel: ClusterParcel): void {
+    parcel.error = isUnknown(parcel) ? notKnown() : notMade();
+    this.#end(parcel);
+  }
+
+  #lookLater(): void {
+    if (this.#named.size === 0 || this.#timer !== undefined || !this.#isOpen) return;
+    this.#timer = this.#options.clock.after(LOOK_MS, () => {
+      this.#timer = undefined;
+      this.#look();
+    });
+  }
+
+  /** Ends connections that will not answer any more, and tries again to send what waits. */
+  #look(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const peer of [...this.#peers.all()]) {
+      let isLate = false;
+      let isSuperseded = false;
+      for (const { slot, issuedMs } of peer.sent.values()) {
+        isLate ||= nowMs - issuedMs > RESEND_MS;
+        isSuperseded ||= this.#routedAt[slot] !== this.#view.assignedAt[slot];
+      }
+      peer.supersededMs = isSuperseded ? Math.min(peer.supersededMs, nowMs) : Infinity;
+      if (isLate || nowMs - peer.supersededMs > SUPERSEDED_MS_MAX) peer.link.close();
+    }
+    this.#resumeAll();
+  }
+
+  #settle(parcel: ClusterParcel): void {
+    const { slot, sequence, words, bytes, completions: [completion], answer, error } = parcel;
+    this.#open.delete(parcel);
+    this.#bytes -= words.byteLength;
+    if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
+    const { status, versionLow, versionHigh, content } = answer!;
+    if (status === Status.FOUND) this.#read = readValueOf(answer!);
+    else if (content.length > 0) {
+      bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
+    }
+    const detail = status === Status.NOT_DURABLE ? versionLow : 0;
+    this.#ends.settle(
+      slot,
+      sequence,
+      completion,
+      status,
+      detail,
+      versionLow,
+      versionHigh,
+      words,
+      0,
+    );
+    this.#read = undefined;
+  }
+}

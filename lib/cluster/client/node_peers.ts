@@ -1,0 +1,152 @@
+/**
+ * The nodes to which an application thread has connections, and what is on its way to each.
+ *
+ * @module
+ */
+import type { Slot } from "../../core/brands.ts";
+import { StoreClosedError } from "../../core/errors.ts";
+import { decodeFailure } from "../../gateway/carried_errors.ts";
+import { Parcel } from "../../gateway/parcel.ts";
+import { CallClient } from "../../wire/call_client.ts";
+import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
+import { type Connect, NodeLink } from "../network/node_link.ts";
+import type { ClusterClock } from "../node/cluster_clock.ts";
+import type { OwnerView } from "./owner_view.ts";
+
+/** Pause between two attempts to connect to a node. */
+const CONNECT_MS = 50;
+
+/** The connection to a node has ended before a call. */
+export class PeerLostError extends Error {}
+
+/** A request of a cluster. */
+export class ClusterParcel extends Parcel {
+  /** Its number in the session; 0 before it has one. */
+  number = 0;
+  /** When it was claimed. */
+  issuedMs = 0;
+}
+
+/** A node, while there is a connection to it. */
+export interface Peer {
+  readonly node: number;
+  readonly address: string;
+  readonly link: NodeLink;
+  /** Of what is not a request of one key. */
+  readonly calls: CallClient;
+  /** What was sent there and is not answered, by its number. */
+  readonly sent: Map<number, ClusterParcel>;
+  /** How many requests have come back from there. */
+  returned: number;
+  /** What is to be sent with the next frame. */
+  outgoing: RoutedRequest[];
+  /** Since when something is on its way there whose slot others own now; Infinity if nothing is. */
+  supersededMs: number;
+}
+
+/** Who is told of connections. */
+export interface PeerEnds {
+  onOpen(): void;
+  /** @throws {FrameError} when they are no answers to what was sent */
+  onAnswers(peer: Peer, body: Uint8Array): void;
+  /** What was sent there and is not answered may have been made. */
+  onLost(peer: Peer): void;
+}
+
+/** How connections are made. */
+export interface PeerOptions {
+  readonly session: number;
+  readonly secret: string | undefined;
+  readonly clock: ClusterClock;
+  readonly connect: Connect;
+}
+
+/** Connections of one session. */
+export class NodePeers {
+  readonly #options: PeerOptions;
+  readonly #ends: PeerEnds;
+  readonly #peers = new Map<number, Peer>();
+  readonly #attemptMs = new Map<number, number>();
+  #isOpen = true;
+
+  constructor(options: PeerOptions, ends: PeerEnds) {
+    this.#options = options;
+    this.#ends = ends;
+  }
+
+  /** All to whom there are connections, or will be soon. */
+  all(): Iterable<Peer> {
+    return this.#peers.values();
+  }
+
+  /** The owner of a slot, if it takes requests now; if not, it is connected to. */
+  ownerOf(slot: Slot, { owners, addresses }: OwnerView): Peer | undefined {
+    const node = owners[slot]!;
+    const address = addresses.get(node);
+    if (address === undefined) return undefined;
+    const peer = this.#peers.get(node);
+    if (peer === undefined) this.#connect(node, address);
+    // Another life of the node, at another place.
+    else if (peer.address !== address) peer.link.close();
+    else if (peer.link.isWelcome) return peer;
+    return undefined;
+  }
+
+  /** Sends what is to be sent. */
+  flush(confirmed: number): void {
+    for (const peer of this.#peers.values()) {
+      const { outgoing: requests, returned, link } = peer;
+      if (requests.length === 0) continue;
+      peer.outgoing = [];
+      link.write(encodeRouted({ confirmed, returned, requests }));
+    }
+  }
+
+  /** Ends all connections; nobody is told. */
+  close(): void {
+    this.#isOpen = false;
+    for (const { link, calls } of this.#peers.values()) {
+      link.close();
+      calls.failAll(new StoreClosedError("the store must be open, and has been closed"));
+    }
+    this.#peers.clear();
+  }
+
+  #connect(node: number, address: string): void {
+    const { session, secret, clock, connect } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (!this.#isOpen || nowMs - (this.#attemptMs.get(node) ?? -Infinity) < CONNECT_MS) return;
+    this.#attemptMs.set(node, nowMs);
+    const link = new NodeLink({
+      address,
+      node,
+      session,
+      secret,
+      connect,
+      ends: {
+        onOpen: () => this.#ends.onOpen(),
+        onAnswers: (body) => this.#ends.onAnswers(peer, body),
+        onCall: (frame) => peer.calls.receive(frame),
+        onEnd: () => this.#lose(peer),
+      },
+    });
+    const peer: Peer = {
+      node,
+      address,
+      link,
+      calls: new CallClient({ write: (bytes) => link.write(bytes), errorOf: decodeFailure }),
+      sent: new Map(),
+      returned: 0,
+      outgoing: [],
+      supersededMs: Infinity,
+    };
+    this.#peers.set(node, peer);
+  }
+
+  #lose(peer: Peer): void {
+    peer.calls.failAll(new PeerLostError());
+    if (!this.#isOpen || this.#peers.get(peer.node) !== peer) return;
+    this.#peers.delete(peer.node);
+    this.#ends.onLost(peer);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Who owns which slot, and where nodes are, as an application thread knows it: by its agent, which
+ * follows the control stream. It may be behind; owners refuse what was routed by an older one.
+ *
+ * @module
+ */
+import { SLOT_COUNT } from "../../core/limits.ts";
+import { type ControlState, NO_OWNER } from "../control/control_state.ts";
+
+/** What an agent tells; structured-cloneable. */
+export interface OwnerView {
+  /** The owner of each slot, or NO_OWNER. */
+  readonly owners: Int32Array;
+  /** Sequence of the assignment by which it came to own it. */
+  readonly assignedAt: Float64Array;
+  /** Where nodes take requests, by their numbers. */
+  readonly addresses: ReadonlyMap<number, string>;
+}
+
+/** Nobody owns anything. */
+export const NO_VIEW: OwnerView = {
+  owners: new Int32Array(SLOT_COUNT).fill(NO_OWNER),
+  assignedAt: new Float64Array(SLOT_COUNT),
+  addresses: new Map(),
+};
+
+/** The view of a state of the control stream. */
+export function viewOf(state: ControlState): OwnerView {
+  const addresses = new Map<number, string>();
+  for (const node of state.members()) {
+    const { address } = state.leaseOf(node)!;
+    if (address !== undefined) addresses.set(node, address);
+  }
+  return { owners: state.owners.slice(), assignedAt: state.assignedAt.slice(), addresses };
+}

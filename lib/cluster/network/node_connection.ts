@@ -1,0 +1,151 @@
+/**
+ * One connection to a node of a cluster, at the node's end: its first frames, and its session.
+ *
+ * Nothing that comes is believed. Bytes that are no frames, or not those that are due, end the
+ * connection, and disturb no other.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { HELLO_BYTES_MAX, HELLO_MS_MAX, REMOTE_BYTES_MAX } from "../../core/limits.ts";
+import { monotonicMs } from "../../core/runtime.ts";
+import type { RequestRules } from "../../gateway/request_check.ts";
+import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
+import { encodeFailure } from "../../gateway/carried_errors.ts";
+import { encodeMessage } from "../../gateway/json_frames.ts";
+import { CallServer, type CallServerOptions } from "../../wire/call_server.ts";
+import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
+import {
+  checkProof,
+  type ClusterHello,
+  decodeClusterHello,
+  encodeChallenge,
+  makeNonce,
+} from "./cluster_handshake.ts";
+import { NodeSession, type RequestExecutor } from "./node_session.ts";
+import { CLUSTER_SEGMENT_BYTES } from "./record_sizes.ts";
+
+/** What all connections to a node have in common. */
+export interface NodeConnectionParts {
+  /** Number of the node. */
+  readonly node: number;
+  readonly secret: string | undefined;
+  readonly executor: RequestExecutor;
+  readonly rules: RequestRules;
+  /** Answers a call by items; see call_server.ts. */
+  readonly answer: CallServerOptions["answer"];
+  /** A connection has shown that it may send requests, in the name of a session. */
+  readonly onBegin: (connection: NodeConnection, session: number) => void;
+}
+
+/** A connection, as long as it is open. */
+export class NodeConnection {
+  readonly #socket: Socket;
+  readonly #parts: NodeConnectionParts;
+  readonly #reader = new FrameReader(HELLO_BYTES_MAX);
+  readonly #openedMs = monotonicMs();
+  #hello: ClusterHello | undefined;
+  #nonce = "";
+  #session: NodeSession | undefined;
+  #calls: CallServer | undefined;
+  #isOpen = true;
+
+  /** Takes what comes; `onClosed` is called once. */
+  constructor(socket: Socket, parts: NodeConnectionParts, onClosed: () => void) {
+    this.#socket = socket;
+    this.#parts = parts;
+    socket.setNoDelay(true);
+    socket.on("error", () => socket.destroy());
+    socket.on("drain", () => {
+      this.#session?.drain();
+      this.#calls?.drain();
+    });
+    socket.on("data", (bytes) => this.#receive(bytes));
+    socket.on("close", () => {
+      this.close();
+      onClosed();
+    });
+  }
+
+  /** In whose name it sends requests; undefined before that is known. */
+  get session(): number | undefined {
+    return this.#session === undefined ? undefined : this.#hello!.session;
+  }
+
+  /** Whether everything that has come was answered. */
+  get isIdle(): boolean {
+    return this.#session?.isIdle !== false && this.#socket.writableLength === 0;
+  }
+
+  /** The node is not crowded any more. */
+  resume(): void {
+    this.#session?.resume();
+  }
+
+  /** Ends it if it has not begun for long. */
+  closeIfIdle(nowMs: number): void {
+    if (this.#session === undefined && nowMs - this.#openedMs > HELLO_MS_MAX) this.close();
+  }
+
+  /** Ends it: nothing that has come by it, or comes, is begun any more. */
+  close(): void {
+    this.#isOpen = false;
+    this.#session?.close();
+    this.#calls?.close();
+    this.#socket.destroy();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (!this.#isOpen) return;
+    try {
+      for (const frame of this.#reader.read(bytes)) {
+        if (this.#isOpen) this.#take(frame);
+      }
+    } catch (error) {
+      // The other side speaks another language, or does not know the secret.
+      this.close();
+      if (!(error instanceof FrameError)) throw error;
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (this.#session !== undefined) {
+      if (isCallFrame(frame.kind)) return this.#calls!.receive(frame);
+      if (frame.kind !== RequestFrame.REQUESTS) {
+        throw new FrameError("a frame must be one that is due");
+      }
+      return this.#session.receive(frame.body);
+    }
+    const { secret } = this.#parts;
+    if (this.#hello === undefined) {
+      this.#hello = this.#takeHello(frame);
+      if (secret === undefined) return this.#begin();
+      this.#nonce = makeNonce();
+      this.#write(encodeChallenge(secret, this.#hello, this.#nonce));
+      return;
+    }
+    checkProof(frame, secret!, this.#hello, this.#nonce);
+    this.#begin();
+  }
+
+  #takeHello(frame: Frame): ClusterHello {
+    const hello = decodeClusterHello(frame);
+    if (hello.node === this.#parts.node) return hello;
+    throw new FrameError("a connection must be to the node that is meant");
+  }
+
+  #begin(): void {
+    const { executor, rules, answer, onBegin } = this.#parts;
+    const { session } = this.#hello!;
+    onBegin(this, session);
+    const write = (bytes: Uint8Array) => this.#write(bytes);
+    this.#session = new NodeSession({ session, executor, rules, write });
+    this.#calls = new CallServer({ answer, failureOf: encodeFailure, write });
+    this.#reader.bodyBytesMax = CLUSTER_SEGMENT_BYTES + REMOTE_BYTES_MAX;
+    this.#write(encodeMessage(RequestFrame.WELCOME, {}));
+  }
+
+  #write(bytes: Uint8Array): boolean {
+    return this.#isOpen && this.#socket.write(bytes);
+  }
+}

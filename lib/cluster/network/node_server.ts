@@ -1,0 +1,104 @@
+/**
+ * Where application threads of any process reach a node: a TCP port of its own.
+ *
+ * What a connection can do is bounded: how many there are, how long one may take to begin, and what
+ * each may have on its way (node_session.ts).
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
+import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import { NodeConnection, type NodeConnectionParts } from "./node_connection.ts";
+
+/** A node's connections wait so long for one look after the other at what is unanswered. */
+const LOOK_MS = 10;
+
+/** Takes connections. */
+export class NodeServer {
+  readonly #parts: Omit<NodeConnectionParts, "onBegin">;
+  readonly #connections = new Set<NodeConnection>();
+  readonly #server: Server;
+  readonly #sweep: Timer;
+
+  private constructor(server: Server, parts: Omit<NodeConnectionParts, "onBegin">) {
+    this.#server = server;
+    this.#parts = parts;
+    server.on("connection", (socket) => this.#take(socket));
+    const sweep = () => {
+      for (const connection of this.#connections) connection.closeIfIdle(monotonicMs());
+    };
+    this.#sweep = startTimer(sweep, HELLO_MS_MAX / 4, { isRepeated: true, keepsAlive: false });
+  }
+
+  /** Takes connections of a server that listens. */
+  static serve(server: Server, parts: Omit<NodeConnectionParts, "onBegin">): NodeServer {
+    return new NodeServer(server, parts);
+  }
+
+  /** How many connections there are. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** The node is not crowded any more. */
+  resume(): void {
+    for (const connection of this.#connections) connection.resume();
+  }
+
+  /** Takes no more connections, and ends those that there are when all is answered, or soon. */
+  async close(): Promise<void> {
+    this.#sweep.stop();
+    this.#server.close();
+    const deadlineMs = monotonicMs() + GATEWAY_CLOSE_MS_MAX / 2;
+    const isIdle = () => [...this.#connections].every((connection) => connection.isIdle);
+    while (!isIdle() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #take(socket: Socket): void {
+    if (this.#connections.size >= GATEWAY_CONNECTIONS_MAX) {
+      socket.destroy();
+      return;
+    }
+    const onClosed = () => void this.#connections.delete(connection);
+    const onBegin = (begun: NodeConnection, session: number) => this.#endEarlier(begun, session);
+    const parts = { ...this.#parts, onBegin };
+    const connection: NodeConnection = new NodeConnection(socket, parts, onClosed);
+    this.#connections.add(connection);
+  }
+
+  /**
+   * A thread has connected anew: what may still come by its connection before is not executed, as
+   * it sends all of that again.
+   */
+  #endEarlier(begun: NodeConnection, session: number): void {
+    for (const connection of this.#connections) {
+      if (connection !== begun && connection.session === session) connection.close();
+    }
+  }
+}
+
+/**
+ * Listens at a port.
+ *
+ * @param port 0 for any
+ * @throws {Error} of the operating system
+ */
+export async function listenTcp(host: string, port: number): Promise<Server> {
+  const server = createServer({ noDelay: true });
+  server.listen(port, host);
+  await once(server, "listening");
+  return server;
+}
+
+/** Where a server listens, as `host:port`. */
+export function addressOf(server: Server): string {
+  const { address, port, family } = server.address() as {
+    address: string;
+    port: number;
+    family: string | number;
+  };
+  return String(family).endsWith("6") ? `[${address}]:${port}` : `${address}:${port}`;
+}

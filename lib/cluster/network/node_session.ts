@@ -1,0 +1,203 @@
+/**
+ * The requests of one connection, at the node that executes them.
+ *
+ * Order (I4). Requests are given to the node in the order in which they came, and it keeps the order
+ * of those of a slot.
+ *
+ * When a request comes back (NOT_OWNER, UNKNOWN), everything of its slot that was sent before the
+ * other side knew of that comes back, too: the other side says how many have come back to it. So
+ * no later request of a slot is executed before an earlier one is sent again.
+ *
+ * Bounds: see gateway_session.ts, which does the same for processes of one machine.
+ *
+ * @module
+ */
+import type { Slot } from "../../core/brands.ts";
+import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../core/limits.ts";
+import { runMicrotask } from "../../core/runtime.ts";
+import type { RequestRules } from "../../gateway/request_check.ts";
+import { AnswerBuffer, numberOf } from "../../gateway/request_frames.ts";
+import { RECORD_HASH } from "../../log/record_layout.ts";
+import { REQUEST_RECORD } from "../../rings/ring_layout.ts";
+import { FrameError } from "../../wire/frame.ts";
+import { RESEND_MS } from "../node/requests.ts";
+import { decodeRouted, isReturned, NOT_OWNER } from "./cluster_frames.ts";
+
+/** How a request has ended. */
+export interface ExecutedAnswer {
+  /** One of `Status`, REFUSED, NOT_OWNER or UNKNOWN. */
+  readonly status: number;
+  readonly version: number;
+  /** Of what was read, in milliseconds since the epoch, or Infinity. */
+  readonly expiresAtMs: number;
+  /** As in a frame of answers. */
+  readonly content: Uint8Array;
+}
+
+/** What comes with a request. */
+export interface RequestFacts {
+  /** By which the sender knows the owner: `ControlState.assignedAt`. */
+  readonly assignedAt: number;
+  /** When it is too late to execute it, by {@linkcode RequestExecutor.clockMs}. */
+  readonly untilMs: number;
+  readonly session: number;
+  readonly number: number;
+  /** The number up to which all answers have come. */
+  readonly confirmed: number;
+}
+
+/** Executes requests: a node. */
+export interface RequestExecutor {
+  /** The time by which requests come too late. */
+  clockMs(): number;
+  /** Whether nothing is to be executed before {@linkcode NodeSession.resume} is called. */
+  readonly isCrowded: boolean;
+  /** Executes a request, whose words may be kept; `done` is called once, perhaps at once. */
+  execute(words: Int32Array, facts: RequestFacts, done: (answer: ExecutedAnswer) => void): void;
+}
+
+/** What a session is made of. */
+export interface NodeSessionParts {
+  readonly session: number;
+  readonly executor: RequestExecutor;
+  readonly rules: RequestRules;
+  /** Sends a frame; false if {@linkcode NodeSession.drain} is to be called before the next ones. */
+  readonly write: (bytes: Uint8Array) => boolean;
+}
+
+interface Item {
+  readonly words: Int32Array;
+  readonly facts: RequestFacts;
+  readonly slot: Slot;
+  /** How many requests had come back to the other side when it sent this one. */
+  readonly returned: number;
+}
+
+const NOTHING = new Uint8Array(0);
+const RETURNED: ExecutedAnswer = {
+  status: NOT_OWNER,
+  version: 0,
+  expiresAtMs: Infinity,
+  content: NOTHING,
+};
+
+/** Executes what comes by one connection. */
+export class NodeSession {
+  readonly #parts: NodeSessionParts;
+  /** What has come and was not begun. */
+  #come: Item[] = [];
+  /** How many requests had come back when the last one of a slot did. */
+  readonly #returnedAt = new Map<Slot, number>();
+  #returned = 0;
+  readonly #open = new Set<number>();
+  #openBytes = 0;
+  readonly #answers = new AnswerBuffer();
+  #isFlushScheduled = false;
+  #isWorking = false;
+  #canWrite = true;
+  #isOpen = true;
+
+  /** Makes a session for a connection on which nothing has come yet. */
+  constructor(parts: NodeSessionParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes the body of a frame of requests.
+   *
+   * @throws {FrameError} when they are not what they must be: the connection is to be closed
+   */
+  receive(body: Uint8Array): void {
+    if (!this.#isOpen) return;
+    const { confirmed, returned, requests } = decodeRouted(body, this.#parts.rules);
+    if (returned > this.#returned) throw new FrameError("no more can come back than was sent");
+    const { session, executor } = this.#parts;
+    const lastMs = executor.clockMs() + RESEND_MS;
+    for (const { words, assignedAt, ageMs } of requests) {
+      this.#admit(words);
+      const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
+      const number = numberOf(words, 0);
+      const facts = { assignedAt, untilMs: lastMs - ageMs, session, number, confirmed };
+      this.#come.push({ words, facts, slot, returned });
+    }
+    this.#work();
+  }
+
+  /** What was written has been taken: the next bytes can be. */
+  drain(): void {
+    this.#canWrite = true;
+    this.#flush();
+    this.#work();
+  }
+
+  /** The node is not crowded any more. */
+  resume(): void {
+    this.#work();
+  }
+
+  /** Executes nothing more and answers nothing. */
+  close(): void {
+    this.#isOpen = false;
+    this.#come = [];
+    this.#answers.clear();
+  }
+
+  /** Whether everything that has come was answered, and the answers are written. */
+  get isIdle(): boolean {
+    return this.#open.size === 0 && this.#answers.byteLength === 0;
+  }
+
+  #admit(words: Int32Array): void {
+    const number = numberOf(words, 0);
+    if (this.#open.has(number)) throw new FrameError("a request must be sent once");
+    this.#open.add(number);
+    this.#openBytes += words.byteLength;
+    const isTooMuch = this.#open.size > REMOTE_REQUESTS_MAX ||
+      (this.#openBytes > REMOTE_BYTES_MAX && this.#open.size > 1);
+    if (isTooMuch) throw new FrameError("a connection must wait for answers");
+  }
+
+  readonly #work = (): void => {
+    // The node may say in the middle of a request that it is not crowded any more.
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    const come = this.#come;
+    let begun = 0;
+    while (begun < come.length && this.#mayBegin()) this.#begin(come[begun++]!);
+    come.splice(0, begun);
+    this.#isWorking = false;
+  };
+
+  #mayBegin(): boolean {
+    return this.#answers.byteLength <= REMOTE_BYTES_MAX && !this.#parts.executor.isCrowded;
+  }
+
+  #begin(item: Item): void {
+    const { words, slot, facts, returned } = item;
+    if (returned < (this.#returnedAt.get(slot) ?? 0)) return this.#end(item, RETURNED);
+    this.#parts.executor.execute(words, facts, (answer) => {
+      if (this.#isOpen) this.#end(item, answer);
+    });
+  }
+
+  #end({ words, slot, facts: { number } }: Item, answer: ExecutedAnswer): void {
+    const { status, version, expiresAtMs, content } = answer;
+    if (isReturned(status)) this.#returnedAt.set(slot, ++this.#returned);
+    const versionLow = version | 0;
+    const versionHigh = Math.floor(version / 2 ** 32);
+    const { length } = content;
+    this.#answers.add(number, status, versionLow, versionHigh, expiresAtMs, content, length);
+    this.#open.delete(number);
+    this.#openBytes -= words.byteLength;
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    runMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false;
+    if (!this.#isOpen || !this.#canWrite || this.#answers.byteLength === 0) return;
+    this.#canWrite = this.#parts.write(this.#answers.take());
+    if (this.#come.length > 0) runMicrotask(this.#work);
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * The nodes of a cluster, as a store uses them.
+ *
+ * @module
+ */
+import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
+import type { KeyEncoder } from "../../core/key_encoder.ts";
+import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
+import { DURABILITY_LEVELS } from "../../pool/durability.ts";
+import type { OperationCounters } from "../../pool/operation_counters.ts";
+import type { StoreHandle } from "../../store/handle.ts";
+import type { StoreLifetime } from "../../store/lifetime.ts";
+import { operationStatsApart } from "../../store/operation_stats.ts";
+import type { StoreReads } from "../../store/reads.ts";
+import type { StoreStats } from "../../store/stats.ts";
+import type { OperationParts } from "../../store/store_parts.ts";
+import type { StorePool } from "../../store/store_pool.ts";
+import type { PoolFacts } from "../../store/used_pool.ts";
+import type { WatchSource } from "../../store/watch_source.ts";
+import type { ClusterFacts } from "../agent/cluster_agent.ts";
+import type { OwnerView } from "../client/owner_view.ts";
+import type { ClusterClient } from "./cluster_client.ts";
+import { ClusterReads } from "./cluster_reads.ts";
+import { clusterStats, storeStats } from "./cluster_stats.ts";
+import { NoWatches } from "./no_watches.ts";
+import { notBlocking, notInCluster } from "./refusals.ts";
+
+/** What it is made of. */
+export interface ClusterPoolOptions {
+  readonly name: string;
+  readonly facts: ClusterFacts;
+  readonly client: ClusterClient;
+  readonly counters: OperationCounters;
+  /** Who owns what now. */
+  readonly view: () => OwnerView;
+}
+
+/** What a store of a cluster has in the place of a pool. */
+export class ClusterPool implements StorePool {
+  readonly facts: PoolFacts;
+  readonly isReadOnly = false;
+  readonly isOpen = true;
+  readonly sharedBytes = 0;
+  readonly goneBytes = 0;
+  #options: ClusterPoolOptions;
+
+  /** Of a cluster that this process has joined. */
+  constructor(options: ClusterPoolOptions) {
+    const { hashKey, keys } = options.facts.settings;
+    this.#options = options;
+    this.facts = {
+      hashKey,
+      keyTypes: KEY_TYPE_NUMBERS[keys as KeyTypes],
+      // The servers decide when files are synced.
+      level: DURABILITY_LEVELS.os,
+    };
+  }
+
+  get nodeCount(): number {
+    return this.#options.view().addresses.size;
+  }
+
+  /** Processes come and go. */
+  assertNodeCount(): never {
+    throw notInCluster("scale", "it has the nodes whose processes have opened it");
+  }
+
+  closedError(): DinomoError {
+    return new StoreClosedError("the store must be open, and has been closed");
+  }
+
+  makeReads<V>(parts: OperationParts<V>): StoreReads<V> {
+    return new ClusterReads(parts, this.#options.client, this.facts.hashKey);
+  }
+
+  makeWatches(lifetime: StoreLifetime): WatchSource {
+    return new NoWatches(lifetime);
+  }
+
+  assertBlocks(method: string): never {
+    throw notBlocking(method);
+  }
+
+  assertCommits(method: string): never {
+    throw notInCluster(
+      method,
+      "keys of several nodes change one by one, use compareAndSet or update",
+    );
+  }
+
+  encodeReplicable(): KeyEncoder {
+    throw notInCluster("replicate", "each key has one owner");
+  }
+
+  stats(pending: number): StoreStats {
+    const { name, facts, client: { carrier }, counters, view } = this.#options;
+    const own = {
+      name,
+      node: facts.node,
+      connected: carrier.connected(),
+      resent: carrier.resentCount,
+    };
+    const operations = operationStatsApart(counters);
+    return storeStats(clusterStats(view(), own), { pending, operations });
+  }
+
+  readStats(pending: number): Promise<StoreStats> {
+    return Promise.resolve(this.stats(pending));
+  }
+
+  picture(): undefined {
+    return undefined;
+  }
+
+  share(): StoreHandle {
+    throw notInCluster("share", "open it in the other thread, too, with node: false");
+  }
+
+  letGo(): void {
+    this.#options = undefined as never;
+  }
+}

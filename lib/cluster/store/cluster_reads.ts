@@ -1,0 +1,78 @@
+/**
+ * Reads of a cluster: those of keys are requests to the nodes that own them.
+ *
+ * @module
+ */
+import type { Slot } from "../../core/brands.ts";
+import type { Key } from "../../core/key_encoder.ts";
+import type { RemoteScanParts } from "../../remote/calls/remote_scan.ts";
+import { RemoteReads } from "../../remote/remote_reads.ts";
+import { isConsistent } from "../../store/arguments.ts";
+import type { Entry } from "../../store/entry.ts";
+import type { ReadManyOptions } from "../../store/method_options.ts";
+import type { ReadParts } from "../../store/store_parts.ts";
+import type { ClusterClient } from "./cluster_client.ts";
+import { ClusterScan } from "./cluster_scan.ts";
+import { notBlocking, notInCluster } from "./refusals.ts";
+
+/** Reads by one thread. */
+export class ClusterReads<V> extends RemoteReads<V> {
+  readonly #client: ClusterClient;
+  readonly #hashKey: readonly [number, number];
+
+  /** Reads with a store's parts. */
+  constructor(parts: ReadParts<V>, client: ClusterClient, hashKey: readonly [number, number]) {
+    super(parts, { client, calls: undefined as never, structures: undefined, isOrdered: false });
+    this.#client = client;
+    this.#hashKey = hashKey;
+  }
+
+  override within<V2>(parts: ReadParts<V2>): ClusterReads<V2> {
+    return new ClusterReads(parts, this.#client, this.#hashKey);
+  }
+
+  override async getMany(
+    keys: Iterable<Key>,
+    options?: ReadManyOptions,
+  ): Promise<(V | undefined)[]> {
+    assertNotConsistent("getMany", options);
+    return await super.getMany(keys, options);
+  }
+
+  override async getEntries(
+    keys: Iterable<Key>,
+    options?: ReadManyOptions,
+  ): Promise<(Entry<V> | undefined)[]> {
+    assertNotConsistent("getEntries", options);
+    return await super.getEntries(keys, options);
+  }
+
+  override entriesSync(): never {
+    throw notBlocking("entriesSync");
+  }
+
+  override keysSync(): never {
+    throw notBlocking("keysSync");
+  }
+
+  override count(): never {
+    throw notInCluster("count", "nodes are asked for it, await countKeys() instead");
+  }
+
+  protected override scanParts(): RemoteScanParts {
+    return { ...super.scanParts(), calls: new ClusterScan(this.#client.carrier, this.#hashKey) };
+  }
+
+  override assertOrdered(method: string): never {
+    throw notInCluster(method, "its keys have no order");
+  }
+
+  override usedSlots(): readonly Slot[] {
+    throw notInCluster("clear", "delete the keys that keys() lists");
+  }
+}
+
+function assertNotConsistent(method: string, options: ReadManyOptions | undefined): void {
+  if (!isConsistent(options, false)) return;
+  throw notInCluster(`${method} with consistent`, "keys of several nodes are read one by one");
+}

@@ -1,0 +1,88 @@
+/**
+ * Opens a store of a cluster.
+ *
+ * @module
+ */
+import { NodeFailedError } from "../../core/errors.ts";
+import type { Key } from "../../core/key_encoder.ts";
+import { OwnWorker } from "../../core/worker_loader.ts";
+import type { StructureStore } from "../../codec/shared_structures.ts";
+import { OperationCounters } from "../../pool/operation_counters.ts";
+import type { Leases } from "../../routing/load_leases.ts";
+import { codecName, makeCodec } from "../../store/client_parts.ts";
+import type { ResolvedCluster } from "../../store/cluster_options.ts";
+import type { ResolvedOptions } from "../../store/resolved_options.ts";
+import { controlsOf, Store } from "../../store/store.ts";
+import { AgentThread } from "../agent/agent_thread.ts";
+import { NO_VIEW } from "../client/owner_view.ts";
+import { makeClusterClient } from "./cluster_client.ts";
+import { ClusterMaintenance } from "./cluster_maintenance.ts";
+import { ClusterPool } from "./cluster_pool.ts";
+
+/** Loads in other threads are not waited for. */
+const NO_LEASES: Leases = {
+  take: () => true,
+  give: () => {},
+  isOfOtherKey: () => false,
+  letGo: () => {},
+};
+
+/** Each value has its structure with it. */
+const NO_STRUCTURES: StructureStore = {
+  load: () => undefined,
+  save: () => false,
+  saveLater: () => {},
+};
+
+/**
+ * Opens a store.
+ *
+ * @throws {InvalidOptionError} when the cluster has other settings, or packages are missing
+ * @throws {UnavailableError} when its servers cannot be reached
+ * @throws {NodeFailedError} when the thread that is the node cannot be started
+ */
+export async function openCluster<V, K extends Key>(
+  resolved: ResolvedOptions<V>,
+  cluster: ResolvedCluster,
+): Promise<Store<V, K>> {
+  await prepareThread(resolved);
+  const client = makeClusterClient(cluster.secret);
+  const { keys, codec, workers } = resolved;
+  let view = NO_VIEW;
+  const opening: { store?: Store<V, K> } = {};
+  const options = { ...cluster, keys, codec: codecName(codec) };
+  const agent = await AgentThread.start(workers.cluster, options, {
+    onView: (newest) => {
+      view = newest;
+      client.carrier.update(view);
+    },
+    onLost: (error) => {
+      client.failAll(error);
+      if (opening.store !== undefined) controlsOf(opening.store).fail(error);
+    },
+  });
+  const { facts } = agent;
+  const counters = OperationCounters.apart();
+  const store = opening.store = new Store<V, K>({
+    pool: new ClusterPool({ name: cluster.name, facts, client, counters, view: () => view }),
+    client,
+    codec: makeCodec(codec, () => NO_STRUCTURES),
+    cache: undefined,
+    leases: NO_LEASES,
+    counters,
+    recovery: undefined,
+    maintenance: () => new ClusterMaintenance(client, agent),
+  });
+  if (resolved.keepAlive) controlsOf(store).keepAlive();
+  return store;
+}
+
+async function prepareThread({ workers: { cluster } }: ResolvedOptions<unknown>): Promise<void> {
+  try {
+    if (cluster instanceof OwnWorker) await cluster.prepare();
+  } catch (cause) {
+    throw new NodeFailedError(`the cluster's thread cannot be started: ${String(cause)}`, {
+      cause,
+    });
+  }
+}

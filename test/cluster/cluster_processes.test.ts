@@ -1,0 +1,164 @@
+/**
+ * Stores of a cluster in several processes, over three servers: owners are killed and close while others use the store, and everything is
+ * done once, in its order.
+ *
+ * @module
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type ClusterOptions, open, type Store } from "../../mod.ts";
+import { type Runtime, RUNTIMES } from "../../scripts/runtimes.ts";
+import { currentRuntime } from "../support/child.ts";
+import { ClusterUser, until } from "../support/cluster/cluster_user.ts";
+import { NatsServers } from "../support/cluster/nats_servers.ts";
+
+const SLOT_COUNT = 4096;
+const KEYS = Array.from({ length: 16 }, (_, i) => `own ${i}`);
+const ROUNDS = 12;
+const LISTED = Array.from({ length: 200 }, (_, i) => `listed ${i}`);
+
+/** The runtimes, the one that runs this last. */
+const OTHERS: readonly Runtime[] = [
+  ...RUNTIMES.filter((runtime) => runtime !== currentRuntime()),
+  currentRuntime(),
+];
+
+/** Uses a store, and knows what each answer has to be. */
+class Load {
+  readonly sums: number[] = KEYS.map(() => 0);
+  shared = 0;
+  readonly wrong: string[] = [];
+  readonly #store: Store<number>;
+  readonly #running: Promise<void>[];
+  #isOver = false;
+
+  constructor(store: Store<number>) {
+    this.#store = store;
+    this.#running = [...KEYS.map((_, i) => this.#run(i)), this.#list()];
+  }
+
+  /** Resolves when each key has been used so many times more. */
+  async goOn(rounds: number): Promise<void> {
+    const from = this.sums.slice();
+    await until("the load goes on", () => {
+      assert.equal(this.wrong, []);
+      return this.sums.every((sum, i) => sum >= from[i]! + rounds);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#running);
+    assert.equal(this.wrong, []);
+  }
+
+  /** Compares what is stored with what was answered. */
+  async check(): Promise<void> {
+    assert.equal(await this.#store.getMany(KEYS), this.sums);
+    assert.is(await this.#store.get("shared"), this.shared);
+  }
+
+  /** Lists keys that are there all the time. */
+  async #list(): Promise<void> {
+    try {
+      while (!this.#isOver) {
+        const found: string[] = [];
+        for await (const key of this.#store.keys({ prefix: "listed " })) found.push(key);
+        const isRight = found.length === LISTED.length && new Set(found).size === found.length;
+        if (!isRight) this.wrong.push(`${found.length} keys are listed: ${found.sort().join()}`);
+      }
+    } catch (error) {
+      this.wrong.push(String(error));
+    }
+  }
+
+  async #run(i: number): Promise<void> {
+    const store = this.#store;
+    const key = KEYS[i]!;
+    try {
+      while (!this.#isOver) {
+        const first = this.sums[i]! + 1;
+        // All at once: they are done in their order, and what reads behind them sees them.
+        const [one, two, read] = await Promise.all([
+          store.increment(key),
+          store.increment(key),
+          store.get(key),
+          store.increment("shared").then(() => this.shared += 1),
+          store.put(`last ${i}`, first),
+          store.put(`last ${i}`, first + 1),
+        ]);
+        const last = await store.get(`last ${i}`);
+        const isRight = one === first && two === first + 1 && read === two && last === two;
+        if (!isRight) this.wrong.push(`${key}: ${one}, ${two}, ${read}, ${last} from ${first} on`);
+        this.sums[i] = first + 1;
+      }
+    } catch (error) {
+      this.wrong.push(String(error));
+    }
+  }
+}
+
+function slotsOf(store: Store<number>, node: number): number {
+  return store.stats().cluster!.nodes.find((one) => one.node === node)?.slots ?? 0;
+}
+
+/** Whether nodes, and nobody else, own all slots. */
+function areOwners(store: Store<number>, nodes: readonly number[]): boolean {
+  const slots = nodes.map((node) => slotsOf(store, node));
+  return slots.every((count) => count > 0) && slots.reduce((a, b) => a + b) === SLOT_COUNT;
+}
+
+async function tryCluster(): Promise<void> {
+  const servers = await NatsServers.start(3);
+  const users: ClusterUser[] = [];
+  const common = { servers: servers.urls, name: "shop", leaseMs: 1000 };
+  const start = async (node: number, runtime: Runtime) => {
+    const user = await ClusterUser.start({ ...common, node }, runtime);
+    users.push(user);
+    return user;
+  };
+  const asked: ClusterOptions = { ...common, node: false };
+  let store: Store<number> | undefined;
+  try {
+    const first = await start(0, OTHERS[0]!);
+    store = await open<number>({ cluster: asked });
+    assert.is(store.stats().cluster!.node, undefined);
+    await store.putMany(LISTED.map((key) => [key, 0]));
+    const load = new Load(store);
+    await load.goOn(2);
+    const second = await start(1, OTHERS[1]!);
+    await until("a node that joins gets slots", () => areOwners(store!, [0, 1]));
+    await load.goOn(ROUNDS);
+
+    await first.kill();
+    await until("an owner that was killed is succeeded", () => areOwners(store!, [1]));
+    await load.goOn(ROUNDS);
+
+    const third = await start(2, OTHERS[2]!);
+    await until("another one gets slots", () => areOwners(store!, [1, 2]));
+    const [sums] = await Promise.all([third.add("of another", 50), load.goOn(ROUNDS)]);
+    assert.equal(sums, Array.from({ length: 50 }, (_, i) => i + 1));
+    await second.close();
+    assert.ok(areOwners(store, [2]), JSON.stringify(store.stats().cluster));
+    await load.goOn(ROUNDS);
+
+    await load.stop();
+    await load.check();
+    assert.is(await store.get("of another"), 50);
+    // Each key always has requests on their way, and half of the keys were the killed process's.
+    assert.ok(store.stats().cluster!.resent > 0);
+    await store.close();
+    await third.close();
+  } finally {
+    await store?.close();
+    for (const user of users) await user.kill();
+    await servers.stop();
+  }
+}
+
+test(
+  "nothing is lost and nothing is done twice when an owner is killed, and when one closes",
+  tryCluster,
+);
+
+test.run();

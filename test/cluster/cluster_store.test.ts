@@ -1,0 +1,278 @@
+/**
+ * A store of a cluster as an application sees it, over a real server: options, operations, what is refused, and what comes by a connection
+ * to its node.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { encodeMessage } from "../../lib/gateway/json_frames.ts";
+import { RequestFrame } from "../../lib/gateway/request_frames.ts";
+import {
+  CLUSTER_FORMAT,
+  ClusterFrame,
+  encodeClusterHello,
+  makeNonce,
+} from "../../lib/cluster/network/cluster_handshake.ts";
+import { encodeFrame, FrameReader } from "../../lib/wire/frame.ts";
+import {
+  type ClusterOptions,
+  InvalidOptionError,
+  NotInClusterError,
+  open,
+  type OpenOptions,
+  type Store,
+  UnavailableError,
+} from "../../mod.ts";
+import { NatsServers } from "../support/cluster/nats_servers.ts";
+
+const SECRET = "what nobody else knows";
+
+let servers: NatsServers;
+let cluster: ClusterOptions;
+let store: Store<unknown>;
+
+test.before(async () => {
+  servers = await NatsServers.start(1);
+  cluster = { servers: servers.urls, name: "shop", secret: SECRET, leaseMs: 2000 };
+  store = await open({ cluster });
+});
+
+test.after(async () => {
+  await store.close();
+  await servers.stop();
+});
+
+/** Opens, which has to be refused; returns what is said. */
+async function refused(options: OpenOptions): Promise<string> {
+  try {
+    await (await open(options)).close();
+  } catch (error) {
+    assert.instance(error, InvalidOptionError);
+    return (error as Error).message;
+  }
+  throw new Error("the options must be refused");
+}
+
+test("options are checked before anything is done", async () => {
+  const given = { servers: ["nats://127.0.0.1:1"], name: "shop" };
+  const of = (wrong: object) => refused({ cluster: { ...given, ...wrong } as ClusterOptions });
+  assert.match(await of({ servers: [] }), "cluster.servers must be a list of addresses");
+  assert.match(await of({ name: "a.b" }), "cluster.name must be 1 to 64 letters");
+  assert.match(await of({ node: -1 }), "cluster.node must be");
+  assert.match(await of({ replicas: 2 }), "cluster.replicas must be 1, 3 or 5");
+  assert.match(await of({ leaseMs: 1 }), "cluster.leaseMs must be");
+  assert.match(await of({ port: 70_000 }), "cluster.port must be");
+  assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
+  assert.match(await of({ host: "10.0.0.1" }), "cluster.host must be a loopback address");
+  const short = await of({ secret: "0123" });
+  assert.match(short, "cluster.secret must have at least 16 characters");
+  assert.not.match(short, "0123");
+  for (const beside of [{ path: "./data" }, { nodes: 2 }, { cache: "1MiB" }, { ordered: true }]) {
+    const [name] = Object.keys(beside);
+    const said = await refused({ cluster: given, ...beside } as OpenOptions);
+    assert.match(said, `${name} must be left out with cluster`);
+  }
+});
+
+test("servers that cannot be reached are told", async () => {
+  try {
+    await open({ cluster: { servers: ["127.0.0.1:1"], name: "shop" } });
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, UnavailableError);
+    assert.match((error as Error).message, "cluster.servers must name a server of NATS");
+  }
+});
+
+test("all openers of a cluster must want the same", async () => {
+  const of = (other: OpenOptions, changed: object = {}) =>
+    refused({ ...other, cluster: { ...cluster, ...changed } });
+  assert.match(
+    await of({ codec: "json" }),
+    'codec must be what the cluster was made with, "msgpack"',
+  );
+  assert.match(await of({ keys: "mixed" } as object), "keys must be what the cluster");
+  assert.match(await of({}, { leaseMs: 3000 }), "cluster.leaseMs must be what the cluster");
+  assert.match(await of({}, { replicas: 3 }), "cluster.replicas must be what the cluster");
+  const other = await of({}, { secret: "something else, quite long" });
+  assert.match(other, "cluster.secret must be the one that the cluster was made with");
+  assert.match(await of({}, { secret: undefined }), "cluster.secret must be the one");
+});
+
+test("operations of keys do what they do on one machine", async () => {
+  await store.put("user", { name: "Ada", tags: [1, 2] });
+  const { version } = (await store.getEntry("user"))!;
+  assert.equal(await store.get("user"), { name: "Ada", tags: [1, 2] });
+  assert.is(await store.compareAndSet("user", version + 1, "no"), undefined);
+  assert.ok((await store.compareAndSet("user", version, "yes"))! > version);
+  assert.is(await store.compareAndSet("user", null, "no"), undefined);
+  assert.is(await store.increment("count", 2), 2);
+  assert.is(await store.increment("count", 5, { max: 6 }), undefined);
+  assert.is(await store.increment("count", 4, { max: 6 }), 6);
+  assert.is(await store.update("count", (n) => (n as number) * 7), 42);
+  assert.is(await store.getAndDelete("count"), 42);
+  assert.is(await store.has("count"), false);
+  assert.is(await store.delete("count"), false);
+  await store.putMany(Array.from({ length: 300 }, (_, i) => [`many ${i}`, i]));
+  const names = Array.from({ length: 301 }, (_, i) => `many ${i}`);
+  assert.equal(await store.getMany(names), [
+    ...Array.from({ length: 300 }, (_, i) => i),
+    undefined,
+  ]);
+  assert.equal(await store.deleteMany(names), names.map((_, i) => i < 300));
+  await store.put("soon", 1, { expiresAt: Date.now() - 1 });
+  assert.is(await store.get("soon"), undefined);
+  await store.put("later", 1, { ttl: 60_000 });
+  assert.ok((await store.getEntry("later"))!.expiresAt! > Date.now());
+  const large = "x".repeat(400_000);
+  await store.put("large", large);
+  assert.is(await store.get("large"), large);
+  const space = store.namespace<number>("space:");
+  await space.put("a", 1);
+  assert.is(await store.get("space:a"), 1);
+});
+
+test("what is issued for a key is done in its order, awaited or not", async () => {
+  const sums = await Promise.all(Array.from({ length: 200 }, () => store.increment("ordered")));
+  assert.equal(sums, Array.from({ length: 200 }, (_, i) => i + 1));
+  for (let i = 0; i < 20; i++) {
+    void store.put("last", 2 * i);
+    void store.delete("last");
+    void store.put("last", 2 * i + 1);
+    assert.is(await store.get("last"), 2 * i + 1);
+  }
+});
+
+test("keys are listed, each once, with what is stored", async () => {
+  const space = store.namespace<number>("listed:");
+  const entries = Array.from({ length: 400 }, (_, i): [string, number] => [`key ${i}`, i]);
+  await space.putMany(entries);
+  await space.put("large", 1);
+  const found: [string, number][] = [];
+  for await (const entry of space.entries()) found.push(entry);
+  assert.equal(found.sort(([, a], [, b]) => a - b).filter(([key]) => key !== "large"), entries);
+  void space.delete("large");
+  const names: string[] = [];
+  for await (const key of store.keys({ prefix: "listed:key 1" })) names.push(key);
+  assert.equal(new Set(names).size, names.length);
+  assert.is(names.length, 111);
+  assert.is(await space.countKeys(), 400);
+  await space.clear();
+  assert.is(await space.countKeys(), 0);
+});
+
+test("what a cluster does not have is refused", async () => {
+  const blocking = [
+    () => store.getSync("a"),
+    () => store.putSync("a", 1),
+    () => store.deleteSync("a"),
+    () => store.hasSync("a"),
+    () => store.getManySync(["a"]),
+    () => store.incrementSync("a"),
+    () => store.updateSync("a", () => 1),
+    () => [...store.keysSync()],
+    () => [...store.entriesSync()],
+    () => store.count,
+    () => store.share(),
+  ];
+  for (const method of blocking) assert.throws(method, isRefusal, String(method));
+  const others = [
+    () => store.clear(),
+    () => store.scale(2),
+    () => store.replicate("a", 2),
+    () => store.snapshot(),
+    () => store.backup("/nowhere"),
+    () => store.compact(),
+    () => store.grow("1GiB"),
+    () => store.atomic().put("a", 1).commit(),
+    () => store.transaction((tx) => tx.get("a")),
+    () => store.getMany(["a"], { consistent: true }),
+    () => store.first(),
+    () => store.watch(["a"])[Symbol.asyncIterator]().next(),
+  ];
+  for (const method of others) {
+    try {
+      await method();
+    } catch (error) {
+      assert.ok(isRefusal(error as Error), `${method}: ${error}`);
+      continue;
+    }
+    assert.unreachable(String(method));
+  }
+});
+
+function isRefusal(error: Error): boolean {
+  return error instanceof NotInClusterError &&
+    /^[\w ]+ must be called on a store of one/.test(error.message);
+}
+
+test("its figures say who owns what", async () => {
+  await store.get("a");
+  const { cluster: told, pending, operations } = store.stats();
+  const { nodes, node, connected, unownedSlots, name } = told!;
+  assert.equal([name, node, connected, unownedSlots, pending], ["shop", 0, [0], 0, 0]);
+  assert.is(nodes.length, 1);
+  assert.is(nodes[0]!.slots, 4096);
+  assert.ok(operations.reads > 0);
+  assert.is(store.nodes, 1);
+  assert.equal((await store.readStats()).cluster, told);
+});
+
+/** Says something to the node, by a connection of its own; resolves to the kinds of frames that come until it ends. */
+async function say(...frames: readonly Uint8Array[]): Promise<number[]> {
+  const [, port] = store.stats().cluster!.nodes[0]!.address!.split(":");
+  const socket = connect(Number(port), "127.0.0.1");
+  const reader = new FrameReader(1 << 20);
+  const kinds: number[] = [];
+  socket.on("error", () => {});
+  socket.on("data", (bytes) => kinds.push(...reader.read(bytes).map(({ kind }) => kind)));
+  for (const frame of frames) socket.write(frame);
+  await once(socket, "close");
+  return kinds;
+}
+
+test("who says rubbish, or does not know the secret, is cut off, and nobody is disturbed", async () => {
+  const hello = { format: CLUSTER_FORMAT, session: 5, node: 0, nonce: makeNonce() };
+  assert.equal(await say(new Uint8Array(64).fill(7)), []);
+  assert.equal(await say(encodeFrame(RequestFrame.REQUESTS, new Uint8Array(8))), []);
+  assert.equal(await say(encodeClusterHello({ ...hello, node: 9 })), []);
+  assert.equal(await say(encodeClusterHello({ ...hello, format: 99 })), []);
+  assert.equal(await say(encodeClusterHello({ ...hello, session: 0 })), []);
+  const proofs = ["", "é".repeat(43), "x".repeat(43)];
+  for (const proof of proofs) {
+    const kinds = await say(
+      encodeClusterHello(hello),
+      encodeMessage(ClusterFrame.PROOF, { proof }),
+    );
+    assert.equal(kinds, [ClusterFrame.CHALLENGE]);
+  }
+  const early = await say(
+    encodeClusterHello(hello),
+    encodeFrame(RequestFrame.REQUESTS, new Uint8Array(8)),
+  );
+  assert.equal(early, [ClusterFrame.CHALLENGE]);
+  assert.is(await store.increment("undisturbed"), 1);
+});
+
+test("a thread that only asks has a store of its own, and both see the same", async () => {
+  const asking = await open<number>({ cluster: { ...cluster, node: false } });
+  await Promise.all([
+    ...Array.from({ length: 50 }, () => asking.increment("both")),
+    ...Array.from({ length: 50 }, () => store.increment("both")),
+  ]);
+  assert.is(await asking.get("both"), 100);
+  assert.is(asking.stats().cluster!.node, undefined);
+  await asking.close();
+  assert.is(await store.get("both"), 100);
+  await assertClosed(() => asking.get("both"));
+});
+
+async function assertClosed(ask: () => Promise<unknown>): Promise<void> {
+  const error = await ask().then(() => undefined, (error) => error as Error);
+  assert.match(String(error), "the store must be open, and has been closed");
+}
+
+test.run();

@@ -1,0 +1,9 @@
+/**
+ * The tests of what threads and nodes of a cluster send each other are tested, see planted_trials.ts.
+ *
+ * @module
+ */
+import { CLUSTER_CARRIER_BUGS } from "../support/planted_cluster_carrier_bugs.ts";
+import { definePlantedTests } from "../support/planted_trials.ts";
+
+definePlantedTests(CLUSTER_CARRIER_BUGS, "bun");

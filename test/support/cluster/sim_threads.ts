@@ -1,0 +1,261 @@
+/**
+ * An application thread of a cluster, with the real carrier and the real ends of its connections, and nodes that are simulated: slots change
+ * their owners, connections are cut, requests come back, and what became of some is not known.
+ *
+ * Nodes keep what docs/protocols/cluster.md says of them: they execute what was routed by the assignment by which they own a slot, and know
+ * which requests were applied, by their names.
+ *
+ * @module
+ */
+import { EventEmitter } from "node:events";
+import type { Server, Socket } from "node:net";
+import type { Slot } from "../../../lib/core/brands.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../../lib/core/limits.ts";
+import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
+import type { OwnerView } from "../../../lib/cluster/client/owner_view.ts";
+import { NOT_OWNER, UNKNOWN } from "../../../lib/cluster/network/cluster_frames.ts";
+import { NodeServer } from "../../../lib/cluster/network/node_server.ts";
+import type {
+  ExecutedAnswer,
+  RequestExecutor,
+  RequestFacts,
+} from "../../../lib/cluster/network/node_session.ts";
+import type { Timer } from "../../../lib/core/runtime.ts";
+import {
+  RECORD_HASH,
+  RECORD_META,
+  RECORD_VALUE_BYTES,
+  valueWord,
+} from "../../../lib/log/record_layout.ts";
+import {
+  Condition,
+  conditionOf,
+  Operation,
+  operationOf,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  REQUEST_VERSION_HIGH,
+  REQUEST_VERSION_LOW,
+  Status,
+} from "../../../lib/rings/ring_layout.ts";
+import type { Random } from "../random.ts";
+import { SimConnection } from "./sim_sockets.ts";
+
+const NODES = 3;
+const SECRET = "a secret of the simulation";
+
+interface Stored {
+  readonly value: Uint8Array;
+  readonly version: number;
+}
+
+interface Held {
+  readonly words: Int32Array;
+  readonly facts: RequestFacts;
+  readonly done: (answer: ExecutedAnswer) => void;
+  readonly slot: Slot;
+}
+
+/** A simulated cluster. */
+export class SimThreads {
+  readonly secret = SECRET;
+  nowMs = 0;
+  /** What the thread is to know of the owners, sooner or later. */
+  told: OwnerView;
+  readonly #random: Random;
+  readonly #owners = new Int32Array(SLOT_COUNT).fill(0);
+  readonly #assignedAt = new Float64Array(SLOT_COUNT).fill(1);
+  #sequence = 1;
+  /** By the hashes of keys, of which there are few. */
+  readonly #stored = new Map<number, Stored>();
+  #version = 0;
+  /** What is known of requests that were applied, until their sessions have the answers. */
+  readonly #applied = new Map<number, Map<number, ExecutedAnswer>>();
+  /** A node that does nothing any more, and does not end; its slots are others' then. */
+  #frozen = -1;
+  /** What nodes have begun, in the order of each slot. */
+  readonly #held: Held[][] = Array.from({ length: NODES }, () => []);
+  readonly #servers: NodeServer[];
+  readonly #listeners: EventEmitter[] = [];
+  #connections: SimConnection[] = [];
+  #timers: { atMs: number; task: () => void }[] = [];
+
+  constructor(random: Random, hashKey: readonly [number, number]) {
+    this.#random = random;
+    this.told = this.view();
+    this.#servers = Array.from({ length: NODES }, (_, node) => {
+      const listener = new EventEmitter() as EventEmitter & { close(): void };
+      listener.close = () => {};
+      this.#listeners.push(listener);
+      const executor: RequestExecutor = {
+        isCrowded: false,
+        clockMs: () => this.nowMs,
+        execute: (words, facts, done) => this.#take(node, words, facts, done),
+      };
+      const rules = { hashKey, keyTypes: 1 };
+      const answer = () => {
+        throw new Error("nobody calls");
+      };
+      const parts = { node, secret: SECRET, executor, rules, answer };
+      return NodeServer.serve(listener as unknown as Server, parts);
+    });
+  }
+
+  /** The clock of the thread. */
+  get clock(): ClusterClock {
+    return {
+      monotonicMs: () => this.nowMs,
+      epochMs: () => this.nowMs,
+      after: (ms: number, task: () => void): Timer => {
+        const timer = { atMs: this.nowMs + ms, task };
+        this.#timers.push(timer);
+        return {
+          stop: () => void (this.#timers = this.#timers.filter((one) => one !== timer)),
+        } as Timer;
+      },
+    };
+  }
+
+  /** How the thread connects. */
+  readonly connect = (_host: string, port: number): Socket => {
+    const connection = new SimConnection(port - 1);
+    this.#connections.push(connection);
+    return connection.thread as unknown as Socket;
+  };
+
+  /** Who owns what. */
+  view(): OwnerView {
+    const addresses = new Map(
+      Array.from({ length: NODES }, (_, node) => [node, `sim:${node + 1}`]),
+    );
+    return { owners: this.#owners.slice(), assignedAt: this.#assignedAt.slice(), addresses };
+  }
+
+  /** Something happens, with troubles or without; returns whether owners have changed. */
+  step(slots: readonly Slot[], hasTroubles: boolean): boolean {
+    const random = this.#random;
+    this.nowMs += random.below(10);
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.nowMs);
+    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.nowMs);
+    for (const { task } of due) task();
+    this.#connections = this.#connections.filter(({ isOver }) => !isOver);
+    const connection = this.#connections.length > 0 ? random.pick(this.#connections) : undefined;
+    if (connection?.nodeNumber !== this.#frozen) {
+      connection?.step(random, (socket) => {
+        this.#listeners[connection.nodeNumber]!.emit("connection", socket);
+      });
+    }
+    if (random.below(2) === 0) this.#execute(random.below(NODES));
+    const before = this.#sequence;
+    if (hasTroubles) this.#trouble(slots, connection);
+    return this.#sequence > before;
+  }
+
+  #trouble(slots: readonly Slot[], connection: SimConnection | undefined): void {
+    const random = this.#random;
+    if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
+    if (random.below(30) === 0) this.#move(random.pick(slots));
+    if (random.below(120) === 0) connection?.cut();
+  }
+
+  /** Ends what has timers of the runtime. */
+  async close(): Promise<void> {
+    for (const { node, thread } of this.#connections) {
+      node.destroy();
+      thread.destroy();
+    }
+    await Promise.all(this.#servers.map((server) => server.close()));
+  }
+
+  #take(
+    node: number,
+    words: Int32Array,
+    facts: RequestFacts,
+    done: (answer: ExecutedAnswer) => void,
+  ): void {
+    const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
+    // Sometimes it has too much to do.
+    const isBusy = this.#random.below(20) === 0;
+    if (isBusy || !this.#isFor(node, slot, facts)) return done(ending(NOT_OWNER));
+    this.#held[node]!.push({ words, facts, done, slot });
+  }
+
+  #isFor(node: number, slot: Slot, { assignedAt }: RequestFacts): boolean {
+    return this.#owners[slot] === node && this.#assignedAt[slot] === assignedAt;
+  }
+
+  /** A node executes what it has begun first. */
+  #execute(node: number): void {
+    const held = node === this.#frozen ? undefined : this.#held[node]!.shift();
+    if (held !== undefined) held.done(this.#once(held));
+  }
+
+  /** Applies a request unless it was applied. */
+  #once({ words, facts: { session, number, confirmed } }: Held): ExecutedAnswer {
+    let applied = this.#applied.get(session);
+    if (applied === undefined) this.#applied.set(session, applied = new Map());
+    for (const old of applied.keys()) if (old <= confirmed) applied.delete(old);
+    const answer = applied.get(number) ?? this.#apply(words);
+    const isChange = operationOf(words[REQUEST_OPERATION]!) !== Operation.GET;
+    if (isChange && answer.status === Status.OK) applied.set(number, answer);
+    return answer;
+  }
+
+  /** A node stands still: its slots go to others. */
+  #freeze(slots: readonly Slot[]): void {
+    this.#frozen = this.#random.below(NODES);
+    for (const slot of slots) if (this.#owners[slot] === this.#frozen) this.#move(slot);
+  }
+
+  /** A slot gets another owner, or the same one again; what its owner has begun ends, or is not known. */
+  #move(slot: Slot): void {
+    const owner = this.#owners[slot]!;
+    const ofSlot = this.#held[owner]!.filter((held) => held.slot === slot);
+    this.#held[owner] = this.#held[owner]!.filter((held) => held.slot !== slot);
+    const next = this.#random.below(NODES);
+    this.#owners[slot] = next === this.#frozen ? (next + 1) % NODES : next;
+    this.#assignedAt[slot] = ++this.#sequence;
+    // Of the first ones an append was on its way, which is stored or not; of the others none was.
+    const unknownCount = this.#random.below(ofSlot.length + 1);
+    const isStored = this.#random.below(2) === 0;
+    ofSlot.forEach((held, i) => {
+      if (i < unknownCount && isStored) this.#once(held);
+      held.done(ending(i < unknownCount ? UNKNOWN : NOT_OWNER));
+    });
+  }
+
+  #apply(words: Int32Array): ExecutedAnswer {
+    const hash = words[REQUEST_RECORD + RECORD_HASH]!;
+    const old = this.#stored.get(hash);
+    const operation = operationOf(words[REQUEST_OPERATION]!);
+    if (operation === Operation.GET) {
+      if (old === undefined) return ending(Status.UNMET);
+      return {
+        status: Status.FOUND,
+        version: old.version,
+        expiresAtMs: Infinity,
+        content: old.value,
+      };
+    }
+    const condition = conditionOf(words[REQUEST_OPERATION]!);
+    const expected = words[REQUEST_VERSION_HIGH]! * 2 ** 32 + (words[REQUEST_VERSION_LOW]! >>> 0);
+    const isMet = condition === Condition.NONE ||
+      (condition === Condition.ABSENT ? old === undefined : old?.version === expected);
+    const isDelete = operation === Operation.DELETE;
+    if (!isMet || (isDelete && old === undefined)) return ending(Status.UNMET);
+    const version = ++this.#version;
+    if (isDelete) this.#stored.delete(hash);
+    else this.#stored.set(hash, { value: valueOf(words), version });
+    return { ...ending(Status.OK), version };
+  }
+}
+
+function ending(status: number): ExecutedAnswer {
+  return { status, version: 0, expiresAtMs: Infinity, content: new Uint8Array(0) };
+}
+
+function valueOf(words: Int32Array): Uint8Array {
+  const at = REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!);
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + at * 4);
+  return bytes.slice(0, words[REQUEST_RECORD + RECORD_VALUE_BYTES]!);
+}

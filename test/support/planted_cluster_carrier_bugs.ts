@@ -1,0 +1,101 @@
+/**
+ * Planted bugs between application threads and the nodes of a cluster: in carriers, sessions and connections.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const CARRIER = "lib/cluster/client/cluster_carrier.ts";
+const PEERS = "lib/cluster/client/node_peers.ts";
+const SESSION = "lib/cluster/network/node_session.ts";
+const SERVER = "lib/cluster/network/node_server.ts";
+const HANDSHAKE = "lib/cluster/network/cluster_handshake.ts";
+const caughtBy = ["test/cluster/cluster_carrier.test.ts"];
+const inTest = "each request is applied once";
+
+/** Bugs by which a request is lost, applied twice, or overtakes another one. */
+export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a node executes what was sent behind a request that has come back",
+    breaks: "I4",
+    file: SESSION,
+    edits: [["if (returned < (this.#returnedAt.get(slot) ?? 0)) ", "if (returned < 0) "]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "what comes by the connection before is executed",
+    breaks: "I5",
+    file: SERVER,
+    edits: [[
+      "if (connection !== begun && connection.session === session) connection.close();",
+      "if (connection !== begun && session === 0) connection.close();",
+    ]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "a slot goes on while something of it is on its way",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [["if (this.#inFlight[slot]! > 0) return;", ""]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "requests of a slot are on their way to two owners",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [["if (peer === undefined || isOtherWay)", "if (peer === undefined)"]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "what has come back is sent again in the order in which it came back",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [[".sort((a, b) => a.number - b.number)", ".reverse()"]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "a request that waits counts as confirmed",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["return oldest - 1;", "return Math.max(oldest - 1, this.#number - 3);"]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "a node that stands still is waited for",
+    breaks: "I14",
+    file: CARRIER,
+    edits: [["if (isLate || nowMs - peer.supersededMs > SUPERSEDED_MS_MAX)", "if (isLate)"]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "what was on its way by a connection that has ended is forgotten",
+    breaks: "I5",
+    file: PEERS,
+    edits: [["this.#ends.onLost(peer);", ""]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "a node is not told what has come back",
+    breaks: "I14",
+    file: CARRIER,
+    edits: [["peer.returned += 1;", ""]],
+    caughtBy,
+    inTest,
+  },
+  {
+    name: "any proof will do",
+    breaks: "I2",
+    file: HANDSHAKE,
+    edits: [["if (!isRight) throw", "if (given.length < 0) throw"]],
+    caughtBy: ["test/cluster/cluster_store.test.ts"],
+    inTest: "who says rubbish",
+  },
+];
