@@ -9,5 +9,5 @@
 import { process } from "./process.ts";
 
 /** Loads a module of the runtime, or returns it if it is there. */
-export const builtin: typeof process.getBuiltinModule = (name: string) =>
+export const builtin: typeof process.getBuiltinModule = (name: string): never =>
   process.getBuiltinModule(name) as never;

@@ -28,9 +28,17 @@ const LOGGED = "lib/node/logged_commit.ts";
 const SLOT_WRITER = "lib/agent/slot_writer.ts";
 const APPLY = "lib/agent/apply_record.ts";
 const REPLAYED = "lib/persistence/replayed_slots.ts";
+const SLOT_COPY = "lib/persistence/slot_copy.ts";
 
 /** Bugs in durability. */
 export const DURABILITY_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a slot whose holder has died with a record that is logged alone counts as unused",
+    breaks: "I3",
+    file: SLOT_COPY,
+    edits: [["holderOf(Atomics.load(control, slotAt + SLOT_LOCK)) < 0 &&", "slotAt >= 0 &&"]],
+    caughtBy: ["test/unit/slot_copy.test.ts"],
+  },
   {
     name: "segments are replayed before all of them have been read",
     breaks: "I3",

@@ -834,12 +834,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "store_sockets.ts serve": 3,
       "store_sockets.ts assertMayListenAt": 2,
       "store_sockets.ts admit": 4,
-      "open_path.ts openPath": 10,
+      "open_path.ts openPath": 5,
       "open_path.ts makeSmallerPool": 1,
-      "open_path.ts readPool": 5,
+      "open_path.ts readPool": 4,
       "open_path.ts openPathWhenFree": 3,
       "open_path.ts prepareStandby": 2,
-      "open_path.ts openPathToRead": 7,
+      "open_path.ts openPathToRead": 5,
       "open_path.ts restorePool": 3,
       "reused_stores.ts findOrOpen": 3,
       "path_error.ts withPathErrors": 1,
@@ -1104,6 +1104,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The requests or answers that have come in a frame are taken, as far as they may be now",
     places: {
+      "gateway_session.ts GatewaySession.#detach": 1,
       "gateway_session.ts GatewaySession.#work": 1,
       "request_order.ts RequestOrder.end": 1,
       "request_frames.ts decodeRequests": 1,
