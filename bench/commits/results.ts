@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { open, type OpenOptions } from "../../mod.ts";
+import { open, type Store } from "../../mod.ts";
 import { describeEnvironment, type Environment } from "../environment.ts";
 import { type LatencyFigures, LatencyRecorder } from "../measure/latency_recorder.ts";
 import { median } from "../measure/statistics.ts";
@@ -39,70 +39,93 @@ export interface CommitResults {
 }
 
 interface Plan {
+  /** All ways take turns in short rounds: what else the machine does meets all of them alike. */
   readonly rounds: number;
+  /** The first ones let the code be compiled. */
+  readonly warmUpRounds: number;
   readonly operations: number;
   readonly reads: number;
 }
 
 const PLANS: Record<Size, Plan> = {
-  smoke: { rounds: 1, operations: 50, reads: 500 },
-  quick: { rounds: 5, operations: 10_000, reads: 200_000 },
-  full: { rounds: 15, operations: 20_000, reads: 1_000_000 },
+  smoke: { rounds: 1, warmUpRounds: 1, operations: 50, reads: 500 },
+  quick: { rounds: 40, warmUpRounds: 20, operations: 500, reads: 200_000 },
+  full: { rounds: 200, warmUpRounds: 40, operations: 1000, reads: 1_000_000 },
 };
+
+/** Closes what was opened. */
+type Closer = () => unknown;
 
 /** Changes two keys. */
 type Change = (i: number) => Promise<unknown>;
+
+/** A way of changing two keys, and what it has taken in each round. */
+interface MeasuredWay {
+  readonly way: string;
+  readonly change: Change;
+  readonly awaited: number[];
+  readonly atOnce: number[];
+}
 
 /** Measures all of it. */
 export async function measureCommits(size: Size): Promise<CommitResults> {
   const plan = PLANS[size];
   const root = mkdtempSync(join(tmpdir(), "dinomo-bench-"));
-  const commits: CommitFigures[] = [];
+  const closers: Closer[] = [];
   try {
-    for (const durability of ["memory", "os"] as const) {
-      const logged = durability === "os" ? { path: join(root, "pool"), durability } : {};
-      commits.push(...await measureDinomo({ capacity: "256MiB", ...logged }, durability, plan));
+    const ways = await openWays(root, closers);
+    for (let round = 0; round < plan.warmUpRounds + plan.rounds; round++) {
+      for (const way of ways) await measureOnce(way, plan, round >= plan.warmUpRounds);
     }
-    commits.push(await measureLmdb(join(root, "lmdb"), plan));
-    const kv = await measureDenoKv(plan);
-    if (kv !== undefined) commits.push(kv);
+    const commits = ways.map(({ way, awaited, atOnce }) => {
+      return { way, microseconds: median(awaited), atOnceMicroseconds: median(atOnce) };
+    });
     return { environment: describeEnvironment(), commits, reads: await measureReads(plan) };
   } finally {
+    for (const close of closers.reverse()) await close();
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-async function measureDinomo(
-  options: OpenOptions<number>,
-  name: string,
-  plan: Plan,
-): Promise<CommitFigures[]> {
-  await using store = await open<number>(options);
-  const commit: Change = (i) =>
-    store.atomic().put(`a${i % KEY_PAIRS}`, i).put(`b${i % KEY_PAIRS}`, i).commit();
-  const puts: Change = async (i) => {
-    await store.put(`a${i % KEY_PAIRS}`, i);
-    await store.put(`b${i % KEY_PAIRS}`, i);
-  };
+async function openWays(root: string, closers: Closer[]): Promise<MeasuredWay[]> {
+  const ways: MeasuredWay[] = [];
+  for (const durability of ["memory", "os"] as const) {
+    const logged = durability === "os" ? { path: join(root, "pool"), durability } : {};
+    const store = await open<number>({ capacity: "256MiB", ...logged });
+    closers.push(() => store.close());
+    ways.push(...waysOfDinomo(store, durability));
+  }
+  ways.push(await wayOfLmdb(join(root, "lmdb"), closers));
+  const kv = await wayOfDenoKv(closers);
+  return kv === undefined ? ways : [...ways, kv];
+}
+
+function waysOfDinomo(store: Store<number>, name: string): MeasuredWay[] {
   return [
-    await measure(`Dinomo, ${name}: commit of 2 puts`, commit, plan),
-    await measure(`Dinomo, ${name}: 2 puts, each awaited`, puts, plan),
+    wayOf(
+      `Dinomo, ${name}: commit of 2 puts`,
+      (i) => store.atomic().put(`a${i % KEY_PAIRS}`, i).put(`b${i % KEY_PAIRS}`, i).commit(),
+    ),
+    wayOf(`Dinomo, ${name}: 2 puts, each awaited`, async (i) => {
+      await store.put(`a${i % KEY_PAIRS}`, i);
+      await store.put(`b${i % KEY_PAIRS}`, i);
+    }),
   ];
 }
 
-async function measureLmdb(path: string, plan: Plan): Promise<CommitFigures> {
+function wayOf(way: string, change: Change): MeasuredWay {
+  return { way, change, awaited: [], atOnce: [] };
+}
+
+async function wayOfLmdb(path: string, closers: Closer[]): Promise<MeasuredWay> {
   const lmdb = await import("lmdb");
   const database = lmdb.open<number, string>({ path, noSync: true });
-  try {
-    const commit: Change = (i) =>
-      database.transaction(() => {
-        database.put(`a${i % KEY_PAIRS}`, i);
-        database.put(`b${i % KEY_PAIRS}`, i);
-      });
-    return await measure("LMDB noSync: transaction of 2 puts", commit, plan);
-  } finally {
-    await database.close();
-  }
+  closers.push(() => database.close());
+  return wayOf("LMDB noSync: transaction of 2 puts", (i) =>
+    database.transaction(() => {
+      database.put(`a${i % KEY_PAIRS}`, i);
+      database.put(`b${i % KEY_PAIRS}`, i);
+    }));
 }
 
 /** As much of Deno KV as is measured. */
@@ -114,50 +137,33 @@ interface DenoKv {
   close(): void;
 }
 
-async function measureDenoKv(plan: Plan): Promise<CommitFigures | undefined> {
+async function wayOfDenoKv(closers: Closer[]): Promise<MeasuredWay | undefined> {
   const { Deno } = globalThis as { Deno?: { openKv?: (path: string) => Promise<DenoKv> } };
   const kv = await Deno?.openKv?.(":memory:");
   if (kv === undefined) return undefined;
-  try {
-    const commit: Change = (i) =>
-      kv.atomic().set([`a${i % KEY_PAIRS}`], i).set([`b${i % KEY_PAIRS}`], i).commit();
-    return await measure("Deno KV in memory: atomic of 2 sets", commit, plan);
-  } finally {
-    kv.close();
-  }
+  closers.push(() => kv.close());
+  return wayOf(
+    "Deno KV in memory: atomic of 2 sets",
+    (i) => kv.atomic().set([`a${i % KEY_PAIRS}`], i).set([`b${i % KEY_PAIRS}`], i).commit(),
+  );
 }
 
-async function measure(
-  way: string,
-  change: Change,
-  { rounds, operations }: Plan,
-): Promise<CommitFigures> {
-  const each = async () => {
-    for (let i = 0; i < operations; i++) await change(i);
-  };
-  const together = async () => {
-    for (let i = 0; i < operations; i += AT_ONCE) {
-      const begun = Array.from(
-        { length: Math.min(AT_ONCE, operations - i) },
-        (_, j) => change(i + j),
-      );
-      await Promise.all(begun);
-    }
-  };
-  // One after the other: a KN's thread that has work does not go to sleep at once.
-  const microseconds = await medianOf(each, rounds) / operations;
-  return { way, microseconds, atOnceMicroseconds: await medianOf(together, rounds) / operations };
-}
-
-/** Microseconds that something takes, in the middle of some rounds; the first round is not counted. */
-async function medianOf(run: () => Promise<void>, rounds: number): Promise<number> {
-  const figures: number[] = [];
-  for (let round = 0; round <= rounds; round++) {
-    const startMs = performance.now();
-    await run();
-    if (round > 0) figures.push((performance.now() - startMs) * 1000);
+/** One round: one after the other, then many at once. */
+async function measureOnce(
+  { change, awaited, atOnce }: MeasuredWay,
+  { operations }: Plan,
+  counts: boolean,
+): Promise<void> {
+  const startMs = performance.now();
+  for (let i = 0; i < operations; i++) await change(i);
+  const betweenMs = performance.now();
+  for (let i = 0; i < operations; i += AT_ONCE) {
+    const count = Math.min(AT_ONCE, operations - i);
+    await Promise.all(Array.from({ length: count }, (_, j) => change(i + j)));
   }
-  return median(figures);
+  if (!counts) return;
+  awaited.push((betweenMs - startMs) * 1000 / operations);
+  atOnce.push((performance.now() - betweenMs) * 1000 / operations);
 }
 
 /** Reads of one key, alone, and while another thread commits it with another key. */

@@ -55,6 +55,7 @@ import { forgetSpinner } from "../node/idle_strategy.ts";
 import { abandonCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { abandonMergers } from "../far/log/log_merger.ts";
 import { RetiredSlots, type RetiredSlotsOptions } from "./retired_slots.ts";
+import { Bells } from "../watch/bells.ts";
 import { StepRecovery, type StepRecoveryReport } from "./step_recovery.ts";
 import { abandonMerger } from "./merger_recovery.ts";
 import { sealLogs, sealMerged } from "./reconciliation.ts";
@@ -230,6 +231,8 @@ export class RetiredNodes<Kn extends RetiredKn> {
     breakPause(this.#pool, agent);
     abandonMergers(this.#pool, agent);
     abandonCleaners(this.#pool, agentExecutor(agent));
+    // It may have been about to ring some, behind its last step.
+    Bells.of(this.#pool).ringAll();
     retired.isThreadTidied = true;
   }
 

@@ -93,6 +93,13 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     caughtBy: [FAILOVERS],
   },
   {
+    name: "watchers that a KN was about to wake when it died behind its step go on sleeping",
+    breaks: "I13",
+    file: "lib/recovery/retired_nodes.ts",
+    edits: [["Bells.of(this.#pool).ringAll();", ""]],
+    caughtBy: [FAILOVERS],
+  },
+  {
     name: "the place of a watcher that has died stays in the slots' words",
     breaks: "I13",
     file: PLACE,
