@@ -37,6 +37,76 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends:
+      "JOIN_MS_MAX, after which it throws or gives up: the agent of a cluster looks again and " +
+      "again until then; the client of the engine gives up after timeoutMs",
+    places: {
+      "cluster_agent.ts ClusterAgent.#agree": 1,
+      "cluster_agent.ts ClusterAgent.#propose": 6,
+      "cluster_agent.ts ClusterAgent.#until": 1,
+      "cluster_agent.ts ClusterAgent.#wait": 2,
+      "cluster_agent.ts ClusterAgent.#tryNumber": 2,
+      "cluster_agent.ts connect": 1,
+    },
+  },
+  {
+    ends: "Numbers of nodes are tried until one is free, each for JOIN_MS_MAX: one that another " +
+      "process has taken meanwhile is held by a member, of which there are NODE_ID_COUNT at most",
+    places: {
+      "cluster_agent.ts ClusterAgent.#join": 3,
+    },
+  },
+  {
+    ends: "LEAVE_MS_MAX for each step, and GATEWAY_CLOSE_MS_MAX for connections; the thread that " +
+      "has started it ends it after twice that",
+    places: {
+      "cluster_agent.ts ClusterAgent.#leave": 4,
+      "cluster_agent.ts ClusterAgent.close": 2,
+      "node_server.ts NodeServer.close": 2,
+      "agent_thread.ts AgentThread.close": 3,
+      "cluster_maintenance.ts ClusterMaintenance.close": 3,
+    },
+  },
+  {
+    ends: "The system listens at once, or says why it cannot",
+    places: {
+      "cluster_agent.ts listen": 1,
+      "node_server.ts listenTcp": 1,
+    },
+  },
+  {
+    ends: "The thread of a cluster's agent: it has joined, has failed, or is ended after " +
+      "THREAD_START_MS_MAX and twice JOIN_MS_MAX",
+    places: {
+      "cluster_agent.ts ClusterAgent.start": 4,
+      "agent_shell.ts runAgent": 1,
+      "agent_thread.ts AgentThread.start": 4,
+      "open_cluster.ts openCluster": 2,
+      "open_cluster.ts prepareThread": 1,
+      "cluster.ts module": 1,
+    },
+  },
+  {
+    ends:
+      "RESEND_MS, after which it is asked again or throws; a node's page ends with what is in " +
+      "memory, and nobody waits for it when its connection has ended",
+    places: {
+      "cluster_scan.ts ClusterScan.read": 3,
+      "cluster_scan.ts ClusterScan.#ask": 1,
+      "node_peers.ts askOnce": 1,
+      "node_executor.ts answerPage": 2,
+      "cluster_reads.ts ClusterReads.getMany": 1,
+      "cluster_reads.ts ClusterReads.getEntries": 1,
+    },
+  },
+  {
+    ends: "What has come by a connection, whose frames are bounded",
+    places: {
+      "cluster_frames.ts decodeRouted": 1,
+      "node_session.ts NodeSession.#work": 1,
+    },
+  },
+  {
     ends: "The thread of a KN: until the M-node wants it to stop, or the host has ended. It " +
       "sleeps for IDLE_WAIT_MS_MAX at most",
     places: {
@@ -754,7 +824,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "scaling.ts Scaling.scale": 1,
       "client_parts.ts makeClientParts": 1,
       "open.ts open": 2,
-      "open_store.ts openStore": 3,
+      "open_store.ts openStore": 5,
       "open_store.ts openAnew": 3,
       "open_store.ts openHere": 7,
       "open_store.ts openPool": 3,

@@ -51,7 +51,7 @@ import { RESEND_MS } from "../node/requests.ts";
 import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
-import { ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
+import { askOnce, ClusterParcel, NodePeers, type Peer } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
 import { notKnown, notMade } from "./unanswered.ts";
 
@@ -186,19 +186,13 @@ export class ClusterCarrier implements Carrier, ReadSource {
    *
    * @throws {DinomoError} with which it has answered
    */
-  async ask(
+  ask(
     slot: number,
     content: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array | undefined> {
     const calls = this.#peers.ownerOf(slot as Slot, this.#view)?.calls;
-    if (calls === undefined) return undefined;
-    try {
-      for await (const item of calls.call(content, { signal })) return item;
-    } catch (error) {
-      if (!(error instanceof PeerLostError)) throw error;
-    }
-    return undefined;
+    return calls === undefined ? Promise.resolve(undefined) : askOnce(calls, content, signal);
   }
 
   settle(): number {

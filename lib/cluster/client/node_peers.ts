@@ -4,6 +4,7 @@
  * @module
  */
 import type { Slot } from "../../core/brands.ts";
+import { startTimer } from "../../core/runtime.ts";
 import { StoreClosedError } from "../../core/errors.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Parcel } from "../../gateway/parcel.ts";
@@ -11,6 +12,7 @@ import { CallClient } from "../../wire/call_client.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
 import { type Connect, NodeLink } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
+import { RESEND_MS } from "../node/requests.ts";
 import type { OwnerView } from "./owner_view.ts";
 
 /** Pause between two attempts to connect to a node. */
@@ -149,4 +151,29 @@ export class NodePeers {
     this.#peers.delete(peer.node);
     this.#ends.onLost(peer);
   }
+}
+
+/**
+ * Asks a node; undefined if it does not answer. The process waits for it.
+ *
+ * @throws {DinomoError} with which it has answered
+ */
+export async function askOnce(
+  calls: CallClient,
+  content: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | undefined> {
+  const end = new AbortController();
+  const timer = startTimer(() => end.abort(new PeerLostError()), RESEND_MS);
+  const stop = () => end.abort(signal!.reason);
+  signal?.addEventListener("abort", stop);
+  try {
+    for await (const item of calls.call(content, { signal: end.signal })) return item;
+  } catch (error) {
+    if (!(error instanceof PeerLostError)) throw error;
+  } finally {
+    timer.stop();
+    signal?.removeEventListener("abort", stop);
+  }
+  return undefined;
 }

@@ -25,11 +25,11 @@ import {
 import { type Begun, type SimHistory, valueOf } from "./sim_history.ts";
 import type { SimProcess, SimTime } from "./sim_processes.ts";
 
-/** A client takes a connection for broken that has not answered for so long. */
-const PATIENCE_MS = 700;
+/** A client takes a connection for broken that has not answered for so long, one of these. */
+const PATIENCE_MS = [700, 700, 4000, 8000];
 const THINK_MS_MAX = 60;
 /** Of simulated clients: after so long a request is not sent again. */
-export const SIM_RESEND_MS = 6000;
+export const SIM_RESEND_MS = 9000;
 
 /** A node, and the connections that it has accepted, by session. */
 export interface SimServer {
@@ -205,7 +205,7 @@ export class SimClient {
     if (owner === NO_OWNER) return time.after(random.between(20, 200), () => this.#send());
     const link = this.#linkTo(servers[owner]!);
     const sending = ++this.#sendCount;
-    time.after(PATIENCE_MS, () => this.#loseLink(link, sending));
+    time.after(random.pick(PATIENCE_MS), () => this.#loseLink(link, sending));
     link.whenWelcome(() => {
       if (sending !== this.#sendCount) return;
       for (const asked of open) this.#ask(link, asked, routedBy, sending);
