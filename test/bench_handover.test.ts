@@ -11,16 +11,21 @@ import { THIS_RUNTIME } from "../scripts/runtimes.ts";
 test("a pool is handed over with a standby and without, by one that closes and one that dies", async () => {
   const plan = { runtime: THIS_RUNTIME, keyCount: 2000, changedKeys: 10, servedMs: 0 };
   const figures = await measureHandovers(plan);
-  assert.equal(figures.map(({ end, way }) => `${end}, ${way}`), [
-    "closed, standby",
-    "closed, opens after",
-    "killed, standby",
-    "killed, opens after",
+  const ways = figures.map(({ end, way, processes }) => `${end}, ${way}, ${processes}`);
+  assert.equal(ways, [
+    "closed, standby, false",
+    "closed, opens after, false",
+    "closed, standby, true",
+    "closed, opens after, true",
+    "killed, standby, false",
+    "killed, opens after, false",
+    "killed, standby, true",
+    "killed, opens after, true",
   ]);
   for (const { withoutServiceMs, endMs, processorMs } of figures) {
     assert.ok(withoutServiceMs > 0 && endMs > 0 && processorMs >= 0);
   }
-  assert.is(formatHandovers(figures).split("\n").length, 5);
+  assert.is(formatHandovers(figures).split("\n").length, 9);
 });
 
 test.run();

@@ -50,8 +50,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
         "leaveExecutor(this.#control, this.#executorAt, this.#executor); for (let i = 0; i < this.#logs.length; i++) this.#logs[i].suspend();",
       ],
       [
-        "this.#gate.leave(); leaveExecutor(this.#control, this.#executorAt, this.#executor);",
-        "this.#gate.leave();",
+        "this.#gate.open(); leaveExecutor(this.#control, this.#executorAt, this.#executor);",
+        "this.#gate.open();",
       ],
     ],
     caughtBy: [ONE_INTERRUPTION],
