@@ -370,8 +370,6 @@ async function startStore<V, K extends Key>(
   opening.store = controlsOf(store);
   parts.connector.update(parts.client.carrier);
   monitor.start();
-  // One that fails ends durability, as later ones do.
-  if (log?.isCheckpointDue === true) dpm.checkpoint(log.place).catch(() => {});
   if (parts.codec instanceof MsgpackCodec && (recovery?.damages.length ?? 0) > 0) {
     parts.codec.closeStructures();
   }
@@ -379,6 +377,8 @@ async function startStore<V, K extends Key>(
     opening.live = await serve(store, resolved.inspect.isWritable, lock!, codec);
   }
   if (resolved.processes) opening.gateway = await admit(store, resolved, lock!, idle);
+  // What waits for this store is served first. One that fails ends durability, as later ones do.
+  if (log?.isCheckpointDue === true) dpm.checkpoint(log.place).catch(() => {});
   if (resolved.keepAlive) opening.store.keepAlive();
   return store;
 }
