@@ -8,42 +8,33 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { forEachSeed } from "../support/sim_seeds.ts";
+import { checkEach } from "../support/cluster/check_runs.ts";
 import {
   ALL_NEMESES,
   LATE_FAULTS,
-  type SimPlan,
   simulateCluster,
   USUAL_FAULTS,
 } from "../support/cluster/sim_cluster.ts";
 import type { Random } from "../support/random.ts";
 
-function check(plan: SimPlan): void {
-  const { violation, unserved, failures, answeredCount } = simulateCluster(plan);
-  assert.is(violation, undefined);
-  assert.equal(failures, []);
-  assert.equal(unserved, [], "keys without an owner after the faults have ended");
-  assert.ok(answeredCount > 50, `${answeredCount} answers`);
-}
-
 test("what clients see is linearizable, whatever goes wrong", () => {
-  forEachSeed(72, (seed) => check({ seed, faults: USUAL_FAULTS, nemeses: ALL_NEMESES }));
+  checkEach(72, (seed) => ({ seed, faults: USUAL_FAULTS, nemeses: ALL_NEMESES }));
 });
 
 test("owners that are cut off or stand still change nothing behind their successors", () => {
   const nemeses = ["cut", "suspend", "freeze", "lag"] as const;
   const plan = { nodeCount: 2, keyCount: 2, faults: LATE_FAULTS, nemeses };
-  forEachSeed(36, (seed) => check({ seed, ...plan }));
+  checkEach(36, (seed) => ({ seed, ...plan }));
 });
 
 test("slots that move take everything with them", () => {
   const nemeses = ["move", "move", "move", "lag", "leave"] as const;
-  forEachSeed(36, (seed) => check({ seed, faults: LATE_FAULTS, nemeses }));
+  checkEach(36, (seed) => ({ seed, faults: LATE_FAULTS, nemeses }));
 });
 
 test("keys that have expired for one owner are gone for all, though their clocks differ", () => {
   const plan = { faults: USUAL_FAULTS, nemeses: ALL_NEMESES, expires: true };
-  forEachSeed(24, (seed) => check({ seed, ...plan }));
+  checkEach(24, (seed) => ({ seed, ...plan }));
 });
 
 /** In how many of some runs the checker finds something. */

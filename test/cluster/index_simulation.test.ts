@@ -6,15 +6,8 @@
  * @module
  */
 import { test } from "uvu";
-import * as assert from "uvu/assert";
-import {
-  ALL_NEMESES,
-  LATE_FAULTS,
-  type SimPlan,
-  simulateCluster,
-  USUAL_FAULTS,
-} from "../support/cluster/sim_cluster.ts";
-import { forEachSeed } from "../support/sim_seeds.ts";
+import { ALL_NEMESES, LATE_FAULTS, USUAL_FAULTS } from "../support/cluster/sim_cluster.ts";
+import { checkEach } from "../support/cluster/check_runs.ts";
 
 const INDEX = {
   cacheBytes: 400,
@@ -24,17 +17,9 @@ const INDEX = {
   cleaning: { ratio: 1, slackBytes: 0, share: 0.5 },
 };
 
-function check(plan: SimPlan): void {
-  const { violation, unserved, failures, answeredCount } = simulateCluster(plan);
-  assert.is(violation, undefined);
-  assert.equal(failures, []);
-  assert.equal(unserved, [], "keys without an owner after the faults have ended");
-  assert.ok(answeredCount > 20, `${answeredCount} answers`);
-}
-
 test("what clients see is linearizable, while values and index are in the engine", () => {
   const plan = { faults: USUAL_FAULTS, nemeses: ALL_NEMESES, partsOf: () => ({ index: INDEX }) };
-  forEachSeed(36, (seed) => check({ seed, ...plan }));
+  checkEach(36, (seed) => ({ seed, ...plan }));
 });
 
 test("slots that move and owners that come back find what is theirs", () => {
@@ -46,7 +31,7 @@ test("slots that move and owners that come back find what is theirs", () => {
     nemeses,
     partsOf: () => ({ index: INDEX }),
   };
-  forEachSeed(36, (seed) => check({ seed, ...plan }));
+  checkEach(36, (seed) => ({ seed, ...plan }));
 });
 
 test("what is cached is the newest", () => {
@@ -59,7 +44,7 @@ test("what is cached is the newest", () => {
     nemeses,
     partsOf: () => ({ index }),
   };
-  forEachSeed(12, (seed) => check({ seed, ...plan }));
+  checkEach(12, (seed) => ({ seed, ...plan }));
 });
 
 test.run();
