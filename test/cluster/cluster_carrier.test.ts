@@ -134,7 +134,7 @@ async function simulate(random: Random): Promise<void> {
 test(
   "each request is applied once, and those of a key in their order",
   seeded(async (random) => {
-    for (let i = 0; i < 100 * Math.max(1, CAMPAIGN_FACTOR); i++) await simulate(random);
+    for (let i = 0; i < 60 * Math.max(1, CAMPAIGN_FACTOR); i++) await simulate(random);
   }),
 );
 

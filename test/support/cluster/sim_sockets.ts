@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import type { Random } from "../random.ts";
 
 /** A connection that the thread has given up has a turn so many times less often. */
-const SLOW = 10;
+const SLOW = 30;
 
 /** One end of a connection. */
 export class SimSocket extends EventEmitter {

@@ -65,6 +65,8 @@ export class SimThreads {
   readonly #random: Random;
   readonly #owners = new Int32Array(SLOT_COUNT).fill(0);
   readonly #assignedAt = new Float64Array(SLOT_COUNT).fill(1);
+  /** Where slots stay for long, what comes late by an earlier connection is still for their owners. */
+  readonly #movedOnceIn: number;
   #sequence = 1;
   /** By the hashes of keys, of which there are few. */
   readonly #stored = new Map<number, Stored>();
@@ -82,6 +84,7 @@ export class SimThreads {
 
   constructor(random: Random, hashKey: readonly [number, number]) {
     this.#random = random;
+    this.#movedOnceIn = random.pick([30, 1000]);
     this.told = this.view();
     this.#servers = Array.from({ length: NODES }, (_, node) => {
       const listener = new EventEmitter() as EventEmitter & { close(): void };
@@ -154,8 +157,8 @@ export class SimThreads {
   #trouble(slots: readonly Slot[], connection: SimConnection | undefined): void {
     const random = this.#random;
     if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
-    if (random.below(30) === 0) this.#move(random.pick(slots));
-    if (random.below(120) === 0) connection?.cut();
+    if (random.below(this.#movedOnceIn) === 0) this.#move(random.pick(slots));
+    if (random.below(60) === 0) connection?.cut();
   }
 
   /** Ends what has timers of the runtime. */
