@@ -17,6 +17,10 @@
  * the cut, whose frame is replayed. NEXT is loaded first: a session below it that has no place in
  * the copy was ended, and one from it on is known by its frames.
  *
+ * **Sessions end, and others take their places, while it is made.** One that is not in its place any
+ * more when its entries have been copied is left out, with them: it has ended, or was forgotten,
+ * which is loaded last. And one that has come into its place is known by its frames.
+ *
  * **Nothing is in it too early.** An entry is made when its frame has been written, and the image is
  * synced between the copy and the moment at which the checkpoint counts.
  *
@@ -78,14 +82,19 @@ export function copyLedger(pool: Pool): Uint8Array {
   for (let place = 0; place < ledger.placeCount; place++) {
     const { session, confirmed } = ledger.sessionAt(place);
     if (session === 0) continue;
+    const own: LedgerEntry[] = [];
+    ledger.forEachEntry(place, (entry) => own.push(entry));
+    // It has ended meanwhile. Who has its place now began after NEXT was loaded.
+    if (ledger.sessionAt(place).session !== session) continue;
     sessions.push(session, confirmed);
-    ledger.forEachEntry(place, (entry) => entries.push(entry));
+    entries.push(...own);
   }
   const words = new Int32Array(
     COPY_SESSIONS + sessions.length + entries.length * ENTRY_WORDS,
   );
   words[COPY_NEXT] = next;
-  words[COPY_FORGOTTEN] = ledger.forgotten;
+  // Those from NEXT on are known by their frames.
+  words[COPY_FORGOTTEN] = Math.min(ledger.forgotten, next - 1);
   words[COPY_FORM] = pool.ledger![LEDGER_FORM];
   words[COPY_SESSION_COUNT] = sessions.length / SESSION_WORDS;
   words[COPY_ENTRY_COUNT] = entries.length;

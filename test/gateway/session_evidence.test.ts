@@ -34,6 +34,7 @@ import {
   CHECKPOINT_VERSION,
   CHECKPOINT_VERSION_PLAIN,
 } from "../../lib/persistence/checkpoint_layout.ts";
+import { copyLedger, isPossibleCopy, restoreLedger } from "../../lib/persistence/ledger_copy.ts";
 import { SessionNumbers } from "../../lib/persistence/session_numbers.ts";
 import { makeSmaller } from "../../lib/persistence/smaller_pool.ts";
 import { readSnapshot } from "../../lib/persistence/snapshot_reader.ts";
@@ -49,6 +50,7 @@ import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
 import { FIXTURE_SESSION, fixtureAsks, unpackSessionFixture } from "../support/session_fixture.ts";
 import { SessionHost } from "../support/session_host.ts";
 import { endRemotes, Remote } from "../support/session_remote.ts";
+import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 import { CHECKPOINT_PATH, DIRECTORY } from "../support/snapshots.ts";
 
@@ -323,6 +325,43 @@ test("a session that is gone for long gives its place to another one, and is not
   assert.throws(() => outcomeOf(pool, 4, 1), /may or may not/);
   assert.is(ledger.claim(Date.now()), 5, "in the place that was given back");
   assert.is(ledger.claim(Date.now() + SESSION_KEPT_MS + 1), 6);
+});
+
+test("a ledger is copied while a session ends, and another one takes its place", () => {
+  let leftOut = 0;
+  for (let at = 0, isOver = false; !isOver; at++) {
+    const pool = Pool.create(geometryOf(16 * 4096, 4096), HASH_KEY);
+    pool.addLedger(NumberForm.NONE, { placeCount: 3, window: 4 });
+    const ledger = SessionLedger.of(pool)!;
+    ledger.reserve(100);
+    const write = (session: number) =>
+      ledger.write(ledger.placeOf(session), {
+        session,
+        number: 1,
+        version: session,
+        stored: NaN,
+        expiresAtMs: Infinity,
+      });
+    const [first, second] = [ledger.claim(0), ledger.claim(0)];
+    [first, second].forEach(write);
+    let accesses = 0;
+    const onAccess = (_isWrite: boolean, words: unknown) => {
+      if (words !== pool.ledger || accesses++ !== at) return;
+      accesses = Infinity;
+      ledger.end(first);
+      write(ledger.claim(0));
+    };
+    const copy = withAtomicHooks({ onAccess }, () => copyLedger(pool));
+    isOver = accesses !== Infinity;
+    assert.ok(isPossibleCopy(copy), `at access ${at}`);
+    const restored = Pool.create(geometryOf(16 * 4096, 4096), HASH_KEY);
+    restoreLedger(restored, copy, 0, { placeCount: 3, window: 4 });
+    assert.is(outcomeOf(restored, second, 1)!.version, second, `at access ${at}`);
+    const isKept = SessionLedger.of(restored)!.placeOf(first) >= 0;
+    if (isKept) assert.is(outcomeOf(restored, first, 1)!.version, first, `at access ${at}`);
+    else leftOut += 1;
+  }
+  assert.ok(leftOut > 0);
 });
 
 test("an entry gives way to a later number only, and a confirmation hides no later ones", () => {

@@ -21,7 +21,7 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
     name: "a checkpoint has no entries of the ledger",
     breaks: "I5",
     file: COPY,
-    edits: [["ledger.forEachEntry(place, (entry) => entries.push(entry));", ""]],
+    edits: [["entries.push(...own);", ""]],
     caughtBy: [LIVES],
   },
   {
@@ -39,6 +39,14 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
       ],
     ],
     caughtBy: [LIVES],
+  },
+  {
+    name: "a session is copied whose place another one has taken",
+    breaks: "I3",
+    file: COPY,
+    edits: [["if (ledger.sessionAt(place).session !== session) continue;", ""]],
+    caughtBy: [EVIDENCE],
+    inTest: "a ledger is copied while",
   },
   {
     name: "the next session's number is looked at when the sessions have been copied",
