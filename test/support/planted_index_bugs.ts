@@ -151,16 +151,6 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     caughtBy: [NODES, SIMULATION],
   },
   {
-    name: "a directory that a replica does not have yet is taken for an empty one",
-    breaks: "I15",
-    file: TAKEOVER,
-    edits: [[
-      "this.#parts.io.read(indexStream(ref.node), ref.sequence",
-      "this.#parts.io.readOnce(indexStream(ref.node), ref.sequence",
-    ]],
-    caughtBy: [SIMULATION],
-  },
-  {
     name: "a page that a replica does not have yet is taken for an empty one",
     breaks: "I4",
     file: TABLE,
@@ -168,7 +158,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
       "if (entries === undefined) return this.#again(lookup);",
       "if (entries === undefined) return done(undefined);",
     ]],
-    caughtBy: [PARTS],
+    caughtBy: [NODES],
     inTest: "behind a read",
   },
   {
