@@ -84,6 +84,8 @@ const PROCESS_COUNT = 3;
 const SIZES: LedgerSizes = { placeCount: 128, window: 16 };
 /** No more than so many sessions end while checkpoints are written: each keeps its place. */
 const SESSIONS_MEANWHILE_MAX = SIZES.placeCount / 2;
+/** Accesses of a checkpoint up to behind its cut. */
+const CUT_ACCESSES = 100;
 const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
 const REQUESTED = { codec: "msgpack", capacityBytes: undefined, segmentBytes: undefined } as const;
@@ -431,8 +433,11 @@ export class SessionWorld implements ClientWaiter {
     this.#isCheckpointing = true;
     const { ledger } = this.pool;
     // The ledger is copied by few accesses, and sessions end and begin between them.
+    let others = 0;
     const onAccess = (_isWrite: boolean, words: unknown) => {
-      if (this.random.next() < (words === ledger ? 0.05 : 0.002)) this.#workMeanwhile();
+      // And around the cut, which comes first, as much may happen as in all that follows.
+      const isClose = words === ledger || others++ < CUT_ACCESSES;
+      if (this.random.next() < (isClose ? 0.05 : 0.002)) this.#workMeanwhile();
     };
     const { checkpointer } = this.#log;
     try {
