@@ -11,7 +11,6 @@ const EVIDENCE = "test/gateway/session_evidence.test.ts";
 const LEDGER = "lib/log/session_ledger.ts";
 const COPY = "lib/persistence/ledger_copy.ts";
 const NUMBERS = "lib/persistence/session_numbers.ts";
-const SNAPSHOT = "lib/persistence/snapshot_writer.ts";
 const LOGGED = "lib/node/logged_commit.ts";
 const CARRIER = "lib/gateway/socket_carrier.ts";
 
@@ -22,22 +21,6 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: COPY,
     edits: [["entries.push(...own);", ""]],
-    caughtBy: [LIVES],
-  },
-  {
-    name: "the ledger is copied before the cut of the checkpoint",
-    breaks: "I5",
-    file: SNAPSHOT,
-    edits: [
-      [
-        "mergeLogs(pool, agent); whilePaused(pool, agent, () => {",
-        "const ledger = copyLedger(pool); mergeLogs(pool, agent); whilePaused(pool, agent, () => {",
-      ],
-      [
-        "const ledger = copyLedger(pool); const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);",
-        "const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);",
-      ],
-    ],
     caughtBy: [LIVES],
   },
   {
