@@ -3,14 +3,21 @@
  *
  * @module
  */
-import type { Lane } from "../client/carrier.ts";
+import type { Lane, RequestEnds } from "../client/carrier.ts";
 import type { Completion } from "../client/completions.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
+import { RECORD_META, valueWord } from "../log/record_layout.ts";
 import { resultsOf } from "../rings/commit_words.ts";
 import { DERIVATION_BYTES } from "../rings/derivation_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
-import { Operation, operationOf, REQUEST_OPERATION, Status } from "../rings/ring_layout.ts";
+import {
+  Operation,
+  operationOf,
+  REQUEST_OPERATION,
+  REQUEST_RECORD,
+  Status,
+} from "../rings/ring_layout.ts";
 import type { Answer } from "./request_frames.ts";
 import type { RequestMemory } from "./request_memory.ts";
 import { isReading } from "./request_order.ts";
@@ -74,10 +81,25 @@ export function contentBytes(words: Int32Array, status: number): number {
   return isMade ? resultsOf(words, 0).length : 0;
 }
 
-/** What a request has read, by its answer, with which it shares the bytes. */
-export function readValueOf({ versionLow, versionHigh, expiresAtMs, content }: Answer): ReadValue {
+/** What a request has read, by its answer, with which it shares the bytes; undefined if nothing. */
+export function readValueOf({ answer, error }: Parcel): ReadValue | undefined {
+  if (error !== undefined || answer?.status !== Status.FOUND) return undefined;
+  const { versionLow, versionHigh, expiresAtMs, content } = answer;
   const version = versionHigh * 2 ** 32 + (versionLow >>> 0);
   return { bytes: content, version, expiresAtMs };
+}
+
+/** Ends a request, when what a KN leaves in one is there. */
+export function tellEnd(ends: RequestEnds, parcel: Parcel): void {
+  const { slot, sequence, words, bytes, completions: [completion], answer, error } = parcel;
+  if (error !== undefined) return ends.fail(slot, sequence, completion, error);
+  const { status, versionLow, versionHigh, content } = answer!;
+  if (status !== Status.FOUND && content.length > 0) {
+    if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
+    else bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
+  }
+  const detail = status === Status.NOT_DURABLE ? versionLow : 0;
+  ends.settle(slot, sequence, completion, status, detail, versionLow, versionHigh, words, 0);
 }
 
 /** Whether a request may have changed something. */

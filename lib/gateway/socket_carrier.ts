@@ -25,8 +25,8 @@ import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
-import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../log/record_layout.ts";
-import { commitHeadWords, resultsOf } from "../rings/commit_words.ts";
+import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
+import { commitHeadWords } from "../rings/commit_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
@@ -39,6 +39,7 @@ import {
   NOBODY,
   Parcel,
   readValueOf,
+  tellEnd,
   unknownOutcome,
 } from "./parcel.ts";
 import { RequestMemory } from "./request_memory.ts";
@@ -387,27 +388,9 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   #settle(parcel: Parcel): void {
-    const { slot, sequence, words, bytes, completions: [completion], answer, error } = parcel;
     this.#forget(parcel);
-    if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
-    const { status, versionLow, versionHigh, content } = answer!;
-    if (status === Status.FOUND) this.#read = readValueOf(answer!);
-    else if (parcel.operation === Operation.ATOMIC) resultsOf(words, 0).set(content);
-    else if (content.length > 0) {
-      bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
-    }
-    const detail = status === Status.NOT_DURABLE ? versionLow : 0;
-    this.#ends.settle(
-      slot,
-      sequence,
-      completion,
-      status,
-      detail,
-      versionLow,
-      versionHigh,
-      words,
-      0,
-    );
+    this.#read = readValueOf(parcel);
+    tellEnd(this.#ends, parcel);
     this.#read = undefined;
   }
 }

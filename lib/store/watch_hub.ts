@@ -23,7 +23,7 @@ import type { HubWatch, WatchSource } from "./watch_source.ts";
 /**
  * For how long after a change a thread looks for the next one in every turn of its event loop: twice
  * as long after a short sleep, which would better have been spent looking, and the shortest time
- * after others. Whoever has made the change may need the processor, to return from its call.
+ * after others. The thread that has made the change may need the processor, to return from its call.
  */
 const AWAKE_MS_MIN = 0.05;
 const AWAKE_MS_MAX = 1;

@@ -38,10 +38,10 @@ import {
 import { runMicrotask, type Timer } from "../../core/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { decodeError } from "../../gateway/carried_errors.ts";
-import { contentBytes, isUnknown, readValueOf } from "../../gateway/parcel.ts";
+import { contentBytes, isUnknown, readValueOf, tellEnd } from "../../gateway/parcel.ts";
 import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
-import { RECORD_META, RECORD_REQUEST_POSITION, valueWord } from "../../log/record_layout.ts";
+import { RECORD_REQUEST_POSITION } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
@@ -421,27 +421,10 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #settle(parcel: ClusterParcel): void {
-    const { slot, sequence, words, bytes, completions: [completion], answer, error } = parcel;
     this.#open.delete(parcel);
-    this.#bytes -= words.byteLength;
-    if (error !== undefined) return this.#ends.fail(slot, sequence, completion, error);
-    const { status, versionLow, versionHigh, content } = answer!;
-    if (status === Status.FOUND) this.#read = readValueOf(answer!);
-    else if (content.length > 0) {
-      bytes.set(content, (REQUEST_RECORD + valueWord(words[REQUEST_RECORD + RECORD_META]!)) * 4);
-    }
-    const detail = status === Status.NOT_DURABLE ? versionLow : 0;
-    this.#ends.settle(
-      slot,
-      sequence,
-      completion,
-      status,
-      detail,
-      versionLow,
-      versionHigh,
-      words,
-      0,
-    );
+    this.#bytes -= parcel.words.byteLength;
+    this.#read = readValueOf(parcel);
+    tellEnd(this.#ends, parcel);
     this.#read = undefined;
   }
 }

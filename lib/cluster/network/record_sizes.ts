@@ -8,7 +8,7 @@ import { assert } from "../../core/assert.ts";
 import { MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 
 /**
- * What stands for the size of a segment in a client of a cluster, so that the longest record it
+ * A client of a cluster takes this for the size of a segment, so that the longest record it
  * sends has room in a message of a log.
  */
 export const CLUSTER_SEGMENT_BYTES: number = MESSAGE_BYTES_MAX - 4096;

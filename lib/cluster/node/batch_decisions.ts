@@ -1,7 +1,7 @@
 /**
  * Decides what the requests of one append do, one after the other.
  *
- * A key that has expired is absent from the moment on in which its owner has told somebody so: then
+ * A key that has expired is absent from the moment on in which its owner has told a client so: then
  * a delete of it is written first. So no later owner, whose clock may be behind, finds it again.
  *
  * @module
