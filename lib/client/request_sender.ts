@@ -384,7 +384,12 @@ export class RequestSender {
     }
   }
 
+  /**
+   * Sends what is held for a slot. Where a request or a mark is in flight that waits, as a slot may
+   * be said to be ready more than once: the last one that ends has it sent.
+   */
   #sendHeld(slot: Slot): void {
+    if (this.#inFlight.has(slot)) return;
     this.#held.release(slot);
     if (this.#carrier.isGivenUp(slot)) this.#giveUp(slot);
     for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
@@ -423,8 +428,7 @@ export class RequestSender {
   /** Sends the requests that have come to their turns everywhere meanwhile. */
   #sendGathered(): void {
     for (let slot = this.#gathered.pop(); slot !== undefined; slot = this.#gathered.pop()) {
-      // Where requests are in flight, the last one that ends has it sent.
-      if (this.#held.isHeld(slot) && !this.#inFlight.has(slot)) this.#sendHeld(slot);
+      if (this.#held.isHeld(slot)) this.#sendHeld(slot);
     }
   }
 
