@@ -134,6 +134,21 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     caughtBy: [NODES, SIMULATION],
   },
   {
+    name: "what was read for other slots stays, though the pages of a slot have newer changes",
+    breaks: "I4",
+    file: SLOT,
+    edits: [["if (entry.version <= version) this.tail.delete(entry.name);", ""]],
+    caughtBy: [PARTS, NODES],
+  },
+  {
+    name: "a node that is stopped answers from slots that it has not read",
+    breaks: "I4",
+    file: NODE,
+    edits: [["this.#control?.lease.end();", ""]],
+    caughtBy: [NODES],
+    inTest: "that is stopped",
+  },
+  {
     name: "a slot is served while it is loaded",
     breaks: "I15",
     file: KEEPER,

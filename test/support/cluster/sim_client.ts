@@ -28,7 +28,7 @@ import type { SimProcess, SimTime } from "./sim_processes.ts";
 /** A client takes a connection for broken that has not answered for so long, one of these. */
 const PATIENCE_MS = [700, 700, 4000, 8000];
 const THINK_MS_MAX = 60;
-/** Of simulated clients: after so long a request is not sent again. */
+/** Of simulated clients, by default: after so long a request is not sent again. */
 export const SIM_RESEND_MS = 9000;
 
 /** A node, and the connections that it has accepted, by session. */
@@ -47,6 +47,8 @@ export interface SimClientWorld {
   readonly servers: readonly SimServer[];
   /** No operation is begun after that. */
   readonly ms: number;
+  /** After so long a request is not sent again. */
+  readonly resendMs: number;
   /** Whether what is stored expires, some of it. */
   readonly expires: boolean;
   delayMs(): number;
@@ -93,7 +95,7 @@ export class SimLink {
 
   /** When a request that was issued now comes too late, by the server's clock. */
   untilMs(issuedAtMs: number): number {
-    return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + SIM_RESEND_MS;
+    return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + this.#world.resendMs;
   }
 
   ask(request: ClusterRequest, done: (answer: ClusterAnswer) => void): void {
@@ -195,11 +197,11 @@ export class SimClient {
   }
 
   #send(): void {
-    const { time, random, servers } = this.#world;
+    const { time, random, servers, resendMs } = this.#world;
     const open = this.#burst.filter(({ answer }) => answer === undefined);
     if (open.length === 0) return this.#end();
     // It may or may not have been made, and nobody asks again.
-    if (time.nowMs - this.#issuedAtMs >= SIM_RESEND_MS) return this.#end();
+    if (time.nowMs - this.#issuedAtMs >= resendMs) return this.#end();
     const slot = slotOf(open[0]!.begun.request);
     const { owner, routedBy } = random.pick(servers).node.routeOf(slot);
     if (owner === NO_OWNER) return time.after(random.between(20, 200), () => this.#send());

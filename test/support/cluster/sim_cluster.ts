@@ -23,6 +23,8 @@ export interface SimPlan {
   readonly keyCount?: number;
   /** How long clients and faults go on. */
   readonly ms?: number;
+  /** After so long clients send nothing again; evidence is kept for twice as long. */
+  readonly resendMs?: number;
   readonly faults?: EngineFaults;
   /** What may happen to nodes and engine. */
   readonly nemeses?: readonly Nemesis[];
@@ -133,7 +135,7 @@ export class SimCluster {
       node: number,
       hashKey: HASH_KEY,
       nameLife: () => `life ${++this.#lives}`,
-      evidenceMs: 2 * SIM_RESEND_MS,
+      evidenceMs: 2 * (this.#plan.resendMs ?? SIM_RESEND_MS),
       ...this.#plan.partsOf?.(number),
     });
     this.nodes[number] = { process, node, links: new Map<number, SimLink>() };
@@ -142,10 +144,11 @@ export class SimCluster {
 
   /** Everything: clients, faults, and a quiet time after which each key has to be served. */
   runAll(): void {
-    const { clientCount = 4, nemeses = [], expires = false } = this.#plan;
+    const { clientCount = 4, nemeses = [], expires = false, resendMs = SIM_RESEND_MS } = this.#plan;
     const { time, random, history, keys, nodes: servers } = this;
     const delayMs = () => this.engine.delayMs();
-    const world = { time, random, history, keys, servers, ms: this.#ms, expires, delayMs };
+    const ms = this.#ms;
+    const world = { time, random, history, keys, servers, ms, resendMs, expires, delayMs };
     for (let number = 0; number < clientCount; number++) {
       const client = new SimClient(world, number);
       time.after(random.between(500, 2500), () => client.operate());
