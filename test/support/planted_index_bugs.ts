@@ -138,15 +138,14 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: SLOT,
     edits: [["if (entry.version <= version) this.tail.delete(entry.name);", ""]],
-    caughtBy: [PARTS, NODES],
+    caughtBy: [PARTS, NODES, SIMULATION],
   },
   {
     name: "a node that is stopped answers from slots that it has not read",
     breaks: "I4",
     file: NODE,
     edits: [["this.#control?.lease.end();", ""]],
-    caughtBy: [NODES],
-    inTest: "that is stopped",
+    caughtBy: [NODES, SIMULATION],
   },
   {
     name: "a slot is served while it is loaded",

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  answerOf,
   type ClusterAnswer,
   type ClusterRequest,
   ClusterStatus,
@@ -64,6 +65,8 @@ export class SimLink {
   isCut = false;
   /** The server takes nothing any more. */
   #isEnded = false;
+  /** The last sending of which a request had no room. */
+  #refused = 0;
   #clockMs: number | undefined;
   #welcomedAtMs = 0;
   #onWelcome: (() => void)[] = [];
@@ -98,9 +101,14 @@ export class SimLink {
     return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + this.#world.resendMs;
   }
 
-  ask(request: ClusterRequest, done: (answer: ClusterAnswer) => void): void {
+  /** @param sending what is sent of it behind a request that had no room comes back, too */
+  ask(request: ClusterRequest, sending: number, done: (answer: ClusterAnswer) => void): void {
     this.#send(() => {
-      this.#server.node.execute(request, (answer) => this.#answer(() => done(answer)));
+      if (sending === this.#refused) return this.#answer(() => done(answerOf(ClusterStatus.BUSY)));
+      this.#server.node.execute(request, (answer) => {
+        if (answer.status === ClusterStatus.BUSY) this.#refused = sending;
+        this.#answer(() => done(answer));
+      });
     });
   }
 
@@ -218,7 +226,8 @@ export class SimClient {
     const confirmed = (this.#burst[0]?.number ?? this.#number + 1) - 1;
     const untilMs = link.untilMs(this.#issuedAtMs);
     asked.isOnItsWay = true;
-    link.ask({ ...asked.begun.request, routedBy, confirmed, untilMs }, (answer) => {
+    const request = { ...asked.begun.request, routedBy, confirmed, untilMs };
+    link.ask(request, sending, (answer) => {
       if (sending !== this.#sendCount) return;
       asked.isOnItsWay = false;
       const { NOT_OWNER, UNKNOWN, BUSY } = ClusterStatus;

@@ -5,7 +5,7 @@
  * @module
  */
 import { ClusterNode, type ClusterNodeOptions } from "../../../lib/cluster/node/cluster_node.ts";
-import { type ClusterAnswer, ClusterStatus } from "../../../lib/cluster/node/requests.ts";
+import { ClusterStatus } from "../../../lib/cluster/node/requests.ts";
 import { Random } from "../random.ts";
 import { ask, getOf, HASH_KEY } from "./cluster_requests.ts";
 import { SIM_RESEND_MS, SimClient, type SimLink, type SimServer } from "./sim_client.ts";
@@ -44,6 +44,7 @@ export type Nemesis =
   | "elect"
   | "lag"
   | "move"
+  | "interrupt"
   | "leave";
 
 export const ALL_NEMESES: readonly Nemesis[] = [
@@ -84,6 +85,13 @@ export interface SimResult {
   readonly answeredCount: number;
   readonly failures: readonly unknown[];
 }
+
+/** Statuses that say nothing of a key. */
+const NO_ANSWERS: ReadonlySet<number> = new Set([
+  ClusterStatus.NOT_OWNER,
+  ClusterStatus.UNKNOWN,
+  ClusterStatus.BUSY,
+]);
 
 /** Rates that the margin allows: they differ by less than 10 %. */
 export function allowedRates(random: Random): ClockRates {
@@ -200,6 +208,8 @@ export class SimCluster {
       case "move":
         if (!process.isSuspended) node.handOver(this.#randomMoves());
         return;
+      case "interrupt":
+        return this.#interrupt(node);
       case "leave":
         if (process.isSuspended) return;
         node.leave();
@@ -207,6 +217,18 @@ export class SimCluster {
           if (this.nodes[number]!.node === node) this.startNode(number);
         });
     }
+  }
+
+  /** Slots move, and the node that gets them ends before, while, or after it has read them. */
+  #interrupt(node: ClusterNode): void {
+    const moves = this.#randomMoves();
+    const to = moves[0]![1];
+    node.handOver(moves);
+    this.time.after(this.random.between(20, 200), () => {
+      for (const key of this.keys) this.#readAt([this.nodes[to]!], key);
+      this.#kill(to);
+    });
+    this.time.after(this.random.between(1000, 5000), () => this.startNode(to));
   }
 
   #kill(number: number): void {
@@ -222,14 +244,24 @@ export class SimCluster {
 
   /** Reads a key in the end; returns whether a node answered. */
   #readLast(key: string): boolean {
-    const request = getOf(key);
-    const begun = this.history.begin(99, key, request);
-    const answers: ClusterAnswer[] = [];
-    for (const { node } of this.nodes) ask(node, request, (answer) => answers.push(answer));
+    const isAnswered = this.#readAt(this.nodes, key);
     // Of a key that has expired is written that it has.
     this.time.run(1000);
-    const answer = answers.find(({ status }) => status !== ClusterStatus.NOT_OWNER);
-    if (answer !== undefined) this.history.end(begun, answer);
-    return answer !== undefined;
+    return isAnswered();
+  }
+
+  /** Asks nodes for a key; returns how to find out whether one of them answered. */
+  #readAt(servers: readonly SimServer[], key: string): () => boolean {
+    const request = getOf(key);
+    const begun = this.history.begin(99, key, request);
+    let isAnswered = false;
+    for (const { node } of servers) {
+      ask(node, request, (answer) => {
+        if (isAnswered || NO_ANSWERS.has(answer.status)) return;
+        isAnswered = true;
+        this.history.end(begun, answer);
+      });
+    }
+    return () => isAnswered;
   }
 }
