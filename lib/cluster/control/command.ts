@@ -88,7 +88,15 @@ export interface Settings {
   readonly leaseMs: number;
   /** What only who knows the secret can make; empty if there is none. */
   readonly proof: string;
+  /** How values are kept: {@linkcode STREAM_FORMAT}, or what another release has; left out: 1. */
+  readonly format?: number;
 }
+
+/**
+ * 1: all nodes read all logs, which nobody shortens. 2: the index is in the engine, by which nodes
+ * read what they need, and purge the rest. Nodes of one cannot be beside those of another one.
+ */
+export const STREAM_FORMAT = 2;
 
 /** A message of the control stream. */
 export type Command = Renew | Revoke | Assign | Checkpoint | Settings;
@@ -159,10 +167,10 @@ function isAddress(value: unknown): boolean {
 }
 
 function isSettings(value: Record<string, unknown>): boolean {
-  const { hashKey, keys, codec, replicas, leaseMs, proof } = value;
+  const { hashKey, keys, codec, replicas, leaseMs, proof, format = 1 } = value;
   return Array.isArray(hashKey) && hashKey.length === 2 && hashKey.every(Number.isInteger) &&
     [keys, codec, proof].every((text) => typeof text === "string") && isWhole(replicas) &&
-    isWhole(leaseMs);
+    isWhole(leaseMs) && isWhole(format);
 }
 
 function isPairs(value: unknown, isPair: (first: unknown, second: unknown) => boolean): boolean {

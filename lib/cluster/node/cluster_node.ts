@@ -69,6 +69,7 @@ export class ClusterNode {
   /** Of the term in which this node is. */
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
+  readonly #written = { changes: 0, appends: 0, sequence: 0 };
   #isLeaving = false;
   #isStopped = false;
   #failure: unknown;
@@ -193,6 +194,11 @@ export class ClusterNode {
     this.#writer?.close();
     this.#release();
     this.#loader.stop();
+  }
+
+  /** What it has written so far. */
+  get written(): { readonly changes: number; readonly appends: number } {
+    return this.#written;
   }
 
   /** How reads went, with an index. */
@@ -407,6 +413,9 @@ export class ClusterNode {
       written: (record, address) => {
         this.#take(record, address);
         this.#loader.written(address);
+        this.#written.changes += 1;
+        if (address.sequence !== this.#written.sequence) this.#written.appends += 1;
+        this.#written.sequence = address.sequence;
         written?.(record);
       },
       settled: () => this.#settled(),
