@@ -132,6 +132,7 @@ export class IndexKeeper implements SlotLoader {
       tails: new Map(tails),
       barriers: new Map(barriers),
       take,
+      read: (log, position) => this.#kept.mark(this.#clock.monotonicMs(), log, position),
       failed,
     }, done);
     if (!isDone) this.#takeovers.add(takeover.made);
@@ -215,7 +216,7 @@ export class IndexKeeper implements SlotLoader {
     const { term } = writer;
     const nowMs = this.#clock.monotonicMs();
     const end = { sequence, term };
-    this.#kept.mark(nowMs, end);
+    this.#kept.mark(nowMs, node, end);
     const tails = this.#kept.tailsAt(nowMs) ?? new Map(state.needs.tailsOf(node));
     // Without slots nothing is needed; what comes later is written later.
     if (!tails.has(node)) tails.set(node, end);
