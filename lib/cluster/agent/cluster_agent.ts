@@ -108,6 +108,8 @@ export class ClusterAgent {
       node: NOBODY,
       nameLife: () => "",
       changed: () => this.#changed(),
+      lost: () => {},
+      loaded: () => this.#changed(),
       failed: (error) => this.#failure ??= error,
     });
   }
@@ -317,20 +319,20 @@ export class ClusterAgent {
   }
 }
 
-function figuresOf({ indexStats, written }: ClusterNode): ClusterNodeStats {
-  const { valueHits, shortcutHits, misses, absent, roundTrips, cacheBytes, tailBytes } =
-    indexStats!;
+function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
+  const stats = indexStats!;
+  const { valueHits, shortcutHits, misses, absent, changes, roundTrips, cacheBytes } = stats;
   return {
     valueHits,
     shortcutHits,
     misses,
     absent,
-    readRoundTrips: indexStats!.shortcutRoundTrips + indexStats!.missRoundTrips,
-    changes: written.changes,
-    changeRoundTrips: written.appends,
+    readRoundTrips: stats.shortcutRoundTrips + stats.missRoundTrips,
+    changes,
+    changeRoundTrips: stats.appends,
     roundTrips,
     cacheBytes,
-    unmergedBytes: tailBytes,
+    unmergedBytes: stats.tailBytes,
   };
 }
 

@@ -18,7 +18,7 @@ import type { RecordAddress } from "../node/record_table.ts";
 import type { LoaderParts, SlotLoader } from "../node/slot_loader.ts";
 import { isDirectoryDue, writeCheckpoint } from "./checkpoint_round.ts";
 import { CLEANING_DEFAULT, type CleaningRule, keptFrom, liveBytesOf } from "./cleaning.ts";
-import { IndexedTable } from "./indexed_table.ts";
+import { IndexedTable, type IndexStats } from "./indexed_table.ts";
 import { IndexIo, runAll } from "./index_io.ts";
 import { KeptTails } from "./kept_tails.ts";
 import { Purging } from "./purging.ts";
@@ -57,6 +57,14 @@ const TAIL_BYTES_DEFAULT = 32 * 1024 * 1024;
 /** When there are so many times as many bytes as are merged, nothing is written for a while. */
 const FULL_FACTOR = 2;
 
+/** How reads and changes went, and what is in memory. */
+export interface KeeperStats extends Readonly<IndexStats> {
+  /** Records that were written. */
+  readonly changes: number;
+  /** Appends by which they were. */
+  readonly appends: number;
+}
+
 /** A checkpoint that is stored, and has to be read in the control stream. */
 type Sent = Pick<Checkpoint, "follows" | "index" | "tails" | "floors">;
 
@@ -76,6 +84,8 @@ export class IndexKeeper implements SlotLoader {
   /** Changes with each term: what belongs to an earlier one is over. */
   #termNumber = 0;
   #written = 0;
+  #changes = 0;
+  #appends = 0;
   #isWriting = false;
   #sent: Sent | undefined;
   /** The last one that counts. */
@@ -145,7 +155,14 @@ export class IndexKeeper implements SlotLoader {
     return this.#takeovers.size === 0 ? Infinity : -1;
   }
 
+  /** How it went until now. */
+  get stats(): KeeperStats {
+    return { ...this.table.stats, changes: this.#changes, appends: this.#appends };
+  }
+
   written({ sequence }: RecordAddress): void {
+    this.#changes += 1;
+    if (sequence > this.#written) this.#appends += 1;
     this.#written = Math.max(this.#written, sequence);
   }
 
