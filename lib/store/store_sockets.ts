@@ -7,7 +7,6 @@ import type { Key } from "../core/key_encoder.ts";
 import type { LiveServer } from "../live/live_server.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
-import type { HostStore } from "../remote/calls/host_calls.ts";
 import type { ReadyHost } from "../remote/successor.ts";
 import type { StoreHandle } from "./handle.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
@@ -53,29 +52,24 @@ export async function admit<V, K extends Key>(
         directory: lock.held,
         shared: sharedOptionsOf(resolved),
       },
-      hostStoreOf(store),
+      {
+        stats: () => store.stats(),
+        readPicture: controlsOf(store).readPicture,
+        flush: () => store.flush(),
+        scale: (nodes, options) => store.scale(nodes, options),
+        snapshot: (options) => store.snapshot(options),
+        backup: (path, options) => store.backup(path, options),
+        compact: () => store.compact(),
+        grow: (capacityBytes) => store.grow(capacityBytes),
+        addEventListener: (type, listener) => store.addEventListener(type, listener),
+        removeEventListener: (type, listener) => store.removeEventListener(type, listener),
+      },
       idle,
     );
   } catch (error) {
     await store.close();
     throw error;
   }
-}
-
-/** What the other processes may have this thread do. */
-function hostStoreOf<V, K extends Key>(store: Store<V, K>): HostStore {
-  return {
-    stats: () => store.stats(),
-    readPicture: controlsOf(store).readPicture,
-    flush: () => store.flush(),
-    scale: (nodes, options) => store.scale(nodes, options),
-    snapshot: (options) => store.snapshot(options),
-    backup: (path, options) => store.backup(path, options),
-    compact: () => store.compact(),
-    grow: (capacityBytes) => store.grow(capacityBytes),
-    addEventListener: (type, listener) => store.addEventListener(type, listener),
-    removeEventListener: (type, listener) => store.removeEventListener(type, listener),
-  };
 }
 
 /**
