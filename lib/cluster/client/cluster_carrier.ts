@@ -45,6 +45,7 @@ import { RECORD_REQUEST_POSITION } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
+import type { TlsIdentity } from "../network/cluster_tls.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
@@ -66,6 +67,7 @@ const SUPERSEDED_MS_MAX = 500;
 /** What a carrier is made of. */
 export interface ClusterCarrierOptions {
   readonly secret: string | undefined;
+  readonly tls: TlsIdentity | undefined;
   /** Makes the number of a session, that no other one ever has. */
   readonly makeSession: () => number;
   /** Called when there is something to settle. */
@@ -392,7 +394,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #giveUp(parcel: ClusterParcel): void {
-    parcel.error = isUnknown(parcel) ? notKnown() : notMade();
+    const why = this.#peers.failureOf(parcel.slot, this.#view);
+    parcel.error = isUnknown(parcel) ? notKnown() : notMade(why);
     this.#end(parcel);
   }
 

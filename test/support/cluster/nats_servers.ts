@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -30,9 +30,10 @@ export class NatsServers {
   /**
    * Starts one server, or three that are a cluster.
    *
+   * @param config what stands in the file of their configuration
    * @throws {NoNatsServerError} when there is no program
    */
-  static async start(count: 1 | 3): Promise<NatsServers> {
+  static async start(count: 1 | 3, config?: string): Promise<NatsServers> {
     const program = natsServer();
     const servers = new NatsServers();
     const ports = await freePorts(count);
@@ -47,6 +48,11 @@ export class NatsServers {
           args.push("--cluster_name", "test", "--cluster", `nats://127.0.0.1:${port}`);
           args.push("--routes", routes);
         }
+        if (config !== undefined) {
+          writeFileSync(join(folder, "nats.conf"), config);
+          args.push("-c", join(folder, "nats.conf"));
+        }
+        args.push("--log", join(folder, "log"));
         const child = spawn(program, args, { stdio: "ignore" });
         // A test that fails leaves none behind.
         process.once("exit", () => child.kill("SIGKILL"));
@@ -89,7 +95,9 @@ async function urlOf(folder: string, child: ChildProcess): Promise<string> {
     if (child.exitCode !== null || !existsSync(folder)) break;
     await setTimeout(20);
   }
-  throw new Error(`a nats-server did not start: exit code ${child.exitCode}`);
+  const log = join(folder, "log");
+  const said = existsSync(log) ? readFileSync(log, "utf8").slice(-1000) : "";
+  throw new Error(`a nats-server did not start: exit code ${child.exitCode}\n${said}`);
 }
 
 /** Ports that nobody has now. */
