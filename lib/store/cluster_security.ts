@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { NatsAccess } from "../cluster/engine/nats_access.ts";
-import type { TlsIdentity } from "../cluster/network/cluster_tls.ts";
+import type { NatsAccess, TlsIdentity } from "../core/cluster_identity.ts";
 import { InvalidOptionError } from "../core/errors.ts";
 import { isLoopback } from "../core/loopback.ts";
 import { requireThat } from "./option_rules.ts";

@@ -4,13 +4,13 @@
  *
  * @module
  */
+import type { TlsIdentity } from "../../lib/core/cluster_identity.ts";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TlsIdentity } from "../../lib/cluster/network/cluster_tls.ts";
 import { connectTcp, type LinkFailure, NodeLink } from "../../lib/cluster/network/node_link.ts";
 import { addressOf, listenTcp, NodeServer } from "../../lib/cluster/network/node_server.ts";
 import {

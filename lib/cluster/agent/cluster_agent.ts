@@ -5,6 +5,7 @@
  * @module
  */
 import type { Server } from "node:net";
+import type { NatsAccess, TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError, UnavailableError } from "../../core/errors.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
@@ -19,10 +20,10 @@ import {
 import { encode, type Settings } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { connectJetStream } from "../engine/jetstream.ts";
-import { isRefusal, type NatsAccess } from "../engine/nats_access.ts";
+import { isRefusal } from "../engine/nats_access.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
-import { assertIdentity, type TlsIdentity } from "../network/cluster_tls.ts";
+import { assertIdentity } from "../network/cluster_tls.ts";
 import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import { ClusterNode } from "../node/cluster_node.ts";

@@ -6,9 +6,9 @@
  */
 import type { AddressInfo, Server } from "node:net";
 import { UntrustedNodeError } from "../../core/cluster_errors.ts";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
-import type { TlsIdentity } from "../network/cluster_tls.ts";
 import { type Connect, connectTcp, type LinkFailure, NodeLink } from "../network/node_link.ts";
 
 /** How this process shows who it is. */

@@ -28,6 +28,7 @@ import type { Completion } from "../../client/completions.ts";
 import type { KeyPlace } from "../../client/key_place.ts";
 import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import type { DinomoError } from "../../core/errors.ts";
 import {
   REMOTE_BYTES_MAX,
@@ -45,7 +46,6 @@ import { RECORD_REQUEST_POSITION } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
-import type { TlsIdentity } from "../network/cluster_tls.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 import type { Slot } from "../../core/brands.ts";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { startTimer } from "../../core/runtime.ts";
 import { StoreClosedError } from "../../core/errors.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Parcel } from "../../gateway/parcel.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
-import type { TlsIdentity } from "../network/cluster_tls.ts";
 import { type Connect, type LinkFailure, NodeLink } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";

@@ -13,6 +13,7 @@
  */
 import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { NatsAccess } from "../../core/cluster_identity.ts";
 import { runNextTurn, sleep } from "../../core/runtime.ts";
 import type {
   AppendOutcome,
@@ -23,7 +24,7 @@ import type {
   ReadOutcome,
   StreamExtent,
 } from "./log_engine.ts";
-import { connectionOptionsOf, type NatsAccess, NO_ACCESS } from "./nats_access.ts";
+import { connectionOptionsOf, NO_ACCESS } from "./nats_access.ts";
 
 /** How JetStream is reached. */
 export interface JetStreamOptions {

@@ -6,6 +6,7 @@
  * @module
  */
 import { connect, type Socket } from "node:net";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { HELLO_MS_MAX, REMOTE_BYTES_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
 import { startTimer, type Timer } from "../../core/runtime.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
@@ -22,7 +23,7 @@ import {
   WRONG_SECRET,
   WrongSecretError,
 } from "./cluster_handshake.ts";
-import { connectTls, distrustOf, isEncrypted, type TlsIdentity } from "./cluster_tls.ts";
+import { connectTls, distrustOf, isEncrypted } from "./cluster_tls.ts";
 import { type NodePlace, parseAddress } from "./node_address.ts";
 import { CLUSTER_SEGMENT_BYTES } from "./record_sizes.ts";
 

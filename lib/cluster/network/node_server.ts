@@ -8,9 +8,10 @@
  */
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
-import { createTlsServer, type TlsIdentity } from "./cluster_tls.ts";
+import { createTlsServer } from "./cluster_tls.ts";
 import { formatAddress } from "./node_address.ts";
 import { NodeConnection, type NodeConnectionParts } from "./node_connection.ts";
 
