@@ -281,7 +281,7 @@ test("servers of NATS are shown a user, a token or credentials, and are known by
     [ofCertificates, { tls: { ca: good.ca, cert: good.cert, key: good.key } }, undefined],
   ] as const;
   for (const [text, nats, wrong] of rows) {
-    const one = await NatsServers.start(1, text);
+    const one = await NatsServers.start(1, { config: text });
     try {
       const own = { servers: one.urls, name: "named", leaseMs: 1000 };
       const opened = await open<number>({ cluster: { ...own, nats } });
