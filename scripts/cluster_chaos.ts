@@ -73,7 +73,9 @@ console.log(
   `${tally.answered} operations were answered and checked, ${tally.histories} registers are ` +
     `linearizable or named below; ${seconds()} s, seed ${values.seed}`,
 );
-console.log(`${tally.gone.length} processes were told that something may or may not have been done`);
+console.log(
+  `${tally.gone.length} processes were told that something may or may not have been done`,
+);
 for (const what of tally.gone.slice(0, 5)) console.log(`  ${what}`);
 for (const what of tally.wrong.slice(0, 20)) console.error(what);
 console.log(`${tally.wrong.length} wrong`);

@@ -125,7 +125,9 @@ async function showOwners(store: Store<StoredCity>): Promise<void> {
     const bar = "#".repeat(Math.round(slots / 128));
     const pid = String(child?.pid).padStart(8);
     console.log(
-      `  node ${node}  ${runtime.padEnd(5)}${pid}  ${address}  ${String(slots).padStart(5)}  ${bar}`,
+      `  node ${node}  ${runtime.padEnd(5)}${pid}  ${address}  ${
+        String(slots).padStart(5)
+      }  ${bar}`,
     );
   }
 }

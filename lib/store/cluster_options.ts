@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NODE_ID_COUNT } from "../core/limits.ts";
+import { CAPACITY_BYTES_MAX, NODE_ID_COUNT } from "../core/limits.ts";
 import { describe, InvalidOptionError } from "../core/errors.ts";
 import {
   type ClusterTlsOptions,
@@ -11,7 +11,9 @@ import {
   type ResolvedSecurity,
   securityOf,
 } from "./cluster_security.ts";
-import { requireThat, wholeNumber } from "./option_rules.ts";
+import type { IndexOptions } from "../cluster/index/index_keeper.ts";
+import type { Bytes } from "../core/units.ts";
+import { bytesWithin, requireThat, wholeNumber } from "./option_rules.ts";
 
 /** A cluster, and what this process is to be in it. */
 export interface ClusterOptions {
@@ -41,6 +43,12 @@ export interface ClusterOptions {
    * @default what the cluster was made with, 3000 for a new one
    */
   leaseMs?: number | undefined;
+  /**
+   * Bytes of values and addresses that the node of this process keeps in memory, 0 to 32 GiB; what
+   * is in neither is read from the servers.
+   * @default "64MiB"
+   */
+  cache?: Bytes | undefined;
   /**
    * Address of this machine at which its node takes requests. One that other machines reach needs
    * `tls` and `secret`.
@@ -78,6 +86,9 @@ export interface ResolvedCluster extends ResolvedSecurity {
   readonly replicas: number;
   readonly leaseMs: number | undefined;
   readonly port: number;
+  readonly cacheBytes: number;
+  /** For tests: when the node writes its index and cleans. */
+  readonly index?: Partial<IndexOptions>;
 }
 
 /** Names of the options of a cluster. */
@@ -87,6 +98,7 @@ const NAMES: readonly string[] = [
   "node",
   "replicas",
   "leaseMs",
+  "cache",
   "host",
   "port",
   "advertise",
@@ -105,6 +117,7 @@ const BESIDE: readonly string[] = [
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LEASE_MS_MIN = 500;
 const LEASE_MS_MAX = 60_000;
+const CACHE_DEFAULT = "64MiB";
 const PORT_MAX = 65_535;
 
 /**
@@ -143,6 +156,7 @@ export function clusterOf(
     leaseMs: leaseMs === undefined
       ? undefined
       : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, LEASE_MS_MAX),
+    cacheBytes: cacheBytesOf(cluster.cache),
     port: wholeNumber("cluster.port", port, 0, PORT_MAX),
     ...securityOf(cluster),
   };
@@ -160,4 +174,8 @@ function replicasOf(value: number | undefined, servers: readonly string[]): numb
   const isOdd = replicas === 1 || replicas === 3 || replicas === 5;
   requireThat(isOdd, "cluster.replicas", "must be 1, 3 or 5", value);
   return replicas;
+}
+
+function cacheBytesOf(cache: Bytes = CACHE_DEFAULT): number {
+  return cache === 0 ? 0 : bytesWithin("cluster.cache", cache, 1, CAPACITY_BYTES_MAX);
 }

@@ -124,7 +124,9 @@ async function useRegister(round: number): Promise<void> {
   const isRead = (round + id) % 2 === 0;
   const input = isRead ? 0 : number * 4096 + id + 1;
   say({ kind: "called", number, key, input, atMs: Date.now() });
-  const output = isRead ? await store.get(key) ?? UNWRITTEN : await store.put(key, input).then(() => 0);
+  const output = isRead
+    ? await store.get(key) ?? UNWRITTEN
+    : await store.put(key, input).then(() => 0);
   say({ kind: "returned", number, output: answered(output), atMs: Date.now() });
 }
 

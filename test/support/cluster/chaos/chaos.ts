@@ -246,7 +246,7 @@ class Chaos {
     for (const proxy of proxies) proxy.hold();
     await sleep(random.between(200, 3 * LEASE_MS));
     // What was held back comes late, or never.
-    if (random.below(2) === 0) for (const proxy of proxies) proxy.cut();
+    if (random.below(2) === 0) { for (const proxy of proxies) proxy.cut(); }
     for (const proxy of proxies) proxy.release();
   }
 

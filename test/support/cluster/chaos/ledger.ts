@@ -7,7 +7,12 @@
  */
 import type { Store } from "../../../../mod.ts";
 import { checkHistory, renderViolation } from "../../linearizability/check_history.ts";
-import { ABSENT, historyOf, type Operation, OperationKind } from "../../linearizability/operation.ts";
+import {
+  ABSENT,
+  historyOf,
+  type Operation,
+  OperationKind,
+} from "../../linearizability/operation.ts";
 import { type LoadMessage, UNIQUE_COUNT, UNWRITTEN } from "./messages.ts";
 
 /** One process, as far as it matters here. */

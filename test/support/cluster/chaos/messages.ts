@@ -20,7 +20,12 @@ export type LoadMessage =
   | { readonly kind: "linking" | "linked"; readonly value: number }
   | { readonly kind: "gap"; readonly fromMs: number; readonly toMs: number }
   | RegisterCall
-  | { readonly kind: "returned"; readonly number: number; readonly output: number; readonly atMs: number };
+  | {
+    readonly kind: "returned";
+    readonly number: number;
+    readonly output: number;
+    readonly atMs: number;
+  };
 
 /** A register is read, or written with something that nobody else writes. */
 export interface RegisterCall {
