@@ -35,6 +35,9 @@ const BATCHES = 4;
 const LEASE_MS = 1500;
 const WAIT_MS_MAX = 60_000;
 
+/** What is stored to see whether anything is. */
+const PROBE: StoredCity = { ...loadCities(1)[0]!, revision: 0 };
+
 /** A node in a process of its own. */
 interface Member {
   readonly node: number;
@@ -132,6 +135,16 @@ async function showOwners(store: Store<StoredCity>): Promise<void> {
   }
 }
 
+/** Waits until changes of many keys, which all nodes own, are acknowledged. */
+async function goOn(store: Store<StoredCity>): Promise<void> {
+  const startMs = performance.now();
+  const probes = Array.from({ length: 64 }, (_, i) => `probe ${i}`);
+  await store.deleteMany(probes);
+  await Promise.all(probes.map((key) => store.put(key, { ...PROBE })));
+  await store.deleteMany(probes);
+  console.log(`  changes are acknowledged after ${(performance.now() - startMs).toFixed(0)} ms`);
+}
+
 async function fill(store: Store<StoredCity>, model: CityModel): Promise<void> {
   const progress = new Progress("loading", model.count);
   let done = 0;
@@ -190,6 +203,7 @@ async function disturb(
     const { node, child } = members.get(0)!;
     members.delete(node);
     child.kill("SIGKILL");
+    await goOn(store);
     await showOwners(store);
     await delay(stageMs);
   });
@@ -200,7 +214,8 @@ async function disturb(
   });
   await stage("an engine server is killed", async () => {
     servers.kill(0);
-    await delay(2 * stageMs);
+    await goOn(store);
+    await delay(stageMs);
   });
   await clients.stop();
   return stages;

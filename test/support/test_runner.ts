@@ -112,6 +112,8 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/runner.test.ts", 1],
   ["test/cluster/real_cluster.test.ts", 1],
   ["test/cluster/cluster_trust.test.ts", 1],
+  ["test/cluster/cluster_chaos.test.ts", 1],
+  ["test/demo_cluster.test.ts", 1],
   ["test/demo.test.ts", 1],
   ["test/remote/blocking_calls.test.ts", 1],
   ["test/persistence/other_runtimes.test.ts", 1],

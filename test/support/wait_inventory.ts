@@ -47,7 +47,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cluster_agent.ts ClusterAgent.#until": 1,
       "cluster_agent.ts ClusterAgent.#wait": 2,
       "cluster_agent.ts ClusterAgent.#tryNumber": 4,
-      "cluster_agent.ts connect": 1,
+      "agent_places.ts connectEngine": 1,
     },
   },
   {
@@ -80,7 +80,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The system listens at once, or says why it cannot",
     places: {
-      "cluster_agent.ts listen": 1,
+      "agent_places.ts listenForThreads": 1,
       "node_server.ts listenTcp": 1,
     },
   },

@@ -20,17 +20,16 @@ import {
 } from "../client/owner_view.ts";
 import { encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
-import { connectJetStream } from "../engine/jetstream.ts";
-import { isRefusal } from "../engine/nats_access.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
 import { assertIdentity } from "../network/cluster_tls.ts";
-import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
+import { addressOf, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
+import { connectEngine, listenForThreads } from "./agent_places.ts";
 import { assertTrusted, assertTrustworthy } from "./mutual_trust.ts";
 import { answerPage, NodeExecutor } from "./node_executor.ts";
 
@@ -140,7 +139,7 @@ export class ClusterAgent {
     tell: AgentEars,
   ): Promise<{ readonly agent: ClusterAgent; readonly facts: ClusterFacts }> {
     if (options.tls !== undefined) assertIdentity(options.tls);
-    const agent = new ClusterAgent(options, await connect(options), tell);
+    const agent = new ClusterAgent(options, await connectEngine(options), tell);
     try {
       const settings = await agent.#agree();
       assertAgreed(options, settings);
@@ -199,7 +198,7 @@ export class ClusterAgent {
   async #join(settings: Settings, wanted: number | true): Promise<void> {
     const { host, port, tls } = this.#options;
     while (this.#node === undefined) {
-      const listener = await listen(host, port, tls);
+      const listener = await listenForThreads(host, port, tls);
       try {
         const number = wanted === true ? this.#freeNumber() : wanted;
         await this.#tryNumber(settings, number, listener, wanted === true);
@@ -370,58 +369,6 @@ function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
 
 function timesOf(leaseMs: number): LeaseTimes {
   return { leaseMs, marginMs: Math.ceil(leaseMs * MARGIN_SHARE) };
-}
-
-async function connect({ servers, name, replicas, nats }: AgentOptions): Promise<LogEngine> {
-  try {
-    return await connectJetStream({ servers, name, replicas, nats });
-  } catch (cause) {
-    if (isMissing(cause)) throw notInstalled(cause);
-    if (isRefusal(cause)) {
-      throw new InvalidOptionError(
-        `cluster.nats must be what the servers of NATS take, who say: ${String(cause)}`,
-        { cause },
-      );
-    }
-    throw new UnavailableError(
-      `cluster.servers must name a server of NATS that can be reached, got ${
-        JSON.stringify(servers)
-      }: ${String(cause)}`,
-      { cause },
-    );
-  }
-}
-
-/** Whether a package could not be found. */
-function isMissing(cause: unknown): boolean {
-  const { code, name, message = "" } = cause as { code?: string; name?: string; message?: string };
-  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" ||
-    name === "ResolveMessage" || /@nats-io\/.*not (?:found|in|a dependency)/.test(message);
-}
-
-function notInstalled(cause: unknown): InvalidOptionError {
-  return new InvalidOptionError(
-    "cluster must be used where the packages of NATS are installed: " +
-      "npm install @nats-io/transport-node @nats-io/jetstream",
-    { cause },
-  );
-}
-
-async function listen(
-  host: string,
-  port: number,
-  tls: TlsIdentity | undefined,
-): Promise<Server> {
-  try {
-    return await listenTcp(host, port, tls);
-  } catch (cause) {
-    throw new InvalidOptionError(
-      `cluster.host and cluster.port must be where this process may listen, got ${host}:${port}: ${
-        String(cause)
-      }`,
-      { cause },
-    );
-  }
 }
 
 /**
