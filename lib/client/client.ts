@@ -176,7 +176,9 @@ export class Client<Carries extends Carrier = Carrier> {
   ): void {
     const draft = draftDerived(Operation.ADD, key, asked, mustSync);
     const lane = this.#issue(draft, completion, sequence);
-    if (lane !== undefined) this.#additions.note(lane, key.hash, completion);
+    // What was issued while it waited for room is held behind it: another one must not pass that.
+    const isNewest = lane !== undefined && !this.#held.isHeld((key.hash >>> SLOT_SHIFT) as Slot);
+    if (isNewest) this.#additions.note(lane, key.hash, completion);
   }
 
   /**
@@ -277,7 +279,7 @@ export class Client<Carries extends Carrier = Carrier> {
       );
     }
     this.#changeCount += 1;
-    const sequence = begun === 0 ? this.#operations.issue() : begun;
+    const sequence = this.#operations.issue(begun);
     this.#sender.issueGathered(slots, sequence, words, completion);
     this.#additions.forgetAll();
     if (begun !== 0) this.#operations.leaveOpen();
@@ -389,9 +391,8 @@ export class Client<Carries extends Carrier = Carrier> {
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
     if (!isReading(draft)) this.#changeCount += 1;
-    const sequence = begun === 0 ? this.#operations.issue() : begun;
+    const sequence = this.#operations.issue(begun);
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
-    // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
     this.#additions.forget(hash);
     if (begun !== 0) this.#operations.leaveOpen();
     return lane;

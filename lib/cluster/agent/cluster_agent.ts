@@ -5,22 +5,32 @@
  * @module
  */
 import type { Server } from "node:net";
+import type { NatsAccess, TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError, UnavailableError } from "../../core/errors.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
-import { type OwnerView, viewOf } from "../client/owner_view.ts";
-import { encode, type Settings } from "../control/command.ts";
+import type { ClusterNodeStats } from "../../store/stats.ts";
+import {
+  NONE_REFUSED,
+  type OwnerView,
+  type RefusedConnections,
+  viewOf,
+} from "../client/owner_view.ts";
+import { encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
-import { connectJetStream } from "../engine/jetstream.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
-import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
+import { assertIdentity } from "../network/cluster_tls.ts";
+import { addressOf, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
+import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
+import { connectEngine, listenForThreads } from "./agent_places.ts";
+import { assertTrusted, assertTrustworthy } from "./mutual_trust.ts";
 import { answerPage, NodeExecutor } from "./node_executor.ts";
 
 /** What an agent is started with; structured-cloneable. */
@@ -29,12 +39,20 @@ export interface AgentOptions {
   readonly name: string;
   readonly replicas: number;
   readonly leaseMs: number | undefined;
+  /** Of the node, for values and addresses. */
+  readonly cacheBytes: number;
+  /** For tests: when the node writes its index and cleans. */
+  readonly index?: Partial<IndexOptions>;
   /** Number of the node, or true for any that is free; false: only requests are sent. */
   readonly node: number | boolean;
   readonly host: string;
   /** 0 for any. */
   readonly port: number;
+  /** Host, or host and port, at which others reach the node, if it is not where it listens. */
+  readonly advertise: string | undefined;
   readonly secret: string | undefined;
+  readonly tls: TlsIdentity | undefined;
+  readonly nats: NatsAccess;
   readonly keys: KeyTypes;
   readonly codec: string;
 }
@@ -45,6 +63,14 @@ export interface ClusterFacts {
   readonly view: OwnerView;
   /** Number of the node of this process; undefined if it has none. */
   readonly node: number | undefined;
+}
+
+/** Whom an agent tells. */
+export interface AgentEars {
+  /** Who owns what has changed. */
+  onView(view: OwnerView): void;
+  /** What the node has done. */
+  onFigures(figures: ClusterNodeStats): void;
 }
 
 /** A node that no cluster has: who only follows the control stream. */
@@ -60,6 +86,8 @@ export const JOIN_MS_MAX = 30_000;
 const LOOK_MS = 10;
 /** Views are told after so many milliseconds: many commands come at a time. */
 const VIEW_MS = 5;
+/** Figures are told so often, if they have changed. */
+const FIGURES_MS = 500;
 /** How long a node that leaves waits for others to own its slots, and for its lease to end. */
 const LEAVE_MS_MAX = 2000;
 
@@ -68,17 +96,20 @@ export class ClusterAgent {
   readonly #options: AgentOptions;
   readonly #engine: LogEngine;
   readonly #control: ControlLog;
-  readonly #tell: (view: OwnerView) => void;
+  readonly #tell: AgentEars;
   /** Names of the lives of this process's nodes. */
   readonly #lives = new Set<string>();
   #node: ClusterNode | undefined;
   #number: number | undefined;
   #server: NodeServer | undefined;
   #failure: unknown;
+  #refused: RefusedConnections = NONE_REFUSED;
   #told = "";
+  #toldFigures = "";
   #timer: Timer | undefined;
+  #figuresTimer: Timer | undefined;
 
-  private constructor(options: AgentOptions, engine: LogEngine, tell: (view: OwnerView) => void) {
+  private constructor(options: AgentOptions, engine: LogEngine, tell: AgentEars) {
     this.#options = options;
     this.#engine = engine;
     this.#tell = tell;
@@ -90,6 +121,8 @@ export class ClusterAgent {
       node: NOBODY,
       nameLife: () => "",
       changed: () => this.#changed(),
+      lost: () => {},
+      loaded: () => this.#changed(),
       failed: (error) => this.#failure ??= error,
     });
   }
@@ -97,20 +130,22 @@ export class ClusterAgent {
   /**
    * Joins a cluster, or makes it.
    *
-   * @param tell is told who owns what, when it has changed
+   * @param tell is told who owns what, and what its node does, when it has changed
    * @throws {UnavailableError} when the servers cannot be reached
    * @throws {InvalidOptionError} when the cluster has other settings
    */
   static async start(
     options: AgentOptions,
-    tell: (view: OwnerView) => void,
+    tell: AgentEars,
   ): Promise<{ readonly agent: ClusterAgent; readonly facts: ClusterFacts }> {
-    const agent = new ClusterAgent(options, await connect(options), tell);
+    if (options.tls !== undefined) assertIdentity(options.tls);
+    const agent = new ClusterAgent(options, await connectEngine(options), tell);
     try {
       const settings = await agent.#agree();
       assertAgreed(options, settings);
+      await assertTrusted(viewOf(agent.#control.state, agent.#refused).addresses, options);
       if (options.node !== false) await agent.#join(settings, options.node);
-      const view = viewOf(agent.#control.state);
+      const view = viewOf(agent.#control.state, agent.#refused);
       return { agent, facts: { settings, view, node: agent.#number } };
     } catch (error) {
       await agent.close();
@@ -122,6 +157,7 @@ export class ClusterAgent {
   async close(): Promise<void> {
     if (this.#node !== undefined) await this.#leave(this.#node);
     this.#timer?.stop();
+    this.#figuresTimer?.stop();
     this.#control.stop();
     await this.#engine.close();
   }
@@ -136,7 +172,8 @@ export class ClusterAgent {
     const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
     const hashKey = [key0!, key1!] as const;
     const proof = settingsProof(secret, hashKey);
-    const proposal = { kind: "settings", hashKey, keys, codec, replicas, leaseMs, proof } as const;
+    const common = { hashKey, keys, codec, replicas, leaseMs, proof, format: STREAM_FORMAT };
+    const proposal = { kind: "settings", ...common } as const;
     let readTo = Infinity;
     void this.#propose(encode(proposal), (sequence) => readTo = sequence);
     await this.#until("the settings of the cluster must be read", () => state.sequence >= readTo);
@@ -159,9 +196,9 @@ export class ClusterAgent {
   }
 
   async #join(settings: Settings, wanted: number | true): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, tls } = this.#options;
     while (this.#node === undefined) {
-      const listener = await listen(host, port);
+      const listener = await listenForThreads(host, port, tls);
       try {
         const number = wanted === true ? this.#freeNumber() : wanted;
         await this.#tryNumber(settings, number, listener, wanted === true);
@@ -179,15 +216,25 @@ export class ClusterAgent {
     mayBeOther: boolean,
   ): Promise<void> {
     const { hashKey, keys } = settings;
-    const node = this.#makeNode(settings, number, addressOf(listener));
+    const { secret, tls, advertise } = this.#options;
+    const address = addressOf(listener, advertise, tls !== undefined);
+    const node = this.#makeNode(settings, number, address);
     const keyTypes = KEY_TYPE_NUMBERS[keys as KeyTypes];
     this.#server = NodeServer.serve(listener, {
       node: number,
-      secret: this.#options.secret,
+      secret,
+      tls,
       executor: new NodeExecutor(node),
       answer: (content) => answerPage(node, content),
       rules: { hashKey, keyTypes },
+      onDistrust: (from, reason) => this.#onDistrust(from, reason),
     });
+    try {
+      await assertTrustworthy(number, address, listener, this.#options);
+    } catch (error) {
+      await this.#server.close();
+      throw error;
+    }
     node.start();
     const isTaken = () => mayBeOther && this.#isOthers(number);
     try {
@@ -201,6 +248,16 @@ export class ClusterAgent {
     if (!node.isActive) return;
     this.#node = node;
     this.#number = number;
+    this.#tellFigures(node);
+  }
+
+  #tellFigures(node: ClusterNode): void {
+    const figures = figuresOf(node);
+    const told = JSON.stringify(figures);
+    if (told !== this.#toldFigures) this.#tell.onFigures(figures);
+    this.#toldFigures = told;
+    const again = () => this.#tellFigures(node);
+    this.#figuresTimer = startTimer(again, FIGURES_MS, { keepsAlive: false });
   }
 
   #makeNode(settings: Settings, number: number, address: string): ClusterNode {
@@ -216,6 +273,7 @@ export class ClusterAgent {
         return life;
       },
       address,
+      index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
     });
   }
@@ -269,16 +327,22 @@ export class ClusterAgent {
     while (!isSo() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
   }
 
+  #onDistrust(from: string, reason: string): void {
+    this.#refused = { count: this.#refused.count + 1, last: `${from}: ${reason}` };
+    this.#changed();
+  }
+
   /** A command counts: tells what has changed, together with what comes soon. */
   #changed(): void {
     this.#timer ??= startTimer(
       () => {
         this.#timer = undefined;
-        const view = viewOf(this.#control.state);
-        const told = JSON.stringify([this.#control.state.mapSequence, ...view.addresses]);
+        const view = viewOf(this.#control.state, this.#refused);
+        const { mapSequence } = this.#control.state;
+        const told = JSON.stringify([mapSequence, view.refused.count, ...view.addresses]);
         if (told === this.#told) return;
         this.#told = told;
-        this.#tell(view);
+        this.#tell.onView(view);
       },
       VIEW_MS,
       { keepsAlive: false },
@@ -286,50 +350,25 @@ export class ClusterAgent {
   }
 }
 
+function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
+  const stats = indexStats!;
+  const { valueHits, shortcutHits, misses, absent, changes, roundTrips, cacheBytes } = stats;
+  return {
+    valueHits,
+    shortcutHits,
+    misses,
+    absent,
+    readRoundTrips: stats.shortcutRoundTrips + stats.missRoundTrips,
+    changes,
+    changeRoundTrips: stats.appends,
+    roundTrips,
+    cacheBytes,
+    unmergedBytes: stats.tailBytes,
+  };
+}
+
 function timesOf(leaseMs: number): LeaseTimes {
   return { leaseMs, marginMs: Math.ceil(leaseMs * MARGIN_SHARE) };
-}
-
-async function connect({ servers, name, replicas }: AgentOptions): Promise<LogEngine> {
-  try {
-    return await connectJetStream({ servers, name, replicas });
-  } catch (cause) {
-    if (isMissing(cause)) throw notInstalled(cause);
-    throw new UnavailableError(
-      `cluster.servers must name a server of NATS that can be reached, got ${
-        JSON.stringify(servers)
-      }: ${String(cause)}`,
-      { cause },
-    );
-  }
-}
-
-/** Whether a package could not be found. */
-function isMissing(cause: unknown): boolean {
-  const { code, name, message = "" } = cause as { code?: string; name?: string; message?: string };
-  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" ||
-    name === "ResolveMessage" || /@nats-io\/.*not (?:found|in|a dependency)/.test(message);
-}
-
-function notInstalled(cause: unknown): InvalidOptionError {
-  return new InvalidOptionError(
-    "cluster must be used where the packages of NATS are installed: " +
-      "npm install @nats-io/transport-node @nats-io/jetstream",
-    { cause },
-  );
-}
-
-async function listen(host: string, port: number): Promise<Server> {
-  try {
-    return await listenTcp(host, port);
-  } catch (cause) {
-    throw new InvalidOptionError(
-      `cluster.host and cluster.port must be where this process may listen, got ${host}:${port}: ${
-        String(cause)
-      }`,
-      { cause },
-    );
-  }
 }
 
 /**
@@ -338,6 +377,13 @@ async function listen(host: string, port: number): Promise<Server> {
  * @throws {InvalidOptionError} when they differ
  */
 function assertAgreed(options: AgentOptions, settings: Settings): void {
+  const { format = 1 } = settings;
+  if (format !== STREAM_FORMAT) {
+    throw new InvalidOptionError(
+      `cluster.name must be of a cluster whose streams have format ${STREAM_FORMAT}, as this ` +
+        `release writes, got one of format ${format}, which another release has made`,
+    );
+  }
   for (const name of ["keys", "codec", "replicas", "leaseMs"] as const) {
     const [wanted, has] = [options[name], settings[name]];
     if (wanted === undefined || wanted === has) continue;

@@ -11,8 +11,15 @@
  *
  * @module
  */
-import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type {
+  Consumer,
+  ConsumerMessages,
+  JetStreamClient,
+  JetStreamManager,
+  StoredMsg,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { NatsAccess } from "../../core/cluster_identity.ts";
 import { runNextTurn, sleep } from "../../core/runtime.ts";
 import type {
   AppendOutcome,
@@ -23,6 +30,7 @@ import type {
   ReadOutcome,
   StreamExtent,
 } from "./log_engine.ts";
+import { connectionOptionsOf, NO_ACCESS } from "./nats_access.ts";
 
 /** How JetStream is reached. */
 export interface JetStreamOptions {
@@ -32,6 +40,8 @@ export interface JetStreamOptions {
   readonly name: string;
   /** How many servers keep each stream: 1, 3 or 5. */
   readonly replicas: number;
+  /** What they are shown. */
+  readonly nats?: NatsAccess;
   /** After so many milliseconds an append or a read is unknown. @default 1000 */
   readonly timeoutMs?: number;
 }
@@ -48,10 +58,11 @@ const WRONG_LAST_SEQUENCE = 10071;
 
 /** Connects to the servers, and goes on trying when they are gone later. */
 export async function connectJetStream(options: JetStreamOptions): Promise<LogEngine> {
-  const { servers, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
+  const { servers, nats = NO_ACCESS, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
   const { connect } = await import("@nats-io/transport-node");
   const { jetstream, jetstreamManager } = await import("@nats-io/jetstream");
   const connection = await connect({
+    ...await connectionOptionsOf(nats),
     servers: [...servers],
     maxReconnectAttempts: -1,
     reconnectTimeWait: RETRY_MS,
@@ -60,17 +71,15 @@ export async function connectJetStream(options: JetStreamOptions): Promise<LogEn
     pingInterval: PULL_MS,
   });
   const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
-  return new JetStreamEngine(connection, jetstream(connection, { timeout: timeoutMs }), manager, {
-    ...options,
-    timeoutMs,
-  });
+  const client = jetstream(connection, { timeout: timeoutMs });
+  return new JetStreamEngine(connection, client, manager, options);
 }
 
 class JetStreamEngine implements LogEngine {
   readonly #connection: NatsConnection;
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
-  readonly #options: Required<JetStreamOptions>;
+  readonly #options: JetStreamOptions;
   readonly #followings = new Set<StreamFollowing>();
   /** Without a connection nothing is sent: the client would keep it all, without a bound. */
   #isConnected = true;
@@ -79,7 +88,7 @@ class JetStreamEngine implements LogEngine {
     connection: NatsConnection,
     client: JetStreamClient,
     manager: JetStreamManager,
-    options: Required<JetStreamOptions>,
+    options: JetStreamOptions,
   ) {
     this.#connection = connection;
     this.#client = client;
@@ -253,7 +262,7 @@ class StreamFollowing implements Following {
   }
 
   /**
-   * Passes on messages until one is missing, or the consumer ends. Before the first message of a
+   * Passes on messages until one is missing, or the consumer ends or is silent. Before the first message of a
    * consumer none is missing: what was there was purged.
    */
   async #consume(consumer: Consumer): Promise<void> {
@@ -264,6 +273,7 @@ class StreamFollowing implements Following {
     });
     const stop = () => messages.stop();
     this.#end.signal.addEventListener("abort", stop);
+    void stopWhenSilent(messages);
     let isFirst = true;
     try {
       for await (const { seq, subject, data } of messages) {
@@ -277,5 +287,15 @@ class StreamFollowing implements Following {
       this.#end.signal.removeEventListener("abort", stop);
       messages.stop();
     }
+  }
+}
+
+/**
+ * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone. The
+ * client makes another one by itself, and for ever waits in vain if its stream has no leader then.
+ */
+async function stopWhenSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (type === "heartbeats_missed") messages.stop();
   }
 }

@@ -11,8 +11,8 @@ import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 
 /** The nodes of a cluster, as a thread knows them. */
 export function clusterStats(
-  { owners, addresses }: OwnerView,
-  own: Pick<ClusterStats, "name" | "node" | "connected" | "resent">,
+  { owners, addresses, refused }: OwnerView,
+  own: Pick<ClusterStats, "name" | "node" | "connected" | "resent" | "served">,
 ): ClusterStats {
   const slots = new Map<number, number>([...addresses.keys()].map((node) => [node, 0]));
   for (const owner of owners) if (owner >= 0) slots.set(owner, (slots.get(owner) ?? 0) + 1);
@@ -23,7 +23,7 @@ export function clusterStats(
     address: addresses.get(node),
   }));
   const owned = nodes.reduce((sum, node) => sum + node.slots, 0);
-  return { ...own, nodes, unownedSlots: SLOT_COUNT - owned };
+  return { ...own, nodes, unownedSlots: SLOT_COUNT - owned, refused };
 }
 
 /** Figures of a store: those of a pool, which a cluster does not have, are 0. */

@@ -12,6 +12,7 @@ import type { Leases } from "../../routing/load_leases.ts";
 import { codecName, makeCodec } from "../../store/client_parts.ts";
 import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
+import type { ClusterNodeStats } from "../../store/stats.ts";
 import { controlsOf, Store } from "../../store/store.ts";
 import { AgentThread } from "../agent/agent_thread.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
@@ -46,9 +47,10 @@ export async function openCluster<V, K extends Key>(
   cluster: ResolvedCluster,
 ): Promise<Store<V, K>> {
   await prepareThread(resolved);
-  const client = makeClusterClient(cluster.secret);
+  const client = makeClusterClient(cluster);
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
+  let served: ClusterNodeStats | undefined;
   const opening: { store?: Store<V, K> } = {};
   const options = { ...cluster, keys, codec: codecName(codec) };
   const agent = await AgentThread.start(workers.cluster, options, {
@@ -56,6 +58,7 @@ export async function openCluster<V, K extends Key>(
       view = newest;
       client.carrier.update(view);
     },
+    onFigures: (figures) => served = figures,
     onLost: (error) => {
       client.failAll(error);
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
@@ -64,7 +67,14 @@ export async function openCluster<V, K extends Key>(
   const { facts } = agent;
   const counters = OperationCounters.apart();
   const store = opening.store = new Store<V, K>({
-    pool: new ClusterPool({ name: cluster.name, facts, client, counters, view: () => view }),
+    pool: new ClusterPool({
+      name: cluster.name,
+      facts,
+      client,
+      counters,
+      view: () => view,
+      served: () => served,
+    }),
     client,
     codec: makeCodec(codec, () => NO_STRUCTURES),
     cache: undefined,
