@@ -35,6 +35,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "jetstream.ts StreamFollowing.#run": 4,
       "jetstream.ts StreamFollowing.#consume": 2,
+      "jetstream.ts stopWhenSilent": 1,
     },
   },
   {

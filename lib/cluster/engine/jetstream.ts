@@ -11,7 +11,13 @@
  *
  * @module
  */
-import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type {
+  Consumer,
+  ConsumerMessages,
+  JetStreamClient,
+  JetStreamManager,
+  StoredMsg,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { NatsAccess } from "../../core/cluster_identity.ts";
 import { runNextTurn, sleep } from "../../core/runtime.ts";
@@ -256,7 +262,7 @@ class StreamFollowing implements Following {
   }
 
   /**
-   * Passes on messages until one is missing, or the consumer ends. Before the first message of a
+   * Passes on messages until one is missing, or the consumer ends or is silent. Before the first message of a
    * consumer none is missing: what was there was purged.
    */
   async #consume(consumer: Consumer): Promise<void> {
@@ -267,6 +273,7 @@ class StreamFollowing implements Following {
     });
     const stop = () => messages.stop();
     this.#end.signal.addEventListener("abort", stop);
+    void stopWhenSilent(messages);
     let isFirst = true;
     try {
       for await (const { seq, subject, data } of messages) {
@@ -280,5 +287,15 @@ class StreamFollowing implements Following {
       this.#end.signal.removeEventListener("abort", stop);
       messages.stop();
     }
+  }
+}
+
+/**
+ * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone. The
+ * client makes another one by itself, and for ever waits in vain if its stream has no leader then.
+ */
+async function stopWhenSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (type === "heartbeats_missed") messages.stop();
   }
 }
