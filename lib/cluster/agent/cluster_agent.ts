@@ -21,7 +21,9 @@ import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
-import { answerPage, NodeExecutor } from "./node_executor.ts";
+import { answerCalls } from "./called_node.ts";
+import { NodeExecutor } from "./node_executor.ts";
+import { NodeWatches } from "./node_watches.ts";
 
 /** What an agent is started with; structured-cloneable. */
 export interface AgentOptions {
@@ -179,13 +181,14 @@ export class ClusterAgent {
     mayBeOther: boolean,
   ): Promise<void> {
     const { hashKey, keys } = settings;
-    const node = this.#makeNode(settings, number, addressOf(listener));
+    const watches = new NodeWatches(hashKey);
+    const node = this.#makeNode(settings, number, addressOf(listener), watches);
     const keyTypes = KEY_TYPE_NUMBERS[keys as KeyTypes];
     this.#server = NodeServer.serve(listener, {
       node: number,
       secret: this.#options.secret,
       executor: new NodeExecutor(node),
-      answer: (content) => answerPage(node, content),
+      answer: answerCalls(node, watches),
       rules: { hashKey, keyTypes },
     });
     node.start();
@@ -203,7 +206,12 @@ export class ClusterAgent {
     this.#number = number;
   }
 
-  #makeNode(settings: Settings, number: number, address: string): ClusterNode {
+  #makeNode(
+    settings: Settings,
+    number: number,
+    address: string,
+    watches: NodeWatches,
+  ): ClusterNode {
     return new ClusterNode({
       engine: this.#engine,
       clock: RUNTIME_CLOCK,
@@ -217,6 +225,7 @@ export class ClusterAgent {
       },
       address,
       settled: () => this.#server?.resume(),
+      written: (record) => watches.written(record),
     });
   }
 

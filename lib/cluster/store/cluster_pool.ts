@@ -4,7 +4,7 @@
  * @module
  */
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
-import type { KeyEncoder } from "../../core/key_encoder.ts";
+import { KeyEncoder } from "../../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { DURABILITY_LEVELS } from "../../pool/durability.ts";
 import type { OperationCounters } from "../../pool/operation_counters.ts";
@@ -18,11 +18,11 @@ import type { StorePool } from "../../store/store_pool.ts";
 import type { PoolFacts } from "../../store/used_pool.ts";
 import type { WatchSource } from "../../store/watch_source.ts";
 import type { ClusterFacts } from "../agent/cluster_agent.ts";
+import { ClusterWatches } from "../client/cluster_watches.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import type { ClusterClient } from "./cluster_client.ts";
 import { ClusterReads } from "./cluster_reads.ts";
 import { clusterStats, storeStats } from "./cluster_stats.ts";
-import { NoWatches } from "./no_watches.ts";
 import { notBlocking, notInCluster } from "./refusals.ts";
 
 /** What it is made of. */
@@ -74,7 +74,8 @@ export class ClusterPool implements StorePool {
   }
 
   makeWatches(lifetime: StoreLifetime): WatchSource {
-    return new NoWatches(lifetime);
+    const { carrier } = this.#options.client;
+    return new ClusterWatches(carrier, new KeyEncoder(...this.facts.hashKey), lifetime);
   }
 
   assertBlocks(method: string): never {
