@@ -179,11 +179,13 @@ class Writer {
   readonly #client: ClusterClient;
   readonly #random: Random;
   readonly #key = new KeyEncoder(...HASH_KEY);
+  readonly #name: string;
   #count = 0;
   open = 0;
 
-  constructor(client: ClusterClient, random: Random) {
+  constructor(client: ClusterClient, random: Random, name: string) {
     this.#client = client;
+    this.#name = name;
     this.#random = random;
   }
 
@@ -194,7 +196,7 @@ class Writer {
     if (this.#random.below(4) === 0) {
       return this.#client.delete(this.#key, { settle: end, fail: end });
     }
-    const bytes = new TextEncoder().encode(`value ${++this.#count}`);
+    const bytes = new TextEncoder().encode(`value ${++this.#count} ${this.#name}`);
     const value = { bytes, start: 0, end: bytes.length };
     this.#client.put(this.#key, value, Infinity, Condition.NONE, 0, { settle: end, fail: end });
   }
@@ -203,8 +205,9 @@ class Writer {
 async function simulate(random: Random): Promise<number> {
   const sim = new SimThreads(random, HASH_KEY);
   const way = { clock: sim.clock, connect: sim.connect };
-  const [writing, watching] = [1, 2].map(() => makeClusterClient(sim.secret, way));
-  const writer = new Writer(writing!, random);
+  const clients = Array.from({ length: 4 }, () => makeClusterClient(sim.secret, way));
+  const [watching, ...writing] = clients;
+  const writers = writing.map((client, i) => new Writer(client, random, `of ${i}`));
   const lifetime = { assertOpen: () => {} } as StoreLifetime;
   const encoder = new KeyEncoder(...HASH_KEY);
   const source = new ClusterWatches(watching!.carrier, new KeyEncoder(...HASH_KEY), lifetime);
@@ -214,7 +217,7 @@ async function simulate(random: Random): Promise<number> {
   const changes = new ChangeConsumer(sim, random);
   const step = async (hasTroubles: boolean) => {
     const hasMoved = sim.step(slots, hasTroubles);
-    for (const client of [writing!, watching!]) {
+    for (const client of clients) {
       if (random.below(hasMoved ? 2 : 8) === 0) client.carrier.update(sim.view());
     }
     for (const consumer of [states, changes]) if (random.below(4) === 0) consumer.goOn();
@@ -222,19 +225,21 @@ async function simulate(random: Random): Promise<number> {
     assert.equal([...states.wrong, ...changes.wrong], []);
   };
   try {
-    for (const client of [writing!, watching!]) client.carrier.update(sim.view());
+    for (const client of clients) client.carrier.update(sim.view());
     const consumed = [
       states.consume(keys, (entries) => states.take(entries)),
       changes.consume(prefix, (change) => changes.take(change)),
     ];
     for (let i = 0; i < STEPS; i++) {
-      if (random.below(3) === 0 && writer.open < 10) writer.write();
-      if (random.below(50) === 0) sim.slowNode = random.below(4) - 1;
+      const writer = random.pick(writers);
+      if (random.below(3) === 0 && writer.open < 5) writer.write();
+      if (random.below(100) === 0) sim.slowNode = random.below(4) - 1;
       await step(true);
     }
     sim.slowNode = -1;
-    for (let i = 0; i < QUIET_STEPS || writer.open > 0; i++) {
-      assert.ok(i < 30_000, `${writer.open} requests do not end`);
+    const openCount = () => writers.reduce((sum, { open }) => sum + open, 0);
+    for (let i = 0; i < QUIET_STEPS || openCount() > 0; i++) {
+      assert.ok(i < 30_000, `${openCount()} requests do not end`);
       await step(false);
     }
     states.check();
@@ -245,8 +250,7 @@ async function simulate(random: Random): Promise<number> {
     await Promise.all(consumed);
     return sim.history.length;
   } finally {
-    writing!.close();
-    watching!.close();
+    for (const client of clients) client.close();
     await sim.close();
   }
 }

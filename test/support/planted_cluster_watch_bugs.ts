@@ -6,7 +6,6 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const WATCHES = "lib/cluster/client/cluster_watches.ts";
-const ROUTES = "lib/cluster/client/slot_routes.ts";
 const NODE = "lib/cluster/agent/node_watches.ts";
 const caughtBy = ["test/cluster/cluster_watches.test.ts"];
 const inTest = "watches end with the last states";
@@ -35,8 +34,8 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   {
     name: "changes are believed of nodes that do not own their slot",
     breaks: "I4",
-    file: ROUTES,
-    edits: [["return this.view.owners[slot] === node && ", "return node >= 0 && slot >= 0 && "]],
+    file: WATCHES,
+    edits: [["if (this.#carrier.view.owners[slot] === node) ", "if (slot >= 0) "]],
     caughtBy,
     inTest,
   },

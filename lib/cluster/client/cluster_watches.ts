@@ -187,7 +187,7 @@ export class ClusterWatches extends FarWatches<WatchCalls> {
     if (!calls.hasBegun) return;
     for (const change of changes) {
       const slot = hashOf(this.#encoder, change) >>> SLOT_SHIFT;
-      if (this.#newestRoutes().isOf(node, slot, call.madeAt)) watch.noteChange(change);
+      if (this.#carrier.view.owners[slot] === node) watch.noteChange(change);
     }
   }
 

@@ -31,9 +31,4 @@ export class SlotRoutes {
     this.madeAt = madeAt;
     this.isComplete = isComplete;
   }
-
-  /** Whether a node owns a slot by an assignment that is not newer than another one. */
-  isOf(node: number, slot: number, madeAt: number): boolean {
-    return this.view.owners[slot] === node && this.view.assignedAt[slot]! <= madeAt;
-  }
 }

@@ -48,7 +48,7 @@ import { SimConnection } from "./sim_sockets.ts";
 
 const NODES = 3;
 /** What is slow has a turn so many times less often. */
-const SLOW = 20;
+const SLOW = 300;
 const SECRET = "a secret of the simulation";
 
 interface Stored {
@@ -78,7 +78,7 @@ export class SimThreads {
   /** What the thread is to know of the owners, sooner or later. */
   told: OwnerView;
   readonly #random: Random;
-  readonly #owners = new Int32Array(SLOT_COUNT).fill(0);
+  readonly #owners = new Int32Array(SLOT_COUNT).map((_, slot) => slot % NODES);
   readonly #assignedAt = new Float64Array(SLOT_COUNT).fill(1);
   /** Where slots stay for long, what comes late by an earlier connection is still for their owners. */
   readonly #movedOnceIn: number;
