@@ -19,7 +19,9 @@
  * group, and its record stands in the set's segment; docs/protocols/commits.md has the reasons.
  *
  * If writing fails nothing is published, and everything that would have been applied is answered
- * NOT_DURABLE.
+ * NOT_DURABLE. So is what was refused for what its key holds, which may be what a record of the
+ * group would have made of it: a delete that has found nothing because a put of the group had
+ * expired, while the index has the record before that.
  *
  * If the thread dies (I5), what happens depends on the group's state. While it is APPENDING nothing
  * is in the file: it is as if its requests had not been taken. It is SEALED before it is written,
@@ -140,7 +142,7 @@ export class LoggedCommit implements CommitPolicy {
     entry: number,
     staged: PoolAddress,
   ): void {
-    this.#group.addAnswer(consumer, status, staged, 0, entry);
+    this.#group.addRefusal(consumer, status, staged, entry);
   }
 
   release(): void {
@@ -148,7 +150,7 @@ export class LoggedCommit implements CommitPolicy {
   }
 
   refuse(consumer: RequestConsumer, status: number, staged: PoolAddress): void {
-    this.#group.addAnswer(consumer, status, staged);
+    this.#group.addRefusal(consumer, status, staged);
   }
 
   answerReserved(consumer: RequestConsumer, address: PoolAddress): void {
@@ -162,7 +164,8 @@ export class LoggedCommit implements CommitPolicy {
     log.endFrame();
     if (group.recordCount > 0) group.setState(GroupState.SEALED);
     if (log.write(group.mustSync || syncsAlways)) return;
-    for (const member of group.members) if (member.isRecord) this.#giveUp(member);
+    group.giveUp();
+    for (const member of group.members) if (member.isRecord) this.#bury(member);
     this.#options.set.bury();
   }
 
@@ -200,8 +203,7 @@ export class LoggedCommit implements CommitPolicy {
     return set.add(address, change.length) ? Status.OK : Status.INDEX_FULL;
   }
 
-  #giveUp(member: Member): void {
-    member.status = Status.NOT_DURABLE;
+  #bury(member: Member): void {
     const address = member.address as PoolAddress;
     if (this.#options.set.has(address)) return;
     if (this.#isPut(address)) this.#options.slots.bury(address);

@@ -33,7 +33,7 @@ import { AGENT_GROUP_STATE, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import type { RequestConsumer } from "../rings/request_consumer.ts";
-import { Operation, Status } from "../rings/ring_layout.ts";
+import { Operation, Status, tellsOfKey } from "../rings/ring_layout.ts";
 import { Lock, lockSlot, ownerOf, unlockSlot } from "../routing/ownership.ts";
 import type { Change } from "./change.ts";
 import { giveBackStaged } from "./staged_record.ts";
@@ -57,6 +57,8 @@ export interface Member {
   readonly high: number;
   /** Whether `address` is a record of the group, in the log. */
   readonly isRecord: boolean;
+  /** Whether it is a change that is not made; what it has found may be a record of the group. */
+  readonly isRefusal: boolean;
   /** Whether that is of a key that has a cell. */
   readonly isShared: boolean;
   /** A staged value that this ends; `NO_ADDRESS` if there is none. */
@@ -200,24 +202,62 @@ export class RequestGroup {
     // Before the answer is prepared: that of an unfinished group does not count.
     if (this.recordCount === 0) this.setState(GroupState.APPENDING);
     consumer.prepare(Status.OK, address, low, high);
-    const status = Status.OK;
-    this.members.push({ consumer, status, address, low, high, isRecord: true, isShared, staged });
+    this.members.push({
+      consumer,
+      status: Status.OK,
+      address,
+      low,
+      high,
+      isRecord: true,
+      isRefusal: false,
+      isShared,
+      staged,
+    });
     this.recordCount += 1;
     if (mustSync) this.mustSync = true;
   }
 
-  /** Adds a request that changes nothing, with its answer; what it had staged is given back. */
-  addAnswer(
+  /**
+   * Adds a change that is not made; what it had staged is given back.
+   *
+   * @param entry of an atomic commit, the one that it was refused for
+   */
+  addRefusal(consumer: RequestConsumer, status: number, staged: PoolAddress, entry = 0): void {
+    this.#addAnswer(consumer, status, 0, entry, 0, true, staged);
+  }
+
+  /** Adds a read, which has found nothing that is a record of the group and may be given up. */
+  addRead(
     consumer: RequestConsumer,
     status: number,
+    address: number,
+    low: number,
+    high: number,
+  ): void {
+    this.#addAnswer(consumer, status, address, low, high, false, NO_ADDRESS);
+  }
+
+  #addAnswer(
+    consumer: RequestConsumer,
+    status: number,
+    address: number,
+    low: number,
+    high: number,
+    isRefusal: boolean,
     staged: PoolAddress,
-    address = 0,
-    low = 0,
-    high = 0,
   ): void {
     consumer.prepare(status, address, low, high);
-    const isRecord = false;
-    this.members.push({ consumer, status, address, low, high, isRecord, isShared: false, staged });
+    this.members.push({
+      consumer,
+      status,
+      address,
+      low,
+      high,
+      isRecord: false,
+      isRefusal,
+      isShared: false,
+      staged,
+    });
   }
 
   /**
@@ -233,9 +273,21 @@ export class RequestGroup {
       low: 0,
       high: 0,
       isRecord: false,
+      isRefusal: false,
       isShared: false,
       staged: NO_ADDRESS,
     });
+  }
+
+  /**
+   * Nothing of the group could be made durable. A refusal that tells what a key holds may tell of
+   * what a record of the group would have made of it, so that nobody knows it either.
+   */
+  giveUp(): void {
+    for (const member of this.members) {
+      const isUnknown = member.isRefusal && tellsOfKey(member.status);
+      if (member.isRecord || isUnknown) member.status = Status.NOT_DURABLE;
+    }
   }
 
   /** Publishes how far the group is, for the M-node. */

@@ -91,6 +91,7 @@ import {
   ringWords,
   Status,
   statusOf,
+  tellsOfKey,
 } from "../rings/ring_layout.ts";
 import { cellsHeldBy, retellCells, settleCell, unlockCell } from "./cell_recovery.ts";
 import { LogRecovery } from "./log_recovery.ts";
@@ -325,8 +326,10 @@ export class StepRecovery {
     const isCommit = this.#shown.has(address);
     if (isCommit && this.#shown.state === CommitState.DONE) {
       // It was in the file before it was begun to be shown.
-    } else if (address !== NO_ADDRESS && !isDurable) status = Status.NOT_DURABLE;
-    else if (isCommit) this.#shown.show();
+    } else if (!isDurable && (address !== NO_ADDRESS || tellsOfKey(status))) {
+      // Also what was refused for what its key holds: perhaps by what is not durable.
+      status = Status.NOT_DURABLE;
+    } else if (isCommit) this.#shown.show();
     else if (address !== NO_ADDRESS) status = this.#make(address, status);
     if (address !== NO_ADDRESS && status === Status.OK) this.#note(address, isCommit);
     Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));

@@ -160,6 +160,11 @@ export const Status = {
   NOT_A_NUMBER: 9,
 } as const;
 
+/** Whether the answer to a change that was not made tells what its key holds. */
+export function tellsOfKey(status: number): boolean {
+  return status === Status.UNMET || status === Status.NOT_A_NUMBER;
+}
+
 const CONDITION_SHIFT = 8;
 const OPERATION_MASK = 0xff;
 /** Bit of word 1: the request is answered when it is on the disk, whatever the store's level. */

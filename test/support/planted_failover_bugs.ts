@@ -22,6 +22,24 @@ const LOGGED_COMMIT = "lib/node/logged_commit.ts";
 /** Bugs of the fence, of what becomes of requests, and of what is put in order afterwards. */
 export const FAILOVER_BUGS: readonly PlantedBug[] = [
   {
+    name: "what was refused by what cannot be written is answered as it was prepared",
+    breaks: "I3",
+    file: DEAD,
+    edits: [["(address !== NO_ADDRESS || tellsOfKey(status))", "address !== NO_ADDRESS"]],
+    caughtBy: [LOGGED],
+    inTest: "the disk has failed",
+  },
+  {
+    name: "what was refused by what could not be written is answered all the same",
+    breaks: "I3",
+    file: "lib/node/request_group.ts",
+    edits: [[
+      "const isUnknown = member.isRefusal && tellsOfKey(member.status);",
+      "const isUnknown = false;",
+    ]],
+    caughtBy: ["test/unit/grouped_commits.test.ts"],
+  },
+  {
     name: "a KN that has failed is not fenced",
     breaks: "I1",
     file: EXECUTOR,

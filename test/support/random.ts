@@ -1,13 +1,15 @@
 /**
  * Seeded randomness for tests: one seed per process, printed with a test that fails, and replayed with the
- * environment variable DINOMO_SEED.
+ * environment variable DINOMO_SEED. DINOMO_RUN_SEED is the seed of every process of a run: the check of a commit draws the same each
+ * time that it is repeated, and the check of another commit draws something else.
  *
  * @module
  */
 import process from "node:process";
 
-/** Seed of this process: DINOMO_SEED, or a fresh one. */
-export const SEED: number = readSeed(process.env["DINOMO_SEED"]);
+/** Seed of this process: DINOMO_SEED, or that of the run, or a fresh one. */
+export const SEED: number = readSeed("DINOMO_SEED") ?? readSeed("DINOMO_RUN_SEED") ??
+  Math.floor(Math.random() * 2 ** 31);
 
 /** A small generator (mulberry32), the same on every runtime. */
 export class Random {
@@ -68,9 +70,10 @@ export function seeded(body: (random: Random) => void | Promise<void>): () => Pr
   };
 }
 
-function readSeed(text: string | undefined): number {
-  if (text === undefined || text === "") return Math.floor(Math.random() * 2 ** 31);
+function readSeed(name: string): number | undefined {
+  const text = process.env[name];
+  if (text === undefined || text === "") return undefined;
   const seed = Number(text);
-  if (!Number.isInteger(seed)) throw new Error(`DINOMO_SEED must be an integer, got "${text}"`);
+  if (!Number.isInteger(seed)) throw new Error(`${name} must be an integer, got "${text}"`);
   return seed;
 }

@@ -80,7 +80,7 @@ import { NumberForm } from "../../lib/codec/stored_numbers.ts";
 import { claimClient } from "../../lib/routing/client_registry.ts";
 import { announceNodes, NodeState, setNode } from "../../lib/routing/node_directory.ts";
 import { holderOf, initialiseOwner } from "../../lib/routing/ownership.ts";
-import { MemoryDisk } from "./memory_disk.ts";
+import { MemoryDisk, systemError } from "./memory_disk.ts";
 import { HASH_KEY, keysOfSlots, type SimKey } from "./sim_keys.ts";
 import { SEED } from "./random.ts";
 import { require } from "./sim_model.ts";
@@ -448,6 +448,22 @@ export class SimFailover {
     if (this.#farMoves === undefined) return;
     const death = endDeadMerger(this.pool, VICTIM, this.#log?.file);
     if (death !== undefined) this.#sharedDeaths.push(death);
+  }
+
+  /** Nothing can be written from now on. */
+  breakDisk(): void {
+    this.#disk.beforeCall = (call) => {
+      if (call === "write") throw systemError("EIO", call);
+    };
+  }
+
+  /** Lets everything end, whatever comes of it; returns how the operations since the first ones have ended. */
+  endAll(from: number): readonly number[] {
+    for (let i = 0; this.#client.pendingCount > 0; i++) {
+      require(i < TURNS_MAX, "what was issued ends");
+      this.turn();
+    }
+    return this.#issued.slice(from).map(({ status }) => status!);
   }
 
   /** Slots and cells that the victim has not let go. */

@@ -11,6 +11,7 @@ import { GroupState } from "../../lib/node/request_group.ts";
 import { CommitState } from "../../lib/pool/commit_state.ts";
 import { AGENT_COMMIT_STATE, AGENT_GROUP_STATE } from "../../lib/pool/control_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
+import { Status } from "../../lib/rings/ring_layout.ts";
 import { withAtomicHooks } from "./sim_atomics.ts";
 import { SEED } from "./random.ts";
 import { SHARE_COUNT, SHARE_FIRST } from "./campaign.ts";
@@ -114,6 +115,7 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
   defineFailovers(scenariosOf(isLogged, isFar), isFar);
   if (isFar) defineDyingMergers(scenariosOf(isLogged, true), isLogged);
   else defineDyingCleaners(scenariosOf(isLogged, false).at(-1)!, ...accessesTried(false));
+  if (isLogged) defineBrokenDisk(isFar);
   test.run();
 }
 
@@ -155,6 +157,44 @@ function isSealed(pool: Pool): boolean {
   const agentAt = pool.agentAt(0);
   return control[agentAt + AGENT_GROUP_STATE] === GroupState.SEALED &&
     control[agentAt + AGENT_COMMIT_STATE] === CommitState.NONE;
+}
+
+/**
+ * Defines the test of KNs that die, and what they had written cannot be written once more: what was refused by a change of which
+ * nobody knows whether it will be there is not known either.
+ */
+function defineBrokenDisk(isFar: boolean): void {
+  test("a KN dies, and the disk has failed: no refusal tells of what is not there", () => {
+    const [{ options }] = scenariosOf(true, isFar) as [Scenario];
+    const before = [{ kind: "put", key: 1, bytes: 40 }] as const;
+    const script = [
+      { kind: "put", key: 0, bytes: 40 },
+      { kind: "put-absent", key: 0, bytes: 40 },
+      { kind: "delete", key: 1 },
+      { kind: "delete", key: 1 },
+    ] as const;
+    const scenario = { name: "refusals", options, before, script };
+    const seen = new Set<string>();
+    for (let at = 0;; at++) {
+      const world = new SimFailover(options);
+      if (!dies(world, scenario, at)) break;
+      failing("death", at, () => {
+        world.die();
+        world.breakDisk();
+        world.failOver();
+        const ends = world.endAll(before.length);
+        for (const [change, refusal] of [ends.slice(0, 2), ends.slice(2)]) {
+          seen.add(`${change} ${refusal}`);
+          if (refusal === Status.UNMET) assert.is(change, Status.OK);
+        }
+      });
+    }
+    const { OK, UNMET, NOT_DURABLE } = Status;
+    assert.ok(
+      seen.has(`${OK} ${UNMET}`) && seen.has(`${NOT_DURABLE} ${NOT_DURABLE}`),
+      [...seen].join(),
+    );
+  });
 }
 
 /** Defines the test of KNs that die between two accesses of which there are few. */

@@ -10,6 +10,7 @@ import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
 import type { DurableKey } from "../support/durable_model.ts";
 import { DurableWorld } from "../support/durable_world.ts";
+import { systemError } from "../support/memory_disk.ts";
 
 /** A store of one KN at the level "disk", in which keys of three slots are put, and nothing intrudes. */
 class Fixture {
@@ -141,6 +142,29 @@ test("a delete that is logged though there is nothing to delete says so", () => 
     world.delete(b![0]!);
   });
   assert.is(fixture.endedWith(Status.UNMET), 1);
+});
+
+test("what was refused by a change that cannot be written is not durable either", () => {
+  const fixture = new Fixture();
+  const { world, keys: [a, b, c] } = fixture;
+  const [kept, absent, expiring] = [a![0]!, b![0]!, c![0]!];
+  fixture.run(() => [kept, expiring].forEach((model) => world.put(model, 50)));
+  const before = [kept, absent, expiring].map((model) => world.find(model));
+  const { beforeCall } = world.disk;
+  world.disk.beforeCall = (call, number) => {
+    beforeCall(call, number);
+    if (call === "write") throw systemError("EIO", call);
+  };
+  fixture.run(() => {
+    world.delete(kept);
+    world.put(kept, 50, { condition: Condition.VERSION });
+    world.put(absent, 50);
+    world.put(absent, 50, { condition: Condition.ABSENT });
+    world.put(expiring, 50, { expiresAtMs: world.nowMs - 1 });
+    world.delete(expiring);
+  });
+  assert.is(fixture.endedWith(Status.NOT_DURABLE), 6, "each was decided by what was not written");
+  assert.equal([kept, absent, expiring].map((model) => world.find(model)), before);
 });
 
 test("a commit for which the index has no room takes nothing away from the group's others", () => {

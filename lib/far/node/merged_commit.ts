@@ -185,7 +185,7 @@ export class MergedCommit implements CommitPolicy {
   }
 
   refuse(consumer: RequestConsumer, status: number, staged: PoolAddress): void {
-    this.#group.addAnswer(consumer, status, staged);
+    this.#group.addRefusal(consumer, status, staged);
   }
 
   answerReserved(consumer: RequestConsumer, address: PoolAddress): void {
@@ -194,7 +194,7 @@ export class MergedCommit implements CommitPolicy {
 
   /** Answers a read. */
   answerRead(consumer: RequestConsumer, status: number, address = 0, low = 0, high = 0): void {
-    this.#group.addAnswer(consumer, status, 0 as PoolAddress, address, low, high);
+    this.#group.addRead(consumer, status, address, low, high);
   }
 
   /** Answers a read whose value is staged. */
@@ -307,9 +307,9 @@ export class MergedCommit implements CommitPolicy {
       end = ((member.address >>> 0) + length * 4 / ADDRESS_UNIT_BYTES) | 0;
       if (isWritten) continue;
       words[at + RECORD_META] = metaWithKind(words[at + RECORD_META], RecordKind.RESERVATION);
-      member.status = Status.NOT_DURABLE;
     }
     if (isWritten) verbs.write(group.recordBytes);
+    else group.giveUp();
     // From here on the records are logged.
     log.settle();
     Atomics.store(this.#pool.control, this.#pool.agentAt(agent) + AGENT_LOGGED_END, end);
