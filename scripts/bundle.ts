@@ -23,7 +23,7 @@ import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import { type CodeSplittingOptions, type Plugin, rolldown } from "rolldown";
 import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
-import { removeOtherDeclarations } from "./declarations.ts";
+import { finishDeclarations } from "./declarations.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
 import { shrinkMap } from "./source_maps.ts";
 
@@ -259,5 +259,5 @@ export async function makeBundle(): Promise<void> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await makeBundle();
-  removeOtherDeclarations(Object.values(ENTRIES).filter((path) => !path.startsWith("bin/")));
+  finishDeclarations(Object.values(ENTRIES).filter((path) => !path.startsWith("bin/")));
 }

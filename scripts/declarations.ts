@@ -4,13 +4,17 @@
  *
  * @module
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { PROJECT_ROOT } from "./runtimes.ts";
 
 const FOLDER = join(PROJECT_ROOT, "dist");
 /** What declarations have of others: imports and exports, also those in the middle of a type. */
 const REFERENCE = /(?:\bfrom|\bimport\(|^import)\s*"(\.[^"]+)"/gm;
+
+/** Types that TypeScript has only in its newest library, which few projects name. */
+const DISPOSABLE = /\bSymbol\.(?:asyncD|d)ispose\b|\bDisposable\b/;
+const DISPOSABLE_LIBRARY = '/// <reference lib="esnext.disposable" />\n';
 
 /** The declarations that the entries of a package lead to, themselves included; paths. */
 export function declarationsOf(entries: readonly string[]): Set<string> {
@@ -23,12 +27,20 @@ export function declarationsOf(entries: readonly string[]): Set<string> {
   return found;
 }
 
-/** Removes the declarations of lib/ that no entry leads to. */
-export function removeOtherDeclarations(entries: readonly string[]): void {
+/**
+ * Leaves of the declarations of lib/ those that an entry leads to, and has them name the library of
+ * types that they need. Sources cannot do that themselves: JSR refuses such a line.
+ */
+export function finishDeclarations(entries: readonly string[]): void {
   const paths = entries.map((entry) => join(FOLDER, entry.replace(/\.ts$/, ".d.ts")));
   const kept = declarationsOf(paths);
   for (const name of readdirSync(join(FOLDER, "lib"), { recursive: true, encoding: "utf8" })) {
     const path = join(FOLDER, "lib", name);
     if (name.endsWith(".d.ts") && !kept.has(path)) rmSync(path);
+  }
+  for (const path of kept) {
+    const text = readFileSync(path, "utf8");
+    const isNamed = text.startsWith(DISPOSABLE_LIBRARY);
+    if (DISPOSABLE.test(text) && !isNamed) writeFileSync(path, DISPOSABLE_LIBRARY + text);
   }
 }

@@ -277,7 +277,7 @@ export class Client<Carries extends Carrier = Carrier> {
       );
     }
     this.#changeCount += 1;
-    const sequence = begun === 0 ? this.#operations.issue() : begun;
+    const sequence = this.#operations.issue(begun);
     this.#sender.issueGathered(slots, sequence, words, completion);
     this.#additions.forgetAll();
     if (begun !== 0) this.#operations.leaveOpen();
@@ -389,9 +389,8 @@ export class Client<Carries extends Carrier = Carrier> {
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
     if (!isReading(draft)) this.#changeCount += 1;
-    const sequence = begun === 0 ? this.#operations.issue() : begun;
+    const sequence = this.#operations.issue(begun);
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
-    // Afterwards: while it waits for room, listeners may issue additions, which are in front of it.
     this.#additions.forget(hash);
     if (begun !== 0) this.#operations.leaveOpen();
     return lane;

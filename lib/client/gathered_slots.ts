@@ -4,7 +4,8 @@
  * Such a request goes to the owner of its lowest slot, like any request for that one. In the other
  * slots' orders a *mark* stands for it: it is held like a request, and is not sent when its turn
  * comes and nothing of the slot is in flight any more, but has the slot counted as one with a
- * request in flight, and held, until the commit has ended. The commit is sent when it has come to its turn everywhere. So
+ * request in flight, and held, until the commit has ended. The commit is sent when it has come to
+ * its turn everywhere. So
  *
  * - what was issued before for any of the others of its slots has ended, and what was issued before
  *   for the lowest one has ended or is in front of it in its ring;
@@ -12,8 +13,17 @@
  *   later for the lowest one is behind it in its ring;
  * - reads of all of its slots wait for it, like for any request.
  *
- * Commits of which each has its turn somewhere, and not in another's slot, cannot wait for each
- * other: turns come in the order of issue, the same in all slots.
+ * **No slot waits for ever.** A slot that is held and has nothing in flight is *ready*: it is looked
+ * at by the next poll. One that has something in flight, a request or a mark, need not be looked at,
+ * and must not be, even if it was said to be ready before: the last one that ends lets go of the
+ * slot (`EndedRequests.leave`), and says so again, as the slot is still held. A request that waits
+ * for its turn elsewhere is looked at when the last of its marks has come to its turn, or has
+ * failed.
+ *
+ * **No commits wait for each other.** Turns come in the order in which requests are issued, the same
+ * in all slots: of those that have not ended, the first one has its turn everywhere, or waits for
+ * what is in flight. An operation that has begun before has its place by when it becomes a request:
+ * otherwise it would take a place in front of a commit that has had its turn in another slot.
  *
  * @module
  */

@@ -50,7 +50,18 @@ export class HeldSlots {
     this.#isHeld[slot] = 1;
   }
 
-  /** Has requests of a slot sent again; those in its queue are to be taken first. */
+  /** Whether a slot has requests in its queue. */
+  hasAny(slot: Slot): boolean {
+    return this.first(slot) !== undefined;
+  }
+
+  /** Whether one of a slot's requests was issued before another one of it. */
+  hasBefore(slot: Slot, sequence: number): boolean {
+    const first = this.first(slot);
+    return first !== undefined && first.sequence < sequence;
+  }
+
+  /** Has requests of a slot sent again; its queue is empty. */
   release(slot: Slot): void {
     this.#isHeld[slot] = 0;
   }
@@ -74,6 +85,11 @@ export class HeldSlots {
     while (at > 0 && held[at - 1]!.sequence > request.sequence) at -= 1;
     held.splice(at, 0, request);
     this.#count(request, 1);
+  }
+
+  /** A slot's first request. */
+  first(slot: Slot): HeldRequest | undefined {
+    return this.#slots.get(slot)?.[0];
   }
 
   /** Takes a slot's first request. */

@@ -23,6 +23,8 @@ export class PendingOperations {
   #openCount = 0;
   /** Number of the newest operation. */
   #sequence = 0;
+  /** Numbers that operations had before they were requests, by those that they have now. */
+  readonly #begun = new Map<number, number>();
   readonly #flushes: FlushWaiters = new FlushWaiters();
   readonly #slots: SlotWaiters = new SlotWaiters();
 
@@ -39,9 +41,15 @@ export class PendingOperations {
     return this.sentCount + this.heldCount;
   }
 
-  /** Numbers an operation that is a request at once. */
-  issue(): number {
-    return ++this.#sequence;
+  /**
+   * Numbers an operation that is a request from now on: by these numbers requests have their order.
+   *
+   * @param begun its number until now, 0 if it had none
+   */
+  issue(begun = 0): number {
+    const sequence = ++this.#sequence;
+    if (begun !== 0) this.#begun.set(sequence, begun);
+    return sequence;
   }
 
   /** Numbers an operation that is not a request yet. */
@@ -64,13 +72,15 @@ export class PendingOperations {
 
   /** Says that an operation that was a request has ended; once for each. */
   noteEnd(sequence: number): void {
-    this.#flushes.noteEnd(sequence);
+    const begun = this.#begun.size === 0 ? undefined : this.#begun.get(sequence);
+    if (begun !== undefined) this.#begun.delete(sequence);
+    this.#flushes.noteEnd(begun ?? sequence);
   }
 
   /** Ends a request that will never be answered. */
   fail({ completion, sequence }: HeldRequest, error: DinomoError): void {
     completion.fail(error);
-    this.#flushes.noteEnd(sequence);
+    this.noteEnd(sequence);
   }
 
   /** Says that a slot has no requests any more. */
@@ -95,6 +105,7 @@ export class PendingOperations {
 
   /** Ends all waiting: every request has been failed. */
   endAll(): void {
+    this.#begun.clear();
     this.#flushes.resolveAll();
     this.#slots.notifyIdle();
   }

@@ -5,25 +5,20 @@
  * refused and held ones are sent in the order in which they were issued (I4).
  *
  * Sending may have to wait for room. The thread then settles what has ended, by which
- * requests of other slots may become ready to be sent. So all of it is one object: no request of a
- * slot is sent while another one of the same slot is on its way here.
+ * requests of other slots may become ready to be sent, and more may be issued. So all of it is one
+ * object: no request of a slot is sent while another one of the same slot is on its way here. That
+ * one has its slot held, and counts as one that has not ended.
  *
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { copyWords } from "../core/copy_words.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { HELD_BYTES_MAX } from "../core/limits.ts";
-import { RECORD_CLIENT, RECORD_REQUEST_POSITION, sessionOf } from "../log/record_layout.ts";
+import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import type { EntryBuffer } from "../rings/commit_words.ts";
-import {
-  REQUEST_LENGTH,
-  REQUEST_OPERATION,
-  REQUEST_OWNER_WORD,
-  REQUEST_RECORD,
-} from "../rings/ring_layout.ts";
-import { type Carrier, type Lane, NO_LANE, NO_ROOM } from "./carrier.ts";
+import { REQUEST_LENGTH, REQUEST_OWNER_WORD, REQUEST_RECORD } from "../rings/ring_layout.ts";
+import type { Carrier, Lane } from "./carrier.ts";
 import { type ClientWaiter, PollResult } from "./client_waiter.ts";
 import {
   type Completion,
@@ -34,7 +29,8 @@ import {
 } from "./completions.ts";
 import { GatheredSlots, type GatheringParts } from "./gathered_slots.ts";
 import type { HeldSlots } from "./held_slots.ts";
-import { keyOfRequest, type KeyPlace } from "./key_place.ts";
+import { keyOfRequest } from "./key_place.ts";
+import { type ClaimingParts, LaneClaims } from "./lane_claims.ts";
 import { splitCommit, splitPut } from "./large_values.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import { type RequestDraft, requestLength } from "./request_draft.ts";
@@ -45,14 +41,8 @@ import type { SlotsInFlight } from "./slots_in_flight.ts";
 const NUMBER = REQUEST_RECORD + RECORD_REQUEST_POSITION;
 
 /** What a sender needs. */
-export interface RequestSenderOptions {
+export interface RequestSenderOptions extends ClaimingParts {
   readonly clientId: number;
-  readonly operations: PendingOperations;
-  readonly held: HeldSlots;
-  readonly inFlight: SlotsInFlight;
-  /** See `EndedRequests.leave`. */
-  readonly leave: (slot: Slot) => void;
-  readonly carrier: Carrier;
   readonly waiter: ClientWaiter;
   /** See `ClientOptions`. */
   readonly onFlush: () => void;
@@ -76,11 +66,11 @@ export class RequestSender {
   /** Slots of which a request is held only until there is room. */
   readonly #deferred: Slot[] = [];
   readonly #gathering: GatheringParts;
+  readonly #claims: LaneClaims;
   /** Own slots of requests that have come to their turns in all others. */
   readonly #gathered: Slot[] = [];
   #isFlushScheduled = false;
   #isPumping = false;
-  #claimedAt = 0;
 
   /** Makes a sender that has nothing to send. */
   constructor(options: RequestSenderOptions) {
@@ -95,6 +85,10 @@ export class RequestSender {
     this.#onPoll = options.onPoll;
     const { held, inFlight, leave } = options;
     this.#gathering = { held, inFlight, leave };
+    this.#claims = new LaneClaims(options, () => {
+      this.flush();
+      this.wait();
+    });
   }
 
   /** Lets go of all lanes. */
@@ -132,12 +126,12 @@ export class RequestSender {
       this.#hold({ slot, sequence, words, completion, large: { bytes } });
       return undefined;
     }
-    const lane = this.#acquire(slot, draft.key, sequence, length, completion);
+    const lane = this.#claims.acquire(slot, draft.key, sequence, length, completion);
     if (lane === undefined) {
       this.#hold({ slot, sequence, words: this.#writer.copy(draft), completion });
       return undefined;
     }
-    this.#writer.write(draft, lane.words, lane.bytes, this.#claimedAt);
+    this.#writer.write(draft, lane.words, lane.bytes, this.#claims.claimedAt);
     this.scheduleFlush();
     return lane;
   }
@@ -192,7 +186,7 @@ export class RequestSender {
     const isLarge = length > this.#carrier.requestWordsMax;
     const isCrowded = this.#carrier.isCrowded;
     const isSent = isGathered && !isLarge && !isCrowded &&
-      this.#write(slot, sequence, words, length, gathering);
+      this.#send({ slot, sequence, words, completion: gathering }, length);
     if (isSent) return;
     const own = words.slice(0, length);
     const whole = { slot, sequence, words: own, completion: gathering, gathering };
@@ -250,13 +244,18 @@ export class RequestSender {
     if (!this.#carrier.wait()) this.#onBlocked();
   }
 
+  /** Whether nothing is polled for: no request, and no slot that is held though it has none. */
+  get #isIdle(): boolean {
+    return this.#operations.requestCount === 0 && !this.#held.hasReady;
+  }
+
   /** Runs at the tick's end: publishes, spins for quick answers, leaves the rest to the waiter. */
   readonly #flushScheduled = (): void => {
     this.#isFlushScheduled = false;
     try {
       this.flush();
     } finally {
-      if (this.#operations.requestCount > 0) this.#waiter.waitLater(this.#pollPending);
+      if (!this.#isIdle) this.#waiter.waitLater(this.#pollPending);
     }
   };
 
@@ -267,66 +266,34 @@ export class RequestSender {
       this.#carrier.help();
       settled = this.poll();
     }
-    if (this.#operations.requestCount === 0) return PollResult.IDLE;
+    if (this.#isIdle) return PollResult.IDLE;
     // What the settled ones have issued must not wait for the next tick.
     this.flush();
     return settled > 0 ? PollResult.PROGRESS : PollResult.NOTHING;
   };
 
-  /**
-   * Claims room for a request, at {@linkcode #claimedAt}; blocks while there is none.
-   *
-   * @returns the lane, or undefined when the request has to be held
-   */
-  #acquire(
-    slot: Slot,
-    key: KeyPlace,
-    sequence: number,
-    length: number,
-    completion: Completion,
-  ): Lane | undefined {
-    while (!this.#held.isHeld(slot)) {
-      const at = this.#carrier.claim(slot, key, sequence, length, completion);
-      if (at === NO_LANE) return undefined;
-      if (at !== NO_ROOM) {
-        this.#claimedAt = at;
-        this.#inFlight.add(slot);
-        this.#operations.sentCount += 1;
-        return this.#carrier.lane;
-      }
-      // What is settled meanwhile may change where requests of the slot go: it is routed afresh.
-      this.flush();
-      this.wait();
-    }
-    return undefined;
+  /** Sends a request that is issued now; false when it has to be held. */
+  #send({ slot, sequence, words, completion }: HeldRequest, length = words.length): boolean {
+    const key = keyOfRequest(words);
+    const lane = this.#claims.acquire(slot, key, sequence, length, completion);
+    if (lane !== undefined) this.#write(lane, words, length);
+    return lane !== undefined;
   }
 
-  /** Sends a request that is complete but for its owner word; false when it has to be held. */
-  #send(request: HeldRequest): boolean {
-    const { slot, sequence, words, completion } = request;
-    return this.#write(slot, sequence, words, words.length, completion);
-  }
-
-  #write(
-    slot: Slot,
-    sequence: number,
-    words: Int32Array,
-    length: number,
-    completion: Completion,
-  ): boolean {
-    const lane = this.#acquire(slot, keyOfRequest(words), sequence, length, completion);
+  /** Sends the first request of a slot that is held; false when it stays there. */
+  #sendFirst({ slot, sequence, words, completion }: HeldRequest): boolean {
+    const { length } = words;
+    const key = keyOfRequest(words);
+    const lane = this.#claims.acquireFirst(slot, key, sequence, length, completion);
     if (lane === undefined) return false;
-    const target = lane.words;
-    const at = this.#claimedAt;
-    const owner = target[at + REQUEST_OWNER_WORD];
-    const position = target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION];
-    copyWords(words, REQUEST_OPERATION, target, at + REQUEST_OPERATION, length - REQUEST_OPERATION);
-    target[at + REQUEST_OWNER_WORD] = owner;
-    // That of a session's request is its number.
-    const isOwn = sessionOf(words[REQUEST_RECORD + RECORD_CLIENT]) === 0;
-    if (isOwn) target[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = position;
-    this.scheduleFlush();
+    this.#write(lane, words, length);
+    this.#held.next(slot);
     return true;
+  }
+
+  #write(lane: Lane, words: Int32Array, length: number): void {
+    this.#claims.write(lane, words, length);
+    this.scheduleFlush();
   }
 
   /** Holds a request until there is room for it, and with it what comes later for its slot. */
@@ -387,37 +354,49 @@ export class RequestSender {
   /**
    * Sends what is held for a slot. Where a request or a mark is in flight that waits, as a slot may
    * be said to be ready more than once: the last one that ends has it sent.
+   *
+   * The slot stays held, and each request in its queue until it is on its way: sending may wait for
+   * room, and what is issued or given back meanwhile has its place in the queue.
    */
   #sendHeld(slot: Slot): void {
     if (this.#inFlight.has(slot)) return;
-    this.#held.release(slot);
     if (this.#carrier.isGivenUp(slot)) this.#giveUp(slot);
-    for (let request = this.#held.next(slot); request; request = this.#held.next(slot)) {
-      const { gathering } = request;
-      if (gathering !== undefined) {
-        const stands = isMark(request);
-        const waits = stands ? this.#inFlight.has(slot) : gathering.isGathering;
-        if (waits) this.#held.keep(request);
-        else if (stands) this.#arrive(slot, gathering);
-        else if (gathering.failure) this.#operations.fail(request, gathering.failure);
-        // What waits, or goes on as a mark, is in front of what comes later for the slot.
-        if (this.#held.isHeld(slot)) return;
-        if (stands || gathering.failure) continue;
-      }
-      if (this.#isGivenUp(request)) continue;
-      const isSent = this.#send(
-        request.large ? this.#carrier.firstOf(request, request.large) : request,
-      );
-      if (isSent && !request.large) continue;
-      // After a reservation everything else waits for its commit. A request that could not be sent
-      // waits for those in flight to come back, or for the slot's owner to be connected.
-      if (!isSent) this.#held.keep(request);
-      if (this.#held.hasFailed) return;
-      this.#held.hold(slot);
-      if (!this.#inFlight.has(slot)) this.#held.markReady(slot);
+    for (let request = this.#held.first(slot); request; request = this.#held.first(slot)) {
+      if (this.#sendNext(request)) continue;
+      // What could not be sent waits for those in flight to come back, for its turn elsewhere, or
+      // for the slot's owner to be connected.
+      if (!this.#inFlight.has(slot) && !request.gathering?.isGathering) this.#held.markReady(slot);
       return;
     }
+    this.#held.release(slot);
     if (!this.#inFlight.has(slot)) this.#operations.noteSettled(slot);
+  }
+
+  /** Sends or ends the first request of a slot that is held; whether the next one may follow. */
+  #sendNext(request: HeldRequest): boolean {
+    const { slot, gathering, large } = request;
+    if (gathering !== undefined && isMark(request)) {
+      if (this.#inFlight.has(slot)) return false;
+      this.#held.next(slot);
+      this.#arrive(slot, gathering);
+      return !this.#inFlight.has(slot);
+    }
+    if (gathering?.isGathering) return false;
+    if (gathering?.failure) return this.#refuse(request, gathering.failure);
+    if (this.#carrier.givesUp(request.words)) {
+      return this.#refuse(request, unavailable("was not made"));
+    }
+    if (large === undefined) return this.#sendFirst(request);
+    // After a reservation everything else waits for its commit.
+    this.#sendFirst(this.#carrier.firstOf(request, large));
+    return false;
+  }
+
+  /** Ends the first request of a slot that is held. */
+  #refuse(request: HeldRequest, error: DinomoError): boolean {
+    this.#held.next(request.slot);
+    this.#operations.fail(request, error);
+    return true;
   }
 
   /** The turn of a mark: the request that it stands for may be sent, or has ended. */
@@ -439,13 +418,6 @@ export class RequestSender {
       if (isMark(request)) request.completion.fail(error);
       else this.#operations.fail(request, error);
     }
-  }
-
-  /** Refuses a request for a key that cannot be written, while others of its slot can. */
-  #isGivenUp(request: HeldRequest): boolean {
-    if (!this.#carrier.givesUp(request.words)) return false;
-    this.#operations.fail(request, unavailable("was not made"));
-    return true;
   }
 }
 

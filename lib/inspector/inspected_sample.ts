@@ -50,11 +50,13 @@ export interface InspectedNode {
   readonly occupancy: number | undefined;
 }
 
-/** The figures now; undefined when the store is closed. */
-export function sampleOf<V, K extends Key>(store: Store<V, K>): InspectedSample | undefined {
-  const picture = controlsOf(store).picture();
-  if (picture === undefined) return undefined;
-  const stats = store.stats();
+/** The figures now, wherever the pool is; undefined when the store is closed. */
+export async function sampleOf<V, K extends Key>(
+  store: Store<V, K>,
+): Promise<InspectedSample | undefined> {
+  const asked = controlsOf(store).readPicture();
+  if (asked === undefined) return undefined;
+  const [picture, stats] = await Promise.all([asked, store.readStats()]);
   const { operations, window } = stats;
   return {
     timeMs: epochMs(),

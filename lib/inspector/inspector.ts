@@ -21,7 +21,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { isDinomoError } from "../core/any_error.ts";
-import { HostOnlyError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
 import { controlsOf, type Store } from "../store/store.ts";
@@ -81,9 +80,10 @@ export class Inspector {
  * Serves a page that shows a store: who owns which part of the keys, operations per second,
  * latencies, how full it is, and keys with their values. It does not keep the process alive.
  *
- * @param store a store of this thread, whose pool is in this process
+ * @param store a store of this thread; with `processes` its pool may be in another process
  * @throws {InvalidOptionError} when an option is not what it must be
- * @throws {HostOnlyError} when another process has the pool
+ * @throws {UnavailableError} when the pool is in another process, which does not answer
+ * @throws {NotInClusterError} for a store of a cluster
  * @throws {Error} with the system's code, such as `EADDRINUSE`, when the port cannot be had
  *
  * @example
@@ -101,7 +101,8 @@ export async function serveInspector<V, K extends Key>(
   options?: InspectorOptions,
 ): Promise<Inspector> {
   const resolved = inspectorOptionsOf(options);
-  assertVisible(store);
+  const { isOpen, readPicture } = controlsOf(store);
+  if (isOpen()) await readPicture();
   const server = createServer((request, response) => {
     void respond(store, resolved, request, response);
   });
@@ -117,15 +118,6 @@ export async function serveInspector<V, K extends Key>(
   server.unref();
   const { port } = server.address() as AddressInfo;
   return new Inspector(server, `http://${LOOPBACK}:${port}/#${resolved.token}`);
-}
-
-function assertVisible<V, K extends Key>(store: Store<V, K>): void {
-  const controls = controlsOf(store);
-  if (!controls.isOpen() || controls.picture() !== undefined) return;
-  throw new HostOnlyError(
-    "serveInspector must be called in the process that has the pool open, got a call in another " +
-      "one: dinomo top shows the figures",
-  );
 }
 
 async function respond<V, K extends Key>(
@@ -165,7 +157,7 @@ async function answer<V, K extends Key>(
 ): Promise<Answer> {
   switch (`${method} ${pathname}`) {
     case "GET /sample": {
-      const sample = sampleOf(store);
+      const sample = await sampleOf(store);
       if (sample === undefined) return { status: 410, body: { error: "the store is closed" } };
       return { status: 200, body: { ...sample, writable } };
     }
@@ -176,7 +168,7 @@ async function answer<V, K extends Key>(
     case "POST /scale": {
       if (!writable) return { status: 403, body: { error: "the inspector is read-only" } };
       await store.scale(Number(searchParams.get("nodes")));
-      return { status: 200, body: { nodes: store.nodes } };
+      return { status: 200, body: { nodes: (await store.readStats()).nodes.length } };
     }
     default:
       return NOT_FOUND;

@@ -14,6 +14,7 @@ import type { StoreHandle } from "../store/handle.ts";
 import type { StoreReads } from "../store/reads.ts";
 import type { StoreStats } from "../store/stats.ts";
 import type { OperationParts } from "../store/store_parts.ts";
+import type { PoolPicture } from "../store/pool_picture.ts";
 import type { StorePool } from "../store/store_pool.ts";
 import { nearReplication } from "../store/arguments.ts";
 import type { StoreLifetime } from "../store/lifetime.ts";
@@ -96,8 +97,8 @@ export class RemotePool implements StorePool {
     return { ...stats, pending, cache: undefined };
   }
 
-  picture(): undefined {
-    return undefined;
+  async readPicture(): Promise<PoolPicture> {
+    return await this.#source.calls.readOnce({ op: "picture" }) as PoolPicture;
   }
 
   share(): StoreHandle {

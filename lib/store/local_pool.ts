@@ -134,7 +134,8 @@ export class LocalPool implements StorePool {
     return this.stats(pending);
   }
 
-  picture(): PoolPicture {
+  // deno-lint-ignore require-await
+  async readPicture(): Promise<PoolPicture> {
     return pictureOf(this.#pool);
   }
 

@@ -50,7 +50,7 @@ export interface StoreControls {
   /** Of which types the keys are; undefined when the store is closed. */
   keyTypes(): KeyTypes | undefined;
   /** What the pool looks like now; undefined when the store is closed. */
-  picture(): PoolPicture | undefined;
+  readPicture(): Promise<PoolPicture> | undefined;
 }
 
 /** The controls of a store. */
@@ -79,7 +79,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     isOpen: () => !this.#lifetime.isClosing && !this.#lifetime.hasFailed,
     keyTypes: () =>
       this.#lifetime.isLetGo ? undefined : keyTypesOf(this.#parts.pool.facts.keyTypes),
-    picture: () => this.#lifetime.isLetGo ? undefined : this.#parts.pool.picture(),
+    readPicture: () => this.#lifetime.isLetGo ? undefined : this.#parts.pool.readPicture(),
   };
   // What leads to the pool is let go at the end: it is used when the store is known to be open.
   #parts: StoreParts<V>;

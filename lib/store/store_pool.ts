@@ -47,8 +47,12 @@ export interface StorePool extends UsedPool, PoolLife {
   stats(pending: number): StoreStats;
   /** The same, wherever the pool is. */
   readStats(pending: number): Promise<StoreStats>;
-  /** What it looks like; undefined from where it cannot be seen. */
-  picture(): PoolPicture | undefined;
+  /**
+   * What it looks like, wherever it is.
+   *
+   * @throws {DinomoError} when it is no pool of slots and segments, or there is no answer
+   */
+  readPicture(): Promise<PoolPicture>;
   /**
    * What other threads attach by.
    *

@@ -52,7 +52,18 @@ export async function admit<V, K extends Key>(
         directory: lock.held,
         shared: sharedOptionsOf(resolved),
       },
-      store,
+      {
+        stats: () => store.stats(),
+        readPicture: controlsOf(store).readPicture,
+        flush: () => store.flush(),
+        scale: (nodes, options) => store.scale(nodes, options),
+        snapshot: (options) => store.snapshot(options),
+        backup: (path, options) => store.backup(path, options),
+        compact: () => store.compact(),
+        grow: (capacityBytes) => store.grow(capacityBytes),
+        addEventListener: (type, listener) => store.addEventListener(type, listener),
+        removeEventListener: (type, listener) => store.removeEventListener(type, listener),
+      },
       idle,
     );
   } catch (error) {

@@ -185,6 +185,12 @@ async function tryCluster(): Promise<void> {
     store = await open<number>({ cluster: asked });
     assert.is(store.stats().cluster!.node, undefined);
     await store.putMany(LISTED.map((key) => [key, 0]));
+    const told: string[] = [];
+    store.addEventListener("nodeadded", ({ detail }) => told.push(`added ${detail.node}`));
+    store.addEventListener("noderemoved", ({ detail }) => told.push(`removed ${detail.node}`));
+    store.addEventListener("nodefailed", ({ detail }) => {
+      told.push(`failed ${detail.node}, ${detail.replacement} in its place`);
+    });
     const watcher = new Watcher(store);
     const load = new Load(store);
     await load.goOn(2);
@@ -207,6 +213,8 @@ async function tryCluster(): Promise<void> {
     await load.stop();
     await load.check();
     await watcher.check(load.sums);
+    await until("a node that has left is told", () => told.length === 4);
+    assert.equal(told, ["added 1", "failed 0, 1 in its place", "added 2", "removed 1"]);
     assert.is(await store.get("of another"), 50);
     // Each key always has requests on their way, and half of the keys were the killed process's.
     assert.ok(store.stats().cluster!.resent > 0);

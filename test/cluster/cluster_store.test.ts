@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { serveInspector } from "dinomo/inspector";
 import { encodeMessage } from "../../lib/gateway/json_frames.ts";
 import { RequestFrame } from "../../lib/gateway/request_frames.ts";
 import {
@@ -258,6 +259,7 @@ test("what a cluster does not have is refused", async () => {
     () => store.transaction((tx) => tx.get("a")),
     () => store.getMany(["a"], { consistent: true }),
     () => store.first(),
+    () => serveInspector(store),
   ];
   for (const method of others) {
     try {

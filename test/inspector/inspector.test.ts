@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { HostOnlyError, InvalidOptionError, open } from "dinomo";
+import { InvalidOptionError, open } from "dinomo";
 import { type Inspector, type InspectorOptions, serveInspector } from "dinomo/inspector";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -48,18 +48,25 @@ const rejection = (promise: Promise<unknown>) => promise.then(() => undefined, (
 
 const bytesOf = (text: string) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-test("a store whose pool another process has is refused, as there is nothing to see", async () => {
+test("a store whose pool another process has shows what that one would", async () => {
   const options = { path: temporaryPath(), processes: true, capacity: "4MiB" } as const;
-  await using host = await open(options);
-  await using remote = await open(options);
-  const error = await rejection(serveInspector(remote));
-  assert.instance(error, HostOnlyError);
-  assert.match(
-    String(error),
-    /serveInspector must be called in the process that has the pool open/,
-  );
-  await using inspector = await serveInspector(host);
-  assert.is((await ask(inspector, "/sample")).status, 200);
+  const host = await open<number>({ ...options, nodes: 3 });
+  await using remote = await open<number>(options);
+  for (let i = 0; i < 20; i++) await remote.put(`key ${i}`, i);
+  await using inspector = await serveInspector(remote, { writable: true });
+  await using own = await serveInspector(host);
+  const [far, near] = [await ask(inspector, "/sample"), await ask(own, "/sample")];
+  assert.equal([far.status, far.body.keys], [200, 20]);
+  for (const name of ["owners", "states", "used", "live", "liveBytes", "writes", "nodes"]) {
+    assert.equal(far.body[name], near.body[name], name);
+  }
+  assert.is((await ask(inspector, "/keys?prefix=key%201")).body.keys.length, 11);
+  assert.is((await ask(inspector, "/value?key=key%207")).body.text, "7");
+  assert.equal((await ask(inspector, "/scale?nodes=2", { method: "POST" })).body, { nodes: 2 });
+  assert.is(host.nodes, 2);
+  await host.close();
+  const { status, body } = await ask(inspector, "/sample");
+  assert.equal([status, body.keys], [200, 20], "this one has the pool by now");
 });
 
 test("the page needs no token, loads nothing, and may do nothing else", async () => {

@@ -200,16 +200,6 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     inTest: "order of their issue",
   },
   {
-    name: "a commit is sent before what was issued for its slots has ended",
-    breaks: "I4",
-    file: "lib/client/request_sender.ts",
-    edits: [[
-      "const waits = stands ? this.#inFlight.has(slot) : gathering.isGathering;",
-      "const waits = stands ? false : gathering.isGathering;",
-    ]],
-    caughtBy: [FAILOVERS],
-  },
-  {
     name: "a commit waits in the queue of the key that is being updated alone",
     breaks: "I4",
     file: "lib/store/commit_turns.ts",

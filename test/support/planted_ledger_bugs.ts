@@ -163,7 +163,7 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
   {
     name: "a request of a session has its position in the ring for its number",
     breaks: "I5",
-    file: "lib/client/request_sender.ts",
+    file: "lib/client/lane_claims.ts",
     edits: [["if (isOwn) target", "if (isOwn !== undefined) target"]],
     caughtBy: [LIVES],
   },

@@ -76,8 +76,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
     name: "a client sends on while requests of the slot are held",
     breaks: "I4",
-    file: SENDER,
-    edits: [["while (!this.#held.isHeld(slot)) {", "for (;;) {"]],
+    file: "lib/client/lane_claims.ts",
+    edits: [["if (this.#held.isHeld(slot)) return undefined;", ""]],
     caughtBy: [WHOLE_STEPS],
   },
   {
@@ -112,13 +112,6 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: NODE,
     edits: [["consumer.putBack(at);", ""]],
-    caughtBy: [WHOLE_STEPS],
-  },
-  {
-    name: "what is issued after a large value overtakes it",
-    breaks: "I4",
-    file: SENDER,
-    edits: [["if (isSent && !request.large) continue;", "if (isSent) continue;"]],
     caughtBy: [WHOLE_STEPS],
   },
   {

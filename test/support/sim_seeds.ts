@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { CAMPAIGN_FACTOR, isOfThisShare } from "./campaign.ts";
+import { CAMPAIGN_FACTOR, isOfThisShare, runtimeShare } from "./campaign.ts";
 import { Random, SEED } from "./random.ts";
 
 /** Share of the seeds that are of the set that never changes. */
@@ -28,15 +28,43 @@ export function forEachSeed(count: number, run: (seed: number) => void): void {
   }
 }
 
+/**
+ * The same for something that is awaited, which the runtimes share: together they run all the seeds
+ * that never change each time. Returns how many seeds were run.
+ */
+export async function forEachSeedInTurn(
+  count: number,
+  run: (seed: number) => Promise<void>,
+): Promise<number> {
+  const seeds = isGiven() ? seedsOf(1) : [...runtimeShare(fixedSeeds(count)), ...freshSeeds(count)];
+  for (const seed of seeds) {
+    try {
+      await run(seed);
+    } catch (error) {
+      console.error(`\nto replay this failure: DINOMO_SEED=${seed}`);
+      throw error;
+    }
+  }
+  return seeds.length;
+}
+
+function isGiven(): boolean {
+  return (process.env["DINOMO_SEED"] ?? "") !== "";
+}
+
 function seedsOf(count: number): number[] {
-  const given = process.env["DINOMO_SEED"];
-  if (given !== undefined && given !== "") return [Number(given)];
-  const fixedCount = Math.ceil(count * FIXED_SHARE);
-  const freshCount = Math.max(0, Math.floor(count * CAMPAIGN_FACTOR) - fixedCount);
+  if (isGiven()) return [Number(process.env["DINOMO_SEED"])];
+  const fixed = fixedSeeds(count);
+  return [...fixed.filter((_, i) => isOfThisShare(i, fixed.length)), ...freshSeeds(count)];
+}
+
+function fixedSeeds(count: number): number[] {
+  return Array.from({ length: Math.ceil(count * FIXED_SHARE) }, (_, i) => i + 1);
+}
+
+function freshSeeds(count: number): number[] {
+  const freshCount = Math.max(0, Math.floor(count * CAMPAIGN_FACTOR) - fixedSeeds(count).length);
   const fresh = new Random(SEED).below(2 ** 31);
-  const fixed = Array.from({ length: fixedCount }, (_, i) => i + 1)
-    .filter((_, i) => isOfThisShare(i, fixedCount));
-  const others = Array.from({ length: freshCount }, (_, i) => fresh + i)
+  return Array.from({ length: freshCount }, (_, i) => fresh + i)
     .filter((_, i) => isOfThisShare(i, freshCount));
-  return [...fixed, ...others];
 }

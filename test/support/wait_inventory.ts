@@ -198,7 +198,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "or the store fails, closes, or loses its host, which fails them all",
     places: {
       "attach_store.ts AttachedMaintenance.close": 2,
-      "request_sender.ts RequestSender.#acquire": 1,
+      "lane_claims.ts LaneClaims.acquireFirst": 1,
       "request_sender.ts RequestSender.#hold": 1,
       "request_sender.ts RequestSender.whenRoom": 1,
       "client.ts Client.settleAll": 1,

@@ -50,7 +50,6 @@ async function* answerPage(
   yield encodePageAnswer(page, call.withValues);
 }
 
-// deno-lint-ignore require-await
 async function* once(item: Uint8Array): AsyncGenerator<Uint8Array> {
   yield item;
 }

@@ -11,7 +11,7 @@ import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import { type OwnerView, viewOf } from "../client/owner_view.ts";
-import { encode, type Settings } from "../control/command.ts";
+import { type Command, encode, type Settings } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { connectJetStream } from "../engine/jetstream.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
@@ -75,6 +75,8 @@ export class ClusterAgent {
   readonly #lives = new Set<string>();
   #node: ClusterNode | undefined;
   #number: number | undefined;
+  /** See {@linkcode OwnerView}. */
+  readonly #failedAt = new Map<number, number>();
   #server: NodeServer | undefined;
   #failure: unknown;
   #told = "";
@@ -91,7 +93,7 @@ export class ClusterAgent {
       times: timesOf(LEASE_MS_DEFAULT),
       node: NOBODY,
       nameLife: () => "",
-      changed: () => this.#changed(),
+      changed: (command) => this.#changed(command),
       failed: (error) => this.#failure ??= error,
     });
   }
@@ -112,7 +114,7 @@ export class ClusterAgent {
       const settings = await agent.#agree();
       assertAgreed(options, settings);
       if (options.node !== false) await agent.#join(settings, options.node);
-      const view = viewOf(agent.#control.state);
+      const view = viewOf(agent.#control.state, agent.#failedAt);
       return { agent, facts: { settings, view, node: agent.#number } };
     } catch (error) {
       await agent.close();
@@ -279,12 +281,15 @@ export class ClusterAgent {
   }
 
   /** A command counts: tells what has changed, together with what comes soon. */
-  #changed(): void {
+  #changed(command: Command): void {
+    const { state } = this.#control;
+    const isFailure = command.kind === "revoke" && state.assignedAt.includes(state.sequence);
+    if (isFailure) this.#failedAt.set(command.node, state.sequence);
     this.#timer ??= startTimer(
       () => {
         this.#timer = undefined;
-        const view = viewOf(this.#control.state);
-        const told = JSON.stringify([this.#control.state.mapSequence, ...view.addresses]);
+        const view = viewOf(state, this.#failedAt);
+        const told = JSON.stringify([state.mapSequence, ...view.addresses]);
         if (told === this.#told) return;
         this.#told = told;
         this.#tell(view);

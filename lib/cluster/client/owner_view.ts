@@ -15,6 +15,8 @@ export interface OwnerView {
   readonly assignedAt: Float64Array;
   /** Where nodes take requests, by their numbers. */
   readonly addresses: ReadonlyMap<number, string>;
+  /** Nodes whose leases were ended while they owned slots, and by which message last. */
+  readonly failedAt: ReadonlyMap<number, number>;
 }
 
 /** Nobody owns anything. */
@@ -22,14 +24,23 @@ export const NO_VIEW: OwnerView = {
   owners: new Int32Array(SLOT_COUNT).fill(NO_OWNER),
   assignedAt: new Float64Array(SLOT_COUNT),
   addresses: new Map(),
+  failedAt: new Map(),
 };
 
 /** The view of a state of the control stream. */
-export function viewOf(state: ControlState): OwnerView {
+export function viewOf(
+  state: ControlState,
+  failedAt: ReadonlyMap<number, number> = new Map(),
+): OwnerView {
   const addresses = new Map<number, string>();
   for (const node of state.members()) {
     const { address } = state.leaseOf(node)!;
     if (address !== undefined) addresses.set(node, address);
   }
-  return { owners: state.owners.slice(), assignedAt: state.assignedAt.slice(), addresses };
+  return {
+    owners: state.owners.slice(),
+    assignedAt: state.assignedAt.slice(),
+    addresses,
+    failedAt: new Map(failedAt),
+  };
 }

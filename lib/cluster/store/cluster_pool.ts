@@ -109,8 +109,8 @@ export class ClusterPool implements StorePool {
     return Promise.resolve(this.stats(pending));
   }
 
-  picture(): undefined {
-    return undefined;
+  readPicture(): Promise<never> {
+    return Promise.reject(notInCluster("serveInspector", "there are no segments to be shown"));
   }
 
   share(): StoreHandle {

@@ -16,6 +16,7 @@ import { controlsOf, Store } from "../../store/store.ts";
 import { AgentThread } from "../agent/agent_thread.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
 import { makeClusterClient } from "./cluster_client.ts";
+import { ClusterEvents } from "./cluster_events.ts";
 import { ClusterMaintenance } from "./cluster_maintenance.ts";
 import { ClusterPool } from "./cluster_pool.ts";
 
@@ -50,11 +51,15 @@ export async function openCluster<V, K extends Key>(
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
   const opening: { store?: Store<V, K> } = {};
+  const events = new ClusterEvents((type, detail) => {
+    if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
+  });
   const options = { ...cluster, keys, codec: codecName(codec) };
   const agent = await AgentThread.start(workers.cluster, options, {
     onView: (newest) => {
       view = newest;
       client.carrier.update(view);
+      events.take(view);
     },
     onLost: (error) => {
       client.failAll(error);

@@ -67,6 +67,7 @@ export type CallRequest =
 /** What the thread is asked for that has opened the pool: one item, what its method returns. */
 export type HostRequest =
   | { readonly op: "stats" }
+  | { readonly op: "picture" }
   | { readonly op: "sync" }
   | { readonly op: "scale"; readonly nodes: number }
   | { readonly op: "snapshot" }

@@ -27,6 +27,7 @@ export interface CalledPoolOptions {
 
 const HOST_OPERATIONS: Readonly<Record<HostRequest["op"], true>> = {
   stats: true,
+  picture: true,
   sync: true,
   scale: true,
   snapshot: true,

@@ -7,6 +7,7 @@
 import { InvalidArgumentError, UnavailableError } from "../../core/errors.ts";
 import { CALL_BYTES_MAX } from "../../core/limits.ts";
 import { EVENT_TYPES, type StoreEvent, type StoreEventType } from "../../store/events.ts";
+import type { PoolPicture } from "../../store/pool_picture.ts";
 import type { StoreStats } from "../../store/stats.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { CallServer } from "../../wire/call_server.ts";
@@ -20,6 +21,8 @@ const EVENTS_MAX = 1024;
 /** What other processes can have the host's store do. */
 export interface HostStore {
   stats(): StoreStats;
+  /** What the pool looks like; undefined when the store is closed. */
+  readPicture(): Promise<PoolPicture> | undefined;
   flush(): Promise<void>;
   scale(nodes: number, options: { signal: AbortSignal }): Promise<object>;
   snapshot(options: { signal: AbortSignal }): Promise<object>;
@@ -91,6 +94,8 @@ async function askStore(
   switch (request.op) {
     case "stats":
       return store.stats();
+    case "picture":
+      return await store.readPicture();
     case "sync":
       return await store.flush();
     case "scale":

@@ -154,7 +154,8 @@ export class SimThreads {
     const addresses = new Map(
       Array.from({ length: NODES }, (_, node) => [node, `sim:${node + 1}`]),
     );
-    return { owners: this.#owners.slice(), assignedAt: this.#assignedAt.slice(), addresses };
+    const [owners, assignedAt] = [this.#owners.slice(), this.#assignedAt.slice()];
+    return { owners, assignedAt, addresses, failedAt: new Map() };
   }
 
   /** Something happens, with troubles or without; returns whether owners have changed. */
