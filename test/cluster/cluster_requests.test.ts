@@ -326,9 +326,11 @@ test("pages have each key once, with its prefix, and end where the slots of the 
 test("what a page finds expired is deleted, and not listed", () => {
   const made = cluster(1);
   const node = nodeOf(made, 0);
-  const expiresAtMs = made.nodes[0]!.process.epochMs() + 700;
-  askAll(made, node, [putOf("a", bytes("1"), expiresAtMs), putOf("b", bytes("1"))], 600);
-  made.time.run(500);
+  const { process } = made.nodes[0]!;
+  // It is swept a second later.
+  const expiresAtMs = Math.ceil(process.epochMs() / 1000 + 0.6) * 1000 + 1;
+  askAll(made, node, [putOf("a", bytes("1"), expiresAtMs), putOf("b", bytes("1"))], 500);
+  made.time.run(expiresAtMs + 100 - process.epochMs());
   assert.is(node.keyCount, 2);
   const slots = [slotOfKey("a"), slotOfKey("b")];
   assert.equal(pagesOf(made, node, slots, ""), ["b"]);

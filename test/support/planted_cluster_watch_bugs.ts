@@ -14,7 +14,7 @@ const inTest = "watches end with the last states";
 export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   {
     name: "who has got a slot is not asked for what it writes to it",
-    breaks: "I4",
+    breaks: "I13",
     file: WATCHES,
     edits: [[
       "if (partsOf.has(node) && routes.newestOf.get(node)! <= madeAt)",
@@ -25,7 +25,7 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "what was written before a call is not read",
-    breaks: "I4",
+    breaks: "I13",
     file: WATCHES,
     edits: [['op: "parts", parts, isAgain: true', 'op: "parts", parts, isAgain: false']],
     caughtBy,
@@ -33,7 +33,7 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "changes are believed of nodes that do not own their slot",
-    breaks: "I4",
+    breaks: "I13",
     file: WATCHES,
     edits: [["if (this.#carrier.view.owners[slot] === node) ", "if (slot >= 0) "]],
     caughtBy,
@@ -41,7 +41,7 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "that changes are missing of a slot that has moved is not said",
-    breaks: "I4",
+    breaks: "I13",
     file: WATCHES,
     edits: [["if (calls.hasBegun) watch.noteLost();\n      else", "if (!calls.hasBegun)"]],
     caughtBy,
@@ -49,7 +49,7 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "changes are told before a watch has begun",
-    breaks: "I4",
+    breaks: "I13",
     file: WATCHES,
     edits: [["if (!calls.hasBegun) return;", ""]],
     caughtBy,
@@ -57,7 +57,7 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a node does not tell of deletes",
-    breaks: "I4",
+    breaks: "I13",
     file: NODE,
     edits: [[
       "if (this.#byPart.size > 0) {",

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { KeyEncoder } from "../../core/key_encoder.ts";
+import { KeyEncoder, type StoredKey } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
@@ -20,6 +20,7 @@ import { NO_OWNER } from "../control/control_state.ts";
 import { IndexKeeper } from "../index/index_keeper.ts";
 import type { IndexStats } from "../index/indexed_table.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
+import { ExpirySweep } from "./expiry_sweep.ts";
 import { hashOf } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
@@ -63,6 +64,7 @@ export class ClusterNode {
   /** Reads that wait for the engine. */
   readonly #reading = new PendingRequests();
   readonly #pages: KeyPageParts;
+  readonly #sweep: ExpirySweep;
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
   #moves: SlotMoves | undefined;
@@ -82,12 +84,13 @@ export class ClusterNode {
     this.#evidence = new SessionEvidence(clock, evidenceMs);
     this.#requestClock = new RequestClock(options.clock);
     const encoder = new KeyEncoder(...options.hashKey);
-    this.#pages = {
+    const parts = {
       table: this.#loader.table,
       epochMs: () => options.clock.epochMs(),
-      servedSince: (slot) => this.#servedSince(slot),
-      expired: (record) => this.#expire(record, hashOf(encoder, record.key)),
+      servedSince: (slot: number) => this.#servedSince(slot),
     };
+    this.#pages = { ...parts, expired: ({ key }) => this.#expire(key, hashOf(encoder, key)) };
+    this.#sweep = new ExpirySweep(parts, encoder, (key, hash) => this.#expire(key, hash));
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
@@ -261,10 +264,11 @@ export class ClusterNode {
     return isServed ? this.#control!.state.assignedAt[slot]! : 0;
   }
 
-  /** Deletes a key that has expired, as a read of it does. */
-  #expire({ key }: LogRecord, hash: number): void {
-    if (this.isCrowded || !this.isActive) return;
+  /** Deletes a key that has expired, as a read of it does; false if that cannot be done now. */
+  #expire(key: StoredKey, hash: number): boolean {
+    if (this.isCrowded || !this.isActive) return false;
     this.#writer!.add(readOf(key, hash), () => {});
+    return true;
   }
 
   /** Requests that waited may be for this node now, or not. */
@@ -282,6 +286,7 @@ export class ClusterNode {
   #take(record: LogRecord, address: RecordAddress): void {
     this.#loader.table.merge(record, address);
     this.#evidence.note(record);
+    this.#sweep.note(record);
   }
 
   #join(): void {
@@ -335,6 +340,7 @@ export class ClusterNode {
     this.#succession!.step();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
+    this.#sweep.step();
   }
 
   #sendLeaving(): void {
