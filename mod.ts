@@ -93,6 +93,7 @@ export type {
 } from "./lib/store/commit_options.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type {
+  ClusterNodeStats,
   ClusterStats,
   FarStats,
   NodeStats,

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { NODE_ID_COUNT } from "../core/limits.ts";
+import { CAPACITY_BYTES_MAX, NODE_ID_COUNT } from "../core/limits.ts";
 import { describe, InvalidOptionError } from "../core/errors.ts";
-import { requireThat, wholeNumber } from "./option_rules.ts";
+import type { IndexOptions } from "../cluster/index/index_keeper.ts";
+import type { Bytes } from "../core/units.ts";
+import { bytesWithin, requireThat, wholeNumber } from "./option_rules.ts";
 
 /** A cluster, and what this process is to be in it. */
 export interface ClusterOptions {
@@ -35,6 +37,12 @@ export interface ClusterOptions {
    * @default what the cluster was made with, 3000 for a new one
    */
   leaseMs?: number | undefined;
+  /**
+   * Bytes of values and addresses that the node of this process keeps in memory, 0 to 32 GiB; what
+   * is in neither is read from the servers.
+   * @default "64MiB"
+   */
+  cache?: Bytes | undefined;
   /** Address of this machine at which its node takes requests. @default "127.0.0.1" */
   host?: string | undefined;
   /** TCP port for that; 0 for any. @default 0 */
@@ -54,9 +62,12 @@ export interface ResolvedCluster {
   readonly node: boolean | number;
   readonly replicas: number;
   readonly leaseMs: number | undefined;
+  readonly cacheBytes: number;
   readonly host: string;
   readonly port: number;
   readonly secret: string | undefined;
+  /** For tests: when the node writes its index and cleans. */
+  readonly index?: Partial<IndexOptions>;
 }
 
 /** Names of the options of a cluster. */
@@ -66,6 +77,7 @@ const NAMES: readonly string[] = [
   "node",
   "replicas",
   "leaseMs",
+  "cache",
   "host",
   "port",
   "secret",
@@ -81,6 +93,7 @@ const BESIDE: readonly string[] = [
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LEASE_MS_MIN = 500;
 const LEASE_MS_MAX = 60_000;
+const CACHE_DEFAULT = "64MiB";
 const SECRET_CHARS_MIN = 16;
 const PORT_MAX = 65_535;
 /** Addresses that no other machine reaches. */
@@ -122,6 +135,7 @@ export function clusterOf(
     leaseMs: leaseMs === undefined
       ? undefined
       : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, LEASE_MS_MAX),
+    cacheBytes: cacheBytesOf(cluster.cache),
     host: hostOf(cluster.host),
     port: wholeNumber("cluster.port", port, 0, PORT_MAX),
     secret: secretOf(secret),
@@ -140,6 +154,10 @@ function replicasOf(value: number | undefined, servers: readonly string[]): numb
   const isOdd = replicas === 1 || replicas === 3 || replicas === 5;
   requireThat(isOdd, "cluster.replicas", "must be 1, 3 or 5", value);
   return replicas;
+}
+
+function cacheBytesOf(cache: Bytes = CACHE_DEFAULT): number {
+  return cache === 0 ? 0 : bytesWithin("cluster.cache", cache, 1, CAPACITY_BYTES_MAX);
 }
 
 /** Connections are not encrypted, so nobody else may be on their way. */

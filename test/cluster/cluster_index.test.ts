@@ -11,9 +11,17 @@ import type { IndexOptions } from "../../lib/cluster/index/index_keeper.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
 import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import type { ClusterAnswer, ClusterRequest } from "../../lib/cluster/node/requests.ts";
-import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
-import { ask, deleteOf, getOf, ownerOf, putOf } from "../support/cluster/cluster_requests.ts";
+import {
+  ask,
+  deleteOf,
+  getOf,
+  HASH_KEY,
+  ownerOf,
+  putOf,
+} from "../support/cluster/cluster_requests.ts";
 import { SIM_RESEND_MS } from "../support/cluster/sim_client.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
 
@@ -114,13 +122,13 @@ for (
 }
 
 test("what is in memory does not grow with the keys, and logs not with the changes", () => {
-  const made = cluster(1, { cacheBytes: 1000 });
+  const made = cluster(1, { cacheBytes: 2000 });
   const keys = namesOf(100);
   for (let round = 1; round <= 6; round++) writeAll(made, round, keys);
   made.time.run(SETTLED_MS);
   const { tailBytes, cacheBytes } = nodeOf(made, 0).indexStats!;
   assert.equal(tailBytes, 0);
-  assert.ok(cacheBytes <= 1000, `${cacheBytes} bytes`);
+  assert.ok(cacheBytes <= 2000, `${cacheBytes} bytes`);
   const { bytes } = made.engine.extent(logStream(0))!;
   const messages = made.engine.messagesOf(logStream(0));
   const written = messages.reduce((sum, { body }) => sum + body.length, 0);
@@ -192,6 +200,38 @@ test("slots are loaded from what a replica has that lags, when it has it", () =>
     made.time.run(1500);
     assert.equal(readAll(made, KEYS), KEYS.map((_, i) => i < 3 ? round : round + 100));
   }
+});
+
+/** Pairs of keys, each of one slot. */
+function pairsOfSlots(count: number): [string, string][] {
+  const encoder = new KeyEncoder(...HASH_KEY);
+  const first = new Map<number, string>();
+  const pairs: [string, string][] = [];
+  for (let i = 0; pairs.length < count; i++) {
+    const slot = encoder.encode(`paired ${i}`) >>> SLOT_SHIFT;
+    const other = first.get(slot);
+    if (other === undefined) first.set(slot, `paired ${i}`);
+    else pairs.push([other, `paired ${i}`]);
+  }
+  return pairs;
+}
+
+test("slots are loaded by directories that not every replica has", () => {
+  const made = cluster(2, { checkpointMs: 50 });
+  const pairs = pairsOfSlots(24);
+  const all = pairs.flat();
+  writeAll(made, 7, all);
+  // What was written now is in no tail of a log any more.
+  made.time.run(SETTLED_MS);
+  writeAll(made, 8, pairs.map(([, second]) => second));
+  made.engine.readLagMs[1] = made.engine.readLagMs[2] = 2500;
+  for (const from of [0, 1]) {
+    const moves = Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1 - from] as const);
+    nodeOf(made, from).handOver(moves);
+    made.time.run(600);
+  }
+  made.time.run(3000);
+  assert.equal(readAll(made, all), pairs.flatMap(() => [7, 8]));
 });
 
 test("a copy of a put that comes when its delete was merged does not bring the key back", () => {

@@ -17,6 +17,9 @@ import {
   encodeClusterHello,
   makeNonce,
 } from "../../lib/cluster/network/cluster_handshake.ts";
+import { encode, type Settings } from "../../lib/cluster/control/command.ts";
+import { CONTROL_STREAM } from "../../lib/cluster/control/control_log.ts";
+import { connectJetStream } from "../../lib/cluster/engine/jetstream.ts";
 import { encodeFrame, FrameReader } from "../../lib/wire/frame.ts";
 import {
   type ClusterOptions,
@@ -27,6 +30,7 @@ import {
   type Store,
   UnavailableError,
 } from "../../mod.ts";
+import { until } from "../support/cluster/cluster_user.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
 
 const SECRET = "what nobody else knows";
@@ -68,6 +72,9 @@ test("options are checked before anything is done", async () => {
   assert.match(await of({ port: 70_000 }), "cluster.port must be");
   assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
   assert.match(await of({ host: "10.0.0.1" }), "cluster.host must be a loopback address");
+  for (const cache of [-1, 1.5, "much", "33GiB", null, Infinity]) {
+    assert.match(await of({ cache }), "cluster.cache must be", String(cache));
+  }
   const short = await of({ secret: "0123" });
   assert.match(short, "cluster.secret must have at least 16 characters");
   assert.not.match(short, "0123");
@@ -101,6 +108,29 @@ test("all openers of a cluster must want the same", async () => {
   const other = await of({}, { secret: "something else, quite long" });
   assert.match(other, "cluster.secret must be the one that the cluster was made with");
   assert.match(await of({}, { secret: undefined }), "cluster.secret must be the one");
+});
+
+test("a cluster that another release has made is refused", async () => {
+  const name = "older";
+  const engine = await connectJetStream({ servers: servers.urls, name, replicas: 1 });
+  await new Promise<void>((resolve) => engine.createStream(CONTROL_STREAM, () => resolve()));
+  const settings: Settings = {
+    kind: "settings",
+    hashKey: [1, 2],
+    keys: "string",
+    codec: "msgpack",
+    replicas: 1,
+    leaseMs: 2000,
+    proof: "",
+  };
+  await new Promise<void>((resolve) => {
+    const body = encode(settings);
+    engine.append(CONTROL_STREAM, "settings", body, undefined, () => resolve());
+  });
+  await engine.close();
+  const said = await refused({ cluster: { servers: servers.urls, name } });
+  assert.match(said, "cluster.name must be of a cluster whose streams have format 2");
+  assert.match(said, "got one of format 1");
 });
 
 test("operations of keys do what they do on one machine", async () => {
@@ -286,7 +316,18 @@ test("its figures say who owns what", async () => {
   assert.is(nodes[0]!.slots, 4096);
   assert.ok(operations.reads > 0);
   assert.is(store.nodes, 1);
-  assert.equal((await store.readStats()).cluster, told);
+  const { served, ...others } = told!;
+  const { served: now, ...same } = (await store.readStats()).cluster!;
+  assert.equal(same, others);
+  assert.ok(served !== undefined && now !== undefined);
+  const before = now.valueHits;
+  await store.put("read often", 1);
+  for (let i = 0; i < 10; i++) await store.get("read often");
+  const figures = () => store.stats().cluster!.served!;
+  await until("reads are counted", () => figures().valueHits >= before + 10);
+  const { changes, changeRoundTrips, cacheBytes } = figures();
+  assert.ok(changes > 300 && changeRoundTrips > 0 && changeRoundTrips < changes);
+  assert.ok(cacheBytes > 0);
 });
 
 /** Says something to the node, by a connection of its own; resolves to the kinds of frames that come until it ends. */

@@ -107,15 +107,31 @@ test("a change that is in the pages, or older than what is known, changes nothin
 test("who takes over reads as far back as requests may be sent again", () => {
   const kept = new KeptTails(1, 100);
   const start = (sequence: number) => ({ sequence, term: 1 });
-  kept.mark(0, start(10));
+  kept.mark(0, 1, start(10));
   assert.is(kept.tailsAt(99), undefined, "as before");
-  kept.mark(50, start(20));
+  kept.mark(50, 1, start(20));
   kept.inherit(60, new Map([[2, start(5)], [1, start(19)]]));
-  kept.mark(90, start(30));
+  kept.mark(90, 1, start(30));
   assert.equal([...kept.tailsAt(149)!], [[1, start(10)], [2, start(5)]]);
-  assert.equal([...kept.tailsAt(150)!], [[1, start(19)], [2, start(5)]]);
-  kept.mark(120, start(40));
+  assert.equal(
+    [...kept.tailsAt(150)!],
+    [[1, start(20)], [2, start(5)]],
+    "own log: by its own time",
+  );
+  kept.mark(120, 1, start(40));
   assert.equal([...kept.tailsAt(190)!], [[1, start(30)]]);
+});
+
+test("what comes with slots again and again is not read for ever", () => {
+  const kept = new KeptTails(1, 100);
+  const start = (sequence: number) => ({ sequence, term: 1 });
+  kept.mark(0, 1, start(10));
+  for (let at = 10; at <= 500; at += 50) {
+    kept.inherit(at, new Map([[2, start(5)]]));
+    // Up to the barrier of that takeover.
+    kept.mark(at + 1, 2, start(at));
+  }
+  assert.equal([...kept.tailsAt(510)!], [[1, start(10)], [2, start(360)]]);
 });
 
 test("half of a log may be garbage, and its oldest part is cleaned", () => {

@@ -10,7 +10,7 @@ import { ALL_NEMESES, LATE_FAULTS, USUAL_FAULTS } from "../support/cluster/sim_c
 import { checkEach } from "../support/cluster/check_runs.ts";
 
 const INDEX = {
-  cacheBytes: 400,
+  cacheBytes: 1000,
   pageBytes: 120,
   checkpointMs: 300,
   tailBytes: 1000,

@@ -6,6 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { isDinomoError } from "../../core/any_error.ts";
 import type { DinomoErrorCode } from "../../core/errors.ts";
+import type { ClusterNodeStats } from "../../store/stats.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_agent.ts";
 
@@ -13,6 +14,7 @@ import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_ag
 export type AgentReport =
   | { readonly kind: "joined"; readonly facts: ClusterFacts }
   | { readonly kind: "view"; readonly view: OwnerView }
+  | { readonly kind: "figures"; readonly figures: ClusterNodeStats }
   | { readonly kind: "failed"; readonly code: DinomoErrorCode | ""; readonly message: string }
   | { readonly kind: "closed" };
 
@@ -25,8 +27,9 @@ export interface AgentOrder {
 export async function runAgent(options: AgentOptions, port: MessagePort): Promise<void> {
   const report = (message: AgentReport) => port.postMessage(message);
   try {
-    const { agent, facts } = await ClusterAgent.start(options, (view) => {
-      report({ kind: "view", view });
+    const { agent, facts } = await ClusterAgent.start(options, {
+      onView: (view) => report({ kind: "view", view }),
+      onFigures: (figures) => report({ kind: "figures", figures }),
     });
     port.on("message", () => void agent.close().finally(() => report({ kind: "closed" })));
     report({ kind: "joined", facts });

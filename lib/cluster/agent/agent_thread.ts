@@ -17,12 +17,15 @@ import { startUrlOf, type WorkerCode } from "../../core/worker_loader.ts";
 import { assertThreadFits, workerOptions } from "../../core/worker_options.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import type { AgentOrder, AgentReport } from "./agent_shell.ts";
-import { type AgentOptions, type ClusterFacts, JOIN_MS_MAX } from "./cluster_agent.ts";
+import {
+  type AgentEars,
+  type AgentOptions,
+  type ClusterFacts,
+  JOIN_MS_MAX,
+} from "./cluster_agent.ts";
 
-/** Whom the agent tells. */
-export interface AgentEnds {
-  /** Who owns what has changed. */
-  onView(view: OwnerView): void;
+/** Whom the thread tells. */
+export interface AgentEnds extends AgentEars {
   /** The thread has ended by itself. */
   onLost(error: DinomoError): void;
 }
@@ -70,6 +73,7 @@ export class AgentThread {
         resolve(message);
       };
       worker.on("message", (message: AgentReport) => {
+        if (message.kind === "figures") return ends.onFigures(message.figures);
         if (message.kind !== "view") return end(message);
         known.view = message.view;
         if (known.isStarted) ends.onView(message.view);

@@ -10,14 +10,16 @@ import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
+import type { ClusterNodeStats } from "../../store/stats.ts";
 import { type OwnerView, viewOf } from "../client/owner_view.ts";
-import { type Command, encode, type Settings } from "../control/command.ts";
+import { type Command, encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { connectJetStream } from "../engine/jetstream.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
 import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
+import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
@@ -31,6 +33,10 @@ export interface AgentOptions {
   readonly name: string;
   readonly replicas: number;
   readonly leaseMs: number | undefined;
+  /** Of the node, for values and addresses. */
+  readonly cacheBytes: number;
+  /** For tests: when the node writes its index and cleans. */
+  readonly index?: Partial<IndexOptions>;
   /** Number of the node, or true for any that is free; false: only requests are sent. */
   readonly node: number | boolean;
   readonly host: string;
@@ -49,6 +55,14 @@ export interface ClusterFacts {
   readonly node: number | undefined;
 }
 
+/** Whom an agent tells. */
+export interface AgentEars {
+  /** Who owns what has changed. */
+  onView(view: OwnerView): void;
+  /** What the node has done. */
+  onFigures(figures: ClusterNodeStats): void;
+}
+
 /** A node that no cluster has: who only follows the control stream. */
 const NOBODY = -1;
 /** The margin of a lease is so much of it: what the rates of two clocks may differ by. */
@@ -62,6 +76,8 @@ export const JOIN_MS_MAX = 30_000;
 const LOOK_MS = 10;
 /** Views are told after so many milliseconds: many commands come at a time. */
 const VIEW_MS = 5;
+/** Figures are told so often, if they have changed. */
+const FIGURES_MS = 500;
 /** How long a node that leaves waits for others to own its slots, and for its lease to end. */
 const LEAVE_MS_MAX = 2000;
 
@@ -70,7 +86,7 @@ export class ClusterAgent {
   readonly #options: AgentOptions;
   readonly #engine: LogEngine;
   readonly #control: ControlLog;
-  readonly #tell: (view: OwnerView) => void;
+  readonly #tell: AgentEars;
   /** Names of the lives of this process's nodes. */
   readonly #lives = new Set<string>();
   #node: ClusterNode | undefined;
@@ -80,9 +96,11 @@ export class ClusterAgent {
   #server: NodeServer | undefined;
   #failure: unknown;
   #told = "";
+  #toldFigures = "";
   #timer: Timer | undefined;
+  #figuresTimer: Timer | undefined;
 
-  private constructor(options: AgentOptions, engine: LogEngine, tell: (view: OwnerView) => void) {
+  private constructor(options: AgentOptions, engine: LogEngine, tell: AgentEars) {
     this.#options = options;
     this.#engine = engine;
     this.#tell = tell;
@@ -94,6 +112,8 @@ export class ClusterAgent {
       node: NOBODY,
       nameLife: () => "",
       changed: (command) => this.#changed(command),
+      lost: () => {},
+      loaded: () => this.#changed(),
       failed: (error) => this.#failure ??= error,
     });
   }
@@ -101,13 +121,13 @@ export class ClusterAgent {
   /**
    * Joins a cluster, or makes it.
    *
-   * @param tell is told who owns what, when it has changed
+   * @param tell is told who owns what, and what its node does, when it has changed
    * @throws {UnavailableError} when the servers cannot be reached
    * @throws {InvalidOptionError} when the cluster has other settings
    */
   static async start(
     options: AgentOptions,
-    tell: (view: OwnerView) => void,
+    tell: AgentEars,
   ): Promise<{ readonly agent: ClusterAgent; readonly facts: ClusterFacts }> {
     const agent = new ClusterAgent(options, await connect(options), tell);
     try {
@@ -126,6 +146,7 @@ export class ClusterAgent {
   async close(): Promise<void> {
     if (this.#node !== undefined) await this.#leave(this.#node);
     this.#timer?.stop();
+    this.#figuresTimer?.stop();
     this.#control.stop();
     await this.#engine.close();
   }
@@ -140,7 +161,8 @@ export class ClusterAgent {
     const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
     const hashKey = [key0!, key1!] as const;
     const proof = settingsProof(secret, hashKey);
-    const proposal = { kind: "settings", hashKey, keys, codec, replicas, leaseMs, proof } as const;
+    const common = { hashKey, keys, codec, replicas, leaseMs, proof, format: STREAM_FORMAT };
+    const proposal = { kind: "settings", ...common } as const;
     let readTo = Infinity;
     void this.#propose(encode(proposal), (sequence) => readTo = sequence);
     await this.#until("the settings of the cluster must be read", () => state.sequence >= readTo);
@@ -206,6 +228,16 @@ export class ClusterAgent {
     if (!node.isActive) return;
     this.#node = node;
     this.#number = number;
+    this.#tellFigures(node);
+  }
+
+  #tellFigures(node: ClusterNode): void {
+    const figures = figuresOf(node);
+    const told = JSON.stringify(figures);
+    if (told !== this.#toldFigures) this.#tell.onFigures(figures);
+    this.#toldFigures = told;
+    const again = () => this.#tellFigures(node);
+    this.#figuresTimer = startTimer(again, FIGURES_MS, { keepsAlive: false });
   }
 
   #makeNode(
@@ -226,6 +258,7 @@ export class ClusterAgent {
         return life;
       },
       address,
+      index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
       written: (record) => watches.written(record),
     });
@@ -281,23 +314,41 @@ export class ClusterAgent {
   }
 
   /** A command counts: tells what has changed, together with what comes soon. */
-  #changed(command: Command): void {
-    const { state } = this.#control;
-    const isFailure = command.kind === "revoke" && state.assignedAt.includes(state.sequence);
-    if (isFailure) this.#failedAt.set(command.node, state.sequence);
+  #changed(command?: Command): void {
+    const { sequence, assignedAt } = this.#control.state;
+    const isFailure = command?.kind === "revoke" && assignedAt.includes(sequence);
+    if (isFailure) this.#failedAt.set(command.node, sequence);
     this.#timer ??= startTimer(
       () => {
         this.#timer = undefined;
+        const { state } = this.#control;
         const view = viewOf(state, this.#failedAt);
         const told = JSON.stringify([state.mapSequence, ...view.addresses]);
         if (told === this.#told) return;
         this.#told = told;
-        this.#tell(view);
+        this.#tell.onView(view);
       },
       VIEW_MS,
       { keepsAlive: false },
     );
   }
+}
+
+function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
+  const stats = indexStats!;
+  const { valueHits, shortcutHits, misses, absent, changes, roundTrips, cacheBytes } = stats;
+  return {
+    valueHits,
+    shortcutHits,
+    misses,
+    absent,
+    readRoundTrips: stats.shortcutRoundTrips + stats.missRoundTrips,
+    changes,
+    changeRoundTrips: stats.appends,
+    roundTrips,
+    cacheBytes,
+    unmergedBytes: stats.tailBytes,
+  };
 }
 
 function timesOf(leaseMs: number): LeaseTimes {
@@ -352,6 +403,13 @@ async function listen(host: string, port: number): Promise<Server> {
  * @throws {InvalidOptionError} when they differ
  */
 function assertAgreed(options: AgentOptions, settings: Settings): void {
+  const { format = 1 } = settings;
+  if (format !== STREAM_FORMAT) {
+    throw new InvalidOptionError(
+      `cluster.name must be of a cluster whose streams have format ${STREAM_FORMAT}, as this ` +
+        `release writes, got one of format ${format}, which another release has made`,
+    );
+  }
   for (const name of ["keys", "codec", "replicas", "leaseMs"] as const) {
     const [wanted, has] = [options[name], settings[name]];
     if (wanted === undefined || wanted === has) continue;

@@ -9,6 +9,8 @@
 import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
 import { decodeCommand, encodeCommand } from "../messages/log_codec.ts";
 import { FrameError } from "../../wire/frame.ts";
+import { isBelow, isPairs, isTail, isWhole } from "./command_rules.ts";
+import { isPicture, type StatePicture } from "./state_picture.ts";
 
 /** A slot and the node that is to own it. */
 export type Move = readonly [slot: number, node: number];
@@ -88,16 +90,33 @@ export interface Settings {
   readonly leaseMs: number;
   /** What only who knows the secret can make; empty if there is none. */
   readonly proof: string;
+  /** How values are kept: {@linkcode STREAM_FORMAT}, or what another release has; left out: 1. */
+  readonly format?: number;
+}
+
+/**
+ * 1: all nodes read all logs, which nobody shortens. 2: the index is in the engine, by which nodes
+ * read what they need, and purge the rest. Nodes of one cannot be beside those of another one.
+ */
+export const STREAM_FORMAT = 2;
+
+/** What all messages up to one add up to. It changes nothing for who has read them. */
+export interface StateCommand {
+  readonly kind: "state";
+  /** The last message of them. */
+  readonly at: number;
+  readonly state: StatePicture;
 }
 
 /** A message of the control stream. */
-export type Command = Renew | Revoke | Assign | Checkpoint | Settings;
+export type Command = Renew | Revoke | Assign | Checkpoint | Settings | StateCommand;
 
 /** The subject of a command. */
 export function subjectOf(command: Command): string {
   switch (command.kind) {
     case "settings":
-      return "settings";
+    case "state":
+      return command.kind;
     case "assign":
       return "map";
     case "checkpoint":
@@ -127,6 +146,7 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
   const { index, tails, floors } = value;
   if (kind === "settings") return isSettings(value);
+  if (kind === "state") return isWhole(value["at"]) && isPicture(value["state"], isSettings);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
   switch (kind) {
     case "renew":
@@ -148,32 +168,14 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
   }
 }
 
-function isTail(value: unknown): value is Tail {
-  return Array.isArray(value) && value.length === 3 && isBelow(value[0], NODE_ID_COUNT) &&
-    isWhole(value[1]) && isWhole(value[2]);
-}
-
 function isAddress(value: unknown): boolean {
   const port = typeof value === "string" ? /.:([0-9]{1,5})$/.exec(value)?.[1] : undefined;
   return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
 }
 
 function isSettings(value: Record<string, unknown>): boolean {
-  const { hashKey, keys, codec, replicas, leaseMs, proof } = value;
+  const { hashKey, keys, codec, replicas, leaseMs, proof, format = 1 } = value;
   return Array.isArray(hashKey) && hashKey.length === 2 && hashKey.every(Number.isInteger) &&
     [keys, codec, proof].every((text) => typeof text === "string") && isWhole(replicas) &&
-    isWhole(leaseMs);
-}
-
-function isPairs(value: unknown, isPair: (first: unknown, second: unknown) => boolean): boolean {
-  return Array.isArray(value) &&
-    value.every((pair) => Array.isArray(pair) && pair.length === 2 && isPair(pair[0], pair[1]));
-}
-
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isBelow(value: unknown, limit: number): value is number {
-  return isWhole(value) && value < limit;
+    isWhole(leaseMs) && isWhole(format);
 }

@@ -9,7 +9,7 @@
 import type { Following, LogEngine } from "../engine/log_engine.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { HeldLease, type LeaseTimes, SeenLeases } from "../node/lease.ts";
-import { type Command, decode, encode, subjectOf } from "./command.ts";
+import { type Command, decode, encode, type StateCommand, subjectOf } from "./command.ts";
 import { ControlState } from "./control_state.ts";
 
 /** Name of the control stream. */
@@ -30,11 +30,24 @@ export interface ControlLogParts {
   readonly nameLife: () => string;
   /** A command that counts has just been applied. */
   readonly changed: (command: Command) => void;
+  /** Messages were not read, and never will be: nothing that was known may be right any more. */
+  readonly lost: () => void;
+  /** A state has taken the place of all that was known. */
+  readonly loaded: () => void;
   /** The stream has something in it that is no command. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Follows the control stream from its beginning. */
+/** A command that is not applied yet. */
+interface Ahead {
+  readonly sequence: number;
+  readonly command: Command;
+}
+
+/**
+ * Follows the control stream from its beginning, or from a state in it if what was before has been
+ * purged.
+ */
 export class ControlLog {
   readonly state = new ControlState();
   readonly lease: HeldLease;
@@ -45,6 +58,8 @@ export class ControlLog {
   #renewedAtMs = -Infinity;
   /** Kind and node of the commands whose appends were not answered yet. */
   readonly #onTheirWay = new Set<string>();
+  /** Behind messages that are missing: they wait for a state. */
+  #ahead: Ahead[] = [];
 
   constructor(parts: ControlLogParts) {
     this.#parts = parts;
@@ -53,7 +68,7 @@ export class ControlLog {
     this.#holder = parts.nameLife();
     this.#following = parts.engine.follow(CONTROL_STREAM, 1, ({ sequence, body }) => {
       try {
-        this.#take(sequence, decode(body));
+        this.#read(sequence, decode(body));
       } catch (error) {
         parts.failed(error);
       }
@@ -78,6 +93,7 @@ export class ControlLog {
 
   /** Takes the lease or prolongs it, when it is time to. */
   renew(): void {
+    if (this.#ahead.length > 0) return;
     const { node, address, clock, times } = this.#parts;
     const lease = this.state.leaseOf(node);
     const isOthers = lease?.holder !== undefined && lease.holder !== this.#holder;
@@ -111,7 +127,8 @@ export class ControlLog {
 
   /** Appends a command, unless one like it is on its way: an engine that is gone is not flooded. */
   send(command: Command): void {
-    const about = command.kind === "settings" ? "settings" : `${command.kind} ${command.node}`;
+    const isOfNode = command.kind !== "settings" && command.kind !== "state";
+    const about = isOfNode ? `${command.kind} ${command.node}` : command.kind;
     if (this.#onTheirWay.has(about)) return;
     this.#onTheirWay.add(about);
     const subject = subjectOf(command);
@@ -125,18 +142,48 @@ export class ControlLog {
     this.#following.stop();
   }
 
+  #read(sequence: number, command: Command): void {
+    const known = this.#ahead.at(-1)?.sequence ?? this.state.sequence;
+    if (sequence !== known + 1) this.#lose();
+    else if (this.#ahead.length === 0) return this.#take(sequence, command);
+    this.#ahead.push({ sequence, command });
+    if (command.kind !== "state") return;
+    // It has to have all that is missing, and what is behind it has to be there.
+    if (command.at + 1 < this.#ahead[0]!.sequence || command.at >= sequence) return;
+    this.#load(command);
+  }
+
+  /** Messages are missing: nothing is known, and this life of the node is over. */
+  #lose(): void {
+    this.#ahead = [];
+    this.#end();
+    this.#parts.lost();
+  }
+
+  #load({ at, state }: StateCommand): void {
+    const ahead = this.#ahead.filter(({ sequence }) => sequence > at);
+    this.#ahead = [];
+    this.state.load(at, state);
+    // They may have been renewed until now.
+    for (const member of this.state.members()) this.#seen.renewed(member);
+    this.#parts.loaded();
+    for (const { sequence, command } of ahead) this.#take(sequence, command);
+  }
+
+  #end(): void {
+    this.lease.end();
+    this.#holder = this.#parts.nameLife();
+    this.#renewedAtMs = -Infinity;
+  }
+
   #take(sequence: number, command: Command): void {
     if (!this.state.apply(sequence, command)) return;
-    const { node, nameLife, changed } = this.#parts;
+    const { node, changed } = this.#parts;
     if (command.kind === "renew") {
       this.#seen.renewed(command.node);
       if (command.holder === this.#holder) this.lease.granted(command.number);
     }
     changed(command);
-    if (command.kind === "revoke" && command.node === node) {
-      this.lease.end();
-      this.#holder = nameLife();
-      this.#renewedAtMs = -Infinity;
-    }
+    if (command.kind === "revoke" && command.node === node) this.#end();
   }
 }

@@ -20,13 +20,17 @@
  *   and it is newer than the author's last one.
  * - Settings, if none have counted before.
  *
+ * A state that was written into the stream changes nothing. Who has not read what was before takes
+ * it as it is ({@linkcode ControlState.load}).
+ *
  * Terms grow, as all are sequences of one stream.
  *
  * @module
  */
 import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Assign, Checkpoint, Command, Renew, Revoke, Settings } from "./command.ts";
-import { LogNeeds } from "./log_needs.ts";
+import { type Keeper, LogNeeds } from "./log_needs.ts";
+import { runsOf, type StatePicture } from "./state_picture.ts";
 
 /** Owner of a slot that has none. */
 export const NO_OWNER = -1;
@@ -65,6 +69,9 @@ export class ControlState {
   readonly unfenced = new Map<number, number>();
   /** What of the logs is still needed. */
   readonly needs: LogNeeds = new LogNeeds();
+  /** Up to which message the last state adds up that stands in the stream, and the one before. */
+  pictureAt = 0;
+  earlierPictureAt = 0;
   readonly #leases = new Map<number, LeaseState>();
 
   /** The lease of a node; undefined if it never had one. */
@@ -113,7 +120,59 @@ export class ControlState {
         if (this.settings !== undefined) return false;
         this.settings = command;
         return true;
+      case "state":
+        this.#pictured(command.at);
+        return false;
     }
+  }
+
+  /** All that is known, to be written into the stream. */
+  picture(): StatePicture {
+    const rows = Array.from(this.owners, (owner, slot) => {
+      const keeper = this.needs.keeperOf(slot) ?? { node: NO_OWNER, sequence: 0 };
+      return [owner, this.assignedAt[slot]!, keeper.node, keeper.sequence];
+    });
+    return {
+      mapSequence: this.mapSequence,
+      settings: this.settings ?? null,
+      slots: runsOf(rows),
+      leases: [...this.#leases].map(([node, { sequence, term, holder, address }]) =>
+        [node, sequence, term, holder ?? null, address ?? null] as const
+      ),
+      barriers: [...this.barriers],
+      unfenced: [...this.unfenced],
+      ...this.needs.picture(),
+    };
+  }
+
+  /** Takes a state, in place of all that was known, for that after a message. */
+  load(at: number, picture: StatePicture): void {
+    this.sequence = at;
+    this.mapSequence = picture.mapSequence;
+    this.settings = picture.settings ?? undefined;
+    let slot = 0;
+    const keepers: Keeper[] = [];
+    for (const [count, owner, assignedAt, node, sequence] of picture.slots) {
+      this.owners.fill(owner, slot, slot + count);
+      this.assignedAt.fill(assignedAt, slot, slot + count);
+      for (const end = slot + count; slot < end; slot++) keepers.push({ node, sequence });
+    }
+    this.#leases.clear();
+    for (const [node, sequence, term, holder, address] of picture.leases) {
+      const lease = { sequence, term, holder: holder ?? undefined };
+      this.#leases.set(node, address === null ? lease : { ...lease, address });
+    }
+    replace(this.barriers, picture.barriers);
+    replace(this.unfenced, picture.unfenced);
+    this.needs.load(picture, keepers.map((keeper) => keeper.node < 0 ? undefined : keeper));
+    this.pictureAt = at;
+    this.earlierPictureAt = 0;
+  }
+
+  #pictured(at: number): void {
+    if (at <= this.pictureAt) return;
+    this.earlierPictureAt = this.pictureAt;
+    this.pictureAt = at;
   }
 
   #renew(sequence: number, { node, holder, follows, address }: Renew): boolean {
@@ -187,6 +246,11 @@ export class ControlState {
       return isMember && (owner === NO_OWNER || owner === node && hasBarrier(node));
     });
   }
+}
+
+function replace<T>(map: Map<number, T>, entries: Iterable<readonly [number, T]>): void {
+  map.clear();
+  for (const [key, value] of entries) map.set(key, value);
 }
 
 /** The slots of an owner. */

@@ -12,6 +12,7 @@
 import { SLOT_COUNT } from "../../core/limits.ts";
 import { indexStream, logStream } from "../node/log_streams.ts";
 import type { Checkpoint } from "./command.ts";
+import type { StatePicture } from "./state_picture.ts";
 
 /** From where a log is to be read. */
 export interface LogStart {
@@ -91,6 +92,37 @@ export class LogNeeds {
     this.#positions.set(node, { ...needs.tails.get(node)!, index });
     const keeper = { node, sequence: index };
     for (const slot of slots) this.#keepers[slot] = keeper;
+  }
+
+  /** All of it but the keepers. */
+  picture(): Pick<StatePicture, "needs" | "positions"> {
+    return {
+      needs: [...this.#needs].map(([owner, { tails, floors }]) => [
+        owner,
+        [...tails].map(([node, { sequence, term }]) => [node, sequence, term] as const),
+        [...floors],
+      ]),
+      positions: [...this.#positions].map(([node, { sequence, term, index }]) =>
+        [node, sequence, term, index] as const
+      ),
+    };
+  }
+
+  /** Takes what a picture says, in place of all that was known. */
+  load(
+    { needs, positions }: Pick<StatePicture, "needs" | "positions">,
+    keepers: readonly (Keeper | undefined)[],
+  ): void {
+    this.#needs.clear();
+    for (const [owner, tails, floors] of needs) {
+      const starts = tails.map(([node, sequence, term]) => [node, { sequence, term }] as const);
+      this.#needs.set(owner, { tails: new Map(starts), floors: new Map(floors) });
+    }
+    this.#positions.clear();
+    for (const [node, sequence, term, index] of positions) {
+      this.#positions.set(node, { sequence, term, index });
+    }
+    keepers.forEach((keeper, slot) => this.#keepers[slot] = keeper);
   }
 
   /** Up to where the log of a node is not needed. */

@@ -18,7 +18,7 @@ import type { RecordAddress } from "../node/record_table.ts";
 import type { LoaderParts, SlotLoader } from "../node/slot_loader.ts";
 import { isDirectoryDue, writeCheckpoint } from "./checkpoint_round.ts";
 import { CLEANING_DEFAULT, type CleaningRule, keptFrom, liveBytesOf } from "./cleaning.ts";
-import { IndexedTable } from "./indexed_table.ts";
+import { IndexedTable, type IndexStats } from "./indexed_table.ts";
 import { IndexIo, runAll } from "./index_io.ts";
 import { KeptTails } from "./kept_tails.ts";
 import { Purging } from "./purging.ts";
@@ -57,6 +57,14 @@ const TAIL_BYTES_DEFAULT = 32 * 1024 * 1024;
 /** When there are so many times as many bytes as are merged, nothing is written for a while. */
 const FULL_FACTOR = 2;
 
+/** How reads and changes went, and what is in memory. */
+export interface KeeperStats extends Readonly<IndexStats> {
+  /** Records that were written. */
+  readonly changes: number;
+  /** Appends by which they were. */
+  readonly appends: number;
+}
+
 /** A checkpoint that is stored, and has to be read in the control stream. */
 type Sent = Pick<Checkpoint, "follows" | "index" | "tails" | "floors">;
 
@@ -76,6 +84,8 @@ export class IndexKeeper implements SlotLoader {
   /** Changes with each term: what belongs to an earlier one is over. */
   #termNumber = 0;
   #written = 0;
+  #changes = 0;
+  #appends = 0;
   #isWriting = false;
   #sent: Sent | undefined;
   /** The last one that counts. */
@@ -132,6 +142,7 @@ export class IndexKeeper implements SlotLoader {
       tails: new Map(tails),
       barriers: new Map(barriers),
       take,
+      read: (log, position) => this.#kept.mark(this.#clock.monotonicMs(), log, position),
       failed,
     }, done);
     if (!isDone) this.#takeovers.add(takeover.made);
@@ -144,7 +155,14 @@ export class IndexKeeper implements SlotLoader {
     return this.#takeovers.size === 0 ? Infinity : -1;
   }
 
+  /** How it went until now. */
+  get stats(): KeeperStats {
+    return { ...this.table.stats, changes: this.#changes, appends: this.#appends };
+  }
+
   written({ sequence }: RecordAddress): void {
+    this.#changes += 1;
+    if (sequence > this.#written) this.#appends += 1;
     this.#written = Math.max(this.#written, sequence);
   }
 
@@ -215,7 +233,7 @@ export class IndexKeeper implements SlotLoader {
     const { term } = writer;
     const nowMs = this.#clock.monotonicMs();
     const end = { sequence, term };
-    this.#kept.mark(nowMs, end);
+    this.#kept.mark(nowMs, node, end);
     const tails = this.#kept.tailsAt(nowMs) ?? new Map(state.needs.tailsOf(node));
     // Without slots nothing is needed; what comes later is written later.
     if (!tails.has(node)) tails.set(node, end);

@@ -27,6 +27,8 @@ export interface TakeoverParts {
   readonly barriers: ReadonlyMap<number, number>;
   /** A record that counts, of any slot. */
   readonly take: (record: LogRecord, address: RecordAddress) => void;
+  /** The log of a node was read up to its barrier. */
+  readonly read: (node: number, position: LogStart) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -98,7 +100,7 @@ export class Takeover {
   }
 
   #readTail(node: number, start: LogStart, next: () => void): void {
-    const { io, barriers, take } = this.#parts;
+    const { io, barriers, take, read } = this.#parts;
     const replay = new LogReplay(node, take, start);
     let isRead = false;
     const following = io.engine.follow(logStream(node), start.sequence + 1, (message) => {
@@ -110,6 +112,7 @@ export class Takeover {
       if (!isRead) return;
       this.#followings.delete(following);
       following.stop();
+      read(node, replay.position);
       next();
     });
     this.#followings.add(following);

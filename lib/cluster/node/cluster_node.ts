@@ -17,8 +17,8 @@ import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";
-import { IndexKeeper } from "../index/index_keeper.ts";
-import type { IndexStats } from "../index/indexed_table.ts";
+import { Shortening } from "../control/shortening.ts";
+import { IndexKeeper, type KeeperStats } from "../index/index_keeper.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
 import { ExpirySweep } from "./expiry_sweep.ts";
 import { hashOf } from "./key_table.ts";
@@ -67,6 +67,7 @@ export class ClusterNode {
   readonly #sweep: ExpirySweep;
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
+  #shortening: Shortening | undefined;
   #moves: SlotMoves | undefined;
   /** Of the term in which this node is. */
   #writer: LogWriter | undefined;
@@ -198,9 +199,9 @@ export class ClusterNode {
     this.#loader.stop();
   }
 
-  /** How reads went, with an index. */
-  get indexStats(): Readonly<IndexStats> | undefined {
-    return this.#loader instanceof IndexKeeper ? this.#loader.table.stats : undefined;
+  /** How reads and changes went, with an index. */
+  get indexStats(): KeeperStats | undefined {
+    return this.#loader instanceof IndexKeeper ? this.#loader.stats : undefined;
   }
 
   get #waitingBytes(): number {
@@ -299,6 +300,11 @@ export class ClusterNode {
       address,
       nameLife,
       changed: (command) => this.#changed(command),
+      lost: () => this.#endTerm(),
+      loaded: () => {
+        for (const known of control.state.nodes()) this.#loader.seen(known);
+        this.#moved();
+      },
       failed: (error) => this.#fail(error),
     });
     this.#loader.join({
@@ -312,6 +318,7 @@ export class ClusterNode {
     });
     this.#moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
     this.#succession = new Succession(engine, control, node);
+    this.#shortening = new Shortening(engine, this.#options.stateEvery);
     this.#timer?.stop();
     this.#tick();
   }
@@ -338,6 +345,7 @@ export class ClusterNode {
       return;
     }
     this.#succession!.step();
+    if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
     this.#sweep.step();
@@ -381,6 +389,8 @@ export class ClusterNode {
         this.#moved();
         return;
       case "checkpoint":
+      case "settings":
+      case "state":
     }
   }
 

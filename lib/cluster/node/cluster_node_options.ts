@@ -34,6 +34,12 @@ export interface ClusterNodeOptions {
    * @default all is in memory
    */
   readonly index?: IndexOptions;
+  /**
+   * After so many messages of the control stream its state is written into it.
+   *
+   * @default 1000
+   */
+  readonly stateEvery?: number | undefined;
   /** Called when requests that waited have been answered: there may be room for others. */
   readonly settled?: () => void;
   /**

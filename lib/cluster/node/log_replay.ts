@@ -39,6 +39,11 @@ export class LogReplay {
     return this.#sequence;
   }
 
+  /** From where on to read what has not been read. */
+  get position(): LogStart {
+    return { sequence: this.#sequence, term: this.#term };
+  }
+
   /**
    * Reads the next message.
    *

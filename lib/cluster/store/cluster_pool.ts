@@ -12,7 +12,7 @@ import type { StoreHandle } from "../../store/handle.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import { operationStatsApart } from "../../store/operation_stats.ts";
 import type { StoreReads } from "../../store/reads.ts";
-import type { StoreStats } from "../../store/stats.ts";
+import type { ClusterNodeStats, StoreStats } from "../../store/stats.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { StorePool } from "../../store/store_pool.ts";
 import type { PoolFacts } from "../../store/used_pool.ts";
@@ -33,6 +33,8 @@ export interface ClusterPoolOptions {
   readonly counters: OperationCounters;
   /** Who owns what now. */
   readonly view: () => OwnerView;
+  /** What this process's node has done. */
+  readonly served: () => ClusterNodeStats | undefined;
 }
 
 /** What a store of a cluster has in the place of a pool. */
@@ -94,12 +96,13 @@ export class ClusterPool implements StorePool {
   }
 
   stats(pending: number): StoreStats {
-    const { name, facts, client: { carrier }, counters, view } = this.#options;
+    const { name, facts, client: { carrier }, counters, view, served } = this.#options;
     const own = {
       name,
       node: facts.node,
       connected: carrier.connected(),
       resent: carrier.resentCount,
+      served: served(),
     };
     const operations = operationStatsApart(counters);
     return storeStats(clusterStats(view(), own), { pending, operations });

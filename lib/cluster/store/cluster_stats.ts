@@ -12,7 +12,7 @@ import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 /** The nodes of a cluster, as a thread knows them. */
 export function clusterStats(
   { owners, addresses }: OwnerView,
-  own: Pick<ClusterStats, "name" | "node" | "connected" | "resent">,
+  own: Pick<ClusterStats, "name" | "node" | "connected" | "resent" | "served">,
 ): ClusterStats {
   const slots = new Map<number, number>([...addresses.keys()].map((node) => [node, 0]));
   for (const owner of owners) if (owner >= 0) slots.set(owner, (slots.get(owner) ?? 0) + 1);

@@ -12,6 +12,7 @@ import type { Leases } from "../../routing/load_leases.ts";
 import { codecName, makeCodec } from "../../store/client_parts.ts";
 import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
+import type { ClusterNodeStats } from "../../store/stats.ts";
 import { controlsOf, Store } from "../../store/store.ts";
 import { AgentThread } from "../agent/agent_thread.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
@@ -50,6 +51,7 @@ export async function openCluster<V, K extends Key>(
   const client = makeClusterClient(cluster.secret);
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
+  let served: ClusterNodeStats | undefined;
   const opening: { store?: Store<V, K> } = {};
   const events = new ClusterEvents((type, detail) => {
     if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
@@ -61,6 +63,7 @@ export async function openCluster<V, K extends Key>(
       client.carrier.update(view);
       events.take(view);
     },
+    onFigures: (figures) => served = figures,
     onLost: (error) => {
       client.failAll(error);
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
@@ -69,7 +72,14 @@ export async function openCluster<V, K extends Key>(
   const { facts } = agent;
   const counters = OperationCounters.apart();
   const store = opening.store = new Store<V, K>({
-    pool: new ClusterPool({ name: cluster.name, facts, client, counters, view: () => view }),
+    pool: new ClusterPool({
+      name: cluster.name,
+      facts,
+      client,
+      counters,
+      view: () => view,
+      served: () => served,
+    }),
     client,
     codec: makeCodec(codec, () => NO_STRUCTURES),
     cache: undefined,

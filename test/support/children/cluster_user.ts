@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { open } from "../../../mod.ts";
 import { childArguments, heard, say } from "../child.ts";
+import { openSmall } from "../cluster/small_memory.ts";
 import type { ClusterUserArguments, ClusterUserRequest } from "../cluster/cluster_user.ts";
 
 const { cluster } = childArguments<ClusterUserArguments>();
-const store = await open<number>({ cluster });
+const store = await openSmall<number>(cluster);
 say({ kind: "open" });
 const counted = { increments: 0 };
 
@@ -18,5 +18,6 @@ for await (const { kind, key, count } of heard<ClusterUserRequest>()) {
   counted.increments += sums.length;
   say({ kind: "counted", sums });
 }
+const { served } = store.stats().cluster!;
 await store.close();
-say({ kind: "closed" });
+say({ kind: "closed", served });

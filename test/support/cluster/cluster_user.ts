@@ -5,6 +5,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { Runtime } from "../../../scripts/runtimes.ts";
+import type { ClusterNodeStats } from "../../../lib/store/stats.ts";
 import type { ClusterOptions } from "../../../mod.ts";
 import { Child } from "../child.ts";
 
@@ -45,12 +46,13 @@ export class ClusterUser {
     return (await this.#next("counted") as { sums: readonly number[] }).sums;
   }
 
-  /** Has it close its store and end. */
-  async close(): Promise<void> {
+  /** Has it close its store and end; resolves to what its node has done. */
+  async close(): Promise<ClusterNodeStats> {
     this.#child.tell({ kind: "close", key: "", count: 0 } satisfies ClusterUserRequest);
-    await this.#next("closed");
+    const { served } = await this.#next("closed") as { served: ClusterNodeStats };
     this.#child.tellNoMore();
     await this.#child.ended();
+    return served;
   }
 
   /** Kills it, without a chance to do anything. */

@@ -66,6 +66,8 @@ export class SimEngine {
   electionUntilMs = -Infinity;
   /** By how much each replica is behind. */
   readonly lagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
+  /** By how much each replica is behind for who reads single messages, beside that. */
+  readonly readLagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
   /** By how much the followers of a stream are behind beside that. */
   readonly slowMs = new Map<string, number>();
   /** Reads that have come to a replica. */
@@ -135,7 +137,8 @@ export class SimEngine {
     const stream = this.#streams.get(name);
     if (stream === undefined) return undefined;
     this.readCount += 1;
-    const untilMs = this.time.nowMs - this.lagMs[this.random.below(REPLICA_COUNT)]!;
+    const replica = this.random.below(REPLICA_COUNT);
+    const untilMs = this.time.nowMs - this.lagMs[replica]! - this.readLagMs[replica]!;
     return stream.messages.findLast((message, at) =>
       stream.storedAtMs[at]! <= untilMs && at >= stream.purgedTo && find(message)
     );
