@@ -303,7 +303,7 @@ export class ClusterNode {
       lost: () => this.#endTerm(),
       loaded: () => {
         for (const known of control.state.nodes()) this.#loader.seen(known);
-        this.#moved();
+        this.#release();
       },
       failed: (error) => this.#fail(error),
     });
@@ -311,7 +311,7 @@ export class ClusterNode {
       control,
       take: (record, address) => this.#take(record, address),
       loaded: () => {
-        if (this.#moves!.logRead()) this.#moved();
+        if (this.#moves!.logRead()) this.#release();
       },
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
@@ -382,22 +382,16 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return this.#moved();
+        return this.#release();
       case "assign":
         this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
-        this.#moved();
+        this.#release();
         return;
       case "checkpoint":
       case "settings":
       case "state":
     }
-  }
-
-  /** Slots have come or gone. */
-  #moved(): void {
-    this.#release();
-    this.#options.moved?.();
   }
 
   /** A node has joined: gives it what the ring says. */
