@@ -28,7 +28,7 @@ import { notBlocking, notInCluster } from "./refusals.ts";
 /** What it is made of. */
 export interface ClusterPoolOptions {
   readonly name: string;
-  readonly facts: ClusterFacts;
+  readonly agent: { readonly facts: ClusterFacts };
   readonly client: ClusterClient;
   readonly counters: OperationCounters;
   /** Who owns what now. */
@@ -48,7 +48,7 @@ export class ClusterPool implements StorePool {
 
   /** Of a cluster that this process has joined. */
   constructor(options: ClusterPoolOptions) {
-    const { hashKey, keys } = options.facts.settings;
+    const { hashKey, keys } = options.agent.facts.settings;
     this.#options = options;
     this.facts = {
       hashKey,
@@ -96,7 +96,7 @@ export class ClusterPool implements StorePool {
   }
 
   stats(pending: number): StoreStats {
-    const { name, facts, client: { carrier }, counters, view, served } = this.#options;
+    const { name, agent: { facts }, client: { carrier }, counters, view, served } = this.#options;
     const own = {
       name,
       node: facts.node,

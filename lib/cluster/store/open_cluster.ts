@@ -14,7 +14,7 @@ import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
 import type { ClusterNodeStats } from "../../store/stats.ts";
 import { controlsOf, Store } from "../../store/store.ts";
-import { AgentThread } from "../agent/agent_thread.ts";
+import { KeptAgent } from "../agent/kept_agent.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
 import { makeClusterClient } from "./cluster_client.ts";
 import { ClusterEvents } from "./cluster_events.ts";
@@ -57,7 +57,7 @@ export async function openCluster<V, K extends Key>(
     if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
   });
   const options = { ...cluster, keys, codec: codecName(codec) };
-  const agent = await AgentThread.start(workers.cluster, options, {
+  const agent = await KeptAgent.start(workers.cluster, options, {
     onView: (newest) => {
       view = newest;
       client.carrier.update(view);
@@ -69,12 +69,11 @@ export async function openCluster<V, K extends Key>(
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
     },
   });
-  const { facts } = agent;
   const counters = OperationCounters.apart();
   const store = opening.store = new Store<V, K>({
     pool: new ClusterPool({
       name: cluster.name,
-      facts,
+      agent,
       client,
       counters,
       view: () => view,
