@@ -33,8 +33,7 @@ export class ClusterEvents {
 
   #compare(node: number, before: OwnerView, view: OwnerView): void {
     if (isSame(node, before, view)) return;
-    const hasFailed = view.failedAt.get(node) !== before.failedAt.get(node);
-    if (!hasFailed) return this.#emit("noderemoved", { node });
+    if (!hasFailed(node, before, view)) return this.#emit("noderemoved", { node });
     this.#failed.set(
       node,
       [...before.owners.keys()].filter((slot) => before.owners[slot] === node),
@@ -63,5 +62,10 @@ export class ClusterEvents {
 function isSame(node: number, before: OwnerView, view: OwnerView): boolean {
   const address = view.addresses.get(node);
   return address !== undefined && address === before.addresses.get(node) &&
-    view.failedAt.get(node) === before.failedAt.get(node);
+    !hasFailed(node, before, view);
+}
+
+/** Whether it has failed in between. What is not known was before: another agent was told. */
+function hasFailed(node: number, before: OwnerView, view: OwnerView): boolean {
+  return (view.failedAt.get(node) ?? 0) > (before.failedAt.get(node) ?? 0);
 }
