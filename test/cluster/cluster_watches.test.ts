@@ -205,7 +205,8 @@ class Writer {
 async function simulate(random: Random): Promise<number> {
   const sim = new SimThreads(random, HASH_KEY);
   const way = { clock: sim.clock, connect: sim.connect };
-  const clients = Array.from({ length: 4 }, () => makeClusterClient(sim.secret, way));
+  const trust = { secret: sim.secret, tls: undefined };
+  const clients = Array.from({ length: 4 }, () => makeClusterClient(trust, way));
   const [watching, ...writing] = clients;
   const writers = writing.map((client, i) => new Writer(client, random, `of ${i}`));
   const lifetime = { assertOpen: () => {} } as StoreLifetime;

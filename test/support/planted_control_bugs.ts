@@ -44,8 +44,8 @@ export const CONTROL_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: STATE,
     edits: [[
-      "const lease = { sequence, term,",
-      "const lease = { sequence, term: sequence + 0 * term,",
+      "this.#leases.set(node, { sequence, term,",
+      "this.#leases.set(node, { sequence, term: sequence + 0 * term,",
     ]],
     caughtBy: [TEST],
     inTest: "who begins with a state",

@@ -28,6 +28,7 @@ import type { Completion } from "../../client/completions.ts";
 import type { KeyPlace } from "../../client/key_place.ts";
 import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
 import {
   REMOTE_BYTES_MAX,
@@ -66,6 +67,7 @@ const SUPERSEDED_MS_MAX = 500;
 /** What a carrier is made of. */
 export interface ClusterCarrierOptions {
   readonly secret: string | undefined;
+  readonly tls: TlsIdentity | undefined;
   /** Makes the number of a session, that no other one ever has. */
   readonly makeSession: () => number;
   /** Called when there is something to settle. */
@@ -80,6 +82,8 @@ export interface ClusterCarrierOptions {
 export class ClusterCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number = REQUEST_RECORD + CLUSTER_SEGMENT_BYTES / 4;
   readonly canBlock = false;
+  /** By which nodes are waited for. */
+  readonly clock: ClusterClock;
   /** How many requests were sent again. */
   resentCount = 0;
   /** Called when owners have changed, or connections have opened or ended. */
@@ -115,6 +119,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: ClusterCarrierOptions) {
     this.#ends = ends;
     this.#options = options;
+    this.clock = options.clock;
     this.#peers = this.#makePeers();
   }
 
@@ -187,11 +192,6 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** A node, if it takes calls now; if not, it is connected to. */
   peerOf(node: number): Peer | undefined {
     return this.#isOpen ? this.#peers.peerOf(node, this.#view) : undefined;
-  }
-
-  /** By which clock nodes are waited for. */
-  get clock(): ClusterClock {
-    return this.#options.clock;
   }
 
   /**
@@ -409,7 +409,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #giveUp(parcel: ClusterParcel): void {
-    parcel.error = isUnknown(parcel) ? notKnown() : notMade();
+    const why = this.#peers.failureOf(parcel.slot, this.#view);
+    parcel.error = isUnknown(parcel) ? notKnown() : notMade(why);
     this.#end(parcel);
   }
 

@@ -159,8 +159,10 @@ export class ControlState {
     }
     this.#leases.clear();
     for (const [node, sequence, term, holder, address] of picture.leases) {
-      const lease = { sequence, term, holder: holder ?? undefined };
-      this.#leases.set(node, address === null ? lease : { ...lease, address });
+      const held = holder === null
+        ? { holder: undefined }
+        : { holder, address: address ?? undefined };
+      this.#leases.set(node, { sequence, term, ...held });
     }
     replace(this.barriers, picture.barriers);
     replace(this.unfenced, picture.unfenced);

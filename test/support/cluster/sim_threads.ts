@@ -15,7 +15,7 @@ import { answerCalls } from "../../../lib/cluster/agent/called_node.ts";
 import { NodeWatches } from "../../../lib/cluster/agent/node_watches.ts";
 import { type LogRecord, NO_ORIGIN } from "../../../lib/cluster/messages/log_codec.ts";
 import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
-import type { OwnerView } from "../../../lib/cluster/client/owner_view.ts";
+import { NONE_REFUSED, type OwnerView } from "../../../lib/cluster/client/owner_view.ts";
 import { NOT_OWNER, UNKNOWN } from "../../../lib/cluster/network/cluster_frames.ts";
 import { NodeServer } from "../../../lib/cluster/network/node_server.ts";
 import type {
@@ -122,7 +122,8 @@ export class SimThreads {
         throw new Error("nobody asks for pages");
       };
       const answer = answerCalls({ page }, watches);
-      const parts = { node, secret: SECRET, executor, rules, answer };
+      const onDistrust = () => {};
+      const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
       return NodeServer.serve(listener as unknown as Server, parts);
     });
   }
@@ -152,10 +153,10 @@ export class SimThreads {
   /** Who owns what. */
   view(): OwnerView {
     const addresses = new Map(
-      Array.from({ length: NODES }, (_, node) => [node, `sim:${node + 1}`]),
+      Array.from({ length: NODES }, (_, node) => [node, `127.0.0.1:${node + 1}`]),
     );
     const [owners, assignedAt] = [this.#owners.slice(), this.#assignedAt.slice()];
-    return { owners, assignedAt, addresses, failedAt: new Map() };
+    return { owners, assignedAt, addresses, refused: NONE_REFUSED, failedAt: new Map() };
   }
 
   /** Something happens, with troubles or without; returns whether owners have changed. */
