@@ -41,6 +41,7 @@ export type {
 } from "./lib/store/events.ts";
 export type { CachePolicy } from "./lib/cache/cache.ts";
 export type { ClusterOptions } from "./lib/store/cluster_options.ts";
+export type { ClusterTlsOptions, NatsOptions } from "./lib/store/cluster_security.ts";
 export type { StandbyOptions } from "./lib/store/standby_options.ts";
 export type { InspectOptions, OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
 export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
@@ -137,7 +138,7 @@ export type { Durability, SyncStats } from "./lib/pool/durability.ts";
 export type { Bytes, ByteUnit } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";
 export { type AnyDinomoError, isDinomoError } from "./lib/core/any_error.ts";
-export { NotInClusterError } from "./lib/core/cluster_errors.ts";
+export { NotInClusterError, UntrustedNodeError } from "./lib/core/cluster_errors.ts";
 export { CommitTooLargeError, ConflictError, NearOnlyError } from "./lib/core/commit_errors.ts";
 export {
   CorruptionError,

@@ -20,5 +20,7 @@ export function installPackage(app: string): void {
   const entries = Object.values(exports).flatMap((entry) =>
     typeof entry === "string" ? [] : [join(PROJECT_ROOT, entry.types)]
   );
-  for (const path of declarationsOf(entries)) cpSync(path, join(home, relative(PROJECT_ROOT, path)));
+  for (const path of declarationsOf(entries)) {
+    cpSync(path, join(home, relative(PROJECT_ROOT, path)));
+  }
 }

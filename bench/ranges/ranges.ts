@@ -155,6 +155,7 @@ export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
         for (let i = 0; i < rangeCount; i++) run();
       });
     };
+    repeat("floor of a range of 10: searching the tree", () => floor.search());
     repeat("floor of a range of 10: its lines of memory", () => floor.load());
     repeat("floor of a range of 10: decoding its values", () => floor.decode());
     repeat("floor of a range of 10: strings of its keys", () => floor.text());

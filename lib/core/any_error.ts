@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NotInClusterError } from "./cluster_errors.ts";
+import type { NotInClusterError, UntrustedNodeError } from "./cluster_errors.ts";
 import type { CommitTooLargeError, ConflictError, NearOnlyError } from "./commit_errors.ts";
 import {
   type CorruptionError,
@@ -62,6 +62,7 @@ export type AnyDinomoError =
   | TooManyReplicatedKeysError
   | TooManyWatchersError
   | UnavailableError
+  | UntrustedNodeError
   | ValueTooLargeError;
 
 /**

@@ -45,12 +45,8 @@ import type { EncodedKey, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { process } from "../core/process.ts";
 import {
-  FLAG_BINARY_KEY,
-  isPending,
   keyEquals,
-  metaKeyBytes,
   metaKind,
-  RECORD_KEY,
   RECORD_META,
   RECORD_REPLACES,
   RECORD_VALUE_BYTES,
@@ -60,14 +56,7 @@ import {
   recordVersion,
   valueWord,
 } from "../log/record_layout.ts";
-import {
-  AGENT_COMMIT_STATE,
-  GENERATIONS,
-  SEGMENT_AGENT,
-  SLOT_META,
-  SLOT_WORDS,
-} from "../pool/control_layout.ts";
-import { CommitState } from "../pool/commit_state.ts";
+import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { evicts } from "../pool/when_full.ts";
 import {
@@ -77,13 +66,12 @@ import {
   PAIR_WORDS,
   raisePairCount,
 } from "./bucket_layout.ts";
-import { bucketAt, bucketIndex, metaLog2 } from "./slot_extents.ts";
+import { Holds, holdsOf } from "./pending_record.ts";
+import { bucketAt, bucketIndex } from "./slot_extents.ts";
+import { keysOfTable } from "./slot_keys.ts";
 
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
-
-/** Turns any bytes into a string, one character per byte. */
-const latin1 = new TextDecoder("latin1");
 
 /** Smallest size of the scratch buffer for values, in bytes. */
 const SCRATCH_BYTES_MIN = 4096;
@@ -270,7 +258,7 @@ export class OneSidedReader {
   #takeCommitted(address: PoolAddress, generation: number, withValue: boolean): Outcome {
     const pool = this.#pool;
     const generationAt = GENERATIONS + pool.segmentOf(address);
-    const holds = this.#holdsOf(address);
+    const holds = holdsOf(pool, address);
     const old = pool.wordsOf(address)[pool.wordAt(address) + RECORD_REPLACES] as PoolAddress;
     if (!this.#isUnchanged(generationAt, generation)) return RACED;
     if (holds === Holds.NEW) return this.#take(address, generation, withValue);
@@ -279,22 +267,9 @@ export class OneSidedReader {
     const oldGeneration = Atomics.load(this.#control, GENERATIONS + pool.segmentOf(old));
     // Without this second look the generation could be one in which the old record was already
     // gone.
-    if (this.#holdsOf(address) !== Holds.OLD) return RACED;
+    if (holdsOf(pool, address) !== Holds.OLD) return RACED;
     if (!this.#isUnchanged(generationAt, generation)) return RACED;
     return this.#take(old, oldGeneration, withValue);
-  }
-
-  /** What a key holds whose pair points at a record that is not, or was not, a put. */
-  #holdsOf(address: PoolAddress): Holds {
-    const { control } = this.#pool;
-    const agent = control[this.#pool.segmentAt(this.#pool.segmentOf(address)) + SEGMENT_AGENT];
-    const state = Atomics.load(control, this.#pool.agentAt(agent) + AGENT_COMMIT_STATE);
-    // Afterwards: as long as the record is pending, the state is that of its commit.
-    const words = this.#pool.wordsOf(address);
-    const meta = Atomics.load(words, this.#pool.wordAt(address) + RECORD_META);
-    if (!isPending(meta)) return Holds.SETTLED;
-    if (state !== CommitState.DONE) return Holds.OLD;
-    return metaKind(meta) === RecordKind.PENDING_PUT ? Holds.NEW : Holds.NOTHING;
   }
 
   /** Takes a record that was live in a generation of its segment. */
@@ -369,72 +344,11 @@ export class OneSidedReader {
    * of the slot's table did not change. The store's own keys are left out.
    */
   collectKeys(slot: Slot, prefix: Uint8Array): StoredKey[] {
-    const control = this.#control;
-    const slotAt = this.#pool.slotAt(slot);
     for (;;) {
-      const keys = new Map<string, StoredKey>();
-      const meta = Atomics.load(control, slotAt + SLOT_META);
-      const bucketCount = 1 << metaLog2(meta);
-      let intact = true;
-      for (let index = 0; intact && index < bucketCount; index++) {
-        intact = this.#collectChain(slotAt, index, bucketCount - 1, prefix, keys);
-      }
-      if (intact && Atomics.load(control, slotAt + SLOT_META) === meta) return [...keys.values()];
+      const keys = keysOfTable(this.#pool, slot, prefix);
+      if (keys !== undefined) return keys;
       this.retryCount += 1;
     }
-  }
-
-  /**
-   * Collects from one chain, by key: a compaction shows a pair at two places for a moment, and so
-   * does a key that is deleted and put again meanwhile.
-   */
-  #collectChain(
-    slotAt: number,
-    index: number,
-    mask: number,
-    prefix: Uint8Array,
-    keys: Map<string, StoredKey>,
-  ): boolean {
-    let bucket = bucketAt(this.#control, slotAt, index);
-    while (bucket !== NO_BUCKET) {
-      const region = bucketRegion(this.#pool, bucket);
-      const at = bucketWord(bucket);
-      for (let word = at; word < at + PAIR_WORDS; word += 2) {
-        const address = Atomics.load(region, word + 1) as PoolAddress;
-        if (address === NO_ADDRESS || (region[word] & mask) !== index) continue;
-        const generationAt = GENERATIONS + this.#pool.segmentOf(address);
-        const generation = Atomics.load(this.#control, generationAt);
-        if (Atomics.load(region, word + 1) !== address) return false;
-        const key = this.#copyKey(address, prefix);
-        if (!this.#isUnchanged(generationAt, generation)) return false;
-        if (key !== undefined) keys.set(latin1.decode(key.bytes), key);
-      }
-      bucket = Atomics.load(region, at + BUCKET_OVERFLOW) as BucketId;
-    }
-    return true;
-  }
-
-  #copyKey(address: PoolAddress, prefix: Uint8Array): StoredKey | undefined {
-    const meta = this.#pool.wordsOf(address)[this.#pool.wordAt(address) + RECORD_META];
-    const keyBytes = metaKeyBytes(meta);
-    if (keyBytes === 0 || keyBytes < prefix.length) return undefined;
-    if (metaKind(meta) !== RecordKind.PUT && !this.#isThere(address)) return undefined;
-    const shared = this.#pool.bytesOf(address);
-    const from = (this.#pool.wordAt(address) + RECORD_KEY) * 4;
-    for (let i = 0; i < prefix.length; i++) if (shared[from + i] !== prefix[i]) return undefined;
-    // A slice of shared memory is in memory of its own.
-    const bytes = shared.slice(from, from + keyBytes) as Uint8Array<ArrayBuffer>;
-    return { bytes, isBinary: (meta & FLAG_BINARY_KEY) !== 0 };
-  }
-
-  /** Whether a key exists whose pair points at a record that was not a put. */
-  #isThere(address: PoolAddress): boolean {
-    const holds = this.#holdsOf(address);
-    const words = this.#pool.wordsOf(address);
-    const recordAt = this.#pool.wordAt(address);
-    if (holds === Holds.OLD) return words[recordAt + RECORD_REPLACES] !== NO_ADDRESS;
-    if (holds !== Holds.SETTLED) return holds === Holds.NEW;
-    return metaKind(words[recordAt + RECORD_META]) === RecordKind.PUT;
   }
 
   #copyValue(words: Int32Array, from: number, valueBytes: number): void {
@@ -468,16 +382,3 @@ const ABSENT = 1;
 const GONE = 2;
 const RACED = 3;
 type Outcome = typeof FOUND | typeof ABSENT | typeof GONE | typeof RACED;
-
-/** What a key holds whose pair points at a record of an atomic commit. */
-const Holds = {
-  /** What the record has replaced, or nothing if it has replaced nothing. */
-  OLD: 0,
-  /** The record. */
-  NEW: 1,
-  /** The commit has deleted the key. */
-  NOTHING: 2,
-  /** The commit has been made, and the record looks like any other. */
-  SETTLED: 3,
-} as const;
-type Holds = typeof Holds[keyof typeof Holds];

@@ -18,6 +18,7 @@ import { process } from "../core/process.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
+import { REGION_BUCKETS_LOG2, REGION_UNITS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { FoundKey, NO_REGION } from "./found_key.ts";
 
@@ -85,8 +86,7 @@ export class KeyLookahead {
   }
 
   #findBuckets(hashes: Int32Array, from: number, stride: number, count: number): void {
-    const pool = this.#pool;
-    const { control, slots } = pool;
+    const { control, slots } = this.#pool;
     const metas = this.#metas;
     const buckets = this.#buckets;
     let seen = 0;
@@ -97,12 +97,28 @@ export class KeyLookahead {
       const hash = hashes[at];
       const slotAt = slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS;
       const meta = control[slotAt + SLOT_META];
-      const bucket = bucketAt(control, slotAt, bucketIndex(hash, meta));
       metas[i] = meta;
-      buckets[i] = bucket;
-      if (bucket !== NO_BUCKET) seen ^= bucketRegion(pool, bucket)[bucketWord(bucket)];
+      buckets[i] = bucketAt(control, slotAt, bucketIndex(hash, meta));
     }
-    this.touched ^= seen;
+    this.touched ^= seen ^ this.#touchBuckets(count);
+  }
+
+  /**
+   * Looks at buckets. Nearly all are in the first region, whose view is at hand: of a loop as short
+   * as that the processor begins all loads before it waits for one.
+   */
+  #touchBuckets(count: number): number {
+    const buckets = this.#buckets;
+    const first = this.#pool.index[0]!;
+    const end = first.length;
+    let seen = 0;
+    for (let i = 0; i < count; i++) {
+      const bucket = buckets[i] as BucketId;
+      const at = bucketWord(bucket);
+      if (bucket >>> REGION_BUCKETS_LOG2 === 0 && at < end) seen ^= first[at];
+      else seen ^= bucketRegion(this.#pool, bucket)[at];
+    }
+    return seen;
   }
 
   /**
@@ -171,17 +187,27 @@ export class KeyLookahead {
     this.#pairs[i] = address === NO_ADDRESS ? 0 : pairAt;
   }
 
+  /** Looks at the records, and at the generations of their segments. */
   #touchRecords(count: number): void {
     const pool = this.#pool;
+    const pairs = this.#pairs;
+    const addresses = this.#addresses;
+    const first = pool.words[0]!;
+    // Most records end in the line behind the one in which they begin.
+    const end = first.length - CACHE_LINE_WORDS;
     let seen = 0;
     for (let i = 0; i < count; i++) {
-      const address = this.#addresses[i] as PoolAddress;
-      if (this.#pairs[i] === 0) continue;
-      this.#generations[i] = pool.control[GENERATIONS + pool.segmentOf(address)];
-      const words = pool.wordsOf(address);
+      const address = addresses[i] as PoolAddress;
+      if (pairs[i] === 0) continue;
       const at = pool.wordAt(address);
-      // Most records end in the line behind the one in which they begin.
-      seen ^= words[at] ^ words[Math.min(at + CACHE_LINE_WORDS, words.length - 1)];
+      const isFirst = address >>> REGION_UNITS_LOG2 === 0 && at < end;
+      if (isFirst) seen ^= first[at] ^ first[at + CACHE_LINE_WORDS];
+      else seen ^= pool.wordsOf(address)[at];
+    }
+    const { control } = pool;
+    for (let i = 0; i < count; i++) {
+      if (pairs[i] === 0) continue;
+      this.#generations[i] = control[GENERATIONS + pool.segmentOf(addresses[i] as PoolAddress)];
     }
     this.touched ^= seen;
   }

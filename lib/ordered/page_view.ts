@@ -37,6 +37,9 @@ import {
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
+/** Words of a cache line. */
+const CACHE_LINE_WORDS = 16;
+
 /** A key to look for. */
 export interface KeyText {
   readonly words: Int32Array;
@@ -66,6 +69,8 @@ export class PageView {
   /** Where the low fence begins; the high fence and the prefix stand behind it. */
   text: Int32Array = this.words;
   textAt = 0;
+  /** What has been touched, which means nothing: so no compiler leaves it out. */
+  touched = 0;
   readonly #memory: OrderedMemory;
   readonly #fence = new Int32Array(1);
   /** Texts that are in blocks of their own. */
@@ -122,6 +127,17 @@ export class PageView {
     if (this.textBlocks !== 0) return this.#gather();
     this.text = words;
     this.textAt = at + BLOCK_WORDS - this.textWords;
+  }
+
+  /**
+   * Looks at each line of the block: the processor then waits for all of them at one time, where a
+   * search would have it wait for one after the other.
+   */
+  touch(): void {
+    const { words, at } = this;
+    let seen = 0;
+    for (let i = 0; i < BLOCK_WORDS; i += CACHE_LINE_WORDS) seen ^= words[at + i];
+    this.touched ^= seen;
   }
 
   /** Words of the texts. */

@@ -150,6 +150,7 @@ export class TreeWalk {
     const target = this.#other;
     const word = memory.loadPage(page);
     if (!target.begin(page, word) || target.level !== level) return false;
+    if (level === 0) target.touch();
     if (word < 0) {
       // It is about to be born; or it was once, and this thread has come too late.
       const isReferred = !from.isFrozen && memory.loadPage(from.page) === from.word &&

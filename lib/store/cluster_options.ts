@@ -5,6 +5,12 @@
  */
 import { CAPACITY_BYTES_MAX, NODE_ID_COUNT } from "../core/limits.ts";
 import { describe, InvalidOptionError } from "../core/errors.ts";
+import {
+  type ClusterTlsOptions,
+  type NatsOptions,
+  type ResolvedSecurity,
+  securityOf,
+} from "./cluster_security.ts";
 import type { IndexOptions } from "../cluster/index/index_keeper.ts";
 import type { Bytes } from "../core/units.ts";
 import { bytesWithin, requireThat, wholeNumber } from "./option_rules.ts";
@@ -43,29 +49,44 @@ export interface ClusterOptions {
    * @default "64MiB"
    */
   cache?: Bytes | undefined;
-  /** Address of this machine at which its node takes requests. @default "127.0.0.1" */
+  /**
+   * Address of this machine at which its node takes requests. One that other machines reach needs
+   * `tls` and `secret`.
+   * @default "127.0.0.1"
+   */
   host?: string | undefined;
   /** TCP port for that; 0 for any. @default 0 */
   port?: number | undefined;
+  /**
+   * Host, or host and port, at which other processes reach the node, such as
+   * `"node1.example.com:7000"`, if that is not where it listens.
+   * @default `host` and the port at which it listens
+   */
+  advertise?: string | undefined;
   /**
    * What all processes of the cluster know, and nobody else, at least 16 characters: who does not
    * know it gets no answer from nodes.
    * @default none
    */
   secret?: string | undefined;
+  /**
+   * Has connections between processes encrypted: all processes of a cluster, or none.
+   * @default none
+   */
+  tls?: ClusterTlsOptions | undefined;
+  /** How the servers of NATS know this process, and it them. @default they ask for nothing */
+  nats?: NatsOptions | undefined;
 }
 
 /** The options of a cluster after validation. */
-export interface ResolvedCluster {
+export interface ResolvedCluster extends ResolvedSecurity {
   readonly servers: readonly string[];
   readonly name: string;
   readonly node: boolean | number;
   readonly replicas: number;
   readonly leaseMs: number | undefined;
-  readonly cacheBytes: number;
-  readonly host: string;
   readonly port: number;
-  readonly secret: string | undefined;
+  readonly cacheBytes: number;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
 }
@@ -80,7 +101,10 @@ const NAMES: readonly string[] = [
   "cache",
   "host",
   "port",
+  "advertise",
   "secret",
+  "tls",
+  "nats",
 ] satisfies (keyof ClusterOptions)[];
 /** Options that a store of a cluster has, beside that one. */
 const BESIDE: readonly string[] = [
@@ -94,10 +118,7 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LEASE_MS_MIN = 500;
 const LEASE_MS_MAX = 60_000;
 const CACHE_DEFAULT = "64MiB";
-const SECRET_CHARS_MIN = 16;
 const PORT_MAX = 65_535;
-/** Addresses that no other machine reaches. */
-const LOOPBACK = /^(?:127(?:\.[0-9]{1,3}){3}|::1|localhost)$/;
 
 /**
  * Checks the option `cluster`; undefined without it.
@@ -122,7 +143,7 @@ export function clusterOf(
     requireThat(isBeside, name, "must be left out with cluster", value);
   }
   const servers = serversOf(cluster.servers);
-  const { name, leaseMs, node = true, port = 0, secret } = cluster;
+  const { name, leaseMs, node = true, port = 0 } = cluster;
   const isName = typeof name === "string" && NAME.test(name);
   requireThat(isName, "cluster.name", "must be 1 to 64 letters, digits, - or _", name);
   return {
@@ -136,9 +157,8 @@ export function clusterOf(
       ? undefined
       : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, LEASE_MS_MAX),
     cacheBytes: cacheBytesOf(cluster.cache),
-    host: hostOf(cluster.host),
     port: wholeNumber("cluster.port", port, 0, PORT_MAX),
-    secret: secretOf(secret),
+    ...securityOf(cluster),
   };
 }
 
@@ -158,29 +178,4 @@ function replicasOf(value: number | undefined, servers: readonly string[]): numb
 
 function cacheBytesOf(cache: Bytes = CACHE_DEFAULT): number {
   return cache === 0 ? 0 : bytesWithin("cluster.cache", cache, 1, CAPACITY_BYTES_MAX);
-}
-
-/** Connections are not encrypted, so nobody else may be on their way. */
-function hostOf(value: unknown = "127.0.0.1"): string {
-  const isLoopback = typeof value === "string" && LOOPBACK.test(value);
-  requireThat(
-    isLoopback,
-    "cluster.host",
-    "must be a loopback address, as connections between nodes are not encrypted yet",
-    value,
-  );
-  return value as string;
-}
-
-function secretOf(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const isLong = typeof value === "string" && value.length >= SECRET_CHARS_MIN;
-  // It is not told, not even in part.
-  requireThat(
-    isLong,
-    "cluster.secret",
-    `must have at least ${SECRET_CHARS_MIN} characters`,
-    "another one",
-  );
-  return value as string;
 }

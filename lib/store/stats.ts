@@ -210,6 +210,11 @@ export interface ClusterStats {
   readonly connected: readonly number[];
   /** Requests of this thread that were sent again. */
   readonly resent: number;
+  /**
+   * Connections that the node of this process has refused, for want of a certificate that it trusts
+   * or of the secret: how many, and from where and why the last one.
+   */
+  readonly refused: { readonly count: number; readonly last: string | undefined };
   /** Of this process's node, up to half a second ago; undefined if it has none. */
   readonly served: ClusterNodeStats | undefined;
 }

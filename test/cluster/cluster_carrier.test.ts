@@ -106,7 +106,10 @@ async function turn(): Promise<void> {
 
 async function simulate(random: Random): Promise<void> {
   const sim = new SimThreads(random, HASH_KEY);
-  const client = makeClusterClient(sim.secret, { clock: sim.clock, connect: sim.connect });
+  const client = makeClusterClient({ secret: sim.secret, tls: undefined }, {
+    clock: sim.clock,
+    connect: sim.connect,
+  });
   const program = new Program(random, client);
   try {
     client.carrier.update(sim.view());
@@ -142,7 +145,10 @@ test(
   "a request that nobody takes ends, and what was sent may have been done",
   seeded(async (random) => {
     const sim = new SimThreads(random, HASH_KEY);
-    const client = makeClusterClient(sim.secret, { clock: sim.clock, connect: sim.connect });
+    const client = makeClusterClient({ secret: sim.secret, tls: undefined }, {
+      clock: sim.clock,
+      connect: sim.connect,
+    });
     const key = new KeyEncoder(...HASH_KEY);
     const errors: unknown[] = [];
     const ended: Completion = { settle: () => {}, fail: (error) => errors.push(error) };

@@ -71,7 +71,7 @@ test("options are checked before anything is done", async () => {
   assert.match(await of({ leaseMs: 1 }), "cluster.leaseMs must be");
   assert.match(await of({ port: 70_000 }), "cluster.port must be");
   assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
-  assert.match(await of({ host: "10.0.0.1" }), "cluster.host must be a loopback address");
+  assert.match(await of({ host: "10.0.0.1" }), "cluster.tls and cluster.secret must both be given");
   for (const cache of [-1, 1.5, "much", "33GiB", null, Infinity]) {
     assert.match(await of({ cache }), "cluster.cache must be", String(cache));
   }
@@ -290,7 +290,7 @@ test("who says rubbish, or does not know the secret, is cut off, and nobody is d
       encodeClusterHello(hello),
       encodeMessage(ClusterFrame.PROOF, { proof }),
     );
-    assert.equal(kinds, [ClusterFrame.CHALLENGE]);
+    assert.equal(kinds, [ClusterFrame.CHALLENGE, ClusterFrame.DISTRUST]);
   }
   const early = await say(
     encodeClusterHello(hello),

@@ -30,7 +30,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a reader takes the state of the next commit for that of a record's own",
     breaks: "I4",
-    file: "lib/index/one_sided_reader.ts",
+    file: "lib/index/pending_record.ts",
     edits: [["if (!isPending(meta)) return Holds.SETTLED;", ""]],
     caughtBy: [READS],
     inTest: "no commit by half",
@@ -39,7 +39,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     name: "a reader reads an old record that may be gone",
     breaks: "I10",
     file: "lib/index/one_sided_reader.ts",
-    edits: [["if (this.#holdsOf(address) !== Holds.OLD) return RACED;", ""]],
+    edits: [["if (holdsOf(pool, address) !== Holds.OLD) return RACED;", ""]],
     caughtBy: [READS],
     inTest: "no commit by half",
   },

@@ -18,7 +18,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The client of the engine gives up after timeoutMs",
     places: {
-      "jetstream.ts connectJetStream": 4,
+      "jetstream.ts connectJetStream": 5,
+      "nats_access.ts connectionOptionsOf": 1,
     },
   },
   {
@@ -45,8 +46,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "cluster_agent.ts ClusterAgent.#propose": 6,
       "cluster_agent.ts ClusterAgent.#until": 1,
       "cluster_agent.ts ClusterAgent.#wait": 2,
-      "cluster_agent.ts ClusterAgent.#tryNumber": 2,
-      "cluster_agent.ts connect": 1,
+      "cluster_agent.ts ClusterAgent.#tryNumber": 4,
+      "agent_places.ts connectEngine": 1,
+    },
+  },
+  {
+    ends:
+      "ANSWER_MS_MAX of mutual_trust.ts: a node that has not answered by then is not waited for",
+    places: {
+      "mutual_trust.ts assertTrusted": 2,
+      "mutual_trust.ts assertTrustworthy": 1,
+      "mutual_trust.ts tryNode": 3,
     },
   },
   {
@@ -70,7 +80,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The system listens at once, or says why it cannot",
     places: {
-      "cluster_agent.ts listen": 1,
+      "agent_places.ts listenForThreads": 1,
       "node_server.ts listenTcp": 1,
     },
   },
@@ -78,7 +88,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     ends: "The thread of a cluster's agent: it has joined, has failed, or is ended after " +
       "THREAD_START_MS_MAX and twice JOIN_MS_MAX",
     places: {
-      "cluster_agent.ts ClusterAgent.start": 4,
+      "cluster_agent.ts ClusterAgent.start": 5,
       "agent_shell.ts runAgent": 1,
       "agent_thread.ts AgentThread.start": 4,
       "open_cluster.ts openCluster": 2,
@@ -1014,7 +1024,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "kvs_node.ts KvsNode.#drain": 1,
       "marginal_cache.ts MarginalCache.#makeRoom": 1,
       "msgpack_encoder.ts MsgpackEncoder.encode": 1,
-      "one_sided_reader.ts OneSidedReader.#collectChain": 1,
       "one_sided_reader.ts OneSidedReader.#scan": 1,
       "one_sided_reader.ts OneSidedReader.isCurrent": 1,
       "pool_directory.ts assertOutsideOf": 1,
@@ -1023,6 +1032,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "key_resolver.ts KeyResolver.#scanCommit": 1,
       "pool_copy.ts forEachLive": 1,
       "pool_reader.ts PoolReader.#scan": 1,
+      "slot_keys.ts collectChain": 1,
       "reconciliation.ts forEachRecord": 1,
       "smaller_pool.ts leastCount": 1,
       "request_consumer.ts RequestConsumer.poll": 1,

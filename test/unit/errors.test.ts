@@ -25,6 +25,7 @@ const CODES = {
   FarOnlyError: "DINOMO_FAR_ONLY",
   NearOnlyError: "DINOMO_NEAR_ONLY",
   NotInClusterError: "DINOMO_NOT_IN_CLUSTER",
+  UntrustedNodeError: "DINOMO_UNTRUSTED_NODE",
   CommitTooLargeError: "DINOMO_COMMIT_TOO_LARGE",
   ConflictError: "DINOMO_CONFLICT",
   TooManyReplicatedKeysError: "DINOMO_TOO_MANY_REPLICATED_KEYS",

@@ -4,6 +4,7 @@
  * @module
  */
 import { Worker } from "node:worker_threads";
+import { UntrustedNodeError } from "../../core/cluster_errors.ts";
 import {
   type DinomoError,
   InvalidOptionError,
@@ -122,6 +123,7 @@ function makeWorker(code: WorkerCode, options: AgentOptions): Worker {
 function failureOf(report: AgentReport | undefined, cause: unknown): DinomoError {
   if (report?.kind !== "failed") return lost(cause ?? "it has not answered");
   const { code, message } = report;
+  if (code === "DINOMO_UNTRUSTED_NODE") return new UntrustedNodeError(message);
   if (code === "DINOMO_INVALID_OPTION") return new InvalidOptionError(message);
   return code === "DINOMO_UNAVAILABLE" ? new UnavailableError(message) : lost(message);
 }

@@ -5,24 +5,32 @@
  * @module
  */
 import type { Server } from "node:net";
+import type { NatsAccess, TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError, UnavailableError } from "../../core/errors.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import type { ClusterNodeStats } from "../../store/stats.ts";
-import { type OwnerView, viewOf } from "../client/owner_view.ts";
+import {
+  NONE_REFUSED,
+  type OwnerView,
+  type RefusedConnections,
+  viewOf,
+} from "../client/owner_view.ts";
 import { encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
-import { connectJetStream } from "../engine/jetstream.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
-import { addressOf, listenTcp, NodeServer } from "../network/node_server.ts";
+import { assertIdentity } from "../network/cluster_tls.ts";
+import { addressOf, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
+import { connectEngine, listenForThreads } from "./agent_places.ts";
+import { assertTrusted, assertTrustworthy } from "./mutual_trust.ts";
 import { answerPage, NodeExecutor } from "./node_executor.ts";
 
 /** What an agent is started with; structured-cloneable. */
@@ -40,7 +48,11 @@ export interface AgentOptions {
   readonly host: string;
   /** 0 for any. */
   readonly port: number;
+  /** Host, or host and port, at which others reach the node, if it is not where it listens. */
+  readonly advertise: string | undefined;
   readonly secret: string | undefined;
+  readonly tls: TlsIdentity | undefined;
+  readonly nats: NatsAccess;
   readonly keys: KeyTypes;
   readonly codec: string;
 }
@@ -91,6 +103,7 @@ export class ClusterAgent {
   #number: number | undefined;
   #server: NodeServer | undefined;
   #failure: unknown;
+  #refused: RefusedConnections = NONE_REFUSED;
   #told = "";
   #toldFigures = "";
   #timer: Timer | undefined;
@@ -125,12 +138,14 @@ export class ClusterAgent {
     options: AgentOptions,
     tell: AgentEars,
   ): Promise<{ readonly agent: ClusterAgent; readonly facts: ClusterFacts }> {
-    const agent = new ClusterAgent(options, await connect(options), tell);
+    if (options.tls !== undefined) assertIdentity(options.tls);
+    const agent = new ClusterAgent(options, await connectEngine(options), tell);
     try {
       const settings = await agent.#agree();
       assertAgreed(options, settings);
+      await assertTrusted(viewOf(agent.#control.state, agent.#refused).addresses, options);
       if (options.node !== false) await agent.#join(settings, options.node);
-      const view = viewOf(agent.#control.state);
+      const view = viewOf(agent.#control.state, agent.#refused);
       return { agent, facts: { settings, view, node: agent.#number } };
     } catch (error) {
       await agent.close();
@@ -181,9 +196,9 @@ export class ClusterAgent {
   }
 
   async #join(settings: Settings, wanted: number | true): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, tls } = this.#options;
     while (this.#node === undefined) {
-      const listener = await listen(host, port);
+      const listener = await listenForThreads(host, port, tls);
       try {
         const number = wanted === true ? this.#freeNumber() : wanted;
         await this.#tryNumber(settings, number, listener, wanted === true);
@@ -201,15 +216,25 @@ export class ClusterAgent {
     mayBeOther: boolean,
   ): Promise<void> {
     const { hashKey, keys } = settings;
-    const node = this.#makeNode(settings, number, addressOf(listener));
+    const { secret, tls, advertise } = this.#options;
+    const address = addressOf(listener, advertise, tls !== undefined);
+    const node = this.#makeNode(settings, number, address);
     const keyTypes = KEY_TYPE_NUMBERS[keys as KeyTypes];
     this.#server = NodeServer.serve(listener, {
       node: number,
-      secret: this.#options.secret,
+      secret,
+      tls,
       executor: new NodeExecutor(node),
       answer: (content) => answerPage(node, content),
       rules: { hashKey, keyTypes },
+      onDistrust: (from, reason) => this.#onDistrust(from, reason),
     });
+    try {
+      await assertTrustworthy(number, address, listener, this.#options);
+    } catch (error) {
+      await this.#server.close();
+      throw error;
+    }
     node.start();
     const isTaken = () => mayBeOther && this.#isOthers(number);
     try {
@@ -302,13 +327,19 @@ export class ClusterAgent {
     while (!isSo() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
   }
 
+  #onDistrust(from: string, reason: string): void {
+    this.#refused = { count: this.#refused.count + 1, last: `${from}: ${reason}` };
+    this.#changed();
+  }
+
   /** A command counts: tells what has changed, together with what comes soon. */
   #changed(): void {
     this.#timer ??= startTimer(
       () => {
         this.#timer = undefined;
-        const view = viewOf(this.#control.state);
-        const told = JSON.stringify([this.#control.state.mapSequence, ...view.addresses]);
+        const view = viewOf(this.#control.state, this.#refused);
+        const { mapSequence } = this.#control.state;
+        const told = JSON.stringify([mapSequence, view.refused.count, ...view.addresses]);
         if (told === this.#told) return;
         this.#told = told;
         this.#tell.onView(view);
@@ -338,48 +369,6 @@ function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
 
 function timesOf(leaseMs: number): LeaseTimes {
   return { leaseMs, marginMs: Math.ceil(leaseMs * MARGIN_SHARE) };
-}
-
-async function connect({ servers, name, replicas }: AgentOptions): Promise<LogEngine> {
-  try {
-    return await connectJetStream({ servers, name, replicas });
-  } catch (cause) {
-    if (isMissing(cause)) throw notInstalled(cause);
-    throw new UnavailableError(
-      `cluster.servers must name a server of NATS that can be reached, got ${
-        JSON.stringify(servers)
-      }: ${String(cause)}`,
-      { cause },
-    );
-  }
-}
-
-/** Whether a package could not be found. */
-function isMissing(cause: unknown): boolean {
-  const { code, name, message = "" } = cause as { code?: string; name?: string; message?: string };
-  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" ||
-    name === "ResolveMessage" || /@nats-io\/.*not (?:found|in|a dependency)/.test(message);
-}
-
-function notInstalled(cause: unknown): InvalidOptionError {
-  return new InvalidOptionError(
-    "cluster must be used where the packages of NATS are installed: " +
-      "npm install @nats-io/transport-node @nats-io/jetstream",
-    { cause },
-  );
-}
-
-async function listen(host: string, port: number): Promise<Server> {
-  try {
-    return await listenTcp(host, port);
-  } catch (cause) {
-    throw new InvalidOptionError(
-      `cluster.host and cluster.port must be where this process may listen, got ${host}:${port}: ${
-        String(cause)
-      }`,
-      { cause },
-    );
-  }
 }
 
 /**

@@ -28,6 +28,7 @@ import type { Completion } from "../../client/completions.ts";
 import type { KeyPlace } from "../../client/key_place.ts";
 import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import type { DinomoError } from "../../core/errors.ts";
 import {
   REMOTE_BYTES_MAX,
@@ -66,6 +67,7 @@ const SUPERSEDED_MS_MAX = 500;
 /** What a carrier is made of. */
 export interface ClusterCarrierOptions {
   readonly secret: string | undefined;
+  readonly tls: TlsIdentity | undefined;
   /** Makes the number of a session, that no other one ever has. */
   readonly makeSession: () => number;
   /** Called when there is something to settle. */
@@ -392,7 +394,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #giveUp(parcel: ClusterParcel): void {
-    parcel.error = isUnknown(parcel) ? notKnown() : notMade();
+    const why = this.#peers.failureOf(parcel.slot, this.#view);
+    parcel.error = isUnknown(parcel) ? notKnown() : notMade(why);
     this.#end(parcel);
   }
 

@@ -4,13 +4,14 @@
  * @module
  */
 import type { Slot } from "../../core/brands.ts";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { startTimer } from "../../core/runtime.ts";
 import { StoreClosedError } from "../../core/errors.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Parcel } from "../../gateway/parcel.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
-import { type Connect, NodeLink } from "../network/node_link.ts";
+import { type Connect, type LinkFailure, NodeLink } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
 import type { OwnerView } from "./owner_view.ts";
@@ -59,6 +60,7 @@ export interface PeerEnds {
 export interface PeerOptions {
   readonly session: number;
   readonly secret: string | undefined;
+  readonly tls: TlsIdentity | undefined;
   readonly clock: ClusterClock;
   readonly connect: Connect;
 }
@@ -69,6 +71,8 @@ export class NodePeers {
   readonly #ends: PeerEnds;
   readonly #peers = new Map<number, Peer>();
   readonly #attemptMs = new Map<number, number>();
+  /** Why the last attempt has failed. */
+  readonly #failures = new Map<number, string>();
   #isOpen = true;
 
   constructor(options: PeerOptions, ends: PeerEnds) {
@@ -94,6 +98,15 @@ export class NodePeers {
     return undefined;
   }
 
+  /** Why the owner of a slot cannot be reached; undefined if that is not known. */
+  failureOf(slot: Slot, { owners, addresses }: OwnerView): string | undefined {
+    const node = owners[slot]!;
+    const reason = this.#failures.get(node);
+    return reason === undefined
+      ? undefined
+      : `node ${node} at ${addresses.get(node)} cannot be used: ${reason}`;
+  }
+
   /** Sends what is to be sent. */
   flush(confirmed: number): void {
     for (const peer of this.#peers.values()) {
@@ -115,7 +128,7 @@ export class NodePeers {
   }
 
   #connect(node: number, address: string): void {
-    const { session, secret, clock, connect } = this.#options;
+    const { session, secret, tls, clock, connect } = this.#options;
     const nowMs = clock.monotonicMs();
     if (!this.#isOpen || nowMs - (this.#attemptMs.get(node) ?? -Infinity) < CONNECT_MS) return;
     this.#attemptMs.set(node, nowMs);
@@ -124,12 +137,16 @@ export class NodePeers {
       node,
       session,
       secret,
+      tls,
       connect,
       ends: {
-        onOpen: () => this.#ends.onOpen(),
+        onOpen: () => {
+          this.#failures.delete(node);
+          this.#ends.onOpen();
+        },
         onAnswers: (body) => this.#ends.onAnswers(peer, body),
         onCall: (frame) => peer.calls.receive(frame),
-        onEnd: () => this.#lose(peer),
+        onEnd: (failure) => this.#lose(peer, failure),
       },
     });
     const peer: Peer = {
@@ -145,8 +162,9 @@ export class NodePeers {
     this.#peers.set(node, peer);
   }
 
-  #lose(peer: Peer): void {
+  #lose(peer: Peer, failure: LinkFailure | undefined): void {
     peer.calls.failAll(new PeerLostError());
+    if (failure !== undefined) this.#failures.set(peer.node, failure.reason);
     if (!this.#isOpen || this.#peers.get(peer.node) !== peer) return;
     this.#peers.delete(peer.node);
     this.#ends.onLost(peer);

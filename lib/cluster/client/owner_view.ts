@@ -15,21 +15,35 @@ export interface OwnerView {
   readonly assignedAt: Float64Array;
   /** Where nodes take requests, by their numbers. */
   readonly addresses: ReadonlyMap<number, string>;
+  /** Who was not let in by the node of this process. */
+  readonly refused: RefusedConnections;
 }
+
+/** Connections that a node has refused. */
+export interface RefusedConnections {
+  readonly count: number;
+  /** From where the last one came, and why it was refused; undefined if there was none. */
+  readonly last: string | undefined;
+}
+
+/** None. */
+export const NONE_REFUSED: RefusedConnections = { count: 0, last: undefined };
 
 /** Nobody owns anything. */
 export const NO_VIEW: OwnerView = {
   owners: new Int32Array(SLOT_COUNT).fill(NO_OWNER),
   assignedAt: new Float64Array(SLOT_COUNT),
   addresses: new Map(),
+  refused: NONE_REFUSED,
 };
 
 /** The view of a state of the control stream. */
-export function viewOf(state: ControlState): OwnerView {
+export function viewOf(state: ControlState, refused: RefusedConnections): OwnerView {
   const addresses = new Map<number, string>();
   for (const node of state.members()) {
     const { address } = state.leaseOf(node)!;
     if (address !== undefined) addresses.set(node, address);
   }
-  return { owners: state.owners.slice(), assignedAt: state.assignedAt.slice(), addresses };
+  const [owners, assignedAt] = [state.owners.slice(), state.assignedAt.slice()];
+  return { owners, assignedAt, addresses, refused };
 }

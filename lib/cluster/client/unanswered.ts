@@ -16,9 +16,9 @@ export function notKnown(
 }
 
 /** For a request that no node has got. */
-export function notMade(): UnavailableError {
+export function notMade(why = "there was none"): UnavailableError {
   return new UnavailableError(
-    `the cluster must have a node that can be reached within ${RESEND_MS} ms, but there was none; ` +
+    `the cluster must have a node that can be reached within ${RESEND_MS} ms, but ${why}; ` +
       "the request was not executed",
   );
 }

@@ -13,6 +13,7 @@
  */
 import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { NatsAccess } from "../../core/cluster_identity.ts";
 import { runNextTurn, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import type {
   AppendOutcome,
@@ -23,6 +24,7 @@ import type {
   ReadOutcome,
   StreamExtent,
 } from "./log_engine.ts";
+import { connectionOptionsOf, NO_ACCESS } from "./nats_access.ts";
 
 /** How JetStream is reached. */
 export interface JetStreamOptions {
@@ -32,6 +34,8 @@ export interface JetStreamOptions {
   readonly name: string;
   /** How many servers keep each stream: 1, 3 or 5. */
   readonly replicas: number;
+  /** What they are shown. */
+  readonly nats?: NatsAccess;
   /** After so many milliseconds an append or a read is unknown. @default 1000 */
   readonly timeoutMs?: number;
 }
@@ -53,10 +57,11 @@ const WRONG_LAST_SEQUENCE = 10071;
 
 /** Connects to the servers, and goes on trying when they are gone later. */
 export async function connectJetStream(options: JetStreamOptions): Promise<LogEngine> {
-  const { servers, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
+  const { servers, nats = NO_ACCESS, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
   const { connect } = await import("@nats-io/transport-node");
   const { jetstream, jetstreamManager } = await import("@nats-io/jetstream");
   const connection = await connect({
+    ...await connectionOptionsOf(nats),
     servers: [...servers],
     maxReconnectAttempts: -1,
     reconnectTimeWait: RETRY_MS,
@@ -65,17 +70,15 @@ export async function connectJetStream(options: JetStreamOptions): Promise<LogEn
     pingInterval: PULL_MS,
   });
   const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
-  return new JetStreamEngine(connection, jetstream(connection, { timeout: timeoutMs }), manager, {
-    ...options,
-    timeoutMs,
-  });
+  const client = jetstream(connection, { timeout: timeoutMs });
+  return new JetStreamEngine(connection, client, manager, options);
 }
 
 class JetStreamEngine implements LogEngine {
   readonly #connection: NatsConnection;
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
-  readonly #options: Required<JetStreamOptions>;
+  readonly #options: JetStreamOptions;
   readonly #followings = new Set<StreamFollowing>();
   /** Without a connection nothing is sent: the client would keep it all, without a bound. */
   #isConnected = true;
@@ -84,7 +87,7 @@ class JetStreamEngine implements LogEngine {
     connection: NatsConnection,
     client: JetStreamClient,
     manager: JetStreamManager,
-    options: Required<JetStreamOptions>,
+    options: JetStreamOptions,
   ) {
     this.#connection = connection;
     this.#client = client;

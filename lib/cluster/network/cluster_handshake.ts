@@ -6,7 +6,7 @@
  *   HELLO     session, node, nonce   ------->
  *             <-------  CHALLENGE  nonce, proof      only if there is a secret
  *   PROOF     proof                  ------->
- *             <-------  WELCOME
+ *             <-------  WELCOME              or DISTRUST, with a reason
  * ```
  *
  * A proof is an HMAC of both nonces and of the prover's part, under the secret: each side shows that
@@ -23,10 +23,22 @@ import { type Frame, FrameError } from "../../wire/frame.ts";
 /** Changes whenever two versions of the library would not understand each other. */
 export const CLUSTER_FORMAT = 1;
 /** Kinds of frames that only these connections have. */
-export const ClusterFrame = { CHALLENGE: 48, PROOF: 49 } as const;
+export const ClusterFrame = { CHALLENGE: 48, PROOF: 49, DISTRUST: 50 } as const;
+
+/** What is wrong if a proof is not the right one. */
+export const WRONG_SECRET = "it does not know the cluster.secret that the other side has";
 
 const NONCE_BYTES = 24;
+/** A reason is not longer, whoever gives it. */
+const REASON_CHARS_MAX = 300;
 const NONCE_CHARS = 32;
+
+/** The other side does not know the secret. */
+export class WrongSecretError extends FrameError {
+  constructor() {
+    super("both sides of a connection must know the same secret");
+  }
+}
 
 /** What a thread says that has connected. */
 export interface ClusterHello {
@@ -87,7 +99,7 @@ export function encodeChallenge(secret: string, hello: ClusterHello, nonce: stri
 /**
  * Checks a challenge, and makes the proof that answers it.
  *
- * @throws {FrameError} when the node does not know the secret
+ * @throws {WrongSecretError} when the node does not know the secret
  */
 export function answerChallenge(frame: Frame, secret: string, hello: ClusterHello): Uint8Array {
   const { nonce, proof } = Object(decodeMessage(frame)) as { nonce?: unknown; proof?: unknown };
@@ -99,7 +111,7 @@ export function answerChallenge(frame: Frame, secret: string, hello: ClusterHell
 /**
  * Checks the proof of a thread.
  *
- * @throws {FrameError} when it does not know the secret
+ * @throws {WrongSecretError} when it does not know the secret
  */
 export function checkProof(
   frame: Frame,
@@ -112,6 +124,22 @@ export function checkProof(
   assertProof(proof, proofOf(secret, "thread", hello, nonce));
 }
 
+/** Makes what a node says that does not trust who has connected. */
+export function encodeDistrust(reason: string): Uint8Array {
+  return encodeMessage(ClusterFrame.DISTRUST, { reason });
+}
+
+/**
+ * Why a node does not trust who has connected.
+ *
+ * @throws {FrameError} when it does not say it
+ */
+export function decodeDistrust(frame: Frame): string {
+  const { reason } = Object(decodeMessage(frame)) as { reason?: unknown };
+  if (typeof reason !== "string") throw new FrameError("a refusal must have its reason");
+  return reason.slice(0, REASON_CHARS_MAX);
+}
+
 /** What in the settings of a cluster shows which secret it has. */
 export function settingsProof(secret: string | undefined, hashKey: readonly number[]): string {
   if (secret === undefined) return "";
@@ -121,7 +149,7 @@ export function settingsProof(secret: string | undefined, hashKey: readonly numb
 function assertProof(proof: unknown, right: string): void {
   const given = Buffer.from(typeof proof === "string" ? proof : "");
   const isRight = given.length === right.length && timingSafeEqual(given, Buffer.from(right));
-  if (!isRight) throw new FrameError("both sides of a connection must know the same secret");
+  if (!isRight) throw new WrongSecretError();
 }
 
 function isNonce(nonce: unknown): nonce is string {

@@ -20,8 +20,12 @@ import {
   type ClusterHello,
   decodeClusterHello,
   encodeChallenge,
+  encodeDistrust,
   makeNonce,
+  WRONG_SECRET,
+  WrongSecretError,
 } from "./cluster_handshake.ts";
+import { distrustOf, isEncrypted } from "./cluster_tls.ts";
 import { NodeSession, type RequestExecutor } from "./node_session.ts";
 import { CLUSTER_SEGMENT_BYTES } from "./record_sizes.ts";
 
@@ -36,6 +40,8 @@ export interface NodeConnectionParts {
   readonly answer: CallServerOptions["answer"];
   /** A connection has shown that it may send requests, in the name of a session. */
   readonly onBegin: (connection: NodeConnection, session: number) => void;
+  /** Who has connected, from an address, is not trusted, or does not trust the node. */
+  readonly onDistrust: (from: string, reason: string) => void;
 }
 
 /** A connection, as long as it is open. */
@@ -44,6 +50,7 @@ export class NodeConnection {
   readonly #parts: NodeConnectionParts;
   readonly #reader = new FrameReader(HELLO_BYTES_MAX);
   readonly #openedMs = monotonicMs();
+  readonly #from: string;
   #hello: ClusterHello | undefined;
   #nonce = "";
   #session: NodeSession | undefined;
@@ -54,6 +61,7 @@ export class NodeConnection {
   constructor(socket: Socket, parts: NodeConnectionParts, onClosed: () => void) {
     this.#socket = socket;
     this.#parts = parts;
+    this.#from = socket.remoteAddress ?? "";
     socket.setNoDelay(true);
     socket.on("error", () => socket.destroy());
     socket.on("drain", () => {
@@ -62,9 +70,13 @@ export class NodeConnection {
     });
     socket.on("data", (bytes) => this.#receive(bytes));
     socket.on("close", () => {
+      // By itself, so the other side has a reason.
+      if (this.#isOpen && this.#session === undefined) this.#noteUnbegun();
       this.close();
       onClosed();
     });
+    const distrust = distrustOf(socket, undefined);
+    if (distrust !== undefined) this.#refuse(distrust);
   }
 
   /** In whose name it sends requests; undefined before that is known. */
@@ -102,9 +114,25 @@ export class NodeConnection {
         if (this.#isOpen) this.#take(frame);
       }
     } catch (error) {
-      // The other side speaks another language, or does not know the secret.
+      if (error instanceof WrongSecretError) return this.#refuse(WRONG_SECRET);
+      // The other side speaks another language.
       this.close();
       if (!(error instanceof FrameError)) throw error;
+    }
+  }
+
+  /** Says why it ends, and takes nothing more. */
+  #refuse(reason: string): void {
+    this.#isOpen = false;
+    this.#parts.onDistrust(this.#from, reason);
+    this.#socket.end(encodeDistrust(reason));
+  }
+
+  #noteUnbegun(): void {
+    const { onDistrust } = this.#parts;
+    if (this.#nonce !== "") onDistrust(this.#from, "it has not shown that it knows cluster.secret");
+    else if (isEncrypted(this.#socket) && this.#hello === undefined) {
+      onDistrust(this.#from, "it has ended the connection when it had seen the certificate");
     }
   }
 

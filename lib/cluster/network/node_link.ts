@@ -6,18 +6,25 @@
  * @module
  */
 import { connect, type Socket } from "node:net";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { HELLO_MS_MAX, REMOTE_BYTES_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
 import { startTimer, type Timer } from "../../core/runtime.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
+import { isLoopback } from "../../core/loopback.ts";
 import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
 import {
   answerChallenge,
   CLUSTER_FORMAT,
   ClusterFrame,
   type ClusterHello,
+  decodeDistrust,
   encodeClusterHello,
   makeNonce,
+  WRONG_SECRET,
+  WrongSecretError,
 } from "./cluster_handshake.ts";
+import { connectTls, distrustOf, isEncrypted } from "./cluster_tls.ts";
+import { type NodePlace, parseAddress } from "./node_address.ts";
 import { CLUSTER_SEGMENT_BYTES } from "./record_sizes.ts";
 
 /** Who is told what becomes of a connection. */
@@ -37,25 +44,34 @@ export interface NodeLinkEnds {
    */
   onCall(frame: Frame): void;
   /** It has ended; called once, and not before the call that has made it returns. */
-  onEnd(): void;
+  onEnd(failure: LinkFailure | undefined): void;
+}
+
+/** Why a connection has ended before the node took requests. */
+export interface LinkFailure {
+  readonly reason: string;
+  /** Whether one of both does not trust the other: it is going to be so again. */
+  readonly isDistrust: boolean;
 }
 
 /** Makes a connection; in tests one that is simulated. */
-export type Connect = (host: string, port: number) => Socket;
+export type Connect = (host: string, port: number, tls: TlsIdentity | undefined) => Socket;
 
-/** By TCP. */
-export function connectTcp(host: string, port: number): Socket {
-  return connect({ host, port, noDelay: true });
+/** By TCP, encrypted if there is a certificate. */
+export function connectTcp(host: string, port: number, tls: TlsIdentity | undefined): Socket {
+  return tls === undefined ? connect({ host, port, noDelay: true }) : connectTls(tls, host, port);
 }
 
 /** How a node is reached. */
 export interface NodeLinkOptions {
   readonly connect: Connect;
-  /** As `host:port`. */
+  /** As in node_address.ts. */
   readonly address: string;
   readonly node: number;
   readonly session: number;
   readonly secret: string | undefined;
+  /** Undefined if connections are not encrypted. */
+  readonly tls: TlsIdentity | undefined;
   readonly ends: NodeLinkEnds;
 }
 
@@ -66,26 +82,33 @@ export class NodeLink {
   readonly #hello: ClusterHello;
   readonly #reader = new FrameReader(WELCOME_BYTES_MAX);
   readonly #timer: Timer;
+  readonly #place: NodePlace;
   #isWelcome = false;
   #wasChallenged = false;
   #isOpen = true;
+  #failure: LinkFailure | undefined;
 
   /** Connects. */
   constructor(options: NodeLinkOptions) {
     const { address, node, session } = options;
     this.#options = options;
     this.#hello = { format: CLUSTER_FORMAT, session, node, nonce: makeNonce() };
-    this.#timer = startTimer(() => this.close(), HELLO_MS_MAX, { keepsAlive: false });
-    const socket = this.#socket = options.connect(...placeOf(address));
+    const onLate = () => this.#fail(`it has not answered within ${HELLO_MS_MAX} ms`, false);
+    this.#timer = startTimer(onLate, HELLO_MS_MAX, { keepsAlive: false });
+    const { host, port } = this.#place = parseAddress(address);
+    const socket = this.#socket = options.connect(host, port, options.tls);
     socket.unref();
-    socket.on("error", () => socket.destroy());
-    socket.on("connect", () => void socket.write(encodeClusterHello(this.#hello)));
+    socket.on("error", ({ message }) => this.#fail(message, false));
+    socket.on(isEncrypted(socket) ? "secureConnect" : "connect", () => this.#begin());
     socket.on("data", (bytes) => this.#receive(bytes));
     socket.on("close", () => {
       this.#isOpen = false;
       this.#timer.stop();
-      options.ends.onEnd();
+      const ended = { reason: "it has ended the connection", isDistrust: false };
+      options.ends.onEnd(this.#isWelcome ? undefined : this.#failure ?? ended);
     });
+    const rule = this.#brokenRule();
+    if (rule !== undefined) this.#fail(rule, true);
   }
 
   /** Whether the node takes requests. */
@@ -104,6 +127,31 @@ export class NodeLink {
     this.#socket.destroy();
   }
 
+  /** Why nothing may be sent to where the node says that it is. */
+  #brokenRule(): string | undefined {
+    const { tls } = this.#options;
+    const place = this.#place;
+    if (place.isEncrypted) {
+      return tls === undefined ? "it asks for cluster.tls, which is not given here" : undefined;
+    }
+    if (tls !== undefined) return "cluster.tls is given here, and not there";
+    return isLoopback(place.host)
+      ? undefined
+      : "it is on another machine, and must be given cluster.tls and cluster.secret";
+  }
+
+  #fail(reason: string, isDistrust: boolean): void {
+    this.#failure ??= { reason, isDistrust };
+    this.close();
+  }
+
+  #begin(): void {
+    if (!this.#isOpen) return;
+    const distrust = distrustOf(this.#socket, this.#place.host);
+    if (distrust !== undefined) return this.#fail(distrust, true);
+    this.#socket.write(encodeClusterHello(this.#hello));
+  }
+
   #receive(bytes: Uint8Array): void {
     if (!this.#isOpen) return;
     try {
@@ -111,7 +159,8 @@ export class NodeLink {
         if (this.#isOpen) this.#take(frame);
       }
     } catch (error) {
-      this.close();
+      const isWrong = error instanceof WrongSecretError;
+      this.#fail(isWrong ? WRONG_SECRET : String(error), isWrong);
       if (!(error instanceof FrameError)) throw error;
     }
   }
@@ -130,19 +179,17 @@ export class NodeLink {
       this.write(answerChallenge(frame, secret, this.#hello));
       return;
     }
-    const isDue = frame.kind === RequestFrame.WELCOME &&
-      this.#wasChallenged === (secret !== undefined);
-    if (!isDue) throw new FrameError("a hello must be answered");
+    if (frame.kind === ClusterFrame.DISTRUST) {
+      return this.#fail(`it says of this process: ${decodeDistrust(frame)}`, true);
+    }
+    if (frame.kind === ClusterFrame.CHALLENGE && secret === undefined) {
+      return this.#fail("it asks for cluster.secret, which is not given here", true);
+    }
+    if (frame.kind !== RequestFrame.WELCOME) throw new FrameError("a hello must be answered");
+    if (secret !== undefined && !this.#wasChallenged) throw new WrongSecretError();
     this.#isWelcome = true;
     this.#timer.stop();
     this.#reader.bodyBytesMax = CLUSTER_SEGMENT_BYTES + 2 * REMOTE_BYTES_MAX;
     ends.onOpen();
   }
-}
-
-/** Host and port of an address; an address that is none is of no host. */
-function placeOf(address: string): [host: string, port: number] {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  return [host, Number(address.slice(colon + 1))];
 }

@@ -7,25 +7,42 @@
  * @module
  */
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import { createTlsServer } from "./cluster_tls.ts";
+import { formatAddress } from "./node_address.ts";
 import { NodeConnection, type NodeConnectionParts } from "./node_connection.ts";
 
 /** A node's connections wait so long for one look after the other at what is unanswered. */
 const LOOK_MS = 10;
 
+/** What a server is made of. */
+export interface NodeServerParts extends Omit<NodeConnectionParts, "onBegin"> {
+  /** Undefined if connections are not encrypted. */
+  readonly tls: TlsIdentity | undefined;
+}
+
 /** Takes connections. */
 export class NodeServer {
-  readonly #parts: Omit<NodeConnectionParts, "onBegin">;
+  readonly #parts: NodeServerParts;
   readonly #connections = new Set<NodeConnection>();
   readonly #server: Server;
   readonly #sweep: Timer;
+  /** Connections, encrypted or not yet. */
+  #open = 0;
 
-  private constructor(server: Server, parts: Omit<NodeConnectionParts, "onBegin">) {
+  private constructor(server: Server, parts: NodeServerParts) {
     this.#server = server;
     this.#parts = parts;
-    server.on("connection", (socket) => this.#take(socket));
+    // A server of encrypted connections has those in the second event.
+    const isTls = parts.tls !== undefined;
+    server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => this.#take(socket));
+    if (isTls) server.on("connection", (socket: Socket) => this.#count(socket));
+    server.on("tlsClientError", (error: Error, { remoteAddress = "" }: Socket) => {
+      parts.onDistrust(remoteAddress, `no encrypted connection is made: ${error.message}`);
+    });
     const sweep = () => {
       for (const connection of this.#connections) connection.closeIfIdle(monotonicMs());
     };
@@ -33,7 +50,7 @@ export class NodeServer {
   }
 
   /** Takes connections of a server that listens. */
-  static serve(server: Server, parts: Omit<NodeConnectionParts, "onBegin">): NodeServer {
+  static serve(server: Server, parts: NodeServerParts): NodeServer {
     return new NodeServer(server, parts);
   }
 
@@ -55,6 +72,13 @@ export class NodeServer {
     const isIdle = () => [...this.#connections].every((connection) => connection.isIdle);
     while (!isIdle() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
     for (const connection of this.#connections) connection.close();
+  }
+
+  /** Who only begins to connect takes room, too. */
+  #count(socket: Socket): void {
+    if (this.#open >= GATEWAY_CONNECTIONS_MAX) return void socket.destroy();
+    this.#open += 1;
+    socket.on("close", () => this.#open -= 1);
   }
 
   #take(socket: Socket): void {
@@ -86,19 +110,30 @@ export class NodeServer {
  * @param port 0 for any
  * @throws {Error} of the operating system
  */
-export async function listenTcp(host: string, port: number): Promise<Server> {
-  const server = createServer({ noDelay: true });
+export async function listenTcp(
+  host: string,
+  port: number,
+  tls: TlsIdentity | undefined,
+): Promise<Server> {
+  const server = tls === undefined ? createServer({ noDelay: true }) : createTlsServer(tls);
   server.listen(port, host);
   await once(server, "listening");
   return server;
 }
 
-/** Where a server listens, as `host:port`. */
-export function addressOf(server: Server): string {
-  const { address, port, family } = server.address() as {
-    address: string;
-    port: number;
-    family: string | number;
-  };
-  return String(family).endsWith("6") ? `[${address}]:${port}` : `${address}:${port}`;
+/**
+ * Where others reach a server.
+ *
+ * @param advertised host, or host and port, if it is not where it listens
+ */
+export function addressOf(
+  server: Server,
+  advertised: string | undefined,
+  isEncrypted: boolean,
+): string {
+  const { address, port } = server.address() as AddressInfo;
+  if (advertised === undefined) return formatAddress({ host: address, port, isEncrypted });
+  const [, host, own] = /^(.*?)(?::([0-9]+))?$/.exec(advertised)!;
+  const name = host!.replace(/^\[|\]$/g, "");
+  return formatAddress({ host: name, port: own === undefined ? port : Number(own), isEncrypted });
 }

@@ -25,7 +25,7 @@ const HIGH = 2 ** 32;
  * @param way how nodes are reached, and by which clock they are waited for; for tests
  */
 export function makeClusterClient(
-  secret: string | undefined,
+  trust: Pick<ClusterCarrierOptions, "secret" | "tls">,
   way: Pick<ClusterCarrierOptions, "clock" | "connect"> = {
     clock: RUNTIME_CLOCK,
     connect: connectTcp,
@@ -41,7 +41,7 @@ export function makeClusterClient(
     carry: (_inFlight, ends) =>
       new ClusterCarrier(ends, {
         ...way,
-        secret,
+        ...trust,
         makeSession,
         onArrival: () => waiter.arrive(),
         onClose: () => waiter.end(),

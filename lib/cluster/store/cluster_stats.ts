@@ -11,7 +11,7 @@ import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 
 /** The nodes of a cluster, as a thread knows them. */
 export function clusterStats(
-  { owners, addresses }: OwnerView,
+  { owners, addresses, refused }: OwnerView,
   own: Pick<ClusterStats, "name" | "node" | "connected" | "resent" | "served">,
 ): ClusterStats {
   const slots = new Map<number, number>([...addresses.keys()].map((node) => [node, 0]));
@@ -23,7 +23,7 @@ export function clusterStats(
     address: addresses.get(node),
   }));
   const owned = nodes.reduce((sum, node) => sum + node.slots, 0);
-  return { ...own, nodes, unownedSlots: SLOT_COUNT - owned };
+  return { ...own, nodes, unownedSlots: SLOT_COUNT - owned, refused };
 }
 
 /** Figures of a store: those of a pool, which a cluster does not have, are 0. */

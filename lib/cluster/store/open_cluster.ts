@@ -47,7 +47,7 @@ export async function openCluster<V, K extends Key>(
   cluster: ResolvedCluster,
 ): Promise<Store<V, K>> {
   await prepareThread(resolved);
-  const client = makeClusterClient(cluster.secret);
+  const client = makeClusterClient(cluster);
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
   let served: ClusterNodeStats | undefined;

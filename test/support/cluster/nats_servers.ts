@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -21,6 +21,17 @@ export interface TestServer {
   /** Of clients. */
   readonly url: string;
   readonly child: ChildProcess;
+  readonly folder: string;
+  /** With which it is started, without its port. */
+  readonly args: readonly string[];
+}
+
+/** What is not as usual. */
+export interface ServerOptions {
+  /** What stands in the file of their configuration. */
+  readonly config?: string;
+  /** They do not tell clients of each other: all connections go where the client is told. */
+  readonly isHidden?: boolean;
 }
 
 /** Some servers, one alone or three that replicate. */
@@ -32,8 +43,10 @@ export class NatsServers {
    *
    * @throws {NoNatsServerError} when there is no program
    */
-  static async start(count: 1 | 3): Promise<NatsServers> {
-    const program = natsServer();
+  static async start(
+    count: 1 | 3,
+    { config, isHidden = false }: ServerOptions = {},
+  ): Promise<NatsServers> {
     const servers = new NatsServers();
     const ports = await freePorts(count);
     const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(",");
@@ -41,16 +54,19 @@ export class NatsServers {
       for (const [i, port] of ports.entries()) {
         const folder = temporaryPath("nats");
         mkdirSync(folder, { recursive: true });
-        const args = ["-js", "-a", "127.0.0.1", "-p", "-1", "-sd", folder];
+        const args = ["-js", "-a", "127.0.0.1", "-sd", folder];
         args.push("--ports_file_dir", folder, "--server_name", `server-${i}`);
         if (count > 1) {
           args.push("--cluster_name", "test", "--cluster", `nats://127.0.0.1:${port}`);
           args.push("--routes", routes);
+          if (isHidden) args.push("--no_advertise");
         }
-        const child = spawn(program, args, { stdio: "ignore" });
-        // A test that fails leaves none behind.
-        process.once("exit", () => child.kill("SIGKILL"));
-        servers.servers.push({ child, pid: child.pid!, url: await urlOf(folder, child) });
+        if (config !== undefined) {
+          writeFileSync(join(folder, "nats.conf"), config);
+          args.push("-c", join(folder, "nats.conf"));
+        }
+        args.push("--log", join(folder, "log"));
+        servers.servers.push(await startServer(folder, args, "-1"));
       }
     } catch (error) {
       await servers.stop();
@@ -69,6 +85,14 @@ export class NatsServers {
     process.kill(this.servers[index]!.pid, "SIGKILL");
   }
 
+  /** Starts one again that was killed, at the same port and with its files. */
+  async restart(index: number): Promise<void> {
+    const { child, folder, args, url } = this.servers[index]!;
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    for (const name of readdirSync(folder)) if (name.endsWith(".ports")) rmSync(join(folder, name));
+    this.servers[index] = await startServer(folder, args, new URL(url).port);
+  }
+
   /** Ends those that still run. */
   async stop(): Promise<void> {
     for (const { child } of this.servers) {
@@ -80,6 +104,19 @@ export class NatsServers {
   }
 }
 
+async function startServer(
+  folder: string,
+  args: readonly string[],
+  port: string,
+): Promise<TestServer> {
+  const child = spawn(natsServer(), [...args, "-p", port], { stdio: "ignore" });
+  // A test that fails leaves none behind.
+  const end = () => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
+  return { child, pid: child.pid!, url: await urlOf(folder, child), folder, args };
+}
+
 /** Waits for the file in which a server says its ports. */
 async function urlOf(folder: string, child: ChildProcess): Promise<string> {
   for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += 20) {
@@ -89,7 +126,9 @@ async function urlOf(folder: string, child: ChildProcess): Promise<string> {
     if (child.exitCode !== null || !existsSync(folder)) break;
     await setTimeout(20);
   }
-  throw new Error(`a nats-server did not start: exit code ${child.exitCode}`);
+  const log = join(folder, "log");
+  const said = existsSync(log) ? readFileSync(log, "utf8").slice(-1000) : "";
+  throw new Error(`a nats-server did not start: exit code ${child.exitCode}\n${said}`);
 }
 
 /** Ports that nobody has now. */

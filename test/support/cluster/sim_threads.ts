@@ -12,7 +12,7 @@ import type { Server, Socket } from "node:net";
 import type { Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../../lib/core/limits.ts";
 import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
-import type { OwnerView } from "../../../lib/cluster/client/owner_view.ts";
+import { NONE_REFUSED, type OwnerView } from "../../../lib/cluster/client/owner_view.ts";
 import { NOT_OWNER, UNKNOWN } from "../../../lib/cluster/network/cluster_frames.ts";
 import { NodeServer } from "../../../lib/cluster/network/node_server.ts";
 import type {
@@ -99,7 +99,8 @@ export class SimThreads {
       const answer = () => {
         throw new Error("nobody calls");
       };
-      const parts = { node, secret: SECRET, executor, rules, answer };
+      const onDistrust = () => {};
+      const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
       return NodeServer.serve(listener as unknown as Server, parts);
     });
   }
@@ -129,9 +130,10 @@ export class SimThreads {
   /** Who owns what. */
   view(): OwnerView {
     const addresses = new Map(
-      Array.from({ length: NODES }, (_, node) => [node, `sim:${node + 1}`]),
+      Array.from({ length: NODES }, (_, node) => [node, `127.0.0.1:${node + 1}`]),
     );
-    return { owners: this.#owners.slice(), assignedAt: this.#assignedAt.slice(), addresses };
+    const [owners, assignedAt] = [this.#owners.slice(), this.#assignedAt.slice()];
+    return { owners, assignedAt, addresses, refused: NONE_REFUSED };
   }
 
   /** Something happens, with troubles or without; returns whether owners have changed. */

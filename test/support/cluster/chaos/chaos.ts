@@ -1,0 +1,344 @@
+/**
+ * Three servers of NATS and some processes that are a cluster, all of which are killed, stopped, and cut off from each other, again and again;
+ * every operation that was answered is checked.
+ *
+ * @module
+ */
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ClusterOptions, open } from "../../../../mod.ts";
+import type { Runtime } from "../../../../scripts/runtimes.ts";
+import { Child } from "../../child.ts";
+import type { Random } from "../../random.ts";
+import { TcpProxy } from "../../tcp_proxy.ts";
+import { NatsServers } from "../nats_servers.ts";
+import { EngineView } from "./engine_view.ts";
+import { checkLedger } from "./ledger.ts";
+import type { LoadMessage, LoadOptions } from "./messages.ts";
+
+/** What can be done to them. */
+export const FAULTS = [
+  "owner killed",
+  "owner stopped",
+  "owner closed",
+  "engine leader killed",
+  "engine server stopped",
+  "all engine servers killed",
+  "owner cut off from engine",
+  "owner cut off from processes",
+  "two at once",
+] as const;
+
+/** One of them. */
+export type Fault = (typeof FAULTS)[number];
+
+/** What is done. */
+export interface ClusterChaosOptions {
+  readonly random: Random;
+  /** How long faults go on. */
+  readonly ms: number;
+  readonly runtimes: readonly Runtime[];
+  /** Processes at one time. */
+  readonly processes: number;
+  /** The faults that are drawn. @default all */
+  readonly faults?: readonly Fault[];
+  /** Called before each fault, and when it is over. */
+  readonly onFault?: (tally: ClusterChaosTally, fault: Fault | undefined) => void;
+}
+
+/** What has happened. */
+export interface ClusterChaosTally {
+  readonly faults: Record<Fault, number>;
+  /** Operations that were answered and checked. */
+  answered: number;
+  /** Registers whose history was checked. */
+  histories: number;
+  /** Processes that were told of an operation that it may or may not have been done. */
+  readonly gone: string[];
+  readonly wrong: string[];
+  /** Times without an answer after each fault, in milliseconds: the longest one of all processes that were there. */
+  readonly gapsMs: Map<Fault, number[]>;
+}
+
+const NAME = "chaos";
+const LEASE_MS = 1000;
+const CHILD_MS_MAX = 24 * 3_600_000;
+const END_MS_MAX = 60_000;
+/** After a fault all processes have to get answers again within this time; elections of the engine take long. */
+const CALM_MS_MAX = 60_000;
+
+interface Member {
+  readonly id: number;
+  readonly runtime: Runtime;
+  readonly child: Child;
+  /** Between the process and each server. */
+  readonly toEngine: readonly TcpProxy[];
+  /** Between all threads and its node. */
+  readonly toNode: TcpProxy;
+}
+
+interface Done {
+  readonly fault: Fault;
+  readonly fromMs: number;
+  toMs: number;
+}
+
+/** Runs the processes, and checks what they leave. */
+export async function runClusterChaos(options: ClusterChaosOptions): Promise<ClusterChaosTally> {
+  const servers = await NatsServers.start(3, { isHidden: true });
+  const chaos = new Chaos(servers, options);
+  try {
+    return await chaos.run();
+  } finally {
+    await chaos.stop();
+    await servers.stop();
+  }
+}
+
+class Chaos {
+  readonly #servers: NatsServers;
+  readonly #engine: EngineView;
+  readonly #options: ClusterChaosOptions;
+  readonly #members: Member[] = [];
+  readonly #proxies: TcpProxy[] = [];
+  readonly #done: Done[] = [];
+  readonly #tally: ClusterChaosTally;
+  #live: Member[] = [];
+
+  constructor(servers: NatsServers, options: ClusterChaosOptions) {
+    this.#servers = servers;
+    this.#engine = new EngineView(servers.urls, NAME);
+    this.#options = options;
+    this.#tally = {
+      faults: Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>,
+      answered: 0,
+      histories: 0,
+      gone: [],
+      wrong: [],
+      gapsMs: new Map(),
+    };
+  }
+
+  async run(): Promise<ClusterChaosTally> {
+    const { processes, random, ms, onFault, faults = FAULTS } = this.#options;
+    const startMs = Date.now();
+    for (let i = 0; i < processes; i++) await this.#start();
+    await this.#calm();
+    while (Date.now() - startMs < ms && !this.#isWrong()) {
+      const fault = random.pick(faults);
+      onFault?.(this.#tally, fault);
+      const done: Done = { fault, fromMs: Date.now(), toMs: 0 };
+      this.#done.push(done);
+      await this.#disturb(fault);
+      while (this.#live.length < processes) await this.#start();
+      await this.#calm();
+      done.toMs = Date.now();
+      this.#tally.faults[fault] += 1;
+      onFault?.(this.#tally, undefined);
+    }
+    for (const { child } of this.#live) child.tell("end");
+    await Promise.all(this.#live.map((member) => this.#end(member)));
+    await this.#check();
+    return this.#tally;
+  }
+
+  /** Ends what is left. */
+  async stop(): Promise<void> {
+    for (const { child } of this.#members) child.kill();
+    await Promise.all(this.#members.map(({ child }) => child.ended()));
+    for (const proxy of this.#proxies) proxy.close();
+    await this.#engine.close();
+  }
+
+  async #proxy(target: number): Promise<TcpProxy> {
+    const proxy = await TcpProxy.start(target);
+    this.#proxies.push(proxy);
+    return proxy;
+  }
+
+  async #start(): Promise<void> {
+    const { runtimes } = this.#options;
+    const id = this.#members.length;
+    const runtime = runtimes[id % runtimes.length]!;
+    const ports = this.#servers.urls.map((url) => Number(new URL(url).port));
+    const toEngine = await Promise.all(ports.map((port) => this.#proxy(port)));
+    // Where the node is going to listen: the proxy has to be known before it.
+    const own = await this.#proxy(0);
+    const port = await freePort();
+    own.target = port;
+    const cluster: ClusterOptions = {
+      servers: toEngine.map((proxy) => `127.0.0.1:${proxy.port}`),
+      name: NAME,
+      leaseMs: LEASE_MS,
+      port,
+      advertise: `127.0.0.1:${own.port}`,
+    };
+    const args = { cluster, id } satisfies LoadOptions;
+    const child = new Child("cluster_load", args, runtime, CHILD_MS_MAX, true);
+    const member = { id, runtime, child, toEngine, toNode: own };
+    this.#members.push(member);
+    const first = await child.message(0) as LoadMessage | undefined;
+    if (first?.kind !== "open") {
+      const { output } = await child.ended();
+      throw new Error(`process ${id} on ${runtime} did not open: ${output}`);
+    }
+    this.#live.push(member);
+  }
+
+  async #disturb(fault: Fault): Promise<void> {
+    const { random } = this.#options;
+    const member = random.pick(this.#live);
+    switch (fault) {
+      case "owner killed":
+        return await this.#kill(member);
+      case "owner closed":
+        this.#leave(member);
+        member.child.tell("end");
+        return await this.#end(member);
+      case "owner stopped":
+        return await stopped(member.child.pid, random.between(200, 3 * LEASE_MS));
+      case "engine leader killed":
+        return await this.#restart([await this.#leader()], random.between(0, 3000));
+      case "engine server stopped":
+        return await stopped(
+          this.#servers.servers[await this.#leader()]!.pid,
+          random.between(500, 5000),
+        );
+      case "all engine servers killed":
+        return await this.#restart([0, 1, 2], random.between(0, 2000));
+      case "owner cut off from engine":
+        return await this.#cutOff(member.toEngine);
+      case "owner cut off from processes":
+        return await this.#cutOff([member.toNode]);
+      case "two at once": {
+        const single = FAULTS.slice(0, -1);
+        const [first, second] = [random.pick(single), random.pick(single)];
+        await Promise.all([this.#disturb(first), sleep(200).then(() => this.#disturb(second))]);
+      }
+    }
+  }
+
+  #leave(member: Member): void {
+    this.#live = this.#live.filter((other) => other !== member);
+  }
+
+  async #kill(member: Member): Promise<void> {
+    this.#leave(member);
+    member.child.kill();
+    await member.child.ended();
+  }
+
+  /** The server that leads the control stream, or a log, or any. */
+  async #leader(): Promise<number> {
+    const { random } = this.#options;
+    const name = await this.#engine.leader(random.pick(["control", "log-0", "log-1", "log-2"]));
+    return name === undefined ? random.below(3) : Number(name.replace("server-", ""));
+  }
+
+  async #restart(indexes: readonly number[], afterMs: number): Promise<void> {
+    for (const index of indexes) this.#servers.kill(index);
+    await sleep(afterMs);
+    await Promise.all(indexes.map((index) => this.#servers.restart(index)));
+  }
+
+  async #cutOff(proxies: readonly TcpProxy[]): Promise<void> {
+    const { random } = this.#options;
+    for (const proxy of proxies) proxy.hold();
+    await sleep(random.between(200, 3 * LEASE_MS));
+    // What was held back comes late, or never.
+    if (random.below(2) === 0) { for (const proxy of proxies) proxy.cut(); }
+    for (const proxy of proxies) proxy.release();
+  }
+
+  /** Waits until all processes that are there go on. */
+  async #calm(): Promise<void> {
+    const { random } = this.#options;
+    const before = new Map(this.#live.map(({ id, child }) => [id, roundsOf(child)]));
+    const goesOn = ({ id, child }: Member) => roundsOf(child) > before.get(id)! + 1;
+    for (let waitedMs = 0; waitedMs < CALM_MS_MAX; waitedMs += 20) {
+      this.#collectGone();
+      if (this.#live.every(goesOn)) return await sleep(random.between(0, 500));
+      await sleep(20);
+    }
+    const stuck = this.#live.filter((member) => !goesOn(member)).map(({ id, runtime }) =>
+      `process ${id} on ${runtime} gets no answer for ${CALM_MS_MAX} ms after ${
+        this.#done.at(-1)?.fault
+      }`
+    );
+    this.#tally.wrong.push(...stuck);
+  }
+
+  /** Those that have ended by themselves. */
+  #collectGone(): void {
+    for (const member of this.#live) {
+      const { messages } = member.child;
+      const gone = messages.findLast((message) => (message as LoadMessage).kind === "gone");
+      if (gone === undefined) continue;
+      this.#tally.gone.push((gone as { what: string }).what);
+      this.#leave(member);
+    }
+  }
+
+  #isWrong(): boolean {
+    const isWrong = (message: unknown) => (message as LoadMessage).kind === "wrong";
+    return this.#tally.wrong.length > 0 ||
+      this.#live.some(({ child }) => child.messages.slice(-50).some(isWrong));
+  }
+
+  async #end({ id, runtime, child }: Member): Promise<void> {
+    const isOver = await Promise.race([
+      child.ended().then(() => true),
+      sleep(END_MS_MAX, false, { ref: false }),
+    ]);
+    if (!isOver) child.kill();
+    const { messages, output } = await child.ended();
+    if ((messages.at(-1) as LoadMessage | undefined)?.kind === "closed") return;
+    this.#tally.wrong.push(`process ${id} on ${runtime} did not end: ${output.slice(0, 2000)}`);
+  }
+
+  async #check(): Promise<void> {
+    const { urls: servers } = this.#servers;
+    const store = await open<number>({ cluster: { servers, name: NAME } });
+    const witnesses = this.#members.map(({ id, child }) => ({
+      id,
+      messages: child.messages as LoadMessage[],
+    }));
+    this.#tally.wrong.push(...await checkLedger(witnesses, store, this.#tally));
+    await store.close();
+    for (const { fault, fromMs, toMs } of this.#done) {
+      const gaps = witnesses.flatMap(({ messages }) => messages)
+        .filter((message) => message.kind === "gap")
+        .filter((gap) => gap.toMs >= fromMs && gap.fromMs <= toMs)
+        .map((gap) => Math.min(gap.toMs, toMs) - Math.max(gap.fromMs, fromMs));
+      const known = this.#tally.gapsMs.get(fault) ?? [];
+      this.#tally.gapsMs.set(fault, [...known, Math.max(0, ...gaps)]);
+    }
+  }
+}
+
+function roundsOf({ messages }: Child): number {
+  const last = messages.findLast((message) => (message as LoadMessage).kind === "put");
+  return (last as { round: number } | undefined)?.round ?? -1;
+}
+
+async function stopped(pid: number, ms: number): Promise<void> {
+  signal(pid, "SIGSTOP");
+  await sleep(ms);
+  signal(pid, "SIGCONT");
+}
+
+/** It may have ended by something else. */
+function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ESRCH") throw error;
+  }
+}
+
+/** A port that nobody has now. */
+async function freePort(): Promise<number> {
+  const proxy = await TcpProxy.start(0);
+  proxy.close();
+  return proxy.port;
+}
