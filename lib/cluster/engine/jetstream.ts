@@ -11,7 +11,13 @@
  *
  * @module
  */
-import type { Consumer, JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type {
+  Consumer,
+  ConsumerMessages,
+  JetStreamClient,
+  JetStreamManager,
+  StoredMsg,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { NatsAccess } from "../../core/cluster_identity.ts";
 import { runNextTurn, sleep, startTimer, type Timer } from "../../core/runtime.ts";
@@ -291,8 +297,8 @@ class StreamFollowing implements Following {
   }
 
   /**
-   * Passes on messages until one is missing, or the consumer ends. Before the first message of a
-   * consumer none is missing: what was there was purged.
+   * Passes on messages until one is missing, or the consumer ends or is silent. Before the first
+   * message of a consumer none is missing: what was there was purged.
    */
   async #consume(consumer: Consumer): Promise<void> {
     const messages = await consumer.consume({
@@ -302,6 +308,7 @@ class StreamFollowing implements Following {
     });
     this.#stopConsumer = () => messages.stop();
     if (this.#end.signal.aborted) return messages.stop();
+    void stopWhenSilent(messages);
     let isFirst = true;
     try {
       for await (const { seq, subject, data } of messages) {
@@ -315,5 +322,15 @@ class StreamFollowing implements Following {
       this.#stopConsumer = () => {};
       messages.stop();
     }
+  }
+}
+
+/**
+ * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone. The
+ * client makes another one by itself, and for ever waits in vain if its stream has no leader then.
+ */
+async function stopWhenSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (type === "heartbeats_missed") messages.stop();
   }
 }
