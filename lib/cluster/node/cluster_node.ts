@@ -192,6 +192,8 @@ export class ClusterNode {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.stop();
+    // What waits here, or for the engine, is not answered from slots that are not read, or have gone.
+    this.#control?.lease.end();
     this.#control?.stop();
     this.#writer?.close();
     this.#release();
@@ -444,7 +446,6 @@ export class ClusterNode {
   /** Something was read that cannot be: this node cannot know what is right any more. */
   #fail(error: unknown): void {
     this.#failure ??= error;
-    this.#control?.lease.end();
     this.stop();
   }
 }
