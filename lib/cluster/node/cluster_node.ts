@@ -73,6 +73,8 @@ export class ClusterNode {
   #isLeaving = false;
   #isStopped = false;
   #failure: unknown;
+  /** Whether a node has joined that has not got its share. */
+  #hasNewcomer = false;
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
@@ -343,6 +345,7 @@ export class ClusterNode {
     }
     this.#succession!.step();
     if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
+    this.#share();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
   }
@@ -373,7 +376,8 @@ export class ClusterNode {
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
-        if (isNew && command.node !== node) this.#share();
+        if (isNew && command.node !== node) this.#hasNewcomer = true;
+        if (isNew) this.#share();
         return;
       }
       case "revoke":
@@ -396,9 +400,11 @@ export class ClusterNode {
     this.#options.moved?.();
   }
 
-  /** A node has joined: gives it what the ring says. */
+  /** A node has joined: gives it what the ring says, when all slots have owners that have them. */
   #share(): void {
     const { state } = this.#control!;
+    if (!this.#hasNewcomer || state.hasOrphans || this.#moves!.hasComing) return;
+    this.#hasNewcomer = false;
     const moves = surplusMoves(state.owners, this.#options.node, state.members());
     this.#moves!.leave(moves);
   }

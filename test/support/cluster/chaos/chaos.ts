@@ -280,8 +280,13 @@ class Chaos {
     this.#tally.wrong.push(...stuck);
     if (this.#isShared()) return;
     const { nodes } = this.#observer!.stats().cluster!;
+    const streams = ["control", ...nodes.flatMap(({ node }) => [`log-${node}`, `index-${node}`])];
+    const leaders = await Promise.all(
+      streams.map(async (stream) => `${stream} ${await this.#engine.leader(stream)}`),
+    );
     this.#tally.wrong.push(
-      `after ${this.#done.at(-1)?.fault} not all are nodes: ${JSON.stringify(nodes)}`,
+      `after ${this.#done.at(-1)?.fault} not all are nodes: ${JSON.stringify(nodes)}; ` +
+        `leaders: ${leaders.join(", ")}`,
     );
   }
 
