@@ -63,6 +63,7 @@ export interface RemoteSource {
 
 /** Reads by one thread. */
 export class RemoteReads<V> implements StoreReads<V> {
+  readonly clearsSlots: boolean = true;
   #source: RemoteSource;
   #client: Client<Carrier & ReadSource>;
   #codec: ValueDecoder<V>;

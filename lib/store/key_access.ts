@@ -167,11 +167,11 @@ export class KeyAccess<V> {
     return { reads, key: makeKey(), lifetime, commits };
   }
 
-  /** Deletes the keys of a range: all of a store slot by slot, others one by one. */
+  /** Deletes the keys of a range: all of a store slot by slot, if it can, others one by one. */
   async clear(options: KeysOptions | undefined): Promise<void> {
     this.#lifetime.assertWritable("clear");
     assertKeysOptions(options, false);
-    if (this.#isWhole(options)) return await this.writes.clear();
+    if (this.#isWhole(options) && this.reads.clearsSlots) return await this.writes.clear();
     let keys: Key[] = [];
     for await (const key of this.reads.keys(options)) {
       if (keys.push(key) < KEYS_PER_CLEAR) continue;

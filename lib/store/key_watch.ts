@@ -18,6 +18,9 @@ import { Watch } from "./watch.ts";
 import type { WatchSource } from "./watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
+/** Pause between two looks at a key that should have expired: its owner's clock may be behind. */
+const CLOCKS_MS = 100;
+
 /** Entries of some keys, in their order; undefined for a key that does not exist. */
 export type WatchedEntries<V> = (Entry<V> | undefined)[];
 
@@ -32,6 +35,8 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
   readonly #versions: number[];
   /** Keys that may have changed, by their numbers. */
   #dirty = new Set<number>();
+  /** When a key that has expired by this thread's clock, and not by its owner's, is looked at again. */
+  #againMs = -Infinity;
 
   /** Makes a watch, which begins with the first call of `next`. */
   constructor(
@@ -77,14 +82,16 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
     for (const entry of this.#entries) {
       if (entry?.expiresAt !== undefined) expiresAtMs = Math.min(expiresAtMs, entry.expiresAt);
     }
-    return expiresAtMs;
+    return Math.max(expiresAtMs, this.#againMs);
   }
 
   /** Reads what may have changed; all entries if anything has. */
   protected override async take(isFirst: boolean): Promise<WatchedEntries<V> | undefined> {
     const nowMs = epochMs();
-    for (const [number, entry] of this.#entries.entries()) {
-      if (entry?.expiresAt !== undefined && entry.expiresAt <= nowMs) this.#dirty.add(number);
+    if (nowMs >= this.#againMs) {
+      for (const [number, entry] of this.#entries.entries()) {
+        if (hasExpired(entry, nowMs)) this.#dirty.add(number);
+      }
     }
     if (this.#dirty.size === 0) return undefined;
     const numbers = [...this.#dirty];
@@ -96,6 +103,7 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
       : await this.#reads.getEntries(keys);
     let hasChanged = isFirst;
     for (const [i, number] of numbers.entries()) {
+      if (hasExpired(found[i], nowMs)) this.#againMs = nowMs + CLOCKS_MS;
       if (this.#takeOne(number, found[i])) hasChanged = true;
     }
     return hasChanged ? this.#entries.slice() : undefined;
@@ -113,4 +121,8 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
     this.#entries[number] = entry;
     return true;
   }
+}
+
+function hasExpired(entry: Entry<unknown> | undefined, nowMs: number): boolean {
+  return entry?.expiresAt !== undefined && entry.expiresAt <= nowMs;
 }

@@ -40,6 +40,7 @@ import type { PendingRead } from "./update_turn.ts";
 
 /** Reads of the pool by one thread. */
 export class NearReads<V> implements StoreReads<V> {
+  readonly clearsSlots = true;
   #direct: DirectPool;
   #client: Client;
   #reader: OneSidedReader;

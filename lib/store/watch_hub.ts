@@ -16,6 +16,7 @@ import {
   setStoreState,
   StoreState,
 } from "../routing/client_registry.ts";
+import { startsWith } from "../watch/prefixes.ts";
 import { WatchPlace } from "../watch/watch_place.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { HubWatch, WatchSource } from "./watch_source.ts";
@@ -219,10 +220,4 @@ export class WatchHub implements WatchSource {
     for (const watch of this.#watches) if (watch.isWaiting) return true;
     return false;
   }
-}
-
-function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  if (bytes.length < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
-  return true;
 }

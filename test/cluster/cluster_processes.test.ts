@@ -111,6 +111,67 @@ class Load {
   }
 }
 
+/** Watches keys while all that happens to their owners. */
+class Watcher {
+  readonly wrong: string[] = [];
+  readonly #store: Store<number>;
+  readonly #end = new AbortController();
+  readonly #running: Promise<void>[];
+  #values: readonly (number | undefined)[] = [];
+  readonly #versions = new Map<string, number>();
+
+  constructor(store: Store<number>) {
+    this.#store = store;
+    this.#running = [this.#watchKeys(), this.#watchPrefix()];
+  }
+
+  /** Resolves when it knows the last state of each key. */
+  async check(sums: readonly number[]): Promise<void> {
+    const entries = await this.#store.getEntries(KEYS);
+    await until("watches end with the last states", () => {
+      const isTold = entries.every((entry, i) => this.#versions.get(KEYS[i]!) === entry!.version);
+      return isTold && this.#values.every((value, i) => value === sums[i]);
+    });
+    this.#end.abort();
+    await Promise.all(this.#running);
+    assert.equal(this.wrong, []);
+  }
+
+  async #watchKeys(): Promise<void> {
+    try {
+      for await (const entries of this.#store.watch(KEYS, { signal: this.#end.signal })) {
+        entries.forEach((entry, i) => {
+          const before = this.#values[i] ?? 0;
+          const value = entry?.value ?? 0;
+          if (value < before) this.wrong.push(`${KEYS[i]} was ${before}, and is ${value}`);
+        });
+        this.#values = entries.map((entry) => entry?.value);
+      }
+    } catch (error) {
+      if (!this.#end.signal.aborted) this.wrong.push(String(error));
+    }
+  }
+
+  async #watchPrefix(): Promise<void> {
+    const { signal } = this.#end;
+    try {
+      for await (const change of this.#store.watch({ prefix: "own " }, { signal })) {
+        if (change.kind === "resync") {
+          const entries = await this.#store.getEntries(KEYS);
+          entries.forEach((entry, i) => this.#know(KEYS[i]!, entry?.version ?? 0));
+        } else this.#know(change.key, change.version);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.wrong.push(String(error));
+    }
+  }
+
+  /** What comes behind what was read may be of before. */
+  #know(key: string, version: number): void {
+    this.#versions.set(key, Math.max(version, this.#versions.get(key) ?? 0));
+  }
+}
+
 function slotsOf(store: Store<number>, node: number): number {
   return store.stats().cluster!.nodes.find((one) => one.node === node)?.slots ?? 0;
 }
@@ -189,6 +250,13 @@ async function tryCluster(): Promise<void> {
     store = await open<number>({ cluster: asked });
     assert.is(store.stats().cluster!.node, undefined);
     await store.putMany(LISTED.map((key) => [key, 0]));
+    const told: string[] = [];
+    store.addEventListener("nodeadded", ({ detail }) => told.push(`added ${detail.node}`));
+    store.addEventListener("noderemoved", ({ detail }) => told.push(`removed ${detail.node}`));
+    store.addEventListener("nodefailed", ({ detail }) => {
+      told.push(`failed ${detail.node}, ${detail.replacement} in its place`);
+    });
+    const watcher = new Watcher(store);
     const load = new Load(store);
     await load.goOn(2);
     const second = await start(1, OTHERS[1]!);
@@ -212,6 +280,9 @@ async function tryCluster(): Promise<void> {
     if (isCampaign) await goOnForLong(servers, load, store, start);
     await load.stop();
     await load.check();
+    await watcher.check(load.sums);
+    await until("a node that has left is told", () => told.length === 4);
+    assert.equal(told, ["added 1", "failed 0, 1 in its place", "added 2", "removed 1"]);
     assert.is(await store.get("of another"), 50);
     // Each key always has requests on their way, and half of the keys were the killed process's.
     assert.ok(store.stats().cluster!.resent > 0);

@@ -326,9 +326,11 @@ test("pages have each key once, with its prefix, and end where the slots of the 
 test("what a page finds expired is deleted, and not listed", () => {
   const made = cluster(1);
   const node = nodeOf(made, 0);
-  const expiresAtMs = made.nodes[0]!.process.epochMs() + 700;
-  askAll(made, node, [putOf("a", bytes("1"), expiresAtMs), putOf("b", bytes("1"))], 600);
-  made.time.run(500);
+  const { process } = made.nodes[0]!;
+  // It is swept a second later.
+  const expiresAtMs = Math.ceil(process.epochMs() / 1000 + 0.6) * 1000 + 1;
+  askAll(made, node, [putOf("a", bytes("1"), expiresAtMs), putOf("b", bytes("1"))], 500);
+  made.time.run(expiresAtMs + 100 - process.epochMs());
   assert.is(node.keyCount, 2);
   const slots = [slotOfKey("a"), slotOfKey("b")];
   assert.equal(pagesOf(made, node, slots, ""), ["b"]);
@@ -336,14 +338,12 @@ test("what a page finds expired is deleted, and not listed", () => {
   assert.is(node.keyCount, 1);
 });
 
-test("owners tell what changes in their slots, before it is answered, and when slots move", () => {
+test("owners tell what changes in their slots, before it is answered", () => {
   const told: string[] = [];
-  let moves = 0;
   const made = cluster(2, {
     partsOf: (number) => ({
       written: ({ key, value }) =>
         told.push(`${number} ${String(keyOf(key))} ${value === undefined ? "-" : text(value)}`),
-      moved: () => moves += 1,
     }),
   });
   giveAll(made, 1, 0);
@@ -351,9 +351,7 @@ test("owners tell what changes in their slots, before it is answered, and when s
   made.time.run(500);
   askAll(made, nodeOf(made, 0), [deleteOf("a"), deleteOf("a")]);
   assert.equal(told, ["0 a 1", "answer", "0 a -"]);
-  const before = moves;
   giveAll(made, 0, 1);
-  assert.ok(moves > before);
   askAll(made, nodeOf(made, 1), [putOf("a", bytes("2"))]);
   assert.equal(told.slice(3), ["1 a 2"]);
 });

@@ -195,6 +195,74 @@ test("keys are listed, each once, with what is stored", async () => {
   assert.is(await space.countKeys(), 0);
 });
 
+test("all keys are deleted, or those with a prefix, and what was just put with them", async () => {
+  await store.putMany(Array.from({ length: 300 }, (_, i) => [`old:${i}`, i]));
+  await store.put("left", 1);
+  void store.put("old:late", 1);
+  await store.clear({ prefix: "old:" });
+  assert.is(await store.countKeys({ prefix: "old:" }), 0);
+  assert.is(await store.get("left"), 1);
+  void store.put("old:late", 1);
+  await store.clear();
+  assert.is(await store.countKeys(), 0);
+  assert.equal(await store.getMany(["left", "old:late", "user"]), [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("who watches keys gets their last states: put, deleted or expired by whomever", async () => {
+  const asking = await open<number>({ cluster: { ...cluster, node: false } });
+  const watch = asking.watch(["watched a", "watched b"], { keepAlive: true });
+  const next = async () => {
+    const { value } = await watch.next();
+    return (value as ({ value: number } | undefined)[]).map((entry) => entry?.value);
+  };
+  assert.equal(await next(), [undefined, undefined]);
+  await store.put("watched a", 1);
+  assert.equal(await next(), [1, undefined]);
+  for (let i = 2; i < 200; i++) void store.put("watched a", i);
+  while ((await next())[0] !== 199);
+  await store.put("watched b", 1, { ttl: 1500 });
+  assert.equal(await next(), [199, 1]);
+  assert.equal(await next(), [199, undefined]);
+  await store.delete("watched a");
+  assert.equal(await next(), [undefined, undefined]);
+  await asking.close();
+  assert.match(String(await watch.next().catch(String)), "has been closed");
+});
+
+test("who watches a prefix is told of its changes, and when some are missing", async () => {
+  const watch = store.watch({ prefix: "job:" }, { keepAlive: true });
+  const next = async () => (await watch.next()).value as { kind: string; key?: string };
+  assert.equal(await next(), { kind: "resync" });
+  const asking = await open<number>({ cluster: { ...cluster, node: false } });
+  await asking.put("other", 1);
+  await asking.put("job:1", 1);
+  const { version } = (await asking.getEntry("job:1"))!;
+  assert.equal(await next(), { kind: "put", key: "job:1", version });
+  await asking.delete("job:1");
+  const { kind, key } = await next();
+  assert.equal([kind, key], ["delete", "job:1"]);
+  // More than may wait, here and at the node.
+  const long = "x".repeat(400);
+  for (let i = 0; i < 5; i++) {
+    await asking.putMany(Array.from({ length: 1000 }, (_, j) => [`job:${long}:${i}:${j}`, i]));
+  }
+  while ((await next()).kind !== "resync");
+  await asking.put("job:last", 1);
+  while ((await next()).key !== "job:last");
+  await asking.close();
+  const end = new AbortController();
+  const ending = store.watch({ prefix: "" }, { signal: end.signal });
+  await ending.next();
+  const waiting = ending.next().catch(() => "aborted");
+  end.abort();
+  assert.is(await waiting, "aborted");
+  assert.equal(await watch.return!(), { done: true, value: undefined });
+});
+
 test("what a cluster does not have is refused", async () => {
   const blocking = [
     () => store.getSync("a"),
@@ -211,7 +279,6 @@ test("what a cluster does not have is refused", async () => {
   ];
   for (const method of blocking) assert.throws(method, isRefusal, String(method));
   const others = [
-    () => store.clear(),
     () => store.scale(2),
     () => store.replicate("a", 2),
     () => store.snapshot(),
@@ -222,7 +289,6 @@ test("what a cluster does not have is refused", async () => {
     () => store.transaction((tx) => tx.get("a")),
     () => store.getMany(["a"], { consistent: true }),
     () => store.first(),
-    () => store.watch(["a"])[Symbol.asyncIterator]().next(),
     () => serveInspector(store),
   ];
   for (const method of others) {

@@ -296,4 +296,34 @@ export const CLUSTER_REQUEST_BUGS: readonly PlantedBug[] = [
     caughtBy: [REQUESTS],
     inTest: "pages have each key once",
   },
+  {
+    name: "keys of others are swept",
+    breaks: "I4",
+    file: "lib/cluster/node/expiry_sweep.ts",
+    edits: [[
+      "if (this.#parts.servedSince(hash >>> SLOT_SHIFT) !== 0) this.#delete(key, hash);",
+      "this.#delete(key, hash);",
+    ]],
+    caughtBy: ["test/cluster/cluster_expiry.test.ts"],
+    inTest: "keys of others are left alone",
+  },
+  {
+    name: "slots that have come are not gone through for what has expired",
+    breaks: "I14",
+    file: "lib/cluster/node/expiry_sweep.ts",
+    edits: [["since !== this.#walkedIn[slot] || ", ""]],
+    caughtBy: ["test/cluster/cluster_expiry.test.ts"],
+    inTest: "who gets slots deletes what expires there, with an index",
+  },
+  {
+    name: "what expires and has no room in memory is forgotten",
+    breaks: "I14",
+    file: "lib/cluster/node/expiry_sweep.ts",
+    edits: [[
+      "> KNOWN_BYTES_MAX) return this.#walkLater(hash, expiresAtMs);",
+      "> KNOWN_BYTES_MAX) return;",
+    ]],
+    caughtBy: ["test/cluster/cluster_expiry.test.ts"],
+    inTest: "what it has in memory is bounded",
+  },
 ];

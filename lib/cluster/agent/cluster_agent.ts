@@ -18,7 +18,7 @@ import {
   type RefusedConnections,
   viewOf,
 } from "../client/owner_view.ts";
-import { encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
+import { type Command, encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
@@ -30,8 +30,10 @@ import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { surplusMoves } from "../node/succession.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
+import { answerCalls } from "./called_node.ts";
 import { assertTrusted, assertTrustworthy } from "./mutual_trust.ts";
-import { answerPage, NodeExecutor } from "./node_executor.ts";
+import { NodeExecutor } from "./node_executor.ts";
+import { NodeWatches } from "./node_watches.ts";
 
 /** What an agent is started with; structured-cloneable. */
 export interface AgentOptions {
@@ -101,6 +103,8 @@ export class ClusterAgent {
   readonly #lives = new Set<string>();
   #node: ClusterNode | undefined;
   #number: number | undefined;
+  /** See {@linkcode OwnerView}. */
+  readonly #failedAt = new Map<number, number>();
   #server: NodeServer | undefined;
   #failure: unknown;
   #refused: RefusedConnections = NONE_REFUSED;
@@ -120,7 +124,7 @@ export class ClusterAgent {
       times: timesOf(LEASE_MS_DEFAULT),
       node: NOBODY,
       nameLife: () => "",
-      changed: () => this.#changed(),
+      changed: (command) => this.#changed(command),
       lost: () => {},
       loaded: () => this.#changed(),
       failed: (error) => this.#failure ??= error,
@@ -143,9 +147,9 @@ export class ClusterAgent {
     try {
       const settings = await agent.#agree();
       assertAgreed(options, settings);
-      await assertTrusted(viewOf(agent.#control.state, agent.#refused).addresses, options);
+      await assertTrusted(agent.#view().addresses, options);
       if (options.node !== false) await agent.#join(settings, options.node);
-      const view = viewOf(agent.#control.state, agent.#refused);
+      const view = agent.#view();
       return { agent, facts: { settings, view, node: agent.#number } };
     } catch (error) {
       await agent.close();
@@ -218,14 +222,15 @@ export class ClusterAgent {
     const { hashKey, keys } = settings;
     const { secret, tls, advertise } = this.#options;
     const address = addressOf(listener, advertise, tls !== undefined);
-    const node = this.#makeNode(settings, number, address);
+    const watches = new NodeWatches(hashKey);
+    const node = this.#makeNode(settings, number, address, watches);
     const keyTypes = KEY_TYPE_NUMBERS[keys as KeyTypes];
     this.#server = NodeServer.serve(listener, {
       node: number,
       secret,
       tls,
       executor: new NodeExecutor(node),
-      answer: (content) => answerPage(node, content),
+      answer: answerCalls(node, watches),
       rules: { hashKey, keyTypes },
       onDistrust: (from, reason) => this.#onDistrust(from, reason),
     });
@@ -260,7 +265,12 @@ export class ClusterAgent {
     this.#figuresTimer = startTimer(again, FIGURES_MS, { keepsAlive: false });
   }
 
-  #makeNode(settings: Settings, number: number, address: string): ClusterNode {
+  #makeNode(
+    settings: Settings,
+    number: number,
+    address: string,
+    watches: NodeWatches,
+  ): ClusterNode {
     return new ClusterNode({
       engine: this.#engine,
       clock: RUNTIME_CLOCK,
@@ -275,6 +285,7 @@ export class ClusterAgent {
       address,
       index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
+      written: (record) => watches.written(record),
     });
   }
 
@@ -327,17 +338,24 @@ export class ClusterAgent {
     while (!isSo() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
   }
 
+  #view(): OwnerView {
+    return viewOf(this.#control.state, this.#refused, this.#failedAt);
+  }
+
   #onDistrust(from: string, reason: string): void {
     this.#refused = { count: this.#refused.count + 1, last: `${from}: ${reason}` };
     this.#changed();
   }
 
   /** A command counts: tells what has changed, together with what comes soon. */
-  #changed(): void {
+  #changed(command?: Command): void {
+    const { sequence, assignedAt } = this.#control.state;
+    const isFailure = command?.kind === "revoke" && assignedAt.includes(sequence);
+    if (isFailure) this.#failedAt.set(command.node, sequence);
     this.#timer ??= startTimer(
       () => {
         this.#timer = undefined;
-        const view = viewOf(this.#control.state, this.#refused);
+        const view = this.#view();
         const { mapSequence } = this.#control.state;
         const told = JSON.stringify([mapSequence, view.refused.count, ...view.addresses]);
         if (told === this.#told) return;

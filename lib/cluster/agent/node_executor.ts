@@ -29,8 +29,6 @@ import {
 } from "../../rings/ring_layout.ts";
 import { NOT_OWNER, UNKNOWN } from "../network/cluster_frames.ts";
 import type { ExecutedAnswer, RequestExecutor, RequestFacts } from "../network/node_session.ts";
-import { decodePageCall, encodePageAnswer } from "../network/page_calls.ts";
-import type { KeyPage } from "../node/key_pages.ts";
 import type { ClusterNode } from "../node/cluster_node.ts";
 import { type ClusterAnswer, type ClusterRequest, ClusterStatus } from "../node/requests.ts";
 
@@ -56,16 +54,6 @@ export class NodeExecutor implements RequestExecutor {
     const request = requestOf(words, facts);
     this.#node.execute(request, (answer) => done(answerOf(words, request, answer)));
   }
-}
-
-/** Answers a call for a page of keys. */
-export async function* answerPage(
-  node: ClusterNode,
-  content: Uint8Array,
-): AsyncGenerator<Uint8Array> {
-  const call = decodePageCall(content);
-  const page = await new Promise<KeyPage>((resolve) => node.page(call, resolve));
-  yield encodePageAnswer(page, call.withValues);
 }
 
 /** The request that words are, which are not changed any more. */

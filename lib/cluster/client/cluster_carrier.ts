@@ -29,7 +29,7 @@ import type { KeyPlace } from "../../client/key_place.ts";
 import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
-import type { DinomoError } from "../../core/errors.ts";
+import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
 import {
   REMOTE_BYTES_MAX,
   REMOTE_REQUESTS_MAX,
@@ -52,7 +52,7 @@ import { RESEND_MS } from "../node/requests.ts";
 import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
-import { askOnce, ClusterParcel, NodePeers, type Peer } from "./node_peers.ts";
+import { askOnce, ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
 import { notKnown, notMade } from "./unanswered.ts";
 
@@ -82,8 +82,12 @@ export interface ClusterCarrierOptions {
 export class ClusterCarrier implements Carrier, ReadSource {
   readonly requestWordsMax: number = REQUEST_RECORD + CLUSTER_SEGMENT_BYTES / 4;
   readonly canBlock = false;
+  /** By which nodes are waited for. */
+  readonly clock: ClusterClock;
   /** How many requests were sent again. */
   resentCount = 0;
+  /** Called when owners have changed, or connections have opened or ended. */
+  onChange = (): void => {};
   readonly #options: ClusterCarrierOptions;
   readonly #ends: RequestEnds;
   #view: OwnerView = NO_VIEW;
@@ -115,6 +119,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: ClusterCarrierOptions) {
     this.#ends = ends;
     this.#options = options;
+    this.clock = options.clock;
     this.#peers = this.#makePeers();
   }
 
@@ -176,11 +181,17 @@ export class ClusterCarrier implements Carrier, ReadSource {
   update(view: OwnerView): void {
     this.#view = view;
     this.#resumeAll();
+    this.onChange();
   }
 
   /** Who owns what, as far as this thread knows. */
   get view(): OwnerView {
     return this.#view;
+  }
+
+  /** A node, if it takes calls now; if not, it is connected to. */
+  peerOf(node: number): Peer | undefined {
+    return this.#isOpen ? this.#peers.peerOf(node, this.#view) : undefined;
   }
 
   /**
@@ -232,7 +243,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#isOpen = false;
     this.#timer?.stop();
     this.#timer = undefined;
-    this.#peers.close();
+    this.#peers.close(new StoreClosedError("the store must be open, and has been closed"));
     this.#options.onClose();
   }
 
@@ -262,11 +273,15 @@ export class ClusterCarrier implements Carrier, ReadSource {
   #makePeers(): NodePeers {
     const session = this.#options.makeSession();
     return new NodePeers({ ...this.#options, session }, {
-      onOpen: () => this.#resumeAll(),
+      onOpen: () => {
+        this.#resumeAll();
+        this.onChange();
+      },
       onAnswers: (peer, body) => this.#receive(peer, body),
       onLost: (peer) => {
         for (const parcel of peer.sent.values()) this.#comeBack(parcel);
         this.#resumeAll();
+        this.onChange();
       },
     });
   }
@@ -289,7 +304,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** No number is left; when all that have one have ended, there is another session. */
   #renewSession(): void {
     if (this.#named.size > 0) return;
-    this.#peers.close();
+    this.#peers.close(new PeerLostError());
     this.#peers = this.#makePeers();
     this.#number = 0;
   }

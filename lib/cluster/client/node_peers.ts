@@ -6,7 +6,6 @@
 import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { startTimer } from "../../core/runtime.ts";
-import { StoreClosedError } from "../../core/errors.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Parcel } from "../../gateway/parcel.ts";
 import { CallClient } from "../../wire/call_client.ts";
@@ -86,8 +85,12 @@ export class NodePeers {
   }
 
   /** The owner of a slot, if it takes requests now; if not, it is connected to. */
-  ownerOf(slot: Slot, { owners, addresses }: OwnerView): Peer | undefined {
-    const node = owners[slot]!;
+  ownerOf(slot: Slot, view: OwnerView): Peer | undefined {
+    return this.peerOf(view.owners[slot]!, view);
+  }
+
+  /** A node, if it takes requests now; if not, it is connected to. */
+  peerOf(node: number, { addresses }: OwnerView): Peer | undefined {
     const address = addresses.get(node);
     if (address === undefined) return undefined;
     const peer = this.#peers.get(node);
@@ -117,12 +120,12 @@ export class NodePeers {
     }
   }
 
-  /** Ends all connections; nobody is told. */
-  close(): void {
+  /** Ends all connections, and calls with an error. */
+  close(error: Error): void {
     this.#isOpen = false;
     for (const { link, calls } of this.#peers.values()) {
       link.close();
-      calls.failAll(new StoreClosedError("the store must be open, and has been closed"));
+      calls.failAll(error);
     }
     this.#peers.clear();
   }

@@ -15,6 +15,8 @@ export interface OwnerView {
   readonly assignedAt: Float64Array;
   /** Where nodes take requests, by their numbers. */
   readonly addresses: ReadonlyMap<number, string>;
+  /** Nodes whose leases were ended while they owned slots, and by which message last. */
+  readonly failedAt: ReadonlyMap<number, number>;
   /** Who was not let in by the node of this process. */
   readonly refused: RefusedConnections;
 }
@@ -35,15 +37,20 @@ export const NO_VIEW: OwnerView = {
   assignedAt: new Float64Array(SLOT_COUNT),
   addresses: new Map(),
   refused: NONE_REFUSED,
+  failedAt: new Map(),
 };
 
 /** The view of a state of the control stream. */
-export function viewOf(state: ControlState, refused: RefusedConnections): OwnerView {
+export function viewOf(
+  state: ControlState,
+  refused: RefusedConnections,
+  failedAt: ReadonlyMap<number, number>,
+): OwnerView {
   const addresses = new Map<number, string>();
   for (const node of state.members()) {
     const { address } = state.leaseOf(node)!;
     if (address !== undefined) addresses.set(node, address);
   }
   const [owners, assignedAt] = [state.owners.slice(), state.assignedAt.slice()];
-  return { owners, assignedAt, addresses, refused };
+  return { owners, assignedAt, addresses, refused, failedAt: new Map(failedAt) };
 }

@@ -1,22 +1,14 @@
 /**
- * Calls of threads to nodes: pages of keys (node/key_pages.ts), as JSON with tags.
+ * Calls of threads to nodes for pages of keys (node/key_pages.ts).
  *
  * @module
  */
-import { TagReader, toTaggedJson } from "../../codec/tagged_json.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import type { StoredKey } from "../../core/key_encoder.ts";
 import { KEY_BYTES_MAX, PAGE_BYTES, SLOT_COUNT } from "../../core/limits.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { KeyPage, KeyPageRequest } from "../node/key_pages.ts";
-
-/** Asks for a page. */
-export interface PageCall {
-  readonly slots: readonly number[];
-  readonly after: Uint8Array | undefined;
-  readonly prefix: Uint8Array;
-  readonly withValues: boolean;
-}
+import { decodeContent, encodeContent, type PageCall } from "./node_calls.ts";
 
 /** A key that was found. */
 export interface PageEntry {
@@ -32,33 +24,17 @@ export interface PageAnswer extends Omit<KeyPage, "records"> {
   readonly entries: readonly PageEntry[];
 }
 
-/** Makes a call, or its answer. */
-export function encodeContent(content: unknown): Uint8Array {
-  return new TextEncoder().encode(toTaggedJson(content));
-}
-
-/** What was asked for or answered; what it says is still to be checked. */
-function decodeContent(bytes: Uint8Array): unknown {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return new TagReader().read(JSON.parse(text));
-  } catch (cause) {
-    throw new FrameError("a call must be JSON", { cause });
-  }
-}
-
 /**
- * Takes a call.
+ * What a call asks for.
  *
  * @throws {InvalidArgumentError} when it asks for what there cannot be
  */
-export function decodePageCall(bytes: Uint8Array): KeyPageRequest & PageCall {
-  const { slots, after, prefix, withValues } = Object(decodeContent(bytes)) as PageCall;
+export function checkPageCall({ slots, after, prefix, withValues }: PageCall): KeyPageRequest {
   const isPossible = Array.isArray(slots) && slots.length <= SLOT_COUNT &&
     slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT) &&
     isKey(prefix) && (after === undefined || isKey(after)) && typeof withValues === "boolean";
   if (!isPossible) throw new InvalidArgumentError("a page must be one of slots");
-  return { slots, after, prefix, withValues, bytesMax: PAGE_BYTES };
+  return { slots, after, prefix, bytesMax: PAGE_BYTES };
 }
 
 /** Makes the answer to a call. */

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { KeyEncoder } from "../../core/key_encoder.ts";
+import { KeyEncoder, type StoredKey } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
@@ -20,6 +20,7 @@ import { NO_OWNER } from "../control/control_state.ts";
 import { Shortening } from "../control/shortening.ts";
 import { IndexKeeper, type KeeperStats } from "../index/index_keeper.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
+import { ExpirySweep } from "./expiry_sweep.ts";
 import { hashOf } from "./key_table.ts";
 import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
 import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
@@ -63,6 +64,7 @@ export class ClusterNode {
   /** Reads that wait for the engine. */
   readonly #reading = new PendingRequests();
   readonly #pages: KeyPageParts;
+  readonly #sweep: ExpirySweep;
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
   #shortening: Shortening | undefined;
@@ -85,12 +87,13 @@ export class ClusterNode {
     this.#evidence = new SessionEvidence(clock, evidenceMs);
     this.#requestClock = new RequestClock(options.clock);
     const encoder = new KeyEncoder(...options.hashKey);
-    this.#pages = {
+    const parts = {
       table: this.#loader.table,
       epochMs: () => options.clock.epochMs(),
-      servedSince: (slot) => this.#servedSince(slot),
-      expired: (record) => this.#expire(record, hashOf(encoder, record.key)),
+      servedSince: (slot: number) => this.#servedSince(slot),
     };
+    this.#pages = { ...parts, expired: ({ key }) => this.#expire(key, hashOf(encoder, key)) };
+    this.#sweep = new ExpirySweep(parts, encoder, (key, hash) => this.#expire(key, hash));
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
@@ -266,10 +269,11 @@ export class ClusterNode {
     return isServed ? this.#control!.state.assignedAt[slot]! : 0;
   }
 
-  /** Deletes a key that has expired, as a read of it does. */
-  #expire({ key }: LogRecord, hash: number): void {
-    if (this.isCrowded || !this.isActive) return;
+  /** Deletes a key that has expired, as a read of it does; false if that cannot be done now. */
+  #expire(key: StoredKey, hash: number): boolean {
+    if (this.isCrowded || !this.isActive) return false;
     this.#writer!.add(readOf(key, hash), () => {});
+    return true;
   }
 
   /** Requests that waited may be for this node now, or not. */
@@ -287,6 +291,7 @@ export class ClusterNode {
   #take(record: LogRecord, address: RecordAddress): void {
     this.#loader.table.merge(record, address);
     this.#evidence.note(record);
+    this.#sweep.note(record);
   }
 
   #join(): void {
@@ -302,7 +307,7 @@ export class ClusterNode {
       lost: () => this.#endTerm(),
       loaded: () => {
         for (const known of control.state.nodes()) this.#loader.seen(known);
-        this.#moved();
+        this.#release();
       },
       failed: (error) => this.#fail(error),
     });
@@ -310,7 +315,7 @@ export class ClusterNode {
       control,
       take: (record, address) => this.#take(record, address),
       loaded: () => {
-        if (this.#moves!.logRead()) this.#moved();
+        if (this.#moves!.logRead()) this.#release();
       },
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
@@ -348,6 +353,7 @@ export class ClusterNode {
     this.#share();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
+    this.#sweep.step();
   }
 
   #sendLeaving(): void {
@@ -382,22 +388,16 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return this.#moved();
+        return this.#release();
       case "assign":
         this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
-        this.#moved();
+        this.#release();
         return;
       case "checkpoint":
       case "settings":
       case "state":
     }
-  }
-
-  /** Slots have come or gone. */
-  #moved(): void {
-    this.#release();
-    this.#options.moved?.();
   }
 
   /** A node has joined: gives it what the ring says, when all slots have owners that have them. */

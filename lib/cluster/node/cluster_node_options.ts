@@ -47,9 +47,4 @@ export interface ClusterNodeOptions {
    * That one has expired is told when its owner has noticed it.
    */
   readonly written?: (record: LogRecord) => void;
-  /**
-   * Called when this node serves other slots than before. Of what has come, everything may have
-   * changed since another node has told what was written.
-   */
-  readonly moved?: () => void;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { StoreMaintenance } from "../../store/maintenance.ts";
-import type { AgentThread } from "../agent/agent_thread.ts";
+import type { KeptAgent } from "../agent/kept_agent.ts";
 import type { ClusterClient } from "./cluster_client.ts";
 import { notInCluster } from "./refusals.ts";
 
@@ -13,10 +13,10 @@ const NO_FILES = "the servers of the cluster keep its files";
 /** Closes one store, and refuses everything else. */
 export class ClusterMaintenance implements StoreMaintenance {
   readonly #client: ClusterClient;
-  readonly #agent: AgentThread;
+  readonly #agent: KeptAgent;
 
   /** Maintains the store of a client. */
-  constructor(client: ClusterClient, agent: AgentThread) {
+  constructor(client: ClusterClient, agent: KeptAgent) {
     this.#client = client;
     this.#agent = agent;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
-import type { KeyEncoder } from "../../core/key_encoder.ts";
+import { KeyEncoder } from "../../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { DURABILITY_LEVELS } from "../../pool/durability.ts";
 import type { OperationCounters } from "../../pool/operation_counters.ts";
@@ -18,17 +18,17 @@ import type { StorePool } from "../../store/store_pool.ts";
 import type { PoolFacts } from "../../store/used_pool.ts";
 import type { WatchSource } from "../../store/watch_source.ts";
 import type { ClusterFacts } from "../agent/cluster_agent.ts";
+import { ClusterWatches } from "../client/cluster_watches.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import type { ClusterClient } from "./cluster_client.ts";
 import { ClusterReads } from "./cluster_reads.ts";
 import { clusterStats, storeStats } from "./cluster_stats.ts";
-import { NoWatches } from "./no_watches.ts";
 import { notBlocking, notInCluster } from "./refusals.ts";
 
 /** What it is made of. */
 export interface ClusterPoolOptions {
   readonly name: string;
-  readonly facts: ClusterFacts;
+  readonly agent: { readonly facts: ClusterFacts };
   readonly client: ClusterClient;
   readonly counters: OperationCounters;
   /** Who owns what now. */
@@ -48,7 +48,7 @@ export class ClusterPool implements StorePool {
 
   /** Of a cluster that this process has joined. */
   constructor(options: ClusterPoolOptions) {
-    const { hashKey, keys } = options.facts.settings;
+    const { hashKey, keys } = options.agent.facts.settings;
     this.#options = options;
     this.facts = {
       hashKey,
@@ -76,7 +76,8 @@ export class ClusterPool implements StorePool {
   }
 
   makeWatches(lifetime: StoreLifetime): WatchSource {
-    return new NoWatches(lifetime);
+    const { carrier } = this.#options.client;
+    return new ClusterWatches(carrier, new KeyEncoder(...this.facts.hashKey), lifetime);
   }
 
   assertBlocks(method: string): never {
@@ -95,7 +96,7 @@ export class ClusterPool implements StorePool {
   }
 
   stats(pending: number): StoreStats {
-    const { name, facts, client: { carrier }, counters, view, served } = this.#options;
+    const { name, agent: { facts }, client: { carrier }, counters, view, served } = this.#options;
     const own = {
       name,
       node: facts.node,

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Slot } from "../../core/brands.ts";
 import type { Key } from "../../core/key_encoder.ts";
 import type { RemoteScanParts } from "../../remote/calls/remote_scan.ts";
 import { RemoteReads } from "../../remote/remote_reads.ts";
@@ -17,6 +16,7 @@ import { notBlocking, notInCluster } from "./refusals.ts";
 
 /** Reads by one thread. */
 export class ClusterReads<V> extends RemoteReads<V> {
+  override readonly clearsSlots = false;
   readonly #client: ClusterClient;
   readonly #hashKey: readonly [number, number];
 
@@ -65,10 +65,6 @@ export class ClusterReads<V> extends RemoteReads<V> {
 
   override assertOrdered(method: string): never {
     throw notInCluster(method, "its keys have no order");
-  }
-
-  override usedSlots(): readonly Slot[] {
-    throw notInCluster("clear", "delete the keys that keys() lists");
   }
 }
 

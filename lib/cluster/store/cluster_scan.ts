@@ -16,7 +16,8 @@ import { EntryListWriter } from "../../remote/calls/entry_list.ts";
 import { encodePage } from "../../remote/calls/key_page.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { ClusterCarrier } from "../client/cluster_carrier.ts";
-import { decodePageAnswer, encodeContent, type PageAnswer } from "../network/page_calls.ts";
+import { encodeCall } from "../network/node_calls.ts";
+import { decodePageAnswer, type PageAnswer } from "../network/page_calls.ts";
 import { RESEND_MS } from "../node/requests.ts";
 
 /** Pause before a node is asked again. */
@@ -73,7 +74,8 @@ export class ClusterScan {
     const { owners } = this.#carrier.view;
     const others = this.#left.filter((slot) => slot !== first && owners[slot] === owners[first]);
     const slots = [first, ...others.slice(0, SLOTS_MAX - 1)];
-    const content = encodeContent({ slots, after: this.#current?.after, prefix, withValues });
+    const { after: behind } = this.#current ?? {};
+    const content = encodeCall({ op: "page", slots, after: behind, prefix, withValues });
     const item = await this.#carrier.ask(first, content, signal);
     if (item === undefined) return undefined;
     const page = decodePageAnswer(item);

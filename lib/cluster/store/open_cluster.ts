@@ -14,9 +14,10 @@ import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
 import type { ClusterNodeStats } from "../../store/stats.ts";
 import { controlsOf, Store } from "../../store/store.ts";
-import { AgentThread } from "../agent/agent_thread.ts";
+import { KeptAgent } from "../agent/kept_agent.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
 import { makeClusterClient } from "./cluster_client.ts";
+import { ClusterEvents } from "./cluster_events.ts";
 import { ClusterMaintenance } from "./cluster_maintenance.ts";
 import { ClusterPool } from "./cluster_pool.ts";
 
@@ -52,11 +53,15 @@ export async function openCluster<V, K extends Key>(
   let view = NO_VIEW;
   let served: ClusterNodeStats | undefined;
   const opening: { store?: Store<V, K> } = {};
+  const events = new ClusterEvents((type, detail) => {
+    if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
+  });
   const options = { ...cluster, keys, codec: codecName(codec) };
-  const agent = await AgentThread.start(workers.cluster, options, {
+  const agent = await KeptAgent.start(workers.cluster, options, {
     onView: (newest) => {
       view = newest;
       client.carrier.update(view);
+      events.take(view);
     },
     onFigures: (figures) => served = figures,
     onLost: (error) => {
@@ -64,12 +69,11 @@ export async function openCluster<V, K extends Key>(
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
     },
   });
-  const { facts } = agent;
   const counters = OperationCounters.apart();
   const store = opening.store = new Store<V, K>({
     pool: new ClusterPool({
       name: cluster.name,
-      facts,
+      agent,
       client,
       counters,
       view: () => view,

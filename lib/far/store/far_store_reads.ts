@@ -52,6 +52,7 @@ const KEYS_PER_READ = 256;
  * another read.
  */
 export class FarStoreReads<V> implements StoreReads<V> {
+  readonly clearsSlots = true;
   #pool: Pool;
   #client: Client;
   #codec: ValueDecoder<V>;

@@ -8,6 +8,7 @@
 import { WATCHED_PREFIXES_MAX } from "../../core/limits.ts";
 import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
 import type { TakenChange } from "../../watch/change_ring.ts";
+import { startsWith } from "../../watch/prefixes.ts";
 
 /** A watch of keys with a prefix. */
 export interface PrefixWatch {
@@ -98,10 +99,4 @@ export class PrefixSource {
 
 function nameOf(prefix: Uint8Array): string {
   return String(prefix);
-}
-
-function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  if (bytes.length < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
-  return true;
 }

@@ -16,62 +16,32 @@
  *
  * @module
  */
-import { TooManyWatchersError } from "../../core/errors.ts";
-import { WATCH_CREDIT_BYTES, WATCHES_MAX } from "../../core/limits.ts";
+import { WATCH_CREDIT_BYTES } from "../../core/limits.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
-import type { CallRequest } from "./call_requests.ts";
+import type { HubWatch } from "../../store/watch_source.ts";
 import { ConnectionEndedError, type RemoteCalls } from "../remote_calls.ts";
+import type { CallRequest } from "./call_requests.ts";
+import { FarWatches } from "./far_watches.ts";
 import { decodeChanges, decodeParts } from "./watch_items.ts";
 
 /** Tells watches of what the process says that has the pool. */
-export class RemoteWatches implements WatchSource {
-  readonly beginsAtOnce = false;
+export class RemoteWatches extends FarWatches<AbortController> {
   readonly #calls: RemoteCalls;
-  readonly #lifetime: StoreLifetime;
-  readonly #watches = new Map<HubWatch, AbortController>();
 
   /** Tells of nothing yet. */
   constructor(calls: RemoteCalls, lifetime: StoreLifetime) {
+    super(lifetime);
     this.#calls = calls;
-    this.#lifetime = lifetime;
   }
 
-  add(watch: HubWatch): void {
-    this.#lifetime.assertOpen();
-    if (this.#watches.size >= WATCHES_MAX) {
-      throw new TooManyWatchersError(
-        `a thread may have at most ${WATCHES_MAX} watches at one time, and has as many`,
-      );
-    }
+  protected override begin(watch: HubWatch): AbortController {
     const end = new AbortController();
-    this.#watches.set(watch, end);
     void this.#listen(watch, end.signal);
+    return end;
   }
 
-  remove(watch: HubWatch): void {
-    this.#watches.get(watch)?.abort();
-    this.#watches.delete(watch);
-  }
-
-  look(): void {
-    this.#lifetime.assertOpen();
-  }
-
-  /** What comes is told when it comes. */
-  wait(): void {}
-
-  end(): void {
-    try {
-      this.#lifetime.assertOpen();
-    } catch (error) {
-      for (const watch of [...this.#watches.keys()]) watch.fail(error);
-    }
-  }
-
-  letGo(): void {
-    for (const end of this.#watches.values()) end.abort();
-    this.#watches.clear();
+  protected override stop(end: AbortController): void {
+    end.abort();
   }
 
   async #listen(watch: HubWatch, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,9 @@ import { EventEmitter } from "node:events";
 import type { Server, Socket } from "node:net";
 import type { Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../../lib/core/limits.ts";
+import { answerCalls } from "../../../lib/cluster/agent/called_node.ts";
+import { NodeWatches } from "../../../lib/cluster/agent/node_watches.ts";
+import { type LogRecord, NO_ORIGIN } from "../../../lib/cluster/messages/log_codec.ts";
 import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
 import { NONE_REFUSED, type OwnerView } from "../../../lib/cluster/client/owner_view.ts";
 import { NOT_OWNER, UNKNOWN } from "../../../lib/cluster/network/cluster_frames.ts";
@@ -22,7 +25,9 @@ import type {
 } from "../../../lib/cluster/network/node_session.ts";
 import type { Timer } from "../../../lib/core/runtime.ts";
 import {
+  metaKeyBytes,
   RECORD_HASH,
+  RECORD_KEY,
   RECORD_META,
   RECORD_VALUE_BYTES,
   valueWord,
@@ -42,10 +47,20 @@ import type { Random } from "../random.ts";
 import { SimConnection } from "./sim_sockets.ts";
 
 const NODES = 3;
+/** What is slow has a turn so many times less often. */
+const SLOW = 300;
 const SECRET = "a secret of the simulation";
 
 interface Stored {
   readonly value: Uint8Array;
+  readonly version: number;
+}
+
+/** What has become of a key. */
+export interface SimChange {
+  readonly key: Uint8Array;
+  /** Undefined: it was deleted. */
+  readonly value: Uint8Array | undefined;
   readonly version: number;
 }
 
@@ -63,7 +78,7 @@ export class SimThreads {
   /** What the thread is to know of the owners, sooner or later. */
   told: OwnerView;
   readonly #random: Random;
-  readonly #owners = new Int32Array(SLOT_COUNT).fill(0);
+  readonly #owners = new Int32Array(SLOT_COUNT).map((_, slot) => slot % NODES);
   readonly #assignedAt = new Float64Array(SLOT_COUNT).fill(1);
   /** Where slots stay for long, what comes late by an earlier connection is still for their owners. */
   readonly #movedOnceIn: number;
@@ -78,6 +93,11 @@ export class SimThreads {
   /** What nodes have begun, in the order of each slot. */
   readonly #held: Held[][] = Array.from({ length: NODES }, () => []);
   readonly #servers: NodeServer[];
+  readonly #watches: NodeWatches[] = [];
+  /** A node whose connections are slow; -1 for none. */
+  slowNode = -1;
+  /** What has become of keys, in the order in which it did. */
+  readonly history: SimChange[] = [];
   readonly #listeners: EventEmitter[] = [];
   #connections: SimConnection[] = [];
   #timers: { atMs: number; task: () => void }[] = [];
@@ -96,9 +116,12 @@ export class SimThreads {
         execute: (words, facts, done) => this.#take(node, words, facts, done),
       };
       const rules = { hashKey, keyTypes: 1 };
-      const answer = () => {
-        throw new Error("nobody calls");
+      const watches = new NodeWatches(hashKey);
+      this.#watches.push(watches);
+      const page = () => {
+        throw new Error("nobody asks for pages");
       };
+      const answer = answerCalls({ page }, watches);
       const onDistrust = () => {};
       const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
       return NodeServer.serve(listener as unknown as Server, parts);
@@ -133,7 +156,7 @@ export class SimThreads {
       Array.from({ length: NODES }, (_, node) => [node, `127.0.0.1:${node + 1}`]),
     );
     const [owners, assignedAt] = [this.#owners.slice(), this.#assignedAt.slice()];
-    return { owners, assignedAt, addresses, refused: NONE_REFUSED };
+    return { owners, assignedAt, addresses, refused: NONE_REFUSED, failedAt: new Map() };
   }
 
   /** Something happens, with troubles or without; returns whether owners have changed. */
@@ -145,7 +168,8 @@ export class SimThreads {
     for (const { task } of due) task();
     this.#connections = this.#connections.filter(({ isOver }) => !isOver);
     const connection = this.#connections.length > 0 ? random.pick(this.#connections) : undefined;
-    if (connection?.nodeNumber !== this.#frozen) {
+    const isLate = connection?.nodeNumber === this.slowNode && random.below(SLOW) > 0;
+    if (connection?.nodeNumber !== this.#frozen && !isLate) {
       connection?.step(random, (socket) => {
         this.#listeners[connection.nodeNumber]!.emit("connection", socket);
       });
@@ -192,7 +216,11 @@ export class SimThreads {
   /** A node executes what it has begun first. */
   #execute(node: number): void {
     const held = node === this.#frozen ? undefined : this.#held[node]!.shift();
-    if (held !== undefined) held.done(this.#once(held));
+    if (held === undefined) return;
+    const before = this.history.length;
+    const answer = this.#once(held);
+    for (const change of this.history.slice(before)) this.#watches[node]!.written(recordOf(change));
+    held.done(answer);
   }
 
   /** Applies a request unless it was applied. */
@@ -210,6 +238,14 @@ export class SimThreads {
   #freeze(slots: readonly Slot[]): void {
     this.#frozen = this.#random.below(NODES);
     for (const slot of slots) if (this.#owners[slot] === this.#frozen) this.#move(slot);
+    // Of the others nothing is on its way.
+    const next = (this.#frozen + 1) % NODES;
+    this.#sequence += 1;
+    this.#owners.forEach((owner, slot) => {
+      if (owner !== this.#frozen) return;
+      this.#owners[slot] = next;
+      this.#assignedAt[slot] = this.#sequence;
+    });
   }
 
   /** A slot gets another owner, or the same one again; what its owner has begun ends, or is not known. */
@@ -249,14 +285,27 @@ export class SimThreads {
     const isDelete = operation === Operation.DELETE;
     if (!isMet || (isDelete && old === undefined)) return ending(Status.UNMET);
     const version = ++this.#version;
-    if (isDelete) this.#stored.delete(hash);
-    else this.#stored.set(hash, { value: valueOf(words), version });
+    const value = isDelete ? undefined : valueOf(words);
+    if (value === undefined) this.#stored.delete(hash);
+    else this.#stored.set(hash, { value, version });
+    this.history.push({ key: keyOf(words), value, version });
     return { ...ending(Status.OK), version };
   }
 }
 
 function ending(status: number): ExecutedAnswer {
   return { status, version: 0, expiresAtMs: Infinity, content: new Uint8Array(0) };
+}
+
+function keyOf(words: Int32Array): Uint8Array {
+  const at = REQUEST_RECORD + RECORD_KEY;
+  const bytes = metaKeyBytes(words[REQUEST_RECORD + RECORD_META]!);
+  return new Uint8Array(words.buffer, words.byteOffset + at * 4, bytes).slice();
+}
+
+function recordOf({ key, value, version }: SimChange): LogRecord {
+  const ofKey = { bytes: key, isBinary: false };
+  return { key: ofKey, value, version, expiresAtMs: Infinity, origin: NO_ORIGIN };
 }
 
 function valueOf(words: Int32Array): Uint8Array {

@@ -1,0 +1,55 @@
+/**
+ * Threads of a cluster's agents that fail, over a real server: others are started in their places, and everything is done once; not for
+ * ever, and then the store says why it has failed.
+ *
+ * @module
+ */
+import { BroadcastChannel } from "node:worker_threads";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { NodeFailedError, open } from "../../mod.ts";
+import { NatsServers } from "../support/cluster/nats_servers.ts";
+import { until } from "../support/cluster/cluster_user.ts";
+
+/** Less often than a thread is started again. */
+const FAILURES = 2;
+const agent = new URL(
+  import.meta.url.endsWith(".ts")
+    ? "../support/children/failing_agent.ts"
+    : "../support/children/failing_agent.js",
+  import.meta.url,
+);
+
+test("a thread that fails is replaced, and what was on its way is done once", async () => {
+  const servers = await NatsServers.start(1);
+  const cluster = { servers: servers.urls, name: "failing", leaseMs: 500 };
+  const store = await open<number>({ cluster, workers: { cluster: agent } });
+  const channel = new BroadcastChannel("agents of failing");
+  try {
+    const told: string[] = [];
+    store.addEventListener("nodefailed", ({ detail }) => told.push(`${detail.node}`));
+    let sum = 0;
+    for (let i = 0; i < FAILURES; i++) {
+      const sums = Array.from({ length: 40 }, () => store.increment("sum"));
+      await sums[0];
+      channel.postMessage("fail");
+      assert.equal(await Promise.all(sums), sums.map((_, i) => sum + i + 1));
+      sum += sums.length;
+      await until("another one has its slots", () => told.length === i + 1);
+      assert.is(await store.get("sum"), sum);
+    }
+    const failures: unknown[] = [];
+    await until("the store is given up", () => {
+      channel.postMessage("fail");
+      void store.get("sum").catch((error) => failures.push(error));
+      return failures.at(-1) instanceof NodeFailedError;
+    });
+    assert.match((failures.at(-1) as Error).message, "the cluster's thread");
+  } finally {
+    channel.close();
+    await store.close();
+    await servers.stop();
+  }
+});
+
+test.run();
