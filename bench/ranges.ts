@@ -17,8 +17,8 @@ const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     keys: { type: "string", default: "100000" },
-    rounds: { type: "string", default: "100" },
-    ranges: { type: "string", default: "400" },
+    rounds: { type: "string", default: "400" },
+    ranges: { type: "string", default: "50" },
   },
 });
 

@@ -12,10 +12,7 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { loadCities, type StoredCity } from "../examples/cities/cities.ts";
@@ -25,7 +22,8 @@ import { formatCount, formatTable, Latencies } from "../examples/cities/latencie
 import { Progress } from "../examples/cities/progress.ts";
 import { type ClusterOptions, open, type Store } from "../mod.ts";
 import { NatsServers } from "../test/support/cluster/nats_servers.ts";
-import { type Runtime, runtimeCommand, RUNTIMES } from "./runtimes.ts";
+import { ClusterProcess } from "./cluster_process.ts";
+import { type Runtime, RUNTIMES } from "./runtimes.ts";
 
 /** Clients that read and update at once. */
 const CLIENT_COUNT = 32;
@@ -38,15 +36,8 @@ const WAIT_MS_MAX = 60_000;
 /** What is stored to see whether anything is. */
 const PROBE: StoredCity = { ...loadCities(1)[0]!, revision: 0 };
 
-/** A node in a process of its own. */
-interface Member {
-  readonly node: number;
-  readonly runtime: Runtime;
-  readonly child: ChildProcess;
-}
-
 /** The processes that there are, by the numbers of their nodes. */
-const members = new Map<number, Member>();
+const members = new Map<number, ClusterProcess>();
 
 const { values } = parseArgs({
   options: {
@@ -88,29 +79,13 @@ async function demonstrate(): Promise<void> {
     );
   } finally {
     await store?.close();
-    await Promise.all([...members.values()].map(end));
+    await Promise.all([...members.values()].map((member) => member.close()));
     await servers.stop();
   }
 }
 
 async function start(node: number, runtime: Runtime, common: ClusterOptions): Promise<void> {
-  const { program, args } = runtimeCommand(runtime, "scripts/cluster_demo_node.ts");
-  const options = JSON.stringify({ ...common, node } satisfies ClusterOptions);
-  const child = spawn(program, [...args, options], { stdio: ["pipe", "pipe", "inherit"] });
-  members.set(node, { node, runtime, child });
-  // One that is interrupted leaves none behind.
-  const kill = () => void child.kill("SIGKILL");
-  process.once("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
-  for await (const line of createInterface({ input: child.stdout })) if (line === "open") return;
-  throw new Error(`node ${node} on ${runtime} did not open the store`);
-}
-
-async function end({ child }: Member): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.stdin!.end("close\n");
-  await ended;
+  members.set(node, await ClusterProcess.start({ ...common, node }, runtime));
 }
 
 /** Waits until these nodes, and no others, own all slots; shows who owns what. */
@@ -124,9 +99,9 @@ async function showOwners(store: Store<StoredCity>): Promise<void> {
   const ms = (performance.now() - startMs).toFixed(0);
   console.log(`  slots have their owners after ${ms} ms`);
   for (const { node, slots, address } of owners()) {
-    const { runtime = "-", child } = members.get(node) ?? {};
+    const { runtime = "-", pid: number = 0 } = members.get(node) ?? {};
     const bar = "#".repeat(Math.round(slots / 128));
-    const pid = String(child?.pid).padStart(8);
+    const pid = String(number).padStart(8);
     console.log(
       `  node ${node}  ${runtime.padEnd(5)}${pid}  ${address}  ${
         String(slots).padStart(5)
@@ -200,9 +175,8 @@ async function disturb(
   };
   await stage("three nodes", () => delay(stageMs));
   await stage("an owner is killed", async () => {
-    const { node, child } = members.get(0)!;
-    members.delete(node);
-    child.kill("SIGKILL");
+    members.get(0)!.kill();
+    members.delete(0);
     await goOn(store);
     await showOwners(store);
     await delay(stageMs);

@@ -176,7 +176,9 @@ export class Client<Carries extends Carrier = Carrier> {
   ): void {
     const draft = draftDerived(Operation.ADD, key, asked, mustSync);
     const lane = this.#issue(draft, completion, sequence);
-    if (lane !== undefined) this.#additions.note(lane, key.hash, completion);
+    // What was issued while it waited for room is held behind it: another one must not pass that.
+    const isNewest = lane !== undefined && !this.#held.isHeld((key.hash >>> SLOT_SHIFT) as Slot);
+    if (isNewest) this.#additions.note(lane, key.hash, completion);
   }
 
   /**

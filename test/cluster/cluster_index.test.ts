@@ -10,7 +10,11 @@ import { CLEANING_DEFAULT } from "../../lib/cluster/index/cleaning.ts";
 import type { IndexOptions } from "../../lib/cluster/index/index_keeper.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
 import { logStream } from "../../lib/cluster/node/log_streams.ts";
-import type { ClusterAnswer, ClusterRequest } from "../../lib/cluster/node/requests.ts";
+import {
+  type ClusterAnswer,
+  type ClusterRequest,
+  ClusterStatus,
+} from "../../lib/cluster/node/requests.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
@@ -21,6 +25,7 @@ import {
   HASH_KEY,
   ownerOf,
   putOf,
+  slotOfKey,
 } from "../support/cluster/cluster_requests.ts";
 import { SIM_RESEND_MS } from "../support/cluster/sim_client.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
@@ -200,6 +205,52 @@ test("slots are loaded from what a replica has that lags, when it has it", () =>
     made.time.run(1500);
     assert.equal(readAll(made, KEYS), KEYS.map((_, i) => i < 3 ? round : round + 100));
   }
+});
+
+/** Goes on until a node has read that all slots of some keys are its own. */
+function untilOwner(made: SimCluster, number: number, keys: readonly string[]): void {
+  const isOwner = (key: string) => ownerOf(nodeOf(made, number), key) === number;
+  while (!keys.every(isOwner)) made.time.run(1);
+}
+
+test("a node that is stopped answers nothing from slots that it has not read, or had", () => {
+  const made = cluster(2, { cacheBytes: 0 });
+  writeAll(made, 7);
+  const [one, other] = [nodeOf(made, 0), nodeOf(made, 1)];
+  assert.ok(KEYS.some((key) => ownerOf(one, key) === 1), "some slots are served");
+  one.handOver(Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1]));
+  untilOwner(made, 1, KEYS);
+  // Neither the slots that come are read, nor pages and records of the others.
+  made.engine.lagMs.fill(5000);
+  const answers: number[] = [];
+  for (const key of KEYS) ask(other, getOf(key), ({ status }) => answers.push(status));
+  let isListed = false;
+  const slots = KEYS.map((key) => slotOfKey(key)).filter((slot) => one.routeOf(slot).owner === 1);
+  const asked = { slots, prefix: new Uint8Array(0), after: undefined, bytesMax: 1e6 };
+  other.page(asked, ({ isRefused }) => isListed = !isRefused);
+  made.time.run(200);
+  assert.equal(answers, []);
+  other.stop();
+  made.time.run(1000);
+  assert.equal(answers, KEYS.map(() => ClusterStatus.NOT_OWNER));
+  assert.not.ok(isListed);
+});
+
+test("what was deleted long ago does not come back with slots of several owners", () => {
+  const made = cluster(3);
+  const keys = KEYS.filter((key) => ownerOf(nodeOf(made, 0), key) === 1);
+  writeAll(made, 3, keys);
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs + 2000);
+  askAll(made, keys, (key) => deleteOf(key));
+  made.time.run(SETTLED_MS);
+  // Its log has the puts; the deletes are in no log that is read. Each of the others gives it slots,
+  // and some of them come while it reads its log for others.
+  made.engine.lagMs.fill(10);
+  made.startNode(1);
+  made.time.run(3000);
+  assert.ok(keys.some((key) => ownerOf(nodeOf(made, 0), key) === 1));
+  assert.equal(readAll(made, keys), keys.map(() => 0));
 });
 
 /** Pairs of keys, each of one slot. */

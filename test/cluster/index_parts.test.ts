@@ -104,6 +104,15 @@ test("a change that is in the pages, or older than what is known, changes nothin
   assert.is(slot.nextVersion(), 7);
 });
 
+test("a slot whose directory is read behind changes of it has those that are not in its pages", () => {
+  const slot = new SlotIndex(1);
+  slot.take(entryOf("deleted since", 5));
+  slot.take(entryOf("a", 9));
+  slot.open({ version: 7, pages: [] }, { node: 1, sequence: 3 });
+  assert.equal([...slot.tail.keys()], ["a"]);
+  assert.is(slot.nextVersion(), 10);
+});
+
 test("who takes over reads as far back as requests may be sent again", () => {
   const kept = new KeptTails(1, 100);
   const start = (sequence: number) => ({ sequence, term: 1 });

@@ -23,7 +23,7 @@ test("what clients see is linearizable, while values and index are in the engine
 });
 
 test("slots that move and owners that come back find what is theirs", () => {
-  const nemeses = ["move", "move", "lag", "leave", "kill"] as const;
+  const nemeses = ["move", "interrupt", "lag", "leave", "kill"] as const;
   const plan = {
     nodeCount: 2,
     keyCount: 2,
@@ -32,6 +32,21 @@ test("slots that move and owners that come back find what is theirs", () => {
     partsOf: () => ({ index: INDEX }),
   };
   checkEach(36, (seed) => ({ seed, ...plan }));
+});
+
+test("slots that come back from several owners are as these have left them, long after", () => {
+  const nemeses = ["leave", "leave", "lag"] as const;
+  const rates = { monotonic: 1, epoch: 1 };
+  // Clients give up soon, so that what is not needed of logs is forgotten soon.
+  const plan = {
+    keyCount: 12,
+    ms: 20_000,
+    resendMs: 300,
+    nemeses,
+    ratesOf: () => rates,
+    partsOf: () => ({ index: INDEX }),
+  };
+  checkEach(24, (seed) => ({ seed, ...plan }));
 });
 
 test("what is cached is the newest", () => {

@@ -35,6 +35,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "jetstream.ts StreamFollowing.#run": 4,
       "jetstream.ts StreamFollowing.#consume": 2,
+      "jetstream.ts stopWhenSilent": 1,
     },
   },
   {
@@ -729,6 +730,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "remote_maintenance.ts RemoteMaintenance.compact": 1,
       "remote_maintenance.ts RemoteMaintenance.grow": 1,
       "remote_maintenance.ts RemoteMaintenance.sync": 1,
+      "remote_pool.ts RemotePool.readPicture": 1,
       "remote_pool.ts RemotePool.readStats": 1,
       "store.ts Store.readStats": 1,
       "remote_calls.ts RemoteCalls.ask": 1,
@@ -779,7 +781,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "called_pool.ts once": 1,
       "called_watches.ts CalledWatch.#items": 3,
       "host_calls.ts answer": 1,
-      "host_calls.ts askStore": 6,
+      "host_calls.ts askStore": 7,
       "host_calls.ts takeItems": 3,
     },
   },
@@ -1099,9 +1101,10 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "closed, which it does itself",
     places: {
       "inspector.ts Inspector.close": 1,
-      "inspector.ts serveInspector": 2,
+      "inspected_sample.ts sampleOf": 1,
+      "inspector.ts serveInspector": 3,
       "inspector.ts respond": 1,
-      "inspector.ts answer": 3,
+      "inspector.ts answer": 5,
       "inspector.ts keysOf": 1,
       "inspector.ts valueOf": 1,
     },

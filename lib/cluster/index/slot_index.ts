@@ -51,11 +51,18 @@ export class SlotIndex {
     return this.pages.reduce((sum, { count }) => sum + count, this.tail.size);
   }
 
-  /** Takes what another owner has left. */
+  /**
+   * Takes what another owner has left. Changes that are in the pages may have been taken before:
+   * logs that are read for other slots have records of this one, too.
+   */
   open({ version, pages }: Directory, directory: { node: number; sequence: number }): void {
     this.pages = pages;
-    this.version = this.versionMax = version;
+    this.version = version;
+    this.versionMax = Math.max(this.versionMax, version);
     this.directory = directory;
+    for (const entry of this.tail.values()) {
+      if (entry.version <= version) this.tail.delete(entry.name);
+    }
   }
 
   /** A change that counts; what is in the pages already changes nothing. */

@@ -75,6 +75,8 @@ export class ClusterNode {
   #isLeaving = false;
   #isStopped = false;
   #failure: unknown;
+  /** Whether a node has joined that has not got its share. */
+  #hasNewcomer = false;
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
@@ -193,6 +195,8 @@ export class ClusterNode {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.stop();
+    // What waits here, or for the engine, is not answered from slots that are not read, or have gone.
+    this.#control?.lease.end();
     this.#control?.stop();
     this.#writer?.close();
     this.#release();
@@ -346,6 +350,7 @@ export class ClusterNode {
     }
     this.#succession!.step();
     if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
+    this.#share();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
     this.#sweep.step();
@@ -377,7 +382,8 @@ export class ClusterNode {
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
-        if (isNew && command.node !== node) this.#share();
+        if (isNew && command.node !== node) this.#hasNewcomer = true;
+        if (isNew) this.#share();
         return;
       }
       case "revoke":
@@ -394,9 +400,11 @@ export class ClusterNode {
     }
   }
 
-  /** A node has joined: gives it what the ring says. */
+  /** A node has joined: gives it what the ring says, when all slots have owners that have them. */
   #share(): void {
     const { state } = this.#control!;
+    if (!this.#hasNewcomer || state.hasOrphans || this.#moves!.hasComing) return;
+    this.#hasNewcomer = false;
     const moves = surplusMoves(state.owners, this.#options.node, state.members());
     this.#moves!.leave(moves);
   }
@@ -438,7 +446,6 @@ export class ClusterNode {
   /** Something was read that cannot be: this node cannot know what is right any more. */
   #fail(error: unknown): void {
     this.#failure ??= error;
-    this.#control?.lease.end();
     this.stop();
   }
 }

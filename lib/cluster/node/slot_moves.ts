@@ -43,6 +43,11 @@ export class SlotMoves {
     return this.#coming.has(slot);
   }
 
+  /** Whether this node is still reading what there is of any slot. */
+  get hasComing(): boolean {
+    return this.#coming.size > 0;
+  }
+
   /** An assignment counts. */
   assigned(moves: readonly Move[]): void {
     const come = moves.filter(([, to]) => to === this.#node).map(([slot]) => slot);

@@ -18,6 +18,7 @@ import { commitRequest, EntryBuffer, type EntryPlace } from "../../../lib/rings/
 import { DerivationWords, KEEP_EXPIRY } from "../../../lib/rings/derivation_words.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../../lib/rings/ring_layout.ts";
 import { Random } from "../random.ts";
+import { AwaitedCalls } from "./awaited_calls.ts";
 import { callOf, type CallSubject, ExecutedOrder, OrderedCall, require } from "./ordered_call.ts";
 import { ScriptedCarrier, type ScriptedRequest } from "./scripted_carrier.ts";
 
@@ -26,15 +27,10 @@ const SLOTS = [3, 4, 5, 9].map((slot) => slot as Slot);
 const SHARED_KEYS = 2;
 /** Bytes of values; of few of them a lane takes two, of the longest none. */
 const VALUE_BYTES = [4, 4, 4, 60, 120, 400];
+/** How deep calls are issued within the ends of others. */
+const DEPTH_MAX = 3;
 /** After so many rounds in which everything goes on something waits for ever. */
 const ROUNDS_MAX = 3000;
-
-/** A promise of the client, and what it is to wait for. */
-interface Promised {
-  readonly name: string;
-  readonly calls: readonly OrderedCall[];
-  hasResolved: boolean;
-}
 
 /** One client and its program. */
 export class OrderWorld implements ClientWaiter {
@@ -45,25 +41,29 @@ export class OrderWorld implements ClientWaiter {
   readonly #isSocket: boolean;
   /** Whether calls are issued from within the ends of others. */
   readonly #nests: boolean;
+  /** Whether most calls are additions to few keys. */
+  readonly #isCounting: boolean;
   readonly #slots: readonly Slot[];
   readonly #calls: OrderedCall[] = [null as unknown as OrderedCall];
   #open = new Set<OrderedCall>();
   /** Calls that have begun, by their sequences. */
   readonly #begun = new Map<number, OrderedCall>();
-  readonly #promised: Promised[] = [];
+  readonly #promised = new AwaitedCalls();
   #orders = 0;
   #depth = 0;
   #tickEnd: (() => void)[] = [];
   #poll: ((mayHelp: boolean) => number) | undefined;
   #isEnding = false;
-  readonly #encoder = new KeyEncoder(1, 2);
-  readonly #asked = new DerivationWords();
+  /** What a request is written from is its call's until it has been written: one for each depth. */
+  readonly #encoders = Array.from({ length: DEPTH_MAX + 1 }, () => new KeyEncoder(1, 2));
+  readonly #asks = Array.from({ length: DEPTH_MAX + 1 }, () => new DerivationWords());
 
   /** Makes a client without calls. */
   constructor(seed: number) {
     const random = this.#random = new Random(seed);
     this.#isSocket = random.below(4) === 0;
     this.#nests = random.below(3) === 0;
+    this.#isCounting = random.below(6) === 0;
     this.#slots = SLOTS.slice(0, random.between(2, SLOTS.length));
     this.#client = new Client({
       carry: (inFlight, ends) =>
@@ -169,16 +169,11 @@ export class OrderWorld implements ClientWaiter {
     const slot = this.#random.pick(this.#slots);
     const calls = [...this.#open];
     const ofSlot = calls.filter((call) => call.order > 0 && call.subject.slots.includes(slot));
-    if (choice === 0) this.#expect("whenIdle", this.#client.whenIdle(), calls);
-    else if (choice === 1) this.#expect("flush", this.#client.whenIssuedEnded(), calls);
-    else if (choice === 2) this.#expect("a slot", this.#client.whenSlotSettled(slot), ofSlot);
-    else if (this.#client.isCrowded) this.#expect("room", this.#client.whenRoom(), []);
-  }
-
-  #expect(name: string, promise: Promise<void>, calls: readonly OrderedCall[]): void {
-    const promised: Promised = { name, calls, hasResolved: false };
-    this.#promised.push(promised);
-    void promise.then(() => promised.hasResolved = true);
+    if (choice === 0) this.#promised.expect("whenIdle", this.#client.whenIdle(), calls);
+    else if (choice === 1) this.#promised.expect("flush", this.#client.whenIssuedEnded(), calls);
+    else if (choice === 2) {
+      this.#promised.expect("a slot", this.#client.whenSlotSettled(slot), ofSlot);
+    } else if (this.#client.isCrowded) this.#promised.expect("room", this.#client.whenRoom(), []);
   }
 
   #block(): void {
@@ -209,6 +204,7 @@ export class OrderWorld implements ClientWaiter {
     const { below } = { below: (limit: number) => this.#random.below(limit) };
     const slot = this.#random.pick(this.#slots);
     const choice = this.#random.next();
+    if (this.#isCounting && below(3) > 0) return this.#add(slot, 0);
     if (this.#begun.size > 0 && choice < 0.1) {
       return this.#goOn(this.#random.pick([...this.#begun.keys()]));
     }
@@ -371,13 +367,23 @@ export class OrderWorld implements ClientWaiter {
 
   #onEnd(call: OrderedCall): void {
     this.#open.delete(call);
-    if (!this.#nests || this.#isEnding || this.#depth > 2 || this.#random.below(3) > 0) return;
+    if (!this.#nests || this.#isEnding || this.#depth === DEPTH_MAX || this.#random.below(3) > 0) {
+      return;
+    }
     this.#depth += 1;
     try {
       this.#issueAny();
     } finally {
       this.#depth -= 1;
     }
+  }
+
+  get #encoder(): KeyEncoder {
+    return this.#encoders[this.#depth]!;
+  }
+
+  get #asked(): DerivationWords {
+    return this.#asks[this.#depth]!;
   }
 
   #encode(slot: Slot, number: number): void {
@@ -410,10 +416,7 @@ export class OrderWorld implements ClientWaiter {
         call.subject.slots.every((slot) => this.#client.isSlotPending(slot));
       require(isSeen, `a slot of ${call.name} does not count as pending`);
     }
-    for (const { name, calls, hasResolved } of this.#promised) {
-      const open = hasResolved ? calls.find((call) => this.#mayCome(call)) : undefined;
-      require(open === undefined, `the promise of ${name} did not wait for ${open?.name}`);
-    }
+    this.#promised.check((call) => this.#mayCome(call));
   }
 
   /** Whether a call may still be executed: one of a slot that is given up only has to end. */
@@ -423,15 +426,15 @@ export class OrderWorld implements ClientWaiter {
 
   get #hasEnded(): boolean {
     return this.#open.size === 0 && this.#poll === undefined && this.#tickEnd.length === 0 &&
-      this.#promised.every(({ hasResolved }) => hasResolved);
+      this.#promised.waiting === undefined;
   }
 
   #checkEnd(): void {
     this.#check();
     const [open] = this.#open;
     require(open === undefined, `${open?.name} never ends`);
-    const waiting = this.#promised.find(({ hasResolved }) => !hasResolved);
-    require(waiting === undefined, `the promise of ${waiting?.name} never resolves`);
+    const { waiting } = this.#promised;
+    require(waiting === undefined, `the promise of ${waiting} never resolves`);
     const slot = this.#slots.find((own) => this.#client.isSlotPending(own));
     require(slot === undefined, `slot ${slot} stays pending`);
     require(this.#client.pendingCount === 0, `${this.#client.pendingCount} calls stay pending`);

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  answerOf,
   type ClusterAnswer,
   type ClusterRequest,
   ClusterStatus,
@@ -28,7 +29,7 @@ import type { SimProcess, SimTime } from "./sim_processes.ts";
 /** A client takes a connection for broken that has not answered for so long, one of these. */
 const PATIENCE_MS = [700, 700, 4000, 8000];
 const THINK_MS_MAX = 60;
-/** Of simulated clients: after so long a request is not sent again. */
+/** Of simulated clients, by default: after so long a request is not sent again. */
 export const SIM_RESEND_MS = 9000;
 
 /** A node, and the connections that it has accepted, by session. */
@@ -47,6 +48,8 @@ export interface SimClientWorld {
   readonly servers: readonly SimServer[];
   /** No operation is begun after that. */
   readonly ms: number;
+  /** After so long a request is not sent again. */
+  readonly resendMs: number;
   /** Whether what is stored expires, some of it. */
   readonly expires: boolean;
   delayMs(): number;
@@ -62,6 +65,8 @@ export class SimLink {
   isCut = false;
   /** The server takes nothing any more. */
   #isEnded = false;
+  /** The last sending of which a request had no room. */
+  #refused = 0;
   #clockMs: number | undefined;
   #welcomedAtMs = 0;
   #onWelcome: (() => void)[] = [];
@@ -93,12 +98,17 @@ export class SimLink {
 
   /** When a request that was issued now comes too late, by the server's clock. */
   untilMs(issuedAtMs: number): number {
-    return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + SIM_RESEND_MS;
+    return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + this.#world.resendMs;
   }
 
-  ask(request: ClusterRequest, done: (answer: ClusterAnswer) => void): void {
+  /** @param sending what is sent of it behind a request that had no room comes back, too */
+  ask(request: ClusterRequest, sending: number, done: (answer: ClusterAnswer) => void): void {
     this.#send(() => {
-      this.#server.node.execute(request, (answer) => this.#answer(() => done(answer)));
+      if (sending === this.#refused) return this.#answer(() => done(answerOf(ClusterStatus.BUSY)));
+      this.#server.node.execute(request, (answer) => {
+        if (answer.status === ClusterStatus.BUSY) this.#refused = sending;
+        this.#answer(() => done(answer));
+      });
     });
   }
 
@@ -195,11 +205,11 @@ export class SimClient {
   }
 
   #send(): void {
-    const { time, random, servers } = this.#world;
+    const { time, random, servers, resendMs } = this.#world;
     const open = this.#burst.filter(({ answer }) => answer === undefined);
     if (open.length === 0) return this.#end();
     // It may or may not have been made, and nobody asks again.
-    if (time.nowMs - this.#issuedAtMs >= SIM_RESEND_MS) return this.#end();
+    if (time.nowMs - this.#issuedAtMs >= resendMs) return this.#end();
     const slot = slotOf(open[0]!.begun.request);
     const { owner, routedBy } = random.pick(servers).node.routeOf(slot);
     if (owner === NO_OWNER) return time.after(random.between(20, 200), () => this.#send());
@@ -216,7 +226,8 @@ export class SimClient {
     const confirmed = (this.#burst[0]?.number ?? this.#number + 1) - 1;
     const untilMs = link.untilMs(this.#issuedAtMs);
     asked.isOnItsWay = true;
-    link.ask({ ...asked.begun.request, routedBy, confirmed, untilMs }, (answer) => {
+    const request = { ...asked.begun.request, routedBy, confirmed, untilMs };
+    link.ask(request, sending, (answer) => {
       if (sending !== this.#sendCount) return;
       asked.isOnItsWay = false;
       const { NOT_OWNER, UNKNOWN, BUSY } = ClusterStatus;

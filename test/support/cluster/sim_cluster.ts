@@ -5,7 +5,7 @@
  * @module
  */
 import { ClusterNode, type ClusterNodeOptions } from "../../../lib/cluster/node/cluster_node.ts";
-import { type ClusterAnswer, ClusterStatus } from "../../../lib/cluster/node/requests.ts";
+import { ClusterStatus } from "../../../lib/cluster/node/requests.ts";
 import { Random } from "../random.ts";
 import { ask, getOf, HASH_KEY } from "./cluster_requests.ts";
 import { SIM_RESEND_MS, SimClient, type SimLink, type SimServer } from "./sim_client.ts";
@@ -23,6 +23,8 @@ export interface SimPlan {
   readonly keyCount?: number;
   /** How long clients and faults go on. */
   readonly ms?: number;
+  /** After so long clients send nothing again; evidence is kept for twice as long. */
+  readonly resendMs?: number;
   readonly faults?: EngineFaults;
   /** What may happen to nodes and engine. */
   readonly nemeses?: readonly Nemesis[];
@@ -42,6 +44,7 @@ export type Nemesis =
   | "elect"
   | "lag"
   | "move"
+  | "interrupt"
   | "leave";
 
 export const ALL_NEMESES: readonly Nemesis[] = [
@@ -82,6 +85,13 @@ export interface SimResult {
   readonly answeredCount: number;
   readonly failures: readonly unknown[];
 }
+
+/** Statuses that say nothing of a key. */
+const NO_ANSWERS: ReadonlySet<number> = new Set([
+  ClusterStatus.NOT_OWNER,
+  ClusterStatus.UNKNOWN,
+  ClusterStatus.BUSY,
+]);
 
 /** Rates that the margin allows: they differ by less than 10 %. */
 export function allowedRates(random: Random): ClockRates {
@@ -133,7 +143,7 @@ export class SimCluster {
       node: number,
       hashKey: HASH_KEY,
       nameLife: () => `life ${++this.#lives}`,
-      evidenceMs: 2 * SIM_RESEND_MS,
+      evidenceMs: 2 * (this.#plan.resendMs ?? SIM_RESEND_MS),
       // In some runs who stands still for a while finds that what it has not read was purged.
       stateEvery: this.#plan.seed % 3 === 0 ? 20 : 1000,
       ...this.#plan.partsOf?.(number),
@@ -144,10 +154,11 @@ export class SimCluster {
 
   /** Everything: clients, faults, and a quiet time after which each key has to be served. */
   runAll(): void {
-    const { clientCount = 4, nemeses = [], expires = false } = this.#plan;
+    const { clientCount = 4, nemeses = [], expires = false, resendMs = SIM_RESEND_MS } = this.#plan;
     const { time, random, history, keys, nodes: servers } = this;
     const delayMs = () => this.engine.delayMs();
-    const world = { time, random, history, keys, servers, ms: this.#ms, expires, delayMs };
+    const ms = this.#ms;
+    const world = { time, random, history, keys, servers, ms, resendMs, expires, delayMs };
     for (let number = 0; number < clientCount; number++) {
       const client = new SimClient(world, number);
       time.after(random.between(500, 2500), () => client.operate());
@@ -199,6 +210,8 @@ export class SimCluster {
       case "move":
         if (!process.isSuspended) node.handOver(this.#randomMoves());
         return;
+      case "interrupt":
+        return this.#interrupt(node);
       case "leave":
         if (process.isSuspended) return;
         node.leave();
@@ -206,6 +219,18 @@ export class SimCluster {
           if (this.nodes[number]!.node === node) this.startNode(number);
         });
     }
+  }
+
+  /** Slots move, and the node that gets them ends before, while, or after it has read them. */
+  #interrupt(node: ClusterNode): void {
+    const moves = this.#randomMoves();
+    const to = moves[0]![1];
+    node.handOver(moves);
+    this.time.after(this.random.between(20, 200), () => {
+      for (const key of this.keys) this.#readAt([this.nodes[to]!], key);
+      this.#kill(to);
+    });
+    this.time.after(this.random.between(1000, 5000), () => this.startNode(to));
   }
 
   #kill(number: number): void {
@@ -221,14 +246,24 @@ export class SimCluster {
 
   /** Reads a key in the end; returns whether a node answered. */
   #readLast(key: string): boolean {
-    const request = getOf(key);
-    const begun = this.history.begin(99, key, request);
-    const answers: ClusterAnswer[] = [];
-    for (const { node } of this.nodes) ask(node, request, (answer) => answers.push(answer));
+    const isAnswered = this.#readAt(this.nodes, key);
     // Of a key that has expired is written that it has.
     this.time.run(1000);
-    const answer = answers.find(({ status }) => status !== ClusterStatus.NOT_OWNER);
-    if (answer !== undefined) this.history.end(begun, answer);
-    return answer !== undefined;
+    return isAnswered();
+  }
+
+  /** Asks nodes for a key; returns how to find out whether one of them answered. */
+  #readAt(servers: readonly SimServer[], key: string): () => boolean {
+    const request = getOf(key);
+    const begun = this.history.begin(99, key, request);
+    let isAnswered = false;
+    for (const { node } of servers) {
+      ask(node, request, (answer) => {
+        if (isAnswered || NO_ANSWERS.has(answer.status)) return;
+        isAnswered = true;
+        this.history.end(begun, answer);
+      });
+    }
+    return () => isAnswered;
   }
 }

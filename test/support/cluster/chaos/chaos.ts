@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClusterOptions, open } from "../../../../mod.ts";
+import { type ClusterOptions, open, type Store } from "../../../../mod.ts";
 import type { Runtime } from "../../../../scripts/runtimes.ts";
 import { Child } from "../../child.ts";
 import type { Random } from "../../random.ts";
@@ -104,6 +104,8 @@ class Chaos {
   readonly #done: Done[] = [];
   readonly #tally: ClusterChaosTally;
   #live: Member[] = [];
+  /** A store that sees who is a member; it goes to the servers directly. */
+  #observer: Store<number> | undefined;
 
   constructor(servers: NatsServers, options: ClusterChaosOptions) {
     this.#servers = servers;
@@ -123,6 +125,8 @@ class Chaos {
     const { processes, random, ms, onFault, faults = FAULTS } = this.#options;
     const startMs = Date.now();
     for (let i = 0; i < processes; i++) await this.#start();
+    const { urls } = this.#servers;
+    this.#observer = await open<number>({ cluster: { servers: urls, name: NAME, node: false } });
     await this.#calm();
     while (Date.now() - startMs < ms && !this.#isWrong()) {
       const fault = random.pick(faults);
@@ -144,6 +148,7 @@ class Chaos {
 
   /** Ends what is left. */
   async stop(): Promise<void> {
+    await this.#observer?.close();
     for (const { child } of this.#members) child.kill();
     await Promise.all(this.#members.map(({ child }) => child.ended()));
     for (const proxy of this.#proxies) proxy.close();
@@ -250,14 +255,21 @@ class Chaos {
     for (const proxy of proxies) proxy.release();
   }
 
-  /** Waits until all processes that are there go on. */
+  /** Whether each process is a node that owns slots, and all slots have owners. */
+  #isShared(): boolean {
+    const { nodes, unownedSlots } = this.#observer!.stats().cluster!;
+    const owners = nodes.filter(({ slots, address }) => slots > 0 && address !== undefined);
+    return unownedSlots === 0 && owners.length === this.#live.length;
+  }
+
+  /** Waits until all processes that are there go on, as nodes and as those who ask. */
   async #calm(): Promise<void> {
     const { random } = this.#options;
     const before = new Map(this.#live.map(({ id, child }) => [id, roundsOf(child)]));
     const goesOn = ({ id, child }: Member) => roundsOf(child) > before.get(id)! + 1;
     for (let waitedMs = 0; waitedMs < CALM_MS_MAX; waitedMs += 20) {
       this.#collectGone();
-      if (this.#live.every(goesOn)) return await sleep(random.between(0, 500));
+      if (this.#live.every(goesOn) && this.#isShared()) return await sleep(random.between(0, 500));
       await sleep(20);
     }
     const stuck = this.#live.filter((member) => !goesOn(member)).map(({ id, runtime }) =>
@@ -266,6 +278,16 @@ class Chaos {
       }`
     );
     this.#tally.wrong.push(...stuck);
+    if (this.#isShared()) return;
+    const { nodes } = this.#observer!.stats().cluster!;
+    const streams = ["control", ...nodes.flatMap(({ node }) => [`log-${node}`, `index-${node}`])];
+    const leaders = await Promise.all(
+      streams.map(async (stream) => `${stream} ${await this.#engine.leader(stream)}`),
+    );
+    this.#tally.wrong.push(
+      `after ${this.#done.at(-1)?.fault} not all are nodes: ${JSON.stringify(nodes)}; ` +
+        `leaders: ${leaders.join(", ")}`,
+    );
   }
 
   /** Those that have ended by themselves. */
@@ -298,6 +320,7 @@ class Chaos {
 
   async #check(): Promise<void> {
     const { urls: servers } = this.#servers;
+    await this.#observer!.close();
     const store = await open<number>({ cluster: { servers, name: NAME } });
     const witnesses = this.#members.map(({ id, child }) => ({
       id,

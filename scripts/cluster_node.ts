@@ -1,5 +1,5 @@
 /**
- * A process of the demo of a cluster: a node, until it is told to end.
+ * A process that is a node of a cluster (see cluster_process.ts), until it is told to end.
  *
  * @module
  */
