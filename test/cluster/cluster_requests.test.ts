@@ -134,6 +134,37 @@ test("a request that comes too late is not executed, wherever it has waited", ()
   assert.is(text(answerNow(node, getOf("a"))!.value), "1");
 });
 
+test("what its session has sent behind a request that comes too late comes back, too", () => {
+  const made = cluster(1);
+  const node = nodeOf(made, 0);
+  const untilMs = node.requestClockMs() + 100;
+  const late = { ...named(putOf("a", bytes("1")), 1), untilMs };
+  const behind = [named(putOf("a", bytes("2")), 2), named(getOf("a"), 3)];
+  const others = [
+    { ...putOf("a", bytes("3")), session: 78, number: 1 },
+    named(putOf("b", bytes("4")), 4),
+  ];
+  // Where they wait for an append.
+  made.engine.elect(1000);
+  ask(node, putOf("a", bytes("0")), () => {});
+  const answers = askAll(made, node, [late, ...behind, ...others], 3000);
+  const { UNKNOWN } = ClusterStatus;
+  assert.equal(statuses(answers), [UNKNOWN, UNKNOWN, UNKNOWN, Status.OK, Status.OK]);
+  const again = askAll(made, node, [{ ...late, untilMs: Infinity }, ...behind]);
+  assert.equal(statuses(again), [Status.OK, Status.OK, Status.FOUND]);
+  assert.is(text(again[2]!.value), "2");
+  // Where they wait for an assignment to be read.
+  const routedBy = node.routeOf(0).routedBy + 1000;
+  const held: number[] = [];
+  for (const request of [late, ...behind]) {
+    const sent = { ...request, number: request.number + 4, routedBy };
+    const until = request === late ? node.requestClockMs() + 100 : Infinity;
+    node.execute({ ...sent, untilMs: until }, ({ status }) => held.push(status));
+  }
+  made.time.run(1000);
+  assert.equal(held, [UNKNOWN, UNKNOWN, UNKNOWN]);
+});
+
 test("evidence is kept for as long as it says, and until it is confirmed", () => {
   const clock = new ToldClock();
   const evidence = new SessionEvidence(clock, 1000);
