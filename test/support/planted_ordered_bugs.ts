@@ -139,6 +139,13 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     caughtBy: [INTERLEAVINGS],
   },
   {
+    name: "a low fence is believed whose block may have been filled again",
+    breaks: "a search is not led astray",
+    file: WALK,
+    edits: [["return child.isIntact ? order : NaN;", "return order;"]],
+    caughtBy: [INTERLEAVINGS],
+  },
+  {
     name: "a parent is not published again when a page is taken out that has no entry in it",
     breaks: "no entry leads to a page that is gone",
     file: STRUCTURE,
